@@ -1,0 +1,1 @@
+"""Ground floor: errors, seeds, files, hashes, provenance, progress. Knows no domain words."""

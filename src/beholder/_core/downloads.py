@@ -1,0 +1,173 @@
+"""Fetching a file: resumed where it stopped, checked, and in place only when it is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import os
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from filelock import FileLock
+
+from beholder._core.errors import InputError
+from beholder._core.files import explain_write_errors
+from beholder._core.progress import show_progress
+
+PART_SUFFIX = ".part"
+_CHUNK = 1 << 20
+_MEGABYTE = 1_000_000
+_OFFLINE_VARIABLES = ("BEHOLDER_OFFLINE", "HF_HUB_OFFLINE")
+_INTERRUPTIONS = (http.client.HTTPException, ConnectionError, TimeoutError, socket.timeout)
+
+
+class DownloadFailed(InputError):
+    """A file is not here and could not be fetched."""
+
+
+def is_offline() -> bool:
+    """Whether ``BEHOLDER_OFFLINE`` or ``HF_HUB_OFFLINE`` forbids the network."""
+    return any(os.environ.get(name, "").strip().lower() in {"1", "true", "yes", "on"} for name in _OFFLINE_VARIABLES)
+
+
+def download_file(
+    url: str, target: Path | str, *, sha256: str | None = None, label: str | None = None, timeout: float = 20.0, tries: int = 4
+) -> Path:
+    """Fetch ``url`` to ``target``, unless a file is there already, which is then used as it is.
+
+    What arrives goes to ``{target}.part``; a connection that breaks is taken up again where it stopped (by an HTTP
+    range, where the server knows them), in this run or in a later one. The file gets its name when it is whole and
+    its hash is right. Several processes may ask for one file: one fetches, the others wait.
+
+    Parameters
+    ----------
+    url : str
+        ``http``, ``https`` or ``file``.
+    target : path
+        Parent folders are made.
+    sha256 : str, optional
+        Hash of the whole file as hex, or its first digits.
+    label : str, optional
+        Name in the progress bar; default the file's name.
+    timeout : float
+        Seconds without a byte before the connection counts as broken.
+    tries : int
+        Connections without any progress before giving up.
+
+    Raises
+    ------
+    DownloadFailed
+        One line naming the file and where to put it.
+
+    Examples
+    --------
+    >>> download_file("https://example.org/net.pth", "cache/net.pth", sha256="b8a52dc0")  # doctest: +SKIP
+    """
+    target = Path(target)
+    if target.exists():
+        return target
+    if is_offline():
+        raise _explain(url, target, "an offline environment")
+    with explain_write_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{target}.lock"):
+            if not target.exists():
+                part = Path(f"{target}{PART_SUFFIX}")
+                _fetch(url, target, part, label or target.name, timeout, tries)
+                if sha256 is not None:
+                    _check_hash(url, target, part, sha256)
+                os.replace(part, target)
+                _forget(part)
+        with contextlib.suppress(OSError):
+            Path(f"{target}.lock").unlink()
+    return target
+
+
+def _fetch(url: str, target: Path, part: Path, label: str, timeout: float, tries: int) -> None:
+    failures = 0
+    while True:
+        before = part.stat().st_size if part.exists() else 0
+        try:
+            if _receive(url, part, before, label, timeout):
+                return
+            reason = "a connection that broke off"
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and before:
+                part.unlink()
+                reason = "a server that refused to resume"
+            elif error.code < http.HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise _explain(url, target, f"HTTP status {error.code} ({error.reason})") from error
+            else:
+                reason = f"HTTP status {error.code} ({error.reason})"
+        except urllib.error.URLError as error:
+            if not isinstance(error.reason, _INTERRUPTIONS) or isinstance(error.reason, ConnectionRefusedError):
+                raise _explain(url, target, f"no connection ({error.reason})") from error
+            reason = f"no connection ({error.reason})"
+        except _INTERRUPTIONS as error:
+            reason = f"a connection that broke off ({error or type(error).__name__})"
+        after = part.stat().st_size if part.exists() else 0
+        failures = 0 if after > before else failures + 1
+        if failures >= tries:
+            raise _explain(url, target, reason)
+
+
+def _receive(url: str, part: Path, start: int, label: str, timeout: float) -> bool:
+    request = urllib.request.Request(url, headers={"User-Agent": "beholder"})
+    tag_file = Path(f"{part}.etag")
+    if start:
+        request.add_header("Range", f"bytes={start}-")
+        if tag_file.exists():
+            request.add_header("If-Range", tag_file.read_text())
+    with urllib.request.urlopen(request, timeout=timeout) as response:
+        resumed = start > 0 and response.status == http.HTTPStatus.PARTIAL_CONTENT
+        if resumed and not (response.headers.get("Content-Range") or "").startswith(f"bytes {start}-"):
+            resumed = False
+            part.unlink()
+            return False
+        start = start if resumed else 0
+        length = response.headers.get("Content-Length")
+        total = None if length is None else start + int(length)
+        etag = response.headers.get("ETag")
+        if etag and not etag.startswith("W/"):
+            tag_file.write_text(etag)
+        elif not resumed:
+            tag_file.unlink(missing_ok=True)
+        megabytes = 0 if total is None else max(total // _MEGABYTE, 1)
+        with open(part, "ab" if resumed else "wb") as file, show_progress(label, megabytes, "MB", start // _MEGABYTE) as advance:
+            received = _copy(response, file, start, advance)
+            file.flush()
+            os.fsync(file.fileno())
+        return total is None or received == total
+
+
+def _copy(response: http.client.HTTPResponse, file: object, received: int, advance: Callable[[int], None]) -> int:
+    while chunk := response.read1(_CHUNK):
+        file.write(chunk)  # pyright: ignore[reportAttributeAccessIssue]
+        before, received = received, received + len(chunk)
+        if received // _MEGABYTE > before // _MEGABYTE:
+            advance(received // _MEGABYTE - before // _MEGABYTE)
+    return received
+
+
+def _check_hash(url: str, target: Path, part: Path, expected: str) -> None:
+    with open(part, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if not digest.startswith(expected.lower()):
+        part.unlink()
+        _forget(part)
+        raise DownloadFailed(
+            f"a file with sha256 {expected}... from {url}", got=f"{digest} (removed)", hint=f"again, or put the file at {target}"
+        )
+
+
+def _forget(part: Path) -> None:
+    Path(f"{part}.etag").unlink(missing_ok=True)
+
+
+def _explain(url: str, target: Path, got: str) -> DownloadFailed:
+    return DownloadFailed(f"{target.name} from {url}", got=got, hint=f"putting the file at {target}")

@@ -1,0 +1,120 @@
+"""Errors that say what was expected, what came and what to try.
+
+The tree, with the exit code that the command line gives each branch::
+
+    BeholderError                     1  the work failed
+    ├── InputError (ValueError)       2  what the user gave cannot be used
+    │   ├── UnknownNameError          2  no such model, layer, unit, stimulus, ...
+    │   ├── ConfigurationChanged      2  an output exists that was made with other settings
+    │   ├── StimulusError             2  a stimulus file cannot be read
+    │   ├── WeightsUnavailable        2  the weights are neither here nor to be had
+    │   └── MissingExtra              2  an optional dependency is not installed
+    ├── OutputBusy                    1  another run holds this output
+    └── OutputError                   1  a disk is full, a folder cannot be written
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BeholderError(Exception):
+    """Base of every error that Beholder raises on purpose."""
+
+    exit_code = 1
+
+
+class InputError(BeholderError, ValueError):
+    """The user's input cannot be used: one line with expected, got, try.
+
+    Parameters
+    ----------
+    expected : str
+        What would have been right, completing "expected ...".
+    got : str, optional
+        What came instead.
+    hint : str, optional
+        What to try, completing "try ...".
+    """
+
+    exit_code = 2
+
+    def __init__(self, expected: str, *, got: str | None = None, hint: str | None = None) -> None:
+        self.expected = expected
+        self.got = got
+        self.hint = hint
+        parts = [f"expected {expected}"]
+        if got is not None:
+            parts.append(f"got {got}")
+        if hint:
+            parts.append(f"try {hint}")
+        super().__init__("; ".join(" ".join(part.split()) for part in parts))
+
+
+class UnknownNameError(InputError, LookupError):
+    """A name that nothing answers to; suggests the nearest ones.
+
+    Parameters
+    ----------
+    kind : str
+        What the name should have named, such as ``"layer of resnet50"``.
+    name : str
+        The name that came.
+    known : iterable of str
+        The names that would have done.
+    hint : str, optional
+        Replaces the suggestion when nothing is near.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, hint: str | None = None) -> None:
+        self.kind = kind
+        self.name = name
+        known = list(known)
+        self.suggestions = find_near_names(name, known)
+        if self.suggestions:
+            hint = " or ".join(repr(s) for s in self.suggestions)
+        elif hint is None and known:
+            shown = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
+            hint = f"one of {shown}"
+        super().__init__(f"the name of a {kind}", got=repr(name), hint=hint)
+
+
+class ConfigurationChanged(InputError):
+    """An output exists that was made with other settings."""
+
+
+class StimulusError(InputError):
+    """A stimulus file is missing, truncated or not what it claims to be."""
+
+
+class WeightsUnavailable(InputError):
+    """Weights are not on this machine and cannot be fetched."""
+
+
+class MissingExtra(InputError):
+    """A feature needs an optional dependency that is not installed."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"the package {package!r} for {purpose}",
+            got="an environment without it",
+            hint=f"pip install 'beholder[{extra}]'",
+        )
+
+
+class OutputBusy(BeholderError):
+    """Another run is writing to this output."""
+
+
+class OutputError(BeholderError):
+    """The output cannot be written: full disk, read-only folder."""
+
+
+def find_near_names(name: str, known: Iterable[str], n: int = 3) -> list[str]:
+    """Names in ``known`` that look like ``name``, nearest first, case ignored."""
+    by_lower: dict[str, str] = {}
+    for candidate in known:
+        by_lower.setdefault(candidate.lower(), candidate)
+    near = difflib.get_close_matches(name.lower(), list(by_lower), n=n, cutoff=0.6)
+    return [by_lower[match] for match in near]

@@ -1,0 +1,62 @@
+"""Named things that users and third parties can add to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib.metadata import entry_points
+from typing import Generic, TypeVar
+
+from beholder._core.errors import UnknownNameError
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """A mapping from name to thing, filled by decorators and by entry points.
+
+    Parameters
+    ----------
+    kind : str
+        What one entry is, used in messages: ``"model source"``.
+    entry_point_group : str, optional
+        Installed packages may add entries through this entry-point group.
+    """
+
+    def __init__(self, kind: str, entry_point_group: str | None = None) -> None:
+        self.kind = kind
+        self._group = entry_point_group
+        self._entries: dict[str, T] = {}
+
+    def register(self, name: str) -> Callable[[T], T]:
+        """Decorator that files a thing under ``name``."""
+
+        def file_entry(thing: T) -> T:
+            self._entries[name] = thing
+            return thing
+
+        return file_entry
+
+    def add(self, name: str, thing: T) -> None:
+        """File ``thing`` under ``name``, replacing an older one."""
+        self._entries[name] = thing
+
+    def names(self) -> list[str]:
+        """Every name, built-in first, then those of entry points that are not yet loaded."""
+        names = list(self._entries)
+        if self._group:
+            names += [entry.name for entry in entry_points(group=self._group) if entry.name not in self._entries]
+        return names
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
+
+    def __getitem__(self, name: str) -> T:
+        if name not in self._entries and self._group:
+            for entry in entry_points(group=self._group, name=name):
+                self._entries[name] = entry.load()
+        if name not in self._entries:
+            raise UnknownNameError(self.kind, name, self.names())
+        return self._entries[name]

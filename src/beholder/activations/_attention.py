@@ -1,0 +1,102 @@
+"""Attention weights and heads, for the attention modules that can give them.
+
+``nn.MultiheadAttention`` is asked for its weights (its other outputs stay the same up to rounding);
+attention blocks of timm (``fused_attn``, ``attn_drop``, ``proj``) are run unfused while observed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from torch import Tensor, nn
+
+from beholder._core.errors import InputError
+from beholder.activations._grammar import LayerRef
+
+Give = Callable[[Tensor], None]
+
+_MULTIHEAD_ARGUMENTS = (
+    "query",
+    "key",
+    "value",
+    "key_padding_mask",
+    "need_weights",
+    "attn_mask",
+    "average_attn_weights",
+    "is_causal",
+)
+
+
+@contextlib.contextmanager
+def attach(module: nn.Module, ref: LayerRef, give: Give) -> Iterator[None]:
+    """Hand over a module's attention weights or heads on each call until the block ends.
+
+    ``weights``: (batch, head, query, key), rows summing to 1. ``heads``: (batch, head, token, channel).
+
+    Raises
+    ------
+    InputError
+        When the module gives neither.
+    """
+    if isinstance(module, nn.MultiheadAttention) and ref.side == "weights":
+        yield from _observe_multihead(module, give)
+        return
+    children = dict(module.named_children())
+    dropout, projection = children.get("attn_drop"), children.get("proj")
+    if ref.side == "weights" and isinstance(dropout, nn.Module) and "fused_attn" in module.__dict__:
+        yield from _observe_unfused(module, dropout, give)
+    elif ref.side == "heads" and isinstance(projection, nn.Module) and "num_heads" in module.__dict__:
+        yield from _observe_heads(module, projection, give)
+    else:
+        raise InputError(
+            f"an attention layer that gives its {ref.side}",
+            got=f"{ref.path} ({type(module).__name__})",
+            hint="a layer ending in attn, self_attn or self_attention",
+        )
+
+
+def _observe_multihead(module: nn.MultiheadAttention, give: Give) -> Iterator[None]:
+
+    def ask(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        named = dict(zip(_MULTIHEAD_ARGUMENTS, args, strict=False))
+        return (), {**named, **kwargs, "need_weights": True, "average_attn_weights": False}
+
+    def hand_over(_module: nn.Module, _args: Any, output: tuple[Tensor, Tensor]) -> None:
+        give(output[1])
+
+    handles = [
+        module.register_forward_pre_hook(ask, with_kwargs=True),
+        module.register_forward_hook(hand_over),
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _observe_unfused(module: nn.Module, dropout: nn.Module, give: Give) -> Iterator[None]:
+    fused = module.__dict__["fused_attn"]
+    module.__dict__["fused_attn"] = False
+    handle = dropout.register_forward_pre_hook(lambda _module, args: give(args[0]))
+    try:
+        yield
+    finally:
+        handle.remove()
+        module.__dict__["fused_attn"] = fused
+
+
+def _observe_heads(module: nn.Module, projection: nn.Module, give: Give) -> Iterator[None]:
+    n_heads = int(module.__dict__["num_heads"])
+
+    def hand_over(_module: nn.Module, args: tuple[Tensor, ...]) -> None:
+        tokens = args[0]
+        give(tokens.unflatten(-1, (n_heads, -1)).transpose(1, 2))
+
+    handle = projection.register_forward_pre_hook(hand_over)
+    try:
+        yield
+    finally:
+        handle.remove()

@@ -1,0 +1,110 @@
+"""One batch through a model: logits and the activations of any layers."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from beholder._core.errors import InputError
+from beholder.activations._grammar import LayerRef
+from beholder.activations._hooks import Tap, pick_tensor
+from beholder.activations._probe import check_calls, count_calls
+from beholder.activations._targets import resolve_layers
+from beholder.models import Model, unwrap_module
+
+_WHOLE = LayerRef("output", "")
+
+
+def capture(
+    model: Model | nn.Module, batch: Tensor | np.ndarray, layers: Sequence[str], *, grad: bool = False
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Run one batch and return the logits and the activations of the layers asked for.
+
+    The captured tensors are copies: no later in-place operation of the network changes them.
+
+    Parameters
+    ----------
+    model : Model or nn.Module
+        The observer. A plain module gets the batch as it is, and is in eval mode for the pass.
+    batch : array or Tensor, (n, *input_shape)
+        What the model's ``prepare`` gives, stacked: for pictures (n, 3, height, width) in [0, 1].
+        The model's normalisation is applied here, inside the graph.
+    layers : sequence of str
+        Layer names, patterns, presets or taps.
+    grad : bool
+        Let gradients flow from the results to ``batch`` (which then must be a tensor that
+        requires them) and to the parameters that do.
+
+    Returns
+    -------
+    logits : Tensor
+        What the model returns (its first tensor, if it returns several).
+    layers : dict of str to Tensor
+        As the network computes them, batch axis where the network has it.
+
+    Raises
+    ------
+    InputError
+        For a layer that does not exist, does not run, or runs several times (``@k`` picks a call).
+
+    Examples
+    --------
+    >>> import torch
+    >>> net = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(inplace=True))
+    >>> logits, layers = capture(net, torch.ones(2, 4), ["0"])
+    >>> bool((layers["0"].relu() == logits).all())
+    True
+    """
+    if isinstance(layers, str):
+        raise InputError("a list of layer names", got=f"the string {layers!r}", hint=f"[{layers!r}]")
+    if isinstance(model, Model):
+        inner, observer = unwrap_module(model.module), model
+
+        def run(x: Tensor) -> Any:
+            return observer.forward(inner, observer.normalize(x))
+
+        return _capture(inner, model.taps, run, model.device, batch, layers, grad)
+    module = unwrap_module(model)
+    device = next((p.device for p in module.parameters()), torch.device("cpu"))
+    with _in_eval_mode(module):
+        return _capture(module, {}, module, device, batch, layers, grad)
+
+
+def _capture(
+    module: nn.Module,
+    taps: Mapping[str, str],
+    run: Callable[[Tensor], Any],
+    device: torch.device,
+    batch: Tensor | np.ndarray,
+    layers: Sequence[str],
+    grad: bool,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    refs = resolve_layers(module, layers, taps)
+    images = torch.as_tensor(batch, device=device)
+    captured: dict[str, Tensor] = {}
+    with torch.compiler.set_stance("force_eager"):
+        with torch.no_grad():
+            check_calls(refs, count_calls(module, refs, lambda: run(images[:1])))
+        with (
+            torch.set_grad_enabled(grad),
+            Tap(module, refs) as tap,
+            tap.collect(lambda name, tensor: captured.__setitem__(name, tensor.clone()), stop=False),
+        ):
+            output = run(images)
+    return pick_tensor(output, _WHOLE), {name: captured[name] for name in refs}
+
+
+@contextlib.contextmanager
+def _in_eval_mode(module: nn.Module) -> Iterator[None]:
+    training = [part for part in module.modules() if part.training]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True

@@ -1,0 +1,191 @@
+"""Hooks that hand over what modules compute, and stop the pass after the deepest one asked for.
+
+One set of hooks serves any number of threads: what is being collected lives in thread-local state,
+so several batches can go through one model at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from beholder._core.errors import BeholderError, InputError, UnknownNameError
+from beholder.activations import _attention
+from beholder.activations._grammar import OUTPUT, LayerRef
+
+Consumer = Callable[[str, Tensor], None]
+"""Called as ``consume(layer, tensor)`` inside the hook: it must copy or reduce the tensor at once,
+because a later in-place operation of the network may overwrite it."""
+
+
+class _StopPass(BaseException):
+    """Ends a forward pass once everything asked for has been seen."""
+
+
+class _State(threading.local):
+    consume: Consumer | None = None
+    counts: dict[int, int]
+    missing: set[str]
+    stop: bool
+
+
+def find_module(model: nn.Module, ref: LayerRef) -> nn.Module:
+    """The module a layer name points to, or an error that suggests the nearest names."""
+    modules = dict(model.named_modules(remove_duplicate=False))
+    if ref.path in ("", OUTPUT) and OUTPUT not in modules:
+        return model
+    if ref.path not in modules:
+        raise UnknownNameError("layer of this model", ref.name, [name for name in modules if name])
+    return modules[ref.path]
+
+
+class Tap:
+    """Hooks for a set of layers of one model.
+
+    Parameters
+    ----------
+    model : nn.Module
+        The network, unwrapped.
+    layers : mapping of str to LayerRef
+        Name under which to hand over, and what.
+    """
+
+    def __init__(self, model: nn.Module, layers: Mapping[str, LayerRef]) -> None:
+        self._state = _State()
+        self._layers = dict(layers)
+        self._handles: list[Any] = []
+        self._undo = contextlib.ExitStack()
+        by_module: dict[int, tuple[nn.Module, list[tuple[str, LayerRef]]]] = {}
+        for name, ref in layers.items():
+            module = find_module(model, ref)
+            by_module.setdefault(id(module), (module, []))[1].append((name, ref))
+        try:
+            for module, wanted in by_module.values():
+                self._attach(module, wanted)
+        except BaseException:
+            self.close()
+            raise
+
+    def _attach(self, module: nn.Module, wanted: Sequence[tuple[str, LayerRef]]) -> None:
+        before = [(name, ref) for name, ref in wanted if ref.side == "in"]
+        after = [(name, ref) for name, ref in wanted if ref.side == "out"]
+        key = id(module)
+        for name, ref in wanted:
+            if ref.side in ("weights", "heads"):
+                self._undo.enter_context(_attention.attach(module, ref, self._give(name, ref)))
+
+        def count_call(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            state = self._state
+            if state.consume is None:
+                return
+            state.counts[key] = call = state.counts.get(key, 0) + 1
+            for name, ref in before:
+                self._take(name, ref, call, args if args else kwargs)
+
+        def see_output(_module: nn.Module, _args: tuple[Any, ...], output: Any) -> None:
+            state = self._state
+            if state.consume is None:
+                return
+            for name, ref in after:
+                self._take(name, ref, state.counts[key], output)
+
+        self._handles.append(module.register_forward_pre_hook(count_call, with_kwargs=True, prepend=True))
+        if after:
+            self._handles.append(module.register_forward_hook(see_output))
+
+    def _give(self, name: str, ref: LayerRef) -> Callable[[Tensor], None]:
+        return lambda tensor: self._take(name, ref, ref.call or 1, tensor)
+
+    def _take(self, name: str, ref: LayerRef, call: int, value: Any) -> None:
+        state = self._state
+        if state.consume is None or (ref.call is not None and ref.call != call):
+            return
+        if ref.call is None and call > 1:
+            raise BeholderError(f"{name} was called more than once")
+        state.consume(name, pick_tensor(value, ref))
+        state.missing.discard(name)
+        if state.stop and not state.missing:
+            raise _StopPass
+
+    @contextlib.contextmanager
+    def collect(self, consume: Consumer, *, stop: bool) -> Iterator[None]:
+        """Collect what this thread's next forward pass computes.
+
+        Parameters
+        ----------
+        consume : callable
+            Called with each layer's name and tensor, inside the pass.
+        stop : bool
+            End the pass when every layer has been seen; code after the pass in the block is skipped.
+        """
+        state = self._state
+        state.consume, state.counts, state.missing, state.stop = consume, {}, set(self._layers), stop
+        try:
+            with contextlib.suppress(_StopPass):
+                yield
+        finally:
+            state.consume = None
+        if state.missing:
+            names = sorted(state.missing)
+            raise InputError(
+                "layers that run in the model's forward pass",
+                got=", ".join(repr(name) for name in names[:4]) + ", which did not run",
+                hint="beholder layers MODEL to see which layers run, and how often",
+            )
+
+    def close(self) -> None:
+        """Take the hooks off; the model is as before."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        self._undo.close()
+
+    def __enter__(self) -> Tap:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+
+def pick_tensor(value: Any, ref: LayerRef) -> Tensor:
+    """The tensor that a layer name means in what a module took or returned.
+
+    Without ``[part]`` the first tensor of a tuple, list, mapping or output object is meant.
+    """
+    if ref.part is not None:
+        try:
+            value = value[ref.part]
+        except (LookupError, TypeError) as error:
+            raise InputError(
+                f"a part of what {ref.path or OUTPUT} gives ({describe_parts(value)})", got=repr(ref.name)
+            ) from error
+    while not isinstance(value, Tensor):
+        if isinstance(value, Mapping):
+            parts = list(value.values())
+        elif isinstance(value, tuple | list):
+            parts = list(value)
+        else:
+            parts = []
+        found = [part for part in parts if isinstance(part, Tensor | tuple | list | Mapping)]
+        if not found:
+            raise InputError(
+                f"a tensor at {ref.name}", got=describe_parts(value), hint="another layer, or one of its parts"
+            )
+        value = found[0]
+    return value
+
+
+def describe_parts(value: Any) -> str:
+    """What a module's output consists of, in a few words."""
+    if isinstance(value, Tensor):
+        return f"one tensor {tuple(value.shape)}"
+    if isinstance(value, Mapping):
+        return "parts " + ", ".join(str(key) for key in value)
+    if isinstance(value, tuple | list):
+        return f"{len(value)} parts"
+    return type(value).__name__

@@ -1,0 +1,247 @@
+"""Reading a store: labelled, lazy, at the disk's speed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import zarr
+
+from beholder._core.errors import InputError, UnknownNameError
+from beholder.activations._shard_file import ShardLayout, read_rows, shard_path
+from beholder.activations._store import list_layers, open_group, read_column
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_BLOCK_BYTES = 64 * 2**20
+
+
+class LayerActivations:
+    """The activations of one layer: an array on disk, read where it is indexed.
+
+    Attributes
+    ----------
+    layer : str
+        Exact layer name.
+    shape : tuple of int
+        (n_stimuli, n_replicates, *features).
+    dims : tuple of str
+        Names of the axes: ``stimulus``, ``replicate``, then such as ``channel``, ``height``, ``width``.
+    dtype : numpy.dtype
+    stimulus_ids : tuple of str
+    """
+
+    def __init__(self, layer: str, array: zarr.Array, folder: Path, stimulus_ids: Sequence[str]) -> None:
+        self.layer = layer
+        self._array = array
+        self._folder = folder
+        self.stimulus_ids = tuple(stimulus_ids)
+        self.shape: tuple[int, ...] = (len(self.stimulus_ids), *array.shape[1:])
+        self.dims: tuple[str, ...] = tuple(str(name) for name in array.metadata.dimension_names)  # type: ignore[union-attr]
+        self.dtype = np.dtype(array.dtype)
+        tile = tuple(array.chunks)
+        rows = array.shards[0] if array.shards else tile[0]
+        layout = ShardLayout(rows, tile, tuple(array.shape[2:]), str(self.dtype))
+        self._layout = layout if array.shards and not array.compressors and array.shards == layout.shape else None
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Size in memory when read whole."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def stimuli_per_shard(self) -> int:
+        """Stimuli that lie in one file."""
+        return self._layout.rows if self._layout else int(self._array.chunks[0])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        axes = ", ".join(f"{name} {size}" for name, size in zip(self.dims, self.shape, strict=True))
+        return f"LayerActivations({self.layer}: {axes}; {self.dtype}, {self.nbytes / 1e6:.1f} MB)"
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        """Read a part: slices of stimuli at the disk's speed, all else of numpy's basic indexing too.
+
+        Stimulus ids work in the first place: ``acts["conv1"]["dog_01"]``.
+        """
+        first, rest = (key[0], key[1:]) if isinstance(key, tuple) else (key, ())
+        if first is Ellipsis:
+            first, rest = slice(None), key if isinstance(key, tuple) else ()
+        if isinstance(first, str):
+            first = self._find(first)
+        if isinstance(first, slice):
+            rows = range(*first.indices(len(self)))
+            values = self._read(list(rows)) if abs(rows.step) != 1 else self._read_range(rows)
+        elif isinstance(first, int | np.integer):
+            index = int(first) + (len(self) if first < 0 else 0)
+            if not 0 <= index < len(self):
+                raise IndexError(f"stimulus {first} of {len(self)}")
+            values = self._read_range(range(index, index + 1))[0]
+            return values[rest] if rest else values
+        else:
+            rows_array = np.asarray(first)
+            if rows_array.dtype.kind in "UO":
+                rows_array = np.array([self._find(str(name)) for name in rows_array])
+            values = self._read(list(np.arange(len(self))[rows_array]))
+        return values[(slice(None), *rest)] if rest else values
+
+    def _find(self, stimulus_id: str) -> int:
+        try:
+            return self.stimulus_ids.index(stimulus_id)
+        except ValueError:
+            raise UnknownNameError("stimulus", stimulus_id, self.stimulus_ids) from None
+
+    def _read_range(self, rows: range) -> np.ndarray:
+        if not rows:
+            return np.empty((0, *self.shape[1:]), self.dtype)
+        start, stop = min(rows), max(rows) + 1
+        values = self._read_block(start, stop)
+        return values if rows.step > 0 else values[::-1]
+
+    def _read(self, rows: list[int]) -> np.ndarray:
+        out = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        for i, row in enumerate(rows):
+            out[i] = self._read_block(row, row + 1)[0]
+        return out
+
+    def _read_block(self, start: int, stop: int) -> np.ndarray:
+        layout = self._layout
+        if layout is None:
+            return np.asarray(self._array[start:stop])
+        n_replicates = self.shape[1]
+        out = np.empty((stop - start, *self.shape[1:]), self.dtype)
+        for shard in range(start // layout.rows, -(-stop // layout.rows)):
+            low, high = max(start, shard * layout.rows), min(stop, (shard + 1) * layout.rows)
+            for replicate in range(n_replicates):
+                path = shard_path(self._folder, shard, replicate, len(layout.features))
+                part = out[low - start : high - start, replicate]
+                direct = part if part.flags.c_contiguous else None
+                base = shard * layout.rows
+                try:
+                    read = read_rows(path, layout, low - base, high - base, direct)
+                except (FileNotFoundError, EOFError) as error:
+                    raise InputError(
+                        f"every part of {self.layer}",
+                        got=f"no whole file {path.relative_to(self._folder.parent.parent)}",
+                        hint="running the extraction again: it fills what is missing",
+                    ) from error
+                if direct is None:
+                    part[:] = read
+        return out
+
+    def to_numpy(self) -> np.ndarray:
+        """Everything in memory: (n_stimuli, *features), with the replicate axis only when there are several."""
+        values = self._read_block(0, len(self))
+        return values[:, 0] if self.shape[1] == 1 else values
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        values = self.to_numpy()
+        return values if dtype is None else values.astype(dtype, copy=False)
+
+    def iter_blocks(self, max_bytes: int = _BLOCK_BYTES) -> Iterator[tuple[int, np.ndarray]]:
+        """Walk through the stimuli in blocks: yields (first index, (n, n_replicates, *features))."""
+        row_bytes = max(1, math.prod(self.shape[1:]) * self.dtype.itemsize)
+        rows = max(1, max_bytes // row_bytes)
+        per_shard = self.stimuli_per_shard
+        rows = rows // per_shard * per_shard if rows >= per_shard else rows
+        for start in range(0, len(self), rows):
+            yield start, self._read_block(start, min(len(self), start + rows))
+
+    def to_xarray(self) -> Any:
+        """An ``xarray.DataArray`` over the array on disk, labelled with the stimulus ids (needs xarray)."""
+        import xarray
+
+        dataset = xarray.open_zarr(self._folder.parent, consolidated=False, chunks=None)
+        return dataset["values"]
+
+
+class Activations:
+    """What one model's layers did over one stimulus set: ``acts["features.12"]`` is one layer.
+
+    Parameters
+    ----------
+    path : path
+        A ``.zarr`` folder.
+    partial : bool
+        Open a store whose extraction has not ended; what is missing raises when it is read.
+
+    Examples
+    --------
+    >>> acts = Activations("activations/squeezenet1_1.zarr")      # doctest: +SKIP
+    >>> acts["features.12"].to_numpy().shape                      # doctest: +SKIP
+    (1000, 512, 13, 13)
+    """
+
+    def __init__(self, path: Path | str, *, partial: bool = False) -> None:
+        self.path = Path(path)
+        root = open_group(self.path)
+        if "layers" not in root.attrs:
+            raise InputError("an activation store", got=f"{self.path}, a Zarr group without Beholder's attributes")
+        self.attributes: dict[str, Any] = dict(root.attrs)
+        if not partial and not self.attributes.get("complete", False):
+            raise InputError(
+                "a complete activation store", got=f"{self.path}, whose extraction did not end",
+                hint="running the same command again: it does only what is missing",
+            )  # fmt: skip
+        self._root = root
+        self._groups = list_layers(root, self.path)
+        stimuli = root["stimuli"]
+        ids = read_column(stimuli, "id")  # type: ignore[arg-type]
+        self.stimulus_ids: tuple[str, ...] = tuple(str(i) for i in ids) if ids is not None else ()
+
+    @property
+    def model(self) -> str:
+        """The model's full name."""
+        return str(self.attributes.get("model", ""))
+
+    @property
+    def layers(self) -> list[str]:
+        """Exact layer names, in the order in which they were asked for."""
+        return list(self._groups)
+
+    @property
+    def stimuli(self) -> pd.DataFrame:
+        """The table of stimuli: id, file, label, target, sha256 and the conditions."""
+        import pandas as pd
+
+        group = self._root["stimuli"]
+        names = self.attributes.get("stimulus_columns", ["id"])
+        return pd.DataFrame({name: read_column(group, name) for name in names if name in group})  # type: ignore[arg-type]
+
+    def __getitem__(self, layer: str) -> LayerActivations:
+        if layer not in self._groups:
+            raise UnknownNameError(f"layer of {self.path.name}", layer, self.layers)
+        group = self._groups[layer]
+        array = self._root[f"{group}/values"]
+        return LayerActivations(layer, array, self.path / group / "values", self.stimulus_ids)  # type: ignore[arg-type]
+
+    def __contains__(self, layer: object) -> bool:
+        return layer in self._groups
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._groups)
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def __repr__(self) -> str:
+        lines = [f"Activations of {self.model}: {len(self.stimulus_ids)} stimuli, {len(self)} layers at {self.path}"]
+        width = max((len(name) for name in self.layers), default=0)
+        for name in self.layers[:20]:
+            values = self[name]
+            axes = " x ".join(str(size) for size in values.shape[2:])
+            lines.append(f"  {name:<{width}}  {axes}  {values.nbytes / 1e6:,.1f} MB")
+        if len(self) > 20:
+            lines.append(f"  ... and {len(self) - 20} more")
+        return "\n".join(lines)

@@ -1,0 +1,159 @@
+"""The activation store: a Zarr v3 group with one group a layer.
+
+::
+
+    {model}.zarr/
+      zarr.json                 attributes: model, weights, preprocessing, pooling, seed, versions, complete
+      stimuli/{id,file,label,target,sha256,...}
+      {layer}/values            (n_stimuli, n_replicates, *features)
+      {layer}/stimulus          ids again, so that xarray labels the first axis
+
+The functions here make and grow the groups; shards are filled by workers, each its own files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+from beholder._core.errors import InputError
+from beholder._core.files import explain_write_errors, to_path_name
+from beholder.activations._shard_file import ShardLayout, plan_layout
+from beholder.jobs import JobFolder
+
+FORMAT = "beholder-activations-1"
+
+
+@dataclass(frozen=True)
+class StoredLayer:
+    """One layer of a store: exact name, axes and how its values lie in files."""
+
+    name: str
+    axes: tuple[str, ...]
+    layout: ShardLayout
+
+    @property
+    def path_name(self) -> str:
+        """Its group."""
+        return to_path_name(self.name)
+
+
+def job_folder(store: Path) -> JobFolder:
+    """Settings, receipts and locks of a store, in a hidden folder beside it."""
+    return JobFolder(store.parent / f".{store.name}.jobs", store)
+
+
+def open_group(store: Path, mode: Any = "r") -> zarr.Group:
+    """Open a store's root group; a missing or foreign one is an :class:`InputError`."""
+    with explain_write_errors(store):
+        try:
+            return zarr.open_group(store, mode=mode, zarr_format=3)
+        except (FileNotFoundError, ValueError, KeyError) as error:
+            raise InputError("an activation store", got=f"{store}, which is none ({type(error).__name__})") from error
+
+
+def create_layer(root: zarr.Group, layer: StoredLayer, n_stimuli: int, n_replicates: int) -> None:
+    """Make a layer's group and array, or grow them to the given number of stimuli and replicates."""
+    layout = layer.layout
+    shape = (n_stimuli, n_replicates, *layout.features)
+    group = root.require_group(layer.path_name)
+    if "values" in group:
+        values = group["values"]
+        if values.shape != shape:
+            values.resize(tuple(max(a, b) for a, b in zip(values.shape, shape, strict=True)))
+    else:
+        values = group.create_array(
+            "values",
+            shape=shape,
+            dtype=layout.dtype,
+            shards=layout.shape,
+            chunks=layout.tile,
+            compressors=None,
+            filters=None,
+            fill_value=np.nan,
+            dimension_names=["stimulus", "replicate", *layer.axes],
+        )
+    group.attrs.put({"layer": layer.name, "axes": list(layer.axes), "tile_rows": layout.is_rows})
+
+
+def write_column(group: zarr.Group, name: str, values: Sequence[Any], dimension: str = "stimulus") -> None:
+    """Write one value a stimulus as a small array; an equal one is left alone."""
+    column = np.asarray(values)
+    if column.dtype.kind not in "iufb":
+        texts = ["" if value is None else str(value) for value in values]
+        column = np.array(texts, dtype=object)
+    if name in group:
+        old = group[name]
+        if old.shape == column.shape and np.array_equal(old[:], column):
+            return
+    dtype: Any = "string" if column.dtype == object else column.dtype
+    array = group.create_array(
+        name, shape=column.shape, chunks=column.shape or (1,), dtype=dtype, dimension_names=[dimension], overwrite=True
+    )
+    if column.size:
+        array[:] = column
+
+
+def read_column(group: zarr.Group, name: str) -> np.ndarray | None:
+    """One value a stimulus, or None when the store has no such column."""
+    return np.asarray(group[name][:]) if name in group else None
+
+
+def write_stimuli(root: zarr.Group, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Write the table of stimuli as a group of columns."""
+    group = root.require_group("stimuli")
+    for name, values in columns.items():
+        write_column(group, to_path_name(name), values)
+
+
+def list_layers(root: zarr.Group, store: Path) -> dict[str, str]:
+    """Exact layer name to group name, in the order in which the layers were asked for."""
+    order = list(root.attrs.get("layers", []))
+    names = {name: to_path_name(name) for name in order}
+    return {name: group for name, group in names.items() if (store / group / "zarr.json").exists()}
+
+
+def remove_store(store: Path) -> None:
+    """Delete a store with its settings and receipts."""
+    with explain_write_errors(store):
+        job_folder(store).clear()
+        if store.exists():
+            shutil.rmtree(store)
+
+
+def remove_partial_files(store: Path) -> None:
+    """Delete what a killed run left half-written in a store. Only for the holder of its lock."""
+    for pattern in (".tmp-*", "*.partial"):
+        for path in store.rglob(pattern):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def iter_shard_ranges(n: int, rows: int) -> Iterator[tuple[int, int]]:
+    """Ranges of stimuli of the shards of an array."""
+    for start in range(0, n, rows):
+        yield start, min(n, start + rows)
+
+
+def layout_to_dict(layer: StoredLayer) -> dict[str, Any]:
+    """JSON-able form of a stored layer."""
+    return {
+        "name": layer.name,
+        "axes": list(layer.axes),
+        "features": list(layer.layout.features),
+        "rows": layer.layout.rows,
+        "dtype": layer.layout.dtype,
+    }
+
+
+def layout_from_dict(record: Mapping[str, Any]) -> StoredLayer:
+    """Inverse of :func:`layout_to_dict`."""
+    layout = plan_layout(record["rows"], tuple(record["features"]), record["dtype"])
+    return StoredLayer(record["name"], tuple(record["axes"]), layout)

@@ -1,0 +1,191 @@
+"""From the names a user asks for to the layers that are captured and the arrays that are stored.
+
+A target is one array of the output. Most targets are one layer; an ensemble joins the global
+maxima of many (``conv_ensemble`` and its three sisters).
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from beholder._core.errors import InputError
+from beholder._core.files import to_path_name
+from beholder.activations._axes import pool_activations, pooled_shape
+from beholder.activations._ensembles import ENSEMBLES, find_ensemble_parts
+from beholder.activations._grammar import LayerRef, parse_layer
+from beholder.activations._hooks import Consumer
+from beholder.activations._probe import ProbedLayer
+from beholder.models import Model
+
+
+@dataclass(frozen=True)
+class Part:
+    """One layer's share of a target: which layer, how pooled, times what, into which columns."""
+
+    layer: ProbedLayer
+    pool: str
+    scale: float = 1.0
+    columns: slice | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """One array of the output.
+
+    Attributes
+    ----------
+    name : str
+        Exact name, as asked for.
+    shape : tuple of int
+        Feature axes.
+    axes : tuple of str
+        Their names.
+    parts : tuple of Part
+        What it is made of.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    axes: tuple[str, ...]
+    parts: tuple[Part, ...]
+
+    @property
+    def path_name(self) -> str:
+        """Its folder or group name."""
+        return to_path_name(self.name)
+
+
+def resolve_layers(module: nn.Module, names: Sequence[str], taps: Mapping[str, str]) -> dict[str, LayerRef]:
+    """Turn layer names, patterns and taps into parsed layers, in the order asked for.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The network, unwrapped.
+    names : sequence of str
+        Exact names, patterns (``layer3.*.conv?``), taps. Ensembles are left out.
+    taps : mapping of str to str
+        The model's named layer expressions.
+    """
+    refs: dict[str, LayerRef] = {}
+    for name in names:
+        if name in taps:
+            refs[name] = parse_layer(taps[name])
+        elif any(sign in name for sign in "*?"):
+            refs.update(_match_pattern(module, name, taps))
+        elif name not in ENSEMBLES:
+            refs[name] = parse_layer(name)
+    return refs
+
+
+def _match_pattern(module: nn.Module, pattern: str, taps: Mapping[str, str]) -> dict[str, LayerRef]:
+    path, mark, suffix = pattern.partition(":")
+    known = [name for name, _ in module.named_modules(remove_duplicate=False) if name]
+    found = [name + mark + suffix for name in known if fnmatch.fnmatchcase(name, path)]
+    refs = {name: parse_layer(name) for name in found}
+    refs |= {tap: parse_layer(expr) for tap, expr in taps.items() if fnmatch.fnmatchcase(tap, pattern)}
+    if not refs:
+        raise InputError(
+            "a pattern that some layer matches", got=repr(pattern), hint="beholder layers MODEL to list the names"
+        )
+    return refs
+
+
+def make_targets(
+    model: Model, names: Sequence[str], probed: Mapping[str, ProbedLayer], pool: str, *, flatten: bool, token_pool: bool
+) -> list[Target]:
+    """The arrays to store.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of single layers (already resolved) and of ensembles, in order.
+    probed : mapping of str to ProbedLayer
+        All layers, those of the ensembles too.
+    pool : str
+        See :func:`pool_activations`.
+    flatten : bool
+        Store one axis of features, row-major.
+    token_pool : bool
+        Average tokens even where ``pool`` is ``none``, as panels do.
+    """
+    targets = []
+    for name in names:
+        if name in ENSEMBLES:
+            targets.append(_make_ensemble(model, name, probed))
+            continue
+        layer = probed[name]
+        how = "mean" if token_pool and pool == "none" and "token" in layer.axes else pool
+        shape, axes = pooled_shape(layer.shape, layer.axes, how)
+        if flatten and len(shape) > 1:
+            shape, axes = (int(torch.Size(shape).numel()),), ("feature",)
+        targets.append(Target(name, shape, axes, (Part(layer, how),)))
+    check_path_names([target.name for target in targets])
+    return targets
+
+
+def _make_ensemble(model: Model, name: str, probed: Mapping[str, ProbedLayer]) -> Target:
+    parts, start = [], 0
+    for layer_name, pool, scale in find_ensemble_parts(model.module, name):
+        layer = probed[layer_name]
+        shape, _ = pooled_shape(layer.shape, layer.axes, pool)
+        width = int(torch.Size(shape).numel())
+        parts.append(Part(layer, pool, scale, slice(start, start + width)))
+        start += width
+    return Target(name, (start,), ("channel",), tuple(parts))
+
+
+def check_path_names(names: Sequence[str]) -> None:
+    """Refuse two layers that would share a folder."""
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(to_path_name(name), name)
+        if other != name:
+            raise InputError(
+                "layers with different folder names", got=f"{other!r} and {name!r}, both {to_path_name(name)!r}",
+                hint="two runs with different output folders",
+            )  # fmt: skip
+
+
+def route_parts(targets: Sequence[Target]) -> dict[str, list[tuple[Target, Part]]]:
+    """For each captured layer, which targets it feeds."""
+    routes: dict[str, list[tuple[Target, Part]]] = {}
+    for target in targets:
+        for part in target.parts:
+            routes.setdefault(part.layer.name, []).append((target, part))
+    return routes
+
+
+def make_consumer(
+    routes: Mapping[str, Sequence[tuple[Target, Part]]], outputs: Mapping[str, Tensor], rows: slice, keep: slice
+) -> Consumer:
+    """A consumer that pools what a layer gives and copies it into rows of the output arrays.
+
+    Parameters
+    ----------
+    routes : mapping
+        As :func:`route_parts` gives it.
+    outputs : mapping of str to Tensor
+        Per target, (n_rows, *features) on the CPU.
+    rows : slice
+        Rows of the outputs to fill.
+    keep : slice
+        Items of the batch that go there; the others are padding.
+    """
+
+    def consume(name: str, tensor: Tensor) -> None:
+        for target, part in routes[name]:
+            values = part.layer.put_batch_first(tensor)[keep]
+            values = pool_activations(values.float(), part.layer.axes, part.pool)
+            out = outputs[target.name][rows]
+            if part.columns is None:
+                out.copy_(values.reshape(out.shape))
+            else:
+                out[:, part.columns] = (values.flatten(1) * part.scale).to(out.device)
+
+    return consume

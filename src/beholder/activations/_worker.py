@@ -1,0 +1,382 @@
+"""Computing one shard of an extraction: decode, run, pool, write.
+
+On the CPU every core takes whole micro-batches (one intra-op thread each), from the file to the
+pooled values; on an accelerator the cores decode ahead and the device runs one batch at a time.
+A micro-batch has the same size and the same members wherever and whenever it is computed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from beholder._core.errors import BeholderError, InputError
+from beholder._core.progress import logger
+from beholder.activations._hooks import Tap
+from beholder.activations._shard_file import read_rows, shard_path, write_shard
+from beholder.activations._store import StoredLayer, job_folder
+from beholder.activations._targets import Target, make_consumer, route_parts
+from beholder.jobs import Finish, Shard, Worker
+from beholder.models import ImagePreprocessing, Model, ModelSpec, unwrap_module
+from beholder.stimuli import Exposure, StimulusSet, expose_image, open_image, to_picture
+
+_PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Layers that are extracted together: their targets, and how they lie in the store."""
+
+    targets: tuple[Target, ...]
+    layers: tuple[StoredLayer, ...]
+
+
+@dataclass(frozen=True)
+class Compute:
+    """The settings that say how values are computed.
+
+    Attributes
+    ----------
+    micro_batch : int
+        Stimuli in one forward pass; the last one is padded.
+    intra_threads : int
+        Threads inside one operation.
+    lanes : int
+        Micro-batches in flight on the CPU; does not change any value.
+    precision : {"fp32", "bf16", "fp16"}
+    seed : int
+    reduce_to : int or None
+        Columns of the sparse random projection, if one is applied.
+    channels_last : bool
+    exposure : Exposure or None
+    """
+
+    micro_batch: int
+    intra_threads: int
+    lanes: int
+    precision: str = "fp32"
+    seed: int = 42
+    reduce_to: int | None = None
+    channels_last: bool = True
+    exposure: Exposure | None = None
+
+
+@dataclass
+class ExtractWorker(Worker):
+    """Extracts shards of one model's store.
+
+    Parameters
+    ----------
+    store : path
+        The ``.zarr`` folder.
+    model : Model
+        Crosses to worker processes as its recipe when it has one.
+    device : str
+    stimuli : StimulusSet
+    passes : sequence of Pass
+    compute : Compute
+    """
+
+    store: Path
+    model: Model | None
+    device: str
+    stimuli: StimulusSet
+    passes: Sequence[Pass]
+    compute: Compute
+    spec: ModelSpec | None = field(init=False)
+    lookahead: int = field(default=1, init=False)
+
+    def __post_init__(self) -> None:
+        self.spec = self.model.spec if self.model else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        if self.spec is not None:
+            state["model"] = None
+        return state
+
+    @contextlib.contextmanager
+    def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
+        """Load the model, set the threads, start the lanes."""
+        model = self.model
+        if model is None:
+            assert self.spec is not None
+            model = self.spec.load(self.device)
+        on_cpu = torch.device(self.device).type == "cpu"
+        lanes = max(1, self.compute.lanes // n_workers) if on_cpu else max(1, (os.cpu_count() or 1) // n_workers)
+        with (
+            use_threads(self.compute.intra_threads),
+            use_exact_math(self.compute.precision),
+            ThreadPoolExecutor(lanes, thread_name_prefix="beholder-lane") as pool,
+            contextlib.ExitStack() as hooks,
+        ):
+            module = unwrap_module(model.module)
+            if self.compute.channels_last and has_convolutions(module):
+                module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            session = _Session(self, model, module, pool, on_cpu, hooks)
+            try:
+                yield session.start
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def use_threads(n: int) -> Iterator[None]:
+    """Run torch with ``n`` intra-op threads inside the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def use_exact_math(precision: str) -> Iterator[None]:
+    """Switch off what makes float32 results differ between runs: TF32 and algorithm search."""
+    cudnn = torch.backends.cudnn
+    before = (cudnn.deterministic, cudnn.benchmark, torch.get_float32_matmul_precision(), cudnn.allow_tf32)
+    cudnn.deterministic, cudnn.benchmark = True, False
+    if precision == "fp32":
+        torch.set_float32_matmul_precision("highest")
+        cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        cudnn.deterministic, cudnn.benchmark = before[:2]
+        torch.set_float32_matmul_precision(before[2])
+        cudnn.allow_tf32 = before[3]
+
+
+def has_convolutions(module: nn.Module) -> bool:
+    """Whether the channels-last layout can matter to a network."""
+    return any(isinstance(part, nn.Conv2d) for part in module.modules())
+
+
+@dataclass
+class _Task:
+    """One micro-batch: which slots are computed, and which stimulus stands in each slot."""
+
+    rows: slice
+    keep: slice
+    members: list[int]
+
+
+class _Session:
+    """A ready worker: model with hooks on, lanes running."""
+
+    def __init__(
+        self,
+        worker: ExtractWorker,
+        model: Model,
+        module: nn.Module,
+        pool: ThreadPoolExecutor,
+        on_cpu: bool,
+        hooks: contextlib.ExitStack,
+    ) -> None:
+        self._worker, self._model, self._module, self._pool = worker, model, module, pool
+        self._on_cpu = on_cpu
+        arrays = worker.stimuli.arrays
+        as_floats = arrays is not None and np.dtype(getattr(arrays, "dtype", np.uint8)).kind == "f"
+        exposed = worker.compute.exposure is not None
+        self._as_uint8 = isinstance(model.preprocessing, ImagePreprocessing) and (exposed or not as_floats)
+        self._device = torch.device(worker.device)
+        self._folder = job_folder(worker.store)
+        self._hooks = hooks
+        self._taps: dict[int, tuple[Tap, Mapping[str, Any]]] = {}
+
+    def start(self, shard: Shard) -> Finish:
+        payload = shard.payload
+        which, start, stop = payload["pass"], payload["start"], payload["stop"]
+        job = self._worker.passes[which]
+        kept = self._keep_rows(shard, job)
+        outputs = {
+            target.name: torch.empty((stop - start, *target.shape), dtype=torch.float32) for target in job.targets
+        }
+        hashes: dict[int, str] = {}
+        tap, routes = self._open_tap(which, job)
+        tasks = cut_micro_batches(start, stop, start + kept, self._worker.compute.micro_batch)
+        replicate = payload["replicate"]
+        state = (tap, routes, outputs, start)
+
+        def load(task: _Task) -> Tensor | np.ndarray:
+            return self._load(task.members, replicate, hashes)
+
+        def compute(task: _Task) -> None:
+            self._forward(task, load(task), *state)
+
+        futures: list[tuple[_Task, Future[Any]]] = [
+            (task, self._pool.submit(compute if self._on_cpu else load, task)) for task in tasks
+        ]
+
+        def finish() -> tuple[dict[str, int], dict[str, Any]]:
+            facts: dict[str, Any] = {}
+            try:
+                for task, future in futures:
+                    batch = future.result()
+                    if not self._on_cpu:
+                        self._forward(task, batch, *state)
+            except (torch.OutOfMemoryError, RuntimeError) as error:
+                for _, future in futures:
+                    future.cancel()
+                if not _is_out_of_memory(error):
+                    raise
+                facts["smaller_batch"] = self._redo_smaller(tasks, load, state, str(error))
+            except BaseException:
+                for _, future in futures:
+                    future.cancel()
+                raise
+            files = self._write(shard, job, outputs, kept)
+            if replicate == 0 and which == 0:
+                facts["sha256"] = [hashes.get(i) or self._old_hash(shard, i - start) for i in range(start, stop)]
+            return files, facts
+
+        return finish
+
+    def _open_tap(self, which: int, job: Pass) -> tuple[Tap, Mapping[str, Any]]:
+        if which not in self._taps:
+            routes = route_parts(job.targets)
+            refs = {name: feeds[0][1].layer.ref for name, feeds in routes.items()}
+            self._taps[which] = (self._hooks.enter_context(Tap(self._module, refs)), routes)
+        return self._taps[which]
+
+    def _load(self, members: list[int], replicate: int, hashes: dict[int, str]) -> Tensor | np.ndarray:
+        worker, preprocessing = self._worker, self._model.preprocessing
+        stimuli, exposure = worker.stimuli, worker.compute.exposure
+        made: dict[int, np.ndarray] = {}
+        for i in dict.fromkeys(members):
+            source: Any
+            if stimuli.arrays is not None:
+                source, hashes[i] = stimuli.source(i), stimuli.hash_stimulus(i)
+            else:
+                source = stimuli.read_bytes(i)
+                hashes[i] = hashlib.sha256(source).hexdigest()
+            with name_bad_stimulus(stimuli, i):
+                if exposure is not None:
+                    picture = open_image(source, keep_alpha=True) if stimuli.arrays is None else to_picture(source)
+                    source = expose_image(
+                        picture, replicate, exposure=exposure, seed=worker.compute.seed, stimulus_id=stimuli.ids[i]
+                    )
+                made[i] = preprocessing.prepare_uint8(source) if self._as_uint8 else preprocessing.prepare(source)
+        shapes = {array.shape for array in made.values()}
+        if len(shapes) > 1:
+            raise InputError("stimuli of one shape after preprocessing", got=f"{sorted(shapes)[:3]}", hint="a fixed size")
+        return np.stack([made[i] for i in members])
+
+    def _forward(
+        self, task: _Task, batch: Any, tap: Tap, routes: Mapping[str, Any], outputs: Mapping[str, Tensor], base: int
+    ) -> None:
+        model, compute = self._model, self._worker.compute
+        rows = slice(task.rows.start - base, task.rows.stop - base)
+        dtype = _PRECISIONS.get(compute.precision)
+        cast = torch.autocast(self._device.type, dtype) if dtype else contextlib.nullcontext()
+        with torch.inference_mode(), cast, warnings.catch_warnings():
+            if self._as_uint8 and isinstance(model.preprocessing, ImagePreprocessing):
+                x = model.preprocessing.normalize_uint8(batch).to(self._device)
+            else:
+                x = model.normalize(torch.as_tensor(batch, device=self._device))
+            with tap.collect(make_consumer(routes, outputs, rows, task.keep), stop=True):
+                model.forward(self._module, x)
+
+    def _redo_smaller(self, tasks: Sequence[_Task], load: Callable[[_Task], Any], state: Any, reason: str) -> int:
+        size = self._worker.compute.micro_batch
+        while size > 1:
+            size = -(-size // 2)
+            logger.warning("a batch of %d does not fit in memory; trying %d", self._worker.compute.micro_batch, size)
+            if self._device.type == "cuda":
+                torch.cuda.empty_cache()
+            try:
+                for task in tasks:
+                    for part in cut_micro_batches(task.rows.start, task.rows.stop, task.rows.start, size, align=False):
+                        self._forward(part, load(part), *state)
+                return size
+            except (torch.OutOfMemoryError, RuntimeError) as error:
+                if not _is_out_of_memory(error):
+                    raise
+        raise BeholderError(
+            f"expected one stimulus to fit in memory on {self._device}; got {reason.splitlines()[0][:120]}; "
+            "try another --device: finished parts are kept"
+        )
+
+    def _keep_rows(self, shard: Shard, job: Pass) -> int:
+        """Rows of an earlier, part-filled version of this shard that need no computing."""
+        old = self._folder.peek_receipt(shard.key)
+        settings = self._folder.read_settings()
+        if old is None or settings is None or old["payload"]["stop"] >= shard.payload["stop"]:
+            return 0
+        same = {key: value for key, value in old["payload"].items() if key not in ("stop", "ids")}
+        if same != {key: value for key, value in shard.payload.items() if key not in ("stop", "ids")}:
+            return 0
+        whole = all((self._worker.store / name).exists() for name in old["files"])
+        return old["payload"]["stop"] - old["payload"]["start"] if whole else 0
+
+    def _old_hash(self, shard: Shard, row: int) -> str:
+        old = self._folder.peek_receipt(shard.key) or {"facts": {}}
+        hashes = old["facts"].get("sha256", [])
+        return hashes[row] if row < len(hashes) else ""
+
+    def _write(self, shard: Shard, job: Pass, outputs: Mapping[str, Tensor], kept: int) -> dict[str, int]:
+        payload, compute = shard.payload, self._worker.compute
+        files = {}
+        for target, layer in zip(job.targets, job.layers, strict=True):
+            values = outputs[target.name].numpy()
+            if compute.reduce_to:
+                flat = values.reshape(len(values), -1)
+            folder = self._worker.store / layer.path_name / "values"
+            path = shard_path(
+                folder, payload["start"] // layer.layout.rows, payload["replicate"], len(layer.layout.features)
+            )
+            values = values.astype(layer.layout.dtype, copy=False)
+            if kept:
+                values[:kept] = read_rows(path, layer.layout, 0, kept)
+            name = path.relative_to(self._worker.store).as_posix()
+            files[name] = write_shard(path, values, layer.layout)
+        return files
+
+
+def cut_micro_batches(start: int, stop: int, first: int, size: int, *, align: bool = True) -> list[_Task]:
+    """Cut ``[start, stop)`` into micro-batches; those wholly before ``first`` are skipped.
+
+    Slots before ``first`` (already stored) and after ``stop`` are padded with a computed member, so
+    that a stimulus has the same slot of the same size whenever it is computed.
+    """
+    tasks = []
+    for low in range(start, stop, size):
+        high = min(low + size, stop)
+        begin = max(low, first)
+        if begin >= high:
+            continue
+        slots = range(low, low + size) if align else range(low, high)
+        members = [i if begin <= i < high else begin for i in slots]
+        tasks.append(_Task(slice(begin, high), slice(begin - low, high - low), members))
+    return tasks
+
+
+@contextlib.contextmanager
+def name_bad_stimulus(stimuli: StimulusSet, index: int) -> Iterator[None]:
+    """Say which file it was when a stimulus given as bytes cannot be read."""
+    try:
+        yield
+    except InputError as error:
+        name = stimuli.files[index] or stimuli.ids[index]
+        if name in str(error):
+            raise
+        raise type(error)(
+            "a stimulus that can be read", got=f"{name}: {error.got or error}", hint="--skip_bad to leave such files out"
+        ) from error
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    text = str(error)
+    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in text or "out of memory" in text

@@ -1,0 +1,1 @@
+"""Analysis: from activations, recordings and responses to tables and figures."""

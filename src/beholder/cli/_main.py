@@ -1,0 +1,144 @@
+"""The ``beholder`` command: its groups, and how errors reach the terminal."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from cyclopts import App, CycloptsError
+from cyclopts.exceptions import UnknownCommandError, UnknownOptionError
+
+from beholder._core.errors import BeholderError, find_near_names
+from beholder._core.files import explain_write_errors
+from beholder._core.progress import set_quiet
+
+logger = logging.getLogger("beholder")
+
+COMMANDS = {
+    "demo": "beholder.cli.demo:app",
+    "models": "beholder.cli.models:app",
+    "layers": "beholder.cli.layers:app",
+    "extract": "beholder.cli.extract:app",
+    "panel": "beholder.cli.panel:app",
+    "show": "beholder.cli.show:app",
+    "report": "beholder.cli.report:app",
+}
+"""Command to where it lives; a command's module is imported when it is called."""
+
+app = App(
+    name="beholder",
+    help="""Neural networks as observers in perception experiments.
+
+    Every command takes --quiet (results only) and --verbose (details, and tracebacks of failures).
+
+    Example: beholder extract --model_name squeezenet1_1 --module_name features.12 --pretrained --in_path images/""",
+    version=lambda: version("beholder"),
+    exit_on_error=False,
+    print_error=False,
+    result_action="return_value",
+)
+for _name, _target in COMMANDS.items():
+    app.command(_target, name=_name)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 it failed, 2 the input was wrong."""
+    tokens, quiet, verbose = split_globals(sys.argv[1:] if argv is None else argv)
+    set_up_logging(quiet, verbose)
+    sys.exit(run(tokens, verbose))
+
+
+def split_globals(argv: Sequence[str]) -> tuple[list[str], bool, bool]:
+    """Take out ``--quiet`` and ``--verbose``; spell long flags with dashes, whatever the user typed.
+
+    >>> split_globals(["extract", "--model_name", "a_b", "--quiet"])
+    (['extract', '--model-name', 'a_b'], True, False)
+    """
+    tokens, flags = [], {"--quiet": False, "--verbose": False}
+    literal = False
+    for token in argv:
+        literal = literal or token == "--"
+        name, mark, value = token.partition("=")
+        if not literal and token in flags:
+            flags[token] = True
+        elif not literal and token.startswith("--"):
+            tokens.append(name.replace("_", "-") + mark + value)
+        else:
+            tokens.append(token)
+    return tokens, flags["--quiet"], flags["--verbose"]
+
+
+def set_up_logging(quiet: bool, verbose: bool) -> None:
+    """Log to stderr: stage lines by default, warnings when quiet, everything when verbose."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_LineFormatter())
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
+    logger.propagate = False
+    set_quiet(quiet)
+
+
+class _LineFormatter(logging.Formatter):
+    """One line a message; levels above info are named."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return f"{record.levelname.lower()}: {text}" if record.levelno > logging.INFO else text
+
+
+def run(tokens: Sequence[str], verbose: bool = False) -> int:
+    """Run one command; returns the exit code."""
+    try:
+        with explain_write_errors("the output"):
+            app(list(tokens))
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    except KeyboardInterrupt:
+        print("interrupted: finished parts are kept; the same command continues", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except CycloptsError as error:
+        return complain(describe_usage_error(error), 2)
+    except BeholderError as error:
+        if verbose:
+            logger.exception("traceback")
+        return complain(str(error), error.exit_code)
+    except MemoryError:
+        return complain("expected enough memory; try fewer layers at a time, --pool mean or a smaller --batch_size", 1)
+    except Exception as error:
+        if verbose:
+            logger.exception("traceback")
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        return complain(f"{text[:300]} (run with --verbose for the traceback)", 1)
+    return 0
+
+
+def complain(text: str, code: int) -> int:
+    """Print one line to stderr and return the exit code."""
+    print(f"error: {text}", file=sys.stderr)
+    return code
+
+
+def describe_usage_error(error: CycloptsError) -> str:
+    """A usage error in one line: expected, got, try."""
+    command = " ".join(["beholder", *(error.command_chain or ())])
+    if isinstance(error, UnknownOptionError) and error.token is not None:
+        got = error.token.keyword or error.token.value
+        known = [name for argument in error.argument_collection or () for name in argument.names]
+        near = find_near_names(got, known)
+        hint = " or ".join(name.replace("-", "_").replace("__", "--", 1) for name in near) or f"{command} --help"
+        return f"expected a flag of {command}; got {got}; try {hint}"
+    if isinstance(error, UnknownCommandError):
+        got = error.unused_tokens[0] if error.unused_tokens else ""
+        near = find_near_names(got, list(COMMANDS))
+        return f"expected a command of {command}; got {got!r}; try {' or '.join(near) or 'beholder --help'}"
+    text = " ".join(str(error).split())
+    return f"{text.rstrip('.')}; try {command} --help"
+
+
+

@@ -1,0 +1,44 @@
+"""Flags that several commands share, under the names that users know."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+ModelName = Annotated[str, Parameter(name=["--model-name", "-m"])]
+"""Which model: ``source:name[@weights]`` or an alias."""
+
+Layers = Annotated[list[str] | None, Parameter(name=["--module-name", "--layers", "-mn"], consume_multiple=True)]
+"""Layer names, patterns, presets or ensembles."""
+
+Pretrained = Annotated[bool, Parameter(name="--pretrained")]
+ModelPath = Annotated[str | None, Parameter(name=["--model-path", "-mp"])]
+Device = Annotated[str, Parameter(name=["--device", "-dv"])]
+Seed = Annotated[int, Parameter(name=["--rnd-seed", "--seed", "-rs"])]
+BatchSize = Annotated[int | None, Parameter(name=["--batch-size", "-bs"])]
+InPath = Annotated[str, Parameter(name=["--in-path", "-ip"])]
+OutPath = Annotated[str, Parameter(name=["--out-path", "-op"])]
+Words = Annotated[list[str] | None, Parameter(consume_multiple=True)]
+Json = Annotated[bool, Parameter(name="--json")]
+
+
+def make_app(name: str, help_text: str | None = None) -> App:
+    """An application for one command group, with the settings that all groups share."""
+    return App(
+        name=name,
+        help=help_text,
+        default_parameter=Parameter(negative=""),
+        exit_on_error=False,
+        print_error=False,
+        result_action="return_value",
+    )
+
+
+def print_json(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Print one JSON document: named tables, each a list of records."""
+    json.dump({name: list(rows) for name, rows in tables.items()}, sys.stdout, indent=2, allow_nan=False, default=str)
+    sys.stdout.write("\n")

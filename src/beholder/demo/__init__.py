@@ -1,0 +1,5 @@
+"""The whole flow on bundled observers and stimuli, offline."""
+
+from beholder._core.lazy import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, {"run_demo": "._run"})

@@ -1,0 +1,102 @@
+"""The demo: draw pictures, record a network, compare its layers, write the page."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from beholder._core.errors import ConfigurationChanged, InputError
+from beholder._core.files import write_json
+from beholder._core.provenance import record_provenance
+from beholder._core.seeds import DEFAULT_SEED
+from beholder.demo._words import describe_stimuli
+
+if TYPE_CHECKING:
+    from beholder.activations import Activations
+    from beholder.models import Model
+    from beholder.stimuli import StimulusSet
+
+logger = logging.getLogger("beholder")
+
+MODEL = "beholder:shapes"
+N_PER_CATEGORY = 6
+
+
+def run_demo(out: Path | str = "demo", *, n_per_category: int = N_PER_CATEGORY, seed: int = DEFAULT_SEED) -> Path:
+    """Run the whole chain on what comes with the package: no network, no files of yours, half a minute.
+
+    Pictures are drawn, shown to the bundled network ``beholder:shapes``, its layers recorded, compared and
+    pictured. Run again, it keeps what is done and draws the figures and the page anew.
+
+    Parameters
+    ----------
+    out : path
+        Folder for everything.
+    n_per_category : int
+        Pictures of each of the sixteen categories, at least 2.
+    seed : int
+        Of the pictures; the network was trained on others.
+
+    Returns
+    -------
+    Path
+        The page to open.
+
+    Examples
+    --------
+    >>> run_demo("demo")                                          # doctest: +SKIP
+    PosixPath('demo/report.html')
+    """
+    from beholder.demo._figures import draw_figures
+    from beholder.models import load_model
+    from beholder.report import write_report
+
+    if n_per_category < 2:
+        raise InputError("at least 2 pictures a category", got=str(n_per_category))
+    out = Path(out)
+    logger.info("demo: drawing pictures")
+    stimuli = draw_stimuli(out / "stimuli", n_per_category, seed)
+    net = load_model(MODEL)
+    logger.info("demo: recording %s layers of %s", len(net.layers), net.name)
+    acts = record_layers(net, stimuli, out / "activations")
+    logger.info("demo: comparing layers")
+    draw_figures(acts, stimuli, out / "figures")
+    write_json(out / "stimuli.figure.json", asdict(describe_stimuli(len(stimuli), seed)))
+    write_json(
+        out / "report.json",
+        {
+            "title": "Beholder demo",
+            "sentence": f"{len(stimuli)} drawn pictures of 16 categories were shown to a small network that comes with "
+            f"Beholder; {len(acts.layers)} of its layers were recorded and compared.",
+            "stimuli": f"{len(stimuli)} drawn pictures, 16 categories",
+        },
+    )
+    settings = {"model": net.name, "layers": list(net.layers), "n_per_category": n_per_category, "seed": seed}
+    record_provenance(out, ".", settings, weights=net.weights.sha256)
+    return write_report(out)
+
+
+def draw_stimuli(folder: Path, n_per_category: int, seed: int) -> StimulusSet:
+    """Draw the pictures; a folder that also holds others is refused, since they would be shown too."""
+    from beholder.stimuli import SHAPE_CATEGORIES, draw_shapes_set
+
+    stimuli = draw_shapes_set(folder, n_per_category, seed)
+    expected = n_per_category * len(SHAPE_CATEGORIES)
+    if len(stimuli) != expected:
+        raise InputError(
+            f"the demo's own {expected} pictures in {folder}", got=f"{len(stimuli)}", hint="another --out folder"
+        )
+    return stimuli
+
+
+def record_layers(net: Model, stimuli: StimulusSet, folder: Path) -> Activations:
+    """Extract the recorded layers; a store that an older demo made in another way is made anew."""
+    from beholder.activations import extract
+
+    try:
+        return extract(net, stimuli, layers=list(net.layers), out_path=folder, dtype="float16")
+    except ConfigurationChanged as change:
+        logger.info("demo: recording anew: %s", change)
+        return extract(net, stimuli, layers=list(net.layers), out_path=folder, dtype="float16", overwrite=True)

@@ -1,0 +1,1 @@
+"""Evaluation of observers: accuracy, attacks, judging metamers."""

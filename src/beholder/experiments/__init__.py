@@ -1,0 +1,1 @@
+"""Experiments: design, task folders, server, simulated participants. Knows no models."""

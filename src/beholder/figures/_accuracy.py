@@ -1,0 +1,81 @@
+"""Pictures of how often an observer was right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from beholder._core.errors import InputError
+from beholder.figures._labels import fit_labels
+from beholder.figures._marks import draw_chance, format_share
+from beholder.figures._style import INK, ONE_COLUMN_MM, make_figure, use_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def plot_accuracy(
+    n_right: Any,
+    n_shown: Any,
+    categories: Sequence[str],
+    ax: Axes | None = None,
+    *,
+    chance: float | None = None,
+    color: str = INK,
+) -> Axes:
+    """Draw the share of right answers in each category with its 95 % interval (Wilson).
+
+    Parameters
+    ----------
+    n_right, n_shown : array of int, (n_categories,)
+        Right answers and stimuli shown in each category.
+    categories : sequence of str, (n_categories,)
+    ax : matplotlib Axes, optional
+        A figure of one-column width is made without it.
+    chance : float in [0, 1], optional
+        Marked by a dashed line.
+    color : str
+        Of the dots: black for people, a network's own.
+    """
+    right, shown = np.asarray(n_right, dtype=np.int64), np.asarray(n_shown, dtype=np.int64)
+    if not right.shape == shown.shape == (len(categories),) or not len(categories):
+        raise InputError(f"counts for {len(categories)} categories", got=f"shapes {right.shape} and {shown.shape}")
+    if (shown < 1).any() or (right < 0).any() or (right > shown).any():
+        raise InputError("0 <= right <= shown, shown >= 1, in every category", got=f"{right} of {shown}")
+    low, high = wilson_interval(right, shown)
+    places = np.arange(len(categories))
+    own = ax is None
+    with use_style():
+        if ax is None:
+            ax = make_figure(ONE_COLUMN_MM, 22 + 4.2 * len(categories)).subplots()
+        ax.hlines(places, 100 * low, 100 * high, color=color, linewidth=1.0)
+        ax.plot(100 * right / shown, places, "o", color=color, markersize=4, clip_on=False, zorder=3)
+        ax.set_yticks(places, list(categories))
+        ax.set_ylim(len(categories) - 0.4, -0.6)
+        ax.set_xlim(0, 102)
+        ax.set_xticks([0, 25, 50, 75, 100])
+        n = f"{shown.min()}" if shown.min() == shown.max() else f"{shown.min()} to {shown.max()}"
+        ax.set_xlabel(f"Right answers (%)\nline: 95 % interval (Wilson), n = {n} stimuli each")
+        if chance is not None:
+            draw_chance(ax, 100 * chance, axis="x", text=f"chance {format_share(chance)}")
+    if own:
+        fig = ax.get_figure(root=True)
+        assert fig is not None
+        fit_labels(fig)
+    return ax
+
+
+def wilson_interval(n_right: Any, n_shown: Any, z: float = 1.959963984540054) -> tuple[np.ndarray, np.ndarray]:
+    """Wilson's 95 % score interval of a proportion, (low, high) in [0, 1].
+
+    (p + z²/2n ± z √(p(1 − p)/n + z²/4n²)) / (1 + z²/n), p = right/shown, n = shown.
+    Source: Wilson 1927, Journal of the American Statistical Association 22, 209-212.
+    """
+    n = np.asarray(n_shown, dtype=np.float64)
+    p = np.asarray(n_right, dtype=np.float64) / n
+    middle = p + z**2 / (2 * n)
+    half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    scale = 1 + z**2 / n
+    return np.clip((middle - half) / scale, 0, 1), np.clip((middle + half) / scale, 0, 1)

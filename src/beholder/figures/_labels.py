@@ -1,0 +1,168 @@
+"""Labels that never overlap: measured as drawn, then turned, and thinned only when nothing else helps."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+_GAP_PT = 1.0
+_ROTATIONS = (45.0, 90.0)
+
+
+def fit_labels(fig: Figure) -> None:
+    """Turn, then thin, the tick labels of every axes of ``fig`` until none overlaps its neighbour.
+
+    Labels along x are first turned by 45, then by 90 degrees, all axes with the same labels alike. Only if
+    they are still too many is every second (third, ...) label left out; its tick stays. An axis name that
+    would leave the figure is moved to the end of its axis.
+    """
+    fig.draw_without_rendering()
+    axes = [axis for ax in fig.axes for axis in (ax.xaxis, ax.yaxis)]
+    changed = any([_keep_inside(axis) for axis in axes])
+    for angle in _ROTATIONS:
+        crowded = {_words(axis) for axis in axes if axis.axis_name == "x" and _is_crowded(axis)}
+        turned = [axis for axis in axes if axis.axis_name == "x" and _words(axis) in crowded]
+        turned = [axis for axis in turned if _shown_tick_labels(axis)[0].get_rotation() < angle]
+        if turned:
+            for axis in turned:
+                _turn(axis, angle)
+            fig.draw_without_rendering()
+            changed = False
+    for axis in axes:
+        if _is_crowded(axis):
+            _thin(axis)
+            changed = True
+    if changed:
+        fig.draw_without_rendering()
+
+
+def find_overlaps(fig: Figure) -> list[tuple[str, str]]:
+    """Pairs of words in ``fig`` that touch each other as drawn, and words that leave the figure; empty when all is well."""
+    fig.draw_without_rendering()
+    renderer = _get_renderer(fig)
+    found: list[tuple[str, str]] = []
+    texts: list[Text] = []
+    for ax in fig.axes:
+        for axis in (ax.xaxis, ax.yaxis):
+            ticks = _shown_tick_labels(axis)
+            found += _crowded_pairs(ticks, renderer, axis.axis_name)
+            texts += ticks
+            texts.append(axis.label)
+        texts += [ax.title, ax._left_title, ax._right_title, *ax.texts]  # pyright: ignore[reportAttributeAccessIssue]
+        legend = ax.get_legend()
+        texts += list(legend.get_texts()) if legend else []
+    texts += list(fig.texts)
+    texts = [text for text in texts if text.get_visible() and text.get_text().strip()]
+    boxes = [text.get_window_extent(renderer) for text in texts]
+    edge = fig.bbox
+    for i, first in enumerate(texts):
+        if min(boxes[i].x0, boxes[i].y0) < -1 or boxes[i].x1 > edge.x1 + 1 or boxes[i].y1 > edge.y1 + 1:
+            found.append((first.get_text(), "edge of the figure"))
+        for j in range(i + 1, len(texts)):
+            slanted = any(text.get_rotation() % 90 for text in (first, texts[j]))
+            if not slanted and _touch(boxes[i], boxes[j]):
+                found.append((first.get_text(), texts[j].get_text()))
+    return found
+
+
+def _touch(a: Any, b: Any) -> bool:
+    slack = 0.5
+    return min(a.x1, b.x1) - max(a.x0, b.x0) > slack and min(a.y1, b.y1) - max(a.y0, b.y0) > slack
+
+
+def _root(artist: Any) -> Figure:
+    return artist.get_figure(root=True)
+
+
+def _get_renderer(fig: Figure) -> Any:
+    return fig.canvas.get_renderer()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _shown_tick_labels(axis: Axis) -> list[Text]:
+    axes = axis.axes
+    if not axis.get_visible() or not axes.axison:
+        return []
+    low, high = sorted(axis.get_view_interval())
+    margin = 1e-6 * (high - low)
+    shown = []
+    for tick in axis.get_major_ticks():
+        if not low - margin <= tick.get_loc() <= high + margin:
+            continue
+        shown += [
+            label
+            for label in (tick.label1, tick.label2)
+            if label.get_visible() and label.get_text().strip()
+        ]
+    return shown
+
+
+def _centre(text: Text, renderer: Any, along: str) -> float:
+    box = text.get_window_extent(renderer)
+    if along == "y":
+        return (box.y0 + box.y1) / 2
+    # A slanted label hangs from its anchor, the tick, which is where distances are counted.
+    return text.get_transform().transform(text.get_position())[0]
+
+
+def _needed(text: Text, renderer: Any, along: str) -> float:
+    """Room in pixels that a label takes along its axis."""
+    gap = _GAP_PT * _root(text).dpi / 72
+    angle = math.radians(text.get_rotation())
+    box = text.get_window_extent(renderer)
+    if along == "y":
+        return box.height
+    if math.isclose(math.sin(angle), 0, abs_tol=1e-9):
+        return box.width + 3 * gap
+    line = text.get_fontsize() * 1.2 * gap / _GAP_PT
+    return line / abs(math.sin(angle)) if not math.isclose(math.cos(angle), 0, abs_tol=1e-9) else box.width + gap
+
+
+def _crowded_pairs(labels: list[Text], renderer: Any, along: str) -> list[tuple[str, str]]:
+    placed = sorted((_centre(label, renderer, along), index) for index, label in enumerate(labels))
+    crowded = []
+    for (low, a), (high, b) in pairwise(placed):
+        need = (_needed(labels[a], renderer, along) + _needed(labels[b], renderer, along)) / 2
+        if high - low < need - 1:
+            crowded.append((labels[a].get_text(), labels[b].get_text()))
+    return crowded
+
+
+def _is_crowded(axis: Axis) -> bool:
+    labels = _shown_tick_labels(axis)
+    return len(labels) > 1 and bool(_crowded_pairs(labels, _get_renderer(_root(axis)), axis.axis_name))
+
+
+def _words(axis: Axis) -> tuple[str, ...]:
+    return tuple(label.get_text() for label in _shown_tick_labels(axis))
+
+
+def _turn(axis: Axis, angle: float) -> None:
+    for label in _shown_tick_labels(axis):
+        label.set_rotation(angle)
+        label.set_rotation_mode("anchor")
+        label.set_horizontalalignment("right")
+        label.set_verticalalignment("center" if angle > 60 else "top")
+
+
+def _thin(axis: Axis) -> None:
+    labels = _shown_tick_labels(axis)
+    for step in range(2, len(labels) + 1):
+        for index, label in enumerate(labels):
+            label.set_visible(index % step == 0)
+        if not _crowded_pairs(labels[::step], _get_renderer(_root(axis)), axis.axis_name):
+            return
+
+
+def _keep_inside(axis: Axis) -> bool:
+    fig = _root(axis)
+    box = axis.label.get_window_extent(_get_renderer(fig))
+    if axis.axis_name != "x" or not axis.label.get_text() or box.x1 <= fig.bbox.x1:
+        return False
+    axis.set_label_text(axis.label.get_text(), horizontalalignment="right", x=1.0)
+    return True

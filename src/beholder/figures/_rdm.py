@@ -1,0 +1,211 @@
+"""Pictures of representational dissimilarity matrices (RDMs)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.ticker import MaxNLocator
+
+from beholder._core.errors import InputError
+from beholder.figures._labels import fit_labels
+from beholder.figures._style import INK, ONE_COLUMN_MM, RDM_COLORMAP, TWO_COLUMNS_MM, make_figure, use_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+RANK_NAME = "Dissimilarity (rank, % of pairs)"
+
+
+def rank_rdm(rdm: Any) -> np.ndarray:
+    """Replace dissimilarities by the share of pairs that are as alike or more alike.
+
+    Parameters
+    ----------
+    rdm : array, (n_stimuli, n_stimuli)
+        Symmetric dissimilarities; the diagonal is not looked at.
+
+    Returns
+    -------
+    array, (n_stimuli, n_stimuli), float64 in [0, 1]
+        Average rank among the pairs divided by their number; 0 on the diagonal.
+    """
+    from scipy.stats import rankdata
+
+    rdm = check_rdm(rdm)
+    rows, columns = np.triu_indices(len(rdm), 1)
+    ranked = np.zeros_like(rdm)
+    if rows.size:
+        ranked[rows, columns] = rankdata(rdm[rows, columns]) / rows.size
+    return ranked + ranked.T
+
+
+def check_rdm(rdm: Any) -> np.ndarray:
+    """``rdm`` as float64, or an :class:`InputError` if it is not a square of finite numbers, equal both ways."""
+    matrix = np.asarray(rdm, dtype=np.float64)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not len(matrix):
+        raise InputError("an RDM, (n_stimuli, n_stimuli)", got=f"an array of shape {matrix.shape}")
+    if not np.isfinite(matrix).all():
+        raise InputError("an RDM of finite numbers", got=f"{int((~np.isfinite(matrix)).sum())} that are not")
+    if not np.allclose(matrix, matrix.T, rtol=1e-4, atol=1e-6 * (np.abs(matrix).max() or 1)):
+        raise InputError("an RDM with the same value both ways", got="a matrix that is not symmetric")
+    return matrix
+
+
+def plot_rdm(
+    rdm: Any,
+    ax: Axes | None = None,
+    *,
+    categories: Sequence[str] | None = None,
+    rank: bool = True,
+    title: str = "",
+    name: str | None = None,
+    limits: tuple[float, float] | None = None,
+    colorbar: bool = True,
+    sides: str = "xy",
+) -> Axes:
+    """Draw an RDM, stimuli grouped by category and the blocks marked on both axes.
+
+    Parameters
+    ----------
+    rdm : array, (n_stimuli, n_stimuli)
+        Symmetric dissimilarities.
+    ax : matplotlib Axes, optional
+        A figure of one-column width is made without it.
+    categories : sequence of str, (n_stimuli,), optional
+        Category of each stimulus. Stimuli are brought together by category, in order of first appearance.
+    rank : bool
+        Show ranks, as percentages of pairs, instead of values.
+    title, name : str, optional
+        Above the picture; on the colour bar.
+    limits : (float, float), optional
+        Ends of the colour scale, to share one scale among several pictures; 0 to 100 for ranks, else the data's.
+    colorbar : bool
+        Whether to draw the colour bar.
+    sides : {"xy", "x", "y", ""}
+        Axes on which the categories' names are written; the blocks are marked on both.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    matrix = check_rdm(rdm)
+    order, blocks = group_by_category(categories, len(matrix))
+    shown = 100 * rank_rdm(matrix) if rank else matrix
+    low, high = limits or ((0.0, 100.0) if rank else (float(shown.min()), float(shown.max())))
+    own = ax is None
+    with use_style():
+        if ax is None:
+            ax = make_figure(ONE_COLUMN_MM, 72).subplots()
+        image = ax.imshow(shown[np.ix_(order, order)], cmap=RDM_COLORMAP, vmin=low, vmax=high, interpolation="nearest")
+        _mark_blocks(ax, blocks, len(matrix), sides=sides)
+        ax.set_title(title)
+        if colorbar:
+            fig = ax.get_figure()
+            assert fig is not None
+            add_colorbar(fig, image, [ax], name=name or (RANK_NAME if rank else "Dissimilarity"))
+    if own:
+        fig = ax.get_figure(root=True)
+        assert fig is not None
+        fit_labels(fig)
+    return ax
+
+
+def plot_rdms(
+    rdms: Mapping[str, Any],
+    *,
+    categories: Sequence[str] | None = None,
+    rank: bool = True,
+    name: str | None = None,
+    n_columns: int = 3,
+    width_mm: float = TWO_COLUMNS_MM,
+) -> Figure:
+    """Draw several RDMs of the same stimuli side by side on one scale.
+
+    Parameters
+    ----------
+    rdms : mapping of str to array, (n_stimuli, n_stimuli)
+        Title, such as the layer, to RDM.
+    categories, rank, name
+        As in :func:`plot_rdm`. Names stand at the left column and under the lowest picture of each column.
+    n_columns : int
+        Pictures in a row.
+    width_mm : float
+        Width of the figure.
+    """
+    if not rdms:
+        raise InputError("at least one RDM", got="none")
+    n_columns = min(n_columns, len(rdms))
+    n_rows = math.ceil(len(rdms) / n_columns)
+    matrices = {title: check_rdm(rdm) for title, rdm in rdms.items()}
+    limits = None
+    if not rank:
+        limits = (min(float(m.min()) for m in matrices.values()), max(float(m.max()) for m in matrices.values()))
+    side = (width_mm - 40) / n_columns
+    fig = make_figure(width_mm, n_rows * (side + 5) + 20)
+    with use_style():
+        axes = fig.subplots(n_rows, n_columns, squeeze=False)
+        for index, ax in enumerate(axes.flat):
+            if index >= len(matrices):
+                ax.remove()
+        drawn = list(axes.flat)[: len(matrices)]
+        for index, (ax, (title, matrix)) in enumerate(zip(drawn, matrices.items(), strict=True)):
+            sides = ("x" if index + n_columns >= len(matrices) else "") + ("y" if index % n_columns == 0 else "")
+            plot_rdm(
+                matrix, ax, categories=categories, rank=rank, limits=limits, colorbar=False, title=title, sides=sides
+            )
+        add_colorbar(fig, drawn[0].images[0], drawn, name=name or (RANK_NAME if rank else "Dissimilarity"))
+    fit_labels(fig)
+    return fig
+
+
+def add_colorbar(fig: Any, image: Any, axes: Sequence[Axes], *, name: str) -> None:
+    """Draw a thin, named colour bar at the right of ``axes``."""
+    with use_style():
+        bar = fig.colorbar(image, ax=list(axes), fraction=0.05, shrink=0.8, aspect=22, pad=0.02)
+        bar.set_label(name)
+        bar.outline.set_visible(False)
+
+
+def group_by_category(
+    categories: Sequence[str] | None, n_stimuli: int
+) -> tuple[np.ndarray, list[tuple[str, int, int]]]:
+    """Order of stimuli that brings each category together, and its blocks (name, start, stop)."""
+    if categories is None:
+        return np.arange(n_stimuli), []
+    if len(categories) != n_stimuli:
+        raise InputError(f"{n_stimuli} categories, one a stimulus", got=str(len(categories)))
+    names = list(dict.fromkeys(str(category) for category in categories))
+    place = {name: index for index, name in enumerate(names)}
+    codes = np.array([place[str(category)] for category in categories])
+    order = np.argsort(codes, kind="stable")
+    edges = np.searchsorted(codes[order], np.arange(len(names) + 1))
+    return order, [(name, int(edges[i]), int(edges[i + 1])) for i, name in enumerate(names)]
+
+
+def _mark_blocks(ax: Axes, blocks: list[tuple[str, int, int]], n_stimuli: int, *, sides: str) -> None:
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    ax.tick_params(which="both", length=0 if blocks else 2.5, pad=4 if blocks else 2)
+    for side, axis, word in (("x", ax.xaxis, ax.set_xlabel), ("y", ax.yaxis, ax.set_ylabel)):
+        if side not in sides:
+            axis.set_ticks([])
+        elif blocks:
+            axis.set_ticks([(start + stop - 1) / 2 for _, start, stop in blocks], [name for name, _, _ in blocks])
+        else:
+            axis.set_major_locator(MaxNLocator(5, integer=True))
+            word("Stimulus")
+    if not blocks:
+        return
+    ends = np.array([0, *(stop for _, _, stop in blocks)]) - 0.5
+    inner, low, high = ends[1:-1], -0.5, n_stimuli - 0.5
+    lines = [[(low, e), (high, e)] for e in inner] + [[(e, low), (e, high)] for e in inner]
+    ax.add_collection(LineCollection(lines, colors="white", linewidths=0.35), autolim=False)
+    # Short marks outside the picture, at the ends of the blocks, along the left and the lower side.
+    reach = 0.025 * n_stimuli
+    marks = [[(low - reach, e), (low, e)] for e in ends] + [[(e, high), (e, high + reach)] for e in ends]
+    ax.add_collection(LineCollection(marks, colors=INK, linewidths=0.5, clip_on=False), autolim=False)

@@ -1,0 +1,121 @@
+"""Running a plan: inline, or in worker processes that share its shards by claiming them.
+
+Every worker, wherever it runs, does the same: walk through the shards without a receipt, claim
+one, compute it, commit its files by rename, write its receipt last. So a plan can be finished by
+any number of workers, in any order, after any interruption.
+"""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from beholder._core.progress import show_progress
+from beholder.jobs._folder import JobFolder
+from beholder.jobs._plan import Plan, Shard
+
+Finish = Callable[[], tuple[Mapping[str, int], Mapping[str, Any]]]
+"""Waits for a started shard, commits its files, returns their sizes and the facts of its receipt."""
+
+_RETRY_SECONDS = 0.2
+
+
+class Worker(abc.ABC):
+    """What computes shards. It is pickled to worker processes, so it holds recipes, not models."""
+
+    lookahead: int = 0
+    """How many shards to start before the first one is finished."""
+
+    @abc.abstractmethod
+    def open(self, n_workers: int) -> contextlib.AbstractContextManager[Callable[[Shard], Finish]]:
+        """Get ready (load a model, start threads); yields ``start(shard)``.
+
+        Parameters
+        ----------
+        n_workers : int
+            How many workers share this machine's cores.
+        """
+
+
+def run_plan(
+    plan: Plan, worker: Worker, folder: JobFolder, *, n_workers: int = 1, executor: str = "auto"
+) -> list[dict[str, Any]]:
+    """Finish every shard of a plan and return their receipts, in the plan's order.
+
+    Parameters
+    ----------
+    plan : Plan
+        Settings and shards.
+    worker : Worker
+        Computes and commits one shard.
+    folder : JobFolder
+        Where receipts and claims are kept.
+    n_workers : int
+        Number of worker processes, used by the ``processes`` executor.
+    executor : {"auto", "inline", "processes"}
+        ``auto`` is inline for one worker.
+
+    Raises
+    ------
+    BeholderError
+        The first error of any worker; finished shards are kept.
+    """
+    todo = [shard for shard in plan.shards if folder.read_receipt(plan.hash, shard) is None]
+    if todo:
+        total = sum(shard.size for shard in plan.shards)
+        done = total - sum(shard.size for shard in todo)
+        if executor == "auto":
+            executor = "inline" if n_workers <= 1 else "processes"
+        with show_progress(plan.name, total, plan.unit, done) as advance:
+            if executor == "inline":
+                for size in work_through(plan, todo, worker, folder, 1):
+                    advance(size)
+            else:
+                from beholder.jobs._processes import run_in_processes
+
+                run_in_processes(plan, todo, worker, folder, min(n_workers, len(todo)), advance)
+    receipts = [folder.read_receipt(plan.hash, shard) for shard in plan.shards]
+    return [receipt for receipt in receipts if receipt is not None]
+
+
+def work_through(
+    plan: Plan, shards: list[Shard], worker: Worker, folder: JobFolder, n_workers: int
+) -> Iterator[int]:
+    """Claim and finish shards until none is left; yields the size of each one finished here."""
+    with contextlib.ExitStack() as held:
+        start = held.enter_context(worker.open(n_workers))
+        left = list(shards)
+        while left:
+            busy: list[Shard] = []
+            started: deque[tuple[Shard, contextlib.ExitStack, Finish]] = deque()
+            try:
+                for shard in left:
+                    claim = contextlib.ExitStack()
+                    if not claim.enter_context(folder.claim(shard)):
+                        claim.close()
+                        busy.append(shard)
+                    elif folder.read_receipt(plan.hash, shard) is not None:
+                        claim.close()
+                    else:
+                        started.append((shard, claim, start(shard)))
+                        if len(started) > worker.lookahead:
+                            yield _finish(plan, folder, *started.popleft())
+                while started:
+                    yield _finish(plan, folder, *started.popleft())
+            finally:
+                for _, claim, _ in started:
+                    claim.close()
+            left = [shard for shard in busy if folder.read_receipt(plan.hash, shard) is None]
+            if left:
+                time.sleep(_RETRY_SECONDS)
+
+
+def _finish(plan: Plan, folder: JobFolder, shard: Shard, claim: contextlib.ExitStack, finish: Finish) -> int:
+    with claim:
+        files, facts = finish()
+        folder.write_receipt(plan, shard, files, facts)
+    return shard.size

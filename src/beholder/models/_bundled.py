@@ -1,0 +1,108 @@
+"""Source ``beholder``: networks that come with the package and need no network to be had.
+
+``beholder:shapes`` tells the sixteen categories of :func:`beholder.stimuli.draw_shapes_set` apart.
+``tools/train_shapes.py`` made its weights.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+from beholder._core.errors import UnknownNameError
+from beholder._core.hashing import hash_file
+from beholder.models._preprocessing import ImagePreprocessing
+from beholder.models._source import Blueprint, Source, Weights
+from beholder.models._weights import explain_missing
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_FOLDER = Path(__file__).with_name("_data")
+_DEFAULT_TAG = "v1"
+INPUT_SIZE = 224
+MEAN = (0.5, 0.5, 0.5)
+STD = (0.25, 0.25, 0.25)
+_BLOCKS = ("block1", "block2", "block3", "block4", "block5")
+
+
+@final
+@dataclass(frozen=True)
+class _Picture:
+    """A bundled network of pictures: the file of its weights, and what was true of it when it was made."""
+
+    file: str
+    layers: tuple[str, ...] = (*_BLOCKS, "classifier")
+
+    @property
+    def path(self) -> Path:
+        return _FOLDER / self.file
+
+    def build(self) -> nn.Module:
+        from beholder.models._bundled_network import BundledPictureNetwork
+        from beholder.stimuli import SHAPE_CATEGORIES
+
+        return BundledPictureNetwork(len(SHAPE_CATEGORIES))
+
+
+_NETWORKS = {"shapes": _Picture("shapes.safetensors")}
+
+
+@final
+class BundledSource(Source):
+    """The networks that come with Beholder."""
+
+    def list_names(self) -> list[str]:
+        """Names of the bundled networks."""
+        return sorted(_NETWORKS)
+
+    def find(self, name: str, tag: str | None) -> Blueprint:
+        """How to build a bundled network; see :class:`~beholder.models.Source`."""
+        from beholder.stimuli import SHAPE_CATEGORIES
+
+        if name not in _NETWORKS:
+            raise UnknownNameError("bundled network", name, _NETWORKS)
+        network = _NETWORKS[name]
+        return Blueprint(
+            source="beholder",
+            name=name,
+            build=network.build,
+            preprocessing=ImagePreprocessing(resize=INPUT_SIZE, crop=(INPUT_SIZE, INPUT_SIZE), mean=MEAN, std=STD),
+            default_tag=_DEFAULT_TAG,
+            tags=(_DEFAULT_TAG,),
+            load_tag=lambda module, tag: _load(module, name, tag),
+            published_file=lambda tag: network.file,
+            layers=network.layers,
+            classes=SHAPE_CATEGORIES,
+        )
+
+
+def read_bundled_facts(name: str) -> dict[str, Any]:
+    """What was measured of a bundled network when it was made: classes, held-out accuracy, training.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"shapes"``.
+    """
+    from safetensors import safe_open
+
+    if name not in _NETWORKS:
+        raise UnknownNameError("bundled network", name, _NETWORKS)
+    with safe_open(_NETWORKS[name].path, "np") as file:
+        return json.loads(file.metadata()["beholder"])
+
+
+def _load(module: nn.Module, name: str, tag: str) -> Weights:
+    from safetensors.torch import load_file
+
+    from beholder.models._bundled_network import BundledPictureNetwork, load_stored_state
+
+    path = _NETWORKS[name].path
+    if not path.is_file():
+        raise explain_missing(f"beholder:{name}", tag, got="an installation without its file", place=str(path))
+    assert isinstance(module, BundledPictureNetwork)
+    load_stored_state(module, load_file(path))
+    return Weights(tag, str(path), hash_file(path))

@@ -1,0 +1,184 @@
+"""A loaded model: a module, its two parts of preprocessing, and where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, final
+
+from beholder.models._source import Weights, call_module
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from torch import Tensor, nn
+
+    from beholder.models._preprocessing import Preprocessing
+
+
+@final
+@dataclass(frozen=True)
+class ModelSpec:
+    """A picklable recipe from which another process builds the same model.
+
+    Parameters
+    ----------
+    source, model : str
+        ``{source}:{model}``.
+    tag : str
+        Published weights, ``"random"``, or the stem of ``file``.
+    file : str or None
+        Weights file that the user named; None for published or random weights.
+    sha256 : str or None
+        Hash of the file that was read, so that it is hashed once.
+    path_name : str
+        What the model is called in paths.
+    preprocessing : Preprocessing
+        The one that the model uses.
+    layers, taps, pool
+        As recorded in the catalog or a panel.
+    seed : int
+        Seed of random weights.
+    """
+
+    source: str
+    model: str
+    tag: str
+    file: str | None
+    sha256: str | None
+    path_name: str
+    preprocessing: Preprocessing
+    layers: tuple[str, ...] = ()
+    taps: tuple[tuple[str, str], ...] = ()
+    pool: str | None = None
+    seed: int = 42
+
+    @property
+    def name(self) -> str:
+        """``source:model@tag``."""
+        return f"{self.source}:{self.model}@{self.tag}"
+
+    def load(self, device: str = "cpu") -> Model:
+        """Build the model, with its weights, on ``device``."""
+        from beholder.models._load import build_from_spec
+
+        return build_from_spec(self, device)
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Model:
+    """A network as an observer: what it is shown goes through ``prepare``, then ``normalize``, then ``module``.
+
+    Parameters
+    ----------
+    name : str
+        ``source:name@weights``, such as ``"torchvision:squeezenet1_1@IMAGENET1K_V1"``.
+    path_name : str
+        The same model in paths and groups.
+    module : nn.Module
+        In eval mode, its parameters without gradients.
+    preprocessing : Preprocessing
+        File to array (``prepare``), array to network input (``normalize``).
+    weights : Weights
+        Tag, file and hash.
+    layers : tuple of str
+        Recorded layers.
+    taps : mapping of str to str
+        Named layer expressions.
+    classes : tuple of str, optional
+        Names of the outputs.
+    forward : callable
+        ``forward(module, x)`` on normalised input.
+    spec : ModelSpec or None
+        Recipe for other processes; None for a wrapped module.
+    pool : str or None
+        Pooling that the catalog or a panel records.
+    multi_layer_output : bool
+        The module takes ``with_latent=True``.
+    """
+
+    name: str
+    path_name: str
+    module: nn.Module
+    preprocessing: Preprocessing
+    weights: Weights
+    layers: tuple[str, ...] = ()
+    taps: Mapping[str, str] = field(default_factory=dict)
+    classes: tuple[str, ...] | None = None
+    forward: Callable[[nn.Module, Tensor], Any] = call_module
+    spec: ModelSpec | None = None
+    pool: str | None = None
+    multi_layer_output: bool = False
+
+    def __post_init__(self) -> None:
+        self.module.eval()
+        self.module.requires_grad_(False)
+
+    def __repr__(self) -> str:
+        parts = [f"{self.n_parameters:,} parameters", f"input {self.preprocessing.describe()}", f"on {self.device}"]
+        if self.layers:
+            parts.append(f"{len(self.layers)} recorded layers")
+        return f"Model({self.name}: {', '.join(parts)})"
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of parameters."""
+        return sum(parameter.numel() for parameter in self.module.parameters())
+
+    @property
+    def modality(self) -> str:
+        """``"image"``, ``"sound"`` or ``"array"``."""
+        return self.preprocessing.modality
+
+    @property
+    def input_shape(self) -> tuple[int, ...] | None:
+        """Shape of one prepared stimulus, without the batch axis; None when the network takes any."""
+        return self.preprocessing.input_shape
+
+    @property
+    def input_range(self) -> tuple[float, float] | None:
+        """Range of a prepared stimulus; None when it is unbounded."""
+        return self.preprocessing.input_range
+
+    @property
+    def sample_rate(self) -> int | None:
+        """Samples per second of a prepared sound."""
+        return self.preprocessing.sample_rate
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        import itertools
+
+        import torch
+
+        for tensor in itertools.chain(self.module.parameters(), self.module.buffers()):
+            return tensor.device
+        return torch.device("cpu")
+
+    def prepare(self, source: Any) -> np.ndarray:
+        """File, bytes, picture or array to a float32 array in ``input_range``."""
+        return self.preprocessing.prepare(source)
+
+    def normalize(self, x: Tensor) -> Tensor:
+        """Prepared batch to network input, differentiably."""
+        return self.preprocessing.normalize(x)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Logits (or the embedding) of a prepared batch.
+
+        Parameters
+        ----------
+        x : (n_stimuli, *input_shape), float32 in ``input_range``
+        """
+        return self.forward(self.module, self.normalize(x))
+
+    def to(self, device: str | torch.device) -> Model:
+        """Move the module; the model itself is returned."""
+        self.module.to(device)
+        return self
+
+    def with_layers(self, layers: tuple[str, ...]) -> Model:
+        """The same model with other recorded layers."""
+        return replace(self, layers=tuple(layers), spec=replace(self.spec, layers=tuple(layers)) if self.spec else None)

@@ -1,0 +1,280 @@
+"""Panel files: lists of models in TOML, the built-in fourteen among them."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+from beholder._core.devices import check_device_name
+from beholder._core.errors import InputError, find_near_names
+from beholder.models._source import Alias
+
+if TYPE_CHECKING:
+    from beholder.models._preprocessing import Preprocessing
+
+KEYS = ("name", "aliases", "source", "weights", "layers", "taps", "preprocessing", "pooling", "device", "note")
+POOLINGS = ("none", "mean", "max", "cls", "center")
+
+_WEIGHT_SUFFIXES = {".pt", ".pth", ".ckpt", ".safetensors", ".bin", ".tar"}
+_BRACES = re.compile(r"\{([^{}]*)\}")
+_RANGE = re.compile(r"(\d+)\.\.(\d+)")
+
+
+@final
+@dataclass(frozen=True)
+class CatalogEntry:
+    """One ``[[models]]`` table.
+
+    Parameters
+    ----------
+    names : tuple of str
+        The name and its other spellings.
+    alias : Alias
+        What the names load.
+    note : str
+        A remark for people.
+    """
+
+    names: tuple[str, ...]
+    alias: Alias
+    note: str = ""
+
+
+def expand_braces(text: str) -> list[str]:
+    """Spell out ``{a,b}`` and ``{0..3}`` in layer names, leftmost slowest.
+
+    >>> expand_braces("layer{1..2}.{conv1,bn1}")
+    ['layer1.conv1', 'layer1.bn1', 'layer2.conv1', 'layer2.bn1']
+    """
+    pieces = _BRACES.split(text)
+    choices = [[piece] if index % 2 == 0 else _read_choices(piece) for index, piece in enumerate(pieces)]
+    return ["".join(parts) for parts in itertools.product(*choices)]
+
+
+def _read_choices(inside: str) -> list[str]:
+    bounds = _RANGE.fullmatch(inside)
+    if bounds:
+        return [str(number) for number in range(int(bounds[1]), int(bounds[2]) + 1)]
+    return [part.strip() for part in inside.split(",")]
+
+
+def expand_taps(taps: Mapping[str, str]) -> dict[str, str]:
+    """Spell out braces on both sides of a table of taps, pairing them in order.
+
+    >>> expand_taps({"pool{1,2}": "features.{4,9}"})
+    {'pool1': 'features.4', 'pool2': 'features.9'}
+    """
+    expanded: dict[str, str] = {}
+    for name, layer in taps.items():
+        names, layers = expand_braces(name), expand_braces(layer)
+        if len(names) != len(layers):
+            raise InputError(
+                f"as many layers as names in the tap {name!r}", got=f"{len(layers)} layers for {len(names)} names"
+            )
+        expanded.update(zip(names, layers, strict=True))
+    return expanded
+
+
+def parse_entry(table: Mapping[str, Any], *, where: str = "a panel file", folder: Path | None = None) -> CatalogEntry:
+    """Check one ``[[models]]`` table and read it; the keys are those of :func:`load_panel`.
+
+    Parameters
+    ----------
+    table : mapping
+        The table.
+    where : str
+        The file, for messages.
+    folder : path, optional
+        Where relative paths of weights and of ``file:`` sources start.
+
+    Raises
+    ------
+    InputError
+        A key is unknown, missing or of the wrong type.
+    """
+    for key in table:
+        if key not in KEYS:
+            near = find_near_names(key, KEYS)
+            hint = f"{near[0]!r}; the keys are {', '.join(KEYS)}" if near else f"one of {', '.join(KEYS)}"
+            raise InputError(f"a known key of [[models]] in {where}", got=repr(key), hint=hint)
+    name = _get_text(table, "name", where)
+    where = f"{where} (model {name!r})"
+    base = _find_source(_get_text(table, "source", where), where, folder)
+    weights = _get_text(table, "weights", where, required=False)
+    preprocessing = table.get("preprocessing")
+    layers = [layer for text in _get_texts(table, "layers", where) for layer in expand_braces(text)]
+    taps = table.get("taps", {})
+    if not isinstance(taps, Mapping) or not all(isinstance(layer, str) for layer in taps.values()):
+        raise InputError(f"a table of names and layers under 'taps' in {where}", got=repr(taps))
+    pooling = _get_text(table, "pooling", where, required=False)
+    if pooling is not None and pooling not in POOLINGS:
+        raise InputError(f"a pooling in {where}", got=repr(pooling), hint=f"one of {', '.join(POOLINGS)}")
+    device = _get_text(table, "device", where, required=False)
+    tag = _find_weights(weights, where, folder) if weights else base.tag
+    alias = Alias(
+        path_name=name,
+        source=base.source,
+        model=base.model,
+        tag=tag,
+        layers=tuple(layers) or base.layers,
+        taps={**base.taps, **expand_taps(taps)},
+        preprocessing=base.preprocessing if preprocessing is None else _read_preprocessing(preprocessing, base, tag, where),
+        pool=pooling or base.pool,
+        device=check_device_name(device) if device else base.device,
+    )
+    return CatalogEntry((name, *_get_texts(table, "aliases", where)), alias, table.get("note", ""))
+
+
+def _get_text(table: Mapping[str, Any], key: str, where: str, *, required: bool = True) -> Any:
+    value = table.get(key)
+    if value is None and not required:
+        return None
+    if not isinstance(value, str) or not value:
+        raise InputError(f"a text under {key!r} in {where}", got="nothing" if value is None else repr(value))
+    return value
+
+
+def _get_texts(table: Mapping[str, Any], key: str, where: str) -> list[str]:
+    value = table.get(key, [])
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) and text for text in texts):
+        raise InputError(f"a text or a list of texts under {key!r} in {where}", got=repr(value))
+    return list(texts)
+
+
+def _find_source(text: str, where: str, folder: Path | None) -> Alias:
+    source, colon, rest = text.partition(":")
+    if not colon:
+        from beholder.models._catalog import find_alias
+
+        known = find_alias(text)
+        if known is not None:
+            return known
+    if not (source and rest):
+        raise InputError(f"'source:name' or a name of the catalog under 'source' in {where}", got=repr(text))
+    model, _, tag = rest.partition("@")
+    if source == "file" and folder is not None:
+        model = str(folder / model)
+    return Alias(text, source, model, _find_weights(tag, where, folder) if tag else None)
+
+
+def _find_weights(weights: str, where: str, folder: Path | None) -> str:
+    path = (folder or Path()) / Path(weights).expanduser()
+    if path.is_file():
+        return str(path.absolute())
+    if "/" in weights or path.suffix in _WEIGHT_SUFFIXES:
+        raise InputError(f"a weights file in {where}", got=f"no file at {path}")
+    return weights
+
+
+def _read_preprocessing(table: Any, base: Alias, tag: str | None, where: str) -> Preprocessing:
+    from beholder.models._preprocessing import read_preprocessing
+    from beholder.models._source import get_source
+
+    if isinstance(table, Mapping) and "base" not in table and "kind" not in table:
+        own = base.preprocessing or get_source(base.source).find(base.model, tag).preprocessing
+        table = {**own.to_dict(), **table}
+    elif not isinstance(table, str | Mapping):
+        raise InputError(f"a table or a name under 'preprocessing' in {where}", got=repr(table))
+    try:
+        return read_preprocessing(table)
+    except TypeError as error:
+        raise InputError(f"fields of a preprocessing in {where}", got=str(error)) from error
+
+
+def read_panel(text: str, *, where: str = "a panel file", folder: Path | None = None) -> list[CatalogEntry]:
+    """Entries of a panel file's text, in order; see :func:`load_panel`."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"TOML in {where}", got=str(error)) from error
+    extra = sorted(set(document) - {"models"})
+    if extra:
+        raise InputError(f"only [[models]] tables in {where}", got=", ".join(map(repr, extra)))
+    tables = document.get("models", [])
+    if not isinstance(tables, list) or not tables or not all(isinstance(table, Mapping) for table in tables):
+        raise InputError(f"at least one [[models]] table in {where}", got="none")
+    entries = [parse_entry(table, where=where, folder=folder) for table in tables]
+    names = [name for entry in entries for name in entry.names]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise InputError(f"each name once in {where}", got=f"{repeated[0]!r} twice")
+    return entries
+
+
+def read_builtin(name: str) -> list[CatalogEntry]:
+    """Entries of a list that ships with the package: ``"panel"`` or ``"catalog"``."""
+    text = (files("beholder.models") / "_data" / f"{name}.toml").read_text(encoding="utf-8")
+    return read_panel(text, where=f"the built-in {name}")
+
+
+def load_panel(file: Path | str | None = None) -> list[Alias]:
+    """Models of a panel file, or the built-in fourteen.
+
+    Parameters
+    ----------
+    file : path, optional
+        A TOML file of ``[[models]]`` tables with the keys
+
+        ``name`` (required)
+            What the model is called in files and groups.
+        ``source`` (required)
+            ``"source:name"``, such as ``"timm:convnext_tiny"``, or a name of the catalog, whose layers and other
+            settings then hold unless they are given here. A ``file:`` path is relative to the panel file.
+        ``weights``
+            A tag of the source, ``"random"``, or a file, relative to the panel file. Default: the source's default.
+        ``layers``
+            Recorded layers: a list of module paths or patterns. ``{a,b}`` and ``{0..3}`` are spelled out.
+        ``taps``
+            A table: own name = layer expression, with as many ``{...}`` choices on either side.
+        ``preprocessing``
+            ``"imagenet"``, ``"imagenet-232"``, ``"clip"``, or a table of fields (``resize, crop, crop_mode,
+            interpolation, mean, std, ...``) that replace those of the model's own, or those of ``base``.
+        ``pooling``
+            ``"none"``, ``"mean"``, ``"max"``, ``"cls"`` or ``"center"``.
+        ``device``
+            ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
+        ``aliases``, ``note``
+            Other names, and a remark.
+
+    Returns
+    -------
+    list of Alias
+        In the order of the file; ``path_name`` is ``name``.
+
+    Raises
+    ------
+    InputError
+        The file is absent or no TOML, a key is unknown, a value is of the wrong type, a name occurs twice.
+
+    Examples
+    --------
+    A file ``panel.toml``::
+
+        [[models]]
+        name = "ConvNeXt-Tiny"
+        source = "timm:convnext_tiny"
+        weights = "fb_in1k"
+        layers = ["stages.{0..3}"]
+        preprocessing = { resize = 256, crop = 224 }
+        pooling = "mean"
+
+    >>> [alias.path_name for alias in load_panel()][:2]
+    ['ResNet50', 'ResNeXt-101-WSL']
+    """
+    if file is None:
+        return [entry.alias for entry in read_builtin("panel")]
+    path = Path(file)
+    if not path.is_file():
+        raise InputError("a panel file", got=f"no file at {path}")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError("a panel file in UTF-8", got=f"{path} ({error})") from error
+    return [entry.alias for entry in read_panel(text, where=str(path), folder=path.absolute().parent)]

@@ -1,0 +1,81 @@
+"""What turns a stimulus into a network's input, as frozen data: ``prepare`` outside the graph, ``normalize`` inside."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from beholder._core.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+
+class Preprocessing(ABC):
+    """The two parts of preprocessing of one model. Subclasses are frozen dataclasses, so they pickle and compare."""
+
+    @property
+    @abstractmethod
+    def modality(self) -> str:
+        """``"image"``, ``"sound"`` or ``"array"``."""
+
+    @property
+    @abstractmethod
+    def input_shape(self) -> tuple[int, ...] | None:
+        """Shape of one prepared stimulus; None when the network takes any."""
+
+    @property
+    @abstractmethod
+    def input_range(self) -> tuple[float, float] | None:
+        """Range of a prepared stimulus; None when it is unbounded."""
+
+    @property
+    @abstractmethod
+    def sample_rate(self) -> int | None:
+        """Samples per second of a prepared sound; None for what is not a sound."""
+
+    @property
+    @abstractmethod
+    def supports_uint8(self) -> bool:
+        """Whether :meth:`prepare_uint8` and :meth:`normalize_uint8` are the faster road to the same input."""
+
+    @abstractmethod
+    def prepare(self, source: Any) -> np.ndarray:
+        """Turn a file, bytes, picture or array into float32 of ``input_shape`` in ``input_range``."""
+
+    @abstractmethod
+    def normalize(self, x: Tensor) -> Tensor:
+        """Turn a prepared batch into the network's input, differentiably."""
+
+    @abstractmethod
+    def prepare_uint8(self, source: Any) -> np.ndarray:
+        """Turn a picture into uint8 (height, width, 3)."""
+
+    @abstractmethod
+    def normalize_uint8(self, batch: np.ndarray) -> Tensor:
+        """Turn uint8 (n_stimuli, height, width, 3) into the network's input."""
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able description; :func:`read_preprocessing` reads it back."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """A few words: ``"3×224×224"``."""
+
+
+def refuse_uint8(preprocessing: Preprocessing) -> InputError:
+    """The error of a preprocessing that has no uint8 road."""
+    return InputError("a preprocessing for pictures", got=f"one for {preprocessing.modality}s", hint="prepare and normalize")
+
+
+def check_fields(cls: type, table: Mapping[str, Any]) -> None:
+    """Refuse fields that a preprocessing does not have."""
+    import dataclasses
+
+    known = [field.name for field in dataclasses.fields(cls)]
+    unknown = sorted(set(table) - set(known))
+    if unknown:
+        raise InputError(f"fields of a preprocessing among {', '.join(known)}", got=", ".join(unknown))

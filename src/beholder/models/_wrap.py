@@ -1,0 +1,128 @@
+"""Any PyTorch module as a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from beholder._core.errors import InputError
+from beholder._core.files import to_path_name
+from beholder.models._model import Model
+from beholder.models._source import Weights
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from beholder.models._preprocessing import Preprocessing
+
+
+def wrap(
+    module: nn.Module,
+    preprocess: Callable[[Any], Any] | Preprocessing | None = None,
+    normalize: Callable[[Tensor], Tensor] | None = None,
+    input_range: tuple[float, float] | None = None,
+    sample_rate: int | None = None,
+    input_shape: tuple[int, ...] | None = None,
+    layers: tuple[str, ...] | list[str] = (),
+    name: str | None = None,
+    classes: tuple[str, ...] | None = None,
+) -> Model:
+    """Make a model of a module of your own. None stands for the identity, unbounded.
+
+    The module is put into eval mode and its parameters stop asking for gradients. What ``torch.compile`` or
+    ``DataParallel`` put around it is taken off, since hooks do not reach the layers through them.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Takes a batch (n_stimuli, *input_shape).
+    preprocess : callable or Preprocessing, optional
+        ``preprocess(picture or array) -> float32 array`` of one stimulus, or a ready preprocessing such as
+        ``read_preprocessing("imagenet")``. A callable is handed files as PIL pictures (with ``sample_rate``: as
+        float32 samples).
+    normalize : callable, optional
+        ``normalize(batch) -> batch``, differentiable, what the module's own input needs.
+    input_range : (low, high), optional
+        Range of what ``preprocess`` gives; synthesis and attacks stay in it.
+    sample_rate : int, optional
+        Samples per second; makes the stimuli sounds.
+    input_shape : tuple of int, optional
+        Shape of one prepared stimulus.
+    layers : sequence of str
+        Recorded layers.
+    name : str, optional
+        Default: the class's name.
+    classes : tuple of str, optional
+        Names of the outputs.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    InputError
+        Not a module; a scripted module; ``preprocess`` that is ready together with what it would override.
+
+    Examples
+    --------
+    >>> import torch
+    >>> wrap(torch.nn.Conv2d(3, 8, 3), name="edges").name
+    'edges'
+    """
+    import torch
+
+    from beholder.models._preprocessing import ArrayPreprocessing, Preprocessing
+
+    if not isinstance(module, torch.nn.Module):
+        raise InputError("a torch.nn.Module", got=type(module).__name__)
+    module = unwrap_module(module)
+    if isinstance(preprocess, Preprocessing):
+        if any(value is not None for value in (normalize, input_range, sample_rate, input_shape)):
+            raise InputError(
+                "a ready preprocessing alone", got="normalize, input_range, sample_rate or input_shape beside it"
+            )
+        preprocessing: Preprocessing = preprocess
+    else:
+        preprocessing = ArrayPreprocessing(
+            shape=None if input_shape is None else tuple(input_shape),
+            value_range=None if input_range is None else (float(input_range[0]), float(input_range[1])),
+            rate=sample_rate,
+            prepare_with=preprocess,
+            normalize_with=normalize,
+        )
+    label = name or type(module).__name__
+    return Model(
+        name=label,
+        path_name=to_path_name(label),
+        module=module,
+        preprocessing=preprocessing,
+        weights=Weights(tag="wrapped"),
+        layers=tuple(layers),
+        classes=classes,
+    )
+
+
+def unwrap_module(module: nn.Module) -> nn.Module:
+    """Take off what ``torch.compile``, ``DataParallel`` and ``DistributedDataParallel`` put around a module.
+
+    Raises
+    ------
+    InputError
+        A scripted or traced module: the layers inside cannot be captured.
+    """
+    import torch
+
+    while True:
+        if isinstance(module, torch.jit.ScriptModule):
+            raise InputError(
+                "a module with Python layers",
+                got="a scripted or traced one, whose layers cannot be captured",
+                hint="the module that it was made from",
+            )
+        inner = getattr(module, "_orig_mod", None)
+        if isinstance(module, (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)):
+            inner = module.module
+        if not isinstance(inner, torch.nn.Module):
+            return module
+        module = inner

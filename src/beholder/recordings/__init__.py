@@ -1,0 +1,1 @@
+"""Brain data: (stimulus, voxel[, repeat]) arrays with reliability."""

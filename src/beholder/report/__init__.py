@@ -1,0 +1,23 @@
+"""One self-contained HTML page of everything found in a folder.
+
+Sections register per kind of file in :data:`SECTIONS`; other rooms and installed packages add theirs
+through the entry-point group ``beholder.report_sections``. The report reads and draws; it computes nothing.
+"""
+
+from beholder._core.lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "SECTIONS": "._section",
+        "Card": "._section",
+        "Page": "._section",
+        "Section": "._section",
+        "SectionKind": "._section",
+        "Table": "._section",
+        "find_files": "._section",
+        "read_rdms": "._rdm_file",
+        "write_rdms": "._rdm_file",
+        "write_report": "._write",
+    },
+)

@@ -1,0 +1,74 @@
+"""Pictures inside the page: downsized, as data URIs, within a budget."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from pathlib import Path
+from typing import final
+
+MAX_PAGE_BYTES = 20_000_000
+_EMBED_BYTES = 18_000_000
+# 4/3 would be the size in print; a screen is read from further away.
+_CSS_PIXELS_PER_POINT = 1.8
+_VECTOR_BYTES = 3_000_000
+
+PICTURE_PATTERNS = ("*.png", "*.PNG", "*.jpg", "*.jpeg", "*.JPG", "*.JPEG", "*.webp")
+
+
+@final
+class Budget:
+    """Bytes that the page may still embed, so that it stays under 20 MB."""
+
+    def __init__(self, limit: int = _EMBED_BYTES) -> None:
+        self.left = limit
+
+    def spend(self, uri: str) -> bool:
+        """Take the length of ``uri`` from the budget; False, and nothing taken, when it no longer fits."""
+        if len(uri) > self.left:
+            return False
+        self.left -= len(uri)
+        return True
+
+
+def to_data_uri(data: bytes, media_type: str) -> str:
+    """``data:`` URI in base64."""
+    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
+
+
+def embed_svg(path: Path, budget: Budget) -> tuple[str, int] | None:
+    """An SVG as (data URI, width in CSS pixels); None when it is too large. Inside an image no script runs."""
+    data = path.read_bytes()
+    if len(data) > _VECTOR_BYTES:
+        return None
+    return embed_svg_bytes(data, budget)
+
+
+def embed_svg_bytes(data: bytes, budget: Budget) -> tuple[str, int] | None:
+    """As :func:`embed_svg`, for an SVG in memory."""
+    uri = to_data_uri(data, "image/svg+xml")
+    if not budget.spend(uri):
+        return None
+    found = re.search(rb'<svg[^>]*\bwidth="([0-9.]+)pt"', data[:4000])
+    return uri, round(float(found[1]) * _CSS_PIXELS_PER_POINT) if found else 640
+
+
+def embed_picture(path: Path, max_side: int, budget: Budget) -> tuple[str, tuple[int, int]] | None:
+    """A picture file, downsized to ``max_side`` pixels, as (data URI, original size).
+
+    None when the page is full. A file that is no picture is a :class:`StimulusError`.
+    """
+    from PIL import Image
+
+    from beholder.stimuli import open_image
+
+    picture = open_image(path)
+    size = picture.size
+    picture.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    picture.save(buffer, "WEBP", quality=88, method=2)
+    uri = to_data_uri(buffer.getvalue(), "image/webp")
+    return (uri, size) if budget.spend(uri) else None
+
+

@@ -1,0 +1,93 @@
+"""Section kind: folders of pictures, as a gallery."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import final
+
+from beholder._core.errors import StimulusError
+from beholder.figures import FigureRecord, read_figure_record
+from beholder.figures._save import RECORD_SUFFIX
+from beholder.report._embed import PICTURE_PATTERNS, embed_picture
+from beholder.report._section import Card, Page, Section, SectionKind, find_files
+
+_CARD_PIXELS = 192
+_MOST_CARDS = 240
+
+
+@final
+class PictureKind(SectionKind):
+    """A gallery for each folder of pictures; class folders become the filter. Figures are left to their own kind."""
+
+    def find(self, folder: Path) -> list[Path]:
+        """Folders that lie directly in ``folder`` and hold pictures, and ``folder`` itself if it does."""
+        tops = {}
+        for path in find_files(folder, *PICTURE_PATTERNS):
+            parts = path.relative_to(folder).parts
+            tops[folder / parts[0] if len(parts) > 1 else folder] = None
+        return list(tops)
+
+    def render(self, item: Path, page: Page) -> Section | None:
+        """As many pictures as fit, spread evenly over the groups."""
+        paths = [path for path in find_files(item, *PICTURE_PATTERNS) if not _is_figure(path)]
+        if item == page.folder:
+            paths = [path for path in paths if path.parent == item]
+        if not paths:
+            return None
+        record = _read_words(item, page)
+        groups: dict[str, list[Path]] = {}
+        for path in paths:
+            groups.setdefault(path.parent.relative_to(item).as_posix().strip("."), []).append(path)
+        cards, broken = [], []
+        for group, path in _spread(groups, _MOST_CARDS):
+            try:
+                shown = embed_picture(path, _CARD_PIXELS, page.budget)
+            except StimulusError:
+                broken.append(path.name)
+                continue
+            if shown is None:
+                break
+            uri, (width, height) = shown
+            facts = (("file", path.relative_to(item).as_posix()), ("size", f"{width} × {height} px"))
+            cards.append(Card(uri, path.stem, group, facts, page.link(path)))
+        warnings = []
+        if len(cards) + len(broken) < len(paths):
+            warnings.append(f"{len(cards):,} of {len(paths):,} pictures are on this page, spread evenly over the groups.")
+        if broken:
+            warnings.append(f"Not readable as pictures: {', '.join(broken)}.")
+        n = len(groups)
+        return Section(
+            title=record.title if record else f"Which pictures are in {item.name}?",
+            answer=(record.answer if record else "")
+            or f"{len(paths):,} picture{'' if len(paths) == 1 else 's'}{f' in {n} groups' if n > 1 else ''}.",
+            cards=tuple(cards),
+            explanation=record.explanation if record else "",
+            method=record.method if record else "",
+            warnings=(*warnings, *(record.warnings if record else ())),
+            order=record.order if record else 200,
+        )
+
+
+def _is_figure(path: Path) -> bool:
+    return path.with_suffix(RECORD_SUFFIX).is_file() or path.with_suffix(".svg").is_file()
+
+
+def _read_words(item: Path, page: Page) -> FigureRecord | None:
+    """Words about a folder of pictures, from ``{folder}.figure.json`` beside it."""
+    path = item.with_name(item.name + RECORD_SUFFIX)
+    if item == page.folder or not path.is_file():
+        return None
+    page.claim(path)
+    return read_figure_record(path)
+
+
+def _spread(groups: dict[str, list[Path]], most: int) -> list[tuple[str, Path]]:
+    """Up to ``most`` pictures: the first of every group, the second of every group, ..., then by group again."""
+    rounds = max((len(paths) for paths in groups.values()), default=0)
+    chosen: list[tuple[str, Path]] = []
+    for index in range(rounds):
+        chosen += [(group, paths[index]) for group, paths in groups.items() if index < len(paths)]
+        if len(chosen) >= most:
+            break
+    order = {group: place for place, group in enumerate(groups)}
+    return sorted(chosen[:most], key=lambda pair: (order[pair[0]], pair[1]))

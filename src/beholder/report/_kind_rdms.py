@@ -1,0 +1,68 @@
+"""Section kind: representational dissimilarity matrices (``{name}.rdms.npz``)."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import final
+
+from beholder.figures._save import RECORD_SUFFIX
+from beholder.report._embed import embed_svg_bytes
+from beholder.report._kind_figures import FigureKind
+from beholder.report._rdm_file import RDM_SUFFIX, StoredRdms, read_rdms
+from beholder.report._section import Page, Picture, Section, SectionKind, Table, find_files
+
+_MOST_LAYERS = 12
+_MOST_STIMULI = 1000
+
+
+@final
+class RdmKind(SectionKind):
+    """RDMs of a model's layers. A figure saved under the same name beside them takes their place."""
+
+    def find(self, folder: Path) -> list[Path]:
+        """Files of RDMs."""
+        return find_files(folder, f"*{RDM_SUFFIX}")
+
+    def render(self, item: Path, page: Page) -> Section:
+        """One picture a layer, by the first measure of the file."""
+        stored = read_rdms(item)
+        figure = item.with_name(item.name.removesuffix(RDM_SUFFIX) + RECORD_SUFFIX)
+        if figure.is_file():
+            page.claim(figure)
+            return FigureKind().render(figure, page)
+        n, measures = len(stored.stimulus_ids), ", ".join(stored.measures)
+        picture = _draw(stored, page)
+        return Section(
+            title=f"Which stimuli are alike to {stored.model or item.name}?",
+            answer=f"Dissimilarities ({measures}) of {n:,} stimuli at {len(stored.layers)} layers.",
+            pictures=(picture,) if picture else (),
+            explanation="Each square compares the stimulus of its row with that of its column. "
+            "Dark: alike to the layer; light: unlike. Dark blocks along the diagonal are categories that the layer keeps together.",
+            table=Table(("layer",), tuple((layer,) for layer in stored.layers), page.link(item)),
+            method=f"{stored.measures[0]} dissimilarity, shown as the share of pairs that are as alike or more alike.",
+            warnings=() if picture else ("No picture: the file is empty, or holds too many stimuli for a page.",),
+            order=400,
+            facts={"model": stored.model, "stimuli": f"{n:,} stimuli"},
+        )
+
+
+def _draw(stored: StoredRdms, page: Page) -> Picture | None:
+    from beholder.figures import plot_rdms, use_style
+
+    if not stored.layers or not stored.measures or not 1 < len(stored.stimulus_ids) <= _MOST_STIMULI:
+        return None
+    layers, measure = stored.layers[:_MOST_LAYERS], stored.measures[0]
+    rdms = {layer: stored.get(layer, measure) for layer in layers}
+    fig = plot_rdms(rdms, categories=_group_names(stored))
+    buffer = io.BytesIO()
+    with use_style():
+        fig.savefig(buffer, format="svg", dpi=150, metadata={"Date": None, "Creator": "Beholder"})
+    shown = embed_svg_bytes(buffer.getvalue(), page.budget)
+    return Picture(shown[0], f"Dissimilarity matrices by {measure} at {', '.join(layers)}", shown[1]) if shown else None
+
+
+def _group_names(stored: StoredRdms) -> tuple[str, ...] | None:
+    """Categories, unless nearly every stimulus is one of its own."""
+    distinct = len(set(stored.categories))
+    return stored.categories if 1 < distinct <= len(stored.stimulus_ids) // 2 else None

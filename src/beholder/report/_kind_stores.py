@@ -1,0 +1,67 @@
+"""Section kind: activation stores (``{model}.zarr``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import final
+
+from beholder.report._section import Page, Section, SectionKind, Table, find_files
+
+
+@final
+class StoreKind(SectionKind):
+    """What was recorded of a model."""
+
+    def find(self, folder: Path) -> list[Path]:
+        """Activation stores."""
+        return [path for path in find_files(folder, "*.zarr") if path.is_dir()]
+
+    def render(self, item: Path, page: Page) -> Section:
+        """Layers, shapes, stimuli, provenance; no values are read."""
+        from beholder.activations import Activations
+
+        acts = Activations(item, partial=True)
+        layers = [acts[name] for name in acts.layers]
+        n, n_bytes = len(acts.stimulus_ids), sum(layer.nbytes for layer in layers)
+        rows = tuple(
+            (
+                layer.layer,
+                " × ".join(f"{size} {dim}" for dim, size in zip(layer.dims[2:], layer.shape[2:], strict=True)),
+                layer.shape[0],
+                layer.shape[1],
+                str(layer.dtype),
+                f"{layer.nbytes / 1e6:,.1f} MB",
+            )
+            for layer in layers
+        )
+        replicates = sorted({layer.shape[1] for layer in layers})
+        repeated = f", {replicates[-1]} exposures each" if replicates and replicates[-1] > 1 else ""
+        unfinished = "The extraction has not ended: the same command again completes it."
+        return Section(
+            title=f"What was recorded of {acts.model}?",
+            answer=f"{_count(len(layers), 'layer')} for {_count(n, 'stimulus', 'stimuli')}{repeated}: {n_bytes / 1e6:,.0f} MB "
+            f"in {item.name}.",
+            table=Table(("layer", "one stimulus", "stimuli", "exposures", "type", "size"), rows, page.link(item)),
+            method=_describe_method(acts.attributes),
+            warnings=() if acts.attributes.get("complete", False) else (unfinished,),
+            order=600,
+            facts={"model": acts.model, "stimuli": _count(n, "stimulus", "stimuli")},
+        )
+
+
+def _count(n: int, word: str, plural: str | None = None) -> str:
+    return f"{n:,} {word if n == 1 else plural or word + 's'}"
+
+
+def _describe_method(attributes: dict) -> str:
+    parts = []
+    weights = attributes.get("weights")
+    if weights:
+        parts.append(f"Weights {weights}.")
+    pool = attributes.get("pool") or attributes.get("pooling")
+    if pool:
+        parts.append("Nothing pooled." if pool == "none" else f"Pooled: {pool}.")
+    if attributes.get("seed") is not None:
+        parts.append(f"Seed {attributes['seed']}.")
+    parts.append('Open it with beholder.open or any Zarr reader: group "{layer}", array "values".')
+    return " ".join(parts)

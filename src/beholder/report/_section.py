@@ -1,0 +1,187 @@
+"""What a section of the report is, and the registry that section kinds are filed in."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, final
+from urllib.parse import quote
+
+from beholder._core.registry import Registry
+from beholder.report._embed import Budget
+
+
+@final
+@dataclass(frozen=True)
+class Table:
+    """A table, folded away under its section.
+
+    Attributes
+    ----------
+    columns : tuple of str
+    rows : tuple of tuple
+        Cells, numbers as numbers.
+    file : str or None
+        Link, relative to the page, to the file that holds all of it.
+    n_rows : int or None
+        Rows of the whole table, when only the first ones are here.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    file: str | None = None
+    n_rows: int | None = None
+
+
+@final
+@dataclass(frozen=True)
+class Card:
+    """One stimulus or unit in a gallery.
+
+    Attributes
+    ----------
+    source : str
+        The picture as a data URI.
+    name : str
+    group : str
+        What the gallery is filtered by, such as the category.
+    facts : tuple of (str, str)
+        Shown on hover and focus.
+    link : str or None
+        The original beside the page.
+    """
+
+    source: str
+    name: str
+    group: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    link: str | None = None
+
+
+@final
+@dataclass(frozen=True)
+class Picture:
+    """A figure on the page.
+
+    Attributes
+    ----------
+    source : str
+        Data URI.
+    alt : str
+    width : int
+        Width on the page in CSS pixels, as in print.
+    files : tuple of (str, str)
+        Name and link of the files beside the page.
+    """
+
+    source: str
+    alt: str
+    width: int
+    files: tuple[tuple[str, str], ...] = ()
+
+
+@final
+@dataclass(frozen=True)
+class Section:
+    """One question and its answer.
+
+    Attributes
+    ----------
+    title : str
+        The question.
+    answer : str
+        The answer in words and figures, one sentence.
+    pictures, cards : tuple
+        Figures; gallery.
+    explanation : str
+        How to read the picture.
+    table : Table or None
+    text : str
+        Verbatim text, folded and copyable, such as a provenance file.
+    method : str
+    warnings : tuple of str
+    order : int
+        Place on the page, low first.
+    facts : mapping of str to str
+        ``model``, ``stimuli``, ``date``: told in the page's header.
+    """
+
+    title: str
+    answer: str = ""
+    pictures: tuple[Picture, ...] = ()
+    cards: tuple[Card, ...] = ()
+    explanation: str = ""
+    table: Table | None = None
+    text: str = ""
+    method: str = ""
+    warnings: tuple[str, ...] = ()
+    order: int = 500
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@final
+class Page:
+    """The page under construction, as a section sees it.
+
+    Parameters
+    ----------
+    folder : Path
+        What the report is about.
+    out : Path
+        Where the page will lie; links are relative to it.
+    """
+
+    def __init__(self, folder: Path, out: Path) -> None:
+        self.folder, self.out = folder, out
+        self.budget = Budget()
+        self._claimed: set[Path] = set()
+
+    def link(self, path: Path) -> str | None:
+        """Link to a file below the page's own folder; None for a file elsewhere, which may not travel with it."""
+        try:
+            relative = path.resolve().relative_to(self.out.resolve().parent)
+        except ValueError:
+            return None
+        return quote(relative.as_posix())
+
+    def claim(self, path: Path) -> None:
+        """Keep later kinds of section from showing this file again."""
+        self._claimed.add(path.resolve())
+
+    def is_claimed(self, path: Path) -> bool:
+        """Whether an earlier section has shown this file."""
+        return path.resolve() in self._claimed
+
+
+class SectionKind(ABC):
+    """A kind of file that the report knows how to show."""
+
+    @abstractmethod
+    def find(self, folder: Path) -> list[Path]:
+        """Files or folders below ``folder`` that this kind shows, a section each, in order."""
+
+    @abstractmethod
+    def render(self, item: Path, page: Page) -> Section | None:
+        """The section about ``item``, None when there is nothing to show. Reads, draws, computes nothing."""
+
+
+
+SECTIONS: Registry[SectionKind] = Registry("report section", "beholder.report_sections")
+
+
+def find_files(folder: Path, *patterns: str) -> list[Path]:
+    """Files and ``.zarr`` folders below ``folder`` whose name fits a pattern, sorted; hidden ones are left out."""
+    return [path for path in _walk(folder) if any(fnmatch.fnmatch(path.name, pattern) for pattern in patterns)]
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for root, folders, files in os.walk(folder):
+        stores = sorted(name for name in folders if name.endswith(".zarr"))
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and not name.endswith(".zarr"))
+        for name in sorted([*stores, *files]):
+            if not name.startswith("."):
+                yield Path(root) / name

@@ -1,0 +1,1 @@
+"""Human answers: schema, store, export, exclusions."""

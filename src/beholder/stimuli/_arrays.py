@@ -1,0 +1,226 @@
+"""Stimuli that are arrays: in memory, or in an HDF5 file and read one by one."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+from PIL import Image
+
+from beholder._core.errors import InputError, StimulusError, UnknownNameError
+from beholder.stimuli._set import Kind, StimulusSet
+
+_CHECKED_ROWS = 64
+
+
+@final
+class HDF5Images:
+    """One data set of an HDF5 file as a lazy, picklable array with the stimuli along the first axis.
+
+    Parameters
+    ----------
+    file : path
+        The HDF5 file.
+    key : str, optional
+        The data set; without it the file's only one with two axes or more.
+    rows : numpy.ndarray, optional
+        Which stimuli, in which order; all by default.
+
+    Raises
+    ------
+    InputError
+        The file is missing or not HDF5, or has no or several data sets and no key is given.
+    UnknownNameError
+        The key names no data set.
+    """
+
+    def __init__(self, file: Path | str, key: str | None = None, rows: np.ndarray | None = None) -> None:
+        self.file = Path(file)
+        self._handle: Any = None
+        self._owner = -1
+        names = self._list_datasets()
+        if key is None:
+            if len(names) != 1:
+                got = f"{len(names)} in {self.file}" + (f" ({', '.join(names[:6])})" if names else "")
+                raise InputError("a key, or a file with one data set of stimuli", got=got)
+            key = names[0]
+        if key.strip("/") not in names:
+            raise UnknownNameError(f"data set of {self.file}", key, names)
+        self.key = key.strip("/")
+        dataset = self._open()
+        self.dtype = np.dtype(dataset.dtype)
+        self.rows = np.arange(dataset.shape[0]) if rows is None else np.asarray(rows, dtype=np.int64)
+        self.shape: tuple[int, ...] = (len(self.rows), *dataset.shape[1:])
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes, the stimuli's included."""
+        return len(self.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"HDF5Images({self.file.as_posix()!r}, {self.key!r}, shape={self.shape}, dtype={self.dtype})"
+
+    def __getitem__(self, i: int) -> np.ndarray:
+        return self._open()[int(self.rows[i])]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_handle": None, "_owner": -1}
+
+    def take(self, positions: np.ndarray) -> HDF5Images:
+        """The same data set with some of its stimuli; reads nothing."""
+        taken = copy.copy(self)
+        taken.rows = self.rows[positions]
+        taken.shape = (len(taken.rows), *self.shape[1:])
+        return taken
+
+    def close(self) -> None:
+        """Close the file; the next read opens it again."""
+        if self._handle is not None and self._owner == os.getpid():
+            self._handle.close()
+        self._handle = None
+
+    def _open(self) -> Any:
+        """The data set, through a handle that belongs to this process."""
+        if self._handle is None or self._owner != os.getpid():
+            self._handle, self._owner = _open_hdf5(self.file), os.getpid()
+        return self._handle[self.key]
+
+    def _list_datasets(self) -> list[str]:
+        import h5py
+
+        names: list[str] = []
+        with _open_hdf5(self.file) as handle:
+
+            def note(name: str, node: Any) -> None:
+                if isinstance(node, h5py.Dataset) and len(node.shape or ()) >= 2:
+                    names.append(name)
+
+            handle.visititems(note)
+        return names
+
+
+def _open_hdf5(file: Path) -> Any:
+    import h5py
+
+    try:
+        return h5py.File(file, "r")
+    except FileNotFoundError as error:
+        raise InputError("an HDF5 file", got=f"no file at {file}") from error
+    except OSError as error:
+        raise InputError("an HDF5 file", got=f"{file}, which does not open as one") from error
+
+
+def take_arrays(arrays: Any, positions: np.ndarray) -> Any:
+    """Some rows of an array; a contiguous run of an array in memory is a view."""
+    if isinstance(arrays, HDF5Images):
+        return arrays.take(positions)
+    if len(positions) and np.array_equal(positions, np.arange(positions[0], positions[0] + len(positions))):
+        return arrays[positions[0] : positions[0] + len(positions)]
+    return arrays[positions]
+
+
+def looks_like_pictures(shape: Sequence[int]) -> bool:
+    """Whether an array of this shape, stimuli first, holds pictures: (n, h, w[, 1 | 3]) or (n, 1 | 3, h, w)."""
+    return len(shape) == 3 or (len(shape) == 4 and (shape[3] in (1, 3) or shape[1] in (1, 3)))
+
+
+def to_picture(array: np.ndarray) -> Image.Image:
+    """One array as an RGB picture.
+
+    Parameters
+    ----------
+    array : numpy.ndarray
+        (h, w, 3), (h, w, 1), (h, w), (3, h, w) or (1, h, w); uint8 in [0, 255] or float in [0, 1].
+
+    Raises
+    ------
+    StimulusError
+        Another shape, dtype or range.
+    """
+    array = np.asarray(array)
+    if not looks_like_pictures((1, *array.shape)) or 0 in array.shape:
+        raise StimulusError("a picture of shape (h, w, 3), (h, w) or (3, h, w)", got=str(array.shape))
+    if array.ndim == 3 and array.shape[2] not in (1, 3):
+        array = np.moveaxis(array, 0, 2)
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.dtype != np.uint8:
+        _check_range(array)
+        array = np.rint(array.astype(np.float64) * 255).astype(np.uint8)
+    return Image.fromarray(np.ascontiguousarray(array)).convert("RGB")
+
+
+def _check_range(pictures: np.ndarray) -> None:
+    if not np.issubdtype(pictures.dtype, np.floating):
+        raise StimulusError(
+            "pictures of uint8 or float", got=str(pictures.dtype), hint="kind='array' if none are meant"
+        )
+    low, high = float(pictures.min(initial=0)), float(pictures.max(initial=0))
+    if not (low >= 0 and high <= 1):  # NaN fails too
+        got = f"values from {low:g} to {high:g}"
+        raise StimulusError("float pictures in [0, 1]", got=got, hint="kind='array' if no pictures are meant")
+
+
+def build_from_arrays(
+    arrays: Any,
+    ids: Sequence[str] | None = None,
+    *,
+    labels: Sequence[str] | None = None,
+    targets: Sequence[int] | np.ndarray | None = None,
+    conditions: Mapping[str, Sequence[Any]] | None = None,
+    kind: Kind | None = None,
+) -> StimulusSet:
+    """A set of arrays; see :meth:`StimulusSet.from_arrays`."""
+    if not isinstance(arrays, HDF5Images | np.memmap):
+        try:
+            arrays = np.asarray(arrays)
+        except (TypeError, ValueError, RuntimeError) as error:
+            got = f"{type(arrays).__name__} ({' '.join(str(error).split())[:120]})"
+            raise InputError("an array, or something numpy turns into one", got=got) from error
+        if arrays.dtype == object:
+            raise InputError("an array of numbers, all stimuli of one shape", got="an array of Python objects")
+    if len(arrays.shape) == 0 or len(arrays) == 0:
+        raise InputError("at least one stimulus along the first axis", got=f"shape {arrays.shape}")
+    if kind is None:
+        kind = "image" if looks_like_pictures(arrays.shape) else "array"
+    if kind == "image":
+        if not looks_like_pictures(arrays.shape):
+            raise InputError("pictures of shape (n, h, w, 3), (n, h, w) or (n, 3, h, w)", got=str(arrays.shape))
+        _check_values(arrays)
+    n = len(arrays)
+    ids = tuple(f"{i:06d}" for i in range(n)) if ids is None else tuple(str(each) for each in ids)
+    names = tuple(str(each) for each in labels) if labels is not None else None
+    if targets is None:
+        order = {name: i for i, name in enumerate(sorted(set(names)))} if names is not None else {}
+        targets = np.arange(n) if names is None else np.array([order[name] for name in names])
+    if names is None:
+        names = ids
+    return StimulusSet(
+        kind=kind,
+        ids=ids,
+        files=("",) * n,
+        root=None,
+        labels=names,
+        targets=np.asarray(targets),
+        conditions={name: list(column) for name, column in (conditions or {}).items()},
+        arrays=arrays,
+        layout="arrays",
+    )
+
+
+def _check_values(arrays: Any) -> None:
+    """Refuse numbers that are no pictures'; what lies on disk is checked by dtype here and in full when read."""
+    if arrays.dtype == np.uint8:
+        return
+    if isinstance(arrays, HDF5Images | np.memmap):
+        _check_range(np.asarray(arrays[0]))
+        return
+    for start in range(0, len(arrays), _CHECKED_ROWS):
+        _check_range(arrays[start : start + _CHECKED_ROWS])

@@ -1,0 +1,141 @@
+"""Reading, resampling and writing sounds."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from beholder._core.errors import InputError, StimulusError
+from beholder._core.files import write_bytes
+
+_UNKNOWN_LENGTHS = (0, 0xFFFFFFFF)  # written by programs that stream
+
+
+def load_sound(source: Path | str | bytes, *, name: str | None = None) -> tuple[np.ndarray, int]:
+    """Read a WAV or FLAC file as one channel; several are averaged.
+
+    Parameters
+    ----------
+    source : path or bytes
+        A file, or a file's content.
+    name : str, optional
+        What errors call the sound; by default its path.
+
+    Returns
+    -------
+    sound : numpy.ndarray
+        (n_samples,), float32, full scale is [-1, 1].
+    sample_rate : int
+        Samples a second.
+
+    Raises
+    ------
+    StimulusError
+        The file is missing, empty, truncated, no sound, or holds numbers that are not finite.
+    """
+    import soundfile
+
+    if name is None:
+        name = "bytes" if isinstance(source, bytes) else str(source)
+    try:
+        with soundfile.SoundFile(io.BytesIO(source) if isinstance(source, bytes) else os.fspath(source)) as file:
+            n_expected, sample_rate = file.frames, int(file.samplerate)
+            channels = file.read(dtype="float32", always_2d=True)
+    except (RuntimeError, TypeError, OSError) as error:
+        if not isinstance(source, bytes) and not Path(source).is_file():
+            raise StimulusError("a sound file", got=f"no file at {name}") from error
+        reason = " ".join(str(error).split())
+        raise StimulusError(
+            "a sound file (wav, flac)", got=f"{name} ({reason})", hint="--skip_bad to go on without it"
+        ) from error
+    problem = None
+    if len(channels) == 0:
+        problem = "no samples"
+    elif len(channels) < n_expected or _is_cut_short(source):
+        problem = "truncated"
+    elif not np.isfinite(channels).all():
+        problem = "samples that are not finite"
+    if problem:
+        raise StimulusError("a whole sound file", got=f"{name} ({problem})", hint="--skip_bad to go on without it")
+    sound = channels[:, 0] if channels.shape[1] == 1 else channels.mean(axis=1, dtype=np.float32)
+    return np.ascontiguousarray(sound), sample_rate
+
+
+def resample_sound(sound: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
+    """Change the sample rate by polyphase filtering.
+
+    Parameters
+    ----------
+    sound : numpy.ndarray
+        (..., n_samples), float.
+    from_rate, to_rate : int
+        Samples a second, at least 1.
+
+    Returns
+    -------
+    numpy.ndarray
+        (..., ceil(n_samples * to_rate / from_rate)), float32.
+
+    Raises
+    ------
+    InputError
+        A rate is not a positive whole number.
+    """
+    for rate in (from_rate, to_rate):
+        if not (rate >= 1 and float(rate).is_integer()):
+            raise InputError("a sample rate that is a positive whole number", got=str(rate))
+    sound = np.asarray(sound, dtype=np.float32)
+    up, down = int(to_rate), int(from_rate)
+    if up == down:
+        return sound
+    from scipy.signal import resample_poly
+
+    shared = math.gcd(up, down)
+    return np.asarray(resample_poly(sound, up // shared, down // shared, axis=-1), dtype=np.float32)
+
+
+def save_sound(path: Path | str, sound: np.ndarray, sample_rate: int) -> None:
+    """Write a sound as a float32 WAV file, by rename; equal sounds give equal bytes.
+
+    Parameters
+    ----------
+    path : path
+        Ending in ``.wav``.
+    sound : numpy.ndarray
+        (n_samples,), float. Kept as it is: no scaling, no clipping.
+    sample_rate : int
+        Samples a second.
+
+    Raises
+    ------
+    InputError
+        Another extension, more than one axis, or a folder that cannot be written.
+    """
+    from scipy.io import wavfile
+
+    sound = np.asarray(sound, dtype=np.float32)
+    if Path(path).suffix.lower() != ".wav":
+        raise InputError("a file name ending in .wav", got=str(path))
+    if sound.ndim != 1:
+        raise InputError("a sound of shape (n_samples,)", got=str(sound.shape))
+    buffer = io.BytesIO()
+    wavfile.write(buffer, int(sample_rate), sound)
+    write_bytes(path, buffer.getvalue())
+
+
+def _is_cut_short(source: Path | str | bytes) -> bool:
+    """Whether a RIFF file is shorter than its header says; the decoder itself reads such files without a word."""
+    if isinstance(source, bytes):
+        head, length = source[:8], len(source)
+    else:
+        with open(source, "rb") as file:
+            head, length = file.read(8), os.fstat(file.fileno()).st_size
+    if head[:4] != b"RIFF":
+        return False
+    (announced,) = struct.unpack("<I", head[4:8])
+    return announced not in _UNKNOWN_LENGTHS and announced + 8 > length + 1  # one pad byte is often left out

@@ -1,0 +1,1 @@
+"""Stimuli made to order: one optimiser loop."""

@@ -1,0 +1,1 @@
+"""Units: sampling, recording, exemplars."""

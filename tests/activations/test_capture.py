@@ -1,0 +1,224 @@
+"""Capture against the networks' own arithmetic, step by step."""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import torch
+from beholder._core.errors import InputError, UnknownNameError
+from beholder.activations import capture
+from beholder.activations._axes import name_axes, pool_activations
+from beholder.activations._grammar import LayerRef, parse_layer
+from beholder.activations._hooks import Tap
+from beholder.activations._probe import probe_layers
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from toy_nets import InPlaceNet, LoopNet, TokenNet  # noqa: E402
+
+
+@pytest.fixture
+def images() -> torch.Tensor:
+    return torch.rand(5, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "call", "side", "part"),
+    [
+        ("features.11", "features.11", None, "out", None),
+        ("layer1.0.relu@3:in", "layer1.0.relu", 3, "in", None),
+        ("lstm[1]", "lstm", None, "out", 1),
+        ("enc[last_hidden_state]", "enc", None, "out", "last_hidden_state"),
+        ("attn:weights", "attn", None, "weights", None),
+    ],
+)
+def test_grammar(text: str, path: str, call: int | None, side: str, part: object) -> None:
+    assert parse_layer(text) == LayerRef(text, path, call, side, part)
+
+
+@pytest.mark.parametrize("text", ["", "a@", "a@0", "a:sideways", "a[1", "a[1]:in"])
+def test_bad_grammar_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="expected a layer such as"):
+        parse_layer(text)
+
+
+def test_values_are_those_before_any_later_inplace_operation(images: torch.Tensor) -> None:
+    net = InPlaceNet()
+    names = ["conv1", "conv2", "relu@1", "relu@2", "relu@3:in", "pool", "output"]
+    logits, layers = capture(net, images, names)
+    with torch.no_grad():
+        a = net.conv1(images)
+        b = net.conv2(a.relu())
+        total = b.relu() + a.relu()
+        expected = {
+            "conv1": a,
+            "conv2": b,
+            "relu@1": a.relu(),
+            "relu@2": b.relu(),
+            "relu@3:in": total,
+            "pool": nn.functional.max_pool2d(total, 2),
+            "output": net(images),
+        }
+    for name, values in expected.items():
+        torch.testing.assert_close(layers[name], values, rtol=0, atol=0)
+    torch.testing.assert_close(logits, expected["output"], rtol=0, atol=0)
+    assert (layers["conv1"] < 0).any()
+
+
+def test_a_repeated_module_must_say_which_call(images: torch.Tensor) -> None:
+    with pytest.raises(InputError, match="relu@1, relu@2, relu@3"):
+        capture(InPlaceNet(), images, ["relu"])
+    with pytest.raises(InputError, match="from 1 to 3"):
+        capture(InPlaceNet(), images, ["relu@4", "conv1"])
+
+
+def test_wrong_names_suggest_the_nearest(images: torch.Tensor) -> None:
+    with pytest.raises(UnknownNameError, match="try 'conv1'"):
+        capture(InPlaceNet(), images, ["conv11"])
+
+
+def test_a_layer_that_does_not_run_is_named() -> None:
+    with pytest.raises(InputError, match="'unused', which does not run"):
+        capture(LoopNet(), torch.rand(2, 6, 4), ["unused"])
+
+
+def test_parts_of_tuples() -> None:
+    net, x = LoopNet(), torch.rand(2, 6, 4)
+    _, layers = capture(net, x, ["lstm", "lstm[0]"])
+    with torch.no_grad():
+        expected = net.lstm(x)[0]
+    torch.testing.assert_close(layers["lstm"], expected)
+    torch.testing.assert_close(layers["lstm[0]"], expected)
+    with pytest.raises(InputError, match="2 parts"):
+        capture(net, x, ["lstm[2]"])
+
+
+def test_the_pass_stops_after_the_deepest_layer(images: torch.Tensor) -> None:
+    net = InPlaceNet()
+    ran = []
+    net.head.register_forward_hook(lambda *_: ran.append("head"))
+    seen = {}
+    with Tap(net, {"conv2": parse_layer("conv2")}) as tap, torch.no_grad():
+        with tap.collect(lambda name, t: seen.__setitem__(name, t.clone()), stop=True):
+            net(images)
+        assert list(seen) == ["conv2"] and not ran
+        net(images)
+    assert ran == ["head"]
+
+
+def test_threads_do_not_see_each_others_batches(images: torch.Tensor) -> None:
+    net = InPlaceNet().eval()
+    ref = {"conv2": parse_layer("conv2")}
+    with Tap(net, ref) as tap:
+
+        def run(batch: torch.Tensor) -> torch.Tensor:
+            seen = {}
+            with torch.no_grad(), tap.collect(lambda name, t: seen.__setitem__(name, t.clone()), stop=True):
+                net(batch)
+            return seen["conv2"]
+
+        batches = [images + i for i in range(20)]
+        with ThreadPoolExecutor(4) as pool:
+            results = list(pool.map(run, batches))
+    with torch.no_grad():
+        for batch, result in zip(batches, results, strict=True):
+            torch.testing.assert_close(result, net.conv2(net.conv1(batch).relu()))
+
+
+def test_hooks_are_gone_afterwards(images: torch.Tensor) -> None:
+    net = InPlaceNet()
+    capture(net, images, ["conv1", "relu@2:in"])
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in net.modules())
+
+
+def test_gradients_flow_to_the_input_when_asked(images: torch.Tensor) -> None:
+    images.requires_grad_(True)
+    _, layers = capture(InPlaceNet(), images, ["conv2"], grad=True)
+    layers["conv2"].square().sum().backward()
+    assert images.grad is not None and images.grad.abs().sum() > 0
+    _, plain = capture(InPlaceNet(), images, ["conv2"])
+    assert not plain["conv2"].requires_grad
+
+
+def test_the_users_module_is_left_as_it_was(images: torch.Tensor) -> None:
+    net = InPlaceNet().train()
+    capture(net, images, ["conv1"])
+    assert net.training and all(p.requires_grad for p in net.parameters())
+
+
+def test_compiled_and_data_parallel_models(images: torch.Tensor) -> None:
+    net = InPlaceNet().eval()
+    expected = capture(net, images, ["conv2"])[1]["conv2"]
+    for wrapped in (torch.compile(net), nn.DataParallel(net)):
+        found = capture(wrapped, images, ["conv2"])[1]["conv2"]
+        torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_scripted_models_are_refused(images: torch.Tensor) -> None:
+    with pytest.raises(InputError, match="scripted"):
+        capture(torch.jit.trace(InPlaceNet().eval(), images), images, ["conv1"])
+
+
+def test_batch_axis_is_found_and_put_first(images: torch.Tensor) -> None:
+    net = TokenNet().eval()
+    refs = {name: parse_layer(name) for name in ("embed", "attn", "norm", "attn:weights", "output")}
+    probed = probe_layers(net, refs, net, images[:1])
+    assert {name: layer.batch_axis for name, layer in probed.items()} == {
+        "embed": 0, "attn": 1, "norm": 1, "attn:weights": 0, "output": 0,
+    }  # fmt: skip
+    assert probed["attn"].shape == (4, 8) and probed["attn"].axes == ("token", "channel")
+    assert probed["attn:weights"].axes == ("head", "query", "key")
+
+
+def test_attention_weights_sum_to_one_and_match_the_formula(images: torch.Tensor) -> None:
+    net = TokenNet().eval()
+    _, layers = capture(net, images, ["attn:weights"])
+    weights = layers["attn:weights"]
+    assert weights.shape == (5, 2, 4, 4)
+    torch.testing.assert_close(weights.sum(-1), torch.ones(5, 2, 4))
+    with torch.no_grad():
+        tokens = net.embed(images).flatten(2).permute(2, 0, 1)
+        _, expected = net.attn(tokens, tokens, tokens, average_attn_weights=False)
+    torch.testing.assert_close(weights, expected)
+
+
+def test_timm_attention_weights_and_heads() -> None:
+    timm = pytest.importorskip("timm")
+    net = timm.create_model("vit_tiny_patch16_224", img_size=32, depth=2, num_classes=3).eval()
+    x = torch.rand(2, 3, 32, 32)
+    fused = net.blocks[1].attn.fused_attn
+    _, layers = capture(net, x, ["blocks.1.attn:weights", "blocks.1.attn:heads", "blocks.1.attn"])
+    assert layers["blocks.1.attn:weights"].shape == (2, 3, 5, 5)
+    torch.testing.assert_close(layers["blocks.1.attn:weights"].sum(-1), torch.ones(2, 3, 5))
+    joined = layers["blocks.1.attn:heads"].transpose(1, 2).flatten(2)
+    with torch.no_grad():
+        torch.testing.assert_close(net.blocks[1].attn.proj(joined), layers["blocks.1.attn"], rtol=1e-5, atol=1e-6)
+    assert net.blocks[1].attn.fused_attn == fused
+
+
+def test_axes_are_named_by_module_and_shape() -> None:
+    assert name_axes((8, 4, 4), nn.Conv2d(1, 1, 1)) == ("channel", "height", "width")
+    assert name_axes((4, 4, 8), nn.Linear(1, 1)) == ("height", "width", "channel")
+    assert name_axes((4, 4, 8), nn.GELU()) == ("height", "width", "channel")
+    assert name_axes((8, 100), nn.Conv1d(1, 1, 1)) == ("channel", "time")
+    assert name_axes((50, 8), nn.GELU()) == ("token", "channel")
+
+
+def test_pooling() -> None:
+    maps = torch.rand(3, 5, 4, 7)
+    axes = ("channel", "height", "width")
+    torch.testing.assert_close(pool_activations(maps, axes, "mean"), maps.mean((2, 3)))
+    torch.testing.assert_close(pool_activations(maps, axes, "max"), maps.amax((2, 3)))
+    torch.testing.assert_close(pool_activations(maps, axes, "center"), maps[:, :, 2, 3])
+    last = maps.permute(0, 2, 3, 1)
+    torch.testing.assert_close(pool_activations(last, ("height", "width", "channel"), "mean"), maps.mean((2, 3)))
+    tokens = torch.rand(3, 6, 5)
+    torch.testing.assert_close(pool_activations(tokens, ("token", "channel"), "cls"), tokens[:, 0])
+    torch.testing.assert_close(pool_activations(tokens, ("token", "channel"), "mean"), tokens.mean(1))
+    with pytest.raises(InputError, match="a layer with tokens"):
+        pool_activations(maps, axes, "cls")

@@ -1,0 +1,217 @@
+"""Extraction: values, bytes, resuming, growing, refusing."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from beholder._core.errors import BeholderError, ConfigurationChanged, InputError
+from beholder.activations import Activations, capture, extract
+from beholder.models import Model, wrap
+from beholder.stimuli import Exposure, StimulusSet
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from toy_nets import InPlaceNet, TokenNet  # noqa: E402
+
+LAYERS = ["conv2", "relu@3:in", "output"]
+
+
+@pytest.fixture
+def net() -> Model:
+    return wrap(InPlaceNet(), name="inplace")
+
+
+@pytest.fixture
+def stimuli() -> StimulusSet:
+    arrays = np.random.default_rng(3).random((23, 3, 8, 8), dtype=np.float32)
+    return StimulusSet.from_arrays(arrays, kind="array")
+
+
+def read_tree(folder: Path) -> dict[str, bytes]:
+    skip = ("provenance.json", ".provenance.lock", "run.lock")
+    files = {p.relative_to(folder).as_posix(): p for p in sorted(folder.rglob("*")) if p.is_file()}
+    return {name: path.read_bytes() for name, path in files.items() if not name.endswith(skip)}
+
+
+def test_values_equal_those_of_one_big_batch(net: Model, stimuli: StimulusSet, tmp_path: Path) -> None:
+    acts = extract(net, stimuli, LAYERS, out_path=tmp_path, batch_size=4)
+    _, expected = capture(net, np.stack([stimuli.source(i) for i in range(23)]), LAYERS)
+    assert acts.layers == LAYERS
+    for name in LAYERS:
+        np.testing.assert_allclose(acts[name].to_numpy(), expected[name].numpy(), rtol=1e-5, atol=1e-6)
+    assert acts["conv2"].dims == ("stimulus", "replicate", "channel", "height", "width")
+    assert list(acts.stimuli["id"]) == list(stimuli.ids)
+
+
+def test_reading_parts(net: Model, stimuli: StimulusSet, tmp_path: Path) -> None:
+    layer = extract(net, stimuli, ["conv2"], out_path=tmp_path, batch_size=2)["conv2"]
+    whole = layer[:]
+    assert whole.shape == (23, 1, 6, 8, 8)
+    np.testing.assert_array_equal(layer[5:17, 0, 2], whole[5:17, 0, 2])
+    np.testing.assert_array_equal(layer[[3, 1, 20]], whole[[3, 1, 20]])
+    np.testing.assert_array_equal(layer[-1], whole[-1])
+    np.testing.assert_array_equal(layer[::-1], whole[::-1])
+    np.testing.assert_array_equal(layer[::5], whole[::5])
+    np.testing.assert_array_equal(layer[np.arange(23) % 2 == 0], whole[::2])
+    np.testing.assert_array_equal(layer[stimuli.ids[4]], whole[4])
+    np.testing.assert_array_equal(layer[..., 0], whole[..., 0])
+    blocks = list(layer.iter_blocks(max_bytes=6 * 64 * 4 * 5))
+    np.testing.assert_array_equal(np.concatenate([block for _, block in blocks]), whole)
+    assert [start for start, _ in blocks][:2] == [0, 5] or len(blocks) > 2
+
+
+@pytest.mark.parametrize("changes", [{"workers": 2}, {"threads": 1}, {"threads": 5}])
+def test_workers_and_cores_do_not_change_a_byte(
+    net: Model, stimuli: StimulusSet, tmp_path: Path, changes: dict
+) -> None:
+    extract(net, stimuli, LAYERS, out_path=tmp_path / "one", batch_size=2)
+    extract(net, stimuli, LAYERS, out_path=tmp_path / "two", batch_size=2, **changes)
+    assert read_tree(tmp_path / "one") == read_tree(tmp_path / "two")
+
+
+def test_batch_size_and_other_layers_change_nothing_that_matters(
+    net: Model, stimuli: StimulusSet, tmp_path: Path
+) -> None:
+    alone = extract(net, stimuli, ["conv2"], out_path=tmp_path / "a", batch_size=1)["conv2"].to_numpy()
+    other = extract(net, stimuli, LAYERS, out_path=tmp_path / "b", batch_size=16)["conv2"].to_numpy()
+    assert np.abs(alone - other).max() <= 1e-5 * np.abs(alone).max()
+
+
+def test_missing_parts_are_filled_to_the_same_bytes(net: Model, stimuli: StimulusSet, tmp_path: Path) -> None:
+    extract(net, stimuli, LAYERS, out_path=tmp_path / "whole", batch_size=1)
+    shutil.copytree(tmp_path / "whole", tmp_path / "torn")
+    torn = tmp_path / "torn" / "inplace.zarr"
+    (torn / "conv2/values/c/0/0/0/0/0").unlink()
+    receipts = sorted((tmp_path / "torn" / ".inplace.zarr.jobs" / "receipts").iterdir())
+    receipts[-1].unlink()
+    extract(net, stimuli, LAYERS, out_path=tmp_path / "torn", batch_size=1)
+    assert read_tree(tmp_path / "whole") == read_tree(tmp_path / "torn")
+
+
+def test_layers_are_added_and_the_old_ones_kept(net: Model, stimuli: StimulusSet, tmp_path: Path) -> None:
+    extract(net, stimuli, ["conv2"], out_path=tmp_path, batch_size=4)
+    before = read_tree(tmp_path / "inplace.zarr" / "conv2")
+    acts = extract(net, stimuli, ["conv1"], out_path=tmp_path)
+    assert acts.layers == ["conv2", "conv1"]
+    assert read_tree(tmp_path / "inplace.zarr" / "conv2") == before
+    _, expected = capture(net, np.stack([stimuli.source(i) for i in range(23)]), ["conv1"])
+    np.testing.assert_allclose(acts["conv1"].to_numpy(), expected["conv1"].numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_appending_gives_the_bytes_of_doing_it_at_once(net: Model, stimuli: StimulusSet, tmp_path: Path) -> None:
+    extract(net, stimuli, LAYERS, out_path=tmp_path / "once", batch_size=4)
+    extract(net, stimuli[:10], LAYERS, out_path=tmp_path / "grown", batch_size=4)
+    with pytest.raises(ConfigurationChanged, match="13 new"):
+        extract(net, stimuli, LAYERS, out_path=tmp_path / "grown")
+    extract(net, stimuli, LAYERS, out_path=tmp_path / "grown", append=True)
+    assert read_tree(tmp_path / "once") == read_tree(tmp_path / "grown")
+
+
+def test_a_changed_configuration_is_named(net: Model, stimuli: StimulusSet, tmp_path: Path) -> None:
+    extract(net, stimuli, ["conv2"], out_path=tmp_path, batch_size=4)
+    with pytest.raises(ConfigurationChanged, match="micro_batch was 4, now 8.*--batch_size 4"):
+        extract(net, stimuli, ["conv2"], out_path=tmp_path, batch_size=8)
+    with pytest.raises(ConfigurationChanged, match="dtype was 'float32', now 'float16'"):
+        extract(net, stimuli, ["conv2"], out_path=tmp_path, dtype="float16")
+    acts = extract(net, stimuli, ["conv2"], out_path=tmp_path, dtype="float16", overwrite=True)
+    assert acts["conv2"].dtype == np.float16
+
+
+def test_an_unfinished_store_says_so(net: Model, stimuli: StimulusSet, tmp_path: Path) -> None:
+    bad = stimuli.arrays.copy()
+    bad[20, 0, 0, 0] = 1
+    broken = StimulusSet.from_arrays(bad, kind="array")
+
+    def prepare(array: np.ndarray) -> np.ndarray:
+        if array[0, 0, 0] == 1:
+            raise InputError("a stimulus that is not broken")
+        return array
+
+    with pytest.raises(BeholderError, match="broken"):
+        extract(wrap(InPlaceNet(), prepare, name="inplace"), broken, ["conv2"], out_path=tmp_path, batch_size=1)
+    with pytest.raises(InputError, match="did not end"):
+        Activations(tmp_path / "inplace.zarr")
+
+
+def test_pools_and_flattening(net: Model, stimuli: StimulusSet, tmp_path: Path) -> None:
+    raw = extract(net, stimuli, ["conv2"], out_path=tmp_path)["conv2"].to_numpy()
+    mean = extract(net, stimuli, ["conv2"], out_path=tmp_path, pool="mean")["conv2"]
+    np.testing.assert_allclose(mean.to_numpy(), raw.mean((2, 3)), rtol=1e-5, atol=1e-6)
+    assert (tmp_path / "inplace.mean.zarr").exists() and mean.dims == ("stimulus", "replicate", "channel")
+    flat = extract(net, stimuli, ["conv2"], out_path=tmp_path / "flat", flatten=True)["conv2"].to_numpy()
+    np.testing.assert_array_equal(flat, raw.reshape(23, -1))
+
+
+def test_tokens_of_a_sequence_first_network(stimuli: StimulusSet, tmp_path: Path) -> None:
+    net = wrap(TokenNet(), name="tokens")
+    acts = extract(net, stimuli, ["attn", "attn:weights"], out_path=tmp_path, batch_size=4)
+    _, expected = capture(net, np.stack([stimuli.source(i) for i in range(23)]), ["attn", "attn:weights"])
+    np.testing.assert_allclose(
+        acts["attn"].to_numpy(), expected["attn"].transpose(0, 1).numpy(), rtol=1e-5, atol=1e-6
+    )
+    assert acts["attn:weights"].dims[2:] == ("head", "query", "key")
+
+
+def test_ensembles_join_global_maxima(stimuli: StimulusSet, tmp_path: Path) -> None:
+    net = wrap(InPlaceNet(), name="inplace")
+    acts = extract(net, stimuli, ["conv_ensemble", "convpen_ensemble"], out_path=tmp_path)
+    _, layers = capture(net, np.stack([stimuli.source(i) for i in range(23)]), ["conv1", "conv2", "head:in"])
+    maxima = [layers["conv1"].amax((2, 3)) * 5, layers["conv2"].amax((2, 3)) * 10]
+    np.testing.assert_allclose(acts["conv_ensemble"].to_numpy(), torch.cat(maxima, 1).numpy(), rtol=1e-5)
+    joined = torch.cat([*maxima, layers["head:in"]], 1)
+    np.testing.assert_allclose(acts["convpen_ensemble"].to_numpy(), joined.numpy(), rtol=1e-5)
+
+
+def test_replicates_are_clean_first_and_can_be_added(tmp_path: Path) -> None:
+    arrays = np.random.default_rng(0).integers(0, 255, (5, 8, 8, 3), dtype=np.uint8)
+    stimuli = StimulusSet.from_arrays(arrays)
+    from beholder.models import ImagePreprocessing
+
+    net = wrap(InPlaceNet(), ImagePreprocessing(resize=8, crop=(8, 8)), name="inplace")
+    exposure = Exposure(border=0.0)
+    two = extract(net, stimuli, ["conv2"], out_path=tmp_path / "a", replicates=2, exposure=exposure, batch_size=2)
+    clean = extract(net, stimuli, ["conv2"], out_path=tmp_path / "b", batch_size=2)["conv2"].to_numpy()
+    np.testing.assert_array_equal(two["conv2"][:, 0], clean)
+    assert np.abs(two["conv2"][:, 1] - clean).max() > 0
+    extract(net, stimuli, ["conv2"], out_path=tmp_path / "c", replicates=1, exposure=exposure, batch_size=2)
+    extract(net, stimuli, ["conv2"], out_path=tmp_path / "c", replicates=2, exposure=exposure, batch_size=2)
+    assert read_tree(tmp_path / "a") == read_tree(tmp_path / "c")
+
+
+def test_zarr_and_xarray_open_the_store(net: Model, stimuli: StimulusSet, tmp_path: Path) -> None:
+    import xarray
+    import zarr
+
+    acts = extract(net, stimuli, ["relu@3:in"], out_path=tmp_path)
+    group = zarr.open_group(tmp_path / "inplace.zarr", mode="r")
+    assert sorted(name for name, _ in group.members()) == ["relu_3_in", "stimuli"]
+    np.testing.assert_array_equal(group["relu_3_in/values"][:, 0], acts["relu@3:in"].to_numpy())
+    assert group["relu_3_in"].attrs["layer"] == "relu@3:in"
+    dataset = xarray.open_zarr(tmp_path / "inplace.zarr", group="relu_3_in", consolidated=False, chunks=None)
+    assert dataset["values"].sel(stimulus=stimuli.ids[4]).shape == (1, 6, 8, 8)
+    np.testing.assert_array_equal(dataset["values"][:, 0].values, acts["relu@3:in"].to_numpy())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"pool": "median"}, "--pool none"),
+        ({"batch_size": 0}, "--batch_size of at least 1"),
+        ({"layers": ["conv9"]}, "try 'conv"),
+        ({"layers": []}, "at least one layer"),
+        ({"layers": ["conv*x"]}, "a pattern that some layer matches"),
+        ({"device": "cuda:7"}, "CUDA"),
+    ],
+)
+def test_bad_input_is_one_line(
+    net: Model, stimuli: StimulusSet, tmp_path: Path, options: dict, message: str
+) -> None:
+    layers = options.pop("layers", ["conv2"])
+    with pytest.raises(InputError, match=message) as caught:
+        extract(net, stimuli, layers, out_path=tmp_path / "out", **options)
+    assert "\n" not in str(caught.value)
