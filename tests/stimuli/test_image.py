@@ -62,10 +62,12 @@ def test_exif_rotation_is_applied(picture, orientation, form):
 
 
 def test_damaged_exif_is_said_and_the_picture_kept(picture, caplog):
-    data = encode(picture(1), "JPEG", exif=b"Exif\x00\x00garbage here")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        assert open_image(data).size == (20, 14)
+    words_for_an_orientation = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x02\0\0\0\x02AB\0\0\0\0\0\0\0"
+    for damage in (b"garbage here", b"II*\0\x08\0\0\0\xff\xff", words_for_an_orientation):
+        data = encode(picture(1), "JPEG", exif=b"Exif\0\0" + damage)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert open_image(data).size == (20, 14)
     assert "EXIF cannot be read" in caplog.text
 
 

@@ -82,6 +82,12 @@ def test_balanced_fraction_takes_the_same_share_of_each_class():
     assert counts["b"] == 9
     assert counts["c"] == 2
     assert part.targets.tolist() == sorted(part.targets.tolist())
+    assert list(part) == list(stimuli.select_fraction(0.3, 7, balanced=True))
+    odd = StimulusSet.from_arrays(np.zeros((14, 2)), labels=["c"] * 4 + ["a"] * 5 + ["b"] * 5)
+    for seed in range(10):
+        counts = pd.Series(odd.select_fraction(0.5, seed, balanced=True).labels).value_counts()
+        assert sorted(counts[["a", "b"]]) == [2, 3]
+        assert counts["c"] == 2
     single = StimulusSet.from_arrays(np.zeros((10, 2)))
     assert len(single.select_fraction(0.5, balanced=True)) == 5
     assert len({tuple(single.select_fraction(0.5, seed, balanced=True)) for seed in range(10)}) > 5

@@ -292,6 +292,12 @@ def expand_presets(model: Model, layers: Sequence[str]) -> list[str]:
     return names
 
 
+def list_asked_layers(model: Model, layers: Sequence[str]) -> list[str]:
+    """Exact names that a list of names, patterns, presets and ensembles stands for."""
+    refs = resolve_layers(unwrap_module(model.module), expand_presets(model, layers), model.taps)
+    return [*refs, *(name for name in layers if name in ENSEMBLES)]
+
+
 def resolve_settings(
     model: Model, stimuli: StimulusSet, targets: Sequence[Target], options: ExtractOptions, old: dict[str, Any] | None
 ) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, final
@@ -66,8 +66,8 @@ class Hdf5Writer:
 
         return h5g.create(parent, name.encode(), self._link)
 
-    def write_array(self, parent: Any, name: str, array: np.ndarray) -> None:
-        """Write a contiguous dataset of plain numbers below ``parent``."""
+    def write_array(self, parent: Any, name: str, array: np.ndarray) -> Any:
+        """Write a contiguous dataset of plain numbers below ``parent``; returns its identifier."""
         from h5py import h5d, h5s, h5t
 
         array = np.ascontiguousarray(array)
@@ -80,6 +80,16 @@ class Hdf5Writer:
         )
         if array.size:
             dataset.write(h5s.ALL, h5s.ALL, array)
+        self._sink.raise_error()
+        return dataset
+
+    def write_attributes(self, owner: Any, attributes: Mapping[str, Any]) -> None:
+        """Write attributes of a group or dataset (an identifier), in alphabetical order."""
+        import h5py
+
+        manager = (h5py.Group(owner) if isinstance(owner, h5py.h5g.GroupID) else h5py.Dataset(owner)).attrs
+        for name in sorted(attributes):
+            manager[name] = attributes[name]
         self._sink.raise_error()
 
     def write_rows(self, name: str, values: Rows) -> None:
@@ -162,3 +172,19 @@ def open_hdf5(path: Path | str) -> h5py.File:
     except OSError as error:
         reason = "it is truncated" if "truncated" in str(error) else "it is none, or damaged"
         raise InputError("an HDF5 file", got=f"{path} ({reason})") from error
+
+
+def read_dataset(parent: Any, name: str) -> np.ndarray:
+    """Read a dataset below ``parent`` (an identifier), by the library's low level."""
+    from h5py import h5d, h5s
+
+    dataset = h5d.open(parent, name.encode())
+    array = np.empty(dataset.shape, dataset.dtype)
+    if array.size:
+        dataset.read(h5s.ALL, h5s.ALL, array)
+    return array
+
+
+def list_names(group: h5py.Group) -> list[str]:
+    """Names of a group's members, alphabetical."""
+    return sorted(group.keys())

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from beholder._core.errors import BeholderError, InputError
 from beholder._core.progress import logger
 from beholder.activations._hooks import Tap
+from beholder.activations._postprocess import project_rows
 from beholder.activations._shard_file import read_rows, shard_path, write_shard
 from beholder.activations._store import StoredLayer, job_folder
 from beholder.activations._targets import Target, make_consumer, route_parts
@@ -333,6 +334,7 @@ class _Session:
             values = outputs[target.name].numpy()
             if compute.reduce_to:
                 flat = values.reshape(len(values), -1)
+                values = project_rows(flat, compute.reduce_to, compute.seed, target.name)
             folder = self._worker.store / layer.path_name / "values"
             path = shard_path(
                 folder, payload["start"] // layer.layout.rows, payload["replicate"], len(layer.layout.features)

@@ -72,7 +72,8 @@ def draw_maps(acts: Activations, stimuli: StimulusSet, path: Path) -> None:
         "mean": [float(m.mean()) for layer in layers for m in maps[layer]],
         "largest": [float(m.max()) for layer in layers for m in maps[layer]],
     }
-    save_figure(_figure_of(ax), path, record=words.describe_maps(stimuli.ids[index], layers), table=table)
+    sizes = {layer: (stack.shape[1], stack.shape[2]) for layer, stack in maps.items()}
+    save_figure(_figure_of(ax), path, record=words.describe_maps(stimuli.ids[index], sizes), table=table)
 
 
 def draw_activity(acts: Activations, path: Path) -> None:
@@ -101,6 +102,7 @@ def compute_rdms(acts: Activations) -> np.ndarray:
 
 def draw_rdms(acts: Activations, stimuli: StimulusSet, rdms: np.ndarray, folder: Path) -> None:
     """Matrices by layer, nearest neighbours by layer, and the last block by four measures."""
+    from beholder.activations import correlate_rdms
     from beholder.report import write_rdms
 
     layers, labels, n = acts.layers, list(stimuli.labels), len(stimuli)
@@ -121,7 +123,9 @@ def draw_rdms(acts: Activations, stimuli: StimulusSet, rdms: np.ndarray, folder:
     same = np.asarray(labels)[:, None] == np.asarray(labels)
     chance = float((same.sum(axis=1) - 1).mean() / (n - 1))
     n_right = [int(hit.sum()) for hit in hits.values()]
-    ax = plot_accuracy(n_right, [n] * len(layers), layers, chance=chance, color=colors_of_models([acts.model])[acts.model])
+    ax = plot_accuracy(
+        n_right, [n] * len(layers), layers, chance=chance, color=colors_of_models([acts.model])[acts.model]
+    )
     ax.set_xlabel(ax.get_xlabel().replace("Right answers", "Nearest is of the same category"))
     record = words.describe_neighbours(shares, chance, n)
     save_figure(
@@ -131,8 +135,10 @@ def draw_rdms(acts: Activations, stimuli: StimulusSet, rdms: np.ndarray, folder:
 
     place = len(layers) - 2
     by_measure = dict(zip(MEASURES, rdms[place], strict=True))
-    agreement = {measure: _correlate_ranks(by_measure["correlation"], by_measure[measure]) for measure in MEASURES[1:]}
-    fig = plot_rdms(by_measure, categories=labels, n_columns=4)
+    agreement = {
+        measure: correlate_rdms(by_measure["correlation"], by_measure[measure], "spearman") for measure in MEASURES[1:]
+    }
+    fig = plot_rdms(by_measure, categories=labels, n_columns=2, width_mm=130)
     table = pairs | {measure: rdm[rows, columns] for measure, rdm in by_measure.items()}
     save_figure(fig, folder / "measures", record=words.describe_measures(layers[place], agreement), table=table)
 
@@ -142,13 +148,6 @@ def find_neighbours(rdm: np.ndarray, categories: list[str]) -> np.ndarray:
     others = rdm + np.diag(np.full(len(rdm), np.inf))
     names = np.asarray(categories)
     return names[others.argmin(axis=1)] == names
-
-
-def _correlate_ranks(a: np.ndarray, b: np.ndarray) -> float:
-    from scipy.stats import spearmanr
-
-    upper = np.triu_indices(len(a), 1)
-    return float(np.asarray(spearmanr(a[upper], b[upper]).statistic))
 
 
 def _read_picture(path: Path) -> np.ndarray:

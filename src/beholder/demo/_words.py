@@ -11,8 +11,9 @@ def describe_stimuli(n_stimuli: int, seed: int) -> FigureRecord:
     """Words for the gallery of pictures."""
     return FigureRecord(
         title="What was the network shown?",
-        answer=f"{n_stimuli} pictures of 16 categories, nine shapes and seven textures, drawn by code.",
-        explanation="Colour, position, size and rotation vary at random within each category, so none of them gives it away.",
+        answer=f"{n_stimuli} pictures of 16 categories, eight shapes and eight textures, drawn by code.",
+        explanation="Colour, position, size and rotation vary at random within each category, so "
+        "none of them gives it away.",
         method=f"Seed {seed}. The network was trained on pictures drawn with another seed.",
         order=100,
     )
@@ -24,19 +25,25 @@ def describe_accuracy(n_right: int, n_shown: int, n_categories: int) -> FigureRe
         title="Does the network recognise the pictures?",
         answer=f"It names {n_right} of {n_shown} pictures right ({100 * n_right / n_shown:.0f} %); "
         f"chance is {100 / n_categories:.4g} %.",
-        explanation="One dot a category. The line is the range in which the true share plausibly lies; with few pictures it is long.",
-        alt=f"Right answers in each of {n_categories} categories, with 95 percent intervals; {n_right} of {n_shown} in all.",
+        explanation="One dot a category. The line is the range in which the true share plausibly "
+        "lies; with few pictures it is long.",
+        alt=f"Right answers in each of {n_categories} categories, with 95 percent intervals; "
+        f"{n_right} of {n_shown} in all.",
         method="An answer is the largest of the network's outputs (layer classifier).",
         order=200,
     )
 
 
-def describe_maps(stimulus: str, layers: Sequence[str]) -> FigureRecord:
-    """Words for the picture of feature maps."""
+def describe_maps(stimulus: str, sizes: Mapping[str, tuple[int, int]]) -> FigureRecord:
+    """Words for the picture of feature maps; ``sizes`` are height and width of each layer's maps."""
+    layers = list(sizes)
+    heights, widths = zip(*sizes.values(), strict=True)
     return FigureRecord(
         title="What does a layer make of a picture?",
-        answer=f"Early layers follow edges and colours of {stimulus}; deeper ones keep less of where things are.",
-        explanation="A row is a layer, a square one of its maps, with its channel's number below: where in the picture the channel is "
+        answer=f"The maps of {stimulus} shrink from {heights[0]} × {widths[0]} positions at {layers[0]} "
+        f"to {heights[-1]} × {widths[-1]} at {layers[-1]}: less of where, more of what.",
+        explanation="A row is a layer, a square one of its maps, with its channel's number below: "
+        "where in the picture the channel is "
         "active (white) and where it is not (black).",
         alt=f"Eight feature maps at each of {', '.join(layers)} beside the picture {stimulus}.",
         method="The eight channels of each layer that vary most over the picture; each map has its own scale.",
@@ -50,7 +57,8 @@ def describe_activity(means: Mapping[str, float]) -> FigureRecord:
     return FigureRecord(
         title="How much of each layer is active?",
         answer=f"{means[first]:.0f} % of the units at {first}, {means[last]:.0f} % at {last}.",
-        explanation="One small dot a picture. A unit is active where its value is above zero, which is what its ReLU lets through. "
+        explanation="One small dot a picture. A unit is active where its value is above zero, which "
+        "is what its ReLU lets through. "
         "Few active units mean that each says something specific.",
         alt="Share of active units for each picture, layer by layer.",
         method="Share of values above zero in a layer, for each picture.",
@@ -63,12 +71,16 @@ def describe_rdms(layers: Sequence[str], n_stimuli: int, shares: Mapping[str, fl
     first, last = layers[0], layers[-1]
     return FigureRecord(
         title="Which pictures are alike to the network?",
-        answer=f"At {first}, the most alike picture is of the same category for {100 * shares[first]:.0f} % of the pictures, "
-        f"at {last} for {100 * shares[last]:.0f} %: categories draw together with depth.",
-        explanation="Each square compares the picture of its row with that of its column: dark means alike to this layer, light unlike. "
+        answer=f"At {first}, the most alike picture is of the same category for "
+        f"{100 * shares[first]:.0f} % of the pictures, "
+        f"at {last} for {100 * shares[last]:.0f} %"
+        + (": categories draw together with depth." if shares[last] > shares[first] else "."),
+        explanation="Each square compares the picture of its row with that of its column: dark "
+        "means alike to this layer, light unlike. "
         "Dark blocks along the diagonal are categories that the layer keeps together.",
         alt=f"Dissimilarity matrices of {n_stimuli} pictures at {', '.join(layers)}, grouped by category.",
-        method="1 minus the correlation of two pictures' activations over all units of the layer, shown as its rank among all pairs.",
+        method="1 minus the correlation of two pictures' activations over all units of the layer, "
+        "shown as its rank among all pairs.",
         order=400,
     )
 
@@ -82,7 +94,8 @@ def describe_neighbours(shares: Mapping[str, float], chance: float, n_stimuli: i
         f"chance {100 * chance:.1f} %).",
         explanation="For every picture, the one that is most alike to a layer is looked up in the matrices above.",
         alt="Share of pictures whose nearest neighbour has the same category, layer by layer.",
-        method=f"Correlation dissimilarity, {n_stimuli} pictures. The pictures are compared with each other, so the intervals are "
+        method=f"Correlation dissimilarity, {n_stimuli} pictures. The pictures are compared with "
+        "each other, so the intervals are "
         "only a guide.",
         order=410,
     )
@@ -98,10 +111,12 @@ def describe_measures(layer: str, agreement: Mapping[str, float]) -> FigureRecor
         if agreement[least] > 0.8
         else f"At {layer} it does: {least} orders the pairs differently from correlation "
         f"(rank correlation {agreement[least]:.2f}).",
-        explanation="The same activations by four measures. Correlation and cosine compare patterns whatever their strength; "
+        explanation="The same activations by four measures. Correlation and cosine compare patterns "
+        "whatever their strength; "
         "euclidean and gaussian also see how strong they are.",
         alt=f"Dissimilarity matrices at {layer} by correlation, cosine, euclidean and gaussian.",
-        method="Gaussian: 1 - exp(-d² / mean d²), d the euclidean distance. Pictures are shown by rank, so euclidean and gaussian, "
+        method="Gaussian: 1 - exp(-d² / mean d²), d the euclidean distance. Pictures are shown by "
+        "rank, so euclidean and gaussian, "
         "which order pairs alike, look the same.",
         order=420,
     )

@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = attach(
         "ONE_COLUMN_MM": "._style",
         "PEOPLE_COLOR": "._style",
         "RDM_COLORMAP": "._style",
+        "RECORD_SUFFIX": "._save",
         "SYNTHESIZED_COLOR": "._style",
         "TWO_COLUMNS_MM": "._style",
         "add_colorbar": "._rdm",

@@ -24,10 +24,10 @@ def fit_labels(fig: Figure) -> None:
     """
     fig.draw_without_rendering()
     axes = [axis for ax in fig.axes for axis in (ax.xaxis, ax.yaxis)]
-    changed = any([_keep_inside(axis) for axis in axes])
+    changed = bool(sum(_keep_inside(axis) for axis in axes))
     for angle in _ROTATIONS:
-        crowded = {_words(axis) for axis in axes if axis.axis_name == "x" and _is_crowded(axis)}
-        turned = [axis for axis in axes if axis.axis_name == "x" and _words(axis) in crowded]
+        crowded = {_words(axis) for axis in axes if _direction(axis) == "x" and _is_crowded(axis)}
+        turned = [axis for axis in axes if _direction(axis) == "x" and _words(axis) in crowded]
         turned = [axis for axis in turned if _shown_tick_labels(axis)[0].get_rotation() < angle]
         if turned:
             for axis in turned:
@@ -43,7 +43,7 @@ def fit_labels(fig: Figure) -> None:
 
 
 def find_overlaps(fig: Figure) -> list[tuple[str, str]]:
-    """Pairs of words in ``fig`` that touch each other as drawn, and words that leave the figure; empty when all is well."""
+    """Pairs of words in ``fig`` that touch as drawn, and words that leave the figure; empty when all is well."""
     fig.draw_without_rendering()
     renderer = _get_renderer(fig)
     found: list[tuple[str, str]] = []
@@ -51,7 +51,7 @@ def find_overlaps(fig: Figure) -> list[tuple[str, str]]:
     for ax in fig.axes:
         for axis in (ax.xaxis, ax.yaxis):
             ticks = _shown_tick_labels(axis)
-            found += _crowded_pairs(ticks, renderer, axis.axis_name)
+            found += _crowded_pairs(ticks, renderer, _direction(axis))
             texts += ticks
             texts.append(axis.label)
         texts += [ax.title, ax._left_title, ax._right_title, *ax.texts]  # pyright: ignore[reportAttributeAccessIssue]
@@ -76,6 +76,10 @@ def _touch(a: Any, b: Any) -> bool:
     return min(a.x1, b.x1) - max(a.x0, b.x0) > slack and min(a.y1, b.y1) - max(a.y0, b.y0) > slack
 
 
+def _direction(axis: Axis) -> str:
+    return axis.axis_name  # pyright: ignore[reportAttributeAccessIssue]
+
+
 def _root(artist: Any) -> Figure:
     return artist.get_figure(root=True)
 
@@ -94,11 +98,7 @@ def _shown_tick_labels(axis: Axis) -> list[Text]:
     for tick in axis.get_major_ticks():
         if not low - margin <= tick.get_loc() <= high + margin:
             continue
-        shown += [
-            label
-            for label in (tick.label1, tick.label2)
-            if label.get_visible() and label.get_text().strip()
-        ]
+        shown += [label for label in (tick.label1, tick.label2) if label.get_visible() and label.get_text().strip()]
     return shown
 
 
@@ -119,7 +119,7 @@ def _needed(text: Text, renderer: Any, along: str) -> float:
         return box.height
     if math.isclose(math.sin(angle), 0, abs_tol=1e-9):
         return box.width + 3 * gap
-    line = text.get_fontsize() * 1.2 * gap / _GAP_PT
+    line = float(text.get_fontsize()) * 1.2 * gap / _GAP_PT
     return line / abs(math.sin(angle)) if not math.isclose(math.cos(angle), 0, abs_tol=1e-9) else box.width + gap
 
 
@@ -135,7 +135,7 @@ def _crowded_pairs(labels: list[Text], renderer: Any, along: str) -> list[tuple[
 
 def _is_crowded(axis: Axis) -> bool:
     labels = _shown_tick_labels(axis)
-    return len(labels) > 1 and bool(_crowded_pairs(labels, _get_renderer(_root(axis)), axis.axis_name))
+    return len(labels) > 1 and bool(_crowded_pairs(labels, _get_renderer(_root(axis)), _direction(axis)))
 
 
 def _words(axis: Axis) -> tuple[str, ...]:
@@ -155,14 +155,14 @@ def _thin(axis: Axis) -> None:
     for step in range(2, len(labels) + 1):
         for index, label in enumerate(labels):
             label.set_visible(index % step == 0)
-        if not _crowded_pairs(labels[::step], _get_renderer(_root(axis)), axis.axis_name):
+        if not _crowded_pairs(labels[::step], _get_renderer(_root(axis)), _direction(axis)):
             return
 
 
 def _keep_inside(axis: Axis) -> bool:
     fig = _root(axis)
     box = axis.label.get_window_extent(_get_renderer(fig))
-    if axis.axis_name != "x" or not axis.label.get_text() or box.x1 <= fig.bbox.x1:
+    if _direction(axis) != "x" or not axis.label.get_text() or box.x1 <= fig.bbox.x1:
         return False
     axis.set_label_text(axis.label.get_text(), horizontalalignment="right", x=1.0)
     return True

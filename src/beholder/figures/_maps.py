@@ -50,8 +50,8 @@ def plot_feature_maps(
     with use_style():
         if ax is None:
             width_mm = TWO_COLUMNS_MM if n_columns > 4 else ONE_COLUMN_MM
-            tile = (width_mm - 16) / (start + n_columns * (1 + _GAP))
-            ax = make_figure(width_mm, tile * height + 5).subplots()
+            tile = (width_mm - 4) / (start + n_columns * (1 + _GAP) - _GAP + 0.3)
+            ax = make_figure(width_mm, tile * height + 4).subplots()
         if picture is not None:
             _draw_tile(ax, np.asarray(picture), 0.0, 0.0, cmap=None)
         for row, (layer, stack) in enumerate(rows.items()):
@@ -62,7 +62,7 @@ def plot_feature_maps(
                 if channels and layer in channels:
                     ax.text(left + 0.5, top + 1.02, str(channels[layer][column]), ha="center", va="top", fontsize=7)
             ax.text(start - 0.06, top + 0.5, layer, ha="right", va="center", fontsize=7, rotation=90)
-        ax.set_xlim(-0.02 if picture is not None else -0.3, start + n_columns * (1 + _GAP))
+        ax.set_xlim(-0.02 if picture is not None else -0.3, start + n_columns * (1 + _GAP) - _GAP + 0.02)
         ax.set_ylim(height, -0.02)
         ax.set_aspect("equal")
         ax.set_axis_off()

@@ -16,7 +16,7 @@ def format_share(value: float) -> str:
     >>> format_share(0.0625), format_share(0.5), format_share(0.001)
     ('6.25 %', '50 %', '0.1 %')
     """
-    return f"{100 * value:.4g} %"
+    return f"{100 * value:.3g} %"
 
 
 def draw_chance(ax: Axes, value: float, *, axis: Literal["x", "y"] = "y", text: str | None = None) -> None:

@@ -114,8 +114,9 @@ def read_figure_record(path: Path | str) -> FigureRecord:
     expected = InputError("a figure's record, a JSON object with at least a title", got=str(path))
     if not isinstance(content, dict):
         raise expected
+    fields: dict[str, Any] = content | {"warnings": tuple(content.get("warnings", ()))}
     try:
-        record = FigureRecord(**content | {"warnings": tuple(content.get("warnings", ()))})
+        record = FigureRecord(**fields)
     except TypeError as error:
         raise expected from error
     if not isinstance(record.order, int) or not all(

@@ -99,8 +99,8 @@ def use_style() -> Iterator[None]:
     import matplotlib as mpl
 
     with mpl.rc_context():
-        mpl.rcParams.update(mpl.rcParamsDefault | {"backend": mpl.rcParams["backend"]})
-        mpl.rcParams.update(_RC)
+        defaults: Any = mpl.rcParamsDefault | {"backend": mpl.rcParams["backend"]} | _RC
+        mpl.rcParams.update(defaults)
         yield
 
 

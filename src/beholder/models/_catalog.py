@@ -78,7 +78,9 @@ def find_path_name(source: str, model: str, tag: str | None) -> str | None:
     >>> find_path_name("torchvision", "vgg19", "IMAGENET1K_V1")
     'vgg19'
     """
-    return next((entry.names[0] for entry in list_catalog() if _identify(entry.alias) == (source, model, tag, None)), None)
+    return next(
+        (entry.names[0] for entry in list_catalog() if _identify(entry.alias) == (source, model, tag, None)), None
+    )
 
 
 def _identify(alias: Alias) -> tuple[str, str, str | None, Preprocessing | None]:

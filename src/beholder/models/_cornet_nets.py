@@ -11,7 +11,6 @@ import math
 from collections import OrderedDict
 from typing import final
 
-import torch
 from torch import Tensor, nn
 
 AREAS = ("V1", "V2", "V4", "IT")
@@ -104,7 +103,7 @@ class RecurrentNet(nn.Module):
 
 @final
 class SBlock(nn.Module):
-    """Area of CORnet-S: a bottleneck block run ``n_steps`` times with shared weights and its own normalisation a step."""
+    """Area of CORnet-S: a bottleneck block run ``n_steps`` times with shared weights, normalised apart at each step."""
 
     scale = 4
 

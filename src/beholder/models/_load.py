@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import to_path_name
 from beholder._core.seeds import DEFAULT_SEED, derive_seed
+from beholder.models._meta import build_on_meta
 from beholder.models._model import Model, ModelSpec
 from beholder.models._source import RANDOM, SOURCES, Alias, Blueprint, Weights, get_source
 from beholder.models._weights import SUFFIXES, explain_missing, find_weights_file, load_file_weights
@@ -271,7 +272,7 @@ def build_from_spec(spec: ModelSpec, device: str = "cpu") -> Model:
 
 def _make_model(spec: ModelSpec, blueprint: Blueprint, device: str) -> Model:
     if device == "meta":
-        module, weights = build_meta(blueprint), Weights(tag=spec.tag)
+        module, weights = build_on_meta(blueprint.build), Weights(tag=spec.tag)
     else:
         module, weights = _build_with_weights(spec, blueprint)
         module = module.float().to(device)
@@ -289,14 +290,6 @@ def _make_model(spec: ModelSpec, blueprint: Blueprint, device: str) -> Model:
         pool=spec.pool,
         multi_layer_output=blueprint.multi_layer_output,
     )
-
-
-def build_meta(blueprint: Blueprint) -> nn.Module:
-    """The module without memory for its weights."""
-    import torch
-
-    with torch.device("meta"):
-        return blueprint.build()
 
 
 def _build_with_weights(spec: ModelSpec, blueprint: Blueprint) -> tuple[nn.Module, Weights]:

@@ -6,10 +6,11 @@ import contextlib
 import logging
 from collections.abc import Iterator
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from beholder._core.errors import MissingExtra, UnknownNameError
+from beholder._core.errors import MissingExtra, UnknownNameError, WeightsUnavailable
 from beholder._core.hashing import hash_file
 from beholder.models._preprocessing import from_open_clip
 from beholder.models._source import Blueprint, Source, Weights
@@ -90,23 +91,24 @@ def _keep_root_logger() -> Iterator[None]:
 def _build(name: str, quick_gelu: bool) -> nn.Module:
     import torch
 
-    with _keep_root_logger(), explain_hub_errors(f"open_clip:{name}", "of its text tower", _get_text_repository(name), "config.json"):
+    with _keep_root_logger():
         import open_clip
 
         try:
             return open_clip.create_model(
                 name, pretrained_text=False, force_quick_gelu=quick_gelu, device=torch.get_default_device()
             )
-        except RuntimeError as error:
-            if "transformers" in str(error):
+        except (RuntimeError, OSError) as error:
+            text = (open_clip.get_model_config(name) or {}).get("text_cfg", {}).get("hf_model_name")
+            if text is None:
+                raise
+            if find_spec("transformers") is None:
                 raise MissingExtra("transformers", "transformers", f"the text tower of open_clip:{name}") from error
-            raise
-
-
-def _get_text_repository(name: str) -> str:
-    import open_clip
-
-    return (open_clip.get_model_config(name) or {}).get("text_cfg", {}).get("hf_model_name", name)
+            raise WeightsUnavailable(
+                f"the configuration of {text}, the text tower of open_clip:{name}",
+                got="neither a copy in HF_HOME nor a connection to the hub",
+                hint="once where there is a network",
+            ) from error
 
 
 def _get_file_name(name: str, tag: str) -> str | None:

@@ -124,7 +124,9 @@ def parse_entry(table: Mapping[str, Any], *, where: str = "a panel file", folder
         tag=tag,
         layers=tuple(layers) or base.layers,
         taps={**base.taps, **expand_taps(taps)},
-        preprocessing=base.preprocessing if preprocessing is None else _read_preprocessing(preprocessing, base, tag, where),
+        preprocessing=base.preprocessing
+        if preprocessing is None
+        else _read_preprocessing(preprocessing, base, tag, where),
         pool=pooling or base.pool,
         device=check_device_name(device) if device else base.device,
     )

@@ -21,7 +21,7 @@ FRONT_ENDS = ("waveform", "standardized", "whisper", "ast")
 @final
 @dataclass(frozen=True)
 class SoundPreprocessing(Preprocessing):
-    """Mono samples at ``rate``, ``duration`` seconds long: cut in the middle, or padded with silence at the end.
+    """Mono samples at ``rate``, ``duration`` seconds long: cut, or padded with silence at the end.
 
     Parameters
     ----------
@@ -29,6 +29,8 @@ class SoundPreprocessing(Preprocessing):
         Samples per second.
     duration : float or None
         Seconds; None keeps each sound's own length.
+    cut : {"start", "center"}
+        Which part of a longer sound is kept.
     front_end : {"waveform", "standardized", "whisper", "ast"}
         What ``normalize`` does, differentiably: nothing; zero mean and unit variance per sound (wav2vec2, HuBERT);
         Whisper's log-mel spectrogram; the Audio Spectrogram Transformer's filter bank.
@@ -42,6 +44,7 @@ class SoundPreprocessing(Preprocessing):
 
     rate: int = 16_000
     duration: float | None = None
+    cut: str = "start"
     front_end: str = "waveform"
     n_mels: int = 80
     n_frames: int = 1024
@@ -51,6 +54,8 @@ class SoundPreprocessing(Preprocessing):
     def __post_init__(self) -> None:
         if self.front_end not in FRONT_ENDS:
             raise InputError(f"a front end: {', '.join(FRONT_ENDS)}", got=repr(self.front_end))
+        if self.cut not in ("start", "center"):
+            raise InputError("a cut: start or center", got=repr(self.cut))
 
     @property
     def modality(self) -> str:
@@ -100,7 +105,8 @@ class SoundPreprocessing(Preprocessing):
         if self.n_samples is not None:
             surplus = samples.shape[0] - self.n_samples
             if surplus > 0:
-                samples = samples[surplus // 2 : surplus // 2 + self.n_samples]
+                start = surplus // 2 if self.cut == "center" else 0
+                samples = samples[start : start + self.n_samples]
             elif surplus < 0:
                 samples = np.pad(samples, (0, -surplus))
         return np.ascontiguousarray(samples)

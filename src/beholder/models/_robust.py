@@ -98,7 +98,7 @@ class RobustSource(Source):
         return sorted([*_PUBLISHED, *_UNPUBLISHED])
 
     def find(self, name: str, tag: str | None) -> Blueprint:
-        """One architecture; a tag is a published file's stem, such as ``imagenet_l2_3_0`` or ``resnet50_linf_eps4.0``."""
+        """One architecture; a tag is a published file's stem, such as ``imagenet_l2_3_0`` or ``resnet50_l2_eps3``."""
         short = {prefix: canonical for canonical, (prefix, _) in _PUBLISHED.items()}
         canonical = short.get(name.lower(), name.lower())
         if canonical not in self.list_names():
@@ -106,7 +106,9 @@ class RobustSource(Source):
         published: dict[str, PublishedFile] = {}
         if canonical in _PUBLISHED:
             prefix, variants = _PUBLISHED[canonical]
-            published = {f"{prefix}_{variant}": PublishedFile(f"{_HUB}/{prefix}_{variant}.ckpt") for variant in variants}
+            published = {
+                f"{prefix}_{variant}": PublishedFile(f"{_HUB}/{prefix}_{variant}.ckpt") for variant in variants
+            }
         if canonical == "resnet50":
             published |= {stem: PublishedFile(url) for stem, url in _LIBRARY.items()}
         tags = tuple(published)

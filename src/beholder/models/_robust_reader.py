@@ -129,7 +129,11 @@ def _read_zip(path: Path) -> Any:
             if key not in loaded:
                 data = bytearray(archive.read(records[f"data/{key}"]))
                 whole = len(data) - len(data) % dtype.itemsize
-                loaded[key] = torch.frombuffer(data, dtype=dtype, count=whole // dtype.itemsize) if whole else torch.empty(0, dtype=dtype)
+                loaded[key] = (
+                    torch.frombuffer(data, dtype=dtype, count=whole // dtype.itemsize)
+                    if whole
+                    else torch.empty(0, dtype=dtype)
+                )
             return loaded[key][:n_items]
 
         with archive.open(records["data.pkl"]) as file:
@@ -257,7 +261,9 @@ def read_checkpoint(path: Path | str) -> dict[str, Tensor]:
     except InputError:
         raise
     except Exception as error:  # damaged pickles raise anything at all
-        raise InputError("a PyTorch checkpoint", got=f"{path}, which cannot be read ({type(error).__name__}: {error})") from error
+        raise InputError(
+            "a PyTorch checkpoint", got=f"{path}, which cannot be read ({type(error).__name__}: {error})"
+        ) from error
     if not state:
         raise InputError("a checkpoint that holds a network's tensors", got=f"{path}, which holds none")
     return state

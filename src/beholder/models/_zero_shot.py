@@ -25,7 +25,7 @@ LABEL_COLUMNS = ("label", "labels", "class", "class_name", "name", "text")
 _BATCH = 256
 
 
-def _get_text_tower(clip: Any) -> tuple[Any, int, Callable[[Sequence[str]], Tensor]]:
+def get_text_tower(clip: Any) -> tuple[Any, int, Callable[[Sequence[str]], Tensor]]:
     """The module with ``encode_text``, its context length, and its tokenizer."""
     import open_clip
     from open_clip.tokenizer import SimpleTokenizer
@@ -49,6 +49,8 @@ def _get_text_tower(clip: Any) -> tuple[Any, int, Callable[[Sequence[str]], Tens
 
 def embed_texts(clip: Any, texts: Sequence[str], *, normalize: bool = False, batch_size: int = _BATCH) -> np.ndarray:
     """Embeddings of texts by a CLIP network.
+
+    CLIP's own tokenizer refuses a text that is too long; the tokenizers of other text towers cut it.
 
     Parameters
     ----------
@@ -76,7 +78,7 @@ def embed_texts(clip: Any, texts: Sequence[str], *, normalize: bool = False, bat
     texts = list(texts)
     if not texts:
         raise InputError("at least one text", got="none")
-    network, _, tokenize = _get_text_tower(clip)
+    network, _, tokenize = get_text_tower(clip)
     device = next(network.parameters()).device
     rows: list[np.ndarray] = []
     with torch.inference_mode():
@@ -118,7 +120,9 @@ def build_zero_shot_head(
     """
     names, templates = list(class_names), list(templates)
     if not names or not templates:
-        raise InputError("at least one class name and one template", got=f"{len(names)} names, {len(templates)} templates")
+        raise InputError(
+            "at least one class name and one template", got=f"{len(names)} names, {len(templates)} templates"
+        )
     for template in templates:
         if template.count("{}") != 1:
             raise InputError("templates with one {} each", got=repr(template))
@@ -153,7 +157,11 @@ class ZeroShotForward:
 
 
 def make_zero_shot(
-    model: Model, class_names: Sequence[str], templates: Sequence[str] = IMAGENET_TEMPLATES, *, head: np.ndarray | None = None
+    model: Model,
+    class_names: Sequence[str],
+    templates: Sequence[str] = IMAGENET_TEMPLATES,
+    *,
+    head: np.ndarray | None = None,
 ) -> Model:
     """The same network as a classifier of the named classes; its layers keep their names.
 
@@ -218,7 +226,9 @@ def read_labels(file: Path | str) -> list[str]:
     delimiter = {".csv": ",", ".tsv": "\t"}.get(Path(file).suffix.lower())
     if delimiter is None:
         return read_texts(file)
-    rows = [row for row in csv.reader(_read(file).splitlines(), delimiter=delimiter) if any(cell.strip() for cell in row)]
+    rows = [
+        row for row in csv.reader(_read(file).splitlines(), delimiter=delimiter) if any(cell.strip() for cell in row)
+    ]
     if not rows:
         raise InputError("a table of class names", got=f"{file}, which is empty")
     header = [cell.strip().lower() for cell in rows[0]]
@@ -228,7 +238,10 @@ def read_labels(file: Path | str) -> list[str]:
     body = rows if column is None else rows[1:]
     short = next((number for number, row in enumerate(body) if len(row) <= (column or 0)), None)
     if short is not None or not body:
-        raise InputError("a class name in every row", got=f"{file} without one" + (f" in row {short + 1}" if short is not None else ""))
+        raise InputError(
+            "a class name in every row",
+            got=f"{file} without one" + (f" in row {short + 1}" if short is not None else ""),
+        )
     return [row[column or 0].strip() for row in body]
 
 

@@ -136,7 +136,12 @@ def _load_file(module: nn.Module, path: Path) -> None:
 
     adapt = OpenClipSource().find("ViT-B-32", None).adapt_state_dict
     state = unwrap_state_dict(read_checkpoint(path), path)
-    load_state(module, adapt(state, module) if adapt else state, origin=str(path))
+    load_state(module, adapt(state, module) if adapt else state, origin=str(path), optional=_is_mask)
+
+
+def _is_mask(name: str) -> bool:
+    """Whether ``name`` is a constant that scripted archives keep beside the weights."""
+    return name.endswith("attn_mask")
 
 
 def make_transform(preprocessing: Any) -> Any:

@@ -70,5 +70,3 @@ def embed_picture(path: Path, max_side: int, budget: Budget) -> tuple[str, tuple
     picture.save(buffer, "WEBP", quality=88, method=2)
     uri = to_data_uri(buffer.getvalue(), "image/webp")
     return (uri, size) if budget.spend(uri) else None
-
-

@@ -6,8 +6,7 @@ import csv
 from pathlib import Path
 from typing import final
 
-from beholder.figures import read_figure_record
-from beholder.figures._save import RECORD_SUFFIX
+from beholder.figures import RECORD_SUFFIX, read_figure_record
 from beholder.report._embed import embed_picture, embed_svg
 from beholder.report._section import Page, Picture, Section, SectionKind, Table, find_files
 

@@ -35,9 +35,11 @@ class Hdf5Kind(SectionKind):
             file.visititems(note)
         table = Table(("dataset", "shape", "type"), tuple(rows[:_MOST_ROWS]), page.link(item), len(rows))
         return Section(
-            title=f"What is in {item.name}?", answer=f"{len(rows):,} dataset{'' if len(rows) == 1 else 's'}.", table=table,
+            title=f"What is in {item.name}?",
+            answer=f"{len(rows):,} dataset{'' if len(rows) == 1 else 's'}.",
+            table=table,
             order=610,
-        )  # fmt: skip
+        )
 
     def _render_panel(self, item: Path, page: Page, models: dict[str, Any]) -> Section:
         rows = []
@@ -50,7 +52,8 @@ class Hdf5Kind(SectionKind):
         uneven = "The models do not all hold the same number of stimuli."
         return Section(
             title=f"What is in the panel {item.name}?",
-            answer=f"{len(models)} model{'' if len(models) == 1 else 's'}, {len(rows)} layers in all, {n} stimuli each.",
+            answer=f"{len(models)} model{'' if len(models) == 1 else 's'}, "
+            f"{len(rows)} layer{'' if len(rows) == 1 else 's'} in all, {n} stimuli each.",
             table=Table(
                 ("model", "layer", "stimuli", "replicates × features", "type"),
                 tuple(rows[:_MOST_ROWS]),

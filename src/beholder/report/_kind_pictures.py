@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import final
 
 from beholder._core.errors import StimulusError
-from beholder.figures import FigureRecord, read_figure_record
-from beholder.figures._save import RECORD_SUFFIX
+from beholder.figures import RECORD_SUFFIX, FigureRecord, read_figure_record
 from beholder.report._embed import PICTURE_PATTERNS, embed_picture
 from beholder.report._section import Card, Page, Section, SectionKind, find_files
 
@@ -52,7 +51,7 @@ class PictureKind(SectionKind):
             cards.append(Card(uri, path.stem, group, facts, page.link(path)))
         warnings = []
         if len(cards) + len(broken) < len(paths):
-            warnings.append(f"{len(cards):,} of {len(paths):,} pictures are on this page, spread evenly over the groups.")
+            warnings.append(f"{len(cards):,} of {len(paths):,} pictures are shown, spread evenly over the groups.")
         if broken:
             warnings.append(f"Not readable as pictures: {', '.join(broken)}.")
         n = len(groups)

@@ -27,15 +27,15 @@ class ProvenanceKind(SectionKind):
         if not isinstance(outputs, dict):
             raise InputError("a provenance file, an object with outputs", got=str(item))
         finished = max((str(entry.get("finished", "")) for entry in outputs.values()), default="")
-        versions = {
-            name: version for entry in outputs.values() for name, version in entry.get("versions", {}).items()
-        }
+        versions = {name: version for entry in outputs.values() for name, version in entry.get("versions", {}).items()}
         told = ", ".join(f"{name} {versions[name]}" for name in ("beholder", "torch", "numpy") if name in versions)
         where = item.parent.relative_to(page.folder).as_posix()
-        place = "" if where == "." else f" in {where}"
-        made = ", ".join(outputs) if len(outputs) <= 4 else f"{len(outputs)} outputs"
+        place = "do these results come" if where == "." else f"does {where}/ come"
+        names = ["everything here" if name == "." else name for name in outputs]
+        made = ", ".join(names) if len(names) <= 4 else f"{len(names)} outputs"
+        made = made[:1].upper() + made[1:] if made.startswith("everything") else made
         return Section(
-            title=f"Where does it come from{place}?",
+            title=f"Where {place} from?",
             answer=f"{made}: finished {finished[:16].replace('T', ' ')} UTC{f', with {told}' if told else ''}.",
             text=json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False),
             order=900,

@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 from typing import final
 
-from beholder.figures._save import RECORD_SUFFIX
+from beholder.figures import RECORD_SUFFIX
 from beholder.report._embed import embed_svg_bytes
 from beholder.report._kind_figures import FigureKind
 from beholder.report._rdm_file import RDM_SUFFIX, StoredRdms, read_rdms
@@ -38,7 +38,7 @@ class RdmKind(SectionKind):
             answer=f"Dissimilarities ({measures}) of {n:,} stimuli at {len(stored.layers)} layers.",
             pictures=(picture,) if picture else (),
             explanation="Each square compares the stimulus of its row with that of its column. "
-            "Dark: alike to the layer; light: unlike. Dark blocks along the diagonal are categories that the layer keeps together.",
+            "Dark: alike to the layer; light: unlike. Dark blocks along the diagonal are categories kept together.",
             table=Table(("layer",), tuple((layer,) for layer in stored.layers), page.link(item)),
             method=f"{stored.measures[0]} dissimilarity, shown as the share of pairs that are as alike or more alike.",
             warnings=() if picture else ("No picture: the file is empty, or holds too many stimuli for a page.",),

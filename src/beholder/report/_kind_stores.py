@@ -39,8 +39,8 @@ class StoreKind(SectionKind):
         unfinished = "The extraction has not ended: the same command again completes it."
         return Section(
             title=f"What was recorded of {acts.model}?",
-            answer=f"{_count(len(layers), 'layer')} for {_count(n, 'stimulus', 'stimuli')}{repeated}: {n_bytes / 1e6:,.0f} MB "
-            f"in {item.name}.",
+            answer=f"{_count(len(layers), 'layer')} for {_count(n, 'stimulus', 'stimuli')}{repeated}: "
+            f"{n_bytes / 1e6:,.0f} MB in {item.name}.",
             table=Table(("layer", "one stimulus", "stimuli", "exposures", "type", "size"), rows, page.link(item)),
             method=_describe_method(acts.attributes),
             warnings=() if acts.attributes.get("complete", False) else (unfinished,),
@@ -56,12 +56,15 @@ def _count(n: int, word: str, plural: str | None = None) -> str:
 def _describe_method(attributes: dict) -> str:
     parts = []
     weights = attributes.get("weights")
-    if weights:
-        parts.append(f"Weights {weights}.")
-    pool = attributes.get("pool") or attributes.get("pooling")
-    if pool:
-        parts.append("Nothing pooled." if pool == "none" else f"Pooled: {pool}.")
-    if attributes.get("seed") is not None:
-        parts.append(f"Seed {attributes['seed']}.")
-    parts.append('Open it with beholder.open or any Zarr reader: group "{layer}", array "values".')
+    if isinstance(weights, dict) and weights.get("tag"):
+        sha256 = weights.get("sha256")
+        parts.append(f"Weights {weights['tag']}{f' (sha256 {sha256[:12]}…)' if sha256 else ''}.")
+    settings = attributes.get("settings")
+    settings = settings if isinstance(settings, dict) else {}
+    if settings.get("pool"):
+        pool = settings["pool"]
+        parts.append("Nothing pooled." if pool == "none" else f"Pooled over space, time or tokens: {pool}.")
+    if settings.get("seed") is not None:
+        parts.append(f"Seed {settings['seed']}.")
+    parts.append('It opens in any Zarr reader: one group a layer, its array "values".')
     return " ".join(parts)

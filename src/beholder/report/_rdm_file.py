@@ -84,7 +84,7 @@ def write_rdms(
     if values.shape != expected or len(categories) not in (0, len(stimulus_ids)):
         raise InputError(f"RDMs of shape {expected}", got=f"{values.shape} and {len(categories)} categories")
     words = {"layers": layers, "measures": measures, "stimulus_ids": stimulus_ids, "categories": categories}
-    arrays = {name: np.asarray(list(column), dtype=np.str_) for name, column in words.items()}
+    arrays: dict[str, Any] = {name: np.asarray(list(column), dtype=np.str_) for name, column in words.items()}
     with open_atomic(path, "wb") as file:
         np.savez_compressed(file, rdms=values, model=np.asarray(model, dtype=np.str_), **arrays)
     return path

@@ -169,7 +169,6 @@ class SectionKind(ABC):
         """The section about ``item``, None when there is nothing to show. Reads, draws, computes nothing."""
 
 
-
 SECTIONS: Registry[SectionKind] = Registry("report section", "beholder.report_sections")
 
 

@@ -145,7 +145,13 @@ def describe_page(folder: Path, sections: list[Section]) -> dict[str, str]:
     date = max((section.facts.get("date", "") for section in sections), default="")
     date = date or datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes")
     sentence = f"{len(sections)} {'part' if len(sections) == 1 else 'parts'} found in {folder.resolve().name}/."
-    found = {"title": folder.resolve().name, "sentence": sentence, "model": model, "stimuli": stimuli, "date": date[:10]}
+    found = {
+        "title": folder.resolve().name,
+        "sentence": sentence,
+        "model": model,
+        "stimuli": stimuli,
+        "date": date[:10],
+    }
     return found | words
 
 

@@ -1,0 +1,41 @@
+"""Beholder: neural networks as observers in perception experiments.
+
+>>> import beholder as bh
+>>> net = bh.load_model("beholder:shapes")
+"""
+
+from beholder._core.lazy import attach
+
+__version__ = "0.1.0"
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "Activations": "beholder.activations",
+        "BeholderError": "beholder._core.errors",
+        "Exposure": "beholder.stimuli",
+        "InputError": "beholder._core.errors",
+        "LayerActivations": "beholder.activations",
+        "Model": "beholder.models",
+        "StimulusSet": "beholder.stimuli",
+        "capture": "beholder.activations",
+        "compute_rdm": "beholder.activations",
+        "correlate_rdms": "beholder.activations",
+        "dataloader": "beholder.activations",
+        "describe_layers": "beholder.models",
+        "extract": "beholder.activations",
+        "extract_panel": "beholder.activations",
+        "list_models": "beholder.models",
+        "load_lazy_activations": "beholder.activations",
+        "load_model": "beholder.models",
+        "load_panel": "beholder.models",
+        "open": "beholder.activations",
+        "plot_rdm": "beholder.figures",
+        "process_activations": "beholder.activations",
+        "register_model": "beholder.models",
+        "select_layers": "beholder.models",
+        "sparsity": "beholder.activations",
+        "wrap": "beholder.models",
+        "write_report": "beholder.report",
+    },
+)

@@ -1,0 +1,250 @@
+"""Panels: many models x folders x replicates, one HDF5 file a folder.
+
+Each model's activations go into a store of their own first (``{file}.stores/{model}.zarr``), where work
+is resumed, grown and never repeated; the HDF5 file is written from the stores to a temporary name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from beholder._core.errors import InputError
+from beholder._core.files import to_path_name
+from beholder._core.progress import logger
+from beholder._core.provenance import record_provenance
+from beholder._core.seeds import DEFAULT_SEED
+from beholder.activations._extract import ExtractOptions, extract_to_store
+from beholder.activations._lazy import Activations
+from beholder.activations._panel_file import write_panel_file
+from beholder.models import Alias, Model, describe_layers, load_model, load_panel, resolve_model
+from beholder.stimuli import Exposure, StimulusSet
+
+DEFAULT_PREFIX = "model_activations"
+
+
+@dataclass(frozen=True)
+class PanelPlan:
+    """What a panel run is going to do.
+
+    Attributes
+    ----------
+    models : tuple of Alias or str
+        In order.
+    names : tuple of str
+        What each is called in the file.
+    folders : dict of str to StimulusSet
+        File stem to stimuli.
+    output_dir : path
+    options : ExtractOptions
+    layers : tuple of str
+        Overrides the recorded layers when not empty.
+    average_replicates : bool
+    """
+
+    models: tuple[Alias | str, ...]
+    names: tuple[str, ...]
+    folders: dict[str, StimulusSet]
+    output_dir: Path
+    options: ExtractOptions
+    layers: tuple[str, ...] = ()
+    average_replicates: bool = False
+
+    @property
+    def n_passes(self) -> int:
+        """Stimuli times replicates times models."""
+        return sum(len(stimuli) for stimuli in self.folders.values()) * self.options.replicates * len(self.models)
+
+    def describe(self) -> list[str]:
+        """A few lines for the question whether to go ahead."""
+        lines = [f"models      {', '.join(self.names)}"]
+        for stem, stimuli in self.folders.items():
+            lines.append(f"{stem}.h5  {len(stimuli)} stimuli x {self.options.replicates} replicates")
+        lines.append(f"forward passes of single stimuli: {self.n_passes:,}")
+        return lines
+
+
+def plan_panel(
+    stimuli_root: Path | str,
+    output_dir: Path | str,
+    *,
+    folders: Sequence[str] = (".",),
+    models: Sequence[str] | None = None,
+    panel_file: Path | str | None = None,
+    output_prefix: str = DEFAULT_PREFIX,
+    layers: Sequence[str] = (),
+    average_replicates: bool = False,
+    skip_bad: bool = False,
+    options: ExtractOptions | None = None,
+) -> PanelPlan:
+    """Check names, folders and stimuli before any work. Arguments as for :func:`extract_panel`."""
+    known = {alias.path_name: alias for alias in load_panel(panel_file)}
+    chosen: list[Alias | str] = [known.get(name, name) for name in models] if models else list(known.values())
+    names = [_name_model(model) for model in chosen]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError("each model once", got=f"{name!r} twice")
+    return PanelPlan(
+        models=tuple(chosen),
+        names=tuple(names),
+        folders=_find_folders(Path(stimuli_root), folders, output_prefix, skip_bad),
+        output_dir=Path(output_dir),
+        options=options or default_options(),
+        layers=tuple(layers),
+        average_replicates=average_replicates,
+    )
+
+
+def default_options(**changes: Any) -> ExtractOptions:
+    """The panel's own: four replicates under the documents' exposure, flat rows, averaged tokens."""
+    own = ExtractOptions(replicates=4, exposure=Exposure(), flatten=True, pool_tokens=True)
+    return replace(own, **changes)
+
+
+def _name_model(model: Alias | str) -> str:
+    return to_path_name(model.path_name if isinstance(model, Alias) else resolve_model(model).path_name)
+
+
+def _find_folders(root: Path, folders: Sequence[str], prefix: str, skip_bad: bool) -> dict[str, StimulusSet]:
+    if not root.is_dir():
+        raise InputError("a folder of stimuli", got=f"no folder at {root}", hint="--stimuli_root DIR")
+    found: dict[str, StimulusSet] = {}
+    sources: dict[str, str] = {}
+    for folder in folders:
+        name = Path(folder).name.strip("./") or "root"
+        stem = f"{prefix}_{to_path_name(name)}"
+        if stem in found:
+            raise InputError(
+                "folders with different last names", got=f"{sources[stem]!r} and {folder!r}, both {name!r}",
+                hint="two runs with different --output_prefix",
+            )  # fmt: skip
+        sources[stem] = folder
+        found[stem] = StimulusSet.from_folder(root / folder, layout="flat" if _is_flat(root / folder) else None, skip_bad=skip_bad)
+    return found
+
+
+def _is_flat(folder: Path) -> bool:
+    from beholder.stimuli import list_image_extensions
+
+    known = set(list_image_extensions())
+    return folder.is_dir() and any(entry.is_file() and entry.suffix.lower() in known for entry in folder.iterdir())
+
+
+def extract_panel(
+    stimuli_root: Path | str,
+    output_dir: Path | str,
+    *,
+    folders: Sequence[str] = (".",),
+    models: Sequence[str] | None = None,
+    panel_file: Path | str | None = None,
+    output_prefix: str = DEFAULT_PREFIX,
+    layers: Sequence[str] = (),
+    replicates: int = 4,
+    average_replicates: bool = False,
+    pool: str = "none",
+    device: str = "auto",
+    seed: int = DEFAULT_SEED,
+    skip_bad: bool = False,
+    **options: Any,
+) -> list[Path]:
+    """Extract a panel of models over folders of pictures, one HDF5 file a folder.
+
+    Parameters
+    ----------
+    stimuli_root : path
+        Base folder.
+    output_dir : path
+        Where ``{output_prefix}_{folder}.h5`` goes.
+    folders : sequence of str
+        Sub-folders, relative or absolute; ``.`` is the root itself (file name ``root``).
+    models : sequence of str, optional
+        Panel names, aliases or ``source:name``; default the whole panel.
+    panel_file : path, optional
+        A TOML panel instead of the built-in one.
+    layers : sequence of str
+        Instead of the recorded layers (else the named children).
+    replicates : int
+        Exposures of each picture: the first clean, the others with jittered colour.
+    average_replicates : bool
+        Write the mean over replicates.
+    pool : {"none", "mean", "max", "cls", "center"}
+        ``none`` writes flattened maps and averaged tokens.
+    device, seed
+        As for :func:`beholder.extract`.
+    skip_bad : bool
+        Leave out files that cannot be read.
+    **options
+        ``batch_size``, ``workers``, ``threads``, ``precision``, ``exposure``, ``overwrite``, ``append``.
+
+    Returns
+    -------
+    list of Path
+        The HDF5 files; ``/{model}/{stimulus}/{layer}``, float32 (n_replicates, n_features).
+    """
+    plan = plan_panel(
+        stimuli_root,
+        output_dir,
+        folders=folders,
+        models=models,
+        panel_file=panel_file,
+        output_prefix=output_prefix,
+        layers=layers,
+        average_replicates=average_replicates,
+        skip_bad=skip_bad,
+        options=default_options(replicates=replicates, pool=pool, seed=seed, **options),
+    )
+    return run_panel(plan, device=device)
+
+
+def run_panel(plan: PanelPlan, *, device: str = "auto", **weights: Any) -> list[Path]:
+    """Do what a plan says: model after model, each loaded once for all folders."""
+    for name, model in zip(plan.names, plan.models, strict=True):
+        observer = _load(model, device, weights)
+        options = replace(plan.options, pool=_choose_pool(plan, observer))
+        for stem, stimuli in plan.folders.items():
+            store = store_path(plan.output_dir, stem, name)
+            extract_to_store(observer, stimuli, choose_layers(plan, observer), store, options)
+        del observer
+    return [write_folder(plan, stem) for stem in plan.folders]
+
+
+def _load(model: Alias | str, device: str, weights: dict[str, Any]) -> Model:
+    own = model.device if isinstance(model, Alias) and model.device and device == "auto" else device
+    return load_model(model, device=own, **weights)
+
+
+def _choose_pool(plan: PanelPlan, model: Model) -> str:
+    recorded = model.pool or "none"
+    return recorded if plan.options.pool == "none" else plan.options.pool
+
+
+def choose_layers(plan: PanelPlan, model: Model) -> list[str]:
+    """Layers asked for, else the recorded ones, else the named children."""
+    if plan.layers:
+        return list(plan.layers)
+    if model.layers:
+        return list(model.layers)
+    logger.info("%s has no recorded layers; taking its named children", model.name)
+    return [layer.path for layer in describe_layers(model) if layer.depth == 1 and layer.n_calls == 1]
+
+
+def store_path(output_dir: Path, stem: str, name: str) -> Path:
+    """Where one model's activations over one folder are kept."""
+    return output_dir / f"{stem}.stores" / f"{name}.zarr"
+
+
+def write_folder(plan: PanelPlan, stem: str) -> Path:
+    """Write one folder's HDF5 file from its stores; what the file holds already is kept."""
+    path = plan.output_dir / f"{stem}.h5"
+    stores = {name: Activations(store_path(plan.output_dir, stem, name)) for name in plan.names}
+    write_panel_file(
+        path,
+        {name: {layer: acts[layer] for layer in acts.layers} for name, acts in stores.items()},
+        average_replicates=plan.average_replicates,
+        attributes={name: {"model": acts.model} for name, acts in stores.items()},
+    )
+    settings = {name: acts.attributes["settings"] for name, acts in stores.items()}
+    record_provenance(plan.output_dir, path.name, settings, stimuli=plan.folders[stem].describe())
+    return path

@@ -1,0 +1,238 @@
+"""What ``beholder extract`` does with its flags."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.files import to_path_name
+
+if TYPE_CHECKING:
+    from beholder.activations import Activations
+    from beholder.models import Model
+    from beholder.stimuli import StimulusSet
+
+ZERO_SHOT = "zero_shot"
+
+
+@dataclass(frozen=True)
+class ExtractRequest:
+    """The flags of ``beholder extract``; documented there."""
+
+    model_name: str
+    module_name: list[str] | None
+    interactive: bool
+    in_path: str
+    out_path: str
+    pretrained: bool
+    model_path: str | None
+    device: str
+    batch_size: int | None
+    pool: str
+    flatten_acts: bool
+    center_acts: bool
+    normalize_reps: bool
+    compress_acts: bool
+    n_components: int | None
+    reduce: str | None
+    file_format: str
+    n_splits: int | None
+    things: bool
+    things_behavior: bool
+    image_set: str | None
+    fraction: float | None
+    balanced: bool
+    skip_bad: bool
+    labels: str | None
+    texts: str | None
+    dtype: str
+    precision: str
+    draft: bool
+    workers: int
+    threads: int | None
+    rnd_seed: int
+    append: bool
+    overwrite: bool
+
+
+@dataclass(frozen=True)
+class ExtractSummary:
+    """What came of it."""
+
+    acts: Activations
+    layers: Sequence[str]
+    files: Sequence[Path]
+
+    def to_tables(self) -> dict[str, list[dict[str, Any]]]:
+        """Tables for ``--json``."""
+        rows = []
+        for name in self.layers:
+            layer = self.acts[name]
+            rows.append({"layer": name, "shape": list(layer.shape), "dims": list(layer.dims), "dtype": str(layer.dtype)})
+        store = {"model": self.acts.model, "path": str(self.acts.path), "n_stimuli": len(self.acts.stimulus_ids)}
+        return {"store": [store], "layers": rows, "files": [{"file": str(path)} for path in self.files]}
+
+    def to_lines(self) -> list[str]:
+        """Lines for people."""
+        width = max(len(name) for name in self.layers)
+        lines = []
+        for name in self.layers:
+            layer = self.acts[name]
+            axes = " x ".join(str(size) for size in layer.shape[2:])
+            lines.append(f"{name:<{width}}  {layer.shape[0]} stimuli  {axes}  {layer.nbytes / 1e6:,.1f} MB")
+        return [*lines, *(str(path) for path in self.files[:20]), str(self.acts.path)]
+
+
+def run_extract(request: ExtractRequest) -> ExtractSummary:
+    """Load, extract, process, export."""
+    from beholder.activations import extract, export_layer, plan_steps, parse_reduce, process_activations
+    from beholder.activations import resolve_export_format
+    from beholder.models import load_model
+
+    file_format = "zarr" if request.file_format.lower().lstrip(".") == "zarr" else resolve_export_format(request.file_format)
+    reduce = parse_reduce(request.reduce) if request.reduce else None
+    _check_flags(request, file_format)
+    stimuli = None if request.texts else make_stimuli(request)
+    model = load_model(
+        request.model_name, pretrained=request.pretrained, model_path=request.model_path, device=request.device
+    )
+    model, stimuli = adapt_model(model, stimuli, request)
+    layers = ask_for_layer(model) if request.interactive else list(request.module_name or [])
+    if request.labels:
+        layers = [*layers, ZERO_SHOT]
+    if request.texts and not layers:
+        layers = ["output"]
+    steps = plan_steps(
+        center_acts=request.center_acts,
+        normalize_reps=request.normalize_reps,
+        compress_acts=request.compress_acts,
+        n_components=request.n_components,
+        reduce=reduce,
+    )
+    acts = extract(
+        model,
+        stimuli,
+        layers,
+        out_path=request.out_path,
+        pool=request.pool,
+        batch_size=request.batch_size,
+        dtype=request.dtype,
+        precision=request.precision,
+        workers=request.workers,
+        threads=request.threads,
+        flatten=request.flatten_acts,
+        reduce_to=reduce.width if reduce and reduce.method == "srp" else None,
+        seed=request.rnd_seed,
+        append=request.append,
+        overwrite=request.overwrite,
+    )
+    names = asked_layers(acts, model, layers)
+    folder = Path(request.out_path) / acts.path.stem
+    if steps:
+        redo = request.overwrite or request.append
+        acts = process_activations(acts, steps, layers=names, seed=request.rnd_seed, overwrite=redo)
+    files: list[Path] = []
+    if file_format != "zarr":
+        table = acts.stimuli
+        for name in names:
+            files += export_layer(
+                acts[name],
+                folder / to_path_name(name),
+                file_format,
+                targets=table["target"].to_numpy(),
+                file_names=[file or i for file, i in zip(table["file"], table["id"], strict=True)],
+                stimulus_ids=acts.stimulus_ids,
+                n_splits=request.n_splits,
+            )
+    return ExtractSummary(acts, names, files)
+
+
+def _check_flags(request: ExtractRequest, file_format: str) -> None:
+    if not (request.module_name or request.interactive or request.labels or request.texts):
+        raise InputError(
+            "--module_name LAYER, or --interactive", got="neither", hint=f"beholder layers {request.model_name}"
+        )
+    if request.n_splits is not None and file_format not in ("txt", "npy"):
+        raise InputError("--n_splits with --file_format txt or npy", got=file_format)
+    ensembles = [name for name in request.module_name or [] if name.endswith("_ensemble")]
+    if request.compress_acts and request.n_components is None and len(ensembles) < len(request.module_name or []):
+        raise InputError(
+            "--n_components K with --compress_acts for layers that are no ensembles", got="--compress_acts alone",
+            hint="--compress_acts --n_components 100",
+        )  # fmt: skip
+    if request.balanced and request.fraction is None:
+        raise InputError("--fraction with --balanced", got="--balanced alone")
+
+
+def make_stimuli(request: ExtractRequest) -> StimulusSet:
+    """The stimulus set that the flags describe."""
+    from beholder.stimuli import StimulusSet, as_stimulus_set
+
+    path = Path(request.in_path)
+    if request.image_set:
+        stimuli = StimulusSet.from_named(request.image_set, path, skip_bad=request.skip_bad)
+    elif request.things or request.things_behavior or path.is_dir() or not path.exists():
+        stimuli = StimulusSet.from_folder(
+            path, things=request.things, things_behavior=request.things_behavior, skip_bad=request.skip_bad
+        )
+    else:
+        stimuli = as_stimulus_set(path)
+    if request.fraction is not None:
+        stimuli = stimuli.select_fraction(request.fraction, request.rnd_seed, balanced=request.balanced)
+    return stimuli
+
+
+def adapt_model(model: Model, stimuli: StimulusSet | None, request: ExtractRequest) -> tuple[Model, StimulusSet]:
+    """Apply ``--draft``, ``--labels`` and ``--texts``."""
+    from beholder.models import ImagePreprocessing
+
+    if request.draft:
+        preprocessing = model.preprocessing
+        if not isinstance(preprocessing, ImagePreprocessing):
+            raise InputError("a model of pictures with --draft", got=model.name)
+        preprocessing = replace(preprocessing, draft=True)
+        spec = replace(model.spec, preprocessing=preprocessing) if model.spec else None
+        model = replace(model, preprocessing=preprocessing, spec=spec)
+    if request.texts:
+        from beholder.models import make_text_observer, read_texts
+        from beholder.stimuli import StimulusSet
+
+        texts = read_texts(request.texts)
+        model, tokens = make_text_observer(model, texts)
+        ids = [f"text_{i:06d}" for i in range(len(texts))]
+        return model, StimulusSet.from_arrays(tokens, ids, labels=texts, kind="array")
+    if request.labels:
+        from beholder.models import make_zero_shot, read_labels
+
+        model = make_zero_shot(model, read_labels(request.labels))
+        model = replace(model, taps={**model.taps, ZERO_SHOT: "output"})
+    assert stimuli is not None
+    return model, stimuli
+
+
+def ask_for_layer(model: Model) -> list[str]:
+    """Print the model and ask for a layer until one exists."""
+    names = [name for name, _ in model.module.named_modules() if name]
+    visual = [name for name in names if name.startswith("visual.")]
+    print("\n".join([*visual, "visual"]) if visual else model.module)
+    known = [*names, *model.taps]
+    while True:
+        print("Enter the part of the model whose activations to extract: ", end="", flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            raise InputError("the name of a layer on standard input", got="its end", hint="--module_name LAYER")
+        answer = line.strip()
+        if answer.endswith("_ensemble") or answer.partition("@")[0].partition(":")[0] in known or answer in known:
+            return [answer]
+        print(UnknownNameError("layer", answer, known))
+
+
+def asked_layers(acts: Activations, model: Model, layers: Sequence[str]) -> list[str]:
+    """The stored layers that the names, patterns and presets of this call stand for."""
+    from beholder.activations import list_asked_layers
+
+    return [name for name in list_asked_layers(model, layers) if name in acts]

@@ -1,0 +1,74 @@
+"""``beholder models``: what can be loaded, and fetching weights ahead of time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from beholder._core.errors import InputError
+from beholder.cli._options import Json, make_app, print_json
+
+app = make_app("models", "What can be loaded.")
+
+
+@app.default
+def models(pattern: str | None = None, /, *, json: Json = False) -> None:
+    """List the networks that can be loaded.
+
+    Example: beholder models 'timm:resnet50*'
+
+    Parameters
+    ----------
+    pattern
+        Part of a name, or a pattern with * and ?; timm: lists one source.
+    json
+        Print one JSON document to stdout.
+    """
+    from beholder.models import list_models
+
+    found = list_models(pattern)
+    if not found:
+        raise InputError("a name that some network has", got=repr(pattern), hint="beholder models, or a shorter part of the name")
+    if json:
+        print_json({"models": [{"name": model.name, "source": model.source, "loads": model.loads} for model in found]})
+        return
+    width = min(max(len(model.name) for model in found), 60)
+    for model in found:
+        print(f"{model.name:<{width}}  {model.loads}")
+
+
+@app.command
+def fetch(
+    *names: str,
+    panel: Annotated[bool, Parameter(name="--panel")] = False,
+    panel_file: Annotated[Path | None, Parameter(name="--panel-file")] = None,
+    json: Json = False,
+) -> None:
+    """Get weights ahead of an offline run; finished files are kept, broken ones resumed.
+
+    Example: beholder models fetch RN50 timm:convnext_tiny
+
+    Parameters
+    ----------
+    names
+        Networks, as source:name[@weights] or a bare name.
+    panel
+        All networks of the built-in panel.
+    panel_file
+        All networks of a TOML panel file.
+    json
+        Print one JSON document to stdout.
+    """
+    from beholder.models import fetch_weights, load_panel
+
+    wanted = [*names, *(load_panel(panel_file) if panel or panel_file else [])]
+    if not wanted:
+        raise InputError("names of networks, --panel or --panel-file FILE", got="none", hint="beholder models")
+    fetched = fetch_weights(wanted)
+    if json:
+        print_json({"weights": [{"model": name, "file": weights.file, "sha256": weights.sha256} for name, weights in fetched]})
+        return
+    for name, weights in fetched:
+        print(f"{name}: {weights.file}")

@@ -1,0 +1,96 @@
+"""What can be loaded, and getting weights ahead of an offline run."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import final
+
+from beholder._core.errors import BeholderError
+from beholder.models._source import SOURCES, Alias, Weights, get_source
+
+
+@final
+@dataclass(frozen=True)
+class ModelListing:
+    """One name that :func:`~beholder.models.load_model` takes.
+
+    Parameters
+    ----------
+    name : str
+        The name.
+    source : str
+        Where it comes from.
+    loads : str
+        ``source:name[@weights]``.
+    """
+
+    name: str
+    source: str
+    loads: str
+
+
+def list_models(pattern: str | None = None) -> list[ModelListing]:
+    """Names that can be loaded: the catalog's, then every source's.
+
+    Parameters
+    ----------
+    pattern : str, optional
+        With ``* ? [...]``: a pattern for the whole name, with or without ``source:``. Without them: a part of it, in
+        any case. ``timm:`` alone lists one source.
+
+    Examples
+    --------
+    >>> [model.loads for model in list_models("torchvision:squeezenet*")]
+    ['torchvision:squeezenet1_0', 'torchvision:squeezenet1_1']
+    """
+    from beholder.models._catalog import list_catalog
+
+    source, colon, rest = (pattern or "").partition(":")
+    only = source if colon and source in SOURCES else None
+    listings = [
+        ModelListing(name, "catalog", f"{entry.alias.source}:{entry.alias.model}" + (f"@{entry.alias.tag}" if entry.alias.tag else ""))
+        for entry in ([] if only else list_catalog())
+        for name in entry.names
+    ]
+    for name in [only] if only else SOURCES.names():
+        try:
+            known = get_source(name).list_names()
+        except (BeholderError, ImportError):
+            if only:
+                raise
+            continue
+        listings += [ModelListing(model, name, f"{name}:{model}") for model in known]
+    wanted = rest if only else pattern
+    return [listing for listing in listings if not wanted or _matches(listing, wanted)]
+
+
+def _matches(listing: ModelListing, pattern: str) -> bool:
+    full = f"{listing.source}:{listing.name}"
+    if any(sign in pattern for sign in "*?["):
+        return fnmatch.fnmatchcase(listing.name, pattern) or fnmatch.fnmatchcase(full, pattern)
+    return pattern.lower() in full.lower()
+
+
+def fetch_weights(models: Iterable[str | Alias]) -> list[tuple[str, Weights]]:
+    """Download the weights of models, ahead of an offline run; what is in the cache already is kept.
+
+    Parameters
+    ----------
+    models : iterable of str or Alias
+        Names as :func:`~beholder.models.load_model` takes them.
+
+    Returns
+    -------
+    list of (str, Weights)
+        Full name, and the file with its hash.
+    """
+    from beholder.models._load import load_model
+
+    fetched = []
+    for name in models:
+        model = load_model(name, device="cpu", pretrained=not isinstance(name, Alias) and "@" not in name)
+        fetched.append((model.name, model.weights))
+        del model
+    return fetched
