@@ -78,6 +78,13 @@ def test_attributes_hold_exact_names(tmp_path):
         assert json.loads(attributes["x"]) == {"a": 1}
 
 
+def test_the_full_name_may_be_given(tmp_path):
+    full = {"m": {"model": "torchvision:m@V1"}}
+    write_panel_file(tmp_path / "p.h5", {"m": make_model(IDS)}, attributes=full)
+    with h5py.File(tmp_path / "p.h5") as file:
+        assert file["m"].attrs["model"] == "torchvision:m@V1"
+
+
 def test_average_over_replicates(tmp_path):
     model = make_model(IDS)
     write_panel_file(tmp_path / "p.h5", {"m": model}, average_replicates=True)
@@ -205,9 +212,8 @@ except OutputError as error:
 def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path, request):
     path = tmp_path / "p.h5"
     before = read_bytes(path, {"m": make_model(IDS)})
-    done = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, str(request.path.parent), str(path)], check=True, capture_output=True, text=True
-    )
+    command = [sys.executable, "-c", FULL_DISK, str(request.path.parent), str(path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert "a full disk" in done.stdout
     assert done.stderr == ""
     assert path.read_bytes() == before

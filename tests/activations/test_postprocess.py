@@ -146,6 +146,18 @@ def test_large_matrices_by_a_random_subspace(monkeypatch, first_width):
         fit_postprocess(values, [CompressActs(0.999)])
 
 
+def test_a_random_subspace_much_narrower_than_the_matrix(monkeypatch):
+    values = make_matrix(300, 220, decay=0.08)
+    monkeypatch.setattr(_pca, "EXACT_LIMIT", 100)
+    fitted, out = run(values, [CompressActs(n_components=10)], seed=1)
+    oracle = PCA(10, svd_solver="full").fit(values.astype(np.float64))
+    expected = oracle.transform(values.astype(np.float64))
+    assert out.shape == (300, 10)
+    signs = np.sign((out * expected).sum(axis=0))
+    np.testing.assert_allclose(out * signs, expected, atol=2e-2)
+    np.testing.assert_allclose(fitted.components.variances, oracle.explained_variance_, rtol=1e-4)
+
+
 def test_replicates_are_rows_and_feature_axes_are_joined():
     values = make_matrix(60, 24).reshape(20, 3, 2, 3, 4)
     flat = values.reshape(60, 24)

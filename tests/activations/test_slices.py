@@ -46,8 +46,8 @@ def test_formatting_matches_savetxt_for_any_bits():
 
 @pytest.mark.parametrize("divisor", [64, 2**12, 2**20, 2**21])
 def test_ties_go_to_even(divisor):
-    rows = np.arange(-4000, 4000).reshape(-1, 5) / divisor
-    for rows in (rows, rows.astype(np.float32), rows + 1024):
+    ties = np.arange(-4000, 4000).reshape(-1, 5) / divisor
+    for rows in (ties, ties.astype(np.float32), ties + 1024):
         assert format_rows(rows, "e18") == save_text(rows)
         assert format_rows(rows, "fixed5") == save_text(rows, "%-7.5f")
 

@@ -26,7 +26,7 @@ def features():
 def test_round_trip(tmp_path, features, file_format, n_splits):
     paths = split_activations(tmp_path, features, file_format, n_splits)
     assert len(paths) == min(n_splits, 25)
-    assert [path.name for path in paths[:2]][0].startswith("activations_01.")
+    assert paths[0].name.startswith("activations_01.")
     merged = merge_activations(tmp_path)
     np.testing.assert_array_equal(merged, features)
     assert merged.dtype == (np.float32 if "npy" in file_format else np.float64)

@@ -63,7 +63,8 @@ def export_layer(
         ``npy``: the array as it is. ``txt``: a matrix as :func:`numpy.savetxt` writes it, more axes as
         slices. ``mat``: ``features``, ``stimulus``, ``file_names``, ``targets``; at most 2 GB. ``pt``: one
         tensor; written by way of an unnamed file of the same size. ``csv``: ``stimulus`` and a column
-        a feature, flat, the fewest digits that give the same float32. ``h5``: ``features`` and ``stimulus``. With or without the dot.
+        a feature, flat, the fewest digits that give the same float32. ``h5``: ``features`` and ``stimulus``.
+        With or without the dot.
     targets : array-like of int, (n_stimuli,), optional
         Written to ``targets.txt`` beside text, to ``targets.npy`` beside the others.
     file_names : sequence of str, optional

@@ -45,9 +45,9 @@ from beholder.activations._store import (
     write_stimuli,
 )
 from beholder.activations._targets import Target, check_path_names, make_targets, resolve_layers
-from beholder.activations._worker import Compute, ExtractWorker, Pass
+from beholder.activations._worker import Compute, ExtractWorker, Pass, load_stimulus
 from beholder.jobs import Plan, Shard, run_plan
-from beholder.models import Model, load_model, unwrap_module, wrap
+from beholder.models import Model, load_model, select_layers, unwrap_module, wrap
 from beholder.stimuli import Exposure, StimulusSet, as_stimulus_set
 
 PRESETS = ("blocks", "stages", "penultimate")
@@ -58,7 +58,7 @@ _DEVICE_BATCH = 64
 _SHARD_BYTES = 32 * 2**20
 _BATCH_BYTES = 64 * 2**20
 _SHARD_STIMULI = 256
-_MAX_SHARDS = 400
+_MAX_SHARDS = 100
 
 
 @dataclass(frozen=True)
@@ -244,7 +244,7 @@ def extract_to_store(
 
 def check_modality(model: Model, stimuli: StimulusSet) -> None:
     """Refuse sounds for a model of pictures, and the reverse."""
-    if stimuli.kind != "array" and model.modality != "array" and stimuli.kind != model.modality:
+    if "array" not in (stimuli.kind, model.modality) and stimuli.kind != model.modality:
         raise InputError(f"{model.modality}s, which {model.name} takes", got=f"{len(stimuli)} {stimuli.kind}s")
 
 
@@ -264,11 +264,12 @@ def find_targets(model: Model, stimuli: StimulusSet, layers: Sequence[str], opti
     module = unwrap_module(model.module)
     refs = resolve_layers(module, expand_presets(model, layers), model.taps)
     ensembles = [name for name in layers if name in ENSEMBLES]
-    names = [name for name in dict.fromkeys([*refs, *ensembles])]
+    names = list(dict.fromkeys([*refs, *ensembles]))
     parts: dict[str, LayerRef] = dict(refs)
     for name in ensembles:
         parts |= {layer: parse_layer(layer) for layer, _, _ in find_ensemble_parts(module, name)}
-    example = torch.as_tensor(model.prepare(stimuli.source(0)), device=model.device)[None]
+    prepared, _ = load_stimulus(stimuli, 0, model.preprocessing, options.exposure)
+    example = torch.as_tensor(prepared, device=model.device)[None]
     with torch.compiler.set_stance("force_eager"):
         probed: dict[str, ProbedLayer] = probe_layers(
             module, parts, lambda x: model.forward(module, model.normalize(x)), example
@@ -420,7 +421,7 @@ def plan_shards(passes: Sequence[Pass], stimuli: StimulusSet, n_replicates: int)
 def _join_stimuli(store: Path, new: StimulusSet, append: bool) -> StimulusSet:
     """The stimuli of an existing store and those to add; old ids and order stay."""
     root = open_group(store, "a")
-    stimuli: Any = root["stimuli"] if "stimuli" in root else {}
+    stimuli: Any = root.get("stimuli", {})
     if "id" not in stimuli:
         return new
     old_ids = [str(i) for i in stimuli["id"][:]]

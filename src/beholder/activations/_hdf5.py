@@ -47,7 +47,7 @@ class Hdf5Writer:
     """Groups and contiguous arrays of a new file, by the library's low level: three times faster."""
 
     def __init__(self, file: h5py.File, sink: _Sink) -> None:
-        from h5py import h5d, h5p, h5t
+        from h5py import h5d, h5p, h5t  # pyright: ignore[reportAttributeAccessIssue]
 
         self.file = file
         self._sink = sink
@@ -62,13 +62,13 @@ class Hdf5Writer:
 
     def create_group(self, parent: Any, name: str) -> Any:
         """Make a group below ``parent`` (an identifier; ``file.id`` for the root)."""
-        from h5py import h5g
+        from h5py import h5g  # pyright: ignore[reportAttributeAccessIssue]
 
         return h5g.create(parent, name.encode(), self._link)
 
     def write_array(self, parent: Any, name: str, array: np.ndarray) -> Any:
         """Write a contiguous dataset of plain numbers below ``parent``; returns its identifier."""
-        from h5py import h5d, h5s, h5t
+        from h5py import h5d, h5s, h5t  # pyright: ignore[reportAttributeAccessIssue]
 
         array = np.ascontiguousarray(array)
         if array.shape not in self._spaces:
@@ -176,7 +176,7 @@ def open_hdf5(path: Path | str) -> h5py.File:
 
 def read_dataset(parent: Any, name: str) -> np.ndarray:
     """Read a dataset below ``parent`` (an identifier), by the library's low level."""
-    from h5py import h5d, h5s
+    from h5py import h5d, h5s  # pyright: ignore[reportAttributeAccessIssue]
 
     dataset = h5d.open(parent, name.encode())
     array = np.empty(dataset.shape, dataset.dtype)
@@ -185,6 +185,6 @@ def read_dataset(parent: Any, name: str) -> np.ndarray:
     return array
 
 
-def list_names(group: h5py.Group) -> list[str]:
-    """Names of a group's members, alphabetical."""
-    return sorted(group.keys())
+def list_names(group: h5py.Group | None) -> list[str]:
+    """Names of a group's members, alphabetical; none for None."""
+    return [] if group is None else sorted(str(name) for name in group)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -135,35 +136,43 @@ def _check_model(
     name: str, group: h5py.Group, stimuli: list[str], n_replicates: int | None, read_values: bool
 ) -> tuple[CheckedModel, list[Problem]]:
     problems = [] if stimuli else [Problem(f"/{name}", "an empty group: no stimuli")]
-    datasets, found = _collect_datasets(name, group, stimuli)
+    records, found = _collect_records(name, group, stimuli, read_values)
     problems += found
-    layers = {to_dataset_name(layer) for layer in read_layer_names(group)} if stimuli else set()
-    layers |= {layer for _, layer in datasets}
+    layers = {layer for _, layer in records}
+    if "layers" in group.attrs:
+        layers |= {to_dataset_name(layer) for layer in read_layer_names(group)}
     for stimulus in stimuli:
-        for layer in sorted(layers):
-            if (stimulus, layer) not in datasets:
-                problems.append(Problem(f"/{name}/{stimulus}", f"lacks layer {layer}"))
-    rows = Counter(dataset.shape[0] for dataset in datasets.values() if dataset.ndim == 2)
-    expected_rows = n_replicates or (rows.most_common(1)[0][0] if rows else 0)
-    widths = {
-        layer: Counter(d.shape[1] for (_, other), d in datasets.items() if other == layer and d.ndim == 2)
-        for layer in layers
-    }
-    for (_, layer), dataset in datasets.items():
+        lacking = sorted(layer for layer in layers if (stimulus, layer) not in records)
+        problems += [Problem(f"/{name}/{stimulus}", f"lacks layer {layer}") for layer in lacking]
+    rows: Counter[int] = Counter()
+    widths: dict[str, Counter[int]] = {layer: Counter() for layer in layers}
+    for (_, layer), record in records.items():
+        if len(record.shape) == 2:
+            rows[record.shape[0]] += 1
+            widths[layer][record.shape[1]] += 1
+    n_rows = n_replicates or (rows.most_common(1)[0][0] if rows else 0)
+    for (stimulus, layer), record in records.items():
         width = widths[layer].most_common(1)[0][0] if widths[layer] else 0
-        problems += [
-            Problem(str(dataset.name), text) for text in _check_dataset(dataset, expected_rows, width, read_values)
-        ]
-    n_values = sum(int(dataset.size or 0) for dataset in datasets.values())
-    return CheckedModel(name, len(stimuli), len(layers), expected_rows, n_values), problems
+        problems += [Problem(f"/{name}/{stimulus}/{layer}", text) for text in _check_record(record, n_rows, width)]
+    n_values = sum(math.prod(record.shape) for record in records.values())
+    return CheckedModel(name, len(stimuli), len(layers), n_rows, n_values), problems
 
 
-def _collect_datasets(
-    name: str, group: h5py.Group, stimuli: list[str]
-) -> tuple[dict[tuple[str, str], h5py.Dataset], list[Problem]]:
+@dataclass(frozen=True)
+class _Record:
+    """A dataset's head, and how many of its values are no numbers."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    n_bad: int
+
+
+def _collect_records(
+    name: str, group: h5py.Group, stimuli: list[str], read_values: bool
+) -> tuple[dict[tuple[str, str], _Record], list[Problem]]:
     import h5py
 
-    datasets: dict[tuple[str, str], h5py.Dataset] = {}
+    records: dict[tuple[str, str], _Record] = {}
     problems = []
     for stimulus in stimuli:
         below = group[stimulus]
@@ -172,26 +181,27 @@ def _collect_datasets(
             continue
         for layer in list_names(below):
             item = below[layer]
-            if isinstance(item, h5py.Dataset):
-                datasets[stimulus, layer] = item
-            else:
+            if not isinstance(item, h5py.Dataset):
                 problems.append(Problem(f"/{name}/{stimulus}/{layer}", "a group where a dataset should be"))
-    return datasets, problems
+                continue
+            n_bad = 0
+            if read_values and item.dtype.kind == "f" and item.size:
+                n_bad = int(np.count_nonzero(~np.isfinite(item[()])))
+            records[stimulus, layer] = _Record(item.shape, item.dtype, n_bad)
+    return records, problems
 
 
-def _check_dataset(dataset: h5py.Dataset, n_rows: int, width: int, read_values: bool) -> Iterator[str]:
-    if dataset.ndim != 2:
-        yield f"shape {dataset.shape}, not (n_replicates, feature_dim)"
+def _check_record(record: _Record, n_rows: int, width: int) -> Iterator[str]:
+    if len(record.shape) != 2:
+        yield f"shape {record.shape}, not (n_replicates, feature_dim)"
         return
-    if dataset.dtype != np.float32:
-        yield f"{dataset.dtype}, not float32"
-    if dataset.shape[0] != n_rows:
-        yield f"{dataset.shape[0]} replicates, not {n_rows}"
-    if dataset.shape[1] != width:
-        yield f"{dataset.shape[1]} features, not {width} as for other stimuli"
-    if not dataset.size:
+    if record.dtype != np.float32:
+        yield f"{record.dtype}, not float32"
+    if record.shape[0] != n_rows:
+        yield f"{record.shape[0]} replicates, not {n_rows}"
+    if record.shape[1] != width:
+        yield f"{record.shape[1]} features, not {width} as for other stimuli"
+    if 0 in record.shape:
         yield "no values"
-    elif read_values and dataset.dtype.kind == "f":
-        n_bad = int(np.count_nonzero(~np.isfinite(dataset[()])))
-        if n_bad:
-            yield f"{n_bad} of {dataset.size} values are NaN or infinite"
+    if record.n_bad:
+        yield f"{record.n_bad} of {math.prod(record.shape)} values are NaN or infinite"

@@ -51,7 +51,8 @@ def write_panel_file(
     average_replicates : bool
         Write the mean over replicates, as one row.
     attributes : mapping, optional
-        Further attributes of models' groups: text, numbers, or what JSON can spell.
+        Further attributes of models' groups: text, numbers, or what JSON can spell; ``model`` may give
+        the full name.
 
     Returns
     -------
@@ -74,8 +75,8 @@ def write_panel_file(
         old = stack.enter_context(open_hdf5(path)) if path.exists() else None
         if old is not None:
             _check_layout(old, path)
-        for name in sorted({*plans, *(old or ())}):
-            _write_model(writer, name, plans.get(name), old[name] if old is not None and name in old else None)
+        for name in sorted({*plans, *list_names(old)}):
+            _write_model(writer, name, plans.get(name), _get_group(old, name))
     return path
 
 
@@ -116,14 +117,15 @@ def _plan_model(
         if [str(name) for name in values.stimulus_ids] != ids:
             raise InputError(f"the same stimuli at every layer of {model}", got=f"others at {layer}")
         if values.shape[1] != first.shape[1]:
-            raise InputError(f"{first.shape[1]} replicates at every layer of {model}", got=f"{values.shape[1]} at {layer}")
-    more = {key: value if isinstance(value, str | int | float) else json.dumps(value) for key, value in attributes.items()}
+            expected = f"{first.shape[1]} replicates at every layer of {model}"
+            raise InputError(expected, got=f"{values.shape[1]} at {layer}")
+    more = {key: item if isinstance(item, str | int | float) else json.dumps(item) for key, item in attributes.items()}
     own = {
         "model": model,
         "n_replicates": np.int64(1 if average else first.shape[1]),
         "average_replicates": np.bool_(average),
     }
-    return _ModelPlan(to_path_name(model), by_name, list(layers), rows, average, {**more, **own})
+    return _ModelPlan(to_path_name(model), by_name, list(layers), rows, average, {**own, **more})
 
 
 def _check_layout(file: h5py.File, path: Path) -> None:
@@ -131,17 +133,17 @@ def _check_layout(file: h5py.File, path: Path) -> None:
 
     for name, model in file.items():
         if not isinstance(model, h5py.Group) or not all(isinstance(s, h5py.Group) for s in model.values()):
-            raise InputError("a panel file /model/stimulus/layer to add to", got=f"{path}, where /{name} is something else")
+            got = f"{path}, where /{name} is something else"
+            raise InputError("a panel file /model/stimulus/layer to add to", got=got)
 
 
 def _write_model(writer: Hdf5Writer, name: str, plan: _ModelPlan | None, old: h5py.Group | None) -> None:
     group = writer.create_group(writer.file.id, name)
-    stimuli = sorted({*(plan.rows if plan else ()), *(old or ())})
+    stimuli = sorted({*(plan.rows if plan else ()), *list_names(old)})
     for stimulus, fresh in _iter_stimuli(stimuli, plan):
         below = writer.create_group(group, stimulus)
-        kept = old[stimulus] if old is not None and stimulus in old else None
-        datasets = {} if kept is None else {layer: None for layer in list_names(kept) if layer not in fresh}
-        for layer in sorted({*fresh, *datasets}):
+        kept = _get_group(old, stimulus)
+        for layer in sorted({*fresh, *list_names(kept)}):
             if layer in fresh:
                 writer.write_array(below, layer, fresh[layer])
             else:
@@ -150,6 +152,11 @@ def _write_model(writer: Hdf5Writer, name: str, plan: _ModelPlan | None, old: h5
         if kept is not None:
             writer.write_attributes(below, dict(kept.attrs))
     writer.write_attributes(group, _join_attributes(plan, old))
+
+
+def _get_group(parent: h5py.Group | None, name: str) -> h5py.Group | None:
+    group: Any = None if parent is None else parent.get(name)
+    return group
 
 
 def _copy_dataset(writer: Hdf5Writer, parent: Any, source: h5py.Group, name: str) -> None:
@@ -177,7 +184,7 @@ def read_layer_names(model: h5py.Group) -> list[str]:
     if "layers" in model.attrs:
         return list(json.loads(str(model.attrs["layers"])))
     stimuli = list_names(model)
-    return list_names(model[stimuli[0]]) if stimuli else []  # type: ignore[arg-type]
+    return list_names(_get_group(model, stimuli[0])) if stimuli else []
 
 
 def _iter_stimuli(stimuli: Sequence[str], plan: _ModelPlan | None) -> Iterator[tuple[str, dict[str, np.ndarray]]]:

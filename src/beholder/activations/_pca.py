@@ -92,7 +92,8 @@ def fit_components(
     if n_rows < 2:
         raise InputError("at least 2 rows for a PCA", got=str(n_rows))
     if n_components is not None and not 1 <= n_components <= most:
-        raise InputError(f"between 1 and {most} components ({n_rows} rows, {n_features} columns)", got=str(n_components))
+        expected = f"between 1 and {most} components ({n_rows} rows, {n_features} columns)"
+        raise InputError(expected, got=str(n_components))
     if variance is not None and not 0 < variance < 1:
         raise InputError("a share of variance between 0 and 1", got=str(variance))
     if most > EXACT_LIMIT:
@@ -129,7 +130,7 @@ def _decompose(matrix: np.ndarray, n_rows: int, variance: float | None, n_compon
 def _fit_covariance(
     blocks: Blocks, shape: tuple[int, int], variance: float | None, n_components: int | None
 ) -> Components:
-    from scipy.linalg.blas import dsyrk
+    from scipy.linalg.blas import dsyrk  # pyright: ignore[reportAttributeAccessIssue]
 
     n_rows, n_features = shape
     products = np.zeros((n_features, n_features), order="F")

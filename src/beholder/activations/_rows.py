@@ -74,7 +74,7 @@ class RowView:
 def as_rows(features: Any) -> Rows:
     """``features`` themselves if they can be sliced by rows, else a numpy array of them (tensors, lists)."""
     if isinstance(features, np.ndarray):
-        return features
+        return cast(Rows, features)
     if isinstance(features, Rows) and isinstance(features[0:0], np.ndarray):
         return features
     return cast(Rows, np.asarray(features))

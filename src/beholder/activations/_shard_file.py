@@ -118,8 +118,7 @@ def write_shard(path: Path, values: np.ndarray, layout: ShardLayout) -> int:
                 file.write(memoryview(_cut_tiles(row, layout.tile[2:])).cast("B"))
         file.write(table)
         file.write(int(google_crc32c.value(table)).to_bytes(4, "little"))
-        size = file.tell()
-    return size
+        return file.tell()
 
 
 def _cut_tiles(row: np.ndarray, tile: tuple[int, ...]) -> np.ndarray:

@@ -88,16 +88,15 @@ def compute_rdm_from_blocks(blocks: Iterable[np.ndarray], method: str = "correla
     ndarray of float64, (n, n)
     """
     _check_method(method)
-    products: np.ndarray | None = None
-    sums, n_columns = np.zeros(0), 0
+    products: Any = 0.0
+    sums: Any = 0.0
+    n_columns = 0
     for block in blocks:
         block = np.asarray(block, dtype=np.float64)
-        if products is None:
-            products, sums = np.zeros((len(block), len(block))), np.zeros(len(block))
         products += block @ block.T
         sums += block.sum(axis=1)
         n_columns += block.shape[1]
-    if products is None or len(products) < 2 or n_columns == 0:
+    if n_columns == 0 or len(products) < 2:
         raise InputError("blocks of at least two rows", got="none")
     squares = products.diagonal().copy()
     if method == "correlation":
@@ -195,9 +194,10 @@ def _aim(rows: np.ndarray, method: str) -> np.ndarray:
 def _multiply_rows(rows: np.ndarray, method: str) -> tuple[np.ndarray, np.ndarray]:
     if method in ("correlation", "cosine"):
         aimed = _aim(rows, method)
-        return (aimed @ aimed.T).astype(np.float64), aimed.any(axis=1).astype(np.float64)
+        has_direction: Any = aimed.any(axis=1)
+        return (aimed @ aimed.T).astype(np.float64), has_direction.astype(np.float64)
     shift = rows.mean(axis=0, dtype=np.float64)
-    products = np.zeros((len(rows), len(rows)))
+    products: Any = np.zeros((len(rows), len(rows)))
     step = max(1, _COLUMN_BYTES // (8 * len(rows)))
     for start in range(0, rows.shape[1], step):
         part = rows[:, start : start + step] - shift[start : start + step]

@@ -183,6 +183,12 @@ def make_consumer(
             values = part.layer.put_batch_first(tensor)[keep]
             values = pool_activations(values.float(), part.layer.axes, part.pool)
             out = outputs[target.name][rows]
+            if values.numel() != (out if part.columns is None else out[:, part.columns]).numel():
+                raise InputError(
+                    f"the same shape of {name} for every stimulus",
+                    got=f"{tuple(values.shape[1:])} instead of {target.shape}",
+                    hint="a preprocessing that gives all stimuli one size, or --pool mean",
+                )
             if part.columns is None:
                 out.copy_(values.reshape(out.shape))
             else:

@@ -40,7 +40,7 @@ _POWERS_OF_10 = np.array([float(f"1e{k}") for k in range(-9, 20)])
 
 
 def format_rows(rows: np.ndarray, spelling: str, separator: str = " ") -> bytes:
-    """Text of a matrix, a line a row.
+    r"""Text of a matrix, a line a row.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def format_rows(rows: np.ndarray, spelling: str, separator: str = " ") -> bytes:
     Examples
     --------
     >>> format_rows(np.array([[0.5, -2.0]]), "fixed5")
-    b'0.50000 -2.00000\\n'
+    b'0.50000 -2.00000\n'
     """
     rows = np.asarray(rows)
     if rows.ndim != 2:
@@ -74,11 +74,8 @@ def _format_chunk(rows: np.ndarray, spelling: str, separator: str) -> bytes:
     template, write = _TEMPLATES[spelling], {"fixed5": _write_fixed5, "e18": _write_e18}[spelling]
     with np.errstate(invalid="ignore"):  # signalling NaN
         numbers = rows.astype(np.float64)
-    if spelling == "e18":
-        regular = _find_regular_e18(numbers)
-    else:
-        regular = _find_regular_fixed5(numbers)
-    whole = regular.all(axis=1)
+    regular = _find_regular_e18(numbers) if spelling == "e18" else _find_regular_fixed5(numbers)
+    whole: np.ndarray = np.all(regular, axis=1)
     pieces: list[bytes] = []
     start = 0
     for stop in [*(np.flatnonzero(whole[1:] != whole[:-1]) + 1), len(rows)]:

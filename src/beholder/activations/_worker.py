@@ -29,7 +29,7 @@ from beholder.activations._shard_file import read_rows, shard_path, write_shard
 from beholder.activations._store import StoredLayer, job_folder
 from beholder.activations._targets import Target, make_consumer, route_parts
 from beholder.jobs import Finish, Shard, Worker
-from beholder.models import ImagePreprocessing, Model, ModelSpec, unwrap_module
+from beholder.models import ImagePreprocessing, Model, ModelSpec, Preprocessing, unwrap_module
 from beholder.stimuli import Exposure, StimulusSet, expose_image, open_image, to_picture
 
 _PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -252,27 +252,24 @@ class _Session:
             self._taps[which] = (self._hooks.enter_context(Tap(self._module, refs)), routes)
         return self._taps[which]
 
-    def _load(self, members: list[int], replicate: int, hashes: dict[int, str]) -> Tensor | np.ndarray:
-        worker, preprocessing = self._worker, self._model.preprocessing
-        stimuli, exposure = worker.stimuli, worker.compute.exposure
+    def _load(self, members: list[int], replicate: int, hashes: dict[int, str]) -> np.ndarray:
+        worker = self._worker
         made: dict[int, np.ndarray] = {}
         for i in dict.fromkeys(members):
-            source: Any
-            if stimuli.arrays is not None:
-                source, hashes[i] = stimuli.source(i), stimuli.hash_stimulus(i)
-            else:
-                source = stimuli.read_bytes(i)
-                hashes[i] = hashlib.sha256(source).hexdigest()
-            with name_bad_stimulus(stimuli, i):
-                if exposure is not None:
-                    picture = open_image(source, keep_alpha=True) if stimuli.arrays is None else to_picture(source)
-                    source = expose_image(
-                        picture, replicate, exposure=exposure, seed=worker.compute.seed, stimulus_id=stimuli.ids[i]
-                    )
-                made[i] = preprocessing.prepare_uint8(source) if self._as_uint8 else preprocessing.prepare(source)
-        shapes = {array.shape for array in made.values()}
+            made[i], hashes[i] = load_stimulus(
+                worker.stimuli,
+                i,
+                self._model.preprocessing,
+                worker.compute.exposure,
+                replicate=replicate,
+                seed=worker.compute.seed,
+                as_uint8=self._as_uint8,
+            )
+        shapes = sorted({array.shape for array in made.values()})
         if len(shapes) > 1:
-            raise InputError("stimuli of one shape after preprocessing", got=f"{sorted(shapes)[:3]}", hint="a fixed size")
+            raise InputError(
+                "stimuli of one shape after preprocessing", got=f"{shapes[0]} and {shapes[1]}", hint="a model with a fixed size"
+            )
         return np.stack([made[i] for i in members])
 
     def _forward(
@@ -345,6 +342,32 @@ class _Session:
             name = path.relative_to(self._worker.store).as_posix()
             files[name] = write_shard(path, values, layer.layout)
         return files
+
+
+def load_stimulus(
+    stimuli: StimulusSet,
+    index: int,
+    preprocessing: Preprocessing,
+    exposure: Exposure | None,
+    *,
+    replicate: int = 0,
+    seed: int = 0,
+    as_uint8: bool = False,
+) -> tuple[np.ndarray, str]:
+    """One stimulus, read, exposed and prepared; and the sha256 of its file or array."""
+    source: Any
+    if stimuli.arrays is not None:
+        source, digest = stimuli.source(index), stimuli.hash_stimulus(index)
+    else:
+        source = stimuli.read_bytes(index)
+        digest = hashlib.sha256(source).hexdigest()
+    with name_bad_stimulus(stimuli, index):
+        if exposure is not None:
+            picture = open_image(source, keep_alpha=True) if stimuli.arrays is None else to_picture(source)
+            source = expose_image(
+                picture, replicate, exposure=exposure, seed=seed, stimulus_id=stimuli.ids[index]
+            )
+        return preprocessing.prepare_uint8(source) if as_uint8 else preprocessing.prepare(source), digest
 
 
 def cut_micro_batches(start: int, stop: int, first: int, size: int, *, align: bool = True) -> list[_Task]:

@@ -18,15 +18,15 @@ from beholder._core.progress import set_quiet
 logger = logging.getLogger("beholder")
 
 COMMANDS = {
-    "demo": "beholder.cli.demo:app",
-    "models": "beholder.cli.models:app",
-    "layers": "beholder.cli.layers:app",
-    "extract": "beholder.cli.extract:app",
-    "panel": "beholder.cli.panel:app",
-    "show": "beholder.cli.show:app",
-    "report": "beholder.cli.report:app",
+    "demo": ("beholder.cli.demo:app", "The whole flow on a bundled network and drawn pictures, offline."),
+    "models": ("beholder.cli.models:app", "List the networks that can be loaded; fetch weights ahead of time."),
+    "layers": ("beholder.cli.layers:app", "Show a network's layers with output shapes, without its weights."),
+    "extract": ("beholder.cli.extract:app", "Activations of one network's layers over a folder of stimuli."),
+    "panel": ("beholder.cli.panel:app", "Many networks x folders x replicates, one HDF5 file a folder."),
+    "show": ("beholder.cli.show:app", "What a store, HDF5 or results file holds, without reading its data."),
+    "report": ("beholder.cli.report:app", "One self-contained HTML page of everything found in a folder."),
 }
-"""Command to where it lives; a command's module is imported when it is called."""
+"""Command to where it lives and what it does; a command's module is imported when it is called."""
 
 app = App(
     name="beholder",
@@ -40,8 +40,8 @@ app = App(
     print_error=False,
     result_action="return_value",
 )
-for _name, _target in COMMANDS.items():
-    app.command(_target, name=_name)
+for _name, (_target, _help) in COMMANDS.items():
+    app.command(_target, name=_name, help=_help)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

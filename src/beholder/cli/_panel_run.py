@@ -98,7 +98,7 @@ def check_file(path: str, *, as_json: bool) -> None:
 
     found = check_panel_file(path)
     if as_json:
-        print_json(found.to_tables())
+        print_json(found.to_dict())
     else:
         print("\n".join(found.to_lines()))
     if found.problems:

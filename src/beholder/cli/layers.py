@@ -46,7 +46,7 @@ def layers(
     """
     from beholder.models import list_layers, render_layer_tree
 
-    name, infos = list_layers(model, [*(preset or []), *(pattern or [])], depth)
+    name, infos = list_layers(model, [*(f"preset:{name}" for name in preset or []), *(pattern or [])], depth)
     if json:
         print_json({"layers": [asdict(layer) for layer in infos]})
     else:

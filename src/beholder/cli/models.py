@@ -42,8 +42,7 @@ def models(pattern: str | None = None, /, *, json: Json = False) -> None:
 @app.command
 def fetch(
     *names: str,
-    panel: Annotated[bool, Parameter(name="--panel")] = False,
-    panel_file: Annotated[Path | None, Parameter(name="--panel-file")] = None,
+    panel: Annotated[list[Path] | None, Parameter(name="--panel", consume_multiple=True)] = None,
     json: Json = False,
 ) -> None:
     """Get weights ahead of an offline run; finished files are kept, broken ones resumed.
@@ -55,17 +54,16 @@ def fetch(
     names
         Networks, as source:name[@weights] or a bare name.
     panel
-        All networks of the built-in panel.
-    panel_file
-        All networks of a TOML panel file.
+        All networks of TOML panel files; without a file after it, of the built-in panel.
     json
         Print one JSON document to stdout.
     """
     from beholder.models import fetch_weights, load_panel
 
-    wanted = [*names, *(load_panel(panel_file) if panel or panel_file else [])]
+    files = [] if panel is None else (panel or [None])
+    wanted = [*names, *(alias for file in files for alias in load_panel(file))]
     if not wanted:
-        raise InputError("names of networks, --panel or --panel-file FILE", got="none", hint="beholder models")
+        raise InputError("names of networks, or --panel [FILE]", got="none", hint="beholder models")
     fetched = fetch_weights(wanted)
     if json:
         print_json({"weights": [{"model": name, "file": weights.file, "sha256": weights.sha256} for name, weights in fetched]})

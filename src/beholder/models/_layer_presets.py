@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 PRESETS = ("blocks", "stages", "penultimate")
+_PREFIX = "preset:"
 _STAGE_DEPTH = 3
 _N_QUARTERS = 4
 
@@ -28,7 +29,7 @@ def select_layers(layers: str | Model | Sequence[LayerInfo] | Sequence[str], pat
         A bare list knows patterns only, no presets.
     patterns : str or iterable of str
         A path; a pattern with ``* ? [...]``, where ``*`` also crosses dots (``layer3.*.conv?``), with ``:in`` or
-        ``@k`` after it if wanted; or a preset:
+        ``@k`` after it if wanted; or a preset, which where a module has that name is spelled ``preset:blocks``:
 
         ``blocks``
             the repeated units (residual blocks, fire modules, transformer blocks); in a network without any, its
@@ -67,10 +68,11 @@ def select_layers(layers: str | Model | Sequence[LayerInfo] | Sequence[str], pat
         paths = [layer.path if isinstance(layer, LayerInfo) else layer for layer in layers]
     selected: dict[str, None] = {}
     for pattern in wanted:
-        if pattern in PRESETS and pattern not in paths:
+        preset = _read_preset(pattern, paths)
+        if preset is not None:
             if isinstance(layers, (str, Model)):
                 probed = probed or probe_network(layers)
-                selected.update(dict.fromkeys(find_preset(probed, pattern)))
+                selected.update(dict.fromkeys(find_preset(probed, preset)))
                 continue
             raise InputError("a model for a preset", got=f"{pattern!r} of a list of layers", hint="a pattern")
         selected.update(dict.fromkeys(_match(pattern, paths)))
@@ -93,13 +95,21 @@ def list_layers(model: str | Model, patterns: Sequence[str] = (), depth: int | N
     if patterns:
         selected: dict[str, LayerInfo] = {}
         for pattern in patterns:
-            is_preset = pattern in PRESETS and pattern not in infos
-            for path in find_preset(network, pattern) if is_preset else _match(pattern, list(infos)):
+            preset = _read_preset(pattern, list(infos))
+            for path in find_preset(network, preset) if preset else _match(pattern, list(infos)):
                 base = infos[min(path.partition(":")[0], path.partition("@")[0], key=len).partition("[")[0]]
-                selected[path] = base if base.path == path else replace(base, path=path)
+                shape = base.input_shape if path.endswith(":in") else base.output_shape
+                selected[path] = base if base.path == path else replace(base, path=path, output_shape=shape)
         infos = selected
     name = model.name if isinstance(model, Model) else model
     return name, [layer for layer in infos.values() if depth is None or layer.depth < depth]
+
+
+def _read_preset(pattern: str, paths: Sequence[str]) -> str | None:
+    name = pattern.removeprefix(_PREFIX)
+    if pattern.startswith(_PREFIX) and name not in PRESETS:
+        raise UnknownNameError("preset", name, PRESETS)
+    return name if name in PRESETS and (pattern.startswith(_PREFIX) or name not in paths) else None
 
 
 def _match(pattern: str, paths: Sequence[str]) -> list[str]:

@@ -40,6 +40,8 @@ class LayerInfo:
         How often one forward pass calls it; more than once means that ``path@k`` must say which.
     n_weights : int
         Number of its matrices and kernels, all below it included.
+    input_shape : tuple of int or None
+        Of the first tensor that its last call was given, without the batch axis.
     """
 
     path: str
@@ -49,6 +51,7 @@ class LayerInfo:
     n_parameters: int
     n_calls: int
     n_weights: int
+    input_shape: tuple[int, ...] | None = None
 
 
 @final
@@ -130,8 +133,11 @@ def _probe(module: nn.Module, model: Model | Blueprint, n_stimuli: int) -> Probe
     order: list[str] = []
     names = {id(child): name for name, child in reversed(list(module.named_modules())) if name}
 
-    def note(child: nn.Module, _args: Any, output: Any) -> None:
+    inputs: dict[int, tuple[int, ...] | None] = {}
+
+    def note(child: nn.Module, args: Any, output: Any) -> None:
         counts[id(child)] = counts.get(id(child), 0) + 1
+        inputs[id(child)] = _find_shape(args, n_stimuli)
         outputs[id(child)] = _find_shape(output, n_stimuli)
         order.append(names[id(child)])
 
@@ -152,6 +158,7 @@ def _probe(module: nn.Module, model: Model | Blueprint, n_stimuli: int) -> Probe
             n_parameters=sum(parameter.numel() for parameter in child.parameters()),
             n_calls=counts.get(id(child), 0),
             n_weights=sum(parameter.ndim >= 2 for parameter in child.parameters()),
+            input_shape=inputs.get(id(child)),
         )
         for name, child in module.named_modules()
         if name

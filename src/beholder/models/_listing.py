@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import fnmatch
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import final
 
-from beholder._core.errors import BeholderError
-from beholder.models._source import SOURCES, Alias, Weights, get_source
+from beholder._core.errors import BeholderError, WeightsUnavailable
+from beholder._core.hashing import hash_file
+from beholder.models._source import RANDOM, SOURCES, Alias, Weights, get_source
+
+logger = logging.getLogger("beholder")
 
 
 @final
@@ -85,12 +89,32 @@ def fetch_weights(models: Iterable[str | Alias]) -> list[tuple[str, Weights]]:
     -------
     list of (str, Weights)
         Full name, and the file with its hash.
-    """
-    from beholder.models._load import load_model
 
-    fetched = []
+    Raises
+    ------
+    WeightsUnavailable
+        After all the others were fetched; of several that failed, names them.
+    """
+    from beholder.models._load import load_model, resolve_model
+
+    fetched: list[tuple[str, Weights]] = []
+    failed: dict[str, WeightsUnavailable] = {}
     for name in models:
-        model = load_model(name, device="cpu", pretrained=not isinstance(name, Alias) and "@" not in name)
-        fetched.append((model.name, model.weights))
-        del model
+        try:
+            resolved = resolve_model(name, pretrained=not isinstance(name, Alias) and "@" not in name)
+            if resolved.blueprint.fetch_tag is None or resolved.file is not None or resolved.tag == RANDOM:
+                weights = load_model(name, device="cpu").weights
+            else:
+                path = resolved.blueprint.fetch_tag(resolved.tag)
+                weights = Weights(resolved.tag, str(path), hash_file(path))
+        except WeightsUnavailable as error:
+            logger.warning("%s", error)
+            failed[name.path_name if isinstance(name, Alias) else name] = error
+            continue
+        fetched.append((resolved.name, weights))
+    if len(failed) == 1:
+        raise next(iter(failed.values()))
+    if failed:
+        reasons = "; ".join(dict.fromkeys(error.got or "" for error in failed.values()))
+        raise WeightsUnavailable(f"the weights of {', '.join(failed)}", got=reasons, hint="again where there is a network")
     return fetched

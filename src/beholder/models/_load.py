@@ -125,7 +125,10 @@ def resolve_model(
     model_path: str | Path | None = None,
     check_file: bool = True,
 ) -> ResolvedModel:
-    """Find what a name means, without building or downloading anything; arguments as for :func:`load_model`."""
+    """Find what a name means, without building or downloading anything; arguments as for :func:`load_model`.
+
+    With ``check_file`` off, no weights need to exist: for a look at the layers.
+    """
     if isinstance(name, Alias):
         alias, own_weights, prefix = name, None, f"{name.source}:{name.model}"
     else:
@@ -149,7 +152,7 @@ def resolve_model(
     if file is not None:
         file, tag = _settle_file(file, blueprint, hint_tag or default, check_file)
     is_default = tag is None and not pretrained and not blueprint.requested_tag
-    tag = tag or default
+    tag = tag or default or (None if check_file else RANDOM)
     if tag is None:
         raise explain_missing(f"{blueprint.source}:{blueprint.name}", "", got="a source that publishes none for it")
     kept = alias is not None and ((asked is None and model_path is None) or tag == (alias_tag or default))
@@ -296,6 +299,8 @@ def _build_with_weights(spec: ModelSpec, blueprint: Blueprint) -> tuple[nn.Modul
     import torch
 
     model = f"{blueprint.source}:{blueprint.name}"
+    if spec.file is None and spec.tag != RANDOM and blueprint.fetch_tag is not None:
+        blueprint.fetch_tag(spec.tag)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(spec.seed, "random weights", model))
         if spec.file is None and spec.tag != RANDOM and blueprint.build_tag is not None:

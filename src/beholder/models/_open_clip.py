@@ -59,6 +59,7 @@ class OpenClipSource(Source):
             source="open_clip",
             name=known,
             build=partial(_build, known, quick),
+            fetch_tag=partial(_fetch_tag, known),
             load_tag=partial(_load_tag, known),
             preprocessing=from_open_clip({**settings, "size": config["vision_cfg"].get("image_size", 224)}),
             default_tag=default,
@@ -118,18 +119,24 @@ def _get_file_name(name: str, tag: str) -> str | None:
     return (hub.rpartition("/")[2] or "open_clip_model.safetensors") if hub else None
 
 
-def _load_tag(name: str, module: nn.Module, tag: str) -> Weights:
+def _fetch_tag(name: str, tag: str) -> Path:
     model = f"open_clip:{name}"
     with _keep_root_logger():
         import open_clip
-        from open_clip.factory import load_checkpoint
 
         config = open_clip.get_pretrained_cfg(name, tag)
         repository, file_name = config.get("hf_hub", "").rpartition("/")[::2]
         if not repository:
             raise explain_missing(model, tag, got="weights that open_clip does not publish on the hub")
         with explain_hub_errors(model, tag, repository, file_name or "open_clip_model.safetensors"):
-            path = Path(open_clip.download_pretrained(config))
+            return Path(open_clip.download_pretrained(config))
+
+
+def _load_tag(name: str, module: nn.Module, tag: str) -> Weights:
+    path = _fetch_tag(name, tag)
+    with _keep_root_logger():
+        from open_clip.factory import load_checkpoint
+
         load_checkpoint(module, str(path))  # pyright: ignore[reportArgumentType]
     return Weights(tag=tag, file=str(path), sha256=hash_file(path))
 

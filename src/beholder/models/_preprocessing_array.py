@@ -75,7 +75,7 @@ class ArrayPreprocessing(Preprocessing):
             value = self.prepare_with(_open_picture(source) if isinstance(source, (str, Path, bytes)) else source)
         elif isinstance(source, (str, Path, bytes)) and self.rate is not None:
             value = _open_sound(source, self.rate)
-        elif isinstance(source, (str, Path, bytes)):
+        elif isinstance(source, (str, Path, bytes)) or _is_picture(source):
             value = np.asarray(_open_picture(source)).transpose(2, 0, 1) / np.float32(255)
         else:
             value = source
@@ -125,6 +125,12 @@ class ArrayPreprocessing(Preprocessing):
     def describe(self) -> str:
         """``"3×32×32"`` or ``"any array"``."""
         return "×".join(str(side) for side in self.shape) if self.shape else f"any {self.modality}"
+
+
+def _is_picture(source: Any) -> bool:
+    from PIL import Image
+
+    return isinstance(source, Image.Image)
 
 
 def _open_picture(source: Any) -> Any:

@@ -12,6 +12,8 @@ from beholder._core.errors import InputError
 from beholder._core.registry import Registry
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor, nn
 
     from beholder.models._preprocessing import Preprocessing
@@ -64,6 +66,9 @@ class Blueprint:
     load_tag : callable, optional
         ``load_tag(module, tag) -> Weights`` puts published weights into the module, downloading them if need be.
         Raises :class:`~beholder._core.errors.WeightsUnavailable` (see ``_weights.explain_missing``).
+    fetch_tag : callable, optional
+        ``fetch_tag(tag) -> Path``: the file of published weights, downloaded if need be. Called before ``build``, so
+        that weights that cannot be had are noticed before a large network is made.
     build_tag : callable, optional
         ``build_tag(tag) -> (module, Weights)``: build and load in one step, instead of ``build`` and ``load_tag``.
     requested_tag : str, optional
@@ -88,6 +93,7 @@ class Blueprint:
     default_tag: str | None = None
     tags: tuple[str, ...] = ()
     load_tag: Callable[[nn.Module, str], Weights] | None = None
+    fetch_tag: Callable[[str], Path] | None = None
     build_tag: Callable[[str], tuple[nn.Module, Weights]] | None = None
     requested_tag: str | None = None
     published_file: Callable[[str], str | None] | None = None

@@ -10,7 +10,7 @@ from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.hashing import hash_file
 from beholder.models._preprocessing import from_timm
 from beholder.models._source import Blueprint, Source, Weights
-from beholder.models._weights import explain_hub_errors, explain_missing, fetch_checkpoint, get_checkpoint_folder
+from beholder.models._weights import explain_hub_errors, fetch_checkpoint
 
 if TYPE_CHECKING:
     from torch import nn
@@ -59,6 +59,7 @@ class TimmSource(Source):
             source="timm",
             name=architecture,
             build=partial(_create, architecture, (tag if tag in configs else default) or ""),
+            fetch_tag=partial(_fetch_tag, architecture),
             build_tag=partial(_create_pretrained, architecture),
             preprocessing=from_timm(data),
             default_tag=canonical if canonical in published else None,
@@ -95,17 +96,36 @@ def _create(architecture: str, tag: str, **options: Any) -> nn.Module:
     return timm.create_model(f"{architecture}.{tag}" if tag else architecture, **options)
 
 
-def _create_pretrained(architecture: str, tag: str) -> tuple[nn.Module, Weights]:
+def _fetch_tag(architecture: str, tag: str) -> Path:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
     config = _list_configs(architecture)[tag]
     model = f"timm:{architecture}"
     if not config.hf_hub_id:
-        if not config.url:
-            raise explain_missing(model, tag, got="weights that timm does not publish")
-        fetch_checkpoint(config.url, model=model, tag=tag)
-        return _create(architecture, tag, pretrained=True), _record(tag, get_checkpoint_folder() / _get_file_name(config))
-    with explain_hub_errors(model, tag, config.hf_hub_id, _get_file_name(config)):
+        return fetch_checkpoint(config.url, model=model, tag=tag)
+    cached = find_hub_file(config.hf_hub_id, config.hf_hub_filename)
+    if cached is not None:
+        return cached
+    repository, _, revision = config.hf_hub_id.partition("@")
+    names = (config.hf_hub_filename,) if config.hf_hub_filename else _HUB_FILES
+    with explain_hub_errors(model, tag, config.hf_hub_id, names[0]):
+        for name in names[:-1]:
+            try:
+                return Path(hf_hub_download(repository, name, revision=revision or None))
+            except LocalEntryNotFoundError:
+                raise
+            except EntryNotFoundError:
+                continue
+        return Path(hf_hub_download(repository, names[-1], revision=revision or None))
+
+
+def _create_pretrained(architecture: str, tag: str) -> tuple[nn.Module, Weights]:
+    config = _list_configs(architecture)[tag]
+    path = _fetch_tag(architecture, tag)
+    with explain_hub_errors(f"timm:{architecture}", tag, config.hf_hub_id or config.url, _get_file_name(config)):
         module = _create(architecture, tag, pretrained=True)
-    return module, _record(tag, find_hub_file(config.hf_hub_id, config.hf_hub_filename))
+    return module, Weights(tag=tag, file=str(path), sha256=hash_file(path))
 
 
 def find_hub_file(repository: str, file_name: str | None) -> Path | None:
@@ -118,12 +138,6 @@ def find_hub_file(repository: str, file_name: str | None) -> Path | None:
         if isinstance(found, str):
             return Path(found)
     return None
-
-
-def _record(tag: str, path: Path | None) -> Weights:
-    if path is None or not path.is_file():
-        return Weights(tag=tag)
-    return Weights(tag=tag, file=str(path), sha256=hash_file(path))
 
 
 def _adapt_state(architecture: str, state: dict[str, Any], module: nn.Module) -> dict[str, Any]:

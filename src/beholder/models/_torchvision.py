@@ -12,6 +12,8 @@ from beholder.models._source import Blueprint, Source, Weights, call_module
 from beholder.models._weights import fetch_checkpoint, load_file_weights
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor, nn
 
 DEFAULT_TAG = "IMAGENET1K_V1"
@@ -22,7 +24,7 @@ _REFUSED = {
     "optical_flow": "a network for pairs of frames; try wrap() of torchvision's own model",
     "quantization": "an integer network, through which no gradient flows; try the same name without quantized_",
 }
-_DENSENET_KEY = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.((?:[12])\.(?:weight|bias|running_mean|running_var))$")
+_DENSENET_KEY = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.((?:[12])\.(?:weight|bias|running_mean|running_var|num_batches_tracked))$")
 
 
 @final
@@ -58,6 +60,7 @@ class TorchvisionSource(Source):
             preprocessing=ImagePreprocessing() if weights is None else from_torchvision(weights.transforms()),
             default_tag=default,
             tags=tuple(published),
+            fetch_tag=partial(_fetch_tag, name),
             load_tag=partial(_load_tag, name),
             published_file=lambda tag: published[tag].url.rsplit("/", 1)[-1] if tag in published else None,
             adapt_state_dict=_adapt_state,
@@ -95,12 +98,15 @@ def _call_segmentation(module: nn.Module, x: Tensor) -> Tensor:
 
 
 def _load_tag(name: str, module: nn.Module, tag: str) -> Weights:
+    return load_file_weights(module, _fetch_tag(name, tag), tag=tag, adapt=_adapt_state)
+
+
+def _fetch_tag(name: str, tag: str) -> Path:
     from torchvision.models import get_model_weights
 
     url = get_model_weights(name)[tag].url
     digits = re.search(r"-([0-9a-f]{8,})\.", url.rsplit("/", 1)[-1])
-    path = fetch_checkpoint(url, model=f"torchvision:{name}", tag=tag, sha256=digits and digits.group(1))
-    return load_file_weights(module, path, tag=tag, adapt=_adapt_state)
+    return fetch_checkpoint(url, model=f"torchvision:{name}", tag=tag, sha256=digits and digits.group(1))
 
 
 def _adapt_state(state: dict[str, Any], module: nn.Module) -> dict[str, Any]:

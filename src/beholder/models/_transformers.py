@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError, MissingExtra, UnknownNameError
@@ -14,7 +15,7 @@ from beholder._core.hashing import hash_file
 from beholder.models._preprocessing import ImagePreprocessing, Preprocessing, SoundPreprocessing
 from beholder.models._source import Blueprint, Source, Weights
 from beholder.models._timm import find_hub_file
-from beholder.models._weights import explain_hub_errors
+from beholder.models._weights import SUFFIXES, explain_hub_errors
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -39,7 +40,9 @@ _PAD_TO_AST = (1024 - 1) * 160 + 400
 
 @final
 class TransformersSource(Source):
-    """A hub repository (``transformers:google/vit-base-patch16-224[@revision]``), or a model type (``transformers:vit``).
+    """Hub repositories (``transformers:google/vit-base-patch16-224[@revision]``), and model types (``transformers:vit``).
+
+    A folder that holds a copy of a repository will do too (``transformers:./my-vit``).
 
     A repository is built as its configuration says: with its classification head if it has one, else as the bare
     encoder (of Whisper: the encoder half). A model type is built from its default configuration, so it has random
@@ -122,7 +125,10 @@ def _load(repository: str, config: Any, head: str, tag: str) -> tuple[nn.Module,
     if info["missing_keys"]:
         names = ", ".join(sorted(info["missing_keys"])[:4])
         raise InputError(f"weights for all of {model}", got=f"{len(info['missing_keys'])} missing ({names}, ...)", hint="wrap()")
-    path = find_hub_file(f"{repository}@{tag}", None)
+    if Path(repository).is_dir():
+        path = next((file for file in sorted(Path(repository).iterdir()) if file.suffix in SUFFIXES), None)
+    else:
+        path = find_hub_file(f"{repository}@{tag}", None)
     weights = Weights(tag) if path is None else Weights(tag, str(path), hash_file(path))
     return module.get_encoder() if config.model_type == "whisper" and head == "AutoModel" else module, weights
 
@@ -152,7 +158,9 @@ def _read_processor(repository: str, revision: str) -> dict[str, Any] | None:
     from huggingface_hub.errors import EntryNotFoundError
 
     with contextlib.suppress(EntryNotFoundError, OSError):
-        path = hf_hub_download(repository, "preprocessor_config.json", revision=revision)
+        path = Path(repository, "preprocessor_config.json")
+        if not Path(repository).is_dir():
+            path = hf_hub_download(repository, "preprocessor_config.json", revision=revision)
         with open(path, encoding="utf-8") as file:
             return json.load(file)
     return None
@@ -225,11 +233,16 @@ def _describe_sound(config: Any, settings: Mapping[str, Any]) -> SoundPreprocess
 
 @contextlib.contextmanager
 def _keep_quiet() -> Iterator[None]:
-    """Keep transformers' advice about its own options off the terminal."""
+    """Keep transformers' bars, and its advice about its own options, off the terminal."""
+    from transformers.utils import logging as messages
+
     logger = logging.getLogger("transformers")
-    level = logger.level
+    level, had_bars = logger.level, messages.is_progress_bar_enabled()
     logger.setLevel(logging.ERROR)
+    messages.disable_progress_bar()
     try:
         yield
     finally:
         logger.setLevel(level)
+        if had_bars:
+            messages.enable_progress_bar()

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import pickle
+import warnings
 import zipfile
 from collections.abc import Callable, Container, Iterator, Mapping
 from pathlib import Path
@@ -154,7 +155,9 @@ def read_weights(path: Path | str) -> dict[str, Any]:
     import torch
 
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Detected pickle protocol")
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         content = _read_foreign(path, error)
     except (RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:

@@ -1,0 +1,115 @@
+"""Kill -9 at random moments: the next run completes the output to the same bytes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+NETWORK = """
+import torch
+from torch import nn
+
+
+def build():
+    torch.manual_seed(0)
+    convolutions = [nn.Conv2d(3, 8, 5, 2), nn.ReLU(inplace=True), nn.Conv2d(8, 8, 3)]
+    return nn.Sequential(*convolutions, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4))
+"""
+
+CONTEXT = multiprocessing.get_context("forkserver")
+
+
+def run_command(tokens: list[str]) -> None:
+    from beholder.cli._main import run, split_globals
+
+    sys.exit(run(split_globals(tokens)[0]))
+
+
+def start(tokens: list[str]) -> multiprocessing.Process:
+    CONTEXT.set_forkserver_preload(["torch", "torchvision", "beholder.activations._panel", "beholder.cli._main"])
+    process = CONTEXT.Process(target=run_command, args=(tokens,))
+    process.start()
+    return process
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("killed")
+    generator = np.random.default_rng(0)
+    for i in range(30):
+        folder = place / "images"
+        folder.mkdir(exist_ok=True)
+        Image.fromarray(generator.integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(folder / f"picture_{i:02d}.png")
+    (place / "net.py").write_text(NETWORK, encoding="utf-8")
+    return place
+
+
+def make_command(kind: str, place: Path, out: Path) -> list[str]:
+    net = f"file:{place / 'net.py'}"
+    if kind == "extract":
+        paths = ["--in_path", str(place / "images"), "--out_path", str(out)]
+        return ["extract", "--model_name", net, "--module_name", "0", "2", *paths, "--batch_size", "2", "--workers", "1"]
+    paths = ["--stimuli_root", str(place), "--folders", "images", "--output_dir", str(out)]
+    more = ["--layers", "0", "2", "--replicates", "2", "--batch_size", "2", "--auto_confirm"]
+    return ["panel", *paths, "--models", net, *more]
+
+
+def read_tree(folder: Path) -> dict[str, bytes]:
+    skip = ("provenance.json", ".lock")
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.endswith(skip))
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def finish(tokens: list[str]) -> None:
+    process = start(tokens)
+    process.join(120)
+    assert process.exitcode == 0
+
+
+def kill_and_compare(kind: str, place: Path, tmp_path: Path, n_kills: int, seed: int) -> None:
+    whole = tmp_path / "whole"
+    finish(make_command(kind, place, whole))
+    expected = read_tree(whole)
+    generator = random.Random(seed)
+    began = time.monotonic()
+    finish(make_command(kind, place, tmp_path / "again"))
+    seconds = time.monotonic() - began
+    assert read_tree(tmp_path / "again") == expected
+    n_inside = 0
+    for kill in range(n_kills):
+        out = tmp_path / f"broken{kill}"
+        tokens = make_command(kind, place, out)
+        process = start(tokens)
+        if kill % 2:
+            while process.is_alive() and not any(out.rglob("receipts/*.json")):
+                time.sleep(0.001)
+            time.sleep(generator.random() * seconds / 8)
+        else:
+            time.sleep(generator.random() * seconds)
+        if process.is_alive():
+            os.kill(process.pid or 0, signal.SIGKILL)
+        process.join()
+        n_inside += process.exitcode == -signal.SIGKILL
+        finish(tokens)
+        assert read_tree(out) == expected, f"kill {kill} left other bytes"
+    assert n_inside, "no kill fell into the work"
+
+
+@pytest.mark.parametrize("kind", ["extract", "panel"])
+def test_two_kills(kind: str, place: Path, tmp_path: Path) -> None:
+    kill_and_compare(kind, place, tmp_path, 2, seed=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["extract", "panel"])
+def test_twenty_kills(kind: str, place: Path, tmp_path: Path) -> None:
+    kill_and_compare(kind, place, tmp_path, 20, seed=2)

@@ -1,0 +1,99 @@
+import json
+import socket
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from beholder._core.errors import InputError
+from beholder.activations import Activations
+from beholder.cli.demo import app
+from beholder.demo import run_demo
+from beholder.demo._figures import MEASURES, find_neighbours
+from beholder.demo._run import draw_stimuli, record_layers
+from beholder.models import load_model
+from beholder.report import read_rdms
+
+LAYERS = ["block1", "block2", "block3", "block4", "block5", "classifier"]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The demo with two pictures a category, and with no network to be had."""
+    out = tmp_path_factory.mktemp("demo") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", lambda *_: pytest.fail("the demo reached for a network"))
+        page = run_demo(out, n_per_category=2)
+    return out, page
+
+
+def test_page_explains_every_picture(demo):
+    out, page = demo
+    html = page.read_text()
+    assert page == out / "report.html"
+    assert len(html.encode()) < 20_000_000
+    for question in ("What was the network shown?", "Which pictures are alike to the network?", "come from?"):
+        assert question in html
+    for record in sorted(out.rglob("*.figure.json")):
+        words = json.loads(record.read_text())
+        assert words["title"] in html
+        assert words["answer"]
+        assert words["explanation"]
+
+
+def test_store_holds_every_recorded_layer(demo):
+    out, _ = demo
+    acts = Activations(out / "activations" / "shapes.zarr")
+    assert acts.layers == LAYERS
+    assert acts.model == "beholder:shapes@v1"
+    assert acts["block5"].shape == (32, 1, 256, 7, 7)
+
+
+def test_network_is_right_about_the_demos_pictures(demo):
+    out, _ = demo
+    acts = Activations(out / "activations" / "shapes.zarr")
+    right = acts["classifier"].to_numpy().argmax(axis=1) == acts.stimuli["target"].to_numpy()
+    assert right.mean() > 0.9
+
+
+def test_rdms_are_those_of_the_store(demo):
+    out, _ = demo
+    stored = read_rdms(out / "figures" / "similarity.rdms.npz")
+    assert list(stored.layers) == LAYERS
+    assert stored.measures == MEASURES
+    acts = Activations(out / "activations" / "shapes.zarr")
+    values = acts["block4"].to_numpy().reshape(32, -1).astype(np.float64)
+    assert np.allclose(stored.get("block4", "correlation"), 1 - np.corrcoef(values), atol=1e-4)
+
+
+def test_recording_again_keeps_what_is_there(demo):
+    out, _ = demo
+    store = out / "activations" / "shapes.zarr"
+    before = {path: path.stat().st_mtime_ns for path in (store / "block1").rglob("c/**/*") if path.is_file()}
+    assert before
+    net = load_model("beholder:shapes")
+    record_layers(net, draw_stimuli(out / "stimuli", 2, 42), out / "activations")
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_folder_with_other_pictures_is_refused(tmp_path):
+    (tmp_path / "mine").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "mine" / "dog.png")
+    with pytest.raises(InputError, match="another --out folder"):
+        draw_stimuli(tmp_path, 1, 42)
+    with pytest.raises(InputError, match="at least 2 pictures"):
+        run_demo(tmp_path, n_per_category=1)
+
+
+def test_nearest_neighbour_is_never_the_stimulus_itself():
+    rdm = np.array([[0, 1, 5], [1, 0, 2], [5, 2, 0]], dtype=float)
+    assert find_neighbours(rdm, ["x", "y", "y"]).tolist() == [False, False, True]
+    assert find_neighbours(rdm, ["x", "x", "y"]).tolist() == [True, True, False]
+
+
+def test_command_names_the_page(monkeypatch, tmp_path, capsys):
+    calls = []
+    monkeypatch.setattr("beholder.demo.run_demo", lambda out, seed: calls.append((out, seed)) or out / "report.html")
+    app(["--out", str(tmp_path), "--seed", "7"])
+    assert calls == [(tmp_path, 7)]
+    assert capsys.readouterr().out.splitlines()[-1] == f"Open {tmp_path / 'report.html'} in a browser."

@@ -1,0 +1,183 @@
+import matplotlib as mpl
+import numpy as np
+import pytest
+from scipy.stats import binomtest, rankdata
+
+from beholder._core.errors import InputError
+from beholder.figures import (
+    colors_of_layers,
+    draw_chance,
+    draw_noise_ceiling,
+    find_overlaps,
+    fit_labels,
+    make_figure,
+    plot_accuracy,
+    plot_feature_maps,
+    plot_layer_activations,
+    plot_rdm,
+    plot_rdms,
+    rank_rdm,
+)
+from beholder.figures._accuracy import wilson_interval
+
+CATEGORIES = ["checkerboard", "honeycomb", "crescent", "triangle"]
+
+
+def make_rdm(n=12, seed=0):
+    x = np.random.default_rng(seed).normal(size=(n, 5))
+    return np.linalg.norm(x[:, None] - x[None], axis=2)
+
+
+def test_rank_is_the_share_of_pairs_as_alike_or_more_alike():
+    rdm = make_rdm()
+    upper = np.triu_indices(12, 1)
+    ranked = rank_rdm(rdm)
+    assert np.allclose(ranked[upper], rankdata(rdm[upper]) / 66)
+    assert np.array_equal(ranked, ranked.T)
+    assert not ranked.diagonal().any()
+    assert rank_rdm([[0, 2, 2], [2, 0, 2], [2, 2, 0]])[0, 1] == pytest.approx(2 / 3), "ties share their mean rank"
+
+
+@pytest.mark.parametrize(
+    ("rdm", "message"),
+    [
+        (np.zeros((2, 3)), "n_stimuli, n_stimuli"),
+        (np.array([[0, 1], [2, 0]]), "not symmetric"),
+        (np.array([[0, np.nan], [np.nan, 0]]), "finite"),
+        (np.zeros((0, 0)), "n_stimuli, n_stimuli"),
+    ],
+)
+def test_what_is_no_rdm_is_refused(rdm, message):
+    with pytest.raises(InputError, match=message):
+        plot_rdm(rdm)
+
+
+def test_rdm_brings_categories_together_and_marks_blocks_on_both_axes():
+    rdm = make_rdm()
+    categories = [CATEGORIES[i % 4] for i in range(12)]
+    ax = plot_rdm(rdm, categories=categories, rank=False)
+    order = [i for category in CATEGORIES for i in range(12) if categories[i] == category]
+    assert np.array_equal(np.asarray(ax.images[0].get_array()), rdm[np.ix_(order, order)])
+    for axis in (ax.xaxis, ax.yaxis):
+        assert [label.get_text() for label in axis.get_ticklabels()] == CATEGORIES
+        assert list(axis.get_ticklocs()) == [1, 4, 7, 10]
+    assert ax.images[0].get_cmap().name == "cividis"
+    bar = next(other for other in ax.figure.axes if other is not ax)
+    assert bar.get_ylabel() == "Dissimilarity"
+    with pytest.raises(InputError, match="12 categories"):
+        plot_rdm(rdm, categories=["a"])
+
+
+def test_rdms_share_one_scale_and_no_words_overlap():
+    names = [f"a rather long category {i}" for i in range(16)]
+    categories = [name for name in names for _ in range(3)]
+    fig = plot_rdms({f"layer{i}": make_rdm(48, i) * (i + 1) for i in range(5)}, categories=categories, rank=False)
+    images = [ax.images[0] for ax in fig.axes if ax.images]
+    assert len(images) == 5
+    assert len({image.get_clim() for image in images}) == 1
+    assert images[0].get_clim()[1] == pytest.approx(max(make_rdm(48, i).max() * (i + 1) for i in range(5)))
+    assert find_overlaps(fig) == []
+
+
+def test_plots_draw_into_the_given_axes():
+    fig = make_figure(180, 60)
+    axes = fig.subplots(1, 4)
+    assert plot_rdm(make_rdm(), axes[0], colorbar=False) is axes[0]
+    assert plot_layer_activations({"conv1": [1.0, 2.0]}, axes[1], name="x") is axes[1]
+    assert plot_accuracy([1], [2], ["dog"], axes[2]) is axes[2]
+    assert plot_feature_maps({"conv1": np.zeros((1, 2, 2))}, axes[3]) is axes[3]
+    assert len(fig.axes) == 4
+
+
+def test_overlapping_words_are_found_and_crowded_ticks_are_turned():
+    fig = make_figure(60, 40)
+    ax = fig.subplots()
+    ax.set_xticks(range(8), [f"features.{i}.expand3x3" for i in range(8)])
+    assert find_overlaps(fig), "side by side they do not fit"
+    fit_labels(fig)
+    assert find_overlaps(fig) == []
+    labels = ax.get_xticklabels()
+    assert {label.get_rotation() for label in labels} == {90.0}
+    assert all(label.get_visible() for label in labels), "turned labels fit, none is left out"
+
+
+def test_ticks_that_fit_are_left_alone_and_hopeless_ones_are_thinned():
+    fig = make_figure(60, 40)
+    ax = fig.subplots()
+    ax.set_xticks([0, 1], ["a", "b"])
+    ax.set_yticks(range(40), [f"row {i}" for i in range(40)])
+    fit_labels(fig)
+    assert [label.get_rotation() for label in ax.get_xticklabels()] == [0, 0]
+    visible = [label.get_visible() for label in ax.get_yticklabels()]
+    assert visible[0]
+    assert 3 < sum(visible) < 40
+    assert find_overlaps(fig) == []
+
+
+def test_a_word_beyond_the_edge_is_found():
+    fig = make_figure(60, 40)
+    fig.subplots()
+    fig.text(0.95, 0.5, "a long remark at the edge")
+    assert ("a long remark at the edge", "edge of the figure") in find_overlaps(fig)
+
+
+def test_layer_activations_show_mean_middle_and_every_stimulus():
+    rng = np.random.default_rng(0)
+    layers = [f"features.{i}.expand3x3_activation" for i in range(9)]
+    values = {layer: rng.uniform(20, 80, 50) for layer in layers[3:]}
+    ax = plot_layer_activations(values, name="Active units (%)", all_layers=layers, chance=50, limits=(0, 100))
+    dots, interval, mean = ax.lines[:3]
+    first = values[layers[3]]
+    assert np.array_equal(dots.get_xdata(), first)
+    assert mpl.colors.to_hex(dots.get_color()) == colors_of_layers(layers)[layers[3]]
+    assert list(interval.get_xdata()) == pytest.approx(list(np.percentile(first, [2.5, 97.5])))
+    assert list(mean.get_xdata()) == pytest.approx([first.mean()])
+    assert [label.get_text() for label in ax.get_yticklabels()] == layers[3:]
+    assert {label.get_rotation() for label in ax.get_yticklabels()} == {0.0}
+    assert "n = 50" in ax.get_xlabel()
+    assert "95 %" in ax.get_xlabel()
+    assert find_overlaps(ax.figure) == []
+    with pytest.raises(InputError, match="finite"):
+        plot_layer_activations({"conv1": [np.nan]}, name="x")
+
+
+def test_accuracy_shows_share_interval_chance_and_n():
+    ax = plot_accuracy([3, 5, 0, 5], [5, 5, 5, 5], CATEGORIES, chance=0.25)
+    assert list(ax.lines[0].get_xdata()) == [60, 100, 0, 100]
+    assert [label.get_text() for label in ax.get_yticklabels()] == CATEGORIES
+    assert "chance 25 %" in [text.get_text() for text in ax.texts]
+    assert "n = 5" in ax.get_xlabel()
+    assert find_overlaps(ax.figure) == []
+    with pytest.raises(InputError, match="0 <= right <= shown"):
+        plot_accuracy([6], [5], ["dog"])
+
+
+@pytest.mark.parametrize(("right", "shown"), [(0, 6), (3, 10), (96, 96), (1, 1)])
+def test_interval_is_wilsons(right, shown):
+    low, high = wilson_interval([right], [shown])
+    expected = binomtest(right, shown).proportion_ci(0.95, method="wilson")
+    assert (low[0], high[0]) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_chance_is_dashed_with_its_value_and_the_ceiling_named():
+    ax = make_figure().subplots()
+    draw_chance(ax, 0.0625)
+    draw_noise_ceiling(ax, 0.6, 0.8)
+    assert ax.lines[0].get_linestyle() == "--"
+    assert [text.get_text() for text in ax.texts] == ["chance 0.0625", "noise ceiling"]
+
+
+def test_feature_maps_keep_pixels_and_name_layers_and_channels():
+    maps = {"block1": np.random.default_rng(0).normal(size=(3, 4, 4)), "block2": np.zeros((2, 2, 2))}
+    picture = np.full((6, 6, 3), 200, np.uint8)
+    ax = plot_feature_maps(maps, picture=picture, channels={"block1": [5, 7, 9], "block2": [0, 1]})
+    shown = [np.asarray(image.get_array()) for image in ax.images]
+    assert np.array_equal(shown[0], picture)
+    assert np.array_equal(shown[2], maps["block1"][1])
+    assert ax.images[1].get_clim() == (maps["block1"][0].min(), maps["block1"][0].max())
+    assert ax.images[4].get_clim()[0] == 0, "an empty map is black"
+    words = [text.get_text() for text in ax.texts]
+    assert sorted(words) == sorted(["5", "7", "9", "0", "1", "block1", "block2"])
+    assert find_overlaps(ax.figure) == []
+    with pytest.raises(InputError, match="3 channels"):
+        plot_feature_maps(maps, channels={"block1": [1]})

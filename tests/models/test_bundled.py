@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from torch import nn
+
+from beholder._core.errors import UnknownNameError, WeightsUnavailable
+from beholder.models import load_model
+from beholder.models._bundled import _FOLDER, BundledSource, read_bundled_facts
+from beholder.models._bundled_network import BundledPictureNetwork, load_stored_state, to_stored_state
+from beholder.stimuli import SHAPE_CATEGORIES, make_shape_picture
+
+
+@pytest.fixture(scope="module")
+def net():
+    return load_model("beholder:shapes")
+
+
+def test_loads_from_the_package(net):
+    assert net.name == "beholder:shapes@v1"
+    assert net.path_name == "shapes"
+    assert net.classes == SHAPE_CATEGORIES
+    assert net.input_shape == (3, 224, 224)
+    assert net.weights.file == str(_FOLDER / "shapes.safetensors")
+
+
+def test_file_is_small_and_stored_in_half_precision():
+    path = _FOLDER / "shapes.safetensors"
+    assert path.stat().st_size < 1_400_000
+    with safe_open(path, "pt") as file:
+        dtypes = {name: file.get_tensor(name).dtype for name in file.keys()}  # noqa: SIM118
+    assert dtypes["block3.conv.weight"] == torch.float16
+    assert dtypes["block3.norm.running_var"] == torch.float32
+
+
+def test_more_than_nine_of_ten_held_out_pictures_are_named_right(net):
+    pictures = [(target, make_shape_picture(category, 9_000_000 + i))
+                for target, category in enumerate(SHAPE_CATEGORIES) for i in range(5)]  # fmt: skip
+    batch = torch.from_numpy(np.stack([net.prepare(picture) for _, picture in pictures]))
+    with torch.inference_mode():
+        answers = net(batch).argmax(1).tolist()
+    assert np.mean([answer == target for answer, (target, _) in zip(answers, pictures, strict=True)]) > 0.9
+
+
+def test_facts_tell_held_out_accuracy():
+    facts = read_bundled_facts("shapes")
+    assert facts["classes"] == list(SHAPE_CATEGORIES)
+    assert facts["held_out"]["right"] > 0.9 * facts["held_out"]["shown"]
+    assert facts["held_out"]["seed"] != facts["training"]["seed"]
+    with pytest.raises(UnknownNameError):
+        read_bundled_facts("shape")
+
+
+def test_recorded_layers_are_modules_of_the_stated_shapes(net):
+    shapes = {}
+    hooks = [
+        net.module.get_submodule(layer).register_forward_hook(
+            lambda module, args, output, layer=layer: shapes.__setitem__(layer, tuple(output.shape[1:]))
+        )
+        for layer in net.layers
+    ]
+    with torch.inference_mode():
+        net(torch.rand(1, 3, 224, 224))
+    for hook in hooks:
+        hook.remove()
+    assert shapes == {
+        "block1": (24, 112, 112),
+        "block2": (48, 56, 56),
+        "block3": (96, 28, 28),
+        "block4": (160, 14, 14),
+        "block5": (256, 7, 7),
+        "classifier": (16,),
+    }
+
+
+def test_nothing_works_in_place_and_gradients_reach_the_picture(net):
+    assert not any(getattr(module, "inplace", False) for module in net.module.modules())
+    relus = [module for module in net.module.modules() if isinstance(module, nn.ReLU)]
+    assert len(relus) == 5
+    picture = torch.full((1, 3, 224, 224), 0.5, requires_grad=True)
+    net(picture)[0, 3].backward()
+    assert picture.grad is not None
+    assert picture.grad.abs().sum() > 0
+
+
+def test_builds_without_memory_and_takes_random_weights():
+    blueprint = BundledSource().find("shapes", None)
+    with torch.device("meta"):
+        assert next(blueprint.build().parameters()).is_meta
+    random = load_model("beholder:shapes@random")
+    assert random.weights.tag == "random"
+
+
+def test_stored_state_comes_back_and_a_foreign_one_is_refused():
+    torch.manual_seed(0)
+    first, second = BundledPictureNetwork(16), BundledPictureNetwork(16)
+    stored = to_stored_state(first.state_dict())
+    load_stored_state(second, stored)
+    assert torch.equal(second.block2.conv.weight, first.block2.conv.weight.half().float())
+    with pytest.raises(RuntimeError, match="classifier.bias"):
+        load_stored_state(second, {name: value for name, value in stored.items() if name != "classifier.bias"})
+
+
+def test_unknown_names_and_a_missing_file_say_what_to_do(monkeypatch, tmp_path):
+    with pytest.raises(UnknownNameError, match="shapes"):
+        load_model("beholder:shape")
+    monkeypatch.setattr("beholder.models._bundled._FOLDER", tmp_path)
+    with pytest.raises(WeightsUnavailable, match=r"shapes\.safetensors"):
+        load_model("beholder:shapes")
