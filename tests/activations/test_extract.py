@@ -122,6 +122,43 @@ def test_a_changed_configuration_is_named(net: Model, stimuli: StimulusSet, tmp_
     assert acts["conv2"].dtype == np.float16
 
 
+def test_other_content_under_the_same_ids_is_refused(net: Model, stimuli: StimulusSet, tmp_path: Path) -> None:
+    extract(net, stimuli, ["conv2"], out_path=tmp_path, batch_size=4)
+    other = StimulusSet.from_arrays(stimuli.arrays[::-1].copy(), kind="array")
+    with pytest.raises(ConfigurationChanged, match="content differs"):
+        extract(net, other, ["conv2"], out_path=tmp_path)
+
+
+def test_files_may_move_but_not_change(tmp_path: Path) -> None:
+    from beholder.models import ImagePreprocessing
+    from PIL import Image
+
+    for folder, seed in (("a", 0), ("b", 0), ("c", 1)):
+        (tmp_path / folder).mkdir()
+        pixels = np.random.default_rng(seed).integers(0, 255, (3, 8, 8, 3), dtype=np.uint8)
+        for i in range(3):
+            Image.fromarray(pixels[i]).save(tmp_path / folder / f"{i}.png")
+    net = wrap(InPlaceNet(), ImagePreprocessing(resize=8, crop=(8, 8)), name="inplace")
+    extract(net, tmp_path / "a", ["conv2"], out_path=tmp_path / "out")
+    extract(net, tmp_path / "b", ["conv2"], out_path=tmp_path / "out")
+    with pytest.raises(ConfigurationChanged, match="content differs"):
+        extract(net, tmp_path / "c", ["conv2"], out_path=tmp_path / "out")
+
+
+def test_an_addition_that_would_alter_an_id_is_refused(tmp_path: Path) -> None:
+    from beholder.models import ImagePreprocessing
+    from PIL import Image
+
+    net = wrap(InPlaceNet(), ImagePreprocessing(resize=8, crop=(8, 8)), name="inplace")
+    for name in ("x/1.png", "y/2.png"):
+        (tmp_path / "images" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / "images" / name)
+    extract(net, tmp_path / "images", ["conv2"], out_path=tmp_path / "out")
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "images/y/1.png")
+    with pytest.raises(ConfigurationChanged, match="would become 'x__1'"):
+        extract(net, tmp_path / "images", ["conv2"], out_path=tmp_path / "out", append=True)
+
+
 def test_an_unfinished_store_says_so(net: Model, stimuli: StimulusSet, tmp_path: Path) -> None:
     bad = stimuli.arrays.copy()
     bad[20, 0, 0, 0] = 1

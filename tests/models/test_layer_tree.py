@@ -14,7 +14,8 @@ KNOWN = {
                             "avgpool": (256, 6, 6), "classifier.4": (4096,)},
     "torchvision:squeezenet1_1": {"features.0": (64, 111, 111), "features.6.expand3x3": (128, 27, 27),
                                   "features.11": (512, 13, 13), "classifier": (1000, 1, 1)},
-    "torchvision:resnet50": {"conv1": (64, 112, 112), "layer1": (256, 56, 56), "layer4": (2048, 7, 7), "avgpool": (2048, 1, 1)},
+    "torchvision:resnet50": {"conv1": (64, 112, 112), "layer1": (256, 56, 56), "layer4": (2048, 7, 7),
+                             "avgpool": (2048, 1, 1)},
     "torchvision:vgg16": {"features.30": (512, 7, 7)},
     "timm:vit_base_patch32_224": {"blocks.5.mlp.fc2": (50, 768)},
     "open_clip:RN50": {"visual.attnpool": (1024,), "visual.layer4": (2048, 7, 7), "visual": (1024,)},
@@ -65,7 +66,8 @@ def test_tuples_and_batch_in_the_second_place():
 def test_network_that_meta_cannot_run_is_looked_at_with_random_weights(tmp_path):
     (tmp_path / "net.py").write_text(
         "import torch\nfrom torch import nn\ninput_shape = (4,)\n"
-        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.fc = nn.Linear(4, 3)\n"
+        "class Net(nn.Module):\n    def __init__(self):\n"
+        "        super().__init__()\n        self.fc = nn.Linear(4, 3)\n"
         "    def forward(self, x):\n        return self.fc(x) if x.sum().item() >= 0 else x\n"
         "def build():\n    return Net()\n"
     )
@@ -77,7 +79,11 @@ PRESETS = {
     "torchvision:resnet50": (16, ["layer1", "layer2", "layer3", "layer4"], "fc:in"),
     "torchvision:squeezenet1_1": (8, ["features.4", "features.7", "features.12"], "classifier.1:in"),
     "torchvision:alexnet": (5, ["features.2", "features.5", "features.12"], "classifier.6:in"),
-    "torchvision:vgg19": (16, ["features.4", "features.9", "features.18", "features.27", "features.36"], "classifier.6:in"),
+    "torchvision:vgg19": (
+        16,
+        ["features.4", "features.9", "features.18", "features.27", "features.36"],
+        "classifier.6:in",
+    ),
     "torchvision:convnext_tiny": (18, ["features.1", "features.3", "features.5", "features.7"], "classifier.2:in"),
     "timm:convnext_tiny": (18, ["stages.0", "stages.1", "stages.2", "stages.3"], "head.fc:in"),
     "timm:deit_base_patch16_224": (12, ["blocks.2", "blocks.5", "blocks.8", "blocks.11"], "head:in"),
@@ -95,7 +101,9 @@ def test_presets(name):
 
 def test_module_called_like_a_preset_wins_unless_it_is_spelled_out():
     model = wrap(nn.Sequential(), name="x")
-    model.module.add_module("blocks", nn.Sequential(*(nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4)) for _ in range(2))))
+    model.module.add_module(
+        "blocks", nn.Sequential(*(nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4)) for _ in range(2)))
+    )
     model = wrap(model.module, input_shape=(4,))
     assert select_layers(model, "blocks") == ["blocks"]
     assert select_layers(model, "preset:stages")
@@ -142,7 +150,9 @@ def test_table_is_aligned_and_narrow():
     column = lines[1].index("class")
     assert all(line[column - 2 : column] == "  " for line in lines[1:])
     assert any(line.endswith("-") for line in lines), "what does not run is marked"
-    text = render_layer_tree([layer for layer in describe_layers("torchvision:resnet50") if layer.path == "layer1.0.relu"])
+    text = render_layer_tree(
+        [layer for layer in describe_layers("torchvision:resnet50") if layer.path == "layer1.0.relu"]
+    )
     assert text.splitlines()[-1].endswith("x3")
 
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from beholder._core.errors import InputError, UnknownNameError, WeightsUnavailable
 from beholder.models import load_model, resolve_model, unwrap_module, wrap
-from beholder.models._load import split_weights
+from beholder.models._resolve import split_weights
 
 TINY = "torchvision:squeezenet1_1"
 
@@ -71,21 +71,31 @@ def test_timm_with_its_real_weights(real_weights):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "expected", "slack"), [("squeezenet1_1", 641, 2), ("timm:tf_efficientnet_lite0.in1k", 872, 3)])
+@pytest.mark.parametrize(
+    ("name", "expected", "slack"), [("squeezenet1_1", 641, 2), ("timm:tf_efficientnet_lite0.in1k", 872, 3)]
+)
 def test_accuracy_on_the_whole_sample(name, expected, slack, real_weights):
     model = load_model(name, device="cpu")
     folders = sorted((real_weights / "imagenet_sample").iterdir())
     right = 0
     with torch.inference_mode():
         for start in range(0, 1000, 50):
-            batch = np.stack([model.preprocessing.prepare_uint8(next(f.iterdir())) for f in folders[start : start + 50]])
+            batch = np.stack(
+                [model.preprocessing.prepare_uint8(next(f.iterdir())) for f in folders[start : start + 50]]
+            )
             logits = model.forward(model.module, model.preprocessing.normalize_uint8(batch))
             right += int((logits.argmax(1) == torch.arange(start, start + 50)).sum())
     assert abs(right - expected) <= slack
 
 
 @pytest.mark.parametrize(
-    "name", ["tf_efficientnet_lite0", "timm:tf_efficientnet_lite0", "timm:tf_efficientnet_lite0@in1k", "timm:tf_efficientnet_lite0.in1k"]
+    "name",
+    [
+        "tf_efficientnet_lite0",
+        "timm:tf_efficientnet_lite0",
+        "timm:tf_efficientnet_lite0@in1k",
+        "timm:tf_efficientnet_lite0.in1k",
+    ],
 )
 def test_every_spelling_is_one_model(name):
     resolved = resolve_model(name)
@@ -108,7 +118,11 @@ def test_path_names(name, full, path_name):
 
 
 def test_alias_and_its_long_spelling_agree():
-    for short, long in (("RN50", "open_clip:RN50@openai"), ("ViT-32", "open_clip:ViT-B-32@openai"), ("alexnet", "torchvision:alexnet")):
+    for short, long in (
+        ("RN50", "open_clip:RN50@openai"),
+        ("ViT-32", "open_clip:ViT-B-32@openai"),
+        ("alexnet", "torchvision:alexnet"),
+    ):
         first, second = resolve_model(short), resolve_model(long)
         assert first.name == second.name and first.path_name == second.path_name
     assert resolve_model("RN50@yfcc15m").path_name == "RN50--yfcc15m"
@@ -129,9 +143,18 @@ def test_default_weights_are_named_in_one_line(real_weights, caplog):
 @pytest.mark.parametrize(
     ("name", "parts"),
     [
-        ("squeezenet1_1", ["torch_home/hub/checkpoints/squeezenet1_1-b8a52dc0.pth", "https://download.pytorch.org/models/"]),
-        ("timm:resnet18", ["https://huggingface.co/timm/resnet18.a1_in1k", "model.safetensors", "hub/models--timm--resnet18.a1_in1k"]),
-        ("open_clip:RN50", ["https://huggingface.co/timm/resnet50_clip.openai", "hub/models--timm--resnet50_clip.openai"]),
+        (
+            "squeezenet1_1",
+            ["torch_home/hub/checkpoints/squeezenet1_1-b8a52dc0.pth", "https://download.pytorch.org/models/"],
+        ),
+        (
+            "timm:resnet18",
+            ["https://huggingface.co/timm/resnet18.a1_in1k", "model.safetensors", "hub/models--timm--resnet18.a1_in1k"],
+        ),
+        (
+            "open_clip:RN50",
+            ["https://huggingface.co/timm/resnet50_clip.openai", "hub/models--timm--resnet50_clip.openai"],
+        ),
     ],
 )
 def test_weights_that_cannot_be_had(name, parts, offline):
@@ -149,7 +172,8 @@ def test_model_path(tmp_path, offline):
     torch.save({"state_dict": source.module.state_dict()}, file)
     for model in (
         load_model(TINY, model_path=file, device="cpu"), load_model(f"{TINY}@{file}", device="cpu"),
-        load_model("squeezenet1_1", weights=str(file), device="cpu"), load_model("squeezenet1_1", pretrained=True, model_path=file, device="cpu"),
+        load_model("squeezenet1_1", weights=str(file), device="cpu"),
+        load_model("squeezenet1_1", pretrained=True, model_path=file, device="cpu"),
     ):  # fmt: skip
         assert torch.equal(model.module.features[0].weight, source.module.features[0].weight)
         assert model.path_name == "squeezenet1_1--mine_v2" and model.weights.file == str(file)
@@ -185,6 +209,13 @@ def test_spec_rebuilds_the_model():
     x = torch.rand(1, 3, 224, 224)
     assert torch.equal(again(x), model(x))
     assert (again.name, again.path_name, again.weights) == (model.name, model.path_name, model.weights)
+
+
+def test_spec_keeps_the_architecture_of_the_weights_that_were_named():
+    spec = load_model("timm:vit_tiny_patch16_224.augreg_in21k@random", meta=True).spec
+    assert pickle.loads(pickle.dumps(spec)).load("cpu").module.head.out_features == 21_843
+    spec = load_model("torchvision:squeezenet1_1@IMAGENET1K_V1", meta=True).spec
+    assert spec.variant == "IMAGENET1K_V1" and spec.name == "torchvision:squeezenet1_1@IMAGENET1K_V1"
 
 
 def test_meta_needs_no_weights(offline):
@@ -263,7 +294,9 @@ class Own(nn.Module):
 
 
 def test_wrap():
-    model = wrap(Own(), name="my net", layers=["conv"], input_shape=(3, 8, 8), input_range=(0, 1), normalize=lambda x: 2 * x)
+    model = wrap(
+        Own(), name="my net", layers=["conv"], input_shape=(3, 8, 8), input_range=(0, 1), normalize=lambda x: 2 * x
+    )
     assert (model.name, model.path_name, model.layers, model.modality) == ("my net", "my_net", ("conv",), "image")
     assert not model.module.training and not model.module.conv.weight.requires_grad and model.spec is None
     x = torch.rand(2, 3, 8, 8, requires_grad=True)
@@ -299,9 +332,23 @@ def test_scripted_module_says_why_not():
 def test_panel_entry_as_a_name(tmp_path):
     from beholder.models import Alias, read_preprocessing
 
-    alias = Alias("Mine", "torchvision", "squeezenet1_1", "random", ("features.3",), {"t": "features.3"}, read_preprocessing("clip"), "mean")
+    alias = Alias(
+        "Mine",
+        "torchvision",
+        "squeezenet1_1",
+        "random",
+        ("features.3",),
+        {"t": "features.3"},
+        read_preprocessing("clip"),
+        "mean",
+    )
     model = load_model(alias, device="cpu")
-    assert (model.path_name, model.layers, model.taps, model.pool) == ("Mine", ("features.3",), {"t": "features.3"}, "mean")
+    assert (model.path_name, model.layers, model.taps, model.pool) == (
+        "Mine",
+        ("features.3",),
+        {"t": "features.3"},
+        "mean",
+    )
     assert model.preprocessing == read_preprocessing("clip") == model.spec.preprocessing
     assert load_model(model) is model
 

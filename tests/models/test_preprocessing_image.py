@@ -59,7 +59,10 @@ def test_torchvision_bicubic_weights():
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("mode", ["center", "squash", "border"])
-@pytest.mark.parametrize(("side", "crop_pct", "interpolation"), [(224, 0.9, "bicubic"), (240, 1.0, "bilinear"), ((192, 256), 0.95, "bicubic")])
+@pytest.mark.parametrize(
+    ("side", "crop_pct", "interpolation"),
+    [(224, 0.9, "bicubic"), (240, 1.0, "bilinear"), ((192, 256), 0.95, "bicubic")],
+)
 def test_timm_pixels(size, mode, side, crop_pct, interpolation):
     from timm.data import create_transform
 
@@ -78,7 +81,9 @@ def test_open_clip_pixels(size, mode, interpolation):
     from open_clip.transform import PreprocessCfg, image_transform_v2
 
     config = {"size": 224, "resize_mode": mode, "interpolation": interpolation}
-    check_against(image_transform_v2(PreprocessCfg(**config), is_train=False), from_open_clip(config), make_picture(*size))
+    check_against(
+        image_transform_v2(PreprocessCfg(**config), is_train=False), from_open_clip(config), make_picture(*size)
+    )
 
 
 def test_jpeg_file_as_the_oracle_reads_it(shared_data):
@@ -140,7 +145,11 @@ def test_batch_of_other_dtype_is_refused():
 
 @pytest.mark.parametrize(
     "preprocessing",
-    [ImagePreprocessing(), ImagePreprocessing(resize=(200, 210), crop=None, crop_mode="squash"), ImagePreprocessing(resize=None, crop=None)],
+    [
+        ImagePreprocessing(),
+        ImagePreprocessing(resize=(200, 210), crop=None, crop_mode="squash"),
+        ImagePreprocessing(resize=None, crop=None),
+    ],
 )
 def test_round_trip(preprocessing):
     assert read_preprocessing(preprocessing.to_dict()) == preprocessing
@@ -152,7 +161,8 @@ def test_reading_tables():
     assert read_preprocessing({"base": "imagenet", "crop": 192}).input_shape == (3, 192, 192)
     for table, text in (
         ({"base": "nonsense"}, "named preprocessing"), ({"kind": "smell"}, "kind"), ({"size": 3}, "fields"),
-        ({"crop_mode": "top"}, "crop mode"), ({"interpolation": "best"}, "interpolation"), ({"antialias": False}, "antialias"),
+        ({"crop_mode": "top"}, "crop mode"), ({"interpolation": "best"}, "interpolation"),
+        ({"antialias": False}, "antialias"),
     ):  # fmt: skip
         with pytest.raises(InputError, match=text):
             read_preprocessing(table)
@@ -178,7 +188,9 @@ def test_transformers_pixels(name, size):
     transformers = pytest.importorskip("transformers")
     from beholder.models._transformers import TransformersSource
 
-    oracle = {"vit": "ViTImageProcessorPil", "convnext": "ConvNextImageProcessorPil", "dinov2": "BitImageProcessorPil"}[name]
+    oracle = {"vit": "ViTImageProcessorPil", "convnext": "ConvNextImageProcessorPil", "dinov2": "BitImageProcessorPil"}[
+        name
+    ]
     oracle = partial(getattr(transformers, oracle)(), return_tensors="pt")
     preprocessing = TransformersSource().find(name, None).preprocessing
     picture = make_picture(*size)

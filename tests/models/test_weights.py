@@ -12,7 +12,13 @@ from torch import nn
 
 from beholder._core.errors import InputError
 from beholder.models import read_weights
-from beholder.models._weights import find_weights_file, get_checkpoint_folder, load_file_weights, load_state, strip_prefixes
+from beholder.models._weights import (
+    find_weights_file,
+    get_checkpoint_folder,
+    load_file_weights,
+    load_state,
+    strip_prefixes,
+)
 
 
 def make_net() -> nn.Module:
@@ -72,14 +78,18 @@ def test_pickle_posing_as_weights_is_refused(protocol, tmp_path):
 
 
 def test_foreign_objects_beside_tensors_are_inert(state, tmp_path):
-    torch.save({"model": {f"module.model.{k}": v for k, v in state.items()}, "args": argparse.Namespace(eps=3)}, tmp_path / "r.pt")
+    torch.save(
+        {"model": {f"module.model.{k}": v for k, v in state.items()}, "args": argparse.Namespace(eps=3)},
+        tmp_path / "r.pt",
+    )
     net = make_net()
     load_file_weights(net, tmp_path / "r.pt", tag="r")
     assert torch.equal(net[2].weight, state["2.weight"])
 
 
 @pytest.mark.parametrize(
-    ("content", "name"), [(b"", "a.pth"), (b"hello", "a.pth"), (b"hello", "a.safetensors"), (b"PK\x03\x04broken", "a.pt")]
+    ("content", "name"),
+    [(b"", "a.pth"), (b"hello", "a.pth"), (b"hello", "a.safetensors"), (b"PK\x03\x04broken", "a.pt")],
 )
 def test_damaged_files(content, name, tmp_path):
     (tmp_path / name).write_bytes(content)

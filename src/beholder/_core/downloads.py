@@ -35,7 +35,13 @@ def is_offline() -> bool:
 
 
 def download_file(
-    url: str, target: Path | str, *, sha256: str | None = None, label: str | None = None, timeout: float = 20.0, tries: int = 4
+    url: str,
+    target: Path | str,
+    *,
+    sha256: str | None = None,
+    label: str | None = None,
+    timeout: float = 20.0,
+    tries: int = 4,
 ) -> Path:
     """Fetch ``url`` to ``target``, unless a file is there already, which is then used as it is.
 
@@ -138,7 +144,10 @@ def _receive(url: str, part: Path, start: int, label: str, timeout: float) -> bo
         elif not resumed:
             tag_file.unlink(missing_ok=True)
         megabytes = 0 if total is None else max(total // _MEGABYTE, 1)
-        with open(part, "ab" if resumed else "wb") as file, show_progress(label, megabytes, "MB", start // _MEGABYTE) as advance:
+        with (
+            open(part, "ab" if resumed else "wb") as file,
+            show_progress(label, megabytes, "MB", start // _MEGABYTE) as advance,
+        ):
             received = _copy(response, file, start, advance)
             file.flush()
             os.fsync(file.fileno())
@@ -161,7 +170,9 @@ def _check_hash(url: str, target: Path, part: Path, expected: str) -> None:
         part.unlink()
         _forget(part)
         raise DownloadFailed(
-            f"a file with sha256 {expected}... from {url}", got=f"{digest} (removed)", hint=f"again, or put the file at {target}"
+            f"a file with sha256 {expected}... from {url}",
+            got=f"{digest} (removed)",
+            hint=f"again, or put the file at {target}",
         )
 
 

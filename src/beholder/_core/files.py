@@ -56,7 +56,9 @@ def open_atomic(path: Path | str, mode: str = "wb", **kwargs: Any) -> Iterator[I
     path = Path(path)
     with explain_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, suffix=path.suffix, dir=path.parent)
+        handle, temporary = tempfile.mkstemp(
+            prefix=f"{TEMPORARY_PREFIX}{path.name}-", suffix=path.suffix, dir=path.parent
+        )
         try:
             with open(handle, mode, **kwargs) as file:
                 yield file
@@ -103,9 +105,11 @@ def read_json(path: Path | str) -> Any:
         raise InputError("a JSON file", got=f"{path}, which does not parse ({error})") from error
 
 
-def remove_temporaries(folder: Path | str) -> None:
-    """Delete what killed writers left below ``folder``. Only for the holder of its lock."""
-    for temporary in Path(folder).rglob(f"{TEMPORARY_PREFIX}*"):
+def remove_temporaries(path: Path | str) -> None:
+    """Delete what killed writers of a file, or of files below a folder, left. Only for the holder of its lock."""
+    path = Path(path)
+    left = path.rglob(f"{TEMPORARY_PREFIX}*") if path.is_dir() else path.parent.glob(f"{TEMPORARY_PREFIX}{path.name}-*")
+    for temporary in left:
         with contextlib.suppress(OSError):
             temporary.unlink()
 

@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from beholder._core.errors import ConfigurationChanged, InputError
@@ -27,6 +26,7 @@ from beholder.activations._axes import POOLS
 from beholder.activations._ensembles import ENSEMBLES, find_ensemble_parts
 from beholder.activations._grammar import LayerRef, parse_layer
 from beholder.activations._lazy import Activations
+from beholder.activations._manifest import check_unchanged, join_stimuli, read_manifest, write_manifest
 from beholder.activations._probe import ProbedLayer, probe_layers
 from beholder.activations._shard_file import plan_layout
 from beholder.activations._store import (
@@ -38,7 +38,6 @@ from beholder.activations._store import (
     layout_from_dict,
     layout_to_dict,
     open_group,
-    read_column,
     remove_partial_files,
     remove_store,
     write_column,
@@ -46,7 +45,7 @@ from beholder.activations._store import (
 )
 from beholder.activations._targets import Target, check_path_names, make_targets, resolve_layers
 from beholder.activations._worker import Compute, ExtractWorker, Pass, load_stimulus
-from beholder.jobs import Plan, Shard, run_plan
+from beholder.jobs import JobFolder, Plan, Shard, run_plan
 from beholder.models import Model, load_model, select_layers, unwrap_module, wrap
 from beholder.stimuli import Exposure, StimulusSet, as_stimulus_set
 
@@ -220,7 +219,10 @@ def extract_to_store(
         if not folder.check_settings(settings, hints):
             _check_vacant(store)
             folder.write_settings(settings)
-        stimuli = _join_stimuli(store, stimuli, options.append)
+        manifest = read_manifest(folder.path)
+        stimuli = join_stimuli(manifest, stimuli, store, append=options.append)
+        check_unchanged(manifest, stimuli, _read_hashes(folder, manifest))
+        write_manifest(folder.path, stimuli)
         passes = plan_passes(store, targets, settings, len(stimuli))
         n_replicates = _grow_store(store, model, stimuli, passes, options, settings)
         shards = plan_shards(passes, stimuli, n_replicates)
@@ -240,6 +242,18 @@ def extract_to_store(
         receipts = run_plan(plan, worker, folder, n_workers=options.workers)
         _finish_store(store, model, stimuli, settings, receipts, options)
         folder.clear_claims()
+
+
+def _read_hashes(folder: JobFolder, manifest: Any) -> dict[str, str]:
+    """sha256 by id of the stimuli that are extracted already."""
+    if manifest is None:
+        return {}
+    ids = list(manifest["id"])
+    found: dict[str, str] = {}
+    for receipt in folder.iter_receipts("p0-r0-"):
+        hashes = receipt["facts"].get("sha256", [])
+        found |= dict(zip(ids[receipt["payload"]["start"] :], hashes, strict=False))
+    return found
 
 
 def check_modality(model: Model, stimuli: StimulusSet) -> None:
@@ -416,70 +430,6 @@ def plan_shards(passes: Sequence[Pass], stimuli: StimulusSet, n_replicates: int)
                 }
                 shards.append(Shard(f"p{which}-r{replicate}-{start:08d}", stop - start, payload))
     return tuple(shards)
-
-
-def _join_stimuli(store: Path, new: StimulusSet, append: bool) -> StimulusSet:
-    """The stimuli of an existing store and those to add; old ids and order stay."""
-    root = open_group(store, "a")
-    stimuli: Any = root.get("stimuli", {})
-    if "id" not in stimuli:
-        return new
-    old_ids = [str(i) for i in stimuli["id"][:]]
-    if list(new.ids) == old_ids:
-        return new
-    known = set(old_ids)
-    if not append:
-        missing = [i for i in old_ids if i not in set(new.ids)]
-        extra = [i for i in new.ids if i not in known]
-        named = [
-            f"{len(group)} {word} ({group[0]}{', ...' if len(group) > 1 else ''})"
-            for word, group in (("missing", missing), ("new", extra))
-            if group
-        ]
-        raise ConfigurationChanged(
-            f"the {len(old_ids)} stimuli that {store} holds",
-            got=f"{len(new)}: {', '.join(named) or 'in another order'}",
-            hint="--append to add stimuli, another output folder, or --overwrite to replace it",
-        )
-    old_files = dict(zip(old_ids, (str(file) for file in stimuli["file"][:]), strict=False))
-    by_file = {file: i for i, file in old_files.items() if file}
-    for i, file in zip(new.ids, new.files, strict=True):
-        if file and by_file.get(file, i) != i:
-            raise ConfigurationChanged(
-                "additions that leave the old ids as they are",
-                got=f"{file}, which was {by_file[file]!r} and would become {i!r}",
-                hint="another output folder",
-            )
-        if i in known and file != old_files[i]:
-            raise ConfigurationChanged(
-                "additions with ids of their own", got=f"{i!r}, which is {old_files[i]} in the store and {file} here",
-                hint="another name for the file, or another output folder",
-            )  # fmt: skip
-    added = [i for i in new.ids if i not in known]
-    if known <= set(new.ids):
-        return new[[*old_ids, *added]]
-    if new.arrays is not None:
-        raise InputError("all old stimuli among the arrays to append", got=f"{len(new)} without some of them")
-    return _prepend_stored(store, new[added])
-
-
-def _prepend_stored(store: Path, added: StimulusSet) -> StimulusSet:
-    root = open_group(store)
-    stimuli: Any = root["stimuli"]
-    columns = {name: read_column(stimuli, name) for name in ("id", "file", "label", "target")}
-    base = Path(str(root.attrs["stimulus_root"] or "."))
-    old_files = tuple(str(base / str(file)) for file in columns["file"])  # type: ignore[union-attr]
-    new_files = tuple(str(added.path(i)) for i in range(len(added)))
-    return StimulusSet(
-        kind=added.kind,
-        ids=(*(str(i) for i in columns["id"]), *added.ids),  # type: ignore[union-attr]
-        files=(*old_files, *new_files),
-        root=None,
-        labels=(*(str(i) for i in columns["label"]), *added.labels),  # type: ignore[union-attr]
-        targets=np.concatenate([columns["target"], added.targets]),  # type: ignore[list-item]
-        layout=added.layout,
-        selection=added.selection,
-    )
 
 
 def _grow_store(

@@ -6,19 +6,21 @@ is resumed, grown and never repeated; the HDF5 file is written from the stores t
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from beholder._core.errors import InputError
-from beholder._core.files import to_path_name
+from beholder._core.files import remove_temporaries, to_path_name
 from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations._extract import ExtractOptions, extract_to_store
 from beholder.activations._lazy import Activations
 from beholder.activations._panel_file import write_panel_file
+from beholder.jobs import JobFolder
 from beholder.models import Alias, Model, describe_layers, load_model, load_panel, resolve_model
 from beholder.stimuli import Exposure, StimulusSet
 
@@ -200,14 +202,19 @@ def extract_panel(
 
 def run_panel(plan: PanelPlan, *, device: str = "auto", **weights: Any) -> list[Path]:
     """Do what a plan says: model after model, each loaded once for all folders."""
-    for name, model in zip(plan.names, plan.models, strict=True):
-        observer = _load(model, device, weights)
-        options = replace(plan.options, pool=_choose_pool(plan, observer))
-        for stem, stimuli in plan.folders.items():
-            store = store_path(plan.output_dir, stem, name)
-            extract_to_store(observer, stimuli, choose_layers(plan, observer), store, options)
-        del observer
-    return [write_folder(plan, stem) for stem in plan.folders]
+    with contextlib.ExitStack() as held:
+        for stem in plan.folders:
+            path = plan.output_dir / f"{stem}.h5"
+            held.enter_context(JobFolder(stores_path(plan.output_dir, stem), path).hold())
+            remove_temporaries(path)
+        for name, model in zip(plan.names, plan.models, strict=True):
+            observer = _load(model, device, weights)
+            options = replace(plan.options, pool=_choose_pool(plan, observer))
+            layers = choose_layers(plan, observer)
+            for stem, stimuli in plan.folders.items():
+                extract_to_store(observer, stimuli, layers, store_path(plan.output_dir, stem, name), options)
+            del observer
+        return [write_folder(plan, stem) for stem in plan.folders]
 
 
 def _load(model: Alias | str, device: str, weights: dict[str, Any]) -> Model:
@@ -230,9 +237,14 @@ def choose_layers(plan: PanelPlan, model: Model) -> list[str]:
     return [layer.path for layer in describe_layers(model) if layer.depth == 1 and layer.n_calls == 1]
 
 
+def stores_path(output_dir: Path, stem: str) -> Path:
+    """Where the stores of one folder are kept."""
+    return output_dir / f"{stem}.stores"
+
+
 def store_path(output_dir: Path, stem: str, name: str) -> Path:
     """Where one model's activations over one folder are kept."""
-    return output_dir / f"{stem}.stores" / f"{name}.zarr"
+    return stores_path(output_dir, stem) / f"{name}.zarr"
 
 
 def write_folder(plan: PanelPlan, stem: str) -> Path:

@@ -24,7 +24,7 @@ import numpy as np
 import zarr
 
 from beholder._core.errors import InputError
-from beholder._core.files import explain_write_errors, to_path_name
+from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name
 from beholder.activations._shard_file import ShardLayout, plan_layout
 from beholder.jobs import JobFolder
 
@@ -130,10 +130,10 @@ def remove_store(store: Path) -> None:
 
 def remove_partial_files(store: Path) -> None:
     """Delete what a killed run left half-written in a store. Only for the holder of its lock."""
-    for pattern in (".tmp-*", "*.partial"):
-        for path in store.rglob(pattern):
-            with contextlib.suppress(OSError):
-                path.unlink()
+    remove_temporaries(store)
+    for path in store.rglob("*.partial"):
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def iter_shard_ranges(n: int, rows: int) -> Iterator[tuple[int, int]]:

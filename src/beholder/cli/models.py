@@ -30,7 +30,9 @@ def models(pattern: str | None = None, /, *, json: Json = False) -> None:
 
     found = list_models(pattern)
     if not found:
-        raise InputError("a name that some network has", got=repr(pattern), hint="beholder models, or a shorter part of the name")
+        raise InputError(
+            "a name that some network has", got=repr(pattern), hint="beholder models, or a shorter part of the name"
+        )
     if json:
         print_json({"models": [{"name": model.name, "source": model.source, "loads": model.loads} for model in found]})
         return
@@ -66,7 +68,9 @@ def fetch(
         raise InputError("names of networks, or --panel [FILE]", got="none", hint="beholder models")
     fetched = fetch_weights(wanted)
     if json:
-        print_json({"weights": [{"model": name, "file": weights.file, "sha256": weights.sha256} for name, weights in fetched]})
+        print_json(
+            {"weights": [{"model": name, "file": weights.file, "sha256": weights.sha256} for name, weights in fetched]}
+        )
         return
     for name, weights in fetched:
         print(f"{name}: {weights.file}")

@@ -134,6 +134,13 @@ class JobFolder:
         except (FileNotFoundError, json.JSONDecodeError):
             return None
 
+    def iter_receipts(self, prefix: str = "") -> Iterator[dict[str, Any]]:
+        """Receipts whose keys begin with ``prefix``, sorted by key."""
+        for path in sorted((self.path / "receipts").glob(f"{prefix}*.json")):
+            receipt = self.peek_receipt(path.stem)
+            if receipt is not None:
+                yield receipt
+
     def write_receipt(self, plan: Plan, shard: Shard, files: Mapping[str, int], facts: Mapping[str, Any]) -> None:
         """Record a finished shard: the files it made, with sizes, and what is worth keeping."""
         receipt = {"settings": plan.hash, "payload": dict(shard.payload), "files": dict(files), "facts": dict(facts)}

@@ -30,7 +30,7 @@ __getattr__, __dir__, __all__ = attach(
         "read_weights": "._weights",
         "register_model": "._catalog",
         "render_layer_tree": "._layer_tree",
-        "resolve_model": "._load",
+        "resolve_model": "._resolve",
         "select_layers": "._layer_presets",
         "unwrap_module": "._wrap",
         "make_zero_shot": "._zero_shot",

@@ -31,7 +31,7 @@ class FileSource(Source):
     ``build()``
         returns the network, or ``(network, layers)``;
     ``main(return_metamer_layers=True)``
-        returns ``(network, dataset, layers)``, as the files of the metamer model directories do; the dataset is not used;
+        returns ``(network, dataset, layers)``, as metamer model directories do; the dataset is unused;
     ``model``
         the network itself.
 

@@ -20,7 +20,9 @@ _STAGE_DEPTH = 3
 _N_QUARTERS = 4
 
 
-def select_layers(layers: str | Model | Sequence[LayerInfo] | Sequence[str], patterns: str | Iterable[str]) -> list[str]:
+def select_layers(
+    layers: str | Model | Sequence[LayerInfo] | Sequence[str], patterns: str | Iterable[str]
+) -> list[str]:
     """Layers that patterns or presets mean, in the network's order, each once.
 
     Parameters
@@ -79,7 +81,9 @@ def select_layers(layers: str | Model | Sequence[LayerInfo] | Sequence[str], pat
     return list(selected)
 
 
-def list_layers(model: str | Model, patterns: Sequence[str] = (), depth: int | None = None) -> tuple[str, list[LayerInfo]]:
+def list_layers(
+    model: str | Model, patterns: Sequence[str] = (), depth: int | None = None
+) -> tuple[str, list[LayerInfo]]:
     """A network's name and its layers, or those that patterns and presets mean, in one look.
 
     Parameters
@@ -118,14 +122,16 @@ def _match(pattern: str, paths: Sequence[str]) -> list[str]:
     ends = [end for end in (pattern.find(":"), pattern.find("@")) if end >= 0]
     path, suffix = (pattern[: min(ends)], pattern[min(ends) :]) if ends else (pattern, "")
     if not any(sign in path for sign in "*?["):
-        if path not in paths and not path.partition("[")[0] in paths:
+        if path not in paths and path.partition("[")[0] not in paths:
             raise UnknownNameError("layer", pattern, paths, hint="`beholder layers MODEL` for a list")
         return [pattern]
     found = [known + suffix for known in paths if fnmatch.fnmatchcase(known, path)]
     if not found and path.partition("[")[0] in paths:
         return [pattern]
     if not found:
-        raise InputError("a pattern that some layer matches", got=repr(pattern), hint="`beholder layers MODEL` for a list")
+        raise InputError(
+            "a pattern that some layer matches", got=repr(pattern), hint="`beholder layers MODEL` for a list"
+        )
     return found
 
 
@@ -137,7 +143,9 @@ def find_preset(network: ProbedNetwork, preset: str) -> list[str]:
         blocks = list(_find_blocks(network))
         infos = {layer.path: layer for layer in network.layers}
         if preset == "blocks":
-            found = [layer.path for layer in blocks] or _find_by_class(network, ("relu", "gelu", "silu", "swish", "elu", "sigmoid"))
+            found = [layer.path for layer in blocks] or _find_by_class(
+                network, ("relu", "gelu", "silu", "swish", "elu", "sigmoid")
+            )
         elif blocks:
             found = _find_stages(network, blocks, infos)
         else:
@@ -154,7 +162,8 @@ def _find_by_class(network: ProbedNetwork, words: tuple[str, ...]) -> list[str]:
     return [
         layer.path
         for layer in network.layers
-        if layer.n_calls and not layer.n_weights and is_spatial(layer) and any(word in layer.type.lower() for word in words)
+        if layer.n_calls and not layer.n_weights and is_spatial(layer)
+        and any(word in layer.type.lower() for word in words)
         and "adaptive" not in layer.type.lower()
         and not any(other.path.startswith(layer.path + ".") for other in network.layers)
     ]  # fmt: skip
@@ -173,14 +182,19 @@ def _list_parents(path: str) -> list[str]:
 
 def _walk(module: nn.Module, prefix: str, infos: dict[str, LayerInfo], alive: set[str]) -> Iterator[LayerInfo]:
     children = [(f"{prefix}{name}", child) for name, child in module.named_children()]
-    children = [(path, child) for path, child in children if path in alive and path in infos and infos[path].n_weights > 1]
+    children = [
+        (path, child) for path, child in children if path in alive and path in infos and infos[path].n_weights > 1
+    ]
     counts: dict[str, int] = {}
     for _, child in children:
         counts[type(child).__name__] = counts.get(type(child).__name__, 0) + 1
     for path, child in children:
         is_leaf = not any(True for _ in child.children())
         if _holds_blocks(child, _STAGE_DEPTH) or _is_container(child):
-            yield from _walk(child, f"{path}.", infos, alive)
+            inner = list(_walk(child, f"{path}.", infos, alive))
+            yield from inner
+            if not inner and infos[path].n_calls and _is_container(module):
+                yield infos[path]
         elif not is_leaf and infos[path].n_calls and (_is_container(module) or counts[type(child).__name__] > 1):
             yield infos[path]
 

@@ -221,7 +221,13 @@ def render_layer_tree(layers: Sequence[LayerInfo], *, title: str = "", width: in
     if not layers:
         return title
     rows = [
-        (layer.path, layer.type, _format_shape(layer), f"{layer.n_parameters:,}" if layer.n_parameters else "", _format_calls(layer))
+        (
+            layer.path,
+            layer.type,
+            _format_shape(layer),
+            f"{layer.n_parameters:,}" if layer.n_parameters else "",
+            _format_calls(layer),
+        )
         for layer in layers
     ]
     header = ("layer", "class", "output", "parameters", "calls")

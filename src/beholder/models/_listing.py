@@ -54,7 +54,11 @@ def list_models(pattern: str | None = None) -> list[ModelListing]:
     source, colon, rest = (pattern or "").partition(":")
     only = source if colon and source in SOURCES else None
     listings = [
-        ModelListing(name, "catalog", f"{entry.alias.source}:{entry.alias.model}" + (f"@{entry.alias.tag}" if entry.alias.tag else ""))
+        ModelListing(
+            name,
+            "catalog",
+            f"{entry.alias.source}:{entry.alias.model}" + (f"@{entry.alias.tag}" if entry.alias.tag else ""),
+        )
         for entry in ([] if only else list_catalog())
         for name in entry.names
     ]
@@ -116,5 +120,7 @@ def fetch_weights(models: Iterable[str | Alias]) -> list[tuple[str, Weights]]:
         raise next(iter(failed.values()))
     if failed:
         reasons = "; ".join(dict.fromkeys(error.got or "" for error in failed.values()))
-        raise WeightsUnavailable(f"the weights of {', '.join(failed)}", got=reasons, hint="again where there is a network")
+        raise WeightsUnavailable(
+            f"the weights of {', '.join(failed)}", got=reasons, hint="again where there is a network"
+        )
     return fetched

@@ -39,6 +39,8 @@ class ModelSpec:
         As recorded in the catalog or a panel.
     seed : int
         Seed of random weights.
+    variant : str or None
+        Published weights whose architecture is built.
     """
 
     source: str
@@ -52,6 +54,7 @@ class ModelSpec:
     taps: tuple[tuple[str, str], ...] = ()
     pool: str | None = None
     seed: int = 42
+    variant: str | None = None
 
     @property
     def name(self) -> str:

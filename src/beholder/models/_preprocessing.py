@@ -15,10 +15,8 @@ from beholder.models._preprocessing_image import (
     IMAGENET_STD,
     NAMED_IMAGE_PREPROCESSING,
     ImagePreprocessing,
-    from_open_clip,
-    from_timm,
-    from_torchvision,
 )
+from beholder.models._preprocessing_published import from_open_clip, from_timm, from_torchvision
 from beholder.models._preprocessing_sound import SoundPreprocessing
 
 __all__ = [

@@ -81,7 +81,9 @@ class ArrayPreprocessing(Preprocessing):
             value = source
         array = np.ascontiguousarray(_to_numpy(value), dtype=np.float32)
         if self.shape is not None and array.shape != self.shape:
-            raise StimulusError(f"a stimulus of shape {self.shape}", got=f"shape {array.shape}", hint="wrap(..., preprocess=...)")
+            raise StimulusError(
+                f"a stimulus of shape {self.shape}", got=f"shape {array.shape}", hint="wrap(..., preprocess=...)"
+            )
         if self.value_range is not None and array.size:
             low, high = float(array.min()), float(array.max())
             if not (low >= self.value_range[0] and high <= self.value_range[1]):
@@ -120,7 +122,8 @@ class ArrayPreprocessing(Preprocessing):
         check_fields(cls, table)
         if "prepare_with" in table or "normalize_with" in table:
             raise InputError("a preprocessing that a file can describe", got="one made of the user's functions")
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+        return cls(**fields)
 
     def describe(self) -> str:
         """``"3×32×32"`` or ``"any array"``."""

@@ -68,7 +68,9 @@ class Preprocessing(ABC):
 
 def refuse_uint8(preprocessing: Preprocessing) -> InputError:
     """The error of a preprocessing that has no uint8 road."""
-    return InputError("a preprocessing for pictures", got=f"one for {preprocessing.modality}s", hint="prepare and normalize")
+    return InputError(
+        "a preprocessing for pictures", got=f"one for {preprocessing.modality}s", hint="prepare and normalize"
+    )
 
 
 def check_fields(cls: type, table: Mapping[str, Any]) -> None:

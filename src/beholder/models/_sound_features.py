@@ -21,7 +21,7 @@ def standardize(x: Tensor) -> Tensor:
     ----------
     x : (n_stimuli, n_samples), float
 
-    Source: Baevski et al. (2020), wav2vec 2.0, section 2 ("raw waveform ... normalized to zero mean and unit variance").
+    Source: Baevski et al. (2020), wav2vec 2.0, section 2.
     """
     mean = x.mean(dim=-1, keepdim=True)
     return (x - mean) / (x.var(dim=-1, keepdim=True, correction=0) + 1e-7).sqrt()

@@ -74,7 +74,7 @@ class Blueprint:
     requested_tag : str, optional
         Weights that the name's spelling itself asked for (``timm:name.tag``).
     published_file : callable, optional
-        ``published_file(tag) -> str | None``: the name of the file that ``tag`` is published as, for ``--model_path DIR``.
+        ``published_file(tag) -> str | None``: name of the file that ``tag`` is published as.
     adapt_state_dict : callable, optional
         ``adapt_state_dict(state, module) -> state`` applied to what a user's file holds before it is loaded.
     forward : callable
@@ -179,6 +179,7 @@ class _LazySource(Source):
         if self._source is None:
             module = importlib.import_module(self._module, "beholder.models")
             self._source = getattr(module, self._attribute)()
+            assert self._source is not None
         return self._source
 
     def list_names(self) -> list[str]:
@@ -211,6 +212,7 @@ def get_source(name: str) -> Source:
         SOURCES.add(name, found)
     if not isinstance(found, Source):
         raise InputError(
-            f"the entry point {name!r} of group 'beholder.models' to name a beholder.models.Source", got=repr(type(found))
+            f"the entry point {name!r} of group 'beholder.models' to name a beholder.models.Source",
+            got=repr(type(found)),
         )
     return found

@@ -34,7 +34,7 @@ class TimmSource(Source):
 
     def find(self, name: str, tag: str | None) -> Blueprint:
         """Blueprint of ``name`` or ``name.tag``; old names of timm's are followed to their new ones."""
-        from timm.data import resolve_data_config
+        from timm.data.config import resolve_data_config
         from timm.models import get_deprecated_models, is_model
 
         requested, _, own_tag = name.partition(".")
@@ -51,9 +51,13 @@ class TimmSource(Source):
         default = own_tag or replaced_tag or _find_default(architecture, configs)
         config = configs.get(tag or "") or configs.get(default or "")
         settings = {} if config is None else config.to_dict()
-        data = resolve_data_config(pretrained_cfg=settings) if settings else resolve_data_config(args={"crop_pct": 0.875})
+        data = (
+            resolve_data_config(pretrained_cfg=settings) if settings else resolve_data_config(args={"crop_pct": 0.875})
+        )
         if data["input_size"][0] != 3:
-            raise InputError("a network for colour pictures", got=f"timm:{name}, which takes {data['input_size'][0]} channels")
+            raise InputError(
+                "a network for colour pictures", got=f"timm:{name}, which takes {data['input_size'][0]} channels"
+            )
         canonical = _find_default(architecture, configs)
         return Blueprint(
             source="timm",

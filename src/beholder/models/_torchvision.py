@@ -20,11 +20,13 @@ DEFAULT_TAG = "IMAGENET1K_V1"
 
 _REFUSED = {
     "detection": "a detector, which gives boxes and no logits; try wrap(model.backbone) of torchvision's own model",
-    "video": "a network for clips, and stimuli are pictures and sounds; try wrap() of torchvision's own model with arrays",
+    "video": "a network for clips, not pictures; try wrap() of torchvision's own model, with arrays as stimuli",
     "optical_flow": "a network for pairs of frames; try wrap() of torchvision's own model",
     "quantization": "an integer network, through which no gradient flows; try the same name without quantized_",
 }
-_DENSENET_KEY = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.((?:[12])\.(?:weight|bias|running_mean|running_var|num_batches_tracked))$")
+_DENSENET_KEY = re.compile(
+    r"^(.*denselayer\d+\.(?:norm|relu|conv))\.((?:[12])\.(?:weight|bias|running_mean|running_var|num_batches_tracked))$"
+)
 
 
 @final
@@ -47,7 +49,9 @@ class TorchvisionSource(Source):
             raise UnknownNameError("torchvision model", name, self.list_names())
         name = name if name in kinds else name.lower()
         if kind in _REFUSED:
-            raise InputError("a torchvision network that classifies or segments pictures", got=f"{name}, {_REFUSED[kind]}")
+            raise InputError(
+                "a torchvision network that classifies or segments pictures", got=f"{name}, {_REFUSED[kind]}"
+            )
         from torchvision.models import get_model_weights
 
         published = {weights.name: weights for weights in get_model_weights(name)}
@@ -70,7 +74,7 @@ class TorchvisionSource(Source):
 
 
 def _list_kinds() -> dict[str, str]:
-    import torchvision.models as models
+    from torchvision import models
 
     kinds = dict.fromkeys(models.list_models(models), "classification")
     for kind in ("segmentation", "detection", "video", "optical_flow", "quantization"):

@@ -25,8 +25,9 @@ _WAVEFORM_TYPES = (
 )  # fmt: skip
 _SOUND_TYPES = (*_WAVEFORM_TYPES, "whisper", "audio-spectrogram-transformer")
 _IMAGE_TYPES = (
-    "vit", "deit", "dinov2", "dinov2_with_registers", "beit", "data2vec-vision", "convnext", "convnextv2", "swin", "swinv2",
-    "resnet", "regnet", "vit_msn", "hiera", "mobilenet_v2", "efficientnet", "poolformer", "bit", "levit", "cvt", "pvt",
+    "vit", "deit", "dinov2", "dinov2_with_registers", "beit", "data2vec-vision", "convnext", "convnextv2", "swin",
+    "swinv2", "resnet", "regnet", "vit_msn", "hiera", "mobilenet_v2", "efficientnet", "poolformer", "bit",
+    "levit", "cvt", "pvt",
 )  # fmt: skip
 _NICKNAMES = {"ast": "audio-spectrogram-transformer"}
 _HEADS = {
@@ -35,12 +36,13 @@ _HEADS = {
     "ForSequenceClassification": "AutoModelForAudioClassification",
 }
 _RESAMPLING = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
+_FALLBACK_PROCESSOR = "ViTImageProcessor"
 _PAD_TO_AST = (1024 - 1) * 160 + 400
 
 
 @final
 class TransformersSource(Source):
-    """Hub repositories (``transformers:google/vit-base-patch16-224[@revision]``), and model types (``transformers:vit``).
+    """Hub repositories (``transformers:google/vit-base-patch16-224``), and model types (``transformers:vit``).
 
     A folder that holds a copy of a repository will do too (``transformers:./my-vit``).
 
@@ -124,7 +126,9 @@ def _load(repository: str, config: Any, head: str, tag: str) -> tuple[nn.Module,
         )
     if info["missing_keys"]:
         names = ", ".join(sorted(info["missing_keys"])[:4])
-        raise InputError(f"weights for all of {model}", got=f"{len(info['missing_keys'])} missing ({names}, ...)", hint="wrap()")
+        raise InputError(
+            f"weights for all of {model}", got=f"{len(info['missing_keys'])} missing ({names}, ...)", hint="wrap()"
+        )
     if Path(repository).is_dir():
         path = next((file for file in sorted(Path(repository).iterdir()) if file.suffix in SUFFIXES), None)
     else:
@@ -135,12 +139,12 @@ def _load(repository: str, config: Any, head: str, tag: str) -> tuple[nn.Module,
 
 def _forward(module: nn.Module, x: Tensor) -> Tensor:
     """Logits; else the pooled output; else the mean over tokens or time."""
-    output = module(x)
+    output: Any = module(x)
     for key in ("logits", "pooler_output"):
         value = output.get(key) if isinstance(output, Mapping) else None
         if value is not None:
             return value.flatten(1)
-    hidden = output.last_hidden_state
+    hidden = output["last_hidden_state"]
     return hidden.mean(dim=1) if hidden.ndim == 3 else hidden.mean(dim=(-2, -1))
 
 
@@ -148,7 +152,9 @@ def _find_preprocessing(repository: str | None, revision: str, config: Any) -> P
     settings = _read_processor(repository, revision) if repository else None
     if config.model_type in _SOUND_TYPES:
         return _describe_sound(config, settings or {})
-    return _describe_image(settings if settings and "image_mean" in settings else _get_default_processor(config), config)
+    return _describe_image(
+        settings if settings and "image_mean" in settings else _get_default_processor(config), config
+    )
 
 
 def _read_processor(repository: str, revision: str) -> dict[str, Any] | None:
@@ -168,13 +174,17 @@ def _read_processor(repository: str, revision: str) -> dict[str, Any] | None:
 
 def _get_default_processor(config: Any) -> dict[str, Any]:
     import transformers
-    from transformers.models.auto.image_processing_auto import IMAGE_PROCESSOR_MAPPING_NAMES as NAMES
+    from transformers.models.auto import image_processing_auto
 
-    names = NAMES.get(config.model_type, "ViTImageProcessor")
-    if isinstance(names, Mapping):
-        name = names.get("pil") or names.get("torchvision") or "ViTImageProcessor"
-    else:
-        name = names if isinstance(names, str) else next(part for part in names if part)
+    # "vit": {"pil": name, "torchvision": name}; (name, name) in older releases
+    names: Any = vars(image_processing_auto)["IMAGE_PROCESSOR_MAPPING_NAMES"].get(
+        config.model_type, _FALLBACK_PROCESSOR
+    )
+    choices = [names] if isinstance(names, str) else list(names.values()) if isinstance(names, Mapping) else list(names)
+    choices = [choice for choice in choices if choice]
+    name = next(
+        (choice for choice in choices if choice.endswith("Pil")), choices[0] if choices else _FALLBACK_PROCESSOR
+    )
     with _keep_quiet():
         return getattr(transformers, name)().to_dict()
 

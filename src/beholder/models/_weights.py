@@ -34,7 +34,9 @@ def get_checkpoint_folder() -> Path:
     return Path(os.environ.get("TORCH_HOME", default)).expanduser() / "hub" / "checkpoints"
 
 
-def fetch_checkpoint(url: str, *, model: str, tag: str, sha256: str | None = None, file_name: str | None = None) -> Path:
+def fetch_checkpoint(
+    url: str, *, model: str, tag: str, sha256: str | None = None, file_name: str | None = None
+) -> Path:
     """The file that ``url`` publishes, from the cache as it is, else downloaded and checked.
 
     Raises
@@ -69,7 +71,11 @@ def explain_missing(model: str, tag: str, *, got: str, place: str = "", url: str
     if tag:
         ways.append(f"`beholder models fetch {model}@{tag}` where there is a network")
     ways += ["--model_path FILE", f"{model}@random"]
-    return WeightsUnavailable(f"the weights {tag} of {model}" if tag else f"weights of {model}", got=" ".join(got.split()), hint=", or ".join(ways))
+    return WeightsUnavailable(
+        f"the weights {tag} of {model}" if tag else f"weights of {model}",
+        got=" ".join(got.split()),
+        hint=", or ".join(ways),
+    )
 
 
 @contextlib.contextmanager
@@ -233,7 +239,9 @@ def strip_prefixes(state: Mapping[str, Any], own: Container[str] = ()) -> dict[s
     return state
 
 
-def load_state(module: nn.Module, state: Mapping[str, Any], *, origin: str, optional: Callable[[str], bool] | None = None) -> None:
+def load_state(
+    module: nn.Module, state: Mapping[str, Any], *, origin: str, optional: Callable[[str], bool] | None = None
+) -> None:
     """Copy ``state`` into ``module``; every name and shape must match.
 
     Parameters

@@ -1,0 +1,162 @@
+"""Every command, flag, alias and public name is in the documents."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import beholder
+from beholder.cli._main import app
+
+from .conftest import PAGES, ROOT
+
+# One file a command whose flags it describes; `demo` and `report` share a page.
+_PAGE_OF = {
+    "demo": "report-and-demo.md",
+    "report": "report-and-demo.md",
+    "models": "models.md",
+    "models fetch": "models.md",
+    "layers": "extraction.md",
+    "extract": "extraction.md",
+    "panel": "panel.md",
+    "show": "panel.md",
+}
+
+
+def iter_apps(parent: object = app, chain: tuple[str, ...] = ()) -> Iterator[tuple[str, object]]:
+    """Every command and sub-command, by its words."""
+    for name in parent:  # type: ignore[attr-defined]
+        if not name.startswith("-"):
+            child = parent[name]  # type: ignore[index]
+            yield " ".join([*chain, name]), child
+            yield from iter_apps(child, (*chain, name))
+
+
+def iter_flags(name: str) -> Iterator[str]:
+    """Flags of a command as users type them, positional arguments left out."""
+    command = COMMANDS[name]
+    if command.default_command is None:  # type: ignore[attr-defined]
+        return
+    with app.app_stack(name.split()):  # sub-commands take settings from those above them
+        arguments = list(command.assemble_argument_collection())  # type: ignore[attr-defined]
+    for argument in arguments:
+        if argument.field_info.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.VAR_POSITIONAL):
+            continue
+        for name in argument.names:
+            if name.startswith("--"):
+                yield "--" + name[2:].replace("-", "_")
+            elif name.startswith("-"):
+                yield name
+
+
+COMMANDS = dict(iter_apps())
+
+
+def read_docs() -> str:
+    return "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_command_and_flags_are_documented(name: str) -> None:
+    page = (ROOT / "docs" / _PAGE_OF.get(name, f"{name}.md")).read_text(encoding="utf-8")
+    assert f"beholder {name}" in page
+    assert f"beholder {name}" in (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    missing = [flag for flag in iter_flags(name) if not re.search(rf"(?<![\w-]){re.escape(flag)}(?![\w-])", page)]
+    assert not missing, f"{name}: {missing} are not in {_PAGE_OF.get(name)}"
+
+
+def test_no_flag_is_documented_that_does_not_exist() -> None:
+    """Every flag in backquotes is one of some command's, or one of all commands'."""
+    known = {flag for name in COMMANDS for flag in iter_flags(name)}
+    known |= {"--quiet", "--verbose", "--help", "--version"}
+    told = set(re.findall(r"`(--[a-z][a-z_]*)", "\n".join(page.read_text(encoding="utf-8") for page in PAGES[1:])))
+    assert not {flag for flag in told if "--" + flag[2:].replace("-", "_") not in known}
+
+
+def test_every_public_name_is_documented() -> None:
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    missing = [name for name in beholder.__all__ if f"bh.{name}" not in page]
+    assert not missing
+
+
+def test_documented_names_exist() -> None:
+    told = set(re.findall(r"\bbh\.([A-Za-z_]+)", read_docs()))
+    assert not {name for name in told if name not in beholder.__all__}
+
+
+@pytest.mark.parametrize("room", ["activations", "models", "stimuli", "figures"])
+def test_names_of_rooms_exist(room: str) -> None:
+    """The second table of docs/python.md names what is there."""
+    import importlib
+
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    (row,) = re.findall(rf"^\| `beholder\.{room}` \| (.*) \|$", page, re.MULTILINE)
+    module = importlib.import_module(f"beholder.{room}")
+    names = re.findall(r"`(\w+)`", row)
+    assert names
+    for name in names:
+        if name != "clip":
+            assert getattr(module, name) is not None
+
+
+def test_every_alias_is_documented() -> None:
+    from beholder.models import list_aliases
+
+    page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    built_in = [name for name in list_aliases() if f"`{name}`" not in page and not name.startswith("my-")]
+    assert not built_in
+
+
+def test_every_source_is_documented() -> None:
+    from beholder.models import SOURCES
+
+    page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    assert not [name for name in SOURCES.names() if f"| `{name}` |" not in page]
+
+
+def test_panel_names_load_what_the_page_says() -> None:
+    """The column `loads` of both tables, row by row."""
+    from beholder.models import find_alias
+
+    page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([^`]+)`[^|]*\| `(\w+):([^`@]+?)(?:@([^`]+))?` \|", page, re.MULTILINE)
+    assert len(rows) > 25
+    for name, source, model, tag in rows:
+        alias = find_alias(name)
+        assert alias is not None, name
+        if model != "…":
+            assert (alias.source, alias.model) == (source, model), name
+        if tag and "…" not in tag:
+            assert alias.tag == tag, name
+
+
+def test_every_error_is_in_the_tree() -> None:
+    from beholder._core import errors
+
+    page = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    for name, kind in vars(errors).items():
+        if isinstance(kind, type) and issubclass(kind, errors.BeholderError):
+            assert re.search(rf"{name}\b.*  {kind.exit_code}  ", page), name
+
+
+def test_readme_has_the_two_commands() -> None:
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    for command in ("pip install . && beholder demo", "pip install '.[test]' && pytest"):
+        assert lines.count(command) == 1
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    """README's links too, which mkdocs does not check."""
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)\s#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_no_page_is_missing_from_the_navigation() -> None:
+    text = Path(ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    for page in PAGES[1:]:
+        assert f": {page.name}\n" in text

@@ -1,0 +1,63 @@
+"""The examples run as they are."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+from .conftest import ROOT
+
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+
+def run_example(name: str, *arguments: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = ROOT / "examples" / name
+    monkeypatch.setattr(sys, "argv", [str(path), *arguments])
+    runpy.run_path(str(path), run_name="__main__")
+
+
+def test_every_example_has_a_test() -> None:
+    text = Path(__file__).read_text(encoding="utf-8")
+    assert EXAMPLES
+    for path in EXAMPLES:
+        assert f'run_example("{path.name}"' in text
+
+
+def test_single_model_over_a_folder(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_example("single_model.py", "images", "--layers", "block3", "classifier", "--out", "out", "--device", "cpu", monkeypatch=monkeypatch)
+    out = capsys.readouterr().out
+    assert "16 images" in out
+    assert "block3: stimulus 16, replicate 1, channel 96, height 28, width 28" in out
+    assert (workplace / "out" / "shapes.zarr").is_dir()
+
+
+def test_single_model_draws_its_own_pictures(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_example("single_model.py", "--pool", "mean", "--out", "own", "--device", "cpu", monkeypatch=monkeypatch)
+    assert "block5: stimulus 16, replicate 1, channel 256" in capsys.readouterr().out
+    assert len(list((workplace / "own" / "pictures").glob("*/*.png"))) == 16
+
+
+def test_read_activations_of_a_panel_and_of_a_store(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import beholder as bh
+
+    (file,) = bh.extract_panel(
+        "images", "out", folders=["star"], models=["beholder:shapes"], layers=["block3", "classifier"],
+        replicates=2, pool="mean", device="cpu",
+    )  # fmt: skip
+    run_example("read_activations.py", str(file), "--model", "shapes", "--show_layers", monkeypatch=monkeypatch)
+    out = capsys.readouterr().out
+    assert "models: shapes" in out
+    assert "block3: (2, 96) float32" in out
+    assert "classifier: (2, 16) float32" in out
+    store = file.with_suffix(".stores") / "shapes.zarr"
+    run_example("read_activations.py", str(store), "--stimulus", "star_0000", "--average", monkeypatch=monkeypatch)
+    assert "block3: (96,) float32" in capsys.readouterr().out
