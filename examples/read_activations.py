@@ -1,7 +1,7 @@
 """Read a panel's HDF5 file or an activation store.
 
-    python examples/read_activations.py model_activations_semantic.h5 --model ResNet50 --show_layers
-    python examples/read_activations.py activations/shapes.zarr --stimulus star_0000
+python examples/read_activations.py model_activations_semantic.h5 --model ResNet50 --show_layers
+python examples/read_activations.py activations/shapes.zarr --stimulus star_0000
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """One network, a few layers, one folder of pictures.
 
-    python examples/single_model.py                                 # draws its own pictures, bundled network
-    python examples/single_model.py images/ --model resnet50 --layers layer1.0.conv1 layer4.2.conv3
+python examples/single_model.py                                 # draws its own pictures, bundled network
+python examples/single_model.py images/ --model resnet50 --layers layer1.0.conv1 layer4.2.conv3
 """
 
 import argparse

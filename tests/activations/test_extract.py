@@ -220,6 +220,26 @@ def test_replicates_are_clean_first_and_can_be_added(tmp_path: Path) -> None:
     assert read_tree(tmp_path / "a") == read_tree(tmp_path / "c")
 
 
+def test_sounds_of_any_length(tmp_path: Path) -> None:
+    from beholder.stimuli import save_sound
+
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Unflatten(1, (1, -1)), torch.nn.Conv1d(1, 4, 16, 8))
+    (tmp_path / "sounds").mkdir()
+    waves = [np.sin(np.arange(n) / 9).astype(np.float32) for n in (400, 300, 500)]
+    for i, wave in enumerate(waves):
+        save_sound(tmp_path / f"sounds/{i}.wav", wave, 8000)
+    net = wrap(module, sample_rate=8000, name="ears")
+    acts = extract(net, tmp_path / "sounds", ["1"], out_path=tmp_path, pool="mean")["1"].to_numpy()
+    with torch.no_grad():
+        expected = [module(torch.from_numpy(wave)[None]).mean(-1)[0].numpy() for wave in waves]
+    np.testing.assert_allclose(acts, expected, rtol=1e-5, atol=1e-6)
+    with pytest.raises(InputError, match="the same shape of 1 for every stimulus"):
+        extract(net, tmp_path / "sounds", ["1"], out_path=tmp_path)
+    with pytest.raises(InputError, match="pictures|images"):
+        extract(wrap(InPlaceNet(), sample_rate=8000), [np.zeros((8, 8, 3), np.uint8)], ["conv1"], out_path=tmp_path)
+
+
 def test_zarr_and_xarray_open_the_store(net: Model, stimuli: StimulusSet, tmp_path: Path) -> None:
     import xarray
     import zarr

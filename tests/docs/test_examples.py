@@ -29,7 +29,18 @@ def test_every_example_has_a_test() -> None:
 def test_single_model_over_a_folder(
     workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run_example("single_model.py", "images", "--layers", "block3", "classifier", "--out", "out", "--device", "cpu", monkeypatch=monkeypatch)
+    run_example(
+        "single_model.py",
+        "images",
+        "--layers",
+        "block3",
+        "classifier",
+        "--out",
+        "out",
+        "--device",
+        "cpu",
+        monkeypatch=monkeypatch,
+    )
     out = capsys.readouterr().out
     assert "16 images" in out
     assert "block3: stimulus 16, replicate 1, channel 96, height 28, width 28" in out

@@ -19,7 +19,9 @@ _RUNS_WITHOUT_A_MODEL = ("models", "show", "report")
 
 def is_runnable(tokens: list[str]) -> bool:
     """Whether a command needs no weights but the bundled ones."""
-    return tokens[0] in _RUNS_WITHOUT_A_MODEL or any("beholder:shapes" in token for token in tokens) or "--check" in tokens
+    return (
+        tokens[0] in _RUNS_WITHOUT_A_MODEL or any("beholder:shapes" in token for token in tokens) or "--check" in tokens
+    )
 
 
 @contextlib.contextmanager
@@ -87,7 +89,12 @@ def test_panel_file_of_the_models_page_reads(tmp_path: Path) -> None:
     file = tmp_path / "my_panel.toml"
     file.write_text(block.body)
     first, second, third = load_panel(file)
-    assert (first.path_name, first.source, first.model, first.pool) == ("ConvNeXt-Tiny", "timm", "convnext_tiny", "mean")
+    assert (first.path_name, first.source, first.model, first.pool) == (
+        "ConvNeXt-Tiny",
+        "timm",
+        "convnext_tiny",
+        "mean",
+    )
     assert first.preprocessing is not None
     assert first.preprocessing.input_shape == (3, 224, 224)
     assert second.layers == tuple(f"maxpool{i}" for i in range(1, 6))

@@ -327,7 +327,8 @@ def resolve_settings(
         micro_batch, intra_threads = old["micro_batch"], old["intra_threads"]
     else:
         n = len(stimuli) * options.replicates
-        micro_batch = options.batch_size or choose_micro_batch(targets, n, threads, device)
+        any_size = model.input_shape is None and stimuli.arrays is None
+        micro_batch = options.batch_size or (1 if any_size else choose_micro_batch(targets, n, threads, device))
         intra_threads = 1 if math.ceil(n / micro_batch) >= threads else threads
     seeded = options.exposure is not None or options.reduce_to
     return {

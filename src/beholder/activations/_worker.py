@@ -268,7 +268,7 @@ class _Session:
         shapes = sorted({array.shape for array in made.values()})
         if len(shapes) > 1:
             raise InputError(
-                "stimuli of one shape after preprocessing", got=f"{shapes[0]} and {shapes[1]}", hint="a model with a fixed size"
+                "stimuli of one shape after preprocessing", got=f"{shapes[0]} and {shapes[1]}", hint="--batch_size 1"
             )
         return np.stack([made[i] for i in members])
 

@@ -143,16 +143,23 @@ def find_preset(network: ProbedNetwork, preset: str) -> list[str]:
         blocks = list(_find_blocks(network))
         infos = {layer.path: layer for layer in network.layers}
         if preset == "blocks":
-            found = [layer.path for layer in blocks] or _find_by_class(
-                network, ("relu", "gelu", "silu", "swish", "elu", "sigmoid")
-            )
+            found = [layer.path for layer in blocks] or _find_activations(network)
         elif blocks:
             found = _find_stages(network, blocks, infos)
         else:
-            found = _find_by_class(network, ("maxpool", "avgpool"))
+            found = _find_by_class(network, ("maxpool", "avgpool")) or _take_quarters(_find_activations(network))
     if not found:
         raise InputError(f"a network that has {preset}", got=type(network.module).__name__, hint="a pattern")
     return found
+
+
+def _find_activations(network: ProbedNetwork) -> list[str]:
+    return _find_by_class(network, ("relu", "gelu", "silu", "swish", "elu", "sigmoid"))
+
+
+def _take_quarters(paths: Sequence[str]) -> list[str]:
+    ends = [round(len(paths) * (k + 1) / _N_QUARTERS) - 1 for k in range(_N_QUARTERS)]
+    return [paths[i] for i in ends if i >= 0]
 
 
 def _find_by_class(network: ProbedNetwork, words: tuple[str, ...]) -> list[str]:
@@ -223,8 +230,7 @@ def _find_stages(network: ProbedNetwork, blocks: list[LayerInfo], infos: dict[st
     sizes = [_get_resolution(block) for block in blocks]
     ends = [i for i in range(len(blocks)) if i + 1 == len(blocks) or sizes[i] != sizes[i + 1]]
     if len(ends) == 1 and len(blocks) > _N_QUARTERS:
-        ends = [round(len(blocks) * (k + 1) / _N_QUARTERS) - 1 for k in range(_N_QUARTERS)]
-        return [blocks[i].path for i in ends]
+        return _take_quarters([block.path for block in blocks])
     before = ["", *(blocks[i].path for i in ends[:-1])]
     return [_climb(blocks[i], earlier, network, infos).path for i, earlier in zip(ends, before, strict=True)]
 
