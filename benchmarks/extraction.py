@@ -6,15 +6,18 @@ Usage: python benchmarks/extraction.py --images FOLDER [--n 1000] [--rows squeez
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import platform
 import shutil
 import sys
 import tempfile
 import time
-import types
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
+import numpy as np
 import torch
 import torchvision
 from PIL import Image
@@ -61,10 +64,8 @@ def time_network(net: torch.nn.Module, layer: str, images: torch.Tensor) -> floa
     start = time.perf_counter()
     with torch.inference_mode():
         for batch in images.split(32):
-            try:
+            with contextlib.suppress(_Stop):
                 net(batch)
-            except _Stop:
-                pass
     seconds = time.perf_counter() - start
     handle.remove()
     return seconds
@@ -84,7 +85,7 @@ def time_beholder(net: torch.nn.Module, files: list[Path], layers: list[str], po
 
 def time_thingsvision(net: torch.nn.Module, folder: Path, layer: str, transform: Any) -> float | None:
     """Seconds of thingsvision's documented calls, saving to disk; None where it is not installed."""
-    sys.modules.setdefault("tensorflow", _make_empty_tensorflow())
+    _pretend_tensorflow()
     try:
         from thingsvision import get_extractor_from_model
         from thingsvision.utils.data import DataLoader, ImageDataset
@@ -92,9 +93,9 @@ def time_thingsvision(net: torch.nn.Module, folder: Path, layer: str, transform:
     except ImportError as error:
         print(f"thingsvision is not there: {error}", file=sys.stderr)
         return None
-    with tempfile.TemporaryDirectory() as out:
+    with tempfile.TemporaryDirectory() as out, open(os.devnull, "w") as null, contextlib.redirect_stdout(null), contextlib.redirect_stderr(null):
         start = time.perf_counter()
-        extractor = get_extractor_from_model(model=net, device="cpu", transforms=transform, backend="pt")
+        extractor = get_extractor_from_model(model=net, device="cpu", backend="pt")
         dataset = ImageDataset(root=str(folder), out_path=out, backend="pt", transforms=transform)
         batches = DataLoader(dataset=dataset, batch_size=32, backend="pt")
         features = extractor.extract_features(batches=batches, module_name=layer, flatten_acts=True)
@@ -102,10 +103,11 @@ def time_thingsvision(net: torch.nn.Module, folder: Path, layer: str, transform:
         return time.perf_counter() - start
 
 
-def _make_empty_tensorflow() -> types.ModuleType:
-    from unittest.mock import MagicMock
-
-    return MagicMock(name="tensorflow")
+def _pretend_tensorflow() -> None:
+    """Empty modules for what thingsvision imports of TensorFlow, unused for PyTorch models."""
+    for name in ("", ".keras", ".keras.applications", ".keras.layers", ".keras.models", ".keras.preprocessing", ".image"):
+        sys.modules.setdefault(f"tensorflow{name}", MagicMock(name=f"tensorflow{name}"))
+    np.AxisError = np.exceptions.AxisError  # its place before numpy 2
 
 
 def main() -> None:

@@ -16,8 +16,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from beholder.cli._main import app, run, set_up_logging, split_globals
 from PIL import Image
+
+from beholder.cli._main import app, run, set_up_logging, split_globals
 
 # As the documents print them.
 EXTRACT_2020_INTERACTIVE = (
@@ -37,8 +38,9 @@ EXTRACT_2021 = (
     "--in_path ./images/ --out_path ./activations/ --device cuda --rnd_seed 42"
 )
 PANEL_QUICK_START = (
-    "python runners/run_extract_activations.py --stimuli_root /path/to/stimuli/semantic --folders stimuli_rotatedsemantic "
-    "--output_dir /path/to/output/activations --models ResNet50 CORNet-S ViT-B-16 --replicates 4 --auto_confirm"
+    "python runners/run_extract_activations.py --stimuli_root /path/to/stimuli/semantic "
+    "--folders stimuli_rotatedsemantic --output_dir /path/to/output/activations "
+    "--models ResNet50 CORNet-S ViT-B-16 --replicates 4 --auto_confirm"
 )
 PANEL_FOLDERS = (
     "python runners/run_extract_activations.py --stimuli_root ./stimuli/concrete "
@@ -60,19 +62,19 @@ EXTRACT_FLAGS = {  # the document's list, with a value where one is taken
     "--out_path": "./activations/", "--model_path": "./models/", "--device": "cpu", "--rnd_seed": "42",
 }  # fmt: skip
 SHORT_FLAGS = {  # of the 2020 script
-    "-m": "alexnet", "-it": None, "-mn": "features.11", "-fl": None, "-bs": "32", "-t": None, "-f": "0.5", "-ff": ".txt",
-    "-ip": "./images/", "-op": "./activations/", "-mp": "./models/", "-dv": "cpu", "-rs": "42",
+    "-m": "alexnet", "-it": None, "-mn": "features.11", "-fl": None, "-bs": "32", "-t": None, "-f": "0.5",
+    "-ff": ".txt", "-ip": "./images/", "-op": "./activations/", "-mp": "./models/", "-dv": "cpu", "-rs": "42",
 }  # fmt: skip
 PANEL_FLAGS = {
-    "--stimuli_root": "a", "--folders": "b c", "--output_dir": "d", "--output_prefix": "e", "--models": "VGG19 DeiT-Base",
-    "--replicates": "4", "--auto_confirm": None,
+    "--stimuli_root": "a", "--folders": "b c", "--output_dir": "d", "--output_prefix": "e",
+    "--models": "VGG19 DeiT-Base", "--replicates": "4", "--auto_confirm": None,
 }  # fmt: skip
 
 Call = Callable[[list[str]], tuple[int, str, str]]
 
 
 def translate(line: str, **replaced: str | None) -> list[str]:
-    """Tokens of ``beholder ...`` for a document's line; ``flag=value`` replaces a flag's value, None takes the flag away."""
+    """Tokens of ``beholder ...`` for a document's line; ``flag=value`` replaces a value, None takes the flag away."""
     words = shlex.split(line)
     tokens = [COMMANDS[words[1]]]
     rest = words[2:]

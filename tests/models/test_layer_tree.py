@@ -99,6 +99,11 @@ def test_presets(name):
     assert select_layers(name, "penultimate") == [penultimate]
 
 
+def test_stages_of_a_network_without_blocks_and_pooling():
+    chain = nn.Sequential(*(part for _ in range(8) for part in (nn.Conv2d(3, 3, 3, padding=1), nn.ReLU())))
+    assert select_layers(wrap(chain, input_shape=(3, 8, 8)), "stages") == ["3", "7", "11", "15"]
+
+
 def test_module_called_like_a_preset_wins_unless_it_is_spelled_out():
     model = wrap(nn.Sequential(), name="x")
     model.module.add_module(

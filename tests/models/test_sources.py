@@ -96,6 +96,25 @@ def test_published_files_with_other_names_load(name, tmp_path):
         assert model(torch.rand(1, 3, 224, 224)).shape == (1, 1000)
 
 
+@pytest.mark.parametrize("name", ["googlenet", "inception_v3", "shufflenet_v2_x0_5"])
+def test_torchvision_computes_what_its_own_builder_does(name, tmp_path, monkeypatch):
+    """The published file, read from the cache by torchvision's own road and by ours."""
+    from torchvision.models import get_model, get_model_weights
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    torch.manual_seed(0)
+    options = {} if name.startswith("shuffle") else {"aux_logits": True, "init_weights": False}
+    file = tmp_path / "hub" / "checkpoints" / get_model_weights(name)["IMAGENET1K_V1"].url.rsplit("/", 1)[-1]
+    file.parent.mkdir(parents=True)
+    torch.save(get_model(name, **options).state_dict(), file)
+    oracle = get_model(name, weights="IMAGENET1K_V1").eval()
+    model = load_model(f"torchvision:{name}", device="cpu")
+    assert model.weights.file == str(file)
+    x = torch.rand(1, *(model.input_shape or ()))
+    with torch.no_grad():
+        assert torch.equal(model(x), oracle(model.normalize(x)))
+
+
 def test_timm_preprocessing_follows_the_tag():
     source = get_source("timm")
     deit = source.find("deit_base_patch16_224", None).preprocessing

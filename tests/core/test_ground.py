@@ -1,0 +1,183 @@
+"""Errors, files, hashes, seeds, registries, provenance, and what importing the package loads."""
+
+from __future__ import annotations
+
+import errno
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from beholder._core.errors import (
+    BeholderError,
+    ConfigurationChanged,
+    InputError,
+    MissingExtra,
+    OutputBusy,
+    OutputError,
+    StimulusError,
+    UnknownNameError,
+    WeightsUnavailable,
+    find_near_names,
+)
+from beholder._core.files import (
+    explain_write_errors,
+    open_atomic,
+    read_json,
+    remove_temporaries,
+    to_path_name,
+    write_json,
+    write_text,
+)
+from beholder._core.hashing import hash_file, hash_settings, to_canonical_json
+from beholder._core.provenance import record_provenance
+from beholder._core.registry import Registry
+from beholder._core.seeds import derive_seed, make_generator
+
+
+def run_python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = "import sys, beholder; print([m for m in ('torch', 'numpy', 'pandas', 'matplotlib') if m in sys.modules])"
+    assert run_python(code).stdout.strip() == "[]"
+
+
+def test_torch_free_rooms_load_no_torch() -> None:
+    code = (
+        "import sys\n"
+        "from beholder.stimuli import StimulusSet, open_image, expose_image, load_sound\n"
+        "from beholder.jobs import run_plan\n"
+        "print('torch' in sys.modules)"
+    )
+    assert run_python(code).stdout.strip() == "False"
+
+
+def test_the_public_list_is_what_it_says() -> None:
+    import beholder
+
+    for name in beholder.__all__:
+        assert getattr(beholder, name) is not None
+    assert set(beholder.__all__) <= set(dir(beholder))
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = beholder.nonsense
+
+
+@pytest.mark.parametrize("room", ["activations", "figures", "jobs", "models", "report", "stimuli"])
+def test_the_rooms_public_lists_resolve(room: str) -> None:
+    import importlib
+
+    module = importlib.import_module(f"beholder.{room}")
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+
+
+def test_an_input_error_is_one_line_with_expected_got_try() -> None:
+    error = InputError("a folder", got="a\nfile", hint="--out_path DIR")
+    assert str(error) == "expected a folder; got a file; try --out_path DIR"
+    assert isinstance(error, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        (BeholderError, 1), (OutputBusy, 1), (OutputError, 1), (InputError, 2), (UnknownNameError, 2),
+        (ConfigurationChanged, 2), (StimulusError, 2), (WeightsUnavailable, 2), (MissingExtra, 2),
+    ],
+)  # fmt: skip
+def test_exit_codes(kind: type[BeholderError], code: int) -> None:
+    assert kind.exit_code == code
+
+
+def test_near_names() -> None:
+    error = UnknownNameError("model", "resnet5", ["alexnet", "ResNet50", "vgg"])
+    assert error.suggestions == ["ResNet50"] and "try 'ResNet50'" in str(error)
+    assert "one of alexnet, vgg" in str(UnknownNameError("model", "zzz", ["alexnet", "vgg"]))
+    assert find_near_names("", ["a"]) == []
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "file.txt"
+    write_text(path, "old")
+    with pytest.raises(RuntimeError, match="stop"), open_atomic(path, "w") as file:
+        file.write("new")
+        raise RuntimeError("stop")
+    assert path.read_text(encoding="utf-8") == "old"
+    assert [p.name for p in path.parent.iterdir()] == ["file.txt"]
+
+
+def test_temporaries_of_one_file_are_removed_and_no_others(tmp_path: Path) -> None:
+    for name in (".tmp-a.h5-1.h5", ".tmp-b.h5-1.h5"):
+        (tmp_path / name).touch()
+    remove_temporaries(tmp_path / "a.h5")
+    assert [p.name for p in tmp_path.iterdir()] == [".tmp-b.h5-1.h5"]
+    remove_temporaries(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "words"),
+    [
+        (errno.ENOSPC, OutputError, "full disk"),
+        (errno.EACCES, InputError, "can be written"),
+        (errno.ENOTDIR, InputError, "a folder"),
+    ],
+)
+def test_write_errors_are_explained(number: int, kind: type[Exception], words: str) -> None:
+    with pytest.raises(kind, match=words), explain_write_errors("out"):
+        raise OSError(number, "no")
+    with pytest.raises(TimeoutError), explain_write_errors("out"):
+        raise TimeoutError(errno.ETIMEDOUT, "late")
+
+
+def test_path_names() -> None:
+    assert to_path_name("layer1.0.relu@3:in") == "layer1.0.relu_3_in"
+    assert to_path_name("a/b c") == "a_b_c"
+    assert to_path_name("..") == "__"
+
+
+def test_json_round_trip_and_refusals(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"b": [1, 2.5, None], "a": "ü"})
+    assert read_json(tmp_path / "a.json") == {"a": "ü", "b": [1, 2.5, None]}
+    (tmp_path / "bad.json").write_text("{", encoding="utf-8")
+    for name in ("bad.json", "none.json"):
+        with pytest.raises(InputError, match="a JSON file"):
+            read_json(tmp_path / name)
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "nan.json", {"a": float("nan")})
+
+
+def test_hashes(tmp_path: Path) -> None:
+    import hashlib
+
+    assert to_canonical_json({"b": 1, "a": [True, None]}) == '{"a":[true,null],"b":1}'
+    assert hash_settings({"a": 1, "b": 2}) == hash_settings({"b": 2, "a": 1}) != hash_settings({"a": 1, "b": 3})
+    (tmp_path / "f").write_bytes(b"beholder")
+    assert hash_file(tmp_path / "f") == hashlib.sha256(b"beholder").hexdigest()
+
+
+def test_seeds_are_fixed_for_ever_and_independent() -> None:
+    assert derive_seed(42, "fraction") == 2472565341062313770
+    assert derive_seed(42, "a", "bc") != derive_seed(42, "ab", "c")
+    assert 0 <= derive_seed(-1) < 2**63
+    assert make_generator(1, "x").integers(1 << 30) == make_generator(1, "x").integers(1 << 30)
+
+
+def test_registries_suggest_and_grow() -> None:
+    registry: Registry[int] = Registry("number")
+    registry.add("one", 1)
+    registry.register("two")(2)
+    assert list(registry) == ["one", "two"] and "one" in registry and registry["two"] == 2
+    with pytest.raises(UnknownNameError, match="expected the name of a number; got 'twoo'; try 'two'"):
+        _ = registry["twoo"]
+
+
+def test_provenance_keeps_the_entries_of_other_outputs(tmp_path: Path) -> None:
+    record_provenance(tmp_path, "a.zarr", {"pool": "none"}, seed=1)
+    record_provenance(tmp_path, "b.zarr", {"pool": "mean"})
+    record_provenance(tmp_path, "a.zarr", {"pool": "max"})
+    outputs = json.loads((tmp_path / "provenance.json").read_text(encoding="utf-8"))["outputs"]
+    assert outputs["a.zarr"]["settings"] == {"pool": "max"} and "seed" not in outputs["a.zarr"]
+    assert set(outputs["b.zarr"]) == {"command", "finished", "machine", "settings", "versions"}
