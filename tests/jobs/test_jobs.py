@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from beholder._core.errors import BeholderError, ConfigurationChanged, OutputBusy
-from beholder.jobs import JobFolder, Plan, compare_settings, run_plan
+from beholder._core.settings import compare_settings
+from beholder.jobs import JobFolder, Plan, run_plan
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from beholder._core.errors import InputError, MissingExtra, UnknownNameError
-from beholder.models import SOURCES, Blueprint, Source, list_models, load_model
+from beholder.models import SOURCES, Blueprint, Source, list_layers, list_models, load_model
 from beholder.models._preprocessing import ImagePreprocessing
 from beholder.models._source import get_source
 
@@ -302,6 +302,9 @@ def test_file(ending, tmp_path):
     assert model.layers == (() if ending in ("build", "model") else ("conv",))
     assert model(torch.rand(2, 3, 32, 32)).shape == (2, 2)
     assert np.array_equal(model.prepare(np.ones((3, 32, 32))), np.ones((3, 32, 32), np.float32))
+    again = model.spec.load("cpu")
+    assert all(torch.equal(a, b) for a, b in zip(again.module.parameters(), model.module.parameters(), strict=True))
+    assert list_layers(f"file:{file}")[1][0].output_shape == (4, 30, 30)
     state = {key: torch.ones_like(value) for key, value in model.module.state_dict().items()}
     torch.save(state, tmp_path / "ones.pth")
     loaded = load_model(f"file:{file}", model_path=tmp_path / "ones.pth", device="cpu")

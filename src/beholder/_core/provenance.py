@@ -6,6 +6,7 @@ The only file, beside logs and report pages, in which times, hosts and command l
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import platform
 import shlex
@@ -17,6 +18,7 @@ from typing import Any
 from filelock import FileLock
 
 from beholder._core.files import explain_write_errors, read_json, write_json
+from beholder._core.settings import refuse_changes
 
 FILE_NAME = "provenance.json"
 _PACKAGES = ("beholder", "torch", "torchvision", "timm", "open_clip_torch", "transformers", "numpy", "scipy", "pillow", "zarr", "h5py")
@@ -31,6 +33,27 @@ def read_versions(packages: tuple[str, ...] = _PACKAGES) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return versions
+
+
+def check_provenance(folder: Path | str, output: str, settings: dict[str, Any], *, replace: bool = False) -> None:
+    """Refuse to write an output again that was made with other settings.
+
+    Parameters
+    ----------
+    folder, output, settings
+        As for :func:`record_provenance`.
+    replace : bool
+        Go ahead all the same.
+
+    Raises
+    ------
+    ConfigurationChanged
+        With the first differences named.
+    """
+    path = Path(folder) / FILE_NAME
+    entry = read_json(path)["outputs"].get(output) if path.exists() and not replace else None
+    if entry is not None:
+        refuse_changes(entry["settings"], json.loads(json.dumps(settings)), str(Path(folder) / output))
 
 
 def record_provenance(folder: Path | str, output: str, settings: dict[str, Any], **facts: Any) -> Path:

@@ -7,19 +7,21 @@ is resumed, grown and never repeated; the HDF5 file is written from the stores t
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import remove_temporaries, to_path_name
 from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
 from beholder._core.seeds import DEFAULT_SEED
+from beholder._core.settings import refuse_changes
 from beholder.activations._extract import ExtractOptions, extract_to_store
 from beholder.activations._lazy import Activations
 from beholder.activations._panel_file import write_panel_file
+from beholder.activations._show import describe_file
 from beholder.jobs import JobFolder
 from beholder.models import Alias, Model, describe_layers, load_model, load_panel, resolve_model
 from beholder.stimuli import Exposure, StimulusSet
@@ -84,7 +86,7 @@ def plan_panel(
     """Check names, folders and stimuli before any work. Arguments as for :func:`extract_panel`."""
     known = {alias.path_name: alias for alias in load_panel(panel_file)}
     chosen: list[Alias | str] = [known.get(name, name) for name in models] if models else list(known.values())
-    names = [_name_model(model) for model in chosen]
+    names = [_name_model(model, known) for model in chosen]
     for name in names:
         if names.count(name) > 1:
             raise InputError("each model once", got=f"{name!r} twice")
@@ -105,8 +107,13 @@ def default_options(**changes: Any) -> ExtractOptions:
     return replace(own, **changes)
 
 
-def _name_model(model: Alias | str) -> str:
-    return to_path_name(model.path_name if isinstance(model, Alias) else resolve_model(model).path_name)
+def _name_model(model: Alias | str, known: Mapping[str, Alias]) -> str:
+    if isinstance(model, Alias):
+        return to_path_name(model.path_name)
+    try:
+        return to_path_name(resolve_model(model).path_name)
+    except UnknownNameError as error:
+        raise UnknownNameError("model", model, [*known, *error.suggestions]) from error
 
 
 def _find_folders(root: Path, folders: Sequence[str], prefix: str, skip_bad: bool) -> dict[str, StimulusSet]:
@@ -207,6 +214,8 @@ def run_panel(plan: PanelPlan, *, device: str = "auto", **weights: Any) -> list[
             path = plan.output_dir / f"{stem}.h5"
             held.enter_context(JobFolder(stores_path(plan.output_dir, stem), path).hold())
             remove_temporaries(path)
+            if not plan.options.overwrite:
+                check_averaging(path, plan)
         for name, model in zip(plan.names, plan.models, strict=True):
             observer = _load(model, device, weights)
             options = replace(plan.options, pool=_choose_pool(plan, observer))
@@ -215,6 +224,18 @@ def run_panel(plan: PanelPlan, *, device: str = "auto", **weights: Any) -> list[
                 extract_to_store(observer, stimuli, layers, store_path(plan.output_dir, stem, name), options)
             del observer
         return [write_folder(plan, stem) for stem in plan.folders]
+
+
+def check_averaging(path: Path, plan: PanelPlan) -> None:
+    """Refuse to put means where a file holds single replicates, and the reverse."""
+    if not path.exists():
+        return
+    for record in describe_file(path).to_dict().get("models", []):
+        name, averaged = record["model"], bool(record.get("averaged", False))
+        if name in plan.names and averaged != plan.average_replicates:
+            refuse_changes(
+                {"average_replicates": averaged}, {"average_replicates": plan.average_replicates}, f"{name} in {path}"
+            )
 
 
 def _load(model: Alias | str, device: str, weights: dict[str, Any]) -> Model:

@@ -397,8 +397,9 @@ def name_bad_stimulus(stimuli: StimulusSet, index: int) -> Iterator[None]:
         name = stimuli.files[index] or stimuli.ids[index]
         if name in str(error):
             raise
+        reason = (error.got or str(error)).removeprefix("bytes ")
         raise type(error)(
-            "a stimulus that can be read", got=f"{name}: {error.got or error}", hint="--skip_bad to leave such files out"
+            "a stimulus that can be read", got=f"{name} {reason}", hint="--skip_bad to leave such files out"
         ) from error
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import to_path_name
+from beholder._core.provenance import check_provenance, record_provenance
 
 if TYPE_CHECKING:
     from beholder.activations import Activations
@@ -43,6 +44,7 @@ class ExtractRequest:
     n_splits: int | None
     things: bool
     things_behavior: bool
+    layout: str | None
     image_set: str | None
     fraction: float | None
     balanced: bool
@@ -89,8 +91,7 @@ class ExtractSummary:
 
 def run_extract(request: ExtractRequest) -> ExtractSummary:
     """Load, extract, process, export."""
-    from beholder.activations import extract, export_layer, plan_steps, parse_reduce, process_activations
-    from beholder.activations import resolve_export_format
+    from beholder.activations import extract, parse_reduce, plan_steps, process_activations, resolve_export_format
     from beholder.models import load_model
 
     file_format = "zarr" if request.file_format.lower().lstrip(".") == "zarr" else resolve_export_format(request.file_format)
@@ -135,20 +136,32 @@ def run_extract(request: ExtractRequest) -> ExtractSummary:
     if steps:
         redo = request.overwrite or request.append
         acts = process_activations(acts, steps, layers=names, seed=request.rnd_seed, overwrite=redo)
-    files: list[Path] = []
-    if file_format != "zarr":
-        table = acts.stimuli
-        for name in names:
-            files += export_layer(
-                acts[name],
-                folder / to_path_name(name),
-                file_format,
-                targets=table["target"].to_numpy(),
-                file_names=[file or i for file, i in zip(table["file"], table["id"], strict=True)],
-                stimulus_ids=acts.stimulus_ids,
-                n_splits=request.n_splits,
-            )
+    files = [] if file_format == "zarr" else export(acts, names, folder, file_format, request)
     return ExtractSummary(acts, names, files)
+
+
+def export(acts: Activations, names: Sequence[str], folder: Path, file_format: str, request: ExtractRequest) -> list[Path]:
+    """Write ``{model}/{layer}/activations.*``; an export made from other values is only replaced when asked."""
+    from beholder.activations import export_layer
+
+    table = acts.stimuli
+    file_names = [file or i for file, i in zip(table["file"], table["id"], strict=True)]
+    written: list[Path] = []
+    for name in names:
+        settings = {"source": acts.path.name, "settings": acts.attributes["settings"], "n_splits": request.n_splits}
+        output = f"{folder.name}/{to_path_name(name)}/activations.{file_format}"
+        check_provenance(folder.parent, output, settings, replace=request.overwrite or request.append)
+        written += export_layer(
+            acts[name],
+            folder / to_path_name(name),
+            file_format,
+            targets=table["target"].to_numpy(),
+            file_names=file_names,
+            stimulus_ids=acts.stimulus_ids,
+            n_splits=request.n_splits,
+        )
+        record_provenance(folder.parent, output, settings)
+    return written
 
 
 def _check_flags(request: ExtractRequest, file_format: str) -> None:
@@ -177,7 +190,11 @@ def make_stimuli(request: ExtractRequest) -> StimulusSet:
         stimuli = StimulusSet.from_named(request.image_set, path, skip_bad=request.skip_bad)
     elif request.things or request.things_behavior or path.is_dir() or not path.exists():
         stimuli = StimulusSet.from_folder(
-            path, things=request.things, things_behavior=request.things_behavior, skip_bad=request.skip_bad
+            path,
+            layout=request.layout,  # type: ignore[arg-type]
+            things=request.things,
+            things_behavior=request.things_behavior,
+            skip_bad=request.skip_bad,
         )
     else:
         stimuli = as_stimulus_set(path)

@@ -6,11 +6,11 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
 from cyclopts.exceptions import UnknownCommandError, UnknownOptionError
 
+from beholder import __version__
 from beholder._core.errors import BeholderError, find_near_names
 from beholder._core.files import explain_write_errors
 from beholder._core.progress import set_quiet
@@ -35,13 +35,16 @@ app = App(
     Every command takes --quiet (results only) and --verbose (details, and tracebacks of failures).
 
     Example: beholder extract --model_name squeezenet1_1 --module_name features.12 --pretrained --in_path images/""",
-    version=lambda: version("beholder"),
+    version=__version__,
     exit_on_error=False,
     print_error=False,
     result_action="return_value",
 )
 for _name, (_target, _help) in COMMANDS.items():
     app.command(_target, name=_name, help=_help)
+
+
+_as_typed: dict[str, str] = {}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -65,7 +68,9 @@ def split_globals(argv: Sequence[str]) -> tuple[list[str], bool, bool]:
         if not literal and token in flags:
             flags[token] = True
         elif not literal and token.startswith("--"):
-            tokens.append(name.replace("_", "-") + mark + value)
+            dashed = name.replace("_", "-")
+            _as_typed[dashed] = name
+            tokens.append(dashed + mark + value)
         else:
             tokens.append(token)
     return tokens, flags["--quiet"], flags["--verbose"]
@@ -132,7 +137,7 @@ def describe_usage_error(error: CycloptsError) -> str:
         known = [name for argument in error.argument_collection or () for name in argument.names]
         near = find_near_names(got, known)
         hint = " or ".join(name.replace("-", "_").replace("__", "--", 1) for name in near) or f"{command} --help"
-        return f"expected a flag of {command}; got {got}; try {hint}"
+        return f"expected a flag of {command}; got {_as_typed.get(got, got)}; try {hint}"
     if isinstance(error, UnknownCommandError):
         got = error.unused_tokens[0] if error.unused_tokens else ""
         near = find_near_names(got, list(COMMANDS))

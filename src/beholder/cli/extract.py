@@ -47,6 +47,7 @@ def extract(
     n_splits: int | None = None,
     things: Annotated[bool, Parameter(name=["--things", "-t"])] = False,
     things_behavior: bool = False,
+    layout: Literal["flat", "classes"] | None = None,
     image_set: str | None = None,
     fraction: Annotated[float | None, Parameter(name=["--fraction", "-f"])] = None,
     balanced: bool = False,
@@ -110,6 +111,8 @@ def extract(
         Pictures are from THINGS: check them against things_concepts.tsv.
     things_behavior
         A flat folder of THINGS pictures in the order of item_names.tsv.
+    layout
+        How to read a folder with pictures both beside and inside its sub-folders.
     image_set
         A named set whose folder --in_path is, such as imagenet-val.
     fraction

@@ -8,7 +8,7 @@ app = make_app("show")
 
 
 @app.default
-def show(file: str, *, model: str | None = None, show_layers: bool = False, json: Json = False) -> None:
+def show(file: str, /, *, model: str | None = None, show_layers: bool = False, json: Json = False) -> None:
     """Say what a store, HDF5 or results file holds, without reading its data.
 
     Example: beholder show out/model_activations_root.h5 --model ResNet50 --show_layers

@@ -10,7 +10,6 @@ __getattr__, __dir__, __all__ = attach(
         "Plan": "._plan",
         "Shard": "._plan",
         "Worker": "._run",
-        "compare_settings": "._plan",
         "cut_range": "._plan",
         "run_plan": "._run",
     },

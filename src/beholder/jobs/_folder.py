@@ -15,9 +15,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from beholder._core.errors import ConfigurationChanged, OutputBusy
+from beholder._core.errors import OutputBusy
 from beholder._core.files import explain_write_errors, read_json, write_json
-from beholder.jobs._plan import Plan, Shard, compare_settings
+from beholder._core.settings import refuse_changes
+from beholder.jobs._plan import Plan, Shard
 
 
 class JobFolder:
@@ -103,15 +104,7 @@ class JobFolder:
         old = self.read_settings()
         if old is None:
             return False
-        differences = compare_settings(old, settings)
-        if differences:
-            more = f" and {len(differences) - 3} more" if len(differences) > 3 else ""
-            named = [hint for key, hint in (hints or {}).items() if any(d.startswith(key) for d in differences)]
-            raise ConfigurationChanged(
-                f"the settings that {self.output} was made with",
-                got=f"{'; '.join(differences[:3])}{more}",
-                hint=" or ".join([*named, "another output folder", "--overwrite to replace it"]),
-            )
+        refuse_changes(old, settings, str(self.output), hints)
         return True
 
     def read_receipt(self, plan_hash: str, shard: Shard) -> dict[str, Any] | None:

@@ -9,9 +9,6 @@ from typing import Any
 
 from beholder._core.hashing import hash_settings
 
-_MISSING = object()
-
-
 @dataclass(frozen=True)
 class Shard:
     """One piece of the work, done by one worker and committed as a whole.
@@ -67,20 +64,3 @@ def cut_range(start: int, stop: int, size: int) -> Iterator[tuple[int, int]]:
         end = min(stop, (start // size + 1) * size)
         yield start, end
         start = end
-
-
-def compare_settings(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """One phrase for each setting that differs: ``"pool was 'none', now 'mean'"``."""
-    differences = []
-    for key in sorted({*old, *new}):
-        before, after = old.get(key, _MISSING), new.get(key, _MISSING)
-        if isinstance(before, Mapping) and isinstance(after, Mapping):
-            differences += compare_settings(before, after, f"{prefix}{key}.")
-        elif before != after:
-            differences.append(f"{prefix}{key} was {_show(before)}, now {_show(after)}")
-    return differences
-
-
-def _show(value: Any) -> str:
-    text = "unset" if value is _MISSING or value is None else repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import inspect
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 from beholder._core.errors import InputError
+from beholder._core.seeds import DEFAULT_SEED
 from beholder.models._preprocessing import ArrayPreprocessing, Preprocessing
-from beholder.models._source import Blueprint, Source
+from beholder.models._source import Blueprint, Source, Weights
 from beholder.models._wrap import unwrap_module
 
 if TYPE_CHECKING:
@@ -51,24 +54,19 @@ class FileSource(Source):
         if not path.is_file():
             raise InputError("a Python file with a network, as file:path/build_network.py", got=f"no file at {path}")
         module = _run_file(path.resolve())
-        network: list[Any] = []
-
-        def build() -> nn.Module:
-            return network.pop() if network else _make_network(module, path)[0]
-
-        built, layers = _make_network(module, path)
-        network.append(built)
-        from beholder.models._source import Weights
-
+        layers = tuple(getattr(module, "layers", ()))
+        if not layers:
+            with _seeded():
+                layers = _make_network(module, path)[1]
         return Blueprint(
             source="file",
             name=str(path),
-            build=build,
+            build=lambda: _make_network(module, path)[0],
             preprocessing=_find_preprocessing(module, path),
             default_tag=OWN_WEIGHTS,
             tags=(OWN_WEIGHTS,),
             load_tag=lambda module, tag: Weights(tag=tag, file=str(path), sha256=_hash_text(path)),
-            layers=tuple(getattr(module, "layers", None) or layers),
+            layers=layers,
             classes=tuple(module.classes) if "classes" in vars(module) else None,
         )
 
@@ -82,7 +80,8 @@ def _run_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     sys.path.insert(0, str(path.parent))
     try:
-        spec.loader.exec_module(module)
+        with _seeded():
+            spec.loader.exec_module(module)
     except Exception as error:
         sys.modules.pop(name, None)
         raise InputError(f"a Python file that runs: {path}", got=f"{type(error).__name__}: {error}") from error
@@ -91,18 +90,29 @@ def _run_file(path: Path) -> ModuleType:
     return module
 
 
+@contextlib.contextmanager
+def _seeded() -> Iterator[None]:
+    """Fixed seed, so that a network without weights of its own is the same in every process."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(DEFAULT_SEED)
+        yield
+
+
 def _make_network(module: ModuleType, path: Path) -> tuple[nn.Module, tuple[str, ...]]:
     import torch
 
     names = vars(module)
-    if callable(names.get("build")):
-        result = names["build"]()
-    elif callable(names.get("main")):
-        takes = inspect.signature(names["main"]).parameters
-        result = names["main"](**({"return_metamer_layers": True} if "return_metamer_layers" in takes else {}))
-    elif "model" in names:
-        result = names["model"]
-    else:
+    with torch.device("cpu"):  # such files load weights as they build, which the meta device cannot
+        if callable(names.get("build")):
+            result = names["build"]()
+        elif callable(names.get("main")):
+            takes = inspect.signature(names["main"]).parameters
+            result = names["main"](**({"return_metamer_layers": True} if "return_metamer_layers" in takes else {}))
+        else:
+            result = names.get("model")
+    if result is None:
         raise InputError(f"build(), main() or model in {path}", got="none of them")
     parts = result if isinstance(result, tuple) else (result,)
     if not parts or not isinstance(parts[0], torch.nn.Module):

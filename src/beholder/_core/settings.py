@@ -1,0 +1,57 @@
+"""Comparing the settings of an existing output with those of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from beholder._core.errors import ConfigurationChanged
+
+_MISSING = object()
+
+
+def compare_settings(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """One phrase for each setting that differs: ``"pool was 'none', now 'mean'"``."""
+    differences = []
+    for key in sorted({*old, *new}):
+        before, after = old.get(key, _MISSING), new.get(key, _MISSING)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            differences += compare_settings(before, after, f"{prefix}{key}.")
+        elif before != after:
+            differences.append(f"{prefix}{key} was {_show(before)}, now {_show(after)}")
+    return differences
+
+
+def refuse_changes(
+    old: Mapping[str, Any], new: Mapping[str, Any], output: str, hints: Mapping[str, str] | None = None
+) -> None:
+    """Raise when settings differ.
+
+    Parameters
+    ----------
+    old, new : mapping
+        Settings that the output was made with, and those of this run.
+    output : str
+        The output, for the message.
+    hints : mapping, optional
+        For single settings, a way out other than ``--overwrite``.
+
+    Raises
+    ------
+    ConfigurationChanged
+        With the first differences named.
+    """
+    differences = compare_settings(old, new)
+    if differences:
+        more = f" and {len(differences) - 3} more" if len(differences) > 3 else ""
+        named = [hint for key, hint in (hints or {}).items() if any(d.startswith(key) for d in differences)]
+        raise ConfigurationChanged(
+            f"the settings that {output} was made with",
+            got=f"{'; '.join(differences[:3])}{more}",
+            hint=" or ".join([*named, "another output folder", "--overwrite to replace it"]),
+        )
+
+
+def _show(value: Any) -> str:
+    text = "unset" if value is _MISSING or value is None else repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
