@@ -175,6 +175,15 @@ def test_an_unfinished_store_says_so(net: Model, stimuli: StimulusSet, tmp_path:
         Activations(tmp_path / "inplace.zarr")
 
 
+def test_presets_patterns_and_recorded_layers_stand_for_names(net: Model) -> None:
+    from beholder.activations import list_asked_layers
+
+    assert list_asked_layers(net, ["conv?"]) == ["conv1", "conv2"]
+    assert list_asked_layers(net, ["conv?:in"]) == ["conv1:in", "conv2:in"]
+    assert list_asked_layers(net, ["preset:penultimate"]) == list_asked_layers(net, ["penultimate"]) != []
+    assert list_asked_layers(net.with_layers(("pool", "conv2")), ["recorded"]) == ["pool", "conv2"]
+
+
 def test_pools_and_flattening(net: Model, stimuli: StimulusSet, tmp_path: Path) -> None:
     raw = extract(net, stimuli, ["conv2"], out_path=tmp_path)["conv2"].to_numpy()
     mean = extract(net, stimuli, ["conv2"], out_path=tmp_path, pool="mean")["conv2"]

@@ -300,7 +300,7 @@ def expand_presets(model: Model, layers: Sequence[str]) -> list[str]:
     for name in layers:
         if name == "recorded" and name not in modules:
             names += model.layers
-        elif name in PRESETS and name not in modules:
+        elif name.startswith("preset:") or (name in PRESETS and name not in modules):
             names += select_layers(model, name)
         else:
             names.append(name)

@@ -6,6 +6,8 @@ import contextlib
 import logging
 import os
 import pickle
+import socket
+import urllib.request
 import warnings
 import zipfile
 from collections.abc import Callable, Container, Iterator, Mapping
@@ -80,9 +82,13 @@ def explain_missing(model: str, tag: str, *, got: str, place: str = "", url: str
 
 @contextlib.contextmanager
 def explain_hub_errors(model: str, tag: str, repository: str, file_name: str = "model.safetensors") -> Iterator[None]:
-    """Turn what huggingface_hub raises when a file cannot be had into the one line."""
+    """Turn what huggingface_hub raises when a file cannot be had into the one line.
+
+    Where the hub's name does not resolve, only the cache is asked, without the hub's own retries and their messages.
+    """
     try:
-        yield
+        with _stay_in_cache_without_network():
+            yield
     except Exception as error:  # what comes depends on the hub's version and on its HTTP library
         if not _is_fetch_error(error):
             raise
@@ -90,6 +96,27 @@ def explain_hub_errors(model: str, tag: str, repository: str, file_name: str = "
         place = f"a place to name with --model_path, or a copy of the repository's hub cache at {folder}"
         url = f"https://huggingface.co/{repository} ({file_name})"
         raise explain_missing(model, tag, got=_shorten_hub_error(error), place=place, url=url) from error
+
+
+@contextlib.contextmanager
+def _stay_in_cache_without_network() -> Iterator[None]:
+    from huggingface_hub import constants
+
+    host = constants.ENDPOINT.partition("//")[2].partition("/")[0].partition(":")[0]
+    before = constants.HF_HUB_OFFLINE
+    if not before and not urllib.request.getproxies() and not _resolves(host):
+        constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def _resolves(host: str) -> bool:
+    try:
+        return bool(socket.getaddrinfo(host, None))
+    except OSError:
+        return False
 
 
 def _is_fetch_error(error: Exception) -> bool:
@@ -101,7 +128,8 @@ def _shorten_hub_error(error: BaseException) -> str:
     text = " ".join(str(error).split())
     if is_offline():
         return "an offline environment, and a cache without them"
-    if "cannot find the requested files in the local cache" in text or "onnection" in text:
+    lost = ("cannot find the requested files in the local cache", "onnection", "offline mode", "outgoing traffic")
+    if any(phrase in text for phrase in lost):
         return "no connection to the hub, and a cache without them"
     return text[:160] or type(error).__name__
 
@@ -163,10 +191,13 @@ def read_weights(path: Path | str) -> dict[str, Any]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Detected pickle protocol")
+            warnings.filterwarnings("ignore", message="'torch.load' received a zip file")
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         content = _read_foreign(path, error)
     except (RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        if "TorchScript" in str(error):
+            return unwrap_state_dict(_read_foreign(path, error), path)
         raise InputError("a file of weights", got=f"{path}, which torch cannot read ({_first_line(error)})") from error
     return unwrap_state_dict(content, path)
 
@@ -239,9 +270,7 @@ def strip_prefixes(state: Mapping[str, Any], own: Container[str] = ()) -> dict[s
     return state
 
 
-def load_state(
-    module: nn.Module, state: Mapping[str, Any], *, origin: str, optional: Callable[[str], bool] | None = None
-) -> None:
+def load_state(module: nn.Module, state: Mapping[str, Any], *, origin: str) -> None:
     """Copy ``state`` into ``module``; every name and shape must match.
 
     Parameters
@@ -250,13 +279,11 @@ def load_state(
     state : mapping of str to tensor
     origin : str
         Where the state came from, for messages.
-    optional : callable, optional
-        Names that may be in the file without being in the module.
     """
     own = module.state_dict()
     state = strip_prefixes(state, own)
     missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
-    extra = [name for name in state if name not in own and not (optional and optional(name))]
+    extra = [name for name in state if name not in own]
     shapes = [
         f"{name} {tuple(state[name].shape)} for {tuple(own[name].shape)}"
         for name in own

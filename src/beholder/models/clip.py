@@ -131,17 +131,10 @@ def _find_name(name: str) -> str:
 
 def _load_file(module: nn.Module, path: Path) -> None:
     from beholder.models._open_clip import OpenClipSource
-    from beholder.models._robust_reader import read_checkpoint
-    from beholder.models._weights import load_state, unwrap_state_dict
+    from beholder.models._weights import load_file_weights
 
     adapt = OpenClipSource().find("ViT-B-32", None).adapt_state_dict
-    state = unwrap_state_dict(read_checkpoint(path), path)
-    load_state(module, adapt(state, module) if adapt else state, origin=str(path), optional=_is_mask)
-
-
-def _is_mask(name: str) -> bool:
-    """Whether ``name`` is a constant that scripted archives keep beside the weights."""
-    return name.endswith("attn_mask")
+    load_file_weights(module, path, tag=path.stem, adapt=adapt)
 
 
 def make_transform(preprocessing: Any) -> Any:
