@@ -63,12 +63,13 @@ def capture(
     if isinstance(layers, str):
         raise InputError("a list of layer names", got=f"the string {layers!r}", hint=f"[{layers!r}]")
     if isinstance(model, Model):
-        inner, observer = unwrap_module(model.module), model
+        observer: Any = model
+        inner = unwrap_module(observer.module)
 
         def run(x: Tensor) -> Any:
             return observer.forward(inner, observer.normalize(x))
 
-        return _capture(inner, model.taps, run, model.device, batch, layers, grad)
+        return _capture(inner, observer.taps, run, observer.device, batch, layers, grad)
     module = unwrap_module(model)
     device = next((p.device for p in module.parameters()), torch.device("cpu"))
     with _in_eval_mode(module):

@@ -87,7 +87,8 @@ def process_activations(
         if not folder.check_settings(settings):
             folder.write_settings(settings)
         worker = _DeriveWorker(acts, store, tuple(steps), seed)
-        old = list(open_group(store).attrs.get("layers", [])) if store.exists() else []  # type: ignore[arg-type]
+        attributes: dict[str, Any] = dict(open_group(store).attrs) if store.exists() else {}
+        old = attributes.get("layers", [])
         records = {}
         for name in names:
             records[name] = worker.fit(name).to_dict()

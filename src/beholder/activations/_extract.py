@@ -46,7 +46,7 @@ from beholder.activations._store import (
 from beholder.activations._targets import Target, check_path_names, make_targets, resolve_layers
 from beholder.activations._worker import Compute, ExtractWorker, Pass, load_stimulus
 from beholder.jobs import JobFolder, Plan, Shard, run_plan
-from beholder.models import Model, load_model, select_layers, unwrap_module, wrap
+from beholder.models import Model, load_model, pick_device, select_layers, unwrap_module, wrap
 from beholder.stimuli import Exposure, StimulusSet, as_stimulus_set
 
 PRESETS = ("blocks", "stages", "penultimate")
@@ -176,13 +176,8 @@ def open_model(model: Model | torch.nn.Module | str, device: str | None) -> Mode
     """A model from a name, a module or a model, on the device asked for."""
     if isinstance(model, str):
         return load_model(model, device=device or "auto")
-    if isinstance(model, torch.nn.Module):
-        model = wrap(model)
-    if device is not None:
-        from beholder.models import pick_device
-
-        model = model.to(pick_device(device))
-    return model
+    observer: Any = wrap(model) if isinstance(model, torch.nn.Module) else model
+    return observer if device is None else observer.to(pick_device(device))
 
 
 def store_name(model: Model, options: ExtractOptions) -> str:

@@ -70,24 +70,24 @@ class LayerActivations:
         axes = ", ".join(f"{name} {size}" for name, size in zip(self.dims, self.shape, strict=True))
         return f"LayerActivations({self.layer}: {axes}; {self.dtype}, {self.nbytes / 1e6:.1f} MB)"
 
-    def __getitem__(self, key: Any) -> np.ndarray:
+    def __getitem__(self, index: Any) -> np.ndarray:
         """Read a part: slices of stimuli at the disk's speed, all else of numpy's basic indexing too.
 
         Stimulus ids work in the first place: ``acts["conv1"]["dog_01"]``.
         """
-        first, rest = (key[0], key[1:]) if isinstance(key, tuple) else (key, ())
+        first, rest = (index[0], index[1:]) if isinstance(index, tuple) else (index, ())
         if first is Ellipsis:
-            first, rest = slice(None), key if isinstance(key, tuple) else ()
+            first, rest = slice(None), index if isinstance(index, tuple) else ()
         if isinstance(first, str):
             first = self._find(first)
         if isinstance(first, slice):
             rows = range(*first.indices(len(self)))
             values = self._read(list(rows)) if abs(rows.step) != 1 else self._read_range(rows)
         elif isinstance(first, int | np.integer):
-            index = int(first) + (len(self) if first < 0 else 0)
-            if not 0 <= index < len(self):
+            row = int(first) + (len(self) if first < 0 else 0)
+            if not 0 <= row < len(self):
                 raise IndexError(f"stimulus {first} of {len(self)}")
-            values = self._read_range(range(index, index + 1))[0]
+            values = self._read_range(range(row, row + 1))[0]
             return values[rest] if rest else values
         else:
             rows_array = np.asarray(first)

@@ -108,7 +108,7 @@ def default_options(**changes: Any) -> ExtractOptions:
 
 
 def _name_model(model: Alias | str, known: Mapping[str, Alias]) -> str:
-    if isinstance(model, Alias):
+    if not isinstance(model, str):
         return to_path_name(model.path_name)
     try:
         return to_path_name(resolve_model(model).path_name)
@@ -239,7 +239,7 @@ def check_averaging(path: Path, plan: PanelPlan) -> None:
 
 
 def _load(model: Alias | str, device: str, weights: dict[str, Any]) -> Model:
-    own = model.device if isinstance(model, Alias) and model.device and device == "auto" else device
+    own = model.device if not isinstance(model, str) and model.device and device == "auto" else device
     return load_model(model, device=own, **weights)
 
 

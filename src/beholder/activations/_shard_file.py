@@ -111,14 +111,18 @@ def write_shard(path: Path, values: np.ndarray, layout: ShardLayout) -> int:
     values = np.ascontiguousarray(values, np.dtype(layout.dtype).newbyteorder("<"))
     with open_atomic(path) as file:
         if layout.is_rows:
-            file.write(memoryview(values).cast("B"))
+            file.write(_view_bytes(values))
             file.write(np.full(missing * math.prod(layout.features), np.nan, values.dtype).tobytes())
         else:
             for row in values:
-                file.write(memoryview(_cut_tiles(row, layout.tile[2:])).cast("B"))
+                file.write(_view_bytes(_cut_tiles(row, layout.tile[2:])))
         file.write(table)
         file.write(int(google_crc32c.value(table)).to_bytes(4, "little"))
         return file.tell()
+
+
+def _view_bytes(values: np.ndarray) -> memoryview:
+    return memoryview(values.view(np.uint8).data).cast("B")  # type: ignore[arg-type]
 
 
 def _cut_tiles(row: np.ndarray, tile: tuple[int, ...]) -> np.ndarray:
@@ -142,7 +146,7 @@ def read_rows(path: Path, layout: ShardLayout, start: int, stop: int, out: np.nd
     with explain_write_errors(path), open(path, "rb", buffering=0) as file:
         file.seek(start * layout.row_bytes)
         if layout.is_rows:
-            view = memoryview(values).cast("B")
+            view = _view_bytes(values)
             while len(view):
                 n = file.readinto(view)
                 if not n:

@@ -65,7 +65,7 @@ def create_layer(root: zarr.Group, layer: StoredLayer, n_stimuli: int, n_replica
     shape = (n_stimuli, n_replicates, *layout.features)
     group = root.require_group(layer.path_name)
     if "values" in group:
-        values = group["values"]
+        values: Any = group["values"]
         if values.shape != shape:
             values.resize(tuple(max(a, b) for a, b in zip(values.shape, shape, strict=True)))
     else:
@@ -90,7 +90,7 @@ def write_column(group: zarr.Group, name: str, values: Sequence[Any], dimension:
         texts = ["" if value is None else str(value) for value in values]
         column = np.array(texts, dtype=object)
     if name in group:
-        old = group[name]
+        old: Any = group[name]
         if old.shape == column.shape and np.array_equal(old[:], column):
             return
     dtype: Any = "string" if column.dtype == object else column.dtype
@@ -103,7 +103,8 @@ def write_column(group: zarr.Group, name: str, values: Sequence[Any], dimension:
 
 def read_column(group: zarr.Group, name: str) -> np.ndarray | None:
     """One value a stimulus, or None when the store has no such column."""
-    return np.asarray(group[name][:]) if name in group else None
+    column: Any = group.get(name)
+    return None if column is None else np.asarray(column[:])
 
 
 def write_stimuli(root: zarr.Group, columns: Mapping[str, Sequence[Any]]) -> None:
@@ -115,7 +116,7 @@ def write_stimuli(root: zarr.Group, columns: Mapping[str, Sequence[Any]]) -> Non
 
 def list_layers(root: zarr.Group, store: Path) -> dict[str, str]:
     """Exact layer name to group name, in the order in which the layers were asked for."""
-    order = list(root.attrs.get("layers", []))
+    order: Any = root.attrs.get("layers", [])
     names = {name: to_path_name(name) for name in order}
     return {name: group for name, group in names.items() if (store / group / "zarr.json").exists()}
 
