@@ -26,6 +26,8 @@ __getattr__, __dir__, __all__ = attach(
         "export_layer": "._exports",
         "resolve_export_format": "._exports",
         "parse_layer": "._grammar",
+        "probe_layers": "._probe",
+        "load_stimulus": "._worker",
         "compute_rdm": "._similarity",
         "compute_rdm_from_blocks": "._similarity",
         "read_export": "._export_reader",

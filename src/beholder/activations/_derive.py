@@ -75,7 +75,7 @@ def process_activations(
     settings = {
         "format": FORMAT,
         "source": acts.attributes["settings"],
-        "stimuli": hash_settings([list(acts.stimulus_ids), [str(h) for h in acts.stimuli.get("sha256", [])]]),
+        "stimuli": hash_settings([list(acts.stimulus_ids), acts.stimuli["sha256"].astype(str).tolist()]),
         "replicates": acts.attributes["n_replicates"],
         "steps": [{"step": type(step).__name__, **asdict(step)} for step in steps],
         "seed": seed,
