@@ -93,7 +93,12 @@ def time_thingsvision(net: torch.nn.Module, folder: Path, layer: str, transform:
     except ImportError as error:
         print(f"thingsvision is not there: {error}", file=sys.stderr)
         return None
-    with tempfile.TemporaryDirectory() as out, open(os.devnull, "w") as null, contextlib.redirect_stdout(null), contextlib.redirect_stderr(null):
+    with (
+        tempfile.TemporaryDirectory() as out,
+        open(os.devnull, "w") as null,
+        contextlib.redirect_stdout(null),
+        contextlib.redirect_stderr(null),
+    ):
         start = time.perf_counter()
         extractor = get_extractor_from_model(model=net, device="cpu", backend="pt")
         dataset = ImageDataset(root=str(folder), out_path=out, backend="pt", transforms=transform)
@@ -105,7 +110,15 @@ def time_thingsvision(net: torch.nn.Module, folder: Path, layer: str, transform:
 
 def _pretend_tensorflow() -> None:
     """Empty modules for what thingsvision imports of TensorFlow, unused for PyTorch models."""
-    for name in ("", ".keras", ".keras.applications", ".keras.layers", ".keras.models", ".keras.preprocessing", ".image"):
+    for name in (
+        "",
+        ".keras",
+        ".keras.applications",
+        ".keras.layers",
+        ".keras.models",
+        ".keras.preprocessing",
+        ".image",
+    ):
         sys.modules.setdefault(f"tensorflow{name}", MagicMock(name=f"tensorflow{name}"))
     np.AxisError = np.exceptions.AxisError  # its place before numpy 2
 
@@ -124,7 +137,8 @@ def main() -> None:
     for i, source in enumerate(sources):
         shutil.copy(source, folder / f"{i:05d}.jpg")
     files = sorted(folder.iterdir())
-    print(f"{len(files)} pictures; {platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    machine = platform.processor() or platform.machine()
+    print(f"{len(files)} pictures; {machine}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     print(f"{'row':<24}{'D':>8}{'F':>8}{'beholder':>10}{'thingsv.':>10}{'/(D+F)':>8}{'/things.':>9}")
     for row in args.rows:
         results = []

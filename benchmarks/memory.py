@@ -38,7 +38,9 @@ def main() -> None:
     """Print one line a size."""
     for n in [int(a) for a in sys.argv[1:]] or [10_000, 100_000]:
         with tempfile.TemporaryDirectory() as out:
-            result = subprocess.run([sys.executable, "-c", CODE, str(n), out], capture_output=True, text=True, check=True)
+            result = subprocess.run(
+                [sys.executable, "-c", CODE, str(n), out], capture_output=True, text=True, check=True
+            )
         print(f"{n:>8} pictures: {float(result.stdout.split()[-1]):8.0f} MB beyond the model", flush=True)
 
 

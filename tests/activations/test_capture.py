@@ -8,17 +8,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
+
 from beholder._core.errors import InputError, UnknownNameError
 from beholder.activations import capture
 from beholder.activations._axes import name_axes, pool_activations
 from beholder.activations._grammar import LayerRef, parse_layer
 from beholder.activations._hooks import Tap
 from beholder.activations._probe import probe_layers
-from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from toy_nets import InPlaceNet, LoopNet, TokenNet  # noqa: E402
+from toy_nets import InPlaceNet, LoopNet, TokenNet
 
 
 @pytest.fixture

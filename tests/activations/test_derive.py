@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from beholder._core.errors import ConfigurationChanged
 from beholder.activations import Activations, extract, plan_steps, process_activations
 from beholder.models import wrap

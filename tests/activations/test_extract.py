@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from beholder._core.errors import BeholderError, ConfigurationChanged, InputError
 from beholder.activations import Activations, capture, extract
 from beholder.models import Model, wrap
@@ -16,7 +17,7 @@ from beholder.stimuli import Exposure, StimulusSet
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from toy_nets import InPlaceNet, TokenNet  # noqa: E402
+from toy_nets import InPlaceNet, TokenNet
 
 LAYERS = ["conv2", "relu@3:in", "output"]
 
@@ -86,7 +87,7 @@ def test_missing_parts_are_filled_to_the_same_bytes(net: Model, stimuli: Stimulu
     extract(net, stimuli, LAYERS, out_path=tmp_path / "whole", batch_size=1)
     shutil.copytree(tmp_path / "whole", tmp_path / "torn")
     torn = tmp_path / "torn" / "inplace.zarr"
-    (torn / "conv2/values/c/0/0/0/0/0").unlink()
+    (torn / "conv2/values/c.0.0.0.0.0").unlink()
     receipts = sorted((tmp_path / "torn" / ".inplace.zarr.jobs" / "receipts").iterdir())
     receipts[-1].unlink()
     extract(net, stimuli, LAYERS, out_path=tmp_path / "torn", batch_size=1)
@@ -114,7 +115,7 @@ def test_appending_gives_the_bytes_of_doing_it_at_once(net: Model, stimuli: Stim
 
 def test_a_changed_configuration_is_named(net: Model, stimuli: StimulusSet, tmp_path: Path) -> None:
     extract(net, stimuli, ["conv2"], out_path=tmp_path, batch_size=4)
-    with pytest.raises(ConfigurationChanged, match="micro_batch was 4, now 8.*--batch_size 4"):
+    with pytest.raises(ConfigurationChanged, match=r"micro_batch was 4, now 8.*--batch_size 4"):
         extract(net, stimuli, ["conv2"], out_path=tmp_path, batch_size=8)
     with pytest.raises(ConfigurationChanged, match="dtype was 'float32', now 'float16'"):
         extract(net, stimuli, ["conv2"], out_path=tmp_path, dtype="float16")
@@ -130,8 +131,9 @@ def test_other_content_under_the_same_ids_is_refused(net: Model, stimuli: Stimul
 
 
 def test_files_may_move_but_not_change(tmp_path: Path) -> None:
-    from beholder.models import ImagePreprocessing
     from PIL import Image
+
+    from beholder.models import ImagePreprocessing
 
     for folder, seed in (("a", 0), ("b", 0), ("c", 1)):
         (tmp_path / folder).mkdir()
@@ -146,8 +148,9 @@ def test_files_may_move_but_not_change(tmp_path: Path) -> None:
 
 
 def test_an_addition_that_would_alter_an_id_is_refused(tmp_path: Path) -> None:
-    from beholder.models import ImagePreprocessing
     from PIL import Image
+
+    from beholder.models import ImagePreprocessing
 
     net = wrap(InPlaceNet(), ImagePreprocessing(resize=8, crop=(8, 8)), name="inplace")
     for name in ("x/1.png", "y/2.png"):
@@ -197,9 +200,7 @@ def test_tokens_of_a_sequence_first_network(stimuli: StimulusSet, tmp_path: Path
     net = wrap(TokenNet(), name="tokens")
     acts = extract(net, stimuli, ["attn", "attn:weights"], out_path=tmp_path, batch_size=4)
     _, expected = capture(net, np.stack([stimuli.source(i) for i in range(23)]), ["attn", "attn:weights"])
-    np.testing.assert_allclose(
-        acts["attn"].to_numpy(), expected["attn"].transpose(0, 1).numpy(), rtol=1e-5, atol=1e-6
-    )
+    np.testing.assert_allclose(acts["attn"].to_numpy(), expected["attn"].transpose(0, 1).numpy(), rtol=1e-5, atol=1e-6)
     assert acts["attn:weights"].dims[2:] == ("head", "query", "key")
 
 
@@ -245,7 +246,7 @@ def test_sounds_of_any_length(tmp_path: Path) -> None:
     np.testing.assert_allclose(acts, expected, rtol=1e-5, atol=1e-6)
     with pytest.raises(InputError, match="the same shape of 1 for every stimulus"):
         extract(net, tmp_path / "sounds", ["1"], out_path=tmp_path)
-    with pytest.raises(InputError, match="pictures|images"):
+    with pytest.raises(InputError, match="expected sounds"):
         extract(wrap(InPlaceNet(), sample_rate=8000), [np.zeros((8, 8, 3), np.uint8)], ["conv1"], out_path=tmp_path)
 
 
@@ -274,9 +275,7 @@ def test_zarr_and_xarray_open_the_store(net: Model, stimuli: StimulusSet, tmp_pa
         ({"device": "cuda:7"}, "CUDA"),
     ],
 )
-def test_bad_input_is_one_line(
-    net: Model, stimuli: StimulusSet, tmp_path: Path, options: dict, message: str
-) -> None:
+def test_bad_input_is_one_line(net: Model, stimuli: StimulusSet, tmp_path: Path, options: dict, message: str) -> None:
     layers = options.pop("layers", ["conv2"])
     with pytest.raises(InputError, match=message) as caught:
         extract(net, stimuli, layers, out_path=tmp_path / "out", **options)

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
-from beholder.activations._shard_file import ShardLayout, plan_layout, read_rows, shard_path, write_shard
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from beholder.activations._shard_file import CHUNK_KEYS, ShardLayout, plan_layout, read_rows, shard_path, write_shard
 
 
 def make_array(path: Path, layout: ShardLayout, n: int, n_replicates: int = 1) -> zarr.Array:
@@ -23,6 +24,7 @@ def make_array(path: Path, layout: ShardLayout, n: int, n_replicates: int = 1) -
         compressors=None,
         filters=None,
         fill_value=np.nan,
+        chunk_key_encoding=CHUNK_KEYS,
     )
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from beholder.cli._main import run, set_up_logging, split_globals
 from PIL import Image
+
+from beholder.cli._main import run, set_up_logging, split_globals
 
 NETWORK = """
 import torch

@@ -132,7 +132,7 @@ def test_a_full_disk_loses_nothing(place: Path, tmp_path: Path, beholder: Comman
     assert result.returncode == 1
     assert "full disk" in last_line(result.stderr) and "run the same command again" in result.stderr
     assert beholder(*tokens)[0] == 0
-    values = "net.zarr/2/values/c/0/0/0/0/0"
+    values = "net.zarr/2/values/c.0.0.0.0.0"
     assert (tmp_path / "full" / values).read_bytes() == (tmp_path / "whole" / values).read_bytes()
     assert not list((tmp_path / "full").rglob(".tmp-*"))
 

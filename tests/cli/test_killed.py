@@ -57,7 +57,19 @@ def make_command(kind: str, place: Path, out: Path) -> list[str]:
     net = f"file:{place / 'net.py'}"
     if kind == "extract":
         paths = ["--in_path", str(place / "images"), "--out_path", str(out)]
-        return ["extract", "--model_name", net, "--module_name", "0", "2", *paths, "--batch_size", "2", "--workers", "1"]
+        return [
+            "extract",
+            "--model_name",
+            net,
+            "--module_name",
+            "0",
+            "2",
+            *paths,
+            "--batch_size",
+            "2",
+            "--workers",
+            "1",
+        ]
     paths = ["--stimuli_root", str(place), "--folders", "images", "--output_dir", str(out)]
     more = ["--layers", "0", "2", "--replicates", "2", "--batch_size", "2", "--auto_confirm"]
     return ["panel", *paths, "--models", net, *more]

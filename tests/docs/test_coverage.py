@@ -24,6 +24,10 @@ _PAGE_OF = {
     "extract": "extraction.md",
     "panel": "panel.md",
     "show": "panel.md",
+    "units sample": "units.md",
+    "units split": "units.md",
+    "units record": "units.md",
+    "units exemplars": "units.md",
 }
 
 

@@ -90,7 +90,7 @@ def test_plots_draw_into_the_given_axes():
 
 
 def test_overlapping_words_are_found_and_crowded_ticks_are_turned():
-    fig = make_figure(60, 40)
+    fig = make_figure(60, 70)
     ax = fig.subplots()
     ax.set_xticks(range(8), [f"features.{i}.expand3x3" for i in range(8)])
     assert find_overlaps(fig), "side by side they do not fit"

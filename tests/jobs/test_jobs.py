@@ -8,13 +8,14 @@ import textwrap
 from pathlib import Path
 
 import pytest
+
 from beholder._core.errors import BeholderError, ConfigurationChanged, OutputBusy
 from beholder._core.settings import compare_settings
 from beholder.jobs import JobFolder, Plan, run_plan
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from sample_work import SquareWorker, plan_squares  # noqa: E402
+from sample_work import SquareWorker, plan_squares
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ def test_stored_state_comes_back_and_a_foreign_one_is_refused():
     stored = to_stored_state(first.state_dict())
     load_stored_state(second, stored)
     assert torch.equal(second.block2.conv.weight, first.block2.conv.weight.half().float())
-    with pytest.raises(RuntimeError, match="classifier.bias"):
+    with pytest.raises(RuntimeError, match=r"classifier\.bias"):
         load_stored_state(second, {name: value for name, value in stored.items() if name != "classifier.bias"})
 
 

@@ -51,7 +51,9 @@ class Tab:
             first, second = self._read(2)
             length = second & 127
             if length > 125:
-                length = struct.unpack(">H", self._read(2))[0] if length == 126 else struct.unpack(">Q", self._read(8))[0]
+                length = (
+                    struct.unpack(">H", self._read(2))[0] if length == 126 else struct.unpack(">Q", self._read(8))[0]
+                )
             message += self._read(length)
             if first & 128:
                 return json.loads(message)
@@ -78,7 +80,9 @@ class Tab:
 
     def show(self, path, width, *, scheme="light"):
         """Open a file at a width, light or dark, and wait until it stands."""
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 500)
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 500
+        )
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         self.call("Page.navigate", url=path.resolve().as_uri())
         for _ in range(100):

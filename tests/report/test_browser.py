@@ -41,7 +41,9 @@ def test_pictures_load_and_nothing_is_asked_of_a_server(tab, page):
     tab.run("document.querySelectorAll('img').forEach((i) => { i.loading = 'eager'; })")
     assert tab.run("Promise.all([...document.images].map((i) => i.decode())).then(() => document.images.length)") == 4
     assert tab.run("[...document.images].every((i) => i.naturalWidth > 0)")
-    asked = [event["params"]["request"]["url"] for event in tab.events if event["method"] == "Network.requestWillBeSent"]
+    asked = [
+        event["params"]["request"]["url"] for event in tab.events if event["method"] == "Network.requestWillBeSent"
+    ]
     assert asked
     assert all(url.startswith(("data:", "file:")) for url in asked)
     errors = [event for event in tab.events if event["method"] in ("Log.entryAdded", "Runtime.exceptionThrown")]

@@ -38,7 +38,9 @@ def explain_write_errors(path: Path | str) -> Iterator[None]:
                 hint="another output folder",
             ) from error
         if error.errno in {errno.ENOTDIR, errno.EEXIST}:
-            raise InputError("a folder", got=f"a file at {error.filename or path}", hint="another output folder") from error
+            raise InputError(
+                "a folder", got=f"a file at {error.filename or path}", hint="another output folder"
+            ) from error
         raise
 
 

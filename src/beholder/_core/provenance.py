@@ -21,7 +21,19 @@ from beholder._core.files import explain_write_errors, read_json, write_json
 from beholder._core.settings import refuse_changes
 
 FILE_NAME = "provenance.json"
-_PACKAGES = ("beholder", "torch", "torchvision", "timm", "open_clip_torch", "transformers", "numpy", "scipy", "pillow", "zarr", "h5py")
+_PACKAGES = (
+    "beholder",
+    "torch",
+    "torchvision",
+    "timm",
+    "open_clip_torch",
+    "transformers",
+    "numpy",
+    "scipy",
+    "pillow",
+    "zarr",
+    "h5py",
+)
 
 
 def read_versions(packages: tuple[str, ...] = _PACKAGES) -> dict[str, str]:

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from beholder.activations._worker import name_bad_stimulus
-from beholder.models import Model
-from beholder.models import Preprocessing
+from beholder.activations._batches import name_bad_stimulus
+from beholder.models import Model, Preprocessing
 from beholder.stimuli import StimulusSet, as_stimulus_set
 
 

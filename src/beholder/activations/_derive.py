@@ -15,7 +15,14 @@ from beholder._core.hashing import hash_settings
 from beholder._core.provenance import record_provenance
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations._lazy import Activations, LayerActivations
-from beholder.activations._postprocess import CenterActs, CompressActs, NormalizeReps, Postprocess, Step, fit_postprocess
+from beholder.activations._postprocess import (
+    CenterActs,
+    CompressActs,
+    NormalizeReps,
+    Postprocess,
+    Step,
+    fit_postprocess,
+)
 from beholder.activations._shard_file import plan_layout, shard_path, write_shard
 from beholder.activations._store import (
     FORMAT,
@@ -94,7 +101,11 @@ def process_activations(
             records[name] = worker.fit(name).to_dict()
         _make_groups(store, acts, worker, [*old, *(name for name in names if name not in old)], settings, records)
         shards = [
-            Shard(f"{worker.layouts[name].path_name}-{start:08d}", stop - start, {"layer": name, "start": start, "stop": stop})
+            Shard(
+                f"{worker.layouts[name].path_name}-{start:08d}",
+                stop - start,
+                {"layer": name, "start": start, "stop": stop},
+            )
             for name in names
             for start, stop in iter_shard_ranges(len(acts.stimulus_ids), worker.layouts[name].layout.rows)
         ]
@@ -118,7 +129,13 @@ def _make_groups(
         root = open_group(store, "a")
         processing = {**root.attrs.get("processing", {}), **records}  # type: ignore[dict-item]
         root.attrs.put(
-            {**acts.attributes, "settings": settings, "layers": list(layers), "processing": processing, "complete": False}
+            {
+                **acts.attributes,
+                "settings": settings,
+                "layers": list(layers),
+                "processing": processing,
+                "complete": False,
+            }
         )
         table = acts.stimuli
         write_stimuli(root, {str(name): list(table[name]) for name in table})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,7 +46,7 @@ def _find_source(stimuli: StimulusSet, index: int) -> str:
 
 def _find_size(path: str) -> int:
     try:
-        return os.stat(path).st_size if path else 0
+        return Path(path).stat().st_size if path else 0
     except OSError:
         return -1
 

@@ -18,7 +18,8 @@ from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.settings import refuse_changes
-from beholder.activations._extract import ExtractOptions, extract_to_store
+from beholder.activations._extract import extract_to_store
+from beholder.activations._extract_plan import ExtractOptions
 from beholder.activations._lazy import Activations
 from beholder.activations._panel_file import write_panel_file
 from beholder.activations._show import describe_file
@@ -130,7 +131,9 @@ def _find_folders(root: Path, folders: Sequence[str], prefix: str, skip_bad: boo
                 hint="two runs with different --output_prefix",
             )  # fmt: skip
         sources[stem] = folder
-        found[stem] = StimulusSet.from_folder(root / folder, layout="flat" if _is_flat(root / folder) else None, skip_bad=skip_bad)
+        found[stem] = StimulusSet.from_folder(
+            root / folder, layout="flat" if _is_flat(root / folder) else None, skip_bad=skip_bad
+        )
     return found
 
 

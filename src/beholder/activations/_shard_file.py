@@ -18,6 +18,8 @@ import numpy as np
 from beholder._core.files import explain_write_errors, open_atomic
 
 TILE_BYTES = 2**20
+CHUNK_KEYS = {"name": "default", "separator": "."}
+"""Shard files lie flat in the array's folder (``c.0.0.0``): no folder to make for each."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,12 @@ class ShardLayout:
 
     @property
     def is_rows(self) -> bool:
-        """Whether tiles span all features, so that a shard's bytes are its rows in order."""
-        return self.tile[2:] == self.features
+        """Whether a shard's bytes are its rows in C order: tiles are whole rows, or a row cut along one axis only."""
+        parts, sizes = self.tile[2:], self.features
+        cut = next((i for i, (part, size) in enumerate(zip(parts, sizes, strict=True)) if part != size), None)
+        if cut is None:
+            return True
+        return self.tile[0] == 1 and set(parts[:cut]) <= {1} and parts[cut + 1 :] == sizes[cut + 1 :]
 
 
 def plan_layout(rows: int, features: tuple[int, ...], dtype: str) -> ShardLayout:
@@ -78,7 +84,7 @@ def _largest_divisor(n: int, limit: int) -> int:
 
 def shard_path(values: Path, index: int, replicate: int, n_features: int) -> Path:
     """File of one shard below an array's folder."""
-    return values.joinpath("c", str(index), str(replicate), *["0"] * n_features)
+    return values / ".".join(["c", str(index), str(replicate), *["0"] * n_features])
 
 
 def write_shard(path: Path, values: np.ndarray, layout: ShardLayout) -> int:

@@ -25,7 +25,7 @@ import zarr
 
 from beholder._core.errors import InputError
 from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name
-from beholder.activations._shard_file import ShardLayout, plan_layout
+from beholder.activations._shard_file import CHUNK_KEYS, ShardLayout, plan_layout
 from beholder.jobs import JobFolder
 
 FORMAT = "beholder-activations-1"
@@ -78,6 +78,7 @@ def create_layer(root: zarr.Group, layer: StoredLayer, n_stimuli: int, n_replica
             compressors=None,
             filters=None,
             fill_value=np.nan,
+            chunk_key_encoding=CHUNK_KEYS,
             dimension_names=["stimulus", "replicate", *layer.axes],
         )
     group.attrs.put({"layer": layer.name, "axes": list(layer.axes), "tile_rows": layout.is_rows})

@@ -8,7 +8,6 @@ A micro-batch has the same size and the same members wherever and whenever it is
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,14 +22,15 @@ from torch import Tensor, nn
 
 from beholder._core.errors import BeholderError, InputError
 from beholder._core.progress import logger
+from beholder.activations._batches import Task, cut_micro_batches, load_stimulus
 from beholder.activations._hooks import Tap
 from beholder.activations._postprocess import project_rows
 from beholder.activations._shard_file import read_rows, shard_path, write_shard
 from beholder.activations._store import StoredLayer, job_folder
 from beholder.activations._targets import Target, make_consumer, route_parts
 from beholder.jobs import Finish, Shard, Worker
-from beholder.models import ImagePreprocessing, Model, ModelSpec, Preprocessing, unwrap_module
-from beholder.stimuli import Exposure, StimulusSet, expose_image, open_image, to_picture
+from beholder.models import ImagePreprocessing, Model, ModelSpec, unwrap_module
+from beholder.stimuli import Exposure, StimulusSet
 
 _PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -165,15 +165,6 @@ def has_convolutions(module: nn.Module) -> bool:
     return any(isinstance(part, nn.Conv2d) for part in module.modules())
 
 
-@dataclass
-class _Task:
-    """One micro-batch: which slots are computed, and which stimulus stands in each slot."""
-
-    rows: slice
-    keep: slice
-    members: list[int]
-
-
 class _Session:
     """A ready worker: model with hooks on, lanes running."""
 
@@ -211,13 +202,13 @@ class _Session:
         replicate = payload["replicate"]
         state = (tap, routes, outputs, start)
 
-        def load(task: _Task) -> Tensor | np.ndarray:
+        def load(task: Task) -> Tensor | np.ndarray:
             return self._load(task.members, replicate, hashes)
 
-        def compute(task: _Task) -> None:
+        def compute(task: Task) -> None:
             self._forward(task, load(task), *state)
 
-        futures: list[tuple[_Task, Future[Any]]] = [
+        futures: list[tuple[Task, Future[Any]]] = [
             (task, self._pool.submit(compute if self._on_cpu else load, task)) for task in tasks
         ]
 
@@ -273,7 +264,7 @@ class _Session:
         return np.stack([made[i] for i in members])
 
     def _forward(
-        self, task: _Task, batch: Any, tap: Tap, routes: Mapping[str, Any], outputs: Mapping[str, Tensor], base: int
+        self, task: Task, batch: Any, tap: Tap, routes: Mapping[str, Any], outputs: Mapping[str, Tensor], base: int
     ) -> None:
         model, compute = self._model, self._worker.compute
         rows = slice(task.rows.start - base, task.rows.stop - base)
@@ -287,7 +278,7 @@ class _Session:
             with tap.collect(make_consumer(routes, outputs, rows, task.keep), stop=True):
                 model.forward(self._module, x)
 
-    def _redo_smaller(self, tasks: Sequence[_Task], load: Callable[[_Task], Any], state: Any, reason: str) -> int:
+    def _redo_smaller(self, tasks: Sequence[Task], load: Callable[[Task], Any], state: Any, reason: str) -> int:
         size = self._worker.compute.micro_batch
         while size > 1:
             size = -(-size // 2)
@@ -342,65 +333,6 @@ class _Session:
             name = path.relative_to(self._worker.store).as_posix()
             files[name] = write_shard(path, values, layer.layout)
         return files
-
-
-def load_stimulus(
-    stimuli: StimulusSet,
-    index: int,
-    preprocessing: Preprocessing,
-    exposure: Exposure | None,
-    *,
-    replicate: int = 0,
-    seed: int = 0,
-    as_uint8: bool = False,
-) -> tuple[np.ndarray, str]:
-    """One stimulus, read, exposed and prepared; and the sha256 of its file or array."""
-    source: Any
-    if stimuli.arrays is not None:
-        source, digest = stimuli.source(index), stimuli.hash_stimulus(index)
-    else:
-        source = stimuli.read_bytes(index)
-        digest = hashlib.sha256(source).hexdigest()
-    with name_bad_stimulus(stimuli, index):
-        if exposure is not None:
-            picture = open_image(source, keep_alpha=True) if stimuli.arrays is None else to_picture(source)
-            source = expose_image(
-                picture, replicate, exposure=exposure, seed=seed, stimulus_id=stimuli.ids[index]
-            )
-        return preprocessing.prepare_uint8(source) if as_uint8 else preprocessing.prepare(source), digest
-
-
-def cut_micro_batches(start: int, stop: int, first: int, size: int, *, align: bool = True) -> list[_Task]:
-    """Cut ``[start, stop)`` into micro-batches; those wholly before ``first`` are skipped.
-
-    Slots before ``first`` (already stored) and after ``stop`` are padded with a computed member, so
-    that a stimulus has the same slot of the same size whenever it is computed.
-    """
-    tasks = []
-    for low in range(start, stop, size):
-        high = min(low + size, stop)
-        begin = max(low, first)
-        if begin >= high:
-            continue
-        slots = range(low, low + size) if align else range(low, high)
-        members = [i if begin <= i < high else begin for i in slots]
-        tasks.append(_Task(slice(begin, high), slice(begin - low, high - low), members))
-    return tasks
-
-
-@contextlib.contextmanager
-def name_bad_stimulus(stimuli: StimulusSet, index: int) -> Iterator[None]:
-    """Say which file it was when a stimulus given as bytes cannot be read."""
-    try:
-        yield
-    except InputError as error:
-        name = stimuli.files[index] or stimuli.ids[index]
-        if name in str(error):
-            raise
-        reason = (error.got or str(error)).removeprefix("bytes ")
-        raise type(error)(
-            "a stimulus that can be read", got=f"{name} {reason}", hint="--skip_bad to leave such files out"
-        ) from error
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

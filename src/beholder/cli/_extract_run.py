@@ -74,7 +74,9 @@ class ExtractSummary:
         rows = []
         for name in self.layers:
             layer = self.acts[name]
-            rows.append({"layer": name, "shape": list(layer.shape), "dims": list(layer.dims), "dtype": str(layer.dtype)})
+            rows.append(
+                {"layer": name, "shape": list(layer.shape), "dims": list(layer.dims), "dtype": str(layer.dtype)}
+            )
         store = {"model": self.acts.model, "path": str(self.acts.path), "n_stimuli": len(self.acts.stimulus_ids)}
         return {"store": [store], "layers": rows, "files": [{"file": str(path)} for path in self.files]}
 
@@ -94,7 +96,9 @@ def run_extract(request: ExtractRequest) -> ExtractSummary:
     from beholder.activations import extract, parse_reduce, plan_steps, process_activations, resolve_export_format
     from beholder.models import load_model
 
-    file_format = "zarr" if request.file_format.lower().lstrip(".") == "zarr" else resolve_export_format(request.file_format)
+    file_format = (
+        "zarr" if request.file_format.lower().lstrip(".") == "zarr" else resolve_export_format(request.file_format)
+    )
     reduce = parse_reduce(request.reduce) if request.reduce else None
     _check_flags(request, file_format)
     stimuli = None if request.texts else make_stimuli(request)
@@ -140,7 +144,9 @@ def run_extract(request: ExtractRequest) -> ExtractSummary:
     return ExtractSummary(acts, names, files)
 
 
-def export(acts: Activations, names: Sequence[str], folder: Path, file_format: str, request: ExtractRequest) -> list[Path]:
+def export(
+    acts: Activations, names: Sequence[str], folder: Path, file_format: str, request: ExtractRequest
+) -> list[Path]:
     """Write ``{model}/{layer}/activations.*``; an export made from other values is only replaced when asked."""
     from beholder.activations import export_layer
 

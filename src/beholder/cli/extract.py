@@ -153,5 +153,3 @@ def extract(
     else:
         for line in summary.to_lines():
             print(line)
-
-

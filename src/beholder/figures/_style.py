@@ -99,8 +99,9 @@ def use_style() -> Iterator[None]:
     import matplotlib as mpl
 
     with mpl.rc_context():
-        defaults: Any = mpl.rcParamsDefault | {"backend": mpl.rcParams["backend"]} | _RC
-        mpl.rcParams.update(defaults)
+        # The backend is left alone: to look it up would load pyplot.
+        defaults: Any = {name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"}
+        mpl.rcParams.update(defaults | _RC)
         yield
 
 

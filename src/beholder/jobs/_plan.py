@@ -9,6 +9,7 @@ from typing import Any
 
 from beholder._core.hashing import hash_settings
 
+
 @dataclass(frozen=True)
 class Shard:
     """One piece of the work, done by one worker and committed as a whole.

@@ -82,9 +82,7 @@ def run_plan(
     return [receipt for receipt in receipts if receipt is not None]
 
 
-def work_through(
-    plan: Plan, shards: list[Shard], worker: Worker, folder: JobFolder, n_workers: int
-) -> Iterator[int]:
+def work_through(plan: Plan, shards: list[Shard], worker: Worker, folder: JobFolder, n_workers: int) -> Iterator[int]:
     """Claim and finish shards until none is left; yields the size of each one finished here."""
     with contextlib.ExitStack() as held:
         start = held.enter_context(worker.open(n_workers))

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from beholder._core.errors import InputError
-from beholder.models._layer_tree import LayerInfo, _choose_shape, probe_network
+from beholder._core.errors import BeholderError, InputError
+from beholder.models._layer_tree import LayerInfo, ProbedNetwork, _choose_shape, probe_network
 from beholder.models._model import Model
 from beholder.models._wrap import unwrap_module
 
@@ -93,7 +93,7 @@ def find_unit_layers(model: str | Model) -> list[str]:
     >>> len(find_unit_layers("torchvision:resnet50"))
     112
     """
-    network = probe_network(model)
+    network = _probe_any(model)
     modules = dict(unwrap_module(network.module).named_modules(remove_duplicate=False))
     infos = {layer.path: layer for layer in network.layers}
     for prefix in _TOWERS:
@@ -111,6 +111,18 @@ def find_unit_layers(model: str | Model) -> list[str]:
             hint="--layers NAME...",
         )
     return found
+
+
+def _probe_any(model: str | Model) -> ProbedNetwork:
+    try:
+        return probe_network(model)
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        if isinstance(error, BeholderError) or isinstance(model, str) or model.input_shape is not None:
+            raise
+        raise InputError(
+            "a model that says what it takes", got=f"{model.name}, which does not run on {_choose_shape(model)}",
+            hint="wrap(module, input_shape=...), or layers=[...]",
+        ) from error  # fmt: skip
 
 
 def _iterate_family(
@@ -188,9 +200,7 @@ def list_layer_names(model: Model) -> list[str]:
     return [*paths, *model.taps, *sums]
 
 
-def load_skeleton(
-    name: str | Model, *, pretrained: bool = False, model_path: str | Path | None = None
-) -> Model:
+def load_skeleton(name: str | Model, *, pretrained: bool = False, model_path: str | Path | None = None) -> Model:
     """A model to look at: without weights and memory where the architecture allows, else with random weights.
 
     Parameters

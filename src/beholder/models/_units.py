@@ -81,7 +81,8 @@ class UnitList(Sequence[Unit]):
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        units = tuple(unit if isinstance(unit, Unit) else Unit(*unit) for unit in self.units)
+        given: Any = self.units
+        units = tuple(unit if isinstance(unit, Unit) else Unit(*unit) for unit in given)
         object.__setattr__(self, "units", units)
         seen: set[Unit] = set()
         for unit in units:
@@ -162,8 +163,27 @@ class UnitList(Sequence[Unit]):
                 "the model whose layers older unit names stand for", got=f"{path} with {old!r} and no model",
                 hint="--model_name NAME",
             )  # fmt: skip
-        read = cls(tuple(Unit(layer, channel) for layer, channel, _ in entries), document.get("model"), document.get("seed"))
+        read = cls(
+            tuple(Unit(layer, channel) for layer, channel, _ in entries), document.get("model"), document.get("seed")
+        )
         return read if model is None else read.resolve(model)
+
+    @classmethod
+    def collect(cls, source: Unit | Iterable[Unit] | Path | str, model: Model | Iterable[str]) -> UnitList:
+        """A list from whatever names units: a list, a unit, units, or a file; under a model's exact layer names.
+
+        Parameters
+        ----------
+        source : UnitList, Unit, iterable of Unit, or path
+        model : Model or iterable of str
+            As for :meth:`resolve`.
+        """
+        if isinstance(source, str | Path):
+            return cls.read(source, model)
+        if isinstance(source, Unit):
+            source = (source,)
+        units = source if isinstance(source, UnitList) else cls(tuple(source))
+        return units.resolve(model)
 
     def resolve(self, model: Model | Iterable[str]) -> UnitList:
         """The same units under the exact names of a model's layers.
@@ -243,7 +263,9 @@ def resolve_layer_name(name: str, known: Sequence[str]) -> str:
     for spelling in (joined, _VISUAL + joined, joined.removeprefix(_VISUAL)):
         found = by_spelling.get(spelling, [])
         if len(found) > 1:
-            raise InputError("a name that means one layer", got=f"{name!r}: {' or '.join(found)}", hint="the exact name")
+            raise InputError(
+                "a name that means one layer", got=f"{name!r}: {' or '.join(found)}", hint="the exact name"
+            )
         if found:
             return found[0]
     raise UnknownNameError("layer", name, known, hint="`beholder layers MODEL` for a list")

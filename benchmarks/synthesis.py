@@ -1,0 +1,147 @@
+"""Optimisation steps per second: Beholder, a bare loop, and lucent.
+
+Usage: python benchmarks/synthesis.py [--rows squeezenet-features.6 ...] [--batches 1 10] [--rounds 3]
+
+The bare loop is the network up to the layer in torch's default layout and thread count, and the gradient to a plain
+input of the same batch: no parameterisation, no augmentation, no optimiser. Beholder does all of these, as
+``synthesize`` does them by default (Fourier, one resampling an image, Adam). lucent does what ``render_vis`` does by
+default (Fourier, its standard transforms, Adam), for a batch of the same objective. Install it with
+``pip install --no-deps torch-lucent kornia==0.4.1 decorator tqdm``: its own pins refuse current torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torchvision
+
+import beholder as bh
+from beholder.synthesis import Channel, Problem, synthesize
+
+ROWS = {
+    "squeezenet-features.6": ("squeezenet1_1", "features.6", 24),
+    "squeezenet-features.11": ("squeezenet1_1", "features.11", 24),
+    "resnet50-layer3": ("resnet50", "layer3", 4),
+}
+
+
+class _Stop(BaseException):
+    pass
+
+
+def make_net(name: str) -> torch.nn.Module:
+    """A network with seeded random weights; speed does not depend on them."""
+    torch.manual_seed(0)
+    return torchvision.models.get_model(name).eval()
+
+
+def time_bare(net: torch.nn.Module, layer: str, n_images: int, steps: int) -> float:
+    """Steps per second of the network up to the layer and back."""
+    seen: list[torch.Tensor] = []
+
+    def stop(_module: Any, _args: Any, output: torch.Tensor) -> None:
+        seen.append(output)
+        raise _Stop
+
+    handle = net.get_submodule(layer).register_forward_hook(stop)
+    images = torch.rand(n_images, 3, 224, 224)
+    start = time.perf_counter()
+    for _ in range(steps):
+        leaf = images.requires_grad_(True)
+        with contextlib.suppress(_Stop):
+            net(leaf)
+        torch.autograd.grad(-seen.pop()[:, 3].mean(), leaf)
+    seconds = time.perf_counter() - start
+    handle.remove()
+    return steps / seconds
+
+
+def time_beholder(net: torch.nn.Module, layer: str, n_images: int, steps: int) -> float:
+    """Steps per second of ``synthesize`` beyond what it does once."""
+    from beholder.models import ImagePreprocessing
+
+    model = bh.wrap(net, ImagePreprocessing(), name="net")
+    problems = [Problem(Channel(layer, 3), seed=i) for i in range(n_images)]
+
+    def run(n: int) -> float:
+        start = time.perf_counter()
+        synthesize(model, problems, steps=n, redirect_steps=n // 4)  # as 16 of the default 64 steps
+        return time.perf_counter() - start
+
+    once = run(1)
+    return steps / (run(steps + 1) - once)
+
+
+def time_lucent(net: torch.nn.Module, layer: str, n_images: int, steps: int) -> float | None:
+    """Steps per second of ``render_vis``; None where lucent is not installed."""
+    warnings.simplefilter("ignore")
+    try:
+        from lucent.optvis import objectives, param, render
+    except ImportError as error:
+        print(f"lucent is not there: {error}", file=sys.stderr)
+        return None
+
+    def run(n: int) -> float:
+        start = time.perf_counter()
+        with open(os.devnull, "w") as null, contextlib.redirect_stdout(null), contextlib.redirect_stderr(null):
+            render.render_vis(
+                net, objectives.channel(layer.replace(".", "_"), 3), lambda: param.image(224, batch=n_images),
+                thresholds=(n,), show_image=False, progress=False,
+            )  # fmt: skip
+        return time.perf_counter() - start
+
+    hooks = {part: (part._forward_hooks.copy()) for part in net.modules()}
+    once = run(1)
+    rate = steps / (run(steps + 1) - once)
+    for part, before in hooks.items():  # lucent leaves its own behind
+        part._forward_hooks.clear()
+        part._forward_hooks.update(before)
+    return rate
+
+
+def measure(row: str, n_images: int, rounds: int, contenders: list[Callable[..., float | None]]) -> list[float | None]:
+    """Median rate of each contender over rounds in which they take turns."""
+    name, layer, steps = ROWS[row]
+    net = make_net(name).requires_grad_(False)
+    steps = max(steps // (1 if n_images == 1 else 4), 2)
+    rates: list[list[float]] = [[] for _ in contenders]
+    for _ in range(rounds):
+        for contender, found in zip(contenders, rates, strict=True):
+            rate = contender(net, layer, n_images, steps)
+            if rate is not None:
+                found.append(rate)
+    return [statistics.median(found) if found else None for found in rates]
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", nargs="+", default=[*ROWS])
+    parser.add_argument("--batches", nargs="+", type=int, default=[1, 10])
+    parser.add_argument("--rounds", type=int, default=3)
+    args = parser.parse_args()
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; steps/s, medians of {args.rounds} rounds")
+    print("| row | batch | bare loop | beholder | lucent | of bare | × lucent |\n|---|---|---|---|---|---|---|")
+    for row in args.rows:
+        for n_images in args.batches:
+            bare, ours, lucent = measure(row, n_images, args.rounds, [time_bare, time_beholder, time_lucent])
+            assert bare is not None
+            assert ours is not None
+            against = "–" if lucent is None else f"{ours / lucent:.2f}"
+            told = "–" if lucent is None else f"{lucent:.2f}"
+            print(
+                f"| {row} | {n_images} | {bare:.2f} | {ours:.2f} | {told} | {ours / bare:.2f} | {against} |", flush=True
+            )
+
+
+if __name__ == "__main__":
+    main()

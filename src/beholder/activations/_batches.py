@@ -1,0 +1,81 @@
+"""Micro-batches: which stimuli stand in which slot, and how one stimulus is read and prepared."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from beholder._core.errors import InputError
+from beholder.models import Preprocessing
+from beholder.stimuli import Exposure, StimulusSet, expose_image, open_image, to_picture
+
+
+@dataclass
+class Task:
+    """One micro-batch: which slots are computed, and which stimulus stands in each slot."""
+
+    rows: slice
+    keep: slice
+    members: list[int]
+
+
+def load_stimulus(
+    stimuli: StimulusSet,
+    index: int,
+    preprocessing: Preprocessing,
+    exposure: Exposure | None,
+    *,
+    replicate: int = 0,
+    seed: int = 0,
+    as_uint8: bool = False,
+) -> tuple[np.ndarray, str]:
+    """One stimulus, read, exposed and prepared; and the sha256 of its file or array."""
+    source: Any
+    if stimuli.arrays is not None:
+        source, digest = stimuli.source(index), stimuli.hash_stimulus(index)
+    else:
+        source = stimuli.read_bytes(index)
+        digest = hashlib.sha256(source).hexdigest()
+    with name_bad_stimulus(stimuli, index):
+        if exposure is not None:
+            picture = open_image(source, keep_alpha=True) if stimuli.arrays is None else to_picture(source)
+            source = expose_image(picture, replicate, exposure=exposure, seed=seed, stimulus_id=stimuli.ids[index])
+        return preprocessing.prepare_uint8(source) if as_uint8 else preprocessing.prepare(source), digest
+
+
+def cut_micro_batches(start: int, stop: int, first: int, size: int, *, align: bool = True) -> list[Task]:
+    """Cut ``[start, stop)`` into micro-batches; those wholly before ``first`` are skipped.
+
+    Slots before ``first`` (already stored) and after ``stop`` are padded with a computed member, so
+    that a stimulus has the same slot of the same size whenever it is computed.
+    """
+    tasks = []
+    for low in range(start, stop, size):
+        high = min(low + size, stop)
+        begin = max(low, first)
+        if begin >= high:
+            continue
+        slots = range(low, low + size) if align else range(low, high)
+        members = [i if begin <= i < high else begin for i in slots]
+        tasks.append(Task(slice(begin, high), slice(begin - low, high - low), members))
+    return tasks
+
+
+@contextlib.contextmanager
+def name_bad_stimulus(stimuli: StimulusSet, index: int) -> Iterator[None]:
+    """Say which file it was when a stimulus given as bytes cannot be read."""
+    try:
+        yield
+    except InputError as error:
+        name = stimuli.files[index] or stimuli.ids[index]
+        if name in str(error):
+            raise
+        reason = (error.got or str(error)).removeprefix("bytes ")
+        raise type(error)(
+            "a stimulus that can be read", got=f"{name} {reason}", hint="--skip_bad to leave such files out"
+        ) from error

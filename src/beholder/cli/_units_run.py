@@ -1,0 +1,234 @@
+"""What the commands of ``beholder units`` do with their flags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from beholder._core.errors import ConfigurationChanged, InputError
+from beholder._core.files import read_json
+from beholder._core.provenance import record_provenance
+
+if TYPE_CHECKING:
+    from beholder.models import Model, UnitList
+    from beholder.stimuli import StimulusSet
+
+Tables = dict[str, list[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What came of a command, for people and for ``--json``."""
+
+    lines: list[str]
+    tables: Tables
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which model, and the directory that everything goes under."""
+
+    directory: str | None
+    model_name: str | None
+    pretrained: bool
+    model_path: str | None
+    device: str
+
+    def join(self, path: str) -> Path:
+        """A path under the directory."""
+        return Path(self.directory) / path if self.directory else Path(path)
+
+    def find(self, path: str) -> Path:
+        """A file to read: under the directory, else where the path itself leads."""
+        inside = self.join(path)
+        return inside if inside.exists() or not Path(path).exists() else Path(path)
+
+    def name_model(self, units_file: Path | None = None) -> str:
+        """The model asked for, the one that a units file names, or the directory's own."""
+        if self.model_name:
+            return self.model_name
+        if units_file is not None:
+            document = read_json(units_file)
+            if isinstance(document, dict) and isinstance(document.get("model"), str):
+                name = document["model"]
+                return name.rpartition("@")[0] if self.model_path or self.pretrained else name
+        network = self.join("build_network.py")
+        if self.directory and network.exists():
+            return f"file:{network}"
+        raise InputError("--model_name NAME", got="none, and no file that names a model")
+
+    def look(self, units_file: Path | None = None) -> Model:
+        """The model without its weights."""
+        from beholder.models import load_skeleton
+
+        return load_skeleton(self.name_model(units_file), pretrained=self.pretrained, model_path=self.model_path)
+
+    def load(self, units_file: Path | None = None) -> Model:
+        """The model, ready to run."""
+        from beholder.models import load_model
+
+        name = self.name_model(units_file)
+        return load_model(name, pretrained=self.pretrained, model_path=self.model_path, device=self.device)
+
+    def find_path_name(self, units_file: Path | None = None) -> str:
+        """What the model is called in paths; nothing is built."""
+        from beholder.models import resolve_model
+
+        name = self.name_model(units_file)
+        resolved = resolve_model(name, pretrained=self.pretrained, model_path=self.model_path, check_file=False)
+        return resolved.path_name
+
+
+@dataclass(frozen=True)
+class StimulusFlags:
+    """Flags that say which stimuli."""
+
+    in_path: str
+    image_set: str | None
+    layout: str | None
+    fraction: float | None
+    balanced: bool
+    skip_bad: bool
+    seed: int
+
+    def make(self) -> StimulusSet:
+        """The stimulus set."""
+        from beholder.stimuli import StimulusSet, as_stimulus_set
+
+        path = Path(self.in_path)
+        if self.balanced and self.fraction is None:
+            raise InputError("--fraction with --balanced", got="--balanced alone")
+        if self.image_set:
+            stimuli = StimulusSet.from_named(self.image_set, path, skip_bad=self.skip_bad)
+        elif path.is_dir() or not path.exists():
+            stimuli = StimulusSet.from_folder(path, layout=self.layout, skip_bad=self.skip_bad)  # type: ignore[arg-type]
+        else:
+            stimuli = as_stimulus_set(path)
+            stimuli = stimuli.drop_bad_files() if self.skip_bad and stimuli.arrays is None else stimuli
+        if self.fraction is not None:
+            stimuli = stimuli.select_fraction(self.fraction, self.seed, balanced=self.balanced)
+        return stimuli
+
+
+def run_sample(
+    place: Place,
+    n_units: int,
+    filename: str,
+    seed: int,
+    blacklist: Sequence[str],
+    scheme: str,
+    layers: Sequence[str] | None,
+    overwrite: bool,
+) -> Summary:
+    """Draw units and write the file."""
+    from beholder.units import sample_units
+
+    files = [place.find(name) for name in blacklist]
+    units = sample_units(place.look(), n_units, seed=seed, scheme=scheme, layers=layers, blacklist=files)
+    path = place.join(filename)
+    write_units(units, path, overwrite)
+    settings = {"model": units.model, "n_units": n_units, "seed": seed, "scheme": scheme, "layers": layers}
+    record_provenance(path.parent, path.name, {**settings, "blacklist": [str(file) for file in files]})
+    lines = [f"{len(units)} units of {units.model}, {len(units.layers)} layers", str(path)]
+    return Summary(lines, {"units": list_units(units), "files": [{"file": str(path)}]})
+
+
+def write_units(units: UnitList, path: Path, overwrite: bool) -> None:
+    """Write a file of units; one that holds others is only replaced when asked."""
+    if path.exists() and not overwrite and read_json(path) != units.to_dict():
+        raise ConfigurationChanged(
+            "a new file, or one with these units", got=f"{path}, which holds others",
+            hint="another --filename, or --overwrite to replace it",
+        )  # fmt: skip
+    units.save(path)
+
+
+def list_units(units: UnitList) -> list[dict[str, Any]]:
+    """Units as records."""
+    return [{"layer": unit.layer, "channel": unit.channel} for unit in units]
+
+
+def run_split(place: Place, n: int, units_file: str) -> Summary:
+    """Deal a list of units to several files."""
+    from beholder.models import UnitList
+    from beholder.units import split_units
+
+    path = place.find(units_file)
+    model = place.look(path)
+    files, rows = [], []
+    for i, share in enumerate(split_units(UnitList.read(path, model), n, model)):
+        files.append(share.save(path.with_name(f"{path.stem}_{i}.json")))
+        rows.append({"file": str(files[-1]), "n_units": len(share)})
+    record_provenance(path.parent, path.name.removesuffix(".json") + "_*.json", {"units_file": path.name, "n": n})
+    return Summary([f"{row['file']}: {row['n_units']} units" for row in rows], {"files": rows})
+
+
+def run_record(
+    place: Place,
+    flags: StimulusFlags,
+    units_file: str | None,
+    layers: Sequence[str] | None,
+    out_path: str | None,
+    options: Mapping[str, Any],
+) -> Summary:
+    """Record layers of interest; report class accuracy."""
+    from beholder.models import UnitList
+    from beholder.units import measure_accuracy, record_units
+
+    path = place.find(units_file) if units_file else None
+    if path is not None and layers is not None:
+        raise InputError("--units_file or --layers", got="both", hint="--layers alone")
+    if path is not None:
+        read_json(path)
+    stimuli = flags.make()
+    model = place.load(path)
+    units = UnitList.read(path, model) if path is not None else None
+    acts = record_units(model, stimuli, units, layers=layers, out_path=place.join(out_path or "activations"), **options)
+    accuracy = measure_accuracy(acts)
+    told = str(accuracy) if accuracy else "not reported, since the stimuli's classes are not the network's outputs"
+    n_units = sum(acts[name].shape[-1] for name in acts.layers if name != "output")
+    lines = [
+        f"{len(acts.stimulus_ids)} stimuli, {len(acts.layers)} layers, {n_units} units",
+        f"class accuracy: {told}",
+        str(acts.path),
+    ]
+    store = {"model": acts.model, "path": str(acts.path), "n_stimuli": len(acts.stimulus_ids)}
+    rows = [{"layer": name, "n_channels": acts[name].shape[-1]} for name in acts.layers]
+    return Summary(lines, {"store": [store], "layers": rows, "accuracy": [asdict(accuracy)] if accuracy else []})
+
+
+def run_exemplars(
+    place: Place,
+    units_file: str,
+    windows: Mapping[str, Any],
+    activations: str | None,
+    in_path: str | None,
+    out_path: str | None,
+    files: Mapping[str, Any],
+) -> Summary:
+    """Choose exemplars and write them."""
+    from beholder.activations import Activations
+    from beholder.units import find_exemplars, write_exemplars
+
+    path = place.find(units_file)
+    store = (
+        place.find(activations) if activations else place.join(f"activations/{place.find_path_name(path)}.mean.zarr")
+    )
+    if not store.exists():
+        raise InputError(
+            "a recording", got=f"nothing at {store}", hint="`beholder units record` first, or --activations"
+        )
+    found = find_exemplars(Activations(store), path, **windows)
+    folder = write_exemplars(found, place.join(out_path or "stimuli"), stimuli=in_path, **files)
+    w = found.windows
+    lines = [
+        f"{len(found)} units, {w.num_batches} batches of 2 x 10 stimuli each, of {w.n_stimuli}",
+        f"queries from ranks {w.start_min} to {w.stop_min - 1} and {w.start_max} to {w.stop_max - 1}",
+        *(f"skipped {unit}: {reason}" for unit, reason in found.skipped),
+        str(folder),
+    ]
+    rows = [{**asdict(unit), "folder": str(folder / unit.path_name / "natural_images")} for unit in found.units]
+    skipped = [{**asdict(unit), "reason": reason} for unit, reason in found.skipped]
+    return Summary(lines, {"exemplars": rows, "skipped": skipped, "windows": [w.to_dict()]})

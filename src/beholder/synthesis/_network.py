@@ -1,0 +1,167 @@
+"""The model as the loop runs it: as far as needed, weights frozen, layers handed over batch first."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+
+from beholder._core.errors import InputError
+from beholder.activations._axes import name_axes
+from beholder.activations._grammar import OUTPUT, LayerRef
+from beholder.activations._hooks import Tap, pick_tensor
+from beholder.activations._probe import ProbedLayer, probe_layers
+from beholder.activations._targets import resolve_layers
+from beholder.models import Model, unwrap_module
+from beholder.synthesis._view import Captured, Constants
+
+_WHOLE = LayerRef(OUTPUT, "")
+
+
+@final
+class Network:
+    """Hooks on the layers that objectives read, and passes that stop after the deepest of them.
+
+    Parameters
+    ----------
+    model : Model
+    layers : sequence of str
+        Names, taps, ``"output"``.
+    example : Tensor, (1, *input_shape)
+        One prepared stimulus, for a first look.
+    """
+
+    def __init__(self, model: Model, layers: Sequence[str], example: Tensor) -> None:
+        self._model = model
+        self._module = unwrap_module(model.module)
+        self.device = model.device
+        names = list(dict.fromkeys(layers))
+        self._wants_output = OUTPUT in names and OUTPUT not in dict(self._module.named_modules())
+        inner = [name for name in names if not (self._wants_output and name == OUTPUT)]
+        refs = resolve_layers(self._module, inner, model.taps)
+        if list(refs) != inner:
+            raise InputError("names of single layers", got=", ".join(inner), hint="no patterns, presets or ensembles")
+        self._probed = probe_layers(self._module, refs, self._forward, example) if refs else {}
+        self._layer_sets: dict[tuple[str, ...], Tap] = {}
+        self._output_axes: tuple[str, ...] = ()
+        if self._wants_output:
+            with torch.inference_mode():
+                output = pick_tensor(self._forward(example.expand(2, *example.shape[1:])), _WHOLE)
+            self._output_axes = name_axes(tuple(output.shape[1:]), nn.Identity())
+
+    def open(self, layers: Sequence[str]) -> Network:
+        """Put hooks on a set of layers that belongs together; :meth:`close` takes all off."""
+        key = self._key(layers)
+        if key and key not in self._layer_sets:
+            self._layer_sets[key] = Tap(self._module, {name: self._probed[name].ref for name in key})
+        return self
+
+    def close(self) -> None:
+        """Take the hooks off."""
+        for tap in self._layer_sets.values():
+            tap.close()
+        self._layer_sets.clear()
+
+    def __enter__(self) -> Network:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def run(self, images: Tensor, sizes: Sequence[int], layers: Sequence[str], constants: Constants) -> Captured:
+        """One pass.
+
+        Parameters
+        ----------
+        images : Tensor, (n, *input_shape)
+            As ``prepare`` gives them.
+        sizes : sequence of int
+            How many of them belong to each problem, in order.
+        layers : sequence of str
+            What the problems read, opened before.
+        constants : dict
+            Where objectives keep their tensors on the device.
+        """
+        key, wants_output = self._key(layers), self._wants_output and OUTPUT in layers
+        captured = Captured(images, sizes, {}, {}, {}, {}, constants)
+        if wants_output or key:
+            output = self._run_with(captured, key, images, stop=not wants_output)
+            if wants_output:
+                tensor = pick_tensor(output, _WHOLE)
+                self._put(captured, OUTPUT, tensor, tensor, 0, self._output_axes)
+        return captured
+
+    def _run_with(self, captured: Captured, key: tuple[str, ...], images: Tensor, *, stop: bool) -> Any:
+        if not key:
+            return self._forward(images)
+
+        def consume(name: str, tensor: Tensor) -> None:
+            layer: ProbedLayer = self._probed[name]
+            is_last = stop and len(captured.tensors) == len(key) - 1  # nothing runs that could overwrite it
+            kept = layer.put_batch_first(tensor if is_last else tensor.clone())
+            self._put(captured, name, kept, tensor, layer.batch_axis, layer.axes)
+
+        outputs = []
+        with self._layer_sets[key].collect(consume, stop=stop):
+            outputs.append(self._forward(images))
+        return outputs[0] if outputs else None
+
+    def _put(
+        self, captured: Captured, name: str, kept: Tensor, made: Tensor, batch_axis: int, axes: tuple[str, ...]
+    ) -> None:
+        captured.tensors[name], captured.axes[name] = kept, axes
+        captured.nodes[name], captured.batch_axes[name] = made.grad_fn, batch_axis
+
+    def _key(self, layers: Sequence[str]) -> tuple[str, ...]:
+        return tuple(sorted({name for name in layers if name in self._probed}))
+
+    def _forward(self, images: Tensor) -> Any:
+        return self._model.forward(self._module, self._model.normalize(images))
+
+
+@contextlib.contextmanager
+def freeze_weights(module: nn.Module) -> Iterator[None]:
+    """No parameter asks for a gradient within the block."""
+    asking = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    for parameter in asking:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in asking:
+            parameter.requires_grad_(True)
+
+
+@contextlib.contextmanager
+def use_channels_last(module: nn.Module, *, wanted: bool = True) -> Iterator[None]:
+    """Lay convolution weights out channels-last within the block, which the CPU runs faster."""
+    weights = [p for p in module.parameters() if p.ndim == 4 and p.shape[1] > 1]
+    on_cpu = all(p.device.type == "cpu" for p in weights)
+    changed = [p for p in weights if p.is_contiguous() and not p.is_contiguous(memory_format=torch.channels_last)]
+    if not (wanted and on_cpu and changed):
+        yield
+        return
+    _set_layout(changed, torch.channels_last)
+    try:
+        yield
+    finally:
+        _set_layout(changed, torch.contiguous_format)
+
+
+def _set_layout(parameters: Sequence[nn.Parameter], layout: torch.memory_format) -> None:
+    for parameter in parameters:
+        parameter.data = parameter.data.contiguous(memory_format=layout)
+
+
+@contextlib.contextmanager
+def use_threads(n: int) -> Iterator[None]:
+    """Run torch with ``n`` threads inside one operation."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

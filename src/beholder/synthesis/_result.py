@@ -1,0 +1,109 @@
+"""What came out: images, scores, and how the losses fell."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+
+from beholder._core.errors import InputError
+from beholder._core.files import open_atomic
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ARRAYS = ("images", "problems", "scores", "losses", "steps")
+
+
+@final
+@dataclass(frozen=True, repr=False, eq=False)
+class Synthesis:
+    """Stimuli made to order.
+
+    Attributes
+    ----------
+    images : ndarray, (n_images, *input_shape), float32
+        As ``model.prepare`` gives stimuli, in ``model.input_range``.
+    problems : ndarray, (n_images,), int
+        Which problem each image belongs to.
+    scores : ndarray, (n_images,), float32
+        The objective on the finished image, without augmentation.
+    losses : ndarray, (n_images, n_steps), float32
+        Minus the objective at each step, as the augmented image had it; NaN after a problem's end.
+    steps : ndarray, (n_problems,), int
+        Steps that each problem took.
+    stopped_by : tuple of str
+        Why each problem ended: ``"steps"``, the name of a stopping rule, or ``"not finite"``.
+    batches : tuple of tuple of int
+        Problems that shared a batch.
+    settings : dict
+        Everything that decided the result, JSON-able.
+    transparency : ndarray or None, (n_images, *input_shape), float32
+        Sum over the steps of the gradient's size at each value, if asked for.
+    """
+
+    images: np.ndarray
+    problems: np.ndarray
+    scores: np.ndarray
+    losses: np.ndarray
+    steps: np.ndarray
+    stopped_by: tuple[str, ...]
+    batches: tuple[tuple[int, ...], ...]
+    settings: dict[str, Any]
+    transparency: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        shape = "×".join(str(size) for size in self.images.shape[1:])
+        best = float(np.nanmax(self.scores)) if len(self) and not np.isnan(self.scores).all() else float("nan")
+        return f"Synthesis({len(self)} images {shape}, {len(self.steps)} problems, best score {best:.4g})"
+
+    def find_images(self, problem: int) -> np.ndarray:
+        """Images of one problem, (n_images, *input_shape)."""
+        return self.images[self.problems == problem]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A row an image: ``problem, score, loss, steps, stopped_by``; ``loss`` is the last one recorded."""
+        import pandas as pd
+
+        last = [row[~np.isnan(row)][-1] if not np.isnan(row).all() else np.nan for row in self.losses]
+        return pd.DataFrame(
+            {
+                "problem": self.problems,
+                "score": self.scores,
+                "loss": np.asarray(last, dtype=np.float32),
+                "steps": self.steps[self.problems],
+                "stopped_by": [self.stopped_by[i] for i in self.problems],
+            }
+        )
+
+    def save(self, path: Path | str) -> None:
+        """Write everything to one ``.npz``; :func:`load_synthesis` reads it."""
+        arrays: dict[str, np.ndarray] = {name: getattr(self, name) for name in _ARRAYS}
+        if self.transparency is not None:
+            arrays["transparency"] = self.transparency
+        rest = {"stopped_by": self.stopped_by, "batches": self.batches, "settings": self.settings}
+        arrays["description"] = np.array(json.dumps(rest, sort_keys=True))
+        with open_atomic(path, "wb") as file:
+            np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
+
+
+def load_synthesis(path: Path | str) -> Synthesis:
+    """Read what :meth:`Synthesis.save` wrote."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        rest = json.loads(str(arrays.pop("description")))
+        return Synthesis(
+            **arrays,
+            stopped_by=tuple(rest["stopped_by"]),
+            batches=tuple(tuple(batch) for batch in rest["batches"]),
+            settings=rest["settings"],
+        )
+    except (OSError, EOFError, KeyError, TypeError, ValueError) as error:
+        raise InputError("a file that Synthesis.save wrote", got=f"{path} ({error})") from error

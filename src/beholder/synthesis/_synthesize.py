@@ -1,0 +1,416 @@
+"""Stimuli made to order, from Python."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from beholder._core.errors import InputError
+from beholder._core.progress import show_progress
+from beholder._core.seeds import DEFAULT_SEED
+from beholder.models import Model, wrap
+from beholder.synthesis._checkpoint import Checkpoint, describe_model, describe_part
+from beholder.synthesis._constraints import Constraint, Range
+from beholder.synthesis._fourier import Fourier
+from beholder.synthesis._loop import BatchResult, BatchRun, Recipe
+from beholder.synthesis._network import Network, freeze_weights, use_channels_last, use_threads
+from beholder.synthesis._objective import Objective, Problem, check_scores
+from beholder.synthesis._optimizers import Adam, Optimizer
+from beholder.synthesis._parameterization import Parameterization, Raw, Waveform
+from beholder.synthesis._plan import Plan, plan_batches
+from beholder.synthesis._result import Synthesis
+from beholder.synthesis._stopping import StopRule
+from beholder.synthesis._transforms import Affine, Transform
+from beholder.synthesis._validate import check_gradient, check_mode, check_tensors, find_input_shape, make_example
+
+logger = logging.getLogger("beholder")
+
+DEFAULT_TRANSFORMS: tuple[Transform, ...] = (
+    Affine(jitter=8.0, scale=(0.95, 1.05), rotate=5.0, crop=0, fill="reflect"),
+)
+
+
+class _Cancelled(Exception):
+    """Another batch failed, or the user interrupted."""
+
+
+def synthesize(
+    model: Model | nn.Module,
+    objective: Objective | Problem | Sequence[Objective | Problem],
+    *,
+    seed: int = DEFAULT_SEED,
+    n_images: int = 1,
+    parameterization: Parameterization | None = None,
+    transforms: Sequence[Transform] | None = None,
+    constraints: Sequence[Constraint] = (),
+    optimizer: Optimizer | None = None,
+    steps: int = 64,
+    stop: Sequence[StopRule] = (),
+    redirect_steps: int = 16,
+    samples: int = 1,
+    keep: str = "last",
+    transparency: bool = False,
+    input_shape: tuple[int, ...] | None = None,
+    batch_size: int | None = None,
+    threads: int | None = None,
+    channels_last: bool = True,
+    checkpoint: Path | str | None = None,
+    checkpoint_every: int = 50,
+) -> Synthesis:
+    """Make stimuli that score high on objectives.
+
+    Parameters
+    ----------
+    model : Model or nn.Module
+        The observer, in eval mode. A plain module takes stimuli as they are, unbounded.
+    objective : Objective, Problem, or a sequence of them
+        Independent problems. A problem's images do not depend on which others there are (beyond the last bits of
+        the network's arithmetic, which depend on the size of the batch).
+    seed, n_images : int
+        Of those given as bare objectives; a :class:`Problem` has its own.
+    parameterization : Parameterization, optional
+        Default: :class:`Fourier` for pictures, :class:`Waveform` for sounds, :class:`Raw` for arrays.
+    transforms : sequence of Transform, optional
+        Augmentations, drawn for each image and step from the image's seed. Default: shift, scale and rotation for a
+        parameterisation of pictures that is not direct, none otherwise. ``()``: none.
+    constraints : sequence of Constraint
+        Applied after each step in order, then the model's range; direct parameterisations only.
+    optimizer : Optimizer, optional
+        Default: :class:`Adam`.
+    steps : int
+        At most so many evaluations of each problem.
+    stop : sequence of StopRule
+        The first that fires ends a problem; the others go on.
+    redirect_steps : int
+        Steps in which dead rectifiers redirect their gradient; 0 for none.
+    samples : int
+        Augmented copies of each image at each step; its score is their mean.
+    keep : {"last", "best"}
+        Which iterate is kept: the last, or each image's best as augmented.
+    transparency : bool
+        Sum up the sizes of the gradient at each pixel.
+    input_shape : tuple of int, optional
+        Of one stimulus, for a model that takes any.
+    batch_size : int, optional
+        Images in one batch at most. Default: 8 on the CPU, 64 elsewhere.
+    threads : int, optional
+        Cores to use on the CPU. Default: torch's number of threads.
+    channels_last : bool
+        Lay convolution weights out channels-last while working on the CPU.
+    checkpoint : path, optional
+        Folder for the state; a call with the same settings goes on from there to the same bytes.
+    checkpoint_every : int
+        Steps between two writings.
+
+    Returns
+    -------
+    Synthesis
+        ``images``, ``scores``, ``losses``, ``steps``, ``stopped_by``.
+
+    Raises
+    ------
+    InputError
+        The model is in training mode, not float32, or no gradient reaches its input; a wrong layer, channel or
+        shape; a constraint that does not go with the parameterisation or the optimiser.
+    ConfigurationChanged
+        The checkpoint folder was begun with other settings.
+
+    Examples
+    --------
+    >>> import torch
+    >>> net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU()).eval()
+    >>> made = synthesize(net, Channel("1", 2), input_shape=(3, 16, 16), steps=8)  # doctest: +SKIP
+    """
+    observer = _as_model(model)
+    check_mode(observer)
+    check_tensors(observer)
+    shape = find_input_shape(observer, input_shape)
+    problems = _list_problems(objective, seed, n_images)
+    recipe = _make_recipe(
+        observer, shape, parameterization, transforms, constraints, optimizer, steps=_check_count(steps, "step"),
+        stop=tuple(stop), redirect_steps=redirect_steps, samples=_check_count(samples, "sample"), keep=keep,
+        transparency=transparency,
+    )  # fmt: skip
+    plan = plan_batches(
+        [problem.n_images for problem in problems],
+        [problem.objective.layers for problem in problems],
+        cores=_check_count(threads or torch.get_num_threads(), "thread"),
+        on_cpu=observer.device.type == "cpu",
+        batch_size=None if batch_size is None else _check_count(batch_size, "image in a batch"),
+    )
+    settings = {
+        "model": describe_model(observer, hash_weights=checkpoint is not None),
+        "recipe": describe_part(recipe),
+        "problems": describe_part(problems),
+        "batches": describe_part(plan.batches),
+        "threads": plan.threads,
+        "channels_last": channels_last,
+        "device": observer.device.type,
+    }
+    stored = None if checkpoint is None else Checkpoint(checkpoint, settings, _check_count(checkpoint_every, "step"))
+    with _open_network(observer, problems, shape, channels_last=channels_last, threads=plan.threads) as network:
+        done = _run_plan(network, problems, recipe, plan, stored)
+        return _collect(network, problems, done, settings)
+
+
+def score_images(
+    model: Model | nn.Module,
+    objective: Objective | Sequence[Objective],
+    images: np.ndarray | Tensor,
+    *,
+    batch_size: int = 8,
+    channels_last: bool = True,
+) -> np.ndarray:
+    """Score stimuli without augmentation, each by itself.
+
+    Parameters
+    ----------
+    model : Model or nn.Module
+    objective : Objective or sequence of Objective
+        One for all stimuli, or one each.
+    images : array, (n, *input_shape)
+        As ``model.prepare`` gives them.
+    batch_size : int
+    channels_last : bool
+        As in :func:`synthesize`.
+
+    Returns
+    -------
+    ndarray, (n,), float32
+    """
+    observer = _as_model(model)
+    check_mode(observer)
+    check_tensors(observer)
+    batch = torch.as_tensor(images).float()
+    objectives = [objective] * len(batch) if isinstance(objective, Objective) else list(objective)
+    if len(objectives) != len(batch):
+        raise InputError(f"one objective, or one for each of {len(batch)} stimuli", got=f"{len(objectives)}")
+    if len(batch) == 0:
+        return np.empty(0, dtype=np.float32)
+    problems = [Problem(each) for each in objectives]
+    scores = np.empty(len(batch), dtype=np.float32)
+    shape = tuple(batch.shape[1:])
+    with _open_network(
+        observer, problems, shape, channels_last=channels_last, threads=torch.get_num_threads(), check=False
+    ) as network:
+        for start in range(0, len(batch), batch_size):
+            part = slice(start, start + batch_size)
+            scores[part] = _score_batch(network, problems[part], batch[part])
+    return scores
+
+
+def _score_batch(network: Network, problems: Sequence[Problem], images: Tensor) -> np.ndarray:
+    layers = tuple(dict.fromkeys(name for problem in problems for name in problem.objective.layers))
+    network.open(layers)
+    sizes = [problem.n_images for problem in problems]
+    with torch.no_grad():
+        views = network.run(images.to(network.device), sizes, layers, {}).views()
+        scores = [
+            check_scores(problem.objective.score(view), problem.n_images, problem.objective)
+            for problem, view in zip(problems, views, strict=True)
+        ]
+    return torch.cat(scores).float().cpu().numpy()
+
+
+@contextlib.contextmanager
+def _open_network(
+    model: Model,
+    problems: Sequence[Problem],
+    shape: tuple[int, ...],
+    *,
+    channels_last: bool,
+    threads: int,
+    check: bool = True,
+) -> Iterator[Network]:
+    layers = tuple(dict.fromkeys(name for problem in problems for name in problem.objective.layers))
+    with (
+        torch.compiler.set_stance("force_eager"),
+        freeze_weights(model.module),
+        use_channels_last(model.module, wanted=channels_last),
+        use_threads(threads) if model.device.type == "cpu" else contextlib.nullcontext(),
+    ):
+        example = make_example(model, shape)
+        with Network(model, layers, example) as network:
+            if check:
+                network.open(layers)
+                check_gradient(network, layers, example)
+            yield network
+
+
+def _run_plan(
+    network: Network, problems: Sequence[Problem], recipe: Recipe, plan: Plan, checkpoint: Checkpoint | None
+) -> list[tuple[tuple[int, ...], BatchResult]]:
+    cancelled, lock = threading.Event(), threading.Lock()
+
+    def check_cancelled() -> None:
+        if cancelled.is_set():
+            raise _Cancelled
+
+    for batch in plan.batches:
+        network.open([name for i in batch for name in problems[i].objective.layers])
+    total = recipe.steps * sum(problem.n_images for problem in problems)
+    with show_progress("synthesize", total, "image steps") as show:
+
+        def advance(n: int) -> None:
+            with lock:
+                show(n)
+
+        def work(job: tuple[int, tuple[int, ...]]) -> list[tuple[tuple[int, ...], BatchResult]]:
+            return _run_batch(
+                network, problems, recipe, job[1], f"batch_{job[0]}", checkpoint, advance, check_cancelled
+            )
+
+        jobs = list(enumerate(plan.batches))
+        if plan.lanes <= 1:
+            return [item for job in jobs for item in work(job)]
+        with ThreadPoolExecutor(plan.lanes, thread_name_prefix="beholder-lane") as pool:
+            futures = [pool.submit(work, job) for job in jobs]
+            try:
+                return [item for future in futures for item in future.result()]
+            except BaseException:
+                cancelled.set()
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+
+
+def _run_batch(
+    network: Network,
+    problems: Sequence[Problem],
+    recipe: Recipe,
+    members: tuple[int, ...],
+    name: str,
+    checkpoint: Checkpoint | None,
+    advance: Callable[[int], None],
+    check_cancelled: Callable[[], None],
+) -> list[tuple[tuple[int, ...], BatchResult]]:
+    """Run one batch; where memory does not suffice, its halves."""
+    counted = 0
+
+    def count(n: int) -> None:
+        nonlocal counted
+        counted += n
+        advance(n)
+
+    try:
+        run = BatchRun(network, [problems[i] for i in members], recipe)
+        return [(members, run.run(checkpoint=checkpoint, name=name, advance=count, check_cancelled=check_cancelled))]
+    except torch.OutOfMemoryError:
+        if len(members) == 1:
+            raise
+        logger.warning("out of memory with %d problems in a batch; redone in halves", len(members))
+        advance(-counted)
+    half = len(members) // 2
+    parts = ((members[:half], f"{name}a"), (members[half:], f"{name}b"))
+    return [
+        item
+        for part, label in parts
+        for item in _run_batch(network, problems, recipe, part, label, checkpoint, advance, check_cancelled)
+    ]
+
+
+def _collect(
+    network: Network,
+    problems: Sequence[Problem],
+    done: Sequence[tuple[tuple[int, ...], BatchResult]],
+    settings: dict[str, Any],
+) -> Synthesis:
+    """Put the batches' images into the order of the problems, and score them without augmentation."""
+    sizes = [problem.n_images for problem in problems]
+    ends = np.cumsum(sizes)
+    places = [np.concatenate([np.arange(ends[i] - sizes[i], ends[i]) for i in members]) for members, _ in done]
+    first = done[0][1]
+    n_images = int(ends[-1])
+    images = np.empty((n_images, *first.images.shape[1:]), dtype=np.float32)
+    scores = np.empty(n_images, dtype=np.float32)
+    losses = np.empty((n_images, first.losses.shape[1]), dtype=np.float32)
+    steps = np.zeros(len(problems), dtype=np.int64)
+    alpha = None if first.transparency is None else np.empty_like(images)
+    stopped_by = [""] * len(problems)
+    for (members, result), place in zip(done, places, strict=True):
+        images[place] = result.images.cpu().numpy()
+        losses[place] = result.losses
+        scores[place] = _score_batch(network, [problems[i] for i in members], result.images)
+        if alpha is not None and result.transparency is not None:
+            alpha[place] = result.transparency.cpu().numpy()
+        for i, n_steps, reason in zip(members, result.steps, result.stopped_by, strict=True):
+            steps[i], stopped_by[i] = n_steps, reason
+    return Synthesis(
+        images=images, problems=np.repeat(np.arange(len(problems)), sizes), scores=scores,
+        losses=losses[:, : int(steps.max())], steps=steps, stopped_by=tuple(stopped_by),
+        batches=tuple(members for members, _ in done), settings=settings, transparency=alpha,
+    )  # fmt: skip
+
+
+def _as_model(model: Model | nn.Module) -> Model:
+    if isinstance(model, Model):
+        return model
+    if isinstance(model, nn.Module) and any(part.training for part in model.modules()):
+        raise InputError("a model in eval mode", got=f"{type(model).__name__} in training mode", hint="module.eval()")
+    return wrap(model)
+
+
+def _list_problems(objective: Any, seed: int, n_images: int) -> list[Problem]:
+    given = [objective] if isinstance(objective, Objective | Problem) else list(objective)
+    if not given:
+        raise InputError("at least one objective", got="none")
+    return [each if isinstance(each, Problem) else Problem(each, seed=seed, n_images=n_images) for each in given]
+
+
+def _make_recipe(
+    model: Model,
+    shape: tuple[int, ...],
+    parameterization: Parameterization | None,
+    transforms: Sequence[Transform] | None,
+    constraints: Sequence[Constraint],
+    optimizer: Optimizer | None,
+    **rest: Any,
+) -> Recipe:
+    if parameterization is None:
+        parameterization = _pick_parameterization(model, shape)
+    if transforms is None:
+        transforms = () if parameterization.is_direct or len(shape) != 3 else DEFAULT_TRANSFORMS
+    if transforms and len(shape) != 3:
+        raise InputError("pictures for transforms", got=f"stimuli of shape {shape}", hint="transforms=()")
+    optimizer = Adam() if optimizer is None else optimizer
+    if isinstance(optimizer, Adam) and optimizer.learning_rate is None:
+        optimizer = dataclasses.replace(optimizer, learning_rate=parameterization.learning_rate)
+    limits = tuple(constraints)
+    if limits and not parameterization.is_direct:
+        raise InputError("a direct parameterisation for constraints", got=type(parameterization).__name__, hint="Raw()")
+    if parameterization.is_direct and model.input_range is not None:
+        limits = (*limits, Range(*model.input_range))
+    if limits and not optimizer.allows_constraints:
+        raise InputError(
+            f"no constraint with {type(optimizer).__name__}", got=", ".join(type(c).__name__ for c in limits),
+            hint="Pixels(), which stays in range by itself",
+        )  # fmt: skip
+    if rest["keep"] not in ("last", "best"):
+        raise InputError("keep: last or best", got=repr(rest["keep"]))
+    return Recipe(
+        parameterization=parameterization, transforms=tuple(transforms), constraints=limits, optimizer=optimizer,
+        input_shape=shape, value_range=model.input_range, **rest,
+    )  # fmt: skip
+
+
+def _pick_parameterization(model: Model, shape: tuple[int, ...]) -> Parameterization:
+    if model.modality == "sound":
+        return Waveform()
+    if len(shape) == 3 and shape[0] in (1, 3):
+        return Fourier()
+    return Raw(mean=0.0 if model.input_range is None else sum(model.input_range) / 2)
+
+
+def _check_count(value: int, what: str) -> int:
+    if value < 1:
+        raise InputError(f"at least one {what}", got=str(value))
+    return int(value)

@@ -1,0 +1,110 @@
+"""A look at the model before hours of work: whether a gradient reaches the input."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from beholder._core.errors import InputError
+from beholder.models import Model
+from beholder.synthesis._network import Network
+
+
+def find_input_shape(model: Model, input_shape: tuple[int, ...] | None) -> tuple[int, ...]:
+    """Shape of one stimulus, the user's or the model's."""
+    shape = model.input_shape if input_shape is None else tuple(int(size) for size in input_shape)
+    if shape is None:
+        raise InputError(
+            "the shape of one stimulus", got=f"{model.name}, which takes any", hint="input_shape=(3, 224, 224)"
+        )
+    return shape
+
+
+def make_example(model: Model, shape: tuple[int, ...]) -> Tensor:
+    """One stimulus of faint noise in the middle of the range."""
+    low, high = model.input_range or (-1.0, 1.0)
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(1, *shape, generator=generator)
+    return ((low + high) / 2 + (high - low) * 0.05 * noise).clamp(low, high).to(model.device)
+
+
+def validate_model(
+    model: Model, layers: Sequence[str] = (), *, input_shape: tuple[int, ...] | None = None, device: str | None = None
+) -> None:
+    """Check that stimuli can be made with a model.
+
+    Parameters
+    ----------
+    model : Model
+    layers : sequence of str
+        Layers that objectives will read; ``"output"`` is what the model returns. Default: that.
+    input_shape : tuple of int, optional
+        For a model that takes any shape.
+    device : str, optional
+        Where the model should be.
+
+    Raises
+    ------
+    InputError
+        In training mode; parameters that are not float32 or lie on several devices; another device than asked
+        for; a layer that does not exist, is not floating, or that no gradient connects with the input; NaN.
+    """
+    check_mode(model)
+    check_tensors(model, device)
+    shape = find_input_shape(model, input_shape)
+    example = make_example(model, shape)
+    names = tuple(layers) or ("output",)
+    with torch.compiler.set_stance("force_eager"), Network(model, names, example) as network:
+        network.open(names)
+        check_gradient(network, names, example)
+
+
+def check_mode(model: Model) -> None:
+    """Refuse a model in training mode."""
+    training = [name or type(part).__name__ for name, part in model.module.named_modules() if part.training]
+    if training:
+        raise InputError(
+            "a model in eval mode",
+            got=f"{model.name} with {training[0]!r} in training mode",
+            hint="model.module.eval()",
+        )
+
+
+def check_tensors(model: Model, device: str | None = None) -> None:
+    """Refuse weights of another precision, on several devices, or elsewhere than asked for."""
+    tensors = list(itertools.chain(model.module.parameters(), model.module.buffers()))
+    odd = {str(t.dtype).removeprefix("torch.") for t in tensors if t.is_floating_point() and t.dtype != torch.float32}
+    if odd:
+        raise InputError("float32 weights", got=", ".join(sorted(odd)), hint="model.module.float()")
+    places = {str(t.device) for t in tensors}
+    if len(places) > 1:
+        raise InputError("all weights on one device", got=", ".join(sorted(places)), hint="model.to('cpu')")
+    if device is not None and places and torch.device(device).type != torch.device(next(iter(places))).type:
+        raise InputError(f"a model on {device}", got=f"one on {places.pop()}", hint=f"model.to({device!r})")
+
+
+def check_gradient(network: Network, layers: Sequence[str], example: Tensor) -> None:
+    """Refuse layers that no gradient connects with the input."""
+    if not layers:
+        return
+    with torch.enable_grad():
+        images = example.detach().clone().requires_grad_(True)
+        captured = network.run(images, [1], layers, {})
+        for name in layers:
+            values = captured.tensors[name]
+            if not values.is_floating_point():
+                raise InputError(f"floating-point activations at {name}", got=str(values.dtype).removeprefix("torch."))
+            if not bool(torch.isfinite(values).all()):
+                raise InputError(f"finite activations at {name}", got="NaN or infinity on a first grey stimulus")
+            gradient = None
+            if values.requires_grad:
+                (gradient,) = torch.autograd.grad(values.square().sum(), images, allow_unused=True, retain_graph=True)
+            if gradient is None:
+                raise InputError(
+                    f"a gradient from {name} to the input",
+                    got="none: something on the way is detached, rounded or run under no_grad",
+                    hint="an earlier layer, or a differentiable normalize",
+                )

@@ -1,0 +1,111 @@
+"""Class accuracy from recorded outputs: whether a network was shown what it should have been."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+from beholder.activations import Activations
+from beholder.stimuli import load_wnids
+
+_WNID = re.compile(r"(n\d{8})(?:\W|_|$)")
+_N_TOP = 5
+
+
+@final
+@dataclass(frozen=True)
+class Accuracy:
+    """How many stimuli a network got right.
+
+    Attributes
+    ----------
+    accuracy_top1, accuracy_top5 : float
+        Share of stimuli whose class has the highest output, one of the five highest.
+    n : int
+        Number of stimuli.
+    """
+
+    accuracy_top1: float
+    accuracy_top5: float
+    n: int
+
+    def __str__(self) -> str:
+        return f"top-1 {self.accuracy_top1:.1%}, top-5 {self.accuracy_top5:.1%} of {self.n} stimuli"
+
+
+def measure_accuracy(acts: Activations, layer: str = "output") -> Accuracy | None:
+    """Accuracy of a recorded output, where the stimuli's classes are the network's.
+
+    Parameters
+    ----------
+    acts : Activations
+        Holds ``layer``, (n_stimuli, n_replicates, n_classes).
+    layer : str
+        The output.
+
+    Returns
+    -------
+    Accuracy or None
+        None when the layer is not recorded or the stimuli's classes are not the network's outputs.
+    """
+    if layer not in acts:
+        return None
+    outputs = acts[layer]
+    if len(outputs.shape) != 3:
+        return None
+    table = acts.stimuli
+    if "label" not in table or "target" not in table:
+        return None
+    targets = find_class_targets(list(table["label"]), table["target"].to_numpy(), outputs.shape[-1])
+    if targets is None:
+        return None
+    n_right1 = n_right5 = 0
+    for start, block in outputs.iter_blocks():
+        of_block = targets[start : start + len(block)]
+        place = find_places(block.mean(1, dtype=np.float64), of_block)
+        n_right1 += int((place == 0).sum())
+        n_right5 += int((place < _N_TOP).sum())
+    return Accuracy(n_right1 / len(targets), n_right5 / len(targets), len(targets))
+
+
+def find_places(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """How many classes have a higher output than the true one; outputs that are not numbers are never right.
+
+    Parameters
+    ----------
+    logits : (n_stimuli, n_classes), float
+    targets : (n_stimuli,), int
+    """
+    own = np.take_along_axis(logits, targets[:, None], axis=1)
+    higher = (logits > own).sum(1)
+    equal_before = ((logits == own) & (np.arange(logits.shape[1]) < targets[:, None])).sum(1)
+    return np.where(np.isfinite(own[:, 0]), higher + equal_before, logits.shape[1])
+
+
+def find_class_targets(labels: Sequence[Any], targets: np.ndarray, n_outputs: int) -> np.ndarray | None:
+    """Class indices of stimuli among a network's outputs, or None when they are none.
+
+    Synset names (``n01440764_tench``) mean ImageNet's 1,000 classes; else the classes count as the network's when
+    there are exactly as many as outputs.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        (n_stimuli,), class names.
+    targets : (n_stimuli,), int
+        Class indices among the stimuli.
+    n_outputs : int
+        Width of the output.
+    """
+    wnids = {wnid: i for i, wnid in enumerate(load_wnids())}
+    if n_outputs == len(wnids):
+        matches = [_WNID.match(str(label)) for label in labels]
+        if all(match is not None and match[1] in wnids for match in matches):
+            return np.array([wnids[match[1]] for match in matches if match], dtype=np.int64)
+    classes = np.unique(targets)
+    is_set = len(classes) == n_outputs and classes[0] == 0 and classes[-1] == n_outputs - 1
+    return targets.astype(np.int64) if is_set and len(targets) else None

@@ -1,0 +1,204 @@
+"""Writing exemplars: planning, checking what is there, one shard of work a unit."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from beholder._core.errors import ConfigurationChanged, InputError
+from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name
+from beholder._core.provenance import record_provenance
+from beholder.activations import Activations
+from beholder.jobs import JobFolder, Plan, Shard, run_plan
+from beholder.models import Model, Preprocessing, Unit, read_preprocessing
+from beholder.stimuli import StimulusSet, as_stimulus_set
+from beholder.units._exemplar_worker import FOLDER, ExemplarWorker, make_tables, plan_exemplar_shards
+from beholder.units._exemplars import Exemplars, hash_source
+
+FORMAT = "beholder-exemplars-1"
+
+
+def write_exemplars(
+    exemplars: Exemplars,
+    out_path: Path | str = "stimuli",
+    *,
+    stimuli: StimulusSet | Path | str | Any = None,
+    model: Model | None = None,
+    extra_name: str = "",
+    workers: int = 1,
+    threads: int | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write exemplars as ``{model}/{layer}/channel_{c}/natural_images/batch_{b}/{min,max}_{0..9}.png``.
+
+    Pictures are as the model sees them before normalisation; sounds are written as ``.wav``. Each
+    ``natural_images`` has a ``manifest.csv``. Interrupted at any moment, the same call completes the folder to the
+    same bytes; more units may be added later.
+
+    Parameters
+    ----------
+    exemplars : Exemplars
+        From :func:`beholder.find_exemplars`.
+    out_path : path
+        Folder for all models' stimuli.
+    stimuli : StimulusSet, path or array, optional
+        The stimuli that were recorded, or the folder where they lie now; default: where the recording found them.
+    model : Model, optional
+        Whose preparation is used; default: as the recording describes it.
+    extra_name : str
+        The model's folder is ``{model}_{extra_name}``: for exemplars of several difficulties.
+    workers : int
+        Processes; does not change a byte.
+    threads : int, optional
+        Cores to use; default all.
+    overwrite : bool
+        Replace exemplars that were made otherwise.
+
+    Returns
+    -------
+    Path
+        The model's folder.
+
+    Raises
+    ------
+    InputError
+        The stimuli cannot be found.
+    StimulusError
+        A stimulus cannot be read, or has changed since it was recorded.
+    ConfigurationChanged
+        The folder holds exemplars that were made with other settings.
+    """
+    acts = exemplars.acts
+    preprocessing = model.preprocessing if model is not None else _read_preprocessing(acts)
+    if stimuli is None or (isinstance(stimuli, str | Path) and Path(stimuli).is_dir()):
+        found = find_stimuli(acts, preprocessing, None if stimuli is None else Path(stimuli))
+    else:
+        found = as_stimulus_set(stimuli)
+    _check_ids(acts, found)
+    _check_folders(exemplars.units)
+    name = to_path_name(str(acts.attributes.get("path_name") or acts.path.name.partition(".")[0]))
+    output = Path(out_path) / (f"{name}_{to_path_name(extra_name)}" if extra_name else name)
+    folder = JobFolder(output.parent / f".{output.name}.exemplars.jobs", output)
+    settings = {
+        "format": FORMAT,
+        "source": hash_source(acts),
+        "preprocessing": preprocessing.to_dict(),
+        "scheme": exemplars.scheme,
+        "windows": exemplars.windows.to_dict(),
+        "seed": exemplars.seed,
+    }
+    with explain_write_errors(output):
+        output.mkdir(parents=True, exist_ok=True)
+    with folder.hold():
+        if overwrite:
+            _remove_old(output, folder)
+        _remove_leftovers(output, folder)
+        if not folder.check_settings(settings):
+            _check_vacant(output, exemplars.units)
+            folder.write_settings(settings)
+        shards = plan_exemplar_shards(exemplars)
+        _check_unchanged(shards, folder, output)
+        plan = Plan(f"exemplars {output.name}", settings, shards, unit="files")
+        cores = threads or os.cpu_count() or 1
+        worker = ExemplarWorker(exemplars.acts.path, output, found, preprocessing, make_tables(exemplars), cores)
+        run_plan(plan, worker, folder, n_workers=workers)
+        record_provenance(
+            output,
+            FOLDER,
+            settings,
+            model=acts.model,
+            activations=acts.path.as_posix(),
+            stimuli=found.describe(),
+            units=[str(unit) for unit in exemplars.units],
+            skipped=[{"unit": str(unit), "reason": reason} for unit, reason in exemplars.skipped],
+        )
+        folder.clear_claims()
+    return output
+
+
+def _read_preprocessing(acts: Activations) -> Preprocessing:
+    try:
+        return read_preprocessing(acts.attributes["settings"]["preprocessing"])
+    except (InputError, KeyError) as error:
+        raise InputError(
+            "a recording that says how the model prepares stimuli",
+            got=f"{acts.path}",
+            hint="write_exemplars(..., model=net)",
+        ) from error
+
+
+def find_stimuli(acts: Activations, preprocessing: Preprocessing, folder: Path | None = None) -> StimulusSet:
+    """The stimuli of a recording, from the root that it noted or the folder where they lie now."""
+    table = acts.stimuli
+    root = folder if folder is not None else acts.attributes.get("stimulus_root")
+    files = tuple(str(name) for name in table["file"])
+    if not all(files):
+        raise InputError(
+            "stimuli that are files, or the arrays that were recorded", got=f"{acts.path}, recorded from arrays",
+            hint="--in_path FILE, or stimuli=ARRAYS",
+        )  # fmt: skip
+    if root is not None and not Path(root).is_dir():
+        raise InputError("the folder of the recorded stimuli", got=f"no folder {root}", hint="--in_path FOLDER")
+    kind = "sound" if preprocessing.modality == "sound" or preprocessing.sample_rate else "image"
+    return StimulusSet(
+        kind=kind,
+        ids=acts.stimulus_ids,
+        files=files,
+        root=None if root is None else Path(root),
+        labels=tuple(str(label) for label in table["label"]),
+        targets=table["target"].to_numpy(),
+    )
+
+
+def _check_ids(acts: Activations, stimuli: StimulusSet) -> None:
+    missing = set(acts.stimulus_ids) - set(stimuli.ids)
+    if missing:
+        raise InputError(
+            f"the {len(acts.stimulus_ids)} stimuli that were recorded",
+            got=f"{len(stimuli)} without {len(missing)} of them, such as {min(missing)!r}",
+        )
+
+
+def _check_folders(units: tuple[Unit, ...]) -> None:
+    seen: dict[str, str] = {}
+    for unit in units:
+        other = seen.setdefault(to_path_name(unit.layer), unit.layer)
+        if other != unit.layer:
+            raise InputError("layers with different folder names", got=f"{other!r} and {unit.layer!r}")
+
+
+def _remove_old(output: Path, folder: JobFolder) -> None:
+    with explain_write_errors(output):
+        folder.clear()
+        for old in output.glob(f"*/channel_*/{FOLDER}"):
+            shutil.rmtree(old)
+
+
+def _remove_leftovers(output: Path, folder: JobFolder) -> None:
+    """What killed runs left half-written, here and nowhere else: other commands write beside."""
+    remove_temporaries(folder.path)
+    for images in output.glob(f"*/channel_*/{FOLDER}"):
+        remove_temporaries(images)
+
+
+def _check_vacant(output: Path, units: tuple[Unit, ...]) -> None:
+    for unit in units:
+        if (output / unit.path_name / FOLDER).exists():
+            raise ConfigurationChanged(
+                "a new output, or one with its settings beside it", got=f"{output / unit.path_name / FOLDER}",
+                hint="another output folder, or --overwrite to replace it",
+            )  # fmt: skip
+
+
+def _check_unchanged(shards: tuple[Shard, ...], folder: JobFolder, output: Path) -> None:
+    """Refuse other stimuli for a unit that is there: with the released scheme, another order of units gives them."""
+    for shard in shards:
+        old = folder.peek_receipt(shard.key)
+        if old is not None and old["payload"] != dict(shard.payload):
+            raise ConfigurationChanged(
+                f"the exemplars that {output} has for {shard.payload['layer']}:{shard.payload['channel']}",
+                got="others, from other activations or another order of units",
+                hint="another output folder, or --overwrite to replace them",
+            )

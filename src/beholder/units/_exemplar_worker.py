@@ -1,0 +1,147 @@
+"""Writing the exemplars of single units: pictures or sounds, and a manifest."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from beholder._core.files import to_path_name, write_bytes
+from beholder._core.hashing import hash_settings
+from beholder.activations import Activations
+from beholder.jobs import Finish, Shard, Worker
+from beholder.models import Preprocessing, Unit
+from beholder.stimuli import StimulusSet
+from beholder.units._deal import SIGNS
+from beholder.units._encode import PreparedFiles
+from beholder.units._exemplars import Exemplars, list_sources
+from beholder.units._windows import N_POSITIONS, N_REFERENCES
+
+FOLDER = "natural_images"
+MANIFEST = "manifest.csv"
+COLUMNS = ["file", "role", "source", "rank", "activation", "percentile", "seed", "settings"]
+
+
+def plan_exemplar_shards(exemplars: Exemplars) -> tuple[Shard, ...]:
+    """One shard a unit; its payload holds the hash of what was chosen."""
+    shards = []
+    for unit, ranks, positions in zip(exemplars.units, exemplars.ranks, exemplars.positions, strict=True):
+        chosen = hash_settings([ranks.tolist(), positions.tolist()])
+        payload = {"layer": unit.layer, "channel": unit.channel, "chosen": chosen}
+        shards.append(Shard(f"{to_path_name(unit.layer)}--{unit.channel}", int(ranks.size), payload))
+    return tuple(shards)
+
+
+def make_tables(exemplars: Exemplars) -> dict[str, list[tuple[str, str, dict[str, Any]]]]:
+    """For each shard: the file's name without extension, the stimulus, and the manifest's row."""
+    w = exemplars.windows
+    windows = {name: getattr(w, name) for name in ("start_min", "stop_min", "start_max", "stop_max")}
+    made_with = {"scheme": exemplars.scheme, "num_batches": w.num_batches, **windows, "n_stimuli": w.n_stimuli}
+    settings = json.dumps(made_with, separators=(",", ":"))
+    sources = list_sources(exemplars.acts)
+    ids = exemplars.acts.stimulus_ids
+    tables = {}
+    for i, shard in enumerate(plan_exemplar_shards(exemplars)):
+        rows = []
+        for batch in range(w.num_batches):
+            for which, sign in enumerate(SIGNS):
+                for place in range(N_POSITIONS):
+                    at = (i, which, batch, place)
+                    position = int(exemplars.positions[at])
+                    row = {
+                        "role": "query" if place == N_REFERENCES else "reference",
+                        "source": sources[position],
+                        "rank": int(exemplars.ranks[at]),
+                        "activation": str(exemplars.activations[at]),
+                        "percentile": str(exemplars.percentiles[at]),
+                        "seed": exemplars.seed,
+                        "settings": settings,
+                    }
+                    rows.append((f"batch_{batch}/{sign}_{place}", ids[position], row))
+        tables[shard.key] = rows
+    return tables
+
+
+@dataclass
+class ExemplarWorker(Worker):
+    """Writes the exemplars of single units.
+
+    Parameters
+    ----------
+    store : path
+        The recording, for the hashes of its stimuli.
+    output : path
+        The model's folder.
+    stimuli : StimulusSet
+    preprocessing : Preprocessing
+    tables : mapping
+        As :func:`make_tables` gives them.
+    cores : int
+        Threads, shared by the workers.
+    """
+
+    store: Path
+    output: Path
+    stimuli: StimulusSet
+    preprocessing: Preprocessing
+    tables: dict[str, list[tuple[str, str, dict[str, Any]]]]
+    cores: int
+    lookahead: int = 1
+
+    @contextlib.contextmanager
+    def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
+        """Start the threads that decode and encode."""
+        acts = Activations(self.store)
+        table = acts.stimuli
+        hashes = dict(zip(acts.stimulus_ids, table["sha256"], strict=True)) if "sha256" in table else {}
+        files = PreparedFiles(self.stimuli, self.preprocessing, hashes)
+        suffix = files.suffix
+        with ThreadPoolExecutor(max(1, self.cores // n_workers), thread_name_prefix="beholder-encode") as pool:
+            try:
+                yield lambda shard: self._start(shard, pool, files, suffix)
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _start(self, shard: Shard, pool: ThreadPoolExecutor, files: PreparedFiles, suffix: str) -> Finish:
+        unit = Unit(shard.payload["layer"], shard.payload["channel"])
+        images = self.output / unit.path_name / FOLDER
+        rows = self.tables[shard.key]
+
+        def write(name: str, stimulus_id: str) -> int:
+            data = files.encode(stimulus_id)
+            write_bytes(images / f"{name}{suffix}", data)
+            return len(data)
+
+        futures = [pool.submit(write, name, stimulus_id) for name, stimulus_id, _ in rows]
+
+        def finish() -> tuple[dict[str, int], dict[str, Any]]:
+            sizes = {}
+            for (name, _, _), future in zip(rows, futures, strict=True):
+                sizes[f"{unit.path_name}/{FOLDER}/{name}{suffix}"] = future.result()
+            manifest = format_manifest([{"file": f"{name}{suffix}", **row} for name, _, row in rows])
+            write_bytes(images / MANIFEST, manifest)
+            sizes[f"{unit.path_name}/{FOLDER}/{MANIFEST}"] = len(manifest)
+            return sizes, {}
+
+        return finish
+
+
+def format_manifest(rows: list[dict[str, Any]]) -> bytes:
+    """The bytes of a ``manifest.csv``.
+
+    Parameters
+    ----------
+    rows : list of dict
+        With the keys ``file, role, source, rank, activation, percentile, seed, settings``.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()

@@ -1,0 +1,102 @@
+"""The layers that units are drawn from, with their widths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from beholder._core.errors import InputError
+from beholder._core.progress import logger
+from beholder.activations import list_asked_layers, parse_layer, probe_layers
+from beholder.models import Model, find_unit_layers, load_skeleton, make_blank_input, unwrap_module
+
+_BATCHES = (5, 7)
+
+
+def list_unit_layers(model: Model | str, layers: Sequence[str] | None = None) -> dict[str, int]:
+    """Layers of interest and their number of channels, in the network's order.
+
+    Parameters
+    ----------
+    model : Model or str
+        A name is looked at without weights.
+    layers : sequence of str, optional
+        Names, patterns, presets and taps instead of the family's own layers (:func:`beholder.models.find_unit_layers`).
+
+    Returns
+    -------
+    dict of str to int
+        Layer name to number of channels.
+
+    Raises
+    ------
+    InputError
+        A layer that does not run, has no channels, or is none of the model's.
+
+    Examples
+    --------
+    >>> list_unit_layers("beholder:shapes", ["block?.conv"])
+    {'block1.conv': 24, 'block2.conv': 48, 'block3.conv': 96, 'block4.conv': 160, 'block5.conv': 256}
+    """
+    skeleton = load_skeleton(model)
+    if layers is None:
+        return _measure_widths(skeleton, _leave_out_mixed(skeleton, find_unit_layers(skeleton)))
+    if isinstance(layers, str):
+        raise InputError("a list of layer names", got=f"the string {layers!r}", hint=f"[{layers!r}]")
+    return _measure_widths(skeleton, list(dict.fromkeys(list_asked_layers(skeleton, layers))))
+
+
+def _leave_out_mixed(model: Model, names: Sequence[str]) -> list[str]:
+    """Leave out layers that fold places into the batch, as windows of attention do: no axis counts the stimuli."""
+    few, more = (_find_output_shapes(model, names, n) for n in _BATCHES)
+    kept = [name for name in names if name not in few or _BATCHES in zip(few[name], more[name], strict=False)]
+    if not kept:
+        raise InputError("a layer with one value a stimulus and channel", got=f"none in {model.name}")
+    dropped = [name for name in names if name not in kept]
+    if dropped:
+        shown = ", ".join(dropped[:3]) + (", ..." if len(dropped) > 3 else "")
+        logger.info("%d layers are left out, since they mix stimuli and places: %s", len(dropped), shown)
+    return kept
+
+
+def _find_output_shapes(model: Model, names: Sequence[str], n_stimuli: int) -> dict[str, tuple[int, ...]]:
+    module = unwrap_module(model.module)
+    modules = dict(module.named_modules(remove_duplicate=False))
+    shapes: dict[str, tuple[int, ...]] = {}
+    handles = []
+    for name in names:
+        ref = parse_layer(name)
+
+        def note(_module: Any, _args: Any, output: Any, name: str = name) -> None:
+            if isinstance(output, torch.Tensor):
+                shapes[name] = tuple(output.shape)
+
+        if ref.side == "out" and ref.path in modules:
+            handles.append(modules[ref.path].register_forward_hook(note))
+    blank = make_blank_input(model)
+    try:
+        with torch.inference_mode():
+            model.forward(module, model.normalize(blank.expand(n_stimuli, *blank.shape[1:]).contiguous()))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return shapes
+
+
+def _measure_widths(model: Model, names: Sequence[str]) -> dict[str, int]:
+    module = unwrap_module(model.module)
+    refs = {name: parse_layer(model.taps.get(name, name)) for name in names}
+    probed = probe_layers(module, refs, lambda x: model.forward(module, model.normalize(x)), make_blank_input(model))
+    widths = {}
+    for name, layer in probed.items():
+        if "channel" not in layer.axes:
+            raise InputError("layers with channels", got=f"{name!r}, whose axes are {', '.join(layer.axes)}")
+        widths[name] = layer.shape[layer.axes.index("channel")]
+    return widths
+
+
+def count_units(widths: Mapping[str, int]) -> int:
+    """Number of units that there are."""
+    return sum(widths.values())

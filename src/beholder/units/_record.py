@@ -1,0 +1,91 @@
+"""Recording: what every channel of the layers of interest does over a stimulus set, in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from beholder._core.errors import InputError
+from beholder.activations import Activations, extract
+from beholder.models import Model, UnitList, load_model, wrap
+from beholder.stimuli import StimulusSet
+from beholder.units._layers import list_unit_layers
+
+OUTPUT = "output"
+
+
+def record_units(
+    model: Model | str | Any,
+    stimuli: StimulusSet | Path | str | Any,
+    units: UnitList | Path | str | None = None,
+    *,
+    layers: Sequence[str] | None = None,
+    out_path: Path | str = "activations",
+    device: str | None = None,
+    **options: Any,
+) -> Activations:
+    """Record the mean activation, over space or tokens, of every stimulus at the layers of interest, in one pass.
+
+    The network's output is recorded too, for :func:`measure_accuracy`. Interrupted at any moment, the same call
+    completes the store to the same bytes; more layers may be added later.
+
+    Parameters
+    ----------
+    model : Model, nn.Module or str
+        The observer.
+    stimuli : StimulusSet, path or array
+        Pictures or sounds.
+    units : UnitList or path, optional
+        Record only the layers of these units, with all their channels.
+    layers : sequence of str, optional
+        Names, patterns, presets and taps instead; default the layers of interest of the network's family.
+    out_path : path
+        Folder of the store ``{model}.mean.zarr``.
+    device : str, optional
+        As for :func:`beholder.extract`.
+    **options
+        As for :func:`beholder.extract`: ``batch_size``, ``dtype``, ``precision``, ``workers``, ``threads``,
+        ``append``, ``overwrite``, ``seed``.
+
+    Returns
+    -------
+    Activations
+        Each layer (n_stimuli, 1, n_channels).
+
+    Raises
+    ------
+    InputError
+        A layer or unit that the model does not have; and as :func:`beholder.extract`.
+    """
+    if "pool" in options:
+        raise InputError("units, whose value is the mean over space or tokens", got="pool", hint="extract")
+    if units is not None and layers is not None:
+        raise InputError("units or layers", got="both", hint="layers alone")
+    observer = load_model(model, device=device or "auto") if isinstance(model, str) else model
+    if not isinstance(observer, Model):
+        observer = wrap(observer)
+    names = list(layers) if layers is not None else find_record_layers(observer, units)
+    return extract(
+        observer, stimuli, [*names, *([] if OUTPUT in names else [OUTPUT])],
+        out_path=out_path, pool="mean", device=device, **options,
+    )  # fmt: skip
+
+
+def find_record_layers(model: Model, units: UnitList | Path | str | None) -> list[str]:
+    """Layers of some units, or the layers of interest of a model's family."""
+    if units is None:
+        return list(list_unit_layers(model))
+    asked = UnitList.collect(units, model)
+    if not len(asked):
+        raise InputError("at least one unit", got="an empty list")
+    check_channels(asked, list_unit_layers(model, asked.layers))
+    return list(asked.layers)
+
+
+def check_channels(units: UnitList, widths: dict[str, int]) -> None:
+    """Refuse units whose channels their layers do not have."""
+    for unit in units:
+        width = widths[unit.layer]
+        if unit.channel >= width:
+            raise InputError(f"a channel of {unit.layer!r} from 0 to {width - 1}", got=str(unit.channel))

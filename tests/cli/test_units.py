@@ -1,0 +1,152 @@
+"""``beholder units``, from drawing units to folders of exemplars."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from beholder.cli._main import app, split_globals
+
+from .conftest import NETWORK
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``net.py`` and ``images/`` with four classes of eleven pictures."""
+    place = tmp_path_factory.mktemp("units")
+    generator = np.random.default_rng(0)
+    for i in range(44):
+        folder = place / "images" / f"class_{i % 4}"
+        folder.mkdir(exist_ok=True, parents=True)
+        Image.fromarray(generator.integers(0, 255, (40, 40, 3), dtype=np.uint8)).save(folder / f"picture_{i}.png")
+    (place / "net.py").write_text(NETWORK, encoding="utf-8")
+    return place
+
+
+@pytest.fixture
+def workplace(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "images").symlink_to(pictures / "images")
+    (tmp_path / "net.py").symlink_to(pictures / "net.py")
+    return tmp_path
+
+
+def test_the_three_steps(workplace: Path, beholder: Call) -> None:
+    model = ["--model_name", "file:net.py"]
+    code, out, err = beholder("units", "sample", *model, "--n_units", "4", "--filename", "units.json")
+    assert (code, out.splitlines()[-1]) == (0, "units.json"), err
+    document = json.loads((workplace / "units.json").read_text())
+    assert set(document) == {"model", "seed", "units"}
+    assert len(document["units"]) == 4
+    code, out, err = beholder("units", "record", "--units_file", "units.json", "--json", "--threads", "1")
+    assert code == 0, err
+    tables = json.loads(out)
+    assert tables["store"] == [{"model": document["model"], "path": "activations/net.mean.zarr", "n_stimuli": 44}]
+    assert set(tables["accuracy"][0]) == {"accuracy_top1", "accuracy_top5", "n"}
+    windows = ["--percentile", "40", "60", "--num_batches", "2"]
+    code, out, err = beholder("units", "exemplars", *model, "--units_file", "units.json", *windows, "--json")
+    assert code == 0, err
+    tables = json.loads(out)
+    assert [(row["layer"], row["channel"]) for row in tables["exemplars"]] == [
+        (unit["layer"], unit["channel"]) for unit in document["units"]
+    ]
+    folder = workplace / tables["exemplars"][0]["folder"]
+    assert len(list(folder.glob("batch_[01]/m*_[0-9].png"))) == 40
+    assert (folder / "manifest.csv").exists()
+    assert (workplace / "stimuli" / "net" / "provenance.json").exists()
+    assert beholder("units", "exemplars", "--units_file", "units.json", *windows)[0] == 0
+
+
+def test_everything_goes_under_a_model_directory(workplace: Path, beholder: Call) -> None:
+    (workplace / "mine").mkdir()
+    (workplace / "mine" / "build_network.py").write_text(NETWORK, encoding="utf-8")
+    before = set(workplace.iterdir())
+    assert beholder("units", "sample", "-D", "mine", "--n_units", "2")[0] == 0
+    assert beholder("units", "record", "-D", "mine", "--units_file", "units.json", "--threads", "1")[0] == 0
+    code, _, err = beholder("units", "exemplars", "-D", "mine", "--units_file", "units.json", "--num_batches", "1")
+    assert code == 0, err
+    assert (workplace / "mine" / "stimuli" / "mine" / "provenance.json").exists()
+    assert set(workplace.iterdir()) == before
+
+
+def test_dealing(workplace: Path, beholder: Call) -> None:
+    beholder("units", "sample", "--model_name", "beholder:shapes", "--n_units", "5")
+    code, out, err = beholder("units", "split", "2", "--units_file", "units.json", "--json")
+    assert code == 0, err
+    assert json.loads(out) == {"files": [{"file": f"units_{i}.json", "n_units": n} for i, n in enumerate((3, 2))]}
+    both = [json.loads((workplace / f"units_{i}.json").read_text())["units"] for i in range(2)]
+    whole = json.loads((workplace / "units.json").read_text())["units"]
+    assert sorted(map(str, both[0] + both[1])) == sorted(map(str, whole))
+
+
+def test_files_of_units_are_not_lost(workplace: Path, beholder: Call) -> None:
+    sample = ["units", "sample", "--model_name", "beholder:shapes", "--n_units", "3"]
+    assert beholder(*sample)[0] == 0
+    assert beholder(*sample)[0] == 0
+    code, _, err = beholder(*sample, "--seed", "1")
+    assert code == 2
+    assert "--overwrite" in err
+    assert beholder(*sample, "--seed", "1", "--overwrite")[0] == 0
+    code, out, err = beholder(*sample, "--blacklist", "units.json", "--filename", "more.json", "--json")
+    assert code == 0, err
+    more = json.loads(out)["units"]
+    assert not [unit for unit in more if unit in json.loads((workplace / "units.json").read_text())["units"]]
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("sample --n_units 3", "--model_name NAME"),
+        ("sample --model_name beholder:shapes --n_units 9999", "at most 1168 units"),
+        ("sample --model_name beholder:shapes --layers block9.conv", "block5.conv"),
+        ("split 3 --units_file none.json", "no file at none.json"),
+        ("record --model_name beholder:shapes --units_file none.json", "none.json"),
+        ("record --model_name beholder:shapes --in_path nowhere", "nowhere"),
+        ("exemplars --model_name beholder:shapes --units_file one.json", "beholder units record"),
+    ],
+)
+def test_wrong_input_is_one_line(command: str, message: str, workplace: Path, beholder: Call) -> None:
+    (workplace / "one.json").write_text('{"units": [{"layer": "block1.conv", "channel": 0}]}')
+    code, out, err = beholder("units", *shlex.split(command))
+    assert (code, out) == (2, "")
+    (line,) = err.strip().splitlines()
+    assert message in line
+
+
+def test_wrong_units_of_a_recording_are_one_line(workplace: Path, beholder: Call) -> None:
+    record = ["units", "record", "--model_name", "file:net.py", "--layers", "0", "--threads", "1"]
+    assert beholder(*record)[0] == 0
+    for unit, more, message in [
+        ({"layer": "2", "channel": 0}, "", "not recorded"),
+        ({"layer": "0", "channel": 8}, "", "from 0 to 7; got 8"),
+        ({"layer": "0", "channel": 0}, "", "at least 220 stimuli"),
+        ({"layer": "0", "channel": 0}, "--num_batches 2 --start_min 3", "--start_min 18 --stop_min 20"),
+    ]:
+        (workplace / "units.json").write_text(json.dumps({"model": "file:net.py", "units": [unit]}))
+        code, out, err = beholder("units", "exemplars", "--units_file", "units.json", *more.split())
+        assert (code, out) == (2, "")
+        (line,) = err.strip().splitlines()
+        assert message in line
+    assert not (workplace / "stimuli").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sample --model_name resnet50-l2 --n_units 50 --filename units.json",
+        "sample --model_name resnet50-l2 --n_units 50 --filename units.json --seed 42 --blacklist a.json b.json",
+        "record --model_name resnet50-l2 --units_file units.json --pretrained --device cuda --in_path imagenet/val",
+        "exemplars --model_name resnet50-l2 --units_file units.json --start_min 5000 --stop_min 5011 --start_max 44989"
+        " --stop_max 45000",
+    ],
+)
+def test_commands_of_the_document_are_understood(command: str) -> None:
+    app.parse_args(split_globals(["units", *shlex.split(command)])[0], print_error=False, exit_on_error=False)

@@ -1,0 +1,145 @@
+"""Choosing exemplars from recorded activations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import beholder as bh
+from beholder.models import Unit, UnitList
+from beholder.units import find_exemplars, plan_windows
+
+from .conftest import Record
+
+UNITS = [Unit("second", 1), Unit("first", 0), Unit("first", 2)]
+
+
+@pytest.fixture
+def values() -> np.ndarray:
+    """(60, 6) with many ties."""
+    return np.random.default_rng(0).integers(-9, 9, (60, 6)).astype(np.float32)
+
+
+def get_column(values: np.ndarray, unit: Unit) -> list[float]:
+    return values[:, unit.channel + (0 if unit.layer == "first" else values.shape[1] // 2)].tolist()
+
+
+def test_exemplars_are_what_a_sorted_list_says(record: Record, values: np.ndarray) -> None:
+    ids = [f"picture_{i * 7 % 60:02d}" for i in range(60)]
+    acts = record(values, ids)
+    best = find_exemplars(acts, UNITS, num_batches=2, start_min=19, stop_min=25, start_max=30, stop_max=41)
+    assert best.units == tuple(UNITS)
+    table = best.to_pandas()
+    assert len(table) == 3 * 2 * 2 * 10
+    for unit in UNITS:
+        column = get_column(values, unit)
+        ascending = sorted(range(60), key=lambda i: (column[i], ids[i]))
+        rows = table[(table["layer"] == unit.layer) & (table["channel"] == unit.channel)]
+        assert not rows["stimulus_id"].duplicated().any()
+        for row in rows.itertuples():
+            i = ascending[row.rank]
+            assert (row.stimulus_id, row.source, row.activation) == (ids[i], ids[i], column[i])
+            weaker = sum(v < column[i] for v in column) if row.sign == "max" else sum(v > column[i] for v in column)
+            assert row.percentile == pytest.approx(100 * weaker / 60)
+            assert row.role == ("query" if row.position == 9 else "reference")
+            window = range(19, 25) if row.sign == "min" else range(30, 41)
+            assert (row.rank in window) == (row.position == 9)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.permutations(UNITS), st.integers(1, 3))
+def test_a_unit_does_not_depend_on_the_others(
+    record: Record, values: np.ndarray, units: list[Unit], n_units: int
+) -> None:
+    acts = record(values)
+    alone = find_exemplars(acts, [UNITS[0]], num_batches=2, percentile=(40, 60))
+    asked = list(dict.fromkeys([*units[:n_units], UNITS[0]]))
+    together = find_exemplars(acts, asked, num_batches=2, percentile=(40, 60))
+    i = together.units.index(UNITS[0])
+    np.testing.assert_array_equal(alone.positions[0], together.positions[i])
+
+
+def test_order_of_stimuli_does_not_matter(record: Record, values: np.ndarray) -> None:
+    ids = [f"picture_{i:02d}" for i in range(60)]
+    order = np.random.default_rng(1).permutation(60)
+    best = find_exemplars(record(values, ids, name="one"), UNITS, num_batches=2)
+    again = find_exemplars(record(values[order], [ids[i] for i in order], name="two"), UNITS, num_batches=2)
+    assert best.to_pandas().equals(again.to_pandas())
+
+
+def test_released_scheme_needs_the_order_of_units(record: Record, values: np.ndarray) -> None:
+    acts = record(values)
+    best = find_exemplars(acts, UNITS, num_batches=3, scheme="released", start_min=27, stop_max=33)
+    other = find_exemplars(acts, UNITS[::-1], num_batches=3, scheme="released", start_min=27, stop_max=33)
+    assert (best.ranks[0] != other.ranks[2]).any()
+    assert (np.sort(best.ranks[0], axis=1) == np.sort(other.ranks[2], axis=1)).all()
+
+
+def test_values_with_space_and_replicates_are_averaged(tmp_path: Path) -> None:
+    from .conftest import Verbatim
+
+    values = np.random.default_rng(2).standard_normal((40, 4, 3, 5)).astype(np.float32)
+    net = bh.wrap(Verbatim(4), input_shape=(4, 3, 5), name="space")
+    acts = bh.extract(net, bh.StimulusSet.from_arrays(values, kind="array"), ["first"], out_path=tmp_path)
+    best = find_exemplars(acts, [Unit("first", 1)], num_batches=1)
+    means = values[:, 1].mean((1, 2), dtype=np.float64)
+    assert best.positions[0, 1, 0, :9].tolist() == np.argsort(means)[-9:].tolist()
+    np.testing.assert_allclose(best.activations[0, 1, 0, :9], np.sort(means)[-9:], rtol=1e-6)
+
+
+def test_units_without_exemplars_are_named(
+    record: Record, values: np.ndarray, caplog: pytest.LogCaptureFixture
+) -> None:
+    values[:, 0] = 3
+    values[5:7, 4] = np.nan
+    acts = record(values)
+    best = find_exemplars(acts, UNITS, num_batches=2)
+    assert best.units == (Unit("first", 2),)
+    assert [str(unit) for unit, _ in best.skipped] == ["second:1", "first:0"]
+    assert "not a number for 2 of 60 stimuli" in caplog.text
+    assert "dead: its activation is 3 for all 60 stimuli" in caplog.text
+    assert len(caplog.records) == 2
+    assert "2 skipped" in repr(best)
+    with pytest.raises(bh.InputError, match=r"none of 1: first:0: it is dead"):
+        find_exemplars(acts, UNITS[1:2], num_batches=2)
+
+
+def test_refusals(record: Record, values: np.ndarray) -> None:
+    acts = record(values)
+    with pytest.raises(bh.InputError, match="channel of 'first' from 0 to 2; got 3"):
+        find_exemplars(acts, [Unit("first", 3)])
+    with pytest.raises(bh.InputError, match="'third', which is not recorded there; try `beholder units record`"):
+        find_exemplars(acts, [Unit("third", 0)])
+    with pytest.raises(bh.InputError, match=r"at least 220 stimuli.*got 60; try --num_batches 3"):
+        find_exemplars(acts, UNITS)
+    with pytest.raises(bh.InputError, match="an empty list"):
+        find_exemplars(acts, [])
+    with pytest.raises(bh.InputError, match="--scheme document"):
+        find_exemplars(acts, UNITS, scheme="mine")
+
+
+def test_older_files_of_units_and_saving(record: Record, values: np.ndarray, tmp_path: Path) -> None:
+    import pandas as pd
+
+    acts = record(values)
+    (tmp_path / "old.json").write_text('{"units": ["visual_second__1", "first__0"]}')
+    best = find_exemplars(acts.path, tmp_path / "old.json", num_batches=2)
+    assert best.units == tuple(UNITS[:2])
+    pd.testing.assert_frame_equal(pd.read_parquet(best.save(tmp_path / "best.parquet")), best.to_pandas())
+    assert len(pd.read_csv(best.save(tmp_path / "best.csv"))) == 80
+    with pytest.raises(bh.InputError, match=r"\.csv or \.parquet"):
+        best.save(tmp_path / "best.txt")
+
+
+def test_published_windows_in_the_table(record: Record) -> None:
+    acts = record(np.random.default_rng(3).standard_normal((1000, 2)))
+    best = bh.find_exemplars(acts, UnitList((Unit("first", 0),)), start_min=100, stop_max=900)
+    assert best.windows == plan_windows(1000, start_min=100, stop_min=111, start_max=889, stop_max=900)
+    queries = best.to_pandas().query("role == 'query'")
+    assert sorted(queries[queries["sign"] == "min"]["rank"]) == list(range(100, 111))
+    assert sorted(queries[queries["sign"] == "max"]["rank"]) == list(range(889, 900))
+    assert (queries["percentile"] < 91).all()
