@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("beholder")
 
-MODEL = "beholder:shapes"
+MODEL = "beholder:shapes@v1"
 N_PER_CATEGORY = 6
 
 

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from beholder._core.errors import InputError
 from beholder.synthesis._color import correlate_colors, decorrelate_colors
+from beholder.synthesis._draws import draw_normal_field
 from beholder.synthesis._parameterization import Canvas, Parameterization, check_plane, has_colors, squash, unsquash
-from beholder.synthesis._random import draw_normal_field
 
 _LESS_SATURATED = 4.0
 

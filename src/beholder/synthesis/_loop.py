@@ -16,11 +16,11 @@ from beholder._core.errors import InputError
 from beholder._core.seeds import derive_seed
 from beholder.synthesis._checkpoint import Checkpoint
 from beholder.synthesis._constraints import Constraint
+from beholder.synthesis._draws import Draws
 from beholder.synthesis._network import Network
 from beholder.synthesis._objective import Problem, check_scores
 from beholder.synthesis._optimizers import Optimizer
 from beholder.synthesis._parameterization import Canvas, Parameterization
-from beholder.synthesis._random import Draws
 from beholder.synthesis._redirect import RedirectDeadRectifiers
 from beholder.synthesis._stopping import StopRule
 from beholder.synthesis._transforms import Transform, cut_margin

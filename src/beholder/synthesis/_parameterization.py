@@ -11,7 +11,7 @@ from torch import Tensor
 
 from beholder._core.errors import InputError
 from beholder.synthesis._color import correlate_colors, decorrelate_colors
-from beholder.synthesis._random import draw_normal_field
+from beholder.synthesis._draws import draw_normal_field
 
 _EDGE = 1e-3
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -18,26 +17,22 @@ from torch import Tensor, nn
 from beholder._core.errors import InputError
 from beholder._core.progress import show_progress
 from beholder._core.seeds import DEFAULT_SEED
-from beholder.models import Model, wrap
+from beholder.models import Model
 from beholder.synthesis._checkpoint import Checkpoint, describe_model, describe_part
-from beholder.synthesis._constraints import Constraint, Range
-from beholder.synthesis._fourier import Fourier
+from beholder.synthesis._constraints import Constraint
 from beholder.synthesis._loop import BatchResult, BatchRun, Recipe
 from beholder.synthesis._network import Network, freeze_weights, use_channels_last, use_threads
 from beholder.synthesis._objective import Objective, Problem, check_scores
-from beholder.synthesis._optimizers import Adam, Optimizer
-from beholder.synthesis._parameterization import Parameterization, Raw, Waveform
+from beholder.synthesis._optimizers import Optimizer
+from beholder.synthesis._parameterization import Parameterization
 from beholder.synthesis._plan import Plan, plan_batches
+from beholder.synthesis._recipe import as_model, check_count, list_problems, make_recipe
 from beholder.synthesis._result import Synthesis
 from beholder.synthesis._stopping import StopRule
-from beholder.synthesis._transforms import Affine, Transform
+from beholder.synthesis._transforms import Transform
 from beholder.synthesis._validate import check_gradient, check_mode, check_tensors, find_input_shape, make_example
 
 logger = logging.getLogger("beholder")
-
-DEFAULT_TRANSFORMS: tuple[Transform, ...] = (
-    Affine(jitter=8.0, scale=(0.95, 1.05), rotate=5.0, crop=0, fill="reflect"),
-)
 
 
 class _Cancelled(Exception):
@@ -127,26 +122,27 @@ def synthesize(
 
     Examples
     --------
-    >>> import torch
-    >>> net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU()).eval()
-    >>> made = synthesize(net, Channel("1", 2), input_shape=(3, 16, 16), steps=8)  # doctest: +SKIP
+    >>> from beholder.synthesis import Channel
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval()
+    >>> synthesize(net, Channel("1", 2), input_shape=(3, 16, 16), steps=8).images.shape
+    (1, 3, 16, 16)
     """
-    observer = _as_model(model)
+    observer = as_model(model)
     check_mode(observer)
     check_tensors(observer)
     shape = find_input_shape(observer, input_shape)
-    problems = _list_problems(objective, seed, n_images)
-    recipe = _make_recipe(
-        observer, shape, parameterization, transforms, constraints, optimizer, steps=_check_count(steps, "step"),
-        stop=tuple(stop), redirect_steps=redirect_steps, samples=_check_count(samples, "sample"), keep=keep,
+    problems = list_problems(objective, seed, n_images)
+    recipe = make_recipe(
+        observer, shape, parameterization, transforms, constraints, optimizer, steps=check_count(steps, "step"),
+        stop=tuple(stop), redirect_steps=redirect_steps, samples=check_count(samples, "sample"), keep=keep,
         transparency=transparency,
     )  # fmt: skip
     plan = plan_batches(
         [problem.n_images for problem in problems],
         [problem.objective.layers for problem in problems],
-        cores=_check_count(threads or torch.get_num_threads(), "thread"),
+        cores=check_count(threads or torch.get_num_threads(), "thread"),
         on_cpu=observer.device.type == "cpu",
-        batch_size=None if batch_size is None else _check_count(batch_size, "image in a batch"),
+        batch_size=None if batch_size is None else check_count(batch_size, "image in a batch"),
     )
     settings = {
         "model": describe_model(observer, hash_weights=checkpoint is not None),
@@ -157,7 +153,7 @@ def synthesize(
         "channels_last": channels_last,
         "device": observer.device.type,
     }
-    stored = None if checkpoint is None else Checkpoint(checkpoint, settings, _check_count(checkpoint_every, "step"))
+    stored = None if checkpoint is None else Checkpoint(checkpoint, settings, check_count(checkpoint_every, "step"))
     with _open_network(observer, problems, shape, channels_last=channels_last, threads=plan.threads) as network:
         done = _run_plan(network, problems, recipe, plan, stored)
         return _collect(network, problems, done, settings)
@@ -188,7 +184,7 @@ def score_images(
     -------
     ndarray, (n,), float32
     """
-    observer = _as_model(model)
+    observer = as_model(model)
     check_mode(observer)
     check_tensors(observer)
     batch = torch.as_tensor(images).float()
@@ -349,68 +345,3 @@ def _collect(
         losses=losses[:, : int(steps.max())], steps=steps, stopped_by=tuple(stopped_by),
         batches=tuple(members for members, _ in done), settings=settings, transparency=alpha,
     )  # fmt: skip
-
-
-def _as_model(model: Model | nn.Module) -> Model:
-    if isinstance(model, Model):
-        return model
-    if isinstance(model, nn.Module) and any(part.training for part in model.modules()):
-        raise InputError("a model in eval mode", got=f"{type(model).__name__} in training mode", hint="module.eval()")
-    return wrap(model)
-
-
-def _list_problems(objective: Any, seed: int, n_images: int) -> list[Problem]:
-    given = [objective] if isinstance(objective, Objective | Problem) else list(objective)
-    if not given:
-        raise InputError("at least one objective", got="none")
-    return [each if isinstance(each, Problem) else Problem(each, seed=seed, n_images=n_images) for each in given]
-
-
-def _make_recipe(
-    model: Model,
-    shape: tuple[int, ...],
-    parameterization: Parameterization | None,
-    transforms: Sequence[Transform] | None,
-    constraints: Sequence[Constraint],
-    optimizer: Optimizer | None,
-    **rest: Any,
-) -> Recipe:
-    if parameterization is None:
-        parameterization = _pick_parameterization(model, shape)
-    if transforms is None:
-        transforms = () if parameterization.is_direct or len(shape) != 3 else DEFAULT_TRANSFORMS
-    if transforms and len(shape) != 3:
-        raise InputError("pictures for transforms", got=f"stimuli of shape {shape}", hint="transforms=()")
-    optimizer = Adam() if optimizer is None else optimizer
-    if isinstance(optimizer, Adam) and optimizer.learning_rate is None:
-        optimizer = dataclasses.replace(optimizer, learning_rate=parameterization.learning_rate)
-    limits = tuple(constraints)
-    if limits and not parameterization.is_direct:
-        raise InputError("a direct parameterisation for constraints", got=type(parameterization).__name__, hint="Raw()")
-    if parameterization.is_direct and model.input_range is not None:
-        limits = (*limits, Range(*model.input_range))
-    if limits and not optimizer.allows_constraints:
-        raise InputError(
-            f"no constraint with {type(optimizer).__name__}", got=", ".join(type(c).__name__ for c in limits),
-            hint="Pixels(), which stays in range by itself",
-        )  # fmt: skip
-    if rest["keep"] not in ("last", "best"):
-        raise InputError("keep: last or best", got=repr(rest["keep"]))
-    return Recipe(
-        parameterization=parameterization, transforms=tuple(transforms), constraints=limits, optimizer=optimizer,
-        input_shape=shape, value_range=model.input_range, **rest,
-    )  # fmt: skip
-
-
-def _pick_parameterization(model: Model, shape: tuple[int, ...]) -> Parameterization:
-    if model.modality == "sound":
-        return Waveform()
-    if len(shape) == 3 and shape[0] in (1, 3):
-        return Fourier()
-    return Raw(mean=0.0 if model.input_range is None else sum(model.input_range) / 2)
-
-
-def _check_count(value: int, what: str) -> int:
-    if value < 1:
-        raise InputError(f"at least one {what}", got=str(value))
-    return int(value)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from beholder._core.errors import InputError
-from beholder.synthesis._random import Draws
+from beholder.synthesis._draws import Draws
 
 FILLS = {"reflect": "reflection", "edge": "border", "zero": "zeros"}
 
