@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import google_crc32c
 import numpy as np
@@ -18,7 +19,7 @@ import numpy as np
 from beholder._core.files import explain_write_errors, open_atomic
 
 TILE_BYTES = 2**20
-CHUNK_KEYS = {"name": "default", "separator": "."}
+CHUNK_KEYS: Any = {"name": "default", "separator": "."}
 """Shard files lie flat in the array's folder (``c.0.0.0``): no folder to make for each."""
 
 
