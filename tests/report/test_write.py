@@ -193,6 +193,16 @@ def test_unreadable_files_are_named_and_cost_nothing_else(tmp_path):
     assert "Who is right?" in page.text
 
 
+def test_any_other_hdf5_file_lists_its_datasets(tmp_path):
+    with h5py.File(tmp_path / "brain.hdf5", "w") as file:
+        file["subject/betas"] = np.zeros((2, 5, 7))
+        file["version"] = 3
+    page = Reader(write_report(tmp_path).read_text())
+    assert "2 datasets." in page.text
+    assert "subject/betas 2 × 5 × 7 float64" in page.text
+    assert "version one value" in page.text
+
+
 def test_an_unfinished_store_says_so(tmp_path):
     make_store(tmp_path / "net.zarr", complete=False)
     assert "has not ended" in write_report(tmp_path).read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, final
 
@@ -23,16 +24,18 @@ class Hdf5Kind(SectionKind):
         import h5py
 
         with h5py.File(item, "r", locking=False) as file:
-            models = {name: group for name, group in file.items() if isinstance(group, h5py.Group)}
-            if models and len(models) == len(file) and all(_is_model(group) for group in models.values()):
-                return self._render_panel(item, page, models)
+            groups = [group for group in file.values() if isinstance(group, h5py.Group)]
+            is_panel = bool(groups) and len(groups) == len(file) and all(_is_model(group) for group in groups)
             rows: list[tuple[Any, ...]] = []
 
             def note(name: str, entry: Any) -> None:
                 if isinstance(entry, h5py.Dataset):
-                    rows.append((name, _shape(entry), str(entry.dtype)))
+                    rows.append((name, _join(entry.shape), str(entry.dtype)))
 
-            file.visititems(note)
+            if not is_panel:
+                file.visititems(note)
+        if is_panel:
+            return _render_panel(item, page)
         table = Table(("dataset", "shape", "type"), tuple(rows[:_MOST_ROWS]), page.link(item), len(rows))
         return Section(
             title=f"What is in {item.name}?",
@@ -41,30 +44,30 @@ class Hdf5Kind(SectionKind):
             order=610,
         )
 
-    def _render_panel(self, item: Path, page: Page, models: dict[str, Any]) -> Section:
-        rows = []
-        counts = set()
-        for model, group in models.items():
-            counts.add(len(group))
-            first = next(iter(group.values()))
-            rows += [(model, layer, len(group), _shape(values), str(values.dtype)) for layer, values in first.items()]
-        n = " to ".join(f"{count:,}" for count in sorted({min(counts), max(counts)}))
-        uneven = "The models do not all hold the same number of stimuli."
-        return Section(
-            title=f"What is in the panel {item.name}?",
-            answer=f"{len(models)} model{'' if len(models) == 1 else 's'}, "
-            f"{len(rows)} layer{'' if len(rows) == 1 else 's'} in all, {n} stimuli each.",
-            table=Table(
-                ("model", "layer", "stimuli", "replicates × features", "type"),
-                tuple(rows[:_MOST_ROWS]),
-                page.link(item),
-                len(rows),
-            ),
-            method="Shapes are those of each model's first stimulus. /{model}/{stimulus}/{layer} holds one stimulus.",
-            warnings=(uneven,) if len(counts) > 1 else (),
-            order=610,
-            facts={"model": ", ".join(models), "stimuli": f"{n} stimuli"},
-        )
+
+def _render_panel(item: Path, page: Page) -> Section:
+    from beholder.activations import describe_file
+
+    found = describe_file(item, show_layers=True).tables
+    models, layers = found["models"], found["layers"]
+    counts = {model["model"]: model["stimuli"] for model in models}
+    rows = tuple(
+        (layer["model"], layer["layer"], counts[layer["model"]], _join(layer["shape"]), layer["dtype"])
+        for layer in layers[:_MOST_ROWS]
+    )
+    columns = ("model", "layer", "stimuli", "replicates × features", "type")
+    n = " to ".join(f"{count:,}" for count in sorted({min(counts.values()), max(counts.values())}))
+    uneven = "The models do not all hold the same number of stimuli."
+    return Section(
+        title=f"What is in the panel {item.name}?",
+        answer=f"{len(models)} model{'' if len(models) == 1 else 's'}, "
+        f"{len(layers)} layer{'' if len(layers) == 1 else 's'} in all, {n} stimuli each.",
+        table=Table(columns, rows, page.link(item), len(layers)),
+        method="Shapes are those of each model's first stimulus. /{model}/{stimulus}/{layer} holds one stimulus.",
+        warnings=(uneven,) if len(set(counts.values())) > 1 else (),
+        order=610,
+        facts={"model": ", ".join(counts), "stimuli": f"{n} stimuli"},
+    )
 
 
 def _is_model(group: Any) -> bool:
@@ -75,5 +78,5 @@ def _is_model(group: Any) -> bool:
     return isinstance(layer, h5py.Dataset) and layer.ndim == 2
 
 
-def _shape(dataset: Any) -> str:
-    return " × ".join(str(size) for size in dataset.shape) or "one value"
+def _join(shape: Iterable[int]) -> str:
+    return " × ".join(str(size) for size in shape) or "one value"
