@@ -50,6 +50,8 @@ def test_the_same_figure_gives_the_same_bytes(files, tmp_path):
     again = save(tmp_path / "accuracy")
     for kind, path in files.items():
         assert path.read_bytes() == again[kind].read_bytes(), kind
+    for kind in ("svg", "pdf", "png"):
+        assert not any(word in files[kind].read_bytes() for word in (b"CreationDate", b"ModDate", b"<dc:date>"))
 
 
 def test_labels_set_after_drawing_are_fitted_when_saving(tmp_path):

@@ -218,6 +218,14 @@ def test_a_full_page_leaves_pictures_out_and_says_so(tmp_path, monkeypatch):
     assert "2 of 5 pictures are shown" in page.text
 
 
+def test_a_figure_that_no_longer_fits_is_reported_missing(tmp_path, monkeypatch):
+    make_figure_files(tmp_path)
+    monkeypatch.setattr("beholder.report._section.Budget", lambda: Budget(100))
+    page = Reader(write_report(tmp_path).read_text())
+    assert "img" not in page.tags
+    assert "The picture is not on this page" in page.text
+
+
 def test_a_large_gallery_is_thinned_evenly(tmp_path):
     groups = {"a": [tmp_path / f"a{i:02}" for i in range(9)], "b": [tmp_path / "b0"]}
     assert [(g, p.name) for g, p in _spread(groups, 4)] == [("a", "a00"), ("a", "a01"), ("a", "a02"), ("b", "b0")]

@@ -6,7 +6,6 @@ import csv
 import json
 import multiprocessing
 import os
-import signal
 import time
 from pathlib import Path
 
@@ -236,7 +235,7 @@ def test_killed(acts: Activations, tmp_path: Path, n_kills: int) -> None:
         process.start()
         while process.is_alive() and len(list(out.rglob("*.png"))) < 5 + 97 * kill // n_kills:
             time.sleep(0.001)
-        os.kill(process.pid or 0, signal.SIGKILL)
+        process.kill()
         process.join()
         n_inside += len(read_tree(out)) < len(expected)
         write_all(acts.path, out)
