@@ -96,6 +96,8 @@ def test_parts_of_tuples() -> None:
     torch.testing.assert_close(layers["lstm[0]"], expected)
     with pytest.raises(InputError, match="2 parts"):
         capture(net, x, ["lstm[2]"])
+    with pytest.raises(InputError, match=r"one tensor \(2, 2\)"):
+        capture(net, x, ["head[0]"])
 
 
 def test_the_pass_stops_after_the_deepest_layer(images: torch.Tensor) -> None:
@@ -223,3 +225,36 @@ def test_pooling() -> None:
     torch.testing.assert_close(pool_activations(tokens, ("token", "channel"), "mean"), tokens.mean(1))
     with pytest.raises(InputError, match="a layer with tokens"):
         pool_activations(maps, axes, "cls")
+
+
+def test_presets_and_taps_of_a_model(images: torch.Tensor) -> None:
+    from dataclasses import replace
+
+    from beholder.models import wrap
+
+    net = replace(wrap(InPlaceNet(), input_shape=(3, 8, 8)), taps={"sum": "relu@3:in"})
+    _, layers = capture(net, images, ["penultimate", "sum", "conv?"])
+    assert list(layers) == ["head:in", "sum", "conv1", "conv2"]
+    with pytest.raises(InputError, match=r"single layers; got 'conv_ensemble'; try extract"):
+        capture(net, images, ["conv_ensemble"])
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "penultimate"),
+    [
+        ("alexnet", 5, ("classifier.3", "none", 1.0)),
+        ("vgg11_bn", 8, ("classifier.3", "none", 1.0)),
+        ("squeezenet1_1", 26, ("classifier.1:in", "max", 1.0)),
+        ("mobilenet_v3_small", 52, ("classifier.3:in", "none", 1.0)),
+        ("resnet18", 20, ("fc:in", "none", 1.0)),
+    ],
+)
+def test_members_of_ensembles(name: str, layers: int, penultimate: tuple) -> None:
+    from torchvision.models import get_model
+
+    from beholder.activations._ensembles import find_ensemble_parts
+
+    with torch.device("meta"):
+        parts = find_ensemble_parts(get_model(name, weights=None), "convpen_ensemble")
+    assert len(parts) == layers + 1 and parts[-1] == penultimate
+    assert [scale for _, _, scale in parts[-4:-1]] == [1, 5, 10]

@@ -1,5 +1,7 @@
 import io
 import pickle
+import subprocess
+import sys
 
 import h5py
 import numpy as np
@@ -207,3 +209,38 @@ def test_nothing_is_unpickled(tmp_path):
     with pytest.raises(InputError, match="plain numbers"):
         read_export(tmp_path)
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("suffix", ["npy", "txt"])
+def test_an_export_takes_the_place_of_an_earlier_one_in_parts(tmp_path, suffix):
+    layer = make_layer(6, 1, 4)
+    export_layer(layer, tmp_path, suffix, n_splits=3)
+    export_layer(layer, tmp_path, suffix)
+    assert [path.name for path in tmp_path.iterdir()] == [f"activations.{suffix}"]
+    export_layer(layer, tmp_path, suffix, n_splits=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"activations_0{i}.{suffix}" for i in (1, 2)]
+
+
+@pytest.mark.parametrize("suffix", ["npy", "txt", "mat", "pt", "csv", "h5"])
+def test_a_full_disk_is_one_line(tmp_path, suffix):
+    """In a process of its own whose files may not grow: the write fails as on a full disk."""
+    code = f"""
+import resource, signal
+import numpy as np
+from beholder._core.errors import OutputError
+from beholder.activations import export_layer
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+class Layer:
+    shape, dtype, stimulus_ids = (40, 1, 500), np.dtype(np.float32), [str(i) for i in range(40)]
+    def __getitem__(self, index):
+        return np.random.default_rng(0).random(self.shape, np.float32)[index]
+limit = 80_300 if {suffix!r} == "pt" else 30_000
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+try:
+    export_layer(Layer(), {str(tmp_path)!r}, {suffix!r})
+except OutputError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "a full disk" in done.stdout, done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -280,3 +280,29 @@ def test_bad_input_is_one_line(net: Model, stimuli: StimulusSet, tmp_path: Path,
     with pytest.raises(InputError, match=message) as caught:
         extract(net, stimuli, layers, out_path=tmp_path / "out", **options)
     assert "\n" not in str(caught.value)
+
+
+def test_a_module_is_afterwards_as_it_was(stimuli: StimulusSet, tmp_path: Path) -> None:
+    net = InPlaceNet().train()
+    net.conv2.weight.requires_grad_(False)
+    before = {name: (value.stride(), value.requires_grad) for name, value in net.named_parameters()}
+    extract(net, stimuli, ["conv2"], out_path=tmp_path)
+    assert net.training and net.conv1.training
+    assert {name: (value.stride(), value.requires_grad) for name, value in net.named_parameters()} == before
+    assert net.conv2.weight.view(6, -1).shape == (6, 54)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:118] err == 0. DefaultCPUAllocator: can't allocate memory: you tried"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: not enough memory: you tried"),
+        MemoryError(),
+    ],
+)
+def test_every_way_of_running_out_of_memory_is_known(error: BaseException) -> None:
+    from beholder.activations._worker import _is_out_of_memory
+
+    assert _is_out_of_memory(error)
+    assert not _is_out_of_memory(RuntimeError("shapes differ"))

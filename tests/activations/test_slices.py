@@ -159,3 +159,8 @@ def test_wrong_files_are_refused_in_one_line(tmp_path):
 def test_fill_counts(tmp_path):
     with pytest.raises(InputError, match="got 3"):
         fill_from_text(io.BytesIO(b"1 2 3"), np.empty(4), "x")
+
+
+def test_no_channels_at_all(tmp_path):
+    tensor2slices(tmp_path, "a.txt", np.zeros((2, 0, 3, 3)))
+    assert slices2tensor(tmp_path, "a.txt").shape == (2, 0, 3, 3)

@@ -132,3 +132,45 @@ def test_hdf5_that_cannot_be_read(bricks, tmp_path):
     (tmp_path / "x.h5").write_text("no")
     with pytest.raises(InputError, match="does not open"):
         HDF5Images(tmp_path / "x.h5", "x")
+
+
+class Endless:
+    """An array-like whose ``[]`` answers any index, read row by row."""
+
+    def __init__(self, rgb):
+        self.shape, self.dtype, self.n_reads, self._rgb = rgb.shape, rgb.dtype, 0, rgb
+
+    def __len__(self):
+        return len(self._rgb)
+
+    def __getitem__(self, index):
+        self.n_reads += 1
+        assert isinstance(index, int), "only whole rows are asked for"
+        return self._rgb[index % len(self._rgb)]
+
+
+def test_other_arrays_stay_where_they_are(rgb, tmp_path):
+    endless = Endless(rgb)
+    stimuli = StimulusSet.from_arrays(endless)
+    assert (len(stimuli), stimuli.kind, endless.n_reads) == (5, "image", 0)
+    part = stimuli[[4, 1]][::-1]
+    assert endless.n_reads == 0
+    assert np.array_equal(part.source(1), rgb[4])
+    assert endless.n_reads == 1
+    assert stimuli.hash_stimulus(0) == StimulusSet.from_arrays(rgb).hash_stimulus(0)
+    assert "Endless" in repr(stimuli.arrays)
+    assert StimulusSet.from_arrays(part.arrays).arrays is part.arrays
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["a"] = rgb
+        stimuli = StimulusSet.from_arrays(file["a"])
+        assert np.array_equal(stimuli[2:].source(0), rgb[2])
+    with pytest.raises(StimulusError, match="kind='array'"):
+        StimulusSet.from_arrays(Endless(rgb.astype(np.float32)))
+
+
+def test_a_zarr_array_is_read_stimulus_by_stimulus(rgb, tmp_path):
+    zarr = pytest.importorskip("zarr")
+    array = zarr.create_array(tmp_path / "a.zarr", shape=rgb.shape, dtype=rgb.dtype, chunks=(1, *rgb.shape[1:]))
+    array[:] = rgb
+    stimuli = pickle.loads(pickle.dumps(StimulusSet.from_arrays(array)))
+    assert np.array_equal(stimuli[3:].source(1), rgb[4])

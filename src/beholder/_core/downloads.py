@@ -29,6 +29,10 @@ class DownloadFailed(InputError):
     """A file is not here and could not be fetched."""
 
 
+class RangesUnknown(DownloadFailed):
+    """The server sends whole files only."""
+
+
 def is_offline() -> bool:
     """Whether ``BEHOLDER_OFFLINE`` or ``HF_HUB_OFFLINE`` forbids the network."""
     return any(os.environ.get(name, "").strip().lower() in {"1", "true", "yes", "on"} for name in _OFFLINE_VARIABLES)
@@ -42,6 +46,8 @@ def download_file(
     label: str | None = None,
     timeout: float = 20.0,
     tries: int = 4,
+    span: tuple[int, int] | None = None,
+    show: bool = True,
 ) -> Path:
     """Fetch ``url`` to ``target``, unless a file is there already, which is then used as it is.
 
@@ -63,11 +69,17 @@ def download_file(
         Seconds without a byte before the connection counts as broken.
     tries : int
         Connections without any progress before giving up.
+    span : (int, int), optional
+        Offset and length, in bytes, of the part of what ``url`` names that makes the file; its hash is the part's.
+    show : bool
+        Show how far the file is.
 
     Raises
     ------
     DownloadFailed
         One line naming the file and where to put it.
+    RangesUnknown
+        A ``span`` was asked for, of a server that sends whole files only.
 
     Examples
     --------
@@ -83,7 +95,7 @@ def download_file(
         with FileLock(f"{target}.lock"):
             if not target.exists():
                 part = Path(f"{target}{PART_SUFFIX}")
-                _fetch(url, target, part, label or target.name, timeout, tries)
+                _fetch(url, target, part, (label or target.name) if show else "", timeout, tries, span)
                 if sha256 is not None:
                     _check_hash(url, target, part, sha256)
                 os.replace(part, target)
@@ -93,17 +105,22 @@ def download_file(
     return target
 
 
-def _fetch(url: str, target: Path, part: Path, label: str, timeout: float, tries: int) -> None:
+def _fetch(
+    url: str, target: Path, part: Path, label: str, timeout: float, tries: int, span: tuple[int, int] | None
+) -> None:
     failures = 0
     while True:
         before = part.stat().st_size if part.exists() else 0
+        if span is not None and before >= span[1]:
+            _fit(part, span[1])
+            return
         try:
-            if _receive(url, part, before, label, timeout):
+            if _receive(url, part, before, label, timeout, span):
                 return
             reason = "a connection that broke off"
         except urllib.error.HTTPError as error:
             error.close()
-            if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and before:
+            if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and before and span is None:
                 part.unlink()
                 reason = "a server that refused to resume"
             elif error.code < http.HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -122,19 +139,30 @@ def _fetch(url: str, target: Path, part: Path, label: str, timeout: float, tries
             raise _explain(url, target, reason)
 
 
-def _receive(url: str, part: Path, start: int, label: str, timeout: float) -> bool:
+def _fit(part: Path, size: int) -> None:
+    """Make a span of no bytes too; cut what an earlier, longer one left."""
+    with open(part, "ab") as file:
+        file.truncate(size)
+
+
+def _receive(url: str, part: Path, start: int, label: str, timeout: float, span: tuple[int, int] | None) -> bool:
     request = urllib.request.Request(url, headers={"User-Agent": "beholder"})
     tag_file = Path(f"{part}.etag")
-    if start:
-        request.add_header("Range", f"bytes={start}-")
-        if tag_file.exists():
+    first = start + (span[0] if span else 0)
+    if start or span:
+        request.add_header("Range", f"bytes={first}-{span[0] + span[1] - 1}" if span else f"bytes={first}-")
+        if start and tag_file.exists():
             request.add_header("If-Range", tag_file.read_text())
     with urllib.request.urlopen(request, timeout=timeout) as response:
-        resumed = start > 0 and response.status == http.HTTPStatus.PARTIAL_CONTENT
-        if resumed and not (response.headers.get("Content-Range") or "").startswith(f"bytes {start}-"):
-            resumed = False
+        ranged = response.status == http.HTTPStatus.PARTIAL_CONTENT
+        resumed = start > 0 and ranged
+        fits = (response.headers.get("Content-Range") or "").startswith(f"bytes {first}-")
+        if (resumed and not fits) or (span and start and not ranged):
             part.unlink()
+            _forget(part)
             return False
+        if span and not (ranged and fits):
+            raise RangesUnknown(f"a part of {url}", got="a server that sends whole files only", hint="the whole file")
         start = start if resumed else 0
         length = response.headers.get("Content-Length")
         total = None if length is None else start + int(length)
@@ -143,7 +171,9 @@ def _receive(url: str, part: Path, start: int, label: str, timeout: float) -> bo
             tag_file.write_text(etag)
         elif not resumed:
             tag_file.unlink(missing_ok=True)
-        megabytes = 0 if total is None else max(total // _MEGABYTE, 1)
+        if span:
+            total = span[1]
+        megabytes = 0 if total is None or not label else max(total // _MEGABYTE, 1)
         with (
             open(part, "ab" if resumed else "wb") as file,
             show_progress(label, megabytes, "MB", start // _MEGABYTE) as advance,

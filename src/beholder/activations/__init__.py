@@ -27,6 +27,7 @@ __getattr__, __dir__, __all__ = attach(
         "resolve_export_format": "._exports",
         "parse_layer": "._grammar",
         "probe_layers": "._probe",
+        "iterate_unit_values": "._unit_values",
         "load_stimulus": "._batches",
         "compute_rdm": "._similarity",
         "compute_rdm_from_blocks": "._similarity",

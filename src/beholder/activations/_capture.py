@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from beholder._core.errors import InputError
+from beholder.activations._ensembles import ENSEMBLES
 from beholder.activations._grammar import LayerRef
 from beholder.activations._hooks import Tap, pick_tensor
 from beholder.activations._probe import check_calls, count_calls
-from beholder.activations._targets import resolve_layers
+from beholder.activations._targets import expand_presets, resolve_layers
 from beholder.models import Model, unwrap_module
 
 _WHOLE = LayerRef("output", "")
@@ -35,7 +36,7 @@ def capture(
         What the model's ``prepare`` gives, stacked: for pictures (n, 3, height, width) in [0, 1].
         The model's normalisation is applied here, inside the graph.
     layers : sequence of str
-        Layer names, patterns, presets or taps.
+        Layer names and patterns; of a :class:`Model` presets and taps too.
     grad : bool
         Let gradients flow from the results to ``batch`` (which then must be a tensor that
         requires them) and to the parameters that do.
@@ -62,8 +63,12 @@ def capture(
     """
     if isinstance(layers, str):
         raise InputError("a list of layer names", got=f"the string {layers!r}", hint=f"[{layers!r}]")
+    for name in layers:
+        if name in ENSEMBLES:
+            raise InputError("single layers", got=repr(name), hint="extract, which joins the layers of an ensemble")
     if isinstance(model, Model):
         observer: Any = model
+        layers = expand_presets(model, layers)
         inner = unwrap_module(observer.module)
 
         def run(x: Tensor) -> Any:

@@ -2,8 +2,10 @@
 
 ``conv_ensemble`` joins all convolutions, ``maxpool_ensemble`` all max-pools, in network order,
 the last but one layer times 5 and the last times 10; ``convpen_ensemble`` and
-``maxpoolpen_ensemble`` append the penultimate layer unscaled. In AlexNet and VGG the penultimate
-layer is ``classifier.3``; in other networks what the last linear layer takes in.
+``maxpoolpen_ensemble`` append the penultimate layer unscaled. In AlexNet and VGG the layers are
+those of ``features`` and the penultimate one is ``classifier.3``; in other networks all layers, and
+what the last linear layer takes in (of a network without any: the maxima of what its last
+convolution takes in).
 
 Source: the feature ensembles of the COLING 2020 paper behind the published extraction script.
 """
@@ -31,7 +33,7 @@ def find_ensemble_parts(model: nn.Module, name: str) -> list[tuple[str, str, flo
     Returns
     -------
     list of (layer, pool, scale)
-        Pool is ``max`` for maps and ``none`` for the penultimate layer.
+        Pool is ``max`` for maps and ``none`` for a penultimate layer without space.
 
     Raises
     ------
@@ -43,8 +45,8 @@ def find_ensemble_parts(model: nn.Module, name: str) -> list[tuple[str, str, flo
     wanted = _KINDS[kind.removesuffix("pen")]
     modules = dict(model.named_modules())
     layers = [path for path, module in modules.items() if isinstance(module, wanted)]
-    documented = [path for path in layers if path.startswith("features.")]
-    layers = documented if documented and "classifier.3" in modules else layers
+    if _is_documented(modules):
+        layers = [path for path in layers if path.startswith("features.")]
     if not layers:
         raise InputError(f"a network with {wanted.__name__} layers for {name}", got=type(model).__name__)
     scales = [1.0] * len(layers)
@@ -53,14 +55,22 @@ def find_ensemble_parts(model: nn.Module, name: str) -> list[tuple[str, str, flo
         scales[-2] = 5.0
     parts = [(path, "max", scale) for path, scale in zip(layers, scales, strict=True)]
     if penultimate:
-        parts.append((_find_penultimate(modules), "none", 1.0))
+        parts.append(_find_penultimate(modules))
     return parts
 
 
-def _find_penultimate(modules: dict[str, nn.Module]) -> str:
-    if "classifier.3" in modules and "features" in modules:
-        return "classifier.3"
+def _is_documented(modules: dict[str, nn.Module]) -> bool:
+    """Whether a network is laid out as AlexNet and VGG are: ``features``, and linear layers up to ``classifier.6``."""
+    return "features" in modules and isinstance(modules.get("classifier.6"), nn.Linear)
+
+
+def _find_penultimate(modules: dict[str, nn.Module]) -> tuple[str, str, float]:
+    if _is_documented(modules):
+        return ("classifier.3", "none", 1.0)
     linear = [path for path, module in modules.items() if isinstance(module, nn.Linear)]
-    if not linear:
-        raise InputError("a network with a linear layer for a penultimate layer", got="one without")
-    return f"{linear[-1]}:in"
+    if linear:
+        return (f"{linear[-1]}:in", "none", 1.0)
+    convolutions = [path for path, module in modules.items() if isinstance(module, nn.Conv2d)]
+    if convolutions:
+        return (f"{convolutions[-1]}:in", "max", 1.0)
+    raise InputError("a network with a linear layer or a convolution before its output", got="one without")

@@ -18,10 +18,10 @@ import numpy as np
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors, open_atomic, write_text
 from beholder.activations._array_files import write_array
-from beholder.activations._hdf5 import create_hdf5
+from beholder.activations._hdf5 import ErrorSink, create_hdf5
 from beholder.activations._matlab_file import write_matlab_file
 from beholder.activations._rows import LayerValues, Rows, RowView, iter_row_blocks
-from beholder.activations._splits import split_activations
+from beholder.activations._splits import find_parts, split_activations
 from beholder.activations._text_io import format_rows
 
 FORMATS = ("npy", "txt", "mat", "pt", "csv", "h5")
@@ -101,8 +101,12 @@ def export_layer(
     if n_splits is None:
         written = [folder / f"activations.{suffix}"]
         _write_values(written[0], view, ids, targets, file_names, precision)
+        for part in find_parts(folder):  # of an earlier export that this one replaces
+            if part.suffix == f".{suffix}":
+                part.unlink()
     elif suffix in ("npy", "txt"):
         written = split_activations(folder, view, suffix, n_splits)
+        (folder / f"activations.{suffix}").unlink(missing_ok=True)
     else:
         raise InputError("file format npy or txt for splits", got=suffix)
     if targets is not None:
@@ -167,8 +171,10 @@ def _write_tensor(path: Path, view: RowView) -> None:
                 mapped = np.empty(view.shape, view.dtype)
             else:
                 mapped = np.memmap(raw, view.dtype, "c", shape=view.shape)  # type: ignore[call-overload]
-            with open_atomic(path) as file:
-                torch.save(torch.from_numpy(mapped), file)
+            with open_atomic(path, "w+b", buffering=0) as file:
+                sink = ErrorSink(file)  # torch turns a full disk into an error of its own
+                torch.save(torch.from_numpy(mapped), sink)
+                sink.raise_error()
 
 
 def _write_table(file: IO[bytes], view: RowView, ids: list[str]) -> None:

@@ -5,7 +5,8 @@ Planning is in ``_extract_plan``, computing in ``_worker``; here the two meet.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -40,13 +41,11 @@ from beholder.activations._store import (
     write_column,
     write_stimuli,
 )
-from beholder.activations._targets import Target, make_targets, resolve_layers
+from beholder.activations._targets import Target, expand_presets, make_targets, resolve_layers
 from beholder.activations._worker import Compute, ExtractWorker, Pass
 from beholder.jobs import JobFolder, Plan, run_plan
-from beholder.models import Model, load_model, pick_device, select_layers, unwrap_module, wrap
+from beholder.models import Model, load_model, pick_device, unwrap_module, wrap
 from beholder.stimuli import StimulusSet, as_stimulus_set
-
-PRESETS = ("blocks", "stages", "penultimate")
 
 
 def extract(
@@ -67,7 +66,8 @@ def extract(
     Parameters
     ----------
     model : Model, nn.Module or str
-        The observer, or its name for :func:`beholder.load_model`.
+        The observer, or its name for :func:`beholder.load_model`. A module is run in eval mode, and is
+        afterwards as it was.
     stimuli : StimulusSet, path or array
         Pictures or sounds; a folder or table; or an array with the stimuli along the first axis.
     layers : sequence of str
@@ -121,13 +121,29 @@ def extract(
     """
     settings = ExtractOptions(pool=pool, **options)
     settings.check()
-    observer = open_model(model, device)
-    stimuli = as_stimulus_set(stimuli)
-    store = Path(out_path) / (name or store_name(observer, settings))
-    if not store.name.endswith(".zarr"):
-        store = store.with_name(store.name + ".zarr")
-    extract_to_store(observer, stimuli, layers, store, settings)
+    with keep_state(model):
+        observer = open_model(model, device)
+        stimuli = as_stimulus_set(stimuli)
+        store = Path(out_path) / (name or store_name(observer, settings))
+        if not store.name.endswith(".zarr"):
+            store = store.with_name(store.name + ".zarr")
+        extract_to_store(observer, stimuli, layers, store, settings)
     return Activations(store)
+
+
+@contextlib.contextmanager
+def keep_state(model: Any) -> Iterator[None]:
+    """Give a module of the user's own its training flags and its gradients back when the block ends."""
+    module = model if isinstance(model, torch.nn.Module) else torch.nn.Module()
+    training = {part: part.training for part in module.modules()}
+    asking = {parameter: parameter.requires_grad for parameter in module.parameters()}
+    try:
+        yield
+    finally:
+        for part, flag in training.items():
+            part.training = flag
+        for parameter, flag in asking.items():
+            parameter.requires_grad_(flag)
 
 
 def open_model(model: Model | torch.nn.Module | str, device: str | None) -> Model:
@@ -235,20 +251,6 @@ def find_targets(model: Model, stimuli: StimulusSet, layers: Sequence[str], opti
             module, parts, lambda x: model.forward(module, model.normalize(x)), example
         )
     return make_targets(model, names, probed, options.pool, flatten=options.flatten, token_pool=options.pool_tokens)
-
-
-def expand_presets(model: Model, layers: Sequence[str]) -> list[str]:
-    """Replace ``recorded``, ``blocks``, ``stages`` and ``penultimate`` by the layers they stand for."""
-    modules = dict(model.module.named_modules())
-    names: list[str] = []
-    for name in layers:
-        if name == "recorded" and name not in modules:
-            names += model.layers
-        elif name.startswith("preset:") or (name in PRESETS and name not in modules):
-            names += select_layers(model, name)
-        else:
-            names.append(name)
-    return names
 
 
 def list_asked_layers(model: Model, layers: Sequence[str]) -> list[str]:

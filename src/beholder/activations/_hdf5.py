@@ -30,7 +30,7 @@ def create_hdf5(path: Path | str) -> Iterator[Hdf5Writer]:
     import h5py
 
     with open_atomic(path, "w+b", buffering=0) as raw:
-        sink = _Sink(raw)
+        sink = ErrorSink(raw)
         file = h5py.File(sink, "w", libver=("earliest", "v110"))
         try:
             yield Hdf5Writer(file, sink)
@@ -46,7 +46,7 @@ def create_hdf5(path: Path | str) -> Iterator[Hdf5Writer]:
 class Hdf5Writer:
     """Groups and contiguous arrays of a new file, by the library's low level: three times faster."""
 
-    def __init__(self, file: h5py.File, sink: _Sink) -> None:
+    def __init__(self, file: h5py.File, sink: ErrorSink) -> None:
         from h5py import h5d, h5p, h5t  # pyright: ignore[reportAttributeAccessIssue]
 
         self.file = file
@@ -112,7 +112,7 @@ class Hdf5Writer:
 
 
 @final
-class _Sink(io.RawIOBase):
+class ErrorSink(io.RawIOBase):
     """A file whose writes never fail; the first error is kept."""
 
     def __init__(self, file: IO[bytes]) -> None:

@@ -158,6 +158,8 @@ def pick_tensor(value: Any, ref: LayerRef) -> Tensor:
     """
     if ref.part is not None:
         try:
+            if isinstance(value, Tensor):
+                raise TypeError
             value = value[ref.part]
         except (LookupError, TypeError) as error:
             raise InputError(

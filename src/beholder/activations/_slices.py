@@ -86,7 +86,7 @@ def write_slices(file: IO[bytes], values: Rows, *, precision: str = "document") 
 
 def _mark_slices(text: bytes, height: int, n_slices: int) -> bytes:
     """Put the mark after every ``height`` lines."""
-    if height == 0:
+    if height == 0 or n_slices == 0:
         return _MARK * n_slices
     ends = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == ord("\n"))[height - 1 :: height] + 1
     starts = [0, *ends[:-1].tolist()]

@@ -6,7 +6,6 @@ maxima of many (``conv_ensemble`` and its three sisters).
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,7 +19,9 @@ from beholder.activations._ensembles import ENSEMBLES, find_ensemble_parts
 from beholder.activations._grammar import LayerRef, parse_layer
 from beholder.activations._hooks import Consumer
 from beholder.activations._probe import ProbedLayer
-from beholder.models import Model
+from beholder.models import Model, match_pattern, select_layers
+
+PRESETS = ("blocks", "stages", "penultimate")
 
 
 @dataclass(frozen=True)
@@ -68,32 +69,41 @@ def resolve_layers(module: nn.Module, names: Sequence[str], taps: Mapping[str, s
     module : nn.Module
         The network, unwrapped.
     names : sequence of str
-        Exact names, patterns (``layer3.*.conv?``), taps. Ensembles are left out.
+        Exact names, patterns (``layer3.*.conv?``, see :func:`beholder.models.match_pattern`), taps. Ensembles are
+        left out.
     taps : mapping of str to str
         The model's named layer expressions.
     """
     refs: dict[str, LayerRef] = {}
+    known = [name for name, _ in module.named_modules(remove_duplicate=False) if name]
     for name in names:
+        found = None if name in taps or name in ENSEMBLES else match_pattern(name, [*known, *taps])
         if name in taps:
             refs[name] = parse_layer(taps[name])
-        elif any(sign in name for sign in "*?"):
-            refs.update(_match_pattern(module, name, taps))
+        elif found is not None:
+            found = [layer for layer in found if layer in taps or parse_layer(layer).path in known]
+            if not found:
+                raise InputError(
+                    "a pattern that some layer matches", got=repr(name), hint="beholder layers MODEL to list the names"
+                )
+            refs |= {layer: parse_layer(taps.get(layer, layer)) for layer in found}
         elif name not in ENSEMBLES:
             refs[name] = parse_layer(name)
     return refs
 
 
-def _match_pattern(module: nn.Module, pattern: str, taps: Mapping[str, str]) -> dict[str, LayerRef]:
-    path, mark, suffix = pattern.partition(":")
-    known = [name for name, _ in module.named_modules(remove_duplicate=False) if name]
-    found = [name + mark + suffix for name in known if fnmatch.fnmatchcase(name, path)]
-    refs = {name: parse_layer(name) for name in found}
-    refs |= {tap: parse_layer(expr) for tap, expr in taps.items() if fnmatch.fnmatchcase(tap, pattern)}
-    if not refs:
-        raise InputError(
-            "a pattern that some layer matches", got=repr(pattern), hint="beholder layers MODEL to list the names"
-        )
-    return refs
+def expand_presets(model: Model, layers: Sequence[str]) -> list[str]:
+    """Replace ``recorded``, ``blocks``, ``stages`` and ``penultimate`` by the layers they stand for."""
+    modules = dict(model.module.named_modules())
+    names: list[str] = []
+    for name in layers:
+        if name == "recorded" and name not in modules:
+            names += model.layers
+        elif name.startswith("preset:") or (name in PRESETS and name not in modules):
+            names += select_layers(model, name)
+        else:
+            names.append(name)
+    return names
 
 
 def make_targets(

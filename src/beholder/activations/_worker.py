@@ -124,7 +124,7 @@ class ExtractWorker(Worker):
         ):
             module = unwrap_module(model.module)
             if self.compute.channels_last and has_convolutions(module):
-                module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+                hooks.enter_context(use_channels_last(module))
             session = _Session(self, model, module, pool, on_cpu, hooks)
             try:
                 yield session.start
@@ -163,6 +163,18 @@ def use_exact_math(precision: str) -> Iterator[None]:
 def has_convolutions(module: nn.Module) -> bool:
     """Whether the channels-last layout can matter to a network."""
     return any(isinstance(part, nn.Conv2d) for part in module.modules())
+
+
+@contextlib.contextmanager
+def use_channels_last(module: nn.Module) -> Iterator[None]:
+    """Keep a network's kernels in the channels-last layout inside the block."""
+    plain = [part for part in module.parameters() if part.ndim == 4 and part.is_contiguous()]
+    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    try:
+        yield
+    finally:
+        for part in plain:
+            part.data = part.data.contiguous()
 
 
 class _Session:
@@ -219,7 +231,7 @@ class _Session:
                     batch = future.result()
                     if not self._on_cpu:
                         self._forward(task, batch, *state)
-            except (torch.OutOfMemoryError, RuntimeError) as error:
+            except (MemoryError, RuntimeError) as error:
                 for _, future in futures:
                     future.cancel()
                 if not _is_out_of_memory(error):
@@ -290,7 +302,7 @@ class _Session:
                     for part in cut_micro_batches(task.rows.start, task.rows.stop, task.rows.start, size, align=False):
                         self._forward(part, load(part), *state)
                 return size
-            except (torch.OutOfMemoryError, RuntimeError) as error:
+            except (MemoryError, RuntimeError) as error:
                 if not _is_out_of_memory(error):
                     raise
         raise BeholderError(
@@ -335,6 +347,11 @@ class _Session:
         return files
 
 
+_OUT_OF_MEMORY = ("not enough memory", "out of memory", "can't allocate memory", "cannot allocate memory")
+
+
 def _is_out_of_memory(error: BaseException) -> bool:
-    text = str(error)
-    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in text or "out of memory" in text
+    """Whether an accelerator, torch's CPU allocator or Python itself found no room."""
+    text = str(error).lower()
+    kinds = (torch.OutOfMemoryError, MemoryError)
+    return isinstance(error, kinds) or any(words in text for words in _OUT_OF_MEMORY)

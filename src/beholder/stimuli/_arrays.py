@@ -1,4 +1,4 @@
-"""Stimuli that are arrays: in memory, or in an HDF5 file and read one by one."""
+"""Stimuli that are arrays: in memory; or on disk or computed on demand, and read one by one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import copy
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Protocol, final, runtime_checkable
 
 import numpy as np
 from PIL import Image
@@ -106,6 +106,67 @@ class HDF5Images:
         return names
 
 
+@runtime_checkable
+class _Sliceable(Protocol):
+    """What arrays on disk or computed on demand have in common (zarr, h5py, dask, ...)."""
+
+    @property
+    def shape(self) -> Any: ...
+
+    @property
+    def dtype(self) -> Any: ...
+
+    def __getitem__(self, index: Any) -> Any: ...
+
+
+@final
+class LazyArrays:
+    """Someone else's array with the stimuli along the first axis, from which one stimulus is taken at a time.
+
+    Parameters
+    ----------
+    arrays : array-like
+        Has ``shape`` and ``dtype``; ``arrays[i]`` gives what numpy turns into stimulus ``i``.
+    rows : numpy.ndarray, optional
+        Which stimuli, in which order; all by default.
+    """
+
+    def __init__(self, arrays: Any, rows: np.ndarray | None = None) -> None:
+        self._arrays = arrays
+        self.dtype = np.dtype(arrays.dtype)
+        shape = tuple(int(size) for size in arrays.shape)
+        self.rows = np.arange(shape[0]) if rows is None else np.asarray(rows, dtype=np.int64)
+        self.shape: tuple[int, ...] = (len(self.rows), *shape[1:])
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes, the stimuli's included."""
+        return len(self.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"LazyArrays({type(self._arrays).__name__}, shape={self.shape}, dtype={self.dtype})"
+
+    def __getitem__(self, i: int) -> np.ndarray:
+        return np.asarray(self._arrays[int(self.rows[i])])
+
+    def take(self, positions: np.ndarray) -> LazyArrays:
+        """The same array with some of its stimuli; reads nothing."""
+        return LazyArrays(self._arrays, self.rows[positions])
+
+
+def _is_lazy(arrays: Any) -> bool:
+    """Whether something is an array that is no numpy array, list or tensor."""
+    if isinstance(arrays, np.ndarray) or not isinstance(arrays, _Sliceable):
+        return False
+    try:
+        return len(arrays.shape) > 1 and np.dtype(arrays.dtype) != object
+    except TypeError:  # a tensor's own kind of dtype
+        return False
+
+
 def _open_hdf5(file: Path) -> Any:
     import h5py
 
@@ -119,7 +180,7 @@ def _open_hdf5(file: Path) -> Any:
 
 def take_arrays(arrays: Any, positions: np.ndarray) -> Any:
     """Some rows of an array; a contiguous run of an array in memory is a view."""
-    if isinstance(arrays, HDF5Images):
+    if isinstance(arrays, HDF5Images | LazyArrays):
         return arrays.take(positions)
     if len(positions) and np.array_equal(positions, np.arange(positions[0], positions[0] + len(positions))):
         return arrays[positions[0] : positions[0] + len(positions)]
@@ -178,7 +239,9 @@ def build_from_arrays(
     kind: Kind | None = None,
 ) -> StimulusSet:
     """A set of arrays; see :meth:`StimulusSet.from_arrays`."""
-    if not isinstance(arrays, HDF5Images | np.memmap):
+    if _is_lazy(arrays) and not isinstance(arrays, HDF5Images | LazyArrays):
+        arrays = LazyArrays(arrays)
+    if not isinstance(arrays, HDF5Images | LazyArrays | np.memmap):
         try:
             arrays = np.asarray(arrays)
         except (TypeError, ValueError, RuntimeError) as error:
@@ -219,7 +282,7 @@ def _check_values(arrays: Any) -> None:
     """Refuse numbers that are no pictures'; what lies on disk is checked by dtype here and in full when read."""
     if arrays.dtype == np.uint8:
         return
-    if isinstance(arrays, HDF5Images | np.memmap):
+    if isinstance(arrays, HDF5Images | LazyArrays | np.memmap):
         _check_range(np.asarray(arrays[0]))
         return
     for start in range(0, len(arrays), _CHECKED_ROWS):

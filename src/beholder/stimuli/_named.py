@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -14,9 +14,9 @@ from beholder._core.errors import InputError, StimulusError
 from beholder._core.registry import Registry
 from beholder.stimuli._categories import load_wnids
 from beholder.stimuli._folder import build_flat, build_from_folder, check_folder, list_entries, tell_kind
+from beholder.stimuli._published_sets import PUBLISHED_SETS, Builder
 from beholder.stimuli._set import StimulusSet
 
-Builder = Callable[[Path | str, Path | str | None], StimulusSet]
 NAMED_SETS: Registry[Builder] = Registry("named stimulus set")
 
 DEVKIT_FILE = "ILSVRC2012_validation_ground_truth.txt"
@@ -41,7 +41,7 @@ def list_named_sets() -> list[str]:
 
 
 @NAMED_SETS.register("imagenet-val")
-def build_imagenet_val(folder: Path | str, ground_truth: Path | str | None = None) -> StimulusSet:
+def build_imagenet_val(folder: Path | str | None, ground_truth: Path | str | None = None) -> StimulusSet:
     """ImageNet's validation pictures, or part of them; targets are positions in the sorted WordNet ids.
 
     Two layouts are read. Class folders named by WordNet id (``n01440764``, ``n01440764_tench``) say themselves what
@@ -66,6 +66,8 @@ def build_imagenet_val(folder: Path | str, ground_truth: Path | str | None = Non
     InputError
         Neither layout, no file of true classes, one that cannot be understood, or pictures that it does not name.
     """
+    if folder is None:
+        raise InputError("the folder of ImageNet's validation pictures", got="none")
     folder = check_folder(folder)
     files, folders = list_entries(folder)
     pictures = [file for file in files if tell_kind(file) == "image"]
@@ -81,6 +83,10 @@ def build_imagenet_val(folder: Path | str, ground_truth: Path | str | None = Non
         raise InputError("WordNet ids of the 1,000 classes", got=f"{unknown[0]} in {table}")
     made = build_flat(folder, pictures, "image")
     return replace(made, labels=tuple(wnids), targets=np.array([places[wnid] for wnid in wnids]))
+
+
+for _name, _build in PUBLISHED_SETS.items():
+    NAMED_SETS.add(_name, _build)
 
 
 def _build_from_synset_folders(folder: Path) -> StimulusSet:

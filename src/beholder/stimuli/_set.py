@@ -230,16 +230,21 @@ class StimulusSet:
 
     @classmethod
     def from_named(
-        cls, name: str, folder: Path | str, *, ground_truth: Path | str | None = None, skip_bad: bool = False
+        cls,
+        name: str,
+        folder: Path | str | None = None,
+        *,
+        ground_truth: Path | str | None = None,
+        skip_bad: bool = False,
     ) -> StimulusSet:
-        """Take a published set, such as ``"imagenet-val"``, from the folder it was unpacked into.
+        """Take a published set, such as ``"metamers-400-pictures"`` or ``"imagenet-val"``.
 
         Parameters
         ----------
         name : str
             One of :func:`beholder.stimuli.list_named_sets`.
-        folder : path
-            Where it lies.
+        folder : path, optional
+            Where it lies; by default where ``beholder assets fetch`` puts it.
         ground_truth : path, optional
             The file of true classes, if it is not found by itself.
         skip_bad : bool
@@ -250,7 +255,7 @@ class StimulusSet:
         UnknownNameError
             There is no such set.
         InputError
-            The folder does not look like the set, or the true classes cannot be told.
+            The set is not here, the folder does not look like it, or the true classes cannot be told.
         """
         from beholder.stimuli._named import NAMED_SETS
 

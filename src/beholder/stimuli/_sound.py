@@ -14,6 +14,7 @@ from beholder._core.errors import InputError, StimulusError
 from beholder._core.files import write_bytes
 
 _UNKNOWN_LENGTHS = (0, 0xFFFFFFFF)  # written by programs that stream
+_LEAST_RMS = 1e-10  # below it lies nothing but rounding
 
 
 def load_sound(source: Path | str | bytes, *, name: str | None = None) -> tuple[np.ndarray, int]:
@@ -99,7 +100,39 @@ def resample_sound(sound: np.ndarray, from_rate: int, to_rate: int) -> np.ndarra
     return np.asarray(resample_poly(sound, up // shared, down // shared, axis=-1), dtype=np.float32)
 
 
-def save_sound(path: Path | str, sound: np.ndarray, sample_rate: int) -> None:
+def set_rms(sound: np.ndarray, rms: float = 0.1) -> np.ndarray:
+    r"""Take the mean away and scale to a root mean square, :math:`r (x - \bar x) / \sqrt{\overline{(x - \bar x)^2}}`.
+
+    Parameters
+    ----------
+    sound : numpy.ndarray
+        (..., n_samples), float. Silence stays silence. Nothing is clipped, so that single samples may lie beyond
+        full scale.
+    rms : float
+        Above 0; full scale is 1.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of the same shape, float32.
+
+    Raises
+    ------
+    InputError
+        An RMS that is not a positive number.
+
+    >>> float(np.sqrt(np.mean(set_rms(np.sin(np.arange(8000))) ** 2)).round(6))
+    0.1
+    """
+    if not 0 < rms < math.inf:
+        raise InputError("an RMS above 0", got=str(rms))
+    centered = np.asarray(sound, dtype=np.float64)
+    centered = centered - centered.mean(axis=-1, keepdims=True)
+    own = np.sqrt(np.mean(centered**2, axis=-1, keepdims=True))
+    return (centered * (rms / np.where(own > _LEAST_RMS, own, np.inf))).astype(np.float32)
+
+
+def save_sound(path: Path | str, sound: np.ndarray, sample_rate: int, *, rms: float | None = None) -> None:
     """Write a sound as a float32 WAV file, by rename; equal sounds give equal bytes.
 
     Parameters
@@ -107,14 +140,16 @@ def save_sound(path: Path | str, sound: np.ndarray, sample_rate: int) -> None:
     path : path
         Ending in ``.wav``.
     sound : numpy.ndarray
-        (n_samples,), float. Kept as it is: no scaling, no clipping.
+        (n_samples,), float. Kept as it is, without scaling and clipping, if no ``rms`` is given.
     sample_rate : int
         Samples a second.
+    rms : float, optional
+        Root mean square that the sound is written at, its mean removed (:func:`set_rms`).
 
     Raises
     ------
     InputError
-        Another extension, more than one axis, or a folder that cannot be written.
+        Another extension, more than one axis, an RMS that is not positive, or a folder that cannot be written.
     """
     from scipy.io import wavfile
 
@@ -123,6 +158,8 @@ def save_sound(path: Path | str, sound: np.ndarray, sample_rate: int) -> None:
         raise InputError("a file name ending in .wav", got=str(path))
     if sound.ndim != 1:
         raise InputError("a sound of shape (n_samples,)", got=str(sound.shape))
+    if rms is not None:
+        sound = set_rms(sound, rms)
     buffer = io.BytesIO()
     wavfile.write(buffer, int(sample_rate), sound)
     write_bytes(path, buffer.getvalue())

@@ -1,0 +1,230 @@
+"""Reads plain data out of a pickle without importing or running anything that it names.
+
+Some published data are pickles. Here only built-in values and numpy arrays of plain numbers and texts come out; every
+other object becomes a :class:`Foreign`, which holds what the file said of it and does nothing. No name from the file
+is ever looked up, so that a hostile file has no effect beyond the memory it takes.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+
+from beholder._core.errors import InputError
+
+_ARRAY_MODULES = ("numpy.core", "numpy._core", "numpy")
+_PLAIN_KINDS = "biufcSU"
+_MAX_DEPTH = 200
+
+
+class _Held(type):
+    """Class of the classes that stand for names in the file."""
+
+
+class Foreign(metaclass=_Held):
+    """An object of a class that is not read: the name it goes by, its arguments and its state.
+
+    Parameters
+    ----------
+    name : str
+        Module and class, as in the file.
+    arguments : tuple
+    state : object
+        What it was filled with; None if nothing.
+    items : list
+        What was appended, or pairs of key and value.
+    """
+
+    name = ""
+
+    def __new__(cls, *arguments: Any, **_named: Any) -> Foreign:
+        made = object.__new__(cls)
+        made.arguments = arguments
+        made.state = None
+        made.items = []
+        return made
+
+    arguments: tuple[Any, ...]
+    state: Any
+    items: list[Any]
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.items.append((key, value))
+
+    def append(self, value: Any) -> None:
+        """Take an item."""
+        self.items.append(value)
+
+    def extend(self, values: Any) -> None:
+        """Take items."""
+        self.items.extend(values)
+
+    def add(self, value: Any) -> None:
+        """Take an item."""
+        self.items.append(value)
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+
+def _stand_for(name: str) -> type[Foreign]:
+    return _Held("Foreign", (Foreign,), {"name": name})  # type: ignore[return-value]
+
+
+def _encode(text: str, encoding: str = "latin1") -> bytes:
+    if encoding not in ("latin1", "latin-1"):
+        raise pickle.UnpicklingError(f"text in {encoding!r}")
+    return str(text).encode("latin1")
+
+
+def _make_bytes(value: Any = b"", encoding: str = "latin1") -> bytes:
+    if not isinstance(value, (bytes, str)):
+        raise pickle.UnpicklingError("bytes made of something else")
+    return value if isinstance(value, bytes) else _encode(value, encoding)
+
+
+_FUNCTIONS = {
+    ("_codecs", "encode"): _encode,
+    ("builtins", "bytes"): _make_bytes,
+    ("__builtin__", "bytes"): _make_bytes,
+    ("builtins", "bytearray"): _make_bytes,
+    ("__builtin__", "bytearray"): _make_bytes,
+    ("collections", "OrderedDict"): OrderedDict,
+}
+
+
+@final
+class _Unpickler(pickle.Unpickler):
+    """Every name becomes a stand-in."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        return _FUNCTIONS.get((module, name)) or _stand_for(f"{module}.{name}")
+
+    def persistent_load(self, pid: Any) -> Any:
+        raise pickle.UnpicklingError("a persistent object")
+
+
+def read_plain_pickle(path: Path | str) -> Any:
+    """Read a pickle of built-in values and numpy arrays; nothing in it is run.
+
+    Parameters
+    ----------
+    path : path
+        Written by Python 2 or 3, of any protocol.
+
+    Returns
+    -------
+    object
+        Dictionaries, lists, tuples, texts, bytes, numbers, numpy arrays and scalars; :class:`Foreign` for the rest.
+        Texts that Python 2 wrote as bytes are read as Latin-1.
+
+    Raises
+    ------
+    InputError
+        The file is missing, no pickle, cut short, or holds arrays that do not add up.
+    """
+    try:
+        with open(path, "rb") as file:
+            return _settle(_Unpickler(file, encoding="latin1").load(), {}, 0)
+    except FileNotFoundError as error:
+        raise InputError("a data file", got=f"nothing at {path}") from error
+    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError, AttributeError) as error:
+        text = " ".join(str(error).split())[:160]
+        raise InputError("a pickle of plain data", got=f"{path} ({text or type(error).__name__})") from error
+
+
+def _settle(value: Any, done: dict[int, Any], depth: int) -> Any:
+    """Put arrays where stand-ins for them are; containers are changed in place."""
+    if depth > _MAX_DEPTH:
+        raise ValueError("nested too deep")
+    if id(value) in done:
+        return done[id(value)]
+    if isinstance(value, dict):
+        done[id(value)] = value
+        pairs = [(_settle(key, done, depth + 1), each) for key, each in value.items()]
+        value.clear()
+        for key, each in pairs:
+            value[key] = _settle(each, done, depth + 1)
+    elif isinstance(value, list):
+        done[id(value)] = value
+        value[:] = [_settle(each, done, depth + 1) for each in value]
+    elif isinstance(value, tuple):
+        return tuple(_settle(each, done, depth + 1) for each in value)
+    elif isinstance(value, Foreign):
+        array = _make_array(value, done, depth)
+        done[id(value)] = value if array is None else array
+        if array is not None:
+            return array
+        value.arguments = _settle(value.arguments, done, depth + 1)
+        value.state = _settle(value.state, done, depth + 1)
+        value.items = _settle(value.items, done, depth + 1)
+    return value
+
+
+def _make_array(foreign: Foreign, done: dict[int, Any], depth: int) -> Any:
+    """The array or number that numpy's own functions would have rebuilt; None for anything else."""
+    module, _, name = foreign.name.rpartition(".")
+    if not module.startswith(_ARRAY_MODULES):
+        return None
+    if name == "_reconstruct" and isinstance(foreign.state, tuple) and len(foreign.state) == 5:
+        _, shape, dtype, by_column, data = foreign.state
+        return _fill(shape, dtype, "F" if by_column else "C", data, done, depth)
+    if name == "_frombuffer" and len(foreign.arguments) == 4:
+        data, dtype, shape, order = foreign.arguments
+        return _fill(shape, dtype, order, data, done, depth)
+    if name == "scalar" and len(foreign.arguments) == 2:
+        return _fill((), foreign.arguments[0], "C", foreign.arguments[1], done, depth)[()]
+    return None
+
+
+def _fill(shape: Any, dtype: Any, order: str, data: Any, done: dict[int, Any], depth: int) -> np.ndarray:
+    shape = tuple(int(n) for n in shape)
+    if any(n < 0 for n in shape):
+        raise ValueError(f"an array of shape {shape}")
+    kind = _read_dtype(dtype)
+    if kind == np.dtype(object):
+        array = np.empty(shape, dtype=object)
+        settled = _settle(list(data), done, depth + 1)
+        if len(settled) != array.size:
+            raise ValueError(f"{len(settled)} values for an array of shape {shape}")
+        flat = np.empty(len(settled), dtype=object)
+        for i, each in enumerate(settled):
+            flat[i] = each
+        return flat.reshape(shape, order="F" if order == "F" else "C")
+    raw = data.encode("latin1") if isinstance(data, str) else bytes(data)
+    return np.frombuffer(io.BytesIO(raw).getbuffer(), dtype=kind).reshape(shape, order="F" if order == "F" else "C")
+
+
+def _read_dtype(foreign: Any) -> np.dtype:
+    if not isinstance(foreign, Foreign) or not foreign.name.endswith("dtype") or not foreign.arguments:
+        raise ValueError(f"numbers of kind {foreign!r}")
+    code, state = str(foreign.arguments[0]), foreign.state
+    if code in ("O", "O8", "O4"):
+        return np.dtype(object)
+    if code[:1] == "V" and isinstance(state, tuple) and len(state) > 5 and isinstance(state[4], dict):
+        return _read_fields(state)
+    if code[:1] not in _PLAIN_KINDS or not code[1:].isdigit():
+        raise ValueError(f"numbers of kind {code!r}")
+    order = str(state[1]) if isinstance(state, tuple) and len(state) > 1 else "|"
+    return np.dtype(code).newbyteorder(order if order in ("<", ">") else "|")
+
+
+def _read_fields(state: tuple[Any, ...]) -> np.dtype:
+    names, fields, width = [str(name) for name in state[3]], state[4], int(state[5])
+    formats, offsets = [], []
+    for name in names:
+        kind = _read_dtype(fields[name][0])
+        offset = int(fields[name][1])
+        if kind.hasobject or offset < 0 or offset + kind.itemsize > width:
+            raise ValueError(f"a column {name!r} of kind {kind}")
+        formats.append(kind)
+        offsets.append(offset)
+    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": width})
