@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from beholder._core.progress import set_quiet
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+if TYPE_CHECKING:
+    from file_server import FileServer
 
 
 @pytest.fixture(autouse=True)
@@ -31,3 +38,22 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the folder of real test data is absent (set BEHOLDER_TEST_DATA)")
     return folder
+
+
+@pytest.fixture
+def file_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
+    """A server of files on this machine, in an environment that is online and knows no proxy."""
+    from file_server import serve_files
+
+    for name in ("BEHOLDER_OFFLINE", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with serve_files() as server:
+        yield server
+
+
+@pytest.fixture
+def asset_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of downloads, empty."""
+    monkeypatch.setenv("BEHOLDER_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"

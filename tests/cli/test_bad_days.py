@@ -45,6 +45,7 @@ def last_line(text: str) -> str:
         ({"more": ["--file_format", ".xls"]}, ["file format", "'.xls'"]),
         ({"more": ["--fraction", "1.5"]}, ["fraction", "1.5"]),
         ({"more": ["--n_splits", "3"]}, ["--n_splits with --file_format txt or npy"]),
+        ({"more": ["--n_splits", "0", "--file_format", "txt"]}, ["--n_splits of at least 1"]),
         ({"more": ["--compress_acts"]}, ["--n_components"]),
         ({"more": ["--reduce", "svd:3"]}, ["srp:K or pca:K"]),
         ({"more": ["--batch_size", "0"]}, ["--batch_size of at least 1"]),
@@ -191,6 +192,32 @@ def test_interactive_asks_again(
     code, out, _ = beholder(*command, "-op", tmp_path / "out")
     assert code == 0 and "Conv2d(3, 8" in out and "'features.11'" in out
     assert (tmp_path / "out/net.zarr/2/zarr.json").exists()
+
+
+def test_interactive_asks_until_a_layer_can_be_captured(
+    place: Path, tmp_path: Path, beholder: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import io
+
+    monkeypatch.setattr(sys, "stdin", io.StringIO("2:sideways\n2@7\nrelu*\n2[0]\n2\n"))
+    command = ["extract", "-m", f"file:{place / 'net.py'}", "--interactive", "-ip", place / "images", "--json"]
+    code, out, err = beholder(*command, "-op", tmp_path / "out")
+    assert code == 0, err
+    assert json.loads(out)["layers"][0]["layer"] == "2", "with --json nothing else stands on stdout"
+    assert "Conv2d(3, 8" in err
+    for word in ("'2:sideways'", "'2@7'", "'relu*'", "'2[0]'"):
+        assert word in err
+
+
+def test_compression_of_a_layer_that_was_asked_for_needs_a_number(
+    place: Path, tmp_path: Path, beholder: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import io
+
+    monkeypatch.setattr(sys, "stdin", io.StringIO("2\n"))
+    command = ["extract", "-m", f"file:{place / 'net.py'}", "--interactive", "-ip", place / "images"]
+    code, _, err = beholder(*command, "-op", tmp_path / "out", "--compress_acts")
+    assert code == 2 and "--n_components K" in last_line(err)
 
 
 @pytest.mark.parametrize("file_format", [".npy", "txt", ".mat", "pt", "csv", "hdf5"])

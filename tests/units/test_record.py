@@ -66,7 +66,7 @@ def test_only_the_layers_of_units(net: bh.Model, batch: np.ndarray, tmp_path: Pa
     units = UnitList((Unit("relu@2:in", 3), Unit("conv1", 0)))
     stimuli = bh.StimulusSet.from_arrays(batch, kind="array")
     acts = bh.record_units(net, stimuli, units, out_path=tmp_path)
-    assert acts.layers == ["relu@2:in", "conv1", "output"]
+    assert acts.layers == ["conv1", "relu@2:in", "output"]  # the network's order
     assert acts["relu@2:in"].shape == (10, 1, 5)
     units.save(tmp_path / "units.json")
     again = bh.record_units(net, stimuli, tmp_path / "units.json", out_path=tmp_path / "again")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError
 from beholder._core.files import to_path_name
 from beholder._core.provenance import check_provenance, record_provenance
+from beholder.cli._options import pick_set_folder
 
 if TYPE_CHECKING:
     from beholder.activations import Activations
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from beholder.stimuli import StimulusSet
 
 ZERO_SHOT = "zero_shot"
+_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class ExtractRequest:
     rnd_seed: int
     append: bool
     overwrite: bool
+    json: bool
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,8 @@ class ExtractSummary:
             layer = self.acts[name]
             axes = " x ".join(str(size) for size in layer.shape[2:])
             lines.append(f"{name:<{width}}  {layer.shape[0]} stimuli  {axes}  {layer.nbytes / 1e6:,.1f} MB")
-        return [*lines, *(str(path) for path in self.files[:20]), str(self.acts.path)]
+        more = [f"... and {len(self.files) - _SHOWN} more files"] if len(self.files) > _SHOWN else []
+        return [*lines, *(str(path) for path in self.files[:_SHOWN]), *more, str(self.acts.path)]
 
 
 def run_extract(request: ExtractRequest) -> ExtractSummary:
@@ -106,7 +111,10 @@ def run_extract(request: ExtractRequest) -> ExtractSummary:
         request.model_name, pretrained=request.pretrained, model_path=request.model_path, device=request.device
     )
     model, stimuli = adapt_model(model, stimuli, request)
-    layers = ask_for_layer(model) if request.interactive else list(request.module_name or [])
+    layers = list(request.module_name or [])
+    if request.interactive:
+        layers = ask_for_layer(model, sys.stderr if request.json else sys.stdout)
+        _check_compression(request, layers)
     if request.labels:
         layers = [*layers, ZERO_SHOT]
     if request.texts and not layers:
@@ -177,14 +185,20 @@ def _check_flags(request: ExtractRequest, file_format: str) -> None:
         )
     if request.n_splits is not None and file_format not in ("txt", "npy"):
         raise InputError("--n_splits with --file_format txt or npy", got=file_format)
-    ensembles = [name for name in request.module_name or [] if name.endswith("_ensemble")]
-    if request.compress_acts and request.n_components is None and len(ensembles) < len(request.module_name or []):
+    if request.n_splits is not None and request.n_splits < 1:
+        raise InputError("--n_splits of at least 1", got=str(request.n_splits))
+    _check_compression(request, request.module_name or [])
+    if request.balanced and request.fraction is None:
+        raise InputError("--fraction with --balanced", got="--balanced alone")
+
+
+def _check_compression(request: ExtractRequest, layers: Sequence[str]) -> None:
+    ensembles = [name for name in layers if name.endswith("_ensemble")]
+    if request.compress_acts and request.n_components is None and len(ensembles) < len(layers):
         raise InputError(
             "--n_components K with --compress_acts for layers that are no ensembles", got="--compress_acts alone",
             hint="--compress_acts --n_components 100",
         )  # fmt: skip
-    if request.balanced and request.fraction is None:
-        raise InputError("--fraction with --balanced", got="--balanced alone")
 
 
 def make_stimuli(request: ExtractRequest) -> StimulusSet:
@@ -193,7 +207,8 @@ def make_stimuli(request: ExtractRequest) -> StimulusSet:
 
     path = Path(request.in_path)
     if request.image_set:
-        stimuli = StimulusSet.from_named(request.image_set, path, skip_bad=request.skip_bad)
+        place = pick_set_folder(request.image_set, request.in_path)
+        stimuli = StimulusSet.from_named(request.image_set, place, skip_bad=request.skip_bad)
     elif request.things or request.things_behavior or path.is_dir() or not path.exists():
         stimuli = StimulusSet.from_folder(
             path,
@@ -237,21 +252,31 @@ def adapt_model(model: Model, stimuli: StimulusSet | None, request: ExtractReque
     return model, stimuli
 
 
-def ask_for_layer(model: Model) -> list[str]:
-    """Print the model and ask for a layer until one exists."""
-    names = [name for name, _ in model.module.named_modules() if name]
-    visual = [name for name in names if name.startswith("visual.")]
-    print("\n".join([*visual, "visual"]) if visual else model.module)
-    known = [*names, *model.taps]
+def ask_for_layer(model: Model, screen: IO[str]) -> list[str]:
+    """Print the model and ask for a layer until one comes that can be captured."""
+    visual = [name for name, _ in model.module.named_modules() if name.startswith("visual.")]
+    print("\n".join([*visual, "visual"]) if visual else model.module, file=screen)
     while True:
-        print("Enter the part of the model whose activations to extract: ", end="", flush=True)
+        print("Enter the part of the model whose activations to extract: ", end="", file=screen, flush=True)
         line = sys.stdin.readline()
         if not line:
             raise InputError("the name of a layer on standard input", got="its end", hint="--module_name LAYER")
-        answer = line.strip()
-        if answer.endswith("_ensemble") or answer.partition("@")[0].partition(":")[0] in known or answer in known:
-            return [answer]
-        print(UnknownNameError("layer", answer, known))
+        try:
+            try_layer(model, line.strip())
+            return [line.strip()]
+        except InputError as error:
+            print(error, file=screen)
+
+
+def try_layer(model: Model, name: str) -> None:
+    """Raise the error that a wrong layer name would give, by showing the model one blank stimulus."""
+    from beholder.activations import capture, list_asked_layers
+    from beholder.models import make_blank_input
+
+    if name in list_asked_layers(model, [name]) and name.endswith("_ensemble"):
+        return
+    with contextlib.suppress(RuntimeError):  # a model that does not say what it takes
+        capture(model, make_blank_input(model), [name])
 
 
 def asked_layers(acts: Activations, model: Model, layers: Sequence[str]) -> list[str]:

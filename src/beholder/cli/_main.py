@@ -20,6 +20,7 @@ logger = logging.getLogger("beholder")
 COMMANDS = {
     "demo": ("beholder.cli.demo:app", "The whole flow on a bundled network and drawn pictures, offline."),
     "models": ("beholder.cli.models:app", "List the networks that can be loaded; fetch weights ahead of time."),
+    "assets": ("beholder.cli.assets:app", "Published stimuli, checkpoints and data: list, fetch, verify."),
     "layers": ("beholder.cli.layers:app", "Show a network's layers with output shapes, without its weights."),
     "extract": ("beholder.cli.extract:app", "Activations of one network's layers over a folder of stimuli."),
     "panel": ("beholder.cli.panel:app", "Many networks x folders x replicates, one HDF5 file a folder."),

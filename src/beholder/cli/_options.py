@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
@@ -24,6 +25,17 @@ InPath = Annotated[str, Parameter(name=["--in-path", "-ip"])]
 OutPath = Annotated[str, Parameter(name=["--out-path", "-op"])]
 Words = Annotated[list[str] | None, Parameter(consume_multiple=True)]
 Json = Annotated[bool, Parameter(name="--json")]
+
+
+DEFAULT_IN_PATH = "./images/"
+
+
+def pick_set_folder(image_set: str, in_path: str) -> Path | None:
+    """``--in_path``; None where it was left out and the named set has a place of its own, once fetched."""
+    from beholder.stimuli import list_assets
+
+    published = any(asset.name == image_set for asset in list_assets())
+    return None if published and in_path == DEFAULT_IN_PATH else Path(in_path)
 
 
 def make_app(name: str, help_text: str | None = None) -> App:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from beholder._core.errors import ConfigurationChanged, InputError
 from beholder._core.files import read_json
 from beholder._core.provenance import record_provenance
+from beholder.cli._options import pick_set_folder
 
 if TYPE_CHECKING:
     from beholder.models import Model, UnitList
@@ -101,7 +102,8 @@ class StimulusFlags:
         if self.balanced and self.fraction is None:
             raise InputError("--fraction with --balanced", got="--balanced alone")
         if self.image_set:
-            stimuli = StimulusSet.from_named(self.image_set, path, skip_bad=self.skip_bad)
+            place = pick_set_folder(self.image_set, self.in_path)
+            stimuli = StimulusSet.from_named(self.image_set, place, skip_bad=self.skip_bad)
         elif path.is_dir() or not path.exists():
             stimuli = StimulusSet.from_folder(path, layout=self.layout, skip_bad=self.skip_bad)  # type: ignore[arg-type]
         else:

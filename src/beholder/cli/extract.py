@@ -114,7 +114,7 @@ def extract(
     layout
         How to read a folder with pictures both beside and inside its sub-folders.
     image_set
-        A named set whose folder --in_path is, such as imagenet-val.
+        A named set: imagenet-val, whose folder --in_path is, or one that beholder assets fetches.
     fraction
         Keep int(N x fraction) stimuli, drawn by the seed.
     balanced

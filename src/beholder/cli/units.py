@@ -175,7 +175,7 @@ def record(
     batch_size
         Stimuli in one forward pass; default chosen from the work's size.
     image_set
-        A named set whose folder --in_path is, such as imagenet-val.
+        A named set: imagenet-val, whose folder --in_path is, or one that beholder assets fetches.
     layout
         How to read a folder that holds pictures both beside and inside sub-folders.
     fraction

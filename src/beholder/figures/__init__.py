@@ -34,6 +34,7 @@ __getattr__, __dir__, __all__ = attach(
         "plot_layer_activations": "._layers",
         "plot_rdm": "._rdm",
         "plot_rdms": "._rdm",
+        "plot_stimulus_rows": "._pictures",
         "rank_rdm": "._rdm",
         "read_figure_record": "._save",
         "save_figure": "._save",

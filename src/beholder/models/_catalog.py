@@ -19,7 +19,9 @@ _REGISTERED: list[CatalogEntry] = []
 
 @functools.cache
 def _read_builtin_catalog() -> tuple[CatalogEntry, ...]:
-    return (*read_builtin("catalog"), *read_builtin("panel"))
+    from beholder.models._metamer_observers import add_metamer_observers
+
+    return add_metamer_observers([*read_builtin("catalog"), *read_builtin("panel")])
 
 
 def list_catalog() -> list[CatalogEntry]:
@@ -103,6 +105,8 @@ def register_model(
     pooling: str | None = None,
     device: str | None = None,
     aliases: Sequence[str] = (),
+    metamer_layers: Sequence[str] = (),
+    keys: Mapping[str, str] | str | None = None,
     overwrite: bool = False,
 ) -> Alias:
     """Add a name to the catalog of this process; the arguments are a panel file's keys.
@@ -113,7 +117,7 @@ def register_model(
         The new name, also used in paths.
     source : str
         ``"source:name"`` or a name of the catalog, such as ``"timm:convnext_tiny"``.
-    weights, layers, taps, preprocessing, pooling, device, aliases
+    weights, layers, taps, preprocessing, pooling, device, aliases, metamer_layers, keys
         As in :func:`~beholder.models.load_panel`; ``preprocessing`` may also be a finished one.
     overwrite : bool
         Replace an entry of this name.
@@ -149,6 +153,8 @@ def register_model(
         "pooling": pooling,
         "device": device,
         "aliases": list(aliases),
+        "metamer_layers": list(metamer_layers) if not isinstance(metamer_layers, str) else metamer_layers,
+        "keys": keys,
     }
     entry = parse_entry({key: value for key, value in table.items() if value is not None}, where="register_model")
     if ready:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ PRESETS = ("blocks", "stages", "penultimate")
 _PREFIX = "preset:"
 _STAGE_DEPTH = 3
 _N_QUARTERS = 4
+_SUFFIX = re.compile(r"[@:]")
+_PART = re.compile(r"(?P<path>.*?)(?P<part>\[[^\[\]]+\])")
 
 
 def select_layers(
@@ -30,8 +33,9 @@ def select_layers(
     layers : model, name of a model, or list of layers or paths
         A bare list knows patterns only, no presets.
     patterns : str or iterable of str
-        A path; a pattern with ``* ? [...]``, where ``*`` also crosses dots (``layer3.*.conv?``), with ``:in`` or
-        ``@k`` after it if wanted; or a preset, which where a module has that name is spelled ``preset:blocks``:
+        A path; a pattern with ``* ? [...]``, where ``*`` also crosses dots (``layer3.*.conv?``), with ``:in``,
+        ``@k`` or a part after it if wanted (see :func:`match_pattern`); or a preset, which where a module has that
+        name is spelled ``preset:blocks``:
 
         ``blocks``
             the repeated units (residual blocks, fire modules, transformer blocks); in a network without any, its
@@ -63,9 +67,10 @@ def select_layers(
     probed: ProbedNetwork | None = None
     if isinstance(layers, Model):
         paths = [path for path, _ in layers.module.named_modules(remove_duplicate=False) if path]
+        paths = [*paths, *(tap for tap in layers.taps if tap not in paths)]
     elif isinstance(layers, str):
         probed = probe_network(layers)
-        paths = [layer.path for layer in probed.layers]
+        paths = list(dict.fromkeys(layer.path for layer in [*probed.layers, *probed.taps]))
     else:
         paths = [layer.path if isinstance(layer, LayerInfo) else layer for layer in layers]
     selected: dict[str, None] = {}
@@ -84,7 +89,7 @@ def select_layers(
 def list_layers(
     model: str | Model, patterns: Sequence[str] = (), depth: int | None = None
 ) -> tuple[str, list[LayerInfo]]:
-    """A network's name and its layers, or those that patterns and presets mean, in one look.
+    """A network's name and its layers, or those that patterns and presets mean, in one look; taps come last.
 
     Parameters
     ----------
@@ -96,6 +101,7 @@ def list_layers(
     """
     network = probe_network(model)
     infos = {layer.path: layer for layer in network.layers}
+    infos |= {tap.path: tap for tap in network.taps if tap.path not in infos}
     if patterns:
         selected: dict[str, LayerInfo] = {}
         for pattern in patterns:
@@ -116,17 +122,44 @@ def _read_preset(pattern: str, paths: Sequence[str]) -> str | None:
     return name if name in PRESETS and (pattern.startswith(_PREFIX) or name not in paths) else None
 
 
+def match_pattern(pattern: str, paths: Sequence[str]) -> list[str] | None:
+    """Layers that a pattern with ``* ? [...]`` stands for; None for a plain name.
+
+    What stands behind the path (``@2``, ``:in``, ``[1]``) is kept behind each. A ``[...]`` at the end is a part of
+    what a layer gives where the pattern before it fits a layer, else a choice of characters.
+
+    Parameters
+    ----------
+    pattern : str
+    paths : sequence of str
+        The layers that there are.
+
+    Examples
+    --------
+    >>> match_pattern("layer?.relu@2:in", ["conv", "layer1.relu", "layer2.relu"])
+    ['layer1.relu@2:in', 'layer2.relu@2:in']
+    >>> match_pattern("layer[12].relu", ["conv", "layer1.relu", "layer2.relu"])
+    ['layer1.relu', 'layer2.relu']
+    >>> match_pattern("rnn.lstm[1]", ["rnn.lstm"]) is None
+    True
+    """
+    path, suffix = _SUFFIX.split(pattern, maxsplit=1)[0], ""
+    if len(path) < len(pattern):
+        suffix = pattern[len(path) :]
+    elif (part := _PART.fullmatch(path)) and any(fnmatch.fnmatchcase(known, part["path"]) for known in paths):
+        path, suffix = part["path"], part["part"]
+    if not any(sign in path for sign in "*?["):
+        return None
+    return [known + suffix for known in paths if fnmatch.fnmatchcase(known, path)]
+
+
 def _match(pattern: str, paths: Sequence[str]) -> list[str]:
     if pattern in paths:
         return [pattern]
-    ends = [end for end in (pattern.find(":"), pattern.find("@")) if end >= 0]
-    path, suffix = (pattern[: min(ends)], pattern[min(ends) :]) if ends else (pattern, "")
-    if not any(sign in path for sign in "*?["):
-        if path not in paths and path.partition("[")[0] not in paths:
+    found = match_pattern(pattern, paths)
+    if found is None:
+        if re.split(r"[@:\[]", pattern, maxsplit=1)[0] not in paths:
             raise UnknownNameError("layer", pattern, paths, hint="`beholder layers MODEL` for a list")
-        return [pattern]
-    found = [known + suffix for known in paths if fnmatch.fnmatchcase(known, path)]
-    if not found and path.partition("[")[0] in paths:
         return [pattern]
     if not found:
         raise InputError(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError
@@ -13,6 +14,8 @@ from beholder.models._source import Blueprint
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from beholder.models._preprocessing import Preprocessing
 
 _META_BATCH, _REAL_BATCH = 11, 2
 _DEFAULT_IMAGE, _DEFAULT_SECONDS = (3, 224, 224), 2.0
@@ -69,12 +72,15 @@ class ProbedNetwork:
         Of the network.
     module : nn.Module
         The network that was looked at.
+    taps : list of LayerInfo
+        Layers that the model offers under names of their own; ``type`` is what such a name stands for.
     """
 
     layers: list[LayerInfo]
     calls: list[str]
     output_shape: tuple[int, ...] | None
     module: nn.Module
+    taps: list[LayerInfo] = field(default_factory=list)
 
 
 def describe_layers(model: str | Model) -> list[LayerInfo]:
@@ -126,8 +132,15 @@ def probe_network(model: str | Model) -> ProbedNetwork:
 def _probe(module: nn.Module, model: Model | Blueprint, n_stimuli: int) -> ProbedNetwork:
     import torch
 
+    from beholder.models._latent import CHILD, is_driven
+
     device = next((t.device for t in [*module.parameters(), *module.buffers()]), torch.device("cpu"))
-    blank = torch.zeros((n_stimuli, *_choose_shape(model)), device=device)
+    blank = model.preprocessing.normalize(torch.zeros((n_stimuli, *_choose_shape(model)), device=device))
+    parts = {
+        name: child
+        for name, child in module.named_modules()
+        if name and not (is_driven(module) and f"{name}.".startswith(f"{CHILD}."))
+    }
     outputs: dict[int, tuple[int, ...] | None] = {}
     counts: dict[int, int] = {}
     order: list[str] = []
@@ -141,11 +154,11 @@ def _probe(module: nn.Module, model: Model | Blueprint, n_stimuli: int) -> Probe
         outputs[id(child)] = _find_shape(output, n_stimuli)
         order.append(names[id(child)])
 
-    children = {id(child): child for name, child in module.named_modules() if name}
+    children = {id(child): child for child in parts.values()}
     handles = [child.register_forward_hook(note) for child in children.values()]
     try:
         with torch.no_grad():
-            result = model.forward(module, model.preprocessing.normalize(blank))
+            result = model.forward(module, blank)
     finally:
         for handle in handles:
             handle.remove()
@@ -160,14 +173,45 @@ def _probe(module: nn.Module, model: Model | Blueprint, n_stimuli: int) -> Probe
             n_weights=sum(parameter.ndim >= 2 for parameter in child.parameters()),
             input_shape=inputs.get(id(child)),
         )
-        for name, child in module.named_modules()
-        if name
+        for name, child in parts.items()
     ]
-    return ProbedNetwork(layers, order, _find_shape(result, n_stimuli), module)
+    taps = _describe_outputs(module, blank) if is_driven(module) else _describe_taps(model.taps, layers)
+    return ProbedNetwork(layers, order, _find_shape(result, n_stimuli), module, taps)
+
+
+def _describe_outputs(module: nn.Module, blank: Tensor) -> list[LayerInfo]:
+    """The stages that a network driven through ``with_latent`` hands over itself."""
+    import torch
+
+    from beholder.models._latent import CHILD, find_outputs, run_latent
+
+    names = find_outputs(module).children_of
+    with torch.no_grad():
+        outputs = run_latent(module, blank, fake_relu=True)[1] | run_latent(module, blank)[1]
+    return [LayerInfo(name, CHILD, 0, _find_shape(outputs.get(name), len(blank)), 0, 1, 0) for name in names]
+
+
+def _describe_taps(taps: Mapping[str, str], layers: Sequence[LayerInfo]) -> list[LayerInfo]:
+    """Named layer expressions, but for second names of the same layer (``layer1_fake_relu``)."""
+    infos = {layer.path: layer for layer in layers}
+    described = []
+    for name, expression in taps.items():
+        base = infos.get(re.split(r"[@:\[]", expression, maxsplit=1)[0])
+        if base is not None and not name.endswith("_fake_relu"):
+            shape = base.input_shape if expression.endswith(":in") else base.output_shape
+            described.append(
+                replace(base, path=name, type=f"= {expression}", depth=0, n_parameters=0, n_calls=1, n_weights=0,
+                        output_shape=shape)
+            )  # fmt: skip
+    return described
 
 
 def _choose_shape(model: Model | Blueprint) -> tuple[int, ...]:
-    preprocessing = model.preprocessing
+    return choose_shape(model.preprocessing)
+
+
+def choose_shape(preprocessing: Preprocessing) -> tuple[int, ...]:
+    """Shape of one stimulus: what the network takes, else a usual one."""
     if preprocessing.input_shape is not None:
         return preprocessing.input_shape
     if preprocessing.modality == "sound":

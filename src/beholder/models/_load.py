@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beholder._core.seeds import DEFAULT_SEED, derive_seed
+from beholder.models._key_rules import read_key_rules
 from beholder.models._meta import build_on_meta
 from beholder.models._model import Model, ModelSpec
 from beholder.models._resolve import ResolvedModel, resolve_model
@@ -31,6 +33,7 @@ def load_model(
     device: str = "auto",
     meta: bool = False,
     seed: int = DEFAULT_SEED,
+    keys: Mapping[str, str] | str | Path | None = None,
 ) -> Model:
     """Load a network by name.
 
@@ -52,6 +55,9 @@ def load_model(
         Build without weights and memory, on torch's ``meta`` device: enough to look at the layers.
     seed : int
         Of random weights.
+    keys : mapping or path, optional
+        How names in a file of weights become the network's: rules, or a JSON or TOML file of them; see
+        :func:`~beholder.models.rename_keys`.
 
     Returns
     -------
@@ -80,10 +86,10 @@ def load_model(
     resolved = resolve_model(name, pretrained=pretrained, weights=weights, model_path=model_path, check_file=not meta)
     if resolved.is_default and not meta:
         logger.info("%s: no weights were named, so the default ones are used: %s", resolved.path_name, resolved.name)
-    return _make_model(_make_spec(resolved, seed), resolved.blueprint, place)
+    return _make_model(_make_spec(resolved, seed, read_key_rules(keys)), resolved.blueprint, place)
 
 
-def _make_spec(resolved: ResolvedModel, seed: int) -> ModelSpec:
+def _make_spec(resolved: ResolvedModel, seed: int, keys: tuple[tuple[str, str], ...] = ()) -> ModelSpec:
     blueprint, alias = resolved.blueprint, resolved.alias
     return ModelSpec(
         source=blueprint.source,
@@ -98,6 +104,8 @@ def _make_spec(resolved: ResolvedModel, seed: int) -> ModelSpec:
         pool=alias.pool if alias else None,
         seed=seed,
         variant=resolved.variant,
+        metamer_layers=(alias.metamer_layers if alias else ()) or blueprint.metamer_layers,
+        keys=keys or (alias.keys if alias else ()),
     )
 
 
@@ -128,6 +136,7 @@ def _make_model(spec: ModelSpec, blueprint: Blueprint, device: str) -> Model:
         spec=replace(spec, sha256=weights.sha256),
         pool=spec.pool,
         multi_layer_output=blueprint.multi_layer_output,
+        metamer_layers=spec.metamer_layers,
     )
 
 
@@ -143,7 +152,8 @@ def _build_with_weights(spec: ModelSpec, blueprint: Blueprint) -> tuple[nn.Modul
             return blueprint.build_tag(spec.tag)
         module = blueprint.build()
     if spec.file is not None:
-        return module, load_file_weights(module, Path(spec.file), tag=spec.tag, adapt=blueprint.adapt_state_dict)
+        adapt = blueprint.adapt_state_dict
+        return module, load_file_weights(module, Path(spec.file), tag=spec.tag, adapt=adapt, keys=spec.keys)
     if spec.tag == RANDOM:
         return module, Weights(tag=RANDOM)
     if blueprint.load_tag is None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+    from beholder.models._latent import Latent
     from beholder.models._preprocessing import Preprocessing
 
 
@@ -41,6 +42,10 @@ class ModelSpec:
         Seed of random weights.
     variant : str or None
         Published weights whose architecture is built.
+    metamer_layers : tuple of str
+        As recorded in the catalog or a panel.
+    keys : tuple of (str, str)
+        Rules for the names in ``file``.
     """
 
     source: str
@@ -55,6 +60,8 @@ class ModelSpec:
     pool: str | None = None
     seed: int = 42
     variant: str | None = None
+    metamer_layers: tuple[str, ...] = ()
+    keys: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:
@@ -98,7 +105,9 @@ class Model:
     pool : str or None
         Pooling that the catalog or a panel records.
     multi_layer_output : bool
-        The module takes ``with_latent=True``.
+        The module takes ``with_latent=True`` and is driven through it; see :attr:`latent`.
+    metamer_layers : tuple of str
+        Stages that metamers are made at, where they are not ``layers``; see :attr:`stages`.
     """
 
     name: str
@@ -113,6 +122,7 @@ class Model:
     spec: ModelSpec | None = None
     pool: str | None = None
     multi_layer_output: bool = False
+    metamer_layers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.module.eval()
@@ -159,6 +169,18 @@ class Model:
         for tensor in itertools.chain(self.module.parameters(), self.module.buffers()):
             return tensor.device
         return torch.device("cpu")
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Layers that metamers are made at, from the input to the output: the recorded ones, or others of their own."""
+        return self.metamer_layers or self.layers
+
+    @property
+    def latent(self) -> Latent | None:
+        """How to drive a network that takes ``with_latent``; None for any other."""
+        from beholder.models._latent import Latent, is_driven
+
+        return Latent(self) if is_driven(self.module) else None
 
     def prepare(self, source: Any) -> np.ndarray:
         """File, bytes, picture or array to a float32 array in ``input_range``."""

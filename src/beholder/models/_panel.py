@@ -18,7 +18,8 @@ from beholder.models._source import Alias
 if TYPE_CHECKING:
     from beholder.models._preprocessing import Preprocessing
 
-KEYS = ("name", "aliases", "source", "weights", "layers", "taps", "preprocessing", "pooling", "device", "note")
+KEYS = ("name", "aliases", "source", "weights", "keys", "layers", "metamer_layers", "taps", "preprocessing", "pooling",
+        "device", "note")  # fmt: skip
 POOLINGS = ("none", "mean", "max", "cls", "center")
 
 _WEIGHT_SUFFIXES = {".pt", ".pth", ".ckpt", ".safetensors", ".bin", ".tar"}
@@ -109,6 +110,7 @@ def parse_entry(table: Mapping[str, Any], *, where: str = "a panel file", folder
     weights = _get_text(table, "weights", where, required=False)
     preprocessing = table.get("preprocessing")
     layers = [layer for text in _get_texts(table, "layers", where) for layer in expand_braces(text)]
+    stages = [layer for text in _get_texts(table, "metamer_layers", where) for layer in expand_braces(text)]
     taps = table.get("taps", {})
     if not isinstance(taps, Mapping) or not all(isinstance(layer, str) for layer in taps.values()):
         raise InputError(f"a table of names and layers under 'taps' in {where}", got=repr(taps))
@@ -129,8 +131,22 @@ def parse_entry(table: Mapping[str, Any], *, where: str = "a panel file", folder
         else _read_preprocessing(preprocessing, base, tag, where),
         pool=pooling or base.pool,
         device=check_device_name(device) if device else base.device,
+        metamer_layers=tuple(stages) or base.metamer_layers,
+        keys=_read_keys(table.get("keys"), where, folder) or base.keys,
     )
     return CatalogEntry((name, *_get_texts(table, "aliases", where)), alias, table.get("note", ""))
+
+
+def _read_keys(rules: Any, where: str, folder: Path | None) -> tuple[tuple[str, str], ...]:
+    from beholder.models._key_rules import read_key_rules
+
+    if rules is None:
+        return ()
+    if isinstance(rules, str):
+        return read_key_rules((folder or Path()) / Path(rules).expanduser())
+    if not isinstance(rules, Mapping):
+        raise InputError(f"a table of names, or a file of one, under 'keys' in {where}", got=repr(rules))
+    return read_key_rules(rules)
 
 
 def _get_text(table: Mapping[str, Any], key: str, where: str, *, required: bool = True) -> Any:
@@ -231,8 +247,13 @@ def load_panel(file: Path | str | None = None) -> list[Alias]:
             settings then hold unless they are given here. A ``file:`` path is relative to the panel file.
         ``weights``
             A tag of the source, ``"random"``, or a file, relative to the panel file. Default: the source's default.
+        ``keys``
+            How names in a file of weights become the network's: a table old = new, in order, or a JSON or TOML file
+            with one, relative to the panel file; see :func:`~beholder.models.rename_keys`.
         ``layers``
             Recorded layers: a list of module paths or patterns. ``{a,b}`` and ``{0..3}`` are spelled out.
+        ``metamer_layers``
+            Stages that metamers are made at, where they are not ``layers``.
         ``taps``
             A table: own name = layer expression, with as many ``{...}`` choices on either side.
         ``preprocessing``

@@ -1,7 +1,8 @@
-"""Sounds: decode, resample and cut to length; then the features that the network wants, inside the graph."""
+"""Sounds: decode, resample, cut to length, set the level; then the features that the network wants, inside the graph."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,13 +16,18 @@ from beholder.models._preprocessing_base import Preprocessing, check_fields, ref
 if TYPE_CHECKING:
     from torch import Tensor
 
-FRONT_ENDS = ("waveform", "standardized", "whisper", "ast")
+FRONT_ENDS = ("waveform", "standardized", "whisper", "ast", "cochleagram", "log_mel")
+
+logger = logging.getLogger("beholder")
+_told: set[str] = set()
 
 
 @final
 @dataclass(frozen=True)
 class SoundPreprocessing(Preprocessing):
-    """Mono samples at ``rate``, ``duration`` seconds long: cut, or padded with silence at the end.
+    """Mono samples at ``rate``, ``duration`` seconds long: cut, or padded with silence.
+
+    What is done to a file's sounds is said once a process: another rate, a part cut off, silence added.
 
     Parameters
     ----------
@@ -31,15 +37,20 @@ class SoundPreprocessing(Preprocessing):
         Seconds; None keeps each sound's own length.
     cut : {"start", "center"}
         Which part of a longer sound is kept.
-    front_end : {"waveform", "standardized", "whisper", "ast"}
+    front_end : {"waveform", "standardized", "whisper", "ast", "cochleagram", "log_mel"}
         What ``normalize`` does, differentiably: nothing; zero mean and unit variance per sound (wav2vec2, HuBERT);
-        Whisper's log-mel spectrogram; the Audio Spectrogram Transformer's filter bank.
+        Whisper's log-mel spectrogram; the Audio Spectrogram Transformer's filter bank;
+        :func:`~beholder.models.compute_cochleagram`; :func:`~beholder.models.compute_log_mel`.
     n_mels : int
-        Mel channels of the last two.
+        Mel channels of ``"whisper"`` and ``"ast"``.
     n_frames : int
         Frames of ``"ast"``: cut or padded to.
     mean, std : float
         Of ``"ast"`` features, over the training set.
+    pad : {"end", "center"}
+        Where a shorter sound is padded: after it, or on both sides.
+    rms : float or None
+        Root mean square of the prepared sound, whose mean is removed; None keeps both. Silence stays silence.
     """
 
     rate: int = 16_000
@@ -50,12 +61,18 @@ class SoundPreprocessing(Preprocessing):
     n_frames: int = 1024
     mean: float = 0.0
     std: float = 1.0
+    pad: str = "end"
+    rms: float | None = None
 
     def __post_init__(self) -> None:
         if self.front_end not in FRONT_ENDS:
             raise InputError(f"a front end: {', '.join(FRONT_ENDS)}", got=repr(self.front_end))
         if self.cut not in ("start", "center"):
             raise InputError("a cut: start or center", got=repr(self.cut))
+        if self.pad not in ("end", "center"):
+            raise InputError("a pad: end or center", got=repr(self.pad))
+        if self.rms is not None and not self.rms > 0:
+            raise InputError("an RMS above 0", got=str(self.rms))
 
     @property
     def modality(self) -> str:
@@ -88,7 +105,7 @@ class SoundPreprocessing(Preprocessing):
         return False
 
     def prepare(self, source: Any) -> np.ndarray:
-        """Decode, resample, cut or pad.
+        """Decode, resample, cut, set the level, pad.
 
         Parameters
         ----------
@@ -97,19 +114,33 @@ class SoundPreprocessing(Preprocessing):
         Returns
         -------
         ndarray
-            (n_samples,), float32 in [-1, 1].
+            (n_samples,), float32; full scale is [-1, 1]. With an ``rms``, single samples of a sound with very high
+            peaks may lie beyond.
         """
         samples = np.asarray(self._read(source), dtype=np.float32)
-        if samples.ndim != 1:
+        if samples.ndim != 1 or len(samples) == 0:
             raise StimulusError("one channel of samples (n_samples,)", got=f"an array of shape {samples.shape}")
-        if self.n_samples is not None:
-            surplus = samples.shape[0] - self.n_samples
-            if surplus > 0:
-                start = surplus // 2 if self.cut == "center" else 0
-                samples = samples[start : start + self.n_samples]
-            elif surplus < 0:
-                samples = np.pad(samples, (0, -surplus))
+        missing = 0 if self.n_samples is None else self.n_samples - len(samples)
+        if missing < 0:
+            self._tell("cut to their %s", "middle" if self.cut == "center" else "beginning", len(samples))
+            start = -missing // 2 if self.cut == "center" else 0
+            samples = samples[start : start + len(samples) + missing]
+        if self.rms is not None:
+            from beholder.stimuli import set_rms
+
+            share = len(samples) / (len(samples) + max(missing, 0))
+            samples = set_rms(samples, self.rms / share**0.5)
+        if missing > 0:
+            place = "on both sides" if self.pad == "center" else "at the end"
+            self._tell("padded with silence %s", place, len(samples))
+            before = missing // 2 if self.pad == "center" else 0
+            samples = np.pad(samples, (before, missing - before))
         return np.ascontiguousarray(samples)
+
+    def _tell(self, what: str, detail: str, n_samples: int) -> None:
+        """Say once what happens to sounds of another length than ``duration``."""
+        length = f"{'longer' if 'cut' in what else 'shorter'} than {self.duration:g} s"
+        tell_once(f"sounds {length} are {what % detail} (the first has {n_samples / self.rate:.2f} s)", key=length)
 
     def normalize(self, x: Tensor) -> Tensor:
         """Samples to what the network takes, differentiably.
@@ -128,6 +159,14 @@ class SoundPreprocessing(Preprocessing):
             return _sound_features.compute_ast_features(
                 x, n_mels=self.n_mels, n_frames=self.n_frames, rate=self.rate, mean=self.mean, std=self.std
             )
+        if self.front_end == "cochleagram":
+            from beholder.models._cochleagram import compute_cochleagram
+
+            return compute_cochleagram(x, self.rate)
+        if self.front_end == "log_mel":
+            from beholder.models._log_mel import compute_log_mel
+
+            return compute_log_mel(x, self.rate)
         return x
 
     def prepare_uint8(self, source: Any) -> np.ndarray:
@@ -150,7 +189,8 @@ class SoundPreprocessing(Preprocessing):
 
     def describe(self) -> str:
         """``"2 s at 16000 Hz"``."""
-        return f"{'any length' if self.duration is None else f'{self.duration:g} s'} at {self.rate} Hz"
+        level = "" if self.rms is None else f", RMS {self.rms:g}"
+        return f"{'any length' if self.duration is None else f'{self.duration:g} s'} at {self.rate} Hz{level}"
 
     def _read(self, source: Any) -> Any:
         if isinstance(source, (str, Path, bytes)):
@@ -161,8 +201,18 @@ class SoundPreprocessing(Preprocessing):
             from beholder.stimuli import resample_sound
 
             samples, rate = source
-            return samples if rate == self.rate else resample_sound(samples, rate, self.rate)
+            if rate == self.rate:
+                return samples
+            tell_once(f"sounds at {rate} Hz are resampled to {self.rate} Hz")
+            return resample_sound(samples, rate, self.rate)
         return source.detach().cpu().numpy() if is_tensor(source) else source
+
+
+def tell_once(message: str, key: str | None = None) -> None:
+    """Log a line the first time in this process that one of its key (by default the line itself) comes up."""
+    if (key or message) not in _told:
+        _told.add(key or message)
+        logger.info("%s", message)
 
 
 def is_tensor(value: Any) -> bool:

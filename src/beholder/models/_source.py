@@ -84,6 +84,8 @@ class Blueprint:
         Names of the outputs, in order.
     multi_layer_output : bool
         The module takes ``with_latent=True`` and gives ``(logits, penultimate, all_outputs)``.
+    metamer_layers : tuple of str
+        Stages that metamers are made at, from the input to the output, where they are not ``layers``.
     """
 
     source: str
@@ -103,6 +105,7 @@ class Blueprint:
     taps: Mapping[str, str] = field(default_factory=dict)
     classes: tuple[str, ...] | None = None
     multi_layer_output: bool = False
+    metamer_layers: tuple[str, ...] = ()
 
 
 @final
@@ -125,6 +128,10 @@ class Alias:
         How ``panel`` turns a layer's output into a vector.
     device : str or None
         Where a panel file wants it to run.
+    metamer_layers : tuple of str
+        Stages that metamers are made at, where they are not ``layers``.
+    keys : tuple of (str, str)
+        Rules for the names in a file of weights; see :func:`~beholder.models.rename_keys`.
     """
 
     path_name: str
@@ -136,6 +143,8 @@ class Alias:
     preprocessing: Preprocessing | None = None
     pool: str | None = None
     device: str | None = None
+    metamer_layers: tuple[str, ...] = ()
+    keys: tuple[tuple[str, str], ...] = ()
 
 
 class Source(ABC):
@@ -198,6 +207,8 @@ for _name, _module, _attribute in (
     ("cornet", "._cornet", "CornetSource"),
     ("slip", "._slip", "SlipSource"),
     ("robust", "._robust", "RobustSource"),
+    ("metamers", "._metamer_source", "MetamersSource"),
+    ("audio", "._audio_source", "AudioSource"),
     ("file", "._file", "FileSource"),
     ("beholder", "._bundled", "BundledSource"),
 ):

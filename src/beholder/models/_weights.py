@@ -10,7 +10,7 @@ import socket
 import urllib.request
 import warnings
 import zipfile
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -309,10 +309,14 @@ def load_file_weights(
     *,
     tag: str,
     adapt: Callable[[dict[str, Any], nn.Module], dict[str, Any]] | None = None,
+    keys: Sequence[tuple[str, str]] = (),
 ) -> Weights:
-    """Read ``path`` and put it into ``module``."""
-    state = strip_prefixes(read_weights(path), module.state_dict())
+    """Read ``path`` and put it into ``module``; the hash of a file whose names are changed covers the rules too."""
+    from beholder.models._key_rules import hash_with_rules, rename_keys
+
+    state = rename_keys(read_weights(path), keys) if keys else read_weights(path)
+    state = strip_prefixes(state, module.state_dict())
     if adapt is not None:
         state = adapt(state, module)
     load_state(module, state, origin=str(path))
-    return Weights(tag=tag, file=str(path), sha256=hash_file(path))
+    return Weights(tag=tag, file=str(path), sha256=hash_with_rules(hash_file(path), keys))

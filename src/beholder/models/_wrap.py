@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from beholder._core.errors import InputError
 from beholder._core.files import to_path_name
 from beholder.models._model import Model
-from beholder.models._source import Weights
+from beholder.models._source import Weights, call_module
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from beholder.models._preprocessing import Preprocessing
+
+logger = logging.getLogger("beholder")
 
 
 def wrap(
@@ -30,7 +33,9 @@ def wrap(
     """Make a model of a module of your own. None stands for the identity, unbounded.
 
     The module is put into eval mode and its parameters stop asking for gradients. What ``torch.compile`` or
-    ``DataParallel`` put around it is taken off, since hooks do not reach the layers through them.
+    ``DataParallel`` put around it is taken off, since hooks do not reach the layers through them. A module that takes
+    ``with_latent`` is driven through it: the keys of its ``all_outputs`` are names of layers; it gets a child
+    ``all_outputs`` without parameters.
 
     Parameters
     ----------
@@ -92,6 +97,7 @@ def wrap(
             normalize_with=normalize,
         )
     label = name or type(module).__name__
+    taps = _find_taps(module, preprocessing)
     return Model(
         name=label,
         path_name=to_path_name(label),
@@ -99,8 +105,41 @@ def wrap(
         preprocessing=preprocessing,
         weights=Weights(tag="wrapped"),
         layers=tuple(layers),
+        taps=taps or {},
         classes=classes,
+        forward=call_module if taps is None else _drive,
+        multi_layer_output=taps is not None,
     )
+
+
+def _drive(module: nn.Module, x: Tensor) -> Any:
+    from beholder.models._latent import drive
+
+    return drive(module, x)
+
+
+def _find_taps(module: nn.Module, preprocessing: Preprocessing) -> dict[str, str] | None:
+    """Stages of a network that takes ``with_latent``, which is given the means to be driven; None for any other."""
+    import torch
+
+    from beholder.models._latent import attach_outputs, find_latent_names, find_outputs, is_driven, takes_latent
+    from beholder.models._layer_tree import choose_shape
+
+    if not takes_latent(module):
+        return None
+    if is_driven(module):
+        return attach_outputs(module, find_outputs(module).needs_fake)
+    shape = choose_shape(preprocessing)
+    device = next((t.device for t in [*module.parameters(), *module.buffers()]), torch.device("cpu"))
+    try:
+        names = find_latent_names(module, preprocessing.normalize(torch.full((1, *shape), 0.5, device=device)))
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        logger.warning(
+            "%s takes with_latent, but does not run on a stimulus of shape %s, so that its all_outputs are no layers "
+            "(%s); input_shape= says what it takes", type(module).__name__, shape, str(error).strip().split("\n")[0],
+        )  # fmt: skip
+        return None
+    return attach_outputs(module, names)
 
 
 def unwrap_module(module: nn.Module) -> nn.Module:

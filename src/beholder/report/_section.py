@@ -8,11 +8,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 from urllib.parse import quote
 
 from beholder._core.registry import Registry
 from beholder.report._embed import Budget
+
+if TYPE_CHECKING:
+    from beholder.report._unit_view import UnitGallery
 
 
 @final
@@ -97,6 +100,8 @@ class Section:
         The answer in words and figures, one sentence.
     pictures, cards : tuple
         Figures; gallery.
+    units : UnitGallery or None
+        Gallery of units.
     explanation : str
         How to read the picture.
     table : Table or None
@@ -114,6 +119,7 @@ class Section:
     answer: str = ""
     pictures: tuple[Picture, ...] = ()
     cards: tuple[Card, ...] = ()
+    units: UnitGallery | None = None
     explanation: str = ""
     table: Table | None = None
     text: str = ""
@@ -149,12 +155,13 @@ class Page:
         return quote(relative.as_posix())
 
     def claim(self, path: Path) -> None:
-        """Keep later kinds of section from showing this file again."""
+        """Keep later kinds of section from showing this file, or a folder with all in it, again."""
         self._claimed.add(path.resolve())
 
     def is_claimed(self, path: Path) -> bool:
-        """Whether an earlier section has shown this file."""
-        return path.resolve() in self._claimed
+        """Whether an earlier section has shown this file, or a folder that it lies in."""
+        path = path.resolve()
+        return path in self._claimed or any(parent in self._claimed for parent in path.parents)
 
 
 class SectionKind(ABC):

@@ -20,6 +20,7 @@ from beholder.report._kind_pictures import PictureKind
 from beholder.report._kind_provenance import ProvenanceKind
 from beholder.report._kind_rdms import RdmKind
 from beholder.report._kind_stores import StoreKind
+from beholder.report._kind_units import UnitKind
 from beholder.report._section import SECTIONS, Page, Section, SectionKind
 
 logger = logging.getLogger("beholder")
@@ -30,6 +31,7 @@ WORDS_NAME = "report.json"
 # Order matters: a kind may claim files that later kinds then leave alone.
 for _name, _kind in (
     ("rdms", RdmKind()),
+    ("units", UnitKind()),
     ("pictures", PictureKind()),
     ("figures", FigureKind()),
     ("stores", StoreKind()),

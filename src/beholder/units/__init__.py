@@ -14,6 +14,8 @@ __getattr__, __dir__, __all__ = attach(
         "draw_units": "._sample",
         "find_exemplars": "._exemplars",
         "list_unit_layers": "._layers",
+        "find_grids": "._map_grid",
+        "map_units": "._maps",
         "measure_accuracy": "._accuracy",
         "plan_windows": "._windows",
         "rank_stimuli": "._deal",

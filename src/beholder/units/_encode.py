@@ -1,10 +1,11 @@
-"""A stimulus as the model sees it, before normalisation, as the bytes of a file."""
+"""A stimulus as the model sees it, before normalisation, as the bytes of a file, and back."""
 
 from __future__ import annotations
 
 import io
 import threading
 from collections import OrderedDict
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -12,7 +13,7 @@ from PIL import Image
 from beholder._core.errors import StimulusError
 from beholder.activations import load_stimulus
 from beholder.models import ImagePreprocessing, Preprocessing
-from beholder.stimuli import StimulusSet
+from beholder.stimuli import StimulusSet, load_sound, open_image
 
 _CACHE_BYTES = 128 * 2**20
 _PNG_LEVEL = 1
@@ -121,3 +122,32 @@ def to_pixels(prepared: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
     low, high = preprocessing.input_range or (0.0, 1.0)
     pixels = np.rint((prepared.astype(np.float64) - low) * (255.0 / (high - low))).astype(np.uint8)
     return pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0))
+
+
+def decode_prepared(path: Path, preprocessing: Preprocessing) -> np.ndarray:
+    """A file that :func:`encode_prepared` made, as the model takes it before normalisation; opacity is left out.
+
+    Parameters
+    ----------
+    path : Path
+        ``.png``, ``.wav`` or ``.npy``.
+    preprocessing : Preprocessing
+        Its range.
+
+    Returns
+    -------
+    float32, (channels, height, width), (n_samples,) or as saved
+    """
+    if path.suffix == ".wav":
+        return load_sound(path)[0]
+    if path.suffix == ".npy":
+        try:
+            return np.load(path, allow_pickle=False).astype(np.float32)
+        except (OSError, ValueError, EOFError) as error:
+            raise StimulusError("an array file", got=f"{path} ({error})") from error
+    shape = preprocessing.input_shape
+    picture = open_image(path, keep_alpha=True).convert("L" if shape is not None and shape[0] == 1 else "RGB")
+    pixels = np.asarray(picture, dtype=np.float32)
+    pixels = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+    low, high = preprocessing.input_range or (0.0, 1.0)
+    return np.ascontiguousarray(pixels * np.float32((high - low) / 255.0) + np.float32(low))

@@ -14,10 +14,16 @@ from beholder.activations import Activations
 from beholder.jobs import JobFolder, Plan, Shard, run_plan
 from beholder.models import Model, Preprocessing, Unit, read_preprocessing
 from beholder.stimuli import StimulusSet, as_stimulus_set
-from beholder.units._exemplar_worker import FOLDER, ExemplarWorker, make_tables, plan_exemplar_shards
+from beholder.units._exemplar_worker import (
+    FOLDER,
+    ExemplarWorker,
+    make_distributions,
+    make_tables,
+    plan_exemplar_shards,
+)
 from beholder.units._exemplars import Exemplars, hash_source
 
-FORMAT = "beholder-exemplars-1"
+FORMAT = "beholder-exemplars-2"
 
 
 def write_exemplars(
@@ -34,7 +40,8 @@ def write_exemplars(
     """Write exemplars as ``{model}/{layer}/channel_{c}/natural_images/batch_{b}/{min,max}_{0..9}.png``.
 
     Pictures are as the model sees them before normalisation; sounds are written as ``.wav``. Each
-    ``natural_images`` has a ``manifest.csv``. Interrupted at any moment, the same call completes the folder to the
+    ``natural_images`` has a ``manifest.csv``, and a ``distribution.json`` with the unit's exact name and the histogram
+    of its activations. Interrupted at any moment, the same call completes the folder to the
     same bytes; more units may be added later.
 
     Parameters
@@ -102,7 +109,9 @@ def write_exemplars(
         _check_unchanged(shards, folder, output)
         plan = Plan(f"exemplars {output.name}", settings, shards, unit="files")
         cores = threads or os.cpu_count() or 1
-        worker = ExemplarWorker(exemplars.acts.path, output, found, preprocessing, make_tables(exemplars), cores)
+        worker = ExemplarWorker(
+            acts.path, output, found, preprocessing, make_tables(exemplars), make_distributions(exemplars), cores
+        )
         run_plan(plan, worker, folder, n_workers=workers)
         record_provenance(
             output,
@@ -110,6 +119,7 @@ def write_exemplars(
             settings,
             model=acts.model,
             activations=acts.path.as_posix(),
+            layers=acts.layers,
             stimuli=found.describe(),
             units=[str(unit) for unit in exemplars.units],
             skipped=[{"unit": str(unit), "reason": reason} for unit, reason in exemplars.skipped],

@@ -19,12 +19,14 @@ from beholder.jobs import Finish, Shard, Worker
 from beholder.models import Preprocessing, Unit
 from beholder.stimuli import StimulusSet
 from beholder.units._deal import SIGNS
+from beholder.units._distribution import format_distribution
 from beholder.units._encode import PreparedFiles
 from beholder.units._exemplars import Exemplars, list_sources
 from beholder.units._windows import N_POSITIONS, N_REFERENCES
 
 FOLDER = "natural_images"
 MANIFEST = "manifest.csv"
+DISTRIBUTION = "distribution.json"
 COLUMNS = ["file", "role", "source", "rank", "activation", "percentile", "seed", "settings"]
 
 
@@ -68,6 +70,13 @@ def make_tables(exemplars: Exemplars) -> dict[str, list[tuple[str, str, dict[str
     return tables
 
 
+def make_distributions(exemplars: Exemplars) -> dict[str, bytes]:
+    """For each shard, the bytes of its ``distribution.json``."""
+    shards = plan_exemplar_shards(exemplars)
+    rows = zip(shards, exemplars.units, exemplars.edges, exemplars.counts, strict=True)
+    return {shard.key: format_distribution(unit, edges, counts) for shard, unit, edges, counts in rows}
+
+
 @dataclass
 class ExemplarWorker(Worker):
     """Writes the exemplars of single units.
@@ -82,6 +91,8 @@ class ExemplarWorker(Worker):
     preprocessing : Preprocessing
     tables : mapping
         As :func:`make_tables` gives them.
+    distributions : mapping
+        For each shard the bytes of its ``distribution.json``.
     cores : int
         Threads, shared by the workers.
     """
@@ -91,6 +102,7 @@ class ExemplarWorker(Worker):
     stimuli: StimulusSet
     preprocessing: Preprocessing
     tables: dict[str, list[tuple[str, str, dict[str, Any]]]]
+    distributions: dict[str, bytes]
     cores: int
     lookahead: int = 1
 
@@ -125,8 +137,9 @@ class ExemplarWorker(Worker):
             for (name, _, _), future in zip(rows, futures, strict=True):
                 sizes[f"{unit.path_name}/{FOLDER}/{name}{suffix}"] = future.result()
             manifest = format_manifest([{"file": f"{name}{suffix}", **row} for name, _, row in rows])
-            write_bytes(images / MANIFEST, manifest)
-            sizes[f"{unit.path_name}/{FOLDER}/{MANIFEST}"] = len(manifest)
+            for name, data in ((DISTRIBUTION, self.distributions[shard.key]), (MANIFEST, manifest)):
+                write_bytes(images / name, data)
+                sizes[f"{unit.path_name}/{FOLDER}/{name}"] = len(data)
             return sizes, {}
 
         return finish

@@ -17,6 +17,7 @@ from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations import Activations, LayerActivations
 from beholder.models import Unit, UnitList
 from beholder.units._deal import SIGNS, deal_released, deal_unit, order_by_value
+from beholder.units._distribution import count_activations
 from beholder.units._windows import N_POSITIONS, N_REFERENCES, Windows, plan_windows
 
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ class Exemplars:
         Its activation.
     percentiles : (n_units, 2, n_batches, 10), float
         Share of the stimuli with strictly lower (for min: strictly higher) activations, 0 to 100.
+    edges : (n_units, n_bins + 1), float64
+        Bins of equal width over each unit's activations, from the weakest stimulus to the strongest.
+    counts : (n_units, n_bins), int64
+        Stimuli in each bin.
     acts : Activations
         What they were chosen from.
     """
@@ -65,6 +70,8 @@ class Exemplars:
     positions: np.ndarray
     activations: np.ndarray
     percentiles: np.ndarray
+    edges: np.ndarray
+    counts: np.ndarray
     acts: Activations
 
     def __len__(self) -> int:
@@ -153,7 +160,7 @@ def find_exemplars(
     Returns
     -------
     Exemplars
-        Units that are constant or have NaN are in ``skipped``, with a warning each.
+        Units that are constant, or not finite for some stimulus, are in ``skipped``, with a warning each.
 
     Raises
     ------
@@ -188,20 +195,17 @@ def find_exemplars(
             continue
         ranks = released[unit] if released is not None else deal_unit(windows, unit, seed)
         positions = order_by_value(values, by_id)[ranks]
-        found[unit] = (ranks, positions, values[positions], compute_percentiles(values, values[positions]))
+        percentiles = compute_percentiles(values, values[positions])
+        found[unit] = (ranks, positions, values[positions], percentiles, *count_activations(values))
     for unit in asked:
         if unit in skipped:
             logger.warning("%s has no exemplars: %s", unit, skipped[unit])
     kept = tuple(unit for unit in asked if unit in found)
     if not kept:
         raise InputError("a unit with exemplars", got=f"none of {len(asked)}: {asked[0]}: {skipped[asked[0]]}")
-    ranks, positions, activations, percentiles = (
-        np.stack(each) for each in zip(*(found[u] for u in kept), strict=True)
-    )
+    arrays = [np.stack(each) for each in zip(*(found[u] for u in kept), strict=True)]
     left_out = tuple((unit, skipped[unit]) for unit in asked if unit in skipped)
-    return Exemplars(
-        recorded.model, kept, left_out, windows, scheme, seed, ranks, positions, activations, percentiles, recorded
-    )
+    return Exemplars(recorded.model, kept, left_out, windows, scheme, seed, *arrays, recorded)
 
 
 def _read_units(acts: Activations, units: UnitList | Iterable[Unit] | Path | str) -> UnitList:
@@ -263,6 +267,9 @@ def explain_unusable(values: np.ndarray) -> str | None:
     n_bad = int(np.isnan(values).sum())
     if n_bad:
         return f"its activation is not a number for {n_bad} of {len(values)} stimuli"
+    n_bad = int(np.isinf(values).sum())
+    if n_bad:
+        return f"its activation is infinite for {n_bad} of {len(values)} stimuli"
     if values.min() == values.max():
         return f"it is dead: its activation is {values[0]:g} for all {len(values)} stimuli"
     return None

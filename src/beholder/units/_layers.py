@@ -100,3 +100,14 @@ def _measure_widths(model: Model, names: Sequence[str]) -> dict[str, int]:
 def count_units(widths: Mapping[str, int]) -> int:
     """Number of units that there are."""
     return sum(widths.values())
+
+
+def sort_layers(model: Model, layers: Sequence[str]) -> list[str]:
+    """Layers in the order in which the network defines its modules, the calls of a module in turn."""
+    places = {name: i for i, (name, _) in enumerate(unwrap_module(model.module).named_modules(remove_duplicate=False))}
+
+    def find_place(layer: str) -> tuple[int, int]:
+        ref = parse_layer(model.taps.get(layer, layer))
+        return places.get(ref.path, len(places)), ref.call or 0
+
+    return sorted(layers, key=find_place)

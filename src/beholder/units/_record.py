@@ -10,7 +10,7 @@ from beholder._core.errors import InputError
 from beholder.activations import Activations, extract
 from beholder.models import Model, UnitList, load_model, wrap
 from beholder.stimuli import StimulusSet
-from beholder.units._layers import list_unit_layers
+from beholder.units._layers import list_unit_layers, sort_layers
 
 OUTPUT = "output"
 
@@ -73,14 +73,14 @@ def record_units(
 
 
 def find_record_layers(model: Model, units: UnitList | Path | str | None) -> list[str]:
-    """Layers of some units, or the layers of interest of a model's family."""
+    """Layers of some units, or the layers of interest of a model's family, in the network's order."""
     if units is None:
         return list(list_unit_layers(model))
     asked = UnitList.collect(units, model)
     if not len(asked):
         raise InputError("at least one unit", got="an empty list")
     check_channels(asked, list_unit_layers(model, asked.layers))
-    return list(asked.layers)
+    return sort_layers(model, asked.layers)
 
 
 def check_channels(units: UnitList, widths: dict[str, int]) -> None:

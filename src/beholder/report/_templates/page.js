@@ -13,6 +13,32 @@ for (const button of document.querySelectorAll(".copy")) {
     setTimeout(() => { button.textContent = "Copy"; }, 1500);
   });
 }
+// One stop for the Tab key in each scope; arrows move within it and on to its neighbours.
+const roam = (root, scopes) => {
+  const parts = scopes.map((scope) => [...scope.querySelectorAll(".card")]);
+  for (const cards of parts) cards.forEach((card, index) => { card.tabIndex = index === 0 ? 0 : -1; });
+  root.addEventListener("keydown", (event) => {
+    const own = parts.findIndex((cards) => cards.includes(document.activeElement));
+    if (own < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
+    const open = (index) => scopes[index] && scopes[index].closest("[hidden]") === null;
+    const beside = (side) => { let at = own + side; while (at >= 0 && at < scopes.length && !open(at)) at += side; return parts[at] ?? []; };
+    const cards = [...beside(-1), ...parts[own], ...beside(1)].filter((card) => card.closest("[hidden]") === null);
+    const at = cards.indexOf(document.activeElement);
+    const here = cards[at].getBoundingClientRect();
+    const nearest = (side) => cards
+      .map((card) => [card, card.getBoundingClientRect()])
+      .filter(([, box]) => side * (box.top - here.top) > here.height / 2)
+      .sort(([, a], [, b]) => side * (a.top - b.top) || Math.abs(a.left - here.left) - Math.abs(b.left - here.left))[0]?.[0];
+    const shown = parts.filter((_, index) => open(index)).flat().filter((card) => card.closest("[hidden]") === null);
+    const steps = { ArrowRight: () => cards[at + 1], ArrowLeft: () => cards[at - 1], ArrowDown: () => nearest(1), ArrowUp: () => nearest(-1), Home: () => shown[0], End: () => shown.at(-1) };
+    const next = steps[event.key]?.();
+    if (!next) return;
+    event.preventDefault();
+    const mine = parts.find((of) => of.includes(next));
+    mine.forEach((card) => { card.tabIndex = card === next ? 0 : -1; });
+    next.focus();
+  });
+};
 for (const gallery of document.querySelectorAll(".gallery")) {
   const label = gallery.querySelector(".filter");
   const groups = [...gallery.querySelectorAll(".group")];
@@ -23,23 +49,66 @@ for (const gallery of document.querySelectorAll(".gallery")) {
     });
   }
   gallery.querySelector(".keys").hidden = false;
-  // One stop for the Tab key; arrows move within.
-  const all = [...gallery.querySelectorAll(".card")];
-  all.forEach((card, index) => { card.tabIndex = index === 0 ? 0 : -1; });
-  gallery.addEventListener("keydown", (event) => {
-    const cards = all.filter((card) => card.closest("[hidden]") === null);
-    const at = cards.indexOf(document.activeElement);
-    if (at < 0) return;
-    const here = cards[at].getBoundingClientRect();
-    const nearest = (side) => cards
-      .map((card) => [card, card.getBoundingClientRect()])
-      .filter(([, box]) => side * (box.top - here.top) > here.height / 2)
-      .sort(([, a], [, b]) => side * (a.top - b.top) || Math.abs(a.left - here.left) - Math.abs(b.left - here.left))[0]?.[0];
-    const next = { ArrowRight: cards[at + 1], ArrowLeft: cards[at - 1], ArrowDown: nearest(1), ArrowUp: nearest(-1), Home: cards[0], End: cards.at(-1) }[event.key];
-    if (!next) return;
+  roam(gallery, [gallery]);
+}
+for (const gallery of document.querySelectorAll(".units")) {
+  const units = [...gallery.querySelectorAll(".unit")];
+  const selects = [...gallery.querySelectorAll("select")];
+  const count = gallery.querySelector(".count");
+  const fits = (unit, but) => selects.every((select) => select === but || select.value === "" || unit.dataset[select.dataset.key] === select.value);
+  const filter = () => {
+    for (const unit of units) unit.hidden = !fits(unit);
+    const n = units.filter((unit) => !unit.hidden).length;
+    count.textContent = n === units.length ? `${n} units` : `${n} of ${units.length} units`;
+    // A choice that would leave nothing cannot be made.
+    for (const select of selects) {
+      const left = new Set(units.filter((unit) => fits(unit, select)).map((unit) => unit.dataset[select.dataset.key]));
+      for (const option of select.options) option.disabled = option.value !== "" && !left.has(option.value);
+    }
+  };
+  for (const select of selects) {
+    select.parentElement.hidden = false;
+    select.addEventListener("change", filter);
+  }
+  filter();
+  gallery.querySelector(".keys").hidden = false;
+  roam(gallery, units);
+}
+// Sounds: the picture is the player, and one plays at a time.
+const players = [...document.querySelectorAll(".sound audio")];
+for (const audio of players) {
+  const card = audio.closest(".sound");
+  const cursor = document.createElement("span");
+  cursor.className = "cursor";
+  cursor.hidden = true;
+  card.querySelector(".frame").append(cursor);
+  audio.controls = false;
+  audio.hidden = true;
+  card.setAttribute("role", "button");
+  card.setAttribute("aria-pressed", "false");
+  const follow = () => {
+    cursor.hidden = audio.paused;
+    if (audio.paused) return;
+    cursor.style.left = `${100 * audio.currentTime / (audio.duration || 1)}%`;
+    requestAnimationFrame(follow);
+  };
+  const mark = () => {
+    card.classList.toggle("playing", !audio.paused);
+    card.setAttribute("aria-pressed", String(!audio.paused));
+    follow();
+  };
+  for (const name of ["play", "pause", "ended"]) audio.addEventListener(name, mark);
+  const toggle = () => {
+    if (!audio.paused) { audio.pause(); return; }
+    for (const other of players) if (other !== audio) other.pause();
+    audio.currentTime = 0;
+    audio.play();
+  };
+  card.addEventListener("click", toggle);
+  card.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
     event.preventDefault();
-    all.forEach((card) => { card.tabIndex = card === next ? 0 : -1; });
-    next.focus();
+    toggle();
   });
 }
 const tip = document.createElement("div");
@@ -52,6 +121,11 @@ const show = (event) => {
   tip.hidden = !card;
   if (!card) return;
   tip.innerHTML = card.querySelector(".facts").innerHTML;
+  const frame = card.closest(".unit") && card.querySelector(".frame");
+  if (frame) {
+    tip.prepend(frame.cloneNode(true));
+    tip.classList.toggle("with-map", card.closest(".units").querySelector(".show-maps")?.checked ?? false);
+  }
   const box = card.getBoundingClientRect();
   const size = tip.getBoundingClientRect();
   tip.style.left = `${Math.max(8, Math.min(box.left, innerWidth - size.width - 8))}px`;

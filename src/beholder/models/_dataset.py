@@ -1,0 +1,397 @@
+"""The ``ds`` of a ``build_network.py``: preprocessing, classes, and batches of its training set.
+
+Such an object has some of ``min_value``, ``max_value``, ``transform_test``, ``SR``, ``label_mapping``,
+``num_classes`` and ``make_loaders(workers, batch_size, ...)`` that gives a training and a validation loader.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import logging
+import random
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+
+from beholder._core.errors import InputError, StimulusError
+from beholder.models._preprocessing_base import Preprocessing, refuse_uint8
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from beholder.models._model import Model
+
+logger = logging.getLogger("beholder")
+
+_SECONDS = 2.0
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+|_beholder_file_[0-9a-f]+\.")
+
+
+def get_attribute(dataset: Any, name: str, default: Any = None) -> Any:
+    """What a dataset of unknown class calls ``name``."""
+    return getattr(dataset, name, default)
+
+
+@final
+@dataclass(frozen=True)
+class DatasetPreprocessing(Preprocessing):
+    """A dataset's own ``transform_test``; normalisation is the network's affair.
+
+    Parameters
+    ----------
+    file : str
+        The ``build_network.py``; the dataset itself is opened when the first stimulus is prepared.
+    shape : tuple of int or None
+        Of one prepared stimulus.
+    value_range : (low, high) or None
+    rate : int or None
+        Samples per second; makes the stimuli sounds.
+    transform : str
+        The transform's own description, for the provenance.
+    """
+
+    file: str
+    shape: tuple[int, ...] | None = None
+    value_range: tuple[float, float] | None = None
+    rate: int | None = None
+    transform: str = ""
+
+    @property
+    def modality(self) -> str:
+        """``"sound"`` with a rate, else ``"image"``."""
+        return "image" if self.rate is None else "sound"
+
+    @property
+    def input_shape(self) -> tuple[int, ...] | None:
+        """``shape``."""
+        return self.shape
+
+    @property
+    def input_range(self) -> tuple[float, float] | None:
+        """``value_range``."""
+        return self.value_range
+
+    @property
+    def sample_rate(self) -> int | None:
+        """``rate``."""
+        return self.rate
+
+    @property
+    def supports_uint8(self) -> bool:
+        """False."""
+        return False
+
+    def prepare(self, source: Any) -> np.ndarray:
+        """Open, resample, cut to length, transform.
+
+        Parameters
+        ----------
+        source : path, bytes, PIL image, (samples, sample_rate), or array
+            A float array of ``input_shape`` counts as prepared, and passes through.
+
+        Returns
+        -------
+        ndarray
+            ``input_shape``, float32 in ``input_range``; what lies beyond is clipped, and said.
+        """
+        array = source if isinstance(source, np.ndarray) else None
+        if array is not None and array.dtype.kind == "f" and (self.shape is None or array.shape == self.shape):
+            return self._check(array)
+        from beholder.models._file import open_dataset
+
+        opened = self._open_sound(source) if self.rate is not None else _open_picture(source)
+        values = apply_transform(open_dataset(self.file), opened)
+        if self.shape is not None and values.shape != self.shape:
+            raise StimulusError(f"a stimulus of shape {self.shape}", got=f"transform_test's {values.shape}")
+        return self._clip(values, source)
+
+    def normalize(self, x: Tensor) -> Tensor:
+        """The identity."""
+        return x
+
+    def prepare_uint8(self, source: Any) -> np.ndarray:
+        """Not offered."""
+        raise refuse_uint8(self)
+
+    def normalize_uint8(self, batch: np.ndarray) -> Tensor:
+        """Not offered."""
+        raise refuse_uint8(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able description, without the place of the file."""
+        return {
+            "kind": "dataset",
+            "shape": None if self.shape is None else list(self.shape),
+            "value_range": None if self.value_range is None else list(self.value_range),
+            "rate": self.rate,
+            "transform": self.transform,
+        }
+
+    def describe(self) -> str:
+        """``"3×224×224"``."""
+        shape = "×".join(str(side) for side in self.shape) if self.shape else f"any {self.modality}"
+        return shape if self.rate is None else f"{shape} at {self.rate} Hz"
+
+    def _open_sound(self, source: Any) -> np.ndarray:
+        from beholder.stimuli import load_sound, resample_sound
+
+        assert self.rate is not None
+        if isinstance(source, (str, Path, bytes)):
+            source = load_sound(Path(source) if isinstance(source, str) else source)
+        samples, rate = source if isinstance(source, tuple) else (source, self.rate)
+        samples = np.asarray(samples, dtype=np.float32)
+        if rate != self.rate:
+            samples = resample_sound(samples, rate, self.rate)
+        if self.shape is None:
+            return samples
+        surplus = samples.shape[0] - self.shape[-1]
+        if surplus >= 0:
+            return samples[surplus // 2 : surplus // 2 + self.shape[-1]]
+        return np.pad(samples, (-surplus // 2, -surplus - -surplus // 2))
+
+    def _check(self, array: np.ndarray) -> np.ndarray:
+        if self.value_range is not None and array.size:
+            low, high = float(array.min()), float(array.max())
+            if not (low >= self.value_range[0] and high <= self.value_range[1]):
+                raise StimulusError(f"values in {list(self.value_range)}", got=f"values from {low:.4g} to {high:.4g}")
+        return np.ascontiguousarray(array, dtype=np.float32)
+
+    def _clip(self, values: np.ndarray, source: Any) -> np.ndarray:
+        if not np.isfinite(values).all():
+            raise StimulusError("finite values from transform_test", got="NaN or infinity")
+        if self.value_range is None:
+            return values
+        low, high = self.value_range
+        beyond = int(np.count_nonzero((values < low) | (values > high)))
+        if beyond:
+            name = source if isinstance(source, (str, Path)) else "a stimulus"
+            logger.warning("%s: %d values beyond [%g, %g] are clipped", name, beyond, low, high)
+        return np.clip(values, low, high)
+
+
+def _open_picture(source: Any) -> Any:
+    from beholder.stimuli import open_image
+
+    return open_image(Path(source) if isinstance(source, str) else source)
+
+
+def apply_transform(dataset: Any, opened: Any) -> np.ndarray:
+    """What a dataset's ``transform_test`` makes of a picture or of samples, float32.
+
+    Transforms of two arguments, a sound and a background, are given no background.
+    """
+    transform = get_attribute(dataset, "transform_test")
+    if transform is None:
+        opened = np.asarray(opened)
+        return opened if opened.ndim == 1 else opened.transpose(2, 0, 1) / np.float32(255)
+    result = transform(opened, None) if _takes_background(transform) else transform(opened)
+    if isinstance(result, (tuple, list)):
+        result = result[0]
+    detach = get_attribute(result, "detach")
+    values = detach().cpu().numpy() if detach is not None else np.asarray(result)
+    return np.ascontiguousarray(values, dtype=np.float32)
+
+
+def _takes_background(transform: Any) -> bool:
+    try:
+        parameters = inspect.signature(transform).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(each.kind in plain and each.default is each.empty for each in parameters) > 1
+
+
+def read_dataset(dataset: Any, file: str, shape: tuple[int, ...] | None) -> DatasetPreprocessing | None:
+    """The preprocessing that a dataset describes; None for one that has neither a range nor a transform.
+
+    Parameters
+    ----------
+    dataset : object
+    file : str
+        The ``build_network.py`` that made it.
+    shape : tuple of int, optional
+        Of one stimulus, where the file says it; else a picture and two seconds of noise are tried.
+    """
+    low, high = get_attribute(dataset, "min_value"), get_attribute(dataset, "max_value")
+    transform = get_attribute(dataset, "transform_test")
+    if low is None and high is None and transform is None:
+        return None
+    rate = get_attribute(dataset, "SR")
+    return DatasetPreprocessing(
+        file=file,
+        shape=shape or _try_shape(dataset, None if rate is None else int(rate)),
+        value_range=None if low is None or high is None else (float(low), float(high)),
+        rate=None if rate is None else int(rate),
+        transform=_ADDRESS.sub("", " ".join(repr(transform).split())),
+    )
+
+
+def _try_shape(dataset: Any, rate: int | None) -> tuple[int, ...] | None:
+    from PIL import Image
+
+    noise = np.random.default_rng(0)
+    if rate is not None:
+        return apply_transform(dataset, noise.standard_normal(round(_SECONDS * rate)).astype(np.float32) / 10).shape
+    sizes = ((320, 288), (288, 352))
+    pictures = [Image.fromarray(noise.integers(256, size=(*size, 3), dtype=np.uint8)) for size in sizes]
+    first, second = (apply_transform(dataset, picture).shape for picture in pictures)
+    return first if first == second else None
+
+
+def read_classes(dataset: Any) -> tuple[str, ...] | None:
+    """Names of the outputs, in order, from ``label_mapping``; the ImageNet classes where 1,000 have no names."""
+    mapping = get_attribute(dataset, "label_mapping")
+    if isinstance(mapping, Mapping) and mapping:
+        numbers = sorted(mapping)
+        if numbers == list(range(len(numbers))):
+            return tuple(str(mapping[number]) for number in numbers)
+        return None
+    if mapping is None and get_attribute(dataset, "num_classes") == 1000 and get_attribute(dataset, "SR") is None:
+        from beholder.models._published import list_imagenet_classes
+
+        return list_imagenet_classes()
+    return None
+
+
+def iterate_training_batches(
+    file: Path | str | Model,
+    *,
+    batch_size: int = 2,
+    n_stimuli: int | None = None,
+    start: int = 0,
+    shuffle: bool = True,
+    seed: int = 0,
+    workers: int = 0,
+) -> Iterator[Tensor]:
+    """Batches of the training set of a ``build_network.py``, with its augmentation.
+
+    The dataset's ``make_loaders`` is called with those of ``batch_size, workers, subset, subset_start, subset_type,
+    shuffle_train, shuffle_val, data_aug, seed`` that it takes by name. What it draws comes from generators of Python,
+    numpy and torch that are seeded here and kept apart from everybody else's.
+
+    Parameters
+    ----------
+    file : path or Model
+        The file, its directory, or the model that it gave.
+    batch_size : int
+        Stimuli a batch; a pair of the null distribution is a batch of 2.
+    n_stimuli : int, optional
+        How many in all; default the whole set once.
+    start : int
+        Stimuli left out at the beginning of the set.
+    shuffle : bool
+        Draw stimuli at random, instead of in order.
+    seed : int
+    workers : int
+        Processes of the loader.
+
+    Yields
+    ------
+    Tensor
+        (batch_size, *input_shape), float32, as the model takes it. A shorter last batch is left out.
+
+    Raises
+    ------
+    InputError
+        The file gives no dataset with ``make_loaders``, or its training set cannot be read or is too small.
+    """
+    from beholder.models._file import find_network_file, open_dataset
+    from beholder.models._model import Model
+
+    if isinstance(file, Model):
+        if file.spec is None or file.spec.source != "file":
+            raise InputError("a model from a build_network.py", got=file.name, hint="a folder of stimuli instead")
+        file = file.spec.model
+    path = find_network_file(file)
+    dataset = open_dataset(str(path))
+    make = get_attribute(dataset, "make_loaders")
+    if not callable(make):
+        raise InputError(
+            f"a dataset with make_loaders(workers, batch_size) from main() in {path}",
+            got="none" if dataset is None else type(dataset).__name__,
+            hint="a folder of stimuli instead",
+        )
+    wanted: dict[str, Any] = {
+        "workers": workers,
+        "batch_size": batch_size,
+        "subset": n_stimuli,
+        "subset_start": start,
+        "subset_type": "rand" if shuffle else "first",
+        "shuffle_train": shuffle,
+        "shuffle_val": shuffle,
+        "data_aug": True,
+        "seed": seed,
+    }
+    parameters = inspect.signature(make).parameters
+    states = _seed_states(seed)
+    try:
+        with _use_states(states):
+            loaders: Any = make(**{name: value for name, value in wanted.items() if name in parameters})
+            loader = loaders[0] if isinstance(loaders, (tuple, list)) else loaders
+            batches = iter(loader)
+        skip = 0 if "subset_start" in parameters else start // batch_size
+        yield from _take_batches(batches, states, skip, batch_size, n_stimuli, str(path))
+    except (OSError, IndexError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"a training set that can be read, from make_loaders in {path}", got=f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def _take_batches(
+    batches: Iterator[Any], states: dict[str, Any], skip: int, batch_size: int, n_stimuli: int | None, path: str
+) -> Iterator[Tensor]:
+    import torch
+
+    given = 0
+    while n_stimuli is None or given < n_stimuli:
+        with _use_states(states):
+            batch = next(batches, None)
+        if batch is None:
+            if n_stimuli is not None:
+                raise InputError(f"a training set of {n_stimuli} stimuli in {path}", got=f"{given}")
+            return
+        first = batch[0] if isinstance(batch, (tuple, list)) else batch
+        stimuli = torch.as_tensor(first)
+        if len(stimuli) < batch_size:
+            continue
+        if skip:
+            skip -= 1
+            continue
+        given += len(stimuli)
+        yield stimuli.float()
+
+
+def _seed_states(seed: int) -> dict[str, Any]:
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        "python": random.Random(seed).getstate(),
+        "numpy": np.random.RandomState(seed).get_state(),
+        "torch": generator.get_state(),
+    }
+
+
+@contextlib.contextmanager
+def _use_states(states: dict[str, Any]) -> Iterator[None]:
+    """Let global generators go on from ``states`` within the block, and keep where they got to."""
+    import torch
+
+    before = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    random.setstate(states["python"])
+    np.random.set_state(states["numpy"])
+    torch.set_rng_state(states["torch"])
+    try:
+        yield
+    finally:
+        states.update(python=random.getstate(), numpy=np.random.get_state(), torch=torch.get_rng_state())
+        random.setstate(before[0])
+        np.random.set_state(before[1])
+        torch.set_rng_state(before[2])

@@ -1,0 +1,192 @@
+"""Sub-bands and their envelopes, at a lower rate: the costly part of a cochleagram, with its own backward pass.
+
+A sound's spectrum is cut into bands by real gains, each band becomes a complex signal by an inverse FFT without
+negative frequencies, and the modulus of that is weighed by a window every ``factor`` samples. Bands are worked on a
+few at a time, so that what lies between two FFTs stays in the processor's cache, and only the bins where a filter
+is not zero are multiplied. The result for one sound does not depend on what else is in the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+ROWS = 16
+LEAST_ENVELOPE = 1e-8
+
+
+@final
+@dataclass(frozen=True)
+class BandLayout:
+    """Where the gains of each few bands lie in one flat array, and what is done with the bands.
+
+    Parameters
+    ----------
+    n_samples : int
+        Length of the sounds.
+    factor : int
+        Samples per frame.
+    n_taps : int
+        Length of the window.
+    chunks : tuple of (int, int, int, int)
+        First and last band (exclusive), first and last bin (exclusive); the gains follow one another.
+    """
+
+    n_samples: int
+    factor: int
+    n_taps: int
+    chunks: tuple[tuple[int, int, int, int], ...]
+
+    @property
+    def n_channels(self) -> int:
+        """Number of bands."""
+        return self.chunks[-1][1]
+
+    @property
+    def n_frames(self) -> int:
+        """Frames in which the window lies inside the sound."""
+        return (self.n_samples - self.n_taps) // self.factor + 1
+
+    @property
+    def n_columns(self) -> int:
+        """Blocks of ``factor`` samples that one window touches."""
+        return -(-self.n_taps // self.factor)
+
+    @property
+    def n_blocks(self) -> int:
+        """Blocks that all the windows touch."""
+        return self.n_frames - 1 + self.n_columns
+
+    def cut(self, gains: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
+        """Bands, bins, and gains (n_bands, n_bins), of each few bands."""
+        start = 0
+        for row, last_row, bin_, last_bin in self.chunks:
+            stop = start + (last_row - row) * (last_bin - bin_)
+            yield slice(row, last_row), slice(bin_, last_bin), gains[start:stop].view(last_row - row, last_bin - bin_)
+            start = stop
+
+
+def lay_out_bands(transfer: np.ndarray, n_samples: int, factor: int, n_taps: int) -> tuple[BandLayout, np.ndarray]:
+    """Keep of (n_channels, n_bins) gains only the bins that matter, a few neighbouring bands at a time.
+
+    Returns
+    -------
+    layout : BandLayout
+    gains : numpy.ndarray
+        One flat array; :meth:`BandLayout.cut` takes it apart.
+    """
+    chunks, kept = [], []
+    for row in range(0, len(transfer), ROWS):
+        part = transfer[row : row + ROWS]
+        used = np.flatnonzero(part.any(axis=0))
+        first, last = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1)
+        chunks.append((row, row + len(part), first, last))
+        kept.append(part[:, first:last].ravel())
+    return BandLayout(n_samples, factor, n_taps, tuple(chunks)), np.concatenate(kept)
+
+
+def stack_taps(taps: Tensor, factor: int) -> Tensor:
+    """The window cut into columns of ``factor`` taps, (factor, n_columns), filled up with zeros.
+
+    The number of columns is a multiple of four, which makes their product with blocks of samples much faster.
+    """
+    n_columns = 4 * -(-taps.shape[0] // (4 * factor))
+    return torch.nn.functional.pad(taps, (0, n_columns * factor - taps.shape[0])).view(n_columns, factor).T
+
+
+def weigh_frames(signal: Tensor, columns: Tensor, layout: BandLayout) -> Tensor:
+    """Weighted sums of (..., n_samples) under the window at every ``factor``-th sample: (..., n_frames).
+
+    One product of blocks of ``factor`` samples with the window's columns, then a sum along its diagonals.
+    """
+    needed = layout.n_blocks * layout.factor
+    surplus = needed - signal.shape[-1]
+    signal = torch.nn.functional.pad(signal, (0, surplus)) if surplus > 0 else signal[..., :needed]
+    products = signal.reshape(*signal.shape[:-1], layout.n_blocks, layout.factor) @ columns
+    n = layout.n_frames
+    total = products[..., :n, 0]
+    for column in range(1, layout.n_columns):
+        total = total + products[..., column : column + n, column]
+    return total
+
+
+def spread_frames(frames: Tensor, columns: Tensor, layout: BandLayout) -> Tensor:
+    """The transpose of :func:`weigh_frames`: (..., n_frames) to (..., n_samples)."""
+    n = layout.n_frames
+    products = frames.new_zeros(*frames.shape[:-1], layout.n_blocks, columns.shape[1])
+    for column in range(layout.n_columns):
+        products[..., column : column + n, column] = frames
+    signal = (products @ columns.T).flatten(-2)
+    surplus = layout.n_samples - signal.shape[-1]
+    return torch.nn.functional.pad(signal, (0, surplus)) if surplus > 0 else signal[..., : layout.n_samples]
+
+
+@final
+class HilbertEnvelopes(torch.autograd.Function):
+    """Moduli of the complex sub-bands of sounds, (n_stimuli, n_samples) to (n_stimuli, n_channels, n_frames).
+
+    A modulus below 1e-8 counts as 1e-8, and lets no gradient through.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, gains: Tensor, columns: Tensor, layout: BandLayout, keep: bool) -> Tensor:
+        """Envelopes; keeps the sub-bands and their moduli for the way back if there will be one."""
+        frames = x.new_empty(len(x), layout.n_channels, layout.n_frames)
+        kept: list[Tensor] = []
+        for stimuli in group_stimuli(x):
+            spectrum = torch.fft.rfft(x[stimuli])[:, None]
+            bands = spectrum.new_zeros(len(spectrum), min(ROWS, layout.n_channels), layout.n_samples)
+            for rows, bins, part in layout.cut(gains):
+                some = bands[:, : len(part)]
+                torch.mul(spectrum[..., bins], part, out=some[..., bins])
+                signal = torch.fft.ifft(some)
+                some[..., bins] = 0
+                modulus = (signal * signal.conj()).real.sqrt().clamp_(min=LEAST_ENVELOPE)
+                if keep:
+                    kept += [signal, modulus]
+                frames[stimuli, rows] = weigh_frames(modulus, columns, layout)
+        ctx.layout = layout
+        ctx.save_for_backward(gains, columns, *kept)
+        return frames
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None]:
+        """The gradient with respect to the samples."""
+        (frames,), layout = gradients, ctx.layout
+        gains, columns, *kept = ctx.saved_tensors
+        x = frames.new_empty(len(frames), layout.n_samples)
+        n_bins = layout.n_samples // 2 + 1
+        pending = iter(kept)
+        for stimuli in group_stimuli(frames):
+            spectrum = torch.zeros(len(x[stimuli]), n_bins, dtype=gains.dtype.to_complex(), device=x.device)
+            for rows, bins, part in layout.cut(gains):
+                signal, modulus = next(pending), next(pending)
+                change = spread_frames(frames[stimuli, rows], columns, layout)
+                change = change / torch.threshold(modulus, LEAST_ENVELOPE, torch.inf)
+                bands = torch.fft.fft(signal * change)[..., bins]
+                spectrum[:, bins] += (bands * part).sum(dim=1)
+            spectrum[:, 1 : (layout.n_samples + 1) // 2] *= 0.5  # as a real inverse counts these bins twice
+            x[stimuli] = torch.fft.irfft(spectrum, n=layout.n_samples)
+        return x, None, None, None, None
+
+
+def group_stimuli(x: Tensor) -> list[slice]:
+    """Which stimuli are worked on together: one on a CPU, whose cache holds no more, all elsewhere."""
+    return [slice(i, i + 1) for i in range(len(x))] if x.device.type == "cpu" else [slice(0, len(x))]
+
+
+def compute_subbands(x: Tensor, gains: Tensor, layout: BandLayout) -> Tensor:
+    """Real sub-bands of sounds: (n_stimuli, n_samples) to (n_stimuli, n_channels, n_samples)."""
+    spectrum = torch.fft.rfft(x)[:, None]
+    n_bins = layout.n_samples // 2 + 1
+    bands = [
+        torch.nn.functional.pad(spectrum[..., bins] * part, (bins.start, n_bins - bins.stop))
+        for _, bins, part in layout.cut(gains)
+    ]
+    return torch.fft.irfft(torch.cat(bands, dim=1), n=layout.n_samples)

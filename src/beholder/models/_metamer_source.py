@@ -1,0 +1,302 @@
+"""The source ``metamers``: networks of the metamer study that no other source holds.
+
+Feather, Leclerc, Madry & McDermott (2023), "Model metamers reveal divergent invariances between biological and
+artificial neural networks", Nature Neuroscience 26. The study published its checkpoints in one archive; a file of it
+is used once it lies beside the other downloaded weights, or while the archive itself lies there.
+"""
+
+from __future__ import annotations
+
+import logging
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+from beholder._core.errors import UnknownNameError, WeightsUnavailable
+from beholder._core.files import write_bytes
+from beholder._core.hashing import hash_file
+from beholder.models._preprocessing import ImagePreprocessing, Preprocessing
+from beholder.models._preprocessing_grey import GreyPreprocessing
+from beholder.models._published import PublishedFile, list_imagenet_classes, make_file_finder
+from beholder.models._robust import build_architecture, pick_network
+from beholder.models._source import Blueprint, Source, Weights, get_source
+
+if TYPE_CHECKING:
+    from torch import nn
+
+logger = logging.getLogger("beholder")
+
+ARCHIVE_URL = (
+    "https://mcdermottlab.mit.edu/jfeather/model_metamers_assets/pytorch_metamers_visual_model_checkpoints.tar"
+)
+SEEDED = "seeded"
+READOUT_FILE = "ipcl_model_01_alexnet_fc7_ipcl_training_head_ipcl1_fc7_lincls_onecycle.pth.tar"
+
+_GEIRHOS = "https://bitbucket.org/robert_geirhos/texture-vs-shape-pretrained-models/raw"
+_IPCL = "https://visionlab-pretrainedmodels.s3.amazonaws.com/project_instancenet/ipcl"
+
+
+@final
+@dataclass(frozen=True)
+class _Network:
+    """One architecture: how it is built, what is published for it.
+
+    Parameters
+    ----------
+    build : callable
+        ``build() -> nn.Module``.
+    archived : tuple of str
+        Weights whose file ``{tag}.pt`` is in the archive.
+    files : mapping of str to PublishedFile
+        Weights with an address of their own.
+    adapt : callable
+        ``adapt(state, module) -> state``.
+    preprocessing : Preprocessing
+    """
+
+    build: Callable[[], nn.Module]
+    archived: tuple[str, ...] = ()
+    files: tuple[tuple[str, PublishedFile], ...] = ()
+    adapt: Callable[[dict[str, Any], nn.Module], dict[str, Any]] = pick_network
+    preprocessing: Preprocessing = field(default_factory=ImagePreprocessing)
+
+
+def pick_any_network(state: dict[str, Any], module: nn.Module) -> dict[str, Any]:
+    """:func:`pick_network`, for files too where only a part of the network was spread over devices."""
+    own = set(module.state_dict())
+    plain = {name if name in own else name.replace(".module.", "."): value for name, value in state.items()}
+    return pick_network(plain, module)
+
+
+def pick_hann_network(state: dict[str, Any], module: nn.Module) -> dict[str, Any]:
+    """:func:`pick_network`, without the windows, which are computed."""
+    return {name: value for name, value in pick_network(state, module).items() if "hann_window" not in name}
+
+
+def pick_hmax(state: dict[str, Any], module: nn.Module) -> dict[str, Any]:
+    """Tensors of HMAX out of a checkpoint with an attacker's copy and a normaliser of mean 0 and deviation 1."""
+    from beholder.models._hmax_net import adapt_hmax_state
+
+    picked = {}
+    for full_name, value in state.items():
+        name = full_name.removeprefix("module.")
+        if not name.startswith(("attacker.", "preproc.", "normalizer.")):
+            picked[name.removeprefix("model.")] = value
+    return adapt_hmax_state(picked, module)
+
+
+def pick_ipcl(state: dict[str, Any], module: nn.Module) -> dict[str, Any]:
+    """:func:`pick_network`; without a readout in the file, the network's output is ``fc7``."""
+    from torch import nn as modules
+
+    picked = pick_network(state, module)
+    if "classifier.weight" in dict(module.state_dict()) and "classifier.weight" not in picked:
+        logger.warning("this file holds no readout of fc7, so that the network's output is fc7 itself")
+        module.set_submodule("classifier", modules.Identity())
+    return picked
+
+
+def _build_hann() -> nn.Module:
+    from beholder.models._metamer_nets import ReducedAliasingAlexNet
+
+    return ReducedAliasingAlexNet()
+
+
+def _build_group_norm(n_outputs: int, has_readout: bool) -> nn.Module:
+    from beholder.models._metamer_nets import GroupNormAlexNet
+
+    return GroupNormAlexNet(n_outputs, has_readout=has_readout)
+
+
+def _build_vone() -> nn.Module:
+    from beholder.models._vone_net import build_vone_alexnet
+
+    return build_vone_alexnet()
+
+
+def _build_hmax() -> nn.Module:
+    from beholder.models._hmax_net import HMAX
+
+    return HMAX()
+
+
+_NETWORKS = {
+    "resnet50": _Network(
+        partial(build_architecture, "resnet50"),
+        ("resnet50_simclr", "resnet50_moco_v2", "resnet50_byol", "resnet50_random_l2_perturb",
+         "resnet50_random_linf8_perturb"),
+        (("resnet50_trained_on_SIN", PublishedFile(
+            f"{_GEIRHOS}/6f41d2e86fc60566f78de64ecff35cc61eb6436f/resnet50_train_60_epochs-c8e5653e.pth.tar",
+            "c8e5653e")),),
+        pick_any_network,
+    ),
+    "alexnet": _Network(
+        partial(build_architecture, "alexnet"),
+        ("alexnet_early_checkpoint_50", "alexnet_l2_3_robust_training", "alexnet_linf_8_robust_training",
+         "alexnet_linf_4_robust_training", "alexnet_l2_3_random_perturb", "alexnet_random_linf_8_perturb"),
+        (("alexnet_trained_on_SIN", PublishedFile(
+            f"{_GEIRHOS}/0008049cd10f74a944c6d5e90d4639927f8620ae/alexnet_train_60_epochs_lr0.001-b4aa5238.pth.tar",
+            "b4aa5238")),),
+        pick_any_network,
+    ),
+    "alexnet_reduced_aliasing": _Network(
+        _build_hann, ("alexnet_reduced_aliasing_early_checkpoint", "alexnet_reduced_aliasing"), adapt=pick_hann_network
+    ),
+    "alexnet_gn_ipcl": _Network(
+        partial(_build_group_norm, 128, True),
+        files=(("ipcl1", PublishedFile(
+            f"{_IPCL}/06_instance_imagenet_AlexNet_n5_lr03_pct40_t07_div1000_e100_bs128_bm20_gn_stack_final"
+            "_weights_only.pth.tar")),),
+        adapt=pick_ipcl,
+    ),
+    "alexnet_gn_supervised": _Network(
+        partial(_build_group_norm, 1000, False),
+        files=(("ipcl12", PublishedFile(
+            f"{_IPCL}/alexnet_gn_s1000_imagenet_wus_aug_final_weights_only.pth.tar")),),
+    ),
+    "vonealexnet": _Network(_build_vone, ("gvonealexnet_std4",)),
+    "hmax": _Network(
+        _build_hmax, ("hmax_linear_classification",), adapt=pick_hmax, preprocessing=GreyPreprocessing()
+    ),
+}  # fmt: skip
+_CLIP = {"clip_resnet50": "RN50", "clip_vit_b_32": "ViT-B-32"}
+
+
+@final
+class MetamersSource(Source):
+    """``metamers:resnet50@resnet50_simclr``, ``metamers:vonealexnet``, ``metamers:hmax``, …."""
+
+    def list_names(self) -> list[str]:
+        """The architectures."""
+        return sorted([*_NETWORKS, *_CLIP])
+
+    def find(self, name: str, tag: str | None) -> Blueprint:
+        """One architecture; a tag is a published file's stem."""
+        if name in _CLIP:
+            return _find_clip(name)
+        if name not in _NETWORKS:
+            raise UnknownNameError("network of metamers", name, self.list_names())
+        network = _NETWORKS[name]
+        files = {each: PublishedFile(f"{ARCHIVE_URL}/{each}.pt") for each in network.archived} | dict(network.files)
+        tags = tuple(files)
+        blueprint = Blueprint(
+            source="metamers",
+            name=name,
+            build=network.build,
+            preprocessing=network.preprocessing,
+            default_tag=tags[0],
+            tags=tags,
+            fetch_tag=partial(fetch_tag, name),
+            load_tag=partial(_load_tag, name),
+            published_file=make_file_finder(files),
+            adapt_state_dict=network.adapt,
+            classes=list_imagenet_classes(),
+        )
+        if name != "hmax":
+            return blueprint
+        classes = blueprint.classes if tag in tags else None
+        return replace(
+            blueprint, default_tag=SEEDED, tags=(SEEDED, *tags), load_tag=_load_hmax, fetch_tag=None, classes=classes
+        )
+
+
+def fetch_tag(name: str, tag: str) -> Path:
+    """The file of published weights: downloaded, or taken from the archive where that lies here.
+
+    Raises
+    ------
+    WeightsUnavailable
+        One line that says where the file is published and where to put it.
+    """
+    from beholder.models._weights import fetch_checkpoint
+
+    file = dict(_NETWORKS[name].files).get(tag)
+    if file is not None:
+        return fetch_checkpoint(
+            file.url, model=f"metamers:{name}", tag=tag, sha256=file.sha256, file_name=file.file_name
+        )
+    return find_archived(f"{tag}.pt", f"metamers:{name}", tag)
+
+
+def find_archived(file_name: str, model: str, tag: str) -> Path:
+    """A checkpoint of the study's archive, taken out of it if need be."""
+    from beholder.models._weights import get_checkpoint_folder
+
+    folder = get_checkpoint_folder()
+    file, archive = folder / file_name, folder / ARCHIVE_URL.rsplit("/", 1)[-1]
+    if file.is_file():
+        return file
+    if archive.is_file():
+        try:
+            with tarfile.open(archive) as content:
+                found = next((each for each in content if Path(each.name).name == file_name and each.isfile()), None)
+                if found is not None and (reader := content.extractfile(found)) is not None:
+                    logger.info("%s: taking %s out of %s", model, file_name, archive)
+                    write_bytes(file, reader.read())
+                    return file
+        except (tarfile.TarError, OSError, EOFError) as error:
+            logger.warning("%s cannot be read whole (%s)", archive, error)
+    raise WeightsUnavailable(
+        f"the weights {tag} of {model}",
+        got=f"no {file_name} here; it is published only inside {ARCHIVE_URL} (5.5 GB)",
+        hint=f"putting the file, or that archive, into {folder}, or --model_path FILE, or {model}@random",
+    )
+
+
+def _load_tag(name: str, module: nn.Module, tag: str) -> Weights:
+    from beholder.models._weights import load_state, read_weights
+
+    network, path = _NETWORKS[name], fetch_tag(name, tag)
+    state = read_weights(path)
+    if name == "alexnet_gn_ipcl":
+        state |= read_weights(find_archived(READOUT_FILE, f"metamers:{name}", tag))
+    load_state(module, network.adapt(state, module), origin=str(path))
+    return Weights(tag=tag, file=str(path), sha256=hash_file(path))
+
+
+def _load_hmax(module: nn.Module, tag: str) -> Weights:
+    from beholder.models._hmax_net import HMAX, draw_prototypes
+
+    if tag != SEEDED:
+        return _load_tag("hmax", module, tag)
+    assert isinstance(module, HMAX)
+    for layer, patches in zip(module.s2, draw_prototypes(module), strict=True):
+        layer.get_buffer("patches").copy_(patches)
+    logger.info("metamers:hmax: S2 compares with patches drawn by a seed from drawn pictures, not the published ones")
+    return Weights(tag=SEEDED)
+
+
+def _find_clip(name: str) -> Blueprint:
+    clip = get_source("open_clip").find(_CLIP[name], "openai")
+
+    def build() -> nn.Module:
+        from beholder.models._clip_observer import build_clip_observer
+
+        return build_clip_observer(clip)
+
+    def build_tag(tag: str) -> tuple[nn.Module, Weights]:
+        from beholder.models._clip_observer import load_clip_observer
+
+        return load_clip_observer(clip, tag)
+
+    def adapt(state: dict[str, Any], module: nn.Module) -> dict[str, Any]:
+        from beholder.models._clip_observer import adapt_clip_state
+
+        return adapt_clip_state(clip, state, module)
+
+    return Blueprint(
+        source="metamers",
+        name=name,
+        build=build,
+        preprocessing=clip.preprocessing,
+        default_tag="openai",
+        tags=("openai",),
+        fetch_tag=clip.fetch_tag,
+        build_tag=build_tag,
+        published_file=clip.published_file,
+        adapt_state_dict=adapt,
+        classes=list_imagenet_classes(),
+    )

@@ -1,0 +1,178 @@
+"""The picture of a unit's activations: bars for all recorded stimuli, lanes of marks for those on the card.
+
+Drawn as inline SVG whose lengths are per cent of its width, so that its words keep their size at any width; colours
+are the page's own, light or dark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from markupsafe import Markup, escape
+
+from beholder.stimuli import UnitStimuli
+
+_BAR_TOP, _BAR_BASE = 14.0, 62.0
+_LANES = {"references": 72.0, "queries": 86.0, "visualisations": 100.0}
+_HEIGHT = 124
+_OUTLIER = 2.5
+_MOST_SPANS = 3.0
+_MIN_GAP = 13.0
+
+
+def format_number(value: float) -> str:
+    """An activation with three significant digits, and a true minus sign."""
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return (text if float(text.replace(",", "")) else "0").replace("-", "−")
+
+
+def draw_histogram(unit: UnitStimuli, noun: str) -> Markup | None:
+    """Bars and marks of one unit; None when nothing is known of its activations.
+
+    Parameters
+    ----------
+    unit : UnitStimuli
+    noun : str
+        What the stimuli are, plural.
+    """
+    lanes = {
+        "references": _list_values(unit, "natural", "reference"),
+        "queries": _list_values(unit, "natural", "query"),
+        "visualisations": _list_values(unit, "optimized", None),
+    }
+    lanes = {name: values for name, values in lanes.items() if values}
+    natural = [*unit.edges[:1], *unit.edges[-1:]] or lanes.get("references", [])
+    everything = [*natural, *(value for values in lanes.values() for value in values)]
+    if not everything:
+        return None
+    axis = _Axis(natural or everything, everything)
+    n = sum(unit.counts)
+    parts = [_draw_bars(unit, axis), _draw_zero(axis)]
+    parts += [_draw_lane(name, values, axis) for name, values in lanes.items()]
+    parts.append(_draw_labels(axis, natural, lanes.get("visualisations", [])))
+    words = f"Activations of {n:,} {noun}" if n else "Activations"
+    told = "; ".join(
+        f"{name} from {format_number(min(values))} to {format_number(max(values))}" for name, values in lanes.items()
+    )
+    heads = [(f"{n:,} {noun}" if n else "", 0.5 * (_BAR_TOP + _BAR_BASE) + 4)]
+    heads += [(name, _LANES[name] + 3.5) for name in lanes]
+    names = Markup("").join(
+        Markup('<text x="100%" y="{}" text-anchor="end" class="{}">{}</text>').format(y, name, name)
+        for name, y in heads
+        if name
+    )
+    return Markup(
+        '<div class="histogram"><svg class="names" height="{height}" aria-hidden="true">{names}</svg>'
+        '<svg class="plot" height="{height}" role="img" aria-label="{label}">{parts}</svg></div>'
+    ).format(height=_HEIGHT, names=names, label=f"{words}; {told}" if told else words, parts=Markup("").join(parts))
+
+
+class _Axis:
+    """From activations to per cent of the width: the natural range, and up to three times its span beside it."""
+
+    def __init__(self, natural: Sequence[float], everything: Sequence[float]) -> None:
+        low, high = min(natural), max(natural)
+        span = (high - low) or abs(high) or 1.0
+        self.low = max(min(everything), low - _MOST_SPANS * span)
+        self.high = min(max(everything), high + _MOST_SPANS * span)
+        if self.low == self.high:
+            self.low, self.high = self.low - span, self.high + span
+
+    def find(self, value: float) -> float:
+        """Place in per cent, 1.5 to 98.5, clipped."""
+        share = (value - self.low) / (self.high - self.low)
+        return 1.5 + 97.0 * min(1.0, max(0.0, share))
+
+    def is_outside(self, value: float) -> bool:
+        slack = 1e-9 * (self.high - self.low)
+        return not self.low - slack <= value <= self.high + slack
+
+
+def _list_values(unit: UnitStimuli, kind: str, role: str | None) -> list[float]:
+    return [one.activation for one in unit.select(kind, role=role) if one.activation is not None]
+
+
+def _draw_bars(unit: UnitStimuli, axis: _Axis) -> Markup:
+    if not unit.counts:
+        return Markup("")
+    ordered = sorted(unit.counts)
+    top, tallest = float(ordered[-1]), len(ordered) > 1 and ordered[-1] > _OUTLIER * max(1, ordered[-2])
+    if tallest:
+        top = 1.3 * max(1, ordered[-2])
+    bars = []
+    for low, high, count in zip(unit.edges[:-1], unit.edges[1:], unit.counts, strict=True):
+        if not count:
+            continue
+        left, right = axis.find(low), axis.find(high)
+        height = (_BAR_BASE - _BAR_TOP) * min(1.0, count / top)
+        bars.append(
+            Markup('<rect x="{:.2f}%" y="{:.1f}" width="{:.2f}%" height="{:.1f}"/>').format(
+                left, _BAR_BASE - height, max(right - left - 0.06, 0.1), height
+            )
+        )
+        if count > top:
+            bars.append(_draw_clipped(0.5 * (left + right), right, count))
+    line = Markup('<line class="axis" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(_BAR_BASE + 0.5)
+    return Markup('<g class="bars">{}</g>{}').format(Markup("").join(bars), line)
+
+
+def _draw_clipped(middle: float, right: float, count: int) -> Markup:
+    """A bar that is cut: a gap near its top, and its count."""
+    gap = _BAR_TOP + 6
+    mark = Markup('<line class="gap" x1="{0:.2f}%" x2="{1:.2f}%" y1="{2}" y2="{2}"/>').format(
+        2 * middle - right - 0.5, right + 0.5, gap
+    )
+    anchor, x = ("start", right + 0.6) if middle < 80 else ("end", 2 * middle - right - 0.6)
+    words = Markup('<text x="{:.2f}%" y="{}" text-anchor="{}">{} here</text>').format(x, 18, anchor, f"{count:,}")
+    return mark + words
+
+
+def _draw_zero(axis: _Axis) -> Markup:
+    if not axis.low < 0 < axis.high:
+        return Markup("")
+    return Markup('<line class="zero" x1="{0:.2f}%" x2="{0:.2f}%" y1="{1}" y2="{2}"/>').format(
+        axis.find(0.0), _BAR_TOP, _BAR_BASE
+    )
+
+
+def _draw_lane(name: str, values: Sequence[float], axis: _Axis) -> Markup:
+    y = _LANES[name]
+    marks = []
+    for x in sorted({round(axis.find(value), 1) for value in values if not axis.is_outside(value)}):
+        if name == "visualisations":
+            marks.append(Markup('<circle cx="{}%" cy="{}" r="3.2"/>').format(x, y))
+        else:
+            marks.append(Markup('<line x1="{0}%" x2="{0}%" y1="{1}" y2="{2}"/>').format(x, y - 3.5, y + 3.5))
+    for side, outside in (("left", [v for v in values if v < axis.low]), ("right", [v for v in values if v > axis.high])):
+        if any(axis.is_outside(value) for value in outside):
+            x, path = ("0.5%", "M6 -4 L0 0 L6 4 Z") if side == "left" else ("99.5%", "M-6 -4 L0 0 L-6 4 Z")
+            marks.append(Markup('<svg x="{}" y="{}" overflow="visible"><path d="{}"/></svg>').format(x, y, path))
+    return Markup('<g class="{}">{}</g>').format(name, Markup("").join(marks))
+
+
+def _draw_labels(axis: _Axis, natural: Sequence[float], made: Sequence[float]) -> Markup:
+    """Values below the axis, the important ones first, none over another."""
+    wanted: list[tuple[float, str]] = [(value, "") for value in natural]
+    wanted += [(value, "visualisations") for value in (max(made, default=None), min(made, default=None)) if value is not None]  # fmt: skip
+    wanted.append((0.0, ""))
+    placed: list[float] = []
+    texts = []
+    for value, kind in _drop_repeated(wanted):
+        outside = axis.is_outside(value)
+        if (outside and kind == "") or (value == 0.0 and not axis.low <= 0 <= axis.high):
+            continue
+        x = axis.find(value)
+        if any(abs(x - other) < _MIN_GAP for other in placed):
+            continue
+        placed.append(x)
+        anchor = "start" if x < 6 else "end" if x > 94 else "middle"
+        texts.append(
+            Markup('<text x="{:.2f}%" y="{}" text-anchor="{}" class="{}">{}</text>').format(
+                x, _HEIGHT - 4, anchor, escape(kind), format_number(value)
+            )
+        )
+    return Markup("").join(texts)
+
+
+def _drop_repeated(wanted: Iterable[tuple[float, str]]) -> list[tuple[float, str]]:
+    return list({value: (value, kind) for value, kind in reversed(list(wanted))}.values())[::-1]

@@ -1,0 +1,229 @@
+"""What a card of one unit shows: rows of stimuli with their facts, a verdict in words, a histogram."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from beholder.report._unit_histogram import draw_histogram, format_number
+from beholder.report._unit_overlay import Overlay
+from beholder.report._unit_thumbnails import Thumbnailer, ThumbnailPlan, is_sound
+from beholder.stimuli import UnitStimuli, UnitStimulus
+
+if TYPE_CHECKING:
+    from beholder.report._section import Page
+
+HEADINGS = {"min": "Drives it least", "max": "Drives it most"}
+_BETTER = {"min": "lowest", "max": "highest"}
+VERDICT_ORDER = ("no", "tie", "unknown", "yes", "")
+"""A unit is filed under the first of its signs' verdicts in this order."""
+
+
+@final
+@dataclass(frozen=True)
+class Thumbnail:
+    """One stimulus on a card.
+
+    Attributes
+    ----------
+    source : str
+        The picture as a data URI; for a sound its waveform and spectrogram.
+    alt : str
+    facts : tuple of (str, str)
+        Shown on hover and focus.
+    link : str or None
+        The original beside the page.
+    sound : str
+        A sound as a data URI.
+    has_alpha : bool
+        Parts of the picture are transparent.
+    overlay : Overlay or None
+        Where in the picture the unit is active.
+    """
+
+    source: str
+    alt: str
+    facts: tuple[tuple[str, str], ...]
+    link: str | None = None
+    sound: str = ""
+    has_alpha: bool = False
+    overlay: Overlay | None = None
+
+
+@final
+@dataclass(frozen=True)
+class Row:
+    """Stimuli of one kind and role, the most extreme first."""
+
+    name: str
+    kind: str
+    range: str
+    thumbnails: tuple[Thumbnail, ...]
+
+
+@final
+@dataclass(frozen=True)
+class Side:
+    """One sign: what drives the unit least, or most."""
+
+    sign: str
+    heading: str
+    rows: tuple[Row, ...]
+    verdict: str = ""
+    beats: str = ""
+
+
+@final
+@dataclass(frozen=True)
+class UnitCard:
+    """One unit.
+
+    Attributes
+    ----------
+    model, layer : str
+    channel : int
+    layer_color : str
+        ``#rrggbb``.
+    sides : tuple of Side
+    histogram : Markup or None
+    beats : str
+        The poorer verdict of its signs.
+    """
+
+    model: str
+    layer: str
+    channel: int
+    layer_color: str
+    sides: tuple[Side, ...]
+    histogram: str | None
+    beats: str
+
+
+@final
+@dataclass(frozen=True)
+class UnitGallery:
+    """Cards of units, and what they can be filtered by.
+
+    Attributes
+    ----------
+    units : tuple of UnitCard
+    models, layers, verdicts : tuple of (str, str)
+        Value and words of each choice.
+    has_maps : bool
+    noun : str
+        ``pictures`` or ``sounds``.
+    """
+
+    units: tuple[UnitCard, ...]
+    models: tuple[tuple[str, str], ...]
+    layers: tuple[tuple[str, str], ...]
+    verdicts: tuple[tuple[str, str], ...]
+    has_maps: bool
+    noun: str
+
+
+def make_card(
+    unit: UnitStimuli, model: str, color: str, plan: ThumbnailPlan, thumbnailer: Thumbnailer, page: Page
+) -> UnitCard | None:
+    """The card of one unit; None when the page is full."""
+    sides = []
+    for sign, heading in HEADINGS.items():
+        rows = _make_rows(unit, sign, plan, thumbnailer, page)
+        if rows is None:
+            return None
+        verdict, beats = tell_verdict(unit, sign)
+        if rows or verdict:
+            sides.append(Side(sign, heading, rows, verdict, beats))
+    words = [side.beats for side in sides]
+    beats = min(words, key=VERDICT_ORDER.index, default="")
+    return UnitCard(model, unit.layer, unit.channel, color, tuple(sides), draw_histogram(unit, tell_noun(unit)), beats)
+
+
+def _make_rows(
+    unit: UnitStimuli, sign: str, plan: ThumbnailPlan, thumbnailer: Thumbnailer, page: Page
+) -> tuple[Row, ...] | None:
+    chosen = (
+        ("references", "natural", unit.select("natural", sign, "reference"), plan.n_references),
+        ("visualisations", "optimized", unit.select("optimized", sign), plan.n_optimized),
+        ("queries", "natural", unit.select("natural", sign, "query"), plan.n_queries),
+    )
+    rows = []
+    for name, kind, stimuli, n in chosen:
+        shown = stimuli[::-1][:n]
+        if not shown:
+            continue
+        scale = thumbnailer.find_scale(shown)
+        thumbnails = []
+        for one in shown:
+            made = thumbnailer.make(one, plan.side, scale)
+            if thumbnailer.is_full:
+                return None
+            if made is None:
+                continue
+            facts = _list_facts(unit, one)
+            alt = f"{name.removesuffix('s')}, activation {_tell(one.activation)}"
+            thumbnails.append(Thumbnail(made.source, alt, facts, page.link(one.path), made.sound, made.has_alpha,
+                                        made.overlay))  # fmt: skip
+        if thumbnails:
+            rows.append(Row(name, kind, _tell_range(shown), tuple(thumbnails)))
+    return tuple(rows)
+
+
+def _list_facts(unit: UnitStimuli, one: UnitStimulus) -> tuple[tuple[str, str], ...]:
+    percentile = None if one.percentile is None else f"{one.percentile:.4g}"
+    beaten = "beats, % of natural" if one.kind == "optimized" else "percentile"
+    facts = [
+        ("layer", unit.layer),
+        ("channel", str(unit.channel)),
+        ("activation", _tell(one.activation)),
+        (beaten, percentile),
+        ("rank", f"{one.rank:,} of {sum(unit.counts):,}" if one.kind == "natural" and unit.counts else None),
+        ("from", one.source or None),
+    ]
+    return tuple((name, value) for name, value in facts if value is not None)
+
+
+def tell_verdict(unit: UnitStimuli, sign: str) -> tuple[str, str]:
+    """Whether the visualisations beat the natural stimuli: a sentence, and ``yes``, ``no``, ``tie``, ``unknown``, ``""``."""
+    row = unit.verdicts.get(sign)
+    if row is None:
+        return "", ""
+    beats, note = row["beats"], row.get("note") or ""
+    best, natural = (_read(row.get(name)) for name in ("activation_best", "natural_best"))
+    noun, better = tell_noun(unit).removesuffix("s"), _BETTER[sign]
+    if beats == "unknown" or best is None or natural is None:
+        words = f"{_tell(best)} reached; no natural {noun} to compare with." if best is not None else ""
+    elif beats == "yes":
+        ratio = best / natural if natural and best * natural > 0 else 0.0
+        times = f", {ratio:.2g} times as far" if ratio >= 1.05 else ""
+        words = f"The best visualisation reaches {_tell(best)}, the {better} natural {noun} {_tell(natural)}{times}."
+    elif beats == "tie":
+        words = f"The best visualisation ties with the {better} natural {noun} at {_tell(natural)}."
+    else:
+        words = (
+            f"No visualisation beats the natural {noun}s: the best reaches {_tell(best)}, "
+            f"the {better} natural one {_tell(natural)}."
+        )
+    return " ".join(filter(None, (words, note[:1].upper() + note[1:]))), beats
+
+
+def tell_noun(unit: UnitStimuli) -> str:
+    """What a unit's stimuli are: ``pictures`` or ``sounds``."""
+    return "sounds" if any(is_sound(one.path) for one in unit.stimuli[:1]) else "pictures"
+
+
+def _tell_range(shown: Sequence[UnitStimulus]) -> str:
+    values = [one.activation for one in shown if one.activation is not None]
+    if not values:
+        return ""
+    first, last = format_number(values[0]), format_number(values[-1])
+    return first if first == last else f"{first} to {last}"
+
+
+def _tell(value: float | None) -> str:
+    return "unknown" if value is None else format_number(value)
+
+
+def _read(text: str | None) -> float | None:
+    return float(text) if text else None

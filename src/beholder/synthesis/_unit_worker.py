@@ -1,0 +1,174 @@
+"""Making the visualisations of one group of units, and committing their files."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from beholder._core.files import to_path_name, write_bytes
+from beholder.activations._worker import use_exact_math
+from beholder.jobs import Finish, Shard, Worker
+from beholder.models import Model, ModelSpec, Unit
+from beholder.synthesis._before_rectifier import find_before_rectifier
+from beholder.synthesis._loop import Recipe
+from beholder.synthesis._network import Network, freeze_weights, use_channels_last, use_threads
+from beholder.synthesis._standing import Natural
+from beholder.synthesis._stimulus_format import StimulusFormat
+from beholder.synthesis._unit_bench import Bench
+from beholder.synthesis._unit_files import FOLDER, MANIFEST, make_unit_files, summarize_side
+from beholder.synthesis._unit_group import Side, Wish, visualize_units
+from beholder.synthesis._validate import make_example
+
+_SHOWN = 2
+
+
+def read_units(shard: Shard) -> list[Unit]:
+    """The units of a shard."""
+    return [Unit(layer, channel) for layer, channel in shard.payload["units"]]
+
+
+@dataclass
+class UnitWorker(Worker):
+    """Makes and writes the visualisations of groups of units.
+
+    Parameters
+    ----------
+    output : path
+        The model's folder.
+    model : Model
+        Crosses to worker processes as its recipe when it has one.
+    device : str
+    recipe : Recipe
+    wish : Wish
+    naturals : mapping of Unit to Natural or None
+    layer_sets : tuple of tuple of str
+        The layers of each group.
+    batch_size, intra_threads, lanes : int
+        Images in a batch, threads in an operation, batches side by side.
+    described : mapping
+        What stands in the column ``settings`` of every manifest.
+    """
+
+    output: Path
+    model: Model | None
+    device: str
+    recipe: Recipe
+    wish: Wish
+    naturals: Mapping[Unit, Natural | None]
+    layer_sets: tuple[tuple[str, ...], ...]
+    batch_size: int
+    intra_threads: int
+    lanes: int
+    described: Mapping[str, Any]
+    spec: ModelSpec | None = field(init=False)
+    lookahead: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.spec = self.model.spec if self.model else None
+        self.lookahead = self.lanes if self.lanes > 1 else 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        if self.spec is not None:
+            state["model"] = None
+        return state
+
+    @contextlib.contextmanager
+    def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
+        """Load the model, put the hooks on, start the lanes."""
+        model = self.model
+        if model is None:
+            assert self.spec is not None
+            model = self.spec.load(self.device)
+        lanes = max(1, self.lanes // n_workers)
+        layers = tuple(dict.fromkeys(name for names in self.layer_sets for name in names))
+        form = StimulusFormat.of_model(model, self.recipe.input_shape)
+        with (
+            torch.compiler.set_stance("force_eager"),
+            freeze_weights(model.module),
+            use_channels_last(model.module),
+            use_exact_math("fp32"),
+            use_threads(self.intra_threads) if model.device.type == "cpu" else contextlib.nullcontext(),
+            Network(model, layers, make_example(model, self.recipe.input_shape)) as network,
+            ThreadPoolExecutor(lanes + 1, thread_name_prefix="beholder-group") as groups,
+            Bench(network, self.recipe, form, self.batch_size, lanes) as bench,
+        ):
+            for names in (*self.layer_sets, *((name,) for name in layers)):
+                network.open(names)
+            session = _Session(self, model, network, bench, form)
+
+            def start(shard: Shard) -> Finish:
+                future = groups.submit(session.make, shard)
+
+                def finish() -> tuple[dict[str, int], dict[str, Any]]:
+                    return session.write(shard, future.result())
+
+                return finish
+
+            try:
+                yield start
+            finally:
+                bench.cancel()
+                groups.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass
+class _Session:
+    """A ready worker."""
+
+    worker: UnitWorker
+    model: Model
+    network: Network
+    bench: Bench
+    form: StimulusFormat
+
+    def make(self, shard: Shard) -> list[tuple[Side, Unit | None]]:
+        """The sides of a shard's units; with each that is tied at a floor, the value before its rectifier."""
+        worker, units = self.worker, read_units(shard)
+        recipe = worker.recipe
+        low, high = recipe.value_range or (0.0, 0.0)
+        blank = torch.full(recipe.input_shape, (low + high) / 2)
+        sides = visualize_units(self.bench, units, worker.naturals, worker.wish, blank)
+        return [(side, self._look_before(side, sides)) for side in sides]
+
+    def _look_before(self, side: Side, sides: list[Side]) -> Unit | None:
+        """Only where a unit rests at 0 whatever it is shown."""
+        if float(side.activations[-1]) != 0 or side.sign != "min":
+            return None
+        (most,) = [other for other in sides if other.unit == side.unit and other.sign == "max"]
+        images = torch.from_numpy(np.ascontiguousarray(most.images[-_SHOWN:])).to(self.model.device)
+        return find_before_rectifier(self.model, self.network, side.unit, images)
+
+    def write(
+        self, shard: Shard, sides: list[tuple[Side, Unit | None]]
+    ) -> tuple[dict[str, int], dict[str, Any]]:
+        """Write the files of each unit, its manifest last."""
+        worker, sizes, rows = self.worker, {}, []
+        for unit in read_units(shard):
+            natural = worker.naturals[unit]
+            own = [(side, before) for side, before in sides if side.unit == unit]
+            folder = f"{unit.path_name}/{FOLDER}"
+            files = make_unit_files(
+                [side for side, _ in own], natural, self.form, worker.described, worker.wish.seed
+            )
+            for name, data in files:
+                write_bytes(worker.output / folder / name, data)
+                sizes[f"{folder}/{name}"] = len(data)
+            has_recording = shard.payload["natural"] is not None
+            rows += [summarize_side(side, natural, before, has_recording=has_recording) for side, before in own]
+        facts: dict[str, Any] = {"rows": rows}
+        if any(side.is_halved for side, _ in sides):
+            facts["smaller_batches"] = True
+        return sizes, facts
+
+
+def make_shard_key(units: list[Unit]) -> str:
+    """A group's name: that of its first unit, which is in no other group."""
+    return f"{to_path_name(units[0].layer)}--{units[0].channel}"
