@@ -46,7 +46,7 @@ def run_bare(sounds: Tensor, front_end: Cochleagram) -> None:
         for rows, bins, part in layout.cut(front_end.gains):
             some = bands[:, : rows.stop - rows.start]
             torch.mul(spectrum[..., bins], part, out=some[..., bins])
-            signals.append(torch.fft.ifft(some))
+            signals.append(torch.fft.ifft(some, norm="forward"))
             some[..., bins] = 0
             weigh_frames(signals[-1].real, columns, layout)
         back = torch.zeros_like(spectrum[:, 0])
@@ -54,7 +54,7 @@ def run_bare(sounds: Tensor, front_end: Cochleagram) -> None:
         for signal, (rows, bins, part) in zip(signals, layout.cut(front_end.gains), strict=True):
             spread_frames(frames[:, : rows.stop - rows.start], columns, layout)
             back[:, bins] += (torch.fft.fft(signal)[..., bins] * part).sum(dim=1)
-        torch.fft.irfft(back, n=N_SAMPLES)
+        torch.fft.irfft(back, n=N_SAMPLES, norm="forward")
 
 
 @torch.no_grad()

@@ -1,7 +1,9 @@
+import contextlib
 import io
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -10,7 +12,8 @@ import pytest
 import scipy.io
 import torch
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, OutputError
+from beholder._core.files import explain_write_errors
 from beholder.activations import _exports, _matlab_file
 from beholder.activations._export_reader import read_export
 from beholder.activations._exports import export_layer, resolve_export_format
@@ -221,7 +224,7 @@ def test_an_export_takes_the_place_of_an_earlier_one_in_parts(tmp_path, suffix):
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"activations_0{i}.{suffix}" for i in (1, 2)]
 
 
-@pytest.mark.parametrize("suffix", ["npy", "txt", "mat", "pt", "csv", "h5"])
+@pytest.mark.parametrize("suffix", ["npy", "txt", "mat", "csv", "h5"])
 def test_a_full_disk_is_one_line(tmp_path, suffix):
     """In a process of its own whose files may not grow: the write fails as on a full disk."""
     code = f"""
@@ -231,11 +234,10 @@ from beholder._core.errors import OutputError
 from beholder.activations import export_layer
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 class Layer:
-    shape, dtype, stimulus_ids = (40, 1, 500), np.dtype(np.float32), [str(i) for i in range(40)]
+    shape, dtype, stimulus_ids = (40, 1, 5000), np.dtype(np.float32), [str(i) for i in range(40)]
     def __getitem__(self, index):
         return np.random.default_rng(0).random(self.shape, np.float32)[index]
-limit = 80_300 if {suffix!r} == "pt" else 30_000
-resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, resource.RLIM_INFINITY))
 try:
     export_layer(Layer(), {str(tmp_path)!r}, {suffix!r})
 except OutputError as error:
@@ -244,3 +246,20 @@ except OutputError as error:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "a full disk" in done.stdout, done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_tensor_on_a_full_disk_is_one_line(tmp_path, monkeypatch):
+    @contextlib.contextmanager
+    def open_full(path, mode="wb", **options):
+        with explain_write_errors(path):
+            file = open("/dev/full", mode, **options)  # noqa: SIM115
+            try:
+                yield file
+            finally:
+                with contextlib.suppress(OSError):
+                    file.close()
+
+    monkeypatch.setattr(_exports, "open_atomic", open_full)
+    with pytest.raises(OutputError, match="a full disk"):
+        export_layer(make_layer(40, 1, 5000), tmp_path, "pt")

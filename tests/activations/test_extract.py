@@ -121,6 +121,10 @@ def test_a_changed_configuration_is_named(net: Model, stimuli: StimulusSet, tmp_
         extract(net, stimuli, ["conv2"], out_path=tmp_path, dtype="float16")
     acts = extract(net, stimuli, ["conv2"], out_path=tmp_path, dtype="float16", overwrite=True)
     assert acts["conv2"].dtype == np.float16
+    acts = extract(net, stimuli[3:9], ["conv2"], out_path=tmp_path, overwrite=True, batch_size=4)
+    assert acts.stimulus_ids == stimuli.ids[3:9]
+    extract(net, stimuli[3:9], ["conv2"], out_path=tmp_path / "fresh", batch_size=4)
+    assert read_tree(tmp_path / "inplace.zarr") == read_tree(tmp_path / "fresh" / "inplace.zarr")
 
 
 def test_other_content_under_the_same_ids_is_refused(net: Model, stimuli: StimulusSet, tmp_path: Path) -> None:
@@ -296,7 +300,9 @@ def test_a_module_is_afterwards_as_it_was(stimuli: StimulusSet, tmp_path: Path) 
     "error",
     [
         torch.OutOfMemoryError("CUDA out of memory"),
-        RuntimeError("[enforce fail at alloc_cpu.cpp:118] err == 0. DefaultCPUAllocator: can't allocate memory: you tried"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:118] err == 0. DefaultCPUAllocator: can't allocate memory: you tried"
+        ),
         RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: not enough memory: you tried"),
         MemoryError(),
     ],
@@ -306,3 +312,56 @@ def test_every_way_of_running_out_of_memory_is_known(error: BaseException) -> No
 
     assert _is_out_of_memory(error)
     assert not _is_out_of_memory(RuntimeError("shapes differ"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Twelve pictures, of which number 7 is cut short."""
+    from PIL import Image
+
+    (tmp_path / "images").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 255, (12, 8, 8, 3), dtype=np.uint8)
+    for i in range(12):
+        Image.fromarray(pixels[i]).save(tmp_path / f"images/{i:02d}.png")
+    broken = tmp_path / "images/07.png"
+    broken.write_bytes(broken.read_bytes()[:90])
+    return tmp_path / "images"
+
+
+def test_a_run_that_a_bad_file_ended_goes_on_without_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from beholder.activations import _worker
+    from beholder.models import ImagePreprocessing
+
+    net = wrap(InPlaceNet(), ImagePreprocessing(resize=8, crop=(8, 8)), name="inplace")
+    monkeypatch.setattr("beholder.activations._extract_plan._SHARD_STIMULI", 2)
+    with pytest.raises(InputError, match=r"got 07.png \(.*--skip_bad"):
+        extract(net, folder, ["conv2"], out_path=tmp_path / "out", batch_size=2)
+    written: list[str] = []
+    write_shard = _worker.write_shard
+    monkeypatch.setattr(
+        _worker, "write_shard", lambda path, *args: written.append(path.name) or write_shard(path, *args)
+    )
+    whole = StimulusSet.from_folder(folder, skip_bad=True)
+    acts = extract(net, whole, ["conv2"], out_path=tmp_path / "out", batch_size=2)
+    assert len(acts.stimulus_ids) == 11 and acts["conv2"].shape[0] == 11
+    assert written == ["c.3.0.0.0.0", "c.4.0.0.0.0", "c.5.0.0.0.0"], "what lay before the bad file is kept"
+    extract(net, whole, ["conv2"], out_path=tmp_path / "fresh", batch_size=2)
+    assert read_tree(tmp_path / "out") == read_tree(tmp_path / "fresh")
+    with pytest.raises(ConfigurationChanged, match="the 11 stimuli"):
+        extract(net, whole[:5], ["conv2"], out_path=tmp_path / "out")
+
+
+def test_conditions_stay_when_stimuli_are_added(folder: Path, tmp_path: Path) -> None:
+    from beholder.models import ImagePreprocessing
+
+    net = wrap(InPlaceNet(), ImagePreprocessing(resize=8, crop=(8, 8)), name="inplace")
+    rows = {"a.csv": [(0, "x"), (1, "y")], "b.csv": [(2, "z")]}
+    for name, entries in rows.items():
+        lines = [f"{folder / f'{i:02d}.png'},{i / 2},{word}" for i, word in entries]
+        (tmp_path / name).write_text("\n".join(["file,coherence,face id", *lines]), encoding="utf-8")
+    extract(net, tmp_path / "a.csv", ["conv2"], out_path=tmp_path / "out", batch_size=2)
+    acts = extract(net, tmp_path / "b.csv", ["conv2"], out_path=tmp_path / "out", append=True)
+    assert acts.stimuli["face id"].tolist() == ["x", "y", "z"]
+    assert acts.stimuli["coherence"].tolist() == [0.0, 0.5, 1.0]

@@ -261,3 +261,11 @@ def test_a_folder_of_stores(store, values):
     alone = load_lazy_activations(store)
     assert alone.keys() == ["ResNet50"]
     np.testing.assert_array_equal(alone["torchvision:resnet50@V1"]["object_10"]["fc"], values["fc"][2])
+
+
+def test_the_file_may_be_open_elsewhere_in_the_process(panel, values):
+    acts = load_lazy_activations(panel)
+    assert acts["ResNet50"]["object_01"]["fc"].shape == (4, 5)
+    with h5py.File(panel) as file:
+        assert file["ResNet50/object_01/fc"].shape == (4, 5)
+        assert np.array_equal(load_lazy_activations(panel)["ResNet50"]["object_02"]["fc"], values["fc"][1])

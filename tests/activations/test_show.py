@@ -122,6 +122,9 @@ def test_store(tmp_path):
                 "bytes": 60,
             }
         ]
+    assert describe_file(path, "torchvision:net").kind == "store"
+    with pytest.raises(InputError, match="'torchvision:nett'; try 'torchvision:net'"):
+        describe_file(path, "torchvision:nett")
     (tmp_path / "results.csv").write_text("a\n1\n")
     assert describe_file(tmp_path).tables["files"] == [{"file": "net.zarr"}, {"file": "results.csv"}]
 

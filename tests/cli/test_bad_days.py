@@ -81,8 +81,31 @@ def test_a_broken_picture_is_named_and_can_be_skipped(place: Path, tmp_path: Pat
     command = extract(place, tmp_path / "out", images=tmp_path / "images")
     code, _, err = beholder(*command)
     assert code == 2 and "broken.png" in last_line(err) and "--skip_bad" in err
-    code, out, _ = beholder(*command, "--skip_bad", "--overwrite", "--json")
+    code, out, _ = beholder(*command, "--skip_bad", "--json")
     assert code == 0 and json.loads(out)["store"][0]["n_stimuli"] == 6
+
+
+def test_missing_files_of_a_table_can_be_skipped(place: Path, tmp_path: Path, beholder: Command) -> None:
+    names = [path.as_posix() for path in sorted((place / "images").rglob("*.png"))]
+    (tmp_path / "table.csv").write_text("\n".join(["file", *names, "nowhere.png"]), encoding="utf-8")
+    command = extract(place, tmp_path / "out", images=tmp_path / "table.csv")
+    code, _, err = beholder(*command)
+    assert code == 2 and "'nowhere.png'" in last_line(err)
+    code, out, _ = beholder(*command, "--skip_bad", "--json")
+    assert code == 0 and json.loads(out)["store"][0]["n_stimuli"] == 6
+
+
+def test_one_data_set_of_several(place: Path, tmp_path: Path, beholder: Command) -> None:
+    import h5py
+    import numpy as np
+
+    with h5py.File(tmp_path / "bricks.h5", "w") as file:
+        file["a"] = np.zeros((2, 3, 40, 40), np.uint8)
+        file["group/b"] = np.zeros((3, 3, 40, 40), np.uint8)
+    code, _, err = beholder(*extract(place, tmp_path / "out", images=tmp_path / "bricks.h5"))
+    assert code == 2 and f"try {tmp_path / 'bricks.h5'}/a" in last_line(err)
+    code, out, _ = beholder(*extract(place, tmp_path / "out", "--json", images=tmp_path / "bricks.h5/group/b"))
+    assert code == 0 and json.loads(out)["store"][0]["n_stimuli"] == 3
 
 
 def test_a_pickle_posing_as_weights_is_refused(place: Path, tmp_path: Path, beholder: Command) -> None:

@@ -107,3 +107,29 @@ def test_bad_input(place: Path, tmp_path: Path, beholder: Command, more: list[st
     code, _, err = beholder("panel", *paths, *[token for pair in defaults.items() for token in pair])
     assert code == 2 and words in err
     assert not list(tmp_path.glob("*.h5"))
+
+
+def test_overwriting_leaves_nothing_of_the_model_and_all_of_the_others(
+    place: Path, tmp_path: Path, beholder: Command
+) -> None:
+    assert beholder(*panel(place, tmp_path))[0] == 0
+    other = ["--models", "beholder:shapes", "--layers", "output"]
+    assert beholder(*panel(place, tmp_path, *other)[:5], *other, "--replicates", "2")[0] == 0
+    again = ["panel", "--stimuli_root", place / "images", "--output_dir", tmp_path, "--layers", "5", "--overwrite"]
+    code, _, err = beholder(*again, "--models", f"file:{place / 'net.py'}", "--replicates", "3")
+    assert code == 0, err
+    shapes = read_shapes(tmp_path / "model_activations_root.h5")
+    assert {shape for name, shape in shapes.items() if name.startswith("net/")} == {(3, 4)}
+    assert shapes["shapes/picture_0/output"] == (2, 16)
+
+
+def test_weights_that_cannot_be_had_are_noticed_before_the_work(
+    place: Path, tmp_path: Path, beholder: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty"))
+    monkeypatch.setenv("BEHOLDER_OFFLINE", "1")
+    paths = ["--stimuli_root", place / "images", "--output_dir", tmp_path / "out"]
+    for model in ("alexnet", "CORNet-S", "SLIP ViT-Small", "resnet50-l2"):
+        code, _, err = beholder("panel", *paths, "--models", "beholder:shapes", model, "--replicates", "1")
+        assert code == 2 and "expected the weights" in err
+        assert not list((tmp_path / "out").rglob("*.zarr"))

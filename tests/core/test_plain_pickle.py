@@ -15,7 +15,7 @@ from beholder._core.plain_pickle import Foreign, read_plain_pickle
 RECORDS = np.array([(1, b"lh", 2.5), (2, b"rh", -1.0)], dtype=[("id", "<i8"), ("hemi", "S2"), ("x", "<f8")])
 PLAIN = {
     "texts": ["a", "ü", b"bytes", b""],
-    "numbers": (1, 2.5, True, None, 10**30, 1j),
+    "numbers": (1, 2.5, True, None, 10**30),
     "matrix": np.arange(6.0).reshape(2, 3),
     "by column": np.asfortranarray(np.arange(24).reshape(2, 3, 4)),
     "flags": np.array([True, False]),
@@ -46,7 +46,7 @@ def check_equal(a, b):
         for x, y in zip(a, b, strict=True):
             check_equal(x, y)
     elif isinstance(a, np.ndarray):
-        assert a.dtype == b.dtype and a.shape == b.shape
+        assert a.dtype.newbyteorder("=") == b.dtype.newbyteorder("=") and a.shape == b.shape
         check_equal(a.tolist(), b.tolist())
     else:
         assert a == b
@@ -83,7 +83,7 @@ def test_nothing_in_a_file_is_run(tmp_path, protocol):
     commands = [
         Evil(os.system, (f"touch {flag}",)),
         Evil(eval, (f"open({str(flag)!r}, 'w')",)),
-        Evil(getattr, (os, "mkdir")) if protocol < 0 else Evil(os.mkdir, (str(flag),)),
+        Evil(os.mkdir, (str(flag),)),
         Evil(exec, (f"import os; os.mkdir({str(flag)!r})",)),
     ]
     (tmp_path / "x").write_bytes(pickle.dumps({"good": np.arange(2), "bad": commands}, protocol))
@@ -136,7 +136,7 @@ def write_array(dtype, shape, raw, dtype_state=None):
 )
 def test_what_does_not_add_up_is_told_in_a_line(tmp_path, content):
     (tmp_path / "x").write_bytes(content)
-    with pytest.raises(InputError, match="a pickle of plain data; got .*x") as caught:
+    with pytest.raises(InputError, match=r"a pickle of plain data; got .*x") as caught:
         read_plain_pickle(tmp_path / "x")
     assert "\n" not in str(caught.value)
 

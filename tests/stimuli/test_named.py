@@ -126,7 +126,7 @@ def test_other_folders_and_names_are_refused(tmp_path, fill):
         StimulusSet.from_named("imagenet-val", fill(tmp_path, "cats/a.png"))
     with pytest.raises(UnknownNameError, match="'imagenet-val'"):
         StimulusSet.from_named("imagenet", tmp_path)
-    assert list_named_sets() == ["imagenet-val"]
+    assert "imagenet-val" in list_named_sets()
 
 
 def test_the_sample_has_the_targets_of_its_folders(shared_data):

@@ -75,7 +75,8 @@ def name_bad_stimulus(stimuli: StimulusSet, index: int) -> Iterator[None]:
         name = stimuli.files[index] or stimuli.ids[index]
         if name in str(error):
             raise
-        reason = (error.got or str(error)).removeprefix("bytes ")
+        reason = error.got or str(error)
+        reason = reason.removeprefix("bytes") if reason.startswith("bytes") else f" {reason}"
         raise type(error)(
-            "a stimulus that can be read", got=f"{name} {reason}", hint="--skip_bad to leave such files out"
+            "a stimulus that can be read", got=f"{name}{reason}", hint="--skip_bad to leave such files out"
         ) from error

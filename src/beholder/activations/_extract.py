@@ -29,11 +29,12 @@ from beholder.activations._extract_plan import (
 )
 from beholder.activations._grammar import LayerRef, parse_layer
 from beholder.activations._lazy import Activations
-from beholder.activations._manifest import check_unchanged, join_stimuli, read_manifest, write_manifest
+from beholder.activations._manifest import check_unchanged, count_kept, join_stimuli, read_manifest, write_manifest
 from beholder.activations._probe import ProbedLayer, probe_layers
 from beholder.activations._store import (
     FORMAT,
     create_layer,
+    is_complete,
     job_folder,
     open_group,
     remove_partial_files,
@@ -188,14 +189,15 @@ def extract_to_store(
         if not folder.check_settings(settings, hints):
             _check_vacant(store)
             folder.write_settings(settings)
-        manifest = read_manifest(folder.path)
+        manifest = _drop_bad(folder, store, read_manifest(folder.path), stimuli)
         stimuli = join_stimuli(manifest, stimuli, store, append=options.append)
         check_unchanged(manifest, stimuli, _read_hashes(folder, manifest))
         write_manifest(folder.path, stimuli)
         passes = plan_passes(store, targets, settings, len(stimuli))
         n_replicates = _grow_store(store, model, stimuli, passes, options, settings)
         shards = plan_shards(passes, stimuli, n_replicates)
-        plan = Plan(f"extract {model.path_name}", settings, shards)
+        unit = "stimuli" if n_replicates == 1 else "exposures"
+        plan = Plan(f"extract {model.path_name}", settings, shards, unit)
         compute = Compute(
             micro_batch=settings["micro_batch"],
             intra_threads=settings["intra_threads"],
@@ -211,6 +213,20 @@ def extract_to_store(
         receipts = run_plan(plan, worker, folder, n_workers=options.workers)
         _finish_store(store, model, stimuli, settings, receipts, options)
         folder.clear_claims()
+
+
+def _drop_bad(folder: JobFolder, store: Path, manifest: Any, stimuli: StimulusSet) -> Any:
+    """Let an extraction that a bad file ended go on without that file; what lies before it is kept.
+
+    Gives the manifest, or None where it is to be written anew.
+    """
+    if manifest is None or is_complete(store):
+        return manifest
+    n_kept = count_kept(manifest, stimuli)
+    if n_kept is None:
+        return manifest
+    folder.drop_receipts(lambda receipt: receipt["payload"]["stop"] > n_kept)
+    return None
 
 
 def _read_hashes(folder: JobFolder, manifest: Any) -> dict[str, str]:

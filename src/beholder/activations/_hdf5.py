@@ -168,7 +168,7 @@ def open_hdf5(path: Path | str) -> h5py.File:
     if not path.is_file():
         raise InputError("an HDF5 file", got=f"no file at {path}")
     try:
-        return h5py.File(path, "r", locking=False)
+        return h5py.File(path, "r")  # with the library's own locking, as in whatever else has the file open
     except OSError as error:
         reason = "it is truncated" if "truncated" in str(error) else "it is none, or damaged"
         raise InputError("an HDF5 file", got=f"{path} ({reason})") from error

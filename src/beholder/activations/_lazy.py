@@ -11,6 +11,7 @@ import numpy as np
 import zarr
 
 from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.files import to_path_name
 from beholder.activations._shard_file import ShardLayout, read_rows, shard_path
 from beholder.activations._store import list_layers, open_group, read_column
 
@@ -217,7 +218,8 @@ class Activations:
 
         group = self._root["stimuli"]
         names = self.attributes.get("stimulus_columns", ["id"])
-        return pd.DataFrame({name: read_column(group, name) for name in names if name in group})  # type: ignore[arg-type]
+        columns = {name: read_column(group, to_path_name(name)) for name in names}  # type: ignore[arg-type]
+        return pd.DataFrame({name: column for name, column in columns.items() if column is not None})
 
     def __getitem__(self, layer: str) -> LayerActivations:
         if layer not in self._groups:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _NAME = "stimuli.parquet"
 _SAMPLE = 200
+_CONDITION = "condition:"
 
 
 def write_manifest(folder: Path, stimuli: StimulusSet) -> None:
@@ -25,6 +27,10 @@ def write_manifest(folder: Path, stimuli: StimulusSet) -> None:
     import pandas as pd
 
     paths = [_find_source(stimuli, i) for i in range(len(stimuli))]
+    conditions = {
+        f"{_CONDITION}{name}": [json.dumps(value, default=_to_plain) for value in column]
+        for name, column in stimuli.conditions.items()
+    }
     table = pd.DataFrame(
         {
             "id": stimuli.ids,
@@ -33,11 +39,22 @@ def write_manifest(folder: Path, stimuli: StimulusSet) -> None:
             "bytes": [_find_size(path) for path in paths],
             "label": stimuli.labels,
             "target": np.asarray(stimuli.targets),
+            **conditions,
         }
     )
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
     write_bytes(folder / _NAME, buffer.getvalue())
+
+
+def _to_plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else str(value)
+
+
+def _read_conditions(table: pd.DataFrame) -> dict[str, list[Any]]:
+    """The conditions that :func:`write_manifest` wrote."""
+    names = [str(name) for name in table.columns if str(name).startswith(_CONDITION)]
+    return {name.removeprefix(_CONDITION): [json.loads(text) for text in table[name]] for name in names}
 
 
 def _find_source(stimuli: StimulusSet, index: int) -> str:
@@ -95,6 +112,16 @@ def read_manifest(folder: Path) -> pd.DataFrame | None:
     return pd.read_parquet(path) if path.exists() else None
 
 
+def count_kept(old: pd.DataFrame, new: StimulusSet) -> int | None:
+    """How many stimuli come before the first that was left out as bad; None if the sets differ in other ways too."""
+    skipped = {entry["file"] for entry in new.selection.get("skipped", [])}
+    kept = [i for i, file in zip(old["id"], old["file"], strict=True) if file not in skipped]
+    if len(kept) == len(old) or kept != list(new.ids):
+        return None
+    pairs = zip(old["id"], [*new.ids, *[None] * len(old)], strict=False)
+    return next(place for place, (before, now) in enumerate(pairs) if before != now)
+
+
 def join_stimuli(old: pd.DataFrame | None, new: StimulusSet, store: Path, *, append: bool) -> StimulusSet:
     """The stimuli of an existing store and those to add; old ids and order stay.
 
@@ -127,6 +154,11 @@ def join_stimuli(old: pd.DataFrame | None, new: StimulusSet, store: Path, *, app
     if new.arrays is not None:
         raise InputError("all old stimuli among the arrays to append", got=f"{len(new)} without some of them")
     fresh = new[added]
+    before = _read_conditions(old)
+    conditions = {
+        name: [*before.get(name, [None] * len(old_ids)), *fresh.conditions.get(name, [None] * len(fresh))]
+        for name in dict.fromkeys([*before, *fresh.conditions])
+    }
     return StimulusSet(
         kind=new.kind,
         ids=(*old_ids, *fresh.ids),
@@ -134,6 +166,7 @@ def join_stimuli(old: pd.DataFrame | None, new: StimulusSet, store: Path, *, app
         root=None,
         labels=(*(str(label) for label in old["label"]), *fresh.labels),
         targets=np.concatenate([old["target"].to_numpy(), fresh.targets]),
+        conditions=conditions,
         layout=new.layout,
         selection=new.selection,
     )

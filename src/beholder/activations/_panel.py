@@ -219,6 +219,7 @@ def run_panel(plan: PanelPlan, *, device: str = "auto", **weights: Any) -> list[
             remove_temporaries(path)
             if not plan.options.overwrite:
                 check_averaging(path, plan)
+        fetch_all(plan, weights)
         for name, model in zip(plan.names, plan.models, strict=True):
             observer = _load(model, device, weights)
             options = replace(plan.options, pool=_choose_pool(plan, observer))
@@ -239,6 +240,14 @@ def check_averaging(path: Path, plan: PanelPlan) -> None:
             refuse_changes(
                 {"average_replicates": averaged}, {"average_replicates": plan.average_replicates}, f"{name} in {path}"
             )
+
+
+def fetch_all(plan: PanelPlan, weights: Mapping[str, Any]) -> None:
+    """Get the weights of every model, so that one that cannot be had is noticed before hours of work."""
+    for model in plan.models:
+        resolved = resolve_model(model, **weights)
+        if resolved.file is None and resolved.blueprint.fetch_tag is not None and resolved.tag != "random":
+            resolved.blueprint.fetch_tag(resolved.tag)
 
 
 def _load(model: Alias | str, device: str, weights: dict[str, Any]) -> Model:
@@ -280,6 +289,7 @@ def write_folder(plan: PanelPlan, stem: str) -> Path:
         {name: {layer: acts[layer] for layer in acts.layers} for name, acts in stores.items()},
         average_replicates=plan.average_replicates,
         attributes={name: {"model": acts.model} for name, acts in stores.items()},
+        replace=plan.options.overwrite,
     )
     settings = {name: acts.attributes["settings"] for name, acts in stores.items()}
     record_provenance(plan.output_dir, path.name, settings, stimuli=plan.folders[stem].describe())

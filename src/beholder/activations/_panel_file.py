@@ -35,6 +35,7 @@ def write_panel_file(
     *,
     average_replicates: bool = False,
     attributes: Mapping[str, Mapping[str, Any]] | None = None,
+    replace: bool = False,
 ) -> Path:
     """Write models' activations to a panel file, or add them to one.
 
@@ -53,6 +54,8 @@ def write_panel_file(
     attributes : mapping, optional
         Further attributes of models' groups: text, numbers, or what JSON can spell; ``model`` may give
         the full name.
+    replace : bool
+        Drop what the file holds of these models, instead of adding to it; other models stay.
 
     Returns
     -------
@@ -76,7 +79,8 @@ def write_panel_file(
         if old is not None:
             _check_layout(old, path)
         for name in sorted({*plans, *list_names(old)}):
-            _write_model(writer, name, plans.get(name), _get_group(old, name))
+            kept = None if replace and name in plans else _get_group(old, name)
+            _write_model(writer, name, plans.get(name), kept)
     return path
 
 

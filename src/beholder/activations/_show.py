@@ -162,7 +162,7 @@ def _describe_dataset(group: Any, layer: str) -> dict[str, Any]:
 
 def _describe_folder(path: Path, model: str | None, show_layers: bool) -> FileSummary:
     if (path / "zarr.json").exists():
-        return _describe_store(path)
+        return _describe_store(path, model)
     files = [path / f"{stem}{suffix}" for stem in ("activations", "features") for suffix in _SUFFIXES]
     files = [file for file in files if file.is_file()] + find_parts(path)
     if files:
@@ -178,10 +178,13 @@ def _describe_folder(path: Path, model: str | None, show_layers: bool) -> FileSu
     return FileSummary(str(path), "folder", tables={"files": [{"file": item.name} for item in inside]})
 
 
-def _describe_store(path: Path) -> FileSummary:
+def _describe_store(path: Path, model: str | None) -> FileSummary:
     from beholder.activations._lazy import Activations
 
     acts = Activations(path, partial=True)
+    names = [str(acts.attributes.get("path_name", "")), acts.model]
+    if model is not None and model not in names and to_path_name(model) not in names:
+        raise UnknownNameError(f"model in {path.name}", model, names)
     layers = []
     for name in acts.layers:
         values = acts[name]

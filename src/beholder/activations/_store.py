@@ -59,15 +59,21 @@ def open_group(store: Path, mode: Any = "r") -> zarr.Group:
             raise InputError("an activation store", got=f"{store}, which is none ({type(error).__name__})") from error
 
 
+def is_complete(store: Path) -> bool:
+    """Whether a store is there and its extraction ended."""
+    return (store / "zarr.json").exists() and bool(open_group(store).attrs.get("complete", False))
+
+
 def create_layer(root: zarr.Group, layer: StoredLayer, n_stimuli: int, n_replicates: int) -> None:
-    """Make a layer's group and array, or grow them to the given number of stimuli and replicates."""
+    """Make a layer's group and array, or give it the number of stimuli and at least that of replicates."""
     layout = layer.layout
     shape = (n_stimuli, n_replicates, *layout.features)
     group = root.require_group(layer.path_name)
     if "values" in group:
         values: Any = group["values"]
+        shape = (n_stimuli, max(n_replicates, values.shape[1]), *layout.features)
         if values.shape != shape:
-            values.resize(tuple(max(a, b) for a, b in zip(values.shape, shape, strict=True)))
+            values.resize(shape)
     else:
         values = group.create_array(
             "values",

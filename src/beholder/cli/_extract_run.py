@@ -209,7 +209,7 @@ def make_stimuli(request: ExtractRequest) -> StimulusSet:
     if request.image_set:
         place = pick_set_folder(request.image_set, request.in_path)
         stimuli = StimulusSet.from_named(request.image_set, place, skip_bad=request.skip_bad)
-    elif request.things or request.things_behavior or path.is_dir() or not path.exists():
+    elif request.things or request.things_behavior or path.is_dir():
         stimuli = StimulusSet.from_folder(
             path,
             layout=request.layout,  # type: ignore[arg-type]
@@ -218,7 +218,7 @@ def make_stimuli(request: ExtractRequest) -> StimulusSet:
             skip_bad=request.skip_bad,
         )
     else:
-        stimuli = as_stimulus_set(path)
+        stimuli = as_stimulus_set(path, skip_bad=request.skip_bad)
     if request.fraction is not None:
         stimuli = stimuli.select_fraction(request.fraction, request.rnd_seed, balanced=request.balanced)
     return stimuli

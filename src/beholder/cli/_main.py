@@ -24,7 +24,7 @@ COMMANDS = {
     "layers": ("beholder.cli.layers:app", "Show a network's layers with output shapes, without its weights."),
     "extract": ("beholder.cli.extract:app", "Activations of one network's layers over a folder of stimuli."),
     "panel": ("beholder.cli.panel:app", "Many networks x folders x replicates, one HDF5 file a folder."),
-    "units": ("beholder.cli.units:app", "Units of a network: sample, record, find exemplars."),
+    "units": ("beholder.cli.units:app", "Units of a network: sample, record, find exemplars, optimize stimuli."),
     "show": ("beholder.cli.show:app", "What a store, HDF5 or results file holds, without reading its data."),
     "report": ("beholder.cli.report:app", "One self-contained HTML page of everything found in a folder."),
 }

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
 
 from beholder._core.errors import InputError
 from beholder._core.files import read_json
+from beholder.cli._options import BatchSize, Device, Json, ModelPath, Pretrained, Seed, print_json
 from beholder.cli._units_run import Place, StimulusFlags, Summary
 
 if TYPE_CHECKING:
@@ -19,6 +22,108 @@ if TYPE_CHECKING:
 
 _MOST_LINES = 12
 _MOST_PICTURES = 500
+
+
+def optimize(
+    *,
+    units_file: Annotated[str, Parameter(name="--units-file")],
+    model_name: Annotated[str | None, Parameter(name=["--model-name", "-m"])] = None,
+    n_images: Annotated[int, Parameter(name=["--n-images", "--num-images"])] = 10,
+    steps: int = 64,
+    no_diversity: bool = False,
+    diversity: float | None = None,
+    max_loops: int = 2,
+    learning_rate: float | None = None,
+    parameterization: Literal["fourier", "phase", "pixels"] = "fourier",
+    transparency: bool = False,
+    seed: Seed = 42,
+    activations: str | None = None,
+    no_recording: bool = False,
+    in_path: Annotated[str | None, Parameter(name=["--in-path", "-ip"])] = None,
+    out_path: Annotated[str | None, Parameter(name=["--out-path", "-op"])] = None,
+    skipped_units_file: str | None = None,
+    directory: Annotated[str | None, Parameter(name=["-D", "--directory"])] = None,
+    pretrained: Pretrained = False,
+    model_path: ModelPath = None,
+    device: Device = "auto",
+    input_shape: Annotated[list[int] | None, Parameter(consume_multiple=True)] = None,
+    batch_size: BatchSize = None,
+    workers: int = 1,
+    threads: int | None = None,
+    overwrite: bool = False,
+    json: Json = False,
+) -> None:
+    """Make stimuli that drive units most and least, and place them on the distribution of natural stimuli.
+
+    Example: beholder units optimize --model_name squeezenet1_1 --units_file units.json
+
+    Parameters
+    ----------
+    units_file
+        The units.
+    model_name
+        source:name[@weights] or an alias; default the model that the units file names.
+    n_images
+        Images a unit and sign, from weakest to strongest.
+    steps
+        Steps of the optimiser.
+    no_diversity
+        Make all images without the term that makes them differ.
+    diversity
+        A fixed factor of that term instead of a search.
+    max_loops
+        Bisections of the search.
+    learning_rate
+        Of the optimiser; default what suits the parameterisation.
+    parameterization
+        fourier; phase: only phases are learned, magnitudes are those of natural pictures; pixels.
+    transparency
+        Write where the optimiser worked beside each picture; with phase it always is.
+    seed
+        Decides everything random.
+    activations
+        The recording; default ./activations/{model}.mean.zarr, if there is one.
+    no_recording
+        Compare with no natural stimuli.
+    in_path
+        Natural stimuli to record first; with phase, whose magnitudes are taken.
+    out_path
+        Folder for all models' stimuli; default ./stimuli/.
+    skipped_units_file
+        Write the units whose weakest image made without diversity does not beat the natural stimuli to this file.
+    directory
+        A model directory: everything is found in it and goes under it.
+    pretrained
+        Download published weights if they are not here.
+    model_path
+        Read weights from this file or folder instead.
+    device
+        auto, cpu, cuda, cuda:N or mps.
+    input_shape
+        Of one stimulus, for a network that takes any: --input_shape 3 224 224.
+    batch_size
+        Images in one batch at most; default 8 on the CPU, 64 elsewhere.
+    workers
+        Processes; does not change a byte.
+    threads
+        Cores to use; default all.
+    overwrite
+        Replace stimuli that were made otherwise.
+    json
+        Print one JSON document to stdout.
+    """
+    if no_diversity and diversity is not None:
+        raise InputError("--no_diversity or --diversity", got="both")
+    place = Place(directory, model_name, pretrained, model_path, device)
+    options = {
+        "n_images": n_images, "steps": steps, "diversity": 0.0 if no_diversity else diversity, "max_loops": max_loops,
+        "learning_rate": learning_rate, "parameterization": parameterization, "transparency": transparency or None,
+        "seed": seed, "batch_size": batch_size, "workers": workers, "threads": threads, "overwrite": overwrite,
+    }  # fmt: skip
+    summary = run_optimize(
+        place, units_file, skipped_units_file, activations, no_recording, in_path, out_path, input_shape, options
+    )
+    print_json(summary.tables) if json else print("\n".join(summary.lines))
 
 
 def run_optimize(
@@ -70,7 +175,12 @@ def run_optimize(
 
 
 def _record(
-    model: Model, stimuli: StimulusSet, units: UnitList, store: Path, activations: str | None, options: Mapping[str, Any]
+    model: Model,
+    stimuli: StimulusSet,
+    units: UnitList,
+    store: Path,
+    activations: str | None,
+    options: Mapping[str, Any],
 ) -> None:
     """Record the units' layers into the store, as ``beholder units record`` does."""
     from beholder.units import record_units
@@ -115,5 +225,5 @@ def _write_skipped(vis: Visualizations, units: UnitList, path: Path) -> Path:
     from beholder.models import UnitList
 
     path = path if path.suffix == ".json" else path.with_name(f"{path.name}.json")
-    short = {(row["layer"], row["channel"]) for row in vis.table if row["falls_short"]}
+    short = {(row["layer"], row["channel"]) for row in vis.table if row["weakest_beats"] in ("no", "tie")}
     return UnitList(tuple(u for u in units if (u.layer, u.channel) in short), units.model, units.seed).save(path)

@@ -93,6 +93,9 @@ class StimulusFlags:
     balanced: bool
     skip_bad: bool
     seed: int
+    things: bool = False
+    things_behavior: bool = False
+    targets: str | None = None
 
     def make(self) -> StimulusSet:
         """The stimulus set."""
@@ -103,9 +106,17 @@ class StimulusFlags:
             raise InputError("--fraction with --balanced", got="--balanced alone")
         if self.image_set:
             place = pick_set_folder(self.image_set, self.in_path)
-            stimuli = StimulusSet.from_named(self.image_set, place, skip_bad=self.skip_bad)
-        elif path.is_dir() or not path.exists():
-            stimuli = StimulusSet.from_folder(path, layout=self.layout, skip_bad=self.skip_bad)  # type: ignore[arg-type]
+            stimuli = StimulusSet.from_named(
+                self.image_set, place, ground_truth=self.targets, skip_bad=self.skip_bad
+            )
+        elif self.things or self.things_behavior or path.is_dir() or not path.exists():
+            stimuli = StimulusSet.from_folder(
+                path,
+                layout=self.layout,  # type: ignore[arg-type]
+                things=self.things,
+                things_behavior=self.things_behavior,
+                skip_bad=self.skip_bad,
+            )
         else:
             stimuli = as_stimulus_set(path)
             stimuli = stimuli.drop_bad_files() if self.skip_bad and stimuli.arrays is None else stimuli

@@ -73,4 +73,4 @@ def fetch(
         )
         return
     for name, weights in fetched:
-        print(f"{name}: {weights.file}")
+        print(f"{name}: {weights.file or 'no file, the weights are drawn by the seed'}")

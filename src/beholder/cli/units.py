@@ -18,8 +18,10 @@ from beholder.cli._options import (
     make_app,
     print_json,
 )
+from beholder.cli._units_optimize import optimize
 
-app = make_app("units", "Units of a network: sample them, record them, find their exemplars.")
+app = make_app("units", "Units of a network: sample them, record them, find their exemplars, draw what drives them.")
+app.command(optimize)
 
 OptionalModel = Annotated[str | None, Parameter(name=["--model-name", "-m"])]
 UnitsFile = Annotated[str, Parameter(name="--units-file")]

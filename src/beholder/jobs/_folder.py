@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -134,15 +134,22 @@ class JobFolder:
             if receipt is not None:
                 yield receipt
 
+    def drop_receipts(self, is_stale: Callable[[dict[str, Any]], bool]) -> None:
+        """Forget the finished shards whose receipts are stale."""
+        for path in sorted((self.path / "receipts").glob("*.json")):
+            receipt = self.peek_receipt(path.stem)
+            if receipt is not None and is_stale(receipt):
+                path.unlink()
+
     def write_receipt(self, plan: Plan, shard: Shard, files: Mapping[str, int], facts: Mapping[str, Any]) -> None:
         """Record a finished shard: the files it made, with sizes, and what is worth keeping."""
         receipt = {"settings": plan.hash, "payload": dict(shard.payload), "files": dict(files), "facts": dict(facts)}
         write_json(self.path / "receipts" / f"{shard.key}.json", receipt)
 
     def clear(self) -> None:
-        """Forget settings, layouts and receipts."""
+        """Forget everything: settings, receipts, and what else was recorded beside them."""
         with explain_write_errors(self.output), contextlib.suppress(FileNotFoundError):
-            for record in self.path.glob("*.json"):
+            for record in [path for path in self.path.iterdir() if path.is_file() and path.suffix != ".lock"]:
                 record.unlink()
             shutil.rmtree(self.path / "receipts", ignore_errors=True)
             self.clear_claims()

@@ -53,7 +53,8 @@ def run_in_processes(
                         if deaths > _MAX_DEATHS:
                             raise BeholderError(
                                 f"expected worker processes to live; got {deaths} that died, the last by {reason}; "
-                                "try fewer --workers or a smaller --batch_size: finished parts are kept"
+                                "try fewer --workers or a smaller --batch_size (in a script of your own, the call "
+                                "below `if __name__ == '__main__':`): finished parts are kept"
                             ) from None
                         logger.warning("a worker process died by %s; starting another", reason)
                         spawn()

@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("beholder")
 
-_ARCHIVE = (
-    "https://mcdermottlab.mit.edu/jfeather/model_metamers_assets/pytorch_metamers_audio_model_checkpoints.tar"
-)
+_ARCHIVE = "https://mcdermottlab.mit.edu/jfeather/model_metamers_assets/pytorch_metamers_audio_model_checkpoints.tar"
 _PREPROCESSING = SoundPreprocessing(rate=20_000, duration=2.0, cut="center", pad="center", rms=0.1)
 _WRAPPERS = ("module.", "model.", "1.")
 _HEAD = re.compile(r"(?P<head>classification|fc)\.(?P<task>.+)\.(?P<part>weight|bias)")
@@ -205,12 +203,17 @@ class AudioSource(Source):
 
 
 def _find_checkpoint(name: str, tag: str) -> Path:
-    """Where a checkpoint was unpacked to; they are published together, in one archive."""
+    """A checkpoint of the study's archive: beside other downloaded weights, or where ``beholder assets`` puts it."""
+    from beholder.stimuli import find_asset_file, name_asset_of
+
     path = get_checkpoint_folder() / f"{tag}.pt"
-    if not path.is_file():
+    found = path if path.is_file() else find_asset_file(path.name)
+    if found is None:
+        asset = name_asset_of(path.name)
         raise WeightsUnavailable(
             f"the weights {tag} of audio:{name}",
             got=f"no file at {path}",
-            hint=f"putting {tag}.pt out of {_ARCHIVE} there, or --model_path FILE, or audio:{name}@random",
+            hint=(f"`beholder assets fetch {asset}` where there is a network, or " if asset else "")
+            + f"putting {tag}.pt out of {_ARCHIVE} there, or --model_path FILE, or audio:{name}@random",
         )
-    return path
+    return found

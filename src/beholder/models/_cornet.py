@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, final
 
 from beholder._core.errors import UnknownNameError
 from beholder.models._preprocessing import ImagePreprocessing
-from beholder.models._published import PublishedFile, list_imagenet_classes, make_file_finder, make_tag_loader
+from beholder.models._published import (
+    PublishedFile,
+    list_imagenet_classes,
+    make_file_finder,
+    make_tag_fetcher,
+    make_tag_loader,
+)
 from beholder.models._source import Blueprint, Source
 
 if TYPE_CHECKING:
@@ -58,6 +64,7 @@ class CornetSource(Source):
             preprocessing=ImagePreprocessing(),
             default_tag=default,
             tags=(default,),
+            fetch_tag=make_tag_fetcher(f"cornet:{canonical}", published),
             load_tag=make_tag_loader(f"cornet:{canonical}", published),
             published_file=make_file_finder(published),
             layers=tuple(f"{area}{suffix}" for area in ("V1", "V2", "V4", "IT")),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import logging
+import math
 import random
 import re
 from collections.abc import Iterator, Mapping
@@ -40,14 +41,14 @@ def get_attribute(dataset: Any, name: str, default: Any = None) -> Any:
 @final
 @dataclass(frozen=True)
 class DatasetPreprocessing(Preprocessing):
-    """A dataset's own ``transform_test``; normalisation is the network's affair.
+    """A dataset's own ``transform_test``; what normalises its values belongs to the network.
 
     Parameters
     ----------
     file : str
         The ``build_network.py``; the dataset itself is opened when the first stimulus is prepared.
     shape : tuple of int or None
-        Of one prepared stimulus.
+        Of one stimulus as the network takes it. A prepared sound is without its channel axis: (n_samples,).
     value_range : (low, high) or None
     rate : int or None
         Samples per second; makes the stimuli sounds.
@@ -63,12 +64,16 @@ class DatasetPreprocessing(Preprocessing):
 
     @property
     def modality(self) -> str:
-        """``"sound"`` with a rate, else ``"image"``."""
-        return "image" if self.rate is None else "sound"
+        """``"image"``; with a rate ``"sound"``, or ``"array"`` where the transform gives no samples."""
+        if self.rate is None:
+            return "image"
+        return "sound" if self.input_shape is None or len(self.input_shape) == 1 else "array"
 
     @property
     def input_shape(self) -> tuple[int, ...] | None:
-        """``shape``."""
+        """``shape``; of a sound without its channel axis."""
+        if self.rate is not None and self.shape is not None and len(self.shape) == 2 and self.shape[0] == 1:
+            return self.shape[1:]
         return self.shape
 
     @property
@@ -78,8 +83,8 @@ class DatasetPreprocessing(Preprocessing):
 
     @property
     def sample_rate(self) -> int | None:
-        """``rate``."""
-        return self.rate
+        """``rate``, of sounds."""
+        return self.rate if self.modality == "sound" else None
 
     @property
     def supports_uint8(self) -> bool:
@@ -100,7 +105,7 @@ class DatasetPreprocessing(Preprocessing):
             ``input_shape``, float32 in ``input_range``; what lies beyond is clipped, and said.
         """
         array = source if isinstance(source, np.ndarray) else None
-        if array is not None and array.dtype.kind == "f" and (self.shape is None or array.shape == self.shape):
+        if array is not None and array.dtype.kind == "f" and self.input_shape in (None, array.shape):
             return self._check(array)
         from beholder.models._file import open_dataset
 
@@ -108,11 +113,11 @@ class DatasetPreprocessing(Preprocessing):
         values = apply_transform(open_dataset(self.file), opened)
         if self.shape is not None and values.shape != self.shape:
             raise StimulusError(f"a stimulus of shape {self.shape}", got=f"transform_test's {values.shape}")
-        return self._clip(values, source)
+        return self._clip(values if self.input_shape is None else values.reshape(self.input_shape), source)
 
     def normalize(self, x: Tensor) -> Tensor:
-        """The identity."""
-        return x
+        """Give sounds their channel axis back."""
+        return x if self.shape is None else x.reshape(len(x), *self.shape)
 
     def prepare_uint8(self, source: Any) -> np.ndarray:
         """Not offered."""
@@ -134,7 +139,7 @@ class DatasetPreprocessing(Preprocessing):
 
     def describe(self) -> str:
         """``"3×224×224"``."""
-        shape = "×".join(str(side) for side in self.shape) if self.shape else f"any {self.modality}"
+        shape = "×".join(str(side) for side in self.input_shape) if self.input_shape else f"any {self.modality}"
         return shape if self.rate is None else f"{shape} at {self.rate} Hz"
 
     def _open_sound(self, source: Any) -> np.ndarray:
@@ -293,7 +298,7 @@ def iterate_training_batches(
     Yields
     ------
     Tensor
-        (batch_size, *input_shape), float32, as the model takes it. A shorter last batch is left out.
+        (batch_size, *input_shape), float32, as ``prepare`` gives stimuli. A shorter last batch is left out.
 
     Raises
     ------
@@ -349,7 +354,9 @@ def _take_batches(
 ) -> Iterator[Tensor]:
     import torch
 
-    given = 0
+    from beholder.models._file import find_input_shape
+
+    given, shape = 0, find_input_shape(path)
     while n_stimuli is None or given < n_stimuli:
         with _use_states(states):
             batch = next(batches, None)
@@ -365,7 +372,9 @@ def _take_batches(
             skip -= 1
             continue
         given += len(stimuli)
-        yield stimuli.float()
+        if shape is not None and stimuli[0].numel() != math.prod(shape):
+            raise InputError(f"training stimuli of shape {shape} in {path}", got=str(tuple(stimuli.shape[1:])))
+        yield (stimuli if shape is None else stimuli.reshape(len(stimuli), *shape)).float()
 
 
 def _seed_states(seed: int) -> dict[str, Any]:

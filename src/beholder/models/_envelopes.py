@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-ROWS = 16
+ROWS = 4
 LEAST_ENVELOPE = 1e-8
 
 
@@ -78,7 +78,8 @@ def lay_out_bands(transfer: np.ndarray, n_samples: int, factor: int, n_taps: int
     -------
     layout : BandLayout
     gains : numpy.ndarray
-        One flat array; :meth:`BandLayout.cut` takes it apart.
+        One flat array; :meth:`BandLayout.cut` takes it apart. Divided by ``n_samples``, which the inverse FFTs then
+        need not do.
     """
     chunks, kept = [], []
     for row in range(0, len(transfer), ROWS):
@@ -87,7 +88,7 @@ def lay_out_bands(transfer: np.ndarray, n_samples: int, factor: int, n_taps: int
         first, last = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1)
         chunks.append((row, row + len(part), first, last))
         kept.append(part[:, first:last].ravel())
-    return BandLayout(n_samples, factor, n_taps, tuple(chunks)), np.concatenate(kept)
+    return BandLayout(n_samples, factor, n_taps, tuple(chunks)), np.concatenate(kept) / n_samples
 
 
 def stack_taps(taps: Tensor, factor: int) -> Tensor:
@@ -108,22 +109,21 @@ def weigh_frames(signal: Tensor, columns: Tensor, layout: BandLayout) -> Tensor:
     surplus = needed - signal.shape[-1]
     signal = torch.nn.functional.pad(signal, (0, surplus)) if surplus > 0 else signal[..., :needed]
     products = signal.reshape(*signal.shape[:-1], layout.n_blocks, layout.factor) @ columns
-    n = layout.n_frames
-    total = products[..., :n, 0]
-    for column in range(1, layout.n_columns):
-        total = total + products[..., column : column + n, column]
-    return total
+    return _take_diagonals(products, layout).sum(dim=-1)
 
 
 def spread_frames(frames: Tensor, columns: Tensor, layout: BandLayout) -> Tensor:
     """The transpose of :func:`weigh_frames`: (..., n_frames) to (..., n_samples)."""
-    n = layout.n_frames
     products = frames.new_zeros(*frames.shape[:-1], layout.n_blocks, columns.shape[1])
-    for column in range(layout.n_columns):
-        products[..., column : column + n, column] = frames
+    _take_diagonals(products, layout).copy_(frames[..., None])
     signal = (products @ columns.T).flatten(-2)
     surplus = layout.n_samples - signal.shape[-1]
     return torch.nn.functional.pad(signal, (0, surplus)) if surplus > 0 else signal[..., : layout.n_samples]
+
+
+def _take_diagonals(products: Tensor, layout: BandLayout) -> Tensor:
+    """Of (..., n_blocks, columns), as a view, the blocks m, m + 1, ... in columns 0, 1, ...: (..., n_frames, n_columns)."""
+    return products.unfold(-2, layout.n_columns, 1).diagonal(dim1=-2, dim2=-1)
 
 
 @final
@@ -144,9 +144,10 @@ class HilbertEnvelopes(torch.autograd.Function):
             for rows, bins, part in layout.cut(gains):
                 some = bands[:, : len(part)]
                 torch.mul(spectrum[..., bins], part, out=some[..., bins])
-                signal = torch.fft.ifft(some)
+                signal = torch.fft.ifft(some, norm="forward")
                 some[..., bins] = 0
-                modulus = (signal * signal.conj()).real.sqrt().clamp_(min=LEAST_ENVELOPE)
+                squares = torch.view_as_real(signal).square()
+                modulus = squares[..., 0].add(squares[..., 1]).sqrt_().clamp_(min=LEAST_ENVELOPE)
                 if keep:
                     kept += [signal, modulus]
                 frames[stimuli, rows] = weigh_frames(modulus, columns, layout)
@@ -172,7 +173,7 @@ class HilbertEnvelopes(torch.autograd.Function):
                 bands = torch.fft.fft(signal * change)[..., bins]
                 spectrum[:, bins] += (bands * part).sum(dim=1)
             spectrum[:, 1 : (layout.n_samples + 1) // 2] *= 0.5  # as a real inverse counts these bins twice
-            x[stimuli] = torch.fft.irfft(spectrum, n=layout.n_samples)
+            x[stimuli] = torch.fft.irfft(spectrum, n=layout.n_samples, norm="forward")
         return x, None, None, None, None
 
 
@@ -189,4 +190,4 @@ def compute_subbands(x: Tensor, gains: Tensor, layout: BandLayout) -> Tensor:
         torch.nn.functional.pad(spectrum[..., bins] * part, (bins.start, n_bins - bins.stop))
         for _, bins, part in layout.cut(gains)
     ]
-    return torch.fft.irfft(torch.cat(bands, dim=1), n=layout.n_samples)
+    return torch.fft.irfft(torch.cat(bands, dim=1), n=layout.n_samples, norm="forward")

@@ -145,6 +145,11 @@ def open_dataset(name: Path | str) -> Any:
     return _open_file(find_network_file(name)).dataset
 
 
+def find_input_shape(name: Path | str) -> tuple[int, ...] | None:
+    """Shape of one prepared stimulus of the network in a file."""
+    return _open_file(find_network_file(name)).preprocessing.input_shape
+
+
 def _open_file(path: Path) -> _LoadedFile:
     """Run a file, once a process and content."""
     key = (str(path.resolve()), _hash_file(path))

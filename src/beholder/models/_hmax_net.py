@@ -26,14 +26,14 @@ from beholder.stimuli import SHAPE_CATEGORIES, make_shape_picture
 
 INPUT_SIZE = 250
 FILTER_SIZES = tuple(range(7, 38, 2))
-WAVELENGTHS = tuple(4.0 - 0.05 * i for i in range(len(FILTER_SIZES)))
+TIGHTNESS = tuple(4.0 - 0.05 * i for i in range(len(FILTER_SIZES)))
 ORIENTATIONS = (90.0, -45.0, 0.0, 45.0)
 POOL_SIZES = (8, 10, 12, 14, 16, 18, 20, 22)
 PATCH_SIZES = (2, 4, 6, 8, 10, 12, 14, 16)
 N_PATCHES = 400
 
-_ASPECT, _ENVELOPE, _TINY = 0.3, 0.8, 1e-10
-_PROTOTYPE_BAND, _N_PICTURES = 1, 48
+_ASPECT, _ENVELOPE, _TINY, _GREY = 0.3, 0.8, 1e-10, 127.5
+_PROTOTYPE_BAND, _N_PICTURES = 1, 32
 
 
 def make_hmax_filters(size: int, tightness: float) -> np.ndarray:
@@ -79,21 +79,40 @@ def _sum_windows(x: Tensor, size: int) -> Tensor:
 
 @final
 class S1(nn.Module):
-    """Four orientations of one filter size, divided by the energy of the picture under the filter; borders are 0."""
+    """Filters of all sizes, four orientations each, divided by the picture's energy under them; borders are 0.
+
+    The filters are applied by FFT, in which large ones cost no more than small ones.
+    """
 
     filters: Tensor
 
-    def __init__(self, size: int, tightness: float) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.size = size
-        filters = torch.tensor(make_hmax_filters(size, tightness), dtype=torch.float32)
-        self.register_buffer("filters", filters[:, None], persistent=False)
+        side = FILTER_SIZES[-1]
+        filters = np.zeros((len(FILTER_SIZES), 4, side, side))
+        for i, (size, tightness) in enumerate(zip(FILTER_SIZES, TIGHTNESS, strict=True)):
+            filters[i, :, :size, :size] = make_hmax_filters(size, tightness)
+        self.register_buffer("filters", torch.tensor(filters, dtype=torch.float32), persistent=False)
+        self._spectra: dict[tuple[int, int, torch.device], Tensor] = {}
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Grey pictures (n, 1, h, w) to (n, 4, h, w)."""
-        response = functional.conv2d(x, self.filters).abs()
-        energy = _sum_windows(x**2, self.size)
-        return functional.pad(response / torch.sqrt(energy + _TINY), (self.size // 2,) * 4)
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Grey pictures (n, 1, h, w) to one (n, 4, h, w) a size."""
+        spectrum = torch.fft.rfft2(x - _GREY)
+        return [self.apply_size(x, spectrum, i) for i in range(len(FILTER_SIZES))]
+
+    def apply_size(self, x: Tensor, spectrum: Tensor, index: int) -> Tensor:
+        """One size; ``spectrum`` is the FFT of the pictures less a grey, which filters without a mean do not see."""
+        size, (height, width) = FILTER_SIZES[index], x.shape[-2:]
+        filtered = torch.fft.irfft2(spectrum * self._get_spectra(height, width)[index], s=(height, width))
+        response = filtered[..., : height - size + 1, : width - size + 1].abs()
+        return functional.pad(response / torch.sqrt(_sum_windows(x**2, size) + _TINY), (size // 2,) * 4)
+
+    def _get_spectra(self, height: int, width: int) -> Tensor:
+        key = height, width, self.filters.device
+        if key not in self._spectra:
+            with torch.no_grad():
+                self._spectra = {key: torch.fft.rfft2(self.filters, s=(height, width)).conj().resolve_conj()}
+        return self._spectra[key]
 
 
 @final
@@ -152,7 +171,7 @@ class HMAX(nn.Module):
 
     def __init__(self, patches: Sequence[Tensor] | None = None) -> None:
         super().__init__()
-        self.s1 = nn.ModuleList(S1(size, d) for size, d in zip(FILTER_SIZES, WAVELENGTHS, strict=True))
+        self.s1 = S1()
         self.s1_out = nn.Identity()
         self.c1 = nn.ModuleList(C1(size) for size in POOL_SIZES)
         self.c1_out = nn.Identity()
@@ -169,7 +188,7 @@ class HMAX(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Grey pictures (n, 1, 250, 250) in [0, 255] to C2 (n, 3200), or to logits."""
-        scales = [layer(x) for layer in self.s1]
+        scales = self.s1(x)
         self.s1_out(torch.cat(scales, 1))
         bands = [layer(*scales[2 * i : 2 * i + 2]) for i, layer in enumerate(self.c1)]
         self.c1_out(torch.cat([band.flatten(1) for band in bands], 1))
@@ -181,8 +200,9 @@ class HMAX(nn.Module):
 
     def find_band(self, x: Tensor, index: int) -> Tensor:
         """One C1 band of grey pictures (n, 1, h, w)."""
-        layer = self.c1[index]
-        return layer(self.s1[2 * index](x), self.s1[2 * index + 1](x))
+        spectrum = torch.fft.rfft2(x - _GREY)
+        small, large = (self.s1.apply_size(x, spectrum, i) for i in (2 * index, 2 * index + 1))
+        return self.c1[index](small, large)
 
     def _list_s2(self) -> list[S2]:
         return [layer for layer in self.s2 if isinstance(layer, S2)]

@@ -98,7 +98,7 @@ VONE = Stages(
      "relu{1,2,3,4}": "model.features.{1,4,6,8}", "fc{0,1}_relu": "model.classifier.{2,5}",
      LAST: "model.classifier.6"},
 )  # fmt: skip
-HMAX = Stages(("s1_out", "c1_out", "s2_out", "c2_out"), {FIRST: "s1.0:in", LAST: "fc"})
+HMAX = Stages(("s1_out", "c1_out", "s2_out", "c2_out"), {FIRST: "s1:in", LAST: "fc"})
 
 OBSERVERS: tuple[tuple[str, str, Stages], ...] = (
     ("resnet50", "torchvision:resnet50@IMAGENET1K_V1", RESNET),

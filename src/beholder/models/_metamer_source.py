@@ -1,14 +1,13 @@
 """The source ``metamers``: networks of the metamer study that no other source holds.
 
 Feather, Leclerc, Madry & McDermott (2023), "Model metamers reveal divergent invariances between biological and
-artificial neural networks", Nature Neuroscience 26. The study published its checkpoints in one archive; a file of it
-is used once it lies beside the other downloaded weights, or while the archive itself lies there.
+artificial neural networks", Nature Neuroscience 26. The study published its checkpoints in one archive, out of which
+``beholder assets`` takes them; one that lies beside the other downloaded weights is used too.
 """
 
 from __future__ import annotations
 
 import logging
-import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import UnknownNameError, WeightsUnavailable
-from beholder._core.files import write_bytes
 from beholder._core.hashing import hash_file
 from beholder.models._preprocessing import ImagePreprocessing, Preprocessing
 from beholder.models._preprocessing_grey import GreyPreprocessing
@@ -204,7 +202,7 @@ class MetamersSource(Source):
 
 
 def fetch_tag(name: str, tag: str) -> Path:
-    """The file of published weights: downloaded, or taken from the archive where that lies here.
+    """The file of published weights: downloaded, or, of those in the archive, where it lies.
 
     Raises
     ------
@@ -213,36 +211,32 @@ def fetch_tag(name: str, tag: str) -> Path:
     """
     from beholder.models._weights import fetch_checkpoint
 
+    from beholder.stimuli import find_asset_file
+
     file = dict(_NETWORKS[name].files).get(tag)
     if file is not None:
-        return fetch_checkpoint(
+        return find_asset_file(file.file_name) or fetch_checkpoint(
             file.url, model=f"metamers:{name}", tag=tag, sha256=file.sha256, file_name=file.file_name
         )
     return find_archived(f"{tag}.pt", f"metamers:{name}", tag)
 
 
 def find_archived(file_name: str, model: str, tag: str) -> Path:
-    """A checkpoint of the study's archive, taken out of it if need be."""
+    """A checkpoint of the study's archive: beside other downloaded weights, or where ``beholder assets`` puts it."""
     from beholder.models._weights import get_checkpoint_folder
+    from beholder.stimuli import find_asset_file, name_asset_of
 
     folder = get_checkpoint_folder()
-    file, archive = folder / file_name, folder / ARCHIVE_URL.rsplit("/", 1)[-1]
-    if file.is_file():
+    file = folder / file_name if (folder / file_name).is_file() else find_asset_file(file_name)
+    if file is not None:
         return file
-    if archive.is_file():
-        try:
-            with tarfile.open(archive) as content:
-                found = next((each for each in content if Path(each.name).name == file_name and each.isfile()), None)
-                if found is not None and (reader := content.extractfile(found)) is not None:
-                    logger.info("%s: taking %s out of %s", model, file_name, archive)
-                    write_bytes(file, reader.read())
-                    return file
-        except (tarfile.TarError, OSError, EOFError) as error:
-            logger.warning("%s cannot be read whole (%s)", archive, error)
+    asset = name_asset_of(file_name)
+    ways = [f"`beholder assets fetch {asset}` where there is a network"] if asset else []
+    ways += [f"putting {file_name} into {folder}", "--model_path FILE", f"{model}@random"]
     raise WeightsUnavailable(
         f"the weights {tag} of {model}",
-        got=f"no {file_name} here; it is published only inside {ARCHIVE_URL} (5.5 GB)",
-        hint=f"putting the file, or that archive, into {folder}, or --model_path FILE, or {model}@random",
+        got=f"no {file_name} here; it is published inside {ARCHIVE_URL} (5.5 GB)",
+        hint=", or ".join(ways),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from beholder._core.errors import InputError
 from beholder.models._preprocessing_array import ArrayPreprocessing
 from beholder.models._preprocessing_base import Preprocessing
+from beholder.models._preprocessing_grey import GreyPreprocessing
 from beholder.models._preprocessing_image import (
     CLIP_MEAN,
     CLIP_STD,
@@ -26,6 +27,7 @@ __all__ = [
     "IMAGENET_STD",
     "NAMED_IMAGE_PREPROCESSING",
     "ArrayPreprocessing",
+    "GreyPreprocessing",
     "ImagePreprocessing",
     "Preprocessing",
     "SoundPreprocessing",
@@ -43,8 +45,8 @@ def read_preprocessing(description: str | Mapping[str, Any]) -> Preprocessing:
     ----------
     description : str or mapping
         ``"imagenet"`` (256/224 bilinear), ``"imagenet-232"``, ``"clip"`` (224/224 bicubic), or a table with the
-        fields of a preprocessing; ``kind`` is ``"image"`` (the default), ``"sound"`` or ``"array"``, and ``base``
-        may name one of the three words to start from.
+        fields of a preprocessing; ``kind`` is ``"image"`` (the default), ``"grey"``, ``"sound"`` or ``"array"``, and
+        ``base`` may name one of the three words to start from.
 
     Examples
     --------
@@ -53,9 +55,14 @@ def read_preprocessing(description: str | Mapping[str, Any]) -> Preprocessing:
     """
     table: dict[str, Any] = {"base": description} if isinstance(description, str) else dict(description)
     kind = table.pop("kind", "image")
-    classes: dict[str, Any] = {"image": ImagePreprocessing, "sound": SoundPreprocessing, "array": ArrayPreprocessing}
+    classes: dict[str, Any] = {
+        "image": ImagePreprocessing,
+        "grey": GreyPreprocessing,
+        "sound": SoundPreprocessing,
+        "array": ArrayPreprocessing,
+    }
     if kind not in classes:
-        raise InputError("a kind of preprocessing: image, sound or array", got=repr(kind))
+        raise InputError(f"a kind of preprocessing: {', '.join(classes)}", got=repr(kind))
     base = table.pop("base", None)
     if base is not None:
         if kind != "image" or base not in NAMED_IMAGE_PREPROCESSING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from beholder.models._source import Weights
@@ -28,6 +29,18 @@ class PublishedFile:
         return self.url.partition("?")[0].rsplit("/", 1)[-1]
 
 
+def make_tag_fetcher(model: str, published: Mapping[str, PublishedFile]) -> Callable[[str], Path]:
+    """The ``fetch_tag`` of a blueprint whose weights are ``published``; arguments as for :func:`make_tag_loader`."""
+
+    def fetch_tag(tag: str) -> Path:
+        from beholder.models._weights import fetch_checkpoint
+
+        file = published[tag]
+        return fetch_checkpoint(file.url, model=model, tag=tag, sha256=file.sha256, file_name=file.file_name)
+
+    return fetch_tag
+
+
 def make_tag_loader(
     model: str, published: Mapping[str, PublishedFile], adapt: AdaptStateDict | None = None
 ) -> Callable[[nn.Module, str], Weights]:
@@ -42,13 +55,12 @@ def make_tag_loader(
     adapt : callable, optional
         The blueprint's ``adapt_state_dict``.
     """
+    fetch_tag = make_tag_fetcher(model, published)
 
     def load_tag(module: nn.Module, tag: str) -> Weights:
-        from beholder.models._weights import fetch_checkpoint, load_file_weights
+        from beholder.models._weights import load_file_weights
 
-        file = published[tag]
-        path = fetch_checkpoint(file.url, model=model, tag=tag, sha256=file.sha256, file_name=file.file_name)
-        return load_file_weights(module, path, tag=tag, adapt=adapt)
+        return load_file_weights(module, fetch_tag(tag), tag=tag, adapt=adapt)
 
     return load_tag
 

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder.models._preprocessing import IMAGENET_MEAN, IMAGENET_STD, ImagePreprocessing
-from beholder.models._published import PublishedFile, list_imagenet_classes, make_file_finder, make_tag_loader
+from beholder.models._published import (
+    PublishedFile,
+    list_imagenet_classes,
+    make_file_finder,
+    make_tag_fetcher,
+    make_tag_loader,
+)
 from beholder.models._source import Blueprint, Source
 
 if TYPE_CHECKING:
@@ -119,6 +125,7 @@ class RobustSource(Source):
             preprocessing=ImagePreprocessing(),
             default_tag=tags[0] if tags else None,
             tags=tags,
+            fetch_tag=make_tag_fetcher(f"robust:{canonical}", published),
             load_tag=make_tag_loader(f"robust:{canonical}", published, pick_network),
             published_file=make_file_finder(published),
             adapt_state_dict=pick_network,

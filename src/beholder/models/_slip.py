@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder.models._preprocessing import ImagePreprocessing
-from beholder.models._published import PublishedFile, make_file_finder, make_tag_loader
+from beholder.models._published import PublishedFile, make_file_finder, make_tag_fetcher, make_tag_loader
 from beholder.models._source import Blueprint, Source
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ class SlipSource(Source):
             preprocessing=ImagePreprocessing(resize=224),
             default_tag=tags[0],
             tags=tags,
+            fetch_tag=make_tag_fetcher(f"slip:{canonical}", published),
             load_tag=make_tag_loader(f"slip:{canonical}", published, pick_image_tower),
             published_file=make_file_finder(published),
             adapt_state_dict=pick_image_tower,

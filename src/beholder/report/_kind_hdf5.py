@@ -23,7 +23,7 @@ class Hdf5Kind(SectionKind):
         """Models, stimuli and layers of a panel; the datasets of any other file."""
         import h5py
 
-        with h5py.File(item, "r", locking=False) as file:
+        with h5py.File(item, "r") as file:
             groups = [group for group in file.values() if isinstance(group, h5py.Group)]
             is_panel = bool(groups) and len(groups) == len(file) and all(_is_model(group) for group in groups)
             rows: list[tuple[Any, ...]] = []

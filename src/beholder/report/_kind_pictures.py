@@ -28,7 +28,9 @@ class PictureKind(SectionKind):
 
     def render(self, item: Path, page: Page) -> Section | None:
         """As many pictures as fit, spread evenly over the groups."""
-        paths = [path for path in find_files(item, *PICTURE_PATTERNS) if not (_is_figure(path) or page.is_claimed(path))]
+        paths = [
+            path for path in find_files(item, *PICTURE_PATTERNS) if not (_is_figure(path) or page.is_claimed(path))
+        ]
         if item == page.folder:
             paths = [path for path in paths if path.parent == item]
         if not paths:

@@ -113,9 +113,7 @@ def _list_verdicts(cards: list[UnitCard]) -> tuple[tuple[str, str], ...]:
 
 
 def _has_maps(cards: list[UnitCard]) -> bool:
-    return any(
-        one.overlay for card in cards for side in card.sides for row in side.rows for one in row.thumbnails[:1]
-    )
+    return any(one.overlay for card in cards for side in card.sides for row in side.rows for one in row.thumbnails[:1])
 
 
 def _tell_answer(models: list[ModelStimuli], noun: str) -> str:
@@ -127,7 +125,9 @@ def _tell_answer(models: list[ModelStimuli], noun: str) -> str:
     judged = [unit.verdicts["max"]["beats"] for model in models for unit in model if "max" in unit.verdicts]
     if judged:
         best = sum(beats == "yes" for beats in judged)
-        answer += f" Visualisations drive {best:,} of {len(judged):,} further than any natural {noun.removesuffix('s')}."
+        answer += (
+            f" Visualisations drive {best:,} of {len(judged):,} further than any natural {noun.removesuffix('s')}."
+        )
     return answer
 
 
@@ -142,10 +142,13 @@ def _explain(models: list[ModelStimuli], noun: str, *, has_maps: bool) -> str:
         f"bars count the recorded {noun} by activation, and the marks below are the {noun} of the unit."
     ]
     if any(unit.select("optimized") for model in models for unit in model):
-        parts.append("Blue: visualisations, made to drive the unit. Where one is transparent, the ground shows through.")
+        parts.append(
+            "Blue: visualisations, made to drive the unit. Where one is transparent, the ground shows through."
+        )
     if has_maps:
         parts.append(
-            "The map leaves clear where the unit is most active (for the left side: least), on one scale for each row."
+            f"Where in the {noun.removesuffix('s')}: what drives the unit stays clear, the rest is veiled; clear are "
+            "the strongest 5 % of a row's positions, darkest the weakest 20 %."
         )
     return " ".join(parts)
 

@@ -13,8 +13,7 @@ from markupsafe import Markup, escape
 from beholder.stimuli import UnitStimuli
 
 _BAR_TOP, _BAR_BASE = 14.0, 62.0
-_LANES = {"references": 72.0, "queries": 86.0, "visualisations": 100.0}
-_HEIGHT = 124
+_FIRST_LANE, _LANE, _WORDS = 72.0, 14.0, 24.0
 _OUTLIER = 2.5
 _MOST_SPANS = 3.0
 _MIN_GAP = 13.0
@@ -47,15 +46,17 @@ def draw_histogram(unit: UnitStimuli, noun: str) -> Markup | None:
         return None
     axis = _Axis(natural or everything, everything)
     n = sum(unit.counts)
+    places = {name: _FIRST_LANE + i * _LANE for i, name in enumerate(lanes)}
+    height = _FIRST_LANE + (len(lanes) - 1) * _LANE + _WORDS
     parts = [_draw_bars(unit, axis), _draw_zero(axis)]
-    parts += [_draw_lane(name, values, axis) for name, values in lanes.items()]
-    parts.append(_draw_labels(axis, natural, lanes.get("visualisations", [])))
+    parts += [_draw_lane(name, values, places[name], axis) for name, values in lanes.items()]
+    parts.append(_draw_labels(axis, natural, lanes.get("visualisations", []), height - 4))
     words = f"Activations of {n:,} {noun}" if n else "Activations"
     told = "; ".join(
         f"{name} from {format_number(min(values))} to {format_number(max(values))}" for name, values in lanes.items()
     )
     heads = [(f"{n:,} {noun}" if n else "", 0.5 * (_BAR_TOP + _BAR_BASE) + 4)]
-    heads += [(name, _LANES[name] + 3.5) for name in lanes]
+    heads += [(name, places[name] + 3.5) for name in lanes]
     names = Markup("").join(
         Markup('<text x="100%" y="{}" text-anchor="end" class="{}">{}</text>').format(y, name, name)
         for name, y in heads
@@ -64,7 +65,7 @@ def draw_histogram(unit: UnitStimuli, noun: str) -> Markup | None:
     return Markup(
         '<div class="histogram"><svg class="names" height="{height}" aria-hidden="true">{names}</svg>'
         '<svg class="plot" height="{height}" role="img" aria-label="{label}">{parts}</svg></div>'
-    ).format(height=_HEIGHT, names=names, label=f"{words}; {told}" if told else words, parts=Markup("").join(parts))
+    ).format(height=height, names=names, label=f"{words}; {told}" if told else words, parts=Markup("").join(parts))
 
 
 class _Axis:
@@ -135,25 +136,25 @@ def _draw_zero(axis: _Axis) -> Markup:
     )
 
 
-def _draw_lane(name: str, values: Sequence[float], axis: _Axis) -> Markup:
-    y = _LANES[name]
+def _draw_lane(name: str, values: Sequence[float], y: float, axis: _Axis) -> Markup:
     marks = []
     for x in sorted({round(axis.find(value), 1) for value in values if not axis.is_outside(value)}):
         if name == "visualisations":
             marks.append(Markup('<circle cx="{}%" cy="{}" r="3.2"/>').format(x, y))
         else:
             marks.append(Markup('<line x1="{0}%" x2="{0}%" y1="{1}" y2="{2}"/>').format(x, y - 3.5, y + 3.5))
-    for side, outside in (("left", [v for v in values if v < axis.low]), ("right", [v for v in values if v > axis.high])):
-        if any(axis.is_outside(value) for value in outside):
-            x, path = ("0.5%", "M6 -4 L0 0 L6 4 Z") if side == "left" else ("99.5%", "M-6 -4 L0 0 L-6 4 Z")
-            marks.append(Markup('<svg x="{}" y="{}" overflow="visible"><path d="{}"/></svg>').format(x, y, path))
+    outside = [value for value in values if axis.is_outside(value)]
+    arrows = [("0.5%", "M6 -4 L0 0 L6 4 Z")] * any(value < axis.low for value in outside)
+    arrows += [("99.5%", "M-6 -4 L0 0 L-6 4 Z")] * any(value > axis.high for value in outside)
+    for x, path in arrows:
+        marks.append(Markup('<svg x="{}" y="{}" overflow="visible"><path d="{}"/></svg>').format(x, y, path))
     return Markup('<g class="{}">{}</g>').format(name, Markup("").join(marks))
 
 
-def _draw_labels(axis: _Axis, natural: Sequence[float], made: Sequence[float]) -> Markup:
+def _draw_labels(axis: _Axis, natural: Sequence[float], made: Sequence[float], y: float) -> Markup:
     """Values below the axis, the important ones first, none over another."""
     wanted: list[tuple[float, str]] = [(value, "") for value in natural]
-    wanted += [(value, "visualisations") for value in (max(made, default=None), min(made, default=None)) if value is not None]  # fmt: skip
+    wanted += [(value, "visualisations") for value in ([max(made), min(made)] if made else [])]
     wanted.append((0.0, ""))
     placed: list[float] = []
     texts = []
@@ -168,7 +169,7 @@ def _draw_labels(axis: _Axis, natural: Sequence[float], made: Sequence[float]) -
         anchor = "start" if x < 6 else "end" if x > 94 else "middle"
         texts.append(
             Markup('<text x="{:.2f}%" y="{}" text-anchor="{}" class="{}">{}</text>').format(
-                x, _HEIGHT - 4, anchor, escape(kind), format_number(value)
+                x, y, anchor, escape(kind), format_number(value)
             )
         )
     return Markup("").join(texts)

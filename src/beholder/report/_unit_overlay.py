@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -14,7 +15,7 @@ from beholder.report._embed import to_data_uri
 from beholder.stimuli import ActivationMap, UnitStimulus
 
 Scale = tuple[float, float]
-_DARKEST = 0.86
+_DARKEST = 0.8
 _MOST_CELLS = 28
 
 
@@ -30,25 +31,44 @@ class Overlay:
     height: float
 
 
-def make_overlay(one: UnitStimulus, scale: Scale) -> Overlay | None:
-    """The veil of one stimulus; None without a map.
+def find_scale(shown: Sequence[UnitStimulus]) -> Scale | None:
+    """The activations between which the veils of one row fade; None without maps.
 
-    For ``max`` it is clear where the activation is the highest of ``scale``, for ``min`` where it is the lowest.
-    Cells lie where the unit's positions lie; the outermost are continued to the picture's edge.
+    The 20th and the 95th percentile over all positions of the row, from the darkest to the clear; for ``min`` of the
+    negative activations.
     """
-    found = one.map
-    if found is None:
+    values = [_read_map(one).ravel() for one in shown if one.map is not None]
+    if not values:
         return None
+    everything = np.concatenate(values)
+    low, high = np.percentile(everything, (20, 95))
+    return (float(low), float(high)) if high > low else (float(everything.min()), float(everything.max()))
+
+
+def _read_map(one: UnitStimulus) -> np.ndarray:
+    """Activations of a map, negative for ``min``: more of it drives the unit further."""
+    found = one.map
+    assert found is not None
     with Image.open(found.path) as file:
         grey = np.asarray(file.convert("L"), dtype=np.float64) / 255
     values = found.low + grey * (found.high - found.low)
+    return values if one.sign == "max" else -values
+
+
+def make_overlay(one: UnitStimulus, scale: Scale) -> Overlay | None:
+    """The veil of one stimulus; None without a map.
+
+    Cells lie where the unit's positions lie; the outermost are continued to the picture's edge.
+    """
+    if one.map is None:
+        return None
     low, high = scale
+    values = _read_map(one)
     share = (values - low) / (high - low) if high > low else np.ones_like(values)
-    veil = _DARKEST * ((1 - share) if one.sign == "max" else share)
-    veil, edges = _continue_to_edges(veil, found)
+    veil, edges = _continue_to_edges(_DARKEST * (1 - share.clip(0, 1)), one.map)
     veil = _shrink(veil)
     pixels = np.zeros((*veil.shape, 2), np.uint8)
-    pixels[..., 1] = np.rint(255 * veil.clip(0, 1))
+    pixels[..., 1] = np.rint(255 * veil)
     buffer = io.BytesIO()
     Image.fromarray(pixels, "LA").save(buffer, "PNG", optimize=True)
     return Overlay(to_data_uri(buffer.getvalue(), "image/png"), *edges)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
@@ -109,11 +110,6 @@ class Thumbnailer:
         self.broken: list[str] = []
         self.is_full = False
 
-    def find_scale(self, shown: Sequence[UnitStimulus]) -> Scale | None:
-        """The range of activations that the maps of one row share."""
-        maps = [one.map for one in shown if one.map is not None]
-        return (min(each.low for each in maps), max(each.high for each in maps)) if maps else None
-
     def make(self, one: UnitStimulus, side: int, scale: Scale | None) -> MadeThumbnail | None:
         """One thumbnail; None when the page is full, or for a file that is neither picture nor sound."""
         sound = ""
@@ -123,6 +119,8 @@ class Thumbnailer:
                 picture, sound = draw_sound(samples, rate, 2 * side, side), encode_sound(samples, rate)
             else:
                 picture = open_image(one.path, keep_alpha=True)
+                if one.opacity is not None:
+                    picture.putalpha(open_image(one.opacity).convert("L"))
                 picture.thumbnail((side, side), Image.Resampling.LANCZOS)
         except StimulusError:
             self.broken.append("/".join(one.path.parts[-5:]))
@@ -186,7 +184,7 @@ def _compute_spectrogram(samples: np.ndarray, rate: int, width: int, height: int
 
 def _cut_columns(samples: np.ndarray, n: int) -> Iterator[np.ndarray]:
     edges = np.linspace(0, len(samples), n + 1).astype(int)
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in itertools.pairwise(edges):
         yield samples[start : max(stop, start + 1)]
 
 

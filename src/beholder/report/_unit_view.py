@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from beholder.report._unit_histogram import draw_histogram, format_number
-from beholder.report._unit_overlay import Overlay
+from beholder.report._unit_overlay import Overlay, find_scale
 from beholder.report._unit_thumbnails import Thumbnailer, ThumbnailPlan, is_sound
 from beholder.stimuli import UnitStimuli, UnitStimulus
 
@@ -143,9 +143,11 @@ def make_card(
 def _make_rows(
     unit: UnitStimuli, sign: str, plan: ThumbnailPlan, thumbnailer: Thumbnailer, page: Page
 ) -> tuple[Row, ...] | None:
+    made = unit.select("optimized", sign)
+    n_references = plan.n_references if made else plan.n_references * 4 // 3
     chosen = (
-        ("references", "natural", unit.select("natural", sign, "reference"), plan.n_references),
-        ("visualisations", "optimized", unit.select("optimized", sign), plan.n_optimized),
+        ("references", "natural", unit.select("natural", sign, "reference"), n_references),
+        ("visualisations", "optimized", made, plan.n_optimized),
         ("queries", "natural", unit.select("natural", sign, "query"), plan.n_queries),
     )
     rows = []
@@ -153,18 +155,18 @@ def _make_rows(
         shown = stimuli[::-1][:n]
         if not shown:
             continue
-        scale = thumbnailer.find_scale(shown)
+        scale = find_scale(shown)
         thumbnails = []
         for one in shown:
-            made = thumbnailer.make(one, plan.side, scale)
+            small = thumbnailer.make(one, plan.side, scale)
             if thumbnailer.is_full:
                 return None
-            if made is None:
+            if small is None:
                 continue
             facts = _list_facts(unit, one)
             alt = f"{name.removesuffix('s')}, activation {_tell(one.activation)}"
-            thumbnails.append(Thumbnail(made.source, alt, facts, page.link(one.path), made.sound, made.has_alpha,
-                                        made.overlay))  # fmt: skip
+            link = page.link(one.path)
+            thumbnails.append(Thumbnail(small.source, alt, facts, link, small.sound, small.has_alpha, small.overlay))
         if thumbnails:
             rows.append(Row(name, kind, _tell_range(shown), tuple(thumbnails)))
     return tuple(rows)
@@ -185,27 +187,36 @@ def _list_facts(unit: UnitStimuli, one: UnitStimulus) -> tuple[tuple[str, str], 
 
 
 def tell_verdict(unit: UnitStimuli, sign: str) -> tuple[str, str]:
-    """Whether the visualisations beat the natural stimuli: a sentence, and ``yes``, ``no``, ``tie``, ``unknown``, ``""``."""
+    """Whether the visualisations beat the natural stimuli.
+
+    Returns
+    -------
+    words : str
+    beats : str
+        ``yes``, ``no``, ``tie``, ``unknown``; empty where there is no verdict.
+    """
     row = unit.verdicts.get(sign)
     if row is None:
         return "", ""
-    beats, note = row["beats"], row.get("note") or ""
+    beats, notes = row["beats"], [note for note in (row.get("note") or "").split("; ") if note]
     best, natural = (_read(row.get(name)) for name in ("activation_best", "natural_best"))
     noun, better = tell_noun(unit).removesuffix("s"), _BETTER[sign]
     if beats == "unknown" or best is None or natural is None:
-        words = f"{_tell(best)} reached; no natural {noun} to compare with." if best is not None else ""
+        words = "" if best is None else f"The best visualisation reaches {_tell(best)}"
     elif beats == "yes":
         ratio = best / natural if natural and best * natural > 0 else 0.0
-        times = f", {ratio:.2g} times as far" if ratio >= 1.05 else ""
-        words = f"The best visualisation reaches {_tell(best)}, the {better} natural {noun} {_tell(natural)}{times}."
+        times = f", {ratio:.2g} times as far" if 1.05 <= ratio < 20 else ""
+        words = f"The best visualisation reaches {_tell(best)}, the {better} natural {noun} {_tell(natural)}{times}"
     elif beats == "tie":
-        words = f"The best visualisation ties with the {better} natural {noun} at {_tell(natural)}."
+        words = f"The best visualisation ties with the {better} natural {noun} at {_tell(natural)}"
     else:
         words = (
             f"No visualisation beats the natural {noun}s: the best reaches {_tell(best)}, "
-            f"the {better} natural one {_tell(natural)}."
+            f"the {better} natural one {_tell(natural)}"
         )
-    return " ".join(filter(None, (words, note[:1].upper() + note[1:]))), beats
+    notes = [note.removeprefix(f"tie at {natural:g}, ") if natural is not None else note for note in notes]
+    notes = [note for note in notes if not note.startswith(("falls short of the best natural", "tie at "))]
+    return "; ".join(filter(None, (words, *notes))) + "." * bool(words or notes), beats
 
 
 def tell_noun(unit: UnitStimuli) -> str:

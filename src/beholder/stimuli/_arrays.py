@@ -46,7 +46,8 @@ class HDF5Images:
         if key is None:
             if len(names) != 1:
                 got = f"{len(names)} in {self.file}" + (f" ({', '.join(names[:6])})" if names else "")
-                raise InputError("a key, or a file with one data set of stimuli", got=got)
+                hint = f"{self.file.as_posix()}/{names[0]}" if names else None
+                raise InputError("one data set of stimuli, or which", got=got, hint=hint)
             key = names[0]
         if key.strip("/") not in names:
             raise UnknownNameError(f"data set of {self.file}", key, names)

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, final
-from urllib.parse import quote
+from typing import Literal, final
 
 from filelock import FileLock
 
 from beholder._core.archives import locate_members, unpack_members
 from beholder._core.downloads import DownloadFailed, RangesUnknown, download_file
 from beholder._core.errors import BeholderError, InputError, OutputError
-from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors, read_json
+from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors
 from beholder._core.home import HOME_VARIABLE
-from beholder._core.progress import show_progress
 from beholder.stimuli._asset_files import (
     RECEIPT,
     get_asset_folder,
@@ -30,6 +26,7 @@ from beholder.stimuli._asset_files import (
     tell_state,
     write_receipt,
 )
+from beholder.stimuli._asset_listing import fetch_listed
 from beholder.stimuli._asset_manifest import (
     Asset,
     ByHand,
@@ -44,8 +41,6 @@ from beholder.stimuli._published_sets import prepare_asset
 
 logger = logging.getLogger("beholder")
 
-LISTING_FILE = "experiment.json"
-_AT_ONCE = 4
 _MARGIN = 1.05
 
 
@@ -123,10 +118,12 @@ def _fetch_one(asset: Asset, stimuli: Sequence[int] | None) -> Fetched:
     folder = get_asset_folder(asset.name)
     if isinstance(asset.way, WithModel | ByHand) and tell_state(asset) != "here":
         require_asset(asset.name)
+    if not isinstance(asset.way, FromListing) and tell_state(asset) == "here" and (folder / RECEIPT).exists():
+        return Fetched(asset.name, folder, "kept")
     with explain_write_errors(folder), _hold(asset):
         changed = False
         if isinstance(asset.way, FromListing):
-            changed = _fetch_listed(asset, asset.way, folder, stimuli)
+            changed = fetch_listed(asset.name, asset.way, folder, stimuli)
         elif tell_state(asset) != "here":
             changed = True
             if isinstance(asset.way, FromFiles):
@@ -169,9 +166,6 @@ def _fetch_files(asset: Asset, way: FromFiles, folder: Path) -> None:
                 raise
             hint = f"putting its {len(way.files)} files into {folder}"
             raise DownloadFailed(f"{file.path} of {asset.name} from {file.url}", got=error.got, hint=hint) from error
-
-
-# --- from archives ----------------------------------------------------------------------------------------------
 
 
 def _fetch_from_archive(asset: Asset, way: FromArchive, folder: Path) -> None:
@@ -255,79 +249,3 @@ def _explain(asset: Asset, way: FromArchive, error: DownloadFailed) -> DownloadF
         got=error.got,
         hint=f"putting it at {place}, or {' and '.join(asset.files)} into {get_asset_folder(asset.name)}",
     )
-
-
-# --- from listings ----------------------------------------------------------------------------------------------
-
-
-def _fetch_listed(asset: Asset, way: FromListing, folder: Path, stimuli: Sequence[int] | None) -> bool:
-    """Fetch the chosen stimuli that are not here; whether there were any."""
-    receipt = folder / RECEIPT
-    if stimuli is None and receipt.exists():
-        return False
-    try:
-        listing = download_file(way.listing, folder / LISTING_FILE, show=False)
-    except DownloadFailed as error:
-        raise DownloadFailed(f"{asset.name} from {way.listing}", got=error.got, hint="again with a network") from error
-    try:
-        files = list_example_files(read_json(listing), way.suffix, way.chosen if stimuli is None else stimuli)
-    except InputError:
-        listing.unlink()
-        raise
-    wanted = [file for file in files if not (folder / file).exists()]
-
-    def fetch(file: str) -> None:
-        download_file(way.base + quote(file), folder / file, show=False)
-
-    with show_progress(asset.name, len(files), "files", len(files) - len(wanted)) as advance:
-        pool = ThreadPoolExecutor(_AT_ONCE)
-        try:
-            for _ in pool.map(fetch, wanted):
-                advance(1)
-        finally:
-            pool.shutdown(cancel_futures=True)
-    return bool(wanted) or not receipt.exists()
-
-
-def list_example_files(document: Any, suffix: str, stimuli: Iterable[int]) -> list[str]:
-    """Paths of an experiment's stimuli, from the file that its page loads.
-
-    Parameters
-    ----------
-    document : dict
-        ``experiment_conditions``, a list of ``{i}_{network}/{j}_{stage}``, and ``examples_per_model_and_layer``,
-        the numbers (as texts) of the natural stimuli that each condition has.
-    suffix : str
-        Of the files.
-    stimuli : iterable of int
-        Which natural stimuli.
-
-    Returns
-    -------
-    list of str
-        ``{condition}/{number}_{network}_{stage}{suffix}``.
-
-    Raises
-    ------
-    InputError
-        The document is of another form, or none of the stimuli is in it.
-
-    Source: the page of Feather et al. (2023), example_vision_turk_javascript.html, ``getMainExperimentImageList``.
-    """
-    try:
-        conditions = [str(condition) for condition in document["experiment_conditions"]]
-        examples = {key: {int(n) for n in numbers} for key, numbers in document["examples_per_model_and_layer"].items()}
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
-        raise InputError("the description of an experiment", got=f"a file of another form ({error})") from error
-    stimuli = list(stimuli)
-    files = []
-    for condition in conditions:
-        parts = condition.split("/")
-        if len(parts) != 2 or any(part in ("", ".", "..") or "\\" in part or "_" not in part for part in parts):
-            raise InputError("conditions of the form 1_network/2_stage", got=json.dumps(condition))
-        network, stage = (part.partition("_")[2] for part in parts)
-        present = examples.get(condition, set())
-        files += [f"{condition}/{n}_{network}_{stage}{suffix}" for n in stimuli if n in present]
-    if not files:
-        raise InputError("numbers of stimuli that the experiment has", got=", ".join(map(str, stimuli)) or "none")
-    return files

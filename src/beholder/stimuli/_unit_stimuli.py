@@ -22,6 +22,7 @@ FOLDERS = {"natural": "natural_images", "optimized": "optimized_images"}
 MAPS_FOLDER = "activation_maps"
 MANIFEST = "manifest.csv"
 DISTRIBUTION = "distribution.json"
+TRANSPARENCY = "transparency"
 VERDICTS = "optimized_units.csv"
 
 _CHANNEL = re.compile(r"channel_(\d+)")
@@ -75,6 +76,8 @@ class UnitStimulus:
     activation : float or None
     percentile : float or None
         Share of the natural stimuli that it beats, 0 to 100.
+    opacity : Path or None
+        A grey picture of how much each pixel of a made one matters.
     map : ActivationMap or None
     """
 
@@ -86,6 +89,7 @@ class UnitStimulus:
     rank: int
     activation: float | None
     percentile: float | None
+    opacity: Path | None = None
     map: ActivationMap | None = None
 
 
@@ -295,18 +299,25 @@ def _read_manifest(folder: Path, kind: str, maps: Mapping[str, ActivationMap]) -
             rank=int(row["rank"] or 0),
             activation=_to_float(row["activation"]),
             percentile=_to_float(row.get("percentile")),
+            opacity=_find_opacity(images, row["file"]),
             map=maps.get(f"{images.name}/{row['file']}"),
         )
 
 
+def _find_opacity(images: Path, file: str) -> Path | None:
+    path = (images / TRANSPARENCY / file).with_suffix(".png")
+    return path if path.is_file() else None
+
+
 def _read_maps(folder: Path) -> dict[str, ActivationMap]:
     names = ("low", "high", "x", "y", "step_x", "step_y")
-    return {
-        row["stimulus"]: ActivationMap(
-            folder / row["file"], *(float(row[name]) for name in names), int(row["width"]), int(row["height"])
-        )
-        for row in _read_table(folder / MANIFEST, ("file", "stimulus", *names, "width", "height"))
-    }
+    rows = _read_table(folder / MANIFEST, ("file", "stimulus", *names, "width", "height"))
+    maps = {}
+    for row in rows:
+        numbers = {name: float(row[name]) for name in names}
+        size = {"width": int(row["width"]), "height": int(row["height"])}
+        maps[row["stimulus"]] = ActivationMap(path=folder / row["file"], **numbers, **size)
+    return maps
 
 
 def _read_verdicts(path: Path) -> dict[tuple[str, int, str], dict[str, str]]:

@@ -76,9 +76,7 @@ def find_before_rectifier(model: Model, network: Network, unit: Unit, images: Te
 
 
 @contextlib.contextmanager
-def _look_at_modules(
-    module: nn.Module, look: Callable[[_Place, Any], None], counts: dict[str, int]
-) -> Iterator[None]:
+def _look_at_modules(module: nn.Module, look: Callable[[_Place, Any], None], counts: dict[str, int]) -> Iterator[None]:
     """Call ``look`` for every input and output of every module in this thread's passes; count their calls."""
     parts = {name: part for name, part in module.named_modules() if name}
     here = threading.get_ident()

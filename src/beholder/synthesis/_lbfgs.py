@@ -10,13 +10,14 @@ import math
 from dataclasses import dataclass
 from typing import final
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from beholder.synthesis._optimizers import Optimizer, State
 
 _SLOTS = (
-    "phase", "n_pairs", "n_tries", "loss", "slope", "t",
+    "phase", "n_pairs", "newest", "n_tries", "loss", "slope", "t",
     "low_t", "low_loss", "low_slope", "high_t", "high_loss", "high_slope",
 )  # fmt: skip
 _AT = {name: i for i, name in enumerate(_SLOTS)}
@@ -26,7 +27,10 @@ _START, _BRACKET, _ZOOM, _STUCK = 0.0, 1.0, 2.0, 3.0
 @final
 @dataclass(frozen=True)
 class LBFGS(Optimizer):
-    """Limited-memory BFGS (Nocedal and Wright 2006, algorithms 3.5, 3.6 and 7.5). One step is one evaluation.
+    """Limited-memory BFGS (Nocedal and Wright 2006, algorithms 3.5, 3.6 and 7.4). One step is one evaluation.
+
+    The two-loop recursion runs on inner products of the kept vectors, which are read twice an iteration (Chen, Wang and
+    Zhou 2014, "Large-scale L-BFGS using MapReduce").
 
     It needs an objective that does not change from step to step: no random transforms, and no constraint but the
     one that a parameterisation such as :class:`Pixels` builds in.
@@ -57,15 +61,14 @@ class LBFGS(Optimizer):
     def start(self, params: Tensor) -> State:
         """An empty memory."""
         flat = params.flatten(1)
-        pairs = flat.new_zeros(len(flat), self.history, flat.shape[1])
+        n_kept = 2 * self.history + 1
         return {
             "numbers": torch.zeros(len(flat), len(_SLOTS), dtype=torch.float64),
+            "products": torch.zeros(len(flat), n_kept, n_kept, dtype=torch.float64),
             "point": flat.clone(),
-            "gradient": torch.zeros_like(flat),
             "low_gradient": torch.zeros_like(flat),
             "direction": torch.zeros_like(flat),
-            "moves": pairs,
-            "changes": pairs.clone(),
+            "kept": flat.new_zeros(len(flat), n_kept, flat.shape[1]),
         }
 
     def step(self, params: Tensor, grads: Tensor, losses: Tensor, state: State, step: int) -> Tensor:
@@ -90,11 +93,20 @@ class LBFGS(Optimizer):
 
 @final
 class _Search:
-    """The state machine of one image."""
+    """The state machine of one image.
+
+    ``kept`` holds the moves, then the changes of the gradient, each a ring of ``history`` rows, then the gradient;
+    ``products`` their inner products.
+    """
 
     def __init__(self, rule: LBFGS, row: State) -> None:
         self.rule, self.row = rule, row
         self.n: dict[str, float] = dict(zip(_SLOTS, row["numbers"].tolist(), strict=True))
+
+    @property
+    def gradient(self) -> Tensor:
+        """At the accepted point."""
+        return self.row["kept"][-1]
 
     def take(self, loss: float, gradient: Tensor) -> Tensor:
         phase = self.n["phase"]
@@ -111,7 +123,7 @@ class _Search:
 
     def _accept_start(self, loss: float, gradient: Tensor) -> None:
         self.n["loss"] = loss
-        self.row["gradient"].copy_(gradient)
+        self.gradient.copy_(gradient)
         self._set_direction()
 
     def _is_low_enough(self, t: float, loss: float) -> bool:
@@ -186,26 +198,33 @@ class _Search:
             self.row["low_gradient"].copy_(gradient)
 
     def _accept(self, t: float, loss: float, gradient: Tensor) -> None:
+        n, kept, size = self.n, self.row["kept"], self.rule.history
         move = t * self.row["direction"]
-        change = gradient - self.row["gradient"]
+        change = gradient - self.gradient
+        new = []
         if _dot(move, change) > 1e-10 * _dot(change, change):
-            count = int(self.n["n_pairs"])
-            if count == self.rule.history:
-                for name in ("moves", "changes"):
-                    self.row[name][:-1] = self.row[name][1:].clone()
-                count -= 1
-            self.row["moves"][count], self.row["changes"][count] = move, change
-            self.n["n_pairs"] = float(count + 1)
+            place = int(n["newest"] + 1) % size if n["n_pairs"] else 0
+            kept[place], kept[size + place] = move, change
+            n["newest"], n["n_pairs"] = float(place), min(n["n_pairs"] + 1, float(size))
+            new = [place, size + place]
         self.row["point"].add_(move)
-        self.row["gradient"].copy_(gradient)
-        self.n["loss"] = loss
+        self.gradient.copy_(gradient)
+        n["loss"] = loss
+        if n["n_pairs"]:
+            self._multiply([*new, 2 * size])
         self._set_direction()
 
+    def _multiply(self, rows: list[int]) -> None:
+        """Renew the inner products of some rows with all."""
+        kept, products = self.row["kept"], self.row["products"]
+        found = torch.mm(kept, kept[rows].T).to(products.device, torch.float64)
+        products[:, rows], products[rows] = found, found.T
+
     def _set_direction(self) -> None:
-        n, gradient = self.n, self.row["gradient"]
-        direction = self._compute_direction(gradient)
+        n, gradient = self.n, self.gradient
+        direction = self._compute_direction() if n["n_pairs"] else -gradient
         slope = _dot(gradient, direction)
-        if not slope < 0:
+        if not slope < 0 and n["n_pairs"]:
             n["n_pairs"] = 0.0
             direction = -gradient
             slope = _dot(gradient, direction)
@@ -219,20 +238,21 @@ class _Search:
         n.update(low_t=0.0, low_loss=n["loss"], low_slope=slope, high_t=0.0, high_loss=0.0, high_slope=0.0)
         self.row["low_gradient"].copy_(gradient)
 
-    def _compute_direction(self, gradient: Tensor) -> Tensor:
-        count = int(self.n["n_pairs"])
-        moves, changes = self.row["moves"][:count], self.row["changes"][:count]
-        q, shares = -gradient, []
-        inner = [_dot(s, y) for s, y in zip(moves, changes, strict=True)]
-        for i in reversed(range(count)):
-            share = _dot(moves[i], q) / inner[i]
-            q = q - share * changes[i]
-            shares.append(share)
-        if count:
-            q = q * (inner[-1] / _dot(changes[-1], changes[-1]))
-        for i, share in zip(range(count), reversed(shares), strict=True):
-            q = q + (share - _dot(changes[i], q) / inner[i]) * moves[i]
-        return q
+    def _compute_direction(self) -> Tensor:
+        """The two loops on the coefficients of the kept vectors, then one sum of them."""
+        size, newest = self.rule.history, int(self.n["newest"])
+        products = self.row["products"].cpu().numpy()
+        newest_first = [(newest - k) % size for k in range(int(self.n["n_pairs"]))]
+        weights, shares = np.zeros(2 * size + 1), {}
+        weights[-1] = -1.0
+        for i in newest_first:
+            shares[i] = weights @ products[i] / products[i, size + i]
+            weights[size + i] -= shares[i]
+        weights *= products[newest, size + newest] / products[size + newest, size + newest]
+        for i in reversed(newest_first):
+            weights[i] += shares[i] - weights @ products[size + i] / products[i, size + i]
+        kept = self.row["kept"]
+        return torch.from_numpy(weights).to(kept.device, kept.dtype) @ kept
 
 
 def _dot(a: Tensor, b: Tensor) -> float:

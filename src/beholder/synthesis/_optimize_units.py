@@ -168,21 +168,28 @@ def _check_units(model: Model, units: UnitList, shape: tuple[int, ...]) -> None:
 
 
 def _open_recording(activations: Activations | Path | str | None, model: Model) -> Activations | None:
-    if activations is None or isinstance(activations, Activations):
+    acts: Activations | None = None
+    if isinstance(activations, Activations):
         acts = activations
-    elif activations == AUTO:
-        path = Path("activations") / f"{to_path_name(model.path_name)}.mean.zarr"
-        acts = Activations(path) if path.exists() else None
-    else:
-        acts = Activations(activations)
+    elif activations is not None:
+        path = (
+            Path("activations") / f"{to_path_name(model.path_name)}.mean.zarr" if activations == AUTO else activations
+        )
+        acts = None if activations == AUTO and not Path(path).exists() else Activations(path)
     if acts is None:
         logger.warning("no recording: the images are not compared with natural stimuli (`beholder units record` first)")
-        return None
+    else:
+        _check_recording(acts, model)
+    return acts
+
+
+def _check_recording(acts: Activations, model: Model) -> None:
+    """Refuse a recording of another network, or of other values than a unit's."""
     weights = acts.attributes.get("weights") or {}
     if acts.model != model.name or (weights.get("sha256") or None) != (model.weights.sha256 or None):
+        other = " with other weights" if acts.model == model.name else ""
         raise InputError(
-            f"a recording of {model.name}", got=f"{acts.path}, of {acts.model}"
-            + (" with other weights" if acts.model == model.name else ""),
+            f"a recording of {model.name}", got=f"{acts.path}, of {acts.model}{other}",
             hint="`beholder units record` with this model",
         )  # fmt: skip
     settings = acts.attributes.get("settings") or {}
@@ -193,7 +200,6 @@ def _open_recording(activations: Activations | Path | str | None, model: Model) 
             f"a recording with the preprocessing of {model.name}", got=f"{acts.path}, made with another",
             hint="`beholder units record` with this model",
         )  # fmt: skip
-    return acts
 
 
 def _read_naturals(acts: Activations, units: Sequence[Unit]) -> dict[Unit, Natural]:
@@ -242,7 +248,12 @@ def _run(
 
 
 def _finish(
-    output: Path, folder: JobFolder, plan: Plan, model: Model, units: UnitList, acts: Activations | None,
+    output: Path,
+    folder: JobFolder,
+    plan: Plan,
+    model: Model,
+    units: UnitList,
+    acts: Activations | None,
     receipts: Sequence[dict[str, Any]],
 ) -> None:
     """Write the table of all units that the folder holds, and where they came from."""

@@ -25,7 +25,7 @@ TABLE = "optimized_units.csv"
 COLUMNS = ("file", "role", "source", "rank", "activation", "percentile", "seed", "settings")
 TABLE_COLUMNS = (
     "layer", "channel", "sign", "n_images", "activation_best", "activation_weakest", "activation_unrounded",
-    "natural_best", "n_natural", "percentile_best", "beats", "diversity", "steps", "note",
+    "natural_best", "n_natural", "percentile_best", "beats", "weakest_beats", "diversity", "steps", "note",
 )  # fmt: skip
 
 Row = dict[str, Any]
@@ -110,6 +110,7 @@ def summarize_side(side: Side, natural: Natural | None, before: Unit | None, *, 
         "n_natural": None if natural is None else natural.n_stimuli,
         "percentile_best": _to_number(percentile),
         "beats": beats,
+        "weakest_beats": judge_activation(natural, side.plain_weakest, side.sign),
         "diversity": find_strength(side),
         "steps": int(side.steps.max()),
         "note": "; ".join(_list_notes(side, natural, before, beats, has_recording)),

@@ -60,6 +60,8 @@ class Side:
     steps : (n_images,), int
     stopped_by : tuple of str
     transparency : (n_images, *input_shape), float32, or None
+    plain_weakest : float
+        Activation of the weakest image made without diversity.
     trials : tuple of (strength, accepted)
         The search for the strength.
     falls_short : bool
@@ -78,6 +80,7 @@ class Side:
     steps: np.ndarray
     stopped_by: tuple[str, ...]
     transparency: np.ndarray | None
+    plain_weakest: float
     trials: tuple[Trial, ...]
     falls_short: bool
     is_halved: bool
@@ -183,8 +186,7 @@ class _Task:
 
     def _passes(self, made: Made) -> bool:
         """Whether the weakest image beats the yardstick."""
-        weakest = float(self._rise(made.activations).min())  # NaN passes nothing
-        weakest = weakest if self.sign == "max" else -weakest
+        weakest = self._find_weakest(made)
         if self.has_natural:
             return judge_activation(self.natural, weakest, self.sign) == "yes"
         assert self.plain is not None
@@ -192,6 +194,11 @@ class _Task:
         start = float(self._rise(np.array(self.blank)))
         rise = float(self._rise(np.array(weakest)))
         return strongest > start and rise > start + _SHARE_WITHOUT_RECORDING * (strongest - start)
+
+    def _find_weakest(self, made: Made) -> float:
+        """The least extreme activation; NaN, which passes nothing, if there is one."""
+        activations = made.activations
+        return float(activations.min() if self.sign == "max" else activations.max())
 
     def _rise(self, activations: np.ndarray) -> np.ndarray:
         """Activations, turned so that more is stronger."""
@@ -221,6 +228,7 @@ class _Task:
             steps=np.array([made.steps for made, _ in parts]),
             stopped_by=tuple(made.stopped_by for made, _ in parts),
             transparency=_stack_transparency(parts),
+            plain_weakest=self._find_weakest(self.plain),
             trials=tuple(self.trials),
             falls_short=self.falls_short,
             is_halved=self.is_halved or self.plain.is_halved,

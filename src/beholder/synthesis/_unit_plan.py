@@ -94,8 +94,8 @@ def make_unit_recipe(model: Model, shape: tuple[int, ...], options: Visualizatio
     if transparency and maker is None:
         raise InputError("pictures for --transparency", got=f"stimuli of shape {shape}")
     return make_recipe(
-        model, shape, maker, None, (), Adam(learning_rate=rate), steps=options.steps, stop=(), redirect_steps=16, samples=1,
-        keep="last", transparency=transparency,
+        model, shape, maker, None, (), Adam(learning_rate=rate), steps=options.steps, stop=(), redirect_steps=16,
+        samples=1, keep="last", transparency=transparency,
     )  # fmt: skip
 
 
@@ -112,7 +112,11 @@ def describe_recording(acts: Activations | None) -> dict[str, Any] | None:
 
 
 def resolve_settings(
-    model: Model, recipe: Recipe, acts: Activations | None, options: VisualizationOptions, n_units: int,
+    model: Model,
+    recipe: Recipe,
+    acts: Activations | None,
+    options: VisualizationOptions,
+    n_units: int,
     old: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """Everything that can change a byte. Batch size and threads are chosen when an output is first planned."""
@@ -179,8 +183,7 @@ def cut_groups(
 
 
 def plan_groups(folder: JobFolder, units: Sequence[Unit], settings: dict[str, Any]) -> list[list[Unit]]:
-    """:func:`cut_groups` with the groups that an output is recorded with; new ones are recorded, all that hold
-    one of ``units`` are returned."""
+    """The groups that hold one of ``units``: those of earlier runs, and new ones, which are recorded."""
     path = folder.path / _LAYOUT
     document = read_json(path)["groups"] if path.exists() else []
     recorded = [[Unit(layer, channel) for layer, channel in group] for group in document]
@@ -191,9 +194,7 @@ def plan_groups(folder: JobFolder, units: Sequence[Unit], settings: dict[str, An
     return [group for group in groups if asked & set(group)]
 
 
-def make_shards(
-    groups: Sequence[list[Unit]], naturals: dict[Unit, Natural | None], n_images: int
-) -> tuple[Shard, ...]:
+def make_shards(groups: Sequence[list[Unit]], naturals: dict[Unit, Natural | None], n_images: int) -> tuple[Shard, ...]:
     """One shard a group; its payload says which units, and what they are compared with."""
     shards = []
     for group in groups:

@@ -22,11 +22,9 @@ from beholder.synthesis._network import Network, freeze_weights, use_channels_la
 from beholder.synthesis._standing import Natural
 from beholder.synthesis._stimulus_format import StimulusFormat
 from beholder.synthesis._unit_bench import Bench
-from beholder.synthesis._unit_files import FOLDER, MANIFEST, make_unit_files, summarize_side
+from beholder.synthesis._unit_files import FOLDER, make_unit_files, summarize_side
 from beholder.synthesis._unit_group import Side, Wish, visualize_units
 from beholder.synthesis._validate import make_example
-
-_SHOWN = 2
 
 
 def read_units(shard: Shard) -> list[Unit]:
@@ -143,21 +141,17 @@ class _Session:
         if float(side.activations[-1]) != 0 or side.sign != "min":
             return None
         (most,) = [other for other in sides if other.unit == side.unit and other.sign == "max"]
-        images = torch.from_numpy(np.ascontiguousarray(most.images[-_SHOWN:])).to(self.model.device)
+        images = torch.from_numpy(np.stack([most.images[-1], side.images[-1]])).to(self.model.device)
         return find_before_rectifier(self.model, self.network, side.unit, images)
 
-    def write(
-        self, shard: Shard, sides: list[tuple[Side, Unit | None]]
-    ) -> tuple[dict[str, int], dict[str, Any]]:
+    def write(self, shard: Shard, sides: list[tuple[Side, Unit | None]]) -> tuple[dict[str, int], dict[str, Any]]:
         """Write the files of each unit, its manifest last."""
         worker, sizes, rows = self.worker, {}, []
         for unit in read_units(shard):
             natural = worker.naturals[unit]
             own = [(side, before) for side, before in sides if side.unit == unit]
             folder = f"{unit.path_name}/{FOLDER}"
-            files = make_unit_files(
-                [side for side, _ in own], natural, self.form, worker.described, worker.wish.seed
-            )
+            files = make_unit_files([side for side, _ in own], natural, self.form, worker.described, worker.wish.seed)
             for name, data in files:
                 write_bytes(worker.output / folder / name, data)
                 sizes[f"{folder}/{name}"] = len(data)

@@ -144,7 +144,9 @@ class Visualizations:
 
     def __repr__(self) -> str:
         verdicts = [row["beats"] for row in self.table if row["sign"] == "max"]
-        told = ", ".join(f"{verdicts.count(word)} {word}" for word in ("yes", "no", "tie", "unknown") if word in verdicts)
+        told = ", ".join(
+            f"{verdicts.count(word)} {word}" for word in ("yes", "no", "tie", "unknown") if word in verdicts
+        )
         return (
             f"Visualizations({len(self)} units of {self.model}, {self.activations.shape[2]} images a sign; "
             f"max beats the best natural stimulus: {told})"

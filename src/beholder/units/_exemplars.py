@@ -203,9 +203,10 @@ def find_exemplars(
     kept = tuple(unit for unit in asked if unit in found)
     if not kept:
         raise InputError("a unit with exemplars", got=f"none of {len(asked)}: {asked[0]}: {skipped[asked[0]]}")
-    arrays = [np.stack(each) for each in zip(*(found[u] for u in kept), strict=True)]
+    columns = ("ranks", "positions", "activations", "percentiles", "edges", "counts")
+    arrays = {name: np.stack([found[unit][i] for unit in kept]) for i, name in enumerate(columns)}
     left_out = tuple((unit, skipped[unit]) for unit in asked if unit in skipped)
-    return Exemplars(recorded.model, kept, left_out, windows, scheme, seed, *arrays, recorded)
+    return Exemplars(recorded.model, kept, left_out, windows, scheme, seed, acts=recorded, **arrays)
 
 
 def _read_units(acts: Activations, units: UnitList | Iterable[Unit] | Path | str) -> UnitList:

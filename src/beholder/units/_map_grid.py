@@ -230,13 +230,15 @@ def _make_grid(
     n_before = 0
     if "token" in axes and len(positions) == 1:
         found = _find_token_grid(positions[0], sizes, is_sound=len(size) == 1)
-        n_before, positions = (positions[0] - math.prod(found), found) if found else (0, ())
+        if found is None:
+            return None
+        n_before, positions = positions[0] - math.prod(found), found
     is_sound = len(size) == 1
     if "channel" not in axes or len(positions) not in ((1, 2) if is_sound else (2,)):
         return None
     known = places.get(positions)
     height, width = (1, *size) if is_sound else size
-    rows, columns = (1, *positions) if len(positions) == 1 else positions
+    rows, columns = 1 if len(positions) == 1 else positions[0], positions[-1]
     if known is not None and len(known) == len(positions):
         (y, step_y), (x, step_x) = ((0.0, 1.0), *known) if is_sound else known
     else:

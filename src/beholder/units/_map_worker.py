@@ -1,12 +1,11 @@
-"""Mapping one unit: its stimuli through the network, and one small grey picture for each."""
+"""Mapping stimuli: each runs through the network once, and every unit that it belongs to gets a grey picture."""
 
 from __future__ import annotations
 
 import contextlib
-import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
@@ -22,23 +21,18 @@ from beholder.activations._hooks import Tap
 from beholder.activations._worker import use_exact_math, use_threads
 from beholder.jobs import Finish, Shard, Worker
 from beholder.models import Model, ModelSpec, unwrap_module
-from beholder.stimuli import UnitStimuli
+from beholder.stimuli import UnitStimuli, UnitStimulus
 from beholder.units._encode import decode_prepared
 from beholder.units._map_grid import MapGrid
 
 FOLDER = "activation_maps"
-MANIFEST = "manifest.csv"
-COLUMNS = (
-    "file", "stimulus", "low", "high", "mean", "x", "y", "step_x", "step_y", "width", "height", "is_aligned",
-)  # fmt: skip
-MICRO_BATCH = 16
 _TOLERANCE = 0.05
 
 
 @final
 @dataclass(frozen=True)
 class MapRecipe:
-    """What a worker needs to know of one unit.
+    """How one unit is mapped.
 
     Attributes
     ----------
@@ -52,10 +46,17 @@ class MapRecipe:
     grid: MapGrid
     batch_axis: int
 
+    def find_file(self, one: UnitStimulus) -> Path:
+        """Where the map of one of the unit's stimuli goes."""
+        return self.unit.path / FOLDER / one.path.relative_to(self.unit.path).with_suffix(".png")
+
+
+Wanted = tuple[MapRecipe, UnitStimulus]
+
 
 @dataclass
 class MapWorker(Worker):
-    """Maps single units.
+    """Maps chunks of stimuli.
 
     Parameters
     ----------
@@ -64,16 +65,16 @@ class MapWorker(Worker):
     model : Model
         Crosses to worker processes as its recipe when it has one.
     device : str
-    recipes : mapping of str to MapRecipe
-        By shard.
+    chunks : mapping of str to sequence of sequence of (MapRecipe, UnitStimulus)
+        By shard: for each distinct stimulus, the maps that are made of it.
     cores : int
-        Micro-batches in flight on the CPU, shared by the workers; does not change a byte.
+        Stimuli in flight on the CPU, shared by the workers; does not change a byte.
     """
 
     output: Path
     model: Model | None
     device: str
-    recipes: Mapping[str, MapRecipe]
+    chunks: Mapping[str, Sequence[Sequence[Wanted]]]
     cores: int
     spec: ModelSpec | None = field(init=False)
     lookahead: int = field(default=1, init=False)
@@ -101,84 +102,89 @@ class MapWorker(Worker):
             ThreadPoolExecutor(max(1, self.cores // n_workers) if on_cpu else 1, "beholder-map") as pool,
             contextlib.ExitStack() as hooks,
         ):
-            taps: dict[str, Tap] = {}
+            taps = {}
+            for names in {find_layers(chunk) for chunk in self.chunks.values()}:
+                refs = {name: parse_layer(model.taps.get(name, name)) for name in names}
+                taps[names] = hooks.enter_context(Tap(unwrap_module(model.module), refs))
             try:
-                yield lambda shard: self._start(shard, model, pool, hooks, taps)
+                yield lambda shard: self._start(self.chunks[shard.key], model, pool, taps)
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
     def _start(
-        self, shard: Shard, model: Model, pool: ThreadPoolExecutor, hooks: contextlib.ExitStack, taps: dict[str, Tap]
+        self,
+        chunk: Sequence[Sequence[Wanted]],
+        model: Model,
+        pool: ThreadPoolExecutor,
+        taps: Mapping[tuple[str, ...], Tap],
     ) -> Finish:
-        recipe = self.recipes[shard.key]
-        layer = recipe.unit.layer
-        if layer not in taps:
-            ref = parse_layer(model.taps.get(layer, layer))
-            taps[layer] = hooks.enter_context(Tap(unwrap_module(model.module), {layer: ref}))
-        paths = [one.path for one in recipe.unit.stimuli]
-        cuts = [paths[i : i + MICRO_BATCH] for i in range(0, len(paths), MICRO_BATCH)]
-        futures = [pool.submit(compute_maps, model, taps[layer], recipe, cut) for cut in cuts]
+        tap = taps[find_layers(chunk)]
+        futures = [pool.submit(self._map, model, tap, wanted) for wanted in chunk]
 
         def finish() -> tuple[dict[str, int], dict[str, Any]]:
-            return self._write(recipe, futures), {}
+            sizes: dict[str, int] = {}
+            bounds: dict[str, list[str]] = {}
+            try:
+                for future in futures:
+                    for name, size, numbers in future.result():
+                        sizes[name], bounds[name] = size, numbers
+            except BaseException:
+                for future in futures:
+                    future.cancel()
+                raise
+            return sizes, {"bounds": bounds}
 
         return finish
 
-    def _write(self, recipe: MapRecipe, futures: Sequence[Future[tuple[np.ndarray, np.ndarray]]]) -> dict[str, int]:
-        try:
-            maps, means = (np.concatenate(parts) for parts in zip(*(f.result() for f in futures), strict=True))
-        except BaseException:
-            for future in futures:
-                future.cancel()
-            raise
-        check_means(recipe.unit, means)
-        folder = recipe.unit.path / FOLDER
-        sizes, rows = {}, []
-        for one, values, mean in zip(recipe.unit.stimuli, maps, means, strict=True):
-            stimulus = one.path.relative_to(recipe.unit.path)
+    def _map(self, model: Model, tap: Tap, wanted: Sequence[Wanted]) -> list[tuple[str, int, list[str]]]:
+        """Write the maps of one stimulus: name, size, and lowest, highest and mean value of each."""
+        made = []
+        for (recipe, one), (values, mean) in zip(wanted, compute_maps(model, tap, wanted), strict=True):
+            check_mean(recipe.unit, one, mean)
             data, low, high = encode_map(values)
-            name = stimulus.with_suffix(".png").as_posix()
-            rows.append(_make_row(name, stimulus.as_posix(), low, high, mean, recipe.grid))
-            write_bytes(folder / name, data)
-            sizes[(folder / name).relative_to(self.output).as_posix()] = len(data)
-        manifest = format_rows(rows)
-        write_bytes(folder / MANIFEST, manifest)
-        sizes[(folder / MANIFEST).relative_to(self.output).as_posix()] = len(manifest)
-        return sizes
+            path = recipe.find_file(one)
+            write_bytes(path, data)
+            numbers = [str(np.float32(number)) for number in (low, high, mean)]
+            made.append((path.relative_to(self.output).as_posix(), len(data), numbers))
+        return made
 
 
-def compute_maps(model: Model, tap: Tap, recipe: MapRecipe, paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
-    """Maps of one unit for up to a micro-batch of its stimuli; the batch is always run at its full size.
+def find_layers(chunk: Sequence[Sequence[Wanted]]) -> tuple[str, ...]:
+    """Layers that the units of a chunk lie in, each once."""
+    return tuple(sorted({recipe.unit.layer for wanted in chunk for recipe, _ in wanted}))
+
+
+def compute_maps(model: Model, tap: Tap, wanted: Sequence[Wanted]) -> list[tuple[np.ndarray, float]]:
+    """Maps of several units for the one stimulus that they share, run alone: what comes out depends on nothing else.
 
     Parameters
     ----------
     model : Model
     tap : Tap
-        On the unit's layer.
-    recipe : MapRecipe
-    paths : sequence of Path
-        Files of prepared stimuli.
+        On the units' layers.
+    wanted : sequence of (MapRecipe, UnitStimulus)
 
     Returns
     -------
-    maps : (n_stimuli, n_rows, n_columns), float32
-    means : (n_stimuli,), float32
-        The unit's activation: over all positions and tokens, those without a place too.
+    list of (map, mean)
+        The map (n_rows, n_columns), float32; the mean over all positions and tokens, those without a place too,
+        which is the unit's activation.
     """
-    batch = np.stack([decode_prepared(path, model.preprocessing) for path in paths])
-    batch = np.concatenate([batch, np.repeat(batch[:1], MICRO_BATCH - len(batch), axis=0)])
-    found: dict[str, torch.Tensor] = {}
+    found: dict[int, tuple[np.ndarray, float]] = {}
 
-    def keep(_name: str, values: torch.Tensor) -> None:
-        values = values.movedim(recipe.batch_axis, 0)
-        own = values.select(1 + recipe.grid.axes.index("channel"), recipe.unit.channel)
-        found["mean"] = own.flatten(1).mean(1).float().cpu()
-        found["maps"] = recipe.grid.to_maps(values, recipe.unit.channel).float().cpu()
+    def keep(name: str, values: torch.Tensor) -> None:
+        for i, (recipe, _) in enumerate(wanted):
+            if recipe.unit.layer == name:
+                first = values.movedim(recipe.batch_axis, 0)
+                own = first.select(1 + recipe.grid.axes.index("channel"), recipe.unit.channel)
+                maps = recipe.grid.to_maps(first, recipe.unit.channel)
+                found[i] = maps[0].float().cpu().numpy().copy(), float(own.mean())
 
+    prepared = decode_prepared(wanted[0][1].path, model.preprocessing)
     with torch.inference_mode(), tap.collect(keep, stop=True):
-        module = unwrap_module(model.module)
-        model.forward(module, model.normalize(torch.as_tensor(batch, device=model.device)))
-    return found["maps"][: len(paths)].numpy(), found["mean"][: len(paths)].numpy()
+        x = model.normalize(torch.as_tensor(prepared, device=model.device)[None])
+        model.forward(unwrap_module(model.module), x)
+    return [found[i] for i in range(len(wanted))]
 
 
 def encode_map(values: np.ndarray) -> tuple[bytes, float, float]:
@@ -197,31 +203,14 @@ def encode_map(values: np.ndarray) -> tuple[bytes, float, float]:
     return buffer.getvalue(), low, high
 
 
-def check_means(unit: UnitStimuli, means: np.ndarray) -> None:
+def check_mean(unit: UnitStimuli, one: UnitStimulus, mean: float) -> None:
     """Refuse another network than the one that was recorded: its activations are others."""
-    if not unit.edges:
+    if one.kind != "natural" or one.activation is None or not unit.edges:
         return
-    span = unit.edges[-1] - unit.edges[0]
-    for one, mean in zip(unit.stimuli, means, strict=True):
-        if one.kind == "natural" and one.activation is not None and abs(one.activation - mean) > _TOLERANCE * span:
-            raise InputError(
-                f"the network whose units these are: {unit.layer}:{unit.channel} at {one.activation:g} "
-                f"for {one.path.name}",
-                got=f"{mean:g}",
-                hint="the model and weights that were recorded",
-            )
-
-
-def _make_row(name: str, stimulus: str, low: float, high: float, mean: Any, grid: MapGrid) -> dict[str, Any]:
-    places = {key: getattr(grid, key) for key in ("x", "y", "step_x", "step_y", "width", "height")}
-    bounds = {"low": str(np.float32(low)), "high": str(np.float32(high)), "mean": str(np.float32(mean))}
-    return {"file": name, "stimulus": stimulus, **bounds, **places, "is_aligned": "yes" if grid.is_aligned else "no"}
-
-
-def format_rows(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """The bytes of a maps' ``manifest.csv``."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
+    if abs(one.activation - mean) > _TOLERANCE * (unit.edges[-1] - unit.edges[0]):
+        raise InputError(
+            f"the network that was recorded, whose {unit.layer}:{unit.channel} is {one.activation:g} "
+            f"for {one.source or one.path.name}",
+            got=f"one where it is {mean:g}",
+            hint="the same model and weights",
+        )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from beholder._core.errors import InputError
-from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name
+from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name, write_bytes
 from beholder._core.hashing import hash_settings
 from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
@@ -20,9 +23,14 @@ from beholder.models import Model, Unit, UnitList, unwrap_module
 from beholder.stimuli import ModelStimuli, UnitStimuli, read_model_stimuli
 from beholder.units._encode import decode_prepared
 from beholder.units._map_grid import find_grids
-from beholder.units._map_worker import FOLDER, MICRO_BATCH, MapRecipe, MapWorker
+from beholder.units._map_worker import FOLDER, MapRecipe, MapWorker, Wanted
 
 FORMAT = "beholder-maps-1"
+MANIFEST = "manifest.csv"
+_PLACES = ("x", "y", "step_x", "step_y", "width", "height")
+COLUMNS: tuple[str, ...] = ("file", "stimulus", "low", "high", "mean", *_PLACES, "is_aligned")
+_CHUNK = 32
+_CHUNK_PREFIX = "chunk-"
 
 
 def map_units(
@@ -38,9 +46,8 @@ def map_units(
 
     Each stimulus in ``{layer}/channel_{c}/natural_images`` and ``optimized_images`` gets a grey picture of one pixel a
     position below ``{layer}/channel_{c}/activation_maps``, whose ``manifest.csv`` has the range of its values and the
-    places of the positions. Recomputed activations must agree with the recorded ones within 5 % of their range.
-    Interrupted at any moment, the same call completes the folder to the same bytes; units and visualisations may be
-    added later.
+    places of the positions. Activations must agree with the recorded ones within 5 % of their range. Interrupted at
+    any moment, the same call completes the folder to the same bytes; units and visualisations may be added later.
 
     Parameters
     ----------
@@ -65,7 +72,7 @@ def map_units(
     Raises
     ------
     InputError
-        The folder has no such units, or another network made them.
+        The folder has no such units, or another network was recorded.
     ConfigurationChanged
         The maps that are there were made with another network.
 
@@ -73,61 +80,54 @@ def map_units(
     --------
     >>> map_units(net, "stimuli/shapes")                          # doctest: +SKIP
     """
-    found = read_model_stimuli(folder)
-    output = found.path.resolve()
-    chosen = _choose(found, units, model)
+    found = read_model_stimuli(Path(folder).resolve())
+    output = found.path
+    chosen = list(found) if units is None else _choose(found, UnitList.collect(units, model))
     jobs = JobFolder(output.parent / f".{output.name}.maps.jobs", output)
     settings = {
         "format": FORMAT,
         "model": model.name,
         "weights": {"tag": model.weights.tag, "sha256": model.weights.sha256},
         "preprocessing": model.preprocessing.to_dict(),
-        "micro_batch": MICRO_BATCH,
     }
     recipes, skipped = make_recipes(model, chosen)
     for unit, reason in skipped:
         logger.warning("%s:%d has no maps: %s", unit.layer, unit.channel, reason)
     with jobs.hold():
         if overwrite:
-            with explain_write_errors(output):
-                jobs.clear()
-                for old in output.glob(f"*/channel_*/{FOLDER}"):
-                    shutil.rmtree(old)
-        remove_temporaries(jobs.path)
-        for old in output.glob(f"*/channel_*/{FOLDER}"):
-            remove_temporaries(old)
+            _remove_old(output, jobs)
+        for place in (jobs.path, *output.glob(f"*/channel_*/{FOLDER}")):
+            remove_temporaries(place)
         if not jobs.check_settings(settings):
             jobs.write_settings(settings)
-        shards = tuple(_make_shard(key, recipe.unit) for key, recipe in recipes.items())
-        plan = Plan(f"maps {output.name}", settings, shards, unit="stimuli")
-        cores = threads or os.cpu_count() or 1
-        worker = MapWorker(output, model, str(model.device), recipes, cores)
-        run_plan(plan, worker, jobs, n_workers=workers)
-        told = [{"unit": f"{unit.layer}:{unit.channel}", "reason": reason} for unit, reason in skipped]
-        names = [f"{recipe.unit.layer}:{recipe.unit.channel}" for recipe in recipes.values()]
-        record_provenance(output, FOLDER, settings, units=names, skipped=told)
+        whole = Plan(f"maps {output.name}", settings, tuple(map(_make_unit_shard, recipes)), unit="stimuli")
+        todo = [
+            recipe
+            for recipe, shard in zip(recipes, whole.shards, strict=True)
+            if jobs.read_receipt(whole.hash, shard) is None
+        ]
+        chunks = cut_chunks(todo)
+        plan = Plan(whole.name, settings, tuple(map(_make_chunk_shard, chunks)), unit="stimuli")
+        by_key = {shard.key: chunk for shard, chunk in zip(plan.shards, chunks, strict=True)}
+        worker = MapWorker(output, model, str(model.device), by_key, threads or os.cpu_count() or 1)
+        receipts = run_plan(plan, worker, jobs, n_workers=workers)
+        _write_manifests(todo, receipts, whole, jobs)
+        _record(output, settings, recipes, skipped)
         jobs.clear_claims()
-    return read_model_stimuli(found.path)
+    return read_model_stimuli(folder)
 
 
-def _choose(
-    found: ModelStimuli, units: UnitList | Iterable[Unit] | Path | str | None, model: Model
-) -> list[UnitStimuli]:
-    if units is None:
-        return list(found)
-    return [found[unit.layer, unit.channel] for unit in UnitList.collect(units, model)]
+def _choose(found: ModelStimuli, units: UnitList) -> list[UnitStimuli]:
+    return [found[unit.layer, unit.channel] for unit in units]
 
 
-def make_recipes(
-    model: Model, units: Sequence[UnitStimuli]
-) -> tuple[dict[str, MapRecipe], list[tuple[UnitStimuli, str]]]:
-    """How each unit is mapped, by the key of its shard; and units that have no positions, with the reason."""
+def make_recipes(model: Model, units: Sequence[UnitStimuli]) -> tuple[list[MapRecipe], list[tuple[UnitStimuli, str]]]:
+    """How each unit is mapped; and the units that have no positions, with the reason."""
     by_shape: dict[tuple[int, ...], list[UnitStimuli]] = {}
     for unit in units:
         shape = decode_prepared(unit.stimuli[0].path, model.preprocessing).shape
         by_shape.setdefault(shape, []).append(unit)
-    recipes: dict[str, MapRecipe] = {}
-    skipped = []
+    recipes, skipped = [], []
     module = unwrap_module(model.module)
     for shape, members in by_shape.items():
         example = torch.zeros((1, *shape), device=model.device)
@@ -138,19 +138,113 @@ def make_recipes(
         for unit in members:
             layer, grid = probed[unit.layer], grids[unit.layer]
             if grid is None:
-                skipped.append((unit, f"the positions of {unit.layer} have no place in a stimulus"))
+                skipped.append((unit, f"{unit.layer} has no positions with a place in a stimulus"))
                 continue
             width = layer.shape[layer.axes.index("channel")]
             if unit.channel >= width:
                 raise InputError(f"a channel of {unit.layer!r} from 0 to {width - 1}", got=str(unit.channel))
-            recipes[f"{to_path_name(unit.layer)}--{unit.channel}"] = MapRecipe(unit, grid, layer.batch_axis)
+            recipes.append(MapRecipe(unit, grid, layer.batch_axis))
     return recipes, skipped
 
 
-def _make_shard(key: str, unit: UnitStimuli) -> Shard:
-    """The payload holds what the stimuli are: names, activations and sizes of their files."""
-    told = [
-        [one.path.relative_to(unit.path).as_posix(), one.source, one.activation, one.path.stat().st_size]
-        for one in unit.stimuli
-    ]
+def cut_chunks(recipes: Sequence[MapRecipe]) -> list[list[list[Wanted]]]:
+    """Natural stimuli in chunks, each once for all its units; visualisations in chunks by layer.
+
+    Returns
+    -------
+    list of list of list of (MapRecipe, UnitStimulus)
+        Chunk, distinct stimulus, the maps that are made of it.
+    """
+    natural: dict[str, list[Wanted]] = {}
+    made: dict[str, list[list[Wanted]]] = {}
+    for recipe in recipes:
+        for one in recipe.unit.stimuli:
+            if one.kind == "natural" and one.source:
+                natural.setdefault(one.source, []).append((recipe, one))
+            else:
+                made.setdefault(recipe.unit.layer, []).append([(recipe, one)])
+    groups = [[natural[source] for source in sorted(natural)], *made.values()]
+    return [group[i : i + _CHUNK] for group in groups for i in range(0, len(group), _CHUNK)]
+
+
+def _make_unit_shard(recipe: MapRecipe) -> Shard:
+    unit = recipe.unit
+    told = [_tell(recipe, one) for one in unit.stimuli]
+    key = f"{to_path_name(unit.layer)}--{unit.channel}"
     return Shard(key, len(told), {"stimuli": hash_settings(told)})
+
+
+def _make_chunk_shard(chunk: Sequence[Sequence[Wanted]]) -> Shard:
+    told = hash_settings([[_tell(*wanted) for wanted in distinct] for distinct in chunk])
+    return Shard(f"{_CHUNK_PREFIX}{told[:24]}", sum(len(distinct) for distinct in chunk), {"stimuli": told})
+
+
+def _tell(recipe: MapRecipe, one: Any) -> list[Any]:
+    """What a map is made of: unit, file, where it came from, activation, size."""
+    unit = recipe.unit
+    name = one.path.relative_to(unit.path).as_posix()
+    return [unit.layer, unit.channel, name, one.source, one.activation, one.path.stat().st_size]
+
+
+def _write_manifests(
+    recipes: Sequence[MapRecipe], receipts: Sequence[Mapping[str, Any]], plan: Plan, jobs: JobFolder
+) -> None:
+    """A manifest for each unit whose maps are all there; its receipt takes the place of the chunks' receipts."""
+    sizes = {name: size for receipt in receipts for name, size in receipt["files"].items()}
+    bounds = {name: numbers for receipt in receipts for name, numbers in receipt["facts"]["bounds"].items()}
+    shards = {shard.key: shard for shard in plan.shards}
+    for recipe in recipes:
+        folder = recipe.unit.path / FOLDER
+        files, rows = {}, []
+        for one in recipe.unit.stimuli:
+            path = recipe.find_file(one)
+            name = path.relative_to(jobs.output).as_posix()
+            files[name] = sizes[name]
+            low, high, mean = bounds[name]
+            rows.append(
+                {
+                    "file": path.relative_to(folder).as_posix(),
+                    "stimulus": one.path.relative_to(recipe.unit.path).as_posix(),
+                    "low": low, "high": high, "mean": mean,
+                    **{key: getattr(recipe.grid, key) for key in _PLACES},
+                    "is_aligned": "yes" if recipe.grid.is_aligned else "no",
+                }
+            )  # fmt: skip
+        manifest = format_rows(rows)
+        write_bytes(folder / MANIFEST, manifest)
+        files[(folder / MANIFEST).relative_to(jobs.output).as_posix()] = len(manifest)
+        shard = shards[_make_unit_shard(recipe).key]
+        jobs.write_receipt(plan, shard, files, {})
+    for old in (jobs.path / "receipts").glob(f"{_CHUNK_PREFIX}*.json"):
+        old.unlink()
+
+
+def format_rows(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """The bytes of a maps' ``manifest.csv``."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _remove_old(output: Path, jobs: JobFolder) -> None:
+    with explain_write_errors(output):
+        jobs.clear()
+        for old in output.glob(f"*/channel_*/{FOLDER}"):
+            shutil.rmtree(old)
+
+
+def _record(
+    output: Path,
+    settings: dict[str, Any],
+    recipes: Sequence[MapRecipe],
+    skipped: Sequence[tuple[UnitStimuli, str]],
+) -> None:
+    record_provenance(
+        output,
+        FOLDER,
+        settings,
+        units=[f"{recipe.unit.layer}:{recipe.unit.channel}" for recipe in recipes],
+        skipped=[{"unit": f"{unit.layer}:{unit.channel}", "reason": reason} for unit, reason in skipped],
+    )

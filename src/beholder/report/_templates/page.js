@@ -116,24 +116,31 @@ tip.className = "tip";
 tip.hidden = true;
 tip.setAttribute("aria-hidden", "true");
 document.body.append(tip);
-const show = (event) => {
-  const card = event.target.closest?.(".card");
-  tip.hidden = !card;
-  if (!card) return;
-  tip.innerHTML = card.querySelector(".facts").innerHTML;
-  const frame = card.closest(".unit") && card.querySelector(".frame");
-  if (frame) {
-    tip.prepend(frame.cloneNode(true));
-    tip.classList.toggle("with-map", card.closest(".units").querySelector(".show-maps")?.checked ?? false);
-  }
-  const box = card.getBoundingClientRect();
+let shown = null;
+const place = () => {
+  const box = shown.getBoundingClientRect();
   const size = tip.getBoundingClientRect();
   tip.style.left = `${Math.max(8, Math.min(box.left, innerWidth - size.width - 8))}px`;
-  tip.style.top = `${box.bottom + 6 + size.height < innerHeight ? box.bottom + 6 : box.top - size.height - 6}px`;
+  tip.style.top = `${box.bottom + 6 + size.height < innerHeight ? box.bottom + 6 : Math.max(8, box.top - size.height - 6)}px`;
+};
+const show = (event) => {
+  shown = event.target.closest?.(".card") ?? null;
+  tip.hidden = !shown;
+  if (!shown) return;
+  tip.innerHTML = shown.querySelector(".facts").innerHTML;
+  const frame = shown.closest(".unit") && shown.querySelector(".frame");
+  if (frame) {
+    tip.prepend(frame.cloneNode(true));
+    tip.classList.toggle("with-map", shown.closest(".units").querySelector(".show-maps")?.checked ?? false);
+  }
+  place();
 };
 document.addEventListener("mouseover", show);
 document.addEventListener("focusin", show);
-document.addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
+document.addEventListener("scroll", () => {
+  if (shown && shown === document.activeElement) place();
+  else tip.hidden = true;
+}, { passive: true });
 const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]));
 const seen = new IntersectionObserver((entries) => {
   for (const entry of entries) {

@@ -1,0 +1,150 @@
+"""The table of a network's metamers, ``results.parquet``: columns, writing, reading, and verdicts from a null."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from beholder._core.errors import InputError
+from beholder._core.files import write_bytes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RESULTS = "results.parquet"
+MEASURES = ("spearman", "pearson", "db_snr")
+
+_KINDS = {
+    "model": "string", "stimulus_id": "string", "layer": "string", "measured_layer": "string", "seed": "int64",
+    "db_snr": "float64", "db_snr_published": "float64", "db_snr_saved": "float64",
+    "spearman": "float64", "pearson": "float64", "spearman_saved": "float64", "pearson_saved": "float64",
+    "percentile": "float64", "loss": "float64", "prediction_original": "string", "prediction_metamer": "string",
+    "passed": "bool", "steps": "int64", "recipe": "string",
+}  # fmt: skip
+METAMER_COLUMNS = tuple(_KINDS)
+"""Columns of the table: a row a stimulus, matched layer, seed and measured layer."""
+
+
+def make_metamer_table(columns: Mapping[str, list]) -> pd.DataFrame:
+    """A table with the columns in order and of the right types; None is empty.
+
+    Parameters
+    ----------
+    columns : mapping of str to list
+        All of :data:`METAMER_COLUMNS`.
+    """
+    import pandas as pd
+
+    made = {}
+    for name, kind in _KINDS.items():
+        values = columns[name]
+        if kind == "float64":
+            made[name] = np.array([np.nan if v is None else v for v in values], dtype=np.float64)
+        elif kind == "bool":
+            made[name] = pd.array([None if v is None or v is pd.NA else bool(v) for v in values], dtype="boolean")
+        elif kind == "int64":
+            made[name] = np.array(values, dtype=np.int64)
+        else:
+            made[name] = [None if v is None else str(v) for v in values]
+    return pd.DataFrame(made)
+
+
+def write_metamer_table(path: Path | str, table: pd.DataFrame) -> None:
+    """Write the table as Parquet, by rename; equal tables give equal bytes.
+
+    Parameters
+    ----------
+    path : path
+        Such as ``metamers/{model}/results.parquet``.
+    table : DataFrame
+        With all of :data:`METAMER_COLUMNS`.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {"string": pa.string(), "int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_()}
+    schema = pa.schema([(name, kinds[kind]) for name, kind in _KINDS.items()])
+    buffer = io.BytesIO()
+    pq.write_table(
+        pa.Table.from_pandas(table[list(_KINDS)], schema=schema, preserve_index=False).replace_schema_metadata(None),
+        buffer,
+        compression="zstd",
+    )
+    write_bytes(path, buffer.getvalue())
+
+
+def read_metamer_table(path: Path | str) -> pd.DataFrame:
+    """Read ``results.parquet``; ``passed`` is of pandas' ``boolean`` type, with empty cells.
+
+    Parameters
+    ----------
+    path : path
+        The file, or the folder that holds it.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = Path(path) / RESULTS if Path(path).is_dir() else Path(path)
+    if not file.exists():
+        raise InputError("a table of metamers", got=f"no file at {file}", hint="`beholder metamers make` first")
+    try:
+        table = pq.read_table(file).to_pandas()
+    except (OSError, pa.ArrowException) as error:
+        raise InputError("a Parquet file", got=f"{file} ({error})") from error
+    missing = [name for name in _KINDS if name not in table]
+    if missing:
+        raise InputError("a table of metamers", got=f"{file} without {', '.join(missing[:4])}")
+    return make_metamer_table({name: table[name].tolist() for name in _KINDS})
+
+
+def judge_metamers(table: pd.DataFrame, null: Mapping[str, Mapping[str, np.ndarray]]) -> pd.DataFrame:
+    """Fill ``percentile`` and ``passed`` from a null distribution.
+
+    ``percentile`` is the smallest, over the three measures as saved, of the share of null pairs strictly below, 0 to
+    100. ``passed``, only where the measured layer is the matched one: above the null's maximum in all three as saved,
+    and the metamer is given the same prediction as the original. Rows of metamers that were never saved, and of
+    layers that the null does not have, stay empty.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With :data:`METAMER_COLUMNS`.
+    null : mapping of str to mapping of str to (n_pairs,) array
+        For each measured layer, ``spearman``, ``pearson`` and ``db_snr`` of random pairs.
+
+    Returns
+    -------
+    DataFrame
+        A new table.
+
+    Notes
+    -----
+    Source: Feather et al. (2023), Methods, "Criteria for optimization success".
+    """
+    import pandas as pd
+
+    layers = table["measured_layer"].to_numpy()
+    values = np.column_stack([table[f"{name}_saved"].to_numpy(dtype=np.float64) for name in MEASURES])
+    percentile = np.full(len(table), np.nan)
+    passed = np.full(len(table), None, dtype=object)
+    same = (table["prediction_original"] == table["prediction_metamer"]).to_numpy()
+    at_own = (table["layer"] == table["measured_layer"]).to_numpy()
+    for layer, pairs in null.items():
+        rows = np.flatnonzero((layers == layer) & np.isfinite(values[:, :2]).all(1) & ~np.isnan(values[:, 2]))
+        if not len(rows):
+            continue
+        shares, above = [], []
+        for column, name in enumerate(MEASURES):
+            ordered = np.sort(np.asarray(pairs[name], dtype=np.float64))
+            shares.append(100.0 * np.searchsorted(ordered, values[rows, column], side="left") / len(ordered))
+            above.append(values[rows, column] > ordered[-1])
+        percentile[rows] = np.min(shares, axis=0)
+        success = np.all(above, axis=0) & same[rows]
+        for row, good in zip(rows, success, strict=True):
+            if at_own[row]:
+                passed[row] = bool(good)
+    return table.assign(percentile=percentile, passed=pd.array(passed, dtype="boolean"))[list(_KINDS)]

@@ -1,0 +1,99 @@
+"""The folder ``null_dist/{model}``: how well random pairs of natural stimuli match at each layer."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, final
+
+import numpy as np
+
+from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.files import read_json, to_path_name, write_bytes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LAYERS = "layers.json"
+NULL_COLUMNS = {
+    "seed": np.int64, "split": np.int64, "pair": np.int64, "spearman": np.float64, "pearson": np.float64,
+    "db_snr": np.float64, "db_snr_published": np.float64, "norm_signal": np.float64, "norm_noise": np.float64,
+}  # fmt: skip
+"""Columns of a layer's table: a row a pair."""
+
+
+@final
+class NullSet:
+    """The null distribution of one network on disk; ``null["features.3"]["db_snr"]`` is an array (n_pairs,).
+
+    Parameters
+    ----------
+    folder : path
+        ``null_dist/{model}``.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.path = Path(folder)
+        if not is_null_set(self.path):
+            raise InputError(
+                "a null distribution", got=f"{self.path} without {LAYERS}", hint="`beholder metamers null` first"
+            )
+        self.layers: tuple[str, ...] = tuple(read_json(self.path / LAYERS)["layers"])
+
+    def __repr__(self) -> str:
+        n_pairs = {len(self[layer]["pair"]) for layer in self.layers}
+        counts = f"{max(n_pairs):,}" if n_pairs else "no"
+        return f"NullSet({counts} pairs, {len(self.layers)} layers, {self.path.as_posix()!r})"
+
+    def __getitem__(self, layer: str) -> dict[str, np.ndarray]:
+        """The columns of one layer's table."""
+        import pyarrow.parquet as pq
+
+        if layer not in self.layers:
+            raise UnknownNameError(f"layer of {self.path}", layer, self.layers)
+        table = pq.read_table(self.path / name_null_file(layer))
+        return {name: table[name].to_numpy() for name in NULL_COLUMNS}
+
+    def __contains__(self, layer: object) -> bool:
+        return layer in self.layers
+
+    def read(self) -> dict[str, dict[str, np.ndarray]]:
+        """All layers' columns."""
+        return {layer: self[layer] for layer in self.layers}
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One table, with the column ``layer`` first."""
+        import pandas as pd
+
+        parts = [pd.DataFrame({"layer": layer, **self[layer]}) for layer in self.layers]
+        return pd.concat(parts, ignore_index=True)
+
+
+def is_null_set(folder: Path | str) -> bool:
+    """Whether a folder holds a null distribution."""
+    return (Path(folder) / LAYERS).is_file()
+
+
+def name_null_file(layer: str) -> str:
+    """File of a layer's table."""
+    return f"{to_path_name(layer)}.parquet"
+
+
+def write_null_layer(folder: Path | str, layer: str, columns: Mapping[str, np.ndarray]) -> None:
+    """Write one layer's table, by rename; equal tables give equal bytes.
+
+    Parameters
+    ----------
+    folder : path
+    layer : str
+    columns : mapping of str to (n_pairs,) array
+        All of :data:`NULL_COLUMNS`.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table({name: pa.array(np.asarray(columns[name], kind)) for name, kind in NULL_COLUMNS.items()})
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    write_bytes(Path(folder) / name_null_file(layer), buffer.getvalue())
