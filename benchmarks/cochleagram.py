@@ -5,9 +5,9 @@ Usage: python benchmarks/cochleagram.py [--sounds 1 4] [--rounds 15] [--threads 
 Three contenders take turns, a round each; medians are compared. *bare* does what any way of computing a cochleagram of
 two seconds and its gradient must do, and nothing else: the sound's FFT, the product of the spectrum with 211 filters,
 211 inverse FFTs, the product with the window, and the transposes of these in the other order; no modulus, no
-compression, no autograd. It works on a few bands at a time and on the bins that matter, as the cochleagram itself does,
-so that it is as fast as it can be made here. *bare, whole* does the FFTs and the products with the filters in one piece,
-over all bins. *autograd* is the definition as ordinary differentiable operations.
+compression, no autograd. It works on a few bands at a time and on the bins that matter, as the cochleagram itself
+does, so that it is as fast as it can be made here. *bare, whole* does the FFTs and the products with the filters in one
+piece, over all bins. *autograd* is the definition as ordinary differentiable operations.
 """
 
 from __future__ import annotations

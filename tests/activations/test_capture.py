@@ -258,3 +258,32 @@ def test_members_of_ensembles(name: str, layers: int, penultimate: tuple) -> Non
         parts = find_ensemble_parts(get_model(name, weights=None), "convpen_ensemble")
     assert len(parts) == layers + 1 and parts[-1] == penultimate
     assert [scale for _, _, scale in parts[-4:-1]] == [1, 5, 10]
+
+
+class Towers(nn.Module):
+    """Two towers, of which the forward pass of a model calls one, not the module itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.visual = InPlaceNet()
+        self.textual = nn.Linear(2, 2)
+
+    def encode(self, x: torch.Tensor) -> torch.Tensor:
+        return self.visual(x)
+
+
+def test_the_output_is_what_the_forward_pass_gives(images: torch.Tensor, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from beholder.activations import extract
+    from beholder.models import wrap
+
+    net = replace(
+        wrap(Towers(), name="towers"), forward=lambda module, x: 100 * module.encode(x), taps={"answers": "output"}
+    )
+    logits, layers = capture(net, images, ["output", "answers", "visual.conv1"])
+    torch.testing.assert_close(layers["output"], logits, rtol=0, atol=0)
+    torch.testing.assert_close(layers["answers"], logits, rtol=0, atol=0)
+    acts = extract(net, images.numpy(), ["answers", "output", "visual.head"], out_path=tmp_path)
+    torch.testing.assert_close(torch.from_numpy(acts["answers"].to_numpy()), logits)
+    torch.testing.assert_close(torch.from_numpy(acts["visual.head"].to_numpy()) * 100, logits)

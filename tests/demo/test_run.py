@@ -11,8 +11,10 @@ from beholder.cli.demo import app
 from beholder.demo import run_demo
 from beholder.demo._figures import MEASURES, find_neighbours
 from beholder.demo._run import draw_stimuli, record_layers
+from beholder.demo._units import LAYERS as unit_layers
 from beholder.models import load_model
 from beholder.report import read_rdms
+from beholder.stimuli import read_model_stimuli
 
 LAYERS = ["block1", "block2", "block3", "block4", "block5", "classifier"]
 
@@ -23,7 +25,7 @@ def demo(tmp_path_factory):
     out = tmp_path_factory.mktemp("demo") / "out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", lambda *_: pytest.fail("the demo reached for a network"))
-        page = run_demo(out, n_per_category=2)
+        page = run_demo(out, n_per_category=2, n_units=1)
     return out, page
 
 
@@ -54,6 +56,18 @@ def test_network_is_right_about_the_demos_pictures(demo):
     acts = Activations(out / "activations" / "shapes.zarr")
     right = acts["classifier"].to_numpy().argmax(axis=1) == acts.stimuli["target"].to_numpy()
     assert right.mean() > 0.9
+
+
+def test_units_have_exemplars_visualisations_and_maps(demo):
+    out, page = demo
+    (unit,) = read_model_stimuli(out / "units" / "stimuli" / "shapes")
+    assert unit.layer in unit_layers
+    assert len(unit.select("natural")) == 20
+    assert len(unit.select("optimized")) == 2 * 3
+    assert all(one.map is not None for one in unit.stimuli)
+    assert unit.verdicts["max"]["beats"] == "yes"
+    assert sum(unit.counts) == 32
+    assert "What drives single units of shapes?" in page.read_text()
 
 
 def test_rdms_are_those_of_the_store(demo):

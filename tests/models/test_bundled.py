@@ -8,12 +8,17 @@ from beholder._core.errors import UnknownNameError, WeightsUnavailable
 from beholder.models import load_model
 from beholder.models._bundled import _FOLDER, BundledSource, read_bundled_facts
 from beholder.models._bundled_network import BundledPictureNetwork, load_stored_state, to_stored_state
-from beholder.stimuli import SHAPE_CATEGORIES, make_shape_picture
+from beholder.stimuli import SHAPE_CATEGORIES, SYLLABLE_CATEGORIES, make_shape_picture, make_syllable
 
 
 @pytest.fixture(scope="module")
 def net():
     return load_model("beholder:shapes")
+
+
+@pytest.fixture(scope="module")
+def ear():
+    return load_model("beholder:syllables", device="cpu")
 
 
 def test_loads_from_the_package(net):
@@ -105,5 +110,58 @@ def test_unknown_names_and_a_missing_file_say_what_to_do(monkeypatch, tmp_path):
     with pytest.raises(UnknownNameError, match="shapes"):
         load_model("beholder:shape")
     monkeypatch.setattr("beholder.models._bundled._FOLDER", tmp_path)
-    with pytest.raises(WeightsUnavailable, match=r"shapes\.safetensors"):
-        load_model("beholder:shapes")
+    for name in ("shapes", "syllables"):
+        with pytest.raises(WeightsUnavailable, match=rf"{name}\.safetensors"):
+            load_model(f"beholder:{name}")
+
+
+def test_the_sound_network_loads_from_the_package(ear):
+    assert (ear.name, ear.path_name) == ("beholder:syllables@v1", "syllables")
+    assert ear.classes == SYLLABLE_CATEGORIES
+    assert (ear.input_shape, ear.input_range, ear.sample_rate) == ((16_000,), (-1.0, 1.0), 16_000)
+    path = _FOLDER / "syllables.safetensors"
+    assert ear.weights.file == str(path)
+    assert path.stat().st_size < 1_400_000
+    facts = read_bundled_facts("syllables")
+    assert facts["classes"] == list(SYLLABLE_CATEGORIES)
+    assert facts["held_out"]["right"] > 0.9 * facts["held_out"]["shown"]
+    assert facts["held_out"]["seed"] != facts["training"]["seed"]
+
+
+def test_more_than_nine_of_ten_held_out_syllables_are_named_right(ear):
+    sounds = [(target, make_syllable(category, 9_000_000 + i))
+              for target, category in enumerate(SYLLABLE_CATEGORIES) for i in range(5)]  # fmt: skip
+    batch = torch.from_numpy(np.stack([ear.prepare(sound) for _, sound in sounds]))
+    with torch.inference_mode():
+        answers = ear(batch).argmax(1).tolist()
+    assert np.mean([answer == target for answer, (target, _) in zip(answers, sounds, strict=True)]) > 0.9
+
+
+def test_layers_of_the_sound_network_have_the_stated_shapes(ear):
+    from beholder.models import describe_layers
+
+    shapes = {layer.path: layer.output_shape for layer in describe_layers(ear)}
+    assert {layer: shapes[layer] for layer in ear.layers} == {
+        "cochleagram": (65, 94),
+        "block1": (32, 65, 94),
+        "block2": (64, 32, 47),
+        "block3": (128, 16, 23),
+        "block4": (192, 8, 11),
+        "classifier": (16,),
+    }
+    assert not any(getattr(module, "inplace", False) for module in ear.module.modules())
+    assert len([module for module in ear.module.modules() if isinstance(module, nn.ReLU)]) == 4
+
+
+def test_the_sound_network_bears_silence(ear):
+    """All zeros, a syllable between silences, and a constant: finite answers and gradients."""
+    sounds = np.zeros((3, 16_000), np.float32)
+    sounds[1, 6000:12_000] = make_syllable("sha", 1)[6000:12_000]
+    sounds[2] = 0.5
+    batch = torch.from_numpy(np.stack([ear.prepare(sound) for sound in sounds])).requires_grad_()
+    logits = ear(batch)
+    (gradient,) = torch.autograd.grad(logits[:, 3].sum(), batch)
+    assert torch.isfinite(logits).all()
+    assert torch.isfinite(gradient).all()
+    assert (gradient.abs().amax(1) > 0).tolist() == [False, True, False]
+    assert torch.equal(logits[0], logits[2])

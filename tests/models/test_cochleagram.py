@@ -7,8 +7,8 @@ from torch.nn import functional as F
 
 from beholder._core.errors import InputError
 from beholder.models import Cochleagram, compute_cochleagram, make_cochlear_filters
-from beholder.models._cochlear_filters import make_downsampling_window, to_erb, to_frequency
 from beholder.models._cochleagram import compress
+from beholder.models._cochlear_filters import make_downsampling_window, to_erb, to_frequency
 
 from .plain_cochleagram import make_cochleagram, make_gains, make_taps
 
@@ -88,7 +88,8 @@ def test_gradient_is_that_of_the_definition():
     sounds = make_sounds(1001, 2).requires_grad_()
     front_end = Cochleagram(1001, 4000, dtype=torch.float64, **SMALL)
     weights = torch.randn(2, *front_end.output_shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    transfer = torch.from_numpy(make_cochlear_filters(1001, 4000, n_filters=6, low=100.0, high=1900.0, sample_factor=2).transfer.copy())
+    filters = make_cochlear_filters(1001, 4000, n_filters=6, low=100.0, high=1900.0, sample_factor=2)
+    transfer = torch.from_numpy(filters.transfer.copy())
     bands = torch.fft.ifft(F.pad(torch.fft.rfft(sounds)[:, None] * transfer, (0, 500)))
     level = (bands.real**2 + bands.imag**2).clamp(min=1e-16).sqrt()
     taps = torch.from_numpy(make_downsampling_window(40, 161))
@@ -155,7 +156,8 @@ def test_half_a_sample(published):
 
 def test_hann_pooling():
     sounds = make_sounds(1000)
-    found = Cochleagram(1000, 4000, dtype=torch.float64, **{**SMALL, "n_taps": 81}, window="hann").compute_envelopes(sounds)
+    front_end = Cochleagram(1000, 4000, dtype=torch.float64, **{**SMALL, "n_taps": 81}, window="hann")
+    found = front_end.compute_envelopes(sounds)
     assert found.shape == (1, 17, (1000 - 81) // 40 + 1)
     level = sounds[0].abs().mean()
     assert 0 < found.mean() < level

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.io import savemat
 from scipy.ndimage import maximum_filter
 from scipy.signal import correlate2d
 
@@ -171,6 +172,22 @@ def test_published_checkpoint(tmp_path):
     torch.save(loaded, tmp_path / "own.pt")
     again = load_model("hmax_standard", model_path=tmp_path / "own.pt", device="cpu")
     assert torch.equal(again.module.state_dict()["fc.bias"], readout["fc.bias"])
+
+
+def test_published_patches_from_their_matlab_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    patches = [rng.random((5, 4, size, size)) for size in (2, 4)]  # patch, orientation, row, column
+    cells = np.empty((1, 2), dtype=object)
+    for i, each in enumerate(patches):
+        cells[0, i] = np.stack([patch.transpose(1, 2, 0).ravel(order="F") for patch in each], axis=1)
+    savemat(folder / "universal_patch_set.mat", {"patches": cells, "patchSizes": [[2, 4], [2, 4], [4, 4], [5, 5]]})
+    model = load_model("hmax_standard@universal_patch_set", device="cpu")
+    for i, each in enumerate(patches):
+        np.testing.assert_allclose(model.module.get_buffer(f"s2.{i}.patches").numpy(), each, atol=1e-7)
+    assert model.path_name == "hmax--universal_patch_set" and model.weights.sha256 is not None
 
 
 def test_grey_preprocessing():

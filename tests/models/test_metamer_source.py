@@ -2,18 +2,22 @@
 
 import argparse
 import logging
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 from torchvision.models import alexnet, resnet50
 
 from beholder._core.errors import InputError, UnknownNameError, WeightsUnavailable
-from beholder.models import load_model
 from beholder.models import _clip_observer as clip_observer
+from beholder.models import load_model
 from beholder.models._metamer_source import MetamersSource
 from beholder.models._source import get_source
+from beholder.models._weights import load_state
 
 from .test_metamer_nets import assert_loaded, make_constants, wrap_published
 
@@ -64,7 +68,7 @@ def test_another_normaliser_is_refused(tmp_path):
 
 
 def test_missing_weights_are_one_line_that_says_where_they_are(checkpoints):
-    with pytest.raises(WeightsUnavailable, match="beholder assets fetch checkpoint-resnet50_byol ") as caught:
+    with pytest.raises(WeightsUnavailable, match="beholder assets fetch checkpoint-resnet50_byol`") as caught:
         load_model("resnet50_byol", device="cpu")
     assert "\n" not in str(caught.value) and str(checkpoints) in str(caught.value)
     with pytest.raises(WeightsUnavailable, match=r"only|inside") as caught:
@@ -91,62 +95,88 @@ def test_names_and_tags():
         source.find("hmaxx", None)
 
 
-@pytest.mark.parametrize("name", ["clip_resnet50", "clip_vit_b_32"])
-def test_clip_observer_is_the_scaled_cosine_with_each_class(name):
-    model = load_model(f"metamers:{name}@random", device="cpu")
-    x = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+def build_small_clip(kind: str) -> nn.Module:
+    """CLIP of either kind, for pictures of 32 pixels."""
+    import open_clip
+
+    towers: dict[str, dict[str, Any]] = {
+        "resnet": {"image_size": 32, "layers": (1, 1, 1, 1), "width": 8, "head_width": 16},
+        "transformer": {"image_size": 32, "layers": 2, "width": 64, "head_width": 32, "patch_size": 16},
+    }
+    text = open_clip.CLIPTextCfg(context_length=77, vocab_size=49408, width=32, heads=2, layers=1)
+    torch.manual_seed(0)
+    return open_clip.CLIP(16, open_clip.CLIPVisionCfg(**towers[kind]), text).eval()
+
+
+@pytest.mark.parametrize("kind", ["resnet", "transformer"])
+def test_clip_observer_is_the_scaled_cosine_with_each_class(kind):
+    clip = build_small_clip(kind)
+    observer = clip_observer.ZeroShotClip(clip.get_submodule("visual"), 16).eval()
+    x = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        logits = model(x)
-        embedded = model.module.get_submodule("visual")(model.normalize(x))
-    head = model.module.get_buffer("head")
-    torch.testing.assert_close(logits, 100 * functional.cosine_similarity(embedded[:, None], head[None], dim=-1))
+        logits, embedded = observer(x), clip.get_submodule("visual")(x)
+    torch.testing.assert_close(
+        logits, 100 * functional.cosine_similarity(embedded[:, None], observer.head[None], dim=-1)
+    )
     assert logits.shape == (2, 1000)
 
 
-def test_clip_readout_is_computed_once_and_kept(checkpoints, monkeypatch, caplog):
-    """With a small network in CLIP's place, and two classes."""
-    import open_clip
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["CLIP_resnet50", "CLIP_ViT-B_32"])
+def test_clip_observers_of_full_size(name):
+    model = load_model(f"{name}@random", device="cpu")
+    x = torch.rand(1, 3, 224, 224)
+    with torch.no_grad():
+        embedded = model.module.get_submodule("visual")(model.normalize(x))
+        expected = 100 * functional.normalize(embedded, dim=-1) @ model.module.get_buffer("head").t()
+        torch.testing.assert_close(model(x), expected)
 
-    tower = {"image_size": 32, "layers": 2, "width": 64, "head_width": 32, "patch_size": 16}
-    text = {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1}
-    torch.manual_seed(0)
-    small = open_clip.CLIP(16, open_clip.CLIPVisionCfg(**tower), open_clip.CLIPTextCfg(**text)).eval()
-    monkeypatch.setattr(clip_observer, "list_class_names", lambda: ["star"] * 999 + ["spiral"])
+
+def test_clip_readout_is_computed_once_and_kept(checkpoints, monkeypatch, caplog):
     calls = []
 
-    def build(network, names):
+    def build(_network, names):
         calls.append(len(names))
         return np.eye(1000, 16, dtype=np.float32) + 0.1
 
     monkeypatch.setattr(clip_observer, "build_zero_shot_head", build)
+    network = build_small_clip("resnet")
     with caplog.at_level(logging.INFO, "beholder"):
-        first = clip_observer.read_head(small, "small-openai", "abc")
+        first = clip_observer.read_head(network, "small-openai", "abc")
     assert "80,000 prompts" in caplog.text
-    again = clip_observer.read_head(small, "small-openai", "abc")
+    again = clip_observer.read_head(network, "small-openai", "abc")
     assert calls == [1000] and torch.equal(first, again)
-    clip_observer.read_head(small, "small-openai", "other weights")
+    clip_observer.read_head(network, "small-openai", "other weights")
     assert calls == [1000, 1000]
-    observer = clip_observer.ZeroShotClip(small.visual, 16).eval()
-    x = torch.rand(2, 3, 32, 32)
-    with torch.no_grad():
-        torch.testing.assert_close(observer._embed(x), small.visual(x))
 
 
-def test_clip_observer_takes_openai_weights(tmp_path, monkeypatch):
-    clip = get_source("open_clip").find("RN50", "openai")
-    torch.manual_seed(0)
-    network = clip.build()
-    monkeypatch.setattr(clip_observer, "build_zero_shot_head", lambda network, names: np.ones((1000, 1024), np.float32))
-    torch.save(network.state_dict(), tmp_path / "RN50.pt")
-    model = load_model("CLIP_resnet50", model_path=tmp_path / "RN50.pt", device="cpu")
-    own = network.visual.state_dict()
-    assert all(
-        torch.equal(value, own[name]) for name, value in model.module.get_submodule("visual").state_dict().items()
-    )
-    assert model.module.get_buffer("head").eq(1).all()
-    torch.save(model.module.state_dict(), tmp_path / "own.pt")
-    again = load_model("CLIP_resnet50", model_path=tmp_path / "own.pt", device="cpu")
-    assert torch.equal(again.module.get_buffer("head"), model.module.get_buffer("head"))
-    torch.save({name: value for name, value in own.items() if "visual" in name}, tmp_path / "half.pt")
-    with pytest.raises(InputError):
-        load_model("CLIP_resnet50", model_path=tmp_path / "half.pt", device="cpu")
+def test_clip_readout_prompts_with_the_names_of_the_classes(monkeypatch):
+    """Two names instead of a thousand, against the mean embedding of their prompts."""
+    from beholder.models import build_zero_shot_head, embed_texts
+    from beholder.models._prompts import IMAGENET_TEMPLATES
+
+    assert len(clip_observer.list_class_names()) == 1000 and clip_observer.list_class_names()[0] == "tench"
+    network = build_small_clip("resnet")
+    head = build_zero_shot_head(network, ["tench", "goldfish"])
+    texts = [template.replace("{}", "goldfish") for template in IMAGENET_TEMPLATES]
+    mean = embed_texts(network, texts, normalize=True).mean(0)
+    np.testing.assert_allclose(head[1], mean / np.linalg.norm(mean), atol=1e-6)
+
+
+def test_clip_observer_takes_files_of_both_towers_and_its_own(tmp_path, monkeypatch):
+    clip = replace(
+        get_source("open_clip").find("RN50", "openai"),
+        build=lambda: build_small_clip("resnet"), adapt_state_dict=None,
+    )  # fmt: skip
+    monkeypatch.setattr(clip_observer, "build_zero_shot_head", lambda network, names: np.ones((1000, 16), np.float32))
+    state = {name: value + 1 for name, value in build_small_clip("resnet").state_dict().items()}
+    observer = clip_observer.build_clip_observer(clip)
+    adapted = clip_observer.adapt_clip_state(clip, state, observer)
+    load_state(observer, adapted, origin="a file")
+    assert torch.equal(observer.visual.state_dict()["conv1.weight"], state["visual.conv1.weight"])
+    assert observer.head.eq(1).all()
+    own = observer.state_dict()
+    assert clip_observer.adapt_clip_state(clip, own, observer) == own
+    half = {name: value for name, value in state.items() if name.startswith("visual.")}
+    with pytest.raises(InputError, match="both towers"):
+        clip_observer.adapt_clip_state(clip, half, observer)

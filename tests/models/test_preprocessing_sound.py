@@ -85,13 +85,62 @@ def test_prepare_cuts_and_pads(tmp_path):
         SoundPreprocessing().prepare(np.zeros((2, 100), np.float32))
 
 
+def test_prepare_pads_on_both_sides_at_a_stated_rms():
+    sound = make_sound(8000) + 0.2
+    preprocessing = SoundPreprocessing(duration=1.0, pad="center", rms=0.1)
+    prepared = preprocessing.prepare(sound).astype(np.float64)
+    assert prepared.shape == (16_000,)
+    assert np.abs(prepared[:4000]).max() == np.abs(prepared[12_000:]).max() == 0
+    assert np.sqrt(np.mean(prepared**2)) == pytest.approx(0.1, rel=1e-6)
+    assert abs(prepared.mean()) < 1e-7
+    assert np.corrcoef(prepared[4000:12_000], sound)[0, 1] > 0.999999
+    cut = SoundPreprocessing(duration=0.25, cut="center", rms=0.1).prepare(sound).astype(np.float64)
+    assert np.sqrt(np.mean(cut**2)) == pytest.approx(0.1, rel=1e-6)
+    assert np.corrcoef(cut, sound[2000:6000])[0, 1] > 0.999999
+    silence = preprocessing.prepare(np.full(8000, 0.25, np.float32))
+    assert silence.shape == (16_000,) and not silence.any()
+    again = preprocessing.prepare(preprocessing.prepare(sound))
+    assert np.allclose(again, preprocessing.prepare(sound), atol=1e-7)
+    with pytest.raises(StimulusError, match="one channel"):
+        preprocessing.prepare(np.zeros(0, np.float32))
+
+
+def test_what_is_done_to_sounds_is_said_once(monkeypatch, caplog):
+    monkeypatch.setattr("beholder.models._preprocessing_sound._told", set())
+    preprocessing = SoundPreprocessing(duration=1.0, cut="center")
+    with caplog.at_level("INFO", logger="beholder"):
+        preprocessing.prepare(make_sound(16_000))
+        assert not caplog.messages
+        for n_samples in (8000, 12_000, 4000):
+            preprocessing.prepare((make_sound(n_samples), 8000))
+        preprocessing.prepare(make_sound(20_000))
+        preprocessing.prepare(make_sound(24_000))
+    assert caplog.messages == [
+        "sounds at 8000 Hz are resampled to 16000 Hz",
+        "sounds longer than 1 s are cut to their middle (the first has 1.50 s)",
+        "sounds shorter than 1 s are padded with silence at the end (the first has 0.50 s)",
+    ]
+
+
+@pytest.mark.parametrize("front_end", ["cochleagram", "log_mel"])
+def test_cochleagrams_as_a_front_end(front_end):
+    preprocessing = SoundPreprocessing(rate=20_000, duration=0.1, front_end=front_end, rms=0.1)
+    x = torch.from_numpy(np.stack([preprocessing.prepare(make_sound(2000, seed)) for seed in (1, 2)])).requires_grad_()
+    found = preprocessing.normalize(x)
+    assert found.shape == {"cochleagram": (2, 211, 10), "log_mel": (2, 256, 21)}[front_end]
+    (gradient,) = torch.autograd.grad(found.sum(), x)
+    assert torch.isfinite(gradient).all() and gradient.abs().max() > 0
+    assert read_preprocessing(preprocessing.to_dict()) == preprocessing
+
+
 def test_descriptions():
     preprocessing = SoundPreprocessing(duration=2.0, front_end="whisper")
     assert read_preprocessing(preprocessing.to_dict()) == preprocessing
     assert preprocessing.describe() == "2 s at 16000 Hz" and preprocessing.modality == "sound"
-    for table in ({"kind": "sound", "front_end": "ear"}, {"kind": "sound", "cut": "end"}, {"kind": "sound", "loud": 1}):
+    assert SoundPreprocessing(20_000, 2.0, rms=0.1).describe() == "2 s at 20000 Hz, RMS 0.1"
+    for fields in ({"front_end": "ear"}, {"cut": "end"}, {"pad": "start"}, {"rms": 0.0}, {"loud": 1}):
         with pytest.raises(InputError):
-            read_preprocessing(table)
+            read_preprocessing({"kind": "sound", **fields})
     with pytest.raises(InputError, match="pictures"):
         preprocessing.prepare_uint8(np.zeros(3))
 

@@ -5,7 +5,7 @@ import soundfile
 from scipy.io import wavfile
 
 from beholder._core.errors import InputError, StimulusError
-from beholder.stimuli import load_sound, resample_sound, save_sound
+from beholder.stimuli import load_sound, resample_sound, save_sound, set_rms
 
 
 @pytest.fixture
@@ -109,3 +109,28 @@ def test_files_that_are_no_sounds_are_named(tmp_path):
     save_sound(tmp_path / "nan.wav", np.array([0, np.nan]), 8000)
     with pytest.raises(StimulusError, match="not finite"):
         load_sound(tmp_path / "nan.wav")
+
+
+def test_writing_at_a_stated_rms(tmp_path, tone):
+    save_sound(tmp_path / "a.wav", 3 * tone + 0.2, 8000, rms=0.05)
+    sound, _ = load_sound(tmp_path / "a.wav")
+    assert np.sqrt(np.mean(sound.astype(np.float64) ** 2)) == pytest.approx(0.05, rel=1e-6)
+    assert abs(sound.mean(dtype=np.float64)) < 1e-7
+    assert np.allclose(sound / 0.05, tone / tone.std(), atol=1e-5)
+    with pytest.raises(InputError, match="RMS above 0"):
+        save_sound(tmp_path / "b.wav", tone, 8000, rms=0)
+    assert not (tmp_path / "b.wav").exists()
+
+
+def test_rms_of_many_and_of_silence(tone):
+    many = np.stack([tone, 0.01 * tone + 1, np.zeros_like(tone), np.full_like(tone, 0.3)])
+    scaled = set_rms(many, 0.2)
+    assert scaled.dtype == np.float32
+    np.testing.assert_allclose(np.sqrt(np.mean(scaled**2, axis=1)), [0.2, 0.2, 0, 0], atol=1e-6)
+    assert np.array_equal(set_rms(many[0], 0.2), scaled[0])
+    peaks = np.zeros(1000)
+    peaks[::500] = 1
+    assert set_rms(peaks).max() > 1
+    for rms in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(InputError, match="RMS above 0"):
+            set_rms(tone, rms)

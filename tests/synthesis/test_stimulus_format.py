@@ -36,7 +36,8 @@ def test_pictures_come_back_rounded(value_range: tuple[float, float], channels: 
     form = StimulusFormat(".png", low, high)
     image = (low + (high - low) * GENERATOR.random((channels, 6, 5))).astype(np.float32)
     (tmp_path / "x.png").write_bytes(form.encode(image))
-    pixels = np.asarray(Image.open(tmp_path / "x.png"))
+    with Image.open(tmp_path / "x.png") as file:
+        pixels = np.asarray(file)
     assert pixels.shape == ((6, 5) if channels == 1 else (6, 5, 3))
     back = form.decode(tmp_path / "x.png")
     assert back.dtype == np.float32

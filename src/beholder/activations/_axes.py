@@ -7,6 +7,7 @@ import math
 from torch import Tensor, nn
 
 from beholder._core.errors import InputError
+from beholder.models import Cochleagram, LogMel
 
 POOLS = ("none", "mean", "max", "cls", "center")
 
@@ -19,6 +20,8 @@ _CHANNELS_SECOND = (
     nn.modules.pooling._AdaptiveMaxPoolNd,
     nn.modules.instancenorm._InstanceNorm,
     nn.GroupNorm,
+    Cochleagram,
+    LogMel,
 )
 _CHANNELS_LAST = (nn.Linear, nn.LayerNorm, nn.RMSNorm, nn.Embedding, nn.MultiheadAttention)
 
@@ -26,7 +29,7 @@ _CHANNELS_LAST = (nn.Linear, nn.LayerNorm, nn.RMSNorm, nn.Embedding, nn.Multihea
 def name_axes(shape: tuple[int, ...], module: nn.Module, side: str = "out") -> tuple[str, ...]:
     """Names of a layer's feature axes, batch axis left out.
 
-    Convolutions, batch norms and pools have their channels first, linear layers and layer norms
+    Convolutions, batch norms, pools and cochleagrams have their channels first, linear layers and layer norms
     last; elsewhere four axes are read as (channel, height, width) unless only the first two of the
     three agree in size, three as (token, channel).
 

@@ -98,10 +98,11 @@ def _capture(
             check_calls(refs, count_calls(module, refs, lambda: run(images[:1])))
         with (
             torch.set_grad_enabled(grad),
-            Tap(module, refs) as tap,
+            Tap(module, refs, gives_output=True) as tap,
             tap.collect(lambda name, tensor: captured.__setitem__(name, tensor.clone()), stop=False),
         ):
             output = run(images)
+            tap.hand_over(output)
     return pick_tensor(output, _WHOLE), {name: captured[name] for name in refs}
 
 

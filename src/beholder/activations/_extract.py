@@ -27,7 +27,7 @@ from beholder.activations._extract_plan import (
     read_layout_names,
     resolve_settings,
 )
-from beholder.activations._grammar import LayerRef, parse_layer
+from beholder.activations._grammar import OUTPUT, LayerRef, parse_layer
 from beholder.activations._lazy import Activations
 from beholder.activations._manifest import check_unchanged, count_kept, join_stimuli, read_manifest, write_manifest
 from beholder.activations._probe import ProbedLayer, probe_layers
@@ -176,7 +176,7 @@ def extract_to_store(
     with explain_write_errors(store):
         store.parent.mkdir(parents=True, exist_ok=True)
     if not options.overwrite:
-        layers = [*layers, *(name for name in read_layout_names(store) if name not in layers)]
+        layers = [*layers, *_find_stored(model, store, layers)]
     targets = find_targets(model, stimuli, layers, options)
     with folder.hold():
         if options.overwrite:
@@ -213,6 +213,20 @@ def extract_to_store(
         receipts = run_plan(plan, worker, folder, n_workers=options.workers)
         _finish_store(store, model, stimuli, settings, receipts, options)
         folder.clear_claims()
+
+
+def _find_stored(model: Model, store: Path, asked: Sequence[str]) -> list[str]:
+    """Layers that the store holds besides those asked for; the model must have them still."""
+    names = [name for name in read_layout_names(store) if name not in asked]
+    modules = dict(unwrap_module(model.module).named_modules(remove_duplicate=False))
+    for name in names:
+        path = parse_layer(name).path if name not in model.taps and name not in ENSEMBLES else OUTPUT
+        if path not in modules and path not in ("", OUTPUT):
+            raise ConfigurationChanged(
+                f"a model with the layers that {store} holds", got=f"{model.name} without {name!r}",
+                hint="the same --labels or taps as before, or another output folder",
+            )  # fmt: skip
+    return names
 
 
 def _drop_bad(folder: JobFolder, store: Path, manifest: Any, stimuli: StimulusSet) -> Any:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from beholder._core.errors import InputError
+from beholder._core.errors import ConfigurationChanged, InputError
 from beholder._core.files import read_json, write_json
 from beholder._core.hashing import hash_settings
 from beholder._core.seeds import DEFAULT_SEED
@@ -139,6 +139,12 @@ def plan_passes(store: Path, targets: Sequence[Target], settings: dict[str, Any]
     passes, seen = [], set()
     for record in recorded:
         layers = tuple(layout_from_dict(layer) for layer in record)
+        for layer in layers:
+            if layer.origin != by_name[layer.name].origin:
+                raise ConfigurationChanged(
+                    f"the class names that {layer.name!r} of {store} was made with", got="others",
+                    hint="another output folder, or --overwrite to replace it",
+                )  # fmt: skip
         seen |= {layer.name for layer in layers}
         passes.append(Pass(tuple(by_name[layer.name] for layer in layers), layers))
     fresh = [target for target in targets if target.name not in seen]
@@ -146,7 +152,7 @@ def plan_passes(store: Path, targets: Sequence[Target], settings: dict[str, Any]
         check_path_names([*seen, *by_name])
         rows = choose_shard_rows(fresh, settings, n_stimuli)
         layers = tuple(
-            StoredLayer(target.name, axes, plan_layout(rows, shape, settings["dtype"]))
+            StoredLayer(target.name, axes, plan_layout(rows, shape, settings["dtype"]), target.origin)
             for target in fresh
             for shape, axes in [_stored_shape(target, settings)]
         )

@@ -43,6 +43,11 @@ def find_module(model: nn.Module, ref: LayerRef) -> nn.Module:
     return modules[ref.path]
 
 
+def is_whole(model: nn.Module, ref: LayerRef) -> bool:
+    """Whether a layer name means what the whole model returns."""
+    return ref.side == "out" and ref.path in ("", OUTPUT) and find_module(model, ref) is model
+
+
 class Tap:
     """Hooks for a set of layers of one model.
 
@@ -52,15 +57,21 @@ class Tap:
         The network, unwrapped.
     layers : mapping of str to LayerRef
         Name under which to hand over, and what.
+    gives_output : bool
+        The caller hands over what the model returns (:meth:`hand_over`): needed where its forward pass is not a plain
+        call of the module, as in CLIP networks.
     """
 
-    def __init__(self, model: nn.Module, layers: Mapping[str, LayerRef]) -> None:
+    def __init__(self, model: nn.Module, layers: Mapping[str, LayerRef], *, gives_output: bool = False) -> None:
         self._state = _State()
         self._layers = dict(layers)
+        self._whole = {name: ref for name, ref in layers.items() if gives_output and is_whole(model, ref)}
         self._handles: list[Any] = []
         self._undo = contextlib.ExitStack()
         by_module: dict[int, tuple[nn.Module, list[tuple[str, LayerRef]]]] = {}
         for name, ref in layers.items():
+            if name in self._whole:
+                continue
             module = find_module(model, ref)
             by_module.setdefault(id(module), (module, []))[1].append((name, ref))
         try:
@@ -110,6 +121,11 @@ class Tap:
         state.missing.discard(name)
         if state.stop and not state.missing:
             raise _StopPass
+
+    def hand_over(self, output: Any) -> None:
+        """Give what the model returned, inside :meth:`collect`."""
+        for name, ref in self._whole.items():
+            self._take(name, ref, 1, output)
 
     @contextlib.contextmanager
     def collect(self, consume: Consumer, *, stop: bool) -> Iterator[None]:

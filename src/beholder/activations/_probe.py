@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from beholder._core.errors import InputError
 from beholder.activations._axes import name_axes
 from beholder.activations._grammar import LayerRef
-from beholder.activations._hooks import Tap, find_module
+from beholder.activations._hooks import Tap, find_module, is_whole
 
 Forward = Callable[[Tensor], Any]
 
@@ -49,7 +49,7 @@ class ProbedLayer:
 def count_calls(model: nn.Module, refs: Mapping[str, LayerRef], run: Callable[[], Any]) -> dict[str, int]:
     """How often each layer's module is called in one pass."""
     counts: dict[int, int] = {}
-    modules = {name: find_module(model, ref) for name, ref in refs.items()}
+    modules = {name: find_module(model, ref) for name, ref in refs.items() if not is_whole(model, ref)}
 
     def count(module: nn.Module, _args: Any) -> None:
         counts[id(module)] = counts.get(id(module), 0) + 1
@@ -60,7 +60,7 @@ def count_calls(model: nn.Module, refs: Mapping[str, LayerRef], run: Callable[[]
     finally:
         for handle in handles:
             handle.remove()
-    return {name: counts.get(id(module), 0) for name, module in modules.items()}
+    return {name: counts.get(id(modules[name]), 0) if name in modules else 1 for name in refs}
 
 
 def check_calls(refs: Mapping[str, LayerRef], counts: Mapping[str, int]) -> None:
@@ -125,8 +125,11 @@ def _collect_shapes(
     model: nn.Module, refs: Mapping[str, LayerRef], forward: Forward, batch: Tensor
 ) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
-    with Tap(model, refs) as tap, tap.collect(lambda name, t: shapes.__setitem__(name, tuple(t.shape)), stop=True):
-        forward(batch)
+    with (
+        Tap(model, refs, gives_output=True) as tap,
+        tap.collect(lambda name, t: shapes.__setitem__(name, tuple(t.shape)), stop=True),
+    ):
+        tap.hand_over(forward(batch))
     return shapes
 
 

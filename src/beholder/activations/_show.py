@@ -14,8 +14,10 @@ from beholder._core.files import to_path_name
 from beholder.activations._array_files import read_array_shape
 from beholder.activations._hdf5 import list_names, open_hdf5
 from beholder.activations._panel_file import read_layer_names, to_dataset_name
+from beholder.activations._show_units import describe_stimuli, describe_units
 from beholder.activations._slices import find_shape
 from beholder.activations._splits import find_parts
+from beholder.stimuli import is_model_stimuli
 
 _SUFFIXES = (".npy", ".h5", ".hdf5", ".pt", ".mat", ".csv", ".txt")
 
@@ -28,7 +30,7 @@ class FileSummary:
     ----------
     path : str
     kind : str
-        ``panel``, ``store``, ``export``, ``table``, ``hdf5`` or ``folder``.
+        ``panel``, ``store``, ``export``, ``table``, ``units``, ``stimuli``, ``hdf5`` or ``folder``.
     facts : dict
         Single things worth knowing, such as the model.
     tables : dict of str to list of dict
@@ -77,7 +79,8 @@ def describe_file(path: str | Path, model: str | None = None, show_layers: bool 
     ----------
     path : path
         A ``.zarr`` store, an HDF5 file, a folder of exports or of stores, ``results.parquet`` or another
-        Parquet or CSV table, or a single ``.npy``, ``.txt``, ``.mat`` or ``.pt`` file.
+        Parquet or CSV table, a ``.json`` file of units, their stimuli in ``stimuli/{model}``, or a single ``.npy``,
+        ``.txt``, ``.mat`` or ``.pt`` file.
     model : str, optional
         Only this model of a panel file; lists its layers.
     show_layers : bool
@@ -107,6 +110,9 @@ def describe_file(path: str | Path, model: str | None = None, show_layers: bool 
             return _describe_csv(path)
         case ".npy" | ".txt" | ".mat" | ".pt":
             return FileSummary(str(path), "export", tables={"files": [_describe_array(path)]})
+        case ".json":
+            facts, rows = describe_units(path)
+            return FileSummary(str(path), "units", facts, {"units": rows})
         case _:
             raise InputError("a .zarr store, HDF5 file, table or folder of exports", got=str(path))
 
@@ -163,6 +169,9 @@ def _describe_dataset(group: Any, layer: str) -> dict[str, Any]:
 def _describe_folder(path: Path, model: str | None, show_layers: bool) -> FileSummary:
     if (path / "zarr.json").exists():
         return _describe_store(path, model)
+    if is_model_stimuli(path):
+        facts, rows = describe_stimuli(path)
+        return FileSummary(str(path), "stimuli", facts, {"units": rows})
     files = [path / f"{stem}{suffix}" for stem in ("activations", "features") for suffix in _SUFFIXES]
     files = [file for file in files if file.is_file()] + find_parts(path)
     if files:
@@ -171,8 +180,11 @@ def _describe_folder(path: Path, model: str | None, show_layers: bool) -> FileSu
         records += [_describe_array(path / name) for name in extras if (path / name).is_file()]
         return FileSummary(str(path), "export", tables={"files": records})
     inside = sorted([*path.glob("*.zarr"), *path.glob("*.h5"), *path.glob("*.parquet"), *path.glob("*.csv")])
+    inside += sorted(item for item in path.iterdir() if item.is_dir() and is_model_stimuli(item))
     if not inside:
-        raise InputError("a store, a panel file, exports or a table", got=f"{path}, a folder without any of them")
+        raise InputError(
+            "a store, a panel file, exports, a table or stimuli of units", got=f"{path}, a folder without any of them"
+        )
     if len(inside) == 1:
         return describe_file(inside[0], model, show_layers)
     return FileSummary(str(path), "folder", tables={"files": [{"file": item.name} for item in inside]})

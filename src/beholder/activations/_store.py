@@ -33,11 +33,12 @@ FORMAT = "beholder-activations-1"
 
 @dataclass(frozen=True)
 class StoredLayer:
-    """One layer of a store: exact name, axes and how its values lie in files."""
+    """One layer of a store: exact name, axes, how its values lie in files, and for a readout what it was made from."""
 
     name: str
     axes: tuple[str, ...]
     layout: ShardLayout
+    origin: str | None = None
 
     @property
     def path_name(self) -> str:
@@ -158,10 +159,11 @@ def layout_to_dict(layer: StoredLayer) -> dict[str, Any]:
         "features": list(layer.layout.features),
         "rows": layer.layout.rows,
         "dtype": layer.layout.dtype,
+        **({"origin": layer.origin} if layer.origin else {}),
     }
 
 
 def layout_from_dict(record: Mapping[str, Any]) -> StoredLayer:
     """Inverse of :func:`layout_to_dict`."""
     layout = plan_layout(record["rows"], tuple(record["features"]), record["dtype"])
-    return StoredLayer(record["name"], tuple(record["axes"]), layout)
+    return StoredLayer(record["name"], tuple(record["axes"]), layout, record.get("origin"))

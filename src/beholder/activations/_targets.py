@@ -17,9 +17,9 @@ from beholder._core.files import to_path_name
 from beholder.activations._axes import pool_activations, pooled_shape
 from beholder.activations._ensembles import ENSEMBLES, find_ensemble_parts
 from beholder.activations._grammar import LayerRef, parse_layer
-from beholder.activations._hooks import Consumer
+from beholder.activations._hooks import Consumer, is_whole
 from beholder.activations._probe import ProbedLayer
-from beholder.models import Model, match_pattern, select_layers
+from beholder.models import Model, ZeroShotForward, match_pattern, select_layers, unwrap_module
 
 PRESETS = ("blocks", "stages", "penultimate")
 
@@ -48,12 +48,15 @@ class Target:
         Their names.
     parts : tuple of Part
         What it is made of.
+    origin : str or None
+        What the output of a zero-shot model was made from.
     """
 
     name: str
     shape: tuple[int, ...]
     axes: tuple[str, ...]
     parts: tuple[Part, ...]
+    origin: str | None = None
 
     @property
     def path_name(self) -> str:
@@ -134,7 +137,9 @@ def make_targets(
         shape, axes = pooled_shape(layer.shape, layer.axes, how)
         if flatten and len(shape) > 1:
             shape, axes = (int(torch.Size(shape).numel()),), ("feature",)
-        targets.append(Target(name, shape, axes, (Part(layer, how),)))
+        readout = model.forward if is_whole(unwrap_module(model.module), layer.ref) else None
+        origin = readout.origin if isinstance(readout, ZeroShotForward) else None
+        targets.append(Target(name, shape, axes, (Part(layer, how),), origin))
     check_path_names([target.name for target in targets])
     return targets
 

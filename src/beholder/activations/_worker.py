@@ -252,7 +252,7 @@ class _Session:
         if which not in self._taps:
             routes = route_parts(job.targets)
             refs = {name: feeds[0][1].layer.ref for name, feeds in routes.items()}
-            self._taps[which] = (self._hooks.enter_context(Tap(self._module, refs)), routes)
+            self._taps[which] = (self._hooks.enter_context(Tap(self._module, refs, gives_output=True)), routes)
         return self._taps[which]
 
     def _load(self, members: list[int], replicate: int, hashes: dict[int, str]) -> np.ndarray:
@@ -288,7 +288,7 @@ class _Session:
             else:
                 x = model.normalize(torch.as_tensor(batch, device=self._device))
             with tap.collect(make_consumer(routes, outputs, rows, task.keep), stop=True):
-                model.forward(self._module, x)
+                tap.hand_over(model.forward(self._module, x))
 
     def _redo_smaller(self, tasks: Sequence[Task], load: Callable[[Task], Any], state: Any, reason: str) -> int:
         size = self._worker.compute.micro_batch

@@ -226,15 +226,8 @@ def make_stimuli(request: ExtractRequest) -> StimulusSet:
 
 def adapt_model(model: Model, stimuli: StimulusSet | None, request: ExtractRequest) -> tuple[Model, StimulusSet]:
     """Apply ``--draft``, ``--labels`` and ``--texts``."""
-    from beholder.models import ImagePreprocessing
-
     if request.draft:
-        preprocessing = model.preprocessing
-        if not isinstance(preprocessing, ImagePreprocessing):
-            raise InputError("a model of pictures with --draft", got=model.name)
-        preprocessing = replace(preprocessing, draft=True)
-        spec = replace(model.spec, preprocessing=preprocessing) if model.spec else None
-        model = replace(model, preprocessing=preprocessing, spec=spec)
+        model = use_draft(model)
     if request.texts:
         from beholder.models import make_text_observer, read_texts
         from beholder.stimuli import StimulusSet
@@ -244,12 +237,29 @@ def adapt_model(model: Model, stimuli: StimulusSet | None, request: ExtractReque
         ids = [f"text_{i:06d}" for i in range(len(texts))]
         return model, StimulusSet.from_arrays(tokens, ids, labels=texts, kind="array")
     if request.labels:
-        from beholder.models import make_zero_shot, read_labels
-
-        model = make_zero_shot(model, read_labels(request.labels))
-        model = replace(model, taps={**model.taps, ZERO_SHOT: "output"})
+        model = use_labels(model, request.labels)
     assert stimuli is not None
     return model, stimuli
+
+
+def use_draft(model: Model) -> Model:
+    """The model, whose pictures are decoded at reduced size."""
+    from beholder.models import ImagePreprocessing
+
+    preprocessing = model.preprocessing
+    if not isinstance(preprocessing, ImagePreprocessing):
+        raise InputError("a model of pictures with --draft", got=model.name)
+    preprocessing = replace(preprocessing, draft=True)
+    spec = replace(model.spec, preprocessing=preprocessing) if model.spec else None
+    return replace(model, preprocessing=preprocessing, spec=spec)
+
+
+def use_labels(model: Model, file: str) -> Model:
+    """A CLIP model with the layer ``zero_shot``, logits of the classes that a file names."""
+    from beholder.models import make_zero_shot, read_labels
+
+    model = make_zero_shot(model, read_labels(file))
+    return replace(model, taps={**model.taps, ZERO_SHOT: "output"})
 
 
 def ask_for_layer(model: Model, screen: IO[str]) -> list[str]:

@@ -99,6 +99,10 @@ class StimulusFlags:
 
     def make(self) -> StimulusSet:
         """The stimulus set."""
+        return self.make_with_targets()[0]
+
+    def make_with_targets(self) -> tuple[StimulusSet, dict[str, int] | None]:
+        """The stimulus set, and by id the classes that ``--targets`` tells; a named set reads that file itself."""
         from beholder.stimuli import StimulusSet, as_stimulus_set
 
         path = Path(self.in_path)
@@ -106,9 +110,7 @@ class StimulusFlags:
             raise InputError("--fraction with --balanced", got="--balanced alone")
         if self.image_set:
             place = pick_set_folder(self.image_set, self.in_path)
-            stimuli = StimulusSet.from_named(
-                self.image_set, place, ground_truth=self.targets, skip_bad=self.skip_bad
-            )
+            stimuli = StimulusSet.from_named(self.image_set, place, ground_truth=self.targets, skip_bad=self.skip_bad)
         elif self.things or self.things_behavior or path.is_dir() or not path.exists():
             stimuli = StimulusSet.from_folder(
                 path,
@@ -120,9 +122,26 @@ class StimulusFlags:
         else:
             stimuli = as_stimulus_set(path)
             stimuli = stimuli.drop_bad_files() if self.skip_bad and stimuli.arrays is None else stimuli
+        told = None
+        if self.targets and not self.image_set:
+            told = dict(zip(stimuli.ids, read_targets(self.targets, len(stimuli)), strict=True))
         if self.fraction is not None:
             stimuli = stimuli.select_fraction(self.fraction, self.seed, balanced=self.balanced)
-        return stimuli
+        return stimuli, told
+
+
+def read_targets(file: str, n_stimuli: int) -> list[int]:
+    """Class indices, one a stimulus in order: a line each, or a ``.npy`` array, as ``extract`` writes them."""
+    import numpy as np
+
+    expected = f"{n_stimuli} class indices, one a stimulus"
+    try:
+        read = np.load(file, allow_pickle=False) if file.endswith(".npy") else np.loadtxt(file, dtype=np.int64, ndmin=1)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(expected, got=f"{file} ({error})") from error
+    if read.ndim != 1 or read.dtype.kind not in "iu" or len(read) != n_stimuli:
+        raise InputError(expected, got=f"{file}, which holds {read.dtype} of shape {read.shape}")
+    return [int(target) for target in read]
 
 
 def run_sample(
@@ -185,8 +204,12 @@ def run_record(
     layers: Sequence[str] | None,
     out_path: str | None,
     options: Mapping[str, Any],
+    *,
+    labels: str | None = None,
+    draft: bool = False,
 ) -> Summary:
     """Record layers of interest; report class accuracy."""
+    from beholder.cli._extract_run import ZERO_SHOT, use_draft, use_labels
     from beholder.models import UnitList
     from beholder.units import measure_accuracy, record_units
 
@@ -195,13 +218,17 @@ def run_record(
         raise InputError("--units_file or --layers", got="both", hint="--layers alone")
     if path is not None:
         read_json(path)
-    stimuli = flags.make()
+    stimuli, targets = flags.make_with_targets()
     model = place.load(path)
+    model = use_draft(model) if draft else model
+    model = use_labels(model, labels) if labels else model
     units = UnitList.read(path, model) if path is not None else None
-    acts = record_units(model, stimuli, units, layers=layers, out_path=place.join(out_path or "activations"), **options)
-    accuracy = measure_accuracy(acts)
+    answers = ZERO_SHOT if labels else "output"
+    place_of_store = place.join(out_path or "activations")
+    acts = record_units(model, stimuli, units, layers=layers, output=answers, out_path=place_of_store, **options)
+    accuracy = measure_accuracy(acts, answers, targets)
     told = str(accuracy) if accuracy else "not reported, since the stimuli's classes are not the network's outputs"
-    n_units = sum(acts[name].shape[-1] for name in acts.layers if name != "output")
+    n_units = sum(acts[name].shape[-1] for name in acts.layers if name not in ("output", ZERO_SHOT))
     lines = [
         f"{len(acts.stimulus_ids)} stimuli, {len(acts.layers)} layers, {n_units} units",
         f"class accuracy: {told}",

@@ -30,5 +30,6 @@ def demo(*, out: Path = Path("demo"), rnd_seed: Seed = 42, json: Json = False) -
     if json:
         print_json({"demo": [{"report": str(page), "folder": str(out)}]})
     else:
-        print(f"pictures:    {out / 'stimuli'}\nactivations: {out / 'activations'}\nfigures:     {out / 'figures'}")
+        for name in ("stimuli", "activations", "figures", "units"):
+            print(f"{name + ':':<13}{out / name}")
         print(f"Open {page} in a browser.")

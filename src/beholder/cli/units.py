@@ -18,10 +18,12 @@ from beholder.cli._options import (
     make_app,
     print_json,
 )
+from beholder.cli._units_maps import maps
 from beholder.cli._units_optimize import optimize
 
 app = make_app("units", "Units of a network: sample them, record them, find their exemplars, draw what drives them.")
 app.command(optimize)
+app.command(maps)
 
 OptionalModel = Annotated[str | None, Parameter(name=["--model-name", "-m"])]
 UnitsFile = Annotated[str, Parameter(name="--units-file")]
@@ -141,6 +143,11 @@ def record(
     fraction: Annotated[float | None, Parameter(name=["--fraction", "-f"])] = None,
     balanced: bool = False,
     skip_bad: bool = False,
+    things: Annotated[bool, Parameter(name=["--things", "-t"])] = False,
+    things_behavior: bool = False,
+    labels: str | None = None,
+    targets: str | None = None,
+    draft: bool = False,
     dtype: Literal["float32", "float16"] = "float32",
     precision: Literal["fp32", "bf16", "fp16"] = "fp32",
     workers: int = 1,
@@ -186,6 +193,16 @@ def record(
         Draw the same share of every class.
     skip_bad
         Leave out files that cannot be read.
+    things
+        Pictures are from THINGS: check them against things_concepts.tsv.
+    things_behavior
+        A flat folder of THINGS pictures in the order of item_names.tsv.
+    labels
+        File of class names (a line each): class accuracy of a CLIP model by zero-shot logits, the layer zero_shot.
+    targets
+        File of the stimuli's true classes (an index a line, in order): class accuracy where folders do not tell.
+    draft
+        Decode JPEGs at reduced size: faster, but changes pixels.
     dtype
         Stored numbers.
     precision
@@ -206,12 +223,14 @@ def record(
     from beholder.cli._units_run import Place, StimulusFlags, run_record
 
     place = Place(directory, model_name, pretrained, model_path, device)
-    flags = StimulusFlags(in_path, image_set, layout, fraction, balanced, skip_bad, rnd_seed)
+    flags = StimulusFlags(
+        in_path, image_set, layout, fraction, balanced, skip_bad, rnd_seed, things, things_behavior, targets
+    )
     options = {
         "batch_size": batch_size, "dtype": dtype, "precision": precision, "workers": workers, "threads": threads,
         "seed": rnd_seed, "append": append, "overwrite": overwrite,
     }  # fmt: skip
-    summary = run_record(place, flags, units_file, layers, out_path, options)
+    summary = run_record(place, flags, units_file, layers, out_path, options, labels=labels, draft=draft)
     print_json(summary.tables) if json else print("\n".join(summary.lines))
 
 

@@ -22,13 +22,21 @@ logger = logging.getLogger("beholder")
 
 MODEL = "beholder:shapes@v1"
 N_PER_CATEGORY = 6
+N_UNITS = 6
 
 
-def run_demo(out: Path | str = "demo", *, n_per_category: int = N_PER_CATEGORY, seed: int = DEFAULT_SEED) -> Path:
-    """Run the whole chain on what comes with the package: no network, no files of yours, half a minute.
+def run_demo(
+    out: Path | str = "demo",
+    *,
+    n_per_category: int = N_PER_CATEGORY,
+    n_units: int = N_UNITS,
+    seed: int = DEFAULT_SEED,
+) -> Path:
+    """Run the whole chain on what comes with the package: no network, no files of yours, a minute.
 
     Pictures are drawn, shown to the bundled network ``beholder:shapes``, its layers recorded, compared and
-    pictured. Run again, it keeps what is done and draws the figures and the page anew.
+    pictured; for a few of its units, the pictures that drive them are found, and others made. Run again, it keeps
+    what is done and draws the figures and the page anew.
 
     Parameters
     ----------
@@ -36,6 +44,8 @@ def run_demo(out: Path | str = "demo", *, n_per_category: int = N_PER_CATEGORY, 
         Folder for everything.
     n_per_category : int
         Pictures of each of the sixteen categories, at least 2.
+    n_units : int
+        Units that are looked at.
     seed : int
         Of the pictures; the network was trained on others.
 
@@ -50,6 +60,7 @@ def run_demo(out: Path | str = "demo", *, n_per_category: int = N_PER_CATEGORY, 
     PosixPath('demo/report.html')
     """
     from beholder.demo._figures import draw_figures
+    from beholder.demo._units import show_units
     from beholder.models import load_model
     from beholder.report import write_report
 
@@ -63,17 +74,22 @@ def run_demo(out: Path | str = "demo", *, n_per_category: int = N_PER_CATEGORY, 
     acts = record_layers(net, stimuli, out / "activations")
     logger.info("demo: comparing layers")
     draw_figures(acts, stimuli, out / "figures")
+    logger.info("demo: looking at single units")
+    units = show_units(net, stimuli, out / "units", n_units, seed)
     write_json(out / "stimuli.figure.json", asdict(describe_stimuli(len(stimuli), seed)))
     write_json(
         out / "report.json",
         {
             "title": "Beholder demo",
             "sentence": f"{len(stimuli)} drawn pictures of 16 categories were shown to a small network that comes with "
-            f"Beholder; {len(acts.layers)} of its layers were recorded and compared.",
+            f"Beholder; {len(acts.layers)} of its layers were recorded and compared, and {len(units)} units looked at.",
             "stimuli": f"{len(stimuli)} drawn pictures, 16 categories",
         },
     )
-    settings = {"model": net.name, "layers": list(net.layers), "n_per_category": n_per_category, "seed": seed}
+    settings = {
+        "model": net.name, "layers": list(net.layers), "n_per_category": n_per_category, "n_units": n_units,
+        "seed": seed,
+    }  # fmt: skip
     record_provenance(out, ".", settings, weights=net.weights.sha256)
     return write_report(out)
 

@@ -23,6 +23,7 @@ __getattr__, __dir__, __all__ = attach(
         "Unit": "._units",
         "UnitList": "._units",
         "Weights": "._source",
+        "ZeroShotForward": "._zero_shot",
         "compute_cochleagram": "._cochleagram",
         "compute_log_mel": "._log_mel",
         "describe_layers": "._layer_tree",

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError, UnknownNameError, WeightsUnavailable
+from beholder.models._metamer_observers import FAKE, FIRST, LAST, Stages
 from beholder.models._preprocessing import SoundPreprocessing
 from beholder.models._source import Blueprint, Source
 from beholder.models._weights import get_checkpoint_folder, load_file_weights
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import numpy as np
@@ -56,48 +58,64 @@ _CNN_TAGS = (
 @final
 @dataclass(frozen=True)
 class _Network:
-    """One architecture: its class, its published checkpoints, the stages that metamers were made of."""
+    """One architecture: where it is built, its published checkpoints, the stages that metamers were made at."""
 
-    module: str
+    build: Callable[[], nn.Module]
     tags: tuple[str, ...]
-    stages: tuple[str, ...]
-    taps: tuple[tuple[str, str], ...]
-    spellings: tuple[str, ...]
+    stages: Stages
+    spellings: tuple[str, ...] = ()
+    fake: str = FAKE
 
-    def build(self) -> nn.Module:
-        import importlib
+    @property
+    def taps(self) -> dict[str, str]:
+        """Named layers, with the study's second names of stages that end in a rectifier."""
+        return {name.replace(FAKE, self.fake): layer for name, layer in self.stages.all_taps.items()}
 
-        module, _, name = self.module.partition(":")
-        return getattr(importlib.import_module(f"beholder.models.{module}"), name)()
+
+def _build_cnn() -> nn.Module:
+    from beholder.models._cochcnn9 import CochCNN9
+
+    return CochCNN9()
 
 
-_RELUS = tuple(f"relu{i}" for i in range(5))
+def _build_resnet() -> nn.Module:
+    from beholder.models._cochresnet50 import CochResNet50
+
+    return CochResNet50()
+
+
+def _build_spectemp() -> nn.Module:
+    from beholder.models._spectemp import SpecTemp
+
+    return SpecTemp()
+
+
 _NETWORKS = {
     "cochcnn9": _Network(
-        "_cochcnn9:CochCNN9",
+        _build_cnn,
         _CNN_TAGS,
-        ("input_after_preproc", *_RELUS, "avgpool", "relufc", "final"),
-        (("input_after_preproc", "cochleagram"), ("final", "classification")),
-        ("kell2018",),
+        Stages(("relu{0..4}*", "avgpool", "relufc*"), {FIRST: "cochleagram", LAST: "classification"}),
+        spellings=("kell2018",),
+        fake="_fakerelu",
     ),
     "cochresnet50": _Network(
-        "_cochresnet50:CochResNet50",
+        _build_resnet,
         _RESNET_TAGS,
-        ("input_after_preproc", "conv1_relu1", "layer1", "layer2", "layer3", "layer4", "avgpool", "final"),
-        (("input_after_preproc", "cochleagram"), ("conv1_relu1", "relu"), ("final", "fc")),
-        (),
+        Stages(("conv1_relu1*", "layer{1..4}*", "avgpool"), {FIRST: "cochleagram", "conv1_relu1": "relu", LAST: "fc"}),
     ),
     "spectemp": _Network(
-        "_spectemp:SpecTemp",
+        _build_spectemp,
         ("spectemp_model",),
-        ("input_after_preproc", "filtered_signal", "spectempfilter_power", "avgpool", "final"),
-        (
-            ("input_after_preproc", "cochleagram"),
-            ("filtered_signal", "spectempfilterbank.apply_filt"),
-            ("spectempfilter_power", "spectempfilterbank.square_real"),
-            ("final", "classification"),
+        Stages(
+            ("filtered_signal", "spectempfilter_power", "avgpool"),
+            {
+                FIRST: "cochleagram",
+                "filtered_signal": "spectempfilterbank.apply_filt",
+                "spectempfilter_power": "spectempfilterbank.square_real",
+                LAST: "classification",
+            },
         ),
-        ("spectemp_filters", "spectemp_filts_time_average_coch1"),
+        spellings=("spectemp_filters", "spectemp_filts_time_average_coch1"),
     ),
 }
 
@@ -196,8 +214,8 @@ class AudioSource(Source):
             fetch_tag=lambda tag: _find_checkpoint(canonical, tag),
             published_file=lambda tag: f"{tag}.pt" if tag in network.tags else None,
             adapt_state_dict=pick_word_network,
-            layers=network.stages,
-            taps=dict(network.taps),
+            layers=network.stages.layers,
+            taps=network.taps,
             classes=load_words(),
         )
 

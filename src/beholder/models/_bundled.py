@@ -1,7 +1,8 @@
 """Source ``beholder``: networks that come with the package and need no network to be had.
 
-``beholder:shapes`` tells the sixteen categories of :func:`beholder.stimuli.draw_shapes_set` apart.
-``tools/train_shapes.py`` made its weights.
+``beholder:shapes`` tells the sixteen categories of :func:`beholder.stimuli.draw_shapes_set` apart,
+``beholder:syllables`` those of :func:`beholder.stimuli.draw_syllables_set`. ``tools/train_shapes.py`` and
+``tools/train_syllables.py`` made their weights.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import UnknownNameError
 from beholder._core.hashing import hash_file
-from beholder.models._preprocessing import ImagePreprocessing
+from beholder.models._preprocessing import ImagePreprocessing, Preprocessing, SoundPreprocessing
 from beholder.models._source import Blueprint, Source, Weights
 from beholder.models._weights import explain_missing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import nn
 
 _FOLDER = Path(__file__).with_name("_data")
@@ -25,29 +28,64 @@ _DEFAULT_TAG = "v1"
 INPUT_SIZE = 224
 MEAN = (0.5, 0.5, 0.5)
 STD = (0.25, 0.25, 0.25)
-_BLOCKS = ("block1", "block2", "block3", "block4", "block5")
 
 
 @final
 @dataclass(frozen=True)
-class _Picture:
-    """A bundled network of pictures: the file of its weights, and what was true of it when it was made."""
+class _Bundled:
+    """A bundled network: the file of its weights, what it is shown, what it names."""
 
     file: str
-    layers: tuple[str, ...] = (*_BLOCKS, "classifier")
+    preprocessing: Preprocessing
+    layers: tuple[str, ...]
+    build: Callable[[int], nn.Module]
+    list_classes: Callable[[], tuple[str, ...]]
 
     @property
     def path(self) -> Path:
         return _FOLDER / self.file
 
-    def build(self) -> nn.Module:
-        from beholder.models._bundled_network import BundledPictureNetwork
-        from beholder.stimuli import SHAPE_CATEGORIES
 
-        return BundledPictureNetwork(len(SHAPE_CATEGORIES))
+def _build_picture_network(n_classes: int) -> nn.Module:
+    from beholder.models._bundled_network import BundledPictureNetwork
+
+    return BundledPictureNetwork(n_classes)
 
 
-_NETWORKS = {"shapes": _Picture("shapes.safetensors")}
+def _build_sound_network(n_classes: int) -> nn.Module:
+    from beholder.models._bundled_sound_network import BundledSoundNetwork
+
+    return BundledSoundNetwork(n_classes)
+
+
+def _list_shapes() -> tuple[str, ...]:
+    from beholder.stimuli import SHAPE_CATEGORIES
+
+    return SHAPE_CATEGORIES
+
+
+def _list_syllables() -> tuple[str, ...]:
+    from beholder.stimuli import SYLLABLE_CATEGORIES
+
+    return SYLLABLE_CATEGORIES
+
+
+_NETWORKS = {
+    "shapes": _Bundled(
+        "shapes.safetensors",
+        ImagePreprocessing(resize=INPUT_SIZE, crop=(INPUT_SIZE, INPUT_SIZE), mean=MEAN, std=STD),
+        ("block1", "block2", "block3", "block4", "block5", "classifier"),
+        _build_picture_network,
+        _list_shapes,
+    ),
+    "syllables": _Bundled(
+        "syllables.safetensors",
+        SoundPreprocessing(rate=16_000, duration=1.0, cut="center", pad="center", rms=0.1),
+        ("cochleagram", "block1", "block2", "block3", "block4", "classifier"),
+        _build_sound_network,
+        _list_syllables,
+    ),
+}
 
 
 @final
@@ -60,22 +98,21 @@ class BundledSource(Source):
 
     def find(self, name: str, tag: str | None) -> Blueprint:
         """How to build a bundled network; see :class:`~beholder.models.Source`."""
-        from beholder.stimuli import SHAPE_CATEGORIES
-
         if name not in _NETWORKS:
             raise UnknownNameError("bundled network", name, _NETWORKS)
         network = _NETWORKS[name]
+        classes = network.list_classes()
         return Blueprint(
             source="beholder",
             name=name,
-            build=network.build,
-            preprocessing=ImagePreprocessing(resize=INPUT_SIZE, crop=(INPUT_SIZE, INPUT_SIZE), mean=MEAN, std=STD),
+            build=lambda: network.build(len(classes)),
+            preprocessing=network.preprocessing,
             default_tag=_DEFAULT_TAG,
             tags=(_DEFAULT_TAG,),
             load_tag=lambda module, tag: _load(module, name, tag),
             published_file=lambda tag: network.file,
             layers=network.layers,
-            classes=SHAPE_CATEGORIES,
+            classes=classes,
         )
 
 
@@ -98,11 +135,10 @@ def read_bundled_facts(name: str) -> dict[str, Any]:
 def _load(module: nn.Module, name: str, tag: str) -> Weights:
     from safetensors.torch import load_file
 
-    from beholder.models._bundled_network import BundledPictureNetwork, load_stored_state
+    from beholder.models._bundled_network import load_stored_state
 
     path = _NETWORKS[name].path
     if not path.is_file():
         raise explain_missing(f"beholder:{name}", tag, got="an installation without its file", place=str(path))
-    assert isinstance(module, BundledPictureNetwork)
     load_stored_state(module, load_file(path))
     return Weights(tag, str(path), hash_file(path))

@@ -72,7 +72,7 @@ def to_stored_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return stored
 
 
-def load_stored_state(module: BundledPictureNetwork, state: dict[str, Tensor]) -> None:
+def load_stored_state(module: nn.Module, state: dict[str, Tensor]) -> None:
     """Load what :func:`to_stored_state` gave, as float32; every parameter must be there."""
     missing, unexpected = module.load_state_dict({k: v.float() for k, v in state.items()}, strict=False)
     missing = [name for name in missing if not name.endswith("num_batches_tracked")]

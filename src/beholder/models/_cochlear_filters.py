@@ -55,7 +55,7 @@ class CochlearFilters:
         return f"CochlearFilters({len(self.centers)} channels, centers {low:.0f} to {high:.0f} Hz)"
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=2)
 def make_cochlear_filters(
     n_samples: int = 40_000,
     rate: int = 20_000,

@@ -122,7 +122,7 @@ def spread_frames(frames: Tensor, columns: Tensor, layout: BandLayout) -> Tensor
 
 
 def _take_diagonals(products: Tensor, layout: BandLayout) -> Tensor:
-    """Of (..., n_blocks, columns), as a view, the blocks m, m + 1, ... in columns 0, 1, ...: (..., n_frames, n_columns)."""
+    """A view of (..., n_blocks, columns): (..., n_frames, n_columns), of column c the blocks from c on."""
     return products.unfold(-2, layout.n_columns, 1).diagonal(dim1=-2, dim2=-1)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import final
 
 import numpy as np
@@ -245,6 +246,28 @@ def draw_prototypes(net: HMAX, seed: int = 0) -> list[Tensor]:
         ]  # fmt: skip
         prototypes.append(torch.stack(cut))
     return prototypes
+
+
+def read_patch_set(path: Path) -> list[Tensor]:
+    """The universal patches of HMAX's authors, from their MATLAB file.
+
+    Its cell array ``patches`` holds a matrix a size, a column a patch (rows fastest, then columns, orientations); a
+    column of ``patchSizes`` is rows, columns, orientations and number of patches.
+
+    Returns
+    -------
+    list of Tensor
+        (n_patches, 4, rows, columns) for each size.
+    """
+    from scipy.io import loadmat
+
+    content = loadmat(path)
+    patches = []
+    for matrix, sizes in zip(content["patches"].ravel(), content["patchSizes"].T, strict=True):
+        rows, columns, n_orientations, n_patches = (int(size) for size in sizes[:4])
+        values = np.asarray(matrix, dtype=np.float32).reshape(n_orientations, columns, rows, n_patches)
+        patches.append(torch.tensor(values.transpose(3, 0, 2, 1).copy()))
+    return patches
 
 
 def adapt_hmax_state(state: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:

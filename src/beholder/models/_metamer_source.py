@@ -30,7 +30,7 @@ logger = logging.getLogger("beholder")
 ARCHIVE_URL = (
     "https://mcdermottlab.mit.edu/jfeather/model_metamers_assets/pytorch_metamers_visual_model_checkpoints.tar"
 )
-SEEDED = "seeded"
+SEEDED, PATCHES = "seeded", "universal_patch_set"
 READOUT_FILE = "ipcl_model_01_alexnet_fc7_ipcl_training_head_ipcl1_fc7_lincls_onecycle.pth.tar"
 
 _GEIRHOS = "https://bitbucket.org/robert_geirhos/texture-vs-shape-pretrained-models/raw"
@@ -157,7 +157,11 @@ _NETWORKS = {
     ),
     "vonealexnet": _Network(_build_vone, ("gvonealexnet_std4",)),
     "hmax": _Network(
-        _build_hmax, ("hmax_linear_classification",), adapt=pick_hmax, preprocessing=GreyPreprocessing()
+        _build_hmax,
+        ("hmax_linear_classification",),
+        ((PATCHES, PublishedFile("https://github.com/wmvanvliet/pytorch_hmax/raw/master/universal_patch_set.mat")),),
+        pick_hmax,
+        GreyPreprocessing(),
     ),
 }  # fmt: skip
 _CLIP = {"clip_resnet50": "RN50", "clip_vit_b_32": "ViT-B-32"}
@@ -195,9 +199,14 @@ class MetamersSource(Source):
         )
         if name != "hmax":
             return blueprint
-        classes = blueprint.classes if tag in tags else None
+        classes = blueprint.classes if tag == "hmax_linear_classification" else None
         return replace(
-            blueprint, default_tag=SEEDED, tags=(SEEDED, *tags), load_tag=_load_hmax, fetch_tag=None, classes=classes
+            blueprint,
+            default_tag=SEEDED,
+            tags=(SEEDED, *tags),
+            load_tag=_load_hmax,
+            fetch_tag=None,
+            classes=classes,
         )
 
 
@@ -210,7 +219,6 @@ def fetch_tag(name: str, tag: str) -> Path:
         One line that says where the file is published and where to put it.
     """
     from beholder.models._weights import fetch_checkpoint
-
     from beholder.stimuli import find_asset_file
 
     file = dict(_NETWORKS[name].files).get(tag)
@@ -252,15 +260,23 @@ def _load_tag(name: str, module: nn.Module, tag: str) -> Weights:
 
 
 def _load_hmax(module: nn.Module, tag: str) -> Weights:
-    from beholder.models._hmax_net import HMAX, draw_prototypes
+    from beholder.models._hmax_net import HMAX, draw_prototypes, read_patch_set
+    from beholder.models._weights import load_state
 
-    if tag != SEEDED:
+    if tag not in (SEEDED, PATCHES):
         return _load_tag("hmax", module, tag)
     assert isinstance(module, HMAX)
-    for layer, patches in zip(module.s2, draw_prototypes(module), strict=True):
-        layer.get_buffer("patches").copy_(patches)
-    logger.info("metamers:hmax: S2 compares with patches drawn by a seed from drawn pictures, not the published ones")
-    return Weights(tag=SEEDED)
+    if tag == SEEDED:
+        path, patches = None, draw_prototypes(module)
+        logger.info(
+            "metamers:hmax: S2 compares with patches drawn by a seed from drawn pictures, not the published ones"
+        )
+    else:
+        path = fetch_tag("hmax", tag)
+        patches = read_patch_set(path)
+    state = {f"s2.{i}.patches": each for i, each in enumerate(patches)}
+    load_state(module, _NETWORKS["hmax"].adapt(state, module), origin=str(path or SEEDED))
+    return Weights(tag=tag, file=None if path is None else str(path), sha256=None if path is None else hash_file(path))
 
 
 def _find_clip(name: str) -> Blueprint:

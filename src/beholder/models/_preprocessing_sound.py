@@ -1,4 +1,4 @@
-"""Sounds: decode, resample, cut to length, set the level; then the features that the network wants, inside the graph."""
+"""Sounds: decode, resample, cut, set the level; then the features that the network wants, inside the graph."""
 
 from __future__ import annotations
 

@@ -110,9 +110,7 @@ class RippleFilterbank(nn.Module):
         self.n_channels, self.n_frames = n_channels, n_frames
         filters = make_ripple_filters(n_channels, n_frames, frame_rate)
         directions = [(-1, i) for i in range(len(SCALES))] + [(1, i) for i in range(len(SCALES)) if SCALES[i]]
-        self.ripples = tuple(
-            (sign * rate, SCALES[i]) for sign, i in directions for rate in RATES if sign < 0 or rate
-        )
+        self.ripples = tuple((sign * rate, SCALES[i]) for sign, i in directions for rate in RATES if sign < 0 or rate)
         self.spectral: Tensor
         self.temporal: Tensor
         gains = np.stack([_mask_direction(filters.spectral[i], sign) for sign, i in directions])

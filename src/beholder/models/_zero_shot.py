@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder._core.hashing import hash_settings
+from beholder._core.progress import show_progress
 from beholder.models._prompts import IMAGENET_TEMPLATES
 
 if TYPE_CHECKING:
@@ -81,10 +83,11 @@ def embed_texts(clip: Any, texts: Sequence[str], *, normalize: bool = False, bat
     network, _, tokenize = get_text_tower(clip)
     device = next(network.parameters()).device
     rows: list[np.ndarray] = []
-    with torch.inference_mode():
+    with torch.inference_mode(), show_progress("embed texts", len(texts), "texts") as advance:
         for start in range(0, len(texts), batch_size):
             tokens = tokenize(texts[start : start + batch_size]).to(device)
             rows.append(network.encode_text(tokens).float().cpu().numpy())
+            advance(len(tokens))
     embeddings = np.concatenate(rows)
     return embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True) if normalize else embeddings
 
@@ -143,10 +146,13 @@ class ZeroShotForward:
         ``embed(module, x)`` gives embeddings.
     head : Tensor
         (n_classes, n_dimensions), rows of unit length.
+    origin : str
+        sha256 of what the head was made from: the class names and templates, or the head itself.
     """
 
     embed: Callable[[nn.Module, Tensor], Any]
     head: torch.Tensor
+    origin: str
 
     def __call__(self, module: nn.Module, x: Tensor) -> Tensor:
         """Normalised pictures (n_stimuli, 3, height, width) to logits (n_stimuli, n_classes)."""
@@ -183,11 +189,12 @@ def make_zero_shot(
     """
     import torch
 
+    origin = [list(class_names), list(templates)] if head is None else np.asarray(head, np.float32).tolist()
     if head is None:
         head = build_zero_shot_head(model, class_names, templates)
     if head.ndim != 2 or len(head) != len(class_names):
         raise InputError(f"a head of {len(class_names)} rows", got=f"an array of shape {head.shape}")
-    forward = ZeroShotForward(model.forward, torch.from_numpy(np.array(head, dtype=np.float32)))
+    forward = ZeroShotForward(model.forward, torch.from_numpy(np.array(head, dtype=np.float32)), hash_settings(origin))
     return replace(model, forward=forward, classes=tuple(class_names), spec=None)
 
 

@@ -1,8 +1,8 @@
 """A procedural set of sounds: sixteen syllables, spoken by code, seeded.
 
-A consonant (b, d, s, sh) and a vowel (a, e, i, u). The speaker's size and pitch, the syllable's place in its second, its
-lengths and levels, the microphone's tilt and the background noise are drawn independently of the category, so that none
-of them gives it away.
+A consonant (b, d, s, sh) and a vowel (a, e, i, u). The speaker's size and pitch, the syllable's place in its second,
+its lengths and levels, the microphone's tilt and the background noise are drawn independently of the category, so that
+none of them gives it away.
 """
 
 from __future__ import annotations

@@ -25,6 +25,8 @@ DISTRIBUTION = "distribution.json"
 TRANSPARENCY = "transparency"
 VERDICTS = "optimized_units.csv"
 
+_MOST_SHOWN = 8
+_MOST_PICTURES = 4
 _CHANNEL = re.compile(r"channel_(\d+)")
 _NAME = re.compile(r"(min|max)_\d+")
 
@@ -194,6 +196,22 @@ class ModelStimuli:
         return (
             f"ModelStimuli({len(self)} units of {self.model}, {len(self.layers)} layers; {', '.join(counts)} stimuli)"
         )
+
+    def _repr_html_(self) -> str:
+        """The most extreme stimuli of the first units, for notebooks."""
+        from beholder.stimuli._notebook import embed_thumbnail, format_rows
+
+        rows = []
+        for unit in self.units[:_MOST_SHOWN]:
+            cells = [f"{unit.layer}:{unit.channel}"]
+            for sign in SIGNS:
+                for kind, role in (("natural", "reference"), ("optimized", None)):
+                    shown = unit.select(kind, sign, role)[: -_MOST_PICTURES - 1 : -1]
+                    cells.append("".join(embed_thumbnail(one.path, f"activation {one.activation}") for one in shown))
+            rows.append(cells)
+        columns = ("unit", "least: natural", "least: visualised", "most: natural", "most: visualised")
+        left = len(self) - len(rows)
+        return format_rows(repr(self), columns, rows, f"and {left} units more" if left else "")
 
     def to_pandas(self) -> pd.DataFrame:
         """One row a stimulus.

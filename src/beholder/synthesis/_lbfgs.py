@@ -217,8 +217,9 @@ class _Search:
     def _multiply(self, rows: list[int]) -> None:
         """Renew the inner products of some rows with all."""
         kept, products = self.row["kept"], self.row["products"]
-        found = torch.mm(kept, kept[rows].T).to(products.device, torch.float64)
-        products[:, rows], products[rows] = found, found.T
+        for row in rows:
+            found = torch.mv(kept, kept[row]).to(products.device, torch.float64)
+            products[:, row], products[row] = found, found
 
     def _set_direction(self) -> None:
         n, gradient = self.n, self.gradient

@@ -240,6 +240,7 @@ class BatchRun:
         mode = RedirectDeadRectifiers(len(images)) if redirect else contextlib.nullcontext()
         with mode:
             captured = self.network.run(images, sizes.tolist() * samples, self.layers, self.constants)
+        captured.step = self.step
         objectives = [self.problems[i].objective for i in active]
         views = captured.views()
         scores = torch.cat(

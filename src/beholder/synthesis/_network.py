@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, final
 
 import torch
@@ -16,6 +16,7 @@ from beholder.activations._hooks import Tap, pick_tensor
 from beholder.activations._probe import ProbedLayer, probe_layers
 from beholder.activations._targets import resolve_layers
 from beholder.models import Model, unwrap_module
+from beholder.synthesis._rectifiers import EndRectifiers, RecordRectifiers, match_rectifiers
 from beholder.synthesis._view import Captured, Constants
 
 _WHOLE = LayerRef(OUTPUT, "")
@@ -46,6 +47,7 @@ class Network:
             raise InputError("names of single layers", got=", ".join(inner), hint="no patterns, presets or ensembles")
         self._probed = probe_layers(self._module, refs, self._forward, example) if refs else {}
         self._layer_sets: dict[tuple[str, ...], Tap] = {}
+        self._rectifiers: dict[str, EndRectifiers] = {}
         self._output_axes: tuple[str, ...] = ()
         if self._wants_output:
             with torch.inference_mode():
@@ -58,6 +60,32 @@ class Network:
         if key and key not in self._layer_sets:
             self._layer_sets[key] = Tap(self._module, {name: self._probed[name].ref for name in key})
         return self
+
+    def find_end_rectifiers(self, name: str, images: Tensor) -> EndRectifiers | None:
+        """The ReLUs that a layer consists of, found by one pass; from now on every pass records what goes into them.
+
+        Parameters
+        ----------
+        name : str
+            A layer, opened by itself before.
+        images : Tensor, (n, *input_shape)
+
+        Returns
+        -------
+        EndRectifiers or None
+            None where the layer does not end with rectifiers, or only a part of it does.
+        """
+        if name not in self._probed:
+            return None
+        with torch.enable_grad(), RecordRectifiers() as record:
+            leaf = images.detach().clone().requires_grad_(True)
+            made: list[Tensor] = []
+            with self._layer_sets[self._key((name,))].collect(lambda _, tensor: made.append(tensor), stop=True):
+                self._forward(leaf)
+        found = match_rectifiers(record, made[0]) if made else None
+        if found is not None:
+            self._rectifiers[name] = found
+        return found
 
     def close(self) -> None:
         """Take the hooks off."""
@@ -105,9 +133,21 @@ class Network:
             self._put(captured, name, kept, tensor, layer.batch_axis, layer.axes)
 
         outputs = []
-        with self._layer_sets[key].collect(consume, stop=stop):
+        with self._record(key) as record, self._layer_sets[key].collect(consume, stop=stop):
             outputs.append(self._forward(images))
+        if record is not None:
+            for name, ends in self._list_rectifiers(key).items():
+                axis = self._probed[name].batch_axis
+                before = [record.inputs[place] for place in ends.calls]
+                captured.before[name] = tuple(each if axis == 0 else each.movedim(axis, 0) for each in before)
         return outputs[0] if outputs else None
+
+    def _list_rectifiers(self, key: tuple[str, ...]) -> Mapping[str, EndRectifiers]:
+        return {name: self._rectifiers[name] for name in key if name in self._rectifiers}
+
+    def _record(self, key: tuple[str, ...]) -> contextlib.AbstractContextManager[RecordRectifiers | None]:
+        places = {place for ends in self._list_rectifiers(key).values() for place in ends.calls}
+        return RecordRectifiers(places) if places else contextlib.nullcontext()
 
     def _put(
         self, captured: Captured, name: str, kept: Tensor, made: Tensor, batch_axis: int, axes: tuple[str, ...]

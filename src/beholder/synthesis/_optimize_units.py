@@ -121,6 +121,10 @@ def optimize_units(
     asked = UnitList.collect(units, observer)
     if not len(asked):
         raise InputError("at least one unit", got="an empty list")
+    if observer.input_shape is None and input_shape is None:
+        raise InputError(
+            "the shape of one stimulus", got=f"{observer.name}, which takes any", hint="--input_shape 3 224 224"
+        )
     shape = find_input_shape(observer, input_shape)
     recipe = make_unit_recipe(observer, shape, chosen)
     check_folder_names(asked)

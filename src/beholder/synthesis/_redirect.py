@@ -113,7 +113,7 @@ class RedirectDeadRectifiers(TorchFunctionMode):
     ) -> Any:
         """Run a function; hook the rectifiers among them."""
         kwargs = kwargs or {}
-        call = _read_call(func, args, kwargs)
+        call = read_rectifier_call(func, args, kwargs)
         if call is None or not (torch.is_grad_enabled() and call[0].requires_grad):
             return func(*args, **kwargs)
         x, ceiling, in_place = call
@@ -141,7 +141,9 @@ class RedirectDeadRectifiers(TorchFunctionMode):
         node.register_hook(redirect)
 
 
-def _read_call(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Tensor, float | None, bool] | None:
+def read_rectifier_call(
+    func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Tensor, float | None, bool] | None:
     """Input, ceiling and whether in place of a call of a rectifier; None for any other function."""
     if func in _RELU or func in _RELU6:
         ceiling, flag_at = (None if func in _RELU else 6.0), 1

@@ -12,10 +12,11 @@ from torch import Tensor
 from beholder._core.seeds import derive_seed
 from beholder.models import Unit
 from beholder.synthesis._objective import Objective, Problem
-from beholder.synthesis._objectives import Channel, Diversity
+from beholder.synthesis._objectives import Channel
 from beholder.synthesis._standing import SIGNS, Natural, judge_activation
 from beholder.synthesis._strengths import Trial, find_bracket, propose_strength
 from beholder.synthesis._unit_bench import Bench, Made, Order
+from beholder.synthesis._unit_diversity import UnitDiversity
 
 _SHARE_WITHOUT_RECORDING = 0.5
 
@@ -158,7 +159,7 @@ class _Task:
         wanted = wanted if self.sign == "max" else -wanted
         n_images = self.wish.n_images
         if strength > 0:
-            wanted, n_images = wanted - strength * Diversity(self.unit.layer), n_images - 1
+            wanted, n_images = wanted - strength * UnitDiversity(self.unit.layer, self.unit.channel), n_images - 1
         seed = derive_seed(self.wish.seed, "units", self.unit.layer, self.unit.channel, self.sign)
         return Order(Problem(wanted, seed=seed, n_images=n_images), self.unit)
 

@@ -27,6 +27,8 @@ class Captured:
     nodes: dict[str, Any]
     batch_axes: dict[str, int]
     constants: Constants
+    before: dict[str, tuple[Tensor, ...]] = field(default_factory=dict)
+    step: int = 0
     parts: dict[str, tuple[Tensor, ...]] = field(default_factory=dict)
 
     def split(self, name: str, tensor: Tensor) -> tuple[Tensor, ...]:
@@ -52,6 +54,21 @@ class View:
     def images(self) -> Tensor:
         """The images as the network meets them, after the transforms, before ``normalize``: (n_images, ...)."""
         return self._captured.split("", self._captured.images)[self._index]
+
+    @property
+    def step(self) -> int:
+        """Which evaluation of the problem this is, counted from 0."""
+        return self._captured.step
+
+    def before_rectifiers(self, name: str) -> tuple[Tensor, ...]:
+        """What goes into the rectifiers that a layer consists of, (n_images, *features) each.
+
+        Only of layers that :meth:`Network.find_end_rectifiers` was asked about.
+        """
+        found = self._captured.before.get(name)
+        if found is None:
+            raise InputError(f"a layer whose rectifiers are recorded, for {name!r}", got="none that were found")
+        return tuple(self._captured.split(f"{name} {i}", tensor)[self._index] for i, tensor in enumerate(found))
 
     def layer(self, name: str, *, through_rectifier: bool = False) -> Tensor:
         """Activations of a layer, (n_images, *features).

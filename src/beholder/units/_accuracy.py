@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
 
+from beholder._core.errors import InputError
 from beholder.activations import Activations
 from beholder.stimuli import load_wnids
 
@@ -37,7 +38,9 @@ class Accuracy:
         return f"top-1 {self.accuracy_top1:.1%}, top-5 {self.accuracy_top5:.1%} of {self.n} stimuli"
 
 
-def measure_accuracy(acts: Activations, layer: str = "output") -> Accuracy | None:
+def measure_accuracy(
+    acts: Activations, layer: str = "output", targets: Mapping[str, int] | None = None
+) -> Accuracy | None:
     """Accuracy of a recorded output, where the stimuli's classes are the network's.
 
     Parameters
@@ -46,30 +49,50 @@ def measure_accuracy(acts: Activations, layer: str = "output") -> Accuracy | Non
         Holds ``layer``, (n_stimuli, n_replicates, n_classes).
     layer : str
         The output.
+    targets : mapping of str to int, optional
+        The right output of each stimulus, by its id; default what the stimuli's own classes tell. Stimuli without
+        one are not counted.
 
     Returns
     -------
     Accuracy or None
         None when the layer is not recorded or the stimuli's classes are not the network's outputs.
+
+    Raises
+    ------
+    InputError
+        A target that is none of the outputs.
     """
     if layer not in acts:
         return None
     outputs = acts[layer]
     if len(outputs.shape) != 3:
         return None
-    table = acts.stimuli
-    if "label" not in table or "target" not in table:
-        return None
-    targets = find_class_targets(list(table["label"]), table["target"].to_numpy(), outputs.shape[-1])
-    if targets is None:
+    right = _find_right_outputs(acts, outputs.shape[-1], targets)
+    if right is None or not (right >= 0).any():
         return None
     n_right1 = n_right5 = 0
     for start, block in outputs.iter_blocks():
-        of_block = targets[start : start + len(block)]
-        place = find_places(block.mean(1, dtype=np.float64), of_block)
+        of_block = right[start : start + len(block)]
+        place = find_places(block.mean(1, dtype=np.float64), of_block.clip(0))[of_block >= 0]
         n_right1 += int((place == 0).sum())
         n_right5 += int((place < _N_TOP).sum())
-    return Accuracy(n_right1 / len(targets), n_right5 / len(targets), len(targets))
+    n = int((right >= 0).sum())
+    return Accuracy(n_right1 / n, n_right5 / n, n)
+
+
+def _find_right_outputs(acts: Activations, n_outputs: int, targets: Mapping[str, int] | None) -> np.ndarray | None:
+    """The right output of each stimulus, -1 where it is not told; None when nothing tells it."""
+    if targets is not None:
+        right = np.array([targets.get(stimulus_id, -1) for stimulus_id in acts.stimulus_ids], dtype=np.int64)
+        wrong = [target for target in targets.values() if not 0 <= target < n_outputs]
+        if wrong:
+            raise InputError(f"classes from 0 to {n_outputs - 1}, the network's outputs", got=str(wrong[0]))
+        return right
+    table = acts.stimuli
+    if "label" not in table or "target" not in table:
+        return None
+    return find_class_targets(list(table["label"]), table["target"].to_numpy(), n_outputs)
 
 
 def find_places(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:

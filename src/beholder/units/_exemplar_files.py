@@ -78,7 +78,7 @@ def write_exemplars(
         The folder holds exemplars that were made with other settings.
     """
     acts = exemplars.acts
-    preprocessing = model.preprocessing if model is not None else _read_preprocessing(acts)
+    preprocessing = model.preprocessing if model is not None else read_recorded_preprocessing(acts)
     if stimuli is None or (isinstance(stimuli, str | Path) and Path(stimuli).is_dir()):
         found = find_stimuli(acts, preprocessing, None if stimuli is None else Path(stimuli))
     else:
@@ -128,7 +128,8 @@ def write_exemplars(
     return output
 
 
-def _read_preprocessing(acts: Activations) -> Preprocessing:
+def read_recorded_preprocessing(acts: Activations) -> Preprocessing:
+    """How the recorded model prepares stimuli."""
     try:
         return read_preprocessing(acts.attributes["settings"]["preprocessing"])
     except (InputError, KeyError) as error:

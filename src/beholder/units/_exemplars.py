@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -14,7 +14,7 @@ from beholder._core.files import open_atomic
 from beholder._core.hashing import hash_settings
 from beholder._core.progress import logger
 from beholder._core.seeds import DEFAULT_SEED
-from beholder.activations import Activations, LayerActivations
+from beholder.activations import Activations, LayerActivations, iterate_unit_values
 from beholder.models import Unit, UnitList
 from beholder.units._deal import SIGNS, deal_released, deal_unit, order_by_value
 from beholder.units._distribution import count_activations
@@ -22,6 +22,7 @@ from beholder.units._windows import N_POSITIONS, N_REFERENCES, Windows, plan_win
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 EXEMPLAR_SCHEMES = ("document", "released")
 
@@ -114,6 +115,27 @@ class Exemplars:
             }
         )
 
+    def plot(self, ax: Axes | None = None, *, unit: int = 0, n: int = 9) -> Axes:
+        """Draw the most extreme references of one unit: min and max in rows, the most extreme last.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+        unit : int
+            Which of :attr:`units`.
+        n : int
+            Pictures in a row.
+        """
+        from beholder.units._exemplar_pictures import plot_exemplars
+
+        return plot_exemplars(self, unit, n, ax)
+
+    def _repr_html_(self) -> str:
+        """The most extreme references of the first units, for notebooks."""
+        from beholder.units._exemplar_pictures import format_exemplars
+
+        return format_exemplars(self)
+
     def save(self, path: Path | str) -> Path:
         """Write the table as ``.csv`` or ``.parquet``, by rename."""
         path = Path(path)
@@ -188,7 +210,7 @@ def find_exemplars(
     by_id = np.argsort(np.asarray(recorded.stimulus_ids, dtype=np.str_), kind="stable")
     found: dict[Unit, tuple[np.ndarray, ...]] = {}
     skipped: dict[Unit, str] = {}
-    for unit, values in iterate_columns(recorded, asked):
+    for unit, values in iterate_unit_values(recorded, asked):
         reason = explain_unusable(values)
         if reason:
             skipped[unit] = reason
@@ -231,36 +253,6 @@ def _find_channel_axis(layer: LayerActivations) -> int:
     if "channel" not in layer.dims[2:]:
         raise InputError("layers with channels", got=f"{layer.layer!r}, whose axes are {', '.join(layer.dims)}")
     return layer.dims.index("channel")
-
-
-def iterate_columns(acts: Activations, units: Sequence[Unit]) -> Iterator[tuple[Unit, np.ndarray]]:
-    """The activations of each unit, layer by layer, holding the asked channels of one layer at a time.
-
-    Parameters
-    ----------
-    acts : Activations
-    units : sequence of Unit
-
-    Yields
-    ------
-    (Unit, (n_stimuli,) array)
-        Averaged over space or tokens, and over replicates.
-    """
-    by_layer: dict[str, list[Unit]] = {}
-    for unit in units:
-        by_layer.setdefault(unit.layer, []).append(unit)
-    for name, members in by_layer.items():
-        layer = acts[name]
-        axis = _find_channel_axis(layer)
-        channels = [unit.channel for unit in members]
-        others = tuple(i for i in range(1, layer.ndim) if i != axis)
-        columns = np.empty((len(members), len(layer)), np.float32 if layer.dtype.itemsize < 8 else layer.dtype)
-        for start, block in layer.iter_blocks():
-            chosen = np.take(block, channels, axis=axis)
-            plain = chosen.size == len(block) * len(channels)
-            rows = chosen.reshape(len(block), -1) if plain else chosen.mean(others, dtype=np.float64)
-            columns[:, start : start + len(block)] = rows.T
-        yield from zip(members, columns, strict=True)
 
 
 def explain_unusable(values: np.ndarray) -> str | None:

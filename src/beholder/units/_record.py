@@ -21,6 +21,7 @@ def record_units(
     units: UnitList | Path | str | None = None,
     *,
     layers: Sequence[str] | None = None,
+    output: str = OUTPUT,
     out_path: Path | str = "activations",
     device: str | None = None,
     **options: Any,
@@ -40,6 +41,8 @@ def record_units(
         Record only the layers of these units, with all their channels.
     layers : sequence of str, optional
         Names, patterns, presets and taps instead; default the layers of interest of the network's family.
+    output : str
+        Layer of the network's answers, recorded with the others.
     out_path : path
         Folder of the store ``{model}.mean.zarr``.
     device : str, optional
@@ -67,7 +70,7 @@ def record_units(
         observer = wrap(observer)
     names = list(layers) if layers is not None else find_record_layers(observer, units)
     return extract(
-        observer, stimuli, [*names, *([] if OUTPUT in names else [OUTPUT])],
+        observer, stimuli, [*names, *([] if output in names else [output])],
         out_path=out_path, pool="mean", device=device, **options,
     )  # fmt: skip
 

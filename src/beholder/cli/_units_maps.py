@@ -1,0 +1,92 @@
+"""``beholder units maps``: where in their exemplars and visualisations units are active."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from beholder._core.errors import InputError
+from beholder._core.files import to_path_name
+from beholder.cli._options import Device, Json, ModelPath, Pretrained, print_json
+from beholder.cli._units_run import Place, Summary
+
+
+def maps(
+    *,
+    model_name: Annotated[str | None, Parameter(name=["--model-name", "-m"])] = None,
+    units_file: Annotated[str | None, Parameter(name="--units-file")] = None,
+    out_path: Annotated[str | None, Parameter(name=["--out-path", "-op"])] = None,
+    extra_name: str = "",
+    directory: Annotated[str | None, Parameter(name=["-D", "--directory"])] = None,
+    pretrained: Pretrained = False,
+    model_path: ModelPath = None,
+    device: Device = "auto",
+    workers: int = 1,
+    threads: int | None = None,
+    overwrite: bool = False,
+    json: Json = False,
+) -> None:
+    """Write where in its exemplars and visualisations each unit is active; the report's gallery shows it.
+
+    Example: beholder units maps --model_name squeezenet1_1
+
+    Parameters
+    ----------
+    model_name
+        The model that was recorded; default the one that the units file names.
+    units_file
+        Only these units; default all in the folder.
+    out_path
+        Folder of all models' stimuli, where exemplars and optimize wrote; default ./stimuli/.
+    extra_name
+        The model's folder is {model}_{extra_name}.
+    directory
+        A model directory: everything is found in it and goes under it.
+    pretrained
+        Download published weights if they are not here.
+    model_path
+        Read weights from this file or folder instead.
+    device
+        auto, cpu, cuda, cuda:N or mps.
+    workers
+        Processes; does not change a byte.
+    threads
+        Cores to use; default all.
+    overwrite
+        Replace maps that were made with another network.
+    json
+        Print one JSON document to stdout.
+    """
+    place = Place(directory, model_name, pretrained, model_path, device)
+    summary = run_maps(place, units_file, out_path, extra_name, workers, threads, overwrite)
+    print_json(summary.tables) if json else print("\n".join(summary.lines))
+
+
+def run_maps(
+    place: Place,
+    units_file: str | None,
+    out_path: str | None,
+    extra_name: str,
+    workers: int,
+    threads: int | None,
+    overwrite: bool,
+) -> Summary:
+    """Find the folder, load the model, map the units."""
+    from beholder.units import map_units
+
+    path = place.find(units_file) if units_file else None
+    name = to_path_name(place.find_path_name(path))
+    folder = place.join(out_path or "stimuli") / (f"{name}_{to_path_name(extra_name)}" if extra_name else name)
+    if not folder.is_dir():
+        raise InputError(
+            "stimuli of units", got=f"no folder {folder}", hint="`beholder units exemplars` or `optimize` first"
+        )
+    found = map_units(place.load(path), folder, path, workers=workers, threads=threads, overwrite=overwrite)
+    rows = []
+    for unit in found:
+        n = sum(one.map is not None for one in unit.stimuli)
+        rows.append({"layer": unit.layer, "channel": unit.channel, "folder": str(unit.path), "n_maps": n})
+    mapped = [row for row in rows if row["n_maps"]]
+    lines = [f"{len(mapped)} units, {sum(row['n_maps'] for row in mapped)} maps", str(folder)]
+    return Summary(lines, {"maps": mapped})

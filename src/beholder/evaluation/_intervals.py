@@ -1,0 +1,101 @@
+"""Shares and correlations with their 95 % intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+from beholder._core.errors import InputError
+from beholder._core.seeds import DEFAULT_SEED, make_generator
+
+_N_DRAWS = 1000
+_Z = 1.959963984540054
+
+
+def bootstrap_share(
+    n_right: Any, n_shown: Any, *, seed: int = DEFAULT_SEED, n_draws: int = _N_DRAWS
+) -> tuple[float, float]:
+    """95 % interval of a share of right answers, by drawing stimuli with replacement.
+
+    The 2.5th and 97.5th percentile of Σ right / Σ shown over draws of as many stimuli as there are; all answers to one
+    stimulus (metamers of several seeds) stay together.
+
+    Parameters
+    ----------
+    n_right, n_shown : (n_stimuli,), int
+        Right answers to each stimulus, and answers.
+    seed, n_draws : int
+
+    Returns
+    -------
+    low, high : float in [0, 1]
+
+    Source: Efron & Tibshirani (1993), An introduction to the bootstrap, chapter 13.
+
+    >>> bootstrap_share([1, 1, 1, 1], [1, 1, 1, 1])
+    (1.0, 1.0)
+    """
+    right, shown = np.asarray(n_right, dtype=np.float64), np.asarray(n_shown, dtype=np.float64)
+    if right.ndim != 1 or right.shape != shown.shape or not len(right) or (shown <= 0).any():
+        raise InputError("counts for at least one stimulus", got=f"shapes {right.shape} and {shown.shape}")
+    drawn = make_generator(seed, "bootstrap").integers(0, len(right), (n_draws, len(right)))
+    shares = right[drawn].sum(axis=1) / shown[drawn].sum(axis=1)
+    low, high = np.percentile(shares, (2.5, 97.5))
+    return float(low), float(high)
+
+
+@final
+@dataclass(frozen=True)
+class Correlation:
+    """Pearson's r of two measures over networks (or their stages), with its 95 % interval.
+
+    Attributes
+    ----------
+    r, low, high : float in [-1, 1]
+        NaN where there are too few points (r: 2, interval: 4), or a measure that does not vary.
+    n : int
+        Number of points.
+    """
+
+    r: float
+    low: float
+    high: float
+    n: int
+
+    def __str__(self) -> str:
+        if np.isnan(self.r):
+            return f"r cannot be told from {self.n} points"
+        interval = "" if np.isnan(self.low) else f" (95 % interval {self.low:.2f} to {self.high:.2f})"
+        return f"r = {self.r:.2f}{interval}, n = {self.n}".replace("-", "−")
+
+
+def correlate(x: Any, y: Any) -> Correlation:
+    r"""Pearson's r with the interval of Fisher's z, :math:`\tanh(\operatorname{artanh} r \pm 1.96 / \sqrt{n - 3})`.
+
+    Parameters
+    ----------
+    x, y : (n,), float
+        Finite.
+
+    Source: Fisher (1921), On the "probable error" of a coefficient of correlation.
+
+    >>> correlate([0, 1, 2], [0, 1, 2]).r
+    1.0
+    """
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if x.ndim != 1 or x.shape != y.shape or not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise InputError("two lists of finite numbers of one length", got=f"shapes {x.shape} and {y.shape}")
+    n = len(x)
+    # What varies by rounding only does not vary.
+    if n < 2 or any(np.ptp(values) <= 1e-12 * np.abs(values).max() for values in (x, y)):
+        return Correlation(np.nan, np.nan, np.nan, n)
+    dx, dy = x - x.mean(), y - y.mean()
+    r = float(np.clip((dx @ dy) / np.sqrt((dx @ dx) * (dy @ dy)), -1, 1))
+    if n < 4:
+        return Correlation(r, np.nan, np.nan, n)
+    if abs(r) == 1:
+        return Correlation(r, r, r, n)
+    half = _Z / np.sqrt(n - 3)
+    return Correlation(r, float(np.tanh(np.arctanh(r) - half)), float(np.tanh(np.arctanh(r) + half)), n)

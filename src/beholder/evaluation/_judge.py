@@ -1,0 +1,279 @@
+"""Other networks' verdicts on a set of metamers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+from beholder._core.errors import InputError
+from beholder._core.files import read_json, to_path_name, write_json
+from beholder._core.hashing import hash_file
+from beholder._core.progress import logger
+from beholder._core.provenance import record_provenance
+from beholder.evaluation._judgement import Judgement, read_judgements
+from beholder.evaluation._judgement_table import (
+    JUDGEMENTS,
+    NATURAL,
+    make_judgement_table,
+    read_judgement_table,
+    write_judgement_table,
+)
+from beholder.evaluation._metamer_sets import find_metamer_sets
+from beholder.evaluation._verdicts import Vocabulary, find_reference, list_vocabularies
+from beholder.jobs import JobFolder, Plan, Shard, run_plan
+from beholder.stimuli import MetamerSet
+
+if TYPE_CHECKING:
+    from beholder.models import Model
+
+FORMAT = "beholder-judgements-1"
+_LAYOUT = "layout.json"
+_FILES_IN_SHARD = 64
+_CPU_BATCH, _DEVICE_BATCH = 8, 64
+
+
+@final
+@dataclass(frozen=True)
+class _Item:
+    """One picture or sound to be judged; of an original the layer is empty."""
+
+    layer: str
+    stimulus_id: str
+    seed: int
+    label: str
+    file: str
+    sha256: str
+
+
+def judge_metamers(
+    folder: Path | str,
+    models: Sequence[Model | str] | Model | str | None = None,
+    *,
+    device: str = "auto",
+    batch_size: int | None = None,
+    workers: int = 1,
+    overwrite: bool = False,
+) -> Judgement:
+    """Ask other networks what the metamers of one or several networks are.
+
+    Every judge is shown the metamers as they were saved, and the originals. A network with ImageNet's 1,000 outputs
+    says which of the 16 categories (:func:`~beholder.stimuli.decide_category`) and which class; one with 794 words says
+    which word; others which of their classes. A verdict is right when it is the stimulus's true class, where that is
+    among the judge's answers; else when it is what the network that the metamer was made for calls the original; else
+    what the judge itself calls it: the column ``against`` says which. Verdicts are added to ``judgements.parquet`` in
+    each network's folder; what is there is kept, and interrupted work is continued.
+
+    Parameters
+    ----------
+    folder : path
+        ``metamers/{model}``, or a folder of several of these.
+    models : Model, str, or sequence of them, optional
+        The judges; default all networks whose metamers are in ``folder``.
+    device : str
+        Of judges given by name.
+    batch_size : int, optional
+        Stimuli in one pass; default 8 on the CPU, 64 elsewhere.
+    workers : int
+        Processes.
+    overwrite : bool
+        Ask these judges anew.
+
+    Returns
+    -------
+    Judgement
+        Of all judges, earlier ones too.
+
+    Raises
+    ------
+    InputError
+        No metamers in the folder; a judge of another sense, or without names for its outputs.
+
+    Notes
+    -----
+    Source: Feather, Leclerc, Mądry & McDermott (2023), Model metamers reveal divergent invariances between biological
+    and artificial neural networks, Methods, "Model recognition of other models' metamers".
+
+    Examples
+    --------
+    >>> verdicts = judge_metamers("metamers", ["alexnet", "resnet50"])  # doctest: +SKIP
+    >>> verdicts.recognize_layers()  # doctest: +SKIP
+    """
+    sets = [MetamerSet(path) for path in find_metamer_sets(folder)]
+    asked = [made.model for made in sets] if models is None else models
+    judges = _load_judges(asked if isinstance(asked, Sequence) and not isinstance(asked, str) else [asked], device)
+    for made in sets:
+        items = list_items(made)
+        outer = JobFolder(made.path.parent / f".{made.path.name}.judge.jobs", made.path)
+        with outer.hold():
+            for judge in judges:
+                _judge_one(made, items, judge, outer, batch_size, workers, overwrite)
+    return read_judgements(folder)
+
+
+def _load_judges(models: Iterable[Model | str], device: str) -> list[Model]:
+    from beholder.models import load_model, pick_device
+
+    judges: dict[str, Model] = {}
+    for each in models:
+        judge = load_model(each, device=pick_device(device)) if isinstance(each, str) else each
+        other = judges.setdefault(judge.path_name, judge)
+        if other.name != judge.name:
+            raise InputError("judges with different path names", got=f"{other.name} and {judge.name}")
+    if not judges:
+        raise InputError("at least one judging network", got="none")
+    return list(judges.values())
+
+
+def list_items(made: MetamerSet) -> list[_Item]:
+    """What there is to be judged: each original once, then the metamers; missing files are an error."""
+    items: dict[tuple[str, str, int], _Item] = {}
+    metamers = list(made)
+    for one in metamers:
+        if (NATURAL, one.stimulus_id, 0) not in items:
+            items[NATURAL, one.stimulus_id, 0] = _make_item(made, NATURAL, one.stimulus_id, 0, one.label, one.original)
+    for one in metamers:
+        key = (one.layer, one.stimulus_id, one.seed)
+        items[key] = _make_item(made, *key, one.label, one.path)
+    return list(items.values())
+
+
+def _make_item(made: MetamerSet, layer: str, stimulus_id: str, seed: int, label: str, path: Path) -> _Item:
+    try:
+        digest = hash_file(path)
+    except FileNotFoundError as error:
+        raise InputError(
+            "all metamers that the table names", got=f"no file at {path}", hint="`beholder metamers make` again"
+        ) from error
+    return _Item(layer, stimulus_id, seed, label, path.relative_to(made.path).as_posix(), digest)
+
+
+def _judge_one(
+    made: MetamerSet,
+    items: list[_Item],
+    judge: Model,
+    outer: JobFolder,
+    batch_size: int | None,
+    workers: int,
+    overwrite: bool,
+) -> None:
+    from beholder.evaluation._judge_worker import JudgeWorker
+
+    name = to_path_name(judge.path_name)
+    folder = JobFolder(outer.path / name, made.path)
+    if overwrite:
+        folder.clear()
+    settings = _resolve_settings(judge, batch_size, folder.read_settings())
+    if not folder.check_settings(settings):
+        folder.write_settings(settings)
+    shards = _plan_shards(folder, items)
+    worker = JudgeWorker(made.path, judge, str(judge.device), settings["batch_size"])
+    plan = Plan(f"judge {made.path.name} by {name}", settings, shards)
+    receipts = run_plan(plan, worker, folder, n_workers=workers)
+    rows = _make_rows(made, items, judge, receipts)
+    _merge(made.path, rows, judge.name, items)
+    record_provenance(
+        made.path, f"{JUDGEMENTS}:{name}", settings, judge=judge.name, weights=judge.weights.sha256, n_files=len(items)
+    )
+    folder.clear_claims()
+
+
+def _resolve_settings(judge: Model, batch_size: int | None, old: dict[str, Any] | None) -> dict[str, Any]:
+    """Everything that can change a verdict. The batch size is chosen when a judge is first asked."""
+    if batch_size is not None and batch_size < 1:
+        raise InputError("--batch_size of 1 or more", got=str(batch_size))
+    default = _CPU_BATCH if judge.device.type == "cpu" else _DEVICE_BATCH
+    kept = old["batch_size"] if old is not None and old["device"] == judge.device.type else default
+    return {
+        "format": FORMAT,
+        "judge": judge.name,
+        "weights": judge.weights.sha256 or _hash_values(judge),
+        "preprocessing": judge.preprocessing.to_dict(),
+        "device": judge.device.type,
+        "batch_size": batch_size or kept,
+    }
+
+
+def _hash_values(judge: Model) -> str:
+    total = hashlib.sha256()
+    for name, tensor in sorted(judge.module.state_dict().items()):
+        total.update(name.encode())
+        total.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return total.hexdigest()
+
+
+def _plan_shards(folder: JobFolder, items: list[_Item]) -> tuple[Shard, ...]:
+    """Shards as they were cut before, and new ones for files that are in none; files that are gone are left out."""
+    path = folder.path / _LAYOUT
+    by_file = {item.file: item for item in items}
+    recorded: list[list[str]] = read_json(path)["shards"] if path.exists() else []
+    known = {file for files in recorded for file in files}
+    fresh = [file for file in by_file if file not in known]
+    cut = [fresh[start : start + _FILES_IN_SHARD] for start in range(0, len(fresh), _FILES_IN_SHARD)]
+    if cut:
+        recorded = recorded + cut
+        write_json(path, {"shards": recorded})
+    shards = []
+    for index, files in enumerate(recorded):
+        present = [[file, by_file[file].sha256] for file in files if file in by_file]
+        if present:
+            shards.append(Shard(f"files-{index:05d}", len(present), {"files": present}))
+    return tuple(shards)
+
+
+def _make_rows(
+    made: MetamerSet, items: list[_Item], judge: Model, receipts: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The judge's rows of the table, a decision after the other, in the items' order."""
+    n_outputs = receipts[0]["facts"]["n_outputs"]
+    by_maker = _read_maker_verdicts(made)
+    rows = []
+    for vocabulary in list_vocabularies(n_outputs, judge.classes, judge.modality):
+        said: dict[str, str] = {}
+        for receipt in receipts:
+            verdicts = receipt["facts"]["verdicts"][vocabulary.decision]
+            said |= {file: verdict for (file, _), verdict in zip(receipt["payload"]["files"], verdicts, strict=True)}
+        natural = {item.stimulus_id: said[item.file] for item in items if item.layer == NATURAL}
+        for item in items:
+            reference, against = find_reference(
+                vocabulary, item.label, by_maker.get(item.stimulus_id, ""), natural[item.stimulus_id]
+            )
+            rows.append(_make_row(made.model, judge.name, vocabulary, item, said[item.file], reference, against))
+    return rows
+
+
+def _make_row(
+    model: str, judge: str, vocabulary: Vocabulary, item: _Item, verdict: str, reference: str, against: str
+) -> dict[str, Any]:
+    return {
+        "model": model, "judge": judge, "decision": vocabulary.decision, "layer": item.layer,
+        "stimulus_id": item.stimulus_id, "seed": item.seed, "verdict": verdict, "reference": reference,
+        "against": against, "correct": verdict == reference, "sha256": item.sha256,
+    }  # fmt: skip
+
+
+def _read_maker_verdicts(made: MetamerSet) -> dict[str, str]:
+    """What the network that the metamers were made for calls each original."""
+    table = made.to_pandas()[["stimulus_id", "prediction_original"]].dropna().drop_duplicates("stimulus_id")
+    return dict(zip(table["stimulus_id"], table["prediction_original"], strict=True))
+
+
+def _merge(folder: Path, rows: list[dict[str, Any]], judge: str, items: list[_Item]) -> None:
+    """Put a judge's rows into the table, and drop other judges' rows about files that have changed since."""
+    path = folder / JUDGEMENTS
+    kept: list[dict[str, Any]] = []
+    if path.exists():
+        current = {(item.layer, item.stimulus_id, item.seed): item.sha256 for item in items}
+        old = read_judgement_table(path).to_dict("records")
+        others = [row for row in old if row["judge"] != judge]
+        kept = [row for row in others if current.get((row["layer"], row["stimulus_id"], row["seed"])) == row["sha256"]]
+        if len(kept) < len(others):
+            logger.warning(
+                "%d verdicts of other judges are dropped: those metamers are made anew or gone", len(others) - len(kept)
+            )
+    order = {(item.layer, item.stimulus_id, item.seed): place for place, item in enumerate(items)}
+    kept += rows
+    kept.sort(key=lambda row: (row["judge"], row["decision"], order[row["layer"], row["stimulus_id"], row["seed"]]))
+    write_judgement_table(path, make_judgement_table(kept))

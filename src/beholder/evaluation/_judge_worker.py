@@ -1,0 +1,94 @@
+"""Showing saved metamers to one network, and noting what it says."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from beholder._core.errors import InputError
+from beholder.activations import capture
+from beholder.evaluation._saved_stimuli import prepare_saved
+from beholder.evaluation._verdicts import list_vocabularies
+from beholder.jobs import Finish, Shard, Worker
+from beholder.models import Model, ModelSpec
+
+
+@dataclass
+class JudgeWorker(Worker):
+    """Shows saved stimuli to a network and collects its verdicts.
+
+    Parameters
+    ----------
+    folder : path
+        ``metamers/{model}``; shards name files relative to it.
+    model : Model
+        The judge. Crosses to worker processes as its recipe when it has one.
+    device : str
+    batch_size : int
+        Stimuli in one pass; the last is padded, so that no verdict depends on what else is judged.
+    """
+
+    folder: Path
+    model: Model | None
+    device: str
+    batch_size: int
+    spec: ModelSpec | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.spec = self.model.spec if self.model else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        if self.spec is not None:
+            state["model"] = None
+        return state
+
+    @contextlib.contextmanager
+    def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
+        """Load the network."""
+        model = self.model
+        if model is None:
+            assert self.spec is not None
+            model = self.spec.load(self.device)
+        threads = torch.get_num_threads()
+        if n_workers > 1:
+            torch.set_num_threads(max(1, threads // n_workers))
+        try:
+            yield lambda shard: lambda: ({}, self._judge(model, shard.payload["files"]))
+        finally:
+            torch.set_num_threads(threads)
+
+    def _judge(self, model: Model, files: list[list[str]]) -> dict[str, Any]:
+        """The width of the network's output, and its verdicts on files, a list a decision."""
+        verdicts: dict[str, list[str]] = {}
+        n_outputs = 0
+        for start in range(0, len(files), self.batch_size):
+            values = self._run(model, [name for name, _ in files[start : start + self.batch_size]])
+            n_outputs = values.shape[1]
+            for vocabulary in list_vocabularies(n_outputs, model.classes, model.modality):
+                verdicts.setdefault(vocabulary.decision, []).extend(vocabulary.decide(values).tolist())
+        return {"n_outputs": n_outputs, "verdicts": verdicts}
+
+    def _run(self, model: Model, names: list[str]) -> np.ndarray:
+        """Outputs of the network, (n_files, n_outputs), float32."""
+        prepared = [prepare_saved(self.folder / name, model.preprocessing) for name in names]
+        shapes = {array.shape for array in prepared}
+        if len(shapes) > 1:
+            raise InputError(f"stimuli of one shape for {model.name}", got=", ".join(map(str, sorted(shapes))))
+        prepared += prepared[:1] * (self.batch_size - len(prepared))
+        batch = torch.from_numpy(np.stack(prepared)).to(model.device)
+        with torch.inference_mode():
+            logits, _ = capture(model, batch, [])
+        values = logits.float().cpu().numpy()[: len(names)]
+        if values.ndim != 2 or not list_vocabularies(values.shape[1], model.classes, model.modality):
+            raise InputError(
+                "judges whose outputs have names", got=f"{model.name}, whose {values.shape[1:]} have none",
+                hint="a classifier",
+            )  # fmt: skip
+        return values

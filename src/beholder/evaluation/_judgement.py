@@ -1,0 +1,252 @@
+"""Networks' verdicts on metamers: the table, shares by layer and by pair of networks, pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+from beholder._core.errors import InputError
+from beholder._core.files import open_atomic
+from beholder._core.seeds import DEFAULT_SEED
+from beholder.evaluation._judgement_table import JUDGEMENTS, NATURAL, read_judgement_table
+from beholder.evaluation._metamer_sets import find_metamer_sets
+from beholder.evaluation._summaries import summarize_verdicts
+from beholder.evaluation._verdicts import DECISIONS
+from beholder.stimuli import read_metamer_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+CHANCE = {"category": 1 / 16, "word": 1 / 793}
+_DECISION_WORDS = {"category": "16 categories", "word": "words", "class": "own classes"}
+
+
+@final
+@dataclass(frozen=True, repr=False, eq=False)
+class Judgement:
+    """What judging networks say of metamers, as :func:`judge_metamers` gives it.
+
+    Attributes
+    ----------
+    table : DataFrame
+        A row a verdict: ``model`` (whose metamer it is), ``judge``, ``decision`` (``category``, ``word`` or ``class``),
+        ``layer`` (matched; empty for the original itself), ``stimulus_id``, ``seed``, ``verdict``, ``reference``,
+        ``against`` (who says what is right: ``label``, ``maker``, ``judge``), ``correct``, ``sha256`` of the file, and
+        ``passed``: whether the metamer is one, empty where no null distribution has told.
+    layers : dict of str to tuple of str
+        Matched layers of each network, early to late.
+    """
+
+    table: pd.DataFrame
+    layers: dict[str, tuple[str, ...]]
+
+    def __repr__(self) -> str:
+        n = len(self.table[["model", "layer", "stimulus_id", "seed"]].drop_duplicates())
+        return (
+            f"Judgement({n} stimuli from {_count(self.models, 'network')}, {_count(self.judges, 'judge')}, "
+            f"{len(self.table)} verdicts)"
+        )
+
+    def _repr_html_(self) -> str:
+        """Shares by layer, for notebooks."""
+        return f"<p>{self!r}</p>{self.recognize_layers().to_html(index=False)}"
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Networks whose metamers were judged."""
+        return tuple(dict.fromkeys(self.table["model"]))
+
+    @property
+    def judges(self) -> tuple[str, ...]:
+        """Networks that judged."""
+        return tuple(dict.fromkeys(self.table["judge"]))
+
+    @property
+    def decision(self) -> str:
+        """The decision that pictures and summaries are about: of those made, the one that people can make, too."""
+        made = set(self.table["decision"])
+        return next(each for each in DECISIONS if each in made)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The table."""
+        return self.table.copy()
+
+    def save(self, path: Path | str) -> Path:
+        """Write the table as ``.csv`` or ``.parquet``, by rename."""
+        path = Path(path)
+        if path.suffix not in (".csv", ".parquet"):
+            raise InputError("a file name ending in .csv or .parquet", got=str(path))
+        with open_atomic(path) as file:
+            self.table.to_csv(file, index=False) if path.suffix == ".csv" else self.table.to_parquet(file, index=False)
+        return path
+
+    def select(self, decision: str | None = None, *, failed: bool = False) -> pd.DataFrame:
+        """Verdicts of one decision each judge makes; of metamers that did not pass only if asked.
+
+        Parameters
+        ----------
+        decision : {"category", "word", "class"}, optional
+            Default for each judge the first of these that it makes.
+        failed : bool
+            With the metamers whose match the null distribution does not tell from chance.
+        """
+        table: Any = self.table
+        if decision is None:
+            place = table["decision"].map(DECISIONS.index)
+            table = table[place == place.groupby(table["judge"]).transform("min")]
+        else:
+            table = table[table["decision"] == decision]
+            if not len(table):
+                made = ", ".join(dict.fromkeys(self.table["decision"]))
+                raise InputError(f"a decision that was made: {made}", got=repr(decision))
+        return table if failed else table[table["passed"].fillna(True).astype(bool)]
+
+    def recognize_layers(
+        self,
+        decision: str | None = None,
+        *,
+        interval: str = "wilson",
+        failed: bool = False,
+        seed: int = DEFAULT_SEED,
+    ) -> pd.DataFrame:
+        """Share of right verdicts by network, judge and layer, the originals (empty layer) first.
+
+        Parameters
+        ----------
+        decision, failed
+            As for :meth:`select`.
+        interval, seed
+            As for :func:`~beholder.evaluation.summarize_verdicts`.
+        """
+        found = summarize_verdicts(
+            self.select(decision, failed=failed), ["model", "judge", "decision", "layer"], interval=interval, seed=seed
+        )
+        place = {(model, layer): i for model in self.layers for i, layer in enumerate((NATURAL, *self.layers[model]))}
+        found["place"] = [place.get(key, len(place)) for key in zip(found["model"], found["layer"], strict=True)]
+        found = found.sort_values(["model", "judge", "place"], kind="stable")
+        return found.drop(columns="place").reset_index(drop=True)
+
+    def recognize_models(
+        self,
+        decision: str | None = None,
+        *,
+        interval: str = "wilson",
+        failed: bool = False,
+        seed: int = DEFAULT_SEED,
+    ) -> pd.DataFrame:
+        """Share of right verdicts on all layers' metamers by generating network and judge: the matrix as a table."""
+        table: Any = self.select(decision, failed=failed)
+        table = table[table["layer"] != NATURAL]
+        return summarize_verdicts(table, ["model", "judge", "decision"], interval=interval, seed=seed)
+
+    def to_matrix(self, decision: str | None = None, *, failed: bool = False) -> pd.DataFrame:
+        """Generating network × judge, share of right verdicts over all layers; empty where a judge was not asked."""
+        found = self.recognize_models(decision, failed=failed)
+        return found.pivot(index="model", columns="judge", values="accuracy").reindex(
+            index=[name for name in self.models if name in set(found["model"])],
+            columns=[name for name in self.judges if name in set(found["judge"])],
+        )
+
+    def recognize_by_others(self, *, decision: str | None = None, failed: bool = False) -> pd.DataFrame:
+        """Mean share of right verdicts by judges other than the network itself, for each network and layer.
+
+        Returns
+        -------
+        DataFrame
+            ``model, layer, n_judges, accuracy``; the originals have the empty layer.
+        """
+        found = self.recognize_layers(decision, failed=failed)
+        others = found[found["model"] != found["judge"]]
+        means = others.groupby(["model", "layer"], sort=False)["accuracy"].agg(["count", "mean"]).reset_index()
+        return means.rename(columns={"count": "n_judges", "mean": "accuracy"})
+
+    def plot(self, ax: Axes | None = None, *, decision: str | None = None, failed: bool = False) -> Axes:
+        """Draw the matrix generating × judging network.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+        decision, failed
+            As for :meth:`select`.
+        """
+        from beholder.figures import plot_share_matrix
+
+        matrix = self.to_matrix(decision, failed=failed)
+        return plot_share_matrix(
+            matrix.to_numpy(dtype=float), shorten_names(matrix.index), shorten_names(matrix.columns), ax,
+            row_name="Metamers of", column_name="Judged by", value_name="Recognised (%)",
+        )  # fmt: skip
+
+    def plot_layers(self, *, decision: str | None = None, failed: bool = False, interval: str = "wilson") -> Figure:
+        """Draw shares of right verdicts by layer, a panel a generating network, a line a judge."""
+        from beholder.figures import plot_shares_by_layer
+
+        found: Any = self.recognize_layers(decision, failed=failed, interval=interval)
+        decisions = set(found["decision"])
+        chance = CHANCE.get(next(iter(decisions))) if len(decisions) == 1 else None
+        names = dict(zip(self.judges, shorten_names(self.judges), strict=True))
+        own = dict(zip(self.models, shorten_names(self.models), strict=True))
+        panels = {}
+        for model in dict.fromkeys(found["model"]):
+            rows = found[found["model"] == model]
+            panels[own[model]] = {
+                names[judge]: _read_line(rows[rows["judge"] == judge]) for judge in dict.fromkeys(rows["judge"])
+            }
+        words = f"{interval.capitalize()} 95 % interval"
+        return plot_shares_by_layer(panels, chance=chance, interval=words)
+
+
+def read_judgements(folder: Path | str) -> Judgement:
+    """Read what :func:`judge_metamers` has written.
+
+    Parameters
+    ----------
+    folder : path
+        ``metamers/{model}``, or a folder of several of these.
+
+    Raises
+    ------
+    InputError
+        Nothing was judged there.
+    """
+    import pandas as pd
+
+    tables, layers = [], {}
+    for path in find_metamer_sets(folder):
+        if not (path / JUDGEMENTS).exists():
+            continue
+        results = read_metamer_table(path)
+        own = results[results["layer"] == results["measured_layer"]]
+        passed = own[["layer", "stimulus_id", "seed", "passed"]].drop_duplicates(["layer", "stimulus_id", "seed"])
+        tables.append(read_judgement_table(path).merge(passed, on=["layer", "stimulus_id", "seed"], how="left"))
+        for model in dict.fromkeys(results["model"]):
+            layers[str(model)] = tuple(dict.fromkeys(results.loc[results["model"] == model, "layer"]))
+    if not tables:
+        raise InputError("metamers that were judged", got=f"none in {folder}", hint="`beholder metamers judge` first")
+    return Judgement(pd.concat(tables, ignore_index=True), layers)
+
+
+def shorten_names(names: object) -> list[str]:
+    """Names without source and weights, as far as they stay different.
+
+    >>> shorten_names(["torchvision:alexnet@IMAGENET1K_V1", "beholder:shapes@v1"])
+    ['alexnet', 'shapes']
+    """
+    names = [str(name) for name in names]  # type: ignore[attr-defined]
+    for shorten in (lambda n: n.partition(":")[2].partition("@")[0] or n, lambda n: n.partition(":")[2] or n):
+        short = [shorten(name) for name in names]
+        if len(set(short)) == len(set(names)):
+            return short
+    return names
+
+
+def _read_line(rows: pd.DataFrame) -> dict[str, tuple[float, float, float]]:
+    values = zip(rows["layer"], rows["accuracy"], rows["low"], rows["high"], strict=True)
+    return {layer or "original": (float(share), float(low), float(high)) for layer, share, low, high in values}
+
+
+def _count(names: tuple[str, ...], word: str) -> str:
+    return f"{len(names)} {word}{'' if len(names) == 1 else 's'}"

@@ -1,0 +1,71 @@
+"""The growing table ``judgements.parquet`` beside a network's metamers: what other networks say of them."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from beholder._core.errors import InputError
+from beholder._core.files import write_bytes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+JUDGEMENTS = "judgements.parquet"
+NATURAL = ""
+"""Stands for the layer in rows about the original."""
+
+_KINDS = {
+    "model": "string", "judge": "string", "decision": "string", "layer": "string", "stimulus_id": "string",
+    "seed": "int64", "verdict": "string", "reference": "string", "against": "string", "correct": "bool",
+    "sha256": "string",
+}  # fmt: skip
+JUDGEMENT_COLUMNS = tuple(_KINDS)
+"""Columns of the table: a row a judging network, decision, and metamer or original."""
+
+
+def make_judgement_table(rows: list[dict[str, object]]) -> pd.DataFrame:
+    """A table of rows with the columns in order and of the right types."""
+    import pandas as pd
+
+    columns = {name: [row[name] for row in rows] for name in _KINDS}
+    kinds = {"string": "str", "int64": "int64", "bool": "bool"}
+    return pd.DataFrame({name: pd.Series(columns[name], dtype=kinds[kind]) for name, kind in _KINDS.items()})
+
+
+def write_judgement_table(path: Path | str, table: pd.DataFrame) -> None:
+    """Write the table as Parquet, by rename; equal tables give equal bytes."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {"string": pa.string(), "int64": pa.int64(), "bool": pa.bool_()}
+    schema = pa.schema([(name, kinds[kind]) for name, kind in _KINDS.items()])
+    made = pa.Table.from_pandas(table[list(_KINDS)], schema=schema, preserve_index=False).replace_schema_metadata(None)
+    buffer = io.BytesIO()
+    pq.write_table(made, buffer, compression="zstd")
+    write_bytes(path, buffer.getvalue())
+
+
+def read_judgement_table(path: Path | str) -> pd.DataFrame:
+    """Read ``judgements.parquet``.
+
+    Parameters
+    ----------
+    path : path
+        The file, or the folder of metamers that holds it.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = Path(path) / JUDGEMENTS if Path(path).is_dir() else Path(path)
+    if not file.exists():
+        raise InputError("a table of judgements", got=f"no file at {file}", hint="`beholder metamers judge` first")
+    try:
+        table = pq.read_table(file).to_pandas()
+    except (OSError, pa.ArrowException) as error:
+        raise InputError("a Parquet file", got=f"{file} ({error})") from error
+    missing = [name for name in _KINDS if name not in table]
+    if missing:
+        raise InputError("a table of judgements", got=f"{file} without {', '.join(missing[:4])}")
+    return make_judgement_table(table[list(_KINDS)].to_dict("records"))

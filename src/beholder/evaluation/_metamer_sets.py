@@ -1,0 +1,27 @@
+"""Finding the metamers of one or several networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from beholder._core.errors import InputError
+from beholder.stimuli import is_metamer_set
+
+
+def find_metamer_sets(folder: Path | str) -> list[Path]:
+    """Folders of metamers: ``folder`` itself, or those in it, sorted.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    folder = Path(folder)
+    if is_metamer_set(folder):
+        return [folder]
+    inside = sorted(folder.iterdir()) if folder.is_dir() else []
+    found = [path for path in inside if not path.name.startswith(".") and is_metamer_set(path)]
+    if not found:
+        got = f"none in {folder}" if folder.is_dir() else f"no folder at {folder}"
+        raise InputError("a folder of metamers", got=got, hint="`beholder metamers make` first")
+    return found

@@ -1,0 +1,239 @@
+"""What is known of networks beside their metamers: people's recognition, attacked accuracy, prediction of brains."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.files import read_json
+from beholder.evaluation._judgement_table import NATURAL
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NATURAL_WORDS = ("", "natural", "orig", "original")
+_MATRIX = "participant_data_matrix"
+_NETWORK_COLUMNS = ("network", "model")
+_VALUE_COLUMNS = ("value", "brain_prediction", "r2", "score")
+
+
+def name_network(name: str, known: Iterable[str]) -> str:
+    """The network that a name in a file means.
+
+    Parameters
+    ----------
+    name : str
+        A full name, or one without source or weights.
+    known : iterable of str
+        Full names.
+
+    Raises
+    ------
+    UnknownNameError
+        None of them, or several.
+
+    >>> name_network("alexnet", ["torchvision:alexnet@IMAGENET1K_V1"])
+    'torchvision:alexnet@IMAGENET1K_V1'
+    """
+    known = list(known)
+    if name in known:
+        return name
+    fitting = [full for full in known if name in (full.partition("@")[0], full.partition(":")[2], _bare(full))]
+    if len(fitting) != 1:
+        raise UnknownNameError("network with judged metamers", name, [_bare(full) for full in known])
+    return fitting[0]
+
+
+def _bare(full: str) -> str:
+    return full.partition(":")[2].partition("@")[0] or full
+
+
+def read_human_recognition(path: Path | str, layers: Mapping[str, Sequence[str]], network: str = "") -> pd.DataFrame:
+    """Read people's share of right answers to a network's metamers.
+
+    Parameters
+    ----------
+    path : path
+        A ``.csv`` with the columns ``layer, accuracy`` (0 to 1), and where they are told ``network, participant``; the
+        layer of natural stimuli is empty, ``natural`` or ``original``. Or a ``.mat`` with ``participant_data_matrix``,
+        participants × stages × (person, network), natural stimuli first, then the network's matched layers in order.
+    layers : mapping of str to sequence of str
+        Matched layers of each network whose metamers were judged.
+    network : str
+        Whose metamers these are, where the file does not say.
+
+    Returns
+    -------
+    DataFrame
+        ``model, layer, n_participants, accuracy, low, high``: mean over participants with the 95 % interval of
+        Student's t.
+    """
+    path = Path(path)
+    if path.suffix == ".mat":
+        rows = _read_matrix(path, layers, network)
+    else:
+        rows = []
+        for row in read_records(path):
+            model = name_network(_pick(row, _NETWORK_COLUMNS, path, network), layers)
+            layer = str(row.get("layer") or "")
+            layer = NATURAL if layer in NATURAL_WORDS else layer
+            if layer != NATURAL and layer not in layers[model]:
+                raise UnknownNameError(f"matched layer of {model}", layer, layers[model])
+            rows.append((model, layer, str(row.get("participant") or ""), _to_share(row, "accuracy", path)))
+    return _average_people(rows)
+
+
+def _read_matrix(path: Path, layers: Mapping[str, Sequence[str]], network: str) -> list[tuple[str, str, str, float]]:
+    import scipy.io
+
+    if not network:
+        raise InputError(f"the network of {path.name}", got="no name", hint=f"NETWORK={path}")
+    model = name_network(network, layers)
+    try:
+        matrix = np.asarray(scipy.io.loadmat(path, variable_names=[_MATRIX])[_MATRIX], dtype=np.float64)
+    except (OSError, ValueError, KeyError, NotImplementedError) as error:
+        raise InputError(f"a .mat file with {_MATRIX}", got=f"{path} ({error})") from error
+    stages = (NATURAL, *layers[model])
+    if matrix.ndim != 3 or matrix.shape[1] != len(stages) or matrix.shape[2] != 2:
+        raise InputError(
+            f"a matrix participants × {len(stages)} × 2: natural stimuli, then {', '.join(stages[1:])}",
+            got=f"{matrix.shape} in {path}", hint="a .csv that names the layers",
+        )  # fmt: skip
+    people = matrix[:, :, 0]
+    return [
+        (model, stage, str(who), float(people[who, place]))
+        for who in range(len(people))
+        for place, stage in enumerate(stages)
+    ]
+
+
+def _average_people(rows: list[tuple[str, str, str, float]]) -> pd.DataFrame:
+    import pandas as pd
+    from scipy.stats import t
+
+    found: dict[tuple[str, str], list[float]] = {}
+    for model, layer, _, share in rows:
+        found.setdefault((model, layer), []).append(share)
+    made = []
+    for (model, layer), shares in found.items():
+        n, mean = len(shares), float(np.mean(shares))
+        half = float(t.ppf(0.975, n - 1) * np.std(shares, ddof=1) / n**0.5) if n > 1 else np.nan
+        made.append((model, layer, n, mean, mean - half, mean + half))
+    return pd.DataFrame(made, columns=["model", "layer", "n_participants", "accuracy", "low", "high"])
+
+
+def read_attacked_accuracy(path: Path | str, known: Iterable[str], attack: str | None = None) -> dict[str, float]:
+    """Read networks' top-1 accuracy under one attack.
+
+    Parameters
+    ----------
+    path : path
+        What ``beholder evaluate adversarial --json`` prints, or a ``.csv`` with the same columns: ``model, norm, eps,
+        accuracy_top1``.
+    known : iterable of str
+        Full names of the networks.
+    attack : str, optional
+        ``NORM:EPS``, such as ``l2:3``; needed where the file holds several with an eps above 0.
+
+    Returns
+    -------
+    dict of str to float
+        Accuracy by network, 0 to 1; networks that are not among ``known`` are left out.
+    """
+    path, known = Path(path), list(known)
+    found: dict[str, dict[str, float]] = {}
+    for row in read_records(path):
+        if "eps" not in row:
+            raise InputError("rows with the columns model, norm, eps, accuracy_top1", got=str(path))
+        eps = _to_number(row["eps"], path)
+        name = f"{row.get('norm', '')}:{eps:g}"
+        if eps > 0:
+            try:
+                network = name_network(_pick(row, _NETWORK_COLUMNS, path), known)
+            except UnknownNameError:
+                continue
+            found.setdefault(name, {})[network] = _to_share(row, "accuracy_top1", path)
+    if attack is None and len(found) == 1:
+        attack = next(iter(found))
+    if attack is not None:
+        norm, _, eps = attack.partition(":")
+        attack = f"{norm}:{_to_number(eps, path):g}"
+    if attack is None or attack not in found:
+        raise InputError(
+            "one attack, --attack NORM:EPS", got=attack or f"several in {path}" if found else f"none in {path}",
+            hint=" or ".join(found) or None,
+        )  # fmt: skip
+    return found[attack]
+
+
+def read_brain_prediction(path: Path | str, known: Iterable[str]) -> dict[str, float]:
+    """Read how well networks predict brain responses; where a file tells several layers, the best one counts.
+
+    Parameters
+    ----------
+    path : path
+        A table (``.csv`` or JSON) with the columns ``network`` (or ``model``), ``layer`` where told, and ``value`` (or
+        ``r2``, ``score``).
+    known : iterable of str
+        Full names of the networks; others are left out.
+    """
+    path, known = Path(path), list(known)
+    best: dict[str, float] = {}
+    for row in read_records(path):
+        try:
+            network = name_network(_pick(row, _NETWORK_COLUMNS, path), known)
+        except UnknownNameError:
+            continue
+        value = _to_number(_pick(row, _VALUE_COLUMNS, path), path)
+        best[network] = max(best.get(network, -np.inf), value)
+    return best
+
+
+def read_records(path: Path | str) -> list[dict[str, Any]]:
+    """Rows of a ``.csv``, or of the first table of records in a JSON document."""
+    path = Path(path)
+    if path.suffix == ".json":
+        document = read_json(path)
+        tables = list(document.values()) if isinstance(document, dict) else [document]
+        tables = [table for table in tables if isinstance(table, list) and table and isinstance(table[0], dict)]
+        if not tables:
+            raise InputError("a JSON document with a table of records", got=str(path))
+        return tables[0]
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError("a .csv or .json file", got=f"{path} ({error})") from error
+
+
+def _pick(row: Mapping[str, Any], columns: Sequence[str], path: Path, default: str = "") -> str:
+    for column in columns:
+        if row.get(column) not in (None, ""):
+            return str(row[column])
+    if default:
+        return default
+    raise InputError(f"a column {' or '.join(columns)}", got=f"{path} with {', '.join(row)}")
+
+
+def _to_number(value: Any, path: Path) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = np.nan
+    if not np.isfinite(number):
+        raise InputError("finite numbers", got=f"{value!r} in {path}")
+    return number
+
+
+def _to_share(row: Mapping[str, Any], column: str, path: Path) -> float:
+    if column not in row:
+        raise InputError(f"a column {column}", got=f"{path} with {', '.join(row)}")
+    share = _to_number(row[column], path)
+    if not 0 <= share <= 1:
+        raise InputError(f"{column} from 0 to 1", got=f"{share:g} in {path}")
+    return share

@@ -1,0 +1,69 @@
+"""Stimuli that one network's metamers were saved as, shown to another network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from beholder._core.errors import InputError, StimulusError
+from beholder.models import Preprocessing
+from beholder.stimuli import load_sound, open_image
+
+
+def prepare_saved(path: Path, preprocessing: Preprocessing) -> np.ndarray:
+    """A saved metamer or original as another network takes it before normalisation.
+
+    What already has the network's shape (and rate) is shown as it is: nothing is cut, resized or set to a level. A
+    picture of the same proportions is resized as a whole; anything else is prepared like any file.
+
+    Parameters
+    ----------
+    path : Path
+        ``.png``, ``.wav`` or ``.npy``.
+    preprocessing : Preprocessing
+        The judging network's.
+
+    Returns
+    -------
+    float32, (channels, height, width), (n_samples,) or as saved
+
+    Raises
+    ------
+    InputError
+        A sound for a network of pictures, a picture for one of sounds.
+    """
+    shape = preprocessing.input_shape
+    if path.suffix == ".wav":
+        if preprocessing.modality == "image":
+            raise InputError("a network of sounds to judge sounds", got=f"one of {preprocessing.describe()}")
+        samples, rate = load_sound(path)
+        if rate == preprocessing.sample_rate and shape in (None, samples.shape):
+            return samples
+        return preprocessing.prepare((samples, rate))
+    if preprocessing.modality == "sound":
+        raise InputError("a network of pictures to judge pictures", got=f"one of {preprocessing.describe()}")
+    if path.suffix == ".npy":
+        try:
+            return preprocessing.prepare(np.load(path, allow_pickle=False).astype(np.float32))
+        except (OSError, ValueError, EOFError) as error:
+            raise StimulusError("an array file that the network can be shown", got=f"{path} ({error})") from error
+    return _prepare_picture(path, preprocessing, shape)
+
+
+def _prepare_picture(path: Path, preprocessing: Preprocessing, shape: tuple[int, ...] | None) -> np.ndarray:
+    from PIL import Image
+
+    picture = open_image(path)
+    if shape is None or len(shape) != 3 or shape[0] not in (1, 3):
+        return preprocessing.prepare(picture)
+    height, width = shape[1:]
+    if picture.width * height != picture.height * width:
+        return preprocessing.prepare(picture)
+    if picture.size != (width, height):
+        picture = picture.resize((width, height), Image.Resampling.BICUBIC)
+    pixels = np.asarray(picture.convert("L" if shape[0] == 1 else "RGB"), dtype=np.float32)
+    pixels = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+    low, high = preprocessing.input_range or (0.0, 1.0)
+    unit = np.ascontiguousarray(pixels) / np.float32(255)
+    return unit if (low, high) == (0.0, 1.0) else unit * np.float32(high - low) + np.float32(low)

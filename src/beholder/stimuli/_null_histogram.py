@@ -1,0 +1,126 @@
+"""Counts of a null distribution, ``histograms.json`` in ``null_dist/{model}``: what a picture of it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+
+from beholder._core.errors import InputError
+from beholder._core.files import read_json, write_json
+from beholder.stimuli._metamer_table import MEASURES
+from beholder.stimuli._null_set import NullSet
+
+HISTOGRAMS = "histograms.json"
+_N_BINS = 60
+
+
+@final
+@dataclass(frozen=True)
+class NullHistogram:
+    """How often random pairs of natural stimuli match how well, by one measure at one layer.
+
+    Attributes
+    ----------
+    edges : tuple of float, (n_bins + 1,)
+        Bins of equal width from the smallest value to the largest.
+    counts : tuple of int, (n_bins,)
+    n_pairs : int
+    n_left_out : int
+        Pairs whose value is not a finite number.
+    """
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    n_pairs: int
+    n_left_out: int = 0
+
+    @property
+    def maximum(self) -> float:
+        """The largest value: what a metamer has to exceed."""
+        return self.edges[-1]
+
+
+def count_null(values: Any, n_bins: int = _N_BINS) -> NullHistogram:
+    """Count the values of one measure at one layer.
+
+    Parameters
+    ----------
+    values : (n_pairs,), float
+    n_bins : int
+
+    >>> count_null([0.0, 0.5, 1.0], n_bins=2).counts
+    (1, 2)
+    """
+    values = np.asarray(values, dtype=np.float64)
+    finite = values[np.isfinite(values)]
+    n_left_out = len(values) - len(finite)
+    if not len(finite):
+        return NullHistogram((), (), len(values), n_left_out)
+    low, high = float(finite.min()), float(finite.max())
+    if low == high:
+        return NullHistogram((low, high), (len(finite),), len(values), n_left_out)
+    counts, edges = np.histogram(finite, bins=n_bins, range=(low, high))
+    edges[-1] = high
+    return NullHistogram(tuple(edges.tolist()), tuple(counts.tolist()), len(values), n_left_out)
+
+
+def write_null_histograms(folder: Path | str, layers: Sequence[str] | None = None) -> Path:
+    """Count a null distribution's tables and write ``histograms.json`` beside them, by rename.
+
+    Parameters
+    ----------
+    folder : path
+        ``null_dist/{model}``.
+    layers : sequence of str, optional
+        Count these again and keep the counts of the others; default all.
+
+    Returns
+    -------
+    Path
+    """
+    null = NullSet(folder)
+    path = null.path / HISTOGRAMS
+    document = read_json(path)["layers"] if layers is not None and path.exists() else {}
+    for layer in null.layers:
+        if layer in document and layer not in (layers or ()):
+            continue
+        columns = null[layer]
+        counted = {measure: count_null(columns[measure]) for measure in MEASURES}
+        document[layer] = {measure: _to_json(histogram) for measure, histogram in counted.items()}
+    write_json(path, {"layers": {layer: document[layer] for layer in null.layers}})
+    return path
+
+
+def read_null_histograms(folder: Path | str) -> dict[str, dict[str, NullHistogram]]:
+    """The counts of each layer, by measure: ``spearman``, ``pearson``, ``db_snr``; empty where there are none.
+
+    Parameters
+    ----------
+    folder : path
+        ``null_dist/{model}``.
+    """
+    path = Path(folder) / HISTOGRAMS
+    if not path.exists():
+        return {}
+    try:
+        return {
+            layer: {measure: _from_json(found) for measure, found in measures.items()}
+            for layer, measures in read_json(path)["layers"].items()
+        }
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError("counts of a null distribution", got=f"{path} ({error})") from error
+
+
+def _to_json(histogram: NullHistogram) -> dict[str, Any]:
+    return {
+        "edges": list(histogram.edges), "counts": list(histogram.counts),
+        "n_pairs": histogram.n_pairs, "n_left_out": histogram.n_left_out,
+    }  # fmt: skip
+
+
+def _from_json(found: Mapping[str, Any]) -> NullHistogram:
+    return NullHistogram(tuple(found["edges"]), tuple(found["counts"]), found["n_pairs"], found["n_left_out"])
