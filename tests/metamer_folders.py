@@ -1,4 +1,4 @@
-"""Folders of metamers as ``beholder metamers make`` and ``null`` leave them, from noise: fast, and with known verdicts."""
+"""Folders of metamers as ``beholder metamers make`` and ``null`` leave them, from noise: fast, with known verdicts."""
 
 from __future__ import annotations
 

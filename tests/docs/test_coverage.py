@@ -32,6 +32,7 @@ _PAGE_OF = {
     "units split": "units.md",
     "units record": "units.md",
     "units exemplars": "units.md",
+    "units optimize": "units.md",
 }
 
 

@@ -40,7 +40,9 @@ def test_bootstrap_agrees_with_scipy_and_keeps_a_stimulus_together():
 
 
 def test_wilson_agrees_with_scipy():
-    table = pd.DataFrame({"group": ["a"] * 7 + ["b"] * 3, "stimulus_id": range(10), "correct": [True] * 8 + [False] * 2})
+    table = pd.DataFrame(
+        {"group": ["a"] * 7 + ["b"] * 3, "stimulus_id": range(10), "correct": [True] * 8 + [False] * 2}
+    )
     found = summarize_verdicts(table, ["group"])
     assert found["group"].tolist() == ["a", "b"]
     for row in found.to_dict("records"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from tests.metamer_folders import SHAPES, touch_metamer, write_metamers, write_sound_metamers
 from torch import nn
 
 import beholder as bh
@@ -13,7 +14,6 @@ from beholder.evaluation import judge_metamers, read_judgements
 from beholder.evaluation._judgement_table import JUDGEMENTS
 from beholder.models import ImagePreprocessing
 from beholder.stimuli import MetamerSet, load_wnids
-from tests.metamer_folders import SHAPES, touch_metamer, write_metamers, write_sound_metamers
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,9 @@ def test_what_cannot_be_judged_says_why(tmp_path, folder, shapes):
     with pytest.raises(InputError, match="no folder"):
         judge_metamers(tmp_path / "nowhere", shapes)
     with pytest.raises(InputError, match="whose outputs have names"):
-        judge_metamers(folder, bh.wrap(nn.Sequential(nn.Flatten(), nn.AdaptiveAvgPool1d(7)), preprocess=shapes.preprocessing))
+        judge_metamers(
+            folder, bh.wrap(nn.Sequential(nn.Flatten(), nn.AdaptiveAvgPool1d(7)), preprocess=shapes.preprocessing)
+        )
     sounds = write_sound_metamers(tmp_path / "sounds")
     with pytest.raises(InputError, match="a network of sounds to judge sounds"):
         judge_metamers(sounds, shapes)
@@ -177,21 +179,23 @@ def test_metamers_that_failed_are_left_out_unless_asked(folder):
     assert set(found.select(failed=True)["layer"]) == {"", "block1", "classifier"}
 
 
-def test_shares_by_layer_and_matrix(tmp_path, shapes):
+def test_shares_by_layer_and_matrix(tmp_path):
+    judge = wrap_thousand()
     for name in ("one", "two"):
         write_metamers(tmp_path / name, model=f"test:{name}@v1")
-    found = judge_metamers(tmp_path, shapes, batch_size=1)
+    found = judge_metamers(tmp_path, judge)
     layers = found.recognize_layers()
     assert layers["layer"].tolist() == ["", "block1", "classifier"] * 2
     assert layers["n"].tolist() == [3] * 6
     raw = found.to_pandas()
+    raw = raw[raw["decision"] == "category"]
     for row in layers.to_dict("records"):
         own = raw[(raw["model"] == row["model"]) & (raw["layer"] == row["layer"])]["correct"]
         assert row["accuracy"] == own.mean()
     matrix = found.to_matrix()
     assert matrix.shape == (2, 1)
     made = raw[raw["layer"] != ""]
-    assert matrix.loc["test:one@v1", shapes.name] == made[made["model"] == "test:one@v1"]["correct"].mean()
+    assert matrix.loc["test:one@v1", judge.name] == made[made["model"] == "test:one@v1"]["correct"].mean()
     assert found.plot().get_ylabel() == "Metamers of"
     assert len(found.plot_layers().axes) == 2
     boot = found.recognize_layers(interval="bootstrap")

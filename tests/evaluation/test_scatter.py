@@ -76,14 +76,16 @@ def test_attacks_and_brains(judgement, tmp_path):
         for norm, eps in (("l2", 0), ("l2", 3), ("linf", 0.01))
     ]
     (tmp_path / "attacked.json").write_text(json.dumps({"evaluate": rows}))
-    with pytest.raises(InputError, match="l2:3 or linf:0.01"):
+    with pytest.raises(InputError, match=r"l2:3 or linf:0\.01"):
         read_attacked_accuracy(tmp_path / "attacked.json", NETWORKS)
     attacked = read_attacked_accuracy(tmp_path / "attacked.json", NETWORKS, "l2:3.0")
     assert attacked == pytest.approx({name: 0.1 * i for i, name in enumerate(NETWORKS[:4])})
     scatter = compare_networks(judgement, attacked, "Attacked")
     assert scatter.table["x"].tolist() == pytest.approx([45, 45, 45, 45])
     assert np.isnan(scatter.correlation.r)
-    (tmp_path / "brain.csv").write_text("network,layer,r2\none,early,0.2\none,late,0.5\ntwo,early,0.3\nothers,early,1\n")
+    (tmp_path / "brain.csv").write_text(
+        "network,layer,r2\none,early,0.2\none,late,0.5\ntwo,early,0.3\nothers,early,1\n"
+    )
     assert read_brain_prediction(tmp_path / "brain.csv", NETWORKS) == {NETWORKS[0]: 0.5, NETWORKS[1]: 0.3}
 
 

@@ -18,7 +18,7 @@ def make_view(values: Tensor) -> View:
     return Captured(values, [len(values)], {"x": values}, axes, {}, {}, {}).views()[0]
 
 
-@pytest.mark.parametrize("shape", [(4, 6, 2, 2), (4, 3, 5, 4), (2, 8, 1, 1)])
+@pytest.mark.parametrize("shape", [(4, 6, 2, 2), (4, 3, 5, 4), (2, 8, 1, 1), (3, 40, 2, 3)])
 def test_it_is_the_engines_own_where_images_are_awake(shape: tuple[int, ...]) -> None:
     values = torch.randn(shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
     mine = UnitDiversity("x", 1).score(make_view(values))
@@ -38,7 +38,7 @@ def test_likenesses_written_out() -> None:
 
 
 def test_silence_has_no_gradient() -> None:
-    for shape in [(3, 6, 2, 2), (3, 3, 4, 4)]:
+    for shape in [(3, 16, 2, 2), (3, 3, 4, 4)]:
         values = torch.zeros(shape)
         values[1:] = torch.rand(2, *shape[1:])
         values[1, 2] = 0.0

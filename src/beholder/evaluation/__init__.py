@@ -13,6 +13,9 @@ __getattr__, __dir__, __all__ = attach(
         "bootstrap_share": "._intervals",
         "compare_networks": "._scatter",
         "correlate": "._intervals",
+        "describe_layers_figure": "._words",
+        "describe_matrix_figure": "._words",
+        "describe_scatter_figure": "._words",
         "find_metamer_sets": "._metamer_sets",
         "find_reference": "._verdicts",
         "judge_metamers": "._judge",
@@ -22,6 +25,7 @@ __getattr__, __dir__, __all__ = attach(
         "read_brain_prediction": "._network_files",
         "read_human_recognition": "._network_files",
         "read_judgements": "._judgement",
+        "shorten_names": "._judgement",
         "summarize_verdicts": "._summaries",
     },
 )

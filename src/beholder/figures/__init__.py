@@ -27,6 +27,7 @@ __getattr__, __dir__, __all__ = attach(
         "draw_chance": "._marks",
         "draw_noise_ceiling": "._marks",
         "find_overlaps": "._labels",
+        "draw_sound": "._sounds",
         "fit_labels": "._labels",
         "make_figure": "._style",
         "plot_accuracy": "._accuracy",

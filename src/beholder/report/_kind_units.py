@@ -66,7 +66,7 @@ class UnitKind(SectionKind):
             method="A unit is one channel of a layer; its activation is the mean over space, time or tokens. "
             f"Pixel for pixel the {noun} are those that the network saw; on this page they are smaller.",
             warnings=tuple(warnings),
-            order=300,
+            order=500,
             facts={"model": ", ".join(model.model for model in models)},
         )
 

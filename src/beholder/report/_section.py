@@ -15,6 +15,7 @@ from beholder._core.registry import Registry
 from beholder.report._embed import Budget
 
 if TYPE_CHECKING:
+    from beholder.report._metamer_view import MetamerGallery
     from beholder.report._unit_view import UnitGallery
 
 
@@ -102,6 +103,8 @@ class Section:
         Figures; gallery.
     units : UnitGallery or None
         Gallery of units.
+    metamers : MetamerGallery or None
+        Rows of originals and metamers.
     explanation : str
         How to read the picture.
     table : Table or None
@@ -120,6 +123,7 @@ class Section:
     pictures: tuple[Picture, ...] = ()
     cards: tuple[Card, ...] = ()
     units: UnitGallery | None = None
+    metamers: MetamerGallery | None = None
     explanation: str = ""
     table: Table | None = None
     text: str = ""

@@ -153,8 +153,9 @@ def _draw_lane(name: str, values: Sequence[float], y: float, axis: _Axis) -> Mar
 
 def _draw_labels(axis: _Axis, natural: Sequence[float], made: Sequence[float], y: float) -> Markup:
     """Values below the axis, the important ones first, none over another."""
-    wanted: list[tuple[float, str]] = [(value, "") for value in natural]
-    wanted += [(value, "visualisations") for value in ([max(made), min(made)] if made else [])]
+    extremes = [(value, "visualisations") for value in ([max(made), min(made)] if made else [])]
+    beyond = [one for one in extremes if natural and not min(natural) <= one[0] <= max(natural)]
+    wanted: list[tuple[float, str]] = [*beyond, *((value, "") for value in natural), *extremes]
     wanted.append((0.0, ""))
     placed: list[float] = []
     texts = []
@@ -176,4 +177,7 @@ def _draw_labels(axis: _Axis, natural: Sequence[float], made: Sequence[float], y
 
 
 def _drop_repeated(wanted: Iterable[tuple[float, str]]) -> list[tuple[float, str]]:
-    return list({value: (value, kind) for value, kind in reversed(list(wanted))}.values())[::-1]
+    first: dict[float, tuple[float, str]] = {}
+    for value, kind in wanted:
+        first.setdefault(value, (value, kind))
+    return list(first.values())

@@ -16,6 +16,7 @@ from beholder._core.files import read_json, write_text
 from beholder._core.provenance import read_versions
 from beholder.report._kind_figures import FigureKind
 from beholder.report._kind_hdf5 import Hdf5Kind
+from beholder.report._kind_metamers import MetamerKind
 from beholder.report._kind_pictures import PictureKind
 from beholder.report._kind_provenance import ProvenanceKind
 from beholder.report._kind_rdms import RdmKind
@@ -31,6 +32,7 @@ WORDS_NAME = "report.json"
 # Order matters: a kind may claim files that later kinds then leave alone.
 for _name, _kind in (
     ("rdms", RdmKind()),
+    ("metamers", MetamerKind()),
     ("units", UnitKind()),
     ("pictures", PictureKind()),
     ("figures", FigureKind()),

@@ -131,9 +131,7 @@ class MetamerSet:
             row = stimuli[stimulus_id]
             original = self.path / row["original"]
             path = find_metamer_folder(self.path, layer, stimulus_id) / f"{name_metamer(int(seed))}{original.suffix}"
-            found.append(
-                MetamerFile(path, layer, stimulus_id, int(seed), original, row["label"], int(row["target"]))
-            )
+            found.append(MetamerFile(path, layer, stimulus_id, int(seed), original, row["label"], int(row["target"])))
         return tuple(found)
 
     def __len__(self) -> int:

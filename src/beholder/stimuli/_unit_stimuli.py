@@ -251,14 +251,15 @@ def read_model_stimuli(path: Path | str) -> ModelStimuli:
     if not path.is_dir():
         raise InputError("a folder stimuli/{model}", got=f"no folder at {path}")
     verdicts = _read_verdicts(path / VERDICTS)
-    units = [_read_unit(folder, verdicts) for folder in _find_units(path)]
+    recorded = _read_recorded_layers(path / FILE_NAME)
+    exact = {to_path_name(layer): layer for layer in (*recorded, *(row["layer"] for row in verdicts.values()))}
+    units = [_read_unit(folder, exact, verdicts) for folder in _find_units(path)]
     if not units:
         inside = sorted(child.name for child in path.iterdir() if child.is_dir() and is_model_stimuli(child))
         raise InputError(
             "a folder with {layer}/channel_{c}/natural_images", got=str(path),
             hint=" or ".join(str(path / name) for name in inside) or None,
         )  # fmt: skip
-    recorded = _read_recorded_layers(path / FILE_NAME)
     places = {layer: i for i, layer in enumerate(recorded)}
     units.sort(key=lambda unit: (places.get(unit.layer, len(places)), _split_numbers(unit.layer), unit.channel))
     layers = dict.fromkeys([*recorded, *(unit.layer for unit in units)])
@@ -283,8 +284,11 @@ def _find_units(path: Path) -> Iterator[Path]:
             yield folder
 
 
-def _read_unit(folder: Path, verdicts: Mapping[tuple[str, int, str], Mapping[str, str]]) -> UnitStimuli:
-    layer, channel = folder.parent.name, int(folder.name.removeprefix("channel_"))
+def _read_unit(
+    folder: Path, exact: Mapping[str, str], verdicts: Mapping[tuple[str, int, str], Mapping[str, str]]
+) -> UnitStimuli:
+    layer = exact.get(folder.parent.name, folder.parent.name)
+    channel = int(folder.name.removeprefix("channel_"))
     edges: tuple[float, ...] = ()
     counts: tuple[int, ...] = ()
     file = folder / FOLDERS["natural"] / DISTRIBUTION
@@ -297,7 +301,6 @@ def _read_unit(folder: Path, verdicts: Mapping[tuple[str, int, str], Mapping[str
     maps = _read_maps(folder / MAPS_FOLDER)
     stimuli = [one for kind in FOLDERS for one in _read_manifest(folder, kind, maps)]
     found = {sign: row for sign in SIGNS if (row := verdicts.get((folder.parent.name, channel, sign)))}
-    layer = next((row["layer"] for row in found.values()), layer)
     return UnitStimuli(layer, channel, folder, tuple(stimuli), edges, counts, found)
 
 

@@ -12,8 +12,13 @@ from torch import Tensor
 from beholder._core.errors import InputError
 from beholder._core.seeds import make_generator
 from beholder.synthesis._objective import Objective
-from beholder.synthesis._rectifiers import EndRectifiers, RectifiedTarget, make_rectified_target
-from beholder.synthesis._rectifiers import sum_one_sided, sum_straight
+from beholder.synthesis._rectifiers import (
+    EndRectifiers,
+    RectifiedTarget,
+    make_rectified_target,
+    sum_one_sided,
+    sum_straight,
+)
 from beholder.synthesis._view import View, freeze_array
 
 KINDS = ("one-sided", "straight")

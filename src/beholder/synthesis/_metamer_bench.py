@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 
 import numpy as np
 import torch
@@ -28,7 +28,6 @@ from beholder.synthesis._validate import check_gradient
 from beholder.synthesis._whitened import Whitened, whiten_layer
 
 _FAKE = ("_fake_relu", "_fakerelu")
-_NOT_FINITE = "not finite"
 
 
 class Cancelled(BaseException):
@@ -224,9 +223,8 @@ class MetamerBench:
             before = () if plan.ends is None else view.before_rectifiers(plan.worked)
         curriculum = LOSSES[self._recipe.loss]
         if curriculum is not None:
-            chosen = CoarseToFine(*find_filters(self._model, target.shape[1:])) if curriculum is CoarseToFine else (
-                SingleUnitFirst()
-            )  # fmt: skip
+            filters = curriculum is CoarseToFine
+            chosen = find_filters(self._model, target.shape[1:]) if filters else SingleUnitFirst()
             return MatchByParts(
                 plan.worked, target, chosen, self._recipe.iterations, self._recipe.repeats, seed=task.seed,
                 channel_axis=plan.channel_axis, through_rectifier=plan.n_rectifiers > 0,
@@ -268,19 +266,15 @@ def find_plain_layer(model: Model, network: Network, layer: str, example: Tensor
     return layer
 
 
-def find_filters(model: Model, shape: Sequence[int]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Rates and scales of a network of spectrotemporal filters, from its buffers ``rates`` and ``scales``."""
-    found: dict[str, tuple[float, ...]] = {}
-    for name, tensor in model.module.named_buffers():
-        kind = name.rpartition(".")[2]
-        if kind in ("rates", "scales") and tensor.ndim == 1:
-            found[kind] = tuple(float(value) for value in tensor.tolist())
-    if set(found) != {"rates", "scales"} or len(found["rates"]) not in tuple(shape):
-        raise InputError(
-            "a layer of spectrotemporal filters, with the network's buffers `rates` and `scales`",
-            got=f"{model.name}, a layer of shape {tuple(shape)}", hint="-L inversion_loss_layer",
-        )  # fmt: skip
-    return found["rates"], found["scales"]
+def find_filters(model: Model, shape: Sequence[int]) -> CoarseToFine:
+    """The curriculum for a layer of a network of spectrotemporal filters: rate and scale of each channel."""
+    from beholder.models._spectemp import RippleFilterbank
 
-
-Make = Callable[[Sequence[MetamerTask], Checkpoint | None], list[MadeMetamer]]
+    for part in model.module.modules():
+        if isinstance(part, RippleFilterbank) and len(part.ripples) == shape[0]:
+            rates, scales = zip(*part.ripples, strict=True)
+            return CoarseToFine(rates, scales)
+    raise InputError(
+        "a layer of spectrotemporal filters, such as filtered_signal of audio:spectemp",
+        got=f"a layer of shape {tuple(shape)} of {model.name}", hint="-L inversion_loss_layer",
+    )  # fmt: skip

@@ -117,9 +117,7 @@ class MetamerRecipe:
                 stop.append(TargetReached(10 ** (-self.target_db / 20)))
             optimizer = NormalizedSteps(self.step_size, "l2", Halving(self.iterations))
             limits = () if value_range is None else (Range(*value_range),)
-            return Recipe(
-                parameterization=Raw(), constraints=limits, optimizer=optimizer, stop=tuple(stop), **common
-            )
+            return Recipe(parameterization=Raw(), constraints=limits, optimizer=optimizer, stop=tuple(stop), **common)
         if self.target_db is not None:
             stop.append(TargetReached(10 ** (-self.target_db / 10)))
         maker = whitened or Whitened()
@@ -172,5 +170,12 @@ def make_metamer_recipe(
         raise InputError(f"--recipe published with {what}", got="the default recipe", hint="--recipe published")
     scale = noise_scale or (_SMALLEST_NOISE_SHARE * (high - low) if is_sound else (high - low) / 20)
     return MetamerRecipe(
-        name, iterations or _STEPS, repeats or 1, None, scale, mean, loss, _TARGET_DB if target_db is None else target_db
+        name,
+        iterations or _STEPS,
+        repeats or 1,
+        None,
+        scale,
+        mean,
+        loss,
+        _TARGET_DB if target_db is None else target_db,
     )

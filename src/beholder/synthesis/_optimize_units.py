@@ -85,7 +85,7 @@ def optimize_units(
     max_loops : int
         Bisections, default 2.
     learning_rate : float, optional
-        Of Adam. Default: 0.1, for phases 1, for sounds 0.01, for other arrays what :func:`synthesize` takes.
+        Of Adam. Default: 0.1, for phases 0.3, for sounds 0.01, for other arrays what :func:`synthesize` takes.
     parameterization : {"fourier", "phase", "pixels"}
         Of pictures. ``phase``: only the phases are learned (:class:`PhaseOnly`); where the gradient went is
         written beside each picture as ``transparency/{min,max}_{k}.png``.

@@ -30,7 +30,8 @@ class UnitDiversity(Objective):
 
     Notes
     -----
-    Where there are fewer positions than channels, ``⟨V_i V_iᵀ, V_j V_jᵀ⟩ = ‖V_iᵀ V_j‖²`` saves the large matrices.
+    Where all images have fewer positions than there are channels, ``⟨V_i V_iᵀ, V_j V_jᵀ⟩ = ‖V_iᵀ V_j‖²`` saves the
+    large matrices.
     """
 
     layer: str
@@ -58,7 +59,7 @@ def compute_likenesses(values: Tensor) -> Tensor:
     values : (n_images, n_channels, n_positions)
     """
     n_images, n_channels, n_positions = values.shape
-    if n_positions < n_channels:
+    if n_images * n_positions < n_channels:
         joined = values.movedim(1, 0).flatten(1)
         products = (joined.T @ joined).view(n_images, n_positions, n_images, n_positions).square().sum((1, 3))
         size = products.diagonal().clamp_min(_SMALL**2).sqrt()

@@ -26,7 +26,7 @@ from beholder.synthesis._unit_group import Wish
 from beholder.synthesis._unit_worker import make_shard_key
 
 FORMAT = "beholder-visualizations-1"
-_RATES = {"fourier": 0.1, "phase": 1.0, "pixels": 0.1}
+_RATES = {"fourier": 0.1, "phase": 0.3, "pixels": 0.1}
 _SOUND_RATE = 0.01
 PARAMETERIZATIONS = tuple(_RATES)
 _LAYOUT = "layout.json"

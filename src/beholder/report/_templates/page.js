@@ -74,6 +74,34 @@ for (const gallery of document.querySelectorAll(".units")) {
   gallery.querySelector(".keys").hidden = false;
   roam(gallery, units);
 }
+for (const gallery of document.querySelectorAll(".metamers")) {
+  const rows = [...gallery.querySelectorAll(".stimulus")];
+  const selects = [...gallery.querySelectorAll("select")];
+  const count = gallery.querySelector(".count");
+  const wanted = (item) => selects.every((select) => select.value === "" || item.dataset[select.dataset.key] === select.value);
+  const filter = () => {
+    let n = 0;
+    let all = 0;
+    for (const row of rows) {
+      const made = [...row.querySelectorAll(".made")];
+      for (const item of made) item.hidden = !wanted(item);
+      const left = made.filter((item) => !item.hidden).length;
+      row.hidden = left === 0 && made.length > 0;
+      n += left;
+      all += made.length;
+    }
+    const layer = selects.find((select) => select.dataset.key === "layer")?.value ?? "";
+    for (const part of gallery.querySelectorAll(".matched")) part.hidden = layer !== "" && part.dataset.layer !== layer;
+    count.textContent = n === all ? `${all} metamers` : `${n} of ${all} metamers`;
+  };
+  for (const select of selects) {
+    select.parentElement.hidden = false;
+    select.addEventListener("change", filter);
+  }
+  filter();
+  gallery.querySelector(".keys").hidden = false;
+  roam(gallery, rows);
+}
 // Sounds: the picture is the player, and one plays at a time.
 const players = [...document.querySelectorAll(".sound audio")];
 for (const audio of players) {

@@ -1,0 +1,104 @@
+"""What a page says about the pictures of judged metamers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from beholder.evaluation._judgement import CHANCE, Judgement, shorten_names
+from beholder.evaluation._judgement_table import NATURAL
+from beholder.figures import FigureRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from beholder.evaluation._scatter import NetworkScatter
+
+_ASKED = {
+    "category": "Each judge names one of 16 categories: the first of its 1,000 classes, from the most to the least "
+    "likely, that belongs to one",
+    "word": "Each judge names one of 793 words, or none",
+    "class": "Each judge names one of its own classes",
+}
+_AGAINST = {
+    "label": "its true class",
+    "maker": "what the network it was made for calls the original",
+    "judge": "what the judge itself calls the original",
+}
+
+
+def describe_matrix_figure(found: Judgement, shares: pd.DataFrame) -> FigureRecord:
+    """Words for the matrix generating × judging network."""
+    table: Any = shares
+    others = table[table["model"] != table["judge"]]
+    told = others if len(others) else table
+    low, high = (100 * float(told["accuracy"].agg(kind)) for kind in ("min", "max"))
+    who = "other networks" if len(others) else "the network itself"
+    span = f"{low:.0f} to {high:.0f} %" if round(low) != round(high) else f"{low:.0f} %"
+    return FigureRecord(
+        title="Do other networks recognise the metamers?",
+        answer=f"Over all matched layers, {who} recognise{'' if len(others) else 's'} {span} of the metamers.",
+        explanation="A row is the network that the metamers were made for, a column the network that judges them. "
+        "On the diagonal, where there is one, a network judges its own.",
+        alt=f"Matrix of {len(found.models)} by {len(found.judges)} networks with the share recognised in each cell.",
+        method=_tell_method(found, shares),
+        order=420,
+    )
+
+
+def describe_layers_figure(found: Judgement, shares: pd.DataFrame) -> FigureRecord:
+    """Words for the shares by layer."""
+    table: Any = shares
+    others = table[(table["model"] != table["judge"])]
+    told = others if len(others) else table
+    parts = []
+    for model, short in zip(found.models, shorten_names(found.models), strict=True):
+        own = told[(told["model"] == model) & (told["layer"] != NATURAL)]
+        layers = [layer for layer in found.layers.get(model, ()) if layer in set(own["layer"])]
+        if layers:
+            first, last = (
+                100 * float(own[own["layer"] == layer]["accuracy"].mean()) for layer in (layers[0], layers[-1])
+            )
+            parts.append(f"those of {short} from {first:.0f} % at {layers[0]} to {last:.0f} % at {layers[-1]}")
+    more = f", and {len(parts) - 3} networks more" if len(parts) > 3 else ""
+    return FigureRecord(
+        title="At which layers do metamers stay recognisable to other networks?",
+        answer=f"Recognised are, on average over judges, {'; '.join(parts[:3])}{more}." if parts else "",
+        explanation="One dot a judge and layer, early layers above late ones; “original” is the natural stimulus. "
+        "A network whose metamers others do not recognise has learned to ignore what others rely on.",
+        alt=f"Share recognised at each layer by {len(found.judges)} judges, with 95 percent intervals.",
+        method=_tell_method(found, shares),
+        order=410,
+    )
+
+
+def describe_scatter_figure(scatter: NetworkScatter) -> FigureRecord:
+    """Words for a scatter over networks."""
+    correlation = scatter.correlation
+    measure = scatter.y_name[:1].lower() + scatter.y_name[1:].partition(" (")[0]
+    staged = bool((scatter.table["layer"] != "").any())
+    few = ("With so few dots the interval is wide, or there is none.",) if correlation.n < 10 else ()
+    return FigureRecord(
+        title=f"Does recognition by other networks go with {measure}?",
+        answer=f"{correlation} {'layers of networks' if staged else 'networks'}.",
+        explanation=f"One dot a {'layer of a network' if staged else 'network'}.",
+        alt=f"Scatter of {measure} on recognition by other networks: {correlation}.",
+        method="Pearson's r; the interval is Fisher's, which takes the dots as independent. Recognition is the mean "
+        "over the judges other than the network itself.",
+        warnings=few,
+        order=430,
+    )
+
+
+def _tell_method(found: Judgement, shares: pd.DataFrame) -> str:
+    """How verdicts were got and counted."""
+    decisions = list(dict.fromkeys(shares["decision"]))
+    rows: Any = found.table[found.table["decision"].isin(decisions)]
+    against = " or ".join(words for key, words in _AGAINST.items() if key in set(rows["against"]))
+    parts = [f"{_ASKED[decision]}." for decision in decisions]
+    parts.append(f"An answer is right when it is {against}.")
+    chance = [f"{100 * CHANCE[decision]:.3g} %" for decision in decisions if decision in CHANCE]
+    if chance:
+        parts.append(f"Chance is {' or '.join(chance)}.")
+    n = sorted({int(value) for value in shares["n"]})
+    parts.append(f"n = {n[0]}{f' to {n[-1]}' if len(n) > 1 else ''} answers a value. Metamers are shown as saved.")
+    return " ".join(parts)

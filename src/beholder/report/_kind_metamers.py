@@ -1,0 +1,196 @@
+"""Section kind: the metamers of one network (``metamers/{model}``), with what random pairs match like."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+
+from beholder.figures import colors_of_layers
+from beholder.report._metamer_charts import Chart, draw_losses, draw_null
+from beholder.report._metamer_view import (
+    VERDICTS,
+    Embedder,
+    LayerCharts,
+    MetamerGallery,
+    MetamerRow,
+    make_row,
+    plan_side,
+    tell_verdict,
+)
+from beholder.report._section import Page, Section, SectionKind, Table
+from beholder.report._unit_thumbnails import is_sound
+from beholder.stimuli import MetamerFile, MetamerSet, NullHistogram, is_metamer_set, read_null_histograms
+
+_SHARE_OF_PAGE = 0.6
+_TABLE_ROWS = 400
+_MOST_CURVES = 60
+_MEASURES = (("spearman", "Spearman", ""), ("pearson", "Pearson", ""), ("db_snr", "SNR", "dB"))
+_OWN_FILES = ("originals", "results.parquet", "judgements.parquet", "stimuli.csv")
+Measures = Mapping[tuple[str, str, int], Mapping[str, Any]]
+
+
+@final
+class MetamerKind(SectionKind):
+    """What a network cannot tell apart: originals, one metamer a layer, their measures, random pairs, losses."""
+
+    def find(self, folder: Path) -> list[Path]:
+        """Folders of one network's metamers."""
+        found = []
+        for root, folders, _ in os.walk(folder):
+            folders[:] = sorted(name for name in folders if not name.startswith(".") and not name.endswith(".zarr"))
+            if is_metamer_set(root):
+                found.append(Path(root))
+                folders.clear()
+        return found
+
+    def render(self, item: Path, page: Page) -> Section:
+        """Gallery, pictures of layers, table."""
+        made = MetamerSet(item)
+        for name in _OWN_FILES:
+            page.claim(item / name)
+        for one in made:
+            page.claim(one.path.parent)
+        own = [row for row in made.to_pandas().to_dict("records") if row["layer"] == row["measured_layer"]]
+        measures = {(row["layer"], row["stimulus_id"], row["seed"]): row for row in own}
+        colors = colors_of_layers(made.layers)
+        null = read_null_histograms(find_null_folder(item))
+        rows, broken, n_rows = _make_rows(made, measures, colors, page)
+        noun = "sounds" if any(is_sound(one.path) for one in made.files[:1]) else "pictures"
+        warnings = []
+        if len(rows) < n_rows:
+            warnings.append(f"{len(rows):,} of {n_rows:,} stimuli are shown: the page is full.")
+        if broken:
+            more = f" and {len(broken) - 5:,} more" if len(broken) > 5 else ""
+            warnings.append(f"Not readable: {', '.join(broken[:5])}{more}.")
+        verdicts = [tell_verdict(row) for row in own]
+        if "unknown" in verdicts:
+            n = verdicts.count("unknown")
+            warnings.append(
+                f"{n:,} of {len(verdicts):,} metamers are not judged: beholder metamers null makes the random pairs "
+                "that they are judged by."
+            )
+        n_pairs = max((h.n_pairs for layer in null.values() for h in layer.values()), default=0)
+        gallery = MetamerGallery(
+            rows=tuple(rows),
+            layers=tuple(
+                _make_charts(made, layer, measures, colors[layer], null.get(layer, {})) for layer in made.layers
+            ),
+            choices=_list_choices(one.layer for one in made),
+            verdicts=tuple((key, f"{VERDICTS[key]} ({n})") for key, n in Counter(verdicts).items()),
+            noun=noun,
+            n_pairs=n_pairs,
+        )
+        columns = ("stimulus", "layer", "seed", "dB SNR as saved", "dB SNR", "dB published", "Spearman as saved",
+                   "Pearson as saved", "percentile", "verdict", "original called",
+                   "metamer called", "steps")  # fmt: skip
+        cells = tuple(_list_cells(row) for row in own)
+        return Section(
+            title=f"What can {made.model} not tell apart?",
+            answer=_tell_answer(made, verdicts, noun),
+            metamers=gallery,
+            explanation=_explain(noun, has_null=bool(null)),
+            table=Table(columns, cells[:_TABLE_ROWS], page.link(item / "results.parquet"), len(cells)),
+            method="Match is measured between the activations of original and metamer at the matched layer, of the "
+            f"{noun} as saved and read again: dB = 20 log₁₀(‖original‖ / ‖difference‖). A metamer passes when "
+            "Spearman, Pearson and dB are each above those of every random pair, and the network gives it the "
+            "original's name.",
+            warnings=tuple(warnings),
+            order=400,
+            facts={"model": made.model},
+        )
+
+
+def find_null_folder(item: Path) -> Path:
+    """Where the null distribution of ``metamers/{model}`` lies: ``null_dist/{model}`` beside."""
+    return item.resolve().parent.parent / "null_dist" / item.name
+
+
+def _make_rows(
+    made: MetamerSet, measures: Measures, colors: Mapping[str, str], page: Page
+) -> tuple[list[MetamerRow], list[str], int]:
+    groups: dict[tuple[str, int], list[MetamerFile]] = {}
+    for one in made:
+        groups.setdefault((one.stimulus_id, one.seed), []).append(one)
+    place = {layer: i for i, layer in enumerate(made.layers)}
+    has_sounds = any(is_sound(one.path) for one in made.files[:1])
+    n_cards = sum(len(files) + 1 for files in groups.values())
+    side = plan_side(n_cards, int(_SHARE_OF_PAGE * page.budget.left), has_sounds=has_sounds)
+    embedder = Embedder(page.budget, side)
+    tells_seed = any(seed for _, seed in groups)
+    rows = []
+    for files in groups.values():
+        ordered = sorted(files, key=lambda one: place[one.layer])
+        row = make_row(ordered, measures, colors, embedder, page, tells_seed=tells_seed)
+        if row is None:
+            break
+        rows.append(row)
+    return rows, embedder.broken, len(groups)
+
+
+def _make_charts(
+    made: MetamerSet, layer: str, measures: Measures, color: str, null: Mapping[str, NullHistogram]
+) -> LayerCharts:
+    files = [one for one in made if one.layer == layer]
+    own = [measures[one.layer, one.stimulus_id, one.seed] for one in files]
+    verdicts = [tell_verdict(row) for row in own]
+    charts: list[Chart | None] = [
+        draw_null(heading, unit, null.get(name), [row[f"{name}_saved"] for row in own], verdicts)
+        for name, heading, unit in _MEASURES
+    ]
+    charts.append(draw_losses(_read_losses(files[:_MOST_CURVES])))
+    counts = Counter(verdicts)
+    words = ", ".join(
+        f"{counts[key]} of {len(own)} {_plural(VERDICTS[key], counts[key])}" for key in VERDICTS if counts[key]
+    )
+    return LayerCharts(layer, color, words, tuple(chart for chart in charts if chart is not None))
+
+
+def _plural(verb: str, n: int) -> str:
+    return verb if n == 1 or verb == "not judged" else {"passes": "pass", "fails": "fail"}[verb]
+
+
+def _read_losses(files: Sequence[MetamerFile]) -> list[np.ndarray]:
+    curves = []
+    for one in files:
+        try:
+            curves.append(one.read_losses())
+        except (OSError, ValueError):
+            continue
+    return curves
+
+
+def _list_choices(values: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    return tuple((value, f"{value} ({n})") for value, n in Counter(values).items())
+
+
+def _list_cells(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    names = ("db_snr_saved", "db_snr", "db_snr_published", "spearman_saved", "pearson_saved", "percentile")
+    numbers = tuple("" if np.isnan(row[name]) else float(row[name]) for name in names)
+    said = tuple(row[name] or "" for name in ("prediction_original", "prediction_metamer"))
+    return (row["stimulus_id"], row["layer"], row["seed"], *numbers, VERDICTS[tell_verdict(row)], *said, row["steps"])
+
+
+def _tell_answer(made: MetamerSet, verdicts: Sequence[str], noun: str) -> str:
+    n_layers, n_stimuli = len(made.layers), len(made.stimulus_ids)
+    layers, stimuli = ("layer" if n_layers == 1 else "layers"), (noun.removesuffix("s") if n_stimuli == 1 else noun)
+    answer = f"{len(made):,} metamers of {n_stimuli:,} {stimuli} at {n_layers} {layers}"
+    judged = [verdict for verdict in verdicts if verdict != "unknown"]
+    if not judged:
+        return f"{answer}; not judged yet."
+    return f"{answer}; {judged.count('passed'):,} of {len(judged):,} judged ones pass."
+
+
+def _explain(noun: str, *, has_null: bool) -> str:
+    sense, verb = ("sound", "Play") if noun == "sounds" else ("look", "Compare")
+    bars = "grey bars are random pairs of natural stimuli, and the dashed line is the best of them; " if has_null else ""
+    return (
+        f"To the network, at the layer named, original and metamer are nearly the same; where they {sense} different "
+        f"to you, it has stopped caring about the difference. {verb} them from early layers on the left to late ones "
+        f"on the right. Layer by layer, {bars}a dot is a metamer that passes, a cross one that fails, a ring one that "
+        "is not judged; each blue line is the loss of one metamer."
+    )

@@ -1,0 +1,261 @@
+"""What the gallery of metamers shows: for each stimulus the original and one metamer a layer, with measures."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+
+from beholder._core.errors import StimulusError
+from beholder.report._embed import Budget, to_data_uri
+from beholder.report._metamer_charts import Chart
+from beholder.report._unit_histogram import format_number
+from beholder.report._unit_thumbnails import encode_sound, is_sound
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from beholder.report._section import Page
+    from beholder.stimuli import MetamerFile
+
+VERDICTS = {"passed": "passes", "failed": "fails", "unknown": "not judged"}
+_SIDES = (176, 144, 112, 88, 64)
+_SOUND_BYTES = 48_000
+_BYTES_PER_PIXEL = 0.6
+_COCHLEAGRAM = {"n_filters": 30, "sample_factor": 2, "low": 50.0, "envelope_rate": 100}
+_LEAST_SECONDS = 0.2
+
+
+@final
+@dataclass(frozen=True)
+class MetamerCard:
+    """The original or one metamer of a stimulus.
+
+    Attributes
+    ----------
+    name : str
+        ``original``, or the matched layer.
+    layer : str
+        The matched layer; empty for the original.
+    color : str
+        Of the layer, ``#rrggbb``.
+    source, sound : str
+        Data URIs.
+    alt, caption, verdict : str
+        ``verdict``: ``passed``, ``failed``, ``unknown``; empty for the original.
+    words : str
+        The verdict in words.
+    facts : tuple of (str, str)
+    link : str or None
+        The file beside the page.
+    """
+
+    name: str
+    layer: str
+    color: str
+    source: str
+    sound: str
+    alt: str
+    caption: str = ""
+    verdict: str = ""
+    words: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    link: str | None = None
+
+
+@final
+@dataclass(frozen=True)
+class MetamerRow:
+    """One stimulus, with a seed: the original first, then layers from early to late."""
+
+    stimulus: str
+    heading: str
+    label: str
+    cards: tuple[MetamerCard, ...]
+
+
+@final
+@dataclass(frozen=True)
+class LayerCharts:
+    """What is known of all metamers matched at one layer."""
+
+    layer: str
+    color: str
+    verdict: str
+    charts: tuple[Chart, ...]
+
+
+@final
+@dataclass(frozen=True)
+class MetamerGallery:
+    """Rows of stimuli, pictures of layers, and what the rows can be filtered by."""
+
+    rows: tuple[MetamerRow, ...]
+    layers: tuple[LayerCharts, ...]
+    choices: tuple[tuple[str, str], ...]
+    verdicts: tuple[tuple[str, str], ...]
+    noun: str
+    n_pairs: int
+
+
+def plan_side(n_cards: int, n_bytes: int, *, has_sounds: bool) -> int:
+    """The longest side of the small pictures at which they are expected to fit."""
+    for side in _SIDES:
+        if n_cards * (_BYTES_PER_PIXEL * side**2 + 700 + (_SOUND_BYTES if has_sounds else 0)) <= n_bytes:
+            return side
+    return _SIDES[-1]
+
+
+@final
+class Embedder:
+    """Makes small pictures and sounds as long as the page has room."""
+
+    def __init__(self, budget: Budget, side: int) -> None:
+        self._budget, self._side = budget, side
+        self.broken: list[str] = []
+        self.is_full = False
+
+    def embed(self, path: Path) -> tuple[str, str] | None:
+        """Picture and sound of a file as data URIs; None when it cannot be read or the page is full."""
+        try:
+            picture, sound = self._draw(path)
+        except (StimulusError, OSError) as error:
+            self.broken.append(f"{'/'.join(path.parts[-3:])} ({type(error).__name__})")
+            return None
+        buffer = io.BytesIO()
+        picture.save(buffer, "WEBP", quality=86, method=2)
+        source = to_data_uri(buffer.getvalue(), "image/webp")
+        if not self._budget.spend(source + sound):
+            self.is_full = True
+            return None
+        return source, sound
+
+    def _draw(self, path: Path) -> tuple[Image.Image, str]:
+        from PIL import Image
+
+        from beholder.figures import draw_sound
+        from beholder.stimuli import load_sound, open_image
+
+        if is_sound(path):
+            samples, rate = load_sound(path)
+            picture = draw_sound(samples, find_cochleagram(samples, rate), 2 * self._side, round(1.4 * self._side))
+            return picture, encode_sound(samples, rate)
+        if path.suffix == ".npy":
+            raise StimulusError("a picture or a sound", got=str(path))
+        picture = open_image(path)
+        # Noise of single pixels is what many metamers are made of: a picture that fits is shown as it is.
+        if max(picture.size) > 1.3 * self._side:
+            picture.thumbnail((self._side, self._side), Image.Resampling.LANCZOS)
+        return picture, ""
+
+
+def find_cochleagram(samples: np.ndarray, rate: int) -> np.ndarray:
+    """A sound's cochleagram for drawing, (n_channels, n_frames), low frequency first."""
+    import torch
+
+    from beholder.models import compute_cochleagram
+
+    least = int(_LEAST_SECONDS * rate)
+    padded = np.pad(samples, (0, max(0, least - len(samples)))).astype(np.float32)
+    settings: dict[str, Any] = {
+        **_COCHLEAGRAM,
+        "high": min(10_000.0, 0.475 * rate),
+        "n_taps": 2 * (rate // 100 * 3) + 1,
+    }
+    while rate % settings["envelope_rate"]:
+        settings["envelope_rate"] -= 1
+    with torch.inference_mode():
+        return compute_cochleagram(torch.from_numpy(padded), rate, **settings).numpy()
+
+
+def make_row(
+    files: Sequence[MetamerFile],
+    measures: Mapping[tuple[str, str, int], Mapping[str, Any]],
+    colors: Mapping[str, str],
+    embedder: Embedder,
+    page: Page,
+    *,
+    tells_seed: bool,
+) -> MetamerRow | None:
+    """The row of one stimulus and seed; None when the page is full."""
+    first = files[0]
+    cards = []
+    original = embedder.embed(first.original)
+    if embedder.is_full:
+        return None
+    if original:
+        facts = tuple(
+            (name, value) for name, value in (("stimulus", first.stimulus_id), ("class", first.label)) if value
+        )
+        said = measures[first.layer, first.stimulus_id, first.seed]["prediction_original"]
+        facts += (("the network says", str(said)),) if said else ()
+        alt = f"{first.stimulus_id}, original"
+        cards.append(
+            MetamerCard(
+                "original", "", "", *original, alt, facts=facts, caption=first.label, link=page.link(first.original)
+            )
+        )
+    for one in files:
+        made = embedder.embed(one.path)
+        if embedder.is_full:
+            return None
+        if made:
+            cards.append(_make_card(one, measures[one.layer, one.stimulus_id, one.seed], colors[one.layer], made, page))
+    seed = f", seed {first.seed}" if tells_seed else ""
+    return MetamerRow(first.stimulus_id, f"{first.stimulus_id}{seed}", first.label, tuple(cards))
+
+
+def _make_card(one: MetamerFile, row: Mapping[str, Any], color: str, made: tuple[str, str], page: Page) -> MetamerCard:
+    verdict = tell_verdict(row)
+    best = row["db_snr_saved"] if _is_known(row["db_snr_saved"]) else row["db_snr"]
+    facts = [
+        ("matched at", one.layer),
+        ("dB SNR as saved", _tell(row["db_snr_saved"])),
+        ("dB SNR before saving", _tell(row["db_snr"])),
+        ("dB as published (half)", _tell(row["db_snr_published"])),
+        ("Spearman as saved", _tell(row["spearman_saved"])),
+        ("Pearson as saved", _tell(row["pearson_saved"])),
+        ("percentile in the null", _tell(row["percentile"])),
+        ("loss", _tell(row["loss"])),
+        ("steps", f"{int(row['steps']):,}"),
+        ("original called", row["prediction_original"]),
+        ("metamer called", row["prediction_metamer"]),
+    ]
+    return MetamerCard(
+        name=one.layer,
+        layer=one.layer,
+        color=color,
+        source=made[0],
+        sound=made[1],
+        alt=f"Metamer of {one.stimulus_id} at {one.layer}, {_tell(best) or 'unknown'} dB, {VERDICTS[verdict]}",
+        caption=f"{_tell(best)} dB · ρ {_tell(row['spearman_saved'])}"
+        if _is_known(row["spearman_saved"])
+        else f"{_tell(best)} dB",
+        verdict=verdict,
+        words=VERDICTS[verdict],
+        facts=tuple((name, str(value)) for name, value in facts if value not in (None, "")),
+        link=page.link(one.path),
+    )
+
+
+def tell_verdict(row: Mapping[str, Any]) -> str:
+    """``passed``, ``failed`` or ``unknown``."""
+    passed = row["passed"]
+    if passed is True or passed is np.True_:
+        return "passed"
+    return "failed" if passed is False or passed is np.False_ else "unknown"
+
+
+def _is_known(value: Any) -> bool:
+    return isinstance(value, float) and not math.isnan(value)
+
+
+def _tell(value: Any) -> str:
+    if not _is_known(value):
+        return ""
+    return "∞" if math.isinf(value) else format_number(value)

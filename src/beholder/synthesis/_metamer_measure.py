@@ -1,0 +1,206 @@
+"""Measuring metamers: their match at every layer, and what the network calls original and metamer."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+import torch
+
+from beholder._core.errors import InputError
+from beholder._core.progress import logger
+from beholder.activations import parse_layer
+from beholder.activations._grammar import LayerRef
+from beholder.activations._match import Match, RankedValues, compute_match
+from beholder.activations._probe import count_calls, probe_layers
+from beholder.activations._targets import resolve_layers
+from beholder.models import Model, unwrap_module
+from beholder.stimuli import decide_category, decide_word, load_words
+from beholder.synthesis._network import Network
+
+OUTPUT = "output"
+_N_CLASSES, _N_BEST, _DEPTH = 1000, 5, 2
+
+
+@final
+@dataclass(frozen=True)
+class Prediction:
+    """What a network calls a stimulus.
+
+    Attributes
+    ----------
+    decision : str or None
+        What counts as the same or another answer: one of the 16 categories for networks of ImageNet's 1,000 classes,
+        the word for networks of words, else the label. None for networks whose output is no list of classes.
+    label : str or None
+        Name of the highest output.
+    index : int or None
+    best : tuple of (str, float)
+        The five highest outputs, name and value.
+    """
+
+    decision: str | None
+    label: str | None = None
+    index: int | None = None
+    best: tuple[tuple[str, float], ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        best = [[name, value] for name, value in self.best]
+        return {"decision": self.decision, "label": self.label, "index": self.index, "best": best}
+
+
+def decide_labels(model: Model, outputs: np.ndarray) -> list[Prediction]:
+    """Read a network's outputs as answers.
+
+    Parameters
+    ----------
+    model : Model
+        For the names of its outputs.
+    outputs : ndarray, (n_stimuli, ...)
+        Logits. Outputs of more than two axes give no answer.
+    """
+    if outputs.ndim != 2 or outputs.shape[1] < 2:
+        return [Prediction(None)] * len(outputs)
+    width = outputs.shape[1]
+    names = model.classes if model.classes is not None and len(model.classes) == width else None
+    is_words = model.modality == "sound" and width == len(load_words())
+    if is_words and names is None:
+        names = load_words()
+    found = []
+    for row in outputs:
+        if np.isnan(row).any():
+            found.append(Prediction(None))
+            continue
+        order = np.argsort(-row, kind="stable")
+        best = tuple((names[i] if names else str(i), float(row[i])) for i in order[:_N_BEST])
+        decision = best[0][0]
+        if width == _N_CLASSES and model.modality == "image":
+            decision = str(decide_category(row[None])[0])
+        elif is_words:
+            decision = str(decide_word(row[None])[0])
+        found.append(Prediction(decision, best[0][0], int(order[0]), best))
+    return found
+
+
+def list_measured_layers(model: Model, asked: Sequence[str], example: Any) -> list[str]:
+    """Layers at which every metamer is measured.
+
+    The network's stages or recorded layers; of networks without any, every child module down to two levels that runs
+    once and gives a floating-point tensor; and the layers asked for.
+
+    Parameters
+    ----------
+    model : Model
+    asked : sequence of str
+        Exact names.
+    example : Tensor, (1, *input_shape)
+        On the model's device.
+    """
+    if model.stages:
+        return list(dict.fromkeys([*model.stages, *asked]))
+    module = unwrap_module(model.module)
+    children = [name for name, _ in module.named_modules() if name and name.count(".") < _DEPTH]
+    refs = {name: parse_layer(name) for name in children}
+    calls = count_calls(module, refs, lambda: _run_once(model, example))
+    usable = _keep_usable(model, {name: ref for name, ref in refs.items() if calls[name] == 1}, example)
+    left = [name for name in children if name not in usable]
+    if left:
+        logger.debug("not measured, since they do not run once with one floating-point tensor: %s", ", ".join(left))
+    return [*usable, *(name for name in asked if name not in usable)]
+
+
+def _run_once(model: Model, batch: Any) -> Any:
+    with torch.no_grad():
+        return model.forward(unwrap_module(model.module), model.normalize(batch))
+
+
+def _keep_usable(model: Model, refs: dict[str, LayerRef], example: Any) -> list[str]:
+    module = unwrap_module(model.module)
+
+    def look(some: dict[str, LayerRef]) -> bool:
+        try:
+            probe_layers(module, some, lambda x: model.forward(module, model.normalize(x)), example)
+        except InputError:
+            return False
+        return True
+
+    names = list(refs) if look(refs) else [name for name, ref in refs.items() if look({name: ref})]
+    with Network(model, names, example) as network, torch.no_grad():
+        captured = network.open(names).run(example, [1], names, {})
+    return [name for name in names if captured.tensors[name].is_floating_point()] if names else []
+
+
+def check_measured(model: Model, names: Sequence[str]) -> None:
+    """Refuse names that are no single layers of the model."""
+    resolve_layers(unwrap_module(model.module), names, model.taps)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """How one metamer compares with its original.
+
+    Attributes
+    ----------
+    matches : dict of str to Match
+        For each measured layer.
+    prediction : Prediction
+    """
+
+    matches: dict[str, Match]
+    prediction: Prediction
+
+
+@final
+class Measurer:
+    """Compares stimuli with originals at many layers; keeps what it knows of the latest originals.
+
+    Parameters
+    ----------
+    model : Model
+    network : Network
+        With all measured layers and the output.
+    layers : sequence of str
+        Measured layers.
+    n_kept : int
+        Originals to keep in mind.
+    """
+
+    def __init__(self, model: Model, network: Network, layers: Sequence[str], n_kept: int = 2) -> None:
+        self._model, self._network, self.layers, self._n_kept = model, network, tuple(layers), n_kept
+        self._names = tuple(dict.fromkeys([*layers, OUTPUT]))
+        network.open(self._names)
+        self._originals: OrderedDict[str, tuple[dict[str, RankedValues], Prediction]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def look(self, image: np.ndarray) -> tuple[dict[str, RankedValues], Prediction]:
+        """One stimulus through the network: its activations and what it is called."""
+        batch = torch.from_numpy(np.ascontiguousarray(image))[None].to(self._network.device)
+        with torch.no_grad():
+            captured = self._network.run(batch, [1], self._names, {})
+        values = {name: RankedValues(captured.tensors[name][0].float().cpu().numpy()) for name in self.layers}
+        logits = captured.tensors[OUTPUT].float().cpu().numpy()
+        return values, decide_labels(self._model, logits)[0]
+
+    def look_at_original(self, stimulus_id: str, image: np.ndarray) -> tuple[dict[str, RankedValues], Prediction]:
+        """The same for an original, once for all of its metamers that follow each other."""
+        with self._lock:
+            found = self._originals.get(stimulus_id)
+        if found is None:
+            found = self.look(image)
+            with self._lock:
+                self._originals[stimulus_id] = found
+                while len(self._originals) > self._n_kept:
+                    self._originals.popitem(last=False)
+        return found
+
+    def compare(self, stimulus_id: str, original: np.ndarray, image: np.ndarray) -> Measured:
+        """Measure a metamer."""
+        before, _ = self.look_at_original(stimulus_id, original)
+        after, prediction = self.look(image)
+        return Measured({name: compute_match(before[name], after[name]) for name in self.layers}, prediction)
