@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from beholder.models import Cochleagram, make_cochlear_filters
 from beholder.models._cochlear_filters import make_downsampling_window
-from beholder.models._envelopes import ROWS, group_stimuli, spread_frames, weigh_frames
+from beholder.models._envelopes import group_stimuli, spread_frames, weigh_frames
 
 N_SAMPLES = 40_000
 
@@ -41,7 +41,7 @@ def run_bare(sounds: Tensor, front_end: Cochleagram) -> None:
     layout, columns = front_end.layout, front_end.columns
     for stimuli in group_stimuli(sounds):
         spectrum = torch.fft.rfft(sounds[stimuli])[:, None]
-        bands = spectrum.new_zeros(len(spectrum), ROWS, N_SAMPLES)
+        bands = spectrum.new_zeros(len(spectrum), layout.n_bands, N_SAMPLES)
         signals = []
         for rows, bins, part in layout.cut(front_end.gains):
             some = bands[:, : rows.stop - rows.start]
@@ -50,7 +50,7 @@ def run_bare(sounds: Tensor, front_end: Cochleagram) -> None:
             some[..., bins] = 0
             weigh_frames(signals[-1].real, columns, layout)
         back = torch.zeros_like(spectrum[:, 0])
-        frames = sounds.new_ones(len(back), ROWS, layout.n_frames)
+        frames = sounds.new_ones(len(back), layout.n_bands, layout.n_frames)
         for signal, (rows, bins, part) in zip(signals, layout.cut(front_end.gains), strict=True):
             spread_frames(frames[:, : rows.stop - rows.start], columns, layout)
             back[:, bins] += (torch.fft.fft(signal)[..., bins] * part).sum(dim=1)

@@ -1,7 +1,7 @@
 """Train the bundled network ``beholder:syllables`` and write its weights.
 
 Every training sound is spoken afresh, so nothing is heard twice; held-out sounds come from another seed. One thread and
-one seed: the same machine type and versions give the same file again. About fifteen minutes on one core::
+one seed: the same machine type and versions give the same file again. About ten minutes on one core::
 
     python tools/train_syllables.py --out src/beholder/models/_data/syllables.safetensors
 """

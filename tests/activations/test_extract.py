@@ -61,6 +61,7 @@ def test_reading_parts(net: Model, stimuli: StimulusSet, tmp_path: Path) -> None
     np.testing.assert_array_equal(layer[np.arange(23) % 2 == 0], whole[::2])
     np.testing.assert_array_equal(layer[stimuli.ids[4]], whole[4])
     np.testing.assert_array_equal(layer[..., 0], whole[..., 0])
+    assert layer[[]].shape == (0, *whole.shape[1:])
     blocks = list(layer.iter_blocks(max_bytes=6 * 64 * 4 * 5))
     np.testing.assert_array_equal(np.concatenate([block for _, block in blocks]), whole)
     assert [start for start, _ in blocks][:2] == [0, 5] or len(blocks) > 2
@@ -275,12 +276,14 @@ def test_zarr_and_xarray_open_the_store(net: Model, stimuli: StimulusSet, tmp_pa
         ({"batch_size": 0}, "--batch_size of at least 1"),
         ({"layers": ["conv9"]}, "try 'conv"),
         ({"layers": []}, "at least one layer"),
+        ({"layers": "conv2"}, "the string 'conv2'"),
         ({"layers": ["conv*x"]}, "a pattern that some layer matches"),
         ({"device": "cuda:7"}, "CUDA"),
     ],
 )
 def test_bad_input_is_one_line(net: Model, stimuli: StimulusSet, tmp_path: Path, options: dict, message: str) -> None:
     layers = options.pop("layers", ["conv2"])
+    extract(net, stimuli, ["conv1"], out_path=tmp_path / "out")
     with pytest.raises(InputError, match=message) as caught:
         extract(net, stimuli, layers, out_path=tmp_path / "out", **options)
     assert "\n" not in str(caught.value)
@@ -365,3 +368,30 @@ def test_conditions_stay_when_stimuli_are_added(folder: Path, tmp_path: Path) ->
     acts = extract(net, tmp_path / "b.csv", ["conv2"], out_path=tmp_path / "out", append=True)
     assert acts.stimuli["face id"].tolist() == ["x", "y", "z"]
     assert acts.stimuli["coherence"].tolist() == [0.0, 0.5, 1.0]
+
+
+def test_a_layer_as_a_table_and_as_a_file(net: Model, stimuli: StimulusSet, tmp_path: Path) -> None:
+    import pandas as pd
+
+    acts = extract(net, stimuli, ["conv2"], out_path=tmp_path, pool="mean")
+    table = acts["conv2"].to_pandas()
+    assert table.shape == (23, 6) and table.index.name == "stimulus" and table.columns.name == "channel"
+    np.testing.assert_array_equal(table.loc[stimuli.ids[3]], acts["conv2"][3, 0])
+    assert acts["conv2"].save(tmp_path / "mean.npy") == tmp_path / "mean.npy"
+    np.testing.assert_array_equal(np.load(tmp_path / "mean.npy"), acts["conv2"].to_numpy())
+    saved = acts["conv2"].save(tmp_path / "mean.csv")
+    np.testing.assert_array_equal(pd.read_csv(saved, index_col="stimulus").to_numpy(np.float32), table.to_numpy())
+    with pytest.raises(InputError, match="file format"):
+        acts["conv2"].save(tmp_path / "mean.xls")
+    assert "conv2" in acts._repr_html_() and "6 channel" in acts._repr_html_()
+
+
+def test_a_table_of_replicates(tmp_path: Path) -> None:
+    from beholder.models import ImagePreprocessing
+
+    arrays = np.random.default_rng(0).integers(0, 255, (3, 8, 8, 3), dtype=np.uint8)
+    net = wrap(InPlaceNet(), ImagePreprocessing(resize=8, crop=(8, 8)), name="inplace")
+    layer = extract(net, arrays, ["conv2"], out_path=tmp_path, replicates=2, exposure=Exposure())["conv2"]
+    table = layer.to_pandas()
+    assert table.shape == (6, 6 * 8 * 8) and table.index.names == ["stimulus", "replicate"]
+    np.testing.assert_array_equal(table.loc[("000001", 1)], layer[1, 1].ravel())

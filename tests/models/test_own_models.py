@@ -292,3 +292,56 @@ def test_a_file_that_changes_is_run_again(tmp_path):
     assert first.module is not again.module
     write_directory(directory, "from torch import nn\nmodel = nn.Linear(2, 7)\n")
     assert load_model(f"file:{directory}", device="cpu").module.out_features == 7
+
+
+REAL = """
+import torch
+from torch import nn
+from torchvision import transforms
+from torchvision.models import squeezenet1_1
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.network = squeezenet1_1()
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406])[:, None, None])
+        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225])[:, None, None])
+
+    def forward(self, x, with_latent=False, fake_relu=False, no_relu=False):
+        x, all_outputs = (x - self.mean) / self.std, {}
+        for i, layer in enumerate(self.network.features):
+            x = layer(x)
+            all_outputs[f"stage{i}"] = x
+        all_outputs["final"] = self.network.classifier(x).flatten(1)
+        return (all_outputs["final"], None, all_outputs) if with_latent else all_outputs["final"]
+
+
+class Data:
+    min_value, max_value, num_classes, label_mapping = 0, 1, 1000, None
+    transform_test = transforms.Compose([transforms.Resize(256), transforms.CenterCrop(224), transforms.ToTensor()])
+
+
+def main(return_metamer_layers=False):
+    net = Net()
+    net.network.load_state_dict(torch.load(WEIGHTS))
+    return net, Data(), ["stage3", "stage12", "final"]
+"""
+
+
+def test_a_real_network_answers_as_the_same_one_by_name(tmp_path, shared_data, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(shared_data / "torch_home"))
+    named = load_model("torchvision:squeezenet1_1@IMAGENET1K_V1", device="cpu")
+    directory = write_directory(tmp_path / "real", REAL.replace("WEIGHTS", repr(named.weights.file)))
+    own = load_model(f"file:{directory}", device="cpu")
+    assert own.classes == named.classes and own.input_shape == named.input_shape
+    folders = sorted((shared_data / "imagenet_sample").iterdir())[::125]
+    pictures = [next(folder.iterdir()) for folder in folders if folder.is_dir()]
+    batch = torch.tensor(np.stack([own.prepare(picture) for picture in pictures]))
+    same = torch.tensor(np.stack([named.prepare(picture) for picture in pictures]))
+    assert torch.equal(batch, same)
+    logits, layers = bh.capture(own, batch, ["stage3", "stage12"])
+    expected, of_named = bh.capture(named, same, ["features.3", "features.12"])
+    torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(layers["stage3"], of_named["features.3"], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(layers["stage12"], of_named["features.12"], atol=1e-4, rtol=1e-4)

@@ -115,8 +115,10 @@ def test_arrays():
         assert np.array_equal(preprocessing.prepare(array), expected)
     floats = np.random.default_rng(0).random((3, 224, 224))
     assert np.array_equal(preprocessing.prepare(floats), floats.astype(np.float32))
-    with pytest.raises(StimulusError, match=r"shape \(3, 224, 224\)"):
-        preprocessing.prepare(np.zeros((3, 32, 32), np.float32))
+    for array in (pixels / 255, (pixels / 255).transpose(2, 0, 1).astype(np.float32)):
+        assert np.array_equal(preprocessing.prepare(array), expected), "float pictures of any size are pictures"
+    with pytest.raises(StimulusError, match=r"shape"):
+        preprocessing.prepare(np.zeros((5, 32, 32), np.float32))
     with pytest.raises(StimulusError, match=r"\[0, 1\]"):
         preprocessing.prepare(floats * 255)
     with pytest.raises(StimulusError, match=r"\[0, 1\]"):

@@ -188,3 +188,12 @@ def test_the_room_loads_no_torch_and_its_list_is_whole():
         "[getattr(s, name) for name in s.__all__]; assert 'torch' not in sys.modules, 'torch'"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_in_a_notebook_the_first_pictures_are_shown(tmp_path, fill):
+    fill(tmp_path / "many", *[f"p{i}.png" for i in range(10)])
+    (tmp_path / "many" / "p1.png").write_bytes(b"no picture")
+    shown = StimulusSet.from_folder(tmp_path / "many")._repr_html_()
+    assert shown.count("data:image/png;base64,") == 7 and "cannot be read" in shown and "2 more" in shown
+    sounds = StimulusSet.from_arrays(np.zeros((2, 9)))
+    assert "2 arrays" in sounds._repr_html_() and "<img" not in sounds._repr_html_()

@@ -48,6 +48,6 @@ def dataloader(stimuli: StimulusSet | Any, model: Model, *, batch_size: int = 32
     Returns
     -------
     DataLoader
-        Batches of images (n, *input_shape) float32 in ``input_range``, targets (n,) int64, ids (list of str).
+        Batches of images (n, *input_shape) float32 in ``input_range``, targets (n,) int64, ids (tuple of str).
     """
     return DataLoader(_PreparedStimuli(as_stimulus_set(stimuli), model.preprocessing), batch_size=batch_size, **options)

@@ -118,6 +118,17 @@ def export_layer(
     return written
 
 
+def export_file(values: Rows, path: str | Path) -> Path:
+    """Write one layer's activations to one file, whose suffix chooses the format; see :func:`export_layer`."""
+    path = Path(path)
+    suffix = resolve_export_format(path.suffix)
+    view = RowView(values, flatten=suffix == "csv")
+    if path.suffix != f".{suffix}":
+        path = path.with_suffix(f".{suffix}")
+    _write_values(path, view, _find_ids(values, None, None), None, None, "exact")
+    return path
+
+
 def _find_ids(values: Rows, stimulus_ids: Sequence[str] | None, file_names: Sequence[str] | None) -> list[str]:
     if stimulus_ids is None and isinstance(values, LayerValues):
         stimulus_ids = values.stimulus_ids

@@ -132,6 +132,14 @@ def extract(
     return Activations(store)
 
 
+def check_names(layers: Sequence[str]) -> None:
+    """Refuse a single string, and nothing."""
+    if isinstance(layers, str):
+        raise InputError("a list of layer names", got=f"the string {layers!r}", hint=f"[{layers!r}]")
+    if not layers:
+        raise InputError("at least one layer", got="none", hint="beholder layers MODEL")
+
+
 @contextlib.contextmanager
 def keep_state(model: Any) -> Iterator[None]:
     """Give a module of the user's own its training flags and its gradients back when the block ends."""
@@ -169,6 +177,7 @@ def extract_to_store(
     model: Model, stimuli: StimulusSet, layers: Sequence[str], store: Path, options: ExtractOptions
 ) -> None:
     """Plan, run and finish the extraction into one store. See :func:`extract`."""
+    check_names(layers)
     if not len(stimuli):
         raise InputError("at least one stimulus", got="an empty stimulus set")
     check_modality(model, stimuli)
@@ -263,10 +272,6 @@ def check_modality(model: Model, stimuli: StimulusSet) -> None:
 
 def find_targets(model: Model, stimuli: StimulusSet, layers: Sequence[str], options: ExtractOptions) -> list[Target]:
     """Resolve the layer names and probe the model with the first stimulus."""
-    if isinstance(layers, str):
-        raise InputError("a list of layer names", got=f"the string {layers!r}", hint=f"[{layers!r}]")
-    if not layers:
-        raise InputError("at least one layer", got="none", hint=f"beholder layers {model.path_name}")
     module = unwrap_module(model.module)
     refs = resolve_layers(module, expand_presets(model, layers), model.taps)
     ensembles = [name for name in layers if name in ENSEMBLES]

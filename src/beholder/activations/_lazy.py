@@ -91,7 +91,7 @@ class LayerActivations:
             values = self._read_range(range(row, row + 1))[0]
             return values[rest] if rest else values
         else:
-            rows_array = np.asarray(first)
+            rows_array = np.asarray(first) if len(first) else np.empty(0, dtype=np.int64)
             if rows_array.dtype.kind in "UO":
                 rows_array = np.array([self._find(str(name)) for name in rows_array])
             values = self._read(list(np.arange(len(self))[rows_array]))
@@ -145,6 +145,26 @@ class LayerActivations:
         """Everything in memory: (n_stimuli, *features), with the replicate axis only when there are several."""
         values = self._read_block(0, len(self))
         return values[:, 0] if self.shape[1] == 1 else values
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Everything in memory as a table: a row a stimulus (and replicate, where there are several).
+
+        Columns are the channels of a pooled layer, else the features, row-major.
+        """
+        import pandas as pd
+
+        n_stimuli, n_replicates = self.shape[:2]
+        values = self._read_block(0, n_stimuli).reshape(n_stimuli * n_replicates, -1)
+        index: Any = pd.Index(self.stimulus_ids, name="stimulus")
+        if n_replicates > 1:
+            index = pd.MultiIndex.from_product([index, range(n_replicates)], names=["stimulus", "replicate"])
+        return pd.DataFrame(values, index=index, columns=pd.RangeIndex(values.shape[1], name="/".join(self.dims[2:])))
+
+    def save(self, path: Path | str) -> Path:
+        """Write everything to one file that other programs read: ``.npy .txt .mat .pt .csv .h5``."""
+        from beholder.activations._exports import export_file
+
+        return export_file(self, path)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         values = self.to_numpy()
@@ -247,3 +267,17 @@ class Activations:
         if len(self) > 20:
             lines.append(f"  ... and {len(self) - 20} more")
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        import html
+
+        rows = []
+        for name in self.layers:
+            values = self[name]
+            axes = " × ".join(f"{size} {axis}" for axis, size in zip(values.dims[2:], values.shape[2:], strict=True))
+            cells = (html.escape(name), html.escape(axes), str(values.dtype), f"{values.nbytes / 1e6:,.1f} MB")
+            rows.append("<tr>" + "".join(f"<td style='text-align:left'>{cell}</td>" for cell in cells) + "</tr>")
+        head = f"Activations of <b>{html.escape(self.model)}</b>: {len(self.stimulus_ids):,} stimuli"
+        n_replicates = int(self.attributes.get("n_replicates", 1))
+        head += f", {n_replicates} replicates" if n_replicates > 1 else ""
+        return f"{head}<table>{''.join(rows)}</table><code>{html.escape(str(self.path))}</code>"

@@ -238,7 +238,7 @@ def _make_rows(
         natural = {item.stimulus_id: said[item.file] for item in items if item.layer == NATURAL}
         for item in items:
             reference, against = find_reference(
-                vocabulary, item.label, by_maker.get(item.stimulus_id, ""), natural[item.stimulus_id]
+                vocabulary, item.label, by_maker.get(item.stimulus_id, ()), natural[item.stimulus_id]
             )
             rows.append(_make_row(made.model, judge.name, vocabulary, item, said[item.file], reference, against))
     return rows
@@ -254,10 +254,17 @@ def _make_row(
     }  # fmt: skip
 
 
-def _read_maker_verdicts(made: MetamerSet) -> dict[str, str]:
-    """What the network that the metamers were made for calls each original."""
+def _read_maker_verdicts(made: MetamerSet) -> dict[str, tuple[str, ...]]:
+    """What the network that the metamers were made for calls each original: its class, then its category."""
     table = made.to_pandas()[["stimulus_id", "prediction_original"]].dropna().drop_duplicates("stimulus_id")
-    return dict(zip(table["stimulus_id"], table["prediction_original"], strict=True))
+    decided = dict(zip(table["stimulus_id"], table["prediction_original"], strict=True))
+    said: dict[str, tuple[str, ...]] = {}
+    for one in made:
+        if one.stimulus_id not in said:
+            told = one.describe().get("predictions", {}).get("original", {})
+            names = (told.get("label"), decided.get(one.stimulus_id))
+            said[one.stimulus_id] = tuple(str(name) for name in names if name)
+    return said
 
 
 def _merge(folder: Path, rows: list[dict[str, Any]], judge: str, items: list[_Item]) -> None:

@@ -118,6 +118,7 @@ def list_vocabularies(n_outputs: int, classes: Sequence[str] | None, modality: s
     classes : sequence of str, optional
         Names of the outputs.
     modality : {"image", "sound", "array"}
+        Of arrays, too, 1,000 outputs count as ImageNet's classes.
 
     >>> [each.decision for each in list_vocabularies(1000, None, "image")]
     ['category', 'class']
@@ -125,14 +126,14 @@ def list_vocabularies(n_outputs: int, classes: Sequence[str] | None, modality: s
     names = tuple(classes or ())
     if names and len(names) != n_outputs:
         names = ()
-    if modality == "image" and n_outputs == len(load_wnids()):
+    if modality != "sound" and n_outputs == len(load_wnids()):
         return Vocabulary("category", n_outputs, names), Vocabulary("class", n_outputs, names)
     if modality == "sound" and n_outputs == len(load_words()):
         return (Vocabulary("word", n_outputs, names),)
     return (Vocabulary("class", n_outputs, names),) if names else ()
 
 
-def find_reference(vocabulary: Vocabulary, label: str, maker: str, judge: str) -> tuple[str, str]:
+def find_reference(vocabulary: Vocabulary, label: str, maker: Sequence[str], judge: str) -> tuple[str, str]:
     """What a stimulus should be called, and who says so.
 
     Its true class where that is among the answers; else what the network that the metamer was made for calls the
@@ -144,18 +145,20 @@ def find_reference(vocabulary: Vocabulary, label: str, maker: str, judge: str) -
         Of the judge's decision.
     label : str
         The stimulus's class as its set has it; empty when unknown.
-    maker, judge : str
-        Verdicts on the original.
+    maker : sequence of str
+        Verdicts on the original, the finest first: a class, a category.
+    judge : str
+        Verdict on the original.
 
     Returns
     -------
     reference : str
     against : {"label", "maker", "judge"}
 
-    >>> find_reference(Vocabulary("class", 2, ("cat", "dog")), "dog", "", "cat")
+    >>> find_reference(Vocabulary("class", 2, ("cat", "dog")), "dog", (), "cat")
     ('dog', 'label')
     """
-    for name, against in ((label, "label"), (maker, "maker")):
+    for name, against in ((label, "label"), *((name, "maker") for name in maker)):
         answer = vocabulary.look_up(name) if name else ""
         if answer:
             return answer, against

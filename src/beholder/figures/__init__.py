@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "CHANCE_COLOR": "._style",
         "FigureRecord": "._save",
+        "PickerStimulus": "._picker",
         "INK": "._style",
         "NATURAL_COLOR": "._style",
         "OKABE_ITO": "._style",
@@ -41,6 +42,7 @@ __getattr__, __dir__, __all__ = attach(
         "plot_stimulus_rows": "._pictures",
         "rank_rdm": "._rdm",
         "read_figure_record": "._save",
+        "render_picker": "._picker",
         "save_figure": "._save",
         "use_style": "._style",
         "wilson_interval": "._accuracy",

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-ROWS = 4
+_SAMPLES_AT_ONCE = 160_000
 LEAST_ENVELOPE = 1e-8
 
 
@@ -46,6 +46,11 @@ class BandLayout:
     def n_channels(self) -> int:
         """Number of bands."""
         return self.chunks[-1][1]
+
+    @property
+    def n_bands(self) -> int:
+        """Bands that are worked on at once."""
+        return self.chunks[0][1]
 
     @property
     def n_frames(self) -> int:
@@ -82,8 +87,9 @@ def lay_out_bands(transfer: np.ndarray, n_samples: int, factor: int, n_taps: int
         need not do.
     """
     chunks, kept = [], []
-    for row in range(0, len(transfer), ROWS):
-        part = transfer[row : row + ROWS]
+    n_bands = max(_SAMPLES_AT_ONCE // n_samples, 1)
+    for row in range(0, len(transfer), n_bands):
+        part = transfer[row : row + n_bands]
         used = np.flatnonzero(part.any(axis=0))
         first, last = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1)
         chunks.append((row, row + len(part), first, last))
@@ -140,7 +146,7 @@ class HilbertEnvelopes(torch.autograd.Function):
         kept: list[Tensor] = []
         for stimuli in group_stimuli(x):
             spectrum = torch.fft.rfft(x[stimuli])[:, None]
-            bands = spectrum.new_zeros(len(spectrum), min(ROWS, layout.n_channels), layout.n_samples)
+            bands = spectrum.new_zeros(len(spectrum), layout.n_bands, layout.n_samples)
             for rows, bins, part in layout.cut(gains):
                 some = bands[:, : len(part)]
                 torch.mul(spectrum[..., bins], part, out=some[..., bins])

@@ -12,7 +12,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, StimulusError
 from beholder.models._preprocessing_base import Preprocessing, check_fields
-from beholder.stimuli import open_image
+from beholder.stimuli import open_image, to_picture
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -133,8 +133,9 @@ class ImagePreprocessing(Preprocessing):
 
         Parameters
         ----------
-        source : path, bytes, PIL image, uint8 array (height, width[, 3]), or float array (3, height, width) in [0, 1]
-            A float array counts as prepared: it is checked, and passed through.
+        source : path, bytes, PIL image, uint8 array (height, width[, 3]), or float array in [0, 1]
+            A float array of ``input_shape`` (of any (3, height, width), where pictures keep their size) counts as
+            prepared and passes through; any other is a picture.
 
         Returns
         -------
@@ -143,7 +144,9 @@ class ImagePreprocessing(Preprocessing):
         """
         array = _as_array(source)
         if array is not None and array.dtype.kind == "f":
-            return self._check_prepared(array)
+            if array.ndim == 3 and array.shape == (self.input_shape or (3, *array.shape[1:])):
+                return self._check_prepared(array)
+            array = np.asarray(to_picture(array))
         pixels = self.prepare_uint8(source if array is None else array)
         return np.divide(pixels.transpose(2, 0, 1), _TO_UNIT, dtype=np.float32, order="C")
 
@@ -232,9 +235,6 @@ class ImagePreprocessing(Preprocessing):
         return max(round(width / ratio), 1), max(round(height / ratio), 1)
 
     def _check_prepared(self, array: np.ndarray) -> np.ndarray:
-        expected = self.input_shape or (3, *array.shape[1:])
-        if array.shape != expected:
-            raise StimulusError(f"a prepared picture of shape {expected}", got=f"a float array of shape {array.shape}")
         low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
         if not (low >= 0 and high <= 1):
             raise StimulusError("a prepared picture in [0, 1]", got=f"values from {low:.4g} to {high:.4g}")

@@ -187,7 +187,7 @@ def _tell_answer(made: MetamerSet, verdicts: Sequence[str], noun: str) -> str:
 
 def _explain(noun: str, *, has_null: bool) -> str:
     sense, verb = ("sound", "Play") if noun == "sounds" else ("look", "Compare")
-    bars = "grey bars are random pairs of natural stimuli, and the dashed line is the best of them; " if has_null else ""
+    bars = "grey bars are random pairs of natural stimuli, the dashed line is the best of them; " if has_null else ""
     return (
         f"To the network, at the layer named, original and metamer are nearly the same; where they {sense} different "
         f"to you, it has stopped caring about the difference. {verb} them from early layers on the left to late ones "

@@ -27,8 +27,6 @@ VERDICTS = {"passed": "passes", "failed": "fails", "unknown": "not judged"}
 _SIDES = (176, 144, 112, 88, 64)
 _SOUND_BYTES = 48_000
 _BYTES_PER_PIXEL = 0.6
-_COCHLEAGRAM = {"n_filters": 30, "sample_factor": 2, "low": 50.0, "envelope_rate": 100}
-_LEAST_SECONDS = 0.2
 
 
 @final
@@ -139,11 +137,12 @@ class Embedder:
         from PIL import Image
 
         from beholder.figures import draw_sound
+        from beholder.models import sketch_cochleagram
         from beholder.stimuli import load_sound, open_image
 
         if is_sound(path):
             samples, rate = load_sound(path)
-            picture = draw_sound(samples, find_cochleagram(samples, rate), 2 * self._side, round(1.4 * self._side))
+            picture = draw_sound(samples, sketch_cochleagram(samples, rate), 2 * self._side, round(1.4 * self._side))
             return picture, encode_sound(samples, rate)
         if path.suffix == ".npy":
             raise StimulusError("a picture or a sound", got=str(path))
@@ -152,25 +151,6 @@ class Embedder:
         if max(picture.size) > 1.3 * self._side:
             picture.thumbnail((self._side, self._side), Image.Resampling.LANCZOS)
         return picture, ""
-
-
-def find_cochleagram(samples: np.ndarray, rate: int) -> np.ndarray:
-    """A sound's cochleagram for drawing, (n_channels, n_frames), low frequency first."""
-    import torch
-
-    from beholder.models import compute_cochleagram
-
-    least = int(_LEAST_SECONDS * rate)
-    padded = np.pad(samples, (0, max(0, least - len(samples)))).astype(np.float32)
-    settings: dict[str, Any] = {
-        **_COCHLEAGRAM,
-        "high": min(10_000.0, 0.475 * rate),
-        "n_taps": 2 * (rate // 100 * 3) + 1,
-    }
-    while rate % settings["envelope_rate"]:
-        settings["envelope_rate"] -= 1
-    with torch.inference_mode():
-        return compute_cochleagram(torch.from_numpy(padded), rate, **settings).numpy()
 
 
 def make_row(

@@ -138,7 +138,7 @@ def _draw_zero(axis: _Axis) -> Markup:
 
 def _draw_lane(name: str, values: Sequence[float], y: float, axis: _Axis) -> Markup:
     marks = []
-    for x in sorted({round(axis.find(value), 1) for value in values if not axis.is_outside(value)}):
+    for x in sorted({round(4 * axis.find(value)) / 4 for value in values if not axis.is_outside(value)}):
         if name == "visualisations":
             marks.append(Markup('<circle cx="{}%" cy="{}" r="3.2"/>').format(x, y))
         else:

@@ -6,7 +6,7 @@ import base64
 import io
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
@@ -19,10 +19,12 @@ from beholder.report._unit_overlay import Overlay, Scale, make_overlay
 from beholder.stimuli import UnitStimulus, load_sound, open_image, resample_sound
 
 _QUALITY = 80
-_BYTES_PER_PIXEL = 0.52
-_BYTES_OF_WORDS = 500
+_BYTES_PER_PIXEL = 0.55
+_BYTES_OF_WORDS = 900
+_BYTES_OF_CARD = 9_000
 _SOUND_BYTES = 32_000
 _SOUND_RATE = 16_000
+_PAPER = 236
 _SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
 
@@ -36,10 +38,14 @@ class ThumbnailPlan:
     n_queries: int
     n_optimized: int
 
-    @property
-    def n_shown(self) -> int:
+    def count_references(self, *, has_optimized: bool) -> int:
+        """References of a sign: a third more where there are no visualisations beside them."""
+        return self.n_references if has_optimized else self.n_references * 4 // 3
+
+    def count_shown(self, *, has_optimized: bool) -> int:
         """Stimuli on one card, both signs."""
-        return 2 * (self.n_references + self.n_queries + self.n_optimized)
+        n_references = self.count_references(has_optimized=has_optimized)
+        return 2 * (n_references + self.n_queries + (self.n_optimized if has_optimized else 0))
 
 
 PLANS = (
@@ -69,12 +75,10 @@ def plan_thumbnails(n_units: int, n_bytes: int, *, has_sounds: bool, has_optimiz
         There are visualisations; without any, more references are shown.
     """
     for plan in PLANS:
-        if not has_optimized:
-            plan = replace(plan, n_references=plan.n_references * 4 // 3, n_optimized=0)
         each = _BYTES_PER_PIXEL * plan.side**2 + _BYTES_OF_WORDS + (_SOUND_BYTES if has_sounds else 0)
-        if n_units * plan.n_shown * each <= n_bytes:
-            break
-    return plan
+        if n_units * (plan.count_shown(has_optimized=has_optimized) * each + _BYTES_OF_CARD) <= n_bytes:
+            return plan
+    return PLANS[-1]
 
 
 @final
@@ -130,7 +134,8 @@ class Thumbnailer:
         (picture if has_alpha else picture.convert("RGB")).save(buffer, "WEBP", quality=_QUALITY, method=2)
         source = to_data_uri(buffer.getvalue(), "image/webp")
         overlay = make_overlay(one, scale) if scale is not None else None
-        if not self._budget.spend(source + sound + (overlay.source if overlay else "")):
+        words = " " * _BYTES_OF_WORDS
+        if not self._budget.spend("".join((source, sound, overlay.source if overlay else "", words))):
             self.is_full = True
             return None
         return MadeThumbnail(source, sound, has_alpha, overlay)
@@ -158,7 +163,7 @@ def draw_sound(samples: np.ndarray, rate: int, width: int, height: int) -> Image
     n_wave = height // 3
     levels = _compute_spectrogram(samples, rate, width, height - n_wave)
     colors = mpl.colormaps["magma"](levels)[..., :3]
-    picture = np.full((height, width, 3), 255, np.uint8)
+    picture = np.full((height, width, 3), _PAPER, np.uint8)
     picture[n_wave:] = np.rint(colors * 255)
     peak = float(np.abs(samples).max(initial=0.0)) or 1.0
     middle = (n_wave - 1) / 2

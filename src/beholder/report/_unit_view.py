@@ -137,14 +137,17 @@ def make_card(
             sides.append(Side(sign, heading, rows, verdict, beats))
     words = [side.beats for side in sides]
     beats = min(words, key=VERDICT_ORDER.index, default="")
-    return UnitCard(model, unit.layer, unit.channel, color, tuple(sides), draw_histogram(unit, tell_noun(unit)), beats)
+    histogram = draw_histogram(unit, tell_noun(unit))
+    if not page.budget.spend(histogram or ""):
+        return None
+    return UnitCard(model, unit.layer, unit.channel, color, tuple(sides), histogram, beats)
 
 
 def _make_rows(
     unit: UnitStimuli, sign: str, plan: ThumbnailPlan, thumbnailer: Thumbnailer, page: Page
 ) -> tuple[Row, ...] | None:
     made = unit.select("optimized", sign)
-    n_references = plan.n_references if made else plan.n_references * 4 // 3
+    n_references = plan.count_references(has_optimized=bool(made))
     chosen = (
         ("references", "natural", unit.select("natural", sign, "reference"), n_references),
         ("visualisations", "optimized", made, plan.n_optimized),

@@ -58,7 +58,7 @@ def agree_on_kind(
         raise InputError(
             "images or sounds",
             got=f"{counts['image']} images and {counts['sound']} sounds in {where}",
-            hint="kind='image' or kind='sound'",
+            hint="moving either away, or kind='image' or kind='sound'",
         )
     return next(iter(counts), None)
 

@@ -162,7 +162,7 @@ def write_stimulus_manifest(folder: Path | str, rows: Sequence[Mapping[str, Any]
         With ``stimulus_id, original, file, label, target, sha256``; ``original`` relative to the folder.
     """
     text = io.StringIO()
-    writer = csv.DictWriter(text, STIMULUS_COLUMNS, lineterminator="\n")
+    writer: Any = csv.DictWriter(text, list(STIMULUS_COLUMNS), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_bytes(Path(folder) / MANIFEST, text.getvalue().encode())

@@ -147,4 +147,5 @@ def judge_metamers(table: pd.DataFrame, null: Mapping[str, Mapping[str, np.ndarr
         for row, good in zip(rows, success, strict=True):
             if at_own[row]:
                 passed[row] = bool(good)
-    return table.assign(percentile=percentile, passed=pd.array(passed, dtype="boolean"))[list(_KINDS)]
+    judged = table.assign(percentile=percentile, passed=pd.array(passed, dtype="boolean"))
+    return judged.reindex(columns=list(_KINDS))

@@ -277,6 +277,11 @@ class StimulusSet:
         cut = f", selection={self.selection}" if self.selection else ""
         return f"StimulusSet({len(self)} {self.kind}s, {n_classes} classes, {self.layout}{where}{extra}{cut})"
 
+    def _repr_html_(self) -> str:
+        from beholder.stimuli._html import render_set
+
+        return render_set(self)
+
     def path(self, i: int) -> Path:
         """The path of stimulus ``i``'s file."""
         if self.arrays is not None:

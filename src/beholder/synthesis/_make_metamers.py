@@ -478,8 +478,9 @@ def tell_verdicts(table: Any, null: Path, model: Model) -> None:
         logger.info("%d of %d metamers pass (null: %s)", int(known.sum()), len(known), null)
     if missing:
         logger.info(
-            "no null distribution yet for %s, so `percentile` and `passed` are empty: `beholder metamers null %s FOLDER "
-            "--layers %s` fills them in", ", ".join(missing[:4]), model.name, " ".join(missing[:4]),
+            "no null distribution yet for %s, so `percentile` and `passed` are empty; "
+            "`beholder metamers null %s FOLDER --layers %s` fills them in",
+            ", ".join(missing[:4]), model.name, " ".join(missing[:4]),
         )  # fmt: skip
 
 

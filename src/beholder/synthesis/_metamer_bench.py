@@ -249,7 +249,7 @@ def _ignore(_n: int) -> None:
 
 
 def list_worked_layers(model: Model, layers: Sequence[str]) -> list[str]:
-    """The layers, and those under which a network driven through ``with_latent`` has the same values really rectified."""
+    """The layers; of a network driven through ``with_latent`` also those with the same values, really rectified."""
     known = () if model.latent is None else model.latent.names
     plain = [layer.removesuffix(end) for layer in layers for end in _FAKE if layer.endswith(end)]
     return list(dict.fromkeys([*layers, *(name for name in plain if name in known)]))

@@ -91,7 +91,7 @@ class MetamerWorker(Worker):
 
             def start(shard: Shard) -> Finish:
                 future = pool.submit(desk.work, shard)
-                return lambda: future.result()
+                return future.result
 
             try:
                 yield start

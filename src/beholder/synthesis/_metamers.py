@@ -64,11 +64,18 @@ class Metamers:
 
     def __repr__(self) -> str:
         n_stimuli, n_layers = len({key[0] for key in self.keys}), len({key[1] for key in self.keys})
-        own = self.table[self.table["layer"] == self.table["measured_layer"]]
-        level = f", median {own['db_snr'].median():.1f} dB" if len(own) else ""
-        known = own["passed"].dropna()
-        verdict = f", {int(known.sum())} of {len(known)} pass" if len(known) else ""
+        own: pd.DataFrame = self.table.loc[self.table["layer"] == self.table["measured_layer"]]
+        level = f", median {float(np.median(own['db_snr'])):.1f} dB" if len(own) else ""
+        passed: Any = own["passed"]
+        known = [bool(one) for one in passed.dropna()]
+        verdict = f", {sum(known)} of {len(known)} pass" if known else ""
         return f"Metamers({len(self)} of {n_stimuli} stimuli at {n_layers} layers of {self.model}{level}{verdict})"
+
+    def _repr_html_(self) -> str | None:
+        """A picker of stimulus, layer and seed, with players for sounds, for notebooks."""
+        from beholder.synthesis._metamer_picker import pick_metamers
+
+        return pick_metamers(self) or None
 
     def to_pandas(self) -> pd.DataFrame:
         """The table of results: a row a metamer and measured layer; see :data:`beholder.stimuli.METAMER_COLUMNS`."""
