@@ -38,22 +38,26 @@ def run_cochleagram(sounds: Tensor, front_end: Cochleagram) -> None:
 @torch.no_grad()
 def run_bare(sounds: Tensor, front_end: Cochleagram) -> None:
     """The FFTs and products of both ways, a few bands at a time."""
-    layout, columns = front_end.layout, front_end.columns
+    layout, columns, at_once = front_end.layout, front_end.columns, front_end.layout.count_at_once()
     for stimuli in group_stimuli(sounds):
         spectrum = torch.fft.rfft(sounds[stimuli])[:, None]
-        bands = spectrum.new_zeros(len(spectrum), layout.n_bands, N_SAMPLES)
+        bands = spectrum.new_zeros(len(spectrum), at_once, N_SAMPLES)
         signals = []
-        for rows, bins, part in layout.cut(front_end.gains):
+        for rows, parts in layout.cut(front_end.gains, at_once):
             some = bands[:, : rows.stop - rows.start]
-            torch.mul(spectrum[..., bins], part, out=some[..., bins])
+            for inner, bins, part in parts:
+                torch.mul(spectrum[..., bins], part, out=some[:, inner, bins])
             signals.append(torch.fft.ifft(some, norm="forward"))
-            some[..., bins] = 0
+            for inner, bins, _ in parts:
+                some[:, inner, bins] = 0
             weigh_frames(signals[-1].real, columns, layout)
         back = torch.zeros_like(spectrum[:, 0])
-        frames = sounds.new_ones(len(back), layout.n_bands, layout.n_frames)
-        for signal, (rows, bins, part) in zip(signals, layout.cut(front_end.gains), strict=True):
+        frames = sounds.new_ones(len(back), at_once, layout.n_frames)
+        for signal, (rows, parts) in zip(signals, layout.cut(front_end.gains, at_once), strict=True):
             spread_frames(frames[:, : rows.stop - rows.start], columns, layout)
-            back[:, bins] += (torch.fft.fft(signal)[..., bins] * part).sum(dim=1)
+            spectra = torch.fft.fft(signal)
+            for inner, bins, part in parts:
+                back[:, bins] += (spectra[:, inner, bins] * part).sum(dim=1)
         torch.fft.irfft(back, n=N_SAMPLES, norm="forward")
 
 

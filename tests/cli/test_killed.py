@@ -70,6 +70,9 @@ def make_command(kind: str, place: Path, out: Path) -> list[str]:
             "--workers",
             "1",
         ]
+    if kind == "record":
+        paths = ["--in_path", str(place / "images"), "--out_path", str(out)]
+        return ["units", "record", "--model_name", net, *paths, "--batch_size", "2", "--threads", "1"]
     paths = ["--stimuli_root", str(place), "--folders", "images", "--output_dir", str(out)]
     more = ["--layers", "0", "2", "--replicates", "2", "--batch_size", "2", "--auto_confirm"]
     return ["panel", *paths, "--models", net, *more]
@@ -122,6 +125,6 @@ def test_two_kills(kind: str, place: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["extract", "panel"])
+@pytest.mark.parametrize("kind", ["extract", "panel", "record"])
 def test_twenty_kills(kind: str, place: Path, tmp_path: Path) -> None:
     kill_and_compare(kind, place, tmp_path, 20, seed=2)

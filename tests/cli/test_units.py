@@ -65,6 +65,71 @@ def test_the_three_steps(workplace: Path, beholder: Call) -> None:
     assert beholder("units", "exemplars", "--units_file", "units.json", *windows)[0] == 0
 
 
+def test_maps_and_the_gallery(workplace: Path, beholder: Call) -> None:
+    (workplace / "units.json").write_text(json.dumps({"model": "file:net.py", "units": [{"layer": "0", "channel": 2}]}))
+    code, out, err = beholder("units", "maps", "--model_name", "file:net.py")
+    assert (code, out) == (2, "")
+    assert "beholder units exemplars" in err
+    assert beholder("units", "record", "--units_file", "units.json", "--threads", "1")[0] == 0
+    assert beholder("units", "exemplars", "--units_file", "units.json", "--num_batches", "1")[0] == 0
+    code, out, err = beholder("units", "maps", "--model_name", "file:net.py", "--json")
+    assert code == 0, err
+    folder = "stimuli/net/0/channel_2"
+    assert json.loads(out) == {"maps": [{"layer": "0", "channel": 2, "folder": folder, "n_maps": 20}]}
+    assert len(list((workplace / folder / "activation_maps").rglob("*.png"))) == 20
+    code, out, err = beholder("units", "maps", "--units_file", "units.json", "--threads", "1")
+    assert (code, out.splitlines()) == (0, ["1 units, 20 maps", "stimuli/net"]), err
+    code, out, err = beholder("show", "stimuli", "--json")
+    assert code == 0, err
+    assert json.loads(out)["units"][0]["maps"] == 20
+    code, _, err = beholder("report", "stimuli")
+    assert code == 0, err
+    assert "What drives single units of net?" in (workplace / "stimuli" / "report.html").read_text()
+
+
+def test_class_accuracy_from_a_file_of_targets(workplace: Path, beholder: Call) -> None:
+    record = ["units", "record", "--model_name", "file:net.py", "--layers", "0", "--threads", "1", "--json"]
+    code, out, err = beholder(*record)
+    assert code == 0, err
+    by_folder = json.loads(out)["accuracy"][0]
+    names = sorted(str(path.relative_to(workplace / "images")) for path in (workplace / "images").rglob("*.png"))
+    targets = [int(name.partition("/")[0].removeprefix("class_")) for name in names]
+    (workplace / "targets.txt").write_text("\n".join(str(target) for target in targets))
+    code, out, err = beholder(*record, "--targets", "targets.txt")
+    assert code == 0, err
+    assert json.loads(out)["accuracy"][0] == by_folder
+    shares = []
+    for target in range(4):
+        np.save(workplace / "all.npy", np.full(44, target))
+        (accuracy,) = json.loads(beholder(*record, "--targets", "all.npy")[1])["accuracy"]
+        assert accuracy["n"] == 44
+        shares.append(accuracy["accuracy_top1"])
+    assert sum(shares) == pytest.approx(1), "every picture has one answer"
+    (workplace / "targets.txt").write_text("1\n2\n")
+    code, _, err = beholder(*record, "--targets", "targets.txt")
+    assert code == 2
+    assert "44 class indices, one a stimulus" in err
+    (workplace / "targets.txt").write_text("\n".join("9" for _ in targets))
+    code, _, err = beholder(*record, "--targets", "targets.txt")
+    assert code == 2
+    assert "classes from 0 to 3" in err
+
+
+def test_draft_and_things(workplace: Path, beholder: Call) -> None:
+    (workplace / "build.py").write_text(NETWORK)
+    record = ["units", "record", "--model_name", "beholder:shapes", "--layers", "block1.conv", "--threads", "1"]
+    code, _, err = beholder(*record, "--draft", "--fraction", "0.1")
+    assert code == 0, err
+    code, _, err = beholder(*record, "--fraction", "0.1")
+    assert code == 2
+    assert "draft" in err, "other pixels: another recording"
+    code, _, err = beholder(*record, "--things")
+    assert code == 2
+    assert "things" in err.lower()
+    code, _, err = beholder(*record, "--labels", "nothing.txt")
+    assert code == 2
+
+
 def test_everything_goes_under_a_model_directory(workplace: Path, beholder: Call) -> None:
     (workplace / "mine").mkdir()
     (workplace / "mine" / "build_network.py").write_text(NETWORK, encoding="utf-8")
@@ -111,6 +176,8 @@ def test_files_of_units_are_not_lost(workplace: Path, beholder: Call) -> None:
         ("record --model_name beholder:shapes --units_file none.json", "none.json"),
         ("record --model_name beholder:shapes --in_path nowhere", "nowhere"),
         ("exemplars --model_name beholder:shapes --units_file one.json", "beholder units record"),
+        ("maps", "--model_name NAME"),
+        ("maps --units_file none.json", "none.json"),
     ],
 )
 def test_wrong_input_is_one_line(command: str, message: str, workplace: Path, beholder: Call) -> None:

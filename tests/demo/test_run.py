@@ -10,11 +10,12 @@ from beholder.activations import Activations
 from beholder.cli.demo import app
 from beholder.demo import run_demo
 from beholder.demo._figures import MEASURES, find_neighbours
+from beholder.demo._metamers import PICTURE_LAYERS, SOUND_LAYERS
 from beholder.demo._run import draw_stimuli, record_layers
 from beholder.demo._units import LAYERS as unit_layers
 from beholder.models import load_model
 from beholder.report import read_rdms
-from beholder.stimuli import read_model_stimuli
+from beholder.stimuli import MetamerSet, read_model_stimuli
 
 LAYERS = ["block1", "block2", "block3", "block4", "block5", "classifier"]
 
@@ -25,7 +26,7 @@ def demo(tmp_path_factory):
     out = tmp_path_factory.mktemp("demo") / "out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", lambda *_: pytest.fail("the demo reached for a network"))
-        page = run_demo(out, n_per_category=2, n_units=1)
+        page = run_demo(out, n_per_category=2, n_units=1, n_metamers=1)
     return out, page
 
 
@@ -41,6 +42,18 @@ def test_page_explains_every_picture(demo):
         assert words["title"] in html
         assert words["answer"]
         assert words["explanation"]
+
+
+def test_metamers_of_pictures_and_sounds_are_made_and_judged(demo):
+    out, page = demo
+    for model, layers in (("shapes", PICTURE_LAYERS), ("syllables", SOUND_LAYERS)):
+        made = MetamerSet(out / "metamers" / model)
+        assert made.layers == layers
+        table = made.to_pandas()
+        own = table[table["layer"] == table["measured_layer"]]
+        assert len(own) == len(layers)
+        assert own["passed"].notna().all()
+        assert f"What can beholder:{model}@v1 not tell apart?" in page.read_text()
 
 
 def test_store_holds_every_recorded_layer(demo):

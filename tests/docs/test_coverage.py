@@ -33,6 +33,8 @@ _PAGE_OF = {
     "units record": "units.md",
     "units exemplars": "units.md",
     "units optimize": "units.md",
+    "units maps": "units.md",
+    "metamers judge": "judge.md",
 }
 
 

@@ -40,6 +40,8 @@ class SquareWorker(Worker):
                 os.kill(os.getpid(), signal.SIGKILL)
             if start == self.refuse_at:
                 raise InputError("a number that can be squared", got=str(start))
+            for _ in range(3):
+                self.report(1)
             text = "\n".join(str(i * i) for i in range(start, stop))
             write_text(self.out / f"{start}.txt", text)
             return {f"{start}.txt": len(text)}, {"sum": sum(i * i for i in range(start, stop))}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -128,3 +130,19 @@ def test_the_hash_is_of_the_settings_alone() -> None:
     plan = plan_squares(8, 4)
     assert plan.hash == plan_squares(80, 2).hash != plan_squares(8, 4, power=3).hash
     assert isinstance(plan, Plan)
+
+
+@pytest.mark.parametrize(("executor", "n_workers"), [("inline", 1), ("processes", 2)])
+def test_progress_moves_within_a_shard_and_ends_at_the_total(
+    folder: JobFolder, executor: str, n_workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+
+    @contextlib.contextmanager
+    def note(label: str, total: int, unit: str = "", done: int = 0) -> Iterator[Callable[[int], None]]:
+        assert (total, done) == (24, 0)
+        yield told.append
+
+    monkeypatch.setattr("beholder.jobs._run.show_progress", note)
+    run_plan(plan_squares(24, 8), SquareWorker(folder.output), folder, n_workers=n_workers, executor=executor)
+    assert sum(told) == 24 and max(told) <= 5, "the sample worker reports its first three items one by one"

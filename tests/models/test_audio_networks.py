@@ -36,6 +36,15 @@ SPECTEMP_SIZES = {
 }  # fmt: skip
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Many small operations wait for one another on cores that are busy with something else."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize(("name", "sizes"), [*zip(NAMES, (CNN_SIZES, RESNET_SIZES, SPECTEMP_SIZES), strict=True)])
 def test_sizes_are_the_published_ones(name, sizes):
     shapes = {layer.path: layer.output_shape for layer in describe_layers(f"audio:{name}")}

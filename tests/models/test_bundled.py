@@ -11,6 +11,15 @@ from beholder.models._bundled_network import BundledPictureNetwork, load_stored_
 from beholder.stimuli import SHAPE_CATEGORIES, SYLLABLE_CATEGORIES, make_shape_picture, make_syllable
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Many small operations wait for one another on cores that are busy with something else."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def net():
     return load_model("beholder:shapes")

@@ -16,6 +16,15 @@ SMALL = {"n_filters": 6, "low": 100.0, "high": 1900.0, "sample_factor": 2, "enve
 PLAIN = {"n": 6, "low": 100.0, "high": 1900.0, "s": 2, "factor": 40, "n_taps": 161}
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Many small operations wait for one another on cores that are busy with something else."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def published():
     return Cochleagram()
@@ -135,12 +144,37 @@ def test_silence_and_silent_parts_have_finite_gradients(published):
     assert gradient[1].abs().max() > 0
 
 
+def test_what_is_fainter_than_the_least_envelope_lets_no_gradient_through():
+    front_end = Cochleagram(1000, 4000, dtype=torch.float64, **SMALL)
+    for scale, flows in ((1e-9, False), (1e-6, True)):
+        sounds = (scale * make_sounds(1000)).requires_grad_()
+        frames = front_end.compute_envelopes(sounds)
+        (gradient,) = torch.autograd.grad(frames.sum(), sounds)
+        assert bool(gradient.abs().max() > 0) is flows
+        assert bool((frames > 1.1e-8).any()) is flows
+
+
 def test_a_sound_alone_and_in_a_batch(published):
     sounds = make_sounds(40_000, 3).float()
     together = published.compute_envelopes(sounds)
     for i in range(3):
         assert torch.equal(published.compute_envelopes(sounds[i]), together[i])
     assert published(sounds[None]).shape == (1, 3, 211, 390)
+
+
+def test_cores_that_share_the_work_change_nothing():
+    sound = make_sounds(40_000)[0].requires_grad_()
+    front_end = Cochleagram(dtype=torch.float64)
+    found = []
+    for n_threads in (1, 2):
+        torch.set_num_threads(n_threads)
+        frames = front_end.compute_envelopes(sound)
+        found.append((front_end.layout.count_at_once(), frames, *torch.autograd.grad(frames.sum(), sound)))
+    torch.set_num_threads(1)
+    (few, *one), (many, *two) = found
+    assert many > few
+    for ours, theirs in zip(one, two, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-12, rtol=1e-9)
 
 
 def test_half_a_sample(published):

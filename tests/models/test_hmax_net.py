@@ -131,6 +131,16 @@ def test_gradients_are_finite_even_for_blank_pictures(net):
         assert x.grad is not None and torch.isfinite(x.grad).all()
 
 
+def test_gradients_flow_after_a_look_without_any():
+    net = HMAX([torch.rand(2, 4, 2, 2)]).eval()
+    x = torch.rand(1, 1, 60, 60)
+    with torch.inference_mode():
+        net(x)
+    x.requires_grad_()
+    net(x).sum().backward()
+    assert x.grad is not None and x.grad.abs().sum() > 0
+
+
 def test_prototypes_are_pieces_of_responses_and_depend_on_the_seed(net):
     first, again, other = draw_prototypes(net), draw_prototypes(net), draw_prototypes(net, seed=1)
     assert [tuple(each.shape) for each in first] == [(400, 4, size, size) for size in PATCH_SIZES]

@@ -77,7 +77,7 @@ def test_an_unreadable_metamer_costs_only_itself(tmp_path):
 def test_a_full_page_shows_what_fits(tmp_path):
     write_metamers(tmp_path / "metamers" / "shapes")
     kind, page = MetamerKind(), Page(tmp_path, tmp_path / "report.html")
-    page.budget.left = 60_000
+    page.budget.left = 9_000
     section = kind.render(kind.find(tmp_path)[0], page)
     assert 0 < len(section.metamers.rows) < 3
     assert "of 3 stimuli are shown: the page is full" in section.warnings[0]

@@ -200,7 +200,7 @@ def test_a_full_page_says_what_is_missing(tmp_path):
     for channel in range(4):
         write_unit(tmp_path / "net", "conv1", channel)
     page = Page(tmp_path, tmp_path / "report.html")
-    page.budget = Budget(15_000)
+    page.budget = Budget(5_000)
     section = UnitKind().render(tmp_path, page)
     assert section.units is not None
     assert 0 < len(section.units.units) < 4

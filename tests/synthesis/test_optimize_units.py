@@ -103,7 +103,9 @@ def test_folder_is_as_the_contract_says(made: Visualizations, acts: Activations)
     assert provenance["units"] == [str(unit) for unit in UNITS]
 
 
-def test_strongest_is_without_diversity_and_the_others_with_it(made: Visualizations, acts: Activations) -> None:
+def test_strongest_is_without_diversity_and_the_others_with_it(
+    made: Visualizations, acts: Activations, tmp_path: Path
+) -> None:
     n_searched = 0
     for row in made.table:
         unit = Unit(row["layer"], row["channel"])
@@ -122,6 +124,12 @@ def test_strongest_is_without_diversity_and_the_others_with_it(made: Visualizati
         else:
             assert strengths == [0.0] * 4
     assert n_searched >= 3
+    plain = optimize_units(make_model(), UNITS, n_images=4, activations=acts, out_path=tmp_path, diversity=0.0, **FAST)
+    for i, row in enumerate(made.table):
+        if row["diversity"] > 0:
+            kept = made.activations[i // 2, i % 2]
+            assert plain.activations[i // 2, i % 2, -1] in kept
+            assert len(set(kept) & set(plain.activations[i // 2, i % 2])) == 1
 
 
 def test_table_of_all_units(made: Visualizations, acts: Activations) -> None:
@@ -177,6 +185,19 @@ def test_units_may_be_added(made: Visualizations, acts: Activations, tmp_path: P
     assert len(Visualizations.open(tmp_path / "SmallNet")) == 3
     optimize_units(make_model(), UNITS, **settings)
     assert read_tree(tmp_path / "SmallNet") == read_tree(made.path)
+
+
+def test_groups_of_earlier_runs_are_not_made_again(acts: Activations, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"n_images": 1, "activations": acts, "out_path": tmp_path, **FAST}
+    units = [Unit("conv1", i) for i in range(6)]
+    receipts = tmp_path / ".SmallNet.optimized.jobs" / "receipts"
+    optimize_units(make_model(), units[:3], **settings)
+    before = {path: path.stat().st_mtime_ns for path in receipts.iterdir()}
+    assert len(before) == 1
+    optimize_units(make_model(), units[::-1], **settings)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    groups = [json.loads(path.read_text())["payload"]["units"] for path in sorted(receipts.iterdir())]
+    assert [[channel for _, channel in group] for group in groups] == [[0, 1, 2], [5, 4, 3]]
 
 
 def test_groups_stay_as_they_were_cut() -> None:
@@ -497,6 +518,25 @@ def test_too_little_memory_is_taken_in_halves(
     monkeypatch.undo()
     whole = optimize_units(make_model(), units, out_path=tmp_path / "whole", **settings)
     np.testing.assert_allclose(np.asarray(small.images), np.asarray(whole.images), atol=3 / 255)
+
+
+def test_the_first_error_is_told_wherever_it_happens(
+    acts: Activations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from beholder.synthesis._unit_bench import BatchRun
+
+    take_step = BatchRun._take_step
+
+    def fail_late(self: BatchRun) -> None:
+        if self.layers == ("late",):
+            raise DiskFull("at late")
+        time.sleep(0.05)
+        take_step(self)
+
+    monkeypatch.setattr(BatchRun, "_take_step", fail_late)
+    units = [Unit("conv1", 0), Unit("conv1", 1), Unit("late", 3)]
+    with pytest.raises(DiskFull, match="at late"):
+        optimize_units(make_model(), units, n_images=4, activations=acts, out_path=tmp_path, steps=200, threads=3)
 
 
 def make_all(path: Path, out: Path) -> None:

@@ -183,7 +183,7 @@ def _write_tensor(path: Path, view: RowView) -> None:
             else:
                 mapped = np.memmap(raw, view.dtype, "c", shape=view.shape)  # type: ignore[call-overload]
             with open_atomic(path, "w+b", buffering=0) as file:
-                sink = ErrorSink(file)  # torch turns a full disk into an error of its own
+                sink: Any = ErrorSink(file)  # torch turns a full disk into an error of its own
                 torch.save(torch.from_numpy(mapped), sink)
                 sink.raise_error()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -137,7 +138,7 @@ def make_targets(
         shape, axes = pooled_shape(layer.shape, layer.axes, how)
         if flatten and len(shape) > 1:
             shape, axes = (int(torch.Size(shape).numel()),), ("feature",)
-        readout = model.forward if is_whole(unwrap_module(model.module), layer.ref) else None
+        readout: Any = model.forward if is_whole(unwrap_module(model.module), layer.ref) else None
         origin = readout.origin if isinstance(readout, ZeroShotForward) else None
         targets.append(Target(name, shape, axes, (Part(layer, how),), origin))
     check_path_names([target.name for target in targets])

@@ -231,6 +231,7 @@ class _Session:
                     batch = future.result()
                     if not self._on_cpu:
                         self._forward(task, batch, *state)
+                    self._worker.report(task.rows.stop - task.rows.start)
             except (MemoryError, RuntimeError) as error:
                 for _, future in futures:
                     future.cancel()

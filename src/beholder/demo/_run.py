@@ -23,6 +23,7 @@ logger = logging.getLogger("beholder")
 MODEL = "beholder:shapes@v1"
 N_PER_CATEGORY = 6
 N_UNITS = 6
+N_METAMERS = 2
 
 
 def run_demo(
@@ -30,13 +31,15 @@ def run_demo(
     *,
     n_per_category: int = N_PER_CATEGORY,
     n_units: int = N_UNITS,
+    n_metamers: int = N_METAMERS,
     seed: int = DEFAULT_SEED,
 ) -> Path:
-    """Run the whole chain on what comes with the package: no network, no files of yours, a minute.
+    """Run the whole chain on what comes with the package: no network, no files of yours, about two minutes.
 
     Pictures are drawn, shown to the bundled network ``beholder:shapes``, its layers recorded, compared and
-    pictured; for a few of its units, the pictures that drive them are found, and others made. Run again, it keeps
-    what is done and draws the figures and the page anew.
+    pictured; for a few of its units, the pictures that drive them are found, and others made; of a few pictures, and of
+    syllables that ``beholder:syllables`` hears, metamers are made. Run again, it keeps what is done and draws the
+    figures and the page anew.
 
     Parameters
     ----------
@@ -46,6 +49,8 @@ def run_demo(
         Pictures of each of the sixteen categories, at least 2.
     n_units : int
         Units that are looked at.
+    n_metamers : int
+        Pictures, and sounds, that metamers are made of, at three layers each; at least 1.
     seed : int
         Of the pictures; the network was trained on others.
 
@@ -60,12 +65,15 @@ def run_demo(
     PosixPath('demo/report.html')
     """
     from beholder.demo._figures import draw_figures
+    from beholder.demo._metamers import make_demo_metamers
     from beholder.demo._units import show_units
     from beholder.models import load_model
     from beholder.report import write_report
 
     if n_per_category < 2:
         raise InputError("at least 2 pictures a category", got=str(n_per_category))
+    if n_metamers < 1:
+        raise InputError("metamers of at least 1 picture and sound", got=str(n_metamers))
     out = Path(out)
     logger.info("demo: drawing pictures")
     stimuli = draw_stimuli(out / "stimuli", n_per_category, seed)
@@ -76,19 +84,21 @@ def run_demo(
     draw_figures(acts, stimuli, out / "figures")
     logger.info("demo: looking at single units")
     units = show_units(net, stimuli, out / "units", n_units, seed)
+    seen, heard = make_demo_metamers(net, stimuli, out, n_metamers, seed)
     write_json(out / "stimuli.figure.json", asdict(describe_stimuli(len(stimuli), seed)))
     write_json(
         out / "report.json",
         {
             "title": "Beholder demo",
             "sentence": f"{len(stimuli)} drawn pictures of 16 categories were shown to a small network that comes with "
-            f"Beholder; {len(acts.layers)} of its layers were recorded and compared, and {len(units)} units looked at.",
+            f"Beholder; {len(acts.layers)} of its layers were recorded and compared, and {len(units)} units looked at. "
+            f"{len(seen)} metamers of pictures and {len(heard)} of spoken syllables were made.",
             "stimuli": f"{len(stimuli)} drawn pictures, 16 categories",
         },
     )
     settings = {
         "model": net.name, "layers": list(net.layers), "n_per_category": n_per_category, "n_units": n_units,
-        "seed": seed,
+        "n_metamers": n_metamers, "seed": seed,
     }  # fmt: skip
     record_provenance(out, ".", settings, weights=net.weights.sha256)
     return write_report(out)

@@ -32,6 +32,7 @@ __getattr__, __dir__, __all__ = attach(
         "fit_labels": "._labels",
         "make_figure": "._style",
         "plot_accuracy": "._accuracy",
+        "plot_distributions": "._distributions",
         "plot_feature_maps": "._maps",
         "plot_layer_activations": "._layers",
         "plot_network_scatter": "._networks",

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _MATRIX_COLORMAP = "cividis"
 _MOST_NAMED = 6
 _GREY = "#9a9da1"
+_MM_PER_LETTER = 1.2
+_MM_PER_CELL = 16.0
+_LONG_NAME = 28
 Line = Mapping[str, tuple[float, float, float]]
 
 
@@ -53,8 +56,10 @@ def plot_share_matrix(
     own = ax is None
     with use_style():
         if ax is None:
-            width = min(TWO_COLUMNS_MM, max(ONE_COLUMN_MM, 48 + 14 * len(columns)))
-            ax = make_figure(width, 34 + 9 * len(rows)).subplots()
+            words = [_MM_PER_LETTER * max(map(len, names)) for names in (rows, columns)]
+            width = min(TWO_COLUMNS_MM, max(ONE_COLUMN_MM, 32 + words[0] + _MM_PER_CELL * len(columns)))
+            turned = words[1] > (width - 32 - words[0]) / len(columns)
+            ax = make_figure(width, 22 + max(24, 9 * len(rows)) + turned * words[1]).subplots()
         image = ax.imshow(100 * values, cmap=_MATRIX_COLORMAP, vmin=0, vmax=100, aspect="auto")
         for (row, column), value in np.ndenumerate(values):
             words = "–" if np.isnan(value) else f"{100 * value:.0f}"
@@ -104,7 +109,7 @@ def plot_shares_by_layer(
     with use_style():
         width = ONE_COLUMN_MM if n_columns == 1 else TWO_COLUMNS_MM
         fig = make_figure(width, 14 + n_rows * (16 + (5.5 + 1.2 * min(len(judges), _MOST_NAMED)) * tallest))
-        axes = fig.subplots(n_rows, n_columns, squeeze=False, sharex=True)
+        axes = fig.subplots(n_rows, n_columns, squeeze=False)
         handles: dict[str, Any] = {}
         for ax, (name, own) in zip(axes.flat, panels.items(), strict=False):
             for index, (judge, line) in enumerate(own.items()):
@@ -114,7 +119,7 @@ def plot_shares_by_layer(
             ax.set_ylim(len(layers[name]) - 0.4, -0.6)
             ax.set_xlim(-2, 102)
             ax.set_xticks([0, 25, 50, 75, 100])
-            ax.set_title(f"Metamers of {name}", pad=12 if chance is not None else 4)
+            ax.set_title(f"Metamers of {name}" if len(name) < _LONG_NAME else name, pad=12 if chance is not None else 4)
             if chance is not None:
                 draw_chance(ax, 100 * chance, axis="x", text=f"chance {format_share(chance)}")
         for ax in axes.flat[len(panels) :]:
@@ -175,7 +180,8 @@ def plot_network_scatter(
     own = ax is None
     with use_style():
         if ax is None:
-            ax = make_figure(ONE_COLUMN_MM, 78).subplots()
+            n_lines = len(set(owners)) if groups is not None and few else 0
+            ax = make_figure(ONE_COLUMN_MM, 78 + 4 * n_lines).subplots()
         for owner in dict.fromkeys(owners):
             chosen = [i for i, each in enumerate(owners) if each == owner]
             ax.plot(x[chosen], y[chosen], "o", color=colors[owner], label=owner, clip_on=False)
@@ -183,7 +189,11 @@ def plot_network_scatter(
         ax.set_ylabel(y_name)
         ax.set_title(words)
         if groups is not None and few and len(set(owners)) > 1:
-            ax.legend(loc="best")
+            fig: Any = ax.get_figure(root=True)
+            if own:
+                fig.legend(loc="outside lower center", ncols=1)
+            else:
+                ax.legend(loc="best")
         elif groups is None and len(names) <= 12:
             middle = (x.min() + x.max()) / 2
             for name, a, b in zip(names, x, y, strict=True):

@@ -77,8 +77,7 @@ def _serve(sender: Any, plan: Plan, shards: list[Shard], worker: Worker, folder:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     try:
-        for size in work_through(plan, shards, worker, folder, n_workers):
-            sender.send(size)
+        work_through(plan, shards, worker, folder, n_workers, sender.send)
     except BeholderError as error:
         sender.send(_PlainError.copy(error))
     except Exception as error:

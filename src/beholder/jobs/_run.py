@@ -11,7 +11,7 @@ import abc
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from beholder._core.progress import show_progress
@@ -29,6 +29,13 @@ class Worker(abc.ABC):
 
     lookahead: int = 0
     """How many shards to start before the first one is finished."""
+
+    _tick: Callable[[int], None] | None = None
+
+    def report(self, n: int) -> None:
+        """Say that ``n`` items of the shard being finished are done; what is not reported counts when it ends."""
+        if self._tick is not None:
+            self._tick(n)
 
     @abc.abstractmethod
     def open(self, n_workers: int) -> contextlib.AbstractContextManager[Callable[[Shard], Finish]]:
@@ -72,8 +79,7 @@ def run_plan(
             executor = "inline" if n_workers <= 1 else "processes"
         with show_progress(plan.name, total, plan.unit, done) as advance:
             if executor == "inline":
-                for size in work_through(plan, todo, worker, folder, 1):
-                    advance(size)
+                work_through(plan, todo, worker, folder, 1, advance)
             else:
                 from beholder.jobs._processes import run_in_processes
 
@@ -82,8 +88,15 @@ def run_plan(
     return [receipt for receipt in receipts if receipt is not None]
 
 
-def work_through(plan: Plan, shards: list[Shard], worker: Worker, folder: JobFolder, n_workers: int) -> Iterator[int]:
-    """Claim and finish shards until none is left; yields the size of each one finished here."""
+def work_through(
+    plan: Plan,
+    shards: list[Shard],
+    worker: Worker,
+    folder: JobFolder,
+    n_workers: int,
+    advance: Callable[[int], None],
+) -> None:
+    """Claim and finish shards until none is left; ``advance`` is called with the numbers of items done here."""
     with contextlib.ExitStack() as held:
         start = held.enter_context(worker.open(n_workers))
         left = list(shards)
@@ -101,9 +114,9 @@ def work_through(plan: Plan, shards: list[Shard], worker: Worker, folder: JobFol
                     else:
                         started.append((shard, claim, start(shard)))
                         if len(started) > worker.lookahead:
-                            yield _finish(plan, folder, *started.popleft())
+                            _finish(plan, folder, worker, advance, *started.popleft())
                 while started:
-                    yield _finish(plan, folder, *started.popleft())
+                    _finish(plan, folder, worker, advance, *started.popleft())
             finally:
                 for _, claim, _ in started:
                     claim.close()
@@ -112,8 +125,29 @@ def work_through(plan: Plan, shards: list[Shard], worker: Worker, folder: JobFol
                 time.sleep(_RETRY_SECONDS)
 
 
-def _finish(plan: Plan, folder: JobFolder, shard: Shard, claim: contextlib.ExitStack, finish: Finish) -> int:
-    with claim:
-        files, facts = finish()
-        folder.write_receipt(plan, shard, files, facts)
-    return shard.size
+def _finish(
+    plan: Plan,
+    folder: JobFolder,
+    worker: Worker,
+    advance: Callable[[int], None],
+    shard: Shard,
+    claim: contextlib.ExitStack,
+    finish: Finish,
+) -> None:
+    left = shard.size
+
+    def tick(n: int) -> None:
+        nonlocal left
+        n = min(n, left)
+        left -= n
+        if n:
+            advance(n)
+
+    worker._tick = tick
+    try:
+        with claim:
+            files, facts = finish()
+            folder.write_receipt(plan, shard, files, facts)
+    finally:
+        worker._tick = None
+    advance(left)

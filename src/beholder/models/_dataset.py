@@ -18,6 +18,7 @@ import numpy as np
 
 from beholder._core.errors import StimulusError
 from beholder.models._preprocessing_base import Preprocessing, refuse_uint8
+from beholder.models._preprocessing_sound import is_tensor
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -99,6 +100,7 @@ class DatasetPreprocessing(Preprocessing):
         ndarray
             ``input_shape``, float32 in ``input_range``; what lies beyond is clipped, and said.
         """
+        source = source.detach().cpu().numpy() if is_tensor(source) else source
         array = source if isinstance(source, np.ndarray) else None
         if array is not None and array.dtype.kind == "f" and self.input_shape in (None, array.shape):
             return self._check(array)

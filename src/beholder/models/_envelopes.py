@@ -16,8 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_SAMPLES_AT_ONCE = 160_000
+_ROWS = 4
+_SAMPLES_AT_ONCE, _SAMPLES_AT_ONCE_PARALLEL = 160_000, 1_280_000
 LEAST_ENVELOPE = 1e-8
+
+_Part = tuple[slice, slice, Tensor]
 
 
 @final
@@ -48,11 +51,6 @@ class BandLayout:
         return self.chunks[-1][1]
 
     @property
-    def n_bands(self) -> int:
-        """Bands that are worked on at once."""
-        return self.chunks[0][1]
-
-    @property
     def n_frames(self) -> int:
         """Frames in which the window lies inside the sound."""
         return (self.n_samples - self.n_taps) // self.factor + 1
@@ -67,13 +65,24 @@ class BandLayout:
         """Blocks that all the windows touch."""
         return self.n_frames - 1 + self.n_columns
 
-    def cut(self, gains: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
-        """Bands, bins, and gains (n_bands, n_bins), of each few bands."""
-        start = 0
+    def count_at_once(self) -> int:
+        """Bands to work on at once: few stay in the cache of one core; several cores want more to share."""
+        budget = _SAMPLES_AT_ONCE if torch.get_num_threads() == 1 else _SAMPLES_AT_ONCE_PARALLEL
+        return min(max(budget // self.n_samples // _ROWS, 1) * _ROWS, self.n_channels)
+
+    def cut(self, gains: Tensor, at_once: int) -> Iterator[tuple[slice, list[_Part]]]:
+        """Bands that are worked on at once, and of every few of them where they lie, their bins and their gains."""
+        start, first = 0, 0
+        parts: list[_Part] = []
         for row, last_row, bin_, last_bin in self.chunks:
+            if row - first >= at_once:
+                yield slice(first, row), parts
+                first, parts = row, []
             stop = start + (last_row - row) * (last_bin - bin_)
-            yield slice(row, last_row), slice(bin_, last_bin), gains[start:stop].view(last_row - row, last_bin - bin_)
+            part = gains[start:stop].view(last_row - row, last_bin - bin_)
+            parts.append((slice(row - first, last_row - first), slice(bin_, last_bin), part))
             start = stop
+        yield slice(first, self.n_channels), parts
 
 
 def lay_out_bands(transfer: np.ndarray, n_samples: int, factor: int, n_taps: int) -> tuple[BandLayout, np.ndarray]:
@@ -87,9 +96,8 @@ def lay_out_bands(transfer: np.ndarray, n_samples: int, factor: int, n_taps: int
         need not do.
     """
     chunks, kept = [], []
-    n_bands = max(_SAMPLES_AT_ONCE // n_samples, 1)
-    for row in range(0, len(transfer), n_bands):
-        part = transfer[row : row + n_bands]
+    for row in range(0, len(transfer), _ROWS):
+        part = transfer[row : row + _ROWS]
         used = np.flatnonzero(part.any(axis=0))
         first, last = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1)
         chunks.append((row, row + len(part), first, last))
@@ -144,20 +152,23 @@ class HilbertEnvelopes(torch.autograd.Function):
         """Envelopes; keeps the sub-bands and their moduli for the way back if there will be one."""
         frames = x.new_empty(len(x), layout.n_channels, layout.n_frames)
         kept: list[Tensor] = []
+        at_once = layout.count_at_once()
         for stimuli in group_stimuli(x):
             spectrum = torch.fft.rfft(x[stimuli])[:, None]
-            bands = spectrum.new_zeros(len(spectrum), layout.n_bands, layout.n_samples)
-            for rows, bins, part in layout.cut(gains):
-                some = bands[:, : len(part)]
-                torch.mul(spectrum[..., bins], part, out=some[..., bins])
+            bands = spectrum.new_zeros(len(spectrum), at_once, layout.n_samples)
+            for rows, parts in layout.cut(gains, at_once):
+                some = bands[:, : rows.stop - rows.start]
+                for inner, bins, part in parts:
+                    torch.mul(spectrum[..., bins], part, out=some[:, inner, bins])
                 signal = torch.fft.ifft(some, norm="forward")
-                some[..., bins] = 0
+                for inner, bins, _ in parts:
+                    some[:, inner, bins] = 0
                 squares = torch.view_as_real(signal).square()
                 modulus = squares[..., 0].add(squares[..., 1]).sqrt_().clamp_(min=LEAST_ENVELOPE)
                 if keep:
                     kept += [signal, modulus]
                 frames[stimuli, rows] = weigh_frames(modulus, columns, layout)
-        ctx.layout = layout
+        ctx.layout, ctx.at_once = layout, at_once
         ctx.save_for_backward(gains, columns, *kept)
         return frames
 
@@ -172,12 +183,13 @@ class HilbertEnvelopes(torch.autograd.Function):
         pending = iter(kept)
         for stimuli in group_stimuli(frames):
             spectrum = torch.zeros(len(x[stimuli]), n_bins, dtype=gains.dtype.to_complex(), device=x.device)
-            for rows, bins, part in layout.cut(gains):
+            for rows, parts in layout.cut(gains, ctx.at_once):
                 signal, modulus = next(pending), next(pending)
                 change = spread_frames(frames[stimuli, rows], columns, layout)
                 change = change / torch.threshold(modulus, LEAST_ENVELOPE, torch.inf)
-                bands = torch.fft.fft(signal * change)[..., bins]
-                spectrum[:, bins] += (bands * part).sum(dim=1)
+                bands = torch.fft.fft(signal * change)
+                for inner, bins, part in parts:
+                    spectrum[:, bins] += (bands[:, inner, bins] * part).sum(dim=1)
             spectrum[:, 1 : (layout.n_samples + 1) // 2] *= 0.5  # as a real inverse counts these bins twice
             x[stimuli] = torch.fft.irfft(spectrum, n=layout.n_samples, norm="forward")
         return x, None, None, None, None
@@ -194,6 +206,7 @@ def compute_subbands(x: Tensor, gains: Tensor, layout: BandLayout) -> Tensor:
     n_bins = layout.n_samples // 2 + 1
     bands = [
         torch.nn.functional.pad(spectrum[..., bins] * part, (bins.start, n_bins - bins.stop))
-        for _, bins, part in layout.cut(gains)
+        for _, parts in layout.cut(gains, layout.n_channels)
+        for _, bins, part in parts
     ]
     return torch.fft.irfft(torch.cat(bands, dim=1), n=layout.n_samples, norm="forward")

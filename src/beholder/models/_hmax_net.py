@@ -110,10 +110,12 @@ class S1(nn.Module):
 
     def _get_spectra(self, height: int, width: int) -> Tensor:
         key = height, width, self.filters.device
-        if key not in self._spectra:
-            with torch.no_grad():
-                self._spectra = {key: torch.fft.rfft2(self.filters, s=(height, width)).conj().resolve_conj()}
-        return self._spectra[key]
+        spectra = self._spectra.get(key)
+        if spectra is None:
+            with torch.inference_mode(False), torch.no_grad():
+                spectra = torch.fft.rfft2(self.filters.clone(), s=(height, width)).conj().resolve_conj()
+            self._spectra = {key: spectra}
+        return spectra
 
 
 @final

@@ -228,7 +228,10 @@ def load_skeleton(name: str | Model, *, pretrained: bool = False, model_path: st
 
     assert model.spec is not None
     made = load_model(f"{model.spec.source}:{model.spec.model}@random", device="cpu")
-    return replace(made, name=model.name, path_name=model.path_name, taps=model.taps, layers=model.layers)
+    return replace(
+        made, name=model.name, path_name=model.path_name, taps=model.taps, layers=model.layers,
+        metamer_layers=model.metamer_layers,
+    )  # fmt: skip
 
 
 def make_blank_input(model: Model) -> Tensor:

@@ -93,7 +93,7 @@ class MetamerKind(SectionKind):
             title=f"What can {made.model} not tell apart?",
             answer=_tell_answer(made, verdicts, noun),
             metamers=gallery,
-            explanation=_explain(noun, has_null=bool(null)),
+            explanation=_explain(noun, n_pairs),
             table=Table(columns, cells[:_TABLE_ROWS], page.link(item / "results.parquet"), len(cells)),
             method="Match is measured between the activations of original and metamer at the matched layer, of the "
             f"{noun} as saved and read again: dB = 20 log₁₀(‖original‖ / ‖difference‖). A metamer passes when "
@@ -185,9 +185,10 @@ def _tell_answer(made: MetamerSet, verdicts: Sequence[str], noun: str) -> str:
     return f"{answer}; {judged.count('passed'):,} of {len(judged):,} judged ones pass."
 
 
-def _explain(noun: str, *, has_null: bool) -> str:
+def _explain(noun: str, n_pairs: int) -> str:
     sense, verb = ("sound", "Play") if noun == "sounds" else ("look", "Compare")
-    bars = "grey bars are random pairs of natural stimuli, the dashed line is the best of them; " if has_null else ""
+    bars = f"grey bars are {n_pairs:,} random pairs of natural {noun}, the dashed line is the best of them; "
+    bars = bars if n_pairs else ""
     return (
         f"To the network, at the layer named, original and metamer are nearly the same; where they {sense} different "
         f"to you, it has stopped caring about the difference. {verb} them from early layers on the left to late ones "

@@ -31,12 +31,13 @@ _SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 @final
 @dataclass(frozen=True)
 class ThumbnailPlan:
-    """How much of each unit is shown: pixels of a side, and stimuli of each row."""
+    """How much of each unit is shown: pixels of a side, stimuli of each row, and the histogram."""
 
     side: int
     n_references: int
     n_queries: int
     n_optimized: int
+    has_histogram: bool = True
 
     def count_references(self, *, has_optimized: bool) -> int:
         """References of a sign: a third more where there are no visualisations beside them."""
@@ -53,10 +54,13 @@ PLANS = (
     ThumbnailPlan(128, 9, 6, 9),
     ThumbnailPlan(112, 9, 6, 9),
     ThumbnailPlan(96, 9, 6, 9),
-    ThumbnailPlan(96, 6, 3, 6),
-    ThumbnailPlan(80, 3, 3, 3),
+    ThumbnailPlan(80, 9, 6, 9),
+    ThumbnailPlan(80, 6, 3, 6),
+    ThumbnailPlan(72, 3, 3, 3),
     ThumbnailPlan(64, 3, 0, 3),
+    ThumbnailPlan(64, 2, 0, 2),
     ThumbnailPlan(56, 1, 0, 1),
+    ThumbnailPlan(56, 1, 0, 1, has_histogram=False),
 )
 """From generous to sparse."""
 
@@ -76,7 +80,8 @@ def plan_thumbnails(n_units: int, n_bytes: int, *, has_sounds: bool, has_optimiz
     """
     for plan in PLANS:
         each = _BYTES_PER_PIXEL * plan.side**2 + _BYTES_OF_WORDS + (_SOUND_BYTES if has_sounds else 0)
-        if n_units * (plan.count_shown(has_optimized=has_optimized) * each + _BYTES_OF_CARD) <= n_bytes:
+        card = _BYTES_OF_CARD if plan.has_histogram else 0
+        if n_units * (plan.count_shown(has_optimized=has_optimized) * each + card) <= n_bytes:
             return plan
     return PLANS[-1]
 

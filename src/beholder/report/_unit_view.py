@@ -137,7 +137,7 @@ def make_card(
             sides.append(Side(sign, heading, rows, verdict, beats))
     words = [side.beats for side in sides]
     beats = min(words, key=VERDICT_ORDER.index, default="")
-    histogram = draw_histogram(unit, tell_noun(unit))
+    histogram = draw_histogram(unit, tell_noun(unit)) if plan.has_histogram else None
     if not page.budget.spend(histogram or ""):
         return None
     return UnitCard(model, unit.layer, unit.channel, color, tuple(sides), histogram, beats)

@@ -15,7 +15,7 @@ from beholder.stimuli._metamer_table import MEASURES
 from beholder.stimuli._null_set import NullSet
 
 HISTOGRAMS = "histograms.json"
-_N_BINS = 60
+_MOST_BINS, _LEAST_BINS = 60, 10
 
 
 @final
@@ -44,13 +44,14 @@ class NullHistogram:
         return self.edges[-1]
 
 
-def count_null(values: Any, n_bins: int = _N_BINS) -> NullHistogram:
+def count_null(values: Any, n_bins: int | None = None) -> NullHistogram:
     """Count the values of one measure at one layer.
 
     Parameters
     ----------
     values : (n_pairs,), float
-    n_bins : int
+    n_bins : int, optional
+        Default 2 n^⅓, from 10 to 60.
 
     >>> count_null([0.0, 0.5, 1.0], n_bins=2).counts
     (1, 2)
@@ -63,6 +64,8 @@ def count_null(values: Any, n_bins: int = _N_BINS) -> NullHistogram:
     low, high = float(finite.min()), float(finite.max())
     if low == high:
         return NullHistogram((low, high), (len(finite),), len(values), n_left_out)
+    if n_bins is None:
+        n_bins = min(_MOST_BINS, max(_LEAST_BINS, round(2 * len(finite) ** (1 / 3))))
     counts, edges = np.histogram(finite, bins=n_bins, range=(low, high))
     edges[-1] = high
     return NullHistogram(tuple(edges.tolist()), tuple(counts.tolist()), len(values), n_left_out)

@@ -148,7 +148,7 @@ def make_metamers(
     >>> met = make_metamers("beholder:shapes", "images/", layers=["block2"])      # doctest: +SKIP
     >>> met.to_pandas()[["stimulus_id", "db_snr"]]      # doctest: +SKIP
     """
-    observer = _open_model(model, device)
+    observer = open_observer(model, device)
     check_mode(observer)
     check_tensors(observer)
     originals = as_stimulus_set(stimuli)
@@ -179,7 +179,7 @@ def make_metamers(
     return _run(observer, originals, asked, names, wanted_seeds, plan, shape, output, null, options)
 
 
-def _open_model(model: Model | nn.Module | str, device: str | None) -> Model:
+def open_observer(model: Model | nn.Module | str, device: str | None) -> Model:
     if isinstance(model, str):
         return load_model(model, device=device or "auto")
     observer = as_model(model)

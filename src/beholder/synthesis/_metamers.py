@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import explain_write_errors, write_bytes, write_json
 from beholder.stimuli import (
     MetamerFile,
@@ -174,23 +174,23 @@ class Metamers:
         stimuli : sequence of str, optional
             Which; default the first four.
         """
-        from beholder.figures import plot_metamers
+        from beholder.figures import plot_stimulus_rows
 
-        chosen = list(stimuli or dict.fromkeys(key[0] for key in self.keys))[: 4 if stimuli is None else None]
-        layers = list(dict.fromkeys(key[1] for key in self.keys))
+        known = list(dict.fromkeys(key[0] for key in self.keys))
+        chosen = known[:4] if stimuli is None else list(stimuli)
         own = self.table[self.table["layer"] == self.table["measured_layer"]].set_index(KEY)["db_snr"]
         images, originals = self.stimuli, self.originals
-        rows, captions = [], []
+        rows: dict[str, list[np.ndarray]] = {}
+        captions: dict[str, list[str]] = {}
         for stimulus_id in chosen:
-            places = {key[1]: i for i, key in reversed(list(enumerate(self.keys))) if key[0] == stimulus_id}
+            places = [i for i, key in enumerate(self.keys) if key[0] == stimulus_id]
             if not places:
-                raise InputError("stimuli that have metamers here", got=repr(stimulus_id))
-            rows.append(
-                [originals[next(iter(places.values()))]]
-                + [images[places[layer]] if layer in places else None for layer in layers]
-            )
-            captions.append(
-                [stimulus_id] + [f"{own[self.keys[places[x]]]:.1f} dB" if x in places else "" for x in layers]
-            )
-        value_range = (self.form.low, self.form.high)
-        return plot_metamers(rows, ["original", *layers], captions, value_range=value_range, ax=ax)
+                raise UnknownNameError("stimulus that has metamers here", stimulus_id, known)
+            rows[stimulus_id] = [originals[places[0]], *(images[i] for i in places)]
+            captions[stimulus_id] = ["original", *(f"{self._name(i)}, {own[self.keys[i]]:.1f} dB" for i in places)]
+        value_range = (self.form.low, self.form.high) if self.form.suffix == ".png" else None
+        return plot_stimulus_rows(rows, ax, captions=captions, value_range=value_range)
+
+    def _name(self, i: int) -> str:
+        _, layer, seed = self.keys[i]
+        return f"{layer}, seed {seed}" if seed else layer

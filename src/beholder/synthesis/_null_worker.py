@@ -24,7 +24,13 @@ from beholder.models import Model, ModelSpec, iterate_training_batches
 from beholder.stimuli import StimulusSet
 from beholder.synthesis._metamer_plan import prepare_original
 from beholder.synthesis._network import Network, use_channels_last, use_threads
-from beholder.synthesis._null_pairs import PAIRS_PER_BLOCK, Block, draw_block_pairs, list_block_pairs
+from beholder.synthesis._null_pairs import (
+    PAIRS_PER_BLOCK,
+    STIMULI_PER_BLOCK,
+    Block,
+    draw_block_pairs,
+    list_block_pairs,
+)
 from beholder.synthesis._validate import make_example
 
 VALUES = ("spearman", "pearson", "db_snr", "norm_signal", "norm_noise")
@@ -41,8 +47,8 @@ class NullWork:
 
     Attributes
     ----------
-    layers : tuple of str
-        All layers of all shards.
+    layer_sets : tuple of tuple of str
+        The layers of each shard.
     sizes : mapping of str to int
         Values of one stimulus in each layer.
     shape : tuple of int
@@ -53,7 +59,7 @@ class NullWork:
     intra_threads, lanes : int
     """
 
-    layers: tuple[str, ...]
+    layer_sets: tuple[tuple[str, ...], ...]
     sizes: dict[str, int]
     shape: tuple[int, ...]
     n_pairs: int
@@ -103,8 +109,6 @@ class PairMeasurer:
         return [tuple(group) for group in groups]
 
     def _count_kept(self) -> int:
-        from beholder.synthesis._null_pairs import STIMULI_PER_BLOCK
-
         return STIMULI_PER_BLOCK if self._stimuli is not None and self._work.shuffle else 2
 
     def _iterate_pairs(
@@ -143,10 +147,11 @@ class PairMeasurer:
             captured = self._network.run(batch.to(self._network.device), [1], layers, {})
         return {name: RankedValues(captured.tensors[name][0].float().cpu().numpy()) for name in layers}
 
-    def open(self, layers: Sequence[str]) -> None:
-        """Put the hooks on that :meth:`measure` needs for these layers."""
-        for group in self._group(layers):
-            self._network.open(group)
+    def open(self) -> None:
+        """Put the hooks on that :meth:`measure` needs, before passes run side by side."""
+        for layers in self._work.layer_sets:
+            for group in self._group(layers):
+                self._network.open(group)
 
 
 @contextlib.contextmanager
@@ -157,9 +162,11 @@ def open_pair_measurer(model: Model, stimuli: StimulusSet | None, work: NullWork
         use_channels_last(model.module),
         use_exact_math("fp32"),
         use_threads(work.intra_threads) if model.device.type == "cpu" else contextlib.nullcontext(),
-        Network(model, work.layers, make_example(model, work.shape)) as network,
+        Network(model, list(work.sizes), make_example(model, work.shape)) as network,
     ):
-        yield PairMeasurer(model, network, stimuli, work)
+        measurer = PairMeasurer(model, network, stimuli, work)
+        measurer.open()
+        yield measurer
 
 
 @dataclass
@@ -210,10 +217,7 @@ class NullWorker(Worker):
         ):
 
             def start(shard: Shard) -> Finish:
-                measurer.open(shard.payload["layers"])
-                return pool.submit(self._measure, measurer, shard).result if lanes > 1 else (
-                    lambda: self._measure(measurer, shard)
-                )  # fmt: skip
+                return pool.submit(self._measure, measurer, shard).result
 
             try:
                 yield start

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from beholder._core.errors import InputError
-from beholder.figures import plot_stimulus_rows
+from beholder.figures import plot_stimulus_rows, use_style
 from beholder.synthesis._standing import SIGNS
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def plot_visualizations(visualizations: Visualizations, unit: int = 0, ax: Axes 
         for i, sign in enumerate(SIGNS)
     }
     axes = plot_stimulus_rows(rows, ax, captions=captions, value_range=images.value_range)
-    axes.set_title(str(visualizations.units[unit]))
+    with use_style():
+        axes.set_title(str(visualizations.units[unit]))
     return axes
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import final
@@ -90,6 +90,7 @@ class Bench:
         self._network, self._recipe, self._form, self._batch_size = network, recipe, form, batch_size
         self._pool = ThreadPoolExecutor(lanes, thread_name_prefix="beholder-lane")
         self._cancelled = threading.Event()
+        self._failure: BaseException | None = None
 
     def __enter__(self) -> Bench:
         return self
@@ -98,9 +99,15 @@ class Bench:
         self.cancel()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def cancel(self) -> None:
-        """Let what is running end at its next step."""
+    def cancel(self, reason: BaseException | None = None) -> None:
+        """Let what is running end at its next step; the first reason is kept."""
+        if self._failure is None and not isinstance(reason, Cancelled):
+            self._failure = reason
         self._cancelled.set()
+
+    def explain(self, error: BaseException) -> BaseException:
+        """What made work fail: the error itself, or what it was cancelled for."""
+        return self._failure or error if isinstance(error, Cancelled) else error
 
     def make(self, orders: Sequence[Order], layers: Sequence[str]) -> list[Made]:
         """Work on problems; what comes out of one depends on the others in the last bits only.
@@ -118,8 +125,8 @@ class Bench:
         futures = [self._pool.submit(self._run, [orders[i] for i in batch], layers, False) for batch in plan.batches]
         try:
             made = [future.result() for future in futures]
-        except BaseException:
-            self.cancel()
+        except BaseException as error:
+            self.cancel(error)
             raise
         found = {i: each for batch, part in zip(plan.batches, made, strict=True) for i, each in zip(batch, part)}  # noqa: B905
         return [found[i] for i in range(len(orders))]
@@ -155,7 +162,9 @@ class Bench:
                 checkpoint=None, name="", advance=lambda _n: None, check_cancelled=self._check_cancelled
             )  # fmt: skip
             return self._finish(orders, result, layers, is_halved)
-        except torch.OutOfMemoryError as error:
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
             if len(orders) == 1:
                 n_images = orders[0].problem.n_images
                 raise BeholderError(
@@ -198,7 +207,6 @@ class Bench:
         return torch.cat(scores).float().cpu().numpy()
 
 
-def open_layer_sets(network: Network, layer_sets: Iterable[Sequence[str]]) -> None:
-    """Put hooks on every set of layers, before batches run side by side."""
-    for layers in layer_sets:
-        network.open(layers)
+def _is_out_of_memory(error: BaseException) -> bool:
+    text = str(error)
+    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in text or "out of memory" in text

@@ -96,7 +96,7 @@ def summarize_side(side: Side, natural: Natural | None, before: Unit | None, *, 
     """
     best, weakest = float(side.activations[-1]), float(side.activations[0])
     beats = judge_activation(natural, best, side.sign)
-    known = natural is not None and natural.is_whole
+    extreme = _to_number(natural.find_extreme(side.sign)) if natural is not None and natural.is_whole else None
     percentile = float(_compute_percentiles(natural, side.activations[-1:], side.sign)[0])
     return {
         "layer": side.unit.layer,
@@ -106,7 +106,7 @@ def summarize_side(side: Side, natural: Natural | None, before: Unit | None, *, 
         "activation_best": _to_number(best),
         "activation_weakest": _to_number(weakest),
         "activation_unrounded": _to_number(side.unrounded[-1]),
-        "natural_best": natural.find_extreme(side.sign) if known else None,  # pyright: ignore[reportOptionalMemberAccess]
+        "natural_best": extreme,
         "n_natural": None if natural is None else natural.n_stimuli,
         "percentile_best": _to_number(percentile),
         "beats": beats,

@@ -21,7 +21,7 @@ from beholder.synthesis._loop import Recipe
 from beholder.synthesis._network import Network, freeze_weights, use_channels_last, use_threads
 from beholder.synthesis._standing import Natural
 from beholder.synthesis._stimulus_format import StimulusFormat
-from beholder.synthesis._unit_bench import Bench
+from beholder.synthesis._unit_bench import Bench, Cancelled
 from beholder.synthesis._unit_files import FOLDER, make_unit_files, summarize_side
 from beholder.synthesis._unit_group import Side, Wish, visualize_units
 from beholder.synthesis._validate import make_example
@@ -66,11 +66,10 @@ class UnitWorker(Worker):
     lanes: int
     described: Mapping[str, Any]
     spec: ModelSpec | None = field(init=False)
-    lookahead: int = field(init=False)
+    lookahead: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self.spec = self.model.spec if self.model else None
-        self.lookahead = self.lanes if self.lanes > 1 else 0
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
@@ -86,6 +85,7 @@ class UnitWorker(Worker):
             assert self.spec is not None
             model = self.spec.load(self.device)
         lanes = max(1, self.lanes // n_workers)
+        self.lookahead = lanes if lanes > 1 else 0
         layers = tuple(dict.fromkeys(name for names in self.layer_sets for name in names))
         form = StimulusFormat.of_model(model, self.recipe.input_shape)
         with (
@@ -106,7 +106,11 @@ class UnitWorker(Worker):
                 future = groups.submit(session.make, shard)
 
                 def finish() -> tuple[dict[str, int], dict[str, Any]]:
-                    return session.write(shard, future.result())
+                    try:
+                        sides = future.result()
+                    except Cancelled as error:
+                        raise bench.explain(error) from None
+                    return session.write(shard, sides)
 
                 return finish
 
@@ -133,8 +137,12 @@ class _Session:
         recipe = worker.recipe
         low, high = recipe.value_range or (0.0, 0.0)
         blank = torch.full(recipe.input_shape, (low + high) / 2)
-        sides = visualize_units(self.bench, units, worker.naturals, worker.wish, blank)
-        return [(side, self._look_before(side, sides)) for side in sides]
+        try:
+            sides = visualize_units(self.bench, units, worker.naturals, worker.wish, blank)
+            return [(side, self._look_before(side, sides)) for side in sides]
+        except BaseException as error:
+            self.bench.cancel(error)
+            raise
 
     def _look_before(self, side: Side, sides: list[Side]) -> Unit | None:
         """Only where a unit rests at 0 whatever it is shown."""

@@ -127,7 +127,7 @@ class Visualizations:
             raise InputError("visualisations of units", got=f"none in {path}")
         manifests = [_read_manifest(path / unit.path_name / FOLDER) for unit in asked]
         paths = np.array([[[row["path"] for row in side] for side in sides] for sides in manifests], dtype=object)
-        settings = read_json(path / FILE_NAME)["outputs"][FOLDER]["settings"]
+        settings = _read_settings(path / FILE_NAME)
         return cls(
             model=settings["model"]["name"],
             path=path,
@@ -199,6 +199,13 @@ class Visualizations:
         from beholder.synthesis._plot import plot_visualizations
 
         return plot_visualizations(self, unit, ax)
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
+    try:
+        return read_json(path)["outputs"][FOLDER]["settings"]
+    except (KeyError, TypeError) as error:
+        raise InputError(f"the provenance of {FOLDER}", got=f"{path} without it") from error
 
 
 def _parse_row(row: dict[str, str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Images by their spatial frequencies, each scaled by how little the layer that is matched feels of it."""
+"""Images by their frequencies, each scaled by what the matched layer feels of it and by what there mostly is."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from torch.nn import functional as F
 
 from beholder._core.seeds import make_generator
 from beholder.synthesis._draws import draw_normal_field
+from beholder.synthesis._fourier import make_frequency_scale
 from beholder.synthesis._network import Network
 from beholder.synthesis._parameterization import Canvas, Parameterization
 
 _EDGE = 1e-3
 _N_PROBES = 4
 _FLOOR = 0.1
+_TURN, _DECAY = 0.1, 0.5
 
 
 @final
@@ -113,7 +115,8 @@ def whiten_layer(network: Network, layer: str, image: Tensor, *, seed: int = 0) 
 
     The layer's sensitivity at a frequency is the mean power there of ``Jᵀ v``, J its Jacobian at an image and v
     random: the diagonal of ``F Jᵀ J F*``. It is smoothed over neighbouring frequencies, and its axes of colour are
-    those of its mean over frequencies. ``scale = (sensitivity / mean + 0.1) ** -½``.
+    those of its mean over frequencies. ``scale = (sensitivity / mean + 0.1) ** -½ · (f / 0.1) ** -½``: the second
+    factor, with f in cycles a pixel, stands for natural pictures, whose amplitude falls with frequency.
 
     Parameters
     ----------
@@ -142,6 +145,7 @@ def whiten_layer(network: Network, layer: str, image: Tensor, *, seed: int = 0) 
     scale = (sensitivity / sensitivity.mean() + _FLOOR) ** -0.5
     if len(shape) == 1:
         return Whitened(scale[0].numpy())
+    scale = scale * (make_frequency_scale(shape[1], shape[2], 1.0, scale.device) * _TURN) ** _DECAY
     return Whitened(scale.numpy(), colors.numpy() if shape[0] > 1 else None)
 
 

@@ -1,0 +1,508 @@
+"""The null distribution: how well random pairs of natural stimuli match at each layer."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+import torch
+from torch import nn
+
+from beholder._core.errors import ConfigurationChanged, InputError, OutputBusy, UnknownNameError
+from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name, write_json
+from beholder._core.hashing import hash_settings
+from beholder._core.progress import logger, show_progress
+from beholder._core.provenance import record_provenance
+from beholder._core.settings import compare_settings
+from beholder.activations import list_asked_layers
+from beholder.activations._extract import check_modality
+from beholder.activations._targets import check_path_names
+from beholder.jobs import JobFolder, Plan, Shard, run_plan
+from beholder.models import Model
+from beholder.stimuli import (
+    METAMER_COLUMNS,
+    NullSet,
+    StimulusSet,
+    as_stimulus_set,
+    is_metamer_set,
+    read_metamer_table,
+    write_null_histograms,
+    write_null_layer,
+)
+from beholder.synthesis._checkpoint import describe_model
+from beholder.synthesis._make_metamers import assemble_results, get_job_folder, open_observer, tell_verdicts
+from beholder.synthesis._metamer_measure import list_measured_layers
+from beholder.synthesis._metamer_plan import prepare_original
+from beholder.synthesis._null_pairs import Block, count_pairs_per_block, cut_blocks, list_block_pairs, tell_same_class
+from beholder.synthesis._null_worker import VALUES, NullWork, NullWorker, check_layers, find_part, open_pair_measurer
+from beholder.synthesis._recipe import check_count
+from beholder.synthesis._validate import check_mode, check_tensors, find_input_shape, make_example
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+FORMAT = "beholder-null-1"
+N_PAIRS = 10_000
+_SAME_CLASS = 0.5
+
+
+@final
+@dataclass(frozen=True, repr=False, eq=False)
+class NullDistribution:
+    """How well random pairs match; ``null["features.3"]["db_snr"]`` is an array (n_pairs,).
+
+    Attributes
+    ----------
+    model : str
+        Full name of the network.
+    columns : mapping of str to mapping of str to ndarray
+        For each layer ``seed, split, pair, spearman, pearson, db_snr, db_snr_published, norm_signal, norm_noise``.
+    path : Path or None
+        ``null_dist/{model}``, if it was written.
+    """
+
+    model: str
+    columns: Mapping[str, Mapping[str, np.ndarray]]
+    path: Path | None = None
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Measured layers."""
+        return tuple(self.columns)
+
+    def __getitem__(self, layer: str) -> Mapping[str, np.ndarray]:
+        """The columns of one layer."""
+        if layer not in self.columns:
+            raise UnknownNameError("layer of this null distribution", layer, self.columns)
+        return self.columns[layer]
+
+    def __len__(self) -> int:
+        return max((len(each["pair"]) for each in self.columns.values()), default=0)
+
+    def __repr__(self) -> str:
+        return f"NullDistribution({len(self):,} pairs at {len(self.columns)} layers of {self.model})"
+
+    def find_maxima(self) -> pd.DataFrame:
+        """What a metamer has to exceed: the largest ``spearman, pearson, db_snr`` of each layer."""
+        import pandas as pd
+
+        rows = {layer: {name: float(each[name].max()) for name in VALUES[:3]} for layer, each in self.columns.items()}
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("layer").reset_index()
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A row a layer and pair."""
+        import pandas as pd
+
+        parts = [pd.DataFrame({"layer": layer, **columns}) for layer, columns in self.columns.items()]
+        return pd.concat(parts, ignore_index=True)
+
+    def save(self, path: Path | str) -> Path:
+        """Write it as a folder that :func:`beholder.open` reads.
+
+        Parameters
+        ----------
+        path : path
+            A new folder.
+        """
+        folder = Path(path)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise InputError("a new folder", got=f"{folder}, which exists")
+        check_path_names(self.layers)
+        for layer, columns in self.columns.items():
+            write_null_layer(folder, layer, columns)
+        write_json(folder / "layers.json", {"layers": list(self.layers)})
+        write_null_histograms(folder)
+        return folder
+
+    def plot(self, ax: Axes | None = None, *, measure: str = "db_snr") -> Axes:
+        """The distribution at each layer, one measure.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+        measure : {"db_snr", "spearman", "pearson"}
+        """
+        from beholder.figures import plot_distributions
+
+        if measure not in VALUES[:3]:
+            raise UnknownNameError("measure", measure, VALUES[:3])
+        names = {"db_snr": "signal-to-noise ratio, dB", "spearman": "Spearman's ρ", "pearson": "Pearson's r"}
+        values = {layer: each[measure][np.isfinite(each[measure])] for layer, each in self.columns.items()}
+        return plot_distributions(values, names[measure], ax=ax)
+
+
+def null_distribution(
+    model: Model | nn.Module | str,
+    stimuli: StimulusSet | Path | str | Any = None,
+    layers: Sequence[str] | None = None,
+    *,
+    n_pairs: int = N_PAIRS,
+    seed: int = 0,
+    split: int = 0,
+    shuffle: bool = True,
+    out_path: Path | str | None = None,
+    metamers_path: Path | str | None = None,
+    device: str | None = None,
+    workers: int = 1,
+    threads: int | None = None,
+    overwrite: bool = False,
+) -> NullDistribution:
+    """Measure how well random pairs of natural stimuli match at each layer.
+
+    Spearman, Pearson and signal-to-noise ratio of each pair at each layer, the first stimulus of a pair as the signal.
+    Written, if ``out_path`` is given, as ``{model}/{layer}.parquet``; then percentiles and verdicts of the model's
+    metamers are filled in. Pairs, seeds, splits and layers may be added later.
+
+    Parameters
+    ----------
+    model : Model, nn.Module or str
+        The observer.
+    stimuli : StimulusSet, path or array, optional
+        Natural stimuli; default the training set of the model's ``build_network.py``, with its augmentation.
+    layers : sequence of str, optional
+        Default: those at which the model's metamers were measured; else its recorded layers; else every child module
+        down to two levels.
+    n_pairs : int
+        Pairs of this seed and split.
+    seed : int
+        Draws them.
+    split : int
+        Another set of pairs; without ``shuffle`` those from stimulus ``2 · n_pairs · split`` on.
+    shuffle : bool
+        Draw stimuli at random; else take neighbours, two by two.
+    out_path : path, optional
+        Folder for all models' null distributions, such as ``null_dist``. None: keep it in memory.
+    metamers_path : path, optional
+        Folder for all models' metamers; default ``metamers`` beside ``out_path``.
+    device, workers, threads
+        As for :func:`beholder.extract`.
+    overwrite : bool
+        Measure this seed's and split's pairs anew; all, if the others were measured with other settings.
+
+    Returns
+    -------
+    NullDistribution
+
+    Raises
+    ------
+    InputError
+        Fewer than two stimuli, or too few without ``shuffle``; a layer that is not there.
+    ConfigurationChanged
+        The folder holds pairs that were measured with other settings.
+
+    Notes
+    -----
+    Source: Feather et al. (2023), Methods, "Null distributions"; the released ``make_null_distributions.py``.
+
+    Examples
+    --------
+    >>> null = null_distribution("beholder:shapes", "images/", ["block2"], n_pairs=100)      # doctest: +SKIP
+    """
+    observer = open_observer(model, device)
+    check_mode(observer)
+    check_tensors(observer)
+    check_count(n_pairs, "pair")
+    if min(seed, split) < 0:
+        raise InputError("a seed and a split of 0 or more", got=f"{seed}, {split}")
+    natural = None if stimuli is None else as_stimulus_set(stimuli)
+    if natural is not None:
+        check_modality(observer, natural)
+        if len(natural) < 2:
+            raise InputError("at least two stimuli", got=str(len(natural)))
+    shape = find_input_shape(observer, None) if natural is None else tuple(prepare_original(observer, natural, 0).shape)
+    place = None if out_path is None else Path(out_path) / to_path_name(observer.path_name)
+    beside = Path(metamers_path or (Path(out_path).parent if out_path is not None else Path()) / "metamers")
+    metamers = beside / to_path_name(observer.path_name)
+    names = _list_layers(observer, layers, make_example(observer, shape), metamers if place else None)
+    sizes = check_layers(observer, names, make_example(observer, shape))
+    n_problems = len(cut_blocks(n_pairs, _count_per_block(natural, shuffle)))
+    cores = check_count(threads or os.cpu_count() or 1, "thread")
+    on_cpu = observer.device.type == "cpu"
+    settings = {
+        "format": FORMAT,
+        "model": describe_model(observer, hash_weights=True),
+        "stimuli": _describe_stimuli(observer, natural),
+        "shuffle": shuffle,
+        "shape": list(shape),
+        "device": observer.device.type,
+        "intra_threads": max(1, cores // n_problems) if on_cpu else 1,
+    }
+    if not shuffle:
+        settings["n_pairs"] = n_pairs
+        _check_in_order(natural, n_pairs, split)
+    work = NullWork((tuple(names),), sizes, shape, n_pairs, shuffle, settings["intra_threads"], 1)
+    if place is None:
+        lanes = max(1, cores // settings["intra_threads"]) if on_cpu else 1
+        return _measure_in_memory(observer, natural, work, seed, split, lanes)
+    options = {"workers": workers, "cores": cores, "overwrite": overwrite}
+    return _run(observer, natural, names, work, settings, seed, split, place, metamers, options)
+
+
+def _count_per_block(stimuli: StimulusSet | None, shuffle: bool) -> int:
+    if stimuli is None:
+        return count_pairs_per_block(0, shuffle=False)
+    return count_pairs_per_block(len(stimuli), shuffle=shuffle)
+
+
+def _check_in_order(stimuli: StimulusSet | None, n_pairs: int, split: int) -> None:
+    """Enough stimuli; a word where pairs in order are mostly of one class."""
+    if stimuli is None:
+        return
+    blocks = cut_blocks(n_pairs, _count_per_block(stimuli, shuffle=False))
+    pairs = np.concatenate([list_block_pairs(len(stimuli), n_pairs, split, block) for block in blocks])
+    share = tell_same_class(stimuli.labels, pairs)
+    if share > _SAME_CLASS:
+        logger.warning("%.0f %% of the pairs in order are of one class: --shuffle draws them at random", 100 * share)
+
+
+def _list_layers(model: Model, layers: Sequence[str] | None, example: torch.Tensor, metamers: Path | None) -> list[str]:
+    if isinstance(layers, str):
+        raise InputError("a list of layer names", got=f"the string {layers!r}", hint=f"[{layers!r}]")
+    if layers:
+        names = list_asked_layers(model, list(layers))
+    elif metamers is not None and is_metamer_set(metamers):
+        names = list(dict.fromkeys(read_metamer_table(metamers)["measured_layer"]))
+    else:
+        with torch.compiler.set_stance("force_eager"):
+            names = list_measured_layers(model, [], example)
+    check_path_names(names)
+    return names
+
+
+def _describe_stimuli(model: Model, stimuli: StimulusSet | None) -> dict[str, Any]:
+    if stimuli is None:
+        return {"kind": "training set", "of": model.weights.sha256 or model.name}
+    hashes = [[name, stimuli.hash_stimulus(i)] for i, name in enumerate(stimuli.ids)]
+    return {"kind": stimuli.kind, "n_stimuli": len(stimuli), "sha256": hash_settings(hashes)}
+
+
+def _measure_in_memory(
+    model: Model, stimuli: StimulusSet | None, work: NullWork, seed: int, split: int, lanes: int
+) -> NullDistribution:
+    (layers,) = work.layer_sets
+    blocks = cut_blocks(work.n_pairs, _count_per_block(stimuli, work.shuffle))
+    with (
+        open_pair_measurer(model, stimuli, work) as measurer,
+        show_progress(f"null {model.path_name}", work.n_pairs, "pairs") as advance,
+        ThreadPoolExecutor(lanes) as pool,
+    ):
+        futures = [pool.submit(measurer.measure, layers, seed, split, block) for block in blocks]
+        parts = []
+        try:
+            for block, future in zip(blocks, futures, strict=True):
+                parts.append(future.result())
+                advance(block.n_pairs)
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+    values = np.concatenate(parts, axis=1)
+    columns = {layer: _make_columns([(seed, split, 0, values[i])]) for i, layer in enumerate(layers)}
+    return NullDistribution(model.name, columns)
+
+
+def _make_columns(parts: Sequence[tuple[int, int, int, np.ndarray]]) -> dict[str, np.ndarray]:
+    """A layer's table, from ``seed, split, number of the first pair, values`` of each part."""
+    counts = [len(values) for *_, values in parts]
+    values = np.concatenate([values for *_, values in parts])
+    columns: dict[str, np.ndarray] = {
+        "seed": np.repeat([seed for seed, *_ in parts], counts),
+        "split": np.repeat([split for _, split, *_ in parts], counts),
+        "pair": np.concatenate([first + np.arange(n) for (_, _, first, _), n in zip(parts, counts, strict=True)]),
+    }
+    columns |= {name: values[:, i] for i, name in enumerate(VALUES)}
+    columns["db_snr_published"] = columns["db_snr"] / 2
+    return columns
+
+
+def _run(
+    model: Model,
+    stimuli: StimulusSet | None,
+    layers: list[str],
+    work: NullWork,
+    settings: dict[str, Any],
+    seed: int,
+    split: int,
+    output: Path,
+    metamers: Path,
+    options: dict[str, Any],
+) -> NullDistribution:
+    """Plan, run and finish the work on one model's folder."""
+    folder = JobFolder(output.parent / f".{output.name}.null.jobs", output)
+    with explain_write_errors(output):
+        output.mkdir(parents=True, exist_ok=True)
+    with folder.hold():
+        remove_temporaries(folder.path)
+        remove_temporaries(output)
+        old = folder.read_settings()
+        if old is not None:
+            settings["intra_threads"] = old["intra_threads"]
+        if options["overwrite"]:
+            _forget(output, folder, settings, old, seed, split)
+        if not folder.check_settings(settings):
+            if (output / "layers.json").exists():
+                raise ConfigurationChanged(
+                    "a new output, or one with its settings beside it", got=f"{output}",
+                    hint="another output folder, or --overwrite to replace it",
+                )  # fmt: skip
+            folder.write_settings(settings)
+        plan = Plan(f"null {output.name}", settings, (), "pairs")
+        per_block = _count_per_block(stimuli, work.shuffle)
+        shards = _plan_shards(folder, plan.hash, layers, work.n_pairs, per_block, seed, split)
+        plan = Plan(plan.name, settings, tuple(shards), plan.unit)
+        on_cpu = model.device.type == "cpu"
+        lanes = max(1, options["cores"] // settings["intra_threads"]) if on_cpu else 1
+        sets = tuple(dict.fromkeys(tuple(shard.payload["layers"]) for shard in shards))
+        work = NullWork(sets, work.sizes, work.shape, work.n_pairs, work.shuffle, settings["intra_threads"], lanes)
+        worker = NullWorker(folder.path, model, str(model.device), stimuli, work)
+        if options["workers"] > 1 and model.spec is None:
+            _check_pickles(model)
+        run_plan(plan, worker, folder, n_workers=options["workers"])
+        changed = _assemble(output, folder, plan.hash, per_block)
+        record_provenance(
+            output,
+            ".",
+            settings,
+            model={"name": model.name, "weights": asdict(model.weights)},
+            stimuli=None if stimuli is None else stimuli.describe(),
+            layers=layers,
+            n_pairs=work.n_pairs,
+            seed=seed,
+            split=split,
+        )
+        folder.clear_claims()
+        write_null_histograms(output, changed)
+    fill_verdicts(metamers, output, model)
+    found = NullSet(output)
+    return NullDistribution(model.name, {layer: found[layer] for layer in layers}, output)
+
+
+def _forget(
+    output: Path, folder: JobFolder, settings: dict[str, Any], old: dict[str, Any] | None, seed: int, split: int
+) -> None:
+    if old is None or compare_settings(old, settings):
+        if (output / "layers.json").exists():
+            logger.warning("%s: pairs that were measured with other settings are replaced", output)
+        folder.clear()
+        shutil.rmtree(folder.path / "parts", ignore_errors=True)
+        for path in [*output.glob("*.parquet"), output / "layers.json", output / "histograms.json"]:
+            path.unlink(missing_ok=True)
+        return
+    for path in sorted((folder.path / "receipts").glob("*.json")):
+        receipt = folder.peek_receipt(path.stem)
+        if receipt is not None and (receipt["payload"]["seed"], receipt["payload"]["split"]) == (seed, split):
+            path.unlink()
+            find_part(folder.path, path.stem).unlink(missing_ok=True)
+
+
+def _plan_shards(
+    folder: JobFolder,
+    plan_hash: str,
+    layers: Sequence[str],
+    n_pairs: int,
+    per_block: int,
+    seed: int,
+    split: int,
+) -> list[Shard]:
+    """Shards for the pairs and layers that are asked for; what is measured already is not measured again."""
+    done: dict[tuple[int, str], tuple[int, Shard]] = {}
+    for payload, shard in _iterate_finished(folder, plan_hash):
+        if (payload["seed"], payload["split"]) == (seed, split):
+            for layer in payload["layers"]:
+                best = done.get((payload["block"], layer))
+                if best is None or best[0] < payload["n_pairs"]:
+                    done[payload["block"], layer] = (payload["n_pairs"], shard)
+    shards: dict[str, Shard] = {}
+    for block in cut_blocks(n_pairs, per_block):
+        missing = []
+        for layer in layers:
+            n_done, shard = done.get((block.index, layer), (0, None))
+            if shard is not None and n_done >= block.n_pairs:
+                shards[shard.key] = shard
+            else:
+                missing.append(layer)
+        if missing:
+            shard = _make_shard(missing, seed, split, block)
+            shards[shard.key] = shard
+    return list(shards.values())
+
+
+def _make_shard(layers: Sequence[str], seed: int, split: int, block: Block) -> Shard:
+    payload = {
+        "layers": list(layers), "seed": seed, "split": split, "block": block.index, "n_pairs": block.n_pairs
+    }  # fmt: skip
+    return Shard(f"{seed}-{split}-{block.index:06d}-{hash_settings(payload)[:12]}", block.n_pairs, payload)
+
+
+def _iterate_finished(folder: JobFolder, plan_hash: str) -> list[tuple[dict[str, Any], Shard]]:
+    found = []
+    for receipt in folder.iter_receipts():
+        payload = receipt["payload"]
+        block = Block(payload["block"], payload["n_pairs"])
+        shard = _make_shard(payload["layers"], payload["seed"], payload["split"], block)
+        if folder.read_receipt(plan_hash, shard) is not None:
+            found.append((payload, shard))
+    return found
+
+
+def _assemble(output: Path, folder: JobFolder, plan_hash: str, per_block: int) -> list[str]:
+    """Write every layer's table from the finished shards; returns the layers."""
+    best: dict[str, dict[tuple[int, int, int], tuple[int, str, int]]] = {}
+    for payload, shard in _iterate_finished(folder, plan_hash):
+        place = (payload["seed"], payload["split"], payload["block"])
+        for row, layer in enumerate(payload["layers"]):
+            known = best.setdefault(layer, {}).get(place)
+            if known is None or known[0] < payload["n_pairs"]:
+                best[layer][place] = (payload["n_pairs"], shard.key, row)
+    order = _read_order(output)
+    layers = [*(layer for layer in order if layer in best), *(layer for layer in best if layer not in order)]
+    check_path_names(layers)
+    for layer in layers:
+        parts = []
+        for (seed, split, block), (_, key, row) in sorted(best[layer].items()):
+            values = np.load(find_part(folder.path, key), mmap_mode="r", allow_pickle=False)[row]
+            parts.append((seed, split, block * per_block, np.asarray(values)))
+        write_null_layer(output, layer, _make_columns(parts))
+    write_json(output / "layers.json", {"layers": layers})
+    return layers
+
+
+def _read_order(output: Path) -> tuple[str, ...]:
+    return NullSet(output).layers if (output / "layers.json").exists() else ()
+
+
+def fill_verdicts(metamers: Path, null: Path, model: Model) -> None:
+    """Fill percentiles and verdicts of a model's metamers in place, and say so."""
+    if not is_metamer_set(metamers):
+        logger.info("no metamers at %s yet; they are judged as they are made", metamers)
+        return
+    folder = get_job_folder(metamers)
+    if folder.read_settings() is None:
+        logger.warning("%s has no job folder beside it, so its verdicts are left as they are", metamers)
+        return
+    try:
+        with folder.hold():
+            table = assemble_results(metamers, folder, null)
+    except OutputBusy:
+        logger.info("%s is being written to; that run fills in its verdicts", metamers)
+        return
+    logger.info("percentiles and verdicts filled in: %s", metamers / "results.parquet")
+    assert list(table.columns) == list(METAMER_COLUMNS)
+    tell_verdicts(table, null, model)
+
+
+def _check_pickles(model: Model) -> None:
+    try:
+        pickle.dumps(model)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise InputError(
+            "a model that can be sent to worker processes", got=f"{model.name}, which does not pickle ({error})",
+            hint="workers=1, or a model file with file:PATH",
+        ) from error  # fmt: skip
