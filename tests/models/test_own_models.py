@@ -147,6 +147,11 @@ def test_sounds(tmp_path, caplog):
         prepared = model.prepare(tmp_path / "x.wav")
         assert prepared.shape == (8000,) and prepared.dtype == np.float32
         assert np.sqrt(np.mean(prepared**2)) == pytest.approx(0.1, rel=1e-4)
+    long = rng.standard_normal(9001).astype(np.float32)
+    middle = long[500:8500]
+    np.testing.assert_allclose(
+        model.prepare(long), np.clip(middle / np.sqrt(np.mean(middle**2)) / 10, -1, 1), atol=1e-6
+    )
     logits = model(torch.tensor(prepared)[None])
     assert logits.shape == (1, 5)  # the head for words, not the first one
     _, layers = bh.capture(model, prepared[None], ["relu0", "final/signal/speaker_int"])
@@ -215,7 +220,7 @@ def test_files_written_for_cuda_load_on_the_cpu(tmp_path, caplog):
     text = (
         "import torch\nfrom torch import nn\ndef main(return_metamer_layers=False):\n"
         "    net = nn.Linear(2, 2)\n    net.load_state_dict(torch.load('w.pt'))\n"
-        "    return net.cuda(), None, ['fc']\n"
+        "    torch.zeros(1).cuda()\n    return net.cuda(), None, ['fc']\n"
     )
     directory = write_directory(tmp_path / "cuda", text.replace("w.pt", str(tmp_path / "w.pt")))
     torch.save(nn.Linear(2, 2).state_dict(), tmp_path / "w.pt")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import multiprocessing
-import os
 import time
 from pathlib import Path
 
@@ -88,6 +87,10 @@ def test_folder_is_as_the_contract_says(acts: Activations, pictures: Path, tmp_p
             pictures / row["source"]
         )
         np.testing.assert_array_equal(pixels, prepared)
+    exact = json.loads((images / "distribution.json").read_text())
+    assert (exact["layer"], exact["channel"], exact["n_stimuli"]) == ("1:in", 1, N_PICTURES)
+    assert sum(exact["counts"]) == N_PICTURES
+    assert len(exact["edges"]) == len(exact["counts"]) + 1
     provenance = json.loads((folder / "provenance.json").read_text())["outputs"]["natural_images"]
     assert provenance["units"] == ["0:0", "0:3", "1:in:1"]
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 import beholder as bh
-from beholder.models import Unit, UnitList
+from beholder.models import Unit, UnitList, read_preprocessing
+from beholder.stimuli import save_picture
 from beholder.units import find_exemplars, plan_windows
 
 from .conftest import Record
@@ -106,6 +109,51 @@ def test_units_without_exemplars_are_named(
     assert "2 skipped" in repr(best)
     with pytest.raises(bh.InputError, match=r"none of 1: first:0: it is dead"):
         find_exemplars(acts, UNITS[1:2], num_batches=2)
+    values[:, 0] = 3
+    values[4, 2] = np.inf
+    with pytest.raises(bh.InputError, match="first:2: its activation is infinite for 1 of 60 stimuli"):
+        find_exemplars(record(values, name="endless"), UNITS[2:], num_batches=2)
+
+
+def test_the_distribution_counts_every_stimulus(record: Record, values: np.ndarray) -> None:
+    best = find_exemplars(record(values), UNITS, num_batches=2)
+    assert best.edges.shape == (3, 65)
+    for unit, edges, counts in zip(UNITS, best.edges, best.counts, strict=True):
+        column = get_column(values, unit)
+        assert (edges[0], edges[-1]) == (min(column), max(column))
+        np.testing.assert_allclose(np.diff(edges), (max(column) - min(column)) / 64)
+        told = [sum(low <= v < high for v in column) for low, high in itertools.pairwise(edges)]
+        told[-1] += sum(v == edges[-1] for v in column)
+        assert counts.tolist() == told
+        assert counts.sum() == 60
+
+
+def test_pictures_of_exemplars(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    for i in range(20):
+        save_picture(folder / f"grey_{i:02d}.png", np.full((8, 8, 3), 12 * i, np.uint8))
+    preprocessing = read_preprocessing({"kind": "image", "resize": 8, "crop": 8})
+    net = bh.wrap(nn.Sequential(nn.Conv2d(3, 2, 1)), preprocess=preprocessing, name="grey")
+    net.module.requires_grad_(False)[0].weight.fill_(1.0)  # type: ignore[index]
+    acts = bh.record_units(net, folder, layers=["0"], out_path=tmp_path)
+    best = find_exemplars(acts, [Unit("0", 1)], num_batches=1)
+    ax = best.plot(unit=0, n=3)
+    assert ax.get_title() == "0:1"
+    shown = [float(image.get_array().mean()) for image in ax.get_images()]  # type: ignore[union-attr]
+    assert np.argsort(shown).tolist() == [2, 1, 0, 3, 4, 5], "the most extreme last, min above max"
+    assert shown[2] == 0
+    with pytest.raises(bh.InputError, match="a unit from 0 to 0"):
+        best.plot(unit=1)
+    with pytest.raises(bh.InputError, match="at least one stimulus"):
+        best.plot(n=0)
+    html = best._repr_html_()
+    assert html.count("<img") == 10
+    assert "grey_19, activation" in html
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    assert "<img" not in best._repr_html_(), "stimuli that are gone are named"
+    assert "grey_19, activation" in best._repr_html_()
 
 
 def test_refusals(record: Record, values: np.ndarray) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -47,9 +46,7 @@ class MakeFlags:
     out_path: str | None
 
 
-def run_make(
-    place: Place, flags: MakeFlags, numbers: Mapping[str, Any], options: Mapping[str, Any]
-) -> Summary:
+def run_make(place: Place, flags: MakeFlags, numbers: Mapping[str, Any], options: Mapping[str, Any]) -> Summary:
     """Make metamers and say how well they match."""
     from beholder.synthesis import make_metamers
 
@@ -73,7 +70,9 @@ def run_make(
 def take_model(place: Place, words: Sequence[str], usage: str) -> tuple[Place, list[str]]:
     """The first word is the network, where none is named otherwise."""
     rest = list(words)
-    if not place.model_name and (not place.directory or (rest and not rest[0].isdigit() and not Path(rest[0]).exists())):
+    if not place.model_name and (
+        not place.directory or (rest and not rest[0].isdigit() and not Path(rest[0]).exists())
+    ):
         if not rest:
             raise InputError(usage, got="neither a network nor -D")
         place = dataclasses.replace(place, model_name=rest.pop(0))
@@ -104,7 +103,7 @@ def read_number(value: Any, name: str) -> Any:
 
 def find_stimuli(words: Sequence[str], source: str | None, model: Model) -> StimulusSet:
     """The stimuli that words name: numbers of a set, files, or one folder or table."""
-    from beholder.stimuli import StimulusSet, as_stimulus_set
+    from beholder.stimuli import as_stimulus_set, collect_files
 
     if all(word.isdigit() for word in words) and not any(Path(word).exists() for word in words):
         known = open_source(source, model)
@@ -123,9 +122,7 @@ def find_stimuli(words: Sequence[str], source: str | None, model: Model) -> Stim
     folders = [path for path in paths if path.is_dir()]
     if folders:
         raise InputError("one folder, or files", got=f"the folder {folders[0]} among {len(paths)}")
-    root = Path(os.path.commonpath([path.parent.absolute() for path in paths]))
-    names = [path.absolute().relative_to(root).as_posix() for path in paths]
-    return StimulusSet.from_files(root, names)
+    return collect_files(paths)
 
 
 def open_source(source: str | None, model: Model) -> StimulusSet:
@@ -161,7 +158,9 @@ def use_published_preparation(model: Model) -> Model:
         )
     else:
         return model
-    logger.info("pictures are prepared as in the document's script: the centre square, resized; -DP for the network's own")
+    logger.info(
+        "pictures are prepared as in the document's script: the centre square, resized; -DP for the network's own"
+    )
     spec = None if model.spec is None else dataclasses.replace(model.spec, preprocessing=square)
     return dataclasses.replace(model, preprocessing=square, spec=spec)
 
@@ -184,22 +183,25 @@ def summarize_metamers(made: Metamers) -> Summary:
     rows = [_summarize_layer(layer, own[own["layer"] == layer]) for layer in dict.fromkeys(own["layer"])]
     lines = [f"{len(made)} metamers of {made.model}", *align_rows(_COLUMNS, rows)]
     lines += [f"skipped {name} at {layer}: {reason}" for name, layer, _, reason in made.skipped]
-    files = []
+    files: list[dict[str, Any]] = []
     if made.path is not None:
         lines += tell_levels(made)
         lines.append(str(made.path / "results.parquet"))
         files = [{"file": str(made.path / "results.parquet")}]
-    skipped = [dict(zip(("stimulus_id", "layer", "seed", "reason"), each, strict=True)) for each in made.skipped]
+    names = ("stimulus_id", "layer", "seed", "reason")
+    skipped: list[dict[str, Any]] = [dict(zip(names, each, strict=True)) for each in made.skipped]
     return Summary(lines, {"metamers": to_records(own), "layers": rows, "skipped": skipped, "files": files})
 
 
 def _summarize_layer(layer: str, own: pd.DataFrame) -> dict[str, Any]:
-    known = own["passed"].dropna()
-    same = (own["prediction_original"] == own["prediction_metamer"]).sum()
+    import numpy as np
+
+    known = [bool(value) for value in own["passed"].dropna().tolist()]
+    same = int(np.sum((own["prediction_original"] == own["prediction_metamer"]).to_numpy()))
     names = ("db_snr", "db_snr_saved", "spearman_saved", "pearson_saved")
-    medians = {name: _to_plain(own[name].median()) for name in names}
-    verdict = int(known.sum()) if len(known) else None
-    return {"layer": layer, "n": len(own), **medians, "same_prediction": int(same), "passed": verdict}
+    medians = {name: _to_plain(float(np.median(own[name].to_numpy(dtype=float)))) for name in names}
+    verdict = sum(known) if known else None
+    return {"layer": layer, "n": len(own), **medians, "same_prediction": same, "passed": verdict}
 
 
 def tell_levels(made: Metamers) -> list[str]:
@@ -220,11 +222,14 @@ def to_records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _to_plain(value: Any) -> Any:
+    import numpy as np
     import pandas as pd
 
     if isinstance(value, float) and value in (float("inf"), float("-inf")):
         return None
-    return None if pd.isna(value) else value.item() if hasattr(value, "item") else value
+    if pd.isna(value):
+        return None
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def align_rows(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -232,7 +237,9 @@ def align_rows(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> lis
     cells = [list(columns), *([_format(row[name]) for name in columns] for row in rows)]
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
     return [
-        "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True)))
+        "  ".join(
+            cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True))
+        )
         for line in cells
     ]
 

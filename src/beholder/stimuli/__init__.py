@@ -28,6 +28,7 @@ __getattr__, __dir__, __all__ = attach(
         "UnitStimulus": "._unit_stimuli",
         "apply_alpha_mask": "._exposure",
         "as_stimulus_set": "._coerce",
+        "collect_files": "._files",
         "composite_alpha": "._image",
         "decide_category": "._categories",
         "decide_word": "._words",

@@ -478,10 +478,17 @@ def tell_verdicts(table: Any, null: Path, model: Model) -> None:
         logger.info("%d of %d metamers pass (null: %s)", int(known.sum()), len(known), null)
     if missing:
         logger.info(
-            "no null distribution yet for %s, so `percentile` and `passed` are empty; "
-            "`beholder metamers null %s FOLDER --layers %s` fills them in",
-            ", ".join(missing[:4]), model.name, " ".join(missing[:4]),
+            "no null distribution yet for %s, so `percentile` and `passed` are empty; `%s` fills them in",
+            ", ".join(missing[:4]), name_null_command(model, missing[:4]),
         )  # fmt: skip
+
+
+def name_null_command(model: Model, layers: Sequence[str]) -> str:
+    """What to type for a null distribution."""
+    if model.spec is not None and model.spec.source == "file" and Path(model.spec.model).name == "build_network.py":
+        return f"beholder metamers null -D {Path(model.spec.model).parent}"
+    name = model.name.rpartition("@")[0] or model.name
+    return f"beholder metamers null {name} FOLDER --layers {' '.join(layers)}"
 
 
 def _check_pickles(model: Model) -> None:
