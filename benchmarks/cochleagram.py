@@ -42,6 +42,7 @@ def run_bare(sounds: Tensor, front_end: Cochleagram) -> None:
     for stimuli in group_stimuli(sounds):
         spectrum = torch.fft.rfft(sounds[stimuli])[:, None]
         bands = spectrum.new_zeros(len(spectrum), at_once, N_SAMPLES)
+        level = sounds.new_ones(len(spectrum), at_once, N_SAMPLES)
         signals = []
         for rows, parts in layout.cut(front_end.gains, at_once):
             some = bands[:, : rows.stop - rows.start]
@@ -50,7 +51,7 @@ def run_bare(sounds: Tensor, front_end: Cochleagram) -> None:
             signals.append(torch.fft.ifft(some, norm="forward"))
             for inner, bins, _ in parts:
                 some[:, inner, bins] = 0
-            weigh_frames(signals[-1].real, columns, layout)
+            weigh_frames(level[:, : rows.stop - rows.start], columns, layout)
         back = torch.zeros_like(spectrum[:, 0])
         frames = sounds.new_ones(len(back), at_once, layout.n_frames)
         for signal, (rows, parts) in zip(signals, layout.cut(front_end.gains, at_once), strict=True):

@@ -287,3 +287,18 @@ def test_the_output_is_what_the_forward_pass_gives(images: torch.Tensor, tmp_pat
     acts = extract(net, images.numpy(), ["answers", "output", "visual.head"], out_path=tmp_path)
     torch.testing.assert_close(torch.from_numpy(acts["answers"].to_numpy()), logits)
     torch.testing.assert_close(torch.from_numpy(acts["visual.head"].to_numpy()) * 100, logits)
+
+
+def test_batches_of_a_model_are_checked() -> None:
+    import numpy as np
+
+    from beholder.models import ImagePreprocessing, wrap
+
+    net = wrap(InPlaceNet(), ImagePreprocessing(resize=8, crop=(8, 8)))
+    pictures = np.random.default_rng(0).random((2, 3, 8, 8))
+    logits, _ = capture(net, pictures, ["conv1"])
+    torch.testing.assert_close(logits, capture(net, torch.from_numpy(pictures).float(), ["conv1"])[0])
+    with pytest.raises(InputError, match=r"a batch of shape \(n, 3, 8, 8\); got shape \(3, 8, 8\)"):
+        capture(net, pictures[0], ["conv1"])
+    with pytest.raises(InputError, match=r"floats in \[0, 1\]; got torch.uint8"):
+        capture(net, (pictures * 255).astype(np.uint8), ["conv1"])

@@ -395,3 +395,10 @@ def test_a_table_of_replicates(tmp_path: Path) -> None:
     table = layer.to_pandas()
     assert table.shape == (6, 6 * 8 * 8) and table.index.names == ["stimulus", "replicate"]
     np.testing.assert_array_equal(table.loc[("000001", 1)], layer[1, 1].ravel())
+
+
+def test_numbers_that_float16_cannot_hold_are_an_error(stimuli: StimulusSet, tmp_path: Path) -> None:
+    module = InPlaceNet()
+    module.conv1.weight.data *= 1e6
+    with pytest.raises(InputError, match=r"values of at most 65504 for --dtype float16; got .* at conv1"):
+        extract(wrap(module, name="inplace"), stimuli, ["conv1"], out_path=tmp_path, dtype="float16")

@@ -48,6 +48,7 @@ def last_line(text: str) -> str:
         ({"more": ["--n_splits", "0", "--file_format", "txt"]}, ["--n_splits of at least 1"]),
         ({"more": ["--compress_acts"]}, ["--n_components"]),
         ({"more": ["--reduce", "svd:3"]}, ["srp:K or pca:K"]),
+        ({"more": ["--labels", "a.txt", "--texts", "b.txt"]}, ["one of --labels and --texts"]),
         ({"more": ["--batch_size", "0"]}, ["--batch_size of at least 1"]),
         ({"images": "/nowhere/at/all"}, ["/nowhere/at/all"]),
     ],

@@ -44,7 +44,7 @@ def test_page_explains_every_picture(demo):
         assert words["explanation"]
 
 
-def test_metamers_of_pictures_and_sounds_are_made_and_judged(demo):
+def test_metamers_of_pictures_and_sounds_are_made_and_tested(demo):
     out, page = demo
     for model, layers in (("shapes", PICTURE_LAYERS), ("syllables", SOUND_LAYERS)):
         made = MetamerSet(out / "metamers" / model)

@@ -39,7 +39,7 @@ def test_a_row_holds_the_original_and_a_metamer_a_layer(folder):
     own = table[(table["layer"] == "block1") & (table["measured_layer"] == "block1")].iloc[0]
     assert dict(rows[0].cards[1].facts)["dB SNR as saved"] == f"{own['db_snr_saved']:.3g}"
     assert rows[0].cards[1].link == "metamers/shapes/block1/circle_0/metamer.png"
-    assert "12 metamers of 3 pictures at 2 layers; 6 of 12 judged ones pass." in section.answer
+    assert "12 metamers of 3 pictures at 2 layers; 6 of 12 tested ones pass." in section.answer
     assert section.warnings == ()
 
 
@@ -58,8 +58,8 @@ def test_sounds_have_players_and_say_what_is_not_judged(tmp_path):
     section = _render(tmp_path, "syllables")
     cards = section.metamers.rows[0].cards
     assert all(card.sound.startswith("data:audio/flac") and card.source.startswith("data:image/webp") for card in cards)
-    assert "4 of 4 metamers are not judged" in section.warnings[0]
-    assert section.answer.endswith("not judged yet.")
+    assert "4 of 4 metamers are not tested" in section.warnings[0]
+    assert section.answer.endswith("not tested yet.")
     assert "random pairs" not in section.metamers.layers[0].charts[0].svg
 
 

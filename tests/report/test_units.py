@@ -158,6 +158,14 @@ def test_broken_pictures_and_missing_distributions_cost_only_themselves(tmp_path
     assert not page.with_class("bars") or not page.select("rect")
 
 
+def test_a_map_that_is_gone_costs_only_itself(tmp_path):
+    unit = write_unit(tmp_path / "net", "conv1", 0, maps=True)
+    (unit / "activation_maps" / "natural_images" / "batch_0" / "max_8.png").unlink()
+    page = Reader(write_report(tmp_path).read_text())
+    assert len(page.with_class("card")) == 20
+    assert len(page.select("image")) == 19
+
+
 def test_sounds_are_heard_and_seen(tmp_path):
     write_unit(tmp_path / "ear", "conv1", 0, suffix=".wav")
     page = Reader(write_report(tmp_path).read_text())

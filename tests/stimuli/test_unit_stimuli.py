@@ -135,6 +135,11 @@ def test_files_of_units_are_opened_and_shown(tmp_path: Path) -> None:
             "the columns file, role, rank",
         ),
         ("layer9/channel_1/natural_images/manifest.csv", HEAD + "strong.png,query,,0,1,,1,\n", "min_{k} or max_{k}"),
+        (
+            "layer9/channel_1/natural_images/manifest.csv",
+            HEAD + "batch_0/max_1.png,query,,0,strong,1,,1,\n",
+            "a number; got 'strong'",
+        ),
         ("layer9/channel_1/natural_images/distribution.json", "{}", "layer, edges and counts"),
         ("optimized_units.csv", "layer,channel\nlayer9,1\n", "the columns layer, channel, sign, beats"),
     ],

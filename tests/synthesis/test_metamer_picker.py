@@ -30,7 +30,7 @@ def test_pictures_by_stimulus_layer_and_seed():
     assert len(data["originals"]) == 2
     assert len(data["made"]) == len(made) == 8
     assert all(one["picture"].startswith("data:image/webp") and not one["sound"] for one in data["made"].values())
-    assert "not judged" in html
+    assert "not tested" in html
     assert "dB" in data["made"]["0 0 0"]["facts"]
 
 

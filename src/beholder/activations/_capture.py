@@ -71,6 +71,8 @@ def capture(
         layers = expand_presets(model, layers)
         inner = unwrap_module(observer.module)
 
+        _check_axes(observer, batch)
+
         def run(x: Tensor) -> Any:
             return observer.forward(inner, observer.normalize(x))
 
@@ -92,6 +94,8 @@ def _capture(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     refs = resolve_layers(module, layers, taps)
     images = torch.as_tensor(batch, device=device)
+    if images.is_floating_point():
+        images = images.to(next((p.dtype for p in module.parameters() if p.is_floating_point()), images.dtype))
     captured: dict[str, Tensor] = {}
     with torch.compiler.set_stance("force_eager"):
         with torch.no_grad():
@@ -104,6 +108,14 @@ def _capture(
             output = run(images)
             tap.hand_over(output)
     return pick_tensor(output, _WHOLE), {name: captured[name] for name in refs}
+
+
+def _check_axes(model: Model, batch: Tensor | np.ndarray) -> None:
+    shape = tuple(batch.shape)
+    expected = model.input_shape
+    if expected is not None and len(shape) != len(expected) + 1:
+        sizes = ", ".join(str(size) for size in ("n", *expected))
+        raise InputError(f"a batch of shape ({sizes})", got=f"shape {shape}", hint="batch[None] for one stimulus")
 
 
 @contextlib.contextmanager

@@ -8,21 +8,23 @@ from typing import Any
 from beholder._core.errors import InputError
 from beholder.activations._lazy import Activations
 from beholder.models import UnitList
-from beholder.stimuli import read_model_stimuli
+from beholder.stimuli import MetamerSet, NullSet, is_metamer_set, is_null_set, read_model_stimuli
 
 
 def open(path: Path | str) -> Any:
-    """Open a result: an activation store (``.zarr``), a panel file (``.h5``), units (``.json``) or their stimuli.
+    """Open a result: an activation store (``.zarr``), a panel file (``.h5``), units (``.json``), stimuli or metamers.
 
     Parameters
     ----------
     path : path
-        What :func:`beholder.extract`, :func:`beholder.extract_panel` or ``beholder units`` wrote.
+        What :func:`beholder.extract`, :func:`beholder.extract_panel` and the commands of ``beholder units`` and
+        ``beholder metamers`` wrote.
 
     Returns
     -------
-    Activations, mapping, UnitList or ModelStimuli
-        For a panel file ``[model][image][layer]``, read when indexed; for ``stimuli/{model}`` the stimuli of its units.
+    Activations, mapping, UnitList, ModelStimuli, MetamerSet or NullSet
+        For a panel file ``[model][image][layer]``, read when indexed; for ``stimuli/{model}`` the stimuli of its units;
+        for ``metamers/{model}`` and ``null_dist/{model}`` metamers and the null distribution.
 
     Raises
     ------
@@ -40,6 +42,10 @@ def open(path: Path | str) -> Any:
         return load_lazy_activations(path)
     if path.suffix.lower() == ".json":
         return UnitList.read(path)
+    if is_metamer_set(path):
+        return MetamerSet(path)
+    if is_null_set(path):
+        return NullSet(path)
     if path.is_dir():
         return read_model_stimuli(path)
     raise InputError(

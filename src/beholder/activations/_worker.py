@@ -160,6 +160,22 @@ def use_exact_math(precision: str) -> Iterator[None]:
         cudnn.allow_tf32 = before[3]
 
 
+def cast_values(values: np.ndarray, dtype: str, layer: str) -> np.ndarray:
+    """The values as they are stored; numbers that float16 cannot hold are an error, not infinite."""
+    if dtype == str(values.dtype):
+        return values
+    with np.errstate(over="ignore"):
+        stored = values.astype(dtype)
+    lost = np.isinf(stored) & np.isfinite(values)
+    if lost.any():
+        largest = float(np.abs(values[lost]).max())
+        raise InputError(
+            f"values of at most {np.finfo(dtype).max:g} for --dtype {dtype}", got=f"{largest:g} at {layer}",
+            hint="--dtype float32",
+        )  # fmt: skip
+    return stored
+
+
 def has_convolutions(module: nn.Module) -> bool:
     """Whether the channels-last layout can matter to a network."""
     return any(isinstance(part, nn.Conv2d) for part in module.modules())
@@ -340,7 +356,7 @@ class _Session:
             path = shard_path(
                 folder, payload["start"] // layer.layout.rows, payload["replicate"], len(layer.layout.features)
             )
-            values = values.astype(layer.layout.dtype, copy=False)
+            values = cast_values(values, layer.layout.dtype, target.name)
             if kept:
                 values[:kept] = read_rows(path, layer.layout, 0, kept)
             name = path.relative_to(self._worker.store).as_posix()

@@ -188,6 +188,8 @@ def _check_flags(request: ExtractRequest, file_format: str) -> None:
     if request.n_splits is not None and request.n_splits < 1:
         raise InputError("--n_splits of at least 1", got=str(request.n_splits))
     _check_compression(request, request.module_name or [])
+    if request.labels and request.texts:
+        raise InputError("one of --labels and --texts", got="both")
     if request.balanced and request.fraction is None:
         raise InputError("--fraction with --balanced", got="--balanced alone")
 

@@ -16,7 +16,8 @@ def show(file: str, /, *, model: str | None = None, show_layers: bool = False, j
     Parameters
     ----------
     file
-        A .zarr store, a panel .h5 file, an export folder, or a .csv or .parquet table.
+        A .zarr store, a panel .h5 file, an export folder, a .csv or .parquet table, a .json file of units, or
+        stimuli/{model}.
     model
         Only this model of a panel file.
     show_layers

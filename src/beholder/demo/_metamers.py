@@ -1,4 +1,4 @@
-"""The demo's metamers: of a few pictures and sounds, at a few layers, with the random pairs that judge them."""
+"""The demo's metamers: of a few pictures and sounds, at a few layers, with the random pairs that they are tested by."""
 
 from __future__ import annotations
 

@@ -195,7 +195,9 @@ class Judgement:
             panels[own[model]] = {
                 names[judge]: _read_line(rows[rows["judge"] == judge]) for judge in dict.fromkeys(rows["judge"])
             }
-        words = f"{interval.capitalize()} 95 % interval"
+        counts = sorted(set(found["n"]))
+        n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+        words = f"95 % interval ({interval.capitalize()}), n = {n}"
         return plot_shares_by_layer(panels, chance=chance, interval=words)
 
 

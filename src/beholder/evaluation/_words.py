@@ -20,7 +20,7 @@ _ASKED = {
     "class": "Each judge names one of its own classes",
 }
 _AGAINST = {
-    "label": "its true class",
+    "label": "the stimulus's true class",
     "maker": "what the network it was made for calls the original",
     "judge": "what the judge itself calls the original",
 }
@@ -58,11 +58,11 @@ def describe_layers_figure(found: Judgement, shares: pd.DataFrame) -> FigureReco
             first, last = (
                 100 * float(own[own["layer"] == layer]["accuracy"].mean()) for layer in (layers[0], layers[-1])
             )
-            parts.append(f"those of {short} from {first:.0f} % at {layers[0]} to {last:.0f} % at {layers[-1]}")
+            parts.append(f"{first:.0f} % at {layers[0]} to {last:.0f} % at {layers[-1]} of {short}")
     more = f", and {len(parts) - 3} networks more" if len(parts) > 3 else ""
     return FigureRecord(
         title="At which layers do metamers stay recognisable to other networks?",
-        answer=f"Recognised are, on average over judges, {'; '.join(parts[:3])}{more}." if parts else "",
+        answer=f"Recognised, on average over judges: {'; '.join(parts[:3])}{more}." if parts else "",
         explanation="One dot a judge and layer, early layers above late ones; “original” is the natural stimulus. "
         "A network whose metamers others do not recognise has learned to ignore what others rely on.",
         alt=f"Share recognised at each layer by {len(found.judges)} judges, with 95 percent intervals.",

@@ -140,7 +140,7 @@ def _draw_line(ax: Axes, line: Line, layers: Sequence[str], shift: float, color:
     ax.hlines(places, lows, highs, color=color, linewidth=1.0)
     # A line joins layers only: the original is no layer.
     inner = [i for i, layer in enumerate(line) if layer != "original"]
-    ax.plot(shares[inner], places[inner], color=color, linewidth=0.8, alpha=0.7)
+    ax.plot(shares[inner], places[inner], color=color, linewidth=0.6, alpha=0.55)
     (dots,) = ax.plot(shares, places, "o", color=color, markersize=4, clip_on=False, zorder=3)
     return dots
 

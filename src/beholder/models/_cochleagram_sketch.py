@@ -29,7 +29,7 @@ def sketch_cochleagram(samples: Any, rate: int) -> np.ndarray:
     Source: as for :func:`compute_cochleagram`.
 
     >>> sketch_cochleagram(np.sin(np.arange(16_000)), 16_000).shape
-    (65, 95)
+    (65, 94)
     """
     import torch
 

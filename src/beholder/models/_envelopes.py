@@ -186,7 +186,7 @@ class HilbertEnvelopes(torch.autograd.Function):
             for rows, parts in layout.cut(gains, ctx.at_once):
                 signal, modulus = next(pending), next(pending)
                 change = spread_frames(frames[stimuli, rows], columns, layout)
-                change = change / torch.threshold(modulus, LEAST_ENVELOPE, torch.inf)
+                change /= torch.threshold(modulus, LEAST_ENVELOPE, torch.inf)
                 bands = torch.fft.fft(signal * change)
                 for inner, bins, part in parts:
                     spectrum[:, bins] += (bands[:, inner, bins] * part).sum(dim=1)

@@ -157,6 +157,8 @@ class ImagePreprocessing(Preprocessing):
         ----------
         x : (n_stimuli, 3, height, width), float in [0, 1]
         """
+        if not x.is_floating_point():
+            raise InputError("pictures as floats in [0, 1]", got=str(x.dtype), hint="model.prepare, or batch / 255")
         mean, std = _make_constants(self.mean, self.std, x.device, x.dtype)
         return (x - mean) / std
 

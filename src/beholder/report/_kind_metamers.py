@@ -71,8 +71,8 @@ class MetamerKind(SectionKind):
         if "unknown" in verdicts:
             n = verdicts.count("unknown")
             warnings.append(
-                f"{n:,} of {len(verdicts):,} metamers are not judged: beholder metamers null makes the random pairs "
-                "that they are judged by."
+                f"{n:,} of {len(verdicts):,} metamers are not tested: beholder metamers null makes the random pairs "
+                "that they are tested by."
             )
         n_pairs = max((h.n_pairs for layer in null.values() for h in layer.values()), default=0)
         gallery = MetamerGallery(
@@ -151,7 +151,7 @@ def _make_charts(
 
 
 def _plural(verb: str, n: int) -> str:
-    return verb if n == 1 or verb == "not judged" else {"passes": "pass", "fails": "fail"}[verb]
+    return verb if n == 1 or verb == "not tested" else {"passes": "pass", "fails": "fail"}[verb]
 
 
 def _read_losses(files: Sequence[MetamerFile]) -> list[np.ndarray]:
@@ -179,10 +179,10 @@ def _tell_answer(made: MetamerSet, verdicts: Sequence[str], noun: str) -> str:
     n_layers, n_stimuli = len(made.layers), len(made.stimulus_ids)
     layers, stimuli = ("layer" if n_layers == 1 else "layers"), (noun.removesuffix("s") if n_stimuli == 1 else noun)
     answer = f"{len(made):,} metamers of {n_stimuli:,} {stimuli} at {n_layers} {layers}"
-    judged = [verdict for verdict in verdicts if verdict != "unknown"]
-    if not judged:
-        return f"{answer}; not judged yet."
-    return f"{answer}; {judged.count('passed'):,} of {len(judged):,} judged ones pass."
+    tested = [verdict for verdict in verdicts if verdict != "unknown"]
+    if not tested:
+        return f"{answer}; not tested yet."
+    return f"{answer}; {tested.count('passed'):,} of {len(tested):,} tested ones pass."
 
 
 def _explain(noun: str, n_pairs: int) -> str:
@@ -193,5 +193,5 @@ def _explain(noun: str, n_pairs: int) -> str:
         f"To the network, at the layer named, original and metamer are nearly the same; where they {sense} different "
         f"to you, it has stopped caring about the difference. {verb} them from early layers on the left to late ones "
         f"on the right. Layer by layer, {bars}a dot is a metamer that passes, a cross one that fails, a ring one that "
-        "is not judged; each blue line is the loss of one metamer."
+        "is not tested; each blue line is the loss of one metamer."
     )

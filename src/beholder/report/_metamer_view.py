@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from beholder.report._section import Page
     from beholder.stimuli import MetamerFile
 
-VERDICTS = {"passed": "passes", "failed": "fails", "unknown": "not judged"}
+VERDICTS = {"passed": "passes", "failed": "fails", "unknown": "not tested"}
 _SIDES = (176, 144, 112, 88, 64)
 _SOUND_BYTES = 48_000
 _BYTES_PER_PIXEL = 0.6

@@ -37,20 +37,24 @@ def find_scale(shown: Sequence[UnitStimulus]) -> Scale | None:
     The 20th and the 95th percentile over all positions of the row, from the darkest to the clear; for ``min`` of the
     negative activations.
     """
-    values = [_read_map(one).ravel() for one in shown if one.map is not None]
+    values = [read for one in shown if (read := _read_map(one)) is not None]
     if not values:
         return None
-    everything = np.concatenate(values)
+    everything = np.concatenate([each.ravel() for each in values])
     low, high = np.percentile(everything, (20, 95))
     return (float(low), float(high)) if high > low else (float(everything.min()), float(everything.max()))
 
 
-def _read_map(one: UnitStimulus) -> np.ndarray:
-    """Activations of a map, negative for ``min``: more of it drives the unit further."""
+def _read_map(one: UnitStimulus) -> np.ndarray | None:
+    """Activations of a map, negative for ``min``: more of it drives the unit further. None where there is none."""
     found = one.map
-    assert found is not None
-    with Image.open(found.path) as file:
-        grey = np.asarray(file.convert("L"), dtype=np.float64) / 255
+    if found is None:
+        return None
+    try:
+        with Image.open(found.path) as file:
+            grey = np.asarray(file.convert("L"), dtype=np.float64) / 255
+    except OSError:
+        return None
     values = found.low + grey * (found.high - found.low)
     return values if one.sign == "max" else -values
 
@@ -60,10 +64,10 @@ def make_overlay(one: UnitStimulus, scale: Scale) -> Overlay | None:
 
     Cells lie where the unit's positions lie; the outermost are continued to the picture's edge.
     """
-    if one.map is None:
-        return None
     low, high = scale
     values = _read_map(one)
+    if values is None or one.map is None:
+        return None
     share = (values - low) / (high - low) if high > low else np.ones_like(values)
     veil, edges = _continue_to_edges(_DARKEST * (1 - share.clip(0, 1)), one.map)
     veil = _shrink(veil)

@@ -45,11 +45,11 @@ def make_metamer_table(columns: Mapping[str, list]) -> pd.DataFrame:
         if kind == "float64":
             made[name] = np.array([np.nan if v is None else v for v in values], dtype=np.float64)
         elif kind == "bool":
-            made[name] = pd.array([None if v is None or v is pd.NA else bool(v) for v in values], dtype="boolean")
+            made[name] = pd.array([None if pd.isna(v) else bool(v) for v in values], dtype="boolean")
         elif kind == "int64":
             made[name] = np.array(values, dtype=np.int64)
         else:
-            made[name] = [None if v is None else str(v) for v in values]
+            made[name] = [None if pd.isna(v) else str(v) for v in values]
     return pd.DataFrame(made)
 
 
@@ -106,7 +106,7 @@ def judge_metamers(table: pd.DataFrame, null: Mapping[str, Mapping[str, np.ndarr
 
     ``percentile`` is the smallest, over the three measures as saved, of the share of null pairs strictly below, 0 to
     100. ``passed``, only where the measured layer is the matched one: above the null's maximum in all three as saved,
-    and the metamer is given the same prediction as the original. Rows of metamers that were never saved, and of
+    and the metamer is given the same prediction as the original, if the network gives any. Rows of metamers that were never saved, and of
     layers that the null does not have, stay empty.
 
     Parameters
@@ -131,7 +131,8 @@ def judge_metamers(table: pd.DataFrame, null: Mapping[str, Mapping[str, np.ndarr
     values = np.column_stack([table[f"{name}_saved"].to_numpy(dtype=np.float64) for name in MEASURES])
     percentile = np.full(len(table), np.nan)
     passed = np.full(len(table), None, dtype=object)
-    same = (table["prediction_original"] == table["prediction_metamer"]).to_numpy()
+    answers = [table[f"prediction_{name}"].fillna("").to_numpy(dtype=object) for name in ("original", "metamer")]
+    same = answers[0] == answers[1]
     at_own = (table["layer"] == table["measured_layer"]).to_numpy()
     for layer, pairs in null.items():
         rows = np.flatnonzero((layers == layer) & np.isfinite(values[:, :2]).all(1) & ~np.isnan(values[:, 2]))

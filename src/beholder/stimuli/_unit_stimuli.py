@@ -311,15 +311,16 @@ def _read_manifest(folder: Path, kind: str, maps: Mapping[str, ActivationMap]) -
         match = _NAME.fullmatch(name)
         if match is None:
             raise InputError("files named min_{k} or max_{k}", got=f"{row['file']!r} in {images / MANIFEST}")
+        numbers = [_to_float(row.get(column), images / MANIFEST) for column in ("rank", "activation", "percentile")]
         yield UnitStimulus(
             path=images / row["file"],
             kind=kind,
             sign=match[1],
             role=row["role"],
             source=row.get("source") or "",
-            rank=int(row["rank"] or 0),
-            activation=_to_float(row["activation"]),
-            percentile=_to_float(row.get("percentile")),
+            rank=int(numbers[0] or 0),
+            activation=numbers[1],
+            percentile=numbers[2],
             opacity=_find_opacity(images, row["file"]),
             map=maps.get(f"{images.name}/{row['file']}"),
         )
@@ -335,15 +336,15 @@ def _read_maps(folder: Path) -> dict[str, ActivationMap]:
     rows = _read_table(folder / MANIFEST, ("file", "stimulus", *names, "width", "height"))
     maps = {}
     for row in rows:
-        numbers = {name: float(row[name]) for name in names}
-        size = {"width": int(row["width"]), "height": int(row["height"])}
+        numbers = {name: _to_float(row[name], folder / MANIFEST) or 0.0 for name in names}
+        size = {name: int(_to_float(row[name], folder / MANIFEST) or 0) for name in ("width", "height")}
         maps[row["stimulus"]] = ActivationMap(path=folder / row["file"], **numbers, **size)
     return maps
 
 
 def _read_verdicts(path: Path) -> dict[tuple[str, int, str], dict[str, str]]:
     rows = _read_table(path, ("layer", "channel", "sign", "beats"))
-    return {(to_path_name(row["layer"]), int(row["channel"]), row["sign"]): row for row in rows}
+    return {(to_path_name(row["layer"]), int(_to_float(row["channel"], path) or 0), row["sign"]): row for row in rows}
 
 
 def _read_table(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
@@ -361,5 +362,9 @@ def _read_table(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
     return rows
 
 
-def _to_float(text: str | None) -> float | None:
-    return float(text) if text else None
+def _to_float(text: str | None, file: Path) -> float | None:
+    """A number of a table, None for an empty cell."""
+    try:
+        return float(text) if text else None
+    except ValueError as error:
+        raise InputError("a number", got=f"{text!r} in {file}") from error

@@ -82,5 +82,5 @@ def _tell(row: dict[str, Any]) -> str:
     said = [str(row[f"prediction_{name}"]) for name in ("original", "metamer") if row[f"prediction_{name}"]]
     if len(said) == 2:
         words.append(f"called {said[1]}" if said[0] == said[1] else f"called {said[1]}, the original {said[0]}")
-    words.append(_VERDICTS[bool(row["passed"])] if row["passed"] in (True, False) else "not judged")
+    words.append(_VERDICTS[bool(row["passed"])] if row["passed"] in (True, False) else "not tested")
     return "; ".join(words)
