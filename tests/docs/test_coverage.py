@@ -34,6 +34,9 @@ _PAGE_OF = {
     "units exemplars": "units.md",
     "units optimize": "units.md",
     "units maps": "units.md",
+    "metamers make": "metamers.md",
+    "metamers null": "metamers.md",
+    "metamers template": "metamers.md",
     "metamers judge": "judge.md",
 }
 

@@ -72,7 +72,9 @@ def test_verdicts_against_counting() -> None:
     for i in range(60):
         values = dict(zip(("spearman_saved", "pearson_saved", "db_snr_saved"), generator.normal(2, 1, 3), strict=True))
         said = "cat" if i % 3 else "dog"
-        rows.append(make_row(stimulus_id=str(i), layer="p", measured_layer="pq"[i % 2], prediction_metamer=said, **values))
+        rows.append(
+            make_row(stimulus_id=str(i), layer="p", measured_layer="pq"[i % 2], prediction_metamer=said, **values)
+        )
     judged = judge_metamers(make_table(rows), null)
     for row, verdict in zip(rows, judged.to_dict("records"), strict=True):
         pairs = null[row["measured_layer"]]
@@ -109,7 +111,9 @@ def test_networks_without_answers_are_judged_by_the_measures() -> None:
 def folder(tmp_path: Path) -> Path:
     """Two metamers of one picture at ``block/1``."""
     place = tmp_path / "metamers" / "net"
-    rows = [make_row(layer="block:in", measured_layer=layer, seed=seed) for seed in (0, 2) for layer in ("block:in", "x")]
+    rows = [
+        make_row(layer="block:in", measured_layer=layer, seed=seed) for seed in (0, 2) for layer in ("block:in", "x")
+    ]
     made = place / "block_in" / "a"
     made.mkdir(parents=True)
     (place / "originals").mkdir()

@@ -262,6 +262,7 @@ def _without_cuda(path: Path) -> Iterator[None]:
     if torch.cuda.is_available():
         yield
         return
+
     def stay(self: Any, *_args: Any, **_options: Any) -> Any:
         if path.resolve() not in _TOLD:
             _TOLD.add(path.resolve())

@@ -34,7 +34,7 @@ PATCH_SIZES = (2, 4, 6, 8, 10, 12, 14, 16)
 N_PATCHES = 400
 
 _ASPECT, _ENVELOPE, _TINY, _GREY = 0.3, 0.8, 1e-10, 127.5
-_PROTOTYPE_BAND, _N_PICTURES = 1, 32
+_PROTOTYPE_BAND, _N_PICTURES = 1, 16
 
 
 def make_hmax_filters(size: int, tightness: float) -> np.ndarray:
@@ -236,7 +236,7 @@ def draw_prototypes(net: HMAX, seed: int = 0) -> list[Tensor]:
         drawn = Image.fromarray(make_shape_picture(SHAPE_CATEGORIES[i % len(SHAPE_CATEGORIES)], seed + i)).convert("L")
         pictures.append(np.asarray(drawn.resize((INPUT_SIZE, INPUT_SIZE), Image.Resampling.BILINEAR), np.float32))
     with torch.no_grad():
-        bands = torch.cat([net.find_band(torch.tensor(each)[None, None], _PROTOTYPE_BAND) for each in pictures])
+        bands = net.find_band(torch.tensor(np.stack(pictures))[:, None], _PROTOTYPE_BAND)
     side = bands.shape[-1]
     prototypes = []
     for size in PATCH_SIZES:

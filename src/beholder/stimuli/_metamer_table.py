@@ -106,8 +106,8 @@ def judge_metamers(table: pd.DataFrame, null: Mapping[str, Mapping[str, np.ndarr
 
     ``percentile`` is the smallest, over the three measures as saved, of the share of null pairs strictly below, 0 to
     100. ``passed``, only where the measured layer is the matched one: above the null's maximum in all three as saved,
-    and the metamer is given the same prediction as the original, if the network gives any. Rows of metamers that were never saved, and of
-    layers that the null does not have, stay empty.
+    and the metamer is given the same prediction as the original, if the network gives any. Rows of metamers that were
+    never saved, and of layers that the null does not have, stay empty.
 
     Parameters
     ----------
@@ -149,4 +149,4 @@ def judge_metamers(table: pd.DataFrame, null: Mapping[str, Mapping[str, np.ndarr
             if at_own[row]:
                 passed[row] = bool(good)
     judged = table.assign(percentile=percentile, passed=pd.array(passed, dtype="boolean"))
-    return judged.reindex(columns=list(_KINDS))
+    return pd.DataFrame(judged.reindex(columns=list(_KINDS)))

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from beholder._core.errors import ConfigurationChanged, InputError
-from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name
+from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name, write_json
 from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
 from beholder._core.settings import compare_settings
@@ -300,12 +300,12 @@ def _run(
         settings["shape"] = list(shape)
         _settle_settings(folder, output, settings, overwrite=options["overwrite"])
         layout = Layout.read(folder)
+        known = layout.stimuli
+        described = write_originals(output, model, stimuli, form, known, shape, replace=options["overwrite"])
         if options["overwrite"]:
-            forget_metamers(folder, layers, seeds, stimuli.ids)
-            layout = Layout({k: v for k, v in layout.stimuli.items() if k not in stimuli.ids}, layout.layers,
-                            layout.measured, layout.seeds)  # fmt: skip
-        described = write_originals(output, model, stimuli, form, layout.stimuli, shape)
-        layout = layout.grow(described, layers, measured, seeds, output)
+            changed = [i for i in described if i in known and known[i]["sha256"] != described[i]["sha256"]]
+            forget_metamers(folder, layers, seeds, stimuli.ids, changed)
+        layout = layout.grow(described, layers, measured, seeds, output, replace=options["overwrite"])
         layout.write(folder)
         rows = [{"stimulus_id": key, **row} for key, row in layout.stimuli.items()]
         write_stimulus_manifest(output, rows)
@@ -362,14 +362,35 @@ def _remove_all(output: Path, folder: JobFolder) -> None:
             shutil.rmtree(output / name, ignore_errors=True)
 
 
-def forget_metamers(folder: JobFolder, layers: Sequence[str], seeds: Sequence[int], ids: Sequence[str]) -> None:
-    """Delete the receipts, states and files of some metamers, so that they are made anew."""
+def forget_metamers(
+    folder: JobFolder, layers: Sequence[str], seeds: Sequence[int], ids: Sequence[str], changed: Sequence[str]
+) -> None:
+    """Forget that some metamers were made, so that they are made anew.
+
+    Parameters
+    ----------
+    folder : JobFolder
+    layers, seeds, ids
+        Which.
+    changed : sequence of str
+        Stimuli of which all metamers are forgotten.
+    """
     for path in sorted((folder.path / "receipts").glob("*.json")):
         receipt = folder.peek_receipt(path.stem)
-        payload = None if receipt is None else receipt["payload"]
-        if payload and payload["layer"] in layers and payload["seed"] in seeds and set(payload["stimuli"]) & set(ids):
+        if receipt is None:
+            continue
+        payload, facts = receipt["payload"], receipt["facts"]
+        gone = set(changed) if not (payload["layer"] in layers and payload["seed"] in seeds) else {*ids, *changed}
+        gone &= set(payload["stimuli"])
+        left = set(payload["stimuli"]) - gone - set(facts.get("replaced", ()))
+        shutil.rmtree(folder.path / "state" / path.stem, ignore_errors=True)
+        if not left:
             path.unlink()
-            shutil.rmtree(folder.path / "state" / path.stem, ignore_errors=True)
+        elif gone:
+            facts["replaced"] = sorted(set(payload["stimuli"]) - left)
+            for part in ("metamers", "skipped"):
+                facts[part] = [each for each in facts[part] if each["stimulus_id"] in left]
+            write_json(path, receipt)
 
 
 def _remove_leftovers(output: Path, folder: JobFolder) -> None:

@@ -69,8 +69,10 @@ class Layout:
         measured: Sequence[str],
         seeds: Sequence[int],
         output: Path,
+        *,
+        replace: bool,
     ) -> Layout:
-        """The layout with what is asked for added.
+        """The layout with what is asked for added; with ``replace`` ids may come to stand for other stimuli.
 
         Raises
         ------
@@ -79,13 +81,13 @@ class Layout:
         """
         for key, row in stimuli.items():
             old = self.stimuli.get(key)
-            if old is not None and old["sha256"] != row["sha256"]:
+            if old is not None and old["sha256"] != row["sha256"] and not replace:
                 raise ConfigurationChanged(
                     f"the stimulus that {output} has under the id {key!r}", got=f"another file, {row['file'] or key}",
                     hint="another output folder, or --overwrite to replace its metamers",
                 )  # fmt: skip
         return Layout(
-            {**stimuli, **self.stimuli} if not self.stimuli else {**self.stimuli, **_take_new(stimuli, self.stimuli)},
+            {**self.stimuli, **stimuli} if replace else {**self.stimuli, **_take_new(stimuli, self.stimuli)},
             tuple(dict.fromkeys([*self.layers, *layers])),
             tuple(dict.fromkeys([*self.measured, *measured])),
             tuple(dict.fromkeys([*self.seeds, *seeds])),
@@ -192,7 +194,7 @@ def _find_finished(folder: JobFolder, plan_hash: str) -> dict[tuple[str, int, st
         hashes = dict(zip(payload["stimuli"], payload["sha256"], strict=True))
         shard = make_shard(payload["layer"], payload["seed"], payload["stimuli"], hashes)
         if folder.read_receipt(plan_hash, shard) is not None:
-            for stimulus_id in payload["stimuli"]:
+            for stimulus_id in set(payload["stimuli"]) - set(receipt["facts"].get("replaced", ())):
                 found[payload["layer"], payload["seed"], stimulus_id] = shard
     return found
 
@@ -204,8 +206,12 @@ def write_originals(
     form: StimulusFormat,
     known: dict[str, dict[str, Any]],
     shape: tuple[int, ...],
+    *,
+    replace: bool,
 ) -> dict[str, dict[str, Any]]:
     """Write the originals as the network is shown them, those that are there already left out; describes all.
+
+    An original under whose id there is another one is left as it is, unless it is to be replaced.
 
     Raises
     ------
@@ -223,7 +229,7 @@ def write_originals(
             "sha256": digest,
         }  # fmt: skip
         old = known.get(stimulus_id)
-        if old is None or old["sha256"] != digest or not (output / name).exists():
+        if old is None or (replace and old["sha256"] != digest) or not (output / name).exists():
             write_bytes(output / name, form.encode(prepare_original(model, stimuli, i, shape)))
     return described
 

@@ -1,0 +1,458 @@
+"""Making metamers: any module, both recipes, files, growth, bad days."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import beholder as bh
+from beholder._core.errors import ConfigurationChanged
+from beholder.stimuli import METAMER_COLUMNS, MetamerSet
+from beholder.synthesis import Whitened, make_metamers
+from beholder.synthesis._metamer_recipe import make_metamer_recipe
+from beholder.synthesis._parameterization import Canvas
+
+from .nets import SoundNet, count_hooks, make_model
+
+PICTURES = np.random.default_rng(0).random((3, 3, 16, 16), dtype=np.float32)
+
+
+class Stranger(nn.Module):
+    """Nothing that anybody has registered: functional ReLUs, a residual path, a head of 5."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.inlet = nn.Conv2d(3, 8, 3, padding=1)
+        self.deep = nn.ModuleList(nn.Conv2d(8, 8, 3, padding=1) for _ in range(2))
+        self.stage = Residual(8)
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.inlet(x), inplace=True)
+        return self.head(self.stage(x).mean((2, 3)))
+
+
+class Residual(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.one, self.two = nn.Conv2d(width, width, 3, padding=1), nn.Conv2d(width, width, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.two(F.relu(self.one(x))))
+
+
+def read_tree(folder: Path) -> dict[str, bytes]:
+    skip = ("provenance.json", ".lock")
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.endswith(skip))
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def get_own_rows(made: Any) -> Any:
+    table = made.to_pandas()
+    return table[table["layer"] == table["measured_layer"]]
+
+
+def test_a_module_never_seen_before() -> None:
+    module = Stranger().eval()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    made = bh.make_metamers(module, PICTURES, ["stage"], iterations=400)
+    assert made.stimuli.shape == (3, 3, 16, 16)
+    assert made.rectifiers == {"stage": 1}
+    own = get_own_rows(made)
+    assert (own["db_snr"] > 30).all()
+    assert (own["db_snr_published"] == own["db_snr"] / 2).all()
+    assert own["db_snr_saved"].isna().all()
+    assert own["passed"].isna().all()
+    assert (made.predictions["decision_metamer"] == made.predictions["decision_original"]).all()
+    assert count_hooks(module) == 0
+    assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
+    assert not np.allclose(made.stimuli[0], PICTURES[0], atol=0.1)
+
+
+def test_the_table_against_direct_measures() -> None:
+    model = make_model()
+    made = make_metamers(model, PICTURES[:2], ["relu", "late"], iterations=40)
+    table = made.to_pandas()
+    assert tuple(table.columns) == METAMER_COLUMNS
+    assert set(table["measured_layer"]) == {"conv1", "relu", "conv2", "late", "head"}
+    layers = ["conv1", "conv2", "late", "head"]  # an in-place ReLU overwrites none of these
+    for (stimulus_id, layer, seed), image in zip(made.keys, made.stimuli, strict=True):
+        _, x = bh.capture(model, PICTURES[int(stimulus_id)][None], layers)
+        logits, y = bh.capture(model, image[None], layers)
+        rows = table[(table["stimulus_id"] == stimulus_id) & (table["layer"] == layer)].set_index("measured_layer")
+        for name in layers:
+            a, b = (each[name].flatten().double().numpy() for each in (x, y))
+            row = rows.loc[name]
+            assert row["spearman"] == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-3)
+            assert row["pearson"] == pytest.approx(stats.pearsonr(a, b).statistic, abs=1e-4)
+            assert row["db_snr"] == pytest.approx(10 * np.log10((a**2).sum() / ((a - b) ** 2).sum()), abs=0.02)
+            assert row["prediction_metamer"] == str(int(logits.argmax()))
+            assert (row["seed"], row["recipe"], row["model"]) == (seed, "default", "SmallNet")
+        assert rows.loc[layer, "loss"] == pytest.approx(10 ** (-rows.loc[layer, "db_snr"] / 20), rel=1e-3)
+
+
+def test_a_random_start_is_no_metamer() -> None:
+    model = make_model()
+    recipe = make_metamer_recipe(model)
+    start = recipe.draw_start((3, 16, 16), (0.0, 1.0), 0, "000000")
+    _, x = bh.capture(model, PICTURES[:1], ["conv2"])
+    _, y = bh.capture(model, start[None], ["conv2"])
+    ratio = 10 * np.log10(float((x["conv2"] ** 2).sum() / ((x["conv2"] - y["conv2"]) ** 2).sum()))
+    made = get_own_rows(make_metamers(model, PICTURES[:1], ["conv2"], iterations=400))
+    assert ratio < 6
+    assert float(made["db_snr"].iloc[0]) > 35
+
+
+def test_published_steps_against_a_plain_loop() -> None:
+    """Loss, fake rectifier, normalised step, halving, clamp, last iterate, written out once more."""
+    model = make_model()
+    settings: dict[str, Any] = {"iterations": 6, "repeats": 3, "step_size": 0.5}
+    made = make_metamers(model, PICTURES[1:2], ["relu"], recipe="published", **settings)
+    net = model.module
+    x = torch.from_numpy(make_metamer_recipe(model, "published").draw_start((3, 16, 16), (0.0, 1.0), 0, "any"))[None]
+    with torch.no_grad():
+        target = net.conv1((torch.from_numpy(PICTURES[1:2]) - 0.5) / 0.25).relu()
+    losses = []
+    for repeat in range(3):
+        for _ in range(6):
+            leaf = x.detach().requires_grad_(True)
+            before = net.conv1((leaf - 0.5) / 0.25)
+            fake = before + (before.relu() - before).detach()
+            loss = torch.linalg.vector_norm(fake - target) / torch.linalg.vector_norm(target)
+            losses.append(float(loss.detach()))
+            (gradient,) = torch.autograd.grad(loss, leaf)
+            x = leaf.detach() - 0.5 / 2**repeat * gradient / (gradient.norm() + 1e-10)
+            x = x.clamp(0, 1)
+    np.testing.assert_allclose(made.losses[0], losses, rtol=2e-4)
+    np.testing.assert_allclose(made.stimuli[0], x[0].numpy(), atol=2e-4)
+    assert make_metamer_recipe(model, "published").steps == 24_000
+
+
+def test_noise_is_the_same_for_every_layer_and_another_for_every_stimulus() -> None:
+    model = make_model()
+    ours, published = (make_metamer_recipe(model, name) for name in ("default", "published"))
+    draw = [ours.draw_start((3, 16, 16), (0.0, 1.0), seed, name) for seed, name in ((0, "a"), (0, "b"), (1, "a"))]
+    assert not np.array_equal(draw[0], draw[1])
+    assert not np.array_equal(draw[0], draw[2])
+    same = [published.draw_start((3, 16, 16), (0.0, 1.0), 0, name) for name in ("a", "b")]
+    np.testing.assert_array_equal(*same)
+    assert abs(draw[0].mean() - 0.5) < 0.01
+    assert abs(draw[0].std() - 0.05) < 0.01
+    sound = bh.wrap(SoundNet().eval(), sample_rate=8000, input_shape=(800,), input_range=(-1.0, 1.0))
+    assert make_metamer_recipe(sound, "published").draw_start((800,), (-1.0, 1.0), 0, "a").std() < 2e-7
+
+
+def test_special_losses_run_and_end_with_the_whole_layer() -> None:
+    model = make_model()
+    loss = "random_single_unit_optimization_inversion_loss_layer"
+    made = make_metamers(model, PICTURES[:1], ["conv1"], recipe="published", loss=loss, iterations=30, repeats=3)
+    plain = make_metamers(model, PICTURES[:1], ["conv1"], recipe="published", iterations=30, repeats=3)
+    assert not np.allclose(made.losses[0][:20], plain.losses[0][:20])
+    assert float(made.losses[0][-1]) == pytest.approx(
+        float(get_own_rows(made)["loss"].iloc[0]), rel=0.2
+    )  # the last repeat matches all channels
+    filters = "coarse_define_spectemp_inversion_loss_layer"
+    with pytest.raises(bh.InputError, match="spectrotemporal"):
+        make_metamers(model, PICTURES[:1], ["conv1"], recipe="published", loss=filters, iterations=2, repeats=2)
+
+
+def test_sounds() -> None:
+    model = bh.wrap(SoundNet().eval(), sample_rate=8000, input_shape=(400,), input_range=(-1.0, 1.0), name="ears")
+    sounds = 0.1 * np.random.default_rng(0).standard_normal((2, 400)).astype(np.float32)
+    stimuli = bh.StimulusSet.from_arrays(sounds, ["one", "two"], kind="sound")
+    made = make_metamers(model, stimuli, ["conv2"], iterations=300)
+    assert (get_own_rows(made)["db_snr"] > 30).all()
+    assert np.abs(made.stimuli).max() <= 1
+
+
+def test_arrays_without_range_or_space() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(12, 20), nn.ReLU(), nn.Linear(20, 3)).eval()
+    made = make_metamers(module, np.random.default_rng(0).normal(size=(2, 12)).astype(np.float32), ["1"])
+    assert (get_own_rows(made)["db_snr"] > 40).all()
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def net(tmp_path: Path) -> bh.Model:
+    (tmp_path / "net.py").write_text(
+        "import torch\nfrom torch import nn\ninput_shape, input_range = (3, 16, 16), (0.0, 1.0)\n"
+        "classes = [f'class {i}' for i in range(4)]\n\ndef build():\n    torch.manual_seed(0)\n"
+        "    return nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(inplace=True), nn.Conv2d(6, 8, 3, 2), nn.ReLU(),\n"
+        "        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4))\n"
+    )
+    return bh.load_model(f"file:{tmp_path / 'net.py'}", device="cpu")
+
+
+def test_files_are_as_the_contract_says(net: bh.Model, tmp_path: Path) -> None:
+    out = tmp_path / "metamers"
+    made = make_metamers(net, PICTURES[:2], ["1", "3"], seeds=[0, 2], out_path=out, iterations=60)
+    folder = out / "net"
+    names = {"metamer", "metamer_seed2"}
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*.png")}
+    expected = {f"{layer}/00000{i}/{name}.png" for layer in "13" for i in range(2) for name in names}
+    assert found == expected | {f"originals/00000{i}.png" for i in range(2)}
+    table = MetamerSet(folder).to_pandas()
+    assert len(table) == 2 * 2 * 2 * 7
+    assert made.to_pandas().equals(table)
+    for key in made.keys:
+        one = made.files[key]
+        told = one.describe()
+        rows = table[(table["stimulus_id"] == key[0]) & (table["layer"] == key[1]) & (table["seed"] == key[2])]
+        assert told["rectifiers_passed"] == 1
+        assert told["steps"] == rows["steps"].iloc[0] == len(one.read_losses())
+        assert told["predictions"]["metamer_saved"]["decision"] == rows["prediction_metamer"].iloc[0]
+        assert told["predictions"]["original"]["label"].startswith("class ")
+        x, y = torch.from_numpy(PICTURES[int(key[0])])[None], torch.from_numpy(made.form.decode(one.path))[None]
+        np.testing.assert_allclose(made.form.decode(one.original), PICTURES[int(key[0])], atol=0.51 / 255)
+        layer = net.module[: int(key[1]) + 1]
+        with torch.no_grad():
+            a, b = layer(x), layer(y)
+        own = rows[rows["measured_layer"] == key[1]].iloc[0]
+        assert own["db_snr_saved"] == pytest.approx(
+            10 * float(torch.log10((a**2).sum() / ((a - b) ** 2).sum())), abs=1e-3
+        )
+        assert own["db_snr_saved"] != own["db_snr"]
+    assert (folder / "provenance.json").exists()
+    assert "1 of 2" not in repr(made)
+
+
+def test_the_same_bytes_again_and_with_any_workers(net: bh.Model, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"layers": ["1", "3"], "iterations": 40, "threads": 2}
+    make_metamers(net, PICTURES, out_path=tmp_path / "a" / "metamers", **settings)
+    expected = read_tree(tmp_path / "a")
+    make_metamers(net, PICTURES, out_path=tmp_path / "b" / "metamers", workers=2, **settings)
+    assert read_tree(tmp_path / "b") == expected
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "a").rglob("*.png")}
+    make_metamers(net, PICTURES, out_path=tmp_path / "a" / "metamers", **settings)
+    assert read_tree(tmp_path / "a") == expected
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+
+
+def test_additions_keep_what_is_there(net: bh.Model, tmp_path: Path) -> None:
+    out = tmp_path / "metamers"
+    settings: dict[str, Any] = {"iterations": 30, "threads": 2, "out_path": out}
+    make_metamers(net, PICTURES[:2], ["1"], **settings)
+    before = {name: data for name, data in read_tree(out / "net").items() if "results" not in name}
+    first = MetamerSet(out / "net").to_pandas()
+    make_metamers(net, PICTURES[:3], ["1"], **settings)
+    make_metamers(net, PICTURES[:1], ["3"], seeds=1, **settings)
+    after = read_tree(out / "net")
+    assert {name: after[name] for name in before if name != "stimuli.csv"} == {
+        name: data for name, data in before.items() if name != "stimuli.csv"
+    }
+    table = MetamerSet(out / "net").to_pandas()
+    kept = table[(table["layer"] == "1") & table["stimulus_id"].isin(["000000", "000001"])].reset_index(drop=True)
+    assert kept.equals(first)
+    assert len(MetamerSet(out / "net")) == 4
+    assert table["stimulus_id"].tolist()[:7] == ["000000"] * 7
+    other = bh.StimulusSet.from_arrays(PICTURES[2:], ["000000"])
+    with pytest.raises(ConfigurationChanged, match="000000"):
+        make_metamers(net, other, ["1"], **settings)
+    make_metamers(net, other, ["1"], overwrite=True, **settings)
+    assert MetamerSet(out / "net").files[0].original.read_bytes() == after["originals/000002.png"]
+
+
+def test_other_settings_are_refused_or_replace(net: bh.Model, tmp_path: Path) -> None:
+    out = tmp_path / "metamers"
+    make_metamers(net, PICTURES[:1], ["1"], out_path=out, iterations=20)
+    with pytest.raises(ConfigurationChanged, match=r"recipe\.iterations was 20, now 10"):
+        make_metamers(net, PICTURES[:1], ["1"], out_path=out, iterations=10)
+    made = make_metamers(net, PICTURES[:1], ["3"], out_path=out, iterations=10, overwrite=True)
+    assert MetamerSet(out / "net").layers == ("3",)
+    assert not (out / "net" / "1").exists()
+    assert made.to_pandas()["steps"].max() <= 10
+
+
+def test_work_goes_on_from_its_state(net: bh.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from beholder.synthesis import _loop, _metamer_worker
+
+    monkeypatch.setattr(_metamer_worker, "CHECKPOINT_EVERY", 5)
+    settings: dict[str, Any] = {"layers": ["1"], "recipe": "published", "iterations": 10, "repeats": 3, "threads": 1}
+    make_metamers(net, PICTURES[:1], out_path=tmp_path / "whole" / "metamers", **settings)
+    taken: list[int] = []
+    take = _loop.BatchRun._take_step
+
+    def stop_there(self: Any) -> None:
+        taken.append(self.step)
+        if self.step == 17:
+            raise KeyboardInterrupt
+        take(self)
+
+    monkeypatch.setattr(_loop.BatchRun, "_take_step", stop_there)
+    with pytest.raises(KeyboardInterrupt):
+        make_metamers(net, PICTURES[:1], out_path=tmp_path / "part" / "metamers", **settings)
+    monkeypatch.setattr(_loop.BatchRun, "_take_step", lambda self: (taken.append(self.step), take(self))[1])
+    taken.clear()
+    make_metamers(net, PICTURES[:1], out_path=tmp_path / "part" / "metamers", **settings)
+    assert taken[0] == 15
+    assert read_tree(tmp_path / "part") == read_tree(tmp_path / "whole")
+
+
+def test_driven_networks(tmp_path: Path) -> None:
+    """A network that takes ``with_latent`` and ``fake_relu``: the keys of its stages are layers, in both recipes."""
+    from beholder.models import write_template
+
+    folder = write_template(tmp_path / "mine", "picture")
+    model = bh.load_model(f"file:{folder}", device="cpu")
+    stimuli = bh.StimulusSet.from_folder(folder / "example")[:1]
+    made = make_metamers(model, stimuli, iterations=60)
+    assert {key[1] for key in made.keys} == set(model.stages)
+    assert made.rectifiers["relu1"] == 1
+    published = make_metamers(model, stimuli, ["relu2"], recipe="published", iterations=20, repeats=2)
+    assert len(published) == 1
+
+
+# --- bad days --------------------------------------------------------------------------------------------------------
+
+
+class Fragile(nn.Module):
+    """NaN from the n-th pass on."""
+
+    def __init__(self, n_passes: int) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.count, self.n_passes = 0, n_passes
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        if torch.is_grad_enabled():
+            self.count += 1
+            if self.count > self.n_passes:
+                x = x * float("nan")
+        return x
+
+
+def test_nan_half_way_is_reported_and_the_last_state_kept(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, "beholder")
+    logging.getLogger("beholder").propagate = True
+    model = bh.wrap(Fragile(40).eval(), input_range=(0.0, 1.0), input_shape=(3, 16, 16))
+    made = make_metamers(
+        model, PICTURES[:1], ["conv"], recipe="published", iterations=100, repeats=1, measured=["conv"]
+    )
+    assert "the last good state is kept" in caplog.text
+    assert np.isfinite(made.stimuli).all()
+    assert 20 < len(made.losses[0]) < 100
+    assert float(get_own_rows(made)["db_snr"].iloc[0]) > 3
+
+
+class Odd(nn.Module):
+    """Layers that nothing can be matched at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.cut, self.counts, self.silent, self.fine = (nn.Identity() for _ in range(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        self.cut(x.detach())
+        self.counts((x > 0).long())
+        self.silent(F.relu(x - 1e6))
+        return self.fine(x).mean((2, 3))
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        ("cut", "a gradient from cut to the input"),
+        ("counts", "floating-point activations at counts"),
+        ("silent", "zero everywhere"),
+        ("nowhere", "the name of a layer"),
+    ],
+)
+def test_layers_that_cannot_be_matched(layer: str, message: str) -> None:
+    model = bh.wrap(Odd().eval(), input_range=(0.0, 1.0), input_shape=(3, 16, 16))
+    with pytest.raises(bh.InputError, match=message) as error:
+        make_metamers(model, PICTURES[:1], [layer], iterations=3)
+    assert "\n" not in str(error.value)
+
+
+def test_a_silent_layer_leaves_the_others(tmp_path: Path) -> None:
+    model = bh.wrap(Odd().eval(), input_range=(0.0, 1.0), input_shape=(3, 16, 16))
+    made = make_metamers(model, PICTURES[:1], ["silent", "fine"], iterations=5, out_path=tmp_path / "metamers")
+    assert [key[1] for key in made.keys] == ["fine"]
+    assert made.skipped == (("000000", "silent", 0, "all zero"),)
+    assert not (tmp_path / "metamers" / "Odd" / "silent").exists()
+    told = json.loads((tmp_path / "metamers" / "Odd" / "provenance.json").read_text())
+    assert told["outputs"]["."]["skipped"] == [["000000", "silent", 0, "all zero"]]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"recipe": "unpublished"}, "published"),
+        ({"step_size": 1.0}, "--recipe published"),
+        ({"recipe": "published", "loss": "inversion"}, "inversion_loss_layer"),
+        ({"iterations": 0}, "at least one iteration"),
+        ({"noise_scale": -1.0}, "above 0"),
+        ({"seeds": []}, "seeds"),
+        ({"layers": "conv1"}, "a list of layer names"),
+    ],
+)
+def test_wrong_options(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(bh.InputError, match=message):
+        make_metamers(make_model(), PICTURES[:1], **{"layers": ["conv1"], **options})
+
+
+def test_wrong_models_and_stimuli(tmp_path: Path) -> None:
+    with pytest.raises(bh.InputError, match="eval mode"):
+        make_metamers(nn.Sequential(nn.Conv2d(3, 2, 3)), PICTURES, ["0"])
+    model = make_model()
+    with pytest.raises(bh.InputError, match="--layers"):
+        make_metamers(model, PICTURES)
+    with pytest.raises(bh.InputError, match="shape"):
+        make_metamers(model, PICTURES[:, :, :8], ["conv1"])
+    with pytest.raises(bh.InputError, match="nan"):
+        make_metamers(model, np.full((1, 3, 16, 16), np.nan, np.float32), ["conv1"])
+    assert not (tmp_path / "metamers").exists()
+
+
+# --- parts -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(3, 12, 15), (1, 8, 8), (30,)])
+def test_whitened_images_come_back(shape: tuple[int, ...]) -> None:
+    generator = np.random.default_rng(0)
+    axes = (-2, -1) if len(shape) == 3 else (-1,)
+    scale = 0.5 + np.abs(np.fft.rfftn(generator.normal(size=shape) / 5, axes=axes))
+    colors = np.linalg.qr(generator.normal(size=(3, 3)))[0] if shape[0] == 3 else None
+    maker = Whitened(scale, colors)
+    canvas = Canvas(shape, (-1.0, 2.0))
+    images = torch.from_numpy(generator.random((2, *shape), dtype=np.float32)) * 2.8 - 0.9
+    torch.testing.assert_close(maker.to_images(maker.encode(images, canvas), canvas), images, atol=2e-3, rtol=0)
+    assert float(maker.to_images(100 * torch.randn(2, *shape), canvas).abs().max()) <= 2.0
+    assert torch.equal(maker.start(canvas, 4), maker.start(canvas, 4))
+
+
+def test_whitening_evens_out_what_a_layer_feels() -> None:
+    """A layer that blurs feels little of high frequencies: they get larger steps than low ones."""
+    from beholder.synthesis._network import Network
+    from beholder.synthesis._whitened import _DECAY, _TURN, make_frequency_scale, whiten_layer
+
+    blur = nn.Conv2d(3, 3, 5, padding=2, groups=3, bias=False)
+    kernel = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0])
+    blur.weight.data[:] = torch.outer(kernel, kernel) / 256
+    model = bh.wrap(nn.Sequential(blur).eval(), input_range=(0.0, 1.0), input_shape=(3, 32, 32))
+    with Network(model, ["0"], torch.rand(1, 3, 32, 32)).open(["0"]) as network:
+        maker = whiten_layer(network, "0", torch.rand(1, 3, 32, 32))
+    prior = (make_frequency_scale(32, 32, 1.0, torch.device("cpu")) * _TURN) ** _DECAY
+    sensitivity = (torch.from_numpy(maker.scale) / prior) ** -2 - 0.1
+    transfer = torch.fft.rfft2(blur.weight[0, 0].detach(), s=(32, 32)).abs() ** 2
+    expected = transfer / transfer.mean()
+    ratio = sensitivity[:, expected > 0.5] / expected[expected > 0.5]
+    assert 0.5 < float(ratio.min() / ratio.mean()) < 1.01
+    assert float(ratio.max() / ratio.mean()) < 2
