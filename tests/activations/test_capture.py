@@ -190,6 +190,31 @@ def test_attention_weights_sum_to_one_and_match_the_formula(images: torch.Tensor
     torch.testing.assert_close(weights, expected)
 
 
+@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize("widths", [{}, {"kdim": 6, "vdim": 5}])
+def test_heads_of_multihead_attention_project_to_its_output(batch_first: bool, widths: dict) -> None:
+    torch.manual_seed(0)
+
+    class Attending(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.attn = nn.MultiheadAttention(8, 2, batch_first=batch_first, **widths)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = x if batch_first else x.transpose(0, 1)
+            key, value = x[..., : widths.get("kdim", 8)], x[..., : widths.get("vdim", 8)]
+            out, _ = self.attn(x, key, value, need_weights=False)
+            return out if batch_first else out.transpose(0, 1)
+
+    net = Attending().eval()
+    logits, layers = capture(net, torch.rand(3, 7, 8), ["attn:heads", "attn:weights"])
+    assert layers["attn:heads"].shape == (3, 2, 7, 4)
+    with torch.no_grad():
+        joined = net.attn.out_proj(layers["attn:heads"].transpose(1, 2).flatten(2))
+    torch.testing.assert_close(joined, logits)
+    torch.testing.assert_close(layers["attn:weights"].sum(-1), torch.ones(3, 2, 7))
+
+
 def test_timm_attention_weights_and_heads() -> None:
     timm = pytest.importorskip("timm")
     net = timm.create_model("vit_tiny_patch16_224", img_size=32, depth=2, num_classes=3).eval()

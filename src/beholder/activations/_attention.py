@@ -1,6 +1,7 @@
 """Attention weights and heads, for the attention modules that can give them.
 
-``nn.MultiheadAttention`` is asked for its weights (its other outputs stay the same up to rounding);
+``nn.MultiheadAttention`` is asked for its weights (its other outputs stay the same up to rounding), and its heads
+are the averages of the values under them;
 attention blocks of timm (``fused_attn``, ``attn_drop``, ``proj``) are run unfused while observed.
 """
 
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from beholder._core.errors import InputError
 from beholder.activations._grammar import LayerRef
@@ -40,8 +42,8 @@ def attach(module: nn.Module, ref: LayerRef, give: Give) -> Iterator[None]:
     InputError
         When the module gives neither.
     """
-    if isinstance(module, nn.MultiheadAttention) and ref.side == "weights":
-        yield from _observe_multihead(module, give)
+    if isinstance(module, nn.MultiheadAttention):
+        yield from _observe_multihead(module, ref, give)
         return
     children = dict(module.named_children())
     dropout, projection = children.get("attn_drop"), children.get("proj")
@@ -53,28 +55,40 @@ def attach(module: nn.Module, ref: LayerRef, give: Give) -> Iterator[None]:
         raise InputError(
             f"an attention layer that gives its {ref.side}",
             got=f"{ref.path} ({type(module).__name__})",
-            hint="a layer ending in attn, self_attn or self_attention",
+            hint="an attention layer of torchvision, open_clip or timm",
         )
 
 
-def _observe_multihead(module: nn.MultiheadAttention, give: Give) -> Iterator[None]:
+def _observe_multihead(module: nn.MultiheadAttention, ref: LayerRef, give: Give) -> Iterator[None]:
+    if ref.side == "heads" and (module.bias_k is not None or module.add_zero_attn):
+        raise InputError("attention over the tokens alone, for heads", got=f"{ref.path}, which adds keys of its own")
 
     def ask(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         named = dict(zip(_MULTIHEAD_ARGUMENTS, args, strict=False))
         return (), {**named, **kwargs, "need_weights": True, "average_attn_weights": False}
 
-    def hand_over(_module: nn.Module, _args: Any, output: tuple[Tensor, Tensor]) -> None:
-        give(output[1])
+    def hand_over(_module: nn.Module, _args: Any, kwargs: dict[str, Any], output: tuple[Tensor, Tensor]) -> None:
+        weights = output[1]
+        give(weights if ref.side == "weights" else weights @ _project_values(module, kwargs["value"]))
 
     handles = [
         module.register_forward_pre_hook(ask, with_kwargs=True),
-        module.register_forward_hook(hand_over),
+        module.register_forward_hook(hand_over, with_kwargs=True),
     ]
     try:
         yield
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _project_values(module: nn.MultiheadAttention, value: Tensor) -> Tensor:
+    """What the heads average: (batch, head, token, channel)."""
+    n = module.embed_dim
+    weight = module.v_proj_weight if module.in_proj_weight is None else module.in_proj_weight[2 * n :]
+    bias = None if module.in_proj_bias is None else module.in_proj_bias[2 * n :]
+    value = value if module.batch_first else value.transpose(0, 1)
+    return functional.linear(value, weight, bias).unflatten(-1, (module.num_heads, -1)).transpose(1, 2)
 
 
 def _observe_unfused(module: nn.Module, dropout: nn.Module, give: Give) -> Iterator[None]:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 _ROWS = 4
 _SAMPLES_AT_ONCE, _SAMPLES_AT_ONCE_PARALLEL = 160_000, 1_280_000
+_FEW_THREADS = 2
 LEAST_ENVELOPE = 1e-8
 
 _Part = tuple[slice, slice, Tensor]
@@ -108,9 +109,9 @@ def lay_out_bands(transfer: np.ndarray, n_samples: int, factor: int, n_taps: int
 def stack_taps(taps: Tensor, factor: int) -> Tensor:
     """The window cut into columns of ``factor`` taps, (factor, n_columns), filled up with zeros.
 
-    The number of columns is a multiple of four, which makes their product with blocks of samples much faster.
+    The number of columns is a multiple of sixteen, which makes their product with blocks of samples much faster.
     """
-    n_columns = 4 * -(-taps.shape[0] // (4 * factor))
+    n_columns = 16 * -(-taps.shape[0] // (16 * factor))
     return torch.nn.functional.pad(taps, (0, n_columns * factor - taps.shape[0])).view(n_columns, factor).T
 
 
@@ -163,8 +164,7 @@ class HilbertEnvelopes(torch.autograd.Function):
                 signal = torch.fft.ifft(some, norm="forward")
                 for inner, bins, _ in parts:
                     some[:, inner, bins] = 0
-                squares = torch.view_as_real(signal).square()
-                modulus = squares[..., 0].add(squares[..., 1]).sqrt_().clamp_(min=LEAST_ENVELOPE)
+                modulus = take_modulus(signal).clamp_(min=LEAST_ENVELOPE)
                 if keep:
                     kept += [signal, modulus]
                 frames[stimuli, rows] = weigh_frames(modulus, columns, layout)
@@ -193,6 +193,14 @@ class HilbertEnvelopes(torch.autograd.Function):
             spectrum[:, 1 : (layout.n_samples + 1) // 2] *= 0.5  # as a real inverse counts these bins twice
             x[stimuli] = torch.fft.irfft(spectrum, n=layout.n_samples, norm="forward")
         return x, None, None, None, None
+
+
+def take_modulus(signal: Tensor) -> Tensor:
+    """Moduli of complex numbers. On one or two cores numpy takes them in a third of torch's time."""
+    if signal.device.type == "cpu" and torch.get_num_threads() <= _FEW_THREADS:
+        return torch.from_numpy(np.abs(signal.numpy()))
+    squares = torch.view_as_real(signal).square()
+    return squares[..., 0].add(squares[..., 1]).sqrt_()
 
 
 def group_stimuli(x: Tensor) -> list[slice]:

@@ -158,7 +158,7 @@ def build_from_folder(
         raise InputError(
             "a flat folder or class folders",
             got=f"{folder} with {len(top)} {kind}s beside {len(full)} folders of {kind}s ({', '.join(list(full)[:3])})",
-            hint="moving either away, or layout='flat' or layout='classes'",
+            hint="moving either away, or --layout flat or classes",
         )
     if top:
         return build_flat(folder, top, kind)
