@@ -163,13 +163,18 @@ def test_same_call_does_no_work(made: Visualizations, acts: Activations, monkeyp
 def test_one_by_one_and_together_agree(acts: Activations, tmp_path: Path) -> None:
     units = [Unit("conv1", i) for i in range(4)] + [Unit("late", i) for i in range(6)]
     settings: dict[str, Any] = {"n_images": 2, "activations": acts, "diversity": 1.0, **FAST}
-    together = optimize_units(make_model(), units, out_path=tmp_path / "together", batch_size=64, **settings)
-    groups = json.loads((tmp_path / "together" / ".SmallNet.optimized.jobs" / "layout.json").read_text())["groups"]
+    together = optimize_units(make_model(), units, out_path=tmp_path / "together", **settings)
+    batched = optimize_units(make_model(), units, out_path=tmp_path / "batched", batch_size=64, **settings)
+    groups = json.loads((tmp_path / "batched" / ".SmallNet.optimized.jobs" / "layout.json").read_text())["groups"]
     assert sorted(map(len, groups)) == [4, 6]
     for i, unit in enumerate(units):
-        alone = optimize_units(make_model(), unit, out_path=tmp_path / str(i), **settings)
-        np.testing.assert_allclose(alone.images[0], together.images[i], atol=3 / 255)
-        np.testing.assert_allclose(alone.activations[0], together.activations[i], rtol=1e-2, atol=1e-3)
+        optimize_units(make_model(), unit, out_path=tmp_path / str(i), **settings)
+        folder = f"SmallNet/{unit.path_name}"
+        assert read_tree(tmp_path / str(i) / folder) == read_tree(tmp_path / "together" / folder)
+        np.testing.assert_allclose(batched.images[i], together.images[i], atol=3 / 255)
+        np.testing.assert_allclose(batched.activations[i], together.activations[i], rtol=1e-2, atol=1e-3)
+    again = optimize_units(make_model(), units[2], out_path=tmp_path / "again", batch_size=64, **settings)
+    np.testing.assert_allclose(again.images[0], batched.images[2], atol=1.01 / 255)
 
 
 def test_units_may_be_added(made: Visualizations, acts: Activations, tmp_path: Path) -> None:
@@ -188,7 +193,7 @@ def test_units_may_be_added(made: Visualizations, acts: Activations, tmp_path: P
 
 
 def test_groups_of_earlier_runs_are_not_made_again(acts: Activations, tmp_path: Path) -> None:
-    settings: dict[str, Any] = {"n_images": 1, "activations": acts, "out_path": tmp_path, **FAST}
+    settings: dict[str, Any] = {"n_images": 1, "activations": acts, "out_path": tmp_path, "batch_size": 8, **FAST}
     units = [Unit("conv1", i) for i in range(6)]
     receipts = tmp_path / ".SmallNet.optimized.jobs" / "receipts"
     optimize_units(make_model(), units[:3], **settings)
@@ -212,6 +217,7 @@ def test_groups_stay_as_they_were_cut() -> None:
     mixed = cut_groups(units, {**settings, "device": "cuda"})
     assert mixed == [[unit for layer in "ab" for unit in units if unit.layer == layer]]
     assert cut_groups([], settings) == []
+    assert cut_groups(units, {**settings, "batch_size": None})[0] == [Unit("a", 0)]
 
 
 def test_other_settings_are_refused(acts: Activations, tmp_path: Path) -> None:
@@ -536,7 +542,7 @@ def test_the_first_error_is_told_wherever_it_happens(
     monkeypatch.setattr(BatchRun, "_take_step", fail_late)
     units = [Unit("conv1", 0), Unit("conv1", 1), Unit("late", 3)]
     with pytest.raises(DiskFull, match="at late"):
-        optimize_units(make_model(), units, n_images=4, activations=acts, out_path=tmp_path, steps=200, threads=3)
+        optimize_units(make_model(), units, n_images=4, activations=acts, out_path=tmp_path, steps=20, threads=3)
 
 
 def make_all(path: Path, out: Path) -> None:

@@ -102,7 +102,7 @@ def optimize(
     input_shape
         Of one stimulus, for a network that takes any: --input_shape 3 224 224.
     batch_size
-        Images in one batch at most; default 8 on the CPU, 64 elsewhere.
+        Images in a batch that units share; default 64, on the CPU a batch for each unit, sign and strength.
     workers
         Processes; does not change a byte.
     threads

@@ -80,13 +80,16 @@ class Bench:
     recipe : Recipe
     form : StimulusFormat
         How the images will be saved.
-    batch_size : int
-        Images in one batch at most; a larger problem is a batch of its own.
+    batch_size : int or None
+        Images in one batch; fewer are filled up, so that the company changes no bit where the network treats the items
+        of a batch alike; a larger problem is a batch of its own. None: so is every problem.
     lanes : int
         Batches side by side.
     """
 
-    def __init__(self, network: Network, recipe: Recipe, form: StimulusFormat, batch_size: int, lanes: int) -> None:
+    def __init__(
+        self, network: Network, recipe: Recipe, form: StimulusFormat, batch_size: int | None, lanes: int
+    ) -> None:
         self._network, self._recipe, self._form, self._batch_size = network, recipe, form, batch_size
         self._pool = ThreadPoolExecutor(lanes, thread_name_prefix="beholder-lane")
         self._cancelled = threading.Event()
@@ -110,7 +113,7 @@ class Bench:
         return self._failure or error if isinstance(error, Cancelled) else error
 
     def make(self, orders: Sequence[Order], layers: Sequence[str]) -> list[Made]:
-        """Work on problems; what comes out of one depends on the others in the last bits only.
+        """Work on problems; what comes out of one depends on the others in the last bits at most.
 
         Parameters
         ----------
@@ -121,7 +124,7 @@ class Bench:
         """
         sizes = [order.problem.n_images for order in orders]
         keys = [tuple(layers)] * len(orders)
-        plan = plan_batches(sizes, keys, cores=1, on_cpu=False, batch_size=self._batch_size)
+        plan = plan_batches(sizes, keys, cores=1, on_cpu=False, batch_size=self._batch_size or 1)
         futures = [self._pool.submit(self._run, [orders[i] for i in batch], layers, False) for batch in plan.batches]
         try:
             made = [future.result() for future in futures]
@@ -155,8 +158,9 @@ class Bench:
 
     def _run(self, orders: Sequence[Order], layers: Sequence[str], is_halved: bool) -> list[Made]:
         """One batch; where memory does not suffice, its halves."""
+        problems = [order.problem for order in orders]
         try:
-            run = BatchRun(self._network, [order.problem for order in orders], self._recipe)
+            run = BatchRun(self._network, [*problems, *([] if is_halved else self._make_filler(orders))], self._recipe)
             run.layers = tuple(layers)
             result = run.run(
                 checkpoint=None, name="", advance=lambda _n: None, check_cancelled=self._check_cancelled
@@ -175,6 +179,12 @@ class Bench:
         half = len(orders) // 2
         return [made for part in (orders[:half], orders[half:]) for made in self._run(part, layers, True)]
 
+    def _make_filler(self, orders: Sequence[Order]) -> list[Problem]:
+        """Images that nobody wants, so that every batch has the same size."""
+        missing = (self._batch_size or 0) - sum(order.problem.n_images for order in orders)
+        unit = orders[0].unit
+        return [Problem(Channel(unit.layer, unit.channel), n_images=missing)] if missing > 0 else []
+
     def _finish(
         self, orders: Sequence[Order], result: BatchResult, layers: Sequence[str], is_halved: bool
     ) -> list[Made]:
@@ -184,7 +194,7 @@ class Bench:
         unrounded = self._score(orders, result.images, layers)
         alpha = None if result.transparency is None else result.transparency.cpu().numpy()
         made, start = [], 0
-        for order, steps, stopped_by in zip(orders, result.steps, result.stopped_by, strict=True):
+        for order, steps, stopped_by in zip(orders, result.steps, result.stopped_by, strict=False):  # without filler
             rows = slice(start, start + order.problem.n_images)
             start = rows.stop
             made.append(
@@ -198,11 +208,12 @@ class Bench:
 
     def _score(self, orders: Sequence[Order], images: Tensor, layers: Sequence[str]) -> np.ndarray:
         sizes = [order.problem.n_images for order in orders]
+        filler = len(images) - sum(sizes)
         with torch.no_grad():
-            views = self._network.run(images, sizes, layers, {}).views()
+            views = self._network.run(images, [*sizes, *([filler] if filler else [])], layers, {}).views()
             scores = [
                 Channel(order.unit.layer, order.unit.channel).score(view)
-                for order, view in zip(orders, views, strict=True)
+                for order, view in zip(orders, views, strict=False)
             ]
         return torch.cat(scores).float().cpu().numpy()
 

@@ -19,7 +19,7 @@ from beholder.synthesis._fourier import Fourier, PhaseOnly
 from beholder.synthesis._loop import Recipe
 from beholder.synthesis._optimizers import Adam
 from beholder.synthesis._parameterization import Parameterization, Pixels
-from beholder.synthesis._plan import CPU_BATCH, DEVICE_BATCH
+from beholder.synthesis._plan import DEVICE_BATCH
 from beholder.synthesis._recipe import check_count, make_recipe
 from beholder.synthesis._standing import SIGNS, Natural
 from beholder.synthesis._unit_group import Wish
@@ -124,7 +124,7 @@ def resolve_settings(
     if old is not None and options.batch_size in (None, old["batch_size"]):
         batch_size, intra_threads = old["batch_size"], old["intra_threads"]
     else:
-        batch_size = options.batch_size or (CPU_BATCH if on_cpu else DEVICE_BATCH)
+        batch_size = options.batch_size or (None if on_cpu else DEVICE_BATCH)
         n_problems = n_units * len(SIGNS)
         intra_threads = max(1, count_cores(options) // n_problems) if on_cpu else 1
     return {
@@ -152,8 +152,9 @@ def cut_groups(
 ) -> list[list[Unit]]:
     """Which units are worked on together: the groups that there are, and new ones for units that are in none.
 
-    On the CPU only units of one layer share a group, so that none runs deeper than it must, and a group fills one
-    batch; on an accelerator any units do, and a group fills four.
+    Where every problem is a batch of its own, so is every unit a group. Else, on the CPU only units of one layer share
+    a group, so that none runs deeper than it must, and a group fills one batch; on an accelerator any units do, and a
+    group fills four.
 
     Parameters
     ----------
@@ -170,7 +171,7 @@ def cut_groups(
     [['a:0', 'a:1'], ['a:2']]
     """
     on_cpu = settings["device"] == "cpu"
-    images = settings["batch_size"] * (1 if on_cpu else _BATCHES_PER_GROUP)
+    images = (settings["batch_size"] or 0) * (1 if on_cpu else _BATCHES_PER_GROUP)
     size = max(1, math.ceil(images / (len(SIGNS) * settings["n_images"])))
     known = {unit for group in recorded for unit in group}
     by_layer: dict[str, list[Unit]] = {}

@@ -48,8 +48,10 @@ class UnitWorker(Worker):
     naturals : mapping of Unit to Natural or None
     layer_sets : tuple of tuple of str
         The layers of each group.
-    batch_size, intra_threads, lanes : int
-        Images in a batch, threads in an operation, batches side by side.
+    batch_size : int or None
+        As for :class:`Bench`.
+    intra_threads, lanes : int
+        Threads in an operation, batches side by side.
     described : mapping
         What stands in the column ``settings`` of every manifest.
     """
@@ -61,7 +63,7 @@ class UnitWorker(Worker):
     wish: Wish
     naturals: Mapping[Unit, Natural | None]
     layer_sets: tuple[tuple[str, ...], ...]
-    batch_size: int
+    batch_size: int | None
     intra_threads: int
     lanes: int
     described: Mapping[str, Any]
