@@ -402,3 +402,18 @@ def test_numbers_that_float16_cannot_hold_are_an_error(stimuli: StimulusSet, tmp
     module.conv1.weight.data *= 1e6
     with pytest.raises(InputError, match=r"values of at most 65504 for --dtype float16; got .* at conv1"):
         extract(wrap(module, name="inplace"), stimuli, ["conv1"], out_path=tmp_path, dtype="float16")
+
+
+def test_stimuli_are_added_though_the_old_files_are_gone(folder: Path, tmp_path: Path) -> None:
+    from beholder.models import ImagePreprocessing
+
+    net = wrap(InPlaceNet(), ImagePreprocessing(resize=8, crop=(8, 8)), name="inplace")
+    options = {"out_path": tmp_path / "out", "batch_size": 2}
+    extract(net, StimulusSet.from_folder(folder)[:3], ["conv2"], **options)
+    (folder / "00.png").unlink()
+    whole = StimulusSet.from_folder(folder)
+    acts = extract(net, whole[["01", "02", "03", "04"]], ["conv2"], append=True, **options)
+    assert acts.stimulus_ids == ("00", "01", "02", "03", "04")
+    assert np.isfinite(acts["conv2"].to_numpy()).all()
+    with pytest.raises(InputError, match=r"00\.png"):
+        extract(net, whole[["01", "02"]], ["conv1"], append=True, **options)

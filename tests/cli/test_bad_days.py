@@ -254,3 +254,10 @@ def test_formats(place: Path, tmp_path: Path, beholder: Command, file_format: st
     assert str(folder / f"activations.{suffix}") in out
     names = (folder / "file_names.txt").read_text(encoding="utf-8").split()
     assert names[0] == "cat/picture_0.png" and len(names) == 6
+
+
+def test_an_export_of_other_values_names_what_it_was_made_from(place: Path, tmp_path: Path, beholder: Command) -> None:
+    command = extract(place, tmp_path / "out", "--file_format", "npy")
+    assert beholder(*command)[0] == 0
+    code, _, err = beholder(*command, "--center_acts")
+    assert code == 2 and "made_from was 'net.zarr', now 'net.centered.zarr'" in last_line(err) and "unset" not in err

@@ -166,7 +166,7 @@ def test_cores_that_share_the_work_change_nothing():
     sound = make_sounds(40_000)[0].requires_grad_()
     front_end = Cochleagram(dtype=torch.float64)
     found = []
-    for n_threads in (1, 2):
+    for n_threads in (1, 4):
         torch.set_num_threads(n_threads)
         frames = front_end.compute_envelopes(sound)
         found.append((front_end.layout.count_at_once(), frames, *torch.autograd.grad(frames.sum(), sound)))

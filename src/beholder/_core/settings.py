@@ -7,14 +7,12 @@ from typing import Any
 
 from beholder._core.errors import ConfigurationChanged
 
-_MISSING = object()
-
 
 def compare_settings(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """One phrase for each setting that differs: ``"pool was 'none', now 'mean'"``."""
+    """One phrase for each setting that differs: ``"pool was 'none', now 'mean'"``. None is as good as absent."""
     differences = []
     for key in sorted({*old, *new}):
-        before, after = old.get(key, _MISSING), new.get(key, _MISSING)
+        before, after = old.get(key), new.get(key)
         if isinstance(before, Mapping) and isinstance(after, Mapping):
             differences += compare_settings(before, after, f"{prefix}{key}.")
         elif before != after:
@@ -53,5 +51,5 @@ def refuse_changes(
 
 
 def _show(value: Any) -> str:
-    text = "unset" if value is _MISSING or value is None else repr(value)
+    text = "unset" if value is None else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _NAME = "stimuli.parquet"
 _SAMPLE = 200
 _CONDITION = "condition:"
+_GONE = -1
 
 
 def write_manifest(folder: Path, stimuli: StimulusSet) -> None:
@@ -65,13 +66,14 @@ def _find_size(path: str) -> int:
     try:
         return Path(path).stat().st_size if path else 0
     except OSError:
-        return -1
+        return _GONE
 
 
 def check_unchanged(old: pd.DataFrame | None, new: StimulusSet, hashes: Mapping[str, str]) -> None:
     """Refuse stimuli that have kept their ids but not their content since they were extracted.
 
-    Sizes are compared for all files, hashes for files that lie elsewhere than before and for a sample of arrays.
+    Sizes are compared for all files, hashes for files that lie elsewhere than before and for a sample of arrays. A
+    file that is gone is missed only where it is to be read again.
 
     Parameters
     ----------
@@ -92,7 +94,7 @@ def check_unchanged(old: pd.DataFrame | None, new: StimulusSet, hashes: Mapping[
             continue
         now = _find_source(new, place)
         if now and now == source:
-            changed = size != _find_size(now)
+            changed = _find_size(now) not in (size, _GONE)
         elif now or place % every == 0:
             changed = new.hash_stimulus(place) != hashes[i]
         else:

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from beholder._core.errors import InputError
 from beholder._core.files import to_path_name
+from beholder._core.hashing import hash_settings
 from beholder._core.provenance import check_provenance, record_provenance
 from beholder.cli._options import pick_set_folder
 
@@ -162,7 +163,8 @@ def export(
     file_names = [file or i for file, i in zip(table["file"], table["id"], strict=True)]
     written: list[Path] = []
     for name in names:
-        settings = {"source": acts.path.name, "settings": acts.attributes["settings"], "n_splits": request.n_splits}
+        made_by = hash_settings(acts.attributes["settings"])
+        settings = {"made_from": acts.path.name, "settings_hash": made_by, "n_splits": request.n_splits}
         output = f"{folder.name}/{to_path_name(name)}/activations.{file_format}"
         check_provenance(folder.parent, output, settings, replace=request.overwrite or request.append)
         written += export_layer(

@@ -31,7 +31,7 @@ LOSSES = {
 
 _STEPS = 1000
 _TARGET_DB = 45.0
-_HISTORY = 40
+_HISTORY = 20
 _PLATEAU = Plateau(tolerance=0.02, window=80)
 _SMALLEST_NOISE_SHARE = 0.01
 
