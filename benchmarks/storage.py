@@ -76,7 +76,7 @@ def main() -> None:
         print(f"{'writing':<36}{'store s':>10}{'npy s':>10}{'ratio':>8}")
         for shape in ((1000, 512, 13, 13), (1000, 64, 111, 111), (100_000, 512)):
             values = generator.standard_normal(shape, dtype=np.float32)
-            rows = max(1, min(2**25 // values[0].nbytes, max(256, 2 ** math.ceil(math.log2(len(values) / 100)))))
+            rows = max(1, min(2**26 // values[0].nbytes, max(256, 2 ** math.ceil(math.log2(len(values) / 64)))))
             for label, finish in (("", None), (", to the disk", os.sync)):
                 ours, theirs = compare_writing(folder, values, rows, finish)
                 print(f"{f'{shape}{label}':<36}{ours:>10.3f}{theirs:>10.3f}{ours / theirs:>8.2f}", flush=True)

@@ -38,10 +38,10 @@ DTYPES = ("float32", "float16")
 PRECISIONS = ("fp32", "bf16", "fp16")
 _CPU_BATCH = 16
 _DEVICE_BATCH = 64
-_SHARD_BYTES = 32 * 2**20
+_SHARD_BYTES = 64 * 2**20
 _BATCH_BYTES = 64 * 2**20
 _SHARD_STIMULI = 256
-_MAX_SHARDS = 100
+_MAX_SHARDS = 64
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def _stored_shape(target: Target, settings: dict[str, Any]) -> tuple[tuple[int, 
 
 
 def choose_shard_rows(targets: Sequence[Target], settings: dict[str, Any], n_stimuli: int) -> int:
-    """Stimuli in one shard: whole micro-batches, about 32 MB, at most a few hundred shards."""
+    """Stimuli in one shard: whole micro-batches, about 64 MB, at most a few dozen shards unless they are large."""
     size = settings["micro_batch"]
     row_bytes = max(1, sum(math.prod(target.shape) * 4 for target in targets))
     most = max(_SHARD_STIMULI, 2 ** math.ceil(math.log2(max(1, n_stimuli / _MAX_SHARDS))))

@@ -25,6 +25,7 @@ COMMANDS = {
     "extract": ("beholder.cli.extract:app", "Activations of one network's layers over a folder of stimuli."),
     "panel": ("beholder.cli.panel:app", "Many networks x folders x replicates, one HDF5 file a folder."),
     "units": ("beholder.cli.units:app", "Units of a network: sample, record, find exemplars, optimize stimuli."),
+    "tasks": ("beholder.cli.tasks:app", "Experiments with people: plan, build, serve, simulate, export."),
     "metamers": ("beholder.cli.metamers:app", "Metamers: what a network cannot tell apart, and how others judge it."),
     "show": ("beholder.cli.show:app", "What a store, HDF5 or results file holds, without reading its data."),
     "report": ("beholder.cli.report:app", "One self-contained HTML page of everything found in a folder."),

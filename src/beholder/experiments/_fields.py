@@ -1,0 +1,102 @@
+"""Frozen dataclasses from plain JSON values and back, strict about names, types and choices."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from beholder._core.errors import InputError, UnknownNameError
+
+T = TypeVar("T")
+
+
+def parse_fields(cls: type[T], values: Any, what: str) -> T:
+    """Make a dataclass of a mapping from field names to JSON values.
+
+    Parameters
+    ----------
+    cls : type
+        A dataclass whose fields are bool, int, float, str, ``Literal``, ``tuple[X, ...]``, ``Mapping[str, str]``,
+        another such dataclass, or one of them or None.
+    values : mapping
+        A field that is left out keeps its default.
+    what : str
+        What the mapping is, for messages: ``"setting"``.
+
+    Raises
+    ------
+    UnknownNameError
+        A name that is no field.
+    InputError
+        A value of another type, or a field without default that is left out.
+    """
+    if not isinstance(values, Mapping):
+        raise InputError(f"an object of {what}s", got=_show(values))
+    kinds = typing.get_type_hints(cls)
+    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    for name in values:
+        if name not in fields:
+            raise UnknownNameError(what, str(name), fields)
+    for name, field in fields.items():
+        absent = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        if absent and name not in values:
+            raise InputError(f"the {what} {name!r}", got=f"only {', '.join(map(str, values)) or 'none'}")
+    return cls(**{name: _parse(kinds[name], value, f"{what} {name!r}") for name, value in values.items()})
+
+
+def to_plain(value: Any) -> Any:
+    """A dataclass of :func:`parse_fields` as JSON values."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, tuple):
+        return [to_plain(each) for each in value]
+    if isinstance(value, Mapping):
+        return {key: to_plain(value[key]) for key in value}
+    return value
+
+
+def _parse(kind: Any, value: Any, what: str) -> Any:
+    origin, options = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in options:
+            return None
+        (kind,) = (option for option in options if option is not type(None))
+        return _parse(kind, value, what)
+    if origin is typing.Literal:
+        if value not in options:
+            raise UnknownNameError(what, str(value), [str(option) for option in options])
+        return value
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise InputError(f"a list for {what}", got=_show(value))
+        return tuple(_parse(options[0], each, what) for each in value)
+    if dataclasses.is_dataclass(kind):
+        return value if isinstance(value, kind) else parse_fields(kind, value, f"{what}:")  # type: ignore[arg-type]
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        if not isinstance(value, Mapping) or not all(isinstance(each, str) for pair in value.items() for each in pair):
+            raise InputError(f"an object of texts for {what}", got=_show(value))
+        return types.MappingProxyType(dict(value))
+    return _parse_scalar(kind, value, what)
+
+
+_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+
+
+def _parse_scalar(kind: type, value: Any, what: str) -> Any:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if kind is int and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+        raise InputError(f"{_NAMES[kind]} for {what}", got=_show(value))
+    if kind is float and value - value != 0:
+        raise InputError(f"a finite number for {what}", got=_show(value))
+    return value
+
+
+def _show(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

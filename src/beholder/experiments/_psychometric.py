@@ -1,0 +1,97 @@
+"""The share of right answers as a function of the level."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from beholder._core.errors import InputError, UnknownNameError
+
+FUNCTIONS = ("weibull", "logistic", "normal")
+Function = Literal["weibull", "logistic", "normal"]
+
+
+def psychometric(
+    level: np.ndarray | float,
+    threshold: np.ndarray | float,
+    slope: np.ndarray | float,
+    guess: np.ndarray | float = 0.5,
+    lapse: np.ndarray | float = 0.0,
+    *,
+    function: Function = "weibull",
+) -> np.ndarray:
+    r"""Probability of a right answer, :math:`\psi(x) = \gamma + (1 - \gamma - \lambda) \, F(x)`.
+
+    ``weibull``: :math:`F = 1 - e^{-10^{\beta (x - t)}}`, :math:`x` and :math:`t` in log10 units. ``logistic``:
+    :math:`F = 1 / (1 + e^{-\beta (x - t)})`. ``normal``: :math:`F = \Phi(\beta (x - t))`.
+
+    Parameters
+    ----------
+    level : array-like
+        :math:`x`; a higher level is easier. Where it is the other way, negate levels and thresholds.
+    threshold : array-like
+        :math:`t`, in units of the level: F is 1 - 1/e there for ``weibull``, else 1/2.
+    slope : array-like
+        :math:`\beta`, above 0.
+    guess, lapse : array-like
+        :math:`\gamma` and :math:`\lambda` in [0, 1).
+    function : {"weibull", "logistic", "normal"}
+
+    Returns
+    -------
+    numpy.ndarray
+        In [0, 1], of the shape that the arguments broadcast to.
+
+    Raises
+    ------
+    UnknownNameError
+        Another function.
+
+    Notes
+    -----
+    Source: Wichmann & Hill (2001), The psychometric function I, Perception & Psychophysics 63, eq. 1.
+
+    >>> float(psychometric(0.0, 0.0, 3.0, 0.5, 0.0, function="logistic"))
+    0.75
+    """
+    from scipy.special import expit, ndtr
+
+    _check_function(function)
+    z = np.asarray(slope) * (np.asarray(level) - np.asarray(threshold))
+    if function == "weibull":
+        share = -np.expm1(-(10.0 ** np.minimum(z, 300.0)))
+    else:
+        share = expit(z) if function == "logistic" else ndtr(z)
+    return np.asarray(guess + (1 - np.asarray(guess) - np.asarray(lapse)) * share)
+
+
+def find_level(
+    target: float, threshold: float, slope: float, guess: float, lapse: float, *, function: Function = "weibull"
+) -> float:
+    """The level at which the share of right answers is ``target``, the inverse of :func:`psychometric`.
+
+    Raises
+    ------
+    InputError
+        The target is not between guessing and 1 - lapse.
+
+    >>> find_level(0.75, 2.0, 3.0, 0.5, 0.0, function="logistic")
+    2.0
+    """
+    from scipy.special import logit, ndtri
+
+    _check_function(function)
+    share = (target - guess) / (1 - guess - lapse)
+    if not 0 < share < 1:
+        raise InputError(f"a target between {guess:g} and {1 - lapse:g}", got=f"{target:g}")
+    if function == "weibull":
+        z = np.log10(-np.log1p(-share))
+    else:
+        z = logit(share) if function == "logistic" else ndtri(share)
+    return float(threshold + z / slope)
+
+
+def _check_function(function: str) -> None:
+    if function not in FUNCTIONS:
+        raise UnknownNameError("psychometric function", function, FUNCTIONS)
