@@ -17,7 +17,7 @@ from beholder.stimuli import (
     MetamerSet,
     NullSet,
     collect_files,
-    judge_metamers,
+    fill_verdicts,
     make_metamer_table,
     name_metamer,
     read_metamer_table,
@@ -75,7 +75,7 @@ def test_verdicts_against_counting() -> None:
         rows.append(
             make_row(stimulus_id=str(i), layer="p", measured_layer="pq"[i % 2], prediction_metamer=said, **values)
         )
-    judged = judge_metamers(make_table(rows), null)
+    judged = fill_verdicts(make_table(rows), null)
     for row, verdict in zip(rows, judged.to_dict("records"), strict=True):
         pairs = null[row["measured_layer"]]
         shares, above = [], []
@@ -93,10 +93,10 @@ def test_verdicts_against_counting() -> None:
 def test_what_was_not_saved_or_has_no_null_stays_empty() -> None:
     pairs = {name: np.zeros(3) for name in ("spearman", "pearson", "db_snr")}
     rows = [make_row(db_snr_saved=None, spearman_saved=None, pearson_saved=None), make_row(measured_layer="l2")]
-    judged = judge_metamers(make_table(rows), {"l1": pairs})
+    judged = fill_verdicts(make_table(rows), {"l1": pairs})
     assert judged["percentile"].isna().all()
     assert judged["passed"].isna().all()
-    perfect = judge_metamers(make_table([make_row(db_snr_saved=float("inf"))]), {"l1": pairs})
+    perfect = fill_verdicts(make_table([make_row(db_snr_saved=float("inf"))]), {"l1": pairs})
     assert perfect["passed"].tolist() == [True]
     assert perfect["percentile"].tolist() == [100.0]
 
@@ -104,7 +104,7 @@ def test_what_was_not_saved_or_has_no_null_stays_empty() -> None:
 def test_networks_without_answers_are_judged_by_the_measures() -> None:
     pairs = {name: np.zeros(3) for name in ("spearman", "pearson", "db_snr")}
     rows = [make_row(prediction_original=None, prediction_metamer=None)]
-    assert judge_metamers(make_table(rows), {"l1": pairs})["passed"].tolist() == [True]
+    assert fill_verdicts(make_table(rows), {"l1": pairs})["passed"].tolist() == [True]
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ COMMANDS = {
     "layers": ("beholder.cli.layers:app", "Show a network's layers with output shapes, without its weights."),
     "extract": ("beholder.cli.extract:app", "Activations of one network's layers over a folder of stimuli."),
     "panel": ("beholder.cli.panel:app", "Many networks x folders x replicates, one HDF5 file a folder."),
+    "stimuli": ("beholder.cli.stimuli:app", "Stimuli made from stimuli: the same ones at graded levels."),
     "units": ("beholder.cli.units:app", "Units of a network: sample, record, find exemplars, optimize stimuli."),
     "tasks": ("beholder.cli.tasks:app", "Experiments with people: plan, build, serve, simulate, export."),
     "metamers": ("beholder.cli.metamers:app", "Metamers: what a network cannot tell apart, and how others judge it."),

@@ -61,11 +61,10 @@ def _make(
 ) -> Metamers:
     from beholder.synthesis import make_metamers, null_distribution
 
-    made = {"out_path": folder / "metamers"}
-    _redo(lambda **again: make_metamers(net, chosen, layers, iterations=_ITERATIONS, measured=layers, **made, **again))
     null = {"out_path": folder / "null_dist", "n_pairs": n_pairs}
     _redo(lambda **again: null_distribution(net, everything, layers, **null, **again))
-    return make_metamers(net, chosen, layers, iterations=_ITERATIONS, measured=layers, **made)
+    made = {"out_path": folder / "metamers", "iterations": _ITERATIONS, "measured": layers}
+    return _redo(lambda **again: make_metamers(net, chosen, layers, **made, **again))
 
 
 def _redo(work: Callable[..., Any]) -> Any:

@@ -69,7 +69,9 @@ def deal_decks(
     return items, decks
 
 
-def deal_catch(available: list[np.ndarray], n_items: int, n_per_task: int, generator: np.random.Generator) -> list[list[int]]:
+def deal_catch(
+    available: list[np.ndarray], n_items: int, n_per_task: int, generator: np.random.Generator
+) -> list[list[int]]:
     """For each task, the items shown least often so far among those it may have; ties are drawn.
 
     Parameters
@@ -165,5 +167,5 @@ def explain_counts(names: tuple[str, str, str], n_per_task: int, n_tasks: int, n
     return " or ".join(found)
 
 
-def _find_nearest(wanted: int, candidates) -> int | None:  # noqa: ANN001
+def _find_nearest(wanted: int, candidates) -> int | None:
     return min(candidates, key=lambda n: (abs(n - wanted), n), default=None)

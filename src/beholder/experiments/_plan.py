@@ -132,9 +132,7 @@ def refuse_other_plan(old: Any, new: Mapping[str, Any], path: Path) -> None:
     shown = [compare_settings(_drop_trials(each), {}) for each in (old, new)]
     differences = compare_settings(_drop_trials(old), _drop_trials(new)) if shown[0] != shown[1] else []
     told = "; ".join(differences[:3]) or "other trials: stimuli, counts or -minb/-maxb differ"
-    raise ConfigurationChanged(
-        f"the plan that {path} holds", got=told, hint="another -o, or --overwrite to replace it"
-    )
+    raise ConfigurationChanged(f"the plan that {path} holds", got=told, hint="another -o, or --overwrite to replace it")
 
 
 def _drop_trials(plan: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from beholder._core.errors import InputError, UnknownNameError
@@ -157,7 +157,7 @@ PRESETS: tuple[str, ...] = tuple(_MAKERS)
 """Names of the presets, one a kind of task."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def get_preset(name: str) -> Settings:
     """Settings of a preset.
 

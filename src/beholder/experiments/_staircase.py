@@ -298,14 +298,14 @@ def pick_level(adaptive: Adaptive, levels: Sequence[float], answers: Iterable[An
     >>> pick_level(Adaptive(method="up_down"), (0.05, 0.1, 0.3, 1.0), [(1.0, True), (1.0, True)])
     2
     """
-    made = Staircase.from_dict(_describe(adaptive, tuple(float(level) for level in levels)))
+    made = Staircase.from_dict(describe_adaptive(adaptive, tuple(float(level) for level in levels)))
     level = made.replay(answers).next_level()
     assert level is not None  # adaptive trials are counted by the plan
     return made.levels.index(level)
 
 
 @lru_cache(maxsize=64)
-def _describe(adaptive: Adaptive, levels: tuple[float, ...]) -> Mapping[str, Any]:
+def describe_adaptive(adaptive: Adaptive, levels: tuple[float, ...]) -> Mapping[str, Any]:
     """The settings of a procedure over these levels; grid and scale follow from the levels."""
     if adaptive.method == "up_down":
         start = round(adaptive.start * (len(levels) - 1))

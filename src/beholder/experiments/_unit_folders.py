@@ -15,6 +15,7 @@ from beholder.stimuli import list_image_extensions, list_sound_extensions
 
 NATURAL = "natural_images"
 OPTIMIZED = "optimized_images"
+COUNTERFACTUAL = "counterfactual_images"
 
 _CHANNEL = re.compile(r"channel_(\d+)")
 _BATCH = re.compile(r"batch_(\d+)")
@@ -56,6 +57,11 @@ class UnitFolder:
     def has(self, images: str) -> bool:
         """Whether it has exemplars, and for ``optimized`` visualisations as well."""
         return (self.path / NATURAL).is_dir() and (images == "natural" or self.optimized.is_dir())
+
+    @property
+    def has_counterfactual(self) -> bool:
+        """Whether it has a picture with occluded copies."""
+        return (self.path / COUNTERFACTUAL).is_dir()
 
 
 def find_model_folder(source: Path | str, model: str | None = None, extra_name: str = "") -> tuple[Path, Path]:
@@ -143,6 +149,14 @@ def describe_unit(queries: Path) -> tuple[str, str, int, int | None] | None:
         content = read_json(about)
         layer = str(content.get("layer", layer)) if isinstance(content, dict) else layer
     return images.parents[2].name, layer, int(channel[1]), int(batch[1]) if batch else None
+
+
+def find_stimulus(folder: Path, name: str) -> Path:
+    """The picture or sound of a folder with this stem."""
+    for suffix in sorted({*list_image_extensions(), *list_sound_extensions()}, key=lambda s: (s != ".png", s)):
+        if (folder / (name + suffix)).is_file():
+            return folder / (name + suffix)
+    raise InputError(f"{name}.png", got=f"none in {folder}")
 
 
 def list_unit_files(folder: Path) -> dict[str, dict[int, Path]]:

@@ -101,7 +101,7 @@ def read_metamer_table(path: Path | str) -> pd.DataFrame:
     return make_metamer_table({name: table[name].tolist() for name in _KINDS})
 
 
-def judge_metamers(table: pd.DataFrame, null: Mapping[str, Mapping[str, np.ndarray]]) -> pd.DataFrame:
+def fill_verdicts(table: pd.DataFrame, null: Mapping[str, Mapping[str, np.ndarray]]) -> pd.DataFrame:
     """Fill ``percentile`` and ``passed`` from a null distribution.
 
     ``percentile`` is the smallest, over the three measures as saved, of the share of null pairs strictly below, 0 to

@@ -28,9 +28,9 @@ from beholder.stimuli import (
     NullSet,
     StimulusSet,
     as_stimulus_set,
+    fill_verdicts,
     find_metamer_folder,
     is_null_set,
-    judge_metamers,
     make_metamer_table,
     name_metamer,
     write_metamer_table,
@@ -420,7 +420,7 @@ def assemble_results(output: Path, folder: JobFolder, null: Path) -> Any:
     if is_null_set(null):
         found = NullSet(null)
         wanted = [layer for layer in dict.fromkeys(table["measured_layer"]) if layer in found]
-        table = judge_metamers(table, {layer: found[layer] for layer in wanted})
+        table = fill_verdicts(table, {layer: found[layer] for layer in wanted})
     write_metamer_table(output / RESULTS, table)
     return table
 

@@ -17,7 +17,7 @@ export function describe(name, parameters = {}, data = {}) {
 }
 
 /** A parameter that holds plain values. */
-export const PLAIN = { type: ParameterType.COMPLEX, default: null };
+export const PLAIN = { type: ParameterType.OBJECT, default: null };
 
 /** Run a list of trial descriptions; the data of the last one. Ends early when a screen says `{stop: true}`. */
 export async function play(timeline) {
@@ -29,7 +29,7 @@ export async function play(timeline) {
     on_trial_start: () => stage().removeAttribute("tabindex"),
     on_trial_finish: (data) => {
       last = data;
-      if (data?.stop) jsPsych.abortExperiment();
+      if (data?.stop) jsPsych.abortCurrentTimeline();
     },
   });
   await jsPsych.run(timeline);

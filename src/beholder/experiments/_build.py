@@ -1,0 +1,201 @@
+"""Building task folders from a plan: complete in themselves, by rename, continued where they were left."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from filelock import FileLock, Timeout
+
+from beholder._core.errors import ConfigurationChanged, InputError, OutputBusy
+from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors, read_json, write_json
+from beholder._core.hashing import hash_file, hash_settings
+from beholder._core.progress import show_progress
+from beholder._core.provenance import FILE_NAME, record_provenance
+from beholder._core.settings import refuse_changes
+from beholder.experiments._build_trials import TrialFiles, TrialReader, read_copy, write_copy
+from beholder.experiments._experiment import EXPERIMENT, INDEX, KEY, PRACTICE, Experiment, read_experiment
+from beholder.experiments._plan import CATCH, Plan, PlannedTask, PlannedTrial, read_plan
+
+FORMAT = "beholder-tasks-1"
+_LOCK = ".build.lock"
+
+
+@final
+@dataclass(frozen=True)
+class _Part:
+    """One folder of trials: a task, or the practice."""
+
+    name: str
+    trials: tuple[TrialFiles, ...]
+
+
+def build_tasks(
+    plan: Plan | Path | str, folder: Path | str, *, n_references: int | None = None, overwrite: bool = False
+) -> Experiment:
+    """Write the tasks of a plan as folders that hold all that is shown.
+
+    Interrupted at any moment, the same call completes the folder to the same bytes.
+
+    Parameters
+    ----------
+    plan : Plan or path
+    folder : path
+        The folder of tasks, ``task_1`` and on.
+    n_references : int, optional
+        Reference pictures on each side, the strongest ones; default as the plan's settings say.
+    overwrite : bool
+        Replace tasks that were built from another plan.
+
+    Returns
+    -------
+    Experiment
+
+    Raises
+    ------
+    InputError
+        A stimulus is missing, or there are too few references.
+    ConfigurationChanged
+        The folder holds tasks of another plan, or something else.
+    OutputBusy
+        Another run is building there.
+
+    Examples
+    --------
+    >>> build_tasks("plan.json", "exp_data")  # doctest: +SKIP
+    """
+    if not isinstance(plan, Plan):
+        plan = read_plan(plan)
+    folder = Path(folder)
+    settings = plan.settings if n_references is None else plan.settings.replace({"n_references_shown": n_references})
+    reader = TrialReader(plan.kind, plan.scheme, plan.folder, settings.n_references_shown)
+    parts = _read_parts(plan, reader)
+    about = {
+        "format": FORMAT,
+        "kind": plan.kind,
+        "scheme": plan.scheme,
+        "seed": plan.seed,
+        "settings": settings.to_dict(),
+        "n_tasks": len(plan.tasks),
+        "n_trials": [len(task.trials) for task in plan.tasks],
+        "plan_hash": plan.hash,
+        "stimuli_hash": _hash_stimuli(parts),
+    }
+    with explain_write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / _LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise OutputBusy(f"expected {folder} for this run alone; another run is building there") from None
+    try:
+        _prepare_folder(folder, about, overwrite)
+        write_json(folder / EXPERIMENT, about)
+        _write_parts(folder, parts)
+        if not (folder / FILE_NAME).exists() or overwrite:
+            facts = {"plan": plan.hash, "stimuli": about["stimuli_hash"], "stimulus_folder": str(plan.folder.resolve())}
+            record_provenance(
+                folder, ".", {name: about[name] for name in ("kind", "scheme", "seed", "settings")}, **facts
+            )
+    finally:
+        lock.release()
+    return read_experiment(folder)
+
+
+def _read_parts(plan: Plan, reader: TrialReader) -> list[_Part]:
+    parts = [_Part(f"task_{task.index}", _read_task(task, reader)) for task in plan.tasks]
+    if plan.practice:
+        parts.append(_Part(PRACTICE, tuple(reader.read(trial, "practice") for trial in plan.practice)))
+    return parts
+
+
+def _read_task(task: PlannedTask, reader: TrialReader) -> tuple[TrialFiles, ...]:
+    return tuple(reader.read(trial, find_role(trial)) for trial in task.trials)
+
+
+def find_role(trial: PlannedTrial) -> str:
+    """``main``, or ``catch`` for those that everybody gets right."""
+    return "catch" if trial.get("mode") == CATCH or trial.get("role") == "catch" else "main"
+
+
+def _hash_stimuli(parts: Sequence[_Part]) -> str:
+    """One hash of what all the files hold, wherever they lie."""
+    known: dict[Path, str] = {}
+    rows = []
+    for part in parts:
+        for trial in part.trials:
+            for name, path in trial.files.items():
+                if path not in known:
+                    try:
+                        known[path] = hash_file(path)
+                    except FileNotFoundError as error:
+                        raise InputError("the stimuli that the plan names", got=f"no file at {path}") from error
+                rows.append([part.name, name, known[path]])
+    return hash_settings(rows)
+
+
+def _prepare_folder(folder: Path, about: dict[str, Any], overwrite: bool) -> None:
+    """Refuse a folder of something else; take away what a killed run or, when asked, another plan left."""
+    inside = sorted(child.name for child in folder.iterdir() if not child.name.startswith("."))
+    if not (folder / EXPERIMENT).exists():
+        if inside and not overwrite:
+            raise ConfigurationChanged(
+                "an empty folder, or tasks of this plan", got=f"{folder}, which holds {inside[0]!r}", hint="another -t"
+            )
+        if inside:
+            strangers = [name for name in inside if not _is_ours(name)]
+            if strangers:
+                raise InputError("a folder of tasks to replace", got=f"{folder}, which holds {strangers[0]!r}")
+    else:
+        old = read_json(folder / EXPERIMENT)
+        if old != about and not overwrite:
+            refuse_changes(old, json.loads(json.dumps(about)), f"the tasks in {folder}")
+        if old != about:
+            inside = [name for name in inside if _is_ours(name)]
+            _remove(folder, inside)
+    _remove(folder, [child.name for child in folder.iterdir() if child.name.startswith(TEMPORARY_PREFIX)])
+
+
+def _is_ours(name: str) -> bool:
+    return name in (EXPERIMENT, PRACTICE, FILE_NAME) or name.startswith("task_")
+
+
+def _remove(folder: Path, names: Sequence[str]) -> None:
+    """Remove parts of the folder; the seal first, so that what is left is never taken for whole."""
+    for name in sorted(names, key=lambda name: name != EXPERIMENT):
+        path = folder / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _write_parts(folder: Path, parts: Sequence[_Part]) -> None:
+    n_trials = sum(len(part.trials) for part in parts)
+    left = [part for part in parts if not (folder / part.name / INDEX).is_file()]
+    done = n_trials - sum(len(part.trials) for part in left)
+    with show_progress(f"build {folder.name}", n_trials, "trials", done) as advance:
+        for part in left:
+            _write_part(folder, part)
+            advance(len(part.trials))
+
+
+def _write_part(folder: Path, part: _Part) -> None:
+    temporary = folder / f"{TEMPORARY_PREFIX}{part.name}"
+    for n, trial in enumerate(part.trials, start=1):
+        for name, path in trial.files.items():
+            target = temporary / "trials" / f"trial_{n}" / name
+            write_copy(target, read_copy(path, target.suffix))
+    rows = [{"n": n, **trial.key} for n, trial in enumerate(part.trials, start=1)]
+    write_json(temporary / KEY, {"trials": rows})
+    index = {
+        "task_name": part.name,
+        "n_reference_images": max((trial.n_references for trial in part.trials), default=0),
+        "n_trials": len(part.trials),
+        "catch_trial_idxs": [row["n"] for row in rows if row["role"] == "catch"],
+    }
+    write_json(temporary / INDEX, index)
+    with explain_write_errors(folder):
+        os.replace(temporary, folder / part.name)

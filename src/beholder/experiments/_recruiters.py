@@ -1,0 +1,117 @@
+"""Where participants come from, as data: how they are told apart, and how they go back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, final
+from urllib.parse import quote, urlsplit
+
+from beholder._core.errors import UnknownNameError
+
+
+@final
+@dataclass(frozen=True)
+class Recruiter:
+    """A way to come in and to go out.
+
+    Attributes
+    ----------
+    name : str
+    identity : str
+        The parameter of the link that says who somebody is; empty: nobody is known, anybody can come again.
+    parameters : tuple of str
+        Parameters of the link that are kept, in a table apart.
+    preview : mapping of str to str
+        Values of parameters that say that somebody only looks.
+    return_url : str
+        Where to send people at the end; ``{code}`` is filled in.
+    submit_parameter : str
+        The parameter that says which site takes the form at the end.
+    submit_path : str
+        Path of that form.
+    submit_fields : tuple of str
+        Parameters that the form sends back.
+    sites : tuple of str
+        Sites that may show the page in a frame and take the form; nobody else may.
+    """
+
+    name: str
+    identity: str = ""
+    parameters: tuple[str, ...] = ()
+    preview: tuple[tuple[str, str], ...] = ()
+    return_url: str = ""
+    submit_parameter: str = ""
+    submit_path: str = ""
+    submit_fields: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+
+
+RECRUITERS: dict[str, Recruiter] = {
+    "none": Recruiter("none"),
+    "prolific": Recruiter(
+        "prolific",
+        identity="PROLIFIC_PID",
+        parameters=("PROLIFIC_PID", "STUDY_ID", "SESSION_ID"),
+        return_url="https://app.prolific.com/submissions/complete?cc={code}",
+    ),
+    "mturk": Recruiter(
+        "mturk",
+        identity="workerId",
+        parameters=("workerId", "assignmentId", "hitId", "turkSubmitTo"),
+        preview=(("assignmentId", "ASSIGNMENT_ID_NOT_AVAILABLE"),),
+        submit_parameter="turkSubmitTo",
+        submit_path="/mturk/externalSubmit",
+        submit_fields=("assignmentId",),
+        sites=("https://www.mturk.com", "https://worker.mturk.com", "https://workersandbox.mturk.com"),
+    ),
+}
+"""Recruiters by name."""
+
+
+def get_recruiter(name: str) -> Recruiter:
+    """A recruiter by name; an unknown one is refused."""
+    if name not in RECRUITERS:
+        raise UnknownNameError("recruiter", name, RECRUITERS)
+    return RECRUITERS[name]
+
+
+def pick_parameters(recruiter: Recruiter, parameters: Mapping[str, str]) -> dict[str, str]:
+    """The parameters of a link that the recruiter knows; others are dropped."""
+    return {name: parameters[name] for name in recruiter.parameters if parameters.get(name)}
+
+
+def is_preview(recruiter: Recruiter, parameters: Mapping[str, str]) -> bool:
+    """Whether somebody only looks, before accepting."""
+    return any(parameters.get(name) == value for name, value in recruiter.preview)
+
+
+def describe_return(recruiter: Recruiter, code: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+    """How a participant goes back at the end.
+
+    Parameters
+    ----------
+    code : str
+        Completion, screen-out or no-consent code; empty where the experiment has none.
+    parameters : mapping of str to str
+        What was kept of the link.
+
+    Returns
+    -------
+    dict
+        ``code``, ``code_url`` (a link, or None) and ``submit`` (``url`` and ``fields`` of a form to post, or None).
+
+    Examples
+    --------
+    >>> describe_return(get_recruiter("prolific"), "C1", {})["code_url"]
+    'https://app.prolific.com/submissions/complete?cc=C1'
+    """
+    url = recruiter.return_url.format(code=quote(code, safe="")) if recruiter.return_url and code else None
+    submit = None
+    if recruiter.submit_parameter:
+        site = urlsplit(parameters.get(recruiter.submit_parameter, ""))
+        origin = f"{site.scheme}://{site.netloc}"
+        fields = {name: parameters[name] for name in recruiter.submit_fields if parameters.get(name)}
+        if origin in recruiter.sites and len(fields) == len(recruiter.submit_fields):
+            submit = {"url": origin + recruiter.submit_path, "fields": {**fields, "code": code}}
+    return {"code": code or None, "code_url": url, "submit": submit}

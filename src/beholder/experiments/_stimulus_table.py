@@ -1,0 +1,317 @@
+"""Labelled stimuli and the conditions that each is there in: metamers of networks and layers, graded levels, as it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from beholder._core.errors import InputError, UnknownNameError
+from beholder.stimuli import (
+    MetamerSet,
+    StimulusSet,
+    as_stimulus_set,
+    is_metamer_set,
+    list_image_extensions,
+    load_categories,
+    read_stimulus_manifest,
+)
+
+ORIGINAL = "original"
+_LEVEL = "level"
+_BASES = ("source_id", "source", "original", "base", "stimulus")
+_NO_CONDITION = frozenset({"sha256", "seed", "rank", "width", "height", "size", "duration"})
+_WNID = re.compile(r"(n\d{8})(?![0-9])")
+
+
+@final
+@dataclass(frozen=True)
+class Condition:
+    """One way in which stimuli are shown.
+
+    Attributes
+    ----------
+    name : str
+    mode : str
+        ``original``, ``metamer``, ``graded``, ``natural``.
+    about : mapping
+        What stands with each trial: model, layer, level, ….
+    """
+
+    name: str
+    mode: str
+    about: Mapping[str, Any]
+
+
+@final
+@dataclass(frozen=True)
+class Version:
+    """What is shown of one stimulus in one condition.
+
+    Attributes
+    ----------
+    path : Path
+    replaced : bool
+        Whether the original stands in for what is missing or did not pass.
+    levels : tuple of (float, Path)
+        Of adaptive trials: all levels, rising; ``path`` is the first of them.
+    """
+
+    path: Path
+    replaced: bool = False
+    levels: tuple[tuple[float, Path], ...] = ()
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class StimulusTable:
+    """Stimuli × conditions.
+
+    Attributes
+    ----------
+    ids : tuple of str
+        Sorted.
+    labels : tuple of str
+        One a stimulus.
+    originals : tuple of (Path or None)
+        The unchanged stimuli, where there are any.
+    conditions : tuple of Condition
+    versions : mapping of (int, int) to Version
+        By positions of stimulus and condition; complete.
+    """
+
+    ids: tuple[str, ...]
+    labels: tuple[str, ...]
+    originals: tuple[Path | None, ...]
+    conditions: tuple[Condition, ...]
+    versions: Mapping[tuple[int, int], Version]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __repr__(self) -> str:
+        return f"StimulusTable({len(self)} stimuli x {len(self.conditions)} conditions)"
+
+
+def read_stimulus_table(
+    sources: Sequence[Path | str],
+    *,
+    layers: Sequence[str] | None = None,
+    keep_failed: bool = False,
+    adaptive: bool = False,
+) -> StimulusTable:
+    """Read folders of metamers, or one folder or table of labelled stimuli.
+
+    Parameters
+    ----------
+    sources : sequence of path
+        ``metamers/{model}``, one or more; or a folder or table of stimuli. A table's columns are conditions; rows with
+        one ``source`` are versions of one stimulus; ``level`` is a number.
+    layers : sequence of str, optional
+        Of metamers: only those.
+    keep_failed : bool
+        Show metamers that did not pass.
+    adaptive : bool
+        Levels are no conditions but what an adaptive method chooses from.
+    """
+    if not sources:
+        raise InputError("-s FOLDER, stimuli or metamers", got="none")
+    if is_metamer_set(sources[0]):
+        if adaptive:
+            raise InputError("--levels adaptive with graded stimuli", got=f"metamers in {sources[0]}")
+        return read_metamers([Path(source) for source in sources], layers, keep_failed)
+    if len(sources) > 1:
+        raise InputError("one folder or table, or several metamers/{model}", got=f"{len(sources)} of them")
+    if layers:
+        raise InputError("--layers with metamers", got=f"{sources[0]}, which holds none")
+    return read_labelled(Path(sources[0]), adaptive)
+
+
+def read_metamers(folders: Sequence[Path], layers: Sequence[str] | None, keep_failed: bool) -> StimulusTable:
+    """Originals and, for each network and layer, metamers; what is missing or did not pass is the original.
+
+    Raises
+    ------
+    InputError
+        Two folders have different originals under one id, or lack a layer that was asked for.
+    """
+    sets = [MetamerSet(folder) for folder in folders]
+    conditions = [Condition(ORIGINAL, ORIGINAL, {"model": "", "layer": ORIGINAL})]
+    rows: dict[str, Mapping[str, str]] = {}
+    originals: dict[str, Path] = {}
+    for made in sets:
+        for stimulus_id, row in read_stimulus_manifest(made.path).items():
+            if rows.setdefault(stimulus_id, row)["label"] != row["label"]:
+                raise InputError(
+                    "networks' metamers of the same stimuli",
+                    got=f"{stimulus_id!r} labelled {rows[stimulus_id]['label']!r} and {row['label']!r}",
+                )
+            originals.setdefault(stimulus_id, made.path / row["original"])
+    ids = tuple(sorted({stimulus_id for made in sets for stimulus_id in made.stimulus_ids}))
+    versions = {(i, 0): Version(originals[stimulus_id]) for i, stimulus_id in enumerate(ids)}
+    known = list(dict.fromkeys(layer for made in sets for layer in made.layers))
+    for name in layers or ():
+        if name not in known:
+            raise UnknownNameError("layer with metamers", name, known)
+    for made in sets:
+        passed = _find_passed(made)
+        files = {(one.layer, one.stimulus_id): one.path for one in sorted(made, key=lambda one: -one.seed)}
+        for layer in made.layers:
+            if layers and layer not in layers:
+                continue
+            c = len(conditions)
+            conditions.append(Condition(f"{made.path.name}/{layer}", "metamer", {"model": made.model, "layer": layer}))
+            for i, stimulus_id in enumerate(ids):
+                path = files.get((layer, stimulus_id))
+                good = path is not None and path.is_file() and (keep_failed or passed.get((layer, stimulus_id), True))
+                versions[i, c] = Version(path) if good and path is not None else Version(originals[stimulus_id], True)
+    _check_files(versions)
+    labels = tuple(rows[stimulus_id]["label"] for stimulus_id in ids)
+    return StimulusTable(ids, labels, tuple(originals[i] for i in ids), tuple(conditions), versions)
+
+
+def _find_passed(made: MetamerSet) -> dict[tuple[str, str], bool]:
+    """Verdicts by layer and stimulus, of the lowest seed; those that are not yet judged are left out."""
+    table = made.to_pandas()
+    own = table[(table["layer"] == table["measured_layer"]) & table["passed"].notna()].sort_values("seed")
+    verdicts: dict[tuple[str, str], bool] = {}
+    for layer, stimulus_id, passed in own[["layer", "stimulus_id", "passed"]].itertuples(index=False):
+        verdicts.setdefault((layer, stimulus_id), bool(passed))
+    return verdicts
+
+
+def read_labelled(source: Path, adaptive: bool = False) -> StimulusTable:
+    """A folder or table of labelled stimuli; its columns are conditions."""
+    stimuli = as_stimulus_set(source) if source.is_file() else StimulusSet.from_folder(source)
+    if stimuli.arrays is not None:
+        raise InputError("stimuli that are files", got=f"arrays in {source}")
+    columns = {name: list(values) for name, values in stimuli.conditions.items()}
+    base = next((columns.pop(name) for name in _BASES if name in columns), list(stimuli.ids))
+    levels = [_to_level(value, source) for value in columns.get(_LEVEL, [])]
+    if adaptive:
+        if not levels:
+            raise InputError("a column 'level' for --levels adaptive", got=f"{source} without")
+        columns.pop(_LEVEL)
+    names = [name for name in columns if name not in _NO_CONDITION and len(set(map(str, columns[name]))) > 1]
+    keys = [tuple(str(columns[name][i]) for name in names) for i in range(len(stimuli))]
+    order = sorted(range(len(stimuli)), key=lambda i: (_sort_key(columns, names, i), levels[i] if levels else 0.0))
+    kinds = list(dict.fromkeys(keys[i] for i in order))
+    mode = "graded" if levels else "natural"
+    conditions = tuple(
+        Condition(", ".join(f"{n}={v}" for n, v in zip(names, kind, strict=True)) or mode, mode,
+                  {name: _to_plain(columns[name][keys.index(kind)]) for name in names})
+        for kind in kinds
+    )  # fmt: skip
+    ids = tuple(sorted({str(name) for name in base}))
+    place = {name: i for i, name in enumerate(ids)}
+    found: dict[tuple[int, int], list[tuple[float, Path]]] = {}
+    labels: dict[int, str] = {}
+    for i in order:
+        own = place[str(base[i])]
+        if labels.setdefault(own, stimuli.labels[i]) != stimuli.labels[i]:
+            raise InputError(f"one label for {ids[own]!r}", got=f"{labels[own]!r} and {stimuli.labels[i]!r}")
+        found.setdefault((own, kinds.index(keys[i])), []).append((levels[i] if levels else 0.0, stimuli.path(i)))
+    versions = {key: _make_version(files, adaptive, source) for key, files in found.items()}
+    _require_all(ids, conditions, versions, source)
+    return StimulusTable(
+        ids, tuple(labels[i] for i in range(len(ids))), tuple([None] * len(ids)), conditions, versions
+    )  # fmt: skip
+
+
+def _make_version(files: list[tuple[float, Path]], adaptive: bool, source: Path) -> Version:
+    if not adaptive and len(files) > 1:
+        raise InputError(
+            "one file a stimulus and condition", got=f"{files[0][1].name} and {files[1][1].name} in {source}",
+            hint="a column that tells them apart",
+        )  # fmt: skip
+    if adaptive and len(files) < 2:
+        raise InputError("two or more levels of every stimulus", got=f"one of {files[0][1].name}")
+    return Version(files[0][1], levels=tuple(files) if adaptive else ())
+
+
+def _require_all(
+    ids: Sequence[str], conditions: Sequence[Condition], versions: Mapping[tuple[int, int], Version], source: Path
+) -> None:
+    for i, stimulus_id in enumerate(ids):
+        for c, condition in enumerate(conditions):
+            if (i, c) not in versions:
+                raise InputError(
+                    "every stimulus in every condition", got=f"{stimulus_id!r} without {condition.name} in {source}"
+                )
+    n_levels = {len(version.levels) for version in versions.values()}
+    if len(n_levels) > 1:
+        raise InputError("the same levels of every stimulus", got=f"{min(n_levels)} and {max(n_levels)} in {source}")
+    _check_files(versions)
+
+
+def _check_files(versions: Mapping[tuple[int, int], Version]) -> None:
+    for version in versions.values():
+        if not version.path.is_file():
+            raise InputError("the stimuli's files", got=f"no file at {version.path}")
+
+
+def _sort_key(columns: Mapping[str, list[Any]], names: Sequence[str], i: int) -> tuple[Any, ...]:
+    return tuple((0, float(v), "") if _is_number(v := columns[n][i]) else (1, 0.0, str(v)) for n in names)
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _to_level(value: Any, source: Path) -> float:
+    if not _is_number(value):
+        raise InputError("numbers in the column 'level'", got=f"{value!r} in {source}")
+    return float(value)
+
+
+def _to_plain(value: Any) -> Any:
+    if isinstance(value, bool | str) or value is None:
+        return value
+    return (int(value) if float(value).is_integer() else float(value)) if _is_number(value) else str(value)
+
+
+def match_choice(label: str, choices: Sequence[str]) -> str | None:
+    """The choice that a label means: itself, or the category that its WordNet id belongs to.
+
+    >>> match_choice("n02690373_airliner", ["airplane", "dog"])
+    'airplane'
+    """
+    if label in choices:
+        return label
+    match = _WNID.match(label)
+    if match:
+        for name, wnids in load_categories().items():
+            if match[1] in wnids and name in choices:
+                return name
+    return None
+
+
+def match_choices(table: StimulusTable, choices: Sequence[str]) -> list[str]:
+    """The right answer of every stimulus.
+
+    Raises
+    ------
+    InputError
+        A label is no choice.
+    """
+    found = [match_choice(label, choices) for label in table.labels]
+    if None in found:
+        bad = found.index(None)
+        own = sorted(set(table.labels))
+        told = ", ".join(f'"{name}"' for name in own)
+        raise InputError(
+            f"labels among the {len(choices)} choices", got=f"{table.labels[bad]!r} of {table.ids[bad]!r}",
+            hint=f"--set 'choices=[{told}]'" if len(own) <= 16 else "stimuli of these, or --set choices=[…]",
+        )  # fmt: skip
+    return [str(name) for name in found]
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file is a picture by its name."""
+    return path.suffix.lower() in list_image_extensions() or path.suffix.lower() == ".svg"

@@ -1,0 +1,53 @@
+/** Screens of words and buttons: a sheet with text, and one way on. */
+
+import { h } from "../dom.js";
+import { listenKeys } from "../keys.js";
+import { describe } from "../runner.js";
+import { enter } from "../shell.js";
+
+/** A button that goes on. */
+export function nextButton(label, go, attributes = {}) {
+  return h("button", { type: "button", class: "main", "data-action": "next", onclick: go, ...attributes }, label);
+}
+
+/**
+ * A plugin class for a screen.
+ *
+ * `draw({display, session, parameters, finish})` fills the display; `finish(data)` ends the screen. `heading` and
+ * `name` are what the shell shows and what style sheets look at. Enter presses the main button.
+ */
+export function makeScreen(name, draw) {
+  return class {
+    static info = describe(name, {
+      screen: { type: "string", default: name },
+      heading: { type: "string", default: "" },
+      values: { type: "object", default: null },
+    });
+
+    trial(display, parameters, onLoad) {
+      const session = parameters.session();
+      return new Promise((resolve) => {
+        const stopKeys = listenKeys({ Enter: () => pressMain(display) });
+        const finish = (data = {}) => {
+          stopKeys();
+          resolve(data);
+        };
+        enter(parameters.screen, parameters.heading);
+        draw({ display, session, values: parameters.values ?? {}, finish });
+        onLoad();
+      });
+    }
+  };
+}
+
+function pressMain(display) {
+  if (/^(BUTTON|A|SUMMARY)$/.test(document.activeElement?.tagName ?? "")) return false;
+  const button = display.querySelector("button.main:not([disabled])");
+  button?.click();
+  return Boolean(button);
+}
+
+/** A sheet of text with its buttons. */
+export function sheet(content, ...buttons) {
+  return h("div", { class: "sheet" }, ...content, h("div", { class: "buttons" }, ...buttons));
+}

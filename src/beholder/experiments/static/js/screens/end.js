@@ -1,0 +1,68 @@
+/** Screens after which nothing comes. */
+
+import { h, paragraphs } from "../dom.js";
+import { enter, hideProgress, offerLeaving, showNotice, stage } from "../shell.js";
+import { t } from "../texts.js";
+
+function finalSheet(screen, heading, ...content) {
+  hideProgress();
+  showNotice(null);
+  offerLeaving(null, null);
+  if (document.fullscreenElement) document.exitFullscreen().catch(() => {});
+  enter(screen, heading);
+  stage().replaceChildren(h("div", { class: "sheet" }, ...content));
+}
+
+function codeLine(code) {
+  const copy = h("button", { type: "button", "data-action": "copy" }, t("done.copy"));
+  copy.addEventListener("click", async () => {
+    await navigator.clipboard?.writeText(code);
+    copy.textContent = t("done.copied");
+  });
+  return h("p", { class: "code-line" }, h("output", { class: "code" }, code), " ", copy);
+}
+
+/** MTurk wants a form that leaves the page, with the assignment and at least one value more. */
+function submitForm({ url, fields }) {
+  const inputs = Object.entries(fields ?? {}).map(([name, value]) => h("input", { type: "hidden", name, value }));
+  return h("form", { method: "post", action: url }, ...inputs, h("button", { type: "submit", class: "main" }, t("done.submit")));
+}
+
+/** Thanks, and what leads back to where the participant came from. `state.step` is an end. */
+export function showEnd(state) {
+  const name = state.step;
+  const content = paragraphs(t(`${name}.text`));
+  if (state.code) content.push(h("p", {}, t(`${name}.code`)), codeLine(state.code));
+  if (state.submit) content.push(submitForm(state.submit));
+  else if (state.code_url) {
+    content.push(h("p", {}, h("a", { class: "main button", href: state.code_url, rel: "noreferrer" }, t("done.return"))));
+  } else content.push(h("p", { class: "small" }, t("done.close")));
+  finalSheet("end", t(`${name}.heading`), ...content);
+  document.body.dataset.end = name;
+}
+
+/** Another tab went on. */
+export function showMoved() {
+  const again = () => window.location.reload();
+  const button = h("button", { type: "button", class: "main", onclick: again }, t("moved.here"));
+  finalSheet("moved", t("moved.heading"), h("p", {}, t("moved.text")), h("div", { class: "buttons" }, button));
+}
+
+/** Something that cannot go on; `kind` names the sentence. */
+export function showProblem(kind, detail = null) {
+  const again = () => window.location.reload();
+  const button = h("button", { type: "button", class: "main", onclick: again }, t("problem.reload"));
+  const retry = kind === "other" ? [h("div", { class: "buttons" }, button)] : [];
+  const small = detail ? [h("p", { class: "small" }, detail)] : [];
+  finalSheet("problem", t("problem.heading"), h("p", {}, t(`problem.${kind}`)), ...small, ...retry);
+}
+
+/** A telephone is too small for this; the address can be taken along. */
+export function showPhone(address) {
+  finalSheet("phone", t("phone.heading"), ...paragraphs(t("phone.text")), h("p", { class: "address" }, address));
+}
+
+/** MTurk's preview, before the task is accepted. */
+export function showPreview() {
+  finalSheet("preview", t("preview.heading"), h("p", {}, t("preview.text")));
+}

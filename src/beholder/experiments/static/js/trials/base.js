@@ -1,0 +1,210 @@
+/** What trials of every kind have in common: wait for the stimuli, show, ask once, save, tell, go on. */
+
+import { describeAudio } from "../audio.js";
+import { h } from "../dom.js";
+import { listenKeys } from "../keys.js";
+import { listAddresses } from "../media.js";
+import { degreesToPixels, describeWindow } from "../pixels.js";
+import { describe, PLAIN } from "../runner.js";
+import { waitForWindow } from "../screens/window.js";
+import { announce, enter, hideProgress, showProgress, stage } from "../shell.js";
+import { t } from "../texts.js";
+
+const GAP_MS = 350;
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)));
+
+/** How often the participant was elsewhere while a trial lasted. */
+function watchAttention() {
+  const counts = { blurs: 0, hidden: false };
+  const blur = () => (counts.blurs += 1);
+  const hide = () => (counts.hidden = counts.hidden || document.hidden);
+  window.addEventListener("blur", blur);
+  document.addEventListener("visibilitychange", hide);
+  return () => {
+    window.removeEventListener("blur", blur);
+    document.removeEventListener("visibilitychange", hide);
+    return counts;
+  };
+}
+
+/** A trial that is being shown. Its first answer counts, whatever is clicked or pressed afterwards. */
+class Showing {
+  constructor(display, payload, session) {
+    this.display = display;
+    this.payload = payload;
+    this.session = session;
+    this.settings = session.settings;
+    this.timing = { ...session.timing, ...payload.timing };
+    this.controls = [];
+    this.log = {};
+    this.isOpen = false;
+    this.answered = new Promise((resolve) => (this.resolve = resolve));
+  }
+
+  /** The stimulus of an address. */
+  item(url) {
+    return this.session.media.get(url);
+  }
+
+  /** Width in CSS pixels of a stimulus whose size the study sets in degrees, or null. */
+  get width() {
+    const { size_degrees: degrees, viewing_distance_cm: distance } = this.settings;
+    const { pixelsPerMm } = this.session;
+    return degrees && pixelsPerMm ? degreesToPixels(degrees, distance * 10, pixelsPerMm) : null;
+  }
+
+  /** A button that answers. It does nothing until the trial is open for answers. */
+  button(response, attributes, ...children) {
+    const answer = (event) => this.answer(response, event);
+    const button = h(
+      "button",
+      { type: "button", disabled: true, "data-answer": JSON.stringify(response), onclick: answer, ...attributes },
+      ...children,
+    );
+    this.controls.push(button);
+    return button;
+  }
+
+  /** Let answers in. */
+  open() {
+    this.isOpen = true;
+    for (const control of this.controls) control.disabled = false;
+  }
+
+  answer(response, event) {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    const time = event.timeStamp || performance.now();
+    for (const control of this.controls) {
+      control.disabled = true;
+      control.toggleAttribute("data-chosen", control.dataset.answer === JSON.stringify(response));
+    }
+    this.resolve({ response, time });
+  }
+}
+
+/** A kind of trial: a sub-class lays it out and presents it. */
+export class TrialPlugin {
+  constructor(jsPsych) {
+    this.jsPsych = jsPsych;
+  }
+
+  /** Put everything into `showing.display`, hidden where it comes later. */
+  build(showing) {
+    throw new Error(`${this.constructor.name} lays nothing out: ${showing.payload.id}`);
+  }
+
+  /** Show it, open the answers with `showing.open()`; the time of the onset. */
+  async present(showing) {
+    const onset = performance.now();
+    await pause(showing.timing.disabled_ms ?? 0);
+    showing.open();
+    return onset;
+  }
+
+  /** Keys while the trial waits for an answer. */
+  keys() {
+    return {};
+  }
+
+  /** Show what was chosen. */
+  markChoice() {}
+
+  /** Show whether it was right. */
+  markVerdict() {}
+
+  /** Whether a button ends the trial after its feedback. */
+  get hasContinue() {
+    return false;
+  }
+
+  async trial(display, parameters, onLoad) {
+    const session = parameters.session();
+    const { payload } = parameters;
+    await waitForWindow(session);
+    await waitForStimuli(session, payload);
+    const showing = new Showing(display, payload, session);
+    hideProgress();
+    enter("trial", headTrial(payload, session), { seen: false });
+    document.body.dataset.trial = payload.id;
+    const stopWatching = watchAttention();
+    display.replaceChildren();
+    this.build(showing);
+    onLoad();
+    const stopKeys = listenKeys(this.keys(showing));
+    const shownAt = Date.now();
+    session.media.pause();
+    const [answer, onset] = await Promise.all([showing.answered, this.present(showing)]);
+    session.media.resume();
+    stopKeys();
+    document.body.dataset.screen = "saving";
+    this.markChoice(showing, answer.response);
+    const answeredAt = performance.now();
+    const reply = await session.save(payload, {
+      response: answer.response,
+      rt_ms: Math.max(0, Math.round((answer.time - onset) * 10) / 10),
+      shown_at: shownAt,
+      frames: showing.log,
+      window: { ...describeWindow(), ...stopWatching() },
+      audio: describeAudio(),
+    });
+    if (reply === null) return { stop: true };
+    const tells = typeof reply.feedback?.correct === "boolean";
+    if (tells) {
+      await pause((showing.timing.feedback_delay_ms ?? 0) - (performance.now() - answeredAt));
+      await this.tell(showing, answer.response, reply.feedback.correct);
+    }
+    session.count(payload, reply);
+    showProgress(...session.progress(payload));
+    if (tells && this.hasContinue) await waitForContinue(display);
+    else if (!tells) await pause(GAP_MS);
+    session.media.drop(listAddresses(payload.stimuli));
+    return { id: payload.id };
+  }
+
+  async tell(showing, response, correct) {
+    document.body.dataset.screen = "feedback";
+    this.markVerdict(showing, response, correct);
+    const verdict = showing.display.querySelector(".verdict");
+    const word = t(correct ? "trial.correct" : "trial.incorrect");
+    verdict?.replaceChildren(h("span", { "aria-hidden": "true" }, correct ? "✓ " : "✗ "), word);
+    verdict?.classList.add(correct ? "right" : "wrong");
+    announce(word);
+    await pause(showing.timing.feedback_ms ?? 0);
+  }
+}
+
+/** The `info` of a kind of trial. */
+export function describeTrial(name) {
+  return describe(name, { payload: PLAIN }, { id: { type: PLAIN.type } });
+}
+
+function headTrial(payload, session) {
+  const values = { n: payload.n, total: session.nTrials };
+  return t(payload.phase === "practice" ? "trial.heading_practice" : "trial.heading", values);
+}
+
+async function waitForStimuli(session, payload) {
+  const urls = listAddresses(payload.stimuli);
+  const ready = session.media.need(urls);
+  const late = setTimeout(() => {
+    document.body.dataset.screen = "loading";
+    stage().querySelector(".jspsych-content")?.replaceChildren(h("p", { class: "plain" }, t("loading.slow")));
+  }, 400);
+  await ready;
+  clearTimeout(late);
+}
+
+function waitForContinue(display) {
+  return new Promise((resolve) => {
+    const finish = () => {
+      stopKeys();
+      resolve();
+    };
+    const button = h("button", { type: "button", class: "main", "data-action": "next", onclick: finish }, t("continue"));
+    const stopKeys = listenKeys({ Enter: () => (document.activeElement === button ? false : finish()), " ": () => false });
+    display.querySelector(".foot")?.append(button);
+    button.focus({ preventScroll: true });
+  });
+}

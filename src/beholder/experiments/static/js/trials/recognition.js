@@ -1,0 +1,151 @@
+/** Recognition: fixation cross, picture, noise mask, then one symbol for each category. */
+
+import { assetUrl } from "../assets.js";
+import { h, rich } from "../dom.js";
+import { playStages } from "../frames.js";
+import { drawNoise, hashText } from "../noise.js";
+import { alignToPixels, fitPicture, pictureElement } from "../pixels.js";
+import { announce } from "../shell.js";
+import { look, t } from "../texts.js";
+import { describeTrial, TrialPlugin } from "./base.js";
+
+const COLUMNS = 4;
+const SPELLING_MS = 1200;
+
+const nameLabel = (label) => (look(`labels.${label}`) ? t(`labels.${label}`) : label);
+
+/** A noise mask of the same pixels of the screen as the picture. */
+function makeMask(showing, size) {
+  const url = showing.payload.stimuli.mask;
+  if (url) return pictureElement(showing.item(url), size, "");
+  const ratio = window.devicePixelRatio;
+  const seed = hashText(String(showing.payload.id));
+  const mask = drawNoise(Math.round(size.width * ratio), Math.round(size.height * ratio), seed);
+  mask.setAttribute("aria-hidden", "true");
+  Object.assign(mask.style, { width: `${size.width}px`, height: `${size.height}px` });
+  return mask;
+}
+
+export class Recognition extends TrialPlugin {
+  static info = describeTrial("recognition");
+
+  build(showing) {
+    const { payload, width, settings } = showing;
+    const item = showing.item(payload.stimuli.stimulus);
+    const room = { width: window.innerWidth - 32, height: window.innerHeight - 96 };
+    const size = fitPicture(item, { width, room });
+    showing.log.scale = size.scale;
+    this.fixation = h("div", { class: "fixation layer", "aria-hidden": "true" });
+    this.picture = h("div", { class: "layer" }, pictureElement(item, size, t("trial.picture")));
+    this.mask = h("div", { class: "layer" }, makeMask(showing, size));
+    this.box = h(
+      "div",
+      { class: "box", style: { width: `${size.width}px`, height: `${size.height}px` } },
+      this.fixation,
+      this.picture,
+      this.mask,
+    );
+    const labels = payload.choices ?? settings.choices;
+    this.labels = labels;
+    this.icons = labels.map((label, k) =>
+      showing.button(
+        { label },
+        { class: "icon", tabindex: k === 0 ? "0" : "-1" },
+        h("img", { src: assetUrl(`icons/${label}.svg`), alt: "", draggable: "false" }),
+        h("span", {}, nameLabel(label)),
+      ),
+    );
+    const columns = Math.min(COLUMNS, Math.ceil(Math.sqrt(labels.length)));
+    this.columns = columns;
+    this.panel = h(
+      "div",
+      { class: "answers", hidden: true },
+      h("p", { class: "question" }, rich(t("recognition.question"))),
+      h(
+        "div",
+        { class: "icons", role: "group", "aria-label": t("recognition.question"), style: { "--columns": columns } },
+        ...this.icons,
+      ),
+      h("div", { class: "foot" }, h("p", { class: "hint" }, t("recognition.keys")), h("p", { class: "verdict" })),
+    );
+    this.panel.querySelector(".icons").style.setProperty("--columns", columns);
+    showing.display.append(h("div", { class: "centre" }, this.box), this.panel);
+    alignToPixels(this.box);
+  }
+
+  async present(showing) {
+    const { fixation_ms: fixation, stimulus_ms: stimulus, mask_ms: mask } = showing.timing;
+    const only = (layer) => () => {
+      for (const each of [this.fixation, this.picture, this.mask]) each.classList.toggle("shown", each === layer);
+    };
+    const ask = () => {
+      this.box.parentElement.hidden = !(stimulus > 0);
+      if (stimulus > 0) this.box.parentElement.hidden = true;
+      this.panel.hidden = false;
+      showing.open();
+      announce(t("recognition.question"));
+    };
+    const stages = [];
+    if (fixation > 0) stages.push({ name: "fixation", ms: fixation, show: only(this.fixation) });
+    if (stimulus > 0) {
+      stages.push({ name: "stimulus", ms: stimulus, show: only(this.picture) });
+      if (mask > 0) stages.push({ name: "mask", ms: mask, show: only(this.mask) });
+      stages.push({ name: "answer", ms: null, show: ask });
+    } else {
+      stages.push({ name: "stimulus", ms: null, show: () => (only(this.picture)(), this.openBelow(showing)) });
+    }
+    const { onsets, log } = await playStages(stages);
+    Object.assign(showing.log, log);
+    return onsets.stimulus;
+  }
+
+  /** Without a time limit the picture stays above the symbols. */
+  openBelow(showing) {
+    this.panel.hidden = false;
+    alignToPixels(this.box);
+    showing.open();
+  }
+
+  keys(showing) {
+    let typed = "";
+    let since = 0;
+    const focus = (k) => {
+      for (const icon of this.icons) icon.tabIndex = -1;
+      this.icons[k].tabIndex = 0;
+      this.icons[k].focus();
+    };
+    const current = () => this.icons.indexOf(document.activeElement);
+    const move = (step) => () => {
+      if (!showing.isOpen) return;
+      const [k, n] = [current(), this.icons.length];
+      if (k < 0) focus(step > 0 ? 0 : n - 1);
+      else if (k + step >= 0 && k + step < n) focus(k + step);
+    };
+    const spell = (event) => {
+      if (!showing.isOpen) return false;
+      typed = (event.timeStamp - since < SPELLING_MS ? typed : "") + event.key.toLowerCase();
+      since = event.timeStamp;
+      const fits = (letters) => this.labels.findIndex((label) => nameLabel(label).toLowerCase().startsWith(letters));
+      let found = fits(typed);
+      if (found < 0) found = fits((typed = event.key.toLowerCase()));
+      if (found >= 0) focus(found);
+      return found >= 0;
+    };
+    const handlers = {
+      ArrowRight: move(1),
+      ArrowLeft: move(-1),
+      ArrowDown: (event) => move(this.columns)(event),
+      ArrowUp: (event) => move(-this.columns)(event),
+    };
+    const letters = new Set(this.labels.flatMap((label) => [...nameLabel(label).toLowerCase()]));
+    for (const letter of letters) if (letter !== " ") handlers[letter] = spell;
+    return handlers;
+  }
+
+  markVerdict(showing, response, correct) {
+    for (const icon of this.icons) {
+      if (!icon.hasAttribute("data-chosen")) continue;
+      icon.classList.add(correct ? "right" : "wrong");
+    }
+  }
+}

@@ -1,0 +1,73 @@
+/** Same or different: two items, one after the other, or side by side until the answer. */
+
+import { h, rich } from "../dom.js";
+import { playStages } from "../frames.js";
+import { t } from "../texts.js";
+import { describeTrial, TrialPlugin } from "./base.js";
+import { alignTiles, makeTiles, playTiles } from "./items.js";
+
+export class SameDifferent extends TrialPlugin {
+  static info = describeTrial("same-different");
+
+  build(showing) {
+    const { first, second } = showing.payload.stimuli;
+    const made = makeTiles(showing, [first, second], { labels: [t("same_different.first"), t("same_different.second")] });
+    Object.assign(this, made);
+    this.inTurn = !this.areSounds && (showing.timing.stimulus_ms ?? 0) > 0;
+    const choice = (name, arrow) =>
+      showing.button({ choice: name }, { class: "choice" }, h("kbd", { "aria-hidden": "true" }, arrow), t(`same_different.${name}`));
+    this.answers = h(
+      "div",
+      { class: "choices", role: "group", "aria-label": t("same_different.question") },
+      choice("same", "←"),
+      choice("different", "→"),
+    );
+    this.fixation = h("div", { class: "fixation", "aria-hidden": "true" });
+    const shown = this.inTurn
+      ? h("div", { class: "stack" }, ...[this.fixation, ...this.tiles].map((part) => h("div", { class: "layer" }, part)))
+      : h("div", { class: "row" }, ...this.tiles);
+    showing.display.append(
+      h(
+        "div",
+        { class: "item-task" },
+        h("p", { class: "question" }, rich(t("same_different.question"))),
+        shown,
+        this.answers,
+        h("div", { class: "foot" }, h("p", { class: "verdict" })),
+      ),
+    );
+    alignTiles(showing.display);
+  }
+
+  async present(showing) {
+    const { fixation_ms: fixation, stimulus_ms: stimulus, gap_ms: gap } = showing.timing;
+    if (this.areSounds) {
+      const onset = await playTiles(this.items, this.tiles, gap || undefined);
+      showing.open();
+      return onset;
+    }
+    if (!this.inTurn) return super.present(showing);
+    const only = (part) => () => {
+      for (const layer of showing.display.querySelectorAll(".layer")) {
+        layer.classList.toggle("shown", part !== null && layer.contains(part));
+      }
+    };
+    const stages = [
+      { name: "fixation", ms: fixation, show: only(this.fixation) },
+      { name: "first", ms: stimulus, show: only(this.tiles[0]) },
+      { name: "gap", ms: gap, show: only(null) },
+      { name: "second", ms: stimulus, show: only(this.tiles[1]) },
+    ].filter((stage) => stage.ms > 0);
+    const open = () => (only(null)(), showing.open());
+    const { onsets, log } = await playStages([...stages, { name: "answer", ms: null, show: open }]);
+    Object.assign(showing.log, log);
+    return onsets.second;
+  }
+
+  keys(showing) {
+    return {
+      ArrowLeft: (event) => showing.answer({ choice: "same" }, event),
+      ArrowRight: (event) => showing.answer({ choice: "different" }, event),
+    };
+  }
+}

@@ -1,0 +1,95 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from beholder._core.errors import InputError
+from beholder.responses import BehavioralRDM, compute_odd_one_out_rdm, compute_rating_rdm
+
+
+def test_odd_one_out_counts_as_by_hand():
+    rng = np.random.default_rng(0)
+    triplets = np.stack([rng.permutation(7)[:3] for _ in range(150)])
+    odd = rng.integers(0, 3, 150)
+    rdm, counts = compute_odd_one_out_rdm(triplets, odd, 8)
+    for i, j in itertools.combinations(range(8), 2):
+        both = [(set(t), t[o]) for t, o in zip(triplets.tolist(), odd, strict=True) if {i, j} <= set(t)]
+        together = [third for _, third in both if third not in (i, j)]
+        assert counts[i, j] == counts[j, i] == len(both)
+        if both:
+            assert rdm[i, j] == pytest.approx(1 - len(together) / len(both))
+        else:
+            assert np.isnan(rdm[i, j])
+    assert np.isnan(rdm[7, :7]).all()
+    assert (np.diag(rdm) == 0).all()
+    assert np.array_equal(rdm, rdm.T, equal_nan=True)
+
+
+def test_odd_one_out_recovers_what_the_choices_follow():
+    points = np.random.default_rng(1).random((10, 2))
+    distances = np.linalg.norm(points[:, None] - points[None], axis=2)
+    triplets = np.array(list(itertools.combinations(range(10), 3)))
+    likeness = -np.stack([distances[triplets[:, a], triplets[:, b]] for a, b in ((1, 2), (0, 2), (0, 1))], axis=1)
+    rdm, _ = compute_odd_one_out_rdm(triplets, likeness.argmax(axis=1))
+    from scipy.stats import spearmanr
+
+    above = np.triu_indices(10, 1)
+    assert spearmanr(rdm[above], distances[above]).statistic > 0.9
+
+
+def test_ratings_are_averaged_over_both_orders():
+    pairs = np.array([[0, 1], [1, 0], [2, 1]])
+    rdm, counts = compute_rating_rdm(pairs, np.array([7, 5, 1]), steps=(1, 7))
+    assert rdm[0, 1] == rdm[1, 0] == pytest.approx(1 / 6)
+    assert rdm[1, 2] == 1
+    assert np.isnan(rdm[0, 2])
+    assert counts[0, 1] == 2
+
+
+def test_participants_who_use_less_of_the_scale_count_alike():
+    pairs = np.array(list(itertools.combinations(range(5), 2)))
+    true = np.random.default_rng(2).permutation(10) / 9
+    wide, narrow = 1 + 6 * true, 3 + 0.5 * true[::-1]
+    who = np.repeat(["wide", "narrow"], 10)
+    ratings = np.concatenate([wide, narrow])
+    rdm, _ = compute_rating_rdm(np.concatenate([pairs, pairs]), ratings, participants=who)
+    own, _ = compute_rating_rdm(pairs, true)
+    other, _ = compute_rating_rdm(pairs, true[::-1])
+    above = np.triu_indices(5, 1)
+    middle = own[above] + other[above]
+    assert np.corrcoef(rdm[above], middle)[0, 1] == pytest.approx(1)
+    flat = np.concatenate([wide, np.full(10, 4.0)])
+    alone, counts = compute_rating_rdm(np.concatenate([pairs, pairs]), flat, participants=who)
+    assert (counts[above] == 1).all()  # who gave one rating only has no say
+    assert np.corrcoef(alone[above], own[above])[0, 1] == pytest.approx(1)
+
+
+def test_result_is_a_table_a_file_and_a_picture(tmp_path):
+    rdm, counts = compute_odd_one_out_rdm(np.array([[0, 1, 2], [1, 2, 3]]), np.array([0, 2]))
+    made = BehavioralRDM(("a", "b", "c", "d"), rdm, counts, "odd_one_out", 2)
+    assert repr(made) == "BehavioralRDM(odd_one_out, 4 stimuli, 5 of 6 pairs, 2 participants)"
+    table = made.to_pandas()
+    assert table["dissimilarity"].isna().tolist() == [False, False, True, False, False, False]
+    made.save(tmp_path / "rdm.csv")
+    lines = (tmp_path / "rdm.csv").read_text().splitlines()
+    assert lines[0] == "stimulus_a,stimulus_b,dissimilarity,n_answers"
+    assert lines[1:4] == ["a,b,1.0,1", "a,c,1.0,1", "a,d,,0"]
+    whole = BehavioralRDM(("a", "b"), rdm[:2, :2], counts[:2, :2], "odd_one_out", 2)
+    assert whole.plot() is not None
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: compute_odd_one_out_rdm(np.array([[0, 1, 1]]), np.array([0])), "three different"),
+        (lambda: compute_odd_one_out_rdm(np.array([[0, 1, 2]]), np.array([3])), "0, 1 or 2"),
+        (lambda: compute_odd_one_out_rdm(np.array([[0, 1, 2]]), np.array([0]), 2), "from 0 to 1"),
+        (lambda: compute_odd_one_out_rdm(np.array([[0.0, 1, 2]]), np.array([0])), "integers"),
+        (lambda: compute_rating_rdm(np.array([[0, 0]]), np.array([1])), "two different"),
+        (lambda: compute_rating_rdm(np.array([[0, 1], [1, 2]]), np.array([1, 8]), steps=(1, 7)), "from 1 to 7"),
+        (lambda: compute_rating_rdm(np.array([[0, 1]]), np.array([4])), "differ"),
+    ],
+)
+def test_what_is_no_answer_is_refused(call, message):
+    with pytest.raises(InputError, match=message):
+        call()
