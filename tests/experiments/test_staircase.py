@@ -246,7 +246,7 @@ def test_unknown_methods_parameters_and_levels_are_refused():
     made = Staircase.from_dict({"method": "up_down", "levels": [1, 2]})
     with pytest.raises(InputError, match="one of the levels 1, 2"):
         made.update(1.5, True)
-    sure = Staircase.from_dict(WEIBULL | {"guesses": [0.0], "lapses": [0.0], "levels": [-30.0, 0.0], "slopes": [8.0]})
+    sure = Staircase.from_dict(WEIBULL | {"guesses": [0.0], "lapses": [0.0], "levels": [-90.0, 0.0], "slopes": [8.0]})
     with pytest.raises(InputError, match="lapses above 0"):
-        sure.update(-30.0, True)
+        sure.update(-90.0, True)
     assert sure.log == ()

@@ -15,6 +15,7 @@ from beholder.figures import FigureRecord, plot_accuracy, save_figure
 from beholder.report import SECTIONS, Section, SectionKind, write_rdms, write_report
 from beholder.report._embed import Budget, embed_picture
 from beholder.report._kind_pictures import _spread
+from beholder.report._write import collect_sections, describe_page
 
 HOSTILE = '<script>alert("x")</script>'
 
@@ -263,3 +264,24 @@ def test_command_names_the_page(tmp_path, capsys):
     app([str(tmp_path), "--out", str(tmp_path / "x.html"), "--json"])
     (row,) = json.loads(capsys.readouterr().out)["report"]
     assert row == {"file": str(tmp_path / "x.html"), "bytes": (tmp_path / "x.html").stat().st_size}
+
+
+def test_provenance_of_several_folders_is_one_section(tmp_path):
+    record_provenance(tmp_path, ".", {"a": 1})
+    record_provenance(tmp_path / "sub", "net.zarr", {"b": 2})
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "provenance.json").write_text("[1]")
+    sections = [s for s in collect_sections(tmp_path, tmp_path / "report.html") if s.title.startswith("Where do")]
+    assert len(sections) == 1
+    assert "sub/net.zarr" in sections[0].answer and "Everything here" in sections[0].answer
+    assert '"sub/provenance.json"' in sections[0].text
+    assert sections[0].warnings == (
+        "bad/provenance.json could not be read: expected a provenance file, an object with outputs; "
+        f"got {tmp_path / 'bad' / 'provenance.json'}",
+    )
+
+
+def test_a_model_stands_once_in_the_header(tmp_path):
+    names = ["beholder:shapes@v1", "shapes", "other", "beholder:shapes@v1"]
+    head = describe_page(tmp_path, [Section(title="t", facts={"model": name}) for name in names])
+    assert head["model"] == "beholder:shapes@v1, other"

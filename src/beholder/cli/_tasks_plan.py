@@ -126,7 +126,7 @@ def _describe(plan: Plan) -> str:
 def _plan_choice(flags: PlanFlags, settings: Settings) -> Plan:
     from beholder.experiments import plan_choice
 
-    flags.refuse("2afc", "layers", "adaptive", "keep_failed")
+    flags.refuse(settings.kind, "layers", "adaptive", "keep_failed")
     images, model = flags.split_mode()
     scheme = flags.scheme or ("released" if flags.catch_source else "document")
     return plan_choice(
@@ -163,8 +163,56 @@ def find_model_name(source: str, model: str | None, extra_name: str) -> str | No
         return model
 
 
+_OF_UNITS = ("n_batches", "mode", "images", "scheme", "n_units", "min_batch", "max_batch", "extra_name")
+
+
+def _plan_recognition(flags: PlanFlags, settings: Settings) -> Plan:
+    from beholder.experiments import plan_recognition
+
+    flags.refuse(settings.kind, *_OF_UNITS)
+    return plan_recognition(
+        flags.sources,
+        flags.folder,
+        n_trials=flags.n_trials,
+        n_tasks=flags.n_tasks,
+        n_catch=flags.n_catch,
+        layers=flags.layers,
+        keep_failed=flags.keep_failed,
+        adaptive=flags.adaptive,
+        catch_source=flags.catch_source,
+        practice_source=flags.practice,
+        seed=flags.seed,
+        settings=settings,
+    )
+
+
+def _plan_groups(flags: PlanFlags, settings: Settings) -> Plan:
+    from beholder.experiments import plan_pairs, plan_similarity
+
+    flags.refuse(settings.kind, *_OF_UNITS, "adaptive", "catch_source")
+    plan = plan_pairs if settings.kind == "same_different" else plan_similarity
+    return plan(
+        flags.sources,
+        flags.folder,
+        n_trials=flags.n_trials,
+        n_tasks=flags.n_tasks,
+        n_catch=flags.n_catch,
+        layers=flags.layers,
+        keep_failed=flags.keep_failed,
+        practice_source=flags.practice,
+        seed=flags.seed,
+        settings=settings,
+    )
+
+
 _PLANNERS: dict[str, Callable[[PlanFlags, Settings], Plan]] = {
     "2afc": _plan_choice,
+    "counterfactual": _plan_choice,
+    "recognition": _plan_recognition,
+    "words": _plan_recognition,
+    "same_different": _plan_groups,
+    "odd_one_out": _plan_groups,
+    "similarity": _plan_groups,
 }
 
 

@@ -7,8 +7,11 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from beholder.cli._options import Json, Seed, make_app, print_json
+from beholder.cli._tasks_serve import backup, export, forget, serve, status
 
 app = make_app("tasks", "Experiments: plan and build tasks, run them in a browser, simulate participants, get data.")
+for _command in (serve, export, status, backup, forget):
+    app.command(_command)
 
 Kinds = Literal["2afc", "counterfactual", "recognition", "words", "same_different", "odd_one_out", "similarity"]
 Count = int | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
@@ -79,7 +79,7 @@ class Plan:
     tasks: tuple[PlannedTask, ...]
     practice: tuple[PlannedTrial, ...]
     folder: Path
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     def __repr__(self) -> str:
         first = self.tasks[0]
@@ -150,7 +150,7 @@ def read_plan(path: Path | str) -> Plan:
     InputError
         It is no plan.
     """
-    path = Path(path)
+    path = Path(path).resolve()
     content = read_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("tasks"), list) or not content["tasks"]:
         raise InputError('a plan, {"tasks": […]}', got=str(path), hint="`beholder tasks plan` first")

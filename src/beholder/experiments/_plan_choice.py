@@ -13,7 +13,7 @@ from beholder.experiments._deal import deal_catch, deal_decks
 from beholder.experiments._plan import SCHEMES, Plan, make_task
 from beholder.experiments._presets import make_settings
 from beholder.experiments._settings import Settings
-from beholder.experiments._unit_checks import check_batches, check_counts, count_batches, require_batches
+from beholder.experiments._unit_checks import check_batches, check_counts, count_batches, require_batches, require_units
 from beholder.experiments._unit_folders import UnitFolder, find_easy_units, find_model_folder, find_units
 from beholder.experiments._unit_trials import Images, make_catch_trial, make_practice_trial, make_trial
 
@@ -59,8 +59,8 @@ def plan_choice(
         What the references are; queries are natural.
     scheme : {"document", "released"}
         ``document``: the k-th task uses one batch, 1 + (k − 1) mod n_batches; catch trials are made of batch 0 and
-        differ between tasks. ``released``: each unit goes through the batches by its own count of showings; catch trials
-        are those of ``catch_source``, the same in every task.
+        differ between tasks. ``released``: each unit goes through the batches by its own count of showings; catch
+        trials are those of ``catch_source``, the same in every task.
     n_units : int, optional
         Units, drawn from those that there are; default all.
     catch_source : path, optional
@@ -91,7 +91,7 @@ def plan_choice(
     for name, value, least in (("-nt", n_trials, 1), ("-nh", n_tasks, 1), ("-nc", n_catch, 0)):
         if value < least:
             raise InputError(f"{name} of at least {least}", got=str(value))
-    folder = Path(folder)
+    folder = Path(folder).resolve()
     place, base = find_model_folder(source, model, extra_name)
     kind = settings.kind
     found = require_units(find_units(place, base), images, kind, place)

@@ -88,7 +88,7 @@ def plan_recognition(
     Source: Feather et al. (2023), Model metamers reveal divergent invariances, Methods, behavioral experiments.
     """
     settings = settings or make_settings("feather-pictures")
-    folder = Path(folder)
+    folder = Path(folder).resolve()
     table = read_stimulus_table(sources, layers=layers, keep_failed=keep_failed, adaptive=adaptive)
     _check_files_of_kind(table, settings.kind)
     answers = match_choices(table, settings.choices)

@@ -180,9 +180,10 @@ def compute_power(
         true, tested = by_people + part["item_differences"] / q, by_people
     else:
         true = by_people + part["items"] / q
-        by_things = (part["items"] + (_spread_of_people(effect) * (1 - k / q) + part["residual"]) * q / (n * k)) / q
+        shown, looks = _count_looks(n, k / q)
+        by_things = (part["items"] + (_spread_of_people(effect) * (1 - k / q) + part["residual"]) * looks) / (q * shown)
         tested = by_people + by_things
-        free = tested**2 / (by_people**2 / free + by_things**2 / max(2 * q - 2, 1))
+        free = tested**2 / (by_people**2 / free + by_things**2 / max(2 * q * shown - 2, 1))
     if true <= 0:
         return float(effect.difference != 0)
     critical = stats.t.ppf(1 - alpha / 2, free) * math.sqrt(tested / true)
@@ -379,6 +380,15 @@ def _spread_of_people(effect: Effect) -> float:
     if effect.design == "between":
         return effect.variances["participants"]
     return 2 * effect.participant_sd**2 + effect.effect_sd**2 / 2
+
+
+def _count_looks(n: int, share: float) -> tuple[float, float]:
+    """Of stimuli each shown to a participant by chance: the share shown at all, and the mean of 1 / participants."""
+    from scipy import stats
+
+    counts = np.arange(1, n + 1)
+    chances = stats.binom.pmf(counts, n, share)
+    return float(chances.sum()), float((chances / counts).sum() / chances.sum())
 
 
 def _draw_experiment(effect: Effect, n: int, k: int, q: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, final
@@ -23,6 +22,7 @@ _MAX_NAMES = 32
 _MAX_TEXT = 500
 _DAY_MS = 24 * 3600 * 1000.0
 _MOST = 1e15
+_LARGEST = 1e300  # NaN, infinity and whole numbers that no float holds are not below it
 
 
 @final
@@ -210,7 +210,7 @@ def _is_measure(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and -_LARGEST < value < _LARGEST
 
 
 def _is_text(value: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import json
 import secrets
@@ -117,9 +118,9 @@ class RateLimiter:
             del self._buckets[name]
 
 
-def make_token() -> str:
+def make_token(entropy: Callable[[int], bytes] = secrets.token_bytes) -> str:
     """256 random bits, safe in an address."""
-    return secrets.token_urlsafe(TOKEN_BYTES)
+    return base64.urlsafe_b64encode(entropy(TOKEN_BYTES)).rstrip(b"=").decode("ascii")
 
 
 def hash_token(token: str) -> bytes:
@@ -168,7 +169,6 @@ class SecureHeaders:
             "Cross-Origin-Opener-Policy": "same-origin",
             "Cross-Origin-Resource-Policy": "same-origin",
             "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-            "Cache-Control": "no-store",
         }
         if not framed:
             self._headers["X-Frame-Options"] = "DENY"
@@ -186,6 +186,7 @@ class SecureHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
                     headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "no-cache" if scope["path"].startswith("/static/") else "no-store")
             await send(message)
 
         try:

@@ -1,4 +1,4 @@
-"""Labelled stimuli and the conditions that each is there in: metamers of networks and layers, graded levels, as it is."""
+"""Labelled stimuli and the conditions that each is there in: networks and layers of metamers, levels, as it is."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -47,8 +46,8 @@ class UnitFolder:
     def batches(self) -> frozenset[int]:
         """Batches of natural exemplars."""
         natural = self.path / NATURAL
-        names = os.listdir(natural) if natural.is_dir() else []
-        return frozenset(int(match[1]) for name in names if (match := _BATCH.fullmatch(name)))
+        inside = natural.iterdir() if natural.is_dir() else []
+        return frozenset(int(match[1]) for path in inside if (match := _BATCH.fullmatch(path.name)))
 
     def get_batch(self, batch: int) -> Path:
         """The folder of one batch."""
@@ -93,7 +92,7 @@ def find_model_folder(source: Path | str, model: str | None = None, extra_name: 
         near = sorted(child.name for child in source.iterdir() if child.is_dir()) if source.is_dir() else []
         raise InputError(
             "a folder stimuli/{model}", got=f"no folder at {folder}",
-            hint=f"one of {', '.join(near[:5])} below {source}" if near and model else "`beholder units exemplars` first",
+            hint=f"one of {', '.join(near[:5])}" if near and model else "`beholder units exemplars` first",
         )  # fmt: skip
     beside = folder.parent / base if base else folder
     return folder, beside if beside.is_dir() else folder
@@ -111,7 +110,7 @@ def find_units(folder: Path, optimized: Path | None = None) -> list[UnitFolder]:
     """
     found = []
     for layer in sorted(child.name for child in folder.iterdir() if child.is_dir()):
-        for name in sorted(os.listdir(folder / layer), key=_sort_channels):
+        for name in sorted((child.name for child in (folder / layer).iterdir()), key=_sort_channels):
             unit = folder / layer / name
             if _CHANNEL.fullmatch(name) and (unit / NATURAL).is_dir():
                 own = unit / OPTIMIZED
@@ -171,8 +170,7 @@ def list_unit_files(folder: Path) -> dict[str, dict[int, Path]]:
         raise InputError("the stimuli that the plan names", got=f"no folder at {folder}")
     allowed = {*list_image_extensions(), *list_sound_extensions()}
     found: dict[str, dict[int, Path]] = {"min": {}, "max": {}}
-    for name in sorted(os.listdir(folder)):
-        path = folder / name
+    for path in sorted(folder.iterdir()):
         match = _FILE.fullmatch(path.stem)
         if match is None or path.suffix.lower() not in allowed:
             continue

@@ -78,5 +78,5 @@ def _make_counterfactual(unit: UnitFolder, batch: int, images: Images, folder: P
 
 
 def relate(path: Path, folder: Path) -> str:
-    """The path from the plan's folder, with forward slashes."""
-    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    """The path from the plan's folder, which is resolved, with forward slashes."""
+    return os.path.relpath(path, folder).replace(os.sep, "/")

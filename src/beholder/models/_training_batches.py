@@ -48,7 +48,7 @@ def iterate_training_batches(
     start : int
         Stimuli left out at the beginning of the set.
     shuffle : bool
-        Draw stimuli at random, instead of in order.
+        Draw stimuli at random, instead of in order; a set that ends is begun again in another order.
     seed : int
     workers : int
         Processes of the loader.
@@ -91,14 +91,15 @@ def iterate_training_batches(
         "seed": seed,
     }
     parameters = inspect.signature(make).parameters
+    if shuffle and "subset_type" not in parameters:
+        del wanted["subset"], wanted["subset_start"]  # such a loader would draw from the first stimuli only
     states = _seed_states(seed)
     try:
         with _use_states(states):
             loaders: Any = make(**{name: value for name, value in wanted.items() if name in parameters})
             loader = loaders[0] if isinstance(loaders, (tuple, list)) else loaders
-            batches = iter(loader)
-        skip = 0 if "subset_start" in parameters else start // batch_size
-        yield from _take_batches(batches, states, skip, batch_size, n_stimuli, str(path))
+        skip = 0 if "subset_start" in parameters and "subset_start" in wanted else start // batch_size
+        yield from _take_batches(loader, states, skip, batch_size, n_stimuli, str(path), again=shuffle)
     except (OSError, IndexError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
@@ -108,20 +109,34 @@ def iterate_training_batches(
 
 
 def _take_batches(
-    batches: Iterator[Any], states: dict[str, Any], skip: int, batch_size: int, n_stimuli: int | None, path: str
+    loader: Any,
+    states: dict[str, Any],
+    skip: int,
+    batch_size: int,
+    n_stimuli: int | None,
+    path: str,
+    *,
+    again: bool,
 ) -> Iterator[Tensor]:
     import torch
 
     from beholder.models._file import find_input_shape
 
-    given, shape = 0, find_input_shape(path)
+    given, before, shape = 0, 0, find_input_shape(path)
+    with _use_states(states):
+        batches = iter(loader)
     while n_stimuli is None or given < n_stimuli:
         with _use_states(states):
             batch = next(batches, None)
         if batch is None:
-            if n_stimuli is not None:
+            if n_stimuli is None:
+                return
+            if not again or given == before:
                 raise InputError(f"a training set of {n_stimuli} stimuli in {path}", got=f"{given}")
-            return
+            before = given
+            with _use_states(states):
+                batches = iter(loader)
+            continue
         first = batch[0] if isinstance(batch, (tuple, list)) else batch
         stimuli = torch.as_tensor(first)
         if len(stimuli) < batch_size:

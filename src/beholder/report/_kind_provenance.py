@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
-from beholder._core.errors import InputError
+from beholder._core.errors import BeholderError, InputError
 from beholder._core.files import read_json
 from beholder._core.provenance import FILE_NAME
 from beholder.report._section import Page, Section, SectionKind, find_files
@@ -14,30 +14,46 @@ from beholder.report._section import Page, Section, SectionKind, find_files
 
 @final
 class ProvenanceKind(SectionKind):
-    """Where the outputs of a folder came from."""
+    """Where everything on the page came from: one section for all folders."""
 
     def find(self, folder: Path) -> list[Path]:
-        """Provenance files."""
-        return find_files(folder, FILE_NAME)
+        """The folder itself, if any provenance file lies in it."""
+        return [folder] if find_files(folder, FILE_NAME) else []
 
     def render(self, item: Path, page: Page) -> Section:
-        """The file itself, to copy."""
-        content = read_json(item)
-        outputs = content.get("outputs") if isinstance(content, dict) else None
-        if not isinstance(outputs, dict):
-            raise InputError("a provenance file, an object with outputs", got=str(item))
-        finished = max((str(entry.get("finished", "")) for entry in outputs.values()), default="")
-        versions = {name: version for entry in outputs.values() for name, version in entry.get("versions", {}).items()}
+        """The files themselves, to copy."""
+        contents: dict[str, Any] = {}
+        warnings = []
+        for path in find_files(item, FILE_NAME):
+            name = path.relative_to(page.folder).as_posix()
+            try:
+                contents[name] = _read(path)
+            except (BeholderError, OSError, ValueError) as error:
+                warnings.append(f"{name} could not be read: {error}")
+        made = [
+            (name if Path(folder).parent == Path() else (Path(folder).parent / name).as_posix(), entry)
+            for folder, content in contents.items()
+            for name, entry in content["outputs"].items()
+        ]
+        finished = max((str(entry.get("finished", "")) for _, entry in made), default="")
+        versions = {name: version for _, entry in made for name, version in entry.get("versions", {}).items()}
         told = ", ".join(f"{name} {versions[name]}" for name in ("beholder", "torch", "numpy") if name in versions)
-        where = item.parent.relative_to(page.folder).as_posix()
-        place = "do these results come" if where == "." else f"does {where}/ come"
-        names = ["everything here" if name == "." else name for name in outputs]
-        made = ", ".join(names) if len(names) <= 4 else f"{len(names)} outputs"
-        made = made[:1].upper() + made[1:] if made.startswith("everything") else made
+        names = ["Everything here" if name == "." else name for name, _ in made]
+        what = ", ".join(names) if len(names) <= 4 else f"{len(names)} outputs"
+        shown = contents if len(contents) > 1 else next(iter(contents.values()), {})
+        when = f": finished {finished[:16].replace('T', ' ')} UTC{f', with {told}' if told else ''}." if made else ""
         return Section(
-            title=f"Where {place} from?",
-            answer=f"{made}: finished {finished[:16].replace('T', ' ')} UTC{f', with {told}' if told else ''}.",
-            text=json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False),
+            title="Where do these results come from?",
+            answer=f"{what}{when}",
+            text=json.dumps(shown, indent=2, sort_keys=True, ensure_ascii=False),
+            warnings=tuple(warnings),
             order=900,
             facts={"date": finished},
         )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    content = read_json(path)
+    if not isinstance(content, dict) or not isinstance(content.get("outputs"), dict):
+        raise InputError("a provenance file, an object with outputs", got=str(path))
+    return content

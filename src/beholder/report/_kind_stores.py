@@ -38,7 +38,7 @@ class StoreKind(SectionKind):
         repeated = f", {replicates[-1]} exposures each" if replicates and replicates[-1] > 1 else ""
         unfinished = "The extraction has not ended: the same command again completes it."
         return Section(
-            title=f"What was recorded of {acts.model}?",
+            title=f"What was recorded of {acts.model}{_name_pool(acts.attributes)}?",
             answer=f"{_count(len(layers), 'layer')} for {_count(n, 'stimulus', 'stimuli')}{repeated}: "
             f"{n_bytes / 1e6:,.0f} MB in {item.name}.",
             table=Table(("layer", "one stimulus", "stimuli", "exposures", "type", "size"), rows, page.link(item)),
@@ -47,6 +47,11 @@ class StoreKind(SectionKind):
             order=600,
             facts={"model": acts.model, "stimuli": _count(n, "stimulus", "stimuli")},
         )
+
+
+def _name_pool(attributes: dict) -> str:
+    pool = (attributes.get("settings") or {}).get("pool", "none")
+    return "" if pool == "none" else f", {pool} values"
 
 
 def _count(n: int, word: str, plural: str | None = None) -> str:

@@ -144,7 +144,7 @@ def describe_page(folder: Path, sections: list[Section]) -> dict[str, str]:
         words = read_json(folder / WORDS_NAME)
         if not isinstance(words, dict) or not all(isinstance(word, str) for word in words.values()):
             raise InputError(f"{WORDS_NAME}, an object of words", got=str(folder / WORDS_NAME))
-    model = _join(section.facts.get("model", "") for section in sections)
+    model = _join_models(section.facts.get("model", "") for section in sections)
     stimuli = _join(section.facts.get("stimuli", "") for section in sections)
     date = max((section.facts.get("date", "") for section in sections), default="")
     date = date or datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes")
@@ -164,6 +164,13 @@ def format_cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.1f}"
     return str(value)
+
+
+def _join_models(names: Iterable[str]) -> str:
+    """Each model once: a folder is named by what stands in the full name, ``source:name@weights``."""
+    found = list(dict.fromkeys(name for name in names if name))
+    short = {name.partition(":")[2].partition("@")[0] for name in found if ":" in name}
+    return ", ".join(name for name in found if name not in short)
 
 
 def _join(words: Iterable[str]) -> str:

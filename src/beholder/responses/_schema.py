@@ -92,9 +92,7 @@ CREATE TABLE withdrawals (
 """``recruits`` alone holds who somebody is elsewhere. A token is the sha256 of what the browser holds."""
 
 _KEPT = ("trials", "sessions", "events", "answers", "practice")
-_WITHDRAWN = (
-    "NOT EXISTS (SELECT 1 FROM sessions JOIN withdrawals USING (token) WHERE sessions.session = OLD.session)"
-)
+_WITHDRAWN = "NOT EXISTS (SELECT 1 FROM sessions JOIN withdrawals USING (token) WHERE sessions.session = OLD.session)"
 
 
 def list_statements() -> list[str]:

@@ -111,9 +111,7 @@ def check_response(
     return response
 
 
-def score_response(
-    kind: str, response: Mapping[str, Any], shown: Mapping[str, Any], correct: str | None
-) -> Score:
+def score_response(kind: str, response: Mapping[str, Any], shown: Mapping[str, Any], correct: str | None) -> Score:
     """Say what was chosen and whether it is right.
 
     Parameters

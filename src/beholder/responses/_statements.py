@@ -33,9 +33,7 @@ def insert_session(
     return cursor.lastrowid
 
 
-def insert_recruit(
-    connection: sqlite3.Connection, session: int, recruiter: str, parameters: Mapping[str, str]
-) -> None:
+def insert_recruit(connection: sqlite3.Connection, session: int, recruiter: str, parameters: Mapping[str, str]) -> None:
     """Who a participant is at the recruiter."""
     connection.execute(
         "INSERT INTO recruits VALUES (?, ?, ?)", (session, recruiter, to_canonical_json(dict(parameters)))

@@ -98,7 +98,11 @@ class ResponseStore:
 
 
 def open_responses(
-    path: Path | str, description: Description | None = None, trials: Sequence[TrialKey] = ()
+    path: Path | str,
+    description: Description | None = None,
+    trials: Sequence[TrialKey] = (),
+    *,
+    entropy: Callable[[int], bytes] = secrets.token_bytes,
 ) -> ResponseStore:
     """Open a file of answers for writing; one that is not there is made.
 
@@ -110,6 +114,8 @@ def open_responses(
         What the experiment is; needed to make a file. One that differs from the file's is refused.
     trials : sequence of TrialKey
         What is known of every trial, written when the file is made.
+    entropy : callable
+        So many random bytes, for the file's keys. Anything but the default is for simulations alone.
 
     Raises
     ------
@@ -135,7 +141,7 @@ def open_responses(
         if not path.exists() or path.stat().st_size == 0:
             if description is None:
                 raise InputError("a file of answers", got=f"no file at {path}")
-            _make_file(path, description, trials)
+            _make_file(path, description, trials, entropy)
         with contextlib.closing(connect_for_reading(path)) as connection:
             old = read_description(connection)
         if description is not None:
@@ -237,7 +243,9 @@ def forget_recruits(path: Path | str) -> int:
     return n
 
 
-def _make_file(path: Path, description: Description, trials: Sequence[TrialKey]) -> None:
+def _make_file(
+    path: Path, description: Description, trials: Sequence[TrialKey], entropy: Callable[[int], bytes]
+) -> None:
     """Make it under a temporary name, so that a kill leaves none or a whole one."""
     temporary = path.with_name(f".tmp-{path.name}")
     for suffix in ("", "-wal", "-shm"):
@@ -249,8 +257,8 @@ def _make_file(path: Path, description: Description, trials: Sequence[TrialKey])
         meta = {
             "format": FORMAT,
             "experiment": json.dumps(description.to_dict(), sort_keys=True),
-            "key": secrets.token_hex(32),
-            "addresses": secrets.token_hex(32),
+            "key": entropy(32).hex(),
+            "addresses": entropy(32).hex(),
         }
         connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
         for trial in trials:

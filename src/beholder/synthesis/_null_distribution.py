@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from beholder._core.errors import ConfigurationChanged, InputError, OutputBusy, UnknownNameError
+from beholder._core.errors import ConfigurationChanged, InputError, OutputBusy
 from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name, write_json
 from beholder._core.hashing import hash_settings
 from beholder._core.progress import logger, show_progress
@@ -36,107 +36,20 @@ from beholder.stimuli import (
     write_null_histograms,
     write_null_layer,
 )
+from beholder.stimuli._null_set import NULL_COLUMNS
 from beholder.synthesis._checkpoint import describe_model
 from beholder.synthesis._make_metamers import assemble_results, get_job_folder, open_observer, tell_verdicts
 from beholder.synthesis._metamer_measure import list_measured_layers
 from beholder.synthesis._metamer_plan import prepare_original
 from beholder.synthesis._null_pairs import Block, count_pairs_per_block, cut_blocks, list_block_pairs, tell_same_class
+from beholder.synthesis._null_result import NullDistribution, tell_equal_pairs
 from beholder.synthesis._null_worker import VALUES, NullWork, NullWorker, check_layers, find_part, open_pair_measurer
 from beholder.synthesis._recipe import check_count
 from beholder.synthesis._validate import check_mode, check_tensors, find_input_shape, make_example
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
 FORMAT = "beholder-null-1"
 N_PAIRS = 10_000
 _SAME_CLASS = 0.5
-
-
-@final
-@dataclass(frozen=True, repr=False, eq=False)
-class NullDistribution:
-    """How well random pairs match; ``null["features.3"]["db_snr"]`` is an array (n_pairs,).
-
-    Attributes
-    ----------
-    model : str
-        Full name of the network.
-    columns : mapping of str to mapping of str to ndarray
-        For each layer ``seed, split, pair, spearman, pearson, db_snr, db_snr_published, norm_signal, norm_noise``.
-    path : Path or None
-        ``null_dist/{model}``, if it was written.
-    """
-
-    model: str
-    columns: Mapping[str, Mapping[str, np.ndarray]]
-    path: Path | None = None
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        """Measured layers."""
-        return tuple(self.columns)
-
-    def __getitem__(self, layer: str) -> Mapping[str, np.ndarray]:
-        """The columns of one layer."""
-        if layer not in self.columns:
-            raise UnknownNameError("layer of this null distribution", layer, self.columns)
-        return self.columns[layer]
-
-    def __len__(self) -> int:
-        return max((len(each["pair"]) for each in self.columns.values()), default=0)
-
-    def __repr__(self) -> str:
-        return f"NullDistribution({len(self):,} pairs at {len(self.columns)} layers of {self.model})"
-
-    def find_maxima(self) -> pd.DataFrame:
-        """What a metamer has to exceed: the largest ``spearman, pearson, db_snr`` of each layer."""
-        import pandas as pd
-
-        rows = {layer: {name: float(each[name].max()) for name in VALUES[:3]} for layer, each in self.columns.items()}
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("layer").reset_index()
-
-    def to_pandas(self) -> pd.DataFrame:
-        """A row a layer and pair."""
-        import pandas as pd
-
-        parts = [pd.DataFrame({"layer": layer, **columns}) for layer, columns in self.columns.items()]
-        return pd.concat(parts, ignore_index=True)
-
-    def save(self, path: Path | str) -> Path:
-        """Write it as a folder that :func:`beholder.open` reads.
-
-        Parameters
-        ----------
-        path : path
-            A new folder.
-        """
-        folder = Path(path)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise InputError("a new folder", got=f"{folder}, which exists")
-        check_path_names(self.layers)
-        for layer, columns in self.columns.items():
-            write_null_layer(folder, layer, columns)
-        write_json(folder / "layers.json", {"layers": list(self.layers)})
-        write_null_histograms(folder)
-        return folder
-
-    def plot(self, ax: Axes | None = None, *, measure: str = "db_snr") -> Axes:
-        """The distribution at each layer, one measure.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-        measure : {"db_snr", "spearman", "pearson"}
-        """
-        from beholder.figures import plot_distributions
-
-        if measure not in VALUES[:3]:
-            raise UnknownNameError("measure", measure, VALUES[:3])
-        names = {"db_snr": "signal-to-noise ratio, dB", "spearman": "Spearman's ρ", "pearson": "Pearson's r"}
-        values = {layer: each[measure][np.isfinite(each[measure])] for layer, each in self.columns.items()}
-        return plot_distributions(values, names[measure], ax=ax)
 
 
 def null_distribution(
@@ -305,6 +218,7 @@ def _measure_in_memory(
             raise
     values = np.concatenate(parts, axis=1)
     columns = {layer: _make_columns([(seed, split, 0, values[i])]) for i, layer in enumerate(layers)}
+    tell_equal_pairs(columns)
     return NullDistribution(model.name, columns)
 
 
@@ -319,7 +233,7 @@ def _make_columns(parts: Sequence[tuple[int, int, int, np.ndarray]]) -> dict[str
     }
     columns |= {name: values[:, i] for i, name in enumerate(VALUES)}
     columns["db_snr_published"] = columns["db_snr"] / 2
-    return columns
+    return {name: columns[name] for name in NULL_COLUMNS}
 
 
 def _run(
@@ -381,7 +295,9 @@ def _run(
         write_null_histograms(output, changed)
     fill_verdicts(metamers, output, model)
     found = NullSet(output)
-    return NullDistribution(model.name, {layer: found[layer] for layer in layers}, output)
+    columns = {layer: found[layer] for layer in layers}
+    tell_equal_pairs(columns)
+    return NullDistribution(model.name, columns, output)
 
 
 def _forget(

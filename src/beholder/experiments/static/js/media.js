@@ -32,7 +32,6 @@ export class Media {
     this.items = new Map();
     this.waiting = [];
     this.running = 0;
-    this.paused = false;
   }
 
   /** The stimulus of an address: `{kind: "picture", width, height, src}` or `{kind: "sound", buffer}`. */
@@ -42,7 +41,6 @@ export class Media {
 
   /** A promise that all these are here; they go before whatever else is waiting. */
   need(urls) {
-    this.paused = false;
     const entries = urls.map((url) => this.enter(url));
     this.waiting = [...new Set([...entries.filter((entry) => this.waiting.includes(entry)), ...this.waiting])];
     this.work();
@@ -52,17 +50,6 @@ export class Media {
   /** Fetch these when there is nothing more urgent. */
   expect(urls) {
     urls.forEach((url) => this.enter(url));
-    this.work();
-  }
-
-  /** Begin no further downloads while a stimulus is on the screen. */
-  pause() {
-    this.paused = true;
-  }
-
-  /** Go on with them. */
-  resume() {
-    this.paused = false;
     this.work();
   }
 
@@ -87,7 +74,7 @@ export class Media {
   }
 
   work() {
-    while (!this.paused && this.running < AT_ONCE && this.waiting.length) {
+    while (this.running < AT_ONCE && this.waiting.length) {
       this.running += 1;
       this.fetchOne(this.waiting.shift());
     }

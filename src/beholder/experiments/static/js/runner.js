@@ -19,6 +19,9 @@ export function describe(name, parameters = {}, data = {}) {
 /** A parameter that holds plain values. */
 export const PLAIN = { type: ParameterType.OBJECT, default: null };
 
+/** A parameter that holds text. */
+export const TEXT = { type: ParameterType.STRING, default: "" };
+
 /** Run a list of trial descriptions; the data of the last one. Ends early when a screen says `{stop: true}`. */
 export async function play(timeline) {
   stage().replaceChildren();

@@ -2,7 +2,7 @@
 
 import { h } from "../dom.js";
 import { listenKeys } from "../keys.js";
-import { describe } from "../runner.js";
+import { describe, PLAIN, TEXT } from "../runner.js";
 import { enter } from "../shell.js";
 
 /** A button that goes on. */
@@ -18,11 +18,7 @@ export function nextButton(label, go, attributes = {}) {
  */
 export function makeScreen(name, draw) {
   return class {
-    static info = describe(name, {
-      screen: { type: "string", default: name },
-      heading: { type: "string", default: "" },
-      values: { type: "object", default: null },
-    });
+    static info = describe(name, { screen: { ...TEXT, default: name }, heading: TEXT, values: PLAIN });
 
     trial(display, parameters, onLoad) {
       const session = parameters.session();

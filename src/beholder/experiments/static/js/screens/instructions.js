@@ -2,7 +2,7 @@
 
 import { h, paragraphs } from "../dom.js";
 import { drawFigure } from "../figures.js";
-import { announce } from "../shell.js";
+import { enter } from "../shell.js";
 import { look, t } from "../texts.js";
 import { makeScreen, nextButton, sheet } from "./base.js";
 
@@ -27,20 +27,18 @@ export const Instructions = makeScreen("instructions", ({ display, session, fini
     if (pages.length) times[pages[k].id] += Math.round(now - since);
     since = now;
     k += step;
-    if (k < pages.length) draw(true);
+    if (k < pages.length) draw();
     else finish({ pages_ms: times, total_ms: Math.round(now - begun) });
   };
-  const draw = (turned) => {
+  const draw = () => {
     const { name } = pages[k];
     const last = k === pages.length - 1;
-    const heading = h("h2", { tabindex: "-1" }, t(`${name}.heading`, values));
     const figure = look(`${name}.figure`) ? drawFigure(look(`${name}.figure`), session.settings) : null;
     const back = h("button", { type: "button", "data-action": "back", onclick: () => turn(-1) }, t("back"));
     display.replaceChildren(
       sheet(
         [
           h("p", { class: "small" }, t("instructions.page", { page: k + 1, pages: pages.length })),
-          heading,
           ...paragraphs(t(`${name}.body`, values)),
           ...(figure ? [h("div", { class: "figure" }, figure)] : []),
         ],
@@ -48,10 +46,8 @@ export const Instructions = makeScreen("instructions", ({ display, session, fini
         ...(k > 0 ? [back] : []),
       ),
     );
-    if (turned) heading.focus({ preventScroll: true });
-    window.scrollTo(0, 0);
-    announce(t("instructions.page", { page: k + 1, pages: pages.length }));
+    enter("instructions", t(`${name}.heading`, values));
   };
-  if (pages.length) draw(false);
+  if (pages.length) draw();
   else finish({ pages_ms: {}, total_ms: 0 });
 });

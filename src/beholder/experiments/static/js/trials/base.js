@@ -134,9 +134,7 @@ export class TrialPlugin {
     onLoad();
     const stopKeys = listenKeys(this.keys(showing));
     const shownAt = Date.now();
-    session.media.pause();
     const [answer, onset] = await Promise.all([showing.answered, this.present(showing)]);
-    session.media.resume();
     stopKeys();
     document.body.dataset.screen = "saving";
     this.markChoice(showing, answer.response);

@@ -1,0 +1,213 @@
+"""``beholder tasks serve``, ``export``, ``status``, ``backup`` and ``forget``: people in, data out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from beholder.cli._options import Json, print_json
+
+Database = Annotated[str, Parameter(name="--db")]
+
+
+def serve(
+    folder: str,
+    /,
+    *,
+    db: Database,
+    port: int = 8000,
+    host: str = "127.0.0.1",
+    public: str | None = None,
+    per_task: int | None = None,
+    release_after: Annotated[float, Parameter(name="--release-after")] = 120.0,
+) -> None:
+    """Run a built experiment in the browsers of people who take part, until Ctrl-C. Started again, it goes on.
+
+    Example: beholder tasks serve exp_data --db answers.db
+
+    Parameters
+    ----------
+    folder
+        What beholder tasks build wrote.
+    db
+        The file of answers, made if it is not there.
+    port
+        Where it listens; 0 takes a free one.
+    host
+        Address it listens on; the default is this machine alone.
+    public
+        The https address that people open, of a reverse proxy in front. Needed for any --host but this machine.
+    per_task
+        How many may take each task; then people are told that it is full. Default no bound.
+    release_after
+        Minutes of doing nothing after which a task counts as left and is given to somebody else.
+    """
+    serve_folder(folder, db, host, port, public, per_task, release_after * 60)
+
+
+def export(
+    folder: str | None = None,
+    /,
+    *,
+    db: Database,
+    out: Annotated[str, Parameter(name=["--out", "-o"])] = "responses",
+    json: Json = False,
+) -> None:
+    """Write the answers as CSV and Parquet: everything, and what the rules of exclusion leave.
+
+    Example: beholder tasks export --db answers.db --out responses
+
+    Parameters
+    ----------
+    folder
+        The built experiment, to check that the answers are to it; not needed.
+    db
+        The file of answers; a server may go on writing to it.
+    out
+        The folder to write.
+    json
+        Print one JSON document to stdout.
+    """
+    summary = export_tables(folder, db, out)
+    print_json(summary.tables) if json else print("\n".join(summary.lines))
+
+
+def status(*, db: Database, watch: float | None = None, json: Json = False) -> None:
+    """How many take part, how far they are, how fast, and who is excluded; while the server runs, too.
+
+    Example: beholder tasks status --db answers.db --watch 5
+
+    Parameters
+    ----------
+    db
+        The file of answers.
+    watch
+        Show it again every so many seconds, until Ctrl-C.
+    json
+        Print one JSON document to stdout.
+    """
+    from beholder.responses import read_status
+
+    if json:
+        print_json(read_status(db).to_tables())
+        return
+    while True:
+        print("\n".join(list_status_lines(read_status(db))), flush=True)
+        if watch is None:
+            return
+        time.sleep(max(0.2, watch))
+        print()
+
+
+def backup(out: str, /, *, db: Database) -> None:
+    """Copy the file of answers as of one moment, without stopping the server.
+
+    Example: beholder tasks backup answers-copy.db --db answers.db
+
+    Parameters
+    ----------
+    out
+        The copy; a file that is there is not replaced.
+    db
+        The file of answers.
+    """
+    from beholder.responses import backup_responses
+
+    print(f"wrote {backup_responses(db, out)}")
+
+
+def forget(*, db: Database) -> None:
+    """Delete what recruiters call the participants, for good: at the end, when everybody is paid.
+
+    Example: beholder tasks forget --db answers.db
+
+    Parameters
+    ----------
+    db
+        The file of answers; the server must be stopped.
+    """
+    from beholder.responses import forget_recruits
+
+    print(f"deleted the recruiter's ids of {forget_recruits(db)} participants, and the key of their names, from {db}")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What to print: lines, or tables for ``--json``."""
+
+    lines: list[str]
+    tables: dict[str, list[dict[str, Any]]]
+
+
+def serve_folder(
+    folder: str, db: str, host: str, port: int, public: str | None, per_task: int | None, release_after_s: float
+) -> None:
+    """Check what was asked for, open the file of answers, and serve."""
+    from beholder._core.errors import InputError
+    from beholder.experiments import check_public, open_store, read_experiment
+    from beholder.experiments import serve as run
+
+    if public is None and host not in ("127.0.0.1", "localhost", "::1"):
+        raise InputError(
+            "--public and the https address that people open, for a --host that others can reach", got=f"--host {host}",
+            hint="the default --host behind a reverse proxy",
+        )  # fmt: skip
+    if per_task is not None and per_task < 1:
+        raise InputError("--per_task of 1 or more", got=str(per_task))
+    if release_after_s <= 0:
+        raise InputError("--release_after above 0", got=f"{release_after_s / 60:g}")
+    seen = None if public is None else check_public(public)
+    experiment = read_experiment(folder)
+
+    def tell(url: str) -> None:
+        print(f"{experiment}", flush=True)
+        print(f"answers go to {db}; stop with Ctrl-C, start again to go on", flush=True)
+        print(f"open {seen or url}", flush=True)
+
+    with open_store(experiment, db) as store:
+        run(
+            experiment, store, host=host, port=port, on_start=tell, public=seen, per_task=per_task,
+            release_after_s=release_after_s,
+        )  # fmt: skip
+
+
+def export_tables(folder: str | None, db: str, out: str) -> Summary:
+    """Export, and say what was written."""
+    from beholder.responses import export_responses
+
+    if folder is not None:
+        from beholder.experiments import check_answers, read_experiment
+
+        check_answers(read_experiment(folder), db)
+    made = export_responses(db, out)
+    people = made.responses.participants
+    n, n_in = len(people), int((~people["excluded"].astype(bool)).sum())
+    n_trials, n_included = len(made.responses.trials), len(made.responses.included)
+    lines = [
+        f"{n_trials} answers of {n} participants; {n_included} of {n_in} are included",
+        *(f"wrote {path}" for path in made.files),
+    ]
+    counts = {"participants": n, "included": n_in, "answers": n_trials, "answers_included": n_included}
+    return Summary(lines, {"export": [counts], "files": [{"file": str(path)} for path in made.files]})
+
+
+def list_status_lines(status: Any) -> list[str]:
+    """A :class:`~beholder.responses._status.Status` for the terminal."""
+    low, high = status.tasks_finished
+    steps = ", ".join(f"{n} {step.replace('_', ' ')}" for step, n in status.steps.items()) or "nobody yet"
+    broken = ", ".join(f"{n} {rule}" for rule, n in status.reasons.items()) or "none"
+    lines = [
+        f"participants  {status.n_participants} came, {status.n_active} active, {status.n_finished} finished, "
+        f"{status.n_included} included, {status.n_withdrawn} withdrew",
+        f"where         {steps}",
+        f"tasks         {status.n_tasks}, each finished by {low if low == high else f'{low} to {high}'}",
+        f"answers       {status.n_answers}, {status.answers_last_minute} in the last minute",
+        f"exclusions    {broken}",
+    ]
+    if status.median_rt_ms is not None:
+        took = "" if status.median_time_s is None else f"; {status.median_time_s / 60:.1f} min a participant"
+        lines.append(f"speed         {status.median_rt_ms / 1000:.2f} s a trial{took}, medians")
+    return lines

@@ -1,0 +1,193 @@
+"""The routes: what a browser can ask for, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any, final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from beholder.experiments._experiment import Experiment
+from beholder.experiments._participants import ParticipantBook
+from beholder.experiments._payloads import list_payloads, make_state, make_withdrawn_state
+from beholder.experiments._position import Position
+from beholder.experiments._requests import (
+    MAX_ANSWER_BYTES,
+    MAX_JOIN_BYTES,
+    MAX_STEP_BYTES,
+    parse_answer,
+    parse_join,
+    parse_step,
+)
+from beholder.experiments._security import Limits, RateLimiter, Refusal, read_json_body
+
+_MOST_TRIALS = 1000
+_MOST_INLINE_BYTES = 1 << 20
+
+MEDIA_TYPES = {
+    ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp", ".gif": "image/gif",
+    ".wav": "audio/wav", ".flac": "audio/flac", ".mp3": "audio/mpeg", ".ogg": "audio/ogg",
+}  # fmt: skip
+"""Suffixes of stimuli to their types."""
+
+
+@final
+class Api:
+    """Handlers over a :class:`ParticipantBook`.
+
+    Parameters
+    ----------
+    book : ParticipantBook
+    limits : Limits or None
+        None: no limits.
+    """
+
+    def __init__(self, book: ParticipantBook, limits: Limits | None) -> None:
+        self._book = book
+        self._requests = self._stimuli = self._joins = None
+        if limits is not None:
+            self._requests = RateLimiter(limits.requests_per_s, limits.request_burst, book.clock)
+            self._stimuli = RateLimiter(limits.stimuli_per_s, limits.stimulus_burst, book.clock)
+            self._joins = RateLimiter(limits.joins_per_s, limits.join_burst, book.clock)
+
+    @property
+    def experiment(self) -> Experiment:
+        """What is served."""
+        return self._book.experiment
+
+    def list_routes(self) -> list[BaseRoute]:
+        """Every route under ``/api`` and ``/s``."""
+        return [
+            Route("/api/join", self.join, methods=["POST"]),
+            Route("/api/state", self.state, methods=["GET"]),
+            Route("/api/step", self.step, methods=["POST"]),
+            Route("/api/trials", self.trials, methods=["GET"]),
+            Route("/api/trials/{trial_id}", self.answer, methods=["PUT"]),
+            Route("/api/withdraw", self.withdraw, methods=["POST"]),
+            Route("/api/beat", self.beat, methods=["POST"]),
+            Route("/s/{address}", self.stimulus, methods=["GET"]),
+        ]
+
+    async def join(self, request: Request) -> Response:
+        """``POST /api/join``: a new participant."""
+        _take(self._joins, "all")
+        parameters, screen = parse_join(await read_json_body(request, MAX_JOIN_BYTES))
+        return JSONResponse({"token": await self._book.join(parameters, screen)}, 201)
+
+    async def state(self, request: Request) -> Response:
+        """``GET /api/state``: where the participant stands."""
+        return self._tell_state(self._find(request))
+
+    async def step(self, request: Request) -> Response:
+        """``POST /api/step``: the end of a step; gives the new state."""
+        position = self._find_active(request)
+        step, data = parse_step(await read_json_body(request, MAX_STEP_BYTES), self.experiment.settings)
+        await self._book.step(position, step, data)
+        return self._tell_state(position)
+
+    async def trials(self, request: Request) -> Response:
+        """``GET /api/trials``: trials of the running phase."""
+        position = self._find_active(request)
+        if position.step not in ("practice", "trials"):
+            raise Refusal(409, "step", "This is not the time for trials.")
+        start = _read_count(request, "from", len(position.list_given()) + 1)
+        count = _read_count(request, "count", _MOST_TRIALS)
+        return JSONResponse(list_payloads(self.experiment, position, self._book.addresses, start, count))
+
+    async def answer(self, request: Request) -> Response:
+        """``PUT /api/trials/{id}``: an answer, acknowledged once it is on disk."""
+        position = self._find_active(request)
+        sent = parse_answer(await read_json_body(request, MAX_ANSWER_BYTES), self.experiment.settings)
+        return JSONResponse(await self._book.answer(position, request.path_params["trial_id"], sent))
+
+    async def withdraw(self, request: Request) -> Response:
+        """``POST /api/withdraw``: everything is deleted. Again: nothing more to delete, the same answer."""
+        position = self._find(request)
+        if position is not None:
+            await self._book.withdraw(position)
+        return self._tell_state(None)
+
+    async def beat(self, request: Request) -> Response:
+        """``POST /api/beat``: the page is there."""
+        self._find(request)
+        return Response(status_code=204)
+
+    async def stimulus(self, request: Request) -> Response:
+        """``GET /s/{address}``: a picture or sound, without a word about where it comes from."""
+        place = self._book.addresses.open(request.path_params["address"])
+        if place is None or place.kind != "stimulus" or not self._book.holds_session(place.session):
+            raise Refusal(404, "not_found", "There is nothing here.")
+        _take(self._stimuli, place.session)
+        trials = self.experiment.get_task(place.task).trials if place.task else self.experiment.practice
+        files = trials[place.n - 1].files
+        path = files[sorted(files)[place.slot]]
+        content = await _read(path)
+        kind = MEDIA_TYPES.get(path.suffix.lower(), "application/octet-stream")
+        return Response(content, media_type=kind, headers={"Cache-Control": "private, max-age=86400, immutable"})
+
+    def _find(self, request: Request) -> Position | None:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token or len(token) > 200:
+            raise Refusal(401, "unauthorized", "This needs a link of your own. Please open the page again.")
+        position = self._book.find(token)
+        if position is not None:
+            _take(self._requests, position.key)
+        return position
+
+    def _find_active(self, request: Request) -> Position:
+        position = self._find(request)
+        if position is None:
+            raise Refusal(409, "withdrawn", "You have withdrawn; nothing is kept.")
+        return position
+
+    def _tell_state(self, position: Position | None) -> Response:
+        if position is None:
+            return JSONResponse(make_withdrawn_state(self.experiment))
+        return JSONResponse(make_state(self.experiment, position))
+
+
+async def refuse(request: Request, error: Exception) -> Response:
+    """A :class:`Refusal` as a response."""
+    assert isinstance(error, Refusal)
+    return error.to_response()
+
+
+async def refuse_http(request: Request, error: Exception) -> Response:
+    """No such address, or no such method, as JSON."""
+    assert isinstance(error, HTTPException)
+    code = {404: "not_found", 405: "method"}.get(error.status_code, "error")
+    return JSONResponse({"code": code, "error": error.detail}, error.status_code, error.headers)
+
+
+async def refuse_crash(request: Request, error: Exception) -> Response:
+    """What went wrong is logged and not told."""
+    return JSONResponse({"code": "failed", "error": "Something went wrong here. Please try again."}, 500)
+
+
+def _take(limiter: RateLimiter | None, name: Any) -> None:
+    wait = 0.0 if limiter is None else limiter.find_wait(name)
+    if wait:
+        raise Refusal(429, "rate", "That is faster than anybody can answer. Please wait a moment.", wait)
+
+
+def _read_count(request: Request, name: str, default: int) -> int:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit()) or not 1 <= (value := int(text[:9])) <= 10**6 or len(text) > 9:
+        raise Refusal(422, "invalid", f"{name}: a whole number from 1.")
+    return min(value, _MOST_TRIALS) if name == "count" else value
+
+
+async def _read(path: Path) -> bytes:
+    """Small files at once, which is faster than handing them to a thread; large ones in a thread."""
+    try:
+        if path.stat().st_size <= _MOST_INLINE_BYTES:
+            return path.read_bytes()
+        return await asyncio.to_thread(path.read_bytes)
+    except OSError:
+        raise Refusal(503, "stimulus", "A file of the experiment cannot be read.", 5.0) from None

@@ -1,0 +1,94 @@
+/** What all screens of one participant share. */
+
+import { Refused } from "./api.js";
+import { guessZoom } from "./pixels.js";
+import { recall, remember } from "./storage.js";
+import { t } from "./texts.js";
+
+const TIMES = ["fixation_ms", "stimulus_ms", "gap_ms", "mask_ms", "disabled_ms", "response_from_ms", "feedback_delay_ms", "feedback_ms"];
+
+export class Session {
+  constructor(api, media) {
+    this.api = api;
+    this.media = media;
+    this.settings = {};
+    this.pixelsPerMm = recall("px_per_mm");
+    this.nCorrect = 0;
+    this.nDone = 0;
+    this.nTrials = 0;
+    this.here = null; // the phase that this page has begun: after a reload there is none
+  }
+
+  /** Take over what the server says. */
+  update(state) {
+    this.settings = { ...(state.settings ?? this.settings), kind: state.kind };
+    this.timing = Object.fromEntries(TIMES.map((name) => [name, this.settings[name] ?? 0]));
+    this.nTrials = state.n_trials ?? 0;
+    this.nDone = state.n_done ?? 0;
+    this.practice = state.practice ?? null;
+    this.nCorrect = state.n_correct ?? this.nCorrect;
+    const measured = state.checks?.calibration?.px_per_mm;
+    if (measured) this.calibrate(measured);
+  }
+
+  calibrate(pixelsPerMm) {
+    this.pixelsPerMm = pixelsPerMm;
+    remember("px_per_mm", pixelsPerMm);
+  }
+
+  /** Whether sounds are played, for which the browser wants a click first. */
+  get hasSounds() {
+    return this.settings.kind === "words" || Boolean(this.settings.headphone_check || this.settings.level_calibration);
+  }
+
+  /** Save an answer; null when the server has another one already, so that the page has to ask where it stands. */
+  async save(payload, body) {
+    try {
+      return await this.api.save(payload.id, body);
+    } catch (error) {
+      if (error instanceof Refused && error.status === 409) return null;
+      throw error;
+    }
+  }
+
+  /** One more trial is done. */
+  count(payload, reply) {
+    if (payload.phase === "practice") {
+      if (this.practice) this.practice.n_done = (this.practice.n_done ?? 0) + 1;
+      return;
+    }
+    this.nDone += 1;
+    if (reply.feedback?.correct) this.nCorrect += 1;
+  }
+
+  /** Arguments of the progress line after a trial. */
+  progress(payload) {
+    const practice = payload.phase === "practice";
+    const done = practice ? this.practice?.n_done ?? 0 : this.nDone;
+    const total = practice ? this.practice?.n_trials ?? done : this.nTrials;
+    return [done, total, t("progress", { done, total })];
+  }
+
+  /** Numbers of trials after which a break is offered. */
+  listBreaks(state) {
+    if (Array.isArray(state.breaks)) return new Set(state.breaks);
+    const shares = this.settings.break_fractions ?? [];
+    return new Set(shares.map((share) => Math.round(share * this.nTrials)).filter((n) => n > 0 && n < this.nTrials));
+  }
+
+  /** The screen, for the record. */
+  describeScreen() {
+    return {
+      width: screen.width,
+      height: screen.height,
+      avail_width: screen.availWidth,
+      avail_height: screen.availHeight,
+      window_width: window.innerWidth,
+      window_height: window.innerHeight,
+      dpr: window.devicePixelRatio,
+      touch: navigator.maxTouchPoints > 0,
+      coarse: window.matchMedia("(pointer: coarse)").matches,
+      zoom: guessZoom(),
+    };
+  }
+}

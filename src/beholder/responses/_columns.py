@@ -1,0 +1,152 @@
+"""What every column of an export holds: the one list by which tables are made and described."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+
+@final
+@dataclass(frozen=True)
+class Column:
+    """A column: its name, pandas type, unit and meaning."""
+
+    name: str
+    dtype: str
+    unit: str
+    meaning: str
+
+    def to_dict(self) -> dict[str, str]:
+        """As in ``columns.json``."""
+        return {"name": self.name, "type": self.dtype, "unit": self.unit, "meaning": self.meaning}
+
+
+_TEXT, _COUNT, _NUMBER, _FLAG = "string", "Int64", "Float64", "boolean"
+
+TRIAL_COLUMNS = (
+    Column("participant", _TEXT, "", "opaque name; of a recruited person a keyed hash of the recruiter's id"),
+    Column("session", _COUNT, "", "number of the session in the file of answers"),
+    Column("task", _COUNT, "", "task of the built folder, from 1"),
+    Column("trial", _COUNT, "", "position as presented, from 1; catch trials count"),
+    Column("mode", _TEXT, "", "natural, optimized, catch_trial, or what the plan calls it"),
+    Column("unit", _TEXT, "", "model/layer/channel that the trial is about"),
+    Column(
+        "choice", _TEXT, "", "what was chosen: a slot (query_max, max, a), a label, a word, same, different, a rating"
+    ),
+    Column("correct", _FLAG, "", "whether that is right; empty where no answer is"),
+    Column("confidence", _COUNT, "", "as labelled on the button, 1 the least sure; empty where it is not asked"),
+    Column("catch_trial", _FLAG, "", "whether it is a catch trial"),
+    Column("rt_ms", _NUMBER, "ms", "response time, from the stimulus (two-alternative choice: from the display) on"),
+    Column("excluded", _FLAG, "", "whether the participant breaks a rule or did not finish"),
+    Column("exclusion_reasons", _TEXT, "", "broken rules, separated by spaces"),
+    Column("response", _TEXT, "", "what was pressed, before it is known what was shown there: upper, left, a label, …"),
+    Column("correct_answer", _TEXT, "", "what would have been right, spelled as choice"),
+    Column("n", _COUNT, "", "the trial in its task: trial_{n} of the built folder"),
+    Column("role", _TEXT, "", "main, catch or practice"),
+    Column("model", _TEXT, "", "of the unit"),
+    Column("layer", _TEXT, "", "of the unit"),
+    Column("channel", _COUNT, "", "of the unit, from 0"),
+    Column("batch", _COUNT, "", "of the unit's exemplars"),
+    Column("level", _NUMBER, "", "of an adaptive trial: the level that was shown"),
+    Column("shown", _TEXT, "", "what was shown where, as JSON: place to slot"),
+    Column("answered_s", _NUMBER, "s", "when the answer was saved, from the start of the session on"),
+    Column("device_pixel_ratio", _NUMBER, "", "pixels of the screen a CSS pixel"),
+    Column("window_width", _NUMBER, "CSS px", "of the window, at the answer"),
+    Column("window_height", _NUMBER, "CSS px", "of the window, at the answer"),
+    Column("window_zoom", _NUMBER, "", "as far as the page can tell"),
+    Column("window_fullscreen", _FLAG, "", "at the answer"),
+    Column("window_hidden", _FLAG, "", "whether the page was covered during the trial"),
+    Column("window_blurs", _NUMBER, "", "how often the page lost the focus during the trial"),
+    Column("frame_interval_ms", _NUMBER, "ms", "between two frames of the screen, median"),
+    Column("dropped_frames", _NUMBER, "", "frames that came late during the trial"),
+    Column("shown_fixation_ms", _NUMBER, "ms", "how long the fixation mark was shown, measured"),
+    Column("shown_stimulus_ms", _NUMBER, "ms", "how long the stimulus was shown, measured"),
+    Column("shown_mask_ms", _NUMBER, "ms", "how long the mask was shown, measured"),
+    Column("stimulus_frames", _NUMBER, "", "frames that showed the stimulus"),
+    Column("scale", _NUMBER, "", "CSS pixels a pixel of the stimulus"),
+    Column("audio_sample_rate", _NUMBER, "Hz", "of the browser's sound output"),
+    Column("audio_latency_s", _NUMBER, "s", "of the browser's sound output"),
+)
+"""Of ``responses.*`` and ``responses_included.*``; a column for each condition of the plan follows."""
+
+BLOCK_COLUMN = Column("block", _COUNT, "", "practice block, from 1")
+"""Of ``practice.*``, which has the columns of the trials besides."""
+
+MEASURES = {
+    "device_pixel_ratio": ("window", "dpr"),
+    "window_width": ("window", "width"),
+    "window_height": ("window", "height"),
+    "window_zoom": ("window", "zoom"),
+    "window_fullscreen": ("window", "fullscreen"),
+    "window_hidden": ("window", "hidden"),
+    "window_blurs": ("window", "blurs"),
+    "frame_interval_ms": ("frames", "interval_ms"),
+    "dropped_frames": ("frames", "dropped"),
+    "shown_fixation_ms": ("frames", "fixation_ms"),
+    "shown_stimulus_ms": ("frames", "stimulus_ms"),
+    "shown_mask_ms": ("frames", "mask_ms"),
+    "stimulus_frames": ("frames", "stimulus_frames"),
+    "scale": ("frames", "scale"),
+    "audio_sample_rate": ("audio", "sample_rate"),
+    "audio_latency_s": ("audio", "base_latency"),
+}
+"""Column to where the page's measurement stands in an answer's details."""
+
+PARTICIPANT_COLUMNS = (
+    Column("participant", _TEXT, "", "as in responses"),
+    Column("session", _COUNT, "", "as in responses"),
+    Column("task", _COUNT, "", "as in responses"),
+    Column("step", _TEXT, "", "where they are, or ended: done, screened_out, declined, or the step they left at"),
+    Column("finished", _FLAG, "", "whether every trial was answered"),
+    Column("excluded", _FLAG, "", "whether they are left out of responses_included"),
+    Column("exclusion_reasons", _TEXT, "", "broken rules, separated by spaces"),
+    Column("n_trials", _COUNT, "", "trials of the task, catch trials too"),
+    Column("n_answered", _COUNT, "", "of them answered"),
+    Column("proportion_correct", _NUMBER, "", "of the main trials, in [0, 1]; empty where no answer is right"),
+    Column("n_catch", _COUNT, "", "catch trials answered"),
+    Column("n_catch_correct", _COUNT, "", "of them right"),
+    Column("catch_ratio", _NUMBER, "", "share of them that is right, in [0, 1]"),
+    Column("time_s", _NUMBER, "s", "from the first page to the last answer, by the server's clock"),
+    Column("instructions_s", _NUMBER, "s", "on the instructions, by the server's clock"),
+    Column("response_time_s", _NUMBER, "s", "sum of response times"),
+    Column("practice_blocks", _COUNT, "", "attempts at the practice"),
+    Column("least_row_choices", _COUNT, "", "how often the rarer of two answers was chosen (upper and lower, …)"),
+    Column("headphones_correct", _COUNT, "", "right answers of the headphone check"),
+    Column("px_per_mm", _NUMBER, "CSS px/mm", "of the screen, where it was measured with a card"),
+    Column("consent_version", _TEXT, "", "version of the text that was agreed to"),
+    Column(
+        "comment",
+        _TEXT,
+        "",
+        "what was written at the end; read it before you publish it; an apostrophe in "
+        "front keeps spreadsheets from running it",
+    ),
+    Column("simulated", _FLAG, "", "whether it was a simulated participant"),
+)
+"""Of ``participants.csv``."""
+
+
+def name_conditions(names: Sequence[str]) -> Mapping[str, str]:
+    """Condition to its column: its own name, or ``condition_{name}`` where a column has that already.
+
+    >>> name_conditions(["contrast", "layer"])
+    {'contrast': 'contrast', 'layer': 'condition_layer'}
+    """
+    taken = {column.name for column in (*TRIAL_COLUMNS, BLOCK_COLUMN)}
+    return {name: f"condition_{name}" if name in taken else name for name in sorted(names)}
+
+
+def describe_columns(conditions: Mapping[str, str]) -> dict[str, Any]:
+    """The content of ``columns.json``."""
+    extra = [
+        {"name": column, "type": "", "unit": "", "meaning": f"the condition {name!r} of the plan"}
+        for name, column in conditions.items()
+    ]
+    trials = [column.to_dict() for column in TRIAL_COLUMNS]
+    return {
+        "responses": trials + extra,
+        "responses_included": trials + extra,
+        "practice": [BLOCK_COLUMN.to_dict(), *trials, *extra],
+        "participants": [column.to_dict() for column in PARTICIPANT_COLUMNS],
+    }

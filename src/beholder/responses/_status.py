@@ -1,0 +1,127 @@
+"""How an experiment is going, while people take part."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from beholder.responses._conduct import read_progress
+from beholder.responses._store import open_for_reading, read_description
+
+ACTIVE_S = 300.0
+"""Who did something within so many seconds is here now."""
+
+_MINUTE = 60.0
+
+
+@final
+@dataclass(frozen=True)
+class Status:
+    """An experiment in numbers, as of one moment.
+
+    Attributes
+    ----------
+    kind : str
+    n_tasks : int
+    n_participants, n_finished, n_included, n_active, n_withdrawn : int
+        Who came and did not withdraw; of them finished; of these breaking no rule; who did something in the last five
+        minutes and is not through; who withdrew.
+    steps : mapping of str to int
+        How many are where.
+    reasons : mapping of str to int
+        How many who finished break which rule.
+    n_answers : int
+        To main and catch trials.
+    answers_last_minute : int
+        Practice too.
+    median_time_s, median_rt_ms : float or None
+        Of those who finished; of all answers.
+    tasks_finished : tuple of int
+        How many finished the task that fewest finished, and the one that most did.
+    """
+
+    kind: str
+    n_tasks: int
+    n_participants: int
+    n_finished: int
+    n_included: int
+    n_active: int
+    n_withdrawn: int
+    steps: Mapping[str, int]
+    reasons: Mapping[str, int]
+    n_answers: int
+    answers_last_minute: int
+    median_time_s: float | None
+    median_rt_ms: float | None
+    tasks_finished: tuple[int, int]
+
+    def to_tables(self) -> dict[str, list[dict[str, Any]]]:
+        """Named lists of records."""
+        plain = {
+            name: getattr(self, name)
+            for name in (
+                "kind", "n_tasks", "n_participants", "n_finished", "n_included", "n_active", "n_withdrawn",
+                "n_answers", "answers_last_minute", "median_time_s", "median_rt_ms",
+            )
+        }  # fmt: skip
+        plain["least_finished_of_a_task"], plain["most_finished_of_a_task"] = self.tasks_finished
+        return {
+            "status": [plain],
+            "steps": [{"step": step, "n": n} for step, n in self.steps.items()],
+            "exclusions": [{"rule": rule, "n": n} for rule, n in self.reasons.items()],
+        }
+
+
+def read_status(path: Path | str, now: float | None = None) -> Status:
+    """Count, without getting into a server's way.
+
+    Parameters
+    ----------
+    path : path
+        The file of answers.
+    now : float, optional
+        Seconds since 1970; default now.
+    """
+    now = time.time() if now is None else now
+    with open_for_reading(path) as connection:
+        description = read_description(connection)
+        progress = read_progress(connection, description)
+        recent = sum(
+            connection.execute(f"SELECT count(*) FROM {table} WHERE at > ?", (now - _MINUTE,)).fetchone()[0]
+            for table in ("answers", "practice")
+        )
+        rts = [rt for (rt,) in connection.execute("SELECT rt_ms FROM answers")]
+        n_withdrawn = connection.execute("SELECT count(*) FROM withdrawals").fetchone()[0]
+    tasks = [name for name in description["tasks"] if name.startswith("task_")]
+    finished = [each for each in progress if each.conduct.finished]
+    through = Counter(each.task for each in finished)
+    counts = [through[int(name.removeprefix("task_"))] for name in tasks]
+    times = [each.conduct.time_s for each in finished if each.conduct.time_s is not None]
+    return Status(
+        kind=description["kind"],
+        n_tasks=len(tasks),
+        n_participants=len(progress),
+        n_finished=len(finished),
+        n_included=sum(1 for each in finished if not each.exclusions),
+        n_active=sum(
+            1
+            for each in progress
+            if not each.conduct.finished and each.step not in _OVER and now - each.last < ACTIVE_S
+        ),
+        n_withdrawn=n_withdrawn,
+        steps=dict(sorted(Counter(each.step for each in progress).items())),
+        reasons=dict(sorted(Counter(rule for each in finished for rule in each.exclusions).items())),
+        n_answers=len(rts),
+        answers_last_minute=recent,
+        median_time_s=statistics.median(times) if times else None,
+        median_rt_ms=statistics.median(rts) if rts else None,
+        tasks_finished=(min(counts), max(counts)),
+    )
+
+
+_OVER = ("screened_out", "declined", "done")

@@ -1,0 +1,224 @@
+"""From the file of answers to tables: a row a trial, a row a participant."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+from beholder.responses._columns import (
+    BLOCK_COLUMN,
+    MEASURES,
+    PARTICIPANT_COLUMNS,
+    TRIAL_COLUMNS,
+    Column,
+    name_conditions,
+)
+from beholder.responses._conduct import Progress, read_last_data, read_progress
+from beholder.responses._scoring import get_answer_form
+from beholder.responses._store import open_for_reading, read_description
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@final
+@dataclass(frozen=True, repr=False, eq=False)
+class Responses:
+    """The answers of an experiment, as of one moment.
+
+    Attributes
+    ----------
+    kind : str
+        Of the task.
+    trials : pandas.DataFrame
+        A row a trial, columns as in :data:`~beholder.responses._columns.TRIAL_COLUMNS` and one for each condition.
+    practice : pandas.DataFrame
+        A row a practice trial; ``block`` comes first.
+    participants : pandas.DataFrame
+        A row a participant.
+    conditions : mapping of str to str
+        Condition of the plan to its column.
+    rules : mapping
+        The rules of exclusion.
+    """
+
+    kind: str
+    trials: pd.DataFrame
+    practice: pd.DataFrame
+    participants: pd.DataFrame
+    conditions: Mapping[str, str]
+    rules: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        n, n_out = len(self.participants), int(self.participants["excluded"].sum())
+        return f"Responses({self.kind}, {len(self.trials)} answers of {n} participants, {n_out} of them excluded)"
+
+    @property
+    def included(self) -> pd.DataFrame:
+        """The trials of participants who finished and break no rule."""
+        return self.trials[~self.trials["excluded"].astype(bool)]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """All trials."""
+        return self.trials
+
+
+def read_responses(path: Path | str) -> Responses:
+    """Read a file of answers into tables, while a server may be writing to it.
+
+    Parameters
+    ----------
+    path : path
+        The SQLite file of ``beholder tasks serve`` or ``simulate``.
+
+    Raises
+    ------
+    InputError
+        No file of answers.
+
+    Examples
+    --------
+    >>> responses = read_responses("answers.db")  # doctest: +SKIP
+    >>> responses.included.groupby("mode")["correct"].mean()  # doctest: +SKIP
+    """
+    with open_for_reading(path) as connection:
+        description = read_description(connection)
+        progress = read_progress(connection, description)
+        keys = _read_keys(connection)
+        conditions = name_conditions(sorted({name for key in keys.values() for name in key["conditions"]}))
+        shown = _read_shown(connection)
+        people = {each.session: each for each in progress}
+        answers = connection.execute(f"SELECT session, 0, {_FIELDS} FROM answers ORDER BY session, trial")
+        trials = [_make_row(row, description["kind"], people, keys, shown, conditions) for row in answers]
+        answers = connection.execute(f"SELECT session, block, {_FIELDS} FROM practice ORDER BY session, block, trial")
+        practice = [_make_row(row, description["kind"], people, keys, shown, conditions) for row in answers]
+        participants = _list_participants(connection, progress)
+    return Responses(
+        description["kind"],
+        _make_frame([row[1:] for row in trials], TRIAL_COLUMNS, conditions.values()),
+        _make_frame(practice, (BLOCK_COLUMN, *TRIAL_COLUMNS), conditions.values()),
+        _make_frame(participants, PARTICIPANT_COLUMNS),
+        conditions,
+        description["settings"].get("exclusion") or {},
+    )
+
+
+_FIELDS = "trial, n, at, response, choice, correct, confidence, level, rt_ms, details"
+
+
+def _read_keys(connection: sqlite3.Connection) -> dict[tuple[int, int], dict[str, Any]]:
+    rows = connection.execute("SELECT task, n, role, mode, unit, correct, conditions, levels FROM trials")
+    return {
+        (task, n): {
+            "role": role, "mode": mode, "unit": json.loads(unit) if unit else None, "correct": correct,
+            "conditions": json.loads(conditions), "levels": json.loads(levels),
+        }
+        for task, n, role, mode, unit, correct, conditions, levels in rows
+    }  # fmt: skip
+
+
+def _read_shown(connection: sqlite3.Connection) -> dict[tuple[int, int], list[Any]]:
+    """Trials as presented, by session and practice block (0: the main trials)."""
+    found = {}
+    for session, text in connection.execute("SELECT session, presentation FROM sessions"):
+        presentation = json.loads(text)
+        for block, rows in enumerate([presentation["main"], *presentation["practice"]]):
+            found[session, block] = rows
+    return found
+
+
+def _make_row(
+    row: Sequence[Any],
+    kind: str,
+    people: Mapping[int, Progress],
+    keys: Mapping[tuple[int, int], Mapping[str, Any]],
+    shown: Mapping[tuple[int, int], Sequence[Any]],
+    conditions: Mapping[str, str],
+) -> list[Any]:
+    session, block, trial, n, at, response, choice, correct, confidence, level, rt_ms, details = row
+    person, measured = people[session], json.loads(details)
+    key = keys[0 if block else person.task, n]
+    unit = key["unit"]
+    unit_name = f"{unit['model']}/{unit['layer']}/{unit['channel']}" if unit else None
+    unit = unit or {}
+    pressed = json.loads(response)[get_answer_form(kind).name]
+    return [
+        block, person.participant, session, person.task, trial, key["mode"], unit_name, choice,
+        None if correct is None else bool(correct), confidence, key["role"] == "catch", rt_ms, bool(person.exclusions),
+        " ".join(person.exclusions), str(pressed), key["correct"], n, key["role"], unit.get("model"),
+        unit.get("layer"), unit.get("channel"), unit.get("batch"),
+        None if level is None else key["levels"][level],
+        json.dumps(shown[session, block][trial - 1][1], sort_keys=True, separators=(",", ":")), at - person.started,
+        *(measured.get(group, {}).get(name) for group, name in MEASURES.values()),
+        *(key["conditions"].get(name) for name in conditions),
+    ]  # fmt: skip
+
+
+def _list_participants(connection: sqlite3.Connection, progress: Sequence[Progress]) -> list[list[Any]]:
+    consent, checks, comments, joins = (
+        read_last_data(connection, event) for event in ("consent", "checks", "comment", "join")
+    )
+    rows = []
+    for each in progress:
+        conduct, checked = each.conduct, checks.get(each.session, {})
+        rows.append([
+            each.participant, each.session, each.task, each.step, conduct.finished, bool(each.exclusions),
+            " ".join(each.exclusions), each.n_trials, each.n_answered,
+            each.n_main_correct / each.n_main if each.n_main else None, conduct.n_catch,
+            conduct.n_catch_correct, conduct.catch_ratio, conduct.time_s, conduct.instructions_s,
+            each.response_time_s, conduct.practice_blocks, min(conduct.row_choices) if conduct.row_choices else None,
+            checked.get("headphones", {}).get("n_correct"), checked.get("calibration", {}).get("px_per_mm"),
+            consent.get(each.session, {}).get("version"), _defuse(comments.get(each.session, {}).get("text")),
+            bool(joins.get(each.session, {}).get("screen", {}).get("simulated")),
+        ])  # fmt: skip
+    return rows
+
+
+def _defuse(text: str | None) -> str | None:
+    """A text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    return "'" + text if text and text[0] in "=+-@\t\r" else text
+
+
+def _make_frame(rows: Sequence[Sequence[Any]], columns: Sequence[Column], extra: Iterable[str] = ()) -> pd.DataFrame:
+    """A frame of the columns' types; those of conditions are inferred."""
+    import pandas as pd
+
+    names = [column.name for column in columns]
+    values = list(zip(*rows, strict=True)) if rows else [()] * (len(names) + len(list(extra)))
+    made: dict[str, Any] = {}
+    for k, column in enumerate(columns):
+        made[column.name] = pd.array([_fit(value, column.dtype) for value in values[k]], dtype=column.dtype)  # type: ignore[call-overload]
+    for k, name in enumerate(extra, start=len(columns)):
+        made[name] = _infer(values[k])
+    return pd.DataFrame(made)
+
+
+def _fit(value: Any, dtype: str) -> Any:
+    """A measurement of another type than its column's is left empty: pages measure, people may forge."""
+    if value is None:
+        return None
+    if dtype == "boolean":
+        return bool(value) if isinstance(value, bool | int) else None
+    if dtype == "Float64":
+        return float(value)
+    return value
+
+
+def _infer(values: Sequence[Any]) -> Any:
+    """Numbers, truth values or texts where all are; else texts."""
+    import pandas as pd
+
+    present = [value for value in values if value is not None]
+    kinds = {type(value) for value in present}
+    if kinds == {bool}:
+        return pd.array(list(values), dtype="boolean")
+    if kinds == {int}:
+        return pd.array(list(values), dtype="Int64")
+    if kinds and kinds <= {int, float}:
+        return pd.array([None if value is None else float(value) for value in values], dtype="Float64")
+    texts = [value if value is None or isinstance(value, str) else json.dumps(value) for value in values]
+    return pd.array(texts, dtype="string")

@@ -1,0 +1,437 @@
+"""Null distributions: the measures of random pairs, which pairs, files, merging, verdicts."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import stats
+from tests.models.own_networks import write_directory
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import beholder as bh
+from beholder._core.errors import ConfigurationChanged, InputError
+from beholder.models import iterate_training_batches
+from beholder.stimuli import NullSet, read_metamer_table, read_null_histograms
+from beholder.stimuli._null_set import NULL_COLUMNS
+from beholder.synthesis import NullDistribution, make_metamers, null_distribution
+from beholder.synthesis._null_pairs import (
+    PAIRS_PER_BLOCK,
+    STIMULI_PER_BLOCK,
+    Block,
+    count_pairs_per_block,
+    cut_blocks,
+    draw_block_pairs,
+    list_block_pairs,
+)
+
+from .nets import SoundNet, count_hooks
+
+N_STIMULI = 20
+PICTURES = np.random.default_rng(5).random((N_STIMULI, 3, 12, 12), dtype=np.float32)
+MEASURES = ("spearman", "pearson", "db_snr")
+
+
+class TestNet(nn.Module):
+    """``zeros`` is silent for dark pictures, ``cancels`` sums to 0 without being so, ``flat`` is constant."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(2)
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.relu = nn.ReLU()
+        self.zeros, self.cancels, self.flat, self.late = (nn.Identity() for _ in range(4))
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        level = x.mean((1, 2, 3))[:, None]
+        self.zeros(F.relu(x[:, 0].flatten(1) * (level > 0.5)))
+        self.cancels(torch.cat([x.flatten(1), -x.flatten(1)], 1))
+        self.flat(level.expand(-1, 7))
+        x = self.relu(self.conv(x))
+        return self.head(self.late(x).mean((2, 3)))
+
+
+def make_net() -> bh.Model:
+    return bh.wrap(TestNet().eval(), input_range=(0.0, 1.0), input_shape=(3, 12, 12), name="testnet")
+
+
+def read_tree(folder: Path) -> dict[str, bytes]:
+    skip = ("provenance.json", ".lock")
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.endswith(skip))
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def list_drawn_pairs(n_pairs: int, seed: int, split: int) -> np.ndarray:
+    blocks = cut_blocks(n_pairs, count_pairs_per_block(N_STIMULI, shuffle=True))
+    return np.concatenate([draw_block_pairs(N_STIMULI, seed, split, block) for block in blocks])
+
+
+# --- the numbers -----------------------------------------------------------------------------------------------------
+
+
+def test_measures_against_scipy_and_plain_numpy() -> None:
+    model = make_net()
+    layers = ["conv", "relu", "cancels", "head"]
+    null = null_distribution(model, PICTURES, layers, n_pairs=30, seed=3)
+    assert null.layers == tuple(layers)
+    assert len(null) == 30
+    with torch.no_grad():
+        _, found = bh.capture(model, PICTURES, layers)
+    for layer in layers:
+        values = found[layer].flatten(1).double().numpy()
+        for row, (i, k) in enumerate(list_drawn_pairs(30, 3, 0)):
+            x, y, got = values[i], values[k], {name: float(null[layer][name][row]) for name in NULL_COLUMNS}
+            assert got["spearman"] == pytest.approx(stats.spearmanr(x, y).statistic, abs=1e-6)
+            assert got["pearson"] == pytest.approx(stats.pearsonr(x, y).statistic, abs=1e-6)
+            assert got["db_snr"] == pytest.approx(10 * np.log10((x**2).sum() / ((x - y) ** 2).sum()), abs=1e-3)
+            assert got["db_snr_published"] == pytest.approx(
+                10 * np.log10(np.linalg.norm(x) / np.linalg.norm(x - y)), abs=1e-3
+            )
+            assert got["norm_signal"] == pytest.approx(np.linalg.norm(x), rel=1e-6)
+            assert got["norm_noise"] == pytest.approx(np.linalg.norm(x - y), rel=1e-5)
+            assert (got["seed"], got["split"], got["pair"]) == (3, 0, row)
+    assert len(np.unique(found["relu"].numpy()[0], return_counts=True)[1]) < found["relu"][0].numel() / 1.5  # ties
+    assert count_hooks(model.module) == 0
+
+
+def test_silent_layers_by_the_published_convention() -> None:
+    """Zero everywhere: measures 0, norms kept; a sum of 0 is not silence; constant values give no NaN."""
+    model = make_net()
+    null = null_distribution(model, PICTURES, ["zeros", "cancels", "flat"], n_pairs=100)
+    with torch.no_grad():
+        _, found = bh.capture(model, PICTURES, ["zeros"])
+    is_silent = ~found["zeros"].flatten(1).any(1).numpy()
+    assert 0 < is_silent.sum() < N_STIMULI
+    pairs = list_drawn_pairs(100, 0, 0)
+    silent = is_silent[pairs].any(1)
+    measures = np.column_stack([null["zeros"][name] for name in (*MEASURES, "db_snr_published")])
+    assert (measures[silent] == 0).all()
+    assert (measures[~silent] != 0).all()
+    norms = np.linalg.norm(found["zeros"].flatten(1).double().numpy(), axis=1)
+    np.testing.assert_allclose(null["zeros"]["norm_signal"], norms[pairs[:, 0]], rtol=1e-6)
+    one = silent & ~is_silent[pairs[:, 0]]
+    np.testing.assert_allclose(null["zeros"]["norm_noise"][one], norms[pairs[one, 0]], rtol=1e-6)
+    assert (null["cancels"]["pearson"] != 0).all()
+    assert not np.isnan(np.column_stack([null["flat"][name] for name in MEASURES])).any()
+    assert (null["flat"]["spearman"] == 0).all()
+    assert (null["flat"]["pearson"] == 0).all()
+
+
+def test_streamed_is_the_same_as_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files, processes, and groups of layers that do not fit together: the same numbers."""
+    from beholder.synthesis import _null_worker
+
+    layers = ["conv", "relu", "head"]
+    whole = null_distribution(make_net(), PICTURES, layers, n_pairs=200, threads=2)
+    streamed = null_distribution(make_net(), PICTURES, layers, n_pairs=200, threads=1, out_path=tmp_path / "null_dist")
+    monkeypatch.setattr(_null_worker, "_BUDGET", 5000)  # less than one layer of one block
+    small = null_distribution(make_net(), PICTURES, layers, n_pairs=200, threads=1)
+    read = NullSet(tmp_path / "null_dist" / "testnet")
+    for layer in layers:
+        for name in NULL_COLUMNS:
+            np.testing.assert_array_equal(read[layer][name], streamed[layer][name])
+            np.testing.assert_allclose(streamed[layer][name], whole[layer][name], rtol=1e-5, atol=1e-6)
+            np.testing.assert_array_equal(small[layer][name], streamed[layer][name])
+
+
+def test_what_it_says_of_itself(tmp_path: Path) -> None:
+    null = null_distribution(make_net(), PICTURES, ["conv", "head"], n_pairs=50)
+    assert repr(null) == "NullDistribution(50 pairs at 2 layers of testnet)"
+    maxima = null.find_maxima()
+    assert maxima["layer"].tolist() == ["conv", "head"]
+    for row in maxima.to_dict("records"):
+        assert {name: row[name] for name in MEASURES} == {name: null[row["layer"]][name].max() for name in MEASURES}
+    assert len(null.to_pandas()) == 100
+    assert null.save(tmp_path / "saved") == tmp_path / "saved"
+    read = bh.open(tmp_path / "saved")
+    pd.testing.assert_frame_equal(read.to_pandas(), null.to_pandas())
+    assert null.plot(measure="pearson").get_xlabel() or null.plot().get_ylabel()
+    with pytest.raises(bh.InputError, match="a new folder"):
+        null.save(tmp_path / "saved")
+    with pytest.raises(InputError, match="late"):
+        null["late"]
+    with pytest.raises(InputError, match="measure"):
+        null.plot(measure="loudness")
+
+
+# --- which pairs -----------------------------------------------------------------------------------------------------
+
+
+def test_shuffled_pairs_are_uniform_and_never_of_one_stimulus() -> None:
+    per_block = count_pairs_per_block(100, shuffle=True)
+    blocks = [draw_block_pairs(100, 1, 0, Block(i, per_block)) for i in range(400)]
+    pairs = np.concatenate(blocks)
+    assert (pairs[:, 0] != pairs[:, 1]).all()
+    for pair in blocks[:5]:
+        assert len(np.unique(pair)) <= STIMULI_PER_BLOCK
+        assert len(np.unique(np.sort(pair, 1), axis=0)) == per_block == PAIRS_PER_BLOCK
+    counts = np.zeros((100, 100))
+    np.add.at(counts, (pairs[:, 0], pairs[:, 1]), 1)
+    expected = len(pairs) / (100 * 99)
+    assert 0.9 < counts[~np.eye(100, dtype=bool)].var() / expected < 1.1  # as of independent draws
+    assert abs(counts.sum(0) - counts.sum(1)).max() < 0.2 * counts.sum(0).mean()  # either may be the signal
+    assert (draw_block_pairs(100, 1, 0, Block(2, 7)) == blocks[2][:7]).all()
+    for other in ((2, 0), (1, 1)):
+        assert (draw_block_pairs(100, *other, Block(2, per_block)) != blocks[2]).any()
+    assert count_pairs_per_block(2, shuffle=True) == 1
+    assert draw_block_pairs(2, 0, 0, Block(0, 1)).shape == (1, 2)
+
+
+def test_pairs_in_order_start_where_the_split_says() -> None:
+    pairs = [list_block_pairs(2000, 300, split, block) for split in (0, 1) for block in cut_blocks(300, 240)]
+    assert [part.tolist()[0] for part in pairs] == [[0, 1], [480, 481], [600, 601], [1080, 1081]]
+    assert np.concatenate(pairs).ravel().tolist() == list(range(1200))
+    with pytest.raises(InputError, match=r"1800 stimuli for 300 pairs in order, from the 1200th on; got 1799"):
+        list_block_pairs(1799, 300, 2, Block(0, 240))
+
+
+def test_without_shuffle_neighbours_are_measured() -> None:
+    model = make_net()
+    null = null_distribution(model, PICTURES, ["conv"], n_pairs=4, split=1, shuffle=False)
+    with torch.no_grad():
+        _, found = bh.capture(model, PICTURES, ["conv"])
+    values = found["conv"].flatten(1).double().numpy()
+    expected = [stats.pearsonr(values[i], values[i + 1]).statistic for i in range(8, 16, 2)]
+    np.testing.assert_allclose(null["conv"]["pearson"], expected, atol=1e-6)
+    with pytest.raises(bh.InputError, match="--shuffle"):
+        null_distribution(model, PICTURES, ["conv"], n_pairs=4, split=2, shuffle=False)
+
+
+def test_neighbours_of_one_class_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    logging.getLogger("beholder").propagate = True
+    caplog.set_level(logging.WARNING, "beholder")
+    stimuli = bh.StimulusSet.from_arrays(PICTURES[:8], labels=list("aaaabbbb"))
+    null_distribution(make_net(), stimuli, ["conv"], n_pairs=4, shuffle=False)
+    assert "100 % of the pairs in order are of one class: --shuffle draws them at random" in caplog.text
+
+
+def test_stimuli_that_are_there_twice_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Their match is perfect, and no metamer would pass."""
+    logging.getLogger("beholder").propagate = True
+    caplog.set_level(logging.WARNING, "beholder")
+    twice = np.concatenate([PICTURES[:3], PICTURES[:1]])
+    null = null_distribution(make_net(), twice, ["conv", "head"], n_pairs=6, out_path=tmp_path / "null_dist")
+    assert np.isinf(null["conv"]["db_snr"]).sum() == 1
+    assert "1 of 6 pairs are of stimuli that are equal at conv, so no metamer passes there" in caplog.text
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+def test_seeds_and_splits_side_by_side(tmp_path: Path) -> None:
+    """Jobs of other seeds and splits merge into one distribution, in any order, to the same bytes."""
+    model, jobs = make_net(), [(0, 0), (0, 1), (4, 0)]
+    for name, order in (("a", jobs), ("b", jobs[::-1])):
+        for seed, split in order:
+            null_distribution(
+                model,
+                PICTURES,
+                ["conv", "head"],
+                n_pairs=15,
+                seed=seed,
+                split=split,
+                out_path=tmp_path / name / "null_dist",
+            )
+    assert read_tree(tmp_path / "a") == read_tree(tmp_path / "b")
+    merged = NullSet(tmp_path / "a" / "null_dist" / "testnet")["head"]
+    for number, (seed, split) in enumerate(jobs):
+        alone = null_distribution(model, PICTURES, ["head"], n_pairs=15, seed=seed, split=split)["head"]
+        rows = slice(15 * number, 15 * number + 15)
+        for name in NULL_COLUMNS:
+            np.testing.assert_allclose(merged[name][rows], alone[name], rtol=1e-5, atol=1e-6)
+    assert len(np.unique(merged["pearson"])) > 40
+
+
+def test_more_pairs_and_layers_continue(tmp_path: Path) -> None:
+    model, out = make_net(), tmp_path / "a" / "null_dist"
+    null_distribution(model, PICTURES, ["conv"], n_pairs=100, out_path=out, threads=2)
+    null_distribution(model, PICTURES, ["head", "conv"], n_pairs=300, out_path=out, threads=2)
+    null_distribution(model, PICTURES, ["conv"], n_pairs=50, out_path=out, threads=2)
+    whole = null_distribution(
+        model, PICTURES, ["conv", "head"], n_pairs=300, out_path=tmp_path / "b" / "null_dist", threads=2
+    )
+    grown = NullSet(out / "testnet")
+    assert grown.layers == ("conv", "head")
+    for layer in grown.layers:
+        for name in NULL_COLUMNS:
+            np.testing.assert_array_equal(grown[layer][name], whole[layer][name])
+    histograms = read_null_histograms(out / "testnet")
+    assert histograms["head"]["db_snr"].maximum == grown["head"]["db_snr"].max()
+
+
+def test_interrupted_it_continues_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from beholder.synthesis import _null_worker
+
+    settings: dict[str, Any] = {"layers": ["conv"], "n_pairs": 900, "threads": 1}
+    null_distribution(make_net(), PICTURES, out_path=tmp_path / "whole" / "null_dist", **settings)
+    measured, compute = [], _null_worker.PairMeasurer.measure
+
+    def stop_there(self: Any, layers: Any, seed: int, split: int, block: Block) -> np.ndarray:
+        measured.append(block.index)
+        if len(measured) == 3:
+            raise KeyboardInterrupt
+        return compute(self, layers, seed, split, block)
+
+    monkeypatch.setattr(_null_worker.PairMeasurer, "measure", stop_there)
+    with pytest.raises(KeyboardInterrupt):
+        null_distribution(make_net(), PICTURES, out_path=tmp_path / "part" / "null_dist", **settings)
+    null_distribution(make_net(), PICTURES, out_path=tmp_path / "part" / "null_dist", **settings)
+    assert sorted(measured[3:] + measured[:2]) == sorted({*measured})  # what was finished is not done again
+    assert read_tree(tmp_path / "part") == read_tree(tmp_path / "whole")
+    before = len(measured)
+    null_distribution(make_net(), PICTURES, out_path=tmp_path / "part" / "null_dist", **settings)
+    assert len(measured) == before
+
+
+def test_other_settings_are_refused_or_replace(tmp_path: Path) -> None:
+    model, out = make_net(), tmp_path / "null_dist"
+    null_distribution(model, PICTURES, ["conv"], n_pairs=10, out_path=out)
+    with pytest.raises(ConfigurationChanged, match="stimuli"):
+        null_distribution(model, PICTURES[:10], ["conv"], n_pairs=10, out_path=out)
+    with pytest.raises(ConfigurationChanged, match="shuffle"):
+        null_distribution(model, PICTURES, ["conv"], n_pairs=10, shuffle=False, out_path=out)
+    null_distribution(model, PICTURES[:10], ["head"], n_pairs=5, out_path=out, overwrite=True)
+    assert NullSet(out / "testnet").layers == ("head",)
+    assert not (out / "testnet" / "conv.parquet").exists()
+
+
+def test_verdicts_are_filled_in_in_place(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    logging.getLogger("beholder").propagate = True
+    caplog.set_level(logging.INFO, "beholder")
+    model, out = make_net(), tmp_path / "metamers"
+    make_metamers(model, PICTURES[:3], ["conv", "head"], iterations=60, out_path=out, null_path=tmp_path / "null_dist")
+    table = read_metamer_table(out / "testnet")
+    assert table["passed"].isna().all()
+    assert table["percentile"].isna().all()
+    assert "beholder metamers null testnet FOLDER --layers conv head" in caplog.text
+    null = null_distribution(model, PICTURES, n_pairs=60, out_path=tmp_path / "null_dist")
+    assert set(null.layers) == set(table["measured_layer"])  # by default those that the metamers were measured at
+    judged = read_metamer_table(out / "testnet")
+    kept = [name for name in table.columns if name not in ("passed", "percentile")]
+    pd.testing.assert_frame_equal(judged[kept], table[kept])
+    assert not judged["percentile"].isna().any()
+    for row in judged.to_dict("records"):
+        pairs = null[row["measured_layer"]]
+        shares = [100 * np.mean(pairs[name] < row[f"{name}_saved"]) for name in MEASURES]
+        assert row["percentile"] == pytest.approx(min(shares))
+        above = all(row[f"{name}_saved"] > pairs[name].max() for name in MEASURES)
+        same = row["prediction_original"] == row["prediction_metamer"]
+        if row["layer"] == row["measured_layer"]:
+            assert row["passed"] == (above and same)
+        else:
+            assert pd.isna(row["passed"])
+    assert judged["passed"].sum() > 0
+    others = bh.StimulusSet.from_arrays(PICTURES[3:5], ["other_1", "other_2"])
+    more = make_metamers(model, others, ["conv"], iterations=60, out_path=out, null_path=tmp_path / "null_dist")
+    assert not more.to_pandas()["percentile"].isna().any()  # judged as they are made
+    before = read_metamer_table(out / "testnet")["percentile"].to_numpy()
+    null_distribution(model, PICTURES, n_pairs=60, seed=1, out_path=tmp_path / "null_dist")
+    after = read_metamer_table(out / "testnet")["percentile"].to_numpy()
+    assert len(after) == len(before)
+    assert (after != before).any() or (after == 100).all()
+
+
+# --- training sets ---------------------------------------------------------------------------------------------------
+
+
+def test_the_training_set_of_a_model_directory(tmp_path: Path) -> None:
+    folder = write_directory(tmp_path / "mine")
+    model = bh.load_model(f"file:{folder}", device="cpu")
+    null = null_distribution(model, n_pairs=5, shuffle=False, split=1, out_path=tmp_path / "null_dist")
+    assert null.layers == model.stages
+    assert null.path == tmp_path / "null_dist" / "mine"
+    batches = list(iterate_training_batches(model, n_stimuli=10, start=10, shuffle=False))
+    with torch.no_grad():
+        first, second = (
+            bh.capture(model, torch.stack([batch[i] for batch in batches]), ["final"])[1]["final"].double().numpy()
+            for i in (0, 1)
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", stats.ConstantInputWarning)
+        expected = [stats.pearsonr(x, y).statistic for x, y in zip(first, second, strict=True)]
+    np.testing.assert_allclose(null["final"]["pearson"], expected, atol=1e-5)
+    shuffled = [null_distribution(model, n_pairs=8, seed=seed)["final"]["norm_signal"].tolist() for seed in (0, 0, 1)]
+    assert shuffled[0] == shuffled[1] != shuffled[2]
+    with pytest.raises(bh.InputError, match="a training set of 16 stimuli"):
+        null_distribution(model, n_pairs=8, split=1, shuffle=False)
+
+
+def test_shuffled_pairs_come_from_the_whole_training_set(tmp_path: Path) -> None:
+    """Of a ``make_loaders`` that would take a part from the beginning, too; small sets are gone through again."""
+    from beholder.models import write_template
+
+    seen = []
+    folder = write_template(tmp_path / "mine", "picture")
+    text = (folder / "build_network.py").read_text().replace("1000 if subset", "250 if subset")
+    start, end = text.index("        category = number %"), text.index("\n\ndef main")
+    grey = "        return torch.tensor(number / 1000).expand(3, 112, 112), 0\n"
+    (folder / "build_network.py").write_text(text[:start] + grey + text[end:])
+    for seed in range(3):
+        for batch in iterate_training_batches(folder, n_stimuli=30, seed=seed):
+            seen += (1000 * batch[:, 0, 0, 0]).round().int().tolist()
+    assert len(seen) == 90
+    assert max(seen) > 200
+    assert len(set(seen[:30])) == 30
+    assert sum(len(batch) for batch in iterate_training_batches(folder, n_stimuli=300, seed=0)) == 300
+
+
+def test_other_models_have_no_training_set() -> None:
+    with pytest.raises(bh.InputError, match="a folder of stimuli instead"):
+        null_distribution(make_net(), None, ["conv"], n_pairs=3)
+
+
+# --- bad days --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"stimuli": PICTURES[:1]}, "at least two stimuli"),
+        ({"layers": ["nowhere"]}, "the name of a layer"),
+        ({"layers": "conv"}, r"try .*\['conv'\]"),
+        ({"n_pairs": 0}, "at least one pair"),
+        ({"seed": -1}, "a seed and a split of 0 or more; got -1, 0"),
+        ({"split": -2}, "a seed and a split of 0 or more; got 0, -2"),
+        ({"shuffle": False, "n_pairs": 11}, "22 stimuli for 11 pairs in order"),
+        ({"stimuli": PICTURES[:, :, :7]}, "shape"),
+        ({"stimuli": np.full((2, 3, 12, 12), np.nan, np.float32)}, "nan"),
+    ],
+)
+def test_wrong_input_is_one_line(options: dict[str, Any], message: str, tmp_path: Path) -> None:
+    given = {"stimuli": PICTURES, "layers": ["conv"], "n_pairs": 3, "out_path": tmp_path / "null_dist", **options}
+    with pytest.raises(bh.InputError, match=message) as error:
+        null_distribution(make_net(), **given)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "null_dist").exists()
+
+
+def test_wrong_models() -> None:
+    class Whole(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return (x > 0.5).long()
+
+    model = bh.wrap(nn.Sequential(nn.Conv2d(3, 2, 3), Whole()).eval(), input_range=(0.0, 1.0), input_shape=(3, 12, 12))
+    with pytest.raises(bh.InputError, match="floating-point activations at 1; got int64"):
+        null_distribution(model, PICTURES, ["1"], n_pairs=3)
+    with pytest.raises(bh.InputError, match="eval mode"):
+        null_distribution(nn.Sequential(nn.Conv2d(3, 2, 3), nn.Dropout()), PICTURES, ["0"], n_pairs=3)
+
+
+def test_sounds() -> None:
+    model = bh.wrap(SoundNet().eval(), sample_rate=8000, input_shape=(400,), input_range=(-1.0, 1.0), name="ears")
+    sounds = 0.1 * np.random.default_rng(0).standard_normal((6, 400)).astype(np.float32)
+    null = null_distribution(model, bh.StimulusSet.from_arrays(sounds, kind="sound"), ["conv1", "conv2"], n_pairs=10)
+    assert isinstance(null, NullDistribution)
+    assert (null["conv1"]["db_snr"] < 10).all()
+    with pytest.raises(bh.InputError):
+        null_distribution(model, bh.StimulusSet.from_arrays(PICTURES), ["conv1"], n_pairs=10)
