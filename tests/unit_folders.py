@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def write_units(folder: Path, n_units: int, n_batches: int, *, optimized=0, counterfactual=False, files=True, suffix=".png"):
+def write_units(
+    folder: Path, n_units: int, n_batches: int, *, optimized=0, counterfactual=False, files=True, suffix=".png"
+):
     """``{layer}/channel_{c}``, three layers in turn; ``files=False`` leaves the folders empty."""
     for i in range(n_units):
         unit = folder / f"features.{(0, 3, 12)[i % 3]}" / f"channel_{i}"

@@ -15,6 +15,7 @@ from unit_folders import write_easy_units, write_units
 
 from beholder._core.errors import ConfigurationChanged, InputError
 from beholder.experiments import build_tasks, make_settings, plan_choice, read_experiment
+from beholder.stimuli import open_image
 
 NUMBERS = {"n_trials": 3, "n_tasks": 4, "n_catch": 2}
 
@@ -157,7 +158,7 @@ def test_sounds_and_other_formats(tmp_path: Path) -> None:
     made = build_tasks(plan, tmp_path / "pictures")
     for path in made.tasks[0].trials[0].files.values():
         assert path.suffix == ".png", "browsers do not read bitmaps"
-        assert (np.asarray(Image.open(path)) == pixels).all()
+        assert (np.asarray(open_image(path)) == pixels).all()
 
 
 def test_the_same_bytes_anywhere_and_again(place: Path) -> None:
@@ -196,7 +197,7 @@ def test_killed_at_any_file(place: Path, n_files: int) -> None:
     path = plan.save(place / "plan.json")
     killed = subprocess.run([sys.executable, "-c", KILLED, path, place / "built", str(n_files)], check=False)
     assert killed.returncode == 9
-    with pytest.raises(InputError, match="task"):
+    with pytest.raises(InputError, match="a whole folder of 4 tasks"):
         read_experiment(place / "built")
     build_tasks(path, place / "built")
     build_tasks(path, place / "whole")

@@ -54,7 +54,13 @@ def test_published_values() -> None:
 
 
 def test_overrides() -> None:
-    words = ["n_references_shown=4", "practice.max_blocks=2", "feedback=never", "texts.title=Hello = you", "phones=true"]
+    words = [
+        "n_references_shown=4",
+        "practice.max_blocks=2",
+        "feedback=never",
+        "texts.title=Hello = you",
+        "phones=true",
+    ]
     made = make_settings("zimmermann-2afc", parse_assignments(words))
     assert (made.n_references_shown, made.practice.max_blocks, made.feedback) == (4, 2, "never")
     assert made.texts == {"title": "Hello = you"}

@@ -98,7 +98,7 @@ def test_measures_against_scipy_and_plain_numpy() -> None:
                 10 * np.log10(np.linalg.norm(x) / np.linalg.norm(x - y)), abs=1e-3
             )
             assert got["norm_signal"] == pytest.approx(np.linalg.norm(x), rel=1e-6)
-            assert got["norm_noise"] == pytest.approx(np.linalg.norm(x - y), rel=1e-5)
+            assert got["norm_noise"] == pytest.approx(np.linalg.norm(x - y), rel=1e-4)
             assert (got["seed"], got["split"], got["pair"]) == (3, 0, row)
     assert len(np.unique(found["relu"].numpy()[0], return_counts=True)[1]) < found["relu"][0].numel() / 1.5  # ties
     assert count_hooks(model.module) == 0

@@ -38,7 +38,7 @@ class MakeFlags:
 
     words: tuple[str, ...]
     source: str | None
-    recipe: str
+    recipe: str | None
     dataset_preproc: bool
     s: bool
     override_save: bool
@@ -57,14 +57,24 @@ def run_make(place: Place, flags: MakeFlags, numbers: Mapping[str, Any], options
     tell_accepted(flags, model)
     stimuli = find_stimuli(words, flags.source, model)
     values = {name: read_number(value, name) for name, value in numbers.items()}
-    if flags.recipe == "published" and not flags.dataset_preproc:
+    recipe = flags.recipe or pick_recipe(values["step_size"], options["loss"])
+    if recipe == "published" and not flags.dataset_preproc:
         model = use_published_preparation(model)
     if flags.dataset_preproc:
         values["noise_mean"] = find_noise_mean(place)
     made = make_metamers(
-        model, stimuli, recipe=flags.recipe, out_path=place.join(flags.out_path or "metamers"), **values, **options
+        model, stimuli, recipe=recipe, out_path=place.join(flags.out_path or "metamers"), **values, **options
     )
     return summarize_metamers(made)
+
+
+def pick_recipe(step_size: float | None, loss: str) -> str:
+    """The recipe where none is named: published, if a flag makes sense in it only."""
+    flag = "-Z" if step_size is not None else "-L" if loss != "inversion_loss_layer" else None
+    if flag is None:
+        return "default"
+    logger.info("%s is of the published recipe, which is used", flag)
+    return "published"
 
 
 def take_model(place: Place, words: Sequence[str], usage: str) -> tuple[Place, list[str]]:

@@ -29,7 +29,7 @@ OneSeed = Annotated[int, Parameter(name=["-R", "--RANDOMSEED", "--rnd-seed", "--
 def make(
     *words: str,
     layers: Layers = None,
-    recipe: Literal["default", "published"] = "default",
+    recipe: Literal["default", "published"] | None = None,
     directory: Directory = None,
     model_name: OptionalModel = None,
     source: StimulusSource = None,
@@ -69,7 +69,8 @@ def make(
     layers
         To be matched, each by metamers of its own; default the network's recorded layers.
     recipe
-        published: the document's loss, steps, schedule and noise; default: the same match in far fewer steps.
+        published: the document's loss, steps, schedule and noise; default: the same match in far fewer steps. Where
+        it is left out, -Z and losses of published stand for published.
     directory
         A model directory with a build_network.py: the network is taken from it, everything goes under it.
     model_name

@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = attach(
         "JUDGEMENT_COLUMNS": "._judgement_table",
         "Judgement": "._judgement",
         "NetworkScatter": "._scatter",
+        "NetworkObserver": "._participant",
         "Vocabulary": "._verdicts",
         "bootstrap_share": "._intervals",
         "compare_networks": "._scatter",

@@ -11,6 +11,15 @@ from beholder.models import Preprocessing
 from beholder.stimuli import load_sound, open_image
 
 
+def prepare_shown(content: bytes, preprocessing: Preprocessing) -> np.ndarray:
+    """The bytes of a picture or sound file that people are shown, as a network takes it; see :func:`prepare_saved`."""
+    if content[:4] in (b"RIFF", b"fLaC"):
+        return _prepare_sound(content, preprocessing)
+    if preprocessing.modality == "sound":
+        raise InputError("a network of pictures for pictures", got=f"one of {preprocessing.describe()}")
+    return _prepare_picture(content, preprocessing, preprocessing.input_shape)
+
+
 def prepare_saved(path: Path, preprocessing: Preprocessing) -> np.ndarray:
     """A saved metamer or original as another network takes it before normalisation.
 
@@ -35,12 +44,7 @@ def prepare_saved(path: Path, preprocessing: Preprocessing) -> np.ndarray:
     """
     shape = preprocessing.input_shape
     if path.suffix == ".wav":
-        if preprocessing.modality == "image":
-            raise InputError("a network of sounds to judge sounds", got=f"one of {preprocessing.describe()}")
-        samples, rate = load_sound(path)
-        if rate == preprocessing.sample_rate and shape in (None, samples.shape):
-            return samples
-        return preprocessing.prepare((samples, rate))
+        return _prepare_sound(path, preprocessing)
     if preprocessing.modality == "sound":
         raise InputError("a network of pictures to judge pictures", got=f"one of {preprocessing.describe()}")
     if path.suffix == ".npy":
@@ -51,10 +55,19 @@ def prepare_saved(path: Path, preprocessing: Preprocessing) -> np.ndarray:
     return _prepare_picture(path, preprocessing, shape)
 
 
-def _prepare_picture(path: Path, preprocessing: Preprocessing, shape: tuple[int, ...] | None) -> np.ndarray:
+def _prepare_sound(source: Path | bytes, preprocessing: Preprocessing) -> np.ndarray:
+    if preprocessing.modality == "image":
+        raise InputError("a network of sounds to judge sounds", got=f"one of {preprocessing.describe()}")
+    samples, rate = load_sound(source)
+    if rate == preprocessing.sample_rate and preprocessing.input_shape in (None, samples.shape):
+        return samples
+    return preprocessing.prepare((samples, rate))
+
+
+def _prepare_picture(source: Path | bytes, preprocessing: Preprocessing, shape: tuple[int, ...] | None) -> np.ndarray:
     from PIL import Image
 
-    picture = open_image(path)
+    picture = open_image(source)
     if shape is None or len(shape) != 3 or shape[0] not in (1, 3):
         return preprocessing.prepare(picture)
     height, width = shape[1:]

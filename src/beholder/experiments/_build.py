@@ -18,9 +18,10 @@ from beholder._core.hashing import hash_file, hash_settings
 from beholder._core.progress import show_progress
 from beholder._core.provenance import FILE_NAME, record_provenance
 from beholder._core.settings import refuse_changes
-from beholder.experiments._build_trials import TrialFiles, TrialReader, read_copy, write_copy
+from beholder.experiments._build_trials import TrialFiles, TrialReader, find_size, read_copy, write_copy
 from beholder.experiments._experiment import EXPERIMENT, INDEX, KEY, PRACTICE, Experiment, read_experiment
 from beholder.experiments._plan import CATCH, Plan, PlannedTask, PlannedTrial, read_plan
+from beholder.experiments._plan_recognition import ICONS
 
 FORMAT = "beholder-tasks-1"
 _LOCK = ".build.lock"
@@ -83,6 +84,7 @@ def build_tasks(
         "settings": settings.to_dict(),
         "n_tasks": len(plan.tasks),
         "n_trials": [len(task.trials) for task in plan.tasks],
+        "n_practice": len(plan.practice),
         "plan_hash": plan.hash,
         "stimuli_hash": _hash_stimuli(parts),
     }
@@ -174,20 +176,22 @@ def _remove(folder: Path, names: Sequence[str]) -> None:
 
 def _write_parts(folder: Path, parts: Sequence[_Part]) -> None:
     n_trials = sum(len(part.trials) for part in parts)
+    has_icons = any(path.parent == ICONS for part in parts for trial in part.trials for path in trial.files.values())
+    icon_size = find_size(trial for part in parts for trial in part.trials) if has_icons else None
     left = [part for part in parts if not (folder / part.name / INDEX).is_file()]
     done = n_trials - sum(len(part.trials) for part in left)
     with show_progress(f"build {folder.name}", n_trials, "trials", done) as advance:
         for part in left:
-            _write_part(folder, part)
+            _write_part(folder, part, icon_size)
             advance(len(part.trials))
 
 
-def _write_part(folder: Path, part: _Part) -> None:
+def _write_part(folder: Path, part: _Part, icon_size: tuple[int, int] | None) -> None:
     temporary = folder / f"{TEMPORARY_PREFIX}{part.name}"
     for n, trial in enumerate(part.trials, start=1):
         for name, path in trial.files.items():
             target = temporary / "trials" / f"trial_{n}" / name
-            write_copy(target, read_copy(path, target.suffix))
+            write_copy(target, read_copy(path, target.suffix, icon_size))
     rows = [{"n": n, **trial.key} for n, trial in enumerate(part.trials, start=1)]
     write_json(temporary / KEY, {"trials": rows})
     index = {

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
+
+from PIL import Image
 
 from beholder._core.errors import InputError
 from beholder._core.files import explain_write_errors
@@ -19,6 +21,7 @@ from beholder.stimuli import list_image_extensions, open_image
 _SHOWN = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".svg"})
 _HEARD = frozenset({".wav", ".flac", ".mp3", ".ogg"})
 _STRONGEST = QUERY - 1
+_WHITE = (255, 255, 255)
 
 SLOTS: Mapping[str, tuple[str, ...]] = {
     "counterfactual": ("base", "min", "max", "references"),
@@ -197,16 +200,39 @@ def find_suffix(path: Path) -> str:
     raise InputError("a picture or a sound", got=str(path))
 
 
-def read_copy(path: Path, suffix: str) -> bytes:
-    """The bytes of a copy: the file's own, or of a picture that browsers do not read, PNG."""
+def read_copy(path: Path, suffix: str, icon_size: tuple[int, int] | None = None) -> bytes:
+    """The bytes of a copy: the file's own, or PNG of a picture that browsers do not read, or of an icon.
+
+    Parameters
+    ----------
+    path : Path
+    suffix : str
+    icon_size : (width, height), optional
+        What icons are brought to, so that they look like the other stimuli.
+    """
+    if path.parent == ICONS and icon_size is not None:
+        return _encode_png(open_image(path, background=_WHITE).resize(icon_size, Image.Resampling.LANCZOS))
     if path.suffix.lower() == suffix:
         try:
             return path.read_bytes()
         except FileNotFoundError as error:
             raise InputError("the stimuli that the plan names", got=f"no file at {path}") from error
+    return _encode_png(open_image(path))
+
+
+def _encode_png(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
-    open_image(path).save(buffer, format="PNG")
+    picture.save(buffer, format="PNG")
     return buffer.getvalue()
+
+
+def find_size(trials: Iterable[TrialFiles]) -> tuple[int, int] | None:
+    """Width and height of the first picture that is no icon."""
+    for trial in trials:
+        for path in trial.files.values():
+            if path.parent != ICONS and path.suffix.lower() in list_image_extensions():
+                return open_image(path).size
+    return None
 
 
 def write_copy(path: Path, content: bytes) -> None:

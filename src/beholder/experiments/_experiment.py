@@ -177,16 +177,19 @@ def read_experiment(folder: Path | str) -> Experiment:
     top = _read_object(folder / EXPERIMENT) if (folder / EXPERIMENT).is_file() else {}
     settings = Settings.from_dict(top["settings"]) if "settings" in top else make_settings("zimmermann-2afc")
     n_tasks = top.get("n_tasks", len(places))
-    missing = [i for i in range(1, n_tasks + 1) if i not in places]
+    missing = [f"task_{i}" for i in range(1, n_tasks + 1) if i not in places]
+    has_practice = (folder / PRACTICE / INDEX).is_file()
+    if top.get("n_practice") and not has_practice:
+        missing.append(PRACTICE)
     if missing or not places:
         raise InputError(
             f"a whole folder of {n_tasks} tasks" if n_tasks else "a folder of tasks, task_1 and on",
-            got=f"{folder} without task_{missing[0]}" if missing else str(folder),
+            got=f"{folder} without {missing[0]}" if missing else str(folder),
             hint="`beholder tasks build` with the same plan",
         )
     tasks = tuple(_read_task(places[i], i, settings.kind) for i in sorted(places))
     practice: tuple[Trial, ...] = ()
-    if (folder / PRACTICE / INDEX).is_file():
+    if has_practice:
         practice = _read_task(folder / PRACTICE, 0, settings.kind).trials
     return Experiment(folder, settings.kind, settings, tasks, practice, str(top.get("plan_hash", "")))
 

@@ -168,6 +168,46 @@ class LapseObserver(Observer):
 
 
 @final
+class TrialFinder:
+    """Tells which trials of a built folder show what a participant sees, by the bytes of the files.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    """
+
+    def __init__(self, experiment: Experiment) -> None:
+        self.kind = experiment.kind
+        self._digests: dict[Path, str] = {}
+        self._known: dict[frozenset[str], list[Trial]] = {}
+        for trial in list_trials(experiment):
+            for files in list_asked_files(trial, self.kind):
+                self._known.setdefault(frozenset(map(self.hash, files)), []).append(trial)
+
+    def find(self, observation: Observation) -> list[Trial]:
+        """Trials that show what is shown; several only where they show the same.
+
+        Raises
+        ------
+        BeholderError
+            None does.
+        """
+        trials = self._known.get(frozenset(shown.digest for shown in observation.asked), [])
+        if len(trials) > 1:
+            everything = {shown.digest for place in observation.places.values() for shown in place}
+            trials = [trial for trial in trials if everything <= {self.hash(path) for path in trial.files.values()}]
+        if not trials:
+            raise BeholderError("expected a trial of the built folder; got stimuli that are in none of its trials")
+        return trials
+
+    def hash(self, path: Path) -> str:
+        """sha256 of a file, as hex; read once."""
+        if path not in self._digests:
+            self._digests[path] = hash_file(path)
+        return self._digests[path]
+
+
+@final
 class IdealObserver(Observer):
     """Gives the right answer, which it reads in the built folder; guesses where no answer is right.
 
@@ -179,52 +219,32 @@ class IdealObserver(Observer):
     """
 
     def __init__(self, experiment: Experiment) -> None:
-        self.kind = experiment.kind
-        self._digests: dict[Path, str] = {}
-        self._known: dict[frozenset[str], list[Trial]] = {}
-        for trial in _list_trials(experiment):
-            for files in _list_asked_files(trial, self.kind):
-                self._known.setdefault(frozenset(map(self._hash, files.values())), []).append(trial)
+        self._finder = TrialFinder(experiment)
         self._guess = GuessObserver()
 
     def answer(self, observation: Observation, rng: np.random.Generator) -> Response:
         """See :meth:`Observer.answer`."""
-        found = {self._solve(trial, observation) for trial in self._find(observation)}
+        found = {self._solve(trial, observation) for trial in self._finder.find(observation)}
         if found == {None}:
             return self._guess.answer(observation, rng)
         if len(found) != 1:
             raise BeholderError(
-                f"expected one right answer to what is shown; got {len(found)}: trials with the same "
-                f"{_ASKED[self.kind][0]} have different keys; try another observer"
+                f"expected one right answer to what is shown; got {len(found)}: trials that show the same have "
+                "different keys; try another observer"
             )
         (answer,) = found
         return observation.respond(answer)
-
-    def _find(self, observation: Observation) -> list[Trial]:
-        """Trials that show what is shown; where what is asked about is in several, the rest is looked at too."""
-        trials = self._known.get(frozenset(shown.digest for shown in observation.asked), [])
-        if not trials:
-            raise BeholderError("expected a trial of the built folder; got stimuli that are in none of its trials")
-        if len({self._solve(trial, observation) for trial in trials}) > 1:
-            everything = {shown.digest for place in observation.places.values() for shown in place}
-            return [trial for trial in trials if everything <= {self._hash(path) for path in trial.files.values()}]
-        return trials
 
     def _solve(self, trial: Trial, observation: Observation) -> Any:
         """The right answer in terms of the page; None where there is none."""
         if trial.correct is None:
             return None
-        form = get_answer_form(self.kind)
+        form = get_answer_form(observation.kind)
         if not form.by_place:
             return trial.correct
-        right = self._hash(trial.files[trial.correct])
+        right = self._finder.hash(trial.files[trial.correct])
         answers = zip(form.values, observation.asked, strict=True)
         return next((answer for answer, shown in answers if shown.digest == right), None)
-
-    def _hash(self, path: Path) -> str:
-        if path not in self._digests:
-            self._digests[path] = hash_file(path)
-        return self._digests[path]
 
 
 def parse_observer(
@@ -272,16 +292,14 @@ def parse_observer(
     return make_model_observer()
 
 
-def _list_trials(experiment: Experiment) -> Iterator[Trial]:
+def list_trials(experiment: Experiment) -> Iterator[Trial]:
+    """Every trial of a built folder, those for practice last."""
     for task in experiment.tasks:
         yield from task.trials
     yield from experiment.practice
 
 
-def _list_asked_files(trial: Trial, kind: str) -> Iterator[dict[str, Path]]:
-    """The files that the answer is about, by slot; of an adaptive trial once for each level."""
+def list_asked_files(trial: Trial, kind: str) -> Iterator[tuple[Path, ...]]:
+    """The files that the answer is about; of an adaptive trial once for each level."""
     for level in range(len(trial.levels)) if trial.levels else (None,):
-        yield {
-            slot: trial.files[f"{slot}_level_{level}"] if f"{slot}_level_{level}" in trial.files else trial.files[slot]
-            for slot in _SLOTS[kind]
-        }
+        yield tuple(trial.files.get(f"{slot}_level_{level}") or trial.files[slot] for slot in _SLOTS[kind])

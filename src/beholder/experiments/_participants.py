@@ -101,9 +101,7 @@ class ParticipantBook:
             key = connection.execute("SELECT value FROM meta WHERE key = 'key'").fetchone()[0]
             participant = self._name_participant(key, identity)
             if connection.execute("SELECT 1 FROM sessions WHERE participant = ?", (participant,)).fetchone():
-                raise Refusal(
-                    409, "repeat", "You have taken part already. Thank you; once is all that we may ask of you."
-                )
+                raise Refusal(409, "repeat", "You have taken part already; thank you. It can be done once.")
             task = self._pick_task(count_takers(connection, now - self._release_after_s, ENDS))
             seed = derive_seed(self.experiment.settings.seed, key, participant)
             presentation = draw_presentation(self.experiment, self.experiment.get_task(task), seed)

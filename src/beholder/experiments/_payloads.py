@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from beholder.experiments._addresses import AddressBook, Place
@@ -130,10 +131,9 @@ def list_payloads(
             "n": number,
             "phase": "practice" if phase else "main",
             "kind": experiment.kind,
-            "stimuli": _make_stimuli(trial, shown, level, lambda slot, n=n: Place(
-                "stimulus", position.session, task, n, slot), book),
+            "stimuli": _make_stimuli(trial, shown, level, Place("stimulus", position.session, task, n), book),
             "timing": make_timing(experiment.settings, position, phase, number),
-        }  # fmt: skip
+        }
         payloads.append(payload)
     return payloads
 
@@ -144,11 +144,14 @@ def find_slot(trial: Trial, slot: str, level: int | None) -> str:
     return leveled if level is not None and leveled in trial.files else slot
 
 
-def _make_stimuli(trial: Trial, shown: dict[str, Any], level: int | None, place: Any, book: AddressBook) -> Any:
+def _make_stimuli(
+    trial: Trial, shown: dict[str, Any], level: int | None, place: Place, book: AddressBook
+) -> dict[str, Any]:
+    """Place on the screen to an address, or to a list of them."""
     slots = sorted(trial.files)
 
     def address(slot: str) -> str:
-        return "/s/" + book.seal(place(slots.index(find_slot(trial, slot, level))))
+        return "/s/" + book.seal(dataclasses.replace(place, slot=slots.index(find_slot(trial, slot, level))))
 
     return {
         where: [address(slot) for slot in what] if isinstance(what, list) else address(what)

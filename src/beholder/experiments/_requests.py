@@ -60,7 +60,7 @@ def parse_answer(body: dict[str, Any], settings: Settings) -> AnswerRequest:
     except InputError as error:
         raise _refuse(str(error)) from None
     rt_ms = _parse_number(body["rt_ms"], "rt_ms", _DAY_MS)
-    details = {"shown_at": _parse_number(body["shown_at"], "shown_at", _MOST)}
+    details: dict[str, Any] = {"shown_at": _parse_number(body["shown_at"], "shown_at", _MOST)}
     for name in ("frames", "window", "audio"):
         details[name] = _parse_measures(body.get(name) or {}, name)
     digest = hashlib.sha256(to_canonical_json(body).encode("utf-8", "surrogatepass")).digest()

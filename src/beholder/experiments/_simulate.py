@@ -173,7 +173,9 @@ def make_recruit(settings: Settings, number: int, seed: int) -> dict[str, str]:
     return parameters
 
 
-def make_observation(payload: Mapping[str, Any], state: Mapping[str, Any], fetch: Callable[[str], bytes]) -> Observation:
+def make_observation(
+    payload: Mapping[str, Any], state: Mapping[str, Any], fetch: Callable[[str], bytes]
+) -> Observation:
     """What a participant perceives of a trial that the server sent."""
     settings = state["settings"]
 

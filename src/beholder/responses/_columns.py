@@ -32,7 +32,7 @@ TRIAL_COLUMNS = (
     Column("mode", _TEXT, "", "natural, optimized, catch_trial, or what the plan calls it"),
     Column("unit", _TEXT, "", "model/layer/channel that the trial is about"),
     Column(
-        "choice", _TEXT, "", "what was chosen: a slot (query_max, max, a), a label, a word, same, different, a rating"
+        "choice", _TEXT, "", "what was chosen: a slot (query_max, max, a), a label, word or rating, same, different"
     ),
     Column("correct", _FLAG, "", "whether that is right; empty where no answer is"),
     Column("confidence", _COUNT, "", "as labelled on the button, 1 the least sure; empty where it is not asked"),

@@ -52,8 +52,8 @@ class Progress:
 
 _ANSWERED = """
 SELECT a.session, count(*), sum(t.role = 'catch' AND a.correct IS NOT NULL),
-    sum(t.role = 'catch' AND a.correct = 1),
-    sum(t.role <> 'catch' AND a.correct IS NOT NULL), sum(t.role <> 'catch' AND a.correct = 1), max(a.at), sum(a.rt_ms) / 1000
+    sum(t.role = 'catch' AND a.correct = 1), sum(t.role <> 'catch' AND a.correct IS NOT NULL),
+    sum(t.role <> 'catch' AND a.correct = 1), max(a.at), sum(a.rt_ms) / 1000
 FROM answers a JOIN sessions s USING (session) JOIN trials t ON t.task = s.task AND t.n = a.n GROUP BY a.session
 """
 _LAST = """

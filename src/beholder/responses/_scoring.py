@@ -1,4 +1,4 @@
-"""From what was pressed to what was chosen, and whether it is right: pure functions, one table for all kinds of task."""
+"""From what was pressed to what was chosen, and whether it is right: pure functions for all kinds of task."""
 
 from __future__ import annotations
 
@@ -133,10 +133,10 @@ def score_response(kind: str, response: Mapping[str, Any], shown: Mapping[str, A
     """
     form = get_answer_form(kind)
     value = response[form.name]
+    chosen = value
     if form.by_place:
-        choice = str(shown["items"][value] if isinstance(value, int) else shown[value])
-    else:
-        choice = str(value)
+        chosen = shown["items"][value] if isinstance(value, int) else shown[value]
+    choice = str(chosen)
     return Score(choice, None if correct is None else choice == correct, response.get("confidence"))
 
 

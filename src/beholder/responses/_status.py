@@ -30,7 +30,7 @@ class Status:
     n_tasks : int
     n_participants, n_finished, n_included, n_active, n_withdrawn : int
         Who came and did not withdraw; of them finished; of these breaking no rule; who did something in the last five
-        minutes and is not through; who withdrew.
+        minutes and is not at the end; who withdrew.
     steps : mapping of str to int
         How many are where.
     reasons : mapping of str to int
@@ -108,11 +108,7 @@ def read_status(path: Path | str, now: float | None = None) -> Status:
         n_participants=len(progress),
         n_finished=len(finished),
         n_included=sum(1 for each in finished if not each.exclusions),
-        n_active=sum(
-            1
-            for each in progress
-            if not each.conduct.finished and each.step not in _OVER and now - each.last < ACTIVE_S
-        ),
+        n_active=sum(1 for each in progress if each.step not in _OVER and now - each.last < ACTIVE_S),
         n_withdrawn=n_withdrawn,
         steps=dict(sorted(Counter(each.step for each in progress).items())),
         reasons=dict(sorted(Counter(rule for each in finished for rule in each.exclusions).items())),

@@ -213,7 +213,7 @@ def backup_responses(path: Path | str, out: Path | str) -> Path:
             connection.execute("VACUUM INTO ?", (str(temporary),))
             with open(temporary, "rb") as file:
                 os.fsync(file.fileno())
-            os.rename(temporary, out)
+            temporary.rename(out)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise

@@ -54,13 +54,13 @@ class Responses:
     rules: Mapping[str, Any]
 
     def __repr__(self) -> str:
-        n, n_out = len(self.participants), int(self.participants["excluded"].sum())
+        n, n_out = len(self.participants), int(self.participants["excluded"].to_numpy(bool).sum())
         return f"Responses({self.kind}, {len(self.trials)} answers of {n} participants, {n_out} of them excluded)"
 
     @property
     def included(self) -> pd.DataFrame:
         """The trials of participants who finished and break no rule."""
-        return self.trials[~self.trials["excluded"].astype(bool)]
+        return self.trials.loc[~self.trials["excluded"].to_numpy(bool)]
 
     def to_pandas(self) -> pd.DataFrame:
         """All trials."""

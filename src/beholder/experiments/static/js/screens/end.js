@@ -34,6 +34,10 @@ export function showEnd(state) {
   const content = paragraphs(t(`${name}.text`));
   if (state.code) content.push(h("p", {}, t(`${name}.code`)), codeLine(state.code));
   if (state.submit) content.push(submitForm(state.submit));
+  else if (state.download) {
+    const { href, name: file } = state.download;
+    content.push(h("p", {}, t("weak.download_text")), h("p", {}, h("a", { class: "main button", href, download: file }, t("weak.download"))));
+  }
   else if (state.code_url) {
     content.push(h("p", {}, h("a", { class: "main button", href: state.code_url, rel: "noreferrer" }, t("done.return"))));
   } else content.push(h("p", { class: "small" }, t("done.close")));

@@ -20,8 +20,8 @@ export class Counterfactual extends TrialPlugin {
     const columns = Math.min(3, Math.ceil(Math.sqrt(Math.max(references.length, 1))));
     const rows = Math.max(2, Math.ceil(references.length / columns));
     const cell = Math.min(
-      largestCell({ across: columns + 2, down: rows, otherWidth: 200, otherHeight: 168 }),
-      largestCell({ across: 1, down: 2, otherWidth: 0, otherHeight: 168 + 110 }),
+      largestCell({ across: columns + 2, down: rows, otherWidth: 200, otherHeight: 196 }),
+      largestCell({ across: 1, down: 2, otherWidth: 0, otherHeight: 196 + 124 }),
     );
     const names = { left: t("counterfactual.left"), right: t("counterfactual.right") };
     const sides = { left: showing.item(left), right: showing.item(right) };

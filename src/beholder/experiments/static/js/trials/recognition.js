@@ -79,8 +79,7 @@ export class Recognition extends TrialPlugin {
       for (const each of [this.fixation, this.picture, this.mask]) each.classList.toggle("shown", each === layer);
     };
     const ask = () => {
-      this.box.parentElement.hidden = !(stimulus > 0);
-      if (stimulus > 0) this.box.parentElement.hidden = true;
+      this.box.parentElement.hidden = true;
       this.panel.hidden = false;
       showing.open();
       announce(t("recognition.question"));
@@ -101,6 +100,7 @@ export class Recognition extends TrialPlugin {
 
   /** Without a time limit the picture stays above the symbols. */
   openBelow(showing) {
+    this.box.parentElement.classList.add("above");
     this.panel.hidden = false;
     alignToPixels(this.box);
     showing.open();

@@ -20,9 +20,9 @@ export class TwoChoice extends TrialPlugin {
     const { upper, lower, left, right } = payload.stimuli;
     const columns = 2 * Math.min(3, Math.ceil(Math.sqrt(Math.max(left.length, right.length, 1))));
     const rows = Math.max(2, Math.ceil(left.length / (columns / 2)));
-    const whole = largestCell({ across: columns + 1, down: rows, otherWidth: 120, otherHeight: 168 });
-    const beside = largestCell({ across: columns, down: rows, otherWidth: 110 + MIDDLE, otherHeight: 168 });
-    const stacked = largestCell({ across: 1, down: 2, otherWidth: 0, otherHeight: 168 + 100 });
+    const whole = largestCell({ across: columns + 1, down: rows, otherWidth: 120, otherHeight: 196 });
+    const beside = largestCell({ across: columns, down: rows, otherWidth: 110 + MIDDLE, otherHeight: 196 });
+    const stacked = largestCell({ across: 1, down: 2, otherWidth: 0, otherHeight: 196 + 116 });
     const cell = Math.min(whole < MIDDLE ? beside : whole, stacked);
     const grid = (urls, title) => exampleGrid(urls.map((url) => showing.item(url)), t(title), cell, width);
     const names = { upper: t("2afc.upper"), lower: t("2afc.lower") };

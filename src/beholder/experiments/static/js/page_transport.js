@@ -1,0 +1,160 @@
+/**
+ * The weaker form: a page without a server. This stands in for the server, inside the page, so the right answers are
+ * in the page too, and the answers leave the browser only at the end.
+ */
+
+import { recall, remember } from "./storage.js";
+
+const ORDER = ["consent", "instructions", "checks", "practice", "trials", "comment", "debrief", "done"];
+
+function decode(address) {
+  const [head, body] = address.split(",");
+  const bytes = Uint8Array.from(atob(body), (letter) => letter.charCodeAt(0));
+  return new Blob([bytes], { type: /^data:([^;]+)/.exec(head)[1] });
+}
+
+export class PageTransport {
+  /** @param {object} data what the page was written with: settings, trials, stimuli */
+  constructor(data) {
+    this.data = data;
+    this.steps = ORDER.filter(
+      (step) => (step !== "practice" || data.practice.length > 0) && (step !== "comment" || data.settings.comment),
+    );
+    const kept = recall(`page-${data.name}`);
+    this.run = kept ?? { token: null, step: "consent", block: 1, steps: [], practice: [], answers: [], parameters: {} };
+  }
+
+  /** The same as HttpTransport.send, answered here. */
+  async send(method, path, body, token) {
+    const [place, query] = path.split("?");
+    if (place === "api/join") return this.join(body);
+    if (token !== this.run.token) return { status: 401, body: { code: "unauthorized" } };
+    if (place === "api/state") return { status: 200, body: this.state() };
+    if (place === "api/step") return this.step(body);
+    if (place === "api/trials") return this.trials(new URLSearchParams(query));
+    if (place === "api/withdraw") return this.withdraw();
+    return this.answer(decodeURIComponent(place.split("/").at(-1)), body);
+  }
+
+  /** The bytes of a stimulus. */
+  async load(address) {
+    return decode(this.data.files[Number(address.slice(1))]);
+  }
+
+  keep() {
+    remember(`page-${this.data.name}`, this.run);
+  }
+
+  join({ recruiter_params: parameters, screen }) {
+    const token = `${this.data.name}-${crypto.getRandomValues(new Uint32Array(1))[0].toString(36)}`;
+    Object.assign(this.run, { token, parameters, screen, begun: Date.now() });
+    this.keep();
+    return { status: 201, body: { token } };
+  }
+
+  get phase() {
+    return this.run.step === "practice" ? this.data.practice[this.run.block - 1] : this.data.main;
+  }
+
+  given(step = this.run.step) {
+    if (step !== "practice") return this.run.answers;
+    return this.run.practice.filter((answer) => answer.block === this.run.block);
+  }
+
+  state() {
+    const { data, run } = this;
+    const blocks = data.practice.length;
+    const practice = blocks && {
+      block: run.block,
+      n_blocks_left: blocks - run.block,
+      n_trials: data.practice[run.block - 1].length,
+      n_done: this.given("practice").length,
+    };
+    const state = {
+      step: run.step,
+      kind: data.kind,
+      settings: data.settings,
+      texts: data.texts,
+      n_trials: data.main.length,
+      n_done: run.answers.length,
+      n_correct: run.answers.filter((answer) => answer.correct).length,
+      practice: practice || null,
+      checks: run.steps.find((each) => each.step === "checks")?.data ?? null,
+      code: data.codes[run.step] || null,
+    };
+    return state;
+  }
+
+  advance(step) {
+    this.run.step = step;
+    this.keep();
+  }
+
+  step({ step, data, at_ms: at }) {
+    const { run, steps } = this;
+    if (step !== run.step) return { status: 409, body: { code: "step" } };
+    run.steps.push({ step, data, at_ms: at });
+    const { settings } = this.data;
+    const failed = settings.headphone_check && data.headphones?.n_correct < settings.headphone_required;
+    if (step === "consent" && !data.agreed) this.advance("declined");
+    else if (step === "checks" && failed) this.advance("screened_out");
+    else this.advance(steps[steps.indexOf(step) + 1]);
+    return { status: 200, body: this.state() };
+  }
+
+  trials(query) {
+    const from = Number(query.get("from")) - 1;
+    const payloads = this.phase.slice(from, from + Number(query.get("count")));
+    return { status: 200, body: payloads.map(({ correct, ...payload }) => payload) };
+  }
+
+  answer(id, body) {
+    const given = this.given();
+    const at = this.phase.findIndex((payload) => payload.id === id);
+    if (at < 0) return { status: 409, body: { code: "order" } };
+    const payload = this.phase[at];
+    if (at === given.length) this.save(payload, body);
+    else if (at > given.length) return { status: 409, body: { code: "order" } };
+    const { correct } = [...this.run.practice, ...this.run.answers].findLast((answer) => answer.id === id);
+    const feedback = payload.timing.feedback && correct !== null ? { feedback: { correct } } : {};
+    return { status: 200, body: { saved: true, ...feedback } };
+  }
+
+  save(payload, body) {
+    const { run } = this;
+    const key = payload.correct;
+    const correct = key && Object.entries(key).every(([name, value]) => body.response[name] === value);
+    const row = { id: payload.id, trial: payload.trial, n: payload.n, ...body, correct };
+    if (run.step === "practice") this.savePractice({ block: run.block, ...row });
+    else {
+      run.answers.push(row);
+      if (run.answers.length === this.data.main.length) this.advance(this.steps[this.steps.indexOf("trials") + 1]);
+    }
+    this.keep();
+  }
+
+  savePractice(row) {
+    const { run, data } = this;
+    run.practice.push(row);
+    const given = this.given("practice");
+    if (given.length < data.practice[run.block - 1].length) return;
+    const { n_with_feedback: first, n_without: rest, n_required: required } = data.settings.practice;
+    const counted = rest ? given.slice(first) : given;
+    if (counted.filter((answer) => answer.correct).length >= required) run.step = "trials";
+    else if (run.block < data.practice.length) run.block += 1;
+    else run.step = "screened_out";
+  }
+
+  withdraw() {
+    remember(`page-${this.data.name}`, null);
+    this.run = { ...this.run, token: null, steps: [], practice: [], answers: [] };
+    return { status: 200, body: { step: "withdrawn", code: this.data.codes.withdrawn || null } };
+  }
+
+  /** Everything, for whoever collects it. */
+  collect() {
+    const { token, parameters, screen, begun, steps, practice, answers } = this.run;
+    const { name, task, kind, plan_hash: plan } = this.data;
+    return { name, task, kind, plan_hash: plan, session: token, begun, ended: Date.now(), end: this.run.step, parameters, screen, steps, practice, answers };
+  }
+}

@@ -1,0 +1,53 @@
+/** A page that is one file: starts with the stand-in, and hands the answers over at the end. */
+
+import { start } from "./main.js";
+import { PageTransport } from "./page_transport.js";
+import { showEnd } from "./screens/end.js";
+import { t } from "./texts.js";
+
+const MTURK = ["https://www.mturk.com", "https://workersandbox.mturk.com"];
+
+/** JATOS serves its library beside the page; elsewhere nothing is asked for. */
+function loadJatos() {
+  if (!window.location.pathname.includes("/publix/")) return Promise.resolve(null);
+  return new Promise((resolve) => {
+    const script = document.createElement("script");
+    script.src = "jatos.js";
+    script.onload = () => (window.jatos?.onLoad ? window.jatos.onLoad(() => resolve(window.jatos)) : resolve(null));
+    script.onerror = () => resolve(null);
+    document.head.append(script);
+  });
+}
+
+function findMturk(parameters) {
+  const site = MTURK.find((origin) => (parameters.turkSubmitTo ?? "").startsWith(origin));
+  return site && parameters.assignmentId ? `${site}/mturk/externalSubmit` : null;
+}
+
+function offerFile(collected, state) {
+  const blob = new Blob([JSON.stringify(collected)], { type: "application/json" });
+  return { ...state, download: { href: URL.createObjectURL(blob), name: `${collected.session}.json` } };
+}
+
+async function handOver(transport, jatos, state) {
+  const collected = transport.collect();
+  const submit = findMturk(collected.parameters);
+  if (submit) {
+    const { assignmentId } = collected.parameters;
+    showEnd({ ...state, submit: { url: submit, fields: { assignmentId, data: JSON.stringify(collected) } } });
+    return;
+  }
+  if (jatos) {
+    try {
+      await jatos.submitResultData(JSON.stringify(collected));
+      await jatos.endStudy();
+      return;
+    } catch {
+      // JATOS did not take it: the participant can still save the file.
+    }
+  }
+  showEnd(offerFile(collected, state));
+}
+
+const transport = new PageTransport(JSON.parse(document.getElementById("beholder-static").textContent));
+loadJatos().then((jatos) => start(transport, { atEnd: (state) => handOver(transport, jatos, state) }));
