@@ -135,7 +135,7 @@ def measure(which: str, folder: Path, n: int, interval_s: float, ramp_s: float) 
             server.wait()
         lost = len(find_lost(db, tally)) if which == "ours" else count_lost_bare(db, tally)
     n_answers = sum(map(len, tally.saved.values()))
-    steady = [mib for mib in memory[int(ramp_s) + 5 :]] or memory
+    steady = memory[int(ramp_s) + 5 :] or memory
     return {
         "server": which, "load": "paced" if interval_s else "flat out", "answers": n_answers, "lost": lost,
         "finished": tally.finished, "per_s": n_answers / tally.wall_s,
@@ -197,13 +197,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         changes = {"practice.n_with_feedback": 0, "practice.n_obvious": 0, "practice.n_required": 0}
         write_folder(Path(place), n_tasks=10, n_trials=args.trials - 5, n_catch=5, changes=changes)
-        print(
-            f"{args.participants} participants, {args.trials} trials each, {os.cpu_count()} cores, load {os.getloadavg()[0]:.2f}"
-        )
-        head = (
-            f"{'server':8}{'load':10}{'answers':>8}{'lost':>6}{'a second':>10}{'p50 ms':>8}{'p99 ms':>8}{'max ms':>8}"
-        )
-        print(head + f"{'server CPU':>12}{'client CPU':>12}{'memory MiB':>16}", flush=True)
+        load = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.2f}"
+        print(f"{args.participants} participants, {args.trials} trials each; {load}")
+        head = f"{'server':8}{'load':10}{'answers':>8}{'lost':>6}{'a second':>10}{'p50 ms':>8}{'p99 ms':>8}"
+        print(head + f"{'max ms':>8}{'server CPU':>12}{'client CPU':>12}{'memory MiB':>16}", flush=True)
         for each in args.only:
             which, _, load = each.partition(" ")
             paced = load == "paced"

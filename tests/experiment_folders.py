@@ -36,9 +36,9 @@ def make_png(seed: int, width: int = 4) -> bytes:
 def make_wav(seed: int) -> bytes:
     """A short sound that differs from all others."""
     samples = struct.pack("<64h", *(((seed + 1) * 7919 * k) % 20000 - 10000 for k in range(64)))
-    head = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + len(samples), b"WAVE", b"fmt ", 16, 1, 1, 20000, 40000, 2, 16,
-                       b"data", len(samples))  # fmt: skip
-    return head + samples
+    kind = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 20000, 40000, 2, 16)
+    head = struct.pack("<4sI4s", b"RIFF", 36 + len(samples), b"WAVE")
+    return head + kind + struct.pack("<4sI", b"data", len(samples)) + samples
 
 
 def write_folder(

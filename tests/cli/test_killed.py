@@ -23,6 +23,10 @@ def build():
     torch.manual_seed(0)
     convolutions = [nn.Conv2d(3, 8, 5, 2), nn.ReLU(inplace=True), nn.Conv2d(8, 8, 3)]
     return nn.Sequential(*convolutions, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4))
+
+
+input_range = (0.0, 1.0)
+preprocessing = {"kind": "image", "resize": 64, "crop": 64}
 """
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -73,6 +77,14 @@ def make_command(kind: str, place: Path, out: Path) -> list[str]:
     if kind == "record":
         paths = ["--in_path", str(place / "images"), "--out_path", str(out)]
         return ["units", "record", "--model_name", net, *paths, "--batch_size", "2", "--threads", "1"]
+    if kind in ("default", "published"):
+        pictures = [str(place / "images" / f"picture_{i:02d}.png") for i in range(4)]
+        steps = ["-I", "60"] if kind == "default" else ["-I", "40", "-N", "3"]
+        more = ["--layers", "0", "2", "--recipe", kind, *steps, "--out_path", str(out), "--threads", "1"]
+        return ["metamers", "make", net, *pictures, *more]
+    if kind == "null":
+        more = ["--layers", "0", "2", "-N", "900", "--out_path", str(out), "--threads", "1"]
+        return ["metamers", "null", net, str(place / "images"), *more]
     paths = ["--stimuli_root", str(place), "--folders", "images", "--output_dir", str(out)]
     more = ["--layers", "0", "2", "--replicates", "2", "--batch_size", "2", "--auto_confirm"]
     return ["panel", *paths, "--models", net, *more]
@@ -119,12 +131,12 @@ def kill_and_compare(kind: str, place: Path, tmp_path: Path, n_kills: int, seed:
     assert n_inside, "no kill fell into the work"
 
 
-@pytest.mark.parametrize("kind", ["extract", "panel"])
+@pytest.mark.parametrize("kind", ["extract", "panel", "default", "published", "null"])
 def test_two_kills(kind: str, place: Path, tmp_path: Path) -> None:
     kill_and_compare(kind, place, tmp_path, 2, seed=1)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["extract", "panel", "record"])
+@pytest.mark.parametrize("kind", ["extract", "panel", "record", "default", "published", "null"])
 def test_twenty_kills(kind: str, place: Path, tmp_path: Path) -> None:
     kill_and_compare(kind, place, tmp_path, 20, seed=2)

@@ -34,6 +34,8 @@ _PAGE_OF = {
     "units exemplars": "units.md",
     "units optimize": "units.md",
     "units maps": "units.md",
+    "tasks plan": "tasks.md",
+    "tasks build": "tasks.md",
     "metamers make": "metamers.md",
     "metamers null": "metamers.md",
     "metamers template": "metamers.md",

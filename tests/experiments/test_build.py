@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from unit_folders import write_easy_units, write_units
 
 from beholder._core.errors import ConfigurationChanged, InputError
 from beholder.experiments import build_tasks, make_settings, plan_choice, read_experiment
 from beholder.stimuli import open_image
+from unit_folders import write_easy_units, write_units
 
 NUMBERS = {"n_trials": 3, "n_tasks": 4, "n_catch": 2}
 
@@ -127,7 +127,8 @@ def test_a_plan_of_the_documents(place: Path) -> None:
     """No kind and no settings; paths relative or of one machine."""
     unit = place / "net" / "features.0" / "channel_0"
     trials = [
-        {"queries": str(unit / "natural_images/batch_1"), "references": str(unit / "optimized_images"), "mode": "optimized"},
+        {"queries": str(unit / "natural_images/batch_1"), "references": str(unit / "optimized_images"),
+         "mode": "optimized"},
         {"queries": "net/features.0/channel_0/natural_images/batch_0",
          "references": "net/features.0/channel_0/natural_images/batch_0", "mode": "catch_trial"},
     ]  # fmt: skip

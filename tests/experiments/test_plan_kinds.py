@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from metamer_folders import write_metamers, write_sound_metamers
 from PIL import Image
 
 from beholder._core.errors import InputError
@@ -26,6 +25,7 @@ from beholder.experiments import (
 )
 from beholder.experiments._stimulus_table import match_choice
 from beholder.stimuli import load_categories, open_image
+from metamer_folders import write_metamers, write_sound_metamers
 
 CATEGORIES = ("circle", "star", "spiral", "cross")
 CHOICES = {"choices": list(CATEGORIES)}
@@ -173,8 +173,10 @@ def test_words(tmp_path: Path) -> None:
     assert {trial.files["stimulus"].suffix for task in made.tasks for trial in task.trials} == {".wav"}
     with pytest.raises(InputError, match="pictures for recognition"):
         plan_recognition([sounds], tmp_path)
-    with pytest.raises(InputError, match=r"among the 793 choices; got 'ba' .*choices=\[\"ba\", \"be\", \"bi\"\]"):
+    with pytest.raises(InputError, match=r"among the 793 choices; got 'ba' of 'ba_0'; try --set 'choices=\[\]'"):
         plan_recognition([sounds], tmp_path, settings=make_settings(kind="words"))
+    own = make_settings(kind="words", changes={"choices": []})
+    assert plan_recognition([sounds], tmp_path, settings=own).settings.choices == ("ba", "be", "bi")
 
 
 def test_fewer_stimuli_a_participant(tmp_path: Path) -> None:

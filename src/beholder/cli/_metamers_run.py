@@ -160,11 +160,16 @@ def use_published_preparation(model: Model) -> Model:
         return model
     if isinstance(own, ImagePreprocessing):
         square = dataclasses.replace(
-            own, resize=shape[1], crop=(shape[1], shape[2]), crop_mode="center", interpolation="bicubic"
+            own, resize=shape[1], crop=(shape[1], shape[2]), crop_mode="square", interpolation="bicubic"
         )
     elif own.to_dict().get("kind") == "dataset" and model.input_range == (0.0, 1.0):
         square = ImagePreprocessing(
-            resize=shape[1], crop=(shape[1], shape[2]), interpolation="bicubic", mean=(0.0,) * 3, std=(1.0,) * 3
+            resize=shape[1],
+            crop=(shape[1], shape[2]),
+            crop_mode="square",
+            interpolation="bicubic",
+            mean=(0.0,) * 3,
+            std=(1.0,) * 3,
         )
     else:
         return model

@@ -216,8 +216,10 @@ _PLANNERS: dict[str, Callable[[PlanFlags, Settings], Plan]] = {
 }
 
 
-def run_build(target: str, plan_file: str, n_references: int | None, overwrite: bool) -> Summary:
-    """Build the tasks."""
+def run_build(
+    target: str, plan_file: str, n_references: int | None, overwrite: bool, *, static: bool = False
+) -> Summary:
+    """Build the tasks, and with ``static`` a page of each."""
     from beholder.experiments import build_tasks
 
     made = build_tasks(plan_file, target, n_references=n_references, overwrite=overwrite)
@@ -225,6 +227,12 @@ def run_build(target: str, plan_file: str, n_references: int | None, overwrite: 
         {"task": task.index, "n_trials": len(task), "folder": str(made.path / f"task_{task.index}")}
         for task in made.tasks
     ]
-    return Summary(
-        [repr(made), str(made.path)], {"tasks": rows, "experiment": [{"folder": str(made.path), "kind": made.kind}]}
-    )
+    lines, tables = [repr(made)], {"tasks": rows, "experiment": [{"folder": str(made.path), "kind": made.kind}]}
+    if static:
+        from beholder.experiments import WEAKER, write_static_pages
+
+        pages = write_static_pages(made)
+        logger.warning("--static is %s", WEAKER)
+        lines.append(f"{len(pages)} pages in {pages[0].parent}")
+        tables["pages"] = [{"file": str(page)} for page in pages]
+    return Summary([*lines, str(made.path)], tables)

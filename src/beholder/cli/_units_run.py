@@ -58,6 +58,8 @@ class Place:
         network = self.join("build_network.py")
         if self.directory and network.exists():
             return f"file:{network}"
+        if self.directory and units_file is None:
+            raise InputError("a directory with a build_network.py after -D", got=f"none in {self.directory}")
         raise InputError("--model_name NAME", got="none, and no file that names a model")
 
     def look(self, units_file: Path | None = None) -> Model:

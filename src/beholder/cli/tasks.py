@@ -8,9 +8,10 @@ from cyclopts import Parameter
 
 from beholder.cli._options import Json, Seed, make_app, print_json
 from beholder.cli._tasks_serve import backup, export, forget, serve, status
+from beholder.cli._tasks_simulate import simulate
 
 app = make_app("tasks", "Experiments: plan and build tasks, run them in a browser, simulate participants, get data.")
-for _command in (serve, export, status, backup, forget):
+for _command in (serve, simulate, export, status, backup, forget):
     app.command(_command)
 
 Kinds = Literal["2afc", "counterfactual", "recognition", "words", "same_different", "odd_one_out", "similarity"]
@@ -119,6 +120,7 @@ def build(
     target: Annotated[str, Parameter(name=["-t", "--target"])] = "exp_data",
     plan_file: Annotated[str, Parameter(name=["-i", "--plan"])] = "plan.json",
     n_references: Annotated[Count, Parameter(name=["-nr", "--n-references"])] = None,
+    static: bool = False,
     overwrite: bool = False,
     json: Json = False,
 ) -> None:
@@ -134,12 +136,15 @@ def build(
         The plan.
     n_references
         References on each side, the strongest ones; default as the plan says.
+    static
+        Also write each task as one page without a server, for MTurk or JATOS. The weaker form: answers reach the
+        browser.
     overwrite
         Replace tasks of another plan.
     json
-        Print one JSON document: table experiment.
+        Print one JSON document: table experiment; with --static table pages.
     """
     from beholder.cli._tasks_plan import run_build
 
-    summary = run_build(target, plan_file, n_references, overwrite)
+    summary = run_build(target, plan_file, n_references, overwrite, static=static)
     print_json(summary.tables) if json else print("\n".join(summary.lines))

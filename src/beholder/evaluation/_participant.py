@@ -74,6 +74,7 @@ class NetworkObserver(Observer):
         self._experiment = experiment
         self._kept: OrderedDict[Key, np.ndarray] = OrderedDict()
         self._kept_bytes = 0
+        self._drives: dict[tuple[str, int, str], float] = {}
         self._probed: dict[str, ProbedLayer] = {}
         self._scale: np.ndarray | None = None
         first = next(list_asked_files(experiment.tasks[0].trials[0], experiment.kind))[0]
@@ -106,7 +107,7 @@ class NetworkObserver(Observer):
         names, meant = self._list_names(logits.size, observation.choices)
         allowed = np.flatnonzero(np.isin(names, [name for name in meant if name]))
         order = allowed[np.argsort(-logits[allowed], kind="stable")]
-        best = names[order[0]]
+        best = str(names[order[0]])
         others = order[names[order] != best]
         margin = 1.0
         if len(others):
@@ -129,10 +130,11 @@ class NetworkObserver(Observer):
         asked = observation.asked
         if self.layer is None:
             unit = self._find_unit(observation)
-            values = self._look(unit.layer, asked, unit.channel)
-            return float(values[0].item()), float(values[1].item())
+            first, second = (self._drive(unit, shown) for shown in asked)
+            return first, second
         near = observation.places["right" if observation.kind == "2afc" else "references"]
         far = observation.places["left"] if observation.kind == "2afc" else ()
+        self._look(self.layer, (*asked, *near, *far), aimed=True)
         first, second = (
             np.mean([2 - self._measure(shown, each) for each in near])
             - (np.mean([2 - self._measure(shown, each) for each in far]) if far else 0.0)
@@ -154,16 +156,16 @@ class NetworkObserver(Observer):
         """1 minus the correlation of two stimuli's activations; 0 for the same stimulus."""
         if first.digest == second.digest:
             return 0.0
-        a, b = (values - values.mean() for values in self._look(self.layer or "", (first, second)))
-        length = float(np.linalg.norm(a) * np.linalg.norm(b))
-        return 1.0 - float(a @ b) / length if length > 0 else 1.0
+        a, b = self._look(self.layer or "", (first, second), aimed=True)
+        return 1.0 - float(a @ b)
 
     def _get_scale(self) -> np.ndarray:
         """The distances of all pairs of the folder, ascending."""
         if self._scale is None:
             kind = self._experiment.kind
             pairs = {files for trial in list_trials(self._experiment) for files in list_asked_files(trial, kind)}
-            shown = {path: Shown(path.read_bytes) for pair in pairs for path in pair}
+            shown = {path: Shown(path.read_bytes) for path in sorted({path for pair in pairs for path in pair})}
+            self._look(self.layer or "", list(shown.values()), aimed=True)
             self._scale = np.sort([self._measure(shown[a], shown[b]) for a, b in sorted(pairs)])
         return self._scale
 
@@ -175,54 +177,89 @@ class NetworkObserver(Observer):
         elif self._experiment.kind not in ("2afc", "counterfactual") or self.layer is not None:
             self._look(self.layer or "", shown)
         else:
-            for unit in sorted({trial.unit for trial in list_trials(self._experiment) if trial.unit}, key=str)[:1]:
-                self._look(unit.layer, shown, unit.channel)
+            self._record_units()
 
-    def _look(self, layer: str, shown: Sequence[Shown], channel: int | None = None) -> list[np.ndarray]:
-        """Activations at a layer, flat float32; of one channel its mean."""
-        mark = layer if channel is None else f"{layer}[{channel}]"
+    def _drive(self, unit: TrialUnit, shown: Shown) -> float:
+        """How strongly a stimulus drives a unit."""
+        key = (unit.layer, unit.channel, shown.digest)
+        if key not in self._drives:
+            values = self._run([unit.layer], [shown])[unit.layer]
+            self._drives[key] = float(self._average_channel(unit.layer, values, unit.channel)[0])
+        return self._drives[key]
+
+    def _record_units(self) -> None:
+        """Record what the trials' units make of their queries, in one pass over the folder."""
+        asked: dict[str, tuple[Shown, set[tuple[str, int]]]] = {}
+        for trial in list_trials(self._experiment):
+            if trial.unit is None:
+                continue
+            for path in (path for files in list_asked_files(trial, self._experiment.kind) for path in files):
+                entry = asked.setdefault(self._finder.hash(path), (Shown(path.read_bytes), set()))
+                entry[1].add((trial.unit.layer, trial.unit.channel))
+        layers = sorted({layer for _, units in asked.values() for layer, _ in units})
+        rows = list(asked.items())
+        for start in range(0, len(rows) if layers else 0, _BATCH):
+            part = rows[start : start + _BATCH]
+            values = self._run(layers, [shown for _, (shown, _) in part])
+            for layer in layers:
+                for channel in sorted({c for _, (_, units) in part for name, c in units if name == layer}):
+                    means = self._average_channel(layer, values[layer], channel)
+                    for (digest, (_, units)), mean in zip(part, means, strict=True):
+                        if (layer, channel) in units:
+                            self._drives[layer, channel, digest] = float(mean)
+
+    def _look(self, layer: str, shown: Sequence[Shown], *, aimed: bool = False) -> list[np.ndarray]:
+        """Activations at a layer, flat float32; ``aimed``: without mean, and of length 1 where they have any."""
+        mark = f"{layer}|{aimed}"
         missing = {each.digest: each for each in shown if (mark, each.digest) not in self._kept}
         found = {each.digest: self._kept[mark, each.digest] for each in shown if each.digest not in missing}
         fresh = list(missing.values())
         for start in range(0, len(fresh), _BATCH):
             part = fresh[start : start + _BATCH]
-            for each, values in zip(part, self._run(layer, part, channel), strict=True):
+            rows = self._run([layer], part)[layer].float().reshape(len(part), -1).cpu().numpy()
+            for each, values in zip(part, rows, strict=True):
+                values = _aim(values) if aimed else values
                 found[each.digest] = self._kept[mark, each.digest] = values
                 self._kept_bytes += values.nbytes
         while self._kept_bytes > _KEPT_BYTES:
             self._kept_bytes -= self._kept.popitem(last=False)[1].nbytes
         return [found[each.digest] for each in shown]
 
-    def _run(self, layer: str, shown: Sequence[Shown], channel: int | None) -> list[np.ndarray]:
+    def _run(self, layers: Sequence[str], shown: Sequence[Shown]) -> dict[str, torch.Tensor]:
+        """Activations by layer (empty: the output), batch axis first."""
         model = self.model
         inputs = np.stack([prepare_shown(each.content, model.preprocessing) for each in shown])
         batch = torch.from_numpy(inputs).to(model.device)
+        asked = [layer for layer in layers if layer]
         with torch.inference_mode():
-            logits, layers = capture(model, batch, [layer] if layer else [])
-        if layer and len(layers) != 1:
-            raise InputError("one layer", got=f"{layer!r}, which means {', '.join(layers)}")
-        values = next(iter(layers.values())) if layer else logits
-        if layer:
-            probed = self._probe(next(iter(layers)), batch[:1])
-            values = probed.put_batch_first(values)
-            if channel is not None:
-                values = _average_channel(values, 1 + probed.axes.index("channel"), channel)
-        return list(values.float().reshape(len(shown), -1).cpu().numpy())
+            logits, captured = capture(model, batch, asked)
+        if len(captured) != len(asked):
+            raise InputError("one layer", got=f"{', '.join(asked)}, which means {', '.join(captured)}")
+        values = {"": logits} if "" in layers else {}
+        for asked_name, (name, tensor) in zip(asked, captured.items(), strict=True):
+            values[asked_name] = self._probe(asked_name, name, batch[:1]).put_batch_first(tensor)
+        return values
 
-    def _probe(self, layer: str, example: torch.Tensor) -> ProbedLayer:
-        if layer not in self._probed:
+    def _probe(self, asked: str, name: str, example: torch.Tensor) -> ProbedLayer:
+        if asked not in self._probed:
             model, inner = self.model, unwrap_module(self.model.module)
-            refs = {layer: parse_layer(model.taps.get(layer, layer))}
+            refs = {name: parse_layer(model.taps.get(name, name))}
             probed = probe_layers(inner, refs, lambda x: model.forward(inner, model.normalize(x)), example)
-            self._probed[layer] = probed[layer]
-        return self._probed[layer]
+            self._probed[asked] = probed[name]
+        return self._probed[asked]
+
+    def _average_channel(self, layer: str, values: torch.Tensor, channel: int) -> list[float]:
+        """One channel's mean over space, time or tokens, (n,)."""
+        axis = 1 + self._probed[layer].axes.index("channel")
+        if channel >= values.shape[axis]:
+            raise InputError(f"a channel of {layer!r} from 0 to {values.shape[axis] - 1}", got=str(channel))
+        return values.select(axis, channel).float().reshape(len(values), -1).mean(1).tolist()
 
 
-def _average_channel(values: torch.Tensor, axis: int, channel: int) -> torch.Tensor:
-    """One channel's mean over space, time or tokens, (n,)."""
-    if channel >= values.shape[axis]:
-        raise InputError(f"a channel from 0 to {values.shape[axis] - 1}", got=str(channel))
-    return values.select(axis, channel).float().reshape(len(values), -1).mean(1)
+def _aim(values: np.ndarray) -> np.ndarray:
+    values = values - values.mean(dtype=np.float64).astype(np.float32)
+    length = float(np.linalg.norm(values))
+    return values / np.float32(length) if length > 0 else values
 
 
 def _name_outputs(vocabulary: Vocabulary) -> Sequence[str]:

@@ -40,6 +40,7 @@ __getattr__, __dir__, __all__ = attach(
         "TrialFinder": "._observers",
         "TrialUnit": "._experiment",
         "UpDown": "._staircase",
+        "WEAKER": "._static_page",
         "build_tasks": "._build",
         "check_answers": "._server",
         "check_public": "._security",
@@ -70,6 +71,8 @@ __getattr__, __dir__, __all__ = attach(
         "simulate_participant": "._simulate",
         "simulate_participants": "._simulation",
         "simulate_power": "._power",
+        "take_part_in_browser": "._simulate_browser",
         "take_part_over_http": "._simulation",
+        "write_static_pages": "._static_page",
     },
 )

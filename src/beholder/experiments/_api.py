@@ -163,11 +163,6 @@ async def refuse_http(request: Request, error: Exception) -> Response:
     return JSONResponse({"code": code, "error": error.detail}, error.status_code, error.headers)
 
 
-async def refuse_crash(request: Request, error: Exception) -> Response:
-    """What went wrong is logged and not told."""
-    return JSONResponse({"code": "failed", "error": "Something went wrong here. Please try again."}, 500)
-
-
 def _take(limiter: RateLimiter | None, name: Any) -> None:
     wait = 0.0 if limiter is None else limiter.find_wait(name)
     if wait:

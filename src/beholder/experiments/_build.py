@@ -24,6 +24,8 @@ from beholder.experiments._plan import CATCH, Plan, PlannedTask, PlannedTrial, r
 from beholder.experiments._plan_recognition import ICONS
 
 FORMAT = "beholder-tasks-1"
+STATIC = "static"
+"""Where pages that need no server lie; they are of one plan."""
 _LOCK = ".build.lock"
 
 
@@ -164,7 +166,7 @@ def _prepare_folder(folder: Path, about: dict[str, Any], overwrite: bool) -> Non
 
 
 def _is_ours(name: str) -> bool:
-    return name in (EXPERIMENT, PRACTICE, FILE_NAME) or name.startswith("task_")
+    return name in (EXPERIMENT, PRACTICE, STATIC, FILE_NAME) or name.startswith("task_")
 
 
 def _remove(folder: Path, names: Sequence[str]) -> None:

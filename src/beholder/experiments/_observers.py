@@ -19,6 +19,7 @@ from beholder.responses import get_answer_form
 Response = dict[str, Any]
 """What is sent as the answer: ``{"choice": "upper", "confidence": 2}``."""
 
+LAPSE_RATE = 0.1
 OBSERVERS = ("guess", "lapse", "ideal", "model")
 _ASKED = {
     "2afc": ("upper", "lower"),
@@ -255,7 +256,8 @@ def parse_observer(
     Parameters
     ----------
     text : str
-        ``guess``, ``ideal``, ``model``, ``lapse:RATE`` (of ``ideal``) or ``lapse:RATE:OBSERVER``.
+        ``guess``, ``ideal``, ``model``, ``lapse`` (of ``ideal``, in a tenth of the trials), ``lapse:RATE`` or
+        ``lapse:RATE:OBSERVER``.
     experiment : Experiment
         What it will take.
     make_model_observer : callable, optional
@@ -277,7 +279,7 @@ def parse_observer(
     if name == "lapse":
         rate, _, inner = rest.partition(":")
         try:
-            share = float(rate)
+            share = float(rate or LAPSE_RATE)
         except ValueError:
             raise InputError("lapse:RATE or lapse:RATE:OBSERVER", got=text, hint="lapse:0.1") from None
         return LapseObserver(share, parse_observer(inner or "ideal", experiment, make_model_observer))

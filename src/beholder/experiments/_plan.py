@@ -150,7 +150,7 @@ def read_plan(path: Path | str) -> Plan:
     InputError
         It is no plan.
     """
-    path = Path(path).resolve()
+    path = Path(path)
     content = read_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("tasks"), list) or not content["tasks"]:
         raise InputError('a plan, {"tasks": […]}', got=str(path), hint="`beholder tasks plan` first")
@@ -162,9 +162,8 @@ def read_plan(path: Path | str) -> Plan:
         raise InputError(f"settings of the kind {content['kind']}", got=f"{settings.kind} in {path}")
     tasks = tuple(_read_task(each, place, path) for place, each in enumerate(content["tasks"], start=1))
     practice = tuple(_check_trials(content.get("practice", []), path))
-    return Plan(
-        settings.kind, settings, content.get("scheme", "document"), content.get("seed", 0), tasks, practice, path.parent
-    )
+    scheme, seed = content.get("scheme", "document"), content.get("seed", 0)
+    return Plan(settings.kind, settings, scheme, seed, tasks, practice, path.resolve().parent)
 
 
 def _read_task(content: Any, place: int, path: Path) -> PlannedTask:

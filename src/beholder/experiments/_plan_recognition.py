@@ -76,7 +76,7 @@ def plan_recognition(
         Labelled stimuli for practice.
     seed : int
     settings : Settings, optional
-        Default the preset ``feather-pictures``.
+        Default the preset ``feather-pictures``. Empty ``choices`` stand for the stimuli's labels.
 
     Raises
     ------
@@ -91,6 +91,8 @@ def plan_recognition(
     folder = Path(folder).resolve()
     table = read_stimulus_table(sources, layers=layers, keep_failed=keep_failed, adaptive=adaptive)
     _check_files_of_kind(table, settings.kind)
+    if not settings.choices:
+        settings = settings.replace({"choices": sorted(set(table.labels))})
     answers = match_choices(table, settings.choices)
     n_trials, n_tasks, notes = check_design(len(table), len(table.conditions), n_trials, n_tasks)
     shown, conditions = deal_conditions(
@@ -189,6 +191,7 @@ def make_stimulus_trial(table: StimulusTable, stimulus: int, condition: int, ans
     }
     if version.levels:
         trial["levels"] = [level for level, _ in version.levels]
+        about["staircase"] = kind.name
     return trial
 
 

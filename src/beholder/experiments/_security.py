@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import logging
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from beholder._core.errors import InputError
 from beholder.experiments._recruiters import Recruiter
+
+logger = logging.getLogger("beholder")
 
 TOKEN_BYTES = 32
 _BODY_SECONDS = 30.0
@@ -181,8 +184,12 @@ class SecureHeaders:
             await self._app(scope, receive, send)
             return
 
+        started = False
+
         async def send_with_headers(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
                     headers.setdefault(name, value)
@@ -194,7 +201,13 @@ class SecureHeaders:
         except Refusal as refusal:
             await refusal.to_response()(scope, receive, send_with_headers)
             return
-        await self._app(scope, receive, send_with_headers)
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except Exception:
+            logger.exception("%s failed", scope["method"])  # the address may hold a participant's own names
+            if not started:
+                refusal = Refusal(500, "failed", "Something went wrong here. Please try again.", 2.0)
+                await refusal.to_response()(scope, receive, send_with_headers)
 
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)

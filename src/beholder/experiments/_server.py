@@ -25,7 +25,7 @@ from starlette.staticfiles import StaticFiles
 from beholder._core.errors import InputError, OutputError
 from beholder._core.hashing import hash_settings
 from beholder._core.settings import refuse_changes
-from beholder.experiments._api import MEDIA_TYPES, Api, refuse, refuse_crash, refuse_http
+from beholder.experiments._api import MEDIA_TYPES, Api, refuse, refuse_http
 from beholder.experiments._experiment import Experiment, Trial
 from beholder.experiments._participants import ParticipantBook
 from beholder.experiments._recruiters import get_recruiter
@@ -150,7 +150,7 @@ def create_app(
     api = Api(book, limits)
     recruiter = get_recruiter(experiment.settings.recruiter)
     secure = Middleware(SecureHeaders, policy=make_policy(recruiter), framed=bool(recruiter.sites), public=public)
-    handlers: dict[Any, Any] = {Refusal: refuse, HTTPException: refuse_http, Exception: refuse_crash}
+    handlers: dict[Any, Any] = {Refusal: refuse, HTTPException: refuse_http}
     return Starlette(
         routes=[
             Route("/", _shell, methods=["GET"]),

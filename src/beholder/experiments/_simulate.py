@@ -1,4 +1,4 @@
-"""Simulated participants: the real experiment over HTTP, on a loopback server, with a clock that runs as fast as it can."""
+"""A simulated participant: the real experiment over HTTP, by a clock that runs as fast as it can."""
 
 from __future__ import annotations
 
@@ -59,11 +59,22 @@ class SimulatedClock:
 
 @final
 class SeededEntropy:
-    """Bytes that follow from a seed, in place of the operating system's; for loopback simulations alone."""
+    """Bytes that follow from a seed, in place of the operating system's; for loopback simulations alone.
+
+    Parameters
+    ----------
+    seed : int
+    """
 
     def __init__(self, seed: int) -> None:
-        self._rng = make_generator(seed, "simulated entropy")
+        self._seed = seed
         self._lock = threading.Lock()
+        self.restart(0)
+
+    def restart(self, number: int) -> None:
+        """Go on with the bytes of a participant, whoever came before."""
+        with self._lock:
+            self._rng = make_generator(self._seed, "simulated entropy", number)
 
     def __call__(self, n_bytes: int) -> bytes:
         with self._lock:
@@ -96,8 +107,9 @@ class ParticipantOutcome:
     seconds: float
 
 
+@final
 @dataclass
-class _Tempo:
+class Tempo:
     """How long a participant takes for things, drawn from a generator of its own."""
 
     settings: Settings
@@ -112,6 +124,18 @@ class _Tempo:
         pages = [self.read_page() for _ in self.settings.instructions or ("all",)]
         least = self.settings.exclusion.instructions_s_min or 0.0
         return [seconds * max(1.0, 1.2 * least / sum(pages)) for seconds in pages]
+
+    def wait(self, share: float, elapsed: float) -> float:
+        """Seconds to pause, so that the whole takes no less than the experiment asks for.
+
+        Parameters
+        ----------
+        share : float
+            Of the main trials, with the coming one.
+        elapsed : float
+            Seconds since the first page.
+        """
+        return max(0.0, 1.1 * (self.settings.exclusion.time_s_min or 0.0) * share - elapsed)
 
     def answer(self, timing: Mapping[str, Any]) -> float:
         """Milliseconds from the display to the answer."""
@@ -144,7 +168,7 @@ def simulate_participant(
     ParticipantOutcome
     """
     rng = make_generator(seed, "participant", number)
-    tempo = _Tempo(settings, make_generator(seed, "tempo", number))
+    tempo = Tempo(settings, make_generator(seed, "tempo", number))
     began = clock()
     client.join(make_recruit(settings, number, seed), _SCREEN)
     state = client.read_state()
@@ -152,11 +176,11 @@ def simulate_participant(
     while state["step"] not in ENDS:
         step = state["step"]
         if step in ("practice", "trials"):
-            answered = _answer_phase(client, state, observer, rng, tempo, clock)
+            answered = _answer_phase(client, state, observer, rng, tempo, clock, began)
             counts["practice" if step == "practice" else "main"] += answered
             state = client.read_state()
         else:
-            data, seconds = _make_step(step, state, tempo)
+            data, seconds = make_step(step, state, tempo)
             clock.advance(seconds)
             state = client.send_step(step, data, 1000 * clock())
     return ParticipantOutcome(number, state["step"], counts["main"], counts["practice"], clock() - began)
@@ -197,8 +221,9 @@ def _answer_phase(
     state: Mapping[str, Any],
     observer: Observer,
     rng: np.random.Generator,
-    tempo: _Tempo,
+    tempo: Tempo,
     clock: SimulatedClock,
+    began: float,
 ) -> int:
     """Answer what is left of a practice block, or of the main trials; gives how many were answered."""
     about = state["practice"] if state["step"] == "practice" else state
@@ -212,6 +237,8 @@ def _answer_phase(
                 raise BeholderError(f"expected trial {n_done + 1} of {n_trials}; got none from the server")
         payload = ahead.popleft()
         timing = payload["timing"]
+        if state["step"] == "trials":
+            clock.advance(tempo.wait((n_done + 1) / n_trials, clock() - began))
         before = sum(float(timing.get(name) or 0) for name in ("fixation_ms", "gap_ms")) / 1000
         response = observer.answer(make_observation(payload, state, client.fetch), rng)
         rt_ms = tempo.answer(timing)
@@ -226,7 +253,7 @@ def _answer_phase(
     return answered
 
 
-def _make_step(step: str, state: Mapping[str, Any], tempo: _Tempo) -> tuple[dict[str, Any], float]:
+def make_step(step: str, state: Mapping[str, Any], tempo: Tempo) -> tuple[dict[str, Any], float]:
     """What the page sends at the end of a step, and how long it took."""
     settings = tempo.settings
     if step == "consent":

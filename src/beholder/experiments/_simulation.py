@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -18,6 +20,7 @@ from beholder.experiments._participant_client import ParticipantClient
 from beholder.experiments._server import RELEASE_AFTER_S, open_server, open_store
 from beholder.experiments._simulate import (
     ParticipantOutcome,
+    SeededEntropy,
     SimulatedClock,
     pick_start,
     simulate_participant,
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 
 TakePart = Callable[[str, Observer, int, SimulatedClock], ParticipantOutcome]
 """Goes through the experiment at an address as the participant of a number."""
+Way = Callable[[Experiment, int], AbstractContextManager[TakePart]]
+"""Given the experiment and the seed, gets ready for participants."""
 
 
 @final
@@ -77,7 +82,7 @@ def simulate_participants(
     observer: Observer | str = "ideal",
     *,
     seed: int = DEFAULT_SEED,
-    take_part: Callable[[Experiment, int], TakePart] | None = None,
+    take_part: Way | None = None,
 ) -> Simulation:
     """Have observers take an experiment as people do: over HTTP, from consent to debrief.
 
@@ -99,7 +104,7 @@ def simulate_participants(
     seed : int
         Decides answers and times.
     take_part : callable, optional
-        Given the experiment and the seed, how a participant goes through it; default over HTTP without a browser.
+        How participants go through it: :func:`take_part_over_http`, the default, or :func:`take_part_in_browser`.
 
     Returns
     -------
@@ -122,20 +127,22 @@ def simulate_participants(
         experiment = read_experiment(experiment)
     watcher = parse_observer(observer, experiment) if isinstance(observer, str) else observer
     name = observer if isinstance(observer, str) else type(observer).__name__
-    go = (take_part or take_part_over_http)(experiment, seed)
     outcomes: list[ParticipantOutcome] = []
-    with open_store(experiment, db) as store:
+    entropy = SeededEntropy(seed)
+    with open_store(experiment, db, entropy=entropy) as store:
         before, number, latest = store.read(_look_at)
         clock = SimulatedClock(pick_start(seed, None if latest is None else latest + RELEASE_AFTER_S))
         if before >= n_participants:
             logger.info("%d participants are there already", before)
         left = max(0, n_participants - before)
         with (
-            open_server(experiment, store, clock=clock, limits=None) as server,
+            (take_part or take_part_over_http)(experiment, seed) as go,
+            open_server(experiment, store, clock=clock, limits=None, entropy=entropy) as server,
             show_progress("simulate", left, "participants") as advance,
         ):
             for _ in range(left):
                 number += 1
+                entropy.restart(number)
                 outcomes.append(go(server.url, watcher, number, clock))
                 clock.advance(60.0)
                 advance(1)
@@ -143,14 +150,15 @@ def simulate_participants(
     return Simulation(Path(db), name, tuple(outcomes), before, n_answers, n_correct)
 
 
-def take_part_over_http(experiment: Experiment, seed: int) -> TakePart:
+@contextlib.contextmanager
+def take_part_over_http(experiment: Experiment, seed: int) -> Iterator[TakePart]:
     """Participants without a browser."""
 
     def go(url: str, observer: Observer, number: int, clock: SimulatedClock) -> ParticipantOutcome:
         with ParticipantClient(url) as client:
             return simulate_participant(client, experiment.settings, observer, number, seed, clock)
 
-    return go
+    yield go
 
 
 def _look_at(connection: sqlite3.Connection) -> tuple[int, int, float | None]:

@@ -20,6 +20,7 @@ from beholder.stimuli import (
 )
 
 ORIGINAL = "original"
+TABLE = "stimuli.csv"
 _LEVEL = "level"
 _BASES = ("source_id", "source", "original", "base", "stimulus")
 _NO_CONDITION = frozenset({"sha256", "seed", "rank", "width", "height", "size", "duration"})
@@ -183,7 +184,8 @@ def _find_passed(made: MetamerSet) -> dict[tuple[str, str], bool]:
 
 
 def read_labelled(source: Path, adaptive: bool = False) -> StimulusTable:
-    """A folder or table of labelled stimuli; its columns are conditions."""
+    """A folder or table of labelled stimuli; its columns are conditions. A folder may hold its table, ``stimuli.csv``."""
+    source = source / TABLE if (source / TABLE).is_file() else source
     stimuli = as_stimulus_set(source) if source.is_file() else StimulusSet.from_folder(source)
     if stimuli.arrays is not None:
         raise InputError("stimuli that are files", got=f"arrays in {source}")
@@ -303,11 +305,9 @@ def match_choices(table: StimulusTable, choices: Sequence[str]) -> list[str]:
     found = [match_choice(label, choices) for label in table.labels]
     if None in found:
         bad = found.index(None)
-        own = sorted(set(table.labels))
-        told = ", ".join(f'"{name}"' for name in own)
         raise InputError(
             f"labels among the {len(choices)} choices", got=f"{table.labels[bad]!r} of {table.ids[bad]!r}",
-            hint=f"--set 'choices=[{told}]'" if len(own) <= 16 else "stimuli of these, or --set choices=[…]",
+            hint="--set 'choices=[]' for the labels themselves",
         )  # fmt: skip
     return [str(name) for name in found]
 

@@ -217,7 +217,8 @@ def read_dataset(dataset: Any, file: str, shape: tuple[int, ...] | None) -> Data
     file : str
         The ``build_network.py`` that made it.
     shape : tuple of int, optional
-        Of one stimulus, where the file says it; else a picture and two seconds of noise are tried.
+        Of one stimulus, where the file says it; else a picture, or noise of ``n_samples`` samples or two seconds, is
+        tried.
     """
     low, high = get_attribute(dataset, "min_value"), get_attribute(dataset, "max_value")
     transform = get_attribute(dataset, "transform_test")
@@ -238,7 +239,8 @@ def _try_shape(dataset: Any, rate: int | None) -> tuple[int, ...] | None:
 
     noise = np.random.default_rng(0)
     if rate is not None:
-        return apply_transform(dataset, noise.standard_normal(round(_SECONDS * rate)).astype(np.float32) / 10).shape
+        n_samples = int(get_attribute(dataset, "n_samples") or round(_SECONDS * rate))
+        return apply_transform(dataset, noise.standard_normal(n_samples).astype(np.float32) / 10).shape
     sizes = ((320, 288), (288, 352))
     pictures = [Image.fromarray(noise.integers(256, size=(*size, 3), dtype=np.uint8)) for size in sizes]
     first, second = (apply_transform(dataset, picture).shape for picture in pictures)

@@ -22,7 +22,7 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 _RESAMPLING = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3, "box": 4, "hamming": 5}
-CROP_MODES = ("center", "squash", "border")
+CROP_MODES = ("center", "squash", "border", "square")
 _TO_UNIT = np.float32(255)
 
 
@@ -37,9 +37,10 @@ class ImagePreprocessing(Preprocessing):
         Length of the short side, or the box that ``crop_mode`` refers to; None leaves the size as it is.
     crop : (height, width) or None
         What is cut from the middle; None keeps all.
-    crop_mode : {"center", "squash", "border"}
+    crop_mode : {"center", "squash", "border", "square"}
         ``center``: scale so that the picture covers ``resize``; ``squash``: scale each side to ``resize`` on its own;
-        ``border``: scale so that the picture fits into ``resize``, then pad with ``fill``.
+        ``border``: scale so that the picture fits into ``resize``, then pad with ``fill``; ``square``: cut the middle
+        square of the full short side first, then scale it to ``resize``.
     interpolation : {"bilinear", "bicubic", "nearest", "lanczos", "box", "hamming"}
         Pillow's filters, which always average over the pixels that they shrink (``antialias``).
     antialias : bool
@@ -120,6 +121,8 @@ class ImagePreprocessing(Preprocessing):
             The file cannot be read.
         """
         image = self._open(source)
+        if self.crop_mode == "square":
+            image = _cut_square(image)
         width, height = image.size
         target = self._resized_size(width, height)
         if target != (width, height):
@@ -250,6 +253,12 @@ def _as_array(source: Any) -> np.ndarray | None:
     if torch is not None and isinstance(source, torch.Tensor):
         return source.detach().cpu().numpy()
     return None
+
+
+def _cut_square(image: Image.Image) -> Image.Image:
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image if image.width == image.height else image.crop((left, top, left + side, top + side))
 
 
 def _crop_center(image: Image.Image, crop: tuple[int, int], fill: tuple[int, int, int]) -> Image.Image:

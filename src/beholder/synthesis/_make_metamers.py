@@ -37,7 +37,7 @@ from beholder.stimuli import (
     write_stimulus_manifest,
 )
 from beholder.synthesis._metamer_bench import MetamerTask
-from beholder.synthesis._metamer_measure import list_measured_layers
+from beholder.synthesis._metamer_measure import check_measured, list_measured_layers
 from beholder.synthesis._metamer_plan import (
     ORIGINALS,
     Layout,
@@ -51,7 +51,7 @@ from beholder.synthesis._metamer_recipe import MetamerRecipe, make_metamer_recip
 from beholder.synthesis._metamer_session import MetamerWork, make_rows, open_session, unpack_numbers
 from beholder.synthesis._metamer_worker import MetamerWorker
 from beholder.synthesis._metamers import Metamers
-from beholder.synthesis._recipe import as_model
+from beholder.synthesis._recipe import as_model, check_count
 from beholder.synthesis._stimulus_format import StimulusFormat
 from beholder.synthesis._validate import check_mode, check_tensors, make_example
 
@@ -161,6 +161,8 @@ def make_metamers(
         noise_mean=noise_mean, loss=loss, target_db=target_db,
     )  # fmt: skip
     wanted_seeds = _read_seeds(seeds)
+    check_count(1 if batch_size is None else batch_size, "metamer in a batch")
+    check_count(1 if threads is None else threads, "thread")
     shape = tuple(prepare_original(observer, originals, 0).shape)
     example = make_example(observer, shape)
     with torch.compiler.set_stance("force_eager"):
@@ -173,6 +175,7 @@ def make_metamers(
         )  # fmt: skip
         work = _make_work(observer, asked, names, plan, shape, settings, threads)
         return _make_in_memory(observer, originals, wanted_seeds, work, settings["batch_size"])
+    check_measured(observer, names, example)
     output = Path(out_path) / to_path_name(observer.path_name)
     null = (Path(null_path) if null_path else Path(out_path).parent / NULL_FOLDER) / output.name
     options = {"batch_size": batch_size, "workers": workers, "threads": threads, "overwrite": overwrite}

@@ -17,7 +17,6 @@ from beholder.activations import parse_layer
 from beholder.activations._grammar import LayerRef
 from beholder.activations._match import Match, RankedValues, compute_match
 from beholder.activations._probe import count_calls, probe_layers
-from beholder.activations._targets import resolve_layers
 from beholder.models import Model, unwrap_module
 from beholder.stimuli import decide_category, decide_word, load_words
 from beholder.synthesis._network import Network
@@ -135,9 +134,10 @@ def _keep_usable(model: Model, refs: dict[str, LayerRef], example: Any) -> list[
     return [name for name in names if captured.tensors[name].is_floating_point()] if names else []
 
 
-def check_measured(model: Model, names: Sequence[str]) -> None:
-    """Refuse names that are no single layers of the model."""
-    resolve_layers(unwrap_module(model.module), names, model.taps)
+def check_measured(model: Model, names: Sequence[str], example: Any) -> None:
+    """Refuse names that are no layers of the model, before anything is written."""
+    with torch.compiler.set_stance("force_eager"), torch.no_grad():
+        Network(model, list(names), example).close()
 
 
 @final

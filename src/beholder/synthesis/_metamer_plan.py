@@ -113,11 +113,12 @@ def resolve_metamer_settings(
     fewer metamers than cores.
     """
     on_cpu = model.device.type == "cpu"
-    cores = check_count(threads or os.cpu_count() or 1, "thread")
+    cores = check_count((os.cpu_count() or 1) if threads is None else threads, "thread")
     if old is not None and batch_size in (None, old["batch_size"]):
         batch, intra_threads = old["batch_size"], old["intra_threads"]
     else:
-        batch = check_count(batch_size or (_CPU_BATCH if on_cpu else _DEVICE_BATCH), "stimulus in a batch")
+        usual = _CPU_BATCH if on_cpu else _DEVICE_BATCH
+        batch = check_count(usual if batch_size is None else batch_size, "metamer in a batch")
         intra_threads = max(1, cores // -(-n_metamers // batch)) if on_cpu else 1
     return {
         "format": FORMAT,

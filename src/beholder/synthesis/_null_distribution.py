@@ -137,7 +137,7 @@ def null_distribution(
     names = _list_layers(observer, layers, make_example(observer, shape), metamers if place else None)
     sizes = check_layers(observer, names, make_example(observer, shape))
     n_problems = len(cut_blocks(n_pairs, _count_per_block(natural, shuffle)))
-    cores = check_count(threads or os.cpu_count() or 1, "thread")
+    cores = check_count((os.cpu_count() or 1) if threads is None else threads, "thread")
     on_cpu = observer.device.type == "cpu"
     settings = {
         "format": FORMAT,

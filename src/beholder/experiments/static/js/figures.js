@@ -142,7 +142,7 @@ const ITEMS = {
   sequence,
   icons,
   words,
-  pairs: () => [...tile(140, 40, 84, "dots", 1), ...tile(256, 40, 84, "dots", 2), text(182, 145, "←", { "font-size": 16 }), text(298, 145, "→", { "font-size": 16 })],
+  pairs: () => [...tile(140, 40, 84, "dots", 1), ...tile(256, 40, 84, "dots", 2)],
   odd: () => [["dots", 1], ["lines", 1], ["dots", 3]].flatMap(([kind, k], j) => [...tile(92 + 106 * j, 40, 84, kind, k), text(134 + 106 * j, 145, String(j + 1), { "font-size": 14 })]),
   scale: (settings) => {
     const n = Math.min(settings.rating_steps ?? 7, 11);

@@ -70,13 +70,14 @@ export async function runPhase(session, state) {
   const trials = Array.isArray(answer) ? answer : answer.trials;
   if (!trials.length) throw new Error("no trials to go on with");
   const loading = preload(session, trials);
+  const measured = measureFrames();
   const here = `${step}-${session.practice?.block ?? 0}`;
   const first = introduce(session, state);
   if (first) await play([first]);
   else if (session.here !== here) await welcomeBack(session);
   session.here = here;
   await waitLoaded(loading);
-  await measureFrames();
+  await measured;
   const breaks = session.listBreaks(state);
   const timeline = [];
   trials.forEach((payload, k) => {

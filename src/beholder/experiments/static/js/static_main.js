@@ -26,21 +26,22 @@ function findMturk(parameters) {
 
 function offerFile(collected, state) {
   const blob = new Blob([JSON.stringify(collected)], { type: "application/json" });
-  return { ...state, download: { href: URL.createObjectURL(blob), name: `${collected.session}.json` } };
+  return { ...state, text: "weak.download_text", download: { href: URL.createObjectURL(blob), name: `${collected.session}.json` } };
 }
 
 async function handOver(transport, jatos, state) {
+  if (state.step === "withdrawn") return;
   const collected = transport.collect();
   const submit = findMturk(collected.parameters);
   if (submit) {
     const { assignmentId } = collected.parameters;
-    showEnd({ ...state, submit: { url: submit, fields: { assignmentId, data: JSON.stringify(collected) } } });
+    showEnd({ ...state, text: "weak.submit_text", submit: { url: submit, fields: { assignmentId, data: JSON.stringify(collected) } } });
     return;
   }
   if (jatos) {
     try {
       await jatos.submitResultData(JSON.stringify(collected));
-      await jatos.endStudy();
+      jatos.startNextComponent();
       return;
     } catch {
       // JATOS did not take it: the participant can still save the file.

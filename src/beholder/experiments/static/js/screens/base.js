@@ -5,7 +5,7 @@ import { listenKeys } from "../keys.js";
 import { describe, PLAIN, TEXT } from "../runner.js";
 import { enter } from "../shell.js";
 
-/** A button that goes on. */
+/** A button that goes on; Enter presses it. */
 export function nextButton(label, go, attributes = {}) {
   return h("button", { type: "button", class: "main", "data-action": "next", onclick: go, ...attributes }, label);
 }
@@ -14,7 +14,7 @@ export function nextButton(label, go, attributes = {}) {
  * A plugin class for a screen.
  *
  * `draw({display, session, parameters, finish})` fills the display; `finish(data)` ends the screen. `heading` and
- * `name` are what the shell shows and what style sheets look at. Enter presses the main button.
+ * `name` are what the shell shows and what style sheets look at.
  */
 export function makeScreen(name, draw) {
   return class {
@@ -38,7 +38,7 @@ export function makeScreen(name, draw) {
 
 function pressMain(display) {
   if (/^(BUTTON|A|SUMMARY)$/.test(document.activeElement?.tagName ?? "")) return false;
-  const button = display.querySelector("button.main:not([disabled])");
+  const button = display.querySelector("button[data-action=next]:not([disabled])");
   button?.click();
   return Boolean(button);
 }

@@ -31,12 +31,12 @@ function submitForm({ url, fields }) {
 /** Thanks, and what leads back to where the participant came from. `state.step` is an end. */
 export function showEnd(state) {
   const name = state.step;
-  const content = paragraphs(t(`${name}.text`));
+  const content = paragraphs(t(state.text ?? `${name}.text`));
   if (state.code) content.push(h("p", {}, t(`${name}.code`)), codeLine(state.code));
   if (state.submit) content.push(submitForm(state.submit));
   else if (state.download) {
     const { href, name: file } = state.download;
-    content.push(h("p", {}, t("weak.download_text")), h("p", {}, h("a", { class: "main button", href, download: file }, t("weak.download"))));
+    content.push(h("p", {}, h("a", { class: "main button", href, download: file }, t("weak.download"))));
   }
   else if (state.code_url) {
     content.push(h("p", {}, h("a", { class: "main button", href: state.code_url, rel: "noreferrer" }, t("done.return"))));

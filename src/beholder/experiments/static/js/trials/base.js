@@ -133,7 +133,6 @@ export class TrialPlugin {
     this.build(showing);
     onLoad();
     const stopKeys = listenKeys(this.keys(showing));
-    const shownAt = Date.now();
     const [answer, onset] = await Promise.all([showing.answered, this.present(showing)]);
     stopKeys();
     document.body.dataset.screen = "saving";
@@ -142,7 +141,7 @@ export class TrialPlugin {
     const reply = await session.save(payload, {
       response: answer.response,
       rt_ms: Math.max(0, Math.round((answer.time - onset) * 10) / 10),
-      shown_at: shownAt,
+      shown_at: Math.round(Date.now() - (performance.now() - onset)),
       frames: showing.log,
       window: { ...describeWindow(), ...stopWatching() },
       audio: describeAudio(),

@@ -29,7 +29,7 @@ export class SameDifferent extends TrialPlugin {
     showing.display.append(
       h(
         "div",
-        { class: "item-task" },
+        { class: this.inTurn ? "item-task waiting" : "item-task" },
         h("p", { class: "question" }, rich(t("same_different.question"))),
         shown,
         this.answers,
@@ -58,7 +58,11 @@ export class SameDifferent extends TrialPlugin {
       { name: "gap", ms: gap, show: only(null) },
       { name: "second", ms: stimulus, show: only(this.tiles[1]) },
     ].filter((stage) => stage.ms > 0);
-    const open = () => (only(null)(), showing.open());
+    const open = () => {
+      only(null)();
+      showing.display.querySelector(".item-task").classList.remove("waiting");
+      showing.open();
+    };
     const { onsets, log } = await playStages([...stages, { name: "answer", ms: null, show: open }]);
     Object.assign(showing.log, log);
     return onsets.second;

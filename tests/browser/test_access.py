@@ -1,0 +1,123 @@
+"""Everybody can take part: every screen passes axe, works at 200 % and on the keyboard; phones are told kindly."""
+
+from pathlib import Path
+
+import pytest
+from built_folders import FAST
+
+pytestmark = pytest.mark.browser
+
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
+
+
+def find_faults(page):
+    """What axe finds, one line a fault."""
+    if not page.evaluate("Boolean(window.axe)"):
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("(rules) => axe.run(document, rules)", RULES)
+    return [f"{each['id']}: {node['html'][:200]}" for each in found["violations"] for node in each["nodes"]]
+
+
+def check_every_screen(lab, kind, changes=None):
+    faults = {}
+
+    def visit(person, screen):
+        if found := find_faults(person.page):
+            faults[screen] = found
+
+    person = lab.invite(lab.serve(kind, 2, changes))
+    assert person.take_part(visit=visit) == "done"
+    assert len(set(person.screens)) >= 7
+    assert faults == {}
+
+
+def test_every_screen_passes_axe(lab):
+    check_every_screen(lab, "2afc", {"completion_code": "C0DE"})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [kind for kind in FAST if kind != "2afc"])
+def test_every_screen_of_every_kind_passes_axe(lab, kind):
+    check_every_screen(lab, kind)
+
+
+def test_calibration_and_leaving_pass_axe(lab):
+    changes = {"size_degrees": 4.0, "calibration": "card", "headphone_check": True, "headphone_trials": 1,
+               "headphone_required": 0, "level_calibration": False}  # fmt: skip
+    person = lab.invite(lab.serve("words", 1, changes))
+    seen = set()
+    while not {"card", "headphones"} <= seen:
+        person.wait_for("consent", "instructions", "card", "headphones")
+        if person.screen in ("card", "headphones"):
+            seen.add(person.screen)
+            assert find_faults(person.page) == []
+        if person.screen != "headphones":
+            person.click_next()
+        person.page.wait_for_timeout(40)
+    person.page.click("[data-action=play]")
+    person.page.locator("[data-answer]").first.wait_for(timeout=8000)
+    assert find_faults(person.page) == []
+    person.page.keyboard.press("2")
+    person.wait_for("ready")
+    person.page.click("#leave")
+    assert find_faults(person.page) == []
+
+
+def test_zoom_of_200_percent_keeps_everything_in_reach(lab):
+    """At 200 % a window of 1280 × 720 has 640 × 360 CSS pixels of 2 × 2 pixels each."""
+    url = lab.serve("2afc", 1, {"practice.n_with_feedback": 0, "min_width": 0, "min_height": 0})
+    person = lab.invite(url, viewport={"width": 640, "height": 360}, device_scale_factor=2)
+
+    def visit(person, screen):
+        assert person.page.evaluate("document.documentElement.scrollWidth") <= 640, screen
+
+    assert person.take_part(visit=visit) == "done"
+
+
+def test_phones_are_told_kindly(lab):
+    url = lab.serve("similarity", 1)
+    person = lab.invite(url, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True,
+                        screen={"width": 390, "height": 844})  # fmt: skip
+    person.wait_for("phone")
+    assert "computer" in person.page.inner_text("main")
+    assert person.page.url in person.page.inner_text(".address")
+    assert person.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_phones_are_welcome_where_the_study_says_so(lab):
+    url = lab.serve("similarity", 1, {"phones": True, "min_width": 0, "min_height": 0})
+    person = lab.invite(url, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True,
+                        screen={"width": 390, "height": 844})  # fmt: skip
+    assert person.take_part() == "done"
+
+
+def test_a_small_window_waits_until_it_is_larger(lab):
+    person = lab.invite(lab.serve("2afc", 1, {"practice.n_with_feedback": 0}))
+    person.wait_for("consent")
+    person.page.set_viewport_size({"width": 500, "height": 380})
+    while person.screen != "window":
+        person.wait_for("consent", "instructions", "ready", "main-intro", "window")
+        if person.screen != "window":
+            person.click_next()
+        person.page.wait_for_timeout(40)
+    assert "600 × 400" in person.page.inner_text("main")
+    person.page.set_viewport_size({"width": 1280, "height": 720})
+    person.wait_for_answers()
+    assert person.take_part() == "done"
+
+
+def test_reduced_motion_leaves_nothing_moving(lab):
+    person = lab.invite(lab.serve("similarity", 1), reduced_motion="reduce")
+    moving = "document.getAnimations().length"
+    assert person.take_part(visit=lambda person, screen: person.page.evaluate(moving) == 0 or 1 / 0) == "done"
+
+
+def test_focus_is_seen(lab):
+    person = lab.invite(lab.serve("similarity", 1))
+    person.wait_for("consent")
+    person.page.keyboard.press("Tab")
+    style = "getComputedStyle(document.activeElement)"
+    assert person.page.evaluate("document.activeElement.dataset.action") == "agree"
+    assert person.page.evaluate(f"{style}.outlineStyle") == "solid"
+    assert float(person.page.evaluate(f"{style}.outlineWidth").removesuffix("px")) >= 2

@@ -1,0 +1,95 @@
+"""The ways out: no consent, failed checks, withdrawal, codes, and people who come twice."""
+
+import pytest
+from built_folders import draw_picture
+
+pytestmark = pytest.mark.browser
+
+
+def test_no_consent_ends_with_its_code(lab):
+    person = lab.invite(lab.serve("similarity", 1, {"no_consent_code": "N0"}))
+    person.wait_for("consent")
+    person.page.click("[data-action=decline]")
+    person.wait_for("end")
+    assert person.page.evaluate("document.body.dataset.end") == "declined"
+    assert person.page.inner_text(".code") == "N0"
+
+
+def test_withdrawal_is_asked_for_once_more_and_deletes(lab):
+    person = lab.invite(lab.serve("similarity", 2, {"practice.n_without": 0}))
+    person.go_to_trial()
+    person.answer()
+    person.page.wait_for_timeout(300)
+    person.page.click("#leave")
+    person.page.click("[data-action=stay]")
+    person.wait_for_answers()
+    person.page.click("#leave")
+    person.page.keyboard.press("1")  # nothing is answered behind the question
+    person.page.click("[data-action=withdraw]")
+    person.wait_for("end")
+    assert person.page.evaluate("document.body.dataset.end") == "withdrawn"
+    assert person.read_state()["step"] == "withdrawn"
+
+
+def test_prolific_is_told_by_a_link(lab):
+    url = lab.serve("similarity", 1, {"recruiter": "prolific", "completion_code": "C1"})
+    person = lab.invite(f"{url}/?PROLIFIC_PID=p1&STUDY_ID=s1&SESSION_ID=x1")
+    assert person.take_part() == "done"
+    assert person.page.get_attribute("a.main", "href") == "https://app.prolific.com/submissions/complete?cc=C1"
+    again = lab.invite(f"{url}/?PROLIFIC_PID=p1&STUDY_ID=s1&SESSION_ID=x2")
+    again.wait_for("problem")
+    assert "already begun" in again.page.inner_text("main")
+
+
+def test_mturk_previews_and_gets_its_form(lab):
+    url = lab.serve("similarity", 1, {"recruiter": "mturk", "completion_code": "C2"})
+    site = "https%3A%2F%2Fworkersandbox.mturk.com"
+    looking = lab.invite(f"{url}/?assignmentId=ASSIGNMENT_ID_NOT_AVAILABLE&hitId=h&turkSubmitTo={site}")
+    looking.wait_for("preview")
+    person = lab.invite(f"{url}/?assignmentId=a1&hitId=h&workerId=w1&turkSubmitTo={site}")
+    assert person.take_part() == "done"
+    form = person.page.locator("form")
+    assert form.get_attribute("action") == "https://workersandbox.mturk.com/mturk/externalSubmit"
+    assert person.page.input_value("input[name=assignmentId]") == "a1"
+
+
+def test_failed_headphone_check_ends_kindly(lab):
+    changes = {"headphone_check": True, "headphone_trials": 1, "headphone_required": 1, "level_calibration": False,
+               "screen_out_code": "S0"}  # fmt: skip
+    person = lab.invite(lab.serve("words", 1, changes))
+    while person.screen != "headphones":
+        person.wait_for("consent", "instructions", "headphones")
+        if person.screen != "headphones":
+            person.click_next()
+        person.page.wait_for_timeout(40)
+    person.page.click("[data-action=play]")
+    buttons = person.page.locator("[data-answer]")
+    buttons.first.wait_for(timeout=8000)
+    buttons.nth(1).click()  # of one question the first tone is the quietest
+    person.wait_for("ready")
+    person.click_next()
+    person.wait_for("end")
+    assert person.page.inner_text(".code") == "S0"
+    assert "not your fault" in person.page.inner_text("main")
+
+
+def test_practice_that_fails_is_repeated_and_then_ends(lab):
+    """With wrong answers only: a second block, then the end with the code for those who are screened out."""
+    changes = {"practice.n_with_feedback": 1, "practice.n_required": 1, "practice.max_blocks": 2, "screen_out_code": "S1"}
+    url = lab.serve("same_different", 1, changes, draw=lambda k: draw_picture(k, 48))
+    person = lab.invite(url)
+    wrong = {"same": 1, "different": 0}["same"]  # the practice trial is a pair that is the same
+    person.answer = lambda position=0: type(person).answer(person, wrong)
+    assert person.take_part() == "screened_out"
+    assert person.screens.count("practice-intro") == 2
+    assert person.page.inner_text(".code") == "S1"
+
+
+def test_texts_of_the_study_replace_those_of_the_pages(lab):
+    texts = {"consent.heading": "Einverständnis", "lang": "de", "consent.text": "Eins.\n\nZwei **fett**."}
+    person = lab.invite(lab.serve("similarity", 1, {"texts": texts}))
+    person.wait_for("consent")
+    assert person.page.inner_text("h1") == "Einverständnis"
+    assert person.page.get_attribute("html", "lang") == "de"
+    assert person.page.locator(".sheet p").all_inner_texts()[:2] == ["Eins.", "Zwei fett."]
+    assert person.page.locator(".sheet strong").inner_text() == "fett"
