@@ -19,8 +19,8 @@ from beholder.experiments import open_server, open_store, read_experiment
 
 
 @pytest.fixture(scope="session")
-def chromium():
-    """A browser. Where there is none, these tests fail in CI and skip elsewhere."""
+def start_chromium():
+    """Starts a browser, given further flags. Where there is none, these tests fail in CI and skip elsewhere."""
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if program is None:
         assert not os.environ.get("CI"), "no Chromium on PATH"
@@ -29,9 +29,14 @@ def chromium():
 
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=flags)
+        yield lambda *more: playwright.chromium.launch(executable_path=program, args=[*flags, *more])
+
+
+@pytest.fixture(scope="session")
+def chromium(start_chromium):
+    """The browser that most tests share."""
+    with contextlib.closing(start_chromium()) as browser:
         yield browser
-        browser.close()
 
 
 class Lab:

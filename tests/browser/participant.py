@@ -84,9 +84,13 @@ class Participant:
         """Press the button that goes on, with the mouse."""
         self.page.locator("button.main:not([disabled])").first.click()
 
+    def go_to(self, *screens):
+        """Everything up to one of these screens."""
+        self._go_until(lambda screen: screen in screens, keyboard=False)
+
     def go_to_trial(self):
         """Everything up to where the first trial can be answered."""
-        self._go_until(lambda screen: screen == "trial", keyboard=False)
+        self.go_to("trial")
         self.wait_for_answers()
 
     def answer(self, position=0):

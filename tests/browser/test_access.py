@@ -46,15 +46,9 @@ def test_calibration_and_leaving_pass_axe(lab):
     changes = {"size_degrees": 4.0, "calibration": "card", "headphone_check": True, "headphone_trials": 1,
                "headphone_required": 0, "level_calibration": False}  # fmt: skip
     person = lab.invite(lab.serve("words", 1, changes))
-    seen = set()
-    while not {"card", "headphones"} <= seen:
-        person.wait_for("consent", "instructions", "card", "headphones")
-        if person.screen in ("card", "headphones"):
-            seen.add(person.screen)
-            assert find_faults(person.page) == []
-        if person.screen != "headphones":
-            person.click_next()
-        person.page.wait_for_timeout(40)
+    for screen in ("card", "headphones"):
+        person.go_to(screen)
+        assert find_faults(person.page) == []
     person.page.click("[data-action=play]")
     person.page.locator("[data-answer]").first.wait_for(timeout=8000)
     assert find_faults(person.page) == []
@@ -96,11 +90,7 @@ def test_a_small_window_waits_until_it_is_larger(lab):
     person = lab.invite(lab.serve("2afc", 1, {"practice.n_with_feedback": 0}))
     person.wait_for("consent")
     person.page.set_viewport_size({"width": 500, "height": 380})
-    while person.screen != "window":
-        person.wait_for("consent", "instructions", "ready", "main-intro", "window")
-        if person.screen != "window":
-            person.click_next()
-        person.page.wait_for_timeout(40)
+    person.go_to("window")
     assert "600 × 400" in person.page.inner_text("main")
     person.page.set_viewport_size({"width": 1280, "height": 720})
     person.wait_for_answers()

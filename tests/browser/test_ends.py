@@ -57,11 +57,7 @@ def test_failed_headphone_check_ends_kindly(lab):
     changes = {"headphone_check": True, "headphone_trials": 1, "headphone_required": 1, "level_calibration": False,
                "screen_out_code": "S0"}  # fmt: skip
     person = lab.invite(lab.serve("words", 1, changes))
-    while person.screen != "headphones":
-        person.wait_for("consent", "instructions", "headphones")
-        if person.screen != "headphones":
-            person.click_next()
-        person.page.wait_for_timeout(40)
+    person.go_to("headphones")
     person.page.click("[data-action=play]")
     buttons = person.page.locator("[data-answer]")
     buttons.first.wait_for(timeout=8000)

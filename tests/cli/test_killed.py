@@ -39,7 +39,9 @@ def run_command(tokens: list[str]) -> None:
 
 
 def start(tokens: list[str]) -> multiprocessing.Process:
-    CONTEXT.set_forkserver_preload(["torch", "torchvision", "beholder.activations._panel", "beholder.cli._main"])
+    rooms = ["activations._panel", "synthesis._make_metamers", "synthesis._null_distribution", "cli._main"]
+    heavy = ["torch", "torchvision", "pandas", "pyarrow.parquet"]
+    CONTEXT.set_forkserver_preload([*heavy, *(f"beholder.{room}" for room in rooms)])
     process = CONTEXT.Process(target=run_command, args=(tokens,))
     process.start()
     return process
@@ -78,12 +80,12 @@ def make_command(kind: str, place: Path, out: Path) -> list[str]:
         paths = ["--in_path", str(place / "images"), "--out_path", str(out)]
         return ["units", "record", "--model_name", net, *paths, "--batch_size", "2", "--threads", "1"]
     if kind in ("default", "published"):
-        pictures = [str(place / "images" / f"picture_{i:02d}.png") for i in range(4)]
-        steps = ["-I", "60"] if kind == "default" else ["-I", "40", "-N", "3"]
+        pictures = [str(place / "images" / f"picture_{i:02d}.png") for i in range(3)]
+        steps = ["-I", "30"] if kind == "default" else ["-I", "20", "-N", "3"]
         more = ["--layers", "0", "2", "--recipe", kind, *steps, "--out_path", str(out), "--threads", "1"]
         return ["metamers", "make", net, *pictures, *more]
     if kind == "null":
-        more = ["--layers", "0", "2", "-N", "900", "--out_path", str(out), "--threads", "1"]
+        more = ["--layers", "0", "2", "-N", "500", "--out_path", str(out), "--threads", "1"]
         return ["metamers", "null", net, str(place / "images"), *more]
     paths = ["--stimuli_root", str(place), "--folders", "images", "--output_dir", str(out)]
     more = ["--layers", "0", "2", "--replicates", "2", "--batch_size", "2", "--auto_confirm"]

@@ -36,6 +36,11 @@ _PAGE_OF = {
     "units maps": "units.md",
     "tasks plan": "tasks.md",
     "tasks build": "tasks.md",
+    "tasks serve": "tasks.md",
+    "tasks export": "tasks.md",
+    "tasks status": "tasks.md",
+    "tasks backup": "tasks.md",
+    "tasks forget": "tasks.md",
     "metamers make": "metamers.md",
     "metamers null": "metamers.md",
     "metamers template": "metamers.md",
@@ -104,7 +109,7 @@ def test_documented_names_exist() -> None:
     assert not {name for name in told if name not in beholder.__all__}
 
 
-@pytest.mark.parametrize("room", ["activations", "models", "stimuli", "figures", "synthesis"])
+@pytest.mark.parametrize("room", ["activations", "models", "stimuli", "figures", "synthesis", "experiments"])
 def test_names_of_rooms_exist(room: str) -> None:
     """The second table of docs/python.md names what is there."""
     import importlib

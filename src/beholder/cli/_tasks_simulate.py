@@ -158,7 +158,8 @@ def run_simulate(
     made = simulate_participants(experiment, db, participants[0], watcher, seed=seed, take_part=take_part)
     ends = sorted({outcome.end for outcome in made.outcomes}, key=lambda end: (end != "done", end))
     told = ", ".join(f"{made.count(end)} {end.replace('_', ' ')}" for end in ends) or "none was missing"
-    lines = [f"{len(made.outcomes)} participants ({observer}): {told}"]
+    n = len(made.outcomes)
+    lines = [f"{n} participant{'s' * (n != 1)} ({observer}): {told}"]
     if made.n_before:
         lines[0] += f"; {made.n_before} were there"
     if made.n_answers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, final
 
 from beholder._core.errors import InputError
@@ -62,7 +63,7 @@ def parse_answer(body: dict[str, Any], settings: Settings) -> AnswerRequest:
     rt_ms = _parse_number(body["rt_ms"], "rt_ms", _DAY_MS)
     details: dict[str, Any] = {"shown_at": _parse_number(body["shown_at"], "shown_at", _MOST)}
     for name in ("frames", "window", "audio"):
-        details[name] = _parse_measures(body.get(name) or {}, name)
+        details[name] = _parse_measures(_get(body, name), name)
     digest = hashlib.sha256(to_canonical_json(body).encode("utf-8", "surrogatepass")).digest()
     return AnswerRequest(response, rt_ms, details, digest)
 
@@ -76,13 +77,13 @@ def parse_join(body: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
     for name, value in parameters.items():
         if not isinstance(value, str) or len(value) > _MAX_TEXT or len(name) > _MAX_TEXT or not _is_text(value):
             raise _refuse(f"recruiter_params: texts of at most {_MAX_TEXT} characters")
-    return parameters, _parse_measures(body.get("screen") or {}, "screen")
+    return parameters, _parse_measures(_get(body, "screen"), "screen")
 
 
 def parse_step(body: dict[str, Any], settings: Settings) -> tuple[str, dict[str, Any]]:
     """Check the body of ``POST /api/step``: the step that it ends, and what is kept of it."""
     _check_names(body, {"step"}, {"data", "at_ms"})
-    step, data = body["step"], body.get("data") or {}
+    step, data = body["step"], _get(body, "data")
     if not isinstance(step, str) or step not in _STEPS:
         raise _refuse(f"step: one of {', '.join(_STEPS)}")
     if not isinstance(data, dict):
@@ -103,7 +104,7 @@ def _parse_consent(data: dict[str, Any], settings: Settings) -> dict[str, Any]:
 
 def _parse_instructions(data: dict[str, Any], settings: Settings) -> dict[str, Any]:
     _check_names(data, set(), {"pages_ms", "total_ms"})
-    kept: dict[str, Any] = {"pages_ms": _parse_measures(data.get("pages_ms") or {}, "pages_ms")}
+    kept: dict[str, Any] = {"pages_ms": _parse_measures(_get(data, "pages_ms"), "pages_ms")}
     if data.get("total_ms") is not None:
         kept["total_ms"] = _parse_number(data["total_ms"], "total_ms", _MOST)
     return kept
@@ -150,7 +151,7 @@ def _parse_headphones(value: Any, settings: Settings) -> dict[str, Any]:
 
 def _parse_comment(data: dict[str, Any], settings: Settings) -> dict[str, Any]:
     _check_names(data, set(), {"text"})
-    text = data.get("text") or ""
+    text = _get(data, "text", "")
     if not isinstance(text, str) or not _is_text(text):
         raise _refuse("text: a text")
     if len(text) > MAX_COMMENT:
@@ -170,6 +171,12 @@ _STEPS = {
     "comment": _parse_comment,
     "debrief": _parse_debrief,
 }
+
+
+def _get(body: Mapping[str, Any], name: str, default: Any = MappingProxyType({})) -> Any:
+    """What stands under a name; null is as good as absent."""
+    value = body.get(name)
+    return (dict(default) if isinstance(default, Mapping) else default) if value is None else value
 
 
 def _check_names(body: Mapping[str, Any], needed: set[str], allowed: set[str] | frozenset[str] = frozenset()) -> None:

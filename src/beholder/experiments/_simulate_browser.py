@@ -40,7 +40,7 @@ _LOOK = """() => {
     return {screen, trial: trial ?? null, end: end ?? null, open: Boolean(open)};
 }"""
 _LIST_ANSWERS = "() => [...document.querySelectorAll('[data-answer]')].map((button) => button.dataset.answer)"
-_PASSING = ("saving", "loading", "feedback")
+_PASSING = ("saving", "loading")
 
 
 @contextlib.contextmanager
@@ -143,11 +143,8 @@ class _Visit:
             self._answer(self._payloads[trial])
             self._wait_while_open(trial)
         elif screen in ("level", "headphones"):
-            choices = page.locator("[data-answer]:not([disabled])")
-            ready = page.locator("button.main:not([disabled])")
-            (
-                choices if choices.count() else ready if ready.count() else page.locator("[data-action=play]")
-            ).first.click()
+            options = ("[data-answer]:not([disabled])", "button.main:not([disabled])", "[data-action=play]")
+            page.locator(next(each for each in options if page.locator(each).count())).first.click()
         else:
             page.locator("button.main:not([disabled])").first.click()
 
@@ -173,12 +170,12 @@ class _Visit:
             self._page.wait_for_timeout(10)
 
     def _pass_join(self, route: Route) -> None:
-        body = route.request.post_data_json
+        body: Any = route.request.post_data_json
         body["screen"] = {**body.get("screen", {}), "simulated": True}
         route.continue_(post_data=json.dumps(body))
 
     def _pass_step(self, route: Route) -> None:
-        body = route.request.post_data_json
+        body: Any = route.request.post_data_json
         state = {**self._state, "consent": {"version": self._experiment.settings.consent_version}}
         _, seconds = make_step(body["step"], state, self._tempo)
         self._clock.advance(seconds)

@@ -184,7 +184,7 @@ def _find_passed(made: MetamerSet) -> dict[tuple[str, str], bool]:
 
 
 def read_labelled(source: Path, adaptive: bool = False) -> StimulusTable:
-    """A folder or table of labelled stimuli; its columns are conditions. A folder may hold its table, ``stimuli.csv``."""
+    """A folder or table of labelled stimuli, whose columns are conditions; a folder may hold one, ``stimuli.csv``."""
     source = source / TABLE if (source / TABLE).is_file() else source
     stimuli = as_stimulus_set(source) if source.is_file() else StimulusSet.from_folder(source)
     if stimuli.arrays is not None:

@@ -31,13 +31,19 @@ export function pictureElement(item, size, alt) {
   });
 }
 
-/** Move an element by a fraction of a pixel, so that its pixels lie on those of the screen. */
+/** Move an element by less than a pixel, so that its pixels lie on those of the screen. */
 export function alignToPixels(element) {
   element.style.left = element.style.top = "0px";
-  const ratio = window.devicePixelRatio;
+  const density = window.devicePixelRatio;
+  const grid = Number.isInteger(density) ? 1 : density;
   const { left, top } = element.getBoundingClientRect();
-  element.style.left = `${Math.round(left * ratio) / ratio - left}px`;
-  element.style.top = `${Math.round(top * ratio) / ratio - top}px`;
+  element.style.left = `${Math.round(left * grid) / grid - left}px`;
+  element.style.top = `${Math.round(top * grid) / grid - top}px`;
+}
+
+/** Do so with everything under an element that shows a stimulus. */
+export function alignPictures(display) {
+  for (const picture of display.querySelectorAll(".picture")) alignToPixels(picture);
 }
 
 /** Magnification by the browser's zoom, as far as a page can tell. */

@@ -4,7 +4,7 @@ import { describeAudio } from "../audio.js";
 import { h } from "../dom.js";
 import { listenKeys } from "../keys.js";
 import { listAddresses } from "../media.js";
-import { degreesToPixels, describeWindow } from "../pixels.js";
+import { alignPictures, degreesToPixels, describeWindow } from "../pixels.js";
 import { describe, PLAIN } from "../runner.js";
 import { waitForWindow } from "../screens/window.js";
 import { announce, enter, hideProgress, showProgress, stage } from "../shell.js";
@@ -131,6 +131,7 @@ export class TrialPlugin {
     const stopWatching = watchAttention();
     display.replaceChildren();
     this.build(showing);
+    alignPictures(display);
     onLoad();
     const stopKeys = listenKeys(this.keys(showing));
     const [answer, onset] = await Promise.all([showing.answered, this.present(showing)]);

@@ -2,7 +2,7 @@
 
 import { playBuffer } from "../audio.js";
 import { h } from "../dom.js";
-import { alignToPixels, fitPicture, pictureElement } from "../pixels.js";
+import { fitPicture, pictureElement } from "../pixels.js";
 import { t } from "../texts.js";
 
 const BETWEEN_MS = 400;
@@ -18,16 +18,9 @@ export function makeTiles(showing, urls, { labels, otherHeight = 220 } = {}) {
     if (item.kind === "sound") return h("div", { class: "sound", "data-k": k }, labels?.[k] ?? t("sounds.item", { k: k + 1 }));
     const size = fitPicture(item, { width: showing.width, room });
     showing.log.scale = size.scale;
-    const picture = pictureElement(item, size, labels?.[k] ?? `${t("trial.picture")} ${k + 1}`);
-    picture.classList.add("aligned");
-    return picture;
+    return pictureElement(item, size, labels?.[k] ?? `${t("trial.picture")} ${k + 1}`);
   });
   return { items, tiles, areSounds: items.some((item) => item.kind === "sound") };
-}
-
-/** Put the pictures of an element that is on the page onto the pixels of the screen. */
-export function alignTiles(display) {
-  for (const picture of display.querySelectorAll(".aligned")) alignToPixels(picture);
 }
 
 /** Play the sounds among the items one after the other, the one that sounds marked; the onset of the first. */

@@ -3,7 +3,7 @@
 import { h, rich } from "../dom.js";
 import { t } from "../texts.js";
 import { describeTrial, TrialPlugin } from "./base.js";
-import { alignTiles, makeTiles, playTiles } from "./items.js";
+import { makeTiles, playTiles } from "./items.js";
 
 export class OddOneOut extends TrialPlugin {
   static info = describeTrial("odd-one-out");
@@ -29,7 +29,6 @@ export class OddOneOut extends TrialPlugin {
         h("div", { class: "foot" }, h("p", { class: "hint" }, t("odd_one_out.keys")), h("p", { class: "verdict" })),
       ),
     );
-    alignTiles(showing.display);
   }
 
   async present(showing) {

@@ -4,7 +4,7 @@ import { assetUrl } from "../assets.js";
 import { h, rich } from "../dom.js";
 import { playStages } from "../frames.js";
 import { drawNoise, hashText } from "../noise.js";
-import { alignToPixels, fitPicture, pictureElement } from "../pixels.js";
+import { alignPictures, fitPicture, pictureElement } from "../pixels.js";
 import { announce } from "../shell.js";
 import { look, t } from "../texts.js";
 import { describeTrial, TrialPlugin } from "./base.js";
@@ -21,6 +21,7 @@ function makeMask(showing, size) {
   const ratio = window.devicePixelRatio;
   const seed = hashText(String(showing.payload.id));
   const mask = drawNoise(Math.round(size.width * ratio), Math.round(size.height * ratio), seed);
+  mask.className = "picture";
   mask.setAttribute("aria-hidden", "true");
   Object.assign(mask.style, { width: `${size.width}px`, height: `${size.height}px` });
   return mask;
@@ -70,7 +71,6 @@ export class Recognition extends TrialPlugin {
     );
     this.panel.querySelector(".icons").style.setProperty("--columns", columns);
     showing.display.append(h("div", { class: "centre" }, this.box), this.panel);
-    alignToPixels(this.box);
   }
 
   async present(showing) {
@@ -102,7 +102,7 @@ export class Recognition extends TrialPlugin {
   openBelow(showing) {
     this.box.parentElement.classList.add("above");
     this.panel.hidden = false;
-    alignToPixels(this.box);
+    alignPictures(showing.display);
     showing.open();
   }
 

@@ -4,7 +4,7 @@ import { h, rich } from "../dom.js";
 import { playStages } from "../frames.js";
 import { t } from "../texts.js";
 import { describeTrial, TrialPlugin } from "./base.js";
-import { alignTiles, makeTiles, playTiles } from "./items.js";
+import { makeTiles, playTiles } from "./items.js";
 
 export class SameDifferent extends TrialPlugin {
   static info = describeTrial("same-different");
@@ -36,7 +36,6 @@ export class SameDifferent extends TrialPlugin {
         h("div", { class: "foot" }, h("p", { class: "verdict" })),
       ),
     );
-    alignTiles(showing.display);
   }
 
   async present(showing) {

@@ -3,7 +3,7 @@
 import { h, rich } from "../dom.js";
 import { t } from "../texts.js";
 import { describeTrial, TrialPlugin } from "./base.js";
-import { alignTiles, makeTiles, playTiles } from "./items.js";
+import { makeTiles, playTiles } from "./items.js";
 
 export class Similarity extends TrialPlugin {
   static info = describeTrial("similarity");
@@ -36,7 +36,6 @@ export class Similarity extends TrialPlugin {
         h("div", { class: "foot" }, h("p", { class: "hint" }, t("similarity.keys", { steps })), h("p", { class: "verdict" })),
       ),
     );
-    alignTiles(showing.display);
   }
 
   async present(showing) {

@@ -1,0 +1,115 @@
+"""The page without a server: the same pages, the answers handed over at the end."""
+
+import contextlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+from built_folders import FAST, build_folder
+from participant import Participant
+
+from beholder.experiments import read_experiment, write_static_pages
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def visitor(chromium, tmp_path):
+    """Opens the page of a kind of task as a file, or as if it came from a site."""
+    with contextlib.ExitStack() as stack:
+
+        def open_page(kind, changes=None, *, address=None, scripts=None):
+            experiment = read_experiment(build_folder(tmp_path / "built", kind, 2, changes))
+            (page,) = write_static_pages(experiment)
+            context = stack.enter_context(contextlib.closing(chromium.new_context(viewport={"width": 1280, "height": 720})))
+            if address is not None:
+                html = page.read_text(encoding="utf-8")
+                context.route("**/*", lambda route: route.fulfill(body=(scripts or {}).get(
+                    route.request.url.rpartition("/")[2], html), content_type="text/javascript" if route.request.url.endswith(
+                    ".js") else "text/html"))  # fmt: skip
+            person = Participant(context, address or page.as_uri())
+            people.append(person)
+            return person
+
+        people = []
+        yield open_page
+        for person in people:
+            assert person.complaints == []
+            assert person.foreign == []
+
+
+def check_answers(sent, kind):
+    assert (sent["kind"], sent["task"], sent["end"]) == (kind, 1, "done")
+    assert [answer["n"] for answer in sent["answers"]] == [1, 2]
+    assert all(answer["response"] and answer["rt_ms"] >= 0 and answer["window"]["dpr"] == 1 for answer in sent["answers"])
+
+
+def take_file(person, folder):
+    with person.page.expect_download() as download:
+        person.page.click("a.main")
+    path = folder / "answers.json"
+    download.value.save_as(path)
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def check_file(visitor, folder, kind):
+    person = visitor(kind)
+    assert person.take_part() == "done"
+    sent = take_file(person, folder)
+    check_answers(sent, kind)
+    chosen = {json.dumps(answer["response"]): answer["correct"] for answer in sent["answers"]}
+    assert all(isinstance(correct, bool) for correct in chosen.values()) or kind == "similarity"
+
+
+def test_file_is_offered(visitor, tmp_path):
+    check_file(visitor, tmp_path, "2afc")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [kind for kind in FAST if kind != "2afc"])
+def test_file_is_offered_by_every_kind(visitor, tmp_path, kind):
+    check_file(visitor, tmp_path, kind)
+
+
+def test_reload_goes_on(visitor, tmp_path):
+    person = visitor("similarity", {"practice.n_without": 0})
+    person.go_to_trial()
+    first = person.trial
+    person.answer()
+    person.wait_for_another_trial(first)
+    person.page.reload()
+    person.wait_for("resume")
+    assert person.take_part() == "done"
+    check_answers(take_file(person, tmp_path), "similarity")
+
+
+def test_mturk_gets_a_form(visitor):
+    site = "https://workersandbox.mturk.com"
+    person = visitor("similarity", address=f"https://lab.test/task.html?assignmentId=a1&turkSubmitTo={site}")
+    assert person.take_part() == "done"
+    assert person.page.get_attribute("form", "action") == f"{site}/mturk/externalSubmit"
+    assert person.page.input_value("input[name=assignmentId]") == "a1"
+    check_answers(json.loads(person.page.input_value("input[name=data]")), "similarity")
+
+
+def test_jatos_gets_the_results(visitor):
+    library = """window.jatos = {
+        onLoad: (go) => setTimeout(go, 10),
+        submitResultData: async (text) => { window.sent = text; },
+        startNextComponent: () => { window.left = true; },
+    };"""
+    person = visitor("similarity", address="https://lab.test/publix/1/task.html", scripts={"jatos.js": library})
+    person.take_part()
+    person.wait_until("window.left === true")
+    check_answers(json.loads(person.page.evaluate("window.sent")), "similarity")
+
+
+def test_page_says_that_it_is_the_weaker_form(tmp_path: Path):
+    experiment = read_experiment(build_folder(tmp_path, "similarity", 1))
+    (path,) = write_static_pages(experiment)
+    text = path.read_text(encoding="utf-8")
+    assert "weaker form" in text[: text.index("<html")]
+    assert not re.search(r'(?:src|href)="(?!data:|#)', re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL))
+    assert write_static_pages(experiment) == [path]
+    assert path.read_text(encoding="utf-8") == text
