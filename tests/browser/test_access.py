@@ -79,6 +79,7 @@ def test_phones_are_told_kindly(lab):
     assert person.page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.slow
 def test_phones_are_welcome_where_the_study_says_so(lab):
     url = lab.serve("similarity", 1, {"phones": True, "min_width": 0, "min_height": 0})
     person = lab.invite(url, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True,
@@ -97,6 +98,7 @@ def test_a_small_window_waits_until_it_is_larger(lab):
     assert person.take_part() == "done"
 
 
+@pytest.mark.slow
 def test_reduced_motion_leaves_nothing_moving(lab):
     person = lab.invite(lab.serve("similarity", 1), reduced_motion="reduce")
     moving = "document.getAnimations().length"

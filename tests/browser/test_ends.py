@@ -33,8 +33,14 @@ def test_withdrawal_is_asked_for_once_more_and_deletes(lab):
 
 def test_prolific_is_told_by_a_link(lab):
     url = lab.serve("similarity", 1, {"recruiter": "prolific", "completion_code": "C1"})
-    person = lab.invite(f"{url}/?PROLIFIC_PID=p1&STUDY_ID=s1&SESSION_ID=x1")
+    link = f"{url}/?PROLIFIC_PID=p1&STUDY_ID=s1&SESSION_ID=x1"
+    left = lab.invite(link)
+    left.go_to("instructions")
+    left.page.close()
+    person = lab.invite(link, context=left.page.context)  # the same browser, by the recruiter's link once more
+    assert person.screen != "consent"
     assert person.take_part() == "done"
+    assert "consent" not in person.screens
     assert person.page.get_attribute("a.main", "href") == "https://app.prolific.com/submissions/complete?cc=C1"
     again = lab.invite(f"{url}/?PROLIFIC_PID=p1&STUDY_ID=s1&SESSION_ID=x2")
     again.wait_for("problem")

@@ -104,6 +104,14 @@ def finish(tokens: list[str]) -> None:
     assert process.exitcode == 0
 
 
+def has_receipt(out: Path) -> bool:
+    """Whether some part is finished; folders may vanish while this looks."""
+    try:
+        return any(out.rglob("receipts/*.json"))
+    except FileNotFoundError:
+        return False
+
+
 def kill_and_compare(kind: str, place: Path, tmp_path: Path, n_kills: int, seed: int) -> None:
     whole = tmp_path / "whole"
     finish(make_command(kind, place, whole))
@@ -119,7 +127,7 @@ def kill_and_compare(kind: str, place: Path, tmp_path: Path, n_kills: int, seed:
         tokens = make_command(kind, place, out)
         process = start(tokens)
         if kill % 2:
-            while process.is_alive() and not any(out.rglob("receipts/*.json")):
+            while process.is_alive() and not has_receipt(out):
                 time.sleep(0.001)
             time.sleep(generator.random() * seconds / 8)
         else:

@@ -34,6 +34,7 @@ _PAGE_OF = {
     "units exemplars": "units.md",
     "units optimize": "units.md",
     "units maps": "units.md",
+    "units occlude": "units.md",
     "tasks plan": "tasks.md",
     "tasks build": "tasks.md",
     "tasks serve": "tasks.md",

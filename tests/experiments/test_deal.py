@@ -107,6 +107,12 @@ def test_stimuli_go_through_all_conditions(n: int, n_conditions: int, data: st.D
         assert all(np.ptp(np.bincount(row, minlength=n_conditions)) <= 1 for row in conditions)
 
 
+def test_conditions_are_even_within_a_participant_of_some_stimuli() -> None:
+    for n_trials, n_tasks, most in ((20, 12, 0), (36, 20, 3)):
+        _, conditions = deal_conditions([i % 5 for i in range(60)], 4, n_trials, n_tasks, 1)
+        assert max(np.ptp(np.bincount(row, minlength=4)) for row in conditions) <= most
+
+
 def test_any_number_of_participants_stays_within_one() -> None:
     stimuli, conditions = deal_conditions([0] * 30, 4, 30, 7, 1)
     for k in range(1, 8):

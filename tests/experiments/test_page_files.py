@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from beholder._core.errors import InputError
-from beholder.experiments import PRESETS, get_preset
+from beholder._core.errors import InputError, UnknownNameError
+from beholder.experiments import PRESETS, get_preset, read_texts
 from beholder.experiments._bundle import STATIC, bundle_scripts
+from beholder.experiments._texts import flatten_texts
 from beholder.stimuli import load_categories
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,6 +96,9 @@ def test_every_figure_that_a_page_names_is_drawn() -> None:
 
 
 def test_categories_have_icons_and_names() -> None:
+    source = (STATIC / "js" / "icons.js").read_text(encoding="utf-8")
+    drawn = set(re.search(r'^  "([\w ]+)"', source, re.MULTILINE)[1].split())  # type: ignore[index]
+    assert drawn == {path.stem for path in (STATIC / "icons").glob("*.svg")} == set(load_categories())
     for name in load_categories():
         assert TEXTS["labels"][name]
         assert (STATIC / "icons" / f"{name}.svg").read_text(encoding="utf-8").startswith("<svg")
@@ -105,7 +109,7 @@ def test_categories_have_icons_and_names() -> None:
 def test_icons_and_shell_ask_for_nothing_elsewhere() -> None:
     for path in [*(STATIC / "icons").glob("*.svg"), *SCRIPTS, STATIC / "index.html", STATIC / "beholder.css"]:
         text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
-        for address in re.findall(r"""["'(](https?://[^"'\s)\\]+)""", text):
+        for address in re.findall(r"""["'(](https?://\w[^"'\s)\\]*)""", text):
             assert re.match(r"https://(www|workersandbox)\.mturk\.com", address), (path.name, address)
 
 
@@ -127,3 +131,18 @@ def test_scripts_of_another_form_are_refused(tmp_path: Path) -> None:
     (tmp_path / "b.js").write_text('import { a } from "./a.js";\nexport const b = 1;\n', encoding="utf-8")
     with pytest.raises(InputError, match="circle"):
         bundle_scripts("a.js", tmp_path)
+
+
+def test_texts_of_another_language_are_checked(tmp_path: Path) -> None:
+    english = read_texts()
+    assert english == flatten_texts(TEXTS)
+    assert set(english) == set(list_leaves(TEXTS))
+    path = tmp_path / "texts.de.json"
+    path.write_text(json.dumps({"leave": {"yes": "Ja"}, "instructions": {"2afc": {"ours": {"body": ["A", "B"]}}}}))
+    assert read_texts(path) == {"leave.yes": "Ja", "instructions.2afc.ours.body": "A\n\nB"}
+    path.write_text(json.dumps({"leave": {"yess": "Ja"}}))
+    with pytest.raises(UnknownNameError, match=r"leave\.yes"):
+        read_texts(path)
+    path.write_text(json.dumps({"leave": {"yes": 1}}))
+    with pytest.raises(InputError, match=r"leave\.yes: int"):
+        read_texts(path)

@@ -129,7 +129,7 @@ def test_order_has_no_trend(stimuli: Path, tmp_path: Path, scheme: str) -> None:
     easy = write_easy_units(tmp_path / "easy", 2) if scheme == "released" else None
     names = [f"{p.parent.name}/{p.name}" for p in sorted(stimuli.glob("*/channel_*"))]
     place = {name: i for i, name in enumerate(names)}
-    rows = []
+    rows, catch = [], []
     for seed in range(15):
         plan = plan_choice(
             stimuli, tmp_path, n_trials=12, n_tasks=45, n_catch=2, n_units=90, n_batches=3, seed=seed, scheme=scheme,
@@ -137,8 +137,11 @@ def test_order_has_no_trend(stimuli: Path, tmp_path: Path, scheme: str) -> None:
         )  # fmt: skip
         for task in plan.tasks:
             for position, trial in enumerate(task.trials):
-                if trial["mode"] != "catch_trial":
+                if trial["mode"] == "catch_trial":
+                    catch.append(position)
+                else:
                     rows.append((place[find_unit(trial["queries"])], position, task.index))
+    assert stats.chisquare(np.bincount(catch, minlength=14)).pvalue > 1e-3, "catch trials anywhere"
     unit, position, task = np.array(rows).T
     means = [position[unit == i] for i in range(90)]
     assert stats.kruskal(*means).pvalue > 1e-3

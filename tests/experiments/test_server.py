@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from experiment_folders import QUICK, write_folder
 from starlette.testclient import TestClient
 
 from beholder._core.errors import ConfigurationChanged, InputError
@@ -25,6 +24,7 @@ from beholder.experiments import (
     read_experiment,
 )
 from beholder.responses import read_responses
+from experiment_folders import QUICK, write_folder
 
 from .person import RESPONSES, Clock, Person, make_ideal, serving
 
@@ -129,7 +129,9 @@ def test_two_tabs_do_not_double(tmp_path: Path) -> None:
         left, right = one.trials(), two.trials()
         assert left == right
         for k, trial in enumerate(left):
-            replies = [tab.answer(trial, UPPER, 1000.0 + n).status_code for n, tab in enumerate((one, two)[:: (-1) ** k])]
+            replies = [
+                tab.answer(trial, UPPER, 1000.0 + n).status_code for n, tab in enumerate((one, two)[:: (-1) ** k])
+            ]
             assert replies == [200, 409]
         assert one.state()["n_done"] == two.state()["n_done"] == 8
         assert one.state()["step"] == two.state()["step"] == "comment"
@@ -170,7 +172,9 @@ def test_practice_is_repeated_until_passed_and_bounded(tmp_path: Path) -> None:
 
         def fail(trial: dict[str, Any]) -> Any:
             right = ideal(trial)
-            return right | {"choice": {"upper": "lower", "lower": "upper"}[right["choice"]]} if trial["n"] == 5 else right
+            return (
+                right | {"choice": {"upper": "lower", "lower": "upper"}[right["choice"]]} if trial["n"] == 5 else right
+            )
 
         person = Person(client)
         state = person.begin()
@@ -257,7 +261,9 @@ def test_prolific(tmp_path: Path) -> None:
         person.step("comment")
         state = person.step("debrief").json()
         assert state["code_url"] == "https://app.prolific.com/submissions/complete?cc=C%201" and state["code"] == "C 1"
-        kept = store.read(lambda connection: connection.execute("SELECT recruiter, parameters FROM recruits").fetchall())
+        kept = store.read(
+            lambda connection: connection.execute("SELECT recruiter, parameters FROM recruits").fetchall()
+        )
         assert kept == [("prolific", '{"PROLIFIC_PID":"5f3c","SESSION_ID":"t","STUDY_ID":"s"}')]
         name = read_responses(store.path).participants["participant"][0]
         assert "5f3c" not in name and len(name) == 17
@@ -400,12 +406,12 @@ def test_a_changed_folder_is_refused_and_named(tmp_path: Path) -> None:
     picture = tmp_path / "b" / "task_2" / "trials" / "trial_3" / "queries" / "max.png"
     content = picture.read_bytes()
     picture.write_bytes(content + b"more")
-    with pytest.raises(ConfigurationChanged, match="tasks.task_2 was .*another --db"):
+    with pytest.raises(ConfigurationChanged, match=r"tasks.task_2 was .*another --db"):
         open_store(read_experiment(tmp_path / "b"), tmp_path / "a.db")
     picture.write_bytes(content)
     open_store(read_experiment(tmp_path / "b"), tmp_path / "a.db").close()
     write_folder(tmp_path / "b", changes={"disabled_ms": 700})
-    with pytest.raises(ConfigurationChanged, match="settings.disabled_ms was 0, now 700"):
+    with pytest.raises(ConfigurationChanged, match=r"settings.disabled_ms was 0, now 700"):
         open_store(read_experiment(tmp_path / "b"), tmp_path / "a.db")
 
 

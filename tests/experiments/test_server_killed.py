@@ -17,10 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from experiment_folders import write_folder
-from load_client import Tally, find_lost, run_load
 
 from beholder.responses import read_responses
+from experiment_folders import write_folder
+from load_client import Tally, find_lost, run_load
 
 SERVE = """
 import sys
@@ -42,7 +42,9 @@ def start_server(folder: Path, db: Path, port: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
 
 
-def keep_killing(start: Callable[[], subprocess.Popen[bytes]], n: int, port: int, seed: int, done: threading.Event) -> int:
+def keep_killing(
+    start: Callable[[], subprocess.Popen[bytes]], n: int, port: int, seed: int, done: threading.Event
+) -> int:
     """Start the server; kill it at random moments while it answers, and start it again."""
     rng = random.Random(seed)
     killed = 0

@@ -12,7 +12,12 @@ WEIBULL_LOG = [
     (-1.1, 0), (-0.9, 1), (-0.9, 1), (-0.9, 1), (-0.9, 1), (-0.9, 1), (-0.9, 1), (-1.0, 1), (-1.1, 1), (-1.1, 1),
     (-1.1, 0), (-0.9, 1), (-1.0, 1), (-1.0, 0), (-0.9, 0), (-0.8, 1), (-0.9, 1), (-0.9, 1), (-0.9, 1), (-0.9, 0),
 ]  # fmt: skip
-WEIBULL_MEANS = {"threshold": -0.9191461283011779, "slope": 3.902366752883337, "guess": 0.5, "lapse": 0.019809171075507177}
+WEIBULL_MEANS = {
+    "threshold": -0.9191461283011779,
+    "slope": 3.902366752883337,
+    "guess": 0.5,
+    "lapse": 0.019809171075507177,
+}
 NORMAL_LOG = [
     (6.0, 1), (4.0, 0), (7.0, 1), (6.0, 1), (5.0, 0), (7.0, 1), (6.0, 1), (5.0, 1), (5.0, 1), (4.0, 0), (6.0, 1),
     (5.0, 1), (4.0, 0), (5.0, 0), (6.0, 1), (6.0, 0), (7.0, 0), (7.0, 1), (7.0, 1), (7.0, 1), (7.0, 1), (7.0, 1),
@@ -57,13 +62,17 @@ def expect_entropy_plainly(settings, answers):
 
     weights = [1.0] * len(grid)
     for level, correct in answers:
-        weights = [w * (chance(level, q) if correct else 1 - chance(level, q)) for w, q in zip(weights, grid, strict=True)]
+        weights = [
+            w * (chance(level, q) if correct else 1 - chance(level, q)) for w, q in zip(weights, grid, strict=True)
+        ]
     weights = [w / sum(weights) for w in weights]
     expected = []
     for level in settings["levels"]:
         total = 0.0
         for right in (True, False):
-            joint = [w * (chance(level, q) if right else 1 - chance(level, q)) for w, q in zip(weights, grid, strict=True)]
+            joint = [
+                w * (chance(level, q) if right else 1 - chance(level, q)) for w, q in zip(weights, grid, strict=True)
+            ]
             share = sum(joint)
             total += share * -sum(j / share * math.log(j / share) for j in joint if j > 0)
         expected.append(total)
@@ -87,7 +96,12 @@ def test_quest_plus_with_a_logistic_function_is_the_formula():
 
 
 def test_levels_that_fall_mirror_levels_that_rise():
-    rising = {"method": "quest+", "levels": [-3.0, -2.0, -1.0, 0.0], "thresholds": [-2.5, -1.5, -0.5], "slopes": [1.0, 4.0]}
+    rising = {
+        "method": "quest+",
+        "levels": [-3.0, -2.0, -1.0, 0.0],
+        "thresholds": [-2.5, -1.5, -0.5],
+        "slopes": [1.0, 4.0],
+    }
     falling = rising | {"levels": [3.0, 2.0, 1.0, 0.0], "thresholds": [2.5, 1.5, 0.5]}
     a, b = Staircase.from_dict(rising), Staircase.from_dict(falling)
     for correct in (True, True, False, True, False, False):

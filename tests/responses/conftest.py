@@ -23,7 +23,9 @@ def make_trials() -> list[TrialKey]:
         for n in (1, 2, 3):
             role = "catch" if n == 3 else "main"
             conditions = {"contrast": n / 2, "mode": "odd"}
-            trials.append(TrialKey(task, n, role, "catch_trial" if n == 3 else "natural", UNIT, "query_max", conditions))
+            trials.append(
+                TrialKey(task, n, role, "catch_trial" if n == 3 else "natural", UNIT, "query_max", conditions)
+            )
     return trials
 
 

@@ -1,10 +1,11 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from beholder._core.errors import InputError
-from beholder.responses import BehavioralRDM, compute_odd_one_out_rdm, compute_rating_rdm
+from beholder.responses import BehavioralRDM, compute_odd_one_out_rdm, compute_rating_rdm, make_behavioral_rdm
 
 
 def test_odd_one_out_counts_as_by_hand():
@@ -76,6 +77,33 @@ def test_result_is_a_table_a_file_and_a_picture(tmp_path):
     assert lines[1:4] == ["a,b,1.0,1", "a,c,1.0,1", "a,d,,0"]
     whole = BehavioralRDM(("a", "b"), rdm[:2, :2], counts[:2, :2], "odd_one_out", 2)
     assert whole.plot() is not None
+
+
+def test_exported_answers_become_a_matrix(tmp_path):
+    rows = [
+        ("p1", "x", "y", "z", "c", False, False), ("p2", "z", "x", "y", "a", False, False),
+        ("p1", "x", "y", "w", "a", True, False), ("p3", "x", "y", "z", "a", False, True),
+    ]  # fmt: skip
+    columns = ["participant", "a_id", "b_id", "c_id", "choice", "catch_trial", "excluded"]
+    table = pd.DataFrame(rows, columns=columns)
+    made = make_behavioral_rdm(table)
+    assert made.stimulus_ids == ("x", "y", "z")
+    assert made.rdm.tolist() == [[0, 0, 1], [0, 0, 1], [1, 1, 0]]
+    assert (made.kind, made.n_participants, made.counts[0, 1]) == ("odd_one_out", 2, 2)
+    assert make_behavioral_rdm(table, everybody=True).rdm[0, 1] == pytest.approx(1 / 3)
+    pairs = pd.DataFrame(
+        [("p1", "x", "y", 7), ("p1", "y", "z", 1), ("p2", "x", "y", 4), ("p2", "z", "y", 3)],
+        columns=["participant", "a_id", "b_id", "choice"],
+    )
+    pairs.to_csv(tmp_path / "responses.csv", index=False)
+    made = make_behavioral_rdm(tmp_path / "responses.csv")
+    assert made.kind == "similarity"
+    assert made.rdm[0, 1] == pytest.approx(1 - (1 + 0.5) / 2)
+    levelled = make_behavioral_rdm(pairs, level_participants=True)
+    assert levelled.rdm[1, 2] - levelled.rdm[0, 1] > made.rdm[1, 2] - made.rdm[0, 1] - 1e-9
+    for table, message in ((pairs.drop(columns="a_id"), "'a_id'"), (pairs[:0], "none"), (tmp_path, "responses")):
+        with pytest.raises(InputError, match=message):
+            make_behavioral_rdm(table)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from beholder.responses import (
     Event,
     ResponseStore,
     export_responses,
-    insert_event,
     insert_answer,
+    insert_event,
     insert_recruit,
     read_responses,
     read_status,
@@ -33,7 +33,9 @@ def fill(store: ResponseStore) -> None:
     for name, catch, n in (("p-good", "upper", 3), ("p-bad", "lower", 3), ("p-left", "upper", 1)):
         session = add_session(store, name, 1 if name == "p-good" else 2, started=10.0)
 
-        def work(connection: sqlite3.Connection, session: int = session, catch: str = catch, n: int = n) -> None:
+        def work(
+            connection: sqlite3.Connection, session: int = session, name: str = name, catch: str = catch, n: int = n
+        ) -> None:
             insert_recruit(connection, session, "prolific", {"PROLIFIC_PID": f"id-{session}-known"})
             insert_event(connection, session, Event(12.0, "consent", "instructions", {"version": "1", "agreed": True}))
             insert_event(connection, session, Event(32.0, "instructions", "checks", {}))
@@ -99,7 +101,9 @@ def test_parquet_and_csv_hold_the_same(out: Path) -> None:
         csv, parquet = pd.read_csv(out / f"{name}.csv"), pd.read_parquet(out / f"{name}.parquet")
         assert list(csv.columns) == list(parquet.columns) and len(csv) == len(parquet)
         for column in csv.columns:
-            assert csv[column].isna().tolist() == (parquet[column].isna() | (parquet[column] == "")).fillna(True).tolist()
+            assert (
+                csv[column].isna().tolist() == (parquet[column].isna() | (parquet[column] == "")).fillna(True).tolist()
+            )
         assert csv["rt_ms"].tolist() == parquet["rt_ms"].tolist()
 
 
@@ -119,7 +123,7 @@ def test_nothing_tells_who_somebody_is(out: Path) -> None:
 
 def test_a_comment_is_no_formula(out: Path) -> None:
     comments = pd.read_csv(out / "participants.csv").set_index("participant")["comment"]
-    assert comments["p-bad"] == "'=HYPERLINK(\"http://a\")" and comments["p-good"] == "fine, “thanks”\nbye"
+    assert comments["p-bad"] == '\'=HYPERLINK("http://a")' and comments["p-good"] == "fine, “thanks”\nbye"
 
 
 def test_exports_of_the_same_answers_are_the_same_bytes(store: ResponseStore, out: Path, tmp_path: Path) -> None:

@@ -91,8 +91,8 @@ def test_history_is_what_was_written(store: ResponseStore) -> None:
         "DELETE FROM practice",
         "DELETE FROM events",
         "DELETE FROM sessions",
-        "REPLACE INTO answers SELECT session, trial, n, at, response, choice, 0, confidence, level, rt_ms, details, body "
-        "FROM answers",
+        "REPLACE INTO answers SELECT session, trial, n, at, response, choice, 0, confidence, level, rt_ms, details, "
+        "body FROM answers",
     ],
 )
 def test_rows_are_never_changed(store: ResponseStore, sql: str) -> None:

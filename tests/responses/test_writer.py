@@ -35,7 +35,7 @@ def read(path: Path) -> list[int]:
     return rows
 
 
-def insert(n: int):  # noqa: ANN201
+def insert(n: int):
     return lambda connection: connection.execute("INSERT INTO numbers VALUES (?)", (n,)).lastrowid
 
 

@@ -20,7 +20,11 @@ def read_rows(folder):
 
 
 def read_bytes(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*.*")) if path.is_file() and path.suffix != ".json"}
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for path in sorted(folder.rglob("*.*"))
+        if path.is_file() and path.suffix != ".json"
+    }
 
 
 def test_every_stimulus_is_there_at_every_level(pictures, tmp_path):

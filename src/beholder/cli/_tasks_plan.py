@@ -43,6 +43,7 @@ class PlanFlags:
     adaptive: bool
     keep_failed: bool
     changes: tuple[str, ...]
+    texts: str | None
     seed: int
     overwrite: bool
 
@@ -89,10 +90,12 @@ _FLAGS = {
 
 def run_plan(flags: PlanFlags) -> Summary:
     """Plan and write the file."""
-    from beholder.experiments import make_settings, parse_assignments
+    from beholder.experiments import make_settings, parse_assignments, read_texts
 
     kind = flags.kind if flags.preset is None else flags.kind or None
     settings = make_settings(flags.preset, parse_assignments(flags.changes), kind=kind)
+    if flags.texts is not None:
+        settings = settings.replace({"texts": {**read_texts(flags.texts), **settings.texts}})
     settings = settings.replace({"seed": flags.seed}) if "seed" not in parse_assignments(flags.changes) else settings
     plan = _PLANNERS[settings.kind](flags, settings)
     for note in plan.notes:

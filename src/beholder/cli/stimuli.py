@@ -17,7 +17,7 @@ Grade = Literal["contrast", "uniform_noise", "pink_noise", "blur", "phase", "snr
 def grade(
     *,
     grade: Grade,
-    levels: Annotated[list[float], Parameter(consume_multiple=True, allow_leading_hyphen=True)],
+    levels: Annotated[list[float], Parameter(consume_multiple=True)],
     in_path: InPath = "./images/",
     out_path: OutPath = "./stimuli/graded",
     size: int | None = None,

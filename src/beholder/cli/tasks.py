@@ -42,6 +42,7 @@ def plan(
     levels: Annotated[Literal["constant", "adaptive"], Parameter(name="--levels")] = "constant",
     keep_failed: bool = False,
     set_: Annotated[list[str] | None, Parameter(name="--set", consume_multiple=True)] = None,
+    texts: str | None = None,
     seed: Seed = 42,
     overwrite: bool = False,
     json: Json = False,
@@ -94,6 +95,8 @@ def plan(
         Show metamers that did not pass too; default their originals in their place.
     set_
         name=value: other values for settings of the preset.
+    texts
+        File with texts of the pages in another language or other words.
     seed
         Decides everything random.
     overwrite
@@ -108,7 +111,8 @@ def plan(
         n_catch=n_catch, n_batches=n_batches, mode=mode, images=images, scheme=scheme, n_units=n_units,
         min_batch=min_batch, max_batch=max_batch, catch_source=catch_source, extra_name=extra_name, practice=practice,
         layers=tuple(layers) if layers else None, adaptive=levels == "adaptive", keep_failed=keep_failed,
-        changes=tuple(set_ or ()), seed=seed, overwrite=overwrite,
+        changes=tuple(set_ or ()), texts=texts, seed=seed,
+        overwrite=overwrite,
     )  # fmt: skip
     summary = run_plan(flags)
     print_json(summary.tables) if json else print("\n".join(summary.lines))

@@ -19,11 +19,13 @@ from beholder.cli._options import (
     print_json,
 )
 from beholder.cli._units_maps import maps
+from beholder.cli._units_occlude import occlude
 from beholder.cli._units_optimize import optimize
 
 app = make_app("units", "Units of a network: sample them, record them, find their exemplars, draw what drives them.")
 app.command(optimize)
 app.command(maps)
+app.command(occlude)
 
 OptionalModel = Annotated[str | None, Parameter(name=["--model-name", "-m"])]
 UnitsFile = Annotated[str, Parameter(name="--units-file")]

@@ -67,6 +67,7 @@ __getattr__, __dir__, __all__ = attach(
         "psychometric": "._psychometric",
         "read_experiment": "._experiment",
         "read_plan": "._plan",
+        "read_texts": "._texts",
         "serve": "._server",
         "simulate_participant": "._simulate",
         "simulate_participants": "._simulation",

@@ -157,7 +157,7 @@ def _prepare_folder(folder: Path, about: dict[str, Any], overwrite: bool) -> Non
                 raise InputError("a folder of tasks to replace", got=f"{folder}, which holds {strangers[0]!r}")
     else:
         old = read_json(folder / EXPERIMENT)
-        if False:
+        if old != about and not overwrite:
             refuse_changes(old, json.loads(json.dumps(about)), f"the tasks in {folder}")
         if old != about:
             inside = [name for name in inside if _is_ours(name)]

@@ -104,7 +104,6 @@ def plan_choice(
     require_batches(units, batches if scheme == "released" else (0, *batches) if n_catch else batches)
 
     dealt, _ = deal_decks(n_used, n_trials, n_tasks, lambda deck: generator.permutation(n_used))
-    dealt = np.stack([generator.permutation(row) for row in dealt])
     if scheme == "document":
         numbers = np.repeat([[batches[k % len(batches)]] for k in range(n_tasks)], n_trials, axis=1)
     else:

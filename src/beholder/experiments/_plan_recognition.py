@@ -169,8 +169,7 @@ def deal_conditions(
         if deck % n_conditions == 0:
             first = make_generator(seed, "tasks", "conditions", deck // n_conditions)
             rows.append(spread_conditions(labels_, n_conditions, first))
-        own = (rows[deck // n_conditions] + deck) % n_conditions
-        return interleave(own, make_generator(seed, "tasks", "deck", deck))
+        return interleave(rows[deck // n_conditions], make_generator(seed, "tasks", "deck", deck))
 
     stimuli, decks = deal_decks(len(labels_), n_trials, n_tasks, shuffle)
     conditions = (np.stack(rows)[decks // n_conditions, stimuli] + decks) % n_conditions

@@ -10,6 +10,7 @@ from typing import Any, final
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder.stimuli import (
+    HARDER_GRADES,
     MetamerSet,
     StimulusSet,
     as_stimulus_set,
@@ -57,7 +58,8 @@ class Version:
     replaced : bool
         Whether the original stands in for what is missing or did not pass.
     levels : tuple of (float, Path)
-        Of adaptive trials: all levels, rising; ``path`` is the first of them.
+        Of adaptive trials: all levels, from the hardest to the easiest (rising, but for noise, blur and phase);
+        ``path`` is the first of them.
     """
 
     path: Path
@@ -196,6 +198,7 @@ def read_labelled(source: Path, adaptive: bool = False) -> StimulusTable:
         if not levels:
             raise InputError("a column 'level' for --levels adaptive", got=f"{source} without")
         columns.pop(_LEVEL)
+    falls = bool(columns.get("grade")) and set(columns["grade"]) <= HARDER_GRADES
     names = [name for name in columns if name not in _NO_CONDITION and len(set(map(str, columns[name]))) > 1]
     keys = [tuple(str(columns[name][i]) for name in names) for i in range(len(stimuli))]
     order = sorted(range(len(stimuli)), key=lambda i: (_sort_key(columns, names, i), levels[i] if levels else 0.0))
@@ -215,6 +218,8 @@ def read_labelled(source: Path, adaptive: bool = False) -> StimulusTable:
         if labels.setdefault(own, stimuli.labels[i]) != stimuli.labels[i]:
             raise InputError(f"one label for {ids[own]!r}", got=f"{labels[own]!r} and {stimuli.labels[i]!r}")
         found.setdefault((own, kinds.index(keys[i])), []).append((levels[i] if levels else 0.0, stimuli.path(i)))
+    if adaptive and falls:
+        found = {key: files[::-1] for key, files in found.items()}
     versions = {key: _make_version(files, adaptive, source) for key, files in found.items()}
     _require_all(ids, conditions, versions, source)
     return StimulusTable(

@@ -36,6 +36,7 @@ __getattr__, __dir__, __all__ = attach(
         "insert_session": "._statements",
         "is_withdrawn": "._statements",
         "list_exclusions": "._exclusions",
+        "make_behavioral_rdm": "._behavioral_rdm",
         "open_responses": "._store",
         "read_description": "._store",
         "read_history": "._statements",

@@ -201,6 +201,74 @@ class BehavioralRDM:
         ]
 
 
+def make_behavioral_rdm(
+    table: pd.DataFrame | Path | str, *, everybody: bool = False, level_participants: bool = False
+) -> BehavioralRDM:
+    """Dissimilarities from the exported answers of an odd-one-out or similarity experiment.
+
+    Parameters
+    ----------
+    table : DataFrame or path
+        ``responses`` as :func:`export_responses` writes it, CSV or Parquet, or the folder that it lies in. Catch trials
+        are left out.
+    everybody : bool
+        Take in the answers of excluded participants too.
+    level_participants : bool
+        Of ratings: bring each participant's to one mean and standard deviation first.
+
+    Returns
+    -------
+    BehavioralRDM
+        Stimuli sorted by id.
+
+    Raises
+    ------
+    InputError
+        Answers to another kind of task, or none that count.
+
+    Examples
+    --------
+    >>> rdm = make_behavioral_rdm("answers/")  # doctest: +SKIP
+    """
+    frame = _read_table(table)
+    missing = [name for name in ("a_id", "b_id", "choice", "participant") if name not in frame]
+    if missing:
+        raise InputError(
+            "answers to odd-one-out or similarity trials", got=f"a table without the column {missing[0]!r}"
+        )
+    for name, wanted in (("catch_trial", True), ("excluded", not everybody)):
+        if wanted and name in frame:
+            frame = frame[~frame[name].astype(bool)]
+    if frame.empty:
+        raise InputError("at least one answer that counts", got="none", hint="everybody=True")
+    sides = [name for name in ("a_id", "b_id", "c_id") if name in frame]
+    names = frame[sides].astype(str)
+    ids = tuple(sorted(set(names.to_numpy().ravel().tolist())))
+    places = {name: i for i, name in enumerate(ids)}
+    shown = np.array([[places[name] for name in row] for row in names.itertuples(index=False)])
+    n_people = int(frame["participant"].nunique())
+    if len(sides) == 3:
+        odd = np.array(["abc".index(choice) for choice in frame["choice"]])
+        return BehavioralRDM(ids, *compute_odd_one_out_rdm(shown, odd, len(ids)), "odd_one_out", n_people)
+    ratings = frame["choice"].astype(float).to_numpy()
+    people = frame["participant"].to_numpy() if level_participants else None
+    rdm, counts = compute_rating_rdm(shown, ratings, n_stimuli=len(ids), participants=people)
+    return BehavioralRDM(ids, rdm, counts, "similarity", n_people)
+
+
+def _read_table(table: pd.DataFrame | Path | str) -> pd.DataFrame:
+    import pandas as pd
+
+    if isinstance(table, pd.DataFrame):
+        return table
+    path = Path(table)
+    path = path / "responses.parquet" if path.is_dir() else path
+    try:
+        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, low_memory=False)
+    except (OSError, ValueError) as error:
+        raise InputError("exported answers, responses.csv or .parquet", got=f"{path} ({error})") from error
+
+
 def _count_stimuli(numbers: np.ndarray, n_stimuli: int | None) -> int:
     if not np.issubdtype(numbers.dtype, np.integer):
         raise InputError("stimuli as integers from 0", got=str(numbers.dtype))

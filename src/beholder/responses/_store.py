@@ -127,6 +127,8 @@ def open_responses(
         Another process has it open.
     """
     path = Path(path)
+    if description is None and not path.is_file():
+        raise InputError("a file of answers", got=f"no file at {path}")
     with explain_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(f"{path}.lock")
@@ -138,9 +140,7 @@ def open_responses(
                 "try stopping it, or another --db"
             ) from error
     try:
-        if not path.exists() or path.stat().st_size == 0:
-            if description is None:
-                raise InputError("a file of answers", got=f"no file at {path}")
+        if description is not None and (not path.exists() or path.stat().st_size == 0):
             _make_file(path, description, trials, entropy)
         with contextlib.closing(connect_for_reading(path)) as connection:
             old = read_description(connection)

@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = attach(
         "FileCheck": "._asset_files",
         "GRADES": "._grade_set",
         "GradeOptions": "._grade_set",
+        "HARDER_GRADES": "._grade_set",
         "HDF5Images": "._arrays",
         "IMAGENET_MEAN_COLOUR": "._image",
         "METAMER_COLUMNS": "._metamer_table",

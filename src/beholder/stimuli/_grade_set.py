@@ -39,6 +39,8 @@ PICTURE_GRADES: Mapping[str, Callable[[np.ndarray, float, int, GradeOptions], np
 """What can be graded of a picture, and how."""
 SOUND_GRADES = ("snr",)
 GRADES = (*PICTURE_GRADES, *SOUND_GRADES)
+HARDER_GRADES = frozenset({"uniform_noise", "pink_noise", "blur", "phase"})
+"""Grades whose higher levels are harder; those of the others are easier."""
 _SHARD_STIMULI = 32
 
 

@@ -99,14 +99,15 @@ def make_metamers(
         To be matched, each by metamers of its own; default the network's recorded layers.
     recipe : {"default", "published"}
         ``published``: 8 × 3,000 gradient steps of unit length, halved eight times, clamped into range, the last
-        iterate. ``default``: L-BFGS on a parameterisation that suits the layer, in far fewer steps.
+        iterate. ``default``: L-BFGS on a parameterisation that suits the layer, in far fewer steps; where it gets
+        stuck below 30 dB it begins anew from other noise, twice at most, and the best is kept.
     seeds : int or sequence of int
         One metamer each, from other noise.
     measured : sequence of str, optional
         Layers at which the match is measured; default the recorded ones, else every child module down to two levels;
         ``layers`` are always among them.
     iterations, repeats : int, optional
-        At most ``iterations · repeats`` evaluations; default 1,000 · 1, ``published`` 3,000 · 8.
+        At most ``iterations · repeats`` evaluations from one start; default 1,000 · 1, ``published`` 3,000 · 8.
     step_size : float, optional
         Of ``published``: first step, default 1.
     noise_scale, noise_mean : float, optional

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -64,9 +64,9 @@ class MadeMetamer:
     image : ndarray, (*input_shape), float32
     losses : ndarray, (n_steps,), float32
         ‖rep − target‖ / ‖target‖ at each step; of the default recipe before the layer's own rectifiers, where it is
-        never smaller.
+        never smaller, and start after start where there were several.
     steps : int
-        Evaluations.
+        Evaluations, of all starts.
     stopped_by : str
         ``"steps"``, ``"target"``, ``"plateau"`` or ``"not finite"``.
     is_halved : bool
@@ -78,6 +78,21 @@ class MadeMetamer:
     steps: int
     stopped_by: str
     is_halved: bool
+
+    @property
+    def best_loss(self) -> float:
+        """The smallest."""
+        finite = self.losses[np.isfinite(self.losses)]
+        return float(finite.min()) if len(finite) else np.inf
+
+    def or_better(self, other: MadeMetamer) -> MadeMetamer:
+        """The better of this and what came of another start, with the steps of both."""
+        return replace(
+            other if other.best_loss < self.best_loss else self,
+            losses=np.concatenate([self.losses, other.losses]),
+            steps=self.steps + other.steps,
+            is_halved=self.is_halved or other.is_halved,
+        )
 
 
 @final
@@ -173,7 +188,7 @@ class MetamerBench:
             return len(find_rectifiers(captured.nodes[layer])), captured.axes[layer]
 
     def make(self, tasks: Sequence[MetamerTask], checkpoint: Checkpoint | None = None) -> list[MadeMetamer]:
-        """Make metamers of one layer, in one batch.
+        """Make metamers of one layer, in one batch; those that are stuck are begun anew from other noise.
 
         Parameters
         ----------
@@ -183,18 +198,35 @@ class MetamerBench:
             Where the state is kept.
         """
         (layer,) = {task.layer for task in tasks}
-        return self._run(layer, tasks, "batch", checkpoint, is_halved=False)
+        made = self._run(layer, tasks, "batch", checkpoint, 0, is_halved=False)
+        for attempt in range(1, self._recipe.starts):
+            stuck = [i for i, one in enumerate(made) if self._recipe.is_stuck(one.best_loss, one.stopped_by)]
+            if not stuck:
+                break
+            others = self._run(
+                layer, [tasks[i] for i in stuck], f"start{attempt}", checkpoint, attempt, is_halved=False
+            )
+            for i, other in zip(stuck, others, strict=True):
+                made[i] = made[i].or_better(other)
+        return made
 
     def _check_cancelled(self) -> None:
         if self._cancelled.is_set():
             raise Cancelled
 
     def _run(
-        self, layer: str, tasks: Sequence[MetamerTask], name: str, checkpoint: Checkpoint | None, *, is_halved: bool
+        self,
+        layer: str,
+        tasks: Sequence[MetamerTask],
+        name: str,
+        checkpoint: Checkpoint | None,
+        attempt: int,
+        *,
+        is_halved: bool,
     ) -> list[MadeMetamer]:
         """One batch; where memory does not suffice, its halves."""
         try:
-            problems = [self._make_problem(task) for task in tasks]
+            problems = [self._make_problem(task, attempt) for task in tasks]
             result = BatchRun(self._network, problems, self._engine[layer]).run(
                 checkpoint=checkpoint, name=name, advance=_ignore, check_cancelled=self._check_cancelled
             )
@@ -208,10 +240,12 @@ class MetamerBench:
             logger.warning("out of memory with %d metamers in a batch; redone in halves", len(tasks))
         half = len(tasks) // 2
         parts = ((tasks[:half], f"{name}a"), (tasks[half:], f"{name}b"))
-        return [made for part, label in parts for made in self._run(layer, part, label, checkpoint, is_halved=True)]
+        return [
+            made for part, label in parts for made in self._run(layer, part, label, checkpoint, attempt, is_halved=True)
+        ]
 
-    def _make_problem(self, task: MetamerTask) -> Problem:
-        start = self._recipe.draw_start(self._shape, self._model.input_range, task.seed, task.stimulus_id)
+    def _make_problem(self, task: MetamerTask, attempt: int) -> Problem:
+        start = self._recipe.draw_start(self._shape, self._model.input_range, task.seed, task.stimulus_id, attempt)
         return Problem(self._make_objective(task), seed=task.seed, start=start)
 
     def _make_objective(self, task: MetamerTask) -> Objective:

@@ -33,6 +33,7 @@ _STEPS = 1000
 _TARGET_DB = 45.0
 _HISTORY = 20
 _PLATEAU = Plateau(tolerance=0.02, window=80)
+_STARTS, _ENOUGH_DB = 3, 30.0
 _SMALLEST_NOISE_SHARE = 0.01
 
 
@@ -45,7 +46,8 @@ class MetamerRecipe:
     ----------
     name : {"default", "published"}
     iterations, repeats : int
-        At most ``iterations · repeats`` evaluations. ``published``: the step is halved after each repeat.
+        At most ``iterations · repeats`` evaluations from one start. ``published``: the step is halved after each
+        repeat.
     step_size : float or None
         First step of ``published``.
     noise_scale, noise_mean : float
@@ -67,7 +69,7 @@ class MetamerRecipe:
 
     @property
     def steps(self) -> int:
-        """Evaluations at most."""
+        """Evaluations at most, from one start."""
         return self.iterations * self.repeats
 
     @property
@@ -80,16 +82,32 @@ class MetamerRecipe:
         made = asdict(self)
         if not self.is_published:
             made |= {"optimizer": "lbfgs", "history": _HISTORY, "plateau": asdict(_PLATEAU)}
+            made |= {"starts": _STARTS, "enough_db": _ENOUGH_DB}
         return made
 
+    @property
+    def starts(self) -> int:
+        """From how many starts it is tried, where one ends in a poor match."""
+        return 1 if self.is_published else _STARTS
+
+    def is_stuck(self, loss: float, stopped_by: str) -> bool:
+        """Whether the work went no further (``plateau``) though the match is poor, so that another start may help."""
+        return stopped_by == "plateau" and not loss <= 10 ** (-_ENOUGH_DB / 20)
+
     def draw_start(
-        self, shape: tuple[int, ...], value_range: tuple[float, float] | None, seed: int, stimulus_id: str
+        self,
+        shape: tuple[int, ...],
+        value_range: tuple[float, float] | None,
+        seed: int,
+        stimulus_id: str,
+        attempt: int = 0,
     ) -> np.ndarray:
         """The noise to start from, (*shape), float32: the same for every layer.
 
         ``published``: also the same for every stimulus, as in the released code.
         """
-        path = ("metamer start",) if self.is_published else ("metamer start", stimulus_id)
+        path: tuple[Any, ...] = ("metamer start",) if self.is_published else ("metamer start", stimulus_id)
+        path += (attempt,) if attempt else ()
         noise = make_generator(seed, *path).standard_normal(shape, dtype=np.float32)
         image = np.float32(self.noise_mean) + np.float32(self.noise_scale) * noise
         return image if value_range is None else image.clip(*value_range)

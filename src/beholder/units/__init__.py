@@ -17,6 +17,8 @@ __getattr__, __dir__, __all__ = attach(
         "find_grids": "._map_grid",
         "map_units": "._maps",
         "measure_accuracy": "._accuracy",
+        "occlude_units": "._occlude",
+        "place_patches": "._occlude",
         "plan_windows": "._windows",
         "rank_stimuli": "._deal",
         "record_units": "._record",

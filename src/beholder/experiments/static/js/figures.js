@@ -1,7 +1,7 @@
 /** Small drawings for the instructions: the layout of a trial, with patterns in the place of pictures. */
 
-import { assetUrl } from "./assets.js";
 import { s } from "./dom.js";
+import { iconUrl } from "./icons.js";
 import { makeNoise } from "./noise.js";
 
 const PAPER = "#dcdcda";
@@ -104,7 +104,7 @@ function sequence() {
   ["dog", "boat", "chair", "bird"].forEach((name, k) => {
     const [x, y] = [place[3] + 4 + (k % 2) * 36, 54 + Math.floor(k / 2) * 36];
     parts.push(s("rect", { x, y, width: 32, height: 32, fill: "#f4f4f2", rx: 3 }));
-    parts.push(s("image", { href: assetUrl(`icons/${name}.svg`), x: x + 2, y: y + 2, width: 28, height: 28 }));
+    parts.push(s("image", { href: iconUrl(name), x: x + 2, y: y + 2, width: 28, height: 28 }));
   });
   for (const x of [112, 227, 342]) parts.push(s("path", { d: `M${x} 88h22m-7-6 7 6-7 6`, stroke: "#fff", "stroke-width": 2, fill: "none" }));
   return parts;
@@ -114,10 +114,10 @@ function icons(settings) {
   const labels = settings.choices?.slice(0, 16) ?? [];
   return labels.flatMap((label, k) => {
     const [x, y] = [56 + (k % 8) * 47, 44 + Math.floor(k / 8) * 50];
-    return [
-      s("rect", { x, y, width: 42, height: 42, fill: "#f4f4f2", rx: 4 }),
-      s("image", { href: assetUrl(`icons/${label}.svg`), x: x + 4, y: y + 4, width: 34, height: 34 }),
-    ];
+    const symbol = iconUrl(label)
+      ? s("image", { href: iconUrl(label), x: x + 4, y: y + 4, width: 34, height: 34 })
+      : text(x + 21, y + 25, label.slice(0, 6), { fill: "#111" });
+    return [s("rect", { x, y, width: 42, height: 42, fill: "#f4f4f2", rx: 4 }), symbol];
   });
 }
 

@@ -17,16 +17,18 @@ import { Session } from "./session.js";
 import { showNotice, stage, useGround } from "./shell.js";
 import { claimTab } from "./tabs.js";
 import { t, useTexts } from "./texts.js";
-import { recall, remember } from "./storage.js";
+import { recall, recallVisitor, remember, rememberVisitor } from "./storage.js";
 
 const ENDS = new Set(["done", "screened_out", "declined", "withdrawn"]);
 
 function readToken() {
-  return new URLSearchParams(window.location.hash.slice(1)).get("t") ?? recall("token");
+  const { hash, search } = window.location;
+  return new URLSearchParams(hash.slice(1)).get("t") ?? recall("token") ?? recallVisitor(search);
 }
 
 function keepToken(token) {
   remember("token", token);
+  rememberVisitor(window.location.search, token);
   const address = window.location.pathname + window.location.search + (token ? `#t=${token}` : "");
   try {
     window.history.replaceState(null, "", address);
@@ -77,6 +79,7 @@ async function takePart(session) {
     useTexts(state.texts);
     useGround(session.settings.background);
     if (ENDS.has(state.step)) {
+      rememberVisitor(window.location.search, null);
       showEnd(state);
       await session.atEnd?.(state);
       return;

@@ -21,3 +21,22 @@ export function remember(name, value) {
     // Storage is full or forbidden: memory serves until the page is closed.
   }
 }
+
+/** The token of whoever came by this link of a recruiter before, in any tab of this browser; null otherwise. */
+export function recallVisitor(link) {
+  try {
+    return link ? localStorage.getItem(`beholder.visitor.${link}`) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Know a recruiter's participant again, who comes by the same link; null forgets. */
+export function rememberVisitor(link, token) {
+  try {
+    if (link && token) localStorage.setItem(`beholder.visitor.${link}`, token);
+    else if (link) localStorage.removeItem(`beholder.visitor.${link}`);
+  } catch {
+    // Forbidden, as in some frames: the address of the page and the tab still know.
+  }
+}

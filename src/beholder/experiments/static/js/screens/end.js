@@ -14,12 +14,17 @@ function finalSheet(screen, heading, ...content) {
 }
 
 function codeLine(code) {
+  const shown = h("output", { class: "code" }, code);
   const copy = h("button", { type: "button", "data-action": "copy" }, t("done.copy"));
   copy.addEventListener("click", async () => {
-    await navigator.clipboard?.writeText(code);
-    copy.textContent = t("done.copied");
+    try {
+      await navigator.clipboard.writeText(code);
+      copy.textContent = t("done.copied");
+    } catch {
+      window.getSelection().selectAllChildren(shown); // a frame may forbid it: the code is at least selected
+    }
   });
-  return h("p", { class: "code-line" }, h("output", { class: "code" }, code), " ", copy);
+  return h("p", { class: "code-line" }, shown, " ", copy);
 }
 
 /** MTurk wants a form that leaves the page, with the assignment and at least one value more. */
@@ -63,7 +68,17 @@ export function showProblem(kind, detail = null) {
 
 /** A telephone is too small for this; the address can be taken along. */
 export function showPhone(address) {
-  finalSheet("phone", t("phone.heading"), ...paragraphs(t("phone.text")), h("p", { class: "address" }, address));
+  const share = h("button", { type: "button", class: "main", "data-action": "share" }, t("phone.share"));
+  share.addEventListener("click", async () => {
+    try {
+      if (navigator.share) await navigator.share({ url: address });
+      else await navigator.clipboard.writeText(address);
+    } catch {
+      // Not shared, or not allowed: the address stands above.
+    }
+  });
+  const line = h("p", { class: "address" }, address);
+  finalSheet("phone", t("phone.heading"), ...paragraphs(t("phone.text")), line, h("div", { class: "buttons" }, share));
 }
 
 /** MTurk's preview, before the task is accepted. */

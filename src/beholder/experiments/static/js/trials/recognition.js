@@ -1,8 +1,8 @@
 /** Recognition: fixation cross, picture, noise mask, then one symbol for each category. */
 
-import { assetUrl } from "../assets.js";
 import { h, rich } from "../dom.js";
 import { playStages } from "../frames.js";
+import { iconUrl } from "../icons.js";
 import { drawNoise, hashText } from "../noise.js";
 import { alignPictures, fitPicture, pictureElement } from "../pixels.js";
 import { announce } from "../shell.js";
@@ -52,7 +52,7 @@ export class Recognition extends TrialPlugin {
       showing.button(
         { label },
         { class: "icon", tabindex: k === 0 ? "0" : "-1" },
-        h("img", { src: assetUrl(`icons/${label}.svg`), alt: "", draggable: "false" }),
+        iconUrl(label) && h("img", { src: iconUrl(label), alt: "", draggable: "false" }),
         h("span", {}, nameLabel(label)),
       ),
     );

@@ -1,0 +1,87 @@
+"""``beholder units occlude``: pictures that drive units, and copies occluded where it matters most and least."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from beholder._core.errors import InputError
+from beholder._core.files import to_path_name
+from beholder.cli._options import Device, Json, ModelPath, Pretrained, print_json
+from beholder.cli._units_run import Place
+
+
+def occlude(
+    *,
+    model_name: Annotated[str | None, Parameter(name=["--model-name", "-m"])] = None,
+    units_file: Annotated[str | None, Parameter(name="--units-file")] = None,
+    share: float = 0.4,
+    steps: int = 10,
+    out_path: Annotated[str | None, Parameter(name=["--out-path", "-op"])] = None,
+    extra_name: str = "",
+    directory: Annotated[str | None, Parameter(name=["-D", "--directory"])] = None,
+    pretrained: Pretrained = False,
+    model_path: ModelPath = None,
+    device: Device = "auto",
+    workers: int = 1,
+    threads: int | None = None,
+    overwrite: bool = False,
+    json: Json = False,
+) -> None:
+    """Occlude pictures that drive units, where that takes most of the activation away, and where least.
+
+    Example: beholder units occlude --model_name squeezenet1_1
+
+    Parameters
+    ----------
+    model_name
+        The model that was recorded; default the one that the units file names.
+    units_file
+        Only these units; default all in the folder.
+    share
+        Side of the patch, as a share of the picture's shorter side.
+    steps
+        Places of the patch along each side.
+    out_path
+        Folder of all models' stimuli, where exemplars wrote; default ./stimuli/.
+    extra_name
+        The model's folder is {model}_{extra_name}.
+    directory
+        A model directory: everything is found in it and goes under it.
+    pretrained
+        Download published weights if they are not here.
+    model_path
+        Read weights from this file or folder instead.
+    device
+        auto, cpu, cuda, cuda:N or mps.
+    workers
+        Processes; does not change a byte.
+    threads
+        Cores to use; default all.
+    overwrite
+        Replace what was made with another network or other patches.
+    json
+        Print one JSON document to stdout.
+    """
+    from beholder.units import occlude_units
+
+    place = Place(directory, model_name, pretrained, model_path, device)
+    path = place.find(units_file) if units_file else None
+    name = to_path_name(place.find_path_name(path))
+    folder = place.join(out_path or "stimuli") / (f"{name}_{to_path_name(extra_name)}" if extra_name else name)
+    if not folder.is_dir():
+        raise InputError("stimuli of units", got=f"no folder {folder}", hint="`beholder units exemplars` first")
+    found = occlude_units(
+        place.load(path), folder, path, share=share, steps=steps, workers=workers, threads=threads, overwrite=overwrite
+    )
+    rows = []
+    for unit in found:
+        places = sorted((unit.path / "counterfactual_images").glob("batch_*"))
+        if places:
+            own = {"layer": unit.layer, "channel": unit.channel, "n_batches": len(places)}
+            rows.append({**own, "folder": str(unit.path / "counterfactual_images")})
+    if json:
+        print_json({"occluded": rows})
+    else:
+        print(f"{len(rows)} units, {sum(row['n_batches'] for row in rows)} pictures with two occluded copies\n{folder}")

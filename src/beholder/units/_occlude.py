@@ -1,0 +1,191 @@
+"""Occlusion: pictures that drive a unit, covered where that takes most of its activation away, and where least."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from beholder._core.errors import InputError
+from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name
+from beholder._core.hashing import hash_settings
+from beholder._core.provenance import record_provenance
+from beholder.activations import parse_layer, probe_layers
+from beholder.jobs import JobFolder, Plan, Shard, run_plan
+from beholder.models import Model, Unit, UnitList, unwrap_module
+from beholder.stimuli import IMAGENET_MEAN_COLOUR, ModelStimuli, UnitStimuli, read_model_stimuli
+from beholder.units._encode import decode_prepared
+from beholder.units._occlude_worker import FOLDER, OcclusionRecipe, OcclusionWorker, list_bases
+
+FORMAT = "beholder-occlusion-1"
+
+
+def place_patches(height: int, width: int, side: int, steps: int) -> np.ndarray:
+    """Corners of square patches, spread evenly from edge to edge, row by row.
+
+    Parameters
+    ----------
+    height, width : int
+        Of the picture, pixels.
+    side : int
+        Of the patch, pixels, at most the shorter side.
+    steps : int
+        Positions along each side.
+
+    Returns
+    -------
+    (steps², 2), int64
+        Top and left of each; equal ones, of small pictures, once.
+
+    Examples
+    --------
+    >>> place_patches(4, 4, 2, 2).tolist()
+    [[0, 0], [0, 2], [2, 0], [2, 2]]
+    """
+    tops, lefts = (np.rint(np.linspace(0, length - side, steps)).astype(np.int64) for length in (height, width))
+    grid = np.stack(np.meshgrid(tops, lefts, indexing="ij"), axis=-1).reshape(-1, 2)
+    return np.unique(grid, axis=0)
+
+
+def occlude_units(
+    model: Model,
+    folder: Path | str,
+    units: UnitList | Iterable[Unit] | Path | str | None = None,
+    *,
+    share: float = 0.4,
+    steps: int = 10,
+    workers: int = 1,
+    threads: int | None = None,
+    overwrite: bool = False,
+) -> ModelStimuli:
+    """Write, for every batch of a unit's exemplars, the query that drives it, and two occluded copies.
+
+    A square patch of the mean colour of natural pictures is laid over the picture at ``steps`` × ``steps`` places;
+    where the unit stays most active is ``max.png``, where least ``min.png``, beside the picture itself, ``base.png``,
+    in ``{layer}/channel_{c}/counterfactual_images/batch_{b}``. A ``manifest.csv`` has the places and activations.
+    Interrupted at any moment, the same call completes the folder to the same bytes.
+
+    Parameters
+    ----------
+    model : Model
+        The network that was recorded.
+    folder : path
+        ``stimuli/{model}`` with pictures.
+    units : UnitList, iterable of Unit or path, optional
+        Only these of the folder's units.
+    share : float
+        Side of the patch, as a share of the picture's shorter side, in (0, 1).
+    steps : int
+        Places along each side, at least 2.
+    workers : int
+        Processes; does not change a byte.
+    threads : int, optional
+        Cores to use; default all.
+    overwrite : bool
+        Replace what was made otherwise.
+
+    Returns
+    -------
+    ModelStimuli
+        The folder.
+
+    Raises
+    ------
+    InputError
+        The folder has no such units or no pictures, or another network was recorded.
+    ConfigurationChanged
+        What is there was made with another network or other patches.
+
+    Notes
+    -----
+    Source: Zimmermann et al. (2021), How well do feature visualizations support causal understanding of CNN
+    activations?
+
+    Examples
+    --------
+    >>> occlude_units(net, "stimuli/shapes")                      # doctest: +SKIP
+    """
+    if not 0 < share < 1:
+        raise InputError("a share between 0 and 1", got=str(share))
+    if steps < 2:
+        raise InputError("2 steps or more", got=str(steps))
+    found = read_model_stimuli(Path(folder).resolve())
+    chosen = list(found)
+    if units is not None:
+        chosen = [found[unit.layer, unit.channel] for unit in UnitList.collect(units, model)]
+    recipes = make_recipes(model, chosen)
+    jobs = JobFolder(found.path.parent / f".{found.path.name}.occlusion.jobs", found.path)
+    settings = {
+        "format": FORMAT,
+        "model": model.name,
+        "weights": {"tag": model.weights.tag, "sha256": model.weights.sha256},
+        "preprocessing": model.preprocessing.to_dict(),
+        "share": share,
+        "steps": steps,
+        "colour": list(IMAGENET_MEAN_COLOUR),
+    }
+    with jobs.hold():
+        if overwrite:
+            _remove_old(found.path, jobs)
+        for place in (jobs.path, *found.path.glob(f"*/channel_*/{FOLDER}")):
+            remove_temporaries(place)
+        if not jobs.check_settings(settings):
+            jobs.write_settings(settings)
+        shards = tuple(_make_shard(recipe) for recipe in recipes)
+        plan = Plan(f"occlude {found.path.name}", settings, shards, unit="pictures")
+        by_key = {shard.key: recipe for shard, recipe in zip(shards, recipes, strict=True)}
+        cores = threads or os.cpu_count() or 1
+        worker = OcclusionWorker(found.path, model, str(model.device), by_key, share, steps, cores)
+        run_plan(plan, worker, jobs, n_workers=workers)
+        names = [f"{recipe.unit.layer}:{recipe.unit.channel}" for recipe in recipes]
+        record_provenance(found.path, FOLDER, settings, units=names)
+        jobs.clear_claims()
+    return read_model_stimuli(folder)
+
+
+def make_recipes(model: Model, units: list[UnitStimuli]) -> list[OcclusionRecipe]:
+    """How each unit's activation is read: the axes of its layer."""
+    module = unwrap_module(model.module)
+    recipes = []
+    by_layer: dict[str, list[UnitStimuli]] = {}
+    for unit in units:
+        bases = list_bases(unit)
+        if not bases:
+            raise InputError(
+                "exemplars with queries", got=f"none in {unit.path}", hint="`beholder units exemplars` first"
+            )
+        if bases[0][1].path.suffix != ".png":
+            raise InputError("pictures to occlude", got=str(bases[0][1].path))
+        by_layer.setdefault(unit.layer, []).append(unit)
+    for layer, members in by_layer.items():
+        shape = decode_prepared(list_bases(members[0])[0][1].path, model.preprocessing).shape
+        refs = {layer: parse_layer(model.taps.get(layer, layer))}
+        example = torch.zeros((1, *shape), device=model.device)
+        probed = probe_layers(module, refs, lambda x: model.forward(module, model.normalize(x)), example)[layer]
+        if "channel" not in probed.axes:
+            raise InputError("a layer with channels", got=f"{layer!r}, whose axes are {', '.join(probed.axes)}")
+        axis = probed.axes.index("channel")
+        for unit in members:
+            if unit.channel >= probed.shape[axis]:
+                raise InputError(f"a channel of {layer!r} from 0 to {probed.shape[axis] - 1}", got=str(unit.channel))
+            recipes.append(OcclusionRecipe(unit, axis, probed.batch_axis))
+    return recipes
+
+
+def _make_shard(recipe: OcclusionRecipe) -> Shard:
+    unit = recipe.unit
+    told: list[Any] = [[batch, one.source, one.activation, one.path.stat().st_size] for batch, one in list_bases(unit)]
+    key = f"{to_path_name(unit.layer)}--{unit.channel}"
+    return Shard(key, len(told), {"bases": hash_settings([unit.layer, unit.channel, told])})
+
+
+def _remove_old(output: Path, jobs: JobFolder) -> None:
+    with explain_write_errors(output):
+        jobs.clear()
+        for old in output.glob(f"*/channel_*/{FOLDER}"):
+            shutil.rmtree(old)

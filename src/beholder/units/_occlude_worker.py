@@ -1,0 +1,246 @@
+"""Occluding one unit's pictures: every place of the patch runs through the network, two copies are kept."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import torch
+
+from beholder._core.errors import BeholderError
+from beholder._core.files import write_bytes
+from beholder.activations import parse_layer
+from beholder.activations._hooks import Tap
+from beholder.activations._worker import use_exact_math, use_threads
+from beholder.jobs import Finish, Shard, Worker
+from beholder.models import Model, ModelSpec, unwrap_module
+from beholder.stimuli import IMAGENET_MEAN_COLOUR, UnitStimuli, UnitStimulus
+from beholder.units._encode import decode_prepared, encode_prepared
+from beholder.units._map_worker import check_mean
+
+FOLDER = "counterfactual_images"
+MANIFEST = "manifest.csv"
+COLUMNS: tuple[str, ...] = (
+    "batch", "source", "side", "min_x", "min_y", "max_x", "max_y", "activation", "activation_min", "activation_max",
+)  # fmt: skip
+_BATCH = re.compile(r"batch_(\d+)")
+_MICRO_BATCH = 20
+
+
+@final
+@dataclass(frozen=True)
+class OcclusionRecipe:
+    """How one unit's activation is read.
+
+    Attributes
+    ----------
+    unit : UnitStimuli
+    channel_axis : int
+        Among the layer's axes, the batch left out.
+    batch_axis : int
+        Where the network keeps the batch.
+    """
+
+    unit: UnitStimuli
+    channel_axis: int
+    batch_axis: int
+
+
+def list_bases(unit: UnitStimuli) -> list[tuple[int, UnitStimulus]]:
+    """Batch and the query that drives the unit, for every batch."""
+    queries = unit.select("natural", "max", "query")
+    found = [(int(match[1]), one) for one in queries if (match := _BATCH.fullmatch(one.path.parent.name))]
+    return sorted(found, key=lambda pair: pair[0])
+
+
+@dataclass
+class OcclusionWorker(Worker):
+    """Occludes the pictures of units.
+
+    Parameters
+    ----------
+    output : path
+        The model's folder.
+    model : Model
+        Crosses to worker processes as its recipe when it has one.
+    device : str
+    recipes : mapping of str to OcclusionRecipe
+        By shard.
+    share : float
+    steps : int
+    cores : int
+        Pictures in flight on the CPU, shared by the workers; does not change a byte.
+    """
+
+    output: Path
+    model: Model | None
+    device: str
+    recipes: Mapping[str, OcclusionRecipe]
+    share: float
+    steps: int
+    cores: int
+    spec: ModelSpec | None = field(init=False)
+    lookahead: int = field(default=1, init=False)
+
+    def __post_init__(self) -> None:
+        self.spec = self.model.spec if self.model else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        if self.spec is not None:
+            state["model"] = None
+        return state
+
+    @contextlib.contextmanager
+    def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
+        """Load the model, put hooks on its layers, start the threads."""
+        model = self.model
+        if model is None:
+            assert self.spec is not None
+            model = self.spec.load(self.device)
+        on_cpu = torch.device(self.device).type == "cpu"
+        with (
+            use_threads(1 if on_cpu else torch.get_num_threads()),
+            use_exact_math("fp32"),
+            ThreadPoolExecutor(max(1, self.cores // n_workers) if on_cpu else 1, "beholder-occlude") as pool,
+            contextlib.ExitStack() as hooks,
+        ):
+            taps = {}
+            for layer in {recipe.unit.layer for recipe in self.recipes.values()}:
+                refs = {layer: parse_layer(model.taps.get(layer, layer))}
+                taps[layer] = hooks.enter_context(Tap(unwrap_module(model.module), refs))
+            try:
+                yield lambda shard: self._start(self.recipes[shard.key], model, pool, taps)
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _start(
+        self, recipe: OcclusionRecipe, model: Model, pool: ThreadPoolExecutor, taps: Mapping[str, Tap]
+    ) -> Finish:
+        bases = list_bases(recipe.unit)
+        tap = taps[recipe.unit.layer]
+        futures = [pool.submit(self._occlude, model, tap, recipe, *pair) for pair in bases]
+
+        def finish() -> tuple[dict[str, int], dict[str, Any]]:
+            sizes: dict[str, int] = {}
+            rows = []
+            try:
+                for future in futures:
+                    made, row = future.result()
+                    sizes |= made
+                    rows.append(row)
+                    self.report(1)
+            except BaseException:
+                for future in futures:
+                    future.cancel()
+                raise
+            path = recipe.unit.path / FOLDER / MANIFEST
+            data = format_rows(rows)
+            write_bytes(path, data)
+            return {**sizes, path.relative_to(self.output).as_posix(): len(data)}, {}
+
+        return finish
+
+    def _occlude(
+        self, model: Model, tap: Tap, recipe: OcclusionRecipe, batch: int, one: UnitStimulus
+    ) -> tuple[dict[str, int], dict[str, Any]]:
+        """Write the three pictures of one batch: sizes by name, and the manifest's row."""
+        from beholder.units._occlude import place_patches
+
+        base = decode_prepared(one.path, model.preprocessing)
+        height, width = base.shape[-2:]
+        side = max(1, round(self.share * min(height, width)))
+        places = place_patches(height, width, side, self.steps)
+        colour = _prepare_colour(model, len(base))
+        values = np.concatenate(
+            [measure(model, tap, recipe, base[None]), measure_patches(model, tap, recipe, base, places, side, colour)]
+        )
+        if not np.isfinite(values).all():
+            raise BeholderError(f"expected finite activations; got others for {one.path}")
+        check_mean(recipe.unit, one, float(values[0]))
+        least, most = int(values[1:].argmin()), int(values[1:].argmax())
+        folder = recipe.unit.path / FOLDER / f"batch_{batch}"
+        shown = {
+            "base": one.path.read_bytes(),
+            "min": encode_prepared(cover(base, places[least], side, colour), model.preprocessing),
+            "max": encode_prepared(cover(base, places[most], side, colour), model.preprocessing),
+        }
+        sizes = {}
+        for name, data in shown.items():
+            path = folder / f"{name}.png"
+            write_bytes(path, data)
+            sizes[path.relative_to(self.output).as_posix()] = len(data)
+        row = {"batch": batch, "source": one.source, "side": side, "activation": np.float32(values[0])}
+        for name, place in (("min", least), ("max", most)):
+            row[f"{name}_y"], row[f"{name}_x"] = places[place].tolist()
+            row[f"activation_{name}"] = np.float32(values[1 + place])
+        return sizes, row
+
+
+def cover(picture: np.ndarray, place: np.ndarray, side: int, colour: np.ndarray) -> np.ndarray:
+    """A copy of a picture with a square patch of one colour.
+
+    Parameters
+    ----------
+    picture : (channels, height, width), float32
+    place : (2,), int
+        Top and left.
+    side : int
+    colour : (channels,), float32
+    """
+    made = picture.copy()
+    top, left = place
+    made[:, top : top + side, left : left + side] = colour[:, None, None]
+    return made
+
+
+def measure_patches(
+    model: Model, tap: Tap, recipe: OcclusionRecipe, base: np.ndarray, places: np.ndarray, side: int, colour: np.ndarray
+) -> np.ndarray:
+    """The unit's activation with the patch at each place, in batches of one size: (n_places,), float32."""
+    values = []
+    for start in range(0, len(places), _MICRO_BATCH):
+        some = places[start : start + _MICRO_BATCH]
+        padded = [*some, *[some[-1]] * (_MICRO_BATCH - len(some))]
+        stack = np.stack([cover(base, place, side, colour) for place in padded])
+        values.append(measure(model, tap, recipe, stack)[: len(some)])
+    return np.concatenate(values)
+
+
+def measure(model: Model, tap: Tap, recipe: OcclusionRecipe, pictures: np.ndarray) -> np.ndarray:
+    """The unit's activation, the mean over its positions, for each picture: (n_pictures,), float32."""
+    found: list[np.ndarray] = []
+
+    def keep(name: str, values: torch.Tensor) -> None:
+        own = values.movedim(recipe.batch_axis, 0).select(1 + recipe.channel_axis, recipe.unit.channel)
+        found.append(own.flatten(1).mean(1).float().cpu().numpy() if own.ndim > 1 else own.float().cpu().numpy())
+
+    with torch.inference_mode(), tap.collect(keep, stop=True):
+        x = model.normalize(torch.as_tensor(pictures, device=model.device))
+        model.forward(unwrap_module(model.module), x)
+    return found[0]
+
+
+def _prepare_colour(model: Model, n_channels: int) -> np.ndarray:
+    """The patch's colour in the model's range: (n_channels,), float32."""
+    low, high = model.preprocessing.input_range or (0.0, 1.0)
+    share = np.array(IMAGENET_MEAN_COLOUR, dtype=np.float32) / 255
+    share = share if n_channels == len(share) else np.full(n_channels, share.mean(), dtype=np.float32)
+    return np.float32(low) + share * np.float32(high - low)
+
+
+def format_rows(rows: list[dict[str, Any]]) -> bytes:
+    """The bytes of ``manifest.csv``."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()

@@ -1,0 +1,163 @@
+"""``beholder tasks serve``, ``export``, ``status``, ``backup``, ``forget`` as a lab types them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from starlette.testclient import TestClient
+
+from beholder.experiments import create_app, open_store, read_experiment
+from experiment_folders import write_folder
+
+NO_PRACTICE = {
+    "practice.n_with_feedback": 0,
+    "practice.n_obvious": 0,
+    "practice.n_required": 0,
+    "recruiter": "prolific",
+}
+Beholder = Callable[..., tuple[int, str, str]]
+
+
+def take_part(client: TestClient, name: str, n: int | None = None) -> None:
+    link = {"PROLIFIC_PID": name}
+    token = client.post("/api/join", json={"recruiter_params": link}).json()["token"]
+    client.headers["Authorization"] = f"Bearer {token}"
+    for step, data in (("consent", {"version": "1", "agreed": True}), ("instructions", {}), ("checks", {})):
+        assert client.post("/api/step", json={"step": step, "data": data}).status_code == 200
+    for trial in client.get("/api/trials").json()[:n]:
+        body = {"response": {"choice": "upper", "confidence": 1}, "rt_ms": 1500, "shown_at": 1}
+        assert client.put(f"/api/trials/{trial['id']}", json=body).status_code == 200
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A built folder, and answers of one who finished and one who left."""
+    place = tmp_path_factory.mktemp("experiment")
+    experiment = write_folder(place / "exp_data", changes=NO_PRACTICE)
+    with open_store(experiment, place / "answers.sqlite") as store:
+        client = TestClient(create_app(experiment, store, limits=None), "http://127.0.0.1")
+        take_part(client, "somebody-one")
+        take_part(client, "somebody-two", 3)
+    return place
+
+
+def test_export(place: Path, tmp_path: Path, beholder: Beholder) -> None:
+    code, out, err = beholder("tasks", "export", "--db", place / "answers.sqlite", "--out", tmp_path / "out")
+    assert code == 0, err
+    assert out.startswith("11 answers of 2 participants; 0 of ")
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names >= {
+        "responses.csv", "responses.parquet", "responses_included.csv", "responses_included.parquet", "practice.csv",
+        "practice.parquet", "participants.csv", "columns.json", "provenance.json",
+    }  # fmt: skip
+    assert all(name in out for name in names if not name.startswith("."))
+    code, out, err = beholder(
+        "tasks", "export", place / "exp_data", "--db", place / "answers.sqlite", "-o", tmp_path, "--json"
+    )
+    assert code == 0, err
+    assert json.loads(out)["export"] == [{"participants": 2, "included": 0, "answers": 11, "answers_included": 0}]
+    assert len(pd.read_csv(tmp_path / "responses.csv")) == 11
+
+
+def test_export_of_another_experiment(place: Path, tmp_path: Path, beholder: Beholder) -> None:
+    write_folder(tmp_path / "other", changes={**NO_PRACTICE, "disabled_ms": 9})
+    code, _, err = beholder(
+        "tasks", "export", tmp_path / "other", "--db", place / "answers.sqlite", "--out", tmp_path / "o"
+    )
+    assert code == 2 and "settings.disabled_ms was 0, now 9" in err and not (tmp_path / "o").exists()
+
+
+def test_status(place: Path, beholder: Beholder) -> None:
+    code, out, err = beholder("tasks", "status", "--db", place / "answers.sqlite")
+    assert code == 0, err
+    lines = dict(line.split(None, 1) for line in out.splitlines())
+    assert (
+        lines["participants"].startswith("2 came, ") and "1 finished, 0 included, 0 withdrew" in lines["participants"]
+    )
+    assert lines["where"] == "1 comment, 1 trials"
+    assert lines["answers"].startswith("11, ") and lines["speed"].startswith("1.50 s a trial; ")
+    code, out, _ = beholder("tasks", "status", "--db", place / "answers.sqlite", "--json")
+    assert code == 0 and json.loads(out)["status"][0]["n_answers"] == 11
+
+
+def test_backup(place: Path, tmp_path: Path, beholder: Beholder) -> None:
+    copy = tmp_path / "copy.sqlite"
+    code, out, err = beholder("tasks", "backup", copy, "--db", place / "answers.sqlite")
+    assert code == 0 and str(copy) in out, err
+    assert beholder("tasks", "export", "--db", copy, "--out", tmp_path / "out")[1].startswith("11 answers of 2")
+    code, _, err = beholder("tasks", "backup", copy, "--db", place / "answers.sqlite")
+    assert code == 2 and "another name" in err
+
+
+def test_forget(place: Path, tmp_path: Path, beholder: Beholder) -> None:
+    copy = tmp_path / "copy.sqlite"
+    beholder("tasks", "backup", copy, "--db", place / "answers.sqlite")
+    assert b"somebody-one" in copy.read_bytes()
+    code, out, err = beholder("tasks", "forget", "--db", copy)
+    assert code == 0 and "2 participants" in out, err
+    assert b"somebody" not in copy.read_bytes()
+    assert beholder("tasks", "export", "--db", copy, "--out", tmp_path / "out")[1].startswith("11 answers of 2")
+
+
+@pytest.mark.parametrize("command", [["export"], ["status"], ["backup", "copy.sqlite"], ["forget"]])
+def test_no_such_file(command: list[str], tmp_path: Path, beholder: Beholder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = beholder("tasks", *command, "--db", tmp_path / "none.sqlite")
+    assert code == 2 and "expected a file of answers; got no file at" in err and not out
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "flags, expected",
+    [
+        (["--host", "0.0.0.0"], "--public"),
+        (["--public", "http://lab.example.org"], "https"),
+        (["--public", "lab.example.org"], "https"),
+        (["--per_task", "0"], "--per_task of 1 or more"),
+        (["--release_after", "0"], "--release_after above 0"),
+        (["--port", "70000"], "another --port"),
+    ],
+)
+def test_serve_refuses(flags: list[str], expected: str, place: Path, tmp_path: Path, beholder: Beholder) -> None:
+    code, _, err = beholder("tasks", "serve", place / "exp_data", "--db", tmp_path / "a.sqlite", *flags)
+    assert code == 2 and expected in err, err
+
+
+def test_serve_until_interrupted(place: Path, tmp_path: Path, beholder: Beholder) -> None:
+    """The link is printed, people are let in, a second server is refused, Ctrl-C ends it with 0."""
+    db = tmp_path / "a.sqlite"
+    command = ["tasks", "serve", str(place / "exp_data"), "--db", str(db), "--port", "0"]
+    source = f"from beholder.cli import main; main({command!r})"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    server = subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE, text=True, env=environment)
+    assert server.stdout is not None
+    try:
+        lines = [server.stdout.readline() for _ in range(3)]
+        assert lines[0].startswith("Experiment(2afc, 2 tasks") and lines[2].startswith("open http://127.0.0.1:")
+        url = lines[2].split()[1]
+        with urllib.request.urlopen(url, timeout=20) as reply:
+            assert b"<main" in reply.read()
+        request = urllib.request.Request(
+            f"{url}/api/join", b'{"recruiter_params": {"PROLIFIC_PID": "x"}}', {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=20) as reply:
+            assert reply.status == 201
+        assert beholder("tasks", "status", "--db", db)[1].startswith("participants  1 came")
+        code, _, err = beholder("tasks", "serve", place / "exp_data", "--db", db, "--port", "0")
+        assert code == 1 and "another --db" in err
+        assert beholder("tasks", "forget", "--db", db)[0] == 1
+    finally:
+        server.send_signal(signal.SIGINT)
+        rest, _ = server.communicate(timeout=30)
+    assert server.returncode == 0 and rest == ""
+    assert read_experiment(place / "exp_data").kind == "2afc"
+    assert not db.with_name("a.sqlite-wal").exists()
