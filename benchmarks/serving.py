@@ -1,12 +1,12 @@
 """Serving an experiment: how long an answer takes to be on disk, and how many a second can be.
 
-Usage: python benchmarks/serving.py [--participants 300] [--trials 45] [--rounds 1]
+Usage: python benchmarks/serving.py [--participants 300] [--trials 45] [--only "ours paced" first]
 
 Server and participants are processes of their own; the CPU time of each is told, because on a machine of few cores the
 participants take what the server could have used. Every answer is acknowledged after it is on disk
 (``synchronous=FULL``). *paced*: each participant answers once a second. *flat out*: each answers as soon as the last
 answer is acknowledged. The *bare* opponent is the shortest Starlette program that keeps answers: one table, one commit
-a request, nothing checked.
+a request, nothing checked. *first*: from opening the page to the first trial's pictures, and to all of them.
 """
 
 from __future__ import annotations
@@ -85,6 +85,11 @@ def serve_bare(folder: str, db: str, port: int) -> None:
     uvicorn.run(Starlette(routes=routes), port=port, access_log=False, log_level="warning")
 
 
+HEAD = (
+    f"{'server':8}{'load':10}{'answers':>8}{'lost':>6}{'a second':>10}{'p50 ms':>8}{'p99 ms':>8}{'max ms':>8}"
+    f"{'server CPU':>12}{'client CPU':>12}{'memory MiB':>16}"
+)
+
 SERVERS = {"ours": serve_ours, "bare": serve_bare}
 
 
@@ -145,6 +150,54 @@ def measure(which: str, folder: Path, n: int, interval_s: float, ramp_s: float) 
     }  # fmt: skip
 
 
+def measure_first(folder: Path, n_trials: int) -> dict[str, float]:
+    """Seconds from opening the page: to the stimuli of the first trial, and to those of all, over six connections."""
+    port = 8700 + os.getpid() % 1000
+    with tempfile.TemporaryDirectory() as place:
+        command = [sys.executable, __file__, "--serve", "ours", str(folder), f"{place}/answers.db", str(port)]
+        server = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT / "src")})
+        try:
+            wait_for(port)
+            times = [asyncio.run(open_page(port)) for _ in range(5)]
+        finally:
+            server.terminate()
+            server.wait()
+    first, everything, n_files = (statistics.median(column) for column in zip(*times, strict=True))
+    return {"first_s": first, "all_s": everything, "n_files": n_files, "n_trials": n_trials}
+
+
+async def open_page(port: int) -> tuple[float, float, int]:
+    """What the page asks for until it can show the first trial, then all others."""
+    from load_client import Connection, Tally, begin
+
+    connections = [Connection(f"http://127.0.0.1:{port}", Tally()) for _ in range(6)]
+    start = time.perf_counter()
+    await connections[0].fetch("/")
+    await begin(connections[0])
+    _, trials, _ = await connections[0].ask("GET", "/api/trials")
+    groups = [
+        [address for value in trial["stimuli"].values() for address in (value if isinstance(value, list) else [value])]
+        for trial in trials
+    ]
+
+    async def fetch_all(addresses: list[str]) -> None:
+        left = list(addresses)
+
+        async def work(connection: Connection) -> None:
+            while left:
+                await connection.fetch(left.pop())
+
+        await asyncio.gather(*map(work, connections))
+
+    await fetch_all(groups[0])
+    first = time.perf_counter() - start
+    await fetch_all([address for group in groups[1:] for address in group])
+    everything = time.perf_counter() - start
+    for connection in connections:
+        await connection.close()
+    return first, everything, sum(map(len, groups))
+
+
 def watch_memory(pid: int, memory: list[float], stop: threading.Event) -> None:
     """Once a second."""
     while not stop.wait(1.0):
@@ -185,7 +238,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--participants", type=int, default=300)
     parser.add_argument("--trials", type=int, default=45)
-    parser.add_argument("--only", nargs="+", default=["ours paced", "ours flat out", "bare paced", "bare flat out"])
+    parser.add_argument(
+        "--only", nargs="+", default=["first", "ours paced", "ours flat out", "bare paced", "bare flat out"]
+    )
     parser.add_argument("--serve", nargs=4, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.serve:
@@ -196,12 +251,22 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as place:
         changes = {"practice.n_with_feedback": 0, "practice.n_obvious": 0, "practice.n_required": 0}
-        write_folder(Path(place), n_tasks=10, n_trials=args.trials - 5, n_catch=5, changes=changes)
+        write_folder(Path(place), n_tasks=2, n_trials=args.trials - 5, n_catch=5, changes=changes)
+        for path in Path(place).rglob("*.png"):
+            path.write_bytes(path.read_bytes() + os.urandom(60_000))  # as large as pictures of 224 x 224
         load = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.2f}"
         print(f"{args.participants} participants, {args.trials} trials each; {load}")
-        head = f"{'server':8}{'load':10}{'answers':>8}{'lost':>6}{'a second':>10}{'p50 ms':>8}{'p99 ms':>8}"
-        print(head + f"{'max ms':>8}{'server CPU':>12}{'client CPU':>12}{'memory MiB':>16}", flush=True)
+        if "first" in args.only:
+            row = measure_first(Path(place), args.trials)
+            print(
+                f"first trial ready after {row['first_s']:.2f} s, all {row['n_trials']} trials "
+                f"({row['n_files']:.0f} files) after {row['all_s']:.2f} s",
+                flush=True,
+            )
+        print(HEAD, flush=True)
         for each in args.only:
+            if each == "first":
+                continue
             which, _, load = each.partition(" ")
             paced = load == "paced"
             row = measure(which, Path(place), args.participants, 1.0 if paced else 0.0, 10.0 if paced else 5.0)

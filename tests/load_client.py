@@ -57,15 +57,24 @@ class Connection:
                 continue
             return status, answer, sent
 
+    async def fetch(self, path: str) -> bytes:
+        """The bytes of a page, picture or sound."""
+        status, content = await self._send(f"GET {path} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\n\r\n".encode())
+        assert status == 200, (path, status)
+        return content
+
     async def _exchange(self, request: bytes) -> tuple[int, Any]:
+        status, content = await self._send(request)
+        return status, json.loads(content) if content else None
+
+    async def _send(self, request: bytes) -> tuple[int, bytes]:
         if self.streams is None:
             self.streams = await asyncio.open_connection(self.host, self.port)
         reader, writer = self.streams
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
-        content = await reader.readexactly(length)
-        return int(head[9:12]), json.loads(content) if content else None
+        return int(head[9:12]), await reader.readexactly(length)
 
     async def close(self) -> None:
         if self.streams is not None:

@@ -77,11 +77,15 @@ def test_failed_headphone_check_ends_kindly(lab):
 
 def test_practice_that_fails_is_repeated_and_then_ends(lab):
     """With wrong answers only: a second block, then the end with the code for those who are screened out."""
-    changes = {"practice.n_with_feedback": 1, "practice.n_required": 1, "practice.max_blocks": 2, "screen_out_code": "S1"}
+    changes = {
+        "practice.n_with_feedback": 1,
+        "practice.n_required": 1,
+        "practice.max_blocks": 2,
+        "screen_out_code": "S1",
+    }
     url = lab.serve("same_different", 1, changes, draw=lambda k: draw_picture(k, 48))
     person = lab.invite(url)
-    wrong = {"same": 1, "different": 0}["same"]  # the practice trial is a pair that is the same
-    person.answer = lambda position=0: type(person).answer(person, wrong)
+    person.answer = lambda: type(person).answer(person, 1)  # different, where the pair is the same
     assert person.take_part() == "screened_out"
     assert person.screens.count("practice-intro") == 2
     assert person.page.inner_text(".code") == "S1"

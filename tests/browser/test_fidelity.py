@@ -142,3 +142,42 @@ def test_tones_differ_as_the_headphone_check_needs(lab):
     spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle))))
     assert np.fft.rfftfreq(len(middle), 1 / rate)[spectrum.argmax()] == pytest.approx(200, abs=3)
     assert np.allclose(left[n:step], 0)
+
+
+@pytest.mark.slow
+def test_published_choice_task_has_its_times(lab):
+    """Buttons after 1500 ms; a black frame at once; right or wrong after 350 ms; on after another 1150 ms."""
+    published = {"disabled_ms": 1500, "feedback_delay_ms": 350, "feedback_ms": 1150, "practice.n_with_feedback": 0}
+    person = lab.invite(lab.serve("2afc", 1, published))
+    person.go_to("trial")
+    times = person.page.evaluate(
+        """async () => {
+            const times = {};
+            const seen = (name, selector) => {
+                if (!(name in times) && document.querySelector(selector)) times[name] = performance.now();
+            };
+            const start = performance.now();
+            while (!("next" in times) && performance.now() - start < 9000) {
+                await new Promise(requestAnimationFrame);
+                seen("open", "[data-answer]:not([disabled])");
+                if ("open" in times && !("click" in times)) {
+                    times.click = performance.now();
+                    document.querySelector("[data-answer]").click();
+                    seen("black", ".candidate.chosen");
+                }
+                seen("black", ".candidate.chosen");
+                seen("verdict", ".candidate.right, .candidate.wrong");
+                seen("next", "[data-action=next]");
+            }
+            times.start = start;
+            return times;
+        }"""
+    )
+    assert 1300 < times["open"] - times["start"] < 1700
+    assert times["black"] - times["click"] < 100
+    assert 330 < times["verdict"] - times["click"] < 550
+    assert 1120 < times["next"] - times["verdict"] < 1400
+    person.click_next()
+    assert person.take_part() == "done"
+    (details,) = read_details(lab)
+    assert details["frames"]["interval_ms"] > 4

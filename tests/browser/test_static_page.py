@@ -19,15 +19,20 @@ def visitor(chromium, tmp_path):
     """Opens the page of a kind of task as a file, or as if it came from a site."""
     with contextlib.ExitStack() as stack:
 
-        def open_page(kind, changes=None, *, address=None, scripts=None):
+        def open_page(kind, changes=None, *, address=None, library=""):
             experiment = read_experiment(build_folder(tmp_path / "built", kind, 2, changes))
             (page,) = write_static_pages(experiment)
-            context = stack.enter_context(contextlib.closing(chromium.new_context(viewport={"width": 1280, "height": 720})))
+            window = {"width": 1280, "height": 720}
+            context = stack.enter_context(contextlib.closing(chromium.new_context(viewport=window)))
+
+            def serve(route):
+                if route.request.url.endswith("/jatos.js"):
+                    route.fulfill(body=library, content_type="text/javascript")
+                else:
+                    route.fulfill(body=page.read_text(encoding="utf-8"), content_type="text/html")
+
             if address is not None:
-                html = page.read_text(encoding="utf-8")
-                context.route("**/*", lambda route: route.fulfill(body=(scripts or {}).get(
-                    route.request.url.rpartition("/")[2], html), content_type="text/javascript" if route.request.url.endswith(
-                    ".js") else "text/html"))  # fmt: skip
+                context.route("**/*", serve)
             person = Participant(context, address or page.as_uri())
             people.append(person)
             return person
@@ -42,7 +47,9 @@ def visitor(chromium, tmp_path):
 def check_answers(sent, kind):
     assert (sent["kind"], sent["task"], sent["end"]) == (kind, 1, "done")
     assert [answer["n"] for answer in sent["answers"]] == [1, 2]
-    assert all(answer["response"] and answer["rt_ms"] >= 0 and answer["window"]["dpr"] == 1 for answer in sent["answers"])
+    assert all(
+        answer["response"] and answer["rt_ms"] >= 0 and answer["window"]["dpr"] == 1 for answer in sent["answers"]
+    )
 
 
 def take_file(person, folder):
@@ -99,7 +106,7 @@ def test_jatos_gets_the_results(visitor):
         submitResultData: async (text) => { window.sent = text; },
         startNextComponent: () => { window.left = true; },
     };"""
-    person = visitor("similarity", address="https://lab.test/publix/1/task.html", scripts={"jatos.js": library})
+    person = visitor("similarity", address="https://lab.test/publix/1/task.html", library=library)
     person.take_part()
     person.wait_until("window.left === true")
     check_answers(json.loads(person.page.evaluate("window.sent")), "similarity")

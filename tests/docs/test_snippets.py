@@ -14,7 +14,7 @@ from beholder.cli._main import app, run, set_up_logging, split_globals
 
 from .conftest import PAGES, Block, iter_commands, read_blocks
 
-_RUNS_WITHOUT_A_MODEL = ("models", "show", "report", "assets", "tasks")
+_RUNS_WITHOUT_A_MODEL = ("models", "show", "report", "assets", "tasks", "stimuli")
 
 
 def is_runnable(tokens: list[str]) -> bool:

@@ -1,4 +1,4 @@
-"""The files of the pages: libraries as they were fetched, every text where it is asked for, scripts that can be joined."""
+"""Files of the pages: libraries as they were fetched, every text where it is asked for, scripts that can be joined."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def list_leaves(node: object, prefix: str = "") -> list[str]:
 def test_libraries_are_as_they_were_fetched(folder: Path) -> None:
     noted = json.loads((folder / "vendor.json").read_text(encoding="utf-8"))
     found = {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir() if path.name != "vendor.json"
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.iterdir()
+        if path.name != "vendor.json"
     }
     assert found == noted["sha256"]
     assert any("license" in name for name in found)
@@ -116,7 +118,10 @@ def test_icons_and_shell_ask_for_nothing_elsewhere() -> None:
 def test_scripts_are_joined_in_the_order_in_which_they_need_each_other() -> None:
     script = bundle_scripts()
     names = re.findall(r"^const (js_\w+) = \(\(\) => \{$", script, re.MULTILINE)
-    used = [re.findall(r"= (js_\w+);", part) for part in re.split(r"^const js_\w+ = \(\(\) => \{$", script, flags=re.MULTILINE)[1:]]
+    used = [
+        re.findall(r"= (js_\w+);", part)
+        for part in re.split(r"^const js_\w+ = \(\(\) => \{$", script, flags=re.MULTILINE)[1:]
+    ]
     assert len(names) == len(set(names)) > 25
     for k, needed in enumerate(used):
         assert set(needed) <= set(names[:k])

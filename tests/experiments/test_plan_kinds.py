@@ -205,6 +205,7 @@ def test_levels_as_conditions(tmp_path: Path) -> None:
                 f"{about['stimulus_id']}_{about['manipulation']}_{about['level']:.1f}" in trial["stimuli"]["stimulus"]
             )
             shown[about["stimulus_id"], about["manipulation"], about["level"]] += 1
+    assert "manipulation=blur, level=1" in {trial["conditions"]["condition"] for trial in list_main(plan)}
     assert len(shown) == 48
     assert set(shown.values()) == {1}
     assert plan.settings.adaptive is None
@@ -225,6 +226,10 @@ def test_levels_that_are_chosen(tmp_path: Path) -> None:
         assert trial.levels == (0.1, 0.5, 1.0)
         values = [open_image(path).getpixel((0, 0)) for path in trial.list_files("stimulus_level")]
         assert [value[0] for value in values] == [9, 49, 99], "rising"
+    other = make_settings("feather-pictures", {**CHOICES, "adaptive.target": 0.6})
+    adaptive = plan_recognition([table], tmp_path, adaptive=True, settings=other).settings.adaptive
+    assert adaptive is not None
+    assert (adaptive.target, adaptive.guess) == (0.6, 0.25)
     with pytest.raises(InputError, match="a column 'level'"):
         plan_recognition([write_pictures(tmp_path / "p", 4)], tmp_path, adaptive=True, settings=settings)
 

@@ -6,7 +6,9 @@ import collections
 import json
 import random
 import sqlite3
+import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +139,40 @@ def test_two_tabs_do_not_double(tmp_path: Path) -> None:
         assert one.state()["step"] == two.state()["step"] == "comment"
         count = store.read(lambda connection: connection.execute("SELECT count(*) FROM answers").fetchone())
         assert count == (8,)
+
+
+def test_many_windows_at_once_save_one_answer(tmp_path: Path) -> None:
+    """Eight answers to one trial at the same moment, over sockets: one is kept and acknowledged, seven are refused."""
+    experiment = write_folder(tmp_path / "b", changes=NO_PRACTICE)
+    with (
+        open_store(experiment, tmp_path / "a.db") as store,
+        open_server(experiment, store, limits=None) as server,
+        TestClient(create_app(experiment, store), "http://127.0.0.1") as client,
+    ):
+        person = Person(client)
+        person.begin()
+        trials = person.trials()
+
+        def send(number: int, rt_ms: float) -> int:
+            body = {"response": UPPER, "rt_ms": rt_ms, "shown_at": 1}
+            request = urllib.request.Request(
+                f"{server.url}/api/trials/{trials[number]['id']}", json.dumps(body).encode(), method="PUT",
+                headers={"Authorization": f"Bearer {person.token}", "Content-Type": "application/json"},
+            )  # fmt: skip
+            try:
+                with urllib.request.urlopen(request, timeout=20) as reply:
+                    return reply.status
+            except urllib.error.HTTPError as error:
+                return error.code
+
+        with ThreadPoolExecutor(8) as pool:
+            for number in range(3):
+                statuses = list(pool.map(lambda k, number=number: send(number, 1000.0 + k), range(8)))
+                assert sorted(statuses) == [200] + [409] * 7
+                same = list(pool.map(lambda _, number=number: send(number + 3, 500.0), range(8)))
+                assert same == [409] * 8  # not the next one
+        count = store.read(lambda connection: connection.execute("SELECT count(*) FROM answers").fetchone())
+        assert count == (3,)
 
 
 def test_order_cannot_be_forged(tmp_path: Path) -> None:

@@ -77,6 +77,7 @@ def test_what_comes_before_an_answer_does_not_go_with_it(tmp_path: Path) -> None
     right: list[float] = []
     catch: list[float] = []
     names: list[str] = []
+    sides: dict[tuple[int, int], set[bool]] = {}
     constant: set[str] = set()
     with serving(tmp_path / "b", tmp_path / "a.db") as (client, _):
         for _ in range(_N_SESSIONS):
@@ -88,6 +89,7 @@ def test_what_comes_before_an_answer_does_not_go_with_it(tmp_path: Path) -> None
                 upper, lower = (client.get(trial["stimuli"][place]) for place in ("upper", "lower"))
                 task, n, slot = known[upper.content]
                 right.append(float(slot == "query_max"))
+                sides.setdefault((task, n), set()).add(slot == "query_max")
                 catch.append(float(experiment.get_task(task).trials[n - 1].is_catch))
                 names += [*list_addresses(trial), trial["id"]]
                 one, two = trial["stimuli"]["upper"][3:], trial["stimuli"]["lower"][3:]
@@ -103,6 +105,8 @@ def test_what_comes_before_an_answer_does_not_go_with_it(tmp_path: Path) -> None
     assert len(constant) == 1  # everything else is the same for every trial of every session
     assert len(set(names)) == len(names)  # no name comes twice, in no two sessions
     assert {len(name.removeprefix("/s/")) for name in names} == {32}
+    # who did a task cannot tell the next one where the answers are: each trial has been on both sides
+    assert np.mean([len(seen) == 2 for seen in sides.values()]) > 0.9
     values = np.asarray(features, dtype=float)
     bound = 4.5 / np.sqrt(len(values))
     for column in values.T:

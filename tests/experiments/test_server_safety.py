@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -87,7 +86,8 @@ _PATHS = [
     "/static/../_server.py", "/static/..%2f_server.py", "/static/%2e%2e/_server.py", "/static/%2e%2e%2f_server.py",
     "/static/..%252f_server.py", "/static//etc/passwd", "/static/%2fetc/passwd", "/static/....//_server.py",
     "/static/..\\_server.py", "/static/%5c..%5c_server.py", "/static/js/../../_server.py", "/static/%00",
-    "/static/\x00", "/s/../key.json", "/s/..%2f..%2fkey.json", "/s/%2fetc%2fpasswd", "/s/" + "%2e" * 32, "/s/" + "A" * 32,
+    "/static/\x00", "/s/../key.json", "/s/..%2f..%2fkey.json",
+    "/s/%2fetc%2fpasswd", "/s/" + "%2e" * 32, "/s/" + "A" * 32,
     "/s/" + "A" * 4000, "/../../etc/passwd", "//etc/passwd", "/experiment.json", "/task_1/key.json", "/static",
 ]  # fmt: skip
 

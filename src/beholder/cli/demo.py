@@ -28,8 +28,13 @@ def demo(*, out: Path = Path("demo"), rnd_seed: Seed = 42, json: Json = False) -
 
     page = run_demo(out, seed=rnd_seed)
     if json:
-        print_json({"demo": [{"report": str(page), "folder": str(out)}]})
+        print_json({"demo": [{"report": str(page), "folder": str(out), "tasks": str(out / "experiment" / "tasks")}]})
     else:
-        for name in ("stimuli", "activations", "figures", "units"):
+        for name in ("stimuli", "activations", "figures", "units", "experiment"):
             print(f"{name + ':':<13}{out / name}")
+        tasks = out / "experiment" / "tasks"
+        if tasks.is_dir():
+            print(
+                f"Take part in its experiment: beholder tasks serve {tasks} --db {out / 'experiment' / 'answers.sqlite'}"
+            )
         print(f"Open {page} in a browser.")

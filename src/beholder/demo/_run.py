@@ -38,7 +38,8 @@ def run_demo(
 
     Pictures are drawn, shown to the bundled network ``beholder:shapes``, its layers recorded, compared and
     pictured; for a few of its units, the pictures that drive them are found, and others made; of a few pictures, and of
-    syllables that ``beholder:syllables`` hears, metamers are made. Run again, it keeps what is done and draws the
+    syllables that ``beholder:syllables`` hears, metamers are made. People can be asked about the units: an experiment is
+    built, and a handful of simulated participants take it. Run again, it keeps what is done and draws the
     figures and the page anew.
 
     Parameters
@@ -64,6 +65,7 @@ def run_demo(
     >>> run_demo("demo")                                          # doctest: +SKIP
     PosixPath('demo/report.html')
     """
+    from beholder.demo._experiment import make_demo_experiment
     from beholder.demo._figures import draw_figures
     from beholder.demo._metamers import make_demo_metamers
     from beholder.demo._units import show_units
@@ -84,6 +86,9 @@ def run_demo(
     draw_figures(acts, stimuli, out / "figures")
     logger.info("demo: looking at single units")
     units = show_units(net, stimuli, out / "units", n_units, seed)
+    logger.info("demo: making an experiment")
+    made_of = out / "units" / "stimuli" / net.path_name
+    n_trials = make_demo_experiment(net, made_of, out / "experiment", out / "figures", seed)
     seen, heard = make_demo_metamers(net, stimuli, out, n_metamers, seed)
     write_json(out / "stimuli.figure.json", asdict(describe_stimuli(len(stimuli), seed)))
     write_json(
@@ -92,7 +97,8 @@ def run_demo(
             "title": "Beholder demo",
             "sentence": f"{len(stimuli)} drawn pictures of 16 categories were shown to a small network that comes with "
             f"Beholder; {len(acts.layers)} of its layers were recorded and compared, and {len(units)} units looked at. "
-            f"{len(seen)} metamers of pictures and {len(heard)} of spoken syllables were made.",
+            f"{len(seen)} metamers of pictures and {len(heard)} of spoken syllables were made."
+            + (f" An experiment of {n_trials} trials a person is ready to be opened." if n_trials else ""),
             "stimuli": f"{len(stimuli)} drawn pictures, 16 categories",
         },
     )

@@ -120,3 +120,20 @@ def describe_measures(layer: str, agreement: Mapping[str, float]) -> FigureRecor
         "which order pairs alike, look the same.",
         order=420,
     )
+
+
+def describe_participants(n_participants: int, n_right: int, n_shown: int, lapses: float) -> FigureRecord:
+    """Words for the picture of simulated answers."""
+    return FigureRecord(
+        title="What would people be asked about these units?",
+        answer=f"Which of two pictures matches examples that drive a unit. {n_participants} simulated participants, who "
+        f"go by what drives the unit and guess in {100 * lapses:.0f} % of the trials, chose right in {n_right} of {n_shown} "
+        "trials; chance is 50 %.",
+        explanation="One dot a unit. People would be less sure than participants who know the network from inside; the "
+        "experiment is ready for you to try: the demo's last lines say how to open it.",
+        alt=f"Right answers of {n_participants} simulated participants for each unit, with 95 percent intervals.",
+        method="Two-alternative choice with nine references on each side, after Zimmermann, Klein & Brendel (2023), taken "
+        "over HTTP by a network as a participant with lapses.",
+        warnings=("No person took part.",),
+        order=520,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -180,20 +181,49 @@ def _write_parts(folder: Path, parts: Sequence[_Part]) -> None:
     n_trials = sum(len(part.trials) for part in parts)
     has_icons = any(path.parent == ICONS for part in parts for trial in part.trials for path in trial.files.values())
     icon_size = find_size(trial for part in parts for trial in part.trials) if has_icons else None
+    copier = _Copier(icon_size)
     left = [part for part in parts if not (folder / part.name / INDEX).is_file()]
     done = n_trials - sum(len(part.trials) for part in left)
     with show_progress(f"build {folder.name}", n_trials, "trials", done) as advance:
         for part in left:
-            _write_part(folder, part, icon_size)
+            _write_part(folder, part, copier)
             advance(len(part.trials))
 
 
-def _write_part(folder: Path, part: _Part, icon_size: tuple[int, int] | None) -> None:
+@final
+class _Copier:
+    """Copies files; one that was copied before becomes a second name of the copy, where the disk can do that."""
+
+    def __init__(self, icon_size: tuple[int, int] | None) -> None:
+        self._icon_size = icon_size
+        self._made: dict[tuple[Path, str], Path] = {}
+        self._fresh: dict[tuple[Path, str], Path] = {}
+
+    def put(self, source: Path, target: Path) -> None:
+        """Copy ``source`` to ``target``."""
+        key = (source, target.suffix)
+        old = self._made.get(key)
+        if old is not None:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(OSError):
+                os.link(old, target)
+                return
+        write_copy(target, read_copy(source, target.suffix, self._icon_size))
+        self._made[key] = self._fresh[key] = target
+
+    def move(self, temporary: Path, final: Path) -> None:
+        """Rename the folder that the last copies lie in."""
+        with explain_write_errors(final.parent):
+            os.replace(temporary, final)
+        self._made |= {key: final / path.relative_to(temporary) for key, path in self._fresh.items()}
+        self._fresh.clear()
+
+
+def _write_part(folder: Path, part: _Part, copier: _Copier) -> None:
     temporary = folder / f"{TEMPORARY_PREFIX}{part.name}"
     for n, trial in enumerate(part.trials, start=1):
         for name, path in trial.files.items():
-            target = temporary / "trials" / f"trial_{n}" / name
-            write_copy(target, read_copy(path, target.suffix, icon_size))
+            copier.put(path, temporary / "trials" / f"trial_{n}" / name)
     rows = [{"n": n, **trial.key} for n, trial in enumerate(part.trials, start=1)]
     write_json(temporary / KEY, {"trials": rows})
     index = {
@@ -203,5 +233,4 @@ def _write_part(folder: Path, part: _Part, icon_size: tuple[int, int] | None) ->
         "catch_trial_idxs": [row["n"] for row in rows if row["role"] == "catch"],
     }
     write_json(temporary / INDEX, index)
-    with explain_write_errors(folder):
-        os.replace(temporary, folder / part.name)
+    copier.move(temporary, folder / part.name)

@@ -209,10 +209,10 @@ def _check_files_of_kind(table: StimulusTable, kind: str) -> None:
 
 
 def _set_adaptive(settings: Settings, adaptive: bool) -> Settings:
-    """Levels that are chosen need to know how often a guess is right."""
-    if adaptive and settings.adaptive is None:
-        return settings.replace({"adaptive.guess": 1 / len(settings.choices)})
-    return settings
+    """Levels that are chosen need to know how often a guess is right: that of two answers is no number for more."""
+    if not adaptive or (settings.adaptive is not None and settings.adaptive.guess != Adaptive().guess):
+        return settings
+    return settings.replace({"adaptive.guess": 1 / len(settings.choices)})
 
 
 @final

@@ -204,11 +204,10 @@ def read_labelled(source: Path, adaptive: bool = False) -> StimulusTable:
     order = sorted(range(len(stimuli)), key=lambda i: (_sort_key(columns, names, i), levels[i] if levels else 0.0))
     kinds = list(dict.fromkeys(keys[i] for i in order))
     mode = "graded" if levels else "natural"
-    conditions = tuple(
-        Condition(", ".join(f"{n}={v}" for n, v in zip(names, kind, strict=True)) or mode, mode,
-                  {name: _to_plain(columns[name][keys.index(kind)]) for name in names})
-        for kind in kinds
-    )  # fmt: skip
+    conditions = []
+    for kind in kinds:
+        about = {name: _to_plain(columns[name][keys.index(kind)]) for name in names}
+        conditions.append(Condition(", ".join(f"{n}={v}" for n, v in about.items()) or mode, mode, about))
     ids = tuple(sorted({str(name) for name in base}))
     place = {name: i for i, name in enumerate(ids)}
     found: dict[tuple[int, int], list[tuple[float, Path]]] = {}
@@ -222,9 +221,8 @@ def read_labelled(source: Path, adaptive: bool = False) -> StimulusTable:
         found = {key: files[::-1] for key, files in found.items()}
     versions = {key: _make_version(files, adaptive, source) for key, files in found.items()}
     _require_all(ids, conditions, versions, source)
-    return StimulusTable(
-        ids, tuple(labels[i] for i in range(len(ids))), tuple([None] * len(ids)), conditions, versions
-    )  # fmt: skip
+    told = tuple(labels[i] for i in range(len(ids)))
+    return StimulusTable(ids, told, (None,) * len(ids), tuple(conditions), versions)
 
 
 def _make_version(files: list[tuple[float, Path]], adaptive: bool, source: Path) -> Version:

@@ -50,10 +50,10 @@ def read_texts(path: Path | str = ENGLISH) -> dict[str, str]:
 
 
 def flatten_texts(node: Any, prefix: str = "") -> dict[str, str]:
-    """Nested objects of texts as dotted names.
+    """Nested objects of texts as dotted names, paragraphs joined by empty lines.
 
-    >>> flatten_texts({"leave": {"yes": "Ja", "text": ["Eins.", "Zwei."]}})
-    {'leave.yes': 'Ja', 'leave.text': 'Eins.\\n\\nZwei.'}
+    >>> flatten_texts({"leave": {"yes": "Ja", "text": ["Eins."]}})
+    {'leave.yes': 'Ja', 'leave.text': 'Eins.'}
     """
     if not isinstance(node, dict):
         raise InputError("a JSON object of texts", got=type(node).__name__)

@@ -230,7 +230,7 @@ def make_behavioral_rdm(
     --------
     >>> rdm = make_behavioral_rdm("answers/")  # doctest: +SKIP
     """
-    frame = _read_table(table)
+    frame: Any = _read_table(table)
     missing = [name for name in ("a_id", "b_id", "choice", "participant") if name not in frame]
     if missing:
         raise InputError(

@@ -9,6 +9,13 @@ export function audioContext() {
   return context;
 }
 
+/** Wait until sounds can be heard, after the click or key press that the browser asks for. */
+export async function wakeSound() {
+  const audio = audioContext();
+  const patience = new Promise((resolve) => setTimeout(resolve, 1000));
+  if (audio.state !== "running") await Promise.race([audio.resume().catch(() => {}), patience]);
+}
+
 /** Samples of an encoded sound, at the rate of the device. */
 export function decodeSound(bytes) {
   context ??= new AudioContext({ latencyHint: "interactive" });

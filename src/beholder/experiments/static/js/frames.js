@@ -3,7 +3,11 @@
 const REHEARSAL = 24;
 let interval = 1000 / 60;
 
-const nextFrame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+/** The time at which the next frame begins. */
+export const nextFrame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+
+/** Milliseconds between two frames, as last measured. */
+export const frameInterval = () => Math.round(interval * 100) / 100;
 
 /** Milliseconds between two frames of this screen, the median of some. */
 export async function measureFrames() {
@@ -23,7 +27,7 @@ export async function measureFrames() {
  */
 export async function playStages(stages) {
   const onsets = {};
-  const log = { interval_ms: round(interval), dropped: 0 };
+  const log = { dropped: 0 };
   let last = await nextFrame();
   for (const stage of stages) {
     stage.show();

@@ -71,9 +71,12 @@ async function join(api, session) {
   api.token = token;
 }
 
+/** How often in a row the server may say that it stands elsewhere, before the page gives up. */
+const PATIENCE = 5;
+
 async function takePart(session) {
   const { api } = session;
-  for (;;) {
+  for (let conflicts = 0; conflicts < PATIENCE; ) {
     const state = await api.state();
     session.update(state);
     useTexts(state.texts);
@@ -90,9 +93,16 @@ async function takePart(session) {
     }
     offerWithdrawal(() => withdraw(session));
     document.body.dataset.kind = session.settings.kind;
-    const data = await STEPS[state.step](session, state);
-    if (data !== null) await stepOn(api, state.step, data);
+    try {
+      const data = await STEPS[state.step](session, state);
+      if (data !== null) await api.step(state.step, data);
+      conflicts = 0;
+    } catch (error) {
+      if (!(error instanceof Refused) || error.status !== 409) throw error;
+      conflicts += 1; // done already, in another tab: ask where we stand
+    }
   }
+  showProblem("other");
 }
 
 async function withdraw(session) {
@@ -108,18 +118,11 @@ function silence(transport) {
   transport.send = () => new Promise(() => {});
 }
 
-async function stepOn(api, step, data) {
-  try {
-    await api.step(step, data);
-  } catch (error) {
-    if (!(error instanceof Refused) || error.status !== 409) throw error; // 409: done already, in another tab
-  }
-}
-
 function explain(error) {
   if (!(error instanceof Refused)) throw error;
   const said = typeof error.body?.error === "string" ? error.body.error : null;
-  if (error.body?.code === "full" || error.status === 410) showProblem("full");
+  if (error.status === 410) showProblem("full");
+  else if (error.body?.code === "preview") showPreview();
   else if (error.status === 409) showProblem("again");
   else if (error.status === 401 || error.status === 403 || error.status === 404) {
     keepToken(null);

@@ -1,6 +1,6 @@
 /** Checks before the trials: size of the screen, loudness, headphones, full screen. */
 
-import { audioContext, makeCalibrationNoise, makeTones, playBuffer } from "../audio.js";
+import { makeCalibrationNoise, makeTones, playBuffer, wakeSound } from "../audio.js";
 import { h, paragraphs, rich } from "../dom.js";
 import { listenKeys } from "../keys.js";
 import { CARD_MM, describeWindow } from "../pixels.js";
@@ -134,7 +134,7 @@ export const Ready = makeScreen("ready", ({ display, session, finish }) => {
 
 /** What only a click or key press may do: fill the screen where the study asks for it, and wake the sound. */
 export async function prepare(session) {
-  if (session.hasSounds) audioContext();
+  if (session.hasSounds) await wakeSound();
   if (!session.settings.fullscreen || document.fullscreenElement) return;
   const asked = document.documentElement.requestFullscreen?.({ navigationUI: "hide" });
   await asked?.catch(() => {}); // A participant or a frame may forbid it; the window's size is checked anyway.

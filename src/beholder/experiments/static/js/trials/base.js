@@ -2,6 +2,7 @@
 
 import { describeAudio } from "../audio.js";
 import { h } from "../dom.js";
+import { frameInterval, nextFrame } from "../frames.js";
 import { listenKeys } from "../keys.js";
 import { listAddresses } from "../media.js";
 import { alignPictures, degreesToPixels, describeWindow } from "../pixels.js";
@@ -37,7 +38,7 @@ class Showing {
     this.settings = session.settings;
     this.timing = { ...session.timing, ...payload.timing };
     this.controls = [];
-    this.log = {};
+    this.log = { interval_ms: frameInterval() };
     this.isOpen = false;
     this.answered = new Promise((resolve) => (this.resolve = resolve));
   }
@@ -97,7 +98,7 @@ export class TrialPlugin {
 
   /** Show it, open the answers with `showing.open()`; the time of the onset. */
   async present(showing) {
-    const onset = performance.now();
+    const onset = await nextFrame();
     await pause(showing.timing.disabled_ms ?? 0);
     showing.open();
     return onset;

@@ -1,6 +1,6 @@
 /** Two or three items beside each other: pictures, or sounds that are played in turn. */
 
-import { playBuffer } from "../audio.js";
+import { playBuffer, wakeSound } from "../audio.js";
 import { h } from "../dom.js";
 import { fitPicture, pictureElement } from "../pixels.js";
 import { t } from "../texts.js";
@@ -25,6 +25,7 @@ export function makeTiles(showing, urls, { labels, otherHeight = 220 } = {}) {
 
 /** Play the sounds among the items one after the other, the one that sounds marked; the onset of the first. */
 export async function playTiles(items, tiles, between = BETWEEN_MS) {
+  await wakeSound();
   let first = null;
   for (const [k, item] of items.entries()) {
     if (item.kind !== "sound") continue;

@@ -64,7 +64,7 @@ export class Recognition extends TrialPlugin {
       h("p", { class: "question" }, rich(t("recognition.question"))),
       h(
         "div",
-        { class: "icons", role: "group", "aria-label": t("recognition.question"), style: { "--columns": columns } },
+        { class: "icons", role: "group", "aria-label": t("recognition.question") },
         ...this.icons,
       ),
       h("div", { class: "foot" }, h("p", { class: "hint" }, t("recognition.keys")), h("p", { class: "verdict" })),

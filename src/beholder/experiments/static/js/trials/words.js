@@ -1,6 +1,6 @@
 /** Word recognition: a sound once; the word is typed, and only a word of the list can be sent. */
 
-import { audioContext, playBuffer } from "../audio.js";
+import { playBuffer, wakeSound } from "../audio.js";
 import { h, rich } from "../dom.js";
 import { announce } from "../shell.js";
 import { t } from "../texts.js";
@@ -73,7 +73,7 @@ export class Words extends TrialPlugin {
 
   async present(showing) {
     const { buffer } = showing.item(showing.payload.stimuli.stimulus);
-    audioContext();
+    await wakeSound();
     await new Promise((resolve) => setTimeout(resolve, Math.max(LEAD_MS, showing.timing.fixation_ms ?? 0)));
     const { onset, ended } = playBuffer(buffer);
     showing.log.sound_ms = Math.round(buffer.duration * 1e5) / 100;
