@@ -98,19 +98,17 @@ async def take_part(url: str, tally: Tally, interval_s: float, start: float, rng
     with contextlib.suppress(asyncio.CancelledError):
         await begin(connection)
         kept = tally.saved.setdefault(connection.token, [])
+        status, trials, _ = await connection.ask("GET", "/api/trials")
         await asyncio.sleep(max(0.0, start - time.perf_counter()))
         due = time.perf_counter() + rng.random() * interval_s
-        done = False
-        while not done:
-            status, trials, _ = await connection.ask("GET", "/api/trials")
-            if status == 409:
-                break
+        while status != 409:
             assert status == 200, trials
             for trial in trials:
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
                 if not await give_answer(connection, trial, kept, rng):
                     break
                 due = max(due + interval_s, time.perf_counter() - interval_s)
+            status, trials, _ = await connection.ask("GET", "/api/trials")
         _, state, _ = await connection.ask("GET", "/api/state")
         tally.finished += state["n_done"] == state["n_trials"]
     await connection.close()

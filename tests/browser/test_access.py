@@ -115,3 +115,15 @@ def test_focus_is_seen(lab):
     assert person.page.evaluate("document.activeElement.dataset.action") == "agree"
     assert person.page.evaluate(f"{style}.outlineStyle") == "solid"
     assert float(person.page.evaluate(f"{style}.outlineWidth").removesuffix("px")) >= 2
+
+
+def test_the_whole_screen_is_used_where_the_study_asks_for_it(lab):
+    person = lab.invite(lab.serve("similarity", 1, {"fullscreen": True, "practice.n_without": 0}))
+    person.go_to("ready")
+    assert "whole screen" in person.page.inner_text("main")
+    person.click_next()
+    person.go_to_trial()
+    assert person.page.evaluate("Boolean(document.fullscreenElement)")
+    assert person.read_state()["checks"]["fullscreen"] is True
+    assert person.take_part() == "done"
+    person.wait_until("!document.fullscreenElement")

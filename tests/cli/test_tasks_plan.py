@@ -29,7 +29,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_from_exemplars_to_tasks(workplace: Path, beholder: Call) -> None:
     """Exemplars of nb + 1 batches and visualisations, as the commands before leave them."""
     draw_shapes_set(workplace / "images", n_per_category=4)
-    units = [{"layer": "block1.conv", "channel": c} for c in range(4)]
+    units = [{"layer": "block1.conv", "channel": c} for c in range(3)]
     (workplace / "units.json").write_text(json.dumps({"model": "beholder:shapes", "units": units}))
     assert beholder("units", "record", "--units_file", "units.json", "--threads", "1")[0] == 0
     code, _, err = beholder("units", "exemplars", "--units_file", "units.json", "--num_batches", "3")
@@ -38,16 +38,16 @@ def test_from_exemplars_to_tasks(workplace: Path, beholder: Call) -> None:
     code, _, err = beholder("units", "optimize", "--units_file", "units.json", *more)
     assert code == 0, err
     for images in ("natural", "optimized"):
-        line = f"-nt=3 -nb 2 -nc=1 -nh=4 -s=./stimuli/shapes -o {images}.json -m={images} --seed=1"
+        line = f"-nt=2 -nb 2 -nc=1 -nh=6 -s=./stimuli/shapes -o {images}.json -m={images} --seed=1"
         code, out, err = beholder("tasks", "plan", *shlex.split(line))
         assert code == 0, err
-        assert out.splitlines() == ["2afc: 4 tasks of 3 trials and 1 catch trials, 5 for practice", f"{images}.json"]
+        assert out.splitlines() == ["2afc: 6 tasks of 2 trials and 1 catch trials, 5 for practice", f"{images}.json"]
         code, out, err = beholder(
             "tasks", "build", "-t", f"data_{images}", "-i", f"{images}.json", "-nr", "9", "--json"
         )
         assert code == 0, err
         tables = json.loads(out)
-        assert [row["n_trials"] for row in tables["tasks"]] == [4] * 4
+        assert [row["n_trials"] for row in tables["tasks"]] == [3] * 6
         made = read_experiment(f"data_{images}")
         shown = Counter()
         for task in made.tasks:
@@ -67,7 +67,17 @@ def test_from_exemplars_to_tasks(workplace: Path, beholder: Call) -> None:
                 query = folder / f"natural_images/batch_{(task.index - 1) % 2 + 1}/max_9.png"
                 assert trial.files["query_max"].read_bytes() == query.read_bytes()
                 assert trial.files["reference_min_3"].read_bytes() == (place / "min_3.png").read_bytes()
-        assert shown == dict.fromkeys(range(4), 3)
+        assert shown == dict.fromkeys(range(3), 4)
+    code, out, err = beholder("units", "occlude", "--units_file", "units.json", "--steps", "2", "--json")
+    assert code == 0, err
+    assert [row["n_batches"] for row in json.loads(out)["occluded"]] == [3] * 3
+    line = "--kind counterfactual -nt 2 -nc 1 -nh 3 -s stimuli/shapes -o occluded.json"
+    code, _, err = beholder("tasks", "plan", *shlex.split(line))
+    assert code == 0, err
+    assert "row_choices_min" in err
+    assert beholder("tasks", "build", "-i", "occluded.json", "-t", "occluded")[0] == 0
+    files = read_experiment("occluded").tasks[0].trials[0].files
+    assert set(files) == {"base", "min", "max", *(f"reference_{k}" for k in range(9))}
     assert json.loads((workplace / "provenance.json").read_text())["outputs"]["natural.json"]["settings"]["seed"] == 1
 
 

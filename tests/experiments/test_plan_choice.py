@@ -236,6 +236,19 @@ def test_a_model_below_the_folder_and_other_difficulties(tmp_path: Path) -> None
         plan_choice(tmp_path / "stimuli", tmp_path, model="nett")
 
 
+def test_defaults_fit_the_units(stimuli: Path, tmp_path: Path) -> None:
+    for n_units, n_trials, n_tasks in ((84, 40, 63), (50, 40, 65), (7, 7, 63), (90, 40, 63), (41, 40, 82)):
+        plan = plan_choice(stimuli, tmp_path, n_units=n_units)
+        assert (len(plan.tasks[0].raw_trials), len(plan)) == (n_trials, n_tasks)
+        check_invariants(plan, n_trials, 5)
+
+
+def test_rules_that_nobody_can_meet_are_told(stimuli: Path, tmp_path: Path) -> None:
+    plan = plan_choice(stimuli, tmp_path, n_trials=5, n_tasks=18, n_catch=4)
+    assert any("row_choices_min 5 excludes everybody" in note for note in plan.notes)
+    assert plan_choice(stimuli, tmp_path, n_trials=6, n_tasks=14, n_catch=4, n_units=84).notes == ()
+
+
 def test_few_units_are_shown_in_catch_trials_too(tmp_path: Path) -> None:
     write_units(tmp_path / "net", 4, 3, files=False)
     plan = plan_choice(tmp_path / "net", tmp_path, n_trials=4, n_tasks=2, n_catch=2)

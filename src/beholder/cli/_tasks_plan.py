@@ -135,8 +135,8 @@ def _plan_choice(flags: PlanFlags, settings: Settings) -> Plan:
     return plan_choice(
         flags.source,
         flags.folder,
-        n_trials=40 if flags.n_trials is None else flags.n_trials,
-        n_tasks=63 if flags.n_tasks is None else flags.n_tasks,
+        n_trials=flags.n_trials,
+        n_tasks=flags.n_tasks,
         n_catch=5 if flags.n_catch is None else flags.n_catch,
         n_batches=flags.n_batches,
         min_batch=flags.min_batch,

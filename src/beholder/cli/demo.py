@@ -27,14 +27,13 @@ def demo(*, out: Path = Path("demo"), rnd_seed: Seed = 42, json: Json = False) -
     from beholder.demo import run_demo
 
     page = run_demo(out, seed=rnd_seed)
+    tasks = out / "experiment" / "tasks"
     if json:
-        print_json({"demo": [{"report": str(page), "folder": str(out), "tasks": str(out / "experiment" / "tasks")}]})
+        built = str(tasks) if tasks.is_dir() else None
+        print_json({"demo": [{"report": str(page), "folder": str(out), "tasks": built}]})
     else:
-        for name in ("stimuli", "activations", "figures", "units", "experiment"):
+        for name in ("stimuli", "activations", "figures", "units"):
             print(f"{name + ':':<13}{out / name}")
-        tasks = out / "experiment" / "tasks"
         if tasks.is_dir():
-            print(
-                f"Take part in its experiment: beholder tasks serve {tasks} --db {out / 'experiment' / 'answers.sqlite'}"
-            )
+            print(f"{'experiment:':<13}beholder tasks serve {tasks} --db {tasks.with_name('answers.sqlite')}")
         print(f"Open {page} in a browser.")

@@ -64,9 +64,9 @@ def plan(
     preset
         Timings, counts and rules; default the one of the kind.
     n_trials
-        Main trials a task; default 40, of other kinds all.
+        Main trials a task; default 40 or all units, of other kinds all.
     n_tasks
-        Tasks, one a participant; default 63, of other kinds as many as balance the design.
+        Tasks, one a participant; default 63 or the nearest that fits, of other kinds as many as balance the design.
     n_catch
         Catch trials a task.
     n_batches

@@ -19,6 +19,7 @@ logger = logging.getLogger("beholder")
 TASKS = "tasks"
 N_PARTICIPANTS = 6
 LAPSES = 0.1
+LAYER = "block5"
 SETTINGS = {
     "fullscreen": False, "practice.n_with_feedback": 2, "practice.n_obvious": 2, "practice.n_required": 2,
     "practice.max_blocks": 3, "exclusion.row_choices_min": 1, "exclusion.time_s_min": 30,
@@ -32,7 +33,7 @@ def make_demo_experiment(net: Model, stimuli: Path, folder: Path, figures: Path,
     Parameters
     ----------
     net : Model
-        Whose units they are; simulated participants follow it.
+        Whose units they are; simulated participants compare pictures at one of its layers.
     stimuli : path
         ``stimuli/{model}`` with exemplars.
     folder : path
@@ -62,20 +63,19 @@ def make_demo_experiment(net: Model, stimuli: Path, folder: Path, figures: Path,
         for left in folder.glob("simulated.sqlite*"):
             left.unlink()
         experiment = _build(plan, folder, overwrite=True)
-    observer = LapseObserver(LAPSES, NetworkObserver(net, experiment))
+    observer = LapseObserver(LAPSES, NetworkObserver(net, experiment, LAYER))
     simulate_participants(experiment, db, N_PARTICIPANTS, observer, seed=seed)
     made = export_responses(db, folder / "answers")
-    _draw(made.responses, figures)
+    _draw(made.responses, net.name, figures)
     return len(plan.tasks[0].trials)
 
 
 def _plan(stimuli: Path, folder: Path, seed: int) -> Plan | None:
     """A task for each of six people in which every unit comes once; None for less than two units or batches."""
     from beholder.experiments import make_settings, plan_choice
-    from beholder.stimuli import read_model_stimuli
 
-    n_units = len(read_model_stimuli(stimuli))
-    n_batches = len({path.name for path in stimuli.glob("*/channel_*/natural_images/batch_*")}) - 1
+    batches = list(stimuli.glob("*/channel_*/natural_images/batch_*"))
+    n_units, n_batches = len({path.parent for path in batches}), len({path.name for path in batches}) - 1
     if n_units < 2 or n_batches < 1:
         logger.info("demo: no experiment, for which two units with two batches of exemplars are needed")
         return None
@@ -101,19 +101,19 @@ def _check(experiment: Experiment, db: Path) -> None:
     open_store(experiment, db).close()
 
 
-def _draw(responses: Responses, figures: Path) -> None:
+def _draw(responses: Responses, model: str, figures: Path) -> None:
     """Right answers unit by unit."""
-    from beholder.figures import plot_accuracy, save_figure
+    from beholder.figures import colors_of_models, plot_accuracy, save_figure
 
     main = responses.trials[~responses.trials["catch_trial"].astype(bool)]
     counted = main.groupby("unit", sort=True)["correct"].agg(["sum", "size"])
     units = [str(unit).partition("/")[2] for unit in counted.index]
     n_right, n_shown = counted["sum"].astype(int).tolist(), counted["size"].astype(int).tolist()
-    ax = plot_accuracy(n_right, n_shown, units, chance=0.5)
+    ax = plot_accuracy(n_right, n_shown, units, chance=0.5, color=colors_of_models([model])[model])
     ax.set_xlabel(ax.get_xlabel().replace("stimuli each", "participants each"))
     fig = ax.get_figure(root=True)
     assert fig is not None
-    record = describe_participants(main["participant"].nunique(), sum(n_right), sum(n_shown), LAPSES)
+    record = describe_participants(main["participant"].nunique(), sum(n_right), sum(n_shown), LAYER, LAPSES)
     save_figure(
         fig, figures / "participants", record=record, table={"unit": units, "n_right": n_right, "n_shown": n_shown}
     )

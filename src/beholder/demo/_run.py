@@ -38,9 +38,9 @@ def run_demo(
 
     Pictures are drawn, shown to the bundled network ``beholder:shapes``, its layers recorded, compared and
     pictured; for a few of its units, the pictures that drive them are found, and others made; of a few pictures, and of
-    syllables that ``beholder:syllables`` hears, metamers are made. People can be asked about the units: an experiment is
-    built, and a handful of simulated participants take it. Run again, it keeps what is done and draws the
-    figures and the page anew.
+    syllables that ``beholder:syllables`` hears, metamers are made. People can be asked about the units: an experiment
+    is built, and a handful of simulated participants take it. Run again, it keeps what is done and draws the figures
+    and the page anew.
 
     Parameters
     ----------

@@ -122,18 +122,19 @@ def describe_measures(layer: str, agreement: Mapping[str, float]) -> FigureRecor
     )
 
 
-def describe_participants(n_participants: int, n_right: int, n_shown: int, lapses: float) -> FigureRecord:
+def describe_participants(n_participants: int, n_right: int, n_shown: int, layer: str, lapses: float) -> FigureRecord:
     """Words for the picture of simulated answers."""
     return FigureRecord(
         title="What would people be asked about these units?",
-        answer=f"Which of two pictures matches examples that drive a unit. {n_participants} simulated participants, who "
-        f"go by what drives the unit and guess in {100 * lapses:.0f} % of the trials, chose right in {n_right} of {n_shown} "
-        "trials; chance is 50 %.",
-        explanation="One dot a unit. People would be less sure than participants who know the network from inside; the "
+        answer="Which of two pictures matches examples that drive a unit. "
+        f"{n_participants} simulated participants chose right in {n_right} of {n_shown} trials "
+        f"({100 * n_right / n_shown:.0f} %; chance is 50 %).",
+        explanation="One dot a unit. Where likeness to the examples is not enough to tell, the dot is near chance. The "
         "experiment is ready for you to try: the demo's last lines say how to open it.",
         alt=f"Right answers of {n_participants} simulated participants for each unit, with 95 percent intervals.",
-        method="Two-alternative choice with nine references on each side, after Zimmermann, Klein & Brendel (2023), taken "
-        "over HTTP by a network as a participant with lapses.",
+        method="Two-alternative choice with nine references on each side, after Zimmermann, Klein & Brendel (2023), "
+        f"taken over HTTP. Participants compare pictures by the activations of {layer}, and guess in "
+        f"{100 * lapses:.0f} % of the trials.",
         warnings=("No person took part.",),
         order=520,
     )

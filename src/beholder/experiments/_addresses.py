@@ -91,5 +91,6 @@ class AddressBook:
         return hmac.digest(self._tag_key, plain, "sha256")[:_TAG_BYTES]
 
     def _mask(self, text: bytes, tag: bytes) -> bytes:
-        stream = hmac.digest(self._mask_key, tag, "sha256")
-        return bytes(a ^ b for a, b in zip(text, stream, strict=False))
+        n = len(text)
+        stream = hmac.digest(self._mask_key, tag, "sha256")[:n]
+        return (int.from_bytes(text, "big") ^ int.from_bytes(stream, "big")).to_bytes(n, "big")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from beholder.experiments._addresses import AddressBook, Place
@@ -148,10 +147,11 @@ def _make_stimuli(
     trial: Trial, shown: dict[str, Any], level: int | None, place: Place, book: AddressBook
 ) -> dict[str, Any]:
     """Place on the screen to an address, or to a list of them."""
-    slots = sorted(trial.files)
+    numbers = {slot: k for k, slot in enumerate(sorted(trial.files))}
 
     def address(slot: str) -> str:
-        return "/s/" + book.seal(dataclasses.replace(place, slot=slots.index(find_slot(trial, slot, level))))
+        number = numbers[find_slot(trial, slot, level)]
+        return "/s/" + book.seal(Place(place.kind, place.session, place.task, place.n, number))
 
     return {
         where: [address(slot) for slot in what] if isinstance(what, list) else address(what)

@@ -13,7 +13,14 @@ from beholder.experiments._deal import deal_catch, deal_decks
 from beholder.experiments._plan import SCHEMES, Plan, make_task
 from beholder.experiments._presets import make_settings
 from beholder.experiments._settings import Settings
-from beholder.experiments._unit_checks import check_batches, check_counts, count_batches, require_batches, require_units
+from beholder.experiments._unit_checks import (
+    check_batches,
+    check_counts,
+    check_rules,
+    count_batches,
+    require_batches,
+    require_units,
+)
 from beholder.experiments._unit_folders import UnitFolder, find_easy_units, find_model_folder, find_units
 from beholder.experiments._unit_trials import Images, make_catch_trial, make_practice_trial, make_trial
 
@@ -22,8 +29,8 @@ def plan_choice(
     source: Path | str,
     folder: Path | str = ".",
     *,
-    n_trials: int = 40,
-    n_tasks: int = 63,
+    n_trials: int | None = None,
+    n_tasks: int | None = None,
     n_catch: int = 5,
     n_batches: int | None = None,
     min_batch: int | None = None,
@@ -49,8 +56,12 @@ def plan_choice(
         ``stimuli/{model}``; with ``model`` the folder above.
     folder : path
         Where the plan will lie: its paths lead from there.
-    n_trials, n_tasks, n_catch : int
-        Main trials a task, tasks (participants), catch trials a task.
+    n_trials : int, optional
+        Main trials a task; default 40, or as many as there are units.
+    n_tasks : int, optional
+        Tasks, one a participant; default 63, or the nearest number with which units are shown equally often.
+    n_catch : int
+        Catch trials a task.
     n_batches : int, optional
         Batches 1 to this one are used for main trials; default all that there are.
     min_batch, max_batch : int, optional
@@ -89,13 +100,13 @@ def plan_choice(
     if scheme not in SCHEMES:
         raise InputError(f"--scheme {'|'.join(SCHEMES)}", got=repr(scheme))
     for name, value, least in (("-nt", n_trials, 1), ("-nh", n_tasks, 1), ("-nc", n_catch, 0)):
-        if value < least:
+        if value is not None and value < least:
             raise InputError(f"{name} of at least {least}", got=str(value))
     folder = Path(folder).resolve()
     place, base = find_model_folder(source, model, extra_name)
     kind = settings.kind
     found = require_units(find_units(place, base), images, kind, place)
-    n_used = check_counts(n_trials, n_tasks, n_units, len(found))
+    n_trials, n_tasks, n_used = check_counts(n_trials, n_tasks, n_units, len(found))
     batches = check_batches(found, scheme, n_batches, min_batch, max_batch)
     generator = make_generator(seed, "tasks", "choice")
     chosen = sorted(generator.permutation(len(found))[:n_used])
@@ -127,7 +138,7 @@ def plan_choice(
         catch = [make_catch_trial(kind, unit, images, scheme, folder) for unit in easy[k]]
         tasks.append(make_task(k + 1, main, catch, generator.permutation(len(main) + len(catch)).tolist()))
     trials = [make_practice_trial(kind, unit, images, obvious, folder) for unit, obvious in practice]
-    told = (*notes, *more)
+    told = (*notes, *more, *check_rules(settings, n_trials + n_catch))
     return Plan(kind, settings, scheme, seed, tuple(tasks), tuple(trials), folder, told)
 
 

@@ -15,7 +15,7 @@ from beholder._core.seeds import DEFAULT_SEED, make_generator
 from beholder.experiments._deal import deal_decks, explain_counts, interleave, spread_conditions
 from beholder.experiments._plan import CATCH, Plan, PlannedTrial, make_task
 from beholder.experiments._presets import make_settings
-from beholder.experiments._settings import Settings
+from beholder.experiments._settings import Adaptive, Settings
 from beholder.experiments._stimulus_table import (
     StimulusTable,
     Version,

@@ -145,12 +145,14 @@ def find_right_response(kind: str, shown: dict[str, Any], correct: str | None) -
 
     >>> find_right_response("2afc", {"upper": "query_min", "lower": "query_max"}, "query_max")
     {'choice': 'lower'}
+    >>> find_right_response("similarity", {"left": "a", "right": "b"}, "7")
+    {'rating': 7}
     """
     if correct is None:
         return None
     form = get_answer_form(kind)
     if not form.by_place:
-        return {form.name: correct}
+        return {form.name: int(correct) if form.name == "rating" else correct}
     if "items" in shown:
         return {form.name: shown["items"].index(correct)}
     return {form.name: next(place for place, slot in shown.items() if slot == correct)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,11 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder.experiments._deal import explain_counts
+from beholder.experiments._settings import Settings
 from beholder.experiments._unit_folders import COUNTERFACTUAL, NATURAL, OPTIMIZED, UnitFolder
+
+N_TRIALS, N_TASKS = 40, 63
+"""Main trials a task, and tasks, where nothing else is asked for."""
 
 
 def require_units(units: Sequence[UnitFolder], images: str, kind: str, place: Path) -> list[UnitFolder]:
@@ -24,9 +29,22 @@ def require_units(units: Sequence[UnitFolder], images: str, kind: str, place: Pa
     raise InputError(f"units with {' and '.join(needed)}", got=f"none in {place}", hint=hint)
 
 
-def check_counts(n_trials: int, n_tasks: int, n_units: int | None, available: int) -> int:
-    """How many units there will be; numbers with which units are not shown equally often are refused."""
+def check_counts(
+    n_trials: int | None, n_tasks: int | None, n_units: int | None, available: int
+) -> tuple[int, int, int]:
+    """Trials a task, tasks and units; numbers with which units are not shown equally often are refused.
+
+    Examples
+    --------
+    >>> check_counts(None, None, None, 84), check_counts(None, None, None, 50)
+    ((40, 63, 84), (40, 65, 50))
+    """
     n_used = available if n_units is None else n_units
+    if n_trials is None:
+        n_trials = min(N_TRIALS, n_used)
+    if n_tasks is None:
+        step = n_used // math.gcd(n_used, n_trials)
+        n_tasks = max(1, round(N_TASKS / step)) * step
     if n_used > available:
         fits = explain_counts(("", "", "-upm"), n_trials, n_tasks, min(n_used, available), available)
         raise InputError(f"at most {available} units, as many as there are folders", got=f"-upm {n_used}", hint=fits)
@@ -41,7 +59,18 @@ def check_counts(n_trials: int, n_tasks: int, n_units: int | None, available: in
             got=f"{n_tasks} x {n_trials} = {n_tasks * n_trials}",
             hint=explain_counts(("-nt", "-nh", "-upm"), n_trials, n_tasks, n_used, available),
         )
-    return n_used
+    return n_trials, n_tasks, n_used
+
+
+def check_rules(settings: Settings, n_trials: int) -> list[str]:
+    """What to tell of exclusion rules that no participant of so few trials can meet."""
+    least = settings.exclusion.row_choices_min
+    if least is None or 2 * least <= n_trials:
+        return []
+    return [
+        f"exclusion.row_choices_min {least} excludes everybody, since a task has {n_trials} trials of two choices; "
+        f"--set exclusion.row_choices_min={n_trials // 8 or 'null'}"
+    ]
 
 
 def check_batches(

@@ -207,9 +207,10 @@ def measure_patches(
 ) -> np.ndarray:
     """The unit's activation with the patch at each place, in batches of one size: (n_places,), float32."""
     values = []
-    for start in range(0, len(places), _MICRO_BATCH):
-        some = places[start : start + _MICRO_BATCH]
-        padded = [*some, *[some[-1]] * (_MICRO_BATCH - len(some))]
+    size = min(_MICRO_BATCH, len(places))
+    for start in range(0, len(places), size):
+        some = places[start : start + size]
+        padded = [*some, *[some[-1]] * (size - len(some))]
         stack = np.stack([cover(base, place, side, colour) for place in padded])
         values.append(measure(model, tap, recipe, stack)[: len(some)])
     return np.concatenate(values)

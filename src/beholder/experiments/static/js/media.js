@@ -1,4 +1,4 @@
-/** Stimuli: fetched once, held in this page, decoded before they are needed. */
+/** Stimuli: fetched ahead and kept as they came; decoded when the trial that shows them is near. */
 
 import { decodeSound } from "./audio.js";
 
@@ -18,79 +18,84 @@ async function isSound(blob) {
   return String.fromCharCode(...head) === "RIFF" && !blob.type.startsWith("image/");
 }
 
-async function decodePicture(blob) {
+/** `{kind: "sound", buffer}` or `{kind: "picture", src, width, height}`. */
+async function decode(blob) {
+  if (await isSound(blob)) return { kind: "sound", buffer: await decodeSound(await blob.arrayBuffer()) };
   const picture = new Image();
   picture.src = URL.createObjectURL(blob);
   await picture.decode();
-  return picture;
+  const { naturalWidth: width, naturalHeight: height, src } = picture;
+  return { kind: "picture", width, height, src, picture };
 }
 
 /** Stimuli by address. */
 export class Media {
   constructor(transport) {
     this.transport = transport;
-    this.items = new Map();
+    this.entries = new Map();
     this.waiting = [];
     this.running = 0;
   }
 
-  /** The stimulus of an address: `{kind: "picture", width, height, src}` or `{kind: "sound", buffer}`. */
+  /** A decoded stimulus. */
   get(url) {
-    return this.items.get(url)?.value;
+    return this.entries.get(url)?.value;
   }
 
-  /** A promise that all these are here; they go before whatever else is waiting. */
+  /** Fetch these when there is nothing more urgent; promises that they are here, in order. */
+  expect(urls) {
+    const arrivals = urls.map((url) => this.enter(url).arrival);
+    this.work();
+    return arrivals;
+  }
+
+  /** A promise that all these are here and decoded; they go before whatever else is waiting. */
   need(urls) {
     const entries = urls.map((url) => this.enter(url));
-    this.waiting = [...new Set([...entries.filter((entry) => this.waiting.includes(entry)), ...this.waiting])];
+    const urgent = entries.filter((entry) => this.waiting.includes(entry));
+    this.waiting = [...new Set([...urgent, ...this.waiting])];
     this.work();
-    return Promise.all(entries.map((entry) => entry.promise));
+    return Promise.all(entries.map((entry) => this.decodeEntry(entry)));
   }
 
-  /** Fetch these when there is nothing more urgent. */
-  expect(urls) {
-    urls.forEach((url) => this.enter(url));
-    this.work();
-  }
-
-  /** Let go of what will not be shown again. */
+  /** Let go of what is not shown any more. */
   drop(urls) {
     for (const url of urls) {
-      const value = this.items.get(url)?.value;
+      const value = this.entries.get(url)?.value;
       if (value?.kind === "picture") URL.revokeObjectURL(value.src);
-      this.items.delete(url);
+      this.entries.delete(url);
     }
   }
 
   enter(url) {
-    let entry = this.items.get(url);
+    let entry = this.entries.get(url);
     if (!entry) {
-      entry = { url, value: undefined };
-      entry.promise = new Promise((resolve) => (entry.resolve = resolve));
-      this.items.set(url, entry);
+      entry = { url, blob: null, value: undefined, decoding: null };
+      entry.arrival = new Promise((resolve) => (entry.arrive = resolve));
+      this.entries.set(url, entry);
       this.waiting.push(entry);
     }
     return entry;
   }
 
+  decodeEntry(entry) {
+    entry.decoding ??= entry.arrival.then(async () => {
+      entry.value = await decode(entry.blob);
+    });
+    return entry.decoding;
+  }
+
   work() {
     while (this.running < AT_ONCE && this.waiting.length) {
       this.running += 1;
-      this.fetchOne(this.waiting.shift());
+      this.fetchEntry(this.waiting.shift());
     }
   }
 
-  async fetchOne(entry) {
+  async fetchEntry(entry) {
     try {
-      const blob = await this.transport.load(entry.url);
-      if (await isSound(blob)) {
-        entry.value = { kind: "sound", buffer: await decodeSound(await blob.arrayBuffer()) };
-      } else {
-        const picture = await decodePicture(blob);
-        const { naturalWidth: width, naturalHeight: height, src } = picture;
-        entry.value = { kind: "picture", width, height, src, picture };
-      }
-      entry.resolve(entry.value);
+      entry.blob = await this.transport.load(entry.url);
+      entry.arrive();
     } catch {
       setTimeout(() => {
         this.waiting.push(entry);

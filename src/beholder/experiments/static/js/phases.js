@@ -19,7 +19,7 @@ function preload(session, trials) {
   const first = TIMED.has(session.settings.kind) ? all : all.slice(0, AHEAD);
   const urls = [...new Set(first.flat())];
   const loading = { done: 0, total: urls.length };
-  const each = urls.map((url) => session.media.need([url]).then(() => (loading.done += 1)));
+  const each = session.media.expect(urls).map((arrival) => arrival.then(() => (loading.done += 1)));
   session.media.expect(all.slice(first.length).flat());
   loading.finished = Promise.all(each);
   return loading;
@@ -85,7 +85,8 @@ export async function runPhase(session, state) {
     if (step === "practice" && k > 0 && payload.timing?.feedback === false && trials[k - 1].timing?.feedback !== false) {
       timeline.push(notice(session, "practice-intro", t("practice.without_heading"), t("practice.without"), t("continue")));
     }
-    timeline.push({ type: KINDS[payload.kind ?? session.settings.kind], session: () => session, payload });
+    const next = trials[k + 1] ?? null;
+    timeline.push({ type: KINDS[payload.kind ?? session.settings.kind], session: () => session, payload, next });
   });
   await play(timeline);
   hideProgress();

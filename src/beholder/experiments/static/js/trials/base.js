@@ -122,7 +122,7 @@ export class TrialPlugin {
 
   async trial(display, parameters, onLoad) {
     const session = parameters.session();
-    const { payload } = parameters;
+    const { payload, next } = parameters;
     await waitForWindow(session);
     await waitForStimuli(session, payload);
     const showing = new Showing(display, payload, session);
@@ -139,6 +139,7 @@ export class TrialPlugin {
     stopKeys();
     document.body.dataset.screen = "saving";
     this.markChoice(showing, answer.response);
+    if (next) session.media.need(listAddresses(next.stimuli)).catch(() => {}); // its own trial will tell
     const answeredAt = performance.now();
     const reply = await session.save(payload, {
       response: answer.response,
@@ -176,7 +177,7 @@ export class TrialPlugin {
 
 /** The `info` of a kind of trial. */
 export function describeTrial(name) {
-  return describe(name, { payload: PLAIN }, { id: { type: PLAIN.type } });
+  return describe(name, { payload: PLAIN, next: PLAIN }, { id: { type: PLAIN.type } });
 }
 
 function headTrial(payload, session) {

@@ -1,0 +1,49 @@
+"""``beholder tasks simulate --browser`` clicks through the real pages of every kind."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from built_folders import build_folder
+
+from beholder.experiments import KINDS, read_experiment, simulate_participants
+from beholder.responses import read_responses
+
+pytestmark = pytest.mark.browser
+
+RUN = "from beholder.cli import main; main()"
+
+
+@pytest.fixture(autouse=True)
+def needs_chromium():
+    if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+        assert not os.environ.get("CI"), "no Chromium on PATH"
+        pytest.skip("no Chromium on PATH")
+
+
+def simulate(folder, db, *flags):
+    """The command in a process of its own, where no other browser is driven."""
+    command = [sys.executable, "-c", RUN, "tasks", "simulate", str(folder), "--db", str(db), *flags, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_participants_in_the_browser_answer_as_those_over_http(kind, tmp_path):
+    build_folder(tmp_path / "built", kind, 2, {"min_width": 0, "min_height": 0})
+    tables = simulate(tmp_path / "built", tmp_path / "seen", "--participants", "1", "--browser")
+    assert tables["participants"][0]["end"] == "done"
+    assert tables["participants"][0]["n_answers"] == 2
+    simulate_participants(read_experiment(tmp_path / "built"), tmp_path / "sent", 1, "ideal")
+    seen, sent = (read_responses(tmp_path / name) for name in ("seen", "sent"))
+    columns = ["participant", "trial", "n", "choice", "correct"]
+    assert seen.trials[columns].equals(sent.trials[columns])
+    assert seen.participants["simulated"].all()
+    if kind != "similarity":
+        assert seen.trials["correct"].all()
