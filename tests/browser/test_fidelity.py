@@ -41,6 +41,15 @@ def test_checkerboard_arrives_intact(lab, kind, n, density):
     assert count_intact(person, draw_checkerboard(64), density) == n
 
 
+def test_pixels_of_points_are_whole_multiples_on_dense_screens(lab):
+    none = {"practice.n_without": 0, "pixels": "point"}
+    url = lab.serve("similarity", 1, none, draw=lambda k: draw_checkerboard(64))
+    person = lab.invite(url, device_scale_factor=2)
+    person.go_to_trial()
+    assert person.page.locator("img.picture").first.bounding_box()["width"] == 64
+    assert count_intact(person, np.kron(draw_checkerboard(64), np.ones((2, 2), np.uint8)), 2) == 2
+
+
 @pytest.mark.parametrize(
     "density",
     [1.5, *(pytest.param(density, marks=pytest.mark.slow) for density in (1, 1.25, 1.75, 2, 3))],

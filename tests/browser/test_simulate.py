@@ -34,7 +34,12 @@ def simulate(folder, db, *flags):
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+QUICK = ("2afc", "words")
+
+
+@pytest.mark.parametrize(
+    "kind", [kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
+)
 def test_participants_in_the_browser_answer_as_those_over_http(kind, tmp_path):
     build_folder(tmp_path / "built", kind, 2, {"min_width": 0, "min_height": 0})
     tables = simulate(tmp_path / "built", tmp_path / "seen", "--participants", "1", "--browser")

@@ -10,6 +10,7 @@ import sys
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -53,7 +54,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_export(place: Path, tmp_path: Path, beholder: Beholder) -> None:
     code, out, err = beholder("tasks", "export", "--db", place / "answers.sqlite", "--out", tmp_path / "out")
     assert code == 0, err
-    assert out.startswith("11 answers of 2 participants; 0 of ")
+    assert out.startswith("11 answers of 2 participants; included: 0 answers of ")
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names >= {
         "responses.csv", "responses.parquet", "responses_included.csv", "responses_included.parquet", "practice.csv",
@@ -87,6 +88,19 @@ def test_status(place: Path, beholder: Beholder) -> None:
     assert lines["answers"].startswith("11, ") and lines["speed"].startswith("1.50 s a trial; ")
     code, out, _ = beholder("tasks", "status", "--db", place / "answers.sqlite", "--json")
     assert code == 0 and json.loads(out)["status"][0]["n_answers"] == 11
+
+
+def test_status_is_shown_again_until_interrupted(place: Path, beholder: Beholder, monkeypatch: Any) -> None:
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("beholder.cli._tasks_serve.time.sleep", wait)
+    code, out, _ = beholder("tasks", "status", "--db", place / "answers.sqlite", "--watch", "2")
+    assert code == 0 and waits == [2.0] * 3 and out.count("participants") == 3
 
 
 def test_backup(place: Path, tmp_path: Path, beholder: Beholder) -> None:

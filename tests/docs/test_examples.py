@@ -72,3 +72,14 @@ def test_read_activations_of_a_panel_and_of_a_store(
     store = file.with_suffix(".stores") / "shapes.zarr"
     run_example("read_activations.py", str(store), "--stimulus", "star_0000", "--average", monkeypatch=monkeypatch)
     assert "block3: (96,) float32" in capsys.readouterr().out
+
+
+def test_rehearsal_of_an_experiment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--participants", "2", "--out", str(tmp_path / "out"))
+    run_example("rehearse_experiment.py", *arguments, monkeypatch=monkeypatch)
+    out = capsys.readouterr().out
+    assert "Experiment(2afc, 4 tasks of 5 trials, 5 for practice)" in out
+    assert "Simulation(ideal, 2 participants, 2 done, 100.0 % right)" in out
+    assert "PowerAnalysis(difference 0.05" in out

@@ -234,6 +234,18 @@ def test_another_plan_is_refused(place: Path) -> None:
     assert read_all(place / "built") == read_all(place / "fresh"), "nothing of the old plan is left"
 
 
+def test_what_a_killed_replacement_left_is_not_taken_for_new(place: Path) -> None:
+    build_tasks(plan_choice(place / "net", place, **NUMBERS), place / "built")
+    (place / "built" / "experiment.json").unlink()
+    shutil.rmtree(place / "built" / "task_1")
+    other = plan_choice(place / "net", place, seed=7, **NUMBERS)
+    with pytest.raises(ConfigurationChanged, match="an empty folder, or tasks of this plan"):
+        build_tasks(other, place / "built")
+    build_tasks(other, place / "built", overwrite=True)
+    build_tasks(other, place / "fresh")
+    assert read_all(place / "built") == read_all(place / "fresh")
+
+
 def test_changed_stimuli_are_noticed(place: Path) -> None:
     plan = plan_choice(place / "net", place, **NUMBERS)
     build_tasks(plan, place / "built")

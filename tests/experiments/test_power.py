@@ -68,11 +68,11 @@ def test_taking_stimuli_for_all_there_are_would_find_effects_that_are_not_there(
     """Why conditions with their own stimuli are tested over stimuli too."""
     rng = np.random.default_rng(2)
     effect = Effect(0.75, 0.75, item_sd=0.15, items="separate")
-    from beholder.experiments._power import _draw_experiment
+    from beholder.experiments._power_draws import draw_experiment
 
     wrong = 0
     for _ in range(300):
-        answers, _ = _draw_experiment(effect, 30, 20, 20, rng)
+        answers, _ = draw_experiment(effect, 30, 20, 20, rng)
         wrong += stats.ttest_rel(answers[0].mean(axis=1), answers[1].mean(axis=1)).pvalue < 0.05
     assert wrong / 300 > 0.2
     assert simulate_power(effect, 30, 20, n_simulations=300) < 0.06

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import collections
 import json
 import random
@@ -139,6 +140,31 @@ def test_two_tabs_do_not_double(tmp_path: Path) -> None:
         assert one.state()["step"] == two.state()["step"] == "comment"
         count = store.read(lambda connection: connection.execute("SELECT count(*) FROM answers").fetchone())
         assert count == (8,)
+
+
+def test_a_step_is_ended_once_whoever_holds_an_old_state(tmp_path: Path) -> None:
+    """A position that fell out of memory while a request waited must not write over what came since."""
+    from beholder.experiments._participants import ParticipantBook
+    from beholder.experiments._security import Refusal
+
+    experiment = write_folder(tmp_path / "b", changes=NO_PRACTICE)
+    with open_store(experiment, tmp_path / "a.db") as store:
+        book = ParticipantBook(experiment, store, Clock(), 60.0, None)
+
+        async def go() -> None:
+            token = await book.join({}, {})
+            old = book.find(token)
+            assert old is not None
+            book._drop(old)
+            new = book.find(token)
+            assert new is not None and new is not old
+            await book.step(new, "consent", {"version": "1", "agreed": True})
+            with pytest.raises(Refusal):
+                await book.step(old, "consent", {"version": "1", "agreed": False})
+            again = book.find(token)
+            assert again is not None and again.step == "instructions"
+
+        asyncio.run(go())
 
 
 def test_many_windows_at_once_save_one_answer(tmp_path: Path) -> None:

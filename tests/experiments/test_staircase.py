@@ -53,8 +53,11 @@ def expect_entropy_plainly(settings, answers):
     """The formula of the paper, point by point of the grid."""
     grid = [
         (t, s, g, la)
-        for t in settings["thresholds"] for s in settings["slopes"] for g in settings["guesses"] for la in settings["lapses"]
-    ]  # fmt: skip
+        for t in settings["thresholds"]
+        for s in settings["slopes"]
+        for g in settings["guesses"]
+        for la in settings["lapses"]
+    ]
 
     def chance(x, point):
         t, s, g, la = point
@@ -81,7 +84,8 @@ def expect_entropy_plainly(settings, answers):
 
 def test_quest_plus_with_a_logistic_function_is_the_formula():
     settings = {
-        "method": "quest+", "levels": [0.0, 1.0, 2.0, 3.0, 4.0], "thresholds": [0.5, 1.5, 2.5, 3.5], "slopes": [1.0, 3.0],
+        "method": "quest+", "levels": [0.0, 1.0, 2.0, 3.0, 4.0], "thresholds": [0.5, 1.5, 2.5, 3.5],
+        "slopes": [1.0, 3.0],
         "guesses": [0.0, 0.25], "lapses": [0.02, 0.1], "function": "logistic",
     }  # fmt: skip
     answers = []

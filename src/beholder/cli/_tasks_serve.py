@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -94,12 +95,11 @@ def status(*, db: Database, watch: float | None = None, json: Json = False) -> N
     if json:
         print_json(read_status(db).to_tables())
         return
-    while True:
-        print("\n".join(list_status_lines(read_status(db))), flush=True)
-        if watch is None:
-            return
-        time.sleep(max(0.2, watch))
-        print()
+    print("\n".join(list_status_lines(read_status(db))), flush=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        while watch is not None:
+            time.sleep(max(0.2, watch))
+            print("\n" + "\n".join(list_status_lines(read_status(db))), flush=True)
 
 
 def backup(out: str, /, *, db: Database) -> None:
@@ -187,7 +187,7 @@ def export_tables(folder: str | None, db: str, out: str) -> Summary:
     n, n_in = len(people), int((~people["excluded"].astype(bool)).sum())
     n_trials, n_included = len(made.responses.trials), len(made.responses.included)
     lines = [
-        f"{n_trials} answers of {n} participants; {n_included} of {n_in} are included",
+        f"{n_trials} answers of {n} participants; included: {n_included} answers of {n_in} participants",
         *(f"wrote {path}" for path in made.files),
     ]
     counts = {"participants": n, "included": n_in, "answers": n_trials, "answers_included": n_included}

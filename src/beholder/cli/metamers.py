@@ -80,7 +80,8 @@ def make(
     seeds
         One metamer a seed, from other noise; default 0.
     iterations, repeats
-        At most iterations x repeats steps; default 1000 x 1, published 3000 x 8, halved after each repeat.
+        At most iterations x repeats steps from one start; default 1000 x 1, published 3000 x 8, halved after each
+        repeat.
     loss
         Of published: inversion_loss_layer, coarse_define_spectemp_inversion_loss_layer or
         random_single_unit_optimization_inversion_loss_layer.

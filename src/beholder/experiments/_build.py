@@ -147,22 +147,18 @@ def _hash_stimuli(parts: Sequence[_Part]) -> str:
 def _prepare_folder(folder: Path, about: dict[str, Any], overwrite: bool) -> None:
     """Refuse a folder of something else; take away what a killed run or, when asked, another plan left."""
     inside = sorted(child.name for child in folder.iterdir() if not child.name.startswith("."))
-    if not (folder / EXPERIMENT).exists():
-        if inside and not overwrite:
-            raise ConfigurationChanged(
-                "an empty folder, or tasks of this plan", got=f"{folder}, which holds {inside[0]!r}", hint="another -t"
-            )
-        if inside:
-            strangers = [name for name in inside if not _is_ours(name)]
-            if strangers:
-                raise InputError("a folder of tasks to replace", got=f"{folder}, which holds {strangers[0]!r}")
-    else:
-        old = read_json(folder / EXPERIMENT)
-        if old != about and not overwrite:
-            refuse_changes(old, json.loads(json.dumps(about)), f"the tasks in {folder}")
-        if old != about:
-            inside = [name for name in inside if _is_ours(name)]
-            _remove(folder, inside)
+    old = read_json(folder / EXPERIMENT) if EXPERIMENT in inside else None
+    if old is None and inside and not overwrite:
+        raise ConfigurationChanged(
+            "an empty folder, or tasks of this plan", got=f"{folder}, which holds {inside[0]!r}", hint="another -t"
+        )
+    if old is None and not all(map(_is_ours, inside)):
+        stranger = next(name for name in inside if not _is_ours(name))
+        raise InputError("a folder of tasks to replace", got=f"{folder}, which holds {stranger!r}")
+    if old is not None and old != about and not overwrite:
+        refuse_changes(old, json.loads(json.dumps(about)), f"the tasks in {folder}")
+    if old != about:
+        _remove(folder, [name for name in inside if _is_ours(name)])
     _remove(folder, [child.name for child in folder.iterdir() if child.name.startswith(TEMPORARY_PREFIX)])
 
 

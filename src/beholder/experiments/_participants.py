@@ -40,7 +40,7 @@ from beholder.responses import (
 logger = logging.getLogger("beholder")
 T = TypeVar("T")
 
-_MOST_KEPT = 4096
+_MOST_KEPT = 1024
 
 
 @final
@@ -234,13 +234,13 @@ class ParticipantBook:
         return {"saved": True, "feedback": {"correct": correct}} if told else {"saved": True}
 
     async def _save(self, position: Position, events: list[Event], answer: Answer | None = None) -> None:
-        session = position.session
+        session, first = position.session, position.n_events + 1
 
         def work(connection: sqlite3.Connection) -> None:
             if answer is not None:
                 insert_answer(connection, session, answer)
-            for event in events:
-                insert_event(connection, session, event)
+            for seq, event in enumerate(events, start=first):
+                insert_event(connection, session, event, seq)
 
         try:
             await self._commit(work)

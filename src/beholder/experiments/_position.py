@@ -46,6 +46,8 @@ class Position:
         What the checks found.
     parameters : dict
         Of the recruiter's link.
+    n_events : int
+        How many events are on disk.
     lock : asyncio.Lock
         Held while a request of this participant is being saved.
     """
@@ -60,6 +62,7 @@ class Position:
     given: dict[int, list[Given]] = field(default_factory=dict)
     checks: dict[str, Any] | None = None
     parameters: dict[str, str] = field(default_factory=dict)
+    n_events: int = 0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -79,6 +82,7 @@ class Position:
     def take_event(self, event: Event) -> None:
         """Move on by an event that is on disk."""
         self.step = event.step
+        self.n_events += 1
         if event.event == "checks":
             self.checks = dict(event.data)
         elif event.event == "practice_block" and event.step == "practice":

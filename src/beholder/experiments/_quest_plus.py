@@ -118,7 +118,9 @@ class QuestPlus(Staircase):
             added = self._log_posterior + np.log(chance if correct else 1 - chance)
         if np.isneginf(added).all():
             raise InputError(
-                "answers that the grid allows", got=f"an impossible one at {self.levels[place]:g}", hint="lapses above 0"
+                "answers that the grid allows",
+                got=f"an impossible one at {self.levels[place]:g}",
+                hint="lapses above 0",
             )
         self._log_posterior = added
 

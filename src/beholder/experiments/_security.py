@@ -73,7 +73,7 @@ class Limits:
     request_burst: float = 60.0
     stimuli_per_s: float = 500.0
     stimulus_burst: float = 5000.0
-    joins_per_s: float = 20.0
+    joins_per_s: float = 5.0
     join_burst: float = 500.0
 
 

@@ -189,8 +189,11 @@ class Settings:
     fullscreen : bool
     phones : bool
         Whether a phone will do.
+    pixels : {"screen", "point"}
+        A pixel of a picture is one pixel of the screen; or, on dense screens, as many as make it as large as on a
+        plain one, a whole number, so that it stays sharp.
     size_degrees : float or None
-        Width of a stimulus in degrees of visual angle; None: pixel for pixel.
+        Width of a stimulus in degrees of visual angle; None: as ``pixels`` says.
     calibration : {"none", "card"}
         How the size of a pixel is measured.
     viewing_distance_cm : float
@@ -248,6 +251,7 @@ class Settings:
     min_height: int = 0
     fullscreen: bool = False
     phones: bool = False
+    pixels: Literal["screen", "point"] = "screen"
     size_degrees: float | None = None
     calibration: Literal["none", "card"] = "none"
     viewing_distance_cm: float = 60.0

@@ -40,12 +40,16 @@ def insert_recruit(connection: sqlite3.Connection, session: int, recruiter: str,
     )
 
 
-def insert_event(connection: sqlite3.Connection, session: int, event: Event) -> None:
-    """Something that happened, after everything that did before."""
-    connection.execute(
-        "INSERT INTO events SELECT ?, coalesce(max(seq), 0) + 1, ?, ?, ?, ? FROM events WHERE session = ?",
-        (session, event.at, event.event, event.step, to_canonical_json(dict(event.data)), session),
-    )
+def insert_event(connection: sqlite3.Connection, session: int, event: Event, seq: int | None = None) -> None:
+    """Something that happened, after everything that did before.
+
+    ``seq``: its number in the session, from 1; one that is taken is an :class:`sqlite3.IntegrityError`.
+    """
+    if seq is None:
+        sql = "SELECT coalesce(max(seq), 0) + 1 FROM events WHERE session = ?"
+        (seq,) = connection.execute(sql, (session,)).fetchone()
+    row = (session, seq, event.at, event.event, event.step, to_canonical_json(dict(event.data)))
+    connection.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", row)
 
 
 def insert_answer(connection: sqlite3.Connection, session: int, answer: Answer) -> None:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, final
 
 from filelock import FileLock, Timeout
 
-from beholder._core.errors import InputError, OutputBusy
+from beholder._core.errors import InputError, OutputBusy, OutputError
 from beholder._core.files import explain_write_errors
 from beholder._core.settings import refuse_changes
 from beholder.responses._records import Description, TrialKey
@@ -148,6 +148,11 @@ def open_responses(
             new = json.loads(json.dumps(description.to_dict()))
             refuse_changes(old, new, str(path), dict.fromkeys(new, "another --db for the changed experiment"))
         return ResponseStore(path, lock)
+    except sqlite3.OperationalError as error:
+        lock.release()
+        raise OutputError(
+            f"expected a place for {path} that SQLite can write to; got {error}; try a local disk with room"
+        ) from error
     except BaseException:
         lock.release()
         raise

@@ -10,14 +10,16 @@ export function degreesToPixels(degrees, distanceMm, pixelsPerMm) {
 }
 
 /**
- * Size of a picture in CSS pixels: its own pixels, one to one, or `width` where the study asks for a size; smaller
- * where the room does not suffice. `scale` is 1 when every pixel of the picture is one pixel of the screen.
+ * Size of a picture in CSS pixels: each of its pixels is `multiple` × `multiple` of the screen's, or it is `width` wide
+ * where the study asks for a size; smaller where the room does not suffice. `scale` is the pixels of the screen for
+ * one of the picture, along each side.
  */
-export function fitPicture(item, { width = null, room = {}, ratio = window.devicePixelRatio } = {}) {
-  const own = item.width / ratio;
-  let factor = width === null ? 1 : width / own;
-  factor = Math.min(factor, (room.width ?? Infinity) / own, ((room.height ?? Infinity) * ratio) / item.height);
-  return { width: own * factor, height: (item.height / ratio) * factor, scale: Math.round(factor * 1e4) / 1e4 };
+export function fitPicture(item, { width = null, room = {}, multiple = 1, density = window.devicePixelRatio } = {}) {
+  const own = { width: item.width / density, height: item.height / density };
+  const most = Math.min((room.width ?? Infinity) / own.width, (room.height ?? Infinity) / own.height);
+  const wanted = width === null ? multiple : width / own.width;
+  const scale = wanted <= most ? wanted : width === null && most >= 1 ? Math.floor(most) : most;
+  return { width: own.width * scale, height: own.height * scale, scale: Math.round(scale * 1e4) / 1e4 };
 }
 
 /** An `<img>` of a stimulus. Its name says nothing about it. */
@@ -26,7 +28,7 @@ export function pictureElement(item, size, alt) {
     src: item.src,
     alt,
     draggable: "false",
-    class: "picture",
+    class: Number.isInteger(size.scale) ? "picture whole" : "picture",
     style: { width: `${size.width}px`, height: `${size.height}px` },
   });
 }

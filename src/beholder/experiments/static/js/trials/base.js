@@ -5,7 +5,7 @@ import { h } from "../dom.js";
 import { frameInterval, nextFrame } from "../frames.js";
 import { listenKeys } from "../keys.js";
 import { listAddresses } from "../media.js";
-import { alignPictures, degreesToPixels, describeWindow } from "../pixels.js";
+import { alignPictures, degreesToPixels, describeWindow, fitPicture } from "../pixels.js";
 import { describe, PLAIN } from "../runner.js";
 import { waitForWindow } from "../screens/window.js";
 import { announce, enter, hideProgress, showProgress, stage } from "../shell.js";
@@ -53,6 +53,12 @@ class Showing {
     const { size_degrees: degrees, viewing_distance_cm: distance } = this.settings;
     const { pixelsPerMm } = this.session;
     return degrees && pixelsPerMm ? degreesToPixels(degrees, distance * 10, pixelsPerMm) : null;
+  }
+
+  /** Size of a picture in a room, as the study wants it. */
+  fit(item, room) {
+    const dense = this.settings.pixels === "point" && window.devicePixelRatio > 1;
+    return fitPicture(item, { width: this.width, room, multiple: dense ? Math.round(window.devicePixelRatio) : 1 });
   }
 
   /** A button that answers. It does nothing until the trial is open for answers. */

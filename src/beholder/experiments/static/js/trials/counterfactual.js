@@ -1,7 +1,7 @@
 /** Counterfactual choice: which of two covered copies of a picture still has what the examples share? */
 
 import { h, rich } from "../dom.js";
-import { fitPicture, pictureElement } from "../pixels.js";
+import { pictureElement } from "../pixels.js";
 import { t } from "../texts.js";
 import { describeTrial, TrialPlugin } from "./base.js";
 import { confidenceHint, confidenceKeys, confidenceRow, frameChoice } from "./confidence.js";
@@ -15,8 +15,7 @@ export class Counterfactual extends TrialPlugin {
   }
 
   build(showing) {
-    const { payload, width } = showing;
-    const { base, left, right, references } = payload.stimuli;
+    const { base, left, right, references } = showing.payload.stimuli;
     const columns = Math.min(3, Math.ceil(Math.sqrt(Math.max(references.length, 1))));
     const rows = Math.max(2, Math.ceil(references.length / columns));
     const cell = Math.min(
@@ -24,19 +23,19 @@ export class Counterfactual extends TrialPlugin {
       largestCell({ across: 1, down: 2, otherWidth: 0, otherHeight: 196 + 124 }),
     );
     const names = { left: t("counterfactual.left"), right: t("counterfactual.right") };
-    const sides = { left: showing.item(left), right: showing.item(right) };
+    const sides = { left, right };
     const column = (side) => {
-      const { element, size } = candidate(sides[side], side, names[side], cell, width);
+      const { element, size } = candidate(showing, sides[side], side, names[side], cell);
       showing.log.scale = size.scale;
       return h("div", { class: "column" }, element, confidenceRow(showing, "counterfactual", side, names[side]));
     };
-    const size = fitPicture(showing.item(base), { width, room: { width: cell, height: cell } });
+    const size = showing.fit(showing.item(base), { width: cell, height: cell });
     showing.display.append(
       h(
         "div",
         { class: "pair-task covered" },
         h("div", { class: "head" }, h("p", { class: "question" }, rich(t("counterfactual.question")))),
-        exampleGrid(references.map((url) => showing.item(url)), t("counterfactual.examples"), cell, width),
+        exampleGrid(showing, references, t("counterfactual.examples"), cell),
         h(
           "div",
           { class: "middle" },

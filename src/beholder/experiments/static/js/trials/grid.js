@@ -1,14 +1,15 @@
 /** Groups of example pictures, and the size that lets everything fit into the window. */
 
 import { h } from "../dom.js";
-import { fitPicture, pictureElement } from "../pixels.js";
+import { pictureElement } from "../pixels.js";
 import { t } from "../texts.js";
 
 /** A group of pictures in rows of three, first the strongest. */
-export function exampleGrid(items, title, cell, width) {
-  const columns = Math.min(3, Math.ceil(Math.sqrt(items.length)));
+export function exampleGrid(showing, urls, title, cell) {
+  const columns = Math.min(3, Math.ceil(Math.sqrt(urls.length)));
   const room = { width: cell, height: cell };
-  const pictures = items.map((item, k) => pictureElement(item, fitPicture(item, { width, room }), `${title} ${k + 1}`));
+  const items = urls.map((url) => showing.item(url));
+  const pictures = items.map((item, k) => pictureElement(item, showing.fit(item, room), `${title} ${k + 1}`));
   return h(
     "section",
     { class: "examples", "aria-label": title },
@@ -18,8 +19,9 @@ export function exampleGrid(items, title, cell, width) {
 }
 
 /** A picture that can be chosen. */
-export function candidate(item, choice, label, cell, width) {
-  const size = fitPicture(item, { width, room: { width: cell, height: cell } });
+export function candidate(showing, url, choice, label, cell) {
+  const item = showing.item(url);
+  const size = showing.fit(item, { width: cell, height: cell });
   const picture = pictureElement(item, size, label || t("trial.picture"));
   return { size, element: h("div", { class: "candidate", "data-side": choice }, picture) };
 }

@@ -2,7 +2,7 @@
 
 import { playBuffer, wakeSound } from "../audio.js";
 import { h } from "../dom.js";
-import { fitPicture, pictureElement } from "../pixels.js";
+import { pictureElement } from "../pixels.js";
 import { t } from "../texts.js";
 
 const BETWEEN_MS = 400;
@@ -16,7 +16,7 @@ export function makeTiles(showing, urls, { labels, otherHeight = 220 } = {}) {
   };
   const tiles = items.map((item, k) => {
     if (item.kind === "sound") return h("div", { class: "sound", "data-k": k }, labels?.[k] ?? t("sounds.item", { k: k + 1 }));
-    const size = fitPicture(item, { width: showing.width, room });
+    const size = showing.fit(item, room);
     showing.log.scale = size.scale;
     return pictureElement(item, size, labels?.[k] ?? `${t("trial.picture")} ${k + 1}`);
   });

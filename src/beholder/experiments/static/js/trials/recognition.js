@@ -4,7 +4,7 @@ import { h, rich } from "../dom.js";
 import { playStages } from "../frames.js";
 import { iconUrl } from "../icons.js";
 import { drawNoise, hashText } from "../noise.js";
-import { alignPictures, fitPicture, pictureElement } from "../pixels.js";
+import { alignPictures, pictureElement } from "../pixels.js";
 import { announce } from "../shell.js";
 import { look, t } from "../texts.js";
 import { describeTrial, TrialPlugin } from "./base.js";
@@ -31,10 +31,10 @@ export class Recognition extends TrialPlugin {
   static info = describeTrial("recognition");
 
   build(showing) {
-    const { payload, width, settings } = showing;
+    const { payload, settings } = showing;
     const item = showing.item(payload.stimuli.stimulus);
     const room = { width: window.innerWidth - 32, height: window.innerHeight - 96 };
-    const size = fitPicture(item, { width, room });
+    const size = showing.fit(item, room);
     showing.log.scale = size.scale;
     this.fixation = h("div", { class: "fixation layer", "aria-hidden": "true" });
     this.picture = h("div", { class: "layer" }, pictureElement(item, size, t("trial.picture")));

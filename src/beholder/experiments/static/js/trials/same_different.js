@@ -23,15 +23,15 @@ export class SameDifferent extends TrialPlugin {
       choice("different", "→"),
     );
     this.fixation = h("div", { class: "fixation", "aria-hidden": "true" });
-    const shown = this.inTurn
-      ? h("div", { class: "stack" }, ...[this.fixation, ...this.tiles].map((part) => h("div", { class: "layer" }, part)))
-      : h("div", { class: "row" }, ...this.tiles);
+    const layers = [this.fixation, ...this.tiles].map((part) => h("div", { class: "layer" }, part));
+    if (this.inTurn) showing.display.append(h("div", { class: "centre" }, h("div", { class: "stack" }, ...layers)));
+    const beside = this.inTurn ? [] : [h("div", { class: "row" }, ...this.tiles)];
     showing.display.append(
       h(
         "div",
         { class: this.inTurn ? "item-task waiting" : "item-task" },
         h("p", { class: "question" }, rich(t("same_different.question"))),
-        shown,
+        ...beside,
         this.answers,
         h("div", { class: "foot" }, h("p", { class: "verdict" })),
       ),

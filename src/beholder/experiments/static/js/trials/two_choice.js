@@ -16,7 +16,7 @@ export class TwoChoice extends TrialPlugin {
   }
 
   build(showing) {
-    const { payload, width, settings, session } = showing;
+    const { payload, settings, session } = showing;
     const { upper, lower, left, right } = payload.stimuli;
     const columns = 2 * Math.min(3, Math.ceil(Math.sqrt(Math.max(left.length, right.length, 1))));
     const rows = Math.max(2, Math.ceil(left.length / (columns / 2)));
@@ -24,10 +24,10 @@ export class TwoChoice extends TrialPlugin {
     const beside = largestCell({ across: columns, down: rows, otherWidth: 110 + MIDDLE, otherHeight: 196 });
     const stacked = largestCell({ across: 1, down: 2, otherWidth: 0, otherHeight: 196 + 116 });
     const cell = Math.min(whole < MIDDLE ? beside : whole, stacked);
-    const grid = (urls, title) => exampleGrid(urls.map((url) => showing.item(url)), t(title), cell, width);
+    const grid = (urls, title) => exampleGrid(showing, urls, t(title), cell);
     const names = { upper: t("2afc.upper"), lower: t("2afc.lower") };
-    const top = candidate(showing.item(upper), "upper", names.upper, cell, width);
-    const bottom = candidate(showing.item(lower), "lower", names.lower, cell, width);
+    const top = candidate(showing, upper, "upper", names.upper, cell);
+    const bottom = candidate(showing, lower, "lower", names.lower, cell);
     showing.log.scale = top.size.scale;
     const score = settings.running_score && payload.phase !== "practice";
     showing.display.append(
