@@ -72,6 +72,25 @@ def test_done_again_it_goes_on_to_the_number_asked_for(tmp_path):
     assert read_responses(parts).trials[columns].equals(read_responses(whole).trials[columns])
 
 
+def test_who_was_interrupted_stays_unfinished_and_others_take_the_place(tmp_path):
+    class Interrupted(Observer):
+        n_left = 3
+
+        def answer(self, observation, rng):
+            self.n_left -= 1
+            if self.n_left < 0:
+                raise KeyboardInterrupt
+            return GuessObserver().answer(observation, rng)
+
+    experiment = write_folder(tmp_path / "built", n_tasks=1, changes=ONE_BLOCK)
+    with pytest.raises(KeyboardInterrupt):
+        simulate_participants(experiment, tmp_path / "answers.sqlite", 2, Interrupted())
+    made = simulate_participants(experiment, tmp_path / "answers.sqlite", 2, "ideal")
+    assert (made.count("done"), made.n_before) == (2, 0)
+    people = read_responses(tmp_path / "answers.sqlite").participants
+    assert people["finished"].tolist() == [False, True, True]
+
+
 def test_people_and_simulations_are_kept_apart(tmp_path):
     experiment = write_folder(tmp_path / "built")
     with open_store(experiment, tmp_path / "answers.sqlite") as store:
