@@ -52,7 +52,7 @@ def test_calibration_and_leaving_pass_axe(lab):
         person.go_to(screen)
         assert find_faults(person.page) == []
     person.page.click("[data-action=play]")
-    person.page.locator("[data-answer]").first.wait_for(timeout=8000)
+    person.page.locator("[data-answer]").first.wait_for(timeout=20000)
     assert find_faults(person.page) == []
     person.page.keyboard.press("2")
     person.wait_for("ready")

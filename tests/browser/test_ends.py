@@ -66,7 +66,7 @@ def test_failed_headphone_check_ends_kindly(lab):
     person.go_to("headphones")
     person.page.click("[data-action=play]")
     buttons = person.page.locator("[data-answer]")
-    buttons.first.wait_for(timeout=8000)
+    buttons.first.wait_for(timeout=20000)
     buttons.nth(1).click()  # of one question the first tone is the quietest
     person.wait_for("ready")
     person.click_next()

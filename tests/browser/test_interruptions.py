@@ -120,15 +120,39 @@ def test_another_answer_elsewhere_is_kept_and_the_page_goes_on_from_there(person
     assert person.take_part() == "done"
 
 
-def test_first_trial_comes_soon(lab):
-    """45 trials of 20 pictures each: the first can be seen long before all are loaded."""
-    url = lab.serve("2afc", 45, {"practice.n_with_feedback": 0}, draw=lambda k: draw_picture(k % 100, 32))
-    person = lab.invite(url)
-    person.wait_for("consent")
-    for _ in range(8):
-        person.click_next()
-        person.page.wait_for_timeout(30)
-    person.wait_for("main-intro")
+def serve_45_trials(lab):
+    changes = {"practice.n_with_feedback": 0}
+    return lab.invite(lab.serve("2afc", 45, changes, draw=lambda k: draw_picture(k % 100, 32)))
+
+
+def test_first_trial_needs_its_own_pictures_only(lab):
+    """45 trials of 20 pictures each: with those of the first three the first is shown; the others come meanwhile."""
+    person = serve_45_trials(lab)
+    passed, held = [], []
+
+    def hold(route):
+        if len(passed) < 60:
+            passed.append(route)
+            route.continue_()
+        else:
+            held.append(route)
+
+    person.page.route("**/s/*", hold)
+    person.go_to_trial()
+    assert person.page.evaluate("[...document.images].every((picture) => picture.naturalWidth === 32)")
+    assert len(passed) == 60
+    assert 0 < len(held) <= 6
+    passed.clear()
+    for route in held:
+        route.continue_()
+    person.answer()
+    person.wait_for("feedback")
+
+
+@pytest.mark.slow
+def test_first_trial_comes_within_two_seconds(lab):
+    person = serve_45_trials(lab)
+    person.go_to("main-intro")
     person.page.evaluate("performance.mark('asked')")
     person.click_next()
     person.wait_for("trial")

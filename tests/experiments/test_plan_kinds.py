@@ -22,8 +22,10 @@ from beholder.experiments import (
     plan_recognition,
     plan_similarity,
     read_plan,
+    simulate_participants,
 )
 from beholder.experiments._stimulus_table import match_choice
+from beholder.responses import read_responses
 from beholder.stimuli import load_categories, open_image
 from metamer_folders import write_metamers, write_sound_metamers
 
@@ -317,6 +319,16 @@ def test_ratings_of_all_pairs(tmp_path: Path) -> None:
         plan_similarity([pictures], tmp_path, n_trials=15, n_tasks=7)
     assert len(plan_similarity([pictures], tmp_path)) == 1
     assert len(plan.practice) == 5
+
+
+@pytest.mark.parametrize("kind", ["similarity", "odd_one_out"])
+def test_who_knows_the_key_passes_the_catch_trials(tmp_path: Path, kind: str) -> None:
+    pictures = write_pictures(tmp_path / "pictures", 5)
+    plan = plan_similarity([pictures], tmp_path, n_trials=10, n_tasks=1, n_catch=2, settings=make_settings(kind=kind))
+    made = simulate_participants(build_tasks(plan, tmp_path / "built"), tmp_path / "answers.sqlite", 1, "ideal")
+    assert [outcome.end for outcome in made.outcomes] == ["done"]
+    catch = read_responses(tmp_path / "answers.sqlite").trials.query("catch_trial")
+    assert len(catch) == 2 and catch["correct"].all()
 
 
 def test_odd_one_out(tmp_path: Path) -> None:

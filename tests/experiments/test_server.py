@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import json
 import random
+import socket
 import sqlite3
 import urllib.error
 import urllib.request
@@ -514,6 +516,14 @@ def test_a_server_in_a_thread(tmp_path: Path) -> None:
         busy = int(server.url.rpartition(":")[2])
         with pytest.raises(InputError, match="another --port"), open_server(experiment, store, port=busy):
             pass
+
+
+def test_small_answers_are_sent_at_once() -> None:
+    """asyncio switches Nagle's waiting off for sockets that say that they are TCP; else each answer takes 40 ms."""
+    from beholder.experiments._server import _listen
+
+    with contextlib.closing(_listen("127.0.0.1", 0)) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
 
 
 def test_presentation_is_drawn_for_each_session(tmp_path: Path) -> None:

@@ -301,6 +301,49 @@ def test_work_goes_on_from_its_state(net: bh.Model, tmp_path: Path, monkeypatch:
     assert read_tree(tmp_path / "part") == read_tree(tmp_path / "whole")
 
 
+def test_what_is_stuck_begins_anew(net: bh.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From other noise, and the best start is kept; interrupted in a later start, it goes on to the same bytes."""
+    from beholder.synthesis import _loop, _metamer_recipe, _metamer_worker
+    from beholder.synthesis._stopping import Plateau
+
+    monkeypatch.setattr(_metamer_recipe, "_PLATEAU", Plateau(tolerance=0.9, window=6))
+    monkeypatch.setattr(_metamer_worker, "CHECKPOINT_EVERY", 4)
+    settings: dict[str, Any] = {"layers": ["3"], "iterations": 30, "threads": 1}
+    monkeypatch.setattr(_metamer_recipe, "_ENOUGH_DB", 1000.0)
+    monkeypatch.setattr(_metamer_recipe, "_STARTS", 1)
+    once = make_metamers(net, PICTURES[:1], **settings)
+    monkeypatch.setattr(_metamer_recipe, "_STARTS", 3)
+    thrice = make_metamers(net, PICTURES[:1], out_path=tmp_path / "whole" / "metamers", **settings)
+    first = len(once.losses[0])
+    losses = thrice.losses[0]
+    assert len(losses) > 2 * first
+    np.testing.assert_array_equal(losses[:first], once.losses[0])
+    assert losses[first] > 2 * losses[first - 1]  # noise again
+    assert losses[first] != losses[0]
+    row = get_own_rows(thrice).iloc[0]
+    assert row["steps"] == len(losses)
+    assert float(row["loss"]) < 1.2 * float(losses.min())
+    assert float(row["db_snr"]) >= float(get_own_rows(once)["db_snr"].iloc[0])
+    assert make_metamer_recipe(net, "published").starts == 1
+    taken: list[int] = []
+    take = _loop.BatchRun._take_step
+
+    def stop_there(self: Any) -> None:
+        taken.append(self.step)
+        if len(taken) == first + 6:
+            raise KeyboardInterrupt
+        take(self)
+
+    monkeypatch.setattr(_loop.BatchRun, "_take_step", stop_there)
+    with pytest.raises(KeyboardInterrupt):
+        make_metamers(net, PICTURES[:1], out_path=tmp_path / "part" / "metamers", **settings)
+    monkeypatch.setattr(_loop.BatchRun, "_take_step", lambda self: (taken.append(self.step), take(self))[1])
+    taken.clear()
+    make_metamers(net, PICTURES[:1], out_path=tmp_path / "part" / "metamers", **settings)
+    assert taken[0] == 4
+    assert read_tree(tmp_path / "part") == read_tree(tmp_path / "whole")
+
+
 def test_driven_networks(tmp_path: Path) -> None:
     """A network that takes ``with_latent`` and ``fake_relu``: the keys of its stages are layers, in both recipes."""
     from beholder.models import write_template

@@ -67,8 +67,12 @@ def simulate(
         Of the observer model: source:name[@weights] or an alias.
     layer
         Its layer; default the trial's unit (2afc, counterfactual), else its output.
-    pretrained, model_path, device
-        As for extract.
+    pretrained
+        Download published weights if they are not here.
+    model_path
+        Read weights from this file or folder instead.
+    device
+        auto, cpu, cuda, cuda:N or mps.
     browser
         Drive the real pages in Chromium, by Playwright.
     power
@@ -77,9 +81,12 @@ def simulate(
         Share of right answers in the first condition.
     difference
         How much higher it is in the second.
-    participant_sd, effect_sd, item_sd
-        Standard deviations, in shares of right answers: between participants; between participants of their own
-        difference; between stimuli.
+    participant_sd
+        Standard deviation between participants, in shares of right answers.
+    effect_sd
+        Standard deviation between participants of their own difference.
+    item_sd
+        Standard deviation between stimuli.
     design
         Whether each participant takes both conditions.
     items

@@ -242,7 +242,7 @@ class IdealObserver(Observer):
             return None
         form = get_answer_form(observation.kind)
         if not form.by_place:
-            return trial.correct
+            return int(trial.correct) if form.name == "rating" else trial.correct
         right = self._finder.hash(trial.files[trial.correct])
         answers = zip(form.values, observation.asked, strict=True)
         return next((answer for answer, shown in answers if shown.digest == right), None)

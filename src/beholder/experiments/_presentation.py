@@ -57,7 +57,7 @@ def draw_places(settings: Settings, trial: Trial, rng: random.Random) -> Shown:
     >>> from beholder.experiments import make_settings
     >>> trial = Trial(1, "main", "", None, "a", {}, {slot: Path(slot) for slot in "abc"})
     >>> draw_places(make_settings("odd-one-out"), trial, random.Random(1))
-    {'items': ['b', 'c', 'a']}
+    {'items': ['a', 'c', 'b']}
     """
     if settings.kind == "2afc":
         queries = _shuffled(["query_min", "query_max"], rng)

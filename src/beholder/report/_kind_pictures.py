@@ -12,6 +12,7 @@ from beholder.report._section import Card, Page, Section, SectionKind, find_file
 
 _CARD_PIXELS = 192
 _MOST_CARDS = 240
+_BUILT = "experiment.json"  # marks folders of copies of stimuli for participants
 
 
 @final
@@ -33,6 +34,8 @@ class PictureKind(SectionKind):
         ]
         if item == page.folder:
             paths = [path for path in paths if path.parent == item]
+        built = {path.parent for path in find_files(item, _BUILT)}
+        paths = [path for path in paths if built.isdisjoint(path.parents)]
         if not paths:
             return None
         record = _read_words(item, page)

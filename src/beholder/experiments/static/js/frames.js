@@ -1,6 +1,6 @@
 /** Presentation times counted in frames of the screen. */
 
-const REHEARSAL = 24;
+const REHEARSAL = 12;
 let interval = 1000 / 60;
 
 /** The time at which the next frame begins. */
