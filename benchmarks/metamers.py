@@ -1,6 +1,6 @@
 """Wall time to the match that the published metamer procedure ends at, against that procedure as it is.
 
-Usage: python benchmarks/metamers.py FOLDER [--published metamers/squeezenet1_1/results.parquet] [--steps 40] [--rounds 3]
+Usage: python benchmarks/metamers.py FOLDER [--published results.parquet] [--steps 40] [--rounds 3]
 
 SqueezeNet 1.1 with its published weights, each picture of FOLDER by itself. The match that 24,000 published steps end
 at (float, pixels in range) is read from --published, which is what this command leaves behind (about two hours):

@@ -112,7 +112,9 @@ def test_documented_names_exist() -> None:
     assert not {name for name in told if name not in beholder.__all__}
 
 
-@pytest.mark.parametrize("room", ["activations", "models", "stimuli", "figures", "synthesis", "experiments", "responses"])
+@pytest.mark.parametrize(
+    "room", ["activations", "models", "stimuli", "figures", "synthesis", "experiments", "responses"]
+)
 def test_names_of_rooms_exist(room: str) -> None:
     """The second table of docs/python.md names what is there."""
     import importlib

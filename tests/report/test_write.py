@@ -165,6 +165,19 @@ def test_report_json_gives_title_and_sentence(tmp_path):
     assert "accuracy.svg" not in html, "files outside the page's own folder are not linked"
 
 
+def test_copies_for_participants_are_no_gallery(tmp_path):
+    tasks = tmp_path / "experiment" / "tasks"
+    (tasks / "task_1").mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(tasks / "task_1" / "stimulus.png")
+    (tmp_path / "mine").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "mine" / "dog.png")
+    assert "Which pictures are in experiment?" in write_report(tmp_path, tmp_path / "with.html").read_text()
+    (tasks / "experiment.json").write_text("{}")
+    html = write_report(tmp_path, tmp_path / "without.html").read_text()
+    assert "Which pictures are in experiment?" not in html
+    assert "Which pictures are in mine?" in html
+
+
 def test_words_beside_a_folder_of_pictures_are_used(tmp_path):
     make_pictures(tmp_path / "made", ["a.png"])
     (tmp_path / "made.figure.json").write_text('{"title": "What was made?", "explanation": "By code."}')

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, final
@@ -62,7 +63,7 @@ def take_part_in_browser(experiment: Experiment, seed: int) -> Iterator[TakePart
     except ImportError:
         raise MissingExtra("playwright", "browser", "--browser") from None
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    flags = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    flags = ["--no-sandbox"] if sys.platform != "win32" and os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         try:
             browser = playwright.chromium.launch(executable_path=program, args=flags)
