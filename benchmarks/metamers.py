@@ -74,6 +74,8 @@ def main() -> None:
     for stimulus in stimuli.ids:
         one = stimuli[[stimulus]]
         for layer in LAYERS:
+            if (stimulus, layer) not in reached.index:
+                continue
             goal = float(reached.loc[(stimulus, layer)])
             ours, steps = [], []
             for _ in range(args.rounds):

@@ -5,15 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from built_folders import build_folder
-from participant import Participant
+from tests.browser.built_folders import build_folder
+from tests.browser.participant import Participant
 
 from beholder.experiments import open_server, open_store, read_experiment
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from built_folders import FAST
+from tests.browser.built_folders import FAST
 
 pytestmark = pytest.mark.browser
 

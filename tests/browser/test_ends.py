@@ -1,7 +1,7 @@
 """The ways out: no consent, failed checks, withdrawal, codes, and people who come twice."""
 
 import pytest
-from built_folders import draw_picture
+from tests.browser.built_folders import draw_picture
 
 pytestmark = pytest.mark.browser
 

@@ -7,8 +7,8 @@ import sqlite3
 
 import numpy as np
 import pytest
-from built_folders import draw_checkerboard
 from PIL import Image
+from tests.browser.built_folders import draw_checkerboard
 
 pytestmark = pytest.mark.browser
 

@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from built_folders import draw_picture
-from participant import ENABLED
+from tests.browser.built_folders import draw_picture
+from tests.browser.participant import ENABLED
 
 pytestmark = pytest.mark.browser
 

@@ -1,6 +1,6 @@
 import pytest
-from built_folders import FAST
-from participant import ENABLED
+from tests.browser.built_folders import FAST
+from tests.browser.participant import ENABLED
 
 pytestmark = pytest.mark.browser
 

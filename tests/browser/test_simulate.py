@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from built_folders import build_folder
+from tests.browser.built_folders import build_folder
 
 from beholder.experiments import KINDS, read_experiment, simulate_participants
 from beholder.responses import read_responses

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from built_folders import FAST, build_folder
-from participant import Participant
+from tests.browser.built_folders import FAST, build_folder
+from tests.browser.participant import Participant
 
 from beholder.experiments import read_experiment, write_static_pages
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests.exemplar_folders import write_easy_units, write_units
 
 from beholder.cli._main import app, split_globals
 from beholder.experiments import read_experiment
 from beholder.stimuli import draw_shapes_set
-from unit_folders import write_easy_units, write_units
 
 Call = Callable[..., tuple[int, str, str]]
 

@@ -15,9 +15,9 @@ from typing import Any
 import pandas as pd
 import pytest
 from starlette.testclient import TestClient
+from tests.experiment_folders import write_folder
 
 from beholder.experiments import create_app, open_store, read_experiment
-from experiment_folders import write_folder
 
 NO_PRACTICE = {
     "practice.n_with_feedback": 0,

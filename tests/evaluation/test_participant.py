@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.experiment_folders import write_folder
 
 import beholder as bh
 from beholder._core.errors import InputError
 from beholder.evaluation import NetworkObserver
 from beholder.experiments import Observation, Shown, list_asked_files, list_trials, read_experiment
 from beholder.stimuli import SHAPE_CATEGORIES, SYLLABLE_CATEGORIES, make_shape_picture, make_syllable, save_picture
-from experiment_folders import write_folder
 
 RNG = np.random.default_rng(0)
 NO_PRACTICE = {f"practice.{name}": 0 for name in ("n_with_feedback", "n_without", "n_obvious", "n_required")}

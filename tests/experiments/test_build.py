@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.exemplar_folders import write_easy_units, write_units
 
 from beholder._core.errors import ConfigurationChanged, InputError
 from beholder.experiments import build_tasks, make_settings, plan_choice, read_experiment
 from beholder.stimuli import open_image
-from unit_folders import write_easy_units, write_units
 
 NUMBERS = {"n_trials": 3, "n_tasks": 4, "n_catch": 2}
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from tests.exemplar_folders import write_easy_units, write_units
 
 from beholder._core.errors import ConfigurationChanged, InputError
 from beholder.experiments import Plan, make_settings, plan_choice, read_plan
-from unit_folders import write_easy_units, write_units
 
 N_FOLDERS = 90
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.metamer_folders import write_metamers, write_sound_metamers
 
 from beholder._core.errors import InputError
 from beholder.experiments import (
@@ -27,7 +28,6 @@ from beholder.experiments import (
 from beholder.experiments._stimulus_table import match_choice
 from beholder.responses import read_responses
 from beholder.stimuli import load_categories, open_image
-from metamer_folders import write_metamers, write_sound_metamers
 
 CATEGORIES = ("circle", "star", "spiral", "cross")
 CHOICES = {"choices": list(CATEGORIES)}

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from tests.experiment_folders import QUICK, write_folder
 
 from beholder._core.errors import ConfigurationChanged, InputError
 from beholder.experiments import (
@@ -29,7 +30,6 @@ from beholder.experiments import (
     read_experiment,
 )
 from beholder.responses import read_responses
-from experiment_folders import QUICK, write_folder
 
 from .person import RESPONSES, Clock, Person, make_ideal, serving
 

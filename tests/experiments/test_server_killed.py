@@ -17,10 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.experiment_folders import write_folder
+from tests.load_client import Tally, find_lost, run_load
 
 from beholder.responses import read_responses
-from experiment_folders import write_folder
-from load_client import Tally, find_lost, run_load
 
 SERVE = """
 import sys

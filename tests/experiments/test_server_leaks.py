@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.experiment_folders import write_folder
 
 from beholder.experiments import KINDS, read_experiment
-from experiment_folders import write_folder
 
 from .person import RESPONSES, Person, find_by_bytes, serving
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from tests.experiment_folders import write_folder
 
 from beholder._core.errors import InputError
 from beholder.experiments import (
@@ -21,7 +22,6 @@ from beholder.experiments import (
     open_store,
     read_experiment,
 )
-from experiment_folders import write_folder
 
 from .person import BASE, Clock, Person, serving
 

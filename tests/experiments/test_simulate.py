@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.experiment_folders import make_png, write_folder
 
 from beholder._core.errors import BeholderError, InputError, UnknownNameError
 from beholder.experiments import (
@@ -26,7 +27,6 @@ from beholder.experiments import (
 )
 from beholder.experiments import _participant_client as client_module
 from beholder.responses import read_responses
-from experiment_folders import make_png, write_folder
 
 ONE_BLOCK = {"practice.n_required": 0}
 
