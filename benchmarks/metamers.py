@@ -24,6 +24,7 @@ import pandas as pd
 import torch
 
 import beholder as bh
+from beholder.cli._metamers_run import use_published_preparation
 
 LAYERS = ("features.3", "features.7", "features.12")
 PUBLISHED_STEPS = 24_000
@@ -65,7 +66,7 @@ def main() -> None:
     table = pd.read_parquet(args.published)
     table = table[(table["layer"] == table["measured_layer"]) & (table["recipe"] == "published")]
     reached = table.set_index(["stimulus_id", "layer"])["db_snr"]
-    model = bh.load_model("torchvision:squeezenet1_1", pretrained=True, device="cpu")
+    model = use_published_preparation(bh.load_model("torchvision:squeezenet1_1", pretrained=True, device="cpu"))
     stimuli = bh.StimulusSet.from_folder(Path(args.folder))
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
     print("| picture | layer | published dB | published s | ours s | ours dB | steps | times less |")

@@ -45,7 +45,9 @@ def test_libraries_are_as_they_were_fetched(folder: Path) -> None:
 def test_wheel_packs_the_pages_and_their_licence() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     patterns = project["project"]["license-files"]
-    assert any(STATIC / "vendor" / "jspsych.license.txt" in set(ROOT.glob(pattern)) for pattern in patterns)
+    licence = ROOT / "src" / "beholder" / "experiments" / "static" / "vendor" / "jspsych.license.txt"
+    assert any(licence in set(ROOT.glob(pattern)) for pattern in patterns)
+    assert (STATIC / "vendor" / licence.name).read_bytes() == licence.read_bytes()
     assert project["tool"]["hatch"]["build"]["targets"]["wheel"] == {"packages": ["src/beholder"]}
     ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
     assert not {"*.js", "*.svg", "vendor/", "static/"} & set(ignored)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import collections
 import contextlib
 import json
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from tests.event_loops import run_apart
 from tests.experiment_folders import QUICK, write_folder
 
 from beholder._core.errors import ConfigurationChanged, InputError
@@ -166,7 +166,7 @@ def test_a_step_is_ended_once_whoever_holds_an_old_state(tmp_path: Path) -> None
             again = book.find(token)
             assert again is not None and again.step == "instructions"
 
-        asyncio.run(go())
+        run_apart(go())
 
 
 def test_many_windows_at_once_save_one_answer(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import random
@@ -17,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.event_loops import run_apart
 from tests.experiment_folders import write_folder
 from tests.load_client import Tally, find_lost, run_load
 
@@ -87,7 +87,7 @@ def run_killed(place: Path, n_people: int, n_trials: int, interval_s: float, n_k
     killer.start()
     try:
         wait_for(port)
-        tally = asyncio.run(run_load(f"http://127.0.0.1:{port}", n_people, interval_s))
+        tally = run_apart(run_load(f"http://127.0.0.1:{port}", n_people, interval_s))
     finally:
         done.set()
         killer.join()
