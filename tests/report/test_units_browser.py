@@ -166,6 +166,17 @@ def test_one_sound_plays_at_a_time(tab, sounds):
     assert _wait(tab, PLAYING, [])
 
 
+def test_a_sound_paused_before_it_began_fails_nothing(tab, sounds):
+    tab.show(sounds, 1280)
+    tab.call("Emulation.setFocusEmulationEnabled", enabled=True)
+    tab.events.clear()
+    tab.run("(() => { const card = document.querySelector('.sound'); card.click(); card.click(); })()")
+    assert _wait(tab, PLAYING, [])
+    assert tab.run("new Promise((done) => setTimeout(() => done('later'), 200))") == "later"
+    assert tab.run("document.querySelector('.sound').getAttribute('aria-pressed')") == "false"
+    assert [e for e in tab.events if e["method"] == "Runtime.exceptionThrown"] == []
+
+
 def _wait(tab, script, value):
     for _ in range(100):
         if tab.run(script) == value:

@@ -130,7 +130,7 @@ for (const audio of players) {
     if (!audio.paused) { audio.pause(); return; }
     for (const other of players) if (other !== audio) other.pause();
     audio.currentTime = 0;
-    audio.play();
+    audio.play().catch(mark);  // paused again before it began
   };
   card.addEventListener("click", toggle);
   card.addEventListener("keydown", (event) => {
