@@ -28,8 +28,8 @@ from beholder.activations._postprocess import project_rows
 from beholder.activations._shard_file import read_rows, shard_path, write_shard
 from beholder.activations._store import StoredLayer, job_folder
 from beholder.activations._targets import Target, make_consumer, route_parts
-from beholder.jobs import Finish, Shard, Worker
-from beholder.models import ImagePreprocessing, Model, ModelSpec, unwrap_module
+from beholder.jobs import Finish, Shard
+from beholder.models import ImagePreprocessing, Model, ModelSpec, ModelWorker, unwrap_module
 from beholder.stimuli import Exposure, StimulusSet
 
 _PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -74,7 +74,7 @@ class Compute:
 
 
 @dataclass
-class ExtractWorker(Worker):
+class ExtractWorker(ModelWorker):
     """Extracts shards of one model's store.
 
     Parameters
@@ -90,30 +90,17 @@ class ExtractWorker(Worker):
     """
 
     store: Path
-    model: Model | None
+    model: Model | ModelSpec
     device: str
     stimuli: StimulusSet
     passes: Sequence[Pass]
     compute: Compute
-    spec: ModelSpec | None = field(init=False)
     lookahead: int = field(default=1, init=False)
-
-    def __post_init__(self) -> None:
-        self.spec = self.model.spec if self.model else None
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = dict(self.__dict__)
-        if self.spec is not None:
-            state["model"] = None
-        return state
 
     @contextlib.contextmanager
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
         """Load the model, set the threads, start the lanes."""
-        model = self.model
-        if model is None:
-            assert self.spec is not None
-            model = self.spec.load(self.device)
+        model = self.load_model()
         on_cpu = torch.device(self.device).type == "cpu"
         lanes = max(1, self.compute.lanes // n_workers) if on_cpu else max(1, (os.cpu_count() or 1) // n_workers)
         with (

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 ModelName = Annotated[str, Parameter(name=["--model-name", "-m"])]
+OptionalModel = Annotated[str | None, Parameter(name=["--model-name", "-m"])]
 """Which model: ``source:name[@weights]`` or an alias."""
 
 Layers = Annotated[list[str] | None, Parameter(name=["--module-name", "--layers", "-mn"], consume_multiple=True)]
@@ -23,6 +24,10 @@ Seed = Annotated[int, Parameter(name=["--rnd-seed", "--seed", "-rs"])]
 BatchSize = Annotated[int | None, Parameter(name=["--batch-size", "-bs"])]
 InPath = Annotated[str, Parameter(name=["--in-path", "-ip"])]
 OutPath = Annotated[str, Parameter(name=["--out-path", "-op"])]
+OptionalOut = Annotated[str | None, Parameter(name=["--out-path", "-op"])]
+Directory = Annotated[str | None, Parameter(name=["-D", "--directory"])]
+UnitsFile = Annotated[str, Parameter(name="--units-file")]
+OptionalUnits = Annotated[str | None, Parameter(name="--units-file")]
 Words = Annotated[list[str] | None, Parameter(consume_multiple=True)]
 Json = Annotated[bool, Parameter(name="--json")]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from beholder._core.errors import InputError
-from beholder.cli._options import Device, Json, ModelPath, Pretrained, Seed, print_json
+from beholder.cli._options import Device, Json, ModelPath, OptionalModel, Pretrained, Seed, print_json
 from beholder.cli._units_run import Summary
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def simulate(
     db: str | None = None,
     participants: Annotated[list[int] | None, Parameter(consume_multiple=True)] = None,
     observer: str = "ideal",
-    model_name: Annotated[str | None, Parameter(name=["--model-name", "-m"])] = None,
+    model_name: OptionalModel = None,
     layer: str | None = None,
     pretrained: Pretrained = False,
     model_path: ModelPath = None,

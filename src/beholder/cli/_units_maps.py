@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from cyclopts import Parameter
-
-from beholder._core.errors import InputError
-from beholder._core.files import to_path_name
-from beholder.cli._options import Device, Json, ModelPath, Pretrained, print_json
+from beholder.cli._options import (
+    Device,
+    Directory,
+    Json,
+    ModelPath,
+    OptionalModel,
+    OptionalOut,
+    OptionalUnits,
+    Pretrained,
+    print_json,
+)
 from beholder.cli._units_run import Place, Summary
 
 
 def maps(
     *,
-    model_name: Annotated[str | None, Parameter(name=["--model-name", "-m"])] = None,
-    units_file: Annotated[str | None, Parameter(name="--units-file")] = None,
-    out_path: Annotated[str | None, Parameter(name=["--out-path", "-op"])] = None,
+    model_name: OptionalModel = None,
+    units_file: OptionalUnits = None,
+    out_path: OptionalOut = None,
     extra_name: str = "",
-    directory: Annotated[str | None, Parameter(name=["-D", "--directory"])] = None,
+    directory: Directory = None,
     pretrained: Pretrained = False,
     model_path: ModelPath = None,
     device: Device = "auto",
@@ -76,12 +80,7 @@ def run_maps(
     from beholder.units import map_units
 
     path = place.find(units_file) if units_file else None
-    name = to_path_name(place.find_path_name(path))
-    folder = place.join(out_path or "stimuli") / (f"{name}_{to_path_name(extra_name)}" if extra_name else name)
-    if not folder.is_dir():
-        raise InputError(
-            "stimuli of units", got=f"no folder {folder}", hint="`beholder units exemplars` or `optimize` first"
-        )
+    folder = place.find_stimuli(path, out_path, extra_name, "`beholder units exemplars` or `optimize` first")
     found = map_units(place.load(path), folder, path, workers=workers, threads=threads, overwrite=overwrite)
     rows = []
     for unit in found:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from cyclopts import Parameter
-
-from beholder._core.errors import InputError
-from beholder._core.files import to_path_name
-from beholder.cli._options import Device, Json, ModelPath, Pretrained, print_json
+from beholder.cli._options import (
+    Device,
+    Directory,
+    Json,
+    ModelPath,
+    OptionalModel,
+    OptionalOut,
+    OptionalUnits,
+    Pretrained,
+    print_json,
+)
 from beholder.cli._units_run import Place
 
 
 def occlude(
     *,
-    model_name: Annotated[str | None, Parameter(name=["--model-name", "-m"])] = None,
-    units_file: Annotated[str | None, Parameter(name="--units-file")] = None,
+    model_name: OptionalModel = None,
+    units_file: OptionalUnits = None,
     share: float = 0.4,
     steps: int = 10,
-    out_path: Annotated[str | None, Parameter(name=["--out-path", "-op"])] = None,
+    out_path: OptionalOut = None,
     extra_name: str = "",
-    directory: Annotated[str | None, Parameter(name=["-D", "--directory"])] = None,
+    directory: Directory = None,
     pretrained: Pretrained = False,
     model_path: ModelPath = None,
     device: Device = "auto",
@@ -68,10 +72,7 @@ def occlude(
 
     place = Place(directory, model_name, pretrained, model_path, device)
     path = place.find(units_file) if units_file else None
-    name = to_path_name(place.find_path_name(path))
-    folder = place.join(out_path or "stimuli") / (f"{name}_{to_path_name(extra_name)}" if extra_name else name)
-    if not folder.is_dir():
-        raise InputError("stimuli of units", got=f"no folder {folder}", hint="`beholder units exemplars` first")
+    folder = place.find_stimuli(path, out_path, extra_name, "`beholder units exemplars` first")
     found = occlude_units(
         place.load(path), folder, path, share=share, steps=steps, workers=workers, threads=threads, overwrite=overwrite
     )

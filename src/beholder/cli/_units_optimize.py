@@ -10,7 +10,19 @@ from cyclopts import Parameter
 
 from beholder._core.errors import InputError
 from beholder._core.files import read_json
-from beholder.cli._options import BatchSize, Device, Json, ModelPath, Pretrained, Seed, print_json
+from beholder.cli._options import (
+    BatchSize,
+    Device,
+    Directory,
+    Json,
+    ModelPath,
+    OptionalModel,
+    OptionalOut,
+    Pretrained,
+    Seed,
+    UnitsFile,
+    print_json,
+)
 from beholder.cli._units_run import Place, StimulusFlags, Summary
 
 if TYPE_CHECKING:
@@ -26,8 +38,8 @@ _MOST_PICTURES = 500
 
 def optimize(
     *,
-    units_file: Annotated[str, Parameter(name="--units-file")],
-    model_name: Annotated[str | None, Parameter(name=["--model-name", "-m"])] = None,
+    units_file: UnitsFile,
+    model_name: OptionalModel = None,
     n_images: Annotated[int, Parameter(name=["--n-images", "--num-images"])] = 10,
     steps: int = 64,
     no_diversity: bool = False,
@@ -40,9 +52,9 @@ def optimize(
     activations: str | None = None,
     no_recording: bool = False,
     in_path: Annotated[str | None, Parameter(name=["--in-path", "-ip"])] = None,
-    out_path: Annotated[str | None, Parameter(name=["--out-path", "-op"])] = None,
+    out_path: OptionalOut = None,
     skipped_units_file: str | None = None,
-    directory: Annotated[str | None, Parameter(name=["-D", "--directory"])] = None,
+    directory: Directory = None,
     pretrained: Pretrained = False,
     model_path: ModelPath = None,
     device: Device = "auto",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beholder._core.errors import ConfigurationChanged, InputError
-from beholder._core.files import read_json
+from beholder._core.files import read_json, to_path_name
 from beholder._core.provenance import record_provenance
 from beholder.cli._options import pick_set_folder
 
@@ -82,6 +82,14 @@ class Place:
         name = self.name_model(units_file)
         resolved = resolve_model(name, pretrained=self.pretrained, model_path=self.model_path, check_file=False)
         return resolved.path_name
+
+    def find_stimuli(self, units_file: Path | None, out_path: str | None, extra_name: str, hint: str) -> Path:
+        """The folder of the model's stimuli, which is there."""
+        name = to_path_name(self.find_path_name(units_file))
+        folder = self.join(out_path or "stimuli") / (f"{name}_{to_path_name(extra_name)}" if extra_name else name)
+        if not folder.is_dir():
+            raise InputError("stimuli of units", got=f"no folder {folder}", hint=hint)
+        return folder
 
 
 @dataclass(frozen=True)

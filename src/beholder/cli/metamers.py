@@ -7,18 +7,27 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from beholder.cli._judge_run import judge
-from beholder.cli._options import BatchSize, Device, Json, ModelPath, Pretrained, Words, make_app, print_json
+from beholder.cli._options import (
+    BatchSize,
+    Device,
+    Json,
+    ModelPath,
+    OptionalModel,
+    OptionalOut,
+    Pretrained,
+    Words,
+    make_app,
+    print_json,
+)
 
 app = make_app("metamers", "Metamers: stimuli that a network cannot tell apart, and what other networks make of them.")
 app.command(judge)
 
-OptionalModel = Annotated[str | None, Parameter(name=["--model-name", "-m"])]
 Directory = Annotated[str | None, Parameter(name=["-D", "--directory", "--DIRECTORY"])]
 Layers = Annotated[list[str] | None, Parameter(name=["--layers", "--module-name", "-mn"], consume_multiple=True)]
 StimulusSource = Annotated[
     str | None, Parameter(name=["-F", "--INPUTIMAGEFUNC", "--INPUTAUDIOFUNC", "--in-path", "-ip"])
 ]
-OptionalOut = Annotated[str | None, Parameter(name=["--out-path", "-op"])]
 Seeds = Annotated[
     list[int] | None, Parameter(name=["-R", "--RANDOMSEED", "--rnd-seed", "--seed", "-rs"], consume_multiple=True)
 ]

@@ -9,11 +9,16 @@ from cyclopts import Parameter
 from beholder.cli._options import (
     BatchSize,
     Device,
+    Directory,
     InPath,
     Json,
     ModelPath,
+    OptionalModel,
+    OptionalOut,
+    OptionalUnits,
     Pretrained,
     Seed,
+    UnitsFile,
     Words,
     make_app,
     print_json,
@@ -27,11 +32,7 @@ app.command(optimize)
 app.command(maps)
 app.command(occlude)
 
-OptionalModel = Annotated[str | None, Parameter(name=["--model-name", "-m"])]
-UnitsFile = Annotated[str, Parameter(name="--units-file")]
 Layers = Annotated[list[str] | None, Parameter(name=["--layers", "--module-name", "-mn"], consume_multiple=True)]
-Directory = Annotated[str | None, Parameter(name=["-D", "--directory"])]
-OptionalOut = Annotated[str | None, Parameter(name=["--out-path", "-op"])]
 OptionalIn = Annotated[str | None, Parameter(name=["--in-path", "-ip"])]
 
 
@@ -131,7 +132,7 @@ def split(
 def record(
     *,
     model_name: OptionalModel = None,
-    units_file: Annotated[str | None, Parameter(name="--units-file")] = None,
+    units_file: OptionalUnits = None,
     layers: Layers = None,
     in_path: InPath = "./images/",
     out_path: OptionalOut = None,

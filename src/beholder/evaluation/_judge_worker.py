@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,12 @@ from beholder._core.errors import InputError
 from beholder.activations import capture
 from beholder.evaluation._saved_stimuli import prepare_saved
 from beholder.evaluation._verdicts import list_vocabularies
-from beholder.jobs import Finish, Shard, Worker
-from beholder.models import Model, ModelSpec
+from beholder.jobs import Finish, Shard
+from beholder.models import Model, ModelSpec, ModelWorker
 
 
 @dataclass
-class JudgeWorker(Worker):
+class JudgeWorker(ModelWorker):
     """Shows saved stimuli to a network and collects its verdicts.
 
     Parameters
@@ -35,27 +35,14 @@ class JudgeWorker(Worker):
     """
 
     folder: Path
-    model: Model | None
+    model: Model | ModelSpec
     device: str
     batch_size: int
-    spec: ModelSpec | None = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.spec = self.model.spec if self.model else None
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = dict(self.__dict__)
-        if self.spec is not None:
-            state["model"] = None
-        return state
 
     @contextlib.contextmanager
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
         """Load the network."""
-        model = self.model
-        if model is None:
-            assert self.spec is not None
-            model = self.spec.load(self.device)
+        model = self.load_model()
         threads = torch.get_num_threads()
         if n_workers > 1:
             torch.set_num_threads(max(1, threads // n_workers))

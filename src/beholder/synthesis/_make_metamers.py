@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -22,7 +21,7 @@ from beholder.activations import list_asked_layers
 from beholder.activations._extract import check_modality
 from beholder.activations._targets import check_path_names
 from beholder.jobs import JobFolder, Plan, run_plan
-from beholder.models import Model, load_model, pick_device
+from beholder.models import Model, check_sendable, load_model, pick_device
 from beholder.stimuli import (
     METAMER_COLUMNS,
     NullSet,
@@ -321,8 +320,8 @@ def _run(
         plan = Plan(plan.name, settings, shards, plan.unit)
         work = _make_work(model, layers, measured, recipe, shape, settings, options["threads"])
         worker = MetamerWorker(output, model, str(model.device), stimuli, work, folder.path)
-        if options["workers"] > 1 and model.spec is None:
-            _check_pickles(model)
+        if options["workers"] > 1:
+            check_sendable(model)
         receipts: Sequence[dict[str, Any]] = ()
         try:
             receipts = run_plan(plan, worker, folder, n_workers=options["workers"])
@@ -514,13 +513,3 @@ def name_null_command(model: Model, layers: Sequence[str]) -> str:
         return f"beholder metamers null -D {Path(model.spec.model).parent}"
     name = model.name.rpartition("@")[0] or model.name
     return f"beholder metamers null {name} FOLDER --layers {' '.join(layers)}"
-
-
-def _check_pickles(model: Model) -> None:
-    try:
-        pickle.dumps(model)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise InputError(
-            "a model that can be sent to worker processes", got=f"{model.name}, which does not pickle ({error})",
-            hint="workers=1, or a model file with file:PATH",
-        ) from error  # fmt: skip

@@ -16,8 +16,8 @@ import numpy as np
 
 from beholder._core.files import write_bytes
 from beholder._core.progress import logger
-from beholder.jobs import Finish, Shard, Worker
-from beholder.models import Model, ModelSpec
+from beholder.jobs import Finish, Shard
+from beholder.models import Model, ModelSpec, ModelWorker
 from beholder.stimuli import StimulusSet, find_metamer_folder, name_metamer
 from beholder.synthesis._checkpoint import Checkpoint
 from beholder.synthesis._metamer_bench import MetamerTask
@@ -37,7 +37,7 @@ CHECKPOINT_EVERY = 500
 
 
 @dataclass
-class MetamerWorker(Worker):
+class MetamerWorker(ModelWorker):
     """Makes, writes and measures metamers.
 
     Parameters
@@ -55,33 +55,23 @@ class MetamerWorker(Worker):
     """
 
     output: Path
-    model: Model | None
+    model: Model | ModelSpec
     device: str
     stimuli: StimulusSet
     work: MetamerWork
     jobs: Path
-    spec: ModelSpec | None = field(init=False)
     model_name: str = field(init=False)
     lookahead: int = field(init=False)
 
     def __post_init__(self) -> None:
-        assert self.model is not None
-        self.spec, self.model_name = self.model.spec, self.model.name
+        assert isinstance(self.model, Model)
+        self.model_name = self.model.name
         self.lookahead = self.work.lanes if self.work.lanes > 1 else 0
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = dict(self.__dict__)
-        if self.spec is not None:
-            state["model"] = None
-        return state
 
     @contextlib.contextmanager
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
         """Load the model, put the hooks on, start the lanes."""
-        model = self.model
-        if model is None:
-            assert self.spec is not None
-            model = self.spec.load(self.device)
+        model = self.load_model()
         lanes = max(1, self.work.lanes // n_workers)
         with (
             open_session(model, self.work) as session,

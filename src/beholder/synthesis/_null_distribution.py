@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +24,7 @@ from beholder.activations import list_asked_layers
 from beholder.activations._extract import check_modality
 from beholder.activations._targets import check_path_names
 from beholder.jobs import JobFolder, Plan, Shard, run_plan
-from beholder.models import Model
+from beholder.models import Model, check_sendable
 from beholder.stimuli import (
     METAMER_COLUMNS,
     NullSet,
@@ -276,8 +275,8 @@ def _run(
         sets = tuple(dict.fromkeys(tuple(shard.payload["layers"]) for shard in shards))
         work = NullWork(sets, work.sizes, work.shape, work.n_pairs, work.shuffle, settings["intra_threads"], lanes)
         worker = NullWorker(folder.path, model, str(model.device), stimuli, work)
-        if options["workers"] > 1 and model.spec is None:
-            _check_pickles(model)
+        if options["workers"] > 1:
+            check_sendable(model)
         run_plan(plan, worker, folder, n_workers=options["workers"])
         changed = _assemble(output, folder, plan.hash, per_block)
         record_provenance(
@@ -412,13 +411,3 @@ def fill_verdicts(metamers: Path, null: Path, model: Model) -> None:
     logger.info("percentiles and verdicts filled in: %s", metamers / "results.parquet")
     assert list(table.columns) == list(METAMER_COLUMNS)
     tell_verdicts(table, null, model)
-
-
-def _check_pickles(model: Model) -> None:
-    try:
-        pickle.dumps(model)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise InputError(
-            "a model that can be sent to worker processes", got=f"{model.name}, which does not pickle ({error})",
-            hint="workers=1, or a model file with file:PATH",
-        ) from error  # fmt: skip

@@ -19,8 +19,8 @@ from beholder._core.files import write_bytes
 from beholder._core.seeds import derive_seed
 from beholder.activations._match import RankedValues, compute_match
 from beholder.activations._worker import use_exact_math
-from beholder.jobs import Finish, Shard, Worker
-from beholder.models import Model, ModelSpec, iterate_training_batches
+from beholder.jobs import Finish, Shard
+from beholder.models import Model, ModelSpec, ModelWorker, iterate_training_batches
 from beholder.stimuli import StimulusSet
 from beholder.synthesis._metamer_plan import prepare_original
 from beholder.synthesis._network import Network, use_channels_last, use_threads
@@ -170,7 +170,7 @@ def open_pair_measurer(model: Model, stimuli: StimulusSet | None, work: NullWork
 
 
 @dataclass
-class NullWorker(Worker):
+class NullWorker(ModelWorker):
     """Measures and stores blocks of pairs.
 
     Parameters
@@ -185,31 +185,19 @@ class NullWorker(Worker):
     """
 
     jobs: Path
-    model: Model | None
+    model: Model | ModelSpec
     device: str
     stimuli: StimulusSet | None
     work: NullWork
-    spec: ModelSpec | None = field(init=False)
     lookahead: int = field(init=False)
 
     def __post_init__(self) -> None:
-        assert self.model is not None
-        self.spec = self.model.spec
         self.lookahead = self.work.lanes if self.work.lanes > 1 else 0
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = dict(self.__dict__)
-        if self.spec is not None:
-            state["model"] = None
-        return state
 
     @contextlib.contextmanager
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
         """Load the model, put the hooks on, start the lanes."""
-        model = self.model
-        if model is None:
-            assert self.spec is not None
-            model = self.spec.load(self.device)
+        model = self.load_model()
         lanes = max(1, self.work.lanes // n_workers)
         with (
             open_pair_measurer(model, self.stimuli, self.work) as measurer,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -18,7 +17,7 @@ from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
 from beholder.activations import Activations, iterate_unit_values
 from beholder.jobs import JobFolder, Plan, run_plan
-from beholder.models import Model, Unit, UnitList, load_model, pick_device, wrap
+from beholder.models import Model, Unit, UnitList, check_sendable, load_model, pick_device, wrap
 from beholder.synthesis._loop import Recipe
 from beholder.synthesis._network import Network
 from beholder.synthesis._objectives import Channel
@@ -248,8 +247,8 @@ def _run(
             lanes=max(1, count_cores(options) // settings["intra_threads"]) if model.device.type == "cpu" else 1,
             described={"parameterization": type(recipe.parameterization).__name__, "n_images": options.n_images},
         )
-        if options.workers > 1 and model.spec is None:
-            _check_pickles(model)
+        if options.workers > 1:
+            check_sendable(model)
         receipts = run_plan(plan, worker, folder, n_workers=options.workers)
         _finish(output, folder, plan, model, units, acts, receipts)
 
@@ -308,13 +307,3 @@ def _check_vacant(output: Path, units: UnitList) -> None:
                 "a new output, or one with its settings beside it", got=f"{output / unit.path_name / FOLDER}",
                 hint="another output folder, or --overwrite to replace it",
             )  # fmt: skip
-
-
-def _check_pickles(model: Model) -> None:
-    try:
-        pickle.dumps(model)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise InputError(
-            "a model that can be sent to worker processes", got=f"{model.name}, which does not pickle ({error})",
-            hint="workers=1, or a model file with file:PATH",
-        ) from error  # fmt: skip

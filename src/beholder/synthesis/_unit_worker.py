@@ -14,8 +14,8 @@ import torch
 
 from beholder._core.files import to_path_name, write_bytes
 from beholder.activations._worker import use_exact_math
-from beholder.jobs import Finish, Shard, Worker
-from beholder.models import Model, ModelSpec, Unit
+from beholder.jobs import Finish, Shard
+from beholder.models import Model, ModelSpec, ModelWorker, Unit
 from beholder.synthesis._before_rectifier import find_before_rectifier
 from beholder.synthesis._loop import Recipe
 from beholder.synthesis._network import Network, freeze_weights, use_channels_last, use_threads
@@ -33,7 +33,7 @@ def read_units(shard: Shard) -> list[Unit]:
 
 
 @dataclass
-class UnitWorker(Worker):
+class UnitWorker(ModelWorker):
     """Makes and writes the visualisations of groups of units.
 
     Parameters
@@ -57,7 +57,7 @@ class UnitWorker(Worker):
     """
 
     output: Path
-    model: Model | None
+    model: Model | ModelSpec
     device: str
     recipe: Recipe
     wish: Wish
@@ -67,25 +67,12 @@ class UnitWorker(Worker):
     intra_threads: int
     lanes: int
     described: Mapping[str, Any]
-    spec: ModelSpec | None = field(init=False)
     lookahead: int = field(default=0, init=False)
-
-    def __post_init__(self) -> None:
-        self.spec = self.model.spec if self.model else None
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = dict(self.__dict__)
-        if self.spec is not None:
-            state["model"] = None
-        return state
 
     @contextlib.contextmanager
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
         """Load the model, put the hooks on, start the lanes."""
-        model = self.model
-        if model is None:
-            assert self.spec is not None
-            model = self.spec.load(self.device)
+        model = self.load_model()
         lanes = max(1, self.lanes // n_workers)
         self.lookahead = lanes if lanes > 1 else 0
         layers = tuple(dict.fromkeys(name for names in self.layer_sets for name in names))

@@ -19,8 +19,8 @@ from beholder._core.files import write_bytes
 from beholder.activations import parse_layer
 from beholder.activations._hooks import Tap
 from beholder.activations._worker import use_exact_math, use_threads
-from beholder.jobs import Finish, Shard, Worker
-from beholder.models import Model, ModelSpec, unwrap_module
+from beholder.jobs import Finish, Shard
+from beholder.models import Model, ModelSpec, ModelWorker, unwrap_module
 from beholder.stimuli import UnitStimuli, UnitStimulus
 from beholder.units._encode import decode_prepared
 from beholder.units._map_grid import MapGrid
@@ -55,7 +55,7 @@ Wanted = tuple[MapRecipe, UnitStimulus]
 
 
 @dataclass
-class MapWorker(Worker):
+class MapWorker(ModelWorker):
     """Maps chunks of stimuli.
 
     Parameters
@@ -72,29 +72,16 @@ class MapWorker(Worker):
     """
 
     output: Path
-    model: Model | None
+    model: Model | ModelSpec
     device: str
     chunks: Mapping[str, Sequence[Sequence[Wanted]]]
     cores: int
-    spec: ModelSpec | None = field(init=False)
     lookahead: int = field(default=1, init=False)
-
-    def __post_init__(self) -> None:
-        self.spec = self.model.spec if self.model else None
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = dict(self.__dict__)
-        if self.spec is not None:
-            state["model"] = None
-        return state
 
     @contextlib.contextmanager
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
         """Load the model, put hooks on its layers, start the threads."""
-        model = self.model
-        if model is None:
-            assert self.spec is not None
-            model = self.spec.load(self.device)
+        model = self.load_model()
         on_cpu = torch.device(self.device).type == "cpu"
         with (
             use_threads(1 if on_cpu else torch.get_num_threads()),

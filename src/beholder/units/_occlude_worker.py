@@ -20,8 +20,8 @@ from beholder._core.files import write_bytes
 from beholder.activations import parse_layer
 from beholder.activations._hooks import Tap
 from beholder.activations._worker import use_exact_math, use_threads
-from beholder.jobs import Finish, Shard, Worker
-from beholder.models import Model, ModelSpec, unwrap_module
+from beholder.jobs import Finish, Shard
+from beholder.models import Model, ModelSpec, ModelWorker, unwrap_module
 from beholder.stimuli import IMAGENET_MEAN_COLOUR, UnitStimuli, UnitStimulus
 from beholder.units._encode import decode_prepared, encode_prepared
 from beholder.units._map_worker import check_mean
@@ -62,7 +62,7 @@ def list_bases(unit: UnitStimuli) -> list[tuple[int, UnitStimulus]]:
 
 
 @dataclass
-class OcclusionWorker(Worker):
+class OcclusionWorker(ModelWorker):
     """Occludes the pictures of units.
 
     Parameters
@@ -81,31 +81,18 @@ class OcclusionWorker(Worker):
     """
 
     output: Path
-    model: Model | None
+    model: Model | ModelSpec
     device: str
     recipes: Mapping[str, OcclusionRecipe]
     share: float
     steps: int
     cores: int
-    spec: ModelSpec | None = field(init=False)
     lookahead: int = field(default=1, init=False)
-
-    def __post_init__(self) -> None:
-        self.spec = self.model.spec if self.model else None
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = dict(self.__dict__)
-        if self.spec is not None:
-            state["model"] = None
-        return state
 
     @contextlib.contextmanager
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
         """Load the model, put hooks on its layers, start the threads."""
-        model = self.model
-        if model is None:
-            assert self.spec is not None
-            model = self.spec.load(self.device)
+        model = self.load_model()
         on_cpu = torch.device(self.device).type == "cpu"
         with (
             use_threads(1 if on_cpu else torch.get_num_threads()),
