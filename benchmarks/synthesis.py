@@ -1,11 +1,13 @@
 """Optimisation steps per second: Beholder, a bare loop, and lucent.
 
-Usage: python benchmarks/synthesis.py [--rows squeezenet-features.6 ...] [--batches 1 10] [--rounds 3]
+Usage: python benchmarks/synthesis.py [--rows squeezenet-features.6 ...] [--batches 1 10] [--rounds 3] [--frozen]
 
 The bare loop is the network up to the layer in torch's default layout and thread count, and the gradient to a plain
 input of the same batch: no parameterisation, no augmentation, no optimiser. Beholder does all of these, as
 ``synthesize`` does them by default (Fourier, one resampling an image, Adam). lucent does what ``render_vis`` does by
-default (Fourier, its standard transforms, Adam), for a batch of the same objective. Install it with
+default (Fourier, its standard transforms, Adam), for a batch of the same objective. Each gets the network as torchvision
+hands it over, as in lucent's README: its weights ask for gradients, which lucent's backward pass computes too. With
+``--frozen`` they do not, a line that a user of lucent has to know of. Install lucent with
 ``pip install --no-deps torch-lucent kornia==0.4.1 decorator tqdm``: its own pins refuse current torch.
 """
 
@@ -30,7 +32,7 @@ from beholder.synthesis import Channel, Problem, synthesize
 ROWS = {
     "squeezenet-features.6": ("squeezenet1_1", "features.6", 24),
     "squeezenet-features.11": ("squeezenet1_1", "features.11", 24),
-    "resnet50-layer3": ("resnet50", "layer3", 4),
+    "resnet50-layer3": ("resnet50", "layer3", 16),
 }
 
 
@@ -108,14 +110,16 @@ def time_lucent(net: torch.nn.Module, layer: str, n_images: int, steps: int) -> 
     return rate
 
 
-def measure(row: str, n_images: int, rounds: int, contenders: list[Callable[..., float | None]]) -> list[float | None]:
+def measure(
+    row: str, n_images: int, rounds: int, contenders: list[Callable[..., float | None]], *, frozen: bool
+) -> list[float | None]:
     """Median rate of each contender over rounds in which they take turns."""
     name, layer, steps = ROWS[row]
-    net = make_net(name).requires_grad_(False)
+    nets = [make_net(name).requires_grad_(not frozen) for _ in contenders]  # wrapping a network freezes it
     steps = max(steps // (1 if n_images == 1 else 4), 2)
     rates: list[list[float]] = [[] for _ in contenders]
     for _ in range(rounds):
-        for contender, found in zip(contenders, rates, strict=True):
+        for contender, net, found in zip(contenders, nets, rates, strict=True):
             rate = contender(net, layer, n_images, steps)
             if rate is not None:
                 found.append(rate)
@@ -128,12 +132,14 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", default=[*ROWS])
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 10])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--frozen", action="store_true", help="weights that ask for no gradient")
     args = parser.parse_args()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; steps/s, medians of {args.rounds} rounds")
     print("| row | batch | bare loop | beholder | lucent | of bare | × lucent |\n|---|---|---|---|---|---|---|")
     for row in args.rows:
         for n_images in args.batches:
-            bare, ours, lucent = measure(row, n_images, args.rounds, [time_bare, time_beholder, time_lucent])
+            contenders = [time_bare, time_beholder, time_lucent]
+            bare, ours, lucent = measure(row, n_images, args.rounds, contenders, frozen=args.frozen)
             assert bare is not None
             assert ours is not None
             against = "–" if lucent is None else f"{ours / lucent:.2f}"
