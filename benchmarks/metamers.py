@@ -1,6 +1,6 @@
 """Wall time to the match that the published metamer procedure ends at, against that procedure as it is.
 
-Usage: python benchmarks/metamers.py FOLDER [--published results.parquet] [--steps 40] [--rounds 3]
+Usage: python benchmarks/metamers.py FOLDER [--published results.parquet] [--steps 40] [--rounds 3] [--layers ...]
 
 SqueezeNet 1.1 with its published weights, each picture of FOLDER by itself. The match that 24,000 published steps end
 at (float, pixels in range) is read from --published, which is what this command leaves behind (about two hours):
@@ -62,6 +62,7 @@ def main() -> None:
     parser.add_argument("--published", default="metamers/squeezenet1_1/results.parquet")
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--layers", nargs="+", default=[*LAYERS])
     args = parser.parse_args()
     table = pd.read_parquet(args.published)
     table = table[(table["layer"] == table["measured_layer"]) & (table["recipe"] == "published")]
@@ -74,7 +75,7 @@ def main() -> None:
     ratios: dict[str, list[float]] = {}
     for stimulus in stimuli.ids:
         one = stimuli[[stimulus]]
-        for layer in LAYERS:
+        for layer in args.layers:
             if (stimulus, layer) not in reached.index:
                 continue
             goal = float(reached.loc[(stimulus, layer)])

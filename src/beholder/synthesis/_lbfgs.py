@@ -217,9 +217,9 @@ class _Search:
     def _multiply(self, rows: list[int]) -> None:
         """Renew the inner products of some rows with all."""
         kept, products = self.row["kept"], self.row["products"]
-        for row in rows:
-            found = torch.mv(kept, kept[row]).to(products.device, torch.float64)
-            products[:, row], products[row] = found, found
+        found = torch.mm(kept[rows], kept.T).to(products.device, torch.float64)
+        for row, values in zip(rows, found, strict=True):
+            products[:, row], products[row] = values, values
 
     def _set_direction(self) -> None:
         n, gradient = self.n, self.gradient

@@ -19,7 +19,8 @@ from beholder.synthesis._parameterization import Canvas, Parameterization
 _EDGE = 1e-3
 _N_PROBES = 4
 _FLOOR = 0.1
-_TURN, _DECAY = 0.1, 0.5
+_TURN = 0.1
+_DECAY, _DECAY_OF_FEW_VALUES = 0.5, 0.75
 
 
 @final
@@ -116,7 +117,8 @@ def whiten_layer(network: Network, layer: str, image: Tensor, *, seed: int = 0) 
     The layer's sensitivity at a frequency is the mean power there of ``Jᵀ v``, J its Jacobian at an image and v
     random: the diagonal of ``F Jᵀ J F*``. It is smoothed over neighbouring frequencies, and its axes of colour are
     those of its mean over frequencies. ``scale = (sensitivity / mean + 0.1) ** -½ · (f / 0.1) ** -½``: the second
-    factor, with f in cycles a pixel, stands for natural pictures, whose amplitude falls with frequency.
+    factor, with f in cycles a pixel, stands for natural pictures, whose amplitude falls with frequency. Where the
+    layer has fewer values than the picture, so that it leaves more of it open, its exponent is -¾.
 
     Parameters
     ----------
@@ -136,7 +138,7 @@ def whiten_layer(network: Network, layer: str, image: Tensor, *, seed: int = 0) 
     shape = tuple(image.shape[1:])
     if not (len(shape) == 1 or (len(shape) == 3 and shape[0] in (1, 3))):
         return Whitened()
-    power = _measure_power(network, layer, image, seed)
+    power, n_values = _measure_power(network, layer, image, seed)
     mean = power.mean(tuple(range(2, power.ndim)))
     if not bool(torch.isfinite(mean).all()) or not float(mean.diagonal().sum()) > 0:
         return Whitened()
@@ -145,12 +147,16 @@ def whiten_layer(network: Network, layer: str, image: Tensor, *, seed: int = 0) 
     scale = (sensitivity / sensitivity.mean() + _FLOOR) ** -0.5
     if len(shape) == 1:
         return Whitened(scale[0].numpy())
-    scale = scale * (make_frequency_scale(shape[1], shape[2], 1.0, scale.device) * _TURN) ** _DECAY
+    decay = _DECAY if n_values >= image[0].numel() else _DECAY_OF_FEW_VALUES
+    scale = scale * (make_frequency_scale(shape[1], shape[2], 1.0, scale.device) * _TURN) ** decay
     return Whitened(scale.numpy(), colors.numpy() if shape[0] > 1 else None)
 
 
-def _measure_power(network: Network, layer: str, image: Tensor, seed: int) -> Tensor:
-    """Cross-power of the channels at each frequency, (channels, channels, *frequencies), float32 on the CPU."""
+def _measure_power(network: Network, layer: str, image: Tensor, seed: int) -> tuple[Tensor, int]:
+    """Cross-power of the channels at each frequency, (channels, channels, *frequencies), float32 on the CPU.
+
+    And how many values the layer has.
+    """
     generator = make_generator(seed, "sensitivity", layer)
     total: Any = 0.0
     with torch.enable_grad():
@@ -162,7 +168,7 @@ def _measure_power(network: Network, layer: str, image: Tensor, seed: int) -> Te
             found = found[0].float().cpu()
             spectrum = torch.fft.rfft(found)[None] if found.ndim == 1 else torch.fft.rfft2(found)
             total = total + torch.einsum("a...,b...->ab...", spectrum, spectrum.conj()).real
-    return _smooth(total)
+    return _smooth(total), values.numel()
 
 
 def _smooth(power: Tensor) -> Tensor:
