@@ -5,8 +5,8 @@ Usage: python benchmarks/synthesis.py [--rows squeezenet-features.6 ...] [--batc
 The bare loop is the network up to the layer in torch's default layout and thread count, and the gradient to a plain
 input of the same batch: no parameterisation, no augmentation, no optimiser. Beholder does all of these, as
 ``synthesize`` does them by default (Fourier, one resampling an image, Adam). lucent does what ``render_vis`` does by
-default (Fourier, its standard transforms, Adam), for a batch of the same objective. Each gets the network as torchvision
-hands it over, as in lucent's README: its weights ask for gradients, which lucent's backward pass computes too. With
+default (Fourier, its standard transforms, Adam), for a batch of the same objective. Each gets the network as it comes
+from torchvision, as in lucent's README: its weights ask for gradients, which lucent's backward pass computes too. With
 ``--frozen`` they do not, a line that a user of lucent has to know of. Install lucent with
 ``pip install --no-deps torch-lucent kornia==0.4.1 decorator tqdm``: its own pins refuse current torch.
 """

@@ -9,7 +9,8 @@ import pytest
 from tests.browser.built_folders import FAST, build_folder
 from tests.browser.participant import Participant
 
-from beholder.experiments import read_experiment, write_static_pages
+from beholder.experiments import import_collected, read_experiment, write_static_pages
+from beholder.responses import read_responses
 
 pytestmark = pytest.mark.browser
 
@@ -67,6 +68,13 @@ def check_file(visitor, folder, kind):
     check_answers(sent, kind)
     chosen = {json.dumps(answer["response"]): answer["correct"] for answer in sent["answers"]}
     assert all(isinstance(correct, bool) for correct in chosen.values()) or kind == "similarity"
+    taken = import_collected(read_experiment(folder / "built"), [folder / "answers.json"], folder / "answers.db")
+    assert taken.n_new == 1
+    found = read_responses(folder / "answers.db")
+    assert len(found.practice) == len(sent["practice"])
+    assert found.trials["trial"].tolist() == [answer["n"] for answer in sent["answers"]]
+    if kind != "similarity":
+        assert found.trials["correct"].tolist() == [answer["correct"] for answer in sent["answers"]]
 
 
 def test_file_is_offered(visitor, tmp_path):

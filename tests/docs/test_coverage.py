@@ -40,6 +40,7 @@ _PAGE_OF = {
     "tasks build": "tasks.md",
     "tasks serve": "tasks.md",
     "tasks simulate": "tasks.md",
+    "tasks import": "tasks.md",
     "tasks export": "tasks.md",
     "tasks status": "tasks.md",
     "tasks backup": "tasks.md",

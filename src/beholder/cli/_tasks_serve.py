@@ -1,4 +1,4 @@
-"""``beholder tasks serve``, ``export``, ``status``, ``backup`` and ``forget``: people in, data out."""
+"""``beholder tasks serve``, ``import``, ``export``, ``status``, ``backup``, ``forget``: people in, data out."""
 
 from __future__ import annotations
 
@@ -47,6 +47,29 @@ def serve(
         Minutes of doing nothing after which a task counts as left and is given to somebody else.
     """
     serve_folder(folder, db, host, port, public, per_task, release_after * 60)
+
+
+def import_(
+    folder: str, files: Annotated[list[str], Parameter(consume_multiple=True)], /, *, db: Database, json: Json = False
+) -> None:
+    """Take what pages of build --static collected into a file of answers, as if a server had; then export it.
+
+    Example: beholder tasks import exp_data collected/ --db answers.db
+
+    Parameters
+    ----------
+    folder
+        The built folder that the pages were written from.
+    files
+        What the pages handed over, or folders of it: JSON files, result data exported by JATOS (a record a line), batch
+        results of MTurk (CSV). Given again, what is there already changes nothing.
+    db
+        The file of answers, made if it is not there.
+    json
+        Print one JSON document to stdout.
+    """
+    summary = import_files(folder, files, db)
+    print_json(summary.tables) if json else print("\n".join(summary.lines))
 
 
 def export(
@@ -172,6 +195,21 @@ def serve_folder(
             experiment, store, host=host, port=port, on_start=tell, public=seen, per_task=per_task,
             release_after_s=release_after_s,
         )  # fmt: skip
+
+
+def import_files(folder: str, files: list[str], db: str) -> Summary:
+    """Take in what pages collected, and say how many participants that were."""
+    from beholder.experiments import import_collected, read_experiment
+
+    taken = import_collected(read_experiment(folder), files, db)
+    counts = {
+        "new": taken.n_new, "there_already": taken.n_known, "repeated": len(taken.left_out), "others": taken.n_others,
+    }  # fmt: skip
+    told = [f"{taken.n_new} participants taken into {db}"]
+    told += [f"{taken.n_known} were there already"] if taken.n_known else []
+    told += [f"{len(taken.left_out)} left out, who had taken part before"] if taken.left_out else []
+    told += [f"{taken.n_others} records of something else"] if taken.n_others else []
+    return Summary(["; ".join(told)], {"import": [counts]})
 
 
 def export_tables(folder: str | None, db: str, out: str) -> Summary:

@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "Adaptive": "._settings",
         "AddressBook": "._addresses",
+        "Collected": "._collected",
         "ConstantStimuli": "._staircase",
         "Effect": "._effect",
         "Estimate": "._staircase",
@@ -49,6 +50,7 @@ __getattr__, __dir__, __all__ = attach(
         "draw_presentation": "._presentation",
         "find_level": "._psychometric",
         "get_preset": "._presets",
+        "import_collected": "._collected",
         "list_asked_files": "._observers",
         "list_trials": "._observers",
         "make_observation": "._simulate",

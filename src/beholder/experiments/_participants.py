@@ -14,10 +14,11 @@ from typing import Any, TypeVar, final
 from beholder._core.hashing import to_canonical_json
 from beholder._core.seeds import derive_seed
 from beholder.experiments._addresses import AddressBook, Place
+from beholder.experiments._course import list_consequences, score_answer
 from beholder.experiments._experiment import Experiment
-from beholder.experiments._flow import ENDS, follow, judge_block, judge_step, list_steps
+from beholder.experiments._flow import ENDS, follow, judge_step, list_steps
 from beholder.experiments._payloads import gives_feedback
-from beholder.experiments._position import Position, choose_level, find_trial, restore_position
+from beholder.experiments._position import Position, restore_position
 from beholder.experiments._presentation import draw_presentation
 from beholder.experiments._recruiters import get_recruiter, is_preview, pick_parameters
 from beholder.experiments._requests import AnswerRequest
@@ -34,13 +35,24 @@ from beholder.responses import (
     insert_session,
     is_withdrawn,
     read_history,
-    score_response,
 )
 
 logger = logging.getLogger("beholder")
 T = TypeVar("T")
 
 _MOST_KEPT = 1024
+
+
+def name_participant(key: str, recruiter: str, identity: str) -> str:
+    """A name that tells nothing: a keyed hash of what a recruiter calls somebody.
+
+    Parameters
+    ----------
+    key : str
+        The file's, hexadecimal.
+    """
+    text = f"{recruiter}\x1f{identity}".encode()
+    return "p" + hmac.digest(bytes.fromhex(key), text, "sha256").hex()[:16]
 
 
 @final
@@ -99,7 +111,8 @@ class ParticipantBook:
 
         def work(connection: sqlite3.Connection) -> None:
             key = connection.execute("SELECT value FROM meta WHERE key = 'key'").fetchone()[0]
-            participant = self._name_participant(key, identity)
+            known_as = None if identity is None else name_participant(key, recruiter.name, identity)
+            participant = known_as or "p" + self._entropy(8).hex()
             if connection.execute("SELECT 1 FROM sessions WHERE participant = ?", (participant,)).fetchone():
                 raise Refusal(409, "repeat", "You have taken part already; thank you. It can be done once.")
             task = self._pick_task(count_takers(connection, now - self._release_after_s, ENDS))
@@ -176,8 +189,8 @@ class ParticipantBook:
             running = position.step == ("practice" if place.task else "trials") and place.task == position.phase
             if not running or place.n != len(given) + 1:
                 raise Refusal(409, "order", "This is not the next trial.")
-            answer = self._score(position, place, sent)
-            await self._save(position, self._list_events(position, answer), answer)
+            answer = score_answer(self.experiment, position, place.task, place.n, sent, self.clock())
+            await self._save(position, list_consequences(self.experiment, position, answer), answer)
             return self._acknowledge(place, answer.correct)
 
     async def withdraw(self, position: Position) -> None:
@@ -190,44 +203,12 @@ class ParticipantBook:
         self._withdrawing.add(flushing)
         flushing.add_done_callback(self._withdrawing.discard)
 
-    def _name_participant(self, key: str, identity: str | None) -> str:
-        """A name that tells nothing: a keyed hash of the recruiter's id, or random where there is none."""
-        if identity is None:
-            return "p" + self._entropy(8).hex()
-        text = f"{self._recruiter.name}\x1f{identity}".encode()
-        return "p" + hmac.digest(bytes.fromhex(key), text, "sha256").hex()[:16]
-
     def _pick_task(self, taken: dict[int, int]) -> int:
         """The task that the fewest take or took; of those the first."""
         task = min(self.experiment.tasks, key=lambda task: (taken.get(task.index, 0), task.index))
         if self._per_task is not None and taken.get(task.index, 0) >= self._per_task:
             raise Refusal(410, "full", "Everybody whom we needed has taken part. Thank you for your interest.")
         return task.index
-
-    def _score(self, position: Position, place: Place, sent: AnswerRequest) -> Answer:
-        experiment, phase = self.experiment, place.task
-        n, shown = position.list_trials(phase)[place.n - 1]
-        _, level = choose_level(experiment, position, phase, place.n)
-        correct = find_trial(experiment, position, phase, n).correct
-        score = score_response(experiment.kind, sent.response, shown, correct)
-        return Answer(
-            place.n, n, self.clock(), sent.response, score.choice, score.correct, score.confidence, level, sent.rt_ms,
-            sent.details, sent.digest, phase,
-        )  # fmt: skip
-
-    def _list_events(self, position: Position, answer: Answer) -> list[Event]:
-        """What the answer brings about: nothing, or the end of a block or of all trials."""
-        if answer.trial < len(position.list_trials(answer.block)):
-            return []
-        if not answer.block:
-            return [Event(answer.at, "answered_all", follow(self._steps, "trials"), {})]
-        correct = [given.correct for given in position.list_given(answer.block)] + [answer.correct]
-        passed = judge_block(self.experiment.settings, correct)
-        more = answer.block < len(position.blocks)
-        target = follow(self._steps, "practice") if passed else "practice" if more else "screened_out"
-        n_correct = sum(1 for each in correct if each)
-        data = {"block": answer.block, "passed": passed, "n_correct": n_correct, "n_trials": len(correct)}
-        return [Event(answer.at, "practice_block", target, data)]
 
     def _acknowledge(self, place: Place, correct: bool | None) -> dict[str, Any]:
         told = gives_feedback(self.experiment.settings, place.task, place.n) and correct is not None

@@ -68,11 +68,26 @@ def write_static_pages(experiment: Experiment, folder: Path | str | None = None)
     return paths
 
 
+def name_page(experiment: Experiment, task: Task) -> str:
+    """The name that a task's page gives to what it collects: of this plan, task and order."""
+    return hashlib.sha256(f"{experiment.plan_hash}/{task.name}/{_seed_page(experiment, task)}".encode()).hexdigest()[
+        :12
+    ]
+
+
+def draw_page(experiment: Experiment, task: Task) -> dict[str, Any]:
+    """What a task's page shows where and when, as :func:`draw_presentation` gives it."""
+    return draw_presentation(experiment, task, _seed_page(experiment, task))
+
+
+def _seed_page(experiment: Experiment, task: Task) -> int:
+    return derive_seed(experiment.settings.seed, "static", task.index)
+
+
 def make_static_page(experiment: Experiment, task: Task) -> str:
     """The page of one task, HTML."""
     settings = experiment.settings
-    seed = derive_seed(settings.seed, "static", task.index)
-    presentation = draw_presentation(experiment, task, seed)
+    presentation = draw_page(experiment, task)
     position = Position(0, task.index, b"", presentation["main"], presentation["practice"], "consent")
     embed, files = _make_embedder()
     blocks = [
@@ -80,9 +95,8 @@ def make_static_page(experiment: Experiment, task: Task) -> str:
         for block in range(1, len(position.blocks) + 1)
     ]
     main = _list_payloads(experiment, task.trials, position, 0, embed)
-    name = hashlib.sha256(f"{experiment.plan_hash}/{task.name}/{seed}".encode()).hexdigest()[:12]
     data = {
-        "name": name,
+        "name": name_page(experiment, task),
         "task": task.index,
         "kind": experiment.kind,
         "plan_hash": experiment.plan_hash,
