@@ -83,9 +83,15 @@ def test_every_form_is_read(tmp_path: Path) -> None:
     folder = tmp_path / "collected"
     (folder / "deep").mkdir(parents=True)
     records = [collect(page, str(k), k) for k in range(6)]
+    records[3]["steps"][-2]["data"]["text"] = "on\u2028two lines"
     save(folder / "a.json", records[0])
     save(folder / "deep" / "list.json", records[1:3])
-    lines = [json.dumps(records[3]), "", json.dumps({"survey": "of another component"}), json.dumps(records[4])]
+    lines = [
+        json.dumps(records[3], ensure_ascii=False),
+        "",
+        json.dumps({"survey": "of another component"}),
+        json.dumps(records[4]),
+    ]
     (folder / "jatos.txt").write_text("\n".join(lines), encoding="utf-8")
     with (folder / "batch.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
