@@ -45,7 +45,7 @@ from beholder.activations._store import (
 from beholder.activations._targets import Target, expand_presets, make_targets, resolve_layers
 from beholder.activations._worker import Compute, ExtractWorker, Pass
 from beholder.jobs import JobFolder, Plan, run_plan
-from beholder.models import Model, check_sendable, load_model, pick_device, unwrap_module, wrap
+from beholder.models import Model, load_model, pick_device, unwrap_module, wrap
 from beholder.stimuli import StimulusSet, as_stimulus_set
 
 
@@ -217,8 +217,6 @@ def extract_to_store(
             exposure=options.exposure,
         )
         worker = ExtractWorker(store, model, str(model.device), stimuli, passes, compute)
-        if options.workers > 1:
-            check_sendable(model)
         receipts = run_plan(plan, worker, folder, n_workers=options.workers)
         _finish_store(store, model, stimuli, settings, receipts, options)
         folder.clear_claims()

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 ModelName = Annotated[str, Parameter(name=["--model-name", "-m"])]
-OptionalModel = Annotated[str | None, Parameter(name=["--model-name", "-m"])]
 """Which model: ``source:name[@weights]`` or an alias."""
+OptionalModel = Annotated[str | None, Parameter(name=["--model-name", "-m"])]
 
 Layers = Annotated[list[str] | None, Parameter(name=["--module-name", "--layers", "-mn"], consume_multiple=True)]
 """Layer names, patterns, presets or ensembles."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
+import functools
 import hmac
 import json
 import sqlite3
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +15,9 @@ from typing import Any, final
 from beholder._core.errors import InputError
 from beholder._core.hashing import to_canonical_json
 from beholder._core.progress import logger
-from beholder.experiments._course import list_consequences, score_answer
+from beholder.experiments._course import end_step, list_consequences, score_answer
 from beholder.experiments._experiment import Experiment
-from beholder.experiments._flow import ENDS, SENT_STEPS, follow, judge_step, list_steps
+from beholder.experiments._flow import ENDS, SENT_STEPS, list_steps
 from beholder.experiments._participants import name_participant
 from beholder.experiments._position import Position
 from beholder.experiments._recruiters import get_recruiter, pick_parameters
@@ -111,7 +111,9 @@ def import_collected(experiment: Experiment, sources: Sequence[Path | str], db: 
         raise InputError("records of an experiment's pages", got=f"none in {', '.join(map(str, sources))}")
     replayed = [_replay(experiment, where, record) for where, record in records]
     with open_store(experiment, db) as store:
-        n_new, n_known, left_out = store.write(lambda connection: _insert_all(connection, experiment, replayed))
+        secrets = {name: store.read_meta(name) for name in ("key", "addresses")}
+        work = functools.partial(_insert_all, experiment=experiment, replayed=replayed, secrets=secrets)
+        n_new, n_known, left_out = store.write(work)
     for where in left_out:
         logger.warning("%s: left out, since the same person had taken part before", where)
     return Collected(n_new, n_known, tuple(left_out), n_others)
@@ -123,9 +125,12 @@ def _read_sources(sources: Sequence[Path | str]) -> Iterator[tuple[str, Any]]:
         path = Path(source)
         if not path.exists():
             raise InputError("a file or folder of collected answers", got=f"no {path}")
-        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file())
-        for file in inside if path.is_dir() else [path]:
+        for file in _list_files(path) if path.is_dir() else [path]:
             yield from _read_file(file)
+
+
+def _list_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
 
 
 def _read_file(path: Path) -> Iterator[tuple[str, Any]]:
@@ -150,7 +155,7 @@ def _read_file(path: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _read_mturk(path: Path, text: str) -> Iterator[tuple[str, Any]]:
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    csv.field_size_limit(2**31 - 1)
     table = csv.DictReader(text.splitlines(keepends=True))
     if _MTURK_COLUMN not in (table.fieldnames or ()):
         raise InputError(f"batch results of MTurk, with a column {_MTURK_COLUMN}", got=str(path))
@@ -191,14 +196,14 @@ def _follow(experiment: Experiment, where: str, record: Mapping[str, Any]) -> _R
         raise Refusal(422, "begun", "Begun: ms since 1970.")
     if not isinstance(name, str) or not 0 < len(name) <= 100:
         raise Refusal(422, "session", "Session: a name.")
-    steps, drawn = list_steps(experiment), draw_page(experiment, task)
-    position = Position(0, task.index, b"", drawn["main"], drawn["practice"], steps[0])
+    first, drawn = list_steps(experiment)[0], draw_page(experiment, task)
+    position = Position(0, task.index, b"", drawn["main"], drawn["practice"], first)
     _, screen = parse_join({"recruiter_params": record["parameters"], "screen": record["screen"]})
-    made = _Replayed(where, record, position, [Event(begun / 1000, "join", steps[0], {"screen": screen})])
+    made = _Replayed(where, record, position, [Event(begun / 1000, "join", first, {"screen": screen})])
     sent = {"steps": list(record["steps"]), "practice": list(record["practice"]), "answers": list(record["answers"])}
     while position.step not in ENDS:
         if position.step in SENT_STEPS:
-            _take_step(experiment, made, steps, _take_first(sent, "steps", position.step))
+            _take_step(experiment, made, _take_first(sent, "steps", position.step))
         else:
             rows = "practice" if position.step == "practice" else "answers"
             _take_answer(experiment, made, _take_first(sent, rows, position.step))
@@ -213,12 +218,11 @@ def _take_first(sent: dict[str, list[Any]], name: str, step: str) -> dict[str, A
     return dict(sent[name].pop(0))
 
 
-def _take_step(experiment: Experiment, made: _Replayed, steps: tuple[str, ...], row: dict[str, Any]) -> None:
+def _take_step(experiment: Experiment, made: _Replayed, row: dict[str, Any]) -> None:
     step, data = parse_step(row, experiment.settings)
     if step != made.position.step:
         raise Refusal(422, "step", f"{step} where {made.position.step} is next.")
-    target = judge_step(experiment.settings, step, data) or follow(steps, step)
-    event = Event(row["at_ms"] / 1000, step, target, data)
+    event = end_step(experiment, step, data, row["at_ms"] / 1000)
     made.position.take_event(event)
     made.events.append(event)
 
@@ -241,19 +245,17 @@ def _take_answer(experiment: Experiment, made: _Replayed, row: dict[str, Any]) -
 
 
 def _insert_all(
-    connection: sqlite3.Connection, experiment: Experiment, replayed: Sequence[_Replayed]
+    connection: sqlite3.Connection, experiment: Experiment, replayed: Sequence[_Replayed], secrets: Mapping[str, str]
 ) -> tuple[int, int, list[str]]:
     recruiter = get_recruiter(experiment.settings.recruiter)
-    secrets = dict(connection.execute("SELECT key, value FROM meta WHERE key IN ('key', 'addresses')").fetchall())
     n_new, n_known, left_out = 0, 0, []
     for made in replayed:
         name = f"page\x1f{made.record['session']}".encode("utf-8", "surrogatepass")
         token = hmac.digest(bytes.fromhex(secrets["addresses"]), name, "sha256")  # which no browser can know
         kept = pick_parameters(recruiter, made.record["parameters"])
-        identity = kept.get(recruiter.identity) if recruiter.identity else None
-        participant = "p" + token.hex()[:16]
-        if identity is not None:
-            participant = name_participant(secrets["key"], recruiter.name, identity)
+        identity = kept.get(recruiter.identity)
+        known_as = None if identity is None else name_participant(secrets["key"], recruiter.name, identity)
+        participant = known_as or "p" + token.hex()[:16]
         if find_session(connection, token) is not None or is_withdrawn(connection, token):
             n_known += 1
             continue

@@ -1,12 +1,20 @@
-"""What an answer means and what it brings about: the same on the server and in files from pages without one."""
+"""What ends a step, what an answer means and brings about: on the server, and in files from pages without one."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from beholder.experiments._experiment import Experiment
-from beholder.experiments._flow import follow, judge_block, list_steps
+from beholder.experiments._flow import follow, judge_block, judge_step, list_steps
 from beholder.experiments._position import Position, choose_level, find_trial
 from beholder.experiments._requests import AnswerRequest
 from beholder.responses import Answer, Event, score_response
+
+
+def end_step(experiment: Experiment, step: str, data: dict[str, Any], at: float) -> Event:
+    """The end of a step of the page's own, and where it leads; ``at``: seconds since 1970."""
+    target = judge_step(experiment.settings, step, data) or follow(list_steps(experiment), step)
+    return Event(at, step, target, data)
 
 
 def score_answer(

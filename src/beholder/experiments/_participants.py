@@ -14,9 +14,9 @@ from typing import Any, TypeVar, final
 from beholder._core.hashing import to_canonical_json
 from beholder._core.seeds import derive_seed
 from beholder.experiments._addresses import AddressBook, Place
-from beholder.experiments._course import list_consequences, score_answer
+from beholder.experiments._course import end_step, list_consequences, score_answer
 from beholder.experiments._experiment import Experiment
-from beholder.experiments._flow import ENDS, follow, judge_step, list_steps
+from beholder.experiments._flow import ENDS, list_steps
 from beholder.experiments._payloads import gives_feedback
 from beholder.experiments._position import Position, restore_position
 from beholder.experiments._presentation import draw_presentation
@@ -87,7 +87,6 @@ class ParticipantBook:
         self.addresses = AddressBook(store.read_meta("addresses"))
         self._release_after_s, self._per_task, self._entropy = release_after_s, per_task, entropy
         self._recruiter = get_recruiter(experiment.settings.recruiter)
-        self._steps = list_steps(experiment)
         self._kept: OrderedDict[bytes, Position] = OrderedDict()
         self._sessions: dict[int, bytes] = {}
         self._withdrawing: set[asyncio.Task[None]] = set()
@@ -104,7 +103,7 @@ class ParticipantBook:
         if is_preview(recruiter, parameters):
             raise Refusal(409, "preview", "This is a preview. Accept the task to take part.")
         known = pick_parameters(recruiter, parameters)
-        identity = known.get(recruiter.identity) if recruiter.identity else None
+        identity = known.get(recruiter.identity)
         if recruiter.identity and identity is None:
             raise Refusal(422, "recruiter", f"Please open this page by the link at {recruiter.name.capitalize()}.")
         token, now = make_token(self._entropy), self.clock()
@@ -121,7 +120,7 @@ class ParticipantBook:
             session = insert_session(
                 connection, participant, hash_token(token), task, to_canonical_json(presentation), now
             )
-            insert_event(connection, session, Event(now, "join", self._steps[0], {"screen": screen}))
+            insert_event(connection, session, Event(now, "join", list_steps(self.experiment)[0], {"screen": screen}))
             if known:
                 insert_recruit(connection, session, recruiter.name, known)
 
@@ -166,8 +165,7 @@ class ParticipantBook:
         async with position.lock:
             if position.step != step:
                 raise Refusal(409, "step", f"This is not the time for {step}.")
-            target = judge_step(self.experiment.settings, step, data) or follow(self._steps, step)
-            await self._save(position, [Event(self.clock(), step, target, data)])
+            await self._save(position, [end_step(self.experiment, step, data, self.clock())])
 
     async def answer(self, position: Position, trial_id: str, sent: AnswerRequest) -> dict[str, Any]:
         """Save an answer; the same one sent again gets the same acknowledgement.

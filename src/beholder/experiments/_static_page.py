@@ -70,9 +70,8 @@ def write_static_pages(experiment: Experiment, folder: Path | str | None = None)
 
 def name_page(experiment: Experiment, task: Task) -> str:
     """The name that a task's page gives to what it collects: of this plan, task and order."""
-    return hashlib.sha256(f"{experiment.plan_hash}/{task.name}/{_seed_page(experiment, task)}".encode()).hexdigest()[
-        :12
-    ]
+    text = f"{experiment.plan_hash}/{task.name}/{_seed_page(experiment, task)}"
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def draw_page(experiment: Experiment, task: Task) -> dict[str, Any]:

@@ -37,6 +37,9 @@ class Worker(abc.ABC):
         if self._tick is not None:
             self._tick(n)
 
+    def check_sendable(self) -> None:  # noqa: B027
+        """Refuse what cannot reach other processes, in one line; by default nothing is refused."""
+
     @abc.abstractmethod
     def open(self, n_workers: int) -> contextlib.AbstractContextManager[Callable[[Shard], Finish]]:
         """Get ready (load a model, start threads); yields ``start(shard)``.
@@ -71,6 +74,8 @@ def run_plan(
     BeholderError
         The first error of any worker; finished shards are kept.
     """
+    if n_workers > 1:
+        worker.check_sendable()
     todo = [shard for shard in plan.shards if folder.read_receipt(plan.hash, shard) is None]
     if todo:
         total = sum(shard.size for shard in plan.shards)

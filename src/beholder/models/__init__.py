@@ -25,7 +25,6 @@ __getattr__, __dir__, __all__ = attach(
         "UnitList": "._units",
         "Weights": "._source",
         "ZeroShotForward": "._zero_shot",
-        "check_sendable": "._model_worker",
         "compute_cochleagram": "._cochleagram",
         "compute_log_mel": "._log_mel",
         "describe_layers": "._layer_tree",

@@ -33,21 +33,21 @@ class ModelWorker(Worker):
         """The model itself, built from its recipe in another process."""
         return self.model.load(self.device) if isinstance(self.model, ModelSpec) else self.model
 
+    def check_sendable(self) -> None:
+        """Refuse a model that can reach worker processes neither as its recipe nor as it is.
 
-def check_sendable(model: Model) -> None:
-    """Refuse a model that can reach worker processes neither as its recipe nor as it is.
-
-    Raises
-    ------
-    InputError
-        It has no recipe and does not pickle.
-    """
-    if model.spec is not None:
-        return
-    try:
-        pickle.dumps(model)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise InputError(
-            "a model that can be sent to worker processes", got=f"{model.name}, which does not pickle ({error})",
-            hint="workers=1, or a model file with file:PATH",
-        ) from error  # fmt: skip
+        Raises
+        ------
+        InputError
+            It has no recipe and does not pickle.
+        """
+        model = self.model
+        if isinstance(model, ModelSpec) or model.spec is not None:
+            return
+        try:
+            pickle.dumps(model)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise InputError(
+                "a model that can be sent to worker processes", got=f"{model.name}, which does not pickle ({error})",
+                hint="workers=1, or a model file with file:PATH",
+            ) from error  # fmt: skip

@@ -21,7 +21,7 @@ from beholder.activations import list_asked_layers
 from beholder.activations._extract import check_modality
 from beholder.activations._targets import check_path_names
 from beholder.jobs import JobFolder, Plan, run_plan
-from beholder.models import Model, check_sendable, load_model, pick_device
+from beholder.models import Model, load_model, pick_device
 from beholder.stimuli import (
     METAMER_COLUMNS,
     NullSet,
@@ -320,8 +320,6 @@ def _run(
         plan = Plan(plan.name, settings, shards, plan.unit)
         work = _make_work(model, layers, measured, recipe, shape, settings, options["threads"])
         worker = MetamerWorker(output, model, str(model.device), stimuli, work, folder.path)
-        if options["workers"] > 1:
-            check_sendable(model)
         receipts: Sequence[dict[str, Any]] = ()
         try:
             receipts = run_plan(plan, worker, folder, n_workers=options["workers"])

@@ -24,7 +24,7 @@ from beholder.activations import list_asked_layers
 from beholder.activations._extract import check_modality
 from beholder.activations._targets import check_path_names
 from beholder.jobs import JobFolder, Plan, Shard, run_plan
-from beholder.models import Model, check_sendable
+from beholder.models import Model
 from beholder.stimuli import (
     METAMER_COLUMNS,
     NullSet,
@@ -275,8 +275,6 @@ def _run(
         sets = tuple(dict.fromkeys(tuple(shard.payload["layers"]) for shard in shards))
         work = NullWork(sets, work.sizes, work.shape, work.n_pairs, work.shuffle, settings["intra_threads"], lanes)
         worker = NullWorker(folder.path, model, str(model.device), stimuli, work)
-        if options["workers"] > 1:
-            check_sendable(model)
         run_plan(plan, worker, folder, n_workers=options["workers"])
         changed = _assemble(output, folder, plan.hash, per_block)
         record_provenance(

@@ -17,7 +17,7 @@ from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
 from beholder.activations import Activations, iterate_unit_values
 from beholder.jobs import JobFolder, Plan, run_plan
-from beholder.models import Model, Unit, UnitList, check_sendable, load_model, pick_device, wrap
+from beholder.models import Model, Unit, UnitList, load_model, pick_device, wrap
 from beholder.synthesis._loop import Recipe
 from beholder.synthesis._network import Network
 from beholder.synthesis._objectives import Channel
@@ -247,8 +247,6 @@ def _run(
             lanes=max(1, count_cores(options) // settings["intra_threads"]) if model.device.type == "cpu" else 1,
             described={"parameterization": type(recipe.parameterization).__name__, "n_images": options.n_images},
         )
-        if options.workers > 1:
-            check_sendable(model)
         receipts = run_plan(plan, worker, folder, n_workers=options.workers)
         _finish(output, folder, plan, model, units, acts, receipts)
 
