@@ -46,10 +46,10 @@ class SoundNet(nn.Module):
         return self.head(F.relu(self.conv2(F.relu(self.conv1(x[:, None])))).mean(2))
 
 
-def make_model(size: int = 16) -> bh.Model:
-    """The small network, pictures in [0, 1]."""
+def make_model(size: int = 16, network: nn.Module | None = None) -> bh.Model:
+    """The small network, or another, pictures in [0, 1]."""
     return bh.wrap(
-        SmallNet(), normalize=lambda x: (x - 0.5) / 0.25, input_range=(0.0, 1.0), input_shape=(3, size, size)
+        network or SmallNet(), normalize=lambda x: (x - 0.5) / 0.25, input_range=(0.0, 1.0), input_shape=(3, size, size)
     )
 
 
