@@ -31,6 +31,15 @@ def test_withdrawal_is_asked_for_once_more_and_deletes(lab):
     assert person.read_state()["step"] == "withdrawn"
 
 
+def test_instructions_promise_no_practice_where_there_is_none(lab):
+    with_practice, without = (lab.invite(lab.serve("similarity", 1, {"practice.n_without": n})) for n in (1, 0))
+    pages = []
+    for person in (with_practice, without):
+        person.go_to("instructions")
+        pages.append(person.page.inner_text("p.small"))
+    assert pages[0].endswith("2") and pages[1].endswith("1")
+
+
 def test_prolific_is_told_by_a_link(lab):
     url = lab.serve("similarity", 1, {"recruiter": "prolific", "completion_code": "C1"})
     link = f"{url}/?PROLIFIC_PID=p1&STUDY_ID=s1&SESSION_ID=x1"

@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 from tests.event_loops import run_apart
 from tests.experiment_folders import QUICK, write_folder
 
-from beholder._core.errors import ConfigurationChanged, InputError
+from beholder._core.errors import ConfigurationChanged, InputError, OutputBusy
 from beholder.experiments import (
     KINDS,
     Experiment,
@@ -29,9 +29,10 @@ from beholder.experiments import (
     open_store,
     read_experiment,
 )
-from beholder.responses import read_responses
+from beholder.experiments._clock import SteadyClock, find_last_time
+from beholder.responses import ResponseStore, read_responses
 
-from .person import RESPONSES, Clock, Person, make_ideal, serving
+from .person import BASE, RESPONSES, Clock, Person, make_ideal, serving
 
 NO_PRACTICE = {"practice.n_with_feedback": 0, "practice.n_obvious": 0, "practice.n_required": 0}
 UPPER = {"choice": "upper", "confidence": 1}
@@ -392,6 +393,84 @@ def test_tasks_are_dealt_to_whom_they_lack(tmp_path: Path) -> None:
         assert count() == [5, 3, 4]  # 2 each, of task 2 one by the one who is through
         assert client.post("/api/join", json={"recruiter_params": {}}).status_code == 410
         assert people[2].begin()["step"] == "trials"  # who comes back goes on
+
+
+def test_places_of_excluded_people_are_filled_again(tmp_path: Path) -> None:
+    """By default who is through has taken a place, whatever the rules say of the answers."""
+    others = ("time_s_min", "time_s_max", "instructions_s_min", "row_choices_min", "practice_blocks_max")
+    changes = {**NO_PRACTICE, "exclusion.catch_ratio_min": 1.0, **{f"exclusion.{name}": None for name in others}}
+    write_folder(tmp_path / "b", n_tasks=1, n_trials=2, n_catch=1, changes=changes)
+    experiment = read_experiment(tmp_path / "b")
+
+    def try_three(fill: str) -> list[bool]:
+        """Two who miss the catch trial, one who does not, then one more."""
+        options: dict[str, Any] = {"clock": Clock(), "per_task": 1, "fill": fill}
+        let_in = []
+        with serving(tmp_path / "b", tmp_path / f"{fill}.db", **options) as (client, _):
+            ideal = make_ideal(client, experiment)
+
+            def fail(trial: dict[str, Any]) -> Any:
+                right = ideal(trial)
+                return right | {"choice": "lower" if right["choice"] == "upper" else "upper"}
+
+            for choose in (fail, fail, ideal, ideal):
+                if client.post("/api/join", json={"recruiter_params": {}}).status_code != 201:
+                    let_in.append(False)
+                    continue
+                let_in.append(True)
+                clock = options["clock"]
+                clock.now += 3 * 3600  # the one who only asked is gone
+                person = Person(client)
+                person.begin()
+                person.go_through("trials", choose)
+                clock.now += 3 * 3600
+        return let_in
+
+    assert try_three("finished") == [True, False, False, False]
+    assert try_three("included") == [True, True, True, False]
+    with open_store(experiment, tmp_path / "c.db") as store, pytest.raises(InputError, match="finished"):
+        create_app(experiment, store, fill="everybody")
+
+
+def test_a_second_server_through_a_link_is_refused(tmp_path: Path) -> None:
+    write_folder(tmp_path / "b", changes=NO_PRACTICE)
+    experiment = read_experiment(tmp_path / "b")
+    with open_store(experiment, tmp_path / "a.db"):
+        (tmp_path / "link.db").symlink_to(tmp_path / "a.db")
+        with pytest.raises(OutputBusy):
+            open_store(experiment, tmp_path / "link.db")
+
+
+def test_times_never_run_backwards(tmp_path: Path) -> None:
+    """The machine's clock is set back by an hour while somebody takes part, and once more before a new start."""
+    write_folder(tmp_path / "b", changes=NO_PRACTICE)
+    wall, passed = [10_000.0], [0.0]
+
+    def make_clock(store: ResponseStore) -> SteadyClock:
+        return SteadyClock(find_last_time(store), lambda: wall[0], lambda: passed[0])
+
+    experiment = read_experiment(tmp_path / "b")
+    with open_store(experiment, tmp_path / "a.db") as store:
+        app = create_app(experiment, store, clock=make_clock(store), limits=None)
+        with TestClient(app, BASE) as client:
+            person = Person(client)
+            passed[0] += 5
+            person.step("consent", version="1", agreed=True)
+            wall[0] -= 3600
+            passed[0] += 5
+            person.step("instructions", total_ms=9)
+            person.step("checks")
+    with open_store(experiment, tmp_path / "a.db") as store:
+        app = create_app(experiment, store, clock=make_clock(store), limits=None)
+        with TestClient(app, BASE) as client:
+            again = Person(client, person.token)
+            for trial in again.trials():
+                passed[0] += 3
+                again.answer(trial, UPPER)
+        table = read_responses(store.path)
+    assert table.participants["instructions_s"].tolist() == [5.0]
+    assert table.participants["time_s"].tolist() == [10.0 + 3 * len(table.trials)]
+    assert table.trials["answered_s"].is_monotonic_increasing
 
 
 def test_times_are_the_servers(tmp_path: Path) -> None:

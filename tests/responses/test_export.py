@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import dataclasses
+import io
 import json
 import sqlite3
 from pathlib import Path
@@ -16,6 +19,7 @@ from beholder.responses import (
     insert_answer,
     insert_event,
     insert_recruit,
+    read_progress,
     read_responses,
     read_status,
 )
@@ -161,3 +165,66 @@ def test_status_counts(store: ResponseStore) -> None:
     assert read_status(store.path, now=1000.0).n_active == 0
     assert read_status(store.path, now=1000.0).answers_last_minute == 0
     assert status.to_tables()["status"][0]["n_tasks"] == 2
+
+
+def test_a_carriage_return_in_a_comment_ends_no_row(store: ResponseStore, tmp_path: Path) -> None:
+    """What an old Macintosh, or a script, sends as a line break."""
+    texts = ["one\rtwo", "one\r\ntwo", "one\ntwo"]
+    for k, text in enumerate(texts):
+        session = add_session(store, f"p{k}", 1, started=10.0)
+        event = Event(12.0, "comment", "done", {"text": text})
+        store.write(lambda connection, session=session, event=event: insert_event(connection, session, event))
+    export_responses(store.path, tmp_path / "out")
+    content = (tmp_path / "out" / "participants.csv").read_bytes()
+    assert b"\r" not in content
+    rows = list(csv.reader(io.StringIO(content.decode(), newline="")))
+    place = rows[0].index("comment")
+    assert [row[place] for row in rows[1:]] == ["one\ntwo"] * 3
+
+
+def test_a_byte_order_mark_where_it_is_asked_for(store: ResponseStore, tmp_path: Path) -> None:
+    fill(store)
+    plain = export_responses(store.path, tmp_path / "plain").out
+    marked = export_responses(store.path, tmp_path / "marked", bom=True).out
+    files = sorted(path.name for path in plain.glob("*.csv"))
+    assert len(files) == 4
+    for name in files:
+        assert (marked / name).read_bytes() == b"\xef\xbb\xbf" + (plain / name).read_bytes(), name
+
+
+def test_the_day_of_a_session_where_it_is_asked_for(store: ResponseStore, tmp_path: Path) -> None:
+    for name, started in (("p1", 1_800_000_000.0), ("p2", 1_800_000_000.0 + 86_400 - 28_000)):
+        add_session(store, name, 1, started=started)
+    made = export_responses(store.path, tmp_path / "out", dates=True)
+    assert pd.read_csv(made.out / "participants.csv")["date"].tolist() == ["2027-01-15", "2027-01-16"]
+    described = json.loads((made.out / "columns.json").read_text())["participants"]
+    assert described[-1]["name"] == "date"
+    assert "date" not in export_responses(store.path, tmp_path / "again").responses.participants
+
+
+def test_times_of_a_pair_shown_in_turn(store: ResponseStore, tmp_path: Path) -> None:
+    session = add_session(store, "p1", 1, started=10.0)
+    frames = {"first_ms": 200.1, "gap_ms": 500.2, "second_ms": 199.9}
+    answer = dataclasses.replace(make_answer(1, 1, at=20.0), details={"frames": frames})
+    store.write(lambda connection: insert_answer(connection, session, answer))
+    row = read_responses(store.path).trials.iloc[0]
+    assert (row["shown_first_ms"], row["shown_gap_ms"], row["shown_second_ms"]) == (200.1, 500.2, 199.9)
+
+
+def test_a_clock_that_was_set_back_excludes_nobody(store: ResponseStore) -> None:
+    """Files that an earlier version wrote can hold an end before its beginning."""
+    session = add_session(store, "p1", 1, started=5000.0)
+
+    def work(connection: sqlite3.Connection) -> None:
+        insert_event(connection, session, Event(5001.0, "consent", "instructions", {"version": "1", "agreed": True}))
+        insert_event(connection, session, Event(1402.0, "instructions", "checks", {}))
+        for trial in (1, 2, 3):
+            choice = ("upper", "lower")[trial % 2]
+            insert_answer(connection, session, make_answer(trial, trial, at=1410.0 + trial, choice=choice))
+        insert_event(connection, session, Event(1413.0, "answered_all", "comment", {}))
+
+    store.write(work)
+    description = {"kind": "2afc", "settings": {"exclusion": {"time_s_min": 2, "instructions_s_min": 1}}}
+    (progress,) = store.read(lambda connection: read_progress(connection, description))
+    assert progress.conduct.time_s is None and progress.conduct.instructions_s is None
+    assert progress.exclusions == ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -23,6 +23,7 @@ def serve(
     host: str = "127.0.0.1",
     public: str | None = None,
     per_task: int | None = None,
+    fill: Literal["finished", "included"] = "finished",
     release_after: Annotated[float, Parameter(name="--release-after")] = 120.0,
 ) -> None:
     """Run a built experiment in the browsers of people who take part, until Ctrl-C. Started again, it goes on.
@@ -43,10 +44,13 @@ def serve(
         The https address that people open, of a reverse proxy in front. Needed for any --host but this machine.
     per_task
         How many may take each task; then people are told that it is full. Default no bound.
+    fill
+        Whose places are taken for good: of all who are through, or of those of them who break no rule of exclusion, so
+        that excluded people are replaced.
     release_after
         Minutes of doing nothing after which a task counts as left and is given to somebody else.
     """
-    serve_folder(folder, db, host, port, public, per_task, release_after * 60)
+    serve_folder(folder, db, host, port, public, per_task, fill, release_after * 60)
 
 
 def import_(
@@ -78,6 +82,8 @@ def export(
     *,
     db: Database,
     out: Annotated[str, Parameter(name=["--out", "-o"])] = "responses",
+    bom: bool = False,
+    dates: bool = False,
     json: Json = False,
 ) -> None:
     """Write the answers as CSV and Parquet: everything, and what the rules of exclusion leave.
@@ -92,10 +98,14 @@ def export(
         The file of answers; a server may go on writing to it.
     out
         The folder to write.
+    bom
+        Begin CSV files with a byte order mark, by which Excel knows that they are UTF-8.
+    dates
+        Give participants.csv the day, in UTC, on which each session began.
     json
         Print one JSON document to stdout.
     """
-    summary = export_tables(folder, db, out)
+    summary = export_tables(folder, db, out, bom=bom, dates=dates)
     print_json(summary.tables) if json else print("\n".join(summary.lines))
 
 
@@ -166,7 +176,14 @@ class Summary:
 
 
 def serve_folder(
-    folder: str, db: str, host: str, port: int, public: str | None, per_task: int | None, release_after_s: float
+    folder: str,
+    db: str,
+    host: str,
+    port: int,
+    public: str | None,
+    per_task: int | None,
+    fill: str,
+    release_after_s: float,
 ) -> None:
     """Check what was asked for, open the file of answers, and serve."""
     from beholder._core.errors import InputError
@@ -192,7 +209,7 @@ def serve_folder(
 
     with open_store(experiment, db) as store:
         run(
-            experiment, store, host=host, port=port, on_start=tell, public=seen, per_task=per_task,
+            experiment, store, host=host, port=port, on_start=tell, public=seen, per_task=per_task, fill=fill,
             release_after_s=release_after_s,
         )  # fmt: skip
 
@@ -212,7 +229,7 @@ def import_files(folder: str, files: list[str], db: str) -> Summary:
     return Summary(["; ".join(told)], {"import": [counts]})
 
 
-def export_tables(folder: str | None, db: str, out: str) -> Summary:
+def export_tables(folder: str | None, db: str, out: str, *, bom: bool, dates: bool) -> Summary:
     """Export, and say what was written."""
     from beholder.responses import export_responses
 
@@ -220,7 +237,7 @@ def export_tables(folder: str | None, db: str, out: str) -> Summary:
         from beholder.experiments import check_answers, read_experiment
 
         check_answers(read_experiment(folder), db)
-    made = export_responses(db, out)
+    made = export_responses(db, out, bom=bom, dates=dates)
     people = made.responses.participants
     n, n_in = len(people), int((~people["excluded"].astype(bool)).sum())
     n_trials, n_included = len(made.responses.trials), len(made.responses.included)

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, TypeVar, final
 
+from beholder._core.errors import InputError
 from beholder._core.hashing import to_canonical_json
 from beholder._core.seeds import derive_seed
 from beholder.experiments._addresses import AddressBook, Place
@@ -34,13 +35,17 @@ from beholder.responses import (
     insert_recruit,
     insert_session,
     is_withdrawn,
+    read_description,
     read_history,
+    read_progress,
 )
 
 logger = logging.getLogger("beholder")
 T = TypeVar("T")
 
 _MOST_KEPT = 1024
+FILLS = ("finished", "included")
+"""Whose places are taken for good: of all who are through, or of those of them who break no rule."""
 
 
 def name_participant(key: str, recruiter: str, identity: str) -> str:
@@ -70,6 +75,8 @@ class ParticipantBook:
         goes on all the same.
     per_task : int, optional
         How many may take a task; then the experiment is full.
+    fill : {"finished", "included"}
+        Who is through takes a task for good, or only who also breaks no rule of exclusion.
     entropy : callable
         So many random bytes, for names and tokens.
     """
@@ -81,11 +88,15 @@ class ParticipantBook:
         clock: Callable[[], float],
         release_after_s: float,
         per_task: int | None,
+        fill: str = "finished",
         entropy: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self.experiment, self.store, self.clock = experiment, store, clock
         self.addresses = AddressBook(store.read_meta("addresses"))
         self._release_after_s, self._per_task, self._entropy = release_after_s, per_task, entropy
+        if fill not in FILLS:
+            raise InputError(f"--fill {'|'.join(FILLS)}", got=repr(fill))
+        self._judged: dict[int, bool] | None = {} if fill == "included" else None
         self._recruiter = get_recruiter(experiment.settings.recruiter)
         self._kept: OrderedDict[bytes, Position] = OrderedDict()
         self._sessions: dict[int, bytes] = {}
@@ -114,7 +125,8 @@ class ParticipantBook:
             participant = known_as or "p" + self._entropy(8).hex()
             if connection.execute("SELECT 1 FROM sessions WHERE participant = ?", (participant,)).fetchone():
                 raise Refusal(409, "repeat", "You have taken part already; thank you. It can be done once.")
-            task = self._pick_task(count_takers(connection, now - self._release_after_s, ENDS))
+            since, excluded = now - self._release_after_s, self._find_excluded(connection)
+            task = self._pick_task(count_takers(connection, since, ENDS, excluded))
             seed = derive_seed(self.experiment.settings.seed, key, participant)
             presentation = draw_presentation(self.experiment, self.experiment.get_task(task), seed)
             session = insert_session(
@@ -200,6 +212,17 @@ class ParticipantBook:
         flushing = asyncio.create_task(asyncio.to_thread(self.store.flush_deleted))
         self._withdrawing.add(flushing)
         flushing.add_done_callback(self._withdrawing.discard)
+
+    def _find_excluded(self, connection: sqlite3.Connection) -> set[int]:
+        """Sessions that are through and break a rule, where their places are to be filled; each is judged once."""
+        judged = self._judged
+        if judged is None:
+            return set()
+        description = read_description(connection)
+        for (session,) in connection.execute("SELECT session FROM events WHERE event = 'answered_all'").fetchall():
+            if session not in judged:
+                judged[session] = any(each.exclusions for each in read_progress(connection, description, session))
+        return {session for session, excluded in judged.items() if excluded}
 
     def _pick_task(self, taken: dict[int, int]) -> int:
         """The task that the fewest take or took; of those the first."""

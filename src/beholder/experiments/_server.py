@@ -26,6 +26,7 @@ from beholder._core.errors import InputError, OutputError
 from beholder._core.hashing import hash_settings
 from beholder._core.settings import refuse_changes
 from beholder.experiments._api import MEDIA_TYPES, Api, refuse, refuse_http
+from beholder.experiments._clock import SteadyClock, find_last_time
 from beholder.experiments._experiment import Experiment, Trial
 from beholder.experiments._participants import ParticipantBook
 from beholder.experiments._recruiters import get_recruiter
@@ -119,11 +120,12 @@ def create_app(
     experiment: Experiment,
     store: ResponseStore,
     *,
-    clock: Callable[[], float] = time.time,
+    clock: Callable[[], float] | None = None,
     limits: Limits | None = Limits(),  # noqa: B008
     public: str | None = None,
     release_after_s: float = RELEASE_AFTER_S,
     per_task: int | None = None,
+    fill: str = "finished",
     entropy: Callable[[int], bytes] = secrets.token_bytes,
 ) -> Starlette:
     """The application that serves an experiment.
@@ -134,7 +136,8 @@ def create_app(
     store : ResponseStore
         Of :func:`open_store`; closed by whoever opened it.
     clock : callable
-        Seconds since 1970; everything that the server times goes by it.
+        Seconds since 1970; everything that the server times goes by it. By default the machine's, read once and
+        counted on from there: setting it while people take part changes nothing.
     limits : Limits or None
         How much one participant may ask for; None: as much as they like.
     public : str, optional
@@ -143,10 +146,13 @@ def create_app(
         Who does nothing for so many seconds, and is not through, no longer counts as taking a task.
     per_task : int, optional
         How many may take a task; when all are taken so often, the next person is told that it is full.
+    fill : {"finished", "included"}
+        Whose places are taken: of everybody who is through, or only of those of them who break no rule of exclusion.
     entropy : callable
         So many random bytes, for names and tokens. Anything but the default is for simulations on this machine alone.
     """
-    book = ParticipantBook(experiment, store, clock, release_after_s, per_task, entropy)
+    clock = clock or SteadyClock(find_last_time(store))
+    book = ParticipantBook(experiment, store, clock, release_after_s, per_task, fill, entropy)
     api = Api(book, limits)
     recruiter = get_recruiter(experiment.settings.recruiter)
     secure = Middleware(SecureHeaders, policy=make_policy(recruiter), framed=bool(recruiter.sites), public=public)

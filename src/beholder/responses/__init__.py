@@ -40,6 +40,7 @@ __getattr__, __dir__, __all__ = attach(
         "open_responses": "._store",
         "read_description": "._store",
         "read_history": "._statements",
+        "read_progress": "._conduct",
         "read_responses": "._tables",
         "read_status": "._status",
         "score_response": "._scoring",

@@ -64,7 +64,10 @@ TRIAL_COLUMNS = (
     Column("shown_stimulus_ms", _NUMBER, "ms", "how long the stimulus was shown, measured"),
     Column("shown_mask_ms", _NUMBER, "ms", "how long the mask was shown, measured"),
     Column("stimulus_frames", _NUMBER, "", "frames that showed the stimulus"),
-    Column("scale", _NUMBER, "", "CSS pixels a pixel of the stimulus"),
+    Column("shown_first_ms", _NUMBER, "ms", "of a pair in turn: how long the first item was shown, measured"),
+    Column("shown_gap_ms", _NUMBER, "ms", "of a pair in turn: how long nothing was shown between the two, measured"),
+    Column("shown_second_ms", _NUMBER, "ms", "of a pair in turn: how long the second item was shown, measured"),
+    Column("scale", _NUMBER, "", "pixels of the screen for a pixel of the stimulus, along each side"),
     Column("audio_sample_rate", _NUMBER, "Hz", "of the browser's sound output"),
     Column("audio_latency_s", _NUMBER, "s", "of the browser's sound output"),
 )
@@ -87,6 +90,9 @@ MEASURES = {
     "shown_stimulus_ms": ("frames", "stimulus_ms"),
     "shown_mask_ms": ("frames", "mask_ms"),
     "stimulus_frames": ("frames", "stimulus_frames"),
+    "shown_first_ms": ("frames", "first_ms"),
+    "shown_gap_ms": ("frames", "gap_ms"),
+    "shown_second_ms": ("frames", "second_ms"),
     "scale": ("frames", "scale"),
     "audio_sample_rate": ("audio", "sample_rate"),
     "audio_latency_s": ("audio", "base_latency"),
@@ -126,6 +132,9 @@ PARTICIPANT_COLUMNS = (
 )
 """Of ``participants.csv``."""
 
+DATE_COLUMN = Column("date", _TEXT, "", "day on which the session began, in UTC: YYYY-MM-DD")
+"""Of ``participants.csv`` where it is asked for: a day may tell who somebody is."""
+
 
 def name_conditions(names: Sequence[str]) -> Mapping[str, str]:
     """Condition to its column: its own name, or ``condition_{name}`` where a column has that already.
@@ -137,8 +146,8 @@ def name_conditions(names: Sequence[str]) -> Mapping[str, str]:
     return {name: f"condition_{name}" if name in taken else name for name in sorted(names)}
 
 
-def describe_columns(conditions: Mapping[str, str]) -> dict[str, Any]:
-    """The content of ``columns.json``."""
+def describe_columns(conditions: Mapping[str, str], *, dates: bool = False) -> dict[str, Any]:
+    """The content of ``columns.json``; with ``dates``, the day of each session is among them."""
     extra = [
         {"name": column, "type": "", "unit": "", "meaning": f"the condition {name!r} of the plan"}
         for name, column in conditions.items()
@@ -148,5 +157,5 @@ def describe_columns(conditions: Mapping[str, str]) -> dict[str, Any]:
         "responses": trials + extra,
         "responses_included": trials + extra,
         "practice": [BLOCK_COLUMN.to_dict(), *trials, *extra],
-        "participants": [column.to_dict() for column in PARTICIPANT_COLUMNS],
+        "participants": [column.to_dict() for column in (*PARTICIPANT_COLUMNS, *((DATE_COLUMN,) if dates else ()))],
     }

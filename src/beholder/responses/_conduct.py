@@ -54,61 +54,74 @@ _ANSWERED = """
 SELECT a.session, count(*), sum(t.role = 'catch' AND a.correct IS NOT NULL),
     sum(t.role = 'catch' AND a.correct = 1), sum(t.role <> 'catch' AND a.correct IS NOT NULL),
     sum(t.role <> 'catch' AND a.correct = 1), max(a.at), sum(a.rt_ms) / 1000
-FROM answers a JOIN sessions s USING (session) JOIN trials t ON t.task = s.task AND t.n = a.n GROUP BY a.session
+FROM answers a JOIN sessions s USING (session) JOIN trials t ON t.task = s.task AND t.n = a.n
+WHERE :session IS NULL OR a.session = :session GROUP BY a.session
 """
 _LAST = """
 SELECT s.session, s.participant, s.task, s.started, (SELECT e.step FROM events e WHERE e.session = s.session
     ORDER BY e.seq DESC LIMIT 1), max(coalesce((SELECT max(e.at) FROM events e WHERE e.session = s.session), 0),
     coalesce((SELECT max(p.at) FROM practice p WHERE p.session = s.session), 0)),
     (SELECT count(*) FROM trials t WHERE t.task = s.task)
-FROM sessions s ORDER BY s.session
+FROM sessions s WHERE :session IS NULL OR s.session = :session ORDER BY s.session
 """
 
 
-def read_progress(connection: sqlite3.Connection, description: Mapping[str, Any]) -> list[Progress]:
+def read_progress(
+    connection: sqlite3.Connection, description: Mapping[str, Any], session: int | None = None
+) -> list[Progress]:
     """Every participant who did not withdraw, in the order in which they came.
 
     Parameters
     ----------
     description : mapping
         Of the experiment, as :func:`beholder.responses.read_description` gives it.
+    session : int, optional
+        This one alone.
     """
+    asked = {"session": session}
+    one = "WHERE :session IS NULL OR session = :session"
     rows = get_answer_form(description["kind"]).rows
     rules = description["settings"].get("exclusion") or {}
-    answered = {row[0]: row[1:] for row in connection.execute(_ANSWERED)}
+    answered = {row[0]: row[1:] for row in connection.execute(_ANSWERED, asked)}
     chosen: dict[int, dict[str, int]] = {}
     if rows:
-        sql = "SELECT session, json_extract(response, '$.choice'), count(*) FROM answers GROUP BY 1, 2"
-        for session, choice, n in connection.execute(sql):
-            chosen.setdefault(session, {})[str(choice)] = n
+        sql = f"SELECT session, json_extract(response, '$.choice'), count(*) FROM answers {one} GROUP BY 1, 2"
+        for number, choice, n in connection.execute(sql, asked):
+            chosen.setdefault(number, {})[str(choice)] = n
     events: dict[int, list[tuple[str, float]]] = {}
-    for session, event, at in connection.execute("SELECT session, event, at FROM events ORDER BY session, seq"):
-        events.setdefault(session, []).append((event, at))
+    sql = f"SELECT session, event, at FROM events {one} ORDER BY session, seq"
+    for number, event, at in connection.execute(sql, asked):
+        events.setdefault(number, []).append((event, at))
     progress = []
-    for session, participant, task, started, step, last, n_trials in connection.execute(_LAST).fetchall():
+    for number, participant, task, started, step, last, n_trials in connection.execute(_LAST, asked).fetchall():
         n, n_catch, catch_correct, n_main, main_correct, last_answer, response_s = answered.get(
-            session, (0, 0, 0, 0, 0, None, 0.0)
+            number, (0, 0, 0, 0, 0, None, 0.0)
         )
-        times = dict(events.get(session, []))
-        names = [name for name, _ in events.get(session, [])]
+        times = dict(events.get(number, []))
+        names = [name for name, _ in events.get(number, [])]
         begun, read = times.get("consent"), times.get("instructions")
         conduct = Conduct(
             finished="answered_all" in times,
             n_catch=n_catch,
             n_catch_correct=catch_correct or 0,
-            time_s=None if last_answer is None else last_answer - started,
-            instructions_s=None if begun is None or read is None else read - begun,
-            row_choices=tuple(chosen.get(session, {}).get(row, 0) for row in rows),
+            time_s=_subtract(last_answer, started),
+            instructions_s=_subtract(read, begun),
+            row_choices=tuple(chosen.get(number, {}).get(row, 0) for row in rows),
             practice_blocks=names.count("practice_block"),
         )
         broken = list_exclusions(conduct, rules)
         progress.append(
             Progress(
-                session, participant, task, step, started, max(last, last_answer or 0.0), n_trials, n, n_main,
+                number, participant, task, step, started, max(last, last_answer or 0.0), n_trials, n, n_main,
                 main_correct or 0, response_s, conduct, broken if conduct.finished else broken[:1],
             )
         )  # fmt: skip
     return progress
+
+
+def _subtract(end: float | None, begin: float | None) -> float | None:
+    """Seconds between two moments; None where a clock that was set back makes nonsense of them."""
+    return None if end is None or begin is None or end < begin else end - begin
 
 
 def read_last_data(connection: sqlite3.Connection, event: str) -> dict[int, Mapping[str, Any]]:

@@ -34,7 +34,7 @@ class Export:
     files: tuple[Path, ...]
 
 
-def export_responses(path: Path | str, out: Path | str) -> Export:
+def export_responses(path: Path | str, out: Path | str, *, bom: bool = False, dates: bool = False) -> Export:
     """Write the answers as tables that anybody can read, without a word about who gave them.
 
     Parameters
@@ -44,6 +44,10 @@ def export_responses(path: Path | str, out: Path | str) -> Export:
     out : path
         Folder for ``responses.csv`` and ``.parquet`` (everything), ``responses_included.*`` (those who finished and
         break no rule), ``practice.*``, ``participants.csv``, ``columns.json`` and ``provenance.json``.
+    bom : bool
+        Begin CSV files with a byte order mark, by which Excel knows that they are UTF-8.
+    dates : bool
+        Give ``participants.csv`` the day, in UTC, on which each session began.
 
     Raises
     ------
@@ -51,16 +55,16 @@ def export_responses(path: Path | str, out: Path | str) -> Export:
         No file of answers.
     """
     out = Path(out)
-    responses = read_responses(path)
+    responses = read_responses(path, dates=dates)
     files: list[Path] = []
     for name, table in (
         ("responses", responses.trials),
         ("responses_included", responses.included),
         ("practice", responses.practice),
     ):
-        files += [_write_csv(out / f"{name}.csv", table), _write_parquet(out / f"{name}.parquet", table)]
-    files.append(_write_csv(out / "participants.csv", responses.participants))
-    write_json(out / "columns.json", describe_columns(responses.conditions))
+        files += [_write_csv(out / f"{name}.csv", table, bom), _write_parquet(out / f"{name}.parquet", table)]
+    files.append(_write_csv(out / "participants.csv", responses.participants, bom))
+    write_json(out / "columns.json", describe_columns(responses.conditions, dates=dates))
     with open_for_reading(path) as connection:
         description = read_description(connection)
     record_provenance(
@@ -71,8 +75,11 @@ def export_responses(path: Path | str, out: Path | str) -> Export:
     return Export(out, responses, (*files, out / "columns.json", out / "provenance.json"))
 
 
-def _write_csv(path: Path, table: pd.DataFrame) -> Path:
-    with open_atomic(path, "w", encoding="utf-8", newline="") as file:
+def _write_csv(path: Path, table: pd.DataFrame, bom: bool) -> Path:
+    """Line breaks inside a text become line feeds: a bare carriage return would end the row for most readers."""
+    texts = [name for name in table.columns if table[name].dtype == "string"]
+    table = table.assign(**{name: table[name].str.replace(r"\r\n?", "\n", regex=True) for name in texts})
+    with open_atomic(path, "w", encoding="utf-8-sig" if bom else "utf-8", newline="") as file:
         table.to_csv(file, index=False, lineterminator="\n")
     return path
 

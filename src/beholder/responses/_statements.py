@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from beholder._core.hashing import to_canonical_json
@@ -115,7 +115,9 @@ def read_history(connection: sqlite3.Connection, session: int) -> History | None
     )  # fmt: skip
 
 
-def count_takers(connection: sqlite3.Connection, since: float, idle_steps: tuple[str, ...]) -> dict[int, int]:
+def count_takers(
+    connection: sqlite3.Connection, since: float, idle_steps: tuple[str, ...], without: Container[int] = ()
+) -> dict[int, int]:
     """How many took each task: who answered all its trials, and who did something after ``since``.
 
     Parameters
@@ -123,9 +125,11 @@ def count_takers(connection: sqlite3.Connection, since: float, idle_steps: tuple
     since : float
         Who did nothing after this time and is not through does not count; neither does who is at one of
         ``idle_steps``, from which nobody returns.
+    without : container of int
+        Sessions that do not count though they are through.
     """
     rows = connection.execute(
-        "SELECT s.task, e.step, max(e.at, coalesce((SELECT a.at FROM answers a WHERE a.session = s.session "
+        "SELECT s.session, s.task, e.step, max(e.at, coalesce((SELECT a.at FROM answers a WHERE a.session = s.session "
         "ORDER BY a.trial DESC LIMIT 1), 0), coalesce((SELECT p.at FROM practice p WHERE p.session = s.session "
         "ORDER BY p.block DESC, p.trial DESC LIMIT 1), 0)), "
         "EXISTS (SELECT 1 FROM events d WHERE d.session = s.session AND d.event = 'answered_all') "
@@ -133,7 +137,9 @@ def count_takers(connection: sqlite3.Connection, since: float, idle_steps: tuple
         "AND e.seq = (SELECT max(seq) FROM events l WHERE l.session = s.session)"
     )
     counts: dict[int, int] = {}
-    for task, step, last, through in rows:
+    for session, task, step, last, through in rows:
+        if through and session in without:
+            continue
         if through or (step not in idle_steps and last > since):
             counts[task] = counts.get(task, 0) + 1
     return counts

@@ -131,7 +131,7 @@ def open_responses(
         raise InputError("a file of answers", got=f"no file at {path}")
     with explain_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(f"{path}.lock")
+        lock = FileLock(f"{path.resolve()}.lock")  # the same one by whatever link the file is named
         try:
             lock.acquire(timeout=0)
         except Timeout as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from beholder.responses._columns import (
     BLOCK_COLUMN,
+    DATE_COLUMN,
     MEASURES,
     PARTICIPANT_COLUMNS,
     TRIAL_COLUMNS,
@@ -67,13 +69,15 @@ class Responses:
         return self.trials
 
 
-def read_responses(path: Path | str) -> Responses:
+def read_responses(path: Path | str, *, dates: bool = False) -> Responses:
     """Read a file of answers into tables, while a server may be writing to it.
 
     Parameters
     ----------
     path : path
         The SQLite file of ``beholder tasks serve`` or ``simulate``.
+    dates : bool
+        Give ``participants`` a column ``date``, the day in UTC on which each session began.
 
     Raises
     ------
@@ -97,11 +101,16 @@ def read_responses(path: Path | str) -> Responses:
         answers = connection.execute(f"SELECT session, block, {_FIELDS} FROM practice ORDER BY session, block, trial")
         practice = [_make_row(row, description["kind"], people, keys, shown, conditions) for row in answers]
         participants = _list_participants(connection, progress)
+    columns = PARTICIPANT_COLUMNS
+    if dates:
+        columns = (*columns, DATE_COLUMN)
+        days = [datetime.datetime.fromtimestamp(each.started, datetime.UTC).date().isoformat() for each in progress]
+        participants = [[*row, day] for row, day in zip(participants, days, strict=True)]
     return Responses(
         description["kind"],
         _make_frame([row[1:] for row in trials], TRIAL_COLUMNS, conditions.values()),
         _make_frame(practice, (BLOCK_COLUMN, *TRIAL_COLUMNS), conditions.values()),
-        _make_frame(participants, PARTICIPANT_COLUMNS),
+        _make_frame(participants, columns),
         conditions,
         description["settings"].get("exclusion") or {},
     )

@@ -6,17 +6,19 @@ import { enter } from "../shell.js";
 import { look, t } from "../texts.js";
 import { makeScreen, nextButton, sheet } from "./base.js";
 
-/** Names under which the pages of a study stand among the texts; pages without text are left out. */
-export function listPages(settings) {
-  const asked = settings.instructions?.length
+/** Names under which the pages of a study stand among the texts; left out are pages without text, and one about a
+ * practice that there is not. */
+export function listPages(settings, practises = true) {
+  const named = settings.instructions?.length
     ? settings.instructions
     : Object.keys(look(`instructions.${settings.kind}`) ?? {});
+  const asked = named.filter((id) => id !== "practice" || practises);
   const places = asked.map((id) => [`instructions.${settings.kind}.${id}`, `instructions.${id}`].find((name) => look(`${name}.body`)));
   return asked.map((id, k) => ({ id, name: places[k] })).filter((page) => page.name);
 }
 
 export const Instructions = makeScreen("instructions", ({ display, session, finish }) => {
-  const pages = listPages(session.settings);
+  const pages = listPages(session.settings, session.practice !== null);
   const times = Object.fromEntries(pages.map((page) => [page.id, 0]));
   const begun = performance.now();
   const values = { rating_steps: session.settings.rating_steps, n_choices: session.settings.choices?.length };
