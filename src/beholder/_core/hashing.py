@@ -34,7 +34,7 @@ def hash_file(path: Path | str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def hash_bytes(data: bytes | memoryview | np.ndarray) -> str:
+def hash_bytes(data: bytes | memoryview) -> str:
     """``"xxh128:"`` and the hash of bytes, or of whatever lies in memory as they do.
 
     >>> hash_bytes(b"")
@@ -51,7 +51,7 @@ def hash_array(array: np.ndarray) -> str:
     if array.dtype.hasobject:
         raise TypeError(f"an array of Python objects has no bytes of its own ({array.dtype})")
     digest = xxhash.xxh3_128(head)
-    digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+    digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return PREFIX + digest.hexdigest()
 
 

@@ -31,6 +31,7 @@ __getattr__, __dir__, __all__ = attach(
         "fetch_weights": "._listing",
         "find_alias": "._catalog",
         "find_unit_layers": "._unit_layers",
+        "identify_model": "._identity",
         "iterate_training_batches": "._training_batches",
         "list_aliases": "._catalog",
         "list_layers": "._layer_presets",

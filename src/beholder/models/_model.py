@@ -108,6 +108,9 @@ class Model:
         The module takes ``with_latent=True`` and is driven through it; see :attr:`latent`.
     metamer_layers : tuple of str
         Stages that metamers are made at, where they are not ``layers``; see :attr:`stages`.
+    version : str or None
+        Stands for the user's code and attributes where they cannot be identified; see
+        :func:`~beholder.models.identify_model`.
     """
 
     name: str
@@ -123,6 +126,7 @@ class Model:
     pool: str | None = None
     multi_layer_output: bool = False
     metamer_layers: tuple[str, ...] = ()
+    version: str | None = None
 
     def __post_init__(self) -> None:
         self.module.eval()

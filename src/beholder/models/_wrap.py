@@ -29,6 +29,7 @@ def wrap(
     layers: tuple[str, ...] | list[str] = (),
     name: str | None = None,
     classes: tuple[str, ...] | None = None,
+    version: str | None = None,
 ) -> Model:
     """Make a model of a module of your own. None stands for the identity, unbounded.
 
@@ -59,6 +60,10 @@ def wrap(
         Default: the class's name.
     classes : tuple of str, optional
         Names of the outputs.
+    version : str, optional
+        Stored results belong to the network's weights, code and attributes as they are when it is called, and to the
+        code of ``preprocess`` and ``normalize``; code that reads an open file or the like has to be given a version
+        instead, another one whenever it changes. Weights are still looked at.
 
     Returns
     -------
@@ -109,6 +114,7 @@ def wrap(
         classes=classes,
         forward=call_module if taps is None else _drive,
         multi_layer_output=taps is not None,
+        version=None if version is None else str(version),
     )
 
 
