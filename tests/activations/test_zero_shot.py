@@ -58,5 +58,5 @@ def test_other_class_names_are_another_configuration(model: Model, stimuli: Stim
     extract(name_classes(model, "star", "dog"), stimuli, ["zero_shot"], out_path=tmp_path)
     with pytest.raises(ConfigurationChanged, match="the class names that 'zero_shot'"):
         extract(name_classes(model, "star", "cat"), stimuli, ["zero_shot"], out_path=tmp_path)
-    with pytest.raises(ConfigurationChanged, match="without 'zero_shot'; try the same --labels"):
+    with pytest.raises(ConfigurationChanged, match="without 'zero_shot'; try the same labels"):
         extract(model, stimuli, ["visual.conv1"], out_path=tmp_path)

@@ -16,6 +16,7 @@ from beholder.cli._main import app, split_globals
 from .conftest import NETWORK
 
 Call = Callable[..., tuple[int, str, str]]
+NET = ("--model_name", "file:net.py")
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def test_the_three_steps(workplace: Path, beholder: Call) -> None:
     document = json.loads((workplace / "units.json").read_text())
     assert set(document) == {"model", "seed", "units"}
     assert len(document["units"]) == 4
-    code, out, err = beholder("units", "record", "--units_file", "units.json", "--json", "--threads", "1")
+    code, out, err = beholder("units", "record", *NET, "--units_file", "units.json", "--json", "--threads", "1")
     assert code == 0, err
     tables = json.loads(out)
     assert tables["store"] == [{"model": document["model"], "path": "activations/net.mean.zarr", "n_stimuli": 44}]
@@ -62,7 +63,7 @@ def test_the_three_steps(workplace: Path, beholder: Call) -> None:
     assert len(list(folder.glob("batch_[01]/m*_[0-9].png"))) == 40
     assert (folder / "manifest.csv").exists()
     assert (workplace / "stimuli" / "net" / "provenance.json").exists()
-    assert beholder("units", "exemplars", "--units_file", "units.json", *windows)[0] == 0
+    assert beholder("units", "exemplars", *NET, "--units_file", "units.json", *windows)[0] == 0
 
 
 def test_maps_and_the_gallery(workplace: Path, beholder: Call) -> None:
@@ -70,14 +71,14 @@ def test_maps_and_the_gallery(workplace: Path, beholder: Call) -> None:
     code, out, err = beholder("units", "maps", "--model_name", "file:net.py")
     assert (code, out) == (2, "")
     assert "beholder units exemplars" in err
-    assert beholder("units", "record", "--units_file", "units.json", "--threads", "1")[0] == 0
-    assert beholder("units", "exemplars", "--units_file", "units.json", "--num_batches", "1")[0] == 0
+    assert beholder("units", "record", *NET, "--units_file", "units.json", "--threads", "1")[0] == 0
+    assert beholder("units", "exemplars", *NET, "--units_file", "units.json", "--num_batches", "1")[0] == 0
     code, out, err = beholder("units", "maps", "--model_name", "file:net.py", "--json")
     assert code == 0, err
     folder = "stimuli/net/0/channel_2"
     assert json.loads(out) == {"maps": [{"layer": "0", "channel": 2, "folder": folder, "n_maps": 20}]}
     assert len(list((workplace / folder / "activation_maps").rglob("*.png"))) == 20
-    code, out, err = beholder("units", "maps", "--units_file", "units.json", "--threads", "1")
+    code, out, err = beholder("units", "maps", *NET, "--units_file", "units.json", "--threads", "1")
     assert (code, out.splitlines()) == (0, ["1 units, 20 maps", "stimuli/net"]), err
     code, out, err = beholder("show", "stimuli", "--json")
     assert code == 0, err
@@ -198,7 +199,7 @@ def test_wrong_units_of_a_recording_are_one_line(workplace: Path, beholder: Call
         ({"layer": "0", "channel": 0}, "--num_batches 2 --start_min 3", "--start_min 18 --stop_min 20"),
     ]:
         (workplace / "units.json").write_text(json.dumps({"model": "file:net.py", "units": [unit]}))
-        code, out, err = beholder("units", "exemplars", "--units_file", "units.json", *more.split())
+        code, out, err = beholder("units", "exemplars", *NET, "--units_file", "units.json", *more.split())
         assert (code, out) == (2, "")
         (line,) = err.strip().splitlines()
         assert message in line

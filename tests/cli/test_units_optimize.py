@@ -18,6 +18,7 @@ from .conftest import NETWORK
 Call = Callable[..., tuple[int, str, str]]
 UNITS = [("0", 1), ("2", 3), ("1", 0)]
 PREPROCESSING = 'preprocessing = {"kind": "image", "resize": 40, "crop": 40}\n'
+NET = ("--model_name", "file:net.py")
 FAST = ["--steps", "3", "--threads", "1"]
 
 
@@ -40,8 +41,8 @@ def read_tree(folder: Path) -> Mapping[str, bytes]:
 
 
 def test_after_a_recording(workplace: Path, beholder: Call) -> None:
-    assert beholder("units", "record", "--units_file", "units.json", "--threads", "1")[0] == 0
-    command = ["units", "optimize", "--units_file", "units.json", "--n_images", "2", *FAST]
+    assert beholder("units", "record", *NET, "--units_file", "units.json", "--threads", "1")[0] == 0
+    command = ["units", "optimize", *NET, "--units_file", "units.json", "--n_images", "2", *FAST]
     code, out, err = beholder(*command, "--json", "--skipped_units_file", "skipped")
     assert code == 0, err
     assert "no recording" not in err
@@ -71,7 +72,7 @@ def test_after_a_recording(workplace: Path, beholder: Call) -> None:
 
 
 def test_workers_do_not_change_a_byte(workplace: Path, beholder: Call) -> None:
-    command = ["units", "optimize", "--units_file", "units.json", "--n_images", "1", *FAST]
+    command = ["units", "optimize", *NET, "--units_file", "units.json", "--n_images", "1", *FAST]
     for name, workers in (("one", "1"), ("two", "2")):
         code, _, err = beholder(*command, "--workers", workers, "--out_path", name)
         assert code == 0, err
@@ -79,7 +80,18 @@ def test_workers_do_not_change_a_byte(workplace: Path, beholder: Call) -> None:
 
 
 def test_recording_first_and_phases(workplace: Path, beholder: Call) -> None:
-    command = ["units", "optimize", "--units_file", "units.json", "--num_images", "1", "--in_path", "images", *FAST]
+    command = [
+        "units",
+        "optimize",
+        *NET,
+        "--units_file",
+        "units.json",
+        "--num_images",
+        "1",
+        "--in_path",
+        "images",
+        *FAST,
+    ]
     code, out, err = beholder(*command, "--parameterization", "phase", "--json")
     assert code == 0, err
     assert (workplace / "activations" / "net.mean.zarr").is_dir()
@@ -131,7 +143,8 @@ def test_networks_that_take_any_shape(workplace: Path, beholder: Call) -> None:
 def test_wrong_input_is_one_line(command: str, message: str, workplace: Path, beholder: Call) -> None:
     for name, unit in (("wide", {"layer": "0", "channel": 8}), ("lost", {"layer": "nowhere", "channel": 0})):
         (workplace / f"{name}.json").write_text(json.dumps({"model": "file:net.py", "units": [unit]}))
-    code, out, err = beholder("units", "optimize", *shlex.split(command))
+    model = () if "--model_name" in command else NET
+    code, out, err = beholder("units", "optimize", *model, *shlex.split(command))
     assert (code, out) == (2, "")
     *before, line = err.strip().splitlines()
     assert message in line

@@ -106,7 +106,7 @@ def test_recording_again_keeps_what_is_there(demo):
 def test_a_folder_with_other_pictures_is_refused(tmp_path):
     (tmp_path / "mine").mkdir()
     Image.new("RGB", (8, 8)).save(tmp_path / "mine" / "dog.png")
-    with pytest.raises(InputError, match="another --out folder"):
+    with pytest.raises(InputError, match="another out folder"):
         draw_stimuli(tmp_path, 1, 42)
     with pytest.raises(InputError, match="at least 2 pictures"):
         run_demo(tmp_path, n_per_category=1)

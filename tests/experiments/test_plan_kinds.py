@@ -146,7 +146,7 @@ def test_catch_and_practice(metamers: Path, tmp_path: Path) -> None:
     assert {note.partition(";")[0] for note in without.notes} >= {"no catch trials", "no practice"}
     with pytest.raises(InputError, match="28 stimuli for practice; got 4"):
         plan_recognition([metamers], tmp_path, practice_source=easy, settings=settings)
-    with pytest.raises(InputError, match="-sc FOLDER"):
+    with pytest.raises(InputError, match="catch_source=FOLDER"):
         plan_recognition([metamers], tmp_path, n_catch=4, settings=settings)
 
 
@@ -175,7 +175,7 @@ def test_words(tmp_path: Path) -> None:
     assert {trial.files["stimulus"].suffix for task in made.tasks for trial in task.trials} == {".wav"}
     with pytest.raises(InputError, match="pictures for recognition"):
         plan_recognition([sounds], tmp_path)
-    with pytest.raises(InputError, match=r"among the 793 choices; got 'ba' of 'ba_0'; try --set 'choices=\[\]'"):
+    with pytest.raises(InputError, match=r"among the 793 choices; got 'ba' of 'ba_0'; try settings 'choices=\[\]'"):
         plan_recognition([sounds], tmp_path, settings=make_settings(kind="words"))
     own = make_settings(kind="words", changes={"choices": []})
     assert plan_recognition([sounds], tmp_path, settings=own).settings.choices == ("ba", "be", "bi")

@@ -549,7 +549,7 @@ def test_a_changed_folder_is_refused_and_named(tmp_path: Path) -> None:
     picture = tmp_path / "b" / "task_2" / "trials" / "trial_3" / "queries" / "max.png"
     content = picture.read_bytes()
     picture.write_bytes(content + b"more")
-    with pytest.raises(ConfigurationChanged, match=r"tasks.task_2 was .*another --db"):
+    with pytest.raises(ConfigurationChanged, match=r"tasks.task_2 was .*another db"):
         open_store(read_experiment(tmp_path / "b"), tmp_path / "a.db")
     picture.write_bytes(content)
     open_store(read_experiment(tmp_path / "b"), tmp_path / "a.db").close()
@@ -593,7 +593,7 @@ def test_a_server_in_a_thread(tmp_path: Path) -> None:
             assert reply.status == 200 and reply.headers["content-type"].startswith("text/html")
             assert "server" not in reply.headers
         busy = int(server.url.rpartition(":")[2])
-        with pytest.raises(InputError, match="another --port"), open_server(experiment, store, port=busy):
+        with pytest.raises(InputError, match="another port"), open_server(experiment, store, port=busy):
             pass
 
 

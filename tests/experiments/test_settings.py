@@ -93,11 +93,11 @@ def test_overrides() -> None:
         ({"break_fractions": [1]}, "between 0 and 1"),
         ({"break_fractions": 0.5}, "a list"),
         ({"choices": ["a", "a"]}, "one twice"),
-        ({"size_degrees": 8}, "--set calibration=card"),
+        ({"size_degrees": 8}, "settings calibration=card"),
         ({"headphone_required": 7}, "headphone_required of at most headphone_trials, 6"),
         ({"texts": {"title": 3}}, "an object of texts"),
         ({"adaptive.target": 2}, "adaptive.target in [0, 1]"),
-        ({"kind": "words"}, "--kind words"),
+        ({"kind": "words"}, 'kind="words"'),
         ({"exclusion.time_s_max": float("nan")}, "a finite number"),
     ],
 )
@@ -115,7 +115,7 @@ def test_wrong_names() -> None:
         make_settings(kind="word")
     with pytest.raises(InputError, match="a preset of the kind words"):
         make_settings("feather-pictures", kind="words")
-    with pytest.raises(InputError, match="--set name=value"):
+    with pytest.raises(InputError, match="settings name=value"):
         parse_assignments(["feedback"])
     with pytest.raises(InputError, match="the setting 'kind'"):
         Settings.from_dict({"preset": "x"})

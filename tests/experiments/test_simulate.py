@@ -208,7 +208,7 @@ def test_words_name_observers(tmp_path):
     assert isinstance(plain, LapseObserver) and plain.rate == 0.1 and isinstance(plain.of, IdealObserver)
     network = GuessObserver()
     assert parse_observer("lapse:0.2:model", experiment, lambda: network).of is network
-    for text, message in (("lapse:much", "lapse:RATE"), ("lapse:1.5", r"\[0, 1\]"), ("model", "--model_name")):
+    for text, message in (("lapse:much", "lapse:RATE"), ("lapse:1.5", r"\[0, 1\]"), ("model", "model=NAME")):
         with pytest.raises(InputError, match=message):
             parse_observer(text, experiment)
     with pytest.raises(UnknownNameError, match="'guess'"):

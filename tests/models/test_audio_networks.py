@@ -301,7 +301,7 @@ def test_names_and_weights_that_are_not_there(tmp_path, monkeypatch):
         AudioSource().find("cochcnn8", None)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("BEHOLDER_CACHE", str(tmp_path))
-    with pytest.raises(WeightsUnavailable, match=r"kell2018_wsn_word\.pt.*--model_path FILE.*@random"):
+    with pytest.raises(WeightsUnavailable, match=r"kell2018_wsn_word\.pt.*model_path=FILE.*@random"):
         load_model("audio:cochcnn9", device="cpu")
 
 

@@ -78,7 +78,7 @@ def test_weights_beside_the_panel_file(write, tmp_path: Path):
 
 
 def test_a_python_file_beside_the_panel_file(write, tmp_path: Path):
-    (alias,) = load_panel(write('[[models]]\nname = "x"\nsource = "file:build_network.py"\n'))
+    (alias,) = load_panel(write('[[models]]\nname = "x"\nsource = "file:build_network.py"\n'), run_code=True)
     assert (alias.source, alias.model) == ("file", str(tmp_path / "build_network.py"))
 
 

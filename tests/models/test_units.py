@@ -44,7 +44,7 @@ def test_older_file_is_read(tmp_path: Path) -> None:
     assert (units.units, units.model) == (expected, "torchvision:resnet50@IMAGENET1K_V1")
     clip = UnitList.read(file, ["visual.layer4.1.conv3", "visual.layer4.1.act3:in", "visual.layer4.2.bn1"])
     assert clip.layers == ("visual.layer4.1.conv3", "visual.layer4.1.act3:in", "visual.layer4.2.bn1")
-    with pytest.raises(bh.InputError, match="--model_name"):
+    with pytest.raises(bh.InputError, match="model=NAME"):
         UnitList.read(file)
 
 
@@ -141,7 +141,7 @@ def test_any_other_network() -> None:
 
 def test_network_without_such_layers() -> None:
     model = bh.wrap(nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), input_shape=(3, 2, 2))
-    with pytest.raises(bh.InputError, match="--layers"):
+    with pytest.raises(bh.InputError, match="layers=NAME"):
         find_unit_layers(model)
     with pytest.raises(bh.InputError, match="input_shape"):
         find_unit_layers(bh.wrap(nn.Linear(7, 2)))

@@ -157,7 +157,7 @@ def test_forgetting_deletes_ids_and_changes_the_key(store: ResponseStore) -> Non
 
 
 def test_an_open_file_is_not_opened_twice(store: ResponseStore) -> None:
-    with pytest.raises(OutputBusy, match="another --db"):
+    with pytest.raises(OutputBusy, match="another db"):
         open_responses(store.path, make_description(), make_trials())
     store.close()
     open_responses(store.path, make_description(), make_trials()).close()

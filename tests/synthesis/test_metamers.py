@@ -457,7 +457,7 @@ def test_wrong_models_and_stimuli(tmp_path: Path) -> None:
     with pytest.raises(bh.InputError, match="eval mode"):
         make_metamers(nn.Sequential(nn.Conv2d(3, 2, 3)), PICTURES, ["0"])
     model = make_model()
-    with pytest.raises(bh.InputError, match="--layers"):
+    with pytest.raises(bh.InputError, match="layers=NAME"):
         make_metamers(model, PICTURES)
     with pytest.raises(bh.InputError, match="shape"):
         make_metamers(model, PICTURES[:, :, :8], ["conv1"])

@@ -203,7 +203,7 @@ def test_without_shuffle_neighbours_are_measured() -> None:
     values = found["conv"].flatten(1).double().numpy()
     expected = [stats.pearsonr(values[i], values[i + 1]).statistic for i in range(8, 16, 2)]
     np.testing.assert_allclose(null["conv"]["pearson"], expected, atol=1e-6)
-    with pytest.raises(bh.InputError, match="--shuffle"):
+    with pytest.raises(bh.InputError, match="shuffle=True"):
         null_distribution(model, PICTURES, ["conv"], n_pairs=4, split=2, shuffle=False)
 
 

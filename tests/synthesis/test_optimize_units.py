@@ -226,7 +226,7 @@ def test_other_settings_are_refused(acts: Activations, tmp_path: Path) -> None:
     natural = tmp_path / "SmallNet" / "conv1" / "channel_1" / "natural_images" / "manifest.csv"
     natural.parent.mkdir()
     natural.write_bytes(b"x")
-    with pytest.raises(bh.InputError, match=r"recipe.steps was 10, now 11.*--overwrite"):
+    with pytest.raises(bh.InputError, match=r"recipe.steps was 10, now 11.*overwrite=True"):
         optimize_units(make_model(), UNITS[0], n_images=2, **{**settings, "steps": 11})
     with pytest.raises(bh.InputError, match="seed was 42, now 1"):
         optimize_units(make_model(), UNITS[0], n_images=2, seed=1, **settings)
@@ -430,7 +430,7 @@ def test_sounds(tmp_path: Path) -> None:
         heard = net.module.conv2(torch.relu(net.module.conv1(torch.from_numpy(vis.images[0, 1])[:, None])))  # type: ignore[operator]
     np.testing.assert_allclose(heard[:, 1].mean(1), vis.activations[0, 1], rtol=1e-4)
     assert vis.table[1]["beats"] == "yes"
-    with pytest.raises(bh.InputError, match="--parameterization phase"):
+    with pytest.raises(bh.InputError, match='parameterization="phase"'):
         optimize_units(net, Unit("conv2", 1), activations=None, out_path=tmp_path / "b", parameterization="phase")
 
 
@@ -519,7 +519,7 @@ def test_too_little_memory_is_taken_in_halves(
     provenance = json.loads((small.path / "provenance.json").read_text())["outputs"]["optimized_images"]
     assert provenance["smaller_batches"] == [[["conv1", 0], ["conv1", 1], ["conv1", 2]]]
     most[0] = 1
-    with pytest.raises(BeholderError, match=r"2 images of conv1:0 to fit in memory.*--n_images"):
+    with pytest.raises(BeholderError, match=r"2 images of conv1:0 to fit in memory.*fewer n_images"):
         optimize_units(make_model(), units, out_path=tmp_path / "none", **settings)
     monkeypatch.undo()
     whole = optimize_units(make_model(), units, out_path=tmp_path / "whole", **settings)

@@ -138,7 +138,7 @@ def test_workers_do_not_change_a_byte(acts: Activations, tmp_path: Path) -> None
 
 def test_other_settings_are_refused(acts: Activations, tmp_path: Path) -> None:
     folder = write_exemplars(choose(acts), tmp_path)
-    with pytest.raises(bh.InputError, match=r"seed was 42, now 43.*--overwrite"):
+    with pytest.raises(bh.InputError, match=r"seed was 42, now 43.*overwrite=True"):
         write_exemplars(choose(acts, seed=43), tmp_path)
     (folder / "0" / "channel_0" / "optimized_images").mkdir()
     (folder / "0" / "channel_0" / "optimized_images" / "max_0.png").write_bytes(b"")

@@ -164,7 +164,7 @@ def test_another_network_is_refused(recorded: Path, tmp_path: Path) -> None:
         map_units(make_net(seed=1), folder)
     map_units(make_net(), folder, overwrite=True)
     other = bh.wrap(make_net().module, preprocess=make_net().preprocessing, name="other")
-    with pytest.raises(bh.InputError, match="--overwrite"):
+    with pytest.raises(bh.InputError, match="overwrite=True"):
         map_units(other, folder)
     map_units(other, folder, overwrite=True)
 

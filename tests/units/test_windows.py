@@ -28,7 +28,7 @@ def is_possible(n: int, b: int, start_min: int, stop_min: int, start_max: int, s
 
 
 def read_flags(message: str) -> dict[str, int]:
-    return {name: int(value) for name, value in re.findall(r"--(\w+) (-?\d+)", message.rsplit("try", maxsplit=1)[-1])}
+    return {name: int(value) for name, value in re.findall(r"(\w+)=(-?\d+)", message.rsplit("try", maxsplit=1)[-1])}
 
 
 @settings(max_examples=300, deadline=None)
@@ -73,15 +73,15 @@ def test_settings_of_the_document_and_the_paper() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n_stimuli": 219}, "at least 220 stimuli for 11 batches.*got 219; try --num_batches 10"),
+        ({"n_stimuli": 219}, "at least 220 stimuli for 11 batches.*got 219; try num_batches=10"),
         ({"n_stimuli": 7}, "got 7; try at least 20 stimuli"),
         ({"num_batches": 0}, "num_batches"),
-        ({"percentile": (90, 10)}, "--percentile LOW HIGH"),
-        ({"percentile": (10, 101)}, "--percentile LOW HIGH"),
-        ({"percentile": (10, 90), "start_min": 100}, "--percentile, or ranks"),
-        ({"start_min": 98}, "--start_min 99 --stop_min 110 --start_max 890 --stop_max 901"),
-        ({"stop_max": 902}, "--start_min 99 --stop_min 110 --start_max 890 --stop_max 901"),
-        ({"start_min": 100, "stop_min": 105}, "--start_min 100 --stop_min 111"),
+        ({"percentile": (90, 10)}, r"percentile=\(LOW, HIGH\)"),
+        ({"percentile": (10, 101)}, r"percentile=\(LOW, HIGH\)"),
+        ({"percentile": (10, 90), "start_min": 100}, "percentile, or ranks"),
+        ({"start_min": 98}, "start_min=99 stop_min=110 start_max=890 stop_max=901"),
+        ({"stop_max": 902}, "start_min=99 stop_min=110 start_max=890 stop_max=901"),
+        ({"start_min": 100, "stop_min": 105}, "start_min=100 stop_min=111"),
     ],
 )
 def test_refusals(options: dict[str, object], message: str) -> None:

@@ -18,11 +18,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from beholder._core.wording import word
+
 
 class BeholderError(Exception):
     """Base of every error that Beholder raises on purpose."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return word(super().__str__())
 
 
 class InputError(BeholderError, ValueError):

@@ -8,7 +8,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
+from beholder._core.wording import word
+
 logger = logging.getLogger("beholder")
+
+
+def _use_words(record: logging.LogRecord) -> bool:
+    record.msg = word(str(record.msg))
+    return True
+
+
+logger.addFilter(_use_words)
 
 _LINE_EVERY_SECONDS = 10.0
 _quiet = False

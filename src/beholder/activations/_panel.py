@@ -82,10 +82,11 @@ def plan_panel(
     layers: Sequence[str] = (),
     average_replicates: bool = False,
     skip_bad: bool = False,
+    run_code: bool = False,
     options: ExtractOptions | None = None,
 ) -> PanelPlan:
     """Check names, folders and stimuli before any work. Arguments as for :func:`extract_panel`."""
-    known = {alias.path_name: alias for alias in load_panel(panel_file)}
+    known = {alias.path_name: alias for alias in load_panel(panel_file, run_code=run_code)}
     chosen: list[Alias | str] = [known.get(name, name) for name in models] if models else list(known.values())
     names = [_name_model(model, known) for model in chosen]
     for name in names:
@@ -159,6 +160,7 @@ def extract_panel(
     device: str = "auto",
     seed: int = DEFAULT_SEED,
     skip_bad: bool = False,
+    run_code: bool = False,
     **options: Any,
 ) -> list[Path]:
     """Extract a panel of models over folders of pictures, one HDF5 file a folder.
@@ -187,6 +189,8 @@ def extract_panel(
         As for :func:`beholder.extract`.
     skip_bad : bool
         Leave out files that cannot be read.
+    run_code : bool
+        Let ``panel_file`` name Python files (``file:``), which are run.
     **options
         ``batch_size``, ``workers``, ``threads``, ``precision``, ``exposure``, ``overwrite``, ``append``.
 
@@ -205,6 +209,7 @@ def extract_panel(
         layers=layers,
         average_replicates=average_replicates,
         skip_bad=skip_bad,
+        run_code=run_code,
         options=default_options(replicates=replicates, pool=pool, seed=seed, **options),
     )
     return run_panel(plan, device=device)

@@ -12,6 +12,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import to_path_name
+from beholder._core.wording import word
 from beholder.activations._hdf5 import list_names, open_hdf5, read_dataset
 from beholder.activations._panel_file import to_dataset_name
 
@@ -25,7 +26,7 @@ class MissingNameError(UnknownNameError, KeyError):
     """No such model, stimulus or layer: a ``KeyError`` that suggests the nearest name."""
 
     def __str__(self) -> str:
-        return ValueError.__str__(self)
+        return word(ValueError.__str__(self))
 
 
 class Source(ABC):

@@ -14,6 +14,7 @@ from beholder import __version__
 from beholder._core.errors import BeholderError, find_near_names
 from beholder._core.files import explain_write_errors
 from beholder._core.progress import set_quiet
+from beholder._core.wording import at_command_line
 
 logger = logging.getLogger("beholder")
 
@@ -101,6 +102,11 @@ class _LineFormatter(logging.Formatter):
 
 def run(tokens: Sequence[str], verbose: bool = False) -> int:
     """Run one command; returns the exit code."""
+    with at_command_line():
+        return _run(tokens, verbose)
+
+
+def _run(tokens: Sequence[str], verbose: bool) -> int:
     try:
         with explain_write_errors("the output"):
             app(list(tokens))

@@ -37,6 +37,7 @@ class PanelRequest:
     workers: int
     threads: int | None
     skip_bad: bool
+    run_code: bool
     rnd_seed: int
     append: bool
     overwrite: bool
@@ -77,6 +78,7 @@ def run(request: PanelRequest) -> list[Path]:
         layers=request.layers or (),
         average_replicates=request.average_replicates,
         skip_bad=request.skip_bad,
+        run_code=request.run_code,
         options=options,
     )
     if not request.auto_confirm and sys.stdin.isatty() and not confirm(plan.describe()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -53,14 +54,30 @@ class Place:
         if units_file is not None:
             document = read_json(units_file)
             if isinstance(document, dict) and isinstance(document.get("model"), str):
-                name = document["model"]
-                return name.rpartition("@")[0] if self.model_path or self.pretrained else name
-        network = self.join("build_network.py")
-        if self.directory and network.exists():
-            return f"file:{network}"
+                return self._check_name(document["model"], units_file)
+        if self._network is not None:
+            return f"file:{self._network}"
         if self.directory and units_file is None:
             raise InputError("a directory with a build_network.py after -D", got=f"none in {self.directory}")
         raise InputError("--model_name NAME", got="none, and no file that names a model")
+
+    @property
+    def _network(self) -> Path | None:
+        """The directory's own network, which -D names."""
+        network = self.join("build_network.py")
+        return network if self.directory and network.exists() else None
+
+    def _check_name(self, name: str, units_file: Path) -> str:
+        """The model that a file of units names, unless that would run code which the command line does not name."""
+        from beholder.models import refuse_code
+
+        base, _, tag = name.rpartition("@")
+        file = Path((base or name).removeprefix("file:"))
+        if name.startswith("file:") and self._network is not None and file.resolve() == self._network.resolve():
+            name = f"file:{self._network}" + (f"@{tag}" if base else "")
+        else:
+            refuse_code(name, units_file, f"--model_name {shlex.quote(name)}")
+        return name.rpartition("@")[0] if "@" in name and (self.model_path or self.pretrained) else name
 
     def look(self, units_file: Path | None = None) -> Model:
         """The model without its weights."""

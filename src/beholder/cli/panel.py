@@ -38,6 +38,7 @@ def panel(
     workers: int = 1,
     threads: int | None = None,
     skip_bad: bool = False,
+    run_code: bool = False,
     rnd_seed: Seed = 42,
     append: bool = False,
     overwrite: bool = False,
@@ -96,6 +97,8 @@ def panel(
         Cores to use; default all.
     skip_bad
         Leave out files that cannot be read.
+    run_code
+        Run the Python files (file:PATH) that --panel_file names.
     rnd_seed
         Seed of the jitter.
     append

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +103,7 @@ def judge_metamers(
     >>> verdicts.recognize_layers()  # doctest: +SKIP
     """
     sets = [MetamerSet(path) for path in find_metamer_sets(folder)]
-    asked = [made.model for made in sets] if models is None else models
+    asked = [_name_maker(made) for made in sets] if models is None else models
     judges = _load_judges(asked if isinstance(asked, Sequence) and not isinstance(asked, str) else [asked], device)
     for made in sets:
         items = list_items(made)
@@ -111,6 +112,14 @@ def judge_metamers(
             for judge in judges:
                 _judge_one(made, items, judge, outer, batch_size, workers, overwrite)
     return read_judgements(folder)
+
+
+def _name_maker(made: MetamerSet) -> str:
+    """The network whose metamers these are; code of one in a Python file is not run because a table names it."""
+    from beholder.models import refuse_code
+
+    refuse_code(made.model, made.path, f"naming the judges: --models {shlex.quote(made.model)} ...")
+    return made.model
 
 
 def _load_judges(models: Iterable[Model | str], device: str) -> list[Model]:

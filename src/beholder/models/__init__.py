@@ -47,6 +47,7 @@ __getattr__, __dir__, __all__ = attach(
         "read_key_rules": "._key_rules",
         "read_preprocessing": "._preprocessing",
         "read_weights": "._weights",
+        "refuse_code": "._source",
         "register_model": "._catalog",
         "rename_keys": "._key_rules",
         "render_layer_tree": "._layer_tree",

@@ -55,6 +55,8 @@ class FileSource(Source):
     are its default ones, under the tag ``own``; ``--model_path`` puts others into the network.
     """
 
+    runs_code = True
+
     def list_names(self) -> list[str]:
         """None: files cannot be listed."""
         return []

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.devices import check_device_name
 from beholder._core.errors import InputError, find_near_names
-from beholder.models._source import Alias
+from beholder.models._source import Alias, refuse_code
 
 if TYPE_CHECKING:
     from beholder.models._preprocessing import Preprocessing
@@ -82,7 +82,9 @@ def expand_taps(taps: Mapping[str, str]) -> dict[str, str]:
     return expanded
 
 
-def parse_entry(table: Mapping[str, Any], *, where: str = "a panel file", folder: Path | None = None) -> CatalogEntry:
+def parse_entry(
+    table: Mapping[str, Any], *, where: str = "a panel file", folder: Path | None = None, run_code: bool = True
+) -> CatalogEntry:
     """Check one ``[[models]]`` table and read it; the keys are those of :func:`load_panel`.
 
     Parameters
@@ -93,6 +95,8 @@ def parse_entry(table: Mapping[str, Any], *, where: str = "a panel file", folder
         The file, for messages.
     folder : path, optional
         Where relative paths of weights and of ``file:`` sources start.
+    run_code : bool
+        Let the table name a source that runs code.
 
     Raises
     ------
@@ -107,6 +111,8 @@ def parse_entry(table: Mapping[str, Any], *, where: str = "a panel file", folder
     name = _get_text(table, "name", where)
     where = f"{where} (model {name!r})"
     base = _find_source(_get_text(table, "source", where), where, folder)
+    if not run_code and ":" in table["source"]:
+        refuse_code(table["source"], where, "--run_code")
     weights = _get_text(table, "weights", where, required=False)
     preprocessing = table.get("preprocessing")
     layers = [layer for text in _get_texts(table, "layers", where) for layer in expand_braces(text)]
@@ -206,7 +212,9 @@ def _read_preprocessing(table: Any, base: Alias, tag: str | None, where: str) ->
         raise InputError(f"fields of a preprocessing in {where}", got=str(error)) from error
 
 
-def read_panel(text: str, *, where: str = "a panel file", folder: Path | None = None) -> list[CatalogEntry]:
+def read_panel(
+    text: str, *, where: str = "a panel file", folder: Path | None = None, run_code: bool = False
+) -> list[CatalogEntry]:
     """Entries of a panel file's text, in order; see :func:`load_panel`."""
     try:
         document = tomllib.loads(text)
@@ -218,7 +226,7 @@ def read_panel(text: str, *, where: str = "a panel file", folder: Path | None = 
     tables = document.get("models", [])
     if not isinstance(tables, list) or not tables or not all(isinstance(table, Mapping) for table in tables):
         raise InputError(f"at least one [[models]] table in {where}", got="none")
-    entries = [parse_entry(table, where=where, folder=folder) for table in tables]
+    entries = [parse_entry(table, where=where, folder=folder, run_code=run_code) for table in tables]
     names = [name for entry in entries for name in entry.names]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
@@ -232,7 +240,7 @@ def read_builtin(name: str) -> list[CatalogEntry]:
     return read_panel(text, where=f"the built-in {name}")
 
 
-def load_panel(file: Path | str | None = None) -> list[Alias]:
+def load_panel(file: Path | str | None = None, *, run_code: bool = False) -> list[Alias]:
     """Models of a panel file, or the built-in fourteen.
 
     Parameters
@@ -265,6 +273,8 @@ def load_panel(file: Path | str | None = None) -> list[Alias]:
             ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
         ``aliases``, ``note``
             Other names, and a remark.
+    run_code : bool
+        Let the file name Python files (``file:``), which are run when their models are looked at.
 
     Returns
     -------
@@ -274,7 +284,8 @@ def load_panel(file: Path | str | None = None) -> list[Alias]:
     Raises
     ------
     InputError
-        The file is absent or no TOML, a key is unknown, a value is of the wrong type, a name occurs twice.
+        The file is absent or no TOML, a key is unknown, a value is of the wrong type, a name occurs twice, a model
+        would run code and ``run_code`` is off.
 
     Examples
     --------
@@ -300,4 +311,6 @@ def load_panel(file: Path | str | None = None) -> list[Alias]:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise InputError("a panel file in UTF-8", got=f"{path} ({error})") from error
-    return [entry.alias for entry in read_panel(text, where=str(path), folder=path.absolute().parent)]
+    return [
+        entry.alias for entry in read_panel(text, where=str(path), folder=path.absolute().parent, run_code=run_code)
+    ]

@@ -151,7 +151,15 @@ class Source(ABC):
     """A place that models come from. Third parties add theirs through the entry-point group ``beholder.models``.
 
     Importing a source's module, and making the source, should import nothing heavy.
+
+    Attributes
+    ----------
+    runs_code : bool
+        A name of this source is, or leads to, code that :meth:`find` runs. Such a model is loaded only where the command
+        line or Python names it, never because a file of data does.
     """
+
+    runs_code: bool = False
 
     @abstractmethod
     def list_names(self) -> list[str]:
@@ -180,9 +188,10 @@ class Source(ABC):
 class _LazySource(Source):
     """A built-in source whose module is imported at first use."""
 
-    def __init__(self, module: str, attribute: str) -> None:
+    def __init__(self, module: str, attribute: str, runs_code: bool = False) -> None:
         self._module, self._attribute = module, attribute
         self._source: Source | None = None
+        self.runs_code = runs_code
 
     def _open(self) -> Source:
         if self._source is None:
@@ -212,7 +221,7 @@ for _name, _module, _attribute in (
     ("file", "._file", "FileSource"),
     ("beholder", "._bundled", "BundledSource"),
 ):
-    SOURCES.add(_name, _LazySource(_module, _attribute))
+    SOURCES.add(_name, _LazySource(_module, _attribute, runs_code=_name == "file"))
 
 
 def get_source(name: str) -> Source:
@@ -227,3 +236,38 @@ def get_source(name: str) -> Source:
             got=repr(type(found)),
         )
     return found
+
+
+def runs_code(name: str) -> bool:
+    """Whether looking up ``source:name`` runs code that the name leads to.
+
+    >>> runs_code("file:build_network.py"), runs_code("torchvision:alexnet"), runs_code("alexnet")
+    (True, False, False)
+    """
+    source, colon, _ = name.partition(":")
+    return bool(colon) and source in SOURCES and get_source(source).runs_code
+
+
+def refuse_code(name: str, where: object, hint: str) -> None:
+    """Raise where a model that a file of data names would run code.
+
+    Parameters
+    ----------
+    name : str
+        The model, as the file names it.
+    where : path or str
+        The file.
+    hint : str
+        How the user names the model, or says that the file may.
+
+    Raises
+    ------
+    InputError
+        Nothing has been run.
+    """
+    if runs_code(name):
+        raise InputError(
+            "a model whose code the command line or Python names, not a file of data",
+            got=f"{name!r} in {where}, which would run it",
+            hint=f"{hint}, if you trust that code",
+        )

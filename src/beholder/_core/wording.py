@@ -1,0 +1,82 @@
+"""Flags in messages: as they are at the command line, as keywords in Python.
+
+Messages are written with flags (``--batch_size``, ``--overwrite``). Where no command line runs, what the user sees has
+keywords in their place; commands in a message (`` `beholder ...` ``) stay as they are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+
+_KEYWORDS = {
+    "flatten_acts": "flatten", "in_path": "stimuli", "model_name": "model",
+    "module_name": "layers", "rnd_seed": "seed", "set": "settings",
+    "-N": "n_pairs", "-o": "path", "-sc": "catch_source", "-nc": "n_catch", "-minb": "min_batch",
+    "-maxb": "max_batch",
+}  # fmt: skip
+"""Flags that Python knows under another name than their own."""
+
+_SWITCHES = {
+    "append", "balanced", "browser", "overwrite", "pretrained", "run_code", "shuffle", "skip_bad", "transparency",
+}  # fmt: skip
+_WORDED = {"device", "dtype", "file_format", "kind", "parameterization", "pool", "recipe", "reduce", "scheme"}
+
+_COMMAND = re.compile(r"`[^`]*`|\bbeholder [a-z].*?(?=;|$)")
+_VALUE = r"(?: (?:[A-Z][A-Z0-9_:]*…?|\d[\d.]*)(?![\w.]*\w))"
+_FLAG = re.compile(
+    rf"(?<![\w-])(?P<flag>--[a-z][a-z0-9_]*|-N|-o|-sc|-nc|-minb|-maxb)(?![\w-])"
+    rf"(?P<values>{_VALUE}+)?(?: (?P<word>[a-z][a-z0-9]*(?::\w+)?)(?![\w|]))?"
+)
+
+_at_command_line = False
+
+
+@contextlib.contextmanager
+def at_command_line() -> Iterator[None]:
+    """Messages keep their flags inside the block."""
+    global _at_command_line
+    before, _at_command_line = _at_command_line, True
+    try:
+        yield
+    finally:
+        _at_command_line = before
+
+
+def word(text: str) -> str:
+    """A message for whoever reads it: unchanged at the command line, else with keywords for flags."""
+    return text if _at_command_line else use_keywords(text)
+
+
+def use_keywords(text: str) -> str:
+    """Put keywords for flags.
+
+    >>> use_keywords("expected --batch_size of 1 or more; got 0; try --overwrite, or `beholder show --json`")
+    'expected batch_size of 1 or more; got 0; try overwrite=True, or `beholder show --json`'
+    >>> use_keywords("try --device cpu, --model_path FILE or --percentile 40 60")
+    'try device="cpu", model_path=FILE or percentile=(40, 60)'
+    """
+    parts, end = [], 0
+    for command in _COMMAND.finditer(text):
+        parts += [_FLAG.sub(_replace, text[end : command.start()]), command.group()]
+        end = command.end()
+    return "".join([*parts, _FLAG.sub(_replace, text[end:])])
+
+
+def _replace(match: re.Match[str]) -> str:
+    flag = match["flag"]
+    name = _KEYWORDS.get(flag) or _KEYWORDS.get(flag.lstrip("-")) or flag.lstrip("-")
+    values, after = match["values"], match["word"]
+    rest = "" if after is None else f" {after}"
+    if values:
+        told = ", ".join(values.split())
+        return f"{name}={f'({told})' if ',' in told else told}{rest}"
+    if after and flag.lstrip("-") in _WORDED and after not in _PROSE:
+        return f'{name}="{after}"'
+    if flag.lstrip("-") in _SWITCHES:
+        name = f"{name}=True"
+    return f"{name}{values or ''}{rest}"
+
+
+_PROSE = {"of", "or", "and", "with", "where", "to", "for", "above", "from", "is", "in"}

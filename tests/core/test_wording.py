@@ -1,0 +1,44 @@
+"""What messages call a setting: a flag at the command line, a keyword in Python."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+import beholder as bh
+from beholder._core.errors import ConfigurationChanged, InputError
+from beholder._core.wording import at_command_line, use_keywords
+
+
+@pytest.mark.parametrize(
+    ("flags", "keywords"),
+    [
+        ("another --out_path, or --overwrite to replace it", "another out_path, or overwrite=True to replace it"),
+        ("--batch_size of 1 or more", "batch_size of 1 or more"),
+        ("--batch_size 4, --model_path FILE", "batch_size=4, model_path=FILE"),
+        ("--percentile LOW HIGH from 0 to 100", "percentile=(LOW, HIGH) from 0 to 100"),
+        ("--reduce srp:1024 or --dtype float32", 'reduce="srp:1024" or dtype="float32"'),
+        ("--device cpu: finished parts are kept", 'device="cpu": finished parts are kept'),
+        ("--scheme document|released", "scheme document|released"),
+        ("--model_name NAME; try --rnd_seed 3", "model=NAME; try seed=3"),
+        ("-sc FOLDER, or fewer with -N", "catch_source=FOLDER, or fewer with n_pairs"),
+        ("`beholder models fetch a --x` or --append", "`beholder models fetch a --x` or append=True"),
+        ("try beholder layers a --json; --skip_bad", "try beholder layers a --json; skip_bad=True"),
+        ("got resnet18--random, a--b", "got resnet18--random, a--b"),
+    ],
+)
+def test_flags_become_keywords(flags: str, keywords: str) -> None:
+    assert use_keywords(flags) == keywords
+    with at_command_line():
+        assert str(InputError(flags)) == f"expected {flags}"
+    assert str(ConfigurationChanged(flags)) == f"expected {keywords}"
+
+
+def test_the_same_error_reads_right_in_either_place() -> None:
+    with pytest.raises(InputError) as caught:
+        bh.load_model("torchvision:alexnet@random", device="mps:7")
+    assert 'device="auto"' in str(caught.value) and "--" not in str(caught.value)
+    with at_command_line():
+        assert "--device auto" in str(caught.value)
+    assert pickle.dumps(caught.value)
