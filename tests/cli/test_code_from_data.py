@@ -8,12 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.metamer_folders import write_metamers
 
 import beholder as bh
 from beholder._core.errors import InputError
 from beholder.models import load_panel
-
-from tests.metamer_folders import write_metamers
 
 Call = Callable[..., tuple[int, str, str]]
 EVIL = "from pathlib import Path\nPath(__file__).with_suffix('.ran').touch()\nraise SystemExit\n"

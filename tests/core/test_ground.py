@@ -77,7 +77,7 @@ def test_the_rooms_public_lists_resolve(room: str) -> None:
 
 def test_an_input_error_is_one_line_with_expected_got_try() -> None:
     error = InputError("a folder", got="a\nfile", hint="--out_path DIR")
-    assert str(error) == "expected a folder; got a file; try --out_path DIR"
+    assert str(error) == "expected a folder; got a file; try out_path=DIR"
     assert isinstance(error, ValueError)
 
 

@@ -88,7 +88,7 @@ def test_panel_file_of_the_models_page_reads(tmp_path: Path) -> None:
     (block,) = [block for block in read_blocks(page) if block.kind == "toml" and "[[models]]" in block.body]
     file = tmp_path / "my_panel.toml"
     file.write_text(block.body)
-    first, second, third = load_panel(file)
+    first, second, third = load_panel(file, run_code=True)
     assert (first.path_name, first.source, first.model, first.pool) == (
         "ConvNeXt-Tiny",
         "timm",

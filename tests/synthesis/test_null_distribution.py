@@ -212,7 +212,7 @@ def test_neighbours_of_one_class_are_told(caplog: pytest.LogCaptureFixture) -> N
     caplog.set_level(logging.WARNING, "beholder")
     stimuli = bh.StimulusSet.from_arrays(PICTURES[:8], labels=list("aaaabbbb"))
     null_distribution(make_net(), stimuli, ["conv"], n_pairs=4, shuffle=False)
-    assert "100 % of the pairs in order are of one class: --shuffle draws them at random" in caplog.text
+    assert "100 % of the pairs in order are of one class: shuffle=True draws them at random" in caplog.text
 
 
 def test_stimuli_that_are_there_twice_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
