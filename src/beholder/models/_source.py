@@ -155,8 +155,8 @@ class Source(ABC):
     Attributes
     ----------
     runs_code : bool
-        A name of this source leads to code that :meth:`find` runs. Such a model is loaded only where the command line or
-        Python names it, never because a file of data does.
+        A name of this source leads to code that :meth:`find` runs. Such a model is loaded only where the command line
+        or Python names it, never because a file of data does.
     """
 
     runs_code: bool = False
