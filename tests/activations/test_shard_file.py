@@ -9,7 +9,9 @@ import pytest
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from zarr.codecs import Crc32cCodec
 
+from beholder._core.hashing import hash_file_fast
 from beholder.activations._shard_file import CHUNK_KEYS, ShardLayout, plan_layout, read_rows, shard_path, write_shard
 
 
@@ -21,7 +23,7 @@ def make_array(path: Path, layout: ShardLayout, n: int, n_replicates: int = 1) -
         dtype=layout.dtype,
         shards=layout.shape,
         chunks=layout.tile,
-        compressors=None,
+        compressors=[Crc32cCodec()],
         filters=None,
         fill_value=np.nan,
         chunk_key_encoding=CHUNK_KEYS,
@@ -41,8 +43,8 @@ def test_zarr_reads_what_we_write(tmp_path: Path, dtype: str, features: tuple, t
     for shard in range(3):
         for replicate in range(2):
             path = shard_path(tmp_path / "a.zarr" / "values", shard, replicate, len(features))
-            size = write_shard(path, values[shard * 8 : shard * 8 + 8, replicate], layout)
-            assert size == path.stat().st_size
+            size, digest = write_shard(path, values[shard * 8 : shard * 8 + 8, replicate], layout)
+            assert (size, digest) == (path.stat().st_size, hash_file_fast(path))
     np.testing.assert_array_equal(zarr.open_array(tmp_path / "a.zarr/values")[:], values)
     part = read_rows(shard_path(tmp_path / "a.zarr" / "values", 1, 1, len(features)), layout, 2, 7)
     np.testing.assert_array_equal(part, values[10:15, 1])

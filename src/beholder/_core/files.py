@@ -8,11 +8,11 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from beholder._core.errors import InputError, OutputError
+from beholder._core.errors import BeholderError, InputError, OutputError
 
 TEMPORARY_PREFIX = ".tmp-"
 
@@ -45,7 +45,19 @@ def explain_write_errors(path: Path | str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def open_atomic(path: Path | str, mode: str = "wb", **kwargs: Any) -> Iterator[IO[Any]]:
+def explain_read_errors(path: Path | str, expected: str, hint: str | None = None) -> Iterator[None]:
+    """Turn whatever a parser makes of a damaged or foreign file into one line that names the file."""
+    try:
+        yield
+    except BeholderError:
+        raise
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise InputError(expected, got=f"{path}, which cannot be read ({reason})", hint=hint) from error
+
+
+@contextlib.contextmanager
+def open_atomic(path: Path | str, mode: str = "wb", *, durable: bool = False, **kwargs: Any) -> Iterator[IO[Any]]:
     """Open a temporary file beside ``path`` and rename it over ``path`` when the block succeeds.
 
     Parameters
@@ -54,6 +66,8 @@ def open_atomic(path: Path | str, mode: str = "wb", **kwargs: Any) -> Iterator[I
         The final name. Parent folders are made.
     mode : {"wb", "w"}
         As for :func:`open`.
+    durable : bool
+        Return only once the disk holds the file under its name: what vouches for other files must not outlive them.
     """
     path = Path(path)
     with explain_write_errors(path):
@@ -64,12 +78,52 @@ def open_atomic(path: Path | str, mode: str = "wb", **kwargs: Any) -> Iterator[I
         try:
             with open(handle, mode, **kwargs) as file:
                 yield file
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
             os.chmod(temporary, 0o666 & ~_UMASK)
             os.replace(temporary, path)
+            if durable:
+                sync_folder(path.parent)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
+
+
+def sync_files(paths: Iterable[Path], root: Path) -> None:
+    """Wait until the disk holds files, and the folders that name them up to the one that holds ``root``.
+
+    After a power cut a file that was written and renamed may have its full size and no content, or its old name; what
+    this has returned for has neither.
+    """
+    folders = {root.parent: None}
+    with explain_write_errors(root):
+        for path in paths:
+            descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            inside = path.is_relative_to(root)
+            folders |= dict.fromkeys(f for f in path.parents if inside and f.is_relative_to(root))
+            folders[path.parent] = None
+        for folder in folders:
+            sync_folder(folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the disk holds the names in a folder, where the system can be asked."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _read_umask() -> int:
@@ -81,9 +135,9 @@ def _read_umask() -> int:
 _UMASK = _read_umask()
 
 
-def write_bytes(path: Path | str, data: bytes | memoryview) -> None:
-    """Write ``data`` to ``path`` by rename."""
-    with open_atomic(path, "wb") as file:
+def write_bytes(path: Path | str, data: bytes | memoryview, *, durable: bool = False) -> None:
+    """Write ``data`` to ``path`` by rename; see :func:`open_atomic`."""
+    with open_atomic(path, "wb", durable=durable) as file:
         file.write(data)
 
 
@@ -94,17 +148,41 @@ def write_text(path: Path | str, text: str) -> None:
 
 def write_json(path: Path | str, value: Any) -> None:
     """Write ``value`` as indented JSON with sorted keys, by rename."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, format_json(value))
 
 
-def read_json(path: Path | str) -> Any:
-    """Read a JSON file; an unreadable one is an :class:`InputError`."""
+def format_json(value: Any) -> str:
+    """The text of ``value`` as indented JSON with sorted keys."""
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def read_json(path: Path | str, *, hint: str | None = None) -> Any:
+    """Read a JSON file; an unreadable one is an :class:`InputError` that names it, with ``hint`` for what to try."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError("a JSON file", got=f"no file at {path}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError("a JSON file", got=f"{path}, which does not parse ({error})") from error
+    except OSError as error:
+        raise InputError("a JSON file", got=f"{path} ({error.strerror or error})") from error
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise InputError("a JSON file", got=f"{path}, which does not parse ({reason})", hint=hint) from error
+
+
+def read_json_object(path: Path | str, *keys: str, hint: str | None = None) -> dict[str, Any]:
+    """Read a JSON file that must hold an object with these keys; anything else is an :class:`InputError`."""
+    value = read_json(path, hint=hint)
+    if not isinstance(value, dict):
+        raise InputError("a JSON object", got=f"{path}, which holds {_name_json(value)}", hint=hint)
+    missing = [key for key in keys if key not in value]
+    if missing:
+        raise InputError(f"a JSON object with {missing[0]!r}", got=f"{path}, which lacks it", hint=hint)
+    return value
+
+
+def _name_json(value: Any) -> str:
+    names = {list: "a list", str: "text", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")
 
 
 def remove_temporaries(path: Path | str) -> None:

@@ -43,6 +43,21 @@ def hash_bytes(data: bytes | memoryview) -> str:
     return PREFIX + xxhash.xxh3_128_hexdigest(data)
 
 
+class FastHash:
+    """The hash of bytes that come in parts: the same as :func:`hash_bytes` of all of them."""
+
+    def __init__(self) -> None:
+        self._digest = xxhash.xxh3_128()
+
+    def update(self, data: bytes | memoryview | np.ndarray) -> None:
+        """Take in what comes next."""
+        self._digest.update(data)
+
+    def hexdigest(self) -> str:
+        """``"xxh128:"`` and the hash of what came."""
+        return PREFIX + self._digest.hexdigest()
+
+
 def hash_array(array: np.ndarray) -> str:
     """``"xxh128:"`` and the hash of an array's dtype, shape and values, however it lies in memory."""
     import numpy as np
@@ -57,8 +72,8 @@ def hash_array(array: np.ndarray) -> str:
 
 def hash_file_fast(path: Path | str) -> str:
     """``"xxh128:"`` and the hash of a file's bytes: the same as :func:`hash_bytes` of them."""
-    digest = xxhash.xxh3_128()
+    digest = FastHash()
     with open(path, "rb") as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
-    return PREFIX + digest.hexdigest()
+    return digest.hexdigest()

@@ -17,7 +17,9 @@ from typing import Any
 
 from filelock import FileLock
 
+from beholder._core.errors import InputError
 from beholder._core.files import explain_write_errors, read_json, write_json
+from beholder._core.progress import logger
 from beholder._core.settings import refuse_changes
 
 FILE_NAME = "provenance.json"
@@ -63,9 +65,37 @@ def check_provenance(folder: Path | str, output: str, settings: dict[str, Any], 
         With the first differences named.
     """
     path = Path(folder) / FILE_NAME
-    entry = read_json(path)["outputs"].get(output) if path.exists() and not replace else None
-    if entry is not None:
+    entry = None if replace else _read_outputs(path).get(output)
+    if entry is not None and isinstance(entry.get("settings"), dict):
         refuse_changes(entry["settings"], json.loads(json.dumps(settings)), str(Path(folder) / output))
+
+
+def _read_outputs(path: Path) -> dict[str, Any]:
+    """The entries of a ``provenance.json``; a damaged one is set aside with a word, so that a new one is begun."""
+    if not path.exists():
+        return {}
+    try:
+        document = read_json(path)
+        outputs = document["outputs"]
+        if isinstance(outputs, dict) and all(isinstance(entry, dict) for entry in outputs.values()):
+            return outputs
+    except (InputError, TypeError, KeyError):
+        pass
+    aside = path.with_name(f"{path.name}.damaged")
+    logger.warning("%s is damaged; it is kept as %s, and a new one is begun", path, aside.name)
+    with explain_write_errors(path):
+        os.replace(path, aside)
+    return {}
+
+
+def read_command(output: Path) -> str:
+    """The command line that made an output, as far as its provenance says."""
+    for path, name in ((output / FILE_NAME, "."), (output.parent / FILE_NAME, output.name)):
+        try:
+            return str(read_json(path)["outputs"][name]["command"])
+        except (InputError, TypeError, KeyError):
+            continue
+    return ""
 
 
 def record_provenance(folder: Path | str, output: str, settings: dict[str, Any], **facts: Any) -> Path:
@@ -95,7 +125,5 @@ def record_provenance(folder: Path | str, output: str, settings: dict[str, Any],
     with explain_write_errors(path):
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".provenance.lock"):
-            document = read_json(path) if path.exists() else {"outputs": {}}
-            document["outputs"][output] = entry
-            write_json(path, document)
+            write_json(path, {"outputs": {**_read_outputs(path), output: entry}})
     return path

@@ -50,6 +50,23 @@ def refuse_changes(
         )
 
 
+def refuse_other_format(old: Mapping[str, Any], new: Mapping[str, Any], output: str) -> None:
+    """Raise for an output of another version's format, which is read and never continued.
+
+    Raises
+    ------
+    ConfigurationChanged
+        In one line, with what to type.
+    """
+    before, now = old.get("format"), new.get("format")
+    if before != now:
+        raise ConfigurationChanged(
+            f"an output of the format {now}",
+            got=f"{output} of {before}, which is read, shown and exported, but not continued or used for verdicts",
+            hint="another output folder, or --overwrite to make it anew",
+        )
+
+
 def _show(value: Any) -> str:
     text = "unset" if value is None else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -36,6 +36,7 @@ from beholder.activations._store import (
     write_column,
     write_stimuli,
 )
+from beholder.activations._store_health import heal_store, seal_store
 from beholder.jobs import Finish, Plan, Shard, Worker, run_plan
 
 _SHARD_BYTES = 32 * 2**20
@@ -91,10 +92,11 @@ def process_activations(
         if overwrite:
             remove_store(store)
         remove_partial_files(store)
+        heal_store(store)
         if not folder.check_settings(settings):
             folder.write_settings(settings)
         worker = _DeriveWorker(acts, store, tuple(steps), seed)
-        attributes: dict[str, Any] = dict(open_group(store).attrs) if store.exists() else {}
+        attributes: dict[str, Any] = dict(open_group(store).attrs) if (store / "zarr.json").exists() else {}
         old = attributes.get("layers", [])
         records = {}
         for name in names:
@@ -112,6 +114,7 @@ def process_activations(
         run_plan(Plan(f"process {acts.path.stem}", settings, tuple(shards)), worker, folder)
         root = open_group(store, "a")
         root.attrs["complete"] = True
+        seal_store(store)
         record_provenance(store.parent, store.name, settings, processing=records, source=acts.path.name)
         folder.clear_claims()
     return Activations(store)
@@ -125,6 +128,7 @@ def _make_groups(
     settings: dict[str, Any],
     records: dict[str, Any],
 ) -> None:
+    job_folder(store).unseal()
     with explain_write_errors(store):
         root = open_group(store, "a")
         processing = {**root.attrs.get("processing", {}), **records}  # type: ignore[dict-item]
@@ -172,15 +176,14 @@ class _DeriveWorker(Worker):
         yield self._start
 
     def _start(self, shard: Shard) -> Finish:
-        def finish() -> tuple[dict[str, int], dict[str, Any]]:
+        def finish() -> tuple[dict[str, tuple[int, str]], dict[str, Any]]:
             name, start, stop = shard.payload["layer"], shard.payload["start"], shard.payload["stop"]
             values = transform_rows(self.fitted[name], self.acts[name], start, stop)
             layer = self.layouts[name]
             files = {}
             for replicate in range(values.shape[1]):
                 path = shard_path(self.store / layer.path_name / "values", start // layer.layout.rows, replicate, 1)
-                size = write_shard(path, values[:, replicate], layer.layout)
-                files[path.relative_to(self.store).as_posix()] = size
+                files[path.relative_to(self.store).as_posix()] = write_shard(path, values[:, replicate], layer.layout)
             return files, {}
 
         return finish

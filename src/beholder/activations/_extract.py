@@ -42,6 +42,7 @@ from beholder.activations._store import (
     write_column,
     write_stimuli,
 )
+from beholder.activations._store_health import heal_store, seal_store
 from beholder.activations._targets import Target, expand_presets, make_targets, resolve_layers
 from beholder.activations._worker import Compute, ExtractWorker, Pass
 from beholder.jobs import JobFolder, Plan, run_plan
@@ -192,6 +193,7 @@ def extract_to_store(
             remove_store(store)
         remove_partial_files(store.parent / f".{store.name}.jobs")
         remove_partial_files(store)
+        heal_store(store)
         old = folder.read_settings()
         settings = resolve_settings(model, stimuli, targets, options, old)
         hints = {"micro_batch": f"--batch_size {old['micro_batch']}"} if old else {}
@@ -310,9 +312,10 @@ def _grow_store(
     settings: dict[str, Any],
 ) -> int:
     """Make or grow groups and arrays; returns the number of replicates the store now has."""
+    job_folder(store).unseal()
     with explain_write_errors(store):
         root = open_group(store, "a")
-        n_replicates = max(options.replicates, int(root.attrs.get("n_replicates", 1)))  # type: ignore[arg-type]
+        n_replicates = max(options.replicates, int(root.attrs.get("n_replicates") or _count_replicates(store)))  # type: ignore[arg-type]
         columns: dict[str, Any] = {
             "file": stimuli.files,
             "label": stimuli.labels,
@@ -345,6 +348,11 @@ def _grow_store(
     return n_replicates
 
 
+def _count_replicates(store: Path) -> int:
+    """Replicates of a store whose head is lost or not written yet."""
+    return 1 + max((receipt["payload"]["replicate"] for receipt in job_folder(store).iter_receipts()), default=0)
+
+
 def _finish_store(
     store: Path,
     model: Model,
@@ -366,6 +374,7 @@ def _finish_store(
         write_column(root["stimuli"], "sha256", hashes)  # type: ignore[arg-type]
         if not root.attrs.get("complete"):
             root.attrs["complete"] = True
+        seal_store(store)
     if smaller:
         logger.warning("%d shards were computed in smaller batches, for lack of memory", len(smaller))
     record_provenance(

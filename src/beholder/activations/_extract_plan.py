@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from beholder._core.errors import ConfigurationChanged, InputError
-from beholder._core.files import read_json, write_json
 from beholder._core.hashing import hash_settings
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations._axes import POOLS
@@ -36,6 +35,7 @@ from beholder.stimuli import Exposure, StimulusSet
 
 DTYPES = ("float32", "float16")
 PRECISIONS = ("fp32", "bf16", "fp16")
+_LAYOUT = "layout.json"
 _CPU_BATCH = 16
 _DEVICE_BATCH = 64
 _SHARD_BYTES = 64 * 2**20
@@ -133,8 +133,7 @@ def plan_passes(store: Path, targets: Sequence[Target], settings: dict[str, Any]
 
     ``targets`` holds the layers asked for and those of the store.
     """
-    path = job_folder(store).path / "layout.json"
-    recorded: list[list[dict[str, Any]]] = read_json(path)["passes"] if path.exists() else []
+    recorded = _read_passes(store)
     by_name = {target.name: target for target in targets}
     passes, seen = [], set()
     for record in recorded:
@@ -157,14 +156,19 @@ def plan_passes(store: Path, targets: Sequence[Target], settings: dict[str, Any]
             for shape, axes in [_stored_shape(target, settings)]
         )
         passes.append(Pass(tuple(fresh), layers))
-        write_json(path, {"passes": [[layout_to_dict(layer) for layer in job.layers] for job in passes]})
+        job_folder(store).write_record(
+            _LAYOUT, {"passes": [[layout_to_dict(layer) for layer in job.layers] for job in passes]}
+        )
     return passes
 
 
 def read_layout_names(store: Path) -> list[str]:
     """Layers that a store holds or was about to hold."""
-    path = job_folder(store).path / "layout.json"
-    return [layer["name"] for record in read_json(path)["passes"] for layer in record] if path.exists() else []
+    return [layer["name"] for record in _read_passes(store) for layer in record]
+
+
+def _read_passes(store: Path) -> list[list[dict[str, Any]]]:
+    return (job_folder(store).read_record(_LAYOUT) or {"passes": []})["passes"]
 
 
 def _stored_shape(target: Target, settings: dict[str, Any]) -> tuple[tuple[int, ...], tuple[str, ...]]:

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zarr
+from zarr.codecs import Crc32cCodec
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import to_path_name
-from beholder.activations._shard_file import ShardLayout, read_rows, shard_path
-from beholder.activations._store import list_layers, open_group, read_column
+from beholder.activations._shard_file import DamagedFile, ShardLayout, read_rows, shard_path
+from beholder.activations._store import list_layers, open_group
+from beholder.activations._store_health import open_member, read_small_column
+from beholder.jobs import check_content, refuse_damaged
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,8 +49,10 @@ class LayerActivations:
         self.dtype = np.dtype(array.dtype)
         tile = tuple(array.chunks)
         rows = array.shards[0] if array.shards else tile[0]
-        layout = ShardLayout(rows, tile, tuple(array.shape[2:]), str(self.dtype))
-        self._layout = layout if array.shards and not array.compressors and array.shards == layout.shape else None
+        codecs = tuple(type(codec) for codec in array.compressors)
+        layout = ShardLayout(rows, tile, tuple(array.shape[2:]), str(self.dtype), has_checksums=bool(codecs))
+        known = codecs in ((), (Crc32cCodec,))
+        self._layout = layout if array.shards and known and array.shards == layout.shape else None
 
     @property
     def ndim(self) -> int:
@@ -111,15 +116,25 @@ class LayerActivations:
         return values if rows.step > 0 else values[::-1]
 
     def _read(self, rows: list[int]) -> np.ndarray:
+        """Rows in any order; those of one tile are read together."""
         out = np.empty((len(rows), *self.shape[1:]), self.dtype)
-        for i, row in enumerate(rows):
-            out[i] = self._read_block(row, row + 1)[0]
+        size = self._layout.tile[0] if self._layout else int(self._array.chunks[0])
+        groups: dict[int, list[int]] = {}
+        for place in sorted(range(len(rows)), key=rows.__getitem__):
+            groups.setdefault(rows[place] // size, []).append(place)
+        for places in groups.values():
+            first = rows[places[0]]
+            block = self._read_block(first, rows[places[-1]] + 1)
+            out[places] = block[[rows[place] - first for place in places]]
         return out
 
     def _read_block(self, start: int, stop: int) -> np.ndarray:
         layout = self._layout
         if layout is None:
-            return np.asarray(self._array[start:stop])
+            try:
+                return np.asarray(self._array[start:stop])
+            except ValueError as error:
+                raise refuse_damaged(self._folder, self._folder.parent.parent) from error
         n_replicates = self.shape[1]
         out = np.empty((stop - start, *self.shape[1:]), self.dtype)
         for shard in range(start // layout.rows, -(-stop // layout.rows)):
@@ -131,12 +146,14 @@ class LayerActivations:
                 base = shard * layout.rows
                 try:
                     read = read_rows(path, layout, low - base, high - base, direct)
-                except (FileNotFoundError, EOFError) as error:
+                except FileNotFoundError as error:
                     raise InputError(
                         f"every part of {self.layer}",
-                        got=f"no whole file {path.relative_to(self._folder.parent.parent)}",
+                        got=f"no file {path}",
                         hint="running the extraction again: it fills what is missing",
                     ) from error
+                except DamagedFile as error:
+                    raise refuse_damaged(path, self._folder.parent.parent) from error
                 if direct is None:
                     part[:] = read
         return out
@@ -206,6 +223,7 @@ class Activations:
 
     def __init__(self, path: Path | str, *, partial: bool = False) -> None:
         self.path = Path(path)
+        check_content(self.path, self.path / "zarr.json")
         root = open_group(self.path)
         if "layers" not in root.attrs:
             raise InputError("an activation store", got=f"{self.path}, a Zarr group without Beholder's attributes")
@@ -217,8 +235,7 @@ class Activations:
             )  # fmt: skip
         self._root = root
         self._groups = list_layers(root, self.path)
-        stimuli = root["stimuli"]
-        ids = read_column(stimuli, "id")  # type: ignore[arg-type]
+        ids = read_small_column(open_member(root, self.path, "stimuli"), self.path, "stimuli/id")
         self.stimulus_ids: tuple[str, ...] = tuple(str(i) for i in ids) if ids is not None else ()
 
     @property
@@ -236,16 +253,16 @@ class Activations:
         """The table of stimuli: id, file, label, target, sha256 and the conditions."""
         import pandas as pd
 
-        group = self._root["stimuli"]
+        group = open_member(self._root, self.path, "stimuli")
         names = self.attributes.get("stimulus_columns", ["id"])
-        columns = {name: read_column(group, to_path_name(name)) for name in names}  # type: ignore[arg-type]
+        columns = {name: read_small_column(group, self.path, f"stimuli/{to_path_name(name)}") for name in names}
         return pd.DataFrame({name: column for name, column in columns.items() if column is not None})
 
     def __getitem__(self, layer: str) -> LayerActivations:
         if layer not in self._groups:
             raise UnknownNameError(f"layer of {self.path.name}", layer, self.layers)
         group = self._groups[layer]
-        array = self._root[f"{group}/values"]
+        array = open_member(self._root, self.path, f"{group}/values")
         return LayerActivations(layer, array, self.path / group / "values", self.stimulus_ids)  # type: ignore[arg-type]
 
     def __contains__(self, layer: object) -> bool:

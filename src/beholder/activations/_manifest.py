@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from beholder._core.errors import ConfigurationChanged, InputError
-from beholder._core.files import write_bytes
+from beholder.jobs import read_record, write_record
 from beholder.stimuli import StimulusSet
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def write_manifest(folder: Path, stimuli: StimulusSet) -> None:
     )
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
-    write_bytes(folder / _NAME, buffer.getvalue())
+    write_record(folder / _NAME, buffer.getvalue())
 
 
 def _to_plain(value: Any) -> Any:
@@ -110,8 +110,7 @@ def read_manifest(folder: Path) -> pd.DataFrame | None:
     """What :func:`write_manifest` wrote, or None for a new store."""
     import pandas as pd
 
-    path = folder / _NAME
-    return pd.read_parquet(path) if path.exists() else None
+    return read_record(folder / _NAME, lambda data: pd.read_parquet(io.BytesIO(data)))
 
 
 def count_kept(old: pd.DataFrame, new: StimulusSet) -> int | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from beholder._core.errors import InputError
+from beholder._core.files import explain_read_errors
 from beholder.activations._lazy import Activations
 from beholder.models import UnitList
 from beholder.stimuli import MetamerSet, NullSet, is_metamer_set, is_null_set, read_model_stimuli
@@ -34,6 +35,11 @@ def open(path: Path | str) -> Any:
     path = Path(path)
     if not path.exists():
         raise InputError("a result", got=f"nothing at {path}")
+    with explain_read_errors(path, "a result"):
+        return _open(path)
+
+
+def _open(path: Path) -> Any:
     if path.is_dir() and (path / "zarr.json").exists():
         return Activations(path)
     if path.suffix.lower() in (".h5", ".hdf5"):

@@ -220,8 +220,9 @@ def run_panel(plan: PanelPlan, *, device: str = "auto", **weights: Any) -> list[
     with contextlib.ExitStack() as held:
         for stem in plan.folders:
             path = plan.output_dir / f"{stem}.h5"
-            held.enter_context(JobFolder(stores_path(plan.output_dir, stem), path).hold())
+            held.enter_context(panel_folder(path).hold())
             remove_temporaries(path)
+            panel_folder(path).drop_damaged()
             if not plan.options.overwrite:
                 check_averaging(path, plan)
         fetch_all(plan, weights)
@@ -275,6 +276,11 @@ def choose_layers(plan: PanelPlan, model: Model) -> list[str]:
     return [layer.path for layer in describe_layers(model) if layer.depth == 1 and layer.n_calls == 1]
 
 
+def panel_folder(path: Path) -> JobFolder:
+    """Lock and hash of a panel file."""
+    return JobFolder(path.parent / f".{path.name}.jobs", path)
+
+
 def stores_path(output_dir: Path, stem: str) -> Path:
     """Where the stores of one folder are kept."""
     return output_dir / f"{stem}.stores"
@@ -289,13 +295,14 @@ def write_folder(plan: PanelPlan, stem: str) -> Path:
     """Write one folder's HDF5 file from its stores; what the file holds already is kept."""
     path = plan.output_dir / f"{stem}.h5"
     stores = {name: Activations(store_path(plan.output_dir, stem, name)) for name in plan.names}
-    write_panel_file(
-        path,
-        {name: {layer: acts[layer] for layer in acts.layers} for name, acts in stores.items()},
-        average_replicates=plan.average_replicates,
-        attributes={name: {"model": acts.model} for name, acts in stores.items()},
-        replace=plan.options.overwrite,
-    )
+    with panel_folder(path).seal("."):
+        write_panel_file(
+            path,
+            {name: {layer: acts[layer] for layer in acts.layers} for name, acts in stores.items()},
+            average_replicates=plan.average_replicates,
+            attributes={name: {"model": acts.model} for name, acts in stores.items()},
+            replace=plan.options.overwrite,
+        )
     settings = {name: acts.attributes["settings"] for name, acts in stores.items()}
     record_provenance(plan.output_dir, path.name, settings, stimuli=plan.folders[stem].describe())
     return path

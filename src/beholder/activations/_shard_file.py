@@ -1,9 +1,9 @@
-"""One Zarr v3 shard as one file: written in one go, read without decoding.
+"""One Zarr v3 shard as one file: written in one go, read without decoding, checked as it is read.
 
-A shard of uncompressed tiles is the tiles' bytes, one after the other, then a table of their
-offsets and lengths, then the table's crc32c (Zarr v3 specification, ``sharding_indexed`` codec).
-Where a tile spans all features the file is simply the rows in C order, so it can be written and
-read at the disk's speed; the tests hold the bytes against zarr-python's reader.
+A shard of uncompressed tiles is the tiles' bytes, each followed by its crc32c, one after the other, then a table of
+their offsets and lengths, then the table's crc32c (Zarr v3 specification, codecs ``crc32c`` and ``sharding_indexed``).
+Where a tile spans all features the tiles are simply the rows in C order, so they can be written and read at the
+disk's speed; the tests hold the bytes against zarr-python's reader.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import errno
 import math
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,10 @@ import google_crc32c
 import numpy as np
 
 from beholder._core.files import explain_write_errors, open_atomic
+from beholder._core.hashing import FastHash
 
 TILE_BYTES = 2**20
+_CHECKSUM_BYTES = 4
 CHUNK_KEYS: Any = {"name": "default", "separator": "."}
 """Shard files lie flat in the array's folder (``c.0.0.0``): no folder to make for each."""
 
@@ -40,12 +43,15 @@ class ShardLayout:
         Feature axes.
     dtype : str
         ``float32`` or ``float16``.
+    has_checksums : bool
+        Whether each tile is followed by its crc32c; false in stores of the first format.
     """
 
     rows: int
     tile: tuple[int, ...]
     features: tuple[int, ...]
     dtype: str
+    has_checksums: bool = True
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -56,6 +62,11 @@ class ShardLayout:
     def row_bytes(self) -> int:
         """Bytes of one stimulus."""
         return math.prod(self.features) * np.dtype(self.dtype).itemsize
+
+    @property
+    def tile_bytes(self) -> int:
+        """Bytes of the values of a tile."""
+        return math.prod(self.tile) * np.dtype(self.dtype).itemsize
 
     @property
     def is_rows(self) -> bool:
@@ -91,7 +102,11 @@ def shard_path(values: Path, index: int, replicate: int, n_features: int) -> Pat
     return values / ".".join(["c", str(index), str(replicate), *["0"] * n_features])
 
 
-def write_shard(path: Path, values: np.ndarray, layout: ShardLayout) -> int:
+class DamagedFile(Exception):
+    """A file whose bytes are not those that were written."""
+
+
+def write_shard(path: Path, values: np.ndarray, layout: ShardLayout) -> tuple[int, str]:
     """Write a shard by rename.
 
     Parameters
@@ -105,31 +120,58 @@ def write_shard(path: Path, values: np.ndarray, layout: ShardLayout) -> int:
 
     Returns
     -------
-    int
-        Size of the file in bytes.
+    size, digest : int, str
+        Of the file, in bytes; and the hash of its content.
     """
     counts = [-(-size // part) for size, part in zip(layout.shape, layout.tile, strict=True)]
-    n_tile_rows = -(-len(values) // layout.tile[0])
-    tile_bytes = math.prod(layout.tile) * np.dtype(layout.dtype).itemsize
-    tiles_a_row = math.prod(counts[1:])
-    n_tiles = n_tile_rows * tiles_a_row
+    n_tiles = -(-len(values) // layout.tile[0]) * math.prod(counts[1:])
+    step = layout.tile_bytes + (_CHECKSUM_BYTES if layout.has_checksums else 0)
     index = np.full((math.prod(counts), 2), np.iinfo(np.uint64).max, "<u8")
-    index[:n_tiles, 0] = np.arange(n_tiles, dtype="<u8") * tile_bytes
-    index[:n_tiles, 1] = tile_bytes
+    index[:n_tiles, 0] = np.arange(n_tiles, dtype="<u8") * step
+    index[:n_tiles, 1] = step
     table = index.tobytes()
-    missing = n_tile_rows * layout.tile[0] - len(values)
     values = np.ascontiguousarray(values, np.dtype(layout.dtype).newbyteorder("<"))
+    hashed = FastHash()
     with open_atomic(path) as file:
-        _reserve_space(file.fileno(), n_tiles * tile_bytes + len(table) + 4)
-        if layout.is_rows:
-            file.write(_view_bytes(values))
-            file.write(np.full(missing * math.prod(layout.features), np.nan, values.dtype).tobytes())
-        else:
-            for row in values:
-                file.write(_view_bytes(_cut_tiles(row, layout.tile[2:])))
-        file.write(table)
-        file.write(int(google_crc32c.value(table)).to_bytes(4, "little"))
-        return file.tell()
+        _reserve_space(file.fileno(), n_tiles * step + len(table) + _CHECKSUM_BYTES)
+        for part in _iter_parts(values, layout, table):
+            hashed.update(part)
+            file.write(part)
+        return file.tell(), hashed.hexdigest()
+
+
+def _iter_parts(values: np.ndarray, layout: ShardLayout, table: bytes) -> Iterator[Any]:
+    """The bytes of a shard file, in order."""
+    for tile in _iter_tiles(values, layout):
+        yield tile
+        if layout.has_checksums:
+            yield _sum(tile)
+    yield table
+    yield _sum(table)
+
+
+def _iter_tiles(values: np.ndarray, layout: ShardLayout) -> Iterator[np.ndarray]:
+    """The bytes of each tile of ``values``, uint8; a part-filled one ends in NaN."""
+    size = layout.tile_bytes
+    if not size:
+        return
+    if not layout.is_rows:
+        for row in values:
+            flat = _cut_tiles(row, layout.tile[2:]).reshape(-1).view(np.uint8)
+            yield from flat.reshape(-1, size)
+        return
+    flat = values.reshape(-1).view(np.uint8)
+    whole = len(flat) // size * size
+    yield from flat[:whole].reshape(-1, size)
+    if whole < len(flat):
+        rest = flat[whole:].view(values.dtype)
+        last = np.full(size // values.itemsize, np.nan, values.dtype)
+        last[: len(rest)] = rest
+        yield last.view(np.uint8)
+
+
+def _sum(data: bytes | np.ndarray) -> bytes:
+    return int(google_crc32c.value(data)).to_bytes(_CHECKSUM_BYTES, "little")  # pyright: ignore[reportArgumentType]
 
 
 def _reserve_space(descriptor: int, n_bytes: int) -> None:
@@ -143,10 +185,6 @@ def _reserve_space(descriptor: int, n_bytes: int) -> None:
             raise
 
 
-def _view_bytes(values: np.ndarray) -> memoryview:
-    return memoryview(values.view(np.uint8).data).cast("B")  # type: ignore[arg-type]
-
-
 def _cut_tiles(row: np.ndarray, tile: tuple[int, ...]) -> np.ndarray:
     split = [n for size, part in zip(row.shape, tile, strict=True) for n in (size // part, part)]
     order = [*range(0, len(split), 2), *range(1, len(split), 2)]
@@ -154,7 +192,7 @@ def _cut_tiles(row: np.ndarray, tile: tuple[int, ...]) -> np.ndarray:
 
 
 def read_rows(path: Path, layout: ShardLayout, start: int, stop: int, out: np.ndarray | None = None) -> np.ndarray:
-    """Read rows ``[start, stop)`` of a shard file.
+    """Read rows ``[start, stop)`` of a shard file; tiles that they lie in are read whole and checked.
 
     Parameters
     ----------
@@ -162,23 +200,57 @@ def read_rows(path: Path, layout: ShardLayout, start: int, stop: int, out: np.nd
         A file that :func:`write_shard` wrote.
     out : array, (stop - start, *features), optional
         C-contiguous, of the layout's dtype.
+
+    Raises
+    ------
+    DamagedFile
+        The file is cut short, or a tile's checksum does not hold; names the file.
     """
-    shape = (stop - start, *layout.features)
-    values = np.empty(shape, layout.dtype) if out is None else out
+    values = np.empty((stop - start, *layout.features), layout.dtype) if out is None else out
+    if not values.size:
+        return values
     with explain_write_errors(path), open(path, "rb", buffering=0) as file:
-        file.seek(start * layout.row_bytes)
         if layout.is_rows:
-            view = _view_bytes(values)
-            while len(view):
-                n = file.readinto(view)
-                if not n:
-                    raise EOFError(f"{path} is cut short")
-                view = view[n:]
+            _read_bytes(file, path, layout, start * layout.row_bytes, values.reshape(-1).view(np.uint8))
             return values
+        flat = np.empty(layout.row_bytes, np.uint8)
         for i in range(stop - start):
-            flat = np.frombuffer(file.read(layout.row_bytes), layout.dtype)
-            values[i] = _join_tiles(flat, layout.features, layout.tile[2:])
+            _read_bytes(file, path, layout, (start + i) * layout.row_bytes, flat)
+            values[i] = _join_tiles(flat.view(layout.dtype), layout.features, layout.tile[2:])
     return values
+
+
+def _read_bytes(file: Any, path: Path, layout: ShardLayout, start: int, out: np.ndarray) -> None:
+    """Fill ``out``, uint8, with the values' bytes from ``start`` on, which run through the tiles."""
+    size, stop = layout.tile_bytes, start + len(out)
+    if not layout.has_checksums:
+        file.seek(start)
+        _fill(file, path, out)
+        return
+    first = start // size
+    file.seek(first * (size + _CHECKSUM_BYTES))
+    checksum, spare = np.empty(_CHECKSUM_BYTES, np.uint8), None
+    for tile in range(first, -(-stop // size)):
+        low, high = max(start, tile * size), min(stop, (tile + 1) * size)
+        if high - low == size:
+            data = out[low - start : high - start]
+        else:
+            data = spare = np.empty(size, np.uint8) if spare is None else spare
+        _fill(file, path, data)
+        _fill(file, path, checksum)
+        if _sum(data) != checksum.tobytes():
+            raise DamagedFile(f"{path} is damaged")
+        if high - low < size:
+            out[low - start : high - start] = data[low - tile * size : high - tile * size]
+
+
+def _fill(file: Any, path: Path, out: np.ndarray) -> None:
+    view = out.data
+    while len(view):
+        n = file.readinto(view)
+        if not n:
+            raise DamagedFile(f"{path} is cut short")
+        view = view[n:]
 
 
 def _join_tiles(flat: np.ndarray, features: tuple[int, ...], tile: tuple[int, ...]) -> np.ndarray:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from beholder._core.errors import InputError, UnknownNameError
-from beholder._core.files import to_path_name
+from beholder._core.files import explain_read_errors, to_path_name
 from beholder.activations._array_files import read_array_shape
 from beholder.activations._hdf5 import list_names, open_hdf5
 from beholder.activations._panel_file import read_layer_names, to_dataset_name
@@ -97,10 +97,14 @@ def describe_file(path: str | Path, model: str | None = None, show_layers: bool 
         When there is nothing at the path, or nothing that is known.
     """
     path = Path(path)
-    if path.is_dir():
-        return _describe_folder(path, model, show_layers)
     if not path.exists():
         raise InputError("a file or folder", got=f"nothing at {path}")
+    with explain_read_errors(path, "a file or folder of results"):
+        describe = _describe_folder if path.is_dir() else _describe_single
+        return describe(path, model, show_layers)
+
+
+def _describe_single(path: Path, model: str | None, show_layers: bool) -> FileSummary:
     match path.suffix.lower():
         case ".h5" | ".hdf5":
             return _describe_hdf5(path, model, show_layers)

@@ -22,13 +22,14 @@ from typing import Any
 
 import numpy as np
 import zarr
+from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from beholder._core.errors import InputError
 from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name
 from beholder.activations._shard_file import CHUNK_KEYS, ShardLayout, plan_layout
-from beholder.jobs import JobFolder
+from beholder.jobs import JobFolder, refuse_damaged
 
-FORMAT = "beholder-activations-1"
+FORMAT = "beholder-activations-2"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,12 @@ def open_group(store: Path, mode: Any = "r") -> zarr.Group:
     with explain_write_errors(store):
         try:
             return zarr.open_group(store, mode=mode, zarr_format=3)
-        except (FileNotFoundError, ValueError, KeyError) as error:
+        except Exception as error:  # whatever zarr makes of a head that is none
+            if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+                raise
+            head = store / "zarr.json"
+            if head.is_file() and job_folder(store).path.is_dir():
+                raise refuse_damaged(head, store) from error
             raise InputError("an activation store", got=f"{store}, which is none ({type(error).__name__})") from error
 
 
@@ -82,7 +88,7 @@ def create_layer(root: zarr.Group, layer: StoredLayer, n_stimuli: int, n_replica
             dtype=layout.dtype,
             shards=layout.shape,
             chunks=layout.tile,
-            compressors=None,
+            compressors=[Crc32cCodec()],
             filters=None,
             fill_value=np.nan,
             chunk_key_encoding=CHUNK_KEYS,
@@ -98,21 +104,17 @@ def write_column(group: zarr.Group, name: str, values: Sequence[Any], dimension:
         texts = ["" if value is None else str(value) for value in values]
         column = np.array(texts, dtype=object)
     if name in group:
-        old: Any = group[name]
-        if old.shape == column.shape and np.array_equal(old[:], column):
-            return
+        with contextlib.suppress(Exception):  # a damaged one is written anew
+            old: Any = group[name]
+            if old.shape == column.shape and np.array_equal(old[:], column):
+                return
     dtype: Any = "string" if column.dtype == object else column.dtype
     array = group.create_array(
-        name, shape=column.shape, chunks=column.shape or (1,), dtype=dtype, dimension_names=[dimension], overwrite=True
-    )
+        name, shape=column.shape, chunks=column.shape or (1,), dtype=dtype, dimension_names=[dimension],
+        compressors=[ZstdCodec(), Crc32cCodec()], overwrite=True,
+    )  # fmt: skip
     if column.size:
         array[:] = column
-
-
-def read_column(group: zarr.Group, name: str) -> np.ndarray | None:
-    """One value a stimulus, or None when the store has no such column."""
-    column: Any = group.get(name)
-    return None if column is None else np.asarray(column[:])
 
 
 def write_stimuli(root: zarr.Group, columns: Mapping[str, Sequence[Any]]) -> None:

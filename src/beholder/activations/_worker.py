@@ -28,7 +28,7 @@ from beholder.activations._postprocess import project_rows
 from beholder.activations._shard_file import read_rows, shard_path, write_shard
 from beholder.activations._store import StoredLayer, job_folder
 from beholder.activations._targets import Target, make_consumer, route_parts
-from beholder.jobs import Finish, Shard
+from beholder.jobs import Finish, Shard, has_content
 from beholder.models import ImagePreprocessing, Model, ModelSpec, ModelWorker, unwrap_module
 from beholder.stimuli import Exposure, StimulusSet
 
@@ -227,7 +227,7 @@ class _Session:
             (task, self._pool.submit(compute if self._on_cpu else load, task)) for task in tasks
         ]
 
-        def finish() -> tuple[dict[str, int], dict[str, Any]]:
+        def finish() -> tuple[dict[str, tuple[int, str]], dict[str, Any]]:
             facts: dict[str, Any] = {}
             try:
                 for task, future in futures:
@@ -323,7 +323,7 @@ class _Session:
         same = {key: value for key, value in old["payload"].items() if key not in ("stop", "ids")}
         if same != {key: value for key, value in shard.payload.items() if key not in ("stop", "ids")}:
             return 0
-        whole = all((self._worker.store / name).exists() for name in old["files"])
+        whole = all(has_content(self._worker.store / name, digest) for name, digest in old["digests"].items())
         return old["payload"]["stop"] - old["payload"]["start"] if whole else 0
 
     def _old_hash(self, shard: Shard, row: int) -> str:
@@ -331,7 +331,7 @@ class _Session:
         hashes = old["facts"].get("sha256", [])
         return hashes[row] if row < len(hashes) else ""
 
-    def _write(self, shard: Shard, job: Pass, outputs: Mapping[str, Tensor], kept: int) -> dict[str, int]:
+    def _write(self, shard: Shard, job: Pass, outputs: Mapping[str, Tensor], kept: int) -> dict[str, tuple[int, str]]:
         payload, compute = shard.payload, self._worker.compute
         files = {}
         for target, layer in zip(job.targets, job.layers, strict=True):

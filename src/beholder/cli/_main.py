@@ -30,6 +30,7 @@ COMMANDS = {
     "tasks": ("beholder.cli.tasks:app", "Experiments with people: plan, build, serve, simulate, export."),
     "metamers": ("beholder.cli.metamers:app", "Metamers: what a network cannot tell apart, and how others judge it."),
     "show": ("beholder.cli.show:app", "What a store, HDF5 or results file holds, without reading its data."),
+    "verify": ("beholder.cli.verify:app", "Whether outputs hold what was written; what does not is made anew."),
     "report": ("beholder.cli.report:app", "One self-contained HTML page of everything found in a folder."),
 }
 """Command to where it lives and what it does; a command's module is imported when it is called."""

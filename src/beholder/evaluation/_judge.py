@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError
-from beholder._core.files import read_json, to_path_name, write_json
+from beholder._core.files import to_path_name
 from beholder._core.hashing import hash_file
 from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
@@ -24,13 +24,13 @@ from beholder.evaluation._judgement_table import (
 )
 from beholder.evaluation._metamer_sets import find_metamer_sets
 from beholder.evaluation._verdicts import Vocabulary, find_reference, list_vocabularies
-from beholder.jobs import JobFolder, Plan, Shard, run_plan
+from beholder.jobs import JobFolder, Plan, Shard, check_content, run_plan
 from beholder.stimuli import MetamerSet
 
 if TYPE_CHECKING:
     from beholder.models import Model
 
-FORMAT = "beholder-judgements-1"
+FORMAT = "beholder-judgements-2"
 _LAYOUT = "layout.json"
 _FILES_IN_SHARD = 64
 _CPU_BATCH, _DEVICE_BATCH = 8, 64
@@ -109,6 +109,7 @@ def judge_metamers(
         items = list_items(made)
         outer = JobFolder(made.path.parent / f".{made.path.name}.judge.jobs", made.path)
         with outer.hold():
+            outer.drop_damaged()
             for judge in judges:
                 _judge_one(made, items, judge, outer, batch_size, workers, overwrite)
     return read_judgements(folder)
@@ -150,6 +151,7 @@ def list_items(made: MetamerSet) -> list[_Item]:
 
 
 def _make_item(made: MetamerSet, layer: str, stimulus_id: str, seed: int, label: str, path: Path) -> _Item:
+    check_content(made.path, path)
     try:
         digest = hash_file(path)
     except FileNotFoundError as error:
@@ -182,7 +184,7 @@ def _judge_one(
     plan = Plan(f"judge {made.path.name} by {name}", settings, shards)
     receipts = run_plan(plan, worker, folder, n_workers=workers)
     rows = _make_rows(made, items, judge, receipts)
-    _merge(made.path, rows, judge.name, items)
+    _merge(outer, rows, judge.name, items)
     record_provenance(
         made.path, f"{JUDGEMENTS}:{name}", settings, judge=judge.name, weights=judge.weights.sha256, n_files=len(items)
     )
@@ -215,15 +217,14 @@ def _hash_values(judge: Model) -> str:
 
 def _plan_shards(folder: JobFolder, items: list[_Item]) -> tuple[Shard, ...]:
     """Shards as they were cut before, and new ones for files that are in none; files that are gone are left out."""
-    path = folder.path / _LAYOUT
     by_file = {item.file: item for item in items}
-    recorded: list[list[str]] = read_json(path)["shards"] if path.exists() else []
+    recorded: list[list[str]] = (folder.read_record(_LAYOUT) or {"shards": []})["shards"]
     known = {file for files in recorded for file in files}
     fresh = [file for file in by_file if file not in known]
     cut = [fresh[start : start + _FILES_IN_SHARD] for start in range(0, len(fresh), _FILES_IN_SHARD)]
     if cut:
         recorded = recorded + cut
-        write_json(path, {"shards": recorded})
+        folder.write_record(_LAYOUT, {"shards": recorded})
     shards = []
     for index, files in enumerate(recorded):
         present = [[file, by_file[file].sha256] for file in files if file in by_file]
@@ -276,9 +277,9 @@ def _read_maker_verdicts(made: MetamerSet) -> dict[str, tuple[str, ...]]:
     return said
 
 
-def _merge(folder: Path, rows: list[dict[str, Any]], judge: str, items: list[_Item]) -> None:
+def _merge(outer: JobFolder, rows: list[dict[str, Any]], judge: str, items: list[_Item]) -> None:
     """Put a judge's rows into the table, and drop other judges' rows about files that have changed since."""
-    path = folder / JUDGEMENTS
+    path = outer.output / JUDGEMENTS
     kept: list[dict[str, Any]] = []
     if path.exists():
         current = {(item.layer, item.stimulus_id, item.seed): item.sha256 for item in items}
@@ -292,4 +293,5 @@ def _merge(folder: Path, rows: list[dict[str, Any]], judge: str, items: list[_It
     order = {(item.layer, item.stimulus_id, item.seed): place for place, item in enumerate(items)}
     kept += rows
     kept.sort(key=lambda row: (row["judge"], row["decision"], order[row["layer"], row["stimulus_id"], row["seed"]]))
-    write_judgement_table(path, make_judgement_table(kept))
+    with outer.seal(JUDGEMENTS):
+        write_judgement_table(path, make_judgement_table(kept))

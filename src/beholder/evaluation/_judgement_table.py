@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from beholder._core.errors import InputError
 from beholder._core.files import write_bytes
+from beholder.jobs import check_content
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,6 +62,7 @@ def read_judgement_table(path: Path | str) -> pd.DataFrame:
     file = Path(path) / JUDGEMENTS if Path(path).is_dir() else Path(path)
     if not file.exists():
         raise InputError("a table of judgements", got=f"no file at {file}", hint="`beholder metamers judge` first")
+    check_content(file.parent, file)
     try:
         table = pq.read_table(file).to_pandas()
     except (OSError, pa.ArrowException) as error:

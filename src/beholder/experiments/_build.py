@@ -16,15 +16,16 @@ from filelock import FileLock, Timeout
 from beholder._core.errors import ConfigurationChanged, InputError, OutputBusy
 from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors, read_json, write_json
 from beholder._core.hashing import hash_file, hash_settings
-from beholder._core.progress import show_progress
+from beholder._core.progress import logger, show_progress
 from beholder._core.provenance import FILE_NAME, record_provenance
 from beholder._core.settings import refuse_changes
 from beholder.experiments._build_trials import TrialFiles, TrialReader, find_size, read_copy, write_copy
 from beholder.experiments._experiment import EXPERIMENT, INDEX, KEY, PRACTICE, Experiment, read_experiment
 from beholder.experiments._plan import CATCH, Plan, PlannedTask, PlannedTrial, read_plan
 from beholder.experiments._plan_recognition import ICONS
+from beholder.jobs import JobFolder, has_content
 
-FORMAT = "beholder-tasks-1"
+FORMAT = "beholder-tasks-2"
 STATIC = "static"
 """Where pages that need no server lie; they are of one plan."""
 _LOCK = ".build.lock"
@@ -101,7 +102,12 @@ def build_tasks(
     try:
         _prepare_folder(folder, about, overwrite)
         write_json(folder / EXPERIMENT, about)
+        jobs = JobFolder(folder / ".jobs", folder)
+        _drop_damaged(jobs, parts)
         _write_parts(folder, parts)
+        with jobs.seal() as sealed:
+            places = [folder / name for name in (EXPERIMENT, *(part.name for part in parts))]
+            sealed += sorted(p.relative_to(folder).as_posix() for place in places for p in _list_files(place))
         if not (folder / FILE_NAME).exists() or overwrite:
             facts = {"plan": plan.hash, "stimuli": about["stimuli_hash"], "stimulus_folder": str(plan.folder.resolve())}
             record_provenance(
@@ -171,6 +177,22 @@ def _remove(folder: Path, names: Sequence[str]) -> None:
     for name in sorted(names, key=lambda name: name != EXPERIMENT):
         path = folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _drop_damaged(jobs: JobFolder, parts: Sequence[_Part]) -> None:
+    """Take away parts in which something is damaged or gone, so that they are written anew."""
+    sealed = jobs.read_seal()
+    jobs.unseal()
+    for part in parts:
+        place = jobs.output / part.name
+        names = [name for name in sealed if name.startswith(f"{part.name}/")]
+        if place.exists() and not all(has_content(jobs.output / name, sealed[name]) for name in names):
+            logger.warning("%s is damaged; it is made anew", place)
+            shutil.rmtree(place)
+
+
+def _list_files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
 
 
 def _write_parts(folder: Path, parts: Sequence[_Part]) -> None:

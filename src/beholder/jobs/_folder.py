@@ -1,13 +1,13 @@
 """The folder beside an output that holds its settings, receipts and locks.
 
-``settings.json`` is what the output was planned with, ``receipts/KEY.json`` one file a finished
-shard, ``run.lock`` and ``claims/`` are locks of the operating system: a killed process holds none.
+``settings.json`` is what the output was planned with, ``receipts/KEY.json`` one file a finished shard,
+``sealed.json`` has the hashes of what was put together from them, ``run.lock`` and ``claims/`` are locks of the
+operating system: a killed process holds none.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,9 +16,15 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from beholder._core.errors import OutputBusy
-from beholder._core.files import explain_write_errors, read_json, write_json
-from beholder._core.settings import refuse_changes
+from beholder._core.files import explain_write_errors, sync_files
+from beholder._core.hashing import hash_file_fast
+from beholder._core.progress import logger
+from beholder._core.settings import refuse_changes, refuse_other_format
 from beholder.jobs._plan import Plan, Shard
+from beholder.jobs._receipts import Files, has_content, mark_files, read_receipt_file, read_signed, write_signed
+from beholder.jobs._records import COPY_SUFFIX, read_json_record, write_json_record
+
+SEAL = "sealed.json"
 
 
 class JobFolder:
@@ -79,12 +85,20 @@ class JobFolder:
 
     def read_settings(self) -> dict[str, Any] | None:
         """What the output was planned with, or None for a new one."""
-        path = self.path / "settings.json"
-        return read_json(path) if path.exists() else None
+        return self.read_record("settings.json")
 
     def write_settings(self, settings: Mapping[str, Any]) -> None:
         """Record what the output is planned with."""
-        write_json(self.path / "settings.json", dict(settings))
+        self.write_record("settings.json", dict(settings))
+
+    def read_record(self, name: str) -> dict[str, Any] | None:
+        """A JSON object that was recorded beside the receipts, or None; a damaged one is read from its copy."""
+        return read_json_record(self.path / name)
+
+    def write_record(self, name: str, value: Any) -> None:
+        """Record a JSON object beside the receipts, twice, so that it outlives a power cut and damage."""
+        with explain_write_errors(self.output):
+            write_json_record(self.path / name, value)
 
     def check_settings(self, settings: Mapping[str, Any], hints: Mapping[str, str] | None = None) -> bool:
         """Whether the output exists; it must then have been planned with the same settings.
@@ -104,7 +118,9 @@ class JobFolder:
         old = self.read_settings()
         if old is None:
             return False
+        refuse_other_format(old, settings, str(self.output))
         refuse_changes(old, settings, str(self.output), hints)
+        self.drop_damaged()
         return True
 
     def read_receipt(self, plan_hash: str, shard: Shard) -> dict[str, Any] | None:
@@ -120,12 +136,8 @@ class JobFolder:
         return receipt
 
     def peek_receipt(self, key: str) -> dict[str, Any] | None:
-        """The receipt under ``key`` whatever it was for, or None."""
-        path = self.path / "receipts" / f"{key}.json"
-        try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
-            return None
+        """The receipt under ``key`` whatever it was for, or None; a damaged one is none."""
+        return read_receipt_file(self.path / "receipts" / f"{key}.json")
 
     def iter_receipts(self, prefix: str = "") -> Iterator[dict[str, Any]]:
         """Receipts whose keys begin with ``prefix``, sorted by key."""
@@ -141,15 +153,68 @@ class JobFolder:
             if receipt is not None and is_stale(receipt):
                 path.unlink()
 
-    def write_receipt(self, plan: Plan, shard: Shard, files: Mapping[str, int], facts: Mapping[str, Any]) -> None:
-        """Record a finished shard: the files it made, with sizes, and what is worth keeping."""
-        receipt = {"settings": plan.hash, "payload": dict(shard.payload), "files": dict(files), "facts": dict(facts)}
-        write_json(self.path / "receipts" / f"{shard.key}.json", receipt)
+    def write_receipt(self, plan: Plan, shard: Shard, files: Files, facts: Mapping[str, Any]) -> None:
+        """Record a finished shard: the files it made, with sizes and hashes, and what is worth keeping.
+
+        The disk holds the files before it holds the receipt.
+        """
+        with explain_write_errors(self.output):
+            sync_files([self.output / name for name in files], self.output)
+            self.vouch(plan, shard, files, facts)
+
+    def vouch(self, plan: Plan, shard: Shard, files: Files, facts: Mapping[str, Any]) -> None:
+        """Write the receipt of files that the disk holds."""
+        sizes, digests = mark_files(files, self.output)
+        record = {"settings": plan.hash, "payload": dict(shard.payload), "files": sizes, "digests": digests}
+        self.replace_receipt(shard.key, {**record, "facts": dict(facts)})
+
+    def replace_receipt(self, key: str, receipt: Mapping[str, Any]) -> None:
+        """Write a receipt as it is."""
+        with explain_write_errors(self.output):
+            write_signed(self.path / "receipts" / f"{key}.json", receipt)
+
+    def read_seal(self) -> dict[str, str]:
+        """Hashes of the files that were put together from the shards, by name below the output."""
+        return (read_signed(self.path / SEAL) or {}).get("digests", {})
+
+    @contextlib.contextmanager
+    def seal(self, *names: str) -> Iterator[list[str]]:
+        """Vouch for files of the output that are put together from its shards, once the block has written them.
+
+        ``names`` are known before; the block may add to the list that it gets.
+        """
+        wanted = list(names)
+        self._write_seal(dict.fromkeys(names))
+        yield wanted
+        paths = [self.output / name for name in wanted]
+        sync_files(paths, self.output)
+        self._write_seal({name: hash_file_fast(path) for name, path in zip(wanted, paths, strict=True)})
+
+    def unseal(self) -> None:
+        """Vouch no longer for what was put together: it is about to change."""
+        self._write_seal(dict.fromkeys(self.read_seal()))
+
+    def _write_seal(self, changes: Mapping[str, str | None]) -> None:
+        old = self.read_seal()
+        new = {name: digest for name, digest in {**old, **changes}.items() if digest is not None}
+        if new != old:
+            with explain_write_errors(self.output):
+                write_signed(self.path / SEAL, {"digests": new})
+
+    def drop_damaged(self) -> None:
+        """Delete sealed files whose content is not what was written: this run puts them together again."""
+        for name, digest in self.read_seal().items():
+            path = self.output / name
+            if not has_content(path, digest):
+                if path.exists():
+                    logger.warning("%s is damaged; it is made anew", path)
+                path.unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Forget everything: settings, receipts, and what else was recorded beside them."""
         with explain_write_errors(self.output), contextlib.suppress(FileNotFoundError):
-            for record in [path for path in self.path.iterdir() if path.is_file() and path.suffix != ".lock"]:
+            records = [path for path in self.path.iterdir() if path.is_file() and path.suffix != ".lock"]
+            for record in sorted(records, key=lambda path: path.suffix != COPY_SUFFIX):
                 record.unlink()
             shutil.rmtree(self.path / "receipts", ignore_errors=True)
             self.clear_claims()

@@ -14,12 +14,15 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from beholder._core.files import remove_temporaries
 from beholder._core.progress import show_progress
+from beholder.jobs._commit import Committer, open_committer
 from beholder.jobs._folder import JobFolder
 from beholder.jobs._plan import Plan, Shard
+from beholder.jobs._receipts import Files
 
-Finish = Callable[[], tuple[Mapping[str, int], Mapping[str, Any]]]
-"""Waits for a started shard, commits its files, returns their sizes and the facts of its receipt."""
+Finish = Callable[[], tuple[Files, Mapping[str, Any]]]
+"""Waits for a started shard, commits its files, returns their sizes (and hashes) and the facts of its receipt."""
 
 _RETRY_SECONDS = 0.2
 
@@ -76,6 +79,7 @@ def run_plan(
     """
     if n_workers > 1:
         worker.check_sendable()
+    remove_temporaries(folder.path / "receipts")
     todo = [shard for shard in plan.shards if folder.read_receipt(plan.hash, shard) is None]
     if todo:
         total = sum(shard.size for shard in plan.shards)
@@ -103,6 +107,7 @@ def work_through(
 ) -> None:
     """Claim and finish shards until none is left; ``advance`` is called with the numbers of items done here."""
     with contextlib.ExitStack() as held:
+        committer = held.enter_context(open_committer(plan, folder))
         start = held.enter_context(worker.open(n_workers))
         left = list(shards)
         while left:
@@ -119,9 +124,9 @@ def work_through(
                     else:
                         started.append((shard, claim, start(shard)))
                         if len(started) > worker.lookahead:
-                            _finish(plan, folder, worker, advance, *started.popleft())
+                            _finish(committer, worker, advance, *started.popleft())
                 while started:
-                    _finish(plan, folder, worker, advance, *started.popleft())
+                    _finish(committer, worker, advance, *started.popleft())
             finally:
                 for _, claim, _ in started:
                     claim.close()
@@ -131,8 +136,7 @@ def work_through(
 
 
 def _finish(
-    plan: Plan,
-    folder: JobFolder,
+    committer: Committer,
     worker: Worker,
     advance: Callable[[int], None],
     shard: Shard,
@@ -150,9 +154,12 @@ def _finish(
 
     worker._tick = tick
     try:
-        with claim:
+        try:
             files, facts = finish()
-            folder.write_receipt(plan, shard, files, facts)
+        except BaseException:
+            claim.close()
+            raise
+        committer.add(shard, claim, files, facts)
     finally:
         worker._tick = None
     advance(left)

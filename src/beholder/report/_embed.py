@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+import warnings
 from pathlib import Path
 from typing import final
 
@@ -13,6 +14,7 @@ _EMBED_BYTES = 18_000_000
 # 4/3 would be the size in print; a screen is read from further away.
 _CSS_PIXELS_PER_POINT = 1.8
 _VECTOR_BYTES = 3_000_000
+_MOST_PIXELS = 50_000_000
 
 PICTURE_PATTERNS = ("*.png", "*.PNG", "*.jpg", "*.jpeg", "*.JPG", "*.JPEG", "*.webp")
 
@@ -54,6 +56,30 @@ def embed_svg_bytes(data: bytes, budget: Budget) -> tuple[str, int] | None:
     return uri, round(float(found[1]) * _CSS_PIXELS_PER_POINT) if found else 640
 
 
+def check_pixels(path: Path) -> None:
+    """Refuse a picture that takes more memory than a page is worth; a few bytes of file can hold any number of pixels.
+
+    Raises
+    ------
+    StimulusError
+        It has more than 50 million pixels.
+    """
+    from PIL import Image
+
+    from beholder._core.errors import StimulusError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path) as picture:
+                width, height = picture.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return  # whoever decodes it says why it is no picture
+    if width * height > _MOST_PIXELS:
+        got = f"{path} of {width} x {height}"
+        raise StimulusError(f"a picture of at most {_MOST_PIXELS:,} pixels for the page", got=got)
+
+
 def embed_picture(path: Path, max_side: int, budget: Budget) -> tuple[str, tuple[int, int]] | None:
     """A picture file, downsized to ``max_side`` pixels, as (data URI, original size).
 
@@ -63,6 +89,7 @@ def embed_picture(path: Path, max_side: int, budget: Budget) -> tuple[str, tuple
 
     from beholder.stimuli import open_image
 
+    check_pixels(path)
     picture = open_image(path)
     size = picture.size
     picture.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 from pathlib import Path
 from typing import final
 
@@ -30,15 +31,21 @@ class FigureKind(SectionKind):
         for path in files.values():
             page.claim(path)
         picture = embed_figure(files, record.alt or record.title, page)
+        table, unread = None, ()
+        if files["csv"].is_file():
+            try:
+                table = read_table(files["csv"], page)
+            except (OSError, ValueError, csv.Error) as error:
+                unread = (f"{files['csv'].name} could not be read: {error}",)
         missing = () if picture else ("The picture is not on this page: its file is missing, or the page is full.",)
         return Section(
             title=record.title,
             answer=record.answer,
             pictures=(picture,) if picture else (),
             explanation=record.explanation,
-            table=read_table(files["csv"], page) if files["csv"].is_file() else None,
+            table=table,
             method=record.method,
-            warnings=(*record.warnings, *missing),
+            warnings=(*record.warnings, *missing, *unread),
             order=record.order,
         )
 
@@ -62,8 +69,9 @@ def read_table(path: Path, page: Page) -> Table:
     with open(path, newline="", encoding="utf-8") as file:
         reader = csv.reader(file)
         columns = tuple(next(reader, ()))
-        rows = [tuple(_to_number(cell) for cell in row) for row in reader]
-    return Table(columns, tuple(rows[:_TABLE_ROWS]), page.link(path), len(rows))
+        rows = [tuple(_to_number(cell) for cell in row) for row in itertools.islice(reader, _TABLE_ROWS)]
+        n_rows = len(rows) + sum(1 for _ in reader)
+    return Table(columns, tuple(rows), page.link(path), n_rows)
 
 
 def _to_number(cell: str) -> str | int | float:

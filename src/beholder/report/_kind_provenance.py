@@ -11,6 +11,8 @@ from beholder._core.files import read_json
 from beholder._core.provenance import FILE_NAME
 from beholder.report._section import Page, Section, SectionKind, find_files
 
+_MOST_TEXT = 250_000
+
 
 @final
 class ProvenanceKind(SectionKind):
@@ -34,9 +36,10 @@ class ProvenanceKind(SectionKind):
             (name if Path(folder).parent == Path() else (Path(folder).parent / name).as_posix(), entry)
             for folder, content in contents.items()
             for name, entry in content["outputs"].items()
+            if isinstance(entry, dict)
         ]
         finished = max((str(entry.get("finished", "")) for _, entry in made), default="")
-        versions = {name: version for _, entry in made for name, version in entry.get("versions", {}).items()}
+        versions = {name: version for _, entry in made for name, version in _get_versions(entry).items()}
         told = ", ".join(f"{name} {versions[name]}" for name in ("beholder", "torch", "numpy") if name in versions)
         names = ["Everything here" if name == "." else name for name, _ in made]
         what = ", ".join(names) if len(names) <= 4 else f"{len(names)} outputs"
@@ -45,11 +48,16 @@ class ProvenanceKind(SectionKind):
         return Section(
             title="Where do these results come from?",
             answer=f"{what}{when}",
-            text=json.dumps(shown, indent=2, sort_keys=True, ensure_ascii=False),
+            text=json.dumps(shown, indent=2, sort_keys=True, ensure_ascii=False)[:_MOST_TEXT],
             warnings=tuple(warnings),
             order=900,
             facts={"date": finished},
         )
+
+
+def _get_versions(entry: dict[str, Any]) -> dict[str, Any]:
+    versions = entry.get("versions")
+    return versions if isinstance(versions, dict) else {}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -14,7 +14,9 @@ array                   shape                                          what
 
 from __future__ import annotations
 
+import math
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,7 @@ from beholder._core.errors import InputError
 from beholder._core.files import open_atomic
 
 RDM_SUFFIX = ".rdms.npz"
+_MOST_BYTES = 2**30
 _NAMES = ("rdms", "layers", "measures", "stimulus_ids", "categories", "model")
 
 
@@ -90,14 +93,28 @@ def write_rdms(
     return path
 
 
+def _check_size(path: Path) -> None:
+    """Refuse arrays that say they are larger than what is stored, or than a page's memory."""
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            with archive.open(info) as member:
+                version = np.lib.format.read_magic(member)
+                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                shape, _, dtype = read(member)
+            n_bytes = math.prod(shape) * dtype.itemsize
+            if n_bytes > min(info.file_size, _MOST_BYTES):
+                raise ValueError(f"{info.filename} of shape {shape}, {n_bytes:,} bytes")
+
+
 def read_rdms(path: Path | str) -> StoredRdms:
     """Read ``{name}.rdms.npz``; anything else, a pickle above all, is an :class:`InputError`."""
     try:
+        _check_size(Path(path))
         with np.load(path, allow_pickle=False) as content:
             found = {name: content[name] for name in _NAMES}
     except FileNotFoundError as error:
         raise InputError("a file of RDMs", got=f"no file at {path}") from error
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (KeyError, ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"a file of RDMs, arrays {', '.join(_NAMES)}", got=f"{path} ({error})") from error
     words = {name: tuple(str(word) for word in found[name]) for name in _NAMES[1:5]}
     expected = (len(words["layers"]), len(words["measures"]), *[len(words["stimulus_ids"])] * 2)

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from beholder._core.errors import StimulusError
-from beholder.report._embed import Budget, to_data_uri
+from beholder.report._embed import Budget, check_pixels, to_data_uri
 from beholder.report._unit_overlay import Overlay, Scale, make_overlay
 from beholder.stimuli import UnitStimulus, load_sound, open_image, resample_sound
 
@@ -127,6 +127,7 @@ class Thumbnailer:
                 samples, rate = load_sound(one.path)
                 picture, sound = draw_sound(samples, rate, 2 * side, side), encode_sound(samples, rate)
             else:
+                check_pixels(one.path)
                 picture = open_image(one.path, keep_alpha=True)
                 if one.opacity is not None:
                     picture.putalpha(open_image(one.opacity).convert("L"))

@@ -14,6 +14,7 @@ from typing import Any
 from beholder._core.errors import BeholderError, InputError
 from beholder._core.files import read_json, write_text
 from beholder._core.provenance import read_versions
+from beholder.report._embed import MAX_PAGE_BYTES
 from beholder.report._kind_figures import FigureKind
 from beholder.report._kind_hdf5 import Hdf5Kind
 from beholder.report._kind_metamers import MetamerKind
@@ -23,11 +24,14 @@ from beholder.report._kind_rdms import RdmKind
 from beholder.report._kind_stores import StoreKind
 from beholder.report._kind_units import UnitKind
 from beholder.report._section import SECTIONS, Page, Section, SectionKind
+from beholder.report._trim import trim_section
 
 logger = logging.getLogger("beholder")
 
 PAGE_NAME = "report.html"
 WORDS_NAME = "report.json"
+_MOST_WORDS = 2_000
+_FRAME_BYTES = 500_000
 
 # Order matters: a kind may claim files that later kinds then leave alone.
 for _name, _kind in (
@@ -90,7 +94,12 @@ def collect_sections(folder: Path, out: Path) -> list[Section]:
     sections = []
     for name in SECTIONS:
         kind = SECTIONS[name]
-        for item in kind.find(folder):
+        try:
+            items = kind.find(folder)
+        except Exception as error:  # whatever a damaged file makes of a kind of section
+            sections.append(_tell_failure(name, error))
+            continue
+        for item in items:
             if page.is_claimed(item):
                 continue
             section = _render_safely(kind, item, page)
@@ -103,10 +112,14 @@ def _render_safely(kind: SectionKind, item: Path, page: Page) -> Section | None:
     """A file that cannot be read becomes a section that says so, and does not cost the rest of the page."""
     try:
         return kind.render(item, page)
-    except (BeholderError, OSError, ValueError, KeyError, TypeError) as error:
-        logger.warning("report: %s could not be read: %s", item, error)
-        name = item.relative_to(page.folder).as_posix()
-        return Section(title=name, warnings=(f"{name} could not be read: {error}",), order=850)
+    except Exception as error:  # whatever a parser makes of a damaged or hostile file
+        return _tell_failure(item.relative_to(page.folder).as_posix(), error)
+
+
+def _tell_failure(name: str, error: Exception) -> Section:
+    reason = str(error) if isinstance(error, BeholderError) else f"{type(error).__name__}: {error}"
+    logger.warning("report: %s could not be read: %s", name, reason[:_MOST_WORDS])
+    return Section(title=name, warnings=(f"{name} could not be read: {reason[:_MOST_WORDS]}",), order=850)
 
 
 def render_page(folder: Path, sections: list[Section]) -> str:
@@ -122,6 +135,8 @@ def render_page(folder: Path, sections: list[Section]) -> str:
     environment.tests["number"] = lambda value: isinstance(value, int | float) and not isinstance(value, bool)
     folder_of_templates = resources.files("beholder.report").joinpath("_templates")
     style, script = (folder_of_templates.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    template = environment.get_template("section.html.jinja")
+    sections = _fit([_draw_safely(section, template) for section in map(trim_section, sections)], template)
     return environment.get_template("page.html.jinja").render(
         head=describe_page(folder, sections),
         sections=sections,
@@ -133,17 +148,41 @@ def render_page(folder: Path, sections: list[Section]) -> str:
     )
 
 
+def _draw_safely(section: Section, template: Any) -> tuple[Section, int]:
+    """The section and its size, or what stands in its place where its content cannot be drawn."""
+    try:
+        return section, _count_bytes(section, template)
+    except Exception as error:  # a file that parses and holds something else than the section draws
+        told = _tell_failure(section.title, error)
+        return told, _count_bytes(told, template)
+
+
+def _count_bytes(section: Section, template: Any) -> int:
+    return len(template.render(section=section, number=0).encode())
+
+
+def _fit(drawn: list[tuple[Section, int]], template: Any) -> list[Section]:
+    """The sections, the largest without its content as long as the page would be larger than it may."""
+    sections, sizes = [section for section, _ in drawn], [size for _, size in drawn]
+    while sum(sizes) > MAX_PAGE_BYTES - _FRAME_BYTES:
+        place = sizes.index(max(sizes))
+        old = sections[place]
+        reason = "Left out: the page would be larger than 20 MB."
+        sections[place] = Section(title=old.title, warnings=(reason,), order=old.order, facts=old.facts)
+        new = _count_bytes(sections[place], template)
+        if new >= sizes[place]:
+            break
+        sizes[place] = new
+    return sections
+
+
 def _hash_for_policy(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def describe_page(folder: Path, sections: list[Section]) -> dict[str, str]:
     """Title, sentence, model, stimuli and date for the page's header."""
-    words = {}
-    if (folder / WORDS_NAME).is_file():
-        words = read_json(folder / WORDS_NAME)
-        if not isinstance(words, dict) or not all(isinstance(word, str) for word in words.values()):
-            raise InputError(f"{WORDS_NAME}, an object of words", got=str(folder / WORDS_NAME))
+    words = _read_words(folder / WORDS_NAME)
     model = _join_models(section.facts.get("model", "") for section in sections)
     stimuli = _join(section.facts.get("stimuli", "") for section in sections)
     date = max((section.facts.get("date", "") for section in sections), default="")
@@ -157,6 +196,20 @@ def describe_page(folder: Path, sections: list[Section]) -> dict[str, str]:
         "date": date[:10],
     }
     return found | words
+
+
+def _read_words(path: Path) -> dict[str, str]:
+    """Title and sentence that the folder gives its page; a file that holds none is told and left aside."""
+    if not path.is_file():
+        return {}
+    try:
+        words = read_json(path)
+        if not isinstance(words, dict) or not all(isinstance(word, str) for word in words.values()):
+            raise InputError(f"{WORDS_NAME}, an object of words", got=str(path))
+    except InputError as error:
+        logger.warning("report: %s", error)
+        return {}
+    return {name: word[:_MOST_WORDS] for name, word in words.items()}
 
 
 def format_cell(value: Any) -> str:

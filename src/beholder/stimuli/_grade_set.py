@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from beholder._core.errors import ConfigurationChanged, InputError, UnknownNameError
-from beholder._core.files import read_json, remove_temporaries, to_path_name, write_bytes, write_json
+from beholder._core.files import remove_temporaries, to_path_name, write_bytes
 from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
 from beholder._core.seeds import DEFAULT_SEED, derive_seed
@@ -26,7 +26,7 @@ from beholder.stimuli._image import open_image, save_picture
 from beholder.stimuli._set import StimulusSet
 from beholder.stimuli._sound import load_sound, save_sound
 
-FORMAT = "beholder-graded-1"
+FORMAT = "beholder-graded-2"
 TABLE = "stimuli.csv"
 GRADED_COLUMNS = ("grade", "level", "original")
 PICTURE_GRADES: Mapping[str, Callable[[np.ndarray, float, int, GradeOptions], np.ndarray]] = {
@@ -292,14 +292,13 @@ def _try_levels(grade: str, levels: Sequence[float], options: GradeOptions) -> N
 
 def _plan_shards(folder: JobFolder, stimuli: StimulusSet, names: Sequence[str]) -> tuple[Shard, ...]:
     """Shards of up to 32 stimuli at one level; those that were cut before stay as they were."""
-    path = folder.path / "layout.json"
-    recorded: list[list[str]] = read_json(path)["shards"] if path.exists() else []
+    recorded: list[list[str]] = (folder.read_record("layout.json") or {"shards": []})["shards"]
     known = {each for ids in recorded for each in ids}
     fresh = [each for each in stimuli.ids if each not in known]
     cut = [fresh[start : start + _SHARD_STIMULI] for start in range(0, len(fresh), _SHARD_STIMULI)]
     if cut:
         recorded = recorded + cut
-        write_json(path, {"shards": recorded})
+        folder.write_record("layout.json", {"shards": recorded})
     present = {each: i for i, each in enumerate(stimuli.ids)}
     hashes = {each: stimuli.hash_stimulus(i) for each, i in present.items()}
     _check_unchanged(folder, hashes, names)

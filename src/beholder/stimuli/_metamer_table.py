@@ -11,6 +11,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.files import write_bytes
+from beholder.jobs import check_content
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,6 +92,7 @@ def read_metamer_table(path: Path | str) -> pd.DataFrame:
     file = Path(path) / RESULTS if Path(path).is_dir() else Path(path)
     if not file.exists():
         raise InputError("a table of metamers", got=f"no file at {file}", hint="`beholder metamers make` first")
+    check_content(file.parent, file)
     try:
         table = pq.read_table(file).to_pandas()
     except (OSError, pa.ArrowException) as error:

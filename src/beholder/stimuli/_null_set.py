@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
-from beholder._core.files import read_json, to_path_name, write_bytes
+from beholder._core.files import read_json_object, to_path_name, write_bytes
+from beholder.jobs import check_content
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LAYERS = "layers.json"
+_HINT = "`beholder metamers null` again, which puts it together from its parts"
 NULL_COLUMNS = {
     "seed": np.int64, "split": np.int64, "pair": np.int64, "spearman": np.float64, "pearson": np.float64,
     "db_snr": np.float64, "db_snr_published": np.float64, "norm_signal": np.float64, "norm_noise": np.float64,
@@ -39,7 +41,7 @@ class NullSet:
             raise InputError(
                 "a null distribution", got=f"{self.path} without {LAYERS}", hint="`beholder metamers null` first"
             )
-        self.layers: tuple[str, ...] = tuple(read_json(self.path / LAYERS)["layers"])
+        self.layers: tuple[str, ...] = tuple(read_json_object(self.path / LAYERS, "layers", hint=_HINT)["layers"])
 
     def __repr__(self) -> str:
         n_pairs = {len(self[layer]["pair"]) for layer in self.layers}
@@ -48,12 +50,18 @@ class NullSet:
 
     def __getitem__(self, layer: str) -> dict[str, np.ndarray]:
         """The columns of one layer's table."""
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         if layer not in self.layers:
             raise UnknownNameError(f"layer of {self.path}", layer, self.layers)
-        table = pq.read_table(self.path / name_null_file(layer))
-        return {name: table[name].to_numpy() for name in NULL_COLUMNS}
+        path = self.path / name_null_file(layer)
+        check_content(self.path, path)
+        try:
+            table = pq.read_table(path)
+            return {name: table[name].to_numpy() for name in NULL_COLUMNS}
+        except (OSError, KeyError, pa.ArrowException) as error:
+            raise InputError("a table of a null distribution", got=f"{path} ({error})", hint=_HINT) from error
 
     def __contains__(self, layer: object) -> bool:
         return layer in self.layers

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from beholder._core.errors import ConfigurationChanged, InputError
-from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name, write_json
+from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name
 from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
 from beholder._core.settings import compare_settings
@@ -35,6 +35,7 @@ from beholder.stimuli import (
     write_metamer_table,
     write_stimulus_manifest,
 )
+from beholder.stimuli._metamer_set import MANIFEST
 from beholder.synthesis._metamer_bench import MetamerTask
 from beholder.synthesis._metamer_measure import check_measured, list_measured_layers
 from beholder.synthesis._metamer_plan import (
@@ -311,7 +312,8 @@ def _run(
         layout = layout.grow(described, layers, measured, seeds, output, replace=options["overwrite"])
         layout.write(folder)
         rows = [{"stimulus_id": key, **row} for key, row in layout.stimuli.items()]
-        write_stimulus_manifest(output, rows)
+        with folder.seal(MANIFEST, *(row["original"] for row in rows)):
+            write_stimulus_manifest(output, rows)
         plan = Plan(f"metamers {output.name}", settings, (), "metamers")
         hashes = {key: row["sha256"] for key, row in layout.stimuli.items()}
         shards = plan_metamer_shards(
@@ -333,7 +335,7 @@ def _run(
 def _settle_settings(folder: JobFolder, output: Path, settings: dict[str, Any], *, overwrite: bool) -> None:
     old = folder.read_settings()
     if overwrite and (old is None or compare_settings(old, settings)):
-        n_old = sum(len(receipt["facts"]["metamers"]) for receipt in folder.iter_receipts())
+        n_old = sum(len(receipt["facts"].get("metamers", ())) for receipt in folder.iter_receipts())
         if n_old:
             logger.warning("%s: %d metamers that were made with other settings are replaced", output, n_old)
         _remove_all(output, folder)
@@ -391,7 +393,9 @@ def forget_metamers(
             facts["replaced"] = sorted(set(payload["stimuli"]) - left)
             for part in ("metamers", "skipped"):
                 facts[part] = [each for each in facts[part] if each["stimulus_id"] in left]
-            write_json(path, receipt)
+            for part in ("files", "digests"):
+                receipt[part] = {name: mark for name, mark in receipt[part].items() if Path(name).parent.name in left}
+            folder.replace_receipt(path.stem, receipt)
 
 
 def _remove_leftovers(output: Path, folder: JobFolder) -> None:
@@ -422,7 +426,8 @@ def assemble_results(output: Path, folder: JobFolder, null: Path) -> Any:
         found = NullSet(null)
         wanted = [layer for layer in dict.fromkeys(table["measured_layer"]) if layer in found]
         table = fill_verdicts(table, {layer: found[layer] for layer in wanted})
-    write_metamer_table(output / RESULTS, table)
+    with folder.seal(RESULTS):
+        write_metamer_table(output / RESULTS, table)
     return table
 
 

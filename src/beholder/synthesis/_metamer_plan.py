@@ -11,7 +11,7 @@ from typing import Any, final
 import numpy as np
 
 from beholder._core.errors import ConfigurationChanged, InputError
-from beholder._core.files import read_json, to_path_name, write_bytes, write_json
+from beholder._core.files import to_path_name, write_bytes
 from beholder._core.hashing import hash_settings
 from beholder.activations._batches import name_bad_stimulus
 from beholder.jobs import JobFolder, Shard
@@ -22,7 +22,7 @@ from beholder.synthesis._metamer_recipe import MetamerRecipe
 from beholder.synthesis._recipe import check_count
 from beholder.synthesis._stimulus_format import StimulusFormat
 
-FORMAT = "beholder-metamers-1"
+FORMAT = "beholder-metamers-2"
 ORIGINALS = "originals"
 _LAYOUT = "layout.json"
 _CPU_BATCH, _DEVICE_BATCH = 1, 32
@@ -49,10 +49,9 @@ class Layout:
     @classmethod
     def read(cls, folder: JobFolder) -> Layout:
         """The layout of an output, empty for a new one."""
-        path = folder.path / _LAYOUT
-        if not path.exists():
+        known = folder.read_record(_LAYOUT)
+        if known is None:
             return cls({}, (), (), ())
-        known = read_json(path)
         stimuli = {row["stimulus_id"]: {k: v for k, v in row.items() if k != "stimulus_id"} for row in known["stimuli"]}
         return cls(stimuli, tuple(known["layers"]), tuple(known["measured"]), tuple(known["seeds"]))
 
@@ -60,7 +59,7 @@ class Layout:
         """Record it."""
         rows = [{"stimulus_id": key, **row} for key, row in self.stimuli.items()]
         known = {"stimuli": rows, "layers": self.layers, "measured": self.measured, "seeds": self.seeds}
-        write_json(folder.path / _LAYOUT, known)
+        folder.write_record(_LAYOUT, known)
 
     def grow(
         self,

@@ -23,7 +23,7 @@ from beholder._core.settings import compare_settings
 from beholder.activations import list_asked_layers
 from beholder.activations._extract import check_modality
 from beholder.activations._targets import check_path_names
-from beholder.jobs import JobFolder, Plan, Shard, run_plan
+from beholder.jobs import JobFolder, Plan, Shard, check_content, run_plan
 from beholder.models import Model
 from beholder.stimuli import (
     METAMER_COLUMNS,
@@ -35,7 +35,7 @@ from beholder.stimuli import (
     write_null_histograms,
     write_null_layer,
 )
-from beholder.stimuli._null_set import NULL_COLUMNS
+from beholder.stimuli._null_set import LAYERS, NULL_COLUMNS, name_null_file
 from beholder.synthesis._checkpoint import describe_model
 from beholder.synthesis._make_metamers import assemble_results, get_job_folder, open_observer, tell_verdicts
 from beholder.synthesis._metamer_measure import list_measured_layers
@@ -46,7 +46,7 @@ from beholder.synthesis._null_worker import VALUES, NullWork, NullWorker, check_
 from beholder.synthesis._recipe import check_count
 from beholder.synthesis._validate import check_mode, check_tensors, find_input_shape, make_example
 
-FORMAT = "beholder-null-1"
+FORMAT = "beholder-null-2"
 N_PAIRS = 10_000
 _SAME_CLASS = 0.5
 
@@ -377,13 +377,15 @@ def _assemble(output: Path, folder: JobFolder, plan_hash: str, per_block: int) -
     order = _read_order(output)
     layers = [*(layer for layer in order if layer in best), *(layer for layer in best if layer not in order)]
     check_path_names(layers)
-    for layer in layers:
-        parts = []
-        for (seed, split, block), (_, key, row) in sorted(best[layer].items()):
-            values = np.load(find_part(folder.path, key), mmap_mode="r", allow_pickle=False)[row]
-            parts.append((seed, split, block * per_block, np.asarray(values)))
-        write_null_layer(output, layer, _make_columns(parts))
-    write_json(output / "layers.json", {"layers": layers})
+    check_content(output, *(output / name for receipt in folder.iter_receipts() for name in receipt["files"]))
+    with folder.seal(LAYERS, *map(name_null_file, layers)):
+        for layer in layers:
+            parts = []
+            for (seed, split, block), (_, key, row) in sorted(best[layer].items()):
+                values = np.load(find_part(folder.path, key), mmap_mode="r", allow_pickle=False)[row]
+                parts.append((seed, split, block * per_block, np.asarray(values)))
+            write_null_layer(output, layer, _make_columns(parts))
+        write_json(output / LAYERS, {"layers": layers})
     return layers
 
 

@@ -266,7 +266,8 @@ def _finish(
         if receipt["settings"] == plan.hash:
             rows += receipt["facts"]["rows"]
     rows.sort(key=lambda row: (row["layer"], row["channel"], SIGNS.index(row["sign"])))
-    write_bytes(output / TABLE, format_table(rows, TABLE_COLUMNS))
+    with folder.seal(TABLE):
+        write_bytes(output / TABLE, format_table(rows, TABLE_COLUMNS))
     smaller = [receipt["payload"]["units"] for receipt in receipts if "smaller_batches" in receipt["facts"]]
     if smaller:
         logger.warning("%d groups of units were made in smaller batches, for lack of memory", len(smaller))

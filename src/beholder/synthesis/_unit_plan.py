@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from beholder._core.errors import InputError
-from beholder._core.files import read_json, to_path_name, write_json
+from beholder._core.files import to_path_name
 from beholder._core.hashing import hash_settings
 from beholder.activations import Activations
 from beholder.jobs import JobFolder, Shard
@@ -25,7 +25,7 @@ from beholder.synthesis._standing import SIGNS, Natural
 from beholder.synthesis._unit_group import Wish
 from beholder.synthesis._unit_worker import make_shard_key
 
-FORMAT = "beholder-visualizations-1"
+FORMAT = "beholder-visualizations-2"
 _RATES = {"fourier": 0.1, "phase": 0.3, "pixels": 0.1}
 _SOUND_RATE = 0.01
 PARAMETERIZATIONS = tuple(_RATES)
@@ -185,12 +185,12 @@ def cut_groups(
 
 def plan_groups(folder: JobFolder, units: Sequence[Unit], settings: dict[str, Any]) -> list[list[Unit]]:
     """The groups that hold one of ``units``: those of earlier runs, and new ones, which are recorded."""
-    path = folder.path / _LAYOUT
-    document = read_json(path)["groups"] if path.exists() else []
+    document = (folder.read_record(_LAYOUT) or {"groups": []})["groups"]
     recorded = [[Unit(layer, channel) for layer, channel in group] for group in document]
     groups = cut_groups(units, settings, recorded)
     if len(groups) > len(recorded):
-        write_json(path, {"groups": [[[unit.layer, unit.channel] for unit in group] for group in groups]})
+        record = [[[unit.layer, unit.channel] for unit in group] for group in groups]
+        folder.write_record(_LAYOUT, {"groups": record})
     asked = set(units)
     return [group for group in groups if asked & set(group)]
 

@@ -23,7 +23,7 @@ from beholder.units._exemplar_worker import (
 )
 from beholder.units._exemplars import Exemplars, hash_source
 
-FORMAT = "beholder-exemplars-2"
+FORMAT = "beholder-exemplars-3"
 
 
 def write_exemplars(

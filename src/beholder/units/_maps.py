@@ -25,7 +25,7 @@ from beholder.units._encode import decode_prepared
 from beholder.units._map_grid import find_grids
 from beholder.units._map_worker import FOLDER, MapRecipe, MapWorker, Wanted
 
-FORMAT = "beholder-maps-1"
+FORMAT = "beholder-maps-2"
 MANIFEST = "manifest.csv"
 _PLACES = ("x", "y", "step_x", "step_y", "width", "height")
 COLUMNS: tuple[str, ...] = ("file", "stimulus", "low", "high", "mean", *_PLACES, "is_aligned")

@@ -22,7 +22,7 @@ from beholder.stimuli import IMAGENET_MEAN_COLOUR, ModelStimuli, UnitStimuli, re
 from beholder.units._encode import decode_prepared
 from beholder.units._occlude_worker import FOLDER, OcclusionRecipe, OcclusionWorker, list_bases
 
-FORMAT = "beholder-occlusion-1"
+FORMAT = "beholder-occlusion-2"
 
 
 def place_patches(height: int, width: int, side: int, steps: int) -> np.ndarray:

@@ -1,0 +1,88 @@
+"""Records of a job folder: written twice, so that a damaged one is read from its copy.
+
+``settings.json`` is for people and programs; ``settings.json.copy`` holds the same bytes below a line with their hash,
+and is written first: where its hash holds, it is what was recorded last.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from beholder._core.errors import InputError
+from beholder._core.files import format_json, write_bytes
+from beholder._core.hashing import hash_bytes
+from beholder._core.progress import logger
+
+COPY_SUFFIX = ".copy"
+
+
+def write_record(path: Path, data: bytes) -> None:
+    """Write a record and its copy, so that they outlive a power cut."""
+    write_bytes(path.with_name(path.name + COPY_SUFFIX), f"{hash_bytes(data)}\n".encode() + data, durable=True)
+    write_bytes(path, data, durable=True)
+
+
+def write_json_record(path: Path, value: Any) -> None:
+    """Write a record that is JSON."""
+    write_record(path, format_json(value).encode())
+
+
+def read_record(path: Path, parse: Callable[[bytes], Any], hint: str = "--overwrite to make the output anew") -> Any:
+    """What was recorded last, or None; a damaged file is written anew from its copy.
+
+    Parameters
+    ----------
+    path : path
+        The record.
+    parse : callable
+        Makes a value of its bytes; a ``ValueError``, ``KeyError`` or ``RecursionError`` says that they are none.
+    hint : str
+        What to try when neither can be read.
+
+    Raises
+    ------
+    InputError
+        Neither the record nor its copy can be read; names the file.
+    """
+    copied = read_copy(path)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        data = None
+    except OSError as error:
+        raise InputError("a record of what was made", got=f"{path} ({error.strerror})", hint=hint) from error
+    if copied is not None:
+        if copied != data:
+            logger.warning("%s was missing or damaged; it is written anew from its copy", path)
+            write_bytes(path, copied, durable=True)
+        data = copied
+    if data is None:
+        return None
+    try:
+        return parse(data)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError("a record of what was made", got=f"{path}, which is damaged ({error})", hint=hint) from error
+
+
+def read_json_record(path: Path, hint: str = "--overwrite to make the output anew") -> dict[str, Any] | None:
+    """What was recorded last as a JSON object, or None."""
+    return read_record(path, _parse_object, hint)
+
+
+def read_copy(path: Path) -> bytes | None:
+    """The bytes that a record's copy vouches for, or None."""
+    try:
+        head, _, data = path.with_name(path.name + COPY_SUFFIX).read_bytes().partition(b"\n")
+    except OSError:
+        return None
+    return data if head == hash_bytes(data).encode() else None
+
+
+def _parse_object(data: bytes) -> dict[str, Any]:
+    value = json.loads(data.decode("utf-8"))
+    if not isinstance(value, dict):
+        raise ValueError("not an object")
+    return value
