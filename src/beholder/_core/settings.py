@@ -39,6 +39,7 @@ def refuse_changes(
     ConfigurationChanged
         With the first differences named.
     """
+    _refuse_other_format(old, new, output)
     differences = compare_settings(old, new)
     if differences:
         more = f" and {len(differences) - 3} more" if len(differences) > 3 else ""
@@ -50,7 +51,7 @@ def refuse_changes(
         )
 
 
-def refuse_other_format(old: Mapping[str, Any], new: Mapping[str, Any], output: str) -> None:
+def _refuse_other_format(old: Mapping[str, Any], new: Mapping[str, Any], output: str) -> None:
     """Raise for an output of another version's format, which is read and never continued.
 
     Raises

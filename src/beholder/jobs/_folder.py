@@ -19,7 +19,7 @@ from beholder._core.errors import OutputBusy
 from beholder._core.files import explain_write_errors, sync_files
 from beholder._core.hashing import hash_file_fast
 from beholder._core.progress import logger
-from beholder._core.settings import refuse_changes, refuse_other_format
+from beholder._core.settings import refuse_changes
 from beholder.jobs._plan import Plan, Shard
 from beholder.jobs._receipts import Files, has_content, mark_files, read_receipt_file, read_signed, write_signed
 from beholder.jobs._records import COPY_SUFFIX, read_json_record, write_json_record
@@ -118,7 +118,6 @@ class JobFolder:
         old = self.read_settings()
         if old is None:
             return False
-        refuse_other_format(old, settings, str(self.output))
         refuse_changes(old, settings, str(self.output), hints)
         self.drop_damaged()
         return True
