@@ -106,6 +106,73 @@ def test_exported_answers_become_a_matrix(tmp_path):
             make_behavioral_rdm(table)
 
 
+NUMBERS = ("10", "9", "007", "7", "0010", "1000", "2")
+NAMES = ("10", "9", "007", "7", "1e3", "1000", "NA", "null", "True", "0.50", "0.5", "-1", "1_0", " x", "nan", "Größe")
+"""Stimuli whose names, all or some of them, a reader of tables may take for something else."""
+
+
+@pytest.mark.parametrize("names", [NAMES, NUMBERS], ids=["names", "numbers"])
+@pytest.mark.parametrize("kind", ["odd_one_out", "similarity"])
+def test_a_csv_gives_what_parquet_gives_whatever_stimuli_are_called(kind, names, tmp_path):
+    """The order of the ids, and each value at its pair: by numpy on the names as they are."""
+    rng = np.random.default_rng(4)
+    width = 3 if kind == "odd_one_out" else 2
+    shown = np.array([rng.permutation(len(names))[:width] for _ in range(400)])
+    table = pd.DataFrame({f"{side}_id": [names[i] for i in shown[:, k]] for k, side in enumerate("abc"[:width])})
+    table["choice"] = rng.choice(list("abc") if width == 3 else np.arange(1, 8), len(table))
+    table["participant"] = rng.choice(["01", "1", "NA"], len(table))
+    table["catch_trial"] = False
+    table.loc[7, "catch_trial"] = True
+    table.to_csv(tmp_path / "responses.csv", index=False)
+    table.to_parquet(tmp_path / "responses.parquet")
+    from_csv, from_parquet = (make_behavioral_rdm(tmp_path / f"responses.{end}") for end in ("csv", "parquet"))
+    assert from_csv.stimulus_ids == from_parquet.stimulus_ids == tuple(sorted(names))
+    assert from_csv.n_participants == from_parquet.n_participants == 3
+    assert np.array_equal(from_csv.rdm, from_parquet.rdm, equal_nan=True)
+    used = table[~table["catch_trial"]]
+    ratings = pd.to_numeric(used["choice"], errors="coerce").to_numpy()
+    for (i, first), (j, second) in itertools.combinations(enumerate(sorted(names)), 2):
+        sides = used[[name for name in used if name.endswith("_id")]].to_numpy()
+        both = (sides == first).any(1) & (sides == second).any(1)
+        assert from_csv.counts[i, j] == both.sum()
+        if width == 2 and both.any():
+            assert from_csv.rdm[i, j] == pytest.approx((7 - ratings[both].mean()) / 6)
+        elif both.any():
+            odd = np.array([row["abc".index(c)] for row, c in zip(sides, used["choice"], strict=True)])
+            assert from_csv.rdm[i, j] == pytest.approx(np.isin(odd[both], (first, second)).mean())
+
+
+def test_flags_in_a_csv_mean_what_they_say(tmp_path):
+    lines = ["participant,a_id,b_id,choice,catch_trial,excluded", "p,x,y,7,False,", "p,x,y,7,,False", "p,y,z,1,0,False"]
+    bad = ["p,x,y,1,True,False", "p,x,y,1,,true", "p,x,y,1,False,1"]
+    (tmp_path / "some.csv").write_text("\n".join(lines + bad) + "\n")
+    made = make_behavioral_rdm(tmp_path / "some.csv")
+    assert made.counts[0].tolist() == [0, 2, 0]
+    assert made.rdm[0, 1] == 0
+    (tmp_path / "some.csv").write_text("\n".join([*lines, "p,x,y,1,perhaps,False"]) + "\n")
+    with pytest.raises(InputError, match="true or false in the column 'catch_trial'; got 'perhaps'"):
+        make_behavioral_rdm(tmp_path / "some.csv")
+
+
+def test_levelled_ratings_have_one_mean_and_spread():
+    """One rater's mean counts nothing: ratings that differ by a constant and a factor give the same matrix."""
+    pairs = np.array(list(itertools.combinations(range(5), 2)))
+    first = np.random.default_rng(5).permutation(10) / 3 + 1
+    who = np.repeat(["a", "b"], 10)
+    half = np.arange(10) % 2 == 0
+    shown = np.concatenate([pairs, pairs[half]])
+    ratings = np.concatenate([first, 3 + 0.2 * first[half]])
+    rdm, _ = compute_rating_rdm(shown, ratings, participants=np.concatenate([who[:10], who[10:15]]))
+    levelled = np.full(len(ratings), np.nan)
+    for rows in (slice(0, 10), slice(10, 15)):
+        z = (ratings[rows] - ratings[rows].mean()) / ratings[rows].std()
+        levelled[rows] = z * ratings.std() + ratings.mean()
+    low, high = ratings.min(), ratings.max()
+    for k, (i, j) in enumerate(pairs):
+        own = levelled[(shown == (i, j)).all(1)]
+        assert rdm[i, j] == pytest.approx(1 - ((own - low) / (high - low)).mean()), k
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -103,6 +103,30 @@ def test_folder_is_as_the_contract_says(made: Visualizations, acts: Activations)
     assert provenance["units"] == [str(unit) for unit in UNITS]
 
 
+def test_two_images_are_two(acts: Activations, tmp_path: Path) -> None:
+    """One with the diversity term and one without, which begin from other noise: never one picture twice."""
+    from beholder.synthesis._unit_diversity import compute_likenesses
+
+    found = {}
+    for name, strength in (("plain", 0.0), ("diverse", 5.0)):
+        out = tmp_path / name
+        made = optimize_units(
+            make_model(), UNITS, n_images=2, activations=acts, out_path=out, diversity=strength, **FAST
+        )
+        for unit in UNITS:
+            for sign in ("min", "max"):
+                images = made.path / unit.layer / f"channel_{unit.channel}" / "optimized_images"
+                first, second = (np.asarray(open_image(images / f"{sign}_{k}.png"), np.float32) for k in (0, 1))
+                assert np.abs(first - second).mean() > 1, (name, unit, sign)
+                pair = torch.from_numpy((np.stack([first, second]) / 255 - 0.5) / 0.25).permute(0, 3, 1, 2)
+                net, seen = SmallNet().eval(), []
+                net.get_submodule(unit.layer).register_forward_hook(lambda _m, _a, out, s=seen: s.append(out.detach()))
+                net(pair)
+                found[name, unit, sign] = float(compute_likenesses(seen[0].flatten(2))[0, 1])
+    alike = [[value for (each, *_), value in found.items() if each == name] for name in ("plain", "diverse")]
+    assert np.mean(alike[1]) < np.mean(alike[0])
+
+
 def test_strongest_is_without_diversity_and_the_others_with_it(
     made: Visualizations, acts: Activations, tmp_path: Path
 ) -> None:

@@ -22,6 +22,7 @@ from beholder.synthesis import (
     Channel,
     Diversity,
     Fourier,
+    FromFunction,
     GradientPlateau,
     Halving,
     L2Ball,
@@ -217,6 +218,40 @@ def test_a_finished_problem_is_frozen() -> None:
             assert np.isnan(made.losses[i, n:]).all()
             alone = synthesize(MODEL, problems[i], steps=n, threads=1, stop=(TargetReached(target),))
             np.testing.assert_allclose(made.images[i], alone.images[0], atol=1e-3)
+
+
+def test_a_trial_that_is_not_finite_does_not_end_the_problem(caplog: pytest.LogCaptureFixture) -> None:
+    """L-BFGS steps back from NaN and infinity and goes on, to the minimum; others keep the last good state."""
+    import logging
+
+    logging.getLogger("beholder").propagate = True
+
+    def score(view: View) -> torch.Tensor:
+        length = view.images.flatten(1).norm(dim=1)
+        return -((length - 2.0) ** 2 - 1e-3 * torch.log(3.0 - length))
+
+    free = bh.wrap(SmallNet().eval(), input_shape=(3, 16, 16))
+    problem = Problem(FromFunction(score), start=np.full((3, 16, 16), 1e-3, np.float32))
+    common = {"parameterization": Raw(), "transforms": (), "threads": 1}
+    made = synthesize(free, problem, steps=60, optimizer=LBFGS(first_step=1e4), stop=(Plateau(1e-9, 20),), **common)
+    assert not np.isfinite(made.losses[0][: int(made.steps[0])]).all()
+    assert made.stopped_by[0] != "not finite"
+    assert np.linalg.norm(made.images[0]) == pytest.approx(2.0, abs=0.01)
+    caplog.clear()
+    ended = synthesize(free, problem, steps=60, optimizer=NormalizedSteps(1e4), **common)
+    assert ended.stopped_by[0] == "not finite"
+    assert "1 problems stop at step 1: their loss is not finite" in caplog.text
+
+
+def test_default_jitter_is_in_proportion_to_the_picture() -> None:
+    from beholder.synthesis._recipe import make_default_transforms, make_recipe
+
+    for side, jitter in ((224, 8.0), (28, 1.0), (448, 16.0)):
+        (affine,) = make_default_transforms((3, side, side + 10))
+        assert affine.jitter == pytest.approx(jitter)
+    rest = {"steps": 3, "stop": (), "redirect_steps": 0, "samples": 1, "keep": "last", "transparency": False}
+    recipe = make_recipe(MODEL, (3, 16, 16), None, None, (), None, **rest)
+    assert [each.jitter for each in recipe.transforms] == [pytest.approx(8 * 16 / 224)]
 
 
 def test_plateau_rules_against_their_definitions() -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+_SIDES = ("a_id", "b_id", "c_id")
+
 
 def compute_odd_one_out_rdm(
     triplets: np.ndarray, odd: np.ndarray, n_stimuli: int | None = None
@@ -238,10 +240,12 @@ def make_behavioral_rdm(
         )
     for name, wanted in (("catch_trial", True), ("excluded", not everybody)):
         if wanted and name in frame:
-            frame = frame[~frame[name].astype(bool)]
+            frame = frame[~_read_flags(frame[name])]
     if frame.empty:
         raise InputError("at least one answer that counts", got="none", hint="everybody=True")
-    sides = [name for name in ("a_id", "b_id", "c_id") if name in frame]
+    sides = [name for name in _SIDES if name in frame]
+    if frame[sides].isna().any(axis=None):
+        raise InputError("a stimulus in each place of every trial", got="trials without one")
     names = frame[sides].astype(str)
     ids = tuple(sorted(set(names.to_numpy().ravel().tolist())))
     places = {name: i for i, name in enumerate(ids)}
@@ -264,9 +268,23 @@ def _read_table(table: pd.DataFrame | Path | str) -> pd.DataFrame:
     path = Path(table)
     path = path / "responses.parquet" if path.is_dir() else path
     try:
-        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, low_memory=False)
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        # Names are text, whatever they look like: 007 is not 7, and a stimulus may be called NA.
+        kinds = dict.fromkeys((*_SIDES, "participant"), str)
+        return pd.read_csv(path, low_memory=False, dtype=kinds, keep_default_na=False, na_values=[""])
     except (OSError, ValueError) as error:
         raise InputError("exported answers, responses.csv or .parquet", got=f"{path} ({error})") from error
+
+
+def _read_flags(column: Any) -> np.ndarray:
+    """Truth values, (n_trials,), bool: as they are, or as a CSV file tells them; an empty cell is False."""
+    meant = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False, "": False, "nan": False}
+    words = column.astype(object).where(column.notna(), "").astype(str).str.strip().str.lower()
+    unknown = sorted(set(words) - set(meant))
+    if unknown:
+        raise InputError(f"true or false in the column {column.name!r}", got=repr(unknown[0]))
+    return words.map(meant).to_numpy(dtype=bool)
 
 
 def _count_stimuli(numbers: np.ndarray, n_stimuli: int | None) -> int:

@@ -81,6 +81,10 @@ class LBFGS(Optimizer):
             trial[i] = _Search(self, row).take(values[i], flat_grads[i])
         return trial.view_as(params)
 
+    def can_back_off(self, losses: Tensor, state: State) -> Tensor:
+        """Those that have accepted a point: the line search takes a loss that is not finite as too far."""
+        return (state["numbers"][:, _AT["phase"]] != _START).to(losses.device)
+
     def settle(self, params: Tensor, losses: Tensor | None, state: State) -> Tensor:
         """The accepted point, unless the last trial is better."""
         numbers = state["numbers"]
@@ -135,7 +139,8 @@ class _Search:
     def _bracket(self, loss: float, slope: float, gradient: Tensor) -> None:
         n, t = self.n, self.n["t"]
         first = n["n_tries"] == 1
-        if not math.isfinite(loss) or not self._is_low_enough(t, loss) or (not first and loss >= n["low_loss"]):
+        finite = math.isfinite(loss) and math.isfinite(slope)
+        if not finite or not self._is_low_enough(t, loss) or (not first and loss >= n["low_loss"]):
             self._set("high", t, loss, slope)
             self._enter_zoom()
         elif self._is_flat_enough(slope):
@@ -155,7 +160,8 @@ class _Search:
 
     def _zoom(self, loss: float, slope: float, gradient: Tensor) -> None:
         n, t = self.n, self.n["t"]
-        if not math.isfinite(loss) or not self._is_low_enough(t, loss) or loss >= n["low_loss"]:
+        finite = math.isfinite(loss) and math.isfinite(slope)
+        if not finite or not self._is_low_enough(t, loss) or loss >= n["low_loss"]:
             self._set("high", t, loss, slope)
         elif self._is_flat_enough(slope):
             self._accept(t, loss, gradient)

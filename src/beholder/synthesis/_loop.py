@@ -182,8 +182,9 @@ class BatchRun:
             self.norms[active, self.step] = torch.linalg.vector_norm(grads.flatten(1), dim=1).cpu().numpy()
         if self.best_loss is not None:
             self._note_best(losses, active)
-        if not fine.all():
-            bad = np.unique(self.owners[active[~fine]])
+        lost = ~fine & ~recipe.optimizer.can_back_off(losses, self.state).cpu().numpy()
+        if lost.any():
+            bad = np.unique(self.owners[active[lost]])
             logger.warning("%d problems stop at step %d: their loss is not finite", len(bad), self.step)
             self._end(bad, "not finite", None)
         done: dict[str, list[int]] = {}

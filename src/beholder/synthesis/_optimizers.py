@@ -42,6 +42,10 @@ class Optimizer(ABC):
         """
 
     @abstractmethod
+    def can_back_off(self, losses: Tensor, state: State) -> Tensor:
+        """Which images go on from an earlier point where ``losses``, (n,), are not finite: (n,), bool."""
+
+    @abstractmethod
     def settle(self, params: Tensor, losses: Tensor | None, state: State) -> Tensor:
         """The numbers to keep when the work ends at ``params``, whose losses, if they were evaluated, are given."""
 
@@ -141,6 +145,10 @@ class Adam(Optimizer):
         root = square.sqrt().div_(math.sqrt(1 - beta2 ** (step + 1))).add_(self.eps)
         return torch.addcdiv(params, mean, root, value=-rate)
 
+    def can_back_off(self, losses: Tensor, state: State) -> Tensor:
+        """None."""
+        return torch.zeros_like(losses, dtype=torch.bool)
+
     def settle(self, params: Tensor, losses: Tensor | None, state: State) -> Tensor:
         """Where it is."""
         return params
@@ -185,6 +193,10 @@ class NormalizedSteps(Optimizer):
             return params - size * grads.sign()
         length = torch.linalg.vector_norm(grads.flatten(1), dim=1) + 1e-10
         return params - size * grads / length.view(-1, *(1,) * (params.ndim - 1))
+
+    def can_back_off(self, losses: Tensor, state: State) -> Tensor:
+        """None."""
+        return torch.zeros_like(losses, dtype=torch.bool)
 
     def settle(self, params: Tensor, losses: Tensor | None, state: State) -> Tensor:
         """Where it is."""

@@ -18,9 +18,25 @@ from beholder.synthesis._optimizers import Adam, Optimizer
 from beholder.synthesis._parameterization import Parameterization, Raw, Waveform
 from beholder.synthesis._transforms import Affine, Transform
 
-DEFAULT_TRANSFORMS: tuple[Transform, ...] = (
-    Affine(jitter=8.0, scale=(0.95, 1.05), rotate=5.0, crop=0, fill="reflect"),
-)
+_JITTER = 8.0 / 224
+"""Of the shorter side: 8 pixels of the usual 224."""
+
+
+def make_default_transforms(shape: Sequence[int]) -> tuple[Transform, ...]:
+    """Small shifts, scales and rotations; shifts in proportion to the picture.
+
+    Parameters
+    ----------
+    shape : (channels, height, width)
+
+    >>> [make_default_transforms((3, side, side))[0].jitter for side in (224, 28)]
+    [8.0, 1.0]
+    """
+    return (Affine(jitter=_JITTER * min(shape[1:]), scale=(0.95, 1.05), rotate=5.0, crop=0, fill="reflect"),)
+
+
+DEFAULT_TRANSFORMS = make_default_transforms((3, 224, 224))
+"""Those of pictures of the usual size."""
 
 
 def as_model(model: Model | nn.Module) -> Model:
@@ -53,7 +69,7 @@ def make_recipe(
     if parameterization is None:
         parameterization = pick_parameterization(model, shape)
     if transforms is None:
-        transforms = () if parameterization.is_direct or len(shape) != 3 else DEFAULT_TRANSFORMS
+        transforms = () if parameterization.is_direct or len(shape) != 3 else make_default_transforms(shape)
     if transforms and len(shape) != 3:
         raise InputError("pictures for transforms", got=f"stimuli of shape {shape}", hint="transforms=()")
     optimizer = Adam() if optimizer is None else optimizer

@@ -29,7 +29,7 @@ class StopRule(ABC):
         Parameters
         ----------
         losses : (n_images, n_steps)
-            Loss of each image of the problem at each step so far.
+            Loss of each image of the problem at each step so far; NaN or infinite where the optimiser backed off.
         norms : (n_images, n_steps)
             L2 norms of the gradients of each image's numbers; NaN if no rule needs them.
         """
@@ -94,8 +94,8 @@ class Plateau(StopRule):
         """Compare the best of the newest window with the best before it."""
         if losses.shape[1] <= self.window:
             return False
-        before = losses[:, : -self.window].min(1)
-        fall = before - losses[:, -self.window :].min(1)
+        before = np.fmin.reduce(losses[:, : -self.window], axis=1)
+        fall = before - np.fmin.reduce(losses[:, -self.window :], axis=1)
         return bool((fall <= self.tolerance * (np.abs(before) if self.relative else 1.0)).all())
 
 

@@ -29,7 +29,8 @@ class Wish:
     Attributes
     ----------
     n_images : int
-        The strongest is made without the diversity term, the others with it.
+        The strongest is made without the diversity term, the others with it, at least two together, since one picture
+        alone is like no other.
     diversity : float or None
         Factor of the diversity term; 0 for none; None to search for it.
     max_loops : int
@@ -154,12 +155,13 @@ class _Task:
         return self.wish.diversity is None and self.wish.n_images > 1
 
     def order(self, strength: float) -> Order:
-        """A problem without diversity has all images, one with it leaves out the strongest."""
+        """A problem without diversity has all images, one with it leaves out the strongest, but has at least two."""
         wanted: Objective = Channel(self.unit.layer, self.unit.channel)
         wanted = wanted if self.sign == "max" else -wanted
         n_images = self.wish.n_images
         if strength > 0:
-            wanted, n_images = wanted - strength * UnitDiversity(self.unit.layer, self.unit.channel), n_images - 1
+            wanted = wanted - strength * UnitDiversity(self.unit.layer, self.unit.channel)
+            n_images = max(2, n_images - 1)
         seed = derive_seed(self.wish.seed, "units", self.unit.layer, self.unit.channel, self.sign)
         return Order(Problem(wanted, seed=seed, n_images=n_images), self.unit)
 
@@ -213,7 +215,10 @@ class _Task:
             parts = [(self.plain, i) for i in range(self.wish.n_images)]
         else:
             best = int(np.argmax(np.nan_to_num(self._rise(self.plain.activations), nan=-np.inf)))
-            parts = [*((self.diverse, i) for i in range(self.wish.n_images - 1)), (self.plain, best)]
+            kept = (
+                range(self.wish.n_images - 1) if self.wish.n_images > 2 else [1 - best]
+            )  # of other noise than the best
+            parts = [*((self.diverse, i) for i in kept), (self.plain, best)]
             strengths[:-1] = self.strength
         rise = np.nan_to_num(self._rise(np.array([made.activations[i] for made, i in parts])), nan=-np.inf)
         order = np.argsort(rise, kind="stable")
