@@ -171,7 +171,7 @@ def small_panel(monkeypatch: pytest.MonkeyPatch) -> None:
 
     layers = {"ResNet50": ("block4", "block5"), "CORNet-S": ("pool2", "classifier"), "ViT-B-16": ("block5.conv",)}
     aliases = [Alias(name, "beholder", "shapes", "v1", layers=own) for name, own in layers.items()]
-    monkeypatch.setattr("beholder.activations._panel.load_panel", lambda file=None: aliases)
+    monkeypatch.setattr("beholder.activations._panel.load_panel", lambda file=None, **_: aliases)
 
 
 # --- accepted ---------------------------------------------------------------------------------------------------------
@@ -209,6 +209,19 @@ def test_every_flag_of_the_list_is_accepted(flag: str) -> None:
 @pytest.mark.parametrize("flag", SHORT_FLAGS)
 def test_every_short_flag_is_accepted(flag: str) -> None:
     accept("extract", flag, SHORT_FLAGS[flag], "-m", "alexnet")
+
+
+@pytest.mark.parametrize("word", ["True", "true", "False"])
+@pytest.mark.parametrize(
+    "flag", [flag for flag, value in [*EXTRACT_FLAGS.items(), *SHORT_FLAGS.items()] if value is None]
+)
+def test_a_bool_of_the_lists_takes_a_word(flag: str, word: str) -> None:
+    """The documents give the type of these flags as (bool)."""
+    tokens, _, _ = split_globals(["extract", "--model_name", "alexnet", flag, word, "--out_path", "a"])
+    _, bound, _ = app.parse_args(tokens, print_error=False, exit_on_error=False)
+    names = {"-it": "interactive", "-fl": "flatten_acts", "-t": "things"}
+    assert bound.arguments[names.get(flag, flag.removeprefix("--"))] is (word.lower() == "true")
+    assert bound.arguments["out_path"] == "a"
 
 
 @pytest.mark.parametrize("flag", PANEL_FLAGS)
@@ -251,6 +264,38 @@ def test_interactive_extract_runs(
     folder = place / "activations" / "alexnet" / "features.11"
     assert np.loadtxt(folder / "activations.txt").shape == (2, 256 * 13 * 13)
     assert np.loadtxt(folder / "targets.txt").tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(EXTRACT_2020_INTERACTIVE, EXTRACT_2020), (EXTRACT_2021_INTERACTIVE, EXTRACT_2021)],
+    ids=["2020", "2021"],
+)
+def test_the_two_lines_of_a_document_run_one_after_the_other(
+    first: str,
+    second: str,
+    place: Path,
+    call: Call,
+    random_weights: Callable[[str, str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first flattens and reads 64 (32) pictures at a time, the second does neither."""
+    import beholder as bh
+
+    weights = str(random_weights("alexnet", "alexnet-owt-7be5be79.pth"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("features.11\n"))
+    assert call(translate(first, device="cpu", model_path=weights))[0] == 0
+    code, _, err = call(translate(second, device="cpu", model_path=weights))
+    assert code == 0, err
+    assert ("--batch_size 32 is left out" in err) == ("64" in first)
+    acts = bh.open(place / "activations" / "alexnet.zarr")
+    assert {name: acts[name].shape[2:] for name in acts.layers} == {
+        "features.11": (256, 13, 13),
+        "classifier.4": (4096,),
+    }
+    monkeypatch.setattr(sys, "stdin", io.StringIO("features.11\n"))
+    code, _, err = call(translate(first, device="cpu", model_path=weights, flatten_acts="False"))
+    assert code == 2 and "flatten was True" in err  # the flat export is not replaced unasked
 
 
 def test_ensemble_of_the_document_runs(place: Path, call: Call, random_weights: Callable[[str, str], Path]) -> None:

@@ -196,8 +196,7 @@ def extract_to_store(
         heal_store(store)
         old = folder.read_settings()
         settings = resolve_settings(model, stimuli, targets, options, old)
-        hints = {"micro_batch": f"--batch_size {old['micro_batch']}"} if old else {}
-        if not folder.check_settings(settings, hints):
+        if not folder.check_settings(settings):
             _check_vacant(store)
             folder.write_settings(settings)
         manifest = _drop_bad(folder, store, read_manifest(folder.path), stimuli)

@@ -16,6 +16,7 @@ from typing import Any
 
 from beholder._core.errors import ConfigurationChanged, InputError
 from beholder._core.hashing import hash_settings
+from beholder._core.progress import logger
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations._axes import POOLS
 from beholder.activations._shard_file import plan_layout
@@ -92,7 +93,13 @@ def resolve_settings(
     """
     device = model.device.type
     threads = options.threads or count_cores()
-    if old is not None and options.batch_size in (None, old["micro_batch"]):
+    if old is not None and old["device"] == device:
+        if options.batch_size not in (None, old["micro_batch"]):
+            logger.info(
+                "the store was begun with %d stimuli in a pass, which it keeps; --batch_size %d is left out",
+                old["micro_batch"],
+                options.batch_size,
+            )
         micro_batch, intra_threads = old["micro_batch"], old["intra_threads"]
     else:
         n = len(stimuli) * options.replicates

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 from beholder._core.errors import InputError
 from beholder._core.files import to_path_name
 from beholder._core.hashing import hash_settings
+from beholder._core.progress import logger
 from beholder._core.provenance import check_provenance, record_provenance
 from beholder.cli._options import pick_set_folder
 
@@ -138,7 +139,6 @@ def run_extract(request: ExtractRequest) -> ExtractSummary:
         precision=request.precision,
         workers=request.workers,
         threads=request.threads,
-        flatten=request.flatten_acts,
         reduce_to=reduce.width if reduce and reduce.method == "srp" else None,
         seed=request.rnd_seed,
         append=request.append,
@@ -149,6 +149,8 @@ def run_extract(request: ExtractRequest) -> ExtractSummary:
     if steps:
         redo = request.overwrite or request.append
         acts = process_activations(acts, steps, layers=names, seed=request.rnd_seed, overwrite=redo)
+    if request.flatten_acts and file_format == "zarr":
+        logger.info("--flatten_acts is of exports (--file_format npy, txt, ...); a store keeps every layer's own axes")
     files = [] if file_format == "zarr" else export(acts, names, folder, file_format, request)
     return ExtractSummary(acts, names, files)
 
@@ -165,6 +167,8 @@ def export(
     for name in names:
         made_by = hash_settings(acts.attributes["settings"])
         settings = {"made_from": acts.path.name, "settings_hash": made_by, "n_splits": request.n_splits}
+        if request.flatten_acts:
+            settings["flatten"] = True
         output = f"{folder.name}/{to_path_name(name)}/activations.{file_format}"
         check_provenance(folder.parent, output, settings, replace=request.overwrite or request.append)
         written += export_layer(
@@ -174,6 +178,7 @@ def export(
             targets=table["target"].to_numpy(),
             file_names=file_names,
             stimulus_ids=acts.stimulus_ids,
+            flatten=request.flatten_acts,
             n_splits=request.n_splits,
         )
         record_provenance(folder.parent, output, settings)

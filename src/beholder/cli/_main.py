@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -52,6 +53,7 @@ for _name, (_target, _help) in COMMANDS.items():
 
 
 _as_typed: dict[str, str] = {}
+_FLAG = re.compile(r"--?[A-Za-z][\w-]*")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -64,8 +66,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 def split_globals(argv: Sequence[str]) -> tuple[list[str], bool, bool]:
     """Take out ``--quiet`` and ``--verbose``; spell long flags with dashes, whatever the user typed.
 
-    >>> split_globals(["extract", "--model_name", "a_b", "--quiet"])
-    (['extract', '--model-name', 'a_b'], True, False)
+    A flag may be followed by the word true or false, as ``--flatten_acts True``.
+
+    >>> split_globals(["extract", "--model_name", "a_b", "--quiet", "--things", "False"])
+    (['extract', '--model-name', 'a_b', '--things=false'], True, False)
     """
     tokens, flags = [], {"--quiet": False, "--verbose": False}
     literal = False
@@ -78,6 +82,8 @@ def split_globals(argv: Sequence[str]) -> tuple[list[str], bool, bool]:
             dashed = name.replace("_", "-")
             _as_typed[dashed] = name
             tokens.append(dashed + mark + value)
+        elif not literal and token.lower() in ("true", "false") and tokens and _FLAG.fullmatch(tokens[-1]):
+            tokens[-1] += f"={token.lower()}"
         else:
             tokens.append(token)
     return tokens, flags["--quiet"], flags["--verbose"]

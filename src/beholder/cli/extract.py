@@ -88,11 +88,11 @@ def extract(
     device
         auto, cpu, cuda, cuda:N or mps.
     batch_size
-        Stimuli in one forward pass; default chosen from the work's size.
+        Stimuli in one forward pass; default chosen from the work's size; a store that is there keeps its own.
     pool
         One value a channel: over space, time or tokens.
     flatten_acts
-        Store (n, features), row-major.
+        Export (n, features), row-major, with --file_format npy, txt, ...; a store keeps every layer's own axes.
     center_acts
         Subtract each column's mean.
     normalize_reps
