@@ -1,10 +1,10 @@
-"""CLIP's documented interface as a module around a two-tower network of open_clip."""
+"""CLIP's documented interface as a module of the two towers of an open_clip network."""
 
 from __future__ import annotations
 
 import logging
 import warnings
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import torch
 from torch import Tensor, nn
@@ -17,15 +17,43 @@ logger = logging.getLogger("beholder")
 class ClipModel(nn.Module):
     """Pictures and texts to embeddings, and to their similarities.
 
+    Modules and parameters go by the names of CLIP's own state dict, which loads as it is.
+
     Parameters
     ----------
     network : nn.Module
-        A CLIP of open_clip: it has ``encode_image``, ``encode_text`` and ``logit_scale``.
+        A CLIP of open_clip, whose towers and parameters are taken, not copied.
+
+    Attributes
+    ----------
+    visual : nn.Module
+        The image tower; ``visual.input_resolution`` is the side of its pictures, ``visual.output_dim`` its width.
+    context_length, vocab_size : int
+    logit_scale : Parameter
+        Logarithm of what cosines are multiplied by.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    __jit_unused_properties__: ClassVar = ["dtype"]
+
+    def __init__(self, network: Any) -> None:
         super().__init__()
-        self.network: Any = network
+        self.context_length = int(network.context_length)
+        self.vocab_size = int(network.vocab_size)
+        self.positional_embedding = network.positional_embedding
+        self.text_projection = network.text_projection
+        self.logit_scale = network.logit_scale
+        self.visual = network.visual
+        self.transformer = network.transformer
+        self.token_embedding = network.token_embedding
+        self.ln_final = network.ln_final
+        self.register_buffer("attn_mask", network.attn_mask, persistent=False)
+        size = network.visual.image_size
+        self.visual.input_resolution = int(size if isinstance(size, int) else size[0])
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the image tower's weights."""
+        return self.visual.conv1.weight.dtype
 
     @torch.jit.export
     def encode_image(self, image: Tensor) -> Tensor:
@@ -40,7 +68,7 @@ class ClipModel(nn.Module):
         Tensor
             (n_images, n_dimensions).
         """
-        return self.network.encode_image(image)
+        return self.visual(image.to(self.visual.conv1.weight.dtype))
 
     @torch.jit.export
     def encode_text(self, text: Tensor) -> Tensor:
@@ -48,14 +76,17 @@ class ClipModel(nn.Module):
 
         Parameters
         ----------
-        text : (n_texts, context_length), int64, from :func:`~beholder.models.clip.tokenize`
+        text : (n_texts, context_length), integers, from :func:`~beholder.models.clip.tokenize`
 
         Returns
         -------
         Tensor
             (n_texts, n_dimensions).
         """
-        return self.network.encode_text(text)
+        x = self.token_embedding(text) + self.positional_embedding
+        x = self.ln_final(self.transformer(x, attn_mask=self.attn_mask))
+        # the end token is the highest number of a text
+        return x[torch.arange(x.shape[0], device=x.device), text.argmax(dim=-1)] @ self.text_projection
 
     def forward(self, image: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
         """Similarity of every picture to every text.
@@ -75,7 +106,7 @@ class ClipModel(nn.Module):
         """
         image_features = functional.normalize(self.encode_image(image), dim=-1)
         text_features = functional.normalize(self.encode_text(text), dim=-1)
-        logits = self.network.logit_scale.exp() * image_features @ text_features.t()
+        logits = self.logit_scale.exp() * image_features @ text_features.t()
         return logits, logits.t()
 
 

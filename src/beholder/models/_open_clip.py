@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 _PREFERRED_TAG = "openai"
-_SETTINGS_IN_STATE = ("input_resolution", "context_length", "vocab_size")
+SETTINGS_IN_STATE = ("input_resolution", "context_length", "vocab_size")
 
 
 @final
@@ -147,7 +147,7 @@ def _adapt_state(state: dict[str, Any], module: nn.Module) -> dict[str, Any]:
     from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed, resize_text_pos_embed
 
     own = module.state_dict()
-    dropped = {*_SETTINGS_IN_STATE, *(key for key in state if key.endswith("attn_mask") and key not in own)}
+    dropped = {*SETTINGS_IN_STATE, *(key for key in state if key.endswith("attn_mask") and key not in own)}
     state = {key: value for key, value in state.items() if key not in dropped}
     state = convert_state_dict(module, state)  # pyright: ignore[reportArgumentType]
     if "positional_embedding" in state and "positional_embedding" not in own:

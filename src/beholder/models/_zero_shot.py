@@ -36,9 +36,8 @@ def get_text_tower(clip: Any) -> tuple[Any, int, Callable[[Sequence[str]], Tenso
     from beholder.models._model import Model
     from beholder.models.clip import tokenize
 
-    module = clip.module if isinstance(clip, Model) else clip
-    network = module.network if isinstance(module, ClipModel) else module
-    if not isinstance(network, open_clip.CLIP | open_clip.CustomTextCLIP | open_clip.CoCa):
+    network = clip.module if isinstance(clip, Model) else clip
+    if not isinstance(network, ClipModel | open_clip.CLIP | open_clip.CustomTextCLIP | open_clip.CoCa):
         got = clip.name if isinstance(clip, Model) else type(clip).__name__
         raise InputError("a network with a text tower, such as RN50 or open_clip:ViT-B-16", got=str(got))
     length = int(network.context_length)
