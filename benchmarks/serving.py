@@ -176,7 +176,11 @@ async def open_page(port: int) -> tuple[float, float, int]:
     await begin(connections[0])
     _, trials, _ = await connections[0].ask("GET", "/api/trials")
     groups = [
-        [address for value in trial["stimuli"].values() for address in (value if isinstance(value, list) else [value])]
+        [
+            f"/{address}"
+            for value in trial["stimuli"].values()
+            for address in (value if isinstance(value, list) else [value])
+        ]
         for trial in trials
     ]
 

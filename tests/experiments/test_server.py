@@ -220,7 +220,7 @@ def test_order_cannot_be_forged(tmp_path: Path) -> None:
         reply = person.answer(trials[1], UPPER)
         assert reply.status_code == 409 and reply.json()["code"] == "order"
         assert person.answer(others[0], UPPER).status_code == 404
-        assert person.answer({"id": "A" * 32}, UPPER).status_code == 404
+        assert person.answer({"id": "A" * 36}, UPPER).status_code == 404
         assert person.answer({"id": trials[0]["stimuli"]["upper"][3:]}, UPPER).status_code == 404
         assert person.state()["n_done"] == 0
         person.go_through("trials", lambda trial: UPPER)

@@ -62,7 +62,7 @@ def test_no_word_of_the_key_is_sent(kind: str, tmp_path: Path) -> None:
             text += json.dumps(body)
         for known in ('"feedback": {"correct"', "n_correct", "max-age", "http://127.0.0.1:8000"):
             text = text.replace(known, "")
-        text = re.sub(r"[A-Za-z0-9_-]{32}", "", text)  # sealed names, which another test looks at
+        text = re.sub(r"[A-Za-z0-9_-]{36}", "", text)  # sealed names, which another test looks at
         assert not _FORBIDDEN.search(text), (_FORBIDDEN.findall(text), text)
 
 
@@ -92,7 +92,7 @@ def test_what_comes_before_an_answer_does_not_go_with_it(tmp_path: Path) -> None
                 sides.setdefault((task, n), set()).add(slot == "query_max")
                 catch.append(float(experiment.get_task(task).trials[n - 1].is_catch))
                 names += [*list_addresses(trial), trial["id"]]
-                one, two = trial["stimuli"]["upper"][3:], trial["stimuli"]["lower"][3:]
+                one, two = trial["stimuli"]["upper"][2:], trial["stimuli"]["lower"][2:]
                 sizes = [len(client.get(address).content) for address in trial["stimuli"]["left"][:2]]
                 features.append([
                     trial["n"], one < two, ord(one[0]), ord(one[-1]), ord(two[0]), ord(trial["id"][0]),
@@ -104,7 +104,7 @@ def test_what_comes_before_an_answer_does_not_go_with_it(tmp_path: Path) -> None
                 constant.add(json.dumps(plain, sort_keys=False))
     assert len(constant) == 1  # everything else is the same for every trial of every session
     assert len(set(names)) == len(names)  # no name comes twice, in no two sessions
-    assert {len(name.removeprefix("/s/")) for name in names} == {32}
+    assert {len(name.removeprefix("s/")) for name in names} == {36}
     # who did a task cannot tell the next one where the answers are: each trial has been on both sides
     assert np.mean([len(seen) == 2 for seen in sides.values()]) > 0.9
     values = np.asarray(features, dtype=float)

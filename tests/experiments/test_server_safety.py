@@ -46,7 +46,7 @@ def test_every_answer_has_the_safe_headers(folder: Path, tmp_path: Path) -> None
         replies = [
             client.get("/"), client.get("/static/" + script.relative_to(script.parents[1]).as_posix()),
             client.get("/nowhere"), client.get("/static/nowhere.js"), client.delete("/api/state"),
-            client.get("/api/state"), client.get(address), client.get("/s/" + "A" * 32), *person.seen,
+            client.get("/api/state"), client.get(address), client.get("/s/" + "A" * 36), *person.seen,
         ]  # fmt: skip
         statuses = {reply.status_code for reply in replies}
         assert statuses >= {200, 404, 405, 401}, statuses
@@ -87,7 +87,7 @@ _PATHS = [
     "/static/..%252f_server.py", "/static//etc/passwd", "/static/%2fetc/passwd", "/static/....//_server.py",
     "/static/..\\_server.py", "/static/%5c..%5c_server.py", "/static/js/../../_server.py", "/static/%00",
     "/static/\x00", "/s/../key.json", "/s/..%2f..%2fkey.json",
-    "/s/%2fetc%2fpasswd", "/s/" + "%2e" * 32, "/s/" + "A" * 32,
+    "/s/%2fetc%2fpasswd", "/s/" + "%2e" * 36, "/s/" + "A" * 36,
     "/s/" + "A" * 4000, "/../../etc/passwd", "//etc/passwd", "/experiment.json", "/task_1/key.json", "/static",
 ]  # fmt: skip
 
@@ -296,13 +296,47 @@ def test_behind_a_proxy_the_public_name_counts(folder: Path, tmp_path: Path) -> 
         assert "strict-transport-security" in client.get("/").headers
 
 
+def test_under_a_path_of_a_host(folder: Path, tmp_path: Path) -> None:
+    """The same from the root, where a proxy takes the path off, and under it, where it does not."""
+    experiment = read_experiment(folder)
+    with open_store(experiment, tmp_path / "a.db") as store:
+        app = create_app(experiment, store, public="https://www.example.edu/lab/study1/")
+        client = TestClient(app, "http://www.example.edu", follow_redirects=False)
+        shell = client.get("/").content
+        assert client.get("/lab/study1/").content == shell and b"stage" in shell
+        for address in ("/lab/study1", "/lab/study1?PROLIFIC_PID=p%201&x=2"):
+            moved = client.get(address)
+            assert moved.status_code == 307
+            assert moved.headers["location"] == address.replace("study1", "study1/"), address
+        assert client.get("/lab/study1/static/js/main.js").status_code == 200
+        for other in ("/lab/study12/", "/lab/", "/lab/study1/lab/study1/", "/lab/study1/static/../../../etc/passwd"):
+            assert client.get(other).status_code == 404, other
+        headers, body = {"Origin": "https://www.example.edu"}, {"recruiter_params": {}}
+        for prefix in ("", "/lab/study1"):
+            made = client.post(f"{prefix}/api/join", json=body, headers=headers)
+            assert made.status_code == 201
+            token = {"Authorization": f"Bearer {made.json()['token']}"}
+            assert client.get(f"{prefix}/api/state", headers=token).json()["step"] == "consent"
+        other = {"Origin": "https://example.edu"}
+        assert client.post("/lab/study1/api/join", json=body, headers=other).status_code == 403
+        reply = client.get("/lab/study1/")
+        assert "content-security-policy" in reply.headers
+        assert "strict-transport-security" not in reply.headers  # the host is not ours alone
+    assert check_public("https://WWW.example.edu/lab/study1") == "https://www.example.edu/lab/study1/"
+    assert check_public("https://lab.example.org/") == "https://lab.example.org"
+
+
 @pytest.mark.parametrize(
     "origin",
     [
         "http://lab.example.org",
         "lab.example.org",
         "https://",
-        "https://a.org/path",
+        "https://a.org/a path",
+        "https://a.org/a/../b",
+        "https://a.org/a//b",
+        "https://a.org/ä",
+        "https://a.org/a#b",
         "https://u@a.org",
         "https://a.org?x",
     ],
@@ -355,11 +389,11 @@ def test_addresses_cannot_be_made_up() -> None:
     place = Place("stimulus", 7, 3, 45, 19)
     name = book.seal(place)
     assert book.open(name) == place and other.open(name) is None
-    for k in range(32):
+    for k in range(36):
         for letter in "Aa0-_":
             forged = name[:k] + letter + name[k + 1 :]
             assert forged == name or book.open(forged) is None
-    for junk in ("", name[:-1], name + "A", name[:-1] + "é", name[:-1] + "=", "." * 32):
+    for junk in ("", name[:-1], name + "A", name[:-1] + "é", name[:-1] + "=", "." * 36):
         assert book.open(junk) is None
     names = {book.seal(Place("stimulus", session, 1, 1, 0)) for session in range(1000)}
     assert len(names) == 1000 and len({name[:6] for name in names}) > 990

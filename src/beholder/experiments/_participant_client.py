@@ -62,7 +62,7 @@ class ParticipantClient:
 
     def fetch(self, address: str) -> bytes:
         """The bytes of a picture or sound."""
-        status, content = self._send("GET", address)
+        status, content = self._send("GET", f"/{address}")
         if status != 200:
             raise BeholderError(f"expected a stimulus at {address}; got status {status}")
         return content

@@ -151,7 +151,7 @@ def _make_stimuli(
 
     def address(slot: str) -> str:
         number = numbers[find_slot(trial, slot, level)]
-        return "/s/" + book.seal(Place(place.kind, place.session, place.task, place.n, number))
+        return "s/" + book.seal(Place(place.kind, place.session, place.task, place.n, number))
 
     return {
         where: [address(slot) for slot in what] if isinstance(what, list) else address(what)

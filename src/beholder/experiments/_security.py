@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 import logging
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from beholder._core.errors import InputError
@@ -25,6 +26,7 @@ logger = logging.getLogger("beholder")
 
 TOKEN_BYTES = 32
 _BODY_SECONDS = 30.0
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -158,13 +160,14 @@ class SecureHeaders:
     framed : bool
         Whether a recruiter shows the page in a frame.
     public : str, optional
-        The origin that people see (``https://lab.example.org``); without it only names of this machine are answered
-        to, so that no other site's name can be pointed here.
+        The address that people see (``https://lab.example.org``, ``https://www.example.edu/lab/study1/``); without it
+        only names of this machine are answered to, so that no other site's name can be pointed here. What lies under
+        its path is served from there and from the root, since some proxies take the path off and others do not.
     """
 
     def __init__(self, app: ASGIApp, policy: str, framed: bool, public: str | None) -> None:
         self._app = app
-        self._public = None if public is None else check_public(public)
+        self._public = None if public is None else PublicAddress.parse(public)
         self._headers = {
             "Content-Security-Policy": policy,
             "Referrer-Policy": "no-referrer",
@@ -175,7 +178,7 @@ class SecureHeaders:
         }
         if not framed:
             self._headers["X-Frame-Options"] = "DENY"
-        if self._public is not None:
+        if self._public is not None and not self._public.path:  # a shared host decides that for itself
             self._headers["Strict-Transport-Security"] = "max-age=31536000"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -184,6 +187,7 @@ class SecureHeaders:
             await self._app(scope, receive, send)
             return
 
+        scope = self._take_off_path(scope)
         started = False
 
         async def send_with_headers(message: Message) -> None:
@@ -201,6 +205,11 @@ class SecureHeaders:
         except Refusal as refusal:
             await refusal.to_response()(scope, receive, send_with_headers)
             return
+        if not scope["path"]:  # without a slash at its end, the page's own addresses would lead elsewhere
+            query = scope["query_string"].decode("latin-1")
+            slashed = RedirectResponse(f"{self._public.path if self._public else ''}/{query and '?' + query}")
+            await slashed(scope, receive, send_with_headers)
+            return
         try:
             await self._app(scope, receive, send_with_headers)
         except Exception:
@@ -208,6 +217,14 @@ class SecureHeaders:
             if not started:
                 refusal = Refusal(500, "failed", "Something went wrong here. Please try again.", 2.0)
                 await refusal.to_response()(scope, receive, send_with_headers)
+
+    def _take_off_path(self, scope: Scope) -> Scope:
+        """The request as it would be at the root of a host."""
+        path = self._public.path if self._public is not None else ""
+        if not path or not f"{scope['path']}/".startswith(f"{path}/"):
+            return scope
+        rest = scope["path"].removeprefix(path)
+        return {**scope, "path": rest, "raw_path": rest.encode()}
 
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
@@ -217,9 +234,10 @@ class SecureHeaders:
                 raise Refusal(421, "host", "This server answers to names of its own machine only.")
             origins = (f"http://{host}",)
         else:
-            if host.lower() != urlsplit(self._public).netloc and _strip_port(host) not in _LOOPBACK:
+            own = self._public.origin
+            if host.lower() != urlsplit(own).netloc and _strip_port(host) not in _LOOPBACK:
                 raise Refusal(421, "host", "This server does not answer to that name.")
-            origins = (self._public, f"http://{host}") if _strip_port(host) in _LOOPBACK else (self._public,)
+            origins = (own, f"http://{host}") if _strip_port(host) in _LOOPBACK else (own,)
         if scope["method"] in ("GET", "HEAD", "OPTIONS"):
             return
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
@@ -227,15 +245,56 @@ class SecureHeaders:
             raise Refusal(403, "origin", "This was sent from another site.")
 
 
-def check_public(origin: str) -> str:
-    """The origin that people see: ``https://`` and a name, nothing else."""
-    parts = urlsplit(origin)
-    if parts.scheme != "https" or not parts.hostname or parts.path not in ("", "/") or parts.query or parts.username:
-        raise InputError(
-            "the https address that people will open, such as https://lab.example.org", got=repr(origin),
-            hint="a reverse proxy with a certificate (docs/deploying.md)",
-        )  # fmt: skip
-    return f"https://{parts.netloc.lower()}"
+@final
+@dataclass(frozen=True)
+class PublicAddress:
+    """Where people find a study.
+
+    Attributes
+    ----------
+    origin : str
+        ``https://www.example.edu``.
+    path : str
+        ``/lab/study1``, without a slash at its end; empty at the root of a host.
+    """
+
+    origin: str
+    path: str
+
+    @property
+    def url(self) -> str:
+        """What people open."""
+        return f"{self.origin}{self.path}/" if self.path else self.origin
+
+    @classmethod
+    def parse(cls, address: str) -> PublicAddress:
+        """``https://``, a name, and perhaps a path; anything else is refused.
+
+        Raises
+        ------
+        InputError
+            Another scheme, a user, a query, or a path of other characters than ``A-Z a-z 0-9 . _ ~ -``.
+
+        Examples
+        --------
+        >>> PublicAddress.parse("https://www.example.edu/lab/study1")
+        PublicAddress(origin='https://www.example.edu', path='/lab/study1')
+        """
+        parts = urlsplit(address)
+        path = parts.path.rstrip("/")
+        odd = parts.query or parts.fragment or parts.username or not _PATH.fullmatch(path) or "/../" in f"{path}/"
+        if parts.scheme != "https" or not parts.hostname or odd or "/./" in f"{path}/":
+            raise InputError(
+                "the https address that people will open, such as https://lab.example.org or "
+                "https://www.example.edu/lab/study1/", got=repr(address),
+                hint="a reverse proxy with a certificate (docs/deploying.md)",
+            )  # fmt: skip
+        return cls(f"https://{parts.netloc.lower()}", path)
+
+
+def check_public(address: str) -> str:
+    """The address that people open, in its one spelling; see :class:`PublicAddress`."""
+    return PublicAddress.parse(address).url
 
 
 def _strip_port(host: str) -> str:

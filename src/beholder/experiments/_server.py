@@ -141,7 +141,8 @@ def create_app(
     limits : Limits or None
         How much one participant may ask for; None: as much as they like.
     public : str, optional
-        The origin that people see, ``https://…``; without it only names of this machine are answered to.
+        The address that people see, ``https://…``, with a path where it is not a host of its own; without it only names
+        of this machine are answered to.
     release_after_s : float
         Who does nothing for so many seconds, and is not through, no longer counts as taking a task.
     per_task : int, optional
