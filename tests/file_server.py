@@ -54,6 +54,7 @@ def serve_files() -> Iterator[FileServer]:
             else:
                 self.send_response(200)
             body = content[start:stop]
+            self.send_header("Last-Modified", "Wed, 21 Oct 2015 07:28:00 GMT")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             with contextlib.suppress(ConnectionError):

@@ -33,6 +33,23 @@ def test_weights_that_cannot_be_fetched_are_named_after_the_others(
     assert any("cornet_s-1d3f7974.pth" in line for line in lines)
 
 
+@pytest.mark.parametrize("content", [b"", b"<html>Sign in</html>", "truncated", b"hello"])
+def test_fetching_is_no_success_when_the_cache_holds_no_weights(
+    beholder: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | str
+) -> None:
+    import torch
+    from torchvision.models import squeezenet1_1
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "a b"))
+    file = tmp_path / "a b" / "hub" / "checkpoints" / "squeezenet1_1-b8a52dc0.pth"
+    file.parent.mkdir(parents=True)
+    torch.save(squeezenet1_1().state_dict(), file)
+    assert beholder("models", "fetch", "squeezenet1_1")[0] == 0
+    file.write_bytes(file.read_bytes()[:-1000] if isinstance(content, str) else content)
+    code, _, err = beholder("models", "fetch", "squeezenet1_1")
+    assert code == 2 and str(file) in err and "`beholder models fetch torchvision:squeezenet1_1" in err, err
+
+
 @pytest.mark.parametrize(
     ("pattern", "expected"),
     [

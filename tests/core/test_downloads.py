@@ -24,6 +24,7 @@ class Behaviour:
 
     content: bytes = CONTENT
     etag: str | None = '"one"'
+    modified: str | None = None
     knows_ranges: bool = True
     break_after: list[int] = field(default_factory=list)
     status: int | None = None
@@ -50,7 +51,7 @@ def url(behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
             start = 0
             wanted = self.headers.get("Range")
             condition = self.headers.get("If-Range")
-            if wanted and behaviour.knows_ranges and condition in (None, behaviour.etag):
+            if wanted and behaviour.knows_ranges and condition in (None, behaviour.etag, behaviour.modified):
                 start = int(wanted.removeprefix("bytes=").removesuffix("-"))
                 if start >= len(behaviour.content):
                     self.send_error(416)
@@ -63,6 +64,8 @@ def url(behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
                 self.send_response(200)
             if behaviour.etag:
                 self.send_header("ETag", behaviour.etag)
+            if behaviour.modified:
+                self.send_header("Last-Modified", behaviour.modified)
             body = behaviour.content[start:]
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -122,6 +125,40 @@ def test_finished_part_is_kept(url, behaviour, tmp_path):
     (tmp_path / "net.pth.part").write_bytes(CONTENT)
     download_file(url, tmp_path / "net.pth", sha256=DIGEST)
     check_whole(tmp_path / "net.pth")
+
+
+@pytest.mark.parametrize("etag", [None, 'W/"weak"'])
+def test_halves_of_different_files_are_never_joined(url, behaviour, tmp_path, etag):
+    """Without a hash, an ETag or a date nothing tells that the rest is of the same file."""
+    behaviour.etag = etag
+    (tmp_path / "net.pth.part").write_bytes(b"x" * 1_000_000)
+    behaviour.break_after = [2_000_000]
+    download_file(url, tmp_path / "net.pth")
+    check_whole(tmp_path / "net.pth")
+    assert [headers.get("Range") for headers in behaviour.requests] == [None, None]
+
+
+def test_the_date_of_a_file_will_do(url, behaviour, tmp_path):
+    behaviour.etag, behaviour.modified = None, "Wed, 21 Oct 2015 07:28:00 GMT"
+    behaviour.break_after = [2_000_000]
+    download_file(url, tmp_path / "net.pth")
+    check_whole(tmp_path / "net.pth")
+    first, second = behaviour.requests
+    assert first.get("Range") is None and int(second["Range"][6:-1]) > 0
+    assert second["If-Range"] == behaviour.modified
+    (tmp_path / "net.pth").unlink()
+    (tmp_path / "net.pth.part").write_bytes(b"x" * 500_000)
+    (tmp_path / "net.pth.part.etag").write_text("Tue, 20 Oct 2015 07:28:00 GMT")
+    download_file(url, tmp_path / "net.pth")
+    check_whole(tmp_path / "net.pth")
+
+
+def test_a_server_that_always_breaks_at_one_place_is_given_up(url, behaviour, tmp_path):
+    behaviour.etag = None
+    behaviour.break_after = [1_000_000] * 20
+    with pytest.raises(DownloadFailed, match="broke off"):
+        download_file(url, tmp_path / "net.pth", tries=3)
+    assert len(behaviour.requests) == 4
 
 
 def test_server_without_ranges_starts_again(url, behaviour, tmp_path):

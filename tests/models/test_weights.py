@@ -19,6 +19,7 @@ from beholder.models._weights import (
     load_state,
     strip_prefixes,
 )
+from beholder.models._weights_look import describe_damage
 
 
 def make_net() -> nn.Module:
@@ -88,14 +89,42 @@ def test_foreign_objects_beside_tensors_are_inert(state, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "name"),
-    [(b"", "a.pth"), (b"hello", "a.pth"), (b"hello", "a.safetensors"), (b"PK\x03\x04broken", "a.pt")],
+    ("content", "name", "told"),
+    [
+        (b"", "a.pth", "an empty file"),
+        (b"", "a.safetensors", "an empty file"),
+        (b"hello", "a.pth", "cannot"),
+        (b"hello", "a.safetensors", "does not begin"),
+        (b"PK\x03\x04broken", "a.pt", "truncated"),
+        (b"\n<!DOCTYPE html><html><body>Sign in</body>", "a.pth", r"a web page \(HTML\)"),
+        (b"<html>404</html>", "a.safetensors", r"a web page \(HTML\)"),
+        (b'{"error": "gone"}', "a.bin", "JSON"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "a.pth", "Git LFS"),
+        (bytes(4096), "a.pth", "zeros"),
+    ],
 )
-def test_damaged_files(content, name, tmp_path):
+def test_damaged_files(content, name, told, tmp_path):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError, match=told) as caught:
         read_weights(tmp_path / name)
     assert name in str(caught.value) and "\n" not in str(caught.value)
+    assert "pickle" not in str(caught.value) or name == "a.pth"
+
+
+@pytest.mark.parametrize("name", ["a.pth", "a.safetensors", "old.pth"])
+def test_truncated_files(name, state, tmp_path):
+    file = tmp_path / name
+    if name.endswith(".safetensors"):
+        save_file(state, file)
+    else:
+        torch.save(state, file, _use_new_zipfile_serialization=name == "a.pth")
+    assert describe_damage(file) is None
+    content = file.read_bytes()
+    for share in (0.02, 0.5, 0.999):
+        file.write_bytes(content[: int(len(content) * share)])
+        with pytest.raises(InputError, match=r"fetching it again|pickle"):
+            read_weights(file)
+        assert name == "old.pth" or "truncated" in str(describe_damage(file))
 
 
 def test_no_state_inside(tmp_path):

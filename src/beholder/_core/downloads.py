@@ -52,8 +52,9 @@ def download_file(
     """Fetch ``url`` to ``target``, unless a file is there already, which is then used as it is.
 
     What arrives goes to ``{target}.part``; a connection that breaks is taken up again where it stopped (by an HTTP
-    range, where the server knows them), in this run or in a later one. The file gets its name when it is whole and
-    its hash is right. Several processes may ask for one file: one fetches, the others wait.
+    range, where the server knows them), in this run or in a later one. Where nothing could tell that the rest is of the
+    same file (no ``sha256``, and neither ETag nor date from the server), it starts again. The file gets its name when
+    it is whole and its hash is right. Several processes may ask for one file: one fetches, the others wait.
 
     Parameters
     ----------
@@ -95,7 +96,7 @@ def download_file(
         with FileLock(f"{target}.lock"):
             if not target.exists():
                 part = Path(f"{target}{PART_SUFFIX}")
-                _fetch(url, target, part, (label or target.name) if show else "", timeout, tries, span)
+                _fetch(url, target, part, (label or target.name) if show else "", timeout, tries, span, sha256)
                 if sha256 is not None:
                     _check_hash(url, target, part, sha256)
                 os.replace(part, target)
@@ -106,11 +107,21 @@ def download_file(
 
 
 def _fetch(
-    url: str, target: Path, part: Path, label: str, timeout: float, tries: int, span: tuple[int, int] | None
+    url: str,
+    target: Path,
+    part: Path,
+    label: str,
+    timeout: float,
+    tries: int,
+    span: tuple[int, int] | None,
+    sha256: str | None,
 ) -> None:
-    failures = 0
+    failures = furthest = 0
     while True:
         before = part.stat().st_size if part.exists() else 0
+        if before and sha256 is None and not _tag_file(part).exists():
+            part.unlink()
+            before = 0
         if span is not None and before >= span[1]:
             _fit(part, span[1])
             return
@@ -134,7 +145,8 @@ def _fetch(
         except _INTERRUPTIONS as error:
             reason = f"a connection that broke off ({error or type(error).__name__})"
         after = part.stat().st_size if part.exists() else 0
-        failures = 0 if after > before else failures + 1
+        failures = 0 if after > max(before, furthest) else failures + 1
+        furthest = max(after, furthest)
         if failures >= tries:
             raise _explain(url, target, reason)
 
@@ -147,7 +159,7 @@ def _fit(part: Path, size: int) -> None:
 
 def _receive(url: str, part: Path, start: int, label: str, timeout: float, span: tuple[int, int] | None) -> bool:
     request = urllib.request.Request(url, headers={"User-Agent": "beholder"})
-    tag_file = Path(f"{part}.etag")
+    tag_file = _tag_file(part)
     first = start + (span[0] if span else 0)
     if start or span:
         request.add_header("Range", f"bytes={first}-{span[0] + span[1] - 1}" if span else f"bytes={first}-")
@@ -166,9 +178,10 @@ def _receive(url: str, part: Path, start: int, label: str, timeout: float, span:
         start = start if resumed else 0
         length = response.headers.get("Content-Length")
         total = None if length is None else start + int(length)
-        etag = response.headers.get("ETag")
-        if etag and not etag.startswith("W/"):
-            tag_file.write_text(etag)
+        etag = response.headers.get("ETag") or ""
+        known_by = response.headers.get("Last-Modified") if etag.startswith("W/") or not etag else etag
+        if known_by:
+            tag_file.write_text(known_by)
         elif not resumed:
             tag_file.unlink(missing_ok=True)
         if span:
@@ -206,8 +219,13 @@ def _check_hash(url: str, target: Path, part: Path, expected: str) -> None:
         )
 
 
+def _tag_file(part: Path) -> Path:
+    """What the server says that its file is known by: an ETag, or when it was last modified."""
+    return Path(f"{part}.etag")
+
+
 def _forget(part: Path) -> None:
-    Path(f"{part}.etag").unlink(missing_ok=True)
+    _tag_file(part).unlink(missing_ok=True)
 
 
 def _explain(url: str, target: Path, got: str) -> DownloadFailed:

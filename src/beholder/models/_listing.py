@@ -6,9 +6,10 @@ import fnmatch
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import final
 
-from beholder._core.errors import BeholderError, WeightsUnavailable
+from beholder._core.errors import BeholderError, InputError, WeightsUnavailable
 from beholder._core.hashing import hash_file
 from beholder.models._source import RANDOM, SOURCES, Alias, Weights, get_source
 
@@ -81,6 +82,19 @@ def _matches(listing: ModelListing, pattern: str) -> bool:
     return pattern.lower() in full.lower()
 
 
+def _check_fetched(path: Path, name: str) -> None:
+    """Raise where a file in a cache does not read as weights; nothing in it is run."""
+    from beholder.models._weights import SUFFIXES, read_weights
+
+    try:
+        if path.suffix in SUFFIXES:
+            read_weights(path)
+    except InputError as error:
+        raise WeightsUnavailable(
+            f"the weights of {name}", got=error.got, hint=f"removing {path}, then `beholder models fetch {name}` again"
+        ) from error
+
+
 def fetch_weights(models: Iterable[str | Alias]) -> list[tuple[str, Weights]]:
     """Download the weights of models, ahead of an offline run; what is in the cache already is kept.
 
@@ -110,6 +124,7 @@ def fetch_weights(models: Iterable[str | Alias]) -> list[tuple[str, Weights]]:
                 weights = load_model(name, device="cpu").weights
             else:
                 path = resolved.blueprint.fetch_tag(resolved.tag)
+                _check_fetched(path, resolved.name)
                 weights = Weights(resolved.tag, str(path), hash_file(path))
         except WeightsUnavailable as error:
             logger.warning("%s", error)

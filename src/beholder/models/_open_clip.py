@@ -15,6 +15,7 @@ from beholder._core.hashing import hash_file
 from beholder.models._preprocessing import from_open_clip
 from beholder.models._source import Blueprint, Source, Weights
 from beholder.models._weights import explain_hub_errors, explain_missing
+from beholder.models._weights_look import check_weights_file
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -134,6 +135,7 @@ def _fetch_tag(name: str, tag: str) -> Path:
 
 def _load_tag(name: str, module: nn.Module, tag: str) -> Weights:
     path = _fetch_tag(name, tag)
+    check_weights_file(path)
     with _keep_root_logger():
         from open_clip.factory import load_checkpoint
 

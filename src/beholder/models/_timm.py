@@ -11,6 +11,7 @@ from beholder._core.hashing import hash_file
 from beholder.models._preprocessing import from_timm
 from beholder.models._source import Blueprint, Source, Weights
 from beholder.models._weights import explain_hub_errors, fetch_checkpoint
+from beholder.models._weights_look import check_weights_file
 
 if TYPE_CHECKING:
     from torch import nn
@@ -127,6 +128,7 @@ def _fetch_tag(architecture: str, tag: str) -> Path:
 def _create_pretrained(architecture: str, tag: str) -> tuple[nn.Module, Weights]:
     config = _list_configs(architecture)[tag]
     path = _fetch_tag(architecture, tag)
+    check_weights_file(path)
     with explain_hub_errors(f"timm:{architecture}", tag, config.hf_hub_id or config.url, _get_file_name(config)):
         module = _create(architecture, tag, pretrained=True)
     return module, Weights(tag=tag, file=str(path), sha256=hash_file(path))

@@ -16,6 +16,7 @@ from beholder.models._preprocessing import ImagePreprocessing, Preprocessing, So
 from beholder.models._source import Blueprint, Source, Weights
 from beholder.models._timm import find_hub_file
 from beholder.models._weights import SUFFIXES, explain_hub_errors
+from beholder.models._weights_look import check_weights_file
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -120,6 +121,9 @@ def _load(repository: str, config: Any, head: str, tag: str) -> tuple[nn.Module,
     import transformers
 
     model = f"transformers:{repository}"
+    cached = None if Path(repository).is_dir() else find_hub_file(f"{repository}@{tag}", None)
+    if cached is not None:
+        check_weights_file(cached)
     with _keep_quiet(), explain_hub_errors(model, tag, repository):
         module, info = getattr(transformers, head).from_pretrained(
             repository, revision=tag, dtype=torch.float32, output_loading_info=True

@@ -18,6 +18,7 @@ from beholder._core.downloads import DownloadFailed, download_file, is_offline
 from beholder._core.errors import InputError, WeightsUnavailable
 from beholder._core.hashing import hash_file
 from beholder.models._source import Weights
+from beholder.models._weights_look import check_weights_file, describe_damage
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,10 +48,16 @@ def fetch_checkpoint(
         One line naming the ways to get the weights.
     """
     target = get_checkpoint_folder() / (file_name or url.rsplit("/", 1)[-1])
+    was_here = target.exists()
     try:
-        return download_file(url, target, sha256=sha256, label=target.name)
+        found = download_file(url, target, sha256=sha256, label=target.name)
     except DownloadFailed as error:
         raise explain_missing(model, tag, got=error.got or "", place=str(target), url=url) from error
+    damage = None if was_here else describe_damage(found)
+    if damage:
+        found.unlink()
+        raise explain_missing(model, tag, got=f"{damage} (removed)", place=str(target), url=url)
+    return found
 
 
 def explain_missing(model: str, tag: str, *, got: str, place: str = "", url: str = "") -> WeightsUnavailable:
@@ -184,6 +191,7 @@ def read_weights(path: Path | str) -> dict[str, Any]:
         Parameter name to tensor, wrappers (``state_dict``, ``model``) taken off.
     """
     path = Path(path)
+    check_weights_file(path)
     if path.suffix == ".safetensors":
         return unwrap_state_dict(_read_safetensors(path), path)
     import torch
@@ -198,7 +206,8 @@ def read_weights(path: Path | str) -> dict[str, Any]:
     except (RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         if "TorchScript" in str(error):
             return unwrap_state_dict(_read_foreign(path, error), path)
-        raise InputError("a file of weights", got=f"{path}, which torch cannot read ({_first_line(error)})") from error
+        got = f"{path}, which torch cannot read ({_first_line(error)})"
+        raise InputError("a file of weights", got=got, hint="removing it, and fetching it again") from error
     return unwrap_state_dict(content, path)
 
 
