@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.exemplar_folders import write_easy_units, write_units
+from tests.exemplar_folders import make_file, read_words, write_easy_units, write_units
 
 from beholder._core.errors import ConfigurationChanged, InputError
 from beholder.experiments import build_tasks, make_settings, plan_choice, read_experiment
@@ -50,7 +50,7 @@ def test_the_folders_of_the_contract(place: Path, images: str) -> None:
         assert sorted(path.name for path in folder.iterdir()) == ["index.json", "key.json", "trials"]
         for n, trial in enumerate(planned.trials, start=1):
             own = folder / "trials" / f"trial_{n}"
-            shown = {path.relative_to(own).as_posix(): path.read_text() for path in own.rglob("*.png")}
+            shown = {path.relative_to(own).as_posix(): read_words(path) for path in own.rglob("*.png")}
             expected = {f"queries/{sign}.png" for sign in ("min", "max")}
             expected |= {f"references/{sign}_{k}.png" for sign in ("min", "max") for k in range(9)}
             assert set(shown) == expected
@@ -102,7 +102,7 @@ def test_few_visualisations_end_with_the_strongest(tmp_path: Path) -> None:
     made = build_tasks(plan, tmp_path / "built", n_references=2)
     for trial in made.tasks[0].trials:
         assert {path.stem for path in trial.list_files("reference_max")} == {"max_2", "max_3"}
-        assert trial.files["query_max"].read_text().endswith("max_3.png") == trial.is_catch
+        assert read_words(trial.files["query_max"]).endswith("max_3.png") == trial.is_catch
     with pytest.raises(InputError, match="try -nr 4"):
         build_tasks(plan, tmp_path / "more")
 
@@ -113,14 +113,14 @@ def test_released_catch_trials_are_easy_units(place: Path) -> None:
     made = build_tasks(plan, place / "built")
     for task in made.tasks:
         for trial in task.trials:
-            text = trial.files["query_max"].read_text()
+            text = read_words(trial.files["query_max"])
             assert text.endswith("max_9.png")
             assert ("easy" in text) == trial.is_catch
-            assert text not in [path.read_text() for path in trial.list_files("reference_max")]
+            assert text not in [read_words(path) for path in trial.list_files("reference_max")]
     write_units(place / "beholder_easy", 3, 2)
     plan = plan_choice(place / "net", place, scheme="released", catch_source=place / "beholder_easy", **NUMBERS)
     for trial in build_tasks(plan, place / "again").tasks[0].trials:
-        assert trial.files["query_max"].read_text().endswith("max_9.png")
+        assert read_words(trial.files["query_max"]).endswith("max_9.png")
 
 
 def test_a_plan_of_the_documents(place: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_plan_of_the_documents(place: Path) -> None:
     assert made.kind == "2afc"
     first, second = made.tasks[0].trials
     assert (first.role, second.role) == ("main", "catch")
-    assert second.files["query_min"].read_text().endswith("min_8.png")
+    assert read_words(second.files["query_min"]).endswith("min_8.png")
     for name in ("experiment.json",):
         (place / "built" / name).unlink()
     (place / "built" / "task_1" / "key.json").unlink()
@@ -250,7 +250,7 @@ def test_changed_stimuli_are_noticed(place: Path) -> None:
     plan = plan_choice(place / "net", place, **NUMBERS)
     build_tasks(plan, place / "built")
     for path in (place / "net").rglob("max_9.png"):
-        path.write_text("another")
+        path.write_bytes(make_file("another.png"))
     with pytest.raises(ConfigurationChanged, match="stimuli_hash"):
         build_tasks(plan, place / "built")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,14 +11,13 @@ from PIL import Image
 
 from beholder._core.errors import InputError
 from beholder._core.files import explain_write_errors
+from beholder.experiments._browser_files import encode_png, look_at_file, read_for_browser
 from beholder.experiments._plan import CATCH, PlannedTrial
 from beholder.experiments._plan_recognition import ICON, ICONS
 from beholder.experiments._unit_folders import NATURAL, OPTIMIZED, describe_unit, list_unit_files
 from beholder.experiments._unit_trials import QUERY
 from beholder.stimuli import list_image_extensions, open_image
 
-_SHOWN = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".svg"})
-_HEARD = frozenset({".wav", ".flac", ".mp3", ".ogg"})
 _STRONGEST = QUERY - 1
 _WHITE = (255, 255, 255)
 
@@ -74,6 +72,7 @@ class TrialReader:
         self.n_references = n_references
         self._listed: dict[Path, dict[str, dict[int, Path]]] = {}
         self._described: dict[Path, Any] = {}
+        self._suffixes: dict[Path, str] = {}
 
     def read(self, trial: PlannedTrial, role: str) -> TrialFiles:
         """Find a trial's files.
@@ -112,7 +111,7 @@ class TrialReader:
             "correct": "query_max",
             "conditions": {"images": images, "query": number},
         }
-        return TrialFiles(_add_suffixes(files), key, len(numbers))
+        return TrialFiles(self._add_suffixes(files), key, len(numbers))
 
     def _describe(self, queries: Path) -> dict[str, Any] | None:
         if queries not in self._described:
@@ -152,7 +151,14 @@ class TrialReader:
         }
         if "levels" in trial:
             key["levels"] = trial["levels"]
-        return TrialFiles(_add_suffixes(files), key, self.n_references if "references" in given else 0)
+        return TrialFiles(self._add_suffixes(files), key, self.n_references if "references" in given else 0)
+
+    def _add_suffixes(self, files: Mapping[str, Path]) -> dict[str, Path]:
+        """Names with the suffixes of the copies; a file is looked into once."""
+        for path in files.values():
+            if path not in self._suffixes:
+                self._suffixes[path] = look_at_file(path).suffix
+        return {name + self._suffixes[path]: path for name, path in files.items()}
 
     def _resolve(self, name: str) -> Path:
         return ICONS / name.removeprefix(ICON) if name.startswith(ICON) else self.folder / name
@@ -186,22 +192,8 @@ def _get(files: Mapping[int, Path], number: int, folder: Path, sign: str) -> Pat
     return files[number]
 
 
-def _add_suffixes(files: Mapping[str, Path]) -> dict[str, Path]:
-    return {name + find_suffix(path): path for name, path in files.items()}
-
-
-def find_suffix(path: Path) -> str:
-    """Suffix of the copy: the file's own where browsers read it; other pictures become PNG."""
-    suffix = path.suffix.lower()
-    if suffix in _SHOWN or suffix in _HEARD:
-        return suffix
-    if suffix in list_image_extensions():
-        return ".png"
-    raise InputError("a picture or a sound", got=str(path))
-
-
 def read_copy(path: Path, suffix: str, icon_size: tuple[int, int] | None = None) -> bytes:
-    """The bytes of a copy: the file's own, or PNG of a picture that browsers do not read, or of an icon.
+    """The bytes of a copy: as :func:`read_for_browser` gives them, or PNG of an icon.
 
     Parameters
     ----------
@@ -211,19 +203,8 @@ def read_copy(path: Path, suffix: str, icon_size: tuple[int, int] | None = None)
         What icons are brought to, so that they look like the other stimuli.
     """
     if path.parent == ICONS and icon_size is not None:
-        return _encode_png(open_image(path, background=_WHITE).resize(icon_size, Image.Resampling.LANCZOS))
-    if path.suffix.lower() == suffix:
-        try:
-            return path.read_bytes()
-        except FileNotFoundError as error:
-            raise InputError("the stimuli that the plan names", got=f"no file at {path}") from error
-    return _encode_png(open_image(path))
-
-
-def _encode_png(picture: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, format="PNG")
-    return buffer.getvalue()
+        return encode_png(open_image(path, background=_WHITE).resize(icon_size, Image.Resampling.LANCZOS))
+    return read_for_browser(path, suffix)
 
 
 def find_size(trials: Iterable[TrialFiles]) -> tuple[int, int] | None:

@@ -317,4 +317,4 @@ def match_choices(table: StimulusTable, choices: Sequence[str]) -> list[str]:
 
 def is_picture(path: Path) -> bool:
     """Whether a file is a picture by its name."""
-    return path.suffix.lower() in list_image_extensions() or path.suffix.lower() == ".svg"
+    return path.suffix.lower() in list_image_extensions()
