@@ -53,8 +53,8 @@ def look_at_file(path: Path) -> BrowserFile:
     Parameters
     ----------
     path : path
-        A picture (PNG, JPEG, WebP and GIF go as they are, others that Pillow reads become PNG), or a sound (WAV of 8 and 16
-        bits, FLAC and MP3 go as they are, others that libsndfile reads become WAV).
+        A picture (PNG, JPEG, WebP and GIF go as they are, others that Pillow reads become PNG), or a sound (WAV of 8
+        and 16 bits, FLAC and MP3 go as they are, others that libsndfile reads become WAV).
 
     Raises
     ------
