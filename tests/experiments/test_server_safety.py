@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import http.client
 import json
 import socket
+import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from starlette.testclient import TestClient
@@ -397,3 +401,38 @@ def test_addresses_cannot_be_made_up() -> None:
         assert book.open(junk) is None
     names = {book.seal(Place("stimulus", session, 1, 1, 0)) for session in range(1000)}
     assert len(names) == 1000 and len({name[:6] for name in names}) > 990
+
+
+def test_connections_that_ask_for_nothing_are_closed(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Silent ones, and those whose head comes byte by byte; others are answered all the while, again and again."""
+    monkeypatch.setattr("beholder.experiments._protocol.HEAD_SECONDS", 0.6)
+    experiment = read_experiment(folder)
+    with (
+        open_store(experiment, tmp_path / "a.db") as store,
+        open_server(experiment, store) as server,
+        contextlib.ExitStack() as stack,
+    ):
+        place = urlsplit(server.url)
+
+        def connect() -> socket.socket:
+            made = socket.create_connection((place.hostname or "", place.port or 0), timeout=10)
+            return stack.enter_context(contextlib.closing(made))
+
+        kept = http.client.HTTPConnection(place.netloc, timeout=10)
+        stack.callback(kept.close)
+        idle, slow = [connect() for _ in range(200)], [connect() for _ in range(5)]
+        begin = time.monotonic()
+        while time.monotonic() < begin + 1.2:
+            kept.request("GET", "/")
+            answer = kept.getresponse()
+            assert answer.status == 200 and answer.read()
+            for each in slow:
+                with contextlib.suppress(OSError):
+                    each.send(b"G" if time.monotonic() < begin + 0.1 else b"E")
+            time.sleep(0.3)
+        for each in [*idle, *slow]:
+            with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+                each.settimeout(5)
+                assert each.recv(100) == b""

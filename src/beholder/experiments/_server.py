@@ -246,11 +246,13 @@ def serve(
 def _make_server(app: Starlette) -> uvicorn.Server:
     import uvicorn
 
+    from beholder.experiments._protocol import TimedProtocol
+
     return uvicorn.Server(
         uvicorn.Config(
-            app, access_log=False, log_config=None, log_level="warning", server_header=False, date_header=False,
-            proxy_headers=False, lifespan="off", timeout_keep_alive=75, timeout_graceful_shutdown=10, ws="none",
-            h11_max_incomplete_event_size=16 * 1024,
+            app, http=TimedProtocol, access_log=False, log_config=None, log_level="warning", server_header=False,
+            date_header=False, proxy_headers=False, lifespan="off", timeout_keep_alive=75,
+            timeout_graceful_shutdown=10, ws="none", h11_max_incomplete_event_size=16 * 1024,
         )
     )  # fmt: skip
 
