@@ -298,9 +298,10 @@ def test_wrap():
         Own(), name="my net", layers=["conv"], input_shape=(3, 8, 8), input_range=(0, 1), normalize=lambda x: 2 * x
     )
     assert (model.name, model.path_name, model.layers, model.modality) == ("my net", "my_net", ("conv",), "image")
-    assert not model.module.training and not model.module.conv.weight.requires_grad and model.spec is None
+    assert model.module.training and model.module.conv.weight.requires_grad and model.spec is None
     x = torch.rand(2, 3, 8, 8, requires_grad=True)
-    assert torch.allclose(model(x), model.module(2 * x)) and model(x).requires_grad
+    assert torch.allclose(model(x), model.module.conv(2 * x).mean((2, 3))) and model(x).requires_grad
+    assert model.module.training and not model(x.detach()).requires_grad
     plain = wrap(Own())
     assert plain.input_range is None and plain.input_shape is None and torch.equal(plain.normalize(x), x)
     assert "Own" in repr(plain)

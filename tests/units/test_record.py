@@ -39,7 +39,7 @@ class Rectified(nn.Module):
 
 @pytest.fixture
 def net() -> bh.Model:
-    return bh.wrap(Rectified(), input_shape=(3, 8, 8), name="rectified")
+    return bh.wrap(Rectified().eval(), input_shape=(3, 8, 8), name="rectified")
 
 
 @pytest.fixture

@@ -93,12 +93,15 @@ def _project_values(module: nn.MultiheadAttention, value: Tensor) -> Tensor:
 
 def _observe_unfused(module: nn.Module, dropout: nn.Module, give: Give) -> Iterator[None]:
     fused = module.__dict__["fused_attn"]
-    module.__dict__["fused_attn"] = False
-    handle = dropout.register_forward_pre_hook(lambda _module, args: give(args[0]))
+    handles = [
+        module.register_forward_pre_hook(lambda part, _args: part.__dict__.update(fused_attn=False)),
+        dropout.register_forward_pre_hook(lambda _module, args: give(args[0])),
+    ]
     try:
         yield
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()
         module.__dict__["fused_attn"] = fused
 
 

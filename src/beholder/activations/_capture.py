@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -16,7 +14,7 @@ from beholder.activations._grammar import LayerRef
 from beholder.activations._hooks import Tap, pick_tensor
 from beholder.activations._probe import check_calls, count_calls
 from beholder.activations._targets import expand_presets, resolve_layers
-from beholder.models import Model, unwrap_module
+from beholder.models import ArrayPreprocessing, Model, Weights, copy_model, unwrap_module
 
 _WHOLE = LayerRef("output", "")
 
@@ -31,10 +29,10 @@ def capture(
     Parameters
     ----------
     model : Model or nn.Module
-        The observer. A plain module gets the batch as it is, and is in eval mode for the pass.
+        The observer. A copy of it is run in eval mode; a plain module gets the batch as it is.
     batch : array or Tensor, (n, *input_shape)
         What the model's ``prepare`` gives, stacked: for pictures (n, 3, height, width) in [0, 1].
-        The model's normalisation is applied here, inside the graph.
+        The model's normalisation is applied here, inside the graph. Never written to.
     layers : sequence of str
         Layer names and patterns; of a :class:`Model` presets and taps too.
     grad : bool
@@ -67,45 +65,33 @@ def capture(
         if name in ENSEMBLES:
             raise InputError("single layers", got=repr(name), hint="extract, which joins the layers of an ensemble")
     if isinstance(model, Model):
-        observer: Any = model
         layers = expand_presets(model, layers)
-        inner = unwrap_module(observer.module)
-
-        _check_axes(observer, batch)
-
-        def run(x: Tensor) -> Any:
-            return observer.forward(inner, observer.normalize(x))
-
-        return _capture(inner, observer.taps, run, observer.device, batch, layers, grad)
+        _check_axes(model, batch)
+        ready = model if model.state is not None and not grad else copy_model(model, gradients=grad)
+        return _capture(ready, batch, layers, grad)
     module = unwrap_module(model)
-    device = next((p.device for p in module.parameters()), torch.device("cpu"))
-    with _in_eval_mode(module):
-        return _capture(module, {}, module, device, batch, layers, grad)
+    plain = Model(type(module).__name__, "", module, ArrayPreprocessing(), Weights(tag=""))
+    return _capture(copy_model(plain, gradients=grad), batch, layers, grad)
 
 
 def _capture(
-    module: nn.Module,
-    taps: Mapping[str, str],
-    run: Callable[[Tensor], Any],
-    device: torch.device,
-    batch: Tensor | np.ndarray,
-    layers: Sequence[str],
-    grad: bool,
+    model: Model, batch: Tensor | np.ndarray, layers: Sequence[str], grad: bool
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    refs = resolve_layers(module, layers, taps)
-    images = torch.as_tensor(batch, device=device)
+    module = model.module
+    refs = resolve_layers(module, layers, model.taps)
+    images = torch.as_tensor(batch, device=model.device)
     if images.is_floating_point():
         images = images.to(next((p.dtype for p in module.parameters() if p.is_floating_point()), images.dtype))
     captured: dict[str, Tensor] = {}
     with torch.compiler.set_stance("force_eager"):
         with torch.no_grad():
-            check_calls(refs, count_calls(module, refs, lambda: run(images[:1])))
+            check_calls(refs, count_calls(module, refs, lambda: model.run(images[:1])))
         with (
             torch.set_grad_enabled(grad),
             Tap(module, refs, gives_output=True) as tap,
             tap.collect(lambda name, tensor: captured.__setitem__(name, tensor.clone()), stop=False),
         ):
-            output = run(images)
+            output = model.run(images)
             tap.hand_over(output)
     return pick_tensor(output, _WHOLE), {name: captured[name] for name in refs}
 
@@ -116,14 +102,3 @@ def _check_axes(model: Model, batch: Tensor | np.ndarray) -> None:
     if expected is not None and len(shape) != len(expected) + 1:
         sizes = ", ".join(str(size) for size in ("n", *expected))
         raise InputError(f"a batch of shape ({sizes})", got=f"shape {shape}", hint="batch[None] for one stimulus")
-
-
-@contextlib.contextmanager
-def _in_eval_mode(module: nn.Module) -> Iterator[None]:
-    training = [part for part in module.modules() if part.training]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part in training:
-            part.training = True

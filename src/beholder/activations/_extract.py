@@ -5,8 +5,7 @@ Planning is in ``_extract_plan``, computing in ``_worker``; here the two meet.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from beholder._core.files import explain_write_errors, to_path_name
 from beholder._core.progress import logger
 from beholder._core.provenance import read_versions, record_provenance
 from beholder.activations._batches import load_stimulus
+from beholder.activations._conduct import choose_layout, tell_conduct, watch_layers
 from beholder.activations._ensembles import ENSEMBLES, find_ensemble_parts
 from beholder.activations._extract_plan import (
     ExtractOptions,
@@ -43,10 +43,10 @@ from beholder.activations._store import (
     write_stimuli,
 )
 from beholder.activations._store_health import heal_store, seal_store
-from beholder.activations._targets import Target, expand_presets, make_targets, resolve_layers
+from beholder.activations._targets import Target, expand_presets, make_targets, resolve_layers, route_parts
 from beholder.activations._worker import Compute, ExtractWorker, Pass
 from beholder.jobs import JobFolder, Plan, run_plan
-from beholder.models import Model, load_model, pick_device, unwrap_module, wrap
+from beholder.models import Model, as_model, copy_model, load_model, place_model, unwrap_module
 from beholder.stimuli import StimulusSet, as_stimulus_set
 
 
@@ -68,8 +68,8 @@ def extract(
     Parameters
     ----------
     model : Model, nn.Module or str
-        The observer, or its name for :func:`beholder.load_model`. A module is run in eval mode, and is
-        afterwards as it was.
+        The observer, or its name for :func:`beholder.load_model`. It is run in eval mode, and is afterwards as it
+        was.
     stimuli : StimulusSet, path or array
         Pictures or sounds; a folder or table; or an array with the stimuli along the first axis.
     layers : sequence of str
@@ -123,13 +123,12 @@ def extract(
     """
     settings = ExtractOptions(pool=pool, **options)
     settings.check()
-    with keep_state(model):
-        observer = open_model(model, device)
-        stimuli = as_stimulus_set(stimuli)
-        store = Path(out_path) / (name or store_name(observer, settings))
-        if not store.name.endswith(".zarr"):
-            store = store.with_name(store.name + ".zarr")
-        extract_to_store(observer, stimuli, layers, store, settings)
+    observer = open_model(model, device)
+    stimuli = as_stimulus_set(stimuli)
+    store = Path(out_path) / (name or store_name(observer, settings))
+    if not store.name.endswith(".zarr"):
+        store = store.with_name(store.name + ".zarr")
+    extract_to_store(observer, stimuli, layers, store, settings)
     return Activations(store)
 
 
@@ -141,27 +140,11 @@ def check_names(layers: Sequence[str]) -> None:
         raise InputError("at least one layer", got="none", hint="beholder layers MODEL")
 
 
-@contextlib.contextmanager
-def keep_state(model: Any) -> Iterator[None]:
-    """Give a module of the user's own its training flags and its gradients back when the block ends."""
-    module = model if isinstance(model, torch.nn.Module) else torch.nn.Module()
-    training = {part: part.training for part in module.modules()}
-    asking = {parameter: parameter.requires_grad for parameter in module.parameters()}
-    try:
-        yield
-    finally:
-        for part, flag in training.items():
-            part.training = flag
-        for parameter, flag in asking.items():
-            parameter.requires_grad_(flag)
-
-
 def open_model(model: Model | torch.nn.Module | str, device: str | None) -> Model:
-    """A model from a name, a module or a model, on the device asked for."""
+    """A model from a name, a module or a model, on the device asked for; what was given stays where it is."""
     if isinstance(model, str):
         return load_model(model, device=device or "auto")
-    observer: Any = wrap(model) if isinstance(model, torch.nn.Module) else model
-    return observer if device is None else observer.to(pick_device(device))
+    return place_model(as_model(model), device)
 
 
 def store_name(model: Model, options: ExtractOptions) -> str:
@@ -196,6 +179,7 @@ def extract_to_store(
         heal_store(store)
         old = folder.read_settings()
         settings = resolve_settings(model, stimuli, targets, options, old)
+        settings["channels_last"] = _settle_layout(model, stimuli, targets, options, old)
         if not folder.check_settings(settings):
             _check_vacant(store)
             folder.write_settings(settings)
@@ -215,6 +199,7 @@ def extract_to_store(
             precision=options.precision,
             seed=options.seed,
             reduce_to=options.reduce_to,
+            channels_last=settings["channels_last"],
             exposure=options.exposure,
         )
         worker = ExtractWorker(store, model, str(model.device), stimuli, passes, compute)
@@ -271,7 +256,8 @@ def check_modality(model: Model, stimuli: StimulusSet) -> None:
 
 def find_targets(model: Model, stimuli: StimulusSet, layers: Sequence[str], options: ExtractOptions) -> list[Target]:
     """Resolve the layer names and probe the model with the first stimulus."""
-    module = unwrap_module(model.module)
+    model = copy_model(model)
+    module = model.module
     refs = resolve_layers(module, expand_presets(model, layers), model.taps)
     ensembles = [name for name in layers if name in ENSEMBLES]
     names = list(dict.fromkeys([*refs, *ensembles]))
@@ -279,12 +265,23 @@ def find_targets(model: Model, stimuli: StimulusSet, layers: Sequence[str], opti
     for name in ensembles:
         parts |= {layer: parse_layer(layer) for layer, _, _ in find_ensemble_parts(module, name)}
     prepared, _ = load_stimulus(stimuli, 0, model.preprocessing, options.exposure)
-    example = torch.as_tensor(prepared, device=model.device)[None]
+    example = torch.tensor(prepared, device=model.device)[None]
     with torch.compiler.set_stance("force_eager"):
-        probed: dict[str, ProbedLayer] = probe_layers(
-            module, parts, lambda x: model.forward(module, model.normalize(x)), example
-        )
+        probed: dict[str, ProbedLayer] = probe_layers(module, parts, model.run, example)
     return make_targets(model, names, probed, options.pool, flatten=options.flatten, token_pool=options.pool_tokens)
+
+
+def _settle_layout(
+    model: Model, stimuli: StimulusSet, targets: Sequence[Target], options: ExtractOptions, old: dict[str, Any] | None
+) -> bool:
+    """Whether convolutions run channels-last; settled when a store is first planned, with a look at how they behave."""
+    if old is not None:
+        return bool(old.get("channels_last", True))
+    prepared, _ = load_stimulus(stimuli, 0, model.preprocessing, options.exposure)
+    example = torch.tensor(prepared, device=model.device)[None]
+    look = watch_layers({name: feeds[0][1].layer for name, feeds in route_parts(targets).items()})
+    tell_conduct(model, look, example)
+    return choose_layout(model, look, torch.cat([example, example.flip(-1)]))
 
 
 def list_asked_layers(model: Model, layers: Sequence[str]) -> list[str]:

@@ -8,6 +8,7 @@ A micro-batch has the same size and the same members wherever and whenever it is
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,18 +19,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from beholder._core.errors import BeholderError, InputError
 from beholder._core.progress import logger
 from beholder.activations._batches import Task, cut_micro_batches, load_stimulus
-from beholder.activations._hooks import Tap
 from beholder.activations._postprocess import project_rows
 from beholder.activations._shard_file import read_rows, shard_path, write_shard
 from beholder.activations._store import StoredLayer, job_folder
 from beholder.activations._targets import Target, make_consumer, route_parts
+from beholder.activations._thread_taps import ThreadTaps
 from beholder.jobs import Finish, Shard, has_content
-from beholder.models import ImagePreprocessing, Model, ModelSpec, ModelWorker, unwrap_module
+from beholder.models import ImagePreprocessing, Model, ModelSpec, ModelWorker
 from beholder.stimuli import Exposure, StimulusSet
 
 _PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -107,12 +108,8 @@ class ExtractWorker(ModelWorker):
             use_threads(self.compute.intra_threads),
             use_exact_math(self.compute.precision),
             ThreadPoolExecutor(lanes, thread_name_prefix="beholder-lane") as pool,
-            contextlib.ExitStack() as hooks,
         ):
-            module = unwrap_module(model.module)
-            if self.compute.channels_last and has_convolutions(module):
-                hooks.enter_context(use_channels_last(module))
-            session = _Session(self, model, module, pool, on_cpu, hooks)
+            session = _Session(self, model, pool, on_cpu)
             try:
                 yield session.start
             finally:
@@ -163,47 +160,48 @@ def cast_values(values: np.ndarray, dtype: str, layer: str) -> np.ndarray:
     return stored
 
 
-def has_convolutions(module: nn.Module) -> bool:
-    """Whether the channels-last layout can matter to a network."""
-    return any(isinstance(part, nn.Conv2d) for part in module.modules())
-
-
-@contextlib.contextmanager
-def use_channels_last(module: nn.Module) -> Iterator[None]:
-    """Keep a network's kernels in the channels-last layout inside the block."""
-    plain = [part for part in module.parameters() if part.ndim == 4 and part.is_contiguous()]
-    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    try:
-        yield
-    finally:
-        for part in plain:
-            part.data = part.data.contiguous()
-
-
 class _Session:
-    """A ready worker: model with hooks on, lanes running."""
+    """A ready worker: a copy of the model a thread with hooks on, lanes running."""
 
-    def __init__(
-        self,
-        worker: ExtractWorker,
-        model: Model,
-        module: nn.Module,
-        pool: ThreadPoolExecutor,
-        on_cpu: bool,
-        hooks: contextlib.ExitStack,
-    ) -> None:
-        self._worker, self._model, self._module, self._pool = worker, model, module, pool
-        self._on_cpu = on_cpu
+    def __init__(self, worker: ExtractWorker, model: Model, pool: ThreadPoolExecutor, on_cpu: bool) -> None:
+        self._worker, self._model, self._pool, self._on_cpu = worker, model, pool, on_cpu
+        self._taps = ThreadTaps(model, channels_last=worker.compute.channels_last, gives_output=True)
         arrays = worker.stimuli.arrays
         as_floats = arrays is not None and np.dtype(getattr(arrays, "dtype", np.uint8)).kind == "f"
         exposed = worker.compute.exposure is not None
         self._as_uint8 = isinstance(model.preprocessing, ImagePreprocessing) and (exposed or not as_floats)
         self._device = torch.device(worker.device)
         self._folder = job_folder(worker.store)
-        self._hooks = hooks
-        self._taps: dict[int, tuple[Tap, Mapping[str, Any]]] = {}
 
     def start(self, shard: Shard) -> Finish:
+        """Start a shard; where its activations find no room beside another's, it waits until that is written."""
+        try:
+            finish = self._start(shard)
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            logger.warning("no room for the activations of two shards at once; one is computed after the other")
+
+            def finish() -> tuple[dict[str, int], dict[str, Any]]:
+                return self._start(shard)()
+
+        def finish_or_explain() -> tuple[Mapping[str, int], Mapping[str, Any]]:
+            try:
+                return finish()
+            except (MemoryError, RuntimeError) as error:
+                if not _is_out_of_memory(error):
+                    raise
+                size = sum(math.prod(each.shape) for each in self._worker.passes[shard.payload["pass"]].targets) * 4
+                n_stimuli = shard.payload["stop"] - shard.payload["start"]
+                raise BeholderError(
+                    f"expected room for the activations of {n_stimuli} stimuli, {size * n_stimuli / 2**20:,.0f} MB; "
+                    f"got {str(error).splitlines()[0][:120]}; try fewer layers, --pool or, for a new store, a smaller "
+                    "--batch_size: finished parts are kept"
+                ) from error
+
+        return finish_or_explain
+
+    def _start(self, shard: Shard) -> Finish:
         payload = shard.payload
         which, start, stop = payload["pass"], payload["start"], payload["stop"]
         job = self._worker.passes[which]
@@ -212,10 +210,10 @@ class _Session:
             target.name: torch.empty((stop - start, *target.shape), dtype=torch.float32) for target in job.targets
         }
         hashes: dict[int, str] = {}
-        tap, routes = self._open_tap(which, job)
+        routes = route_parts(job.targets)
         tasks = cut_micro_batches(start, stop, start + kept, self._worker.compute.micro_batch)
         replicate = payload["replicate"]
-        state = (tap, routes, outputs, start)
+        state = (which, routes, outputs, start)
 
         def load(task: Task) -> Tensor | np.ndarray:
             return self._load(task.members, replicate, hashes)
@@ -252,13 +250,6 @@ class _Session:
 
         return finish
 
-    def _open_tap(self, which: int, job: Pass) -> tuple[Tap, Mapping[str, Any]]:
-        if which not in self._taps:
-            routes = route_parts(job.targets)
-            refs = {name: feeds[0][1].layer.ref for name, feeds in routes.items()}
-            self._taps[which] = (self._hooks.enter_context(Tap(self._module, refs, gives_output=True)), routes)
-        return self._taps[which]
-
     def _load(self, members: list[int], replicate: int, hashes: dict[int, str]) -> np.ndarray:
         worker = self._worker
         made: dict[int, np.ndarray] = {}
@@ -280,19 +271,21 @@ class _Session:
         return np.stack([made[i] for i in members])
 
     def _forward(
-        self, task: Task, batch: Any, tap: Tap, routes: Mapping[str, Any], outputs: Mapping[str, Tensor], base: int
+        self, task: Task, batch: Any, which: int, routes: Mapping[str, Any], outputs: Mapping[str, Tensor], base: int
     ) -> None:
-        model, compute = self._model, self._worker.compute
+        compute = self._worker.compute
+        model, tap = self._taps.get(which, {name: feeds[0][1].layer.ref for name, feeds in routes.items()})
         rows = slice(task.rows.start - base, task.rows.stop - base)
         dtype = _PRECISIONS.get(compute.precision)
         cast = torch.autocast(self._device.type, dtype) if dtype else contextlib.nullcontext()
         with torch.inference_mode(), cast, warnings.catch_warnings():
             if self._as_uint8 and isinstance(model.preprocessing, ImagePreprocessing):
-                x = model.preprocessing.normalize_uint8(batch).to(self._device)
+                layout = torch.channels_last if compute.channels_last else torch.contiguous_format
+                x = model.preprocessing.normalize_uint8(batch).to(self._device).contiguous(memory_format=layout)
             else:
-                x = model.normalize(torch.as_tensor(batch, device=self._device))
+                x = model.normalize(torch.tensor(batch, device=self._device))
             with tap.collect(make_consumer(routes, outputs, rows, task.keep), stop=True):
-                tap.hand_over(model.forward(self._module, x))
+                tap.hand_over(model.run_input(x))
 
     def _redo_smaller(self, tasks: Sequence[Task], load: Callable[[Task], Any], state: Any, reason: str) -> int:
         size = self._worker.compute.micro_batch

@@ -16,7 +16,7 @@ from beholder.activations import capture
 from beholder.evaluation._saved_stimuli import prepare_saved
 from beholder.evaluation._verdicts import list_vocabularies
 from beholder.jobs import Finish, Shard
-from beholder.models import Model, ModelSpec, ModelWorker
+from beholder.models import Model, ModelSpec, ModelWorker, copy_model
 
 
 @dataclass
@@ -42,7 +42,7 @@ class JudgeWorker(ModelWorker):
     @contextlib.contextmanager
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
         """Load the network."""
-        model = self.load_model()
+        model = copy_model(self.load_model())
         threads = torch.get_num_threads()
         if n_workers > 1:
             torch.set_num_threads(max(1, threads // n_workers))

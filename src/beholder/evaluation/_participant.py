@@ -23,7 +23,7 @@ from beholder.experiments import (
     list_asked_files,
     list_trials,
 )
-from beholder.models import Model, unwrap_module
+from beholder.models import Model, copy_model
 from beholder.stimuli import load_class_categories
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class NetworkObserver(Observer):
 
     def __init__(self, model: Model, experiment: Experiment, layer: str | None = None) -> None:
         self.model = model
+        self._ready = copy_model(model)
         self.layer = layer
         self._finder = TrialFinder(experiment)
         self._experiment = experiment
@@ -227,7 +228,7 @@ class NetworkObserver(Observer):
 
     def _run(self, layers: Sequence[str], shown: Sequence[Shown]) -> dict[str, torch.Tensor]:
         """Activations by layer (empty: the output), batch axis first."""
-        model = self.model
+        model = self._ready
         inputs = np.stack([prepare_shown(each.content, model.preprocessing) for each in shown])
         batch = torch.from_numpy(inputs).to(model.device)
         asked = [layer for layer in layers if layer]
@@ -242,9 +243,9 @@ class NetworkObserver(Observer):
 
     def _probe(self, asked: str, name: str, example: torch.Tensor) -> ProbedLayer:
         if asked not in self._probed:
-            model, inner = self.model, unwrap_module(self.model.module)
+            model = self._ready
             refs = {name: parse_layer(model.taps.get(name, name))}
-            probed = probe_layers(inner, refs, lambda x: model.forward(inner, model.normalize(x)), example)
+            probed = probe_layers(model.module, refs, model.run, example)
             self._probed[asked] = probed[name]
         return self._probed[asked]
 

@@ -114,7 +114,7 @@ class Latent:
         outputs : dict of str to Tensor
             ``all_outputs``.
         """
-        return run_latent(self.model.module, self.model.normalize(x), fake_relu=fake_relu, no_relu=no_relu)
+        return _run_copy(self.model, x, fake_relu=fake_relu, no_relu=no_relu)
 
     @contextlib.contextmanager
     def use_fake_relu(self) -> Iterator[None]:
@@ -125,6 +125,13 @@ class Latent:
             yield
         finally:
             outputs.fake_relu = before
+
+
+def _run_copy(model: Model, x: Tensor, **flags: bool) -> tuple[Tensor, dict[str, Tensor]]:
+    from beholder.models._state import copy_model
+
+    copied = copy_model(model)
+    return run_latent(copied.module, copied.normalize(x.clone()), **flags)
 
 
 def find_outputs(module: nn.Module) -> LatentOutputs:
@@ -197,15 +204,19 @@ def find_latent_names(module: nn.Module, example: Tensor) -> dict[str, bool]:
     Parameters
     ----------
     module : nn.Module
-        Put into eval mode.
+        Copies of it are run.
     example : (n, *input_shape)
         Any input.
     """
-    module.eval()
+    from beholder.models._model import Model
+    from beholder.models._preprocessing import ArrayPreprocessing
+    from beholder.models._source import Weights
+
+    model = Model("", "", module, ArrayPreprocessing(), Weights(tag=""))
     with torch.no_grad():
-        plain = run_latent(module, example)[1]
+        plain = _run_copy(model, example)[1]
         takes_fake = "fake_relu" in inspect.signature(module.forward).parameters
-        both = run_latent(module, example, fake_relu=True)[1] if takes_fake else plain
+        both = _run_copy(model, example, fake_relu=True)[1] if takes_fake else plain
     names = {name: name not in plain for name in both}
     return names | dict.fromkeys(plain, False)
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError
 from beholder.models._model import Model
-from beholder.models._source import Blueprint
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -110,14 +109,14 @@ def describe_layers(model: str | Model) -> list[LayerInfo]:
 def probe_network(model: str | Model) -> ProbedNetwork:
     """:func:`describe_layers`, and the order of calls."""
     if isinstance(model, Model):
-        return _probe(model.module, model, _REAL_BATCH)
+        return _probe(model, _REAL_BATCH)
     import logging
 
     from beholder.models._load import load_model
 
     try:
         loaded = load_model(model, meta=True)
-        return _probe(loaded.module, loaded, _META_BATCH)
+        return _probe(loaded, _META_BATCH)
     except (RuntimeError, NotImplementedError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, InputError):
             raise
@@ -126,16 +125,18 @@ def probe_network(model: str | Model) -> ProbedNetwork:
 
     blueprint = resolve_model(model, check_file=False).blueprint
     loaded = load_model(f"{blueprint.source}:{blueprint.name}@random", device="cpu")
-    return _probe(loaded.module, loaded, _REAL_BATCH)
+    return _probe(loaded, _REAL_BATCH)
 
 
-def _probe(module: nn.Module, model: Model | Blueprint, n_stimuli: int) -> ProbedNetwork:
+def _probe(loaded: Model, n_stimuli: int) -> ProbedNetwork:
     import torch
 
     from beholder.models._latent import CHILD, is_driven
+    from beholder.models._state import copy_model
 
-    device = next((t.device for t in [*module.parameters(), *module.buffers()]), torch.device("cpu"))
-    blank = model.preprocessing.normalize(torch.zeros((n_stimuli, *_choose_shape(model)), device=device))
+    model = copy_model(loaded)
+    module = model.module
+    blank = torch.zeros((n_stimuli, *_choose_shape(model)), device=model.device)
     parts = {
         name: child
         for name, child in module.named_modules()
@@ -158,7 +159,7 @@ def _probe(module: nn.Module, model: Model | Blueprint, n_stimuli: int) -> Probe
     handles = [child.register_forward_hook(note) for child in children.values()]
     try:
         with torch.no_grad():
-            result = model.forward(module, blank)
+            result = model.run(blank)
     finally:
         for handle in handles:
             handle.remove()
@@ -175,19 +176,20 @@ def _probe(module: nn.Module, model: Model | Blueprint, n_stimuli: int) -> Probe
         )
         for name, child in parts.items()
     ]
-    taps = _describe_outputs(module, blank) if is_driven(module) else _describe_taps(model.taps, layers)
-    return ProbedNetwork(layers, order, _find_shape(result, n_stimuli), module, taps)
+    taps = _describe_outputs(model, blank) if is_driven(module) else _describe_taps(model.taps, layers)
+    return ProbedNetwork(layers, order, _find_shape(result, n_stimuli), loaded.module, taps)
 
 
-def _describe_outputs(module: nn.Module, blank: Tensor) -> list[LayerInfo]:
+def _describe_outputs(model: Model, blank: Tensor) -> list[LayerInfo]:
     """The stages that a network driven through ``with_latent`` hands over itself."""
     import torch
 
-    from beholder.models._latent import CHILD, find_outputs, run_latent
+    from beholder.models._latent import CHILD, Latent, find_outputs
 
-    names = find_outputs(module).children_of
+    names = find_outputs(model.module).children_of
+    latent = Latent(model)
     with torch.no_grad():
-        outputs = run_latent(module, blank, fake_relu=True)[1] | run_latent(module, blank)[1]
+        outputs = latent.run(blank, fake_relu=True)[1] | latent.run(blank)[1]
     return [LayerInfo(name, CHILD, 0, _find_shape(outputs.get(name), len(blank)), 0, 1, 0) for name in names]
 
 
@@ -206,7 +208,7 @@ def _describe_taps(taps: Mapping[str, str], layers: Sequence[LayerInfo]) -> list
     return described
 
 
-def _choose_shape(model: Model | Blueprint) -> tuple[int, ...]:
+def _choose_shape(model: Model) -> tuple[int, ...]:
     return choose_shape(model.preprocessing)
 
 

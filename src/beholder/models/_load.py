@@ -123,6 +123,7 @@ def _make_model(spec: ModelSpec, blueprint: Blueprint, device: str) -> Model:
     else:
         module, weights = _build_with_weights(spec, blueprint)
         module = module.float().to(device)
+    module = module.eval().requires_grad_(False)
     return Model(
         name=f"{spec.source}:{spec.model}@{spec.tag}",
         path_name=spec.path_name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, final
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from beholder.models._latent import Latent
     from beholder.models._preprocessing import Preprocessing
+    from beholder.models._state import PassState
 
 
 @final
@@ -87,7 +89,7 @@ class Model:
     path_name : str
         The same model in paths and groups.
     module : nn.Module
-        In eval mode, its parameters without gradients.
+        As it was handed over. Commands and calls run copies of it, in eval mode; it is never changed.
     preprocessing : Preprocessing
         File to array (``prepare``), array to network input (``normalize``).
     weights : Weights
@@ -111,6 +113,8 @@ class Model:
     version : str or None
         Stands for the user's code and attributes where they cannot be identified; see
         :func:`~beholder.models.identify_model`.
+    state : PassState or None
+        Of a copy that can be run; see :func:`beholder.models.copy_model`.
     """
 
     name: str
@@ -127,10 +131,10 @@ class Model:
     multi_layer_output: bool = False
     metamer_layers: tuple[str, ...] = ()
     version: str | None = None
+    state: PassState | None = field(default=None, compare=False)
 
-    def __post_init__(self) -> None:
-        self.module.eval()
-        self.module.requires_grad_(False)
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "state": None}
 
     def __repr__(self) -> str:
         parts = [f"{self.n_parameters:,} parameters", f"input {self.preprocessing.describe()}", f"on {self.device}"]
@@ -195,13 +199,36 @@ class Model:
         return self.preprocessing.normalize(x)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Logits (or the embedding) of a prepared batch.
+        """Logits (or the embedding) of a prepared batch, in eval mode; the module is afterwards as it was.
 
         Parameters
         ----------
         x : (n_stimuli, *input_shape), float32 in ``input_range``
+            Gradients flow back to it, not to the parameters. It is never written to.
         """
-        return self.forward(self.module, self.normalize(x))
+        from beholder.models._state import copy_model
+
+        return copy_model(self).run(x)
+
+    def run(self, x: Tensor) -> Any:
+        """One pass of a prepared batch through the module in the state that it is in.
+
+        Parameters
+        ----------
+        x : (n_stimuli, *input_shape)
+            Left as it is, whatever the network does to its input.
+
+        Returns
+        -------
+        Any
+            What the network returns.
+        """
+        return self.run_input(self.normalize(x.clone()))
+
+    def run_input(self, x: Tensor) -> Any:
+        """:meth:`run` of a batch that is normalised already, and that the network may write to."""
+        with contextlib.nullcontext() if self.state is None else self.state.begin_pass():
+            return self.forward(self.module, x)
 
     def to(self, device: str | torch.device) -> Model:
         """Move the module; the model itself is returned."""

@@ -33,10 +33,10 @@ def wrap(
 ) -> Model:
     """Make a model of a module of your own. None stands for the identity, unbounded.
 
-    The module is put into eval mode and its parameters stop asking for gradients. What ``torch.compile`` or
-    ``DataParallel`` put around it is taken off, since hooks do not reach the layers through them. A module that takes
-    ``with_latent`` is driven through it: the keys of its ``all_outputs`` are names of layers; it gets a child
-    ``all_outputs`` without parameters.
+    The module stays as it is: whatever is done with the model is done with copies in eval mode that share its
+    parameters. What ``torch.compile`` or ``DataParallel`` put around it is taken off, since hooks do not reach the
+    layers through them. A module that takes ``with_latent`` is driven through it: the keys of its ``all_outputs`` are
+    names of layers; it gets a child ``all_outputs`` without parameters.
 
     Parameters
     ----------
@@ -116,6 +116,23 @@ def wrap(
         multi_layer_output=taps is not None,
         version=None if version is None else str(version),
     )
+
+
+def as_model(model: Model | nn.Module) -> Model:
+    """The model, or a module of the user's as one that takes stimuli as they are; the module is left as it is."""
+    import torch
+
+    from beholder.models._latent import is_driven, takes_latent
+    from beholder.models._preprocessing import ArrayPreprocessing
+    from beholder.models._state import copy_model
+
+    if isinstance(model, Model):
+        return model
+    inner = unwrap_module(model) if isinstance(model, torch.nn.Module) else None
+    if inner is not None and takes_latent(inner) and not is_driven(inner):  # wrap would give it a child
+        plain = Model("", "", inner, ArrayPreprocessing(), Weights(tag="wrapped"))
+        return wrap(copy_model(plain).module)
+    return wrap(model)
 
 
 def _drive(module: nn.Module, x: Tensor) -> Any:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from beholder.activations import parse_layer
-from beholder.models import Model, Unit, unwrap_module
+from beholder.models import Model, Unit
 from beholder.synthesis._network import Network
 
 _CEILINGS = (None, 6.0)
@@ -62,10 +62,10 @@ def find_before_rectifier(model: Model, network: Network, unit: Unit, images: Te
             if channel is not None:
                 found.append((place, channel))
 
-    module = unwrap_module(model.module)
+    model = network.copy_model()
     counts: dict[str, int] = {}
-    with torch.no_grad(), _look_at_modules(module, look, counts):
-        model.forward(module, model.normalize(images))
+    with torch.no_grad(), _look_at_modules(model.module, look, counts):
+        model.run(images)
     ref = parse_layer(model.taps.get(unit.layer, unit.layer))
     mine = [each for each in found if each[0] == _Place(ref.path, ref.call or 1, ":in")]
     outputs = [each for each in found if each[0].side == ""]

@@ -21,7 +21,7 @@ from beholder.activations import list_asked_layers
 from beholder.activations._extract import check_modality
 from beholder.activations._targets import check_path_names
 from beholder.jobs import JobFolder, Plan, run_plan
-from beholder.models import Model, load_model, pick_device
+from beholder.models import Model, as_model, load_model, place_model
 from beholder.stimuli import (
     METAMER_COLUMNS,
     NullSet,
@@ -51,9 +51,9 @@ from beholder.synthesis._metamer_recipe import MetamerRecipe, make_metamer_recip
 from beholder.synthesis._metamer_session import MetamerWork, make_rows, open_session, unpack_numbers
 from beholder.synthesis._metamer_worker import MetamerWorker
 from beholder.synthesis._metamers import Metamers
-from beholder.synthesis._recipe import as_model, check_count
+from beholder.synthesis._recipe import check_count
 from beholder.synthesis._stimulus_format import StimulusFormat
-from beholder.synthesis._validate import check_mode, check_tensors, make_example
+from beholder.synthesis._validate import check_tensors, make_example, settle_layout
 
 RESULTS = "results.parquet"
 NULL_FOLDER = "null_dist"
@@ -134,8 +134,8 @@ def make_metamers(
     Raises
     ------
     InputError
-        A layer that does not exist, has no gradient or is zero everywhere; a model in training mode; stimuli of
-        several shapes or of another kind than the model takes.
+        A layer that does not exist, has no gradient or is zero everywhere; stimuli of several shapes or of another
+        kind than the model takes.
     ConfigurationChanged
         The folder holds metamers that were made with other settings.
 
@@ -150,7 +150,6 @@ def make_metamers(
     >>> met.to_pandas()[["stimulus_id", "db_snr"]]      # doctest: +SKIP
     """
     observer = open_observer(model, device)
-    check_mode(observer)
     check_tensors(observer)
     originals = as_stimulus_set(stimuli)
     if not len(originals):
@@ -174,6 +173,7 @@ def make_metamers(
             observer, plan, len(originals) * len(asked) * len(wanted_seeds), None, batch_size=batch_size,
             threads=threads,
         )  # fmt: skip
+        settings["channels_last"] = settle_layout(observer, asked, example, None)
         work = _make_work(observer, asked, names, plan, shape, settings, threads)
         return _make_in_memory(observer, originals, wanted_seeds, work, settings["batch_size"])
     check_measured(observer, names, example)
@@ -186,8 +186,7 @@ def make_metamers(
 def open_observer(model: Model | nn.Module | str, device: str | None) -> Model:
     if isinstance(model, str):
         return load_model(model, device=device or "auto")
-    observer = as_model(model)
-    return observer if device is None else observer.to(pick_device(device))
+    return place_model(as_model(model), device)
 
 
 def list_layers_to_match(model: Model, layers: Sequence[str] | None) -> list[str]:
@@ -220,7 +219,9 @@ def _make_work(
     threads: int | None,
 ) -> MetamerWork:
     lanes = count_lanes(model, settings, threads)
-    return MetamerWork(tuple(layers), tuple(measured), recipe, shape, settings["intra_threads"], lanes)
+    return MetamerWork(
+        tuple(layers), tuple(measured), recipe, shape, settings["intra_threads"], lanes, settings["channels_last"]
+    )
 
 
 def _make_in_memory(
@@ -302,6 +303,7 @@ def _run(
             threads=options["threads"],
         )  # fmt: skip
         settings["shape"] = list(shape)
+        settings["channels_last"] = settle_layout(model, layers, make_example(model, shape), folder.read_settings())
         _settle_settings(folder, output, settings, overwrite=options["overwrite"])
         layout = Layout.read(folder)
         known = layout.stimuli

@@ -17,7 +17,7 @@ from beholder.activations import parse_layer
 from beholder.activations._grammar import LayerRef
 from beholder.activations._match import Match, RankedValues, compute_match
 from beholder.activations._probe import count_calls, probe_layers
-from beholder.models import Model, unwrap_module
+from beholder.models import Model, copy_model
 from beholder.stimuli import decide_category, decide_word, load_words
 from beholder.synthesis._network import Network
 
@@ -102,10 +102,10 @@ def list_measured_layers(model: Model, asked: Sequence[str], example: Any) -> li
     """
     if model.stages:
         return list(dict.fromkeys([*model.stages, *asked]))
-    module = unwrap_module(model.module)
-    children = [name for name, _ in module.named_modules() if name and name.count(".") < _DEPTH]
+    model = copy_model(model)
+    children = [name for name, _ in model.module.named_modules() if name and name.count(".") < _DEPTH]
     refs = {name: parse_layer(name) for name in children}
-    calls = count_calls(module, refs, lambda: _run_once(model, example))
+    calls = count_calls(model.module, refs, lambda: _run_once(model, example))
     usable = _keep_usable(model, {name: ref for name, ref in refs.items() if calls[name] == 1}, example)
     left = [name for name in children if name not in usable]
     if left:
@@ -115,15 +115,13 @@ def list_measured_layers(model: Model, asked: Sequence[str], example: Any) -> li
 
 def _run_once(model: Model, batch: Any) -> Any:
     with torch.no_grad():
-        return model.forward(unwrap_module(model.module), model.normalize(batch))
+        return model.run(batch)
 
 
 def _keep_usable(model: Model, refs: dict[str, LayerRef], example: Any) -> list[str]:
-    module = unwrap_module(model.module)
-
     def look(some: dict[str, LayerRef]) -> bool:
         try:
-            probe_layers(module, some, lambda x: model.forward(module, model.normalize(x)), example)
+            probe_layers(model.module, some, model.run, example)
         except InputError:
             return False
         return True

@@ -17,7 +17,7 @@ from beholder.synthesis._checkpoint import Checkpoint
 from beholder.synthesis._metamer_bench import MadeMetamer, MetamerBench, MetamerTask, list_worked_layers
 from beholder.synthesis._metamer_measure import OUTPUT, Measured, Measurer, Prediction
 from beholder.synthesis._metamer_recipe import MetamerRecipe
-from beholder.synthesis._network import Network, freeze_weights, use_channels_last, use_threads
+from beholder.synthesis._network import Network, use_threads
 from beholder.synthesis._stimulus_format import StimulusFormat
 from beholder.synthesis._validate import make_example
 
@@ -38,6 +38,8 @@ class MetamerWork:
         Of one stimulus.
     intra_threads, lanes : int
         Threads in an operation on the CPU, batches side by side.
+    channels_last : bool
+        Lay convolution weights out channels-last.
     """
 
     layers: tuple[str, ...]
@@ -46,6 +48,7 @@ class MetamerWork:
     shape: tuple[int, ...]
     intra_threads: int
     lanes: int
+    channels_last: bool
 
 
 @final
@@ -103,18 +106,16 @@ class MetamerSession:
 
 @contextlib.contextmanager
 def open_session(model: Model, work: MetamerWork) -> Iterator[MetamerSession]:
-    """Put hooks on a network, freeze its weights, set the threads; all is as before when the block ends."""
+    """Copy a network a thread, put hooks on the copies, set the threads."""
     worked = list_worked_layers(model, work.layers)
     example = make_example(model, work.shape)
     measured = list(dict.fromkeys([*work.measured, OUTPUT]))
     with (
         torch.compiler.set_stance("force_eager"),
-        freeze_weights(model.module),
-        use_channels_last(model.module),
         use_exact_math("fp32"),
         use_threads(work.intra_threads) if model.device.type == "cpu" else contextlib.nullcontext(),
-        Network(model, worked, example) as network,
-        Network(model, measured, example) as observed,
+        Network(model, worked, example, channels_last=work.channels_last) as network,
+        Network(model, measured, example, channels_last=work.channels_last) as observed,
     ):
         bench = MetamerBench(model, network, work.layers, work.recipe, work.shape)
         measurer = Measurer(model, observed, work.measured, max(2, work.lanes))

@@ -1,4 +1,4 @@
-"""The model as the loop runs it: as far as needed, weights frozen, layers handed over batch first."""
+"""The model as the loop runs it: as far as needed, a copy a thread, layers handed over batch first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from beholder.activations._grammar import OUTPUT, LayerRef
 from beholder.activations._hooks import Tap, pick_tensor
 from beholder.activations._probe import ProbedLayer, probe_layers
 from beholder.activations._targets import resolve_layers
-from beholder.models import Model, unwrap_module
+from beholder.activations._thread_taps import ThreadTaps
+from beholder.models import Model
 from beholder.synthesis._rectifiers import EndRectifiers, RecordRectifiers, match_rectifiers
 from beholder.synthesis._view import Captured, Constants
 
@@ -33,33 +34,43 @@ class Network:
         Names, taps, ``"output"``.
     example : Tensor, (1, *input_shape)
         One prepared stimulus, for a first look.
+    channels_last : bool
+        Lay convolution weights out channels-last.
     """
 
-    def __init__(self, model: Model, layers: Sequence[str], example: Tensor) -> None:
-        self._model = model
-        self._module = unwrap_module(model.module)
+    def __init__(self, model: Model, layers: Sequence[str], example: Tensor, *, channels_last: bool = False) -> None:
+        self._taps = ThreadTaps(model, channels_last=channels_last)
         self.device = model.device
+        first = self._taps.models.copy()
         names = list(dict.fromkeys(layers))
-        self._wants_output = OUTPUT in names and OUTPUT not in dict(self._module.named_modules())
+        self._wants_output = OUTPUT in names and OUTPUT not in dict(first.module.named_modules())
         inner = [name for name in names if not (self._wants_output and name == OUTPUT)]
-        refs = resolve_layers(self._module, inner, model.taps)
+        refs = resolve_layers(first.module, inner, model.taps)
         if list(refs) != inner:
             raise InputError("names of single layers", got=", ".join(inner), hint="no patterns, presets or ensembles")
-        self._probed = probe_layers(self._module, refs, self._forward, example) if refs else {}
-        self._layer_sets: dict[tuple[str, ...], Tap] = {}
+        self._probed = probe_layers(first.module, refs, first.run, example) if refs else {}
+        self._layer_sets: set[tuple[str, ...]] = set()
         self._rectifiers: dict[str, EndRectifiers] = {}
         self._output_axes: tuple[str, ...] = ()
         if self._wants_output:
             with torch.inference_mode():
-                output = pick_tensor(self._forward(example.expand(2, *example.shape[1:])), _WHOLE)
+                output = pick_tensor(first.run(example.expand(2, *example.shape[1:])), _WHOLE)
             self._output_axes = name_axes(tuple(output.shape[1:]), nn.Identity())
 
     def open(self, layers: Sequence[str]) -> Network:
-        """Put hooks on a set of layers that belongs together; :meth:`close` takes all off."""
-        key = self._key(layers)
-        if key and key not in self._layer_sets:
-            self._layer_sets[key] = Tap(self._module, {name: self._probed[name].ref for name in key})
+        """Allow passes for a set of layers that belongs together, until :meth:`close`."""
+        self._layer_sets.add(self._key(layers))
         return self
+
+    def copy_model(self) -> Model:
+        """A copy of the model, laid out as this network is."""
+        return self._taps.models.copy()
+
+    def _find_tap(self, key: tuple[str, ...]) -> Tap:
+        """Hooks for a set of layers that was opened, on the copy of the thread that asks."""
+        if key not in self._layer_sets:
+            raise KeyError(key)
+        return self._taps.get(key, {name: self._probed[name].ref for name in key})[1]
 
     def find_end_rectifiers(self, name: str, images: Tensor) -> EndRectifiers | None:
         """The ReLUs that a layer consists of, found by one pass; from now on every pass records what goes into them.
@@ -80,7 +91,7 @@ class Network:
         with torch.enable_grad(), RecordRectifiers() as record:
             leaf = images.detach().clone().requires_grad_(True)
             made: list[Tensor] = []
-            with self._layer_sets[self._key((name,))].collect(lambda _, tensor: made.append(tensor), stop=True):
+            with self._find_tap(self._key((name,))).collect(lambda _, tensor: made.append(tensor), stop=True):
                 self._forward(leaf)
         found = match_rectifiers(record, made[0]) if made else None
         if found is not None:
@@ -88,9 +99,7 @@ class Network:
         return found
 
     def close(self) -> None:
-        """Take the hooks off."""
-        for tap in self._layer_sets.values():
-            tap.close()
+        """Let no more passes begin."""
         self._layer_sets.clear()
 
     def __enter__(self) -> Network:
@@ -133,7 +142,7 @@ class Network:
             self._put(captured, name, kept, tensor, layer.batch_axis, layer.axes)
 
         outputs = []
-        with self._record(key) as record, self._layer_sets[key].collect(consume, stop=stop):
+        with self._record(key) as record, self._find_tap(key).collect(consume, stop=stop):
             outputs.append(self._forward(images))
         if record is not None:
             for name, ends in self._list_rectifiers(key).items():
@@ -159,41 +168,7 @@ class Network:
         return tuple(sorted({name for name in layers if name in self._probed}))
 
     def _forward(self, images: Tensor) -> Any:
-        return self._model.forward(self._module, self._model.normalize(images))
-
-
-@contextlib.contextmanager
-def freeze_weights(module: nn.Module) -> Iterator[None]:
-    """No parameter asks for a gradient within the block."""
-    asking = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    for parameter in asking:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in asking:
-            parameter.requires_grad_(True)
-
-
-@contextlib.contextmanager
-def use_channels_last(module: nn.Module, *, wanted: bool = True) -> Iterator[None]:
-    """Lay convolution weights out channels-last within the block, which the CPU runs faster."""
-    weights = [p for p in module.parameters() if p.ndim == 4 and p.shape[1] > 1]
-    on_cpu = all(p.device.type == "cpu" for p in weights)
-    changed = [p for p in weights if p.is_contiguous() and not p.is_contiguous(memory_format=torch.channels_last)]
-    if not (wanted and on_cpu and changed):
-        yield
-        return
-    _set_layout(changed, torch.channels_last)
-    try:
-        yield
-    finally:
-        _set_layout(changed, torch.contiguous_format)
-
-
-def _set_layout(parameters: Sequence[nn.Parameter], layout: torch.memory_format) -> None:
-    for parameter in parameters:
-        parameter.data = parameter.data.contiguous(memory_format=layout)
+        return self._taps.models.get().run(images)
 
 
 @contextlib.contextmanager

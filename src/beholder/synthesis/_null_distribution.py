@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ from beholder.synthesis._null_pairs import Block, count_pairs_per_block, cut_blo
 from beholder.synthesis._null_result import NullDistribution, tell_equal_pairs
 from beholder.synthesis._null_worker import VALUES, NullWork, NullWorker, check_layers, find_part, open_pair_measurer
 from beholder.synthesis._recipe import check_count
-from beholder.synthesis._validate import check_mode, check_tensors, find_input_shape, make_example
+from beholder.synthesis._validate import check_tensors, find_input_shape, make_example, settle_layout
 
 FORMAT = "beholder-null-2"
 N_PAIRS = 10_000
@@ -119,7 +119,6 @@ def null_distribution(
     >>> null = null_distribution("beholder:shapes", "images/", ["block2"], n_pairs=100)      # doctest: +SKIP
     """
     observer = open_observer(model, device)
-    check_mode(observer)
     check_tensors(observer)
     check_count(n_pairs, "pair")
     if min(seed, split) < 0:
@@ -150,7 +149,11 @@ def null_distribution(
     if not shuffle:
         settings["n_pairs"] = n_pairs
         _check_in_order(natural, n_pairs, split)
-    work = NullWork((tuple(names),), sizes, shape, n_pairs, shuffle, settings["intra_threads"], 1)
+    old = None if place is None or overwrite else _find_jobs(place).read_settings()
+    settings["channels_last"] = settle_layout(observer, names, make_example(observer, shape), old, gradients=False)
+    work = NullWork(
+        (tuple(names),), sizes, shape, n_pairs, shuffle, settings["intra_threads"], 1, settings["channels_last"]
+    )
     if place is None:
         lanes = max(1, cores // settings["intra_threads"]) if on_cpu else 1
         return _measure_in_memory(observer, natural, work, seed, split, lanes)
@@ -248,7 +251,7 @@ def _run(
     options: dict[str, Any],
 ) -> NullDistribution:
     """Plan, run and finish the work on one model's folder."""
-    folder = JobFolder(output.parent / f".{output.name}.null.jobs", output)
+    folder = _find_jobs(output)
     with explain_write_errors(output):
         output.mkdir(parents=True, exist_ok=True)
     with folder.hold():
@@ -273,7 +276,7 @@ def _run(
         on_cpu = model.device.type == "cpu"
         lanes = max(1, options["cores"] // settings["intra_threads"]) if on_cpu else 1
         sets = tuple(dict.fromkeys(tuple(shard.payload["layers"]) for shard in shards))
-        work = NullWork(sets, work.sizes, work.shape, work.n_pairs, work.shuffle, settings["intra_threads"], lanes)
+        work = replace(work, layer_sets=sets, intra_threads=settings["intra_threads"], lanes=lanes)
         worker = NullWorker(folder.path, model, str(model.device), stimuli, work)
         run_plan(plan, worker, folder, n_workers=options["workers"])
         changed = _assemble(output, folder, plan.hash, per_block)
@@ -295,6 +298,10 @@ def _run(
     columns = {layer: found[layer] for layer in layers}
     tell_equal_pairs(columns)
     return NullDistribution(model.name, columns, output)
+
+
+def _find_jobs(output: Path) -> JobFolder:
+    return JobFolder(output.parent / f".{output.name}.null.jobs", output)
 
 
 def _forget(

@@ -23,7 +23,7 @@ from beholder.jobs import Finish, Shard
 from beholder.models import Model, ModelSpec, ModelWorker, iterate_training_batches
 from beholder.stimuli import StimulusSet
 from beholder.synthesis._metamer_plan import prepare_original
-from beholder.synthesis._network import Network, use_channels_last, use_threads
+from beholder.synthesis._network import Network, use_threads
 from beholder.synthesis._null_pairs import (
     PAIRS_PER_BLOCK,
     STIMULI_PER_BLOCK,
@@ -57,6 +57,8 @@ class NullWork:
         Pairs of one seed and split.
     shuffle : bool
     intra_threads, lanes : int
+    channels_last : bool
+        Lay convolution weights out channels-last.
     """
 
     layer_sets: tuple[tuple[str, ...], ...]
@@ -66,6 +68,7 @@ class NullWork:
     shuffle: bool
     intra_threads: int
     lanes: int
+    channels_last: bool
 
 
 @final
@@ -156,13 +159,12 @@ class PairMeasurer:
 
 @contextlib.contextmanager
 def open_pair_measurer(model: Model, stimuli: StimulusSet | None, work: NullWork) -> Iterator[PairMeasurer]:
-    """Put hooks on a network, set the threads; all is as before when the block ends."""
+    """Copy a network a thread, put hooks on the copies, set the threads."""
     with (
         torch.compiler.set_stance("force_eager"),
-        use_channels_last(model.module),
         use_exact_math("fp32"),
         use_threads(work.intra_threads) if model.device.type == "cpu" else contextlib.nullcontext(),
-        Network(model, list(work.sizes), make_example(model, work.shape)) as network,
+        Network(model, list(work.sizes), make_example(model, work.shape), channels_last=work.channels_last) as network,
     ):
         measurer = PairMeasurer(model, network, stimuli, work)
         measurer.open()

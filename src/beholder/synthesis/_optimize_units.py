@@ -17,7 +17,7 @@ from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
 from beholder.activations import Activations, iterate_unit_values
 from beholder.jobs import JobFolder, Plan, run_plan
-from beholder.models import Model, Unit, UnitList, load_model, pick_device, wrap
+from beholder.models import Model, Unit, UnitList, as_model, load_model, place_model
 from beholder.synthesis._loop import Recipe
 from beholder.synthesis._network import Network
 from beholder.synthesis._objectives import Channel
@@ -33,7 +33,7 @@ from beholder.synthesis._unit_plan import (
     resolve_settings,
 )
 from beholder.synthesis._unit_worker import UnitWorker
-from beholder.synthesis._validate import check_gradient, check_mode, check_tensors, find_input_shape, make_example
+from beholder.synthesis._validate import check_gradient, check_tensors, find_input_shape, make_example, settle_layout
 from beholder.synthesis._visualizations import Visualizations
 
 AUTO = "auto"
@@ -153,13 +153,11 @@ def _read_options(n_images: int, options: dict[str, Any]) -> VisualizationOption
 def _open_model(model: Model | nn.Module | str, device: str | None) -> Model:
     if isinstance(model, str):
         return load_model(model, device=device or "auto")
-    observer = model if isinstance(model, Model) else wrap(model)
-    return observer if device is None else observer.to(pick_device(device))
+    return place_model(as_model(model), device)
 
 
 def _check_units(model: Model, units: UnitList, shape: tuple[int, ...]) -> None:
     """Look at the model and every unit before hours of work."""
-    check_mode(model)
     check_tensors(model)
     example = make_example(model, shape)
     with torch.compiler.set_stance("force_eager"), Network(model, units.layers, example) as network:
@@ -224,6 +222,8 @@ def _run(
             _remove_old(output, folder)
         _remove_leftovers(output, folder)
         settings = resolve_settings(model, recipe, acts, options, len(units), old := folder.read_settings())
+        example = make_example(model, recipe.input_shape)
+        settings["channels_last"] = settle_layout(model, units.layers, example, old)
         hints = {"batch_size": f"--batch_size {old['batch_size']}"} if old and old["batch_size"] else {}
         if not folder.check_settings(settings, hints):
             _check_vacant(output, units)
@@ -245,6 +245,7 @@ def _run(
             batch_size=settings["batch_size"],
             intra_threads=settings["intra_threads"],
             lanes=max(1, count_cores(options) // settings["intra_threads"]) if model.device.type == "cpu" else 1,
+            channels_last=settings["channels_last"],
             described={"parameterization": type(recipe.parameterization).__name__, "n_images": options.n_images},
         )
         receipts = run_plan(plan, worker, folder, n_workers=options.workers)

@@ -6,10 +6,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from torch import nn
-
 from beholder._core.errors import InputError
-from beholder.models import Model, wrap
+from beholder.models import Model
 from beholder.synthesis._constraints import Constraint, Range
 from beholder.synthesis._fourier import Fourier
 from beholder.synthesis._loop import Recipe
@@ -37,15 +35,6 @@ def make_default_transforms(shape: Sequence[int]) -> tuple[Transform, ...]:
 
 DEFAULT_TRANSFORMS = make_default_transforms((3, 224, 224))
 """Those of pictures of the usual size."""
-
-
-def as_model(model: Model | nn.Module) -> Model:
-    """The model, or a module of the user's as one; in eval mode."""
-    if isinstance(model, Model):
-        return model
-    if isinstance(model, nn.Module) and any(part.training for part in model.modules()):
-        raise InputError("a model in eval mode", got=f"{type(model).__name__} in training mode", hint="module.eval()")
-    return wrap(model)
 
 
 def list_problems(objective: Any, seed: int, n_images: int) -> list[Problem]:

@@ -17,20 +17,20 @@ from torch import Tensor, nn
 from beholder._core.errors import InputError
 from beholder._core.progress import show_progress
 from beholder._core.seeds import DEFAULT_SEED
-from beholder.models import Model
+from beholder.models import Model, as_model
 from beholder.synthesis._checkpoint import Checkpoint, describe_model, describe_part
 from beholder.synthesis._constraints import Constraint
 from beholder.synthesis._loop import BatchResult, BatchRun, Recipe
-from beholder.synthesis._network import Network, freeze_weights, use_channels_last, use_threads
+from beholder.synthesis._network import Network, use_threads
 from beholder.synthesis._objective import Objective, Problem, check_scores
 from beholder.synthesis._optimizers import Optimizer
 from beholder.synthesis._parameterization import Parameterization
 from beholder.synthesis._plan import Plan, plan_batches
-from beholder.synthesis._recipe import as_model, check_count, list_problems, make_recipe
+from beholder.synthesis._recipe import check_count, list_problems, make_recipe
 from beholder.synthesis._result import Synthesis
 from beholder.synthesis._stopping import StopRule
 from beholder.synthesis._transforms import Transform
-from beholder.synthesis._validate import check_gradient, check_mode, check_tensors, find_input_shape, make_example
+from beholder.synthesis._validate import check_gradient, check_tensors, find_input_shape, make_example, settle_layout
 
 logger = logging.getLogger("beholder")
 
@@ -67,7 +67,7 @@ def synthesize(
     Parameters
     ----------
     model : Model or nn.Module
-        The observer, in eval mode. A plain module takes stimuli as they are, unbounded.
+        The observer, run in eval mode. A plain module takes stimuli as they are, unbounded.
     objective : Objective, Problem, or a sequence of them
         Independent problems. A problem's images do not depend on which others there are (beyond the last bits of
         the network's arithmetic, which depend on the size of the batch).
@@ -101,7 +101,7 @@ def synthesize(
     threads : int, optional
         Cores to use on the CPU. Default: torch's number of threads.
     channels_last : bool
-        Lay convolution weights out channels-last while working on the CPU.
+        Lay convolution weights out channels-last while working on the CPU, where that changes nothing but the speed.
     checkpoint : path, optional
         Folder for the state; a call with the same settings goes on from there to the same bytes.
     checkpoint_every : int
@@ -115,8 +115,8 @@ def synthesize(
     Raises
     ------
     InputError
-        The model is in training mode, not float32, or no gradient reaches its input; a wrong layer, channel or
-        shape; a constraint that does not go with the parameterisation or the optimiser.
+        The model is not float32, or no gradient reaches its input; a wrong layer, channel or shape; a constraint that
+        does not go with the parameterisation or the optimiser.
     ConfigurationChanged
         The checkpoint folder was begun with other settings.
 
@@ -128,7 +128,6 @@ def synthesize(
     (1, 3, 16, 16)
     """
     observer = as_model(model)
-    check_mode(observer)
     check_tensors(observer)
     shape = find_input_shape(observer, input_shape)
     problems = list_problems(objective, seed, n_images)
@@ -144,6 +143,8 @@ def synthesize(
         on_cpu=observer.device.type == "cpu",
         batch_size=None if batch_size is None else check_count(batch_size, "image in a batch"),
     )
+    names = tuple(dict.fromkeys(name for problem in problems for name in problem.objective.layers))
+    channels_last = settle_layout(observer, names, make_example(observer, shape), None, wanted=channels_last)
     settings = {
         "model": describe_model(observer, hash_weights=checkpoint is not None),
         "recipe": describe_part(recipe),
@@ -185,7 +186,6 @@ def score_images(
     ndarray, (n,), float32
     """
     observer = as_model(model)
-    check_mode(observer)
     check_tensors(observer)
     batch = torch.as_tensor(images).float()
     objectives = [objective] * len(batch) if isinstance(objective, Objective) else list(objective)
@@ -196,6 +196,10 @@ def score_images(
     problems = [Problem(each) for each in objectives]
     scores = np.empty(len(batch), dtype=np.float32)
     shape = tuple(batch.shape[1:])
+    names = tuple(dict.fromkeys(name for each in objectives for name in each.layers))
+    channels_last = settle_layout(
+        observer, names, make_example(observer, shape), None, wanted=channels_last, gradients=False
+    )
     with _open_network(
         observer, problems, shape, channels_last=channels_last, threads=torch.get_num_threads(), check=False
     ) as network:
@@ -231,12 +235,10 @@ def _open_network(
     layers = tuple(dict.fromkeys(name for problem in problems for name in problem.objective.layers))
     with (
         torch.compiler.set_stance("force_eager"),
-        freeze_weights(model.module),
-        use_channels_last(model.module, wanted=channels_last),
         use_threads(threads) if model.device.type == "cpu" else contextlib.nullcontext(),
     ):
         example = make_example(model, shape)
-        with Network(model, layers, example) as network:
+        with Network(model, layers, example, channels_last=channels_last) as network:
             if check:
                 network.open(layers)
                 check_gradient(network, layers, example)

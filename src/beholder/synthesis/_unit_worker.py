@@ -18,7 +18,7 @@ from beholder.jobs import Finish, Shard
 from beholder.models import Model, ModelSpec, ModelWorker, Unit
 from beholder.synthesis._before_rectifier import find_before_rectifier
 from beholder.synthesis._loop import Recipe
-from beholder.synthesis._network import Network, freeze_weights, use_channels_last, use_threads
+from beholder.synthesis._network import Network, use_threads
 from beholder.synthesis._standing import Natural
 from beholder.synthesis._stimulus_format import StimulusFormat
 from beholder.synthesis._unit_bench import Bench, Cancelled
@@ -52,6 +52,8 @@ class UnitWorker(ModelWorker):
         As for :class:`Bench`.
     intra_threads, lanes : int
         Threads in an operation, batches side by side.
+    channels_last : bool
+        Lay convolution weights out channels-last.
     described : mapping
         What stands in the column ``settings`` of every manifest.
     """
@@ -66,6 +68,7 @@ class UnitWorker(ModelWorker):
     batch_size: int | None
     intra_threads: int
     lanes: int
+    channels_last: bool
     described: Mapping[str, Any]
     lookahead: int = field(default=0, init=False)
 
@@ -79,11 +82,11 @@ class UnitWorker(ModelWorker):
         form = StimulusFormat.of_model(model, self.recipe.input_shape)
         with (
             torch.compiler.set_stance("force_eager"),
-            freeze_weights(model.module),
-            use_channels_last(model.module),
             use_exact_math("fp32"),
             use_threads(self.intra_threads) if model.device.type == "cpu" else contextlib.nullcontext(),
-            Network(model, layers, make_example(model, self.recipe.input_shape)) as network,
+            Network(
+                model, layers, make_example(model, self.recipe.input_shape), channels_last=self.channels_last
+            ) as network,
             ThreadPoolExecutor(lanes + 1, thread_name_prefix="beholder-group") as groups,
             Bench(network, self.recipe, form, self.batch_size, lanes) as bench,
         ):

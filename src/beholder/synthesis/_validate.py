@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from beholder._core.errors import InputError
-from beholder.models import Model
+from beholder.activations._conduct import choose_layout, tell_conduct, watch_layers
+from beholder.activations._probe import probe_layers
+from beholder.activations._targets import resolve_layers
+from beholder.models import Model, copy_model
 from beholder.synthesis._network import Network
 
 
@@ -49,10 +53,9 @@ def validate_model(
     Raises
     ------
     InputError
-        In training mode; parameters that are not float32 or lie on several devices; another device than asked
-        for; a layer that does not exist, is not floating, or that no gradient connects with the input; NaN.
+        Parameters that are not float32 or lie on several devices; another device than asked for; a layer that does
+        not exist, is not floating, or that no gradient connects with the input; NaN.
     """
-    check_mode(model)
     check_tensors(model, device)
     shape = find_input_shape(model, input_shape)
     example = make_example(model, shape)
@@ -60,17 +63,6 @@ def validate_model(
     with torch.compiler.set_stance("force_eager"), Network(model, names, example) as network:
         network.open(names)
         check_gradient(network, names, example)
-
-
-def check_mode(model: Model) -> None:
-    """Refuse a model in training mode."""
-    training = [name or type(part).__name__ for name, part in model.module.named_modules() if part.training]
-    if training:
-        raise InputError(
-            "a model in eval mode",
-            got=f"{model.name} with {training[0]!r} in training mode",
-            hint="model.module.eval()",
-        )
 
 
 def check_tensors(model: Model, device: str | None = None) -> None:
@@ -108,3 +100,41 @@ def check_gradient(network: Network, layers: Sequence[str], example: Tensor) -> 
                     got="none: something on the way is detached, rounded or run under no_grad",
                     hint="an earlier layer, or a differentiable normalize",
                 )
+
+
+def settle_layout(
+    model: Model,
+    layers: Sequence[str],
+    example: Tensor,
+    old: Mapping[str, Any] | None,
+    *,
+    wanted: bool = True,
+    gradients: bool = True,
+) -> bool:
+    """Whether convolutions run channels-last, which the CPU runs faster, where it changes nothing but the speed.
+
+    Settled when an output is first planned, with a look at whether chance or the rest of a batch plays a part.
+
+    Parameters
+    ----------
+    model : Model
+    layers : sequence of str
+    example : Tensor, (1, *input_shape)
+        On the model's device.
+    old : mapping or None
+        Settings of the output that is continued.
+    wanted : bool
+    gradients : bool
+        Whether gradients at the input matter too.
+    """
+    if old is not None:
+        return bool(old.get("channels_last", True))
+    with torch.compiler.set_stance("force_eager"):
+        copied = copy_model(model)
+        refs = resolve_layers(copied.module, list(dict.fromkeys(layers)), model.taps)
+        probed = probe_layers(copied.module, refs, copied.run, example)
+    tell_conduct(model, watch_layers(probed), example)
+    if not wanted or model.device.type != "cpu":
+        return False
+    look = watch_layers(probed, gradients=gradients)
+    return choose_layout(model, look, torch.cat([example, example.flip(-1)]))

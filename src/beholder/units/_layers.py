@@ -10,7 +10,7 @@ import torch
 from beholder._core.errors import InputError
 from beholder._core.progress import logger
 from beholder.activations import list_asked_layers, parse_layer, probe_layers
-from beholder.models import Model, find_unit_layers, load_skeleton, make_blank_input, unwrap_module
+from beholder.models import Model, copy_model, find_unit_layers, load_skeleton, make_blank_input, unwrap_module
 
 _BATCHES = (5, 7)
 
@@ -62,8 +62,8 @@ def _leave_out_mixed(model: Model, names: Sequence[str]) -> list[str]:
 
 
 def _find_output_shapes(model: Model, names: Sequence[str], n_stimuli: int) -> dict[str, tuple[int, ...]]:
-    module = unwrap_module(model.module)
-    modules = dict(module.named_modules(remove_duplicate=False))
+    model = copy_model(model)
+    modules = dict(model.module.named_modules(remove_duplicate=False))
     shapes: dict[str, tuple[int, ...]] = {}
     handles = []
     for name in names:
@@ -78,7 +78,7 @@ def _find_output_shapes(model: Model, names: Sequence[str], n_stimuli: int) -> d
     blank = make_blank_input(model)
     try:
         with torch.inference_mode():
-            model.forward(module, model.normalize(blank.expand(n_stimuli, *blank.shape[1:]).contiguous()))
+            model.run(blank.expand(n_stimuli, *blank.shape[1:]))
     finally:
         for handle in handles:
             handle.remove()
@@ -86,9 +86,9 @@ def _find_output_shapes(model: Model, names: Sequence[str], n_stimuli: int) -> d
 
 
 def _measure_widths(model: Model, names: Sequence[str]) -> dict[str, int]:
-    module = unwrap_module(model.module)
+    model = copy_model(model)
     refs = {name: parse_layer(model.taps.get(name, name)) for name in names}
-    probed = probe_layers(module, refs, lambda x: model.forward(module, model.normalize(x)), make_blank_input(model))
+    probed = probe_layers(model.module, refs, model.run, make_blank_input(model))
     widths = {}
     for name, layer in probed.items():
         if "channel" not in layer.axes:

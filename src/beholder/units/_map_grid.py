@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from beholder._core.seeds import make_generator
 from beholder.activations import parse_layer, probe_layers
 from beholder.activations._hooks import Tap
-from beholder.models import Model, unwrap_module
+from beholder.models import Model, copy_model
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d)
 _POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d)
@@ -113,11 +113,9 @@ def find_grids(model: Model, layers: Sequence[str], example: Tensor) -> dict[str
     dict of str to MapGrid or None
         None for layers without positions.
     """
-    module = unwrap_module(model.module)
+    model = copy_model(model)
+    module, run = model.module, model.run
     refs = {name: parse_layer(model.taps.get(name, name)) for name in layers}
-
-    def run(x: Tensor) -> Any:
-        return model.forward(module, model.normalize(x))
 
     probed = probe_layers(module, refs, run, example)
     with torch.inference_mode():

@@ -17,10 +17,10 @@ from PIL import Image
 from beholder._core.errors import BeholderError, InputError
 from beholder._core.files import write_bytes
 from beholder.activations import parse_layer
-from beholder.activations._hooks import Tap
+from beholder.activations._thread_taps import ThreadTaps
 from beholder.activations._worker import use_exact_math, use_threads
 from beholder.jobs import Finish, Shard
-from beholder.models import Model, ModelSpec, ModelWorker, unwrap_module
+from beholder.models import Model, ModelSpec, ModelWorker
 from beholder.stimuli import UnitStimuli, UnitStimulus
 from beholder.units._encode import decode_prepared
 from beholder.units._map_grid import MapGrid
@@ -80,33 +80,23 @@ class MapWorker(ModelWorker):
 
     @contextlib.contextmanager
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
-        """Load the model, put hooks on its layers, start the threads."""
+        """Load the model, start the threads."""
         model = self.load_model()
         on_cpu = torch.device(self.device).type == "cpu"
         with (
             use_threads(1 if on_cpu else torch.get_num_threads()),
             use_exact_math("fp32"),
             ThreadPoolExecutor(max(1, self.cores // n_workers) if on_cpu else 1, "beholder-map") as pool,
-            contextlib.ExitStack() as hooks,
         ):
-            taps = {}
-            for names in {find_layers(chunk) for chunk in self.chunks.values()}:
-                refs = {name: parse_layer(model.taps.get(name, name)) for name in names}
-                taps[names] = hooks.enter_context(Tap(unwrap_module(model.module), refs))
+            taps = ThreadTaps(model)
             try:
-                yield lambda shard: self._start(self.chunks[shard.key], model, pool, taps)
+                yield lambda shard: self._start(self.chunks[shard.key], pool, taps)
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def _start(
-        self,
-        chunk: Sequence[Sequence[Wanted]],
-        model: Model,
-        pool: ThreadPoolExecutor,
-        taps: Mapping[tuple[str, ...], Tap],
-    ) -> Finish:
-        tap = taps[find_layers(chunk)]
-        futures = [pool.submit(self._map, model, tap, wanted) for wanted in chunk]
+    def _start(self, chunk: Sequence[Sequence[Wanted]], pool: ThreadPoolExecutor, taps: ThreadTaps) -> Finish:
+        layers = find_layers(chunk)
+        futures = [pool.submit(self._map, taps, layers, wanted) for wanted in chunk]
 
         def finish() -> tuple[dict[str, int], dict[str, Any]]:
             sizes: dict[str, int] = {}
@@ -123,10 +113,12 @@ class MapWorker(ModelWorker):
 
         return finish
 
-    def _map(self, model: Model, tap: Tap, wanted: Sequence[Wanted]) -> list[tuple[str, int, list[str]]]:
+    def _map(
+        self, taps: ThreadTaps, layers: tuple[str, ...], wanted: Sequence[Wanted]
+    ) -> list[tuple[str, int, list[str]]]:
         """Write the maps of one stimulus: name, size, and lowest, highest and mean value of each."""
         made = []
-        for (recipe, one), (values, mean) in zip(wanted, compute_maps(model, tap, wanted), strict=True):
+        for (recipe, one), (values, mean) in zip(wanted, compute_maps(taps, layers, wanted), strict=True):
             check_mean(recipe.unit, one, mean)
             data, low, high = encode_map(values)
             path = recipe.find_file(one)
@@ -141,14 +133,15 @@ def find_layers(chunk: Sequence[Sequence[Wanted]]) -> tuple[str, ...]:
     return tuple(sorted({recipe.unit.layer for wanted in chunk for recipe, _ in wanted}))
 
 
-def compute_maps(model: Model, tap: Tap, wanted: Sequence[Wanted]) -> list[tuple[np.ndarray, float]]:
+def compute_maps(taps: ThreadTaps, layers: Sequence[str], wanted: Sequence[Wanted]) -> list[tuple[np.ndarray, float]]:
     """Maps of several units for the one stimulus that they share, run alone: what comes out depends on nothing else.
 
     Parameters
     ----------
-    model : Model
-    tap : Tap
-        On the units' layers.
+    taps : ThreadTaps
+        Of the model.
+    layers : sequence of str
+        The units' layers.
     wanted : sequence of (MapRecipe, UnitStimulus)
 
     Returns
@@ -167,10 +160,11 @@ def compute_maps(model: Model, tap: Tap, wanted: Sequence[Wanted]) -> list[tuple
                 maps = recipe.grid.to_maps(first, recipe.unit.channel)
                 found[i] = maps[0].float().cpu().numpy().copy(), float(own.mean())
 
+    taken = taps.models.get().taps
+    model, tap = taps.get(tuple(layers), {name: parse_layer(taken.get(name, name)) for name in layers})
     prepared = decode_prepared(wanted[0][1].path, model.preprocessing)
     with torch.inference_mode(), tap.collect(keep, stop=True):
-        x = model.normalize(torch.as_tensor(prepared, device=model.device)[None])
-        model.forward(unwrap_module(model.module), x)
+        model.run(torch.as_tensor(prepared, device=model.device)[None])
     return [found[i] for i in range(len(wanted))]
 
 

@@ -19,7 +19,7 @@ from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
 from beholder.activations import parse_layer, probe_layers
 from beholder.jobs import JobFolder, Plan, Shard, run_plan
-from beholder.models import Model, Unit, UnitList, unwrap_module
+from beholder.models import Model, Unit, UnitList, copy_model
 from beholder.stimuli import ModelStimuli, UnitStimuli, read_model_stimuli
 from beholder.units._encode import decode_prepared
 from beholder.units._map_grid import find_grids
@@ -128,13 +128,13 @@ def make_recipes(model: Model, units: Sequence[UnitStimuli]) -> tuple[list[MapRe
         shape = decode_prepared(unit.stimuli[0].path, model.preprocessing).shape
         by_shape.setdefault(shape, []).append(unit)
     recipes, skipped = [], []
-    module = unwrap_module(model.module)
+    model = copy_model(model)
     for shape, members in by_shape.items():
         example = torch.zeros((1, *shape), device=model.device)
         layers = list(dict.fromkeys(unit.layer for unit in members))
         grids = find_grids(model, layers, example)
         refs = {name: parse_layer(model.taps.get(name, name)) for name in layers}
-        probed = probe_layers(module, refs, lambda x: model.forward(module, model.normalize(x)), example)
+        probed = probe_layers(model.module, refs, model.run, example)
         for unit in members:
             layer, grid = probed[unit.layer], grids[unit.layer]
             if grid is None:

@@ -17,7 +17,7 @@ from beholder._core.hashing import hash_settings
 from beholder._core.provenance import record_provenance
 from beholder.activations import parse_layer, probe_layers
 from beholder.jobs import JobFolder, Plan, Shard, run_plan
-from beholder.models import Model, Unit, UnitList, unwrap_module
+from beholder.models import Model, Unit, UnitList, copy_model
 from beholder.stimuli import IMAGENET_MEAN_COLOUR, ModelStimuli, UnitStimuli, read_model_stimuli
 from beholder.units._encode import decode_prepared
 from beholder.units._occlude_worker import FOLDER, OcclusionRecipe, OcclusionWorker, list_bases
@@ -150,7 +150,7 @@ def occlude_units(
 
 def make_recipes(model: Model, units: list[UnitStimuli]) -> list[OcclusionRecipe]:
     """How each unit's activation is read: the axes of its layer."""
-    module = unwrap_module(model.module)
+    model = copy_model(model)
     recipes = []
     by_layer: dict[str, list[UnitStimuli]] = {}
     for unit in units:
@@ -166,7 +166,7 @@ def make_recipes(model: Model, units: list[UnitStimuli]) -> list[OcclusionRecipe
         shape = decode_prepared(list_bases(members[0])[0][1].path, model.preprocessing).shape
         refs = {layer: parse_layer(model.taps.get(layer, layer))}
         example = torch.zeros((1, *shape), device=model.device)
-        probed = probe_layers(module, refs, lambda x: model.forward(module, model.normalize(x)), example)[layer]
+        probed = probe_layers(model.module, refs, model.run, example)[layer]
         if "channel" not in probed.axes:
             raise InputError("a layer with channels", got=f"{layer!r}, whose axes are {', '.join(probed.axes)}")
         axis = probed.axes.index("channel")

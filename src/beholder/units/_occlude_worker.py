@@ -19,9 +19,10 @@ from beholder._core.errors import BeholderError
 from beholder._core.files import write_bytes
 from beholder.activations import parse_layer
 from beholder.activations._hooks import Tap
+from beholder.activations._thread_taps import ThreadTaps
 from beholder.activations._worker import use_exact_math, use_threads
 from beholder.jobs import Finish, Shard
-from beholder.models import Model, ModelSpec, ModelWorker, unwrap_module
+from beholder.models import Model, ModelSpec, ModelWorker
 from beholder.stimuli import IMAGENET_MEAN_COLOUR, UnitStimuli, UnitStimulus
 from beholder.units._encode import decode_prepared, encode_prepared
 from beholder.units._map_worker import check_mean
@@ -91,30 +92,23 @@ class OcclusionWorker(ModelWorker):
 
     @contextlib.contextmanager
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
-        """Load the model, put hooks on its layers, start the threads."""
+        """Load the model, start the threads."""
         model = self.load_model()
         on_cpu = torch.device(self.device).type == "cpu"
         with (
             use_threads(1 if on_cpu else torch.get_num_threads()),
             use_exact_math("fp32"),
             ThreadPoolExecutor(max(1, self.cores // n_workers) if on_cpu else 1, "beholder-occlude") as pool,
-            contextlib.ExitStack() as hooks,
         ):
-            taps = {}
-            for layer in {recipe.unit.layer for recipe in self.recipes.values()}:
-                refs = {layer: parse_layer(model.taps.get(layer, layer))}
-                taps[layer] = hooks.enter_context(Tap(unwrap_module(model.module), refs))
+            taps = ThreadTaps(model)
             try:
-                yield lambda shard: self._start(self.recipes[shard.key], model, pool, taps)
+                yield lambda shard: self._start(self.recipes[shard.key], pool, taps)
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def _start(
-        self, recipe: OcclusionRecipe, model: Model, pool: ThreadPoolExecutor, taps: Mapping[str, Tap]
-    ) -> Finish:
+    def _start(self, recipe: OcclusionRecipe, pool: ThreadPoolExecutor, taps: ThreadTaps) -> Finish:
         bases = list_bases(recipe.unit)
-        tap = taps[recipe.unit.layer]
-        futures = [pool.submit(self._occlude, model, tap, recipe, *pair) for pair in bases]
+        futures = [pool.submit(self._occlude, taps, recipe, *pair) for pair in bases]
 
         def finish() -> tuple[dict[str, int], dict[str, Any]]:
             sizes: dict[str, int] = {}
@@ -137,11 +131,13 @@ class OcclusionWorker(ModelWorker):
         return finish
 
     def _occlude(
-        self, model: Model, tap: Tap, recipe: OcclusionRecipe, batch: int, one: UnitStimulus
+        self, taps: ThreadTaps, recipe: OcclusionRecipe, batch: int, one: UnitStimulus
     ) -> tuple[dict[str, int], dict[str, Any]]:
         """Write the three pictures of one batch: sizes by name, and the manifest's row."""
         from beholder.units._occlude import place_patches
 
+        layer = recipe.unit.layer
+        model, tap = taps.get(layer, {layer: parse_layer(taps.models.get().taps.get(layer, layer))})
         base = decode_prepared(one.path, model.preprocessing)
         height, width = base.shape[-2:]
         side = max(1, round(self.share * min(height, width)))
@@ -212,8 +208,7 @@ def measure(model: Model, tap: Tap, recipe: OcclusionRecipe, pictures: np.ndarra
         found.append(own.flatten(1).mean(1).float().cpu().numpy() if own.ndim > 1 else own.float().cpu().numpy())
 
     with torch.inference_mode(), tap.collect(keep, stop=True):
-        x = model.normalize(torch.as_tensor(pictures, device=model.device))
-        model.forward(unwrap_module(model.module), x)
+        model.run(torch.as_tensor(pictures, device=model.device))
     return found[0]
 
 

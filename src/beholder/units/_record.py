@@ -8,7 +8,7 @@ from typing import Any
 
 from beholder._core.errors import InputError
 from beholder.activations import Activations, extract
-from beholder.models import Model, UnitList, load_model, wrap
+from beholder.models import Model, UnitList, as_model, load_model
 from beholder.stimuli import StimulusSet
 from beholder.units._layers import list_unit_layers, sort_layers
 
@@ -66,8 +66,7 @@ def record_units(
     if units is not None and layers is not None:
         raise InputError("units or layers", got="both", hint="layers alone")
     observer = load_model(model, device=device or "auto") if isinstance(model, str) else model
-    if not isinstance(observer, Model):
-        observer = wrap(observer)
+    observer = as_model(observer)
     names = list(layers) if layers is not None else find_record_layers(observer, units)
     return extract(
         observer, stimuli, [*names, *([] if output in names else [output])],
