@@ -45,7 +45,7 @@ def identify_model(model: Model) -> str:
     >>> identify_model(wrap(net)) == before
     False
     """
-    module = model.module
+    module = model.module if model.state is None else model.state.start
     if model.version is not None:
         tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
         tree = {name: type(part).__qualname__ for name, part in module.named_modules(remove_duplicate=False)}
