@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from beholder._core.errors import InputError
 from beholder._core.files import write_text
@@ -52,3 +53,15 @@ class SquareWorker(Worker):
 def plan_squares(n: int, size: int, power: int = 2) -> Plan:
     shards = (Shard(f"s{a:04d}", b - a, {"start": a, "stop": b}) for a, b in cut_range(0, n, size))
     return Plan("squares", {"power": power}, tuple(shards), "numbers")
+
+
+@dataclass
+class CallWorker(Worker):
+    """Keeps what a function makes of each shard's first number."""
+
+    call: Callable[[int], Any]
+    extra: Any = None
+
+    @contextlib.contextmanager
+    def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
+        yield lambda shard: lambda: ({}, {"value": self.call(shard.payload["start"])})

@@ -15,10 +15,11 @@ from typing import IO, Any
 
 import numpy as np
 
+from beholder._core.error_sink import ErrorSink
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors, open_atomic, write_text
 from beholder.activations._array_files import write_array
-from beholder.activations._hdf5 import ErrorSink, create_hdf5
+from beholder.activations._hdf5 import create_hdf5
 from beholder.activations._matlab_file import write_matlab_file
 from beholder.activations._rows import LayerValues, Rows, RowView, iter_row_blocks
 from beholder.activations._splits import find_parts, split_activations

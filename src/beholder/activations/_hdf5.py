@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
+from beholder._core.error_sink import ErrorSink
 from beholder._core.errors import InputError
 from beholder._core.files import open_atomic
 from beholder.activations._rows import Rows, iter_row_blocks
@@ -109,55 +109,6 @@ class Hdf5Writer:
             name, data=np.array(list(texts), dtype=object), dtype=h5py.string_dtype(), track_times=False
         )
         self._sink.raise_error()
-
-
-@final
-class ErrorSink(io.RawIOBase):
-    """A file whose writes never fail; the first error is kept."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        super().__init__()
-        self._file = file
-        self._error: OSError | None = None
-
-    def raise_error(self) -> None:
-        if self._error is not None:
-            raise self._error
-
-    def readable(self) -> bool:
-        return True
-
-    def writable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def truncate(self, size: int | None = None, /) -> int:
-        try:
-            return self._file.truncate(size)
-        except OSError as error:
-            self._error = self._error or error
-            return size or 0
-
-    def readinto(self, buffer: Any, /) -> int:
-        return self._file.readinto(buffer)  # type: ignore[attr-defined]
-
-    def write(self, data: Any, /) -> int:
-        view = memoryview(data)
-        rest = view
-        while self._error is None and len(rest):
-            try:
-                rest = rest[self._file.write(rest) :]
-            except OSError as error:
-                self._error = error
-        return len(view)
 
 
 def open_hdf5(path: Path | str) -> h5py.File:

@@ -30,7 +30,7 @@ from beholder.activations._store import StoredLayer, job_folder
 from beholder.activations._targets import Target, make_consumer, route_parts
 from beholder.activations._thread_taps import ThreadTaps
 from beholder.jobs import Finish, Shard, has_content
-from beholder.models import ImagePreprocessing, Model, ModelSpec, ModelWorker
+from beholder.models import ImagePreprocessing, Model, ModelWorker
 from beholder.stimuli import Exposure, StimulusSet
 
 _PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -83,7 +83,7 @@ class ExtractWorker(ModelWorker):
     store : path
         The ``.zarr`` folder.
     model : Model
-        Crosses to worker processes as its recipe when it has one.
+        Reaches worker processes as it is in memory.
     device : str
     stimuli : StimulusSet
     passes : sequence of Pass
@@ -91,7 +91,7 @@ class ExtractWorker(ModelWorker):
     """
 
     store: Path
-    model: Model | ModelSpec
+    model: Model
     device: str
     stimuli: StimulusSet
     passes: Sequence[Pass]
@@ -101,7 +101,7 @@ class ExtractWorker(ModelWorker):
     @contextlib.contextmanager
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
         """Load the model, set the threads, start the lanes."""
-        model = self.load_model()
+        model = self.model
         on_cpu = torch.device(self.device).type == "cpu"
         lanes = max(1, self.compute.lanes // n_workers) if on_cpu else max(1, (os.cpu_count() or 1) // n_workers)
         with (

@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import re
+import signal
 import sys
+import threading
 from collections.abc import Sequence
+from types import FrameType
 
 from cyclopts import App, CycloptsError
 from cyclopts.exceptions import UnknownCommandError, UnknownOptionError
@@ -18,6 +21,9 @@ from beholder._core.progress import set_quiet
 from beholder._core.wording import at_command_line
 
 logger = logging.getLogger("beholder")
+
+INTERRUPTED, TERMINATED = 130, 143
+"""Exit codes after Ctrl-C and SIGTERM, as shells give them."""
 
 COMMANDS = {
     "demo": ("beholder.cli.demo:app", "The whole flow on a bundled network and drawn pictures, offline."),
@@ -47,6 +53,7 @@ app = App(
     exit_on_error=False,
     print_error=False,
     result_action="return_value",
+    suppress_keyboard_interrupt=False,
 )
 for _name, (_target, _help) in COMMANDS.items():
     app.command(_target, name=_name, help=_help)
@@ -56,11 +63,24 @@ _as_typed: dict[str, str] = {}
 _FLAG = re.compile(r"--?[A-Za-z][\w-]*")
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: the work ends as after Ctrl-C."""
+
+
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 it failed, 2 the input was wrong."""
+    """Run the command line and exit: 0 done, 1 it failed, 2 the input was wrong, 130 Ctrl-C, 143 SIGTERM."""
     tokens, quiet, verbose = split_globals(sys.argv[1:] if argv is None else argv)
     set_up_logging(quiet, verbose)
-    sys.exit(run(tokens, verbose))
+    signal.signal(signal.SIGTERM, _terminate)
+    code = run(tokens, verbose)
+    if code in (INTERRUPTED, TERMINATED) and threading.active_count() > 1:
+        sys.stdout.flush()
+        os._exit(code)  # a thread that has not come to its end would hold the process up
+    sys.exit(code)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated
 
 
 def split_globals(argv: Sequence[str]) -> tuple[list[str], bool, bool]:
@@ -119,9 +139,9 @@ def _run(tokens: Sequence[str], verbose: bool) -> int:
             app(list(tokens))
     except SystemExit as stop:
         return int(stop.code or 0)
-    except KeyboardInterrupt:
-        print("interrupted: finished parts are kept; the same command continues", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stop:
+        print("stopped; finished parts are kept; run the same command again", file=sys.stderr)
+        return TERMINATED if isinstance(stop, Terminated) else INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -16,7 +16,7 @@ from beholder.activations import capture
 from beholder.evaluation._saved_stimuli import prepare_saved
 from beholder.evaluation._verdicts import list_vocabularies
 from beholder.jobs import Finish, Shard
-from beholder.models import Model, ModelSpec, ModelWorker, copy_model
+from beholder.models import Model, ModelWorker, copy_model
 
 
 @dataclass
@@ -28,21 +28,21 @@ class JudgeWorker(ModelWorker):
     folder : path
         ``metamers/{model}``; shards name files relative to it.
     model : Model
-        The judge. Crosses to worker processes as its recipe when it has one.
+        The judge.
     device : str
     batch_size : int
         Stimuli in one pass; the last is padded, so that no verdict depends on what else is judged.
     """
 
     folder: Path
-    model: Model | ModelSpec
+    model: Model
     device: str
     batch_size: int
 
     @contextlib.contextmanager
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
         """Load the network."""
-        model = copy_model(self.load_model())
+        model = copy_model(self.model)
         threads = torch.get_num_threads()
         if n_workers > 1:
             torch.set_num_threads(max(1, threads // n_workers))

@@ -2,7 +2,8 @@
 
 ``settings.json`` is what the output was planned with, ``receipts/KEY.json`` one file a finished shard,
 ``sealed.json`` has the hashes of what was put together from them, ``run.lock`` and ``claims/`` are locks of the
-operating system: a killed process holds none.
+operating system: a killed process holds none. Where a file system has no locks, ``run.lock.held`` names the one process
+that works.
 """
 
 from __future__ import annotations
@@ -13,11 +14,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from beholder._core.errors import OutputBusy
-from beholder._core.files import explain_write_errors, sync_files
+from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors, sync_files
 from beholder._core.hashing import hash_file_fast
+from beholder._core.locks import LockTaken, take_lock
 from beholder._core.progress import logger
 from beholder._core.settings import refuse_changes
 from beholder.jobs._plan import Plan, Shard
@@ -36,11 +36,17 @@ class JobFolder:
         The folder; made when first written to.
     output : path
         The output it belongs to, for messages and as the base of receipts' file names.
+
+    Attributes
+    ----------
+    has_locks : bool
+        False once :meth:`hold` has found that the file system has none, so that one process works.
     """
 
     def __init__(self, path: Path | str, output: Path | str) -> None:
         self.path = Path(path)
         self.output = Path(output)
+        self.has_locks = True
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
@@ -53,35 +59,38 @@ class JobFolder:
         """
         with explain_write_errors(self.output):
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / "run.lock")
             try:
-                lock.acquire(blocking=False)
-            except Timeout:
+                lock = take_lock(self.path / "run.lock")
+            except LockTaken as taken:
+                got = f"another run that is writing to it{f' ({taken})' if str(taken) else ''}"
                 raise OutputBusy(
-                    f"expected {self.output} to be free; got another run that is writing to it; "
+                    f"expected {self.output} to be free; got {got}; "
                     "try again when that run has ended, or another output folder"
                 ) from None
-        try:
+        with lock:
+            self.has_locks = not lock.is_marker
+            if not self.has_locks:
+                logger.warning("%s lies on a file system without locks, so one process works there", self.output)
+            for left in self.path.glob(f"{TEMPORARY_PREFIX}*"):
+                left.unlink(missing_ok=True)
             yield
-        finally:
-            lock.release()
 
     @contextlib.contextmanager
     def claim(self, shard: Shard) -> Iterator[bool]:
         """Claim one shard among the workers of a plan; yields whether it is ours."""
+        if not self.has_locks:
+            yield True
+            return
         claims = self.path / "claims"
         with explain_write_errors(self.output):
             claims.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(claims / f"{shard.key}.lock", thread_local=False)
             try:
-                lock.acquire(blocking=False)
-            except Timeout:
+                lock = take_lock(claims / f"{shard.key}.lock")
+            except LockTaken:
                 yield False
                 return
-        try:
+        with lock:
             yield True
-        finally:
-            lock.release()
 
     def read_settings(self) -> dict[str, Any] | None:
         """What the output was planned with, or None for a new one."""

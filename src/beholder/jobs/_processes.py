@@ -1,22 +1,39 @@
-"""The process pool: spawned workers that claim shards and die with their parent."""
+"""The process pool: fresh interpreters that claim shards and die with their parent.
+
+A worker never imports the caller's main module and needs nothing of it: the plan and what computes it reach it in a
+file, by value. So a script needs no guard, and a notebook or a prompt will do.
+"""
 
 from __future__ import annotations
 
-import multiprocessing
-import multiprocessing.connection
+import contextlib
 import os
+import pickle
+import queue
 import signal
+import subprocess
+import sys
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
-from beholder._core.errors import BeholderError
+from beholder._core.errors import BeholderError, InputError
+from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors
 from beholder._core.progress import logger
 from beholder.jobs._folder import JobFolder
+from beholder.jobs._parcel import Parcel
 from beholder.jobs._plan import Plan, Shard
-from beholder.jobs._run import Worker, work_through
+from beholder.jobs._run import Worker
+from beholder.jobs._serve import unpack_error
 
 _MAX_DEATHS = 3
+_PATIENCE_SECONDS = 5
+_POLL_SECONDS = 1.0
+_START = (
+    "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); from beholder.jobs._serve import serve; serve()"
+)
 
 
 def run_in_processes(
@@ -24,82 +41,166 @@ def run_in_processes(
 ) -> None:
     """Finish ``shards`` in ``n_workers`` processes.
 
-    A process that the system kills is replaced, up to three times; its shard is free again by then.
+    A process that the system kills at work is replaced, up to three times; its shard is free again by then.
+
+    Raises
+    ------
+    InputError
+        Something that the work needs cannot be sent to other processes.
+    BeholderError
+        A process ended before it was ready, or too many died at work. Errors of the work itself keep their class.
     """
-    context = multiprocessing.get_context("spawn")
-    pool: dict[Any, Any] = {}
-
-    def spawn() -> None:
-        receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=_serve, args=(sender, plan, shards, worker, folder, n_workers), daemon=True)
-        process.start()
-        sender.close()
-        pool[receiver] = process
-
-    deaths = 0
-    try:
+    with _write_parcel((plan, shards, worker, folder, n_workers), worker, folder) as path, _Pool(worker, path) as pool:
         for _ in range(n_workers):
-            spawn()
-        while pool:
-            for receiver in multiprocessing.connection.wait(list(pool)):
-                try:
-                    message = receiver.recv()  # type: ignore[union-attr]
-                except EOFError:
-                    process = pool.pop(receiver)
-                    process.join()
-                    if process.exitcode:
-                        deaths += 1
-                        reason = _describe_exit(process.exitcode)
-                        if deaths > _MAX_DEATHS:
-                            raise BeholderError(
-                                f"expected worker processes to live; got {deaths} that died, the last by {reason}; "
-                                "try fewer --workers or a smaller --batch_size (in a script of your own, the call "
-                                "below `if __name__ == '__main__':`): finished parts are kept"
-                            ) from None
-                        logger.warning("a worker process died by %s; starting another", reason)
-                        spawn()
-                    continue
-                if isinstance(message, BaseException):
-                    raise message
-                advance(message)
+            pool.start()
+        pool.wait(advance)
+
+
+@contextlib.contextmanager
+def _write_parcel(work: tuple[Any, ...], worker: Worker, folder: JobFolder) -> Iterator[Path]:
+    with explain_write_errors(folder.output):
+        folder.path.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f"{TEMPORARY_PREFIX}workers-", dir=folder.path)
+        os.close(handle)
+    path = Path(name)
+    try:
+        with explain_write_errors(folder.output):
+            try:
+                worker.parcel.write(work, path)
+            except (OSError, BeholderError):
+                raise
+            except Exception as error:
+                raise InputError(
+                    "work that can be sent to other processes",
+                    got=f"{_find_culprit(worker, worker.parcel, path)} ({_say(error)})", hint="--workers 1",
+                ) from error  # fmt: skip
+        yield path
     finally:
-        for receiver, process in pool.items():
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _find_culprit(worker: Worker, parcel: Parcel, path: Path) -> str:
+    """The part of a worker that cannot be sent."""
+    for name, value in vars(worker).items():
+        try:
+            parcel.write(value, path)
+        except OSError:
+            raise
+        except Exception:
+            label = getattr(value, "name", None)
+            return f"{name} {label!r} that cannot be" if isinstance(label, str) else f"{name} that cannot be"
+    return "parts that cannot be"
+
+
+def _say(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+
+
+class _Pool:
+    """Worker processes, each with a thread that reads what it says."""
+
+    def __init__(self, worker: Worker, parcel: Path) -> None:
+        self._orders = pickle.dumps(sys.path) + pickle.dumps(
+            (sys.argv, logger.getEffectiveLevel(), worker.parcel.read, parcel)
+        )
+        self._said: queue.SimpleQueue[tuple[subprocess.Popen[bytes], str | None, Any]] = queue.SimpleQueue()
+        self._alive: dict[subprocess.Popen[bytes], bool] = {}
+
+    def start(self) -> None:
+        """Start a process."""
+        flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+        command = [sys.executable, *flags, "-P", "-c", _START]
+        with _hold_interrupts():
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            self._alive[process] = False
+        assert process.stdin is not None
+        with contextlib.suppress(OSError):
+            process.stdin.write(self._orders)
+            process.stdin.flush()
+        threading.Thread(target=self._listen, args=(process,), daemon=True).start()
+
+    def _listen(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        with process.stdout as said, contextlib.suppress(EOFError, OSError, pickle.UnpicklingError):
+            while True:
+                self._said.put((process, *pickle.load(said)))
+        self._said.put((process, None, None))
+
+    def wait(self, advance: Callable[[int], None]) -> None:
+        """Until every process has said that it is through; the first error of any is raised."""
+        deaths = 0
+        while self._alive:
+            try:
+                process, kind, value = self._said.get(timeout=_POLL_SECONDS)
+            except queue.Empty:  # a process of the worker's own may keep its pipe open after its death
+                for process in [each for each in self._alive if each.poll() is not None]:
+                    self._said.put((process, None, None))
+                continue
+            if process not in self._alive:
+                continue
+            if kind == "ready":
+                self._alive[process] = True
+            elif kind == "done":
+                advance(value)
+            elif kind == "log":
+                logger.log(value[0], "%s", value[1])
+            elif kind == "error":
+                raise unpack_error(*value)
+            else:
+                was_ready = self._alive.pop(process)
+                _end(process)
+                if kind == "end":
+                    continue
+                reason = _describe_exit(process.returncode)
+                if not was_ready:
+                    raise BeholderError(
+                        f"expected worker processes that start; got one that ended with {reason} before it was ready; "
+                        "try --workers 1"
+                    )
+                deaths += 1
+                if deaths > _MAX_DEATHS:
+                    raise BeholderError(
+                        f"expected worker processes to live; got {deaths} that died, the last with {reason}; "
+                        "try fewer --workers or a smaller --batch_size: finished parts are kept"
+                    )
+                logger.warning("a worker process ended with %s; starting another", reason)
+                self.start()
+
+    def __enter__(self) -> _Pool:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for process in self._alive:
             process.terminate()
-            process.join()
-            receiver.close()
+        for process in self._alive:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a process that is ending; one that does not is killed."""
+    try:
+        process.wait(_PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    assert process.stdin is not None
+    with contextlib.suppress(OSError):
+        process.stdin.close()
+
+
+@contextlib.contextmanager
+def _hold_interrupts() -> Iterator[None]:
+    """Let Ctrl-C wait, so that a process begins with it held back and never prints a traceback for it."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _describe_exit(code: int) -> str:
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-
-
-def _serve(sender: Any, plan: Plan, shards: list[Shard], worker: Worker, folder: JobFolder, n_workers: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    try:
-        work_through(plan, shards, worker, folder, n_workers, sender.send)
-    except BeholderError as error:
-        sender.send(_PlainError.copy(error))
-    except Exception as error:
-        import traceback
-
-        sender.send(RuntimeError(f"{type(error).__name__} in a worker process: {error}\n{traceback.format_exc()}"))
-    finally:
-        sender.close()
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)
-
-
-class _PlainError(BeholderError):
-    """A worker's error, flattened so that it crosses processes whatever its constructor takes."""
-
-    @classmethod
-    def copy(cls, error: BeholderError) -> _PlainError:
-        plain = cls(str(error))
-        plain.exit_code = error.exit_code
-        return plain

@@ -11,13 +11,14 @@ import abc
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar
 
 from beholder._core.files import remove_temporaries
 from beholder._core.progress import show_progress
 from beholder.jobs._commit import Committer, open_committer
 from beholder.jobs._folder import JobFolder
+from beholder.jobs._parcel import PICKLED, Parcel
 from beholder.jobs._plan import Plan, Shard
 from beholder.jobs._receipts import Files
 
@@ -28,7 +29,10 @@ _RETRY_SECONDS = 0.2
 
 
 class Worker(abc.ABC):
-    """What computes shards. It is pickled to worker processes, so it holds recipes, not models."""
+    """What computes shards. It reaches worker processes by value, whatever it holds."""
+
+    parcel: ClassVar[Parcel] = PICKLED
+    """How it is sent to other processes."""
 
     lookahead: int = 0
     """How many shards to start before the first one is finished."""
@@ -39,9 +43,6 @@ class Worker(abc.ABC):
         """Say that ``n`` items of the shard being finished are done; what is not reported counts when it ends."""
         if self._tick is not None:
             self._tick(n)
-
-    def check_sendable(self) -> None:  # noqa: B027
-        """Refuse what cannot reach other processes, in one line; by default nothing is refused."""
 
     @abc.abstractmethod
     def open(self, n_workers: int) -> contextlib.AbstractContextManager[Callable[[Shard], Finish]]:
@@ -70,31 +71,41 @@ def run_plan(
     n_workers : int
         Number of worker processes, used by the ``processes`` executor.
     executor : {"auto", "inline", "processes"}
-        ``auto`` is inline for one worker.
+        ``auto`` is inline for one worker, or where one shard is left.
 
     Raises
     ------
-    BeholderError
-        The first error of any worker; finished shards are kept.
+    InputError
+        The work cannot be sent to other processes.
+    BaseException
+        The first error of any worker, of its own class; finished shards are kept.
     """
-    if n_workers > 1:
-        worker.check_sendable()
     remove_temporaries(folder.path / "receipts")
     todo = [shard for shard in plan.shards if folder.read_receipt(plan.hash, shard) is None]
     if todo:
         total = sum(shard.size for shard in plan.shards)
         done = total - sum(shard.size for shard in todo)
+        n_workers = min(n_workers, len(todo)) if folder.has_locks else 1
         if executor == "auto":
             executor = "inline" if n_workers <= 1 else "processes"
-        with show_progress(plan.name, total, plan.unit, done) as advance:
+        with show_progress(plan.name, total, plan.unit, done) as advance, _note_interruption():
             if executor == "inline":
                 work_through(plan, todo, worker, folder, 1, advance)
             else:
                 from beholder.jobs._processes import run_in_processes
 
-                run_in_processes(plan, todo, worker, folder, min(n_workers, len(todo)), advance)
+                run_in_processes(plan, todo, worker, folder, n_workers, advance)
     receipts = [folder.read_receipt(plan.hash, shard) for shard in plan.shards]
     return [receipt for receipt in receipts if receipt is not None]
+
+
+@contextlib.contextmanager
+def _note_interruption() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        stop.add_note("finished parts are kept; the same call goes on from them")
+        raise
 
 
 def work_through(

@@ -82,11 +82,13 @@ def wrap(
     """
     import torch
 
+    from beholder.models._hook_ids import reserve_hook_ids
     from beholder.models._preprocessing import ArrayPreprocessing, Preprocessing
 
     if not isinstance(module, torch.nn.Module):
         raise InputError("a torch.nn.Module", got=type(module).__name__)
     module = unwrap_module(module)
+    reserve_hook_ids(module)
     if isinstance(preprocess, Preprocessing):
         if any(value is not None for value in (normalize, input_range, sample_rate, input_shape)):
             raise InputError(

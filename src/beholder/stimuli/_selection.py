@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from beholder._core.errors import InputError, StimulusError, UnknownNameError
 from beholder._core.progress import show_progress
 from beholder._core.seeds import make_generator
+from beholder._core.threads import open_threads
 
 if TYPE_CHECKING:
     from beholder.stimuli._set import BadFile, StimulusSet
@@ -114,7 +114,7 @@ def find_bad_files(stimuli: StimulusSet) -> list[BadFile]:
 
     bad: list[BadFile] = []
     with (
-        ThreadPoolExecutor(min(32, os.cpu_count() or 1)) as pool,
+        open_threads(min(32, os.cpu_count() or 1)) as pool,
         show_progress(f"check {stimuli.kind}s", len(stimuli), "files") as advance,
     ):
         for i, reason in enumerate(pool.map(check, range(len(stimuli)))):

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from beholder._core.error_sink import ErrorSink
 from beholder._core.errors import ConfigurationChanged, InputError
 from beholder._core.files import open_atomic, read_json, write_json
 from beholder.models import Model
@@ -83,9 +84,17 @@ class Checkpoint:
             write_json(file, settings)
 
     def save(self, name: str, state: dict[str, Any]) -> None:
-        """Write one batch's state, by rename."""
-        with open_atomic(self.folder / f"{name}.pt", "wb") as file:
-            torch.save(state, file)
+        """Write one batch's state, by rename.
+
+        Raises
+        ------
+        OutputError
+            There is no room; the state written before is kept.
+        """
+        with open_atomic(self.folder / f"{name}.pt", "w+b", buffering=0) as file:
+            sink: Any = ErrorSink(file)
+            torch.save(state, sink)
+            sink.raise_error()
 
     def load(self, name: str, device: torch.device) -> dict[str, Any] | None:
         """One batch's state, or None if there is none yet."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from beholder._core.progress import logger, show_progress
+from beholder._core.threads import open_threads
 from beholder.synthesis._metamer_bench import MetamerTask
 from beholder.synthesis._metamer_session import FinishedMetamer, MetamerSession
 
@@ -33,10 +33,10 @@ def make_all(
     skipped : list of (stimulus_id, layer, seed, reason)
     """
     total = sum(len(batch) for batch in batches)
-    with show_progress(label, total, "metamers") as advance, ThreadPoolExecutor(lanes) as pool:
-        futures = [pool.submit(_make_batch, session, batch) for batch in batches]
+    with show_progress(label, total, "metamers") as advance, open_threads(lanes) as pool:
         finished, skipped = [], []
         try:
+            futures = [pool.submit(_make_batch, session, batch) for batch in batches]
             for batch, future in zip(batches, futures, strict=True):
                 made, empty = future.result()
                 finished += made
@@ -44,7 +44,6 @@ def make_all(
                 advance(len(batch))
         except BaseException:
             session.bench.cancel()
-            pool.shutdown(wait=True, cancel_futures=True)
             raise
     return finished, skipped
 

@@ -17,7 +17,7 @@ import numpy as np
 from beholder._core.files import write_bytes
 from beholder._core.progress import logger
 from beholder.jobs import Finish, Shard
-from beholder.models import Model, ModelSpec, ModelWorker
+from beholder.models import Model, ModelWorker
 from beholder.stimuli import StimulusSet, find_metamer_folder, name_metamer
 from beholder.synthesis._checkpoint import Checkpoint
 from beholder.synthesis._metamer_bench import MetamerTask
@@ -45,7 +45,7 @@ class MetamerWorker(ModelWorker):
     output : path
         ``metamers/{model}``.
     model : Model
-        Crosses to worker processes as its recipe when it has one.
+        Reaches worker processes as it is in memory.
     device : str
     stimuli : StimulusSet
         Holds those of all shards.
@@ -55,7 +55,7 @@ class MetamerWorker(ModelWorker):
     """
 
     output: Path
-    model: Model | ModelSpec
+    model: Model
     device: str
     stimuli: StimulusSet
     work: MetamerWork
@@ -71,7 +71,7 @@ class MetamerWorker(ModelWorker):
     @contextlib.contextmanager
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
         """Load the model, put the hooks on, start the lanes."""
-        model = self.load_model()
+        model = self.model
         lanes = max(1, self.work.lanes // n_workers)
         with (
             open_session(model, self.work) as session,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from beholder._core.hashing import hash_settings
 from beholder._core.progress import logger, show_progress
 from beholder._core.provenance import record_provenance
 from beholder._core.settings import compare_settings
+from beholder._core.threads import open_threads
 from beholder.activations import list_asked_layers
 from beholder.activations._extract import check_modality
 from beholder.activations._targets import check_path_names
@@ -207,17 +208,14 @@ def _measure_in_memory(
     with (
         open_pair_measurer(model, stimuli, work) as measurer,
         show_progress(f"null {model.path_name}", work.n_pairs, "pairs") as advance,
-        ThreadPoolExecutor(lanes) as pool,
+        open_threads(lanes) as pool,
+        contextlib.closing(measurer),
     ):
         futures = [pool.submit(measurer.measure, layers, seed, split, block) for block in blocks]
         parts = []
-        try:
-            for block, future in zip(blocks, futures, strict=True):
-                parts.append(future.result())
-                advance(block.n_pairs)
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+        for block, future in zip(blocks, futures, strict=True):
+            parts.append(future.result())
+            advance(block.n_pairs)
     values = np.concatenate(parts, axis=1)
     columns = {layer: _make_columns([(seed, split, 0, values[i])]) for i, layer in enumerate(layers)}
     tell_equal_pairs(columns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
@@ -17,10 +17,11 @@ from torch import Tensor
 from beholder._core.errors import InputError
 from beholder._core.files import write_bytes
 from beholder._core.seeds import derive_seed
+from beholder._core.threads import open_threads
 from beholder.activations._match import RankedValues, compute_match
 from beholder.activations._worker import use_exact_math
 from beholder.jobs import Finish, Shard
-from beholder.models import Model, ModelSpec, ModelWorker, iterate_training_batches
+from beholder.models import Model, ModelWorker, iterate_training_batches
 from beholder.stimuli import StimulusSet
 from beholder.synthesis._metamer_plan import prepare_original
 from beholder.synthesis._network import Network, use_threads
@@ -86,6 +87,11 @@ class PairMeasurer:
 
     def __init__(self, model: Model, network: Network, stimuli: StimulusSet | None, work: NullWork) -> None:
         self._model, self._network, self._stimuli, self._work = model, network, stimuli, work
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Let what other threads measure end at its next pair."""
+        self._is_closed = True
 
     def measure(self, layers: Sequence[str], seed: int, split: int, block: Block) -> np.ndarray:
         """The measures of a block's pairs, (n_layers, n_pairs, 5), float64; columns as in ``VALUES``."""
@@ -93,6 +99,8 @@ class PairMeasurer:
         places = {name: i for i, name in enumerate(layers)}
         for group in self._group(layers):
             for row, (first, second) in enumerate(self._iterate_pairs(group, seed, split, block)):
+                if self._is_closed:
+                    raise CancelledError
                 for name in group:
                     match = compute_match(first[name], second[name])
                     values[places[name], row] = [getattr(match, column) for column in VALUES]
@@ -180,14 +188,14 @@ class NullWorker(ModelWorker):
     jobs : path
         The job folder.
     model : Model
-        Crosses to worker processes as its recipe when it has one.
+        Reaches worker processes as it is in memory.
     device : str
     stimuli : StimulusSet or None
     work : NullWork
     """
 
     jobs: Path
-    model: Model | ModelSpec
+    model: Model
     device: str
     stimuli: StimulusSet | None
     work: NullWork
@@ -199,20 +207,14 @@ class NullWorker(ModelWorker):
     @contextlib.contextmanager
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
         """Load the model, put the hooks on, start the lanes."""
-        model = self.load_model()
+        model = self.model
         lanes = max(1, self.work.lanes // n_workers)
         with (
             open_pair_measurer(model, self.stimuli, self.work) as measurer,
-            ThreadPoolExecutor(lanes, thread_name_prefix="beholder-null") as pool,
+            open_threads(lanes, "beholder-null") as pool,
+            contextlib.closing(measurer),
         ):
-
-            def start(shard: Shard) -> Finish:
-                return pool.submit(self._measure, measurer, shard).result
-
-            try:
-                yield start
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+            yield lambda shard: pool.submit(self._measure, measurer, shard).result
 
     def _measure(self, measurer: PairMeasurer, shard: Shard) -> tuple[dict[str, int], dict[str, Any]]:
         payload = shard.payload

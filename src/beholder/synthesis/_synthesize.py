@@ -6,7 +6,6 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from beholder._core.errors import InputError
 from beholder._core.progress import show_progress
 from beholder._core.seeds import DEFAULT_SEED
+from beholder._core.threads import open_threads
 from beholder.models import Model, as_model
 from beholder.synthesis._checkpoint import Checkpoint, describe_model, describe_part
 from beholder.synthesis._constraints import Constraint
@@ -271,13 +271,12 @@ def _run_plan(
         jobs = list(enumerate(plan.batches))
         if plan.lanes <= 1:
             return [item for job in jobs for item in work(job)]
-        with ThreadPoolExecutor(plan.lanes, thread_name_prefix="beholder-lane") as pool:
-            futures = [pool.submit(work, job) for job in jobs]
+        with open_threads(plan.lanes, "beholder-lane") as pool:
             try:
+                futures = [pool.submit(work, job) for job in jobs]
                 return [item for future in futures for item in future.result()]
             except BaseException:
                 cancelled.set()
-                pool.shutdown(wait=True, cancel_futures=True)
                 raise
 
 

@@ -15,7 +15,7 @@ import torch
 from beholder._core.files import to_path_name, write_bytes
 from beholder.activations._worker import use_exact_math
 from beholder.jobs import Finish, Shard
-from beholder.models import Model, ModelSpec, ModelWorker, Unit
+from beholder.models import Model, ModelWorker, Unit
 from beholder.synthesis._before_rectifier import find_before_rectifier
 from beholder.synthesis._loop import Recipe
 from beholder.synthesis._network import Network, use_threads
@@ -41,7 +41,7 @@ class UnitWorker(ModelWorker):
     output : path
         The model's folder.
     model : Model
-        Crosses to worker processes as its recipe when it has one.
+        Reaches worker processes as it is in memory.
     device : str
     recipe : Recipe
     wish : Wish
@@ -59,7 +59,7 @@ class UnitWorker(ModelWorker):
     """
 
     output: Path
-    model: Model | ModelSpec
+    model: Model
     device: str
     recipe: Recipe
     wish: Wish
@@ -75,7 +75,7 @@ class UnitWorker(ModelWorker):
     @contextlib.contextmanager
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
         """Load the model, put the hooks on, start the lanes."""
-        model = self.load_model()
+        model = self.model
         lanes = max(1, self.lanes // n_workers)
         self.lookahead = lanes if lanes > 1 else 0
         layers = tuple(dict.fromkeys(name for names in self.layer_sets for name in names))

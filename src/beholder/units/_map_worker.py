@@ -20,7 +20,7 @@ from beholder.activations import parse_layer
 from beholder.activations._thread_taps import ThreadTaps
 from beholder.activations._worker import use_exact_math, use_threads
 from beholder.jobs import Finish, Shard
-from beholder.models import Model, ModelSpec, ModelWorker
+from beholder.models import Model, ModelWorker
 from beholder.stimuli import UnitStimuli, UnitStimulus
 from beholder.units._encode import decode_prepared
 from beholder.units._map_grid import MapGrid
@@ -63,7 +63,7 @@ class MapWorker(ModelWorker):
     output : path
         The model's folder.
     model : Model
-        Crosses to worker processes as its recipe when it has one.
+        Reaches worker processes as it is in memory.
     device : str
     chunks : mapping of str to sequence of sequence of (MapRecipe, UnitStimulus)
         By shard: for each distinct stimulus, the maps that are made of it.
@@ -72,7 +72,7 @@ class MapWorker(ModelWorker):
     """
 
     output: Path
-    model: Model | ModelSpec
+    model: Model
     device: str
     chunks: Mapping[str, Sequence[Sequence[Wanted]]]
     cores: int
@@ -81,7 +81,7 @@ class MapWorker(ModelWorker):
     @contextlib.contextmanager
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
         """Load the model, start the threads."""
-        model = self.load_model()
+        model = self.model
         on_cpu = torch.device(self.device).type == "cpu"
         with (
             use_threads(1 if on_cpu else torch.get_num_threads()),

@@ -22,7 +22,7 @@ from beholder.activations._hooks import Tap
 from beholder.activations._thread_taps import ThreadTaps
 from beholder.activations._worker import use_exact_math, use_threads
 from beholder.jobs import Finish, Shard
-from beholder.models import Model, ModelSpec, ModelWorker
+from beholder.models import Model, ModelWorker
 from beholder.stimuli import IMAGENET_MEAN_COLOUR, UnitStimuli, UnitStimulus
 from beholder.units._encode import decode_prepared, encode_prepared
 from beholder.units._map_worker import check_mean
@@ -71,7 +71,7 @@ class OcclusionWorker(ModelWorker):
     output : path
         The model's folder.
     model : Model
-        Crosses to worker processes as its recipe when it has one.
+        Reaches worker processes as it is in memory.
     device : str
     recipes : mapping of str to OcclusionRecipe
         By shard.
@@ -82,7 +82,7 @@ class OcclusionWorker(ModelWorker):
     """
 
     output: Path
-    model: Model | ModelSpec
+    model: Model
     device: str
     recipes: Mapping[str, OcclusionRecipe]
     share: float
@@ -93,7 +93,7 @@ class OcclusionWorker(ModelWorker):
     @contextlib.contextmanager
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
         """Load the model, start the threads."""
-        model = self.load_model()
+        model = self.model
         on_cpu = torch.device(self.device).type == "cpu"
         with (
             use_threads(1 if on_cpu else torch.get_num_threads()),
