@@ -108,6 +108,23 @@ def test_visualisations_are_mapped_whenever_they_come(recorded: Path, tmp_path: 
     assert made.map.high == pytest.approx(float(layers["0"][0, 1].max()), rel=1e-4)
 
 
+def test_a_picture_that_was_replaced_by_one_of_its_size_is_mapped_anew(recorded: Path, tmp_path: Path) -> None:
+    folder = make_stimuli(recorded, tmp_path)
+    images = folder / "0" / "channel_1" / "optimized_images"
+    images.mkdir()
+    (images / "manifest.csv").write_text(
+        "file,role,source,rank,activation,percentile,seed,settings\nmax_0.png,,,0,9,,1,{}\n"
+    )
+    for seed in (0, 1):
+        pixels = np.random.default_rng(seed).integers(0, 200 - 100 * seed, (32, 32, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(images / "max_0.png")
+        with open(images / "max_0.png", "ab") as file:  # what follows a PNG's end is not read
+            file.write(bytes(5000 - file.tell()))
+        (made,) = map_units(make_net(), folder)["0", 1].select("optimized")
+        _, layers = bh.capture(make_net(), pixels.transpose(2, 0, 1)[None] / np.float32(255), ["0"])
+        assert made.map is not None and made.map.high == pytest.approx(float(layers["0"][0, 1].max()), rel=1e-4)
+
+
 def test_one_stimulus_runs_once_for_all_its_units(
     recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from beholder._core.errors import ConfigurationChanged, InputError, OutputBusy
 from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors, read_json, write_json
-from beholder._core.hashing import hash_file, hash_settings
+from beholder._core.hashing import hash_bytes, hash_file_fast, hash_settings
 from beholder._core.progress import logger, show_progress
 from beholder._core.provenance import FILE_NAME, record_provenance
 from beholder._core.settings import refuse_changes
@@ -143,7 +143,7 @@ def _hash_stimuli(parts: Sequence[_Part]) -> str:
             for name, path in trial.files.items():
                 if path not in known:
                     try:
-                        known[path] = hash_file(path)
+                        known[path] = hash_file_fast(path)
                     except FileNotFoundError as error:
                         raise InputError("the stimuli that the plan names", got=f"no file at {path}") from error
                 rows.append([part.name, name, known[path]])
@@ -216,18 +216,22 @@ class _Copier:
         self._icon_size = icon_size
         self._made: dict[tuple[Path, str], Path] = {}
         self._fresh: dict[tuple[Path, str], Path] = {}
+        self._hashes: dict[tuple[Path, str], str] = {}
 
-    def put(self, source: Path, target: Path) -> None:
-        """Copy ``source`` to ``target``."""
+    def put(self, source: Path, target: Path) -> str:
+        """Copy ``source`` to ``target``; gives the hash of the copy."""
         key = (source, target.suffix)
         old = self._made.get(key)
         if old is not None:
             target.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(OSError):
                 os.link(old, target)
-                return
-        write_copy(target, read_copy(source, target.suffix, self._icon_size))
+                return self._hashes[key]
+        content = read_copy(source, target.suffix, self._icon_size)
+        write_copy(target, content)
         self._made[key] = self._fresh[key] = target
+        self._hashes[key] = hash_bytes(content)
+        return self._hashes[key]
 
     def move(self, temporary: Path, final: Path) -> None:
         """Rename the folder that the last copies lie in."""
@@ -239,10 +243,12 @@ class _Copier:
 
 def _write_part(folder: Path, part: _Part, copier: _Copier) -> None:
     temporary = folder / f"{TEMPORARY_PREFIX}{part.name}"
+    rows = []
     for n, trial in enumerate(part.trials, start=1):
-        for name, path in trial.files.items():
-            copier.put(path, temporary / "trials" / f"trial_{n}" / name)
-    rows = [{"n": n, **trial.key} for n, trial in enumerate(part.trials, start=1)]
+        hashes = {
+            name: copier.put(path, temporary / "trials" / f"trial_{n}" / name) for name, path in trial.files.items()
+        }
+        rows.append({"n": n, **trial.key, "hashes": hashes})
     write_json(temporary / KEY, {"trials": rows})
     index = {
         "task_name": part.name,

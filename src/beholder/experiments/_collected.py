@@ -24,7 +24,7 @@ from beholder.experiments._recruiters import get_recruiter, pick_parameters
 from beholder.experiments._requests import parse_answer, parse_join, parse_step
 from beholder.experiments._security import Refusal
 from beholder.experiments._server import open_store
-from beholder.experiments._static_page import draw_page, name_page
+from beholder.experiments._static_page import draw_page, name_old_page, name_page
 from beholder.responses import (
     Answer,
     Event,
@@ -109,7 +109,8 @@ def import_collected(experiment: Experiment, sources: Sequence[Path | str], db: 
             n_others += 1
     if not records:
         raise InputError("records of an experiment's pages", got=f"none in {', '.join(map(str, sources))}")
-    replayed = [_replay(experiment, where, record) for where, record in records]
+    names = {task.index: (name_page(experiment, task), name_old_page(experiment, task)) for task in experiment.tasks}
+    replayed = [_replay(experiment, names, where, record) for where, record in records]
     with open_store(experiment, db) as store:
         secrets = {name: store.read_meta(name) for name in ("key", "addresses")}
         work = functools.partial(_insert_all, experiment=experiment, replayed=replayed, secrets=secrets)
@@ -171,10 +172,12 @@ def _parse_json(text: str, where: str) -> Any:
         raise InputError("collected answers as JSON", got=f"{where}: {error}") from None
 
 
-def _replay(experiment: Experiment, where: str, record: Mapping[str, Any]) -> _Replayed:
+def _replay(
+    experiment: Experiment, names: Mapping[int, tuple[str, ...]], where: str, record: Mapping[str, Any]
+) -> _Replayed:
     """Go through one record as the server would have."""
     try:
-        return _follow(experiment, where, record)
+        return _follow(experiment, names, where, record)
     except Refusal as refusal:
         raise InputError("what a page of this experiment collects", got=f"{where}: {refusal.text}") from None
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
@@ -182,11 +185,13 @@ def _replay(experiment: Experiment, where: str, record: Mapping[str, Any]) -> _R
         raise InputError("what a page of this experiment collects", got=got) from None
 
 
-def _follow(experiment: Experiment, where: str, record: Mapping[str, Any]) -> _Replayed:
+def _follow(
+    experiment: Experiment, names: Mapping[int, tuple[str, ...]], where: str, record: Mapping[str, Any]
+) -> _Replayed:
     task = next((task for task in experiment.tasks if task.index == record["task"]), None)
-    if record["plan_hash"] != experiment.plan_hash or task is None or record["name"] != name_page(experiment, task):
+    if record["plan_hash"] != experiment.plan_hash or task is None or record["name"] not in names[task.index]:
         raise InputError(
-            f"answers to {experiment.path}", got=f"{where}, of another plan or of pages written anew",
+            f"answers to {experiment.path}", got=f"{where}, of another plan, other stimuli or pages written anew",
             hint="the built folder that the pages were written from",
         )  # fmt: skip
     if record["end"] not in ENDS:

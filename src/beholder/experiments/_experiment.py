@@ -69,6 +69,8 @@ class Trial:
         has one file a level: ``stimulus_level_0``, ….
     levels : tuple of float
         Of an adaptive trial: the value of each level, in the order of the files.
+    hashes : mapping of str to str
+        Slot to the hash of what was built; empty in folders that other programs or older versions built.
     """
 
     n: int
@@ -79,6 +81,7 @@ class Trial:
     conditions: Mapping[str, Any]
     files: Mapping[str, Path]
     levels: tuple[float, ...] = ()
+    hashes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_catch(self) -> bool:
@@ -226,6 +229,8 @@ def _read_trial(folder: Path, row: Mapping[str, Any], is_catch: bool, kind: str)
     if kind == "2afc" and not {"query_min", "query_max"} <= set(files):
         raise InputError("queries/min and queries/max", got=str(folder))
     unit = row.get("unit")
+    hashes = dict(row.get("hashes", {}))
+    places = {slot: path.relative_to(folder).as_posix() for slot, path in files.items()}
     return Trial(
         n=int(row["n"]),
         role=str(row.get("role", "catch" if is_catch else "main")),
@@ -235,6 +240,7 @@ def _read_trial(folder: Path, row: Mapping[str, Any], is_catch: bool, kind: str)
         conditions=MappingProxyType(dict(row.get("conditions", {}))),
         files=MappingProxyType(files),
         levels=tuple(float(level) for level in row.get("levels", ())),
+        hashes={slot: hashes[place] for slot, place in places.items() if place in hashes},
     )
 
 

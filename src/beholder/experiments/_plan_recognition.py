@@ -25,6 +25,7 @@ from beholder.experiments._stimulus_table import (
     read_stimulus_table,
 )
 from beholder.experiments._unit_trials import relate
+from beholder.stimuli import sort_classes
 
 ICONS = Path(__file__).parent / "static" / "icons"
 """Pictures of the icons of categories, drawn for the answer buttons."""
@@ -92,7 +93,7 @@ def plan_recognition(
     table = read_stimulus_table(sources, layers=layers, keep_failed=keep_failed, adaptive=adaptive)
     _check_files_of_kind(table, settings.kind)
     if not settings.choices:
-        settings = settings.replace({"choices": sorted(set(table.labels))})
+        settings = settings.replace({"choices": sort_classes(table.labels)})
     answers = match_choices(table, settings.choices)
     n_trials, n_tasks, notes = check_design(len(table), len(table.conditions), n_trials, n_tasks)
     shown, conditions = deal_conditions(

@@ -24,9 +24,9 @@ from starlette.staticfiles import StaticFiles
 
 from beholder._core.errors import InputError, OutputError
 from beholder._core.hashing import hash_settings
-from beholder._core.settings import refuse_changes
 from beholder.experiments._api import MEDIA_TYPES, Api, refuse, refuse_http
 from beholder.experiments._clock import SteadyClock, find_last_time
+from beholder.experiments._content import hash_experiment
 from beholder.experiments._experiment import Experiment, Trial
 from beholder.experiments._participants import ParticipantBook
 from beholder.experiments._recruiters import get_recruiter
@@ -38,6 +38,7 @@ from beholder.responses import (
     connect_for_reading,
     open_responses,
     read_description,
+    refuse_other,
 )
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def check_answers(experiment: Experiment, db: Path | str) -> None:
         It is one.
     """
     with contextlib.closing(connect_for_reading(db)) as connection:
-        refuse_changes(read_description(connection), describe_experiment(experiment).to_dict(), str(db))
+        refuse_other(read_description(connection), describe_experiment(experiment), str(db))
 
 
 def describe_experiment(experiment: Experiment) -> Description:
@@ -95,7 +96,8 @@ def describe_experiment(experiment: Experiment) -> Description:
     tasks = {f"task_{task.index}": _fingerprint(experiment.path, task.trials) for task in experiment.tasks}
     if experiment.practice:
         tasks["practice"] = _fingerprint(experiment.path, experiment.practice)
-    return Description(experiment.kind, experiment.settings.to_dict(), tasks, experiment.plan_hash)
+    settings = experiment.settings.to_dict()
+    return Description(experiment.kind, settings, tasks, experiment.plan_hash, hash_experiment(experiment))
 
 
 def check_experiment(experiment: Experiment) -> None:

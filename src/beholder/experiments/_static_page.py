@@ -12,6 +12,7 @@ from beholder._core.files import open_atomic
 from beholder._core.seeds import derive_seed
 from beholder.experiments._api import MEDIA_TYPES
 from beholder.experiments._bundle import embed_file, make_page
+from beholder.experiments._content import hash_task
 from beholder.experiments._experiment import Experiment, Task, Trial
 from beholder.experiments._flow import ENDS, pick_code
 from beholder.experiments._payloads import make_public_settings, make_timing
@@ -69,7 +70,13 @@ def write_static_pages(experiment: Experiment, folder: Path | str | None = None)
 
 
 def name_page(experiment: Experiment, task: Task) -> str:
-    """The name that a task's page gives to what it collects: of this plan, task and order."""
+    """The name that a task's page gives to what it collects: of this plan, task and order, and of these stimuli."""
+    text = f"{experiment.plan_hash}/{task.name}/{_seed_page(experiment, task)}/{hash_task(experiment, task)}"
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def name_old_page(experiment: Experiment, task: Task) -> str:
+    """:func:`name_page` of the first version, which did not look at the stimuli."""
     text = f"{experiment.plan_hash}/{task.name}/{_seed_page(experiment, task)}"
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

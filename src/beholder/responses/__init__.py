@@ -43,6 +43,7 @@ __getattr__, __dir__, __all__ = attach(
         "read_progress": "._conduct",
         "read_responses": "._tables",
         "read_status": "._status",
+        "refuse_other": "._store",
         "score_response": "._scoring",
     },
 )

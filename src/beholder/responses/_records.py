@@ -50,21 +50,25 @@ class Description:
     tasks : mapping of str to str
         A fingerprint of each task's folder; one that changed is refused.
     plan_hash : str
+    stimuli : str
+        A hash of what all pictures and sounds hold; empty where it is not known.
     """
 
     kind: str
     settings: Mapping[str, Any]
     tasks: Mapping[str, str]
     plan_hash: str = ""
+    stimuli: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
-        return {
+        table = {
             "kind": self.kind,
             "settings": dict(self.settings),
             "tasks": dict(self.tasks),
             "plan_hash": self.plan_hash,
         }
+        return {**table, "stimuli": self.stimuli} if self.stimuli else table
 
 
 @final

@@ -8,7 +8,7 @@ import os
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar, final
@@ -145,8 +145,7 @@ def open_responses(
         with contextlib.closing(connect_for_reading(path)) as connection:
             old = read_description(connection)
         if description is not None:
-            new = json.loads(json.dumps(description.to_dict()))
-            refuse_changes(old, new, str(path), dict.fromkeys(new, "another --db for the changed experiment"))
+            refuse_other(old, description, str(path))
         return ResponseStore(path, lock)
     except sqlite3.OperationalError as error:
         lock.release()
@@ -156,6 +155,22 @@ def open_responses(
     except BaseException:
         lock.release()
         raise
+
+
+def refuse_other(old: Mapping[str, Any], description: Description, name: str) -> None:
+    """Refuse a file of answers to another experiment, whose description is ``old``.
+
+    Files of the first version do not say what the stimuli hold: of them, names and sizes are compared.
+
+    Raises
+    ------
+    ConfigurationChanged
+        Names the first differences.
+    """
+    new = json.loads(json.dumps(description.to_dict()))
+    if "stimuli" not in old:
+        new.pop("stimuli", None)
+    refuse_changes(old, new, name, dict.fromkeys(new, "another --db for the changed experiment"))
 
 
 def connect_for_reading(path: Path | str) -> sqlite3.Connection:

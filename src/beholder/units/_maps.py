@@ -14,7 +14,7 @@ import torch
 
 from beholder._core.errors import InputError
 from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name, write_bytes
-from beholder._core.hashing import hash_settings
+from beholder._core.hashing import hash_file_fast, hash_settings
 from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
 from beholder.activations import parse_layer, probe_layers
@@ -180,10 +180,10 @@ def _make_chunk_shard(chunk: Sequence[Sequence[Wanted]]) -> Shard:
 
 
 def _tell(recipe: MapRecipe, one: Any) -> list[Any]:
-    """What a map is made of: unit, file, where it came from, activation, size."""
+    """What a map is made of: unit, file, where it came from, activation, content."""
     unit = recipe.unit
     name = one.path.relative_to(unit.path).as_posix()
-    return [unit.layer, unit.channel, name, one.source, one.activation, one.path.stat().st_size]
+    return [unit.layer, unit.channel, name, one.source, one.activation, hash_file_fast(one.path)]
 
 
 def _write_manifests(

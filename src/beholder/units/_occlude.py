@@ -13,7 +13,7 @@ import torch
 
 from beholder._core.errors import InputError
 from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name
-from beholder._core.hashing import hash_settings
+from beholder._core.hashing import hash_file_fast, hash_settings
 from beholder._core.provenance import record_provenance
 from beholder.activations import parse_layer, probe_layers
 from beholder.jobs import JobFolder, Plan, Shard, run_plan
@@ -179,7 +179,7 @@ def make_recipes(model: Model, units: list[UnitStimuli]) -> list[OcclusionRecipe
 
 def _make_shard(recipe: OcclusionRecipe) -> Shard:
     unit = recipe.unit
-    told: list[Any] = [[batch, one.source, one.activation, one.path.stat().st_size] for batch, one in list_bases(unit)]
+    told: list[Any] = [[batch, one.source, one.activation, hash_file_fast(one.path)] for batch, one in list_bases(unit)]
     key = f"{to_path_name(unit.layer)}--{unit.channel}"
     return Shard(key, len(told), {"bases": hash_settings([unit.layer, unit.channel, told])})
 
