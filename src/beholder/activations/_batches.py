@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from beholder._core.errors import InputError
-from beholder.models import Preprocessing
-from beholder.stimuli import Exposure, StimulusSet, expose_image, open_image, to_picture
+from beholder.models import Preprocessing, prepare_stimulus
+from beholder.stimuli import Exposure, StimulusSet, expose_image, open_image
 
 
 @dataclass
@@ -34,18 +32,32 @@ def load_stimulus(
     seed: int = 0,
     as_uint8: bool = False,
 ) -> tuple[np.ndarray, str]:
-    """One stimulus, read, exposed and prepared; and the sha256 of its file or array."""
-    source: Any
-    if stimuli.arrays is not None:
-        source, digest = stimuli.source(index), stimuli.hash_stimulus(index)
-    else:
-        source = stimuli.read_bytes(index)
-        digest = hashlib.sha256(source).hexdigest()
+    """One stimulus, read, exposed and prepared; and the hash of its file or array."""
+    prepared, digest, _ = read_stimulus(
+        stimuli, index, preprocessing, exposure, replicate=replicate, seed=seed, as_uint8=as_uint8
+    )
+    return prepared, digest
+
+
+def read_stimulus(
+    stimuli: StimulusSet,
+    index: int,
+    preprocessing: Preprocessing,
+    exposure: Exposure | None,
+    *,
+    replicate: int = 0,
+    seed: int = 0,
+    as_uint8: bool = False,
+) -> tuple[np.ndarray, str, list[int] | None]:
+    """:func:`load_stimulus`, and the mark of the file that was read."""
+    source, digest, mark = stimuli.read(index)
     with name_bad_stimulus(stimuli, index):
         if exposure is not None:
-            picture = open_image(source, keep_alpha=True) if stimuli.arrays is None else to_picture(source)
+            picture = open_image(source, keep_alpha=True)
             source = expose_image(picture, replicate, exposure=exposure, seed=seed, stimulus_id=stimuli.ids[index])
-        return preprocessing.prepare_uint8(source) if as_uint8 else preprocessing.prepare(source), digest
+        if as_uint8:
+            return preprocessing.prepare_uint8(source), digest, mark
+        return prepare_stimulus(preprocessing, stimuli, index, source), digest, mark
 
 
 def cut_micro_batches(start: int, stop: int, first: int, size: int, *, align: bool = True) -> list[Task]:
@@ -68,7 +80,7 @@ def cut_micro_batches(start: int, stop: int, first: int, size: int, *, align: bo
 
 @contextlib.contextmanager
 def name_bad_stimulus(stimuli: StimulusSet, index: int) -> Iterator[None]:
-    """Say which file it was when a stimulus given as bytes cannot be read."""
+    """Say which file it was when a stimulus given as bytes cannot be read, or is none that the network takes."""
     try:
         yield
     except InputError as error:
@@ -76,6 +88,8 @@ def name_bad_stimulus(stimuli: StimulusSet, index: int) -> Iterator[None]:
         if name in str(error):
             raise
         reason = error.got or str(error)
+        if error.hint is not None and not reason.startswith("bytes"):
+            raise type(error)(error.expected, got=f"{name} with {reason}", hint=error.hint) from error
         reason = reason.removeprefix("bytes") if reason.startswith("bytes") else f" {reason}"
         raise type(error)(
             "a stimulus that can be read", got=f"{name}{reason}", hint="--skip_bad to leave such files out"

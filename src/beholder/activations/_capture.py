@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,13 +15,21 @@ from beholder.activations._grammar import LayerRef
 from beholder.activations._hooks import Tap, pick_tensor
 from beholder.activations._probe import check_calls, count_calls
 from beholder.activations._targets import expand_presets, resolve_layers
-from beholder.models import ArrayPreprocessing, Model, Weights, copy_model, unwrap_module
+from beholder.models import (
+    ArrayPreprocessing,
+    Model,
+    Weights,
+    copy_model,
+    explain_shape_errors,
+    make_batch,
+    unwrap_module,
+)
 
 _WHOLE = LayerRef("output", "")
 
 
 def capture(
-    model: Model | nn.Module, batch: Tensor | np.ndarray, layers: Sequence[str], *, grad: bool = False
+    model: Model | nn.Module, batch: Any, layers: Sequence[str], *, grad: bool = False
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Run one batch and return the logits and the activations of the layers asked for.
 
@@ -30,8 +39,9 @@ def capture(
     ----------
     model : Model or nn.Module
         The observer. A copy of it is run in eval mode; a plain module gets the batch as it is.
-    batch : array or Tensor, (n, *input_shape)
-        What the model's ``prepare`` gives, stacked: for pictures (n, 3, height, width) in [0, 1].
+    batch : array or Tensor (n, *input_shape), or stimuli
+        What the model's ``prepare`` gives, stacked: for pictures (n, 3, height, width) in [0, 1]. Of a :class:`Model`
+        also whatever :func:`~beholder.extract` takes (files, pictures, ...), which is prepared here.
         The model's normalisation is applied here, inside the graph. Never written to.
     layers : sequence of str
         Layer names and patterns; of a :class:`Model` presets and taps too.
@@ -66,9 +76,10 @@ def capture(
             raise InputError("single layers", got=repr(name), hint="extract, which joins the layers of an ensemble")
     if isinstance(model, Model):
         layers = expand_presets(model, layers)
-        _check_axes(model, batch)
+        images = make_batch(model, batch)
         ready = model if model.state is not None and not grad else copy_model(model, gradients=grad)
-        return _capture(ready, batch, layers, grad)
+        with explain_shape_errors(model, tuple(images.shape[1:])):
+            return _capture(ready, images, layers, grad)
     module = unwrap_module(model)
     plain = Model(type(module).__name__, "", module, ArrayPreprocessing(), Weights(tag=""))
     return _capture(copy_model(plain, gradients=grad), batch, layers, grad)
@@ -94,11 +105,3 @@ def _capture(
             output = model.run(images)
             tap.hand_over(output)
     return pick_tensor(output, _WHOLE), {name: captured[name] for name in refs}
-
-
-def _check_axes(model: Model, batch: Tensor | np.ndarray) -> None:
-    shape = tuple(batch.shape)
-    expected = model.input_shape
-    if expected is not None and len(shape) != len(expected) + 1:
-        sizes = ", ".join(str(size) for size in ("n", *expected))
-        raise InputError(f"a batch of shape ({sizes})", got=f"shape {shape}", hint="batch[None] for one stimulus")

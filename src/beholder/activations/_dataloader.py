@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from beholder.activations._batches import name_bad_stimulus
-from beholder.models import Model, Preprocessing
-from beholder.stimuli import StimulusSet, as_stimulus_set
+from beholder.models import Model, Preprocessing, collect_stimuli, prepare_stimulus
+from beholder.stimuli import StimulusSet
 
 
 class _PreparedStimuli(Dataset):
@@ -27,7 +27,7 @@ class _PreparedStimuli(Dataset):
     def __getitem__(self, index: int) -> tuple[Tensor, int, str]:
         stimuli = self._stimuli
         with name_bad_stimulus(stimuli, index):
-            values = self._preprocessing.prepare(stimuli.source(index))
+            values = prepare_stimulus(self._preprocessing, stimuli, index)
         return torch.from_numpy(np.ascontiguousarray(values)), int(stimuli.targets[index]), stimuli.ids[index]
 
 
@@ -36,7 +36,7 @@ def dataloader(stimuli: StimulusSet | Any, model: Model, *, batch_size: int = 32
 
     Parameters
     ----------
-    stimuli : StimulusSet, path or array
+    stimuli : StimulusSet, or whatever holds stimuli
         See :func:`beholder.stimuli.as_stimulus_set`.
     model : Model
         Whose ``prepare`` is applied; ``model(images)`` takes what the loader gives.
@@ -50,4 +50,6 @@ def dataloader(stimuli: StimulusSet | Any, model: Model, *, batch_size: int = 32
     DataLoader
         Batches of images (n, *input_shape) float32 in ``input_range``, targets (n,) int64, ids (tuple of str).
     """
-    return DataLoader(_PreparedStimuli(as_stimulus_set(stimuli), model.preprocessing), batch_size=batch_size, **options)
+    return DataLoader(
+        _PreparedStimuli(collect_stimuli(model, stimuli), model.preprocessing), batch_size=batch_size, **options
+    )

@@ -24,10 +24,12 @@ from beholder.activations._postprocess import (
     fit_postprocess,
 )
 from beholder.activations._shard_file import plan_layout, shard_path, write_shard
+from beholder.activations._stimulus_table import read_stimuli
 from beholder.activations._store import (
     FORMAT,
     StoredLayer,
     create_layer,
+    describe_columns,
     iter_shard_ranges,
     job_folder,
     open_group,
@@ -83,7 +85,7 @@ def process_activations(
     settings = {
         "format": FORMAT,
         "source": acts.attributes["settings"],
-        "stimuli": hash_settings([list(acts.stimulus_ids), acts.stimuli["sha256"].astype(str).tolist()]),
+        "stimuli": hash_settings([list(acts.stimulus_ids), list(acts.stimulus_hashes)]),
         "replicates": acts.attributes["n_replicates"],
         "steps": [{"step": type(step).__name__, **asdict(step)} for step in steps],
         "seed": seed,
@@ -135,14 +137,14 @@ def _make_groups(
         root.attrs.put(
             {
                 **acts.attributes,
+                **describe_columns(*read_stimuli(open_group(acts.path), acts.path)),
                 "settings": settings,
                 "layers": list(layers),
                 "processing": processing,
                 "complete": False,
             }
         )
-        table = acts.stimuli
-        write_stimuli(root, {str(name): list(table[name]) for name in table})
+        write_stimuli(root, *read_stimuli(open_group(acts.path), acts.path))
         n_replicates = int(acts.attributes["n_replicates"])
         for layer in worker.layouts.values():
             create_layer(root, layer, len(acts.stimulus_ids), n_replicates)

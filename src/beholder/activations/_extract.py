@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from beholder._core.errors import ConfigurationChanged, InputError
+from beholder._core.errors import ConfigurationChanged, InputError, StimulusError
 from beholder._core.files import explain_write_errors, to_path_name
 from beholder._core.progress import logger
 from beholder._core.provenance import read_versions, record_provenance
@@ -29,11 +29,19 @@ from beholder.activations._extract_plan import (
 )
 from beholder.activations._grammar import OUTPUT, LayerRef, parse_layer
 from beholder.activations._lazy import Activations
-from beholder.activations._manifest import check_unchanged, count_kept, join_stimuli, read_manifest, write_manifest
+from beholder.activations._manifest import (
+    check_unchanged,
+    collect_known,
+    count_kept,
+    join_stimuli,
+    read_manifest,
+    write_manifest,
+)
 from beholder.activations._probe import ProbedLayer, probe_layers
 from beholder.activations._store import (
     FORMAT,
     create_layer,
+    describe_columns,
     is_complete,
     job_folder,
     open_group,
@@ -46,8 +54,18 @@ from beholder.activations._store_health import heal_store, seal_store
 from beholder.activations._targets import Target, expand_presets, make_targets, resolve_layers, route_parts
 from beholder.activations._worker import Compute, ExtractWorker, Pass
 from beholder.jobs import JobFolder, Plan, run_plan
-from beholder.models import Model, as_model, copy_model, load_model, place_model, unwrap_module
-from beholder.stimuli import StimulusSet, as_stimulus_set
+from beholder.models import (
+    Model,
+    as_model,
+    collect_stimuli,
+    copy_model,
+    explain_shape_errors,
+    load_model,
+    place_model,
+    tell_class_order,
+    unwrap_module,
+)
+from beholder.stimuli import StimulusSet
 
 
 def extract(
@@ -70,8 +88,8 @@ def extract(
     model : Model, nn.Module or str
         The observer, or its name for :func:`beholder.load_model`. It is run in eval mode, and is afterwards as it
         was.
-    stimuli : StimulusSet, path or array
-        Pictures or sounds; a folder or table; or an array with the stimuli along the first axis.
+    stimuli : StimulusSet, or whatever holds stimuli
+        A folder, a table, files, pictures, arrays, a data set: see :func:`beholder.models.collect_stimuli`.
     layers : sequence of str
         Layer names, patterns, presets, taps or ensembles (see ``beholder layers MODEL``).
     out_path : path
@@ -124,7 +142,7 @@ def extract(
     settings = ExtractOptions(pool=pool, **options)
     settings.check()
     observer = open_model(model, device)
-    stimuli = as_stimulus_set(stimuli)
+    stimuli = collect_stimuli(observer, stimuli)
     store = Path(out_path) / (name or store_name(observer, settings))
     if not store.name.endswith(".zarr"):
         store = store.with_name(store.name + ".zarr")
@@ -165,6 +183,7 @@ def extract_to_store(
     if not len(stimuli):
         raise InputError("at least one stimulus", got="an empty stimulus set")
     check_modality(model, stimuli)
+    tell_class_order(model, stimuli)
     folder = job_folder(store)
     with explain_write_errors(store):
         store.parent.mkdir(parents=True, exist_ok=True)
@@ -183,9 +202,12 @@ def extract_to_store(
         if not folder.check_settings(settings):
             _check_vacant(store)
             folder.write_settings(settings)
-        manifest = _drop_bad(folder, store, read_manifest(folder.path), stimuli)
+        before = read_manifest(folder.path)
+        manifest = _drop_bad(folder, store, before, stimuli)
         stimuli = join_stimuli(manifest, stimuli, store, append=options.append)
-        check_unchanged(manifest, stimuli, _read_hashes(folder, manifest))
+        known = collect_known(folder, before)
+        check_unchanged(stimuli, known)
+        stimuli = stimuli.pin([known[i].digest if i in known else "" for i in stimuli.ids])
         write_manifest(folder.path, stimuli)
         passes = plan_passes(store, targets, settings, len(stimuli))
         n_replicates = _grow_store(store, model, stimuli, passes, options, settings)
@@ -236,18 +258,6 @@ def _drop_bad(folder: JobFolder, store: Path, manifest: Any, stimuli: StimulusSe
     return None
 
 
-def _read_hashes(folder: JobFolder, manifest: Any) -> dict[str, str]:
-    """sha256 by id of the stimuli that are extracted already."""
-    if manifest is None:
-        return {}
-    ids = list(manifest["id"])
-    found: dict[str, str] = {}
-    for receipt in folder.iter_receipts("p0-r0-"):
-        hashes = receipt["facts"].get("sha256", [])
-        found |= dict(zip(ids[receipt["payload"]["start"] :], hashes, strict=False))
-    return found
-
-
 def check_modality(model: Model, stimuli: StimulusSet) -> None:
     """Refuse sounds for a model of pictures, and the reverse."""
     if "array" not in (stimuli.kind, model.modality) and stimuli.kind != model.modality:
@@ -266,7 +276,7 @@ def find_targets(model: Model, stimuli: StimulusSet, layers: Sequence[str], opti
         parts |= {layer: parse_layer(layer) for layer, _, _ in find_ensemble_parts(module, name)}
     prepared, _ = load_stimulus(stimuli, 0, model.preprocessing, options.exposure)
     example = torch.tensor(prepared, device=model.device)[None]
-    with torch.compiler.set_stance("force_eager"):
+    with torch.compiler.set_stance("force_eager"), explain_shape_errors(model, prepared.shape):
         probed: dict[str, ProbedLayer] = probe_layers(module, parts, model.run, example)
     return make_targets(model, names, probed, options.pool, flatten=options.flatten, token_pool=options.pool_tokens)
 
@@ -316,7 +326,6 @@ def _grow_store(
             "file": stimuli.files,
             "label": stimuli.labels,
             "target": stimuli.targets,
-            **stimuli.conditions,
             "id": stimuli.ids,
         }
         attributes = {
@@ -328,7 +337,7 @@ def _grow_store(
             "layers": [layer.name for job in passes for layer in job.layers],
             "n_replicates": n_replicates,
             "stimulus_root": str(stimuli.root) if stimuli.root else None,
-            "stimulus_columns": ["id", *(name for name in columns if name != "id"), "sha256"],
+            **describe_columns(("id", "file", "label", "target", "hash"), stimuli.conditions),
             "selection": stimuli.selection,
             "versions": read_versions(),
             "complete": False,
@@ -336,7 +345,7 @@ def _grow_store(
         old = {key: value for key, value in dict(root.attrs).items() if key != "complete"}
         if old != {key: value for key, value in attributes.items() if key != "complete"}:
             root.attrs.put(attributes)
-        write_stimuli(root, columns)
+        write_stimuli(root, columns, stimuli.conditions)
         for job in passes:
             for layer in job.layers:
                 create_layer(root, layer, len(stimuli), n_replicates)
@@ -361,13 +370,18 @@ def _finish_store(
     smaller = []
     for receipt in receipts:
         start = receipt["payload"]["start"]
-        if "sha256" in receipt["facts"]:
-            hashes[start : receipt["payload"]["stop"]] = receipt["facts"]["sha256"]
+        for i, digest in enumerate(receipt["facts"].get("hashes") or receipt["facts"].get("sha256", []), start):
+            if hashes[i] not in ("", digest):
+                raise StimulusError(
+                    "stimuli that stay as they are while they are extracted", got=f"{stimuli.ids[i]}, which changed",
+                    hint="--overwrite, or another output folder",
+                )  # fmt: skip
+            hashes[i] = digest
         if "smaller_batch" in receipt["facts"]:
             smaller.append({**receipt["payload"], "batch": receipt["facts"]["smaller_batch"]})
     with explain_write_errors(store):
         root = open_group(store, "a")
-        write_column(root["stimuli"], "sha256", hashes)  # type: ignore[arg-type]
+        write_column(root["stimuli"], "hash", hashes)  # type: ignore[arg-type]
         if not root.attrs.get("complete"):
             root.attrs["complete"] = True
         seal_store(store)

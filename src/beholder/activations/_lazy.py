@@ -12,11 +12,12 @@ import zarr
 from zarr.codecs import Crc32cCodec
 
 from beholder._core.errors import InputError, UnknownNameError
-from beholder._core.files import to_path_name
 from beholder.activations._shard_file import DamagedFile, ShardLayout, read_rows, shard_path
+from beholder.activations._stimulus_table import read_stimuli
 from beholder.activations._store import list_layers, open_group
 from beholder.activations._store_health import open_member, read_small_column
 from beholder.jobs import check_content, refuse_damaged
+from beholder.stimuli import name_conditions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -250,13 +251,26 @@ class Activations:
 
     @property
     def stimuli(self) -> pd.DataFrame:
-        """The table of stimuli: id, file, label, target, sha256 and the conditions."""
+        """The table of stimuli: id, file, label, target, hash and the conditions.
+
+        A condition that has the name of one of the others is called ``condition_{name}`` here.
+        """
         import pandas as pd
 
-        group = open_member(self._root, self.path, "stimuli")
-        names = self.attributes.get("stimulus_columns", ["id"])
-        columns = {name: read_small_column(group, self.path, f"stimuli/{to_path_name(name)}") for name in names}
-        return pd.DataFrame({name: column for name, column in columns.items() if column is not None})
+        columns, conditions = read_stimuli(self._root, self.path)
+        return pd.DataFrame({**columns, **name_conditions(conditions, columns)})
+
+    @property
+    def conditions(self) -> dict[str, np.ndarray]:
+        """The conditions of the stimuli by their exact names, each (n_stimuli,)."""
+        return read_stimuli(self._root, self.path)[1]
+
+    @property
+    def stimulus_hashes(self) -> tuple[str, ...]:
+        """What was computed from, by content: a hash a stimulus; none where the store has none."""
+        columns, _ = read_stimuli(self._root, self.path)
+        column = columns.get("hash", columns.get("sha256"))
+        return () if column is None else tuple(str(each) for each in column)
 
     def __getitem__(self, layer: str) -> LayerActivations:
         if layer not in self._groups:

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from beholder._core.errors import ConfigurationChanged, InputError
-from beholder.jobs import read_record, write_record
-from beholder.stimuli import StimulusSet
+from beholder._core.progress import logger
+from beholder.jobs import JobFolder, read_record, write_record
+from beholder.stimuli import StimulusSet, number_classes, sort_classes
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _NAME = "stimuli.parquet"
-_SAMPLE = 200
 _CONDITION = "condition:"
-_GONE = -1
+
+
+class Known(NamedTuple):
+    """What a stimulus was when it was extracted: the hash of its content, and the mark of its file."""
+
+    digest: str
+    mark: list[int] | None
 
 
 def write_manifest(folder: Path, stimuli: StimulusSet) -> None:
@@ -37,7 +44,6 @@ def write_manifest(folder: Path, stimuli: StimulusSet) -> None:
             "id": stimuli.ids,
             "file": stimuli.files,
             "source": paths,
-            "bytes": [_find_size(path) for path in paths],
             "label": stimuli.labels,
             "target": np.asarray(stimuli.targets),
             **conditions,
@@ -62,48 +68,62 @@ def _find_source(stimuli: StimulusSet, index: int) -> str:
     return str(stimuli.path(index)) if stimuli.arrays is None else ""
 
 
-def _find_size(path: str) -> int:
-    try:
-        return Path(path).stat().st_size if path else 0
-    except OSError:
-        return _GONE
-
-
-def check_unchanged(old: pd.DataFrame | None, new: StimulusSet, hashes: Mapping[str, str]) -> None:
+def check_unchanged(new: StimulusSet, known: Mapping[str, Known]) -> None:
     """Refuse stimuli that have kept their ids but not their content since they were extracted.
 
-    Sizes are compared for all files, hashes for files that lie elsewhere than before and for a sample of arrays. A
-    file that is gone is missed only where it is to be read again.
+    A file whose size, times and inode are all as they were when it was read is not read again; a file that is gone is
+    missed only where it is to be read.
 
     Parameters
     ----------
-    old : DataFrame or None
-        The manifest so far.
     new : StimulusSet
-        Ids of ``old`` are looked up in it.
-    hashes : mapping of str to str
-        sha256 by id, as recorded when the stimuli were extracted.
+    known : mapping of str to Known
+        By id, as :func:`collect_known` gives it.
+
+    Raises
+    ------
+    ConfigurationChanged
     """
-    if old is None:
-        return
-    places = {i: place for place, i in enumerate(new.ids)}
-    every = max(1, len(new) // _SAMPLE)
-    for i, source, size in zip(old["id"], old["source"], old["bytes"], strict=True):
-        place = places.get(i)
-        if place is None or not hashes.get(i):
+    for place, stimulus_id in enumerate(new.ids):
+        before = known.get(stimulus_id)
+        if before is None:
             continue
-        now = _find_source(new, place)
-        if now and now == source:
-            changed = _find_size(now) not in (size, _GONE)
-        elif now or place % every == 0:
-            changed = new.hash_stimulus(place) != hashes[i]
-        else:
-            changed = False
-        if changed:
-            raise ConfigurationChanged(
-                "the stimuli that were extracted before", got=f"{now or i}, whose content differs under the same id",
-                hint="another output folder, or --overwrite to replace the store",
-            )  # fmt: skip
+        mark = new.mark(place)
+        is_gone = new.arrays is None and mark is None
+        is_untouched = mark is not None and mark == before.mark
+        if not (is_gone or is_untouched or new.has_hash(place, before.digest)):
+            _refuse(_find_source(new, place) or stimulus_id)
+
+
+def collect_known(folder: JobFolder, manifest: pd.DataFrame | None) -> dict[str, Known]:
+    """What is known of the stimuli that were extracted already, by id, from the receipts.
+
+    Raises
+    ------
+    ConfigurationChanged
+        Two shards were computed from different stimuli under one id.
+    """
+    known: dict[str, Known] = {}
+    if manifest is None:
+        return known
+    ids = [str(i) for i in manifest["id"]]
+    for receipt in folder.iter_receipts("p"):
+        hashes = receipt["facts"].get("hashes") or receipt["facts"].get("sha256", [])
+        marks = receipt["facts"].get("marks") or [None] * len(hashes)
+        for stimulus_id, digest, mark in zip(ids[receipt["payload"]["start"] :], hashes, marks, strict=False):
+            before = known.get(stimulus_id)
+            if before is not None and digest and before.digest != digest:
+                _refuse(stimulus_id)
+            if before is None and digest:
+                known[stimulus_id] = Known(digest, mark)
+    return known
+
+
+def _refuse(name: str) -> None:
+    raise ConfigurationChanged(
+        "the stimuli that were extracted before", got=f"{name}, whose content differs under the same id",
+        hint="another output folder, or --overwrite to replace the store",
+    )  # fmt: skip
 
 
 def read_manifest(folder: Path) -> pd.DataFrame | None:
@@ -151,7 +171,11 @@ def join_stimuli(old: pd.DataFrame | None, new: StimulusSet, store: Path, *, app
     _check_additions(old, new)
     added = [i for i in new.ids if i not in known]
     if known <= offered:
-        return new[[*old_ids, *added]]
+        joined = new[[*old_ids, *added]]
+        place, labels = len(old_ids), [str(label) for label in old["label"]]
+        if joined.labels[:place] != tuple(labels):
+            return joined
+        return replace(joined, targets=join_targets(labels, old["target"].to_numpy(), joined[place:], store))
     if new.arrays is not None:
         raise InputError("all old stimuli among the arrays to append", got=f"{len(new)} without some of them")
     fresh = new[added]
@@ -166,11 +190,55 @@ def join_stimuli(old: pd.DataFrame | None, new: StimulusSet, store: Path, *, app
         files=(*(str(path) for path in old["source"]), *(str(fresh.path(i)) for i in range(len(fresh)))),
         root=None,
         labels=(*(str(label) for label in old["label"]), *fresh.labels),
-        targets=np.concatenate([old["target"].to_numpy(), fresh.targets]),
+        targets=join_targets([str(label) for label in old["label"]], old["target"].to_numpy(), fresh, store),
         conditions=conditions,
         layout=new.layout,
         selection=new.selection,
     )
+
+
+def join_targets(labels: Sequence[str], targets: np.ndarray, fresh: StimulusSet, store: Path) -> np.ndarray:
+    """Class indices of a store's stimuli and of those to add, of which one class has one index.
+
+    What is added has indices of its own count, unless a table gave them: a class that the store has gets the store's,
+    and a new one the next.
+
+    Parameters
+    ----------
+    labels, targets
+        (n_old,), of the store.
+    fresh : StimulusSet
+        What is added.
+    store : path
+        For the message.
+
+    Raises
+    ------
+    ConfigurationChanged
+        The indices that were given contradict the store's.
+    """
+    known = dict(zip(labels, targets.tolist(), strict=True))
+    added = dict(zip(fresh.labels, fresh.targets.tolist(), strict=True))
+    names = {target: label for label, target in known.items()}
+    wrong = [name for name, i in added.items() if known.get(name, i) != i or names.get(i, name) != name]
+    if not wrong:
+        return np.concatenate([targets, fresh.targets])
+    counted = number_classes(fresh.labels) if fresh.layout != "flat" else np.arange(len(fresh))
+    if fresh.layout not in ("flat", "classes") and not np.array_equal(counted, fresh.targets):
+        name = wrong[0]
+        other = f"{known[name]} in the store" if name in known else f"that of {names[added[name]]!r} in the store"
+        raise ConfigurationChanged(
+            f"class indices as in {store}", got=f"{added[name]} for {name!r}, which is {other}",
+            hint="the column target as the store has it, or another output folder",
+        )  # fmt: skip
+    following = max(known.values(), default=-1) + 1
+    for name in sort_classes(added) if fresh.layout != "flat" else added:
+        if name not in known:
+            known[name] = following
+            following += 1
+    logger.info("classes that are added count on from those of %s: %s", store, ", ".join(
+        f"{name} is {known[name]}" for name in list(added)[:8]))  # fmt: skip
+    return np.concatenate([targets, [known[name] for name in fresh.labels]])
 
 
 def _check_additions(old: pd.DataFrame, new: StimulusSet) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import ConfigurationChanged, InputError, UnknownNameError
 from beholder._core.files import remove_temporaries, to_path_name
 from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
@@ -23,6 +23,7 @@ from beholder.activations._extract_plan import ExtractOptions
 from beholder.activations._lazy import Activations
 from beholder.activations._panel_file import write_panel_file
 from beholder.activations._show import describe_file
+from beholder.activations._store import is_complete
 from beholder.jobs import JobFolder
 from beholder.models import Alias, Model, describe_layers, load_model, load_panel, resolve_model
 from beholder.stimuli import Exposure, StimulusSet
@@ -291,10 +292,28 @@ def store_path(output_dir: Path, stem: str, name: str) -> Path:
     return stores_path(output_dir, stem) / f"{name}.zarr"
 
 
+def _check_same_stimuli(path: Path, stores: Mapping[str, Activations]) -> None:
+    """Refuse to put models into a file beside others that were shown other content under the same ids."""
+    if not path.exists():
+        return
+    known: dict[str, tuple[str, str]] = {}
+    beside = {store.stem: store for store in sorted(stores_path(path.parent, path.stem).glob("*.zarr"))}
+    old = {name: Activations(store) for name, store in beside.items() if name not in stores and is_complete(store)}
+    for name, acts in {**old, **stores}.items():
+        for stimulus_id, digest in zip(acts.stimulus_ids, acts.stimulus_hashes, strict=False):
+            before, other = known.setdefault(stimulus_id, (digest, name))
+            if before[:7] == digest[:7] and before != digest:
+                raise ConfigurationChanged(
+                    f"the stimuli that {other} of {path} was shown", got=f"{stimulus_id}, whose content differs now",
+                    hint=f"another --output_dir, or {other} among the models with --overwrite",
+                )  # fmt: skip
+
+
 def write_folder(plan: PanelPlan, stem: str) -> Path:
     """Write one folder's HDF5 file from its stores; what the file holds already is kept."""
     path = plan.output_dir / f"{stem}.h5"
     stores = {name: Activations(store_path(plan.output_dir, stem, name)) for name in plan.names}
+    _check_same_stimuli(path, stores)
     with panel_folder(path).seal("."):
         write_panel_file(
             path,

@@ -4,7 +4,8 @@
 
     {model}.zarr/
       zarr.json                 attributes: model, weights, preprocessing, pooling, seed, versions, complete
-      stimuli/{id,file,label,target,sha256,...}
+      stimuli/{id,file,label,target,hash}
+      stimuli/conditions/{0,1,...}  further columns, whose exact names are in the attribute ``condition``
       {layer}/values            (n_stimuli, n_replicates, *features)
       {layer}/stimulus          ids again, so that xarray labels the first axis
 
@@ -30,6 +31,9 @@ from beholder.activations._shard_file import CHUNK_KEYS, ShardLayout, plan_layou
 from beholder.jobs import JobFolder, refuse_damaged
 
 FORMAT = "beholder-activations-2"
+COLUMNS = ("id", "file", "label", "target", "hash", "sha256")
+"""Columns of the table of stimuli that are no conditions; the hash's was called ``sha256`` in the first version."""
+CONDITIONS = "conditions"
 
 
 @dataclass(frozen=True)
@@ -117,11 +121,30 @@ def write_column(group: zarr.Group, name: str, values: Sequence[Any], dimension:
         array[:] = column
 
 
-def write_stimuli(root: zarr.Group, columns: Mapping[str, Sequence[Any]]) -> None:
-    """Write the table of stimuli as a group of columns."""
+def write_stimuli(
+    root: zarr.Group, columns: Mapping[str, Sequence[Any]], conditions: Mapping[str, Sequence[Any]]
+) -> None:
+    """Write the table of stimuli as a group of columns, and the conditions as a group of its own inside.
+
+    Conditions have the users' names, which may differ in letters that no path can hold, or be those of columns: they
+    lie under numbers, with the exact name as an attribute.
+    """
     group = root.require_group("stimuli")
     for name, values in columns.items():
-        write_column(group, to_path_name(name), values)
+        write_column(group, name, values)
+    if not conditions and CONDITIONS not in group:
+        return
+    inside = group.require_group(CONDITIONS)
+    for place, (name, values) in enumerate(conditions.items()):
+        write_column(inside, str(place), values)
+        inside[str(place)].attrs.put({"condition": name})
+    for name in [name for name in inside if not (name.isdecimal() and int(name) < len(conditions))]:
+        del inside[name]
+
+
+def describe_columns(columns: Mapping[str, Any], conditions: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What the root's attributes say of the table of stimuli."""
+    return {"stimulus_columns": list(columns), "stimulus_conditions": list(conditions)}
 
 
 def list_layers(root: zarr.Group, store: Path) -> dict[str, str]:

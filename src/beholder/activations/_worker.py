@@ -23,7 +23,7 @@ from torch import Tensor
 
 from beholder._core.errors import BeholderError, InputError
 from beholder._core.progress import logger
-from beholder.activations._batches import Task, cut_micro_batches, load_stimulus
+from beholder.activations._batches import Task, cut_micro_batches, read_stimulus
 from beholder.activations._postprocess import project_rows
 from beholder.activations._shard_file import read_rows, shard_path, write_shard
 from beholder.activations._store import StoredLayer, job_folder
@@ -209,14 +209,14 @@ class _Session:
         outputs = {
             target.name: torch.empty((stop - start, *target.shape), dtype=torch.float32) for target in job.targets
         }
-        hashes: dict[int, str] = {}
+        read: dict[int, tuple[str, list[int] | None]] = {}
         routes = route_parts(job.targets)
         tasks = cut_micro_batches(start, stop, start + kept, self._worker.compute.micro_batch)
         replicate = payload["replicate"]
         state = (which, routes, outputs, start)
 
         def load(task: Task) -> Tensor | np.ndarray:
-            return self._load(task.members, replicate, hashes)
+            return self._load(task.members, replicate, read)
 
         def compute(task: Task) -> None:
             self._forward(task, load(task), *state)
@@ -244,17 +244,18 @@ class _Session:
                     future.cancel()
                 raise
             files = self._write(shard, job, outputs, kept)
-            if replicate == 0 and which == 0:
-                facts["sha256"] = [hashes.get(i) or self._old_hash(shard, i - start) for i in range(start, stop)]
+            old = self._read_old_facts(shard)
+            what = [read.get(i) or old.get(i, ("", None)) for i in range(start, stop)]
+            facts |= {"hashes": [digest for digest, _ in what], "marks": [mark for _, mark in what]}
             return files, facts
 
         return finish
 
-    def _load(self, members: list[int], replicate: int, hashes: dict[int, str]) -> np.ndarray:
+    def _load(self, members: list[int], replicate: int, read: dict[int, Any]) -> np.ndarray:
         worker = self._worker
         made: dict[int, np.ndarray] = {}
         for i in dict.fromkeys(members):
-            made[i], hashes[i] = load_stimulus(
+            made[i], *what = read_stimulus(
                 worker.stimuli,
                 i,
                 self._model.preprocessing,
@@ -263,6 +264,7 @@ class _Session:
                 seed=worker.compute.seed,
                 as_uint8=self._as_uint8,
             )
+            read[i] = (what[0], what[1])
         shapes = sorted({array.shape for array in made.values()})
         if len(shapes) > 1:
             raise InputError(
@@ -319,10 +321,13 @@ class _Session:
         whole = all(has_content(self._worker.store / name, digest) for name, digest in old["digests"].items())
         return old["payload"]["stop"] - old["payload"]["start"] if whole else 0
 
-    def _old_hash(self, shard: Shard, row: int) -> str:
-        old = self._folder.peek_receipt(shard.key) or {"facts": {}}
-        hashes = old["facts"].get("sha256", [])
-        return hashes[row] if row < len(hashes) else ""
+    def _read_old_facts(self, shard: Shard) -> dict[int, tuple[str, list[int] | None]]:
+        """Hash and mark of the stimuli of an earlier, part-filled version of this shard."""
+        facts = (self._folder.peek_receipt(shard.key) or {"facts": {}})["facts"]
+        hashes = facts.get("hashes") or facts.get("sha256", [])
+        marks = facts.get("marks") or [None] * len(hashes)
+        start = shard.payload["start"]
+        return {start + row: pair for row, pair in enumerate(zip(hashes, marks, strict=True))}
 
     def _write(self, shard: Shard, job: Pass, outputs: Mapping[str, Tensor], kept: int) -> dict[str, tuple[int, str]]:
         payload, compute = shard.payload, self._worker.compute

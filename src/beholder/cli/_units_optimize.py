@@ -205,10 +205,11 @@ def _record(
 
 def _compute_spectrum(model: Model, stimuli: StimulusSet) -> np.ndarray:
     """Magnitudes of the frequencies in the stimuli, of 500 at most."""
+    from beholder.models import prepare_stimulus
     from beholder.synthesis import compute_spectrum
 
     step = max(1, -(-len(stimuli) // _MOST_PICTURES))
-    return compute_spectrum(model.prepare(stimuli.source(i)) for i in range(0, len(stimuli), step))
+    return compute_spectrum(prepare_stimulus(model.preprocessing, stimuli, i) for i in range(0, len(stimuli), step))
 
 
 def _describe(vis: Visualizations) -> Iterator[str]:

@@ -198,17 +198,27 @@ class Model:
         """Prepared batch to network input, differentiably."""
         return self.preprocessing.normalize(x)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """Logits (or the embedding) of a prepared batch, in eval mode; the module is afterwards as it was.
+    def __call__(self, x: Any) -> Tensor:
+        """Logits (or the embedding) of a batch, in eval mode; the module is afterwards as it was.
 
         Parameters
         ----------
-        x : (n_stimuli, *input_shape), float32 in ``input_range``
-            Gradients flow back to it, not to the parameters. It is never written to.
-        """
-        from beholder.models._state import copy_model
+        x : Tensor (n_stimuli, *input_shape), or stimuli
+            A prepared batch in ``input_range``, which is never written to and to which gradients flow back (not to the
+            parameters); or whatever :func:`beholder.extract` takes (files, pictures, ...), prepared and stacked.
 
-        return copy_model(self).run(x)
+        Raises
+        ------
+        InputError
+            Values outside ``input_range``.
+        """
+        from beholder.models._input_shape import explain_shape_errors
+        from beholder.models._state import copy_model
+        from beholder.models._stimuli import make_batch
+
+        batch = make_batch(self, x)
+        with explain_shape_errors(self, tuple(batch.shape[1:])):
+            return copy_model(self).run(batch)
 
     def run(self, x: Tensor) -> Any:
         """One pass of a prepared batch through the module in the state that it is in.

@@ -8,6 +8,7 @@ from typing import Any
 from beholder._core.errors import InputError
 from beholder.models._preprocessing_array import ArrayPreprocessing
 from beholder.models._preprocessing_base import Preprocessing
+from beholder.models._preprocessing_extended import ExtendedPreprocessing
 from beholder.models._preprocessing_grey import GreyPreprocessing
 from beholder.models._preprocessing_image import (
     CLIP_MEAN,
@@ -27,6 +28,7 @@ __all__ = [
     "IMAGENET_STD",
     "NAMED_IMAGE_PREPROCESSING",
     "ArrayPreprocessing",
+    "ExtendedPreprocessing",
     "GreyPreprocessing",
     "ImagePreprocessing",
     "Preprocessing",
@@ -44,23 +46,27 @@ def read_preprocessing(description: str | Mapping[str, Any]) -> Preprocessing:
     Parameters
     ----------
     description : str or mapping
-        ``"imagenet"`` (256/224 bilinear), ``"imagenet-232"``, ``"clip"`` (224/224 bicubic), or a table with the
+        ``"imagenet"`` (256/224 bilinear), ``"imagenet-232"``, ``"clip"`` (224/224 bicubic), ``"slip"`` (224/224
+        bilinear), or a table with the
         fields of a preprocessing; ``kind`` is ``"image"`` (the default), ``"grey"``, ``"sound"`` or ``"array"``, and
-        ``base`` may name one of the three words to start from.
+        ``base`` may name one of these words to start from.
 
     Examples
     --------
     >>> read_preprocessing({"base": "imagenet", "resize": 232}).resize
     232
     """
-    table: dict[str, Any] = {"base": description} if isinstance(description, str) else dict(description)
+    table: dict[str, Any] = {"base": description.strip()} if isinstance(description, str) else dict(description)
     kind = table.pop("kind", "image")
     classes: dict[str, Any] = {
         "image": ImagePreprocessing,
         "grey": GreyPreprocessing,
         "sound": SoundPreprocessing,
         "array": ArrayPreprocessing,
+        "extended": ExtendedPreprocessing,
     }
+    if kind == "extended":
+        return ExtendedPreprocessing.from_dict(table)
     if kind not in classes:
         raise InputError(f"a kind of preprocessing: {', '.join(classes)}", got=repr(kind))
     base = table.pop("base", None)

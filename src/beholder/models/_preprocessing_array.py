@@ -11,9 +11,13 @@ import numpy as np
 
 from beholder._core.errors import InputError, StimulusError
 from beholder.models._preprocessing_base import Preprocessing, check_fields, refuse_uint8
+from beholder.models._preprocessing_sound import is_tensor, read_samples
+from beholder.stimuli import looks_like_pictures, open_image
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R 601, as Pillow makes grey
 
 
 @final
@@ -30,8 +34,10 @@ class ArrayPreprocessing(Preprocessing):
     rate : int, optional
         Samples per second; makes the modality sound.
     prepare_with : callable, optional
-        ``prepare_with(source) -> array``. Without it arrays pass through, a picture file becomes float32
-        (3, height, width) in [0, 1] at its own size, and a sound file its samples at ``rate``.
+        ``prepare_with(source) -> array``, of a PIL picture, of samples at ``rate``, or of an array. Without it float
+        arrays pass through; a picture (file, PIL, or ``uint8``) becomes float32 (3, height, width) at its own size,
+        grey (1, height, width) where ``shape`` has one channel, scaled from black to white to ``value_range`` ([0, 1]
+        where there is none); a sound file becomes its samples at ``rate``.
     normalize_with : callable, optional
         ``normalize_with(tensor) -> tensor``, differentiable.
     """
@@ -71,24 +77,90 @@ class ArrayPreprocessing(Preprocessing):
 
     def prepare(self, source: Any) -> np.ndarray:
         """Array, tensor or file to float32; see the class."""
-        if self.prepare_with is not None:
-            value = self.prepare_with(_open_picture(source) if isinstance(source, (str, Path, bytes)) else source)
-        elif isinstance(source, (str, Path, bytes)) and self.rate is not None:
-            value = _open_sound(source, self.rate)
-        elif isinstance(source, (str, Path, bytes)) or _is_picture(source):
-            value = np.asarray(_open_picture(source)).transpose(2, 0, 1) / np.float32(255)
+        is_file = isinstance(source, (str, Path, bytes))
+        if self.rate is not None:
+            value: Any = read_samples(source, self.rate)
+            value = value if self.prepare_with is None else self.prepare_with(value)
+            if self.shape is not None and np.ndim(value) == 1 and self.shape == (1, len(value)):
+                value = value[None]
+        elif is_file or _is_picture(source):
+            picture = _open_picture(source)
+            value = self._read_pixels(picture) if self.prepare_with is None else self.prepare_with(picture)
         else:
-            value = source
-        array = np.ascontiguousarray(_to_numpy(value), dtype=np.float32)
+            value = source if self.prepare_with is None else self.prepare_with(source)
+        return self._check(np.ascontiguousarray(_to_numpy(value), dtype=np.float32))
+
+    def prepare_picture(self, source: np.ndarray) -> np.ndarray:
+        """A picture of floats in [0, 1] as its file would be prepared, without rounding to 8 bits.
+
+        Parameters
+        ----------
+        source : (h, w[, 1 or 3]) or (1 or 3, h, w), float in [0, 1]
+        """
+        if self.prepare_with is not None:
+            return self.prepare(source)
+        pixels = source.astype(np.float32)
+        if pixels.ndim == 3 and pixels.shape != self.shape and pixels.shape[2] in (1, 3):
+            pixels = pixels.transpose(2, 0, 1)
+        n_channels = self.shape[0] if self.shape is not None and len(self.shape) == 3 else None
+        if pixels.ndim == 2 and n_channels is not None:
+            pixels = pixels[None]
+        if n_channels == 3 and len(pixels) == 1:
+            pixels = np.repeat(pixels, 3, axis=0)
+        elif n_channels == 1 and len(pixels) == 3:
+            pixels = np.tensordot(_LUMA, pixels, axes=1)[None]
+        return self._check(self._scale(np.ascontiguousarray(pixels)))
+
+    def _read_pixels(self, picture: Any) -> np.ndarray:
+        """A picture's pixels in ``value_range``, grey where the shape has one channel."""
+        is_grey = self.shape is not None and (len(self.shape) == 2 or (len(self.shape) == 3 and self.shape[0] == 1))
+        pixels = np.asarray(picture.convert("L") if is_grey else picture) / np.float32(255)
+        if pixels.ndim == 3:
+            return self._scale(pixels.transpose(2, 0, 1))
+        return self._scale(pixels if self.shape is not None and len(self.shape) == 2 else pixels[None])
+
+    def _scale(self, pixels: np.ndarray) -> np.ndarray:
+        """From [0, 1] to ``value_range``."""
+        low, high = self.value_range or (0.0, 1.0)
+        return pixels if (low, high) == (0.0, 1.0) else pixels * np.float32(high - low) + np.float32(low)
+
+    def _check(self, array: np.ndarray) -> np.ndarray:
         if self.shape is not None and array.shape != self.shape:
-            raise StimulusError(
-                f"a stimulus of shape {self.shape}", got=f"shape {array.shape}", hint="wrap(..., preprocess=...)"
-            )
+            raise self._explain_shape(array.shape)
         if self.value_range is not None and array.size:
             low, high = float(array.min()), float(array.max())
-            if not (low >= self.value_range[0] and high <= self.value_range[1]):
+            slack = 1e-6 * (self.value_range[1] - self.value_range[0])
+            if not (low >= self.value_range[0] - slack and high <= self.value_range[1] + slack):
                 raise StimulusError(f"values in {list(self.value_range)}", got=f"values from {low:.4g} to {high:.4g}")
         return array
+
+    def _explain_shape(self, shape: tuple[int, ...]) -> StimulusError:
+        """The shape that is wanted, and which preprocessing gives it."""
+        wanted = self.shape or ()
+        if self.rate is not None and len(shape) == 1 and wanted[:-1] in ((), (1,)):
+            n_samples = wanted[-1] if wanted else 0
+            seconds = f"{n_samples / self.rate:g}"
+            way = f"SoundPreprocessing(rate={self.rate}, duration={seconds})"
+            return StimulusError(
+                f"sounds of {n_samples:,} samples ({seconds} s at {self.rate} Hz)", got=f"{shape[0]:,} samples",
+                hint=f"wrap(..., preprocess={way}), which cuts and pads",
+            )  # fmt: skip
+        is_picture = len(wanted) == 3 and wanted[0] in (1, 3) and len(shape) == 3 and self.prepare_with is None
+        if not is_picture:
+            hint = "wrap(..., preprocess=...)"
+            return StimulusError(f"a stimulus of shape {wanted}", got=f"shape {shape}", hint=hint)
+        side, crop = min(wanted[1:]), f"({wanted[1]}, {wanted[2]})"
+        low, high = self.value_range or (0.0, 1.0)
+        if wanted[0] == 1:
+            way = f"GreyPreprocessing(resize={side}, crop={crop}, white={high:g})"
+        else:
+            mean, std = -low / (high - low), 1 / (high - low)
+            box = f"resize={side}" if wanted[1] == wanted[2] else f'resize={crop}, crop_mode="squash"'
+            way = f"ImagePreprocessing({box}, crop={crop}, mean={_repeat(mean)}, std={_repeat(std)})"
+        return StimulusError(
+            f"pictures of {wanted[1]} × {wanted[2]} pixels, shape {wanted}", got=f"{shape[1]} × {shape[2]} pixels",
+            hint=f"wrap(..., preprocess={way}), which resizes",
+        )  # fmt: skip
 
     def normalize(self, x: Tensor) -> Tensor:
         """``normalize_with``, or the identity."""
@@ -131,28 +203,23 @@ class ArrayPreprocessing(Preprocessing):
 
 
 def _is_picture(source: Any) -> bool:
+    """Whether something is a PIL picture, or one as an array of 8-bit pixels."""
     from PIL import Image
 
+    if isinstance(source, np.ndarray) or is_tensor(source):
+        return str(source.dtype) in ("uint8", "torch.uint8") and (
+            looks_like_pictures((1, *source.shape)) or (source.ndim == 3 and source.shape[2] == 4)
+        )
     return isinstance(source, Image.Image)
 
 
 def _open_picture(source: Any) -> Any:
-    from beholder.stimuli import open_image
-
-    return open_image(Path(source) if isinstance(source, str) else source)
+    return open_image(_to_numpy(source) if is_tensor(source) else Path(source) if isinstance(source, str) else source)
 
 
-def _open_sound(source: Any, rate: int) -> np.ndarray:
-    from beholder.stimuli import load_sound, resample_sound
-
-    samples, own_rate = load_sound(source)
-    return samples if own_rate == rate else resample_sound(samples, own_rate, rate)
+def _repeat(value: float) -> str:
+    return f"({', '.join([f'{value + 0.0:g}'] * 3)})"
 
 
 def _to_numpy(value: Any) -> np.ndarray:
-    import sys
-
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(value, torch.Tensor):
-        return value.detach().cpu().numpy()
-    return np.asarray(value)
+    return value.detach().cpu().numpy() if is_tensor(value) else np.asarray(value)

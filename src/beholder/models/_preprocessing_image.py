@@ -290,4 +290,5 @@ NAMED_IMAGE_PREPROCESSING: dict[str, ImagePreprocessing] = {
     "imagenet": ImagePreprocessing(),
     "imagenet-232": ImagePreprocessing(resize=232),
     "clip": ImagePreprocessing(resize=224, interpolation="bicubic", mean=CLIP_MEAN, std=CLIP_STD),
+    "slip": ImagePreprocessing(resize=224),
 }

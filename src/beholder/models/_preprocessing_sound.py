@@ -117,7 +117,7 @@ class SoundPreprocessing(Preprocessing):
             (n_samples,), float32; full scale is [-1, 1]. With an ``rms``, single samples of a sound with very high
             peaks may lie beyond.
         """
-        samples = np.asarray(self._read(source), dtype=np.float32)
+        samples = np.asarray(read_samples(source, self.rate), dtype=np.float32)
         if samples.ndim != 1 or len(samples) == 0:
             raise StimulusError("one channel of samples (n_samples,)", got=f"an array of shape {samples.shape}")
         missing = 0 if self.n_samples is None else self.n_samples - len(samples)
@@ -192,20 +192,30 @@ class SoundPreprocessing(Preprocessing):
         level = "" if self.rms is None else f", RMS {self.rms:g}"
         return f"{'any length' if self.duration is None else f'{self.duration:g} s'} at {self.rate} Hz{level}"
 
-    def _read(self, source: Any) -> Any:
-        if isinstance(source, (str, Path, bytes)):
-            from beholder.stimuli import load_sound
 
-            source = load_sound(Path(source) if isinstance(source, str) else source)
-        if isinstance(source, tuple):
-            from beholder.stimuli import resample_sound
+def read_samples(source: Any, rate: int) -> Any:
+    """The samples of a file, its bytes, ``(samples, sample_rate)`` or an array at ``rate``; full scale is [-1, 1].
 
-            samples, rate = source
-            if rate == self.rate:
-                return samples
-            tell_once(f"sounds at {rate} Hz are resampled to {self.rate} Hz")
-            return resample_sound(samples, rate, self.rate)
-        return source.detach().cpu().numpy() if is_tensor(source) else source
+    Whole numbers of 16 or 32 bits, as sound files hold them, are scaled to full scale.
+    """
+    if isinstance(source, (str, Path, bytes)):
+        from beholder.stimuli import load_sound
+
+        source = load_sound(Path(source) if isinstance(source, str) else source)
+    own_rate = rate
+    if isinstance(source, tuple):
+        source, own_rate = source
+    samples = np.asarray(source.detach().cpu().numpy() if is_tensor(source) else source)
+    if samples.dtype in (np.int16, np.int32):
+        samples = samples.astype(np.float32) / np.float32(-float(np.iinfo(samples.dtype).min))
+    elif samples.dtype.kind not in "f":
+        raise StimulusError("samples as floats in [-1, 1], or of 16 or 32 bits", got=str(samples.dtype))
+    if own_rate == rate:
+        return samples
+    from beholder.stimuli import resample_sound
+
+    tell_once(f"sounds at {own_rate} Hz are resampled to {rate} Hz")
+    return resample_sound(samples, own_rate, rate)
 
 
 def tell_once(message: str, key: str | None = None) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from beholder._core.errors import InputError
 from beholder._core.files import to_path_name
 from beholder.models._model import Model
+from beholder.models._preprocessing_extended import ExtendedPreprocessing, add_channel
 from beholder.models._source import Weights, call_module
 
 if TYPE_CHECKING:
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("beholder")
 
+_SAMPLES = ("waveform", "standardized")
+
 
 def wrap(
     module: nn.Module,
-    preprocess: Callable[[Any], Any] | Preprocessing | None = None,
+    preprocess: Callable[[Any], Any] | Preprocessing | str | Mapping[str, Any] | None = None,
     normalize: Callable[[Tensor], Tensor] | None = None,
     input_range: tuple[float, float] | None = None,
     sample_rate: int | None = None,
@@ -42,18 +45,22 @@ def wrap(
     ----------
     module : nn.Module
         Takes a batch (n_stimuli, *input_shape).
-    preprocess : callable or Preprocessing, optional
-        ``preprocess(picture or array) -> float32 array`` of one stimulus, or a ready preprocessing such as
-        ``read_preprocessing("imagenet")``. A callable is handed files as PIL pictures (with ``sample_rate``: as
-        float32 samples).
+    preprocess : callable, Preprocessing or str, optional
+        ``preprocess(picture or array) -> float32 array`` of one stimulus; or a ready preprocessing, by its name
+        (``"imagenet"``), as a table, or as an object (:class:`ImagePreprocessing`, :class:`GreyPreprocessing`,
+        :class:`SoundPreprocessing`). A callable is handed pictures as PIL pictures (with ``sample_rate``: float32
+        samples). Without one, pictures keep their size and are scaled from black to white to ``input_range``.
     normalize : callable, optional
-        ``normalize(batch) -> batch``, differentiable, what the module's own input needs.
+        ``normalize(batch) -> batch``, differentiable, what the module's own input needs; after a ready preprocessing's
+        own.
     input_range : (low, high), optional
         Range of what ``preprocess`` gives; synthesis and attacks stay in it.
     sample_rate : int, optional
-        Samples per second; makes the stimuli sounds.
+        Samples per second; makes the stimuli sounds. A network that takes (n, 1, n_samples), as 1-D convolutions do,
+        is found by trying, and given that.
     input_shape : tuple of int, optional
-        Shape of one prepared stimulus.
+        Shape of one prepared stimulus; with one channel, pictures are made grey. Files of another size are refused:
+        an :class:`ImagePreprocessing` resizes pictures, a :class:`SoundPreprocessing` cuts and pads sounds.
     layers : sequence of str
         Recorded layers.
     name : str, optional
@@ -72,29 +79,49 @@ def wrap(
     Raises
     ------
     InputError
-        Not a module; a scripted module; ``preprocess`` that is ready together with what it would override.
+        Not a module; a scripted module; ``preprocess`` that is ready together with what it would override
+        (``input_range``, ``sample_rate``, ``input_shape``).
 
     Examples
     --------
     >>> import torch
     >>> wrap(torch.nn.Conv2d(3, 8, 3), name="edges").name
     'edges'
+
+    A network of sounds: a 1-D convolution takes (n, 1, n_samples), a recurrent network here (n, n_samples, 1), a
+    spectrogram is made inside the graph.
+
+    >>> from beholder.models import SoundPreprocessing
+    >>> second = SoundPreprocessing(rate=8000, duration=1.0)
+    >>> convolution = torch.nn.Sequential(torch.nn.Conv1d(1, 4, 80, 16), torch.nn.Flatten(), torch.nn.LazyLinear(2))
+    >>> _ = convolution(torch.zeros(1, 1, 8000))
+    >>> wrap(convolution, second)(torch.zeros(3, 8000)).shape
+    torch.Size([3, 2])
+    >>> recurrent = torch.nn.RNN(1, 5, batch_first=True)
+    >>> wrap(recurrent, second, normalize=lambda x: x[:, :, None])(torch.zeros(3, 8000))[0].shape
+    torch.Size([3, 8000, 5])
+    >>> to_power = lambda x: torch.stft(x, 256, 128, window=torch.hann_window(256), return_complex=True).abs() ** 2
+    >>> spectral = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(129 * 63, 2))
+    >>> wrap(spectral, second, normalize=to_power)(torch.zeros(3, 8000)).shape
+    torch.Size([3, 2])
     """
     import torch
 
     from beholder.models._hook_ids import reserve_hook_ids
-    from beholder.models._preprocessing import ArrayPreprocessing, Preprocessing
+    from beholder.models._preprocessing import ArrayPreprocessing, Preprocessing, read_preprocessing
 
     if not isinstance(module, torch.nn.Module):
         raise InputError("a torch.nn.Module", got=type(module).__name__)
     module = unwrap_module(module)
     reserve_hook_ids(module)
+    if isinstance(preprocess, (str, Mapping)):
+        preprocess = read_preprocessing(preprocess)
     if isinstance(preprocess, Preprocessing):
-        if any(value is not None for value in (normalize, input_range, sample_rate, input_shape)):
-            raise InputError(
-                "a ready preprocessing alone", got="normalize, input_range, sample_rate or input_shape beside it"
-            )
+        if any(value is not None for value in (input_range, sample_rate, input_shape)):
+            raise InputError("a ready preprocessing alone", got="input_range, sample_rate or input_shape beside it")
         preprocessing: Preprocessing = preprocess
+        if normalize is not None:
+            preprocessing = ExtendedPreprocessing(preprocess, normalize)
     else:
         preprocessing = ArrayPreprocessing(
             shape=None if input_shape is None else tuple(input_shape),
@@ -103,6 +130,7 @@ def wrap(
             prepare_with=preprocess,
             normalize_with=normalize,
         )
+    preprocessing = _add_channel(module, preprocessing, normalize)
     label = name or type(module).__name__
     taps = _find_taps(module, preprocessing)
     return Model(
@@ -135,6 +163,22 @@ def as_model(model: Model | nn.Module) -> Model:
         plain = Model("", "", inner, ArrayPreprocessing(), Weights(tag="wrapped"))
         return wrap(copy_model(plain).module)
     return wrap(model)
+
+
+def _add_channel(module: nn.Module, preprocessing: Preprocessing, normalize: Any) -> Preprocessing:
+    """Give samples the channel axis that 1-D convolutions take, where a network runs with it alone."""
+    from beholder.models._input_shape import needs_channel
+    from beholder.models._layer_tree import choose_shape
+    from beholder.models._preprocessing import SoundPreprocessing
+
+    takes_samples = not isinstance(preprocessing, SoundPreprocessing) or preprocessing.front_end in _SAMPLES
+    shape = choose_shape(preprocessing)
+    if normalize is not None or preprocessing.modality != "sound" or not takes_samples or len(shape) != 1:
+        return preprocessing
+    if not needs_channel(module, shape[0]):
+        return preprocessing
+    logger.info("%s takes sounds as (n, 1, n_samples): they are given so", type(module).__name__)
+    return ExtendedPreprocessing(preprocessing, add_channel)
 
 
 def _drive(module: nn.Module, x: Tensor) -> Any:

@@ -12,6 +12,8 @@ import numpy as np
 from PIL import Image
 
 from beholder._core.errors import InputError, StimulusError, UnknownNameError
+from beholder.stimuli._items import StimulusItems, to_plain
+from beholder.stimuli._labels import number_classes
 from beholder.stimuli._set import Kind, StimulusSet
 
 _CHECKED_ROWS = 64
@@ -181,7 +183,7 @@ def _open_hdf5(file: Path) -> Any:
 
 def take_arrays(arrays: Any, positions: np.ndarray) -> Any:
     """Some rows of an array; a contiguous run of an array in memory is a view."""
-    if isinstance(arrays, HDF5Images | LazyArrays):
+    if isinstance(arrays, HDF5Images | LazyArrays | StimulusItems):
         return arrays.take(positions)
     if len(positions) and np.array_equal(positions, np.arange(positions[0], positions[0] + len(positions))):
         return arrays[positions[0] : positions[0] + len(positions)]
@@ -193,13 +195,18 @@ def looks_like_pictures(shape: Sequence[int]) -> bool:
     return len(shape) == 3 or (len(shape) == 4 and (shape[3] in (1, 3) or shape[1] in (1, 3)))
 
 
+def is_transparent(array: np.ndarray) -> bool:
+    """Whether one array is a picture with opacity: (h, w, 4), uint8."""
+    return array.ndim == 3 and array.shape[2] == 4 and array.dtype == np.uint8
+
+
 def to_picture(array: np.ndarray) -> Image.Image:
-    """One array as an RGB picture.
+    """One array as an RGB picture; one with opacity as RGBA.
 
     Parameters
     ----------
     array : numpy.ndarray
-        (h, w, 3), (h, w, 1), (h, w), (3, h, w) or (1, h, w); uint8 in [0, 255] or float in [0, 1].
+        (h, w, 3), (h, w, 1), (h, w), (3, h, w) or (1, h, w); uint8 in [0, 255] or float in [0, 1]. Or (h, w, 4), uint8.
 
     Raises
     ------
@@ -207,6 +214,8 @@ def to_picture(array: np.ndarray) -> Image.Image:
         Another shape, dtype or range.
     """
     array = np.asarray(array)
+    if is_transparent(array) and 0 not in array.shape:
+        return Image.fromarray(np.ascontiguousarray(array))
     if not looks_like_pictures((1, *array.shape)) or 0 in array.shape:
         raise StimulusError("a picture of shape (h, w, 3), (h, w) or (3, h, w)", got=str(array.shape))
     if array.ndim == 3 and array.shape[2] not in (1, 3):
@@ -214,12 +223,15 @@ def to_picture(array: np.ndarray) -> Image.Image:
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if array.dtype != np.uint8:
-        _check_range(array)
+        check_picture(array)
         array = np.rint(array.astype(np.float64) * 255).astype(np.uint8)
     return Image.fromarray(np.ascontiguousarray(array)).convert("RGB")
 
 
-def _check_range(pictures: np.ndarray) -> None:
+def check_picture(pictures: np.ndarray) -> None:
+    """Refuse pictures that are neither uint8 nor floats in [0, 1]."""
+    if pictures.dtype == np.uint8:
+        return
     if not np.issubdtype(pictures.dtype, np.floating):
         raise StimulusError(
             "pictures of uint8 or float", got=str(pictures.dtype), hint="kind='array' if none are meant"
@@ -244,7 +256,7 @@ def build_from_arrays(
         arrays = LazyArrays(arrays)
     if not isinstance(arrays, HDF5Images | LazyArrays | np.memmap):
         try:
-            arrays = np.asarray(arrays)
+            arrays = np.asarray(to_plain(arrays))
         except (TypeError, ValueError, RuntimeError) as error:
             got = f"{type(arrays).__name__} ({' '.join(str(error).split())[:120]})"
             raise InputError("an array, or something numpy turns into one", got=got) from error
@@ -258,12 +270,24 @@ def build_from_arrays(
         if not looks_like_pictures(arrays.shape):
             raise InputError("pictures of shape (n, h, w, 3), (n, h, w) or (n, 3, h, w)", got=str(arrays.shape))
         _check_values(arrays)
+    return build_from_items(arrays, ids, labels=labels, targets=targets, conditions=conditions, kind=kind)
+
+
+def build_from_items(
+    arrays: Any,
+    ids: Sequence[str] | None = None,
+    *,
+    kind: Kind,
+    labels: Sequence[str] | None = None,
+    targets: Sequence[int] | np.ndarray | None = None,
+    conditions: Mapping[str, Sequence[Any]] | None = None,
+) -> StimulusSet:
+    """A set of arrays, or of items, that were checked."""
     n = len(arrays)
     ids = tuple(f"{i:06d}" for i in range(n)) if ids is None else tuple(str(each) for each in ids)
     names = tuple(str(each) for each in labels) if labels is not None else None
     if targets is None:
-        order = {name: i for i, name in enumerate(sorted(set(names)))} if names is not None else {}
-        targets = np.arange(n) if names is None else np.array([order[name] for name in names])
+        targets = np.arange(n) if names is None else number_classes(names)
     if names is None:
         names = ids
     return StimulusSet(
@@ -284,7 +308,7 @@ def _check_values(arrays: Any) -> None:
     if arrays.dtype == np.uint8:
         return
     if isinstance(arrays, HDF5Images | LazyArrays | np.memmap):
-        _check_range(np.asarray(arrays[0]))
+        check_picture(np.asarray(arrays[0]))
         return
     for start in range(0, len(arrays), _CHECKED_ROWS):
-        _check_range(arrays[start : start + _CHECKED_ROWS])
+        check_picture(arrays[start : start + _CHECKED_ROWS])

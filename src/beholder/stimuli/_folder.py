@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder.stimuli._labels import sort_classes
 from beholder.stimuli._set import StimulusSet
 
 logger = logging.getLogger("beholder")
@@ -182,8 +183,21 @@ def build_flat(folder: Path, files: Iterable[str], kind: Literal["image", "sound
     )
 
 
-def build_classes(folder: Path, classes: dict[str, list[str]], kind: Literal["image", "sound"]) -> StimulusSet:
-    """A set from class name → its files; the mapping's order is the classes' order."""
+def build_classes(
+    folder: Path, classes: dict[str, list[str]], kind: Literal["image", "sound"], order: Sequence[str] | None = None
+) -> StimulusSet:
+    """A set from class name → its files, in the mapping's order; without ``order`` classes count as they are sorted.
+
+    Parameters
+    ----------
+    folder : path
+    classes : mapping of str to list of str
+        Files, relative to the folder, by class name.
+    kind : {"image", "sound"}
+    order : sequence of str, optional
+        The class names by their number.
+    """
+    places = {name: i for i, name in enumerate(order or sort_classes(classes))}
     files = tuple(file for members in classes.values() for file in members)
     return StimulusSet(
         kind=kind,
@@ -191,7 +205,7 @@ def build_classes(folder: Path, classes: dict[str, list[str]], kind: Literal["im
         files=files,
         root=folder,
         labels=tuple(name for name, members in classes.items() for _ in members),
-        targets=np.repeat(np.arange(len(classes)), [len(members) for members in classes.values()]),
+        targets=np.array([places[name] for name, members in classes.items() for _ in members]),
         layout="classes",
     )
 

@@ -55,7 +55,8 @@ def open_image(
     Parameters
     ----------
     source : path, bytes, numpy.ndarray or PIL.Image.Image
-        A file, a file's content, a picture array as :func:`to_picture` takes it, or an open picture.
+        A file, a file's content, a picture array as :func:`to_picture` takes it, or an open picture, which gives
+        what its file does, EXIF rotation included.
     background : (r, g, b)
         In [0, 255].
     keep_alpha : bool
@@ -77,13 +78,15 @@ def open_image(
     if isinstance(source, np.ndarray):
         from beholder.stimuli._arrays import to_picture
 
-        picture = to_picture(source)
-        return picture.convert("RGBA") if keep_alpha else picture
+        return _convert(to_picture(source), background, keep_alpha)
     if name is None:
         name = "bytes" if isinstance(source, bytes) else str(source)
     try:
         if isinstance(source, Image.Image):
-            return _convert(source, background, keep_alpha)
+            source.load()
+            turn = _TURNS.get(_read_orientation(source, name)) if source.format != "TIFF" else None
+            picture = _convert(source, background, keep_alpha)
+            return picture if turn is None else picture.transpose(turn)
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
             orientation = _read_orientation(image, name)
             if draft is not None and image.format in ("JPEG", "MPO"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, final
@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, final
 import numpy as np
 
 from beholder._core.errors import InputError, StimulusError, UnknownNameError
-from beholder._core.hashing import hash_file
+from beholder._core.hashing import PREFIX
 from beholder._core.seeds import DEFAULT_SEED
+from beholder.stimuli._items import hash_source
+from beholder.stimuli._marks import mark_file, read_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,6 +63,8 @@ class StimulusSet:
         Where the set came from.
     selection : dict
         How it was cut from a larger one: fraction, seed, files left out, ... JSON-able.
+    hashes : tuple of str
+        (n_stimuli,) or none: what each stimulus is known to be, by content (:meth:`pin`); reading another is an error.
     """
 
     kind: Kind
@@ -73,6 +77,7 @@ class StimulusSet:
     arrays: Any = None
     layout: Layout = "flat"
     selection: dict[str, Any] = field(default_factory=dict)
+    hashes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         targets = np.array(self.targets, dtype=np.int64)
@@ -82,6 +87,8 @@ class StimulusSet:
         columns = {"files": self.files, "labels": self.labels, "targets": targets, **self.conditions}
         if self.arrays is not None:
             columns["arrays"] = self.arrays
+        if self.hashes:
+            columns["hashes"] = self.hashes
         for name, column in columns.items():
             if len(column) != n:
                 raise InputError(f"{n} {name}, one a stimulus", got=str(len(column)))
@@ -288,27 +295,73 @@ class StimulusSet:
             raise InputError("stimuli that are files", got="a set of arrays", hint="stimuli.source(i)")
         return Path(self.files[i]) if self.root is None else self.root / self.files[i]
 
-    def source(self, i: int) -> Path | np.ndarray:
-        """What a model's ``prepare`` takes for stimulus ``i``: the path of its file, or its array."""
-        return self.path(i) if self.arrays is None else np.asarray(self.arrays[i])
+    def source(self, i: int) -> Any:
+        """What a model's ``prepare`` takes for stimulus ``i``: the path of its file, its array, or a file's content."""
+        if self.arrays is None:
+            return self.path(i)
+        item = self.arrays[i]
+        return item if isinstance(item, (bytes, tuple)) else np.asarray(item)
 
     def read_bytes(self, i: int) -> bytes:
         """The bytes of stimulus ``i``'s file."""
-        try:
-            return self.path(i).read_bytes()
-        except OSError as error:
-            raise StimulusError("a file that can be read", got=f"{self.path(i)} ({error.strerror})") from error
+        return read_file(self.path(i))[0]
+
+    def read(self, i: int) -> tuple[Any, str, list[int] | None]:
+        """Stimulus ``i`` in memory, the hash of what was read, and the mark of its file (None where it has none).
+
+        Raises
+        ------
+        StimulusError
+            The file cannot be read; or the stimulus is not the one that the set was pinned to.
+        """
+        if self.arrays is None:
+            source, mark = read_file(self.path(i))
+        else:
+            mark = self.mark(i)
+            source = self.source(i)
+        digest = hash_source(source)
+        if self.hashes and self.hashes[i] not in ("", digest):
+            raise StimulusError(
+                "the stimuli that the work began with", got=f"{self.files[i] or self.ids[i]}, which has changed since",
+                hint="the old file, or another output folder",
+            )  # fmt: skip
+        return source, digest, mark
+
+    def pin(self, hashes: Sequence[str] | None = None) -> StimulusSet:
+        """The set bound to its stimuli as they are: :meth:`read` refuses one that has changed since.
+
+        Parameters
+        ----------
+        hashes : sequence of str, optional
+            (n_stimuli,), as :meth:`hash_stimulus` gives them, ``""`` where unknown; by default all are read now.
+        """
+        known = [self.hash_stimulus(i) for i in range(len(self))] if hashes is None else hashes
+        return replace(self, hashes=tuple(known))
 
     def hash_stimulus(self, i: int) -> str:
-        """sha256, as hex, of stimulus ``i``'s file, or of its array's dtype, shape and values."""
+        """``xxh128:`` and the hash of stimulus ``i``'s file, or of its array's dtype, shape and values."""
+        return self.read(i)[1]
+
+    def has_hash(self, i: int, recorded: str) -> bool:
+        """Whether stimulus ``i`` is the one whose hash was recorded: as :meth:`hash_stimulus` gives it, or a sha256.
+
+        The first version recorded a sha256.
+        """
+        source, digest, _ = replace(self, hashes=()).read(i)
+        if recorded.startswith(PREFIX):
+            return digest == recorded
+        if not isinstance(source, bytes):
+            array = np.ascontiguousarray(source)
+            source = f"{array.dtype.str} {array.shape}\n".encode() + array.tobytes()
+        return hashlib.sha256(source).hexdigest() == recorded
+
+    def mark(self, i: int) -> list[int] | None:
+        """Size, times and inode of the file stimulus ``i`` lies in; None for other arrays, and where it is gone."""
         if self.arrays is None:
-            try:
-                return hash_file(self.path(i))
-            except OSError as error:
-                raise StimulusError("a file that can be read", got=f"{self.path(i)} ({error.strerror})") from error
-        array = np.ascontiguousarray(self.arrays[i])
-        head = f"{array.dtype.str} {array.shape}\n".encode()
-        return hashlib.sha256(head + array.tobytes()).hexdigest()
+            return mark_file(self.path(i))
+        from beholder.stimuli._arrays import HDF5Images
+
+        return mark_file(self.arrays.file) if isinstance(self.arrays, HDF5Images) else None
 
     def index_of(self, stimulus_id: str) -> int:
         """The position of an id; an unknown one suggests the nearest."""
@@ -318,11 +371,14 @@ class StimulusSet:
             raise UnknownNameError("stimulus", stimulus_id, self.ids) from None
 
     def to_pandas(self) -> pd.DataFrame:
-        """The manifest: ``stimulus_id, file, label, target`` and the conditions, a row a stimulus."""
+        """The manifest: ``stimulus_id, file, label, target`` and the conditions, a row a stimulus.
+
+        A condition that has the name of one of the others is called ``condition_{name}``.
+        """
         import pandas as pd
 
         columns = {"stimulus_id": self.ids, "file": self.files, "label": self.labels, "target": self.targets}
-        return pd.DataFrame({**columns, **self.conditions})
+        return pd.DataFrame({**columns, **name_conditions(self.conditions, columns)})
 
     def describe(self) -> dict[str, Any]:
         """What the set is, for provenance; JSON-able. ``root`` is as given and belongs in no hash."""
@@ -359,6 +415,7 @@ class StimulusSet:
             conditions={name: [column[i] for i in rows] for name, column in self.conditions.items()},
             arrays=arrays,
             selection=selection,
+            hashes=tuple(self.hashes[i] for i in rows) if self.hashes else (),
         )
 
     def select_fraction(self, fraction: float, seed: int = DEFAULT_SEED, *, balanced: bool = False) -> StimulusSet:
@@ -410,6 +467,19 @@ class StimulusSet:
         keep = np.array([i for i, stimulus_id in enumerate(self.ids) if stimulus_id not in dropped])
         skipped = [*self.selection.get("skipped", []), *({"file": each.file, "reason": each.reason} for each in bad)]
         return self._take(keep, {**self.selection, "skipped": skipped})
+
+
+def name_conditions(conditions: Mapping[str, Any], columns: Iterable[str]) -> dict[str, Any]:
+    """Conditions under names that differ from those of a table's other columns: ``condition_{name}`` where needed."""
+    taken = {*columns, *conditions}
+    named: dict[str, Any] = {}
+    for name, values in conditions.items():
+        free = name
+        while free in columns or (free != name and free in taken):
+            free = f"condition_{free}"
+        taken.add(free)
+        named[free] = values
+    return named
 
 
 def _check_ids(ids: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, StimulusError
 from beholder.stimuli._folder import agree_on_kind, make_ids, tell_kind
+from beholder.stimuli._labels import number_classes
 from beholder.stimuli._set import StimulusSet
 
 if TYPE_CHECKING:
@@ -32,10 +33,22 @@ def build_from_table(
 ) -> StimulusSet:
     """A set from a table; see :meth:`StimulusSet.from_table`."""
     table = Path(table)
-    frame = _read_frame(table)
-    frame, skipped = _find_files(frame, table, skip_missing)
+    return _build(_read_frame(table), table.parent, str(table), kind, skip_missing)
+
+
+def build_from_frame(frame: pd.DataFrame, *, skip_missing: bool = False) -> StimulusSet:
+    """A set from a pandas table with a column of files, absolute or relative to the working directory."""
+    _check_frame(frame, "the table")
+    frame = _rename_columns(_to_text(frame), "the table")
+    return _build(frame, None, "the table", None, skip_missing)
+
+
+def _build(
+    frame: pd.DataFrame, root: Path | None, table: str, kind: Literal["image", "sound"] | None, skip_missing: bool
+) -> StimulusSet:
+    frame, skipped = _find_files(frame, root or Path(), table, skip_missing)
     files = frame["file"].tolist()
-    kind = agree_on_kind(files, kind, str(table))
+    kind = agree_on_kind(files, kind, table)
     if kind is None:
         raise InputError("a table of image or sound files", got=f"{table}, which lists {files[0]}")
     wrong = [file for file in files if tell_kind(file) != kind]
@@ -47,7 +60,7 @@ def build_from_table(
         kind=kind,
         ids=ids,
         files=tuple(files),
-        root=table.parent,
+        root=root,
         labels=labels,
         targets=targets,
         conditions={str(name): _parse_column(frame[name].tolist()) for name in frame.columns if name != "file"},
@@ -65,8 +78,7 @@ def _read_frame(table: Path) -> pd.DataFrame:
         raise InputError("a .csv, .tsv, .txt or .parquet table", got=str(table))
     try:
         if suffix == ".parquet":
-            frame = pd.read_parquet(table)
-            frame = frame.astype(object).where(frame.notna(), "").map(str)
+            frame = _to_text(pd.read_parquet(table))
         else:
             separator = "," if suffix == ".csv" else "\t"
             frame = pd.read_csv(table, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
@@ -74,12 +86,28 @@ def _read_frame(table: Path) -> pd.DataFrame:
         raise InputError("a table of stimuli", got=f"no file at {table}") from error
     except (ValueError, OSError) as error:
         raise InputError("a table of stimuli", got=f"{table}, which does not parse ({error})") from error
+    _check_frame(frame, str(table))
+    return _rename_columns(frame, str(table))
+
+
+def _to_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """Every cell as text, empty where there is none."""
+    return frame.astype(object).where(frame.notna(), "").map(str)
+
+
+def _check_frame(frame: pd.DataFrame, table: str) -> None:
+    columns = [str(name).strip() for name in frame.columns]
+    if len({name.lower() for name in columns}) < len(columns):
+        raise InputError("columns with different names", got=f"{table} with {', '.join(columns)}")
+    if len(frame) == 0:
+        raise InputError("a table with at least one row", got=table)
+
+
+def _rename_columns(frame: pd.DataFrame, table: str) -> pd.DataFrame:
+    """Known columns as ``file, stimulus_id, label, target``."""
+    frame = frame.reset_index(drop=True)
     frame.columns = [str(name).strip() for name in frame.columns]
     names = {name.lower(): name for name in reversed(list(frame.columns))}
-    if len(names) < len(frame.columns):
-        raise InputError("columns with different names", got=f"{table} with {', '.join(frame.columns)}")
-    if len(frame) == 0:
-        raise InputError("a table with at least one row", got=str(table))
     renamed: dict[str, str] = {}
     known = {"file": FILE_COLUMNS, "stimulus_id": ID_COLUMNS, "label": LABEL_COLUMNS, "target": TARGET_COLUMNS}
     for name, spellings in known.items():
@@ -92,9 +120,11 @@ def _read_frame(table: Path) -> pd.DataFrame:
     return frame.rename(columns=renamed)
 
 
-def _find_files(frame: pd.DataFrame, table: Path, skip_missing: bool) -> tuple[pd.DataFrame, list[dict[str, str]]]:
-    """The rows whose files exist, with paths relative to the table where they lie below it; and the others."""
-    root = os.path.abspath(table.parent)  # noqa: PTH100 (links stay as they are)
+def _find_files(
+    frame: pd.DataFrame, folder: Path, table: str, skip_missing: bool
+) -> tuple[pd.DataFrame, list[dict[str, str]]]:
+    """The rows whose files exist, with paths relative to the folder where they lie below it; and the others."""
+    root = os.path.abspath(folder)  # noqa: PTH100 (links stay as they are)
     files, missing = [], []
     for given in frame["file"].tolist():
         full = os.path.normpath(Path(root) / given.replace("\\", "/"))
@@ -113,7 +143,7 @@ def _find_files(frame: pd.DataFrame, table: Path, skip_missing: bool) -> tuple[p
     return kept, [{"file": each, "reason": "no such file"} for each in missing]
 
 
-def _read_classes(frame: pd.DataFrame, files: Sequence[str], table: Path) -> tuple[tuple[str, ...], np.ndarray]:
+def _read_classes(frame: pd.DataFrame, files: Sequence[str], table: str) -> tuple[tuple[str, ...], np.ndarray]:
     """Labels and targets from what the table says of them; takes both columns out of the frame."""
     given_labels = frame.pop("label").tolist() if "label" in frame else None
     given_targets = frame.pop("target").tolist() if "target" in frame else None
@@ -125,8 +155,7 @@ def _read_classes(frame: pd.DataFrame, files: Sequence[str], table: Path) -> tup
             raise InputError("integers in the column target", got=f"other values in {table}") from error
         return tuple(given_labels or given_targets), targets
     if given_labels is not None:
-        order = {name: i for i, name in enumerate(sorted(set(given_labels)))}
-        return tuple(given_labels), np.array([order[name] for name in given_labels])
+        return tuple(given_labels), number_classes(given_labels)
     return tuple(Path(file).stem for file in files), np.arange(len(files))
 
 

@@ -51,7 +51,7 @@ def build_from_things(folder: Path | str, concepts: Path | str | None = None) ->
             raise InputError("pictures of every concept", got=f"none in {folder / name}")
         n_found += len(pictures)
         classes[name] = pictures[:PICTURES_PER_CONCEPT]
-    made = build_classes(folder, classes, "image")
+    made = build_classes(folder, classes, "image", order=list(classes))
     chosen = {"concepts_file": table.name, "pictures_per_concept": PICTURES_PER_CONCEPT, "n_before": n_found}
     return replace(made, selection={"things": chosen})
 

@@ -21,12 +21,11 @@ from beholder.activations import list_asked_layers
 from beholder.activations._extract import check_modality
 from beholder.activations._targets import check_path_names
 from beholder.jobs import JobFolder, Plan, run_plan
-from beholder.models import Model, as_model, load_model, place_model
+from beholder.models import Model, as_model, collect_stimuli, explain_shape_errors, load_model, place_model
 from beholder.stimuli import (
     METAMER_COLUMNS,
     NullSet,
     StimulusSet,
-    as_stimulus_set,
     fill_verdicts,
     find_metamer_folder,
     is_null_set,
@@ -93,7 +92,7 @@ def make_metamers(
     ----------
     model : Model, nn.Module or str
         The observer. No change to a module is needed.
-    stimuli : StimulusSet, path or array
+    stimuli : StimulusSet, or whatever holds stimuli
         The originals.
     layers : sequence of str, optional
         To be matched, each by metamers of its own; default the network's recorded layers.
@@ -151,7 +150,7 @@ def make_metamers(
     """
     observer = open_observer(model, device)
     check_tensors(observer)
-    originals = as_stimulus_set(stimuli)
+    originals = collect_stimuli(observer, stimuli).pin()
     if not len(originals):
         raise InputError("at least one stimulus", got="none")
     check_modality(observer, originals)
@@ -165,7 +164,7 @@ def make_metamers(
     check_count(1 if threads is None else threads, "thread")
     shape = tuple(prepare_original(observer, originals, 0).shape)
     example = make_example(observer, shape)
-    with torch.compiler.set_stance("force_eager"):
+    with torch.compiler.set_stance("force_eager"), explain_shape_errors(observer, shape):
         also = None if measured is None else list_asked_layers(observer, list(measured))
         names = list(dict.fromkeys([*(also or list_measured_layers(observer, asked, example)), *asked]))
     if out_path is None:
@@ -247,7 +246,7 @@ def _make_in_memory(
     rows = [row for each in finished for row in make_rows(each, None, model.name, work.recipe.name)]
     described = {
         name: {"file": stimuli.files[i], "label": stimuli.labels[i], "target": int(stimuli.targets[i]),
-               "sha256": stimuli.hash_stimulus(i)}
+               "sha256": stimuli.hashes[i]}
         for i, name in enumerate(stimuli.ids)
     }  # fmt: skip
     return Metamers(

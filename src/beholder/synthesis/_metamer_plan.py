@@ -15,7 +15,7 @@ from beholder._core.files import to_path_name, write_bytes
 from beholder._core.hashing import hash_settings
 from beholder.activations._batches import name_bad_stimulus
 from beholder.jobs import JobFolder, Shard
-from beholder.models import Model
+from beholder.models import Model, prepare_stimulus
 from beholder.stimuli import StimulusSet
 from beholder.synthesis._checkpoint import describe_model
 from beholder.synthesis._metamer_recipe import MetamerRecipe
@@ -158,7 +158,7 @@ def plan_metamer_shards(
     ids, layers, seeds
         What is asked for.
     hashes : mapping of str to str
-        sha256 of each stimulus.
+        Hash of each stimulus.
     batch_size : int
     """
     shards: list[Shard] = []
@@ -223,7 +223,7 @@ def write_originals(
     described = {}
     for i, stimulus_id in enumerate(stimuli.ids):
         name = f"{ORIGINALS}/{stimulus_id}{form.suffix}"
-        digest = stimuli.hash_stimulus(i)
+        digest = stimuli.hashes[i] if stimuli.hashes else stimuli.hash_stimulus(i)
         described[stimulus_id] = {
             "original": name, "file": stimuli.files[i], "label": stimuli.labels[i], "target": int(stimuli.targets[i]),
             "sha256": digest,
@@ -237,7 +237,7 @@ def write_originals(
 def prepare_original(model: Model, stimuli: StimulusSet, i: int, shape: tuple[int, ...] | None = None) -> np.ndarray:
     """One stimulus as the network is shown it, float32; of ``shape``, if given."""
     with name_bad_stimulus(stimuli, i):
-        image = np.asarray(model.prepare(stimuli.source(i)), dtype=np.float32)
+        image = np.asarray(prepare_stimulus(model.preprocessing, stimuli, i), dtype=np.float32)
     name = stimuli.files[i] or stimuli.ids[i]
     if shape is not None and image.shape != shape:
         raise InputError(

@@ -23,6 +23,7 @@ from beholder.synthesis._checkpoint import Checkpoint
 from beholder.synthesis._metamer_bench import MetamerTask
 from beholder.synthesis._metamer_measure import Measured
 from beholder.synthesis._metamer_memory import tell_not_finite
+from beholder.synthesis._metamer_plan import prepare_original
 from beholder.synthesis._metamer_session import (
     FinishedMetamer,
     MetamerSession,
@@ -120,7 +121,7 @@ class _Desk:
         payload, stimuli = shard.payload, self.worker.stimuli
         positions = [stimuli.index_of(stimulus_id) for stimulus_id in payload["stimuli"]]
         return [
-            MetamerTask(payload["layer"], stimuli.ids[i], payload["seed"], self.model.prepare(stimuli.source(i)))
+            MetamerTask(payload["layer"], stimuli.ids[i], payload["seed"], prepare_original(self.model, stimuli, i))
             for i in positions
         ]
 

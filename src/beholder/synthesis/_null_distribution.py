@@ -25,12 +25,11 @@ from beholder.activations import list_asked_layers
 from beholder.activations._extract import check_modality
 from beholder.activations._targets import check_path_names
 from beholder.jobs import JobFolder, Plan, Shard, check_content, run_plan
-from beholder.models import Model
+from beholder.models import Model, collect_stimuli, explain_shape_errors
 from beholder.stimuli import (
     METAMER_COLUMNS,
     NullSet,
     StimulusSet,
-    as_stimulus_set,
     is_metamer_set,
     read_metamer_table,
     write_null_histograms,
@@ -78,7 +77,7 @@ def null_distribution(
     ----------
     model : Model, nn.Module or str
         The observer.
-    stimuli : StimulusSet, path or array, optional
+    stimuli : StimulusSet, or whatever holds stimuli, optional
         Natural stimuli; default the training set of the model's ``build_network.py``, with its augmentation.
     layers : sequence of str, optional
         Default: those at which the model's metamers were measured; else its recorded layers; else every child module
@@ -124,7 +123,7 @@ def null_distribution(
     check_count(n_pairs, "pair")
     if min(seed, split) < 0:
         raise InputError("a seed and a split of 0 or more", got=f"{seed}, {split}")
-    natural = None if stimuli is None else as_stimulus_set(stimuli)
+    natural = None if stimuli is None else collect_stimuli(observer, stimuli).pin()
     if natural is not None:
         check_modality(observer, natural)
         if len(natural) < 2:
@@ -133,8 +132,9 @@ def null_distribution(
     place = None if out_path is None else Path(out_path) / to_path_name(observer.path_name)
     beside = Path(metamers_path or (Path(out_path).parent if out_path is not None else Path()) / "metamers")
     metamers = beside / to_path_name(observer.path_name)
-    names = _list_layers(observer, layers, make_example(observer, shape), metamers if place else None)
-    sizes = check_layers(observer, names, make_example(observer, shape))
+    with explain_shape_errors(observer, shape):
+        names = _list_layers(observer, layers, make_example(observer, shape), metamers if place else None)
+        sizes = check_layers(observer, names, make_example(observer, shape))
     n_problems = len(cut_blocks(n_pairs, _count_per_block(natural, shuffle)))
     cores = check_count((os.cpu_count() or 1) if threads is None else threads, "thread")
     on_cpu = observer.device.type == "cpu"
@@ -196,7 +196,7 @@ def _list_layers(model: Model, layers: Sequence[str] | None, example: torch.Tens
 def _describe_stimuli(model: Model, stimuli: StimulusSet | None) -> dict[str, Any]:
     if stimuli is None:
         return {"kind": "training set", "of": model.weights.sha256 or model.name}
-    hashes = [[name, stimuli.hash_stimulus(i)] for i, name in enumerate(stimuli.ids)]
+    hashes = [[name, digest] for name, digest in zip(stimuli.ids, stimuli.hashes, strict=True)]
     return {"kind": stimuli.kind, "n_stimuli": len(stimuli), "sha256": hash_settings(hashes)}
 
 

@@ -107,7 +107,7 @@ def describe_recording(acts: Activations | None) -> dict[str, Any] | None:
         "model": acts.model,
         "weights": acts.attributes.get("weights"),
         "recording": hash_settings(acts.attributes.get("settings")),
-        "stimuli": hash_settings([list(acts.stimulus_ids), [str(i) for i in acts.stimuli.get("sha256", [])]]),
+        "stimuli": hash_settings([list(acts.stimulus_ids), list(acts.stimulus_hashes)]),
     }
 
 

@@ -28,7 +28,7 @@ class PreparedFiles:
     preprocessing : Preprocessing
         The model's.
     hashes : mapping of str to str
-        sha256 by stimulus id, as recorded; empty where unknown.
+        By stimulus id, as recorded; empty where unknown.
     """
 
     def __init__(self, stimuli: StimulusSet, preprocessing: Preprocessing, hashes: dict[str, str]) -> None:
@@ -56,7 +56,7 @@ class PreparedFiles:
         place = self._places[stimulus_id]
         prepared, digest = load_stimulus(self._stimuli, place, self._preprocessing, None, as_uint8=self._as_uint8)
         recorded = self._hashes.get(stimulus_id)
-        if recorded and recorded != digest:
+        if recorded and recorded != digest and not self._stimuli.has_hash(place, recorded):
             name = self._stimuli.files[place] or stimulus_id
             raise StimulusError(
                 "the stimuli that were recorded",

@@ -12,8 +12,8 @@ from beholder._core.files import explain_write_errors, remove_temporaries, to_pa
 from beholder._core.provenance import record_provenance
 from beholder.activations import Activations
 from beholder.jobs import JobFolder, Plan, Shard, run_plan
-from beholder.models import Model, Preprocessing, Unit, read_preprocessing
-from beholder.stimuli import StimulusSet, as_stimulus_set
+from beholder.models import Model, Preprocessing, Unit, collect_stimuli, read_preprocessing
+from beholder.stimuli import StimulusSet
 from beholder.units._exemplar_worker import (
     FOLDER,
     ExemplarWorker,
@@ -50,7 +50,7 @@ def write_exemplars(
         From :func:`beholder.find_exemplars`.
     out_path : path
         Folder for all models' stimuli.
-    stimuli : StimulusSet, path or array, optional
+    stimuli : StimulusSet, or whatever holds stimuli, optional
         The stimuli that were recorded, or the folder where they lie now; default: where the recording found them.
     model : Model, optional
         Whose preparation is used; default: as the recording describes it.
@@ -82,7 +82,7 @@ def write_exemplars(
     if stimuli is None or (isinstance(stimuli, str | Path) and Path(stimuli).is_dir()):
         found = find_stimuli(acts, preprocessing, None if stimuli is None else Path(stimuli))
     else:
-        found = as_stimulus_set(stimuli)
+        found = collect_stimuli(preprocessing, stimuli)
     _check_ids(acts, found)
     _check_folders(exemplars.units)
     name = to_path_name(str(acts.attributes.get("path_name") or acts.path.name.partition(".")[0]))

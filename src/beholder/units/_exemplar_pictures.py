@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from beholder._core.errors import InputError
-from beholder.models import Preprocessing
+from beholder.models import Preprocessing, prepare_stimulus
 from beholder.stimuli import StimulusSet, embed_thumbnail, format_rows
 from beholder.units._deal import SIGNS
 from beholder.units._exemplar_files import find_stimuli, read_recorded_preprocessing
@@ -69,7 +69,7 @@ def plot_exemplars(exemplars: Exemplars, unit: int = 0, n: int = 9, ax: Axes | N
     for i, sign in enumerate(SIGNS):
         positions, activations = find_most_extreme(exemplars, unit, i, n)
         ids = [exemplars.acts.stimulus_ids[row] for row in positions]
-        rows[sign] = [preprocessing.prepare(stimuli.source(stimuli.index_of(one))) for one in ids]
+        rows[sign] = [prepare_stimulus(preprocessing, stimuli, stimuli.index_of(one)) for one in ids]
         captions[sign] = [f"{value:.3g}" for value in activations]
     axes = plot_stimulus_rows(rows, ax, captions=captions, value_range=preprocessing.input_range)
     axes.set_title(str(exemplars.units[unit]))

@@ -110,8 +110,7 @@ class ExemplarWorker(Worker):
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
         """Start the threads that decode and encode."""
         acts = Activations(self.store)
-        table = acts.stimuli
-        hashes = dict(zip(acts.stimulus_ids, table["sha256"], strict=True)) if "sha256" in table else {}
+        hashes = dict(zip(acts.stimulus_ids, acts.stimulus_hashes, strict=False))
         files = PreparedFiles(self.stimuli, self.preprocessing, hashes)
         suffix = files.suffix
         with ThreadPoolExecutor(max(1, self.cores // n_workers), thread_name_prefix="beholder-encode") as pool:

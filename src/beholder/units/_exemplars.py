@@ -302,5 +302,5 @@ def hash_source(acts: Activations) -> dict[str, Any]:
         "model": acts.model,
         "weights": attributes.get("weights"),
         "recording": hash_settings(attributes.get("settings")),
-        "stimuli": hash_settings([list(acts.stimulus_ids), [str(i) for i in acts.stimuli.get("sha256", [])]]),
+        "stimuli": hash_settings([list(acts.stimulus_ids), list(acts.stimulus_hashes)]),
     }

@@ -35,7 +35,7 @@ def record_units(
     ----------
     model : Model, nn.Module or str
         The observer.
-    stimuli : StimulusSet, path or array
+    stimuli : StimulusSet, or whatever holds stimuli
         Pictures or sounds.
     units : UnitList or path, optional
         Record only the layers of these units, with all their channels.
