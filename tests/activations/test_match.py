@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -93,3 +96,18 @@ def test_wide_layers_keep_exact_ranks() -> None:
     values = np.arange(2**23 + 2, dtype=np.float64)
     assert RankedValues(values).ranks.dtype == np.float64
     assert RankedValues(values[: 2**22]).ranks.dtype == np.float32
+
+
+def test_the_number_of_threads_changes_no_bit() -> None:
+    code = (
+        "import numpy as np; from beholder.activations._match import compute_match; r = np.random.default_rng(0);"
+        "a = r.normal(size=200_000).astype(np.float32); b = a + r.normal(size=a.size).astype(np.float32);"
+        "print(repr(compute_match(a, b)))"
+    )
+    said = set()
+    for n in ("1", "2", "3"):
+        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+        env = {**os.environ, **dict.fromkeys(names, n)}
+        done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+        said.add(done.stdout)
+    assert len(said) == 1

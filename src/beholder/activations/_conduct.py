@@ -21,12 +21,14 @@ Look = Callable[[Model, Tensor], Sequence[Tensor]]
 _SAME = 1e-3
 
 
-def watch_layers(layers: Mapping[str, ProbedLayer], *, gradients: bool = False) -> Look:
+def watch_layers(layers: Mapping[str, ProbedLayer], *, whole: bool = False, gradients: bool = False) -> Look:
     """A look at layers, as far as the deepest of them; their stimuli are on the first axis.
 
     Parameters
     ----------
     layers : mapping of str to ProbedLayer
+    whole : bool
+        Run the whole pass, and look at what the network returns too.
     gradients : bool
         Also at the gradient of the layers' squares at the batch.
     """
@@ -34,20 +36,23 @@ def watch_layers(layers: Mapping[str, ProbedLayer], *, gradients: bool = False) 
 
     def look(model: Model, batch: Tensor) -> list[Tensor]:
         found: dict[str, Tensor] = {}
+        returned: list[Tensor] = []
         leaf = batch.detach().clone().requires_grad_(gradients)
         with (
             torch.inference_mode(not gradients),
             torch.set_grad_enabled(gradients),
             Tap(model.module, refs, gives_output=True) as tap,
-            tap.collect(lambda name, values: found.__setitem__(name, values.clone()), stop=True),
+            tap.collect(lambda name, values: found.__setitem__(name, values.clone()), stop=not whole),
         ):
-            tap.hand_over(model.run(leaf))
+            output = model.run(leaf)
+            tap.hand_over(output)
+            returned += [output.detach()] if isinstance(output, Tensor) else []
         floating = [values.square().sum() for values in found.values() if values.requires_grad]
         made = [layer.put_batch_first(found[name].detach()) for name, layer in layers.items()]
         if floating:
             (gradient,) = torch.autograd.grad(torch.stack(floating).sum(), leaf, allow_unused=True)
             made += [] if gradient is None else [gradient]
-        return made
+        return made + returned
 
     return look
 

@@ -289,9 +289,9 @@ def _settle_layout(
         return bool(old.get("channels_last", True))
     prepared, _ = load_stimulus(stimuli, 0, model.preprocessing, options.exposure)
     example = torch.tensor(prepared, device=model.device)[None]
-    look = watch_layers({name: feeds[0][1].layer for name, feeds in route_parts(targets).items()})
-    tell_conduct(model, look, example)
-    return choose_layout(model, look, torch.cat([example, example.flip(-1)]))
+    layers = {name: feeds[0][1].layer for name, feeds in route_parts(targets).items()}
+    tell_conduct(model, watch_layers(layers), example)
+    return choose_layout(model, watch_layers(layers, whole=True), torch.cat([example, example.flip(-1)]))
 
 
 def list_asked_layers(model: Model, layers: Sequence[str]) -> list[str]:

@@ -142,12 +142,17 @@ def rank_values(values: np.ndarray) -> np.ndarray:
 
 
 def sum_products(a: np.ndarray, b: np.ndarray) -> float:
-    """``Σ a · b`` in float64, a piece at a time."""
+    """``Σ a · b`` in float64, a piece at a time, to the same bits whatever number of threads BLAS has."""
     total = 0.0
     for start in range(0, len(a), _CHUNK):
         part = slice(start, start + _CHUNK)
-        total += float(np.dot(a[part].astype(np.float64), b[part].astype(np.float64)))
+        total += _dot(a[part].astype(np.float64), b[part].astype(np.float64))
     return total
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> float:
+    """A product without BLAS, which adds in another order for another number of threads."""
+    return float(np.einsum("i,i->", a, b))
 
 
 def _sum_squared_differences(a: np.ndarray, b: np.ndarray) -> float:
@@ -156,7 +161,7 @@ def _sum_squared_differences(a: np.ndarray, b: np.ndarray) -> float:
         part = slice(start, start + _CHUNK)
         difference = a[part].astype(np.float64)
         difference -= b[part]
-        total += float(np.dot(difference, difference))
+        total += _dot(difference, difference)
     return total
 
 
@@ -166,8 +171,8 @@ def _correlate(a: np.ndarray, b: np.ndarray) -> float:
     for start in range(0, len(a), _CHUNK):
         part = slice(start, start + _CHUNK)
         u, v = a[part] - mean_a, b[part] - mean_b
-        both += float(np.dot(u, v))
-        squares_a += float(np.dot(u, u))
-        squares_b += float(np.dot(v, v))
+        both += _dot(u, v)
+        squares_a += _dot(u, u)
+        squares_b += _dot(v, v)
     scale = math.sqrt(squares_a) * math.sqrt(squares_b)
     return min(max(both / scale, -1.0), 1.0) if scale > 0 else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, final
@@ -158,7 +159,7 @@ class NetworkObserver(Observer):
         if first.digest == second.digest:
             return 0.0
         a, b = self._look(self.layer or "", (first, second), aimed=True)
-        return 1.0 - float(a @ b)
+        return 1.0 - float(np.einsum("i,i->", a, b, dtype=np.float64))  # without BLAS: the same for any threads
 
     def _get_scale(self) -> np.ndarray:
         """The distances of all pairs of the folder, ascending."""
@@ -259,7 +260,7 @@ class NetworkObserver(Observer):
 
 def _aim(values: np.ndarray) -> np.ndarray:
     values = values - values.mean(dtype=np.float64).astype(np.float32)
-    length = float(np.linalg.norm(values))
+    length = math.sqrt(float(np.square(values).sum(dtype=np.float64)))
     return values / np.float32(length) if length > 0 else values
 
 

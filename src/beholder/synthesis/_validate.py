@@ -136,5 +136,5 @@ def settle_layout(
     tell_conduct(model, watch_layers(probed), example)
     if not wanted or model.device.type != "cpu":
         return False
-    look = watch_layers(probed, gradients=gradients)
+    look = watch_layers(probed, whole=True, gradients=gradients)
     return choose_layout(model, look, torch.cat([example, example.flip(-1)]))
