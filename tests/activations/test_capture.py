@@ -12,7 +12,7 @@ from torch import nn
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder.activations import capture
-from beholder.activations._axes import name_axes, pool_activations
+from beholder.activations._axes import pool_activations
 from beholder.activations._grammar import LayerRef, parse_layer
 from beholder.activations._hooks import Tap
 from beholder.activations._probe import probe_layers
@@ -28,17 +28,19 @@ def images() -> torch.Tensor:
 
 
 @pytest.mark.parametrize(
-    ("text", "path", "call", "side", "part"),
+    ("text", "path", "call", "side", "parts"),
     [
-        ("features.11", "features.11", None, "out", None),
-        ("layer1.0.relu@3:in", "layer1.0.relu", 3, "in", None),
-        ("lstm[1]", "lstm", None, "out", 1),
-        ("enc[last_hidden_state]", "enc", None, "out", "last_hidden_state"),
-        ("attn:weights", "attn", None, "weights", None),
+        ("features.11", "features.11", None, "out", ()),
+        ("layer1.0.relu@3:in", "layer1.0.relu", 3, "in", ()),
+        ("lstm[1]", "lstm", None, "out", (1,)),
+        ("lstm[1][-1]", "lstm", None, "out", (1, -1)),
+        ("enc[last_hidden_state]", "enc", None, "out", ("last_hidden_state",)),
+        ("enc@2:in[0][x]", "enc", 2, "in", (0, "x")),
+        ("attn:weights", "attn", None, "weights", ()),
     ],
 )
-def test_grammar(text: str, path: str, call: int | None, side: str, part: object) -> None:
-    assert parse_layer(text) == LayerRef(text, path, call, side, part)
+def test_grammar(text: str, path: str, call: int | None, side: str, parts: tuple) -> None:
+    assert parse_layer(text) == LayerRef(text, path, call, side, parts)
 
 
 @pytest.mark.parametrize("text", ["", "a@", "a@0", "a:sideways", "a[1", "a[1]:in"])
@@ -171,7 +173,7 @@ def test_batch_axis_is_found_and_put_first(images: torch.Tensor) -> None:
     net = TokenNet().eval()
     refs = {name: parse_layer(name) for name in ("embed", "attn", "norm", "attn:weights", "output")}
     probed = probe_layers(net, refs, net, images[:1])
-    assert {name: layer.batch_axis for name, layer in probed.items()} == {
+    assert {name: layer.place.axis for name, layer in probed.items()} == {
         "embed": 0, "attn": 1, "norm": 1, "attn:weights": 0, "output": 0,
     }  # fmt: skip
     assert probed["attn"].shape == (4, 8) and probed["attn"].axes == ("token", "channel")
@@ -227,14 +229,6 @@ def test_timm_attention_weights_and_heads() -> None:
     with torch.no_grad():
         torch.testing.assert_close(net.blocks[1].attn.proj(joined), layers["blocks.1.attn"], rtol=1e-5, atol=1e-6)
     assert net.blocks[1].attn.fused_attn == fused
-
-
-def test_axes_are_named_by_module_and_shape() -> None:
-    assert name_axes((8, 4, 4), nn.Conv2d(1, 1, 1)) == ("channel", "height", "width")
-    assert name_axes((4, 4, 8), nn.Linear(1, 1)) == ("height", "width", "channel")
-    assert name_axes((4, 4, 8), nn.GELU()) == ("height", "width", "channel")
-    assert name_axes((8, 100), nn.Conv1d(1, 1, 1)) == ("channel", "time")
-    assert name_axes((50, 8), nn.GELU()) == ("token", "channel")
 
 
 def test_pooling() -> None:

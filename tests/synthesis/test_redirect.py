@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from beholder.models._axis_names import StimulusAxis
 from beholder.synthesis import redirect_gradient
 from beholder.synthesis._redirect import RedirectDeadRectifiers
 from beholder.synthesis._straight import find_rectifiers, pass_straight
@@ -92,7 +93,7 @@ def test_gradient_straight_through_the_last_rectifier_only() -> None:
     leaf = torch.tensor([[-1.0, 2.0], [-3.0, 1.0]], requires_grad=True)
     layer = torch.cat([F.relu(leaf), F.relu(leaf * 2)], 1).view(2, 2, 2)
     assert len(find_rectifiers(layer.grad_fn)) == 2
-    assert pass_straight(layer.grad_fn, slice(1, 2), 0) == 2
+    assert pass_straight(layer.grad_fn, slice(1, 2), StimulusAxis()) == 2
     (gradient,) = torch.autograd.grad(layer, leaf, torch.ones(2, 2, 2))
     assert gradient.tolist() == [[0.0, 3.0], [3.0, 3.0]]
-    assert pass_straight((F.relu(leaf) * 2).grad_fn, slice(0, 2), 0) == 0
+    assert pass_straight((F.relu(leaf) * 2).grad_fn, slice(0, 2), StimulusAxis()) == 0

@@ -180,7 +180,7 @@ def test_stimuli_that_moved_or_changed(acts: Activations, pictures: Path, tmp_pa
 def test_float_pictures_and_other_arrays(record: Record, tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     pictures = generator.random((24, 4, 3))
-    acts = record(pictures)
+    acts = record(pictures, axes=dict.fromkeys(("first", "second"), ("channel", "place")))
     with pytest.raises(bh.InputError, match="stimuli=ARRAYS"):
         write_exemplars(find_exemplars(acts, [Unit("first", 0)], num_batches=1), tmp_path / "without")
     net = bh.wrap(nn.Identity(), input_shape=(4, 3))

@@ -87,7 +87,8 @@ def test_values_with_space_and_replicates_are_averaged(tmp_path: Path) -> None:
 
     values = np.random.default_rng(2).standard_normal((40, 4, 3, 5)).astype(np.float32)
     net = bh.wrap(Verbatim(4), input_shape=(4, 3, 5), name="space")
-    acts = bh.extract(net, bh.StimulusSet.from_arrays(values, kind="array"), ["first"], out_path=tmp_path)
+    axes = {"first": ("channel", "height", "width")}
+    acts = bh.extract(net, bh.StimulusSet.from_arrays(values, kind="array"), ["first"], out_path=tmp_path, axes=axes)
     best = find_exemplars(acts, [Unit("first", 1)], num_batches=1)
     means = values[:, 1].mean((1, 2), dtype=np.float64)
     assert best.positions[0, 1, 0, :9].tolist() == np.argsort(means)[-9:].tolist()

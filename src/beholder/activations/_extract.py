@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from beholder._core.errors import ConfigurationChanged, InputError, StimulusError
+from beholder._core.errors import ConfigurationChanged, InputError, StimulusError, UnknownNameError
 from beholder._core.files import explain_write_errors, to_path_name
 from beholder._core.progress import logger
 from beholder._core.provenance import read_versions, record_provenance
@@ -124,6 +124,9 @@ def extract(
         Add stimuli that the store does not hold yet after the old ones.
     overwrite : bool
         Replace an existing store.
+    axes : mapping of str to sequence of str
+        Names of layers' axes, without that of the stimuli, for those whose channel axis the network does not tell:
+        ``{"blocks.0": ("height", "width", "channel")}``.
 
     Returns
     -------
@@ -274,10 +277,16 @@ def find_targets(model: Model, stimuli: StimulusSet, layers: Sequence[str], opti
     parts: dict[str, LayerRef] = dict(refs)
     for name in ensembles:
         parts |= {layer: parse_layer(layer) for layer, _, _ in find_ensemble_parts(module, name)}
+    for name in options.axes or {}:
+        if name not in parts:
+            raise UnknownNameError("layer asked for, to name the axes of", name, parts)
     prepared, _ = load_stimulus(stimuli, 0, model.preprocessing, options.exposure)
     example = torch.tensor(prepared, device=model.device)[None]
     with torch.compiler.set_stance("force_eager"), explain_shape_errors(model, prepared.shape):
-        probed: dict[str, ProbedLayer] = probe_layers(module, parts, model.run, example)
+        probed: dict[str, ProbedLayer] = probe_layers(
+            module, parts, model.run, example,
+            axes={**model.axes, **(options.axes or {})}, modality=model.modality,
+        )  # fmt: skip
     return make_targets(model, names, probed, options.pool, flatten=options.flatten, token_pool=options.pool_tokens)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,7 @@ class ExtractOptions:
     append: bool = False
     overwrite: bool = False
     pool_tokens: bool = False
+    axes: Mapping[str, Sequence[str]] | None = None
 
     def check(self) -> None:
         """Refuse values outside their ranges."""
@@ -146,7 +147,14 @@ def plan_passes(store: Path, targets: Sequence[Target], settings: dict[str, Any]
     for record in recorded:
         layers = tuple(layout_from_dict(layer) for layer in record)
         for layer in layers:
-            if layer.origin != by_name[layer.name].origin:
+            target = by_name[layer.name]
+            if settings["reduce"] is None and (layer.axes, layer.layout.features) != (target.axes, target.shape):
+                old, new = _name_sizes(layer.axes, layer.layout.features), _name_sizes(target.axes, target.shape)
+                raise ConfigurationChanged(
+                    f"the axes that {layer.name!r} of {store} was made with: {old}", got=new,
+                    hint="another output folder, or --overwrite to replace it",
+                )  # fmt: skip
+            if layer.origin != target.origin:
                 raise ConfigurationChanged(
                     f"the class names that {layer.name!r} of {store} was made with", got="others",
                     hint="another output folder, or --overwrite to replace it",
@@ -167,6 +175,10 @@ def plan_passes(store: Path, targets: Sequence[Target], settings: dict[str, Any]
             _LAYOUT, {"passes": [[layout_to_dict(layer) for layer in job.layers] for job in passes]}
         )
     return passes
+
+
+def _name_sizes(axes: Sequence[str], shape: Sequence[int]) -> str:
+    return " × ".join(f"{axis} {size}" for axis, size in zip(axes, shape, strict=True)) or "one value"
 
 
 def read_layout_names(store: Path) -> list[str]:

@@ -7,6 +7,7 @@ so several batches can go through one model at once.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -170,39 +171,67 @@ class Tap:
 def pick_tensor(value: Any, ref: LayerRef) -> Tensor:
     """The tensor that a layer name means in what a module took or returned.
 
-    Without ``[part]`` the first tensor of a tuple, list, mapping or output object is meant.
+    Without ``[part]`` the first tensor of a tuple, list, mapping or dataclass is meant, however deep.
     """
-    if ref.part is not None:
-        try:
-            if isinstance(value, Tensor):
-                raise TypeError
-            value = value[ref.part]
-        except (LookupError, TypeError) as error:
+    for part in ref.parts:
+        inner = _take_part(value, part)
+        if inner is None:
             raise InputError(
-                f"a part of what {ref.path or OUTPUT} gives ({describe_parts(value)})", got=repr(ref.name)
-            ) from error
-    while not isinstance(value, Tensor):
-        if isinstance(value, Mapping):
-            parts = list(value.values())
-        elif isinstance(value, tuple | list):
-            parts = list(value)
-        else:
-            parts = []
-        found = [part for part in parts if isinstance(part, Tensor | tuple | list | Mapping)]
-        if not found:
-            raise InputError(
-                f"a tensor at {ref.name}", got=describe_parts(value), hint="another layer, or one of its parts"
-            )
-        value = found[0]
-    return value
+                f"a part of what {ref.path or OUTPUT} gives ({describe_parts(value)})", got=repr(ref.name),
+                hint="`beholder layers MODEL`: a [...] behind a layer's own name is a part, not a choice of characters",
+            )  # fmt: skip
+        value = inner
+    found = next(_iterate_tensors(value), None)
+    if found is None:
+        raise InputError(
+            f"a tensor at {ref.name}", got=describe_parts(value), hint="another layer, or one of its parts"
+        )
+    return found
+
+
+def _take_part(value: Any, part: int | str) -> Any:
+    """A position, key or field; None where there is none."""
+    if isinstance(value, Tensor):
+        return _COMPLEX[part](value) if part in _COMPLEX and value.is_complex() else None
+    if isinstance(value, Mapping) and part in value:
+        return value[part]
+    parts = _list_parts(value)
+    if isinstance(part, int):
+        return parts[part][1] if -len(parts) <= part < len(parts) else None
+    return dict(parts).get(part)
+
+
+_COMPLEX: dict[int | str, Callable[[Tensor], Tensor]] = {
+    "real": lambda value: value.real,
+    "imag": lambda value: value.imag,
+    "abs": lambda value: value.abs(),
+}
+
+
+def _list_parts(value: Any) -> list[tuple[str, Any]]:
+    """Names and values of what a container holds; nothing for any other value."""
+    if isinstance(value, Mapping):
+        return [(str(key), part) for key, part in value.items()]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
+    if isinstance(value, tuple | list):
+        names = getattr(value, "_fields", None) or range(len(value))
+        return [(str(name), part) for name, part in zip(names, value, strict=True)]
+    return []
+
+
+def _iterate_tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    for _, part in _list_parts(value):
+        yield from _iterate_tensors(part)
 
 
 def describe_parts(value: Any) -> str:
     """What a module's output consists of, in a few words."""
     if isinstance(value, Tensor):
-        return f"one tensor {tuple(value.shape)}"
-    if isinstance(value, Mapping):
-        return "parts " + ", ".join(str(key) for key in value)
-    if isinstance(value, tuple | list):
+        return f"one {'complex ' if value.is_complex() else ''}tensor {tuple(value.shape)}"
+    parts = _list_parts(value)
+    if isinstance(value, tuple | list) and not hasattr(value, "_fields"):
         return f"{len(value)} parts"
-    return type(value).__name__
+    return "parts " + ", ".join(name for name, _ in parts) if parts else type(value).__name__

@@ -18,7 +18,7 @@ from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.settings import refuse_changes
-from beholder.activations._extract import extract_to_store
+from beholder.activations._extract import extract_to_store, list_asked_layers
 from beholder.activations._extract_plan import ExtractOptions
 from beholder.activations._lazy import Activations
 from beholder.activations._panel_file import write_panel_file
@@ -193,7 +193,7 @@ def extract_panel(
     run_code : bool
         Let ``panel_file`` name Python files (``file:``), which are run.
     **options
-        ``batch_size``, ``workers``, ``threads``, ``precision``, ``exposure``, ``overwrite``, ``append``.
+        ``batch_size``, ``workers``, ``threads``, ``precision``, ``exposure``, ``overwrite``, ``append``, ``axes``.
 
     Returns
     -------
@@ -229,8 +229,10 @@ def run_panel(plan: PanelPlan, *, device: str = "auto", **weights: Any) -> list[
         fetch_all(plan, weights)
         for name, model in zip(plan.names, plan.models, strict=True):
             observer = _load(model, device, weights)
-            options = replace(plan.options, pool=_choose_pool(plan, observer))
             layers = choose_layers(plan, observer)
+            asked = list_asked_layers(observer, layers)
+            axes = {layer: names for layer, names in (plan.options.axes or {}).items() if layer in asked}
+            options = replace(plan.options, pool=_choose_pool(plan, observer), axes=axes)
             for stem, stimuli in plan.folders.items():
                 extract_to_store(observer, stimuli, layers, store_path(plan.output_dir, stem, name), options)
             del observer

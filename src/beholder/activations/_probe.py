@@ -1,20 +1,35 @@
-"""One small pass before the work: which layers run, how often, and what shape they have."""
+"""One small pass before the work: which layers run, how often, what shape they have, and what their axes count."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from beholder._core.errors import InputError
-from beholder.activations._axes import name_axes
+from beholder._core.progress import logger
+from beholder.activations._fold import find_rows
 from beholder.activations._grammar import LayerRef
 from beholder.activations._hooks import Tap, find_module, is_whole
+from beholder.models._axis_follow import follow_axes
+from beholder.models._axis_names import (
+    UNTOLD,
+    StimulusAxis,
+    check_axes,
+    explain_untold,
+    find_stimulus_axis,
+    name_axes,
+)
+
+if TYPE_CHECKING:
+    from beholder.models._axis_atoms import Axes
+    from beholder.models._axis_names import Named
 
 Forward = Callable[[Tensor], Any]
+SIDE_AXES = {"weights": ("head", "query", "key"), "heads": ("head", "token", "channel")}
 
 
 @dataclass(frozen=True)
@@ -30,20 +45,33 @@ class ProbedLayer:
     shape : tuple of int
         Feature axes of one stimulus, without the batch axis.
     axes : tuple of str
-        Their names.
-    batch_axis : int
-        Where the network keeps the batch; 0 but for sequence-first transformers.
+        Their names; ``channel`` is among them where it can be told.
+    place : StimulusAxis
+        Which rows of the layer's tensor belong to which stimulus.
     """
 
     name: str
     ref: LayerRef
     shape: tuple[int, ...]
     axes: tuple[str, ...]
-    batch_axis: int
+    place: StimulusAxis
 
-    def put_batch_first(self, tensor: Tensor) -> Tensor:
-        """The layer's tensor with the batch axis in front."""
-        return tensor if self.batch_axis == 0 else tensor.movedim(self.batch_axis, 0)
+    def put_batch_first(self, tensor: Tensor, n_stimuli: int | None = None) -> Tensor:
+        """The layer's tensor with the stimuli in front: (n_stimuli, *shape)."""
+        return self.place.to_front(tensor, n_stimuli)
+
+    def check_told(self) -> None:
+        """Ask where it could not be told which axis counts the channels."""
+        if "channel" not in self.axes and any(axis.startswith(UNTOLD) for axis in self.axes):
+            raise explain_untold(self.name, self.axes, self.shape)
+
+    @property
+    def channel_axis(self) -> int:
+        """Which feature axis counts the channels; where it cannot be told, an error asks."""
+        if "channel" in self.axes:
+            return self.axes.index("channel")
+        self.check_told()
+        raise InputError("a layer with channels", got=f"{self.name!r}, whose axes are {', '.join(self.axes) or 'none'}")
 
 
 def count_calls(model: nn.Module, refs: Mapping[str, LayerRef], run: Callable[[], Any]) -> dict[str, int]:
@@ -83,9 +111,18 @@ def check_calls(refs: Mapping[str, LayerRef], counts: Mapping[str, int]) -> None
 
 
 def probe_layers(
-    model: nn.Module, refs: Mapping[str, LayerRef], forward: Forward, example: Tensor
+    model: nn.Module,
+    refs: Mapping[str, LayerRef],
+    forward: Forward,
+    example: Tensor,
+    *,
+    axes: Named | None = None,
+    modality: str = "array",
 ) -> dict[str, ProbedLayer]:
-    """Run a model on two copies of an example and read off calls, shapes and batch axes.
+    """Run a model on two copies of an example and read off calls, shapes, axes and where the stimuli are.
+
+    Axes are followed through the operations of the pass. Where a layer's first
+    axis counts more than the stimuli, each of three stimuli is exchanged in turn, which shows its rows.
 
     Parameters
     ----------
@@ -97,49 +134,147 @@ def probe_layers(
         ``forward(batch)`` runs the network.
     example : Tensor, (1, ...)
         One input, on the network's device.
+    axes : mapping of str to sequence of str, optional
+        Names of layers' axes that the user gives; they count before what the pass tells.
+    modality : {"image", "sound", "array"}
+        What the input's axes are.
 
     Raises
     ------
     InputError
-        For a layer that does not run, or runs more than once without saying which call is meant.
+        For a layer that does not run, or runs more than once without saying which call is meant; one of complex
+        numbers, or whose rows cannot be told apart by stimulus.
     """
     for ref in refs.values():
         find_module(model, ref)
+    run = _Runs(model, refs, forward, modality)
     with torch.inference_mode():
         pair = example.expand(2, *example.shape[1:]).contiguous()
         check_calls(refs, count_calls(model, refs, lambda: forward(pair)))
-        of_two = _collect_shapes(model, refs, forward, pair)
-        unsure = any(shape[:1] != (2,) or shape.count(2) > 1 for shape in of_two.values())
-        triple = example.expand(3, *example.shape[1:]).contiguous()
-        of_three = _collect_shapes(model, refs, forward, triple) if unsure else {}
+        of_two = run.follow(pair)
+        places = _find_places(run, of_two, example)
     layers = {}
     for name, ref in refs.items():
-        shape = of_two[name]
-        axis = _find_batch_axis(name, shape, of_three.get(name))
-        features = shape[:axis] + shape[axis + 1 :]
-        layers[name] = ProbedLayer(name, ref, features, name_axes(features, find_module(model, ref), ref.side), axis)
+        seen, place = of_two[name], places[name]
+        features = place.strip(seen.shape)
+        if axes and name in axes:
+            names = check_axes(name, axes[name], features)
+        elif ref.side in SIDE_AXES and len(features) == 3:
+            names = SIDE_AXES[ref.side]
+        else:
+            names = name_axes(seen.axes, place, seen.shape)
+        layers[name] = ProbedLayer(name, ref, features, names, place)
     return layers
 
 
-def _collect_shapes(
-    model: nn.Module, refs: Mapping[str, LayerRef], forward: Forward, batch: Tensor
-) -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {}
-    with (
-        Tap(model, refs, gives_output=True) as tap,
-        tap.collect(lambda name, t: shapes.__setitem__(name, tuple(t.shape)), stop=True),
-    ):
-        tap.hand_over(forward(batch))
-    return shapes
+@dataclass(frozen=True)
+class _Seen:
+    """What one pass showed of a layer."""
+
+    shape: tuple[int, ...]
+    axes: Axes | None
 
 
-def _find_batch_axis(name: str, of_two: tuple[int, ...], of_three: tuple[int, ...] | None) -> int:
-    if of_three is None:
-        return 0
-    axes = [i for i, (a, b) in enumerate(zip(of_two, of_three, strict=False)) if (a, b) == (2, 3)]
-    if len(of_two) != len(of_three) or not axes:
+@dataclass(frozen=True)
+class _Runs:
+    """Passes of a model whose layers are looked at."""
+
+    model: nn.Module
+    refs: Mapping[str, LayerRef]
+    forward: Forward
+    modality: str
+
+    def collect(self, batch: Tensor, keep: Callable[[str, Tensor], None], names: Iterable[str], *, stop: bool) -> None:
+        wanted = {name: self.refs[name] for name in names}
+        with Tap(self.model, wanted, gives_output=True) as tap, tap.collect(keep, stop=stop):
+            tap.hand_over(self.forward(batch))
+
+    def follow(self, batch: Tensor) -> dict[str, _Seen]:
+        """Shapes and axes."""
+        seen: dict[str, _Seen] = {}
+        try:
+            with follow_axes(self.model, batch, self.modality) as mode:
+
+                def note(name: str, tensor: Tensor) -> None:
+                    check_real(name, tensor)
+                    seen[name] = _Seen(tuple(tensor.shape), mode.find(tensor))
+
+                self.collect(batch, note, self.refs, stop=False)
+        except (RuntimeError, NotImplementedError, TypeError) as error:
+            logger.debug("the axes are not followed: %s", error)
+            shapes = self.read_shapes(batch)
+            seen = {name: _Seen(shape, None) for name, shape in shapes.items()}
+        return seen
+
+    def read_shapes(self, batch: Tensor) -> dict[str, tuple[int, ...]]:
+        """Shapes alone."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        self.collect(batch, lambda name, t: shapes.__setitem__(name, tuple(t.shape)), self.refs, stop=True)
+        return shapes
+
+    def read(self, batch: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
+        """Values of some layers."""
+        values: dict[str, Tensor] = {}
+        self.collect(batch, lambda name, t: values.__setitem__(name, t.clone()), names, stop=True)
+        return values
+
+
+def check_real(name: str, tensor: Tensor) -> None:
+    """Refuse complex numbers, whose imaginary part would be lost."""
+    if tensor.is_complex():
         raise InputError(
-            "a layer with one value set a stimulus",
-            got=f"{name!r}, whose shape {of_two} for two stimuli and {of_three} for three shows no batch axis",
-        )
-    return axes[0]
+            "a layer of real numbers", got=f"{name!r}, whose numbers are complex",
+            hint=f"{name}[real], {name}[imag] or {name}[abs]",
+        )  # fmt: skip
+
+
+def _find_places(run: _Runs, of_two: Mapping[str, _Seen], example: Tensor) -> dict[str, StimulusAxis]:
+    """Where the stimuli are in each layer: as followed, and by the shapes for two and three of them."""
+    followed = {name: None if seen.axes is None else find_stimulus_axis(seen.axes, 2) for name, seen in of_two.items()}
+    places: dict[str, StimulusAxis] = {}
+    for name, seen in of_two.items():
+        place = followed[name] or StimulusAxis()
+        if place.is_plain and seen.shape[place.axis : place.axis + 1] == (2,):
+            sure = followed[name] is not None or seen.shape.count(2) == 1
+            places |= {name: place} if sure else {}
+    unsure = [name for name in of_two if name not in places]
+    if not unsure:
+        return places
+    of_three = run.read_shapes(example.expand(3, *example.shape[1:]).contiguous())
+    folded: dict[str, int] = {}
+    for name in unsure:
+        axis, is_alone = _compare_shapes(name, of_two[name].shape, of_three[name])
+        if is_alone:
+            places[name] = StimulusAxis(axis)
+        elif example.device.type == "meta" and (place := followed[name]) is not None:
+            places[name] = place
+        else:
+            folded[name] = axis
+    if folded:
+        found = {} if example.device.type == "meta" else find_rows(
+            lambda batch: run.read(batch, folded), example, folded
+        )  # fmt: skip
+        for name in folded:
+            if (place := found.get(name)) is None:
+                raise _refuse(name, of_two[name].shape, of_three[name])
+            places[name] = place
+    return places
+
+
+def _compare_shapes(name: str, of_two: tuple[int, ...], of_three: tuple[int, ...]) -> tuple[int, bool]:
+    """The axis that grows with the stimuli, and whether it counts them alone."""
+    if len(of_two) == len(of_three):
+        alone = [i for i, sizes in enumerate(zip(of_two, of_three, strict=True)) if sizes == (2, 3)]
+        if alone:
+            return alone[0], True
+        grown = [i for i, (two, three) in enumerate(zip(of_two, of_three, strict=True)) if two != three]
+        if len(grown) == 1 and 3 * of_two[grown[0]] == 2 * of_three[grown[0]]:
+            return grown[0], False
+    raise _refuse(name, of_two, of_three)
+
+
+def _refuse(name: str, of_two: tuple[int, ...], of_three: tuple[int, ...]) -> InputError:
+    return InputError(
+        "a layer with one value set a stimulus",
+        got=f"{name!r}, whose shape {of_two} for two stimuli and {of_three} for three shows no rows of each stimulus",
+    )

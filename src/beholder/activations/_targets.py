@@ -135,6 +135,8 @@ def make_targets(
             continue
         layer = probed[name]
         how = "mean" if token_pool and pool == "none" and "token" in layer.axes else pool
+        if how != "none" and len(layer.shape) > 1:
+            layer.check_told()
         shape, axes = pooled_shape(layer.shape, layer.axes, how)
         if flatten and len(shape) > 1:
             shape, axes = (int(torch.Size(shape).numel()),), ("feature",)
@@ -178,7 +180,11 @@ def route_parts(targets: Sequence[Target]) -> dict[str, list[tuple[Target, Part]
 
 
 def make_consumer(
-    routes: Mapping[str, Sequence[tuple[Target, Part]]], outputs: Mapping[str, Tensor], rows: slice, keep: slice
+    routes: Mapping[str, Sequence[tuple[Target, Part]]],
+    outputs: Mapping[str, Tensor],
+    rows: slice,
+    keep: slice,
+    n_stimuli: int,
 ) -> Consumer:
     """A consumer that pools what a layer gives and copies it into rows of the output arrays.
 
@@ -192,11 +198,13 @@ def make_consumer(
         Rows of the outputs to fill.
     keep : slice
         Items of the batch that go there; the others are padding.
+    n_stimuli : int
+        Items of the batch.
     """
 
     def consume(name: str, tensor: Tensor) -> None:
         for target, part in routes[name]:
-            values = part.layer.put_batch_first(tensor)[keep]
+            values = part.layer.put_batch_first(tensor, n_stimuli)[keep]
             values = pool_activations(values.float(), part.layer.axes, part.pool)
             out = outputs[target.name][rows]
             if values.numel() != (out if part.columns is None else out[:, part.columns]).numel():

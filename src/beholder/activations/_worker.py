@@ -286,7 +286,7 @@ class _Session:
                 x = model.preprocessing.normalize_uint8(batch).to(self._device).contiguous(memory_format=layout)
             else:
                 x = model.normalize(torch.tensor(batch, device=self._device))
-            with tap.collect(make_consumer(routes, outputs, rows, task.keep), stop=True):
+            with tap.collect(make_consumer(routes, outputs, rows, task.keep, len(x)), stop=True):
                 tap.hand_over(model.run_input(x))
 
     def _redo_smaller(self, tasks: Sequence[Task], load: Callable[[Task], Any], state: Any, reason: str) -> int:

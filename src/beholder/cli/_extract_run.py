@@ -61,6 +61,7 @@ class ExtractRequest:
     draft: bool
     workers: int
     threads: int | None
+    axes: list[str] | None
     rnd_seed: int
     append: bool
     overwrite: bool
@@ -102,6 +103,7 @@ def run_extract(request: ExtractRequest) -> ExtractSummary:
     """Load, extract, process, export."""
     from beholder.activations import extract, parse_reduce, plan_steps, process_activations, resolve_export_format
     from beholder.models import load_model
+    from beholder.models._axis_names import parse_axes
 
     file_format = (
         "zarr" if request.file_format.lower().lstrip(".") == "zarr" else resolve_export_format(request.file_format)
@@ -139,6 +141,7 @@ def run_extract(request: ExtractRequest) -> ExtractSummary:
         precision=request.precision,
         workers=request.workers,
         threads=request.threads,
+        axes=parse_axes(request.axes or ()),
         reduce_to=reduce.width if reduce and reduce.method == "srp" else None,
         seed=request.rnd_seed,
         append=request.append,

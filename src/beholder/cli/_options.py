@@ -29,6 +29,8 @@ Directory = Annotated[str | None, Parameter(name=["-D", "--directory"])]
 UnitsFile = Annotated[str, Parameter(name="--units-file")]
 OptionalUnits = Annotated[str | None, Parameter(name="--units-file")]
 Words = Annotated[list[str] | None, Parameter(consume_multiple=True)]
+Axes = Annotated[list[str] | None, Parameter(name="--axes", consume_multiple=True)]
+"""``LAYER=channel,height,width``: what a layer's axes count, where the network does not tell."""
 Json = Annotated[bool, Parameter(name="--json")]
 
 

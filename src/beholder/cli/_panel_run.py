@@ -36,6 +36,7 @@ class PanelRequest:
     precision: str
     workers: int
     threads: int | None
+    axes: list[str] | None
     skip_bad: bool
     run_code: bool
     rnd_seed: int
@@ -47,6 +48,7 @@ def run(request: PanelRequest) -> list[Path]:
     """Plan, ask, extract, write."""
     from beholder.activations import default_options, plan_panel, run_panel
     from beholder.models import pick_device
+    from beholder.models._axis_names import parse_axes
     from beholder.stimuli import Exposure
 
     if request.stimuli_root is None or request.output_dir is None:
@@ -60,6 +62,7 @@ def run(request: PanelRequest) -> list[Path]:
         precision=request.precision,
         workers=request.workers,
         threads=request.threads,
+        axes=parse_axes(request.axes or ()),
         replicates=request.replicates,
         exposure=Exposure(request.alpha_mask, request.border, request.saturation, request.hue),
         seed=request.rnd_seed,

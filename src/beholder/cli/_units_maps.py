@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from beholder.cli._options import (
+    Axes,
     Device,
     Directory,
     Json,
@@ -28,6 +29,7 @@ def maps(
     device: Device = "auto",
     workers: int = 1,
     threads: int | None = None,
+    axes: Axes = None,
     overwrite: bool = False,
     json: Json = False,
 ) -> None:
@@ -57,12 +59,14 @@ def maps(
         Processes; does not change a byte.
     threads
         Cores to use; default all.
+    axes
+        LAYER=channel,height,width for layers whose channel axis the network does not tell, in the order of their axes.
     overwrite
         Replace maps that were made with another network.
     json
         Print one JSON document to stdout.
     """
-    place = Place(directory, model_name, pretrained, model_path, device)
+    place = Place(directory, model_name, pretrained, model_path, device, axes)
     summary = run_maps(place, units_file, out_path, extra_name, workers, threads, overwrite)
     print_json(summary.tables) if json else print("\n".join(summary.lines))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from beholder.cli._options import (
+    Axes,
     Device,
     Directory,
     Json,
@@ -30,6 +31,7 @@ def occlude(
     device: Device = "auto",
     workers: int = 1,
     threads: int | None = None,
+    axes: Axes = None,
     overwrite: bool = False,
     json: Json = False,
 ) -> None:
@@ -63,6 +65,8 @@ def occlude(
         Processes; does not change a byte.
     threads
         Cores to use; default all.
+    axes
+        LAYER=channel,height,width for layers whose channel axis the network does not tell, in the order of their axes.
     overwrite
         Replace what was made with another network or other patches.
     json
@@ -70,7 +74,7 @@ def occlude(
     """
     from beholder.units import occlude_units
 
-    place = Place(directory, model_name, pretrained, model_path, device)
+    place = Place(directory, model_name, pretrained, model_path, device, axes)
     path = place.find(units_file) if units_file else None
     folder = place.find_stimuli(path, out_path, extra_name, "`beholder units exemplars` first")
     found = occlude_units(

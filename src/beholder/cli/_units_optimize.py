@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from beholder._core.errors import InputError
 from beholder._core.files import read_json
 from beholder.cli._options import (
+    Axes,
     BatchSize,
     Device,
     Directory,
@@ -62,6 +63,7 @@ def optimize(
     batch_size: BatchSize = None,
     workers: int = 1,
     threads: int | None = None,
+    axes: Axes = None,
     overwrite: bool = False,
     json: Json = False,
 ) -> None:
@@ -119,6 +121,8 @@ def optimize(
         Processes; does not change a byte.
     threads
         Cores to use; default all.
+    axes
+        LAYER=channel,height,width for layers whose channel axis the network does not tell, in the order of their axes.
     overwrite
         Replace stimuli that were made otherwise.
     json
@@ -126,7 +130,7 @@ def optimize(
     """
     if no_diversity and diversity is not None:
         raise InputError("--no_diversity or --diversity", got="both")
-    place = Place(directory, model_name, pretrained, model_path, device)
+    place = Place(directory, model_name, pretrained, model_path, device, axes)
     options = {
         "n_images": n_images, "steps": steps, "diversity": 0.0 if no_diversity else diversity, "max_loops": max_loops,
         "learning_rate": learning_rate, "parameterization": parameterization, "transparency": transparency or None,

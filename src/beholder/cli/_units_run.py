@@ -37,6 +37,7 @@ class Place:
     pretrained: bool
     model_path: str | None
     device: str
+    axes: list[str] | None = None
 
     def join(self, path: str) -> Path:
         """A path under the directory."""
@@ -82,15 +83,20 @@ class Place:
     def look(self, units_file: Path | None = None) -> Model:
         """The model without its weights."""
         from beholder.models import load_skeleton
+        from beholder.models._axis_names import parse_axes
 
-        return load_skeleton(self.name_model(units_file), pretrained=self.pretrained, model_path=self.model_path)
+        name = self.name_model(units_file)
+        model = load_skeleton(name, pretrained=self.pretrained, model_path=self.model_path)
+        return model.with_axes(parse_axes(self.axes or ()))
 
     def load(self, units_file: Path | None = None) -> Model:
         """The model, ready to run."""
         from beholder.models import load_model
+        from beholder.models._axis_names import parse_axes
 
         name = self.name_model(units_file)
-        return load_model(name, pretrained=self.pretrained, model_path=self.model_path, device=self.device)
+        model = load_model(name, pretrained=self.pretrained, model_path=self.model_path, device=self.device)
+        return model.with_axes(parse_axes(self.axes or ()))
 
     def find_path_name(self, units_file: Path | None = None) -> str:
         """What the model is called in paths; nothing is built."""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from beholder.cli._options import (
+    Axes,
     BatchSize,
     Device,
     InPath,
@@ -59,6 +60,7 @@ def extract(
     draft: bool = False,
     workers: int = 1,
     threads: int | None = None,
+    axes: Axes = None,
     rnd_seed: Seed = 42,
     append: bool = False,
     overwrite: bool = False,
@@ -135,6 +137,8 @@ def extract(
         Processes; does not change a byte.
     threads
         Cores to use; default all.
+    axes
+        LAYER=channel,height,width for layers whose channel axis the network does not tell, in the order of their axes.
     rnd_seed
         Seed of everything random.
     append

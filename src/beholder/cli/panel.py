@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from beholder.cli._options import BatchSize, Device, Json, Seed, Words, make_app, print_json
+from beholder.cli._options import Axes, BatchSize, Device, Json, Seed, Words, make_app, print_json
 
 app = make_app("panel")
 
@@ -37,6 +37,7 @@ def panel(
     precision: Literal["fp32", "bf16", "fp16"] = "fp32",
     workers: int = 1,
     threads: int | None = None,
+    axes: Axes = None,
     skip_bad: bool = False,
     run_code: bool = False,
     rnd_seed: Seed = 42,
@@ -95,6 +96,8 @@ def panel(
         Processes; does not change a byte.
     threads
         Cores to use; default all.
+    axes
+        LAYER=channel,height,width for layers whose channel axis the network does not tell, in the order of their axes.
     skip_bad
         Leave out files that cannot be read.
     run_code

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from beholder.cli._options import (
+    Axes,
     BatchSize,
     Device,
     Directory,
@@ -50,6 +51,7 @@ def sample(
     pretrained: Pretrained = False,
     model_path: ModelPath = None,
     device: Device = "auto",
+    axes: Axes = None,
     overwrite: bool = False,
     json: Json = False,
 ) -> None:
@@ -78,6 +80,8 @@ def sample(
         A model directory: everything goes under it.
     pretrained, model_path, device
         Accepted: they decide the model's name; no weights are read.
+    axes
+        LAYER=channel,height,width for layers whose channel axis the network does not tell, in the order of their axes.
     overwrite
         Replace a file that holds other units.
     json
@@ -85,7 +89,7 @@ def sample(
     """
     from beholder.cli._units_run import Place, run_sample
 
-    place = Place(directory, model_name, pretrained, model_path, device)
+    place = Place(directory, model_name, pretrained, model_path, device, axes)
     summary = run_sample(place, n_units, filename, seed, blacklist or [], scheme, layers, overwrite)
     print_json(summary.tables) if json else print("\n".join(summary.lines))
 
@@ -155,6 +159,7 @@ def record(
     precision: Literal["fp32", "bf16", "fp16"] = "fp32",
     workers: int = 1,
     threads: int | None = None,
+    axes: Axes = None,
     rnd_seed: Seed = 42,
     append: bool = False,
     overwrite: bool = False,
@@ -214,6 +219,8 @@ def record(
         Processes; does not change a byte.
     threads
         Cores to use; default all.
+    axes
+        LAYER=channel,height,width for layers whose channel axis the network does not tell, in the order of their axes.
     rnd_seed
         Seed of --fraction.
     append
@@ -225,7 +232,7 @@ def record(
     """
     from beholder.cli._units_run import Place, StimulusFlags, run_record
 
-    place = Place(directory, model_name, pretrained, model_path, device)
+    place = Place(directory, model_name, pretrained, model_path, device, axes)
     flags = StimulusFlags(
         in_path, image_set, layout, fraction, balanced, skip_bad, rnd_seed, things, things_behavior, targets
     )

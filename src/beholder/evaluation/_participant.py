@@ -239,20 +239,20 @@ class NetworkObserver(Observer):
             raise InputError("one layer", got=f"{', '.join(asked)}, which means {', '.join(captured)}")
         values = {"": logits} if "" in layers else {}
         for asked_name, (name, tensor) in zip(asked, captured.items(), strict=True):
-            values[asked_name] = self._probe(asked_name, name, batch[:1]).put_batch_first(tensor)
+            values[asked_name] = self._probe(asked_name, name, batch[:1]).put_batch_first(tensor, len(batch))
         return values
 
     def _probe(self, asked: str, name: str, example: torch.Tensor) -> ProbedLayer:
         if asked not in self._probed:
             model = self._ready
             refs = {name: parse_layer(model.taps.get(name, name))}
-            probed = probe_layers(model.module, refs, model.run, example)
+            probed = probe_layers(model.module, refs, model.run, example, axes=model.axes, modality=model.modality)
             self._probed[asked] = probed[name]
         return self._probed[asked]
 
     def _average_channel(self, layer: str, values: torch.Tensor, channel: int) -> list[float]:
         """One channel's mean over space, time or tokens, (n,)."""
-        axis = 1 + self._probed[layer].axes.index("channel")
+        axis = 1 + self._probed[layer].channel_axis
         if channel >= values.shape[axis]:
             raise InputError(f"a channel of {layer!r} from 0 to {values.shape[axis] - 1}", got=str(channel))
         return values.select(axis, channel).float().reshape(len(values), -1).mean(1).tolist()

@@ -20,7 +20,8 @@ _PREFIX = "preset:"
 _STAGE_DEPTH = 3
 _N_QUARTERS = 4
 _SUFFIX = re.compile(r"[@:]")
-_PART = re.compile(r"(?P<path>.*?)(?P<part>\[[^\[\]]+\])")
+_PART = re.compile(r"(?P<path>.*)(?P<part>\[[^\[\]]+\])")
+_OUTPUT = "output"
 
 
 def select_layers(
@@ -125,8 +126,9 @@ def _read_preset(pattern: str, paths: Sequence[str]) -> str | None:
 def match_pattern(pattern: str, paths: Sequence[str]) -> list[str] | None:
     """Layers that a pattern with ``* ? [...]`` stands for; None for a plain name.
 
-    What stands behind the path (``@2``, ``:in``, ``[1]``) is kept behind each. A ``[...]`` at the end is a part of
-    what a layer gives where the pattern before it fits a layer, else a choice of characters.
+    What stands behind the path (``@2``, ``:in``, ``[1]``) is kept behind each. A name is first read as it is: ``[...]``
+    at the end are parts of what a layer gives where what stands before them fits a layer (or is ``output``); else they
+    are a choice of characters.
 
     Parameters
     ----------
@@ -140,17 +142,30 @@ def match_pattern(pattern: str, paths: Sequence[str]) -> list[str] | None:
     ['layer1.relu@2:in', 'layer2.relu@2:in']
     >>> match_pattern("layer[12].relu", ["conv", "layer1.relu", "layer2.relu"])
     ['layer1.relu', 'layer2.relu']
-    >>> match_pattern("rnn.lstm[1]", ["rnn.lstm"]) is None
+    >>> match_pattern("rnn.lstm[1][0]", ["rnn.lstm"]) is None
     True
     """
     path, suffix = _SUFFIX.split(pattern, maxsplit=1)[0], ""
     if len(path) < len(pattern):
         suffix = pattern[len(path) :]
-    elif (part := _PART.fullmatch(path)) and any(fnmatch.fnmatchcase(known, part["path"]) for known in paths):
-        path, suffix = part["path"], part["part"]
+    else:
+        path, suffix = _take_parts_off(path, paths)
     if not any(sign in path for sign in "*?["):
         return None
     return [known + suffix for known in paths if fnmatch.fnmatchcase(known, path)]
+
+
+def _take_parts_off(path: str, paths: Sequence[str]) -> tuple[str, str]:
+    """A path and the ``[...]`` behind it that are parts: as many as leave the name or pattern of a layer."""
+    base, parts = path, []
+    while match := _PART.fullmatch(base):
+        base, part = match["path"], match["part"]
+        parts.insert(0, part)
+    for k in range(len(parts) + 1):
+        start = base + "".join(parts[:k])
+        if k < len(parts) and (start == _OUTPUT or any(fnmatch.fnmatchcase(known, start) for known in paths)):
+            return start, "".join(parts[k:])
+    return path, ""
 
 
 def _match(pattern: str, paths: Sequence[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,11 +10,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError
+from beholder.models._axis_names import StimulusAxis, find_stimulus_axis, name_axes
 from beholder.models._model import Model
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from beholder.models._axis_atoms import Axes
     from beholder.models._preprocessing import Preprocessing
 
 _META_BATCH, _REAL_BATCH = 11, 2
@@ -44,6 +47,10 @@ class LayerInfo:
         Number of its matrices and kernels, all below it included.
     input_shape : tuple of int or None
         Of the first tensor that its last call was given, without the batch axis.
+    axes : tuple of str or None
+        Names of the output's axes; ``axis1``, … where the operations do not tell.
+    input_axes : tuple of str or None
+        Names of the input's.
     """
 
     path: str
@@ -54,6 +61,8 @@ class LayerInfo:
     n_calls: int
     n_weights: int
     input_shape: tuple[int, ...] | None = None
+    axes: tuple[str, ...] | None = None
+    input_axes: tuple[str, ...] | None = None
 
 
 @final
@@ -110,8 +119,6 @@ def probe_network(model: str | Model) -> ProbedNetwork:
     """:func:`describe_layers`, and the order of calls."""
     if isinstance(model, Model):
         return _probe(model, _REAL_BATCH)
-    import logging
-
     from beholder.models._load import load_model
 
     try:
@@ -142,42 +149,96 @@ def _probe(loaded: Model, n_stimuli: int) -> ProbedNetwork:
         for name, child in module.named_modules()
         if name and not (is_driven(module) and f"{name}.".startswith(f"{CHILD}."))
     }
-    outputs: dict[int, tuple[int, ...] | None] = {}
+    outputs: dict[int, _Seen] = {}
+    inputs: dict[int, _Seen] = {}
     counts: dict[int, int] = {}
     order: list[str] = []
     names = {id(child): name for name, child in reversed(list(module.named_modules())) if name}
-
-    inputs: dict[int, tuple[int, ...] | None] = {}
-
-    def note(child: nn.Module, args: Any, output: Any) -> None:
-        counts[id(child)] = counts.get(id(child), 0) + 1
-        inputs[id(child)] = _find_shape(args, n_stimuli)
-        outputs[id(child)] = _find_shape(output, n_stimuli)
-        order.append(names[id(child)])
-
     children = {id(child): child for child in parts.values()}
-    handles = [child.register_forward_hook(note) for child in children.values()]
-    try:
-        with torch.no_grad():
-            result = model.run(blank)
-    finally:
-        for handle in handles:
-            handle.remove()
-    layers = [
-        LayerInfo(
-            path=name,
-            type=type(child).__name__,
-            depth=name.count("."),
-            output_shape=outputs.get(id(child)),
-            n_parameters=sum(parameter.numel() for parameter in child.parameters()),
-            n_calls=counts.get(id(child), 0),
-            n_weights=sum(parameter.ndim >= 2 for parameter in child.parameters()),
-            input_shape=inputs.get(id(child)),
+
+    def run(look: Callable[[Tensor], Axes | None]) -> Any:
+        for kept in (outputs, inputs, counts, order):
+            kept.clear()
+
+        def note(child: nn.Module, args: Any, output: Any) -> None:
+            counts[id(child)] = counts.get(id(child), 0) + 1
+            inputs[id(child)] = _Seen.of(args, look)
+            outputs[id(child)] = _Seen.of(output, look)
+            order.append(names[id(child)])
+
+        handles = [child.register_forward_hook(note) for child in children.values()]
+        try:
+            return _Seen.of(model.run(blank), look)
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    result = _run_followed(module, blank, model.preprocessing.modality, run)
+    layers = []
+    for name, child in parts.items():
+        (output_shape, axes), (input_shape, input_axes) = (
+            seen.get(id(child), _NOT_SEEN).describe(n_stimuli) for seen in (outputs, inputs)
         )
-        for name, child in parts.items()
-    ]
+        layers.append(
+            LayerInfo(
+                path=name,
+                type=type(child).__name__,
+                depth=name.count("."),
+                output_shape=output_shape,
+                n_parameters=sum(parameter.numel() for parameter in child.parameters()),
+                n_calls=counts.get(id(child), 0),
+                n_weights=sum(parameter.ndim >= 2 for parameter in child.parameters()),
+                input_shape=input_shape,
+                axes=axes,
+                input_axes=input_axes,
+            )
+        )
     taps = _describe_outputs(model, blank) if is_driven(module) else _describe_taps(model.taps, layers)
-    return ProbedNetwork(layers, order, _find_shape(result, n_stimuli), loaded.module, taps)
+    return ProbedNetwork(layers, order, result.describe(n_stimuli)[0], loaded.module, taps)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A tensor that a module took or gave: its shape, and what its axes are made of."""
+
+    shape: tuple[int, ...] | None
+    made_of: Axes | None = None
+
+    @classmethod
+    def of(cls, value: Any, look: Callable[[Tensor], Axes | None]) -> _Seen:
+        """The first tensor in a value."""
+        tensor = next(_iterate_tensors(value), None)
+        return _NOT_SEEN if tensor is None else cls(tuple(tensor.shape), look(tensor))
+
+    def describe(self, n_stimuli: int) -> tuple[tuple[int, ...] | None, tuple[str, ...] | None]:
+        """Shape of one stimulus's share, and names of its axes."""
+        if self.shape is None:
+            return None, None
+        place = None if self.made_of is None else find_stimulus_axis(self.made_of, n_stimuli)
+        place = place or _guess_place(self.shape, n_stimuli)
+        if place is None:
+            return self.shape, None
+        return place.strip(self.shape), name_axes(self.made_of, place, self.shape)
+
+
+_NOT_SEEN = _Seen(None)
+
+
+def _run_followed(
+    module: nn.Module, batch: Tensor, modality: str, run: Callable[[Callable[[Tensor], Axes | None]], Any]
+) -> Any:
+    """``run(look)`` in a pass whose axes are followed; in a plain one where that cannot be."""
+    import torch
+
+    from beholder.models._axis_follow import follow_axes
+
+    try:
+        with torch.inference_mode(), follow_axes(module, batch, modality) as mode:
+            return run(mode.find)
+    except (RuntimeError, NotImplementedError, TypeError) as error:
+        logging.getLogger("beholder").debug("the axes are not followed: %s", error)
+    with torch.no_grad():
+        return run(lambda _: None)
 
 
 def _describe_outputs(model: Model, blank: Tensor) -> list[LayerInfo]:
@@ -221,18 +282,19 @@ def choose_shape(preprocessing: Preprocessing) -> tuple[int, ...]:
     return _DEFAULT_IMAGE
 
 
-def _find_shape(output: Any, n_stimuli: int) -> tuple[int, ...] | None:
-    tensor = next(_iterate_tensors(output), None)
-    if tensor is None:
-        return None
-    shape = tuple(tensor.shape)
+def _guess_place(shape: tuple[int, ...], n_stimuli: int) -> StimulusAxis | None:
+    """Where the stimuli are by the shape alone."""
     if shape and shape[0] == n_stimuli:
-        return shape[1:]
+        return StimulusAxis()
     if len(shape) > 1 and shape[1] == n_stimuli:
-        return (shape[0], *shape[2:])
+        return StimulusAxis(1)
     if shape and shape[0] and shape[0] % n_stimuli == 0:
-        return (shape[0] // n_stimuli, *shape[1:])
-    return shape
+        return StimulusAxis(0, 1, shape[0] // n_stimuli)
+    return None
+
+
+def _find_shape(output: Any, n_stimuli: int) -> tuple[int, ...] | None:
+    return _Seen.of(output, lambda _: None).describe(n_stimuli)[0]
 
 
 def _iterate_tensors(value: Any) -> Iterator[Tensor]:
@@ -249,7 +311,7 @@ def _iterate_tensors(value: Any) -> Iterator[Tensor]:
 
 
 def render_layer_tree(layers: Sequence[LayerInfo], *, title: str = "", width: int = _WIDTH) -> str:
-    """An aligned table of layers: path, class, output shape, parameters, calls.
+    """An aligned table of layers: path, class, output shape and axes, parameters, calls.
 
     Parameters
     ----------
@@ -271,18 +333,19 @@ def render_layer_tree(layers: Sequence[LayerInfo], *, title: str = "", width: in
             layer.path,
             layer.type,
             _format_shape(layer),
+            ",".join(layer.axes or ()),
             f"{layer.n_parameters:,}" if layer.n_parameters else "",
             _format_calls(layer),
         )
         for layer in layers
     ]
-    header = ("layer", "class", "output", "parameters", "calls")
-    columns: list[Callable[[str, int], str]] = [str.ljust, str.ljust, str.rjust, str.rjust, str.rjust]
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(5)]
-    if not any(row[4] for row in rows):
-        header, widths[4] = (*header[:4], ""), 0
-    for column, floor in ((1, 12), (0, 24)):
-        excess = sum(widths) + 8 - width
+    header = ("layer", "class", "output", "axes", "parameters", "calls")
+    columns: list[Callable[[str, int], str]] = [str.ljust, str.ljust, str.rjust, str.ljust, str.rjust, str.rjust]
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(6)]
+    if not any(row[5] for row in rows):
+        header, widths[5] = (*header[:5], ""), 0
+    for column, floor in ((1, 12), (0, 24), (1, 8), (0, 16)):
+        excess = sum(widths) + 10 - width
         if excess > 0:
             widths[column] = max(widths[column] - excess, floor)
     lines = []

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, final
 
+from beholder._core.errors import UnknownNameError
 from beholder.models._source import Weights, call_module
 
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ class ModelSpec:
         As recorded in the catalog or a panel.
     keys : tuple of (str, str)
         Rules for the names in ``file``.
+    axes : tuple of (str, tuple of str)
+        Names of layers' axes, as in :class:`Model`.
     """
 
     source: str
@@ -64,6 +68,7 @@ class ModelSpec:
     variant: str | None = None
     metamer_layers: tuple[str, ...] = ()
     keys: tuple[tuple[str, str], ...] = ()
+    axes: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def name(self) -> str:
@@ -115,6 +120,8 @@ class Model:
         :func:`~beholder.models.identify_model`.
     state : PassState or None
         Of a copy that can be run; see :func:`beholder.models.copy_model`.
+    axes : mapping of str to tuple of str
+        Names of layers' axes, without that of the stimuli, where the network does not tell them.
     """
 
     name: str
@@ -132,6 +139,7 @@ class Model:
     metamer_layers: tuple[str, ...] = ()
     version: str | None = None
     state: PassState | None = field(default=None, compare=False)
+    axes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "state": None}
@@ -244,6 +252,21 @@ class Model:
         """Move the module; the model itself is returned."""
         self.module.to(device)
         return self
+
+    def with_axes(self, axes: Mapping[str, Sequence[str]]) -> Model:
+        """The same model with names of layers' axes: ``{"blocks.0": ("height", "width", "channel")}``."""
+        modules = [name for name, _ in self.module.named_modules(remove_duplicate=False) if name]
+        for layer in axes:
+            path = re.split(r"[@:\[]", layer, maxsplit=1)[0]
+            if path not in (*modules, *self.taps, "output"):
+                raise UnknownNameError("layer", layer, [*modules, *self.taps])
+        named = {**self.axes, **{layer: tuple(names) for layer, names in axes.items()}}
+        spec = replace(self.spec, axes=tuple(sorted(named.items()))) if self.spec else None
+        return replace(self, axes=named, spec=spec)
+
+    def describe_axes(self) -> dict[str, Any]:
+        """The names of axes that were given, for settings; nothing where none were."""
+        return {"axes": {layer: list(names) for layer, names in sorted(self.axes.items())}} if self.axes else {}
 
     def with_layers(self, layers: tuple[str, ...]) -> Model:
         """The same model with other recorded layers."""

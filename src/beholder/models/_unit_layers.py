@@ -230,7 +230,7 @@ def load_skeleton(name: str | Model, *, pretrained: bool = False, model_path: st
     made = load_model(f"{model.spec.source}:{model.spec.model}@random", device="cpu")
     return replace(
         made, name=model.name, path_name=model.path_name, taps=model.taps, layers=model.layers,
-        metamer_layers=model.metamer_layers,
+        metamer_layers=model.metamer_layers, axes=model.axes,
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from beholder._core.errors import InputError
@@ -33,6 +33,7 @@ def wrap(
     name: str | None = None,
     classes: tuple[str, ...] | None = None,
     version: str | None = None,
+    axes: Mapping[str, Sequence[str]] | None = None,
 ) -> Model:
     """Make a model of a module of your own. None stands for the identity, unbounded.
 
@@ -71,6 +72,9 @@ def wrap(
         Stored results belong to the network's weights, code and attributes as they are when it is called, and to the
         code of ``preprocess`` and ``normalize``; code that reads an open file or the like has to be given a version
         instead, another one whenever it changes. Weights are still looked at.
+    axes : mapping of str to sequence of str, optional
+        Names of layers' axes, without that of the stimuli, where the network does not tell which one counts channels:
+        ``{"mixer": ("token", "channel")}``.
 
     Returns
     -------
@@ -133,7 +137,7 @@ def wrap(
     preprocessing = _add_channel(module, preprocessing, normalize)
     label = name or type(module).__name__
     taps = _find_taps(module, preprocessing)
-    return Model(
+    model = Model(
         name=label,
         path_name=to_path_name(label),
         module=module,
@@ -146,6 +150,7 @@ def wrap(
         multi_layer_output=taps is not None,
         version=None if version is None else str(version),
     )
+    return model.with_axes(axes) if axes else model
 
 
 def as_model(model: Model | nn.Module) -> Model:

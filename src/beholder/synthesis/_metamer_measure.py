@@ -121,7 +121,7 @@ def _run_once(model: Model, batch: Any) -> Any:
 def _keep_usable(model: Model, refs: dict[str, LayerRef], example: Any) -> list[str]:
     def look(some: dict[str, LayerRef]) -> bool:
         try:
-            probe_layers(model.module, some, model.run, example)
+            probe_layers(model.module, some, model.run, example, axes=model.axes, modality=model.modality)
         except InputError:
             return False
         return True

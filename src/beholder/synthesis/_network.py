@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from beholder._core.errors import InputError
-from beholder.activations._axes import name_axes
 from beholder.activations._grammar import OUTPUT, LayerRef
 from beholder.activations._hooks import Tap, pick_tensor
 from beholder.activations._probe import ProbedLayer, probe_layers
@@ -48,14 +47,15 @@ class Network:
         refs = resolve_layers(first.module, inner, model.taps)
         if list(refs) != inner:
             raise InputError("names of single layers", got=", ".join(inner), hint="no patterns, presets or ensembles")
-        self._probed = probe_layers(first.module, refs, first.run, example) if refs else {}
+        if self._wants_output:
+            refs[OUTPUT] = _WHOLE
+        self._probed: dict[str, ProbedLayer] = {}
+        if refs:
+            given = {"axes": model.axes, "modality": model.modality}
+            self._probed = probe_layers(first.module, refs, first.run, example, **given)
+        self._output = self._probed.pop(OUTPUT) if self._wants_output else None
         self._layer_sets: set[tuple[str, ...]] = set()
         self._rectifiers: dict[str, EndRectifiers] = {}
-        self._output_axes: tuple[str, ...] = ()
-        if self._wants_output:
-            with torch.inference_mode():
-                output = pick_tensor(first.run(example.expand(2, *example.shape[1:])), _WHOLE)
-            self._output_axes = name_axes(tuple(output.shape[1:]), nn.Identity())
 
     def open(self, layers: Sequence[str]) -> Network:
         """Allow passes for a set of layers that belongs together, until :meth:`close`."""
@@ -126,9 +126,8 @@ class Network:
         captured = Captured(images, sizes, {}, {}, {}, {}, constants)
         if wants_output or key:
             output = self._run_with(captured, key, images, stop=not wants_output)
-            if wants_output:
-                tensor = pick_tensor(output, _WHOLE)
-                self._put(captured, OUTPUT, tensor, tensor, 0, self._output_axes)
+            if wants_output and self._output is not None:
+                self._put(captured, OUTPUT, pick_tensor(output, _WHOLE), self._output)
         return captured
 
     def _run_with(self, captured: Captured, key: tuple[str, ...], images: Tensor, *, stop: bool) -> Any:
@@ -138,17 +137,16 @@ class Network:
         def consume(name: str, tensor: Tensor) -> None:
             layer: ProbedLayer = self._probed[name]
             is_last = stop and len(captured.tensors) == len(key) - 1  # nothing runs that could overwrite it
-            kept = layer.put_batch_first(tensor if is_last else tensor.clone())
-            self._put(captured, name, kept, tensor, layer.batch_axis, layer.axes)
+            self._put(captured, name, tensor, layer, copy=not is_last)
 
         outputs = []
         with self._record(key) as record, self._find_tap(key).collect(consume, stop=stop):
             outputs.append(self._forward(images))
         if record is not None:
             for name, ends in self._list_rectifiers(key).items():
-                axis = self._probed[name].batch_axis
+                layer = self._probed[name]
                 before = [record.inputs[place] for place in ends.calls]
-                captured.before[name] = tuple(each if axis == 0 else each.movedim(axis, 0) for each in before)
+                captured.before[name] = tuple(layer.put_batch_first(each, len(images)) for each in before)
         return outputs[0] if outputs else None
 
     def _list_rectifiers(self, key: tuple[str, ...]) -> Mapping[str, EndRectifiers]:
@@ -158,11 +156,14 @@ class Network:
         places = {place for ends in self._list_rectifiers(key).values() for place in ends.calls}
         return RecordRectifiers(places) if places else contextlib.nullcontext()
 
-    def _put(
-        self, captured: Captured, name: str, kept: Tensor, made: Tensor, batch_axis: int, axes: tuple[str, ...]
-    ) -> None:
-        captured.tensors[name], captured.axes[name] = kept, axes
-        captured.nodes[name], captured.batch_axes[name] = made.grad_fn, batch_axis
+    def _put(self, captured: Captured, name: str, made: Tensor, layer: ProbedLayer, *, copy: bool = False) -> None:
+        kept = layer.put_batch_first(made.clone() if copy else made, len(captured.images))
+        if kept.is_floating_point():
+            kept = kept.float()
+        single = not layer.shape
+        captured.tensors[name] = kept[:, None] if single else kept
+        captured.axes[name] = ("channel",) if single else layer.axes
+        captured.nodes[name], captured.places[name] = made.grad_fn, layer.place
 
     def _key(self, layers: Sequence[str]) -> tuple[str, ...]:
         return tuple(sorted({name for name in layers if name in self._probed}))

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from beholder.models._axis_names import StimulusAxis
+
 _RECTIFIERS = ("ReluBackward", "HardtanhBackward")
 _KEEP_VALUES = ("Cat", "View", "Reshape", "ReshapeAlias", "UnsafeView", "Clone", "Alias", "Permute", "Transpose")
 _KEEP_VALUES += ("T", "Squeeze", "Unsqueeze", "Copy", "AsStrided", "ToCopy")
@@ -28,7 +30,7 @@ def find_rectifiers(node: Any) -> list[Any]:
     return found
 
 
-def pass_straight(node: Any, rows: slice, batch_axis: int) -> int:
+def pass_straight(node: Any, rows: slice, place: StimulusAxis) -> int:
     """Make the backward pass of a layer's own rectifiers the identity, for some items of the batch.
 
     Parameters
@@ -37,8 +39,8 @@ def pass_straight(node: Any, rows: slice, batch_axis: int) -> int:
         ``grad_fn`` of the layer's tensor.
     rows : slice
         Items of the batch.
-    batch_axis : int
-        Axis of the batch in the rectifiers' outputs.
+    place : StimulusAxis
+        Where the rectifiers' outputs keep the stimuli.
 
     Returns
     -------
@@ -49,11 +51,11 @@ def pass_straight(node: Any, rows: slice, batch_axis: int) -> int:
     -----
     The forward pass is unchanged. Source: Feather et al. (2023), metamer generation ("fake ReLU").
     """
-    index = (slice(None),) * batch_axis + (rows,)
 
     def replace(grad_inputs: tuple[Tensor, ...], grad_outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
         if grad_inputs[0] is None or grad_outputs[0] is None:
             return None
+        index = (slice(None),) * place.axis + (place.find_rows(rows, grad_inputs[0].shape[place.axis]),)
         changed = grad_inputs[0].clone(memory_format=torch.preserve_format)
         changed[index] = grad_outputs[0][index]
         return (changed, *grad_inputs[1:])

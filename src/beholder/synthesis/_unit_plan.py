@@ -128,6 +128,7 @@ def resolve_settings(
         n_problems = n_units * len(SIGNS)
         intra_threads = max(1, count_cores(options) // n_problems) if on_cpu else 1
     return {
+        **model.describe_axes(),
         "format": FORMAT,
         "model": describe_model(model, hash_weights=True),
         "natural": describe_recording(acts),

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from beholder._core.errors import InputError, UnknownNameError
+from beholder.models._axis_names import UNTOLD, StimulusAxis, explain_untold
 from beholder.synthesis._straight import pass_straight
 
 Constants = dict[int, tuple[Tensor, Tensor]]
@@ -25,7 +26,7 @@ class Captured:
     tensors: dict[str, Tensor]
     axes: dict[str, tuple[str, ...]]
     nodes: dict[str, Any]
-    batch_axes: dict[str, int]
+    places: dict[str, StimulusAxis]
     constants: Constants
     before: dict[str, tuple[Tensor, ...]] = field(default_factory=dict)
     step: int = 0
@@ -85,7 +86,7 @@ class View:
         if through_rectifier:
             start = sum(self._captured.sizes[: self._index])
             rows = slice(start, start + self._captured.sizes[self._index])
-            pass_straight(self._captured.nodes[name], rows, self._captured.batch_axes[name])
+            pass_straight(self._captured.nodes[name], rows, self._captured.places[name])
         return self._captured.split(name, self._captured.tensors[name])[self._index]
 
     def axes(self, name: str) -> tuple[str, ...]:
@@ -113,6 +114,8 @@ class View:
 
     def _find_channel_axis(self, name: str) -> int:
         axes = self.axes(name)
+        if "channel" not in axes and any(axis.startswith(UNTOLD) for axis in axes):
+            raise explain_untold(name, axes, self.layer(name).shape[1:])
         if "channel" not in axes:
             raise InputError("a layer with channels", got=f"{name}, whose axes are {', '.join(axes) or 'none'}")
         return 1 + axes.index("channel")

@@ -49,9 +49,10 @@ def list_unit_layers(model: Model | str, layers: Sequence[str] | None = None) ->
 
 
 def _leave_out_mixed(model: Model, names: Sequence[str]) -> list[str]:
-    """Leave out layers that fold places into the batch, as windows of attention do: no axis counts the stimuli."""
+    """Leave out layers whose rows cannot be told apart by stimulus."""
     few, more = (_find_output_shapes(model, names, n) for n in _BATCHES)
-    kept = [name for name in names if name not in few or _BATCHES in zip(few[name], more[name], strict=False)]
+    plain = [name for name in names if name not in few or _BATCHES in zip(few[name], more[name], strict=False)]
+    kept = [name for name in names if name in plain or _can_be_told(model, name)]
     if not kept:
         raise InputError("a layer with one value a stimulus and channel", got=f"none in {model.name}")
     dropped = [name for name in names if name not in kept]
@@ -59,6 +60,13 @@ def _leave_out_mixed(model: Model, names: Sequence[str]) -> list[str]:
         shown = ", ".join(dropped[:3]) + (", ..." if len(dropped) > 3 else "")
         logger.info("%d layers are left out, since they mix stimuli and places: %s", len(dropped), shown)
     return kept
+
+
+def _can_be_told(model: Model, name: str) -> bool:
+    try:
+        return bool(_measure_widths(model, [name]))
+    except InputError:
+        return False
 
 
 def _find_output_shapes(model: Model, names: Sequence[str], n_stimuli: int) -> dict[str, tuple[int, ...]]:
@@ -88,13 +96,10 @@ def _find_output_shapes(model: Model, names: Sequence[str], n_stimuli: int) -> d
 def _measure_widths(model: Model, names: Sequence[str]) -> dict[str, int]:
     model = copy_model(model)
     refs = {name: parse_layer(model.taps.get(name, name)) for name in names}
-    probed = probe_layers(model.module, refs, model.run, make_blank_input(model))
-    widths = {}
-    for name, layer in probed.items():
-        if "channel" not in layer.axes:
-            raise InputError("layers with channels", got=f"{name!r}, whose axes are {', '.join(layer.axes)}")
-        widths[name] = layer.shape[layer.axes.index("channel")]
-    return widths
+    probed = probe_layers(
+        model.module, refs, model.run, make_blank_input(model), axes=model.axes, modality=model.modality
+    )
+    return {name: layer.shape[layer.channel_axis] for name, layer in probed.items()}
 
 
 def count_units(widths: Mapping[str, int]) -> int:

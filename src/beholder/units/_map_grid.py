@@ -117,7 +117,7 @@ def find_grids(model: Model, layers: Sequence[str], example: Tensor) -> dict[str
     module, run = model.module, model.run
     refs = {name: parse_layer(model.taps.get(name, name)) for name in layers}
 
-    probed = probe_layers(module, refs, run, example)
+    probed = probe_layers(module, refs, run, example, axes=model.axes, modality=model.modality)
     with torch.inference_mode():
         entry = tuple(model.normalize(example).shape)
     size = tuple(example.shape[-2:]) if example.ndim == 4 else tuple(example.shape[-1:])

@@ -21,6 +21,7 @@ from beholder.activations._thread_taps import ThreadTaps
 from beholder.activations._worker import use_exact_math, use_threads
 from beholder.jobs import Finish, Shard
 from beholder.models import Model, ModelWorker
+from beholder.models._axis_names import StimulusAxis
 from beholder.stimuli import UnitStimuli, UnitStimulus
 from beholder.units._encode import decode_prepared
 from beholder.units._map_grid import MapGrid
@@ -38,13 +39,13 @@ class MapRecipe:
     ----------
     unit : UnitStimuli
     grid : MapGrid
-    batch_axis : int
-        Where the network keeps the batch.
+    place : StimulusAxis
+        Where the layer keeps the stimuli.
     """
 
     unit: UnitStimuli
     grid: MapGrid
-    batch_axis: int
+    place: StimulusAxis
 
     def find_file(self, one: UnitStimulus) -> Path:
         """Where the map of one of the unit's stimuli goes."""
@@ -155,7 +156,7 @@ def compute_maps(taps: ThreadTaps, layers: Sequence[str], wanted: Sequence[Wante
     def keep(name: str, values: torch.Tensor) -> None:
         for i, (recipe, _) in enumerate(wanted):
             if recipe.unit.layer == name:
-                first = values.movedim(recipe.batch_axis, 0)
+                first = recipe.place.to_front(values, 1)
                 own = first.select(1 + recipe.grid.axes.index("channel"), recipe.unit.channel)
                 maps = recipe.grid.to_maps(first, recipe.unit.channel)
                 found[i] = maps[0].float().cpu().numpy().copy(), float(own.mean())

@@ -89,6 +89,7 @@ def map_units(
         "model": model.name,
         "weights": {"tag": model.weights.tag, "sha256": model.weights.sha256},
         "preprocessing": model.preprocessing.to_dict(),
+        **model.describe_axes(),
     }
     recipes, skipped = make_recipes(model, chosen)
     for unit, reason in skipped:
@@ -134,16 +135,16 @@ def make_recipes(model: Model, units: Sequence[UnitStimuli]) -> tuple[list[MapRe
         layers = list(dict.fromkeys(unit.layer for unit in members))
         grids = find_grids(model, layers, example)
         refs = {name: parse_layer(model.taps.get(name, name)) for name in layers}
-        probed = probe_layers(model.module, refs, model.run, example)
+        probed = probe_layers(model.module, refs, model.run, example, axes=model.axes, modality=model.modality)
         for unit in members:
             layer, grid = probed[unit.layer], grids[unit.layer]
             if grid is None:
                 skipped.append((unit, f"{unit.layer} has no positions with a place in a stimulus"))
                 continue
-            width = layer.shape[layer.axes.index("channel")]
+            width = layer.shape[layer.channel_axis]
             if unit.channel >= width:
                 raise InputError(f"a channel of {unit.layer!r} from 0 to {width - 1}", got=str(unit.channel))
-            recipes.append(MapRecipe(unit, grid, layer.batch_axis))
+            recipes.append(MapRecipe(unit, grid, layer.place))
     return recipes, skipped
 
 

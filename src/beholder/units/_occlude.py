@@ -125,6 +125,7 @@ def occlude_units(
         "model": model.name,
         "weights": {"tag": model.weights.tag, "sha256": model.weights.sha256},
         "preprocessing": model.preprocessing.to_dict(),
+        **model.describe_axes(),
         "share": share,
         "steps": steps,
         "colour": list(IMAGENET_MEAN_COLOUR),
@@ -166,14 +167,12 @@ def make_recipes(model: Model, units: list[UnitStimuli]) -> list[OcclusionRecipe
         shape = decode_prepared(list_bases(members[0])[0][1].path, model.preprocessing).shape
         refs = {layer: parse_layer(model.taps.get(layer, layer))}
         example = torch.zeros((1, *shape), device=model.device)
-        probed = probe_layers(model.module, refs, model.run, example)[layer]
-        if "channel" not in probed.axes:
-            raise InputError("a layer with channels", got=f"{layer!r}, whose axes are {', '.join(probed.axes)}")
-        axis = probed.axes.index("channel")
+        probed = probe_layers(model.module, refs, model.run, example, axes=model.axes, modality=model.modality)[layer]
+        axis = probed.channel_axis
         for unit in members:
             if unit.channel >= probed.shape[axis]:
                 raise InputError(f"a channel of {layer!r} from 0 to {probed.shape[axis] - 1}", got=str(unit.channel))
-            recipes.append(OcclusionRecipe(unit, axis, probed.batch_axis))
+            recipes.append(OcclusionRecipe(unit, axis, probed.place))
     return recipes
 
 

@@ -23,6 +23,7 @@ from beholder.activations._thread_taps import ThreadTaps
 from beholder.activations._worker import use_exact_math, use_threads
 from beholder.jobs import Finish, Shard
 from beholder.models import Model, ModelWorker
+from beholder.models._axis_names import StimulusAxis
 from beholder.stimuli import IMAGENET_MEAN_COLOUR, UnitStimuli, UnitStimulus
 from beholder.units._encode import decode_prepared, encode_prepared
 from beholder.units._map_worker import check_mean
@@ -46,13 +47,13 @@ class OcclusionRecipe:
     unit : UnitStimuli
     channel_axis : int
         Among the layer's axes, the batch left out.
-    batch_axis : int
-        Where the network keeps the batch.
+    place : StimulusAxis
+        Where the layer keeps the stimuli.
     """
 
     unit: UnitStimuli
     channel_axis: int
-    batch_axis: int
+    place: StimulusAxis
 
 
 def list_bases(unit: UnitStimuli) -> list[tuple[int, UnitStimulus]]:
@@ -204,7 +205,7 @@ def measure(model: Model, tap: Tap, recipe: OcclusionRecipe, pictures: np.ndarra
     found: list[np.ndarray] = []
 
     def keep(name: str, values: torch.Tensor) -> None:
-        own = values.movedim(recipe.batch_axis, 0).select(1 + recipe.channel_axis, recipe.unit.channel)
+        own = recipe.place.to_front(values, len(pictures)).select(1 + recipe.channel_axis, recipe.unit.channel)
         found.append(own.flatten(1).mean(1).float().cpu().numpy() if own.ndim > 1 else own.float().cpu().numpy())
 
     with torch.inference_mode(), tap.collect(keep, stop=True):

@@ -49,7 +49,7 @@ def record_units(
         As for :func:`beholder.extract`.
     **options
         As for :func:`beholder.extract`: ``batch_size``, ``dtype``, ``precision``, ``workers``, ``threads``,
-        ``append``, ``overwrite``, ``seed``.
+        ``append``, ``overwrite``, ``seed``, ``axes``.
 
     Returns
     -------
@@ -67,6 +67,7 @@ def record_units(
         raise InputError("units or layers", got="both", hint="layers alone")
     observer = load_model(model, device=device or "auto") if isinstance(model, str) else model
     observer = as_model(observer)
+    observer = observer.with_axes(options.pop("axes", None) or {})
     names = list(layers) if layers is not None else find_record_layers(observer, units)
     return extract(
         observer, stimuli, [*names, *([] if output in names else [output])],
