@@ -279,7 +279,7 @@ def test_the_network_runs_no_deeper_than_needed() -> None:
     module.late.register_forward_hook(lambda *_: runs.append(1))
     model = bh.wrap(module.eval(), input_shape=(3, 16, 16), input_range=(0, 1))
     synthesize(model, Channel("conv1", 1), steps=5)
-    assert len(runs) <= 2  # the first looks count how often each layer runs
+    assert len(runs) <= 4  # the first looks count how often each layer runs, and follow its axes
 
 
 @pytest.mark.parametrize("fails", [False, True])
