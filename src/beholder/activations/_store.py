@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,9 +121,7 @@ def write_column(group: zarr.Group, name: str, values: Sequence[Any], dimension:
         array[:] = column
 
 
-def write_stimuli(
-    root: zarr.Group, columns: Mapping[str, Sequence[Any]], conditions: Mapping[str, Sequence[Any]]
-) -> None:
+def write_stimuli(root: zarr.Group, columns: Mapping[str, Any], conditions: Mapping[str, Any]) -> None:
     """Write the table of stimuli as a group of columns, and the conditions as a group of its own inside.
 
     Conditions have the users' names, which may differ in letters that no path can hold, or be those of columns: they
@@ -142,7 +140,7 @@ def write_stimuli(
         del inside[name]
 
 
-def describe_columns(columns: Mapping[str, Any], conditions: Mapping[str, Any]) -> dict[str, list[str]]:
+def describe_columns(columns: Iterable[str], conditions: Iterable[str]) -> dict[str, list[str]]:
     """What the root's attributes say of the table of stimuli."""
     return {"stimulus_columns": list(columns), "stimulus_conditions": list(conditions)}
 

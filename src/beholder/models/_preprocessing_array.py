@@ -136,7 +136,7 @@ class ArrayPreprocessing(Preprocessing):
 
     def _explain_shape(self, shape: tuple[int, ...]) -> StimulusError:
         """The shape that is wanted, and which preprocessing gives it."""
-        wanted = self.shape or ()
+        wanted: tuple[int, ...] = self.shape or ()
         if self.rate is not None and len(shape) == 1 and wanted[:-1] in ((), (1,)):
             n_samples = wanted[-1] if wanted else 0
             seconds = f"{n_samples / self.rate:g}"
@@ -145,8 +145,7 @@ class ArrayPreprocessing(Preprocessing):
                 f"sounds of {n_samples:,} samples ({seconds} s at {self.rate} Hz)", got=f"{shape[0]:,} samples",
                 hint=f"wrap(..., preprocess={way}), which cuts and pads",
             )  # fmt: skip
-        is_picture = len(wanted) == 3 and wanted[0] in (1, 3) and len(shape) == 3 and self.prepare_with is None
-        if not is_picture:
+        if len(wanted) != 3 or wanted[0] not in (1, 3) or len(shape) != 3 or self.prepare_with is not None:
             hint = "wrap(..., preprocess=...)"
             return StimulusError(f"a stimulus of shape {wanted}", got=f"shape {shape}", hint=hint)
         side, crop = min(wanted[1:]), f"({wanted[1]}, {wanted[2]})"

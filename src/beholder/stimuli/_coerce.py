@@ -103,8 +103,8 @@ def _from_array(array: np.ndarray, shape: tuple[int, ...] | None) -> StimulusSet
         return StimulusSet.from_arrays(array[None])
     if shape is not None and array.shape[1:] == tuple(shape):
         return StimulusSet.from_arrays(array)
-    is_grey = shape is not None and len(shape) == 3 and shape[0] == 1
-    if is_grey and array.ndim in (2, 3) and array.shape[-2:] == tuple(shape[1:]):
+    grey = tuple(shape[1:]) if shape is not None and len(shape) == 3 and shape[0] == 1 else None
+    if array.ndim in (2, 3) and array.shape[-2:] == grey:
         return StimulusSet.from_arrays(array[None] if array.ndim == 2 else array)
     if array.ndim == 3 and array.shape[2] == 3 and min(array.shape[:2]) > 0:
         return StimulusSet.from_arrays(array[None])

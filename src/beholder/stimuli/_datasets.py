@@ -17,7 +17,7 @@ import numpy as np
 from beholder._core.errors import InputError, StimulusError
 from beholder.stimuli._arrays import build_from_items, is_transparent, looks_like_pictures
 from beholder.stimuli._items import StimulusItems, check_item, is_tensor, to_plain
-from beholder.stimuli._set import StimulusSet
+from beholder.stimuli._set import Kind, StimulusSet
 
 logger = logging.getLogger("beholder")
 
@@ -106,7 +106,7 @@ def _from_samples(dataset: Any) -> StimulusSet:
         raise InputError("a data set of pictures or of sounds", got=f"{dataset.root} with others")
     targets = np.array([target for _, target in dataset.samples])
     return StimulusSet(
-        kind=next(iter(kinds)) or "image",
+        kind="sound" if "sound" in kinds else "image",
         ids=make_ids(names),
         files=names,
         root=root if inside else None,
@@ -136,7 +136,7 @@ def _from_rows(rows: Any, classes: Sequence[str] | None) -> StimulusSet:
 
 def _read_labels(rows: Any) -> Sequence[Any] | None:
     """The second value of every item; torchvision's data sets hold all of them as ``targets``."""
-    known = getattr(rows, "targets", None)
+    known: Any = getattr(rows, "targets", None)
     known = known.tolist() if is_tensor(known) else known
     is_whole = isinstance(known, (list, tuple)) and len(known) == len(rows)
     if not is_whole or getattr(rows, "target_transform", None) is not None:
@@ -179,13 +179,10 @@ def from_hugging_face(dataset: Any) -> StimulusSet:
         raise InputError("a data set of one part, not streamed", got=type(dataset).__name__, hint=hint)
     if not len(dataset):
         raise InputError("at least one stimulus", got="an empty data set")
+    dataset = dataset.with_format(None)
     features = dataset.features
-    found = {
-        name: kind
-        for name, feature in features.items()
-        for kind, wanted in (("image", library.Image), ("sound", library.Audio))
-        if isinstance(feature, wanted)
-    }
+    kinds: tuple[tuple[Kind, Any], ...] = (("image", library.Image), ("sound", library.Audio))
+    found = {name: kind for name, feature in features.items() for kind, wanted in kinds if isinstance(feature, wanted)}
     if len(found) != 1:
         got = ", ".join(found) or f"only {', '.join(features)}"
         raise InputError("one column of images or sounds", got=got, hint="dataset.select_columns([...])")
