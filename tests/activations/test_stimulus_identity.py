@@ -14,7 +14,7 @@ from torch import nn
 from beholder._core.errors import BeholderError, ConfigurationChanged, StimulusError
 from beholder._core.files import read_json
 from beholder._core.hashing import hash_bytes
-from beholder.activations import Activations, extract
+from beholder.activations import Activations, describe_file, extract
 from beholder.models import ImagePreprocessing, wrap
 from beholder.stimuli import StimulusSet
 
@@ -217,6 +217,7 @@ def test_conditions_keep_their_exact_names_and_values(tmp_path: Path) -> None:
     assert {group[name].attrs["condition"]: group[name][:].tolist() for name in group} == CONDITIONS
     again = Activations(tmp_path / "small.zarr")
     assert list(again.conditions) == list(CONDITIONS)
+    assert describe_file(tmp_path / "small.zarr").facts["conditions"] == ", ".join(CONDITIONS)
 
 
 def test_xarray_opens_the_conditions(tmp_path: Path) -> None:

@@ -72,6 +72,7 @@ def test_one_picture_is_one_stimulus_in_every_command(files: list[Path], tmp_pat
         assert bh.capture(net, one, ["0"])[0].shape == (1, 2)
         assert len(bh.extract(net, one, ["4"], out_path=tmp_path / str(id(one))).stimulus_ids) == 1
     assert len(bh.make_metamers(net, picture, ["0"], iterations=2, repeats=1).keys) == 1
+    assert bh.capture(make_module(), picture, ["0"])[0].shape == (1, 2)
     with pytest.raises(InputError, match="at least two stimuli; got 1"):
         bh.null_distribution(net, picture, ["0"], n_pairs=2)
 

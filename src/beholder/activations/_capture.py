@@ -82,7 +82,8 @@ def capture(
             return _capture(ready, images, layers, grad)
     module = unwrap_module(model)
     plain = Model(type(module).__name__, "", module, ArrayPreprocessing(), Weights(tag=""))
-    return _capture(copy_model(plain, gradients=grad), batch, layers, grad)
+    is_batch = isinstance(batch, (Tensor, np.ndarray))
+    return _capture(copy_model(plain, gradients=grad), batch if is_batch else make_batch(plain, batch), layers, grad)
 
 
 def _capture(

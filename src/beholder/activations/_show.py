@@ -212,6 +212,9 @@ def _describe_store(path: Path, model: str | None) -> FileSummary:
         "layers": len(layers),
         "complete": bool(acts.attributes.get("complete", False)),
     }
+    conditions = acts.attributes.get("stimulus_conditions")
+    if conditions:
+        facts["conditions"] = ", ".join(conditions)
     return FileSummary(str(path), "store", facts, {"layers": layers})
 
 

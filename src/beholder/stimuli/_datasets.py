@@ -181,12 +181,12 @@ def from_hugging_face(dataset: Any) -> StimulusSet:
         raise InputError("at least one stimulus", got="an empty data set")
     dataset = dataset.with_format(None)
     features = dataset.features
-    kinds: tuple[tuple[Kind, Any], ...] = (("image", library.Image), ("sound", library.Audio))
-    found = {name: kind for name, feature in features.items() for kind, wanted in kinds if isinstance(feature, wanted)}
+    found = [name for name, feature in features.items() if isinstance(feature, (library.Image, library.Audio))]
     if len(found) != 1:
         got = ", ".join(found) or f"only {', '.join(features)}"
         raise InputError("one column of images or sounds", got=got, hint="dataset.select_columns([...])")
-    ((column, kind),) = found.items()
+    (column,) = found
+    kind: Kind = "sound" if isinstance(features[column], library.Audio) else "image"
     rest = dataset.remove_columns([column])
     plain = {name: rest[name][:] for name in rest.column_names if _is_plain(rest.features[name], library)}
     id_column = next((name for name in _ID_COLUMNS if name in plain), None)
