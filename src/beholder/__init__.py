@@ -49,6 +49,7 @@ __getattr__, __dir__, __all__ = attach(
         "sparsity": "beholder.activations",
         "wrap": "beholder.models",
         "write_exemplars": "beholder.units",
+        "verify_outputs": "beholder.jobs",
         "write_report": "beholder.report",
     },
 )

@@ -6,6 +6,7 @@ The tree, with the exit code that the command line gives each branch::
     ├── InputError (ValueError)       2  what the user gave cannot be used
     │   ├── UnknownNameError          2  no such model, layer, unit, stimulus, ...
     │   ├── ConfigurationChanged      2  an output exists that was made with other settings
+    │   ├── DamagedOutput             2  a file of an output does not hold what was written to it
     │   ├── StimulusError             2  a stimulus file cannot be read
     │   ├── WeightsUnavailable        2  the weights are neither here nor to be had
     │   └── MissingExtra              2  an optional dependency is not installed
@@ -98,6 +99,10 @@ class UnknownNameError(InputError, LookupError):
 
 class ConfigurationChanged(InputError):
     """An output exists that was made with other settings."""
+
+
+class DamagedOutput(InputError):
+    """A file of an output does not hold what was written to it."""
 
 
 class StimulusError(InputError):

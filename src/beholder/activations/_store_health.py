@@ -8,11 +8,11 @@ from typing import Any
 
 import zarr
 
-from beholder._core.errors import InputError
+from beholder._core.errors import DamagedOutput, InputError
 from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors
 from beholder._core.progress import logger
 from beholder.activations._store import job_folder
-from beholder.jobs import DamagedOutput, check_content, refuse_damaged
+from beholder.jobs import check_content, refuse_damaged
 
 _HEAD = "zarr.json"
 

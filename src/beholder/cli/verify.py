@@ -8,7 +8,7 @@ app = make_app("verify")
 
 
 @app.default
-def verify(path: str, /, *, repair: bool = True, json: Json = False) -> None:
+def verify(path: str, /, *, dry_run: bool = False, json: Json = False) -> None:
     """Hold outputs against the hashes that were taken as they were written; the next run makes what differs anew.
 
     Example: beholder verify activations/
@@ -17,17 +17,18 @@ def verify(path: str, /, *, repair: bool = True, json: Json = False) -> None:
     ----------
     path
         An output (a .zarr store, metamers/{model}, a panel .h5 file, ...) or a folder that holds some, at any depth.
-    repair
-        Drop the receipts of what is damaged or missing, so that the command that made it computes exactly that anew.
+    dry_run
+        Only look: keep the receipts of what is damaged or missing, which are dropped otherwise, so that the command
+        that made it computes exactly that anew.
     json
         Print one JSON document: tables outputs, files.
     """
     from beholder.cli._verify_run import describe_checks, refuse_damage, tabulate_checks
     from beholder.jobs import verify_outputs
 
-    checks = verify_outputs(path, repair=repair)
+    checks = verify_outputs(path, repair=not dry_run)
     if json:
         print_json(tabulate_checks(checks))
     else:
         print("\n".join(describe_checks(checks)))
-    refuse_damage(checks, repair)
+    refuse_damage(checks, repaired=not dry_run)

@@ -5,7 +5,6 @@ from beholder._core.lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "DamagedOutput": "._content",
         "Files": "._receipts",
         "FileState": "._verify",
         "Finish": "._run",

@@ -7,15 +7,11 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from beholder._core.errors import InputError
+from beholder._core.errors import DamagedOutput
 from beholder.jobs._folder import SEAL, JobFolder
 from beholder.jobs._receipts import has_content
 
 _JOBS = ".jobs"
-
-
-class DamagedOutput(InputError):
-    """A file of an output does not hold what was written to it."""
 
 
 def find_output(path: Path) -> Path | None:

@@ -18,6 +18,7 @@ from beholder._core.errors import OutputBusy
 from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors, sync_files
 from beholder._core.hashing import hash_file_fast
 from beholder._core.locks import LockTaken, take_lock
+from beholder._core.machine import describe_machine
 from beholder._core.progress import logger
 from beholder._core.settings import refuse_changes
 from beholder.jobs._plan import Plan, Shard
@@ -97,7 +98,8 @@ class JobFolder:
         return self.read_record("settings.json")
 
     def write_settings(self, settings: Mapping[str, Any]) -> None:
-        """Record what the output is planned with."""
+        """Record what the output is planned with, and on what kind of machine."""
+        self.write_record("machine.json", describe_machine())
         self.write_record("settings.json", dict(settings))
 
     def read_record(self, name: str) -> dict[str, Any] | None:
