@@ -46,9 +46,5 @@ def refuse_damage(checks: Sequence[OutputCheck], *, repaired: bool) -> None:
     bad = [file for each in checks for file in each.files if file.state in ("damaged", "missing")]
     if bad:
         more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
-        hint = (
-            "the command that made it again: it makes what is damaged anew"
-            if repaired
-            else "the same without --dry_run"
-        )
+        hint = "the command that made it again, which makes it anew" if repaired else "the same without --dry_run"
         raise BeholderError(f"expected files as they were written; got {bad[0].file} {bad[0].state}{more}; try {hint}")
