@@ -23,7 +23,7 @@ from beholder.experiments._build_trials import TrialFiles, TrialReader, find_siz
 from beholder.experiments._experiment import EXPERIMENT, INDEX, KEY, PRACTICE, Experiment, read_experiment
 from beholder.experiments._plan import CATCH, Plan, PlannedTask, PlannedTrial, read_plan
 from beholder.experiments._plan_recognition import ICONS
-from beholder.jobs import JobFolder, has_content
+from beholder.jobs import JobFolder, check_source, has_content
 
 FORMAT = "beholder-tasks-2"
 STATIC = "static"
@@ -142,6 +142,7 @@ def _hash_stimuli(parts: Sequence[_Part]) -> str:
         for trial in part.trials:
             for name, path in trial.files.items():
                 if path not in known:
+                    check_source(path)
                     try:
                         known[path] = hash_file_fast(path)
                     except FileNotFoundError as error:

@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = attach(
         "ValuePickler": "._parcel",
         "Worker": "._run",
         "check_content": "._content",
+        "check_source": "._content",
         "cut_range": "._plan",
         "find_job_folders": "._content",
         "find_output": "._content",

@@ -12,6 +12,7 @@ from beholder.jobs._folder import SEAL, JobFolder
 from beholder.jobs._receipts import has_content
 
 _JOBS = ".jobs"
+_MOST_LEVELS = 6
 
 
 def find_output(path: Path) -> Path | None:
@@ -68,6 +69,20 @@ def check_content(output: Path | str, *paths: Path | str) -> None:
         digest = digests.get(path.relative_to(output).as_posix())
         if digest is not None and path.exists() and not has_content(path, digest):
             raise refuse_damaged(path, output)
+
+
+def check_source(path: Path | str) -> None:
+    """Refuse a file that does not hold what was written to it, whichever output above it it belongs to.
+
+    Raises
+    ------
+    DamagedOutput
+        Names it.
+    """
+    path = Path(path)
+    for output in path.parents[:_MOST_LEVELS]:
+        if any(True for _ in find_job_folders(output)):
+            check_content(output, path)
 
 
 @lru_cache(maxsize=16)

@@ -62,7 +62,10 @@ def read_record(path: Path, parse: Callable[[bytes], Any], hint: str = "--overwr
     if data is None:
         return None
     try:
-        return parse(data)
+        value = parse(data)
+        if copied is None and path.with_name(path.name + COPY_SUFFIX).exists():
+            write_record(path, data)
+        return value
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError("a record of what was made", got=f"{path}, which is damaged ({error})", hint=hint) from error
 

@@ -214,19 +214,24 @@ class _FolderCheck:
     def _look_at_record(self, path: Path) -> None:
         copied = read_copy(path)
         if copied is None:
-            self._add(path.with_name(path.name + COPY_SUFFIX), "damaged", "the next run writes it anew")
-            self._try_record(path)
+            self._add(path.with_name(path.name + COPY_SUFFIX), "damaged", "written anew from what it is a copy of")
+            if self._try_record(path):
+                self.records[path] = path.read_bytes()
         elif not path.exists() or path.read_bytes() != copied:
             self._add(path, "damaged" if path.exists() else "missing", "written anew from its copy")
             self.records[path] = copied
 
-    def _try_record(self, path: Path) -> None:
-        if path.suffix != ".json":
-            return
+    def _try_record(self, path: Path) -> bool:
+        """Whether a record without a whole copy can be read."""
         try:
-            read_json_record(path)
+            if path.suffix == ".json" and read_json_record(path) is not None:
+                return True
+            if path.exists() and path.suffix != ".json":
+                return True
         except InputError:
-            self._add(path, "damaged", "make the output anew, with --overwrite")
+            pass
+        self._add(path, "damaged" if path.exists() else "missing", "make the output anew, with --overwrite")
+        return False
 
     def _note(self, name: str, digest: str, then: str) -> bool:
         file = self.folder.output / name

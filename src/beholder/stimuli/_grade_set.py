@@ -19,7 +19,7 @@ from beholder._core.files import remove_temporaries, to_path_name, write_bytes
 from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
 from beholder._core.seeds import DEFAULT_SEED, derive_seed
-from beholder.jobs import Finish, JobFolder, Plan, Shard, Worker, run_plan
+from beholder.jobs import Finish, JobFolder, Plan, Shard, Worker, read_record, run_plan, write_record
 from beholder.stimuli import _graded as graded
 from beholder.stimuli._coerce import as_stimulus_set
 from beholder.stimuli._image import open_image, save_picture
@@ -207,7 +207,7 @@ def grade_stimuli(
         shards = _plan_shards(folder, found, names)
         worker = GradeWorker(output, found, grade, dict(zip(names, levels, strict=True)), options, int(seed))
         run_plan(Plan(f"grade {output.name}", settings, shards, unit="files"), worker, folder, n_workers=workers)
-        _write_table(output, _list_rows(found, grade, names, levels), overwrite)
+        _write_table(folder, _list_rows(found, grade, names, levels))
         record_provenance(output, ".", settings, stimuli=found.describe(), levels=[_format(level) for level in levels])
         folder.clear_claims()
     return StimulusSet.from_table(output / TABLE)
@@ -341,23 +341,23 @@ def _list_rows(stimuli: StimulusSet, grade: str, names: Sequence[str], levels: S
     return rows
 
 
-def _write_table(output: Path, rows: list[dict[str, Any]], overwrite: bool) -> None:
-    """The table: what it listed before, then what is new."""
-    path = output / TABLE
+def _write_table(folder: JobFolder, rows: list[dict[str, Any]]) -> None:
+    """The table: what it listed before, by the record of it, then what is new."""
+    record = folder.path / TABLE
     columns = list(rows[0])
-    old: list[dict[str, Any]] = []
-    if path.exists() and not overwrite:
-        with path.open(encoding="utf-8", newline="") as file:
-            old = list(csv.DictReader(file))
-        columns = list(dict.fromkeys([*(old[0] if old else ()), *columns]))
+    before = read_record(record, lambda data: data.decode("utf-8"))
+    old = list(csv.DictReader(io.StringIO(before, newline=""))) if before is not None else []
+    columns = list(dict.fromkeys([*(old[0] if old else ()), *columns]))
     new = {row["file"]: row for row in rows}
     kept = [new.pop(row["file"], row) for row in old]
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows([*kept, *new.values()])
-    write_bytes(path, text.getvalue().encode())
-    logger.info("%d stimuli in %s", len(kept) + len(new), path)
+    write_record(record, text.getvalue().encode())
+    with folder.seal(TABLE):
+        write_bytes(folder.output / TABLE, text.getvalue().encode())
+    logger.info("%d stimuli in %s", len(kept) + len(new), folder.output / TABLE)
 
 
 def _suffix(grade: str) -> str:

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
-from beholder._core.files import read_json, to_path_name, write_bytes
+from beholder._core.files import explain_read_errors, read_json_object, to_path_name, write_bytes
+from beholder.jobs import check_content, check_source
 from beholder.stimuli._metamer_table import RESULTS, read_metamer_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ORIGINALS = "originals"
+_HINT = "`beholder verify` on the folder, then `beholder metamers make` again"
 MANIFEST = "stimuli.csv"
 STIMULUS_COLUMNS = ("stimulus_id", "original", "file", "label", "target", "sha256")
 
@@ -58,11 +60,16 @@ class MetamerFile:
 
     def describe(self) -> dict[str, Any]:
         """What stands beside it in ``{stem}.json``: predictions, settings, why the work ended."""
-        return read_json(self.path.with_suffix(".json"))
+        path = self.path.with_suffix(".json")
+        check_source(path)
+        return read_json_object(path, hint=_HINT)
 
     def read_losses(self) -> np.ndarray:
         """Loss at each step, ‖rep − target‖ / ‖target‖, (n_steps,), float32."""
-        return np.load(self.path.with_suffix(".losses.npy"), allow_pickle=False)
+        path = self.path.with_suffix(".losses.npy")
+        check_source(path)
+        with explain_read_errors(path, "the losses of a metamer", _HINT):
+            return np.load(path, allow_pickle=False)
 
 
 @final
@@ -171,8 +178,9 @@ def write_stimulus_manifest(folder: Path | str, rows: Sequence[Mapping[str, Any]
 def read_stimulus_manifest(folder: Path | str) -> dict[str, dict[str, str]]:
     """Rows of ``stimuli.csv`` by stimulus."""
     path = Path(folder) / MANIFEST
+    check_content(folder, path)
     try:
         with open(path, newline="", encoding="utf-8") as file:
             return {row["stimulus_id"]: row for row in csv.DictReader(file)}
-    except (OSError, KeyError, UnicodeDecodeError) as error:
+    except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
         raise InputError("a manifest of stimuli", got=f"{path} ({error})") from error

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from beholder._core.errors import InputError, StimulusError
+from beholder.jobs import check_source
 from beholder.stimuli._folder import agree_on_kind, make_ids, tell_kind
 from beholder.stimuli._labels import number_classes
 from beholder.stimuli._set import StimulusSet
@@ -76,6 +77,7 @@ def _read_frame(table: Path) -> pd.DataFrame:
     suffix = table.suffix.lower()
     if suffix not in (".csv", ".tsv", ".txt", ".parquet"):
         raise InputError("a .csv, .tsv, .txt or .parquet table", got=str(table))
+    check_source(table)
     try:
         if suffix == ".parquet":
             frame = _to_text(pd.read_parquet(table))

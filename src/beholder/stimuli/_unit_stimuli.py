@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, final
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import read_json, to_path_name
+from beholder._core.progress import logger
 from beholder._core.provenance import FILE_NAME
+from beholder.jobs import check_content
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -250,6 +252,7 @@ def read_model_stimuli(path: Path | str) -> ModelStimuli:
     path = Path(path)
     if not path.is_dir():
         raise InputError("a folder stimuli/{model}", got=f"no folder at {path}")
+    _check_tables(path)
     verdicts = _read_verdicts(path / VERDICTS)
     recorded = _read_recorded_layers(path / FILE_NAME)
     exact = {to_path_name(layer): layer for layer in (*recorded, *(row["layer"] for row in verdicts.values()))}
@@ -268,9 +271,13 @@ def read_model_stimuli(path: Path | str) -> ModelStimuli:
 
 def _read_recorded_layers(provenance: Path) -> list[str]:
     """Layers of the recording that the exemplars come from, where the folder's provenance tells them."""
-    content = read_json(provenance) if provenance.is_file() else {}
-    entry = content.get("outputs", {}).get(FOLDERS["natural"], {}) if isinstance(content, dict) else {}
-    return [str(layer) for layer in entry.get("layers", [])]
+    if not provenance.is_file():
+        return []
+    try:
+        return [str(layer) for layer in read_json(provenance)["outputs"].get(FOLDERS["natural"], {}).get("layers", [])]
+    except (InputError, KeyError, TypeError, AttributeError):
+        logger.warning("%s is damaged: layers are in alphabetical order", provenance)
+        return []
 
 
 def _split_numbers(name: str) -> list[tuple[bool, int, str]]:
@@ -345,6 +352,12 @@ def _read_maps(folder: Path) -> dict[str, ActivationMap]:
 def _read_verdicts(path: Path) -> dict[tuple[str, int, str], dict[str, str]]:
     rows = _read_table(path, ("layer", "channel", "sign", "beats"))
     return {(to_path_name(row["layer"]), int(_to_float(row["channel"], path) or 0), row["sign"]): row for row in rows}
+
+
+def _check_tables(folder: Path) -> None:
+    """Refuse tables that are not what was written: a table that was cut short may look like a shorter one."""
+    names = (MANIFEST, DISTRIBUTION)
+    check_content(folder, folder / VERDICTS, *(path for name in names for path in folder.glob(f"*/channel_*/*/{name}")))
 
 
 def _read_table(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:

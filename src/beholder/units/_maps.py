@@ -18,7 +18,7 @@ from beholder._core.hashing import hash_file_fast, hash_settings
 from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
 from beholder.activations import parse_layer, probe_layers
-from beholder.jobs import JobFolder, Plan, Shard, run_plan
+from beholder.jobs import JobFolder, Plan, Shard, check_content, run_plan
 from beholder.models import Model, Unit, UnitList, copy_model
 from beholder.stimuli import ModelStimuli, UnitStimuli, read_model_stimuli
 from beholder.units._encode import decode_prepared
@@ -82,6 +82,7 @@ def map_units(
     """
     found = read_model_stimuli(Path(folder).resolve())
     output = found.path
+    check_content(output, *(one.path for unit in found for one in unit.stimuli))
     chosen = list(found) if units is None else _choose(found, UnitList.collect(units, model))
     jobs = JobFolder(output.parent / f".{output.name}.maps.jobs", output)
     settings = {

@@ -16,7 +16,7 @@ from beholder._core.files import explain_write_errors, remove_temporaries, to_pa
 from beholder._core.hashing import hash_file_fast, hash_settings
 from beholder._core.provenance import record_provenance
 from beholder.activations import parse_layer, probe_layers
-from beholder.jobs import JobFolder, Plan, Shard, run_plan
+from beholder.jobs import JobFolder, Plan, Shard, check_content, run_plan
 from beholder.models import Model, Unit, UnitList, copy_model
 from beholder.stimuli import IMAGENET_MEAN_COLOUR, ModelStimuli, UnitStimuli, read_model_stimuli
 from beholder.units._encode import decode_prepared
@@ -115,6 +115,7 @@ def occlude_units(
     if steps < 2:
         raise InputError("2 steps or more", got=str(steps))
     found = read_model_stimuli(Path(folder).resolve())
+    check_content(found.path, *(one.path for unit in found for one in unit.stimuli))
     chosen = list(found)
     if units is not None:
         chosen = [found[unit.layer, unit.channel] for unit in UnitList.collect(units, model)]
