@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from zarr.codecs import Crc32cCodec
 
 from beholder._core.hashing import hash_file_fast
-from beholder.activations._shard_file import CHUNK_KEYS, ShardLayout, plan_layout, read_rows, shard_path, write_shard
+from beholder.activations._shard_file import (
+    CHUNK_KEYS,
+    DamagedFile,
+    ShardLayout,
+    plan_layout,
+    read_rows,
+    shard_path,
+    write_shard,
+)
 
 
 def make_array(path: Path, layout: ShardLayout, n: int, n_replicates: int = 1) -> zarr.Array:
@@ -65,3 +73,34 @@ def test_tiles_divide_the_shard_and_stay_near_a_megabyte(rows: int, features: li
     layout = plan_layout(rows, tuple(features), dtype)
     assert all(size % part == 0 for size, part in zip(layout.shape, layout.tile, strict=True))
     assert np.prod(layout.tile, dtype=np.int64) * np.dtype(dtype).itemsize <= 2**20
+
+
+@pytest.mark.parametrize(
+    ("features", "tile"), [((5,), (5,)), ((6, 4, 4), (3, 4, 4)), ((6, 4, 4), (1, 2, 4))], ids=["rows", "parts", "cut"]
+)
+def test_no_flipped_byte_is_read(tmp_path: Path, features: tuple, tile: tuple) -> None:
+    """By the fast reader and by zarr-python, whichever byte of a shard it is."""
+    layout = ShardLayout(4, (2 if tile == features else 1, 1, *tile), features, "float32")
+    array = make_array(tmp_path / "a.zarr", layout, 4)
+    values = np.random.default_rng(0).normal(size=(4, *features)).astype("f4")
+    path = shard_path(tmp_path / "a.zarr" / "values", 0, 0, len(features))
+    size, _ = write_shard(path, values, layout)
+    table = 16 * int(np.prod([4 // layout.tile[0], *np.array(features) // np.array(tile)])) + 4
+    whole = path.read_bytes()
+    for place in range(0, size - table, 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(DamagedFile, match=str(path)):
+            read_rows(path, layout, 0, 4)
+        with pytest.raises(ValueError, match="checksum"):
+            array[:]
+    path.write_bytes(whole[: size - table - 5])
+    with pytest.raises(DamagedFile, match="cut short"):
+        read_rows(path, layout, 0, 4)
+
+
+def test_first_format_is_read_without_checksums(tmp_path: Path) -> None:
+    layout = ShardLayout(4, (2, 1, 5), (5,), "float32", has_checksums=False)
+    values = np.random.default_rng(0).normal(size=(4, 5)).astype("f4")
+    write_shard(tmp_path / "c.0.0.0", values, layout)
+    assert (tmp_path / "c.0.0.0").read_bytes()[:80] == values.tobytes()
+    np.testing.assert_array_equal(read_rows(tmp_path / "c.0.0.0", layout, 1, 4), values[1:])
