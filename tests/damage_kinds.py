@@ -84,8 +84,7 @@ def make_optimized(folder: Path) -> None:
 
 
 def make_maps(folder: Path) -> None:
-    if not (folder / "stimuli").exists():
-        make_exemplars(folder)
+    make_exemplars(folder)
     bh.map_units(make_net(), folder / "stimuli" / "toy")
 
 
@@ -114,8 +113,7 @@ def make_metamers(folder: Path) -> None:
 
 
 def make_judged(folder: Path) -> None:
-    if not (folder / "metamers").exists():
-        make_metamers(folder)
+    make_metamers(folder)
     bh.judge_metamers(folder / "metamers" / "toy", make_net())
 
 
