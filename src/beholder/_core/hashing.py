@@ -51,7 +51,7 @@ class FastHash:
 
     def update(self, data: bytes | memoryview | np.ndarray) -> None:
         """Take in what comes next."""
-        self._digest.update(data)
+        self._digest.update(data)  # pyright: ignore[reportArgumentType]
 
     def hexdigest(self) -> str:
         """``"xxh128:"`` and the hash of what came."""
