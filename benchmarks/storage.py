@@ -11,43 +11,60 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from beholder._core.files import sync_files
 from beholder.activations import Activations
 from beholder.activations._shard_file import plan_layout, shard_path, write_shard
 from beholder.activations._store import StoredLayer, create_layer, open_group, write_stimuli
 
+_WAYS = (("", None, False), (", to the disk", os.sync, False), (", durable", None, True))
 
-def time_npy(path: Path, values: np.ndarray) -> float:
+
+def time_npy(path: Path, values: np.ndarray, *, durable: bool = False) -> float:
     """Seconds to save one .npy."""
     start = time.perf_counter()
     np.save(path, values)
+    if durable:
+        sync_files([path], path)
     return time.perf_counter() - start
 
 
-def time_store(path: Path, values: np.ndarray, rows: int) -> float:
-    """Seconds to add a layer to a store: its array and its shards (the table of stimuli is there once a store)."""
+def time_store(path: Path, values: np.ndarray, rows: int, *, durable: bool = False) -> float:
+    """Seconds to add a layer to a store: its array and its shards (the table of stimuli is there once a store).
+
+    With ``durable`` as commands do: the disk holds each shard before its receipt would be written, in a thread beside.
+    """
     ids = [f"s{i:06d}" for i in range(len(values))]
     root = open_group(path, "a")
     root.attrs.put({"layers": ["layer"], "complete": True, "model": "m", "stimulus_columns": ["id"]})
-    write_stimuli(root, {"id": ids})
+    write_stimuli(root, {"id": ids}, {})
     start = time.perf_counter()
     layer = StoredLayer(
         "layer", tuple(f"a{i}" for i in range(values.ndim - 1)), plan_layout(rows, values.shape[1:], "float32")
     )
     create_layer(root, layer, len(values), 1)
-    for i in range(0, len(values), rows):
-        write_shard(
-            shard_path(path / "layer/values", i // rows, 0, values.ndim - 1), values[i : i + rows], layer.layout
-        )
+    with ThreadPoolExecutor(1) as beside:
+        for i in range(0, len(values), rows):
+            shard = shard_path(path / "layer/values", i // rows, 0, values.ndim - 1)
+            write_shard(shard, values[i : i + rows], layer.layout)
+            if durable:
+                beside.submit(sync_files, [shard], path)
     return time.perf_counter() - start
 
 
 def compare_writing(
-    folder: Path, values: np.ndarray, rows: int, finish: Callable[[], None] | None, rounds: int = 9
+    folder: Path,
+    values: np.ndarray,
+    rows: int,
+    finish: Callable[[], None] | None,
+    rounds: int = 9,
+    *,
+    durable: bool = False,
 ) -> tuple[float, float]:
     """Least seconds of either over several rounds, in turn, each into memory that the other has just given back."""
     ours, theirs = [], []
@@ -55,9 +72,9 @@ def compare_writing(
         for kind in ("npy", "store")[:: 1 if k % 2 else -1]:
             os.sync()
             if kind == "npy":
-                seconds = time_npy(folder / "w.npy", values)
+                seconds = time_npy(folder / "w.npy", values, durable=durable)
             else:
-                seconds = time_store(folder / "w.zarr", values, rows)
+                seconds = time_store(folder / "w.zarr", values, rows, durable=durable)
             if finish is not None:
                 left = time.perf_counter()
                 finish()
@@ -77,8 +94,8 @@ def main() -> None:
         for shape in ((1000, 512, 13, 13), (1000, 64, 111, 111), (100_000, 512)):
             values = generator.standard_normal(shape, dtype=np.float32)
             rows = max(1, min(2**26 // values[0].nbytes, max(256, 2 ** math.ceil(math.log2(len(values) / 64)))))
-            for label, finish in (("", None), (", to the disk", os.sync)):
-                ours, theirs = compare_writing(folder, values, rows, finish)
+            for label, finish, durable in _WAYS:
+                ours, theirs = compare_writing(folder, values, rows, finish, durable=durable)
                 print(f"{f'{shape}{label}':<36}{ours:>10.3f}{theirs:>10.3f}{ours / theirs:>8.2f}", flush=True)
         values = generator.standard_normal((10_000, 2048), dtype=np.float32)
         time_store(folder / "r.zarr", values, 256)
