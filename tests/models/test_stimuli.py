@@ -98,6 +98,10 @@ def test_floats_that_may_be_pictures_or_prepared_are_refused(files: list[Path], 
     floats = np.random.default_rng(0).random((4, 3, 12, 12), dtype=np.float32)
     with pytest.raises(InputError, match=r"in \[0, 255\]; got values from .* which may be pictures in \[0, 1\]"):
         bh.extract(net, floats, ["0"], out_path=tmp_path)
+    for held in (list(floats), torch.utils.data.TensorDataset(torch.from_numpy(floats))):
+        with pytest.raises(InputError, match=r"which may be pictures in \[0, 1\]"):
+            net(held)
+    torch.testing.assert_close(net(list(floats * 255)), net(torch.from_numpy(floats * 255)))
     prepared = bh.extract(net, floats * 255, ["4"], out_path=tmp_path / "a")["4"].to_numpy()
     np.testing.assert_allclose(prepared, net(torch.from_numpy(floats * 255)).numpy(), rtol=1e-5)
     pictures = bh.extract(net, StimulusSet.from_arrays(floats), ["4"], out_path=tmp_path / "b")["4"].to_numpy()

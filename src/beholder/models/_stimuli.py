@@ -44,7 +44,10 @@ def collect_stimuli(model: Model | Preprocessing, source: Any, *, skip_bad: bool
     array = _read_array(source)
     shape = model.input_shape
     if array is None:
-        return as_stimulus_set(source, skip_bad=skip_bad, shape=shape)
+        found = as_stimulus_set(source, skip_bad=skip_bad, shape=shape)
+        if isinstance(found.arrays, np.ndarray) and found.kind == "image" and found.arrays.shape[1:] == shape:
+            _check_prepared(model, found.arrays)
+        return found
     if shape is not None and array.shape == shape:
         array = array[None]
     is_prepared = array.shape[1:] == shape or (shape is None and model.modality == "array")
@@ -131,8 +134,14 @@ def _is_batch(model: Model, stimuli: Any) -> bool:
 
 
 def _read_array(source: Any) -> np.ndarray | None:
-    """An array or tensor of numbers, in memory; None for everything else."""
+    """An array or tensor of numbers, or a list of equal ones, in memory; None for everything else."""
     import sys
+
+    if isinstance(source, (list, tuple)):
+        parts = [_read_array(each) if not isinstance(each, (list, tuple)) else None for each in source]
+        whole = [part for part in parts if part is not None and part.ndim]
+        same = {(part.shape, part.dtype) for part in whole}
+        return np.stack(whole) if len(whole) == len(parts) and len(same) == 1 else None
 
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(source, torch.Tensor):
