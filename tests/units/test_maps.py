@@ -177,8 +177,12 @@ def test_units_one_by_one_threads_and_workers_give_the_same_bytes(recorded: Path
 
 def test_another_network_is_refused(recorded: Path, tmp_path: Path) -> None:
     folder = make_stimuli(recorded, tmp_path)
+    with pytest.raises(bh.InputError, match=r"expected the network that made .*natural_images; got .* other weights"):
+        map_units(make_net(seed=1), folder)
+    (folder / "provenance.json").rename(folder / "gone.json")  # as in a folder that another program wrote
     with pytest.raises(bh.InputError, match=r"expected the network that was recorded, whose .* same model and weights"):
         map_units(make_net(seed=1), folder)
+    (folder / "gone.json").rename(folder / "provenance.json")
     map_units(make_net(), folder, overwrite=True)
     other = bh.wrap(make_net().module, preprocess=make_net().preprocessing, name="other")
     with pytest.raises(bh.InputError, match="overwrite=True"):

@@ -11,13 +11,14 @@ import os
 import platform
 import shlex
 import sys
+from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from beholder._core.errors import InputError
+from beholder._core.errors import ConfigurationChanged, InputError
 from beholder._core.files import explain_write_errors, read_json, write_json
 from beholder._core.progress import logger
 from beholder._core.settings import refuse_changes
@@ -47,6 +48,67 @@ def read_versions(packages: tuple[str, ...] = _PACKAGES) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return versions
+
+
+def find_network(settings: Mapping[str, Any] | None) -> str | None:
+    """The identity of the network that an output was made by, or with which what it rests on was; None if unknown."""
+    settings = settings or {}
+    for place in (settings, settings.get("model"), settings.get("source")):
+        found = place.get("network") if isinstance(place, Mapping) else None
+        if isinstance(found, str):
+            return found
+    return None
+
+
+def read_network(folder: Path | str, output: str) -> str | None:
+    """As :func:`find_network`, of an output as ``provenance.json`` in ``folder`` knows it."""
+    try:
+        entry = read_json(Path(folder) / FILE_NAME)["outputs"][output]
+        return find_network(entry["settings"])
+    except (InputError, OSError, KeyError, TypeError, AttributeError, ValueError):
+        return None
+
+
+def refuse_other_network(
+    folder: Path | str, outputs: Sequence[str], networks: Collection[str], name: str, *, overwrite: bool = False
+) -> None:
+    """Refuse to work in a folder beside what another network made.
+
+    Parameters
+    ----------
+    folder : path
+        With its ``provenance.json``.
+    outputs : sequence of str
+        What to look at; what is not there, or has no provenance, is no other network's.
+    networks : collection of str
+        Identities that will do.
+    name : str
+        The network, for the message.
+    overwrite : bool
+        Go ahead with a warning: the other parts are to be made anew, too.
+
+    Raises
+    ------
+    ConfigurationChanged
+        An output was made with another network, or by a version that did not note which.
+    """
+    path = Path(folder) / FILE_NAME
+    entries = read_json(path)["outputs"] if path.exists() else {}
+    for output in outputs:
+        known = read_network(folder, output)
+        if output not in entries or known in networks:
+            continue
+        place = Path(folder) / output
+        got = f"{name} as it is now, with other weights, code or hooks"
+        if known is None:
+            got = "a folder of an earlier version, which did not note by content what made it"
+        if overwrite:
+            logger.warning("%s was not made with %s as it is now; it is to be made anew, too", place, name)
+            continue
+        raise ConfigurationChanged(
+            f"the network that made {place}", got=got,
+            hint="another output folder, or making each part of this one anew with --overwrite",
+        )  # fmt: skip
 
 
 def check_provenance(folder: Path | str, output: str, settings: dict[str, Any], *, replace: bool = False) -> None:

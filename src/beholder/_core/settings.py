@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from beholder._core.errors import ConfigurationChanged
+
+_NETWORK = re.compile(r"(\w+\.)?network was ")
 
 
 def compare_settings(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
@@ -42,6 +45,7 @@ def refuse_changes(
     _refuse_other_format(old, new, output)
     differences = compare_settings(old, new)
     if differences:
+        differences = _word_network(differences, new)
         more = f" and {len(differences) - 3} more" if len(differences) > 3 else ""
         named = [hint for key, hint in (hints or {}).items() if any(d.startswith(key) for d in differences)]
         raise ConfigurationChanged(
@@ -66,6 +70,16 @@ def _refuse_other_format(old: Mapping[str, Any], new: Mapping[str, Any], output:
             got=f"{output} of {before}, which is read, shown and exported, but not continued or used for verdicts",
             hint="another output folder, or --overwrite to make it anew",
         )
+
+
+def _word_network(differences: list[str], new: Mapping[str, Any]) -> list[str]:
+    """Say what another identity of the network means, last, since other settings that differ are part of it."""
+    plain = [difference for difference in differences if not _NETWORK.match(difference)]
+    if len(plain) == len(differences):
+        return differences
+    model = new.get("model", new.get("judge"))
+    name = model.get("name") if isinstance(model, Mapping) else model
+    return [*plain, f"{name or 'the network'} has other weights, code or hooks than the network that made it"]
 
 
 def _show(value: Any) -> str:

@@ -16,6 +16,7 @@ from beholder._core.errors import ConfigurationChanged, InputError, StimulusErro
 from beholder._core.files import explain_write_errors, to_path_name
 from beholder._core.progress import logger
 from beholder._core.provenance import read_versions, record_provenance
+from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations._batches import load_stimulus
 from beholder.activations._conduct import choose_layout, tell_conduct, watch_layers
 from beholder.activations._ensembles import ENSEMBLES, find_ensemble_parts
@@ -119,7 +120,7 @@ def extract(
     reduce_to : int
         Sparse random projection of each flattened layer to this width.
     seed : int
-        Of exposure and projection.
+        Of exposure and projection, and of the weights of a name that ends in ``@random``.
     append : bool
         Add stimuli that the store does not hold yet after the old ones.
     overwrite : bool
@@ -144,7 +145,7 @@ def extract(
     """
     settings = ExtractOptions(pool=pool, **options)
     settings.check()
-    observer = open_model(model, device)
+    observer = open_model(model, device, settings.seed)
     stimuli = collect_stimuli(observer, stimuli)
     store = Path(out_path) / (name or store_name(observer, settings))
     if not store.name.endswith(".zarr"):
@@ -161,10 +162,10 @@ def check_names(layers: Sequence[str]) -> None:
         raise InputError("at least one layer", got="none", hint="beholder layers MODEL")
 
 
-def open_model(model: Model | torch.nn.Module | str, device: str | None) -> Model:
-    """A model from a name, a module or a model, on the device asked for; what was given stays where it is."""
+def open_model(model: Model | torch.nn.Module | str, device: str | None, seed: int = DEFAULT_SEED) -> Model:
+    """A model from a name (``seed`` is that of random weights), a module or a model, on the device asked for; what was given stays where it is."""
     if isinstance(model, str):
-        return load_model(model, device=device or "auto")
+        return load_model(model, device=device or "auto", seed=seed)
     return place_model(as_model(model), device)
 
 
@@ -341,6 +342,7 @@ def _grow_store(
             "format": FORMAT,
             "model": model.name,
             "path_name": model.path_name,
+            "network": settings["network"],
             "weights": {"tag": model.weights.tag, "sha256": model.weights.sha256},
             "settings": settings,
             "layers": [layer.name for job in passes for layer in job.layers],

@@ -31,7 +31,7 @@ from beholder.activations._store import (
 from beholder.activations._targets import Target, check_path_names
 from beholder.activations._worker import Pass
 from beholder.jobs import Shard
-from beholder.models import Model
+from beholder.models import Model, describe_preprocessing, identify_model
 from beholder.stimuli import Exposure, StimulusSet
 
 DTYPES = ("float32", "float16")
@@ -111,8 +111,8 @@ def resolve_settings(
     return {
         "format": FORMAT,
         "model": model.name,
-        "weights": model.weights.sha256 or model.weights.tag,
-        "preprocessing": model.preprocessing.to_dict(),
+        "network": identify_model(model, readout=False),
+        "preprocessing": describe_preprocessing(model),
         "pool": options.pool,
         "pool_tokens": options.pool_tokens,
         "flatten": options.flatten,
@@ -156,8 +156,8 @@ def plan_passes(store: Path, targets: Sequence[Target], settings: dict[str, Any]
                 )  # fmt: skip
             if layer.origin != target.origin:
                 raise ConfigurationChanged(
-                    f"the class names that {layer.name!r} of {store} was made with", got="others",
-                    hint="another output folder, or --overwrite to replace it",
+                    f"the class names that {layer.name!r} of {store} was made with, or the tap that it was",
+                    got="others", hint="another output folder, or --overwrite to replace it",
                 )  # fmt: skip
         seen |= {layer.name for layer in layers}
         passes.append(Pass(tuple(by_name[layer.name] for layer in layers), layers))

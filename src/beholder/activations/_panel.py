@@ -20,12 +20,13 @@ from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.settings import refuse_changes
 from beholder.activations._extract import extract_to_store, list_asked_layers
 from beholder.activations._extract_plan import ExtractOptions
+from beholder.activations._hdf5 import open_hdf5
 from beholder.activations._lazy import Activations
 from beholder.activations._panel_file import write_panel_file
 from beholder.activations._show import describe_file
 from beholder.activations._store import is_complete
 from beholder.jobs import JobFolder
-from beholder.models import Alias, Model, describe_layers, load_model, load_panel, resolve_model
+from beholder.models import Alias, Model, describe_layers, identify_model, load_model, load_panel, resolve_model
 from beholder.stimuli import Exposure, StimulusSet
 
 DEFAULT_PREFIX = "model_activations"
@@ -228,11 +229,14 @@ def run_panel(plan: PanelPlan, *, device: str = "auto", **weights: Any) -> list[
                 check_averaging(path, plan)
         fetch_all(plan, weights)
         for name, model in zip(plan.names, plan.models, strict=True):
-            observer = _load(model, device, weights)
+            observer = _load(model, device, {**weights, "seed": plan.options.seed})
             layers = choose_layers(plan, observer)
             asked = list_asked_layers(observer, layers)
             axes = {layer: names for layer, names in (plan.options.axes or {}).items() if layer in asked}
             options = replace(plan.options, pool=_choose_pool(plan, observer), axes=axes)
+            if not options.overwrite:
+                for stem in plan.folders:
+                    check_network(plan.output_dir / f"{stem}.h5", name, observer)
             for stem, stimuli in plan.folders.items():
                 extract_to_store(observer, stimuli, layers, store_path(plan.output_dir, stem, name), options)
             del observer
@@ -249,6 +253,24 @@ def check_averaging(path: Path, plan: PanelPlan) -> None:
             refuse_changes(
                 {"average_replicates": averaged}, {"average_replicates": plan.average_replicates}, f"{name} in {path}"
             )
+
+
+def check_network(path: Path, name: str, model: Model) -> None:
+    """Refuse to add to what a panel file holds of another network under the same name."""
+    if not path.exists():
+        return
+    with open_hdf5(path) as file:
+        group: Any = file.get(name)
+        if group is None:
+            return
+        known = group.attrs.get("network")
+    if known != identify_model(model, readout=False):
+        got = f"{model.name} as it is now, with other weights, code or hooks"
+        if known is None:
+            got = "a file of an earlier version or another program, which does not say by content what made it"
+        raise ConfigurationChanged(
+            f"the network that made {name} in {path}", got=got, hint="another --output_prefix, or --overwrite"
+        )
 
 
 def fetch_all(plan: PanelPlan, weights: Mapping[str, Any]) -> None:
@@ -321,7 +343,9 @@ def write_folder(plan: PanelPlan, stem: str) -> Path:
             path,
             {name: {layer: acts[layer] for layer in acts.layers} for name, acts in stores.items()},
             average_replicates=plan.average_replicates,
-            attributes={name: {"model": acts.model} for name, acts in stores.items()},
+            attributes={
+                name: {"model": acts.model, "network": acts.attributes.get("network")} for name, acts in stores.items()
+            },
             replace=plan.options.overwrite,
         )
     settings = {name: acts.attributes["settings"] for name, acts in stores.items()}

@@ -50,7 +50,7 @@ class Target:
     parts : tuple of Part
         What it is made of.
     origin : str or None
-        What the output of a zero-shot model was made from.
+        What the output of a zero-shot model was made from; the layer that a tap stands for.
     """
 
     name: str
@@ -141,7 +141,7 @@ def make_targets(
         if flatten and len(shape) > 1:
             shape, axes = (int(torch.Size(shape).numel()),), ("feature",)
         readout: Any = model.forward if is_whole(unwrap_module(model.module), layer.ref) else None
-        origin = readout.origin if isinstance(readout, ZeroShotForward) else None
+        origin = readout.origin if isinstance(readout, ZeroShotForward) else model.taps.get(name)
         targets.append(Target(name, shape, axes, (Part(layer, how),), origin))
     check_path_names([target.name for target in targets])
     return targets

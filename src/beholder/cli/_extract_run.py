@@ -112,8 +112,9 @@ def run_extract(request: ExtractRequest) -> ExtractSummary:
     _check_flags(request, file_format)
     stimuli = None if request.texts else make_stimuli(request)
     model = load_model(
-        request.model_name, pretrained=request.pretrained, model_path=request.model_path, device=request.device
-    )
+        request.model_name, pretrained=request.pretrained, model_path=request.model_path, device=request.device,
+        seed=request.rnd_seed,
+    )  # fmt: skip
     model, stimuli = adapt_model(model, stimuli, request)
     layers = list(request.module_name or [])
     if request.interactive:

@@ -12,6 +12,7 @@ from beholder.cli._options import (
     OptionalOut,
     OptionalUnits,
     Pretrained,
+    Seed,
     print_json,
 )
 from beholder.cli._units_run import Place, Summary
@@ -30,6 +31,7 @@ def maps(
     workers: int = 1,
     threads: int | None = None,
     axes: Axes = None,
+    rnd_seed: Seed = 42,
     overwrite: bool = False,
     json: Json = False,
 ) -> None:
@@ -61,12 +63,14 @@ def maps(
         Cores to use; default all.
     axes
         LAYER=channel,height,width for layers whose channel axis the network does not tell, in the order of their axes.
+    rnd_seed
+        Seed of the weights of a model that ends in @random, as it was recorded.
     overwrite
         Replace maps that were made with another network.
     json
         Print one JSON document to stdout.
     """
-    place = Place(directory, model_name, pretrained, model_path, device, axes)
+    place = Place(directory, model_name, pretrained, model_path, device, axes, rnd_seed)
     summary = run_maps(place, units_file, out_path, extra_name, workers, threads, overwrite)
     print_json(summary.tables) if json else print("\n".join(summary.lines))
 

@@ -12,6 +12,7 @@ from beholder.cli._options import (
     OptionalOut,
     OptionalUnits,
     Pretrained,
+    Seed,
     print_json,
 )
 from beholder.cli._units_run import Place
@@ -32,6 +33,7 @@ def occlude(
     workers: int = 1,
     threads: int | None = None,
     axes: Axes = None,
+    rnd_seed: Seed = 42,
     overwrite: bool = False,
     json: Json = False,
 ) -> None:
@@ -67,6 +69,8 @@ def occlude(
         Cores to use; default all.
     axes
         LAYER=channel,height,width for layers whose channel axis the network does not tell, in the order of their axes.
+    rnd_seed
+        Seed of the weights of a model that ends in @random, as it was recorded.
     overwrite
         Replace what was made with another network or other patches.
     json
@@ -74,7 +78,7 @@ def occlude(
     """
     from beholder.units import occlude_units
 
-    place = Place(directory, model_name, pretrained, model_path, device, axes)
+    place = Place(directory, model_name, pretrained, model_path, device, axes, rnd_seed)
     path = place.find(units_file) if units_file else None
     folder = place.find_stimuli(path, out_path, extra_name, "`beholder units exemplars` first")
     found = occlude_units(

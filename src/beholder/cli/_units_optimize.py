@@ -94,7 +94,7 @@ def optimize(
     transparency
         Write where the optimiser worked beside each picture; with phase it always is.
     seed
-        Decides everything random.
+        Decides everything random, the weights of a model that ends in @random too.
     activations
         The recording; default ./activations/{model}.mean.zarr, if there is one.
     no_recording
@@ -130,7 +130,7 @@ def optimize(
     """
     if no_diversity and diversity is not None:
         raise InputError("--no_diversity or --diversity", got="both")
-    place = Place(directory, model_name, pretrained, model_path, device, axes)
+    place = Place(directory, model_name, pretrained, model_path, device, axes, seed)
     options = {
         "n_images": n_images, "steps": steps, "diversity": 0.0 if no_diversity else diversity, "max_loops": max_loops,
         "learning_rate": learning_rate, "parameterization": parameterization, "transparency": transparency or None,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from beholder._core.errors import ConfigurationChanged, InputError
 from beholder._core.files import read_json, to_path_name
 from beholder._core.provenance import record_provenance
+from beholder._core.seeds import DEFAULT_SEED
 from beholder.cli._options import pick_set_folder
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Place:
     model_path: str | None
     device: str
     axes: list[str] | None = None
+    seed: int = DEFAULT_SEED
 
     def join(self, path: str) -> Path:
         """A path under the directory."""
@@ -95,7 +97,8 @@ class Place:
         from beholder.models._axis_names import parse_axes
 
         name = self.name_model(units_file)
-        model = load_model(name, pretrained=self.pretrained, model_path=self.model_path, device=self.device)
+        where = {"model_path": self.model_path, "device": self.device}
+        model = load_model(name, pretrained=self.pretrained, seed=self.seed, **where)
         return model.with_axes(parse_axes(self.axes or ()))
 
     def find_path_name(self, units_file: Path | None = None) -> str:

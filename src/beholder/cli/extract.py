@@ -140,7 +140,7 @@ def extract(
     axes
         LAYER=channel,height,width for layers whose channel axis the network does not tell, in the order of their axes.
     rnd_seed
-        Seed of everything random.
+        Seed of everything random, the weights of a model that ends in @random too.
     append
         Add stimuli that the store does not hold yet.
     overwrite

@@ -103,7 +103,7 @@ def panel(
     run_code
         Run the Python files (file:PATH) that --panel_file names.
     rnd_seed
-        Seed of the jitter.
+        Seed of the jitter, and of the weights of models that end in @random.
     append
         Add stimuli that the stores do not hold yet.
     overwrite

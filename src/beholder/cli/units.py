@@ -222,7 +222,7 @@ def record(
     axes
         LAYER=channel,height,width for layers whose channel axis the network does not tell, in the order of their axes.
     rnd_seed
-        Seed of --fraction.
+        Seed of --fraction, and of the weights of a model that ends in @random.
     append
         Add stimuli that the store does not hold yet.
     overwrite
@@ -232,7 +232,7 @@ def record(
     """
     from beholder.cli._units_run import Place, StimulusFlags, run_record
 
-    place = Place(directory, model_name, pretrained, model_path, device, axes)
+    place = Place(directory, model_name, pretrained, model_path, device, axes, rnd_seed)
     flags = StimulusFlags(
         in_path, image_set, layout, fraction, balanced, skip_bad, rnd_seed, things, things_behavior, targets
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -108,6 +107,8 @@ def judge_metamers(
     for made in sets:
         items = list_items(made)
         outer = JobFolder(made.path.parent / f".{made.path.name}.judge.jobs", made.path)
+        for judge in judges:
+            _check_maker(made, judge)
         with outer.hold():
             outer.drop_damaged()
             for judge in judges:
@@ -135,6 +136,17 @@ def _load_judges(models: Iterable[Model | str], device: str) -> list[Model]:
     if not judges:
         raise InputError("at least one judging network", got="none")
     return list(judges.values())
+
+
+def _check_maker(made: MetamerSet, judge: Model) -> None:
+    """A judge that bears the name of the network that made the metamers must be that network."""
+    from beholder.models import list_identities
+
+    if judge.name == made.model and made.network is not None and made.network not in list_identities(judge):
+        raise InputError(
+            f"the network that made {made.path} as one of its judges", hint="metamers of this one, or another name",
+            got=f"{judge.name} as it is now, with other weights, code or hooks",
+        )  # fmt: skip
 
 
 def list_items(made: MetamerSet) -> list[_Item]:
@@ -176,7 +188,7 @@ def _judge_one(
     folder = JobFolder(outer.path / name, made.path)
     if overwrite:
         folder.clear()
-    settings = _resolve_settings(judge, batch_size, folder.read_settings())
+    settings = _resolve_settings(made, judge, batch_size, folder.read_settings())
     if not folder.check_settings(settings):
         folder.write_settings(settings)
     shards = _plan_shards(folder, items)
@@ -191,8 +203,12 @@ def _judge_one(
     folder.clear_claims()
 
 
-def _resolve_settings(judge: Model, batch_size: int | None, old: dict[str, Any] | None) -> dict[str, Any]:
+def _resolve_settings(
+    made: MetamerSet, judge: Model, batch_size: int | None, old: dict[str, Any] | None
+) -> dict[str, Any]:
     """Everything that can change a verdict. The batch size is chosen when a judge is first asked."""
+    from beholder.models import describe_preprocessing, identify_model
+
     if batch_size is not None and batch_size < 1:
         raise InputError("--batch_size of 1 or more", got=str(batch_size))
     default = _CPU_BATCH if judge.device.type == "cpu" else _DEVICE_BATCH
@@ -200,19 +216,12 @@ def _resolve_settings(judge: Model, batch_size: int | None, old: dict[str, Any] 
     return {
         "format": FORMAT,
         "judge": judge.name,
-        "weights": judge.weights.sha256 or _hash_values(judge),
-        "preprocessing": judge.preprocessing.to_dict(),
+        "network": identify_model(judge),
+        "maker": made.network,
+        "preprocessing": describe_preprocessing(judge),
         "device": judge.device.type,
         "batch_size": batch_size or kept,
     }
-
-
-def _hash_values(judge: Model) -> str:
-    total = hashlib.sha256()
-    for name, tensor in sorted(judge.module.state_dict().items()):
-        total.update(name.encode())
-        total.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return total.hexdigest()
 
 
 def _plan_shards(folder: JobFolder, items: list[_Item]) -> tuple[Shard, ...]:

@@ -116,6 +116,10 @@ class DatasetPreprocessing(Preprocessing):
         """Give sounds their channel axis back."""
         return x if self.shape is None else x.reshape(len(x), *self.shape)
 
+    def list_normalizing(self) -> list[Any]:
+        """The channel axis that sounds get back."""
+        return [] if self.shape in (None, self.input_shape) else ["shaped", self.shape]
+
     def prepare_uint8(self, source: Any) -> np.ndarray:
         """Not offered."""
         raise refuse_uint8(self)
@@ -133,6 +137,13 @@ class DatasetPreprocessing(Preprocessing):
             "rate": self.rate,
             "transform": self.transform,
         }
+
+    def list_functions(self) -> dict[str, Any]:
+        """The dataset's ``transform_test``, if it has one."""
+        from beholder.models._file import open_dataset
+
+        transform = get_attribute(open_dataset(self.file), "transform_test")
+        return {} if transform is None else {"transform_test": transform}
 
     def describe(self) -> str:
         """``"3×224×224"``."""

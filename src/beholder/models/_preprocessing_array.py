@@ -165,6 +165,10 @@ class ArrayPreprocessing(Preprocessing):
         """``normalize_with``, or the identity."""
         return x if self.normalize_with is None else self.normalize_with(x)
 
+    def list_normalizing(self) -> list[Any]:
+        """``normalize_with``, if there is one."""
+        return [] if self.normalize_with is None else ["own", self.normalize_with]
+
     def prepare_uint8(self, source: Any) -> np.ndarray:
         """Not offered."""
         raise refuse_uint8(self)
@@ -186,6 +190,11 @@ class ArrayPreprocessing(Preprocessing):
             if function is not None:
                 table[name] = getattr(function, "__qualname__", type(function).__qualname__)
         return table
+
+    def list_functions(self) -> dict[str, Any]:
+        """``prepare_with`` and ``normalize_with``, those that are there."""
+        functions = {"prepare_with": self.prepare_with, "normalize_with": self.normalize_with}
+        return {name: function for name, function in functions.items() if function is not None}
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> ArrayPreprocessing:

@@ -61,6 +61,14 @@ class Preprocessing(ABC):
     def to_dict(self) -> dict[str, Any]:
         """JSON-able description; :func:`read_preprocessing` reads it back."""
 
+    def list_normalizing(self) -> list[Any]:
+        """What :meth:`normalize` goes by, which belongs to the network; empty where it leaves its input as it is."""
+        return [self]
+
+    def list_functions(self) -> dict[str, Any]:
+        """Functions of the user's that :meth:`prepare` or :meth:`normalize` calls, by the names of their fields."""
+        return {}
+
     @abstractmethod
     def describe(self) -> str:
         """A few words: ``"3×224×224"``."""

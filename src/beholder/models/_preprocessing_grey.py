@@ -90,6 +90,10 @@ class GreyPreprocessing(Preprocessing):
         """The identity."""
         return x
 
+    def list_normalizing(self) -> list[Any]:
+        """Nothing."""
+        return []
+
     def prepare_uint8(self, source: Any) -> np.ndarray:
         """Not offered."""
         raise refuse_uint8(self)

@@ -103,6 +103,10 @@ class ImagePreprocessing(Preprocessing):
         """True."""
         return True
 
+    def list_normalizing(self) -> list[Any]:
+        """Mean and standard deviation."""
+        return [] if (set(self.mean), set(self.std)) == ({0.0}, {1.0}) else ["standardized", self.mean, self.std]
+
     def prepare_uint8(self, source: Any) -> np.ndarray:
         """Decode, resize and crop.
 

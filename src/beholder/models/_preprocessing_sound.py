@@ -169,6 +169,11 @@ class SoundPreprocessing(Preprocessing):
             return compute_log_mel(x, self.rate)
         return x
 
+    def list_normalizing(self) -> list[Any]:
+        """The front end, and what it depends on."""
+        own = {"whisper": (self.n_mels,), "ast": (self.n_mels, self.n_frames, self.mean, self.std)}
+        return [] if self.front_end == "waveform" else [self.front_end, self.rate, *own.get(self.front_end, ())]
+
     def prepare_uint8(self, source: Any) -> np.ndarray:
         """Not offered."""
         raise refuse_uint8(self)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.errors import InputError
-from beholder._core.hashing import hash_settings
+from beholder._core.hashing import hash_array, hash_settings
 from beholder._core.progress import show_progress
+from beholder.models._identity import identify_model
 from beholder.models._prompts import IMAGENET_TEMPLATES
 
 if TYPE_CHECKING:
@@ -145,13 +146,26 @@ class ZeroShotForward:
         ``embed(module, x)`` gives embeddings.
     head : Tensor
         (n_classes, n_dimensions), rows of unit length.
-    origin : str
-        sha256 of what the head was made from: the class names and templates, or the head itself.
+    made_from : str
+        What the head was computed from: the network, the class names and the templates; empty for a given head.
+    made_content : str
+        Hash of the head as it was computed.
     """
 
     embed: Callable[[nn.Module, Tensor], Any]
     head: torch.Tensor
-    origin: str
+    made_from: str = ""
+    made_content: str = ""
+
+    @property
+    def origin(self) -> str:
+        """What the readout is: what it was computed from, whose last digits may differ, else its values."""
+        content = hash_array(self.head.detach().cpu().numpy())
+        return self.made_from if self.made_from and content == self.made_content else content
+
+    def __identity__(self) -> list[Any]:
+        """What it is, for :func:`~beholder.models.identify_model`."""
+        return [self.embed, self.origin]
 
     def __call__(self, module: nn.Module, x: Tensor) -> Tensor:
         """Normalised pictures (n_stimuli, 3, height, width) to logits (n_stimuli, n_classes)."""
@@ -188,13 +202,20 @@ def make_zero_shot(
     """
     import torch
 
-    origin = [list(class_names), list(templates)] if head is None else np.asarray(head, np.float32).tolist()
-    if head is None:
-        head = build_zero_shot_head(model, class_names, templates)
-    if head.ndim != 2 or len(head) != len(class_names):
-        raise InputError(f"a head of {len(class_names)} rows", got=f"an array of shape {head.shape}")
-    forward = ZeroShotForward(model.forward, torch.from_numpy(np.array(head, dtype=np.float32)), hash_settings(origin))
+    made_from = "" if head is not None else _describe_making(model, class_names, templates)
+    values = np.array(build_zero_shot_head(model, class_names, templates) if head is None else head, dtype=np.float32)
+    if values.ndim != 2 or len(values) != len(class_names):
+        raise InputError(f"a head of {len(class_names)} rows", got=f"an array of shape {values.shape}")
+    forward = ZeroShotForward(model.forward, torch.from_numpy(values), made_from, hash_array(values))
     return replace(model, forward=forward, classes=tuple(class_names), spec=None)
+
+
+def _describe_making(model: Model, class_names: Sequence[str], templates: Sequence[str]) -> str:
+    """What a head is computed from; empty for a network that cannot be identified, whose head counts by its values."""
+    try:
+        return hash_settings([identify_model(model), list(class_names), list(templates)])
+    except InputError:
+        return ""
 
 
 def read_texts(file: Path | str) -> list[str]:

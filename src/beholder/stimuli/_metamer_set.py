@@ -14,6 +14,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import explain_read_errors, read_json_object, to_path_name, write_bytes
+from beholder._core.provenance import read_network
 from beholder.jobs import check_content, check_source
 from beholder.stimuli._metamer_table import RESULTS, read_metamer_table
 
@@ -106,6 +107,11 @@ class MetamerSet:
     def model(self) -> str:
         """Full name of the network."""
         return str(self._table["model"].iloc[0]) if len(self._table) else self.path.name
+
+    @property
+    def network(self) -> str | None:
+        """Identity of the network that made them; None where an earlier version did not note it."""
+        return read_network(self.path, ".")
 
     @property
     def layers(self) -> tuple[str, ...]:

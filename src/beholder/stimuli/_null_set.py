@@ -33,6 +33,12 @@ class NullSet:
     ----------
     folder : path
         ``null_dist/{model}``.
+
+    Attributes
+    ----------
+    layers : tuple of str
+    network : str or None
+        Identity of the network that it was measured with; None where an earlier version did not note it.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -41,7 +47,9 @@ class NullSet:
             raise InputError(
                 "a null distribution", got=f"{self.path} without {LAYERS}", hint="`beholder metamers null` first"
             )
-        self.layers: tuple[str, ...] = tuple(read_json_object(self.path / LAYERS, "layers", hint=_HINT)["layers"])
+        document = read_json_object(self.path / LAYERS, "layers", hint=_HINT)
+        self.layers: tuple[str, ...] = tuple(document["layers"])
+        self.network: str | None = document.get("network")
 
     def __repr__(self) -> str:
         n_pairs = {len(self[layer]["pair"]) for layer in self.layers}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from pathlib import Path
 from typing import Any, final
 
@@ -11,24 +10,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from beholder._core.callables import identify_callable, identify_value
 from beholder._core.error_sink import ErrorSink
 from beholder._core.errors import ConfigurationChanged, InputError
 from beholder._core.files import open_atomic, read_json, write_json
-from beholder.models import Model
+from beholder._core.hashing import hash_array
+from beholder._core.origins import find_owner
+from beholder.models import Model, describe_preprocessing, identify_model
 
 SETTINGS = "synthesis.json"
 
 
 def describe_part(value: Any) -> Any:
-    """JSON-able description of settings; arrays by shape and hash, functions by name."""
+    """JSON-able description of settings; arrays by shape and hash, functions and other objects by identity."""
     if isinstance(value, Tensor):
         value = value.detach().cpu().numpy()
     if isinstance(value, np.ndarray):
-        digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
-        return {"shape": list(value.shape), "dtype": str(value.dtype), "sha256": digest}
+        return {"shape": list(value.shape), "dtype": str(value.dtype), "content": hash_array(value)}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        kind = type(value)
+        code = {"code": identify_callable(kind, what=kind.__name__)} if find_owner(kind.__module__) == "user" else {}
         fields = {field.name: describe_part(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return {"kind": type(value).__name__, **fields}
+        return {"kind": kind.__name__, **code, **fields}
     if isinstance(value, dict):
         return {str(key): describe_part(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -37,22 +40,17 @@ def describe_part(value: Any) -> Any:
         return value
     if isinstance(value, np.generic):
         return value.item()
-    if callable(value) and not isinstance(value, type):
-        kind = getattr(value, "__qualname__", type(value).__qualname__)
-        return {"function": f"{getattr(value, '__module__', type(value).__module__)}.{kind}"}
-    return {"kind": f"{type(value).__module__}.{type(value).__qualname__}"}
+    name = getattr(value, "__qualname__", type(value).__qualname__)
+    return {"object": name, "identity": identify_value(value, what=name)}
 
 
-def describe_model(model: Model, *, hash_weights: bool) -> dict[str, Any]:
-    """Name, weights and preprocessing; the weights by their file's hash, else, if asked, by their values."""
-    digest = model.weights.sha256
-    if digest is None and hash_weights:
-        total = hashlib.sha256()
-        for name, tensor in sorted(model.module.state_dict().items()):
-            total.update(name.encode())
-            total.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-        digest = total.hexdigest()
-    return {"name": model.name, "weights": digest, "preprocessing": model.preprocessing.to_dict()}
+def describe_model(model: Model, *, identify: bool = True) -> dict[str, Any]:
+    """Name, identity and preprocessing; without identity for what is not stored."""
+    if not identify:
+        return {"name": model.name, "network": None, "preprocessing": model.preprocessing.to_dict()}
+    return {
+        "name": model.name, "network": identify_model(model), "preprocessing": describe_preprocessing(model)
+    }  # fmt: skip
 
 
 @final
@@ -74,6 +72,9 @@ class Checkpoint:
         if file.exists():
             before = read_json(file)
             difference = find_difference(before, settings)
+            if difference.startswith("model.network"):
+                name = settings["model"]["name"]
+                difference = f"{name} has other weights, code or hooks than the network that made it"
             if difference:
                 raise ConfigurationChanged(
                     f"the settings that {self.folder} was begun with",

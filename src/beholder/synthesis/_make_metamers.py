@@ -15,7 +15,7 @@ from torch import nn
 from beholder._core.errors import ConfigurationChanged, InputError
 from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name
 from beholder._core.progress import logger
-from beholder._core.provenance import record_provenance
+from beholder._core.provenance import find_network, record_provenance
 from beholder._core.settings import compare_settings
 from beholder.activations import list_asked_layers
 from beholder.activations._extract import check_modality
@@ -170,7 +170,7 @@ def make_metamers(
     if out_path is None:
         settings = resolve_metamer_settings(
             observer, plan, len(originals) * len(asked) * len(wanted_seeds), None, batch_size=batch_size,
-            threads=threads,
+            threads=threads, stored=False,
         )  # fmt: skip
         settings["channels_last"] = settle_layout(observer, asked, example, None)
         work = _make_work(observer, asked, names, plan, shape, settings, threads)
@@ -423,13 +423,30 @@ def assemble_results(output: Path, folder: JobFolder, null: Path) -> Any:
     rows = [row for row in rows if all(row[name] in order for name, order in zip(names, orders, strict=True))]
     rows.sort(key=lambda row: tuple(order[row[name]] for name, order in zip(names, orders, strict=True)))
     table = make_metamer_table({name: [row[name] for row in rows] for name in METAMER_COLUMNS})
-    if is_null_set(null):
-        found = NullSet(null)
+    found = open_null(null, find_network(settings))
+    if found is not None:
         wanted = [layer for layer in dict.fromkeys(table["measured_layer"]) if layer in found]
         table = fill_verdicts(table, {layer: found[layer] for layer in wanted})
     with folder.seal(RESULTS):
         write_metamer_table(output / RESULTS, table)
     return table
+
+
+def open_null(null: Path, network: str | None) -> NullSet | None:
+    """The null distribution in a folder, if there is one and the metamers' own network gave it; else a word why not."""
+    if not is_null_set(null):
+        return None
+    found = NullSet(null)
+    if found.network is not None and found.network == network:
+        return found
+    if found.network is None or network is None:
+        why = "does not say by content which network it was measured with, as this version does"
+    else:
+        why = "is of a network with other weights, code or hooks than the one that made the metamers"
+    logger.warning(
+        "no verdicts: the null distribution %s %s; `beholder metamers null --overwrite` measures it anew", null, why
+    )
+    return None
 
 
 def _finish(

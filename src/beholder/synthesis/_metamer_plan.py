@@ -105,6 +105,7 @@ def resolve_metamer_settings(
     *,
     batch_size: int | None,
     threads: int | None,
+    stored: bool = True,
 ) -> dict[str, Any]:
     """Everything that can change a byte. Batch size and threads are chosen when an output is first planned.
 
@@ -121,7 +122,7 @@ def resolve_metamer_settings(
         intra_threads = max(1, cores // -(-n_metamers // batch)) if on_cpu else 1
     return {
         "format": FORMAT,
-        "model": describe_model(model, hash_weights=True),
+        "model": describe_model(model, identify=stored),
         "recipe": recipe.to_dict(),
         "device": model.device.type,
         "batch_size": batch,

@@ -16,16 +16,16 @@ from torch import nn
 
 from beholder._core.errors import ConfigurationChanged, InputError, OutputBusy
 from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name, write_json
-from beholder._core.hashing import hash_settings
+from beholder._core.hashing import hash_file_fast, hash_settings
 from beholder._core.progress import logger, show_progress
-from beholder._core.provenance import record_provenance
+from beholder._core.provenance import find_network, record_provenance
 from beholder._core.settings import compare_settings
 from beholder._core.threads import open_threads
 from beholder.activations import list_asked_layers
 from beholder.activations._extract import check_modality
 from beholder.activations._targets import check_path_names
 from beholder.jobs import JobFolder, Plan, Shard, check_content, run_plan
-from beholder.models import Model, collect_stimuli, explain_shape_errors
+from beholder.models import Model, collect_stimuli, explain_shape_errors, try_to_identify
 from beholder.stimuli import (
     METAMER_COLUMNS,
     NullSet,
@@ -140,7 +140,7 @@ def null_distribution(
     on_cpu = observer.device.type == "cpu"
     settings = {
         "format": FORMAT,
-        "model": describe_model(observer, hash_weights=True),
+        "model": describe_model(observer, identify=out_path is not None),
         "stimuli": _describe_stimuli(observer, natural),
         "shuffle": shuffle,
         "shape": list(shape),
@@ -157,7 +157,8 @@ def null_distribution(
     )
     if place is None:
         lanes = max(1, cores // settings["intra_threads"]) if on_cpu else 1
-        return _measure_in_memory(observer, natural, work, seed, split, lanes)
+        measured = _measure_in_memory(observer, natural, work, seed, split, lanes)
+        return replace(measured, network=try_to_identify(observer))
     options = {"workers": workers, "cores": cores, "overwrite": overwrite}
     return _run(observer, natural, names, work, settings, seed, split, place, metamers, options)
 
@@ -195,7 +196,8 @@ def _list_layers(model: Model, layers: Sequence[str] | None, example: torch.Tens
 
 def _describe_stimuli(model: Model, stimuli: StimulusSet | None) -> dict[str, Any]:
     if stimuli is None:
-        return {"kind": "training set", "of": model.weights.sha256 or model.name}
+        file = model.spec.model if model.spec is not None and model.spec.source == "file" else None
+        return {"kind": "training set", "of": model.name, "code": None if file is None else hash_file_fast(file)}
     hashes = [[name, digest] for name, digest in zip(stimuli.ids, stimuli.hashes, strict=True)]
     return {"kind": stimuli.kind, "n_stimuli": len(stimuli), "sha256": hash_settings(hashes)}
 
@@ -295,7 +297,7 @@ def _run(
     found = NullSet(output)
     columns = {layer: found[layer] for layer in layers}
     tell_equal_pairs(columns)
-    return NullDistribution(model.name, columns, output)
+    return NullDistribution(model.name, columns, output, found.network)
 
 
 def _find_jobs(output: Path) -> JobFolder:
@@ -390,7 +392,7 @@ def _assemble(output: Path, folder: JobFolder, plan_hash: str, per_block: int) -
                 values = np.load(find_part(folder.path, key), mmap_mode="r", allow_pickle=False)[row]
                 parts.append((seed, split, block * per_block, np.asarray(values)))
             write_null_layer(output, layer, _make_columns(parts))
-        write_json(output / LAYERS, {"layers": layers})
+        write_json(output / LAYERS, {"layers": layers, "network": find_network(folder.read_settings())})
     return layers
 
 
@@ -413,6 +415,7 @@ def fill_verdicts(metamers: Path, null: Path, model: Model) -> None:
     except OutputBusy:
         logger.info("%s is being written to; that run fills in its verdicts", metamers)
         return
-    logger.info("percentiles and verdicts filled in: %s", metamers / "results.parquet")
+    if table["passed"].notna().any():
+        logger.info("percentiles and verdicts filled in: %s", metamers / "results.parquet")
     assert list(table.columns) == list(METAMER_COLUMNS)
     tell_verdicts(table, null, model)

@@ -34,11 +34,14 @@ class NullDistribution:
         For each layer ``seed, split, pair, spearman, pearson, db_snr, db_snr_published, norm_signal, norm_noise``.
     path : Path or None
         ``null_dist/{model}``, if it was written.
+    network : str or None
+        Identity of the network, as :func:`~beholder.models.identify_model` gives it.
     """
 
     model: str
     columns: Mapping[str, Mapping[str, np.ndarray]]
     path: Path | None = None
+    network: str | None = None
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -85,7 +88,7 @@ class NullDistribution:
         check_path_names(self.layers)
         for layer, columns in self.columns.items():
             write_null_layer(folder, layer, columns)
-        write_json(folder / "layers.json", {"layers": list(self.layers)})
+        write_json(folder / "layers.json", {"layers": list(self.layers), "network": self.network})
         write_null_histograms(folder)
         return folder
 

@@ -14,10 +14,19 @@ from torch import nn
 from beholder._core.errors import ConfigurationChanged, InputError
 from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name, write_bytes
 from beholder._core.progress import logger
-from beholder._core.provenance import record_provenance
+from beholder._core.provenance import find_network, record_provenance, refuse_other_network
 from beholder.activations import Activations, iterate_unit_values
 from beholder.jobs import JobFolder, Plan, run_plan
-from beholder.models import Model, Unit, UnitList, as_model, load_model, place_model
+from beholder.models import (
+    Model,
+    Unit,
+    UnitList,
+    as_model,
+    describe_preprocessing,
+    list_identities,
+    load_model,
+    place_model,
+)
 from beholder.synthesis._loop import Recipe
 from beholder.synthesis._network import Network
 from beholder.synthesis._objectives import Channel
@@ -119,7 +128,7 @@ def optimize_units(
     >>> vis = optimize_units("beholder:shapes", [Unit("block3", 5)], steps=16)      # doctest: +SKIP
     """
     chosen = _read_options(n_images, options)
-    observer = _open_model(model, device)
+    observer = _open_model(model, device, chosen.seed)
     asked = UnitList.collect(units, observer)
     if not len(asked):
         raise InputError("at least one unit", got="an empty list")
@@ -150,9 +159,9 @@ def _read_options(n_images: int, options: dict[str, Any]) -> VisualizationOption
     return chosen
 
 
-def _open_model(model: Model | nn.Module | str, device: str | None) -> Model:
+def _open_model(model: Model | nn.Module | str, device: str | None, seed: int) -> Model:
     if isinstance(model, str):
-        return load_model(model, device=device or "auto")
+        return load_model(model, device=device or "auto", seed=seed)
     return place_model(as_model(model), device)
 
 
@@ -189,17 +198,20 @@ def _open_recording(activations: Activations | Path | str | None, model: Model) 
 
 def _check_recording(acts: Activations, model: Model) -> None:
     """Refuse a recording of another network, or of other values than a unit's."""
-    weights = acts.attributes.get("weights") or {}
-    if acts.model != model.name or (weights.get("sha256") or None) != (model.weights.sha256 or None):
-        other = " with other weights" if acts.model == model.name else ""
+    if acts.model != model.name:
         raise InputError(
-            f"a recording of {model.name}", got=f"{acts.path}, of {acts.model}{other}",
+            f"a recording of {model.name}", got=f"{acts.path}, of {acts.model}",
             hint="`beholder units record` with this model",
+        )  # fmt: skip
+    if find_network(acts.attributes) not in list_identities(model):
+        raise InputError(
+            f"a recording of {model.name} as it is now", got=f"{acts.path}, of other weights, code or hooks, or of "
+            "an earlier version that did not note them", hint="`beholder units record --overwrite` with this model",
         )  # fmt: skip
     settings = acts.attributes.get("settings") or {}
     if settings.get("pool", "mean") not in ("none", "mean"):
         raise InputError("a recording of means over space or tokens", got=f"{acts.path}, pooled by {settings['pool']}")
-    if settings.get("preprocessing", described := model.preprocessing.to_dict()) != described:
+    if settings.get("preprocessing", described := describe_preprocessing(model)) != described:
         raise InputError(
             f"a recording with the preprocessing of {model.name}", got=f"{acts.path}, made with another",
             hint="`beholder units record` with this model",
@@ -221,6 +233,8 @@ def _run(
         if options.overwrite:
             _remove_old(output, folder)
         _remove_leftovers(output, folder)
+        identities = list_identities(model)
+        refuse_other_network(output, ["natural_images"], identities, model.name, overwrite=options.overwrite)
         settings = resolve_settings(model, recipe, acts, options, len(units), old := folder.read_settings())
         example = make_example(model, recipe.input_shape)
         settings["channels_last"] = settle_layout(model, units.layers, example, old)

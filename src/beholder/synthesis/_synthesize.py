@@ -146,7 +146,7 @@ def synthesize(
     names = tuple(dict.fromkeys(name for problem in problems for name in problem.objective.layers))
     channels_last = settle_layout(observer, names, make_example(observer, shape), None, wanted=channels_last)
     settings = {
-        "model": describe_model(observer, hash_weights=checkpoint is not None),
+        "model": describe_model(observer, identify=checkpoint is not None),
         "recipe": describe_part(recipe),
         "problems": describe_part(problems),
         "batches": describe_part(plan.batches),

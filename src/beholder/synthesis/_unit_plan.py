@@ -11,6 +11,7 @@ from typing import Any, final
 from beholder._core.errors import InputError
 from beholder._core.files import to_path_name
 from beholder._core.hashing import hash_settings
+from beholder._core.provenance import find_network
 from beholder.activations import Activations
 from beholder.jobs import JobFolder, Shard
 from beholder.models import Model, Unit
@@ -105,7 +106,7 @@ def describe_recording(acts: Activations | None) -> dict[str, Any] | None:
         return None
     return {
         "model": acts.model,
-        "weights": acts.attributes.get("weights"),
+        "network": find_network(acts.attributes),
         "recording": hash_settings(acts.attributes.get("settings")),
         "stimuli": hash_settings([list(acts.stimulus_ids), list(acts.stimulus_hashes)]),
     }
@@ -130,7 +131,7 @@ def resolve_settings(
     return {
         **model.describe_axes(),
         "format": FORMAT,
-        "model": describe_model(model, hash_weights=True),
+        "model": describe_model(model),
         "natural": describe_recording(acts),
         "recipe": describe_part(recipe),
         "n_images": options.n_images,

@@ -9,7 +9,7 @@ from typing import Any
 
 from beholder._core.errors import ConfigurationChanged, InputError
 from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name
-from beholder._core.provenance import record_provenance
+from beholder._core.provenance import find_network, record_provenance, refuse_other_network
 from beholder.activations import Activations
 from beholder.jobs import JobFolder, Plan, Shard, run_plan
 from beholder.models import Model, Preprocessing, Unit, collect_stimuli, read_preprocessing
@@ -99,6 +99,10 @@ def write_exemplars(
     with explain_write_errors(output):
         output.mkdir(parents=True, exist_ok=True)
     with folder.hold():
+        network = find_network(settings)
+        refuse_other_network(
+            output, ["optimized_images"], [] if network is None else [network], acts.model, overwrite=overwrite
+        )
         if overwrite:
             _remove_old(output, folder)
         _remove_leftovers(output, folder)

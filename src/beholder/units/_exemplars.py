@@ -13,6 +13,7 @@ from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import open_atomic
 from beholder._core.hashing import hash_settings
 from beholder._core.progress import logger
+from beholder._core.provenance import find_network
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations import Activations, LayerActivations, iterate_unit_values
 from beholder.models import Unit, UnitList
@@ -300,7 +301,7 @@ def hash_source(acts: Activations) -> dict[str, Any]:
     attributes = acts.attributes
     return {
         "model": acts.model,
-        "weights": attributes.get("weights"),
+        "network": find_network(attributes),
         "recording": hash_settings(attributes.get("settings")),
         "stimuli": hash_settings([list(acts.stimulus_ids), list(acts.stimulus_hashes)]),
     }

@@ -16,10 +16,18 @@ from beholder._core.errors import InputError
 from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name, write_bytes
 from beholder._core.hashing import hash_file_fast, hash_settings
 from beholder._core.progress import logger
-from beholder._core.provenance import record_provenance
+from beholder._core.provenance import record_provenance, refuse_other_network
 from beholder.activations import parse_layer, probe_layers
 from beholder.jobs import JobFolder, Plan, Shard, check_content, run_plan
-from beholder.models import Model, Unit, UnitList, copy_model
+from beholder.models import (
+    Model,
+    Unit,
+    UnitList,
+    copy_model,
+    describe_preprocessing,
+    identify_model,
+    list_identities,
+)
 from beholder.stimuli import ModelStimuli, UnitStimuli, read_model_stimuli
 from beholder.units._encode import decode_prepared
 from beholder.units._map_grid import find_grids
@@ -88,14 +96,16 @@ def map_units(
     settings = {
         "format": FORMAT,
         "model": model.name,
-        "weights": {"tag": model.weights.tag, "sha256": model.weights.sha256},
-        "preprocessing": model.preprocessing.to_dict(),
+        "network": identify_model(model),
+        "preprocessing": describe_preprocessing(model),
+        "device": model.device.type,
         **model.describe_axes(),
     }
     recipes, skipped = make_recipes(model, chosen)
     for unit, reason in skipped:
         logger.warning("%s:%d has no maps: %s", unit.layer, unit.channel, reason)
     with jobs.hold():
+        refuse_other_network(jobs.output, ["natural_images", "optimized_images"], list_identities(model), model.name)
         if overwrite:
             _remove_old(output, jobs)
         for place in (jobs.path, *output.glob(f"*/channel_*/{FOLDER}")):

@@ -14,10 +14,18 @@ import torch
 from beholder._core.errors import InputError
 from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name
 from beholder._core.hashing import hash_file_fast, hash_settings
-from beholder._core.provenance import record_provenance
+from beholder._core.provenance import record_provenance, refuse_other_network
 from beholder.activations import parse_layer, probe_layers
 from beholder.jobs import JobFolder, Plan, Shard, check_content, run_plan
-from beholder.models import Model, Unit, UnitList, copy_model
+from beholder.models import (
+    Model,
+    Unit,
+    UnitList,
+    copy_model,
+    describe_preprocessing,
+    identify_model,
+    list_identities,
+)
 from beholder.stimuli import IMAGENET_MEAN_COLOUR, ModelStimuli, UnitStimuli, read_model_stimuli
 from beholder.units._encode import decode_prepared
 from beholder.units._occlude_worker import FOLDER, OcclusionRecipe, OcclusionWorker, list_bases
@@ -124,14 +132,16 @@ def occlude_units(
     settings = {
         "format": FORMAT,
         "model": model.name,
-        "weights": {"tag": model.weights.tag, "sha256": model.weights.sha256},
-        "preprocessing": model.preprocessing.to_dict(),
+        "network": identify_model(model),
+        "preprocessing": describe_preprocessing(model),
+        "device": model.device.type,
         **model.describe_axes(),
         "share": share,
         "steps": steps,
         "colour": list(IMAGENET_MEAN_COLOUR),
     }
     with jobs.hold():
+        refuse_other_network(jobs.output, ["natural_images", "optimized_images"], list_identities(model), model.name)
         if overwrite:
             _remove_old(found.path, jobs)
         for place in (jobs.path, *found.path.glob(f"*/channel_*/{FOLDER}")):

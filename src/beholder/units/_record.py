@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from beholder._core.errors import InputError
+from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations import Activations, extract
 from beholder.models import Model, UnitList, as_model, load_model
 from beholder.stimuli import StimulusSet
@@ -65,8 +66,8 @@ def record_units(
         raise InputError("units, whose value is the mean over space or tokens", got="pool", hint="extract")
     if units is not None and layers is not None:
         raise InputError("units or layers", got="both", hint="layers alone")
-    observer = load_model(model, device=device or "auto") if isinstance(model, str) else model
-    observer = as_model(observer)
+    seed = options.get("seed", DEFAULT_SEED)
+    observer = as_model(load_model(model, device=device or "auto", seed=seed) if isinstance(model, str) else model)
     observer = observer.with_axes(options.pop("axes", None) or {})
     names = list(layers) if layers is not None else find_record_layers(observer, units)
     return extract(
