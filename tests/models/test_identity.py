@@ -204,9 +204,9 @@ def test_two_normalizations_under_one_name_differ():
         wrap(net, normalize=lambda x: (x - 0.5) / 0.25, name="net"),
         wrap(net, normalize=lambda x: (x - 0.5) / 0.5, name="net"),
         wrap(net, name="net"),
-        wrap(net, input_range=(0, 1), name="net"),
     ]
-    assert len({identify_model(model) for model in names}) == 4
+    assert len({identify_model(model) for model in names}) == 3
+    assert identify_model(wrap(net, input_range=(0, 1), name="net")) == identify_model(names[2])
     again = wrap(net, normalize=lambda x: (x - 0.5) / 0.25, name="another")
     assert identify_model(again) == identify_model(names[0])
 
@@ -215,7 +215,7 @@ def test_what_cannot_be_identified_is_refused_and_a_version_stands_for_it(tmp_pa
     net = make()
     with open(tmp_path / "log", "w") as log:
         normalize = lambda x: print(x.shape, file=log) or x  # noqa: E731
-        with pytest.raises(InputError, match=r"TextIOWrapper.* at .*normalize_with\.log; try version='1'"):
+        with pytest.raises(InputError, match=r"TextIOWrapper.* at log; try version='1'"):
             identify_model(wrap(net, normalize=normalize))
         one, two = (wrap(net, normalize=normalize, version=version) for version in ("1", "2"))
         assert identify_model(one) != identify_model(two)
