@@ -163,7 +163,10 @@ def check_names(layers: Sequence[str]) -> None:
 
 
 def open_model(model: Model | torch.nn.Module | str, device: str | None, seed: int = DEFAULT_SEED) -> Model:
-    """A model from a name (``seed`` is that of random weights), a module or a model, on the device asked for; what was given stays where it is."""
+    """A model from a name, a module or a model, on the device asked for; what was given stays where it is.
+
+    ``seed`` is that of a name's random weights.
+    """
     if isinstance(model, str):
         return load_model(model, device=device or "auto", seed=seed)
     return place_model(as_model(model), device)

@@ -48,8 +48,8 @@ class FileSource(Source):
         the network itself.
 
     and may define ``preprocessing`` (a :class:`Preprocessing`, or a table or name for
-    :func:`read_preprocessing`), ``input_shape``, ``input_range``, ``sample_rate``, ``layers`` (a list) and
-    ``classes``. Where it does not, the dataset's ``min_value``, ``max_value``, ``transform_test``, ``SR`` and
+    :func:`read_preprocessing`), ``input_shape``, ``input_range``, ``sample_rate``, ``layers`` (a list), ``classes``
+    and ``version`` (a string that stands for code which cannot be identified). Where it does not, the dataset's ``min_value``, ``max_value``, ``transform_test``, ``SR`` and
     ``label_mapping`` say so; without either, stimuli pass through as they are. A network that takes ``with_latent``
     is driven through it: the keys of its ``all_outputs`` are names of layers. The weights that the file itself loads
     are its default ones, under the tag ``own``; ``--model_path`` puts others into the network.
@@ -77,6 +77,7 @@ class FileSource(Source):
             metamer_layers=loaded.layers,
             taps=loaded.taps,
             classes=loaded.classes,
+            version=loaded.version,
             forward=loaded.forward,
             multi_layer_output=bool(loaded.latent),
         )
@@ -120,6 +121,11 @@ class _LoadedFile:
         from beholder.models._latent import make_taps
 
         return make_taps(self.latent)
+
+    @property
+    def version(self) -> str | None:
+        found = vars(self.module).get("version")
+        return found if isinstance(found, str) else None
 
     @property
     def classes(self) -> tuple[str, ...] | None:

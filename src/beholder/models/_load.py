@@ -139,6 +139,7 @@ def _make_model(spec: ModelSpec, blueprint: Blueprint, device: str) -> Model:
         multi_layer_output=blueprint.multi_layer_output,
         metamer_layers=spec.metamer_layers,
         axes=dict(spec.axes),
+        version=blueprint.version,
     )
 
 

@@ -86,6 +86,8 @@ class Blueprint:
         The module takes ``with_latent=True`` and gives ``(logits, penultimate, all_outputs)``.
     metamer_layers : tuple of str
         Stages that metamers are made at, from the input to the output, where they are not ``layers``.
+    version : str or None
+        Stands for code that cannot be identified; see :func:`~beholder.models.identify_model`.
     """
 
     source: str
@@ -106,6 +108,7 @@ class Blueprint:
     classes: tuple[str, ...] | None = None
     multi_layer_output: bool = False
     metamer_layers: tuple[str, ...] = ()
+    version: str | None = None
 
 
 @final
