@@ -292,3 +292,26 @@ def test_other_preprocessing_is_named(tmp_path: Path) -> None:
     bh.extract(nets[0], pictures, ["0"], out_path=tmp_path)
     with pytest.raises(ConfigurationChanged, match=r"preprocessing\.prepare_with\.identity"):
         bh.extract(nets[1], pictures, ["0"], out_path=tmp_path)
+
+
+def test_a_unit_is_shown_with_stimuli_of_one_network(tmp_path: Path) -> None:
+    from beholder.experiments._unit_folders import find_units
+
+    folder = make_exemplars(wrap(make_module()), tmp_path)
+    COMMANDS["optimize"](wrap(make_module()), tmp_path / "stimuli")
+    assert len(find_units(folder)) == 1
+    COMMANDS["optimize"](wrap(make_module(1)), tmp_path / "stimuli", overwrite=True)
+    with pytest.raises(InputError, match="exemplars and visualisations of one network; got two networks"):
+        find_units(folder)
+
+
+def test_the_report_leaves_out_the_null_of_another_network(tmp_path: Path) -> None:
+    from beholder.report._kind_metamers import find_null_folder, has_own_null
+    from beholder.stimuli import MetamerSet
+
+    COMMANDS["make"](wrap(make_module()), tmp_path)
+    COMMANDS["null"](wrap(make_module()), tmp_path)
+    made = MetamerSet(tmp_path / "metamers" / "net")
+    assert has_own_null(made, find_null_folder(made.path))
+    COMMANDS["null"](wrap(make_module(1)), tmp_path, overwrite=True)
+    assert not has_own_null(made, find_null_folder(made.path))

@@ -147,5 +147,5 @@ def test_other_settings_and_networks_are_refused(folder: Path) -> None:
     with pytest.raises(bh.InputError, match="2 steps or more"):
         occlude_units(net, folder, steps=1)
     other = bh.load_model("beholder:shapes@random", device="cpu")
-    with pytest.raises(bh.InputError, match="the network that made .*natural_images"):
+    with pytest.raises(bh.InputError, match=r"the network that made .*natural_images"):
         occlude_units(other, folder, overwrite=True, steps=2)

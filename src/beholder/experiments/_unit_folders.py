@@ -10,6 +10,7 @@ from typing import final
 
 from beholder._core.errors import InputError
 from beholder._core.files import read_json, to_path_name
+from beholder._core.provenance import read_network
 from beholder.stimuli import list_image_extensions, list_sound_extensions
 
 NATURAL = "natural_images"
@@ -108,6 +109,7 @@ def find_units(folder: Path, optimized: Path | None = None) -> list[UnitFolder]:
     optimized : path, optional
         The model's folder with visualisations, where that is another one.
     """
+    _check_networks(folder, optimized or folder)
     found = []
     for layer in sorted(child.name for child in folder.iterdir() if child.is_dir()):
         for name in sorted((child.name for child in (folder / layer).iterdir()), key=_sort_channels):
@@ -117,6 +119,17 @@ def find_units(folder: Path, optimized: Path | None = None) -> list[UnitFolder]:
                 other = (optimized or folder) / layer / name / OPTIMIZED
                 found.append(UnitFolder(unit, own if own.is_dir() else other))
     return found
+
+
+def _check_networks(folder: Path, optimized: Path) -> None:
+    """Refuse exemplars and visualisations of two networks: a trial shows both as one unit's."""
+    networks = read_network(folder, NATURAL), read_network(optimized, OPTIMIZED)
+    if all(networks) and networks[0] != networks[1]:
+        raise InputError(
+            "exemplars and visualisations of one network", got=f"two networks in {folder / NATURAL} and "
+            f"{optimized / OPTIMIZED}: their weights, code or hooks differ",
+            hint="`beholder units exemplars` or `optimize` again, with --overwrite",
+        )  # fmt: skip
 
 
 def _sort_channels(name: str) -> tuple[int, str]:

@@ -49,10 +49,11 @@ class FileSource(Source):
 
     and may define ``preprocessing`` (a :class:`Preprocessing`, or a table or name for
     :func:`read_preprocessing`), ``input_shape``, ``input_range``, ``sample_rate``, ``layers`` (a list), ``classes``
-    and ``version`` (a string that stands for code which cannot be identified). Where it does not, the dataset's ``min_value``, ``max_value``, ``transform_test``, ``SR`` and
-    ``label_mapping`` say so; without either, stimuli pass through as they are. A network that takes ``with_latent``
-    is driven through it: the keys of its ``all_outputs`` are names of layers. The weights that the file itself loads
-    are its default ones, under the tag ``own``; ``--model_path`` puts others into the network.
+    and ``version`` (a string that stands for code which cannot be identified). Where it does not, the dataset's
+    ``min_value``, ``max_value``, ``transform_test``, ``SR`` and ``label_mapping`` say so; without either, stimuli pass
+    through as they are. A network that takes ``with_latent`` is driven through it: the keys of its ``all_outputs`` are
+    names of layers. The weights that the file itself loads are its default ones, under the tag ``own``;
+    ``--model_path`` puts others into the network.
     """
 
     runs_code = True

@@ -24,7 +24,15 @@ from beholder.report._metamer_view import (
 )
 from beholder.report._section import Page, Section, SectionKind, Table
 from beholder.report._unit_thumbnails import is_sound
-from beholder.stimuli import MetamerFile, MetamerSet, NullHistogram, is_metamer_set, read_null_histograms
+from beholder.stimuli import (
+    MetamerFile,
+    MetamerSet,
+    NullHistogram,
+    NullSet,
+    is_metamer_set,
+    is_null_set,
+    read_null_histograms,
+)
 
 _SHARE_OF_PAGE = 0.6
 _TABLE_ROWS = 400
@@ -58,7 +66,7 @@ class MetamerKind(SectionKind):
         own = [row for row in made.to_pandas().to_dict("records") if row["layer"] == row["measured_layer"]]
         measures = {(row["layer"], row["stimulus_id"], row["seed"]): row for row in own}
         colors = colors_of_layers(made.layers)
-        null = read_null_histograms(find_null_folder(item))
+        null = read_null_histograms(find_null_folder(item)) if has_own_null(made, find_null_folder(item)) else {}
         rows, broken, n_rows = _make_rows(made, measures, colors, page)
         noun = "sounds" if any(is_sound(one.path) for one in made.files[:1]) else "pictures"
         warnings = []
@@ -68,6 +76,8 @@ class MetamerKind(SectionKind):
             more = f" and {len(broken) - 5:,} more" if len(broken) > 5 else ""
             warnings.append(f"Not readable: {', '.join(broken[:5])}{more}.")
         verdicts = [tell_verdict(row) for row in own]
+        if not has_own_null(made, find_null_folder(item)):
+            warnings.append(f"{find_null_folder(item)} is of another network, and left out.")
         if "unknown" in verdicts:
             n = verdicts.count("unknown")
             warnings.append(
@@ -103,6 +113,14 @@ class MetamerKind(SectionKind):
             order=400,
             facts={"model": made.model},
         )
+
+
+def has_own_null(made: MetamerSet, null: Path) -> bool:
+    """Whether random pairs were measured with the metamers' own network, as far as both say."""
+    if not is_null_set(null):
+        return True
+    networks = made.network, NullSet(null).network
+    return None in networks or networks[0] == networks[1]
 
 
 def find_null_folder(item: Path) -> Path:
