@@ -423,3 +423,52 @@ def test_code_is_dedented_or_not_alike():
     exec(source, spaces[0])
     exec("\n\n\n" + textwrap.indent(source, "    ").replace("    def", "if True:\n    def", 1), spaces[1])
     assert identify_callable(spaces[0]["f"]) == identify_callable(spaces[1]["f"])
+
+
+def test_modules_that_no_parent_registers_count():
+    def define(gain, inner):
+        class Scale:
+            def __call__(self, x):
+                return self.apply(x)
+
+            def apply(self, x):
+                return self.inner(x)
+
+            def inner(self, x):
+                return x * inner
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.blocks = [Block(gain)]
+                self.scale = Scale()
+
+            def forward(self, x):
+                for block in self.blocks:
+                    x = self.scale(block(x))
+                return x
+
+        torch.manual_seed(0)
+        return wrap(Net())
+
+    first = define(1.0, 1)
+    assert identify_model(first) == identify_model(define(1.0, 1))
+    assert len({identify_model(net) for net in (first, define(2.0, 1), define(1.0, 2))}) == 3
+    before = identify_model(first)
+    first.module.blocks[0].norm.running_mean.add_(1)
+    assert identify_model(first) != before
+
+
+def test_a_library_that_loads_its_parts_when_they_are_used_is_the_same_before_and_after():
+    source = "import scipy\ndef f(x):\n    return scipy.ndimage.zoom(x, 2)\n"
+    code = f"""
+from beholder._core.callables import identify_callable
+space = {{}}
+exec({source!r}, space)
+before = identify_callable(space["f"])
+import numpy
+space["f"](numpy.ones((2, 2)))
+print(before == identify_callable(space["f"]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"

@@ -15,12 +15,14 @@ from beholder._core.origins import find_owner, name_origin
 from beholder._core.reach import (
     MISSING,
     UNCALLED,
+    LibraryName,
+    Reach,
     is_dunder,
     list_bases,
     read_closure,
     resolve_reads,
 )
-from beholder._core.tensors import is_module
+from beholder._core.tensors import is_module, is_module_class
 
 _BUILTINS = (types.BuiltinFunctionType, types.MethodWrapperType)
 _DESCRIPTORS = (
@@ -97,6 +99,8 @@ def digest_callable(content: Content, value: Any) -> bytes | None:
         return _digest_builtin(content, value)
     if isinstance(value, _DESCRIPTORS):
         return join(b"descriptor", content.digest(value.__objclass__), value.__name__.encode())
+    if isinstance(value, LibraryName):
+        return join(b"named", value.name.encode())
     if value is MISSING:
         return join(b"missing")
     return None
@@ -106,7 +110,8 @@ def digest_class(content: Content, kind: type) -> bytes:
     """The digest of a class: the user's parts by code, others by name; of its bases likewise."""
     if kind.__module__ == "builtins":
         return join(b"class", kind.__qualname__.encode())
-    return join(b"class", *[_digest_own(content, base) for base in list_bases(kind)] or [name_of(kind)])
+    reach = content.reach if is_module_class(kind) else None  # of other classes nothing tells what is called
+    return join(b"class", *[_digest_own(content, base, reach) for base in list_bases(kind)] or [name_of(kind)])
 
 
 def name_of(value: Any) -> bytes:
@@ -144,12 +149,11 @@ def _digest_owner(content: Content, method: types.MethodType) -> bytes:
     return digest_object(content, owner, method.__func__.__name__)
 
 
-def _digest_own(content: Content, kind: type) -> bytes:
+def _digest_own(content: Content, kind: type, reach: Reach | None) -> bytes:
     """A class without its bases."""
     made_up = "<locals>" in kind.__qualname__  # by a function, so that its name says little
     if find_owner(kind.__module__) != "user" and not made_up:
         return join(b"named", name_of(kind), content.digest_named("patched", _find_patches(kind)))
-    reach = content.reach
     own = {}
     for name, value in kind.__dict__.items():
         counts = reach is None or name in reach or is_dunder(name) or name == "forward"

@@ -42,11 +42,14 @@ class Content:
     ----------
     reach : Reach or None
         Inside a network: what its forward pass reads and writes.
+    members : frozenset of int
+        Ids of the network's modules.
     """
 
     def __init__(self, what: str) -> None:
         self.what = what
         self.reach: Reach | None = None
+        self.members: frozenset[int] = frozenset()
         self._done: dict[int, tuple[Any, bytes]] = {}
         self._open: dict[int, int] = {}
         self._path: list[str] = []
@@ -83,14 +86,14 @@ class Content:
         return join(kind.encode(), *parts)
 
     @contextlib.contextmanager
-    def inside(self, reach: Reach) -> Iterator[None]:
+    def inside(self, reach: Reach, members: Iterable[int]) -> Iterator[None]:
         """While the block runs, classes and attributes are looked at as ``reach`` says."""
-        kept = self.reach, self._done
-        self.reach, self._done = reach, {}
+        kept = self.reach, self.members, self._done
+        self.reach, self.members, self._done = reach, frozenset(members), {}
         try:
             yield
         finally:
-            self.reach, self._done = kept
+            self.reach, self.members, self._done = kept
 
     def refuse(self, got: str) -> InputError:
         """The one line about something that has no content to go by."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from beholder._core.bytecode import CodeFacts, read_code
-from beholder._core.origins import find_owner
+from beholder._core.origins import find_owner, name_origin
 
 UNCALLED = frozenset({
     "__init__", "__new__", "__init_subclass__", "__repr__", "__str__", "__format__", "__dir__", "__doc__",
@@ -44,6 +44,15 @@ class Reach:
     words: frozenset[str] = frozenset()
     everything: bool = False
     written: frozenset[str] = frozenset()
+
+    def join(self, other: Reach) -> Reach:
+        """What either comes by."""
+        return Reach(
+            self.names | other.names,
+            self.words | other.words,
+            self.everything or other.everything,
+            self.written | other.written,
+        )
 
     def __contains__(self, name: str) -> bool:
         return self.everything or name in self.names or any(word in name for word in self.words)
@@ -153,6 +162,16 @@ def is_dunder(name: str) -> bool:
     return name.startswith("__") and name.endswith("__")
 
 
+@dataclass(frozen=True)
+class LibraryName:
+    """Stands for what a module of Python's or of an installed package holds: its full name and version.
+
+    It is not looked up, since such modules may load their parts when they are first used.
+    """
+
+    name: str
+
+
 class _Missing:
     pass
 
@@ -164,7 +183,9 @@ MISSING = _Missing()
 def _resolve(chain: tuple[str, ...], value: Any) -> tuple[tuple[str, ...], Any]:
     used = 1
     while isinstance(value, types.ModuleType) and used < len(chain):
-        value = inspect.getattr_static(value, chain[used], MISSING)
+        if find_owner(value.__name__) in ("python", "package"):
+            return chain, LibraryName(name_origin(value, value.__name__, ".".join(chain[used:])))
+        value = getattr(value, chain[used], MISSING)
         used += 1
     return chain[:used], value
 

@@ -29,6 +29,12 @@ def is_module(value: Any) -> bool:
     return torch is not None and isinstance(value, torch.nn.Module)
 
 
+def is_module_class(kind: type) -> bool:
+    """Whether a class is a subclass of ``torch.nn.Module``."""
+    torch = sys.modules.get("torch")
+    return torch is not None and issubclass(kind, torch.nn.Module)
+
+
 def digest_of_torch(content: Content, value: Any) -> bytes | None:
     """The digest of a tensor, a module or something else of torch's own; None for any other value."""
     torch: Any = sys.modules["torch"]
@@ -74,9 +80,12 @@ def digest_tensor(content: Content, tensor: Any) -> bytes:
 
 def digest_network(content: Content, module: Any) -> bytes:
     """A network: parameters, buffers, the tree of modules, their attributes, code and hooks."""
-    if content.reach is not None:
+    if content.reach is not None and id(module) in content.members:
         return digest_module(content, module)
-    with content.inside(reach_of(module)):
+    reach = reach_of(module)
+    if content.reach is not None:  # kept in a list or a function, where its parent does not register it
+        reach = reach.join(content.reach)
+    with content.inside(reach, {id(part) for part in module.modules()}):
         return join(b"network", digest_module(content, module), _digest_global_hooks(content))
 
 
