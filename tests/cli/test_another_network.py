@@ -107,8 +107,8 @@ def test_settings_say_which_network_which_preprocessing_and_which_device(command
     described = settings["model"] if isinstance(settings["model"], dict) else settings
     assert described["preprocessing"] == model.preprocessing.to_dict()
     assert settings["device"] == "cpu"
-    shape = replace(model.preprocessing, value_range=(0.0, 2.0))  # type: ignore[arg-type]
-    with pytest.raises(ConfigurationChanged, match=r"preprocessing\.value_range"):
+    shape = replace(model.preprocessing, shape=None)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationChanged, match=r"preprocessing\.shape"):
         COMMANDS[command](replace(model, preprocessing=shape), tmp_path)
 
 
