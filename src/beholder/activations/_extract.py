@@ -197,6 +197,8 @@ def extract_to_store(
     if not options.overwrite:
         layers = [*layers, *_find_stored(model, store, layers)]
     targets = find_targets(model, stimuli, layers, options)
+    if any(str(parameter.dtype) == "torch.float64" for parameter in model.module.parameters()):
+        logger.info("%s computes in float64; its activations are stored as %s", model.name, options.dtype)
     with folder.hold():
         if options.overwrite:
             remove_store(store)

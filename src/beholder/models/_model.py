@@ -246,7 +246,14 @@ class Model:
     def run_input(self, x: Tensor) -> Any:
         """:meth:`run` of a batch that is normalised already, and that the network may write to."""
         with contextlib.nullcontext() if self.state is None else self.state.begin_pass():
-            return self.forward(self.module, x)
+            return self.forward(self.module, self._cast(x))
+
+    def _cast(self, x: Tensor) -> Tensor:
+        """The network's input in its own numbers: half, bfloat16 or double, where it is made of them."""
+        if not x.is_floating_point():
+            return x
+        dtypes = (t.dtype for t in self.module.parameters() if t.is_floating_point())
+        return x.to(next(dtypes, x.dtype))
 
     def to(self, device: str | torch.device) -> Model:
         """Move the module; the model itself is returned."""

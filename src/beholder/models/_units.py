@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _RESIDUAL_SUM = re.compile(r"(?P<block>.+)\.(relu@[23]|act[23]):in")
 _VISUAL = "visual_"
+_UNIT = re.compile(r".+:\d+")
 
 
 @final
@@ -49,6 +50,18 @@ class Unit:
     def __str__(self) -> str:
         return f"{self.layer}:{self.channel}"
 
+    @classmethod
+    def parse(cls, text: str) -> Unit:
+        """Read ``layer:channel``, as units are printed.
+
+        >>> Unit.parse("layer1.0.relu@3:in:7")
+        Unit(layer='layer1.0.relu@3:in', channel=7)
+        """
+        layer, _, channel = text.rpartition(":")
+        if not layer or not channel.isdecimal():
+            raise InputError("a unit such as features.12:5", got=repr(text))
+        return cls(layer, int(channel))
+
     @property
     def path_name(self) -> str:
         """Its folder: ``layer4.1.conv3/channel_1459``."""
@@ -63,7 +76,7 @@ class UnitList(Sequence[Unit]):
     Parameters
     ----------
     units : tuple of Unit
-        No unit twice. Pairs (layer, channel) will do.
+        No unit twice. Pairs (layer, channel) will do, and strings ``"layer:channel"``.
     model : str or None
         Full name of the model that they belong to; None where it is not known.
     seed : int or None
@@ -82,7 +95,7 @@ class UnitList(Sequence[Unit]):
 
     def __post_init__(self) -> None:
         given: Any = self.units
-        units = tuple(unit if isinstance(unit, Unit) else Unit(*unit) for unit in given)
+        units = tuple(_read_unit(unit) for unit in given)
         object.__setattr__(self, "units", units)
         seen: set[Unit] = set()
         for unit in units:
@@ -178,6 +191,8 @@ class UnitList(Sequence[Unit]):
         model : Model or iterable of str
             As for :meth:`resolve`.
         """
+        if isinstance(source, str) and _UNIT.fullmatch(source) and not Path(source).exists():
+            source = Unit.parse(source)
         if isinstance(source, str | Path):
             return cls.read(source, model)
         if isinstance(source, Unit):
@@ -209,6 +224,12 @@ class UnitList(Sequence[Unit]):
             known, name = list(model), self.model
         found = {layer: resolve_layer_name(layer, known) for layer in self.layers}
         return UnitList(tuple(Unit(found[unit.layer], unit.channel) for unit in self.units), name, self.seed)
+
+
+def _read_unit(value: Any) -> Unit:
+    if isinstance(value, Unit):
+        return value
+    return Unit.parse(value) if isinstance(value, str) else Unit(*value)
 
 
 def _parse_entry(entry: Any, path: Path | str) -> tuple[str, int, bool]:

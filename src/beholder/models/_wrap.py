@@ -34,6 +34,7 @@ def wrap(
     classes: tuple[str, ...] | None = None,
     version: str | None = None,
     axes: Mapping[str, Sequence[str]] | None = None,
+    call: Callable[[nn.Module, Tensor], Any] | None = None,
 ) -> Model:
     """Make a model of a module of your own. None stands for the identity, unbounded.
 
@@ -75,6 +76,9 @@ def wrap(
     axes : mapping of str to sequence of str, optional
         Names of layers' axes, without that of the stimuli, where the network does not tell which one counts channels:
         ``{"mixer": ("token", "channel")}``.
+    call : callable, optional
+        ``call(module, batch)``: the forward pass of a module that takes a mapping or more than the batch, such as
+        ``lambda module, x: module(pixel_values=x, output_hidden_states=True)``.
 
     Returns
     -------
@@ -136,7 +140,7 @@ def wrap(
         )
     preprocessing = _add_channel(module, preprocessing, normalize)
     label = name or type(module).__name__
-    taps = _find_taps(module, preprocessing)
+    taps = _find_taps(module, preprocessing) if call is None else None
     model = Model(
         name=label,
         path_name=to_path_name(label),
@@ -146,7 +150,7 @@ def wrap(
         layers=tuple(layers),
         taps=taps or {},
         classes=classes,
-        forward=call_module if taps is None else _drive,
+        forward=call or (call_module if taps is None else _drive),
         multi_layer_output=taps is not None,
         version=None if version is None else str(version),
     )

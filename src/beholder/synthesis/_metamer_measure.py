@@ -19,7 +19,7 @@ from beholder.activations._match import Match, RankedValues, compute_match
 from beholder.activations._probe import count_calls, probe_layers
 from beholder.models import Model, copy_model
 from beholder.stimuli import decide_category, decide_word, load_words
-from beholder.synthesis._network import Network
+from beholder.synthesis._network import WHOLE, Network
 
 OUTPUT = "output"
 _N_CLASSES, _N_BEST, _DEPTH = 1000, 5, 2
@@ -132,6 +132,16 @@ def _keep_usable(model: Model, refs: dict[str, LayerRef], example: Any) -> list[
     return [name for name in names if captured.tensors[name].is_floating_point()] if names else []
 
 
+def gives_answers(model: Model, example: Any) -> bool:
+    """Whether what a network returns is a tensor with a row of numbers a stimulus; detectors give lists of boxes."""
+    model = copy_model(model)
+    try:
+        probe_layers(model.module, {OUTPUT: WHOLE}, model.run, example, modality=model.modality)
+    except InputError:
+        return False
+    return True
+
+
 def check_measured(model: Model, names: Sequence[str], example: Any) -> None:
     """Refuse names that are no layers of the model, before anything is written."""
     with torch.compiler.set_stance("force_eager"), torch.no_grad():
@@ -167,11 +177,15 @@ class Measurer:
         Measured layers.
     n_kept : int
         Originals to keep in mind.
+    answers : bool
+        The network gives answers.
     """
 
-    def __init__(self, model: Model, network: Network, layers: Sequence[str], n_kept: int = 2) -> None:
+    def __init__(
+        self, model: Model, network: Network, layers: Sequence[str], n_kept: int = 2, *, answers: bool = True
+    ) -> None:
         self._model, self._network, self.layers, self._n_kept = model, network, tuple(layers), n_kept
-        self._names = tuple(dict.fromkeys([*layers, OUTPUT]))
+        self._names = tuple(dict.fromkeys([*layers, *([OUTPUT] if answers else [])]))
         network.open(self._names)
         self._originals: OrderedDict[str, tuple[dict[str, RankedValues], Prediction]] = OrderedDict()
         self._lock = threading.Lock()
@@ -182,6 +196,8 @@ class Measurer:
         with torch.no_grad():
             captured = self._network.run(batch, [1], self._names, {})
         values = {name: RankedValues(captured.tensors[name][0].float().cpu().numpy()) for name in self.layers}
+        if OUTPUT not in captured.tensors:
+            return values, Prediction(None)
         logits = captured.tensors[OUTPUT].float().cpu().numpy()
         return values, decide_labels(self._model, logits)[0]
 

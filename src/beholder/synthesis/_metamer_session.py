@@ -15,7 +15,7 @@ from beholder.activations._worker import use_exact_math
 from beholder.models import Model
 from beholder.synthesis._checkpoint import Checkpoint
 from beholder.synthesis._metamer_bench import MadeMetamer, MetamerBench, MetamerTask, list_worked_layers
-from beholder.synthesis._metamer_measure import OUTPUT, Measured, Measurer, Prediction
+from beholder.synthesis._metamer_measure import OUTPUT, Measured, Measurer, Prediction, gives_answers
 from beholder.synthesis._metamer_recipe import MetamerRecipe
 from beholder.synthesis._network import Network, use_threads
 from beholder.synthesis._stimulus_format import StimulusFormat
@@ -109,7 +109,8 @@ def open_session(model: Model, work: MetamerWork) -> Iterator[MetamerSession]:
     """Copy a network a thread, put hooks on the copies, set the threads."""
     worked = list_worked_layers(model, work.layers)
     example = make_example(model, work.shape)
-    measured = list(dict.fromkeys([*work.measured, OUTPUT]))
+    answers = gives_answers(model, example)
+    measured = list(dict.fromkeys([*work.measured, *([OUTPUT] if answers else [])]))
     with (
         torch.compiler.set_stance("force_eager"),
         use_exact_math("fp32"),
@@ -118,7 +119,7 @@ def open_session(model: Model, work: MetamerWork) -> Iterator[MetamerSession]:
         Network(model, measured, example, channels_last=work.channels_last) as observed,
     ):
         bench = MetamerBench(model, network, work.layers, work.recipe, work.shape)
-        measurer = Measurer(model, observed, work.measured, max(2, work.lanes))
+        measurer = Measurer(model, observed, work.measured, max(2, work.lanes), answers=answers)
         try:
             yield MetamerSession(bench, measurer, StimulusFormat.of_model(model, work.shape))
         finally:

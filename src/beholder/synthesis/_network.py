@@ -19,7 +19,7 @@ from beholder.models import Model
 from beholder.synthesis._rectifiers import EndRectifiers, RecordRectifiers, match_rectifiers
 from beholder.synthesis._view import Captured, Constants
 
-_WHOLE = LayerRef(OUTPUT, "")
+WHOLE = LayerRef(OUTPUT, "")
 
 
 @final
@@ -48,7 +48,7 @@ class Network:
         if list(refs) != inner:
             raise InputError("names of single layers", got=", ".join(inner), hint="no patterns, presets or ensembles")
         if self._wants_output:
-            refs[OUTPUT] = _WHOLE
+            refs[OUTPUT] = WHOLE
         self._probed: dict[str, ProbedLayer] = {}
         if refs:
             given = {"axes": model.axes, "modality": model.modality}
@@ -127,7 +127,7 @@ class Network:
         if wants_output or key:
             output = self._run_with(captured, key, images, stop=not wants_output)
             if wants_output and self._output is not None:
-                self._put(captured, OUTPUT, pick_tensor(output, _WHOLE), self._output)
+                self._put(captured, OUTPUT, pick_tensor(output, WHOLE), self._output)
         return captured
 
     def _run_with(self, captured: Captured, key: tuple[str, ...], images: Tensor, *, stop: bool) -> Any:
