@@ -135,3 +135,28 @@ def test_networks_that_write_to_their_input_leave_the_callers_arrays(kind: type[
     batch = torch.from_numpy(stimuli).requires_grad_()
     capture(network, batch, ["fc"], grad=True)[0].sum().backward()
     assert batch.grad is not None and np.array_equal(stimuli, before)
+
+
+def test_activations_that_find_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    network = make_network(Skip)
+    stimuli = np.random.default_rng(6).random((48, 3, 8, 8), dtype=np.float32)
+    monkeypatch.setattr("beholder.activations._extract_plan._SHARD_BYTES", 2**15)
+    whole, _ = extract(network, stimuli, "conv", tmp_path / "whole", batch_size=4)
+    reserve, asked = torch.empty, []
+    failing = range(3, 5)  # the buffers of the second shard, beside those of the first
+
+    def refuse(*args, **options):
+        asked.append(args)
+        if len(asked) in failing:
+            raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: 12 bytes")
+        return reserve(*args, **options)
+
+    monkeypatch.setattr("beholder.activations._worker.torch.empty", refuse)
+    with caplog.at_level(logging.WARNING, "beholder"):
+        again, _ = extract(network, stimuli, "conv", tmp_path / "short", batch_size=4)
+    assert np.array_equal(again, whole) and "no room for the activations of two shards at once" in caplog.text
+    failing = range(1, 10**6)
+    with pytest.raises(bh.BeholderError, match=r"expected room for the activations of \d+ stimuli, .* MB; got .*alloc"):
+        extract(network, stimuli, "conv", tmp_path / "none", batch_size=4)
