@@ -12,10 +12,9 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from filelock import FileLock
-
 from beholder._core.errors import InputError
 from beholder._core.files import explain_write_errors
+from beholder._core.locks import take_lock
 from beholder._core.progress import show_progress
 
 PART_SUFFIX = ".part"
@@ -93,7 +92,7 @@ def download_file(
         raise _explain(url, target, "an offline environment")
     with explain_write_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{target}.lock"):
+        with take_lock(f"{target}.lock", wait=True):
             if not target.exists():
                 part = Path(f"{target}{PART_SUFFIX}")
                 _fetch(url, target, part, (label or target.name) if show else "", timeout, tries, span, sha256)

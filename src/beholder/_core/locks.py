@@ -15,6 +15,8 @@ from typing import Any, final
 
 from filelock import FileLock, Timeout
 
+from beholder._core.errors import OutputBusy
+
 try:
     import fcntl
 except ImportError:  # Windows, whose file systems all lock
@@ -25,11 +27,20 @@ _ABSENT = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 _RETRY_SECONDS = 0.05
 
 
-class LockTaken(Exception):
-    """Another process holds the lock: the text says which, and what to delete if it is dead.
+class LockTaken(OutputBusy):
+    """Another process holds the lock.
 
-    It is empty where a lock of the operating system says that it lives.
+    Attributes
+    ----------
+    holder : str
+        Which, and what to delete if it is dead; empty where a lock of the operating system says that it lives.
     """
+
+    def __init__(self, path: Path, holder: str = "") -> None:
+        super().__init__(
+            f"expected {path} to be free; got another process that holds it{f' ({holder})' * bool(holder)}"
+        )
+        self.holder = holder
 
 
 @final
@@ -100,12 +111,13 @@ def take_lock(path: Path | str, *, wait: bool = False) -> Lock:
                 try:
                     lock.acquire(blocking=wait)
                 except Timeout:
-                    raise LockTaken from None
+                    raise LockTaken(path) from None
                 return Lock(lock, marker)
         elif not wait or holder["host"] != platform.node():
             raise LockTaken(
+                path,
                 f"process {holder['pid']} of {holder['host']} holds it since {holder['since']}; "
-                f"if that has ended, delete {marker}"
+                f"if that has ended, delete {marker}",
             )
         time.sleep(_RETRY_SECONDS)
 

@@ -16,10 +16,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from beholder._core.errors import ConfigurationChanged, InputError
 from beholder._core.files import explain_write_errors, read_json, write_json
+from beholder._core.locks import take_lock
 from beholder._core.progress import logger
 from beholder._core.settings import refuse_changes
 
@@ -186,6 +185,6 @@ def record_provenance(folder: Path | str, output: str, settings: dict[str, Any],
     path = folder / FILE_NAME
     with explain_write_errors(path):
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".provenance.lock"):
+        with take_lock(folder / ".provenance.lock", wait=True):
             write_json(path, {"outputs": {**_read_outputs(path), output: entry}})
     return path

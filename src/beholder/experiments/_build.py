@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from filelock import FileLock, Timeout
-
 from beholder._core.errors import ConfigurationChanged, InputError, OutputBusy
 from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors, read_json, write_json
 from beholder._core.hashing import hash_bytes, hash_file_fast, hash_settings
+from beholder._core.locks import LockTaken, take_lock
 from beholder._core.progress import logger, show_progress
 from beholder._core.provenance import FILE_NAME, record_provenance
 from beholder._core.settings import refuse_changes
@@ -94,11 +93,11 @@ def build_tasks(
     }
     with explain_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / _LOCK)
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise OutputBusy(f"expected {folder} for this run alone; another run is building there") from None
+        lock = take_lock(folder / _LOCK)
+    except LockTaken as taken:
+        told = f" ({taken.holder})" if taken.holder else ""
+        raise OutputBusy(f"expected {folder} for this run alone; another run is building there{told}") from None
     try:
         _prepare_folder(folder, about, overwrite)
         write_json(folder / EXPERIMENT, about)

@@ -63,7 +63,7 @@ class JobFolder:
             try:
                 lock = take_lock(self.path / "run.lock")
             except LockTaken as taken:
-                got = f"another run that is writing to it{f' ({taken})' if str(taken) else ''}"
+                got = f"another run that is writing to it{f' ({taken.holder})' if taken.holder else ''}"
                 raise OutputBusy(
                     f"expected {self.output} to be free; got {got}; "
                     "try again when that run has ended, or another output folder"

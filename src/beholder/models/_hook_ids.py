@@ -16,7 +16,7 @@ def reserve_hook_ids(module: nn.Module) -> None:
     --------
     >>> layer = nn.Identity()
     >>> handle = layer.register_forward_hook(lambda module, args, output: output + 1)
-    >>> layer._forward_hooks = {RemovableHandle.next_id: hook for hook in layer._forward_hooks.values()}
+    >>> layer._forward_hooks[RemovableHandle.next_id] = layer._forward_hooks.pop(handle.id)
     >>> reserve_hook_ids(layer)
     >>> handle = layer.register_forward_hook(lambda module, args, output: output)
     >>> layer(1)

@@ -13,10 +13,9 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar, final
 
-from filelock import FileLock, Timeout
-
 from beholder._core.errors import InputError, OutputBusy, OutputError
 from beholder._core.files import explain_write_errors
+from beholder._core.locks import Lock, LockTaken, take_lock
 from beholder._core.settings import refuse_changes
 from beholder.responses._records import Description, TrialKey
 from beholder.responses._schema import FORMAT, list_statements
@@ -37,7 +36,7 @@ class ResponseStore:
     path : Path
     """
 
-    def __init__(self, path: Path, lock: FileLock) -> None:
+    def __init__(self, path: Path, lock: Lock) -> None:
         self.path = path
         self._lock = lock
         self._reader = _connect(path)
@@ -131,14 +130,13 @@ def open_responses(
         raise InputError("a file of answers", got=f"no file at {path}")
     with explain_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(f"{path.resolve()}.lock")  # the same one by whatever link the file is named
         try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
+            lock = take_lock(f"{path.resolve()}.lock")  # the same one by whatever link the file is named
+        except LockTaken as taken:
+            got = f"a server or simulation that has it open{f' ({taken.holder})' if taken.holder else ''}"
             raise OutputBusy(
-                f"expected to be the only one that writes {path}; got a server or simulation that has it open; "
-                "try stopping it, or another --db"
-            ) from error
+                f"expected to be the only one that writes {path}; got {got}; try stopping it, or another --db"
+            ) from taken
     try:
         if description is not None and (not path.exists() or path.stat().st_size == 0):
             _make_file(path, description, trials, entropy)

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal, final
 
-from filelock import FileLock
-
 from beholder._core.archives import locate_members, unpack_members
 from beholder._core.downloads import DownloadFailed, RangesUnknown, download_file
 from beholder._core.errors import BeholderError, InputError, OutputError
 from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors
 from beholder._core.home import HOME_VARIABLE
+from beholder._core.locks import take_lock
 from beholder.stimuli._asset_files import (
     RECEIPT,
     get_asset_folder,
@@ -141,7 +140,7 @@ def _hold(asset: Asset) -> Iterator[None]:
     """One process at a time fetches an asset; what a killed one left is cleared away first."""
     folder = get_assets_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f".{asset.name}.lock"):
+    with take_lock(folder / f".{asset.name}.lock", wait=True):
         for left in folder.glob(f"{TEMPORARY_PREFIX}{asset.name}-*"):
             shutil.rmtree(left, ignore_errors=True)
         yield
