@@ -61,7 +61,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make_command(kind: str, place: Path, out: Path) -> list[str]:
     net = f"file:{place / 'net.py'}"
-    if kind == "extract":
+    if kind in ("extract", "workers"):
         paths = ["--in_path", str(place / "images"), "--out_path", str(out)]
         return [
             "extract",
@@ -74,7 +74,7 @@ def make_command(kind: str, place: Path, out: Path) -> list[str]:
             "--batch_size",
             "2",
             "--workers",
-            "1",
+            "2" if kind == "workers" else "1",
         ]
     if kind == "record":
         paths = ["--in_path", str(place / "images"), "--out_path", str(out)]
@@ -147,6 +147,6 @@ def test_two_kills(kind: str, place: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["extract", "panel", "record", "default", "published", "null"])
+@pytest.mark.parametrize("kind", ["extract", "workers", "panel", "record", "default", "published", "null"])
 def test_twenty_kills(kind: str, place: Path, tmp_path: Path) -> None:
     kill_and_compare(kind, place, tmp_path, 20, seed=2)
