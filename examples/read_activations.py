@@ -5,7 +5,9 @@ python examples/read_activations.py activations/shapes.zarr --stimulus star_0000
 """
 
 import argparse
+import sys
 
+import beholder as bh
 from beholder.activations import load_lazy_activations
 
 
@@ -33,4 +35,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except bh.BeholderError as error:  # says what was expected, what came and what to try
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

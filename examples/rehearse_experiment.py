@@ -5,6 +5,7 @@ python examples/rehearse_experiment.py --participants 20 --out rehearsal
 """
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
 
@@ -49,4 +50,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except bh.BeholderError as error:  # says what was expected, what came and what to try
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

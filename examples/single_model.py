@@ -5,6 +5,7 @@ python examples/single_model.py images/ --model resnet50 --layers layer1.0.conv1
 """
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
 
@@ -42,4 +43,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except bh.BeholderError as error:  # says what was expected, what came and what to try
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

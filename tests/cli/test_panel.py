@@ -133,3 +133,19 @@ def test_weights_that_cannot_be_had_are_noticed_before_the_work(
         code, _, err = beholder("panel", *paths, "--models", "beholder:shapes", model, "--replicates", "1")
         assert code == 2 and "expected the weights" in err
         assert not list((tmp_path / "out").rglob("*.zarr"))
+
+
+def test_other_weights_of_a_panel_model_go_by_its_name_there(place: Path, tmp_path: Path, beholder: Command) -> None:
+    """``{name}--{tag}``, whatever the catalog calls the same network."""
+    from beholder.activations._panel import plan_panel
+
+    images = place / "images" / "cat"
+    plan = plan_panel(images, tmp_path, models=["ResNet50@random", "VGG19", "alexnet@random"])
+    assert plan.names == ("ResNet50--random", "VGG19", "alexnet--random")
+    (tmp_path / "panel.toml").write_text('[[models]]\nname = "Mine"\nsource = "beholder:shapes"\nlayers = ["block5"]\n')
+    command = ["panel", "--stimuli_root", images, "--output_dir", tmp_path, "--panel_file", tmp_path / "panel.toml"]
+    code, _, err = beholder(*command, "--models", "Mine@random", "Mine", "--pool", "mean", "--replicates", "1")
+    assert code == 0, err
+    with h5py.File(tmp_path / "model_activations_root.h5") as file:
+        assert sorted(file) == ["Mine", "Mine--random"]
+        assert np.abs(file["Mine/picture_0/block5"][:] - file["Mine--random/picture_0/block5"][:]).max() > 0

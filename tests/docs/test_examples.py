@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import beholder as bh
+
 from .conftest import ROOT
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
@@ -83,3 +85,32 @@ def test_rehearsal_of_an_experiment(
     assert "Experiment(2afc, 4 tasks of 5 trials, 5 for practice)" in out
     assert "Simulation(ideal, 2 participants, 2 done, 100.0 % right)" in out
     assert "PowerAnalysis(difference 0.05" in out
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "told"),
+    [
+        ("read_activations.py", ("out.zarr",), "out.zarr"),
+        ("read_activations.py", ("shapes.zarr", "--model", "ResNet51"), "'ResNet51'"),
+        ("read_activations.py", ("shapes.zarr", "--stimulus", "nothing"), "'nothing'"),
+        ("single_model.py", ("images", "--model", "resnet51"), "'resnet51'"),
+        ("single_model.py", ("nowhere",), "nowhere"),
+    ],
+)
+def test_a_slip_is_one_line(
+    workplace: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    arguments: tuple[str, ...],
+    told: str,
+) -> None:
+    if "shapes.zarr" in arguments:
+        bh.extract("beholder:shapes", "images", ["block5"], out_path=".", device="cpu", pool="mean").path.rename(
+            "shapes.zarr"
+        )
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stop:
+        run_example(name, *arguments, monkeypatch=monkeypatch)
+    err = capsys.readouterr().err.strip().splitlines()
+    assert stop.value.code == 2 and told in err[-1] and err[-1].startswith("error: expected")

@@ -343,6 +343,7 @@ def test_a_killed_run_is_cleared_up_and_taken_up_again(publisher):
     (home / ".tmp-pictures-123" / "set").mkdir(parents=True)
     (home / "archives").mkdir()
     (home / "archives" / "small.tar.part").write_bytes(publisher.files["/small.tar"][:5000])
+    (home / "archives" / "small.tar.part.etag").write_text("Wed, 21 Oct 2015 07:28:00 GMT")
     fetch_assets(["pictures"])
     assert publisher.requests == [("/small.tar", "bytes=5000-")]
     assert len(read_tree(get_asset_folder("pictures"))) == 5

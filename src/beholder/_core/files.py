@@ -142,8 +142,8 @@ def write_bytes(path: Path | str, data: bytes | memoryview, *, durable: bool = F
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write ``text`` to ``path`` as UTF-8, by rename."""
-    write_bytes(path, text.encode())
+    """Write ``text`` to ``path`` as UTF-8, by rename; bytes of a name that is no text are escaped, as JSON does."""
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_json(path: Path | str, value: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -243,16 +244,17 @@ def join_targets(labels: Sequence[str], targets: np.ndarray, fresh: StimulusSet,
 
 def _check_additions(old: pd.DataFrame, new: StimulusSet) -> None:
     sources = dict(zip(old["id"], old["source"], strict=True))
-    ids = {source: i for i, source in sources.items() if source}
+    ids = {os.path.realpath(source): i for i, source in sources.items() if source}
     for place, i in enumerate(new.ids):
         source = _find_source(new, place)
-        if source and ids.get(source, i) != i:
+        real = os.path.realpath(source) if source else ""
+        if source and ids.get(real, i) != i:
             raise ConfigurationChanged(
                 "additions that leave the old ids as they are",
-                got=f"{source}, which was {ids[source]!r} and would become {i!r}",
+                got=f"{source}, which was {ids[real]!r} and would become {i!r}",
                 hint="another name for the new file, or another output folder",
             )
-        if i in sources and source != sources[i]:
+        if i in sources and real != (os.path.realpath(sources[i]) if sources[i] else ""):
             raise ConfigurationChanged(
                 "additions with ids of their own",
                 got=f"{i!r}, which is {sources[i]} in the store and {source} here",

@@ -42,6 +42,8 @@ class PanelPlan:
         In order.
     names : tuple of str
         What each is called in the file.
+    tags : tuple of str or None
+        Weights asked for as ``NAME@weights``, of each model of the panel; None for its own.
     folders : dict of str to StimulusSet
         File stem to stimuli.
     output_dir : path
@@ -53,6 +55,7 @@ class PanelPlan:
 
     models: tuple[Alias | str, ...]
     names: tuple[str, ...]
+    tags: tuple[str | None, ...]
     folders: dict[str, StimulusSet]
     output_dir: Path
     options: ExtractOptions
@@ -89,14 +92,15 @@ def plan_panel(
 ) -> PanelPlan:
     """Check names, folders and stimuli before any work. Arguments as for :func:`extract_panel`."""
     known = {alias.path_name: alias for alias in load_panel(panel_file, run_code=run_code)}
-    chosen: list[Alias | str] = [known.get(name, name) for name in models] if models else list(known.values())
-    names = [_name_model(model, known) for model in chosen]
+    asked = [_find_entry(name, known) for name in models] if models else [(alias, None) for alias in known.values()]
+    names = [_name_model(model, tag, known) for model, tag in asked]
     for name in names:
         if names.count(name) > 1:
             raise InputError("each model once", got=f"{name!r} twice")
     return PanelPlan(
-        models=tuple(chosen),
+        models=tuple(model for model, _ in asked),
         names=tuple(names),
+        tags=tuple(tag for _, tag in asked),
         folders=_find_folders(Path(stimuli_root), folders, output_prefix, skip_bad),
         output_dir=Path(output_dir),
         options=options or default_options(),
@@ -111,9 +115,17 @@ def default_options(**changes: Any) -> ExtractOptions:
     return replace(own, **changes)
 
 
-def _name_model(model: Alias | str, known: Mapping[str, Alias]) -> str:
+def _find_entry(name: str, known: Mapping[str, Alias]) -> tuple[Alias | str, str | None]:
+    """The panel's entry of a name and the weights asked for behind it; the name itself where the panel has none."""
+    if name in known:
+        return known[name], None
+    prefix, at, tag = name.rpartition("@")
+    return (known[prefix], tag) if at and prefix in known and tag else (name, None)
+
+
+def _name_model(model: Alias | str, tag: str | None, known: Mapping[str, Alias]) -> str:
     if not isinstance(model, str):
-        return to_path_name(model.path_name)
+        return to_path_name(model.path_name) if tag is None else resolve_model(model, weights=tag).path_name
     try:
         return to_path_name(resolve_model(model).path_name)
     except UnknownNameError as error:
@@ -123,6 +135,11 @@ def _name_model(model: Alias | str, known: Mapping[str, Alias]) -> str:
 def _find_folders(root: Path, folders: Sequence[str], prefix: str, skip_bad: bool) -> dict[str, StimulusSet]:
     if not root.is_dir():
         raise InputError("a folder of stimuli", got=f"no folder at {root}", hint="--stimuli_root DIR")
+    if not prefix or any(sign in prefix for sign in "/\\\0"):
+        raise InputError(
+            "--output_prefix PREFIX, the beginning of file names in --output_dir", got=repr(prefix),
+            hint="--output_dir for another folder",
+        )  # fmt: skip
     found: dict[str, StimulusSet] = {}
     sources: dict[str, str] = {}
     for folder in folders:
@@ -228,8 +245,8 @@ def run_panel(plan: PanelPlan, *, device: str = "auto", **weights: Any) -> list[
             if not plan.options.overwrite:
                 check_averaging(path, plan)
         fetch_all(plan, weights)
-        for name, model in zip(plan.names, plan.models, strict=True):
-            observer = _load(model, device, {**weights, "seed": plan.options.seed})
+        for name, model, tag in zip(plan.names, plan.models, plan.tags, strict=True):
+            observer = _load(model, device, {**weights, "weights": tag, "seed": plan.options.seed})
             layers = choose_layers(plan, observer)
             asked = list_asked_layers(observer, layers)
             axes = {layer: names for layer, names in (plan.options.axes or {}).items() if layer in asked}
@@ -275,8 +292,8 @@ def check_network(path: Path, name: str, model: Model) -> None:
 
 def fetch_all(plan: PanelPlan, weights: Mapping[str, Any]) -> None:
     """Get the weights of every model, so that one that cannot be had is noticed before hours of work."""
-    for model in plan.models:
-        resolved = resolve_model(model, **weights)
+    for model, tag in zip(plan.models, plan.tags, strict=True):
+        resolved = resolve_model(model, **{**weights, "weights": tag})
         if resolved.file is None and resolved.blueprint.fetch_tag is not None and resolved.tag != "random":
             resolved.blueprint.fetch_tag(resolved.tag)
 

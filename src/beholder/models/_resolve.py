@@ -87,7 +87,10 @@ def resolve_model(
     if tag is None:
         raise explain_missing(f"{blueprint.source}:{blueprint.name}", "", got="a source that publishes none for it")
     kept = alias is not None and ((asked is None and model_path is None) or tag == (alias_tag or default))
-    path_name = _find_path_name(blueprint, tag, alias, kept)
+    if isinstance(name, Alias):
+        path_name = to_path_name(name.path_name if kept else f"{name.path_name}--{tag}")
+    else:
+        path_name = _find_path_name(blueprint, tag, alias, kept)
     return ResolvedModel(blueprint, tag, file, path_name, alias, variant, is_default)
 
 

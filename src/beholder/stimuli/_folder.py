@@ -70,6 +70,7 @@ def check_folder(folder: Path | str) -> Path:
     if not folder.is_dir():
         got = f"a file at {folder}" if folder.exists() else f"nothing at {folder}"
         raise InputError("a folder of stimuli", got=got)
+    _check_text([str(folder)])
     return folder
 
 
@@ -115,9 +116,10 @@ def make_ids(files: Iterable[str]) -> tuple[str, ...]:
     Raises
     ------
     InputError
-        Two files would get the same id; names both.
+        Two files would get the same id; names both. A name that is no text: bytes of another encoding than UTF-8.
     """
     files = tuple(files)
+    _check_text(files)
     stems = tuple(PurePosixPath(file).stem for file in files)
     if len(set(stems)) == len(stems):
         return stems
@@ -132,6 +134,17 @@ def make_ids(files: Iterable[str]) -> tuple[str, ...]:
             )
         first[stimulus_id] = file
     return long
+
+
+def _check_text(names: Iterable[str]) -> None:
+    """Refuse names whose bytes are of another encoding than UTF-8: no table could hold them."""
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            shown = os.fsencode(name).decode("utf-8", "backslashreplace")
+            hint = "renaming the file or folder"
+            raise InputError("file names that are text in UTF-8", got=f"'{shown}'", hint=hint) from error
 
 
 def build_from_folder(

@@ -1,0 +1,71 @@
+"""Typical slips end in one line with exit code 2; spellings of one path are one path."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Command = Callable[..., tuple[int, str, str]]
+NET = ("-m", "beholder:shapes")
+
+
+@pytest.fixture
+def workplace(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with pictures in ``images/`` and some elsewhere."""
+    shutil.copytree(place / "images" / "cat", tmp_path / "images")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_one_folder_in_four_spellings_is_one_folder(workplace: Path, beholder: Command) -> None:
+    extract = ["extract", *NET, "--module_name", "block5", "--pool", "mean", "--out_path", "out", "--append"]
+    assert beholder(*extract, "--in_path", "images")[0] == 0
+    (workplace / "link").symlink_to("images")
+    for i, spelling in enumerate(["./images/", workplace / "images", "link", "link/../images"]):
+        shutil.copy(workplace / "images" / "picture_0.png", workplace / "images" / f"new_{i}.png")
+        code, _, err = beholder(*extract, "--in_path", spelling)
+        assert code == 0, err
+
+
+@pytest.mark.parametrize("prefix", ["../x", "a/b", "/tmp/x", ""])
+def test_a_prefix_stays_in_the_output_folder(workplace: Path, beholder: Command, prefix: str) -> None:
+    command = ["panel", "--stimuli_root", "images", "--output_dir", "out/deep", "--models", "beholder:shapes"]
+    before = set(workplace.rglob("*"))
+    code, _, err = beholder(*command, "--layers", "block5", "--output_prefix", prefix)
+    assert code == 2 and "--output_prefix" in err and err.count("\n") == 1
+    assert set(workplace.rglob("*")) == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names of bytes")
+def test_names_of_bytes_that_are_no_text(workplace: Path, beholder: Command) -> None:
+    """A stimulus, a folder and an output whose names no encoding explains."""
+    folder = Path("images")
+    shutil.copytree("images", os.fsdecode(b"f\xe4cher"))
+    shutil.copy(folder / "picture_0.png", folder / os.fsdecode(b"gr\xfcn.png"))
+    extract = ["extract", *NET, "--module_name", "block5", "--pool", "mean", "--in_path", folder]
+    code, _, err = beholder(*extract, "--out_path", "out")
+    assert code == 2 and "expected file names that are text in UTF-8; got 'gr\\xfcn.png'" in err, err
+    (folder / os.fsdecode(b"gr\xfcn.png")).unlink()
+    code, _, err = beholder(*extract[:-1], os.fsdecode(b"f\xe4cher"), "--out_path", "out")
+    assert code == 2 and "got 'f\\xe4cher'" in err, err
+    code, _, err = beholder(*extract, "--out_path", os.fsdecode(b"\xf6ut"))
+    assert code == 0, err
+    provenance = json.loads((Path(os.fsdecode(b"\xf6ut")) / "provenance.json").read_text(encoding="utf-8"))
+    assert provenance["outputs"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command = [
+        sys.executable,
+        "-c",
+        "import beholder.cli as c; c.main()",
+        "show",
+        os.fsdecode(b"\xf6ut/shapes.mean.zarr"),
+    ]
+    shown = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert shown.returncode == 0 and b"Traceback" not in shown.stderr, shown.stderr
