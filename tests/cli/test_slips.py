@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+import beholder as bh
 
 Command = Callable[..., tuple[int, str, str]]
 NET = ("-m", "beholder:shapes")
@@ -69,3 +72,47 @@ def test_names_of_bytes_that_are_no_text(workplace: Path, beholder: Command) -> 
     ]
     shown = subprocess.run(command, capture_output=True, env=environment, check=False)
     assert shown.returncode == 0 and b"Traceback" not in shown.stderr, shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (["units", "sample", "-n", "2", *NET], "got -n; try --n_units"),
+        (["units", "split", "-n", "2"], "got -n; try beholder units split --help"),
+        (["extract", *NET, "--batchsize", "3"], "try --batch_size"),
+        (["units", "sample", "-D", "model_analysis_folders/visual_networks/alexnet"], "no directory model_analysis"),
+        (["metamers", "make", "3", "-D", "model_analysis_folders/visual_networks/alexnet"], "try -m alexnet, which is"),
+        (["extract", "-m", "my net"], "try beholder layers 'my net'"),
+    ],
+)
+def test_what_to_try_is_what_there_is(workplace: Path, beholder: Command, command: list[str], told: str) -> None:
+    code, out, err = beholder(*command)
+    assert (code, out, err.count("\n")) == (2, "", 1) and told in err
+
+
+def test_a_mistyped_keyword_names_the_function_and_the_nearest(workplace: Path) -> None:
+    for call, name in (
+        (lambda: bh.extract("beholder:shapes", "images", ["block1"], batchsize=3), "extract"),
+        (lambda: bh.record_units("beholder:shapes", "images", batchsize=3), "record_units"),
+        (lambda: bh.extract_panel("images", "out", batchsize=3), "extract_panel"),
+    ):
+        with pytest.raises(TypeError, match=rf"keyword of {name}\(\); got 'batchsize'; try 'batch_size'") as caught:
+            call()
+        assert isinstance(caught.value, bh.InputError)
+
+
+def test_printed_commands_can_be_pasted(workplace: Path) -> None:
+    """A path with a space, in what messages print."""
+    from beholder.cli._metamers_run import run_template
+    from beholder.models import load_model
+    from beholder.models._weights import explain_missing
+    from beholder.synthesis._make_metamers import name_null_command
+
+    told = run_template("my network", picture=True, sound=False).lines[-1]
+    words = shlex.split(told)
+    assert words[:3] == ["beholder", "metamers", "make"] and words[-2:] == ["-D", "my network"]
+    assert Path(words[3]).is_file()
+    model = load_model("file:my network", device="cpu")
+    assert shlex.split(name_null_command(model, ["a"]))[-2:] == ["-D", str(Path("my network"))]
+    hint = explain_missing("file:my net.py", "own", got="none").hint or ""
+    assert shlex.split(hint.split("`")[1])[-1] == "file:my net.py@own"

@@ -97,6 +97,23 @@ class UnknownNameError(InputError, LookupError):
         super().__init__(f"the name of a {kind}", got=repr(name), hint=hint)
 
 
+class UnknownKeyword(UnknownNameError, TypeError):
+    """A function has no such keyword; also a :class:`TypeError`, as Python's own."""
+
+
+def check_keywords(function: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Raise :class:`UnknownKeyword` for a keyword that a function does not take, with the nearest that it does.
+
+    >>> check_keywords("extract", ["batchsize"], ["batch_size", "workers"])
+    Traceback (most recent call last):
+    beholder._core.errors.UnknownKeyword: expected the name of a keyword of extract(); got 'batchsize'; try 'batch_size'
+    """
+    known = list(known)
+    for name in given:
+        if name not in known:
+            raise UnknownKeyword(f"keyword of {function}()", name, known)
+
+
 class ConfigurationChanged(InputError):
     """An output exists that was made with other settings."""
 

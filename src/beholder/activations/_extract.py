@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from beholder._core.errors import ConfigurationChanged, InputError, StimulusError, UnknownNameError
+from beholder._core.errors import ConfigurationChanged, InputError, StimulusError, UnknownNameError, check_keywords
 from beholder._core.files import explain_write_errors, to_path_name
 from beholder._core.progress import logger
 from beholder._core.provenance import read_versions, record_provenance
@@ -143,6 +143,7 @@ def extract(
     OutputBusy
         When another run is writing to it.
     """
+    check_keywords("extract", options, list_keywords())
     settings = ExtractOptions(pool=pool, **options)
     settings.check()
     observer = open_model(model, device, settings.seed)
@@ -160,6 +161,12 @@ def check_names(layers: Sequence[str]) -> None:
         raise InputError("a list of layer names", got=f"the string {layers!r}", hint=f"[{layers!r}]")
     if not layers:
         raise InputError("at least one layer", got="none", hint="beholder layers MODEL")
+
+
+def list_keywords() -> list[str]:
+    """Keywords of :func:`extract`."""
+    own = ("layers", "out_path", "device", "name")
+    return [*ExtractOptions.__dataclass_fields__, *own]
 
 
 def open_model(model: Model | torch.nn.Module | str, device: str | None, seed: int = DEFAULT_SEED) -> Model:

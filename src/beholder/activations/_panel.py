@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from beholder._core.errors import ConfigurationChanged, InputError, UnknownNameError
+from beholder._core.errors import ConfigurationChanged, InputError, UnknownNameError, check_keywords
 from beholder._core.files import remove_temporaries, to_path_name
 from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
@@ -30,6 +30,10 @@ from beholder.models import Alias, Model, describe_layers, identify_model, load_
 from beholder.stimuli import Exposure, StimulusSet
 
 DEFAULT_PREFIX = "model_activations"
+_PANEL_KEYWORDS = (
+    "folders", "models", "panel_file", "output_prefix", "layers", "average_replicates", "device", "skip_bad",
+    "run_code",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -218,6 +222,7 @@ def extract_panel(
     list of Path
         The HDF5 files; ``/{model}/{stimulus}/{layer}``, float32 (n_replicates, n_features).
     """
+    check_keywords("extract_panel", options, [*ExtractOptions.__dataclass_fields__, *_PANEL_KEYWORDS])
     plan = plan_panel(
         stimuli_root,
         output_dir,

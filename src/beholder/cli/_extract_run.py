@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -192,7 +193,9 @@ def export(
 def _check_flags(request: ExtractRequest, file_format: str) -> None:
     if not (request.module_name or request.interactive or request.labels or request.texts):
         raise InputError(
-            "--module_name LAYER, or --interactive", got="neither", hint=f"beholder layers {request.model_name}"
+            "--module_name LAYER, or --interactive",
+            got="neither",
+            hint=f"beholder layers {shlex.quote(request.model_name)}",
         )
     if request.n_splits is not None and file_format not in ("txt", "npy"):
         raise InputError("--n_splits with --file_format txt or npy", got=file_format)

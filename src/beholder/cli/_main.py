@@ -171,14 +171,22 @@ def complain(text: str, code: int) -> int:
     return code
 
 
+def _spell(flag: str) -> str:
+    """A flag as the documents write it: ``--batch_size``, ``-mn``."""
+    return "--" + flag[2:].replace("-", "_") if flag.startswith("--") else flag
+
+
 def describe_usage_error(error: CycloptsError) -> str:
     """A usage error in one line: expected, got, try."""
     command = " ".join(["beholder", *(error.command_chain or ())])
     if isinstance(error, UnknownOptionError) and error.token is not None:
         got = error.token.keyword or error.token.value
-        known = [name for argument in error.argument_collection or () for name in argument.names]
-        near = find_near_names(got, known)
-        hint = " or ".join(name.replace("-", "_").replace("__", "--", 1) for name in near) or f"{command} --help"
+        known = [name for argument in error.argument_collection or () for name in argument.names if name[0] == "-"]
+        if got.startswith("--"):
+            near = find_near_names(got, [name for name in known if name.startswith("--")])
+        else:  # a short flag that is none: the long ones that begin like it
+            near = [name for name in known if name.startswith(f"-{got}")][:3]
+        hint = " or ".join(_spell(name) for name in near) or f"{command} --help"
         return f"expected a flag of {command}; got {_as_typed.get(got, got)}; try {hint}"
     if isinstance(error, UnknownCommandError):
         got = error.unused_tokens[0] if error.unused_tokens else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -300,5 +301,8 @@ def run_template(path: str, picture: bool, sound: bool) -> Summary:
         raise InputError("--picture or --sound", got="both")
     folder = write_template(path, "sound" if sound else "picture")
     files = sorted(file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
-    lines = [*(str(file) for file in files), f"beholder metamers make {files[-1]} -D {folder}"]
+    lines = [
+        *(str(file) for file in files),
+        shlex.join(["beholder", "metamers", "make", str(files[-1]), "-D", str(folder)]),
+    ]
     return Summary(lines, {"files": [{"file": str(file)} for file in files]})

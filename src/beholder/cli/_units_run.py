@@ -61,7 +61,13 @@ class Place:
         if self._network is not None:
             return f"file:{self._network}"
         if self.directory and units_file is None:
-            raise InputError("a directory with a build_network.py after -D", got=f"none in {self.directory}")
+            from beholder.models import find_alias
+
+            folder = Path(self.directory)
+            got = f"none in {folder}" if folder.is_dir() else f"no directory {folder}"
+            known = find_alias(folder.name)
+            hint = f"-m {folder.name}, which is the network {known.source}:{known.model}" if known else None
+            raise InputError("a directory with a build_network.py after -D", got=got, hint=hint)
         raise InputError("--model_name NAME", got="none, and no file that names a model")
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from beholder.cli._options import Json, Seed, make_app, print_json
@@ -35,5 +36,8 @@ def demo(*, out: Path = Path("demo"), rnd_seed: Seed = 42, json: Json = False) -
         for name in ("stimuli", "activations", "figures", "units"):
             print(f"{name + ':':<13}{out / name}")
         if tasks.is_dir():
-            print(f"{'experiment:':<13}beholder tasks serve {tasks} --db {tasks.with_name('answers.sqlite')}")
+            serve = shlex.join(
+                ["beholder", "tasks", "serve", str(tasks), "--db", str(tasks.with_name("answers.sqlite"))]
+            )
+            print(f"{'experiment:':<13}{serve}")
         print(f"Open {page} in a browser.")

@@ -189,7 +189,7 @@ def compress(x: Tensor, power: float = 0.3, offset: float = 1e-8, largest_slope:
 
     Source: as for :class:`Cochleagram`.
 
-    >>> compress(torch.tensor([-1.0, 0.0, 1.0])).round(decimals=4).tolist()
+    >>> [round(value, 4) for value in compress(torch.tensor([-1.0, 0.0, 1.0])).tolist()]
     [0.004, 0.004, 1.0]
     """
     result: Any = _Compression.apply(x, power, offset, largest_slope)

@@ -20,7 +20,7 @@ def to_erb(frequency: np.ndarray | float) -> np.ndarray:
     Source: Glasberg & Moore (1990), Derivation of auditory filter shapes from notched-noise data, equation 4.
 
     >>> round(float(to_erb(1000.0)), 3)
-    15.574
+    15.572
     """
     return _Q * np.log1p(np.asarray(frequency, dtype=np.float64) / (_LEAST_WIDTH * _Q))
 

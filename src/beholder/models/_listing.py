@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import logging
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +92,9 @@ def _check_fetched(path: Path, name: str) -> None:
             read_weights(path)
     except InputError as error:
         raise WeightsUnavailable(
-            f"the weights of {name}", got=error.got, hint=f"removing {path}, then `beholder models fetch {name}` again"
+            f"the weights of {name}",
+            got=error.got,
+            hint=f"removing {path}, then `beholder models fetch {shlex.quote(name)}` again",
         ) from error
 
 

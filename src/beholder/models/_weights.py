@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import pickle
+import shlex
 import socket
 import urllib.request
 import warnings
@@ -78,7 +79,7 @@ def explain_missing(model: str, tag: str, *, got: str, place: str = "", url: str
     """
     ways = [f"putting the file{f' from {url}' if url else ''} at {place}"] if place else []
     if tag:
-        ways.append(f"`beholder models fetch {model}@{tag}` where there is a network")
+        ways.append(f"`beholder models fetch {shlex.quote(f'{model}@{tag}')}` where there is a network")
     ways += ["--model_path FILE", f"{model}@random"]
     return WeightsUnavailable(
         f"the weights {tag} of {model}" if tag else f"weights of {model}",

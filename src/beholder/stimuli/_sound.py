@@ -121,7 +121,7 @@ def set_rms(sound: np.ndarray, rms: float = 0.1) -> np.ndarray:
     InputError
         An RMS that is not a positive number.
 
-    >>> float(np.sqrt(np.mean(set_rms(np.sin(np.arange(8000))) ** 2)).round(6))
+    >>> round(float(np.sqrt(np.mean(set_rms(np.sin(np.arange(8000))) ** 2))), 6)
     0.1
     """
     if not 0 < rms < math.inf:

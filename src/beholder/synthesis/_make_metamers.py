@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -194,7 +195,9 @@ def list_layers_to_match(model: Model, layers: Sequence[str] | None) -> list[str
         raise InputError("a list of layer names", got=f"the string {layers!r}", hint=f"[{layers!r}]")
     if not layers and not model.stages:
         raise InputError(
-            "--layers NAME…", got=f"none, and {model.name} records none", hint=f"beholder layers {model.name}"
+            "--layers NAME…",
+            got=f"none, and {model.name} records none",
+            hint=f"beholder layers {shlex.quote(model.name)}",
         )
     names = list_asked_layers(model, list(layers or model.stages))
     check_path_names([*names, ORIGINALS])
@@ -531,6 +534,6 @@ def tell_verdicts(table: Any, null: Path, model: Model) -> None:
 def name_null_command(model: Model, layers: Sequence[str]) -> str:
     """What to type for a null distribution."""
     if model.spec is not None and model.spec.source == "file" and Path(model.spec.model).name == "build_network.py":
-        return f"beholder metamers null -D {Path(model.spec.model).parent}"
+        return f"beholder metamers null -D {shlex.quote(str(Path(model.spec.model).parent))}"
     name = model.name.rpartition("@")[0] or model.name
-    return f"beholder metamers null {name} FOLDER --layers {' '.join(layers)}"
+    return f"beholder metamers null {shlex.quote(name)} FOLDER --layers {shlex.join(layers)}"

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, check_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations import Activations, extract
+from beholder.activations._extract import list_keywords
 from beholder.models import Model, UnitList, as_model, load_model
 from beholder.stimuli import StimulusSet
 from beholder.units._layers import list_unit_layers, sort_layers
@@ -64,6 +65,8 @@ def record_units(
     """
     if "pool" in options:
         raise InputError("units, whose value is the mean over space or tokens", got="pool", hint="extract")
+    known = [name for name in list_keywords() if name != "pool"]
+    check_keywords("record_units", options, [*known, "units", "output"])
     if units is not None and layers is not None:
         raise InputError("units or layers", got="both", hint="layers alone")
     seed = options.get("seed", DEFAULT_SEED)
