@@ -36,6 +36,7 @@ def write_metamers(
     passed=(True, None),
     labelled=True,
     predictions=None,
+    decision="class",
 ):
     """Metamers of drawn pictures or spoken syllables: the original with noise added, more at later layers.
 
@@ -72,6 +73,7 @@ def write_metamers(
                         "spearman_saved": 0.98 + 0.001 * index, "pearson_saved": 0.99, "percentile": 100.0,
                         "loss": 0.03, "prediction_original": said, "prediction_metamer": said if share < 1 else "dots",
                         "passed": passed[place % len(passed)] if own else None, "steps": 200, "recipe": "default",
+                        "decision": decision, "rule": "first" if decision == "category" else None,
                     }  # fmt: skip
                     for name in METAMER_COLUMNS:
                         columns[name].append(values[name])

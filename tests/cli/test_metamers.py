@@ -204,8 +204,8 @@ def test_make_null_and_make_again(workplace: Path, beholder: Call) -> None:
     assert {path: path.stat().st_mtime_ns for path in times} == times
     lines = out.splitlines()
     assert lines[0].startswith("24 metamers of file:")
-    assert lines[1].split() == ["layer", "n", "db_snr", "db_snr_saved", "spearman_saved", "pearson_saved",
-                                "same_prediction", "passed"]  # fmt: skip
+    columns = "layer decision rule n db_snr db_snr_saved spearman_saved pearson_saved same_prediction passed"
+    assert lines[1].split() == columns.split()
     n_passed = int(lines[2].split()[-1])
     own = pd.read_parquet("metamers/net/results.parquet").query("layer == measured_layer and layer == '0'")
     assert n_passed == own["passed"].sum()

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from matplotlib.text import Text
 from tests.metamer_folders import SHAPES, touch_metamer, write_metamers, write_sound_metamers
 from torch import nn
 
 import beholder as bh
 from beholder._core.errors import ConfigurationChanged, InputError
-from beholder.evaluation import judge_metamers, read_judgements
+from beholder.evaluation import describe_matrix_figure, judge_metamers, read_judgements
 from beholder.evaluation._judgement_table import JUDGEMENTS
 from beholder.models import ImagePreprocessing
-from beholder.stimuli import MetamerSet, load_wnids
+from beholder.models._published import list_imagenet_classes
+from beholder.stimuli import (
+    MetamerSet,
+    load_wnids,
+    read_metamer_table,
+    read_stimulus_manifest,
+    write_metamer_table,
+    write_stimulus_manifest,
+)
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +42,25 @@ class Brightness(nn.Module):
 def wrap_thousand(name="first"):
     form = ImagePreprocessing(resize=32, crop=(32, 32), mean=(0,) * 3, std=(1,) * 3)
     return bh.wrap(Brightness(), preprocess=form, name=name)
+
+
+class Rearranged(nn.Module):
+    def __init__(self, order):
+        super().__init__()
+        self.inner, self.order = Brightness(), torch.as_tensor(order)
+
+    def forward(self, x):
+        values = self.inner(x)
+        return torch.where(self.order < 0, -1e3, values[:, self.order.clamp(min=0)])
+
+
+def wrap_order(name, order, names):
+    form = ImagePreprocessing(resize=32, crop=(32, 32), mean=(0,) * 3, std=(1,) * 3)
+    return bh.wrap(Rearranged(order), preprocess=form, name=name, classes=names)
+
+
+def wrap_five():
+    return wrap_order("five", [0, 200, 400, 600, 999], ("circle", "star", "spiral", "dots", "waves"))
 
 
 @pytest.fixture
@@ -62,7 +91,8 @@ def test_sixteen_and_thousand_way(folder):
     found = judge_metamers(folder, [judge], batch_size=2)
     table = found.to_pandas()
     assert set(table["decision"]) == {"category", "class"}
-    assert found.decision == "category"
+    assert found.decision == "class"  # shapes are in none of the 16 categories
+    assert (table["main"] == (table["decision"] == "class")).all()
     assert set(table[table["decision"] == "class"]["verdict"]) <= set(load_wnids())
     # Shapes are no ImageNet classes: the judge's verdict on the original is what counts.
     assert set(table["against"]) == {"judge"}
@@ -79,6 +109,112 @@ def test_true_labels_come_before_what_the_network_says(tmp_path):
     assert told["circle_0"] == ("airplane", "maker")
     assert told["star_1"] == ("dog", "maker")
     assert told["spiral_2"][1] == "judge"
+
+
+def test_each_stimulus_is_judged_by_the_decision_that_counts_for_it(tmp_path):
+    """By its label, without one by what the maker calls it, or as its set says; rates by numpy, never put together."""
+    said = {"circle_0": "n02690373", "star_1": "n02793495", "spiral_2": "n02690373"}  # airliner, barn
+    folder = write_metamers(tmp_path / "m", labelled=False, predictions=said)
+    results = read_metamer_table(folder)
+    for name, decision in (("circle_0", "category"), ("star_1", "class"), ("spiral_2", "category")):
+        results.loc[results["stimulus_id"] == name, "decision"] = decision
+    write_metamer_table(folder / "results.parquet", results)
+    thousand, five = wrap_thousand(), wrap_five()
+    found = judge_metamers(folder, [thousand, five])
+    table = found.to_pandas()
+    main = table[table["main"]]
+    told = {(row["judge"], row["stimulus_id"]): row["decision"] for row in main.to_dict("records")}
+    assert told == {
+        ("first", "circle_0"): "category", ("first", "star_1"): "class", ("first", "spiral_2"): "category",
+        ("five", "circle_0"): "class", ("five", "star_1"): "class", ("five", "spiral_2"): "class",
+    }  # fmt: skip
+    assert set(table.loc[table["decision"] == "category", "rule"]) == {"first"}
+    assert set(table.loc[table["decision"] == "class", "rule"]) == {""}
+    layers = found.recognize_layers()
+    assert len(layers) == 3 * 3  # first by category, first by class, five by class; at two layers and the original
+    for row in layers.to_dict("records"):
+        own = main[(main["judge"] == row["judge"]) & (main["decision"] == row["decision"])]
+        own = own[own["layer"] == row["layer"]]["correct"].to_numpy()
+        assert (row["n"], row["accuracy"]) == (len(own), own.mean())
+        n, z = len(own), 1.959963984540054
+        middle = (own.mean() + z**2 / (2 * n)) / (1 + z**2 / n)
+        half = z / (1 + z**2 / n) * np.sqrt(own.mean() * (1 - own.mean()) / n + z**2 / (4 * n**2))
+        assert (row["low"], row["high"]) == pytest.approx((max(0, middle - half), min(1, middle + half)), abs=1e-9)
+    matrix = found.to_matrix()
+    assert matrix.index.tolist() == [("beholder:shapes@v1", "category"), ("beholder:shapes@v1", "class")]
+    assert np.isnan(matrix.loc[("beholder:shapes@v1", "category"), "five"])
+    made = main[main["layer"] != ""]
+    for (model, decision), row in matrix.iterrows():
+        own = made[(made["judge"] == "first") & (made["decision"] == decision)]
+        assert row["first"] == own["correct"].mean(), model
+    others = found.recognize_by_others().set_index(["layer", "decision"])
+    assert others.index.is_unique
+    assert others.loc[("block1", "class"), "n_judges"] == 2
+    assert found.decision == "category"
+    assert found.plot().get_ylabel() == "Metamers of"
+    titles = " ".join(text.get_text() for text in found.plot_layers().findobj(Text))
+    assert "16 categories" in titles
+    assert "own classes" in titles
+    words = describe_matrix_figure(found, found.recognize_models())
+    assert "(16 categories)" in words.answer
+    assert "(own classes)" in words.answer
+    assert "the first of its classes" in words.method
+    assert "decision" in found._repr_html_()
+    # A set that asks for the category of everything is judged so.
+    rows = [{**row, "decision": "category"} for row in read_stimulus_manifest(folder).values()]
+    write_stimulus_manifest(folder, rows)
+    again = judge_metamers(folder, [thousand], overwrite=True).to_pandas()
+    again = again[again["main"] & (again["judge"] == "first")]
+    assert set(again["decision"]) == {"category"}
+
+
+def test_judges_know_classes_in_their_own_order(tmp_path):
+    """A network of ImageNet's classes in another order, with one more, or of a thousand others."""
+    folder = write_metamers(tmp_path / "m", labelled=False, predictions={"circle_0": "n02690373"})
+    order = np.random.default_rng(0).permutation(1000)
+    names = tuple(np.array(load_wnids())[order])
+    judges = {
+        "usual": wrap_thousand("usual"),
+        "shuffled": wrap_order("shuffled", order, names),
+        "background": wrap_order("background", np.arange(-1, 1000), ("background", *list_imagenet_classes())),
+        "others": wrap_order("others", np.arange(1000), tuple(f"thing {i}" for i in range(1000))),
+    }
+    table = judge_metamers(folder, list(judges.values())).to_pandas()
+    keys = ["decision", "layer", "stimulus_id"]
+    verdicts = {name: table[table["judge"] == name].set_index(keys)["verdict"] for name in judges}
+    for name in ("shuffled", "background"):
+        pd.testing.assert_series_equal(verdicts[name], verdicts["usual"])
+    assert set(table[table["judge"] == "others"]["decision"]) == {"class"}
+
+
+def test_rules_of_categories_are_told_and_kept(folder):
+    found = judge_metamers(folder, wrap_thousand(), rule="mean").to_pandas()
+    assert set(found.loc[found["decision"] == "category", "rule"]) == {"mean"}
+    with pytest.raises(ConfigurationChanged, match="rule"):
+        judge_metamers(folder, wrap_thousand(), rule="sum")
+    with pytest.raises(InputError, match="rule"):
+        judge_metamers(folder, wrap_thousand(), rule="median")
+
+
+def test_two_sets_of_one_network_and_older_ones_are_refused(tmp_path):
+    for name in ("a", "b"):
+        write_metamers(tmp_path / "m" / name)
+    with pytest.raises(InputError, match="one set of metamers a network"):
+        judge_metamers(tmp_path / "m", wrap_thousand())
+    old = write_metamers(tmp_path / "old")
+    table = pd.read_parquet(old / "results.parquet").drop(columns=["decision", "rule"])
+    table.to_parquet(old / "results.parquet")
+    with pytest.raises(InputError, match="older version"):
+        judge_metamers(old, wrap_thousand())
+
+
+def test_judgements_of_the_first_format_are_read(folder, tmp_path):
+    judge_metamers(folder, wrap_thousand())
+    old = write_metamers(tmp_path / "old")
+    pd.read_parquet(folder / JUDGEMENTS).drop(columns=["rule", "main"]).to_parquet(old / JUDGEMENTS)
+    found = read_judgements(old).to_pandas()
+    assert (found["main"] == (found["decision"] == "category")).all()  # as it was counted then
+    assert (found["rule"] == np.where(found["decision"] == "category", "first", "")).all()
 
 
 def test_more_judges_and_more_metamers_are_added(folder, monkeypatch):
@@ -188,14 +324,14 @@ def test_shares_by_layer_and_matrix(tmp_path):
     assert layers["layer"].tolist() == ["", "block1", "classifier"] * 2
     assert layers["n"].tolist() == [3] * 6
     raw = found.to_pandas()
-    raw = raw[raw["decision"] == "category"]
+    raw = raw[raw["main"]]
     for row in layers.to_dict("records"):
         own = raw[(raw["model"] == row["model"]) & (raw["layer"] == row["layer"])]["correct"]
         assert row["accuracy"] == own.mean()
     matrix = found.to_matrix()
     assert matrix.shape == (2, 1)
     made = raw[raw["layer"] != ""]
-    assert matrix.loc["test:one@v1", judge.name] == made[made["model"] == "test:one@v1"]["correct"].mean()
+    assert matrix.loc[("test:one@v1", "class"), judge.name] == made[made["model"] == "test:one@v1"]["correct"].mean()
     assert found.plot().get_ylabel() == "Metamers of"
     assert len(found.plot_layers().axes) == 2
     boot = found.recognize_layers(interval="bootstrap")

@@ -32,8 +32,8 @@ def judgement():
             for layer, share in (("", 1.0), ("early", 0.9 - 0.1 * place), ("late", 0.1 * place)):
                 for i in range(10):
                     right = True if judge == model else i < round(10 * share)
-                    rows.append((model, judge, "class", layer, f"s{i}", 0, right, None))
-    columns = ["model", "judge", "decision", "layer", "stimulus_id", "seed", "correct", "passed"]
+                    rows.append((model, judge, "class", layer, f"s{i}", 0, right, None, "", True))
+    columns = ["model", "judge", "decision", "layer", "stimulus_id", "seed", "correct", "passed", "rule", "main"]
     return Judgement(pd.DataFrame(rows, columns=columns), LAYERS)
 
 

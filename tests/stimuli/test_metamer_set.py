@@ -26,10 +26,12 @@ from beholder.stimuli import (
     write_null_layer,
     write_stimulus_manifest,
 )
+from beholder.stimuli._metamer_table import tell_passed, tells_decisions
 
 CONTRACT = (
     "model, stimulus_id, layer, measured_layer, seed, db_snr, db_snr_published, db_snr_saved, spearman, pearson, "
-    "spearman_saved, pearson_saved, percentile, loss, prediction_original, prediction_metamer, passed, steps, recipe"
+    "spearman_saved, pearson_saved, percentile, loss, prediction_original, prediction_metamer, passed, steps, recipe, "
+    "decision, rule"
 )
 
 
@@ -38,7 +40,8 @@ def make_row(**own: Any) -> dict[str, Any]:
         "model": "net", "stimulus_id": "a", "layer": "l1", "measured_layer": "l1", "seed": 0, "db_snr": 20.0,
         "db_snr_published": 10.0, "db_snr_saved": 19.0, "spearman": 0.9, "pearson": 0.8, "spearman_saved": 0.89,
         "pearson_saved": 0.79, "percentile": None, "loss": 0.1, "prediction_original": "cat",
-        "prediction_metamer": "cat", "passed": None, "steps": 7, "recipe": "default",
+        "prediction_metamer": "cat", "passed": None, "steps": 7, "recipe": "default", "decision": "class",
+        "rule": None,
     }  # fmt: skip
     return row | own
 
@@ -103,8 +106,58 @@ def test_what_was_not_saved_or_has_no_null_stays_empty() -> None:
 
 def test_networks_without_answers_are_judged_by_the_measures() -> None:
     pairs = {name: np.zeros(3) for name in ("spearman", "pearson", "db_snr")}
-    rows = [make_row(prediction_original=None, prediction_metamer=None)]
+    rows = [make_row(prediction_original=None, prediction_metamer=None, decision=None)]
     assert fill_verdicts(make_table(rows), {"l1": pairs})["passed"].tolist() == [True]
+
+
+def test_the_same_answer_is_part_of_the_verdict() -> None:
+    """However good the match: another answer fails, and so does none where the network gives answers."""
+    pairs = {name: np.zeros(3) for name in ("spearman", "pearson", "db_snr")}
+    said = [("cat", "cat"), ("cat", "dog"), ("cat", None), (None, "cat"), (None, None)]
+    rows = [make_row(prediction_original=a, prediction_metamer=b) for a, b in said]
+    assert fill_verdicts(make_table(rows), {"l1": pairs})["passed"].tolist() == [True, False, False, False, False]
+
+
+def test_pairs_that_are_not_a_number_are_left_out() -> None:
+    """One NaN pair changes no verdict and no percentile; nothing but NaN gives none."""
+    generator = np.random.default_rng(2)
+    pairs = {name: generator.normal(size=40) for name in ("spearman", "pearson", "db_snr")}
+    whole = {name: values.copy() for name, values in pairs.items()}
+    pairs["pearson"][[3, 17]] = np.nan
+    kept = ~np.isnan(pairs["pearson"])
+    rows = [make_row(stimulus_id=str(i), **dict(zip(("spearman_saved", "pearson_saved", "db_snr_saved"),
+                                                    generator.normal(i / 10, 1, 3), strict=True)))
+            for i in range(40)]  # fmt: skip
+    judged = fill_verdicts(make_table(rows), {"l1": pairs})
+    for row, verdict in zip(rows, judged.to_dict("records"), strict=True):
+        shares = [100 * np.mean(whole[n][kept] < row[f"{n}_saved"]) for n in whole]
+        assert verdict["percentile"] == pytest.approx(min(shares))
+        assert verdict["passed"] == all(row[f"{n}_saved"] > whole[n][kept].max() for n in whole)
+    assert 0 < judged["passed"].sum() < 40
+    nothing = {name: np.full(3, np.nan) for name in pairs}
+    assert fill_verdicts(make_table(rows), {"l1": nothing})["passed"].isna().all()
+
+
+def test_tables_of_the_first_format_are_read_and_not_judged(tmp_path: Path) -> None:
+    pairs = {name: np.zeros(3) for name in ("spearman", "pearson", "db_snr")}
+    old = make_table([make_row(), make_row(stimulus_id="b")]).drop(columns=["decision", "rule"])
+    old.to_parquet(tmp_path / "results.parquet")
+    read = read_metamer_table(tmp_path)
+    assert tuple(read.columns) == METAMER_COLUMNS
+    assert read["decision"].isna().all()
+    assert not tells_decisions(read)
+    judged = fill_verdicts(read, {"l1": pairs})
+    assert judged["passed"].isna().all()
+    assert judged["percentile"].isna().all()
+    assert tells_decisions(make_table([make_row(), make_row(decision=None, prediction_original=None)]))
+
+
+def test_how_many_pass_is_told_by_decision() -> None:
+    rows = [make_row(decision=name, passed=passed) for name, passed in
+            (("class", True), ("class", False), ("category", True), ("category", True), (None, False))]  # fmt: skip
+    assert tell_passed(make_table(rows[:2])) == "1 of 2"
+    assert tell_passed(make_table(rows[:4])) == "2 of 2 by category and 1 of 2 by class"
+    assert tell_passed(make_table(rows)) == "0 of 1 without answers, 2 of 2 by category and 1 of 2 by class"
 
 
 @pytest.fixture

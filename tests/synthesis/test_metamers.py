@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 import beholder as bh
 from beholder._core.errors import ConfigurationChanged
-from beholder.stimuli import METAMER_COLUMNS, MetamerSet
+from beholder.stimuli import METAMER_COLUMNS, MetamerSet, decide_category, load_wnids, read_metamer_table
 from beholder.synthesis import Whitened, make_metamers
 from beholder.synthesis._metamer_recipe import make_metamer_recipe
 from beholder.synthesis._parameterization import Canvas
@@ -74,7 +74,8 @@ def test_a_module_never_seen_before() -> None:
     assert (own["db_snr_published"] == own["db_snr"] / 2).all()
     assert own["db_snr_saved"].isna().all()
     assert own["passed"].isna().all()
-    assert (made.predictions["decision_metamer"] == made.predictions["decision_original"]).all()
+    assert (made.predictions["answer_metamer"] == made.predictions["answer_original"]).all()
+    assert set(made.predictions["decision"]) == {"class"}
     assert count_hooks(module) == 0
     assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
     assert not np.allclose(made.stimuli[0], PICTURES[0], atol=0.1)
@@ -214,7 +215,7 @@ def test_files_are_as_the_contract_says(net: bh.Model, tmp_path: Path) -> None:
         rows = table[(table["stimulus_id"] == key[0]) & (table["layer"] == key[1]) & (table["seed"] == key[2])]
         assert told["rectifiers_passed"] == 1
         assert told["steps"] == rows["steps"].iloc[0] == len(one.read_losses())
-        assert told["predictions"]["metamer_saved"]["decision"] == rows["prediction_metamer"].iloc[0]
+        assert told["predictions"]["metamer_saved"]["answers"]["class"] == rows["prediction_metamer"].iloc[0]
         assert told["predictions"]["original"]["label"].startswith("class ")
         x, y = torch.from_numpy(PICTURES[int(key[0])])[None], torch.from_numpy(made.form.decode(one.path))[None]
         np.testing.assert_allclose(made.form.decode(one.original), PICTURES[int(key[0])], atol=0.51 / 255)
@@ -499,3 +500,94 @@ def test_whitening_evens_out_what_a_layer_feels() -> None:
     ratio = sensitivity[:, expected > 0.5] / expected[expected > 0.5]
     assert 0.5 < float(ratio.min() / ratio.mean()) < 1.01
     assert float(ratio.max() / ratio.mean()) < 2
+
+
+# --- decisions -------------------------------------------------------------------------------------------------------
+
+
+class Thousand(nn.Module):
+    """Says class ``k`` where the picture's first pixel is ``k / 999``, whatever else there is."""
+
+    def __init__(self, order: Any = None) -> None:
+        super().__init__()
+        torch.manual_seed(4)
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.register_buffer("places", torch.linspace(0, 1, 1000))
+        self.register_buffer("order", torch.arange(1000) if order is None else torch.as_tensor(order))
+
+    def forward(self, x: Tensor) -> Tensor:
+        level = self.conv(x).mean((1, 2, 3))[:, None] * 0 + x[:, 0, 0, :1]
+        return (-1e5 * (level - self.places[None]) ** 2)[:, self.order]
+
+
+def wrap_thousand(order: Any = None, classes: Any = None) -> bh.Model:
+    module = Thousand(order).eval()
+    return bh.wrap(module, input_range=(0.0, 1.0), input_shape=(3, 8, 8), name="thousand", classes=classes)
+
+
+def make_level(wnid: str) -> np.ndarray:
+    picture = np.random.default_rng(0).random((3, 8, 8), dtype=np.float32)
+    picture[0, 0, 0] = load_wnids().index(wnid) / 999
+    return picture
+
+
+BARN, ORANGE, AIRLINER, LABRADOR = "n02793495", "n07747607", "n02690373", "n02099712"
+
+
+def test_what_is_in_no_category_is_decided_by_class() -> None:
+    """A label in a category asks for it, without one the network's first class; a barn or an orange is in none."""
+    shown = (BARN, AIRLINER, ORANGE, BARN, AIRLINER)
+    pictures = np.stack([make_level(wnid) for wnid in shown])
+    stimuli = bh.StimulusSet.from_arrays(pictures, labels=[BARN, LABRADOR, "", "", ""])
+    made = make_metamers(wrap_thousand(), stimuli, ["conv"], iterations=3)
+    own = get_own_rows(made)
+    assert own["decision"].tolist() == ["class", "category", "class", "class", "category"]
+    assert own["rule"].tolist() == [None, "first", None, None, "first"]
+    assert own["prediction_original"].tolist() == [BARN, "airplane", ORANGE, BARN, "airplane"]
+    logits = wrap_thousand()(torch.from_numpy(made.stimuli)).detach().numpy()
+    said = {"category": decide_category(logits, "first"), "class": np.array(load_wnids())[logits.argmax(1)]}
+    assert own["prediction_metamer"].tolist() == [said[kind][i] for i, kind in enumerate(own["decision"])]
+    told = made.predictions
+    assert told["decision"].tolist() == own["decision"].tolist()
+    assert told["answer_metamer"].tolist() == own["prediction_metamer"].tolist()
+
+
+@pytest.mark.parametrize("rule", ["first", "mean", "max", "sum"])
+def test_the_set_says_what_is_decided_and_the_user_by_which_rule(rule: str) -> None:
+    pictures = np.stack([make_level(BARN)] * 2)
+    stimuli = bh.StimulusSet.from_arrays(pictures, labels=[BARN] * 2, conditions={"decision": ["category", ""]})
+    own = get_own_rows(make_metamers(wrap_thousand(), stimuli, ["conv"], iterations=2, rule=rule))
+    assert own["decision"].tolist() == ["category", "class"]
+    assert own["rule"].tolist() == [rule, None]
+    logits = wrap_thousand()(torch.from_numpy(pictures[:1])).detach().numpy()
+    assert own["prediction_original"].iloc[0] == decide_category(logits, rule)[0]
+
+
+def test_networks_with_classes_of_their_own() -> None:
+    order = np.random.default_rng(1).permutation(1000)
+    stimuli = bh.StimulusSet.from_arrays(np.stack([make_level(AIRLINER)]), labels=[AIRLINER])
+    place = load_wnids().index(AIRLINER)
+    for classes, reordered, decision, answer in (
+        (tuple(np.array(load_wnids())[order]), order, "category", "airplane"),
+        (tuple(f"thing {i}" for i in range(1000)), None, "class", f"thing {place}"),
+        (tuple(f"thing {i // 2}" for i in range(1000)), None, "class", f"thing {place // 2} [{place}]"),
+    ):
+        own = get_own_rows(make_metamers(wrap_thousand(reordered, classes), stimuli, ["conv"], iterations=2))
+        assert (own["decision"].iloc[0], own["prediction_original"].iloc[0]) == (decision, answer)
+
+
+def test_decisions_are_written_and_a_label_stays_as_first_recorded(tmp_path: Path) -> None:
+    picture = np.stack([make_level(BARN)])
+    first = bh.StimulusSet.from_arrays(picture, labels=[BARN])
+    options: dict[str, Any] = {"iterations": 2, "out_path": tmp_path / "metamers"}
+    made = make_metamers(wrap_thousand(), first, ["conv"], **options)
+    other = bh.StimulusSet.from_arrays(picture, labels=[AIRLINER])
+    make_metamers(wrap_thousand(), other, ["conv"], seeds=[0, 1], **options)
+    table = read_metamer_table(made.path)
+    assert len(table) == 2 * len(made.table)
+    assert set(table["decision"]) == {"class"}
+    assert made.files[made.keys[0]].describe()["decision"] == "class"
+    with pytest.raises(ConfigurationChanged, match="rule"):
+        make_metamers(wrap_thousand(), first, ["conv"], rule="mean", **options)
+    with pytest.raises(bh.InputError, match="rule"):
+        make_metamers(wrap_thousand(), first, ["conv"], rule="median")

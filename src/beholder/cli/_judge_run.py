@@ -28,6 +28,7 @@ def judge(
     attack: str | None = None,
     brain: str | None = None,
     decision: Literal["category", "word", "class"] | None = None,
+    rule: Literal["first", "mean", "max", "sum"] = "first",
     interval: Literal["wilson", "bootstrap"] = "wilson",
     failed: bool = False,
     seed: Seed = 42,
@@ -56,7 +57,10 @@ def judge(
     brain
         How well networks predict brains: a .csv or .json with network, value.
     decision
-        What is asked: 16 categories, a word, or the judge's own classes; default for each judge the first that it can.
+        What is shown: 16 categories, a word, or the judge's own classes; default for each stimulus the one that counts.
+    rule
+        How a judge of ImageNet's classes names a category: by the first class in one, from the most likely down, or by
+        the mean, largest or sum of the probabilities of a category's classes.
     interval
         Of shares: wilson, or bootstrap over stimuli.
     failed
@@ -74,7 +78,7 @@ def judge(
     json
         Print one JSON document to stdout.
     """
-    options = {"device": device, "batch_size": batch_size, "workers": workers, "overwrite": overwrite}
+    options = {"device": device, "batch_size": batch_size, "workers": workers, "overwrite": overwrite, "rule": rule}
     shown = {"decision": decision, "interval": interval, "failed": failed, "seed": seed}
     summary = run_judge(results_dir, models, human or [], attacked, attack, brain, options, shown)
     print_json(summary.tables) if json else print("\n".join(summary.lines))
@@ -96,7 +100,8 @@ def run_judge(
     if attack and not attacked:
         raise InputError("--attacked FILE beside --attack", got="--attack alone")
     found = judge_metamers(results_dir, models, **options)
-    scatters = dict(_compare(found, human, attacked, attack, brain, shown["failed"]))
+    chosen = {"failed": shown["failed"], "decision": shown["decision"]}
+    scatters = dict(_compare(found, human, attacked, attack, brain, chosen))
     layers = found.recognize_layers(**shown)
     matrix = found.recognize_models(**shown)
     figures = Path(results_dir) / "figures"
@@ -117,7 +122,12 @@ def _list_folders(results_dir: str) -> list[Path]:
 
 
 def _compare(
-    found: Judgement, human: Sequence[str], attacked: str | None, attack: str | None, brain: str | None, failed: bool
+    found: Judgement,
+    human: Sequence[str],
+    attacked: str | None,
+    attack: str | None,
+    brain: str | None,
+    chosen: dict[str, Any],
 ) -> Iterator[tuple[str, NetworkScatter]]:
     import pandas as pd
 
@@ -133,15 +143,15 @@ def _compare(
         for each in human:
             name, mark, file = each.partition("=")
             parts.append(read_human_recognition(file if mark else name, found.layers, name if mark else ""))
-        yield "people", compare_networks(found, pd.concat(parts), "Recognised by people (%)", failed=failed)
+        yield "people", compare_networks(found, pd.concat(parts), "Recognised by people (%)", **chosen)
     if attacked:
         shares = read_attacked_accuracy(attacked, found.layers, attack)
         percent = {name: 100 * share for name, share in shares.items()}
         words = f"Accuracy under attack{f' {attack}' if attack else ''} (%)"
-        yield "attacked", compare_networks(found, percent, words, failed=failed)
+        yield "attacked", compare_networks(found, percent, words, **chosen)
     if brain:
         values = read_brain_prediction(brain, found.layers)
-        yield "brain", compare_networks(found, values, "Prediction of brains, best layer", failed=failed)
+        yield "brain", compare_networks(found, values, "Prediction of brains, best layer", **chosen)
 
 
 def _save_figures(found: Judgement, scatters: dict[str, NetworkScatter], folder: Path, shown: dict[str, Any]) -> None:
@@ -178,15 +188,15 @@ def _describe(found: Judgement, shown: dict[str, Any], scatters: dict[str, Netwo
         yield f"{left_out} verdicts on metamers that did not pass are left out (--failed counts them)"
     names = dict(zip(found.judges, shorten_names(found.judges), strict=True))
     own = dict(zip(found.models, shorten_names(found.models), strict=True))
-    rows = [["metamers of", "layer", *names.values()]]
-    for (model, layer), group in layers.groupby(["model", "layer"], sort=False):  # type: ignore[misc]
+    rows = [["metamers of", "layer", "decision", *names.values()]]
+    for (model, layer, decision), group in layers.groupby(["model", "layer", "decision"], sort=False):  # type: ignore[misc]
         shares = dict(zip(group["judge"], group["accuracy"], strict=True))
         cells = [f"{100 * shares[judge]:.0f} %" if judge in shares else "–" for judge in names]
-        rows.append([own[model], layer or "original", *cells])
+        rows.append([own[model], layer or "original", decision, *cells])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
         yield "  ".join(
-            cell.ljust(width) if i < 2 else cell.rjust(width)
+            cell.ljust(width) if i < 3 else cell.rjust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
     for name, scatter in scatters.items():

@@ -30,7 +30,18 @@ PUBLISHED_SETS = {
 """What the document's scripts call the stimulus sets, and what Beholder calls them."""
 
 _OWN_FILES = ("load_specified_image_path", "load_specified_audio_path")
-_COLUMNS = ("layer", "n", "db_snr", "db_snr_saved", "spearman_saved", "pearson_saved", "same_prediction", "passed")
+_COLUMNS = (
+    "layer",
+    "decision",
+    "rule",
+    "n",
+    "db_snr",
+    "db_snr_saved",
+    "spearman_saved",
+    "pearson_saved",
+    "same_prediction",
+    "passed",
+)
 
 
 @dataclass(frozen=True)
@@ -196,7 +207,11 @@ def summarize_metamers(made: Metamers) -> Summary:
     """How well metamers match at their own layers."""
     table = made.to_pandas()
     own = table[table["layer"] == table["measured_layer"]]
-    rows = [_summarize_layer(layer, own[own["layer"] == layer]) for layer in dict.fromkeys(own["layer"])]
+    rows = [
+        _summarize_layer(layer, part)
+        for layer in dict.fromkeys(own["layer"])
+        for _, part in own[own["layer"] == layer].groupby(["decision", "rule"], sort=True, dropna=False)
+    ]
     lines = [f"{len(made)} metamers of {made.model}", *align_rows(_COLUMNS, rows)]
     lines += [f"skipped {name} at {layer}: {reason}" for name, layer, _, reason in made.skipped]
     files: list[dict[str, Any]] = []
@@ -214,10 +229,14 @@ def _summarize_layer(layer: str, own: pd.DataFrame) -> dict[str, Any]:
 
     known = [bool(value) for value in own["passed"].dropna().tolist()]
     same = int(np.sum((own["prediction_original"] == own["prediction_metamer"]).to_numpy()))
+    decision, rule = (_to_plain(own[name].iloc[0]) for name in ("decision", "rule"))
     names = ("db_snr", "db_snr_saved", "spearman_saved", "pearson_saved")
     medians = {name: _to_plain(float(np.median(own[name].to_numpy(dtype=float)))) for name in names}
     verdict = sum(known) if known else None
-    return {"layer": layer, "n": len(own), **medians, "same_prediction": same, "passed": verdict}
+    return {
+        "layer": layer, "decision": decision, "rule": rule, "n": len(own), **medians, "same_prediction": same,
+        "passed": verdict,
+    }  # fmt: skip
 
 
 def tell_levels(made: Metamers) -> list[str]:

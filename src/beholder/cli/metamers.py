@@ -50,6 +50,7 @@ def make(
     step_size: Annotated[str | None, Parameter(name=["-Z", "--STEP-SIZE"])] = None,
     target_db: float | None = None,
     measured: Words = None,
+    rule: Literal["first", "mean", "max", "sum"] = "first",
     dataset_preproc: Annotated[bool, Parameter(name=["-DP", "--DATASET-PREPROC"])] = False,
     s: Annotated[bool, Parameter(name="-S")] = False,
     override_save: Annotated[bool, Parameter(name=["-V", "--OVERRIDE-SAVE"])] = False,
@@ -102,6 +103,9 @@ def make(
         Stop at this signal-to-noise ratio; default 45, published never.
     measured
         Layers at which the match is measured; default the recorded ones, else children down to two levels.
+    rule
+        How a network of ImageNet's classes says which of 16 categories: by the first class in one, from the most likely
+        down, or by the mean, largest or sum of the probabilities of a category's classes.
     dataset_preproc
         Prepare pictures by the network's own preprocessing, and start from its mean, in published too.
     s
@@ -138,8 +142,8 @@ def make(
     flags = MakeFlags(words, source, recipe, dataset_preproc, s, override_save, strict, out_path)
     numbers = {"iterations": iterations, "repeats": repeats, "noise_scale": noise_scale, "step_size": step_size,
                "target_db": target_db}  # fmt: skip
-    options = {"layers": layers, "seeds": seeds or [0], "loss": loss, "measured": measured, "batch_size": batch_size,
-               "workers": workers, "threads": threads, "overwrite": overwrite}  # fmt: skip
+    options = {"layers": layers, "seeds": seeds or [0], "loss": loss, "measured": measured, "rule": rule,
+               "batch_size": batch_size, "workers": workers, "threads": threads, "overwrite": overwrite}  # fmt: skip
     summary = run_make(place, flags, numbers, options)
     print_json(summary.tables) if json else print("\n".join(summary.lines))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import to_path_name
 from beholder._core.hashing import hash_file
 from beholder._core.progress import logger
@@ -22,9 +22,17 @@ from beholder.evaluation._judgement_table import (
     write_judgement_table,
 )
 from beholder.evaluation._metamer_sets import find_metamer_sets
-from beholder.evaluation._verdicts import Vocabulary, find_reference, list_vocabularies
+from beholder.evaluation._verdicts import (
+    DECISIONS,
+    Vocabulary,
+    find_reference,
+    list_vocabularies,
+    pick_decision,
+)
 from beholder.jobs import JobFolder, Plan, Shard, check_content, run_plan
-from beholder.stimuli import MetamerSet
+from beholder.stimuli import MetamerSet, load_wnids, read_stimulus_manifest
+from beholder.stimuli._categories import RULES
+from beholder.stimuli._metamer_table import tells_decisions
 
 if TYPE_CHECKING:
     from beholder.models import Model
@@ -56,15 +64,18 @@ def judge_metamers(
     batch_size: int | None = None,
     workers: int = 1,
     overwrite: bool = False,
+    rule: str = "first",
 ) -> Judgement:
     """Ask other networks what the metamers of one or several networks are.
 
-    Every judge is shown the metamers as they were saved, and the originals. A network with ImageNet's 1,000 outputs
-    says which of the 16 categories (:func:`~beholder.stimuli.decide_category`) and which class; one with 794 words says
-    which word; others which of their classes. A verdict is right when it is the stimulus's true class, where that is
-    among the judge's answers; else when it is what the network that the metamer was made for calls the original; else
-    what the judge itself calls it: the column ``against`` says which. Verdicts are added to ``judgements.parquet`` in
-    each network's folder; what is there is kept, and interrupted work is continued.
+    Every judge is shown the metamers as they were saved, and the originals. A network of ImageNet's classes, in
+    whatever order, says which of the 16 categories (:func:`~beholder.stimuli.decide_category`) and which class; one
+    with 794 words says which word; others which of their classes. The column ``main`` says which of a judge's decisions
+    counts for a stimulus: the category where its class, or without one what the network that the metamer was made for
+    takes it for, lies in one, or where its set says so; else the class. A verdict is right when it is the stimulus's
+    true class, where that is among the judge's answers; else when it is what the network that the metamer was made for
+    calls the original; else what the judge itself calls it: the column ``against`` says which. Verdicts are added to
+    ``judgements.parquet`` in each network's folder; what is there is kept, and interrupted work is continued.
 
     Parameters
     ----------
@@ -80,6 +91,8 @@ def judge_metamers(
         Processes.
     overwrite : bool
         Ask these judges anew.
+    rule : {"first", "mean", "max", "sum"}
+        How a category follows from classes.
 
     Returns
     -------
@@ -89,7 +102,8 @@ def judge_metamers(
     Raises
     ------
     InputError
-        No metamers in the folder; a judge of another sense, or without names for its outputs.
+        No metamers in the folder, or two sets of one network, or of an older version, which do not tell by which
+        decision they were tested; a judge of another sense, or without names for its outputs.
 
     Notes
     -----
@@ -101,7 +115,10 @@ def judge_metamers(
     >>> verdicts = judge_metamers("metamers", ["alexnet", "resnet50"])  # doctest: +SKIP
     >>> verdicts.recognize_layers()  # doctest: +SKIP
     """
+    if rule not in RULES:
+        raise UnknownNameError("rule", rule, RULES)
     sets = [MetamerSet(path) for path in find_metamer_sets(folder)]
+    _check_sets(sets)
     asked = [_name_maker(made) for made in sets] if models is None else models
     judges = _load_judges(asked if isinstance(asked, Sequence) and not isinstance(asked, str) else [asked], device)
     for made in sets:
@@ -112,7 +129,7 @@ def judge_metamers(
         with outer.hold():
             outer.drop_damaged()
             for judge in judges:
-                _judge_one(made, items, judge, outer, batch_size, workers, overwrite)
+                _judge_one(made, items, judge, outer, batch_size, workers, overwrite, rule)
     return read_judgements(folder)
 
 
@@ -122,6 +139,23 @@ def _name_maker(made: MetamerSet) -> str:
 
     refuse_code(made.model, made.path, f"naming the judges: --models {shlex.quote(made.model)} ...")
     return made.model
+
+
+def _check_sets(sets: Sequence[MetamerSet]) -> None:
+    """One set a network, whose table tells by which decision each stimulus counts."""
+    places: dict[str, MetamerSet] = {}
+    for made in sets:
+        other = places.setdefault(made.model, made)
+        if other is not made:
+            raise InputError(
+                "one set of metamers a network", got=f"{other.path} and {made.path}, both of {made.model}",
+                hint=f"beholder metamers judge {other.path}",
+            )  # fmt: skip
+        if not tells_decisions(made.to_pandas()):
+            raise InputError(
+                "metamers that were tested by a decision that the table tells", got=f"{made.path} of an older version",
+                hint="`beholder metamers make` anew with --overwrite",
+            )  # fmt: skip
 
 
 def _load_judges(models: Iterable[Model | str], device: str) -> list[Model]:
@@ -181,6 +215,7 @@ def _judge_one(
     batch_size: int | None,
     workers: int,
     overwrite: bool,
+    rule: str,
 ) -> None:
     from beholder.evaluation._judge_worker import JudgeWorker
 
@@ -188,15 +223,15 @@ def _judge_one(
     folder = JobFolder(outer.path / name, made.path)
     if overwrite:
         folder.clear()
-    settings = _resolve_settings(made, judge, batch_size, folder.read_settings())
+    settings = _resolve_settings(made, judge, batch_size, folder.read_settings(), rule)
     if not folder.check_settings(settings):
         folder.write_settings(settings)
     shards = _plan_shards(folder, items)
-    worker = JudgeWorker(made.path, judge, str(judge.device), settings["batch_size"])
+    worker = JudgeWorker(made.path, judge, str(judge.device), settings["batch_size"], rule)
     plan = Plan(f"judge {made.path.name} by {name}", settings, shards)
     receipts = run_plan(plan, worker, folder, n_workers=workers)
-    rows = _make_rows(made, items, judge, receipts)
-    _merge(outer, rows, judge.name, items)
+    rows = _make_rows(made, items, judge, receipts, rule)
+    _merge(outer, made, rows, judge.name, items)
     record_provenance(
         made.path, f"{JUDGEMENTS}:{name}", settings, judge=judge.name, weights=judge.weights.sha256, n_files=len(items)
     )
@@ -204,7 +239,7 @@ def _judge_one(
 
 
 def _resolve_settings(
-    made: MetamerSet, judge: Model, batch_size: int | None, old: dict[str, Any] | None
+    made: MetamerSet, judge: Model, batch_size: int | None, old: dict[str, Any] | None, rule: str
 ) -> dict[str, Any]:
     """Everything that can change a verdict. The batch size is chosen when a judge is first asked."""
     from beholder.models import describe_preprocessing, identify_model
@@ -221,6 +256,7 @@ def _resolve_settings(
         "preprocessing": describe_preprocessing(judge),
         "device": judge.device.type,
         "batch_size": batch_size or kept,
+        "rule": rule,
     }
 
 
@@ -243,13 +279,13 @@ def _plan_shards(folder: JobFolder, items: list[_Item]) -> tuple[Shard, ...]:
 
 
 def _make_rows(
-    made: MetamerSet, items: list[_Item], judge: Model, receipts: list[dict[str, Any]]
+    made: MetamerSet, items: list[_Item], judge: Model, receipts: list[dict[str, Any]], rule: str
 ) -> list[dict[str, Any]]:
     """The judge's rows of the table, a decision after the other, in the items' order."""
     n_outputs = receipts[0]["facts"]["n_outputs"]
     by_maker = _read_maker_verdicts(made)
     rows = []
-    for vocabulary in list_vocabularies(n_outputs, judge.classes, judge.modality):
+    for vocabulary in list_vocabularies(n_outputs, judge.classes, judge.modality, rule):
         said: dict[str, str] = {}
         for receipt in receipts:
             verdicts = receipt["facts"]["verdicts"][vocabulary.decision]
@@ -269,7 +305,7 @@ def _make_row(
     return {
         "model": model, "judge": judge, "decision": vocabulary.decision, "layer": item.layer,
         "stimulus_id": item.stimulus_id, "seed": item.seed, "verdict": verdict, "reference": reference,
-        "against": against, "correct": verdict == reference, "sha256": item.sha256,
+        "against": against, "correct": verdict == reference, "sha256": item.sha256, "rule": vocabulary.rule,
     }  # fmt: skip
 
 
@@ -286,7 +322,29 @@ def _read_maker_verdicts(made: MetamerSet) -> dict[str, tuple[str, ...]]:
     return said
 
 
-def _merge(outer: JobFolder, rows: list[dict[str, Any]], judge: str, items: list[_Item]) -> None:
+def mark_main(made: MetamerSet, rows: list[dict[str, Any]], items: list[_Item]) -> list[dict[str, Any]]:
+    """Say of each verdict whether it is by the decision that counts for its stimulus and judge."""
+    from beholder.models._published import list_imagenet_classes
+
+    known = Vocabulary("category", len(load_wnids()), list_imagenet_classes(), load_wnids())
+    by_maker, labels = _read_maker_verdicts(made), {item.stimulus_id: item.label for item in items}
+    manifest = read_stimulus_manifest(made.path)
+    own = made.to_pandas().drop_duplicates("stimulus_id").set_index("stimulus_id")["decision"]
+    decisions: dict[str, set[str]] = {}
+    for row in rows:
+        decisions.setdefault(row["judge"], set()).add(row["decision"])
+    marked = []
+    for row in rows:
+        stimulus_id, can = row["stimulus_id"], decisions[row["judge"]]
+        says = manifest.get(stimulus_id, {}).get("decision") or ("category" if own[stimulus_id] == "category" else "")
+        vocabularies = [known if each == "category" else Vocabulary(each, 0) for each in DECISIONS if each in can]
+        top = next(iter(by_maker.get(stimulus_id, ())), "")
+        picked = pick_decision(vocabularies, labels[stimulus_id], top, says)
+        marked.append({**row, "main": picked is not None and picked.decision == row["decision"]})
+    return marked
+
+
+def _merge(outer: JobFolder, made: MetamerSet, rows: list[dict[str, Any]], judge: str, items: list[_Item]) -> None:
     """Put a judge's rows into the table, and drop other judges' rows about files that have changed since."""
     path = outer.output / JUDGEMENTS
     kept: list[dict[str, Any]] = []
@@ -300,7 +358,7 @@ def _merge(outer: JobFolder, rows: list[dict[str, Any]], judge: str, items: list
                 "%d verdicts of other judges are dropped: those metamers are made anew or gone", len(others) - len(kept)
             )
     order = {(item.layer, item.stimulus_id, item.seed): place for place, item in enumerate(items)}
-    kept += rows
+    kept = mark_main(made, [*kept, *rows], items)
     kept.sort(key=lambda row: (row["judge"], row["decision"], order[row["layer"], row["stimulus_id"], row["seed"]]))
     with outer.seal(JUDGEMENTS):
         write_judgement_table(path, make_judgement_table(kept))

@@ -32,12 +32,15 @@ class JudgeWorker(ModelWorker):
     device : str
     batch_size : int
         Stimuli in one pass; the last is padded, so that no verdict depends on what else is judged.
+    rule : {"first", "mean", "max", "sum"}
+        Of categories.
     """
 
     folder: Path
     model: Model
     device: str
     batch_size: int
+    rule: str = "first"
 
     @contextlib.contextmanager
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
@@ -58,7 +61,7 @@ class JudgeWorker(ModelWorker):
         for start in range(0, len(files), self.batch_size):
             values = self._run(model, [name for name, _ in files[start : start + self.batch_size]])
             n_outputs = values.shape[1]
-            for vocabulary in list_vocabularies(n_outputs, model.classes, model.modality):
+            for vocabulary in list_vocabularies(n_outputs, model.classes, model.modality, self.rule):
                 verdicts.setdefault(vocabulary.decision, []).extend(vocabulary.decide(values).tolist())
         return {"n_outputs": n_outputs, "verdicts": verdicts}
 

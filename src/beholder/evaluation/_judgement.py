@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -34,7 +35,8 @@ class Judgement:
     table : DataFrame
         A row a verdict: ``model`` (whose metamer it is), ``judge``, ``decision`` (``category``, ``word`` or ``class``),
         ``layer`` (matched; empty for the original itself), ``stimulus_id``, ``seed``, ``verdict``, ``reference``,
-        ``against`` (who says what is right: ``label``, ``maker``, ``judge``), ``correct``, ``sha256`` of the file, and
+        ``against`` (who says what is right: ``label``, ``maker``, ``judge``), ``correct``, ``sha256`` of the file,
+        ``rule`` (of categories), ``main`` (whether the decision is the one that counts for the stimulus), and
         ``passed``: whether the metamer is one, empty where no null distribution has told.
     layers : dict of str to tuple of str
         Matched layers of each network, early to late.
@@ -66,8 +68,8 @@ class Judgement:
 
     @property
     def decision(self) -> str:
-        """The decision that pictures and summaries are about: of those made, the one that people can make, too."""
-        made = set(self.table["decision"])
+        """The decision of scatters: of those that count for stimuli, the one that people can make, too."""
+        made = set(self.table.loc[self.table["main"], "decision"])
         return next(each for each in DECISIONS if each in made)
 
     def to_pandas(self) -> pd.DataFrame:
@@ -84,19 +86,18 @@ class Judgement:
         return path
 
     def select(self, decision: str | None = None, *, failed: bool = False) -> pd.DataFrame:
-        """Verdicts of one decision each judge makes; of metamers that did not pass only if asked.
+        """Verdicts of one decision a judge and stimulus; of metamers that did not pass only if asked.
 
         Parameters
         ----------
         decision : {"category", "word", "class"}, optional
-            Default for each judge the first of these that it makes.
+            Default for each stimulus the one that counts: see :func:`judge_metamers`.
         failed : bool
             With the metamers whose match the null distribution does not tell from chance.
         """
         table: Any = self.table
         if decision is None:
-            place = table["decision"].map(DECISIONS.index)
-            table = table[place == place.groupby(table["judge"]).transform("min")]
+            table = table[table["main"].astype(bool)]
         else:
             table = table[table["decision"] == decision]
             if not len(table):
@@ -122,11 +123,14 @@ class Judgement:
             As for :func:`~beholder.evaluation.summarize_verdicts`.
         """
         found = summarize_verdicts(
-            self.select(decision, failed=failed), ["model", "judge", "decision", "layer"], interval=interval, seed=seed
+            self.select(decision, failed=failed),
+            ["model", "judge", "decision", "rule", "layer"],
+            interval=interval,
+            seed=seed,
         )
         place = {(model, layer): i for model in self.layers for i, layer in enumerate((NATURAL, *self.layers[model]))}
         found["place"] = [place.get(key, len(place)) for key in zip(found["model"], found["layer"], strict=True)]
-        found = found.sort_values(["model", "judge", "place"], kind="stable")
+        found = found.sort_values(["model", "judge", "decision", "place"], kind="stable")
         return found.drop(columns="place").reset_index(drop=True)
 
     def recognize_models(
@@ -140,28 +144,44 @@ class Judgement:
         """Share of right verdicts on all layers' metamers by generating network and judge: the matrix as a table."""
         table: Any = self.select(decision, failed=failed)
         table = table[table["layer"] != NATURAL]
-        return summarize_verdicts(table, ["model", "judge", "decision"], interval=interval, seed=seed)
+        return summarize_verdicts(table, ["model", "judge", "decision", "rule"], interval=interval, seed=seed)
 
     def to_matrix(self, decision: str | None = None, *, failed: bool = False) -> pd.DataFrame:
-        """Generating network × judge, share of right verdicts over all layers; empty where a judge was not asked."""
-        found = self.recognize_models(decision, failed=failed)
-        return found.pivot(index="model", columns="judge", values="accuracy").reindex(
-            index=[name for name in self.models if name in set(found["model"])],
-            columns=[name for name in self.judges if name in set(found["judge"])],
-        )
-
-    def recognize_by_others(self, *, decision: str | None = None, failed: bool = False) -> pd.DataFrame:
-        """Mean share of right verdicts by judges other than the network itself, for each network and layer.
+        """Generating network × judge, share of right verdicts over all layers; empty where a judge was not asked.
 
         Returns
         -------
         DataFrame
-            ``model, layer, n_judges, accuracy``; the originals have the empty layer.
+            Rows by ``model`` and ``decision``: what was decided otherwise has another chance, and a row of its own.
+        """
+        found = self.recognize_models(decision, failed=failed)
+        rows = set(zip(found["model"], found["decision"], strict=True))
+        wide = found.pivot(index=["model", "decision"], columns="judge", values="accuracy")
+        keys = [(name, each) for name in self.models for each in DECISIONS if (name, each) in rows]
+        return wide.loc[keys, [name for name in self.judges if name in set(found["judge"])]]
+
+    def recognize_by_others(self, *, decision: str | None = None, failed: bool = False) -> pd.DataFrame:
+        """Mean share of right verdicts by judges other than the network itself, for each network, layer and decision.
+
+        Returns
+        -------
+        DataFrame
+            ``model, layer, decision, n_judges, accuracy``; the originals have the empty layer.
         """
         found = self.recognize_layers(decision, failed=failed)
         others = found[found["model"] != found["judge"]]
-        means = others.groupby(["model", "layer"], sort=False)["accuracy"].agg(["count", "mean"]).reset_index()
+        by = ["model", "layer", "decision"]
+        means = others.groupby(by, sort=False)["accuracy"].agg(["count", "mean"]).reset_index()
         return means.rename(columns={"count": "n_judges", "mean": "accuracy"})
+
+    def _name_rows(self, models: Sequence[str], decisions: Sequence[str]) -> list[str]:
+        """Short names of networks, with the decision where there are several."""
+        own = dict(zip(self.models, shorten_names(self.models), strict=True))
+        several = len(set(decisions)) > 1
+        return [
+            f"{own[model]} ({_DECISION_WORDS[each]})" if several else own[model]
+            for model, each in zip(models, decisions, strict=True)
+        ]
 
     def plot(self, ax: Axes | None = None, *, decision: str | None = None, failed: bool = False) -> Axes:
         """Draw the matrix generating × judging network.
@@ -175,8 +195,9 @@ class Judgement:
         from beholder.figures import plot_share_matrix
 
         matrix = self.to_matrix(decision, failed=failed)
+        models, decisions = (list(matrix.index.get_level_values(name)) for name in ("model", "decision"))
         return plot_share_matrix(
-            matrix.to_numpy(dtype=float), shorten_names(matrix.index), shorten_names(matrix.columns), ax,
+            matrix.to_numpy(dtype=float), self._name_rows(models, decisions), shorten_names(matrix.columns), ax,
             row_name="Metamers of", column_name="Judged by", value_name="Recognised (%)",
         )  # fmt: skip
 
@@ -185,20 +206,26 @@ class Judgement:
         from beholder.figures import plot_shares_by_layer
 
         found: Any = self.recognize_layers(decision, failed=failed, interval=interval)
-        decisions = set(found["decision"])
-        chance = CHANCE.get(next(iter(decisions))) if len(decisions) == 1 else None
         names = dict(zip(self.judges, shorten_names(self.judges), strict=True))
-        own = dict(zip(self.models, shorten_names(self.models), strict=True))
+        kinds = [(m, d) for m in dict.fromkeys(found["model"]) for d in DECISIONS]
+        kinds = [key for key in kinds if key in set(zip(found["model"], found["decision"], strict=True))]
+        chances = {CHANCE.get(decision) for _, decision in kinds}
+        chance = next(iter(chances)) if len(chances) == 1 else None
         panels = {}
-        for model in dict.fromkeys(found["model"]):
-            rows = found[found["model"] == model]
-            panels[own[model]] = {
+        for (model, kind), title in zip(kinds, self._name_rows(*zip(*kinds, strict=True)), strict=True):
+            rows = found[(found["model"] == model) & (found["decision"] == kind)]
+            panels[title] = {
                 names[judge]: _read_line(rows[rows["judge"] == judge]) for judge in dict.fromkeys(rows["judge"])
             }
         counts = sorted(set(found["n"]))
         n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
         words = f"95 % interval ({interval.capitalize()}), n = {n}"
         return plot_shares_by_layer(panels, chance=chance, interval=words)
+
+
+def describe_decisions(decisions: Iterable[str]) -> str:
+    """Decisions in words: ``16 categories, own classes``."""
+    return ", ".join(_DECISION_WORDS[each] for each in DECISIONS if each in set(decisions))
 
 
 def read_judgements(folder: Path | str) -> Judgement:

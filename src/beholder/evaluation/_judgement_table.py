@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from beholder._core.errors import InputError
 from beholder._core.files import write_bytes
 from beholder.jobs import check_content
+from beholder.models._vocabulary import DECISIONS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,8 +21,9 @@ NATURAL = ""
 _KINDS = {
     "model": "string", "judge": "string", "decision": "string", "layer": "string", "stimulus_id": "string",
     "seed": "int64", "verdict": "string", "reference": "string", "against": "string", "correct": "bool",
-    "sha256": "string",
+    "sha256": "string", "rule": "string", "main": "bool",
 }  # fmt: skip
+_LATER = ("rule", "main")
 JUDGEMENT_COLUMNS = tuple(_KINDS)
 """Columns of the table: a row a judging network, decision, and metamer or original."""
 
@@ -49,7 +51,7 @@ def write_judgement_table(path: Path | str, table: pd.DataFrame) -> None:
 
 
 def read_judgement_table(path: Path | str) -> pd.DataFrame:
-    """Read ``judgements.parquet``.
+    """Read ``judgements.parquet``; tables of the first format counted each judge's first decision for every stimulus.
 
     Parameters
     ----------
@@ -67,7 +69,12 @@ def read_judgement_table(path: Path | str) -> pd.DataFrame:
         table = pq.read_table(file).to_pandas()
     except (OSError, pa.ArrowException) as error:
         raise InputError("a Parquet file", got=f"{file} ({error})") from error
-    missing = [name for name in _KINDS if name not in table]
+    missing = [name for name in _KINDS if name not in table and name not in _LATER]
     if missing:
         raise InputError("a table of judgements", got=f"{file} without {', '.join(missing[:4])}")
+    if "rule" not in table:
+        table["rule"] = ["first" if decision == "category" else "" for decision in table["decision"]]
+    if "main" not in table:
+        place = table["decision"].map(DECISIONS.index)
+        table["main"] = place == place.groupby(table["judge"]).transform("min")
     return make_judgement_table(table[list(_KINDS)].to_dict("records"))

@@ -13,7 +13,7 @@ import torch
 from beholder._core.errors import InputError
 from beholder.activations import capture, parse_layer, probe_layers
 from beholder.evaluation._saved_stimuli import prepare_shown
-from beholder.evaluation._verdicts import Vocabulary, list_vocabularies
+from beholder.evaluation._verdicts import list_vocabularies
 from beholder.experiments import (
     Experiment,
     Observation,
@@ -25,7 +25,6 @@ from beholder.experiments import (
     list_trials,
 )
 from beholder.models import Model, copy_model
-from beholder.stimuli import load_class_categories
 
 if TYPE_CHECKING:
     from beholder.activations._probe import ProbedLayer
@@ -121,7 +120,7 @@ class NetworkObserver(Observer):
         for vocabulary in list_vocabularies(n_outputs, self.model.classes, self.model.modality):
             meant = [vocabulary.look_up(choice) for choice in choices]
             if any(meant):
-                return np.array(_name_outputs(vocabulary)), meant
+                return np.array(vocabulary.meanings), meant
         raise InputError(
             "a network whose outputs are the choices", got=f"{self.model.name}, which knows none of {choices[0]!r}, …",
             hint="another --model_name",
@@ -262,8 +261,3 @@ def _aim(values: np.ndarray) -> np.ndarray:
     values = values - values.mean(dtype=np.float64).astype(np.float32)
     length = math.sqrt(float(np.square(values).sum(dtype=np.float64)))
     return values / np.float32(length) if length > 0 else values
-
-
-def _name_outputs(vocabulary: Vocabulary) -> Sequence[str]:
-    """What each output means, in the vocabulary's answers; empty for what is in none."""
-    return load_class_categories() if vocabulary.decision == "category" else vocabulary.answers

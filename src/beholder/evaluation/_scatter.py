@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError
 from beholder.evaluation._intervals import Correlation, correlate
-from beholder.evaluation._judgement import Judgement, shorten_names
+from beholder.evaluation._judgement import Judgement, describe_decisions, shorten_names
 from beholder.evaluation._judgement_table import NATURAL
 
 if TYPE_CHECKING:
@@ -59,7 +59,12 @@ class NetworkScatter:
 
 
 def compare_networks(
-    judgement: Judgement, others: Mapping[str, float] | pd.DataFrame, name: str, *, failed: bool = False
+    judgement: Judgement,
+    others: Mapping[str, float] | pd.DataFrame,
+    name: str,
+    *,
+    failed: bool = False,
+    decision: str | None = None,
 ) -> NetworkScatter:
     """Hold recognition of metamers by other networks against another measure.
 
@@ -74,6 +79,9 @@ def compare_networks(
         What the values are, with the unit, for the axis; people's recognition is drawn in per cent.
     failed : bool
         With the metamers whose match is not told from chance.
+    decision : {"category", "word", "class"}, optional
+        Verdicts of this decision only, which the axis names; default that which people can make, where it counts for
+        any stimulus. Verdicts of several are never put together.
 
     Raises
     ------
@@ -87,7 +95,10 @@ def compare_networks(
     import pandas as pd
 
     found: Any = judgement.recognize_by_others(failed=failed)
-    found = found[found["layer"] != NATURAL]
+    chosen = judgement.decision if decision is None else decision
+    if decision is not None:
+        found = judgement.recognize_by_others(failed=failed, decision=decision)
+    found = found[(found["layer"] != NATURAL) & (found["decision"] == chosen)]
     if isinstance(others, pd.DataFrame):
         people: Any = others[others["layer"] != NATURAL]
         values = people[["model", "layer"]].assign(y=100 * people["accuracy"])
@@ -103,4 +114,5 @@ def compare_networks(
         )
     table = table.assign(x=100 * table["accuracy"].astype(float), y=table["y"].astype(float))
     table = table[["model", "layer", "x", "y"]].reset_index(drop=True)
-    return NetworkScatter(table, RECOGNITION, name, correlate(table["x"], table["y"]))
+    axis = RECOGNITION.replace("(%)", f"({describe_decisions([chosen])}, %)")
+    return NetworkScatter(table, axis, name, correlate(table["x"], table["y"]))

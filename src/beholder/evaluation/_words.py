@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from beholder.evaluation._judgement import CHANCE, Judgement, shorten_names
+from beholder.evaluation._judgement import CHANCE, Judgement, describe_decisions, shorten_names
 from beholder.evaluation._judgement_table import NATURAL
 from beholder.figures import FigureRecord
 
@@ -14,10 +14,15 @@ if TYPE_CHECKING:
     from beholder.evaluation._scatter import NetworkScatter
 
 _ASKED = {
-    "category": "Each judge names one of 16 categories: the first of its 1,000 classes, from the most to the least "
-    "likely, that belongs to one",
+    "category": "Of stimuli in one of 16 categories, each judge of ImageNet's classes names a category",
     "word": "Each judge names one of 793 words, or none",
-    "class": "Each judge names one of its own classes",
+    "class": "Else a judge names one of its own classes",
+}
+_RULES = {
+    "first": "the first of its classes, from the most to the least likely, that belongs to one",
+    "max": "that of the most likely class in any of them",
+    "mean": "that with the largest mean probability of its classes",
+    "sum": "that with the largest summed probability of its classes",
 }
 _AGAINST = {
     "label": "the stimulus's true class",
@@ -31,9 +36,10 @@ def describe_matrix_figure(found: Judgement, shares: pd.DataFrame) -> FigureReco
     table: Any = shares
     others = table[table["model"] != table["judge"]]
     told = others if len(others) else table
-    low, high = (100 * float(told["accuracy"].agg(kind)) for kind in ("min", "max"))
     who = "other networks" if len(others) else "the network itself"
-    span = f"{low:.0f} to {high:.0f} %" if round(low) != round(high) else f"{low:.0f} %"
+    spans = [(each, _tell_span(told[told["decision"] == each]["accuracy"])) for each in dict.fromkeys(told["decision"])]
+    several = len(spans) > 1
+    span = ", ".join(f"{words} ({describe_decisions([each])})" if several else words for each, words in spans)
     return FigureRecord(
         title="Do other networks recognise the metamers?",
         answer=f"Over all matched layers, {who} recognise{'' if len(others) else 's'} {span} of the metamers.",
@@ -51,8 +57,11 @@ def describe_layers_figure(found: Judgement, shares: pd.DataFrame) -> FigureReco
     others = table[(table["model"] != table["judge"])]
     told = others if len(others) else table
     parts = []
-    for model, short in zip(found.models, shorten_names(found.models), strict=True):
-        own = told[(told["model"] == model) & (told["layer"] != NATURAL)]
+    several = told["decision"].nunique() > 1
+    names = dict(zip(found.models, shorten_names(found.models), strict=True))
+    for model, decision in dict.fromkeys(zip(told["model"], told["decision"], strict=True)):
+        short = f"{names[model]} ({describe_decisions([decision])})" if several else names[model]
+        own = told[(told["model"] == model) & (told["decision"] == decision) & (told["layer"] != NATURAL)]
         layers = [layer for layer in found.layers.get(model, ()) if layer in set(own["layer"])]
         if layers:
             first, last = (
@@ -89,12 +98,18 @@ def describe_scatter_figure(scatter: NetworkScatter) -> FigureRecord:
     )
 
 
+def _tell_span(shares: Any) -> str:
+    low, high = 100 * float(shares.min()), 100 * float(shares.max())
+    return f"{low:.0f} to {high:.0f} %" if round(low) != round(high) else f"{low:.0f} %"
+
+
 def _tell_method(found: Judgement, shares: pd.DataFrame) -> str:
     """How verdicts were got and counted."""
     decisions = list(dict.fromkeys(shares["decision"]))
     rows: Any = found.table[found.table["decision"].isin(decisions)]
     against = " or ".join(words for key, words in _AGAINST.items() if key in set(rows["against"]))
-    parts = [f"{_ASKED[decision]}." for decision in decisions]
+    rules = {decision: next(iter(shares[shares["decision"] == decision]["rule"])) for decision in decisions}
+    parts = [f"{_ASKED[each]}{f': {_RULES[rules[each]]}' if rules[each] else ''}." for each in decisions]
     parts.append(f"An answer is right when it is {against}.")
     chance = [f"{100 * CHANCE[decision]:.3g} %" for decision in decisions if decision in CHANCE]
     if chance:

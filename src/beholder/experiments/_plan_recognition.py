@@ -23,6 +23,7 @@ from beholder.experiments._stimulus_table import (
     match_choices,
     read_labelled,
     read_stimulus_table,
+    take_askable,
 )
 from beholder.experiments._unit_trials import relate
 from beholder.stimuli import sort_classes
@@ -94,6 +95,7 @@ def plan_recognition(
     _check_files_of_kind(table, settings.kind)
     if not settings.choices:
         settings = settings.replace({"choices": sort_classes(table.labels)})
+    table, left_out = take_askable(table, settings.choices)
     answers = match_choices(table, settings.choices)
     n_trials, n_tasks, notes = check_design(len(table), len(table.conditions), n_trials, n_tasks)
     shown, conditions = deal_conditions(
@@ -115,7 +117,7 @@ def plan_recognition(
             for i, c in zip(shown[k], conditions[k], strict=True)
         ]
         tasks.append(make_task(k + 1, main, catch[k], order.permutation(len(main) + len(catch[k])).tolist()))
-    every = (*notes, *more, *told)
+    every = (*left_out, *notes, *more, *told)
     return Plan(settings.kind, settings, "document", seed, tuple(tasks), tuple(practice), folder, every)
 
 
@@ -183,6 +185,8 @@ def make_stimulus_trial(table: StimulusTable, stimulus: int, condition: int, ans
     about: dict[str, Any] = {"stimulus_id": table.ids[stimulus], "condition": kind.name, **kind.about}
     if kind.mode == "metamer":
         about["replaced"] = version.replaced
+    if table.decisions:
+        about["decision"] = table.decisions[stimulus]
     trial: PlannedTrial = {
         "stimuli": {"stimulus": show_version(version, folder)},
         "mode": kind.mode,

@@ -19,6 +19,7 @@ from beholder.stimuli import (
     load_categories,
     read_stimulus_manifest,
 )
+from beholder.stimuli._metamer_table import tells_decisions
 
 ORIGINAL = "original"
 TABLE = "stimuli.csv"
@@ -83,6 +84,9 @@ class StimulusTable:
     conditions : tuple of Condition
     versions : mapping of (int, int) to Version
         By positions of stimulus and condition; complete.
+    decisions : tuple of str
+        Of metamers, by what a network's answers were held to be the same, one a stimulus: ``category``, ``word``,
+        ``class``, or empty. Else empty.
     """
 
     ids: tuple[str, ...]
@@ -90,9 +94,19 @@ class StimulusTable:
     originals: tuple[Path | None, ...]
     conditions: tuple[Condition, ...]
     versions: Mapping[tuple[int, int], Version]
+    decisions: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def select(self, rows: Sequence[int]) -> StimulusTable:
+        """Some of the stimuli, by position."""
+        versions = {(k, c): self.versions[i, c] for k, i in enumerate(rows) for c in range(len(self.conditions))}
+        return StimulusTable(
+            tuple(self.ids[i] for i in rows), tuple(self.labels[i] for i in rows),
+            tuple(self.originals[i] for i in rows), self.conditions, versions,
+            tuple(self.decisions[i] for i in rows) if self.decisions else (),
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         return f"StimulusTable({len(self)} stimuli x {len(self.conditions)} conditions)"
@@ -138,9 +152,20 @@ def read_metamers(folders: Sequence[Path], layers: Sequence[str] | None, keep_fa
     Raises
     ------
     InputError
-        Two folders have different originals under one id, or lack a layer that was asked for.
+        Two folders have different originals under one id, or lack a layer that was asked for; verdicts of an older
+        version, which do not tell the decision, unless ``keep_failed``.
     """
     sets = [MetamerSet(folder) for folder in folders]
+    decisions: dict[str, str] = {}
+    for made in sets:
+        table = made.to_pandas()
+        if not keep_failed and not tells_decisions(table):
+            raise InputError(
+                "verdicts that tell by which decision they are", got=f"{made.path} of an older version",
+                hint="--keep_failed, which uses none, or metamers made anew",
+            )  # fmt: skip
+        for stimulus_id, decision in table[["stimulus_id", "decision"]].drop_duplicates().itertuples(index=False):
+            decisions[stimulus_id] = min(decisions.get(stimulus_id, decision or ""), decision or "")
     conditions = [Condition(ORIGINAL, ORIGINAL, {"model": "", "layer": ORIGINAL})]
     rows: dict[str, Mapping[str, str]] = {}
     originals: dict[str, Path] = {}
@@ -172,7 +197,35 @@ def read_metamers(folders: Sequence[Path], layers: Sequence[str] | None, keep_fa
                 versions[i, c] = Version(path) if good and path is not None else Version(originals[stimulus_id], True)
     _check_files(versions)
     labels = tuple(rows[stimulus_id]["label"] for stimulus_id in ids)
-    return StimulusTable(ids, labels, tuple(originals[i] for i in ids), tuple(conditions), versions)
+    kinds = tuple(decisions[stimulus_id] for stimulus_id in ids)
+    return StimulusTable(ids, labels, tuple(originals[i] for i in ids), tuple(conditions), versions, kinds)
+
+
+def take_askable(table: StimulusTable, choices: Sequence[str]) -> tuple[StimulusTable, list[str]]:
+    """Of metamers, the stimuli whose class is among the choices, where the others were decided by ``class``.
+
+    People cannot be asked for one of 16 categories where the network's answers were held against each other by class.
+
+    Parameters
+    ----------
+    table : StimulusTable
+    choices : sequence of str
+
+    Returns
+    -------
+    table : StimulusTable
+    notes : list of str
+        How many were left out.
+    """
+    out = [
+        i for i, (label, kind) in enumerate(zip(table.labels, table.decisions or [""] * len(table), strict=True))
+        if kind == "class" and match_choice(label, choices) is None
+    ]  # fmt: skip
+    if not out or len(out) == len(table):
+        return table, []
+    kept = [i for i in range(len(table)) if i not in set(out)]
+    few = ", ".join(table.ids[i] for i in out[:3]) + (", …" if len(out) > 3 else "")
+    return table.select(kept), [f"{len(out)} of {len(table)} stimuli decided by class are no choices, left out: {few}"]
 
 
 def _find_passed(made: MetamerSet) -> dict[tuple[str, str], bool]:

@@ -33,6 +33,7 @@ from beholder.stimuli import (
     is_null_set,
     read_null_histograms,
 )
+from beholder.stimuli._metamer_table import tell_passed
 
 _SHARE_OF_PAGE = 0.6
 _TABLE_ROWS = 400
@@ -96,19 +97,19 @@ class MetamerKind(SectionKind):
             n_pairs=n_pairs,
         )
         columns = ("stimulus", "layer", "seed", "dB SNR as saved", "dB SNR", "dB published", "Spearman as saved",
-                   "Pearson as saved", "percentile", "verdict", "original called",
+                   "Pearson as saved", "percentile", "verdict", "decision", "rule", "original called",
                    "metamer called", "steps")  # fmt: skip
         cells = tuple(_list_cells(row) for row in own)
         return Section(
             title=f"What can {made.model} not tell apart?",
-            answer=_tell_answer(made, verdicts, noun),
+            answer=_tell_answer(made, noun),
             metamers=gallery,
             explanation=_explain(noun, n_pairs),
             table=Table(columns, cells[:_TABLE_ROWS], page.link(item / "results.parquet"), len(cells)),
             method="Match is measured between the activations of original and metamer at the matched layer, of the "
             f"{noun} as saved and read again: dB = 20 log₁₀(‖original‖ / ‖difference‖). A metamer passes when "
             "Spearman, Pearson and dB are each above those of every random pair, and the network gives it the "
-            "original's name.",
+            f"original's name{_tell_decisions(own)}.",
             warnings=tuple(warnings),
             order=400,
             facts={"model": made.model},
@@ -161,11 +162,21 @@ def _make_charts(
         for name, heading, unit in _MEASURES
     ]
     charts.append(draw_losses(_read_losses(files[:_MOST_CURVES])))
-    counts = Counter(verdicts)
-    words = ", ".join(
-        f"{counts[key]} of {len(own)} {_plural(VERDICTS[key], counts[key])}" for key in VERDICTS if counts[key]
+    kinds = sorted({row["decision"] or "" for row in own})
+    parts = [_count_verdicts([row for row in own if (row["decision"] or "") == kind]) for kind in kinds]
+    several = len(kinds) > 1
+    words = "; ".join(
+        f"by {kind}: {part}" if several and kind else part for kind, part in zip(kinds, parts, strict=True)
     )
     return LayerCharts(layer, color, words, tuple(chart for chart in charts if chart is not None))
+
+
+def _count_verdicts(own: Sequence[Mapping[str, Any]]) -> str:
+    """How many of one decision pass, fail, are not tested."""
+    counts = Counter(tell_verdict(row) for row in own)
+    return ", ".join(
+        f"{counts[key]} of {len(own)} {_plural(VERDICTS[key], counts[key])}" for key in VERDICTS if counts[key]
+    )
 
 
 def _plural(verb: str, n: int) -> str:
@@ -189,18 +200,29 @@ def _list_choices(values: Iterable[str]) -> tuple[tuple[str, str], ...]:
 def _list_cells(row: Mapping[str, Any]) -> tuple[Any, ...]:
     names = ("db_snr_saved", "db_snr", "db_snr_published", "spearman_saved", "pearson_saved", "percentile")
     numbers = tuple("" if np.isnan(row[name]) else float(row[name]) for name in names)
-    said = tuple(row[name] or "" for name in ("prediction_original", "prediction_metamer"))
+    said = tuple(row[name] or "" for name in ("decision", "rule", "prediction_original", "prediction_metamer"))
     return (row["stimulus_id"], row["layer"], row["seed"], *numbers, VERDICTS[tell_verdict(row)], *said, row["steps"])
 
 
-def _tell_answer(made: MetamerSet, verdicts: Sequence[str], noun: str) -> str:
+def _tell_decisions(own: Sequence[Mapping[str, Any]]) -> str:
+    """By which decisions names are the same."""
+    words = {
+        "category": "one of 16 categories, for stimuli that are in one",
+        "word": "a word",
+        "class": "one of its own classes",
+    }
+    rules = sorted({row["rule"] for row in own if row["rule"]})
+    told = [text for name, text in words.items() if any(row["decision"] == name for row in own)]
+    return f": {', else '.join(told)}{f' (rule: {rules[0]})' if rules else ''}" if told else ""
+
+
+def _tell_answer(made: MetamerSet, noun: str) -> str:
     n_layers, n_stimuli = len(made.layers), len(made.stimulus_ids)
     layers, stimuli = ("layer" if n_layers == 1 else "layers"), (noun.removesuffix("s") if n_stimuli == 1 else noun)
     answer = f"{len(made):,} metamers of {n_stimuli:,} {stimuli} at {n_layers} {layers}"
-    tested = [verdict for verdict in verdicts if verdict != "unknown"]
-    if not tested:
-        return f"{answer}; not tested yet."
-    return f"{answer}; {tested.count('passed'):,} of {len(tested):,} tested ones pass."
+    table = made.to_pandas()
+    tested = table[(table["layer"] == table["measured_layer"]) & table["passed"].notna()]
+    return f"{answer}; {tell_passed(tested)} tested ones pass." if len(tested) else f"{answer}; not tested yet."
 
 
 def _explain(noun: str, n_pairs: int) -> str:

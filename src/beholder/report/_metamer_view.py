@@ -203,6 +203,7 @@ def _make_card(one: MetamerFile, row: Mapping[str, Any], color: str, made: tuple
         ("percentile in the null", _tell(row["percentile"])),
         ("loss", _tell(row["loss"])),
         ("steps", f"{int(row['steps']):,}"),
+        ("decided by", " ".join(str(row[name]) for name in ("decision", "rule") if row[name])),
         ("original called", row["prediction_original"]),
         ("metamer called", row["prediction_metamer"]),
     ]

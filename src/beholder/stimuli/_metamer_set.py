@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ORIGINALS = "originals"
 _HINT = "`beholder verify` on the folder, then `beholder metamers make` again"
 MANIFEST = "stimuli.csv"
-STIMULUS_COLUMNS = ("stimulus_id", "original", "file", "label", "target", "sha256")
+STIMULUS_COLUMNS = ("stimulus_id", "original", "file", "label", "target", "sha256", "decision")
 
 
 def name_metamer(seed: int) -> str:
@@ -172,7 +172,8 @@ def write_stimulus_manifest(folder: Path | str, rows: Sequence[Mapping[str, Any]
     folder : path
         ``metamers/{model}``.
     rows : sequence of mapping
-        With ``stimulus_id, original, file, label, target, sha256``; ``original`` relative to the folder.
+        With ``stimulus_id, original, file, label, target, sha256``, and ``decision`` where the set asks for one;
+        ``original`` relative to the folder.
     """
     text = io.StringIO()
     writer: Any = csv.DictWriter(text, list(STIMULUS_COLUMNS), lineterminator="\n")

@@ -24,8 +24,9 @@ _KINDS = {
     "db_snr": "float64", "db_snr_published": "float64", "db_snr_saved": "float64",
     "spearman": "float64", "pearson": "float64", "spearman_saved": "float64", "pearson_saved": "float64",
     "percentile": "float64", "loss": "float64", "prediction_original": "string", "prediction_metamer": "string",
-    "passed": "bool", "steps": "int64", "recipe": "string",
+    "passed": "bool", "steps": "int64", "recipe": "string", "decision": "string", "rule": "string",
 }  # fmt: skip
+_LATER = ("decision", "rule")
 METAMER_COLUMNS = tuple(_KINDS)
 """Columns of the table: a row a stimulus, matched layer, seed and measured layer."""
 
@@ -50,7 +51,7 @@ def make_metamer_table(columns: Mapping[str, list]) -> pd.DataFrame:
         elif kind == "int64":
             made[name] = np.array(values, dtype=np.int64)
         else:
-            made[name] = [None if pd.isna(v) else str(v) for v in values]
+            made[name] = pd.Series([None if pd.isna(v) else str(v) for v in values], dtype=object)
     return pd.DataFrame(made)
 
 
@@ -81,6 +82,9 @@ def write_metamer_table(path: Path | str, table: pd.DataFrame) -> None:
 def read_metamer_table(path: Path | str) -> pd.DataFrame:
     """Read ``results.parquet``; ``passed`` is of pandas' ``boolean`` type, with empty cells.
 
+    Tables of the first format do not say by which decision original and metamer were held to be the same: ``decision``
+    and ``rule`` are empty, see :func:`tells_decisions`.
+
     Parameters
     ----------
     path : path
@@ -97,10 +101,42 @@ def read_metamer_table(path: Path | str) -> pd.DataFrame:
         table = pq.read_table(file).to_pandas()
     except (OSError, pa.ArrowException) as error:
         raise InputError("a Parquet file", got=f"{file} ({error})") from error
-    missing = [name for name in _KINDS if name not in table]
+    missing = [name for name in _KINDS if name not in table and name not in _LATER]
     if missing:
         raise InputError("a table of metamers", got=f"{file} without {', '.join(missing[:4])}")
+    table = table.assign(**{name: None for name in _LATER if name not in table})
     return make_metamer_table({name: table[name].tolist() for name in _KINDS})
+
+
+def tells_decisions(table: pd.DataFrame) -> bool:
+    """Whether a table says by which decision answers are the same; those of the first format do not.
+
+    Networks that give no answers have no decision either.
+    """
+    return bool((table["decision"].notna() | table["prediction_original"].isna()).all())
+
+
+def tell_passed(own: pd.DataFrame) -> str:
+    """How many of the tested metamers pass, by decision where there are several: they have different chances.
+
+    Parameters
+    ----------
+    own : DataFrame
+        Rows with ``passed`` filled, ``measured_layer`` equal to ``layer``.
+
+    Returns
+    -------
+    str
+        Such as ``3 of 8``, or ``3 of 8 by category and 1 of 4 by class``.
+    """
+    counts = {
+        str(decision or ""): (int(part["passed"].astype(bool).sum()), len(part))
+        for decision, part in own.groupby(own["decision"].fillna(""), sort=True)
+    }
+    if len(counts) == 1:
+        return "{} of {}".format(*next(iter(counts.values())))
+    words = [f"{n} of {total} {f'by {name}' if name else 'without answers'}" for name, (n, total) in counts.items()]
+    return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def fill_verdicts(table: pd.DataFrame, null: Mapping[str, Mapping[str, np.ndarray]]) -> pd.DataFrame:
@@ -108,8 +144,10 @@ def fill_verdicts(table: pd.DataFrame, null: Mapping[str, Mapping[str, np.ndarra
 
     ``percentile`` is the smallest, over the three measures as saved, of the share of null pairs strictly below, 0 to
     100. ``passed``, only where the measured layer is the matched one: above the null's maximum in all three as saved,
-    and the metamer is given the same prediction as the original, if the network gives any. Rows of metamers that were
-    never saved, and of layers that the null does not have, stay empty.
+    and the metamer is given the same prediction as the original, by the row's ``decision``; a network that gives no
+    answers at all (no ``decision``) is not asked. Rows stay empty of metamers that were never saved, of layers that the
+    null does not have, and of the first format, which does not tell the decision. Pairs with NaN in any of the three
+    are left out.
 
     Parameters
     ----------
@@ -134,15 +172,20 @@ def fill_verdicts(table: pd.DataFrame, null: Mapping[str, Mapping[str, np.ndarra
     percentile = np.full(len(table), np.nan)
     passed = np.full(len(table), None, dtype=object)
     answers = [table[f"prediction_{name}"].fillna("").to_numpy(dtype=object) for name in ("original", "metamer")]
-    same = answers[0] == answers[1]
+    decided = (table["decision"].fillna("") != "").to_numpy()
+    same = (answers[0] == answers[1]) & ((answers[0] != "") | ~decided)
+    known = decided | (answers[0] == "")
     at_own = (table["layer"] == table["measured_layer"]).to_numpy()
     for layer, pairs in null.items():
-        rows = np.flatnonzero((layers == layer) & np.isfinite(values[:, :2]).all(1) & ~np.isnan(values[:, 2]))
-        if not len(rows):
+        told = known & np.isfinite(values[:, :2]).all(1) & ~np.isnan(values[:, 2])
+        rows = np.flatnonzero((layers == layer) & told)
+        measured = np.column_stack([np.asarray(pairs[name], dtype=np.float64) for name in MEASURES])
+        measured = measured[~np.isnan(measured).any(axis=1)]
+        if not len(rows) or not len(measured):
             continue
         shares, above = [], []
-        for column, name in enumerate(MEASURES):
-            ordered = np.sort(np.asarray(pairs[name], dtype=np.float64))
+        for column in range(len(MEASURES)):
+            ordered = np.sort(measured[:, column])
             shares.append(100.0 * np.searchsorted(ordered, values[rows, column], side="left") / len(ordered))
             above.append(values[rows, column] > ordered[-1])
         percentile[rows] = np.min(shares, axis=0)

@@ -82,8 +82,9 @@ class LBFGS(Optimizer):
         return trial.view_as(params)
 
     def can_back_off(self, losses: Tensor, state: State) -> Tensor:
-        """Those that have accepted a point: the line search takes a loss that is not finite as too far."""
-        return (state["numbers"][:, _AT["phase"]] != _START).to(losses.device)
+        """Those in a line search, which takes a loss that is not finite as a step too far."""
+        phase = state["numbers"][:, _AT["phase"]]
+        return ((phase != _START) & (phase != _STUCK)).to(losses.device)
 
     def settle(self, params: Tensor, losses: Tensor | None, state: State) -> Tensor:
         """The accepted point, unless the last trial is better."""

@@ -201,7 +201,8 @@ class BatchRun:
         if len(self.rows) < len(active):
             stay = _index(np.isin(active, self.rows), losses)
             losses, grads = losses[stay], grads[stay]
-        self.before = self.params
+        fine = torch.isfinite(losses).to(self.params.device).view(-1, *(1,) * (self.params.ndim - 1))
+        self.before = torch.where(fine, self.params, self.before)
         params = recipe.optimizer.step(self.params, grads, losses, self.state, self.step)
         origins = None if self.origins is None else self.origins[_index(self.rows, self.origins)]
         for constraint in recipe.constraints:

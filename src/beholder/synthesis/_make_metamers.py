@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from beholder._core.errors import ConfigurationChanged, InputError
+from beholder._core.errors import ConfigurationChanged, InputError, UnknownNameError
 from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name
 from beholder._core.progress import logger
 from beholder._core.provenance import find_network, record_provenance
@@ -35,7 +35,9 @@ from beholder.stimuli import (
     write_metamer_table,
     write_stimulus_manifest,
 )
+from beholder.stimuli._categories import RULES, list_asked_decisions
 from beholder.stimuli._metamer_set import MANIFEST
+from beholder.stimuli._metamer_table import tell_passed
 from beholder.synthesis._metamer_bench import MetamerTask
 from beholder.synthesis._metamer_measure import check_measured, list_measured_layers
 from beholder.synthesis._metamer_plan import (
@@ -74,6 +76,7 @@ def make_metamers(
     noise_mean: float | None = None,
     loss: str = "inversion_loss_layer",
     target_db: float | None = None,
+    rule: str = "first",
     out_path: Path | str | None = None,
     null_path: Path | str | None = None,
     device: str | None = None,
@@ -117,6 +120,9 @@ def make_metamers(
         Of ``published``: one of the released code's three.
     target_db : float, optional
         Stop at this signal-to-noise ratio; default 45, ``published`` never.
+    rule : {"first", "mean", "max", "sum"}
+        How a network of ImageNet's classes says which of the 16 categories, see
+        :func:`~beholder.stimuli.decide_category`.
     out_path : path, optional
         Folder for all models' metamers, such as ``metamers``. None: keep them in memory.
     null_path : path, optional
@@ -161,6 +167,8 @@ def make_metamers(
         noise_mean=noise_mean, loss=loss, target_db=target_db,
     )  # fmt: skip
     wanted_seeds = _read_seeds(seeds)
+    if rule not in RULES:
+        raise UnknownNameError("rule", rule, RULES)
     check_count(1 if batch_size is None else batch_size, "metamer in a batch")
     check_count(1 if threads is None else threads, "thread")
     shape = tuple(prepare_original(observer, originals, 0).shape)
@@ -171,7 +179,7 @@ def make_metamers(
     if out_path is None:
         settings = resolve_metamer_settings(
             observer, plan, len(originals) * len(asked) * len(wanted_seeds), None, batch_size=batch_size,
-            threads=threads, stored=False,
+            threads=threads, stored=False, rule=rule,
         )  # fmt: skip
         settings["channels_last"] = settle_layout(observer, asked, example, None)
         work = _make_work(observer, asked, names, plan, shape, settings, threads)
@@ -179,7 +187,7 @@ def make_metamers(
     check_measured(observer, names, example)
     output = Path(out_path) / to_path_name(observer.path_name)
     null = (Path(null_path) if null_path else Path(out_path).parent / NULL_FOLDER) / output.name
-    options = {"batch_size": batch_size, "workers": workers, "threads": threads, "overwrite": overwrite}
+    options = {"batch_size": batch_size, "workers": workers, "threads": threads, "overwrite": overwrite, "rule": rule}
     return _run(observer, originals, asked, names, wanted_seeds, plan, shape, output, null, options)
 
 
@@ -222,7 +230,14 @@ def _make_work(
 ) -> MetamerWork:
     lanes = count_lanes(model, settings, threads)
     return MetamerWork(
-        tuple(layers), tuple(measured), recipe, shape, settings["intra_threads"], lanes, settings["channels_last"]
+        tuple(layers),
+        tuple(measured),
+        recipe,
+        shape,
+        settings["intra_threads"],
+        lanes,
+        settings["channels_last"],
+        settings["rule"],
     )
 
 
@@ -233,8 +248,9 @@ def _make_in_memory(
     from beholder.synthesis._metamer_memory import make_all
 
     images = {name: prepare_original(model, stimuli, i, work.shape) for i, name in enumerate(stimuli.ids)}
+    told = dict(zip(stimuli.ids, zip(stimuli.labels, list_asked_decisions(stimuli), strict=True), strict=True))
     tasks = [
-        [MetamerTask(layer, name, seed, images[name]) for name in stimuli.ids[start : start + batch_size]]
+        [MetamerTask(layer, name, seed, images[name], *told[name]) for name in stimuli.ids[start : start + batch_size]]
         for start in range(0, len(stimuli), batch_size)
         for layer in work.layers
         for seed in seeds
@@ -249,7 +265,7 @@ def _make_in_memory(
     rows = [row for each in finished for row in make_rows(each, None, model.name, work.recipe.name)]
     described = {
         name: {"file": stimuli.files[i], "label": stimuli.labels[i], "target": int(stimuli.targets[i]),
-               "sha256": stimuli.hashes[i]}
+               "sha256": stimuli.hashes[i], "decision": told[name][1]}
         for i, name in enumerate(stimuli.ids)
     }  # fmt: skip
     return Metamers(
@@ -302,7 +318,7 @@ def _run(
         n_metamers = len(stimuli) * len(layers) * len(seeds)
         settings = resolve_metamer_settings(
             model, recipe, n_metamers, folder.read_settings(), batch_size=options["batch_size"],
-            threads=options["threads"],
+            threads=options["threads"], rule=options["rule"],
         )  # fmt: skip
         settings["shape"] = list(shape)
         settings["channels_last"] = settle_layout(model, layers, make_example(model, shape), folder.read_settings())
@@ -325,7 +341,8 @@ def _run(
         )  # fmt: skip
         plan = Plan(plan.name, settings, shards, plan.unit)
         work = _make_work(model, layers, measured, recipe, shape, settings, options["threads"])
-        worker = MetamerWorker(output, model, str(model.device), stimuli, work, folder.path)
+        told = {key: (row["label"], row.get("decision", "")) for key, row in layout.stimuli.items()}
+        worker = MetamerWorker(output, model, str(model.device), stimuli, work, folder.path, told)
         receipts: Sequence[dict[str, Any]] = ()
         try:
             receipts = run_plan(plan, worker, folder, n_workers=options["workers"])
@@ -425,7 +442,7 @@ def assemble_results(output: Path, folder: JobFolder, null: Path) -> Any:
     names = ("layer", "stimulus_id", "seed", "measured_layer")
     rows = [row for row in rows if all(row[name] in order for name, order in zip(names, orders, strict=True))]
     rows.sort(key=lambda row: tuple(order[row[name]] for name, order in zip(names, orders, strict=True)))
-    table = make_metamer_table({name: [row[name] for row in rows] for name in METAMER_COLUMNS})
+    table = make_metamer_table({name: [row.get(name) for row in rows] for name in METAMER_COLUMNS})
     found = open_null(null, find_network(settings))
     if found is not None:
         wanted = [layer for layer in dict.fromkeys(table["measured_layer"]) if layer in found]
@@ -519,11 +536,11 @@ def _read_rectifiers(output: Path, keys: Sequence[tuple[str, str, int]]) -> dict
 
 def tell_verdicts(table: Any, null: Path, model: Model) -> None:
     """Say how many pass, or which command fills it in."""
-    known = table["passed"].dropna()
     own = table[table["layer"] == table["measured_layer"]]
     missing = list(dict.fromkeys(own[own["passed"].isna()]["layer"]))
+    known = own[own["passed"].notna()]
     if len(known):
-        logger.info("%d of %d metamers pass (null: %s)", int(known.sum()), len(known), null)
+        logger.info("%s metamers pass (null: %s)", tell_passed(known), null)
     if missing:
         logger.info(
             "no null distribution yet for %s, so `percentile` and `passed` are empty; `%s` fills them in",

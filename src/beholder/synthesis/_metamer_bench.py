@@ -46,12 +46,16 @@ class MetamerTask:
     seed : int
     original : ndarray, (*input_shape), float32
         As ``model.prepare`` gives it.
+    label, says : str
+        Its class, and the decision that its set asks for; empty where there is none.
     """
 
     layer: str
     stimulus_id: str
     seed: int
     original: np.ndarray
+    label: str = ""
+    says: str = ""
 
 
 @final

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -18,11 +18,11 @@ from beholder.activations._grammar import LayerRef
 from beholder.activations._match import Match, RankedValues, compute_match
 from beholder.activations._probe import count_calls, probe_layers
 from beholder.models import Model, copy_model
-from beholder.stimuli import decide_category, decide_word, load_words
+from beholder.models._vocabulary import Vocabulary, list_vocabularies, pick_decision
 from beholder.synthesis._network import WHOLE, Network
 
 OUTPUT = "output"
-_N_CLASSES, _N_BEST, _DEPTH = 1000, 5, 2
+_N_BEST, _DEPTH = 5, 2
 
 
 @final
@@ -32,9 +32,9 @@ class Prediction:
 
     Attributes
     ----------
-    decision : str or None
-        What counts as the same or another answer: one of the 16 categories for networks of ImageNet's 1,000 classes,
-        the word for networks of words, else the label. None for networks whose output is no list of classes.
+    answers : mapping of str to str
+        The answer by each decision that the network can make: ``category``, ``word``, ``class``. Empty for networks
+        whose output is no list of classes, and where the output is NaN.
     label : str or None
         Name of the highest output.
     index : int or None
@@ -42,7 +42,7 @@ class Prediction:
         The five highest outputs, name and value.
     """
 
-    decision: str | None
+    answers: Mapping[str, str]
     label: str | None = None
     index: int | None = None
     best: tuple[tuple[str, float], ...] = ()
@@ -50,40 +50,80 @@ class Prediction:
     def to_dict(self) -> dict[str, Any]:
         """JSON-able."""
         best = [[name, value] for name, value in self.best]
-        return {"decision": self.decision, "label": self.label, "index": self.index, "best": best}
+        return {"answers": dict(self.answers), "label": self.label, "index": self.index, "best": best}
 
 
-def decide_labels(model: Model, outputs: np.ndarray) -> list[Prediction]:
-    """Read a network's outputs as answers.
+@final
+class AnswerReader:
+    """Reads a network's outputs as answers, and says which decision counts for a stimulus.
 
     Parameters
     ----------
     model : Model
         For the names of its outputs.
-    outputs : ndarray, (n_stimuli, ...)
-        Logits. Outputs of more than two axes give no answer.
+    rule : {"first", "mean", "max", "sum"}
+        Of categories.
     """
-    if outputs.ndim != 2 or outputs.shape[1] < 2:
-        return [Prediction(None)] * len(outputs)
-    width = outputs.shape[1]
-    names = model.classes if model.classes is not None and len(model.classes) == width else None
-    is_words = model.modality == "sound" and width == len(load_words())
-    if is_words and names is None:
-        names = load_words()
-    found = []
-    for row in outputs:
-        if np.isnan(row).any():
-            found.append(Prediction(None))
-            continue
-        order = np.argsort(-row, kind="stable")
-        best = tuple((names[i] if names else str(i), float(row[i])) for i in order[:_N_BEST])
-        decision = best[0][0]
-        if width == _N_CLASSES and model.modality == "image":
-            decision = str(decide_category(row[None])[0])
-        elif is_words:
-            decision = str(decide_word(row[None])[0])
-        found.append(Prediction(decision, best[0][0], int(order[0]), best))
-    return found
+
+    def __init__(self, model: Model, rule: str = "first") -> None:
+        self._model, self._rule = model, rule
+        self._width = 0
+        self._names: tuple[str, ...] = ()
+        self._vocabularies: tuple[Vocabulary, ...] = ()
+
+    def read(self, outputs: np.ndarray) -> list[Prediction]:
+        """Answers of each row.
+
+        Parameters
+        ----------
+        outputs : ndarray, (n_stimuli, ...)
+            Logits. Outputs of more than two axes give no answer.
+        """
+        if outputs.ndim != 2 or outputs.shape[1] < 2:
+            return [Prediction({})] * len(outputs)
+        self._learn(outputs.shape[1])
+        found = []
+        for row in outputs:
+            if np.isnan(row).any():
+                found.append(Prediction({}))
+                continue
+            order = np.argsort(-row, kind="stable")
+            best = tuple((self._names[i], float(row[i])) for i in order[:_N_BEST])
+            answers = {
+                each.decision: best[0][0] if each.decision == "class" else str(each.decide(row[None])[0])
+                for each in self._vocabularies
+            }
+            found.append(Prediction(answers, best[0][0], int(order[0]), best))
+        return found
+
+    def _learn(self, width: int) -> None:
+        """Names and decisions for outputs of one width."""
+        if width == self._width:
+            return
+        classes = self._model.classes or ()
+        made = list_vocabularies(width, classes, self._model.modality, self._rule)
+        self._vocabularies = made or (Vocabulary("class", width, tuple(map(str, range(width)))),)
+        unique = self._vocabularies[-1].answers
+        names = classes if len(classes) == width else unique
+        counts = Counter(names)
+        self._names = tuple(name if counts[name] == 1 else own for name, own in zip(names, unique, strict=True))
+        self._width = width
+
+    def pick(self, original: Prediction, label: str, says: str) -> tuple[str | None, str | None]:
+        """Decision and rule that count for a stimulus; both None for networks that give no answers.
+
+        Parameters
+        ----------
+        original : Prediction
+            Of the original.
+        label, says : str
+            Its class, and the decision that its set asks for; empty where unknown.
+        """
+        top = ""
+        if original.index is not None:
+            top = self._vocabularies[-1].answers[original.index]
+        picked = pick_decision(self._vocabularies, label, top, says)
+        return (None, None) if picked is None else (picked.decision, picked.rule or None)
 
 
 def list_measured_layers(model: Model, asked: Sequence[str], example: Any) -> list[str]:
@@ -179,12 +219,22 @@ class Measurer:
         Originals to keep in mind.
     answers : bool
         The network gives answers.
+    rule : {"first", "mean", "max", "sum"}
+        Of categories.
     """
 
     def __init__(
-        self, model: Model, network: Network, layers: Sequence[str], n_kept: int = 2, *, answers: bool = True
+        self,
+        model: Model,
+        network: Network,
+        layers: Sequence[str],
+        n_kept: int = 2,
+        *,
+        answers: bool = True,
+        rule: str = "first",
     ) -> None:
-        self._model, self._network, self.layers, self._n_kept = model, network, tuple(layers), n_kept
+        self._network, self.layers, self._n_kept = network, tuple(layers), n_kept
+        self.reader = AnswerReader(model, rule)
         self._names = tuple(dict.fromkeys([*layers, *([OUTPUT] if answers else [])]))
         network.open(self._names)
         self._originals: OrderedDict[str, tuple[dict[str, RankedValues], Prediction]] = OrderedDict()
@@ -199,7 +249,7 @@ class Measurer:
         if OUTPUT not in captured.tensors:
             return values, Prediction(None)
         logits = captured.tensors[OUTPUT].float().cpu().numpy()
-        return values, decide_labels(self._model, logits)[0]
+        return values, self.reader.read(logits)[0]
 
     def look_at_original(self, stimulus_id: str, image: np.ndarray) -> tuple[dict[str, RankedValues], Prediction]:
         """The same for an original, once for all of its metamers that follow each other."""

@@ -81,6 +81,7 @@ def _tell(row: dict[str, Any]) -> str:
     words = [text.format(row[name]) for name, text in names if not math.isnan(row[name])]
     said = [str(row[f"prediction_{name}"]) for name in ("original", "metamer") if row[f"prediction_{name}"]]
     if len(said) == 2:
-        words.append(f"called {said[1]}" if said[0] == said[1] else f"called {said[1]}, the original {said[0]}")
+        by = f" (by {row['decision']})" if row["decision"] else ""
+        words.append(f"called {said[1]}{by}" if said[0] == said[1] else f"called {said[1]}, the original {said[0]}{by}")
     words.append(_VERDICTS[bool(row["passed"])] if row["passed"] in (True, False) else "not tested")
     return "; ".join(words)

@@ -17,6 +17,7 @@ from beholder.activations._batches import name_bad_stimulus
 from beholder.jobs import JobFolder, Shard
 from beholder.models import Model, prepare_stimulus
 from beholder.stimuli import StimulusSet
+from beholder.stimuli._categories import list_asked_decisions
 from beholder.synthesis._checkpoint import describe_model
 from beholder.synthesis._metamer_recipe import MetamerRecipe
 from beholder.synthesis._recipe import check_count
@@ -36,7 +37,7 @@ class Layout:
     Attributes
     ----------
     stimuli : dict of str to dict
-        ``original, file, label, target, sha256`` of each stimulus.
+        ``original, file, label, target, sha256, decision`` of each stimulus.
     layers, measured : tuple of str
     seeds : tuple of int
     """
@@ -106,6 +107,7 @@ def resolve_metamer_settings(
     batch_size: int | None,
     threads: int | None,
     stored: bool = True,
+    rule: str = "first",
 ) -> dict[str, Any]:
     """Everything that can change a byte. Batch size and threads are chosen when an output is first planned.
 
@@ -127,6 +129,7 @@ def resolve_metamer_settings(
         "device": model.device.type,
         "batch_size": batch,
         "intra_threads": intra_threads,
+        "rule": rule,
     }
 
 
@@ -222,12 +225,13 @@ def write_originals(
         Stimuli of several shapes, or that are not finite.
     """
     described = {}
+    asked = list_asked_decisions(stimuli)
     for i, stimulus_id in enumerate(stimuli.ids):
         name = f"{ORIGINALS}/{stimulus_id}{form.suffix}"
         digest = stimuli.hashes[i] if stimuli.hashes else stimuli.hash_stimulus(i)
         described[stimulus_id] = {
             "original": name, "file": stimuli.files[i], "label": stimuli.labels[i], "target": int(stimuli.targets[i]),
-            "sha256": digest,
+            "sha256": digest, "decision": asked[i],
         }  # fmt: skip
         old = known.get(stimulus_id)
         if old is None or (replace and old["sha256"] != digest) or not (output / name).exists():

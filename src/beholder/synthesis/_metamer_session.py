@@ -40,6 +40,8 @@ class MetamerWork:
         Threads in an operation on the CPU, batches side by side.
     channels_last : bool
         Lay convolution weights out channels-last.
+    rule : {"first", "mean", "max", "sum"}
+        How a category follows from classes.
     """
 
     layers: tuple[str, ...]
@@ -49,6 +51,7 @@ class MetamerWork:
     intra_threads: int
     lanes: int
     channels_last: bool
+    rule: str = "first"
 
 
 @final
@@ -63,12 +66,16 @@ class FinishedMetamer:
     unrounded : Measured
         The metamer as it was made.
     original : Prediction
+    decision, rule : str or None
+        By which original and metamer are held to be the same; None for networks that give no answers.
     """
 
     task: MetamerTask
     made: MadeMetamer
     unrounded: Measured
     original: Prediction
+    decision: str | None
+    rule: str | None
 
     @property
     def loss(self) -> float:
@@ -100,7 +107,8 @@ class MetamerSession:
         for task, made in zip(tasks, self.bench.make(tasks, checkpoint), strict=True):
             measured = self.measurer.compare(task.stimulus_id, task.original, made.image)
             _, original = self.measurer.look_at_original(task.stimulus_id, task.original)
-            finished.append(FinishedMetamer(task, made, measured, original))
+            decision, rule = self.measurer.reader.pick(original, task.label, task.says)
+            finished.append(FinishedMetamer(task, made, measured, original, decision, rule))
         return finished
 
 
@@ -119,7 +127,7 @@ def open_session(model: Model, work: MetamerWork) -> Iterator[MetamerSession]:
         Network(model, measured, example, channels_last=work.channels_last) as observed,
     ):
         bench = MetamerBench(model, network, work.layers, work.recipe, work.shape)
-        measurer = Measurer(model, observed, work.measured, max(2, work.lanes), answers=answers)
+        measurer = Measurer(model, observed, work.measured, max(2, work.lanes), answers=answers, rule=work.rule)
         try:
             yield MetamerSession(bench, measurer, StimulusFormat.of_model(model, work.shape))
         finally:
@@ -139,6 +147,7 @@ def make_rows(finished: FinishedMetamer, saved: Measured | None, model: str, rec
     """
     task, made = finished.task, finished.made
     prediction = (finished.unrounded if saved is None else saved).prediction
+    said = [each.answers.get(finished.decision or "") for each in (finished.original, prediction)]
     rows = []
     for layer, match in finished.unrounded.matches.items():
         again: Match | None = None if saved is None else saved.matches[layer]
@@ -150,8 +159,9 @@ def make_rows(finished: FinishedMetamer, saved: Measured | None, model: str, rec
                 "spearman": match.spearman, "pearson": match.pearson,
                 "spearman_saved": None if again is None else again.spearman,
                 "pearson_saved": None if again is None else again.pearson,
-                "percentile": None, "loss": finished.loss, "prediction_original": finished.original.decision,
-                "prediction_metamer": prediction.decision, "passed": None, "steps": made.steps, "recipe": recipe,
+                "percentile": None, "loss": finished.loss, "prediction_original": said[0],
+                "prediction_metamer": said[1], "passed": None, "steps": made.steps, "recipe": recipe,
+                "decision": finished.decision, "rule": finished.rule,
             }
         )  # fmt: skip
     return rows

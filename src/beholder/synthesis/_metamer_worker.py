@@ -6,7 +6,7 @@ import contextlib
 import io
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +53,8 @@ class MetamerWorker(ModelWorker):
     work : MetamerWork
     jobs : path
         The job folder, where states are kept.
+    told : mapping of str to (str, str)
+        Of each stimulus its class and the decision that its set asks for, as first recorded.
     """
 
     output: Path
@@ -61,6 +63,7 @@ class MetamerWorker(ModelWorker):
     stimuli: StimulusSet
     work: MetamerWork
     jobs: Path
+    told: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     model_name: str = field(init=False)
     lookahead: int = field(init=False)
 
@@ -118,10 +121,16 @@ class _Desk:
         return sizes, facts
 
     def _list_tasks(self, shard: Shard) -> list[MetamerTask]:
-        payload, stimuli = shard.payload, self.worker.stimuli
+        payload, stimuli, told = shard.payload, self.worker.stimuli, self.worker.told
         positions = [stimuli.index_of(stimulus_id) for stimulus_id in payload["stimuli"]]
         return [
-            MetamerTask(payload["layer"], stimuli.ids[i], payload["seed"], prepare_original(self.model, stimuli, i))
+            MetamerTask(
+                payload["layer"],
+                stimuli.ids[i],
+                payload["seed"],
+                prepare_original(self.model, stimuli, i),
+                *told.get(stimuli.ids[i], ()),
+            )
             for i in positions
         ]
 
@@ -165,6 +174,8 @@ class _Desk:
             "stopped_by": made.stopped_by,
             "loss": _pack(finished.loss),
             "rectifiers_passed": plan.n_rectifiers,
+            "decision": finished.decision,
+            "rule": finished.rule,
             "predictions": {
                 "original": finished.original.to_dict(),
                 "metamer": finished.unrounded.prediction.to_dict(),

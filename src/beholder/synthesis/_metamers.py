@@ -20,6 +20,7 @@ from beholder.stimuli import (
     write_metamer_table,
     write_stimulus_manifest,
 )
+from beholder.stimuli._metamer_table import tell_passed
 from beholder.synthesis._stimulus_format import StimulusFormat
 
 if TYPE_CHECKING:
@@ -66,9 +67,8 @@ class Metamers:
         n_stimuli, n_layers = len({key[0] for key in self.keys}), len({key[1] for key in self.keys})
         own: pd.DataFrame = self.table.loc[self.table["layer"] == self.table["measured_layer"]]
         level = f", median {float(np.median(own['db_snr'])):.1f} dB" if len(own) else ""
-        passed: Any = own["passed"]
-        known = [bool(one) for one in passed.dropna()]
-        verdict = f", {sum(known)} of {len(known)} pass" if known else ""
+        known = own[own["passed"].notna()]
+        verdict = f", {tell_passed(known)} pass" if len(known) else ""
         return f"Metamers({len(self)} of {n_stimuli} stimuli at {n_layers} layers of {self.model}{level}{verdict})"
 
     def _repr_html_(self) -> str | None:
@@ -115,18 +115,21 @@ class Metamers:
     def predictions(self) -> pd.DataFrame:
         """What the network calls original and metamer, a row a metamer.
 
-        ``decision`` is what counts (one of 16 categories, a word, or the label), ``label`` the highest output's name.
+        ``decision`` says what counts as the same (``category``, ``word`` or ``class``), ``answer_…`` is the answer by
+        it, ``label_…`` the highest output's name.
         """
         import pandas as pd
 
+        own = self.table[self.table["layer"] == self.table["measured_layer"]].set_index(KEY)["decision"]
         rows = []
         for i, (stimulus_id, layer, seed) in enumerate(self.keys):
             told = self._read_predictions(i)
-            row: dict[str, Any] = {"stimulus_id": stimulus_id, "layer": layer, "seed": seed}
+            decision = own[self.keys[i]]
+            row: dict[str, Any] = {"stimulus_id": stimulus_id, "layer": layer, "seed": seed, "decision": decision}
             for name in ("original", "metamer"):
-                row |= {f"decision_{name}": told[name]["decision"], f"label_{name}": told[name]["label"]}
+                row |= {f"answer_{name}": told[name]["answers"].get(decision), f"label_{name}": told[name]["label"]}
             rows.append(row)
-        columns = [*KEY, *(f"{a}_{b}" for b in ("original", "metamer") for a in ("decision", "label"))]
+        columns = [*KEY, "decision", *(f"{a}_{b}" for b in ("original", "metamer") for a in ("answer", "label"))]
         return pd.DataFrame(rows, columns=columns)
 
     def _read_predictions(self, i: int) -> Mapping[str, Any]:
