@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import warnings
 from pathlib import Path
@@ -22,10 +23,12 @@ from beholder.models import iterate_training_batches
 from beholder.stimuli import NullSet, read_metamer_table, read_null_histograms
 from beholder.stimuli._null_set import NULL_COLUMNS
 from beholder.synthesis import NullDistribution, make_metamers, null_distribution
+from beholder.synthesis._null_distribution import settle_n_pairs
 from beholder.synthesis._null_pairs import (
     PAIRS_PER_BLOCK,
     STIMULI_PER_BLOCK,
     Block,
+    count_all_pairs,
     count_pairs_per_block,
     cut_blocks,
     draw_block_pairs,
@@ -167,32 +170,124 @@ def test_what_it_says_of_itself(tmp_path: Path) -> None:
 # --- which pairs -----------------------------------------------------------------------------------------------------
 
 
-def test_shuffled_pairs_are_uniform_and_never_of_one_stimulus() -> None:
-    per_block = count_pairs_per_block(100, shuffle=True)
-    blocks = [draw_block_pairs(100, 1, 0, Block(i, per_block)) for i in range(400)]
-    pairs = np.concatenate(blocks)
-    assert (pairs[:, 0] != pairs[:, 1]).all()
-    for pair in blocks[:5]:
-        assert len(np.unique(pair)) <= STIMULI_PER_BLOCK
-        assert len(np.unique(np.sort(pair, 1), axis=0)) == per_block == PAIRS_PER_BLOCK
-    counts = np.zeros((100, 100))
-    np.add.at(counts, (pairs[:, 0], pairs[:, 1]), 1)
-    expected = len(pairs) / (100 * 99)
-    assert 0.9 < counts[~np.eye(100, dtype=bool)].var() / expected < 1.1  # as of independent draws
-    assert abs(counts.sum(0) - counts.sum(1)).max() < 0.2 * counts.sum(0).mean()  # either may be the signal
-    assert (draw_block_pairs(100, 1, 0, Block(2, 7)) == blocks[2][:7]).all()
+@pytest.mark.parametrize("n_stimuli", [2, 3, 6, 16, 17, 20, 33, 100])
+def test_every_pair_comes_once(n_stimuli: int) -> None:
+    """Against all that there are, n (n − 1) / 2: none twice, either way round, and none of one stimulus."""
+    total, per_block = count_all_pairs(n_stimuli), count_pairs_per_block(n_stimuli, shuffle=True)
+    assert total == len(list(itertools.combinations(range(n_stimuli), 2)))
+    for seed, split in ((0, 0), (3, 1)):
+        blocks = [draw_block_pairs(n_stimuli, seed, split, block) for block in cut_blocks(total, per_block)]
+        pairs = np.concatenate(blocks)
+        assert {tuple(sorted(pair)) for pair in pairs.tolist()} == set(itertools.combinations(range(n_stimuli), 2))
+        assert len(pairs) == total
+        if len(blocks) > 4:
+            assert all(len(np.unique(block)) <= STIMULI_PER_BLOCK for block in blocks[:3])
+    few = Block(0, min(7, per_block))
+    assert (draw_block_pairs(n_stimuli, 0, 0, few) == draw_block_pairs(n_stimuli, 0, 0, Block(0, per_block))[:7]).all()
+
+
+def test_shuffled_pairs_are_uniform() -> None:
+    """Over seeds every pair is drawn equally often, and either of the two is the signal."""
+    counts = np.zeros((40, 40))
+    for seed in range(600):
+        pairs = draw_block_pairs(40, seed, 0, Block(0, 60))
+        np.add.at(counts, (pairs[:, 0], pairs[:, 1]), 1)
+    expected = 600 * 60 / (40 * 39)
+    off = counts[~np.eye(40, dtype=bool)]
+    assert 0.85 < off.var() / expected < 1.15
+    assert abs(counts.sum(0) - counts.sum(1)).max() < 0.2 * counts.sum(0).mean()
     for other in ((2, 0), (1, 1)):
-        assert (draw_block_pairs(100, *other, Block(2, per_block)) != blocks[2]).any()
-    assert count_pairs_per_block(2, shuffle=True) == 1
-    assert draw_block_pairs(2, 0, 0, Block(0, 1)).shape == (1, 2)
+        assert (draw_block_pairs(40, *other, Block(0, 60)) != draw_block_pairs(40, 1, 0, Block(0, 60))).any()
+
+
+def test_how_many_pairs_by_default() -> None:
+    settle = settle_n_pairs
+    assert [settle(None, n, 10**6, shuffle=True) for n in (2, 6, 100, 142, 5000)] == [1, 15, 4950, 10_000, 10_000]
+    assert [settle(None, 5000, n, shuffle=True) for n in (10**6, 10**7, 10**9)] == [10_000, 5000, 1000]
+    assert [settle(None, n, 10, shuffle=False) for n in (7, 50_000)] == [3, 10_000]
+    assert settle(None, None, 10, shuffle=True) == 10_000
+    assert [settle(n, 6, 10, shuffle=True) for n in (4, 15, 300)] == [4, 15, 15]
+    assert settle(300, 6, 10, shuffle=False) == 300  # refused, with the number that is needed
+
+
+def test_six_pictures_are_fifteen_pairs_whatever_is_asked(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    logging.getLogger("beholder").propagate = True
+    caplog.set_level(logging.INFO, "beholder")
+    model, out = make_net(), tmp_path / "null_dist"
+    null = null_distribution(model, PICTURES[:6], ["conv", "head"], n_pairs=300, out_path=out)
+    assert "6 stimuli make 15 pairs, which are measured, not 300" in caplog.text
+    for layer in null.layers:
+        assert len(np.unique(null[layer]["pearson"])) == len(null[layer]["pearson"]) == 15
+    again = null_distribution(model, PICTURES[:6], ["conv", "head"], seed=4, out_path=out)
+    assert len(again) == 15
+    assert "15 of 30 pairs are there twice" in caplog.text
+    half = null_distribution(model, PICTURES[:6], ["conv"], n_pairs=7, seed=0, out_path=tmp_path / "other")
+    both = null_distribution(model, PICTURES[:6], ["conv"], n_pairs=12, seed=5, out_path=tmp_path / "other")
+    assert 12 <= len(both) <= 15
+    assert len(np.unique(both["conv"]["pearson"])) == len(both)
+    np.testing.assert_array_equal(both["conv"]["pearson"][:7], half["conv"]["pearson"])
+
+
+def test_pairs_that_are_not_a_number_are_counted_and_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    class Breaks(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(2)
+            self.conv, self.end = nn.Conv2d(3, 4, 3), nn.Identity()
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.conv(x)
+            bad = (torch.arange(x[0].numel()).view_as(x[:1]) == 3) & (x[:, :1, :1, :1] > BREAK)
+            return self.end(torch.where(bad, torch.nan, x))
+
+    logging.getLogger("beholder").propagate = True
+    first = nn.Conv2d(3, 4, 3)
+    torch.manual_seed(2)
+    first = nn.Conv2d(3, 4, 3)
+    with torch.no_grad():
+        levels = first(torch.from_numpy(PICTURES[:8]))[:, 0, 0, 0].sort().values
+    BREAK = float((levels[5] + levels[6]) / 2)
+    model = bh.wrap(Breaks().eval(), input_range=(0.0, 1.0), input_shape=(3, 12, 12), name="breaks")
+    null = null_distribution(model, PICTURES[:8], ["conv", "end"])
+    assert len(null["conv"]["pearson"]) == 28
+    assert len(null["end"]["pearson"]) == 15  # of the six that are fine
+    assert not np.isnan(null["end"]["pearson"]).any()
+    assert "end: 13 of 28 pairs are not a number and left out" in caplog.text
+
+
+def test_a_null_after_a_make_that_was_stopped_has_the_layers_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from beholder.synthesis._metamer_session import MetamerSession
+
+    logging.getLogger("beholder").propagate = True
+    caplog.set_level(logging.INFO, "beholder")
+    model, out = make_net(), tmp_path / "metamers"
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MetamerSession, "make", stop)
+        with pytest.raises(KeyboardInterrupt):
+            make_metamers(model, PICTURES[:2], ["head"], measured=["conv"], iterations=3, out_path=out)
+    assert len(read_metamer_table(out / "testnet")) == 0
+    caplog.clear()
+    null = null_distribution(model, PICTURES, n_pairs=20, out_path=tmp_path / "null_dist")
+    assert set(null.layers) == {"conv", "head"}
+    assert len(null) == 20
+    assert "filled in:" not in caplog.text
+    assert "no metamers at" in caplog.text
 
 
 def test_pairs_in_order_start_where_the_split_says() -> None:
-    pairs = [list_block_pairs(2000, 300, split, block) for split in (0, 1) for block in cut_blocks(300, 240)]
-    assert [part.tolist()[0] for part in pairs] == [[0, 1], [480, 481], [600, 601], [1080, 1081]]
+    pairs = [
+        list_block_pairs(2000, 300, split, block) for split in (0, 1) for block in cut_blocks(300, PAIRS_PER_BLOCK)
+    ]
+    assert [part.tolist()[0] for part in pairs] == [[0, 1], [512, 513], [600, 601], [1112, 1113]]
     assert np.concatenate(pairs).ravel().tolist() == list(range(1200))
     with pytest.raises(InputError, match=r"1800 stimuli for 300 pairs in order, from the 1200th on; got 1799"):
-        list_block_pairs(1799, 300, 2, Block(0, 240))
+        list_block_pairs(1799, 300, 2, Block(0, 256))
 
 
 def test_without_shuffle_neighbours_are_measured() -> None:
@@ -215,14 +310,15 @@ def test_neighbours_of_one_class_are_told(caplog: pytest.LogCaptureFixture) -> N
     assert "100 % of the pairs in order are of one class: shuffle=True draws them at random" in caplog.text
 
 
-def test_stimuli_that_are_there_twice_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Their match is perfect, and no metamer would pass."""
+def test_stimuli_that_are_there_twice_are_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The same content under two names makes no pair, and its pairs count once; equal at a layer only is told."""
     logging.getLogger("beholder").propagate = True
-    caplog.set_level(logging.WARNING, "beholder")
+    caplog.set_level(logging.INFO, "beholder")
     twice = np.concatenate([PICTURES[:3], PICTURES[:1]])
     null = null_distribution(make_net(), twice, ["conv", "head"], n_pairs=6, out_path=tmp_path / "null_dist")
-    assert np.isinf(null["conv"]["db_snr"]).sum() == 1
-    assert "1 of 6 pairs are of stimuli that are equal at conv, so no metamer passes there" in caplog.text
+    assert np.isfinite(null["conv"]["db_snr"]).all()
+    assert len(null) == 3
+    assert "conv: 3 of 6 pairs are there twice, or of one stimulus; each counts once" in caplog.text
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
@@ -244,12 +340,16 @@ def test_seeds_and_splits_side_by_side(tmp_path: Path) -> None:
             )
     assert read_tree(tmp_path / "a") == read_tree(tmp_path / "b")
     merged = NullSet(tmp_path / "a" / "null_dist" / "testnet")["head"]
-    for number, (seed, split) in enumerate(jobs):
+    seen: set[tuple[int, ...]] = set()
+    for seed, split in jobs:
         alone = null_distribution(model, PICTURES, ["head"], n_pairs=15, seed=seed, split=split)["head"]
-        rows = slice(15 * number, 15 * number + 15)
+        drawn = [tuple(sorted(pair)) for pair in list_drawn_pairs(15, seed, split).tolist()]
+        fresh = np.array([pair not in seen for pair in drawn])  # each pair counts once, with the first that drew it
+        seen.update(drawn)
+        rows = (merged["seed"] == seed) & (merged["split"] == split)
         for name in NULL_COLUMNS:
-            np.testing.assert_allclose(merged[name][rows], alone[name], rtol=1e-5, atol=1e-6)
-    assert len(np.unique(merged["pearson"])) > 40
+            np.testing.assert_allclose(merged[name][rows], alone[name][fresh], rtol=1e-5, atol=1e-6)
+    assert len(merged["pearson"]) == len(seen) == len(np.unique(merged["pearson"]))
 
 
 def test_more_pairs_and_layers_continue(tmp_path: Path) -> None:
@@ -272,8 +372,9 @@ def test_more_pairs_and_layers_continue(tmp_path: Path) -> None:
 def test_interrupted_it_continues_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from beholder.synthesis import _null_worker
 
+    many = np.random.default_rng(6).random((50, 3, 12, 12), dtype=np.float32)
     settings: dict[str, Any] = {"layers": ["conv"], "n_pairs": 900, "threads": 1}
-    null_distribution(make_net(), PICTURES, out_path=tmp_path / "whole" / "null_dist", **settings)
+    null_distribution(make_net(), many, out_path=tmp_path / "whole" / "null_dist", **settings)
     measured, compute = [], _null_worker.PairMeasurer.measure
 
     def stop_there(self: Any, layers: Any, seed: int, split: int, block: Block) -> np.ndarray:
@@ -284,12 +385,12 @@ def test_interrupted_it_continues_to_the_same_bytes(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(_null_worker.PairMeasurer, "measure", stop_there)
     with pytest.raises(KeyboardInterrupt):
-        null_distribution(make_net(), PICTURES, out_path=tmp_path / "part" / "null_dist", **settings)
-    null_distribution(make_net(), PICTURES, out_path=tmp_path / "part" / "null_dist", **settings)
+        null_distribution(make_net(), many, out_path=tmp_path / "part" / "null_dist", **settings)
+    null_distribution(make_net(), many, out_path=tmp_path / "part" / "null_dist", **settings)
     assert sorted(measured[3:] + measured[:2]) == sorted({*measured})  # what was finished is not done again
     assert read_tree(tmp_path / "part") == read_tree(tmp_path / "whole")
     before = len(measured)
-    null_distribution(make_net(), PICTURES, out_path=tmp_path / "part" / "null_dist", **settings)
+    null_distribution(make_net(), many, out_path=tmp_path / "part" / "null_dist", **settings)
     assert len(measured) == before
 
 

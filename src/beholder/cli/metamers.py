@@ -152,7 +152,7 @@ def make(
 def null(
     *words: str,
     layers: Layers = None,
-    n_pairs: Annotated[int, Parameter(name=["-N", "--n-pairs"])] = 10_000,
+    n_pairs: Annotated[int | None, Parameter(name=["-N", "--n-pairs"])] = None,
     out_path: Annotated[str, Parameter(name=["-P", "--out-path", "-op"])] = "null_dist",
     split: Annotated[int, Parameter(name=["-I", "--split"])] = 0,
     seed: OneSeed = 0,
@@ -181,7 +181,8 @@ def null(
     layers
         Default those at which the model's metamers were measured, else its recorded ones.
     n_pairs
-        Pairs of this seed and split; published: 1,000,000.
+        Pairs of this seed and split, no more than there are; default 10,000, fewer where layers are large; published:
+        1,000,000.
     out_path
         Folder for all models' null distributions.
     split

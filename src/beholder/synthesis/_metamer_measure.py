@@ -247,7 +247,7 @@ class Measurer:
             captured = self._network.run(batch, [1], self._names, {})
         values = {name: RankedValues(captured.tensors[name][0].float().cpu().numpy()) for name in self.layers}
         if OUTPUT not in captured.tensors:
-            return values, Prediction(None)
+            return values, Prediction({})
         logits = captured.tensors[OUTPUT].float().cpu().numpy()
         return values, self.reader.read(logits)[0]
 

@@ -39,15 +39,25 @@ from beholder.stimuli._null_set import LAYERS, NULL_COLUMNS, name_null_file
 from beholder.synthesis._checkpoint import describe_model
 from beholder.synthesis._make_metamers import assemble_results, get_job_folder, open_observer, tell_verdicts
 from beholder.synthesis._metamer_measure import list_measured_layers
-from beholder.synthesis._metamer_plan import prepare_original
-from beholder.synthesis._null_pairs import Block, count_pairs_per_block, cut_blocks, list_block_pairs, tell_same_class
+from beholder.synthesis._metamer_plan import FORMAT as METAMER_FORMAT
+from beholder.synthesis._metamer_plan import Layout, prepare_original
+from beholder.synthesis._null_pairs import (
+    Block,
+    count_all_pairs,
+    count_pairs_per_block,
+    cut_blocks,
+    draw_block_pairs,
+    find_repeated_pairs,
+    list_block_pairs,
+    tell_same_class,
+)
 from beholder.synthesis._null_result import NullDistribution, tell_equal_pairs
 from beholder.synthesis._null_worker import VALUES, NullWork, NullWorker, check_layers, find_part, open_pair_measurer
 from beholder.synthesis._recipe import check_count
 from beholder.synthesis._validate import check_tensors, find_input_shape, make_example, settle_layout
 
 FORMAT = "beholder-null-2"
-N_PAIRS = 10_000
+N_PAIRS, _LEAST_PAIRS, _BUDGET_VALUES = 10_000, 1_000, 5e10
 _SAME_CLASS = 0.5
 
 
@@ -56,7 +66,7 @@ def null_distribution(
     stimuli: StimulusSet | Path | str | Any = None,
     layers: Sequence[str] | None = None,
     *,
-    n_pairs: int = N_PAIRS,
+    n_pairs: int | None = None,
     seed: int = 0,
     split: int = 0,
     shuffle: bool = True,
@@ -82,8 +92,10 @@ def null_distribution(
     layers : sequence of str, optional
         Default: those at which the model's metamers were measured; else its recorded layers; else every child module
         down to two levels.
-    n_pairs : int
-        Pairs of this seed and split.
+    n_pairs : int, optional
+        Pairs of this seed and split; every pair of two stimuli counts once, whatever seeds and splits draw it, and no
+        more are measured than there are, n (n − 1) / 2. Default 10,000, fewer where layers are so large that these
+        would take long (5 · 10¹⁰ values), but 1,000 at least, as far as there are as many.
     seed : int
         Draws them.
     split : int
@@ -120,7 +132,7 @@ def null_distribution(
     """
     observer = open_observer(model, device)
     check_tensors(observer)
-    check_count(n_pairs, "pair")
+    check_count(1 if n_pairs is None else n_pairs, "pair")
     if min(seed, split) < 0:
         raise InputError("a seed and a split of 0 or more", got=f"{seed}, {split}")
     natural = None if stimuli is None else collect_stimuli(observer, stimuli).pin()
@@ -135,6 +147,7 @@ def null_distribution(
     with explain_shape_errors(observer, shape):
         names = _list_layers(observer, layers, make_example(observer, shape), metamers if place else None)
         sizes = check_layers(observer, names, make_example(observer, shape))
+    n_pairs = settle_n_pairs(n_pairs, None if natural is None else len(natural), sum(sizes.values()), shuffle=shuffle)
     n_problems = len(cut_blocks(n_pairs, _count_per_block(natural, shuffle)))
     cores = check_count((os.cpu_count() or 1) if threads is None else threads, "thread")
     on_cpu = observer.device.type == "cpu"
@@ -163,6 +176,34 @@ def null_distribution(
     return _run(observer, natural, names, work, settings, seed, split, place, metamers, options)
 
 
+def settle_n_pairs(asked: int | None, n_stimuli: int | None, n_values: int, *, shuffle: bool) -> int:
+    """How many pairs are measured: those asked for, as far as there are as many.
+
+    Parameters
+    ----------
+    asked : int or None
+        None: by what the stimuli allow and what it costs.
+    n_stimuli : int or None
+        None: a training set.
+    n_values : int
+        Of all layers together.
+    shuffle : bool
+
+    >>> [settle_n_pairs(None, n, 10**6, shuffle=True) for n in (6, 1000)]
+    [15, 10000]
+    >>> settle_n_pairs(None, 1000, 10**7, shuffle=True)
+    5000
+    """
+    most = None if n_stimuli is None else count_all_pairs(n_stimuli) if shuffle else n_stimuli // 2
+    if asked is None:
+        wanted = int(min(N_PAIRS, max(_LEAST_PAIRS, _BUDGET_VALUES // n_values)))
+        return wanted if most is None else min(wanted, most)
+    if most is not None and shuffle and asked > most:
+        logger.warning("%d stimuli make %d pairs, which are measured, not %d", n_stimuli, most, asked)
+        return most
+    return asked
+
+
 def _count_per_block(stimuli: StimulusSet | None, shuffle: bool) -> int:
     if stimuli is None:
         return count_pairs_per_block(0, shuffle=False)
@@ -187,7 +228,10 @@ def _list_layers(model: Model, layers: Sequence[str] | None, example: torch.Tens
         names = list_asked_layers(model, list(layers))
     elif metamers is not None and is_metamer_set(metamers):
         names = list(dict.fromkeys(read_metamer_table(metamers)["measured_layer"]))
+        names = names or list(Layout.read(get_job_folder(metamers)).measured)  # stopped before the first metamer
     else:
+        names = []
+    if not names:
         with torch.compiler.set_stance("force_eager"):
             names = list_measured_layers(model, [], example)
     check_path_names(names)
@@ -218,20 +262,73 @@ def _measure_in_memory(
         for block, future in zip(blocks, futures, strict=True):
             parts.append(future.result())
             advance(block.n_pairs)
-    values = np.concatenate(parts, axis=1)
-    columns = {layer: _make_columns([(seed, split, 0, values[i])]) for i, layer in enumerate(layers)}
+    columns = {}
+    for i, layer in enumerate(layers):
+        own = [(seed, split, block.index, part[i]) for block, part in zip(blocks, parts, strict=True)]
+        columns[layer] = _make_columns(_tidy_parts(own, layer, stimuli, work.shuffle, work.n_pairs))
     tell_equal_pairs(columns)
     return NullDistribution(model.name, columns)
 
 
-def _make_columns(parts: Sequence[tuple[int, int, int, np.ndarray]]) -> dict[str, np.ndarray]:
-    """A layer's table, from ``seed, split, number of the first pair, values`` of each part."""
+def _tidy_parts(
+    parts: Sequence[tuple[int, int, int, np.ndarray]],
+    layer: str,
+    stimuli: StimulusSet | None,
+    shuffle: bool,
+    n_pairs: int,
+) -> list[tuple[int, int, np.ndarray, np.ndarray]]:
+    """Leave out pairs that are there twice, those of one stimulus, and those that are not a number; with a word.
+
+    Parameters
+    ----------
+    parts : sequence of (seed, split, block, values)
+    layer : str
+    stimuli : StimulusSet or None
+    shuffle : bool
+    n_pairs : int
+        Of one split, in order.
+
+    Returns
+    -------
+    list of (seed, split, numbers of the pairs, values)
+    """
+    per_block = _count_per_block(stimuli, shuffle)
+    numbers = [block * per_block + np.arange(len(values)) for _, _, block, values in parts]
+    values = np.concatenate([part[-1] for part in parts])
+    lost, again = np.isnan(values[:, :3]).any(axis=1), np.zeros(len(values), dtype=bool)
+    if stimuli is not None:
+        known: dict[str, int] = {}
+        twins = np.array([known.setdefault(digest, i) for i, digest in enumerate(stimuli.hashes)])
+        pairs = []
+        for seed, split, index, part in parts:
+            block = Block(index, len(part))
+            pairs.append(
+                draw_block_pairs(len(stimuli), seed, split, block)
+                if shuffle
+                else list_block_pairs(len(stimuli), n_pairs, split, block)
+            )
+        again = find_repeated_pairs(np.concatenate(pairs), twins)
+    if again.any():
+        logger.info(
+            "%s: %d of %d pairs are there twice, or of one stimulus; each counts once", layer, again.sum(), len(again)
+        )
+    if (lost & ~again).any():
+        logger.warning("%s: %d of %d pairs are not a number and left out", layer, (lost & ~again).sum(), len(lost))
+    kept = np.split(~(again | lost), np.cumsum([len(own) for own in numbers])[:-1])
+    return [
+        (seed, split, own[rows], part[rows])
+        for (seed, split, _, part), own, rows in zip(parts, numbers, kept, strict=True)
+    ]
+
+
+def _make_columns(parts: Sequence[tuple[int, int, np.ndarray, np.ndarray]]) -> dict[str, np.ndarray]:
+    """A layer's table, from ``seed, split, numbers of the pairs, values`` of each part."""
     counts = [len(values) for *_, values in parts]
     values = np.concatenate([values for *_, values in parts])
     columns: dict[str, np.ndarray] = {
         "seed": np.repeat([seed for seed, *_ in parts], counts),
         "split": np.repeat([split for _, split, *_ in parts], counts),
-        "pair": np.concatenate([first + np.arange(n) for (_, _, first, _), n in zip(parts, counts, strict=True)]),
+        "pair": np.concatenate([numbers for _, _, numbers, _ in parts]),
     }
     columns |= {name: values[:, i] for i, name in enumerate(VALUES)}
     columns["db_snr_published"] = columns["db_snr"] / 2
@@ -279,7 +376,7 @@ def _run(
         work = replace(work, layer_sets=sets, intra_threads=settings["intra_threads"], lanes=lanes)
         worker = NullWorker(folder.path, model, str(model.device), stimuli, work)
         run_plan(plan, worker, folder, n_workers=options["workers"])
-        changed = _assemble(output, folder, plan.hash, per_block)
+        changed = _assemble(output, folder, plan.hash, stimuli, work)
         record_provenance(
             output,
             ".",
@@ -372,7 +469,9 @@ def _iterate_finished(folder: JobFolder, plan_hash: str) -> list[tuple[dict[str,
     return found
 
 
-def _assemble(output: Path, folder: JobFolder, plan_hash: str, per_block: int) -> list[str]:
+def _assemble(
+    output: Path, folder: JobFolder, plan_hash: str, stimuli: StimulusSet | None, work: NullWork
+) -> list[str]:
     """Write every layer's table from the finished shards; returns the layers."""
     best: dict[str, dict[tuple[int, int, int], tuple[int, str, int]]] = {}
     for payload, shard in _iterate_finished(folder, plan_hash):
@@ -390,7 +489,8 @@ def _assemble(output: Path, folder: JobFolder, plan_hash: str, per_block: int) -
             parts = []
             for (seed, split, block), (_, key, row) in sorted(best[layer].items()):
                 values = np.load(find_part(folder.path, key), mmap_mode="r", allow_pickle=False)[row]
-                parts.append((seed, split, block * per_block, np.asarray(values)))
+                parts.append((seed, split, block, np.asarray(values)))
+            parts = _tidy_parts(parts, layer, stimuli, work.shuffle, work.n_pairs)
             write_null_layer(output, layer, _make_columns(parts))
         write_json(output / LAYERS, {"layers": layers, "network": find_network(folder.read_settings())})
     return layers
@@ -409,6 +509,12 @@ def fill_verdicts(metamers: Path, null: Path, model: Model) -> None:
     if folder.read_settings() is None:
         logger.warning("%s has no job folder beside it, so its verdicts are left as they are", metamers)
         return
+    if folder.read_settings()["format"] != METAMER_FORMAT:
+        logger.warning(
+            "%s was made by another version, so its verdicts are left as they are; `beholder metamers make` with "
+            "--overwrite makes it anew", metamers,
+        )  # fmt: skip
+        return
     try:
         with folder.hold():
             table = assemble_results(metamers, folder, null)
@@ -417,5 +523,7 @@ def fill_verdicts(metamers: Path, null: Path, model: Model) -> None:
         return
     if table["passed"].notna().any():
         logger.info("percentiles and verdicts filled in: %s", metamers / "results.parquet")
+    elif not len(table):
+        logger.info("no metamers at %s yet; they are judged as they are made", metamers)
     assert list(table.columns) == list(METAMER_COLUMNS)
     tell_verdicts(table, null, model)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import final
 
 import numpy as np
@@ -11,8 +12,9 @@ import numpy as np
 from beholder._core.errors import InputError
 from beholder._core.seeds import make_generator
 
-PAIRS_PER_BLOCK = 240
-STIMULI_PER_BLOCK = 32
+_GROUP = 16
+PAIRS_PER_BLOCK = _GROUP**2
+STIMULI_PER_BLOCK = 2 * _GROUP
 
 
 @final
@@ -32,12 +34,18 @@ class Block:
     n_pairs: int
 
 
+def count_all_pairs(n_stimuli: int) -> int:
+    """Pairs of two different stimuli: n (n − 1) / 2. Both correlations are the same either way round.
+
+    >>> count_all_pairs(6)
+    15
+    """
+    return n_stimuli * (n_stimuli - 1) // 2
+
+
 def count_pairs_per_block(n_stimuli: int, *, shuffle: bool) -> int:
     """Pairs in one block: every stimulus of a shuffled block stands in several pairs."""
-    if not shuffle:
-        return PAIRS_PER_BLOCK
-    members = min(STIMULI_PER_BLOCK, n_stimuli)
-    return min(PAIRS_PER_BLOCK, members * (members - 1) // 2)
+    return min(PAIRS_PER_BLOCK, count_all_pairs(n_stimuli)) if shuffle else PAIRS_PER_BLOCK
 
 
 def cut_blocks(n_pairs: int, per_block: int) -> list[Block]:
@@ -48,9 +56,10 @@ def cut_blocks(n_pairs: int, per_block: int) -> list[Block]:
 def draw_block_pairs(n_stimuli: int, seed: int, split: int, block: Block) -> np.ndarray:
     """Random pairs of one block, (n_pairs, 2), positions; the first of a pair is the signal.
 
-    A block draws 32 stimuli without replacement, and its pairs among all of them without replacement, so that a
-    stimulus goes through the network once for about 15 pairs; each pair is uniform over all pairs. Fewer pairs are the
-    first ones of more.
+    Of one seed and split every pair comes once, either way round by chance, until there are no more: the stimuli, in
+    random order, are cut into groups of 16, and blocks are the pairs between two groups, in random order, so that a
+    stimulus goes through the network once for 16 pairs; the pairs within groups follow. Fewer pairs are the first ones
+    of more.
 
     Parameters
     ----------
@@ -58,6 +67,7 @@ def draw_block_pairs(n_stimuli: int, seed: int, split: int, block: Block) -> np.
         At least 2.
     seed, split : int
     block : Block
+        Of those that :func:`cut_blocks` gives for at most :func:`count_all_pairs`.
 
     Examples
     --------
@@ -65,14 +75,55 @@ def draw_block_pairs(n_stimuli: int, seed: int, split: int, block: Block) -> np.
     >>> bool((few == many[:3]).all())
     True
     """
-    generator = make_generator(seed, "null pairs", split, block.index)
-    members = generator.permutation(n_stimuli)[:STIMULI_PER_BLOCK]
-    first, second = np.triu_indices(len(members), 1)
+    members, firsts, seconds, ends = _order_groups(n_stimuli, seed, split)
+    start = block.index * count_pairs_per_block(n_stimuli, shuffle=True)
+    stop = start + block.n_pairs
+    parts = []
+    for k in range(int(np.searchsorted(ends, start, "right")), int(np.searchsorted(ends, stop - 1, "right")) + 1):
+        a, b = (members[_GROUP * g[k] : _GROUP * (g[k] + 1)] for g in (firsts, seconds))
+        rows, columns = np.triu_indices(len(a), 1) if firsts[k] == seconds[k] else np.indices((len(a), len(b)))
+        pairs = np.stack([a[rows.ravel()], b[columns.ravel()]], 1)
+        generator = make_generator(seed, "null pairs", split, k)
+        pairs = pairs[generator.permutation(len(pairs))]
+        swap = generator.random(len(pairs)) < 0.5
+        pairs[swap] = pairs[swap][:, ::-1]
+        before = int(ends[k]) - len(pairs)
+        parts.append(pairs[max(0, start - before) : stop - before])
+    return np.concatenate(parts)
+
+
+@lru_cache(maxsize=4)
+def _order_groups(n_stimuli: int, seed: int, split: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Stimuli in random order; pairs of groups in random order, whole ones first; the number of pairs up to each."""
+    generator = make_generator(seed, "null groups", split)
+    members = generator.permutation(n_stimuli)
+    sizes = np.full(-(-n_stimuli // _GROUP), _GROUP)
+    sizes[-1] = n_stimuli - _GROUP * (len(sizes) - 1)
+    first, second = np.triu_indices(len(sizes))
+    counts = np.where(first == second, sizes[first] * (sizes[first] - 1) // 2, sizes[first] * sizes[second])
     order = generator.permutation(len(first))
-    swap = generator.random(len(first)) < 0.5
-    pairs = np.stack([members[first], members[second]], 1)[order]
-    pairs[swap] = pairs[swap][:, ::-1]
-    return pairs[: block.n_pairs]
+    order = order[np.argsort(counts[order] != PAIRS_PER_BLOCK, kind="stable")]
+    order = order[counts[order] > 0]
+    return members, first[order], second[order], np.cumsum(counts[order])
+
+
+def find_repeated_pairs(pairs: np.ndarray, twins: np.ndarray) -> np.ndarray:
+    """Which pairs are of one stimulus, or came before, either way round: (n_pairs,), bool.
+
+    Parameters
+    ----------
+    pairs : (n_pairs, 2), int
+        Positions.
+    twins : (n_stimuli,), int
+        The first stimulus with the same content.
+
+    >>> find_repeated_pairs(np.array([[0, 1], [1, 0], [2, 3], [1, 2]]), np.array([0, 1, 2, 2])).tolist()
+    [False, True, True, False]
+    """
+    own = np.sort(twins[pairs], axis=1)
+    again = np.ones(len(own), dtype=bool)
+    again[np.unique(own, axis=0, return_index=True)[1]] = False
+    return again | (own[:, 0] == own[:, 1])
 
 
 def list_block_pairs(n_stimuli: int, n_pairs: int, split: int, block: Block) -> np.ndarray:
