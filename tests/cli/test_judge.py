@@ -51,7 +51,7 @@ def test_a_folder_of_networks(workplace: Path, beholder: Call) -> None:
             assert (workplace / "metamers" / "figures" / f"{name}.{kind}").stat().st_size
     code, out, err = beholder(*command)
     assert code == 0, err
-    assert out.splitlines()[1].split() == ["metamers", "of", "layer", "net.py"]
+    assert out.splitlines()[1].split() == ["metamers", "of", "layer", "decision", "net.py"]
     assert "original" in out
     assert out.splitlines()[-1] == "metamers/figures"
 
