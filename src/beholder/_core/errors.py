@@ -5,6 +5,7 @@ The tree, with the exit code that the command line gives each branch::
     BeholderError                     1  the work failed
     ├── InputError (ValueError)       2  what the user gave cannot be used
     │   ├── UnknownNameError          2  no such model, layer, unit, stimulus, ...
+    │   │   └── UnknownKeyword (TypeError)  2  a function has no such keyword
     │   ├── ConfigurationChanged      2  an output exists that was made with other settings
     │   ├── DamagedOutput             2  a file of an output does not hold what was written to it
     │   ├── StimulusError             2  a stimulus file cannot be read

@@ -8,6 +8,7 @@ from typing import Any, final
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import to_path_name
+from beholder.models._elsewhere import refuse_name_elsewhere
 from beholder.models._source import RANDOM, SOURCES, Alias, Blueprint, get_source
 from beholder.models._weights import SUFFIXES, explain_missing, find_weights_file
 
@@ -156,6 +157,7 @@ def _find_blueprint(prefix: str, alias: Alias | None, tag: str | None) -> Bluepr
         except UnknownNameError as error:
             if "tag" in error.kind:
                 raise
+    refuse_name_elsewhere(prefix)
     from beholder.models._catalog import list_aliases
 
     known = [*list_aliases(), *(name for source in BARE_NAME_SOURCES for name in get_source(source).list_names())]
