@@ -271,7 +271,7 @@ def _read_table(table: pd.DataFrame | Path | str) -> pd.DataFrame:
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
         # Names are text, whatever they look like: 007 is not 7, and a stimulus may be called NA.
-        kinds = dict.fromkeys((*_SIDES, "participant"), str)
+        kinds: Any = dict.fromkeys((*_SIDES, "participant"), str)
         return pd.read_csv(path, low_memory=False, dtype=kinds, keep_default_na=False, na_values=[""])
     except (OSError, ValueError) as error:
         raise InputError("exported answers, responses.csv or .parquet", got=f"{path} ({error})") from error

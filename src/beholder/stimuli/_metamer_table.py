@@ -130,7 +130,7 @@ def tell_passed(own: pd.DataFrame) -> str:
         Such as ``3 of 8``, or ``3 of 8 by category and 1 of 4 by class``.
     """
     counts = {
-        str(decision or ""): (int(part["passed"].astype(bool).sum()), len(part))
+        str(decision or ""): (int(part["passed"].to_numpy(bool).sum()), len(part))
         for decision, part in own.groupby(own["decision"].fillna(""), sort=True)
     }
     if len(counts) == 1:

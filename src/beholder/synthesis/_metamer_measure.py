@@ -235,7 +235,8 @@ class Measurer:
     ) -> None:
         self._network, self.layers, self._n_kept = network, tuple(layers), n_kept
         self.reader = AnswerReader(model, rule)
-        self._names = tuple(dict.fromkeys([*layers, *([OUTPUT] if answers else [])]))
+        names: list[str] = [*layers, *([OUTPUT] if answers else [])]
+        self._names = tuple(dict.fromkeys(names))
         network.open(self._names)
         self._originals: OrderedDict[str, tuple[dict[str, RankedValues], Prediction]] = OrderedDict()
         self._lock = threading.Lock()

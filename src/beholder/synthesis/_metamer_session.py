@@ -118,7 +118,8 @@ def open_session(model: Model, work: MetamerWork) -> Iterator[MetamerSession]:
     worked = list_worked_layers(model, work.layers)
     example = make_example(model, work.shape)
     answers = gives_answers(model, example)
-    measured = list(dict.fromkeys([*work.measured, *([OUTPUT] if answers else [])]))
+    names: list[str] = [*work.measured, *([OUTPUT] if answers else [])]
+    measured = list(dict.fromkeys(names))
     with (
         torch.compiler.set_stance("force_eager"),
         use_exact_math("fp32"),

@@ -67,7 +67,7 @@ class Metamers:
         n_stimuli, n_layers = len({key[0] for key in self.keys}), len({key[1] for key in self.keys})
         own: pd.DataFrame = self.table.loc[self.table["layer"] == self.table["measured_layer"]]
         level = f", median {float(np.median(own['db_snr'])):.1f} dB" if len(own) else ""
-        known = own[own["passed"].notna()]
+        known: pd.DataFrame = own.loc[own["passed"].notna()]
         verdict = f", {tell_passed(known)} pass" if len(known) else ""
         return f"Metamers({len(self)} of {n_stimuli} stimuli at {n_layers} layers of {self.model}{level}{verdict})"
 

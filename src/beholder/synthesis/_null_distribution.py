@@ -312,8 +312,9 @@ def _tidy_parts(
         logger.info(
             "%s: %d of %d pairs are there twice, or of one stimulus; each counts once", layer, again.sum(), len(again)
         )
-    if (lost & ~again).any():
-        logger.warning("%s: %d of %d pairs are not a number and left out", layer, (lost & ~again).sum(), len(lost))
+    only_lost: np.ndarray = np.asarray(lost & ~again)
+    if only_lost.any():
+        logger.warning("%s: %d of %d pairs are not a number and left out", layer, only_lost.sum(), np.size(lost))
     kept = np.split(~(again | lost), np.cumsum([len(own) for own in numbers])[:-1])
     return [
         (seed, split, own[rows], part[rows])
