@@ -174,7 +174,7 @@ def test_splits_instead_of_one_file(tmp_path):
 
 def test_what_matlab_cannot_hold_names_another_format(tmp_path, monkeypatch):
     monkeypatch.setattr(_matlab_file, "MAX_BYTES", 100)
-    with pytest.raises(InputError, match="file_format h5"):
+    with pytest.raises(InputError, match='file_format="h5"'):
         export_layer(make_layer(10, 1, 4), tmp_path, "mat")
     assert list(tmp_path.iterdir()) == []
 
