@@ -31,7 +31,7 @@ def find_rows(run: Run, example: Tensor, axes: Mapping[str, int]) -> dict[str, S
     Returns
     -------
     dict of str to StimulusAxis or None
-        None where rows change with several stimuli, or lie in no regular order.
+        None where rows change with several stimuli, in number too, or lie in no regular order.
     """
     stimuli = draw_stimuli(example, 2 * N_STIMULI)
     base = dict(run(stimuli[:N_STIMULI]))
@@ -46,7 +46,9 @@ def find_rows(run: Run, example: Tensor, axes: Mapping[str, int]) -> dict[str, S
 
 
 def find_changed(before: Tensor, after: Tensor, axis: int) -> np.ndarray:
-    """Which rows along an axis differ between two tensors, (n_rows,), bool."""
+    """Which rows along an axis differ between two tensors, (n_rows,), bool; all where their number does."""
+    if before.shape != after.shape:
+        return np.ones(before.shape[axis], bool)
     differs = (before != after).movedim(axis, 0).flatten(1)
     return differs.any(1).cpu().numpy()
 
