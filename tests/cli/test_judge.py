@@ -86,3 +86,16 @@ def test_wrong_input_is_one_line(workplace: Path, beholder: Call, flags: list[st
     code, out, err = beholder("metamers", "judge", *flags)
     assert (code, out) == (2, "")
     assert said in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("more", [[], ["--json"], ["--brain", "brain.csv"]])
+def test_where_no_metamer_passed_it_says_what_to_type(workplace: Path, beholder: Call, more: list[str]) -> None:
+    for name in ("one", "two"):
+        write_metamers(workplace / "metamers" / name, model=f"test:{name}@v1", passed=(False, False))
+    Path("brain.csv").write_text("network,value\none,0.4\ntwo,0.5\n")
+    command = ["metamers", "judge", "metamers", "--models", "file:net.py", "--device", "cpu", *more]
+    code, out, err = beholder(*command)
+    assert (code, out) == (2, "")
+    assert err.splitlines()[-1].endswith("try --failed, to count them all the same")
+    code, _, err = beholder(*command, "--failed")
+    assert code == 0, err

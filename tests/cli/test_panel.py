@@ -109,6 +109,32 @@ def test_bad_input(place: Path, tmp_path: Path, beholder: Command, more: list[st
     assert not list(tmp_path.glob("*.h5"))
 
 
+@pytest.mark.parametrize("layer", ["7", "4"])  # none of the network's, and one that is not asked for
+def test_axes_of_a_layer_that_no_model_is_asked_for_are_refused(
+    place: Path, tmp_path: Path, beholder: Command, layer: str
+) -> None:
+    code, _, err = beholder(*panel(place, tmp_path), "--axes", f"{layer}=channel,height,width")
+    assert code == 2
+    assert f"a layer asked of some model, to name the axes of; got '{layer}'" in err.splitlines()[-1]
+    assert not list(tmp_path.iterdir())
+
+
+def test_axes_are_those_of_the_models_that_have_the_layer(place: Path, tmp_path: Path, beholder: Command) -> None:
+    more = ["--models", f"file:{place / 'net.py'}", "beholder:shapes", "--layers", "output"]
+    paths = ["--stimuli_root", place / "images", "--output_dir", tmp_path, "--replicates", "1"]
+    code, _, err = beholder("panel", *paths, *more, "--axes", "output=channel")
+    assert code == 0, err
+    panel_file = tmp_path / "panel.toml"
+    panel_file.write_text(
+        f'[[models]]\nname = "a"\nsource = "file:{place / "net.py"}"\nlayers = ["0"]\n'
+        '[[models]]\nname = "b"\nsource = "beholder:shapes"\nlayers = ["block2"]\n'
+    )
+    more = ["--panel_file", panel_file, "--run_code", "--axes", "block2=channel,height,width", "--pool", "mean"]
+    code, _, err = beholder("panel", *paths, *more, "--output_prefix", "second")
+    assert code == 0, err
+    assert read_shapes(tmp_path / "second_root.h5")["b/picture_0/block2"][0] == 1
+
+
 def test_overwriting_leaves_nothing_of_the_model_and_all_of_the_others(
     place: Path, tmp_path: Path, beholder: Command
 ) -> None:

@@ -12,7 +12,7 @@ from torch import nn
 
 import beholder as bh
 from beholder._core.errors import ConfigurationChanged, InputError
-from beholder.evaluation import describe_matrix_figure, judge_metamers, read_judgements
+from beholder.evaluation import compare_networks, describe_matrix_figure, judge_metamers, read_judgements
 from beholder.evaluation._judgement_table import JUDGEMENTS
 from beholder.models import ImagePreprocessing
 from beholder.models._published import list_imagenet_classes
@@ -313,6 +313,20 @@ def test_metamers_that_failed_are_left_out_unless_asked(folder):
     found = judge_metamers(folder, wrap_thousand())
     assert set(found.select()["layer"]) == {"", "classifier"}
     assert set(found.select(failed=True)["layer"]) == {"", "block1", "classifier"}
+
+
+def test_where_no_metamer_passed_one_line_says_so(folder):
+    write_metamers(folder, passed=(False, False))
+    found = judge_metamers(folder, wrap_thousand())
+    assert set(found.recognize_layers()["layer"]) == {""}
+    n = len(found.table[found.table["layer"] != ""].drop_duplicates(["layer", "stimulus_id", "seed"]))
+    said = f"expected metamers that passed; got {n} that did not: .*; try failed=True, to count them all the same"
+    for ask in (found.recognize_models, found.to_matrix, found.plot, found.select_metamers):
+        with pytest.raises(InputError, match=said):
+            ask()
+    with pytest.raises(InputError, match=said):
+        compare_networks(found, {"test:shapes@v1": 1.0}, "Accuracy (%)")
+    assert len(found.to_matrix(failed=True)) == 1
 
 
 def test_shares_by_layer_and_matrix(tmp_path):

@@ -19,7 +19,8 @@ _KEYWORDS = {
 """Flags that Python knows under another name than their own."""
 
 _SWITCHES = {
-    "append", "balanced", "browser", "overwrite", "pretrained", "run_code", "shuffle", "skip_bad", "transparency",
+    "append", "balanced", "browser", "failed", "overwrite", "pretrained", "run_code", "shuffle", "skip_bad",
+    "transparency",
 }  # fmt: skip
 _WORDED = {"device", "dtype", "file_format", "kind", "parameterization", "pool", "recipe", "reduce", "scheme"}
 

@@ -241,6 +241,7 @@ def extract_panel(
 
 def run_panel(plan: PanelPlan, *, device: str = "auto", **weights: Any) -> list[Path]:
     """Do what a plan says: model after model, each loaded once for all folders."""
+    check_axes(plan)
     with contextlib.ExitStack() as held:
         for stem in plan.folders:
             path = plan.output_dir / f"{stem}.h5"
@@ -263,6 +264,19 @@ def run_panel(plan: PanelPlan, *, device: str = "auto", **weights: Any) -> list[
                 extract_to_store(observer, stimuli, layers, store_path(plan.output_dir, stem, name), options)
             del observer
         return [write_folder(plan, stem) for stem in plan.folders]
+
+
+def check_axes(plan: PanelPlan) -> None:
+    """Refuse axes of a layer that is asked of no model of the panel."""
+    if not plan.options.axes:
+        return
+    asked: dict[str, None] = {}
+    for model, tag in zip(plan.models, plan.tags, strict=True):
+        observer = load_model(model, weights=tag, meta=True)
+        asked |= dict.fromkeys(list_asked_layers(observer, choose_layers(plan, observer)))
+    for name in plan.options.axes:
+        if name not in asked:
+            raise UnknownNameError("layer asked of some model, to name the axes of", name, asked)
 
 
 def check_averaging(path: Path, plan: PanelPlan) -> None:

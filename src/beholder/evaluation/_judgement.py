@@ -105,6 +105,25 @@ class Judgement:
                 raise InputError(f"a decision that was made: {made}", got=repr(decision))
         return table if failed else table[table["passed"].fillna(True).astype(bool)]
 
+    def select_metamers(self, decision: str | None = None, *, failed: bool = False) -> pd.DataFrame:
+        """Verdicts as by :meth:`select`, without those on originals.
+
+        Raises
+        ------
+        InputError
+            No metamer passed, and ``failed`` is off.
+        """
+        table: Any = self.select(decision, failed=failed)
+        table = table[table["layer"] != NATURAL]
+        if not failed and not len(table):
+            left_out = self.select_metamers(decision, failed=True)
+            n = len(left_out[["model", "layer", "stimulus_id", "seed"]].drop_duplicates())
+            raise InputError(
+                "metamers that passed", got=f"{n} that did not: no match that null distributions tell from chance",
+                hint="--failed, to count them all the same",
+            )  # fmt: skip
+        return table
+
     def recognize_layers(
         self,
         decision: str | None = None,
@@ -142,8 +161,7 @@ class Judgement:
         seed: int = DEFAULT_SEED,
     ) -> pd.DataFrame:
         """Share of right verdicts on all layers' metamers by generating network and judge: the matrix as a table."""
-        table: Any = self.select(decision, failed=failed)
-        table = table[table["layer"] != NATURAL]
+        table = self.select_metamers(decision, failed=failed)
         return summarize_verdicts(table, ["model", "judge", "decision", "rule"], interval=interval, seed=seed)
 
     def to_matrix(self, decision: str | None = None, *, failed: bool = False) -> pd.DataFrame:

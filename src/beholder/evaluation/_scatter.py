@@ -86,7 +86,7 @@ def compare_networks(
     Raises
     ------
     InputError
-        No network (or layer) is in both.
+        No network (or layer) is in both, or no metamer passed.
 
     Examples
     --------
@@ -94,6 +94,7 @@ def compare_networks(
     """
     import pandas as pd
 
+    judgement.select_metamers(decision, failed=failed)
     found: Any = judgement.recognize_by_others(failed=failed)
     chosen = judgement.decision if decision is None else decision
     if decision is not None:
