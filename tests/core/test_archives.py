@@ -158,8 +158,11 @@ def test_a_span_of_nothing_and_one_killed_before(tmp_path, file_server):
     url = f"{file_server.address}/x"
     assert download_file(url, tmp_path / "none", span=(50, 0)).read_bytes() == b""
     (tmp_path / "some.part").write_bytes(bytes(range(10, 15)))
+    (tmp_path / "some.part.etag").write_text("Wed, 21 Oct 2015 07:28:00 GMT")
     assert download_file(url, tmp_path / "some", span=(10, 20)).read_bytes() == bytes(range(10, 30))
-    assert file_server.requests == [("/x", "bytes=15-29")]
+    (tmp_path / "other.part").write_bytes(bytes(5))  # of which nothing says what it was a part of
+    assert download_file(url, tmp_path / "other", span=(10, 20)).read_bytes() == bytes(range(10, 30))
+    assert file_server.requests == [("/x", "bytes=15-29"), ("/x", "bytes=10-29")]
 
 
 def test_servers_of_whole_files_are_told_apart(tmp_path, file_server):
