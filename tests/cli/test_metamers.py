@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,10 @@ import pytest
 from PIL import Image
 from scipy.io import wavfile
 
+from beholder._core.errors import InputError
 from beholder.cli._main import app, run, split_globals
+from beholder.evaluation import read_judgements
+from beholder.experiments._stimulus_table import read_stimulus_table
 from beholder.models import write_template
 from beholder.stimuli import METAMER_COLUMNS, NullSet, read_metamer_table
 
@@ -105,23 +109,97 @@ def test_pictures_from_the_documents_line_to_verdicts(
     assert "metamers that fail are always kept" in err
     assert "checkpoints are always read strictly" not in err
     assert "beholder metamers null -D eyes" in err
-    assert out.splitlines()[-1] == "eyes/metamers/eyes/results.parquet"
-    table = read_metamer_table("eyes/metamers/eyes")
+    assert "metamers of 4 x 3 steps lie in a folder of their own: eyes/metamers/eyes_I4_N3" in err
+    assert out.splitlines()[-1] == "eyes/metamers/eyes_I4_N3/results.parquet"
+    table = read_metamer_table("eyes/metamers/eyes_I4_N3")
     assert set(table["layer"]) == {"relu1", "relu2", "relu3", "avgpool", "final"}
     assert set(table["stimulus_id"]) == {"star"}
     assert set(table["recipe"]) == {"published"}
     assert set(table["steps"]) == {12}
     assert table["passed"].isna().all()
-    assert read_picture("eyes/metamers/eyes/relu1/star/metamer.png").shape == (48, 48, 3)
+    assert read_picture("eyes/metamers/eyes_I4_N3/relu1/star/metamer.png").shape == (48, 48, 3)
     code, out, err = beholder("metamers", *shlex.split("null -N 6 -P null_dist -I 0 -R 0 -O --shuffle -D eyes"))
     assert code == 0, err
     assert out.splitlines()[0] == "6 pairs; what a metamer has to exceed:"
     assert out.splitlines()[-1] == "eyes/null_dist/eyes"
     assert NullSet("eyes/null_dist/eyes").layers == ("relu1", "relu2", "relu3", "avgpool", "final")
-    judged = read_metamer_table("eyes/metamers/eyes")
+    judged = read_metamer_table("eyes/metamers/eyes_I4_N3")
     assert not judged["percentile"].isna().any()
     assert judged["passed"].notna().sum() == 5
     assert set(workplace.iterdir()) == before
+
+
+def test_a_debug_run_and_the_full_one_side_by_side(
+    workplace: Path, templates: Path, beholder: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one model directory; each goes on, null fills both, and all that reads metamers finds both."""
+    from beholder.synthesis import _metamer_recipe
+
+    monkeypatch.setattr(_metamer_recipe, "_STEPS", 6)
+    copy_directory(templates / "eyes", "eyes")
+    usual, other = Path("eyes/metamers/eyes"), Path("eyes/metamers/eyes_I4_N3")
+    line = ["metamers", "make", "0", "-D", "eyes", "-F", "eyes/example", "--layers", "relu1", "final"]
+    for steps, folder in ((["-I", "4", "-N", "3"], other), ([], usual), (["-I", "6", "-N", "1"], usual)):
+        code, out, err = beholder(*line, *steps)
+        assert code == 0, err
+        assert out.splitlines()[-1] == f"{folder}/results.parquet"
+    runs = {folder: read_metamer_table(folder) for folder in (usual, other)}
+    assert [max(table["steps"]) for table in runs.values()] == [6, 12]
+    times = {path: path.stat().st_mtime_ns for path in Path("eyes/metamers").rglob("*.png")}
+    assert beholder(*line, "-I", "4", "-N", "3")[0] == 0
+    assert beholder(*line)[0] == 0
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+    code, _, err = beholder("metamers", "null", "-D", "eyes", "-N", "6")
+    assert code == 0, err
+    assert [path.name for path in Path("eyes/null_dist").iterdir() if not path.name.startswith(".")] == ["eyes"]
+    for folder in runs:
+        assert f"percentiles and verdicts filled in: {folder}/results.parquet" in err
+        assert not read_metamer_table(folder)["percentile"].isna().any()
+    code, _, err = beholder(*line, "-I", "4", "-N", "3", "--seed", "1")  # judged as it is made
+    assert code == 0, err
+    assert not read_metamer_table(other)["percentile"].isna().any()
+    code, out, err = beholder("report", "eyes", "--out", "page.html")
+    assert code == 0, err
+    page = Path("page.html").read_text()
+    assert "not tell apart?</h2>" in page
+    assert "not tell apart, in 4 × 3 steps?</h2>" in page
+    assert "metamers are not tested" not in page
+    assert page.count("the dashed line is the best of them") == 2  # both have the null distribution
+    told = [kind.name for kind in read_stimulus_table(list(runs), keep_failed=True).conditions]
+    assert told == ["original", "eyes/relu1", "eyes/final", "eyes_I4_N3/relu1", "eyes_I4_N3/final"]
+    for folder in runs:
+        code, out, err = beholder("show", folder)
+        assert code == 0, err
+    code, _, refused = beholder("metamers", "judge", "eyes/metamers", "--models", "file:eyes/build_network.py")
+    assert code == 2
+    for folder in runs:
+        assert f"`beholder metamers judge {folder}`" in refused.splitlines()[-1]
+        code, out, err = beholder("metamers", "judge", folder, "--models", "file:eyes/build_network.py")
+        assert code == 0, err
+    with pytest.raises(InputError, match="one set of metamers a network"):
+        read_judgements("eyes/metamers")
+
+
+def test_a_folder_of_other_steps_that_is_there_goes_on(
+    workplace: Path, templates: Path, beholder: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``metamers/{model}`` as earlier versions filled it, whatever the steps; the usual ones then stand beside it."""
+    from beholder.synthesis import _metamer_recipe, make_metamers
+
+    monkeypatch.setattr(_metamer_recipe, "_STEPS", 6)
+    copy_directory(templates / "eyes", "eyes")
+    stimuli, layers = "eyes/example/star.png", ["final"]
+    earlier = make_metamers("file:eyes", stimuli, layers, iterations=4, repeats=3, out_path="eyes/metamers")
+    assert earlier.path == Path("eyes/metamers/eyes")
+    line = ["metamers", "make", stimuli, "-D", "eyes", "--layers", "final", "relu1"]
+    for steps, name in ((["-I", "4", "-N", "3"], "eyes"), ([], "eyes_I6_N1"), (["-I", "2"], "eyes_I2_N1")):
+        code, out, err = beholder(*line, *steps)
+        assert code == 0, err
+        assert out.splitlines()[-1] == f"eyes/metamers/{name}/results.parquet"
+        assert set(read_metamer_table(f"eyes/metamers/{name}")["layer"]) == {"final", "relu1"}
+    for name in ("eyes", ".eyes.metamers.jobs"):
+        shutil.rmtree(f"eyes/metamers/{name}")
+    assert beholder(*line)[1].splitlines()[-1] == "eyes/metamers/eyes_I6_N1/results.parquet"
 
 
 def test_sounds_from_the_documents_line(workplace: Path, templates: Path, beholder: Call) -> None:
@@ -133,14 +211,14 @@ def test_sounds_from_the_documents_line(workplace: Path, templates: Path, behold
     assert "metamers that fail are always kept" not in err
     assert "20000 Hz" in out
     for name in ("metamer.wav", "metamer_seed3.wav"):
-        rate, samples = wavfile.read(workplace / "ears" / "metamers" / "ears" / "cochleagram" / "high" / name)
+        rate, samples = wavfile.read(workplace / "ears" / "metamers" / "ears_I2_N2" / "cochleagram" / "high" / name)
         assert (rate, samples.shape, samples.dtype) == (20000, (4000,), np.float32)
     code, _, err = beholder("metamers", "make", "0", "-D", "ears", "-F", "ears/example", "-V", "--STRICT", "-I", "2",
                             "--layers", "final", "--out_path", "others")  # fmt: skip
     assert code == 0, err
     assert "metamers that fail are always kept" in err
     assert "checkpoints are always read strictly" in err
-    assert set(read_metamer_table("ears/others/ears")["recipe"]) == {"default"}
+    assert set(read_metamer_table("ears/others/ears_I2_N1")["recipe"]) == {"default"}
     code, out, err = beholder("metamers", "null", "-D", "ears", "-N", "3", "--no_shuffle", "-I", "1", "--json")
     assert code == 0, err
     assert json.loads(out)["maxima"][0]["layer"] == "cochleagram"
@@ -161,11 +239,11 @@ def test_preparation_and_start_of_the_data_set(workplace: Path, templates: Path,
         line = ["picture.png", "-D", "eyes", "--layers", "final", "--recipe", "published", "-I", "1", "-N", "1"]
         code, _, err = beholder("metamers", "make", *line, "--out_path", name, *flags)
         assert code == 0, err
-    plain, own = (read_picture(f"eyes/{name}/eyes/originals/picture.png") for name in ("plain", "own"))
+    plain, own = (read_picture(f"eyes/{name}/eyes_I1_N1/originals/picture.png") for name in ("plain", "own"))
     square = Image.fromarray(picture).crop((15, 0, 75, 60)).resize((48, 48), Image.Resampling.BICUBIC)
     np.testing.assert_array_equal(plain, np.asarray(square))
     np.testing.assert_array_equal(own, np.asarray(Image.fromarray(picture).resize((48, 48)).rotate(180)))
-    told = json.loads(Path("eyes/own/eyes/provenance.json").read_text())["outputs"]["."]["settings"]["recipe"]
+    told = json.loads(Path("eyes/own/eyes_I1_N1/provenance.json").read_text())["outputs"]["."]["settings"]["recipe"]
     assert told["noise_mean"] == 0.25
 
 

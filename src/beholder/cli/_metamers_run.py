@@ -75,8 +75,9 @@ def run_make(place: Place, flags: MakeFlags, numbers: Mapping[str, Any], options
     if flags.dataset_preproc:
         values["noise_mean"] = find_noise_mean(place)
     made = make_metamers(
-        model, stimuli, recipe=recipe, out_path=place.join(flags.out_path or "metamers"), **values, **options
-    )
+        model, stimuli, recipe=recipe, out_path=place.join(flags.out_path or "metamers"),
+        keep_apart=place.directory is not None, **values, **options
+    )  # fmt: skip
     return summarize_metamers(made)
 
 

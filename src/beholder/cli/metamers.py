@@ -91,7 +91,7 @@ def make(
         One metamer a seed, from other noise; default 0.
     iterations, repeats
         At most iterations x repeats steps from one start; default 1000 x 1, published 3000 x 8, halved after each
-        repeat.
+        repeat. With -D, other numbers have a folder of their own.
     loss
         Of published: inversion_loss_layer, coarse_define_spectemp_inversion_loss_layer or
         random_single_unit_optimization_inversion_loss_layer.

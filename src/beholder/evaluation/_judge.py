@@ -21,7 +21,7 @@ from beholder.evaluation._judgement_table import (
     read_judgement_table,
     write_judgement_table,
 )
-from beholder.evaluation._metamer_sets import find_metamer_sets
+from beholder.evaluation._metamer_sets import find_metamer_sets, refuse_twins
 from beholder.evaluation._verdicts import (
     DECISIONS,
     Vocabulary,
@@ -143,14 +143,8 @@ def _name_maker(made: MetamerSet) -> str:
 
 def _check_sets(sets: Sequence[MetamerSet]) -> None:
     """One set a network, whose table tells by which decision each stimulus counts."""
-    places: dict[str, MetamerSet] = {}
+    refuse_twins(sets)
     for made in sets:
-        other = places.setdefault(made.model, made)
-        if other is not made:
-            raise InputError(
-                "one set of metamers a network", got=f"{other.path} and {made.path}, both of {made.model}",
-                hint=f"beholder metamers judge {other.path}",
-            )  # fmt: skip
         if not tells_decisions(made.to_pandas()):
             raise InputError(
                 "metamers that were tested by a decision that the table tells", got=f"{made.path} of an older version",

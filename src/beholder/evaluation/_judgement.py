@@ -11,10 +11,10 @@ from beholder._core.errors import InputError
 from beholder._core.files import open_atomic
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.evaluation._judgement_table import JUDGEMENTS, NATURAL, read_judgement_table
-from beholder.evaluation._metamer_sets import find_metamer_sets
+from beholder.evaluation._metamer_sets import find_metamer_sets, refuse_twins
 from beholder.evaluation._summaries import summarize_verdicts
 from beholder.evaluation._verdicts import DECISIONS
-from beholder.stimuli import read_metamer_table
+from beholder.stimuli import MetamerSet, read_metamer_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -257,14 +257,14 @@ def read_judgements(folder: Path | str) -> Judgement:
     Raises
     ------
     InputError
-        Nothing was judged there.
+        Nothing was judged there; two sets of one network.
     """
     import pandas as pd
 
     tables, layers = [], {}
-    for path in find_metamer_sets(folder):
-        if not (path / JUDGEMENTS).exists():
-            continue
+    judged = [path for path in find_metamer_sets(folder) if (path / JUDGEMENTS).exists()]
+    refuse_twins([MetamerSet(path) for path in judged])
+    for path in judged:
         results = read_metamer_table(path)
         own = results[results["layer"] == results["measured_layer"]]
         passed = own[["layer", "stimulus_id", "seed", "passed"]].drop_duplicates(["layer", "stimulus_id", "seed"])

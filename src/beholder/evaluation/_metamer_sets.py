@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from beholder._core.errors import InputError
-from beholder.stimuli import is_metamer_set
+from beholder.stimuli import MetamerSet, is_metamer_set
 
 
 def find_metamer_sets(folder: Path | str) -> list[Path]:
@@ -25,3 +27,21 @@ def find_metamer_sets(folder: Path | str) -> list[Path]:
         got = f"none in {folder}" if folder.is_dir() else f"no folder at {folder}"
         raise InputError("a folder of metamers", got=got, hint="`beholder metamers make` first")
     return found
+
+
+def refuse_twins(sets: Sequence[MetamerSet]) -> None:
+    """Refuse two sets of one network, such as runs in other numbers of steps: their shares are never put together.
+
+    Raises
+    ------
+    InputError
+        With what to type for each.
+    """
+    places: dict[str, MetamerSet] = {}
+    for made in sets:
+        other = places.setdefault(made.model, made)
+        if other is not made:
+            each = " or ".join(f"`beholder metamers judge {shlex.quote(str(one.path))}`" for one in (other, made))
+            raise InputError(
+                "one set of metamers a network", got=f"{other.path} and {made.path}, both of {made.model}", hint=each
+            )

@@ -33,6 +33,7 @@ from beholder.stimuli import (
     is_null_set,
     read_null_histograms,
 )
+from beholder.stimuli._metamer_set import find_null_folder, tell_steps
 from beholder.stimuli._metamer_table import tell_passed
 
 _SHARE_OF_PAGE = 0.6
@@ -101,7 +102,7 @@ class MetamerKind(SectionKind):
                    "metamer called", "steps")  # fmt: skip
         cells = tuple(_list_cells(row) for row in own)
         return Section(
-            title=f"What can {made.model} not tell apart?",
+            title=f"What can {made.model} not tell apart{tell_steps(item)}?",
             answer=_tell_answer(made, noun),
             metamers=gallery,
             explanation=_explain(noun, n_pairs),
@@ -122,11 +123,6 @@ def has_own_null(made: MetamerSet, null: Path) -> bool:
         return True
     networks = made.network, NullSet(null).network
     return None in networks or networks[0] == networks[1]
-
-
-def find_null_folder(item: Path) -> Path:
-    """Where the null distribution of ``metamers/{model}`` lies: ``null_dist/{model}`` beside."""
-    return item.resolve().parent.parent / "null_dist" / item.name
 
 
 def _make_rows(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 ORIGINALS = "originals"
 _HINT = "`beholder verify` on the folder, then `beholder metamers make` again"
 MANIFEST = "stimuli.csv"
+_STEPS = re.compile(r"_I(?P<iterations>\d+)_N(?P<repeats>\d+)$")
 STIMULUS_COLUMNS = ("stimulus_id", "original", "file", "label", "target", "sha256", "decision")
 
 
@@ -157,6 +159,47 @@ class MetamerSet:
 def is_metamer_set(folder: Path | str) -> bool:
     """Whether a folder holds the metamers of one network."""
     return (Path(folder) / RESULTS).is_file() and (Path(folder) / MANIFEST).is_file()
+
+
+def name_run(model: str, iterations: int, repeats: int) -> str:
+    """Folder name of metamers made in other numbers of steps than those in ``{model}``.
+
+    >>> name_run("alexnet", 100, 4)
+    'alexnet_I100_N4'
+    """
+    return f"{model}_I{iterations}_N{repeats}"
+
+
+def tell_steps(folder: Path | str) -> str:
+    """The numbers of steps that a folder's name tells, in words; empty where it tells none.
+
+    >>> tell_steps("metamers/alexnet_I100_N4"), tell_steps("metamers/alexnet")
+    (', in 100 × 4 steps', '')
+    """
+    found = _STEPS.search(Path(folder).name)
+    return "" if found is None else f", in {found['iterations']} × {found['repeats']} steps"
+
+
+def list_runs(folder: Path | str, model: str) -> list[Path]:
+    """Where metamers of one network lie or may lie: ``{model}``, then those in other numbers of steps, sorted.
+
+    Parameters
+    ----------
+    folder : path
+        Of all models' metamers.
+    model : str
+        The network's path name.
+    """
+    folder = Path(folder)
+    inside = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    return [folder / model, *(path for path in inside if path.name != model and _STEPS.sub("", path.name) == model)]
+
+
+def find_null_folder(item: Path | str) -> Path:
+    """Where the null distribution of ``metamers/{model}`` lies: ``null_dist/{model}`` beside, for runs the model's."""
+    item = Path(item).resolve()
+    own = item.parent.parent / "null_dist" / item.name
+    return own if own.is_dir() else own.with_name(_STEPS.sub("", item.name))
 
 
 def find_metamer_folder(folder: Path | str, layer: str, stimulus_id: str) -> Path:

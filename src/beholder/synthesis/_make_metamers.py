@@ -36,7 +36,7 @@ from beholder.stimuli import (
     write_stimulus_manifest,
 )
 from beholder.stimuli._categories import RULES, list_asked_decisions
-from beholder.stimuli._metamer_set import MANIFEST
+from beholder.stimuli._metamer_set import MANIFEST, name_run
 from beholder.stimuli._metamer_table import tell_passed
 from beholder.synthesis._metamer_bench import MetamerTask
 from beholder.synthesis._metamer_measure import check_measured, list_measured_layers
@@ -79,6 +79,7 @@ def make_metamers(
     rule: str = "first",
     out_path: Path | str | None = None,
     null_path: Path | str | None = None,
+    keep_apart: bool = False,
     device: str | None = None,
     batch_size: int | None = None,
     workers: int = 1,
@@ -128,6 +129,9 @@ def make_metamers(
     null_path : path, optional
         Folder for all models' null distributions; default ``null_dist`` beside ``out_path``. If the model's is there,
         percentiles and verdicts are filled in.
+    keep_apart : bool
+        Where ``{model}`` was made in other numbers of steps, or these are not the recipe's own, write to
+        ``{model}_I{iterations}_N{repeats}`` beside it, as ``beholder metamers make -D`` does; else that is an error.
     device, batch_size, workers, threads
         As for :func:`beholder.extract`.
     overwrite : bool
@@ -187,6 +191,8 @@ def make_metamers(
     check_measured(observer, names, example)
     output = Path(out_path) / to_path_name(observer.path_name)
     null = (Path(null_path) if null_path else Path(out_path).parent / NULL_FOLDER) / output.name
+    if keep_apart:
+        output = pick_output(output, plan, make_metamer_recipe(observer, recipe, loss=loss))
     options = {"batch_size": batch_size, "workers": workers, "threads": threads, "overwrite": overwrite, "rule": rule}
     return _run(observer, originals, asked, names, wanted_seeds, plan, shape, output, null, options)
 
@@ -353,6 +359,36 @@ def _run(
     return made
 
 
+def pick_output(plain: Path, recipe: MetamerRecipe, usual: MetamerRecipe) -> Path:
+    """Where metamers of these numbers of steps lie, or go to.
+
+    Parameters
+    ----------
+    plain : path
+        ``metamers/{model}``: what is there goes on; where nothing is, the recipe's usual numbers of steps go there.
+    recipe, usual : MetamerRecipe
+        The one asked for, and with the numbers of steps that it has by itself.
+
+    Returns
+    -------
+    path
+        ``plain``, or ``{model}_I{iterations}_N{repeats}`` beside it.
+    """
+    asked = recipe.iterations, recipe.repeats
+    own = plain.with_name(name_run(plain.name, *asked))
+    if get_job_folder(own).read_settings() is None:
+        old = get_job_folder(plain).read_settings()
+        made = (usual.iterations, usual.repeats) if old is None else _read_steps(old)
+        if made == asked:
+            return plain
+    logger.info("metamers of %d x %d steps lie in a folder of their own: %s", *asked, own)
+    return own
+
+
+def _read_steps(settings: dict[str, Any]) -> tuple[int, int]:
+    return settings["recipe"]["iterations"], settings["recipe"]["repeats"]
+
+
 def _settle_settings(folder: JobFolder, output: Path, settings: dict[str, Any], *, overwrite: bool) -> None:
     old = folder.read_settings()
     if overwrite and (old is None or compare_settings(old, settings)):
@@ -361,6 +397,10 @@ def _settle_settings(folder: JobFolder, output: Path, settings: dict[str, Any], 
             logger.warning("%s: %d metamers that were made with other settings are replaced", output, n_old)
         _remove_all(output, folder)
     hints = {} if old is None else {"batch_size": f"--batch_size {old['batch_size']}"}
+    if old is not None and old["recipe"]["name"] == settings["recipe"]["name"]:
+        before, now = _read_steps(old), _read_steps(settings)
+        which = "recipe.iterations" if before[0] != now[0] else "recipe.repeats"
+        hints[which] = f"--iterations {before[0]} --repeats {before[1]} to go on with it"
     if not folder.check_settings(settings, hints):
         if (output / RESULTS).exists():
             raise ConfigurationChanged(

@@ -35,6 +35,7 @@ from beholder.stimuli import (
     write_null_histograms,
     write_null_layer,
 )
+from beholder.stimuli._metamer_set import list_runs
 from beholder.stimuli._null_set import LAYERS, NULL_COLUMNS, name_null_file
 from beholder.synthesis._checkpoint import describe_model
 from beholder.synthesis._make_metamers import assemble_results, get_job_folder, open_observer, tell_verdicts
@@ -143,9 +144,9 @@ def null_distribution(
     shape = find_input_shape(observer, None) if natural is None else tuple(prepare_original(observer, natural, 0).shape)
     place = None if out_path is None else Path(out_path) / to_path_name(observer.path_name)
     beside = Path(metamers_path or (Path(out_path).parent if out_path is not None else Path()) / "metamers")
-    metamers = beside / to_path_name(observer.path_name)
+    metamers = list_runs(beside, to_path_name(observer.path_name))
     with explain_shape_errors(observer, shape):
-        names = _list_layers(observer, layers, make_example(observer, shape), metamers if place else None)
+        names = _list_layers(observer, layers, make_example(observer, shape), metamers if place else [])
         sizes = check_layers(observer, names, make_example(observer, shape))
     n_pairs = settle_n_pairs(n_pairs, None if natural is None else len(natural), sum(sizes.values()), shuffle=shuffle)
     n_problems = len(cut_blocks(n_pairs, _count_per_block(natural, shuffle)))
@@ -221,21 +222,25 @@ def _check_in_order(stimuli: StimulusSet | None, n_pairs: int, split: int) -> No
         logger.warning("%.0f %% of the pairs in order are of one class: --shuffle draws them at random", 100 * share)
 
 
-def _list_layers(model: Model, layers: Sequence[str] | None, example: torch.Tensor, metamers: Path | None) -> list[str]:
+def _list_layers(
+    model: Model, layers: Sequence[str] | None, example: torch.Tensor, metamers: Sequence[Path]
+) -> list[str]:
     if isinstance(layers, str):
         raise InputError("a list of layer names", got=f"the string {layers!r}", hint=f"[{layers!r}]")
     if layers:
         names = list_asked_layers(model, list(layers))
-    elif metamers is not None and is_metamer_set(metamers):
-        names = list(dict.fromkeys(read_metamer_table(metamers)["measured_layer"]))
-        names = names or list(Layout.read(get_job_folder(metamers)).measured)  # stopped before the first metamer
     else:
-        names = []
+        names = list(dict.fromkeys(name for run in metamers if is_metamer_set(run) for name in _list_measured(run)))
     if not names:
         with torch.compiler.set_stance("force_eager"):
             names = list_measured_layers(model, [], example)
     check_path_names(names)
     return names
+
+
+def _list_measured(metamers: Path) -> list[str]:
+    names = list(dict.fromkeys(read_metamer_table(metamers)["measured_layer"]))
+    return names or list(Layout.read(get_job_folder(metamers)).measured)  # stopped before the first metamer
 
 
 def _describe_stimuli(model: Model, stimuli: StimulusSet | None) -> dict[str, Any]:
@@ -345,7 +350,7 @@ def _run(
     seed: int,
     split: int,
     output: Path,
-    metamers: Path,
+    metamers: Sequence[Path],
     options: dict[str, Any],
 ) -> NullDistribution:
     """Plan, run and finish the work on one model's folder."""
@@ -391,8 +396,9 @@ def _run(
         )
         folder.clear_claims()
         write_null_histograms(output, changed)
-    fill_verdicts(metamers, output, model)
     found = NullSet(output)
+    for run in [run for run in metamers if _is_of(run, model, found.network)] or metamers[:1]:
+        fill_verdicts(run, output, model)
     columns = {layer: found[layer] for layer in layers}
     tell_equal_pairs(columns)
     return NullDistribution(model.name, columns, output, found.network)
@@ -499,6 +505,16 @@ def _assemble(
 
 def _read_order(output: Path) -> tuple[str, ...]:
     return NullSet(output).layers if (output / "layers.json").exists() else ()
+
+
+def _is_of(metamers: Path, model: Model, network: str | None) -> bool:
+    """Whether a folder holds metamers of a network, and not of one that is called ``{model}_I100_N4`` itself."""
+    if not is_metamer_set(metamers):
+        return False
+    settings = get_job_folder(metamers).read_settings()
+    if settings is None:
+        return metamers.name == to_path_name(model.path_name)
+    return settings["model"]["name"] == model.name or find_network(settings) == network
 
 
 def fill_verdicts(metamers: Path, null: Path, model: Model) -> None:
