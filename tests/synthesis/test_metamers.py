@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ import beholder as bh
 from beholder._core.errors import ConfigurationChanged
 from beholder.stimuli import METAMER_COLUMNS, MetamerSet, decide_category, load_wnids, read_metamer_table
 from beholder.synthesis import Whitened, make_metamers
+from beholder.synthesis._metamer_bench import MadeMetamer, MetamerBench, MetamerTask
 from beholder.synthesis._metamer_recipe import make_metamer_recipe
+from beholder.synthesis._metamer_session import MetamerWork, open_session
 from beholder.synthesis._parameterization import Canvas
 
 from .nets import SoundNet, count_hooks, make_model
@@ -61,6 +64,37 @@ def read_tree(folder: Path) -> dict[str, bytes]:
 def get_own_rows(made: Any) -> Any:
     table = made.to_pandas()
     return table[table["layer"] == table["measured_layer"]]
+
+
+@dataclass
+class Followed:
+    """Which starts were made of which stimuli, and what came out."""
+
+    starts: list[tuple[int, list[str]]]
+    made: list[MadeMetamer]
+
+
+def follow_starts(
+    net: bh.Model,
+    monkeypatch: pytest.MonkeyPatch,
+    recipe: str,
+    decibels: list[list[float]],
+    stopped_by: str = "plateau",
+) -> Followed:
+    """Make metamers where each start ends, after two steps, at the given match; their images are the start's number."""
+    starts: list[tuple[int, list[str]]] = []
+
+    def run(self: Any, layer: str, tasks: Any, name: str, checkpoint: Any, attempt: int, **_: Any) -> Any:
+        starts.append((attempt, [task.stimulus_id for task in tasks]))
+        image = np.full(1, attempt, np.float32)
+        ends = [np.array([1.0, 10 ** (-level / 20)], np.float32) for level in decibels[attempt]]
+        return [MadeMetamer(image, losses, 2, stopped_by, is_halved=False) for losses in ends]
+
+    monkeypatch.setattr(MetamerBench, "_run", run)
+    work = MetamerWork(("1",), ("1",), make_metamer_recipe(net, recipe), (3, 16, 16), 1, 1, False)
+    tasks = [MetamerTask("1", f"{i:06d}", 0, PICTURES[i % 3], "", "") for i in range(len(decibels[0]))]
+    with open_session(net, work) as session:
+        return Followed(starts, session.bench.make(tasks))
 
 
 def test_a_module_never_seen_before() -> None:
@@ -270,8 +304,12 @@ def test_additions_keep_what_is_there(net: bh.Model, tmp_path: Path) -> None:
 def test_other_settings_are_refused_or_replace(net: bh.Model, tmp_path: Path) -> None:
     out = tmp_path / "metamers"
     make_metamers(net, PICTURES[:1], ["1"], out_path=out, iterations=20)
-    with pytest.raises(ConfigurationChanged, match=r"recipe\.iterations was 20, now 10"):
+    with pytest.raises(ConfigurationChanged, match=r"recipe\.iterations was 20, now 10") as caught:
         make_metamers(net, PICTURES[:1], ["1"], out_path=out, iterations=10)
+    ways = "try iterations=20 repeats=1 to go on with it or another output folder or overwrite=True to replace it"
+    assert ways in str(caught.value)
+    apart = make_metamers(net, PICTURES[:1], ["1"], out_path=out, iterations=10, keep_apart=True)
+    assert apart.path == out / "net_I10_N1"
     made = make_metamers(net, PICTURES[:1], ["3"], out_path=out, iterations=10, overwrite=True)
     assert MetamerSet(out / "net").layers == ("3",)
     assert not (out / "net" / "1").exists()
@@ -344,6 +382,38 @@ def test_what_is_stuck_begins_anew(net: bh.Model, tmp_path: Path, monkeypatch: p
     make_metamers(net, PICTURES[:1], out_path=tmp_path / "part" / "metamers", **settings)
     assert taken[0] == 4
     assert read_tree(tmp_path / "part") == read_tree(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("decibels", "n_starts", "kept"),
+    [
+        ([20, 15, 25], 3, 2),
+        ([20, 25, 15], 3, 1),
+        ([20, 15, 10], 3, 0),
+        ([29.9, 30.1], 2, 1),
+        ([30.1], 1, 0),
+    ],
+)
+def test_a_poor_match_is_begun_anew_twice_at_most_and_the_best_kept(
+    net: bh.Model, monkeypatch: pytest.MonkeyPatch, decibels: list[float], n_starts: int, kept: int
+) -> None:
+    """The default recipe's own rule, 30 dB and three starts, over starts whose matches are given."""
+    found = follow_starts(net, monkeypatch, "default", [[level] for level in decibels])
+    assert [attempt for attempt, _ in found.starts] == list(range(n_starts))
+    (made,) = found.made
+    assert made.image.tolist() == [kept]
+    assert made.steps == len(made.losses) == 2 * n_starts
+
+
+def test_only_what_is_stuck_is_begun_anew(net: bh.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a batch those below 30 dB; none that had more to go, and none of the published recipe."""
+    found = follow_starts(net, monkeypatch, "default", [[20, 40, 20], [25, 35], [22]])
+    assert found.starts == [(0, ["000000", "000001", "000002"]), (1, ["000000", "000002"]), (2, ["000000"])]
+    assert [made.image.tolist() for made in found.made] == [[1], [0], [1]]
+    found = follow_starts(net, monkeypatch, "default", [[20]], stopped_by="steps")
+    assert [attempt for attempt, _ in found.starts] == [0]
+    found = follow_starts(net, monkeypatch, "published", [[20]])
+    assert [attempt for attempt, _ in found.starts] == [0]
 
 
 def test_driven_networks(tmp_path: Path) -> None:
@@ -441,7 +511,7 @@ def test_a_silent_layer_leaves_the_others(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"recipe": "unpublished"}, "published"),
-        ({"step_size": 1.0}, "--recipe published"),
+        ({"step_size": 1.0}, 'recipe="published"'),
         ({"recipe": "published", "loss": "inversion"}, "inversion_loss_layer"),
         ({"iterations": 0}, "at least one iteration"),
         ({"noise_scale": -1.0}, "above 0"),
