@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import re
 import shutil
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from torch import nn
 
 from beholder._core.errors import InputError, UnknownNameError, WeightsUnavailable
+from beholder._core.wording import at_command_line
 from beholder.models import load_model, resolve_model, unwrap_module, wrap
 from beholder.models._resolve import split_weights
 
@@ -161,9 +163,11 @@ def test_weights_that_cannot_be_had(name, parts, offline):
     with pytest.raises(WeightsUnavailable) as caught:
         load_model(name, device="cpu")
     text = str(caught.value)
-    for part in [*parts, "--model_path FILE", "@random", "beholder models fetch"]:
+    for part in [*parts, "model_path=FILE", "@random", "beholder models fetch"]:
         assert part in text
-    assert "\n" not in text
+    assert "\n" not in text and not re.search(r"(?<!\S)--", text)
+    with at_command_line():
+        assert "--model_path FILE" in str(caught.value)
 
 
 def test_model_path(tmp_path, offline):

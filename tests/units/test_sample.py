@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor, nn
 
 import beholder as bh
 from beholder.models import Unit, UnitList
@@ -148,9 +150,33 @@ def test_splitting_finds_widths() -> None:
     assert [share.layers for share in split_units(units, 2, "beholder:shapes")] == [("block1.conv",), ("block5.conv",)]
 
 
-def test_windows_of_attention_are_left_out(caplog: pytest.LogCaptureFixture) -> None:
+def test_windows_of_attention_are_sampled() -> None:
+    name = "timm:swin_tiny_patch4_window7_224"
+    widths = list_unit_layers(name)
+    modules = dict(bh.load_model(f"{name}@random", device="cpu").module.named_modules())
+    attention = [layer for layer in modules if layer.endswith(".attn.qkv")]
+    assert len(attention) == 12
+    for layer in attention:
+        assert widths[layer] == modules[layer].out_features
+    layer = "layers.0.blocks.0.attn.qkv"
+    assert {unit.layer for unit in sample_units(name, 5, layers=[layer])} == {layer}
+
+
+class Mixing(nn.Module):
+    """Puts two rows a stimulus on the first axis, the second of which depends on every stimulus."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.plain = nn.Conv2d(3, 4, 1)
+        self.mixed = nn.Conv2d(4, 5, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.plain(x)
+        return self.mixed(torch.cat([x, x - x.mean(0)])).mean((2, 3))[: len(x)]
+
+
+def test_layers_that_mix_stimuli_are_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    model = bh.wrap(Mixing().eval(), input_range=(0.0, 1.0), input_shape=(3, 8, 8))
     with caplog.at_level("INFO", "beholder"):
-        widths = list_unit_layers("timm:swin_tiny_patch4_window7_224")
-    assert "layers.0.blocks.0.norm1" in widths
-    assert "layers.0.blocks.0.attn.qkv" not in widths
-    assert "left out" in caplog.text
+        assert list_unit_layers(model) == {"plain": 4}
+    assert "layers left out, since they mix stimuli and places: 1 (mixed)" in caplog.text

@@ -58,7 +58,7 @@ def _leave_out_mixed(model: Model, names: Sequence[str]) -> list[str]:
     dropped = [name for name in names if name not in kept]
     if dropped:
         shown = ", ".join(dropped[:3]) + (", ..." if len(dropped) > 3 else "")
-        logger.info("%d layers are left out, since they mix stimuli and places: %s", len(dropped), shown)
+        logger.info("layers left out, since they mix stimuli and places: %d (%s)", len(dropped), shown)
     return kept
 
 
