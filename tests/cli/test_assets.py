@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import multiprocessing
 import os
 import signal
 import sys
@@ -16,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.forking import FORKING
 
 from beholder.stimuli import _asset_manifest, get_asset_folder, load_assets, load_categories
 
 TABLE = b"participant,correct\n1,0.5\n"
 WEIGHTS = np.random.default_rng(0).bytes(300_000)
-CONTEXT = multiprocessing.get_context("forkserver")
 
 
 def make_tar(files: dict[str, bytes]) -> bytes:
@@ -253,8 +252,7 @@ def run_command(tokens: list[str], manifest: str) -> None:
 def test_kill_9_in_the_middle_of_a_download(beholder, publisher, tmp_path):
     """The server sends slowly; the process is killed when part of the file is there."""
     publisher.seconds_a_kilobyte = 0.01
-    CONTEXT.set_forkserver_preload(["beholder.cli._main", "beholder.stimuli._asset_fetch"])
-    process = CONTEXT.Process(
+    process = FORKING.Process(
         target=run_command, args=(["assets", "fetch", "checkpoint-kell"], str(tmp_path / "assets.toml"))
     )
     process.start()

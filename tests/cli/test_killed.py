@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.forking import FORKING
 
 NETWORK = """
 import torch
@@ -29,8 +30,6 @@ input_range = (0.0, 1.0)
 preprocessing = {"kind": "image", "resize": 64, "crop": 64}
 """
 
-CONTEXT = multiprocessing.get_context("forkserver")
-
 
 def run_command(tokens: list[str]) -> None:
     from beholder.cli._main import run, split_globals
@@ -39,10 +38,7 @@ def run_command(tokens: list[str]) -> None:
 
 
 def start(tokens: list[str]) -> multiprocessing.Process:
-    rooms = ["activations._panel", "synthesis._make_metamers", "synthesis._null_distribution", "cli._main"]
-    heavy = ["torch", "torchvision", "pandas", "pyarrow.parquet"]
-    CONTEXT.set_forkserver_preload([*heavy, *(f"beholder.{room}" for room in rooms)])
-    process = CONTEXT.Process(target=run_command, args=(tokens,))
+    process = FORKING.Process(target=run_command, args=(tokens,))
     process.start()
     return process
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import multiprocessing
 import shutil
 import time
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.forking import FORKING
 from torch import Tensor, nn
 
 import beholder as bh
@@ -576,13 +576,11 @@ def make_all(path: Path, out: Path) -> None:
 
 @pytest.mark.parametrize("n_kills", [2, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed(made: Visualizations, acts: Activations, tmp_path: Path, n_kills: int) -> None:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "beholder.synthesis._optimize_units"])
     expected = read_tree(made.path)
     n_inside = 0
     for kill in range(n_kills):
         out = tmp_path / f"broken{kill}"
-        process = context.Process(target=make_all, args=(acts.path, out))
+        process = FORKING.Process(target=make_all, args=(acts.path, out))
         process.start()
         while process.is_alive() and len(list(out.rglob("*.png"))) < 30 * kill // n_kills:
             time.sleep(0.001)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-import multiprocessing
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from tests.forking import FORKING
 from torch import Tensor, nn
 
 import beholder as bh
@@ -227,14 +227,12 @@ def write_all(path: Path, out: Path) -> None:
 
 @pytest.mark.parametrize("n_kills", [2, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed(acts: Activations, tmp_path: Path, n_kills: int) -> None:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "beholder.units._exemplar_files"])
     write_all(acts.path, tmp_path / "whole")
     expected = read_tree(tmp_path / "whole")
     n_inside = 0
     for kill in range(n_kills):
         out = tmp_path / f"broken{kill}"
-        process = context.Process(target=write_all, args=(acts.path, out))
+        process = FORKING.Process(target=write_all, args=(acts.path, out))
         process.start()
         while process.is_alive() and len(list(out.rglob("*.png"))) < 5 + 97 * kill // n_kills:
             time.sleep(0.001)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import multiprocessing
 import time
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.forking import FORKING
 from torch import Tensor, nn
 
 import beholder as bh
@@ -240,14 +240,12 @@ def map_all(folder: Path) -> None:
 
 @pytest.mark.parametrize("n_kills", [1, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed(recorded: Path, tmp_path: Path, n_kills: int) -> None:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "beholder.units._maps"])
     map_all(make_stimuli(recorded, tmp_path / "whole"))
     expected = read_tree(tmp_path / "whole" / "small")
     n_inside = 0
     for kill in range(n_kills):
         folder = make_stimuli(recorded, tmp_path / f"broken{kill}")
-        process = context.Process(target=map_all, args=(folder,))
+        process = FORKING.Process(target=map_all, args=(folder,))
         process.start()
         while process.is_alive() and len(list(folder.rglob("activation_maps/**/*.png"))) < 5 + 110 * kill // n_kills:
             time.sleep(0.001)
