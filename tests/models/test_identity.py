@@ -472,3 +472,23 @@ print(before == identify_callable(space["f"]))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "True"
+
+
+class KeepsInClass(nn.Module):
+    cache: dict[str, torch.Tensor] = {}  # noqa: RUF012
+    last: torch.Tensor | None = None
+    gain = 2.0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.cache["x"] = x
+        type(self).last = x
+        return self.cache["x"] * self.gain
+
+
+def test_what_a_pass_keeps_in_the_class_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = wrap(KeepsInClass())
+    before = identify_model(model)
+    model(torch.rand(2, 3))
+    assert identify_model(model) == before
+    monkeypatch.setattr(KeepsInClass, "gain", 3.0)
+    assert identify_model(model) != before

@@ -5,7 +5,10 @@ from __future__ import annotations
 import copy
 import gc
 import threading
+import time
 import weakref
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ import torch
 from torch import nn
 
 from beholder import InputError, wrap
+from beholder import capture as bh_capture
 from beholder.models import ThreadModels, copy_model
 from beholder.models._copy_module import list_parts
 from student_networks import KEEPERS, TEN, FirstInPlace, MakesLayers, Skip, WritesInput, make_network
@@ -225,3 +229,148 @@ def test_a_compiled_part_runs_the_copys_layers() -> None:
     with torch.compiler.set_stance("force_eager"):
         made(torch.rand(2, 4))
     assert seen == [1] and network.training
+
+
+class Collector:
+    """What feature extractors of the field do: a hook of its own keeps what a layer gives."""
+
+    def __init__(self, part: nn.Module) -> None:
+        self.stored: torch.Tensor | None = None
+        part.register_forward_hook(self.keep)
+
+    def keep(self, module: nn.Module, args: object, output: torch.Tensor) -> None:
+        self.stored = output
+
+
+class ReadsHook(nn.Module):
+    """``forward`` reads what a hook of an object kept, which the network holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3)
+        self.hook = Collector(self.first)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        deep = self.second(self.first(x))
+        assert self.hook.stored is not None
+        return torch.cat([deep.mean((2, 3)), self.hook.stored.mean((2, 3))], 1)
+
+
+class ReadsDict(nn.Module):
+    """A hook's closure and the network hold the same dictionary."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 3)
+        found = self.found = {}
+        self.first.register_forward_hook(lambda module, args, output: found.__setitem__("first", output))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.first(x)
+        return self.found["first"].mean((2, 3))
+
+
+@pytest.mark.parametrize("kind", [ReadsHook, ReadsDict])
+def test_what_a_hook_keeps_for_the_pass_is_of_that_pass(kind: type[nn.Module]) -> None:
+    network = kind().eval()
+    batches = [torch.rand(2, 3, 12, 12) for _ in range(4)]
+    expected = [network(x).detach() for x in batches]
+    network(torch.zeros(2, 3, 12, 12))
+    model = wrap(network)
+    made = copy_model(model)
+    for other in (made, copy_model(made)):
+        for x, values in zip(batches, expected, strict=True):
+            assert torch.equal(other.run(x), values)
+    for x, values in zip(batches, expected, strict=True):
+        assert torch.equal(bh_capture(model, x, ["first"])[0], values)
+
+
+SHARED: dict[str, torch.Tensor] = {}
+
+
+class KeepsInGlobal(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        SHARED["first"] = self.first(x)
+        wait()
+        return SHARED["first"].mean((2, 3))
+
+
+class KeepsInClass(nn.Module):
+    cache: dict[str, torch.Tensor] = {}  # noqa: RUF012
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.cache["first"] = self.first(x)
+        wait()
+        return self.cache["first"].mean((2, 3))
+
+
+class KeepsOnClass(nn.Module):
+    last: torch.Tensor | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        type(self).last = self.first(x)
+        wait()
+        assert self.last is not None
+        return self.last.mean((2, 3))
+
+
+def make_closure() -> nn.Module:
+    found: dict[str, torch.Tensor] = {}
+
+    class KeepsInClosure(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = nn.Conv2d(3, 4, 3)
+            self.first.register_forward_hook(lambda module, args, output: found.__setitem__("first", output))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.first(x)
+            wait()
+            return found["first"].mean((2, 3))
+
+    return KeepsInClosure()
+
+
+def wait() -> None:
+    """Let other threads have their turn in the middle of a pass."""
+    time.sleep(0.004)
+
+
+@pytest.mark.parametrize("make", [KeepsInGlobal, KeepsInClass, KeepsOnClass, make_closure])
+def test_passes_that_write_outside_the_network_run_one_after_the_other(make: Callable[[], nn.Module]) -> None:
+    network = make().eval()
+    batches = [torch.rand(2, 3, 12, 12) for _ in range(16)]
+    expected = [network(x).detach() for x in batches]
+    models = ThreadModels(wrap(network))
+    with ThreadPoolExecutor(4) as pool:
+        for values, found in zip(expected, pool.map(lambda x: models.get().run(x), batches), strict=True):
+            assert torch.equal(found, values)
+
+
+SETTINGS = {"gain": 2.0}
+
+
+class OnlyReads(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * SETTINGS["gain"]
+
+
+def test_only_what_is_written_counts() -> None:
+    """Whether passes have to run one after the other is known after the first whole one."""
+    for network, is_written in ((OnlyReads(), False), (nn.Linear(3, 3), False), (KeepsInGlobal(), True)):
+        made = copy_model(wrap(network))
+        made.run(torch.rand(2, 3, 12, 12) if is_written else torch.rand(2, 3))
+        assert made.state is not None and made.state.outside._is_written is is_written
+        assert copy_model(made).state.outside is made.state.outside

@@ -17,6 +17,7 @@ from beholder._core.reach import (
     UNCALLED,
     LibraryName,
     Reach,
+    find_own_writes,
     is_dunder,
     list_bases,
     read_closure,
@@ -155,7 +156,10 @@ def _digest_own(content: Content, kind: type, reach: Reach | None) -> bytes:
     if find_owner(kind.__module__) != "user" and not made_up:
         return join(b"named", name_of(kind), content.digest_named("patched", _find_patches(kind)))
     own = {}
+    written = find_own_writes(kind) | (frozenset() if reach is None else reach.written)
     for name, value in kind.__dict__.items():
+        if name in written and not callable(value):  # what its methods keep there as they run
+            continue
         counts = reach is None or name in reach or is_dunder(name) or name == "forward"
         if name in UNCALLED or not counts or isinstance(value, types.GetSetDescriptorType | types.MemberDescriptorType):
             continue

@@ -86,9 +86,15 @@ class Copier:
         for part in plain:
             made = self.memo[id(part)]
             for name, value in vars(part).items():
-                made.__dict__[name] = self._copy_entry(name, value)
+                made.__dict__[name] = value if name in HOOKS else self._copy_entry(name, value)
             if training is not None:
                 made.__dict__["training"] = training
+        for part in plain:  # after all attributes, since hooks may write to what one of them holds
+            made = self.memo[id(part)]
+            for name in HOOKS & vars(part).keys():
+                made.__dict__[name] = self._copy_entry(name, vars(part)[name])
+        for part in plain:
+            made = self.memo[id(part)]
             if "_orig_mod" in part._modules and callable(getattr(made, "_initialize", None)):
                 made._initialize()  # what torch.compile put around it calls its own copy
         return self.memo[id(root)]

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from beholder._core.errors import InputError
 from beholder.models._copy_module import HOOKS, SMALL, Copier, iterate_tensors, list_parts
 from beholder.models._model import Model
+from beholder.models._outside import OutsideState
 
 _KEPT = {*HOOKS, "_parameters", "_buffers", "_modules", "_non_persistent_buffers_set"}
 
@@ -74,7 +75,8 @@ def _copy_model(model: Model, device: str | torch.device | None, *, channels_las
         start = start.to(device)
     if channels_last:
         _lay_out(start)
-    state = PassState(start, share_parameters=gradients)
+    outside = OutsideState(source) if model.state is None else model.state.outside
+    state = PassState(start, outside, share_parameters=gradients)
     return replace(model, module=state.module, state=state)
 
 
@@ -118,13 +120,17 @@ class ThreadModels:
 class PassState:
     """A copy that runs (``module``) and what it is before every pass (``start``)."""
 
-    def __init__(self, start: nn.Module, *, share_parameters: bool) -> None:
-        self.start = start
+    def __init__(self, start: nn.Module, outside: OutsideState, *, share_parameters: bool) -> None:
+        self.start, self.outside = start, outside
         copier = Copier(share_parameters=share_parameters, share_large=True)
         self.module = copier.copy_tree(start)
         self._tree = {key: each for key, each in copier.memo.items() if isinstance(each, nn.Module | nn.Parameter)}
         parts = [part for part in list_parts(start).values() if not isinstance(part, torch.jit.ScriptModule)]
         self._parts = [_Part(each, copier.memo[id(each)], self._tree) for each in parts if not _is_plain(each)]
+        self._hooks = [
+            (vars(copier.memo[id(part)])[name], key, hook)
+            for part in parts for name in HOOKS for key, hook in vars(part).get(name, {}).items() if callable(hook)
+        ]  # fmt: skip
         self._buffers = [
             _Buffer(copier.memo[id(part)], name, buffer)
             for part in parts for name, buffer in part._buffers.items() if buffer is not None
@@ -144,14 +150,15 @@ class PassState:
         InputError
             The pass made layers or weights, which would be others in every copy; or wrote to a large buffer.
         """
-        self.reset()
-        try:
-            yield
-        finally:
-            self.check()
+        with self.outside.take_turn():
+            self.reset()
+            try:
+                yield
+            finally:
+                self.check()
 
     def reset(self) -> None:
-        """Everything but hooks as it is at the start."""
+        """Everything as it is at the start, but for hooks that were put on the copy since."""
         if self._is_fresh:
             self._is_fresh = False
             return
@@ -159,6 +166,9 @@ class PassState:
             copier = Copier(dict(self._tree), share_large=True)
             for part in self._parts:
                 part.reset(copier)
+            for own, key, hook in self._hooks:  # those of the network write to what the parts hold now
+                if key in own:
+                    own[key] = copier.rebind(hook)
             for buffer in self._buffers:
                 if buffer.is_changed():
                     buffer.reset(copier)
