@@ -177,9 +177,9 @@ def test_clip_module_has_the_documented_interface() -> None:
 
     from beholder.models import clip
 
-    assert clip.available_models()[:2] == ["RN50", "ViT-B/32"]
+    assert {"RN50", "ViT-B/32"} <= set(clip.available_models())
     assert list(inspect.signature(clip.load).parameters)[:3] == ["name", "device", "jit"]
-    assert inspect.signature(clip.load).parameters["jit"].default is True
+    assert inspect.signature(clip.load).parameters["jit"].default is False  # as in OpenAI's package since
     assert inspect.signature(clip.tokenize).parameters["context_length"].default == 77
     tokens = clip.tokenize(["a diagram", "a dog"])
     assert tokens.dtype == torch.int64

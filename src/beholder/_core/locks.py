@@ -93,7 +93,7 @@ def take_lock(path: Path | str, *, wait: bool = False) -> Lock:
 
     Examples
     --------
-    >>> with take_lock(getfixture("tmp_path") / "run.lock") as lock:
+    >>> with take_lock("run.lock") as lock:
     ...     lock.is_marker
     False
     """

@@ -35,12 +35,12 @@ def declare_version(number: int) -> Any:
 
 def find_owner(module: str | None) -> str:
     """``"python"``, ``"beholder"``, ``"package"`` or ``"user"``, by the name of the module that holds the code."""
-    if not module:
+    if not module or module == "__main__":  # whatever program runs it: a notebook's kernel lies among the packages
         return "user"
     top = module.partition(".")[0]
     if top == OWN:
         return "beholder"
-    if top != "__main__" and (top in sys.stdlib_module_names or top in sys.builtin_module_names):
+    if top in sys.stdlib_module_names or top in sys.builtin_module_names:
         return "python"
     if top in _FRAMEWORKS:
         return "package"
