@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import types
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from torch.nn.utils import parametrizations, prune
 
 from beholder._core.callables import identify_callable
 from beholder._core.errors import InputError
+from beholder._core.origins import _is_installed
 from beholder.models import identify_model, wrap
 
 
@@ -492,3 +494,20 @@ def test_what_a_pass_keeps_in_the_class_does_not_count(monkeypatch: pytest.Monke
     assert identify_model(model) == before
     monkeypatch.setattr(KeepsInClass, "gain", 3.0)
     assert identify_model(model) != before
+
+
+def test_what_an_installed_tool_runs_as_main_is_the_users(monkeypatch):
+    """Profilers and pytest stay ``__main__``, whose file is an installed package's, while they run the user's code."""
+    tool = types.ModuleType("__main__")
+    tool.__file__ = "/venv/lib/python3.11/site-packages/profiler/__main__.py"
+    monkeypatch.setitem(sys.modules, "__main__", tool)
+    _is_installed.cache_clear()
+    users = [eval(f"lambda x: x - {k}", {"__name__": "__main__"}) for k in (1, 1, 2)]
+    one, again, two = map(identify_callable, users)
+    assert one == again != two
+    kinds = []
+    for gain in (1, 2):
+        names = {"__name__": "__main__", "nn": nn}
+        exec(f"class Net(nn.Module):\n    def forward(self, x):\n        return x * {gain}", names)
+        kinds.append(identify_model(wrap(names["Net"](), input_shape=(3, 8, 8))))
+    assert kinds[0] != kinds[1]
