@@ -253,7 +253,7 @@ def test_workers_end_with_their_parent_and_without_a_word(tmp_path: Path, number
             os.killpg(process.pid, number)
         else:
             process.kill()
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=120)
     assert err == ""
     if number == signal.SIGINT:
         assert out == "stopped finished parts are kept; the same call goes on from them\n"
