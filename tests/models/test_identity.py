@@ -1,6 +1,8 @@
 """A network is its content: what changes values changes its identity, what does not leaves it."""
 
+import builtins
 import functools
+import importlib
 import os
 import subprocess
 import sys
@@ -224,6 +226,72 @@ def test_what_cannot_be_identified_is_refused_and_a_version_stands_for_it(tmp_pa
         before = identify_model(one)
         zero_a_filter(net)
         assert identify_model(one) != before
+
+
+GAIN = 2.0
+helpers_of_mine = None
+_look_up = globals
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (lambda x: x * globals()["GAIN"], "globals"),
+        (lambda x: x * _look_up()["GAIN"], "globals"),
+        (lambda x, names=globals: x * names()["GAIN"], "globals"),
+        (lambda x: [each * globals()["GAIN"] for each in x], "globals"),
+        (lambda x: x * eval("GAIN"), "eval"),
+        (lambda x: exec("x *= GAIN") or x, "exec"),
+        (lambda x: x * __import__("helpers").GAIN, "__import__"),
+        (lambda x: x * builtins.eval("GAIN"), "eval"),
+        (lambda x: x * importlib.import_module("helpers").GAIN, r"importlib\.import_module"),
+        (lambda x: x * sys.modules["helpers"].GAIN, r"sys\.modules"),
+        (lambda x: x * (lambda: 0).__globals__["GAIN"], "__globals__"),
+    ],
+)
+def test_code_that_looks_names_up_is_refused(function, name):
+    with pytest.raises(InputError, match=rf"normalize.*code that looks names up with {name}.*; try version='1'"):
+        identify_callable(function, what="normalize")
+    one, two = (identify_callable(function, version=version) for version in ("1", "2"))
+    assert one != two
+
+
+@pytest.mark.parametrize(
+    "look_up", [lambda x, name: x * getattr(helpers_of_mine, name), lambda x: vars(helpers_of_mine)]
+)
+def test_a_look_up_in_a_module_of_the_users_is_refused(look_up, tmp_path, monkeypatch):
+    (tmp_path / "helpers_of_mine.py").write_text("GAIN = 2.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys.modules[__name__], "helpers_of_mine", importlib.import_module("helpers_of_mine"))
+    with pytest.raises(InputError, match=r"looks names up \(getattr, vars\) in the module 'helpers_of_mine'.*version="):
+        identify_callable(look_up)
+
+
+class ByName(nn.Module):
+    def __init__(self, act="relu"):
+        super().__init__()
+        self.conv, self.act = nn.Conv2d(3, 2, 1), act
+
+    def forward(self, x):
+        x = getattr(self, "conv")(x.to(vars(self)["_parameters"].get("none", x)))  # noqa: B009
+        return getattr(nn.functional, self.act)(x) * locals()["x"]
+
+
+class ByGlobals(ByName):
+    def forward(self, x):
+        return super().forward(x) * globals()["GAIN"]
+
+
+def test_networks_may_look_up_their_own_parts_and_what_packages_offer():
+    torch.manual_seed(0)
+    relu = ByName()
+    elu = ByName("elu")
+    elu.load_state_dict(relu.state_dict())
+    assert identify_model(wrap(relu)) == identify_model(wrap(relu)) != identify_model(wrap(elu))
+    net = ByGlobals()
+    with pytest.raises(InputError, match=r"looks names up with globals at forward; try version="):
+        identify_model(wrap(net))
+    assert identify_model(wrap(net, version="1")) != identify_model(wrap(net, version="2"))
 
 
 def _factor():

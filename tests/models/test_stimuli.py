@@ -111,6 +111,30 @@ def test_floats_that_may_be_pictures_or_prepared_are_refused(files: list[Path], 
     np.testing.assert_allclose(dark, net(torch.from_numpy(floats)).numpy(), rtol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint16"])
+def test_integers_that_are_no_pixels_are_refused_by_dtype(dtype: str, tmp_path: Path) -> None:
+    net = wrap(make_module(), input_shape=(3, 12, 12), input_range=(0, 1), name="net")
+    pictures = np.random.default_rng(0).integers(0, 100, (2, 12, 12, 3)).astype(dtype)
+    for given in (pictures, pictures.transpose(0, 3, 1, 2), torch.from_numpy(pictures.transpose(0, 3, 1, 2).copy())):
+        for call in (bh.extract, bh.make_metamers):
+            with pytest.raises(InputError, match=f"pictures of uint8 or.*; got {dtype}") as error:
+                call(net, given, layers=["0"], out_path=tmp_path)
+            assert "skip_bad" not in str(error.value)
+    held = StimulusSet.from_arrays(pictures.transpose(0, 3, 1, 2), kind="array")
+    with pytest.raises(InputError, match=r"got 000000 with values from 0 to") as error:
+        bh.extract(net, held, ["0"], out_path=tmp_path)
+    assert "skip_bad" not in str(error.value)
+
+
+def test_values_that_are_not_numbers_are_called_so(tmp_path: Path) -> None:
+    net = wrap(make_module(), input_shape=(3, 12, 12), input_range=(0, 1), name="net")
+    for shape in ((2, 12, 12, 3), (2, 3, 12, 12)):
+        broken = np.full(shape, 0.5, np.float32)
+        broken[1, 1, 1, 1] = np.nan
+        with pytest.raises(InputError, match=r"got .*NaN among the values"):
+            bh.extract(net, broken, ["0"], out_path=tmp_path)
+
+
 def test_values_out_of_range_do_not_pass(tmp_path: Path) -> None:
     for net in (
         wrap(make_module(), ImagePreprocessing(resize=12, crop=(12, 12)), name="net"),
@@ -121,9 +145,11 @@ def test_values_out_of_range_do_not_pass(tmp_path: Path) -> None:
         for call in (bh.capture, extract, bh.make_metamers, bh.null_distribution):
             with pytest.raises(InputError, match=r"in \[0, 1\]; got values from"):
                 call(net, loud, layers=["0"])
-        for batch in (loud, loud - 10, loud * np.nan, -loud):
+        for batch in (loud, loud - 10, -loud):
             with pytest.raises(InputError, match=r"in \[0, 1\]; got values from"):
                 net(batch)
+        with pytest.raises(InputError, match=r"in \[0, 1\]; got NaN among the values"):
+            net(loud * np.nan)
         assert net(torch.rand(2, 3, 12, 12)).shape == (2, 2)
         x = torch.rand(2, 3, 12, 12, requires_grad=True)
         net(x).sum().backward()

@@ -367,7 +367,8 @@ def test_the_value_before_the_rectifier_is_offered(tmp_path: Path) -> None:
         (UNITS[:1], {"parameterization": "cppn"}, "fourier|phase|pixels"),
         (UNITS[:1], {"learning_rate": 0.0}, "expected learning_rate above 0; got 0.0"),
         (UNITS[:1], {"spectrum": np.ones((16, 9))}, "'phase'"),
-        (UNITS[:1], {"colour": 1}, "options among"),
+        (UNITS[:1], {"colour": 1}, "expected the name of a keyword of optimize_units(); got 'colour'; try one of"),
+        (UNITS[:1], {"step": 8}, "expected the name of a keyword of optimize_units(); got 'step'; try 'steps'"),
         (UNITS[:1], {"activations": "none.zarr"}, "none.zarr"),
     ],
 )
@@ -378,6 +379,7 @@ def test_wrong_input_is_one_line(
         optimize_units(make_model(), units, **{"activations": acts, "out_path": tmp_path, **options})
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+    assert not isinstance(error.value.__cause__, TypeError)  # no name of a private class
     assert not list(tmp_path.iterdir())
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import builtins
 import functools
+import sys
 import types
 from pathlib import Path
 from typing import Any
 
-from beholder._core.bytecode import read_code
+from beholder._core.bytecode import CodeFacts, read_code
 from beholder._core.content import Content, digest_object, join
+from beholder._core.errors import InputError
 from beholder._core.hashing import PREFIX, hash_file_fast
 from beholder._core.origins import find_owner, name_origin
 from beholder._core.reach import (
@@ -24,6 +26,12 @@ from beholder._core.reach import (
     resolve_reads,
 )
 from beholder._core.tensors import is_module, is_module_class
+
+LOOKUPS = frozenset({
+    "builtins.globals", "builtins.eval", "builtins.exec", "builtins.__import__", "importlib.import_module",
+    "importlib.__import__", "sys.modules", "sys._getframe", "inspect.currentframe", "inspect.stack",
+})  # fmt: skip
+"""What gives code values by names that it does not spell out; ``locals()`` holds nothing but what the code does."""
 
 _BUILTINS = (types.BuiltinFunctionType, types.MethodWrapperType)
 _DESCRIPTORS = (
@@ -55,7 +63,8 @@ def identify_callable(function: Any, *, what: str = "a function", version: str |
     Raises
     ------
     InputError
-        It reads something that has no content to go by (an open file, a generator), and there is no version.
+        It reads something that has no content to go by (an open file, a generator), or looks values up by names that
+        it does not spell out (``globals()``, ``eval``, ``importlib.import_module``), and there is no version.
 
     Examples
     --------
@@ -80,6 +89,8 @@ def identify_value(value: Any, *, what: str = "a value") -> str:
 
 def digest_callable(content: Content, value: Any) -> bytes | None:
     """The digest of a function or what wraps one; None for any other value."""
+    if _name_lookup(value) in LOOKUPS:
+        raise _refuse_name(content, _name_lookup(value))
     if isinstance(value, types.FunctionType):
         return _digest_function(content, value)
     if isinstance(value, types.MethodType):
@@ -128,8 +139,11 @@ def _digest_function(content: Content, function: types.FunctionType) -> bytes:
     if find_owner(module) != "user":
         name = name_origin(function, module or "", function.__code__.co_qualname)
         return join(b"named", name.encode(), defaults, content.digest_items("closure", read_closure(function)))
+    if "__globals__" in facts.attributes:
+        raise _refuse_name(content, "__globals__")
     parts = [b"function", facts.digest, defaults]
     for chain, value in resolve_reads(function, facts):
+        _refuse_lookup(content, chain, value, facts)
         parts.append(".".join(chain).encode())
         if chain[0] in facts.written_variables:
             parts.append(b"written")
@@ -140,6 +154,29 @@ def _digest_function(content: Content, function: types.FunctionType) -> bytes:
     state = {name: value for name, value in vars(function).items() if not is_dunder(name)}
     written = facts.other_written
     return join(*parts, content.digest_named("state", {k: v for k, v in state.items() if k not in written}))
+
+
+def _refuse_lookup(content: Content, chain: tuple[str, ...], value: Any, facts: CodeFacts) -> None:
+    """Refuse code whose values hang on names that only its run tells: a change there would go unseen."""
+    name = f"builtins.{chain[0]}" if value is MISSING and hasattr(builtins, chain[0]) else _name_lookup(value)
+    if name in LOOKUPS:
+        raise _refuse_name(content, name)
+    if facts.words is not None and isinstance(value, types.ModuleType) and find_owner(value.__name__) == "user":
+        raise content.refuse(f"code that looks names up (getattr, vars) in the module {value.__name__!r}")
+
+
+def _refuse_name(content: Content, name: str) -> InputError:
+    return content.refuse(f"code that looks names up with {name.removeprefix('builtins.')}")
+
+
+def _name_lookup(value: Any) -> str:
+    """The full name of a function of Python's."""
+    if isinstance(value, LibraryName):
+        return value.name
+    if value is sys.modules:
+        return "sys.modules"
+    is_function = isinstance(value, types.FunctionType | types.BuiltinFunctionType)
+    return f"{value.__module__}.{value.__name__}" if is_function else ""
 
 
 def _digest_owner(content: Content, method: types.MethodType) -> bytes:

@@ -18,6 +18,7 @@ The tree, with the exit code that the command line gives each branch::
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -113,6 +114,15 @@ def check_keywords(function: str, given: Iterable[str], known: Iterable[str]) ->
     for name in given:
         if name not in known:
             raise UnknownKeyword(f"keyword of {function}()", name, known)
+
+
+def tell_values(low: float, high: float) -> str:
+    """What came in place of values in a range, by the smallest and the largest, which are NaN where any value is.
+
+    >>> tell_values(0, 255), tell_values(float("nan"), float("nan"))
+    ('values from 0 to 255', 'NaN among the values')
+    """
+    return "NaN among the values" if math.isnan(low) or math.isnan(high) else f"values from {low:.4g} to {high:.4g}"
 
 
 class ConfigurationChanged(InputError):

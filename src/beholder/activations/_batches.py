@@ -88,7 +88,7 @@ def name_bad_stimulus(stimuli: StimulusSet, index: int) -> Iterator[None]:
         if name in str(error):
             raise
         reason = error.got or str(error)
-        if error.hint is not None and not reason.startswith("bytes"):
+        if not stimuli.files[index] or (error.hint is not None and not reason.startswith("bytes")):
             raise type(error)(error.expected, got=f"{name} with {reason}", hint=error.hint) from error
         reason = reason.removeprefix("bytes") if reason.startswith("bytes") else f" {reason}"
         raise type(error)(

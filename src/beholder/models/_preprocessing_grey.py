@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from beholder._core.errors import StimulusError
+from beholder._core.errors import StimulusError, tell_values
 from beholder.models._preprocessing_base import Preprocessing, check_fields, refuse_uint8
 from beholder.models._preprocessing_image import ImagePreprocessing, _as_array
 
@@ -126,7 +126,5 @@ class GreyPreprocessing(Preprocessing):
             )
         low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
         if not (low >= 0 and high <= self.white):
-            raise StimulusError(
-                f"a prepared picture in [0, {self.white:g}]", got=f"values from {low:.4g} to {high:.4g}"
-            )
+            raise StimulusError(f"a prepared picture in [0, {self.white:g}]", got=tell_values(low, high))
         return np.ascontiguousarray(array, dtype=np.float32)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, tell_values
 from beholder.models._preprocessing import (
     ArrayPreprocessing,
     ExtendedPreprocessing,
@@ -156,7 +156,10 @@ def _is_unit(array: np.ndarray) -> bool:
 
 def _check_prepared(model: Model | Preprocessing, array: np.ndarray) -> None:
     """Refuse prepared floats outside the range, and those that may be pictures in [0, 1] of a network that has not."""
-    if array.dtype.kind != "f" or not array.size:
+    if not array.size:
+        return
+    if array.dtype.kind in "iub":
+        _check_integers(model, array)
         return
     _check_values(model, float(array.min()), float(array.max()))
     shape, limits = model.input_shape, model.input_range
@@ -165,6 +168,16 @@ def _check_prepared(model: Model | Preprocessing, array: np.ndarray) -> None:
         got = f"values from {array.min():.4g} to {array.max():.4g}, which may be pictures in [0, 1]"
         hint = "StimulusSet.from_arrays(x) if they are, StimulusSet.from_arrays(x, kind='array') if not"
         raise InputError(f"prepared stimuli in {_tell(limits)}", got=got, hint=hint)
+
+
+def _check_integers(model: Model | Preprocessing, array: np.ndarray) -> None:
+    """Refuse integers of the network's shape outside its range: of pictures only ``uint8`` says what white is."""
+    limits, low, high = model.input_range, int(array.min()), int(array.max())
+    if limits is None or model.modality != "image" or (low >= limits[0] and high <= limits[1]):
+        return
+    hint = 'x.astype("uint8")' if low >= 0 and high <= 255 else None
+    got = f"{array.dtype}, {tell_values(low, high)}"
+    raise InputError(f"pictures of uint8 or prepared floats in {_tell(limits)}", got=got, hint=hint)
 
 
 def _find_ends(batch: Tensor) -> tuple[float, float]:
@@ -189,7 +202,7 @@ def _check_values(model: Model | Preprocessing, low: float, high: float) -> None
     slack = _TOLERANCE * (limits[1] - limits[0])
     if not (low >= limits[0] - slack and high <= limits[1] + slack):  # NaN fails too
         hint = "model.prepare(file), or uint8 pictures" if model.modality == "image" else "model.prepare(file)"
-        got = f"values from {low:.4g} to {high:.4g}"
+        got = tell_values(low, high)
         raise InputError(f"prepared stimuli in {_tell(limits)}", got=got, hint=hint)
 
 

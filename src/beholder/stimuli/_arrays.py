@@ -11,7 +11,7 @@ from typing import Any, Protocol, final, runtime_checkable
 import numpy as np
 from PIL import Image
 
-from beholder._core.errors import InputError, StimulusError, UnknownNameError
+from beholder._core.errors import InputError, StimulusError, UnknownNameError, tell_values
 from beholder.stimuli._items import StimulusItems, to_plain
 from beholder.stimuli._labels import number_classes
 from beholder.stimuli._set import Kind, StimulusSet
@@ -238,7 +238,7 @@ def check_picture(pictures: np.ndarray) -> None:
         )
     low, high = float(pictures.min(initial=0)), float(pictures.max(initial=0))
     if not (low >= 0 and high <= 1):  # NaN fails too
-        got = f"values from {low:g} to {high:g}"
+        got = tell_values(low, high)
         raise StimulusError("float pictures in [0, 1]", got=got, hint="kind='array' if no pictures are meant")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -11,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from beholder._core.errors import ConfigurationChanged, InputError
+from beholder._core.errors import ConfigurationChanged, InputError, check_keywords
 from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name, write_bytes
 from beholder._core.progress import logger
 from beholder._core.provenance import find_network, record_provenance, refuse_other_network
@@ -149,12 +150,9 @@ def optimize_units(
 
 
 def _read_options(n_images: int, options: dict[str, Any]) -> VisualizationOptions:
-    try:
-        chosen = VisualizationOptions(n_images=n_images, **options)
-    except TypeError as error:
-        known = [name for name in VisualizationOptions.__dataclass_fields__ if name != "n_images"]
-        wrong = ", ".join(sorted(set(options) - set(known)))
-        raise InputError(f"options among {', '.join(known)}", got=wrong) from error
+    own = [name for name in inspect.signature(optimize_units).parameters if name != "options"]
+    check_keywords("optimize_units", options, [*VisualizationOptions.__dataclass_fields__, *own])
+    chosen = VisualizationOptions(n_images=n_images, **options)
     chosen.check()
     return chosen
 
