@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.forking import FORKING
 
 SLOW = """
 import time
@@ -39,7 +39,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("slow")
     (place / "net.py").write_text(SLOW.replace("place", str(place / "seconds")), encoding="utf-8")
     (place / "images").mkdir()
-    for i, values in enumerate(np.random.default_rng(0).integers(0, 255, (300, 8, 8, 3), dtype=np.uint8)):
+    for i, values in enumerate(np.random.default_rng(0).integers(0, 255, (160, 8, 8, 3), dtype=np.uint8)):
         Image.fromarray(values).save(place / "images" / f"{i:03d}.png")
     return place
 
@@ -47,6 +47,19 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_command(slow: Path, out: Path, workers: int) -> list[str]:
     tokens = ["extract", "-m", f"file:{slow / 'net.py'}", "--module_name", "0", "1", "--in_path", str(slow / "images")]
     return [*tokens, "--out_path", str(out), "--workers", str(workers), "--threads", "2", "--batch_size", "16"]
+
+
+def run_command(tokens: list[str], said: Path) -> None:
+    """What a shell does: a group of its own that Ctrl-C reaches, and all that it and its workers say in two files."""
+    from beholder.cli import main
+
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run behind an &
+    for number, end in ((1, "out"), (2, "err")):
+        with open(f"{said}.{end}", "wb") as file:
+            os.dup2(file.fileno(), number)
+    sys.argv[:] = ["beholder", *tokens]
+    main()
 
 
 @pytest.mark.parametrize(
@@ -61,21 +74,25 @@ def test_a_stopped_command_says_what_is_kept(
     (slow / "seconds").write_text("0.0", encoding="utf-8")
     assert beholder(*make_command(slow, tmp_path / "whole", 1))[0] == 0
     (slow / "seconds").write_text("1.0", encoding="utf-8")
-    command = [sys.executable, "-c", "from beholder.cli import main; main()", *tokens]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
+    process = FORKING.Process(target=run_command, args=(tokens, tmp_path / "said"))
+    process.start()
+    try:
         while not list(tmp_path.glob("out/.*.jobs/claims/*")):
-            assert process.poll() is None
+            assert process.is_alive(), (tmp_path / "said.err").read_text(encoding="utf-8")
             time.sleep(0.05)
-        time.sleep(0.3)
+        assert process.pid
         if number == signal.SIGINT:
             os.killpg(process.pid, number)
         else:
-            process.send_signal(number)
-        out, err = process.communicate(timeout=20)
+            os.kill(process.pid, number)
+        process.join(120)
+        assert not process.is_alive(), "still runs two minutes after the signal"
+    finally:
+        process.kill()
+        process.join()
+    out, err = ((tmp_path / f"said.{end}").read_text(encoding="utf-8") for end in ("out", "err"))
     lines = [line for line in err.splitlines() if "stimuli," not in line]
-    assert (process.returncode, out) == (code, "")
+    assert (process.exitcode, out) == (code, "")
     assert lines[-1] == "stopped; finished parts are kept; run the same command again"
     assert "Traceback" not in err and "Error" not in err, err
     assert not list(tmp_path.rglob(".tmp-workers-*"))
