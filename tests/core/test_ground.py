@@ -32,7 +32,7 @@ from beholder._core.files import (
     write_text,
 )
 from beholder._core.hashing import hash_file, hash_settings, to_canonical_json
-from beholder._core.provenance import record_provenance
+from beholder._core.provenance import record_provenance, refuse_other_network
 from beholder._core.registry import Registry
 from beholder._core.seeds import derive_seed, make_generator
 
@@ -182,3 +182,13 @@ def test_provenance_keeps_the_entries_of_other_outputs(tmp_path: Path) -> None:
     outputs = json.loads((tmp_path / "provenance.json").read_text(encoding="utf-8"))["outputs"]
     assert outputs["a.zarr"]["settings"] == {"pool": "max"} and "seed" not in outputs["a.zarr"]
     assert set(outputs["b.zarr"]) == {"command", "finished", "machine", "settings", "versions"}
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"outputs": 3}', '{"outputs": {"x": 1}}'])
+def test_a_damaged_provenance_stops_nobody_who_asks_whose_a_folder_is(content: str, tmp_path: Path) -> None:
+    record_provenance(tmp_path, "x", {"network": "one"})
+    with pytest.raises(ConfigurationChanged):
+        refuse_other_network(tmp_path, ["x"], ["other"], "net")
+    (tmp_path / "provenance.json").write_text(content)
+    refuse_other_network(tmp_path, ["x"], ["other"], "net")
+    assert (tmp_path / "provenance.json.damaged").read_text() == content

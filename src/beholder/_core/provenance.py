@@ -91,8 +91,7 @@ def refuse_other_network(
     ConfigurationChanged
         An output was made with another network, or by a version that did not note which.
     """
-    path = Path(folder) / FILE_NAME
-    entries = read_json(path)["outputs"] if path.exists() else {}
+    entries = _read_outputs(Path(folder) / FILE_NAME)
     for output in outputs:
         known = read_network(folder, output)
         if output not in entries or known in networks:

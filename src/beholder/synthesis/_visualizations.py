@@ -204,8 +204,10 @@ class Visualizations:
 def _read_settings(path: Path) -> dict[str, Any]:
     try:
         return read_json(path)["outputs"][FOLDER]["settings"]
-    except (KeyError, TypeError) as error:
-        raise InputError(f"the provenance of {FOLDER}", got=f"{path} without it") from error
+    except (InputError, KeyError, TypeError) as error:
+        raise InputError(
+            f"the provenance of {FOLDER}", got=f"{path} without it", hint="`beholder units optimize` again"
+        ) from error
 
 
 def _parse_row(row: dict[str, str]) -> dict[str, Any]:
