@@ -31,25 +31,8 @@ def load_stimulus(
     replicate: int = 0,
     seed: int = 0,
     as_uint8: bool = False,
-) -> tuple[np.ndarray, str]:
-    """One stimulus, read, exposed and prepared; and the hash of its file or array."""
-    prepared, digest, _ = read_stimulus(
-        stimuli, index, preprocessing, exposure, replicate=replicate, seed=seed, as_uint8=as_uint8
-    )
-    return prepared, digest
-
-
-def read_stimulus(
-    stimuli: StimulusSet,
-    index: int,
-    preprocessing: Preprocessing,
-    exposure: Exposure | None,
-    *,
-    replicate: int = 0,
-    seed: int = 0,
-    as_uint8: bool = False,
 ) -> tuple[np.ndarray, str, list[int] | None]:
-    """:func:`load_stimulus`, and the mark of the file that was read."""
+    """One stimulus, read, exposed and prepared; the hash of its file or array, and the mark of the file."""
     source, digest, mark = stimuli.read(index)
     with name_bad_stimulus(stimuli, index):
         if exposure is not None:

@@ -293,7 +293,7 @@ def find_targets(model: Model, stimuli: StimulusSet, layers: Sequence[str], opti
     for name in options.axes or {}:
         if name not in parts:
             raise UnknownNameError("layer asked for, to name the axes of", name, parts)
-    prepared, _ = load_stimulus(stimuli, 0, model.preprocessing, options.exposure)
+    prepared, *_ = load_stimulus(stimuli, 0, model.preprocessing, options.exposure)
     example = torch.tensor(prepared, device=model.device)[None]
     with torch.compiler.set_stance("force_eager"), explain_shape_errors(model, prepared.shape):
         probed: dict[str, ProbedLayer] = probe_layers(
@@ -309,7 +309,7 @@ def _settle_layout(
     """Whether convolutions run channels-last; settled when a store is first planned, with a look at how they behave."""
     if old is not None:
         return bool(old.get("channels_last", True))
-    prepared, _ = load_stimulus(stimuli, 0, model.preprocessing, options.exposure)
+    prepared, *_ = load_stimulus(stimuli, 0, model.preprocessing, options.exposure)
     example = torch.tensor(prepared, device=model.device)[None]
     layers = {name: feeds[0][1].layer for name, feeds in route_parts(targets).items()}
     tell_conduct(model, watch_layers(layers), example)

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from beholder._core.errors import BeholderError, InputError
 from beholder._core.progress import logger
-from beholder.activations._batches import Task, cut_micro_batches, read_stimulus
+from beholder.activations._batches import Task, cut_micro_batches, load_stimulus
 from beholder.activations._postprocess import project_rows
 from beholder.activations._shard_file import read_rows, shard_path, write_shard
 from beholder.activations._store import StoredLayer, job_folder
@@ -255,7 +255,7 @@ class _Session:
         worker = self._worker
         made: dict[int, np.ndarray] = {}
         for i in dict.fromkeys(members):
-            made[i], *what = read_stimulus(
+            made[i], *what = load_stimulus(
                 worker.stimuli,
                 i,
                 self._model.preprocessing,

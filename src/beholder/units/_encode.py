@@ -54,7 +54,7 @@ class PreparedFiles:
                 self._cache.move_to_end(stimulus_id)
                 return self._cache[stimulus_id]
         place = self._places[stimulus_id]
-        prepared, digest = load_stimulus(self._stimuli, place, self._preprocessing, None, as_uint8=self._as_uint8)
+        prepared, digest, _ = load_stimulus(self._stimuli, place, self._preprocessing, None, as_uint8=self._as_uint8)
         recorded = self._hashes.get(stimulus_id)
         if recorded and recorded != digest and not self._stimuli.has_hash(place, recorded):
             name = self._stimuli.files[place] or stimulus_id
@@ -77,7 +77,7 @@ class PreparedFiles:
         """Of all files: ``.png``, ``.wav`` or, for arrays that are neither, ``.npy``."""
         if isinstance(self._preprocessing, ImagePreprocessing):
             return ".png"
-        prepared, _ = load_stimulus(self._stimuli, 0, self._preprocessing, None)
+        prepared, *_ = load_stimulus(self._stimuli, 0, self._preprocessing, None)
         return choose_suffix(np.asarray(prepared), self._preprocessing)
 
 
