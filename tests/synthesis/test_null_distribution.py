@@ -505,7 +505,7 @@ def test_other_models_have_no_training_set() -> None:
         ({"split": -2}, "a seed and a split of 0 or more; got 0, -2"),
         ({"shuffle": False, "n_pairs": 11}, "22 stimuli for 11 pairs in order"),
         ({"stimuli": PICTURES[:, :, :7]}, "shape"),
-        ({"stimuli": np.full((2, 3, 12, 12), np.nan, np.float32)}, "nan"),
+        ({"stimuli": np.full((2, 3, 12, 12), np.nan, np.float32)}, "NaN among"),
     ],
 )
 def test_wrong_input_is_one_line(options: dict[str, Any], message: str, tmp_path: Path) -> None:
