@@ -123,7 +123,9 @@ def _describe(plan: Plan) -> str:
     trials = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     practice = f", {len(plan.practice)} for practice" if plan.practice else ""
     n_catch = len(plan.tasks[0].raw_catch_trials)
-    return f"{plan.kind}: {len(plan)} tasks of {trials} trials and {n_catch} catch trials{practice}"
+    n = plan.settings.sessions.n
+    several = f", {n} for the sessions of each participant" if n > 1 else ""
+    return f"{plan.kind}: {len(plan)} tasks of {trials} trials and {n_catch} catch trials{practice}{several}"
 
 
 def _plan_choice(flags: PlanFlags, settings: Settings) -> Plan:
@@ -223,9 +225,12 @@ def run_build(
     target: str, plan_file: str, n_references: int | None, overwrite: bool, *, static: bool = False
 ) -> Summary:
     """Build the tasks, and with ``static`` a page of each."""
-    from beholder.experiments import build_tasks
+    from beholder.experiments import build_tasks, check_static, read_plan
 
-    made = build_tasks(plan_file, target, n_references=n_references, overwrite=overwrite)
+    plan = read_plan(plan_file)
+    if static:
+        check_static(plan.settings, any("levels" in trial for task in plan.tasks for trial in task.trials))
+    made = build_tasks(plan, target, n_references=n_references, overwrite=overwrite)
     rows = [
         {"task": task.index, "n_trials": len(task), "folder": str(made.path / f"task_{task.index}")}
         for task in made.tasks

@@ -200,10 +200,13 @@ def run_power(
 
 
 def _count_trials(folder: str, design: str) -> tuple[int, ...]:
-    """Main trials in each condition, where the folder's tasks have two."""
+    """A participant's main trials in each condition, where there are two; a trial that sessions repeat counts once."""
     from beholder.experiments import read_experiment
 
-    counts = [sum(not trial.is_catch for trial in task.trials) for task in read_experiment(folder).tasks]
+    experiment = read_experiment(folder)
+    sessions, n = experiment.settings.sessions, len(experiment.tasks)
+    own = [sum(not trial.is_catch for trial in task.trials) for task in experiment.tasks]
+    counts = [sum(own[first : first + sessions.n_parts]) for first in range(0, n, sessions.n)]
     return (max(1, min(counts) // (2 if design == "within" else 1)),)
 
 

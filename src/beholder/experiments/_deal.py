@@ -139,7 +139,29 @@ def interleave(conditions: np.ndarray, generator: np.random.Generator) -> np.nda
     return np.lexsort((place, rank))
 
 
-def explain_counts(names: tuple[str, str, str], n_per_task: int, n_tasks: int, n_items: int, available: int) -> str:
+def cut_rows(n_rows: int, n_per_row: int, n_parts: int) -> list[tuple[int, slice]]:
+    """Cut every participant's row of trials into as many sessions, whose sizes differ by one at most.
+
+    Dealt rows are balanced in every run, so parts that follow each other are balanced too.
+
+    Returns
+    -------
+    list of (int, slice)
+        Row, and which of its places: a session each, those of a row one after the other.
+
+    Examples
+    --------
+    >>> cut_rows(1, 5, 2)
+    [(0, slice(0, 3, None)), (0, slice(3, 5, None))]
+    """
+    short, n_long = divmod(n_per_row, n_parts)
+    ends = [(k + 1) * short + min(k + 1, n_long) for k in range(n_parts)]
+    return [(row, slice(a, b)) for row in range(n_rows) for a, b in zip([0, *ends], ends, strict=False)]
+
+
+def explain_counts(
+    names: tuple[str, str, str], n_per_task: int, n_tasks: int, n_items: int, available: int, n_parts: int = 1
+) -> str:
     """The nearest numbers with which every item is shown equally often: ``"-nt 21 or -nh 42"``.
 
     Parameters
@@ -147,15 +169,18 @@ def explain_counts(names: tuple[str, str, str], n_per_task: int, n_tasks: int, n
     names : (str, str, str)
         Flags of items a task, tasks, and items; an empty one cannot be changed.
     n_per_task, n_tasks, n_items : int
-        What was asked for.
+        What was asked for; ``n_per_task`` of all sessions of a participant.
     available : int
         Most items there can be.
+    n_parts : int
+        Sessions into which a task is cut: the flag counts the items of one.
     """
     found = []
     step = n_items // math.gcd(n_items, n_tasks)
+    step = math.lcm(step, n_parts)
     near = _find_nearest(n_per_task, range(step, n_items + 1, step))
     if names[0] and near:
-        found.append(f"{names[0]} {near}")
+        found.append(f"{names[0]} {near // n_parts}")
     step = n_items // math.gcd(n_items, n_per_task)
     near = _find_nearest(n_tasks, (step * max(n_tasks // step, 1), step * (n_tasks // step + 1)))
     if names[1] and near:
@@ -165,6 +190,16 @@ def explain_counts(names: tuple[str, str, str], n_per_task: int, n_tasks: int, n
     if names[2] and near:
         found.append(f"{names[2]} {near}")
     return " or ".join(found)
+
+
+def show_product(n_tasks: int, n_per_task: int, n_parts: int = 1) -> str:
+    """How many items are shown in all, with the numbers that were asked for.
+
+    >>> show_product(3, 40), show_product(3, 40, 2)
+    ('3 x 40 = 120', '3 x 20 x 2 sessions = 120')
+    """
+    each = f"{n_per_task}" if n_parts == 1 else f"{n_per_task / n_parts:g} x {n_parts} sessions"
+    return f"{n_tasks} x {each} = {n_tasks * n_per_task}"
 
 
 def _find_nearest(wanted: int, candidates) -> int | None:

@@ -12,7 +12,7 @@ from typing import Any, final
 from beholder._core.errors import InputError
 from beholder._core.files import read_json
 from beholder.experiments._presets import make_settings
-from beholder.experiments._settings import Settings
+from beholder.experiments._settings import Settings, check_sessions
 
 EXPERIMENT = "experiment.json"
 INDEX = "index.json"
@@ -190,6 +190,7 @@ def read_experiment(folder: Path | str) -> Experiment:
             got=f"{folder} without {missing[0]}" if missing else str(folder),
             hint="`beholder tasks build` with the same plan",
         )
+    check_sessions(settings, len(places), folder)
     tasks = tuple(_read_task(places[i], i, settings.kind) for i in sorted(places))
     practice: tuple[Trial, ...] = ()
     if has_practice:

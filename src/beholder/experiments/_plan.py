@@ -10,9 +10,11 @@ from typing import Any, final
 from beholder._core.errors import ConfigurationChanged, InputError
 from beholder._core.files import read_json, write_json
 from beholder._core.hashing import hash_settings
+from beholder._core.seeds import make_generator
 from beholder._core.settings import compare_settings
 from beholder.experiments._presets import make_settings
-from beholder.experiments._settings import Settings
+from beholder.experiments._settings import Settings, check_sessions
+from beholder.experiments._visits import name_task
 
 CATCH = "catch_trial"
 SCHEMES = ("document", "released")
@@ -24,7 +26,7 @@ PlannedTrial = dict[str, Any]
 @final
 @dataclass(frozen=True)
 class PlannedTask:
-    """The trials of one participant.
+    """The trials of one participant, or of one of a participant's sessions.
 
     Attributes
     ----------
@@ -64,6 +66,7 @@ class Plan:
         How trials were drawn: ``document`` or ``released``.
     seed : int
     tasks : tuple of PlannedTask
+        Where a participant has several sessions, those of one follow each other.
     practice : tuple of dict
         Trials for practice, shared by all tasks, those with feedback first.
     folder : Path
@@ -85,7 +88,9 @@ class Plan:
         first = self.tasks[0]
         counts = f"{len(first.raw_trials)} trials and {len(first.raw_catch_trials)} catch trials"
         practice = f", {len(self.practice)} for practice" if self.practice else ""
-        return f"Plan({self.kind}, {len(self.tasks)} tasks of {counts}{practice})"
+        n = self.settings.sessions.n
+        several = f", {n} a participant" if n > 1 else ""
+        return f"Plan({self.kind}, {len(self.tasks)} tasks of {counts}{several}{practice})"
 
     def __len__(self) -> int:
         return len(self.tasks)
@@ -162,6 +167,7 @@ def read_plan(path: Path | str) -> Plan:
         raise InputError(f"settings of the kind {content['kind']}", got=f"{settings.kind} in {path}")
     tasks = tuple(_read_task(each, place, path) for place, each in enumerate(content["tasks"], start=1))
     practice = tuple(_check_trials(content.get("practice", []), path))
+    check_sessions(settings, len(tasks), path)
     scheme, seed = content.get("scheme", "document"), content.get("seed", 0)
     return Plan(settings.kind, settings, scheme, seed, tasks, practice, path.resolve().parent)
 
@@ -192,3 +198,20 @@ def make_task(
     """A task of main and catch trials, shown in ``order`` of their concatenation."""
     both = [*main, *catch]
     return PlannedTask(index, list(main), list(catch), [both[i] for i in order])
+
+
+def repeat_tasks(tasks: Sequence[PlannedTask], settings: Settings, seed: int) -> tuple[PlannedTask, ...]:
+    """The tasks of all sessions: where these repeat, each shows the same trials in an order of its own."""
+    sessions = settings.sessions
+    if sessions.n_parts == sessions.n:
+        return tuple(tasks)
+    made = []
+    for task in tasks:
+        for visit in range(1, sessions.n + 1):
+            trials = task.trials
+            if visit > 1:
+                order = make_generator(seed, "tasks", "session", task.index, visit).permutation(len(trials))
+                trials = [task.trials[i] for i in order]
+            index = name_task(sessions, task.index, visit)
+            made.append(PlannedTask(index, task.raw_trials, task.raw_catch_trials, trials))
+    return tuple(made)

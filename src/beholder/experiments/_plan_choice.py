@@ -9,8 +9,8 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED, make_generator
-from beholder.experiments._deal import deal_catch, deal_decks
-from beholder.experiments._plan import SCHEMES, Plan, make_task
+from beholder.experiments._deal import cut_rows, deal_catch, deal_decks
+from beholder.experiments._plan import SCHEMES, Plan, make_task, repeat_tasks
 from beholder.experiments._presets import make_settings
 from beholder.experiments._settings import Settings
 from beholder.experiments._unit_checks import (
@@ -106,7 +106,8 @@ def plan_choice(
     place, base = find_model_folder(source, model, extra_name)
     kind = settings.kind
     found = require_units(find_units(place, base), images, kind, place)
-    n_trials, n_tasks, n_used = check_counts(n_trials, n_tasks, n_units, len(found))
+    n_parts = settings.sessions.n_parts
+    n_trials, n_tasks, n_used = check_counts(n_trials, n_tasks, n_units, len(found), n_parts)
     batches = check_batches(found, scheme, n_batches, min_batch, max_batch)
     generator = make_generator(seed, "tasks", "choice")
     chosen = sorted(generator.permutation(len(found))[:n_used])
@@ -122,9 +123,11 @@ def plan_choice(
     practice, easy_practice, notes = plan_practice(
         settings, spare, units, practice_source, images, make_generator(seed, "tasks", "practice")
     )
+    parts = cut_rows(n_tasks, n_trials, n_parts)
     easy, more = _choose_catch(
         scheme,
-        dealt,
+        [dealt[part] for part in parts],
+        [dealt[row] for row, _ in parts],
         [*units, *spare],
         n_catch,
         catch_source,
@@ -133,18 +136,21 @@ def plan_choice(
         make_generator(seed, "tasks", "catch"),
     )
     tasks = []
-    for k in range(n_tasks):
-        main = [make_trial(kind, units[u], int(b), images, folder) for u, b in zip(dealt[k], numbers[k], strict=True)]
+    for k, part in enumerate(parts):
+        shown = zip(dealt[part], numbers[part], strict=True)
+        main = [make_trial(kind, units[u], int(b), images, folder) for u, b in shown]
         catch = [make_catch_trial(kind, unit, images, scheme, folder) for unit in easy[k]]
         tasks.append(make_task(k + 1, main, catch, generator.permutation(len(main) + len(catch)).tolist()))
     trials = [make_practice_trial(kind, unit, images, obvious, folder) for unit, obvious in practice]
-    told = (*notes, *more, *check_rules(settings, n_trials + n_catch))
-    return Plan(kind, settings, scheme, seed, tuple(tasks), tuple(trials), folder, told)
+    told = (*notes, *more, *check_rules(settings, n_trials // n_parts + n_catch))
+    every = repeat_tasks(tasks, settings, seed)
+    return Plan(kind, settings, scheme, seed, every, tuple(trials), folder, told)
 
 
 def _choose_catch(
     scheme: str,
-    dealt: np.ndarray,
+    dealt: Sequence[np.ndarray],
+    whole: Sequence[np.ndarray],
     units: Sequence[UnitFolder],
     n_catch: int,
     source: Path | str | None,
@@ -152,8 +158,8 @@ def _choose_catch(
     images: Images,
     generator: np.random.Generator,
 ) -> tuple[list[list[UnitFolder]], list[str]]:
-    """Units of each task's catch trials."""
-    n_tasks, n_trials = dealt.shape
+    """Units of each task's catch trials; ``whole``: the main trials of all sessions of the task's participant."""
+    n_tasks, n_trials = len(dealt), len(dealt[0])
     if scheme == "released":
         if not n_catch:
             return [[] for _ in range(n_tasks)], []
@@ -168,23 +174,29 @@ def _choose_catch(
         return [chosen[:n_catch] for _ in range(n_tasks)], notes
     if source is not None:
         raise InputError("-sc with --scheme released", got="-sc with document, whose catch trials are of batch 0")
-    shown = [set(row.tolist()) for row in dealt]
-    usable = [i for i, unit in enumerate(units) if 0 in unit.batches]
-    free = [np.array([i for i in usable if i not in row], dtype=np.int64) for row in shown]
-    practised = {i for i, unit in enumerate(units) if unit in practice}
-    fresh = [items[~np.isin(items, list(practised))] for items in free]
-    pool, notes = fresh, []
-    if n_catch and min(len(items) for items in fresh) < n_catch:
-        pool = free
-    if n_catch and min(len(items) for items in pool) < n_catch:
+    usable = np.array([i for i, unit in enumerate(units) if 0 in unit.batches], dtype=np.int64)
+    practised = np.array([i for i, unit in enumerate(units) if unit in practice], dtype=np.int64)
+    pools = [
+        [np.setdiff1d(usable, np.union1d(row, avoided)) for row in rows]
+        for rows in (whole, dealt)
+        for avoided in (practised, practised[:0])
+    ]
+    found = next((k for k, pool in enumerate(pools) if min(len(items) for items in pool) >= n_catch), None)
+    notes = []
+    if found is None:
         if len(usable) < n_catch:
             raise InputError(f"at most {len(usable)} catch trials a task, one a unit", got=f"-nc {n_catch}")
-        pool = [np.array(usable) for _ in shown]
+        pools, found = [[usable for _ in dealt]], 0
         notes = [
             f"catch trials show units that a task's main trials show too: {len(units)} units for "
             f"{n_trials} + {n_catch} trials; exemplars of {n_trials + n_catch} units keep them apart"
         ]
-    return [[units[i] for i in row] for row in deal_catch(pool, len(units), n_catch, generator)], notes
+    elif found >= 2:
+        notes = [
+            f"catch trials show units of other sessions of the same participant: {len(units)} units for "
+            f"{len(whole[0])} + {n_catch} trials; exemplars of {len(whole[0]) + n_catch} units keep them apart"
+        ]
+    return [[units[i] for i in row] for row in deal_catch(pools[found], len(units), n_catch, generator)], notes
 
 
 def plan_practice(

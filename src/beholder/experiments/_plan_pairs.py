@@ -10,7 +10,8 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED, make_generator
-from beholder.experiments._plan import CATCH, Plan, PlannedTrial, make_task
+from beholder.experiments._deal import cut_rows
+from beholder.experiments._plan import CATCH, Plan, PlannedTrial, make_task, repeat_tasks
 from beholder.experiments._plan_recognition import check_design, deal_conditions, drop_practice
 from beholder.experiments._presets import make_settings
 from beholder.experiments._settings import Settings
@@ -63,19 +64,21 @@ def plan_pairs(
         raise InputError("two stimuli or more", got=str(len(table)))
     n_versions = max(len(table.conditions) - 1, 0)
     n_conditions = n_versions * len(ORDERS) or 2
-    n_trials, n_tasks, notes = check_design(len(table), n_conditions, n_trials, n_tasks)
+    n_parts = settings.sessions.n_parts
+    n_trials, n_tasks, notes = check_design(len(table), n_conditions, n_trials, n_tasks, n_parts)
     labels = [sorted(set(table.labels)).index(label) for label in table.labels]
     shown, dealt = deal_conditions(labels, n_conditions, n_trials, n_tasks, seed)
     n_catch = min(8, len(table) // 2) if n_catch is None else n_catch
     if not 0 <= n_catch <= len(table):
         raise InputError(f"-nc from 0 to {len(table)}", got=str(n_catch))
     tasks = []
-    for k in range(n_tasks):
+    for k, (row, part) in enumerate(cut_rows(n_tasks, n_trials, n_parts)):
         order = make_generator(seed, "tasks", "pairs", k + 1)
+        own, kinds = shown[row, part], dealt[row, part]
         if n_versions:
-            main = [_pair_versions(table, int(i), int(c), folder) for i, c in zip(shown[k], dealt[k], strict=True)]
+            main = [_pair_versions(table, int(i), int(c), folder) for i, c in zip(own, kinds, strict=True)]
         else:
-            main = _pair_stimuli(table, shown[k], dealt[k] % 2 == 1, folder, order)
+            main = _pair_stimuli(table, own, kinds % 2 == 1, folder, order)
         catch = _draw_easy_pairs(table, n_catch, folder, order, CATCH)
         tasks.append(make_task(k + 1, main, catch, order.permutation(len(main) + len(catch)).tolist()))
     practice: list[PlannedTrial] = []
@@ -89,9 +92,8 @@ def plan_pairs(
     n_replaced = sum(version.replaced for version in table.versions.values())
     if n_replaced:
         notes = [*notes, f"{n_replaced} metamers are missing or did not pass: their pairs are the same"]
-    return Plan(
-        settings.kind, settings, "document", seed, tuple(tasks), tuple(practice), folder, tuple(notes)
-    )  # fmt: skip
+    every = repeat_tasks(tasks, settings, seed)
+    return Plan(settings.kind, settings, "document", seed, every, tuple(practice), folder, tuple(notes))
 
 
 def _pair_versions(table: StimulusTable, stimulus: int, dealt: int, folder: Path) -> PlannedTrial:

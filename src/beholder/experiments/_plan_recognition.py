@@ -12,8 +12,8 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED, make_generator
-from beholder.experiments._deal import deal_decks, explain_counts, interleave, spread_conditions
-from beholder.experiments._plan import CATCH, Plan, PlannedTrial, make_task
+from beholder.experiments._deal import cut_rows, deal_decks, explain_counts, interleave, show_product, spread_conditions
+from beholder.experiments._plan import CATCH, Plan, PlannedTrial, make_task, repeat_tasks
 from beholder.experiments._presets import make_settings
 from beholder.experiments._settings import Adaptive, Settings
 from beholder.experiments._stimulus_table import (
@@ -97,11 +97,14 @@ def plan_recognition(
         settings = settings.replace({"choices": sort_classes(table.labels)})
     table, left_out = take_askable(table, settings.choices)
     answers = match_choices(table, settings.choices)
-    n_trials, n_tasks, notes = check_design(len(table), len(table.conditions), n_trials, n_tasks)
+    n_parts = settings.sessions.n_parts
+    n_trials, n_tasks, notes = check_design(len(table), len(table.conditions), n_trials, n_tasks, n_parts)
     shown, conditions = deal_conditions(
         [settings.choices.index(answer) for answer in answers], len(table.conditions), n_trials, n_tasks, seed
     )
-    catch, more = draw_catch(settings, catch_source, n_catch, n_tasks, folder, make_generator(seed, "tasks", "catch"))
+    parts = cut_rows(n_tasks, n_trials, n_parts)
+    drawn = make_generator(seed, "tasks", "catch")
+    catch, more = draw_catch(settings, catch_source, n_catch, len(parts), folder, drawn)
     practice, settings, told = draw_practice(
         settings, practice_source, folder, make_generator(seed, "tasks", "practice")
     )
@@ -110,30 +113,44 @@ def plan_recognition(
     if n_replaced:
         told = [*told, f"{n_replaced} of {len(table.versions)} stimuli x conditions are shown as originals"]
     tasks = []
-    for k in range(n_tasks):
+    for k, (row, own) in enumerate(parts):
         order = make_generator(seed, "tasks", "order", k + 1)
         main = [
             make_stimulus_trial(table, int(i), int(c), answers[i], folder)
-            for i, c in zip(shown[k], conditions[k], strict=True)
+            for i, c in zip(shown[row, own], conditions[row, own], strict=True)
         ]
         tasks.append(make_task(k + 1, main, catch[k], order.permutation(len(main) + len(catch[k])).tolist()))
     every = (*left_out, *notes, *more, *told)
-    return Plan(settings.kind, settings, "document", seed, tuple(tasks), tuple(practice), folder, every)
+    tasks = repeat_tasks(tasks, settings, seed)
+    return Plan(settings.kind, settings, "document", seed, tasks, tuple(practice), folder, every)
 
 
 def check_design(
-    n_stimuli: int, n_conditions: int, n_trials: int | None, n_tasks: int | None
+    n_stimuli: int, n_conditions: int, n_trials: int | None, n_tasks: int | None, n_parts: int = 1
 ) -> tuple[int, int, list[str]]:
-    """Trials a task and tasks; numbers with which stimuli are not shown equally often are refused.
+    """Trials a participant, and participants; numbers with which stimuli are not shown equally often are refused.
+
+    Parameters
+    ----------
+    n_stimuli, n_conditions : int
+    n_trials, n_tasks : int, optional
+        As asked for: trials of a session, and participants.
+    n_parts : int
+        Sessions into which a participant's trials are cut.
 
     Examples
     --------
-    >>> check_design(40, 5, None, None)
-    (40, 5, [])
+    >>> check_design(40, 5, None, None), check_design(40, 5, 20, None, n_parts=2)
+    ((40, 5, []), (40, 5, []))
     """
-    n_trials = n_stimuli if n_trials is None else n_trials
-    if not 1 <= n_trials <= n_stimuli:
-        raise InputError(f"-nt from 1 to {n_stimuli}, each stimulus once a participant", got=f"-nt {n_trials}")
+    asked = n_trials
+    n_trials = n_stimuli if asked is None else asked * n_parts
+    if not n_parts <= n_trials <= n_stimuli:
+        in_parts = f" in each of {n_parts} sessions" if n_parts > 1 else ""
+        raise InputError(
+            f"-nt from 1 to {n_stimuli // n_parts}{in_parts}, each stimulus once a participant",
+            got=f"{n_stimuli} stimuli" if asked is None else f"-nt {asked}",
+        )
     whole = n_stimuli * n_conditions // math.gcd(n_stimuli * n_conditions, n_trials)
     n_tasks = whole if n_tasks is None else n_tasks
     if n_tasks < 1:
@@ -141,8 +158,8 @@ def check_design(
     if n_trials * n_tasks % n_stimuli:
         raise InputError(
             f"every stimulus equally often: -nh x -nt a multiple of the {n_stimuli} stimuli",
-            got=f"{n_tasks} x {n_trials} = {n_tasks * n_trials}",
-            hint=explain_counts(("-nt", "-nh", ""), n_trials, n_tasks, n_stimuli, n_stimuli),
+            got=show_product(n_tasks, n_trials, n_parts),
+            hint=explain_counts(("-nt", "-nh", ""), n_trials, n_tasks, n_stimuli, n_stimuli, n_parts),
         )
     notes = []
     if n_tasks % whole:

@@ -13,9 +13,9 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED, make_generator
-from beholder.experiments._deal import deal_decks, explain_counts
+from beholder.experiments._deal import cut_rows, deal_decks, explain_counts, show_product
 from beholder.experiments._designs import count_together, deal_triplets, order_pairs
-from beholder.experiments._plan import CATCH, Plan, PlannedTrial, make_task
+from beholder.experiments._plan import CATCH, Plan, PlannedTrial, make_task, repeat_tasks
 from beholder.experiments._presets import make_settings
 from beholder.experiments._settings import Settings
 from beholder.experiments._stimulus_table import StimulusTable, read_stimulus_table
@@ -81,20 +81,18 @@ def plan_similarity(
     if len(items) < size + 1:
         raise InputError(f"{size + 1} stimuli or more", got=str(len(items)))
     generator = make_generator(seed, "tasks", settings.kind)
-    if size == 2:
-        groups, notes = _deal_pairs(len(items), n_trials, n_tasks, generator)
-    else:
-        groups, notes = _deal_triplets(len(items), n_trials, n_tasks, generator)
+    deal, n_parts = _deal_pairs if size == 2 else _deal_triplets, settings.sessions.n_parts
+    groups, notes = deal(len(items), n_trials, n_tasks, n_parts, generator)
     n_catch = min(4, len(items)) if n_catch is None else n_catch
     if not 0 <= n_catch <= len(items):
         raise InputError(f"-nc from 0 to {len(items)}", got=str(n_catch))
-    n_main = groups.shape[1]
-    twice, _ = deal_decks(len(items), n_catch, len(groups), lambda deck: generator.permutation(len(items)))
+    parts = cut_rows(len(groups), groups.shape[1], n_parts)
+    twice, _ = deal_decks(len(items), n_catch, len(parts), lambda deck: generator.permutation(len(items)))
     tasks = []
-    for k, row in enumerate(groups):
-        main = [_make_group([items[i] for i in group], None, settings.kind, folder) for group in row.tolist()]
+    for k, part in enumerate(parts):
+        main = [_make_group([items[i] for i in group], None, settings.kind, folder) for group in groups[part].tolist()]
         catch = [_make_catch(items, int(i), settings, folder, generator) for i in twice[k]]
-        tasks.append(make_task(k + 1, main, catch, generator.permutation(n_main + n_catch).tolist()))
+        tasks.append(make_task(k + 1, main, catch, generator.permutation(len(main) + n_catch).tolist()))
     n_practice = settings.practice.n_trials * (1 if settings.practice.repeat_block else settings.practice.max_blocks)
     own = _list_items(read_stimulus_table([practice_source])) if practice_source is not None else items
     drawn = make_generator(seed, "tasks", "practice")
@@ -102,9 +100,8 @@ def plan_similarity(
         _make_group([own[i] for i in drawn.permutation(len(own))[:size]], None, "practice", folder)
         for _ in range(n_practice)
     ]
-    return Plan(
-        settings.kind, settings, "document", seed, tuple(tasks), tuple(practice), folder, tuple(notes)
-    )  # fmt: skip
+    every = repeat_tasks(tasks, settings, seed)
+    return Plan(settings.kind, settings, "document", seed, every, tuple(practice), folder, tuple(notes))
 
 
 def _list_items(table: StimulusTable) -> list[_Item]:
@@ -119,21 +116,30 @@ def _list_items(table: StimulusTable) -> list[_Item]:
     return items
 
 
+def _count_trials(n_trials: int | None, n_parts: int, default: int, n_all: int, what: str) -> int:
+    """Trials of all sessions of a participant; more than there are pairs or triplets are refused."""
+    n = default if n_trials is None else n_trials * n_parts
+    if not n_parts <= n <= n_all:
+        in_parts = f" in each of {n_parts} sessions" if n_parts > 1 else ""
+        got = f"{n_all} for {n_parts} sessions" if n_trials is None else str(n_trials)
+        raise InputError(f"-nt from 1 to {n_all // n_parts}{in_parts}, the {what} stimuli", got=got)
+    return n
+
+
 def _deal_pairs(
-    n_items: int, n_trials: int | None, n_tasks: int | None, generator: np.random.Generator
+    n_items: int, n_trials: int | None, n_tasks: int | None, n_parts: int, generator: np.random.Generator
 ) -> tuple[np.ndarray, list[str]]:
     n_pairs = math.comb(n_items, 2)
-    n_trials = _find_divisor(n_pairs) if n_trials is None else n_trials
-    if not 1 <= n_trials <= n_pairs:
-        raise InputError(f"-nt from 1 to {n_pairs}, the pairs of {n_items} stimuli", got=str(n_trials))
+    default = _find_divisor(n_pairs, n_parts * _MOST_TRIALS)
+    n_trials = _count_trials(n_trials, n_parts, default, n_pairs, f"pairs of {n_items}")
     n_tasks = n_pairs // math.gcd(n_pairs, n_trials) if n_tasks is None else n_tasks
     if n_tasks < 1:
         raise InputError("-nh of at least 1", got=str(n_tasks))
     if n_trials * n_tasks % n_pairs:
         raise InputError(
             f"every pair equally often: -nh x -nt a multiple of the {n_pairs} pairs of {n_items} stimuli",
-            got=f"{n_tasks} x {n_trials} = {n_tasks * n_trials}",
-            hint=explain_counts(("-nt", "-nh", ""), n_trials, n_tasks, n_pairs, n_pairs),
+            got=show_product(n_tasks, n_trials, n_parts),
+            hint=explain_counts(("-nt", "-nh", ""), n_trials, n_tasks, n_pairs, n_pairs, n_parts),
         )
     pairs = order_pairs(n_items, generator)
     first = {tuple(sorted(pair)): i for i, pair in enumerate(pairs.tolist())}
@@ -149,22 +155,17 @@ def _deal_pairs(
     return groups, []
 
 
-def _find_divisor(n_pairs: int) -> int:
-    """Trials a task by default: all pairs, or the largest share of them that is not too long."""
-    return (
-        max(n for n in range(1, min(n_pairs, _MOST_TRIALS) + 1) if n_pairs % n == 0)
-        if n_pairs > _MOST_TRIALS
-        else n_pairs
-    )
+def _find_divisor(n_pairs: int, most: int) -> int:
+    """Trials a participant by default: all pairs, or the largest share of them that is not too long."""
+    return max(n for n in range(1, min(n_pairs, most) + 1) if n_pairs % n == 0)
 
 
 def _deal_triplets(
-    n_items: int, n_trials: int | None, n_tasks: int | None, generator: np.random.Generator
+    n_items: int, n_trials: int | None, n_tasks: int | None, n_parts: int, generator: np.random.Generator
 ) -> tuple[np.ndarray, list[str]]:
     n_all = math.comb(n_items, 3)
-    n_trials = min(n_all, _MOST_TRIALS) if n_trials is None else n_trials
-    if not 1 <= n_trials <= n_all:
-        raise InputError(f"-nt from 1 to {n_all}, the triplets of {n_items} stimuli", got=str(n_trials))
+    default = min(n_all, n_parts * _MOST_TRIALS)
+    n_trials = _count_trials(n_trials, n_parts, default, n_all, f"triplets of {n_items}")
     n_tasks = math.ceil(_SHOWINGS * math.comb(n_items, 2) / 3 / n_trials) if n_tasks is None else n_tasks
     if n_tasks < 1:
         raise InputError("-nh of at least 1", got=str(n_tasks))

@@ -13,6 +13,7 @@ from typing import Any, Literal, final
 from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.experiments._fields import parse_fields, to_plain
+from beholder.experiments._visits import Sessions
 
 Kind = Literal["2afc", "counterfactual", "recognition", "words", "same_different", "odd_one_out", "similarity"]
 KINDS: tuple[str, ...] = Kind.__args__  # type: ignore[attr-defined]
@@ -207,6 +208,8 @@ class Settings:
     exclusion : Exclusion
     adaptive : Adaptive or None
         None: levels are constant.
+    sessions : Sessions
+        How many sessions a participant has, and how many days apart.
     seed : int
         Of what is drawn while people take part.
     texts : mapping of str to str
@@ -267,6 +270,7 @@ class Settings:
     adaptive: Adaptive | None = None
     seed: int = DEFAULT_SEED
     texts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    sessions: Sessions = field(default_factory=Sessions)
 
     def __post_init__(self) -> None:
         least = {"n_references_shown": 1, "confidence_steps": 1, "rating_steps": 2, "headphone_trials": 1}
@@ -289,6 +293,8 @@ class Settings:
                 f"headphone_required of at most headphone_trials, {self.headphone_trials}",
                 got=str(self.headphone_required),
             )
+        if self.sessions.completion_codes and self.completion_code:
+            raise InputError("completion_code or sessions.completion_codes", got="both")
 
     def __repr__(self) -> str:
         return f"Settings({self.kind}, preset {self.preset or 'none'})"
@@ -307,8 +313,13 @@ class Settings:
         return parse_fields(cls, values, "setting")
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as JSON values; :meth:`from_dict` reads it back."""
-        return to_plain(self)
+        """All of it as JSON values; :meth:`from_dict` reads it back.
+
+        What later versions added is left out while it has its default, so that plans, built folders and files of
+        answers that do without are the same in every version.
+        """
+        values = to_plain(self)
+        return {name: value for name, value in values.items() if name not in _ADDED or value != to_plain(_ADDED[name])}
 
     def replace(self, changes: Mapping[str, Any]) -> Settings:
         """Other values for some settings, those of a group by dotted names: ``practice.n_required``."""
@@ -320,6 +331,17 @@ class Settings:
             else:
                 _find_group(values, group)[inner] = value
         return Settings.from_dict(values)
+
+
+_ADDED: Mapping[str, Any] = MappingProxyType({"sessions": Sessions()})
+"""Settings that later versions added, and their defaults."""
+
+
+def check_sessions(settings: Settings, n_tasks: int, place: Any) -> None:
+    """Refuse tasks that are not whole participants, each with a task for every session."""
+    n = settings.sessions.n
+    if n_tasks % n:
+        raise InputError(f"a multiple of {n} tasks, one for each session", got=f"{n_tasks} in {place}")
 
 
 def parse_assignments(words: Sequence[str]) -> dict[str, Any]:
@@ -341,12 +363,12 @@ def parse_assignments(words: Sequence[str]) -> dict[str, Any]:
 
 
 def _find_group(values: dict[str, Any], group: str) -> dict[str, Any]:
-    groups = {"practice": Practice, "exclusion": Exclusion, "adaptive": Adaptive, "texts": None}
+    groups = {"practice": Practice, "exclusion": Exclusion, "adaptive": Adaptive, "sessions": Sessions, "texts": None}
     if group not in groups:
         from beholder._core.errors import UnknownNameError
 
         raise UnknownNameError("group of settings", group, groups)
-    if values[group] is None:
+    if values.get(group) is None:
         values[group] = {}
     return values[group]
 

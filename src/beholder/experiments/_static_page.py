@@ -18,6 +18,7 @@ from beholder.experiments._flow import ENDS, pick_code
 from beholder.experiments._payloads import make_public_settings, make_timing
 from beholder.experiments._position import Position
 from beholder.experiments._presentation import draw_presentation
+from beholder.experiments._settings import Settings
 from beholder.responses import get_answer_form
 
 FOLDER = "static"
@@ -55,11 +56,10 @@ def write_static_pages(experiment: Experiment, folder: Path | str | None = None)
     Raises
     ------
     InputError
-        Trials whose level depends on the answers before them: only a server can run those.
+        Trials whose level depends on the answers before them, or several sessions: only a server can run those.
     """
     folder = experiment.path / FOLDER if folder is None else Path(folder)
-    if any(trial.levels for task in experiment.tasks for trial in task.trials):
-        raise InputError("an experiment with constant levels", got="adaptive trials", hint="`beholder tasks serve`")
+    check_static(experiment.settings, any(trial.levels for task in experiment.tasks for trial in task.trials))
     paths = []
     for task in experiment.tasks:
         path = folder / f"task_{task.index}.html"
@@ -67,6 +67,24 @@ def write_static_pages(experiment: Experiment, folder: Path | str | None = None)
             file.write(make_static_page(experiment, task))
         paths.append(path)
     return paths
+
+
+def check_static(settings: Settings, adaptive: bool) -> None:
+    """Refuse what only a server can run.
+
+    Parameters
+    ----------
+    settings : Settings
+    adaptive : bool
+        Whether levels follow from the answers.
+    """
+    if adaptive:
+        raise InputError("an experiment with constant levels", got="adaptive trials", hint="`beholder tasks serve`")
+    if settings.sessions.n > 1:
+        raise InputError(
+            "an experiment of one session, since pages without a server know nobody again",
+            got=f"sessions.n {settings.sessions.n}", hint="`beholder tasks serve`",
+        )  # fmt: skip
 
 
 def name_page(experiment: Experiment, task: Task) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from beholder._core.errors import InputError
-from beholder.experiments._deal import explain_counts
+from beholder.experiments._deal import explain_counts, show_product
 from beholder.experiments._settings import Settings
 from beholder.experiments._unit_folders import COUNTERFACTUAL, NATURAL, OPTIMIZED, UnitFolder
 
@@ -30,9 +30,18 @@ def require_units(units: Sequence[UnitFolder], images: str, kind: str, place: Pa
 
 
 def check_counts(
-    n_trials: int | None, n_tasks: int | None, n_units: int | None, available: int
+    n_trials: int | None, n_tasks: int | None, n_units: int | None, available: int, n_parts: int = 1
 ) -> tuple[int, int, int]:
-    """Trials a task, tasks and units; numbers with which units are not shown equally often are refused.
+    """Trials a participant, participants and units; numbers with which units are not shown equally often are refused.
+
+    Parameters
+    ----------
+    n_trials, n_tasks, n_units : int, optional
+        As asked for: trials of a session, participants, units.
+    available : int
+        Units that there are.
+    n_parts : int
+        Sessions into which a participant's trials are cut.
 
     Examples
     --------
@@ -40,24 +49,26 @@ def check_counts(
     ((40, 63, 84), (40, 65, 50))
     """
     n_used = available if n_units is None else n_units
-    if n_trials is None:
-        n_trials = min(N_TRIALS, n_used)
+    n_trials = min(N_TRIALS * n_parts, n_used) if n_trials is None else n_trials * n_parts
+    in_parts = f" x {n_parts} sessions" if n_parts > 1 else ""
     if n_tasks is None:
         step = n_used // math.gcd(n_used, n_trials)
         n_tasks = max(1, round(N_TASKS / step)) * step
     if n_used > available:
-        fits = explain_counts(("", "", "-upm"), n_trials, n_tasks, min(n_used, available), available)
+        fits = explain_counts(("", "", "-upm"), n_trials, n_tasks, min(n_used, available), available, n_parts)
         raise InputError(f"at most {available} units, as many as there are folders", got=f"-upm {n_used}", hint=fits)
     if n_used < n_trials:
         raise InputError(
-            f"at least as many units as trials a task (-nt {n_trials})", got=f"{n_used} units",
-            hint=f"-nt {n_used}" + (f" or -upm {n_trials}" if available >= n_trials else ""),
+            f"at least as many units as trials a task (-nt {n_trials // n_parts}{in_parts})", got=f"{n_used} units",
+            hint=f"-nt {n_used // n_parts}" + (f" or -upm {n_trials}" if available >= n_trials else ""),
         )  # fmt: skip
+    if n_trials < n_parts:
+        raise InputError(f"at least {n_parts} units, one a session", got=str(n_used), hint=f"sessions.n {n_used}")
     if n_trials * n_tasks % n_used:
         raise InputError(
             f"every unit equally often: -nh x -nt a multiple of the {n_used} units",
-            got=f"{n_tasks} x {n_trials} = {n_tasks * n_trials}",
-            hint=explain_counts(("-nt", "-nh", "-upm"), n_trials, n_tasks, n_used, available),
+            got=show_product(n_tasks, n_trials, n_parts),
+            hint=explain_counts(("-nt", "-nh", "-upm"), n_trials, n_tasks, n_used, available, n_parts),
         )
     return n_trials, n_tasks, n_used
 
