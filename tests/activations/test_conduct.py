@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -160,3 +162,20 @@ def test_activations_that_find_no_room(
     failing = range(1, 10**6)
     with pytest.raises(bh.BeholderError, match=r"expected room for the activations of \d+ stimuli, .* MB; got .*alloc"):
         extract(network, stimuli, "conv", tmp_path / "none", batch_size=4)
+
+
+LOOKS = """
+import sys
+import numpy as np, torch
+before = "torch._dynamo" in sys.modules
+import beholder as bh
+network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU())
+model = bh.wrap(network, input_shape=(3, 16, 16), input_range=(0, 1))
+bh.extract(model, np.random.default_rng(0).random((3, 3, 16, 16), dtype=np.float32), ["0"], out_path=sys.argv[1])
+assert before or "torch._dynamo" not in sys.modules
+"""
+
+
+def test_compiler_is_not_loaded_for_a_network_that_is_not_compiled(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", LOOKS, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

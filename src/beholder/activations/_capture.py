@@ -22,6 +22,7 @@ from beholder.models import (
     copy_model,
     explain_shape_errors,
     make_batch,
+    run_eagerly,
     unwrap_module,
 )
 
@@ -95,7 +96,7 @@ def _capture(
     if images.is_floating_point():
         images = images.to(next((p.dtype for p in module.parameters() if p.is_floating_point()), images.dtype))
     captured: dict[str, Tensor] = {}
-    with torch.compiler.set_stance("force_eager"):
+    with run_eagerly():
         with torch.no_grad():
             check_calls(refs, count_calls(module, refs, lambda: model.run(images[:1])))
         with (

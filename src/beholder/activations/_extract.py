@@ -18,7 +18,7 @@ from beholder._core.progress import logger
 from beholder._core.provenance import read_versions, record_provenance
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations._batches import load_stimulus
-from beholder.activations._conduct import choose_layout, tell_conduct, watch_layers
+from beholder.activations._conduct import settle_conduct, watch_layers
 from beholder.activations._ensembles import ENSEMBLES, find_ensemble_parts
 from beholder.activations._extract_plan import (
     ExtractOptions,
@@ -63,6 +63,7 @@ from beholder.models import (
     explain_shape_errors,
     load_model,
     place_model,
+    run_eagerly,
     tell_class_order,
     unwrap_module,
 )
@@ -295,7 +296,7 @@ def find_targets(model: Model, stimuli: StimulusSet, layers: Sequence[str], opti
             raise UnknownNameError("layer asked for, to name the axes of", name, parts)
     prepared, *_ = load_stimulus(stimuli, 0, model.preprocessing, options.exposure)
     example = torch.tensor(prepared, device=model.device)[None]
-    with torch.compiler.set_stance("force_eager"), explain_shape_errors(model, prepared.shape):
+    with run_eagerly(), explain_shape_errors(model, prepared.shape):
         probed: dict[str, ProbedLayer] = probe_layers(
             module, parts, model.run, example,
             axes={**model.axes, **(options.axes or {})}, modality=model.modality,
@@ -312,8 +313,7 @@ def _settle_layout(
     prepared, *_ = load_stimulus(stimuli, 0, model.preprocessing, options.exposure)
     example = torch.tensor(prepared, device=model.device)[None]
     layers = {name: feeds[0][1].layer for name, feeds in route_parts(targets).items()}
-    tell_conduct(model, watch_layers(layers), example)
-    return choose_layout(model, watch_layers(layers, whole=True), torch.cat([example, example.flip(-1)]))
+    return settle_conduct(model, watch_layers(layers), example)
 
 
 def list_asked_layers(model: Model, layers: Sequence[str]) -> list[str]:

@@ -63,6 +63,7 @@ __getattr__, __dir__, __all__ = attach(
         "rename_keys": "._key_rules",
         "render_layer_tree": "._layer_tree",
         "resolve_model": "._resolve",
+        "run_eagerly": "._state",
         "select_layers": "._layer_presets",
         "sketch_cochleagram": "._cochleagram_sketch",
         "tell_class_order": "._stimuli",

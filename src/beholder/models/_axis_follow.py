@@ -57,6 +57,11 @@ class FollowAxes(TorchDispatchMode):
         inner = [(Atom(size, kind),) for size, kind in zip(sizes[1:], kinds, strict=True)]
         self._axes[batch] = ((Atom(sizes[0], STIMULUS),), *inner)
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Not asked to: torch would load its compiler, a second's import, to keep it away from the method below."""
+        return False
+
     def find(self, tensor: Tensor) -> Axes | None:
         """What the axes of a tensor are made of; None where they were lost on the way."""
         return self._axes.get(tensor)

@@ -24,14 +24,14 @@ def runs_on(model: Model, shape: tuple[int, ...]) -> bool:
     import torch
 
     from beholder.models._preprocessing import ArrayPreprocessing
-    from beholder.models._state import copy_model
+    from beholder.models._state import copy_model, run_eagerly
 
     first = next((t for t in model.module.parameters() if t.is_floating_point()), torch.zeros((), device=model.device))
     stimuli = torch.full((_N_TRIED, *shape), 0.5, device=model.device, dtype=first.dtype)
     try:
         ready = copy_model(model)
         run = ready.run if isinstance(model.preprocessing, ArrayPreprocessing) else ready.run_input
-        with torch.no_grad(), torch.random.fork_rng(devices=[]), torch.compiler.set_stance("force_eager"):
+        with torch.no_grad(), torch.random.fork_rng(devices=[]), run_eagerly():
             output = run(stimuli)
     except FORWARD_ERRORS:
         return False

@@ -7,6 +7,7 @@ set on the network itself, so that nothing is to be put back: not after an excep
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -87,6 +88,14 @@ def place_model(model: Model, device: str | None) -> Model:
     if device is None or torch.device(pick_device(device)) == model.device:
         return model
     return replace(copy_model(model, pick_device(device)), state=None)
+
+
+def run_eagerly() -> contextlib.AbstractContextManager[Any]:
+    """Passes that reach the hooks: in the context nothing that ``torch.compile`` made runs compiled.
+
+    Where nothing has been compiled torch's compiler, a second's import, is not loaded.
+    """
+    return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else contextlib.nullcontext()
 
 
 @final

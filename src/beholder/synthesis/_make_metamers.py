@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from beholder._core.errors import ConfigurationChanged, InputError, UnknownNameError
@@ -22,7 +21,7 @@ from beholder.activations import list_asked_layers
 from beholder.activations._extract import check_modality
 from beholder.activations._targets import check_path_names
 from beholder.jobs import JobFolder, Plan, run_plan
-from beholder.models import Model, as_model, collect_stimuli, explain_shape_errors, load_model, place_model
+from beholder.models import Model, as_model, collect_stimuli, explain_shape_errors, load_model, place_model, run_eagerly
 from beholder.stimuli import (
     METAMER_COLUMNS,
     NullSet,
@@ -177,7 +176,7 @@ def make_metamers(
     check_count(1 if threads is None else threads, "thread")
     shape = tuple(prepare_original(observer, originals, 0).shape)
     example = make_example(observer, shape)
-    with torch.compiler.set_stance("force_eager"), explain_shape_errors(observer, shape):
+    with run_eagerly(), explain_shape_errors(observer, shape):
         also = None if measured is None else list_asked_layers(observer, list(measured))
         names = list(dict.fromkeys([*(also or list_measured_layers(observer, asked, example)), *asked]))
     if out_path is None:

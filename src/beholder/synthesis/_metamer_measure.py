@@ -17,7 +17,7 @@ from beholder.activations import parse_layer
 from beholder.activations._grammar import LayerRef
 from beholder.activations._match import Match, RankedValues, compute_match
 from beholder.activations._probe import count_calls, probe_layers
-from beholder.models import Model, copy_model
+from beholder.models import Model, copy_model, run_eagerly
 from beholder.models._vocabulary import Vocabulary, list_vocabularies, pick_decision
 from beholder.synthesis._network import WHOLE, Network
 
@@ -184,7 +184,7 @@ def gives_answers(model: Model, example: Any) -> bool:
 
 def check_measured(model: Model, names: Sequence[str], example: Any) -> None:
     """Refuse names that are no layers of the model, before anything is written."""
-    with torch.compiler.set_stance("force_eager"), torch.no_grad():
+    with run_eagerly(), torch.no_grad():
         Network(model, list(names), example).close()
 
 

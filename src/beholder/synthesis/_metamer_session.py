@@ -8,11 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
-import torch
-
 from beholder.activations._match import Match
 from beholder.activations._worker import use_exact_math
-from beholder.models import Model
+from beholder.models import Model, run_eagerly
 from beholder.synthesis._checkpoint import Checkpoint
 from beholder.synthesis._metamer_bench import MadeMetamer, MetamerBench, MetamerTask, list_worked_layers
 from beholder.synthesis._metamer_measure import OUTPUT, Measured, Measurer, Prediction, gives_answers
@@ -121,7 +119,7 @@ def open_session(model: Model, work: MetamerWork) -> Iterator[MetamerSession]:
     names: list[str] = [*work.measured, *([OUTPUT] if answers else [])]
     measured = list(dict.fromkeys(names))
     with (
-        torch.compiler.set_stance("force_eager"),
+        run_eagerly(),
         use_exact_math("fp32"),
         use_threads(work.intra_threads) if model.device.type == "cpu" else contextlib.nullcontext(),
         Network(model, worked, example, channels_last=work.channels_last) as network,

@@ -25,7 +25,7 @@ from beholder.activations import list_asked_layers
 from beholder.activations._extract import check_modality
 from beholder.activations._targets import check_path_names
 from beholder.jobs import JobFolder, Plan, Shard, check_content, run_plan
-from beholder.models import Model, collect_stimuli, explain_shape_errors, try_to_identify
+from beholder.models import Model, collect_stimuli, explain_shape_errors, run_eagerly, try_to_identify
 from beholder.stimuli import (
     METAMER_COLUMNS,
     NullSet,
@@ -232,7 +232,7 @@ def _list_layers(
     else:
         names = list(dict.fromkeys(name for run in metamers if is_metamer_set(run) for name in _list_measured(run)))
     if not names:
-        with torch.compiler.set_stance("force_eager"):
+        with run_eagerly():
             names = list_measured_layers(model, [], example)
     check_path_names(names)
     return names

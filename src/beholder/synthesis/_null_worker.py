@@ -21,7 +21,7 @@ from beholder._core.threads import open_threads
 from beholder.activations._match import RankedValues, compute_match
 from beholder.activations._worker import use_exact_math
 from beholder.jobs import Finish, Shard
-from beholder.models import Model, ModelWorker, iterate_training_batches
+from beholder.models import Model, ModelWorker, iterate_training_batches, run_eagerly
 from beholder.stimuli import StimulusSet
 from beholder.synthesis._metamer_plan import prepare_original
 from beholder.synthesis._network import Network, use_threads
@@ -169,7 +169,7 @@ class PairMeasurer:
 def open_pair_measurer(model: Model, stimuli: StimulusSet | None, work: NullWork) -> Iterator[PairMeasurer]:
     """Copy a network a thread, put hooks on the copies, set the threads."""
     with (
-        torch.compiler.set_stance("force_eager"),
+        run_eagerly(),
         use_exact_math("fp32"),
         use_threads(work.intra_threads) if model.device.type == "cpu" else contextlib.nullcontext(),
         Network(model, list(work.sizes), make_example(model, work.shape), channels_last=work.channels_last) as network,
@@ -235,7 +235,7 @@ def check_layers(model: Model, layers: Sequence[str], example: Tensor) -> dict[s
     """Number of values in each layer; layers that are not floating are refused."""
     sizes = {}
     with (
-        torch.compiler.set_stance("force_eager"),
+        run_eagerly(),
         torch.no_grad(),
         Network(model, list(layers), example).open(layers) as network,
     ):

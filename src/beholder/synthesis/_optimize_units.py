@@ -27,6 +27,7 @@ from beholder.models import (
     list_identities,
     load_model,
     place_model,
+    run_eagerly,
 )
 from beholder.synthesis._loop import Recipe
 from beholder.synthesis._network import Network
@@ -167,7 +168,7 @@ def _check_units(model: Model, units: UnitList, shape: tuple[int, ...]) -> None:
     """Look at the model and every unit before hours of work."""
     check_tensors(model)
     example = make_example(model, shape)
-    with torch.compiler.set_stance("force_eager"), Network(model, units.layers, example) as network:
+    with run_eagerly(), Network(model, units.layers, example) as network:
         for layer in units.layers:
             network.open((layer,))
             check_gradient(network, (layer,), example)

@@ -17,7 +17,7 @@ from beholder._core.errors import InputError
 from beholder._core.progress import show_progress
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.threads import open_threads
-from beholder.models import Model, as_model
+from beholder.models import Model, as_model, run_eagerly
 from beholder.synthesis._checkpoint import Checkpoint, describe_model, describe_part
 from beholder.synthesis._constraints import Constraint
 from beholder.synthesis._loop import BatchResult, BatchRun, Recipe
@@ -234,7 +234,7 @@ def _open_network(
 ) -> Iterator[Network]:
     layers = tuple(dict.fromkeys(name for problem in problems for name in problem.objective.layers))
     with (
-        torch.compiler.set_stance("force_eager"),
+        run_eagerly(),
         use_threads(threads) if model.device.type == "cpu" else contextlib.nullcontext(),
     ):
         example = make_example(model, shape)

@@ -15,7 +15,7 @@ import torch
 from beholder._core.files import to_path_name, write_bytes
 from beholder.activations._worker import use_exact_math
 from beholder.jobs import Finish, Shard
-from beholder.models import Model, ModelWorker, Unit
+from beholder.models import Model, ModelWorker, Unit, run_eagerly
 from beholder.synthesis._before_rectifier import find_before_rectifier
 from beholder.synthesis._loop import Recipe
 from beholder.synthesis._network import Network, use_threads
@@ -81,7 +81,7 @@ class UnitWorker(ModelWorker):
         layers = tuple(dict.fromkeys(name for names in self.layer_sets for name in names))
         form = StimulusFormat.of_model(model, self.recipe.input_shape)
         with (
-            torch.compiler.set_stance("force_eager"),
+            run_eagerly(),
             use_exact_math("fp32"),
             use_threads(self.intra_threads) if model.device.type == "cpu" else contextlib.nullcontext(),
             Network(

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from beholder._core.errors import InputError
-from beholder.activations._conduct import choose_layout, tell_conduct, watch_layers
+from beholder.activations._conduct import settle_conduct, watch_layers
 from beholder.activations._probe import probe_layers
 from beholder.activations._targets import resolve_layers
-from beholder.models import Model, copy_model
+from beholder.models import Model, copy_model, run_eagerly
 from beholder.synthesis._network import Network
 
 
@@ -60,7 +60,7 @@ def validate_model(
     shape = find_input_shape(model, input_shape)
     example = make_example(model, shape)
     names = tuple(layers) or ("output",)
-    with torch.compiler.set_stance("force_eager"), Network(model, names, example) as network:
+    with run_eagerly(), Network(model, names, example) as network:
         network.open(names)
         check_gradient(network, names, example)
 
@@ -129,12 +129,9 @@ def settle_layout(
     """
     if old is not None:
         return bool(old.get("channels_last", True))
-    with torch.compiler.set_stance("force_eager"):
+    with run_eagerly():
         copied = copy_model(model)
         refs = resolve_layers(copied.module, list(dict.fromkeys(layers)), model.taps)
         probed = probe_layers(copied.module, refs, copied.run, example)
-    tell_conduct(model, watch_layers(probed), example)
-    if not wanted or model.device.type != "cpu":
-        return False
-    look = watch_layers(probed, whole=True, gradients=gradients)
-    return choose_layout(model, look, torch.cat([example, example.flip(-1)]))
+    wanted = wanted and model.device.type == "cpu"
+    return settle_conduct(model, watch_layers(probed, gradients=gradients and wanted), example, layouts=wanted)
