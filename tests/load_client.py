@@ -154,7 +154,7 @@ def find_lost(db: str, tally: Tally) -> list[tuple[str, int]]:
     import sqlite3
 
     with contextlib.closing(sqlite3.connect(db)) as connection:
-        rows = connection.execute("SELECT s.token, a.trial, a.response FROM answers a JOIN sessions s USING (session)")
+        rows = connection.execute("SELECT l.token, a.trial, a.response FROM answers a JOIN logins l USING (session)")
         there = {(token, trial): json.loads(response) for token, trial, response in rows}
     return [
         (token, n)

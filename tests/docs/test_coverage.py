@@ -45,6 +45,7 @@ _PAGE_OF = {
     "tasks status": "tasks.md",
     "tasks backup": "tasks.md",
     "tasks forget": "tasks.md",
+    "tasks upgrade": "tasks.md",
     "metamers make": "metamers.md",
     "metamers null": "metamers.md",
     "metamers template": "metamers.md",

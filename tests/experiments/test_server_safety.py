@@ -219,7 +219,7 @@ def test_tokens_are_256_bits_and_stored_hashed(folder: Path, tmp_path: Path) -> 
         tokens = {person.token for person in people}
         assert len(tokens) == 20 and all(len(token) == 43 for token in tokens)
         people[0].begin()
-        rows = store.read(lambda connection: connection.execute("SELECT token FROM sessions").fetchall())
+        rows = store.read(lambda connection: connection.execute("SELECT token FROM logins").fetchall())
         assert {row[0] for row in rows} == {hashlib.sha256(token.encode()).digest() for token in tokens}
         store.flush_deleted()
         kept = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())

@@ -40,7 +40,7 @@ def fill(store: ResponseStore) -> None:
         def work(
             connection: sqlite3.Connection, session: int = session, name: str = name, catch: str = catch, n: int = n
         ) -> None:
-            insert_recruit(connection, session, "prolific", {"PROLIFIC_PID": f"id-{session}-known"})
+            insert_recruit(connection, session, "prolific", {"PROLIFIC_PID": f"id-{session}-known"}, 10.0)
             insert_event(connection, session, Event(12.0, "consent", "instructions", {"version": "1", "agreed": True}))
             insert_event(connection, session, Event(32.0, "instructions", "checks", {}))
             checks = {"headphones": {"n": 6, "n_correct": 5}, "calibration": {"px_per_mm": 4.5}}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import sqlite3
 from pathlib import Path
 
 import pytest
 
-from beholder._core.errors import ConfigurationChanged, InputError, OutputBusy
+from beholder._core.errors import ConfigurationChanged, InputError, OutputBusy, UnknownNameError
 from beholder.responses import (
+    EVENTS,
     Answer,
     Event,
     ResponseStore,
@@ -19,14 +21,18 @@ from beholder.responses import (
     count_takers,
     find_session,
     forget_recruits,
+    has_withdrawn,
     insert_answer,
     insert_event,
+    insert_login,
     insert_recruit,
     insert_session,
     is_withdrawn,
+    list_sessions,
     open_responses,
     read_description,
     read_history,
+    read_status,
 )
 
 from .conftest import make_description, make_trials
@@ -44,8 +50,6 @@ def make_answer(trial: int, n: int = 1, *, block: int = 0, at: float = 20.0, cho
 
 
 def add_session(store: ResponseStore, name: str = "p1", task: int = 1, started: float = 10.0) -> int:
-    import json
-
     def work(connection: sqlite3.Connection) -> int:
         session = insert_session(connection, name, name.encode(), task, json.dumps(SHOWN), started)
         insert_event(connection, session, Event(started, "join", "consent", {}))
@@ -65,7 +69,7 @@ def test_history_is_what_was_written(store: ResponseStore) -> None:
     answers, practice = (make_answer(1), make_answer(2, 3, choice="lower")), (make_answer(1, 2, block=1),)
 
     def work(connection: sqlite3.Connection) -> None:
-        insert_recruit(connection, session, "prolific", {"PROLIFIC_PID": "abc"})
+        insert_recruit(connection, session, "prolific", {"PROLIFIC_PID": "abc"}, 10.0)
         for event in events:
             insert_event(connection, session, event)
         for answer in (*answers, *practice):
@@ -91,6 +95,12 @@ def test_history_is_what_was_written(store: ResponseStore) -> None:
         "DELETE FROM practice",
         "DELETE FROM events",
         "DELETE FROM sessions",
+        "UPDATE logins SET session = 1",
+        "DELETE FROM logins",
+        "UPDATE recruits SET recruiter = 'none'",
+        "UPDATE withdrawals SET at = 0",
+        "DELETE FROM withdrawals",
+        "DELETE FROM withdrawn_tokens",
         "REPLACE INTO answers SELECT session, trial, n, at, response, choice, 0, confidence, level, rt_ms, details, "
         "body FROM answers",
     ],
@@ -100,6 +110,8 @@ def test_rows_are_never_changed(store: ResponseStore, sql: str) -> None:
     session = add_session(store)
     store.write(lambda connection: insert_answer(connection, session, make_answer(1)))
     store.write(lambda connection: insert_answer(connection, session, make_answer(1, block=1)))
+    store.write(lambda connection: insert_recruit(connection, session, "prolific", {"PROLIFIC_PID": "a"}, 10.0))
+    store.withdraw(add_session(store, "gone"), 20.0).result()
     with contextlib.closing(sqlite3.connect(store.path)) as connection:
         connection.execute("PRAGMA recursive_triggers = ON")
         with pytest.raises(sqlite3.IntegrityError):
@@ -130,8 +142,9 @@ def test_withdrawal_deletes_every_row_and_every_byte(store: ResponseStore) -> No
         store.write(lambda connection, s=session: insert_answer(connection, s, make_answer(1)))
         store.write(lambda connection, s=session: insert_answer(connection, s, make_answer(1, block=1)))
     store.write(lambda connection: insert_event(connection, gone, secret))
-    store.write(lambda connection: insert_recruit(connection, gone, "prolific", {"PROLIFIC_PID": "secret-prolific-id"}))
-    assert store.withdraw(b"gone-participant", 99.0).result()
+    known = {"PROLIFIC_PID": "secret-prolific-id"}
+    store.write(lambda connection: insert_recruit(connection, gone, "prolific", known, 10.0))
+    assert store.withdraw(gone, 99.0).result() == [gone]
     store.flush_deleted()
     for table in ("sessions", "events", "answers", "practice"):
         assert count(store.path, table) == 1, table
@@ -140,13 +153,14 @@ def test_withdrawal_deletes_every_row_and_every_byte(store: ResponseStore) -> No
     assert b"secret" not in left
     assert store.read(lambda connection: is_withdrawn(connection, b"gone-participant"))
     assert store.read(lambda connection: find_session(connection, b"gone-participant")) is None
-    assert not store.withdraw(b"gone-participant", 100.0).result()
+    assert not store.withdraw(gone, 100.0).result()
     assert add_session(store, "next") > gone
 
 
 def test_forgetting_deletes_ids_and_changes_the_key(store: ResponseStore) -> None:
     session = add_session(store)
-    store.write(lambda connection: insert_recruit(connection, session, "prolific", {"PROLIFIC_PID": "somebody-known"}))
+    known = {"PROLIFIC_PID": "somebody-known"}
+    store.write(lambda connection: insert_recruit(connection, session, "prolific", known, 10.0))
     old = store.read_meta("key")
     with pytest.raises(OutputBusy):
         forget_recruits(store.path)
@@ -154,6 +168,61 @@ def test_forgetting_deletes_ids_and_changes_the_key(store: ResponseStore) -> Non
     assert forget_recruits(store.path) == 1
     assert b"somebody-known" not in store.path.read_bytes() and old.encode() not in store.path.read_bytes()
     assert count(store.path, "sessions") == 1
+
+
+def test_a_person_may_come_on_several_visits_each_once(store: ResponseStore) -> None:
+    def come(visit: int, token: bytes) -> int:
+        work = lambda connection: insert_session(connection, "p1", token, 1, json.dumps(SHOWN), 9.0, visit)  # noqa: E731
+        return store.write(work)
+
+    first, second = come(1, b"a"), come(2, b"b")
+    assert store.read(lambda connection: list_sessions(connection, "p1")) == [first, second]
+    history = store.read(lambda connection: read_history(connection, second))
+    assert history is not None and history.session.visit == 2
+    for visit, token in ((2, b"c"), (3, b"a"), (0, b"d")):  # the visit again, the token again, no visit
+        with pytest.raises(sqlite3.IntegrityError):
+            come(visit, token)
+    assert store.read(lambda connection: list_sessions(connection, "p1")) == [first, second]
+
+
+def test_every_token_of_a_session_opens_it_and_goes_with_the_person(store: ResponseStore) -> None:
+    kept = add_session(store, "kept")
+    first = add_session(store, "gone")
+    again = store.write(lambda c: insert_session(c, "gone", b"visit 2", 1, json.dumps(SHOWN), 20.0, visit=2))
+    store.write(lambda connection: insert_login(connection, first, b"laptop", 15.0))
+    tokens = {b"gone": first, b"laptop": first, b"visit 2": again}
+    for token, session in tokens.items():
+        assert store.read(lambda connection, t=token: find_session(connection, t)) == session
+    assert store.withdraw(again, 30.0).result() == [first, again]
+    for token in tokens:
+        assert store.read(lambda connection, t=token: find_session(connection, t)) is None
+        assert store.read(lambda connection, t=token: is_withdrawn(connection, t))
+    assert not store.read(lambda connection: has_withdrawn(connection, "gone"))  # nobody knows who that was
+    assert read_status(store.path).n_withdrawn == 1
+    assert [count(store.path, table) for table in ("sessions", "logins", "events")] == [1, 1, 1]
+    assert store.read(lambda connection: find_session(connection, b"kept")) == kept
+
+
+def test_that_a_recruited_person_withdrew_is_known_until_it_is_forgotten(store: ResponseStore) -> None:
+    session = add_session(store)
+    for at, place in ((10.0, "a"), (11.0, "a"), (12.0, "b")):
+        known = {"PROLIFIC_PID": "somebody-known", "SESSION_ID": place}
+        store.write(lambda connection, k=known, at=at: insert_recruit(connection, session, "prolific", k, at))
+    assert count(store.path, "recruits") == 2  # the same once more adds nothing
+    history = store.read(lambda connection: read_history(connection, session))
+    assert history is not None and history.session.recruit is not None
+    assert history.session.recruit["parameters"]["SESSION_ID"] == "b"
+    store.withdraw(session, 20.0).result()
+    assert store.read(lambda connection: has_withdrawn(connection, "p1"))
+    store.close()
+    assert forget_recruits(store.path) == 1
+    assert count(store.path, "withdrawn_names") == 0 and count(store.path, "withdrawals") == 1
+
+
+def test_events_have_known_names(store: ResponseStore) -> None:
+    session = add_session(store)
+    with pytest.raises(UnknownNameError, match="'consent'"):
+        store.write(lambda connection: insert_event(connection, session, Event(11.0, "consnet", "instructions")))
 
 
 def test_an_open_file_is_not_opened_twice(store: ResponseStore) -> None:
@@ -230,3 +299,10 @@ def test_takers_are_those_who_are_through_and_those_who_are_here(store: Response
     ends = ("done", "declined", "screened_out", "withdrawn")
     assert store.read(lambda connection: count_takers(connection, 900.0, ends)) == {1: 2, 2: 1}
     assert store.read(lambda connection: count_takers(connection, 0.0, ends)) == {1: 3, 2: 1}
+
+
+def test_every_event_stands_in_the_docs() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in text.partition("| event | is |")[2].splitlines()[2:]]
+    written = {row[0].strip("| `"): row[1].strip("| ") for row in rows[: rows.index([""])]}
+    assert written == dict(EVENTS)

@@ -1,4 +1,4 @@
-"""``beholder tasks serve``, ``import``, ``export``, ``status``, ``backup``, ``forget``: people in, data out."""
+"""``beholder tasks serve``, ``import``, ``export``, ``status``, ``backup``, …: people in, data out."""
 
 from __future__ import annotations
 
@@ -150,6 +150,23 @@ def backup(out: str, /, *, db: Database) -> None:
     from beholder.responses import backup_responses
 
     print(f"wrote {backup_responses(db, out)}")
+
+
+def upgrade(out: str, /, *, db: Database) -> None:
+    """Copy a file of answers that an earlier version wrote into the format of this one, which serve goes on with.
+
+    Example: beholder tasks upgrade answers-2.db --db answers.db
+
+    Parameters
+    ----------
+    out
+        The copy; a file that is there is not replaced.
+    db
+        The file of answers; stop its server first. It stays as it is.
+    """
+    from beholder.responses import upgrade_responses
+
+    print(f"wrote {upgrade_responses(db, out)}; serve that one from now on")
 
 
 def forget(*, db: Database) -> None:

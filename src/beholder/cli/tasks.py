@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from beholder.cli._options import Json, Seed, make_app, print_json
-from beholder.cli._tasks_serve import backup, export, forget, import_, serve, status
+from beholder.cli._tasks_serve import backup, export, forget, import_, serve, status, upgrade
 from beholder.cli._tasks_simulate import simulate
 
 app = make_app("tasks", "Experiments: plan and build tasks, run them in a browser, simulate participants, get data.")
-for _command in (serve, simulate, export, status, backup, forget):
+for _command in (serve, simulate, export, status, backup, upgrade, forget):
     app.command(_command)
 app.command(import_, name="import")
 

@@ -135,7 +135,7 @@ class Api:
             raise Refusal(401, "unauthorized", "This needs a link of your own. Please open the page again.")
         position = self._book.find(token)
         if position is not None:
-            _take(self._requests, position.key)
+            _take(self._requests, position.session)
         return position
 
     def _find_active(self, request: Request) -> Position:

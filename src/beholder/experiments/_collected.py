@@ -29,11 +29,13 @@ from beholder.responses import (
     Answer,
     Event,
     find_session,
+    has_withdrawn,
     insert_answer,
     insert_event,
     insert_recruit,
     insert_session,
     is_withdrawn,
+    list_sessions,
 )
 
 _MTURK_COLUMN = "Answer.data"
@@ -202,7 +204,7 @@ def _follow(
     if not isinstance(name, str) or not 0 < len(name) <= 100:
         raise Refusal(422, "session", "Session: a name.")
     first, drawn = list_steps(experiment)[0], draw_page(experiment, task)
-    position = Position(0, task.index, b"", drawn["main"], drawn["practice"], first)
+    position = Position(0, task.index, drawn["main"], drawn["practice"], first)
     _, screen = parse_join({"recruiter_params": record["parameters"], "screen": record["screen"]})
     made = _Replayed(where, record, position, [Event(begun / 1000, "join", first, {"screen": screen})])
     sent = {"steps": list(record["steps"]), "practice": list(record["practice"]), "answers": list(record["answers"])}
@@ -264,7 +266,7 @@ def _insert_all(
         if find_session(connection, token) is not None or is_withdrawn(connection, token):
             n_known += 1
             continue
-        if connection.execute("SELECT 1 FROM sessions WHERE participant = ?", (participant,)).fetchone():
+        if list_sessions(connection, participant) or has_withdrawn(connection, participant):
             left_out.append(made.where)
             continue
         drawn = to_canonical_json({"main": made.position.main, "practice": made.position.blocks})
@@ -274,6 +276,6 @@ def _insert_all(
         for answer in made.answers:
             insert_answer(connection, session, answer)
         if kept:
-            insert_recruit(connection, session, recruiter.name, kept)
+            insert_recruit(connection, session, recruiter.name, kept, made.events[0].at)
         n_new += 1
     return n_new, n_known, left_out

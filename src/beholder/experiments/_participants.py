@@ -30,11 +30,13 @@ from beholder.responses import (
     ResponseStore,
     count_takers,
     find_session,
+    has_withdrawn,
     insert_answer,
     insert_event,
     insert_recruit,
     insert_session,
     is_withdrawn,
+    list_sessions,
     read_description,
     read_history,
     read_progress,
@@ -98,8 +100,8 @@ class ParticipantBook:
             raise InputError(f"--fill {'|'.join(FILLS)}", got=repr(fill))
         self._judged: dict[int, bool] | None = {} if fill == "included" else None
         self._recruiter = get_recruiter(experiment.settings.recruiter)
-        self._kept: OrderedDict[bytes, Position] = OrderedDict()
-        self._sessions: dict[int, bytes] = {}
+        self._kept: OrderedDict[int, Position] = OrderedDict()
+        self._tokens: dict[bytes, int] = {}
         self._withdrawing: set[asyncio.Task[None]] = set()
 
     async def join(self, parameters: dict[str, str], screen: dict[str, Any]) -> str:
@@ -123,7 +125,7 @@ class ParticipantBook:
             key = connection.execute("SELECT value FROM meta WHERE key = 'key'").fetchone()[0]
             known_as = None if identity is None else name_participant(key, recruiter.name, identity)
             participant = known_as or "p" + self._entropy(8).hex()
-            if connection.execute("SELECT 1 FROM sessions WHERE participant = ?", (participant,)).fetchone():
+            if list_sessions(connection, participant) or has_withdrawn(connection, participant):
                 raise Refusal(409, "repeat", "You have taken part already; thank you. It can be done once.")
             since, excluded = now - self._release_after_s, self._find_excluded(connection)
             task = self._pick_task(count_takers(connection, since, ENDS, excluded))
@@ -134,7 +136,7 @@ class ParticipantBook:
             )
             insert_event(connection, session, Event(now, "join", list_steps(self.experiment)[0], {"screen": screen}))
             if known:
-                insert_recruit(connection, session, recruiter.name, known)
+                insert_recruit(connection, session, recruiter.name, known, now)
 
         await self._commit(work)
         return token
@@ -148,26 +150,27 @@ class ParticipantBook:
             Nobody holds this token.
         """
         key = hash_token(token)
-        position = self._kept.get(key)
-        if position is not None:
-            self._kept.move_to_end(key)
-            return position
-        session = self.store.read(lambda connection: find_session(connection, key))
+        session = self._tokens.get(key)
+        if session is None:
+            session = self.store.read(lambda connection: find_session(connection, key))
         if session is None:
             if self.store.read(lambda connection: is_withdrawn(connection, key)):
                 return None
             raise Refusal(401, "unauthorized", "This link is not known here. Please open the page again.")
-        history = self.store.read(lambda connection: read_history(connection, session))
-        assert history is not None
-        position = restore_position(history, key)
-        self._kept[key] = position
-        self._sessions[session] = key
-        self._forget_some()
+        position = self._kept.get(session)
+        if position is None:
+            history = self.store.read(lambda connection: read_history(connection, session))
+            assert history is not None
+            position = self._kept[session] = restore_position(history)
+            self._forget_some()
+        self._tokens[key] = session
+        position.keys.add(key)
+        self._kept.move_to_end(session)
         return position
 
     def holds_session(self, session: int) -> bool:
         """Whether a session is there, and not withdrawn."""
-        if session in self._sessions:
+        if session in self._kept:
             return True
         sql = "SELECT 1 FROM sessions WHERE session = ?"
         return self.store.read(lambda connection: connection.execute(sql, (session,)).fetchone()) is not None
@@ -206,9 +209,11 @@ class ParticipantBook:
     async def withdraw(self, position: Position) -> None:
         """Delete everything that is known of a participant."""
         async with position.lock:
-            key, now = position.key, self.clock()
-            self._drop(position)
-            await self._wait(self.store.withdraw(key, now))
+            now = self.clock()
+            gone = await self._wait(self.store.withdraw(position.session, now))
+            for session in {position.session, *gone}:
+                if session in self._kept:
+                    self._drop(self._kept[session])
         flushing = asyncio.create_task(asyncio.to_thread(self.store.flush_deleted))
         self._withdrawing.add(flushing)
         flushing.add_done_callback(self._withdrawing.discard)
@@ -270,8 +275,9 @@ class ParticipantBook:
             raise Refusal(503, "not_saved", "This could not be saved. It will be sent again.", 2.0) from error
 
     def _drop(self, position: Position) -> None:
-        self._kept.pop(position.key, None)
-        self._sessions.pop(position.session, None)
+        self._kept.pop(position.session, None)
+        for key in position.keys:
+            self._tokens.pop(key, None)
 
     def _forget_some(self) -> None:
         """Those who have not been heard of for longest are read from disk again when they come back."""

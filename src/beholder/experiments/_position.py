@@ -31,8 +31,6 @@ class Position:
     Attributes
     ----------
     session, task : int
-    key : bytes
-        sha256 of the token.
     main : list of [n, shown]
         The main trials as presented.
     blocks : list of such lists
@@ -48,13 +46,14 @@ class Position:
         Of the recruiter's link.
     n_events : int
         How many events are on disk.
+    keys : set of bytes
+        sha256 of the tokens by which it was asked for.
     lock : asyncio.Lock
         Held while a request of this participant is being saved.
     """
 
     session: int
     task: int
-    key: bytes
     main: list[Any]
     blocks: list[Any]
     step: str
@@ -63,6 +62,7 @@ class Position:
     checks: dict[str, Any] | None = None
     parameters: dict[str, str] = field(default_factory=dict)
     n_events: int = 0
+    keys: set[bytes] = field(default_factory=set)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -93,12 +93,12 @@ class Position:
         self.list_given(answer.block).append(Given(answer.body, answer.n, answer.correct, answer.level))
 
 
-def restore_position(history: History, key: bytes) -> Position:
+def restore_position(history: History) -> Position:
     """Where a participant stands, from all that is on disk."""
     presentation = history.session.presentation
     recruit = history.session.recruit or {}
     position = Position(
-        history.session.session, history.session.task, key, presentation["main"], presentation["practice"], "consent",
+        history.session.session, history.session.task, presentation["main"], presentation["practice"], "consent",
         parameters=dict(recruit.get("parameters", {})),
     )  # fmt: skip
     for event in history.events:

@@ -112,7 +112,7 @@ def make_static_page(experiment: Experiment, task: Task) -> str:
     """The page of one task, HTML."""
     settings = experiment.settings
     presentation = draw_page(experiment, task)
-    position = Position(0, task.index, b"", presentation["main"], presentation["practice"], "consent")
+    position = Position(0, task.index, presentation["main"], presentation["practice"], "consent")
     embed, files = _make_embedder()
     blocks = [
         _list_payloads(experiment, experiment.practice, position, block, embed)

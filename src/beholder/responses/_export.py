@@ -10,7 +10,7 @@ from beholder._core.files import open_atomic, write_json
 from beholder._core.hashing import hash_settings
 from beholder._core.provenance import record_provenance
 from beholder.responses._columns import describe_columns
-from beholder.responses._store import open_for_reading, read_description
+from beholder.responses._reading import open_for_reading, read_description
 from beholder.responses._tables import Responses, read_responses
 
 if TYPE_CHECKING:

@@ -74,7 +74,7 @@ class Description:
 @final
 @dataclass(frozen=True)
 class Session:
-    """One participant's row.
+    """One visit of a participant.
 
     Attributes
     ----------
@@ -89,6 +89,8 @@ class Session:
         Seconds since 1970.
     recruit : mapping or None
         ``recruiter`` and ``parameters``, while they are kept.
+    visit : int
+        Which of the participant's sessions, from 1.
     """
 
     session: int
@@ -97,6 +99,7 @@ class Session:
     presentation: Mapping[str, Any]
     started: float
     recruit: Mapping[str, Any] | None = None
+    visit: int = 1
 
 
 @final

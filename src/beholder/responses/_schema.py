@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
-FORMAT = "beholder-responses-1"
-"""Written into every file; files of another format are refused."""
+FORMAT = "beholder-responses-2"
+"""Written into every file. Older files are read, and copied into this format by ``beholder tasks upgrade``."""
+
+OLD_FORMAT = "beholder-responses-1"
+"""Of files in which a participant has one session, and a session one token."""
+
+EVENTS = {
+    "join": "came in, for the first time; measures of the screen",
+    "consent": "agreed or declined; the version of the text",
+    "instructions": "read them; how long each page was open",
+    "checks": "went through them; what they found",
+    "practice_block": "came to the end of a block; whether it was passed",
+    "answered_all": "answered the last trial: from here on the data are complete",
+    "comment": "what was written at the end",
+    "debrief": "read it",
+}
+"""Everything that can stand in the table ``events``, with what its ``data`` say; a new name is added here alone.
+
+An event that moves nobody on repeats the step that they are at.
+"""
 
 PRACTICE_TASK = 0
 """The practice trials stand in the table ``trials`` as a task of this number; tasks count from 1."""
@@ -28,18 +46,31 @@ CREATE TABLE trials (
 
 CREATE TABLE sessions (
     session INTEGER PRIMARY KEY AUTOINCREMENT,
-    participant TEXT NOT NULL UNIQUE,
-    token BLOB NOT NULL UNIQUE,
+    participant TEXT NOT NULL,
+    visit INTEGER NOT NULL CHECK (visit >= 1),
     task INTEGER NOT NULL,
     presentation TEXT NOT NULL,
-    started REAL NOT NULL
+    started REAL NOT NULL,
+    UNIQUE (participant, visit)
 ) STRICT;
 
+CREATE TABLE logins (
+    token BLOB NOT NULL PRIMARY KEY,
+    session INTEGER NOT NULL REFERENCES sessions (session) DEFERRABLE INITIALLY DEFERRED,
+    at REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX logins_by_session ON logins (session);
+
 CREATE TABLE recruits (
-    session INTEGER NOT NULL PRIMARY KEY,
+    recruit INTEGER PRIMARY KEY AUTOINCREMENT,
+    session INTEGER NOT NULL,
+    at REAL NOT NULL,
     recruiter TEXT NOT NULL,
     parameters TEXT NOT NULL
 ) STRICT;
+
+CREATE INDEX recruits_by_session ON recruits (session);
 
 CREATE TABLE events (
     session INTEGER NOT NULL REFERENCES sessions (session),
@@ -85,14 +116,29 @@ CREATE TABLE practice (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE withdrawals (
-    token BLOB NOT NULL PRIMARY KEY,
+    withdrawal INTEGER PRIMARY KEY AUTOINCREMENT,
+    session INTEGER UNIQUE,
+    visit INTEGER NOT NULL,
     at REAL NOT NULL
+) STRICT;
+
+CREATE TABLE withdrawn_tokens (
+    token BLOB NOT NULL PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE withdrawn_names (
+    participant TEXT NOT NULL PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
 """
-"""``recruits`` alone holds who somebody is elsewhere. A token is the sha256 of what the browser holds."""
+"""A person has a session for each visit, and a session a token for each browser that opened it.
 
-_KEPT = ("trials", "sessions", "events", "answers", "practice")
-_WITHDRAWN = "NOT EXISTS (SELECT 1 FROM sessions JOIN withdrawals USING (token) WHERE sessions.session = OLD.session)"
+``recruits`` alone holds who somebody is elsewhere. A token is the sha256 of what the browser holds. Of a withdrawal
+remain the sessions' numbers, the tokens and, until ``tasks forget``, the names of recruited people, keyed hashes of who
+they are elsewhere. Sessions that were withdrawn from files of the first format have no number.
+"""
+
+_KEPT = ("sessions", "logins", "events", "answers", "practice")
+_UNCHANGED = (*_KEPT, "trials", "recruits", "withdrawals", "withdrawn_tokens", "withdrawn_names")
 
 
 def list_statements() -> list[str]:
@@ -101,14 +147,34 @@ def list_statements() -> list[str]:
     Rows of a session can be deleted once its withdrawal is written down, and never otherwise.
     """
     statements = [part.strip() for part in TABLES.split(";") if part.strip()]
-    for table in _KEPT:
+    for table in _UNCHANGED:
         statements.append(
             f"CREATE TRIGGER {table}_unchanged BEFORE UPDATE ON {table} "
             f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are never changed'); END"
         )
-    for table in ("sessions", "events", "answers", "practice"):
+    for table in _KEPT:
         statements.append(
-            f"CREATE TRIGGER {table}_kept BEFORE DELETE ON {table} WHEN {_WITHDRAWN} "
+            f"CREATE TRIGGER {table}_kept BEFORE DELETE ON {table} "
+            "WHEN NOT EXISTS (SELECT 1 FROM withdrawals WHERE session = OLD.session) "
             f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are deleted by withdrawal only'); END"
         )
+    for table in ("withdrawals", "withdrawn_tokens"):
+        statements.append(
+            f"CREATE TRIGGER {table}_kept BEFORE DELETE ON {table} "
+            f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are never deleted'); END"
+        )
     return statements
+
+
+OLD_VIEWS = (
+    "CREATE TEMP VIEW sessions AS SELECT session, participant, 1 AS visit, task, presentation, started "
+    "FROM main.sessions",
+    "CREATE TEMP VIEW logins AS SELECT token, session, started AS at FROM main.sessions",
+    "CREATE TEMP VIEW recruits AS SELECT session AS recruit, session, s.started AS at, recruiter, parameters "
+    "FROM main.recruits JOIN main.sessions s USING (session)",
+    "CREATE TEMP VIEW withdrawals AS SELECT row_number() OVER (ORDER BY at, token) AS withdrawal, NULL AS session, "
+    "1 AS visit, at FROM main.withdrawals",
+    "CREATE TEMP VIEW withdrawn_tokens AS SELECT token FROM main.withdrawals",
+    "CREATE TEMP VIEW withdrawn_names AS SELECT '' AS participant WHERE 0",
+)
+"""What makes a file of the first format look like one of this, to a connection that reads."""

@@ -7,8 +7,10 @@ import sqlite3
 from collections.abc import Container, Mapping
 from typing import Any
 
+from beholder._core.errors import UnknownNameError
 from beholder._core.hashing import to_canonical_json
 from beholder.responses._records import Answer, Event, History, Session, TrialKey
+from beholder.responses._schema import EVENTS
 
 
 def insert_trial(connection: sqlite3.Connection, key: TrialKey) -> None:
@@ -22,29 +24,60 @@ def insert_trial(connection: sqlite3.Connection, key: TrialKey) -> None:
 
 
 def insert_session(
-    connection: sqlite3.Connection, participant: str, token: bytes, task: int, presentation: str, started: float
+    connection: sqlite3.Connection,
+    participant: str,
+    token: bytes,
+    task: int,
+    presentation: str,
+    started: float,
+    visit: int = 1,
 ) -> int:
-    """A new session; a participant or token that is there already is an :class:`sqlite3.IntegrityError`."""
+    """A new session and the token that opens it.
+
+    A visit that the participant made already, or a token that is there, is an :class:`sqlite3.IntegrityError`.
+
+    Parameters
+    ----------
+    visit : int
+        Which of the participant's sessions, from 1.
+    """
     cursor = connection.execute(
-        "INSERT INTO sessions (participant, token, task, presentation, started) VALUES (?, ?, ?, ?, ?)",
-        (participant, token, task, presentation, started),
+        "INSERT INTO sessions (participant, visit, task, presentation, started) VALUES (?, ?, ?, ?, ?)",
+        (participant, visit, task, presentation, started),
     )
     assert cursor.lastrowid is not None
+    insert_login(connection, cursor.lastrowid, token, started)
     return cursor.lastrowid
 
 
-def insert_recruit(connection: sqlite3.Connection, session: int, recruiter: str, parameters: Mapping[str, str]) -> None:
-    """Who a participant is at the recruiter."""
-    connection.execute(
-        "INSERT INTO recruits VALUES (?, ?, ?)", (session, recruiter, to_canonical_json(dict(parameters)))
-    )
+def insert_login(connection: sqlite3.Connection, session: int, token: bytes, at: float) -> None:
+    """One more token that opens a session; those before go on to."""
+    connection.execute("INSERT INTO logins VALUES (?, ?, ?)", (token, session, at))
+
+
+def insert_recruit(
+    connection: sqlite3.Connection, session: int, recruiter: str, parameters: Mapping[str, str], at: float
+) -> None:
+    """Who a participant is at the recruiter; what is told last counts, and the same once more adds nothing."""
+    row = (recruiter, to_canonical_json(dict(parameters)))
+    if _find_recruit(connection, session) != row:
+        sql = "INSERT INTO recruits (session, at, recruiter, parameters) VALUES (?, ?, ?, ?)"
+        connection.execute(sql, (session, at, *row))
+
+
+def _find_recruit(connection: sqlite3.Connection, session: int) -> tuple[str, str] | None:
+    sql = "SELECT recruiter, parameters FROM recruits WHERE session = ? ORDER BY recruit DESC LIMIT 1"
+    return connection.execute(sql, (session,)).fetchone()
 
 
 def insert_event(connection: sqlite3.Connection, session: int, event: Event, seq: int | None = None) -> None:
     """Something that happened, after everything that did before.
 
-    ``seq``: its number in the session, from 1; one that is taken is an :class:`sqlite3.IntegrityError`.
+    ``seq``: its number in the session, from 1; one that is taken is an :class:`sqlite3.IntegrityError`. Names are those
+    of :data:`beholder.responses.EVENTS`.
     """
+    if event.event not in EVENTS:
+        raise UnknownNameError("event", event.event, EVENTS)
     if seq is None:
         sql = "SELECT coalesce(max(seq), 0) + 1 FROM events WHERE session = ?"
         (seq,) = connection.execute(sql, (session,)).fetchone()
@@ -67,36 +100,60 @@ def insert_answer(connection: sqlite3.Connection, session: int, answer: Answer) 
         connection.execute("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (session, *values))
 
 
-def delete_session(connection: sqlite3.Connection, token: bytes, at: float) -> bool:
-    """Write down that the holder of a token withdrew, and delete all that is known of the session."""
-    row = connection.execute("SELECT session FROM sessions WHERE token = ?", (token,)).fetchone()
+def delete_participant(connection: sqlite3.Connection, session: int, at: float) -> list[int]:
+    """Write down that the participant of a session withdrew, and delete all that is known of their sessions.
+
+    Of a recruited person the name is kept, a keyed hash of who they are elsewhere, until ``tasks forget``. Gives the
+    numbers of the sessions that are gone.
+    """
+    row = connection.execute("SELECT participant FROM sessions WHERE session = ?", (session,)).fetchone()
     if row is None:
-        return False
-    connection.execute("INSERT OR IGNORE INTO withdrawals VALUES (?, ?)", (token, at))
-    for table in ("recruits", "answers", "practice", "events", "sessions"):
-        connection.execute(f"DELETE FROM {table} WHERE session = ?", (row[0],))
-    return True
+        return []
+    (participant,) = row
+    sql = "SELECT session, visit FROM sessions WHERE participant = ? ORDER BY visit"
+    visits = connection.execute(sql, (participant,)).fetchall()
+    recruited = any(_find_recruit(connection, number) for number, _ in visits)
+    for number, visit in visits:
+        connection.execute("INSERT INTO withdrawals (session, visit, at) VALUES (?, ?, ?)", (number, visit, at))
+        connection.execute("INSERT INTO withdrawn_tokens SELECT token FROM logins WHERE session = ?", (number,))
+        for table in ("recruits", "answers", "practice", "events", "logins", "sessions"):
+            connection.execute(f"DELETE FROM {table} WHERE session = ?", (number,))
+    if recruited:
+        connection.execute("INSERT INTO withdrawn_names VALUES (?)", (participant,))
+    return [number for number, _ in visits]
 
 
 def find_session(connection: sqlite3.Connection, token: bytes) -> int | None:
     """The number of the session that a token opens."""
-    row = connection.execute("SELECT session FROM sessions WHERE token = ?", (token,)).fetchone()
+    row = connection.execute("SELECT session FROM logins WHERE token = ?", (token,)).fetchone()
     return None if row is None else int(row[0])
+
+
+def list_sessions(connection: sqlite3.Connection, participant: str) -> list[int]:
+    """The numbers of somebody's sessions, that of the first visit first."""
+    sql = "SELECT session FROM sessions WHERE participant = ? ORDER BY visit"
+    return [int(session) for (session,) in connection.execute(sql, (participant,))]
 
 
 def is_withdrawn(connection: sqlite3.Connection, token: bytes) -> bool:
     """Whether the holder of a token withdrew."""
-    return connection.execute("SELECT 1 FROM withdrawals WHERE token = ?", (token,)).fetchone() is not None
+    return connection.execute("SELECT 1 FROM withdrawn_tokens WHERE token = ?", (token,)).fetchone() is not None
+
+
+def has_withdrawn(connection: sqlite3.Connection, participant: str) -> bool:
+    """Whether a recruited person withdrew, as long as that is kept."""
+    sql = "SELECT 1 FROM withdrawn_names WHERE participant = ?"
+    return connection.execute(sql, (participant,)).fetchone() is not None
 
 
 def read_history(connection: sqlite3.Connection, session: int) -> History | None:
     """A session with all that it did, in order; None when there is none."""
     row = connection.execute(
-        "SELECT participant, task, presentation, started FROM sessions WHERE session = ?", (session,)
+        "SELECT participant, task, presentation, started, visit FROM sessions WHERE session = ?", (session,)
     ).fetchone()
     if row is None:
         return None
-    recruit = connection.execute("SELECT recruiter, parameters FROM recruits WHERE session = ?", (session,)).fetchone()
+    recruit = _find_recruit(connection, session)
     events = connection.execute("SELECT at, event, step, data FROM events WHERE session = ? ORDER BY seq", (session,))
     answers = connection.execute(
         f"SELECT 0, {_ANSWER} FROM answers WHERE session = ? ORDER BY trial", (session,)
@@ -107,7 +164,7 @@ def read_history(connection: sqlite3.Connection, session: int) -> History | None
     return History(
         Session(
             session, row[0], row[1], json.loads(row[2]), row[3],
-            None if recruit is None else {"recruiter": recruit[0], "parameters": json.loads(recruit[1])},
+            None if recruit is None else {"recruiter": recruit[0], "parameters": json.loads(recruit[1])}, row[4],
         ),
         tuple(Event(at, name, step, json.loads(data)) for at, name, step, data in events),
         tuple(_make_answer(row) for row in answers),

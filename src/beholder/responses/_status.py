@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, final
 
 from beholder.responses._conduct import read_progress
-from beholder.responses._store import open_for_reading, read_description
+from beholder.responses._reading import open_for_reading, read_description
 
 ACTIVE_S = 300.0
 """Who did something within so many seconds is here now."""
@@ -96,7 +96,7 @@ def read_status(path: Path | str, now: float | None = None) -> Status:
             for table in ("answers", "practice")
         )
         rts = [rt for (rt,) in connection.execute("SELECT rt_ms FROM answers")]
-        n_withdrawn = connection.execute("SELECT count(*) FROM withdrawals").fetchone()[0]
+        n_withdrawn = connection.execute("SELECT count(*) FROM withdrawals WHERE visit = 1").fetchone()[0]
     tasks = [name for name in description["tasks"] if name.startswith("task_")]
     finished = [each for each in progress if each.conduct.finished]
     through = Counter(each.task for each in finished)

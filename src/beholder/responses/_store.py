@@ -8,7 +8,7 @@ import os
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar, final
@@ -17,9 +17,10 @@ from beholder._core.errors import InputError, OutputBusy, OutputError
 from beholder._core.files import explain_write_errors
 from beholder._core.locks import Lock, LockTaken, take_lock
 from beholder._core.settings import refuse_changes
+from beholder.responses._reading import connect_for_reading, read_description, read_meta
 from beholder.responses._records import Description, TrialKey
-from beholder.responses._schema import FORMAT, list_statements
-from beholder.responses._statements import delete_session, insert_trial
+from beholder.responses._schema import FORMAT, OLD_FORMAT, list_statements
+from beholder.responses._statements import delete_participant, insert_trial
 from beholder.responses._writer import GroupWriter
 
 T = TypeVar("T")
@@ -70,19 +71,18 @@ class ResponseStore:
 
     def read_meta(self, key: str) -> str:
         """A value of the file itself."""
-        return self.read(lambda connection: _read_meta(connection, key))
+        return self.read(lambda connection: read_meta(connection, key))
 
-    def withdraw(self, token: bytes, at: float) -> Future[bool]:
-        """Delete what is known of the session that a token opens, from the file's bytes too.
+    def withdraw(self, session: int, at: float) -> Future[list[int]]:
+        """Delete all sessions of whoever has this one, from the file's bytes too; their numbers.
 
         Parameters
         ----------
-        token : bytes
-            sha256 of what the browser holds.
+        session : int
         at : float
             Seconds since 1970.
         """
-        return self._writer.submit(lambda connection: delete_session(connection, token, at))
+        return self._writer.submit(lambda connection: delete_participant(connection, session, at))
 
     def flush_deleted(self) -> None:
         """Move what the log beside the file holds into the file, so that deleted rows are in neither."""
@@ -102,6 +102,8 @@ def open_responses(
     trials: Sequence[TrialKey] = (),
     *,
     entropy: Callable[[int], bytes] = secrets.token_bytes,
+    complete: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
+    old: bool = False,
 ) -> ResponseStore:
     """Open a file of answers for writing; one that is not there is made.
 
@@ -115,11 +117,15 @@ def open_responses(
         What is known of every trial, written when the file is made.
     entropy : callable
         So many random bytes, for the file's keys. Anything but the default is for simulations alone.
+    complete : callable
+        Gives the settings of an earlier version the ones that came since.
+    old : bool
+        Open a file of the first format too, to delete from it.
 
     Raises
     ------
     InputError
-        Not a file of answers, or none there and nothing known to make it of.
+        Not a file of answers, or one of the first format, or none there and nothing known to make it of.
     ConfigurationChanged
         The file has answers to another experiment; the first differences are named.
     OutputBusy
@@ -141,9 +147,11 @@ def open_responses(
         if description is not None and (not path.exists() or path.stat().st_size == 0):
             _make_file(path, description, trials, entropy)
         with contextlib.closing(connect_for_reading(path)) as connection:
-            old = read_description(connection)
+            there = read_description(connection)
+            if not old:
+                refuse_old(connection, path)
         if description is not None:
-            refuse_other(old, description, str(path))
+            refuse_other(there, description, str(path), complete)
         return ResponseStore(path, lock)
     except sqlite3.OperationalError as error:
         lock.release()
@@ -155,10 +163,32 @@ def open_responses(
         raise
 
 
-def refuse_other(old: Mapping[str, Any], description: Description, name: str) -> None:
+def refuse_old(connection: sqlite3.Connection, path: Path | str) -> None:
+    """Refuse a file of the first format, which is read and not written to.
+
+    Raises
+    ------
+    InputError
+        It is one.
+    """
+    if read_meta(connection, "format") == OLD_FORMAT:
+        path = Path(path)
+        raise InputError(
+            f"a file of answers of the format {FORMAT} to write to", got=f"{path} ({OLD_FORMAT}, which is only read)",
+            hint=f"beholder tasks upgrade {path.with_stem(path.stem + '-2')} --db {path}",
+        )  # fmt: skip
+
+
+def refuse_other(
+    old: Mapping[str, Any],
+    description: Description,
+    name: str,
+    complete: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
+) -> None:
     """Refuse a file of answers to another experiment, whose description is ``old``.
 
-    Files of the first version do not say what the stimuli hold: of them, names and sizes are compared.
+    Files of the first version do not say what the stimuli hold: of them, names and sizes are compared. Settings that an
+    earlier version did not have are filled in by ``complete``.
 
     Raises
     ------
@@ -168,42 +198,9 @@ def refuse_other(old: Mapping[str, Any], description: Description, name: str) ->
     new = json.loads(json.dumps(description.to_dict()))
     if "stimuli" not in old:
         new.pop("stimuli", None)
+    if set(old["settings"]) != set(new["settings"]):
+        old = {**old, "settings": json.loads(json.dumps(dict(complete(old["settings"]))))}
     refuse_changes(old, new, name, dict.fromkeys(new, "another --db for the changed experiment"))
-
-
-def connect_for_reading(path: Path | str) -> sqlite3.Connection:
-    """A connection that cannot write, to a file that a server may be writing to.
-
-    Raises
-    ------
-    InputError
-        No file of answers.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError("a file of answers", got=f"no file at {path}", hint="the --db of `beholder tasks serve`")
-    try:
-        connection = sqlite3.connect(f"file:{_quote(path)}?mode=ro", uri=True, timeout=30, check_same_thread=False)
-        made_by = connection.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
-    except sqlite3.DatabaseError as error:
-        raise InputError("a file of answers", got=f"{path} ({error})") from error
-    if made_by is None or made_by[0] != FORMAT:
-        raise InputError(f"a file of answers of the format {FORMAT}", got=f"{path} ({made_by and made_by[0]})")
-    return connection
-
-
-@contextlib.contextmanager
-def open_for_reading(path: Path | str) -> Iterator[sqlite3.Connection]:
-    """:func:`connect_for_reading` in one transaction: everything is read as of one moment."""
-    with contextlib.closing(connect_for_reading(path)) as connection:
-        connection.isolation_level = None
-        connection.execute("BEGIN")
-        yield connection
-
-
-def read_description(connection: sqlite3.Connection) -> dict[str, Any]:
-    """What the experiment is, as :meth:`Description.to_dict`."""
-    return json.loads(_read_meta(connection, "experiment"))
 
 
 def backup_responses(path: Path | str, out: Path | str) -> Path:
@@ -241,18 +238,22 @@ def backup_responses(path: Path | str, out: Path | str) -> Path:
 def forget_recruits(path: Path | str) -> int:
     """Delete what recruiters call the participants, and the key by which their names here were made.
 
-    For the end of data collection: after it nobody can tell who a participant is, and the same person could take part
-    again unseen.
+    For the end of data collection: after it nobody can tell who a participant is or who withdrew, and the same person
+    could take part again unseen.
 
     Returns
     -------
     int
-        How many were deleted.
+        Of how many participants.
     """
-    with open_responses(path) as store:
+    with open_responses(path, old=True) as store:
 
         def work(connection: sqlite3.Connection) -> int:
-            n = connection.execute("DELETE FROM recruits").rowcount
+            sql = "SELECT count(DISTINCT participant) FROM sessions JOIN recruits USING (session)"
+            n = connection.execute(sql).fetchone()[0]
+            connection.execute("DELETE FROM recruits")
+            if read_meta(connection, "format") == FORMAT:
+                n += connection.execute("DELETE FROM withdrawn_names").rowcount
             connection.execute("UPDATE meta SET value = ? WHERE key = 'key'", (secrets.token_hex(32),))
             return n
 
@@ -265,6 +266,22 @@ def _make_file(
     path: Path, description: Description, trials: Sequence[TrialKey], entropy: Callable[[int], bytes]
 ) -> None:
     """Make it under a temporary name, so that a kill leaves none or a whole one."""
+    meta = {
+        "experiment": json.dumps(description.to_dict(), sort_keys=True),
+        "key": entropy(32).hex(),
+        "addresses": entropy(32).hex(),
+    }
+
+    def fill(connection: sqlite3.Connection) -> None:
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+        for trial in trials:
+            insert_trial(connection, trial)
+
+    write_file(path, fill)
+
+
+def write_file(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
+    """Write a file of this format, which ``fill(connection)`` fills, whole and on disk or not at all."""
     temporary = path.with_name(f".tmp-{path.name}")
     for suffix in ("", "-wal", "-shm"):
         Path(f"{temporary}{suffix}").unlink(missing_ok=True)
@@ -272,15 +289,8 @@ def _make_file(
         connection.execute("BEGIN")
         for statement in list_statements():
             connection.execute(statement)
-        meta = {
-            "format": FORMAT,
-            "experiment": json.dumps(description.to_dict(), sort_keys=True),
-            "key": entropy(32).hex(),
-            "addresses": entropy(32).hex(),
-        }
-        connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-        for trial in trials:
-            insert_trial(connection, trial)
+        connection.execute("INSERT INTO meta VALUES ('format', ?)", (FORMAT,))
+        fill(connection)
         connection.execute("COMMIT")
     with contextlib.closing(sqlite3.connect(temporary)) as connection:
         connection.execute("PRAGMA journal_mode = WAL").fetchall()
@@ -298,16 +308,3 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA secure_delete = ON")
     return connection
-
-
-def _read_meta(connection: sqlite3.Connection, key: str) -> str:
-    row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-    if row is None:
-        raise InputError(f"a file of answers that holds {key!r}", got="one without")
-    return str(row[0])
-
-
-def _quote(path: Path) -> str:
-    from urllib.parse import quote
-
-    return quote(str(path.resolve()))

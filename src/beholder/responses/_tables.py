@@ -20,8 +20,8 @@ from beholder.responses._columns import (
     name_conditions,
 )
 from beholder.responses._conduct import Progress, read_last_data, read_progress
+from beholder.responses._reading import open_for_reading, read_description
 from beholder.responses._scoring import get_answer_form
-from beholder.responses._store import open_for_reading, read_description
 
 if TYPE_CHECKING:
     import pandas as pd
