@@ -137,7 +137,7 @@ def test_files_of_units_are_opened_and_shown(tmp_path: Path) -> None:
         ("layer9/channel_1/natural_images/manifest.csv", HEAD + "strong.png,query,,0,1,,1,\n", "min_{k} or max_{k}"),
         (
             "layer9/channel_1/natural_images/manifest.csv",
-            HEAD + "batch_0/max_1.png,query,,0,strong,1,,1,\n",
+            HEAD + "batch_0/max_1.png,query,,0,strong,1,,1\n",
             "a number; got 'strong'",
         ),
         ("layer9/channel_1/natural_images/distribution.json", "{}", "layer, edges and counts"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder._core.tables import read_rows
 from beholder.activations._array_files import read_array
 from beholder.activations._exports import resolve_export_format
 from beholder.activations._hdf5 import open_hdf5
@@ -135,14 +135,13 @@ def _read_tensor(path: Path) -> np.ndarray:
 
 
 def _read_table(path: Path) -> np.ndarray:
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = csv.reader(file)
-        head = next(lines, [])
-        n_labels = 2 if head[1:2] == ["replicate"] else 1
-        rows, n_replicates = [], 1
-        for line in lines:
-            rows.append(parse_numbers(",".join(line[n_labels:]).encode(), ","))
-            if n_labels == 2:
-                n_replicates = max(n_replicates, int(line[1]) + 1)
+    lines = read_rows(path)
+    head = next(lines, [])
+    n_labels = 2 if head[1:2] == ["replicate"] else 1
+    rows, n_replicates = [], 1
+    for line in lines:
+        rows.append(parse_numbers(",".join(line[n_labels:]).encode(), ","))
+        if n_labels == 2:
+            n_replicates = max(n_replicates, int(line[1]) + 1)
     values = np.array(rows, dtype=np.float32).reshape(len(rows), len(head) - n_labels)
     return values if n_labels == 1 else values.reshape(-1, n_replicates, values.shape[1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import explain_read_errors, to_path_name
+from beholder._core.tables import read_rows
 from beholder.activations._array_files import read_array_shape
 from beholder.activations._hdf5 import list_names, open_hdf5
 from beholder.activations._panel_file import read_layer_names, to_dataset_name
@@ -232,8 +232,7 @@ def _describe_parquet(path: Path) -> FileSummary:
 
 
 def _describe_csv(path: Path) -> FileSummary:
-    with path.open(encoding="utf-8", newline="") as file:
-        names = next(csv.reader(file), [])
+    names = next(read_rows(path), [])
     n_rows = max(0, _count_lines(path) - 1)
     facts = {"rows": n_rows, "columns": len(names)}
     shown = names if len(names) <= 50 else [*names[:4], "...", names[-1]]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from beholder._core import tables
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import read_json
 from beholder.evaluation._judgement_table import NATURAL
@@ -199,16 +199,12 @@ def read_records(path: Path | str) -> list[dict[str, Any]]:
     path = Path(path)
     if path.suffix == ".json":
         document = read_json(path)
-        tables = list(document.values()) if isinstance(document, dict) else [document]
-        tables = [table for table in tables if isinstance(table, list) and table and isinstance(table[0], dict)]
-        if not tables:
+        found = list(document.values()) if isinstance(document, dict) else [document]
+        found = [table for table in found if isinstance(table, list) and table and isinstance(table[0], dict)]
+        if not found:
             raise InputError("a JSON document with a table of records", got=str(path))
-        return tables[0]
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError("a .csv or .json file", got=f"{path} ({error})") from error
+        return found[0]
+    return tables.read_records(path)
 
 
 def _pick(row: Mapping[str, Any], columns: Sequence[str], path: Path, default: str = "") -> str:

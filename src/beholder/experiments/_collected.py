@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import functools
 import hmac
+import io
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -158,13 +158,18 @@ def _read_file(path: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _read_mturk(path: Path, text: str) -> Iterator[tuple[str, Any]]:
-    csv.field_size_limit(2**31 - 1)
-    table = csv.DictReader(text.splitlines(keepends=True))
-    if _MTURK_COLUMN not in (table.fieldnames or ()):
-        raise InputError(f"batch results of MTurk, with a column {_MTURK_COLUMN}", got=str(path))
-    for number, row in enumerate(table, start=1):
-        if row[_MTURK_COLUMN]:
-            yield f"{path} row {number}", _parse_json(row[_MTURK_COLUMN], f"{path} row {number}")
+    import pandas as pd
+
+    expected = f"batch results of MTurk, with a column {_MTURK_COLUMN}"
+    try:  # a cell holds a whole session, longer than the module csv takes
+        table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
+    except ValueError as error:
+        raise InputError(expected, got=f"{path} ({error})") from None
+    if _MTURK_COLUMN not in table.columns:
+        raise InputError(expected, got=str(path))
+    for number, answers in enumerate(table[_MTURK_COLUMN], start=1):
+        if answers:
+            yield f"{path} row {number}", _parse_json(answers, f"{path} row {number}")
 
 
 def _parse_json(text: str, where: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from beholder._core.errors import InputError
 from beholder._core.hashing import hash_array, hash_settings
 from beholder._core.progress import show_progress
+from beholder._core.tables import read_rows
 from beholder.models._identity import identify_model
 from beholder.models._prompts import IMAGENET_TEMPLATES
 
@@ -253,9 +253,9 @@ def read_labels(file: Path | str) -> list[str]:
     delimiter = {".csv": ",", ".tsv": "\t"}.get(Path(file).suffix.lower())
     if delimiter is None:
         return read_texts(file)
-    rows = [
-        row for row in csv.reader(_read(file).splitlines(), delimiter=delimiter) if any(cell.strip() for cell in row)
-    ]
+    if not Path(file).is_file():
+        raise InputError("a file of names", got=f"no file at {file}")
+    rows = [row for row in read_rows(file, delimiter) if any(cell.strip() for cell in row)]
     if not rows:
         raise InputError("a table of class names", got=f"{file}, which is empty")
     header = [cell.strip().lower() for cell in rows[0]]

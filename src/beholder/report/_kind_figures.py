@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 from pathlib import Path
 from typing import final
 
+from beholder._core.errors import InputError
+from beholder._core.tables import read_rows
 from beholder.figures import RECORD_SUFFIX, read_figure_record
 from beholder.report._embed import embed_picture, embed_svg
 from beholder.report._section import Page, Picture, Section, SectionKind, Table, find_files
@@ -35,7 +36,7 @@ class FigureKind(SectionKind):
         if files["csv"].is_file():
             try:
                 table = read_table(files["csv"], page)
-            except (OSError, ValueError, csv.Error) as error:
+            except InputError as error:
                 unread = (f"{files['csv'].name} could not be read: {error}",)
         missing = () if picture else ("The picture is not on this page: its file is missing, or the page is full.",)
         return Section(
@@ -66,11 +67,10 @@ def embed_figure(files: dict[str, Path], alt: str, page: Page) -> Picture | None
 
 def read_table(path: Path, page: Page) -> Table:
     """The first rows of a CSV file."""
-    with open(path, newline="", encoding="utf-8") as file:
-        reader = csv.reader(file)
-        columns = tuple(next(reader, ()))
-        rows = [tuple(_to_number(cell) for cell in row) for row in itertools.islice(reader, _TABLE_ROWS)]
-        n_rows = len(rows) + sum(1 for _ in reader)
+    reader = read_rows(path)
+    columns = tuple(next(reader, ()))
+    rows = [tuple(_to_number(cell) for cell in row) for row in itertools.islice(reader, _TABLE_ROWS)]
+    n_rows = len(rows) + sum(1 for _ in reader)
     return Table(columns, tuple(rows), page.link(path), n_rows)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, final
 
 from beholder._core.errors import InputError
+from beholder._core.tables import read_records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,8 +81,7 @@ def load_metamer_experiments() -> tuple[MetamerExperiment, ...]:
     >>> [experiment.number for experiment in load_metamer_experiments() if experiment.modality == "audio"]
     [1, 3, 4, 6, 7, 8]
     """
-    with open(_DATA, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_records(_DATA)
     keys = dict.fromkeys((row["modality"], int(row["experiment"])) for row in rows)
     made = []
     for modality, number in keys:

@@ -16,6 +16,7 @@ import numpy as np
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import explain_read_errors, read_json_object, to_path_name, write_bytes
 from beholder._core.provenance import read_network
+from beholder._core.tables import read_records
 from beholder.jobs import check_content, check_source
 from beholder.stimuli._metamer_table import RESULTS, read_metamer_table
 
@@ -230,7 +231,6 @@ def read_stimulus_manifest(folder: Path | str) -> dict[str, dict[str, str]]:
     path = Path(folder) / MANIFEST
     check_content(folder, path)
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            return {row["stimulus_id"]: row for row in csv.DictReader(file)}
-    except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError("a manifest of stimuli", got=f"{path} ({error})") from error
+        return {row["stimulus_id"]: row for row in read_records(path)}
+    except KeyError as error:
+        raise InputError("a manifest of stimuli", got=f"{path} (no column {error})") from error

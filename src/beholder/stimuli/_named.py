@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -11,7 +10,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from beholder._core.errors import InputError, StimulusError
+from beholder._core.files import explain_read_errors
 from beholder._core.registry import Registry
+from beholder._core.tables import read_rows
 from beholder.stimuli._categories import load_wnids
 from beholder.stimuli._folder import build_flat, build_from_folder, check_folder, list_entries, tell_kind
 from beholder.stimuli._published_sets import PUBLISHED_SETS, Builder
@@ -120,13 +121,12 @@ def _find_truth(folder: Path, given: Path | str | None) -> Path:
 
 def _read_truth(table: Path, pictures: list[str]) -> list[str]:
     """The WordNet id of each picture, whatever the form of the file."""
-    try:
-        lines = [line.strip() for line in table.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    except (UnicodeDecodeError, OSError) as error:
-        raise InputError("a text file of true classes", got=f"{table} ({error})") from error
-    rows = list(csv.reader(lines)) if table.suffix.lower() == ".csv" else [line.split() for line in lines]
-    if table.suffix.lower() == ".csv" and rows and not _looks_like_class(rows[0][-1]):
-        rows = rows[1:]
+    if table.suffix.lower() == ".csv":
+        rows = [[cell.strip() for cell in row] for row in read_rows(table) if any(cell.strip() for cell in row)]
+        rows = rows[1:] if rows and not _looks_like_class(rows[0][-1]) else rows
+    else:
+        with explain_read_errors(table, "a text file of true classes"):
+            rows = [words for line in table.read_text(encoding="utf-8-sig").splitlines() if (words := line.split())]
     if not rows or any(len(row) != len(rows[0]) for row in rows) or len(rows[0]) > 2:
         raise InputError("one or two entries a line, of a picture and its class", got=str(table))
     if len(rows[0]) == 2:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 import re
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder._core.tables import read_records
 from beholder.stimuli._asset_files import get_asset_folder, require_asset
 from beholder.stimuli._asset_manifest import FromListing, load_assets
 from beholder.stimuli._categories import load_categories, load_wnids
@@ -79,8 +79,7 @@ def build_sentences(folder: Path | str | None, ground_truth: Path | str | None =
         if not source.is_file():
             raise InputError(f"{TABLE_FILE} or {_SENTENCES_FILE}", got=f"neither in {place}")
         unpack_sentences(source, place)
-    with open(place / TABLE_FILE, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_records(place / TABLE_FILE)
     if len(rows) != _N_SENTENCES:
         raise InputError(f"the {_N_SENTENCES} sentences", got=f"{len(rows)} in {place / TABLE_FILE}")
     outputs = {word: i for i, word in enumerate(load_words())}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections import Counter
 from collections.abc import Iterable
@@ -10,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from beholder._core.errors import InputError
+from beholder._core.tables import read_records
 from beholder.stimuli._folder import build_classes, build_flat, check_folder, list_entries, tell_kind, walk_files
 from beholder.stimuli._set import StimulusSet
 
@@ -111,11 +111,7 @@ def _find_table(folder: Path, names: Iterable[str], given: Path | str | None) ->
 
 
 def _read_unique_ids(table: Path) -> list[str]:
-    try:
-        with open(table, encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file, delimiter="\t"))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError("a UTF-8 table with tabs", got=f"{table} ({error})") from error
+    rows = read_records(table, "\t")
     if not rows or "uniqueID" not in rows[0]:
         columns = ", ".join(rows[0]) if rows else "nothing"
         raise InputError("a table with tabs and a column uniqueID", got=f"{table} with {columns}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import read_json, to_path_name
 from beholder._core.progress import logger
 from beholder._core.provenance import FILE_NAME
+from beholder._core.tables import read_records
 from beholder.jobs import check_content
 
 if TYPE_CHECKING:
@@ -364,12 +364,8 @@ def _read_table(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
     """Rows of a CSV file; none where there is no file."""
     if not path.is_file():
         return []
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError("a table of comma-separated values", got=f"{path} ({error})") from error
-    missing = [name for name in needed if rows and rows[0].get(name) is None]
+    rows = read_records(path)
+    missing = [name for name in needed if rows and name not in rows[0]]
     if missing:
         raise InputError(f"the columns {', '.join(needed)}", got=f"{path} without {', '.join(missing)}")
     return rows

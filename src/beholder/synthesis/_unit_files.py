@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder._core.tables import read_records
 from beholder.jobs import check_content
 from beholder.models import Unit
 from beholder.synthesis._standing import Natural, compute_percentiles, judge_activation
@@ -175,14 +176,10 @@ def format_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> b
 
 def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """Rows of a table of :func:`format_table`."""
-    try:
-        check_content(path.parent, path)
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except FileNotFoundError as error:
-        raise InputError("visualisations of units", got=f"no file at {path}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError("a table of comma-separated values", got=f"{path} ({error})") from error
+    if not path.is_file():
+        raise InputError("visualisations of units", got=f"no file at {path}")
+    check_content(path.parent, path)
+    rows = read_records(path)
     if rows and not set(columns) <= set(rows[0]):
         raise InputError(f"a table with the columns {', '.join(columns)}", got=str(path))
     return rows

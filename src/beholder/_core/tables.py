@@ -1,0 +1,75 @@
+"""Tables of separated values, read alike everywhere, whatever else the process has loaded."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+from beholder._core.errors import InputError
+
+LONGEST_CELL = 131_072
+"""Characters of a cell: Python's own limit, which is the process's and which other packages lift as they load."""
+
+
+def read_rows(path: Path | str, delimiter: str = ",") -> Iterator[list[str]]:
+    r"""Rows of a UTF-8 table, header and empty lines included, one at a time.
+
+    A quotation that is never closed is refused: it would swallow the rest of the table into one cell.
+
+    Parameters
+    ----------
+    path : path
+        With or without a byte order mark.
+    delimiter : str
+        Between cells.
+
+    Raises
+    ------
+    InputError
+        For what cannot be opened or is no such table; it names the file.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> _ = Path("table.csv").write_text('file,label\na.png,"b, c"\n')
+    >>> list(read_rows("table.csv"))
+    [['file', 'label'], ['a.png', 'b, c']]
+    """
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            for row in csv.reader(file, delimiter=delimiter, strict=True):
+                if any(len(cell) > LONGEST_CELL for cell in row):
+                    raise csv.Error(f"a cell of more than {LONGEST_CELL:,} characters")
+                yield row
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        kind = {",": "comma", "\t": "tab"}.get(delimiter, repr(delimiter))
+        raise InputError(f"a table of {kind}-separated values", got=f"{path} ({error})") from error
+
+
+def read_records(path: Path | str, delimiter: str = ",") -> list[dict[str, str]]:
+    r"""Rows of such a table by the names in its header; lines without any cell are left out.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_rows`, and for a row of more or fewer cells than the header: a table that was cut.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> _ = Path("table.csv").write_text("file,label\na.png,cat\n")
+    >>> read_records("table.csv")
+    [{'file': 'a.png', 'label': 'cat'}]
+    """
+    rows = read_rows(path, delimiter)
+    head = next(rows, [])
+    records = []
+    for number, row in enumerate(rows, start=2):
+        if not row:
+            continue
+        if len(row) != len(head):
+            got = f"{path}, whose row {number} has {len(row)} cells and its header {len(head)}"
+            raise InputError("as many cells in every row", got=got)
+        records.append(dict(zip(head, row, strict=True)))
+    return records
