@@ -45,7 +45,7 @@ def test_every_screen_of_every_kind_passes_axe(lab, kind):
 
 
 def test_calibration_and_leaving_pass_axe(lab):
-    changes = {"size_degrees": 4.0, "calibration": "card", "headphone_check": True, "headphone_trials": 1,
+    changes = {"size": "4deg", "calibration": "card", "headphone_check": True, "headphone_trials": 1,
                "headphone_required": 0, "level_calibration": False}  # fmt: skip
     person = lab.invite(lab.serve("words", 1, changes))
     for screen in ("card", "headphones"):

@@ -27,10 +27,10 @@ def count_intact(person, expected, density):
     return len(found)
 
 
-def serve_checks(lab, kind, size):
+def serve_checks(lab, kind, side, size="pixels"):
     """An experiment whose every picture is a checkerboard."""
-    none = {"practice.n_without": 0, "practice.n_with_feedback": 0}
-    return lab.serve(kind, 1, none, draw=lambda k: draw_checkerboard(size))
+    changes = {"practice.n_without": 0, "practice.n_with_feedback": 0, "size": size}
+    return lab.serve(kind, 1, changes, draw=lambda k: draw_checkerboard(side))
 
 
 @pytest.mark.parametrize("density", [1, 2])
@@ -41,10 +41,10 @@ def test_checkerboard_arrives_intact(lab, kind, n, density):
     assert count_intact(person, draw_checkerboard(64), density) == n
 
 
-def test_pixels_of_points_are_whole_multiples_on_dense_screens(lab):
-    none = {"practice.n_without": 0, "pixels": "point"}
-    url = lab.serve("similarity", 1, none, draw=lambda k: draw_checkerboard(64))
-    person = lab.invite(url, device_scale_factor=2)
+@pytest.mark.parametrize("size", ["fit", "points", "64px"])
+def test_pictures_are_as_large_on_dense_screens_and_sharp(lab, size):
+    """Of double density: each pixel of a picture is two by two of the screen's, not blurred."""
+    person = lab.invite(serve_checks(lab, "similarity", 64, size), device_scale_factor=2)
     person.go_to_trial()
     assert person.page.locator("img.picture").first.bounding_box()["width"] == 64
     assert count_intact(person, np.kron(draw_checkerboard(64), np.ones((2, 2), np.uint8)), 2) == 2
@@ -100,7 +100,7 @@ def test_sounds_note_the_rate_of_the_device(lab):
 
 
 def test_size_in_degrees_follows_the_card(lab):
-    changes = {"size_degrees": 4.0, "calibration": "card", "viewing_distance_cm": 50.0, "practice.n_without": 0}
+    changes = {"size": "4deg", "calibration": "card", "viewing_distance_cm": 50.0, "practice.n_without": 0}
     url = lab.serve("similarity", 1, changes)
     person = lab.invite(url)
     person.go_to("card")

@@ -93,7 +93,7 @@ def test_overrides() -> None:
         ({"break_fractions": [1]}, "between 0 and 1"),
         ({"break_fractions": 0.5}, "a list"),
         ({"choices": ["a", "a"]}, "one twice"),
-        ({"size_degrees": 8}, "settings calibration=card"),
+        ({"size": "8deg"}, "settings calibration=card"),
         ({"headphone_required": 7}, "headphone_required of at most headphone_trials, 6"),
         ({"texts": {"title": 3}}, "an object of texts"),
         ({"adaptive.target": 2}, "adaptive.target in [0, 1]"),

@@ -15,7 +15,7 @@ _PUBLIC = (
     "background", "n_references_shown", "confidence_steps", "running_score", "choices", "rating_steps", "fixation_ms",
     "stimulus_ms", "gap_ms", "mask_ms", "disabled_ms", "response_from_ms", "feedback", "feedback_delay_ms",
     "feedback_ms", "instructions", "break_fractions", "comment", "consent_version", "min_width", "min_height",
-    "fullscreen", "phones", "pixels", "size_degrees", "calibration", "viewing_distance_cm", "headphone_check",
+    "fullscreen", "phones", "size", "calibration", "viewing_distance_cm", "headphone_check",
     "headphone_trials", "headphone_required", "level_calibration", "recruiter",
 )  # fmt: skip
 _PUBLIC_PRACTICE = ("n_with_feedback", "n_without", "n_required", "max_blocks")

@@ -13,6 +13,7 @@ from typing import Any, Literal, final
 from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.experiments._fields import parse_fields, to_plain
+from beholder.experiments._sizes import parse_size, read_older_size
 from beholder.experiments._visits import Sessions
 
 Kind = Literal["2afc", "counterfactual", "recognition", "words", "same_different", "odd_one_out", "similarity"]
@@ -190,13 +191,11 @@ class Settings:
     fullscreen : bool
     phones : bool
         Whether a phone will do.
-    pixels : {"screen", "point"}
-        A pixel of a picture is one pixel of the screen; or, on dense screens, as many as make it as large as on a
-        plain one, a whole number, so that it stays sharp.
-    size_degrees : float or None
-        Width of a stimulus in degrees of visual angle; None: as ``pixels`` says.
+    size : str
+        How large pictures are: ``fit``, ``300px``, ``5deg``, ``pixels`` or ``points``, see :func:`parse_size`. What
+        has no room in a window is made smaller, all pictures of a trial by one factor.
     calibration : {"none", "card"}
-        How the size of a pixel is measured.
+        How the size of a pixel is measured; sizes in degrees need one.
     viewing_distance_cm : float
     headphone_check, level_calibration : bool
         Of sounds.
@@ -254,8 +253,7 @@ class Settings:
     min_height: int = 0
     fullscreen: bool = False
     phones: bool = False
-    pixels: Literal["screen", "point"] = "screen"
-    size_degrees: float | None = None
+    size: str = "fit"
     calibration: Literal["none", "card"] = "none"
     viewing_distance_cm: float = 60.0
     headphone_check: bool = False
@@ -283,11 +281,8 @@ class Settings:
             raise InputError("break_fractions in rising order", got=str(list(self.break_fractions)))
         if len(set(self.choices)) != len(self.choices):
             raise InputError("choices that differ", got="one twice")
-        if self.size_degrees is not None and (self.size_degrees <= 0 or self.calibration == "none"):
-            raise InputError(
-                "size_degrees above 0 with a calibration", got=f"{self.size_degrees} and {self.calibration!r}",
-                hint='--set calibration=card',
-            )  # fmt: skip
+        if parse_size(self.size)[0] == "deg" and self.calibration == "none":
+            raise InputError("a calibration for a size in degrees", got="none", hint="--set calibration=card")
         if self.headphone_required > self.headphone_trials:
             raise InputError(
                 f"headphone_required of at most headphone_trials, {self.headphone_trials}",
@@ -310,7 +305,7 @@ class Settings:
         InputError
             A value of the wrong type or out of range.
         """
-        return parse_fields(cls, values, "setting")
+        return parse_fields(cls, read_older_size(values), "setting")
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON values; :meth:`from_dict` reads it back.

@@ -51,7 +51,7 @@ const STEPS = {
   instructions: (session) => runScreen(session, Instructions, t("title")),
   async checks(session) {
     const found = await runChecks(session);
-    if (found.calibration) session.calibrate(found.calibration.px_per_mm);
+    if (found.calibration) session.calibrate(found.calibration);
     return found;
   },
   practice: (session, state) => runPhase(session, state).then(() => null),

@@ -1,7 +1,7 @@
 /** What all screens of one participant share. */
 
 import { Refused } from "./api.js";
-import { guessZoom } from "./pixels.js";
+import { describePlace, isSamePlace, readDensity, readZoom } from "./display.js";
 import { recall, remember } from "./storage.js";
 import { t } from "./texts.js";
 
@@ -12,7 +12,7 @@ export class Session {
     this.api = api;
     this.media = media;
     this.settings = {};
-    this.pixelsPerMm = recall("px_per_mm");
+    this.calibration = recall("calibration");
     this.nCorrect = 0;
     this.nDone = 0;
     this.nTrials = 0;
@@ -27,13 +27,30 @@ export class Session {
     this.nDone = state.n_done ?? 0;
     this.practice = state.practice ?? null;
     this.nCorrect = state.n_correct ?? this.nCorrect;
-    const measured = state.checks?.calibration?.px_per_mm;
-    if (measured) this.calibrate(measured);
+    this.calibration ??= state.checks?.calibration ?? null;
   }
 
-  calibrate(pixelsPerMm) {
-    this.pixelsPerMm = pixelsPerMm;
-    remember("px_per_mm", pixelsPerMm);
+  /** Take over what fitting a card has told: pixels of the screen along a millimetre, and which screen it was. */
+  calibrate(found) {
+    this.calibration = found;
+    remember("calibration", found);
+  }
+
+  /** Pixels of the screen along a millimetre, whatever the zoom; null where nothing was measured. */
+  get devicePixelsPerMm() {
+    const { device_px_per_mm: known, px_per_mm: older, dpr } = this.calibration ?? {};
+    return known ?? (older ? older * (dpr ?? 1) : null);
+  }
+
+  /** CSS pixels along a millimetre, as things stand; null where nothing was measured. */
+  get pixelsPerMm() {
+    return this.devicePixelsPerMm && this.devicePixelsPerMm / readDensity();
+  }
+
+  /** Whether sizes are in degrees and nothing is known of the screen that the window is on. */
+  get needsCard() {
+    if (!String(this.settings.size).endsWith("deg")) return false;
+    return !this.devicePixelsPerMm || !isSamePlace(this.calibration, describePlace());
   }
 
   /** Whether sounds are played, for which the browser wants a click first. */
@@ -85,10 +102,10 @@ export class Session {
       avail_height: screen.availHeight,
       window_width: window.innerWidth,
       window_height: window.innerHeight,
-      dpr: window.devicePixelRatio,
+      dpr: readDensity(),
       touch: navigator.maxTouchPoints > 0,
       coarse: window.matchMedia("(pointer: coarse)").matches,
-      zoom: guessZoom(),
+      zoom: readZoom(),
     };
   }
 }

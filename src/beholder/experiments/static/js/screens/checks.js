@@ -3,7 +3,8 @@
 import { makeCalibrationNoise, makeTones, playBuffer, wakeSound } from "../audio.js";
 import { h, paragraphs, rich } from "../dom.js";
 import { listenKeys } from "../keys.js";
-import { CARD_MM, describeWindow } from "../pixels.js";
+import { describePlace, describeWindow, readDensity, readZoom } from "../display.js";
+import { CARD_MM } from "../pixels.js";
 import { play } from "../runner.js";
 import { announce } from "../shell.js";
 import { t } from "../texts.js";
@@ -11,8 +12,8 @@ import { makeScreen, nextButton, sheet } from "./base.js";
 
 const CARD_RATIO = 53.98 / 85.6;
 
-/** Fit a drawing to a bank card: pixels of a millimetre. */
-export const Card = makeScreen("card", ({ display, session, finish }) => {
+/** Fit a drawing to a bank card: pixels of a millimetre, of the page now and of the screen at any zoom. */
+export function drawCard({ display, session, finish, intro = "checks.card.text" }) {
   const card = h("div", { class: "card", "aria-hidden": "true" }, h("span", {}));
   const slider = h("input", { id: "card-width", type: "range", min: "120", max: "900", step: "0.5", value: "324" });
   const fit = () => {
@@ -30,7 +31,7 @@ export const Card = makeScreen("card", ({ display, session, finish }) => {
   display.append(
     sheet(
       [
-        h("p", {}, rich(t("checks.card.text"))),
+        ...paragraphs(t(intro)),
         h("div", { class: "card-place" }, card),
         h("label", { for: "card-width" }, t("checks.card.label")),
         h("div", { class: "slider" }, small(t("checks.card.smaller"), -0.5), slider, small(t("checks.card.larger"), 0.5)),
@@ -38,11 +39,21 @@ export const Card = makeScreen("card", ({ display, session, finish }) => {
       ],
       nextButton(t("checks.card.done"), () => {
         const width = Number(slider.value);
-        finish({ card_px: width, px_per_mm: width / CARD_MM, distance_mm: distance * 10, dpr: window.devicePixelRatio });
+        finish({
+          card_px: width,
+          px_per_mm: width / CARD_MM,
+          device_px_per_mm: (width * readDensity()) / CARD_MM,
+          distance_mm: distance * 10,
+          dpr: readDensity(),
+          zoom: readZoom(),
+          ...describePlace(),
+        });
       }),
     ),
   );
-});
+}
+
+export const Card = makeScreen("card", drawCard);
 
 /** Noise to set the volume by. */
 export const Level = makeScreen("level", ({ display, finish }) => {

@@ -1,14 +1,14 @@
-/** Is the window large enough? Asked before every trial; while it is not, the screen says so and waits. */
+/** Is the window large enough, and its screen measured? Asked before every trial; while it is not, the page waits. */
 
-import { h } from "../dom.js";
-import { guessZoom } from "../pixels.js";
+import { h, paragraphs } from "../dom.js";
+import { readPoints } from "../display.js";
 import { enter, stage } from "../shell.js";
 import { t } from "../texts.js";
+import { drawCard } from "./checks.js";
 
-/** Width and height, and the least they may be, in points at 100 % zoom: enlarging the text is no fault. */
+/** Width and height, and the least they may be, in points: enlarging the text is no fault. */
 function measure(settings) {
-  const zoom = guessZoom();
-  const now = { width: Math.round(window.innerWidth * zoom), height: Math.round(window.innerHeight * zoom) };
+  const now = readPoints();
   const least = { width: settings.min_width ?? 0, height: settings.min_height ?? 0 };
   return { now, least, fits: now.width >= least.width && now.height >= least.height };
 }
@@ -18,32 +18,46 @@ export function isPhone() {
   return window.matchMedia("(pointer: coarse)").matches && Math.min(screen.width, screen.height) < 500;
 }
 
-/** Return once the window is large enough; at once when it is. */
-export function waitForWindow(session) {
-  if (measure(session.settings).fits) return Promise.resolve();
+/** Lay a screen over whatever is shown, until it is done; `draw(display, finish)` fills it. */
+function cover(name, heading, draw) {
   return new Promise((resolve) => {
-    const shown = h("div", { class: "sheet" });
-    const draw = () => {
-      const { now, least, fits } = measure(session.settings);
-      if (fits) {
-        window.removeEventListener("resize", draw);
-        cover.remove();
-        resolve();
-        return;
-      }
-      const values = { ...least, now_width: now.width, now_height: now.height };
-      const full = h(
-        "button",
-        { type: "button", class: "main", onclick: () => document.documentElement.requestFullscreen?.().catch(() => {}) },
-        t("window.full"),
-      );
-      shown.replaceChildren(h("p", {}, t("window.text", values)), h("div", { class: "buttons" }, full));
+    const display = h("div", { class: "cover-content" });
+    const shown = h("div", { class: "cover" }, display);
+    const finish = (data) => {
+      shown.remove();
+      resolve(data);
     };
-    const cover = h("div", { class: "cover" }, shown);
-    enter("window", t("window.heading"));
+    enter(name, heading);
     stage().querySelector(".jspsych-content, #stage")?.replaceChildren();
-    stage().append(cover);
-    window.addEventListener("resize", draw);
-    draw();
+    stage().append(shown);
+    draw(display, finish);
   });
+}
+
+/** Return once the window is large enough, and its screen known where sizes are in degrees; at once when they are. */
+export async function waitForWindow(session) {
+  if (!measure(session.settings).fits) await cover("window", t("window.heading"), (...to) => drawWindow(session, ...to));
+  if (!session.needsCard) return;
+  const intro = session.devicePixelsPerMm ? "checks.card.again" : "checks.card.text";
+  const draw = (display, finish) => drawCard({ display, session, finish, intro });
+  session.calibrate(await cover("card", t("checks.card.heading"), draw));
+}
+
+function drawWindow(session, display, finish) {
+  const draw = () => {
+    const { now, least, fits } = measure(session.settings);
+    if (fits) {
+      window.removeEventListener("resize", draw);
+      finish();
+      return;
+    }
+    const values = { ...least, now_width: now.width, now_height: now.height };
+    const fill = () => document.documentElement.requestFullscreen?.().catch(() => {});
+    const full = h("button", { type: "button", class: "main", onclick: fill }, t("window.full"));
+    display.replaceChildren(
+      h("div", { class: "sheet" }, ...paragraphs(t("window.text", values)), h("div", { class: "buttons" }, full)),
+    );
+  };
+  window.addEventListener("resize", draw);
+  draw();
 }

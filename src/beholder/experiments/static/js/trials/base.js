@@ -5,7 +5,8 @@ import { h } from "../dom.js";
 import { frameInterval, nextFrame } from "../frames.js";
 import { listenKeys } from "../keys.js";
 import { listAddresses } from "../media.js";
-import { alignPictures, degreesToPixels, describeWindow, fitPicture } from "../pixels.js";
+import { describeWindow } from "../display.js";
+import { alignPictures, layOutPictures, pictureElement } from "../pixels.js";
 import { describe, PLAIN } from "../runner.js";
 import { waitForWindow } from "../screens/window.js";
 import { announce, enter, hideProgress, showProgress, stage } from "../shell.js";
@@ -38,6 +39,7 @@ class Showing {
     this.settings = session.settings;
     this.timing = { ...session.timing, ...payload.timing };
     this.controls = [];
+    this.pictures = [];
     this.log = { interval_ms: frameInterval() };
     this.isOpen = false;
     this.answered = new Promise((resolve) => (this.resolve = resolve));
@@ -48,17 +50,20 @@ class Showing {
     return this.session.media.get(url);
   }
 
-  /** Width in CSS pixels of a stimulus whose size the study sets in degrees, or null. */
-  get width() {
-    const { size_degrees: degrees, viewing_distance_cm: distance } = this.settings;
-    const { pixelsPerMm } = this.session;
-    return degrees && pixelsPerMm ? degreesToPixels(degrees, distance * 10, pixelsPerMm) : null;
+  /** The picture of an address, as an element that gets its size when all of the trial are there. */
+  picture(url, alt) {
+    const item = this.item(url);
+    const element = pictureElement(item, alt);
+    this.pictures.push({ item, element });
+    return element;
   }
 
-  /** Size of a picture in a room, as the study wants it. */
-  fit(item, room) {
-    const dense = this.settings.pixels === "point" && window.devicePixelRatio > 1;
-    return fitPicture(item, { width: this.width, room, multiple: dense ? Math.round(window.devicePixelRatio) : 1 });
+  /** Give all pictures the size that the study wants; all smaller where the room, or else the window, is too small. */
+  layOut(room) {
+    const { size, viewing_distance_cm: distance = 60 } = this.settings;
+    const { pixelsPerMm } = this.session;
+    Object.assign(this.log, layOutPictures(this.pictures, { size, distanceMm: distance * 10, pixelsPerMm, room }));
+    alignPictures(this.display);
   }
 
   /** A button that answers. It does nothing until the trial is open for answers. */
@@ -102,6 +107,14 @@ export class TrialPlugin {
     throw new Error(`${this.constructor.name} lays nothing out: ${showing.payload.id}`);
   }
 
+  /** What a picture has to find place in; null where the whole page has to go without scrolling. */
+  room() {
+    return null;
+  }
+
+  /** The pictures have their sizes. */
+  sized() {}
+
   /** Show it, open the answers with `showing.open()`; the time of the onset. */
   async present(showing) {
     const onset = await nextFrame();
@@ -138,11 +151,17 @@ export class TrialPlugin {
     const stopWatching = watchAttention();
     display.replaceChildren();
     this.build(showing);
-    alignPictures(display);
+    const layOut = () => {
+      showing.layOut(this.room(showing));
+      this.sized(showing);
+    };
+    layOut();
     onLoad();
+    window.addEventListener("resize", layOut);
     const stopKeys = listenKeys(this.keys(showing));
     const [answer, onset] = await Promise.all([showing.answered, this.present(showing)]);
     stopKeys();
+    window.removeEventListener("resize", layOut);
     document.body.dataset.screen = "saving";
     this.markChoice(showing, answer.response);
     if (next) session.media.need(listAddresses(next.stimuli)).catch(() => {}); // its own trial will tell

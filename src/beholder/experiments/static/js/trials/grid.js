@@ -1,15 +1,12 @@
-/** Groups of example pictures, and the size that lets everything fit into the window. */
+/** Groups of example pictures, and pictures that can be chosen. */
 
 import { h } from "../dom.js";
-import { pictureElement } from "../pixels.js";
 import { t } from "../texts.js";
 
 /** A group of pictures in rows of three, first the strongest. */
-export function exampleGrid(showing, urls, title, cell) {
+export function exampleGrid(showing, urls, title) {
   const columns = Math.min(3, Math.ceil(Math.sqrt(urls.length)));
-  const room = { width: cell, height: cell };
-  const items = urls.map((url) => showing.item(url));
-  const pictures = items.map((item, k) => pictureElement(item, showing.fit(item, room), `${title} ${k + 1}`));
+  const pictures = urls.map((url, k) => showing.picture(url, `${title} ${k + 1}`));
   return h(
     "section",
     { class: "examples", "aria-label": title },
@@ -19,16 +16,6 @@ export function exampleGrid(showing, urls, title, cell) {
 }
 
 /** A picture that can be chosen. */
-export function candidate(showing, url, choice, label, cell) {
-  const item = showing.item(url);
-  const size = showing.fit(item, { width: cell, height: cell });
-  const picture = pictureElement(item, size, label || t("trial.picture"));
-  return { size, element: h("div", { class: "candidate", "data-side": choice }, picture) };
-}
-
-/** How large the pictures can be at most, the greater the better: the largest that all of them fit with. */
-export function largestCell({ across, down, otherWidth, otherHeight }) {
-  const width = (document.documentElement.clientWidth - otherWidth) / across;
-  const height = (window.innerHeight - otherHeight) / down;
-  return Math.max(48, Math.floor(Math.min(width, height)));
+export function candidate(showing, url, choice, label) {
+  return h("div", { class: "candidate", "data-side": choice }, showing.picture(url, label || t("trial.picture")));
 }

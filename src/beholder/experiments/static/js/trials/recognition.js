@@ -4,7 +4,8 @@ import { h, rich } from "../dom.js";
 import { playStages } from "../frames.js";
 import { iconUrl } from "../icons.js";
 import { drawNoise, hashText } from "../noise.js";
-import { alignPictures, pictureElement } from "../pixels.js";
+import { readDensity } from "../display.js";
+import { alignPictures, pictureElement, resizeElement, wholeWindow } from "../pixels.js";
 import { announce } from "../shell.js";
 import { look, t } from "../texts.js";
 import { describeTrial, TrialPlugin } from "./base.js";
@@ -15,15 +16,13 @@ const SPELLING_MS = 1200;
 const nameLabel = (label) => (look(`labels.${label}`) ? t(`labels.${label}`) : label);
 
 /** A noise mask of the same pixels of the screen as the picture. */
-function makeMask(showing, size) {
+function makeMask(showing, { width, height }) {
   const url = showing.payload.stimuli.mask;
-  if (url) return pictureElement(showing.item(url), size, "");
-  const ratio = window.devicePixelRatio;
-  const seed = hashText(String(showing.payload.id));
-  const mask = drawNoise(Math.round(size.width * ratio), Math.round(size.height * ratio), seed);
+  if (url) return pictureElement(showing.item(url), "");
+  const density = readDensity();
+  const mask = drawNoise(Math.round(width * density), Math.round(height * density), hashText(String(showing.payload.id)));
   mask.className = "picture";
   mask.setAttribute("aria-hidden", "true");
-  Object.assign(mask.style, { width: `${size.width}px`, height: `${size.height}px` });
   return mask;
 }
 
@@ -32,20 +31,12 @@ export class Recognition extends TrialPlugin {
 
   build(showing) {
     const { payload, settings } = showing;
-    const item = showing.item(payload.stimuli.stimulus);
-    const room = { width: window.innerWidth - 32, height: window.innerHeight - 96 };
-    const size = showing.fit(item, room);
-    showing.log.scale = size.scale;
+    this.isTimed = (showing.timing.stimulus_ms ?? 0) > 0;
+    this.shown = showing.picture(payload.stimuli.stimulus, t("trial.picture"));
     this.fixation = h("div", { class: "fixation layer", "aria-hidden": "true" });
-    this.picture = h("div", { class: "layer" }, pictureElement(item, size, t("trial.picture")));
-    this.mask = h("div", { class: "layer" }, makeMask(showing, size));
-    this.box = h(
-      "div",
-      { class: "box", style: { width: `${size.width}px`, height: `${size.height}px` } },
-      this.fixation,
-      this.picture,
-      this.mask,
-    );
+    this.picture = h("div", { class: "layer" }, this.shown);
+    this.mask = h("div", { class: "layer" });
+    this.box = h("div", { class: "box" }, this.fixation, this.picture, this.mask);
     const labels = payload.choices ?? settings.choices;
     this.labels = labels;
     this.icons = labels.map((label, k) =>
@@ -60,7 +51,7 @@ export class Recognition extends TrialPlugin {
     this.columns = columns;
     this.panel = h(
       "div",
-      { class: "answers", hidden: true },
+      { class: this.isTimed ? "answers" : "answers waiting", hidden: this.isTimed },
       h("p", { class: "question" }, rich(t("recognition.question"))),
       h(
         "div",
@@ -70,7 +61,24 @@ export class Recognition extends TrialPlugin {
       h("div", { class: "foot" }, h("p", { class: "hint" }, t("recognition.keys")), h("p", { class: "verdict" })),
     );
     this.panel.querySelector(".icons").style.setProperty("--columns", columns);
-    showing.display.append(h("div", { class: "centre" }, this.box), this.panel);
+    showing.display.append(h("div", { class: this.isTimed ? "centre" : "centre above" }, this.box), this.panel);
+  }
+
+  /** For a moment, the picture has the window for itself; until the answer, it shares it with the symbols. */
+  room(showing) {
+    return this.isTimed ? wholeWindow() : super.room(showing);
+  }
+
+  /** The mask covers what the picture covered. */
+  sized(showing) {
+    if (this.isTimed && this.mask.firstChild) return; // the window changed while it is shown
+    const size = { width: parseFloat(this.shown.style.width), height: parseFloat(this.shown.style.height) };
+    resizeElement(this.box, size);
+    if (!this.isTimed) return;
+    const mask = makeMask(showing, size);
+    resizeElement(mask, size, showing.log.scale);
+    this.mask.replaceChildren(mask);
+    alignPictures(showing.display);
   }
 
   async present(showing) {
@@ -86,7 +94,7 @@ export class Recognition extends TrialPlugin {
     };
     const stages = [];
     if (fixation > 0) stages.push({ name: "fixation", ms: fixation, show: only(this.fixation) });
-    if (stimulus > 0) {
+    if (this.isTimed) {
       stages.push({ name: "stimulus", ms: stimulus, show: only(this.picture) });
       if (mask > 0) stages.push({ name: "mask", ms: mask, show: only(this.mask) });
       stages.push({ name: "answer", ms: null, show: ask });
@@ -100,9 +108,7 @@ export class Recognition extends TrialPlugin {
 
   /** Without a time limit the picture stays above the symbols. */
   openBelow(showing) {
-    this.box.parentElement.classList.add("above");
-    this.panel.hidden = false;
-    alignPictures(showing.display);
+    this.panel.classList.remove("waiting");
     showing.open();
   }
 

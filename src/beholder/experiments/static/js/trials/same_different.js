@@ -5,6 +5,7 @@ import { playStages } from "../frames.js";
 import { t } from "../texts.js";
 import { describeTrial, TrialPlugin } from "./base.js";
 import { makeTiles, playTiles } from "./items.js";
+import { wholeWindow } from "../pixels.js";
 
 export class SameDifferent extends TrialPlugin {
   static info = describeTrial("same-different");
@@ -36,6 +37,11 @@ export class SameDifferent extends TrialPlugin {
         h("div", { class: "foot" }, h("p", { class: "verdict" })),
       ),
     );
+  }
+
+  /** In turn, each has the middle of the window for itself. */
+  room(showing) {
+    return this.inTurn ? wholeWindow() : super.room(showing);
   }
 
   async present(showing) {

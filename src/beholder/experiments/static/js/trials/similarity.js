@@ -10,7 +10,7 @@ export class Similarity extends TrialPlugin {
 
   build(showing) {
     const { left, right } = showing.payload.stimuli;
-    Object.assign(this, makeTiles(showing, [left, right], { otherHeight: 260 }));
+    Object.assign(this, makeTiles(showing, [left, right]));
     const steps = showing.settings.rating_steps ?? 7;
     this.ratings = Array.from({ length: steps }, (_, k) => k + 1);
     const name = (rating) => {

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+import pytest
+from tests.browser.built_folders import build_folder
+
+from beholder._core.errors import ConfigurationChanged, InputError
+from beholder.experiments import make_settings, open_store, read_experiment
+from beholder.experiments._server import check_answers
+from beholder.experiments._settings import Settings
+from beholder.experiments._sizes import parse_size
+
+
+@pytest.mark.parametrize(
+    ("size", "meaning"),
+    [("fit", ("fit", 0.0)), ("pixels", ("pixels", 0.0)), ("points", ("points", 0.0)), ("300px", ("px", 300.0)),
+     ("5deg", ("deg", 5.0)), ("2.5 deg", ("deg", 2.5))],
+)  # fmt: skip
+def test_sizes_are_words_or_lengths(size, meaning):
+    assert parse_size(size) == meaning
+
+
+@pytest.mark.parametrize("size", ["", "300", "5 degrees", "-5deg", "0px", "fill", "nanpx", "1e3px"])
+def test_other_sizes_are_refused(size):
+    with pytest.raises(InputError, match="size in pixels .300px., in degrees .5deg., or one of fit"):
+        make_settings(kind="similarity", changes={"size": size, "calibration": "card"})
+
+
+def test_degrees_need_a_calibration():
+    with pytest.raises(InputError, match="calibration=card"):
+        make_settings(kind="similarity", changes={"size": "5deg"})
+    assert make_settings(kind="similarity", changes={"size": "5deg", "calibration": "card"}).size == "5deg"
+
+
+@pytest.mark.parametrize(
+    ("old", "size"),
+    [({"pixels": "screen", "size_degrees": None}, "pixels"), ({"pixels": "point", "size_degrees": None}, "points"),
+     ({"pixels": "screen", "size_degrees": 4.0, "calibration": "card"}, "4deg"), ({"pixels": "point"}, "points"),
+     ({"pixels": "point", "size_degrees": 2.25, "calibration": "card"}, "2.25deg")],
+)  # fmt: skip
+def test_older_plans_keep_their_sizes(old, size):
+    values = make_settings(kind="similarity").to_dict()
+    del values["size"]
+    assert Settings.from_dict({**values, **old}).size == size
+
+
+def test_older_names_are_answered_with_the_new_one():
+    for changes, now in (({"pixels": "point"}, "size=points"), ({"size_degrees": 4}, "size=4deg")):
+        with pytest.raises(InputError, match=now):
+            make_settings(kind="similarity", changes=changes)
+    with pytest.raises(InputError, match="size=pixels or size=points"):
+        make_settings(kind="similarity", changes={"pixels": "dots"})
+
+
+def test_answers_of_an_older_version_are_gone_on_with(tmp_path: Path):
+    """Its folder and its file of answers speak of `pixels`; the size is the same, so nothing has changed."""
+    folder = build_folder(tmp_path / "built", "similarity", 1, {"size": "pixels"})
+    top = json.loads((folder / "experiment.json").read_text(encoding="utf-8"))
+    del top["settings"]["size"]
+    top["settings"] |= {"pixels": "screen", "size_degrees": None}
+    (folder / "experiment.json").write_text(json.dumps(top), encoding="utf-8")
+    experiment = read_experiment(folder)
+    assert experiment.settings.size == "pixels"
+    db = tmp_path / "answers.sqlite"
+    with contextlib.closing(open_store(experiment, db)) as store:
+        older = json.loads(store.read_meta("experiment"))
+        older["settings"] = top["settings"]
+        store.write(lambda connection: connection.execute(
+            "UPDATE meta SET value = ? WHERE key = 'experiment'", (json.dumps(older),)))  # fmt: skip
+    check_answers(experiment, db)
+    open_store(experiment, db).close()
+    top["settings"]["pixels"] = "point"
+    (folder / "experiment.json").write_text(json.dumps(top), encoding="utf-8")
+    with pytest.raises(ConfigurationChanged, match="size"):
+        check_answers(read_experiment(folder), db)
