@@ -15,7 +15,7 @@ from beholder.experiments import open_server, open_store, read_experiment
 
 @pytest.fixture(scope="session")
 def start_chromium():
-    """Starts a browser, given further flags. Where there is none, these tests fail in CI and skip elsewhere."""
+    """Starts a browser, given further flags; with ``profile``, a folder, its one context. Where there is none, these tests fail in CI and skip elsewhere."""
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if program is None:
         assert not os.environ.get("CI"), "no Chromium on PATH"
@@ -24,7 +24,15 @@ def start_chromium():
 
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        yield lambda *more: playwright.chromium.launch(executable_path=program, args=[*flags, *more])
+
+        def start(*more, profile=None):
+            if profile is None:
+                return playwright.chromium.launch(executable_path=program, args=[*flags, *more])
+            return playwright.chromium.launch_persistent_context(
+                profile, executable_path=program, args=[*flags, *more], no_viewport=True
+            )
+
+        yield start
 
 
 @pytest.fixture(scope="session")

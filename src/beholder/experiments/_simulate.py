@@ -268,7 +268,9 @@ def make_step(step: str, state: Mapping[str, Any], tempo: Tempo) -> tuple[dict[s
         seconds = 3.0
         if settings.calibration == "card":
             distance = 10 * settings.viewing_distance_cm
-            data["calibration"] = {"card_px": 324, "px_per_mm": 324 / 85.6, "distance_mm": distance}
+            data["calibration"] = {
+                "card_px": 324, "px_per_mm": 324 / 85.6, "device_px_per_mm": 324 / 85.6, "distance_mm": distance,
+            }  # fmt: skip
             seconds += 20
         if settings.headphone_check:
             data["headphones"] = {"n": settings.headphone_trials, "n_correct": settings.headphone_trials}

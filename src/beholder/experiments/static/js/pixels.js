@@ -70,9 +70,9 @@ export function resizeElement(element, { width, height }, scale = null) {
   element.classList.toggle("whole", Number.isInteger(scale));
 }
 
-function fitsWindow() {
-  const { scrollHeight, scrollWidth, clientWidth } = document.documentElement;
-  return scrollHeight <= window.innerHeight && scrollWidth <= clientWidth;
+function fitsWindow(display) {
+  const { scrollHeight } = document.documentElement;
+  return scrollHeight <= window.innerHeight && display.scrollWidth <= display.clientWidth;
 }
 
 /** The room of one picture that is shown alone, in the middle of the window. */
@@ -82,9 +82,9 @@ const round = (value, digits = 100) => Math.round(value * digits) / digits;
 
 /**
  * Give the pictures of a trial their sizes: `pictures` are `{item, element}`. In a `room`, `{width, height}`, each has to
- * find place; without one, the whole page without scrolling. What was made of it, for the record.
+ * find place; without one, all of `display`, without scrolling. What was made of it, for the record.
  */
-export function layOutPictures(pictures, { size, distanceMm, pixelsPerMm, room = null }) {
+export function layOutPictures(pictures, { size, distanceMm, pixelsPerMm, display, room = null }) {
   if (!pictures.length) return {};
   const density = readDensity();
   const items = pictures.map(({ item }) => item);
@@ -99,7 +99,7 @@ export function layOutPictures(pictures, { size, distanceMm, pixelsPerMm, room =
   };
   const fits = (share) => {
     const shown = put(share);
-    return room ? shown.every(({ width, height }) => width <= room.width && height <= room.height) : fitsWindow();
+    return room ? shown.every(({ width, height }) => width <= room.width && height <= room.height) : fitsWindow(display);
   };
   const share = findShare(side, multiple, fits);
   const shown = put(share);

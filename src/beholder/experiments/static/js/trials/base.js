@@ -61,8 +61,8 @@ class Showing {
   /** Give all pictures the size that the study wants; all smaller where the room, or else the window, is too small. */
   layOut(room) {
     const { size, viewing_distance_cm: distance = 60 } = this.settings;
-    const { pixelsPerMm } = this.session;
-    Object.assign(this.log, layOutPictures(this.pictures, { size, distanceMm: distance * 10, pixelsPerMm, room }));
+    const wish = { size, distanceMm: distance * 10, pixelsPerMm: this.session.pixelsPerMm };
+    Object.assign(this.log, layOutPictures(this.pictures, { ...wish, display: this.display, room }));
     alignPictures(this.display);
   }
 
@@ -171,7 +171,7 @@ export class TrialPlugin {
       rt_ms: Math.max(0, Math.round((answer.time - onset) * 10) / 10),
       shown_at: Math.round(Date.now() - (performance.now() - onset)),
       frames: showing.log,
-      window: { ...describeWindow(), ...stopWatching() },
+      window: { ...describeWindow(), device_px_per_mm: session.devicePixelsPerMm, ...stopWatching() },
       audio: describeAudio(),
     });
     if (reply === null) return { stop: true };
