@@ -15,7 +15,10 @@ from beholder.experiments import open_server, open_store, read_experiment
 
 @pytest.fixture(scope="session")
 def start_chromium():
-    """Starts a browser, given further flags; with ``profile``, a folder, its one context. Where there is none, these tests fail in CI and skip elsewhere."""
+    """Starts a browser, given further flags; with ``profile``, a folder, its one context.
+
+    Where there is none, these tests fail in CI and skip elsewhere.
+    """
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if program is None:
         assert not os.environ.get("CI"), "no Chromium on PATH"

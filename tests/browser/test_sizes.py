@@ -62,7 +62,7 @@ def test_pictures_of_a_trial_are_equally_large_apart_and_within_the_window(lab, 
     boxes = read_boxes(person)
     assert len(boxes) == n
     longer = boxes[:, 2:].max(1)
-    assert np.ptp(longer) < 0.01 and (48 <= longer).all() and (longer <= 224).all()
+    assert np.ptp(longer) < 0.01 and (longer >= 48).all() and (longer <= 224).all()
     assert len(find_overlaps(boxes)) == 0
     assert (boxes[:, :2] >= 8).all() and (boxes[:, 0] + boxes[:, 2] <= width - 8).all()
     assert (boxes[:, 1] + boxes[:, 3] <= height - 8).all()

@@ -25,7 +25,7 @@ def test_sizes_are_words_or_lengths(size, meaning):
 
 @pytest.mark.parametrize("size", ["", "300", "5 degrees", "-5deg", "0px", "fill", "nanpx", "1e3px"])
 def test_other_sizes_are_refused(size):
-    with pytest.raises(InputError, match="size in pixels .300px., in degrees .5deg., or one of fit"):
+    with pytest.raises(InputError, match=r"size in pixels \(300px\), in degrees \(5deg\), or one of fit"):
         make_settings(kind="similarity", changes={"size": size, "calibration": "card"})
 
 
