@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 _LAYOUT = struct.Struct(">BIHHH")
 _LENGTH = 36
-_KINDS = ("stimulus", "trial")
+_KINDS = ("stimulus", "trial", "session")
 
 
 @final
@@ -28,7 +28,7 @@ class Place:
 
     Attributes
     ----------
-    kind : {"stimulus", "trial"}
+    kind : {"stimulus", "trial", "session"}
     session : int
     task : int
         Of a stimulus: its task, 0 for practice. Of a trial: its practice block, 0 for the main trials.
@@ -38,10 +38,10 @@ class Place:
         Of a stimulus: its slot's position among the trial's, sorted.
     """
 
-    kind: Literal["stimulus", "trial"]
+    kind: Literal["stimulus", "trial", "session"]
     session: int
-    task: int
-    n: int
+    task: int = 0
+    n: int = 0
     slot: int = 0
 
 

@@ -11,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from beholder.experiments._addresses import Place
 from beholder.experiments._experiment import Experiment
 from beholder.experiments._participants import ParticipantBook
-from beholder.experiments._payloads import list_payloads, make_state, make_withdrawn_state
+from beholder.experiments._payloads import list_payloads, make_greeting, make_state, make_withdrawn_state
 from beholder.experiments._position import Position
 from beholder.experiments._requests import (
     MAX_ANSWER_BYTES,
@@ -26,6 +27,7 @@ from beholder.experiments._requests import (
 from beholder.experiments._security import Limits, RateLimiter, Refusal, read_json_body
 
 _MOST_TRIALS = 1000
+_MOST_TOKEN = 200
 _MOST_INLINE_BYTES = 1 << 20
 
 MEDIA_TYPES = {
@@ -62,6 +64,7 @@ class Api:
     def list_routes(self) -> list[BaseRoute]:
         """Every route under ``/api`` and ``/s``."""
         return [
+            Route("/api/greeting", self.greeting, methods=["GET"]),
             Route("/api/join", self.join, methods=["POST"]),
             Route("/api/state", self.state, methods=["GET"]),
             Route("/api/step", self.step, methods=["POST"]),
@@ -72,11 +75,20 @@ class Api:
             Route("/s/{address}", self.stimulus, methods=["GET"]),
         ]
 
+    async def greeting(self, request: Request) -> Response:
+        """``GET /api/greeting``: what the page shows before anybody has begun."""
+        return JSONResponse(make_greeting(self.experiment))
+
     async def join(self, request: Request) -> Response:
-        """``POST /api/join``: a new participant."""
-        _take(self._joins, "all")
-        parameters, screen = parse_join(await read_json_body(request, MAX_JOIN_BYTES))
-        return JSONResponse({"token": await self._book.join(parameters, screen)}, 201)
+        """``POST /api/join``: a new participant, or one whom the link names and who is here already."""
+        parameters, screen, begin = parse_join(await read_json_body(request, MAX_JOIN_BYTES))
+        held = _read_token(request) or None
+        entry = await self._book.join(
+            parameters, screen, token=held, begin=begin, admit=lambda: _take(self._joins, "all")
+        )
+        if entry.token is None:
+            return JSONResponse({"token": None, "state": make_withdrawn_state(self.experiment, entry.parameters)})
+        return JSONResponse({"token": entry.token, "repeat": entry.is_repeat}, 201 if entry.is_new else 200)
 
     async def state(self, request: Request) -> Response:
         """``GET /api/state``: where the participant stands."""
@@ -107,9 +119,10 @@ class Api:
     async def withdraw(self, request: Request) -> Response:
         """``POST /api/withdraw``: everything is deleted. Again: nothing more to delete, the same answer."""
         position = self._find(request)
-        if position is not None:
-            await self._book.withdraw(position)
-        return self._tell_state(None)
+        if position is None:
+            return self._tell_state(None)
+        await self._book.withdraw(position)
+        return JSONResponse(make_withdrawn_state(self.experiment, position.parameters))
 
     async def beat(self, request: Request) -> Response:
         """``POST /api/beat``: the page is there."""
@@ -130,8 +143,8 @@ class Api:
         return Response(content, media_type=kind, headers={"Cache-Control": "private, max-age=86400, immutable"})
 
     def _find(self, request: Request) -> Position | None:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token or len(token) > 200:
+        token = _read_token(request)
+        if not token:
             raise Refusal(401, "unauthorized", "This needs a link of your own. Please open the page again.")
         position = self._book.find(token)
         if position is not None:
@@ -146,8 +159,9 @@ class Api:
 
     def _tell_state(self, position: Position | None) -> Response:
         if position is None:
-            return JSONResponse(make_withdrawn_state(self.experiment))
-        return JSONResponse(make_state(self.experiment, position))
+            return JSONResponse(make_withdrawn_state(self.experiment, {}))
+        name = self._book.addresses.seal(Place("session", position.session))
+        return JSONResponse({**make_state(self.experiment, position), "session": name})
 
 
 async def refuse(request: Request, error: Exception) -> Response:
@@ -161,6 +175,12 @@ async def refuse_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = {404: "not_found", 405: "method"}.get(error.status_code, "error")
     return JSONResponse({"code": code, "error": error.detail}, error.status_code, error.headers)
+
+
+def _read_token(request: Request) -> str:
+    """What the browser holds; empty where it holds nothing."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token if scheme.lower() == "bearer" and len(token) <= _MOST_TOKEN else ""
 
 
 def _take(limiter: RateLimiter | None, name: Any) -> None:

@@ -16,9 +16,9 @@ from beholder._core.errors import InputError
 from beholder._core.hashing import to_canonical_json
 from beholder._core.progress import logger
 from beholder.experiments._course import end_step, list_consequences, score_answer
+from beholder.experiments._entrance import name_participant
 from beholder.experiments._experiment import Experiment
 from beholder.experiments._flow import ENDS, SENT_STEPS, list_steps
-from beholder.experiments._participants import name_participant
 from beholder.experiments._position import Position
 from beholder.experiments._recruiters import get_recruiter, pick_parameters
 from beholder.experiments._requests import parse_answer, parse_join, parse_step
@@ -210,7 +210,7 @@ def _follow(
         raise Refusal(422, "session", "Session: a name.")
     first, drawn = list_steps(experiment)[0], draw_page(experiment, task)
     position = Position(0, task.index, drawn["main"], drawn["practice"], first)
-    _, screen = parse_join({"recruiter_params": record["parameters"], "screen": record["screen"]})
+    _, screen, _ = parse_join({"recruiter_params": record["parameters"], "screen": record["screen"]})
     made = _Replayed(where, record, position, [Event(begun / 1000, "join", first, {"screen": screen})])
     sent = {"steps": list(record["steps"]), "practice": list(record["practice"]), "answers": list(record["answers"])}
     while position.step not in ENDS:

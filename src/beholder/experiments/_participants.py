@@ -11,55 +11,29 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, TypeVar, final
 
-from beholder._core.errors import InputError
-from beholder._core.hashing import to_canonical_json
-from beholder._core.seeds import derive_seed
 from beholder.experiments._addresses import AddressBook, Place
 from beholder.experiments._course import end_step, list_consequences, score_answer
+from beholder.experiments._entrance import Entrance, Entry
 from beholder.experiments._experiment import Experiment
-from beholder.experiments._flow import ENDS, list_steps
 from beholder.experiments._payloads import gives_feedback
 from beholder.experiments._position import Position, restore_position
-from beholder.experiments._presentation import draw_presentation
-from beholder.experiments._recruiters import get_recruiter, is_preview, pick_parameters
 from beholder.experiments._requests import AnswerRequest
-from beholder.experiments._security import Refusal, hash_token, make_token
+from beholder.experiments._security import Refusal, hash_token
 from beholder.responses import (
     Answer,
     Event,
     ResponseStore,
-    count_takers,
     find_session,
-    has_withdrawn,
     insert_answer,
     insert_event,
-    insert_recruit,
-    insert_session,
     is_withdrawn,
-    list_sessions,
-    read_description,
     read_history,
-    read_progress,
 )
 
 logger = logging.getLogger("beholder")
 T = TypeVar("T")
 
 _MOST_KEPT = 1024
-FILLS = ("finished", "included")
-"""Whose places are taken for good: of all who are through, or of those of them who break no rule."""
-
-
-def name_participant(key: str, recruiter: str, identity: str) -> str:
-    """A name that tells nothing: a keyed hash of what a recruiter calls somebody.
-
-    Parameters
-    ----------
-    key : str
-        The file's, hexadecimal.
-    """
-    text = f"{recruiter}\x1f{identity}".encode()
-    return "p" + hmac.digest(bytes.fromhex(key), text, "sha256").hex()[:16]
 
 
 @final
@@ -95,51 +69,53 @@ class ParticipantBook:
     ) -> None:
         self.experiment, self.store, self.clock = experiment, store, clock
         self.addresses = AddressBook(store.read_meta("addresses"))
-        self._release_after_s, self._per_task, self._entropy = release_after_s, per_task, entropy
-        if fill not in FILLS:
-            raise InputError(f"--fill {'|'.join(FILLS)}", got=repr(fill))
-        self._judged: dict[int, bool] | None = {} if fill == "included" else None
-        self._recruiter = get_recruiter(experiment.settings.recruiter)
+        self._entrance = Entrance(experiment, release_after_s, per_task, fill, entropy)
         self._kept: OrderedDict[int, Position] = OrderedDict()
         self._tokens: dict[bytes, int] = {}
         self._withdrawing: set[asyncio.Task[None]] = set()
 
-    async def join(self, parameters: dict[str, str], screen: dict[str, Any]) -> str:
-        """Let somebody in: the task taken least, everything drawn and stored. Gives the token.
+    async def join(
+        self,
+        parameters: dict[str, str],
+        screen: dict[str, Any],
+        *,
+        token: str | None = None,
+        begin: bool = True,
+        admit: Callable[[], None] = lambda: None,
+    ) -> Entry:
+        """Let somebody in. Whom the link names and who is here already goes on, whatever their browser holds.
+
+        Of a new participant, the task taken least is taken, and everything is drawn and stored.
+
+        Parameters
+        ----------
+        parameters : dict of str to str
+            Of the link.
+        screen : dict
+        token : str, optional
+            What the browser holds; it is given back if it is this person's, and otherwise another one is.
+        begin : bool
+            Whether somebody new is let in.
+        admit : callable
+            Called before anything is written; what it raises is raised.
 
         Raises
         ------
         Refusal
-            The same person again, a preview, or no task left.
+            A preview, a link that names nobody, somebody new who shall not begin, or no task left.
         """
-        recruiter = self._recruiter
-        if is_preview(recruiter, parameters):
-            raise Refusal(409, "preview", "This is a preview. Accept the task to take part.")
-        known = pick_parameters(recruiter, parameters)
-        identity = known.get(recruiter.identity)
-        if recruiter.identity and identity is None:
-            raise Refusal(422, "recruiter", f"Please open this page by the link at {recruiter.name.capitalize()}.")
-        token, now = make_token(self._entropy), self.clock()
+        identity, known = self._entrance.identify(parameters)
+        now = self.clock()
+        if identity is None:
+            admit()
 
-        def work(connection: sqlite3.Connection) -> None:
-            key = connection.execute("SELECT value FROM meta WHERE key = 'key'").fetchone()[0]
-            known_as = None if identity is None else name_participant(key, recruiter.name, identity)
-            participant = known_as or "p" + self._entropy(8).hex()
-            if list_sessions(connection, participant) or has_withdrawn(connection, participant):
-                raise Refusal(409, "repeat", "You have taken part already; thank you. It can be done once.")
-            since, excluded = now - self._release_after_s, self._find_excluded(connection)
-            task = self._pick_task(count_takers(connection, since, ENDS, excluded))
-            seed = derive_seed(self.experiment.settings.seed, key, participant)
-            presentation = draw_presentation(self.experiment, self.experiment.get_task(task), seed)
-            session = insert_session(
-                connection, participant, hash_token(token), task, to_canonical_json(presentation), now
-            )
-            insert_event(connection, session, Event(now, "join", list_steps(self.experiment)[0], {"screen": screen}))
-            if known:
-                insert_recruit(connection, session, recruiter.name, known, now)
+        def work(connection: sqlite3.Connection) -> Entry:
+            return self._entrance.enter(connection, identity, known, screen, now, token, begin, admit)
 
-        await self._commit(work)
-        return token
+        entry = await self._commit(work)
+        if entry.session in self._kept and not entry.is_repeat:
+            self._kept[entry.session].parameters = dict(entry.parameters)
+        return entry
 
     def find(self, token: str) -> Position | None:
         """Where the holder of a token stands; None for one who withdrew.
@@ -217,24 +193,6 @@ class ParticipantBook:
         flushing = asyncio.create_task(asyncio.to_thread(self.store.flush_deleted))
         self._withdrawing.add(flushing)
         flushing.add_done_callback(self._withdrawing.discard)
-
-    def _find_excluded(self, connection: sqlite3.Connection) -> set[int]:
-        """Sessions that are through and break a rule, where their places are to be filled; each is judged once."""
-        judged = self._judged
-        if judged is None:
-            return set()
-        description = read_description(connection)
-        for (session,) in connection.execute("SELECT session FROM events WHERE event = 'answered_all'").fetchall():
-            if session not in judged:
-                judged[session] = any(each.exclusions for each in read_progress(connection, description, session))
-        return {session for session, excluded in judged.items() if excluded}
-
-    def _pick_task(self, taken: dict[int, int]) -> int:
-        """The task that the fewest take or took; of those the first."""
-        task = min(self.experiment.tasks, key=lambda task: (taken.get(task.index, 0), task.index))
-        if self._per_task is not None and taken.get(task.index, 0) >= self._per_task:
-            raise Refusal(410, "full", "Everybody whom we needed has taken part. Thank you for your interest.")
-        return task.index
 
     def _acknowledge(self, place: Place, correct: bool | None) -> dict[str, Any]:
         told = gives_feedback(self.experiment.settings, place.task, place.n) and correct is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from beholder.experiments._addresses import AddressBook, Place
@@ -31,11 +32,25 @@ def make_public_settings(settings: Settings) -> dict[str, Any]:
     return {**{name: values[name] for name in _PUBLIC}, "practice": practice}
 
 
+def make_greeting(experiment: Experiment) -> dict[str, Any]:
+    """What a page has to know before anybody has begun: its texts, its ground, and how people are told apart."""
+    settings = experiment.settings
+    recruiter = get_recruiter(settings.recruiter)
+    return {
+        "texts": dict(settings.texts),
+        "background": settings.background,
+        "phones": settings.phones,
+        "recruiter": recruiter.name,
+        "identity": recruiter.identity or None,
+    }
+
+
 def make_state(experiment: Experiment, position: Position) -> dict[str, Any]:
     """Where a participant stands, for the page to go on from."""
     settings = experiment.settings
     state = {
         **_make_frame(experiment, position.step),
+        "consent": _describe_consent(settings),
         "n_trials": len(position.main),
         "n_done": len(position.list_given(0)),
         "breaks": list_breaks(experiment, position),
@@ -50,10 +65,10 @@ def make_state(experiment: Experiment, position: Position) -> dict[str, Any]:
     return state
 
 
-def make_withdrawn_state(experiment: Experiment) -> dict[str, Any]:
-    """The state of somebody of whom nothing is known any more."""
+def make_withdrawn_state(experiment: Experiment, parameters: Mapping[str, str]) -> dict[str, Any]:
+    """The state of somebody of whom nothing is known any more but their link's ``parameters``, while they are here."""
     settings = experiment.settings
-    back = describe_return(get_recruiter(settings.recruiter), pick_code(settings, "withdrawn"), {})
+    back = describe_return(get_recruiter(settings.recruiter), pick_code(settings, "withdrawn"), parameters)
     return {**_make_frame(experiment, "withdrawn"), **back}
 
 
@@ -64,8 +79,13 @@ def _make_frame(experiment: Experiment, step: str) -> dict[str, Any]:
         "kind": experiment.kind,
         "settings": make_public_settings(settings),
         "texts": dict(settings.texts),
-        "consent": {"version": settings.consent_version},
     }
+
+
+def _describe_consent(settings: Settings) -> dict[str, Any]:
+    """The text's version, and what a server adds to it: that recruited people stay known, or a link of one's own."""
+    recruited = bool(get_recruiter(settings.recruiter).identity)
+    return {"version": settings.consent_version, "recruited": recruited, "own_link": not recruited}
 
 
 def _make_practice(settings: Settings, position: Position) -> dict[str, Any]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, final
 from urllib.parse import quote, urlsplit
 
 from beholder._core.errors import UnknownNameError
+
+_UNFILLED = re.compile(r"\{\{.*\}\}|\$\{.*\}")
+"""A place in a link that nobody filled in, as of somebody who copied it from the recruiter's settings."""
 
 
 @final
@@ -20,6 +24,9 @@ class Recruiter:
     name : str
     identity : str
         The parameter of the link that says who somebody is; empty: nobody is known, anybody can come again.
+    job : str
+        The parameter that says for which of the recruiter's jobs somebody came; one who is through with another job has
+        taken part already.
     parameters : tuple of str
         Parameters of the link that are kept, in a table apart.
     preview : mapping of str to str
@@ -38,6 +45,7 @@ class Recruiter:
 
     name: str
     identity: str = ""
+    job: str = ""
     parameters: tuple[str, ...] = ()
     preview: tuple[tuple[str, str], ...] = ()
     return_url: str = ""
@@ -52,12 +60,14 @@ RECRUITERS: dict[str, Recruiter] = {
     "prolific": Recruiter(
         "prolific",
         identity="PROLIFIC_PID",
+        job="STUDY_ID",
         parameters=("PROLIFIC_PID", "STUDY_ID", "SESSION_ID"),
         return_url="https://app.prolific.com/submissions/complete?cc={code}",
     ),
     "mturk": Recruiter(
         "mturk",
         identity="workerId",
+        job="assignmentId",
         parameters=("workerId", "assignmentId", "hitId", "turkSubmitTo"),
         preview=(("assignmentId", "ASSIGNMENT_ID_NOT_AVAILABLE"),),
         submit_parameter="turkSubmitTo",
@@ -77,8 +87,25 @@ def get_recruiter(name: str) -> Recruiter:
 
 
 def pick_parameters(recruiter: Recruiter, parameters: Mapping[str, str]) -> dict[str, str]:
-    """The parameters of a link that the recruiter knows; others are dropped."""
-    return {name: parameters[name] for name in recruiter.parameters if parameters.get(name)}
+    """The parameters of a link that the recruiter knows and filled in; others are dropped.
+
+    >>> pick_parameters(get_recruiter("prolific"), {"PROLIFIC_PID": "{{%PROLIFIC_PID%}}", "STUDY_ID": " s1 ", "x": "y"})
+    {'STUDY_ID': 's1'}
+    """
+    found = {name: parameters.get(name, "").strip() for name in recruiter.parameters}
+    return {name: value for name, value in found.items() if value and not _UNFILLED.fullmatch(value)}
+
+
+def is_other_job(recruiter: Recruiter, before: Mapping[str, str], now: Mapping[str, str]) -> bool:
+    """Whether somebody came for another of the recruiter's jobs than before.
+
+    Parameters
+    ----------
+    before, now : mapping of str to str
+        Parameters of the links, as :func:`pick_parameters` gives them.
+    """
+    old, new = before.get(recruiter.job), now.get(recruiter.job)
+    return old is not None and new is not None and old != new
 
 
 def is_preview(recruiter: Recruiter, parameters: Mapping[str, str]) -> bool:

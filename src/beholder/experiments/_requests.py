@@ -68,16 +68,19 @@ def parse_answer(body: dict[str, Any], settings: Settings) -> AnswerRequest:
     return AnswerRequest(response, rt_ms, details, digest)
 
 
-def parse_join(body: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
-    """Check the body of ``POST /api/join``: parameters of the link, and measures of the screen."""
-    _check_names(body, {"recruiter_params"}, {"screen"})
+def parse_join(body: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any], bool]:
+    """Check the body of ``POST /api/join``: parameters of the link, measures of the screen, whether to begin anew."""
+    _check_names(body, {"recruiter_params"}, {"screen", "begin"})
+    begin = _get(body, "begin", True)
+    if not isinstance(begin, bool):
+        raise _refuse("begin: true or false")
     parameters = body["recruiter_params"]
     if not isinstance(parameters, dict) or len(parameters) > _MAX_NAMES:
         raise _refuse(f"recruiter_params: an object of at most {_MAX_NAMES} texts")
     for name, value in parameters.items():
         if not isinstance(value, str) or len(value) > _MAX_TEXT or len(name) > _MAX_TEXT or not _is_text(value):
             raise _refuse(f"recruiter_params: texts of at most {_MAX_TEXT} characters")
-    return parameters, _parse_measures(_get(body, "screen"), "screen")
+    return parameters, _parse_measures(_get(body, "screen"), "screen"), begin
 
 
 def parse_step(body: dict[str, Any], settings: Settings) -> tuple[str, dict[str, Any]]:

@@ -66,9 +66,15 @@ const STEPS = {
 
 async function join(api, session) {
   const parameters = Object.fromEntries(new URLSearchParams(window.location.search));
-  const { token } = await api.join(parameters, session.describeScreen());
+  const { token, state } = await api.join(parameters, session.describeScreen());
+  if (token === null) {
+    useTexts(state.texts);
+    showEnd(state);
+    return false;
+  }
   keepToken(token);
   api.token = token;
+  return true;
 }
 
 /** How often in a row the server may say that it stands elsewhere, before the page gives up. */
@@ -145,7 +151,7 @@ export async function start(transport, { atEnd = null } = {}) {
     if (api.token) {
       keepToken(api.token);
       await api.flush();
-    } else await join(api, session);
+    } else if (!(await join(api, session))) return;
     claimTab(api.token, () => {
       silence(transport);
       stage().replaceChildren();

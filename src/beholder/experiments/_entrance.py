@@ -1,0 +1,208 @@
+"""Who comes in: somebody new, or somebody whom the link names and who is here already."""
+
+from __future__ import annotations
+
+import hmac
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+from beholder._core.errors import InputError
+from beholder._core.hashing import to_canonical_json
+from beholder._core.seeds import derive_seed
+from beholder.experiments._experiment import Experiment
+from beholder.experiments._flow import ENDS, list_steps
+from beholder.experiments._presentation import draw_presentation
+from beholder.experiments._recruiters import get_recruiter, is_other_job, is_preview, pick_parameters
+from beholder.experiments._security import Refusal, hash_token, make_token
+from beholder.responses import (
+    Event,
+    count_takers,
+    find_session,
+    has_withdrawn,
+    insert_event,
+    insert_login,
+    insert_recruit,
+    insert_session,
+    list_sessions,
+    read_description,
+    read_history,
+    read_progress,
+)
+
+FILLS = ("finished", "included")
+"""Whose places are taken for good: of all who are through, or of those of them who break no rule."""
+
+
+def name_participant(key: str, recruiter: str, identity: str) -> str:
+    """A name that tells nothing: a keyed hash of what a recruiter calls somebody.
+
+    Parameters
+    ----------
+    key : str
+        The file's, hexadecimal.
+    """
+    text = f"{recruiter}\x1f{identity}".encode()
+    return "p" + hmac.digest(bytes.fromhex(key), text, "sha256").hex()[:16]
+
+
+@final
+@dataclass(frozen=True)
+class Entry:
+    """How somebody came in.
+
+    Attributes
+    ----------
+    token : str or None
+        What opens the session; None for somebody who withdrew.
+    parameters : mapping of str to str
+        Of the recruiter's link.
+    session : int
+    is_new : bool
+        Whether the session begins.
+    is_repeat : bool
+        Whether somebody who is through came for another of the recruiter's jobs.
+    """
+
+    token: str | None
+    parameters: Mapping[str, str]
+    session: int = 0
+    is_new: bool = False
+    is_repeat: bool = False
+
+
+@final
+class Entrance:
+    """Lets people in, and finds those who are here.
+
+    Parameters
+    ----------
+    experiment, release_after_s, per_task, fill, entropy
+        As for :class:`ParticipantBook`.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        release_after_s: float,
+        per_task: int | None,
+        fill: str,
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self.experiment = experiment
+        self._release_after_s, self._per_task, self._entropy = release_after_s, per_task, entropy
+        if fill not in FILLS:
+            raise InputError(f"--fill {'|'.join(FILLS)}", got=repr(fill))
+        self._judged: dict[int, bool] | None = {} if fill == "included" else None
+        self._recruiter = get_recruiter(experiment.settings.recruiter)
+
+    def identify(self, parameters: Mapping[str, str]) -> tuple[str | None, dict[str, str]]:
+        """Whom a link names (None: nobody, where anybody may come), and what of it is kept.
+
+        Raises
+        ------
+        Refusal
+            A preview, or a link that should name somebody and does not.
+        """
+        recruiter = self._recruiter
+        if is_preview(recruiter, parameters):
+            raise Refusal(409, "preview", "This is a preview. Accept the task to take part.")
+        known = pick_parameters(recruiter, parameters)
+        identity = known.get(recruiter.identity)
+        if recruiter.identity and identity is None:
+            raise Refusal(422, "recruiter", f"Please open this page by the link at {recruiter.name.capitalize()}.")
+        return identity, known
+
+    def enter(
+        self,
+        connection: sqlite3.Connection,
+        identity: str | None,
+        known: dict[str, str],
+        screen: Mapping[str, Any],
+        now: float,
+        held: str | None,
+        begin: bool,
+        admit: Callable[[], None],
+    ) -> Entry:
+        """The work of :meth:`ParticipantBook.join`, in a transaction; ``held`` is the token of the browser."""
+        key = connection.execute("SELECT value FROM meta WHERE key = 'key'").fetchone()[0]
+        known_as = None if identity is None else name_participant(key, self._recruiter.name, identity)
+        if known_as is not None:
+            if has_withdrawn(connection, known_as):
+                return Entry(None, known)
+            sessions = list_sessions(connection, known_as)
+            if sessions:
+                return self._reopen(connection, sessions[-1], held, known, now, admit)
+        if not begin:
+            raise Refusal(404, "nobody", "Nobody has begun by this link.")
+        if identity is not None:
+            admit()
+        participant = known_as or "p" + self._entropy(8).hex()
+        return self._begin(connection, key, participant, screen, known, now)
+
+    def _begin(
+        self,
+        connection: sqlite3.Connection,
+        key: str,
+        participant: str,
+        screen: Mapping[str, Any],
+        known: dict[str, str],
+        now: float,
+    ) -> Entry:
+        """A new session of a new participant."""
+        since, excluded = now - self._release_after_s, self._find_excluded(connection)
+        task = self._pick_task(count_takers(connection, since, ENDS, excluded))
+        seed = derive_seed(self.experiment.settings.seed, key, participant)
+        drawn = to_canonical_json(draw_presentation(self.experiment, self.experiment.get_task(task), seed))
+        token = make_token(self._entropy)
+        session = insert_session(connection, participant, hash_token(token), task, drawn, now)
+        insert_event(connection, session, Event(now, "join", list_steps(self.experiment)[0], {"screen": screen}))
+        if known:
+            insert_recruit(connection, session, self._recruiter.name, known, now)
+        return Entry(token, known, session, is_new=True)
+
+    def _reopen(
+        self,
+        connection: sqlite3.Connection,
+        session: int,
+        held: str | None,
+        known: dict[str, str],
+        now: float,
+        admit: Callable[[], None],
+    ) -> Entry:
+        """The session of somebody whom the link names: by the token that the browser holds, or one more."""
+        history = read_history(connection, session)
+        assert history is not None
+        before = (history.session.recruit or {}).get("parameters", {})
+        over = history.events[-1].step in ENDS
+        if over:  # the way back is that of the job that they came for
+            is_repeat = is_other_job(self._recruiter, before, known)
+            known = before or known
+        else:
+            is_repeat = False
+            insert_recruit(connection, session, self._recruiter.name, known, now)
+        if held is not None and find_session(connection, hash_token(held)) == session:
+            return Entry(held, known, session, is_repeat=is_repeat)
+        admit()
+        token = make_token(self._entropy)
+        insert_login(connection, session, hash_token(token), now)
+        return Entry(token, known, session, is_repeat=is_repeat)
+
+    def _find_excluded(self, connection: sqlite3.Connection) -> set[int]:
+        """Sessions that are through and break a rule, where their places are to be filled; each is judged once."""
+        judged = self._judged
+        if judged is None:
+            return set()
+        description = read_description(connection)
+        for (session,) in connection.execute("SELECT session FROM events WHERE event = 'answered_all'").fetchall():
+            if session not in judged:
+                judged[session] = any(each.exclusions for each in read_progress(connection, description, session))
+        return {session for session, excluded in judged.items() if excluded}
+
+    def _pick_task(self, taken: dict[int, int]) -> int:
+        """The task that the fewest take or took; of those the first."""
+        task = min(self.experiment.tasks, key=lambda task: (taken.get(task.index, 0), task.index))
+        if self._per_task is not None and taken.get(task.index, 0) >= self._per_task:
+            raise Refusal(410, "full", "Everybody whom we needed has taken part. Thank you for your interest.")
+        return task.index
