@@ -255,14 +255,19 @@ def export_tables(folder: str | None, db: str, out: str, *, bom: bool, dates: bo
 
         check_answers(read_experiment(folder), db)
     made = export_responses(db, out, bom=bom, dates=dates)
-    people = made.responses.participants
-    n, n_in = len(people), int((~people["excluded"].astype(bool)).sum())
+    rows = made.responses.participants
+    kept = rows[~rows["excluded"].astype(bool)]
+    n, n_in = (len(set(table["participant"])) for table in (rows, kept))
     n_trials, n_included = len(made.responses.trials), len(made.responses.included)
+    counts = {"participants": n, "included": n_in, "answers": n_trials, "answers_included": n_included}
+    told = [f"{n} participants", f"{n_in} participants"]
+    if made.responses.n_visits > 1:
+        counts |= {"sessions": len(rows), "sessions_included": len(kept)}
+        told = [f"{each} in {len(table)} sessions" for each, table in zip(told, (rows, kept), strict=True)]
     lines = [
-        f"{n_trials} answers of {n} participants; included: {n_included} answers of {n_in} participants",
+        f"{n_trials} answers of {told[0]}; included: {n_included} answers of {told[1]}",
         *(f"wrote {path}" for path in made.files),
     ]
-    counts = {"participants": n, "included": n_in, "answers": n_trials, "answers_included": n_included}
     return Summary(lines, {"export": [counts], "files": [{"file": str(path)} for path in made.files]})
 
 
@@ -279,6 +284,9 @@ def list_status_lines(status: Any) -> list[str]:
         f"answers       {status.n_answers}, {status.answers_last_minute} in the last minute",
         f"exclusions    {broken}",
     ]
+    if len(status.visits) > 1:
+        told = (f"{k}: {n[0]} begun, {n[1]} finished, {n[2]} included" for k, n in enumerate(status.visits, start=1))
+        lines.insert(1, f"sessions      {'; '.join(told)}")
     if status.median_rt_ms is not None:
         took = "" if status.median_time_s is None else f"; {status.median_time_s / 60:.1f} min a participant"
         lines.append(f"speed         {status.median_rt_ms / 1000:.2f} s a trial{took}, medians")

@@ -28,6 +28,7 @@ __getattr__, __dir__, __all__ = attach(
         "count_takers": "._statements",
         "delete_participant": "._statements",
         "export_responses": "._export",
+        "find_latest_session": "._statements",
         "find_session": "._statements",
         "forget_recruits": "._store",
         "get_answer_form": "._scoring",

@@ -83,6 +83,9 @@ TRIAL_COLUMNS = (
 BLOCK_COLUMN = Column("block", _COUNT, "", "practice block, from 1")
 """Of ``practice.*``, which has the columns of the trials besides."""
 
+VISIT_COLUMN = Column("visit", _COUNT, "", "which of the participant's sessions it is, from 1")
+"""Of all tables, after ``session``, where participants have several sessions."""
+
 MEASURES = {
     "device_pixel_ratio": ("window", "dpr"),
     "window_width": ("window", "width"),
@@ -146,30 +149,46 @@ PARTICIPANT_COLUMNS = (
 )
 """Of ``participants.csv``."""
 
+AWAY_COLUMN = Column(
+    "days_since_last", _NUMBER, "days", "from the last answer of the session before to the first page of this one"
+)
+"""Of ``participants.csv``, after ``visit``."""
+
 DATE_COLUMN = Column("date", _TEXT, "", "day on which the session began, in UTC: YYYY-MM-DD")
 """Of ``participants.csv`` where it is asked for: a day may tell who somebody is."""
 
 
-def name_conditions(names: Sequence[str]) -> Mapping[str, str]:
+def list_trial_columns(visits: bool) -> tuple[Column, ...]:
+    """Of ``responses.*``; ``visits``: whether participants have several sessions."""
+    return (*TRIAL_COLUMNS[:2], VISIT_COLUMN, *TRIAL_COLUMNS[2:]) if visits else TRIAL_COLUMNS
+
+
+def list_participant_columns(visits: bool, dates: bool) -> tuple[Column, ...]:
+    """Of ``participants.csv``: where participants have several sessions, a row is a session."""
+    own = (*PARTICIPANT_COLUMNS[:2], VISIT_COLUMN, AWAY_COLUMN, *PARTICIPANT_COLUMNS[2:])
+    return (*(own if visits else PARTICIPANT_COLUMNS), *((DATE_COLUMN,) if dates else ()))
+
+
+def name_conditions(names: Sequence[str], visits: bool = False) -> Mapping[str, str]:
     """Condition to its column: its own name, or ``condition_{name}`` where a column has that already.
 
     >>> name_conditions(["contrast", "layer"])
     {'contrast': 'contrast', 'layer': 'condition_layer'}
     """
-    taken = {column.name for column in (*TRIAL_COLUMNS, BLOCK_COLUMN)}
+    taken = {column.name for column in (*list_trial_columns(visits), BLOCK_COLUMN)}
     return {name: f"condition_{name}" if name in taken else name for name in sorted(names)}
 
 
-def describe_columns(conditions: Mapping[str, str], *, dates: bool = False) -> dict[str, Any]:
-    """The content of ``columns.json``; with ``dates``, the day of each session is among them."""
+def describe_columns(conditions: Mapping[str, str], *, dates: bool = False, visits: bool = False) -> dict[str, Any]:
+    """The content of ``columns.json``; with ``dates``, the day of each session is among them, with ``visits`` which."""
     extra = [
         {"name": column, "type": "", "unit": "", "meaning": f"the condition {name!r} of the plan"}
         for name, column in conditions.items()
     ]
-    trials = [column.to_dict() for column in TRIAL_COLUMNS]
+    trials = [column.to_dict() for column in list_trial_columns(visits)]
     return {
         "responses": trials + extra,
         "responses_included": trials + extra,
         "practice": [BLOCK_COLUMN.to_dict(), *trials, *extra],
-        "participants": [column.to_dict() for column in (*PARTICIPANT_COLUMNS, *((DATE_COLUMN,) if dates else ()))],
+        "participants": [column.to_dict() for column in list_participant_columns(visits, dates)],
     }

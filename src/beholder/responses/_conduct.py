@@ -15,7 +15,7 @@ from beholder.responses._scoring import get_answer_form
 @final
 @dataclass(frozen=True)
 class Progress:
-    """One participant in numbers.
+    """One session of a participant in numbers.
 
     Attributes
     ----------
@@ -33,6 +33,10 @@ class Progress:
     conduct : Conduct
     exclusions : tuple of str
         Rules that are broken; of unfinished participants ``unfinished`` alone.
+    visit : int
+        Which of the participant's sessions, from 1.
+    completed : float or None
+        When the last trial was answered, seconds since 1970.
     """
 
     session: int
@@ -48,6 +52,8 @@ class Progress:
     response_time_s: float
     conduct: Conduct
     exclusions: tuple[str, ...]
+    visit: int = 1
+    completed: float | None = None
 
 
 _ANSWERED = """
@@ -61,7 +67,7 @@ _LAST = """
 SELECT s.session, s.participant, s.task, s.started, (SELECT e.step FROM events e WHERE e.session = s.session
     ORDER BY e.seq DESC LIMIT 1), max(coalesce((SELECT max(e.at) FROM events e WHERE e.session = s.session), 0),
     coalesce((SELECT max(p.at) FROM practice p WHERE p.session = s.session), 0)),
-    (SELECT count(*) FROM trials t WHERE t.task = s.task)
+    (SELECT count(*) FROM trials t WHERE t.task = s.task), s.visit
 FROM sessions s WHERE :session IS NULL OR s.session = :session ORDER BY s.session
 """
 
@@ -69,7 +75,7 @@ FROM sessions s WHERE :session IS NULL OR s.session = :session ORDER BY s.sessio
 def read_progress(
     connection: sqlite3.Connection, description: Mapping[str, Any], session: int | None = None
 ) -> list[Progress]:
-    """Every participant who did not withdraw, in the order in which they came.
+    """Every session of those who did not withdraw, in the order in which they began.
 
     Parameters
     ----------
@@ -93,7 +99,7 @@ def read_progress(
     for number, event, at in connection.execute(sql, asked):
         events.setdefault(number, []).append((event, at))
     progress = []
-    for number, participant, task, started, step, last, n_trials in connection.execute(_LAST, asked).fetchall():
+    for number, participant, task, started, step, last, n_trials, visit in connection.execute(_LAST, asked).fetchall():
         n, n_catch, catch_correct, n_main, main_correct, last_answer, response_s = answered.get(
             number, (0, 0, 0, 0, 0, None, 0.0)
         )
@@ -113,10 +119,16 @@ def read_progress(
         progress.append(
             Progress(
                 number, participant, task, step, started, max(last, last_answer or 0.0), n_trials, n, n_main,
-                main_correct or 0, response_s, conduct, broken if conduct.finished else broken[:1],
+                main_correct or 0, response_s, conduct, broken if conduct.finished else broken[:1], visit,
+                times.get("answered_all"),
             )
         )  # fmt: skip
     return progress
+
+
+def count_visits(description: Mapping[str, Any]) -> int:
+    """How many sessions a participant has, by the description of an experiment."""
+    return int((description["settings"].get("sessions") or {}).get("n", 1))
 
 
 def _subtract(end: float | None, begin: float | None) -> float | None:

@@ -64,13 +64,13 @@ def export_responses(path: Path | str, out: Path | str, *, bom: bool = False, da
     ):
         files += [_write_csv(out / f"{name}.csv", table, bom), _write_parquet(out / f"{name}.parquet", table)]
     files.append(_write_csv(out / "participants.csv", responses.participants, bom))
-    write_json(out / "columns.json", describe_columns(responses.conditions, dates=dates))
+    write_json(out / "columns.json", describe_columns(responses.conditions, dates=dates, visits=responses.n_visits > 1))
     with open_for_reading(path) as connection:
         description = read_description(connection)
     record_provenance(
         out, ".", {"kind": responses.kind, "exclusion": dict(responses.rules)},
         experiment=hash_settings(description), plan_hash=description["plan_hash"],
-        n_participants=len(responses.participants), n_answers=len(responses.trials),
+        n_participants=responses.n_participants, n_answers=len(responses.trials),
     )  # fmt: skip
     return Export(out, responses, (*files, out / "columns.json", out / "provenance.json"))
 

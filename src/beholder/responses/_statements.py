@@ -26,13 +26,13 @@ def insert_trial(connection: sqlite3.Connection, key: TrialKey) -> None:
 def insert_session(
     connection: sqlite3.Connection,
     participant: str,
-    token: bytes,
+    token: bytes | None,
     task: int,
     presentation: str,
     started: float,
     visit: int = 1,
 ) -> int:
-    """A new session and the token that opens it.
+    """A new session and the token that opens it; a later visit is opened by the tokens of the earlier ones too.
 
     A visit that the participant made already, or a token that is there, is an :class:`sqlite3.IntegrityError`.
 
@@ -46,7 +46,8 @@ def insert_session(
         (participant, visit, task, presentation, started),
     )
     assert cursor.lastrowid is not None
-    insert_login(connection, cursor.lastrowid, token, started)
+    if token is not None:
+        insert_login(connection, cursor.lastrowid, token, started)
     return cursor.lastrowid
 
 
@@ -124,8 +125,18 @@ def delete_participant(connection: sqlite3.Connection, session: int, at: float) 
 
 
 def find_session(connection: sqlite3.Connection, token: bytes) -> int | None:
-    """The number of the session that a token opens."""
+    """The number of the session that a token was given for."""
     row = connection.execute("SELECT session FROM logins WHERE token = ?", (token,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def find_latest_session(connection: sqlite3.Connection, token: bytes) -> int | None:
+    """The number of the session that a token opens: the latest of the person to whom it was given in any of theirs."""
+    sql = (
+        "SELECT latest.session FROM logins JOIN sessions own USING (session) JOIN sessions latest "
+        "ON latest.participant = own.participant WHERE token = ? ORDER BY latest.visit DESC LIMIT 1"
+    )
+    row = connection.execute(sql, (token,)).fetchone()
     return None if row is None else int(row[0])
 
 
@@ -173,9 +184,17 @@ def read_history(connection: sqlite3.Connection, session: int) -> History | None
 
 
 def count_takers(
-    connection: sqlite3.Connection, since: float, idle_steps: tuple[str, ...], without: Container[int] = ()
+    connection: sqlite3.Connection,
+    since: float,
+    idle_steps: tuple[str, ...],
+    without: Container[int] = (),
+    *,
+    n_visits: int = 1,
+    back_since: float | None = None,
 ) -> dict[int, int]:
     """How many took each task: who answered all its trials, and who did something after ``since``.
+
+    Where participants have several sessions, they are counted at the task of their first one, by the latest.
 
     Parameters
     ----------
@@ -183,22 +202,32 @@ def count_takers(
         Who did nothing after this time and is not through does not count; neither does who is at one of
         ``idle_steps``, from which nobody returns.
     without : container of int
-        Sessions that do not count though they are through.
+        Sessions whose participants do not count though they are through.
+    n_visits : int
+        Sessions that a participant has.
+    back_since : float, optional
+        Who is through with a session that is not the last, and was so before this time, cannot come back any more and
+        does not count; None: everybody can.
     """
     rows = connection.execute(
-        "SELECT s.session, s.task, e.step, max(e.at, coalesce((SELECT a.at FROM answers a WHERE a.session = s.session "
-        "ORDER BY a.trial DESC LIMIT 1), 0), coalesce((SELECT p.at FROM practice p WHERE p.session = s.session "
-        "ORDER BY p.block DESC, p.trial DESC LIMIT 1), 0)), "
-        "EXISTS (SELECT 1 FROM events d WHERE d.session = s.session AND d.event = 'answered_all') "
+        "SELECT s.session, s.participant, s.visit, s.task, e.step, max(e.at, coalesce((SELECT a.at FROM answers a "
+        "WHERE a.session = s.session ORDER BY a.trial DESC LIMIT 1), 0), coalesce((SELECT p.at FROM practice p "
+        "WHERE p.session = s.session ORDER BY p.block DESC, p.trial DESC LIMIT 1), 0)), "
+        "(SELECT d.at FROM events d WHERE d.session = s.session AND d.event = 'answered_all') "
         "FROM sessions s JOIN events e ON e.session = s.session "
-        "AND e.seq = (SELECT max(seq) FROM events l WHERE l.session = s.session)"
-    )
+        "AND e.seq = (SELECT max(seq) FROM events l WHERE l.session = s.session) ORDER BY s.visit"
+    ).fetchall()
+    out = {participant for session, participant, *_ in rows if session in without}
+    latest = {participant: row for _, participant, *row in rows}
     counts: dict[int, int] = {}
-    for session, task, step, last, through in rows:
-        if through and session in without:
-            continue
-        if through or (step not in idle_steps and last > since):
-            counts[task] = counts.get(task, 0) + 1
+    for participant, (visit, task, step, last, through) in latest.items():
+        if through is None:
+            counts_in = step not in idle_steps and last > since
+        else:
+            counts_in = visit >= n_visits or back_since is None or through >= back_since
+        if counts_in and participant not in out:
+            first = task - (visit - 1)
+            counts[first] = counts.get(first, 0) + 1
     return counts
 
 

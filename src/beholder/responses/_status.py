@@ -5,12 +5,12 @@ from __future__ import annotations
 import statistics
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from beholder.responses._conduct import read_progress
+from beholder.responses._conduct import Progress, count_visits, read_progress
 from beholder.responses._reading import open_for_reading, read_description
 
 ACTIVE_S = 300.0
@@ -29,12 +29,12 @@ class Status:
     kind : str
     n_tasks : int
     n_participants, n_finished, n_included, n_active, n_withdrawn : int
-        Who came and did not withdraw; of them finished; of these breaking no rule; who did something in the last five
-        minutes and is not at the end; who withdrew.
+        Who came and did not withdraw; of them finished, with all their sessions; of these breaking no rule in any; who
+        did something in the last five minutes and is not at the end; who withdrew.
     steps : mapping of str to int
-        How many are where.
+        How many are where, in their latest session; ``between_sessions`` who is done with one that is not the last.
     reasons : mapping of str to int
-        How many who finished break which rule.
+        How many finished sessions break which rule.
     n_answers : int
         To main and catch trials.
     answers_last_minute : int
@@ -43,6 +43,8 @@ class Status:
         Of those who finished; of all answers.
     tasks_finished : tuple of int
         How many finished the task that fewest finished, and the one that most did.
+    visits : tuple of (int, int, int)
+        Of the first, second, … sessions of participants: how many were begun, finished, and break no rule.
     """
 
     kind: str
@@ -59,6 +61,7 @@ class Status:
     median_time_s: float | None
     median_rt_ms: float | None
     tasks_finished: tuple[int, int]
+    visits: tuple[tuple[int, int, int], ...] = ()
 
     def to_tables(self) -> dict[str, list[dict[str, Any]]]:
         """Named lists of records."""
@@ -70,11 +73,17 @@ class Status:
             )
         }  # fmt: skip
         plain["least_finished_of_a_task"], plain["most_finished_of_a_task"] = self.tasks_finished
-        return {
+        tables = {
             "status": [plain],
             "steps": [{"step": step, "n": n} for step, n in self.steps.items()],
             "exclusions": [{"rule": rule, "n": n} for rule, n in self.reasons.items()],
         }
+        if len(self.visits) > 1:
+            tables["sessions"] = [
+                {"visit": visit, "n": n, "n_finished": n_finished, "n_included": n_included}
+                for visit, (n, n_finished, n_included) in enumerate(self.visits, start=1)
+            ]
+        return tables
 
 
 def read_status(path: Path | str, now: float | None = None) -> Status:
@@ -98,26 +107,40 @@ def read_status(path: Path | str, now: float | None = None) -> Status:
         rts = [rt for (rt,) in connection.execute("SELECT rt_ms FROM answers")]
         n_withdrawn = connection.execute("SELECT count(*) FROM withdrawals WHERE visit = 1").fetchone()[0]
     tasks = [name for name in description["tasks"] if name.startswith("task_")]
+    n_visits = count_visits(description)
+    latest = {each.participant: each for each in sorted(progress, key=lambda each: each.visit)}
+    through = [each for each in latest.values() if each.conduct.finished and each.visit >= n_visits]
+    broken = {each.participant for each in progress if each.exclusions}
     finished = [each for each in progress if each.conduct.finished]
-    through = Counter(each.task for each in finished)
-    counts = [through[int(name.removeprefix("task_"))] for name in tasks]
+    taken = Counter(each.task for each in finished)
+    counts = [taken[int(name.removeprefix("task_"))] for name in tasks]
     times = [each.conduct.time_s for each in finished if each.conduct.time_s is not None]
     return Status(
         kind=description["kind"],
         n_tasks=len(tasks),
-        n_participants=len(progress),
-        n_finished=len(finished),
-        n_included=sum(1 for each in finished if not each.exclusions),
+        n_participants=len(latest),
+        n_finished=len(through),
+        n_included=sum(1 for each in through if each.participant not in broken),
         n_active=sum(1 for each in progress if each.step not in _OVER and now - each.last < ACTIVE_S),
         n_withdrawn=n_withdrawn,
-        steps=dict(sorted(Counter(each.step for each in progress).items())),
+        steps=dict(sorted(Counter(_name_place(each, n_visits) for each in latest.values()).items())),
         reasons=dict(sorted(Counter(rule for each in finished for rule in each.exclusions).items())),
         n_answers=len(rts),
         answers_last_minute=recent,
         median_time_s=statistics.median(times) if times else None,
         median_rt_ms=statistics.median(rts) if rts else None,
         tasks_finished=(min(counts), max(counts)),
+        visits=tuple(_count_visit([each for each in progress if each.visit == k + 1]) for k in range(n_visits)),
     )
+
+
+def _name_place(session: Progress, n_visits: int) -> str:
+    return "between_sessions" if session.step == "done" and session.visit < n_visits else session.step
+
+
+def _count_visit(sessions: Sequence[Progress]) -> tuple[int, int, int]:
+    finished = [each for each in sessions if each.conduct.finished]
+    return len(sessions), len(finished), sum(1 for each in finished if not each.exclusions)
 
 
 _OVER = ("screened_out", "declined", "done")

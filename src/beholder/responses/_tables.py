@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any, final
 
 from beholder.responses._columns import (
     BLOCK_COLUMN,
-    DATE_COLUMN,
     MEASURES,
-    PARTICIPANT_COLUMNS,
-    TRIAL_COLUMNS,
     Column,
+    list_participant_columns,
+    list_trial_columns,
     name_conditions,
 )
-from beholder.responses._conduct import Progress, read_last_data, read_progress
+from beholder.responses._conduct import Progress, count_visits, read_last_data, read_progress
 from beholder.responses._reading import open_for_reading, read_description
 from beholder.responses._scoring import get_answer_form
 
@@ -41,11 +40,13 @@ class Responses:
     practice : pandas.DataFrame
         A row a practice trial; ``block`` comes first.
     participants : pandas.DataFrame
-        A row a participant.
+        A row a participant; where participants have several sessions, a row a session.
     conditions : mapping of str to str
         Condition of the plan to its column.
     rules : mapping
         The rules of exclusion.
+    n_visits : int
+        Sessions that a participant has; each is judged by itself.
     """
 
     kind: str
@@ -54,14 +55,22 @@ class Responses:
     participants: pd.DataFrame
     conditions: Mapping[str, str]
     rules: Mapping[str, Any]
+    n_visits: int = 1
 
     def __repr__(self) -> str:
-        n, n_out = len(self.participants), int(self.participants["excluded"].to_numpy(bool).sum())
-        return f"Responses({self.kind}, {len(self.trials)} answers of {n} participants, {n_out} of them excluded)"
+        n_out = int(self.participants["excluded"].to_numpy(bool).sum())
+        sessions = f" in {len(self.participants)} sessions" if self.n_visits > 1 else ""
+        people = f"{self.n_participants} participants{sessions}"
+        return f"Responses({self.kind}, {len(self.trials)} answers of {people}, {n_out} of them excluded)"
+
+    @property
+    def n_participants(self) -> int:
+        """How many people are in the file, however many sessions they had."""
+        return len(set(self.participants["participant"]))
 
     @property
     def included(self) -> pd.DataFrame:
-        """The trials of participants who finished and break no rule."""
+        """The trials of sessions that were finished and break no rule."""
         return self.trials.loc[~self.trials["excluded"].to_numpy(bool)]
 
     def to_pandas(self) -> pd.DataFrame:
@@ -92,8 +101,10 @@ def read_responses(path: Path | str, *, dates: bool = False) -> Responses:
     with open_for_reading(path) as connection:
         description = read_description(connection)
         progress = read_progress(connection, description)
+        n_visits = count_visits(description)
         keys = _read_keys(connection)
-        conditions = name_conditions(sorted({name for key in keys.values() for name in key["conditions"]}))
+        names = sorted({name for key in keys.values() for name in key["conditions"]})
+        conditions = name_conditions(names, n_visits > 1)
         shown = _read_shown(connection)
         people = {each.session: each for each in progress}
         answers = connection.execute(f"SELECT session, 0, {_FIELDS} FROM answers ORDER BY session, trial")
@@ -101,21 +112,27 @@ def read_responses(path: Path | str, *, dates: bool = False) -> Responses:
         answers = connection.execute(f"SELECT session, block, {_FIELDS} FROM practice ORDER BY session, block, trial")
         practice = [_make_row(row, description["kind"], people, keys, shown, conditions) for row in answers]
         participants = _list_participants(connection, progress)
-    columns = PARTICIPANT_COLUMNS
+    if n_visits > 1:
+        trials, practice = ([_add_visit(row, people) for row in rows] for rows in (trials, practice))
+        away = _list_days_away(progress)
+        participants = [
+            [*row[:2], each.visit, days, *row[2:]] for row, each, days in zip(participants, progress, away, strict=True)
+        ]
     if dates:
-        columns = (*columns, DATE_COLUMN)
         days = [datetime.datetime.fromtimestamp(each.started, datetime.UTC).date().isoformat() for each in progress]
         participants = [[*row, day] for row, day in zip(participants, days, strict=True)]
     return Responses(
         description["kind"],
-        _make_frame([row[1:] for row in trials], TRIAL_COLUMNS, conditions.values()),
-        _make_frame(practice, (BLOCK_COLUMN, *TRIAL_COLUMNS), conditions.values()),
-        _make_frame(participants, columns),
+        _make_frame([row[1:] for row in trials], list_trial_columns(n_visits > 1), conditions.values()),
+        _make_frame(practice, (BLOCK_COLUMN, *list_trial_columns(n_visits > 1)), conditions.values()),
+        _make_frame(participants, list_participant_columns(n_visits > 1, dates)),
         conditions,
         description["settings"].get("exclusion") or {},
+        n_visits,
     )
 
 
+_DAY_S = 86_400.0
 _FIELDS = "trial, n, at, response, choice, correct, confidence, level, rt_ms, details"
 
 
@@ -165,6 +182,19 @@ def _make_row(
         *(measured.get(group, {}).get(name) for group, name in MEASURES.values()),
         *(key["conditions"].get(name) for name in conditions),
     ]  # fmt: skip
+
+
+def _add_visit(row: list[Any], people: Mapping[int, Progress]) -> list[Any]:
+    """Which session it was stands after the session's number."""
+    block, participant, session, *rest = row
+    return [block, participant, session, people[session].visit, *rest]
+
+
+def _list_days_away(progress: Sequence[Progress]) -> list[float | None]:
+    """Days between the end of the session before and the beginning of each; None of first ones."""
+    completed = {(each.participant, each.visit): each.completed for each in progress}
+    before = [completed.get((each.participant, each.visit - 1)) for each in progress]
+    return [None if end is None else (each.started - end) / _DAY_S for each, end in zip(progress, before, strict=True)]
 
 
 def _list_participants(connection: sqlite3.Connection, progress: Sequence[Progress]) -> list[list[Any]]:
