@@ -19,9 +19,11 @@ from beholder.experiments._position import Position
 from beholder.experiments._requests import (
     MAX_ANSWER_BYTES,
     MAX_JOIN_BYTES,
+    MAX_PRESENTATION_BYTES,
     MAX_STEP_BYTES,
     parse_answer,
     parse_join,
+    parse_presentation,
     parse_step,
 )
 from beholder.experiments._security import Limits, RateLimiter, Refusal, read_json_body
@@ -70,6 +72,7 @@ class Api:
             Route("/api/step", self.step, methods=["POST"]),
             Route("/api/trials", self.trials, methods=["GET"]),
             Route("/api/trials/{trial_id}", self.answer, methods=["PUT"]),
+            Route("/api/presentations", self.present, methods=["POST"]),
             Route("/api/withdraw", self.withdraw, methods=["POST"]),
             Route("/api/beat", self.beat, methods=["POST"]),
             Route("/s/{address}", self.stimulus, methods=["GET"]),
@@ -115,6 +118,12 @@ class Api:
         position = self._find_active(request)
         sent = parse_answer(await read_json_body(request, MAX_ANSWER_BYTES), self.experiment.settings)
         return JSONResponse(await self._book.answer(position, request.path_params["trial_id"], sent))
+
+    async def present(self, request: Request) -> Response:
+        """``POST /api/presentations``: a trial is about to be shown; acknowledged once that is on disk."""
+        position = self._find_active(request)
+        trial_id, key = parse_presentation(await read_json_body(request, MAX_PRESENTATION_BYTES))
+        return JSONResponse(await self._book.present(position, trial_id, key))
 
     async def withdraw(self, request: Request) -> Response:
         """``POST /api/withdraw``: everything is deleted. Again: nothing more to delete, the same answer."""

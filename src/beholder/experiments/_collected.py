@@ -19,11 +19,13 @@ from beholder.experiments._course import end_step, list_consequences, score_answ
 from beholder.experiments._entrance import name_participant
 from beholder.experiments._experiment import Experiment
 from beholder.experiments._flow import ENDS, SENT_STEPS, list_steps
+from beholder.experiments._payloads import make_timing
 from beholder.experiments._position import Position
 from beholder.experiments._recruiters import get_recruiter, pick_parameters
-from beholder.experiments._requests import parse_answer, parse_join, parse_step
+from beholder.experiments._requests import parse_answer, parse_join, parse_presentation, parse_step
 from beholder.experiments._security import Refusal
 from beholder.experiments._server import open_store
+from beholder.experiments._showing import announce_trial
 from beholder.experiments._static_page import draw_page, name_old_page, name_page
 from beholder.responses import (
     Answer,
@@ -212,12 +214,18 @@ def _follow(
     position = Position(0, task.index, drawn["main"], drawn["practice"], first)
     _, screen, _ = parse_join({"recruiter_params": record["parameters"], "screen": record["screen"]})
     made = _Replayed(where, record, position, [Event(begun / 1000, "join", first, {"screen": screen})])
-    sent = {"steps": list(record["steps"]), "practice": list(record["practice"]), "answers": list(record["answers"])}
+    sent = {
+        "presented": list(record.get("presented", ())),
+        "steps": list(record["steps"]),
+        "practice": list(record["practice"]),
+        "answers": list(record["answers"]),
+    }
     while position.step not in ENDS:
         if position.step in SENT_STEPS:
             _take_step(experiment, made, _take_first(sent, "steps", position.step))
         else:
             rows = "practice" if position.step == "practice" else "answers"
+            _take_presented(experiment, made, sent["presented"])
             _take_answer(experiment, made, _take_first(sent, rows, position.step))
     if position.step != record["end"] or any(sent.values()):
         raise Refusal(422, "end", f"Its steps lead to {position.step}, and it says {record['end']}.")
@@ -237,6 +245,21 @@ def _take_step(experiment: Experiment, made: _Replayed, row: dict[str, Any]) -> 
     event = end_step(experiment, step, data, row["at_ms"] / 1000)
     made.position.take_event(event)
     made.events.append(event)
+
+
+def _take_presented(experiment: Experiment, made: _Replayed, rows: list[Any]) -> None:
+    """Each time that the page came to the next trial; whether it was shown follows anew."""
+    position, phase = made.position, made.position.phase
+    number = len(position.list_given()) + 1
+    while rows and (rows[0]["block"], rows[0]["n"]) == (phase, number):
+        row = rows.pop(0)
+        _, key = parse_presentation({"trial": "", "key": row["key"]})
+        stimulus_ms = make_timing(experiment.settings, position, phase, number)["stimulus_ms"]
+        event = announce_trial(experiment, position, phase, number, key, stimulus_ms, row["at_ms"] / 1000)
+        if event.data["shown"] != row["shown"]:
+            raise Refusal(422, "presented", f"Trial {number} was shown more often than {experiment.path} says.")
+        position.take_event(event)
+        made.events.append(event)
 
 
 def _take_answer(experiment: Experiment, made: _Replayed, row: dict[str, Any]) -> None:

@@ -56,6 +56,10 @@ class ParticipantClient:
         answer: Any = self._ask("GET", f"/api/trials?from={start}&count={count}")
         return list(answer["trials"]) if isinstance(answer, dict) else list(answer)
 
+    def announce(self, trial_id: str, key: int) -> bool:
+        """Say that a trial is about to be shown; whether it may be."""
+        return bool(self._ask("POST", "/api/presentations", {"trial": trial_id, "key": key})["show"])
+
     def send_answer(self, trial_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Send an answer; returns once it is on disk."""
         return self._ask("PUT", f"/api/trials/{trial_id}", dict(body))

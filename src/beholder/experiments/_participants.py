@@ -15,10 +15,11 @@ from beholder.experiments._addresses import AddressBook, Place
 from beholder.experiments._course import end_step, list_consequences, score_answer
 from beholder.experiments._entrance import Entrance, Entry
 from beholder.experiments._experiment import Experiment
-from beholder.experiments._payloads import gives_feedback
+from beholder.experiments._payloads import gives_feedback, make_timing
 from beholder.experiments._position import Position, restore_position
 from beholder.experiments._requests import AnswerRequest
 from beholder.experiments._security import Refusal, hash_token
+from beholder.experiments._showing import announce_trial, count_shown
 from beholder.responses import (
     Answer,
     Event,
@@ -166,21 +167,43 @@ class ParticipantBook:
         Refusal
             Not this participant's trial, not the next one, or another answer than before.
         """
-        place = self.addresses.open(trial_id)
-        if place is None or place.kind != "trial" or place.session != position.session:
-            raise Refusal(404, "not_found", "There is no such trial.")
+        place = self._open_trial(position, trial_id)
         async with position.lock:
             given = position.list_given(place.task)
             if place.n <= len(given):
                 if hmac.compare_digest(given[place.n - 1].digest, sent.digest):
                     return self._acknowledge(place, given[place.n - 1].correct)
                 raise Refusal(409, "conflict", "This trial has another answer already.")
-            running = position.step == ("practice" if place.task else "trials") and place.task == position.phase
-            if not running or place.n != len(given) + 1:
+            if not self._is_next(position, place):
                 raise Refusal(409, "order", "This is not the next trial.")
             answer = score_answer(self.experiment, position, place.task, place.n, sent, self.clock())
             await self._save(position, list_consequences(self.experiment, position, answer), answer)
             return self._acknowledge(place, answer.correct)
+
+    async def present(self, position: Position, trial_id: str, key: int) -> dict[str, Any]:
+        """Keep that the page is about to show a trial, and say whether it may.
+
+        The same announcement sent again gets the same acknowledgement and counts once.
+
+        Raises
+        ------
+        Refusal
+            Not this participant's trial, or not the next one.
+        """
+        place = self._open_trial(position, trial_id)
+        async with position.lock:
+            if not self._is_next(position, place):
+                raise Refusal(409, "order", "This is not the next trial.")
+            before = position.list_presented(place.task, place.n)
+            if not any(each["key"] == key for each in before):
+                stimulus_ms = make_timing(self.experiment.settings, position, place.task, place.n)["stimulus_ms"]
+                event = announce_trial(
+                    self.experiment, position, place.task, place.n, key, stimulus_ms, self.clock()
+                )  # fmt: skip
+                await self._save(position, [event])
+                before = position.list_presented(place.task, place.n)
+            shown = next(each["shown"] for each in before if each["key"] == key)
+            return {"show": shown, "presentations": count_shown(before)}
 
     async def withdraw(self, position: Position) -> None:
         """Delete everything that is known of a participant."""
@@ -193,6 +216,16 @@ class ParticipantBook:
         flushing = asyncio.create_task(asyncio.to_thread(self.store.flush_deleted))
         self._withdrawing.add(flushing)
         flushing.add_done_callback(self._withdrawing.discard)
+
+    def _open_trial(self, position: Position, trial_id: str) -> Place:
+        place = self.addresses.open(trial_id)
+        if place is None or place.kind != "trial" or place.session != position.session:
+            raise Refusal(404, "not_found", "There is no such trial.")
+        return place
+
+    def _is_next(self, position: Position, place: Place) -> bool:
+        running = position.step == ("practice" if place.task else "trials") and place.task == position.phase
+        return running and place.n == len(position.list_given(place.task)) + 1
 
     def _acknowledge(self, place: Place, correct: bool | None) -> dict[str, Any]:
         told = gives_feedback(self.experiment.settings, place.task, place.n) and correct is not None

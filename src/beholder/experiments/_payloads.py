@@ -11,12 +11,13 @@ from beholder.experiments._flow import ENDS, pick_code
 from beholder.experiments._position import Position, choose_level, find_trial, list_breaks
 from beholder.experiments._recruiters import describe_return, get_recruiter
 from beholder.experiments._settings import Settings
+from beholder.experiments._showing import is_brief
 
 _PUBLIC = (
     "background", "n_references_shown", "confidence_steps", "running_score", "choices", "rating_steps", "fixation_ms",
-    "stimulus_ms", "gap_ms", "mask_ms", "disabled_ms", "response_from_ms", "feedback", "feedback_delay_ms",
-    "feedback_ms", "instructions", "break_fractions", "comment", "consent_version", "min_width", "min_height",
-    "fullscreen", "phones", "size", "calibration", "viewing_distance_cm", "headphone_check",
+    "stimulus_ms", "gap_ms", "mask_ms", "presentations_max", "disabled_ms", "response_from_ms", "feedback",
+    "feedback_delay_ms", "feedback_ms", "instructions", "break_fractions", "comment", "consent_version", "min_width",
+    "min_height", "fullscreen", "phones", "size", "calibration", "viewing_distance_cm", "headphone_check",
     "headphone_trials", "headphone_required", "level_calibration", "recruiter",
 )  # fmt: skip
 _PUBLIC_PRACTICE = ("n_with_feedback", "n_without", "n_required", "max_blocks")
@@ -145,13 +146,15 @@ def list_payloads(
         n, shown = rows[number - 1]
         trial = find_trial(experiment, position, phase, n)
         task = 0 if phase else position.task
+        timing = make_timing(experiment.settings, position, phase, number)
         payload: dict[str, Any] = {
             "id": book.seal(Place("trial", position.session, phase, number)),
             "n": number,
             "phase": "practice" if phase else "main",
             "kind": experiment.kind,
             "stimuli": _make_stimuli(trial, shown, level, Place("stimulus", position.session, task, n), book),
-            "timing": make_timing(experiment.settings, position, phase, number),
+            "timing": timing,
+            "brief": is_brief(experiment.settings, trial, timing["stimulus_ms"]),
         }
         payloads.append(payload)
     return payloads

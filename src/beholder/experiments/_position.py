@@ -9,7 +9,7 @@ from typing import Any, final
 from beholder.experiments._experiment import Experiment, Trial
 from beholder.experiments._flow import find_breaks
 from beholder.experiments._staircase import pick_level
-from beholder.responses import Answer, Event, History
+from beholder.responses import PRESENTED, Answer, Event, History
 
 
 @final
@@ -48,6 +48,8 @@ class Position:
         How many events are on disk.
     keys : set of bytes
         sha256 of the tokens by which it was asked for.
+    presented : dict of (int, int) to list of dict
+        By practice block and trial, each time that the page came to a trial that is not answered yet.
     lock : asyncio.Lock
         Held while a request of this participant is being saved.
     """
@@ -63,6 +65,7 @@ class Position:
     parameters: dict[str, str] = field(default_factory=dict)
     n_events: int = 0
     keys: set[bytes] = field(default_factory=set)
+    presented: dict[tuple[int, int], list[dict[str, Any]]] = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -79,6 +82,10 @@ class Position:
         phase = self.phase if phase is None else phase
         return self.main if phase == 0 else self.blocks[phase - 1]
 
+    def list_presented(self, phase: int, number: int) -> list[dict[str, Any]]:
+        """Each time that the page came to a trial without an answer, in order."""
+        return self.presented.get((phase, number), [])
+
     def take_event(self, event: Event) -> None:
         """Move on by an event that is on disk."""
         self.step = event.step
@@ -87,10 +94,13 @@ class Position:
             self.checks = dict(event.data)
         elif event.event == "practice_block" and event.step == "practice":
             self.block = int(event.data["block"]) + 1
+        elif event.event == PRESENTED:
+            self.presented.setdefault((event.data["block"], event.data["trial"]), []).append(dict(event.data))
 
     def take_answer(self, answer: Answer) -> None:
         """Move on by an answer that is on disk."""
         self.list_given(answer.block).append(Given(answer.body, answer.n, answer.correct, answer.level))
+        self.presented.pop((answer.block, answer.trial), None)
 
 
 def restore_position(history: History) -> Position:

@@ -57,6 +57,7 @@ def _make_feather_pictures() -> Settings:
 
     return Settings(
         kind="recognition",
+        presentations_max=1,
         choices=tuple(load_categories()),
         fixation_ms=300,
         stimulus_ms=300,
@@ -82,6 +83,7 @@ def _make_feather_words() -> Settings:
 
     return Settings(
         kind="words",
+        presentations_max=1,
         choices=load_words()[1:],
         response_from_ms=0,
         feedback="practice",
@@ -100,6 +102,7 @@ def _make_feather_words() -> Settings:
 def _make_same_different() -> Settings:
     return Settings(
         kind="same_different",
+        presentations_max=1,
         fixation_ms=500,
         stimulus_ms=500,
         gap_ms=500,
@@ -118,6 +121,7 @@ def _make_same_different() -> Settings:
 def _make_odd_one_out() -> Settings:
     return Settings(
         kind="odd_one_out",
+        presentations_max=1,
         feedback="never",
         instructions=("odd_one_out", "practice"),
         practice=Practice(n_without=3, max_blocks=1),
@@ -132,6 +136,7 @@ def _make_odd_one_out() -> Settings:
 def _make_similarity() -> Settings:
     return Settings(
         kind="similarity",
+        presentations_max=1,
         rating_steps=7,
         feedback="never",
         instructions=("similarity", "practice"),

@@ -15,6 +15,7 @@ from beholder.experiments._settings import Settings
 from beholder.responses import check_response
 
 MAX_JOIN_BYTES = 8 * 1024
+MAX_PRESENTATION_BYTES = 1024
 MAX_STEP_BYTES = 64 * 1024
 MAX_ANSWER_BYTES = 8 * 1024
 MAX_COMMENT = 10_000
@@ -81,6 +82,17 @@ def parse_join(body: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any], bo
         if not isinstance(value, str) or len(value) > _MAX_TEXT or len(name) > _MAX_TEXT or not _is_text(value):
             raise _refuse(f"recruiter_params: texts of at most {_MAX_TEXT} characters")
     return parameters, _parse_measures(_get(body, "screen"), "screen"), begin
+
+
+def parse_presentation(body: dict[str, Any]) -> tuple[str, int]:
+    """Check the body of ``POST /api/presentations``: the trial's id, and the page's own number for this time."""
+    _check_names(body, {"trial", "key"})
+    trial, key = body["trial"], body["key"]
+    if not isinstance(trial, str):
+        raise _refuse("trial: its id")
+    if type(key) is not int or not 0 <= key < 2**53:
+        raise _refuse("key: a whole number from 0, below 2^53")
+    return trial, key
 
 
 def parse_step(body: dict[str, Any], settings: Settings) -> tuple[str, dict[str, Any]]:

@@ -165,6 +165,9 @@ class Settings:
         Of similarity: answers from 1, not alike, to this one.
     fixation_ms, stimulus_ms, gap_ms, mask_ms : int
         Fixation mark, stimulus, pause between two stimuli, noise mask. ``stimulus_ms`` 0: until the answer.
+    presentations_max : int or None
+        How often a trial may be shown whose stimuli are gone before the answer (pictures with a time limit, sounds),
+        over reloads and tabs; then it is answered from what was seen. None: no bound.
     slow_n, slow_fixation_ms, slow_stimulus_ms, slow_mask_ms : int
         For the first ``slow_n`` trials that a participant sees.
     disabled_ms : int
@@ -234,6 +237,7 @@ class Settings:
     stimulus_ms: int = 0
     gap_ms: int = 0
     mask_ms: int = 0
+    presentations_max: int | None = None
     slow_n: int = 0
     slow_fixation_ms: int = 0
     slow_stimulus_ms: int = 0
@@ -271,7 +275,13 @@ class Settings:
     sessions: Sessions = field(default_factory=Sessions)
 
     def __post_init__(self) -> None:
-        least = {"n_references_shown": 1, "confidence_steps": 1, "rating_steps": 2, "headphone_trials": 1}
+        least = {
+            "presentations_max": 1,
+            "n_references_shown": 1,
+            "confidence_steps": 1,
+            "rating_steps": 2,
+            "headphone_trials": 1,
+        }
         _check_counts(self, "", least=least)
         if not _COLOUR.fullmatch(self.background):
             raise InputError("background as #rrggbb", got=repr(self.background))

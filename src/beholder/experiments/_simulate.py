@@ -240,6 +240,7 @@ def _answer_phase(
         if state["step"] == "trials":
             clock.advance(tempo.wait((n_done + 1) / n_trials, clock() - began))
         before = sum(float(timing.get(name) or 0) for name in ("fixation_ms", "gap_ms")) / 1000
+        client.announce(payload["id"], n_done)
         response = observer.answer(make_observation(payload, state, client.fetch), rng)
         rt_ms = tempo.answer(timing)
         shown_at = 1000 * (clock() + before)

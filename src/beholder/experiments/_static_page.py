@@ -19,6 +19,7 @@ from beholder.experiments._payloads import make_public_settings, make_timing
 from beholder.experiments._position import Position
 from beholder.experiments._presentation import draw_presentation
 from beholder.experiments._settings import Settings
+from beholder.experiments._showing import is_brief
 from beholder.responses import get_answer_form
 
 FOLDER = "static"
@@ -163,6 +164,7 @@ def _list_payloads(
             place: [embed(trial.files[slot]) for slot in what] if isinstance(what, list) else embed(trial.files[what])
             for place, what in shown.items()
         }
+        timing = make_timing(experiment.settings, position, phase, number)
         payloads.append(
             {
                 "id": f"{phase}-{number}",
@@ -171,7 +173,8 @@ def _list_payloads(
                 "phase": "practice" if phase else "main",
                 "kind": experiment.kind,
                 "stimuli": stimuli,
-                "timing": make_timing(experiment.settings, position, phase, number),
+                "timing": timing,
+                "brief": is_brief(experiment.settings, trial, timing["stimulus_ms"]),
                 "correct": find_right_response(experiment.kind, shown, trial.correct),
             }
         )

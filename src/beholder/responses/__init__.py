@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = attach(
         "Event": "._records",
         "GroupWriter": "._writer",
         "History": "._records",
+        "PRESENTED": "._records",
         "RULES": "._exclusions",
         "ResponseStore": "._store",
         "Score": "._scoring",

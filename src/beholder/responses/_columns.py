@@ -51,6 +51,20 @@ TRIAL_COLUMNS = (
     Column("level", _NUMBER, "", "of an adaptive trial: the level that was shown"),
     Column("shown", _TEXT, "", "what was shown where, as JSON: place to slot"),
     Column("answered_s", _NUMBER, "s", "when the answer was saved, from the start of the session on"),
+    Column(
+        "presentations",
+        _COUNT,
+        "",
+        "how often the page announced to the server that it shows the trial, each time before it did: above 1 after a "
+        "reload; empty where nothing was announced",
+    ),
+    Column(
+        "presentations_withheld",
+        _COUNT,
+        "",
+        "how often the page came back to the trial when it could not be shown once more (presentations_max); above 0: "
+        "answered from what had been seen, and rt_ms counts from the buttons",
+    ),
     Column("device_pixel_ratio", _NUMBER, "", "pixels of the screen a CSS pixel, zoom included"),
     Column("window_width", _NUMBER, "CSS px", "of the window, at the answer"),
     Column("window_height", _NUMBER, "CSS px", "of the window, at the answer"),

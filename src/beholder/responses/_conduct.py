@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from beholder.responses._exclusions import Conduct, list_exclusions
+from beholder.responses._records import PRESENTED
 from beholder.responses._scoring import get_answer_form
 
 
@@ -85,7 +86,7 @@ def read_progress(
         This one alone.
     """
     asked = {"session": session}
-    one = "WHERE :session IS NULL OR session = :session"
+    one = "WHERE (:session IS NULL OR session = :session)"
     rows = get_answer_form(description["kind"]).rows
     rules = description["settings"].get("exclusion") or {}
     answered = {row[0]: row[1:] for row in connection.execute(_ANSWERED, asked)}
@@ -95,8 +96,8 @@ def read_progress(
         for number, choice, n in connection.execute(sql, asked):
             chosen.setdefault(number, {})[str(choice)] = n
     events: dict[int, list[tuple[str, float]]] = {}
-    sql = f"SELECT session, event, at FROM events {one} ORDER BY session, seq"
-    for number, event, at in connection.execute(sql, asked):
+    sql = f"SELECT session, event, at FROM events {one} AND event <> :presented ORDER BY session, seq"
+    for number, event, at in connection.execute(sql, {**asked, "presented": PRESENTED}):
         events.setdefault(number, []).append((event, at))
     progress = []
     for number, participant, task, started, step, last, n_trials, visit in connection.execute(_LAST, asked).fetchall():

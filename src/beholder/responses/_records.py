@@ -113,6 +113,10 @@ class Event:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
+PRESENTED = "presented"
+"""Event: the page came to a trial: ``block``, ``trial``, its own ``key`` for this time, whether it was ``shown``."""
+
+
 @final
 @dataclass(frozen=True)
 class Answer:

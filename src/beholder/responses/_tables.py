@@ -20,6 +20,7 @@ from beholder.responses._columns import (
 )
 from beholder.responses._conduct import Progress, count_visits, read_last_data, read_progress
 from beholder.responses._reading import open_for_reading, read_description
+from beholder.responses._records import PRESENTED
 from beholder.responses._scoring import get_answer_form
 
 if TYPE_CHECKING:
@@ -106,11 +107,12 @@ def read_responses(path: Path | str, *, dates: bool = False) -> Responses:
         names = sorted({name for key in keys.values() for name in key["conditions"]})
         conditions = name_conditions(names, n_visits > 1)
         shown = _read_shown(connection)
+        presented = _read_presented(connection)
         people = {each.session: each for each in progress}
         answers = connection.execute(f"SELECT session, 0, {_FIELDS} FROM answers ORDER BY session, trial")
-        trials = [_make_row(row, description["kind"], people, keys, shown, conditions) for row in answers]
+        trials = [_make_row(row, description["kind"], people, keys, shown, presented, conditions) for row in answers]
         answers = connection.execute(f"SELECT session, block, {_FIELDS} FROM practice ORDER BY session, block, trial")
-        practice = [_make_row(row, description["kind"], people, keys, shown, conditions) for row in answers]
+        practice = [_make_row(row, description["kind"], people, keys, shown, presented, conditions) for row in answers]
         participants = _list_participants(connection, progress)
     if n_visits > 1:
         trials, practice = ([_add_visit(row, people) for row in rows] for rows in (trials, practice))
@@ -157,12 +159,24 @@ def _read_shown(connection: sqlite3.Connection) -> dict[tuple[int, int], list[An
     return found
 
 
+def _read_presented(connection: sqlite3.Connection) -> dict[tuple[int, int, int], tuple[int, int]]:
+    """How often a trial as presented was shown, and how often it was not any more: by session, block and trial."""
+    sql = (
+        "SELECT session, json_extract(data, '$.block'), json_extract(data, '$.trial'), "
+        "sum(json_extract(data, '$.shown')), sum(1 - json_extract(data, '$.shown')) "
+        "FROM events WHERE event = ? GROUP BY 1, 2, 3"
+    )
+    rows = connection.execute(sql, (PRESENTED,))
+    return {(session, block, trial): (shown, withheld) for session, block, trial, shown, withheld in rows}
+
+
 def _make_row(
     row: Sequence[Any],
     kind: str,
     people: Mapping[int, Progress],
     keys: Mapping[tuple[int, int], Mapping[str, Any]],
     shown: Mapping[tuple[int, int], Sequence[Any]],
+    presented: Mapping[tuple[int, int, int], Sequence[int]],
     conditions: Mapping[str, str],
 ) -> list[Any]:
     session, block, trial, n, at, response, choice, correct, confidence, level, rt_ms, details = row
@@ -179,6 +193,7 @@ def _make_row(
         unit.get("layer"), unit.get("channel"), unit.get("batch"),
         None if level is None else key["levels"][level],
         json.dumps(shown[session, block][trial - 1][1], sort_keys=True, separators=(",", ":")), at - person.started,
+        *presented.get((session, block, trial), (None, None)),
         *(measured.get(group, {}).get(name) for group, name in MEASURES.values()),
         *(key["conditions"].get(name) for name in conditions),
     ]  # fmt: skip

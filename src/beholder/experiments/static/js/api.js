@@ -68,6 +68,11 @@ export class Api {
     return this.call("GET", `api/trials?from=${from}&count=${count}`);
   }
 
+  /** Say that a trial is about to be shown: `{show, presentations}`. `key` is this time's own, however often sent. */
+  present(trial, key) {
+    return this.call("POST", "api/presentations", { trial, key });
+  }
+
   withdraw() {
     return this.call("POST", "api/withdraw", {});
   }

@@ -22,6 +22,7 @@ export class PageTransport {
     );
     const kept = recall(`page-${data.name}`);
     this.run = kept ?? { token: null, step: "consent", block: 1, steps: [], practice: [], answers: [], parameters: {} };
+    this.run.presented ??= [];
   }
 
   /** The same as HttpTransport.send, answered here. */
@@ -32,6 +33,7 @@ export class PageTransport {
     if (place === "api/state") return { status: 200, body: this.state() };
     if (place === "api/step") return this.step(body);
     if (place === "api/trials") return this.trials(new URLSearchParams(query));
+    if (place === "api/presentations") return this.present(body);
     if (place === "api/withdraw") return this.withdraw();
     return this.answer(decodeURIComponent(place.split("/").at(-1)), body);
   }
@@ -108,6 +110,23 @@ export class PageTransport {
     return { status: 200, body: payloads.map(({ correct, ...payload }) => payload) };
   }
 
+  /** As the server counts it: the same time once, and what is shown for a moment no more often than the study says. */
+  present({ trial, key }) {
+    const payload = this.phase[this.given().length];
+    if (payload?.id !== trial) return { status: 409, body: { code: "order" } };
+    const block = this.run.step === "practice" ? this.run.block : 0;
+    const before = this.run.presented.filter((each) => each.block === block && each.n === payload.n);
+    const most = payload.brief ? this.data.settings.presentations_max ?? Infinity : Infinity;
+    const count = before.filter((each) => each.shown).length;
+    let now = before.find((each) => each.key === key);
+    if (!now) {
+      now = { block, n: payload.n, key, shown: count < most, at_ms: Date.now() };
+      this.run.presented.push(now);
+      this.keep();
+    }
+    return { status: 200, body: { show: now.shown, presentations: before.includes(now) ? count : count + Number(now.shown) } };
+  }
+
   answer(id, body) {
     const given = this.given();
     const at = this.phase.findIndex((payload) => payload.id === id);
@@ -147,14 +166,14 @@ export class PageTransport {
 
   withdraw() {
     remember(`page-${this.data.name}`, null);
-    this.run = { ...this.run, token: null, steps: [], practice: [], answers: [] };
+    this.run = { ...this.run, token: null, steps: [], presented: [], practice: [], answers: [] };
     return { status: 200, body: { step: "withdrawn", code: this.data.codes.withdrawn || null } };
   }
 
   /** Everything, for whoever collects it. */
   collect() {
-    const { token, parameters, screen, begun, steps, practice, answers } = this.run;
+    const { token, parameters, screen, begun, steps, presented, practice, answers } = this.run;
     const { name, task, kind, plan_hash: plan } = this.data;
-    return { name, task, kind, plan_hash: plan, session: token, begun, ended: Date.now(), end: this.run.step, parameters, screen, steps, practice, answers };
+    return { name, task, kind, plan_hash: plan, session: token, begun, ended: Date.now(), end: this.run.step, parameters, screen, steps, presented, practice, answers };
   }
 }

@@ -58,10 +58,21 @@ export class Session {
     return this.settings.kind === "words" || Boolean(this.settings.headphone_check || this.settings.level_calibration);
   }
 
+  /** Say that a trial is about to be shown; whether it may be, or null when it is not the next one any more. */
+  async announce(payload) {
+    const [key] = crypto.getRandomValues(new Uint32Array(1));
+    return this.ask(async () => (await this.api.present(payload.id, key)).show);
+  }
+
   /** Save an answer; null when the server has another one already, so that the page has to ask where it stands. */
   async save(payload, body) {
+    return this.ask(() => this.api.save(payload.id, body));
+  }
+
+  /** What a request gives; null when the server stands elsewhere. */
+  async ask(request) {
     try {
-      return await this.api.save(payload.id, body);
+      return await request();
     } catch (error) {
       if (error instanceof Refused && error.status === 409) return null;
       throw error;

@@ -123,6 +123,21 @@ export class TrialPlugin {
     return onset;
   }
 
+  /** Let answers in after what was shown for a moment. */
+  ask(showing) {
+    showing.open();
+  }
+
+  /** Ask for what was seen before the page was loaded again, without showing it once more; the time of the question. */
+  async withhold(showing) {
+    const onset = await nextFrame();
+    this.ask(showing);
+    const line = h("p", { class: "hint", "data-withheld": "" }, t("trial.withheld"));
+    showing.display.querySelector(".question").after(line);
+    announce(t("trial.withheld"));
+    return onset;
+  }
+
   /** Keys while the trial waits for an answer. */
   keys() {
     return {};
@@ -144,6 +159,8 @@ export class TrialPlugin {
     const { payload, next } = parameters;
     await waitForWindow(session);
     await waitForStimuli(session, payload);
+    const mayShow = await announcePresentation(session, payload);
+    if (mayShow === null) return { stop: true };
     const showing = new Showing(display, payload, session);
     hideProgress();
     enter("trial", headTrial(payload, session), { seen: false });
@@ -159,7 +176,8 @@ export class TrialPlugin {
     onLoad();
     window.addEventListener("resize", layOut);
     const stopKeys = listenKeys(this.keys(showing));
-    const [answer, onset] = await Promise.all([showing.answered, this.present(showing)]);
+    const presenting = mayShow ? this.present(showing) : this.withhold(showing);
+    const [answer, onset] = await Promise.all([showing.answered, presenting]);
     stopKeys();
     window.removeEventListener("resize", layOut);
     document.body.dataset.screen = "saving";
@@ -210,15 +228,25 @@ function headTrial(payload, session) {
   return t(payload.phase === "practice" ? "trial.heading_practice" : "trial.heading", values);
 }
 
-async function waitForStimuli(session, payload) {
-  const urls = listAddresses(payload.stimuli);
-  const ready = session.media.need(urls);
+function waitForStimuli(session, payload) {
+  return sayIfLate(session.media.need(listAddresses(payload.stimuli)));
+}
+
+/** Nothing is shown before the server knows of it, so that a reload is known for one. */
+function announcePresentation(session, payload) {
+  return sayIfLate(session.announce(payload));
+}
+
+async function sayIfLate(ready) {
   const late = setTimeout(() => {
     document.body.dataset.screen = "loading";
     stage().querySelector(".jspsych-content")?.replaceChildren(h("p", { class: "plain" }, t("loading.slow")));
   }, 400);
-  await ready;
-  clearTimeout(late);
+  try {
+    return await ready;
+  } finally {
+    clearTimeout(late);
+  }
 }
 
 function waitForContinue(display) {

@@ -86,24 +86,25 @@ export class Recognition extends TrialPlugin {
     const only = (layer) => () => {
       for (const each of [this.fixation, this.picture, this.mask]) each.classList.toggle("shown", each === layer);
     };
-    const ask = () => {
-      this.box.parentElement.hidden = true;
-      this.panel.hidden = false;
-      showing.open();
-      announce(t("recognition.question"));
-    };
     const stages = [];
     if (fixation > 0) stages.push({ name: "fixation", ms: fixation, show: only(this.fixation) });
     if (this.isTimed) {
       stages.push({ name: "stimulus", ms: stimulus, show: only(this.picture) });
       if (mask > 0) stages.push({ name: "mask", ms: mask, show: only(this.mask) });
-      stages.push({ name: "answer", ms: null, show: ask });
+      stages.push({ name: "answer", ms: null, show: () => this.ask(showing) });
     } else {
       stages.push({ name: "stimulus", ms: null, show: () => (only(this.picture)(), this.openBelow(showing)) });
     }
     const { onsets, log } = await playStages(stages);
     Object.assign(showing.log, log);
     return onsets.stimulus;
+  }
+
+  ask(showing) {
+    this.box.parentElement.hidden = true;
+    this.panel.hidden = false;
+    showing.open();
+    announce(t("recognition.question"));
   }
 
   /** Without a time limit the picture stays above the symbols. */

@@ -7,6 +7,13 @@ import { describeTrial, TrialPlugin } from "./base.js";
 import { makeTiles, playTiles } from "./items.js";
 import { wholeWindow } from "../pixels.js";
 
+/** Show one of the layers, or none. */
+function showOnly(showing, part) {
+  for (const layer of showing.display.querySelectorAll(".layer")) {
+    layer.classList.toggle("shown", part !== null && layer.contains(part));
+  }
+}
+
 export class SameDifferent extends TrialPlugin {
   static info = describeTrial("same-different");
 
@@ -48,29 +55,26 @@ export class SameDifferent extends TrialPlugin {
     const { fixation_ms: fixation, stimulus_ms: stimulus, gap_ms: gap } = showing.timing;
     if (this.areSounds) {
       const onset = await playTiles(this.items, this.tiles, gap || undefined);
-      showing.open();
+      this.ask(showing);
       return onset;
     }
     if (!this.inTurn) return super.present(showing);
-    const only = (part) => () => {
-      for (const layer of showing.display.querySelectorAll(".layer")) {
-        layer.classList.toggle("shown", part !== null && layer.contains(part));
-      }
-    };
+    const only = (part) => () => showOnly(showing, part);
     const stages = [
       { name: "fixation", ms: fixation, show: only(this.fixation) },
       { name: "first", ms: stimulus, show: only(this.tiles[0]) },
       { name: "gap", ms: gap, show: only(null) },
       { name: "second", ms: stimulus, show: only(this.tiles[1]) },
     ].filter((stage) => stage.ms > 0);
-    const open = () => {
-      only(null)();
-      showing.display.querySelector(".item-task").classList.remove("waiting");
-      showing.open();
-    };
-    const { onsets, log } = await playStages([...stages, { name: "answer", ms: null, show: open }]);
+    const { onsets, log } = await playStages([...stages, { name: "answer", ms: null, show: () => this.ask(showing) }]);
     Object.assign(showing.log, log);
     return onsets.second;
+  }
+
+  ask(showing) {
+    showOnly(showing, null);
+    showing.display.querySelector(".item-task").classList.remove("waiting");
+    showing.open();
   }
 
   keys(showing) {

@@ -78,18 +78,26 @@ export class Words extends TrialPlugin {
     const { onset, ended } = playBuffer(buffer);
     showing.log.sound_ms = Math.round(buffer.duration * 1e5) / 100;
     const wait = onset + (showing.timing.response_from_ms ?? 0) - performance.now();
-    setTimeout(() => {
-      this.input.disabled = false;
-      this.input.focus({ preventScroll: true });
-      showing.open();
-      this.check(showing);
-    }, Math.max(0, wait));
-    ended.then(() => {
-      if (!showing.isOpen) return;
-      this.status.replaceChildren(...rich(t("words.question")));
-      announce(t("words.question"));
-    });
+    setTimeout(() => this.ask(showing), Math.max(0, wait));
+    ended.then(() => showing.isOpen && this.question());
     return onset;
+  }
+
+  ask(showing) {
+    this.input.disabled = false;
+    this.input.focus({ preventScroll: true });
+    showing.open();
+    this.check(showing);
+  }
+
+  question() {
+    this.status.replaceChildren(...rich(t("words.question")));
+    announce(t("words.question"));
+  }
+
+  async withhold(showing) {
+    this.question();
+    return super.withhold(showing);
   }
 
   suggest() {
