@@ -120,7 +120,7 @@ def test_who_fails_the_practice_is_sent_home(tmp_path):
     gone = next(outcome for outcome in made.outcomes if outcome.end == "screened_out")
     assert (gone.n_answers, gone.n_practice) == (0, 25)
     assert "Simulation(LapseObserver, 3 participants" in repr(made)
-    assert list(made.to_pandas()) == ["participant", "end", "n_answers", "n_practice", "seconds"]
+    assert list(made.to_pandas()) == ["participant", "end", "n_answers", "n_practice", "seconds", "n_sessions"]
 
 
 def test_an_adaptive_staircase_goes_where_the_observer_goes(tmp_path):

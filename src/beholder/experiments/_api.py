@@ -70,6 +70,7 @@ class Api:
             Route("/api/join", self.join, methods=["POST"]),
             Route("/api/state", self.state, methods=["GET"]),
             Route("/api/step", self.step, methods=["POST"]),
+            Route("/api/next", self.next, methods=["POST"]),
             Route("/api/trials", self.trials, methods=["GET"]),
             Route("/api/trials/{trial_id}", self.answer, methods=["PUT"]),
             Route("/api/presentations", self.present, methods=["POST"]),
@@ -103,6 +104,13 @@ class Api:
         step, data = parse_step(await read_json_body(request, MAX_STEP_BYTES), self.experiment.settings)
         await self._book.step(position, step, data)
         return self._tell_state(position)
+
+    async def next(self, request: Request) -> Response:
+        """``POST /api/next``: the next session, once it is open; gives the new state."""
+        position = self._find_active(request)
+        parameters, screen, _ = parse_join(await read_json_body(request, MAX_JOIN_BYTES))
+        await self._book.begin_next(position, parameters, screen)
+        return self._tell_state(self._find(request))
 
     async def trials(self, request: Request) -> Response:
         """``GET /api/trials``: trials of the running phase."""
@@ -170,7 +178,7 @@ class Api:
         if position is None:
             return JSONResponse(make_withdrawn_state(self.experiment, {}))
         name = self._book.addresses.seal(Place("session", position.session))
-        return JSONResponse({**make_state(self.experiment, position), "session": name})
+        return JSONResponse({**make_state(self.experiment, position, self._book.clock()), "session": name})
 
 
 async def refuse(request: Request, error: Exception) -> Response:

@@ -11,9 +11,9 @@ from beholder.experiments._requests import AnswerRequest
 from beholder.responses import Answer, Event, score_response
 
 
-def end_step(experiment: Experiment, step: str, data: dict[str, Any], at: float) -> Event:
+def end_step(experiment: Experiment, step: str, data: dict[str, Any], at: float, visit: int = 1) -> Event:
     """The end of a step of the page's own, and where it leads; ``at``: seconds since 1970."""
-    target = judge_step(experiment.settings, step, data) or follow(list_steps(experiment), step)
+    target = judge_step(experiment.settings, step, data) or follow(list_steps(experiment, visit), step)
     return Event(at, step, target, data)
 
 
@@ -45,7 +45,7 @@ def list_consequences(experiment: Experiment, position: Position, answer: Answer
     """What an answer brings about, before it is taken in: nothing, or the end of a block or of all trials."""
     if answer.trial < len(position.list_trials(answer.block)):
         return []
-    steps = list_steps(experiment)
+    steps = list_steps(experiment, position.visit)
     if not answer.block:
         return [Event(answer.at, "answered_all", follow(steps, "trials"), {})]
     correct = [given.correct for given in position.list_given(answer.block)] + [answer.correct]

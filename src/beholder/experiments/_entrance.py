@@ -16,10 +16,12 @@ from beholder.experiments._flow import ENDS, list_steps
 from beholder.experiments._presentation import draw_presentation
 from beholder.experiments._recruiters import get_recruiter, is_other_job, is_preview, pick_parameters
 from beholder.experiments._security import Refusal, hash_token, make_token
+from beholder.experiments._visits import DAY_S, Window, find_next
 from beholder.responses import (
     Event,
+    History,
     count_takers,
-    find_session,
+    find_latest_session,
     has_withdrawn,
     insert_event,
     insert_login,
@@ -63,6 +65,8 @@ class Entry:
         Whether the session begins.
     is_repeat : bool
         Whether somebody who is through came for another of the recruiter's jobs.
+    follows : int
+        The session of the same person before one that begins; 0: it is their first.
     """
 
     token: str | None
@@ -70,6 +74,7 @@ class Entry:
     session: int = 0
     is_new: bool = False
     is_repeat: bool = False
+    follows: int = 0
 
 
 @final
@@ -133,34 +138,95 @@ class Entrance:
                 return Entry(None, known)
             sessions = list_sessions(connection, known_as)
             if sessions:
-                return self._reopen(connection, sessions[-1], held, known, now, admit)
+                return self._reopen(connection, sessions[-1], held, known, screen, now, admit)
         if not begin:
             raise Refusal(404, "nobody", "Nobody has begun by this link.")
         if identity is not None:
             admit()
         participant = known_as or "p" + self._entropy(8).hex()
-        return self._begin(connection, key, participant, screen, known, now)
+        sessions, since = self.experiment.settings.sessions, now - self._release_after_s
+        back_since = None if sessions.days_max is None else now - sessions.days_max * DAY_S
+        taken = count_takers(
+            connection, since, ENDS, self._find_excluded(connection), n_visits=sessions.n, back_since=back_since
+        )
+        token = make_token(self._entropy)
+        session = self._begin(connection, participant, 1, self._pick_task(taken), token, screen, known, now)
+        return Entry(token, known, session, is_new=True)
+
+    def begin_next(
+        self,
+        connection: sqlite3.Connection,
+        session: int,
+        parameters: Mapping[str, str],
+        screen: Mapping[str, Any],
+        now: float,
+        held: str | None = None,
+    ) -> Entry:
+        """The session after one that is done.
+
+        Parameters
+        ----------
+        session : int
+            The one before.
+        parameters : mapping of str to str
+            Of the link by which the next one is begun; those of somebody else are not kept.
+        screen : mapping
+        now : float
+            Seconds since 1970.
+        held : str, optional
+            The token of the browser: one of this person, which opens the new session too.
+
+        Raises
+        ------
+        Refusal
+            The session before is not done, no other follows, or it is too early or too late for it.
+        """
+        history = read_history(connection, session)
+        if history is None:
+            raise Refusal(409, "withdrawn", "You have withdrawn; nothing is kept.")
+        window = self._find_next(history)
+        if window is None:
+            raise Refusal(409, "step", "This is not the time for another session.")
+        if (state := window.find_state(now)) != "open":
+            raise Refusal(409, state, f"The next session cannot be begun: {state}.")
+        before, recruiter = history.session, self._recruiter
+        told = pick_parameters(recruiter, parameters)
+        own = {name: value for name, value in _get_parameters(history).items() if name == recruiter.identity}
+        known = told if own.items() <= told.items() else own
+        number = self._begin(
+            connection, before.participant, before.visit + 1, before.task + 1, None, screen, known, now
+        )
+        return Entry(held, known, number, is_new=True, follows=session)
 
     def _begin(
         self,
         connection: sqlite3.Connection,
-        key: str,
         participant: str,
+        visit: int,
+        task: int,
+        token: str | None,
         screen: Mapping[str, Any],
         known: dict[str, str],
         now: float,
-    ) -> Entry:
-        """A new session of a new participant."""
-        since, excluded = now - self._release_after_s, self._find_excluded(connection)
-        task = self._pick_task(count_takers(connection, since, ENDS, excluded))
-        seed = derive_seed(self.experiment.settings.seed, key, participant)
+    ) -> int:
+        """A new session: everything that it shows is drawn and stored. Gives its number."""
+        key = connection.execute("SELECT value FROM meta WHERE key = 'key'").fetchone()[0]
+        path = (key, participant) if visit == 1 else (key, participant, visit)
+        seed = derive_seed(self.experiment.settings.seed, *path)
         drawn = to_canonical_json(draw_presentation(self.experiment, self.experiment.get_task(task), seed))
-        token = make_token(self._entropy)
-        session = insert_session(connection, participant, hash_token(token), task, drawn, now)
-        insert_event(connection, session, Event(now, "join", list_steps(self.experiment)[0], {"screen": screen}))
+        hashed = None if token is None else hash_token(token)
+        session = insert_session(connection, participant, hashed, task, drawn, now, visit)
+        step = list_steps(self.experiment, visit)[0]
+        insert_event(connection, session, Event(now, "join", step, {"screen": screen}))
         if known:
             insert_recruit(connection, session, self._recruiter.name, known, now)
-        return Entry(token, known, session, is_new=True)
+        return session
+
+    def _find_next(self, history: History) -> Window | None:
+        """When somebody can begin the session after this one; None where none follows."""
+        ended = next((event.at for event in history.events if event.event == "answered_all"), None)
+        sessions = self.experiment.settings.sessions
+        return find_next(sessions, history.session.visit, history.events[-1].step, ended)
 
     def _reopen(
         self,
@@ -168,21 +234,32 @@ class Entrance:
         session: int,
         held: str | None,
         known: dict[str, str],
+        screen: Mapping[str, Any],
         now: float,
         admit: Callable[[], None],
     ) -> Entry:
-        """The session of somebody whom the link names: by the token that the browser holds, or one more."""
+        """The session of somebody whom the link names: by the token that the browser holds, or one more.
+
+        Who is done with a session and comes for another of the recruiter's jobs begins the next one, once it is open.
+        """
         history = read_history(connection, session)
         assert history is not None
-        before = (history.session.recruit or {}).get("parameters", {})
+        before = _get_parameters(history)
         over = history.events[-1].step in ENDS
         if over:  # the way back is that of the job that they came for
             is_repeat = is_other_job(self._recruiter, before, known)
-            known = before or known
+            window = self._find_next(history)
+            if is_repeat and window is not None and window.find_state(now) == "open":
+                if held is None or find_latest_session(connection, hash_token(held)) != session:
+                    admit()
+                    held = make_token(self._entropy)
+                    insert_login(connection, session, hash_token(held), now)
+                return self.begin_next(connection, session, known, screen, now, held)
+            known = dict(before) or known
         else:
             is_repeat = False
             insert_recruit(connection, session, self._recruiter.name, known, now)
-        if held is not None and find_session(connection, hash_token(held)) == session:
+        if held is not None and find_latest_session(connection, hash_token(held)) == session:
             return Entry(held, known, session, is_repeat=is_repeat)
         admit()
         token = make_token(self._entropy)
@@ -201,8 +278,14 @@ class Entrance:
         return {session for session, excluded in judged.items() if excluded}
 
     def _pick_task(self, taken: dict[int, int]) -> int:
-        """The task that the fewest take or took; of those the first."""
-        task = min(self.experiment.tasks, key=lambda task: (taken.get(task.index, 0), task.index))
+        """The task that the fewest take or took, of those that somebody can begin with; of those the first."""
+        first = self.experiment.tasks[:: self.experiment.settings.sessions.n]
+        task = min(first, key=lambda task: (taken.get(task.index, 0), task.index))
         if self._per_task is not None and taken.get(task.index, 0) >= self._per_task:
             raise Refusal(410, "full", "Everybody whom we needed has taken part. Thank you for your interest.")
         return task.index
+
+
+def _get_parameters(history: History) -> Mapping[str, str]:
+    """Of the recruiter's link by which somebody came to a session."""
+    return (history.session.recruit or {}).get("parameters", {})

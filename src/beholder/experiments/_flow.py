@@ -15,10 +15,11 @@ SENT_STEPS = ("consent", "instructions", "checks", "comment", "debrief")
 """Steps that end with something the page sends; the others end with their last trial."""
 
 
-def list_steps(experiment: Experiment) -> tuple[str, ...]:
-    """The steps of an experiment in their order, ``done`` last."""
+def list_steps(experiment: Experiment, visit: int = 1) -> tuple[str, ...]:
+    """The steps of one session in their order, ``done`` last; what it was about is told after a person's last one."""
     settings = experiment.settings
-    asked = {"practice": count_blocks(experiment) > 0, "comment": settings.comment}
+    last = visit >= settings.sessions.n
+    asked = {"practice": count_blocks(experiment) > 0, "comment": settings.comment, "debrief": last}
     steps = ("consent", "instructions", "checks", "practice", "trials", "comment", "debrief", "done")
     return tuple(step for step in steps if asked.get(step, True))
 
@@ -67,7 +68,9 @@ def find_breaks(settings: Settings, n_trials: int) -> list[int]:
     return sorted(place for place in places if 0 < place < n_trials)
 
 
-def pick_code(settings: Settings, step: str) -> str:
-    """The code that an end gives."""
-    codes = {"done": settings.completion_code, "screened_out": settings.screen_out_code}
+def pick_code(settings: Settings, step: str, visit: int = 1) -> str:
+    """The code that an end of a session gives."""
+    own = settings.sessions.completion_codes
+    done = own[visit - 1] if own else settings.completion_code
+    codes = {"done": done, "screened_out": settings.screen_out_code}
     return codes.get(step, settings.no_consent_code)

@@ -43,6 +43,10 @@ class ParticipantClient:
         body = {"recruiter_params": dict(parameters), "screen": dict(screen)}
         self._token = str(self._ask("POST", "/api/join", body)["token"])
 
+    def begin_next(self, parameters: Mapping[str, str], screen: Mapping[str, Any]) -> dict[str, Any]:
+        """Begin the next session, once it is open; gives the new state."""
+        return self._ask("POST", "/api/next", {"recruiter_params": dict(parameters), "screen": dict(screen)})
+
     def read_state(self) -> dict[str, Any]:
         """Where the participant stands."""
         return self._ask("GET", "/api/state")

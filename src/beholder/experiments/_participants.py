@@ -24,7 +24,7 @@ from beholder.responses import (
     Answer,
     Event,
     ResponseStore,
-    find_session,
+    find_latest_session,
     insert_answer,
     insert_event,
     is_withdrawn,
@@ -114,9 +114,39 @@ class ParticipantBook:
             return self._entrance.enter(connection, identity, known, screen, now, token, begin, admit)
 
         entry = await self._commit(work)
+        if entry.follows in self._kept:
+            self._drop(self._kept[entry.follows])
         if entry.session in self._kept and not entry.is_repeat:
             self._kept[entry.session].parameters = dict(entry.parameters)
         return entry
+
+    async def begin_next(self, position: Position, parameters: dict[str, str], screen: dict[str, Any]) -> None:
+        """Begin the next session of somebody who is done with one, and whose tokens open it from now on.
+
+        Parameters
+        ----------
+        position : Position
+        parameters : dict of str to str
+            Of the link; those of somebody else are not kept.
+        screen : dict
+
+        Raises
+        ------
+        Refusal
+            The session before is not done, no other follows, or the next one is not open.
+        """
+        async with position.lock:
+            now = self.clock()
+
+            def work(connection: sqlite3.Connection) -> Entry:
+                return self._entrance.begin_next(connection, position.session, parameters, screen, now)
+
+            try:
+                await self._commit(work)
+            except sqlite3.IntegrityError:
+                raise Refusal(409, "conflict", "This session was begun before, from another window.") from None
+            finally:
+                self._drop(position)
 
     def find(self, token: str) -> Position | None:
         """Where the holder of a token stands; None for one who withdrew.
@@ -129,7 +159,7 @@ class ParticipantBook:
         key = hash_token(token)
         session = self._tokens.get(key)
         if session is None:
-            session = self.store.read(lambda connection: find_session(connection, key))
+            session = self.store.read(lambda connection: find_latest_session(connection, key))
         if session is None:
             if self.store.read(lambda connection: is_withdrawn(connection, key)):
                 return None
@@ -157,7 +187,7 @@ class ParticipantBook:
         async with position.lock:
             if position.step != step:
                 raise Refusal(409, "step", f"This is not the time for {step}.")
-            await self._save(position, [end_step(self.experiment, step, data, self.clock())])
+            await self._save(position, [end_step(self.experiment, step, data, self.clock(), position.visit)])
 
     async def answer(self, position: Position, trial_id: str, sent: AnswerRequest) -> dict[str, Any]:
         """Save an answer; the same one sent again gets the same acknowledgement.

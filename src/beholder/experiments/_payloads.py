@@ -12,6 +12,7 @@ from beholder.experiments._position import Position, choose_level, find_trial, l
 from beholder.experiments._recruiters import describe_return, get_recruiter
 from beholder.experiments._settings import Settings
 from beholder.experiments._showing import is_brief
+from beholder.experiments._visits import find_next
 
 _PUBLIC = (
     "background", "n_references_shown", "confidence_steps", "running_score", "choices", "rating_steps", "fixation_ms",
@@ -46,8 +47,8 @@ def make_greeting(experiment: Experiment) -> dict[str, Any]:
     }
 
 
-def make_state(experiment: Experiment, position: Position) -> dict[str, Any]:
-    """Where a participant stands, for the page to go on from."""
+def make_state(experiment: Experiment, position: Position, now: float) -> dict[str, Any]:
+    """Where a participant stands, for the page to go on from; ``now``: seconds since 1970."""
     settings = experiment.settings
     state = {
         **_make_frame(experiment, position.step),
@@ -62,8 +63,28 @@ def make_state(experiment: Experiment, position: Position) -> dict[str, Any]:
         state["n_correct"] = sum(1 for each in position.list_given(0) if each.correct)
     if position.step in ENDS:
         recruiter = get_recruiter(settings.recruiter)
-        state |= describe_return(recruiter, pick_code(settings, position.step), position.parameters)
+        code = pick_code(settings, position.step, position.visit)
+        state |= describe_return(recruiter, code, position.parameters)
+    if settings.sessions.n > 1:
+        state |= {
+            "visit": position.visit,
+            "n_visits": settings.sessions.n,
+            "upcoming": _make_upcoming(settings, position, now),
+        }
     return state
+
+
+def _make_upcoming(settings: Settings, position: Position, now: float) -> dict[str, Any] | None:
+    """When the session after one that is done can be begun, ms since 1970; None where none follows."""
+    window = find_next(settings.sessions, position.visit, position.step, position.answered_all)
+    if window is None:
+        return None
+    return {
+        "visit": position.visit + 1,
+        "state": window.find_state(now),
+        "opens_at": round(1000 * window.opens),
+        "closes_at": None if window.closes is None else round(1000 * window.closes),
+    }
 
 
 def make_withdrawn_state(experiment: Experiment, parameters: Mapping[str, str]) -> dict[str, Any]:

@@ -50,6 +50,10 @@ class Position:
         sha256 of the tokens by which it was asked for.
     presented : dict of (int, int) to list of dict
         By practice block and trial, each time that the page came to a trial that is not answered yet.
+    visit : int
+        Which of the participant's sessions, from 1.
+    answered_all : float or None
+        When the last main trial was answered, seconds since 1970.
     lock : asyncio.Lock
         Held while a request of this participant is being saved.
     """
@@ -66,6 +70,8 @@ class Position:
     n_events: int = 0
     keys: set[bytes] = field(default_factory=set)
     presented: dict[tuple[int, int], list[dict[str, Any]]] = field(default_factory=dict)
+    visit: int = 1
+    answered_all: float | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -92,6 +98,8 @@ class Position:
         self.n_events += 1
         if event.event == "checks":
             self.checks = dict(event.data)
+        elif event.event == "answered_all":
+            self.answered_all = event.at
         elif event.event == "practice_block" and event.step == "practice":
             self.block = int(event.data["block"]) + 1
         elif event.event == PRESENTED:
@@ -109,7 +117,7 @@ def restore_position(history: History) -> Position:
     recruit = history.session.recruit or {}
     position = Position(
         history.session.session, history.session.task, presentation["main"], presentation["practice"], "consent",
-        parameters=dict(recruit.get("parameters", {})),
+        parameters=dict(recruit.get("parameters", {})), visit=history.session.visit,
     )  # fmt: skip
     for event in history.events:
         position.take_event(event)

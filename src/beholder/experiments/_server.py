@@ -117,8 +117,6 @@ def check_experiment(experiment: Experiment) -> None:
         raise InputError(f"{n_practice} practice trials, as the settings say", got=f"{n} in {experiment.path}")
     if not n and n_practice:
         logger.warning("%s has no practice trials: nobody practises", experiment.path)
-    if settings.sessions.n > 1:
-        raise InputError("an experiment of one session", got=f"sessions.n {settings.sessions.n}")
     if settings.kind in ("recognition", "words") and not settings.choices:
         raise InputError("choices in the settings", got=f"none, for the kind {settings.kind}")
     for trial in (*experiment.practice, *(trial for task in experiment.tasks for trial in task.trials)):

@@ -91,13 +91,15 @@ class ParticipantOutcome:
     participant : int
         From 1.
     end : str
-        ``done``, ``screened_out``, ….
+        Of the last session: ``done``, ``screened_out``, ….
     n_answers : int
         Main trials answered.
     n_practice : int
         Practice trials answered.
     seconds : float
-        Of simulated time.
+        Of simulated time, without the days between sessions.
+    n_sessions : int
+        Sessions begun.
     """
 
     participant: int
@@ -105,6 +107,7 @@ class ParticipantOutcome:
     n_answers: int
     n_practice: int
     seconds: float
+    n_sessions: int = 1
 
 
 @final
@@ -137,6 +140,20 @@ class Tempo:
         """
         return max(0.0, 1.1 * (self.settings.exclusion.time_s_min or 0.0) * share - elapsed)
 
+    def come_back(self, upcoming: Mapping[str, Any], now: float) -> float:
+        """Seconds to stay away until a session that opens later, some hours into the time in which it can be begun.
+
+        Parameters
+        ----------
+        upcoming : mapping
+            ``opens_at`` and ``closes_at`` of the next session, ms since 1970; the latter may be None.
+        now : float
+            Seconds since 1970.
+        """
+        opens, closes = upcoming["opens_at"] / 1000, upcoming["closes_at"]
+        most = 8 * 3600.0 if closes is None else min(8 * 3600.0, 0.9 * (closes / 1000 - opens))
+        return max(0.0, opens - now) + float(self.rng.uniform(0.001, most))
+
     def answer(self, timing: Mapping[str, Any]) -> float:
         """Milliseconds from the display to the answer."""
         settings = self.settings
@@ -148,7 +165,7 @@ class Tempo:
 def simulate_participant(
     client: ParticipantClient, settings: Settings, observer: Observer, number: int, seed: int, clock: SimulatedClock
 ) -> ParticipantOutcome:
-    """Take an experiment from the first page to the last.
+    """Take an experiment from the first page to the last, with all its sessions.
 
     Parameters
     ----------
@@ -169,10 +186,30 @@ def simulate_participant(
     """
     rng = make_generator(seed, "participant", number)
     tempo = Tempo(settings, make_generator(seed, "tempo", number))
-    began = clock()
+    counts, seconds, n_sessions = {"practice": 0, "main": 0}, 0.0, 0
     client.join(make_recruit(settings, number, seed), _SCREEN)
+    while True:
+        n_sessions += 1
+        began = clock()
+        state = _take_session(client, observer, rng, tempo, clock, counts)
+        seconds += clock() - began
+        if state.get("upcoming") is None:
+            return ParticipantOutcome(number, state["step"], counts["main"], counts["practice"], seconds, n_sessions)
+        clock.advance(tempo.come_back(state["upcoming"], clock()))
+        client.begin_next(make_recruit(settings, number, seed), _SCREEN)
+
+
+def _take_session(
+    client: ParticipantClient,
+    observer: Observer,
+    rng: np.random.Generator,
+    tempo: Tempo,
+    clock: SimulatedClock,
+    counts: dict[str, int],
+) -> dict[str, Any]:
+    """Go from the first page of a session to its end, counting answers; gives the last state."""
+    began = clock()
     state = client.read_state()
-    counts = {"practice": 0, "main": 0}
     while state["step"] not in ENDS:
         step = state["step"]
         if step in ("practice", "trials"):
@@ -183,7 +220,7 @@ def simulate_participant(
             data, seconds = make_step(step, state, tempo)
             clock.advance(seconds)
             state = client.send_step(step, data, 1000 * clock())
-    return ParticipantOutcome(number, state["step"], counts["main"], counts["practice"], clock() - began)
+    return state
 
 
 def make_recruit(settings: Settings, number: int, seed: int) -> dict[str, str]:

@@ -130,7 +130,7 @@ def simulate_participants(
     outcomes: list[ParticipantOutcome] = []
     entropy = SeededEntropy(seed)
     with open_store(experiment, db, entropy=entropy) as store:
-        before, number, latest = store.read(_look_at)
+        before, number, latest = store.read(lambda connection: _look_at(connection, experiment.settings.sessions.n))
         clock = SimulatedClock(pick_start(seed, None if latest is None else latest + RELEASE_AFTER_S))
         if before >= n_participants:
             logger.info("%d participants are there already", before)
@@ -161,8 +161,8 @@ def take_part_over_http(experiment: Experiment, seed: int) -> Iterator[TakePart]
     yield go
 
 
-def _look_at(connection: sqlite3.Connection) -> tuple[int, int, float | None]:
-    """Who has finished, the last session's number, and the latest time; people's answers are refused."""
+def _look_at(connection: sqlite3.Connection, n_visits: int) -> tuple[int, int, float | None]:
+    """Who has come to the end of all sessions, how many began, and the latest time; people's answers are refused."""
     joins = "SELECT count(*) FROM events WHERE event = 'join'"
     (n_real,) = connection.execute(f"{joins} AND json_extract(data, '$.screen.simulated') IS NOT 1").fetchone()
     if n_real:
@@ -170,9 +170,12 @@ def _look_at(connection: sqlite3.Connection) -> tuple[int, int, float | None]:
             "a file of simulated answers, or a new one", got=f"one with {n_real} people's", hint="another --db"
         )
     marks = ", ".join("?" for _ in ENDS)
-    sql = f"SELECT count(DISTINCT session) FROM events WHERE step IN ({marks})"
-    (n_ended,) = connection.execute(sql, ENDS).fetchone()
-    (number,) = connection.execute("SELECT coalesce(max(session), 0) FROM sessions").fetchone()
+    sql = (
+        "SELECT count(DISTINCT participant) FROM sessions JOIN events USING (session) "
+        f"WHERE step IN ({marks}) AND (step <> 'done' OR visit = ?)"
+    )
+    (n_ended,) = connection.execute(sql, (*ENDS, n_visits)).fetchone()
+    (number,) = connection.execute("SELECT count(*) FROM sessions WHERE visit = 1").fetchone()
     (latest,) = connection.execute("SELECT max(at) FROM events").fetchone()
     return int(n_ended), int(number), latest
 
