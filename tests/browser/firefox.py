@@ -1,0 +1,211 @@
+"""Firefox without a window, asked by WebDriver BiDi: its own websocket, no program between."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import websocket
+from tests.browser.pages import Message, Page, PageError, Request
+from tests.browser.processes import find_program, make_home, run_program
+
+PREFERENCES = {
+    "browser.shell.checkDefaultBrowser": False,
+    "datareporting.policy.dataSubmissionEnabled": False,
+    "browser.startup.page": 0,
+}
+EVENTS = ["log.entryAdded", "network.beforeRequestSent", "browsingContext.downloadEnd"]
+_REPORT = """() => document.addEventListener("securitypolicyviolation", (event) =>
+    console.error(`the policy forbids ${event.effectiveDirective} ${event.blockedURI}`))"""
+_GONE = ("no such frame", "no such window", "unknown error")
+
+
+class Connection:
+    """Commands to Firefox, one after the other, and the events that came meanwhile."""
+
+    def __init__(self, address: str) -> None:
+        self._socket = websocket.create_connection(address, timeout=60, suppress_origin=True)
+        self._n = 0
+        self.events: list[dict[str, Any]] = []
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """A command's result."""
+        self._n += 1
+        self._socket.send(json.dumps({"id": self._n, "method": method, "params": parameters}))
+        while True:
+            answer = json.loads(self._socket.recv())
+            if answer["type"] == "event":
+                self.events.append(answer)
+            elif answer["type"] == "error":
+                raise PageError(f"{method}: {answer['error']}: {answer['message']}")
+            elif answer["id"] == self._n:
+                return answer["result"]
+
+    def close(self) -> None:
+        """Hang up."""
+        self._socket.close()
+
+
+class FirefoxPage(Page):
+    """A tab of Firefox."""
+
+    def __init__(self, context: FirefoxContext) -> None:
+        super().__init__(context)
+        self._call = context.browser.connection.call
+        made = self._call("browsingContext.create", type="tab", userContext=context.name)
+        self.name = made["context"]
+        context.browser.pages[self.name] = self
+        context.apply(self)
+
+    def goto(self, url):
+        self._call("browsingContext.navigate", context=self.name, url=url, wait="complete")
+
+    def reload(self):
+        self._call("browsingContext.reload", context=self.name, wait="complete")
+
+    def close(self):
+        self._call("browsingContext.close", context=self.name)
+
+    def bring_to_front(self):
+        self._call("browsingContext.activate", context=self.name)
+
+    def screenshot(self):
+        return base64.b64decode(self._call("browsingContext.captureScreenshot", context=self.name)["data"])
+
+    def set_viewport_size(self, size, density: float | None = None):
+        more = {} if density is None else {"devicePixelRatio": density}
+        self._call("browsingContext.setViewport", context=self.name, viewport=size, **more)
+
+    def set_zoom(self, factor):
+        self.bring_to_front()
+        self.context.browser.command(f"gBrowser.selectedBrowser.fullZoom = {factor}")
+
+    def perform(self, sources):
+        self._call("input.performActions", context=self.name, actions=sources)
+
+    def run(self, script):
+        target = {"context": self.name}
+        found = self._call("script.evaluate", expression=script, target=target, awaitPromise=True)
+        if found["type"] == "exception":
+            raise PageError(found["exceptionDetails"]["text"])
+        return found["result"]["value"]
+
+    def listen(self):
+        self.context.browser.hand_out_events()
+
+
+class FirefoxContext:
+    """A world of its own: storage and cookies that no other has."""
+
+    def __init__(self, browser: Firefox, viewport: Mapping[str, int] | None, device_scale_factor: float | None) -> None:
+        self.browser = browser
+        self.name = browser.connection.call("browser.createUserContext")["userContext"]
+        self._viewport, self._density = viewport, device_scale_factor
+        self._pages: list[FirefoxPage] = []
+
+    def new_page(self) -> FirefoxPage:
+        """Another tab."""
+        self._pages.append(FirefoxPage(self))
+        return self._pages[-1]
+
+    def apply(self, page: FirefoxPage) -> None:
+        """Give a new page the window of this context."""
+        if self._viewport is not None:
+            page.set_viewport_size(dict(self._viewport), self._density)
+
+    def set_offline(self, offline: bool) -> None:
+        """Cut every page off, or connect it again."""
+        conditions = {"type": "offline"} if offline else None
+        self.browser.connection.call(
+            "emulation.setNetworkConditions", networkConditions=conditions, userContexts=[self.name]
+        )
+
+    def close(self) -> None:
+        """Close every tab; what they stored is gone."""
+        self.browser.connection.call("browser.removeUserContext", userContext=self.name)
+
+
+class Firefox:
+    """A running Firefox.
+
+    Attributes
+    ----------
+    downloads : Path
+        Where files that people take from a page arrive.
+    """
+
+    def __init__(self, address: str, downloads: Path) -> None:
+        self.connection = Connection(f"{address}/session")
+        self.downloads = downloads
+        self.pages: dict[str, FirefoxPage] = {}
+        call = self.connection.call
+        call("session.new", capabilities={})
+        call("session.subscribe", events=EVENTS)
+        call("script.addPreloadScript", functionDeclaration=_REPORT)
+        allowed = {"type": "allowed", "destinationFolder": str(downloads)}
+        call("browser.setDownloadBehavior", downloadBehavior=allowed)
+
+    def new_context(
+        self, *, viewport: Mapping[str, int] | None = None, device_scale_factor: float | None = None
+    ) -> FirefoxContext:
+        """A world of its own, whose windows have these CSS pixels and this density."""
+        return FirefoxContext(self, viewport, device_scale_factor)
+
+    def command(self, script: str) -> None:
+        """Do something in the browser's own window."""
+        (window, *_) = self.connection.call("browsingContext.getTree", **{"moz:scope": "chrome"})["contexts"]
+        target = {"context": window["context"]}
+        found = self.connection.call("script.evaluate", expression=script, target=target, awaitPromise=True)
+        if found["type"] == "exception":
+            raise PageError(found["exceptionDetails"]["text"])
+
+    def hand_out_events(self) -> None:
+        """Tell each page what happened to it."""
+        events, self.connection.events[:] = self.connection.events[:], []
+        for event in events:
+            self._hand_out(event["method"], event["params"])
+
+    def _hand_out(self, method: str, details: dict[str, Any]) -> None:
+        if method == "log.entryAdded":
+            page = self.pages.get(details["source"].get("context", ""))
+            if page is not None and details["type"] == "console":
+                page.tell("console", Message(details["level"], details["text"]))
+            elif page is not None and details["level"] == "error":
+                page.tell("pageerror", details["text"])
+        elif method == "network.beforeRequestSent" and details.get("context") in self.pages:
+            asked = details["request"]
+            self.pages[details["context"]].tell("request", Request(asked["method"], asked["url"]))
+
+    def close(self) -> None:
+        """Hang up; the program is ended by whoever started it."""
+        self.connection.close()
+
+
+@contextlib.contextmanager
+def open_firefox(preferences: Mapping[str, Any] | None = None) -> Iterator[Firefox]:
+    """A Firefox of its own while the block runs, with further preferences (as in ``about:config``)."""
+    program = find_program("firefox-esr", "firefox")
+    with make_home() as environment:
+        home = Path(environment["HOME"])
+        wanted = {**PREFERENCES, **(preferences or {})}
+        lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in wanted.items()]
+        profile = home / "profile"
+        profile.mkdir()
+        (profile / "user.js").write_text("".join(lines), encoding="utf-8")
+        (home / "downloads").mkdir()
+        command = [program, "--headless", "--no-remote", "--profile", str(profile), "--remote-debugging-port", "0",
+                   "--remote-allow-system-access", "about:blank"]  # fmt: skip
+        log = home / "log.txt"
+        with run_program(command, environment, log) as process:
+            end = time.monotonic() + 60
+            while not (found := re.search(r"WebDriver BiDi listening on (ws://\S+)", log.read_text(errors="replace"))):
+                assert process.poll() is None and time.monotonic() < end, log.read_text(errors="replace")
+                time.sleep(0.02)
+            with contextlib.closing(Firefox(found[1], home / "downloads")) as browser:
+                yield browser
