@@ -1,14 +1,16 @@
-"""Real Chromium, a real server, and somebody who takes part."""
+"""Real browsers, a real server, and somebody who takes part."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 
 import pytest
 from tests.browser.built_folders import build_folder
+from tests.browser.firefox import open_firefox
 from tests.browser.participant import Participant
+from tests.browser.processes import find_program
+from tests.browser.webkit import open_webkit
 
 from beholder.experiments import open_server, open_store, read_experiment
 
@@ -19,10 +21,7 @@ def start_chromium():
 
     Where there is none, these tests fail in CI and skip elsewhere.
     """
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if program is None:
-        assert not os.environ.get("CI"), "no Chromium on PATH"
-        pytest.skip("no Chromium on PATH")
+    program = find_program("chromium", "chromium-browser", "google-chrome")
     from playwright.sync_api import sync_playwright
 
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
@@ -45,38 +44,71 @@ def chromium(start_chromium):
         yield browser
 
 
+@pytest.fixture(scope="session")
+def firefox():
+    """The Firefox that most tests share."""
+    with open_firefox() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def webkit():
+    """WebKitGTK; each context is a browser of its own."""
+    with open_webkit() as browser:
+        yield browser
+
+
+@pytest.fixture(params=["firefox", "webkit"])
+def other_browser(request):
+    """Either of the browsers that Playwright does not drive."""
+    return request.getfixturevalue(request.param)
+
+
 class Lab:
     """Serves built folders, and sends participants to them."""
 
-    def __init__(self, chromium, folder, stack):
-        self.chromium, self.folder, self.stack = chromium, folder, stack
+    def __init__(self, browser, folder, stack):
+        self.browser, self.folder, self.stack = browser, folder, stack
         self.participants = []
 
     def serve(self, kind, n_trials=2, changes=None, **options):
         """Build and serve an experiment; its address."""
         path = self.folder / f"exp_{len(list(self.folder.iterdir()))}"
         build_folder(path / "built", kind, n_trials, changes, **options)
-        experiment = read_experiment(path / "built")
+        self.experiment = experiment = read_experiment(path / "built")
         self.store = self.stack.enter_context(contextlib.closing(open_store(experiment, path / "answers.sqlite")))
         self.database = path / "answers.sqlite"
         return self.stack.enter_context(open_server(experiment, self.store)).url
 
-    def invite(self, url, *, context=None, **options):
+    def invite(self, url, *, context=None, person=Participant, **options):
         """Somebody opens the page."""
         if context is None:
             options.setdefault("viewport", {"width": 1280, "height": 720})
-            context = self.stack.enter_context(contextlib.closing(self.chromium.new_context(**options)))
-        person = Participant(context, url)
-        self.participants.append(person)
-        return person
+            context = self.stack.enter_context(contextlib.closing(self.browser.new_context(**options)))
+        self.participants.append(person(context, url))
+        return self.participants[-1]
 
 
-@pytest.fixture
-def lab(chromium, tmp_path):
+@contextlib.contextmanager
+def open_lab(browser, folder):
     """See :class:`Lab`. What any page complained about, or asked of anybody else, fails the test."""
     with contextlib.ExitStack() as stack:
-        made = Lab(chromium, tmp_path, stack)
+        made = Lab(browser, folder, stack)
         yield made
         for person in made.participants:
             assert person.complaints == []
             assert person.foreign == []
+
+
+@pytest.fixture
+def lab(chromium, tmp_path):
+    """Participants come with Chromium."""
+    with open_lab(chromium, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def other_lab(other_browser, tmp_path):
+    """Participants come with Firefox, then with WebKit."""
+    with open_lab(other_browser, tmp_path) as made:
+        yield made

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -16,11 +17,19 @@ import pytest
 
 def find_program(*names: str) -> str:
     """The first of these programs that there is; where there is none, the test fails in CI and skips elsewhere."""
-    program = next(filter(None, map(shutil.which, names)), None)
+    path = f"{os.environ.get('PATH', os.defpath)}{os.pathsep}/usr/sbin"
+    program = next(filter(None, (shutil.which(name, path=path) for name in names)), None)
     if program is None:
         assert not os.environ.get("CI"), f"no {names[0]} on PATH"
         pytest.skip(f"no {names[0]} on PATH")
     return program
+
+
+def find_port() -> int:
+    """A port that nobody listens on."""
+    with contextlib.closing(socket.socket()) as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 @contextlib.contextmanager

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
-import shutil
 import socket
 import subprocess
 import time
 
 import pytest
 from tests.browser.built_folders import build_folder
+from tests.browser.processes import find_port, find_program
 
 from beholder.experiments import open_server, open_store, read_experiment
 from beholder.responses import read_responses
@@ -66,15 +66,6 @@ COMMANDS = {
 }
 
 
-def find_program(name):
-    """The proxy's program; where there is none, the test fails in CI and skips elsewhere."""
-    program = shutil.which(name) or shutil.which(name, path="/usr/sbin")
-    if program is None:
-        assert not os.environ.get("CI"), f"no {name} on PATH"
-        pytest.skip(f"no {name} on PATH")
-    return program
-
-
 def write_certificate(folder):
     """A certificate that nobody trusts."""
     x509 = pytest.importorskip("cryptography.x509")
@@ -92,12 +83,6 @@ def write_certificate(folder):
     (folder / "key.pem").write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
-
-
-def find_port():
-    with contextlib.closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 @contextlib.contextmanager

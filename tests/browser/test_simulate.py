@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 
 import pytest
 from tests.browser.built_folders import build_folder
+from tests.browser.processes import find_program
 
 from beholder.experiments import KINDS, read_experiment, simulate_participants
 from beholder.responses import read_responses
@@ -21,9 +20,7 @@ RUN = "from beholder.cli import main; main()"
 
 @pytest.fixture(autouse=True)
 def needs_chromium():
-    if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
-        assert not os.environ.get("CI"), "no Chromium on PATH"
-        pytest.skip("no Chromium on PATH")
+    find_program("chromium", "chromium-browser", "google-chrome")
 
 
 def simulate(folder, db, *flags):

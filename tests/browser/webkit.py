@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import http.client
 import io
 import itertools
 import json
 import os
 import select
-import socket
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,9 +18,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from tests.browser.pages import Message, Page, PageError
-from tests.browser.processes import find_program, make_home, run_program
+from tests.browser.processes import find_port, find_program, make_home, run_program
 
-BROWSERS = "/usr/lib/*/webkit2gtk-4.*/MiniBrowser"
+BROWSERS = "*/webkit2gtk-4.*/MiniBrowser"
 SCREEN = "2600x1700x24"
 DRAWING = {
     "GDK_BACKEND": "x11", "LIBGL_ALWAYS_SOFTWARE": "1", "WEBKIT_DISABLE_DMABUF_RENDERER": "1", "NO_AT_BRIDGE": "1",
@@ -219,13 +217,6 @@ class WebKit:
         """Nothing is left to do when its contexts are closed."""
 
 
-def find_port() -> int:
-    """A port that nobody listens on."""
-    with contextlib.closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 @contextlib.contextmanager
 def open_display() -> Iterator[Display]:
     """A screen in memory while the block runs."""
@@ -253,9 +244,9 @@ def open_display() -> Iterator[Display]:
 def open_webkit() -> Iterator[WebKit]:
     """WebKitGTK while the block runs."""
     driver = find_program("WebKitWebDriver")
-    programs = sorted(glob.glob(BROWSERS))
+    programs = sorted(map(str, Path("/usr/lib").glob(BROWSERS)))
     if not programs:
-        assert not os.environ.get("CI"), f"no {BROWSERS}"
-        pytest.skip(f"no {BROWSERS}")
+        assert not os.environ.get("CI"), f"no /usr/lib/{BROWSERS}"
+        pytest.skip(f"no /usr/lib/{BROWSERS}")
     with open_display() as display:
         yield WebKit(programs[-1], driver, display)
