@@ -69,6 +69,17 @@ def test_people_layer_by_layer_from_a_matrix_and_a_table(judgement, tmp_path):
     assert again["low"].isna().all()
 
 
+def test_sessions_of_one_person_are_one_participant(judgement, tmp_path):
+    """Rows of one participant are no sample of their own: the interval is that of the people."""
+    rows = ["one,early,p1,0.2", "one,early,p1,0.4", "one,early,p2,0.5", "one,early,p2,0.7", "one,early,p3,0.9"]
+    (tmp_path / "people.csv").write_text("\n".join(["network,layer,participant,accuracy", *rows]))
+    found = read_human_recognition(tmp_path / "people.csv", LAYERS)
+    shares = np.array([0.3, 0.6, 0.9])
+    interval = scipy.stats.t.interval(0.95, 2, shares.mean(), scipy.stats.sem(shares))
+    assert found.loc[0, "n_participants"] == 3
+    assert found.loc[0, ["accuracy", "low", "high"]].tolist() == pytest.approx([0.6, *interval])
+
+
 def test_attacks_and_brains(judgement, tmp_path):
     rows = [
         {"model": model, "norm": norm, "eps": eps, "accuracy_top1": 0.1 * place if eps else 0.9}

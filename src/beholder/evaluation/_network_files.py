@@ -71,7 +71,7 @@ def read_human_recognition(path: Path | str, layers: Mapping[str, Sequence[str]]
     -------
     DataFrame
         ``model, layer, n_participants, accuracy, low, high``: mean over participants with the 95 % interval of
-        Student's t.
+        Student's t. Several rows of one participant and layer, as of several sessions, are averaged first.
     """
     path = Path(path)
     if path.suffix == ".mat":
@@ -116,11 +116,12 @@ def _average_people(rows: list[tuple[str, str, str, float]]) -> pd.DataFrame:
     import pandas as pd
     from scipy.stats import t
 
-    found: dict[tuple[str, str], list[float]] = {}
-    for model, layer, _, share in rows:
-        found.setdefault((model, layer), []).append(share)
+    found: dict[tuple[str, str], dict[str | int, list[float]]] = {}
+    for k, (model, layer, who, share) in enumerate(rows):
+        found.setdefault((model, layer), {}).setdefault(who or k, []).append(share)
     made = []
-    for (model, layer), shares in found.items():
+    for (model, layer), people in found.items():
+        shares = [float(np.mean(own)) for own in people.values()]
         n, mean = len(shares), float(np.mean(shares))
         half = float(t.ppf(0.975, n - 1) * np.std(shares, ddof=1) / n**0.5) if n > 1 else np.nan
         made.append((model, layer, n, mean, mean - half, mean + half))
