@@ -17,7 +17,7 @@ from beholder.experiments import open_server, open_store, read_experiment
 
 @pytest.fixture(scope="session")
 def start_chromium():
-    """Starts a browser, given further flags; with ``profile``, a folder, its one context.
+    """Starts a browser, given further flags; with ``profile``, a folder, its one context; without ``devices``, deaf.
 
     Where there is none, these tests fail in CI and skip elsewhere.
     """
@@ -27,7 +27,8 @@ def start_chromium():
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
 
-        def start(*more, profile=None):
+        def start(*more, profile=None, devices=True):
+            more = [*(["--use-fake-device-for-media-stream"] if devices else []), *more]
             if profile is None:
                 return playwright.chromium.launch(executable_path=program, args=[*flags, *more])
             return playwright.chromium.launch_persistent_context(

@@ -148,8 +148,11 @@ class Participant:
         page = self.page
         if screen == "level":
             if keyboard:
-                for key in ("Tab", "Enter", "Tab", "Enter"):
-                    page.keyboard.press(key)
+                page.keyboard.press("Tab")
+                page.keyboard.press("Enter")
+                self.wait_until("Boolean(document.querySelector('[aria-pressed=true]'))")
+                page.keyboard.press("Tab")
+                page.keyboard.press("Enter")
             else:
                 page.click("[data-action=play]")
                 self.click_next()

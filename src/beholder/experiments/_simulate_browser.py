@@ -49,7 +49,7 @@ def take_part_in_browser(experiment: Experiment, seed: int) -> Iterator[TakePart
     """Participants in a browser, a fresh profile each.
 
     What is shown takes as long as it does; reading and thinking take simulated time only. Nobody listens: what the page
-    found in a headphone check is sent as passed.
+    found in a headphone check is sent as passed, and the browser is told that there is something to play sounds with.
 
     Raises
     ------
@@ -63,7 +63,8 @@ def take_part_in_browser(experiment: Experiment, seed: int) -> Iterator[TakePart
     except ImportError:
         raise MissingExtra("playwright", "browser", "--browser") from None
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    flags = ["--no-sandbox"] if sys.platform != "win32" and os.geteuid() == 0 else []
+    flags = ["--use-fake-device-for-media-stream"]  # pages with sounds ask whether there is anything to play them with
+    flags += ["--no-sandbox"] if sys.platform != "win32" and os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         try:
             browser = playwright.chromium.launch(executable_path=program, args=flags)

@@ -90,6 +90,8 @@ TRIAL_COLUMNS = (
     Column("picture_share", _NUMBER, "", "of the size that was asked for, where the window had no room for all of it"),
     Column("screen_px_per_mm", _NUMBER, "px/mm", "pixels of the screen along a millimetre, where it was measured"),
     Column("audio_sample_rate", _NUMBER, "Hz", "of the browser's sound output"),
+    Column("audio_confirmed", _FLAG, "", "whether a participant heard a tone where the browser knew of no device"),
+    Column("sound_restarts", _NUMBER, "", "how often sounds stood still and were played again from the beginning"),
     Column("audio_latency_s", _NUMBER, "s", "of the browser's sound output"),
 )
 """Of ``responses.*`` and ``responses_included.*``; a column for each condition of the plan follows."""
@@ -126,6 +128,8 @@ MEASURES = {
     "picture_share": ("frames", "picture_share"),
     "screen_px_per_mm": ("window", "device_px_per_mm"),
     "audio_sample_rate": ("audio", "sample_rate"),
+    "audio_confirmed": ("audio", "confirmed"),
+    "sound_restarts": ("frames", "sound_restarts"),
     "audio_latency_s": ("audio", "base_latency"),
 }
 """Column to where the page's measurement stands in an answer's details."""

@@ -1,5 +1,12 @@
 /** Sounds by Web Audio: decoded ahead, started at a known time. */
 
+import { findEngine } from "./display.js";
+
+const LOOK_MS = 20;
+const PATIENCE_MS = 1500;
+const STILL_MS = 100;
+const STILL_LOOKS = 10;
+
 let context = null;
 
 /** The one audio context; asking from a click or key press wakes it. */
@@ -9,11 +16,42 @@ export function audioContext() {
   return context;
 }
 
-/** Wait until sounds can be heard, after the click or key press that the browser asks for. */
-export async function wakeSound() {
-  const audio = audioContext();
-  const patience = new Promise((resolve) => setTimeout(resolve, 1000));
-  if (audio.state !== "running") await Promise.race([audio.resume().catch(() => {}), patience]);
+/** Begin anew with whatever device there is now; from a click or key press. */
+export function renewSound() {
+  context?.close().catch(() => {});
+  context = null;
+  audioContext();
+}
+
+/** Whether the clock of the sounds moves on, asked until it does or `ms` are over. */
+async function isRunning(audio, ms) {
+  const from = audio.currentTime;
+  for (let waited = 0; waited <= ms; waited += LOOK_MS) {
+    await sleep(LOOK_MS);
+    if (audio.currentTime > from) return true;
+    if (audio.state !== "running") audio.resume().catch(() => {});
+  }
+  return false;
+}
+
+/** Whether there is anything to play sounds with. Only Chromium tells; others, and pages it does not tell, are believed. */
+async function hasOutput() {
+  if (findEngine() !== "chromium") return true;
+  try {
+    const devices = await navigator.mediaDevices.enumerateDevices();
+    return devices.some(({ kind }) => kind === "audiooutput");
+  } catch {
+    return true;
+  }
+}
+
+/**
+ * Why nothing can be heard: `"stopped"`, sounds do not run (no device in Firefox, or not allowed); `"nothing"`, they run
+ * but there is nothing to hear them with; null when all seems well. After the click or key press that browsers ask for.
+ */
+export async function findSilence() {
+  if (!(await isRunning(audioContext(), PATIENCE_MS))) return "stopped";
+  return (await hasOutput()) ? null : "nothing";
 }
 
 /** Samples of an encoded sound, at the rate of the device. */
@@ -30,14 +68,45 @@ export function describeAudio() {
   return known;
 }
 
-/** Play a buffer once: `{onset, ended, stop()}`, the onset on the clock of events, in milliseconds. */
+/**
+ * Play a buffer once: `{onset, begun, played, stop()}`, the onset on the clock of events, in milliseconds. `begun` is true
+ * once it sounds, `played` once it was played to its end; both are false when the clock of the sounds stands still.
+ */
 export function playBuffer(buffer, { loop = false, delay = 0.05 } = {}) {
   const audio = audioContext();
   const source = new AudioBufferSourceNode(audio, { buffer, loop });
   source.connect(audio.destination);
-  const ended = new Promise((resolve) => (source.onended = resolve));
-  source.start(audio.currentTime + delay);
-  return { onset: performance.now() + delay * 1000, ended, stop: () => source.stop() };
+  const from = audio.currentTime + delay;
+  const ended = new Promise((resolve) => (source.onended = () => resolve(true)));
+  source.start(from);
+  const onset = performance.now() + delay * 1000;
+  const stop = () => source.stop();
+  const stalled = watchClock(audio, ended).then(() => (stop(), false));
+  const begun = Promise.race([passTime(audio, from, ended), stalled]);
+  return { onset, begun, played: Promise.race([ended, stalled]), stop };
+}
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** True once the clock of the sounds has passed a time, or a sound has ended. */
+async function passTime(audio, time, ended) {
+  let over = false;
+  ended.then(() => (over = true));
+  while (!over && audio.currentTime < time) await sleep(LOOK_MS);
+  return true;
+}
+
+/** Resolves when the clock stands still for a while before a sound has ended; looked at, not timed, so that sleep is none. */
+function watchClock(audio, ended) {
+  return new Promise((resolve) => {
+    let [last, still] = [audio.currentTime, 0];
+    const ticking = setInterval(() => {
+      still = audio.currentTime > last ? 0 : still + 1;
+      last = audio.currentTime;
+      if (still >= STILL_LOOKS) clearInterval(ticking), resolve();
+    }, STILL_MS);
+    ended.then(() => clearInterval(ticking));
+  });
 }
 
 const RAMP_S = 0.1;
@@ -66,6 +135,18 @@ export function makeTones(quiet, opposite) {
       left[from + i] = value;
       right[from + i] = k === opposite ? -value : value;
     }
+  }
+  return buffer;
+}
+
+/** A short tone to hear whether anything can be heard. */
+export function makeTestTone(seconds = 0.6) {
+  const rate = audioContext().sampleRate;
+  const buffer = new AudioBuffer({ length: Math.round(seconds * rate), numberOfChannels: 1, sampleRate: rate });
+  const data = buffer.getChannelData(0);
+  for (let i = 0; i < data.length; i += 1) {
+    const time = i / rate;
+    data[i] = 0.15 * Math.min(1, time / RAMP_S, (seconds - time) / RAMP_S) * Math.sin(2 * Math.PI * 2 * TONE_HZ * time);
   }
   return buffer;
 }

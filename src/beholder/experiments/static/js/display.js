@@ -11,7 +11,8 @@ const CHROMIUM_ZOOMS = [0.25, 0.33, 0.5, 0.67, 0.75, 0.8, 0.9, 1, 1.1, 1.25, 1.5
 const WEBKIT_ZOOMS = [0.5, 0.75, 0.85, 1, 1.15, 1.25, 1.5, 1.75, 2, 2.5, 3, ...[-3, -2, -1, 1, 2, 3, 4, 5].map((k) => 1.2 ** k)];
 const WIDEST_SCREEN = 2560; // points; where the zoom is not known, no screen is taken to be wider
 
-function findEngine() {
+/** `chromium`, `gecko` or `webkit`, by what each of them has; for what they measure differently, and kept nowhere. */
+export function findEngine() {
   if ("mozInnerScreenX" in window) return "gecko";
   return navigator.vendor?.startsWith("Apple") ? "webkit" : "chromium";
 }

@@ -42,6 +42,11 @@ export class Media {
     return this.entries.get(url)?.value;
   }
 
+  /** Whether any stimulus that is here so far is a sound. */
+  get hasSounds() {
+    return [...this.entries.values()].some(({ blob }) => blob?.type.startsWith("audio/"));
+  }
+
   /** Fetch these when there is nothing more urgent; promises that they are here, in order. */
   expect(urls) {
     const arrivals = urls.map((url) => this.enter(url).arrival);

@@ -16,6 +16,7 @@ export class Session {
     this.nCorrect = 0;
     this.nDone = 0;
     this.nTrials = 0;
+    this.hearsSound = false; // somebody said so, where the browser knows of nothing to play sounds with
     this.here = null; // the phase that this page has begun: after a reload there is none
   }
 
@@ -55,7 +56,8 @@ export class Session {
 
   /** Whether sounds are played, for which the browser wants a click first. */
   get hasSounds() {
-    return this.settings.kind === "words" || Boolean(this.settings.headphone_check || this.settings.level_calibration);
+    const { kind, headphone_check: headphones, level_calibration: level } = this.settings;
+    return kind === "words" || Boolean(headphones || level) || this.media.hasSounds;
   }
 
   /** Say that a trial is about to be shown; whether it may be, or null when it is not the next one any more. */

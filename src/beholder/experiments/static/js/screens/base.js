@@ -5,9 +5,16 @@ import { listenKeys } from "../keys.js";
 import { describe, PLAIN, TEXT } from "../runner.js";
 import { enter } from "../shell.js";
 
-/** A button that goes on; Enter presses it. */
+/** A button that goes on; Enter presses it. While that takes time it cannot be pressed again. */
 export function nextButton(label, go, attributes = {}) {
-  return h("button", { type: "button", class: "main", "data-action": "next", onclick: go, ...attributes }, label);
+  const press = async (event) => {
+    const going = go(event);
+    if (!(going instanceof Promise)) return;
+    button.disabled = true;
+    await going.finally(() => (button.disabled = false));
+  };
+  const button = h("button", { type: "button", class: "main", "data-action": "next", onclick: press, ...attributes }, label);
+  return button;
 }
 
 /**
@@ -37,6 +44,7 @@ export function makeScreen(name, draw) {
 }
 
 function pressMain(display) {
+  if (document.querySelector(".cover")) return false;
   if (/^(BUTTON|A|SUMMARY)$/.test(document.activeElement?.tagName ?? "")) return false;
   const button = display.querySelector("button[data-action=next]:not([disabled])");
   button?.click();

@@ -1,6 +1,6 @@
 /** Checks before the trials: size of the screen, loudness, headphones, full screen. */
 
-import { makeCalibrationNoise, makeTones, playBuffer, wakeSound } from "../audio.js";
+import { makeCalibrationNoise, makeTones, playBuffer } from "../audio.js";
 import { h, paragraphs, rich } from "../dom.js";
 import { listenKeys } from "../keys.js";
 import { describePlace, describeWindow, readDensity, readZoom } from "../display.js";
@@ -9,6 +9,7 @@ import { play } from "../runner.js";
 import { announce } from "../shell.js";
 import { t } from "../texts.js";
 import { makeScreen, nextButton, sheet } from "./base.js";
+import { ensureSound, playInTurn } from "./sound.js";
 
 const CARD_RATIO = 53.98 / 85.6;
 
@@ -56,15 +57,21 @@ export function drawCard({ display, session, finish, intro = "checks.card.text" 
 export const Card = makeScreen("card", drawCard);
 
 /** Noise to set the volume by. */
-export const Level = makeScreen("level", ({ display, finish }) => {
-  let playing = null;
+export const Level = makeScreen("level", ({ display, session, finish }) => {
+  let [playing, starting] = [null, null];
   let times = 0;
   const done = nextButton(t("checks.level.done"), () => {
     playing?.stop();
     finish({ times_played: times });
   }, { disabled: true });
   const toggle = h("button", { type: "button", "data-action": "play", "aria-pressed": "false" }, t("checks.level.play"));
-  toggle.addEventListener("click", () => {
+  toggle.addEventListener("click", async () => {
+    if (starting) return;
+    if (!playing) {
+      starting = ensureSound(session);
+      await starting;
+      starting = null;
+    }
     if (playing) {
       playing.stop();
       playing = null;
@@ -108,7 +115,7 @@ export const Headphones = makeScreen("headphones", ({ display, session, finish }
   const listen = async (tones, start) => {
     start.disabled = true;
     start.textContent = t("checks.headphones.playing");
-    await playBuffer(tones).ended;
+    await playInTurn(session, [tones], { log: {} });
     const choose = (tone) => () => {
       if (stopKeys) stopKeys();
       stopKeys = null;
@@ -145,7 +152,7 @@ export const Ready = makeScreen("ready", ({ display, session, finish }) => {
 
 /** What only a click or key press may do: fill the screen where the study asks for it, and wake the sound. */
 export async function prepare(session) {
-  if (session.hasSounds) await wakeSound();
+  if (session.hasSounds) await ensureSound(session);
   if (!session.settings.fullscreen || document.fullscreenElement) return;
   const asked = document.documentElement.requestFullscreen?.({ navigationUI: "hide" });
   await asked?.catch(() => {}); // A participant or a frame may forbid it; the window's size is checked anyway.

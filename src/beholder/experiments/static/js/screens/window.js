@@ -2,9 +2,9 @@
 
 import { h, paragraphs } from "../dom.js";
 import { readPoints } from "../display.js";
-import { enter, stage } from "../shell.js";
 import { t } from "../texts.js";
 import { drawCard } from "./checks.js";
+import { cover } from "./cover.js";
 
 /** Width and height, and the least they may be, in points: enlarging the text is no fault. */
 function measure(settings) {
@@ -16,22 +16,6 @@ function measure(settings) {
 /** Whether this is a telephone: a finger for a pointer and a short side that no tablet or computer has. */
 export function isPhone() {
   return window.matchMedia("(pointer: coarse)").matches && Math.min(screen.width, screen.height) < 500;
-}
-
-/** Lay a screen over whatever is shown, until it is done; `draw(display, finish)` fills it. */
-function cover(name, heading, draw) {
-  return new Promise((resolve) => {
-    const display = h("div", { class: "cover-content" });
-    const shown = h("div", { class: "cover" }, display);
-    const finish = (data) => {
-      shown.remove();
-      resolve(data);
-    };
-    enter(name, heading);
-    stage().querySelector(".jspsych-content, #stage")?.replaceChildren();
-    stage().append(shown);
-    draw(display, finish);
-  });
 }
 
 /** Return once the window is large enough, and its screen known where sizes are in degrees; at once when they are. */

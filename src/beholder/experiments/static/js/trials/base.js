@@ -8,6 +8,7 @@ import { listAddresses } from "../media.js";
 import { describeWindow } from "../display.js";
 import { alignPictures, layOutPictures, pictureElement } from "../pixels.js";
 import { describe, PLAIN } from "../runner.js";
+import { ensureSound } from "../screens/sound.js";
 import { waitForWindow } from "../screens/window.js";
 import { announce, enter, hideProgress, showProgress, stage } from "../shell.js";
 import { t } from "../texts.js";
@@ -41,8 +42,7 @@ class Showing {
     this.controls = [];
     this.pictures = [];
     this.log = { interval_ms: frameInterval() };
-    this.isOpen = false;
-    this.answered = new Promise((resolve) => (this.resolve = resolve));
+    this.close();
   }
 
   /** The stimulus of an address. */
@@ -82,6 +82,13 @@ class Showing {
   open() {
     this.isOpen = true;
     for (const control of this.controls) control.disabled = false;
+  }
+
+  /** Let none in until it is opened again; one that came already does not count. */
+  close() {
+    this.isOpen = false;
+    this.answered = new Promise((resolve) => (this.resolve = resolve));
+    for (const control of this.controls) control.disabled = true;
   }
 
   answer(response, event) {
@@ -159,6 +166,7 @@ export class TrialPlugin {
     const { payload, next } = parameters;
     await waitForWindow(session);
     await waitForStimuli(session, payload);
+    if (listAddresses(payload.stimuli).some((url) => session.media.get(url)?.kind === "sound")) await ensureSound(session);
     const mayShow = await announcePresentation(session, payload);
     if (mayShow === null) return { stop: true };
     const showing = new Showing(display, payload, session);
@@ -176,8 +184,8 @@ export class TrialPlugin {
     onLoad();
     window.addEventListener("resize", layOut);
     const stopKeys = listenKeys(this.keys(showing));
-    const presenting = mayShow ? this.present(showing) : this.withhold(showing);
-    const [answer, onset] = await Promise.all([showing.answered, presenting]);
+    const onset = await (mayShow ? this.present(showing) : this.withhold(showing));
+    const answer = await showing.answered;
     stopKeys();
     window.removeEventListener("resize", layOut);
     document.body.dataset.screen = "saving";
@@ -190,7 +198,7 @@ export class TrialPlugin {
       shown_at: Math.round(Date.now() - (performance.now() - onset)),
       frames: showing.log,
       window: { ...describeWindow(), device_px_per_mm: session.devicePixelsPerMm, ...stopWatching() },
-      audio: describeAudio(),
+      audio: { ...describeAudio(), ...(session.hearsSound ? { confirmed: true } : {}) },
     });
     if (reply === null) return { stop: true };
     const tells = typeof reply.feedback?.correct === "boolean";

@@ -1,7 +1,7 @@
 /** Two or three items beside each other: pictures, or sounds that are played in turn. */
 
-import { playBuffer, wakeSound } from "../audio.js";
 import { h } from "../dom.js";
+import { playInTurn } from "../screens/sound.js";
 import { t } from "../texts.js";
 
 const BETWEEN_MS = 400;
@@ -16,18 +16,8 @@ export function makeTiles(showing, urls, { labels } = {}) {
   return { items, tiles, areSounds: items.some((item) => item.kind === "sound") };
 }
 
-/** Play the sounds among the items one after the other, the one that sounds marked; the onset of the first. */
-export async function playTiles(items, tiles, between = BETWEEN_MS) {
-  await wakeSound();
-  let first = null;
-  for (const [k, item] of items.entries()) {
-    if (item.kind !== "sound") continue;
-    if (first !== null) await new Promise((resolve) => setTimeout(resolve, between));
-    const { onset, ended } = playBuffer(item.buffer);
-    first ??= onset;
-    tiles[k].classList.add("sounding");
-    await ended;
-    tiles[k].classList.remove("sounding");
-  }
-  return first;
+/** Play the sounds one after the other, the one that sounds marked; the onset of the first. */
+export function playTiles(showing, items, tiles, between = BETWEEN_MS) {
+  const mark = (k, sounds) => tiles[k].classList.toggle("sounding", sounds);
+  return playInTurn(showing.session, items.map(({ buffer }) => buffer), { log: showing.log, between, mark });
 }

@@ -54,7 +54,7 @@ export class SameDifferent extends TrialPlugin {
   async present(showing) {
     const { fixation_ms: fixation, stimulus_ms: stimulus, gap_ms: gap } = showing.timing;
     if (this.areSounds) {
-      const onset = await playTiles(this.items, this.tiles, gap || undefined);
+      const onset = await playTiles(showing, this.items, this.tiles, gap || undefined);
       this.ask(showing);
       return onset;
     }

@@ -40,7 +40,7 @@ export class Similarity extends TrialPlugin {
 
   async present(showing) {
     if (!this.areSounds) return super.present(showing);
-    const onset = await playTiles(this.items, this.tiles);
+    const onset = await playTiles(showing, this.items, this.tiles);
     showing.open();
     return onset;
   }

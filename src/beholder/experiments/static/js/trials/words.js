@@ -1,7 +1,7 @@
 /** Word recognition: a sound once; the word is typed, and only a word of the list can be sent. */
 
-import { playBuffer, wakeSound } from "../audio.js";
 import { h, rich } from "../dom.js";
+import { ensureSound, playInTurn } from "../screens/sound.js";
 import { announce } from "../shell.js";
 import { t } from "../texts.js";
 import { describeTrial, TrialPlugin } from "./base.js";
@@ -73,13 +73,21 @@ export class Words extends TrialPlugin {
 
   async present(showing) {
     const { buffer } = showing.item(showing.payload.stimuli.stimulus);
-    await wakeSound();
+    await ensureSound(showing.session);
     await new Promise((resolve) => setTimeout(resolve, Math.max(LEAD_MS, showing.timing.fixation_ms ?? 0)));
-    const { onset, ended } = playBuffer(buffer);
     showing.log.sound_ms = Math.round(buffer.duration * 1e5) / 100;
-    const wait = onset + (showing.timing.response_from_ms ?? 0) - performance.now();
-    setTimeout(() => this.ask(showing), Math.max(0, wait));
-    ended.then(() => showing.isOpen && this.question());
+    let opening = null;
+    const begun = (onset) => {
+      const wait = onset + (showing.timing.response_from_ms ?? 0) - performance.now();
+      opening = setTimeout(() => this.ask(showing), Math.max(0, wait));
+    };
+    const restart = () => {
+      clearTimeout(opening);
+      showing.close();
+      this.input.disabled = true;
+    };
+    const onset = await playInTurn(showing.session, [buffer], { log: showing.log, begun, restart });
+    if (showing.isOpen) this.question();
     return onset;
   }
 
