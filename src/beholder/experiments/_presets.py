@@ -114,7 +114,7 @@ def _make_same_different() -> Settings:
         min_width=800,
         min_height=600,
         fullscreen=True,
-        exclusion=Exclusion(catch_ratio_min=0.75),
+        exclusion=Exclusion(catch_ratio_min=0.75, automation=True),
     )
 
 
@@ -129,7 +129,7 @@ def _make_odd_one_out() -> Settings:
         disabled_ms=300,
         min_width=900,
         min_height=500,
-        exclusion=Exclusion(catch_ratio_min=0.75),
+        exclusion=Exclusion(catch_ratio_min=0.75, automation=True),
     )
 
 
@@ -145,7 +145,7 @@ def _make_similarity() -> Settings:
         disabled_ms=300,
         min_width=700,
         min_height=500,
-        exclusion=Exclusion(catch_ratio_min=0.75),
+        exclusion=Exclusion(catch_ratio_min=0.75, automation=True),
     )
 
 

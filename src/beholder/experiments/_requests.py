@@ -37,7 +37,7 @@ class AnswerRequest:
     response : dict
     rt_ms : float
     details : dict
-        ``shown_at``, ``frames``, ``window``, ``audio``.
+        ``shown_at``, ``frames``, ``window``, ``audio``; ``evidence`` where the page sent any.
     digest : bytes
         sha256 of all of it.
     """
@@ -50,7 +50,7 @@ class AnswerRequest:
 
 def parse_answer(body: dict[str, Any], settings: Settings) -> AnswerRequest:
     """Check the body of ``PUT /api/trials/{id}``."""
-    _check_names(body, {"response", "rt_ms", "shown_at"}, {"frames", "window", "audio"})
+    _check_names(body, {"response", "rt_ms", "shown_at"}, {"frames", "window", "audio", "evidence"})
     try:
         response = check_response(
             settings.kind,
@@ -65,6 +65,7 @@ def parse_answer(body: dict[str, Any], settings: Settings) -> AnswerRequest:
     details: dict[str, Any] = {"shown_at": _parse_number(body["shown_at"], "shown_at", _MOST)}
     for name in ("frames", "window", "audio"):
         details[name] = _parse_measures(_get(body, name), name)
+    details |= _parse_evidence(body)
     digest = hashlib.sha256(to_canonical_json(body).encode("utf-8", "surrogatepass")).digest()
     return AnswerRequest(response, rt_ms, details, digest)
 
@@ -97,7 +98,7 @@ def parse_presentation(body: dict[str, Any]) -> tuple[str, int]:
 
 def parse_step(body: dict[str, Any], settings: Settings) -> tuple[str, dict[str, Any]]:
     """Check the body of ``POST /api/step``: the step that it ends, and what is kept of it."""
-    _check_names(body, {"step"}, {"data", "at_ms"})
+    _check_names(body, {"step"}, {"data", "at_ms", "evidence"})
     step, data = body["step"], _get(body, "data")
     if not isinstance(step, str) or step not in _STEPS:
         raise _refuse(f"step: one of {', '.join(_STEPS)}")
@@ -105,7 +106,13 @@ def parse_step(body: dict[str, Any], settings: Settings) -> tuple[str, dict[str,
         raise _refuse("data: an object")
     if body.get("at_ms") is not None:
         _parse_number(body["at_ms"], "at_ms", _MOST)
-    return step, _STEPS[step](data, settings)
+    return step, _STEPS[step](data, settings) | _parse_evidence(body)
+
+
+def _parse_evidence(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page counted since it last sent something; nothing where it sent none, which says something too."""
+    counted = _parse_measures(_get(body, "evidence"), "evidence")
+    return {"evidence": counted} if counted else {}
 
 
 def _parse_consent(data: dict[str, Any], settings: Settings) -> dict[str, Any]:

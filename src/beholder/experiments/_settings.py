@@ -85,6 +85,9 @@ class Exclusion:
         How often at least each of the two (upper and lower, left and right) is chosen in main and catch trials.
     practice_blocks_max : int or None
         Most attempts at the practice.
+    automation : bool or None
+        Whether those are kept apart whose answers show what no person's do; see
+        :func:`beholder.responses.list_signs`.
     """
 
     catch_ratio_min: float | None = None
@@ -93,6 +96,7 @@ class Exclusion:
     instructions_s_min: float | None = None
     row_choices_min: int | None = None
     practice_blocks_max: int | None = None
+    automation: bool | None = None
 
     def __post_init__(self) -> None:
         _check_counts(self, "exclusion.")

@@ -93,6 +93,25 @@ TRIAL_COLUMNS = (
     Column("audio_confirmed", _FLAG, "", "whether a participant heard a tone where the browser knew of no device"),
     Column("sound_restarts", _NUMBER, "", "how often sounds stood still and were played again from the beginning"),
     Column("audio_latency_s", _NUMBER, "s", "of the browser's sound output"),
+    Column(
+        "elapsed_ms", _NUMBER, "ms", "from the answer before to this one, by the server's clock; empty for the first"
+    ),
+    Column(
+        "webdriver", _FLAG, "", "whether the browser says that a program drives it; empty where no page said anything"
+    ),
+    Column("key_presses", _NUMBER, "", "keys pressed since the page last sent something; which ones is not kept"),
+    Column("pointer_presses", _NUMBER, "", "presses of mouse, pen or finger since then"),
+    Column("clicks", _NUMBER, "", "clicks since then, those of keys and assistive technology too"),
+    Column("pointer_moves", _NUMBER, "", "movements of the pointer that the browser reported since then"),
+    Column(
+        "pointer_jumps", _NUMBER, "", "of the mouse's presses since then, those far from the last without a movement"
+    ),
+    Column("scripted_events", _NUMBER, "", "keys, presses and clicks since then that a script made up"),
+    Column("pastes", _NUMBER, "", "how often something was pasted since then; what is not kept"),
+    Column("focus_losses", _NUMBER, "", "how often the window lost the focus since then"),
+    Column("unfocused_ms", _NUMBER, "ms", "how long it was without since then"),
+    Column("hidings", _NUMBER, "", "how often the page was covered since then: another tab, a minimised window"),
+    Column("hidden_ms", _NUMBER, "ms", "how long it was since then"),
 )
 """Of ``responses.*`` and ``responses_included.*``; a column for each condition of the plan follows."""
 
@@ -132,6 +151,21 @@ MEASURES = {
     "sound_restarts": ("frames", "sound_restarts"),
     "audio_latency_s": ("audio", "base_latency"),
 }
+EVIDENCE = {
+    "key_presses": "keys",
+    "pointer_presses": "presses",
+    "clicks": "clicks",
+    "pointer_moves": "moves",
+    "pointer_jumps": "jumps",
+    "scripted_events": "scripted",
+    "pastes": "pastes",
+    "focus_losses": "blurs",
+    "unfocused_ms": "blurred_ms",
+    "hidings": "hides",
+    "hidden_ms": "hidden_ms",
+}
+"""Column to what the page calls it, in the order of the columns; sums over a session stand in ``participants.csv``."""
+
 """Column to where the page's measurement stands in an answer's details."""
 
 PARTICIPANT_COLUMNS = (
@@ -164,6 +198,25 @@ PARTICIPANT_COLUMNS = (
         "front keeps spreadsheets from running it",
     ),
     Column("simulated", _FLAG, "", "whether it was a simulated participant"),
+    Column("automation_signs", _TEXT, "", "what of the answers no person shows, separated by spaces"),
+    Column(
+        "webdriver", _FLAG, "", "whether the browser ever said that a program drives it; empty: no page said anything"
+    ),
+    Column("n_without_page", _COUNT, "", "answers that came without what a page counts"),
+    Column("n_without_input", _COUNT, "", "answers before which the browser reported neither key nor press nor click"),
+    Column("n_too_fast", _COUNT, "", "answers sooner after the onset than anybody can give one"),
+    Column(
+        "n_early",
+        _COUNT,
+        "",
+        "answers sooner after the one before, by the server's clock, than their response time allows",
+    ),
+    Column("rt_spread_ms", _NUMBER, "ms", "width of the middle half of the response times"),
+    *(
+        Column(each.name, each.dtype, each.unit, "in the whole session; see responses")
+        for each in TRIAL_COLUMNS
+        if each.name in EVIDENCE
+    ),
 )
 """Of ``participants.csv``."""
 

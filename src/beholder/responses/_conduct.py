@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
+from beholder.responses._evidence import Evidence, Trace, summarize_evidence
 from beholder.responses._exclusions import Conduct, list_exclusions
 from beholder.responses._records import PRESENTED
 from beholder.responses._scoring import get_answer_form
@@ -38,6 +39,8 @@ class Progress:
         Which of the participant's sessions, from 1.
     completed : float or None
         When the last trial was answered, seconds since 1970.
+    evidence : Evidence
+        On whether a person answered.
     """
 
     session: int
@@ -55,6 +58,7 @@ class Progress:
     exclusions: tuple[str, ...]
     visit: int = 1
     completed: float | None = None
+    evidence: Evidence = Evidence()
 
 
 _ANSWERED = """
@@ -99,6 +103,7 @@ def read_progress(
     sql = f"SELECT session, event, at FROM events {one} AND event <> :presented ORDER BY session, seq"
     for number, event, at in connection.execute(sql, {**asked, "presented": PRESENTED}):
         events.setdefault(number, []).append((event, at))
+    evidence = read_evidence(connection, session)
     progress = []
     for number, participant, task, started, step, last, n_trials, visit in connection.execute(_LAST, asked).fetchall():
         n, n_catch, catch_correct, n_main, main_correct, last_answer, response_s = answered.get(
@@ -115,13 +120,14 @@ def read_progress(
             instructions_s=_subtract(read, begun),
             row_choices=tuple(chosen.get(number, {}).get(row, 0) for row in rows),
             practice_blocks=names.count("practice_block"),
+            signs=evidence[number].signs,
         )
         broken = list_exclusions(conduct, rules)
         progress.append(
             Progress(
                 number, participant, task, step, started, max(last, last_answer or 0.0), n_trials, n, n_main,
                 main_correct or 0, response_s, conduct, broken if conduct.finished else broken[:1], visit,
-                times.get("answered_all"),
+                times.get("answered_all"), evidence[number],
             )
         )  # fmt: skip
     return progress
@@ -130,6 +136,26 @@ def read_progress(
 def count_visits(description: Mapping[str, Any]) -> int:
     """How many sessions a participant has, by the description of an experiment."""
     return int((description["settings"].get("sessions") or {}).get("n", 1))
+
+
+def read_evidence(connection: sqlite3.Connection, session: int | None = None) -> dict[int, Evidence]:
+    """What is stored on whether a person answered, by session; of one session alone where it is given."""
+    asked, one = {"session": session}, "(:session IS NULL OR session = :session)"
+    traces: dict[int, list[Trace]] = {}
+    others: dict[int, list[Mapping[str, Any]]] = {}
+    before: tuple[int, float] | None = None
+    sent = "json_extract({}, '$.evidence') AS sent"
+    sql = f"SELECT session, at, rt_ms, {sent.format('details')} FROM answers WHERE {one} ORDER BY session, trial"
+    for number, at, rt_ms, counted in connection.execute(sql, asked):
+        elapsed_ms = 1000 * (at - before[1]) if before is not None and before[0] == number else None
+        traces.setdefault(number, []).append(Trace(rt_ms, elapsed_ms, json.loads(counted) if counted else None))
+        before = number, at
+    for table, column in (("events", "data"), ("practice", "details")):
+        sql = f"SELECT session, {sent.format(column)} FROM {table} WHERE sent IS NOT NULL AND {one}"
+        for number, counted in connection.execute(sql, asked):
+            others.setdefault(number, []).append(json.loads(counted))
+    sessions = connection.execute(f"SELECT session FROM sessions WHERE {one}", asked).fetchall()
+    return {number: summarize_evidence(traces.get(number, []), others.get(number, [])) for (number,) in sessions}
 
 
 def _subtract(end: float | None, begin: float | None) -> float | None:

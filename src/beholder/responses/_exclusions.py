@@ -28,6 +28,8 @@ class Conduct:
         How often each of the two answers was chosen in main and catch trials; empty where there are no two.
     practice_blocks : int
         Attempts at the practice.
+    signs : tuple of str
+        What of the answers no person shows, see :func:`beholder.responses.list_signs`.
     """
 
     finished: bool
@@ -37,6 +39,7 @@ class Conduct:
     instructions_s: float | None = None
     row_choices: tuple[int, ...] = ()
     practice_blocks: int = 0
+    signs: tuple[str, ...] = ()
 
     @property
     def catch_ratio(self) -> float | None:
@@ -46,6 +49,7 @@ class Conduct:
 
 RULES = (
     "catch_ratio_min", "time_s_min", "time_s_max", "instructions_s_min", "row_choices_min", "practice_blocks_max",
+    "automation",
 )  # fmt: skip
 """Names of the rules, as the settings of an experiment have them."""
 
@@ -63,8 +67,9 @@ def list_exclusions(conduct: Conduct, rules: Mapping[str, Any]) -> tuple[str, ..
     Parameters
     ----------
     conduct : Conduct
-    rules : mapping of str to number or None
-        Of :data:`RULES`; None and absent switch a rule off.
+    rules : mapping of str to number, bool or None
+        Of :data:`RULES`; None and absent switch a rule off. ``automation`` is true or false: with it, whoever's answers
+        show a sign that no person's do is left out.
 
     Returns
     -------
@@ -73,7 +78,8 @@ def list_exclusions(conduct: Conduct, rules: Mapping[str, Any]) -> tuple[str, ..
 
     Notes
     -----
-    Source: Zimmermann, Klein & Brendel (2023), Scale alone does not improve mechanistic interpretability.
+    Source of all but ``automation``: Zimmermann, Klein & Brendel (2023), Scale alone does not improve mechanistic
+    interpretability.
 
     Examples
     --------
@@ -92,10 +98,12 @@ def list_exclusions(conduct: Conduct, rules: Mapping[str, Any]) -> tuple[str, ..
         "practice_blocks_max": conduct.practice_blocks,
     }
     broken = [UNFINISHED] if not conduct.finished else []
-    for name in RULES:
-        bound, value = rules.get(name), seen[name]
+    for name, value in seen.items():
+        bound = rules.get(name)
         if bound is None or value is None:
             continue
         if value > bound if name.endswith("_max") else value < bound - 1e-9:
             broken.append(name)
+    if rules.get("automation") and conduct.signs:
+        broken.append("automation")
     return tuple(broken)

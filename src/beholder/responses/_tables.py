@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from beholder.responses._columns import (
     BLOCK_COLUMN,
+    EVIDENCE,
     MEASURES,
     Column,
     list_participant_columns,
@@ -110,9 +111,9 @@ def read_responses(path: Path | str, *, dates: bool = False) -> Responses:
         presented = _read_presented(connection)
         people = {each.session: each for each in progress}
         answers = connection.execute(f"SELECT session, 0, {_FIELDS} FROM answers ORDER BY session, trial")
-        trials = [_make_row(row, description["kind"], people, keys, shown, presented, conditions) for row in answers]
+        trials = _make_rows(answers, description["kind"], people, keys, shown, presented, conditions)
         answers = connection.execute(f"SELECT session, block, {_FIELDS} FROM practice ORDER BY session, block, trial")
-        practice = [_make_row(row, description["kind"], people, keys, shown, presented, conditions) for row in answers]
+        practice = _make_rows(answers, description["kind"], people, keys, shown, presented, conditions)
         participants = _list_participants(connection, progress)
     if n_visits > 1:
         trials, practice = ([_add_visit(row, people) for row in rows] for rows in (trials, practice))
@@ -136,6 +137,7 @@ def read_responses(path: Path | str, *, dates: bool = False) -> Responses:
 
 _DAY_S = 86_400.0
 _FIELDS = "trial, n, at, response, choice, correct, confidence, level, rt_ms, details"
+_AT = 4  # after session and block
 
 
 def _read_keys(connection: sqlite3.Connection) -> dict[tuple[int, int], dict[str, Any]]:
@@ -170,8 +172,20 @@ def _read_presented(connection: sqlite3.Connection) -> dict[tuple[int, int, int]
     return {(session, block, trial): (shown, withheld) for session, block, trial, shown, withheld in rows}
 
 
+def _make_rows(answers: Iterable[Sequence[Any]], *about: Any) -> list[list[Any]]:
+    """A row an answer, in the order in which they were given."""
+    rows: list[list[Any]] = []
+    before: Sequence[Any] | None = None
+    for row in answers:
+        follows = before is not None and before[:2] == row[:2]
+        rows.append(_make_row(row, 1000 * (row[_AT] - before[_AT]) if before is not None and follows else None, *about))
+        before = row
+    return rows
+
+
 def _make_row(
     row: Sequence[Any],
+    elapsed_ms: float | None,
     kind: str,
     people: Mapping[int, Progress],
     keys: Mapping[tuple[int, int], Mapping[str, Any]],
@@ -185,6 +199,7 @@ def _make_row(
     unit = key["unit"]
     unit_name = f"{unit['model']}/{unit['layer']}/{unit['channel']}" if unit else None
     unit = unit or {}
+    evidence = measured.get("evidence") or {}
     pressed = json.loads(response)[get_answer_form(kind).name]
     return [
         block, person.participant, session, person.task, trial, key["mode"], unit_name, choice,
@@ -195,6 +210,7 @@ def _make_row(
         json.dumps(shown[session, block][trial - 1][1], sort_keys=True, separators=(",", ":")), at - person.started,
         *presented.get((session, block, trial), (None, None)),
         *(measured.get(group, {}).get(name) for group, name in MEASURES.values()),
+        elapsed_ms, evidence.get("webdriver"), *(evidence.get(name) for name in EVIDENCE.values()),
         *(key["conditions"].get(name) for name in conditions),
     ]  # fmt: skip
 
@@ -218,7 +234,7 @@ def _list_participants(connection: sqlite3.Connection, progress: Sequence[Progre
     )
     rows = []
     for each in progress:
-        conduct, checked = each.conduct, checks.get(each.session, {})
+        conduct, found, checked = each.conduct, each.evidence, checks.get(each.session, {})
         rows.append([
             each.participant, each.session, each.task, each.step, conduct.finished, bool(each.exclusions),
             " ".join(each.exclusions), each.n_trials, each.n_answered,
@@ -228,6 +244,8 @@ def _list_participants(connection: sqlite3.Connection, progress: Sequence[Progre
             checked.get("headphones", {}).get("n_correct"), checked.get("calibration", {}).get("px_per_mm"),
             consent.get(each.session, {}).get("version"), _defuse(comments.get(each.session, {}).get("text")),
             bool(joins.get(each.session, {}).get("screen", {}).get("simulated")),
+            " ".join(found.signs), found.is_driven, found.n_without_page, found.n_without_input, found.n_fast,
+            found.n_early, found.spread_ms, *(found.totals[name] for name in EVIDENCE.values()),
         ])  # fmt: skip
     return rows
 

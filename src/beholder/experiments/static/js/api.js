@@ -1,5 +1,7 @@
 /** The few calls of the protocol. A call lasts until it is answered: while the connection is gone it is repeated. */
 
+import { pageTime } from "./clock.js";
+import { takeEvidence } from "./evidence.js";
 import { recall, remember } from "./storage.js";
 
 const FIRST_WAIT_MS = 400;
@@ -61,7 +63,7 @@ export class Api {
   }
 
   step(step, data) {
-    return this.call("POST", "api/step", { step, data, at_ms: Date.now() });
+    return this.call("POST", "api/step", { step, data, at_ms: Math.round(pageTime()), evidence: takeEvidence() });
   }
 
   trials(from, count) {

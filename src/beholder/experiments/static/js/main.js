@@ -2,6 +2,7 @@
 
 import { Api, Refused } from "./api.js";
 import { readAsset } from "./assets.js";
+import { watchEvidence } from "./evidence.js";
 import { HttpTransport } from "./http_transport.js";
 import { Media } from "./media.js";
 import { runPhase } from "./phases.js";
@@ -143,6 +144,7 @@ export async function start(transport, { atEnd = null } = {}) {
     showPreview();
     return;
   }
+  watchEvidence();
   const api = new Api(transport, (waiting) => showNotice(waiting ? t("notice.waiting") : null));
   const session = new Session(api, new Media(transport));
   session.atEnd = atEnd;

@@ -3,6 +3,7 @@
  * in the page too, and the answers leave the browser only at the end.
  */
 
+import { goOnAfter, pageTime } from "./clock.js";
 import { recall, remember } from "./storage.js";
 
 const ORDER = ["consent", "instructions", "checks", "practice", "trials", "comment", "debrief", "done"];
@@ -21,6 +22,7 @@ export class PageTransport {
       (step) => (step !== "practice" || data.practice.length > 0) && (step !== "comment" || data.settings.comment),
     );
     const kept = recall(`page-${data.name}`);
+    if (kept?.last) goOnAfter(kept.last);
     this.run = kept ?? { token: null, step: "consent", block: 1, steps: [], practice: [], answers: [], parameters: {} };
     this.run.presented ??= [];
   }
@@ -44,12 +46,13 @@ export class PageTransport {
   }
 
   keep() {
+    this.run.last = pageTime();
     remember(`page-${this.data.name}`, this.run);
   }
 
   join({ recruiter_params: parameters, screen }) {
     const token = `${this.data.name}-${crypto.getRandomValues(new Uint32Array(1))[0].toString(36)}`;
-    Object.assign(this.run, { token, parameters, screen, begun: Date.now() });
+    Object.assign(this.run, { token, parameters, screen, begun: Math.round(pageTime()) });
     this.keep();
     return { status: 201, body: { token } };
   }
@@ -92,10 +95,10 @@ export class PageTransport {
     this.keep();
   }
 
-  step({ step, data, at_ms: at }) {
+  step({ step, data, at_ms: at, evidence }) {
     const { run, steps } = this;
     if (step !== run.step) return { status: 409, body: { code: "step" } };
-    run.steps.push({ step, data, at_ms: at });
+    run.steps.push({ step, data, at_ms: at, evidence });
     const { settings } = this.data;
     const failed = settings.headphone_check && data.headphones?.n_correct < settings.headphone_required;
     if (step === "consent" && !data.agreed) this.advance("declined");
@@ -174,6 +177,6 @@ export class PageTransport {
   collect() {
     const { token, parameters, screen, begun, steps, presented, practice, answers } = this.run;
     const { name, task, kind, plan_hash: plan } = this.data;
-    return { name, task, kind, plan_hash: plan, session: token, begun, ended: Date.now(), end: this.run.step, parameters, screen, steps, presented, practice, answers };
+    return { name, task, kind, plan_hash: plan, session: token, begun, ended: Math.round(pageTime()), end: this.run.step, parameters, screen, steps, presented, practice, answers };
   }
 }

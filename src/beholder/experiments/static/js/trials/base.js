@@ -1,7 +1,9 @@
 /** What trials of every kind have in common: wait for the stimuli, show, ask once, save, tell, go on. */
 
 import { describeAudio } from "../audio.js";
+import { pageTime } from "../clock.js";
 import { h } from "../dom.js";
+import { takeEvidence } from "../evidence.js";
 import { frameInterval, nextFrame } from "../frames.js";
 import { listenKeys } from "../keys.js";
 import { listAddresses } from "../media.js";
@@ -195,10 +197,11 @@ export class TrialPlugin {
     const reply = await session.save(payload, {
       response: answer.response,
       rt_ms: Math.max(0, Math.round((answer.time - onset) * 10) / 10),
-      shown_at: Math.round(Date.now() - (performance.now() - onset)),
+      shown_at: Math.round(pageTime(onset)),
       frames: showing.log,
       window: { ...describeWindow(), device_px_per_mm: session.devicePixelsPerMm, ...stopWatching() },
       audio: { ...describeAudio(), ...(session.hearsSound ? { confirmed: true } : {}) },
+      evidence: takeEvidence(),
     });
     if (reply === null) return { stop: true };
     const tells = typeof reply.feedback?.correct === "boolean";
