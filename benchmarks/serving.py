@@ -242,6 +242,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--participants", type=int, default=300)
     parser.add_argument("--trials", type=int, default=45)
+    parser.add_argument("--interval", type=float, default=1.0, help="seconds between two answers of one participant")
+    parser.add_argument("--ramp", type=float, default=10.0, help="seconds in which they come, before the first answer")
     parser.add_argument(
         "--only", nargs="+", default=["first", "ours paced", "ours flat out", "bare paced", "bare flat out"]
     )
@@ -273,7 +275,9 @@ def main() -> None:
                 continue
             which, _, load = each.partition(" ")
             paced = load == "paced"
-            row = measure(which, Path(place), args.participants, 1.0 if paced else 0.0, 10.0 if paced else 5.0)
+            row = measure(
+                which, Path(place), args.participants, args.interval if paced else 0.0, args.ramp if paced else 5.0
+            )
             print(
                 f"{row['server']:8}{row['load']:10}{row['answers']:8}{row['lost']:6}{row['per_s']:10.0f}"
                 f"{row['p50_ms']:8.1f}{row['p99_ms']:8.1f}{row['max_ms']:8.1f}{row['server_cpu']:12.0%}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -328,7 +329,12 @@ class Settings:
         answers that do without are the same in every version.
         """
         values = to_plain(self)
-        return {name: value for name, value in values.items() if name not in _ADDED or value != to_plain(_ADDED[name])}
+        for path, default in _ADDED.items():
+            *groups, name = path.split(".")
+            group = functools.reduce(lambda found, each: found[each], groups, values)
+            if group[name] == to_plain(default):
+                del group[name]
+        return values
 
     def replace(self, changes: Mapping[str, Any]) -> Settings:
         """Other values for some settings, those of a group by dotted names: ``practice.n_required``."""
@@ -342,8 +348,8 @@ class Settings:
         return Settings.from_dict(values)
 
 
-_ADDED: Mapping[str, Any] = MappingProxyType({"sessions": Sessions()})
-"""Settings that later versions added, and their defaults."""
+_ADDED: Mapping[str, Any] = MappingProxyType({"sessions": Sessions(), "exclusion.automation": None})
+"""Settings that later versions added, those of a group by dotted names, and their defaults."""
 
 
 def check_sessions(settings: Settings, n_tasks: int, place: Any) -> None:

