@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, final
 
 from beholder.responses._evidence import Evidence, Trace, summarize_evidence
@@ -58,7 +58,7 @@ class Progress:
     exclusions: tuple[str, ...]
     visit: int = 1
     completed: float | None = None
-    evidence: Evidence = Evidence()
+    evidence: Evidence = field(default_factory=Evidence)
 
 
 _ANSWERED = """
