@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
+sys.path.insert(0, str(ROOT))
 
 from beholder.experiments import KINDS, open_server, open_store, read_experiment, simulate_participants  # noqa: E402
 from beholder.experiments._simulate_browser import BROWSERS  # noqa: E402
@@ -43,7 +43,7 @@ def judge_people(folder: Path) -> list[tuple[str, ...]]:
 
 def judge_simulated(n: int) -> list[tuple[str, ...]]:
     """Signs of observers that are simulated over HTTP, of every kind of task."""
-    from experiment_folders import write_folder
+    from tests.experiment_folders import write_folder
 
     found = []
     for kind in KINDS:
