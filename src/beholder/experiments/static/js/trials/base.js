@@ -4,7 +4,7 @@ import { describeAudio } from "../audio.js";
 import { pageTime } from "../clock.js";
 import { h } from "../dom.js";
 import { takeEvidence } from "../evidence.js";
-import { frameInterval, nextFrame } from "../frames.js";
+import { describeFrames, nextFrame } from "../frames.js";
 import { listenKeys } from "../keys.js";
 import { listAddresses } from "../media.js";
 import { describeWindow } from "../display.js";
@@ -43,7 +43,7 @@ class Showing {
     this.timing = { ...session.timing, ...payload.timing };
     this.controls = [];
     this.pictures = [];
-    this.log = { interval_ms: frameInterval() };
+    this.log = describeFrames();
     this.close();
   }
 

@@ -1,7 +1,7 @@
 /** Recognition: fixation cross, picture, noise mask, then one symbol for each category. */
 
 import { h, rich } from "../dom.js";
-import { playStages } from "../frames.js";
+import { describeExposure, playStages } from "../frames.js";
 import { iconUrl } from "../icons.js";
 import { drawNoise, hashText } from "../noise.js";
 import { readDensity } from "../display.js";
@@ -96,7 +96,7 @@ export class Recognition extends TrialPlugin {
       stages.push({ name: "stimulus", ms: null, show: () => (only(this.picture)(), this.openBelow(showing)) });
     }
     const { onsets, log } = await playStages(stages);
-    Object.assign(showing.log, log);
+    Object.assign(showing.log, log, describeExposure(stimulus, log, ["stimulus"]));
     return onsets.stimulus;
   }
 

@@ -1,7 +1,7 @@
 /** Same or different: two items, one after the other, or side by side until the answer. */
 
 import { h, rich } from "../dom.js";
-import { playStages } from "../frames.js";
+import { describeExposure, playStages } from "../frames.js";
 import { t } from "../texts.js";
 import { describeTrial, TrialPlugin } from "./base.js";
 import { makeTiles, playTiles } from "./items.js";
@@ -67,7 +67,7 @@ export class SameDifferent extends TrialPlugin {
       { name: "second", ms: stimulus, show: only(this.tiles[1]) },
     ].filter((stage) => stage.ms > 0);
     const { onsets, log } = await playStages([...stages, { name: "answer", ms: null, show: () => this.ask(showing) }]);
-    Object.assign(showing.log, log);
+    Object.assign(showing.log, log, describeExposure(stimulus, log, ["first", "second"]));
     return onsets.second;
   }
 
