@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import Any, final
 
@@ -18,15 +19,19 @@ from beholder.experiments._payloads import list_payloads, make_greeting, make_st
 from beholder.experiments._position import Position
 from beholder.experiments._requests import (
     MAX_ANSWER_BYTES,
+    MAX_FAILURE_BYTES,
     MAX_JOIN_BYTES,
     MAX_PRESENTATION_BYTES,
     MAX_STEP_BYTES,
     parse_answer,
+    parse_failure,
     parse_join,
     parse_presentation,
     parse_step,
 )
 from beholder.experiments._security import Limits, RateLimiter, Refusal, read_json_body
+
+logger = logging.getLogger("beholder")
 
 _MOST_TRIALS = 1000
 _MOST_TOKEN = 200
@@ -74,6 +79,7 @@ class Api:
             Route("/api/trials", self.trials, methods=["GET"]),
             Route("/api/trials/{trial_id}", self.answer, methods=["PUT"]),
             Route("/api/presentations", self.present, methods=["POST"]),
+            Route("/api/failures", self.report, methods=["POST"]),
             Route("/api/withdraw", self.withdraw, methods=["POST"]),
             Route("/api/beat", self.beat, methods=["POST"]),
             Route("/s/{address}", self.stimulus, methods=["GET"]),
@@ -132,6 +138,13 @@ class Api:
         position = self._find_active(request)
         trial_id, key = parse_presentation(await read_json_body(request, MAX_PRESENTATION_BYTES))
         return JSONResponse(await self._book.present(position, trial_id, key))
+
+    async def report(self, request: Request) -> Response:
+        """``POST /api/failures``: the page cannot show a stimulus; the log says which file it is."""
+        position = self._find_active(request)
+        trial_id, stimuli, reason = parse_failure(await read_json_body(request, MAX_FAILURE_BYTES))
+        await self._book.report(position, trial_id, stimuli, reason)
+        return JSONResponse({"told": True})
 
     async def withdraw(self, request: Request) -> Response:
         """``POST /api/withdraw``: everything is deleted. Again: nothing more to delete, the same answer."""
@@ -221,5 +234,6 @@ async def _read(path: Path) -> bytes:
         if path.stat().st_size <= _MOST_INLINE_BYTES:
             return path.read_bytes()
         return await asyncio.to_thread(path.read_bytes)
-    except OSError:
+    except OSError as error:
+        logger.error("a stimulus cannot be read: %s", error)
         raise Refusal(503, "stimulus", "A file of the experiment cannot be read.", 5.0) from None

@@ -22,12 +22,13 @@ from beholder.experiments._flow import ENDS, SENT_STEPS, list_steps
 from beholder.experiments._payloads import make_timing
 from beholder.experiments._position import Position
 from beholder.experiments._recruiters import get_recruiter, pick_parameters
-from beholder.experiments._requests import parse_answer, parse_join, parse_presentation, parse_step
+from beholder.experiments._requests import parse_answer, parse_failure, parse_join, parse_presentation, parse_step
 from beholder.experiments._security import Refusal
 from beholder.experiments._server import open_store
 from beholder.experiments._showing import announce_trial
 from beholder.experiments._static_page import draw_page, name_old_page, name_page
 from beholder.responses import (
+    NOT_SHOWN,
     Answer,
     Event,
     find_session,
@@ -216,6 +217,7 @@ def _follow(
     made = _Replayed(where, record, position, [Event(begun / 1000, "join", first, {"screen": screen})])
     sent = {
         "presented": list(record.get("presented", ())),
+        "failures": list(record.get("failures", ())),
         "steps": list(record["steps"]),
         "practice": list(record["practice"]),
         "answers": list(record["answers"]),
@@ -225,6 +227,7 @@ def _follow(
             _take_step(experiment, made, _take_first(sent, "steps", position.step))
         else:
             rows = "practice" if position.step == "practice" else "answers"
+            _take_failures(made, sent["failures"])
             _take_presented(experiment, made, sent["presented"])
             _take_answer(experiment, made, _take_first(sent, rows, position.step))
     if position.step != record["end"] or any(sent.values()):
@@ -245,6 +248,17 @@ def _take_step(experiment: Experiment, made: _Replayed, row: dict[str, Any]) -> 
     event = end_step(experiment, step, data, row["at_ms"] / 1000)
     made.position.take_event(event)
     made.events.append(event)
+
+
+def _take_failures(made: _Replayed, rows: list[Any]) -> None:
+    """Each time that stimuli of the next trial could not be shown."""
+    position, phase = made.position, made.position.phase
+    number = len(position.list_given()) + 1
+    while rows and (rows[0]["block"], rows[0]["n"]) == (phase, number):
+        row = rows.pop(0)
+        _, _, reason = parse_failure({"trial": "", "stimuli": [""], "reason": row["reason"]})
+        data = {"block": phase, "trial": number, "reason": reason, "slots": []}
+        made.events.append(Event(row["at_ms"] / 1000, NOT_SHOWN, position.step, data))
 
 
 def _take_presented(experiment: Experiment, made: _Replayed, rows: list[Any]) -> None:

@@ -8,7 +8,7 @@ import logging
 import secrets
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, final
 
 from beholder.experiments._addresses import AddressBook, Place
@@ -16,11 +16,13 @@ from beholder.experiments._course import end_step, list_consequences, score_answ
 from beholder.experiments._entrance import Entrance, Entry
 from beholder.experiments._experiment import Experiment
 from beholder.experiments._payloads import gives_feedback, make_timing
-from beholder.experiments._position import Position, restore_position
-from beholder.experiments._requests import AnswerRequest
+from beholder.experiments._position import Position, find_trial, restore_position
+from beholder.experiments._requests import REASONS, AnswerRequest
 from beholder.experiments._security import Refusal, hash_token
 from beholder.experiments._showing import announce_trial, count_shown
 from beholder.responses import (
+    NOT_SHOWN,
+    PRESENTED,
     Answer,
     Event,
     ResponseStore,
@@ -35,6 +37,7 @@ logger = logging.getLogger("beholder")
 T = TypeVar("T")
 
 _MOST_KEPT = 1024
+_MOST_NOTES = 100
 
 
 @final
@@ -224,16 +227,47 @@ class ParticipantBook:
         async with position.lock:
             if not self._is_next(position, place):
                 raise Refusal(409, "order", "This is not the next trial.")
-            before = position.list_presented(place.task, place.n)
-            if not any(each["key"] == key for each in before):
+            before = position.list_noted(PRESENTED, place.task, place.n)
+            known = next((each for each in before if each["key"] == key), None)
+            if known is None:
                 stimulus_ms = make_timing(self.experiment.settings, position, place.task, place.n)["stimulus_ms"]
                 event = announce_trial(
                     self.experiment, position, place.task, place.n, key, stimulus_ms, self.clock()
                 )  # fmt: skip
-                await self._save(position, [event])
-                before = position.list_presented(place.task, place.n)
-            shown = next(each["shown"] for each in before if each["key"] == key)
-            return {"show": shown, "presentations": count_shown(before)}
+                known = event.data
+                if len(before) < _MOST_NOTES:
+                    await self._save(position, [event])
+                    before = position.list_noted(PRESENTED, place.task, place.n)
+            return {"show": known["shown"], "presentations": count_shown(before)}
+
+    async def report(self, position: Position, trial_id: str, addresses: Sequence[str], reason: str) -> None:
+        """Keep, and say in the log by the names of the files, that a page cannot show stimuli of its next trial.
+
+        Raises
+        ------
+        Refusal
+            Not this participant's trial or stimuli, or not the next trial.
+        """
+        place = self._open_trial(position, trial_id)
+        stimuli = [self.addresses.open(address.removeprefix("s/")) for address in addresses]
+        async with position.lock:
+            if not self._is_next(position, place):
+                raise Refusal(409, "order", "This is not the next trial.")
+            trial = find_trial(self.experiment, position, place.task, position.list_trials(place.task)[place.n - 1][0])
+            own = (position.session, 0 if place.task else position.task, trial.n)
+            if any(each is None or (each.session, each.task, each.n) != own for each in stimuli):
+                raise Refusal(404, "not_found", "There is no such stimulus.")
+            slots = sorted({sorted(trial.files)[each.slot] for each in stimuli if each is not None})
+            for slot in slots:
+                file = trial.files[slot].relative_to(self.experiment.path)
+                logger.warning(
+                    "a page of session %d cannot show %s of trial %d%s: %s", position.session, file, place.n,
+                    " of the practice" if place.task else "", REASONS[reason],
+                )  # fmt: skip
+            before = position.list_noted(NOT_SHOWN, place.task, place.n)
+            if len(before) < _MOST_NOTES:
+                data = {"block": place.task, "trial": place.n, "reason": reason, "slots": slots}
+                await self._save(position, [Event(self.clock(), NOT_SHOWN, position.step, data)])
 
     async def withdraw(self, position: Position) -> None:
         """Delete everything that is known of a participant."""

@@ -9,7 +9,7 @@ from typing import Any, final
 from beholder.experiments._experiment import Experiment, Trial
 from beholder.experiments._flow import find_breaks
 from beholder.experiments._staircase import pick_level
-from beholder.responses import PRESENTED, Answer, Event, History
+from beholder.responses import NOTES, Answer, Event, History
 
 
 @final
@@ -48,8 +48,8 @@ class Position:
         How many events are on disk.
     keys : set of bytes
         sha256 of the tokens by which it was asked for.
-    presented : dict of (int, int) to list of dict
-        By practice block and trial, each time that the page came to a trial that is not answered yet.
+    noted : dict of (str, int, int) to list of dict
+        By event, practice block and trial, what was said of a trial that is not answered yet.
     visit : int
         Which of the participant's sessions, from 1.
     answered_all : float or None
@@ -69,7 +69,7 @@ class Position:
     parameters: dict[str, str] = field(default_factory=dict)
     n_events: int = 0
     keys: set[bytes] = field(default_factory=set)
-    presented: dict[tuple[int, int], list[dict[str, Any]]] = field(default_factory=dict)
+    noted: dict[tuple[str, int, int], list[dict[str, Any]]] = field(default_factory=dict)
     visit: int = 1
     answered_all: float | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -88,9 +88,9 @@ class Position:
         phase = self.phase if phase is None else phase
         return self.main if phase == 0 else self.blocks[phase - 1]
 
-    def list_presented(self, phase: int, number: int) -> list[dict[str, Any]]:
-        """Each time that the page came to a trial without an answer, in order."""
-        return self.presented.get((phase, number), [])
+    def list_noted(self, event: str, phase: int, number: int) -> list[dict[str, Any]]:
+        """What was said of a trial without an answer, in order: :data:`NOTES` of the page."""
+        return self.noted.get((event, phase, number), [])
 
     def take_event(self, event: Event) -> None:
         """Move on by an event that is on disk."""
@@ -102,13 +102,15 @@ class Position:
             self.answered_all = event.at
         elif event.event == "practice_block" and event.step == "practice":
             self.block = int(event.data["block"]) + 1
-        elif event.event == PRESENTED:
-            self.presented.setdefault((event.data["block"], event.data["trial"]), []).append(dict(event.data))
+        elif event.event in NOTES:
+            place = (event.event, event.data["block"], event.data["trial"])
+            self.noted.setdefault(place, []).append(dict(event.data))
 
     def take_answer(self, answer: Answer) -> None:
         """Move on by an answer that is on disk."""
         self.list_given(answer.block).append(Given(answer.body, answer.n, answer.correct, answer.level))
-        self.presented.pop((answer.block, answer.trial), None)
+        for event in NOTES:
+            self.noted.pop((event, answer.block, answer.trial), None)
 
 
 def restore_position(history: History) -> Position:

@@ -16,6 +16,7 @@ from beholder.responses import check_response
 
 MAX_JOIN_BYTES = 8 * 1024
 MAX_PRESENTATION_BYTES = 1024
+MAX_FAILURE_BYTES = 8 * 1024
 MAX_STEP_BYTES = 64 * 1024
 MAX_ANSWER_BYTES = 8 * 1024
 MAX_COMMENT = 10_000
@@ -94,6 +95,27 @@ def parse_presentation(body: dict[str, Any]) -> tuple[str, int]:
     if type(key) is not int or not 0 <= key < 2**53:
         raise _refuse("key: a whole number from 0, below 2^53")
     return trial, key
+
+
+REASONS = {"fetch": "the file did not arrive", "decode": "the browser could not decode it"}
+"""Why a page cannot show a stimulus."""
+
+
+def parse_failure(body: dict[str, Any]) -> tuple[str, list[str], str]:
+    """Check the body of ``POST /api/failures``: the trial's id, addresses of its stimuli, why they are not shown."""
+    _check_names(body, {"trial", "stimuli", "reason"})
+    trial, stimuli, reason = body["trial"], body["stimuli"], body["reason"]
+    if not isinstance(trial, str):
+        raise _refuse("trial: its id")
+    if (
+        not isinstance(stimuli, list)
+        or not 0 < len(stimuli) <= 64
+        or not all(isinstance(each, str) for each in stimuli)
+    ):
+        raise _refuse("stimuli: at most 64 addresses")
+    if not isinstance(reason, str) or reason not in REASONS:
+        raise _refuse(f"reason: one of {', '.join(REASONS)}")
+    return trial, stimuli, reason
 
 
 def parse_step(body: dict[str, Any], settings: Settings) -> tuple[str, dict[str, Any]]:

@@ -73,7 +73,7 @@ def announce_trial(
         Seconds since 1970.
     """
     trial = find_trial(experiment, position, phase, position.list_trials(phase)[number - 1][0])
-    before = position.list_presented(phase, number)
+    before = position.list_noted(PRESENTED, phase, number)
     brief = is_brief(experiment.settings, trial, stimulus_ms)
     shown = may_show(experiment.settings.presentations_max, brief, before)
     return Event(at, PRESENTED, position.step, {"block": phase, "trial": number, "key": key, "shown": shown})

@@ -16,6 +16,8 @@ __getattr__, __dir__, __all__ = attach(
         "Event": "._records",
         "GroupWriter": "._writer",
         "History": "._records",
+        "NOTES": "._records",
+        "NOT_SHOWN": "._records",
         "PRESENTED": "._records",
         "RULES": "._exclusions",
         "ResponseStore": "._store",

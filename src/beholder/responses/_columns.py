@@ -65,6 +65,13 @@ TRIAL_COLUMNS = (
         "how often the page came back to the trial when it could not be shown once more (presentations_max); above 0: "
         "answered from what had been seen, and rt_ms counts from the buttons",
     ),
+    Column(
+        "stimulus_failures",
+        _COUNT,
+        "",
+        "how often the page could not show a stimulus of the trial before it could: the file did not arrive, as with "
+        "an ad blocker, or was not decoded",
+    ),
     Column("device_pixel_ratio", _NUMBER, "", "pixels of the screen a CSS pixel, zoom included"),
     Column("window_width", _NUMBER, "CSS px", "of the window, at the answer"),
     Column("window_height", _NUMBER, "CSS px", "of the window, at the answer"),

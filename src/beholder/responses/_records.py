@@ -117,6 +117,13 @@ PRESENTED = "presented"
 """Event: the page came to a trial: ``block``, ``trial``, its own ``key`` for this time, whether it was ``shown``."""
 
 
+NOT_SHOWN = "not_shown"
+"""Event: the page could not show stimuli of a trial: ``block``, ``trial``, ``reason``, ``slots`` of the folder."""
+
+NOTES = (PRESENTED, NOT_SHOWN)
+"""Events that tell of a trial before it is answered, and move nobody on."""
+
+
 @final
 @dataclass(frozen=True)
 class Answer:

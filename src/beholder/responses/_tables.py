@@ -21,7 +21,7 @@ from beholder.responses._columns import (
 )
 from beholder.responses._conduct import Progress, count_visits, read_last_data, read_progress
 from beholder.responses._reading import open_for_reading, read_description
-from beholder.responses._records import PRESENTED
+from beholder.responses._records import NOT_SHOWN, PRESENTED
 from beholder.responses._scoring import get_answer_form
 
 if TYPE_CHECKING:
@@ -161,15 +161,22 @@ def _read_shown(connection: sqlite3.Connection) -> dict[tuple[int, int], list[An
     return found
 
 
-def _read_presented(connection: sqlite3.Connection) -> dict[tuple[int, int, int], tuple[int, int]]:
-    """How often a trial as presented was shown, and how often it was not any more: by session, block and trial."""
+def _read_presented(connection: sqlite3.Connection) -> dict[tuple[int, int, int], tuple[int | None, int | None, int]]:
+    """How often a trial as presented was shown, was not any more, and could not be: by session, block and trial."""
+    place = "session, json_extract(data, '$.block'), json_extract(data, '$.trial')"
+    sql = f"SELECT {place}, count(*) FROM events WHERE event = ? GROUP BY 1, 2, 3"
+    failures = {(session, block, trial): n for session, block, trial, n in connection.execute(sql, (NOT_SHOWN,))}
+    found: dict[tuple[int, int, int], tuple[int | None, int | None, int]] = {
+        where: (None, None, n) for where, n in failures.items()
+    }
     sql = (
-        "SELECT session, json_extract(data, '$.block'), json_extract(data, '$.trial'), "
-        "sum(json_extract(data, '$.shown')), sum(1 - json_extract(data, '$.shown')) "
+        f"SELECT {place}, sum(json_extract(data, '$.shown')), sum(1 - json_extract(data, '$.shown')) "
         "FROM events WHERE event = ? GROUP BY 1, 2, 3"
     )
-    rows = connection.execute(sql, (PRESENTED,))
-    return {(session, block, trial): (shown, withheld) for session, block, trial, shown, withheld in rows}
+    for session, block, trial, shown, withheld in connection.execute(sql, (PRESENTED,)):
+        where = session, block, trial
+        found[where] = shown, withheld, failures.get(where, 0)
+    return found
 
 
 def _make_rows(answers: Iterable[Sequence[Any]], *about: Any) -> list[list[Any]]:
@@ -190,7 +197,7 @@ def _make_row(
     people: Mapping[int, Progress],
     keys: Mapping[tuple[int, int], Mapping[str, Any]],
     shown: Mapping[tuple[int, int], Sequence[Any]],
-    presented: Mapping[tuple[int, int, int], Sequence[int]],
+    presented: Mapping[tuple[int, int, int], Sequence[int | None]],
     conditions: Mapping[str, str],
 ) -> list[Any]:
     session, block, trial, n, at, response, choice, correct, confidence, level, rt_ms, details = row
@@ -208,7 +215,7 @@ def _make_row(
         unit.get("layer"), unit.get("channel"), unit.get("batch"),
         None if level is None else key["levels"][level],
         json.dumps(shown[session, block][trial - 1][1], sort_keys=True, separators=(",", ":")), at - person.started,
-        *presented.get((session, block, trial), (None, None)),
+        *presented.get((session, block, trial), (None, None, 0)),
         *(measured.get(group, {}).get(name) for group, name in MEASURES.values()),
         elapsed_ms, evidence.get("webdriver"), *(evidence.get(name) for name in EVIDENCE.values()),
         *(key["conditions"].get(name) for name in conditions),

@@ -75,6 +75,17 @@ export class Api {
     return this.call("POST", "api/presentations", { trial, key });
   }
 
+  /** Resolves when the server answers. */
+  reach() {
+    this.reaching ??= this.call("POST", "api/beat", {}).finally(() => (this.reaching = null));
+    return this.reaching;
+  }
+
+  /** Tell that stimuli of a trial cannot be shown here, and why: `"fetch"` or `"decode"`. */
+  reportFailure(trial, stimuli, reason) {
+    return this.call("POST", "api/failures", { trial, stimuli, reason });
+  }
+
   withdraw() {
     return this.call("POST", "api/withdraw", {});
   }

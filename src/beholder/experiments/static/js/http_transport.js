@@ -27,10 +27,11 @@ export class HttpTransport {
     return { status: answer.status, body: content, retryAfter: Number(answer.headers.get("Retry-After")) || 0 };
   }
 
-  /** The bytes of a stimulus. */
-  async load(url) {
-    const answer = await fetch(new URL(url, document.baseURI), { referrerPolicy: "no-referrer" });
-    if (!answer.ok) throw new TypeError(`stimulus: ${answer.status}`);
+  /** The bytes of a stimulus; `fresh`: not those that the browser has kept. */
+  async load(url, fresh = false) {
+    const cache = fresh ? "reload" : "default";
+    const answer = await fetch(new URL(url, document.baseURI), { referrerPolicy: "no-referrer", cache });
+    if (!answer.ok) throw Object.assign(new TypeError(`stimulus: ${answer.status}`), { status: answer.status });
     return answer.blob();
   }
 }

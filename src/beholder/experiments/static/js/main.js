@@ -146,7 +146,7 @@ export async function start(transport, { atEnd = null } = {}) {
   }
   watchEvidence();
   const api = new Api(transport, (waiting) => showNotice(waiting ? t("notice.waiting") : null));
-  const session = new Session(api, new Media(transport));
+  const session = new Session(api, new Media(transport, () => api.reach()));
   session.atEnd = atEnd;
   try {
     api.token = readToken();

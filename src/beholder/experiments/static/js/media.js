@@ -3,7 +3,16 @@
 import { decodeSound } from "./audio.js";
 
 const AT_ONCE = 6;
-const AGAIN_MS = 1000;
+const AGAIN_MS = 700;
+const TRIES = 3;
+
+/** Stimuli that this page cannot show. `urls`: their addresses; `reason`: `"fetch"`, did not arrive; `"decode"`, no browser's. */
+export class NotShown extends Error {
+  constructor(urls, reason) {
+    super(`${reason}: ${urls.length} stimuli`);
+    Object.assign(this, { urls, reason });
+  }
+}
 
 /** Every address among the stimuli of a trial, however nested. */
 export function listAddresses(stimuli) {
@@ -28,10 +37,16 @@ async function decode(blob) {
   return { kind: "picture", width, height, src, picture };
 }
 
-/** Stimuli by address. */
+/**
+ * Stimuli by address.
+ *
+ * One that does not come is asked for a few times, and then given up until `retry`, so that the others go on; while the
+ * server cannot be reached nothing counts as a try: `reach()` resolves when it can.
+ */
 export class Media {
-  constructor(transport) {
+  constructor(transport, reach = async () => {}) {
     this.transport = transport;
+    this.reach = reach;
     this.entries = new Map();
     this.waiting = [];
     this.running = 0;
@@ -47,20 +62,28 @@ export class Media {
     return [...this.entries.values()].some(({ blob }) => blob?.type.startsWith("audio/"));
   }
 
-  /** Fetch these when there is nothing more urgent; promises that they are here, in order. */
+  /** Fetch these when there is nothing more urgent; promises that they are here or given up, in order. */
   expect(urls) {
     const arrivals = urls.map((url) => this.enter(url).arrival);
     this.work();
     return arrivals;
   }
 
-  /** A promise that all these are here and decoded; they go before whatever else is waiting. */
-  need(urls) {
-    const entries = urls.map((url) => this.enter(url));
+  /** A promise that all these are here and decoded, or a NotShown; they go before whatever else is waiting. */
+  async need(urls) {
+    const entries = [...new Set(urls)].map((url) => this.enter(url));
     const urgent = entries.filter((entry) => this.waiting.includes(entry));
     this.waiting = [...new Set([...urgent, ...this.waiting])];
     this.work();
-    return Promise.all(entries.map((entry) => this.decodeEntry(entry)));
+    await Promise.all(entries.map((entry) => this.settle(entry)));
+    const failed = entries.filter((entry) => entry.failed);
+    if (failed.length) throw new NotShown(failed.map(({ url }) => url), failed[0].failed);
+  }
+
+  /** Ask anew for those of these that were given up, past what the browser has kept. */
+  retry(urls) {
+    for (const url of urls) if (this.entries.get(url)?.failed) this.renew(this.entries.get(url));
+    this.work();
   }
 
   /** Let go of what is not shown any more. */
@@ -75,19 +98,44 @@ export class Media {
   enter(url) {
     let entry = this.entries.get(url);
     if (!entry) {
-      entry = { url, blob: null, value: undefined, decoding: null };
-      entry.arrival = new Promise((resolve) => (entry.arrive = resolve));
+      entry = { url, fresh: false };
       this.entries.set(url, entry);
-      this.waiting.push(entry);
+      this.prepare(entry);
     }
     return entry;
   }
 
-  decodeEntry(entry) {
-    entry.decoding ??= entry.arrival.then(async () => {
+  prepare(entry) {
+    Object.assign(entry, { blob: null, value: undefined, decoding: null, failed: null, tries: 0 });
+    entry.arrival = new Promise((resolve) => (entry.arrive = resolve));
+    this.waiting.push(entry);
+  }
+
+  renew(entry) {
+    entry.fresh = true;
+    this.prepare(entry);
+  }
+
+  /** Resolves when an entry is decoded or has failed; what was kept by the browser and is broken is fetched anew, once. */
+  async settle(entry) {
+    for (;;) {
+      const decoding = (entry.decoding ??= this.decodeEntry(entry));
+      await decoding;
+      if (entry.decoding !== decoding) continue; // begun anew meanwhile
+      if (entry.failed !== "decode" || entry.fresh) return;
+      this.renew(entry);
+      this.work();
+    }
+  }
+
+  async decodeEntry(entry) {
+    await entry.arrival;
+    if (entry.failed) return;
+    try {
       entry.value = await decode(entry.blob);
-    });
-    return entry.decoding;
+    } catch {
+      entry.failed = "decode";
+    }
   }
 
   work() {
@@ -99,16 +147,27 @@ export class Media {
 
   async fetchEntry(entry) {
     try {
-      entry.blob = await this.transport.load(entry.url);
+      entry.blob = await this.transport.load(entry.url, entry.fresh);
       entry.arrive();
-    } catch {
-      setTimeout(() => {
-        this.waiting.push(entry);
-        this.work();
-      }, AGAIN_MS);
+    } catch (error) {
+      this.tryAgain(entry, error?.status === 429);
     } finally {
       this.running -= 1;
       this.work();
     }
+  }
+
+  /** Once the server answers other questions; too many questions at once are no failure of this one. */
+  async tryAgain(entry, hurried) {
+    await this.reach().catch(() => {});
+    if (!hurried) entry.tries += 1;
+    if (entry.tries >= TRIES) {
+      entry.failed = "fetch";
+      entry.arrive();
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    this.waiting.push(entry);
+    this.work();
   }
 }

@@ -25,6 +25,7 @@ export class PageTransport {
     if (kept?.last) goOnAfter(kept.last);
     this.run = kept ?? { token: null, step: "consent", block: 1, steps: [], practice: [], answers: [], parameters: {} };
     this.run.presented ??= [];
+    this.run.failures ??= [];
   }
 
   /** The same as HttpTransport.send, answered here. */
@@ -36,6 +37,8 @@ export class PageTransport {
     if (place === "api/step") return this.step(body);
     if (place === "api/trials") return this.trials(new URLSearchParams(query));
     if (place === "api/presentations") return this.present(body);
+    if (place === "api/failures") return this.note(body);
+    if (place === "api/beat") return { status: 204, body: {} };
     if (place === "api/withdraw") return this.withdraw();
     return this.answer(decodeURIComponent(place.split("/").at(-1)), body);
   }
@@ -123,11 +126,21 @@ export class PageTransport {
     const count = before.filter((each) => each.shown).length;
     let now = before.find((each) => each.key === key);
     if (!now) {
-      now = { block, n: payload.n, key, shown: count < most, at_ms: Date.now() };
+      now = { block, n: payload.n, key, shown: count < most, at_ms: Math.round(pageTime()) };
       this.run.presented.push(now);
       this.keep();
     }
     return { status: 200, body: { show: now.shown, presentations: before.includes(now) ? count : count + Number(now.shown) } };
+  }
+
+  /** A stimulus of the next trial could not be shown: said to nobody before the end. */
+  note({ trial, reason }) {
+    const payload = this.phase[this.given().length];
+    if (payload?.id !== trial) return { status: 409, body: { code: "order" } };
+    const block = this.run.step === "practice" ? this.run.block : 0;
+    this.run.failures.push({ block, n: payload.n, reason, at_ms: Math.round(pageTime()) });
+    this.keep();
+    return { status: 200, body: { told: false } };
   }
 
   answer(id, body) {
@@ -169,14 +182,14 @@ export class PageTransport {
 
   withdraw() {
     remember(`page-${this.data.name}`, null);
-    this.run = { ...this.run, token: null, steps: [], presented: [], practice: [], answers: [] };
+    this.run = { ...this.run, token: null, steps: [], presented: [], failures: [], practice: [], answers: [] };
     return { status: 200, body: { step: "withdrawn", code: this.data.codes.withdrawn || null } };
   }
 
   /** Everything, for whoever collects it. */
   collect() {
-    const { token, parameters, screen, begun, steps, presented, practice, answers } = this.run;
+    const { token, parameters, screen, begun, steps, presented, failures, practice, answers } = this.run;
     const { name, task, kind, plan_hash: plan } = this.data;
-    return { name, task, kind, plan_hash: plan, session: token, begun, ended: Math.round(pageTime()), end: this.run.step, parameters, screen, steps, presented, practice, answers };
+    return { name, task, kind, plan_hash: plan, session: token, begun, ended: Math.round(pageTime()), end: this.run.step, parameters, screen, steps, presented, failures, practice, answers };
   }
 }

@@ -66,6 +66,11 @@ export class Session {
     return this.ask(async () => (await this.api.present(payload.id, key)).show);
   }
 
+  /** Tell that stimuli of a trial cannot be shown; `{told}`: whether somebody can read it now, or null as above. */
+  report(payload, { urls, reason }) {
+    return this.ask(() => this.api.reportFailure(payload.id, urls, reason));
+  }
+
   /** Save an answer; null when the server has another one already, so that the page has to ask where it stands. */
   async save(payload, body) {
     return this.ask(() => this.api.save(payload.id, body));

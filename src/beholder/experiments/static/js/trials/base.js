@@ -6,10 +6,11 @@ import { h } from "../dom.js";
 import { takeEvidence } from "../evidence.js";
 import { describeFrames, nextFrame } from "../frames.js";
 import { listenKeys } from "../keys.js";
-import { listAddresses } from "../media.js";
+import { listAddresses, NotShown } from "../media.js";
 import { describeWindow } from "../display.js";
 import { alignPictures, layOutPictures, pictureElement } from "../pixels.js";
 import { describe, PLAIN } from "../runner.js";
+import { showFailure } from "../screens/failure.js";
 import { ensureSound } from "../screens/sound.js";
 import { waitForWindow } from "../screens/window.js";
 import { announce, enter, hideProgress, showProgress, stage } from "../shell.js";
@@ -167,7 +168,7 @@ export class TrialPlugin {
     const session = parameters.session();
     const { payload, next } = parameters;
     await waitForWindow(session);
-    await waitForStimuli(session, payload);
+    if (!(await waitForStimuli(session, payload))) return { stop: true };
     if (listAddresses(payload.stimuli).some((url) => session.media.get(url)?.kind === "sound")) await ensureSound(session);
     const mayShow = await announcePresentation(session, payload);
     if (mayShow === null) return { stop: true };
@@ -239,8 +240,21 @@ function headTrial(payload, session) {
   return t(payload.phase === "practice" ? "trial.heading_practice" : "trial.heading", values);
 }
 
-function waitForStimuli(session, payload) {
-  return sayIfLate(session.media.need(listAddresses(payload.stimuli)));
+/** Wait for them, and say so where one cannot be shown; false when the server stands elsewhere by then. */
+async function waitForStimuli(session, payload) {
+  const urls = listAddresses(payload.stimuli);
+  for (;;) {
+    try {
+      await sayIfLate(session.media.need(urls));
+      return true;
+    } catch (error) {
+      if (!(error instanceof NotShown)) throw error;
+      const reply = await session.report(payload, error);
+      if (reply === null) return false;
+      await showFailure({ title: headTrial(payload, session), urls, error, told: reply.told });
+      session.media.retry(urls);
+    }
+  }
 }
 
 /** Nothing is shown before the server knows of it, so that a reload is known for one. */

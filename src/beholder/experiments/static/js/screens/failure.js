@@ -1,0 +1,29 @@
+/** A stimulus that this page cannot show: said in the participant's words, with a way to try again. */
+
+import { h, paragraphs } from "../dom.js";
+import { enter, hideProgress, stage } from "../shell.js";
+import { t } from "../texts.js";
+
+/** Say which part of which trial is missing; resolves when it is to be tried again. */
+export function showFailure({ title, urls, error, told }) {
+  const numbers = [...new Set(error.urls)].map((url) => urls.indexOf(url) + 1).sort((a, b) => a - b);
+  const values = { trial: title, numbers: numbers.join(", "), total: urls.length };
+  const text = [
+    urls.length === 1 ? t("not_shown.what_only", values) : t("not_shown.what", values),
+    t(`not_shown.${error.reason}`),
+    t(told ? "not_shown.told" : "not_shown.kept"),
+  ];
+  return new Promise((resolve) => {
+    const again = h("button", { type: "button", class: "main", "data-action": "again" }, t("not_shown.again"));
+    const reload = h("button", { type: "button", "data-action": "reload" }, t("problem.reload"));
+    again.addEventListener("click", () => {
+      again.disabled = true;
+      resolve();
+    });
+    reload.addEventListener("click", () => window.location.reload());
+    hideProgress();
+    enter("not-shown", t("not_shown.heading"));
+    const sheet = h("div", { class: "sheet" }, ...paragraphs(text), h("div", { class: "buttons" }, reload, again));
+    stage().querySelector(".jspsych-content")?.replaceChildren(sheet);
+  });
+}

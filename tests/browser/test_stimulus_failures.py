@@ -1,0 +1,137 @@
+"""Stimuli that a page cannot show: it says which, loses nothing, and goes on when they can be shown."""
+
+import logging
+
+import pytest
+from tests.browser.built_folders import build_folder
+from tests.browser.participant import Participant
+
+from beholder.experiments import read_experiment, write_static_pages
+from beholder.responses import read_responses
+
+pytestmark = pytest.mark.browser
+
+NONE = {"practice.n_with_feedback": 0, "practice.n_without": 0, "practice.n_obvious": 0}
+
+
+def block(person, number, how):
+    """Keep the stimulus of this number, as first asked for, from arriving; the function that lets it pass again."""
+    seen, lifted = [], []
+
+    def handle(route):
+        if route.request.url not in seen:
+            seen.append(route.request.url)
+        is_blocked = seen.index(route.request.url) == number - 1 and not lifted
+        (how if is_blocked else lambda route: route.continue_())(route)
+
+    person.page.route("**/s/*", handle)
+    return lambda: lifted.append(True)
+
+
+def refuse(route):
+    route.abort("blockedbyclient")
+
+
+def spoil(route):
+    route.fulfill(body=b"nothing that a browser decodes", content_type="image/png")
+
+
+@pytest.mark.parametrize(
+    ("kind", "how", "words"),
+    [
+        ("similarity", refuse, ("part 1 of 2", "ad blocker")),
+        ("words", spoil, ("Trial 1 of 2 cannot be shown", "another browser")),
+        pytest.param("recognition", refuse, ("cannot be shown", "ad blocker"), marks=pytest.mark.slow),
+        pytest.param("recognition", spoil, ("cannot be shown", "another browser"), marks=pytest.mark.slow),
+        pytest.param("words", refuse, ("cannot be shown", "ad blocker"), marks=pytest.mark.slow),
+    ],
+)
+def test_the_page_says_which_and_trying_again_goes_on(lab, caplog, kind, how, words):
+    person = lab.invite(lab.serve(kind, 2, {**NONE, "level_calibration": False}))
+    person.go_to("instructions")
+    lift = block(person, 1, how)
+    with caplog.at_level(logging.WARNING, "beholder"):
+        person.go_to("not-shown")
+    text = person.page.inner_text("main")
+    assert all(word in text for word in words), text
+    assert "trial_" not in text and "is saved" in text
+    assert "task_1/trials/trial_" in caplog.text
+    person.page.click("[data-action=again]")
+    person.page.locator("[data-action=again]:not([disabled])").wait_for()
+    lift()
+    assert person.take_part() == "done"
+    table = read_responses(lab.database).trials
+    assert sorted(table["stimulus_failures"]) == [0, 2]
+    assert table["presentations"].tolist() == [1, 1]
+    person.complaints.clear()
+
+
+def test_reload_helps_too_and_nothing_answered_is_lost(lab):
+    person = lab.invite(lab.serve("similarity", 2, NONE))
+    person.go_to("instructions")
+    lift = block(person, 3, refuse)
+    person.go_to_trial()
+    person.answer()
+    person.wait_for("not-shown")
+    assert "part" in person.page.inner_text("main")
+    lift()
+    person.page.click("[data-action=reload]")
+    person.wait_for("resume")
+    assert person.take_part() == "done"
+    assert sorted(read_responses(lab.database).trials["stimulus_failures"]) == [0, 1]
+    person.complaints.clear()
+
+
+def test_what_the_browser_kept_broken_is_fetched_anew_without_a_word(lab):
+    person = lab.invite(lab.serve("similarity", 1, NONE))
+    spoiled = []
+
+    def handle(route):
+        if spoiled:
+            route.continue_()
+        else:
+            spoiled.append(True)
+            spoil(route)
+
+    person.page.route("**/s/*", handle)
+    assert person.take_part() == "done"
+    assert "not-shown" not in person.screens
+    assert read_responses(lab.database).trials["stimulus_failures"].tolist() == [0]
+
+
+def test_a_lost_connection_is_no_failure_of_a_stimulus(lab):
+    person = lab.invite(lab.serve("recognition", 2, NONE))
+    person.go_to("main-intro")
+    person.page.route("**/s/*", refuse)
+    person.page.route("**/api/beat", lambda route: route.abort())
+    person.page.reload()
+    person.wait_for("main-intro")
+    person.click_next()
+    person.page.locator("#notice").wait_for(state="visible")
+    person.page.wait_for_timeout(2500)
+    assert person.screen == "loading"
+    person.page.unroute("**/s/*")
+    person.page.unroute("**/api/beat")
+    assert person.take_part() == "done"
+    assert read_responses(lab.database).trials["stimulus_failures"].tolist() == [0, 0]
+    person.complaints.clear()
+
+
+def test_a_page_without_a_server_says_so_too(chromium, tmp_path):
+    folder = build_folder(tmp_path / "built", "similarity", 1, NONE)
+    (folder / "task_1/trials/trial_1/a.png").write_bytes(b"nothing that a browser decodes")
+    (page,) = write_static_pages(read_experiment(folder))
+    context = chromium.new_context(viewport={"width": 1280, "height": 720})
+    person = Participant(context, page.as_uri())
+    person.go_to("not-shown")
+    text = person.page.inner_text("main")
+    assert "of 2 cannot be shown" in text and "answered is kept" in text
+    person.page.click("[data-action=again]")
+    person.page.locator("[data-action=again]:not([disabled])").wait_for()
+    assert (
+        person.page.evaluate(
+            "JSON.parse(Object.values(sessionStorage).find((text) => text.includes('failures'))).failures.length"
+        )
+        == 2
+    )
+    context.close()
