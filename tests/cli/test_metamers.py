@@ -173,9 +173,14 @@ def test_a_debug_run_and_the_full_one_side_by_side(
     code, _, refused = beholder("metamers", "judge", "eyes/metamers", "--models", "file:eyes/build_network.py")
     assert code == 2
     for folder in runs:
-        assert f"`beholder metamers judge {folder}`" in refused.splitlines()[-1]
-        code, out, err = beholder("metamers", "judge", folder, "--models", "file:eyes/build_network.py")
+        told = f"beholder metamers judge eyes/metamers --sets {folder.name}"
+        assert f"`{told}`" in refused.splitlines()[-1]
+        code, out, err = beholder(*shlex.split(told)[1:], "--models", "file:eyes/build_network.py")
         assert code == 0, err
+        assert (folder / "judgements.parquet").is_file() and "2 stimuli" in out
+        assert len(read_judgements("eyes/metamers", [folder.name]).models) == 1
+    code, _, err = beholder("metamers", "judge", "eyes/metamers", "--sets", "eyes_I4", "--json")
+    assert code == 2 and "try 'eyes_I4_N3'" in err.splitlines()[-1]
     with pytest.raises(InputError, match="one set of metamers a network"):
         read_judgements("eyes/metamers")
 

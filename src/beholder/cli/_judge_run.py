@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from beholder._core.errors import InputError
-from beholder.cli._options import BatchSize, Device, Json, Seed, Words, print_json
+from beholder.cli._options import BatchSize, Device, Json, Seed, WeightsSeed, Words, print_json
 from beholder.cli._units_run import Summary
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def judge(
     /,
     *,
     models: Words = None,
+    sets: Words = None,
     human: Words = None,
     attacked: str | None = None,
     attack: str | None = None,
@@ -32,6 +33,7 @@ def judge(
     interval: Literal["wilson", "bootstrap"] = "wilson",
     failed: bool = False,
     seed: Seed = 42,
+    weights_seed: WeightsSeed = 42,
     device: Device = "auto",
     batch_size: BatchSize = None,
     workers: Annotated[int, Parameter(name="--workers")] = 1,
@@ -48,6 +50,8 @@ def judge(
         Metamers of one network, metamers/{model}, or a folder of several of these.
     models
         The judging networks; default all whose metamers are there.
+    sets
+        Names of the folders in RESULTS_DIR that are judged, where it holds two of one network; default all.
     human
         What people recognised: a .csv with network, layer, accuracy, or NETWORK=FILE.mat.
     attacked
@@ -67,6 +71,8 @@ def judge(
         Count metamers that did not pass, too.
     seed
         Of the bootstrap.
+    weights_seed
+        Of the weights of judges that end in @random.
     device
         auto, cpu, cuda, cuda:N or mps.
     batch_size
@@ -78,7 +84,8 @@ def judge(
     json
         Print one JSON document to stdout.
     """
-    options = {"device": device, "batch_size": batch_size, "workers": workers, "overwrite": overwrite, "rule": rule}
+    options = {"device": device, "batch_size": batch_size, "workers": workers, "overwrite": overwrite, "rule": rule,
+               "sets": sets, "weights_seed": weights_seed}  # fmt: skip
     shown = {"decision": decision, "interval": interval, "failed": failed, "seed": seed}
     summary = run_judge(results_dir, models, human or [], attacked, attack, brain, options, shown)
     print_json(summary.tables) if json else print("\n".join(summary.lines))
@@ -110,15 +117,15 @@ def run_judge(
         "layers": layers.to_dict("records"),
         "matrix": matrix.to_dict("records"),
         "scatters": [_to_row(name, scatter) for name, scatter in scatters.items()],
-        "files": [{"file": str(path / "judgements.parquet")} for path in _list_folders(results_dir)],
+        "files": [{"file": str(path / "judgements.parquet")} for path in _list_folders(results_dir, options["sets"])],
     }
     return Summary([*_describe(found, shown, scatters), str(figures)], tables)
 
 
-def _list_folders(results_dir: str) -> list[Path]:
+def _list_folders(results_dir: str, sets: list[str] | None) -> list[Path]:
     from beholder.evaluation import find_metamer_sets
 
-    return find_metamer_sets(results_dir)
+    return find_metamer_sets(results_dir, sets)
 
 
 def _compare(

@@ -287,7 +287,12 @@ def _format(value: Any) -> str:
 
 
 def run_null(
-    place: Place, words: Sequence[str], in_path: str | None, out_path: str, options: Mapping[str, Any]
+    place: Place,
+    words: Sequence[str],
+    in_path: str | None,
+    out_path: str,
+    metamers_path: str,
+    options: Mapping[str, Any],
 ) -> Summary:
     """Measure random pairs, fill in verdicts."""
     from beholder.stimuli import as_stimulus_set
@@ -303,7 +308,7 @@ def run_null(
         raise InputError("a folder of stimuli", got=f"nothing at {folder}")
     stimuli = None if folder is None else as_stimulus_set(Path(folder))
     found = null_distribution(
-        place.load(), stimuli, out_path=place.join(out_path), metamers_path=place.join("metamers"), **options
+        place.load(), stimuli, out_path=place.join(out_path), metamers_path=place.join(metamers_path), **options
     )
     maxima = found.find_maxima().to_dict("records")
     columns = ("layer", "spearman", "pearson", "db_snr")

@@ -21,6 +21,8 @@ Pretrained = Annotated[bool, Parameter(name="--pretrained")]
 ModelPath = Annotated[str | None, Parameter(name=["--model-path", "-mp"])]
 Device = Annotated[str, Parameter(name=["--device", "-dv"])]
 Seed = Annotated[int, Parameter(name=["--rnd-seed", "--seed", "-rs"])]
+WeightsSeed = Annotated[int, Parameter(name="--weights-seed")]
+"""Of a model that ends in ``@random``, where ``--seed`` draws something that is repeated with one network."""
 BatchSize = Annotated[int | None, Parameter(name=["--batch-size", "-bs"])]
 InPath = Annotated[str, Parameter(name=["--in-path", "-ip"])]
 OutPath = Annotated[str, Parameter(name=["--out-path", "-op"])]

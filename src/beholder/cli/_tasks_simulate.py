@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from beholder._core.errors import InputError
-from beholder.cli._options import Device, Json, ModelPath, OptionalModel, Pretrained, Seed, print_json
+from beholder.cli._options import Device, Json, ModelPath, OptionalModel, Pretrained, Seed, WeightsSeed, print_json
 from beholder.cli._units_run import Summary
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def simulate(
     layer: str | None = None,
     pretrained: Pretrained = False,
     model_path: ModelPath = None,
+    weights_seed: WeightsSeed = 42,
     device: Device = "auto",
     browser: bool = False,
     power: bool = False,
@@ -71,6 +72,8 @@ def simulate(
         Download published weights if they are not here.
     model_path
         Read weights from this file or folder instead.
+    weights_seed
+        Of the weights of a model that ends in @random.
     device
         auto, cpu, cuda, cuda:N or mps.
     browser
@@ -112,7 +115,7 @@ def simulate(
         options = {"n_items": n_items, "alpha": alpha, "target": target_power, "seed": seed}
         summary = run_power(folder, effect, participants or (), trials, options)
     else:
-        model = ModelFlags(model_name, layer, pretrained, model_path, device)
+        model = ModelFlags(model_name, layer, pretrained, model_path, weights_seed, device)
         summary = run_simulate(folder, db, participants, observer, model, browser, seed)
     print_json(summary.tables) if json else print("\n".join(summary.lines))
 
@@ -125,6 +128,7 @@ class ModelFlags:
     layer: str | None
     pretrained: bool
     model_path: str | None
+    weights_seed: int
     device: str
 
     def make(self, experiment: Experiment) -> Observer:
@@ -134,7 +138,8 @@ class ModelFlags:
 
         if self.name is None:
             raise InputError("--model_name NAME with --observer model", got="none")
-        model = load_model(self.name, pretrained=self.pretrained, model_path=self.model_path, device=self.device)
+        weights = {"pretrained": self.pretrained, "model_path": self.model_path, "seed": self.weights_seed}
+        model = load_model(self.name, device=self.device, **weights)
         return NetworkObserver(model, experiment, self.layer)
 
 

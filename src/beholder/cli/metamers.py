@@ -15,6 +15,7 @@ from beholder.cli._options import (
     OptionalModel,
     OptionalOut,
     Pretrained,
+    WeightsSeed,
     Words,
     make_app,
     print_json,
@@ -58,6 +59,7 @@ def make(
     out_path: OptionalOut = None,
     pretrained: Pretrained = False,
     model_path: ModelPath = None,
+    weights_seed: WeightsSeed = 42,
     device: Device = "auto",
     batch_size: BatchSize = None,
     workers: int = 1,
@@ -120,6 +122,8 @@ def make(
         Download published weights if they are not here.
     model_path
         Read weights from this file or folder instead.
+    weights_seed
+        Of the weights of a model that ends in @random.
     device
         auto, cpu, cuda, cuda:N or mps.
     batch_size
@@ -138,7 +142,7 @@ def make(
     from beholder.cli._metamers_run import MakeFlags, run_make
     from beholder.cli._units_run import Place
 
-    place = Place(directory, model_name, pretrained, model_path, device)
+    place = Place(directory, model_name, pretrained, model_path, device, seed=weights_seed)
     flags = MakeFlags(words, source, recipe, dataset_preproc, s, override_save, strict, out_path)
     numbers = {"iterations": iterations, "repeats": repeats, "noise_scale": noise_scale, "step_size": step_size,
                "target_db": target_db}  # fmt: skip
@@ -163,6 +167,8 @@ def null(
     in_path: Annotated[str | None, Parameter(name=["--in-path", "-ip"])] = None,
     pretrained: Pretrained = False,
     model_path: ModelPath = None,
+    weights_seed: WeightsSeed = 42,
+    metamers_path: str | None = None,
     device: Device = "auto",
     workers: int = 1,
     threads: int | None = None,
@@ -203,6 +209,10 @@ def null(
         Download published weights if they are not here.
     model_path
         Read weights from this file or folder instead.
+    weights_seed
+        Of the weights of a model that ends in @random.
+    metamers_path
+        Folder of all models' metamers whose verdicts are filled in; default ./metamers/.
     device
         auto, cpu, cuda, cuda:N or mps.
     workers
@@ -215,10 +225,10 @@ def null(
     from beholder.cli._metamers_run import run_null
     from beholder.cli._units_run import Place
 
-    place = Place(directory, model_name, pretrained, model_path, device)
+    place = Place(directory, model_name, pretrained, model_path, device, seed=weights_seed)
     options = {"layers": layers, "n_pairs": n_pairs, "seed": seed, "split": split, "shuffle": shuffle,
                "workers": workers, "threads": threads, "overwrite": overwrite}  # fmt: skip
-    summary = run_null(place, words, in_path, out_path, options)
+    summary = run_null(place, words, in_path, out_path, metamers_path or "metamers", options)
     print_json(summary.tables) if json else print("\n".join(summary.lines))
 
 

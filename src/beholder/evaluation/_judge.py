@@ -13,6 +13,7 @@ from beholder._core.files import to_path_name
 from beholder._core.hashing import hash_file
 from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
+from beholder._core.seeds import DEFAULT_SEED
 from beholder.evaluation._judgement import Judgement, read_judgements
 from beholder.evaluation._judgement_table import (
     JUDGEMENTS,
@@ -60,11 +61,13 @@ def judge_metamers(
     folder: Path | str,
     models: Sequence[Model | str] | Model | str | None = None,
     *,
+    sets: Sequence[str] | None = None,
     device: str = "auto",
     batch_size: int | None = None,
     workers: int = 1,
     overwrite: bool = False,
     rule: str = "first",
+    weights_seed: int = DEFAULT_SEED,
 ) -> Judgement:
     """Ask other networks what the metamers of one or several networks are.
 
@@ -83,6 +86,8 @@ def judge_metamers(
         ``metamers/{model}``, or a folder of several of these.
     models : Model, str, or sequence of them, optional
         The judges; default all networks whose metamers are in ``folder``.
+    sets : sequence of str, optional
+        Names of the folders in ``folder`` that are judged, one a network; default all.
     device : str
         Of judges given by name.
     batch_size : int, optional
@@ -93,6 +98,8 @@ def judge_metamers(
         Ask these judges anew.
     rule : {"first", "mean", "max", "sum"}
         How a category follows from classes.
+    weights_seed : int
+        Of judges given by a name that ends in ``@random``.
 
     Returns
     -------
@@ -117,11 +124,12 @@ def judge_metamers(
     """
     if rule not in RULES:
         raise UnknownNameError("rule", rule, RULES)
-    sets = [MetamerSet(path) for path in find_metamer_sets(folder)]
-    _check_sets(sets)
-    asked = [_name_maker(made) for made in sets] if models is None else models
-    judges = _load_judges(asked if isinstance(asked, Sequence) and not isinstance(asked, str) else [asked], device)
-    for made in sets:
+    found = [MetamerSet(path) for path in find_metamer_sets(folder, sets)]
+    _check_sets(found, folder)
+    asked = [_name_maker(made) for made in found] if models is None else models
+    listed = asked if isinstance(asked, Sequence) and not isinstance(asked, str) else [asked]
+    judges = _load_judges(listed, device, weights_seed)
+    for made in found:
         items = list_items(made)
         outer = JobFolder(made.path.parent / f".{made.path.name}.judge.jobs", made.path)
         for judge in judges:
@@ -130,7 +138,7 @@ def judge_metamers(
             outer.drop_damaged()
             for judge in judges:
                 _judge_one(made, items, judge, outer, batch_size, workers, overwrite, rule)
-    return read_judgements(folder)
+    return read_judgements(folder, sets)
 
 
 def _name_maker(made: MetamerSet) -> str:
@@ -141,9 +149,9 @@ def _name_maker(made: MetamerSet) -> str:
     return made.model
 
 
-def _check_sets(sets: Sequence[MetamerSet]) -> None:
+def _check_sets(sets: Sequence[MetamerSet], folder: Path | str) -> None:
     """One set a network, whose table tells by which decision each stimulus counts."""
-    refuse_twins(sets)
+    refuse_twins(sets, folder)
     for made in sets:
         if not tells_decisions(made.to_pandas()):
             raise InputError(
@@ -152,12 +160,12 @@ def _check_sets(sets: Sequence[MetamerSet]) -> None:
             )  # fmt: skip
 
 
-def _load_judges(models: Iterable[Model | str], device: str) -> list[Model]:
+def _load_judges(models: Iterable[Model | str], device: str, seed: int) -> list[Model]:
     from beholder.models import load_model, pick_device
 
     judges: dict[str, Model] = {}
     for each in models:
-        judge = load_model(each, device=pick_device(device)) if isinstance(each, str) else each
+        judge = load_model(each, device=pick_device(device), seed=seed) if isinstance(each, str) else each
         other = judges.setdefault(judge.path_name, judge)
         if other.name != judge.name:
             raise InputError("judges with different path names", got=f"{other.name} and {judge.name}")

@@ -246,13 +246,15 @@ def describe_decisions(decisions: Iterable[str]) -> str:
     return ", ".join(_DECISION_WORDS[each] for each in DECISIONS if each in set(decisions))
 
 
-def read_judgements(folder: Path | str) -> Judgement:
+def read_judgements(folder: Path | str, sets: Sequence[str] | None = None) -> Judgement:
     """Read what :func:`judge_metamers` has written.
 
     Parameters
     ----------
     folder : path
         ``metamers/{model}``, or a folder of several of these.
+    sets : sequence of str, optional
+        Names of the folders in it that are wanted; default all.
 
     Raises
     ------
@@ -262,8 +264,8 @@ def read_judgements(folder: Path | str) -> Judgement:
     import pandas as pd
 
     tables, layers = [], {}
-    judged = [path for path in find_metamer_sets(folder) if (path / JUDGEMENTS).exists()]
-    refuse_twins([MetamerSet(path) for path in judged])
+    judged = [path for path in find_metamer_sets(folder, sets) if (path / JUDGEMENTS).exists()]
+    refuse_twins([MetamerSet(path) for path in judged], folder)
     for path in judged:
         results = read_metamer_table(path)
         own = results[results["layer"] == results["measured_layer"]]

@@ -6,31 +6,50 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, UnknownNameError
 from beholder.stimuli import MetamerSet, is_metamer_set
 
 
-def find_metamer_sets(folder: Path | str) -> list[Path]:
+def find_metamer_sets(folder: Path | str, sets: Sequence[str] | None = None) -> list[Path]:
     """Folders of metamers: ``folder`` itself, or those in it, sorted.
+
+    Parameters
+    ----------
+    folder : path
+    sets : sequence of str, optional
+        Names of those wanted; default all.
 
     Raises
     ------
     InputError
         There is none.
+    UnknownNameError
+        One of ``sets`` is not there.
     """
     folder = Path(folder)
-    if is_metamer_set(folder):
-        return [folder]
     inside = sorted(folder.iterdir()) if folder.is_dir() else []
     found = [path for path in inside if not path.name.startswith(".") and is_metamer_set(path)]
+    found = [folder] if is_metamer_set(folder) else found
     if not found:
         got = f"none in {folder}" if folder.is_dir() else f"no folder at {folder}"
         raise InputError("a folder of metamers", got=got, hint="`beholder metamers make` first")
-    return found
+    names = [path.resolve().name for path in found]
+    wanted = names if sets is None else [sets] if isinstance(sets, str) else list(sets)
+    for name in wanted:
+        if name not in names:
+            raise UnknownNameError(f"folder of metamers in {folder}", name, names)
+    return [path for path, name in zip(found, names, strict=True) if name in wanted]
 
 
-def refuse_twins(sets: Sequence[MetamerSet]) -> None:
+def refuse_twins(sets: Sequence[MetamerSet], folder: Path | str) -> None:
     """Refuse two sets of one network, such as runs in other numbers of steps: their shares are never put together.
+
+    Parameters
+    ----------
+    sets : sequence of MetamerSet
+        All that were found.
+    folder : path
+        Where.
 
     Raises
     ------
@@ -41,7 +60,9 @@ def refuse_twins(sets: Sequence[MetamerSet]) -> None:
     for made in sets:
         other = places.setdefault(made.model, made)
         if other is not made:
-            each = " or ".join(f"`beholder metamers judge {shlex.quote(str(one.path))}`" for one in (other, made))
+            command = ["beholder", "metamers", "judge", str(folder), "--sets"]
+            ways = [[one.path.name for one in sets if one.model != made.model or one is kept] for kept in (other, made)]
             raise InputError(
-                "one set of metamers a network", got=f"{other.path} and {made.path}, both of {made.model}", hint=each
-            )
+                "one set of metamers a network", got=f"{other.path} and {made.path}, both of {made.model}",
+                hint=" or ".join(f"`{shlex.join([*command, *names])}`" for names in ways),
+            )  # fmt: skip

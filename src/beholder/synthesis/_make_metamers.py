@@ -22,6 +22,7 @@ from beholder.activations._extract import check_modality
 from beholder.activations._targets import check_path_names
 from beholder.jobs import JobFolder, Plan, run_plan
 from beholder.models import Model, as_model, collect_stimuli, explain_shape_errors, load_model, place_model, run_eagerly
+from beholder.models._command import find_model_words
 from beholder.stimuli import (
     METAMER_COLUMNS,
     NullSet,
@@ -57,7 +58,7 @@ from beholder.synthesis._stimulus_format import StimulusFormat
 from beholder.synthesis._validate import check_tensors, make_example, settle_layout
 
 RESULTS = "results.parquet"
-NULL_FOLDER = "null_dist"
+NULL_FOLDER, METAMERS_FOLDER = "null_dist", "metamers"
 
 
 def make_metamers(
@@ -354,7 +355,7 @@ def _run(
         finally:
             table = assemble_results(output, folder, null)
         made = _finish(output, folder, plan, model, stimuli, work, receipts, form, table)
-    tell_verdicts(made.table, null, model)
+    tell_verdicts(made.table, null, model, output)
     return made
 
 
@@ -573,7 +574,7 @@ def _read_rectifiers(output: Path, keys: Sequence[tuple[str, str, int]]) -> dict
     return found
 
 
-def tell_verdicts(table: Any, null: Path, model: Model) -> None:
+def tell_verdicts(table: Any, null: Path, model: Model, output: Path) -> None:
     """Say how many pass, or which command fills it in."""
     own = table[table["layer"] == table["measured_layer"]]
     missing = list(dict.fromkeys(own[own["passed"].isna()]["layer"]))
@@ -583,13 +584,31 @@ def tell_verdicts(table: Any, null: Path, model: Model) -> None:
     if missing:
         logger.info(
             "no null distribution yet for %s, so `percentile` and `passed` are empty; `%s` fills them in",
-            ", ".join(missing[:4]), name_null_command(model, missing[:4]),
+            ", ".join(missing[:4]), name_null_command(model, missing[:4], null.parent, output.parent),
         )  # fmt: skip
 
 
-def name_null_command(model: Model, layers: Sequence[str]) -> str:
-    """What to type for a null distribution."""
+def name_null_command(model: Model, layers: Sequence[str], null: Path, metamers: Path) -> str:
+    """What to type for a null distribution, at the command line or, for a model that no name gives, in Python.
+
+    Parameters
+    ----------
+    model : Model
+    layers : sequence of str
+    null, metamers : path
+        Folders of all models' null distributions and metamers.
+    """
+    words = find_model_words(model)
+    if words is None:
+        places = f"out_path={str(null)!r}, metamers_path={str(metamers)!r}"
+        return f"null_distribution(model, stimuli, {list(layers)}, {places})"
+    command, folder = ["beholder", "metamers", "null"], Path()
     if model.spec is not None and model.spec.source == "file" and Path(model.spec.model).name == "build_network.py":
-        return f"beholder metamers null -D {shlex.quote(str(Path(model.spec.model).parent))}"
-    name = model.name.rpartition("@")[0] or model.name
-    return f"beholder metamers null {shlex.quote(name)} FOLDER --layers {shlex.join(layers)}"
+        folder = Path(model.spec.model).parent
+        command += ["-D", str(folder), *words[1:]]
+    else:
+        command += [words[0], "FOLDER", *words[1:], "--layers", *layers]
+    for flag, place, usual in (("--out_path", null, NULL_FOLDER), ("--metamers_path", metamers, METAMERS_FOLDER)):
+        if place.resolve() != (folder / usual).resolve():
+            command += [flag, str(place.resolve() if folder != Path() else place)]
+    return shlex.join(command)

@@ -543,4 +543,4 @@ def fill_verdicts(metamers: Path, null: Path, model: Model) -> None:
     elif not len(table):
         logger.info("no metamers at %s yet; they are judged as they are made", metamers)
     assert list(table.columns) == list(METAMER_COLUMNS)
-    tell_verdicts(table, null, model)
+    tell_verdicts(table, null, model, metamers)
