@@ -284,10 +284,11 @@ def test_interrupted_at_any_point_the_same_bytes(tmp_path, monkeypatch):
     assert (cut / JUDGEMENTS).read_bytes() == (whole / JUDGEMENTS).read_bytes()
 
 
-def test_other_settings_are_refused(folder):
-    judge_metamers(folder, wrap_thousand())
-    with pytest.raises(ConfigurationChanged, match="batch_size"):
-        judge_metamers(folder, wrap_thousand(), batch_size=3)
+def test_another_batch_size_is_left_out(folder, caplog):
+    first = judge_metamers(folder, wrap_thousand()).to_pandas()
+    with caplog.at_level("INFO"):
+        pd.testing.assert_frame_equal(judge_metamers(folder, wrap_thousand(), batch_size=3).to_pandas(), first)
+    assert "8 in a batch, which they keep; batch_size 3 is left out" in caplog.text
     assert len(judge_metamers(folder, wrap_thousand(), batch_size=3, overwrite=True).to_pandas()) == 18
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from beholder._core.errors import ConfigurationChanged
+from beholder._core.progress import logger
 
 _NETWORK = re.compile(r"(\w+\.)?network was ")
 
@@ -21,6 +22,25 @@ def compare_settings(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str
         elif before != after:
             differences.append(f"{prefix}{key} was {_show(before)}, now {_show(after)}")
     return differences
+
+
+def keep_batch_size(asked: int | None, old: Mapping[str, Any], what: str) -> int | None:
+    """The batch size that an output was begun with, and keeps; a word where another one is asked for.
+
+    Parameters
+    ----------
+    asked : int or None
+        None: whatever it has.
+    old : mapping
+        Its settings.
+    what : str
+        What it holds, in the plural.
+    """
+    kept = old["batch_size"]
+    if asked not in (None, kept):
+        told = "batches of their own" if kept is None else f"{kept} in a batch"
+        logger.info("the %s were begun with %s, which they keep; --batch_size %d is left out", what, told, asked)
+    return kept
 
 
 def refuse_changes(

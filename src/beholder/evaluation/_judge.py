@@ -14,6 +14,7 @@ from beholder._core.hashing import hash_file
 from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
 from beholder._core.seeds import DEFAULT_SEED
+from beholder._core.settings import keep_batch_size
 from beholder.evaluation._judgement import Judgement, read_judgements
 from beholder.evaluation._judgement_table import (
     JUDGEMENTS,
@@ -249,7 +250,8 @@ def _resolve_settings(
     if batch_size is not None and batch_size < 1:
         raise InputError("--batch_size of 1 or more", got=str(batch_size))
     default = _CPU_BATCH if judge.device.type == "cpu" else _DEVICE_BATCH
-    kept = old["batch_size"] if old is not None and old["device"] == judge.device.type else default
+    if old is not None and old["device"] == judge.device.type:
+        batch_size = keep_batch_size(batch_size, old, "verdicts")
     return {
         "format": FORMAT,
         "judge": judge.name,
@@ -257,7 +259,7 @@ def _resolve_settings(
         "maker": made.network,
         "preprocessing": describe_preprocessing(judge),
         "device": judge.device.type,
-        "batch_size": batch_size or kept,
+        "batch_size": batch_size or default,
         "rule": rule,
     }
 

@@ -324,7 +324,7 @@ def _run(
         n_metamers = len(stimuli) * len(layers) * len(seeds)
         settings = resolve_metamer_settings(
             model, recipe, n_metamers, folder.read_settings(), batch_size=options["batch_size"],
-            threads=options["threads"], rule=options["rule"],
+            threads=options["threads"], rule=options["rule"], renew=options["overwrite"],
         )  # fmt: skip
         settings["shape"] = list(shape)
         settings["channels_last"] = settle_layout(model, layers, make_example(model, shape), folder.read_settings())
@@ -396,7 +396,7 @@ def _settle_settings(folder: JobFolder, output: Path, settings: dict[str, Any], 
         if n_old:
             logger.warning("%s: %d metamers that were made with other settings are replaced", output, n_old)
         _remove_all(output, folder)
-    hints = {} if old is None else {"batch_size": f"--batch_size {old['batch_size']}"}
+    hints = {}
     if old is not None and old["recipe"]["name"] == settings["recipe"]["name"]:
         before, now = _read_steps(old), _read_steps(settings)
         which = "recipe.iterations" if before[0] != now[0] else "recipe.repeats"

@@ -13,6 +13,7 @@ import numpy as np
 from beholder._core.errors import ConfigurationChanged, InputError
 from beholder._core.files import to_path_name, write_bytes
 from beholder._core.hashing import hash_settings
+from beholder._core.settings import keep_batch_size
 from beholder.activations._batches import name_bad_stimulus
 from beholder.jobs import JobFolder, Shard
 from beholder.models import Model, prepare_stimulus
@@ -108,19 +109,20 @@ def resolve_metamer_settings(
     threads: int | None,
     stored: bool = True,
     rule: str = "first",
+    renew: bool = False,
 ) -> dict[str, Any]:
     """Everything that can change a byte. Batch size and threads are chosen when an output is first planned.
 
     On the CPU a metamer is a batch of its own and every core works on another one, with one thread, unless there are
-    fewer metamers than cores.
+    fewer metamers than cores. An output keeps its own, unless it is made anew (``renew``) with another batch size.
     """
     on_cpu = model.device.type == "cpu"
     cores = check_count((os.cpu_count() or 1) if threads is None else threads, "thread")
-    if old is not None and batch_size in (None, old["batch_size"]):
-        batch, intra_threads = old["batch_size"], old["intra_threads"]
+    if old is not None and (not renew or batch_size in (None, old["batch_size"])):
+        batch, intra_threads = keep_batch_size(batch_size, old, "metamers"), old["intra_threads"]
     else:
         usual = _CPU_BATCH if on_cpu else _DEVICE_BATCH
-        batch = check_count(usual if batch_size is None else batch_size, "metamer in a batch")
+        batch = usual if batch_size is None else batch_size
         intra_threads = max(1, cores // -(-n_metamers // batch)) if on_cpu else 1
     return {
         "format": FORMAT,

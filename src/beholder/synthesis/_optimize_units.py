@@ -237,8 +237,7 @@ def _run(
         settings = resolve_settings(model, recipe, acts, options, len(units), old := folder.read_settings())
         example = make_example(model, recipe.input_shape)
         settings["channels_last"] = settle_layout(model, units.layers, example, old)
-        hints = {"batch_size": f"--batch_size {old['batch_size']}"} if old and old["batch_size"] else {}
-        if not folder.check_settings(settings, hints):
+        if not folder.check_settings(settings):
             _check_vacant(output, units)
             folder.write_settings(settings)
         groups = plan_groups(folder, units, settings)

@@ -12,6 +12,7 @@ from beholder._core.errors import InputError
 from beholder._core.files import to_path_name
 from beholder._core.hashing import hash_settings
 from beholder._core.provenance import find_network
+from beholder._core.settings import keep_batch_size
 from beholder.activations import Activations
 from beholder.jobs import JobFolder, Shard
 from beholder.models import Model, Unit
@@ -122,8 +123,8 @@ def resolve_settings(
 ) -> dict[str, Any]:
     """Everything that can change a byte. Batch size and threads are chosen when an output is first planned."""
     on_cpu = model.device.type == "cpu"
-    if old is not None and options.batch_size in (None, old["batch_size"]):
-        batch_size, intra_threads = old["batch_size"], old["intra_threads"]
+    if old is not None:
+        batch_size, intra_threads = keep_batch_size(options.batch_size, old, "stimuli of units"), old["intra_threads"]
     else:
         batch_size = options.batch_size or (None if on_cpu else DEVICE_BATCH)
         n_problems = n_units * len(SIGNS)
