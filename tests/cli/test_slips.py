@@ -107,6 +107,9 @@ def test_printed_commands_can_be_pasted(workplace: Path) -> None:
     assert words[:3] == ["beholder", "metamers", "make"] and words[-2:] == ["-D", "my network"]
     assert Path(words[3]).is_file()
     model = load_model("file:my network", device="cpu")
-    assert shlex.split(name_null_command(model, ["a"]))[-2:] == ["-D", str(Path("my network"))]
+    places = Path("my network/null_dist"), Path("my network/metamers")
+    assert shlex.split(name_null_command(model, ["a"], *places))[3:] == ["-D", str(Path("my network"))]
+    elsewhere = shlex.split(name_null_command(model, ["a"], *places[:1], Path("my metamers")))
+    assert elsewhere[3:] == ["-D", "my network", "--metamers_path", str(Path("my metamers").resolve())]
     hint = explain_missing("file:my net.py", "own", got="none").hint or ""
     assert shlex.split(hint.split("`")[1])[-1] == "file:my net.py@own"

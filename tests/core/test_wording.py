@@ -25,6 +25,10 @@ from beholder._core.wording import at_command_line, use_keywords
         ("-sc FOLDER, or fewer with -N", "catch_source=FOLDER, or fewer with n_pairs"),
         ("`beholder models fetch a --x` or --append", "`beholder models fetch a --x` or append=True"),
         ("try beholder layers a --json; --skip_bad", "try beholder layers a --json; skip_bad=True"),
+        ("at least as many units as trials (-nt 21)", "at least as many units as trials (n_trials=21)"),
+        ("try -nt 21, -nh 42 or -upm 7", "try n_trials=21, n_tasks=42 or n_units=7"),
+        ("-nb 2 with -maxb 9, -nr 3", "n_batches=2 with max_batch=9, n_references=3"),
+        ("-L some_loss, -Z; another -t; -s FOLDER", 'loss="some_loss", step_size; another folder; sources=FOLDER'),
         ("got resnet18--random, a--b", "got resnet18--random, a--b"),
     ],
 )

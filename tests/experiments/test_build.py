@@ -91,7 +91,7 @@ def test_only_the_references_asked_for(place: Path, images: str, n: int, numbers
 
 def test_too_many_references(place: Path) -> None:
     plan = plan_choice(place / "net", place, **NUMBERS)
-    with pytest.raises(InputError, match=r"10 references a side; got 9 in .*; try -nr 9"):
+    with pytest.raises(InputError, match=r"10 references a side; got 9 in .*; try n_references=9"):
         build_tasks(plan, place / "built", n_references=10)
     assert not (place / "built").exists()
 
@@ -103,7 +103,7 @@ def test_few_visualisations_end_with_the_strongest(tmp_path: Path) -> None:
     for trial in made.tasks[0].trials:
         assert {path.stem for path in trial.list_files("reference_max")} == {"max_2", "max_3"}
         assert read_words(trial.files["query_max"]).endswith("max_3.png") == trial.is_catch
-    with pytest.raises(InputError, match="try -nr 4"):
+    with pytest.raises(InputError, match="try n_references=4"):
         build_tasks(plan, tmp_path / "more")
 
 

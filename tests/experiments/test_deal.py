@@ -122,7 +122,7 @@ def test_any_number_of_participants_stays_within_one() -> None:
     assert check_design(30, 4, 30, 7)[2] == [
         "a stimulus is not shown equally often in all 4 conditions; with -nh 8 it is"
     ]
-    with pytest.raises(InputError, match=r"multiple of the 30 stimuli; got 7 x 20 = 140; try -nt 30 or -nh 6"):
+    with pytest.raises(InputError, match=r"multiple of the 30 stimuli; got 7 x 20 = 140; try n_trials=30 or n_tasks=6"):
         check_design(30, 4, 20, 7)
 
 

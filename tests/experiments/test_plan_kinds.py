@@ -187,9 +187,9 @@ def test_fewer_stimuli_a_participant(tmp_path: Path) -> None:
     plan = plan_recognition([pictures], tmp_path, n_trials=8, n_tasks=3, settings=settings)
     shown = Counter(trial["conditions"]["stimulus_id"] for trial in list_main(plan))
     assert set(shown.values()) == {2}
-    with pytest.raises(InputError, match="2 x 8 = 16; try -nt 6 or -nh 3"):
+    with pytest.raises(InputError, match="2 x 8 = 16; try n_trials=6 or n_tasks=3"):
         plan_recognition([pictures], tmp_path, n_trials=8, n_tasks=2, settings=settings)
-    with pytest.raises(InputError, match="-nt from 1 to 12"):
+    with pytest.raises(InputError, match="n_trials from 1 to 12"):
         plan_recognition([pictures], tmp_path, n_trials=13, settings=settings)
 
 
@@ -314,7 +314,7 @@ def test_ratings_of_all_pairs(tmp_path: Path) -> None:
     assert set(sides.values()) == {1}, "once either way round"
     assert all(trial["correct"] is None for trial in list_main(plan))
     with pytest.raises(
-        InputError, match="a multiple of the 45 pairs of 10 stimuli; got 7 x 15 = 105; try -nt 45 or -nh 6"
+        InputError, match="a multiple of the 45 pairs of 10 stimuli; got 7 x 15 = 105; try n_trials=45 or n_tasks=6"
     ):
         plan_similarity([pictures], tmp_path, n_trials=15, n_tasks=7)
     assert len(plan_similarity([pictures], tmp_path)) == 1

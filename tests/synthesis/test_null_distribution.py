@@ -414,7 +414,7 @@ def test_verdicts_are_filled_in_in_place(tmp_path: Path, caplog: pytest.LogCaptu
     table = read_metamer_table(out / "testnet")
     assert table["passed"].isna().all()
     assert table["percentile"].isna().all()
-    assert "beholder metamers null testnet FOLDER --layers conv head" in caplog.text
+    assert "`null_distribution(model, stimuli, ['conv', 'head'], out_path=" in caplog.text
     null = null_distribution(model, PICTURES, n_pairs=60, out_path=tmp_path / "null_dist")
     assert set(null.layers) == set(table["measured_layer"])  # by default those that the metamers were measured at
     judged = read_metamer_table(out / "testnet")

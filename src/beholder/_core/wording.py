@@ -14,7 +14,8 @@ _KEYWORDS = {
     "flatten_acts": "flatten", "in_path": "stimuli", "model_name": "model",
     "module_name": "layers", "rnd_seed": "seed", "set": "settings",
     "-N": "n_pairs", "-o": "path", "-sc": "catch_source", "-nc": "n_catch", "-minb": "min_batch",
-    "-maxb": "max_batch",
+    "-maxb": "max_batch", "-nb": "n_batches", "-nh": "n_tasks", "-nr": "n_references", "-nt": "n_trials",
+    "-upm": "n_units", "-s": "sources", "-t": "folder", "-Z": "step_size", "-L": "loss",
 }  # fmt: skip
 """Flags that Python knows under another name than their own."""
 
@@ -22,13 +23,15 @@ _SWITCHES = {
     "append", "balanced", "browser", "failed", "overwrite", "pretrained", "run_code", "shuffle", "skip_bad",
     "transparency",
 }  # fmt: skip
-_WORDED = {"device", "dtype", "file_format", "kind", "parameterization", "pool", "recipe", "reduce", "scheme"}
+_WORDED = {
+    "device", "dtype", "file_format", "kind", "loss", "parameterization", "pool", "recipe", "reduce", "scheme",
+}  # fmt: skip
 
 _COMMAND = re.compile(r"`[^`]*`|\bbeholder [a-z].*?(?=;|$)")
 _VALUE = r"(?: (?:[A-Z][A-Z0-9_:]*…?|\d[\d.]*)(?![\w.]*\w))"
 _FLAG = re.compile(
-    rf"(?<![\w-])(?P<flag>--[a-z][a-z0-9_]*|-N|-o|-sc|-nc|-minb|-maxb)(?![\w-])"
-    rf"(?P<values>{_VALUE}+)?(?: (?P<word>[a-z][a-z0-9]*(?::\w+)?)(?![\w|]))?"
+    rf"(?<![\w-])(?P<flag>--[a-z][a-z0-9_]*|{'|'.join(name for name in _KEYWORDS if name[0] == '-')})(?![\w-])"
+    rf"(?P<values>{_VALUE}+)?(?: (?P<word>[a-z][a-z0-9_]*(?::\w+)?)(?![\w|]))?"
 )
 
 _at_command_line = False
@@ -73,7 +76,7 @@ def _replace(match: re.Match[str]) -> str:
     if values:
         told = ", ".join(values.split())
         return f"{name}={f'({told})' if ',' in told else told}{rest}"
-    if after and flag.lstrip("-") in _WORDED and after not in _PROSE:
+    if after and name in _WORDED and after not in _PROSE:
         return f'{name}="{after}"'
     if flag.lstrip("-") in _SWITCHES:
         name = f"{name}=True"

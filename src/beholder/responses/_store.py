@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import secrets
+import shlex
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -173,9 +174,10 @@ def refuse_old(connection: sqlite3.Connection, path: Path | str) -> None:
     """
     if read_meta(connection, "format") == OLD_FORMAT:
         path = Path(path)
+        new = path.with_stem(f"{path.stem}-2")
         raise InputError(
             f"a file of answers of the format {FORMAT} to write to", got=f"{path} ({OLD_FORMAT}, which is only read)",
-            hint=f"beholder tasks upgrade {path.with_stem(path.stem + '-2')} --db {path}",
+            hint=f"beholder tasks upgrade {shlex.quote(str(new))} --db {shlex.quote(str(path))}",
         )  # fmt: skip
 
 

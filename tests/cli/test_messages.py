@@ -1,0 +1,126 @@
+"""Every message of the package: its flags are keywords in Python, its commands can be pasted into a shell."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import importlib
+import inspect
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cyclopts.exceptions import MissingArgumentError
+
+import beholder
+from beholder._core.wording import use_keywords
+from beholder.activations._extract_plan import ExtractOptions
+from beholder.cli._main import app, split_globals
+from beholder.synthesis._unit_plan import VisualizationOptions
+
+SOURCE = Path(beholder.__file__).parent
+ROOMS = (
+    "activations",
+    "demo",
+    "evaluation",
+    "experiments",
+    "models",
+    "report",
+    "responses",
+    "stimuli",
+    "synthesis",
+    "units",
+)
+AWKWARD = "my Größe/a'b $HOME"
+"""What is filled into a message through ``shlex``; all else stands as UNQUOTED."""
+
+COMMAND = re.compile(r"`[^`]*`|\bbeholder [a-z].*?(?=;|$)")
+PRINTED = re.compile(r"`(beholder [a-z][^`]*)`|^(beholder [a-z][^;`]*?)(?:, | to |$)")
+FLAG = re.compile(r"(?<![\w-])--?[A-Za-z][\w-]*(?!\w)")
+OTHERS = {"--UNQUOTED", "--no-sandbox", "-P", "-c", "-wal", "-shm", "-inf", "-d²"}
+"""What looks like a flag of Beholder's and is none: filled in, of Chromium and Python, in names and numbers."""
+ONLY_THERE = {"--browser", "-D"}
+"""Of commands whose functions have no such keyword; parts of commands that are printed whole."""
+
+
+def list_texts(path: Path) -> Iterator[tuple[str, str]]:
+    """Where each string of a file stands that is no docstring, and the string."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    skipped = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    skipped |= {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            continue
+        where = f"{path.relative_to(SOURCE)}:{getattr(node, 'lineno', 0)}"
+        if isinstance(node, ast.JoinedStr):
+            yield where, "".join(_fill(part) for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield where, node.value
+
+
+def _fill(part: ast.expr) -> str:
+    if isinstance(part, ast.Constant):
+        return str(part.value)
+    assert isinstance(part, ast.FormattedValue)
+    return shlex.quote(AWKWARD) if ast.unparse(part.value).startswith("shlex.") else "UNQUOTED"
+
+
+TEXTS = [text for path in sorted(SOURCE.rglob("*.py")) if path.name != "wording.py" for text in list_texts(path)]
+
+
+def list_keywords() -> set[str]:
+    """Parameters of all public functions, fields and methods of public classes."""
+    things: list[object] = [ExtractOptions, VisualizationOptions]
+    for room in (beholder, *(importlib.import_module(f"beholder.{name}") for name in ROOMS)):
+        for name in getattr(room, "__all__", dir(room)):
+            thing = getattr(room, name, None)
+            things += [thing, *(vars(thing).values() if inspect.isclass(thing) else ())]
+    found: set[str] = set()
+    for thing in things:
+        if inspect.isfunction(thing) or inspect.isclass(thing):
+            with contextlib.suppress(ValueError):  # an exception of Python's own has no signature
+                found |= set(inspect.signature(thing).parameters)
+    return found
+
+
+def test_flags_in_messages_are_keywords_in_python() -> None:
+    known, n_flags = list_keywords(), 0
+    for where, text in TEXTS:
+        if where.startswith("cli/"):
+            continue
+        flags = set(FLAG.findall(COMMAND.sub("", text))) - OTHERS - ONLY_THERE
+        n_flags += len(flags)
+        for flag in flags:
+            assert use_keywords(flag).partition("=")[0] in known, (where, text)
+        left = set(FLAG.findall(COMMAND.sub("", use_keywords(text)))) - OTHERS - {"-D"}
+        assert not left, (where, text)
+    assert n_flags > 100
+
+
+def test_printed_commands_are_commands() -> None:
+    """What is filled in is quoted; a command that is only named may lack arguments."""
+    n_commands = 0
+    for where, text in TEXTS:
+        for quoted, bare in PRINTED.findall(text):
+            words = shlex.split(quoted or bare)
+            n_commands += 1
+            assert words[0] == "beholder"
+            with contextlib.suppress(MissingArgumentError):
+                try:
+                    app.parse_args(split_globals(words[1:])[0], exit_on_error=False, print_error=False)
+                except MissingArgumentError:
+                    raise
+                except Exception as error:
+                    pytest.fail(f"{where}: {text}: {error}")
+            if "UNQUOTED" in (quoted or bare):
+                assert where.partition(":")[0] in SAFE, f"{where}: {text}: shlex.quote what is filled in"
+    assert n_commands > 50
+
+
+SAFE = {
+    "stimuli/_asset_files.py", "stimuli/_asset_manifest.py", "models/_audio_source.py", "models/_metamer_source.py",
+    "experiments/_unit_checks.py",
+}  # fmt: skip
+"""Files whose commands are filled with names of published files and numbers, which need no quotes."""
