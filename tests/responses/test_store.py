@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import operator
+import random
 import sqlite3
 from pathlib import Path
 
@@ -16,9 +18,11 @@ from beholder.responses import (
     Answer,
     Event,
     ResponseStore,
+    TakerLog,
     backup_responses,
     connect_for_reading,
     count_takers,
+    delete_participant,
     find_session,
     forget_recruits,
     has_withdrawn,
@@ -33,6 +37,7 @@ from beholder.responses import (
     read_description,
     read_history,
     read_status,
+    read_takers,
 )
 
 from .conftest import make_description, make_trials
@@ -297,8 +302,37 @@ def test_takers_are_those_who_are_through_and_those_who_are_here(store: Response
     answering = go("answering", 1, Event(300.0, "checks", "trials"))
     store.write(lambda connection: insert_answer(connection, answering, make_answer(1, at=940.0)))
     ends = ("done", "declined", "screened_out", "withdrawn")
-    assert store.read(lambda connection: count_takers(connection, 900.0, ends)) == {1: 2, 2: 1}
-    assert store.read(lambda connection: count_takers(connection, 0.0, ends)) == {1: 3, 2: 1}
+    assert store.read(lambda connection: count_takers(read_takers(connection), 900.0, ends)) == {1: 2, 2: 1}
+    assert store.read(lambda connection: count_takers(read_takers(connection), 0.0, ends)) == {1: 3, 2: 1}
+
+
+def test_takers_that_are_kept_are_those_of_the_file(store: ResponseStore) -> None:
+    """Whatever happens, and however much between two people who come, nobody is missed and nobody stays."""
+    log, rng, sessions = TakerLog(), random.Random(3), []
+    by_session = operator.attrgetter("session")
+
+    def act(connection: sqlite3.Connection) -> None:
+        kind, now = rng.random(), rng.uniform(100, 200)
+        if kind < 0.3 or not sessions:
+            number = insert_session(connection, f"p{len(sessions)}-{now}", None, 1 + len(sessions) % 2, "{}", now)
+            insert_event(connection, number, Event(now, "join", "consent"))
+            sessions.append(number)
+        elif kind < 0.4:
+            number = sessions.pop(rng.randrange(len(sessions)))
+            delete_participant(connection, number, now)
+        else:
+            number, name = rng.choice(sessions), rng.choice(["consent", "answered_all", "debrief"])
+            insert_event(connection, number, Event(now, name, rng.choice(["trials", "declined", "done"])))
+        log.note(number)
+
+    for _ in range(300):
+        store.write(act)
+        if rng.random() < 0.3:
+            kept, whole = store.read(lambda connection: (log.read(connection), read_takers(connection)))
+            assert sorted(kept, key=by_session) == sorted(whole, key=by_session)
+    assert len(sessions) > 20
+    log.forget()
+    assert sorted(store.read(log.read), key=by_session) == sorted(store.read(read_takers), key=by_session)
 
 
 def test_every_event_stands_in_the_docs() -> None:

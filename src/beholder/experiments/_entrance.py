@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -20,6 +20,8 @@ from beholder.experiments._visits import DAY_S, Window, find_next
 from beholder.responses import (
     Event,
     History,
+    Taker,
+    TakerLog,
     count_takers,
     find_latest_session,
     has_withdrawn,
@@ -85,6 +87,11 @@ class Entrance:
     ----------
     experiment, release_after_s, per_task, fill, entropy
         As for :class:`ParticipantBook`.
+
+    Attributes
+    ----------
+    takers : TakerLog
+        Is told of every session that something is saved of.
     """
 
     def __init__(
@@ -101,6 +108,7 @@ class Entrance:
             raise InputError(f"--fill {'|'.join(FILLS)}", got=repr(fill))
         self._judged: dict[int, bool] | None = {} if fill == "included" else None
         self._recruiter = get_recruiter(experiment.settings.recruiter)
+        self.takers = TakerLog()
 
     def identify(self, parameters: Mapping[str, str]) -> tuple[str | None, dict[str, str]]:
         """Whom a link names (None: nobody, where anybody may come), and what of it is kept.
@@ -146,8 +154,9 @@ class Entrance:
         participant = known_as or "p" + self._entropy(8).hex()
         sessions, since = self.experiment.settings.sessions, now - self._release_after_s
         back_since = None if sessions.days_max is None else now - sessions.days_max * DAY_S
+        takers = self.takers.read(connection)
         taken = count_takers(
-            connection, since, ENDS, self._find_excluded(connection), n_visits=sessions.n, back_since=back_since
+            takers, since, ENDS, self._find_excluded(connection, takers), n_visits=sessions.n, back_since=back_since
         )
         token = make_token(self._entropy)
         session = self._begin(connection, participant, 1, self._pick_task(taken), token, screen, known, now)
@@ -220,6 +229,7 @@ class Entrance:
         insert_event(connection, session, Event(now, "join", step, {"screen": screen}))
         if known:
             insert_recruit(connection, session, self._recruiter.name, known, now)
+        self.takers.note(session)
         return session
 
     def _find_next(self, history: History) -> Window | None:
@@ -266,15 +276,16 @@ class Entrance:
         insert_login(connection, session, hash_token(token), now)
         return Entry(token, known, session, is_repeat=is_repeat)
 
-    def _find_excluded(self, connection: sqlite3.Connection) -> set[int]:
+    def _find_excluded(self, connection: sqlite3.Connection, takers: Sequence[Taker]) -> set[int]:
         """Sessions that are through and break a rule, where their places are to be filled; each is judged once."""
         judged = self._judged
         if judged is None:
             return set()
         description = read_description(connection)
-        for (session,) in connection.execute("SELECT session FROM events WHERE event = 'answered_all'").fetchall():
-            if session not in judged:
-                judged[session] = any(each.exclusions for each in read_progress(connection, description, session))
+        for taker in takers:
+            if taker.through is not None and taker.session not in judged:
+                broken = (each.exclusions for each in read_progress(connection, description, taker.session))
+                judged[taker.session] = any(broken)
         return {session for session, excluded in judged.items() if excluded}
 
     def _pick_task(self, taken: dict[int, int]) -> int:

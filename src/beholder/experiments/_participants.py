@@ -36,7 +36,7 @@ from beholder.responses import (
 logger = logging.getLogger("beholder")
 T = TypeVar("T")
 
-_MOST_KEPT = 1024
+_MOST_KEPT = 4096
 _MOST_NOTES = 100
 
 
@@ -275,6 +275,7 @@ class ParticipantBook:
             now = self.clock()
             gone = await self._wait(self.store.withdraw(position.session, now))
             for session in {position.session, *gone}:
+                self._entrance.takers.note(session)
                 if session in self._kept:
                     self._drop(self._kept[session])
         flushing = asyncio.create_task(asyncio.to_thread(self.store.flush_deleted))
@@ -303,6 +304,7 @@ class ParticipantBook:
                 insert_answer(connection, session, answer)
             for seq, event in enumerate(events, start=first):
                 insert_event(connection, session, event, seq)
+            self._entrance.takers.note(session)
 
         try:
             await self._commit(work)
@@ -326,6 +328,7 @@ class ParticipantBook:
         except sqlite3.IntegrityError:
             raise
         except sqlite3.Error as error:
+            self._entrance.takers.forget()
             logger.error("an answer could not be written to %s: %s", self.store.path, error)
             raise Refusal(503, "not_saved", "This could not be saved. It will be sent again.", 2.0) from error
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -115,7 +117,7 @@ class Position:
 
 def restore_position(history: History) -> Position:
     """Where a participant stands, from all that is on disk."""
-    presentation = history.session.presentation
+    presentation = _share_texts(history.session.presentation)
     recruit = history.session.recruit or {}
     position = Position(
         history.session.session, history.session.task, presentation["main"], presentation["practice"], "consent",
@@ -126,6 +128,15 @@ def restore_position(history: History) -> Position:
     for answer in (*history.practice, *history.answers):
         position.take_answer(answer)
     return position
+
+
+def _share_texts(value: Any) -> Any:
+    """The same JSON value with every text there once: thousands of participants fit into memory."""
+    if isinstance(value, str):
+        return sys.intern(value)
+    if isinstance(value, Mapping):
+        return {sys.intern(name): _share_texts(each) for name, each in value.items()}
+    return [_share_texts(each) for each in value] if isinstance(value, list) else value
 
 
 def find_trial(experiment: Experiment, position: Position, phase: int, n: int) -> Trial:

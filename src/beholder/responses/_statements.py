@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from beholder._core.errors import UnknownNameError
@@ -181,54 +181,6 @@ def read_history(connection: sqlite3.Connection, session: int) -> History | None
         tuple(_make_answer(row) for row in answers),
         tuple(_make_answer(row) for row in practice),
     )  # fmt: skip
-
-
-def count_takers(
-    connection: sqlite3.Connection,
-    since: float,
-    idle_steps: tuple[str, ...],
-    without: Container[int] = (),
-    *,
-    n_visits: int = 1,
-    back_since: float | None = None,
-) -> dict[int, int]:
-    """How many took each task: who answered all its trials, and who did something after ``since``.
-
-    Where participants have several sessions, they are counted at the task of their first one, by the latest.
-
-    Parameters
-    ----------
-    since : float
-        Who did nothing after this time and is not through does not count; neither does who is at one of
-        ``idle_steps``, from which nobody returns.
-    without : container of int
-        Sessions whose participants do not count though they are through.
-    n_visits : int
-        Sessions that a participant has.
-    back_since : float, optional
-        Who is through with a session that is not the last, and was so before this time, cannot come back any more and
-        does not count; None: everybody can.
-    """
-    rows = connection.execute(
-        "SELECT s.session, s.participant, s.visit, s.task, e.step, max(e.at, coalesce((SELECT a.at FROM answers a "
-        "WHERE a.session = s.session ORDER BY a.trial DESC LIMIT 1), 0), coalesce((SELECT p.at FROM practice p "
-        "WHERE p.session = s.session ORDER BY p.block DESC, p.trial DESC LIMIT 1), 0)), "
-        "(SELECT d.at FROM events d WHERE d.session = s.session AND d.event = 'answered_all') "
-        "FROM sessions s JOIN events e ON e.session = s.session "
-        "AND e.seq = (SELECT max(seq) FROM events l WHERE l.session = s.session) ORDER BY s.visit"
-    ).fetchall()
-    out = {participant for session, participant, *_ in rows if session in without}
-    latest = {participant: row for _, participant, *row in rows}
-    counts: dict[int, int] = {}
-    for participant, (visit, task, step, last, through) in latest.items():
-        if through is None:
-            counts_in = step not in idle_steps and last > since
-        else:
-            counts_in = visit >= n_visits or back_since is None or through >= back_since
-        if counts_in and participant not in out:
-            first = task - (visit - 1)
-            counts[first] = counts.get(first, 0) + 1
-    return counts
 
 
 _ANSWER = "trial, n, at, response, choice, correct, confidence, level, rt_ms, details, body"

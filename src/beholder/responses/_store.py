@@ -18,6 +18,7 @@ from beholder._core.errors import InputError, OutputBusy, OutputError
 from beholder._core.files import explain_write_errors
 from beholder._core.locks import Lock, LockTaken, take_lock
 from beholder._core.settings import refuse_changes
+from beholder.responses._checkpoints import LONGEST_LOG_PAGES, Checkpointer
 from beholder.responses._reading import connect_for_reading, read_description, read_meta
 from beholder.responses._records import Description, TrialKey
 from beholder.responses._schema import FORMAT, OLD_FORMAT, list_statements
@@ -43,7 +44,10 @@ class ResponseStore:
         self._lock = lock
         self._reader = _connect(path)
         self._reading = threading.Lock()
-        self._writer = GroupWriter(_connect(path))
+        writing = _connect(path)
+        writing.execute(f"PRAGMA wal_autocheckpoint = {LONGEST_LOG_PAGES}")
+        self._writer = GroupWriter(writing)
+        self._checkpoints = Checkpointer(_connect(path))
 
     def __repr__(self) -> str:
         return f"ResponseStore({self.path})"
@@ -92,6 +96,7 @@ class ResponseStore:
 
     def close(self) -> None:
         """Commit what waits and give the file back."""
+        self._checkpoints.close()
         self._writer.close()
         self._reader.close()
         self._lock.release()
