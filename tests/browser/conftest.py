@@ -79,7 +79,14 @@ class Lab:
         self.experiment = experiment = read_experiment(path / "built")
         self.store = self.stack.enter_context(contextlib.closing(open_store(experiment, path / "answers.sqlite")))
         self.database = path / "answers.sqlite"
-        return self.stack.enter_context(open_server(experiment, self.store)).url
+        self.server = self.stack.enter_context(contextlib.ExitStack())
+        self.url = self.server.enter_context(open_server(experiment, self.store)).url
+        return self.url
+
+    def serve_again(self):
+        """Serve the same under the same address, once ``server`` is closed."""
+        port = int(self.url.rpartition(":")[2])
+        self.server.enter_context(open_server(self.experiment, self.store, port=port))
 
     def invite(self, url, *, context=None, person=Participant, **options):
         """Somebody opens the page."""

@@ -101,11 +101,18 @@ class FirefoxPage(Page):
 
 
 class FirefoxContext:
-    """A world of its own: storage and cookies that no other has."""
+    """A world of its own: storage and cookies that no other has.
+
+    Attributes
+    ----------
+    downloads : Path
+        Where files that people take from a page arrive.
+    """
 
     def __init__(self, browser: Firefox, viewport: Mapping[str, int] | None, device_scale_factor: float | None) -> None:
         self.browser = browser
         self.name = browser.connection.call("browser.createUserContext")["userContext"]
+        self.downloads = browser.downloads
         self._viewport, self._density = viewport, device_scale_factor
         self._pages: list[FirefoxPage] = []
 
@@ -132,13 +139,7 @@ class FirefoxContext:
 
 
 class Firefox:
-    """A running Firefox.
-
-    Attributes
-    ----------
-    downloads : Path
-        Where files that people take from a page arrive.
-    """
+    """A running Firefox."""
 
     def __init__(self, address: str, downloads: Path) -> None:
         self.connection = Connection(f"{address}/session")

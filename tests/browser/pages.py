@@ -27,7 +27,8 @@ KEYS = {
 _RUN = """(async (argument) => {{
     const found = ({script}
     );
-    return JSON.stringify((typeof found === "function" ? await found(argument) : await found) ?? null);
+    const value = await (typeof found === "function" ? found(argument) : found);
+    return JSON.stringify(value instanceof Node ? value.nodeName : value ?? null);
 }})({argument})"""
 
 _AIM = """async ([selector, index]) => {

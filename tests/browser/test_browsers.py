@@ -2,14 +2,18 @@
 
 import base64
 import csv
+import time
 
 import numpy as np
 import pytest
 from PIL import Image
-from tests.browser.built_folders import FAST
+from tests.browser.built_folders import FAST, build_folder
+from tests.browser.conftest import open_lab
+from tests.browser.firefox import open_firefox
 from tests.browser.participant import ENABLED, Participant
 
-from beholder.responses import export_responses
+from beholder.experiments import import_collected, read_experiment, write_static_pages
+from beholder.responses import export_responses, read_responses
 
 pytestmark = pytest.mark.browser
 
@@ -85,7 +89,8 @@ def check_export(lab, person, kind):
     with open(lab.folder / "export" / "responses.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     (built,) = lab.folder.glob("*/built")
-    for row, seen in zip(rows, list(person.seen.values())[-2:], strict=True):
+    main = list(person.seen.values())[-len(rows) :]
+    for row, seen in zip(rows, main, strict=True):
         text = seen["text"].split()[-1].lstrip("←→")
         if kind in ("2afc", "counterfactual", "odd_one_out"):
             folder = built / "task_1" / "trials" / f"trial_{row['n']}"
@@ -105,9 +110,138 @@ def check_whole_experiment(lab, kind, keyboard):
     check_export(lab, person, kind)
 
 
-@pytest.mark.parametrize("keyboard", [False, True])
-@pytest.mark.parametrize(
-    "kind", [kind if kind == "2afc" else pytest.param(kind, marks=pytest.mark.slow) for kind in FAST]
-)
+SHORT = [("2afc", False)]
+WHOLE = [(kind, keyboard) for kind in FAST for keyboard in (False, True)]
+
+
+@pytest.mark.parametrize(("kind", "keyboard"), SHORT)
 def test_whole_experiment(other_lab, kind, keyboard):
     check_whole_experiment(other_lab, kind, keyboard)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "keyboard"), [each for each in WHOLE if each not in SHORT])
+def test_whole_experiment_of_every_kind(other_lab, kind, keyboard):
+    check_whole_experiment(other_lab, kind, keyboard)
+
+
+def take_file(person):
+    """The file that the last screen of a page without a server offers."""
+    folder = person.page.context.downloads
+    before = set(folder.iterdir())
+    person.page.click("a.main")
+    end = time.monotonic() + 20
+    while not (found := [path for path in set(folder.glob("*.json")) - before if path.stat().st_size]):
+        assert time.monotonic() < end, "no file came"
+        person.page.wait_for_timeout(50)
+    person.page.wait_for_timeout(300)
+    return found[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", FAST)
+def test_page_without_a_server(other_lab, kind):
+    lab = other_lab
+    built = build_folder(lab.folder / "static" / "built", kind, 2)
+    (page,) = write_static_pages(read_experiment(built))
+    person = lab.invite(page.as_uri(), person=Onlooker)
+    assert person.take_part() == "done"
+    lab.database = lab.folder / "answers.db"
+    taken = import_collected(read_experiment(built), [take_file(person)], lab.database)
+    assert taken.n_new == 1
+    check_export(lab, person, kind)
+
+
+@pytest.mark.slow
+def test_reload_and_a_server_that_is_gone_for_a_while(other_lab):
+    """In the middle of a trial; the answer is kept until it can be sent."""
+    person = other_lab.invite(other_lab.serve("odd_one_out", 3, {"practice.n_without": 0}), person=Onlooker)
+    person.go_to_trial()
+    first = person.trial
+    person.page.reload()
+    person.wait_for("main-intro")
+    person.click_next()
+    person.wait_for_answers()
+    assert person.trial == first
+    other_lab.server.close()
+    person.answer()
+    notice = person.page.locator("#notice")
+    notice.wait_for(state="visible")
+    assert "Nothing is lost" in notice.inner_text()
+    assert person.trial == first
+    other_lab.serve_again()
+    person.wait_for_another_trial(first)
+    assert notice.is_hidden()
+    assert person.read_state()["n_done"] == 1
+    person.page.reload()
+    person.wait_for("resume")
+    assert person.take_part() == "done"
+    check_export(other_lab, person, "odd_one_out")
+
+
+@pytest.mark.slow
+def test_firefox_offline(firefox, tmp_path):
+    with open_lab(firefox, tmp_path) as lab:
+        person = lab.invite(lab.serve("odd_one_out", 2, {"practice.n_without": 0}), person=Onlooker)
+        person.go_to_trial()
+        first = person.trial
+        person.page.context.set_offline(True)
+        person.answer()
+        person.page.locator("#notice").wait_for(state="visible")
+        person.page.wait_for_timeout(1500)
+        assert person.trial == first
+        person.page.context.set_offline(False)
+        assert person.take_part() == "done"
+        check_export(lab, person, "odd_one_out")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["2afc", "recognition"])
+def test_zoomed_page(other_lab, kind):
+    """Everything is in reach and clicked where it is seen; what is known of the zoom is noted."""
+    person = other_lab.invite(other_lab.serve(kind), person=Onlooker)
+    zooms = {"firefox": 1.5, "webkit": 1.2**2}
+    zoom = zooms[type(other_lab.browser).__name__.lower()]
+    person.wait_for("consent")
+    person.page.set_zoom(zoom)
+    assert person.page.evaluate("innerWidth") == pytest.approx(1280 / zoom, abs=1)
+
+    def visit(person, screen):
+        assert person.page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1"), screen
+
+    assert person.take_part(visit=visit) == "done"
+    check_export(other_lab, person, kind)
+    table = read_responses(other_lab.database).trials
+    assert table["device_pixel_ratio"].tolist() == pytest.approx([zoom] * 2)
+
+
+@pytest.mark.slow
+def test_storage_forbidden(tmp_path):
+    """As ``dom.storage.enabled`` false makes it: the page's address alone knows who somebody is."""
+    with open_firefox({"dom.storage.enabled": False}) as browser, open_lab(browser, tmp_path) as lab:
+        person = lab.invite(lab.serve("similarity", 3, {"practice.n_without": 0}), person=Onlooker)
+        person.go_to_trial()
+        assert person.page.evaluate("window.localStorage") is None
+        first = person.trial
+        person.answer()
+        person.wait_for_another_trial(first)
+        second = person.trial
+        person.page.reload()
+        person.wait_for("resume")
+        person.click_next()
+        person.wait_for_answers()
+        assert person.trial == second
+        assert person.take_part() == "done"
+        check_export(lab, person, "similarity")
+
+
+def test_focus_is_seen(other_lab):
+    person = other_lab.invite(other_lab.serve("similarity", 1))
+    person.wait_for("consent")
+    person.page.keyboard.press("Tab")
+    focus = person.page.evaluate("""() => {
+        const {outlineStyle, outlineWidth} = getComputedStyle(document.activeElement);
+        return [document.activeElement.dataset.action, outlineStyle, parseFloat(outlineWidth)];
+    }""")
+    assert focus[:2] == ["agree", "solid"]
+    assert focus[2] >= 2

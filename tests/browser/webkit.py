@@ -7,8 +7,10 @@ import http.client
 import io
 import itertools
 import json
+import math
 import os
 import select
+import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,6 +24,8 @@ from tests.browser.processes import find_port, find_program, make_home, run_prog
 
 BROWSERS = "*/webkit2gtk-4.*/MiniBrowser"
 SCREEN = "2600x1700x24"
+ZOOM_STEP = 1.2
+"""What each press of the keys that zoom makes of the page; others cannot be had."""
 DRAWING = {
     "GDK_BACKEND": "x11", "LIBGL_ALWAYS_SOFTWARE": "1", "WEBKIT_DISABLE_DMABUF_RENDERER": "1", "NO_AT_BRIDGE": "1",
 }  # fmt: skip
@@ -50,6 +54,11 @@ class Display:
 
     def __init__(self, name: str, memory: Path) -> None:
         self.name, self._memory = name, memory
+
+    def act(self, *command: str) -> None:
+        """Move the mouse or press keys of the machine itself; the window under the mouse has the keyboard."""
+        environment = {**os.environ, "DISPLAY": self.name}
+        subprocess.run([find_program("xdotool"), *command], env=environment, check=True, timeout=20)
 
     def read(self) -> Image.Image:
         """What it shows."""
@@ -98,6 +107,7 @@ class WebKitPage(Page):
         super().__init__(context)
         self.handle = handle
         self._heard: list[list[str]] = []
+        self._zoom = 1.0
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         self.context.turn_to(self)
@@ -132,9 +142,19 @@ class WebKitPage(Page):
         self._call("POST", "/window/rect", {"x": 0, "y": 0, "width": width, "height": height})
 
     def set_zoom(self, factor):
-        raise NotImplementedError
+        steps = round(math.log(factor) / math.log(ZOOM_STEP))
+        wanted = self.evaluate("outerWidth") / ZOOM_STEP**steps
+        self.context.display.act("key", "ctrl+0", *["ctrl+equal" if steps > 0 else "ctrl+minus"] * abs(steps))
+        self._zoom = ZOOM_STEP**steps
+        end = time.monotonic() + 10
+        while abs(self.evaluate("innerWidth") - wanted) > 2:
+            assert time.monotonic() < end, f"no zoom of {factor}"
+            self.wait_for_timeout(20)
 
     def perform(self, sources):
+        """As said, but for points: WebKit takes those of a zoomed page for points of its window."""
+        for action in (action for source in sources for action in source["actions"] if "x" in action):
+            action |= {"x": round(action["x"] * self._zoom), "y": round(action["y"] * self._zoom)}
         self._call("POST", "/actions", {"actions": sources})
 
     def run(self, script):
@@ -151,12 +171,20 @@ class WebKitPage(Page):
 
 
 class WebKitContext:
-    """A browser of its own, with nothing stored."""
+    """A browser of its own, with nothing stored.
+
+    Attributes
+    ----------
+    downloads : Path
+        Where files that people take from a page arrive.
+    """
 
     def __init__(
-        self, driver: Driver, display: Display, programs: contextlib.ExitStack, viewport: Mapping[str, int] | None
-    ) -> None:
+        self, driver: Driver, display: Display, home: Path, programs: contextlib.ExitStack,
+        viewport: Mapping[str, int] | None,
+    ) -> None:  # fmt: skip
         self.driver, self.display, self._programs, self._viewport = driver, display, programs, viewport
+        self.downloads = home
         self._current: WebKitPage | None = None
         self._has_page = False
 
@@ -168,6 +196,7 @@ class WebKitContext:
         page = WebKitPage(self, self.driver.call("GET", "/window"))
         if self._viewport is not None:
             page.set_viewport_size(dict(self._viewport))
+        self.display.act("mousemove", "0", "0", "mousemove", "5", "200")
         return page
 
     def turn_to(self, page: WebKitPage) -> None:
@@ -201,7 +230,8 @@ class WebKit:
             if device_scale_factor is not None:
                 environment["GDK_SCALE"] = str(device_scale_factor)
             port = find_port()
-            log = Path(environment["HOME"]) / "log.txt"
+            home = Path(environment["HOME"])
+            log = home / "log.txt"
             process = stack.enter_context(run_program([self._driver, f"--port={port}"], environment, log))
             driver = Driver(port)
             end = time.monotonic() + 20
@@ -211,7 +241,7 @@ class WebKit:
                     break
                 assert process.poll() is None and time.monotonic() < end, log.read_text(errors="replace")
                 time.sleep(pause)
-            return WebKitContext(driver, self._display, stack.pop_all(), viewport)
+            return WebKitContext(driver, self._display, home, stack.pop_all(), viewport)
 
     def close(self) -> None:
         """Nothing is left to do when its contexts are closed."""
