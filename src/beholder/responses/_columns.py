@@ -90,6 +90,7 @@ TRIAL_COLUMNS = (
     Column("dropped_frames", _NUMBER, "", "frames that the browser left out while the trial was timed"),
     Column("shown_fixation_ms", _NUMBER, "ms", "how long the fixation mark was shown, measured"),
     Column("shown_stimulus_ms", _NUMBER, "ms", "how long the stimulus was shown, measured"),
+    Column("stimulus_cut", _FLAG, "", "whether a stimulus was taken down early because the page was covered"),
     Column("shown_mask_ms", _NUMBER, "ms", "how long the mask was shown, measured"),
     Column("asked_stimulus_ms", _NUMBER, "ms", "how long the stimulus, or each of a pair in turn, was to be shown"),
     Column("asked_stimulus_frames", _NUMBER, "", "the whole frames that come nearest to it"),
@@ -122,6 +123,23 @@ TRIAL_COLUMNS = (
     Column("audio_confirmed", _FLAG, "", "whether a participant heard a tone where the browser knew of no device"),
     Column("sound_restarts", _NUMBER, "", "how often sounds stood still and were played again from the beginning"),
     Column("audio_latency_s", _NUMBER, "s", "of the browser's sound output"),
+    Column(
+        "audio_output_latency_s", _NUMBER, "s", "of the device, as the browser estimates it; empty where it does not"
+    ),
+    Column("sound_ms", _NUMBER, "ms", "how long the word lasts that was played"),
+    Column(
+        "sound_latency_ms",
+        _NUMBER,
+        "ms",
+        "from the time for which the audio clock scheduled the sound to when it is heard, as far as the browser knows; "
+        "rt_ms counts from then",
+    ),
+    Column(
+        "sound_clock",
+        _FLAG,
+        "",
+        "whether the browser told audio clock and page clock together at its output; else its stated latency is used",
+    ),
     Column(
         "elapsed_ms", _NUMBER, "ms", "from the answer before to this one, by the server's clock; empty for the first"
     ),
@@ -164,6 +182,7 @@ MEASURES = {
     "dropped_frames": ("frames", "dropped"),
     "shown_fixation_ms": ("frames", "fixation_ms"),
     "shown_stimulus_ms": ("frames", "stimulus_ms"),
+    "stimulus_cut": ("frames", "cut"),
     "shown_mask_ms": ("frames", "mask_ms"),
     "asked_stimulus_ms": ("frames", "exposure_ms"),
     "asked_stimulus_frames": ("frames", "exposure_asked"),
@@ -186,6 +205,10 @@ MEASURES = {
     "audio_confirmed": ("audio", "confirmed"),
     "sound_restarts": ("frames", "sound_restarts"),
     "audio_latency_s": ("audio", "base_latency"),
+    "audio_output_latency_s": ("audio", "output_latency"),
+    "sound_ms": ("frames", "sound_ms"),
+    "sound_latency_ms": ("frames", "sound_latency_ms"),
+    "sound_clock": ("frames", "sound_clock"),
 }
 EVIDENCE = {
     "key_presses": "keys",

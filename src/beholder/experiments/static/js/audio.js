@@ -68,22 +68,40 @@ export function describeAudio() {
   return known;
 }
 
+const SANE_MS = 2000;
+
 /**
- * Play a buffer once: `{onset, begun, played, stop()}`, the onset on the clock of events, in milliseconds. `begun` is true
- * once it sounds, `played` once it was played to its end; both are false when the clock of the sounds stands still.
+ * When what the audio clock schedules for `time` (seconds) is heard, on the clock of events, in milliseconds, as far as
+ * the browser knows: `{ms, latency_ms}`, the latency from the schedule on. By the browser's own pairs of both clocks at the
+ * output (`getOutputTimestamp`) where it has them, else by the latency that it states.
  */
-export function playBuffer(buffer, { loop = false, delay = 0.05 } = {}) {
+export function findOnset(audio, time, now = performance.now()) {
+  const scheduled = now + (time - audio.currentTime) * 1000;
+  const { contextTime = 0, performanceTime = 0 } = audio.getOutputTimestamp?.() ?? {};
+  const measured = performanceTime + (time - contextTime) * 1000 - scheduled;
+  const known = contextTime > 0 && performanceTime > 0 && measured >= 0 && measured < SANE_MS;
+  const latency = known ? measured : 1000 * (audio.outputLatency || audio.baseLatency || 0);
+  return { ms: scheduled + latency, latency_ms: Math.round(latency * 100) / 100, clock: known };
+}
+
+/**
+ * Play a buffer once: `{onset, latency_ms, clock, end, begun, played, stop()}`, the onset on the clock of events, in
+ * milliseconds, as {@link findOnset} has it. `begun` is true once it sounds, `played` once it was played to its end; both
+ * are false when the clock of the sounds stands still. `at` and `end` are seconds of the audio clock; `at` null: soon.
+ */
+export function playBuffer(buffer, { loop = false, delay = 0.05, at = null } = {}) {
   const audio = audioContext();
   const source = new AudioBufferSourceNode(audio, { buffer, loop });
   source.connect(audio.destination);
-  const from = audio.currentTime + delay;
+  const from = at ?? audio.currentTime + delay;
   const ended = new Promise((resolve) => (source.onended = () => resolve(true)));
   source.start(from);
-  const onset = performance.now() + delay * 1000;
+  const { ms: onset, latency_ms, clock } = findOnset(audio, from);
   const stop = () => source.stop();
   const stalled = watchClock(audio, ended).then(() => (stop(), false));
   const begun = Promise.race([passTime(audio, from, ended), stalled]);
-  return { onset, begun, played: Promise.race([ended, stalled]), stop };
+  const played = Promise.race([ended, stalled]);
+  return { onset, latency_ms, clock, end: from + buffer.duration, begun, played, stop };
 }
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));

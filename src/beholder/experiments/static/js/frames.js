@@ -67,15 +67,37 @@ export function describeFrames() {
   return { interval_ms: interval && round(interval), clock_step_ms: clockStep && round(clockStep, 4) };
 }
 
+/** Resolves when the page can be seen; at once when it can. */
+export function waitUntilSeen() {
+  return document.hidden ? nextChange().then(waitUntilSeen) : Promise.resolve();
+}
+
+const nextChange = () =>
+  new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
+
+/** The next frame, or null when the page is hidden before it comes. */
+function awaitFrame(before) {
+  const stop = new AbortController();
+  const hidden = new Promise((resolve) => {
+    const look = () => document.hidden && resolve(null);
+    document.addEventListener("visibilitychange", look, { signal: stop.signal });
+    look();
+  });
+  return Promise.race([followFrame(before), hidden]).finally(() => stop.abort());
+}
+
 /**
  * Show one stage after the other, each for whole frames: the number that comes nearest to its time, at least one.
  *
- * A stage is `{name, ms, show()}`; the last may have `ms: null` and stays. Resolves when the last stage that ends has
- * ended (or the endless one has begun): `{onsets: {name: time}, log}`. The log has for each stage that ends the frames that
- * were asked for (`_asked`), the refreshes it was seen for (`_frames`), the milliseconds between the frames that put it
- * up and took it down (`_ms`), and the frames that the browser left out meanwhile (`_missed`), while which a stimulus
- * stays. `dropped` is their sum, `interval_ms` the estimate by which they are counted, `interval_sd_ms` how much the gaps
- * of one frame scatter.
+ * A stage is `{name, ms, show(), isStimulus}`; the last may have `ms: null` and stays. Resolves when the last stage that
+ * ends has ended (or the endless one has begun): `{onsets: {name: time}, log}`. The log has for each stage that ends the
+ * frames that were asked for (`_asked`), the refreshes it was seen for (`_frames`), the milliseconds between the frames
+ * that put it up and took it down (`_ms`), and the frames that the browser left out meanwhile (`_missed`), while which a
+ * stimulus stays. `dropped` is their sum, `interval_ms` the estimate by which they are counted, `interval_sd_ms` how much
+ * the gaps of one frame scatter.
+ *
+ * When the page is hidden, a stimulus is taken down at once (`cut`) and what follows it waits until the page is seen
+ * again; any other stage begins anew then.
  */
 export async function playStages(stages) {
   const onsets = {};
@@ -84,18 +106,25 @@ export async function playStages(stages) {
   let now = await nextFrame();
   for (const stage of stages) {
     stage.show();
-    const start = now;
+    if (now === null) now = await nextFrame();
+    let start = now;
     onsets[stage.name] = start;
     if (stage.ms === null) break;
-    const own = [];
+    let own = [];
     const isOver = () =>
       interval === null ? own.length >= Math.round(stage.ms / step) : now - start >= stage.ms - step / 2;
+    let ms = null;
     do {
       const before = now;
-      now = await followFrame(before);
-      own.push(now - before);
-    } while (!isOver());
-    played.push({ name: stage.name, asked: stage.ms, ms: now - start, own });
+      now = await awaitFrame(before);
+      if (now !== null) own.push(now - before);
+      else if (stage.isStimulus) ms = performance.now() - start;
+      else {
+        own = [];
+        start = now = await nextFrame();
+      }
+    } while (now !== null && !isOver());
+    played.push({ name: stage.name, asked: stage.ms, ms: ms ?? now - start, own, cut: ms !== null });
   }
   return { onsets, log: describeStages(played) };
 }
@@ -107,6 +136,7 @@ function describeStages(played) {
   const step = interval ?? USUAL_MS;
   const count = (ms) => Math.max(1, Math.round(ms / step));
   const log = { dropped: interval && 0, interval_ms: interval && round(interval), ...spread(own, step) };
+  if (played.some((stage) => stage.cut)) log.cut = true;
   for (const { name, asked, ms, own: gapsOfStage } of played) {
     log[`${name}_asked`] = count(asked);
     log[`${name}_frames`] = interval === null ? gapsOfStage.length : count(ms);

@@ -34,24 +34,29 @@ function drawSilence({ display, finish, fault }) {
 }
 
 /**
- * Play sounds in turn, each to its end. Where one stands still the page says so, and all begin again once they can be
+ * Play sounds in turn, each to its end, all scheduled by the audio clock, so that the pauses are exact. Where one stands still the page says so, and all begin again once they can be
  * heard: `restart` takes back what the trial has done by then. `log` counts how often. The onset of the first.
  */
 export async function playInTurn(session, buffers, { log, between = 0, mark = () => {}, begun = () => {}, restart = () => {} }) {
   for (;;) {
     await ensureSound(session);
-    let first = null;
+    const all = [];
+    for (const buffer of buffers) {
+      const at = all.length ? all.at(-1).end + between / 1000 : null;
+      all.push(playBuffer(buffer, { at }));
+    }
+    const [first] = all;
+    Object.assign(log, { sound_latency_ms: first.latency_ms, sound_clock: first.clock });
     let whole = true;
-    for (let k = 0; k < buffers.length && whole; k += 1) {
-      if (k > 0) await new Promise((resolve) => setTimeout(resolve, between));
-      const playing = playBuffer(buffers[k]);
-      first ??= playing.onset;
+    for (let k = 0; k < all.length && whole; k += 1) {
+      const sounds = await all[k].begun;
       mark(k, true);
-      if (k === 0 && (await playing.begun)) begun(first);
-      whole = await playing.played;
+      if (k === 0 && sounds) begun(first.onset);
+      whole = await all[k].played;
       mark(k, false);
     }
-    if (whole) return first;
+    if (whole) return first.onset;
+    for (const each of all) each.stop();
     log.sound_restarts = (log.sound_restarts ?? 0) + 1;
     restart();
   }

@@ -4,7 +4,7 @@ import { describeAudio } from "../audio.js";
 import { pageTime } from "../clock.js";
 import { h } from "../dom.js";
 import { takeEvidence } from "../evidence.js";
-import { describeFrames, nextFrame } from "../frames.js";
+import { describeFrames, nextFrame, waitUntilSeen } from "../frames.js";
 import { listenKeys } from "../keys.js";
 import { listAddresses, NotShown } from "../media.js";
 import { describeWindow } from "../display.js";
@@ -170,6 +170,7 @@ export class TrialPlugin {
     await waitForWindow(session);
     if (!(await waitForStimuli(session, payload))) return { stop: true };
     if (listAddresses(payload.stimuli).some((url) => session.media.get(url)?.kind === "sound")) await ensureSound(session);
+    await waitUntilSeen();
     const mayShow = await announcePresentation(session, payload);
     if (mayShow === null) return { stop: true };
     const showing = new Showing(display, payload, session);

@@ -89,7 +89,7 @@ export class Recognition extends TrialPlugin {
     const stages = [];
     if (fixation > 0) stages.push({ name: "fixation", ms: fixation, show: only(this.fixation) });
     if (this.isTimed) {
-      stages.push({ name: "stimulus", ms: stimulus, show: only(this.picture) });
+      stages.push({ name: "stimulus", ms: stimulus, show: only(this.picture), isStimulus: true });
       if (mask > 0) stages.push({ name: "mask", ms: mask, show: only(this.mask) });
       stages.push({ name: "answer", ms: null, show: () => this.ask(showing) });
     } else {

@@ -62,9 +62,9 @@ export class SameDifferent extends TrialPlugin {
     const only = (part) => () => showOnly(showing, part);
     const stages = [
       { name: "fixation", ms: fixation, show: only(this.fixation) },
-      { name: "first", ms: stimulus, show: only(this.tiles[0]) },
+      { name: "first", ms: stimulus, show: only(this.tiles[0]), isStimulus: true },
       { name: "gap", ms: gap, show: only(null) },
-      { name: "second", ms: stimulus, show: only(this.tiles[1]) },
+      { name: "second", ms: stimulus, show: only(this.tiles[1]), isStimulus: true },
     ].filter((stage) => stage.ms > 0);
     const { onsets, log } = await playStages([...stages, { name: "answer", ms: null, show: () => this.ask(showing) }]);
     Object.assign(showing.log, log, describeExposure(stimulus, log, ["first", "second"]));
