@@ -35,7 +35,7 @@ def read_answers(lab):
 def invite_still(lab, kind, n_trials=1, *, still, **options):
     """Somebody whose sounds can be made to stand still; from the beginning where ``still``."""
     url = lab.serve(kind, n_trials, NONE, **options)
-    context = lab.stack.enter_context(contextlib.closing(lab.chromium.new_context()))
+    context = lab.stack.enter_context(contextlib.closing(lab.browser.new_context()))
     context.add_init_script(STILL + ("window.still = 0;" if still else ""))
     return lab.invite(url, context=context)
 
