@@ -12,7 +12,8 @@ export function cover(name, heading, draw, { over = false } = {}) {
   const [words, unseen] = [below.heading.textContent, below.heading.classList.contains("unseen")];
   return new Promise((resolve) => {
     const display = h("div", { class: "cover-content" });
-    const shown = h("div", { class: "cover" }, display);
+    const title = h("p", { class: "cover-heading", "aria-hidden": "true" }, heading); // the page's own is below
+    const shown = h("div", { class: "cover" }, h("div", { class: "cover-page" }, title, display));
     const covered = [...stage().children];
     const finish = (data) => {
       shown.remove();

@@ -186,12 +186,13 @@ export class TrialPlugin {
     };
     layOut();
     onLoad();
-    window.addEventListener("resize", layOut);
+    const follow = () => this.room(showing) === null && layOut(); // what is shown for a moment stays as it began
+    window.addEventListener("resize", follow);
     const stopKeys = listenKeys(this.keys(showing));
     const onset = await (mayShow ? this.present(showing) : this.withhold(showing));
     const answer = await showing.answered;
     stopKeys();
-    window.removeEventListener("resize", layOut);
+    window.removeEventListener("resize", follow);
     document.body.dataset.screen = "saving";
     this.markChoice(showing, answer.response);
     if (next) session.media.need(listAddresses(next.stimuli)).catch(() => {}); // its own trial will tell

@@ -33,10 +33,10 @@ export class Recognition extends TrialPlugin {
     const { payload, settings } = showing;
     this.isTimed = (showing.timing.stimulus_ms ?? 0) > 0;
     this.shown = showing.picture(payload.stimuli.stimulus, t("trial.picture"));
-    this.fixation = h("div", { class: "fixation layer", "aria-hidden": "true" });
+    this.fixation = h("div", { class: "layer", "aria-hidden": "true" }, h("div", { class: "fixation" }));
     this.picture = h("div", { class: "layer" }, this.shown);
     this.mask = h("div", { class: "layer" });
-    this.box = h("div", { class: "box" }, this.fixation, this.picture, this.mask);
+    this.box = h("div", { class: "stack" }, this.fixation, this.picture, this.mask);
     const labels = payload.choices ?? settings.choices;
     this.labels = labels;
     this.icons = labels.map((label, k) =>
@@ -47,7 +47,7 @@ export class Recognition extends TrialPlugin {
         h("span", {}, nameLabel(label)),
       ),
     );
-    const columns = Math.min(COLUMNS, Math.ceil(Math.sqrt(labels.length)));
+    const columns = Math.min(this.isTimed ? COLUMNS : 2 * COLUMNS, Math.ceil(Math.sqrt(labels.length) * (this.isTimed ? 1 : 2)));
     this.columns = columns;
     this.panel = h(
       "div",
@@ -60,7 +60,9 @@ export class Recognition extends TrialPlugin {
       ),
       h("div", { class: "foot" }, h("p", { class: "hint" }, t("recognition.keys")), h("p", { class: "verdict" })),
     );
-    this.panel.querySelector(".icons").style.setProperty("--columns", columns);
+    const icons = this.panel.querySelector(".icons");
+    icons.style.setProperty("--columns", columns);
+    icons.style.setProperty("--rows", Math.ceil(labels.length / columns));
     showing.display.append(h("div", { class: this.isTimed ? "centre" : "centre above" }, this.box), this.panel);
   }
 
@@ -71,10 +73,8 @@ export class Recognition extends TrialPlugin {
 
   /** The mask covers what the picture covered. */
   sized(showing) {
-    if (this.isTimed && this.mask.firstChild) return; // the window changed while it is shown
-    const size = { width: parseFloat(this.shown.style.width), height: parseFloat(this.shown.style.height) };
-    resizeElement(this.box, size);
     if (!this.isTimed) return;
+    const size = { width: parseFloat(this.shown.style.width), height: parseFloat(this.shown.style.height) };
     const mask = makeMask(showing, size);
     resizeElement(mask, size, showing.log.scale);
     this.mask.replaceChildren(mask);

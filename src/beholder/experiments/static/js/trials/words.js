@@ -61,10 +61,8 @@ export class Words extends TrialPlugin {
           "div",
           { class: "word-form" },
           h("label", { for: "word" }, t("words.label")),
-          h("div", { class: "word-line" }, this.input, this.send),
-          h("p", { class: "hint", id: "word-hint" }, t("words.hint")),
-          this.list,
-          this.count,
+          h("div", { class: "word-line" }, this.input, this.send, this.list),
+          h("div", { class: "word-notes" }, h("p", { class: "hint", id: "word-hint" }, t("words.hint")), this.count),
         ),
         h("div", { class: "foot" }, h("p", { class: "verdict" })),
       ),
@@ -153,7 +151,10 @@ export class Words extends TrialPlugin {
     options.forEach((option, j) => option.setAttribute("aria-selected", String(j === k)));
     this.active = k;
     if (k < 0) this.input.removeAttribute("aria-activedescendant");
-    else this.input.setAttribute("aria-activedescendant", options[k].id);
+    else {
+      this.input.setAttribute("aria-activedescendant", options[k].id);
+      options[k].scrollIntoView({ block: "nearest" });
+    }
   }
 
   press(showing, event) {
