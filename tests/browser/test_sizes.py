@@ -49,12 +49,17 @@ def read_details(lab):
     ("kind", "n"), [("2afc", 20), ("counterfactual", 12), ("odd_one_out", 3), ("similarity", 2), ("same_different", 2)]
 )
 @pytest.mark.parametrize(
-    "screen", ["plain", pytest.param("dense", marks=pytest.mark.slow), pytest.param("small", marks=pytest.mark.slow)]
+    ("width", "height", "density"),
+    [
+        (1280, 720, 1),
+        *(pytest.param(*each, marks=pytest.mark.slow) for each in ((1280, 720, 2), (853, 480, 1.5), (800, 600, 1))),
+    ],
 )
-def test_pictures_of_a_trial_are_equally_large_apart_and_within_the_window(lab, kind, n, screen):
-    """By default, whatever the files have: one longer side, nothing cut off, nothing to scroll."""
-    density = 2 if screen == "dense" else 1
-    width, height = (800, 600) if screen == "small" else (1280, 720)
+def test_pictures_of_a_trial_are_equally_large_apart_and_within_the_window(lab, kind, n, width, height, density):
+    """By default, whatever the files have: one longer side, nothing cut off, nothing to scroll.
+
+    A window of 1280 × 720 has 853 × 480 CSS pixels at a zoom of 150 %.
+    """
     changes = {**NONE, "stimulus_ms": 0, "min_width": 0, "min_height": 0}
     url = lab.serve(kind, 1, changes, draw=draw_mixed)
     person = lab.invite(url, viewport={"width": width, "height": height}, device_scale_factor=density)
@@ -224,3 +229,66 @@ def test_the_card_is_kept_over_a_zoom_and_asked_for_on_another_screen(lab):
     assert person.take_part() == "done"
     noted = [details["window"]["device_px_per_mm"] for details in read_details(lab)]
     assert noted == pytest.approx([400 / 85.6, 400 / 85.6, 450 / 85.6], abs=1e-3)
+
+
+def test_the_list_of_words_is_as_tall_as_its_words_and_moves_nothing(lab):
+    """Also in a low window, where what does not fit is scrolled to within the list."""
+    words = ["water", "watch", "wanted", *(f"was{letter}" for letter in "abcdefghijk"), "young"]
+    url = lab.serve("words", 1, {**NONE, "choices": words, "level_calibration": False, "min_height": 0})
+    person = lab.invite(url, viewport={"width": 853, "height": 480})
+    person.go_to_trial()
+    page = person.page
+    shown = page.locator("[role=listbox]")
+    assert not shown.is_visible()
+    before = page.locator("#word-hint").bounding_box()
+    for typed, n in (("wat", 2), ("wanted", 1), ("wa", 12), ("xyz", 0)):
+        page.locator("[role=combobox]").fill(typed)
+        assert page.locator("[role=option]").count() == n
+        assert page.locator("#word-hint").bounding_box() == before
+        if n == 0:
+            assert not shown.is_visible()
+            continue
+        box, row = shown.bounding_box(), page.locator("[role=option]").first.bounding_box()
+        assert box["y"] + box["height"] <= 480
+        assert box["height"] == pytest.approx(n * row["height"] + 2, abs=1) or n == 12
+    page.locator("[role=combobox]").fill("wa")
+    page.keyboard.press("ArrowUp")  # the last one
+    last, box = page.locator("[role=option]").last.bounding_box(), shown.bounding_box()
+    assert last["y"] + last["height"] <= box["y"] + box["height"] + 1
+    assert page.evaluate("document.documentElement.scrollHeight") == 480
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    assert person.take_part() == "done"
+
+
+def test_symbols_fit_a_low_window_and_a_picture_that_stays_leaves_them_room(lab):
+    """1280 × 720 at 150 %: sixteen symbols after a brief picture, and below one that stays."""
+    for timed in (100, 0):
+        changes = {**NONE, "stimulus_ms": timed, "min_height": 0, "min_width": 0}
+        url = lab.serve("recognition", 1, changes, draw=lambda k: draw_picture(k, 224))
+        person = lab.invite(url, viewport={"width": 853, "height": 480}, device_scale_factor=1.5)
+        person.go_to_trial()
+        assert person.page.evaluate("document.documentElement.scrollHeight") == 480
+        icons = np.array(person.page.locator(".icon").evaluate_all(
+            "(all) => all.map((each) => { const r = each.getBoundingClientRect();"
+            " return [r.left, r.top, r.width, r.height]; })"))  # fmt: skip
+        assert len(icons) == 16 and (icons[:, 1] + icons[:, 3] <= 480).all()
+        everything = icons if timed else np.vstack([icons, read_boxes(person)])
+        assert len(find_overlaps(everything)) == 0
+        if not timed:
+            assert read_boxes(person)[0, 2] >= 100
+        assert person.take_part() == "done"
+
+
+def test_practice_and_main_trials_show_pictures_alike(lab):
+    """The running score of the main trials takes no room from them, in a narrow window either."""
+    url = lab.serve("2afc", 1, {"min_width": 0, "min_height": 0}, draw=lambda k: draw_picture(k, 224))
+    person = lab.invite(url, viewport={"width": 853, "height": 480})
+    sides = {}
+
+    def visit(person, screen):
+        if screen == "trial":
+            sides.setdefault(person.page.inner_text("#heading").split()[0], read_boxes(person)[:, 2].max())
+
+    assert person.take_part(visit=visit) == "done"
+    assert sides["Practice,"] == sides["Trial"]
