@@ -22,6 +22,7 @@ MAX_ANSWER_BYTES = 8 * 1024
 MAX_COMMENT = 10_000
 
 _MAX_NAMES = 32
+_MAX_MEASURES = 64
 _MAX_TEXT = 500
 _DAY_MS = 24 * 3600 * 1000.0
 _MOST = 1e15
@@ -239,8 +240,8 @@ def _parse_number(value: Any, name: str, most: float) -> float:
 
 def _parse_measures(value: Any, name: str) -> dict[str, Any]:
     """A flat object of numbers, true, false and null: no place for texts that tell who somebody is."""
-    if not isinstance(value, dict) or len(value) > _MAX_NAMES:
-        raise _refuse(f"{name}: an object of at most {_MAX_NAMES} numbers")
+    if not isinstance(value, dict) or len(value) > _MAX_MEASURES:
+        raise _refuse(f"{name}: an object of at most {_MAX_MEASURES} numbers")
     return {_parse_name(key, name): _parse_measure(each, f"{name}.{key[:40]}") for key, each in value.items()}
 
 
