@@ -50,7 +50,7 @@ def test_what_a_page_counts_is_kept_with_answers_and_steps(tmp_path: Path) -> No
         for k, trial in enumerate(person.trials()):
             clock.now += 2
             assert person.answer(trial, LEFT, rt_ms=700.0 + 90 * k, evidence=counted).status_code == 200
-        for wrong in ({"keys": "many"}, [1], {"what": {"keys": 1}}, {f"n{k}": k for k in range(40)}):
+        for wrong in ({"keys": "many"}, [1], {"what": {"keys": 1}}, {f"n{k}": k for k in range(65)}):
             body = {"step": "comment", "data": {"text": ""}, "evidence": wrong}
             assert person.ask("POST", "/api/step", body).status_code == 422
         assert person.step("comment", text="").status_code == 200

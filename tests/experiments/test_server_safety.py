@@ -147,7 +147,7 @@ _BAD_ANSWERS: list[Any] = [
     {**GOOD, "response": "upper"}, {**GOOD, "response": {**UPPER, "choice": "query_max"}},
     {**GOOD, "frames": []}, {**GOOD, "frames": {"a": "text"}}, {**GOOD, "frames": {"a": {"b": 1}}},
     {**GOOD, "window": {"user agent": 1}}, {**GOOD, "window": {"a" * 65: 1}}, {**GOOD, "window": {"é": 1}},
-    {**GOOD, "audio": {str(k): k for k in range(33)}}, {**GOOD, "audio": {"rate": 10**400}},
+    {**GOOD, "audio": {str(k): k for k in range(65)}}, {**GOOD, "audio": {"rate": 10**400}},
 ]  # fmt: skip
 
 
