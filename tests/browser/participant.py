@@ -170,7 +170,8 @@ class Participant:
     def call(self, method, path, body=None):
         """A request to the server as this participant; ``(status, body)``."""
         script = """async ([method, path, body]) => {
-            const token = new URLSearchParams(location.hash.slice(1)).get("t");
+            const last = sessionStorage.getItem(`beholder.${location.pathname}.last`);
+            const token = new URLSearchParams(location.hash.slice(1)).get("t") ?? JSON.parse(last);
             const answer = await fetch(path, {
                 method, headers: {Authorization: `Bearer ${token}`, "Content-Type": "application/json"},
                 body: body === null ? undefined : JSON.stringify(body),

@@ -15,9 +15,10 @@ from beholder.experiments._bundle import embed_file, make_page
 from beholder.experiments._content import hash_task
 from beholder.experiments._experiment import Experiment, Task, Trial
 from beholder.experiments._flow import ENDS, pick_code
-from beholder.experiments._payloads import make_public_settings, make_timing
+from beholder.experiments._payloads import make_greeting, make_public_settings, make_timing
 from beholder.experiments._position import Position
 from beholder.experiments._presentation import draw_presentation
+from beholder.experiments._recruiters import get_recruiter
 from beholder.experiments._settings import Settings
 from beholder.experiments._showing import is_brief
 from beholder.responses import get_answer_form
@@ -125,6 +126,7 @@ def make_static_page(experiment: Experiment, task: Task) -> str:
         "task": task.index,
         "kind": experiment.kind,
         "plan_hash": experiment.plan_hash,
+        "greeting": {**make_greeting(experiment), "job": get_recruiter(settings.recruiter).job},
         "settings": make_public_settings(settings),
         "texts": dict(settings.texts),
         "codes": {end: pick_code(settings, end) for end in ENDS},

@@ -54,8 +54,13 @@ export class Api {
     }
   }
 
-  join(parameters, screen) {
-    return this.call("POST", "api/join", { recruiter_params: parameters, screen });
+  greet() {
+    return this.call("GET", "api/greeting");
+  }
+
+  /** Come in; with `begin` false only where the link names somebody who is here already. */
+  join(parameters, screen, begin = true) {
+    return this.call("POST", "api/join", { recruiter_params: parameters, screen, begin });
   }
 
   state() {
@@ -101,12 +106,16 @@ export class Api {
   /** Send what a reload interrupted; an answer that is no longer wanted is dropped. */
   async flush() {
     const pending = recall("pending");
-    if (pending?.token !== this.token) return;
+    if (!pending) return;
+    const { token } = this;
+    this.token = pending.token; // it may be of whoever sat here before
     try {
       await this.save(pending.id, pending.body);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       remember("pending", null);
+    } finally {
+      this.token = token;
     }
   }
 }

@@ -1,7 +1,9 @@
 /** Begin or resume, then go from step to step as the server says. */
 
 import { Api, Refused } from "./api.js";
+import { plainLink } from "./address.js";
 import { readAsset } from "./assets.js";
+import { ENDS, Entrance } from "./entrance.js";
 import { watchEvidence } from "./evidence.js";
 import { HttpTransport } from "./http_transport.js";
 import { Media } from "./media.js";
@@ -13,30 +15,11 @@ import { showEnd, showMoved, showPhone, showPreview, showProblem } from "./scree
 import { Instructions } from "./screens/instructions.js";
 import { offerWithdrawal } from "./screens/leave.js";
 import { Comment, Words } from "./screens/simple.js";
-import { isPhone } from "./screens/window.js";
 import { Session } from "./session.js";
 import { showNotice, stage, useGround } from "./shell.js";
 import { claimTab } from "./tabs.js";
 import { t, useTexts } from "./texts.js";
-import { recall, recallVisitor, remember, rememberVisitor } from "./storage.js";
-
-const ENDS = new Set(["done", "screened_out", "declined", "withdrawn"]);
-
-function readToken() {
-  const { hash, search } = window.location;
-  return new URLSearchParams(hash.slice(1)).get("t") ?? recall("token") ?? recallVisitor(search);
-}
-
-function keepToken(token) {
-  remember("token", token);
-  rememberVisitor(window.location.search, token);
-  const address = window.location.pathname + window.location.search + (token ? `#t=${token}` : "");
-  try {
-    window.history.replaceState(null, "", address);
-  } catch {
-    // A page inside another one may not change its address; the tab remembers the token anyway.
-  }
-}
+import { remember, rememberVisitor } from "./storage.js";
 
 function plainData({ trial_type, trial_index, plugin_version, time_elapsed, ...data }) {
   return data;
@@ -65,40 +48,27 @@ const STEPS = {
     }).then(() => ({})),
 };
 
-async function join(api, session) {
-  const parameters = Object.fromEntries(new URLSearchParams(window.location.search));
-  const { token, state } = await api.join(parameters, session.describeScreen());
-  if (token === null) {
-    useTexts(state.texts);
-    showEnd(state);
-    return false;
-  }
-  keepToken(token);
-  api.token = token;
-  return true;
-}
-
 /** How often in a row the server may say that it stands elsewhere, before the page gives up. */
 const PATIENCE = 5;
 
-async function takePart(session) {
+async function takePart(session, entrance) {
   const { api } = session;
+  let claimed = false;
   for (let conflicts = 0; conflicts < PATIENCE; ) {
     const state = await api.state();
     session.update(state);
-    useTexts(state.texts);
-    useGround(session.settings.background);
     if (ENDS.has(state.step)) {
-      rememberVisitor(window.location.search, null);
-      showEnd(state);
-      await session.atEnd?.(state);
+      finish(session, entrance, state);
+      await session.atEnd?.(session.end);
       return;
     }
-    if (isPhone() && !session.settings.phones) {
+    if (entrance.refusesPhone()) {
       showPhone(window.location.href);
       return;
     }
-    offerWithdrawal(() => withdraw(session));
+    if (!claimed) claimTab(state.session ?? api.token, () => stepAside(api.transport));
+    claimed = true;
+    offerWithdrawal(() => withdraw(session, entrance));
     document.body.dataset.kind = session.settings.kind;
     try {
       const data = await STEPS[state.step](session, state);
@@ -112,12 +82,36 @@ async function takePart(session) {
   showProblem("other");
 }
 
-async function withdraw(session) {
+async function withdraw(session, entrance) {
   const { api } = session;
   const reply = await api.withdraw();
   silence(api.transport);
   stage().replaceChildren();
-  showEnd({ ...reply, step: "withdrawn" });
+  finish(session, entrance, { ...reply, step: "withdrawn" });
+}
+
+/** The last page, with what leads back to it and on to the next person. */
+function finish(session, entrance, state) {
+  const { token } = session.api;
+  const link = state.consent?.own_link && state.step !== "withdrawn" ? entrance.makeOwnLink() : null;
+  const next = entrance.open && !state.unsaved ? beginAnew : null;
+  if (!state.unsaved) entrance.close(token);
+  session.end = { ...state, link, next };
+  showEnd(session.end);
+}
+
+/** The plain link once more: whoever sits here now is somebody else. */
+function beginAnew() {
+  remember("last", null);
+  remember("token", null);
+  rememberVisitor(null);
+  window.location.replace(plainLink());
+}
+
+function stepAside(transport) {
+  silence(transport);
+  stage().replaceChildren();
+  showMoved();
 }
 
 /** Nothing that is still running may reach the server any more. */
@@ -128,38 +122,30 @@ function silence(transport) {
 function explain(error) {
   if (!(error instanceof Refused)) throw error;
   const said = typeof error.body?.error === "string" ? error.body.error : null;
+  const code = error.body?.code;
   if (error.status === 410) showProblem("full");
-  else if (error.body?.code === "preview") showPreview();
-  else if (error.status === 409) showProblem("again");
-  else if (error.status === 401 || error.status === 403 || error.status === 404) {
-    keepToken(null);
-    showProblem("unknown");
-  } else showProblem("other", said);
+  else if (code === "preview") showPreview();
+  else if (code === "recruiter") showProblem("recruiter");
+  else if (error.status === 401 || error.status === 403 || error.status === 404) showProblem("unknown");
+  else showProblem("other", said);
 }
 
 /** Run the page with a transport; `atEnd` is told the last state. */
 export async function start(transport, { atEnd = null } = {}) {
   useTexts(await readAsset("texts.en.json"));
-  if (new URLSearchParams(window.location.search).get("assignmentId") === "ASSIGNMENT_ID_NOT_AVAILABLE") {
-    showPreview();
-    return;
-  }
   watchEvidence();
   const api = new Api(transport, (waiting) => showNotice(waiting ? t("notice.waiting") : null));
   const session = new Session(api, new Media(transport, () => api.reach()));
   session.atEnd = atEnd;
   try {
-    api.token = readToken();
-    if (api.token) {
-      keepToken(api.token);
-      await api.flush();
-    } else if (!(await join(api, session))) return;
-    claimTab(api.token, () => {
-      silence(transport);
-      stage().replaceChildren();
-      showMoved();
-    });
-    await takePart(session);
+    const greeting = await api.greet();
+    useTexts(greeting.texts);
+    useGround(greeting.background);
+    const entrance = new Entrance(session, greeting);
+    if (!(await entrance.enter())) return;
+    session.ownLink = entrance.makeOwnLink();
+    await api.flush();
+    await takePart(session, entrance);
   } catch (error) {
     explain(error);
   }

@@ -6,6 +6,8 @@
 import { goOnAfter, pageTime } from "./clock.js";
 import { recall, remember } from "./storage.js";
 
+const FRESH = { token: null, step: "consent", block: 1, steps: [], presented: [], failures: [], practice: [], answers: [], parameters: {} };
+const ENDS = ["done", "screened_out", "declined", "withdrawn"];
 const ORDER = ["consent", "instructions", "checks", "practice", "trials", "comment", "debrief", "done"];
 
 function decode(address) {
@@ -21,17 +23,14 @@ export class PageTransport {
     this.steps = ORDER.filter(
       (step) => (step !== "practice" || data.practice.length > 0) && (step !== "comment" || data.settings.comment),
     );
-    const kept = recall(`page-${data.name}`);
-    if (kept?.last) goOnAfter(kept.last);
-    this.run = kept ?? { token: null, step: "consent", block: 1, steps: [], practice: [], answers: [], parameters: {} };
-    this.run.presented ??= [];
-    this.run.failures ??= [];
+    this.take(`page-${data.name}`);
   }
 
   /** The same as HttpTransport.send, answered here. */
   async send(method, path, body, token) {
     const [place, query] = path.split("?");
-    if (place === "api/join") return this.join(body);
+    if (place === "api/greeting") return { status: 200, body: this.greet() };
+    if (place === "api/join") return this.join(body, token);
     if (token !== this.run.token) return { status: 401, body: { code: "unauthorized" } };
     if (place === "api/state") return { status: 200, body: this.state() };
     if (place === "api/step") return this.step(body);
@@ -48,16 +47,56 @@ export class PageTransport {
     return decode(this.data.files[Number(address.slice(1))]);
   }
 
-  keep() {
-    this.run.last = pageTime();
-    remember(`page-${this.data.name}`, this.run);
+  /** Who collects the pages may pass people on without their ids: then anybody may come. */
+  greet() {
+    const { identity, ...greeting } = this.data.greeting;
+    const named = identity && new URLSearchParams(window.location.search).get(identity);
+    return { ...greeting, identity: named ? identity : null };
   }
 
-  join({ recruiter_params: parameters, screen }) {
+  /** Take up what the tab remembers under a name; its times go on from the last. */
+  take(place) {
+    this.place = place;
+    this.run = { ...structuredClone(FRESH), ...recall(place) };
+    if (this.run.last) goOnAfter(this.run.last);
+  }
+
+  keep() {
+    this.run.last = pageTime();
+    remember(this.place, this.run);
+  }
+
+  /** As on a server: whom the link names goes on, whatever the tab remembers; of others each call begins anew. */
+  join({ recruiter_params: parameters, screen, begin }) {
+    const { identity, job } = this.data.greeting;
+    const who = identity && parameters[identity];
+    if (who) {
+      this.take(`page-${this.data.name}-${who}`);
+      if (this.run.token) return this.reopen(parameters, job);
+    }
+    if (!begin) return { status: 404, body: { code: "nobody" } };
+    this.run = structuredClone(FRESH);
     const token = `${this.data.name}-${crypto.getRandomValues(new Uint32Array(1))[0].toString(36)}`;
     Object.assign(this.run, { token, parameters, screen, begun: Math.round(pageTime()) });
     this.keep();
     return { status: 201, body: { token } };
+  }
+
+  reopen(parameters, job) {
+    const { token, step, parameters: before } = this.run;
+    if (!ENDS.includes(step)) {
+      this.run.parameters = parameters;
+      this.keep();
+      return { status: 200, body: { token, repeat: false } };
+    }
+    const repeat = Boolean(before[job] && parameters[job] && before[job] !== parameters[job]);
+    return { status: 200, body: { token, repeat } };
+  }
+
+  /** What was collected is with whoever collects it: the next person finds the page free. */
+  hand() {
+    this.run.handed = true;
+    this.keep();
   }
 
   get phase() {
@@ -89,6 +128,7 @@ export class PageTransport {
       practice: practice || null,
       checks: run.steps.find((each) => each.step === "checks")?.data ?? null,
       code: data.codes[run.step] || null,
+      unsaved: ["done", "screened_out"].includes(run.step) && !run.handed,
     };
     return state;
   }
@@ -181,9 +221,10 @@ export class PageTransport {
   }
 
   withdraw() {
-    remember(`page-${this.data.name}`, null);
-    this.run = { ...this.run, token: null, steps: [], presented: [], failures: [], practice: [], answers: [] };
-    return { status: 200, body: { step: "withdrawn", code: this.data.codes.withdrawn || null } };
+    const { token, parameters } = this.run;
+    this.run = { ...structuredClone(FRESH), token, parameters, step: "withdrawn" };
+    this.keep();
+    return { status: 200, body: this.state() };
   }
 
   /** Everything, for whoever collects it. */

@@ -27,6 +27,7 @@ export class Session {
     this.nTrials = state.n_trials ?? 0;
     this.nDone = state.n_done ?? 0;
     this.practice = state.practice ?? null;
+    this.consent = state.consent ?? {};
     this.nCorrect = state.n_correct ?? this.nCorrect;
     this.calibration ??= state.checks?.calibration ?? null;
   }

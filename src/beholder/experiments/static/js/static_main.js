@@ -35,12 +35,14 @@ async function handOver(transport, jatos, state) {
   const submit = findMturk(collected.parameters);
   if (submit) {
     const { assignmentId } = collected.parameters;
+    document.addEventListener("submit", () => transport.hand(), { once: true });
     showEnd({ ...state, text: "weak.submit_text", submit: { url: submit, fields: { assignmentId, data: JSON.stringify(collected) } } });
     return;
   }
   if (jatos) {
     try {
       await jatos.submitResultData(JSON.stringify(collected));
+      transport.hand();
       jatos.startNextComponent();
       return;
     } catch {
@@ -48,6 +50,7 @@ async function handOver(transport, jatos, state) {
     }
   }
   showEnd(offerFile(collected, state));
+  document.querySelector("a[download]").addEventListener("click", () => transport.hand());
 }
 
 const transport = new PageTransport(JSON.parse(document.getElementById("beholder-static").textContent));

@@ -1,6 +1,12 @@
-/** What a tab remembers over a reload; a browser that forbids storage only loses the comfort. */
+/**
+ * What a tab remembers over a reload, and what a browser remembers of the last person; one that forbids storage only
+ * loses the comfort.
+ */
 
 const memory = new Map();
+
+/** Stands where a token did once its session is over: the next person finds no way into it. */
+export const OVER = "over";
 
 /** Two studies of one site share its storage: each keeps to names of its own place there. */
 const own = (name) => `beholder.${window.location.pathname}.${name}`;
@@ -14,32 +20,33 @@ export function recall(name) {
   }
 }
 
-/** Remember a value; null forgets it. */
+/** Remember a value; null forgets it. Whether it outlasts a reload. */
 export function remember(name, value) {
   memory.set(name, value);
   try {
     if (value === null) sessionStorage.removeItem(own(name));
     else sessionStorage.setItem(own(name), JSON.stringify(value));
+    return true;
   } catch {
-    // Storage is full or forbidden: memory serves until the page is closed.
+    return false; // storage is full or forbidden: memory serves until the page is closed
   }
 }
 
-/** The token of whoever came by this link of a recruiter before, in any tab of this browser; null otherwise. */
-export function recallVisitor(link) {
+/** The token of the last person who came by a plain link with this browser, or OVER; null where nobody did. */
+export function recallVisitor() {
   try {
-    return link ? localStorage.getItem(own(`visitor.${link}`)) : null;
+    return localStorage.getItem(own("visitor")) || null;
   } catch {
     return null;
   }
 }
 
-/** Know a recruiter's participant again, who comes by the same link; null forgets. */
-export function rememberVisitor(link, token) {
+/** Remember it, for when the tab is closed; null forgets it. */
+export function rememberVisitor(token) {
   try {
-    if (link && token) localStorage.setItem(own(`visitor.${link}`), token);
-    else if (link) localStorage.removeItem(own(`visitor.${link}`));
+    if (token === null) localStorage.removeItem(own("visitor"));
+    else localStorage.setItem(own("visitor"), token);
   } catch {
-    // Forbidden, as in some frames: the address of the page and the tab still know.
+    // Forbidden: the address of the page and the tab still know.
   }
 }

@@ -1,5 +1,6 @@
 /** Screens after which nothing comes. */
 
+import { copyLine } from "../copying.js";
 import { h, paragraphs } from "../dom.js";
 import { enter, hideProgress, offerLeaving, showNotice, stage } from "../shell.js";
 import { t } from "../texts.js";
@@ -13,20 +14,6 @@ function finalSheet(screen, heading, ...content) {
   stage().replaceChildren(h("div", { class: "sheet" }, ...content));
 }
 
-function codeLine(code) {
-  const shown = h("output", { class: "code" }, code);
-  const copy = h("button", { type: "button", "data-action": "copy" }, t("done.copy"));
-  copy.addEventListener("click", async () => {
-    try {
-      await navigator.clipboard.writeText(code);
-      copy.textContent = t("done.copied");
-    } catch {
-      window.getSelection().selectAllChildren(shown); // a frame may forbid it: the code is at least selected
-    }
-  });
-  return h("p", { class: "code-line" }, shown, " ", copy);
-}
-
 /** MTurk wants a form that leaves the page, with the assignment and at least one value more. */
 function submitForm({ url, fields }) {
   const inputs = Object.entries(fields ?? {}).map(([name, value]) => h("input", { type: "hidden", name, value }));
@@ -37,7 +24,7 @@ function submitForm({ url, fields }) {
 export function showEnd(state) {
   const name = state.step;
   const content = paragraphs(t(state.text ?? `${name}.text`));
-  if (state.code) content.push(h("p", {}, t(`${name}.code`)), codeLine(state.code));
+  if (state.code) content.push(h("p", {}, t(`${name}.code`)), copyLine(state.code, t("done.copy")));
   if (state.submit) content.push(submitForm(state.submit));
   else if (state.download) {
     const { href, name: file } = state.download;
@@ -46,6 +33,11 @@ export function showEnd(state) {
   else if (state.code_url) {
     content.push(h("p", {}, h("a", { class: "main button", href: state.code_url, rel: "noreferrer" }, t("done.return"))));
   } else content.push(h("p", { class: "small" }, t("done.close")));
+  if (state.code && state.link) content.push(h("p", { class: "small" }, t("own.end")), copyLine(state.link, t("own.copy"), "link"));
+  if (state.next) {
+    const button = h("button", { type: "button", "data-action": "new", onclick: state.next }, t("who.new"));
+    content.push(h("div", { class: "buttons" }, button));
+  }
   finalSheet("end", t(`${name}.heading`), ...content);
   document.body.dataset.end = name;
 }
@@ -57,11 +49,18 @@ export function showMoved() {
   finalSheet("moved", t("moved.heading"), h("p", {}, t("moved.text")), h("div", { class: "buttons" }, button));
 }
 
-/** Something that cannot go on; `kind` names the sentence. */
-export function showProblem(kind, detail = null) {
+/** Somebody who is through came for another job of the recruiter's. */
+export function showRepeat() {
+  finalSheet("repeat", t("repeat.heading"), ...paragraphs(t("repeat.text")));
+}
+
+/** Something that cannot go on; `kind` names the sentence, `anew` begins as a new person where that can be done. */
+export function showProblem(kind, detail = null, anew = null) {
   const again = () => window.location.reload();
-  const button = h("button", { type: "button", class: "main", onclick: again }, t("problem.reload"));
-  const retry = kind === "other" ? [h("div", { class: "buttons" }, button)] : [];
+  const button = anew
+    ? h("button", { type: "button", class: "main", "data-action": "new", onclick: anew }, t("who.new"))
+    : h("button", { type: "button", class: "main", onclick: again }, t("problem.reload"));
+  const retry = kind === "other" || anew ? [h("div", { class: "buttons" }, button)] : [];
   const small = detail ? [h("p", { class: "small" }, detail)] : [];
   finalSheet("problem", t("problem.heading"), h("p", {}, t(`problem.${kind}`)), ...small, ...retry);
 }

@@ -1,0 +1,36 @@
+/** The address of the page: the recruiter's link, and behind the # what opens one's own session. */
+
+/** Parameters of the link. */
+export function readParameters() {
+  return Object.fromEntries(new URLSearchParams(window.location.search));
+}
+
+/** The token that stands in the address, or null. */
+export function readToken() {
+  return new URLSearchParams(window.location.hash.slice(1)).get("t") || null;
+}
+
+/** The link without anybody's token. */
+export function plainLink() {
+  return window.location.href.split("#")[0];
+}
+
+/** The link that opens a session again, anywhere. */
+export function ownLink(token) {
+  return `${plainLink()}#t=${token}`;
+}
+
+/** Let the address of the page be one's own link; with null, the plain one. */
+export function showInAddress(token) {
+  const { pathname, search } = window.location;
+  try {
+    window.history.replaceState(null, "", pathname + search + (token ? `#t=${token}` : ""));
+  } catch {
+    // A page inside another one may not change its address; the tab remembers the token anyway.
+  }
+}
+
+/** Whether the page was loaded again, rather than opened by a link. */
+export function isReload() {
+  return performance.getEntriesByType("navigation")[0]?.type === "reload";
+}
