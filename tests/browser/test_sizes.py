@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from tests.browser.built_folders import FAST, draw_picture
 
+from beholder.experiments import make_settings
+from beholder.experiments._picture_sizes import find_room
+
 pytestmark = pytest.mark.browser
 
 NONE = {"practice.n_without": 0, "practice.n_with_feedback": 0, "practice.n_obvious": 0, "practice.n_required": 0,
@@ -292,3 +295,17 @@ def test_practice_and_main_trials_show_pictures_alike(lab):
 
     assert person.take_part(visit=visit) == "done"
     assert sides["Practice,"] == sides["Trial"]
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(each, marks=() if each in ("2afc", "similarity") else pytest.mark.slow) for each in PICTURES]
+)
+def test_the_plan_knows_about_how_much_room_there_is(lab, kind):
+    changes = {**NONE, "stimulus_ms": 0, "min_width": 0, "min_height": 0}
+    person = lab.invite(lab.serve(kind, 1, changes, draw=lambda k: draw_picture(k, 1500)))
+    person.go_to_trial()
+    settings = make_settings(kind=kind, changes={**FAST[kind], **changes})
+    for width, height in ((1280, 720), (940, 600), (1920, 1080), (900, 700)):
+        person.page.set_viewport_size({"width": width, "height": height})
+        person.page.wait_for_timeout(150)
+        assert find_room(settings, width, height) == pytest.approx(read_boxes(person)[:, 2].max(), rel=0.04), width

@@ -5,10 +5,18 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from tests.browser.built_folders import build_folder
 
 from beholder._core.errors import ConfigurationChanged, InputError
-from beholder.experiments import make_settings, open_store, read_experiment
+from beholder.experiments import (
+    list_size_notes,
+    make_settings,
+    open_store,
+    plan_pairs,
+    plan_similarity,
+    read_experiment,
+)
 from beholder.experiments._server import check_answers
 from beholder.experiments._settings import Settings
 from beholder.experiments._sizes import parse_size
@@ -76,3 +84,54 @@ def test_answers_of_an_older_version_are_gone_on_with(tmp_path: Path):
     (folder / "experiment.json").write_text(json.dumps(top), encoding="utf-8")
     with pytest.raises(ConfigurationChanged, match="size"):
         check_answers(read_experiment(folder), db)
+
+
+def write_pictures(folder: Path, sizes: dict[str, tuple[int, int]]) -> Path:
+    """Grey pictures of these widths and heights."""
+    folder.mkdir()
+    for name, size in sizes.items():
+        Image.new("L", size, 120).save(folder / f"{name}.png")
+    return folder
+
+
+def list_notes(source: Path, kind: str = "similarity", **changes: object) -> list[str]:
+    """What is said of the sizes of a plan."""
+    settings = make_settings(kind=kind, changes=changes)
+    plan = {"similarity": plan_similarity, "odd_one_out": plan_similarity, "same_different": plan_pairs}[kind]
+    return list_size_notes(plan([source], source.parent, settings=settings))
+
+
+def test_pictures_that_differ_are_told_of(tmp_path: Path):
+    alike = write_pictures(tmp_path / "alike", dict.fromkeys("abcd", (224, 224)))
+    assert list_notes(alike) == []
+    mixed = write_pictures(tmp_path / "mixed", {"a": (224, 224), "b": (112, 112), "c": (200, 224), "d": (224, 150)})
+    told = list_notes(mixed)[0]
+    assert told.startswith("pictures of one trial differ in size, from 112 × 112 to 224 × 224 pixels, in ")
+    assert "they are shown equally large; size=pixels" in told
+    told = list_notes(mixed, size="pixels")[0]
+    assert "as they are, by size=pixels; size=fit shows those of a trial equally large" in told
+
+
+def test_trials_that_differ_are_told_of(tmp_path: Path):
+    pairs = write_pictures(tmp_path / "two", {"a": (100, 100), "b": (300, 300), "c": (100, 100)})
+    notes = list_notes(pairs)
+    assert "trials differ in size: their largest pictures have 100 to 300 pixels; size=100px shows all alike" in notes
+    assert not any(note.startswith("trials differ") for note in list_notes(pairs, size="100px"))
+
+
+def test_pictures_without_room_are_told_of(tmp_path: Path):
+    large = write_pictures(tmp_path / "large", dict.fromkeys("abc", (400, 500)))
+    (note,) = list_notes(large)
+    assert note == (
+        "pictures of 500 CSS pixels are made smaller where a window has no room for them: "
+        "about 273 in one of 700 × 500 (the least), about 493 in one of 1280 × 720"
+    )
+    assert list_notes(large, size="200px") == []
+    (note,) = list_notes(large, size="20deg", calibration="card")
+    assert note.startswith("pictures of 800 CSS pixels are made smaller")
+
+
+def test_a_file_that_is_no_picture_is_left_to_the_build(tmp_path: Path):
+    folder = write_pictures(tmp_path / "some", dict.fromkeys("abc", (64, 64)))
+    (folder / "d.png").write_bytes(b"nothing")
+    assert list_notes(folder) == []

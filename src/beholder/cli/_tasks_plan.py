@@ -90,7 +90,7 @@ _FLAGS = {
 
 def run_plan(flags: PlanFlags) -> Summary:
     """Plan and write the file."""
-    from beholder.experiments import make_settings, parse_assignments, read_texts
+    from beholder.experiments import list_size_notes, make_settings, parse_assignments, read_texts
 
     kind = flags.kind if flags.preset is None else flags.kind or None
     settings = make_settings(flags.preset, parse_assignments(flags.changes), kind=kind)
@@ -98,7 +98,7 @@ def run_plan(flags: PlanFlags) -> Summary:
         settings = settings.replace({"texts": {**read_texts(flags.texts), **settings.texts}})
     settings = settings.replace({"seed": flags.seed}) if "seed" not in parse_assignments(flags.changes) else settings
     plan = _PLANNERS[settings.kind](flags, settings)
-    for note in plan.notes:
+    for note in (*plan.notes, *list_size_notes(plan)):
         logger.warning("%s", note)
     flags.folder.mkdir(parents=True, exist_ok=True)
     path = plan.save(flags.out, overwrite=flags.overwrite)

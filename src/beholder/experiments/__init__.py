@@ -54,6 +54,7 @@ __getattr__, __dir__, __all__ = attach(
         "get_preset": "._presets",
         "import_collected": "._collected",
         "list_asked_files": "._observers",
+        "list_size_notes": "._picture_sizes",
         "list_trials": "._observers",
         "make_observation": "._simulate",
         "make_settings": "._presets",
