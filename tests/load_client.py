@@ -17,7 +17,7 @@ class Tally:
     """What came of it."""
 
     latencies: list[float] = field(default_factory=list)
-    """Seconds from sending an answer to its acknowledgement, answers that were sent once."""
+    """Seconds from sending an answer, or that a trial is about to be shown, to the acknowledgement; sent once each."""
     saved: dict[str, list[tuple[int, dict[str, Any]]]] = field(default_factory=dict)
     """Token to acknowledged answers: number as presented, response."""
     conflicts: int = 0
@@ -96,6 +96,7 @@ async def take_part(url: str, tally: Tally, interval_s: float, start: float, rng
     """One participant: an answer every so often, whatever happens to the server."""
     connection = Connection(url, tally)
     with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.sleep(0.7 * rng.random() * max(0.0, start - time.perf_counter()))
         await begin(connection)
         kept = tally.saved.setdefault(connection.token, [])
         status, trials, _ = await connection.ask("GET", "/api/trials")
@@ -125,7 +126,13 @@ async def give_answer(
         "shown_at": 1_800_000_000_000,
         "frames": {"interval_ms": 16.7, "dropped": 0},
         "window": {"width": 1280, "height": 720, "dpr": 1},
+        "evidence": {"keys": 0, "presses": 1, "clicks": 1, "moves": 40, "jumps": 0, "webdriver": False},
     }
+    start = time.perf_counter()
+    shown = {"trial": trial["id"], "key": rng.getrandbits(32)}
+    status, answer, sent = await connection.ask("POST", "/api/presentations", shown)
+    if sent == 1:
+        connection.tally.latencies.append(time.perf_counter() - start)
     start = time.perf_counter()
     status, answer, sent = await connection.ask("PUT", f"/api/trials/{trial['id']}", body)
     if sent == 1:

@@ -198,6 +198,6 @@ def _make_stimuli(
         return "s/" + book.seal(Place(place.kind, place.session, place.task, place.n, number))
 
     return {
-        where: [address(slot) for slot in what] if isinstance(what, list) else address(what)
+        where: [address(slot) for slot in what] if isinstance(what, list | tuple) else address(what)
         for where, what in shown.items()
     }

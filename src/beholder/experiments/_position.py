@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -33,9 +33,9 @@ class Position:
     Attributes
     ----------
     session, task : int
-    main : list of [n, shown]
+    main : sequence of [n, shown]
         The main trials as presented.
-    blocks : list of such lists
+    blocks : sequence of such sequences
         The practice blocks that can come.
     step : str
     block : int
@@ -62,8 +62,8 @@ class Position:
 
     session: int
     task: int
-    main: list[Any]
-    blocks: list[Any]
+    main: Sequence[Any]
+    blocks: Sequence[Any]
     step: str
     block: int = 1
     given: dict[int, list[Given]] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class Position:
         """Answers of a phase, the running one by default, in order."""
         return self.given.setdefault(self.phase if phase is None else phase, [])
 
-    def list_trials(self, phase: int | None = None) -> list[Any]:
+    def list_trials(self, phase: int | None = None) -> Sequence[Any]:
         """Trials of a phase as presented."""
         phase = self.phase if phase is None else phase
         return self.main if phase == 0 else self.blocks[phase - 1]
@@ -131,12 +131,15 @@ def restore_position(history: History) -> Position:
 
 
 def _share_texts(value: Any) -> Any:
-    """The same JSON value with every text there once: thousands of participants fit into memory."""
+    """The same JSON value with every text there once, and tuples for lists, which Python's garbage collector lets be.
+
+    So thousands of participants fit into memory, and looking for garbage among them takes little time.
+    """
     if isinstance(value, str):
         return sys.intern(value)
     if isinstance(value, Mapping):
         return {sys.intern(name): _share_texts(each) for name, each in value.items()}
-    return [_share_texts(each) for each in value] if isinstance(value, list) else value
+    return tuple(_share_texts(each) for each in value) if isinstance(value, list) else value
 
 
 def find_trial(experiment: Experiment, position: Position, phase: int, n: int) -> Trial:

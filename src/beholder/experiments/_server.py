@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import secrets
 import socket
@@ -251,7 +252,11 @@ def serve(
     app = create_app(experiment, store, **options)
     with contextlib.closing(_listen(host, port)) as listener:
         on_start(_make_url(listener))
-        _run_server(_make_server(app), listener)
+        gc.freeze()  # nothing that is there now becomes garbage: looking for it takes as long as many answers
+        try:
+            _run_server(_make_server(app), listener)
+        finally:
+            gc.unfreeze()
 
 
 def _make_server(app: Starlette) -> uvicorn.Server:
