@@ -81,6 +81,45 @@ def test_file_is_offered(visitor, tmp_path):
     check_file(visitor, tmp_path, "2afc")
 
 
+def test_the_code_comes_after_the_answers_are_saved(visitor, tmp_path):
+    person = visitor("similarity", {"completion_code": "C0DE", "practice.n_without": 0})
+    assert person.take_part() == "done"
+    page = person.page
+    assert "in this page only" in page.inner_text("main") and "C0DE" not in page.inner_text("main")
+    take_file(person, tmp_path)
+    page.locator(".code").wait_for()
+    assert page.inner_text(".code") == "C0DE"
+    assert "saved as a file" in page.inner_text("main")
+    with page.expect_download():
+        page.click("a[download]")  # once more, for who has lost it
+
+
+def test_who_declines_has_nothing_to_hand_in(visitor):
+    person = visitor("similarity", {"no_consent_code": "N0"})
+    person.wait_for("consent")
+    person.page.click("[data-action=decline]")
+    person.wait_for("end")
+    assert "No answers were stored" in person.page.inner_text("main")
+    assert person.page.locator("a[download]").count() == 0
+    assert person.page.inner_text(".code") == "N0"
+
+
+def test_who_is_screened_out_hands_in_what_there_is_and_gets_that_code(visitor, tmp_path):
+    changes = {
+        "practice.n_with_feedback": 1,
+        "practice.n_required": 1,
+        "practice.max_blocks": 1,
+        "screen_out_code": "S0",
+    }
+    person = visitor("same_different", changes)
+    person.answer = lambda: type(person).answer(person, 1)  # different, where the pair is the same
+    assert person.take_part() == "screened_out"
+    assert "not your fault" in person.page.inner_text("main") and "S0" not in person.page.inner_text("main")
+    assert take_file(person, tmp_path)["end"] == "screened_out"
+    person.page.locator(".code").wait_for()
+    assert person.page.inner_text(".code") == "S0"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in FAST if kind != "2afc"])
 def test_file_is_offered_by_every_kind(visitor, tmp_path, kind):
@@ -108,14 +147,22 @@ def test_mturk_gets_a_form(visitor):
     check_answers(json.loads(person.page.input_value("input[name=data]")), "similarity")
 
 
-def test_jatos_gets_the_results(visitor):
+@pytest.mark.parametrize("code", ["", "C0DE"])
+def test_jatos_gets_the_results(visitor, code):
     library = """window.jatos = {
         onLoad: (go) => setTimeout(go, 10),
         submitResultData: async (text) => { window.sent = text; },
         startNextComponent: () => { window.left = true; },
     };"""
-    person = visitor("similarity", address="https://lab.test/publix/1/task.html", library=library)
+    person = visitor(
+        "similarity", {"completion_code": code}, address="https://lab.test/publix/1/task.html", library=library
+    )
     person.take_part()
+    if code:
+        person.wait_until("Boolean(document.querySelector('.code'))")
+        assert person.page.evaluate("Boolean(window.sent) && !window.left")
+        assert "all your answers are saved" in person.page.inner_text("main")
+        person.click_next()
     person.wait_until("window.left === true")
     check_answers(json.loads(person.page.evaluate("window.sent")), "similarity")
 

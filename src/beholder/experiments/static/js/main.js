@@ -97,7 +97,7 @@ function finish(session, entrance, state) {
   const next = entrance.open && !state.unsaved ? beginAnew : null;
   if (!state.unsaved) entrance.close(token);
   session.end = { ...state, link, next };
-  showEnd(session.end);
+  if (!session.atEnd || state.step === "withdrawn") showEnd(session.end);
 }
 
 /** The plain link once more: whoever sits here now is somebody else. */
@@ -130,7 +130,7 @@ function explain(error) {
   else showProblem("other", said);
 }
 
-/** Run the page with a transport; `atEnd` is told the last state. */
+/** Run the page with a transport; `atEnd` is told the last state and shows it. */
 export async function start(transport, { atEnd = null } = {}) {
   useTexts(await readAsset("texts.en.json"));
   watchEvidence();

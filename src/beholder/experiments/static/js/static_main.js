@@ -24,33 +24,46 @@ function findMturk(parameters) {
   return site && parameters.assignmentId ? `${site}/mturk/externalSubmit` : null;
 }
 
-function offerFile(collected, state) {
+/** First the file, then the word that it is saved, and the code. */
+function offerFile(transport, collected, state, why) {
   const blob = new Blob([JSON.stringify(collected)], { type: "application/json" });
-  return { ...state, text: "weak.download_text", download: { href: URL.createObjectURL(blob), name: `${collected.session}.json` } };
+  const file = { href: URL.createObjectURL(blob), name: `${collected.session}.json` };
+  const saved = () => {
+    transport.hand();
+    setTimeout(() => showEnd({ ...state, text: [...why, "weak.saved_text"], download: file }), 300);
+  };
+  if (state.unsaved) showEnd({ ...state, code: null, text: [...why, "weak.download_text"], download: { ...file, saved } });
+  else saved();
 }
 
+/** The last page: nothing is called saved, and no code is shown, before the answers are with whoever collects them. */
 async function handOver(transport, jatos, state) {
-  if (state.step === "withdrawn") return;
+  if (state.step === "declined") {
+    showEnd(state);
+    return;
+  }
+  const why = state.step === "done" ? [] : [`${state.step}.text`];
   const collected = transport.collect();
   const submit = findMturk(collected.parameters);
   if (submit) {
     const { assignmentId } = collected.parameters;
     document.addEventListener("submit", () => transport.hand(), { once: true });
-    showEnd({ ...state, text: "weak.submit_text", submit: { url: submit, fields: { assignmentId, data: JSON.stringify(collected) } } });
+    showEnd({ ...state, code: null, text: [...why, "weak.submit_text"], submit: { url: submit, fields: { assignmentId, data: JSON.stringify(collected) } } });
     return;
   }
   if (jatos) {
     try {
       await jatos.submitResultData(JSON.stringify(collected));
       transport.hand();
-      jatos.startNextComponent();
+      const go = () => jatos.startNextComponent();
+      showEnd(state.code ? { ...state, go } : state);
+      if (!state.code) go();
       return;
     } catch {
       // JATOS did not take it: the participant can still save the file.
     }
   }
-  showEnd(offerFile(collected, state));
-  document.querySelector("a[download]").addEventListener("click", () => transport.hand());
+  offerFile(transport, collected, state, why);
 }
 
 const transport = new PageTransport(JSON.parse(document.getElementById("beholder-static").textContent));

@@ -20,16 +20,20 @@ function submitForm({ url, fields }) {
   return h("form", { method: "post", action: url }, ...inputs, h("button", { type: "submit", class: "main" }, t("done.submit")));
 }
 
-/** Thanks, and what leads back to where the participant came from. `state.step` is an end. */
+/** A file to save; `saved` is told when it was, and the offer is a small one afterwards. */
+function downloadLine({ href, name, saved }) {
+  const main = saved ? "main button" : "button";
+  return h("p", {}, h("a", { class: main, href, download: name, onclick: saved }, t(saved ? "weak.download" : "weak.download_again")));
+}
+
+/** Thanks, and what leads back to where the participant came from. `state.step` is an end; `state.text` names other words. */
 export function showEnd(state) {
   const name = state.step;
-  const content = paragraphs(t(state.text ?? `${name}.text`));
+  const content = [state.text ?? `${name}.text`].flat().flatMap((text) => paragraphs(t(text)));
   if (state.code) content.push(h("p", {}, t(`${name}.code`)), copyLine(state.code, t("done.copy")));
   if (state.submit) content.push(submitForm(state.submit));
-  else if (state.download) {
-    const { href, name: file } = state.download;
-    content.push(h("p", {}, h("a", { class: "main button", href, download: file }, t("weak.download"))));
-  }
+  else if (state.go) content.push(h("p", {}, h("button", { type: "button", class: "main", onclick: state.go }, t("weak.go"))));
+  else if (state.download) content.push(downloadLine(state.download));
   else if (state.code_url) {
     content.push(h("p", {}, h("a", { class: "main button", href: state.code_url, rel: "noreferrer" }, t("done.return"))));
   } else content.push(h("p", { class: "small" }, t("done.close")));
