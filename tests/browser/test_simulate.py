@@ -9,6 +9,7 @@ import sys
 import pytest
 from tests.browser.built_folders import build_folder
 from tests.browser.processes import find_program
+from tests.experiment_folders import write_folder
 
 from beholder.experiments import KINDS, read_experiment, simulate_participants
 from beholder.responses import read_responses
@@ -49,3 +50,14 @@ def test_participants_in_the_browser_answer_as_those_over_http(kind, tmp_path):
     assert seen.participants["simulated"].all()
     if kind != "similarity":
         assert seen.trials["correct"].all()
+
+
+def test_participants_in_the_browser_come_back_on_another_day(tmp_path):
+    changes = {"sessions.n": 2, "sessions.days_max": 2, "practice.n_without": 0, "min_width": 0, "min_height": 0}
+    write_folder(tmp_path / "built", "similarity", n_tasks=2, n_trials=2, n_catch=0, changes=changes)
+    (row,) = simulate(tmp_path / "built", tmp_path / "seen", "--participants", "1", "--browser")["participants"]
+    assert (row["end"], row["n_sessions"], row["n_answers"]) == ("done", 2, 4)
+    people = read_responses(tmp_path / "seen").participants
+    assert people["visit"].tolist() == [1, 2]
+    assert people["simulated"].all()
+    assert 1 <= people["days_since_last"][1] <= 2

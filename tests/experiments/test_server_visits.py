@@ -20,7 +20,7 @@ from beholder.responses._status import read_status
 
 from .person import Clock, Person, serving
 
-NO_PRACTICE = {"practice.n_without": 0}
+NO_PRACTICE = {"practice.n_without": 0, "exclusion.automation": None}
 TWO = {**NO_PRACTICE, "sessions.n": 2, "sessions.days_min": 1, "sessions.days_max": 3, "comment": False}
 PROLIFIC = {**TWO, "recruiter": "prolific", "sessions.completion_codes": ["C1", "C2"]}
 SCREEN = {"recruiter_params": {}, "screen": {}}

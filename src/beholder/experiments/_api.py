@@ -15,7 +15,13 @@ from starlette.routing import BaseRoute, Route
 from beholder.experiments._addresses import Place
 from beholder.experiments._experiment import Experiment
 from beholder.experiments._participants import ParticipantBook
-from beholder.experiments._payloads import list_payloads, make_greeting, make_state, make_withdrawn_state
+from beholder.experiments._payloads import (
+    describe_visit,
+    list_payloads,
+    make_greeting,
+    make_state,
+    make_withdrawn_state,
+)
 from beholder.experiments._position import Position
 from beholder.experiments._requests import (
     MAX_ANSWER_BYTES,
@@ -98,7 +104,11 @@ class Api:
         )
         if entry.token is None:
             return JSONResponse({"token": None, "state": make_withdrawn_state(self.experiment, entry.parameters)})
-        return JSONResponse({"token": entry.token, "repeat": entry.is_repeat}, 201 if entry.is_new else 200)
+        reply: dict[str, Any] = {"token": entry.token, "repeat": entry.is_repeat}
+        position = self._book.find(entry.token) if entry.is_repeat else None
+        if position is not None and self.experiment.settings.sessions.n > 1:
+            reply |= describe_visit(self.experiment.settings, position, self._book.clock())
+        return JSONResponse(reply, 201 if entry.is_new else 200)
 
     async def state(self, request: Request) -> Response:
         """``GET /api/state``: where the participant stands."""

@@ -38,12 +38,14 @@ def make_greeting(experiment: Experiment) -> dict[str, Any]:
     """What a page has to know before anybody has begun: its texts, its ground, and how people are told apart."""
     settings = experiment.settings
     recruiter = get_recruiter(settings.recruiter)
+    several = {"n_visits": settings.sessions.n} if settings.sessions.n > 1 else {}
     return {
         "texts": dict(settings.texts),
         "background": settings.background,
         "phones": settings.phones,
         "recruiter": recruiter.name,
         "identity": recruiter.identity or None,
+        **several,
     }
 
 
@@ -66,25 +68,22 @@ def make_state(experiment: Experiment, position: Position, now: float) -> dict[s
         code = pick_code(settings, position.step, position.visit)
         state |= describe_return(recruiter, code, position.parameters)
     if settings.sessions.n > 1:
-        state |= {
-            "visit": position.visit,
-            "n_visits": settings.sessions.n,
-            "upcoming": _make_upcoming(settings, position, now),
-        }
+        state |= describe_visit(settings, position, now)
     return state
 
 
-def _make_upcoming(settings: Settings, position: Position, now: float) -> dict[str, Any] | None:
-    """When the session after one that is done can be begun, ms since 1970; None where none follows."""
+def describe_visit(settings: Settings, position: Position, now: float) -> dict[str, Any]:
+    """Which of a person's sessions it is, and when the next can be begun: ms since 1970, None where none follows."""
+    told: dict[str, Any] = {"visit": position.visit, "n_visits": settings.sessions.n, "upcoming": None}
     window = find_next(settings.sessions, position.visit, position.step, position.answered_all)
-    if window is None:
-        return None
-    return {
-        "visit": position.visit + 1,
-        "state": window.find_state(now),
-        "opens_at": round(1000 * window.opens),
-        "closes_at": None if window.closes is None else round(1000 * window.closes),
-    }
+    if window is not None:
+        told["upcoming"] = {
+            "visit": position.visit + 1,
+            "state": window.find_state(now),
+            "opens_at": round(1000 * window.opens),
+            "closes_at": None if window.closes is None else round(1000 * window.closes),
+        }
+    return told
 
 
 def make_withdrawn_state(experiment: Experiment, parameters: Mapping[str, str]) -> dict[str, Any]:

@@ -75,8 +75,8 @@ def take_part_in_browser(experiment: Experiment, seed: int) -> Iterator[TakePart
         def go(url: str, observer: Observer, number: int, clock: SimulatedClock) -> ParticipantOutcome:
             context = browser.new_context(viewport={"width": 1920, "height": 1000})
             with contextlib.closing(context), ParticipantClient(url) as client:
-                visit = _Visit(context, client, experiment, observer, number, seed, clock)
-                return visit.take_part(f"{url}/?{urlencode(make_recruit(experiment.settings, number, seed))}")
+                guest = _Guest(context, client, experiment, observer, number, seed, clock)
+                return guest.take_part(f"{url}/?{urlencode(make_recruit(experiment.settings, number, seed))}")
 
         try:
             yield go
@@ -85,8 +85,8 @@ def take_part_in_browser(experiment: Experiment, seed: int) -> Iterator[TakePart
 
 
 @final
-class _Visit:
-    """One participant's visit: what the page is told passes through here, and is answered by clicks."""
+class _Guest:
+    """One participant: what the page is told passes through here, and is answered by clicks."""
 
     def __init__(
         self,
@@ -107,16 +107,36 @@ class _Visit:
         self._counts = {"practice": 0, "main": 0}
         self._began = clock()
         self._page: Page = context.new_page()
+        self._upcoming: dict[str, Any] | None = None
+        self._page.route("**/api/state", self._pass_state)
         self._page.route("**/api/join", self._pass_join)
+        self._page.route("**/api/next", self._pass_join)
         self._page.route("**/api/step", self._pass_step)
         self._page.route("**/api/trials?*", self._pass_trials)
         self._page.route("**/api/trials/*", self._pass_answer)
 
     def take_part(self, address: str) -> ParticipantOutcome:
-        """From the first page to the last."""
-        page = self._page
-        page.goto(address)
-        last, since = None, time.monotonic()
+        """From the first page to the last, with all sessions."""
+        self._page.goto(address)
+        seconds, n_sessions = 0.0, 1
+        while True:
+            end = self._take_session()
+            seconds += self._clock() - self._began
+            if self._upcoming is None:
+                counts = self._counts
+                return ParticipantOutcome(
+                    self._number, end, counts["main"], counts["practice"], seconds, n_sessions
+                )  # fmt: skip
+            self._clock.advance(self._tempo.come_back(self._upcoming, self._clock()))
+            self._began, self._payloads = self._clock(), {}
+            n_sessions += 1
+            self._page.reload()
+            self._page.locator("[data-action=next]").click()
+            self._page.locator("body[data-screen=consent]").wait_for(timeout=1000 * _SECONDS_A_SCREEN)
+
+    def _take_session(self) -> str:
+        """From the first page of a session to its end, whose name is given."""
+        page, last, since = self._page, None, time.monotonic()
         while True:
             seen = page.evaluate(_LOOK)
             if seen["screen"] in ("end", "problem", "moved", "phone", "preview", "window"):
@@ -134,10 +154,7 @@ class _Visit:
         if seen["screen"] != "end":
             text = page.locator("#stage").inner_text()
             raise BeholderError(f"expected the experiment's end; got the screen {seen['screen']!r}: {text[:200]}")
-        counts = self._counts
-        return ParticipantOutcome(
-            self._number, seen["end"], counts["main"], counts["practice"], self._clock() - self._began
-        )
+        return seen["end"]
 
     def _act(self, screen: str, trial: str | None) -> None:
         page = self._page
@@ -170,6 +187,12 @@ class _Visit:
             if seen["screen"] != "trial" or seen["trial"] != trial:
                 return
             self._page.wait_for_timeout(10)
+
+    def _pass_state(self, route: Route) -> None:
+        answer = route.fetch()
+        if answer.ok:
+            self._upcoming = answer.json().get("upcoming")
+        route.fulfill(response=answer)
 
     def _pass_join(self, route: Route) -> None:
         body: Any = route.request.post_data_json

@@ -71,6 +71,11 @@ export class Api {
     return this.call("POST", "api/step", { step, data, at_ms: Math.round(pageTime()), evidence: takeEvidence() });
   }
 
+  /** Begin the next session of the same person. */
+  next(parameters, screen) {
+    return this.call("POST", "api/next", { recruiter_params: parameters, screen });
+  }
+
   trials(from, count) {
     return this.call("GET", `api/trials?from=${from}&count=${count}`);
   }

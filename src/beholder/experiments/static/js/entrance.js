@@ -23,6 +23,7 @@ export class Entrance {
     this.api = session.api;
     this.identity = greeting.identity;
     this.phones = greeting.phones;
+    this.several = greeting.n_visits > 1;
   }
 
   /** Whether anybody may come in: no recruiter says who somebody is. */
@@ -53,7 +54,7 @@ export class Entrance {
     }
     if (reply.token === null) return leave(() => showEnd({ ...reply.state, text: "withdrawn.again" }));
     this.hold(reply.token);
-    return reply.repeat ? leave(showRepeat) : true;
+    return reply.repeat ? leave(() => showRepeat(reply)) : true;
   }
 
   /** Somebody's own link. Where nothing is known of them, the link may have been passed on. */
@@ -85,7 +86,7 @@ export class Entrance {
       if (state.unsaved) return this.choose("unsaved", known);
     }
     if (!this.open) return leave(() => showProblem("recruiter"));
-    await show(Next, this.session, { heading: t("next_person.heading") });
+    await show(Next, this.session, { heading: t("next_person.heading"), values: { several: this.several } });
     return this.begin();
   }
 

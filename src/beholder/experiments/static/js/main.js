@@ -1,7 +1,7 @@
 /** Begin or resume, then go from step to step as the server says. */
 
 import { Api, Refused } from "./api.js";
-import { plainLink } from "./address.js";
+import { plainLink, readParameters } from "./address.js";
 import { readAsset } from "./assets.js";
 import { ENDS, Entrance } from "./entrance.js";
 import { watchEvidence } from "./evidence.js";
@@ -68,7 +68,7 @@ async function takePart(session, entrance) {
     }
     if (!claimed) claimTab(state.session ?? api.token, () => stepAside(api.transport));
     claimed = true;
-    offerWithdrawal(() => withdraw(session, entrance));
+    offerWithdrawal(() => withdraw(session, entrance), state.visit > 1);
     document.body.dataset.kind = session.settings.kind;
     try {
       const data = await STEPS[state.step](session, state);
@@ -96,8 +96,30 @@ function finish(session, entrance, state) {
   const link = state.consent?.own_link && state.step !== "withdrawn" ? entrance.makeOwnLink() : null;
   const next = entrance.open && !state.unsaved ? beginAnew : null;
   if (!state.unsaved) entrance.close(token);
-  session.end = { ...state, link, next };
+  const begin = () => beginNext(session, entrance).catch(explain);
+  session.end = { ...state, text: state.text ?? pickText(state), link, next, begin };
   if (!session.atEnd || state.step === "withdrawn") showEnd(session.end);
+  if (state.upcoming || (state.visit > 1 && state.step === "declined")) {
+    offerWithdrawal(() => withdraw(session, entrance), true);
+  }
+}
+
+/** Of an end that is not the person's last word: a session of several; null where the end's own text will do. */
+function pickText({ step, visit, upcoming }) {
+  if (upcoming) return "upcoming.finished";
+  return visit > 1 && step === "declined" ? "upcoming.declined" : null;
+}
+
+/** Another session of the same person, who goes on in this page. */
+async function beginNext(session, entrance) {
+  entrance.hold(session.api.token);
+  try {
+    await session.api.next(readParameters(), session.describeScreen());
+  } catch (error) {
+    if (!(error instanceof Refused) || error.status !== 409) throw error; // begun elsewhere, or not open any more
+  }
+  session.here = null;
+  await takePart(session, entrance);
 }
 
 /** The plain link once more: whoever sits here now is somebody else. */

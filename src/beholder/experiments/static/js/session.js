@@ -28,6 +28,7 @@ export class Session {
     this.nDone = state.n_done ?? 0;
     this.practice = state.practice ?? null;
     this.consent = state.consent ?? {};
+    this.visit = state.n_visits > 1 ? { visit: state.visit, n: state.n_visits } : null;
     this.nCorrect = state.n_correct ?? this.nCorrect;
     this.calibration ??= state.checks?.calibration ?? null;
   }

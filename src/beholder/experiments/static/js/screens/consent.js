@@ -8,7 +8,8 @@ import { makeScreen, nextButton, sheet } from "./base.js";
 export const Consent = makeScreen("consent", ({ display, session, finish }) => {
   const version = String(session.settings.consent_version ?? "");
   const { recruited, own_link: own } = session.consent;
-  const more = recruited ? paragraphs(t("consent.recruited")) : [];
+  const sessions = session.visit ? paragraphs(t("upcoming.consent", session.visit)) : [];
+  const more = [...sessions, ...(recruited ? paragraphs(t("consent.recruited")) : [])];
   const link = own ? [h("p", { class: "small after" }, t("own.start")), copyLine(session.ownLink, t("own.copy"), "link")] : [];
   const decide = (agreed) => () => finish({ version, agreed });
   const made = sheet(

@@ -4,6 +4,7 @@ import { copyLine } from "../copying.js";
 import { h, paragraphs } from "../dom.js";
 import { enter, hideProgress, offerLeaving, showNotice, stage } from "../shell.js";
 import { t } from "../texts.js";
+import { describeUpcoming, listValues, tellUpcoming } from "./upcoming.js";
 
 function finalSheet(screen, heading, ...content) {
   hideProgress();
@@ -29,15 +30,17 @@ function downloadLine({ href, name, saved }) {
 /** Thanks, and what leads back to where the participant came from. `state.step` is an end; `state.text` names other words. */
 export function showEnd(state) {
   const name = state.step;
-  const content = [state.text ?? `${name}.text`].flat().flatMap((text) => paragraphs(t(text)));
+  const values = listValues(state);
+  const content = [state.text ?? `${name}.text`].flat().flatMap((text) => paragraphs(t(text, values)));
   if (state.code) content.push(h("p", {}, t(`${name}.code`)), copyLine(state.code, t("done.copy")));
   if (state.submit) content.push(submitForm(state.submit));
   else if (state.go) content.push(h("p", {}, h("button", { type: "button", class: "main", onclick: state.go }, t("weak.go"))));
   else if (state.download) content.push(downloadLine(state.download));
   else if (state.code_url) {
     content.push(h("p", {}, h("a", { class: "main button", href: state.code_url, rel: "noreferrer" }, t("done.return"))));
-  } else content.push(h("p", { class: "small" }, t("done.close")));
-  if (state.code && state.link) content.push(h("p", { class: "small" }, t("own.end")), copyLine(state.link, t("own.copy"), "link"));
+  } else if (!state.upcoming) content.push(h("p", { class: "small" }, t("done.close")));
+  if (state.upcoming) content.push(...describeUpcoming(state));
+  else if (state.code && state.link) content.push(h("p", { class: "small" }, t("own.end")), copyLine(state.link, t("own.copy"), "link"));
   if (state.next) {
     const button = h("button", { type: "button", "data-action": "new", onclick: state.next }, t("who.new"));
     content.push(h("div", { class: "buttons" }, button));
@@ -53,8 +56,12 @@ export function showMoved() {
   finalSheet("moved", t("moved.heading"), h("p", {}, t("moved.text")), h("div", { class: "buttons" }, button));
 }
 
-/** Somebody who is through came for another job of the recruiter's. */
-export function showRepeat() {
+/** Somebody who is through came for another job of the recruiter's: of several sessions, too early or too late. */
+export function showRepeat(reply = {}) {
+  if (reply.upcoming) {
+    finalSheet("upcoming", t("upcoming.heading", listValues(reply)), ...tellUpcoming(reply));
+    return;
+  }
   finalSheet("repeat", t("repeat.heading"), ...paragraphs(t("repeat.text")));
 }
 

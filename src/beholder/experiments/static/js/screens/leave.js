@@ -4,8 +4,8 @@ import { h } from "../dom.js";
 import { offerLeaving } from "../shell.js";
 import { t } from "../texts.js";
 
-/** Put the button at the foot of the page; `leave` withdraws. */
-export function offerWithdrawal(leave) {
+/** Put the button at the foot of the page; `leave` withdraws; `earlier`: from a session that is not the first. */
+export function offerWithdrawal(leave, earlier = false) {
   offerLeaving(t("leave.button"), () => {
     const close = () => {
       dialog.close();
@@ -19,7 +19,7 @@ export function offerWithdrawal(leave) {
       "dialog",
       { "aria-labelledby": "leave-heading", "aria-describedby": "leave-text", oncancel: close },
       h("h2", { id: "leave-heading" }, t("leave.heading")),
-      h("p", { id: "leave-text" }, t("leave.text")),
+      h("p", { id: "leave-text" }, t("leave.text"), earlier ? ` ${t("upcoming.leave")}` : ""),
       h(
         "div",
         { class: "buttons" },

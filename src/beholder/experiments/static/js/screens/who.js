@@ -16,6 +16,7 @@ export const Who = makeScreen("who", ({ display, values, finish }) => {
 });
 
 /** A session is over: somebody else may begin. */
-export const Next = makeScreen("next", ({ display, finish }) => {
-  display.append(sheet(paragraphs(t("next_person.text")), another(() => finish({ isNew: true }), true)));
+export const Next = makeScreen("next", ({ display, values, finish }) => {
+  const text = t(values.several ? "upcoming.next_person" : "next_person.text");
+  display.append(sheet(paragraphs(text), another(() => finish({ isNew: true }), true)));
 });
