@@ -127,3 +127,24 @@ def test_the_whole_screen_is_used_where_the_study_asks_for_it(lab):
     assert person.read_state()["checks"]["fullscreen"] is True
     assert person.take_part() == "done"
     person.wait_until("!document.fullscreenElement")
+
+
+def test_pages_that_ask_who_is_here_pass_axe(lab):
+    """An own link that may have been passed on, a link that is not known, somebody who came to the end here."""
+    url = lab.serve("similarity", 1, {"completion_code": "C1"})
+    person = lab.invite(url)
+    person.wait_for("consent")
+    assert find_faults(person.page) == []  # with the own link on it
+    passed_on = lab.invite(person.page.url)
+    passed_on.wait_for("who")
+    assert find_faults(passed_on.page) == []
+    person.page.click("[data-action=decline]")
+    person.wait_for("end")
+    assert find_faults(person.page) == []
+    person.page.goto(f"{url}/?again")
+    person.wait_for("next")
+    assert find_faults(person.page) == []
+    lost = lab.invite(f"{url}/#t={'x' * 43}")
+    lost.wait_for("problem")
+    assert find_faults(lost.page) == []
+    lost.complaints.clear()  # that the server does not know it

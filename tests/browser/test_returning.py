@@ -15,6 +15,7 @@ from tests.browser.participant import Participant
 
 from beholder.experiments import open_server, open_store, read_experiment, write_static_pages
 from beholder.experiments._participant_client import ParticipantClient
+from beholder.responses import read_responses
 
 pytestmark = pytest.mark.browser
 
@@ -423,3 +424,87 @@ def test_the_right_page(visit, row, way):
     codes = person.page.locator("output.code").all_inner_texts()
     wanted = {"end done": ["DONE"], "end screened_out": ["OUT"], "end declined": ["NO"], "end withdrawn": ["NO"]}
     assert codes == wanted.get(TABLE[row, way], [])
+
+
+def test_a_lab_computer_passes_from_person_to_person(lab):
+    """One tab, one plain link, three people: by the button of the last page, by the link, and by it in mid-trial."""
+    url = lab.serve("similarity", 2, {"practice.n_without": 0, "completion_code": "C1"})
+    person = lab.invite(url)
+    assert person.take_part() == "done"
+    person.page.click("[data-action=new]")
+    person.page.wait_for_selector("[data-action=agree]")
+    assert "C1" not in person.page.content()
+    assert person.take_part() == "done"
+    assert person.page.inner_text("output.code") == "C1"
+    person.page.goto(f"{url}/?next")
+    person.wait_for("next")
+    assert "C1" not in person.page.content()
+    person.click_next()
+    person.go_to_trial()
+    person.answer()
+    person.wait_for("trial", "end")
+    person.page.goto(f"{url}/?again")
+    person.wait_for("who")
+    person.page.click("[data-action=new]")
+    assert person.take_part() == "done"
+    people = read_responses(lab.database).participants
+    assert people["finished"].tolist() == [True, True, False, True] and people["participant"].nunique() == 4
+    assert people["n_answered"].tolist() == [2, 2, 1, 2]
+
+
+def test_ones_own_link_shows_the_code_again_and_the_address_does_not(lab):
+    url = lab.serve("similarity", 1, {"practice.n_without": 0, "completion_code": "C1"})
+    person = lab.invite(url)
+    person.wait_for("consent")
+    own = person.page.inner_text("output.link")
+    assert own == person.page.url and "#t=" in own
+    assert person.take_part() == "done"
+    assert person.page.inner_text("output.link") == own
+    assert person.page.url == f"{url}/"
+    again = lab.invite(f"{own}.")  # as some letters put it
+    again.wait_for("end")
+    assert again.page.inner_text("output.code") == "C1"
+
+
+@pytest.mark.parametrize("token", ["é", "%00", "a b", "x" * 300])
+def test_a_broken_link_says_so(lab, token):
+    person = lab.invite(f"{lab.serve('similarity', 1)}/#t={token}")
+    person.wait_for("problem")
+    person.page.click("[data-action=new]")
+    person.page.wait_for_selector("[data-action=agree]")
+    person.complaints.clear()  # that the server does not know it
+
+
+def test_an_answer_of_the_one_before_is_sent_as_theirs(lab):
+    """It was on its way when the next person opened their link in this tab."""
+    url = lab.serve("similarity", 2, {"practice.n_without": 0, "recruiter": "prolific"})
+    person = lab.invite(f"{url}/?PROLIFIC_PID=a")
+    person.go_to_trial()
+    person.page.route("**/api/trials/*", lambda route: route.abort())
+    person.answer(2)
+    person.wait_for("saving")
+    person.page.unroute("**/api/trials/*")
+    person.page.goto(f"{url}/?PROLIFIC_PID=b")
+    person.wait_for("consent")
+    found = read_responses(lab.database)
+    assert found.participants["n_answered"].tolist() == [1, 0]
+    assert found.trials["choice"].tolist() == ["3"]
+    person.complaints.clear()  # that the connection was gone
+
+
+def test_answers_that_were_not_handed_in_are_offered_again(visit):
+    """Of a page without a server; handed in, they are of no concern to the next person."""
+    here = visit("static page")
+    person, address = here.take_part("done")
+    go(person, address)
+    assert person.screen == "who"
+    person.click_next()
+    person.wait_for("end")
+    with person.page.expect_download() as download:
+        person.page.click("a.main")
+    collected = Path(download.value.path()).read_text(encoding="utf-8")
+    assert '"end":"done"' in collected and collected.count('"rt_ms"') == 2
+    go(person, address)
+    assert person.screen == "next"
+    person.click_next()
+    person.wait_for("consent")

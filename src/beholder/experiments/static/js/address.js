@@ -5,9 +5,10 @@ export function readParameters() {
   return Object.fromEntries(new URLSearchParams(window.location.search));
 }
 
-/** The token that stands in the address, or null. */
+/** The token that stands in the address, without what a letter may have put behind it; null where there is none. */
 export function readToken() {
-  return new URLSearchParams(window.location.hash.slice(1)).get("t") || null;
+  const found = new URLSearchParams(window.location.hash.slice(1)).get("t");
+  return found === null ? null : /^[\w-]{1,200}/.exec(found)?.[0] ?? "-";
 }
 
 /** The link without anybody's token. */
