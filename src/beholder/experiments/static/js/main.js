@@ -59,7 +59,7 @@ async function takePart(session, entrance) {
     session.update(state);
     if (ENDS.has(state.step)) {
       finish(session, entrance, state);
-      await session.atEnd?.(session.end);
+      if (state.step !== "withdrawn") await session.atEnd?.(session.end);
       return;
     }
     if (entrance.refusesPhone()) {
@@ -94,7 +94,7 @@ async function withdraw(session, entrance) {
 function finish(session, entrance, state) {
   const { token } = session.api;
   const link = state.consent?.own_link && state.step !== "withdrawn" ? entrance.makeOwnLink() : null;
-  const next = entrance.open && !state.unsaved ? beginAnew : null;
+  const next = entrance.open ? beginAnew : null;
   if (!state.unsaved) entrance.close(token);
   const begin = () => beginNext(session, entrance).catch(explain);
   session.end = { ...state, text: state.text ?? pickText(state), link, next, begin };

@@ -30,7 +30,7 @@ function offerFile(transport, collected, state, why) {
   const file = { href: URL.createObjectURL(blob), name: `${collected.session}.json` };
   const saved = () => {
     transport.hand();
-    setTimeout(() => showEnd({ ...state, text: [...why, "weak.saved_text"], download: file }), 300);
+    setTimeout(() => showEnd({ ...state, unsaved: false, text: [...why, "weak.saved_text"], download: file }), 300);
   };
   if (state.unsaved) showEnd({ ...state, code: null, text: [...why, "weak.download_text"], download: { ...file, saved } });
   else saved();
@@ -56,7 +56,7 @@ async function handOver(transport, jatos, state) {
       await jatos.submitResultData(JSON.stringify(collected));
       transport.hand();
       const go = () => jatos.startNextComponent();
-      showEnd(state.code ? { ...state, go } : state);
+      showEnd({ ...state, unsaved: false, go: state.code ? go : null });
       if (!state.code) go();
       return;
     } catch {

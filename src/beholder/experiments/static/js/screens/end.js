@@ -41,7 +41,7 @@ export function showEnd(state) {
   } else if (!state.upcoming) content.push(h("p", { class: "small" }, t("done.close")));
   if (state.upcoming) content.push(...describeUpcoming(state));
   else if (state.code && state.link) content.push(h("p", { class: "small" }, t("own.end")), copyLine(state.link, t("own.copy"), "link"));
-  if (state.next) {
+  if (state.next && !state.unsaved) {
     const button = h("button", { type: "button", "data-action": "new", onclick: state.next }, t("who.new"));
     content.push(h("div", { class: "buttons" }, button));
   }
