@@ -13,6 +13,8 @@ from urllib.parse import quote
 from beholder._core.errors import InputError
 from beholder.responses._schema import FORMAT, OLD_FORMAT, OLD_VIEWS
 
+_BACKUP = "a copy that `beholder tasks backup` makes, also while a server runs"
+
 
 def connect_for_reading(path: Path | str) -> sqlite3.Connection:
     """A connection that cannot write, to a file that a server may be writing to.
@@ -48,11 +50,39 @@ def connect_for_reading(path: Path | str) -> sqlite3.Connection:
 
 @contextlib.contextmanager
 def open_for_reading(path: Path | str) -> Iterator[sqlite3.Connection]:
-    """:func:`connect_for_reading` in one transaction: everything is read as of one moment."""
+    """:func:`connect_for_reading` in one transaction: everything is read as of one moment.
+
+    Raises
+    ------
+    InputError
+        No file of answers, or a damaged one.
+    """
     with contextlib.closing(connect_for_reading(path)) as connection:
         connection.isolation_level = None
         connection.execute("BEGIN")
+        refuse_damaged(connection, path)
         yield connection
+
+
+def refuse_damaged(connection: sqlite3.Connection, path: Path | str) -> None:
+    """Refuse a file whose parts do not belong together, as a copy of it has that was made while it was written to.
+
+    Raises
+    ------
+    InputError
+        It is one.
+    """
+    try:
+        (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+        if found == "ok" and connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
+            found = "rows of a session that is not there"
+    except sqlite3.DatabaseError as error:
+        found = str(error)
+    if found != "ok":
+        raise InputError(
+            "a whole file of answers", got=f"{path}, which is damaged ({' '.join(found.split())[:100]})",
+            hint=_BACKUP,
+        )  # fmt: skip
 
 
 def read_meta(connection: sqlite3.Connection, key: str) -> str:
@@ -65,4 +95,7 @@ def read_meta(connection: sqlite3.Connection, key: str) -> str:
 
 def read_description(connection: sqlite3.Connection) -> dict[str, Any]:
     """What the experiment is, as :meth:`Description.to_dict`."""
-    return json.loads(read_meta(connection, "experiment"))
+    try:
+        return json.loads(read_meta(connection, "experiment"))
+    except ValueError:
+        raise InputError("a whole file of answers", got="one that is damaged", hint=_BACKUP) from None

@@ -19,7 +19,7 @@ from beholder._core.files import explain_write_errors
 from beholder._core.locks import Lock, LockTaken, take_lock
 from beholder._core.settings import refuse_changes
 from beholder.responses._checkpoints import LONGEST_LOG_PAGES, Checkpointer
-from beholder.responses._reading import connect_for_reading, read_description, read_meta
+from beholder.responses._reading import connect_for_reading, read_description, read_meta, refuse_damaged
 from beholder.responses._records import Description, TrialKey
 from beholder.responses._schema import FORMAT, OLD_FORMAT, list_statements
 from beholder.responses._statements import delete_participant, insert_trial
@@ -153,6 +153,7 @@ def open_responses(
         if description is not None and (not path.exists() or path.stat().st_size == 0):
             _make_file(path, description, trials, entropy)
         with contextlib.closing(connect_for_reading(path)) as connection:
+            refuse_damaged(connection, path)
             there = read_description(connection)
             if not old:
                 refuse_old(connection, path)
@@ -229,6 +230,7 @@ def backup_responses(path: Path | str, out: Path | str) -> Path:
     if out.exists():
         raise InputError("a name that is free", got=str(out), hint="another name for the copy")
     with explain_write_errors(out), contextlib.closing(connect_for_reading(path)) as connection:
+        refuse_damaged(connection, path)
         out.parent.mkdir(parents=True, exist_ok=True)
         temporary = out.with_name(f".tmp-{out.name}-{secrets.token_hex(4)}")
         try:
