@@ -7,6 +7,8 @@ import pytest
 
 from beholder.responses import read_responses
 
+pytestmark = pytest.mark.browser
+
 CLICK_BY_SCRIPT = "document.querySelector('[data-answer]:not([disabled]), button.main:not([disabled])')?.click()"
 
 
