@@ -1,5 +1,7 @@
 """Stimuli that a page cannot show: it says which, loses nothing, and goes on when they can be shown."""
 
+import contextlib
+import json
 import logging
 
 import pytest
@@ -128,10 +130,24 @@ def test_a_page_without_a_server_says_so_too(chromium, tmp_path):
     assert "of 2 cannot be shown" in text and "answered is kept" in text
     person.page.click("[data-action=again]")
     person.page.locator("[data-action=again]:not([disabled])").wait_for()
-    assert (
-        person.page.evaluate(
-            "JSON.parse(Object.values(sessionStorage).find((text) => text.includes('failures'))).failures.length"
-        )
-        == 2
-    )
+    (kept,) = (value for value in person.page.evaluate("Object.values(sessionStorage)") if "failures" in value)
+    assert [each["reason"] for each in json.loads(kept)["failures"]] == ["decode", "decode"]
     context.close()
+
+
+@pytest.mark.parametrize("file", ["texts.en.json", pytest.param("js/phases.js", marks=pytest.mark.slow)])
+def test_a_page_whose_own_files_are_refused_says_what_may_help(lab, chromium, file):
+    url = lab.serve("similarity", 1, NONE)
+    with contextlib.closing(chromium.new_context(reduced_motion="reduce")) as context:
+        context.route(f"**/{file}", refuse)
+        person = lab.invite(url, context=context)
+        late = person.page.locator(".late")
+        assert not late.is_visible()
+        late.wait_for(state="visible")
+        assert "ad blocker" in person.page.inner_text("main")
+        assert "problem." not in person.page.inner_text("body")
+        context.unroute(f"**/{file}")
+        person.page.reload()
+        assert person.wait_for("consent") == "consent"
+        assert person.page.locator(".late").count() == 0
+        person.complaints.clear()

@@ -18,7 +18,7 @@ import { Comment, Words } from "./screens/simple.js";
 import { Session } from "./session.js";
 import { showNotice, stage, useGround } from "./shell.js";
 import { claimTab } from "./tabs.js";
-import { t, useTexts } from "./texts.js";
+import { look, t, useTexts } from "./texts.js";
 import { remember, rememberVisitor } from "./storage.js";
 
 function plainData({ trial_type, trial_index, plugin_version, time_elapsed, ...data }) {
@@ -175,7 +175,7 @@ export async function start(transport, { atEnd = null } = {}) {
 
 if (!document.getElementById("beholder-static")) {
   start(new HttpTransport()).catch((error) => {
-    showProblem("other");
+    if (look("title")) showProblem("other"); // without its texts the page keeps the words that it came with
     throw error;
   });
 }

@@ -9,7 +9,7 @@ export function showFailure({ title, urls, error, told }) {
   const numbers = [...new Set(error.urls)].map((url) => urls.indexOf(url) + 1).sort((a, b) => a - b);
   const values = { trial: title, numbers: numbers.join(", "), total: urls.length };
   const text = [
-    urls.length === 1 ? t("not_shown.what_only", values) : t("not_shown.what", values),
+    numbers.length === urls.length ? t("not_shown.what_only", values) : t("not_shown.what", values),
     t(`not_shown.${error.reason}`),
     t(told ? "not_shown.told" : "not_shown.kept"),
   ];
