@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,7 @@ for layer in layers:
     own = wanted[layer].numpy().reshape(300, -1)
     assert np.allclose(acts[layer].to_numpy(), own, rtol=1e-4, atol=1e-6), layer
 from pathlib import Path
+from typing import Any
 assert len(list(Path(sys.argv[-1]).glob(".*.jobs/receipts/*"))) == 2, "work for two"
 print("ended")
 """
@@ -74,3 +76,30 @@ def test_workers_compute_with_the_callers_network(way: str, tmp_path: Path) -> N
         timeout=120, check=False,
     )  # fmt: skip
     assert (result.returncode, result.stdout, result.stderr) == (0, "begun\nended\n", "")
+
+
+def test_workers_compute_with_a_notebooks_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cell after cell in a real kernel: the class stands in one, the call in another, as a notebook has them."""
+    from jupyter_client.manager import start_new_kernel
+
+    for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / "jupyter"))
+    code = SCRIPT.replace("sys.argv[-1]", repr(str(tmp_path / "out")))
+    cells = [
+        code.partition("class Net")[0],
+        *("class Net" + code.partition("class Net")[2]).split("\n\ntorch.manual", 1),
+    ]
+    cells[2] = "torch.manual" + cells[2]
+    manager, client = start_new_kernel(kernel_name="python3", cwd=str(tmp_path), startup_timeout=120)
+    told: list[dict[str, Any]] = []
+    try:
+        for cell in cells:
+            reply = client.execute_interactive(cell, timeout=120, output_hook=told.append)
+            assert reply["content"]["status"] == "ok", reply["content"]
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+        client.context.term()
+    streams = [message["content"] for message in told if message["msg_type"] == "stream"]
+    assert "".join(each["text"] for each in streams if each["name"] == "stdout") == "begun\nended\n"
+    assert not [each["text"] for each in streams if each["name"] == "stderr"]

@@ -37,6 +37,9 @@ def explain_write_errors(path: Path | str) -> Iterator[None]:
                 got=f"{path} ({os.strerror(error.errno or 0).lower()})",
                 hint="another output folder",
             ) from error
+        if error.errno == errno.ENAMETOOLONG:
+            name = str(error.filename or path)
+            raise InputError("a path that the file system takes", got=f"one of {len(name)} characters") from error
         if error.errno in {errno.ENOTDIR, errno.EEXIST}:
             raise InputError(
                 "a folder", got=f"a file at {error.filename or path}", hint="another output folder"

@@ -75,6 +75,12 @@ class ExtractOptions:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"--{name} of at least 1", got=str(value))
+            if value is not None and value > MOST:
+                raise InputError(f"--{name} of at most {MOST}", got=str(value))
+
+
+MOST = 1 << 20
+"""Of what is counted out before anything runs: threads, stimuli in a pass, which are padded to that number, …"""
 
 
 def count_cores() -> int:

@@ -62,6 +62,7 @@ for _name, (_target, _help) in COMMANDS.items():
 
 _as_typed: dict[str, str] = {}
 _FLAG = re.compile(r"--?[A-Za-z][\w-]*")
+_LONG_FLAG = re.compile(r"(?<![\w-])--[a-z][^\s\"',.;?=]*")
 
 
 class Terminated(KeyboardInterrupt):
@@ -192,5 +193,5 @@ def describe_usage_error(error: CycloptsError) -> str:
         got = error.unused_tokens[0] if error.unused_tokens else ""
         near = find_near_names(got, list(COMMANDS))
         return f"expected a command of {command}; got {got!r}; try {' or '.join(near) or 'beholder --help'}"
-    text = " ".join(str(error).split())
+    text = _LONG_FLAG.sub(lambda flag: _as_typed.get(flag[0], _spell(flag[0])), " ".join(str(error).split()))
     return f"{text.rstrip('.')}; try {command} --help"
