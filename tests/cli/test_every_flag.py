@@ -49,7 +49,7 @@ def pick_value(hint: Any) -> str:
     """A value of the right kind."""
     kinds = list_kinds(hint)
     choices = [str(value) for kind in kinds if get_origin(kind) is Literal for value in get_args(kind)]
-    return (choices or ["1" if int in kinds else "x"])[0]
+    return (choices or ["1" if kinds & {int, float} else "x"])[0]
 
 
 APPS = {" ".join(words): (words, app) for words, app in list_apps()}
