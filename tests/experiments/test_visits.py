@@ -12,7 +12,7 @@ from tests.experiments.test_plan_kinds import CHOICES, write_pictures
 from tests.metamer_folders import write_metamers
 
 from beholder._core.errors import InputError
-from beholder.cli._tasks_plan import run_build
+from beholder.cli._tasks_plan import _describe, run_build
 from beholder.cli._tasks_simulate import _count_trials
 from beholder.experiments import (
     Plan,
@@ -210,6 +210,8 @@ def test_built_and_read_back(tmp_path: Path) -> None:
     plan = plan_ratings(tmp_path)
     path = plan.save(tmp_path / "plan.json")
     assert read_plan(path) == plan
+    assert repr(plan) == "Plan(similarity, 6 tasks of 1 trials and 1 catch trials, 2 a participant)"
+    assert _describe(plan).endswith(", 2 for the sessions of each participant")
     made = build_tasks(path, tmp_path / "built")
     assert made.settings.sessions.n == 2
     assert [len(task) for task in made.tasks] == [len(task.trials) for task in plan.tasks]
