@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from tests.browser.test_access import find_faults
 from tests.experiment_folders import write_folder
 from tests.experiments.person import Clock
 
@@ -149,6 +150,7 @@ def test_two_sessions_by_ones_own_link(lab, study):
     text = read_page(person)
     assert "You have finished session 1 of 2" in text and "FIRST" in text
     assert "The next session opens on" in text and "Please begin it before" in text
+    assert find_faults(person.page) == []
     link = person.page.inner_text("output.link")
     clock.now += DAY_S / 2
     early = invite_back(lab, link)
@@ -157,6 +159,7 @@ def test_two_sessions_by_ones_own_link(lab, study):
     clock.now += DAY_S
     again = invite_back(lab, link)
     assert "The next session is open." in read_page(again)
+    assert find_faults(again.page) == []
     again.page.click("[data-action=next]")
     again.wait_for("consent")
     assert "this is session 2" in read_page(again)
@@ -195,8 +198,10 @@ def test_the_recruiters_second_study(lab, study):
     assert person.take_part() == "done"
     assert person.page.get_attribute("a.main", "href").endswith("cc=FIRST")
     assert "where you found this one" in read_page(person)
+    assert find_faults(person.page) == []
     early = invite_back(lab, second)
     assert early.screen == "upcoming" and "The next session opens on" in read_page(early)
+    assert find_faults(early.page) == []
     assert "FIRST" not in read_page(early), "the code of the first study is none of the second's"
     clock.now += 2 * DAY_S
     again = lab.invite(second)
@@ -204,6 +209,21 @@ def test_the_recruiters_second_study(lab, study):
     assert again.screens[0] == "consent"
     assert again.page.get_attribute("a.main", "href").endswith("cc=SECOND")
     assert read_responses(db).participants["visit"].tolist() == [1, 2]
+
+
+def test_a_phone_is_asked_to_take_a_computer_before_the_session_begins(lab, study):
+    url, clock, db = study()
+    person = lab.invite(url)
+    person.take_part()
+    link = person.page.inner_text("output.link")
+    clock.now += 1.5 * DAY_S
+    size = {"width": 390, "height": 844}
+    phone = lab.invite(link, viewport=size, screen=size, has_touch=True, is_mobile=True)
+    phone.wait_for("end")
+    phone.page.click("[data-action=next]")
+    phone.wait_for("phone")
+    assert phone.page.inner_text(".address") == link
+    assert read_responses(db).participants["visit"].tolist() == [1]
 
 
 def test_whoever_leaves_between_two_sessions_leaves_nothing(lab, study):

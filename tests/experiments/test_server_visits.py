@@ -264,6 +264,34 @@ def test_the_recruiters_next_study_begins_the_next_session(tmp_path: Path, same_
         assert store.read(lambda c: c.execute("SELECT count(*) FROM sessions").fetchone()) == (2,)
 
 
+def test_a_phone_begins_no_session(tmp_path: Path) -> None:
+    with running(tmp_path, PROLIFIC) as (client, store, clock):
+        take_session(Person(client, PROLIFIC_PID="p1", STUDY_ID="first", SESSION_ID="x"))
+        clock.now += DAY_S
+        body = {"recruiter_params": {"PROLIFIC_PID": "p1", "STUDY_ID": "second"}, "screen": {}, "begin": False}
+        assert client.post("/api/join", json=body).json()["code"] == "nobody"
+        assert client.post("/api/join", json={**body, "begin": True}).status_code == 201
+        assert store.read(lambda c: c.execute("SELECT max(visit) FROM sessions").fetchone()) == (2,)
+
+
+@pytest.mark.parametrize(("days", "visit", "step"), [(0.5, 1, "comment"), (1.5, 2, "consent")])
+def test_who_answered_all_and_left_before_the_comment(tmp_path: Path, days: float, visit: int, step: str) -> None:
+    """Its data are complete: the recruiter's next study begins the next one, and is none of the first."""
+    with running(tmp_path, {**PROLIFIC, "comment": True}) as (client, store, clock):
+        person = Person(client, PROLIFIC_PID="p1", STUDY_ID="first", SESSION_ID="x")
+        person.begin()
+        assert take_trials(person)["step"] == "comment"
+        clock.now += days * DAY_S
+        entry = join_as(client, PROLIFIC_PID="p1", STUDY_ID="second", SESSION_ID="y").json()
+        assert entry["repeat"] == (visit == 1)
+        state = Person(client, entry["token"]).state()
+        assert (state["visit"], state["step"]) == (visit, step)
+        sql = "SELECT parameters FROM sessions JOIN recruits USING (session) WHERE visit = 1"
+        assert [json.loads(text)["STUDY_ID"] for (text,) in store.read(lambda c: c.execute(sql).fetchall())] == [
+            "first"
+        ]
+
+
 def test_the_next_study_too_late(tmp_path: Path) -> None:
     with running(tmp_path, PROLIFIC) as (client, _, clock):
         take_session(Person(client, PROLIFIC_PID="p1", STUDY_ID="first", SESSION_ID="x"))

@@ -146,7 +146,7 @@ class Entrance:
                 return Entry(None, known)
             sessions = list_sessions(connection, known_as)
             if sessions:
-                return self._reopen(connection, sessions[-1], held, known, screen, now, admit)
+                return self._reopen(connection, sessions[-1], held, known, screen, now, begin, admit)
         if not begin:
             raise Refusal(404, "nobody", "Nobody has begun by this link.")
         if identity is not None:
@@ -171,7 +171,7 @@ class Entrance:
         now: float,
         held: str | None = None,
     ) -> Entry:
-        """The session after one that is done.
+        """The session after one whose trials are all answered.
 
         Parameters
         ----------
@@ -188,7 +188,7 @@ class Entrance:
         Raises
         ------
         Refusal
-            The session before is not done, no other follows, or it is too early or too late for it.
+            The session before is not through, no other follows, or it is too early or too late for it.
         """
         history = read_history(connection, session)
         if history is None:
@@ -236,7 +236,7 @@ class Entrance:
         """When somebody can begin the session after this one; None where none follows."""
         ended = next((event.at for event in history.events if event.event == "answered_all"), None)
         sessions = self.experiment.settings.sessions
-        return find_next(sessions, history.session.visit, history.events[-1].step, ended)
+        return find_next(sessions, history.session.visit, ended)
 
     def _reopen(
         self,
@@ -246,20 +246,23 @@ class Entrance:
         known: dict[str, str],
         screen: Mapping[str, Any],
         now: float,
+        begin: bool,
         admit: Callable[[], None],
     ) -> Entry:
         """The session of somebody whom the link names: by the token that the browser holds, or one more.
 
-        Who is done with a session and comes for another of the recruiter's jobs begins the next one, once it is open.
+        Who is through with a session and comes for another of the recruiter's jobs begins the next one, if it is open.
         """
         history = read_history(connection, session)
         assert history is not None
         before = _get_parameters(history)
-        over = history.events[-1].step in ENDS
-        if over:  # the way back is that of the job that they came for
+        window = self._find_next(history)
+        is_repeat = False
+        if history.events[-1].step in ENDS or window is not None:  # the way back is that of the job that they came for
             is_repeat = is_other_job(self._recruiter, before, known)
-            window = self._find_next(history)
             if is_repeat and window is not None and window.find_state(now) == "open":
+                if not begin:
+                    raise Refusal(404, "nobody", "Nobody has begun the next session by this link.")
                 if held is None or find_latest_session(connection, hash_token(held)) != session:
                     admit()
                     held = make_token(self._entropy)
@@ -267,7 +270,6 @@ class Entrance:
                 return self.begin_next(connection, session, known, screen, now, held)
             known = dict(before) or known
         else:
-            is_repeat = False
             insert_recruit(connection, session, self._recruiter.name, known, now)
         if held is not None and find_latest_session(connection, hash_token(held)) == session:
             return Entry(held, known, session, is_repeat=is_repeat)

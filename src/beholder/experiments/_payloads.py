@@ -75,7 +75,7 @@ def make_state(experiment: Experiment, position: Position, now: float) -> dict[s
 def describe_visit(settings: Settings, position: Position, now: float) -> dict[str, Any]:
     """Which of a person's sessions it is, and when the next can be begun: ms since 1970, None where none follows."""
     told: dict[str, Any] = {"visit": position.visit, "n_visits": settings.sessions.n, "upcoming": None}
-    window = find_next(settings.sessions, position.visit, position.step, position.answered_all)
+    window = find_next(settings.sessions, position.visit, position.answered_all)
     if window is not None:
         told["upcoming"] = {
             "visit": position.visit + 1,

@@ -107,22 +107,18 @@ def find_window(sessions: Sessions, ended: float) -> Window:
     return Window(ended + sessions.days_min * DAY_S, closes)
 
 
-def find_next(sessions: Sessions, visit: int, step: str, answered_all: float | None) -> Window | None:
-    """When the session after one can be begun; None where none follows.
+def find_next(sessions: Sessions, visit: int, answered_all: float | None) -> Window | None:
+    """When the session after one can be begun; None where none follows, or where it is not through.
 
     Parameters
     ----------
     sessions : Sessions
     visit : int
         Which session it is, from 1.
-    step : str
-        Where the participant stands in it.
     answered_all : float or None
         When its last trial was answered, seconds since 1970.
     """
-    if step != "done" or visit >= sessions.n or answered_all is None:
-        return None
-    return find_window(sessions, answered_all)
+    return None if visit >= sessions.n or answered_all is None else find_window(sessions, answered_all)
 
 
 def name_task(sessions: Sessions, participant: int, visit: int) -> int:

@@ -112,6 +112,10 @@ function pickText({ step, visit, upcoming }) {
 
 /** Another session of the same person, who goes on in this page. */
 async function beginNext(session, entrance) {
+  if (entrance.refusesPhone()) {
+    showPhone(entrance.makeOwnLink() ?? plainLink());
+    return;
+  }
   entrance.hold(session.api.token);
   try {
     await session.api.next(readParameters(), session.describeScreen());
