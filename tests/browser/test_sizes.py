@@ -309,3 +309,49 @@ def test_the_plan_knows_about_how_much_room_there_is(lab, kind):
         person.page.set_viewport_size({"width": width, "height": height})
         person.page.wait_for_timeout(150)
         assert find_room(settings, width, height) == pytest.approx(read_boxes(person)[:, 2].max(), rel=0.04), width
+
+
+@pytest.mark.slow
+def test_zoom_in_firefox_and_webkit(other_lab):
+    """Their own zoom: no wall, the size that was asked for, pixels of the screen kept."""
+    changes = {**NONE, "min_width": 940, "min_height": 600, "size": "5deg", "calibration": "card"}
+    person = other_lab.invite(other_lab.serve("similarity", 3, changes))
+    person.go_to("card")
+    person.page.evaluate("""() => {
+        const slider = document.getElementById("card-width");
+        slider.value = "342.4";
+        slider.dispatchEvent(new Event("input"));
+    }""")
+    person.click_next()
+    person.go_to_trial()
+    density = person.page.evaluate("devicePixelRatio")
+    width = 2 * 600 * math.tan(math.radians(2.5)) * 4
+    assert read_boxes(person)[0, 2] == pytest.approx(width, abs=0.1)
+    zoom = {"firefox": 1.5, "webkit": 1.2**2}[type(other_lab.browser).__name__.lower()]
+    person.page.set_zoom(zoom)
+    person.answer()
+    person.wait_for_answers()
+    assert person.screen == "trial"
+    person.wait_until(
+        "(width) => Math.abs(document.querySelector('.picture').getBoundingClientRect().width - width) < 0.2",
+        width / zoom,
+    )
+    assert person.take_part() == "done"
+    noted = [details["window"] for details in read_details(other_lab)]
+    assert [each["dpr"] / density for each in noted] == pytest.approx([zoom] * 3, rel=0.01)
+    assert [each["device_px_per_mm"] for each in noted] == pytest.approx([4 * density] * 3, rel=0.01)
+    known = type(other_lab.browser).__name__.lower() == "webkit"
+    assert [each["zoom"] for each in noted] == ([pytest.approx(zoom)] * 3 if known else [None] * 3)
+
+
+@pytest.mark.slow
+def test_a_window_that_is_too_small_is_so_at_any_zoom_in_firefox_and_webkit(other_lab):
+    person = other_lab.invite(other_lab.serve("similarity", 1, {**NONE, "min_width": 1400}))
+    person.go_to("window")
+    zoom = {"firefox": 1.5, "webkit": 1.2**2}[type(other_lab.browser).__name__.lower()]
+    for factor in (1, zoom):
+        person.page.set_zoom(factor)
+        person.page.wait_for_timeout(500)
+        assert person.screen == "window"
+        now = person.page.inner_text(".cover").partition("Yours has ")[2].partition(" ")[0]
+        assert int(now) == pytest.approx(1280, abs=3)

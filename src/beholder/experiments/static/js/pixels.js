@@ -70,9 +70,12 @@ export function resizeElement(element, { width, height }, scale = null) {
   element.classList.toggle("whole", Number.isInteger(scale));
 }
 
+/** Of a zoomed page, browsers round these figures, each its own way: WebKit calls a page that fits one point too high. */
+const ROUNDING = 1;
+
 function fitsWindow(display) {
   const { scrollHeight } = document.documentElement;
-  return scrollHeight <= window.innerHeight && display.scrollWidth <= display.clientWidth;
+  return scrollHeight <= window.innerHeight + ROUNDING && display.scrollWidth <= display.clientWidth + ROUNDING;
 }
 
 /** The room of one picture that is shown alone, in the middle of the window. */
