@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 from tests.experiments.person import Person, serving
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, OutputBusy
+from beholder._core.locks import take_lock
 from beholder.cli._main import run
 from beholder.experiments import open_store, read_experiment
 from beholder.responses import (
     backup_responses,
     forget_recruits,
+    open_responses,
     read_responses,
     read_status,
     upgrade_responses,
@@ -105,6 +107,15 @@ def test_serving_an_old_file_says_in_one_line_how_to_go_on(old: Path, capsys: py
     open_store(read_experiment(old.parent / "exp_data"), wanted).close()
 
 
+def test_a_file_that_is_being_served_is_not_upgraded(old: Path) -> None:
+    """What its server takes after the copy would be in neither."""
+    with take_lock(f"{old.resolve()}.lock"), pytest.raises(OutputBusy, match="try stopping it"):
+        upgrade_responses(old, old.with_name("new.sqlite"))
+    assert not old.with_name("new.sqlite").exists()
+    upgrade_responses(old, old.with_name("new.sqlite"))
+    open_responses(old.with_name("new.sqlite")).close()
+
+
 def test_what_cannot_be_upgraded(old: Path) -> None:
     new = upgrade_responses(old, old.with_name("new.sqlite"))
     with pytest.raises(InputError, match="of beholder-responses-2 already"):
@@ -127,13 +138,13 @@ def test_settings_that_came_since_have_their_defaults(old: Path) -> None:
     new = upgrade_responses(old, old.with_name("new.sqlite"))
     with contextlib.closing(sqlite3.connect(new)) as connection:
         about = json.loads(connection.execute("SELECT value FROM meta WHERE key = 'experiment'").fetchone()[0])
-        del about["settings"]["pixels"]
+        del about["settings"]["fullscreen"], about["settings"]["practice"]["repeat_block"]
         connection.execute("UPDATE meta SET value = ? WHERE key = 'experiment'", (json.dumps(about),))
         connection.commit()
     folder = old.parent / "exp_data"
     open_store(read_experiment(folder), new).close()
     built = json.loads((folder / "experiment.json").read_text(encoding="utf-8"))
-    built["settings"]["pixels"] = "point"
+    built["settings"]["fullscreen"] = True
     (folder / "experiment.json").write_text(json.dumps(built), encoding="utf-8")
-    with pytest.raises(Exception, match="pixels was 'screen', now 'point'"):
+    with pytest.raises(Exception, match="fullscreen was False, now True"):
         open_store(read_experiment(folder), new)

@@ -142,13 +142,7 @@ def open_responses(
         raise InputError("a file of answers", got=f"no file at {path}")
     with explain_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            lock = take_lock(f"{path.resolve()}.lock")  # the same one by whatever link the file is named
-        except LockTaken as taken:
-            got = f"a server or simulation that has it open{f' ({taken.holder})' if taken.holder else ''}"
-            raise OutputBusy(
-                f"expected to be the only one that writes {path}; got {got}; try stopping it, or another --db"
-            ) from taken
+        lock = take_file(path)
     try:
         if description is not None and (not path.exists() or path.stat().st_size == 0):
             _make_file(path, description, trials, entropy)
@@ -168,6 +162,23 @@ def open_responses(
     except BaseException:
         lock.release()
         raise
+
+
+def take_file(path: Path) -> Lock:
+    """The lock of a file of answers, for the one that writes it.
+
+    Raises
+    ------
+    OutputBusy
+        Another process has it.
+    """
+    try:
+        return take_lock(f"{path.resolve()}.lock")  # the same one by whatever link the file is named
+    except LockTaken as taken:
+        got = f"a server or simulation that has it open{f' ({taken.holder})' if taken.holder else ''}"
+        raise OutputBusy(
+            f"expected to be the only one that writes {path}; got {got}; try stopping it, or another --db"
+        ) from taken
 
 
 def refuse_old(connection: sqlite3.Connection, path: Path | str) -> None:
@@ -206,8 +217,7 @@ def refuse_other(
     new = json.loads(json.dumps(description.to_dict()))
     if "stimuli" not in old:
         new.pop("stimuli", None)
-    if set(old["settings"]) != set(new["settings"]):
-        old = {**old, "settings": json.loads(json.dumps(dict(complete(old["settings"]))))}
+    old = {**old, "settings": json.loads(json.dumps(dict(complete(old["settings"]))))}
     refuse_changes(old, new, name, dict.fromkeys(new, "another --db for the changed experiment"))
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from beholder._core.errors import InputError
 from beholder._core.files import explain_write_errors
 from beholder.responses._reading import open_for_reading, read_meta
 from beholder.responses._schema import FORMAT, OLD_FORMAT
-from beholder.responses._store import write_file
+from beholder.responses._store import take_file, write_file
 
 _COPIED = {
     "meta": "SELECT key, value FROM meta WHERE key <> 'format'",
@@ -36,7 +39,7 @@ def upgrade_responses(path: Path | str, out: Path | str) -> Path:
     Parameters
     ----------
     path : path
-        The file of the first format; nothing in it changes. Stop its server first: what it takes later is not copied.
+        The file of the first format; nothing in it changes.
     out : path
         The copy; a file there is refused.
 
@@ -49,11 +52,13 @@ def upgrade_responses(path: Path | str, out: Path | str) -> Path:
     ------
     InputError
         No file of answers, or one of this format already.
+    OutputBusy
+        A server or simulation has it open: what it takes later would not be copied.
     """
     path, out = Path(path), Path(out)
     if out.exists():
         raise InputError("a name that is free", got=str(out), hint="another name for the copy")
-    with explain_write_errors(out), open_for_reading(path) as source:
+    with explain_write_errors(out), _hold(path), open_for_reading(path) as source:
         if read_meta(source, "format") != OLD_FORMAT:
             raise InputError(
                 f"a file of answers of the format {OLD_FORMAT}", got=f"{path}, which is of {FORMAT} already"
@@ -61,6 +66,17 @@ def upgrade_responses(path: Path | str, out: Path | str) -> Path:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_file(out, lambda target: _copy(source, target))
     return out
+
+
+@contextlib.contextmanager
+def _hold(path: Path) -> Iterator[None]:
+    """Keep servers from the file meanwhile, where its folder can be written at all."""
+    lock = take_file(path) if path.is_file() and os.access(path.resolve().parent, os.W_OK) else None
+    try:
+        yield
+    finally:
+        if lock is not None:
+            lock.release()
 
 
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
