@@ -35,7 +35,7 @@ def probe(case: Case, device: str = "meta", shape: tuple[int, ...] | None = None
     pytest.importorskip(case.needs)
     torch.manual_seed(0)
     with torch.device(device):
-        net = wrap(case.build(), input_shape=shape or case.shape, sample_rate=case.rate)
+        net = wrap(case.build().eval(), input_shape=shape or case.shape, sample_rate=case.rate)
         example = torch.rand(1, *(shape or case.shape))
     refs = {name: parse_layer(name) for name in case.layers}
     run = lambda x: net.forward(net.module, net.normalize(x))  # noqa: E731
