@@ -1,5 +1,6 @@
 """Everybody can take part: every screen passes axe, works at 200 % and on the keyboard; phones are told kindly."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,18 @@ def test_calibration_and_leaving_pass_axe(lab):
     person.page.keyboard.press("2")
     person.wait_for("ready")
     person.page.click("#leave")
+    assert find_faults(person.page) == []
+
+
+def test_covers_pass_axe(lab, start_chromium):
+    """What lies over a page while it waits: no sound, a window that is too small."""
+    with contextlib.closing(start_chromium(devices=False)) as browser:
+        changes = {"practice.n_with_feedback": 0, "practice.n_required": 0, "level_calibration": False}
+        person = lab.invite(lab.serve("words", 1, changes), context=browser.new_context())
+        person.go_to("sound")
+        assert find_faults(person.page) == []
+    person = lab.invite(lab.serve("similarity", 1, {"min_width": 2000}))
+    person.go_to("window")
     assert find_faults(person.page) == []
 
 

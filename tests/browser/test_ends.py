@@ -38,6 +38,11 @@ def test_instructions_promise_no_practice_where_there_is_none(lab):
         person.go_to("instructions")
         pages.append(person.page.inner_text("p.small"))
     assert pages[0].endswith("2") and pages[1].endswith("1")
+    for person, praised in ((with_practice, True), (without, False)):
+        person.go_to("main-intro")
+        text = person.page.inner_text(".sheet")
+        assert ("practice" in text) is praised
+        assert "One trial follows" in text
 
 
 def test_prolific_is_told_by_a_link(lab):

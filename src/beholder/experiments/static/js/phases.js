@@ -52,13 +52,15 @@ function introduce(session, state) {
     const again = (practice?.block ?? 1) > 1;
     const n = practice?.n_trials ?? session.settings.practice?.n_with_feedback ?? 0;
     const last = again && practice?.n_blocks_left === 0;
-    const text = [again ? t("practice.again") : t("practice.text", { n }), ...(last ? [t("practice.last")] : [])];
+    const text = [again ? t("practice.again") : t(n === 1 ? "practice.text_one" : "practice.text", { n }), ...(last ? [t("practice.last")] : [])];
     return notice(session, "practice-intro", t(again ? "practice.again_heading" : "practice.heading"), text, t("practice.begin"));
   }
   if (session.nDone > 0) return null;
   const breaks = session.listBreaks(state).size;
-  const name = breaks === 0 ? "main.text" : breaks === 1 ? "main.text_break" : "main.text_breaks";
-  return notice(session, "main-intro", t("main.heading"), t(name, { n: session.nTrials, breaks }), t("main.begin"));
+  const one = session.nTrials === 1 ? "main.text_one" : "main.text";
+  const name = breaks === 0 ? one : breaks === 1 ? "main.text_break" : "main.text_breaks";
+  const text = [...(practice ? [t("main.practised")] : []), t(name, { n: session.nTrials, breaks })];
+  return notice(session, "main-intro", t("main.heading"), text, t("main.begin"));
 }
 
 /** Run the rest of a phase; returns when it is over, or when the server and the page disagree on where it stands. */
