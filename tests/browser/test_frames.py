@@ -75,6 +75,20 @@ def test_times_rounded_to_milliseconds_do_not_move_the_interval(page):
     assert 0.2 < log["interval_sd_ms"] < 0.6
 
 
+@pytest.mark.parametrize(
+    ("gaps", "interval"),
+    [([16.7] * 8 + [33.4] * 4, 16.7), ([16, 17, 17] * 6, 50 / 3), ([8.3] * 20 + [900], 8.3),
+     ([0] * 9 + [100], None), ([16.7] * 3, None), ([], None)],
+)  # fmt: skip
+def test_the_interval_is_the_mean_of_single_frames(page, gaps, interval):
+    script = """async (gaps) => {
+        const {estimateInterval} = await import(new URL("static/js/frames.js", document.baseURI));
+        return estimateInterval(gaps);
+    }"""
+    found = page.evaluate(script, gaps)
+    assert found == (interval if interval is None else pytest.approx(interval))
+
+
 def test_short_stimuli_last_one_frame_at_least(page):
     log = play(page, make_frames(), [["stimulus", 4], ["answer", None]])["log"]
     assert (log["stimulus_asked"], log["stimulus_frames"]) == (1, 1)
@@ -83,6 +97,8 @@ def test_short_stimuli_last_one_frame_at_least(page):
 def test_another_screen_has_another_interval(page):
     """The window was moved to a screen of 144 Hz after the frames were measured."""
     play(page, make_frames())
+    for _ in range(6):
+        play(page, make_frames(), rehearsal=False)
     fast = make_frames(interval=1000 / 144)
     log = play(page, fast, rehearsal=False)["log"]
     assert log["interval_ms"] == pytest.approx(1000 / 144, abs=0.01)

@@ -95,6 +95,7 @@ def test_a_picture_is_taken_down_when_the_page_is_covered(lab):
     assert frames["mask_ms"] == pytest.approx(100, abs=frames["interval_ms"] * (1 + frames["dropped"]))
 
 
+@pytest.mark.slow
 def test_what_comes_before_a_picture_begins_anew(lab):
     person = arrive(lab, "recognition", changes={"fixation_ms": 700, "stimulus_ms": 100})
     person.page.evaluate("coverWhen('.layer.shown .fixation')")

@@ -118,6 +118,7 @@ def test_lost_acknowledgement_is_no_second_presentation(lab):
     person.complaints.clear()
 
 
+@pytest.mark.slow
 def test_what_stays_until_the_answer_is_shown_again_and_counted(lab):
     person = lab.invite(lab.serve("similarity", 1, NONE))
     person.go_to_trial()
@@ -152,6 +153,7 @@ def test_a_page_without_a_server_counts_in_its_own_storage(chromium, tmp_path):
     assert table["presentations_withheld"].tolist() == [1, 0]
 
 
+@pytest.mark.slow
 def test_second_tab_does_not_show_it_again(lab):
     person = lab.invite(lab.serve("recognition", 1, NONE))
     person.go_to_trial()

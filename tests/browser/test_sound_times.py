@@ -54,7 +54,9 @@ def test_the_onset_is_when_it_leaves_the_device(page, audio, onset, latency, clo
     assert found["clock"] is clock
 
 
-@pytest.mark.parametrize(("kind", "gap"), [("same_different", 0.05), ("odd_one_out", 0.4)])
+@pytest.mark.parametrize(
+    ("kind", "gap"), [("same_different", 0.05), pytest.param("odd_one_out", 0.4, marks=pytest.mark.slow)]
+)
 def test_pauses_between_sounds_are_those_of_the_audio_clock(lab, kind, gap):
     changes = {**NONE, "gap_ms": 50}
     person = lab.invite(lab.serve(kind, 1, changes, sounds=True))

@@ -84,6 +84,7 @@ def test_reload_helps_too_and_nothing_answered_is_lost(lab):
     person.complaints.clear()
 
 
+@pytest.mark.slow
 def test_what_the_browser_kept_broken_is_fetched_anew_without_a_word(lab):
     person = lab.invite(lab.serve("similarity", 1, NONE))
     spoiled = []
@@ -101,6 +102,7 @@ def test_what_the_browser_kept_broken_is_fetched_anew_without_a_word(lab):
     assert read_responses(lab.database).trials["stimulus_failures"].tolist() == [0]
 
 
+@pytest.mark.slow
 def test_a_lost_connection_is_no_failure_of_a_stimulus(lab):
     person = lab.invite(lab.serve("recognition", 2, NONE))
     person.go_to("main-intro")
