@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, final
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -168,7 +168,7 @@ class SecureHeaders:
     def __init__(self, app: ASGIApp, policy: str, framed: bool, public: str | None) -> None:
         self._app = app
         self._public = None if public is None else PublicAddress.parse(public)
-        self._headers = {
+        headers = {
             "Content-Security-Policy": policy,
             "Referrer-Policy": "no-referrer",
             "X-Content-Type-Options": "nosniff",
@@ -177,9 +177,12 @@ class SecureHeaders:
             "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
         }
         if not framed:
-            self._headers["X-Frame-Options"] = "DENY"
+            headers["X-Frame-Options"] = "DENY"
         if self._public is not None and not self._public.path:  # a shared host decides that for itself
-            self._headers["Strict-Transport-Security"] = "max-age=31536000"
+            headers["Strict-Transport-Security"] = "max-age=31536000"
+        plain = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        self._static = [*plain, (b"cache-control", b"no-cache")]
+        self._dynamic = [*plain, (b"cache-control", b"no-store")]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -194,10 +197,9 @@ class SecureHeaders:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("Cache-Control", "no-cache" if scope["path"].startswith("/static/") else "no-store")
+                there = {name for name, _ in message["headers"]}
+                fixed = self._static if scope["path"].startswith("/static/") else self._dynamic
+                message["headers"] = [*message["headers"], *(each for each in fixed if each[0] not in there)]
             await send(message)
 
         try:
