@@ -206,6 +206,7 @@ def test_whoever_breaks_a_rule_in_one_session_is_replaced(tmp_path: Path) -> Non
     assert list_status_lines(status)[1] == (
         "sessions      1: 4 begun, 3 finished, 2 included; 2: 3 begun, 3 finished, 2 included"
     )
+    assert "min a session, medians" in list_status_lines(status)[-1]
     told = export_tables(None, str(tmp_path / "answers.db"), str(tmp_path / "out"), bom=False, dates=False)
     assert told.lines[0] == (
         "18 answers of 4 participants in 7 sessions; included: 12 answers of 3 participants in 4 sessions"

@@ -124,7 +124,7 @@ def _describe(plan: Plan) -> str:
     practice = f", {len(plan.practice)} for practice" if plan.practice else ""
     n_catch = len(plan.tasks[0].raw_catch_trials)
     n = plan.settings.sessions.n
-    several = f", {n} for the sessions of each participant" if n > 1 else ""
+    several = f"; {n} tasks a participant, one a session" if n > 1 else ""
     return f"{plan.kind}: {len(plan)} tasks of {trials} trials and {n_catch} catch trials{practice}{several}"
 
 

@@ -288,6 +288,7 @@ def list_status_lines(status: Any) -> list[str]:
         told = (f"{k}: {n[0]} begun, {n[1]} finished, {n[2]} included" for k, n in enumerate(status.visits, start=1))
         lines.insert(1, f"sessions      {'; '.join(told)}")
     if status.median_rt_ms is not None:
-        took = "" if status.median_time_s is None else f"; {status.median_time_s / 60:.1f} min a participant"
+        of = "session" if len(status.visits) > 1 else "participant"
+        took = "" if status.median_time_s is None else f"; {status.median_time_s / 60:.1f} min a {of}"
         lines.append(f"speed         {status.median_rt_ms / 1000:.2f} s a trial{took}, medians")
     return lines
