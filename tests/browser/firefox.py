@@ -14,6 +14,7 @@ from typing import Any
 import websocket
 from tests.browser.pages import Message, Page, PageError, Request
 from tests.browser.processes import find_program, make_home, run_program
+from tests.browser.sound import open_sound_device
 
 PREFERENCES = {
     "browser.shell.checkDefaultBrowser": False,
@@ -189,10 +190,15 @@ class Firefox:
 
 
 @contextlib.contextmanager
-def open_firefox(preferences: Mapping[str, Any] | None = None) -> Iterator[Firefox]:
-    """A Firefox of its own while the block runs, with further preferences (as in ``about:config``)."""
+def open_firefox(preferences: Mapping[str, Any] | None = None, *, sound: bool = True) -> Iterator[Firefox]:
+    """A Firefox of its own while the block runs, with further preferences (as in ``about:config``).
+
+    Without ``sound`` it has no device to play on.
+    """
     program = find_program("firefox-esr", "firefox")
-    with make_home() as environment:
+    with contextlib.ExitStack() as stack:
+        environment = stack.enter_context(make_home())
+        environment |= stack.enter_context(open_sound_device()) if sound else {"PULSE_SERVER": "none"}
         home = Path(environment["HOME"])
         wanted = {**PREFERENCES, **(preferences or {})}
         lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in wanted.items()]
@@ -203,10 +209,9 @@ def open_firefox(preferences: Mapping[str, Any] | None = None) -> Iterator[Firef
         command = [program, "--headless", "--no-remote", "--profile", str(profile), "--remote-debugging-port", "0",
                    "--remote-allow-system-access", "about:blank"]  # fmt: skip
         log = home / "log.txt"
-        with run_program(command, environment, log) as process:
-            end = time.monotonic() + 60
-            while not (found := re.search(r"WebDriver BiDi listening on (ws://\S+)", log.read_text(errors="replace"))):
-                assert process.poll() is None and time.monotonic() < end, log.read_text(errors="replace")
-                time.sleep(0.02)
-            with contextlib.closing(Firefox(found[1], home / "downloads")) as browser:
-                yield browser
+        process = stack.enter_context(run_program(command, environment, log))
+        end = time.monotonic() + 60
+        while not (found := re.search(r"WebDriver BiDi listening on (ws://\S+)", log.read_text(errors="replace"))):
+            assert process.poll() is None and time.monotonic() < end, log.read_text(errors="replace")
+            time.sleep(0.02)
+        yield stack.enter_context(contextlib.closing(Firefox(found[1], home / "downloads")))

@@ -235,6 +235,17 @@ def test_storage_forbidden(tmp_path):
         check_export(lab, person, "similarity")
 
 
+@pytest.mark.slow
+def test_firefox_without_a_sound_device(tmp_path):
+    """Its sounds stand still: that is said, and no answer is asked for."""
+    with open_firefox(sound=False) as browser, open_lab(browser, tmp_path) as lab:
+        person = lab.invite(lab.serve("words", 1, {"practice.n_with_feedback": 0, "level_calibration": False}))
+        person.go_to("sound")
+        assert "Switch on or plug in" in person.page.inner_text("main")
+        person.page.wait_for_timeout(1000)
+        assert person.screen == "sound"
+
+
 def test_focus_is_seen(other_lab):
     person = other_lab.invite(other_lab.serve("similarity", 1))
     person.wait_for("consent")

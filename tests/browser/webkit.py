@@ -120,8 +120,8 @@ class WebKitPage(Page):
         self._call("POST", "/refresh")
 
     def close(self):
-        self._call("DELETE", "/window")
-        self.context.forget(self)
+        self.context.let_go(self)
+        self.context.driver.call("DELETE", "/window")
 
     def bring_to_front(self):
         self.context.turn_to(self)
@@ -186,14 +186,13 @@ class WebKitContext:
         self.driver, self.display, self._programs, self._viewport = driver, display, programs, viewport
         self.downloads = home
         self._current: WebKitPage | None = None
-        self._has_page = False
+        self._spare: str | None = driver.call("GET", "/window")
 
     def new_page(self) -> WebKitPage:
         """Another window; the first is there already."""
-        if self._has_page:
-            return WebKitPage(self, self.driver.call("POST", "/window/new", {"type": "window"})["handle"])
-        self._has_page = True
-        page = WebKitPage(self, self.driver.call("GET", "/window"))
+        handle = self._spare or self.driver.call("POST", "/window/new", {"type": "window"})["handle"]
+        self._spare = None
+        page = WebKitPage(self, handle)
         if self._viewport is not None:
             page.set_viewport_size(dict(self._viewport))
         self.display.act("mousemove", "0", "0", "mousemove", "5", "200")
@@ -205,10 +204,12 @@ class WebKitContext:
             self.driver.call("POST", "/window", {"handle": page.handle})
             self._current = page
 
-    def forget(self, page: WebKitPage) -> None:
-        """This page was closed."""
-        if self._current is page:
-            self._current = None
+    def let_go(self, page: WebKitPage) -> None:
+        """This page is going to be closed; a browser without a window would end."""
+        self.turn_to(page)
+        if self.driver.call("GET", "/window/handles") == [page.handle]:
+            self._spare = self.driver.call("POST", "/window/new", {"type": "window"})["handle"]
+        self._current = None
 
     def close(self) -> None:
         """End the browser."""
