@@ -22,16 +22,17 @@ PREFERENCES = {
     "browser.startup.page": 0,
 }
 EVENTS = ["log.entryAdded", "network.beforeRequestSent", "browsingContext.downloadEnd"]
+SECONDS = 60
+"""How long Firefox may take over a command."""
 _REPORT = """() => document.addEventListener("securitypolicyviolation", (event) =>
     console.error(`the policy forbids ${event.effectiveDirective} ${event.blockedURI}`))"""
-_GONE = ("no such frame", "no such window", "unknown error")
 
 
 class Connection:
     """Commands to Firefox, one after the other, and the events that came meanwhile."""
 
     def __init__(self, address: str) -> None:
-        self._socket = websocket.create_connection(address, timeout=60, suppress_origin=True)
+        self._socket = websocket.create_connection(address, timeout=SECONDS, suppress_origin=True)
         self._n = 0
         self.events: list[dict[str, Any]] = []
 

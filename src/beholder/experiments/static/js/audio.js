@@ -60,11 +60,17 @@ export function decodeSound(bytes) {
   return context.decodeAudioData(bytes);
 }
 
+/**
+ * Whether the output can be asked how late it is. Firefox on Linux stops for good when it is asked while it fills a buffer:
+ * it waits for PulseAudio's lock, whose holder waits for it.
+ */
+const mayAskOutput = () => !(findEngine() === "gecko" && /Linux/.test(navigator.userAgent));
+
 /** What is played at, for the record; nothing where nothing is played. */
 export function describeAudio() {
   if (!context) return {};
   const known = { sample_rate: context.sampleRate, base_latency: context.baseLatency };
-  if (Number.isFinite(context.outputLatency)) known.output_latency = context.outputLatency;
+  if (mayAskOutput() && Number.isFinite(context.outputLatency)) known.output_latency = context.outputLatency;
   return known;
 }
 
@@ -77,10 +83,11 @@ const SANE_MS = 2000;
  */
 export function findOnset(audio, time, now = performance.now()) {
   const scheduled = now + (time - audio.currentTime) * 1000;
-  const { contextTime = 0, performanceTime = 0 } = audio.getOutputTimestamp?.() ?? {};
+  const asked = mayAskOutput();
+  const { contextTime = 0, performanceTime = 0 } = (asked && audio.getOutputTimestamp?.()) || {};
   const measured = performanceTime + (time - contextTime) * 1000 - scheduled;
   const known = contextTime > 0 && performanceTime > 0 && measured >= 0 && measured < SANE_MS;
-  const latency = known ? measured : 1000 * (audio.outputLatency || audio.baseLatency || 0);
+  const latency = known ? measured : 1000 * ((asked && audio.outputLatency) || audio.baseLatency || 0);
   return { ms: scheduled + latency, latency_ms: Math.round(latency * 100) / 100, clock: known };
 }
 
