@@ -191,6 +191,7 @@ def test_repeat_shows_the_same_in_another_order(tmp_path: Path, pictures: Path) 
         ({"sessions.n": 3}, {"n_trials": 5}, "n_trials from 1 to 4 in each of 3 sessions.*got n_trials=5"),
         ({"sessions.n": 13}, {}, "n_trials from 1 to 0 in each of 13 sessions.*got 12 stimuli"),
         ({"sessions.n": 2}, {"n_trials": 5, "n_tasks": 3}, r"got 3 x 5 x 2 sessions = 30; try n_trials=4 or n_tasks=6"),
+        ({"sessions.n": 2}, {"n_trials": 5, "n_tasks": 4}, r"got 4 x 5 x 2 sessions = 40; try n_trials=6 or n_tasks=6"),
     ],
 )
 def test_numbers_that_do_not_fit(tmp_path: Path, pictures: Path, changes: dict, numbers: dict, message: str) -> None:
