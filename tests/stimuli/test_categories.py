@@ -81,6 +81,7 @@ def test_rules_by_numpy(rule, given):
             totals[name] = {"mean": own.mean, "max": own.max, "sum": own.sum}[rule]()
         said.append(max(totals, key=lambda name: totals[name]))
     assert decide_category(logits if given == "logits" else probabilities, rule).tolist() == said
+    assert decide_category(logits + 3000, rule).tolist() == said  # logits tell no more than their differences
     assert len(set(said)) > (3 if rule == "sum" else 8)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +12,11 @@ import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder.stimuli import decide_category, decide_word, load_categories, load_wnids, load_words
-from beholder.stimuli._categories import RULES, name_categories
+from beholder.stimuli._categories import RULES, find_wnid, name_categories
 
 DECISIONS = ("category", "word", "class")
 """From the decision that people can make, too, to the network's own."""
 
-_WNID = re.compile(r"(n\d{8})(?:\W|_|$)")
 _MOST = 0.95
 
 
@@ -90,8 +88,8 @@ class Vocabulary:
         'airplane'
         """
         found = self._by_name.get(name)
-        match = _WNID.match(name) if found is None and self._ids else None
-        return found or (self._by_name.get(match[1], "") if match else "")
+        wnid = find_wnid(name) if found is None and self._ids else ""
+        return found or (self._by_name.get(wnid, "") if wnid else "")
 
     def decide(self, outputs: np.ndarray) -> np.ndarray:
         """Answers to a network's outputs.
@@ -215,7 +213,7 @@ def find_output_wnids(n_outputs: int, classes: tuple[str, ...]) -> tuple[str, ..
     """
     if not classes:
         return load_wnids() if n_outputs == len(load_wnids()) else ()
-    found = [match[1] if (match := _WNID.match(name)) else "" for name in classes]
+    found = [find_wnid(name) for name in classes]
     if not any(found) and n_outputs >= len(load_categories()):
         found = _find_by_name(classes)
     known = [wnid for wnid in found if wnid]

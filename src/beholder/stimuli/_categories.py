@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,12 +19,23 @@ RULES = ("first", "mean", "max", "sum")
 """How a category follows from the values of its classes."""
 
 _DATA = Path(__file__).parent / "_data"
+_WNID = re.compile(r"(n\d{8})(?:\W|_|$)")
 
 
 @lru_cache(maxsize=1)
 def load_wnids() -> tuple[str, ...]:
     """The WordNet ids of the 1,000 classes in class order, which is their sorted order."""
     return tuple((_DATA / "imagenet_wnids.txt").read_text(encoding="ascii").split())
+
+
+def find_wnid(name: str) -> str:
+    """The WordNet id that a name begins with; empty where it begins with none.
+
+    >>> [find_wnid(name) for name in ("n02690373_airliner", "n02690373", "n026903731", "barn")]
+    ['n02690373', 'n02690373', '', '']
+    """
+    match = _WNID.match(name)
+    return match[1] if match else ""
 
 
 @lru_cache(maxsize=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
@@ -12,8 +11,8 @@ import numpy as np
 from beholder._core.errors import InputError
 from beholder.activations import Activations
 from beholder.stimuli import load_wnids
+from beholder.stimuli._categories import find_wnid
 
-_WNID = re.compile(r"(n\d{8})(?:\W|_|$)")
 _N_TOP = 5
 
 
@@ -126,9 +125,9 @@ def find_class_targets(labels: Sequence[Any], targets: np.ndarray, n_outputs: in
     """
     wnids = {wnid: i for i, wnid in enumerate(load_wnids())}
     if n_outputs == len(wnids):
-        matches = [_WNID.match(str(label)) for label in labels]
-        if all(match is not None and match[1] in wnids for match in matches):
-            return np.array([wnids[match[1]] for match in matches if match], dtype=np.int64)
+        found = [find_wnid(str(label)) for label in labels]
+        if all(wnid in wnids for wnid in found):
+            return np.array([wnids[wnid] for wnid in found], dtype=np.int64)
     classes = np.unique(targets)
     is_set = len(classes) == n_outputs and classes[0] == 0 and classes[-1] == n_outputs - 1
     return targets.astype(np.int64) if is_set and len(targets) else None
