@@ -50,3 +50,13 @@ def test_wilson_agrees_with_scipy():
         assert (row["low"], row["high"]) == pytest.approx(tuple(interval), abs=1e-12)
     with pytest.raises(InputError):
         summarize_verdicts(table, ["group"], interval="sem")
+
+
+@pytest.mark.parametrize(
+    ("right", "shown"),
+    [([[1]], [[2]]), ([1, 1], [2]), ([], []), ([0, 1], [0, 2])],
+    ids=["2-d", "lengths", "none", "unseen"],
+)
+def test_a_bootstrap_wants_a_count_of_each_stimulus(right, shown):
+    with pytest.raises(InputError, match="counts for at least one stimulus"):
+        bootstrap_share(right, shown)
