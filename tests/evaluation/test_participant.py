@@ -198,3 +198,22 @@ def test_networks_that_cannot_take_part_are_refused_before_anybody_joins(net, fo
         NetworkObserver(net, folder("2afc", layer="block9.conv", n_trials=1))
     with pytest.raises(InputError, match="pictures"):
         NetworkObserver(bh.load_model("beholder:syllables", device="cpu"), folder("similarity", n_trials=1))
+
+
+def test_a_network_that_was_changed_answers_as_it_is_now(folder):
+    """From the next participant on, who has random numbers of their own; nothing that was kept outlives the change."""
+    net, choices = bh.load_model("beholder:shapes", device="cpu"), ["star", "spiral", "ring"]
+    experiment = folder("recognition", changes={"choices": choices}, n_trials=3)
+    paths = sorted({path for trial in list_trials(experiment) for path in next(list_asked_files(trial, "recognition"))})
+    observer = NetworkObserver(net, experiment)
+
+    def ask(rng):
+        return [observer.answer(see("recognition", {"stimulus": path}, choices), rng)["label"] for path in paths]
+
+    with torch.no_grad():
+        logits = torch.stack([net(path)[0] for path in paths])[:, [net.classes.index(name) for name in choices]]
+    assert ask(np.random.default_rng(1)) == [choices[i] for i in logits.argmax(1)]
+    readout = [part for part in net.module.modules() if isinstance(part, torch.nn.Linear)][-1]
+    readout.weight.data.neg_()
+    readout.bias.data.neg_()
+    assert ask(np.random.default_rng(2)) == [choices[i] for i in logits.argmin(1)]

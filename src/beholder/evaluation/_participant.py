@@ -24,7 +24,7 @@ from beholder.experiments import (
     list_asked_files,
     list_trials,
 )
-from beholder.models import Model, copy_model
+from beholder.models import Model, copy_model, try_to_identify
 
 if TYPE_CHECKING:
     from beholder.activations._probe import ProbedLayer
@@ -78,11 +78,13 @@ class NetworkObserver(Observer):
         self._drives: dict[tuple[str, int, str], float] = {}
         self._probed: dict[str, ProbedLayer] = {}
         self._scale: np.ndarray | None = None
+        self._network, self._rng = try_to_identify(model), None
         first = next(list_asked_files(experiment.tasks[0].trials[0], experiment.kind))[0]
         self._check([Shown(first.read_bytes)])
 
     def answer(self, observation: Observation, rng: np.random.Generator) -> dict[str, object]:
         """See :meth:`beholder.experiments.Observer.answer`."""
+        self._forget_another_network(rng)
         kind, asked = observation.kind, observation.asked
         if kind in ("recognition", "words"):
             return self._name(observation)
@@ -102,6 +104,18 @@ class NetworkObserver(Observer):
         nearer = (np.searchsorted(scale, distance, "left") + np.searchsorted(scale, distance, "right")) / 2 / len(scale)
         steps = observation.rating_steps
         return observation.respond(steps - min(int(nearer * steps), steps - 1))
+
+    def _forget_another_network(self, rng: object) -> None:
+        """Once a participant: what the network made of stimuli counts no more where it has changed, as by training."""
+        if rng is self._rng:
+            return
+        network, self._rng = try_to_identify(self.model), rng
+        if network is None or network != self._network:
+            self._ready = copy_model(self.model)
+            self._kept.clear()
+            self._drives.clear()
+            self._probed.clear()
+            self._kept_bytes, self._scale, self._network = 0, None, network
 
     def _name(self, observation: Observation) -> dict[str, object]:
         logits = self._look("", observation.asked)[0]
