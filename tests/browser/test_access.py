@@ -61,6 +61,7 @@ def test_calibration_and_leaving_pass_axe(lab):
     assert find_faults(person.page) == []
 
 
+@pytest.mark.slow
 def test_covers_pass_axe(lab, start_chromium):
     """What lies over a page while it waits: no sound, a window that is too small."""
     with contextlib.closing(start_chromium(devices=False)) as browser:

@@ -48,14 +48,25 @@ def read_details(lab):
         return [json.loads(row[0]) for row in database.execute("SELECT details FROM answers")]
 
 
+SLOW = pytest.mark.slow
+
+
 @pytest.mark.parametrize(
-    ("kind", "n"), [("2afc", 20), ("counterfactual", 12), ("odd_one_out", 3), ("similarity", 2), ("same_different", 2)]
+    ("kind", "n"),
+    [
+        ("2afc", 20),
+        ("odd_one_out", 3),
+        *(
+            pytest.param(*each, marks=SLOW)
+            for each in (("counterfactual", 12), ("similarity", 2), ("same_different", 2))
+        ),
+    ],
 )
 @pytest.mark.parametrize(
     ("width", "height", "density"),
     [
         (1280, 720, 1),
-        *(pytest.param(*each, marks=pytest.mark.slow) for each in ((1280, 720, 2), (853, 480, 1.5), (800, 600, 1))),
+        *(pytest.param(*each, marks=SLOW) for each in ((1280, 720, 2), (853, 480, 1.5), (800, 600, 1))),
     ],
 )
 def test_pictures_of_a_trial_are_equally_large_apart_and_within_the_window(lab, kind, n, width, height, density):
@@ -100,7 +111,14 @@ def test_a_choice_is_as_large_on_dense_screens_as_on_plain_ones(lab):
 
 @pytest.mark.parametrize(
     ("size", "sides"),
-    [("300px", (300, 300)), ("pixels", (56, 112)), ("points", (112, 224)), ("fit", (224, 224)), ("5deg", None)],
+    [
+        ("pixels", (56, 112)),
+        ("5deg", None),
+        *(
+            pytest.param(*each, marks=SLOW)
+            for each in (("300px", (300,) * 2), ("points", (112, 224)), ("fit", (224,) * 2))
+        ),
+    ],
 )
 def test_size_is_what_the_study_asks_for(lab, size, sides):
     """Two pictures, of 112 and of 224 pixels, on a screen of double density."""
@@ -283,6 +301,7 @@ def test_symbols_fit_a_low_window_and_a_picture_that_stays_leaves_them_room(lab)
         assert person.take_part() == "done"
 
 
+@pytest.mark.slow
 def test_practice_and_main_trials_show_pictures_alike(lab):
     """The running score of the main trials takes no room from them, in a narrow window either."""
     url = lab.serve("2afc", 1, {"min_width": 0, "min_height": 0}, draw=lambda k: draw_picture(k, 224))
@@ -297,9 +316,7 @@ def test_practice_and_main_trials_show_pictures_alike(lab):
     assert sides["Practice,"] == sides["Trial"]
 
 
-@pytest.mark.parametrize(
-    "kind", [pytest.param(each, marks=() if each in ("2afc", "similarity") else pytest.mark.slow) for each in PICTURES]
-)
+@pytest.mark.parametrize("kind", [pytest.param(each, marks=() if each == "2afc" else SLOW) for each in PICTURES])
 def test_the_plan_knows_about_how_much_room_there_is(lab, kind):
     changes = {**NONE, "stimulus_ms": 0, "min_width": 0, "min_height": 0}
     person = lab.invite(lab.serve(kind, 1, changes, draw=lambda k: draw_picture(k, 1500)))

@@ -55,7 +55,9 @@ def test_sounds_that_stand_still_are_noticed_before_anything_is_asked(lab):
     assert read_answers(lab) == [(None, None)]
 
 
-@pytest.mark.parametrize(("kind", "options"), [("words", {}), ("odd_one_out", {"sounds": True})])
+@pytest.mark.parametrize(
+    ("kind", "options"), [("words", {}), pytest.param("odd_one_out", {"sounds": True}, marks=pytest.mark.slow)]
+)
 def test_a_sound_that_stops_half_way_is_played_again_and_no_answer_kept(lab, kind, options):
     """The device is unplugged while the second sound plays; what was answered by then is not saved."""
     person = invite_still(lab, kind, 2, still=False, **options)
@@ -90,6 +92,7 @@ def test_where_the_browser_knows_of_no_device_a_listener_can_say_that_there_is_o
     assert read_answers(lab) == [(None, True)]
 
 
+@pytest.mark.slow
 def test_sounds_of_other_kinds_are_looked_after_too(lab):
     person = invite_still(lab, "similarity", still=True, sounds=True)
     person.go_to("sound")

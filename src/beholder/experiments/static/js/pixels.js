@@ -1,7 +1,7 @@
 /** How large pictures are: as the study says, all of a trial alike, and smaller by one factor where there is no room. */
 
 import { h } from "./dom.js";
-import { readDensity } from "./display.js";
+import { findEngine, readDensity } from "./display.js";
 
 export const CARD_MM = 85.6;
 const LEAST = 48; // CSS pixels of the longer side, below which the page scrolls instead
@@ -70,12 +70,10 @@ export function resizeElement(element, { width, height }, scale = null) {
   element.classList.toggle("whole", Number.isInteger(scale));
 }
 
-/** Of a zoomed page, browsers round these figures, each its own way: WebKit calls a page that fits one point too high. */
-const ROUNDING = 1;
-
 function fitsWindow(display) {
   const { scrollHeight } = document.documentElement;
-  return scrollHeight <= window.innerHeight + ROUNDING && display.scrollWidth <= display.clientWidth + ROUNDING;
+  const rounding = findEngine() === "webkit" ? 1 : 0; // of a zoomed page that fits, it says that it is one pixel too high
+  return scrollHeight <= window.innerHeight + rounding && display.scrollWidth <= display.clientWidth + rounding;
 }
 
 /** The room of one picture that is shown alone, in the middle of the window. */
