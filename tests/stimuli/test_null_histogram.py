@@ -37,7 +37,7 @@ def test_written_beside_the_null_and_read_again(tmp_path):
     assert (folder / HISTOGRAMS).read_bytes() == before
     columns = null["block1"]
     write_null_layer(folder, "block1", columns | {"pearson": columns["pearson"] + 5})
-    write_null_histograms(folder, ["block1"])
+    write_null_histograms(folder)
     assert read_null_histograms(folder)["block1"]["pearson"].maximum == pytest.approx(columns["pearson"].max() + 5)
     (folder / HISTOGRAMS).write_text('{"layers": {"block1": {"pearson": {}}}}')
     with pytest.raises(InputError, match="counts of a null"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -71,31 +71,25 @@ def count_null(values: Any, n_bins: int | None = None) -> NullHistogram:
     return NullHistogram(tuple(edges.tolist()), tuple(counts.tolist()), len(values), n_left_out)
 
 
-def write_null_histograms(folder: Path | str, layers: Sequence[str] | None = None) -> Path:
+def write_null_histograms(folder: Path | str) -> Path:
     """Count a null distribution's tables and write ``histograms.json`` beside them, by rename.
 
     Parameters
     ----------
     folder : path
         ``null_dist/{model}``.
-    layers : sequence of str, optional
-        Count these again and keep the counts of the others; default all.
 
     Returns
     -------
     Path
     """
     null = NullSet(folder)
-    path = null.path / HISTOGRAMS
-    document = read_json(path)["layers"] if layers is not None and path.exists() else {}
+    document = {}
     for layer in null.layers:
-        if layer in document and layer not in (layers or ()):
-            continue
         columns = null[layer]
-        counted = {measure: count_null(columns[measure]) for measure in MEASURES}
-        document[layer] = {measure: _to_json(histogram) for measure, histogram in counted.items()}
-    write_json(path, {"layers": {layer: document[layer] for layer in null.layers}})
-    return path
+        document[layer] = {measure: _to_json(count_null(columns[measure])) for measure in MEASURES}
+    write_json(null.path / HISTOGRAMS, {"layers": document})
+    return null.path / HISTOGRAMS
 
 
 def read_null_histograms(folder: Path | str) -> dict[str, dict[str, NullHistogram]]:

@@ -36,6 +36,7 @@ from beholder.stimuli import (
     write_null_layer,
 )
 from beholder.stimuli._metamer_set import list_runs
+from beholder.stimuli._null_histogram import HISTOGRAMS
 from beholder.stimuli._null_set import LAYERS, NULL_COLUMNS, name_null_file
 from beholder.synthesis._checkpoint import describe_model
 from beholder.synthesis._make_metamers import assemble_results, get_job_folder, open_observer, tell_verdicts
@@ -382,7 +383,7 @@ def _run(
         work = replace(work, layer_sets=sets, intra_threads=settings["intra_threads"], lanes=lanes)
         worker = NullWorker(folder.path, model, str(model.device), stimuli, work)
         run_plan(plan, worker, folder, n_workers=options["workers"])
-        changed = _assemble(output, folder, plan.hash, stimuli, work)
+        _assemble(output, folder, plan.hash, stimuli, work)
         record_provenance(
             output,
             ".",
@@ -395,7 +396,6 @@ def _run(
             split=split,
         )
         folder.clear_claims()
-        write_null_histograms(output, changed)
     found = NullSet(output)
     for run in [run for run in metamers if _is_of(run, model, found.network)] or metamers[:1]:
         fill_verdicts(run, output, model)
@@ -416,7 +416,7 @@ def _forget(
             logger.warning("%s: pairs that were measured with other settings are replaced", output)
         folder.clear()
         shutil.rmtree(folder.path / "parts", ignore_errors=True)
-        for path in [*output.glob("*.parquet"), output / "layers.json", output / "histograms.json"]:
+        for path in [*output.glob("*.parquet"), output / LAYERS, output / HISTOGRAMS]:
             path.unlink(missing_ok=True)
         return
     for path in sorted((folder.path / "receipts").glob("*.json")):
@@ -476,10 +476,8 @@ def _iterate_finished(folder: JobFolder, plan_hash: str) -> list[tuple[dict[str,
     return found
 
 
-def _assemble(
-    output: Path, folder: JobFolder, plan_hash: str, stimuli: StimulusSet | None, work: NullWork
-) -> list[str]:
-    """Write every layer's table from the finished shards; returns the layers."""
+def _assemble(output: Path, folder: JobFolder, plan_hash: str, stimuli: StimulusSet | None, work: NullWork) -> None:
+    """Write every layer's table from the finished shards, and their counts."""
     best: dict[str, dict[tuple[int, int, int], tuple[int, str, int]]] = {}
     for payload, shard in _iterate_finished(folder, plan_hash):
         place = (payload["seed"], payload["split"], payload["block"])
@@ -491,7 +489,7 @@ def _assemble(
     layers = [*(layer for layer in order if layer in best), *(layer for layer in best if layer not in order)]
     check_path_names(layers)
     check_content(output, *(output / name for receipt in folder.iter_receipts() for name in receipt["files"]))
-    with folder.seal(LAYERS, *map(name_null_file, layers)):
+    with folder.seal(LAYERS, HISTOGRAMS, *map(name_null_file, layers)):
         for layer in layers:
             parts = []
             for (seed, split, block), (_, key, row) in sorted(best[layer].items()):
@@ -500,7 +498,7 @@ def _assemble(
             parts = _tidy_parts(parts, layer, stimuli, work.shuffle, work.n_pairs)
             write_null_layer(output, layer, _make_columns(parts))
         write_json(output / LAYERS, {"layers": layers, "network": find_network(folder.read_settings())})
-    return layers
+        write_null_histograms(output)
 
 
 def _read_order(output: Path) -> tuple[str, ...]:
