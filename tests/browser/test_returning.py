@@ -467,6 +467,51 @@ def test_ones_own_link_shows_the_code_again_and_the_address_does_not(lab):
     assert again.page.inner_text("output.code") == "C1"
 
 
+def test_an_own_link_opened_over_another_person_is_followed(lab):
+    """The two addresses differ behind the # alone, which browsers do not load by themselves."""
+    url = lab.serve("similarity", 2, {"practice.n_without": 0, "completion_code": "C1"})
+    links = []
+    for _ in range(2):
+        with ParticipantClient(url) as client:
+            client.join({}, {})
+            links.append(f"{url}/#t={client._token}")
+    person = lab.invite(links[0])
+    settle(person)
+    person.click_next()
+    settle_from(person, "who")
+    person.go_to_trial()
+    with person.page.expect_event("load"):
+        person.page.goto(links[1])
+    person.wait_for("who")
+    person.click_next()
+    settle_from(person, "who")
+    person.go_to_trial()
+    person.answer(2)
+    person.wait_for_another_trial(person.trial)
+    assert read_responses(lab.database).participants["n_answered"].tolist() == [0, 1]
+    assert person.take_part() == "done"
+    assert person.page.url == f"{url}/"
+    with person.page.expect_event("load"):
+        person.page.goto(links[0])
+    person.wait_for("who")
+    assert "C1" not in person.page.content()
+
+
+def test_who_reloads_a_page_that_asks_is_asked_again(lab):
+    url = lab.serve("similarity", 1, {"practice.n_without": 0})
+    person = lab.invite(url)
+    person.go_to_trial()
+    own = person.page.url
+    other = lab.invite(own)
+    other.wait_for("who")
+    other.page.reload()
+    assert settle(other).screen == "who"
+    other.click_next()
+    settle_from(other, "who")
+    other.page.reload()
+    assert settle(other).screen != "who"
+
+
 @pytest.mark.parametrize("token", ["é", "%00", "a b", "x" * 300])
 def test_a_broken_link_says_so(lab, token):
     person = lab.invite(f"{lab.serve('similarity', 1)}/#t={token}")

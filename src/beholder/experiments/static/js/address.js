@@ -24,14 +24,36 @@ export function ownLink(token) {
 /** Let the address of the page be one's own link; with null, the plain one. */
 export function showInAddress(token) {
   const { pathname, search } = window.location;
-  try {
-    window.history.replaceState(null, "", pathname + search + (token ? `#t=${token}` : ""));
-  } catch {
-    // A page inside another one may not change its address; the tab remembers the token anyway.
-  }
+  note(token ? { held: true } : null, pathname + search + (token ? `#t=${token}` : ""));
 }
 
 /** Whether the page was loaded again, rather than opened by a link. */
 export function isReload() {
-  return performance.getEntriesByType("navigation")[0]?.type === "reload";
+  return performance.getEntriesByType("navigation")[0]?.type === "reload" && !window.history.state?.opened;
+}
+
+/** Whether the page was loaded again by whoever went on by this address before. */
+export function isHeld() {
+  return isReload() && Boolean(window.history.state?.held);
+}
+
+/** Who goes on by this address is asked for, after a reload too. */
+export function askInAddress() {
+  note(null);
+}
+
+/** A link that differs behind the # alone is not loaded by the browser when it is opened in the same tab. */
+export function followAddress() {
+  window.addEventListener("hashchange", () => {
+    note({ opened: true });
+    window.location.reload();
+  });
+}
+
+function note(state, address = window.location.href) {
+  try {
+    window.history.replaceState(state, "", address);
+  } catch {
+    // A page inside another one may not change its address; the tab remembers the token anyway.
+  }
 }

@@ -4,7 +4,7 @@
  */
 
 import { Refused } from "./api.js";
-import { isReload, ownLink, plainLink, readParameters, readToken, showInAddress } from "./address.js";
+import { askInAddress, isHeld, isReload, ownLink, plainLink, readParameters, readToken, showInAddress } from "./address.js";
 import { show } from "./runner.js";
 import { showEnd, showPhone, showPreview, showProblem, showRepeat } from "./screens/end.js";
 import { Next, Who } from "./screens/who.js";
@@ -62,7 +62,7 @@ export class Entrance {
     this.api.token = token;
     const state = await this.ask();
     if (state === null) return leave(() => this.showUnknown());
-    const familiar = [recall("token"), recallVisitor()].includes(token) || isReload() || !this.open;
+    const familiar = [recall("token"), recallVisitor()].includes(token) || isHeld() || !this.open;
     if (!ENDS.has(state.step) && !familiar) return this.choose("link", token);
     this.hold(token);
     return true;
@@ -93,6 +93,7 @@ export class Entrance {
   /** Go on with a session, or begin another one, as the person says. */
   async choose(kind, token) {
     if (this.refusesPhone()) return leave(() => showPhone(ownLink(token)));
+    askInAddress();
     const { isNew } = await show(Who, this.session, { heading: t("who.heading"), values: { kind, open: this.open } });
     if (isNew) return this.begin();
     this.hold(token);

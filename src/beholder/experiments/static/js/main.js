@@ -1,7 +1,7 @@
 /** Begin or resume, then go from step to step as the server says. */
 
 import { Api, Refused } from "./api.js";
-import { plainLink, readParameters } from "./address.js";
+import { followAddress, plainLink, readParameters } from "./address.js";
 import { readAsset } from "./assets.js";
 import { ENDS, Entrance } from "./entrance.js";
 import { watchEvidence } from "./evidence.js";
@@ -160,6 +160,7 @@ function explain(error) {
 export async function start(transport, { atEnd = null } = {}) {
   useTexts(await readAsset("texts.en.json"));
   watchEvidence();
+  followAddress();
   const api = new Api(transport, (waiting) => showNotice(waiting ? t("notice.waiting") : null));
   const session = new Session(api, new Media(transport, () => api.reach()));
   session.atEnd = atEnd;
