@@ -185,6 +185,18 @@ def test_words_beside_a_folder_of_pictures_are_used(tmp_path):
     assert titles == ["What was made?"]
 
 
+def test_words_beside_a_folder_of_pictures_are_used_from_further_up(tmp_path):
+    for name in ("run/made", "run/other"):
+        (tmp_path / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8), "red").save(tmp_path / name / "a.png")
+    (tmp_path / "run/made.figure.json").write_text('{"title": "What was made?", "explanation": "By code."}')
+    html = write_report(tmp_path).read_text()
+    assert html.count("What was made?</h2>") == 1
+    assert "is not on this page" not in html
+    assert "Which pictures are in run?" in html
+    assert html.count("<img") == 2
+
+
 def test_a_figure_stands_in_for_its_rdm_file(tmp_path):
     rdms, ids = np.zeros((1, 1, 2, 2)), ["a", "b"]
     write_rdms(tmp_path / "net.rdms.npz", rdms, layers=["x"], measures=["cosine"], stimulus_ids=ids)

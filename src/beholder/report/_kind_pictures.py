@@ -20,12 +20,14 @@ class PictureKind(SectionKind):
     """A gallery for each folder of pictures; class folders become the filter. Figures are left to their own kind."""
 
     def find(self, folder: Path) -> list[Path]:
-        """Folders that lie directly in ``folder`` and hold pictures, and ``folder`` itself if it does."""
-        tops = {}
+        """Folders of pictures that words lie beside, those that lie directly in ``folder``, and ``folder`` itself."""
+        told = _find_told(folder)
+        homes = {}
         for path in find_files(folder, *PICTURE_PATTERNS):
             parts = path.relative_to(folder).parts
-            tops[folder / parts[0] if len(parts) > 1 else folder] = None
-        return list(tops)
+            top = folder / parts[0] if len(parts) > 1 else folder
+            homes[next((parent for parent in path.parents if parent in told), top)] = None
+        return list(homes)
 
     def render(self, item: Path, page: Page) -> Section | None:
         """As many pictures as fit, spread evenly over the groups."""
@@ -34,6 +36,8 @@ class PictureKind(SectionKind):
         ]
         if item == page.folder:
             paths = [path for path in paths if path.parent == item]
+        told = _find_told(item)
+        paths = [path for path in paths if told.isdisjoint(path.parents)]
         built = {path.parent for path in find_files(item, _BUILT)}
         paths = [path for path in paths if built.isdisjoint(path.parents)]
         if not paths:
@@ -70,6 +74,12 @@ class PictureKind(SectionKind):
             warnings=(*warnings, *(record.warnings if record else ())),
             order=record.order if record else 200,
         )
+
+
+def _find_told(folder: Path) -> set[Path]:
+    """Folders below ``folder`` that words lie beside, each a gallery of its own."""
+    beside = (path.with_name(path.name.removesuffix(RECORD_SUFFIX)) for path in find_files(folder, f"*{RECORD_SUFFIX}"))
+    return {path for path in beside if path.is_dir()}
 
 
 def _is_figure(path: Path) -> bool:
