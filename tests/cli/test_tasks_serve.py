@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -138,12 +139,26 @@ def test_no_such_file(command: list[str], tmp_path: Path, beholder: Beholder, mo
         (["--public", "lab.example.org"], "https"),
         (["--per_task", "0"], "--per_task of 1 or more"),
         (["--release_after", "0"], "--release_after above 0"),
+        (["--release_after", "nan"], "--release_after above 0"),
         (["--port", "70000"], "another --port"),
     ],
 )
 def test_serve_refuses(flags: list[str], expected: str, place: Path, tmp_path: Path, beholder: Beholder) -> None:
     code, _, err = beholder("tasks", "serve", place / "exp_data", "--db", tmp_path / "a.sqlite", *flags)
     assert code == 2 and expected in err, err
+
+
+def test_a_file_of_another_experiment_is_refused_with_one_way_out(
+    place: Path, tmp_path: Path, beholder: Beholder
+) -> None:
+    db = tmp_path / "a.sqlite"
+    open_store(read_experiment(place / "exp_data"), db).close()
+    shutil.copytree(place / "exp_data", tmp_path / "other")
+    about = json.loads((tmp_path / "other" / "experiment.json").read_text(encoding="utf-8"))
+    about["settings"]["recruiter"], about["plan_hash"] = "prolific", "1" * 64
+    (tmp_path / "other" / "experiment.json").write_text(json.dumps(about), encoding="utf-8")
+    code, _, err = beholder("tasks", "serve", tmp_path / "other", "--db", db, "--port", "0")
+    assert code == 2 and err.strip().endswith("; try another --db for the changed experiment")
 
 
 def test_serve_until_interrupted(place: Path, tmp_path: Path, beholder: Beholder) -> None:

@@ -119,3 +119,14 @@ def test_wrong_names() -> None:
         parse_assignments(["feedback"])
     with pytest.raises(InputError, match="the setting 'kind'"):
         Settings.from_dict({"preset": "x"})
+
+
+@pytest.mark.parametrize("distance", [0, -60])
+def test_a_viewing_distance_that_nobody_has_is_refused(distance: float) -> None:
+    with pytest.raises(InputError, match="viewing_distance_cm"):
+        make_settings("similarity", {"viewing_distance_cm": distance})
+
+
+def test_a_name_that_begins_with_a_vowel_is_announced_as_one() -> None:
+    assert str(UnknownNameError("observer", "x", ["guess"])).startswith("expected the name of an observer")
+    assert str(UnknownNameError("kind", "x", ["guess"])).startswith("expected the name of a kind")

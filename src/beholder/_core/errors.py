@@ -96,7 +96,7 @@ class UnknownNameError(InputError, LookupError):
         elif hint is None and known:
             shown = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
             hint = f"one of {shown}"
-        super().__init__(f"the name of a {kind}", got=repr(name), hint=hint)
+        super().__init__(f"the name of {'an' if kind[:1] in 'aeio' else 'a'} {kind}", got=repr(name), hint=hint)
 
 
 class UnknownKeyword(UnknownNameError, TypeError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from beholder._core.errors import ConfigurationChanged
@@ -44,8 +44,9 @@ def keep_batch_size(asked: int | None, old: Mapping[str, Any], what: str) -> int
 
 
 def refuse_changes(
-    old: Mapping[str, Any], new: Mapping[str, Any], output: str, hints: Mapping[str, str] | None = None
-) -> None:
+    old: Mapping[str, Any], new: Mapping[str, Any], output: str, hints: Mapping[str, str] | None = None,
+    ways: Sequence[str] = ("another output folder", "--overwrite to replace it"),
+) -> None:  # fmt: skip
     """Raise when settings differ.
 
     Parameters
@@ -56,6 +57,8 @@ def refuse_changes(
         The output, for the message.
     hints : mapping, optional
         For single settings, a way out other than ``--overwrite``.
+    ways : sequence of str, optional
+        Ways out whatever differs.
 
     Raises
     ------
@@ -71,7 +74,7 @@ def refuse_changes(
         raise ConfigurationChanged(
             f"the settings that {output} was made with",
             got=f"{'; '.join(differences[:3])}{more}",
-            hint=" or ".join([*named, "another output folder", "--overwrite to replace it"]),
+            hint=" or ".join([*named, *ways]),
         )
 
 

@@ -214,7 +214,7 @@ def serve_folder(
         )  # fmt: skip
     if per_task is not None and per_task < 1:
         raise InputError("--per_task of 1 or more", got=str(per_task))
-    if release_after_s <= 0:
+    if not release_after_s > 0:
         raise InputError("--release_after above 0", got=f"{release_after_s / 60:g}")
     seen = None if public is None else check_public(public)
     experiment = read_experiment(folder)

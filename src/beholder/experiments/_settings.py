@@ -298,6 +298,8 @@ class Settings:
             raise InputError("choices that differ", got="one twice")
         if parse_size(self.size)[0] == "deg" and self.calibration == "none":
             raise InputError("a calibration for a size in degrees", got="none", hint="--set calibration=card")
+        if not self.viewing_distance_cm > 0:
+            raise InputError("viewing_distance_cm above 0", got=f"{self.viewing_distance_cm:g}")
         if self.headphone_required > self.headphone_trials:
             raise InputError(
                 f"headphone_required of at most headphone_trials, {self.headphone_trials}",

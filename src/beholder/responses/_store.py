@@ -218,7 +218,7 @@ def refuse_other(
     if "stimuli" not in old:
         new.pop("stimuli", None)
     old = {**old, "settings": json.loads(json.dumps(dict(complete(old["settings"]))))}
-    refuse_changes(old, new, name, dict.fromkeys(new, "another --db for the changed experiment"))
+    refuse_changes(old, new, name, ways=["another --db for the changed experiment"])
 
 
 def backup_responses(path: Path | str, out: Path | str) -> Path:
