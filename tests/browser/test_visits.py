@@ -81,7 +81,10 @@ def come_as_far(client, clock, parameters, who):
         advance(client, "done")
 
 
-@pytest.mark.parametrize(("who", "way"), TABLE)
+@pytest.mark.parametrize(
+    ("who", "way"),
+    [pytest.param(*cell, marks=[pytest.mark.slow] if cell[1] != "plain link" else []) for cell in TABLE],
+)
 def test_every_cell_of_the_table(lab, studies, who, way):
     urls, clock = studies
     recruited = way.endswith("offer") or way.startswith("the offer")
@@ -177,6 +180,7 @@ def test_two_sessions_by_ones_own_link(lab, study):
     assert rows["days_since_last"][1] == pytest.approx(1.5)
 
 
+@pytest.mark.slow
 def test_the_page_that_stays_open_goes_on_in_place(lab, study):
     url, _, db = study(**{"sessions.days_min": 0})
     person = lab.invite(url)
@@ -189,6 +193,7 @@ def test_the_page_that_stays_open_goes_on_in_place(lab, study):
     assert read_responses(db).trials["visit"].tolist() == [1, 1, 2, 2]
 
 
+@pytest.mark.slow
 def test_the_recruiters_second_study(lab, study):
     url, clock, db = study(recruiter="prolific")
     first, second = (

@@ -220,7 +220,7 @@ def test_nothing_is_left_of_what_was_sent(run: Callable, tmp_path: Path) -> None
 
 
 SLEEPERS = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from sample_work import CallWorker, plan_squares
@@ -233,6 +233,7 @@ def sleep(start):
     (out / "pids" / str(os.getpid())).touch()
     time.sleep(60)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run behind an &
 try:
     run_plan(plan_squares(8, 4), CallWorker(sleep), JobFolder(out / "jobs", out), n_workers=2)
 except KeyboardInterrupt as stop:

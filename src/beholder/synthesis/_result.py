@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
-from beholder._core.files import open_atomic
+from beholder._core.files import explain_read_errors, open_atomic
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,7 +94,7 @@ class Synthesis:
 
 def load_synthesis(path: Path | str) -> Synthesis:
     """Read what :meth:`Synthesis.save` wrote."""
-    try:
+    with explain_read_errors(path, "a file that Synthesis.save wrote"):
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         rest = json.loads(str(arrays.pop("description")))
@@ -105,5 +104,3 @@ def load_synthesis(path: Path | str) -> Synthesis:
             batches=tuple(tuple(batch) for batch in rest["batches"]),
             settings=rest["settings"],
         )
-    except (OSError, EOFError, KeyError, TypeError, ValueError) as error:
-        raise InputError("a file that Synthesis.save wrote", got=f"{path} ({error})") from error

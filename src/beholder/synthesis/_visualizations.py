@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
-from beholder._core.files import open_atomic, read_json
+from beholder._core.files import explain_read_errors, open_atomic, read_json
 from beholder._core.provenance import FILE_NAME
 from beholder.models import Unit
 from beholder.synthesis._standing import SIGNS
@@ -243,7 +243,8 @@ def _read_format(suffix: str, settings: dict[str, Any]) -> StimulusFormat:
 
 
 def _read_losses(path: Path) -> np.ndarray:
-    with np.load(path, allow_pickle=False) as file:
+    hint = "run the same `beholder units optimize` again"
+    with explain_read_errors(path, "the losses of a unit's images", hint), np.load(path, allow_pickle=False) as file:
         return np.stack([file[sign] for sign in SIGNS])
 
 
