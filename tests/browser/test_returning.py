@@ -497,6 +497,23 @@ def test_an_own_link_opened_over_another_person_is_followed(lab):
     assert "C1" not in person.page.content()
 
 
+def test_looking_at_an_end_does_not_make_the_browser_forget_who_is_not_through(lab):
+    url = lab.serve("similarity", 1, {"practice.n_without": 0, "completion_code": "C1"})
+    with ParticipantClient(url) as client:
+        client.join({}, {})
+        advance(client, "done")
+        ended = f"{url}/#t={client._token}"
+    person = lab.invite(url)
+    person.go_to_trial()
+    with person.page.expect_event("load"):
+        person.page.goto(ended)
+    person.wait_for("end")
+    assert "C1" in person.page.content()
+    person.page.goto("about:blank")
+    person.page.goto(f"{url}/")
+    person.wait_for("who")
+
+
 def test_who_reloads_a_page_that_asks_is_asked_again(lab):
     url = lab.serve("similarity", 1, {"practice.n_without": 0})
     person = lab.invite(url)

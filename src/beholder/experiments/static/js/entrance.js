@@ -63,8 +63,9 @@ export class Entrance {
     const state = await this.ask();
     if (state === null) return leave(() => this.showUnknown());
     const familiar = [recall("token"), recallVisitor()].includes(token) || isHeld() || !this.open;
-    if (!ENDS.has(state.step) && !familiar) return this.choose("link", token);
-    this.hold(token);
+    const over = ENDS.has(state.step);
+    if (!over && !familiar) return this.choose("link", token);
+    this.hold(token, over);
     return true;
   }
 
@@ -110,9 +111,10 @@ export class Entrance {
     return true;
   }
 
-  /** The token of the tab, or of the last person of the browser where anybody may come. */
+  /** The token of the tab, or of the last person of the browser where anybody may come; OVER where all is over. */
   recallToken() {
-    return recall("token") ?? (this.open ? recallVisitor() : null);
+    const [here, visitor] = [recall("token"), this.open ? recallVisitor() : null];
+    return here === OVER ? (visitor ?? OVER) : (here ?? visitor);
   }
 
   /** Where the holder of the token stands; null where nobody knows it. */
@@ -125,12 +127,15 @@ export class Entrance {
     }
   }
 
-  /** Go on as somebody: the address, the tab and, where no link names people, the browser know it. */
-  hold(token) {
+  /**
+   * Go on as somebody: the address, the tab and, where no link names people, the browser know it. Who only sees how
+   * theirs ended (`over`) does not make the browser forget somebody who is not through.
+   */
+  hold(token, over = false) {
     this.api.token = token;
     remember("token", token);
     remember("last", null);
-    if (this.open) rememberVisitor(token);
+    if (this.open && !(over && ![null, OVER].includes(recallVisitor()))) rememberVisitor(token);
     showInAddress(token);
   }
 
@@ -138,7 +143,7 @@ export class Entrance {
   close(token) {
     const kept = remember("token", this.open ? OVER : null);
     if (!this.open) return;
-    rememberVisitor(OVER);
+    if ([null, OVER, token].includes(recallVisitor())) rememberVisitor(OVER);
     if (kept && remember("last", token)) showInAddress(null);
   }
 
