@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from beholder.experiments._addresses import Place
-from beholder.experiments._experiment import Experiment
+from beholder.experiments._experiment import MEDIA_TYPES, Experiment
 from beholder.experiments._participants import ParticipantBook
 from beholder.experiments._payloads import (
     describe_visit,
@@ -42,12 +42,6 @@ logger = logging.getLogger("beholder")
 _MOST_TRIALS = 1000
 _MOST_TOKEN = 200
 _MOST_INLINE_BYTES = 1 << 20
-
-MEDIA_TYPES = {
-    ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp", ".gif": "image/gif",
-    ".wav": "audio/wav", ".flac": "audio/flac", ".mp3": "audio/mpeg", ".ogg": "audio/ogg",
-}  # fmt: skip
-"""Suffixes of stimuli to their types."""
 
 
 @final

@@ -250,23 +250,29 @@ def _take_step(experiment: Experiment, made: _Replayed, row: dict[str, Any]) -> 
     made.events.append(event)
 
 
+def _take_next(position: Position, rows: list[Any]) -> tuple[int, int, list[Any]]:
+    """Phase and number of the next trial, and its rows, taken off a list in which they stand in front."""
+    phase, number = position.phase, len(position.list_given()) + 1
+    taken = []
+    while rows and (rows[0]["block"], rows[0]["n"]) == (phase, number):
+        taken.append(rows.pop(0))
+    return phase, number, taken
+
+
 def _take_failures(made: _Replayed, rows: list[Any]) -> None:
     """Each time that stimuli of the next trial could not be shown."""
-    position, phase = made.position, made.position.phase
-    number = len(position.list_given()) + 1
-    while rows and (rows[0]["block"], rows[0]["n"]) == (phase, number):
-        row = rows.pop(0)
+    phase, number, taken = _take_next(made.position, rows)
+    for row in taken:
         _, _, reason = parse_failure({"trial": "", "stimuli": [""], "reason": row["reason"]})
         data = {"block": phase, "trial": number, "reason": reason, "slots": []}
-        made.events.append(Event(row["at_ms"] / 1000, NOT_SHOWN, position.step, data))
+        made.events.append(Event(row["at_ms"] / 1000, NOT_SHOWN, made.position.step, data))
 
 
 def _take_presented(experiment: Experiment, made: _Replayed, rows: list[Any]) -> None:
     """Each time that the page came to the next trial; whether it was shown follows anew."""
-    position, phase = made.position, made.position.phase
-    number = len(position.list_given()) + 1
-    while rows and (rows[0]["block"], rows[0]["n"]) == (phase, number):
-        row = rows.pop(0)
+    position = made.position
+    phase, number, taken = _take_next(position, rows)
+    for row in taken:
         _, key = parse_presentation({"trial": "", "key": row["key"]})
         stimulus_ms = make_timing(experiment.settings, position, phase, number)["stimulus_ms"]
         event = announce_trial(experiment, position, phase, number, key, stimulus_ms, row["at_ms"] / 1000)

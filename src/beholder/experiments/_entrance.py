@@ -32,6 +32,7 @@ from beholder.responses import (
     list_sessions,
     read_description,
     read_history,
+    read_meta,
     read_progress,
 )
 
@@ -139,7 +140,7 @@ class Entrance:
         admit: Callable[[], None],
     ) -> Entry:
         """The work of :meth:`ParticipantBook.join`, in a transaction; ``held`` is the token of the browser."""
-        key = connection.execute("SELECT value FROM meta WHERE key = 'key'").fetchone()[0]
+        key = read_meta(connection, "key")
         known_as = None if identity is None else name_participant(key, self._recruiter.name, identity)
         if known_as is not None:
             if has_withdrawn(connection, known_as):
@@ -219,7 +220,7 @@ class Entrance:
         now: float,
     ) -> int:
         """A new session: everything that it shows is drawn and stored. Gives its number."""
-        key = connection.execute("SELECT value FROM meta WHERE key = 'key'").fetchone()[0]
+        key = read_meta(connection, "key")
         path = (key, participant) if visit == 1 else (key, participant, visit)
         seed = derive_seed(self.experiment.settings.seed, *path)
         drawn = to_canonical_json(draw_presentation(self.experiment, self.experiment.get_task(task), seed))

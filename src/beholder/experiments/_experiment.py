@@ -23,6 +23,13 @@ _TASK = re.compile(r"task_(\d+)")
 _NUMBERED = re.compile(r"(.+?)_(\d+)")
 
 
+MEDIA_TYPES = {
+    ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp", ".gif": "image/gif",
+    ".wav": "audio/wav", ".flac": "audio/flac", ".mp3": "audio/mpeg", ".ogg": "audio/ogg",
+}  # fmt: skip
+"""Suffixes of stimuli to their types."""
+
+
 @final
 @dataclass(frozen=True)
 class TrialUnit:
@@ -82,6 +89,11 @@ class Trial:
     files: Mapping[str, Path]
     levels: tuple[float, ...] = ()
     hashes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def has_sounds(self) -> bool:
+        """Whether any of its files is a sound."""
+        return any(MEDIA_TYPES.get(path.suffix.lower(), "").startswith("audio/") for path in self.files.values())
 
     @property
     def is_catch(self) -> bool:

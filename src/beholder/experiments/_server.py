@@ -25,10 +25,10 @@ from starlette.staticfiles import StaticFiles
 
 from beholder._core.errors import InputError, OutputError
 from beholder._core.hashing import hash_settings
-from beholder.experiments._api import MEDIA_TYPES, Api, refuse, refuse_http
+from beholder.experiments._api import Api, refuse, refuse_http
 from beholder.experiments._clock import SteadyClock, find_last_time
 from beholder.experiments._content import hash_experiment
-from beholder.experiments._experiment import Experiment, Trial
+from beholder.experiments._experiment import MEDIA_TYPES, Experiment, Trial
 from beholder.experiments._participants import ParticipantBook
 from beholder.experiments._recruiters import get_recruiter
 from beholder.experiments._security import Limits, Refusal, SecureHeaders, make_policy

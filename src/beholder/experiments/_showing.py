@@ -11,7 +11,6 @@ from beholder.experiments._settings import Settings
 from beholder.responses import PRESENTED, Event
 
 _IN_TURN = ("recognition", "same_different")
-_SOUNDS = (".wav", ".flac", ".mp3", ".ogg")
 
 
 def is_brief(settings: Settings, trial: Trial, stimulus_ms: float) -> bool:
@@ -24,9 +23,7 @@ def is_brief(settings: Settings, trial: Trial, stimulus_ms: float) -> bool:
     stimulus_ms : float
         How long this trial shows its stimulus; 0: until the answer.
     """
-    if any(path.suffix.lower() in _SOUNDS for path in trial.files.values()):
-        return True
-    return settings.kind in _IN_TURN and stimulus_ms > 0
+    return trial.has_sounds or (settings.kind in _IN_TURN and stimulus_ms > 0)
 
 
 def may_show(most: int | None, brief: bool, before: Sequence[Mapping[str, Any]]) -> bool:

@@ -10,10 +10,9 @@ from typing import Any
 from beholder._core.errors import InputError
 from beholder._core.files import open_atomic
 from beholder._core.seeds import derive_seed
-from beholder.experiments._api import MEDIA_TYPES
 from beholder.experiments._bundle import embed_file, make_page
 from beholder.experiments._content import hash_task
-from beholder.experiments._experiment import Experiment, Task, Trial
+from beholder.experiments._experiment import MEDIA_TYPES, Experiment, Task, Trial
 from beholder.experiments._flow import ENDS, pick_code
 from beholder.experiments._payloads import make_greeting, make_public_settings, make_timing
 from beholder.experiments._position import Position

@@ -53,6 +53,7 @@ __getattr__, __dir__, __all__ = attach(
         "open_responses": "._store",
         "read_description": "._reading",
         "read_history": "._statements",
+        "read_meta": "._reading",
         "read_progress": "._conduct",
         "read_responses": "._tables",
         "read_status": "._status",

@@ -10,7 +10,7 @@ from typing import Any, final
 
 from beholder.responses._evidence import Evidence, Trace, summarize_evidence
 from beholder.responses._exclusions import Conduct, list_exclusions
-from beholder.responses._records import NOT_SHOWN, PRESENTED
+from beholder.responses._records import NOTES
 from beholder.responses._scoring import get_answer_form
 
 
@@ -100,8 +100,9 @@ def read_progress(
         for number, choice, n in connection.execute(sql, asked):
             chosen.setdefault(number, {})[str(choice)] = n
     events: dict[int, list[tuple[str, float]]] = {}
-    sql = f"SELECT session, event, at FROM events {one} AND event NOT IN (:presented, :not_shown) ORDER BY session, seq"
-    for number, event, at in connection.execute(sql, {**asked, "presented": PRESENTED, "not_shown": NOT_SHOWN}):
+    marks = ", ".join(f":note_{k}" for k in range(len(NOTES)))
+    sql = f"SELECT session, event, at FROM events {one} AND event NOT IN ({marks}) ORDER BY session, seq"
+    for number, event, at in connection.execute(sql, {**asked, **{f"note_{k}": name for k, name in enumerate(NOTES)}}):
         events.setdefault(number, []).append((event, at))
     evidence = read_evidence(connection, session)
     progress = []

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar, final
 
 from beholder._core.errors import InputError, OutputBusy, OutputError
-from beholder._core.files import explain_write_errors
+from beholder._core.files import explain_write_errors, sync_folder
 from beholder._core.locks import Lock, LockTaken, take_lock
 from beholder._core.settings import refuse_changes
 from beholder.responses._checkpoints import LONGEST_LOG_PAGES, Checkpointer
@@ -314,11 +314,7 @@ def write_file(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
     with contextlib.closing(sqlite3.connect(temporary)) as connection:
         connection.execute("PRAGMA journal_mode = WAL").fetchall()
     os.replace(temporary, path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -4,10 +4,10 @@
  */
 
 import { goOnAfter, pageTime } from "./clock.js";
+import { ENDS } from "./entrance.js";
 import { recall, remember } from "./storage.js";
 
 const FRESH = { token: null, step: "consent", block: 1, steps: [], presented: [], failures: [], practice: [], answers: [], parameters: {} };
-const ENDS = ["done", "screened_out", "declined", "withdrawn"];
 const ORDER = ["consent", "instructions", "checks", "practice", "trials", "comment", "debrief", "done"];
 
 function decode(address) {
@@ -84,7 +84,7 @@ export class PageTransport {
 
   reopen(parameters, job) {
     const { token, step, parameters: before } = this.run;
-    if (!ENDS.includes(step)) {
+    if (!ENDS.has(step)) {
       this.run.parameters = parameters;
       this.keep();
       return { status: 200, body: { token, repeat: false } };
@@ -156,29 +156,34 @@ export class PageTransport {
     return { status: 200, body: payloads.map(({ correct, ...payload }) => payload) };
   }
 
+  /** The next trial, and its practice block or 0; null where a page asks for another one. */
+  findNext(trial) {
+    const payload = this.phase[this.given().length];
+    return payload?.id === trial ? { payload, block: this.run.step === "practice" ? this.run.block : 0 } : null;
+  }
+
   /** As the server counts it: the same time once, and what is shown for a moment no more often than the study says. */
   present({ trial, key }) {
-    const payload = this.phase[this.given().length];
-    if (payload?.id !== trial) return { status: 409, body: { code: "order" } };
-    const block = this.run.step === "practice" ? this.run.block : 0;
-    const before = this.run.presented.filter((each) => each.block === block && each.n === payload.n);
+    const next = this.findNext(trial);
+    if (!next) return { status: 409, body: { code: "order" } };
+    const { payload, block } = next;
+    const announced = this.run.presented.filter((each) => each.block === block && each.n === payload.n);
+    const count = () => announced.filter((each) => each.shown).length;
     const most = payload.brief ? this.data.settings.presentations_max ?? Infinity : Infinity;
-    const count = before.filter((each) => each.shown).length;
-    let now = before.find((each) => each.key === key);
+    let now = announced.find((each) => each.key === key);
     if (!now) {
-      now = { block, n: payload.n, key, shown: count < most, at_ms: Math.round(pageTime()) };
-      this.run.presented.push(now);
+      now = { block, n: payload.n, key, shown: count() < most, at_ms: Math.round(pageTime()) };
+      for (const list of [announced, this.run.presented]) list.push(now);
       this.keep();
     }
-    return { status: 200, body: { show: now.shown, presentations: before.includes(now) ? count : count + Number(now.shown) } };
+    return { status: 200, body: { show: now.shown, presentations: count() } };
   }
 
   /** A stimulus of the next trial could not be shown: said to nobody before the end. */
   note({ trial, reason }) {
-    const payload = this.phase[this.given().length];
-    if (payload?.id !== trial) return { status: 409, body: { code: "order" } };
-    const block = this.run.step === "practice" ? this.run.block : 0;
-    this.run.failures.push({ block, n: payload.n, reason, at_ms: Math.round(pageTime()) });
+    const next = this.findNext(trial);
+    if (!next) return { status: 409, body: { code: "order" } };
+    this.run.failures.push({ block: next.block, n: next.payload.n, reason, at_ms: Math.round(pageTime()) });
     this.keep();
     return { status: 200, body: { told: false } };
   }

@@ -1,6 +1,7 @@
 /** A stimulus that this page cannot show: said in the participant's words, with a way to try again. */
 
 import { h, paragraphs } from "../dom.js";
+import { sheet } from "./base.js";
 import { enter, hideProgress, stage } from "../shell.js";
 import { t } from "../texts.js";
 
@@ -23,7 +24,6 @@ export function showFailure({ title, urls, error, told }) {
     reload.addEventListener("click", () => window.location.reload());
     hideProgress();
     enter("not-shown", t("not_shown.heading"));
-    const sheet = h("div", { class: "sheet" }, ...paragraphs(text), h("div", { class: "buttons" }, reload, again));
-    stage().querySelector(".jspsych-content")?.replaceChildren(sheet);
+    stage().querySelector(".jspsych-content")?.replaceChildren(sheet(paragraphs(text), reload, again));
   });
 }

@@ -3,6 +3,7 @@
 import { findSilence, makeTestTone, playBuffer, renewSound } from "../audio.js";
 import { h, paragraphs } from "../dom.js";
 import { t } from "../texts.js";
+import { sheet } from "./base.js";
 import { cover } from "./cover.js";
 
 /** Return once sounds can be heard; at once when they can. After a click or key press. */
@@ -29,7 +30,7 @@ function drawSilence({ display, finish, fault }) {
   };
   const test = h("button", { type: "button", "data-action": "test", onclick: listen }, t("sound.test"));
   const buttons = fault === "nothing" ? [retry, test, hears] : [retry];
-  display.append(h("div", { class: "sheet" }, ...paragraphs(t("sound.text")), h("div", { class: "buttons" }, ...buttons)));
+  display.append(sheet(paragraphs(t("sound.text")), ...buttons));
   retry.focus({ preventScroll: true });
 }
 
