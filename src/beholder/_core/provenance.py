@@ -6,6 +6,7 @@ The only file, beside logs and report pages, in which times, hosts and command l
 from __future__ import annotations
 
 import datetime
+import functools
 import json
 import os
 import platform
@@ -41,12 +42,16 @@ _PACKAGES = (
 def read_versions(packages: tuple[str, ...] = _PACKAGES) -> dict[str, str]:
     """Versions of Python and of the installed packages that can change an output's bytes."""
     versions = {"python": platform.python_version()}
-    for package in packages:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return versions
+    found = {package: _read_version(package) for package in packages}
+    return versions | {package: each for package, each in found.items() if each is not None}
+
+
+@functools.cache
+def _read_version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def find_network(settings: Mapping[str, Any] | None) -> str | None:

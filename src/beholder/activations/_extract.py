@@ -204,7 +204,7 @@ def extract_to_store(
         store.parent.mkdir(parents=True, exist_ok=True)
     if not options.overwrite:
         layers = [*layers, *_find_stored(model, store, layers)]
-    targets = find_targets(model, stimuli, layers, options)
+    targets, example = find_targets(model, stimuli, layers, options)
     if any(str(parameter.dtype) == "torch.float64" for parameter in model.module.parameters()):
         logger.info("%s computes in float64; its activations are stored as %s", model.name, options.dtype)
     with folder.hold():
@@ -215,7 +215,7 @@ def extract_to_store(
         heal_store(store)
         old = folder.read_settings()
         settings = resolve_settings(model, stimuli, targets, options, old)
-        settings["channels_last"] = _settle_layout(model, stimuli, targets, options, old)
+        settings["channels_last"] = _settle_layout(model, example, targets, old)
         if not folder.check_settings(settings):
             _check_vacant(store)
             folder.write_settings(settings)
@@ -281,8 +281,10 @@ def check_modality(model: Model, stimuli: StimulusSet) -> None:
         raise InputError(f"{model.modality}s, which {model.name} takes", got=f"{len(stimuli)} {stimuli.kind}s")
 
 
-def find_targets(model: Model, stimuli: StimulusSet, layers: Sequence[str], options: ExtractOptions) -> list[Target]:
-    """Resolve the layer names and probe the model with the first stimulus."""
+def find_targets(
+    model: Model, stimuli: StimulusSet, layers: Sequence[str], options: ExtractOptions
+) -> tuple[list[Target], torch.Tensor]:
+    """Resolve the layer names and probe the model with the first stimulus, which is given too, (1, *input_shape)."""
     model = copy_model(model)
     module = model.module
     refs = resolve_layers(module, expand_presets(model, layers), model.taps)
@@ -301,17 +303,14 @@ def find_targets(model: Model, stimuli: StimulusSet, layers: Sequence[str], opti
             module, parts, model.run, example,
             axes={**model.axes, **(options.axes or {})}, modality=model.modality,
         )  # fmt: skip
-    return make_targets(model, names, probed, options.pool, flatten=options.flatten, token_pool=options.pool_tokens)
+    targets = make_targets(model, names, probed, options.pool, flatten=options.flatten, token_pool=options.pool_tokens)
+    return targets, example
 
 
-def _settle_layout(
-    model: Model, stimuli: StimulusSet, targets: Sequence[Target], options: ExtractOptions, old: dict[str, Any] | None
-) -> bool:
+def _settle_layout(model: Model, example: torch.Tensor, targets: Sequence[Target], old: dict[str, Any] | None) -> bool:
     """Whether convolutions run channels-last; settled when a store is first planned, with a look at how they behave."""
     if old is not None:
         return bool(old.get("channels_last", True))
-    prepared, *_ = load_stimulus(stimuli, 0, model.preprocessing, options.exposure)
-    example = torch.tensor(prepared, device=model.device)[None]
     layers = {name: feeds[0][1].layer for name, feeds in route_parts(targets).items()}
     return settle_conduct(model, watch_layers(layers), example)
 
