@@ -19,6 +19,7 @@ SLOTS = {
     "odd_one_out": ["a", "b", "c"],
     "similarity": ["a", "b"],
 }
+NO_PRACTICE = {f"practice.{name}": 0 for name in ("n_with_feedback", "n_without", "n_obvious", "n_required")}
 QUICK = {"disabled_ms": 0, "feedback_delay_ms": 0, "feedback_ms": 0}
 
 

@@ -4,10 +4,10 @@ import json
 import sqlite3
 
 import pytest
+from tests.experiment_folders import NO_PRACTICE
 
 pytestmark = pytest.mark.browser
 
-NONE = {"practice.n_with_feedback": 0, "practice.n_without": 0, "practice.n_obvious": 0}
 COVER = """
     const draw = window.requestAnimationFrame.bind(window);
     let waiting = [];
@@ -29,7 +29,7 @@ SHOWN = "document.querySelectorAll('.layer.shown .picture').length"
 
 def arrive(lab, kind, n_trials=1, changes=None, **options):
     """Somebody before the first trial, whose tab can be covered."""
-    person = lab.invite(lab.serve(kind, n_trials, {**NONE, **(changes or {})}, **options))
+    person = lab.invite(lab.serve(kind, n_trials, {**NO_PRACTICE, **(changes or {})}, **options))
     person.page.add_init_script(COVER)
     person.page.reload()
     person.go_to("main-intro")

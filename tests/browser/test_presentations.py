@@ -5,13 +5,13 @@ import json
 import pytest
 from tests.browser.built_folders import build_folder
 from tests.browser.participant import ENABLED, Participant
+from tests.experiment_folders import NO_PRACTICE
 
 from beholder.experiments import import_collected, read_experiment, write_static_pages
 from beholder.responses import read_responses
 
 pytestmark = pytest.mark.browser
 
-NONE = {"practice.n_with_feedback": 0, "practice.n_without": 0, "practice.n_obvious": 0}
 KINDS = {
     "recognition": ({"fixation_ms": 100, "stimulus_ms": 400, "mask_ms": 100}, False),
     "words": ({}, False),
@@ -54,7 +54,7 @@ def reload_in_trial(person):
 )
 def test_reload_shows_nothing_once_more(lab, name):
     changes, sounds = KINDS[name]
-    url = lab.serve(name.split()[0], 1, {**NONE, **changes, "level_calibration": False}, sounds=sounds)
+    url = lab.serve(name.split()[0], 1, {**NO_PRACTICE, **changes, "level_calibration": False}, sounds=sounds)
     person = lab.invite(url)
     person.page.add_init_script(COUNT_SOUNDS)
     person.page.reload()
@@ -75,7 +75,7 @@ def test_reload_shows_nothing_once_more(lab, name):
 
 
 def test_nothing_is_shown_before_the_server_knows(lab):
-    person = lab.invite(lab.serve("recognition", 1, NONE))
+    person = lab.invite(lab.serve("recognition", 1, NO_PRACTICE))
     person.go_to("main-intro")
     person.page.route("**/api/presentations", lambda route: route.abort())
     watch(person)
@@ -96,7 +96,7 @@ def read_events(lab):
 
 
 def test_lost_acknowledgement_is_no_second_presentation(lab):
-    person = lab.invite(lab.serve("recognition", 1, NONE))
+    person = lab.invite(lab.serve("recognition", 1, NO_PRACTICE))
     person.go_to("main-intro")
 
     lost = []
@@ -120,7 +120,7 @@ def test_lost_acknowledgement_is_no_second_presentation(lab):
 
 @pytest.mark.slow
 def test_what_stays_until_the_answer_is_shown_again_and_counted(lab):
-    person = lab.invite(lab.serve("similarity", 1, NONE))
+    person = lab.invite(lab.serve("similarity", 1, NO_PRACTICE))
     person.go_to_trial()
     person.page.reload()
     person.go_to_trial()
@@ -132,7 +132,9 @@ def test_what_stays_until_the_answer_is_shown_again_and_counted(lab):
 
 
 def test_a_page_without_a_server_counts_in_its_own_storage(chromium, tmp_path):
-    experiment = read_experiment(build_folder(tmp_path / "built", "recognition", 2, {**NONE, "stimulus_ms": 300}))
+    experiment = read_experiment(
+        build_folder(tmp_path / "built", "recognition", 2, {**NO_PRACTICE, "stimulus_ms": 300})
+    )
     (page,) = write_static_pages(experiment)
     context = chromium.new_context(viewport={"width": 1280, "height": 720})
     person = Participant(context, page.as_uri())
@@ -155,7 +157,7 @@ def test_a_page_without_a_server_counts_in_its_own_storage(chromium, tmp_path):
 
 @pytest.mark.slow
 def test_second_tab_does_not_show_it_again(lab):
-    person = lab.invite(lab.serve("recognition", 1, NONE))
+    person = lab.invite(lab.serve("recognition", 1, NO_PRACTICE))
     person.go_to_trial()
     second = lab.invite(person.page.url, context=person.page.context)
     person.wait_for("moved")

@@ -7,13 +7,12 @@ import logging
 import pytest
 from tests.browser.built_folders import build_folder
 from tests.browser.participant import Participant
+from tests.experiment_folders import NO_PRACTICE
 
 from beholder.experiments import read_experiment, write_static_pages
 from beholder.responses import read_responses
 
 pytestmark = pytest.mark.browser
-
-NONE = {"practice.n_with_feedback": 0, "practice.n_without": 0, "practice.n_obvious": 0}
 
 
 def block(person, number, how):
@@ -49,7 +48,7 @@ def spoil(route):
     ],
 )
 def test_the_page_says_which_and_trying_again_goes_on(lab, caplog, kind, how, words):
-    person = lab.invite(lab.serve(kind, 2, {**NONE, "level_calibration": False}))
+    person = lab.invite(lab.serve(kind, 2, {**NO_PRACTICE, "level_calibration": False}))
     person.go_to("instructions")
     lift = block(person, 1, how)
     with caplog.at_level(logging.WARNING, "beholder"):
@@ -69,7 +68,7 @@ def test_the_page_says_which_and_trying_again_goes_on(lab, caplog, kind, how, wo
 
 
 def test_reload_helps_too_and_nothing_answered_is_lost(lab):
-    person = lab.invite(lab.serve("similarity", 2, NONE))
+    person = lab.invite(lab.serve("similarity", 2, NO_PRACTICE))
     person.go_to("instructions")
     lift = block(person, 3, refuse)
     person.go_to_trial()
@@ -86,7 +85,7 @@ def test_reload_helps_too_and_nothing_answered_is_lost(lab):
 
 @pytest.mark.slow
 def test_what_the_browser_kept_broken_is_fetched_anew_without_a_word(lab):
-    person = lab.invite(lab.serve("similarity", 1, NONE))
+    person = lab.invite(lab.serve("similarity", 1, NO_PRACTICE))
     spoiled = []
 
     def handle(route):
@@ -104,7 +103,7 @@ def test_what_the_browser_kept_broken_is_fetched_anew_without_a_word(lab):
 
 @pytest.mark.slow
 def test_a_lost_connection_is_no_failure_of_a_stimulus(lab):
-    person = lab.invite(lab.serve("recognition", 2, NONE))
+    person = lab.invite(lab.serve("recognition", 2, NO_PRACTICE))
     person.go_to("main-intro")
     person.page.route("**/s/*", refuse)
     person.page.route("**/api/beat", lambda route: route.abort())
@@ -122,7 +121,7 @@ def test_a_lost_connection_is_no_failure_of_a_stimulus(lab):
 
 
 def test_a_page_without_a_server_says_so_too(chromium, tmp_path):
-    folder = build_folder(tmp_path / "built", "similarity", 1, NONE)
+    folder = build_folder(tmp_path / "built", "similarity", 1, NO_PRACTICE)
     (folder / "task_1/trials/trial_1/a.png").write_bytes(b"nothing that a browser decodes")
     (page,) = write_static_pages(read_experiment(folder))
     context = chromium.new_context(viewport={"width": 1280, "height": 720})
@@ -139,7 +138,7 @@ def test_a_page_without_a_server_says_so_too(chromium, tmp_path):
 
 @pytest.mark.parametrize("file", ["texts.en.json", pytest.param("js/phases.js", marks=pytest.mark.slow)])
 def test_a_page_whose_own_files_are_refused_says_what_may_help(lab, chromium, file):
-    url = lab.serve("similarity", 1, NONE)
+    url = lab.serve("similarity", 1, NO_PRACTICE)
     with contextlib.closing(chromium.new_context(reduced_motion="reduce")) as context:
         context.route(f"**/{file}", refuse)
         person = lab.invite(url, context=context)

@@ -6,9 +6,7 @@ import builtins
 import json
 
 import pytest
-from tests.experiment_folders import write_folder
-
-NO_PRACTICE = {f"practice.{name}": 0 for name in ("n_with_feedback", "n_without", "n_obvious", "n_required")}
+from tests.experiment_folders import NO_PRACTICE, write_folder
 
 
 @pytest.fixture

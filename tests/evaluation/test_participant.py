@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.experiment_folders import write_folder
+from tests.experiment_folders import NO_PRACTICE, write_folder
 
 import beholder as bh
 from beholder._core.errors import InputError
@@ -18,7 +18,6 @@ from beholder.experiments import Observation, Shown, list_asked_files, list_tria
 from beholder.stimuli import SHAPE_CATEGORIES, SYLLABLE_CATEGORIES, make_shape_picture, make_syllable, save_picture
 
 RNG = np.random.default_rng(0)
-NO_PRACTICE = {f"practice.{name}": 0 for name in ("n_with_feedback", "n_without", "n_obvious", "n_required")}
 
 
 @pytest.fixture(scope="module")

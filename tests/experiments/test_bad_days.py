@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.experiment_folders import write_folder
+from tests.experiment_folders import NO_PRACTICE, write_folder
 
 from beholder._core.errors import InputError
 from beholder.experiments import KINDS, open_store, simulate_participants
@@ -23,12 +23,6 @@ from beholder.responses import (
 
 from .person import Clock, Person, serving
 
-NO_PRACTICE = {
-    "practice.n_with_feedback": 0,
-    "practice.n_without": 0,
-    "practice.n_obvious": 0,
-    "practice.n_required": 0,
-}
 FIRST = {"choice": 0}
 
 

@@ -5,19 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.experiment_folders import write_folder
+from tests.experiment_folders import NO_PRACTICE, write_folder
 
 from beholder.experiments import PRESETS, get_preset, make_settings, read_experiment, simulate_participants
 from beholder.responses import read_responses
 
 from .person import Clock, Person, serving
 
-NO_PRACTICE = {
-    "practice.n_with_feedback": 0,
-    "practice.n_without": 0,
-    "practice.n_obvious": 0,
-    "practice.n_required": 0,
-}
 LEFT = {"choice": 0}
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from tests.browser.built_folders import build_folder
+from tests.experiment_folders import NO_PRACTICE
 from tests.experiments.collected_records import BEGUN, collect
 from tests.experiments.person import RESPONSES, Person, serving
 
@@ -19,7 +20,6 @@ from beholder.experiments._api import MEDIA_TYPES
 from beholder.experiments._showing import is_brief
 from beholder.responses import export_responses, read_responses
 
-NONE = {"practice.n_with_feedback": 0, "practice.n_without": 0, "practice.n_obvious": 0, "practice.n_required": 0}
 BRIEF = {"recognition": True, "words": True, "same_different": True}
 
 
@@ -29,7 +29,7 @@ def announce(person: Person, trial: dict[str, Any], key: int) -> Any:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_presets_show_what_is_brief_once_and_count_all(kind: str, tmp_path: Path) -> None:
-    build_folder(tmp_path / "built", kind, 2, NONE)
+    build_folder(tmp_path / "built", kind, 2, NO_PRACTICE)
     brief = BRIEF.get(kind, False)
     with serving(tmp_path / "built", tmp_path / "a.db") as (client, _):
         person = Person(client)
@@ -48,7 +48,7 @@ def test_presets_show_what_is_brief_once_and_count_all(kind: str, tmp_path: Path
 
 @pytest.mark.parametrize(("kind", "sounds"), [("odd_one_out", True), ("similarity", True), ("same_different", True)])
 def test_sounds_are_brief_whatever_the_kind(kind: str, sounds: bool, tmp_path: Path) -> None:
-    build_folder(tmp_path / "built", kind, 1, {**NONE, "stimulus_ms": 0}, sounds=sounds)
+    build_folder(tmp_path / "built", kind, 1, {**NO_PRACTICE, "stimulus_ms": 0}, sounds=sounds)
     with serving(tmp_path / "built", tmp_path / "a.db") as (client, _):
         person = Person(client)
         person.begin()
@@ -58,7 +58,7 @@ def test_sounds_are_brief_whatever_the_kind(kind: str, sounds: bool, tmp_path: P
 
 
 def test_every_sound_that_is_served_counts_as_one(tmp_path: Path) -> None:
-    experiment = read_experiment(build_folder(tmp_path, "odd_one_out", 1, NONE))
+    experiment = read_experiment(build_folder(tmp_path, "odd_one_out", 1, NO_PRACTICE))
     (trial,) = experiment.get_task(1).trials
     for suffix, kind in MEDIA_TYPES.items():
         made = type(trial)(1, "main", "", None, "a", {}, {"a": Path(f"a{suffix}")})
@@ -66,7 +66,7 @@ def test_every_sound_that_is_served_counts_as_one(tmp_path: Path) -> None:
 
 
 def test_the_same_announcement_counts_once_and_a_restart_forgets_none(tmp_path: Path) -> None:
-    build_folder(tmp_path / "built", "recognition", 1, {**NONE, "presentations_max": 2})
+    build_folder(tmp_path / "built", "recognition", 1, {**NO_PRACTICE, "presentations_max": 2})
     with serving(tmp_path / "built", tmp_path / "a.db") as (client, _):
         person = Person(client)
         person.begin()
@@ -107,7 +107,7 @@ def test_practice_counts_by_block(tmp_path: Path) -> None:
 
 
 def test_what_is_not_announced_is_empty_and_described(tmp_path: Path) -> None:
-    build_folder(tmp_path / "built", "recognition", 1, NONE)
+    build_folder(tmp_path / "built", "recognition", 1, NO_PRACTICE)
     with serving(tmp_path / "built", tmp_path / "a.db") as (client, _):
         person = Person(client)
         person.begin()
@@ -127,7 +127,7 @@ def test_what_is_not_announced_is_empty_and_described(tmp_path: Path) -> None:
      {"trial": "x", "key": 2**53}, {"trial": "x", "key": 1, "n": 1}],
 )  # fmt: skip
 def test_other_announcements_are_refused(body: dict[str, Any], tmp_path: Path) -> None:
-    build_folder(tmp_path / "built", "recognition", 2, NONE)
+    build_folder(tmp_path / "built", "recognition", 2, NO_PRACTICE)
     with serving(tmp_path / "built", tmp_path / "a.db") as (client, _):
         person, other = Person(client), Person(client)
         person.begin()
@@ -144,7 +144,7 @@ def test_the_bound_is_a_setting(tmp_path: Path) -> None:
     assert get_preset("same-different").presentations_max == 1
     with pytest.raises(InputError, match="presentations_max of at least 1"):
         make_settings("same-different", {"presentations_max": 0})
-    build_folder(tmp_path / "built", "words", 1, {**NONE, "presentations_max": None})
+    build_folder(tmp_path / "built", "words", 1, {**NO_PRACTICE, "presentations_max": None})
     with serving(tmp_path / "built", tmp_path / "a.db") as (client, _):
         person = Person(client)
         person.begin()
@@ -154,7 +154,7 @@ def test_the_bound_is_a_setting(tmp_path: Path) -> None:
 
 def test_experiments_without_the_setting_go_on_with_their_answers(tmp_path: Path) -> None:
     """Built before there was such a setting: no bound, and the file of answers is no other experiment's."""
-    build_folder(tmp_path / "built", "recognition", 1, {**NONE, "presentations_max": None})
+    build_folder(tmp_path / "built", "recognition", 1, {**NO_PRACTICE, "presentations_max": None})
     path = tmp_path / "built" / "experiment.json"
     built = json.loads(path.read_text("utf-8"))
     with serving(tmp_path / "built", tmp_path / "a.db") as (client, _):
@@ -167,7 +167,7 @@ def test_experiments_without_the_setting_go_on_with_their_answers(tmp_path: Path
 
 def write_record(folder: Path, shown: list[bool]) -> tuple[Any, dict[str, Any]]:
     """A page's record whose first trial was come to so often."""
-    experiment = read_experiment(build_folder(folder / "built", "recognition", 2, NONE))
+    experiment = read_experiment(build_folder(folder / "built", "recognition", 2, NO_PRACTICE))
     (page,) = write_static_pages(experiment)
     record = collect(page)
     rows = [{"block": 0, "n": 1, "key": k, "shown": each, "at_ms": BEGUN + k} for k, each in enumerate(shown)]

@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 from tests.browser.built_folders import build_folder
+from tests.experiment_folders import NO_PRACTICE
 from tests.experiments.collected_records import BEGUN, collect
 from tests.experiments.person import Person, serving
 
 from beholder.experiments import import_collected, read_experiment, write_static_pages
 from beholder.responses import read_progress, read_responses
-
-NONE = {"practice.n_with_feedback": 0, "practice.n_without": 0, "practice.n_obvious": 0, "practice.n_required": 0}
 
 
 def report(person: Person, trial: dict[str, Any], stimuli: list[Any], reason: Any = "decode") -> Any:
@@ -23,7 +22,7 @@ def report(person: Person, trial: dict[str, Any], stimuli: list[Any], reason: An
 
 
 def test_the_log_names_the_file_and_the_export_the_trial(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    build_folder(tmp_path / "built", "2afc", 2, NONE)
+    build_folder(tmp_path / "built", "2afc", 2, NO_PRACTICE)
     with serving(tmp_path / "built", tmp_path / "a.db") as (client, store):
         person = Person(client)
         person.begin()
@@ -44,7 +43,7 @@ def test_the_log_names_the_file_and_the_export_the_trial(tmp_path: Path, caplog:
 
 
 def test_only_stimuli_of_the_next_trial_of_ones_own(tmp_path: Path) -> None:
-    build_folder(tmp_path / "built", "similarity", 2, NONE)
+    build_folder(tmp_path / "built", "similarity", 2, NO_PRACTICE)
     with serving(tmp_path / "built", tmp_path / "a.db") as (client, _):
         person, other = Person(client), Person(client)
         person.begin()
@@ -64,7 +63,7 @@ def test_only_stimuli_of_the_next_trial_of_ones_own(tmp_path: Path) -> None:
 
 def test_what_is_kept_of_a_trial_has_a_bound(tmp_path: Path) -> None:
     """Whoever asks for ever neither fills the disk nor is held up."""
-    build_folder(tmp_path / "built", "similarity", 1, NONE)
+    build_folder(tmp_path / "built", "similarity", 1, NO_PRACTICE)
     with serving(tmp_path / "built", tmp_path / "a.db") as (client, store):
         person = Person(client)
         person.begin()
@@ -79,7 +78,7 @@ def test_what_is_kept_of_a_trial_has_a_bound(tmp_path: Path) -> None:
 def test_a_file_that_the_server_cannot_read_is_named_in_its_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    build_folder(tmp_path / "built", "similarity", 1, NONE)
+    build_folder(tmp_path / "built", "similarity", 1, NO_PRACTICE)
     with serving(tmp_path / "built", tmp_path / "a.db") as (client, _):
         person = Person(client)
         person.begin()
@@ -93,7 +92,7 @@ def test_a_file_that_the_server_cannot_read_is_named_in_its_log(
 
 
 def test_pages_without_a_server_hand_over_what_they_could_not_show(tmp_path: Path) -> None:
-    experiment = read_experiment(build_folder(tmp_path / "built", "similarity", 2, NONE))
+    experiment = read_experiment(build_folder(tmp_path / "built", "similarity", 2, NO_PRACTICE))
     (page,) = write_static_pages(experiment)
     record = collect(page) | {"failures": [{"block": 0, "n": 2, "reason": "decode", "at_ms": BEGUN}] * 2}
     (tmp_path / "a.json").write_text(json.dumps(record), encoding="utf-8")
