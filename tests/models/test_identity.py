@@ -381,6 +381,18 @@ def test_library_functions_go_by_name_and_own_ones_by_declared_version(monkeypat
     assert identify_callable(ImagePreprocessing) != before[1]
 
 
+def test_own_functions_belong_to_their_room_wherever_they_stand_in_it(monkeypatch):
+    """Stored results outlive a move of Beholder's own code into another module, or a room within the room."""
+    from beholder.models import ImagePreprocessing
+
+    before = identify_callable(ImagePreprocessing)
+    for module in ("beholder.models._elsewhere", "beholder.models.inner._elsewhere", "beholder.models.inner.outer"):
+        monkeypatch.setattr(ImagePreprocessing, "__module__", module)
+        assert identify_callable(ImagePreprocessing) == before, module
+    monkeypatch.setattr(ImagePreprocessing, "__module__", "beholder.stimuli._elsewhere")
+    assert identify_callable(ImagePreprocessing) != before
+
+
 def test_docstrings_names_and_places_do_not_count():
     def one(x):
         """Half."""
