@@ -6,6 +6,7 @@ import os
 import pickle
 from collections import OrderedDict
 
+import cloudpickle
 import numpy as np
 import pytest
 
@@ -102,6 +103,21 @@ def test_objects_hold_what_the_file_says_of_them(tmp_path):
     read = read_plain_pickle(tmp_path / "x")
     assert isinstance(read, Foreign) and read.name.endswith("Series")
     assert isinstance(read.state, dict)
+
+
+def test_objects_of_a_class_that_the_file_makes(tmp_path):
+    def make_class():
+        class Own:
+            pass
+
+        return Own
+
+    own = make_class()()
+    own.values = np.arange(3)
+    (tmp_path / "x").write_bytes(cloudpickle.dumps({"own": own, "one": 1}))
+    read = read_plain_pickle(tmp_path / "x")
+    assert isinstance(read["own"], Foreign) and read["one"] == 1
+    assert read["own"].state["values"].tolist() == [0, 1, 2]
 
 
 def write_array(dtype, shape, raw, dtype_state=None):

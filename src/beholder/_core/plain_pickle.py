@@ -1,8 +1,9 @@
 """Reads plain data out of a pickle without importing or running anything that it names.
 
-Some published data are pickles. Here only built-in values and numpy arrays of plain numbers and texts come out; every
-other object becomes a :class:`Foreign`, which holds what the file said of it and does nothing. No name from the file
-is ever looked up, so that a hostile file has no effect beyond the memory it takes.
+Some published data are pickles, and PyTorch's checkpoints hold one. A name in the file stands for a function of this
+package where the reader has one for it; every other becomes a :class:`Foreign`, which holds what the file said of it
+and does nothing. No name from the file is ever looked up, so that a hostile file has no effect beyond the memory it
+takes.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 import io
 import pickle
 from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, final
+from typing import IO, Any, final
 
 import numpy as np
 
@@ -22,61 +24,67 @@ _PLAIN_KINDS = "biufcSU"
 _MAX_DEPTH = 200
 
 
-class _Held(type):
-    """Class of the classes that stand for names in the file."""
+@final
+class Foreign(type):
+    """An object that is not read: the name it goes by, its arguments and its state.
 
-
-class Foreign(metaclass=_Held):
-    """An object of a class that is not read: the name it goes by, its arguments and its state.
+    It is a class whatever it was, since a file may make objects of classes that it has made. Called, it is another one
+    of its name; nothing that a file does with it has any other effect.
 
     Parameters
     ----------
     name : str
-        Module and class, as in the file.
+        Module and name, as in the file.
     arguments : tuple
+        What it was called with.
+
+    Attributes
+    ----------
     state : object
         What it was filled with; None if nothing.
     items : list
         What was appended, or pairs of key and value.
     """
 
-    name = ""
-
-    def __new__(cls, *arguments: Any, **_named: Any) -> Foreign:
-        made = object.__new__(cls)
-        made.arguments = arguments
-        made.state = None
-        made.items = []
-        return made
-
+    name: str
     arguments: tuple[Any, ...]
     state: Any
     items: list[Any]
 
-    def __setstate__(self, state: Any) -> None:
-        self.state = state
+    def __new__(mcs, name: str, arguments: tuple[Any, ...] = ()) -> Foreign:
+        content = {"__new__": _make_another, "name": name, "arguments": arguments, "state": None, "items": []}
+        return super().__new__(mcs, "Foreign", (), content)
 
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self.items.append((key, value))
+    def __init__(cls, *_arguments: Any) -> None:
+        """All is there already."""
 
-    def append(self, value: Any) -> None:
+    def __call__(cls, *arguments: Any, **_named: Any) -> Foreign:
+        return Foreign(cls.name, arguments)
+
+    def __setstate__(cls, state: Any) -> None:
+        cls.state = state
+
+    def __setitem__(cls, key: Any, value: Any) -> None:
+        cls.items.append((key, value))
+
+    def append(cls, value: Any) -> None:
         """Take an item."""
-        self.items.append(value)
+        cls.items.append(value)
 
-    def extend(self, values: Any) -> None:
+    def extend(cls, values: Any) -> None:
         """Take items."""
-        self.items.extend(values)
+        cls.items.extend(values)
 
-    def add(self, value: Any) -> None:
+    def add(cls, value: Any) -> None:
         """Take an item."""
-        self.items.append(value)
+        cls.items.append(value)
 
-    def __repr__(self) -> str:
-        return f"<{self.name}>"
+    def __repr__(cls) -> str:
+        return f"<{cls.name}>"
 
 
-def _stand_for(name: str) -> type[Foreign]:
-    return _Held("Foreign", (Foreign,), {"name": name})  # type: ignore[return-value]
+def _make_another(cls: Foreign, *arguments: Any, **_named: Any) -> Foreign:
+    return cls(*arguments)
 
 
 def _encode(text: str, encoding: str = "latin1") -> bytes:
@@ -102,14 +110,34 @@ _FUNCTIONS = {
 
 
 @final
-class _Unpickler(pickle.Unpickler):
-    """Every name becomes a stand-in."""
+class StubUnpickler(pickle.Unpickler):
+    """Resolves the names in a file to stand-ins, but for those that it is given.
+
+    Parameters
+    ----------
+    file : binary file
+    known : mapping of (module, name) to object
+        What these names stand for.
+    open_persistent : callable or None
+        Takes the id of an object that lies outside the pickle, gives the object; None refuses such files.
+    """
+
+    def __init__(
+        self,
+        file: IO[bytes],
+        known: Mapping[tuple[str, str], Any],
+        open_persistent: Callable[[Any], Any] | None = None,
+    ) -> None:
+        super().__init__(file, encoding="latin1")
+        self._known, self._open_persistent = known, open_persistent
 
     def find_class(self, module: str, name: str) -> Any:
-        return _FUNCTIONS.get((module, name)) or _stand_for(f"{module}.{name}")
+        return self._known.get((module, name)) or Foreign(f"{module}.{name}")
 
     def persistent_load(self, pid: Any) -> Any:
-        raise pickle.UnpicklingError("a persistent object")
+        if self._open_persistent is None:
+            raise pickle.UnpicklingError("a persistent object")
+        return self._open_persistent(pid)
 
 
 def read_plain_pickle(path: Path | str) -> Any:
@@ -133,7 +161,7 @@ def read_plain_pickle(path: Path | str) -> Any:
     """
     try:
         with open(path, "rb") as file:
-            return _settle(_Unpickler(file, encoding="latin1").load(), {}, 0)
+            return _settle(StubUnpickler(file, _FUNCTIONS).load(), {}, 0)
     except FileNotFoundError as error:
         raise InputError("a data file", got=f"nothing at {path}") from error
     except (pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError, AttributeError) as error:

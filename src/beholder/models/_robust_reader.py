@@ -2,24 +2,23 @@
 
 A PyTorch checkpoint is a pickle, and a pickle can name any function. Here only the pieces that tensors are made of
 are honoured, by code of this module: storages, the rebuilding of a tensor or parameter, and ordered dictionaries.
-Every other name becomes an inert stub: a class made on the spot that keeps the state it is handed and does nothing.
-Nothing is ever looked up by a name from the file, so that a hostile file has no effect beyond the memory it takes.
+Every other name becomes a :class:`~beholder._core.plain_pickle.Foreign`.
 """
 
 from __future__ import annotations
 
 import io
-import pickle
 import zipfile
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Any, final
+from typing import IO, Any
 
 import torch
 from torch import Tensor
 
 from beholder._core.errors import InputError
+from beholder._core.plain_pickle import Foreign, StubUnpickler
 
 STATE_KEYS = ("model", "state_dict", "model_state_dict", "network", "net")
 
@@ -40,41 +39,9 @@ _DTYPES = {
 }
 
 
-class _Inert(type):
-    """Class of all stubs: calling, indexing and filling one has no effect but to remember the state it was given."""
-
-    foreign = ""
-    state: Any = None
-
-    def __call__(cls, *_args: Any, **_kwargs: Any) -> Any:
-        return _make_stub(cls.foreign)
-
-    def __setstate__(cls, state: Any) -> None:
-        cls.state = state
-
-    def __setitem__(cls, _key: Any, _value: Any) -> None:
-        return None
-
-    def append(cls, _value: Any) -> None:
-        """Take an item, forget it."""
-
-    def extend(cls, _values: Any) -> None:
-        """Take items, forget them."""
-
-    def add(cls, _value: Any) -> None:
-        """Take an item, forget it."""
-
-
-def _make_stub(foreign: str) -> _Inert:
-    def make_another(*_args: Any, **_kwargs: Any) -> _Inert:
-        return _make_stub(foreign)
-
-    return _Inert("Inert", (), {"__new__": make_another, "foreign": foreign})
-
-
 def _rebuild_tensor(storage: Any, offset: Any, size: Any, stride: Any, *_ignored: Any) -> Any:
     if not isinstance(storage, Tensor):
-        return _make_stub("a tensor without a storage")
+        return Foreign("a tensor without a storage")
     size, stride = tuple(map(int, size)), tuple(map(int, stride))
     last = int(offset) + sum((n - 1) * step for n, step in zip(size, stride, strict=True)) if all(size) else -1
     if int(offset) < 0 or any(n < 0 for n in (*size, *stride)) or last >= storage.numel():
@@ -86,34 +53,27 @@ def _rebuild_parameter(data: Any, *_ignored: Any) -> Any:
     return data
 
 
-_ALLOWED: dict[tuple[str, str], Any] = {
+_KNOWN: dict[tuple[str, str], Any] = {
     ("torch._utils", "_rebuild_tensor"): _rebuild_tensor,
     ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
     ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
     ("torch._utils", "_rebuild_parameter_with_state"): _rebuild_parameter,
     ("torch", "Size"): tuple,
     ("collections", "OrderedDict"): OrderedDict,
+    **{(module, name): _DTYPES[name] for module in ("torch", "torch.cuda", "torch.storage") for name in _DTYPES},
 }
 
 
-@final
-class _Unpickler(pickle.Unpickler):
-    """Resolves names to the allow-list or to stubs, and storages through ``open_storage``."""
+def _load(file: IO[bytes], open_storage: Callable[[torch.dtype, str, int, Any], Tensor]) -> Any:
+    """One pickle, with its storages through ``open_storage``."""
 
-    def __init__(self, file: IO[bytes], open_storage: Any) -> None:
-        super().__init__(file, encoding="latin1")
-        self._open_storage = open_storage
-
-    def find_class(self, module: str, name: str) -> Any:
-        if module in {"torch", "torch.cuda", "torch.storage"} and name in _DTYPES:
-            return _DTYPES[name]
-        return _ALLOWED.get((module, name)) or _make_stub(f"{module}.{name}")
-
-    def persistent_load(self, pid: Any) -> Any:
+    def open_persistent(pid: Any) -> Any:
         if not isinstance(pid, tuple) or not pid or pid[0] != "storage" or len(pid) < 5:
-            return _make_stub("a persistent object")
+            return Foreign("a persistent object")
         dtype = pid[1] if isinstance(pid[1], torch.dtype) else torch.uint8
-        return self._open_storage(dtype, str(pid[2]), int(pid[4]), pid[5] if len(pid) > 5 else None)
+        return open_storage(dtype, str(pid[2]), int(pid[4]), pid[5] if len(pid) > 5 else None)
+
+    return StubUnpickler(file, _KNOWN, open_persistent).load()
 
 
 def _read_zip(path: Path) -> Any:
@@ -137,7 +97,7 @@ def _read_zip(path: Path) -> Any:
             return loaded[key][:n_items]
 
         with archive.open(records["data.pkl"]) as file:
-            return _Unpickler(io.BytesIO(file.read()), open_storage).load()
+            return _load(io.BytesIO(file.read()), open_storage)
 
 
 def _read_legacy(path: Path) -> Any:
@@ -151,20 +111,16 @@ def _read_legacy(path: Path) -> Any:
         return loaded[key]
 
     with open(path, "rb") as file:
-
-        def load() -> Any:
-            return _Unpickler(file, open_storage).load()
-
-        first = load()
+        first = _load(file, open_storage)
         if first != _LEGACY_MAGIC:
             raise InputError("a PyTorch checkpoint", got=f"{path}, a plain pickle")
-        if load() != _LEGACY_PROTOCOL:
+        if _load(file, open_storage) != _LEGACY_PROTOCOL:
             raise InputError("a PyTorch checkpoint of protocol 1001", got=str(path))
-        system = load()
+        system = _load(file, open_storage)
         if isinstance(system, dict) and not system.get("little_endian", True):
             raise InputError("a checkpoint in little-endian byte order", got=str(path))
-        content = load()
-        for key in load():
+        content = _load(file, open_storage)
+        for key in _load(file, open_storage):
             n_items = int.from_bytes(file.read(8), "little", signed=True)
             storage = loaded.get(str(key))
             if storage is None or n_items != storage.numel():
@@ -190,7 +146,7 @@ def _flatten_object(state: Any, prefix: str = "") -> dict[str, Tensor]:
         for name, value in group.items() if isinstance(group, Mapping) else ():
             if isinstance(value, Tensor):
                 found[f"{prefix}{name}"] = value
-            elif isinstance(value, _Inert):
+            elif isinstance(value, Foreign):
                 found.update(_flatten_object(value.state, f"{prefix}{name}."))
     return found
 
@@ -209,13 +165,13 @@ def find_state_dict(content: Any) -> dict[str, Tensor]:
     dict of str to Tensor
         Names as the file spells them; empty when there are no tensors.
     """
-    if isinstance(content, _Inert):
+    if isinstance(content, Foreign):
         return _flatten_object(content.state)
     if not isinstance(content, Mapping):
         return {}
     for key in STATE_KEYS:
         inner = content.get(key)
-        if isinstance(inner, Mapping | _Inert):
+        if isinstance(inner, Mapping | Foreign):
             found = find_state_dict(inner)
             if found:
                 return found
@@ -226,7 +182,7 @@ def read_checkpoint(path: Path | str) -> dict[str, Tensor]:
     """Tensors of a checkpoint file, on the CPU, by the names that the file gives them.
 
     Reads both PyTorch formats (zip since 1.6, and the older one), scripted archives and safetensors. Foreign classes
-    in the file (training arguments, optimisers, loggers, whole modules) are read as inert stubs: never imported,
+    in the file (training arguments, optimisers, loggers, whole modules) are read as stand-ins: never imported,
     never called.
 
     Parameters
