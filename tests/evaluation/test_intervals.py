@@ -7,25 +7,41 @@ from beholder._core.errors import InputError
 from beholder.evaluation import bootstrap_share, correlate, summarize_verdicts
 
 
-def test_correlation_and_interval_agree_with_scipy():
-    generator = np.random.default_rng(0)
-    x = generator.standard_normal(25)
-    y = 0.5 * x + generator.standard_normal(25)
+@pytest.mark.parametrize("n", [4, 5, 25])
+def test_correlation_and_interval_are_those_of_fishers_z(n):
+    generator = np.random.default_rng(n)
+    x = generator.standard_normal(n)
+    y = 0.5 * x + generator.standard_normal(n)
     found = correlate(x, y)
-    oracle = scipy.stats.pearsonr(x, y)
-    interval = oracle.confidence_interval(0.95)
-    assert found.r == pytest.approx(oracle.statistic, abs=1e-12)
-    assert (found.low, found.high) == pytest.approx((interval.low, interval.high), abs=1e-12)
-    assert str(found).endswith("n = 25")
+    r = np.corrcoef(x, y)[0, 1]
+    ends = np.tanh(np.arctanh(r) + np.array([-1, 1]) * scipy.stats.norm.ppf(0.975) / np.sqrt(n - 3))
+    assert found.r == pytest.approx(r, abs=1e-12)
+    assert (found.low, found.high) == pytest.approx(tuple(ends), abs=1e-12)
+    assert str(found).endswith(f"n = {n}")
 
 
 def test_correlation_of_few_or_equal_points_is_empty():
     assert np.isnan(correlate([1, 1, 1, 1], [1, 2, 3, 4]).r)
+    assert np.isnan(correlate([1, 1 + 1e-13, 1, 1], [1, 2, 3, 4]).r)
+    assert np.isnan(correlate([1], [2]).r) and np.isnan(correlate([], []).r)
     three = correlate([1, 2, 3], [1, 2, 4])
     assert three.r > 0.9
-    assert np.isnan(three.low)
+    assert np.isnan([three.low, three.high]).all()
+    assert correlate([1, 2], [5, 3]).r == -1
     with pytest.raises(InputError):
         correlate([1, np.nan], [1, 2])
+
+
+def test_points_on_a_line_correlate_without_doubt():
+    found = correlate([0, 1, 2, 3], [7, 5, 3, 1])
+    assert (found.r, found.low, found.high) == (-1, -1, -1)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_correlation_does_not_depend_on_the_scale(scale):
+    x, y = np.array([1.0, 2, 3, 5]), np.array([1.0, 2, 3, 9])
+    found, plain = correlate(scale * x, y), correlate(x, y)
+    assert (found.r, found.low, found.high) == pytest.approx((plain.r, plain.low, plain.high), abs=1e-12)
 
 
 def test_bootstrap_agrees_with_scipy_and_keeps_a_stimulus_together():

@@ -11,7 +11,6 @@ from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 
 _N_DRAWS = 1000
-_Z = 1.959963984540054
 
 
 def bootstrap_share(
@@ -91,11 +90,8 @@ def correlate(x: Any, y: Any) -> Correlation:
     # What varies by rounding only does not vary.
     if n < 2 or any(np.ptp(values) <= 1e-12 * np.abs(values).max() for values in (x, y)):
         return Correlation(np.nan, np.nan, np.nan, n)
-    dx, dy = x - x.mean(), y - y.mean()
-    r = float(np.clip((dx @ dy) / np.sqrt((dx @ dx) * (dy @ dy)), -1, 1))
-    if n < 4:
-        return Correlation(r, np.nan, np.nan, n)
-    if abs(r) == 1:
-        return Correlation(r, r, r, n)
-    half = _Z / np.sqrt(n - 3)
-    return Correlation(r, float(np.tanh(np.arctanh(r) - half)), float(np.tanh(np.arctanh(r) + half)), n)
+    from scipy.stats import pearsonr
+
+    found = pearsonr(x, y)
+    low, high = found.confidence_interval(0.95) if n > 3 else (np.nan, np.nan)
+    return Correlation(float(found[0]), float(low), float(high), n)
