@@ -92,6 +92,6 @@ def correlate(x: Any, y: Any) -> Correlation:
         return Correlation(np.nan, np.nan, np.nan, n)
     from scipy.stats import pearsonr
 
-    found = pearsonr(x, y)
+    found: Any = pearsonr(x, y)
     low, high = found.confidence_interval(0.95) if n > 3 else (np.nan, np.nan)
-    return Correlation(float(found[0]), float(low), float(high), n)
+    return Correlation(float(found.statistic), float(low), float(high), n)
