@@ -1,4 +1,4 @@
-"""Whatever the package imports at run time is among its dependencies or extras."""
+"""Whatever the package imports at run time is among its dependencies or extras, and nothing else is."""
 
 from __future__ import annotations
 
@@ -6,27 +6,52 @@ import ast
 import re
 import sys
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-DISTRIBUTIONS = {"PIL": "pillow", "open_clip": "open-clip-torch"}
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "open_clip": "open-clip-torch",
+    "sklearn": "scikit-learn",
+    "websocket": "websocket-client",
+}
+PROGRAMS = {"beholder", "ruff", "pyright", "import-linter", "mkdocs-material", "mkdocstrings", "httpx2", "ipykernel"}
+"""Run, or imported by others: starlette's client for tests, Jupyter's kernels."""
 
 
 def normalize(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def test_every_import_is_declared() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
-    declared = {normalize(re.split(r"[<>=\[]", line)[0]) for line in [*project["dependencies"], *extras]}
+def list_imports(folder: Path) -> dict[str, str]:
+    """Packages that modules below a folder import, each with a file that does."""
     imported: dict[str, str] = {}
-    for file in sorted((ROOT / "src").rglob("*.py")):
+    for file in sorted(folder.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
                 names = [node.module]
             imported |= {name.partition(".")[0]: str(file.relative_to(ROOT)) for name in names}
-    foreign = {name: file for name, file in imported.items() if name not in {*sys.stdlib_module_names, "beholder"}}
-    missing = {name: file for name, file in foreign.items() if normalize(DISTRIBUTIONS.get(name, name)) not in declared}
-    assert not missing
+    own = {*sys.stdlib_module_names, "beholder"}
+    return {normalize(DISTRIBUTIONS.get(name, name)): file for name, file in imported.items() if name not in own}
+
+
+def read_names(lines: Iterable[str]) -> set[str]:
+    return {normalize(re.split(r"[<>=\[]", line)[0]) for line in lines}
+
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+
+
+def test_every_import_is_declared() -> None:
+    declared = read_names([*PROJECT["dependencies"], *(line for lines in EXTRAS.values() for line in lines)])
+    assert not {name: file for name, file in list_imports(ROOT / "src").items() if name not in declared}
+
+
+def test_everything_declared_is_imported() -> None:
+    imported = list_imports(ROOT / "src")
+    for lines in (PROJECT["dependencies"], *(lines for name, lines in EXTRAS.items() if name != "test")):
+        assert not read_names(lines) - set(imported)
+    assert not read_names(EXTRAS["test"]) - set(imported) - set(list_imports(ROOT / "tests")) - PROGRAMS
