@@ -8,6 +8,7 @@ import importlib
 import inspect
 import re
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -124,3 +125,21 @@ SAFE = {
     "experiments/_unit_checks.py",
 }  # fmt: skip
 """Files whose commands are filled with names of published files and numbers, which need no quotes."""
+
+
+@pytest.mark.parametrize(
+    ("module", "told"),
+    [
+        ("pandas", "expected the package 'pandas'; got an environment without it; try pip install pandas"),
+        ("PIL", "expected the package 'pillow'; got an environment without it; try pip install pillow"),
+        ("of_somebody", "ModuleNotFoundError: import of of_somebody halted"),
+    ],
+)
+def test_a_package_that_is_missing_is_named_as_pip_knows_it(monkeypatch, beholder, module: str, told: str) -> None:
+    def fail(*_: object, **__: object) -> None:
+        importlib.import_module(module)
+
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setattr("beholder.responses.read_status", fail)
+    code, _, err = beholder("tasks", "status", "--db", "a.sqlite")
+    assert told in err and err.count("\n") == 1 and code == (1 if module == "of_somebody" else 2)

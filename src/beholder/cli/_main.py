@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.metadata
 import io
 import logging
 import os
@@ -156,14 +158,34 @@ def _run(tokens: Sequence[str], verbose: bool) -> int:
         if verbose:
             logger.exception("traceback")
         return complain(str(error), error.exit_code)
+    except ModuleNotFoundError as error:
+        if verbose:
+            logger.exception("traceback")
+        return complain(*describe_missing_package(error))
     except MemoryError:
         return complain("expected enough memory; try fewer layers at a time, --pool mean or a smaller --batch_size", 1)
     except Exception as error:
         if verbose:
             logger.exception("traceback")
-        text = " ".join(f"{type(error).__name__}: {error}".split())
-        return complain(f"{text[:300]} (run with --verbose for the traceback)", 1)
+        return complain(describe_surprise(error), 1)
     return 0
+
+
+def describe_surprise(error: Exception) -> str:
+    """An error that nobody expected, in one line."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"{text[:300]} (run with --verbose for the traceback)"
+
+
+def describe_missing_package(error: ModuleNotFoundError) -> tuple[str, int]:
+    """One line and an exit code: how to install what Beholder needs, where the environment has been kept small."""
+    module = (error.name or "").partition(".")[0]
+    package = {"PIL": "pillow", "open_clip": "open_clip_torch", "google_crc32c": "google-crc32c"}.get(module, module)
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        for line in importlib.metadata.requires("beholder") or ():
+            if "extra ==" not in line and re.match(r"[\w.-]+", line)[0] == package:  # type: ignore[index]
+                return f"expected the package {package!r}; got an environment without it; try pip install {package}", 2
+    return describe_surprise(error), 1
 
 
 def complain(text: str, code: int) -> int:
