@@ -9,6 +9,8 @@ import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
+import beholder
+
 ROOT = Path(__file__).resolve().parents[2]
 DISTRIBUTIONS = {
     "PIL": "pillow",
@@ -43,6 +45,17 @@ def read_names(lines: Iterable[str]) -> set[str]:
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
+
+
+def test_the_version_is_one() -> None:
+    version, day = beholder.__version__, r"\d{4}-\d\d-\d\d"
+    assert PROJECT["version"] == version
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    released = re.search(rf"^## (\d+\.\d+\.\d+) \(({day})\)$", changes, re.MULTILINE)
+    assert released and released[1] == version
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {version}\ndate-released: {released[2]}\n" in citation
+    assert f"(version {version})" in (ROOT / "docs" / "versions.md").read_text(encoding="utf-8")
 
 
 def test_every_import_is_declared() -> None:
