@@ -175,6 +175,15 @@ def test_registries_suggest_and_grow() -> None:
         _ = registry["twoo"]
 
 
+def test_an_own_name_is_found_without_reading_what_packages_offer(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry: Registry[int] = Registry("number", "beholder.numbers")
+    registry.add("one", 1)
+    asked: list[str] = []
+    monkeypatch.setattr("beholder._core.registry.entry_points", lambda group: asked.append(group) or [])
+    assert "one" in registry and not asked
+    assert "two" not in registry and asked == ["beholder.numbers"]
+
+
 def test_provenance_keeps_the_entries_of_other_outputs(tmp_path: Path) -> None:
     record_provenance(tmp_path, "a.zarr", {"pool": "none"}, seed=1)
     record_provenance(tmp_path, "b.zarr", {"pool": "mean"})

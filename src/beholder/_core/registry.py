@@ -48,7 +48,8 @@ class Registry(Generic[T]):
         return names
 
     def __contains__(self, name: object) -> bool:
-        return name in self.names()
+        # Reading what every installed package offers takes some 10 ms: only for names that are not ours.
+        return name in self._entries or name in self.names()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names())
