@@ -19,8 +19,18 @@ import numpy as np
 
 Parts = dict[str, str]
 
-_FREE = {"finished", "machine", "versions", "instructions", "processor", "gpu", "beholder", "marks"}
-"""Keys of JSON objects that hold times, hosts, versions, and the times of files that were read."""
+_FREE = {
+    "finished",
+    "machine",
+    "versions",
+    "instructions",
+    "processor",
+    "gpu",
+    "beholder",
+    "marks",
+    "consolidated_metadata",
+}
+"""Keys of JSON objects that hold times, hosts, versions, the times of files that were read, or what some zarrs add."""
 _MARKS = {"digest", "digests", "files"}
 """Keys of receipts that hold hashes and sizes of other files, which the libraries that wrote those decide."""
 _LIBRARIES = (
@@ -152,8 +162,8 @@ def _read_parquet(path: Path, exact: bool) -> Iterator[tuple[str, Any]]:
     import pyarrow.parquet as pq
 
     table = pq.read_table(path)
-    metadata = {key: value for key, value in (table.schema.metadata or {}).items() if key != b"ARROW:schema"}
-    yield "schema", table.schema.remove_metadata().to_string()
+    metadata = {key: value for key, value in (table.schema.metadata or {}).items() if key != b"pandas"}
+    yield "schema", table.schema.remove_metadata().to_string().replace("large_string", "string")
     yield "metadata", [(key, json.dumps(clean(_parse(value), exact))) for key, value in metadata.items()]
     yield "row groups", pq.ParquetFile(path).num_row_groups
     columns = {name: table[name].to_pylist() for name in table.column_names}
