@@ -22,7 +22,7 @@ from beholder.stimuli import (
     load_words,
     save_sound,
 )
-from beholder.stimuli._published_sets import prepare_asset
+from beholder.stimuli._asset_prepare import prepare_asset
 from beholder.stimuli._sentences import read_row, read_sentences, unpack_sentences
 
 PICTURES = "full_400_16_class_imagenet_val_images"

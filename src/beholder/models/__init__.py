@@ -26,7 +26,7 @@ __getattr__, __dir__, __all__ = attach(
         "Unit": "._units",
         "UnitList": "._units",
         "Weights": "._source",
-        "ZeroShotForward": "._zero_shot",
+        "ZeroShotForward": "._readout",
         "collect_stimuli": "._stimuli",
         "compute_cochleagram": "._cochleagram",
         "compute_log_mel": "._log_mel",

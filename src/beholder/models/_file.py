@@ -191,7 +191,7 @@ def _find_latent(network: nn.Module, preprocessing: Preprocessing, path: Path) -
         return {}
     import torch
 
-    from beholder.models._layer_tree import choose_shape
+    from beholder.models._input_shape import choose_shape
 
     low, high = preprocessing.input_range or (0.0, 1.0)
     shape = choose_shape(preprocessing)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from beholder._core.callables import identify_callable, identify_value
 from beholder._core.errors import InputError
+from beholder.models._readout import ZeroShotForward
 
 if TYPE_CHECKING:
     from beholder.models._model import Model
@@ -50,8 +51,6 @@ def identify_model(model: Model, *, readout: bool = True) -> str:
     >>> identify_model(wrap(net)) == before
     False
     """
-    from beholder.models._zero_shot import ZeroShotForward
-
     module = model.module if model.state is None else model.state.start
     forward = model.forward
     if not readout and isinstance(forward, ZeroShotForward):

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from beholder._core.errors import BeholderError, InputError
 
+_DEFAULT_IMAGE, _DEFAULT_SECONDS = (3, 224, 224), 2.0
+
 if TYPE_CHECKING:
     from torch import nn
 
     from beholder.models._model import Model
+    from beholder.models._preprocessing import Preprocessing
 
 _SIDES = (224, 32, 28, 64, 96, 128, 112, 227, 256, 299, 384, 84, 48, 16, 8)
 _N_TRIED = 2  # one stimulus would let a channel axis pass for the stimuli's
@@ -115,3 +118,12 @@ def _pick_tensor(output: Any) -> Any:
         return output
     values = output.values() if isinstance(output, dict) else output if isinstance(output, (tuple, list)) else ()
     return next((found for value in values if (found := _pick_tensor(value)) is not None), None)
+
+
+def choose_shape(preprocessing: Preprocessing) -> tuple[int, ...]:
+    """Shape of one stimulus: what the network takes, else a usual one."""
+    if preprocessing.input_shape is not None:
+        return preprocessing.input_shape
+    if preprocessing.modality == "sound":
+        return (round(_DEFAULT_SECONDS * (preprocessing.sample_rate or 16_000)),)
+    return _DEFAULT_IMAGE

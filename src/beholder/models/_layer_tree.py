@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError
 from beholder.models._axis_names import StimulusAxis, find_stimulus_axis, name_axes
+from beholder.models._input_shape import choose_shape
 from beholder.models._model import Model
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from beholder.models._axis_atoms import Axes
-    from beholder.models._preprocessing import Preprocessing
 
 _META_BATCH, _REAL_BATCH = 11, 2
-_DEFAULT_IMAGE, _DEFAULT_SECONDS = (3, 224, 224), 2.0
 _WIDTH = 100
 
 
@@ -143,7 +142,7 @@ def _probe(loaded: Model, n_stimuli: int) -> ProbedNetwork:
 
     model = copy_model(loaded)
     module = model.module
-    blank = torch.zeros((n_stimuli, *_choose_shape(model)), device=model.device)
+    blank = torch.zeros((n_stimuli, *choose_shape(model.preprocessing)), device=model.device)
     parts = {
         name: child
         for name, child in module.named_modules()
@@ -267,19 +266,6 @@ def _describe_taps(taps: Mapping[str, str], layers: Sequence[LayerInfo]) -> list
                         output_shape=shape)
             )  # fmt: skip
     return described
-
-
-def _choose_shape(model: Model) -> tuple[int, ...]:
-    return choose_shape(model.preprocessing)
-
-
-def choose_shape(preprocessing: Preprocessing) -> tuple[int, ...]:
-    """Shape of one stimulus: what the network takes, else a usual one."""
-    if preprocessing.input_shape is not None:
-        return preprocessing.input_shape
-    if preprocessing.modality == "sound":
-        return (round(_DEFAULT_SECONDS * (preprocessing.sample_rate or 16_000)),)
-    return _DEFAULT_IMAGE
 
 
 def _guess_place(shape: tuple[int, ...], n_stimuli: int) -> StimulusAxis | None:

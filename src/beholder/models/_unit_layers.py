@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from beholder._core.errors import BeholderError, InputError
-from beholder.models._layer_tree import LayerInfo, ProbedNetwork, _choose_shape, probe_network
+from beholder.models._input_shape import choose_shape
+from beholder.models._layer_tree import LayerInfo, ProbedNetwork, probe_network
 from beholder.models._model import Model
 from beholder.models._wrap import unwrap_module
 
@@ -120,9 +121,10 @@ def _probe_any(model: str | Model) -> ProbedNetwork:
         if isinstance(error, BeholderError) or isinstance(model, str) or model.input_shape is not None:
             raise
         raise InputError(
-            "a model that says what it takes", got=f"{model.name}, which does not run on {_choose_shape(model)}",
+            "a model that says what it takes",
+            got=f"{model.name}, which does not run on {choose_shape(model.preprocessing)}",
             hint="wrap(module, input_shape=...), or layers=[...]",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def _iterate_family(
@@ -238,4 +240,4 @@ def make_blank_input(model: Model) -> Tensor:
     """One prepared stimulus of zeros, (1, *input_shape), where the model is; of a usual size where any will do."""
     import torch
 
-    return torch.zeros((1, *_choose_shape(model)), device=model.device)
+    return torch.zeros((1, *choose_shape(model.preprocessing)), device=model.device)

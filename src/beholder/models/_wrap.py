@@ -176,8 +176,7 @@ def as_model(model: Model | nn.Module) -> Model:
 
 def _add_channel(module: nn.Module, preprocessing: Preprocessing, normalize: Any) -> Preprocessing:
     """Give samples the channel axis that 1-D convolutions take, where a network runs with it alone."""
-    from beholder.models._input_shape import needs_channel
-    from beholder.models._layer_tree import choose_shape
+    from beholder.models._input_shape import choose_shape, needs_channel
     from beholder.models._preprocessing import SoundPreprocessing
 
     takes_samples = not isinstance(preprocessing, SoundPreprocessing) or preprocessing.front_end in _SAMPLES
@@ -200,8 +199,8 @@ def _find_taps(module: nn.Module, preprocessing: Preprocessing) -> dict[str, str
     """Stages of a network that takes ``with_latent``, which is given the means to be driven; None for any other."""
     import torch
 
+    from beholder.models._input_shape import choose_shape
     from beholder.models._latent import attach_outputs, find_latent_names, find_outputs, is_driven, takes_latent
-    from beholder.models._layer_tree import choose_shape
 
     if not takes_latent(module):
         return None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,14 +15,13 @@ from beholder._core.progress import show_progress
 from beholder._core.tables import read_rows
 from beholder.models._identity import identify_model
 from beholder.models._prompts import IMAGENET_TEMPLATES
+from beholder.models._readout import ZeroShotForward
 
 if TYPE_CHECKING:
-    import torch
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from beholder.models._model import Model
 
-SCALE = 100.0
 LABEL_COLUMNS = ("label", "labels", "class", "class_name", "name", "text")
 
 _BATCH = 256
@@ -35,7 +34,7 @@ def get_text_tower(clip: Any) -> tuple[Any, int, Callable[[Sequence[str]], Tenso
 
     from beholder.models._clip_model import ClipModel
     from beholder.models._model import Model
-    from beholder.models.clip import tokenize
+    from beholder.models._tokens import tokenize
 
     network = clip.module if isinstance(clip, Model) else clip
     if not isinstance(network, ClipModel | open_clip.CLIP | open_clip.CustomTextCLIP | open_clip.CoCa):
@@ -133,46 +132,6 @@ def build_zero_shot_head(
     embeddings = embed_texts(clip, prompts, normalize=True, batch_size=batch_size)
     means = embeddings.reshape(len(names), len(templates), -1).mean(axis=1)
     return (means / np.linalg.norm(means, axis=1, keepdims=True)).astype(np.float32)
-
-
-@final
-@dataclass(frozen=True)
-class ZeroShotForward:
-    """``forward`` of a zero-shot model: 100 times the cosine between a picture's embedding and each class's.
-
-    Parameters
-    ----------
-    embed : callable
-        ``embed(module, x)`` gives embeddings.
-    head : Tensor
-        (n_classes, n_dimensions), rows of unit length.
-    made_from : str
-        What the head was computed from: the network, the class names and the templates; empty for a given head.
-    made_content : str
-        Hash of the head as it was computed.
-    """
-
-    embed: Callable[[nn.Module, Tensor], Any]
-    head: torch.Tensor
-    made_from: str = ""
-    made_content: str = ""
-
-    @property
-    def origin(self) -> str:
-        """What the readout is: what it was computed from, whose last digits may differ, else its values."""
-        content = hash_array(self.head.detach().cpu().numpy())
-        return self.made_from if self.made_from and content == self.made_content else content
-
-    def __identity__(self) -> list[Any]:
-        """What it is, for :func:`~beholder.models.identify_model`."""
-        return [self.embed, self.origin]
-
-    def __call__(self, module: nn.Module, x: Tensor) -> Tensor:
-        """Normalised pictures (n_stimuli, 3, height, width) to logits (n_stimuli, n_classes)."""
-        from torch.nn import functional
-
-        features = functional.normalize(self.embed(module, x), dim=-1)
-        return SCALE * features @ self.head.to(features).t()
 
 
 def make_zero_shot(

@@ -13,27 +13,24 @@ Examples
 
 from __future__ import annotations
 
-import functools
 import logging
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.downloads import DownloadFailed, download_file
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.hashing import hash_file
+from beholder.models._tokens import TextTooLong, tokenize
 
 if TYPE_CHECKING:
     import torch
     from PIL import Image
-    from torch import Tensor, nn
+    from torch import nn
 
 __all__ = ["TextTooLong", "UnknownNetwork", "available_models", "load", "tokenize"]
 
 logger = logging.getLogger("beholder")
-
-CONTEXT_LENGTH = 77
 
 _ARCHITECTURES = {
     "RN50": "RN50",
@@ -48,11 +45,6 @@ _ARCHITECTURES = {
 }
 _SPELLINGS = {"vit-32": "ViT-B/32", "clip-vit": "ViT-B/32", "clip-rn": "RN50"}
 _SCALE = 100.0
-
-
-@final
-class TextTooLong(InputError, RuntimeError):
-    """A text has more tokens than the network reads; also a :class:`RuntimeError`, as in CLIP's own package."""
 
 
 @final
@@ -235,58 +227,3 @@ def make_transform(preprocessing: Any) -> Any:
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
-
-
-@functools.cache
-def _get_tokenizer() -> Any:
-    from open_clip.tokenizer import SimpleTokenizer
-
-    return SimpleTokenizer()
-
-
-def tokenize(texts: str | Sequence[str], context_length: int = CONTEXT_LENGTH, truncate: bool = False) -> Tensor:
-    """Turn texts into the tokens that CLIP reads.
-
-    Parameters
-    ----------
-    texts : str or sequence of str
-        One text, or several.
-    context_length : int
-        Number of columns; 77 for all of OpenAI's networks.
-    truncate : bool
-        Cut a text that does not fit; its last token is the end token.
-
-    Returns
-    -------
-    Tensor
-        (n_texts, context_length), int64: start token, the text's tokens, end token, zeros.
-
-    Raises
-    ------
-    TextTooLong
-        A text does not fit, and ``truncate`` is off. Also a :class:`RuntimeError`.
-
-    Examples
-    --------
-    >>> tokenize("a diagram")[0, :5].tolist()
-    [49406, 320, 22697, 49407, 0]
-    """
-    import torch
-
-    tokenizer = _get_tokenizer()
-    lines = [texts] if isinstance(texts, str) else list(texts)
-    result = torch.zeros(len(lines), context_length, dtype=torch.int64)
-    for row, line in zip(result, lines, strict=True):
-        if not isinstance(line, str):
-            raise InputError("texts", got=type(line).__name__)
-        tokens = [tokenizer.sot_token_id, *tokenizer.encode(line), tokenizer.eot_token_id]
-        if len(tokens) > context_length and truncate:
-            tokens = [*tokens[: context_length - 1], tokenizer.eot_token_id]
-        if len(tokens) > context_length:
-            shown = line if len(line) <= 60 else f"{line[:57]}..."
-            raise TextTooLong(
-                f"a text of at most {context_length} tokens", got=f"{len(tokens)} tokens in {shown!r}, too long for it",
-                hint="truncate=True",
-            )  # fmt: skip
-        row[: len(tokens)] = torch.tensor(tokens)
-    return result

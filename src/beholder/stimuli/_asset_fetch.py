@@ -36,7 +36,7 @@ from beholder.stimuli._asset_manifest import (
     format_size,
     get_asset,
 )
-from beholder.stimuli._published_sets import prepare_asset
+from beholder.stimuli._asset_prepare import prepare_asset
 
 logger = logging.getLogger("beholder")
 

@@ -11,11 +11,12 @@ import numpy as np
 from PIL import Image
 
 from beholder._core.errors import InputError
-from beholder.stimuli._arrays import build_from_items, check_picture, is_transparent, looks_like_pictures
+from beholder.stimuli._arrays import build_from_items
 from beholder.stimuli._datasets import from_hugging_face, from_loader, from_torch, is_hugging_face, is_loader, is_torch
 from beholder.stimuli._files import collect_files
 from beholder.stimuli._folder import tell_kind
 from beholder.stimuli._items import StimulusItems, check_item, is_tensor, to_plain
+from beholder.stimuli._picture import check_picture, is_transparent, looks_like_pictures
 from beholder.stimuli._set import StimulusSet
 
 _HDF5 = frozenset({".h5", ".hdf5", ".hdf"})

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from beholder._core.errors import InputError, StimulusError
-from beholder.stimuli._arrays import build_from_items, is_transparent, looks_like_pictures
+from beholder.stimuli._arrays import build_from_items
 from beholder.stimuli._items import StimulusItems, check_item, is_tensor, to_plain
+from beholder.stimuli._picture import is_transparent, looks_like_pictures
 from beholder.stimuli._set import Kind, StimulusSet
 
 logger = logging.getLogger("beholder")

@@ -14,6 +14,7 @@ from PIL import Image
 
 from beholder._core.errors import BeholderError, InputError, StimulusError, tell_values
 from beholder._core.files import write_bytes
+from beholder.stimuli._picture import to_picture
 
 logger = logging.getLogger("beholder")
 
@@ -76,8 +77,6 @@ def open_image(
     >>> picture = open_image("cat.jpg")  # doctest: +SKIP
     """
     if isinstance(source, np.ndarray):
-        from beholder.stimuli._arrays import to_picture
-
         return _convert(to_picture(source), background, keep_alpha)
     if name is None:
         name = "bytes" if isinstance(source, bytes) else str(source)
@@ -128,8 +127,6 @@ def save_picture(path: Path | str, picture: Image.Image | np.ndarray) -> None:
     InputError
         Pillow cannot write such a file, or the folder cannot be written.
     """
-    from beholder.stimuli._arrays import to_picture
-
     image = to_picture(picture) if isinstance(picture, np.ndarray) else picture
     suffix = Path(path).suffix.lower()
     form = Image.registered_extensions().get(suffix)

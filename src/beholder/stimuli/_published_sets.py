@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable
 from functools import partial
@@ -14,23 +13,20 @@ from beholder._core.errors import InputError
 from beholder._core.tables import read_records
 from beholder.stimuli._asset_files import get_asset_folder, require_asset
 from beholder.stimuli._asset_manifest import FromListing, load_assets
+from beholder.stimuli._asset_prepare import SENTENCES, SENTENCES_FILE
 from beholder.stimuli._categories import load_categories, load_wnids
 from beholder.stimuli._folder import build_flat, check_folder, list_entries
 from beholder.stimuli._sentences import TABLE_FILE, unpack_sentences
 from beholder.stimuli._set import StimulusSet
 from beholder.stimuli._words import load_words
 
-logger = logging.getLogger("beholder")
-
 Builder = Callable[[Path | str | None, Path | str | None], StimulusSet]
 
 PICTURES = "metamers-400-pictures"
 OLD_PICTURES = "metamers-256-pictures"
-SENTENCES = "metamers-400-sentences"
 NATURAL_SOUNDS = "fmri-natural-sounds"
 _COUNTS = {PICTURES: 400, OLD_PICTURES: 256}
 _MEMBERS = {PICTURES: "full_400_16_class_imagenet_val_images", OLD_PICTURES: "full_256_16_class_imagenet"}
-_SENTENCES_FILE = "word_WSJ_validation_jsin_400words_1samplesperword_with_metadata.pckl"
 _N_SENTENCES = 400
 _PICTURE = re.compile(r"(\d+)_(\d+)_([a-z]+)_(n\d{8})_(\d+)\.jpe?g", re.IGNORECASE)
 _EXAMPLE = re.compile(r"(\d+)_(.+)")
@@ -75,9 +71,9 @@ def build_sentences(folder: Path | str | None, ground_truth: Path | str | None =
     """The read sentences, in their order; labels are the words in the middle, targets their outputs among 794."""
     place = Path(folder) if folder is not None else get_asset_folder(SENTENCES)
     if not (place / TABLE_FILE).is_file():
-        source = place / _SENTENCES_FILE if folder is not None else require_asset(SENTENCES)
+        source = place / SENTENCES_FILE if folder is not None else require_asset(SENTENCES)
         if not source.is_file():
-            raise InputError(f"{TABLE_FILE} or {_SENTENCES_FILE}", got=f"neither in {place}")
+            raise InputError(f"{TABLE_FILE} or {SENTENCES_FILE}", got=f"neither in {place}")
         unpack_sentences(source, place)
     rows = read_records(place / TABLE_FILE)
     if len(rows) != _N_SENTENCES:
@@ -156,15 +152,6 @@ def _find_place(name: str, folder: Path | str | None, member: str) -> Path:
         return require_asset(name)
     place = check_folder(folder)
     return place / member if (place / member).is_dir() else place
-
-
-def prepare_asset(name: str, folder: Path) -> None:
-    """What is done to an asset when it has come: the sentences become sounds. A file that cannot be read is kept."""
-    if name == SENTENCES:
-        try:
-            unpack_sentences(folder / _SENTENCES_FILE, folder)
-        except InputError as error:
-            logger.warning("%s is here, but cannot be used as stimuli: %s", name, error)
 
 
 PUBLISHED_SETS: dict[str, Builder] = {
