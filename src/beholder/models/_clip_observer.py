@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from beholder._core.errors import InputError
-from beholder.models._zero_shot import SCALE, build_zero_shot_head
+from beholder.models._readout import SCALE
+from beholder.models._zero_shot import build_zero_shot_head
 
 if TYPE_CHECKING:
     from beholder.models._source import Blueprint, Weights
