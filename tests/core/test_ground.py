@@ -56,25 +56,6 @@ def test_torch_free_rooms_load_no_torch() -> None:
     assert run_python(code).stdout.strip() == "False"
 
 
-def test_the_public_list_is_what_it_says() -> None:
-    import beholder
-
-    for name in beholder.__all__:
-        assert getattr(beholder, name) is not None
-    assert set(beholder.__all__) <= set(dir(beholder))
-    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
-        _ = beholder.nonsense
-
-
-@pytest.mark.parametrize("room", ["activations", "figures", "jobs", "models", "report", "stimuli"])
-def test_the_rooms_public_lists_resolve(room: str) -> None:
-    import importlib
-
-    module = importlib.import_module(f"beholder.{room}")
-    for name in module.__all__:
-        assert getattr(module, name) is not None
-
-
 def test_an_input_error_is_one_line_with_expected_got_try() -> None:
     error = InputError("a folder", got="a\nfile", hint="--out_path DIR")
     assert str(error) == "expected a folder; got a file; try out_path=DIR"

@@ -1,38 +1,50 @@
-"""Public lists that load nothing until a name is used (PEP 562)."""
+"""Public lists that load nothing until a name is used (PEP 562), read from the stub beside a package (SPEC 1)."""
 
 from __future__ import annotations
 
-import importlib
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
+import lazy_loader
 
-def attach(package: str, names: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """Make ``__getattr__``, ``__dir__`` and ``__all__`` for a package whose names live in private modules.
+
+def attach(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """Make ``__getattr__``, ``__dir__`` and ``__all__`` for a package from the names that its ``__init__.pyi`` imports.
+
+    The stub is the one list: type checkers and editors read it, and so does this function at run time.
+    An unknown name is answered with the near ones, which lazy_loader leaves to its callers.
 
     Parameters
     ----------
     package : str
         ``__name__`` of the package.
-    names : mapping of str to str
-        Public name to the module that defines it, relative (``"._image"``) or absolute.
+    file : str
+        ``__file__`` of the package. ``__init__.pyi`` beside it holds a line
+        ``from ._image import open_image as open_image`` for each public name.
 
     Examples
     --------
     In a package's ``__init__.py``::
 
-        __getattr__, __dir__, __all__ = attach(__name__, {"open_image": "._image"})
+        __getattr__, __dir__, __all__ = attach(__name__, __file__)
     """
+    load, list_names, names = lazy_loader.attach_stub(package, file)
 
-    def getattribute(name: str) -> Any:
-        if name not in names:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module(names[name], package), name)
-        setattr(sys.modules[package], name, value)
-        return value
+    def get_public(name: str) -> Any:
+        if name in names:
+            return load(name)
+        raise AttributeError(describe_missing(package, name, names))
 
-    def list_names() -> list[str]:
-        return sorted(names)
+    return get_public, list_names, names
 
-    return getattribute, list_names, sorted(names)
+
+def describe_missing(package: str, name: str, names: list[str]) -> str:
+    """The message for a name that a package does not have, Python's own and the near names.
+
+    >>> describe_missing("beholder", "extrac", ["extract", "load_model"])
+    "module 'beholder' has no attribute 'extrac'; try 'extract'"
+    """
+    from beholder._core.errors import find_near_names
+
+    near = [] if name.startswith("_") else find_near_names(name, names)
+    return f"module {package!r} has no attribute {name!r}" + ("; try " + " or ".join(map(repr, near)) if near else "")

@@ -6,18 +6,4 @@ through the entry-point group ``beholder.report_sections``. The report reads and
 
 from beholder._core.lazy import attach
 
-__getattr__, __dir__, __all__ = attach(
-    __name__,
-    {
-        "SECTIONS": "._section",
-        "Card": "._section",
-        "Page": "._section",
-        "Section": "._section",
-        "SectionKind": "._section",
-        "Table": "._section",
-        "find_files": "._section",
-        "read_rdms": "._rdm_file",
-        "write_rdms": "._rdm_file",
-        "write_report": "._write",
-    },
-)
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -1,0 +1,10 @@
+from ._rdm_file import read_rdms as read_rdms
+from ._rdm_file import write_rdms as write_rdms
+from ._section import SECTIONS as SECTIONS
+from ._section import Card as Card
+from ._section import Page as Page
+from ._section import Section as Section
+from ._section import SectionKind as SectionKind
+from ._section import Table as Table
+from ._section import find_files as find_files
+from ._write import write_report as write_report
