@@ -18,11 +18,16 @@ The tree, with the exit code that the command line gives each branch::
 from __future__ import annotations
 
 import difflib
+import functools
+import inspect
 import math
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, ParamSpec, TypeVar
 
 from beholder._core.wording import word
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class BeholderError(Exception):
@@ -103,17 +108,25 @@ class UnknownKeyword(UnknownNameError, TypeError):
     """A function has no such keyword; also a :class:`TypeError`, as Python's own."""
 
 
-def check_keywords(function: str, given: Iterable[str], known: Iterable[str]) -> None:
-    """Raise :class:`UnknownKeyword` for a keyword that a function does not take, with the nearest that it does.
+def suggest_keywords(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function: for a keyword that it does not take, :class:`UnknownKeyword` names the nearest that it does.
 
-    >>> check_keywords("extract", ["batchsize"], ["batch_size", "workers"])
+    >>> @suggest_keywords
+    ... def extract(model, *, batch_size=1, workers=1): ...
+    >>> extract("beholder:shapes", batchsize=2)
     Traceback (most recent call last):
     beholder._core.errors.UnknownKeyword: expected the name of a keyword of extract(); got 'batchsize'; try 'batch_size'
     """
-    known = list(known)
-    for name in given:
-        if name not in known:
-            raise UnknownKeyword(f"keyword of {function}()", name, known)
+    known = inspect.signature(function).parameters
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        for name in kwargs:
+            if name not in known:
+                raise UnknownKeyword(f"keyword of {function.__name__}()", name, known)
+        return function(*args, **kwargs)
+
+    return checked
 
 
 def tell_values(low: float, high: float) -> str:

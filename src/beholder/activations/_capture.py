@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.activations._ensembles import ENSEMBLES
 from beholder.activations._grammar import LayerRef
 from beholder.activations._hooks import Tap, pick_tensor
@@ -29,6 +29,7 @@ from beholder.models import (
 _WHOLE = LayerRef("output", "")
 
 
+@suggest_keywords
 def capture(
     model: Model | nn.Module, batch: Any, layers: Sequence[str], *, grad: bool = False
 ) -> tuple[Tensor, dict[str, Tensor]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from beholder._core.errors import suggest_keywords
 from beholder._core.files import explain_write_errors
 from beholder._core.hashing import hash_settings
 from beholder._core.provenance import record_provenance
@@ -51,6 +52,7 @@ def name_steps(steps: Sequence[Step]) -> str:
     return "-".join(names[type(step)] for step in steps) + width
 
 
+@suggest_keywords
 def process_activations(
     acts: Activations,
     steps: Sequence[Step],

@@ -5,14 +5,14 @@ Planning is in ``_extract_plan``, computing in ``_worker``; here the two meet.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from beholder._core.errors import ConfigurationChanged, InputError, StimulusError, UnknownNameError, check_keywords
+from beholder._core.errors import ConfigurationChanged, InputError, StimulusError, UnknownNameError, suggest_keywords
 from beholder._core.files import explain_write_errors, to_path_name
 from beholder._core.progress import logger
 from beholder._core.provenance import read_versions, record_provenance
@@ -67,9 +67,10 @@ from beholder.models import (
     tell_class_order,
     unwrap_module,
 )
-from beholder.stimuli import StimulusSet
+from beholder.stimuli import Exposure, StimulusSet
 
 
+@suggest_keywords
 def extract(
     model: Model | torch.nn.Module | str,
     stimuli: StimulusSet | Path | str | Any,
@@ -79,7 +80,20 @@ def extract(
     pool: str = "none",
     device: str | None = None,
     name: str | None = None,
-    **options: Any,
+    batch_size: int | None = None,
+    dtype: str = "float32",
+    precision: str = "fp32",
+    workers: int = 1,
+    threads: int | None = None,
+    replicates: int = 1,
+    exposure: Exposure | None = None,
+    flatten: bool = False,
+    reduce_to: int | None = None,
+    seed: int = DEFAULT_SEED,
+    append: bool = False,
+    overwrite: bool = False,
+    pool_tokens: bool = False,
+    axes: Mapping[str, Sequence[str]] | None = None,
 ) -> Activations:
     """Extract the activations of layers over a stimulus set into a store on disk.
 
@@ -126,6 +140,8 @@ def extract(
         Add stimuli that the store does not hold yet after the old ones.
     overwrite : bool
         Replace an existing store.
+    pool_tokens : bool
+        Average tokens even where ``pool`` is ``none``, as panels do.
     axes : mapping of str to sequence of str
         Names of layers' axes, without that of the stimuli, for those whose channel axis the network does not tell:
         ``{"blocks.0": ("height", "width", "channel")}``.
@@ -144,8 +160,11 @@ def extract(
     OutputBusy
         When another run is writing to it.
     """
-    check_keywords("extract", options, list_keywords())
-    settings = ExtractOptions(pool=pool, **options)
+    settings = ExtractOptions(
+        pool=pool, batch_size=batch_size, dtype=dtype, precision=precision, workers=workers, threads=threads,
+        replicates=replicates, exposure=exposure, flatten=flatten, reduce_to=reduce_to, seed=seed, append=append,
+        overwrite=overwrite, pool_tokens=pool_tokens, axes=axes,
+    )  # fmt: skip
     settings.check()
     observer = open_model(model, device, settings.seed)
     stimuli = collect_stimuli(observer, stimuli)
@@ -162,12 +181,6 @@ def check_names(layers: Sequence[str]) -> None:
         raise InputError("a list of layer names", got=f"the string {layers!r}", hint=f"[{layers!r}]")
     if not layers:
         raise InputError("at least one layer", got="none", hint="beholder layers MODEL")
-
-
-def list_keywords() -> list[str]:
-    """Keywords of :func:`extract`."""
-    own = ("layers", "out_path", "device", "name")
-    return [*ExtractOptions.__dataclass_fields__, *own]
 
 
 def open_model(model: Model | torch.nn.Module | str, device: str | None, seed: int = DEFAULT_SEED) -> Model:

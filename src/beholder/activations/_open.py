@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import explain_read_errors
 from beholder.activations._lazy import Activations
 from beholder.models import UnitList
 from beholder.stimuli import MetamerSet, NullSet, is_metamer_set, is_null_set, read_model_stimuli
 
 
+@suggest_keywords
 def open(path: Path | str) -> Any:
     """Open a result: an activation store (``.zarr``), a panel file (``.h5``), units (``.json``), stimuli or metamers.
 

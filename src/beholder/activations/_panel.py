@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from beholder._core.errors import ConfigurationChanged, InputError, UnknownNameError, check_keywords
+from beholder._core.errors import ConfigurationChanged, InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import remove_temporaries, to_path_name
 from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
@@ -30,10 +30,8 @@ from beholder.models import Alias, Model, describe_layers, identify_model, load_
 from beholder.stimuli import Exposure, StimulusSet
 
 DEFAULT_PREFIX = "model_activations"
-_PANEL_KEYWORDS = (
-    "folders", "models", "panel_file", "output_prefix", "layers", "average_replicates", "device", "skip_bad",
-    "run_code",
-)  # fmt: skip
+EXPOSURE = Exposure()
+"""That of the documents."""
 
 
 @dataclass(frozen=True)
@@ -113,10 +111,30 @@ def plan_panel(
     )
 
 
-def default_options(**changes: Any) -> ExtractOptions:
+def default_options(
+    *,
+    replicates: int = 4,
+    pool: str = "none",
+    seed: int = DEFAULT_SEED,
+    batch_size: int | None = None,
+    dtype: str = "float32",
+    precision: str = "fp32",
+    workers: int = 1,
+    threads: int | None = None,
+    exposure: Exposure | None = EXPOSURE,
+    flatten: bool = True,
+    reduce_to: int | None = None,
+    append: bool = False,
+    overwrite: bool = False,
+    pool_tokens: bool = True,
+    axes: Mapping[str, Sequence[str]] | None = None,
+) -> ExtractOptions:
     """The panel's own: four replicates under the documents' exposure, flat rows, averaged tokens."""
-    own = ExtractOptions(replicates=4, exposure=Exposure(), flatten=True, pool_tokens=True)
-    return replace(own, **changes)
+    return ExtractOptions(
+        pool=pool, batch_size=batch_size, dtype=dtype, precision=precision, workers=workers, threads=threads,
+        replicates=replicates, exposure=exposure, flatten=flatten, reduce_to=reduce_to, seed=seed, append=append,
+        overwrite=overwrite, pool_tokens=pool_tokens, axes=axes,
+    )  # fmt: skip
 
 
 def _find_entry(name: str, known: Mapping[str, Alias]) -> tuple[Alias | str, str | None]:
@@ -168,6 +186,7 @@ def _is_flat(folder: Path) -> bool:
     return folder.is_dir() and any(entry.is_file() and entry.suffix.lower() in known for entry in folder.iterdir())
 
 
+@suggest_keywords
 def extract_panel(
     stimuli_root: Path | str,
     output_dir: Path | str,
@@ -184,7 +203,18 @@ def extract_panel(
     seed: int = DEFAULT_SEED,
     skip_bad: bool = False,
     run_code: bool = False,
-    **options: Any,
+    batch_size: int | None = None,
+    dtype: str = "float32",
+    precision: str = "fp32",
+    workers: int = 1,
+    threads: int | None = None,
+    exposure: Exposure | None = EXPOSURE,
+    flatten: bool = True,
+    reduce_to: int | None = None,
+    append: bool = False,
+    overwrite: bool = False,
+    pool_tokens: bool = True,
+    axes: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Path]:
     """Extract a panel of models over folders of pictures, one HDF5 file a folder.
 
@@ -214,15 +244,14 @@ def extract_panel(
         Leave out files that cannot be read.
     run_code : bool
         Let ``panel_file`` name Python files (``file:``), which are run.
-    **options
-        ``batch_size``, ``workers``, ``threads``, ``precision``, ``exposure``, ``overwrite``, ``append``, ``axes``.
+    batch_size, dtype, precision, workers, threads, exposure, flatten, reduce_to, append, overwrite, pool_tokens, axes
+        As for :func:`beholder.extract`.
 
     Returns
     -------
     list of Path
         The HDF5 files; ``/{model}/{stimulus}/{layer}``, float32 (n_replicates, n_features).
     """
-    check_keywords("extract_panel", options, [*ExtractOptions.__dataclass_fields__, *_PANEL_KEYWORDS])
     plan = plan_panel(
         stimuli_root,
         output_dir,
@@ -234,13 +263,35 @@ def extract_panel(
         average_replicates=average_replicates,
         skip_bad=skip_bad,
         run_code=run_code,
-        options=default_options(replicates=replicates, pool=pool, seed=seed, **options),
+        options=default_options(
+            pool=pool,
+            batch_size=batch_size,
+            dtype=dtype,
+            precision=precision,
+            workers=workers,
+            threads=threads,
+            replicates=replicates,
+            exposure=exposure,
+            flatten=flatten,
+            reduce_to=reduce_to,
+            seed=seed,
+            append=append,
+            overwrite=overwrite,
+            pool_tokens=pool_tokens,
+            axes=axes,
+        ),
     )
     return run_panel(plan, device=device)
 
 
-def run_panel(plan: PanelPlan, *, device: str = "auto", **weights: Any) -> list[Path]:
-    """Do what a plan says: model after model, each loaded once for all folders."""
+def run_panel(
+    plan: PanelPlan, *, device: str = "auto", pretrained: bool = False, model_path: str | Path | None = None
+) -> list[Path]:
+    """Do what a plan says: model after model, each loaded once for all folders.
+
+    ``pretrained`` and ``model_path`` as for :func:`beholder.load_model`, of every model.
+    """
+    weights = {"pretrained": pretrained, "model_path": model_path}
     check_axes(plan)
     with contextlib.ExitStack() as held:
         for stem in plan.folders:

@@ -13,7 +13,7 @@ from typing import final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.activations._panel_sources import Source, open_source, require
 
 SMALL_BYTES = 10 * 1024**2
@@ -166,6 +166,7 @@ class _Cache:
             self._bytes -= self._arrays.pop(key).nbytes
 
 
+@suggest_keywords
 def load_lazy_activations(h5_path: str | Path, *, average: bool = False) -> LazyActivations:
     """Open a panel's activations without reading them.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder.activations._rows import LayerValues, Rows, as_rows, count_block_rows, iter_row_blocks
 
 logger = logging.getLogger("beholder")
@@ -21,6 +21,7 @@ _COLUMN_BYTES = 32 * 2**20
 _BLOCK_BYTES = 128 * 2**20
 
 
+@suggest_keywords
 def compute_rdm(F: Any, method: str = "correlation") -> np.ndarray:
     """Dissimilarity of every pair of rows.
 
@@ -107,6 +108,7 @@ def compute_rdm_from_blocks(blocks: Iterable[np.ndarray], method: str = "correla
     return _finish(products, squares, method)
 
 
+@suggest_keywords
 def correlate_rdms(rdm_1: np.ndarray, rdm_2: np.ndarray, correlation: str = "pearson") -> float:
     """Correlation of two dissimilarity matrices over their strict upper triangles.
 
@@ -144,6 +146,7 @@ def correlate_rdms(rdm_1: np.ndarray, rdm_2: np.ndarray, correlation: str = "pea
     return float(np.clip(a @ b / scale, -1, 1)) if scale > 0 else math.nan
 
 
+@suggest_keywords
 def sparsity(A: Any) -> float:
     """Share of values that are zero or negative.
 

@@ -86,8 +86,7 @@ def run(request: PanelRequest) -> list[Path]:
     )
     if not request.auto_confirm and sys.stdin.isatty() and not confirm(plan.describe()):
         raise SystemExit(0)
-    weights = {"pretrained": request.pretrained, "model_path": request.model_path}
-    return run_panel(plan, device=device, **weights)
+    return run_panel(plan, device=device, pretrained=request.pretrained, model_path=request.model_path)
 
 
 def confirm(lines: list[str]) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import to_path_name
 from beholder._core.hashing import hash_file
 from beholder._core.progress import logger
@@ -58,6 +58,7 @@ class _Item:
     sha256: str
 
 
+@suggest_keywords
 def judge_metamers(
     folder: Path | str,
     models: Sequence[Model | str] | Model | str | None = None,

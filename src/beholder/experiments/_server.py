@@ -197,7 +197,18 @@ class RunningServer:
 
 @contextlib.contextmanager
 def open_server(
-    experiment: Experiment, store: ResponseStore, *, host: str = "127.0.0.1", port: int = 0, **options: Any
+    experiment: Experiment,
+    store: ResponseStore,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    clock: Callable[[], float] | None = None,
+    limits: Limits | None = Limits(),  # noqa: B008
+    public: str | None = None,
+    release_after_s: float = RELEASE_AFTER_S,
+    per_task: int | None = None,
+    fill: str = "finished",
+    entropy: Callable[[int], bytes] = secrets.token_bytes,
 ) -> Iterator[RunningServer]:
     """Serve in a thread of this process while the block runs.
 
@@ -207,10 +218,13 @@ def open_server(
         As for :func:`create_app`.
     host, port
         Where; port 0 takes a free one.
-    **options
+    clock, limits, public, release_after_s, per_task, fill, entropy
         As for :func:`create_app`.
     """
-    app = create_app(experiment, store, **options)
+    app = create_app(
+        experiment, store, clock=clock, limits=limits, public=public, release_after_s=release_after_s,
+        per_task=per_task, fill=fill, entropy=entropy,
+    )  # fmt: skip
     with contextlib.closing(_listen(host, port)) as listener:
         server = _make_server(app)
         thread = threading.Thread(target=_run_server, args=(server, listener), name="beholder-server", daemon=True)
@@ -234,7 +248,13 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     on_start: Callable[[str], None] = lambda url: None,
-    **options: Any,
+    clock: Callable[[], float] | None = None,
+    limits: Limits | None = Limits(),  # noqa: B008
+    public: str | None = None,
+    release_after_s: float = RELEASE_AFTER_S,
+    per_task: int | None = None,
+    fill: str = "finished",
+    entropy: Callable[[int], bytes] = secrets.token_bytes,
 ) -> None:
     """Serve until interrupted (Ctrl-C, or SIGTERM): requests that run are finished first.
 
@@ -246,10 +266,13 @@ def serve(
         Where; port 0 takes a free one.
     on_start : callable
         Called with the server's address once it listens.
-    **options
+    clock, limits, public, release_after_s, per_task, fill, entropy
         As for :func:`create_app`.
     """
-    app = create_app(experiment, store, **options)
+    app = create_app(
+        experiment, store, clock=clock, limits=limits, public=public, release_after_s=release_after_s,
+        per_task=per_task, fill=fill, entropy=entropy,
+    )  # fmt: skip
     with contextlib.closing(_listen(host, port)) as listener:
         on_start(_make_url(listener))
         with _spare_answers_from_garbage():

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.ticker import MaxNLocator
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.figures._labels import fit_labels
 from beholder.figures._style import INK, ONE_COLUMN_MM, RDM_COLORMAP, TWO_COLUMNS_MM, make_figure, use_style
 
@@ -56,6 +56,7 @@ def check_rdm(rdm: Any) -> np.ndarray:
     return matrix
 
 
+@suggest_keywords
 def plot_rdm(
     rdm: Any,
     ax: Axes | None = None,

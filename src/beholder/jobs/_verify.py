@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from beholder._core.errors import InputError, OutputBusy
+from beholder._core.errors import InputError, OutputBusy, suggest_keywords
 from beholder._core.files import TEMPORARY_PREFIX
 from beholder._core.progress import logger
 from beholder._core.provenance import FILE_NAME, read_command
@@ -70,6 +70,7 @@ class OutputCheck:
         return not any(file.state in ("damaged", "missing") for file in self.files)
 
 
+@suggest_keywords
 def verify_outputs(path: Path | str, *, repair: bool = True) -> list[OutputCheck]:
     """Hold outputs against the hashes that were taken when they were written.
 

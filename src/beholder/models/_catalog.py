@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from beholder._core.errors import InputError, find_near_names
+from beholder._core.errors import InputError, find_near_names, suggest_keywords
 from beholder.models._panel import CatalogEntry, parse_entry, read_builtin
 from beholder.models._source import Alias
 
@@ -94,6 +94,7 @@ def _with_path_name(alias: Alias) -> Alias:
     return replace(alias, path_name=first)
 
 
+@suggest_keywords
 def register_model(
     name: str,
     source: str,

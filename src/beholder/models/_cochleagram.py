@@ -196,7 +196,22 @@ def compress(x: Tensor, power: float = 0.3, offset: float = 1e-8, largest_slope:
     return result
 
 
-def compute_cochleagram(x: Tensor, rate: int = 20_000, **settings: Any) -> Tensor:
+def compute_cochleagram(
+    x: Tensor,
+    rate: int = 20_000,
+    *,
+    n_filters: int = 50,
+    low: float = 50.0,
+    high: float = 10_000.0,
+    sample_factor: int = 4,
+    envelope: str = "hilbert",
+    envelope_rate: int = 200,
+    window: str = "sinc",
+    n_taps: int = 1001,
+    power: float = 0.3,
+    offset: float = 1e-8,
+    largest_slope: float = 5.0,
+) -> Tensor:
     """Cochleagrams of sounds of any one length, differentiably.
 
     Parameters
@@ -204,7 +219,7 @@ def compute_cochleagram(x: Tensor, rate: int = 20_000, **settings: Any) -> Tenso
     x : (..., n_samples), float32 or float64, full scale is [-1, 1]
     rate : int
         Samples per second.
-    **settings
+    n_filters, low, high, sample_factor, envelope, envelope_rate, window, n_taps, power, offset, largest_slope
         As for :class:`Cochleagram`. What they make is kept for the next call with the same ones.
 
     Returns
@@ -220,11 +235,14 @@ def compute_cochleagram(x: Tensor, rate: int = 20_000, **settings: Any) -> Tenso
     """
     if not isinstance(x, Tensor) or x.ndim == 0:
         raise InputError("a tensor of sounds (..., n_samples)", got=repr(type(x).__name__))
-    return _get_front_end(x.shape[-1], rate, x.dtype, x.device, tuple(sorted(settings.items())))(x)
+    front_end = _get_front_end(
+        x.device, n_samples=x.shape[-1], rate=rate, n_filters=n_filters, low=low, high=high,
+        sample_factor=sample_factor, envelope=envelope, envelope_rate=envelope_rate, window=window, n_taps=n_taps,
+        power=power, offset=offset, largest_slope=largest_slope, dtype=x.dtype,
+    )  # fmt: skip
+    return front_end(x)
 
 
 @functools.lru_cache(maxsize=8)
-def _get_front_end(
-    n_samples: int, rate: int, dtype: torch.dtype, device: torch.device, settings: tuple[tuple[str, Any], ...]
-) -> Cochleagram:
-    return Cochleagram(n_samples, rate, dtype=dtype, **dict(settings)).to(device)
+def _get_front_end(device: torch.device, **settings: Any) -> Cochleagram:
+    return Cochleagram(**settings).to(device)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder.models._layer_tree import LayerInfo, ProbedNetwork, probe_network
 from beholder.models._model import Model
 
@@ -24,6 +24,7 @@ _PART = re.compile(r"(?P<path>.*)(?P<part>\[[^\[\]]+\])")
 _OUTPUT = "output"
 
 
+@suggest_keywords
 def select_layers(
     layers: str | Model | Sequence[LayerInfo] | Sequence[str], patterns: str | Iterable[str]
 ) -> list[str]:

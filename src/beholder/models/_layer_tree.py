@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, final
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.models._axis_names import StimulusAxis, find_stimulus_axis, name_axes
 from beholder.models._input_shape import choose_shape
 from beholder.models._model import Model
@@ -90,6 +90,7 @@ class ProbedNetwork:
     taps: list[LayerInfo] = field(default_factory=list)
 
 
+@suggest_keywords
 def describe_layers(model: str | Model) -> list[LayerInfo]:
     """List a network's layers with output shapes and parameter counts.
 

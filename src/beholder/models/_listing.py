@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-from beholder._core.errors import BeholderError, InputError, WeightsUnavailable
+from beholder._core.errors import BeholderError, InputError, WeightsUnavailable, suggest_keywords
 from beholder._core.hashing import hash_file
 from beholder.models._source import RANDOM, SOURCES, Alias, Weights, get_source
 
@@ -37,6 +37,7 @@ class ModelListing:
     loads: str
 
 
+@suggest_keywords
 def list_models(pattern: str | None = None) -> list[ModelListing]:
     """Names that can be loaded: the catalog's, then every source's.
 

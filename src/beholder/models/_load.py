@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from beholder._core.errors import suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, derive_seed
 from beholder.models._key_rules import read_key_rules
 from beholder.models._meta import build_on_meta
@@ -24,6 +25,7 @@ logger = logging.getLogger("beholder")
 __all__ = ["build_from_spec", "load_model", "resolve_model"]
 
 
+@suggest_keywords
 def load_model(
     name: str | Alias | Model,
     *,

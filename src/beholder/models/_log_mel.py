@@ -7,7 +7,7 @@ reveal divergent invariances between biological and artificial neural networks (
 from __future__ import annotations
 
 import functools
-from typing import Any, final
+from typing import final
 
 import numpy as np
 import torch
@@ -118,7 +118,17 @@ class LogMel(nn.Module):
         return mel.reshape(*x.shape[:-1], *mel.shape[1:])
 
 
-def compute_log_mel(x: Tensor, rate: int = 20_000, **settings: Any) -> Tensor:
+def compute_log_mel(
+    x: Tensor,
+    rate: int = 20_000,
+    *,
+    n_mels: int = 256,
+    n_window: int = 1200,
+    hop: int = 100,
+    low: float = 50.0,
+    high: float = 10_000.0,
+    offset: float = 1e-6,
+) -> Tensor:
     """Log-mel spectrograms of sounds, differentiably.
 
     Parameters
@@ -126,7 +136,7 @@ def compute_log_mel(x: Tensor, rate: int = 20_000, **settings: Any) -> Tensor:
     x : (..., n_samples), float32 or float64, full scale is [-1, 1]
     rate : int
         Samples per second.
-    **settings
+    n_mels, n_window, hop, low, high, offset
         As for :class:`LogMel`.
 
     Returns
@@ -139,4 +149,7 @@ def compute_log_mel(x: Tensor, rate: int = 20_000, **settings: Any) -> Tensor:
     """
     if not isinstance(x, Tensor) or x.ndim == 0:
         raise InputError("a tensor of sounds (..., n_samples)", got=repr(type(x).__name__))
-    return LogMel(rate, dtype=x.dtype, **settings).to(x.device)(x)
+    front_end = LogMel(
+        rate, n_mels=n_mels, n_window=n_window, hop=hop, low=low, high=high, offset=offset, dtype=x.dtype
+    )
+    return front_end.to(x.device)(x)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.devices import check_device_name
-from beholder._core.errors import InputError, find_near_names
+from beholder._core.errors import InputError, find_near_names, suggest_keywords
 from beholder.models._source import Alias, refuse_code
 
 if TYPE_CHECKING:
@@ -240,6 +240,7 @@ def read_builtin(name: str) -> list[CatalogEntry]:
     return read_panel(text, where=f"the built-in {name}")
 
 
+@suggest_keywords
 def load_panel(file: Path | str | None = None, *, run_code: bool = False) -> list[Alias]:
     """Models of a panel file, or the built-in fourteen.
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import to_path_name
 from beholder.models._model import Model
 from beholder.models._preprocessing_extended import ExtendedPreprocessing, add_channel
@@ -22,6 +22,7 @@ logger = logging.getLogger("beholder")
 _SAMPLES = ("waveform", "standardized")
 
 
+@suggest_keywords
 def wrap(
     module: nn.Module,
     preprocess: Callable[[Any], Any] | Preprocessing | str | Mapping[str, Any] | None = None,

@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from beholder._core.errors import BeholderError, InputError
+from beholder._core.errors import BeholderError, InputError, suggest_keywords
 from beholder._core.files import read_json, write_text
 from beholder._core.provenance import read_versions
 from beholder.report._embed import MAX_PAGE_BYTES
@@ -47,6 +47,7 @@ for _name, _kind in (
     SECTIONS.add(_name, _kind)
 
 
+@suggest_keywords
 def write_report(folder: Path | str, out: Path | str | None = None) -> Path:
     """Write one self-contained HTML page of everything found in a folder.
 

@@ -184,11 +184,25 @@ class BehavioralRDM:
         )
         write_bytes(path, text.getvalue().encode())
 
-    def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        categories: Sequence[str] | None = None,
+        rank: bool = True,
+        title: str = "",
+        name: str | None = None,
+        limits: tuple[float, float] | None = None,
+        colorbar: bool = True,
+        sides: str = "xy",
+    ) -> Axes:
         """Draw the matrix; see :func:`beholder.figures.plot_rdm`. Every pair must have been compared."""
         from beholder.figures import plot_rdm
 
-        return plot_rdm(self.rdm, ax, **options)
+        return plot_rdm(
+            self.rdm, ax, categories=categories, rank=rank, title=title, name=name, limits=limits, colorbar=colorbar,
+            sides=sides,
+        )  # fmt: skip
 
     def _list_pairs(self) -> list[dict[str, Any]]:
         rows, columns = np.triu_indices(len(self.rdm), 1)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from beholder._core.errors import ConfigurationChanged, InputError, UnknownNameError
+from beholder._core.errors import ConfigurationChanged, InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name
 from beholder._core.progress import logger
 from beholder._core.provenance import find_network, record_provenance
@@ -61,6 +61,7 @@ RESULTS = "results.parquet"
 NULL_FOLDER, METAMERS_FOLDER = "null_dist", "metamers"
 
 
+@suggest_keywords
 def make_metamers(
     model: Model | nn.Module | str,
     stimuli: StimulusSet | Path | str | Any,

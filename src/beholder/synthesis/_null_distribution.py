@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from beholder._core.errors import ConfigurationChanged, InputError, OutputBusy
+from beholder._core.errors import ConfigurationChanged, InputError, OutputBusy, suggest_keywords
 from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name, write_json
 from beholder._core.hashing import hash_file_fast, hash_settings
 from beholder._core.progress import logger, show_progress
@@ -63,6 +63,7 @@ N_PAIRS, _LEAST_PAIRS, _BUDGET_VALUES = 10_000, 1_000, 5e10
 _SAME_CLASS = 0.5
 
 
+@suggest_keywords
 def null_distribution(
     model: Model | nn.Module | str,
     stimuli: StimulusSet | Path | str | Any = None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -12,10 +11,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from beholder._core.errors import ConfigurationChanged, InputError, check_keywords
+from beholder._core.errors import ConfigurationChanged, InputError, suggest_keywords
 from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name, write_bytes
 from beholder._core.progress import logger
 from beholder._core.provenance import find_network, record_provenance, refuse_other_network
+from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations import Activations, iterate_unit_values
 from beholder.jobs import JobFolder, Plan, run_plan
 from beholder.models import (
@@ -50,6 +50,7 @@ from beholder.synthesis._visualizations import Visualizations
 AUTO = "auto"
 
 
+@suggest_keywords
 def optimize_units(
     model: Model | nn.Module | str,
     units: UnitList | Unit | Iterable[Unit] | Path | str,
@@ -59,7 +60,18 @@ def optimize_units(
     out_path: Path | str = "stimuli",
     device: str | None = None,
     input_shape: tuple[int, ...] | None = None,
-    **options: Any,
+    steps: int = 64,
+    diversity: float | None = None,
+    max_loops: int = 2,
+    learning_rate: float | None = None,
+    parameterization: str = "fourier",
+    spectrum: Any = None,
+    transparency: bool | None = None,
+    seed: int = DEFAULT_SEED,
+    batch_size: int | None = None,
+    workers: int = 1,
+    threads: int | None = None,
+    overwrite: bool = False,
 ) -> Visualizations:
     """Make stimuli that drive units most and least, and place them on the distribution of natural stimuli.
 
@@ -89,11 +101,11 @@ def optimize_units(
     input_shape : tuple of int, optional
         Of one stimulus, for a model that takes any.
     steps : int
-        Steps of the optimiser, default 64.
+        Steps of the optimiser.
     diversity : float, optional
         A fixed factor of the term instead of the search; 0 for none.
     max_loops : int
-        Bisections, default 2.
+        Bisections.
     learning_rate : float, optional
         Of Adam. Default: 0.1, for phases 0.3, for sounds 0.01, for other arrays what :func:`synthesize` takes.
     parameterization : {"fourier", "phase", "pixels"}
@@ -129,7 +141,12 @@ def optimize_units(
     --------
     >>> vis = optimize_units("beholder:shapes", [Unit("block3", 5)], steps=16)      # doctest: +SKIP
     """
-    chosen = _read_options(n_images, options)
+    chosen = VisualizationOptions(
+        n_images=n_images, steps=steps, diversity=diversity, max_loops=max_loops, learning_rate=learning_rate,
+        parameterization=parameterization, spectrum=spectrum, transparency=transparency, seed=seed,
+        batch_size=batch_size, workers=workers, threads=threads, overwrite=overwrite,
+    )  # fmt: skip
+    chosen.check()
     observer = _open_model(model, device, chosen.seed)
     asked = UnitList.collect(units, observer)
     if not len(asked):
@@ -148,14 +165,6 @@ def optimize_units(
     output = Path(out_path) / to_path_name(observer.path_name)
     _run(observer, asked, recipe, acts, output, chosen)
     return Visualizations.open(output, asked)
-
-
-def _read_options(n_images: int, options: dict[str, Any]) -> VisualizationOptions:
-    own = [name for name in inspect.signature(optimize_units).parameters if name != "options"]
-    check_keywords("optimize_units", options, [*VisualizationOptions.__dataclass_fields__, *own])
-    chosen = VisualizationOptions(n_images=n_images, **options)
-    chosen.check()
-    return chosen
 
 
 def _open_model(model: Model | nn.Module | str, device: str | None, seed: int) -> Model:

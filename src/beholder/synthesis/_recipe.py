@@ -14,6 +14,7 @@ from beholder.synthesis._loop import Recipe
 from beholder.synthesis._objective import Objective, Problem
 from beholder.synthesis._optimizers import Adam, Optimizer
 from beholder.synthesis._parameterization import Parameterization, Raw, Waveform
+from beholder.synthesis._stopping import StopRule
 from beholder.synthesis._transforms import Affine, Transform
 
 _JITTER = 8.0 / 224
@@ -52,7 +53,13 @@ def make_recipe(
     transforms: Sequence[Transform] | None,
     constraints: Sequence[Constraint],
     optimizer: Optimizer | None,
-    **rest: Any,
+    *,
+    steps: int,
+    stop: tuple[StopRule, ...],
+    redirect_steps: int,
+    samples: int,
+    keep: str,
+    transparency: bool,
 ) -> Recipe:
     """Fill in the defaults and refuse parts that do not go together."""
     if parameterization is None:
@@ -74,11 +81,12 @@ def make_recipe(
             f"no constraint with {type(optimizer).__name__}", got=", ".join(type(c).__name__ for c in limits),
             hint="Pixels(), which stays in range by itself",
         )  # fmt: skip
-    if rest["keep"] not in ("last", "best"):
-        raise InputError("keep: last or best", got=repr(rest["keep"]))
+    if keep not in ("last", "best"):
+        raise InputError("keep: last or best", got=repr(keep))
     return Recipe(
         parameterization=parameterization, transforms=tuple(transforms), constraints=limits, optimizer=optimizer,
-        input_shape=shape, value_range=model.input_range, **rest,
+        input_shape=shape, value_range=model.input_range, steps=steps, stop=stop, redirect_steps=redirect_steps,
+        samples=samples, keep=keep, transparency=transparency,
     )  # fmt: skip
 
 

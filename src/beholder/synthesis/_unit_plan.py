@@ -12,6 +12,7 @@ from beholder._core.errors import InputError
 from beholder._core.files import to_path_name
 from beholder._core.hashing import hash_settings
 from beholder._core.provenance import find_network
+from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.settings import keep_batch_size
 from beholder.activations import Activations
 from beholder.jobs import JobFolder, Shard
@@ -48,7 +49,7 @@ class VisualizationOptions:
     parameterization: str = "fourier"
     spectrum: Any = None
     transparency: bool | None = None
-    seed: int = 42
+    seed: int = DEFAULT_SEED
     batch_size: int | None = None
     workers: int = 1
     threads: int | None = None

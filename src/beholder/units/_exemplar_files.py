@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from beholder._core.errors import ConfigurationChanged, InputError
+from beholder._core.errors import ConfigurationChanged, InputError, suggest_keywords
 from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name
 from beholder._core.provenance import find_network, record_provenance, refuse_other_network
 from beholder.activations import Activations
@@ -26,6 +26,7 @@ from beholder.units._exemplars import Exemplars, hash_source
 FORMAT = "beholder-exemplars-3"
 
 
+@suggest_keywords
 def write_exemplars(
     exemplars: Exemplars,
     out_path: Path | str = "stimuli",

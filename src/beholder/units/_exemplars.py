@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import open_atomic
 from beholder._core.hashing import hash_settings
 from beholder._core.progress import logger
@@ -148,6 +148,7 @@ class Exemplars:
         return path
 
 
+@suggest_keywords
 def find_exemplars(
     acts: Activations | Path | str,
     units: UnitList | Iterable[Unit] | Path | str,

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name, write_bytes
 from beholder._core.hashing import hash_file_fast, hash_settings
 from beholder._core.progress import logger
@@ -41,6 +41,7 @@ _CHUNK = 32
 _CHUNK_PREFIX = "chunk-"
 
 
+@suggest_keywords
 def map_units(
     model: Model,
     folder: Path | str,

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from beholder._core.errors import InputError, check_keywords
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations import Activations, extract
-from beholder.activations._extract import list_keywords
 from beholder.models import Model, UnitList, as_model, load_model
-from beholder.stimuli import StimulusSet
+from beholder.stimuli import Exposure, StimulusSet
 from beholder.units._layers import list_unit_layers, sort_layers
 
 OUTPUT = "output"
 
 
+@suggest_keywords
 def record_units(
     model: Model | str | Any,
     stimuli: StimulusSet | Path | str | Any,
@@ -26,7 +26,22 @@ def record_units(
     output: str = OUTPUT,
     out_path: Path | str = "activations",
     device: str | None = None,
-    **options: Any,
+    name: str | None = None,
+    pool: Literal["mean"] = "mean",
+    batch_size: int | None = None,
+    dtype: str = "float32",
+    precision: str = "fp32",
+    workers: int = 1,
+    threads: int | None = None,
+    replicates: int = 1,
+    exposure: Exposure | None = None,
+    flatten: bool = False,
+    reduce_to: int | None = None,
+    seed: int = DEFAULT_SEED,
+    append: bool = False,
+    overwrite: bool = False,
+    pool_tokens: bool = False,
+    axes: Mapping[str, Sequence[str]] | None = None,
 ) -> Activations:
     """Record the mean activation, over space or tokens, of every stimulus at the layers of interest, in one pass.
 
@@ -47,11 +62,12 @@ def record_units(
         Layer of the network's answers, recorded with the others.
     out_path : path
         Folder of the store ``{model}.mean.zarr``.
-    device : str, optional
+    pool : {"mean"}
+        What a unit's value is; for others, :func:`beholder.extract`.
+    device, name, batch_size, dtype, precision, workers, threads, replicates, exposure, flatten, reduce_to, seed
         As for :func:`beholder.extract`.
-    **options
-        As for :func:`beholder.extract`: ``batch_size``, ``dtype``, ``precision``, ``workers``, ``threads``,
-        ``append``, ``overwrite``, ``seed``, ``axes``.
+    append, overwrite, pool_tokens, axes
+        As for :func:`beholder.extract`.
 
     Returns
     -------
@@ -63,19 +79,18 @@ def record_units(
     InputError
         A layer or unit that the model does not have; and as :func:`beholder.extract`.
     """
-    if "pool" in options:
+    if pool != "mean":
         raise InputError("units, whose value is the mean over space or tokens", got="pool", hint="extract")
-    known = [name for name in list_keywords() if name != "pool"]
-    check_keywords("record_units", options, [*known, "units", "output"])
     if units is not None and layers is not None:
         raise InputError("units or layers", got="both", hint="layers alone")
-    seed = options.get("seed", DEFAULT_SEED)
     observer = as_model(load_model(model, device=device or "auto", seed=seed) if isinstance(model, str) else model)
-    observer = observer.with_axes(options.pop("axes", None) or {})
+    observer = observer.with_axes(axes or {})
     names = list(layers) if layers is not None else find_record_layers(observer, units)
     return extract(
         observer, stimuli, [*names, *([] if output in names else [output])],
-        out_path=out_path, pool="mean", device=device, **options,
+        out_path=out_path, pool=pool, device=device, name=name, batch_size=batch_size, dtype=dtype,
+        precision=precision, workers=workers, threads=threads, replicates=replicates, exposure=exposure,
+        flatten=flatten, reduce_to=reduce_to, seed=seed, append=append, overwrite=overwrite, pool_tokens=pool_tokens,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 from beholder.models import Model, Unit, UnitList, load_skeleton
 from beholder.units._layers import count_units, list_unit_layers
@@ -16,6 +16,7 @@ from beholder.units._layers import count_units, list_unit_layers
 SAMPLING_SCHEMES = ("document", "released", "uniform")
 
 
+@suggest_keywords
 def sample_units(
     model: Model | str,
     n_units: int = 50,
