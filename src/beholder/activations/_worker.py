@@ -29,7 +29,7 @@ from beholder.activations._shard_file import read_rows, shard_path, write_shard
 from beholder.activations._store import StoredLayer, job_folder
 from beholder.activations._targets import Target, make_consumer, route_parts
 from beholder.activations._thread_taps import ThreadTaps
-from beholder.jobs import Finish, Shard, has_content
+from beholder.jobs import Files, Finish, Shard, has_content
 from beholder.models import ImagePreprocessing, Model, ModelWorker
 from beholder.stimuli import Exposure, StimulusSet
 
@@ -182,10 +182,10 @@ class _Session:
                 raise
             logger.warning("no room for the activations of two shards at once; one is computed after the other")
 
-            def finish() -> tuple[dict[str, int], dict[str, Any]]:
+            def finish() -> tuple[Files, Mapping[str, Any]]:
                 return self._start(shard)()
 
-        def finish_or_explain() -> tuple[Mapping[str, int], Mapping[str, Any]]:
+        def finish_or_explain() -> tuple[Files, Mapping[str, Any]]:
             try:
                 return finish()
             except (MemoryError, RuntimeError) as error:

@@ -181,8 +181,8 @@ def use_published_preparation(model: Model) -> Model:
             crop=(shape[1], shape[2]),
             crop_mode="square",
             interpolation="bicubic",
-            mean=(0.0,) * 3,
-            std=(1.0,) * 3,
+            mean=(0.0, 0.0, 0.0),
+            std=(1.0, 1.0, 1.0),
         )
     else:
         return model
@@ -206,7 +206,7 @@ def find_noise_mean(place: Place) -> float | None:
 
 def summarize_metamers(made: Metamers) -> Summary:
     """How well metamers match at their own layers."""
-    table = made.to_pandas()
+    table: Any = made.to_pandas()
     own = table[table["layer"] == table["measured_layer"]]
     rows = [
         _summarize_layer(layer, part)

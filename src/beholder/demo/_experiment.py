@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from beholder._core.errors import ConfigurationChanged
 from beholder.demo._words import describe_participants
@@ -105,7 +105,7 @@ def _draw(responses: Responses, model: str, figures: Path) -> None:
     """Right answers unit by unit."""
     from beholder.figures import colors_of_models, plot_accuracy, save_figure
 
-    main = responses.trials[~responses.trials["catch_trial"].astype(bool)]
+    main: Any = responses.trials[~responses.trials["catch_trial"].astype(bool)]
     counted = main.groupby("unit", sort=True)["correct"].agg(["sum", "size"])
     units = [str(unit).partition("/")[2] for unit in counted.index]
     n_right, n_shown = counted["sum"].astype(int).tolist(), counted["size"].astype(int).tolist()

@@ -134,7 +134,7 @@ def draw_rdms(acts: Activations, stimuli: StimulusSet, rdms: np.ndarray, folder:
     )  # fmt: skip
 
     place = len(layers) - 2
-    by_measure = dict(zip(MEASURES, rdms[place], strict=True))
+    by_measure: dict[str, np.ndarray] = dict(zip(MEASURES, rdms[place], strict=True))
     agreement = {
         measure: correlate_rdms(by_measure["correlation"], by_measure[measure], "spearman") for measure in MEASURES[1:]
     }

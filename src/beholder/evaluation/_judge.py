@@ -316,7 +316,8 @@ def _make_row(
 
 def _read_maker_verdicts(made: MetamerSet) -> dict[str, tuple[str, ...]]:
     """What the network that the metamers were made for calls each original: its class, then its category."""
-    table = made.to_pandas()[["stimulus_id", "prediction_original"]].dropna().drop_duplicates("stimulus_id")
+    known: Any = made.to_pandas()[["stimulus_id", "prediction_original"]].dropna()
+    table = known.drop_duplicates("stimulus_id")
     decided = dict(zip(table["stimulus_id"], table["prediction_original"], strict=True))
     said: dict[str, tuple[str, ...]] = {}
     for one in made:
@@ -334,7 +335,7 @@ def mark_main(made: MetamerSet, rows: list[dict[str, Any]], items: list[_Item]) 
     known = Vocabulary("category", len(load_wnids()), list_imagenet_classes(), load_wnids())
     by_maker, labels = _read_maker_verdicts(made), {item.stimulus_id: item.label for item in items}
     manifest = read_stimulus_manifest(made.path)
-    own = made.to_pandas().drop_duplicates("stimulus_id").set_index("stimulus_id")["decision"]
+    own: Any = made.to_pandas().drop_duplicates("stimulus_id").set_index("stimulus_id")["decision"]
     decisions: dict[str, set[str]] = {}
     for row in rows:
         decisions.setdefault(row["judge"], set()).add(row["decision"])

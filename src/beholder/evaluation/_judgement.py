@@ -267,7 +267,7 @@ def read_judgements(folder: Path | str, sets: Sequence[str] | None = None) -> Ju
     judged = [path for path in find_metamer_sets(folder, sets) if (path / JUDGEMENTS).exists()]
     refuse_twins([MetamerSet(path) for path in judged], folder)
     for path in judged:
-        results = read_metamer_table(path)
+        results: Any = read_metamer_table(path)
         own = results[results["layer"] == results["measured_layer"]]
         passed = own[["layer", "stimulus_id", "seed", "passed"]].drop_duplicates(["layer", "stimulus_id", "seed"])
         tables.append(read_judgement_table(path).merge(passed, on=["layer", "stimulus_id", "seed"], how="left"))

@@ -230,7 +230,7 @@ def take_askable(table: StimulusTable, choices: Sequence[str]) -> tuple[Stimulus
 
 def _find_passed(made: MetamerSet) -> dict[tuple[str, str], bool]:
     """Verdicts by layer and stimulus, of the lowest seed; those that are not yet judged are left out."""
-    table = made.to_pandas()
+    table: Any = made.to_pandas()
     own = table[(table["layer"] == table["measured_layer"]) & table["passed"].notna()].sort_values("seed")
     verdicts: dict[tuple[str, str], bool] = {}
     for layer, stimulus_id, passed in own[["layer", "stimulus_id", "passed"]].itertuples(index=False):

@@ -18,6 +18,7 @@ from beholder.figures._labels import fit_labels
 from beholder.figures._style import use_style
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
@@ -65,7 +66,7 @@ def save_figure(
     fig: Figure,
     path: Path | str,
     *,
-    table: DataFrame | Mapping[str, Sequence[Any]] | None = None,
+    table: DataFrame | Mapping[str, Sequence[Any] | np.ndarray] | None = None,
     record: FigureRecord | None = None,
 ) -> dict[str, Path]:
     """Save a figure as SVG, PDF and PNG, with its table and its words beside it.

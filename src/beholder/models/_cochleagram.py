@@ -165,7 +165,9 @@ class _Compression(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride] (as the decorator gives it)
+        ctx: Any, *gradients: Tensor
+    ) -> tuple[Tensor, None, None, None]:
         (slope,) = ctx.saved_tensors
         return gradients[0] * slope, None, None, None
 

@@ -174,7 +174,9 @@ class HilbertEnvelopes(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride] (as the decorator gives it)
+        ctx: Any, *gradients: Tensor
+    ) -> tuple[Tensor, None, None, None, None]:
         """The gradient with respect to the samples."""
         (frames,), layout = gradients, ctx.layout
         gains, columns, *kept = ctx.saved_tensors

@@ -216,7 +216,7 @@ def _tell_answer(made: MetamerSet, noun: str) -> str:
     n_layers, n_stimuli = len(made.layers), len(made.stimulus_ids)
     layers, stimuli = ("layer" if n_layers == 1 else "layers"), (noun.removesuffix("s") if n_stimuli == 1 else noun)
     answer = f"{len(made):,} metamers of {n_stimuli:,} {stimuli} at {n_layers} {layers}"
-    table = made.to_pandas()
+    table: Any = made.to_pandas()
     tested = table[(table["layer"] == table["measured_layer"]) & table["passed"].notna()]
     return f"{answer}; {tell_passed(tested)} tested ones pass." if len(tested) else f"{answer}; not tested yet."
 

@@ -47,6 +47,7 @@ from ._store import backup_responses as backup_responses
 from ._store import forget_recruits as forget_recruits
 from ._store import open_responses as open_responses
 from ._store import refuse_other as refuse_other
+from ._tables import Responses as Responses
 from ._tables import read_responses as read_responses
 from ._takers import Taker as Taker
 from ._takers import TakerLog as TakerLog

@@ -522,10 +522,11 @@ def fill_verdicts(metamers: Path, null: Path, model: Model) -> None:
         logger.info("no metamers at %s yet; they are judged as they are made", metamers)
         return
     folder = get_job_folder(metamers)
-    if folder.read_settings() is None:
+    settings = folder.read_settings()
+    if settings is None:
         logger.warning("%s has no job folder beside it, so its verdicts are left as they are", metamers)
         return
-    if folder.read_settings()["format"] != METAMER_FORMAT:
+    if settings["format"] != METAMER_FORMAT:
         logger.warning(
             "%s was made by another version, so its verdicts are left as they are; `beholder metamers make` with "
             "--overwrite makes it anew", metamers,
