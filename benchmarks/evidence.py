@@ -18,9 +18,12 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+
+from peers import import_browser_tests, stop  # noqa: E402
 
 from beholder.experiments import KINDS, open_server, open_store, read_experiment, simulate_participants  # noqa: E402
 from beholder.experiments._simulate_browser import BROWSERS  # noqa: E402
@@ -54,13 +57,19 @@ def judge_simulated(n: int) -> list[tuple[str, ...]]:
     return found
 
 
+def import_browsers() -> tuple[Any, Any, Any, str]:
+    """What drives a browser through an experiment, and Chromium; ends the benchmark where it is not there."""
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        stop("a Chromium", "none on PATH", "apt install chromium")
+    build_folder = import_browser_tests("tests.browser.built_folders").build_folder
+    participant = import_browser_tests("tests.browser.participant").Participant
+    return build_folder, participant, import_browser_tests("playwright.sync_api").sync_playwright, program
+
+
 def judge_scripted(n: int, flags: Iterable[str], act: Callable[..., None]) -> list[tuple[str, ...]]:
     """Signs of a browser that a program drives through 24 trials of odd-one-out."""
-    from playwright.sync_api import sync_playwright
-    from tests.browser.built_folders import build_folder
-    from tests.browser.participant import Participant
-
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    build_folder, Participant, sync_playwright, program = import_browsers()
     root = ["--no-sandbox"] if os.geteuid() == 0 else []
     with contextlib.ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -119,6 +128,7 @@ def main() -> None:
     parser.add_argument("--simulated", type=int, default=20, help="observers of each kind of task")
     parser.add_argument("--scripted", type=int, default=3, help="browsers of each kind")
     args = parser.parse_args()
+    import_browsers()
     print(f"{'who':48}{'sessions':>9}{'with signs':>11}")
     if args.people:
         tell("people, by response times", judge_people(args.people))

@@ -22,7 +22,8 @@ CODE = textwrap.dedent(
     with h5py.File(out / "pictures.h5", "w") as file:
         pictures = file.create_dataset("pictures", (n, 32, 32, 3), "u1")
         for i in range(0, n, 1000):
-            pictures[i : i + 1000] = np.random.default_rng(i).integers(0, 255, (1000, 32, 32, 3), dtype=np.uint8)
+            rows = min(1000, n - i)
+            pictures[i : i + rows] = np.random.default_rng(i).integers(0, 255, (rows, 32, 32, 3), dtype=np.uint8)
     net = bh.wrap(torchvision.models.squeezenet1_1(), ImagePreprocessing(resize=64, crop=(64, 64)), name="net")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     bh.extract(net, bh.StimulusSet.from_hdf5(out / "pictures.h5"), ["features.6"], out_path=out, pool="mean")

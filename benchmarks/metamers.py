@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from peers import stop
 
 import beholder as bh
 from beholder.cli._metamers_run import use_published_preparation
@@ -64,11 +65,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--layers", nargs="+", default=[*LAYERS])
     args = parser.parse_args()
+    make = f"beholder metamers make squeezenet1_1 {args.folder} --layers {' '.join(args.layers)} --recipe published"
+    if not Path(args.published).is_file():
+        stop("what the published steps end at", f"no file at {args.published}", f"{make} (two hours)")
     table = pd.read_parquet(args.published)
     table = table[(table["layer"] == table["measured_layer"]) & (table["recipe"] == "published")]
     reached = table.set_index(["stimulus_id", "layer"])["db_snr"]
     model = use_published_preparation(bh.load_model("torchvision:squeezenet1_1", pretrained=True, device="cpu"))
     stimuli = bh.StimulusSet.from_folder(Path(args.folder))
+    if missing := [
+        f"{each} at {layer}" for each in stimuli.ids for layer in args.layers if (each, layer) not in reached
+    ]:
+        stop("published metamers of every picture", f"{args.published} without {missing[0]}", f"{make} (two hours)")
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
     print("| picture | layer | published dB | published s | ours s | ours dB | steps | times less |")
     print("|---|---|---|---|---|---|---|---|")
@@ -76,8 +84,6 @@ def main() -> None:
     for stimulus in stimuli.ids:
         one = stimuli[[stimulus]]
         for layer in args.layers:
-            if (stimulus, layer) not in reached.index:
-                continue
             goal = float(reached.loc[(stimulus, layer)])
             ours, steps = [], []
             for _ in range(args.rounds):

@@ -27,11 +27,12 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-import pytest  # noqa: E402
-from tests.browser.conftest import open_lab  # noqa: E402
-from tests.browser.firefox import open_firefox  # noqa: E402
-from tests.browser.processes import find_program  # noqa: E402
-from tests.browser.webkit import open_webkit  # noqa: E402
+from peers import import_browser_tests, stop  # noqa: E402
+
+open_lab = import_browser_tests("tests.browser.conftest").open_lab
+open_firefox = import_browser_tests("tests.browser.firefox").open_firefox
+open_webkit = import_browser_tests("tests.browser.webkit").open_webkit
+find_program = import_browser_tests("tests.browser.processes").find_program
 
 from beholder.responses import read_responses  # noqa: E402
 
@@ -68,8 +69,7 @@ SECONDS = 600
 @contextlib.contextmanager
 def open_chromium() -> Iterator[Any]:
     """Chromium by Playwright."""
-    from playwright.sync_api import sync_playwright
-
+    sync_playwright = import_browser_tests("playwright.sync_api").sync_playwright
     program = find_program("chromium", "chromium-browser", "google-chrome")
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
     with (
@@ -79,6 +79,7 @@ def open_chromium() -> Iterator[Any]:
         yield browser
 
 
+APT = "apt install chromium firefox-esr webkit2gtk-driver xvfb xdotool pulseaudio"
 OPENERS = {"chromium": open_chromium, "firefox": open_firefox, "webkit": open_webkit}
 
 
@@ -126,7 +127,7 @@ def report(name: str, kind: str, ms: int, rows: list[dict[str, Any]], timeouts: 
 
 
 def main() -> None:
-    """Measure in each browser that is there."""
+    """Measure in each browser."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--browsers", nargs="+", choices=OPENERS, default=list(OPENERS))
     parser.add_argument("--times", nargs="+", type=int, default=[50, 100, 200])
@@ -138,8 +139,8 @@ def main() -> None:
             with OPENERS[name]() as browser:
                 for ms in asked.times:
                     report(name, asked.kind, ms, *measure(browser, asked.kind, ms, asked.trials))
-        except pytest.skip.Exception as absent:
-            print(f"{name:9} {absent}")
+        except import_browser_tests("pytest").skip.Exception as absent:
+            stop(name, str(absent), f"{APT}, or --browsers with others")
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ input of the same batch: no parameterisation, no augmentation, no optimiser. Beh
 ``synthesize`` does them by default (Fourier, one resampling an image, Adam). lucent does what ``render_vis`` does by
 default (Fourier, its standard transforms, Adam), for a batch of the same objective. Each gets the network as it comes
 from torchvision, as in lucent's README: its weights ask for gradients, which lucent's backward pass computes too. With
-``--frozen`` they do not, a line that a user of lucent has to know of. Install lucent with
-``pip install --no-deps torch-lucent kornia==0.4.1 decorator tqdm``: its own pins refuse current torch.
+``--frozen`` they do not, a line that a user of lucent has to know of. Its environment:
+``pip install -r benchmarks/requirements.txt`` and ``pip install --no-deps -r benchmarks/requirements-lucent.txt``.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ import argparse
 import contextlib
 import os
 import statistics
-import sys
 import time
 import warnings
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import torch
 import torchvision
+from peers import import_peer
 
 import beholder as bh
 from beholder.synthesis import Channel, Problem, synthesize
@@ -83,14 +84,15 @@ def time_beholder(net: torch.nn.Module, layer: str, n_images: int, steps: int) -
     return steps / (run(steps + 1) - once)
 
 
-def time_lucent(net: torch.nn.Module, layer: str, n_images: int, steps: int) -> float | None:
-    """Steps per second of ``render_vis``; None where lucent is not installed."""
+def import_lucent() -> tuple[ModuleType, ModuleType, ModuleType]:
+    """Its objectives, parameterisations and loop; ends the benchmark where it is not installed."""
     warnings.simplefilter("ignore")
-    try:
-        from lucent.optvis import objectives, param, render
-    except ImportError as error:
-        print(f"lucent is not there: {error}", file=sys.stderr)
-        return None
+    return tuple(import_peer(f"lucent.optvis.{name}") for name in ("objectives", "param", "render"))
+
+
+def time_lucent(net: torch.nn.Module, layer: str, n_images: int, steps: int) -> float:
+    """Steps per second of ``render_vis``."""
+    objectives, param, render = import_lucent()
 
     def run(n: int) -> float:
         start = time.perf_counter()
@@ -111,8 +113,8 @@ def time_lucent(net: torch.nn.Module, layer: str, n_images: int, steps: int) -> 
 
 
 def measure(
-    row: str, n_images: int, rounds: int, contenders: list[Callable[..., float | None]], *, frozen: bool
-) -> list[float | None]:
+    row: str, n_images: int, rounds: int, contenders: list[Callable[..., float]], *, frozen: bool
+) -> list[float]:
     """Median rate of each contender over rounds in which they take turns."""
     name, layer, steps = ROWS[row]
     nets = [make_net(name).requires_grad_(not frozen) for _ in contenders]  # wrapping a network freezes it
@@ -120,10 +122,8 @@ def measure(
     rates: list[list[float]] = [[] for _ in contenders]
     for _ in range(rounds):
         for contender, net, found in zip(contenders, nets, rates, strict=True):
-            rate = contender(net, layer, n_images, steps)
-            if rate is not None:
-                found.append(rate)
-    return [statistics.median(found) if found else None for found in rates]
+            found.append(contender(net, layer, n_images, steps))
+    return [statistics.median(found) for found in rates]
 
 
 def main() -> None:
@@ -134,19 +134,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--frozen", action="store_true", help="weights that ask for no gradient")
     args = parser.parse_args()
+    import_lucent()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; steps/s, medians of {args.rounds} rounds")
     print("| row | batch | bare loop | beholder | lucent | of bare | × lucent |\n|---|---|---|---|---|---|---|")
     for row in args.rows:
         for n_images in args.batches:
             contenders = [time_bare, time_beholder, time_lucent]
             bare, ours, lucent = measure(row, n_images, args.rounds, contenders, frozen=args.frozen)
-            assert bare is not None
-            assert ours is not None
-            against = "–" if lucent is None else f"{ours / lucent:.2f}"
-            told = "–" if lucent is None else f"{lucent:.2f}"
-            print(
-                f"| {row} | {n_images} | {bare:.2f} | {ours:.2f} | {told} | {ours / bare:.2f} | {against} |", flush=True
-            )
+            rates = " | ".join(f"{rate:.2f}" for rate in (bare, ours, lucent, ours / bare, ours / lucent))
+            print(f"| {row} | {n_images} | {rates} |", flush=True)
 
 
 if __name__ == "__main__":
