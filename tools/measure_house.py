@@ -11,6 +11,7 @@ import argparse
 import ast
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -202,11 +203,17 @@ def count_type_errors(mode: str) -> Counter[str]:
     """Errors of pyright by room."""
     pyright = shutil.which("pyright") or str(Path(sys.executable).with_name("pyright"))
     with tempfile.TemporaryDirectory() as folder:
-        settings = {"include": [str(SOURCE)], "typeCheckingMode": mode, "pythonVersion": "3.11"}
+        settings = {
+            "include": [os.path.relpath(SOURCE, Path(folder).resolve())],
+            "typeCheckingMode": mode,
+            "pythonVersion": "3.11",
+        }
         config = Path(folder) / "pyrightconfig.json"
         config.write_text(json.dumps(settings), encoding="utf-8")
         command = [pyright, "--outputjson", "--pythonpath", sys.executable, "-p", str(config)]
         said = json.loads(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
+    if not said["summary"]["filesAnalyzed"]:
+        raise RuntimeError("pyright looked at no file")
     found: Counter[str] = Counter()
     for each in said["generalDiagnostics"]:
         if each["severity"] == "error":
