@@ -19,7 +19,7 @@ from beholder.stimuli import (
 )
 from beholder.stimuli._metamer_set import find_metamer_folder, name_metamer, write_stimulus_manifest
 from beholder.stimuli._metamer_table import METAMER_COLUMNS, RESULTS, make_metamer_table, write_metamer_table
-from beholder.stimuli._null_set import LAYERS, NULL_COLUMNS, write_null_layer
+from beholder.stimuli._null_set import NULL_COLUMNS, NULL_LAYERS, write_null_layer
 
 SHAPES = ("circle", "star", "spiral")
 
@@ -86,7 +86,7 @@ def write_null(folder: Path, layers=("block1", "classifier"), n_pairs=2000):
     """A null distribution of random numbers, with its counts."""
     generator = np.random.default_rng(3)
     folder.mkdir(parents=True)
-    (folder / LAYERS).write_text(json.dumps({"layers": list(layers)}))
+    (folder / NULL_LAYERS).write_text(json.dumps({"layers": list(layers)}))
     for layer in layers:
         columns = {name: np.zeros(n_pairs, kind) for name, kind in NULL_COLUMNS.items()}
         columns["pair"] = np.arange(n_pairs)

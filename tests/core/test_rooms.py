@@ -1,4 +1,4 @@
-"""What is measured of the house."""
+"""What is measured of the house, and what no room may do: reach into another room's private modules."""
 
 from __future__ import annotations
 
@@ -22,6 +22,13 @@ def load_tool(name: str) -> ModuleType:
 
 measure_house = load_tool("measure_house")
 count_passed_files = load_tool("count_passed_files")
+
+
+def test_no_room_reaches_into_another() -> None:
+    """A room's public list is its one door."""
+    found = measure_house.find_reaches(measure_house.list_modules())
+    told = "\n".join(f"{each.module}, line {each.line}: {each.target}" for each in found)
+    assert not found, f"{told}\nput the names on their room's public list, or move them to a room below both"
 
 
 @pytest.fixture

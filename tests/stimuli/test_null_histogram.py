@@ -4,7 +4,7 @@ from tests.metamer_folders import write_null
 
 from beholder._core.errors import InputError
 from beholder.stimuli import NullSet, read_null_histograms, write_null_histograms
-from beholder.stimuli._null_histogram import HISTOGRAMS, count_null
+from beholder.stimuli._null_histogram import NULL_HISTOGRAMS, count_null
 from beholder.stimuli._null_set import write_null_layer
 
 
@@ -32,15 +32,15 @@ def test_written_beside_the_null_and_read_again(tmp_path):
     for layer in null.layers:
         for measure, histogram in found[layer].items():
             assert histogram.maximum == null[layer][measure].max()
-    before = (folder / HISTOGRAMS).read_bytes()
+    before = (folder / NULL_HISTOGRAMS).read_bytes()
     write_null_histograms(folder)
-    assert (folder / HISTOGRAMS).read_bytes() == before
+    assert (folder / NULL_HISTOGRAMS).read_bytes() == before
     columns = null["block1"]
     write_null_layer(folder, "block1", columns | {"pearson": columns["pearson"] + 5})
     write_null_histograms(folder)
     assert read_null_histograms(folder)["block1"]["pearson"].maximum == pytest.approx(columns["pearson"].max() + 5)
-    (folder / HISTOGRAMS).write_text('{"layers": {"block1": {"pearson": {}}}}')
+    (folder / NULL_HISTOGRAMS).write_text('{"layers": {"block1": {"pearson": {}}}}')
     with pytest.raises(InputError, match="counts of a null"):
         read_null_histograms(folder)
-    (folder / HISTOGRAMS).unlink()
+    (folder / NULL_HISTOGRAMS).unlink()
     assert read_null_histograms(folder) == {}

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from beholder.models._axis_names import StimulusAxis
+from beholder.models import StimulusAxis
 
 N_STIMULI = 3
 Run = Callable[[Tensor], Mapping[str, Tensor]]

@@ -14,19 +14,18 @@ from beholder._core.progress import logger
 from beholder.activations._fold import find_rows
 from beholder.activations._grammar import LayerRef
 from beholder.activations._hooks import Tap, find_module, is_whole
-from beholder.models._axis_follow import follow_axes
-from beholder.models._axis_names import (
-    UNTOLD,
+from beholder.models import (
+    UNTOLD_AXIS,
     StimulusAxis,
     check_axes,
     explain_untold,
     find_stimulus_axis,
+    follow_axes,
     name_axes,
 )
 
 if TYPE_CHECKING:
-    from beholder.models._axis_atoms import Axes
-    from beholder.models._axis_names import Named
+    from beholder.models import Axes, AxisNames
 
 Forward = Callable[[Tensor], Any]
 SIDE_AXES = {"weights": ("head", "query", "key"), "heads": ("head", "token", "channel")}
@@ -62,7 +61,7 @@ class ProbedLayer:
 
     def check_told(self) -> None:
         """Ask where it could not be told which axis counts the channels."""
-        if "channel" not in self.axes and any(axis.startswith(UNTOLD) for axis in self.axes):
+        if "channel" not in self.axes and any(axis.startswith(UNTOLD_AXIS) for axis in self.axes):
             raise explain_untold(self.name, self.axes, self.shape)
 
     @property
@@ -116,7 +115,7 @@ def probe_layers(
     forward: Forward,
     example: Tensor,
     *,
-    axes: Named | None = None,
+    axes: AxisNames | None = None,
     modality: str = "array",
 ) -> dict[str, ProbedLayer]:
     """Run a model on two copies of an example and read off calls, shapes, axes and where the stimuli are.

@@ -103,8 +103,7 @@ class ExtractSummary:
 def run_extract(request: ExtractRequest) -> ExtractSummary:
     """Load, extract, process, export."""
     from beholder.activations import extract, parse_reduce, plan_steps, process_activations, resolve_export_format
-    from beholder.models import load_model
-    from beholder.models._axis_names import parse_axes
+    from beholder.models import load_model, parse_axes
 
     file_format = (
         "zarr" if request.file_format.lower().lstrip(".") == "zarr" else resolve_export_format(request.file_format)

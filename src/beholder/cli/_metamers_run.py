@@ -195,13 +195,9 @@ def use_published_preparation(model: Model) -> Model:
 
 def find_noise_mean(place: Place) -> float | None:
     """``init_noise_mean`` of the dataset of a model directory, where it has one."""
-    from beholder.models._dataset import get_attribute
-    from beholder.models._file import open_dataset
+    from beholder.models import read_noise_mean
 
-    if not place.directory:
-        return None
-    mean = get_attribute(open_dataset(place.directory), "init_noise_mean")
-    return None if mean is None else float(mean)
+    return read_noise_mean(place.directory) if place.directory else None
 
 
 def summarize_metamers(made: Metamers) -> Summary:

@@ -47,8 +47,7 @@ class PanelRequest:
 def run(request: PanelRequest) -> list[Path]:
     """Plan, ask, extract, write."""
     from beholder.activations import default_options, plan_panel, run_panel
-    from beholder.models import pick_device
-    from beholder.models._axis_names import parse_axes
+    from beholder.models import parse_axes, pick_device
     from beholder.stimuli import Exposure
 
     if request.stimuli_root is None or request.output_dir is None:

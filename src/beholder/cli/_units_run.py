@@ -90,8 +90,7 @@ class Place:
 
     def look(self, units_file: Path | None = None) -> Model:
         """The model without its weights."""
-        from beholder.models import load_skeleton
-        from beholder.models._axis_names import parse_axes
+        from beholder.models import load_skeleton, parse_axes
 
         name = self.name_model(units_file)
         model = load_skeleton(name, pretrained=self.pretrained, model_path=self.model_path)
@@ -99,8 +98,7 @@ class Place:
 
     def load(self, units_file: Path | None = None) -> Model:
         """The model, ready to run."""
-        from beholder.models import load_model
-        from beholder.models._axis_names import parse_axes
+        from beholder.models import load_model, parse_axes
 
         name = self.name_model(units_file)
         where = {"model_path": self.model_path, "device": self.device}

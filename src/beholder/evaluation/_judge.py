@@ -32,9 +32,7 @@ from beholder.evaluation._verdicts import (
     pick_decision,
 )
 from beholder.jobs import JobFolder, Plan, Shard, check_content, run_plan
-from beholder.stimuli import MetamerSet, load_wnids, read_stimulus_manifest
-from beholder.stimuli._categories import RULES
-from beholder.stimuli._metamer_table import tells_decisions
+from beholder.stimuli import CATEGORY_RULES, MetamerSet, load_wnids, read_stimulus_manifest, tells_decisions
 
 if TYPE_CHECKING:
     from beholder.models import Model
@@ -124,8 +122,8 @@ def judge_metamers(
     >>> verdicts = judge_metamers("metamers", ["alexnet", "resnet50"])  # doctest: +SKIP
     >>> verdicts.recognize_layers()  # doctest: +SKIP
     """
-    if rule not in RULES:
-        raise UnknownNameError("rule", rule, RULES)
+    if rule not in CATEGORY_RULES:
+        raise UnknownNameError("rule", rule, CATEGORY_RULES)
     found = [MetamerSet(path) for path in find_metamer_sets(folder, sets)]
     _check_sets(found, folder)
     asked = [_name_maker(made) for made in found] if models is None else models
@@ -330,7 +328,7 @@ def _read_maker_verdicts(made: MetamerSet) -> dict[str, tuple[str, ...]]:
 
 def mark_main(made: MetamerSet, rows: list[dict[str, Any]], items: list[_Item]) -> list[dict[str, Any]]:
     """Say of each verdict whether it is by the decision that counts for its stimulus and judge."""
-    from beholder.models._published import list_imagenet_classes
+    from beholder.models import list_imagenet_classes
 
     known = Vocabulary("category", len(load_wnids()), list_imagenet_classes(), load_wnids())
     by_maker, labels = _read_maker_verdicts(made), {item.stimulus_id: item.label for item in items}

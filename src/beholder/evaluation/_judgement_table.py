@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from beholder._core.errors import InputError
 from beholder._core.files import write_bytes
 from beholder.jobs import check_content
-from beholder.models._vocabulary import DECISIONS
+from beholder.models import DECISIONS
 
 if TYPE_CHECKING:
     import pandas as pd

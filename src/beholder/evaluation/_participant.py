@@ -27,7 +27,7 @@ from beholder.experiments import (
 from beholder.models import Model, copy_model, try_to_identify
 
 if TYPE_CHECKING:
-    from beholder.activations._probe import ProbedLayer
+    from beholder.activations import ProbedLayer
 
 _KEPT_BYTES = 512 * 2**20
 _BATCH = 16

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from beholder.models._vocabulary import DECISIONS, Vocabulary, list_vocabularies, pick_decision
+from beholder.models import DECISIONS, Vocabulary, list_vocabularies, pick_decision
 
 __all__ = ["DECISIONS", "Vocabulary", "find_reference", "list_vocabularies", "pick_decision"]
 

@@ -18,8 +18,8 @@ from beholder.stimuli import (
     list_image_extensions,
     load_categories,
     read_stimulus_manifest,
+    tells_decisions,
 )
-from beholder.stimuli._metamer_table import tells_decisions
 
 ORIGINAL = "original"
 TABLE = "stimuli.csv"

@@ -1,3 +1,13 @@
+from ._axis_atoms import Axes as Axes
+from ._axis_follow import follow_axes as follow_axes
+from ._axis_names import UNTOLD_AXIS as UNTOLD_AXIS
+from ._axis_names import AxisNames as AxisNames
+from ._axis_names import StimulusAxis as StimulusAxis
+from ._axis_names import check_axes as check_axes
+from ._axis_names import explain_untold as explain_untold
+from ._axis_names import find_stimulus_axis as find_stimulus_axis
+from ._axis_names import name_axes as name_axes
+from ._axis_names import parse_axes as parse_axes
 from ._catalog import find_alias as find_alias
 from ._catalog import list_aliases as list_aliases
 from ._catalog import register_model as register_model
@@ -5,6 +15,8 @@ from ._cochleagram import Cochleagram as Cochleagram
 from ._cochleagram import compute_cochleagram as compute_cochleagram
 from ._cochleagram_sketch import sketch_cochleagram as sketch_cochleagram
 from ._cochlear_filters import make_cochlear_filters as make_cochlear_filters
+from ._command import find_model_words as find_model_words
+from ._dataset import read_noise_mean as read_noise_mean
 from ._devices import pick_device as pick_device
 from ._identity import describe_preprocessing as describe_preprocessing
 from ._identity import identify_model as identify_model
@@ -37,6 +49,7 @@ from ._preprocessing import ImagePreprocessing as ImagePreprocessing
 from ._preprocessing import Preprocessing as Preprocessing
 from ._preprocessing import SoundPreprocessing as SoundPreprocessing
 from ._preprocessing import read_preprocessing as read_preprocessing
+from ._published import list_imagenet_classes as list_imagenet_classes
 from ._readout import ZeroShotForward as ZeroShotForward
 from ._resolve import resolve_model as resolve_model
 from ._source import SOURCES as SOURCES
@@ -45,6 +58,7 @@ from ._source import Blueprint as Blueprint
 from ._source import Source as Source
 from ._source import Weights as Weights
 from ._source import refuse_code as refuse_code
+from ._spectemp import RippleFilterbank as RippleFilterbank
 from ._state import ThreadModels as ThreadModels
 from ._state import copy_model as copy_model
 from ._state import has_convolutions as has_convolutions
@@ -62,6 +76,10 @@ from ._unit_layers import load_skeleton as load_skeleton
 from ._unit_layers import make_blank_input as make_blank_input
 from ._units import Unit as Unit
 from ._units import UnitList as UnitList
+from ._vocabulary import DECISIONS as DECISIONS
+from ._vocabulary import Vocabulary as Vocabulary
+from ._vocabulary import list_vocabularies as list_vocabularies
+from ._vocabulary import pick_decision as pick_decision
 from ._weights import read_weights as read_weights
 from ._wrap import as_model as as_model
 from ._wrap import unwrap_module as unwrap_module

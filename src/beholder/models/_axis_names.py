@@ -29,7 +29,7 @@ from beholder.models._axis_atoms import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-UNTOLD = "axis"
+UNTOLD_AXIS = "axis"
 """Axes that could not be told are called ``axis1``, ``axis2``, …"""
 
 
@@ -157,9 +157,11 @@ def name_axes(axes: Axes | None, place: StimulusAxis, shape: Sequence[int]) -> t
         elif kind is not None and channel is not None:
             names.append("feature")
         elif channel is None:
-            names.append(str(kind) if kind in PLACES else f"{UNTOLD}{i + 1}")
+            names.append(str(kind) if kind in PLACES else f"{UNTOLD_AXIS}{i + 1}")
         else:
-            names.append(TOKEN if len(parts) == 2 else "window" if _is_window(i, parts, place) else f"{UNTOLD}{i + 1}")
+            names.append(
+                TOKEN if len(parts) == 2 else "window" if _is_window(i, parts, place) else f"{UNTOLD_AXIS}{i + 1}"
+            )
     return _make_unique(names)
 
 
@@ -272,5 +274,5 @@ def explain_untold(layer: str, names: Sequence[str], shape: Sequence[int]) -> In
     )  # fmt: skip
 
 
-Named = Mapping[str, Sequence[str]]
+AxisNames = Mapping[str, Sequence[str]]
 """Names of layers' axes that a user gives, by layer."""

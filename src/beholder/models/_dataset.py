@@ -34,6 +34,14 @@ def get_attribute(dataset: Any, name: str, default: Any = None) -> Any:
     return getattr(dataset, name, default)
 
 
+def read_noise_mean(directory: Path | str) -> float | None:
+    """``init_noise_mean`` of the dataset of a model directory, where it has one."""
+    from beholder.models._file import open_dataset
+
+    mean = get_attribute(open_dataset(directory), "init_noise_mean")
+    return None if mean is None else float(mean)
+
+
 @final
 @dataclass(frozen=True)
 class DatasetPreprocessing(Preprocessing):

@@ -11,8 +11,16 @@ from typing import final
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
-from beholder.stimuli import decide_category, decide_word, load_categories, load_wnids, load_words
-from beholder.stimuli._categories import RULES, find_wnid, name_categories
+from beholder.stimuli import (
+    CATEGORY_RULES,
+    decide_category,
+    decide_word,
+    find_wnid,
+    load_categories,
+    load_wnids,
+    load_words,
+    name_categories,
+)
 
 DECISIONS = ("category", "word", "class")
 """From the decision that people can make, too, to the network's own."""
@@ -149,8 +157,8 @@ def list_vocabularies(
     >>> [each.decision for each in list_vocabularies(2, ["cat", "dog"], "image")]
     ['class']
     """
-    if rule not in RULES:
-        raise UnknownNameError("rule", rule, RULES)
+    if rule not in CATEGORY_RULES:
+        raise UnknownNameError("rule", rule, CATEGORY_RULES)
     names = tuple(classes or ())
     names = names if len(names) == n_outputs else ()
     if modality == "sound":

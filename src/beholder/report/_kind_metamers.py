@@ -29,12 +29,13 @@ from beholder.stimuli import (
     MetamerSet,
     NullHistogram,
     NullSet,
+    find_null_folder,
     is_metamer_set,
     is_null_set,
     read_null_histograms,
+    tell_passed,
+    tell_steps,
 )
-from beholder.stimuli._metamer_set import find_null_folder, tell_steps
-from beholder.stimuli._metamer_table import tell_passed
 
 _SHARE_OF_PAGE = 0.6
 _TABLE_ROWS = 400

@@ -15,7 +15,7 @@ from beholder._core.files import read_json
 if TYPE_CHECKING:
     from beholder.stimuli._set import StimulusSet
 
-RULES = ("first", "mean", "max", "sum")
+CATEGORY_RULES = ("first", "mean", "max", "sum")
 """How a category follows from the values of its classes."""
 
 _DATA = Path(__file__).parent / "_data"
@@ -109,8 +109,8 @@ def decide_category(values: np.ndarray, rule: str = "first", wnids: tuple[str, .
     """
     values = np.asarray(values)
     wnids = load_wnids() if wnids is None else wnids
-    if rule not in RULES:
-        raise UnknownNameError("rule", rule, RULES)
+    if rule not in CATEGORY_RULES:
+        raise UnknownNameError("rule", rule, CATEGORY_RULES)
     if values.ndim != 2 or values.shape[1] != len(wnids):
         raise InputError(f"outputs of shape (n_stimuli, {len(wnids)})", got=str(values.shape))
     names = np.array(name_categories(wnids))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 ORIGINALS = "originals"
 _HINT = "`beholder verify` on the folder, then `beholder metamers make` again"
-MANIFEST = "stimuli.csv"
+METAMER_MANIFEST = "stimuli.csv"
 _STEPS = re.compile(r"_I(?P<iterations>\d+)_N(?P<repeats>\d+)$")
 STIMULUS_COLUMNS = ("stimulus_id", "original", "file", "label", "target", "sha256", "decision")
 
@@ -143,7 +143,7 @@ class MetamerSet:
         found = []
         for layer, stimulus_id, seed in keys.itertuples(index=False):
             if stimulus_id not in stimuli:
-                raise UnknownNameError(f"stimulus in {self.path / MANIFEST}", stimulus_id, stimuli)
+                raise UnknownNameError(f"stimulus in {self.path / METAMER_MANIFEST}", stimulus_id, stimuli)
             row = stimuli[stimulus_id]
             original = self.path / row["original"]
             path = find_metamer_folder(self.path, layer, stimulus_id) / f"{name_metamer(int(seed))}{original.suffix}"
@@ -159,7 +159,7 @@ class MetamerSet:
 
 def is_metamer_set(folder: Path | str) -> bool:
     """Whether a folder holds the metamers of one network."""
-    return (Path(folder) / RESULTS).is_file() and (Path(folder) / MANIFEST).is_file()
+    return (Path(folder) / RESULTS).is_file() and (Path(folder) / METAMER_MANIFEST).is_file()
 
 
 def name_run(model: str, iterations: int, repeats: int) -> str:
@@ -223,12 +223,12 @@ def write_stimulus_manifest(folder: Path | str, rows: Sequence[Mapping[str, Any]
     writer: Any = csv.DictWriter(text, list(STIMULUS_COLUMNS), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_bytes(Path(folder) / MANIFEST, text.getvalue().encode())
+    write_bytes(Path(folder) / METAMER_MANIFEST, text.getvalue().encode())
 
 
 def read_stimulus_manifest(folder: Path | str) -> dict[str, dict[str, str]]:
     """Rows of ``stimuli.csv`` by stimulus."""
-    path = Path(folder) / MANIFEST
+    path = Path(folder) / METAMER_MANIFEST
     check_content(folder, path)
     try:
         return {row["stimulus_id"]: row for row in read_records(path)}

@@ -14,7 +14,7 @@ from beholder._core.files import read_json, write_json
 from beholder.stimuli._metamer_table import MEASURES
 from beholder.stimuli._null_set import NullSet
 
-HISTOGRAMS = "histograms.json"
+NULL_HISTOGRAMS = "histograms.json"
 _MOST_BINS, _LEAST_BINS = 60, 10
 
 
@@ -88,8 +88,8 @@ def write_null_histograms(folder: Path | str) -> Path:
     for layer in null.layers:
         columns = null[layer]
         document[layer] = {measure: _to_json(count_null(columns[measure])) for measure in MEASURES}
-    write_json(null.path / HISTOGRAMS, {"layers": document})
-    return null.path / HISTOGRAMS
+    write_json(null.path / NULL_HISTOGRAMS, {"layers": document})
+    return null.path / NULL_HISTOGRAMS
 
 
 def read_null_histograms(folder: Path | str) -> dict[str, dict[str, NullHistogram]]:
@@ -100,7 +100,7 @@ def read_null_histograms(folder: Path | str) -> dict[str, dict[str, NullHistogra
     folder : path
         ``null_dist/{model}``.
     """
-    path = Path(folder) / HISTOGRAMS
+    path = Path(folder) / NULL_HISTOGRAMS
     if not path.exists():
         return {}
     try:

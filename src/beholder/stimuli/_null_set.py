@@ -16,7 +16,7 @@ from beholder.jobs import check_content
 if TYPE_CHECKING:
     import pandas as pd
 
-LAYERS = "layers.json"
+NULL_LAYERS = "layers.json"
 _HINT = "`beholder metamers null` again, which puts it together from its parts"
 NULL_COLUMNS = {
     "seed": np.int64, "split": np.int64, "pair": np.int64, "spearman": np.float64, "pearson": np.float64,
@@ -45,9 +45,9 @@ class NullSet:
         self.path = Path(folder)
         if not is_null_set(self.path):
             raise InputError(
-                "a null distribution", got=f"{self.path} without {LAYERS}", hint="`beholder metamers null` first"
+                "a null distribution", got=f"{self.path} without {NULL_LAYERS}", hint="`beholder metamers null` first"
             )
-        document = read_json_object(self.path / LAYERS, "layers", hint=_HINT)
+        document = read_json_object(self.path / NULL_LAYERS, "layers", hint=_HINT)
         self.layers: tuple[str, ...] = tuple(document["layers"])
         self.network: str | None = document.get("network")
 
@@ -88,7 +88,7 @@ class NullSet:
 
 def is_null_set(folder: Path | str) -> bool:
     """Whether a folder holds a null distribution."""
-    return (Path(folder) / LAYERS).is_file()
+    return (Path(folder) / NULL_LAYERS).is_file()
 
 
 def name_null_file(layer: str) -> str:

@@ -17,27 +17,35 @@ from beholder._core.files import explain_write_errors, remove_temporaries, to_pa
 from beholder._core.progress import logger
 from beholder._core.provenance import find_network, record_provenance
 from beholder._core.settings import compare_settings
-from beholder.activations import list_asked_layers
-from beholder.activations._extract import check_modality
-from beholder.activations._targets import check_path_names
+from beholder.activations import check_modality, check_path_names, list_asked_layers
 from beholder.jobs import JobFolder, Plan, run_plan
-from beholder.models import Model, as_model, collect_stimuli, explain_shape_errors, load_model, place_model, run_eagerly
-from beholder.models._command import find_model_words
+from beholder.models import (
+    Model,
+    as_model,
+    collect_stimuli,
+    explain_shape_errors,
+    find_model_words,
+    load_model,
+    place_model,
+    run_eagerly,
+)
 from beholder.stimuli import (
+    CATEGORY_RULES,
     METAMER_COLUMNS,
+    METAMER_MANIFEST,
     NullSet,
     StimulusSet,
     fill_verdicts,
     find_metamer_folder,
     is_null_set,
+    list_asked_decisions,
     make_metamer_table,
     name_metamer,
+    name_run,
+    tell_passed,
     write_metamer_table,
     write_stimulus_manifest,
 )
-from beholder.stimuli._categories import RULES, list_asked_decisions
-from beholder.stimuli._metamer_set import MANIFEST, name_run
-from beholder.stimuli._metamer_table import tell_passed
 from beholder.synthesis._metamer_bench import MetamerTask
 from beholder.synthesis._metamer_measure import check_measured, list_measured_layers
 from beholder.synthesis._metamer_plan import (
@@ -172,8 +180,8 @@ def make_metamers(
         noise_mean=noise_mean, loss=loss, target_db=target_db,
     )  # fmt: skip
     wanted_seeds = _read_seeds(seeds)
-    if rule not in RULES:
-        raise UnknownNameError("rule", rule, RULES)
+    if rule not in CATEGORY_RULES:
+        raise UnknownNameError("rule", rule, CATEGORY_RULES)
     check_count(1 if batch_size is None else batch_size, "metamer in a batch")
     check_count(1 if threads is None else threads, "thread")
     shape = tuple(prepare_original(observer, originals, 0).shape)
@@ -339,7 +347,7 @@ def _run(
         layout = layout.grow(described, layers, measured, seeds, output, replace=options["overwrite"])
         layout.write(folder)
         rows = [{"stimulus_id": key, **row} for key, row in layout.stimuli.items()]
-        with folder.seal(MANIFEST, *(row["original"] for row in rows)):
+        with folder.seal(METAMER_MANIFEST, *(row["original"] for row in rows)):
             write_stimulus_manifest(output, rows)
         plan = Plan(f"metamers {output.name}", settings, (), "metamers")
         hashes = {key: row["sha256"] for key, row in layout.stimuli.items()}

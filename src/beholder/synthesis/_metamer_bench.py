@@ -306,7 +306,7 @@ def find_plain_layer(model: Model, network: Network, layer: str, example: Tensor
 
 def find_filters(model: Model, shape: Sequence[int]) -> CoarseToFine:
     """The curriculum for a layer of a network of spectrotemporal filters: rate and scale of each channel."""
-    from beholder.models._spectemp import RippleFilterbank
+    from beholder.models import RippleFilterbank
 
     for part in model.module.modules():
         if isinstance(part, RippleFilterbank) and len(part.ripples) == shape[0]:

@@ -13,12 +13,8 @@ import torch
 
 from beholder._core.errors import InputError
 from beholder._core.progress import logger
-from beholder.activations import parse_layer
-from beholder.activations._grammar import LayerRef
-from beholder.activations._match import Match, RankedValues, compute_match
-from beholder.activations._probe import count_calls, probe_layers
-from beholder.models import Model, copy_model, run_eagerly
-from beholder.models._vocabulary import Vocabulary, list_vocabularies, pick_decision
+from beholder.activations import LayerRef, Match, RankedValues, compute_match, count_calls, parse_layer, probe_layers
+from beholder.models import Model, Vocabulary, copy_model, list_vocabularies, pick_decision, run_eagerly
 from beholder.synthesis._network import WHOLE, Network
 
 OUTPUT = "output"

@@ -14,11 +14,10 @@ from beholder._core.errors import ConfigurationChanged, InputError
 from beholder._core.files import to_path_name, write_bytes
 from beholder._core.hashing import hash_settings
 from beholder._core.settings import keep_batch_size
-from beholder.activations._batches import name_bad_stimulus
+from beholder.activations import name_bad_stimulus
 from beholder.jobs import JobFolder, Shard
 from beholder.models import Model, prepare_stimulus
-from beholder.stimuli import StimulusSet
-from beholder.stimuli._categories import list_asked_decisions
+from beholder.stimuli import StimulusSet, list_asked_decisions
 from beholder.synthesis._checkpoint import describe_model
 from beholder.synthesis._metamer_recipe import MetamerRecipe
 from beholder.synthesis._recipe import check_count

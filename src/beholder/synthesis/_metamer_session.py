@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
-from beholder.activations._match import Match
-from beholder.activations._worker import use_exact_math
+from beholder.activations import Match, use_exact_math
 from beholder.models import Model, run_eagerly
 from beholder.synthesis._checkpoint import Checkpoint
 from beholder.synthesis._metamer_bench import MadeMetamer, MetamerBench, MetamerTask, list_worked_layers

@@ -17,10 +17,10 @@ from beholder.stimuli import (
     MetamerSet,
     find_metamer_folder,
     name_metamer,
+    tell_passed,
     write_metamer_table,
     write_stimulus_manifest,
 )
-from beholder.stimuli._metamer_table import tell_passed
 from beholder.synthesis._stimulus_format import StimulusFormat
 
 if TYPE_CHECKING:

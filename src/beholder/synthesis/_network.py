@@ -10,11 +10,16 @@ import torch
 from torch import Tensor
 
 from beholder._core.errors import InputError
-from beholder.activations._grammar import OUTPUT, LayerRef
-from beholder.activations._hooks import Tap, pick_tensor
-from beholder.activations._probe import ProbedLayer, probe_layers
-from beholder.activations._targets import resolve_layers
-from beholder.activations._thread_taps import ThreadTaps
+from beholder.activations import (
+    OUTPUT,
+    LayerRef,
+    ProbedLayer,
+    Tap,
+    ThreadTaps,
+    pick_tensor,
+    probe_layers,
+    resolve_layers,
+)
 from beholder.models import Model
 from beholder.synthesis._rectifiers import EndRectifiers, RecordRectifiers, match_rectifiers
 from beholder.synthesis._view import Captured, Constants

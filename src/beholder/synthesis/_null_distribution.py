@@ -21,23 +21,23 @@ from beholder._core.progress import logger, show_progress
 from beholder._core.provenance import find_network, record_provenance
 from beholder._core.settings import compare_settings
 from beholder._core.threads import open_threads
-from beholder.activations import list_asked_layers
-from beholder.activations._extract import check_modality
-from beholder.activations._targets import check_path_names
+from beholder.activations import check_modality, check_path_names, list_asked_layers
 from beholder.jobs import JobFolder, Plan, Shard, check_content, run_plan
 from beholder.models import Model, collect_stimuli, explain_shape_errors, run_eagerly, try_to_identify
 from beholder.stimuli import (
     METAMER_COLUMNS,
+    NULL_COLUMNS,
+    NULL_HISTOGRAMS,
+    NULL_LAYERS,
     NullSet,
     StimulusSet,
     is_metamer_set,
+    list_runs,
+    name_null_file,
     read_metamer_table,
     write_null_histograms,
     write_null_layer,
 )
-from beholder.stimuli._metamer_set import list_runs
-from beholder.stimuli._null_histogram import HISTOGRAMS
-from beholder.stimuli._null_set import LAYERS, NULL_COLUMNS, name_null_file
 from beholder.synthesis._checkpoint import describe_model
 from beholder.synthesis._make_metamers import assemble_results, get_job_folder, open_observer, tell_verdicts
 from beholder.synthesis._metamer_measure import list_measured_layers
@@ -417,7 +417,7 @@ def _forget(
             logger.warning("%s: pairs that were measured with other settings are replaced", output)
         folder.clear()
         shutil.rmtree(folder.path / "parts", ignore_errors=True)
-        for path in [*output.glob("*.parquet"), output / LAYERS, output / HISTOGRAMS]:
+        for path in [*output.glob("*.parquet"), output / NULL_LAYERS, output / NULL_HISTOGRAMS]:
             path.unlink(missing_ok=True)
         return
     for path in sorted((folder.path / "receipts").glob("*.json")):
@@ -490,7 +490,7 @@ def _assemble(output: Path, folder: JobFolder, plan_hash: str, stimuli: Stimulus
     layers = [*(layer for layer in order if layer in best), *(layer for layer in best if layer not in order)]
     check_path_names(layers)
     check_content(output, *(output / name for receipt in folder.iter_receipts() for name in receipt["files"]))
-    with folder.seal(LAYERS, HISTOGRAMS, *map(name_null_file, layers)):
+    with folder.seal(NULL_LAYERS, NULL_HISTOGRAMS, *map(name_null_file, layers)):
         for layer in layers:
             parts = []
             for (seed, split, block), (_, key, row) in sorted(best[layer].items()):
@@ -498,7 +498,7 @@ def _assemble(output: Path, folder: JobFolder, plan_hash: str, stimuli: Stimulus
                 parts.append((seed, split, block, np.asarray(values)))
             parts = _tidy_parts(parts, layer, stimuli, work.shuffle, work.n_pairs)
             write_null_layer(output, layer, _make_columns(parts))
-        write_json(output / LAYERS, {"layers": layers, "network": find_network(folder.read_settings())})
+        write_json(output / NULL_LAYERS, {"layers": layers, "network": find_network(folder.read_settings())})
         write_null_histograms(output)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import write_json
 from beholder._core.progress import logger
-from beholder.activations._targets import check_path_names
+from beholder.activations import check_path_names
 from beholder.stimuli import write_null_histograms, write_null_layer
 from beholder.synthesis._null_worker import VALUES
 

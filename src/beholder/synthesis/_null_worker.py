@@ -18,8 +18,7 @@ from beholder._core.errors import InputError
 from beholder._core.files import write_bytes
 from beholder._core.seeds import derive_seed
 from beholder._core.threads import open_threads
-from beholder.activations._match import RankedValues, compute_match
-from beholder.activations._worker import use_exact_math
+from beholder.activations import RankedValues, compute_match, use_exact_math
 from beholder.jobs import Finish, Shard
 from beholder.models import Model, ModelWorker, iterate_training_batches, run_eagerly
 from beholder.stimuli import StimulusSet

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from beholder.models._axis_names import StimulusAxis
+from beholder.models import StimulusAxis
 
 _RECTIFIERS = ("ReluBackward", "HardtanhBackward")
 _KEEP_VALUES = ("Cat", "View", "Reshape", "ReshapeAlias", "UnsafeView", "Clone", "Alias", "Permute", "Transpose")

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from beholder._core.files import to_path_name, write_bytes
-from beholder.activations._worker import use_exact_math
+from beholder.activations import use_exact_math
 from beholder.jobs import Finish, Shard
 from beholder.models import Model, ModelWorker, Unit, run_eagerly
 from beholder.synthesis._before_rectifier import find_before_rectifier

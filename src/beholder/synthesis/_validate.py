@@ -10,9 +10,7 @@ import torch
 from torch import Tensor
 
 from beholder._core.errors import InputError
-from beholder.activations._conduct import settle_conduct, watch_layers
-from beholder.activations._probe import probe_layers
-from beholder.activations._targets import resolve_layers
+from beholder.activations import probe_layers, resolve_layers, settle_conduct, watch_layers
 from beholder.models import Model, copy_model, run_eagerly
 from beholder.synthesis._network import Network
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from beholder._core.errors import InputError, UnknownNameError
-from beholder.models._axis_names import UNTOLD, StimulusAxis, explain_untold
+from beholder.models import UNTOLD_AXIS, StimulusAxis, explain_untold
 from beholder.synthesis._straight import pass_straight
 
 Constants = dict[int, tuple[Tensor, Tensor]]
@@ -114,7 +114,7 @@ class View:
 
     def _find_channel_axis(self, name: str) -> int:
         axes = self.axes(name)
-        if "channel" not in axes and any(axis.startswith(UNTOLD) for axis in axes):
+        if "channel" not in axes and any(axis.startswith(UNTOLD_AXIS) for axis in axes):
             raise explain_untold(name, axes, self.layer(name).shape[1:])
         if "channel" not in axes:
             raise InputError("a layer with channels", got=f"{name}, whose axes are {', '.join(axes) or 'none'}")

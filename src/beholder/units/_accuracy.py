@@ -10,8 +10,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder.activations import Activations
-from beholder.stimuli import load_wnids
-from beholder.stimuli._categories import find_wnid
+from beholder.stimuli import find_wnid, load_wnids
 
 _N_TOP = 5
 

@@ -18,8 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from beholder._core.seeds import make_generator
-from beholder.activations import parse_layer, probe_layers
-from beholder.activations._hooks import Tap
+from beholder.activations import Tap, parse_layer, probe_layers
 from beholder.models import Model, copy_model
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d)

@@ -16,12 +16,9 @@ from PIL import Image
 
 from beholder._core.errors import BeholderError, InputError
 from beholder._core.files import write_bytes
-from beholder.activations import parse_layer
-from beholder.activations._thread_taps import ThreadTaps
-from beholder.activations._worker import use_exact_math, use_threads
+from beholder.activations import ThreadTaps, parse_layer, use_exact_math, use_threads
 from beholder.jobs import Finish, Shard
-from beholder.models import Model, ModelWorker
-from beholder.models._axis_names import StimulusAxis
+from beholder.models import Model, ModelWorker, StimulusAxis
 from beholder.stimuli import UnitStimuli, UnitStimulus
 from beholder.units._encode import decode_prepared
 from beholder.units._map_grid import MapGrid

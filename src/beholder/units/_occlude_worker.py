@@ -17,13 +17,9 @@ import torch
 
 from beholder._core.errors import BeholderError
 from beholder._core.files import write_bytes
-from beholder.activations import parse_layer
-from beholder.activations._hooks import Tap
-from beholder.activations._thread_taps import ThreadTaps
-from beholder.activations._worker import use_exact_math, use_threads
+from beholder.activations import Tap, ThreadTaps, parse_layer, use_exact_math, use_threads
 from beholder.jobs import Finish, Shard
-from beholder.models import Model, ModelWorker
-from beholder.models._axis_names import StimulusAxis
+from beholder.models import Model, ModelWorker, StimulusAxis
 from beholder.stimuli import IMAGENET_MEAN_COLOUR, UnitStimuli, UnitStimulus
 from beholder.units._encode import decode_prepared, encode_prepared
 from beholder.units._map_worker import check_mean
