@@ -78,12 +78,60 @@ def test_a_value_of_another_kind_and_a_mistyped_flag(name: str, beholder: Call) 
     assert arguments
 
 
+ANY_NUMBER = {"stimuli grade --levels", "tasks simulate --difference", "metamers make --target_db"}
+SEEDS = ("--rnd_seed", "--RANDOMSEED", "--weights_seed")
+
+
+@pytest.mark.parametrize("name", APPS)
+def test_a_number_that_is_none_or_below_0(name: str, beholder: Call) -> None:
+    """Of every flag that takes seconds, counts, sizes or shares; before anything else is looked at."""
+    words, app = APPS[name]
+    arguments = list(app.assemble_argument_collection())
+    needed = {spell(argument): pick_value(argument.hint) for argument in arguments if argument.required}
+    for argument in arguments:
+        flag, kinds = spell(argument), list_kinds(argument.hint)
+        if not kinds & {int, float} or flag in SEEDS:
+            continue
+        wrongs = ["nan", "inf"] * (float in kinds) + ["-1"]
+        if f"{name} {flag}" in ANY_NUMBER:
+            wrongs = ["nan"]
+        given = [
+            [other, value] if other.startswith("-") else [value] for other, value in needed.items() if other != flag
+        ]
+        for wrong in wrongs:
+            line = [
+                *words,
+                *(word for each in given for word in each),
+                *([flag] if flag.startswith("-") else []),
+                wrong,
+            ]
+            code, out, err = beholder(*line)
+            assert (code, out, err.count("\n")) == (2, "", 1), (line, err)
+            assert err.startswith("error: expected a") and f" for {flag}; got {wrong}; try beholder" in err, err
+
+
 @pytest.mark.parametrize(
     "line", ["show NAME", "extract -m beholder:shapes --module_name block5 --in_path NAME", "layers NAME"]
 )
 def test_a_name_longer_than_names_can_be(line: str, beholder: Call) -> None:
     code, out, err = beholder(*line.replace("NAME", "x" * 5000).split())
     assert (code, out, err.count("\n")) == (2, "", 1) and len(err) < 6000, err[:300]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("metamers make beholder:shapes images --layers block5 -Z nan", "above 0 for --step_size"),
+        ("metamers make beholder:shapes images --layers block5 -E=-1/20", "above 0 for --noise_scale"),
+        ("metamers make beholder:shapes images --layers block5 -E 0", "above 0 for --noise_scale"),
+        ("metamers make beholder:shapes images --layers block5 -E 1e999", "above 0 for --noise_scale"),
+        ("tasks simulate --power --alpha 2", "an alpha between 0 and 1; got 2"),
+        ("tasks simulate --power --rnd_seed -4", "a seed of at least 0; got -4"),
+    ],
+)
+def test_numbers_that_mean_nothing(line: str, told: str, place: Path, beholder: Call) -> None:
+    code, out, err = beholder(*(str(place / word) if word == "images" else word for word in line.split()))
+    assert (code, out) == (2, "") and told in err.splitlines()[-1], err
 
 
 @pytest.mark.parametrize("flag", ["--batch_size", "--threads", "--workers", "--replicates"])

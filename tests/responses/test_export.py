@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from beholder.cli._tasks_serve import list_status_lines
 from beholder.responses import (
     Event,
     ResponseStore,
@@ -164,7 +165,16 @@ def test_status_counts(store: ResponseStore) -> None:
     assert status.median_time_s == 33.0 and status.tasks_finished == (1, 1)
     assert read_status(store.path, now=1000.0).n_active == 0
     assert read_status(store.path, now=1000.0).answers_last_minute == 0
-    assert status.to_tables()["status"][0]["n_tasks"] == 2
+    assert status.to_tables()["status"][0]["n_tasks"] == 2 and status.answers_ahead == 0
+
+
+def test_status_of_answers_dated_later_than_now(store: ResponseStore) -> None:
+    """A server's clock, or this machine's, was set back: they are neither of the last minute nor passed over."""
+    fill(store)
+    status = read_status(store.path, now=0.0)
+    assert (status.n_answers, status.answers_last_minute, status.answers_ahead, status.n_active) == (7, 0, 13, 0)
+    assert any("13 answers are dated later than now" in line for line in list_status_lines(status))
+    assert status.to_tables()["status"][0]["answers_ahead"] == 13
 
 
 def test_a_carriage_return_in_a_comment_ends_no_row(store: ResponseStore, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from cyclopts import App, CycloptsError
-from cyclopts.exceptions import UnknownCommandError, UnknownOptionError
+from cyclopts.exceptions import UnknownCommandError, UnknownOptionError, ValidationError
 
 from beholder import __version__
 from beholder._core.errors import BeholderError, find_near_names
@@ -215,5 +215,10 @@ def describe_usage_error(error: CycloptsError) -> str:
         got = error.unused_tokens[0] if error.unused_tokens else ""
         near = find_near_names(got, list(COMMANDS))
         return f"expected a command of {command}; got {got!r}; try {' or '.join(near) or 'beholder --help'}"
+    if isinstance(error, ValidationError) and error.argument is not None and error.argument.tokens:
+        token = error.argument.tokens[0]
+        name = _as_typed.get(token.keyword, _spell(token.keyword)) if token.keyword else error.argument.name
+        given = " ".join(each.value for each in error.argument.tokens)
+        return f"expected {error.exception_message} for {name}; got {given}; try {command} --help"
     text = _LONG_FLAG.sub(lambda flag: _as_typed.get(flag[0], _spell(flag[0])), " ".join(str(error).split()))
     return f"{text.rstrip('.')}; try {command} --help"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -112,16 +113,16 @@ def tell_accepted(flags: MakeFlags, model: Model) -> None:
 
 
 def read_number(value: Any, name: str) -> Any:
-    """A number, which may be written as a fraction: ``1/20``."""
+    """A number above 0, which may be written as a fraction: ``1/20``."""
     if not isinstance(value, str):
         return value
     try:
-        return float(Fraction(value))
-    except (ValueError, ZeroDivisionError) as error:
-        try:
-            return float(value)
-        except ValueError:
-            raise InputError(f"a number for {name}, such as 0.05 or 1/20", got=repr(value)) from error
+        number = float(Fraction(value))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise InputError(f"a number above 0 for --{name}, such as 0.05 or 1/20", got=value)
+    return number
 
 
 def find_stimuli(words: Sequence[str], source: str | None, model: Model) -> StimulusSet:

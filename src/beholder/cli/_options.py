@@ -3,12 +3,40 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
+
+
+def refuse_below_zero(kind: Any, value: Any) -> None:
+    """Refuse a number of a flag that is not finite or below 0, as no count, time, size or share is.
+
+    Every flag is checked so; one whose numbers may be anything says so by a ``validator`` of its own.
+    """
+    if any(not 0 <= each < math.inf for each in _list_numbers(value)):
+        raise ValueError("a number of at least 0" if kind is not int else "a whole number of at least 0")
+
+
+def refuse_infinite(kind: Any, value: Any) -> None:
+    """Refuse a number of a flag that is not finite."""
+    if not all(map(math.isfinite, _list_numbers(value))):
+        raise ValueError("a finite number")
+
+
+def refuse_nan(kind: Any, value: Any) -> None:
+    """Refuse what is no number."""
+    if any(map(math.isnan, _list_numbers(value))):
+        raise ValueError("a number")
+
+
+def _list_numbers(value: Any) -> list[float]:
+    values = value if isinstance(value, list | tuple) else [value]
+    return [each for each in values if isinstance(each, int | float) and not isinstance(each, bool)]
+
 
 ModelName = Annotated[str, Parameter(name=["--model-name", "-m"])]
 """Which model: ``source:name[@weights]`` or an alias."""
@@ -20,8 +48,8 @@ Layers = Annotated[list[str] | None, Parameter(name=["--module-name", "--layers"
 Pretrained = Annotated[bool, Parameter(name="--pretrained")]
 ModelPath = Annotated[str | None, Parameter(name=["--model-path", "-mp"])]
 Device = Annotated[str, Parameter(name=["--device", "-dv"])]
-Seed = Annotated[int, Parameter(name=["--rnd-seed", "--seed", "-rs"])]
-WeightsSeed = Annotated[int, Parameter(name="--weights-seed")]
+Seed = Annotated[int, Parameter(name=["--rnd-seed", "--seed", "-rs"], validator=refuse_infinite)]
+WeightsSeed = Annotated[int, Parameter(name="--weights-seed", validator=refuse_infinite)]
 """Of a model that ends in ``@random``, where ``--seed`` draws something that is repeated with one network."""
 BatchSize = Annotated[int | None, Parameter(name=["--batch-size", "-bs"])]
 InPath = Annotated[str, Parameter(name=["--in-path", "-ip"])]
@@ -52,7 +80,7 @@ def make_app(name: str, help_text: str | None = None) -> App:
     return App(
         name=name,
         help=help_text,
-        default_parameter=Parameter(negative=""),
+        default_parameter=Parameter(negative="", validator=refuse_below_zero),
         exit_on_error=False,
         print_error=False,
         result_action="return_value",

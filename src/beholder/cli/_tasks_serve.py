@@ -13,6 +13,8 @@ from beholder.cli._options import Json, print_json
 
 Database = Annotated[str, Parameter(name="--db")]
 
+_LONGEST_WAIT_S = 86_400.0 * 365
+
 
 def serve(
     folder: str,
@@ -131,7 +133,7 @@ def status(*, db: Database, watch: float | None = None, json: Json = False) -> N
     print("\n".join(list_status_lines(read_status(db))), flush=True)
     with contextlib.suppress(KeyboardInterrupt):
         while watch is not None:
-            time.sleep(max(0.2, watch))
+            time.sleep(min(max(0.2, watch), _LONGEST_WAIT_S))
             print("\n" + "\n".join(list_status_lines(read_status(db))), flush=True)
 
 
@@ -284,6 +286,10 @@ def list_status_lines(status: Any) -> list[str]:
         f"answers       {status.n_answers}, {status.answers_last_minute} in the last minute",
         f"exclusions    {broken}",
     ]
+    if status.answers_ahead:
+        lines.insert(
+            4, f"clock         {status.answers_ahead} answers are dated later than now, by this machine's clock"
+        )
     if len(status.visits) > 1:
         told = (f"{k}: {n[0]} begun, {n[1]} finished, {n[2]} included" for k, n in enumerate(status.visits, start=1))
         lines.insert(1, f"sessions      {'; '.join(told)}")

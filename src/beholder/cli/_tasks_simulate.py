@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from beholder._core.errors import InputError
-from beholder.cli._options import Device, Json, ModelPath, OptionalModel, Pretrained, Seed, WeightsSeed, print_json
+from beholder.cli._options import (
+    Device,
+    Json,
+    ModelPath,
+    OptionalModel,
+    Pretrained,
+    Seed,
+    WeightsSeed,
+    print_json,
+    refuse_infinite,
+)
 from beholder.cli._units_run import Summary
 
 if TYPE_CHECKING:
@@ -34,7 +44,7 @@ def simulate(
     browser: bool = False,
     power: bool = False,
     baseline: float = 0.75,
-    difference: float = 0.1,
+    difference: Annotated[float, Parameter(validator=refuse_infinite)] = 0.1,
     participant_sd: float = 0.07,
     effect_sd: float = 0.05,
     item_sd: float = 0.12,

@@ -19,6 +19,7 @@ from beholder.cli._options import (
     Words,
     make_app,
     print_json,
+    refuse_infinite,
 )
 
 app = make_app("metamers", "Metamers: stimuli that a network cannot tell apart, and what other networks make of them.")
@@ -30,9 +31,14 @@ StimulusSource = Annotated[
     str | None, Parameter(name=["-F", "--INPUTIMAGEFUNC", "--INPUTAUDIOFUNC", "--in-path", "-ip"])
 ]
 Seeds = Annotated[
-    list[int] | None, Parameter(name=["-R", "--RANDOMSEED", "--rnd-seed", "--seed", "-rs"], consume_multiple=True)
+    list[int] | None,
+    Parameter(
+        name=["-R", "--RANDOMSEED", "--rnd-seed", "--seed", "-rs"], consume_multiple=True, validator=refuse_infinite
+    ),
 ]
-OneSeed = Annotated[int, Parameter(name=["-R", "--RANDOMSEED", "--rnd-seed", "--seed", "-rs"])]
+OneSeed = Annotated[
+    int, Parameter(name=["-R", "--RANDOMSEED", "--rnd-seed", "--seed", "-rs"], validator=refuse_infinite)
+]
 
 
 @app.command
@@ -49,7 +55,7 @@ def make(
     loss: Annotated[str, Parameter(name=["-L", "--LOSSFUNCTION", "--loss"])] = "inversion_loss_layer",
     noise_scale: Annotated[str | None, Parameter(name=["-E", "--NOISE-SCALE"])] = None,
     step_size: Annotated[str | None, Parameter(name=["-Z", "--STEP-SIZE"])] = None,
-    target_db: float | None = None,
+    target_db: Annotated[float | None, Parameter(validator=refuse_infinite)] = None,
     measured: Words = None,
     rule: Literal["first", "mean", "max", "sum"] = "first",
     dataset_preproc: Annotated[bool, Parameter(name=["-DP", "--DATASET-PREPROC"])] = False,

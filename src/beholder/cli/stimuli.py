@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from beholder.cli._options import InPath, Json, OutPath, Seed, make_app, print_json
+from beholder.cli._options import InPath, Json, OutPath, Seed, make_app, print_json, refuse_nan
 
 app = make_app("stimuli", "Stimuli made from stimuli: the same ones at graded levels.")
 
@@ -17,7 +17,7 @@ Grade = Literal["contrast", "uniform_noise", "pink_noise", "blur", "phase", "snr
 def grade(
     *,
     grade: Grade,
-    levels: Annotated[list[float], Parameter(consume_multiple=True)],
+    levels: Annotated[list[float], Parameter(consume_multiple=True, validator=refuse_nan)],
     in_path: InPath = "./images/",
     out_path: OutPath = "./stimuli/graded",
     size: int | None = None,

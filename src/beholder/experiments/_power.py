@@ -159,6 +159,8 @@ def plan_power(
     """
     if effect.difference == 0:
         raise InputError("two shares that differ", got=f"{effect.share_1:g} twice")
+    if not 0 < alpha < 1:
+        raise InputError("an alpha between 0 and 1", got=f"{alpha:g}")
     if not alpha < target < 1:
         raise InputError(f"a power between {alpha:g} and 1", got=f"{target:g}")
     options = {"n_items": n_items, "alpha": alpha}

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.experiments._effect import Effect, check_sizes, compute_chance, is_crossed
 
@@ -29,6 +30,7 @@ def simulate_power(
     n_simulations : int
         Experiments, at least 1.
     seed : int
+        At least 0.
 
     Returns
     -------
@@ -38,6 +40,8 @@ def simulate_power(
     from scipy import stats
 
     q = check_sizes(effect, n_participants, n_trials, n_items, alpha)
+    if seed < 0:
+        raise InputError("a seed of at least 0", got=str(seed))
     rng = np.random.Generator(np.random.PCG64(seed))
     hits = 0
     for _ in range(n_simulations):

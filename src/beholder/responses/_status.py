@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sqlite3
 import statistics
 import time
 from collections import Counter
@@ -45,6 +47,9 @@ class Status:
         How many finished the task that fewest finished, and the one that most did.
     visits : tuple of (int, int, int)
         Of the first, second, … sessions of participants: how many were begun, finished, and break no rule.
+    answers_ahead : int
+        Dated later than now, as where a clock was set back: of the last minute they are not, and who gave them does not
+        count as active.
     """
 
     kind: str
@@ -62,6 +67,7 @@ class Status:
     median_rt_ms: float | None
     tasks_finished: tuple[int, int]
     visits: tuple[tuple[int, int, int], ...] = ()
+    answers_ahead: int = 0
 
     def to_tables(self) -> dict[str, list[dict[str, Any]]]:
         """Named lists of records."""
@@ -69,7 +75,7 @@ class Status:
             name: getattr(self, name)
             for name in (
                 "kind", "n_tasks", "n_participants", "n_finished", "n_included", "n_active", "n_withdrawn",
-                "n_answers", "answers_last_minute", "median_time_s", "median_rt_ms",
+                "n_answers", "answers_last_minute", "answers_ahead", "median_time_s", "median_rt_ms",
             )
         }  # fmt: skip
         plain["least_finished_of_a_task"], plain["most_finished_of_a_task"] = self.tasks_finished
@@ -100,10 +106,7 @@ def read_status(path: Path | str, now: float | None = None) -> Status:
     with open_for_reading(path) as connection:
         description = read_description(connection)
         progress = read_progress(connection, description)
-        recent = sum(
-            connection.execute(f"SELECT count(*) FROM {table} WHERE at > ?", (now - _MINUTE,)).fetchone()[0]
-            for table in ("answers", "practice")
-        )
+        recent, ahead = (_count_between(connection, *span) for span in ((now - _MINUTE, now), (now, math.inf)))
         rts = [rt for (rt,) in connection.execute("SELECT rt_ms FROM answers")]
         n_withdrawn = connection.execute("SELECT count(*) FROM withdrawals WHERE visit = 1").fetchone()[0]
     tasks = [name for name in description["tasks"] if name.startswith("task_")]
@@ -121,17 +124,25 @@ def read_status(path: Path | str, now: float | None = None) -> Status:
         n_participants=len(latest),
         n_finished=len(through),
         n_included=sum(1 for each in through if each.participant not in broken),
-        n_active=sum(1 for each in progress if each.step not in _OVER and now - each.last < ACTIVE_S),
+        n_active=sum(1 for each in progress if each.step not in _OVER and 0 <= now - each.last < ACTIVE_S),
         n_withdrawn=n_withdrawn,
         steps=dict(sorted(Counter(_name_place(each, n_visits) for each in latest.values()).items())),
         reasons=dict(sorted(Counter(rule for each in finished for rule in each.exclusions).items())),
         n_answers=len(rts),
         answers_last_minute=recent,
+        answers_ahead=ahead,
         median_time_s=statistics.median(times) if times else None,
         median_rt_ms=statistics.median(rts) if rts else None,
         tasks_finished=(min(counts), max(counts)),
         visits=tuple(_count_visit([each for each in progress if each.visit == k + 1]) for k in range(n_visits)),
     )
+
+
+def _count_between(connection: sqlite3.Connection, after: float, until: float) -> int:
+    """Answers, of practice too, later than one moment and no later than another."""
+    sql = "SELECT count(*) FROM {} WHERE at > ? AND at <= ?"
+    counts = (connection.execute(sql.format(table), (after, until)) for table in ("answers", "practice"))
+    return sum(n for rows in counts for (n,) in rows)
 
 
 def _name_place(session: Progress, n_visits: int) -> str:
