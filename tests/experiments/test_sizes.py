@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,10 @@ from PIL import Image
 from tests.browser.built_folders import build_folder
 
 from beholder._core.errors import ConfigurationChanged, InputError
+from beholder._core.files import write_json
+from beholder._core.hashing import hash_settings
 from beholder.experiments import (
+    build_tasks,
     list_size_notes,
     make_settings,
     open_store,
@@ -84,6 +88,39 @@ def test_answers_of_an_older_version_are_gone_on_with(tmp_path: Path):
     (folder / "experiment.json").write_text(json.dumps(top), encoding="utf-8")
     with pytest.raises(ConfigurationChanged, match="size"):
         check_answers(read_experiment(folder), db)
+
+
+def test_an_older_plan_is_built_into_its_own_folder(tmp_path: Path):
+    """Both speak of `pixels`: what is there stays, byte by byte, what is missing is made, another size is refused."""
+    write_pictures(tmp_path / "in", {"a": (40, 40), "b": (40, 40), "c": (40, 40)})
+    plan = plan_similarity([tmp_path / "in"], tmp_path, n_tasks=2, settings=make_settings(kind="similarity", changes={
+        "size": "pixels", "practice.n_with_feedback": 0, "presentations_max": None}))  # fmt: skip
+    older = plan.to_dict()
+    older["settings"] = {n: v for n, v in older["settings"].items() if n not in ("size", "presentations_max")}
+    older["settings"] |= {"pixels": "screen", "size_degrees": None}
+    write_json(tmp_path / "plan.json", older)
+    folder = build_tasks(plan, tmp_path / "built").path
+    top = json.loads((folder / "experiment.json").read_text(encoding="utf-8"))
+    top |= {"settings": older["settings"], "plan_hash": hash_settings(older)}
+    write_json(folder / "experiment.json", top)
+
+    def read():
+        return {p: p.read_bytes() for p in sorted(folder.rglob("[!.]*")) if p.is_file() and ".jobs" not in p.parts}
+
+    before = read()
+    assert build_tasks(tmp_path / "plan.json", folder).settings.size == "pixels"
+    assert read() == before
+    shutil.rmtree(folder / "task_2")
+    build_tasks(tmp_path / "plan.json", folder)
+    assert read() == before
+    plan.save(tmp_path / "plan.json")  # planned again: the same plan, whose file stays
+    assert json.loads((tmp_path / "plan.json").read_text(encoding="utf-8")) == older
+    older["settings"]["pixels"] = "point"
+    write_json(tmp_path / "plan.json", older)
+    with pytest.raises(ConfigurationChanged, match=r"that \S+built was made with.*size was 'pixels', now 'points'"):
+        build_tasks(tmp_path / "plan.json", folder)
+    with pytest.raises(ConfigurationChanged, match=r"size was 'points', now 'pixels'"):
+        plan.save(tmp_path / "plan.json")
 
 
 def write_pictures(folder: Path, sizes: dict[str, tuple[int, int]]) -> Path:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -22,6 +22,7 @@ from beholder.experiments._build_trials import TrialFiles, TrialReader, find_siz
 from beholder.experiments._experiment import EXPERIMENT, INDEX, KEY, PRACTICE, Experiment, read_experiment
 from beholder.experiments._plan import CATCH, Plan, PlannedTask, PlannedTrial, read_plan
 from beholder.experiments._plan_recognition import ICONS
+from beholder.experiments._settings import complete_settings
 from beholder.jobs import JobFolder, check_source, has_content
 
 FORMAT = "beholder-tasks-2"
@@ -99,7 +100,7 @@ def build_tasks(
         told = f" ({taken.holder})" if taken.holder else ""
         raise OutputBusy(f"expected {folder} for this run alone; another run is building there{told}") from None
     try:
-        _prepare_folder(folder, about, overwrite)
+        about = _prepare_folder(folder, about, overwrite, plan)
         write_json(folder / EXPERIMENT, about)
         jobs = JobFolder(folder / ".jobs", folder)
         _drop_damaged(jobs, parts)
@@ -150,8 +151,11 @@ def _hash_stimuli(parts: Sequence[_Part]) -> str:
     return hash_settings(rows)
 
 
-def _prepare_folder(folder: Path, about: dict[str, Any], overwrite: bool) -> None:
-    """Refuse a folder of something else; take away what a killed run or, when asked, another plan left."""
+def _prepare_folder(folder: Path, about: dict[str, Any], overwrite: bool, plan: Plan) -> dict[str, Any]:
+    """Refuse a folder of something else; take away what a killed run or, when asked, another plan left.
+
+    Gives what the folder says of itself: ``about``, or the same in the words of the earlier version that began it.
+    """
     inside = sorted(child.name for child in folder.iterdir() if not child.name.startswith("."))
     old = read_json(folder / EXPERIMENT) if EXPERIMENT in inside else None
     if old is None and inside and not overwrite:
@@ -161,11 +165,24 @@ def _prepare_folder(folder: Path, about: dict[str, Any], overwrite: bool) -> Non
     if old is None and not all(map(_is_ours, inside)):
         stranger = next(name for name in inside if not _is_ours(name))
         raise InputError("a folder of tasks to replace", got=f"{folder}, which holds {stranger!r}")
-    if old is not None and old != about and not overwrite:
-        refuse_changes(old, json.loads(json.dumps(about)), f"the tasks in {folder}")
+    new = json.loads(json.dumps(about))
+    before = None if old is None else _retell(old, new, plan)
+    if before == new:
+        about = old
+    elif before is not None and not overwrite:
+        refuse_changes(before, new, str(folder), ways=["another -t", "--overwrite to replace it"])
     if old != about:
         _remove(folder, [name for name in inside if _is_ours(name)])
     _remove(folder, [child.name for child in folder.iterdir() if child.name.startswith(TEMPORARY_PREFIX)])
+    return about
+
+
+def _retell(old: Mapping[str, Any], new: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
+    """What a folder says of itself, in the words of this version, where an earlier one wrote it of the same plan."""
+    told = {**old, "settings": complete_settings(old.get("settings", {}))}
+    if old.get("plan_hash") == plan.file_hash:
+        told["plan_hash"] = new["plan_hash"]
+    return json.loads(json.dumps(told))
 
 
 def _is_ours(name: str) -> bool:

@@ -13,7 +13,7 @@ from beholder._core.hashing import hash_settings
 from beholder._core.seeds import make_generator
 from beholder._core.settings import compare_settings
 from beholder.experiments._presets import make_settings
-from beholder.experiments._settings import Settings, check_sessions
+from beholder.experiments._settings import Settings, check_sessions, complete_settings
 from beholder.experiments._visits import name_task
 
 CATCH = "catch_trial"
@@ -73,6 +73,9 @@ class Plan:
         What the paths in it are relative to: where the file lies.
     notes : tuple of str
         What was done that the user may want to know. Not part of the file.
+    file_hash : str
+        sha256 of the plan in the words of the file that it was read from, which may be an earlier version's. Empty: it
+        was read from none.
     """
 
     kind: str
@@ -83,6 +86,7 @@ class Plan:
     practice: tuple[PlannedTrial, ...]
     folder: Path
     notes: tuple[str, ...] = field(default=(), compare=False)
+    file_hash: str = field(default="", compare=False)
 
     def __repr__(self) -> str:
         first = self.tasks[0]
@@ -114,6 +118,8 @@ class Plan:
     def save(self, path: Path | str, *, overwrite: bool = False) -> Path:
         """Write the plan where its paths lead from: into :attr:`folder`.
 
+        A file in which an earlier version wrote the same plan stays as it is.
+
         Raises
         ------
         ConfigurationChanged
@@ -123,7 +129,11 @@ class Plan:
         if path.resolve().parent != self.folder.resolve():
             raise InputError(f"a file in {self.folder}, where the plan's paths lead from", got=str(path))
         if path.exists() and not overwrite:
-            refuse_other_plan(read_json(path), self.to_dict(), path)
+            old = read_json(path)
+            if isinstance(old, dict) and isinstance(old.get("settings"), dict):
+                old = {**old, "settings": complete_settings(old["settings"])}
+            refuse_other_plan(old, self.to_dict(), path)
+            return path
         write_json(path, self.to_dict())
         return path
 
@@ -134,8 +144,7 @@ def refuse_other_plan(old: Any, new: Mapping[str, Any], path: Path) -> None:
         return
     if not isinstance(old, dict) or "tasks" not in old:
         raise ConfigurationChanged("a new file, or a plan", got=f"{path}, which holds something else")
-    shown = [compare_settings(_drop_trials(each), {}) for each in (old, new)]
-    differences = compare_settings(_drop_trials(old), _drop_trials(new)) if shown[0] != shown[1] else []
+    differences = compare_settings(_drop_trials(old), _drop_trials(new))
     told = "; ".join(differences[:3]) or "other trials: stimuli, counts or -minb/-maxb differ"
     raise ConfigurationChanged(f"the plan that {path} holds", got=told, hint="another -o, or --overwrite to replace it")
 
@@ -169,7 +178,9 @@ def read_plan(path: Path | str) -> Plan:
     practice = tuple(_check_trials(content.get("practice", []), path))
     check_sessions(settings, len(tasks), path)
     scheme, seed = content.get("scheme", "document"), content.get("seed", 0)
-    return Plan(settings.kind, settings, scheme, seed, tasks, practice, path.resolve().parent)
+    return Plan(
+        settings.kind, settings, scheme, seed, tasks, practice, path.resolve().parent, file_hash=hash_settings(content)
+    )
 
 
 def _read_task(content: Any, place: int, path: Path) -> PlannedTask:

@@ -10,7 +10,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -32,7 +32,7 @@ from beholder.experiments._experiment import MEDIA_TYPES, Experiment, Trial
 from beholder.experiments._participants import ParticipantBook
 from beholder.experiments._recruiters import get_recruiter
 from beholder.experiments._security import Limits, Refusal, SecureHeaders, make_policy
-from beholder.experiments._settings import Settings
+from beholder.experiments._settings import complete_settings
 from beholder.responses import (
     Description,
     ResponseStore,
@@ -78,15 +78,7 @@ def open_store(
     check_experiment(experiment)
     keys = [_make_key(0, trial) for trial in experiment.practice]
     keys += [_make_key(task.index, trial) for task in experiment.tasks for trial in task.trials]
-    return open_responses(db, describe_experiment(experiment), keys, entropy=entropy, complete=_complete_settings)
-
-
-def _complete_settings(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Settings as an earlier version wrote them, with those that came since; as they are, if this one has not all."""
-    try:
-        return Settings.from_dict(values).to_dict()
-    except InputError:
-        return values
+    return open_responses(db, describe_experiment(experiment), keys, entropy=entropy, complete=complete_settings)
 
 
 def check_answers(experiment: Experiment, db: Path | str) -> None:
@@ -98,7 +90,7 @@ def check_answers(experiment: Experiment, db: Path | str) -> None:
         It is one.
     """
     with contextlib.closing(connect_for_reading(db)) as connection:
-        refuse_other(read_description(connection), describe_experiment(experiment), str(db), _complete_settings)
+        refuse_other(read_description(connection), describe_experiment(experiment), str(db), complete_settings)
 
 
 def describe_experiment(experiment: Experiment) -> Description:

@@ -354,6 +354,14 @@ _ADDED: Mapping[str, Any] = MappingProxyType({"sessions": Sessions(), "exclusion
 """Settings that later versions added, those of a group by dotted names, and their defaults."""
 
 
+def complete_settings(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Settings as an earlier version wrote them, in this one's words; as they are, if this one has not all of them."""
+    try:
+        return Settings.from_dict(values).to_dict()
+    except InputError:
+        return values
+
+
 def check_sessions(settings: Settings, n_tasks: int, place: Any) -> None:
     """Refuse tasks that are not whole participants, each with a task for every session."""
     n = settings.sessions.n
