@@ -88,7 +88,7 @@ def test_two_sessions_of_one_person(tmp_path: Path) -> None:
     assert rows["time_s"].tolist() == [500.0, 0.0], "each session has its own time"
     assert made.trials["visit"].tolist() == [1] * 3 + [2] * 3
     assert made.trials["choice"].tolist() == ["4"] * 3 + ["2"] * 3
-    assert repr(made) == "Responses(similarity, 6 answers of 1 participants in 2 sessions, 0 of them excluded)"
+    assert repr(made) == "Responses(similarity, 6 answers of 1 participant in 2 sessions, 0 of them excluded)"
 
 
 def test_who_comes_too_late_finds_it_closed(tmp_path: Path) -> None:

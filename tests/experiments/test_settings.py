@@ -74,29 +74,39 @@ def test_overrides() -> None:
     ("changes", "message"),
     [
         ({"n_reference_shown": 3}, "try 'n_references_shown'"),
-        ({"practice.n_requird": 3}, "try 'n_required'"),
+        ({"practice.n_requird": 3}, "the name of a setting; got 'practice.n_requird'; try 'practice.n_required'"),
         ({"practce.n_required": 3}, "try 'practice'"),
-        ({"feedback": "alway"}, "try 'always'"),
-        ({"n_references_shown": "nine"}, "a whole number for setting 'n_references_shown'; got 'nine'"),
+        ({"feedback": "alway"}, "one of practice, always, never for the setting 'feedback'; got 'alway'; try always"),
+        ({"sessions.deal": "dealt"}, "one of split, repeat for the setting 'sessions.deal'; got 'dealt'"),
+        ({"sessions.n": "two"}, "a whole number for the setting 'sessions.n'; got 'two'"),
+        ({"n_references_shown": "nine"}, "a whole number for the setting 'n_references_shown'; got 'nine'"),
         ({"n_references_shown": True}, "a whole number"),
         ({"n_references_shown": 2.5}, "a whole number"),
         ({"fullscreen": 1}, "true or false"),
         ({"n_references_shown": 0}, "n_references_shown of at least 1"),
         ({"disabled_ms": -1}, "disabled_ms of at least 0"),
         ({"practice.n_required": 6}, "practice.n_required of at most 5"),
-        ({"practice.n_obvious": 6}, "practice.n_obvious of at most n_with_feedback, 5"),
-        ({"practice": 4}, "an object"),
+        ({"practice.n_obvious": 6}, "practice.n_obvious of at most practice.n_with_feedback, 5"),
+        ({"practice": 4}, "an object of settings for 'practice'; got 4; try practice.n_with_feedback=…"),
         ({"exclusion.catch_ratio_min": 80}, "catch_ratio_min in [0, 1]"),
-        ({"exclusion.time_s_max": 1}, "time_s_min below time_s_max"),
+        ({"exclusion.time_s_max": 1}, "exclusion.time_s_min of at most exclusion.time_s_max; got 135 and 1"),
         ({"background": "grey"}, "#rrggbb"),
         ({"break_fractions": [0.5, 0.25]}, "rising order"),
         ({"break_fractions": [1]}, "between 0 and 1"),
         ({"break_fractions": 0.5}, "a list"),
-        ({"choices": ["a", "a"]}, "one twice"),
-        ({"size": "8deg"}, "settings calibration=card"),
+        ({"choices": ["a", "a"]}, "choices that differ; got 'a' twice"),
+        ({"size": "8deg"}, "a calibration for size=8deg, in degrees; got none; try settings calibration=card"),
+        ({"size": 5}, "or one of fit, pixels, points; got '5'; try 5px or 5deg"),
+        ({"size": [5]}, "a text for the setting 'size'; got [5]"),
         ({"headphone_required": 7}, "headphone_required of at most headphone_trials, 6"),
         ({"texts": {"title": 3}}, "an object of texts"),
-        ({"adaptive.target": 2}, "adaptive.target in [0, 1]"),
+        ({"adaptive.target": 2}, "adaptive.target above 0.5 and below 0.98; got 2"),
+        ({"adaptive.target": 0.5}, "adaptive.target above 0.5"),
+        ({"adaptive.method": "up_down", "adaptive.target": 1}, "adaptive.target above 0 and below 1; got 1"),
+        ({"adaptive.guess": 1}, "adaptive.guess and adaptive.lapse below 1 together; got 1 and 0.02"),
+        ({"adaptive.start": 2}, "adaptive.start in [0, 1]; got 2"),
+        ({"sessions.n": 2, "sessions.days_max": 1}, "sessions.days_max above sessions.days_min, 1; got 1"),
+        ({"sessions.n": 2, "sessions.completion_codes": ["a"]}, "2 sessions.completion_codes, one for each session"),
         ({"kind": "words"}, 'kind="words"'),
         ({"exclusion.time_s_max": float("nan")}, "a finite number"),
     ],
@@ -106,6 +116,20 @@ def test_wrong_settings_are_one_line(changes: dict, message: str) -> None:
         make_settings("zimmermann-2afc", changes)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_digits_are_text_where_a_setting_is_text() -> None:
+    words = [
+        "completion_code=0123",
+        "consent_version=2026",
+        "texts.title=7",
+        "size=5px",
+        'screen_out_code="9"',
+        "seed=3",
+    ]
+    made = make_settings("zimmermann-2afc", parse_assignments(words))
+    assert (made.completion_code, made.consent_version, made.screen_out_code) == ("0123", "2026", "9")
+    assert (made.texts["title"], made.size, made.seed) == ("7", "5px", 3)
 
 
 def test_wrong_names() -> None:
@@ -123,7 +147,7 @@ def test_wrong_names() -> None:
 
 @pytest.mark.parametrize("distance", [0, -60])
 def test_a_viewing_distance_that_nobody_has_is_refused(distance: float) -> None:
-    with pytest.raises(InputError, match="viewing_distance_cm"):
+    with pytest.raises(InputError, match=f"viewing_distance_cm above 0; got {distance}"):
         make_settings("similarity", {"viewing_distance_cm": distance})
 
 

@@ -66,11 +66,17 @@ def test_one_session_leaves_no_trace() -> None:
         ({"sessions.n": 0}, "sessions.n of at least 1; got 0"),
         ({"sessions.days_min": 2}, "sessions.n of at least 2 with sessions.days_min; got 1"),
         ({"sessions.n": 2, "sessions.days_min": -1}, "sessions.days_min of at least 0"),
-        ({"sessions.n": 2, "sessions.days_max": 1}, "sessions.days_max above days_min; got 1.0 and 1.0"),
-        ({"sessions.n": 2, "sessions.completion_codes": ["A"]}, "one for each of 2 sessions; got 1"),
+        ({"sessions.n": 2, "sessions.days_max": 1}, "sessions.days_max above sessions.days_min, 1; got 1"),
+        (
+            {"sessions.n": 2, "sessions.completion_codes": ["A"]},
+            "2 sessions.completion_codes, one for each",
+        ),
         ({"sessions.n": 2, "sessions.completion_codes": ["A", "B"], "completion_code": "C"}, "got both"),
-        ({"sessions.n": 2, "sessions.deal": "repeated"}, "try 'repeat'"),
-        ({"sessions.m": 2}, "try one of n, deal"),
+        (
+            {"sessions.n": 2, "sessions.deal": "repeated"},
+            "one of split, repeat for the setting 'sessions.deal'; got 'repeated'",
+        ),
+        ({"sessions.m": 2}, "the name of a setting; got 'sessions.m'; try one of sessions.n, sessions.deal"),
         ({"session.n": 2}, "try 'sessions'"),
     ],
 )
@@ -211,7 +217,7 @@ def test_built_and_read_back(tmp_path: Path) -> None:
     plan = plan_ratings(tmp_path)
     path = plan.save(tmp_path / "plan.json")
     assert read_plan(path) == plan
-    assert repr(plan) == "Plan(similarity, 6 tasks of 1 trials and 1 catch trials, 2 a participant)"
+    assert repr(plan) == "Plan(similarity, 6 tasks of 1 trial and 1 catch trial, 2 a participant)"
     assert _describe(plan).endswith("; 2 tasks a participant, one a session")
     made = build_tasks(path, tmp_path / "built")
     assert made.settings.sessions.n == 2

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from beholder._core.errors import InputError
 from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
+from beholder._core.wording import tell_count
 from beholder.cli._units_run import Summary
 
 if TYPE_CHECKING:
@@ -125,7 +126,8 @@ def _describe(plan: Plan) -> str:
     n_catch = len(plan.tasks[0].raw_catch_trials)
     n = plan.settings.sessions.n
     several = f"; {n} tasks a participant, one a session" if n > 1 else ""
-    return f"{plan.kind}: {len(plan)} tasks of {trials} trials and {n_catch} catch trials{practice}{several}"
+    counts = f"{trials} trial{'s' * (trials != '1')} and {tell_count(n_catch, 'catch trial')}"
+    return f"{plan.kind}: {tell_count(len(plan), 'task')} of {counts}{practice}{several}"
 
 
 def _plan_choice(flags: PlanFlags, settings: Settings) -> Plan:
@@ -241,6 +243,6 @@ def run_build(
 
         pages = write_static_pages(made)
         logger.warning("--static is %s", WEAKER)
-        lines.append(f"{len(pages)} pages in {pages[0].parent}")
+        lines.append(f"{tell_count(len(pages), 'page')} in {pages[0].parent}")
         tables["pages"] = [{"file": str(page)} for page in pages]
     return Summary([*lines, str(made.path)], tables)

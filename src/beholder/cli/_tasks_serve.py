@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from beholder._core.wording import tell_count
 from beholder.cli._options import Json, print_json
 
 Database = Annotated[str, Parameter(name="--db")]
@@ -183,7 +184,8 @@ def forget(*, db: Database) -> None:
     """
     from beholder.responses import forget_recruits
 
-    print(f"deleted the recruiter's ids of {forget_recruits(db)} participants, and the key of their names, from {db}")
+    told = tell_count(forget_recruits(db), "participant")
+    print(f"deleted the recruiter's ids of {told}, and the key of their names, from {db}")
 
 
 @dataclass(frozen=True)
@@ -241,10 +243,10 @@ def import_files(folder: str, files: list[str], db: str) -> Summary:
     counts = {
         "new": taken.n_new, "there_already": taken.n_known, "repeated": len(taken.left_out), "others": taken.n_others,
     }  # fmt: skip
-    told = [f"{taken.n_new} participants taken into {db}"]
+    told = [f"{tell_count(taken.n_new, 'participant')} taken into {db}"]
     told += [f"{taken.n_known} were there already"] if taken.n_known else []
     told += [f"{len(taken.left_out)} left out, who had taken part before"] if taken.left_out else []
-    told += [f"{taken.n_others} records of something else"] if taken.n_others else []
+    told += [f"{tell_count(taken.n_others, 'record')} of something else"] if taken.n_others else []
     return Summary(["; ".join(told)], {"import": [counts]})
 
 
@@ -262,12 +264,14 @@ def export_tables(folder: str | None, db: str, out: str, *, bom: bool, dates: bo
     n, n_in = (len(set(table["participant"])) for table in (rows, kept))
     n_trials, n_included = len(made.responses.trials), len(made.responses.included)
     counts = {"participants": n, "included": n_in, "answers": n_trials, "answers_included": n_included}
-    told = [f"{n} participants", f"{n_in} participants"]
+    told = [tell_count(n, "participant"), tell_count(n_in, "participant")]
     if made.responses.n_visits > 1:
         counts |= {"sessions": len(rows), "sessions_included": len(kept)}
-        told = [f"{each} in {len(table)} sessions" for each, table in zip(told, (rows, kept), strict=True)]
+        told = [
+            f"{each} in {tell_count(len(table), 'session')}" for each, table in zip(told, (rows, kept), strict=True)
+        ]
     lines = [
-        f"{n_trials} answers of {told[0]}; included: {n_included} answers of {told[1]}",
+        f"{tell_count(n_trials, 'answer')} of {told[0]}; included: {tell_count(n_included, 'answer')} of {told[1]}",
         *(f"wrote {path}" for path in made.files),
     ]
     return Summary(lines, {"export": [counts], "files": [{"file": str(path)} for path in made.files]})
@@ -288,7 +292,8 @@ def list_status_lines(status: Any) -> list[str]:
     ]
     if status.answers_ahead:
         lines.insert(
-            4, f"clock         {status.answers_ahead} answers are dated later than now, by this machine's clock"
+            4,
+            f"clock         {tell_count(status.answers_ahead, 'answer')} dated later than now, by this machine's clock",
         )
     if len(status.visits) > 1:
         told = (f"{k}: {n[0]} begun, {n[1]} finished, {n[2]} included" for k, n in enumerate(status.visits, start=1))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from beholder._core.errors import InputError
+from beholder._core.wording import tell_count
 from beholder.cli._options import (
     Device,
     Json,
@@ -181,7 +182,7 @@ def run_simulate(
     ends = sorted({outcome.end for outcome in made.outcomes}, key=lambda end: (end != "done", end))
     told = ", ".join(f"{made.count(end)} {end.replace('_', ' ')}" for end in ends) or "none was missing"
     n = len(made.outcomes)
-    lines = [f"{n} participant{'s' * (n != 1)} ({observer}): {told}"]
+    lines = [f"{tell_count(n, 'participant')} ({observer}): {told}"]
     if made.n_before:
         lines[0] += f"; {made.n_before} were there"
     if made.n_answers:
@@ -241,11 +242,13 @@ def _describe_power(made: PowerAnalysis) -> list[str]:
         "",
     ]
     for row in made.recommended:
-        head = f"{row['n_trials']} trials in each condition: "
+        head = f"{tell_count(row['n_trials'], 'trial')} in each condition: "
         if not row["n_participants"]:
             lines.append(f"{head}no number of participants reaches {made.target:g}; more stimuli are needed")
             continue
         drawn = f", {row['power_simulated']:.2f} in {made.n_simulations:,} drawn experiments"
         checked = drawn if row["power_simulated"] is not None else ""
-        lines.append(f"{head}{row['n_participants']} participants{each} (power {row['power']:.2f}{checked})")
+        lines.append(
+            f"{head}{tell_count(row['n_participants'], 'participant')}{each} (power {row['power']:.2f}{checked})"
+        )
     return lines

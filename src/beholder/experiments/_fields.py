@@ -8,12 +8,12 @@ import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, find_near_names
 
 T = TypeVar("T")
 
 
-def parse_fields(cls: type[T], values: Any, what: str) -> T:
+def parse_fields(cls: type[T], values: Any, what: str, group: str = "") -> T:
     """Make a dataclass of a mapping from field names to JSON values.
 
     Parameters
@@ -25,6 +25,8 @@ def parse_fields(cls: type[T], values: Any, what: str) -> T:
         A field that is left out keeps its default.
     what : str
         What the mapping is, for messages: ``"setting"``.
+    group : str
+        The field that it is the value of, for messages: ``"practice."``; empty at the top.
 
     Raises
     ------
@@ -34,17 +36,24 @@ def parse_fields(cls: type[T], values: Any, what: str) -> T:
         A value of another type, or a field without default that is left out.
     """
     if not isinstance(values, Mapping):
-        raise InputError(f"an object of {what}s", got=_show(values))
+        of, hint = "", None
+        if group:
+            of, hint = f" for {group.rstrip('.')!r}", f"{group}{dataclasses.fields(cls)[0].name}=…"  # type: ignore[arg-type]
+        raise InputError(f"an object of {what}s{of}", got=_show(values), hint=hint)
     kinds = typing.get_type_hints(cls)
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for name in values:
         if name not in fields:
-            raise UnknownNameError(what, str(name), fields)
+            near = [f"{group}{each}" for each in find_near_names(str(name), list(fields))]
+            hint = f"one of {', '.join(f'{group}{each}' for each in fields)}"
+            raise UnknownNameError(what, f"{group}{name}", near, hint=hint)
     for name, field in fields.items():
         absent = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if absent and name not in values:
-            raise InputError(f"the {what} {name!r}", got=f"only {', '.join(map(str, values)) or 'none'}")
-    return cls(**{name: _parse(kinds[name], value, f"{what} {name!r}") for name, value in values.items()})
+            raise InputError(
+                f"the {what} {group + name!r}", got=f"only {', '.join(map(str, values))}" if values else "none"
+            )
+    return cls(**{name: _parse(kinds[name], value, what, group + name) for name, value in values.items()})
 
 
 def to_plain(value: Any) -> Any:
@@ -58,42 +67,46 @@ def to_plain(value: Any) -> Any:
     return value
 
 
-def _parse(kind: Any, value: Any, what: str) -> Any:
+def _parse(kind: Any, value: Any, what: str, name: str) -> Any:
     origin, options = typing.get_origin(kind), typing.get_args(kind)
+    field = f"the {what} {name!r}"
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in options:
             return None
         (kind,) = (option for option in options if option is not type(None))
-        return _parse(kind, value, what)
+        return _parse(kind, value, what, name)
     if origin is typing.Literal:
         if value not in options:
-            raise UnknownNameError(what, str(value), [str(option) for option in options])
+            known = [str(option) for option in options]
+            near = find_near_names(str(value), known)
+            hint = " or ".join(near) or None
+            raise InputError(f"one of {', '.join(known)} for {field}", got=_show(value), hint=hint)
         return value
     if origin is tuple:
         if not isinstance(value, list | tuple):
-            raise InputError(f"a list for {what}", got=_show(value))
-        return tuple(_parse(options[0], each, what) for each in value)
+            raise InputError(f"a list for {field}", got=_show(value))
+        return tuple(_parse(options[0], each, what, name) for each in value)
     if dataclasses.is_dataclass(kind):
-        return value if isinstance(value, kind) else parse_fields(kind, value, f"{what}:")  # type: ignore[arg-type]
+        return value if isinstance(value, kind) else parse_fields(kind, value, what, f"{name}.")  # type: ignore[arg-type]
     if isinstance(origin, type) and issubclass(origin, Mapping):
         if not isinstance(value, Mapping) or not all(isinstance(each, str) for pair in value.items() for each in pair):
-            raise InputError(f"an object of texts for {what}", got=_show(value))
+            raise InputError(f"an object of texts for {field}", got=_show(value))
         return types.MappingProxyType(dict(value))
-    return _parse_scalar(kind, value, what)
+    return _parse_scalar(kind, value, field)
 
 
 _NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 
-def _parse_scalar(kind: type, value: Any, what: str) -> Any:
+def _parse_scalar(kind: type, value: Any, field: str) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if kind is int and isinstance(value, float) and value.is_integer():
         return int(value)
     if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
-        raise InputError(f"{_NAMES[kind]} for {what}", got=_show(value))
+        raise InputError(f"{_NAMES[kind]} for {field}", got=_show(value))
     if kind is float and value - value != 0:
-        raise InputError(f"a finite number for {what}", got=_show(value))
+        raise InputError(f"a finite number for {field}", got=_show(value))
     return value
 
 

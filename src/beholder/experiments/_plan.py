@@ -12,6 +12,7 @@ from beholder._core.files import read_json, write_json
 from beholder._core.hashing import hash_settings
 from beholder._core.seeds import make_generator
 from beholder._core.settings import compare_settings
+from beholder._core.wording import tell_count
 from beholder.experiments._presets import make_settings
 from beholder.experiments._settings import Settings, check_sessions, complete_settings
 from beholder.experiments._visits import name_task
@@ -90,11 +91,13 @@ class Plan:
 
     def __repr__(self) -> str:
         first = self.tasks[0]
-        counts = f"{len(first.raw_trials)} trials and {len(first.raw_catch_trials)} catch trials"
+        counts = (
+            f"{tell_count(len(first.raw_trials), 'trial')} and {tell_count(len(first.raw_catch_trials), 'catch trial')}"
+        )
         practice = f", {len(self.practice)} for practice" if self.practice else ""
         n = self.settings.sessions.n
         several = f", {n} a participant" if n > 1 else ""
-        return f"Plan({self.kind}, {len(self.tasks)} tasks of {counts}{several}{practice})"
+        return f"Plan({self.kind}, {tell_count(len(self.tasks), 'task')} of {counts}{several}{practice})"
 
     def __len__(self) -> int:
         return len(self.tasks)

@@ -60,7 +60,8 @@ class Practice:
             raise InputError(f"practice.n_required of at most {counted}, the counted trials", got=str(self.n_required))
         if self.n_obvious > self.n_with_feedback:
             raise InputError(
-                f"practice.n_obvious of at most n_with_feedback, {self.n_with_feedback}", got=str(self.n_obvious)
+                f"practice.n_obvious of at most practice.n_with_feedback, {self.n_with_feedback}",
+                got=str(self.n_obvious),
             )
 
     @property
@@ -102,9 +103,12 @@ class Exclusion:
     def __post_init__(self) -> None:
         _check_counts(self, "exclusion.")
         if self.catch_ratio_min is not None and self.catch_ratio_min > 1:
-            raise InputError("exclusion.catch_ratio_min in [0, 1]", got=str(self.catch_ratio_min))
-        if None not in (self.time_s_min, self.time_s_max) and self.time_s_min > self.time_s_max:  # type: ignore[operator]
-            raise InputError("exclusion.time_s_min below time_s_max", got=f"{self.time_s_min} and {self.time_s_max}")
+            raise InputError("exclusion.catch_ratio_min in [0, 1]", got=f"{self.catch_ratio_min:g}")
+        if self.time_s_min is not None and self.time_s_max is not None and self.time_s_min > self.time_s_max:
+            raise InputError(
+                "exclusion.time_s_min of at most exclusion.time_s_max",
+                got=f"{self.time_s_min:g} and {self.time_s_max:g}",
+            )
 
 
 @final
@@ -138,9 +142,15 @@ class Adaptive:
 
     def __post_init__(self) -> None:
         _check_counts(self, "adaptive.", least={"up": 1, "down": 1})
-        for name in ("target", "start", "guess", "lapse"):
-            if getattr(self, name) > 1:
-                raise InputError(f"adaptive.{name} in [0, 1]", got=str(getattr(self, name)))
+        if self.start > 1:
+            raise InputError("adaptive.start in [0, 1]", got=f"{self.start:g}")
+        if self.guess + self.lapse >= 1:
+            raise InputError(
+                "adaptive.guess and adaptive.lapse below 1 together", got=f"{self.guess:g} and {self.lapse:g}"
+            )
+        least, most = (self.guess, 1 - self.lapse) if self.method == "quest+" else (0, 1)
+        if not least < self.target < most:
+            raise InputError(f"adaptive.target above {least:g} and below {most:g}", got=f"{self.target:g}")
 
 
 @final
@@ -280,6 +290,8 @@ class Settings:
     sessions: Sessions = field(default_factory=Sessions)
 
     def __post_init__(self) -> None:
+        if not self.viewing_distance_cm > 0:
+            raise InputError("viewing_distance_cm above 0", got=f"{self.viewing_distance_cm:g}")
         least = {
             "presentations_max": 1,
             "n_references_shown": 1,
@@ -295,11 +307,12 @@ class Settings:
         if list(self.break_fractions) != sorted(set(self.break_fractions)):
             raise InputError("break_fractions in rising order", got=str(list(self.break_fractions)))
         if len(set(self.choices)) != len(self.choices):
-            raise InputError("choices that differ", got="one twice")
+            twice = next(each for each in self.choices if self.choices.count(each) > 1)
+            raise InputError("choices that differ", got=f"{twice!r} twice")
         if parse_size(self.size)[0] == "deg" and self.calibration == "none":
-            raise InputError("a calibration for a size in degrees", got="none", hint="--set calibration=card")
-        if not self.viewing_distance_cm > 0:
-            raise InputError("viewing_distance_cm above 0", got=f"{self.viewing_distance_cm:g}")
+            raise InputError(
+                f"a calibration for size={self.size}, in degrees", got="none", hint="--set calibration=card"
+            )
         if self.headphone_required > self.headphone_trials:
             raise InputError(
                 f"headphone_required of at most headphone_trials, {self.headphone_trials}",
@@ -350,6 +363,9 @@ class Settings:
         return Settings.from_dict(values)
 
 
+_TEXTS = frozenset(each.name for each in dataclasses.fields(Settings) if each.type == "str")
+"""Settings that are texts."""
+
 _ADDED: Mapping[str, Any] = MappingProxyType({"sessions": Sessions(), "exclusion.automation": None})
 """Settings that later versions added, those of a group by dotted names, and their defaults."""
 
@@ -370,10 +386,10 @@ def check_sessions(settings: Settings, n_tasks: int, place: Any) -> None:
 
 
 def parse_assignments(words: Sequence[str]) -> dict[str, Any]:
-    """``name=value`` pairs: values are JSON, anything else is text.
+    """``name=value`` pairs: values are JSON, anything else is text; of settings that are texts, digits are text too.
 
-    >>> parse_assignments(["feedback=never", "practice.n_required=4", "break_fractions=[0.5]"])
-    {'feedback': 'never', 'practice.n_required': 4, 'break_fractions': [0.5]}
+    >>> parse_assignments(["feedback=never", "practice.n_required=4", "break_fractions=[0.5]", "completion_code=0123"])
+    {'feedback': 'never', 'practice.n_required': 4, 'break_fractions': [0.5], 'completion_code': '0123'}
     """
     found: dict[str, Any] = {}
     for word in words:
@@ -381,9 +397,11 @@ def parse_assignments(words: Sequence[str]) -> dict[str, Any]:
         if not mark or not name.strip():
             raise InputError("--set name=value", got=repr(word))
         try:
-            found[name.strip()] = json.loads(text)
-        except json.JSONDecodeError:
-            found[name.strip()] = text
+            value = json.loads(text)
+        except (json.JSONDecodeError, RecursionError):
+            value = text
+        is_typed = isinstance(value, int | float) and (name.strip() in _TEXTS or name.strip().startswith("texts."))
+        found[name.strip()] = text.strip() if is_typed else value
     return found
 
 
@@ -405,4 +423,4 @@ def _check_counts(made: Any, prefix: str, least: Mapping[str, int] | None = None
         bound = (least or {}).get(each.name, 0)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if is_number and each.name != "seed" and value < bound:
-            raise InputError(f"{prefix}{each.name} of at least {bound}", got=str(value))
+            raise InputError(f"{prefix}{each.name} of at least {bound}", got=f"{value:g}")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, final
 from beholder._core.errors import InputError
 from beholder._core.progress import logger, show_progress
 from beholder._core.seeds import DEFAULT_SEED
+from beholder._core.wording import tell_count
 from beholder.experiments._experiment import Experiment, read_experiment
 from beholder.experiments._flow import ENDS
 from beholder.experiments._observers import Observer, parse_observer
@@ -62,7 +63,8 @@ class Simulation:
 
     def __repr__(self) -> str:
         right = f", {100 * self.n_correct / self.n_answers:.1f} % right" if self.n_answers else ""
-        return f"Simulation({self.observer}, {len(self.outcomes)} participants, {self.count('done')} done{right})"
+        people = tell_count(len(self.outcomes), "participant")
+        return f"Simulation({self.observer}, {people}, {self.count('done')} done{right})"
 
     def count(self, end: str) -> int:
         """How many ended in a way: ``done``, ``screened_out``."""

@@ -12,6 +12,7 @@ WORDS = ("fit", "pixels", "points")
 """Sizes without a number."""
 
 _LENGTH = re.compile(r"(\d+(?:\.\d+)?)(px|deg)")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _OLD = ("pixels", "size_degrees")
 
 
@@ -47,12 +48,16 @@ def parse_size(size: str) -> tuple[str, float]:
         return size, 0.0
     match = _LENGTH.fullmatch(size.replace(" ", ""))
     if match is None or float(match[1]) == 0:
-        raise InputError("size in pixels (300px), in degrees (5deg), or one of " + ", ".join(WORDS), got=repr(size))
+        number = size.strip()
+        hint = f"{number}px or {number}deg" if _NUMBER.fullmatch(number) else None
+        raise InputError(
+            "size in pixels (300px), in degrees (5deg), or one of " + ", ".join(WORDS), got=repr(size), hint=hint
+        )
     return match[2], float(match[1])
 
 
 def read_older_size(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with ``size`` where an older plan has ``pixels`` and ``size_degrees``.
+    """Settings with ``size`` where an older plan has ``pixels`` and ``size_degrees``; a number for it is read as text.
 
     Raises
     ------
@@ -67,8 +72,10 @@ def read_older_size(values: Mapping[str, Any]) -> dict[str, Any]:
     {'size': 'points'}
     """
     old = {name: values[name] for name in _OLD if name in values}
+    size = values.get("size")
     if not old:
-        return dict(values)
+        is_number = isinstance(size, int | float) and not isinstance(size, bool)
+        return {**values, "size": f"{size:g}"} if is_number else dict(values)
     degrees = old.get("size_degrees")
     size = f"{degrees:g}deg" if isinstance(degrees, int | float) else _say_pixels(old.get("pixels", "screen"))
     if "size" in values:

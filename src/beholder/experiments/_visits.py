@@ -49,12 +49,12 @@ class Sessions:
         if self.n == 1 and others:
             raise InputError(f"sessions.n of at least 2 with sessions.{min(others)}", got="1")
         if self.days_min < 0:
-            raise InputError("sessions.days_min of at least 0", got=str(self.days_min))
+            raise InputError("sessions.days_min of at least 0", got=f"{self.days_min:g}")
         if self.days_max is not None and self.days_max <= self.days_min:
-            raise InputError("sessions.days_max above days_min", got=f"{self.days_max} and {self.days_min}")
+            raise InputError(f"sessions.days_max above sessions.days_min, {self.days_min:g}", got=f"{self.days_max:g}")
         if self.completion_codes and len(self.completion_codes) != self.n:
             raise InputError(
-                f"sessions.completion_codes, one for each of {self.n} sessions", got=str(len(self.completion_codes))
+                f"{self.n} sessions.completion_codes, one for each session", got=str(len(self.completion_codes))
             )
 
     @property

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
+from beholder._core.wording import tell_count
 from beholder.responses._columns import (
     BLOCK_COLUMN,
     EVIDENCE,
@@ -62,8 +63,8 @@ class Responses:
     def __repr__(self) -> str:
         n_out = int(self.participants["excluded"].to_numpy(bool).sum())
         sessions = f" in {len(self.participants)} sessions" if self.n_visits > 1 else ""
-        people = f"{self.n_participants} participants{sessions}"
-        return f"Responses({self.kind}, {len(self.trials)} answers of {people}, {n_out} of them excluded)"
+        people = f"{tell_count(self.n_participants, 'participant')}{sessions}"
+        return f"Responses({self.kind}, {tell_count(len(self.trials), 'answer')} of {people}, {n_out} of them excluded)"
 
     @property
     def n_participants(self) -> int:
