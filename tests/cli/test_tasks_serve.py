@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import urllib.request
@@ -131,6 +133,68 @@ def test_no_such_file(command: list[str], tmp_path: Path, beholder: Beholder, mo
     assert list(tmp_path.iterdir()) == []
 
 
+COMMANDS = [
+    ["serve", "EXP", "--port", "0"], ["simulate", "EXP", "--participants", "1"], ["export", "--out", "out"],
+    ["export", "EXP", "--out", "out"], ["status"], ["backup", "copy.db"], ["upgrade", "new.db"], ["forget"],
+]  # fmt: skip
+
+
+def _write_text(path: Path) -> None:
+    path.write_text("no database\n" * 500)
+
+
+def _write_other(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE birds (name)")
+        connection.execute("PRAGMA journal_mode = WAL").fetchall()
+
+
+WRONG = {"text": _write_text, "folder": Path.mkdir, "empty": Path.touch, "other": _write_other}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("command", COMMANDS, ids=map(" ".join, COMMANDS))
+def test_nothing_is_left_beside_what_is_no_file_of_answers(
+    command: list[str], wrong: str, place: Path, tmp_path: Path, beholder: Beholder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if wrong == "empty" and command[0] in ("serve", "simulate"):
+        pytest.skip("an empty file is where these begin")
+    monkeypatch.chdir(tmp_path)
+    WRONG[wrong](tmp_path / "a.db")
+    before = {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")}
+    words = [place / "exp_data" if word == "EXP" else word for word in command]
+    code, out, err = beholder("tasks", *words, "--db", "a.db")
+    assert (code, out) == (2, "") and "error: expected a" in err.splitlines()[-1], err
+    assert {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")} == before
+
+
+def test_reading_leaves_no_log_beside_the_file(place: Path, tmp_path: Path, beholder: Beholder) -> None:
+    db = tmp_path / "a.db"
+    shutil.copy(place / "answers.sqlite", db)
+    before = db.read_bytes()
+    for words in (["status"], ["export", place / "exp_data", "--out", tmp_path / "out"], ["backup", tmp_path / "b.db"]):
+        code, _, err = beholder("tasks", *words, "--db", db)
+        assert code == 0, err
+    assert beholder("tasks", "upgrade", tmp_path / "c.db", "--db", db)[0] == 2
+    assert {path.name for path in tmp_path.iterdir()} == {"a.db", "b.db", "out"} and db.read_bytes() == before
+
+
+def test_a_log_that_a_killed_server_left_stays(place: Path, tmp_path: Path, beholder: Beholder) -> None:
+    """Answers that stand in it alone are read from there; only who goes on writing moves them."""
+    shutil.copy(place / "answers.sqlite", tmp_path / "live.db")
+    with contextlib.closing(sqlite3.connect(tmp_path / "live.db")) as connection:
+        connection.execute("INSERT INTO withdrawn_tokens VALUES (x'00')")
+        connection.commit()
+        for suffix in ("", "-wal"):
+            shutil.copy(tmp_path / f"live.db{suffix}", tmp_path / f"a.db{suffix}")
+    before = [(tmp_path / name).read_bytes() for name in ("a.db", "a.db-wal")]
+    assert beholder("tasks", "status", "--db", tmp_path / "a.db")[0] == 0
+    assert [(tmp_path / name).read_bytes() for name in ("a.db", "a.db-wal")] == before
+    assert beholder("tasks", "backup", tmp_path / "b.db", "--db", tmp_path / "a.db")[0] == 0
+    with contextlib.closing(sqlite3.connect(tmp_path / "b.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM withdrawn_tokens WHERE token = x'00'").fetchone() == (1,)
+
+
 @pytest.mark.parametrize(
     "flags, expected",
     [
@@ -139,7 +203,7 @@ def test_no_such_file(command: list[str], tmp_path: Path, beholder: Beholder, mo
         (["--public", "lab.example.org"], "https"),
         (["--per_task", "0"], "--per_task of 1 or more"),
         (["--release_after", "0"], "--release_after above 0"),
-        (["--release_after", "nan"], "--release_after above 0"),
+        (["--release_after", "nan"], "a number of at least 0 for --release_after; got nan"),
         (["--port", "70000"], "another --port"),
     ],
 )

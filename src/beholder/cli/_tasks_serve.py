@@ -9,12 +9,13 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from beholder._core.durations import DAY_S
 from beholder._core.wording import tell_count
 from beholder.cli._options import Json, print_json
 
 Database = Annotated[str, Parameter(name="--db")]
 
-_LONGEST_WAIT_S = 86_400.0 * 365
+_LONGEST_WAIT_S = 365 * DAY_S
 
 
 def serve(

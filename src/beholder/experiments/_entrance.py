@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
+from beholder._core.durations import DAY_S
 from beholder._core.errors import InputError
 from beholder._core.hashing import to_canonical_json
 from beholder._core.seeds import derive_seed
@@ -16,7 +17,7 @@ from beholder.experiments._flow import ENDS, list_steps
 from beholder.experiments._presentation import draw_presentation
 from beholder.experiments._recruiters import get_recruiter, is_other_job, is_preview, pick_parameters
 from beholder.experiments._security import Refusal, hash_token, make_token
-from beholder.experiments._visits import DAY_S, Window, find_next
+from beholder.experiments._visits import Window, find_next
 from beholder.responses import (
     Event,
     History,

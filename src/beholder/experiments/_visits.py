@@ -6,9 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal, final
 
+from beholder._core.durations import DAY_S
 from beholder._core.errors import InputError
-
-DAY_S = 86_400.0
 
 
 @final

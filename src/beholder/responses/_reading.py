@@ -28,9 +28,15 @@ def connect_for_reading(path: Path | str) -> sqlite3.Connection:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError("a file of answers", got=f"no file at {path}", hint="the --db of `beholder tasks serve`")
-    uri = f"file:{quote(str(path.resolve()))}?mode=ro"
-    connection = sqlite3.connect(uri, uri=True, timeout=30, check_same_thread=False)
+        got = f"a folder at {path}" if path.is_dir() else f"no file at {path}"
+        raise InputError("a file of answers", got=got, hint="the --db of `beholder tasks serve`")
+    if not path.stat().st_size:
+        raise InputError("a file of answers", got=f"{path}, which is empty", hint="the --db of `beholder tasks serve`")
+    uri = f"file:{quote(str(path.resolve()))}?mode={_pick_mode(path)}"
+    try:
+        connection = sqlite3.connect(uri, uri=True, timeout=30, check_same_thread=False)
+    except sqlite3.OperationalError as error:
+        raise _explain(path, error) from error
     try:
         made_by = connection.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
         if made_by is None or made_by[0] not in (FORMAT, OLD_FORMAT):
@@ -39,13 +45,31 @@ def connect_for_reading(path: Path | str) -> sqlite3.Connection:
             connection.execute("PRAGMA temp_store = MEMORY")
             for statement in OLD_VIEWS:
                 connection.execute(statement)
+        connection.execute("PRAGMA query_only = ON")
     except sqlite3.DatabaseError as error:
         connection.close()
-        raise InputError("a file of answers", got=f"{path} ({error})") from error
+        raise _explain(path, error) from error
     except InputError:
         connection.close()
         raise
     return connection
+
+
+def _pick_mode(path: Path) -> str:
+    """How SQLite is to open a file that is only read.
+
+    One that it may not write to leaves the log that it needs beside the file, one that it may takes it away again. What
+    a log already holds, of a server that runs or was killed, stays there.
+    """
+    log = Path(f"{path.resolve()}-wal")
+    return "ro" if log.exists() and log.stat().st_size else "rw"
+
+
+def _explain(path: Path, error: sqlite3.Error) -> InputError:
+    if "unable to open database file" in str(error):
+        got = f"{path}, beside which SQLite cannot put the log that it needs"
+        return InputError("a file of answers in a folder that can be written", got=got, hint="a copy of it elsewhere")
+    return InputError("a file of answers", got=f"{path} ({error})")
 
 
 @contextlib.contextmanager

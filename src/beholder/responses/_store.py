@@ -9,13 +9,13 @@ import secrets
 import shlex
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar, final
 
 from beholder._core.errors import InputError, OutputBusy, OutputError
-from beholder._core.files import explain_write_errors, sync_folder
+from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors, sync_files, sync_folder
 from beholder._core.locks import Lock, LockTaken, take_lock
 from beholder._core.settings import refuse_changes
 from beholder.responses._checkpoints import LONGEST_LOG_PAGES, Checkpointer
@@ -138,21 +138,18 @@ def open_responses(
         Another process has it open.
     """
     path = Path(path)
-    if description is None and not path.is_file():
-        raise InputError("a file of answers", got=f"no file at {path}")
+    makes = description is not None and (not path.exists() or (path.is_file() and path.stat().st_size == 0))
+    if not makes:  # before anything is written beside a file that is none of ours
+        _check_file(path, description, complete, old)
     with explain_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = take_file(path)
     try:
-        if description is not None and (not path.exists() or path.stat().st_size == 0):
-            _make_file(path, description, trials, entropy)
-        with contextlib.closing(connect_for_reading(path)) as connection:
-            refuse_damaged(connection, path)
-            there = read_description(connection)
-            if not old:
-                refuse_old(connection, path)
-        if description is not None:
-            refuse_other(there, description, str(path), complete)
+        if makes:
+            assert description is not None
+            if not path.exists() or path.stat().st_size == 0:
+                _make_file(path, description, trials, entropy)
+            _check_file(path, description, complete, old)
         return ResponseStore(path, lock)
     except sqlite3.OperationalError as error:
         lock.release()
@@ -162,6 +159,22 @@ def open_responses(
     except BaseException:
         lock.release()
         raise
+
+
+def _check_file(
+    path: Path,
+    description: Description | None,
+    complete: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    old: bool,
+) -> None:
+    """Refuse what :func:`open_responses` does not open; nothing is left beside it."""
+    with contextlib.closing(connect_for_reading(path)) as connection:
+        refuse_damaged(connection, path)
+        there = read_description(connection)
+        if not old:
+            refuse_old(connection, path)
+    if description is not None:
+        refuse_other(there, description, str(path), complete)
 
 
 def take_file(path: Path) -> Lock:
@@ -242,15 +255,9 @@ def backup_responses(path: Path | str, out: Path | str) -> Path:
     with explain_write_errors(out), contextlib.closing(connect_for_reading(path)) as connection:
         refuse_damaged(connection, path)
         out.parent.mkdir(parents=True, exist_ok=True)
-        temporary = out.with_name(f".tmp-{out.name}-{secrets.token_hex(4)}")
-        try:
+        with _place_whole(out) as temporary:
+            connection.execute("PRAGMA query_only = OFF")  # which would keep the copy from being written too
             connection.execute("VACUUM INTO ?", (str(temporary),))
-            with open(temporary, "rb") as file:
-                os.fsync(file.fileno())
-            temporary.rename(out)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
     return out
 
 
@@ -301,20 +308,36 @@ def _make_file(
 
 def write_file(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
     """Write a file of this format, which ``fill(connection)`` fills, whole and on disk or not at all."""
-    temporary = path.with_name(f".tmp-{path.name}")
-    for suffix in ("", "-wal", "-shm"):
-        Path(f"{temporary}{suffix}").unlink(missing_ok=True)
-    with contextlib.closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
-        connection.execute("BEGIN")
-        for statement in list_statements():
-            connection.execute(statement)
-        connection.execute("INSERT INTO meta VALUES ('format', ?)", (FORMAT,))
-        fill(connection)
-        connection.execute("COMMIT")
-    with contextlib.closing(sqlite3.connect(temporary)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL").fetchall()
-    os.replace(temporary, path)
-    sync_folder(path.parent)
+    with _place_whole(path) as temporary:
+        with contextlib.closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
+            connection.execute("BEGIN")
+            for statement in list_statements():
+                connection.execute(statement)
+            connection.execute("INSERT INTO meta VALUES ('format', ?)", (FORMAT,))
+            fill(connection)
+            connection.execute("COMMIT")
+        with contextlib.closing(sqlite3.connect(temporary)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL").fetchall()
+
+
+@contextlib.contextmanager
+def _place_whole(path: Path) -> Iterator[Path]:
+    """A name beside ``path`` for SQLite to write to; what is there then stands at ``path``, on disk, or nothing is."""
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}")
+    parts = [Path(f"{temporary}{suffix}") for suffix in ("", "-journal", "-wal", "-shm")]
+
+    def take_away() -> None:
+        for part in parts:
+            part.unlink(missing_ok=True)
+
+    take_away()  # what a killed run left
+    try:
+        yield temporary
+        sync_files([temporary], temporary)
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+    finally:
+        take_away()
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
+from beholder._core.durations import DAY_S
 from beholder._core.wording import tell_count
 from beholder.responses._columns import (
     BLOCK_COLUMN,
@@ -136,7 +137,6 @@ def read_responses(path: Path | str, *, dates: bool = False) -> Responses:
     )
 
 
-_DAY_S = 86_400.0
 _FIELDS = "trial, n, at, response, choice, correct, confidence, level, rt_ms, details"
 _AT = 4  # after session and block
 
@@ -233,7 +233,7 @@ def _list_days_away(progress: Sequence[Progress]) -> list[float | None]:
     """Days between the end of the session before and the beginning of each; None of first ones."""
     completed = {(each.participant, each.visit): each.completed for each in progress}
     before = [completed.get((each.participant, each.visit - 1)) for each in progress]
-    return [None if end is None else (each.started - end) / _DAY_S for each, end in zip(progress, before, strict=True)]
+    return [None if end is None else (each.started - end) / DAY_S for each, end in zip(progress, before, strict=True)]
 
 
 def _list_participants(connection: sqlite3.Connection, progress: Sequence[Progress]) -> list[list[Any]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from beholder._core.errors import InputError
 from beholder._core.files import explain_write_errors
-from beholder.responses._reading import open_for_reading, read_meta
+from beholder.responses._reading import connect_for_reading, open_for_reading, read_meta
 from beholder.responses._schema import FORMAT, OLD_FORMAT
 from beholder.responses._store import take_file, write_file
 
@@ -58,11 +58,12 @@ def upgrade_responses(path: Path | str, out: Path | str) -> Path:
     path, out = Path(path), Path(out)
     if out.exists():
         raise InputError("a name that is free", got=str(out), hint="another name for the copy")
-    with explain_write_errors(out), _hold(path), open_for_reading(path) as source:
+    with contextlib.closing(connect_for_reading(path)) as source:  # before anything is written beside it
         if read_meta(source, "format") != OLD_FORMAT:
             raise InputError(
                 f"a file of answers of the format {OLD_FORMAT}", got=f"{path}, which is of {FORMAT} already"
             )
+    with explain_write_errors(out), _hold(path), open_for_reading(path) as source:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_file(out, lambda target: _copy(source, target))
     return out
