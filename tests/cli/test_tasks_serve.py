@@ -179,6 +179,15 @@ def test_reading_leaves_no_log_beside_the_file(place: Path, tmp_path: Path, beho
     assert {path.name for path in tmp_path.iterdir()} == {"a.db", "b.db", "out"} and db.read_bytes() == before
 
 
+def test_a_folder_in_which_no_log_can_be_put(place: Path, tmp_path: Path, beholder: Beholder) -> None:
+    shutil.copy(place / "answers.sqlite", tmp_path / "a.db")
+    (tmp_path / "a.db-wal").mkdir()
+    for words in (["status"], ["backup", tmp_path / "b.db"], ["forget"], ["upgrade", tmp_path / "c.db"]):
+        code, _, err = beholder("tasks", *words, "--db", tmp_path / "a.db")
+        assert code == 2 and "folder that can be written; got" in err and "try a copy of it elsewhere" in err, err
+    assert {path.name for path in tmp_path.iterdir()} == {"a.db", "a.db-wal"}
+
+
 def test_a_log_that_a_killed_server_left_stays(place: Path, tmp_path: Path, beholder: Beholder) -> None:
     """Answers that stand in it alone are read from there; only who goes on writing moves them."""
     shutil.copy(place / "answers.sqlite", tmp_path / "live.db")

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from beholder._core.errors import InputError
 from beholder.responses._schema import FORMAT, OLD_FORMAT, OLD_VIEWS
 
+_UNWRITABLE = ("unable to open database file", "attempt to write a readonly database")
 _BACKUP = "a copy that `beholder tasks backup` makes, also while a server runs"
 
 
@@ -66,7 +67,7 @@ def _pick_mode(path: Path) -> str:
 
 
 def _explain(path: Path, error: sqlite3.Error) -> InputError:
-    if "unable to open database file" in str(error):
+    if any(words in str(error) for words in _UNWRITABLE):
         got = f"{path}, beside which SQLite cannot put the log that it needs"
         return InputError("a file of answers in a folder that can be written", got=got, hint="a copy of it elsewhere")
     return InputError("a file of answers", got=f"{path} ({error})")
