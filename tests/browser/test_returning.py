@@ -216,7 +216,8 @@ def read_page(person):
         return f"end {person.page.evaluate('document.body.dataset.end')}"
     if screen == "problem":
         said = person.page.inner_text("main")
-        named = {"Everybody who is needed": "full", "does not say who": "recruiter", "Nothing is known": "unknown"}
+        named = {"Everybody who is needed": "full", "does not say who": "recruiter", "Nothing is known": "unknown",
+                 "This link is damaged": "link"}  # fmt: skip
         return f"problem {next((name for words, name in named.items() if words in said), said)}"
     return screen
 
@@ -250,6 +251,8 @@ def come(visit, row):
         "another person, in the tab of one who finished": lambda: follow(visit, "done"),
         "somebody new, when the study is full": lambda: come_late(visit),
         "by a link that cannot be used": lambda: come_by_broken_link(visit),
+        "by a link with two ids": lambda: come_by_damaged_link(visit, ["a", "b"]),
+        "by a link whose id is no id": lambda: come_by_damaged_link(visit, ["a" * 3000]),
     }
     return simple[row]()
 
@@ -380,6 +383,21 @@ def come_by_broken_link(visit):
         return person
     unfilled = {"prolific": "PROLIFIC_PID={{%PROLIFIC_PID%}}", "mturk": "hitId=h"}
     return visit.open(f"{visit.base}?{unfilled[visit.study]}")
+
+
+def come_by_damaged_link(visit, values):
+    if visit.way == "own link":
+        token = visit.join()
+        tokens = {"a": token, "b": "another"}
+        return visit.open(visit.link() + "#" + "&".join(f"t={tokens.get(value, value)}" for value in values))
+    name = "PROLIFIC_PID" if visit.study == "prolific" else "workerId"
+    others = {key: value for key, value in visit.parameters().items() if key != name}
+    if visit.is_static:
+        others = {"assignmentId": "x", "turkSubmitTo": "https://www.mturk.com"}
+    before = count_sessions(visit)
+    person = visit.open(f"{visit.base}?{urlencode([*others.items(), *((name, value) for value in values)])}")
+    assert count_sessions(visit) == before
+    return person
 
 
 def count_sessions(visit):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -216,6 +217,7 @@ def test_what_a_page_needs_before_anybody_begins(built: Path, tmp_path: Path) ->
         greeting = client.get("/api/greeting").json()
         assert greeting == {
             "texts": {}, "background": "#747474", "phones": False, "recruiter": "prolific", "identity": "PROLIFIC_PID",
+                "parameters": ["PROLIFIC_PID", "STUDY_ID", "SESSION_ID"],
         }  # fmt: skip
         assert read_status(store.path).n_participants == 0
         consent = come(client, link("a")).state()["consent"]
@@ -232,3 +234,35 @@ def test_who_comes_back_by_their_own_token_is_not_held_up(built: Path, tmp_path:
             assert join(client, params).status_code == 429
         for _ in range(5):
             assert join(client, link("a"), person.token).status_code == 200
+
+
+DAMAGED = {
+    "two": ["a", "b"], "long": "x" * 501, "very long": "x" * 3000, "null": "\0a", "inside": "a\nb", "escape": "a\x1bb",
+    "unseen": "a\u200bb", "no text": "a\ufffdb", "half a sign": "a\ud800",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("value", DAMAGED.values(), ids=DAMAGED)
+@pytest.mark.parametrize("name", ["PROLIFIC_PID", "STUDY_ID", "SESSION_ID"])
+def test_a_link_whose_ids_nobody_can_tell_lets_nobody_in(
+    name: str, value: Any, prolific: tuple[TestClient, ResponseStore]
+) -> None:
+    client, store = prolific
+    link = {"PROLIFIC_PID": "a", "STUDY_ID": "s", "SESSION_ID": "t"}
+    body = json.dumps({"recruiter_params": {**link, name: value}, "screen": {}})
+    refused = client.post("/api/join", content=body, headers={"Content-Type": "application/json"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "link") and name in refused.json()["error"]
+    assert store.read(lambda connection: connection.execute("SELECT count(*) FROM sessions").fetchone()) == (0,)
+    assert join(client, {**link, name: ["a", " a "]}).status_code == 201  # the same one twice is one
+    assert join(client, {**link, "utm": value if isinstance(value, list) else "y" * 3000}).status_code in (200, 201)
+
+
+def test_what_else_a_link_carries_is_dropped_whatever_it_is(mturk: tuple[TestClient, ResponseStore]) -> None:
+    client, store = mturk
+    link = {"workerId": "W1", "assignmentId": "A1", "hitId": "h", "turkSubmitTo": "https://www.mturk.com"}
+    assert join(client, {**link, "fbclid": "z" * 3000, "ref": ["a", "b"]}).status_code == 201
+    kept = store.read(lambda connection: connection.execute("SELECT parameters FROM recruits").fetchall())
+    assert [json.loads(text) for (text,) in kept] == [link]
+    for name, value in link.items():
+        refused = join(client, {**link, name: [value, "other"]})
+        assert (refused.status_code, refused.json()["code"]) == (422, "link"), name

@@ -213,7 +213,8 @@ def _follow(
         raise Refusal(422, "session", "Session: a name.")
     first, drawn = list_steps(experiment)[0], draw_page(experiment, task)
     position = Position(0, task.index, drawn["main"], drawn["practice"], first)
-    _, screen, _ = parse_join({"recruiter_params": record["parameters"], "screen": record["screen"]})
+    parameters, screen, _ = parse_join({"recruiter_params": record["parameters"], "screen": record["screen"]})
+    pick_parameters(get_recruiter(experiment.settings.recruiter), parameters)  # refuses those that no page takes
     made = _Replayed(where, record, position, [Event(begun / 1000, "join", first, {"screen": screen})])
     sent = {
         "presented": list(record.get("presented", ())),

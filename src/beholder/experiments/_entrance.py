@@ -112,22 +112,29 @@ class Entrance:
         self._recruiter = get_recruiter(experiment.settings.recruiter)
         self.takers = TakerLog()
 
-    def identify(self, parameters: Mapping[str, str]) -> tuple[str | None, dict[str, str]]:
+    def identify(self, parameters: Mapping[str, str | Sequence[str]]) -> tuple[str | None, dict[str, str]]:
         """Whom a link names (None: nobody, where anybody may come), and what of it is kept.
 
         Raises
         ------
         Refusal
-            A preview, or a link that should name somebody and does not.
+            A preview, or a link that should name somebody and does not, or not in a way that can be told.
         """
         recruiter = self._recruiter
         if is_preview(recruiter, parameters):
             raise Refusal(409, "preview", "This is a preview. Accept the task to take part.")
-        known = pick_parameters(recruiter, parameters)
+        known = self._read_link(parameters)
         identity = known.get(recruiter.identity)
         if recruiter.identity and identity is None:
             raise Refusal(422, "recruiter", f"Please open this page by the link at {recruiter.name.capitalize()}.")
         return identity, known
+
+    def _read_link(self, parameters: Mapping[str, str | Sequence[str]]) -> dict[str, str]:
+        """What is kept of a link; one whose ids cannot be theirs is refused."""
+        try:
+            return pick_parameters(self._recruiter, parameters)
+        except InputError as error:
+            raise Refusal(422, "link", f"This link is damaged: {error}.") from None
 
     def enter(
         self,
@@ -168,7 +175,7 @@ class Entrance:
         self,
         connection: sqlite3.Connection,
         session: int,
-        parameters: Mapping[str, str],
+        parameters: Mapping[str, str | Sequence[str]],
         screen: Mapping[str, Any],
         now: float,
         held: str | None = None,
@@ -179,7 +186,7 @@ class Entrance:
         ----------
         session : int
             The one before.
-        parameters : mapping of str to str
+        parameters : mapping of str to str or sequence of str
             Of the link by which the next one is begun; those of somebody else are not kept.
         screen : mapping
         now : float
@@ -201,7 +208,7 @@ class Entrance:
         if (state := window.find_state(now)) != "open":
             raise Refusal(409, state, f"The next session cannot be begun: {state}.")
         before, recruiter = history.session, self._recruiter
-        told = pick_parameters(recruiter, parameters)
+        told = self._read_link(parameters)
         own = {name: value for name, value in _get_parameters(history).items() if name == recruiter.identity}
         known = told if own.items() <= told.items() else own
         number = self._begin(

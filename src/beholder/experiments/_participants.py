@@ -17,7 +17,7 @@ from beholder.experiments._entrance import Entrance, Entry
 from beholder.experiments._experiment import Experiment
 from beholder.experiments._payloads import gives_feedback, make_timing
 from beholder.experiments._position import Position, find_trial, restore_position
-from beholder.experiments._requests import REASONS, AnswerRequest
+from beholder.experiments._requests import REASONS, AnswerRequest, Parameters
 from beholder.experiments._security import Refusal, hash_token
 from beholder.experiments._showing import announce_trial, count_shown
 from beholder.responses import (
@@ -80,7 +80,7 @@ class ParticipantBook:
 
     async def join(
         self,
-        parameters: dict[str, str],
+        parameters: Parameters,
         screen: dict[str, Any],
         *,
         token: str | None = None,
@@ -93,7 +93,7 @@ class ParticipantBook:
 
         Parameters
         ----------
-        parameters : dict of str to str
+        parameters : dict of str to str or list of str
             Of the link.
         screen : dict
         token : str, optional
@@ -106,7 +106,7 @@ class ParticipantBook:
         Raises
         ------
         Refusal
-            A preview, a link that names nobody, somebody new who shall not begin, or no task left.
+            A preview, a link that names nobody or is damaged, somebody new who shall not begin, or no task left.
         """
         identity, known = self._entrance.identify(parameters)
         now = self.clock()
@@ -123,13 +123,13 @@ class ParticipantBook:
             self._kept[entry.session].parameters = dict(entry.parameters)
         return entry
 
-    async def begin_next(self, position: Position, parameters: dict[str, str], screen: dict[str, Any]) -> None:
+    async def begin_next(self, position: Position, parameters: Parameters, screen: dict[str, Any]) -> None:
         """Begin the next session of somebody who is done with one, and whose tokens open it from now on.
 
         Parameters
         ----------
         position : Position
-        parameters : dict of str to str
+        parameters : dict of str to str or list of str
             Of the link; those of somebody else are not kept.
         screen : dict
 

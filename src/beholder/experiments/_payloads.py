@@ -45,6 +45,7 @@ def make_greeting(experiment: Experiment) -> dict[str, Any]:
         "phones": settings.phones,
         "recruiter": recruiter.name,
         "identity": recruiter.identity or None,
+        "parameters": list(recruiter.parameters),
         **several,
     }
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 from urllib.parse import quote, urlsplit
 
-from beholder._core.errors import UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError
 
 _UNFILLED = re.compile(r"\{\{.*\}\}|\$\{.*\}")
 """A place in a link that nobody filled in, as of somebody who copied it from the recruiter's settings."""
+MOST_CHARACTERS = 500
+"""No id and no address of a site is longer."""
 
 
 @final
@@ -86,14 +89,42 @@ def get_recruiter(name: str) -> Recruiter:
     return RECRUITERS[name]
 
 
-def pick_parameters(recruiter: Recruiter, parameters: Mapping[str, str]) -> dict[str, str]:
+def pick_parameters(recruiter: Recruiter, parameters: Mapping[str, str | Sequence[str]]) -> dict[str, str]:
     """The parameters of a link that the recruiter knows and filled in; others are dropped.
 
+    Every id that a link carries is looked at here, and nowhere else.
+
+    Parameters
+    ----------
+    recruiter : Recruiter
+    parameters : mapping of str to str or sequence of str
+        More than one value of a name that stands in the link more than once.
+
+    Raises
+    ------
+    InputError
+        Two values of one name, one that is too long, or one with characters that no id has: nobody can tell who it is.
+
+    Examples
+    --------
     >>> pick_parameters(get_recruiter("prolific"), {"PROLIFIC_PID": "{{%PROLIFIC_PID%}}", "STUDY_ID": " s1 ", "x": "y"})
     {'STUDY_ID': 's1'}
     """
-    found = {name: parameters.get(name, "").strip() for name in recruiter.parameters}
+    found = {name: _read_id(name, parameters[name]) for name in recruiter.parameters if name in parameters}
     return {name: value for name, value in found.items() if value and not _UNFILLED.fullmatch(value)}
+
+
+def _read_id(name: str, given: str | Sequence[str]) -> str:
+    values = {value.strip() for value in ([given] if isinstance(given, str) else given)}
+    if len(values) > 1:
+        raise InputError(f"one {name} in the link", got=f"{len(values)}")
+    value = min(values, default="")
+    if len(value) > MOST_CHARACTERS:
+        raise InputError(f"{name} of at most {MOST_CHARACTERS} characters in the link", got=str(len(value)))
+    odd = next((sign for sign in value if sign == "\ufffd" or unicodedata.category(sign)[0] == "C"), None)
+    if odd is not None:
+        raise InputError(f"{name} in the link without control characters", got=f"U+{ord(odd):04X} in it")
+    return value
 
 
 def is_other_job(recruiter: Recruiter, before: Mapping[str, str], now: Mapping[str, str]) -> bool:
@@ -108,7 +139,7 @@ def is_other_job(recruiter: Recruiter, before: Mapping[str, str], now: Mapping[s
     return old is not None and new is not None and old != new
 
 
-def is_preview(recruiter: Recruiter, parameters: Mapping[str, str]) -> bool:
+def is_preview(recruiter: Recruiter, parameters: Mapping[str, str | Sequence[str]]) -> bool:
     """Whether somebody only looks, before accepting."""
     return any(parameters.get(name) == value for name, value in recruiter.preview)
 

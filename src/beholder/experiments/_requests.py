@@ -23,7 +23,6 @@ MAX_COMMENT = 10_000
 
 _MAX_NAMES = 32
 _MAX_MEASURES = 64
-_MAX_TEXT = 500
 _DAY_MS = 24 * 3600 * 1000.0
 _MOST = 1e15
 _LARGEST = 1e300  # NaN, infinity and whole numbers that no float holds are not below it
@@ -72,8 +71,15 @@ def parse_answer(body: dict[str, Any], settings: Settings) -> AnswerRequest:
     return AnswerRequest(response, rt_ms, details, digest)
 
 
-def parse_join(body: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any], bool]:
-    """Check the body of ``POST /api/join``: parameters of the link, measures of the screen, whether to begin anew."""
+Parameters = dict[str, str | list[str]]
+"""Of a link, by name: a text, or all that stand in it where there are several."""
+
+
+def parse_join(body: dict[str, Any]) -> tuple[Parameters, dict[str, Any], bool]:
+    """Check the body of ``POST /api/join``: parameters of the link, measures of the screen, whether to begin anew.
+
+    What the parameters say is for :func:`pick_parameters` to judge.
+    """
     _check_names(body, {"recruiter_params"}, {"screen", "begin"})
     begin = _get(body, "begin", True)
     if not isinstance(begin, bool):
@@ -81,9 +87,9 @@ def parse_join(body: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any], bo
     parameters = body["recruiter_params"]
     if not isinstance(parameters, dict) or len(parameters) > _MAX_NAMES:
         raise _refuse(f"recruiter_params: an object of at most {_MAX_NAMES} texts")
-    for name, value in parameters.items():
-        if not isinstance(value, str) or len(value) > _MAX_TEXT or len(name) > _MAX_TEXT or not _is_text(value):
-            raise _refuse(f"recruiter_params: texts of at most {_MAX_TEXT} characters")
+    for value in parameters.values():
+        if not all(isinstance(each, str) for each in (value if isinstance(value, list) else [value])):
+            raise _refuse("recruiter_params: texts, or lists of texts")
     return parameters, _parse_measures(_get(body, "screen"), "screen"), begin
 
 

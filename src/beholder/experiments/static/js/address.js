@@ -1,14 +1,31 @@
 /** The address of the page: the recruiter's link, and behind the # what opens one's own session. */
 
-/** Parameters of the link. */
-export function readParameters() {
-  return Object.fromEntries(new URLSearchParams(window.location.search));
+const MOST_CHARACTERS = 500;
+
+/** Parameters of the link by these names, or all: a text each, or two where it has several; cut where no id is as long. */
+export function readParameters(names = null) {
+  const link = new URLSearchParams(window.location.search);
+  const found = {};
+  for (const name of names ?? link.keys()) {
+    const values = [...new Set(link.getAll(name))].slice(0, 2).map((value) => value.slice(0, MOST_CHARACTERS + 1));
+    if (values.length) found[name] = values.length > 1 ? values : values[0];
+  }
+  return found;
 }
 
-/** The token that stands in the address, without what a letter may have put behind it; null where there is none. */
+/** Whether a parameter is what no id is, as a server judges it: two values, a whole page, control characters. */
+export function isDamaged(value) {
+  return typeof value !== "string" || value.length > MOST_CHARACTERS || /[\p{C}\uFFFD]/u.test(value.trim());
+}
+
+/**
+ * The token that stands in the address, without what a letter may have put behind it; null where there is none, and
+ * nobody's where there are two.
+ */
 export function readToken() {
-  const found = new URLSearchParams(window.location.hash.slice(1)).get("t");
-  return found === null ? null : /^[\w-]{1,200}/.exec(found)?.[0] ?? "-";
+  const [found, other = found] = new Set(new URLSearchParams(window.location.hash.slice(1)).getAll("t"));
+  if (found === undefined) return null;
+  return (found === other && /^[\w-]{1,200}/.exec(found)?.[0]) || "-";
 }
 
 /** The link without anybody's token. */

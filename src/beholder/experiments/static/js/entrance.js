@@ -22,6 +22,7 @@ export class Entrance {
     this.session = session;
     this.api = session.api;
     this.identity = greeting.identity;
+    this.parameters = readParameters(greeting.parameters);
     this.phones = greeting.phones;
     this.several = greeting.n_visits > 1;
   }
@@ -33,7 +34,7 @@ export class Entrance {
 
   /** Find out who is here, and hold their token; false where there is nobody to go on with, and a page says why. */
   async enter() {
-    const parameters = readParameters();
+    const { parameters } = this;
     if (parameters.assignmentId === PREVIEW) return leave(showPreview);
     if (this.identity && parameters[this.identity]) return this.enterByLink(parameters);
     const token = readToken();
@@ -106,7 +107,7 @@ export class Entrance {
     this.api.token = null;
     if (!this.open) return leave(() => showProblem("recruiter"));
     if (this.refusesPhone()) return leave(() => showPhone(plainLink()));
-    const { token } = await this.api.join(readParameters(), this.session.describeScreen());
+    const { token } = await this.api.join(this.parameters, this.session.describeScreen());
     this.hold(token);
     return true;
   }

@@ -1,7 +1,7 @@
 /** Begin or resume, then go from step to step as the server says. */
 
 import { Api, Refused } from "./api.js";
-import { followAddress, plainLink, readParameters } from "./address.js";
+import { followAddress, plainLink } from "./address.js";
 import { readAsset } from "./assets.js";
 import { ENDS, Entrance } from "./entrance.js";
 import { watchEvidence } from "./evidence.js";
@@ -118,7 +118,7 @@ async function beginNext(session, entrance) {
   }
   entrance.hold(session.api.token);
   try {
-    await session.api.next(readParameters(), session.describeScreen());
+    await session.api.next(entrance.parameters, session.describeScreen());
   } catch (error) {
     if (!(error instanceof Refused) || error.status !== 409) throw error; // begun elsewhere, or not open any more
   }
@@ -151,7 +151,7 @@ function explain(error) {
   const code = error.body?.code;
   if (error.status === 410) showProblem("full");
   else if (code === "preview") showPreview();
-  else if (code === "recruiter") showProblem("recruiter");
+  else if (code === "recruiter" || code === "link") showProblem(code);
   else if (error.status === 401 || error.status === 403 || error.status === 404) showProblem("unknown");
   else showProblem("other", said);
 }

@@ -3,6 +3,7 @@
  * in the page too, and the answers leave the browser only at the end.
  */
 
+import { isDamaged, readParameters } from "./address.js";
 import { goOnAfter, pageTime } from "./clock.js";
 import { ENDS } from "./entrance.js";
 import { recall, remember } from "./storage.js";
@@ -50,8 +51,8 @@ export class PageTransport {
   /** Who collects the pages may pass people on without their ids: then anybody may come. */
   greet() {
     const { identity, ...greeting } = this.data.greeting;
-    const named = identity && new URLSearchParams(window.location.search).get(identity);
-    return { ...greeting, identity: named ? identity : null };
+    const named = identity && readParameters([identity])[identity];
+    return { ...greeting, identity: named ? identity : null, parameters: null };
   }
 
   /** Take up what the tab remembers under a name; its times go on from the last. */
@@ -68,7 +69,8 @@ export class PageTransport {
 
   /** As on a server: whom the link names goes on, whatever the tab remembers; of others each call begins anew. */
   join({ recruiter_params: parameters, screen, begin }) {
-    const { identity, job } = this.data.greeting;
+    const { identity, job, parameters: ids } = this.data.greeting;
+    if (ids.some((name) => name in parameters && isDamaged(parameters[name]))) return { status: 422, body: { code: "link" } };
     const who = identity && parameters[identity];
     if (who) {
       this.take(`page-${this.data.name}-${who}`);
