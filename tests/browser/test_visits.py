@@ -39,6 +39,10 @@ def read_table() -> dict[tuple[str, str], str]:
 
 
 TABLE = read_table()
+WORDS = {
+    "repeat": "there is no further session for you", "who": "somebody who began a session of this study",
+    "next": "It leads to your next session, or to the last page once more.",
+}  # fmt: skip
 NUMBERS = itertools.count()
 
 
@@ -103,6 +107,16 @@ def test_every_cell_of_the_table(lab, studies, who, way):
         lab.invite(f"{url}/#t={token}", context=ours).wait_for("end")
     seen = lab.invite(link if isinstance(link, str) else f"{url}/?{urlencode(link)}", context=ours)
     assert name_page(seen) == TABLE[who, way]
+    assert WORDS.get(seen.screen, "") in read_page(seen)
+
+
+@pytest.mark.parametrize(
+    ("who", "way"),
+    [("done with the last session", "another offer"), ("in the middle of the next session, elsewhere", "own link")],
+)
+def test_words_of_studies_of_several_sessions(lab, studies, who, way):
+    """What is said of a study that can be done once is not said of them."""
+    test_every_cell_of_the_table(lab, studies, who, way)
 
 
 def name_page(person):
@@ -239,7 +253,52 @@ def test_whoever_leaves_between_two_sessions_leaves_nothing(lab, study):
     assert "earlier sessions" in person.page.inner_text("dialog")
     person.page.click("[data-action=withdraw]")
     person.wait_until("document.body.dataset.end === 'withdrawn'")
+    assert "Your answers of all sessions are deleted." in read_page(person)
     assert not len(read_responses(db).participants)
+
+
+def test_the_page_before_a_session_opens_by_itself(lab, study):
+    """When its time has come by the server's clock; until then the page says when, and that it may be closed."""
+    url, clock, _ = study()
+    person = lab.invite(url)
+    person.take_part()
+    assert "You can close this window now." in read_page(person)
+    clock.now += DAY_S - 1.5
+    person.page.reload()
+    person.wait_for("end")
+    assert "The next session opens on" in read_page(person)
+    clock.now += 2
+    person.page.locator("[data-action=next]").wait_for(timeout=15_000)
+    assert "The next session is open." in read_page(person) and "FIRST" in read_page(person)
+    person.page.click("[data-action=next]")
+    person.wait_for("consent")
+
+
+def test_the_page_before_the_session_of_another_offer_opens_by_itself(lab, study):
+    url, clock, _ = study(recruiter="prolific")
+    link = f"{url}/?PROLIFIC_PID=p1&STUDY_ID="
+    lab.invite(f"{link}s1").take_part()
+    clock.now += DAY_S - 1.5
+    person = lab.invite(f"{link}s2")
+    person.wait_for("upcoming")
+    assert "please give it back where you found it" in read_page(person)
+    clock.now += 2
+    person.wait_for("consent")
+    assert "this is session 2" in read_page(person)
+
+
+def test_the_page_of_a_session_that_is_closed(lab, study):
+    url, clock, _ = study()
+    person = lab.invite(url)
+    person.take_part()
+    link = person.page.inner_text("output.link")
+    clock.now += 4 * DAY_S
+    late = invite_back(lab, link)
+    text = read_page(late)
+    assert "is closed now" in text and "FIRST" in text
+    assert "You can close this window now." in text and "Your own link opens this page again:" in text
+    assert late.page.inner_text("output.link") == link
+    assert find_faults(late.page) == []
 
 
 def test_declining_the_second_session_keeps_the_first(lab, study):
@@ -267,7 +326,7 @@ def test_the_next_person_of_a_lab_computer_is_not_led_into_the_session(lab, stud
     clock.now += 1.5 * DAY_S
     other = lab.invite(url, context=person.page.context)
     other.wait_for("next")
-    assert "It leads to your next session." in read_page(other)
+    assert WORDS["next"] in read_page(other)
     other.page.click("[data-action=new]")
     other.wait_for("consent")
     assert "this is session 1" in read_page(other)

@@ -60,7 +60,7 @@ def test_two_sessions_of_one_person(tmp_path: Path) -> None:
         ended = clock.now
         assert state["step"] == "done", "what it was about is told after the last session"
         assert state["upcoming"] == {
-            "visit": 2, "state": "early", "opens_at": round(1000 * (ended + DAY_S)),
+            "visit": 2, "state": "early", "opens_at": round(1000 * (ended + DAY_S)), "opens_in_ms": round(1000 * DAY_S),
             "closes_at": round(1000 * (ended + 3 * DAY_S)),
         }  # fmt: skip
         clock.now = ended + DAY_S - 1

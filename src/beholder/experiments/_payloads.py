@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -74,7 +75,10 @@ def make_state(experiment: Experiment, position: Position, now: float) -> dict[s
 
 
 def describe_visit(settings: Settings, position: Position, now: float) -> dict[str, Any]:
-    """Which of a person's sessions it is, and when the next can be begun: ms since 1970, None where none follows."""
+    """Which of a person's sessions it is, and when the next can be begun: ms since 1970, None where none follows.
+
+    ``opens_in_ms`` is by the server's clock, since that of the page may be wrong.
+    """
     told: dict[str, Any] = {"visit": position.visit, "n_visits": settings.sessions.n, "upcoming": None}
     window = find_next(settings.sessions, position.visit, position.answered_all)
     if window is not None:
@@ -82,6 +86,7 @@ def describe_visit(settings: Settings, position: Position, now: float) -> dict[s
             "visit": position.visit + 1,
             "state": window.find_state(now),
             "opens_at": round(1000 * window.opens),
+            "opens_in_ms": max(0, math.ceil(1000 * (window.opens - now))),
             "closes_at": None if window.closes is None else round(1000 * window.closes),
         }
     return told

@@ -96,7 +96,7 @@ export class Entrance {
   async choose(kind, token) {
     if (this.refusesPhone()) return leave(() => showPhone(ownLink(token)));
     askInAddress();
-    const { isNew } = await show(Who, this.session, { heading: t("who.heading"), values: { kind, open: this.open } });
+    const { isNew } = await show(Who, this.session, { heading: t("who.heading"), values: { kind, open: this.open, several: this.several } });
     if (isNew) return this.begin();
     this.hold(token);
     return true;

@@ -16,6 +16,7 @@ import { Instructions } from "./screens/instructions.js";
 import { offerWithdrawal } from "./screens/leave.js";
 import { Comment, Words } from "./screens/simple.js";
 import { Session } from "./session.js";
+import { waitUntilOpen } from "./screens/upcoming.js";
 import { showNotice, stage, useGround } from "./shell.js";
 import { claimTab } from "./tabs.js";
 import { look, t, useTexts } from "./texts.js";
@@ -97,17 +98,26 @@ function finish(session, entrance, state) {
   const next = entrance.open ? beginAnew : null;
   if (!state.unsaved) entrance.close(token);
   const begin = () => beginNext(session, entrance).catch(explain);
-  session.end = { ...state, text: state.text ?? pickText(state), link, next, begin };
+  session.end = { ...state, text: state.text ?? pickText(state, entrance.several), link, next, begin };
   if (!session.atEnd || state.step === "withdrawn") showEnd(session.end);
+  waitUntilOpen(state, () => lookAgain(session, entrance).catch(explain));
   if (state.upcoming || (state.visit > 1 && state.step === "declined")) {
     offerWithdrawal(() => withdraw(session, entrance), true);
   }
 }
 
-/** Of an end that is not the person's last word: a session of several; null where the end's own text will do. */
-function pickText({ step, visit, upcoming }) {
+/** Of an end in a study of several sessions; null where the end's own text will do. */
+function pickText({ step, visit, upcoming }, several) {
   if (upcoming) return "upcoming.finished";
-  return visit > 1 && step === "declined" ? "upcoming.declined" : null;
+  if (several && step === "withdrawn") return "upcoming.withdrawn";
+  return visit > 1 && ["declined", "screened_out"].includes(step) ? `upcoming.${step}` : null;
+}
+
+/** The next session of the person may be open by now: the last page says so. */
+async function lookAgain(session, entrance) {
+  const state = await session.api.state();
+  session.update(state);
+  finish(session, entrance, state);
 }
 
 /** Another session of the same person, who goes on in this page. */

@@ -9,7 +9,7 @@ export const Consent = makeScreen("consent", ({ display, session, finish }) => {
   const version = String(session.settings.consent_version ?? "");
   const { recruited, own_link: own } = session.consent;
   const sessions = session.visit ? paragraphs(t("upcoming.consent", session.visit)) : [];
-  const more = [...sessions, ...(recruited ? paragraphs(t("consent.recruited")) : [])];
+  const more = [...sessions, ...(recruited ? paragraphs(t(session.visit ? "upcoming.recruited_consent" : "consent.recruited")) : [])];
   const link = own ? [h("p", { class: "small after" }, t("own.start")), copyLine(session.ownLink, t("own.copy"), "link")] : [];
   const decide = (agreed) => () => finish({ version, agreed });
   const made = sheet(

@@ -4,7 +4,7 @@ import { copyLine } from "../copying.js";
 import { h, paragraphs } from "../dom.js";
 import { enter, hideProgress, offerLeaving, showNotice, stage } from "../shell.js";
 import { t } from "../texts.js";
-import { describeUpcoming, listValues, tellUpcoming } from "./upcoming.js";
+import { describeUpcoming, listValues, tellUpcoming, waitUntilOpen } from "./upcoming.js";
 
 function finalSheet(screen, heading, ...content) {
   hideProgress();
@@ -27,6 +27,11 @@ function downloadLine({ href, name, saved }) {
   return h("p", {}, h("a", { class: main, href, download: name, onclick: saved }, t(saved ? "weak.download" : "weak.download_again")));
 }
 
+const closing = () => h("p", { class: "small" }, t("done.close"));
+
+/** The link that opens this page once more. */
+const ownLink = (link) => [h("p", { class: "small" }, t("own.end")), copyLine(link, t("own.copy"), "link")];
+
 /** Thanks, and what leads back to where the participant came from. `state.step` is an end; `state.text` names other words. */
 export function showEnd(state) {
   const name = state.step;
@@ -38,9 +43,11 @@ export function showEnd(state) {
   else if (state.download) content.push(downloadLine(state.download));
   else if (state.code_url) {
     content.push(h("p", {}, h("a", { class: "main button", href: state.code_url, rel: "noreferrer" }, t("done.return"))));
-  } else if (!state.upcoming) content.push(h("p", { class: "small" }, t("done.close")));
+  } else if (!state.upcoming) content.push(closing());
   if (state.upcoming) content.push(...describeUpcoming(state));
-  else if (state.code && state.link) content.push(h("p", { class: "small" }, t("own.end")), copyLine(state.link, t("own.copy"), "link"));
+  else if (state.code && state.link) content.push(...ownLink(state.link));
+  if (state.upcoming?.state === "closed" && state.link) content.push(...ownLink(state.link));
+  if (state.upcoming && state.upcoming.state !== "open" && !state.code_url) content.push(closing());
   if (state.next && !state.unsaved) {
     const button = h("button", { type: "button", "data-action": "new", onclick: state.next }, t("who.new"));
     content.push(h("div", { class: "buttons" }, button));
@@ -59,10 +66,12 @@ export function showMoved() {
 /** Somebody who is through came for another job of the recruiter's: of several sessions, too early or too late. */
 export function showRepeat(reply = {}) {
   if (reply.upcoming) {
-    finalSheet("upcoming", t("upcoming.heading", listValues(reply)), ...tellUpcoming(reply));
+    const more = paragraphs(t(`upcoming.offer_${reply.upcoming.state}`));
+    finalSheet("upcoming", t("upcoming.heading", listValues(reply)), ...tellUpcoming(reply), ...more);
+    waitUntilOpen(reply, () => window.location.reload());
     return;
   }
-  finalSheet("repeat", t("repeat.heading"), ...paragraphs(t("repeat.text")));
+  finalSheet("repeat", t("repeat.heading"), ...paragraphs(t(reply.n_visits > 1 ? "upcoming.repeat" : "repeat.text")));
 }
 
 /** Something that cannot go on; `kind` names the sentence, `anew` begins as a new person where that can be done. */

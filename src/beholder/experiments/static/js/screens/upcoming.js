@@ -24,6 +24,29 @@ export function listValues({ visit, n_visits: n, upcoming }) {
   return { ...values, next, opens: tell(opens), closes: closes === null ? "" : tell(closes) };
 }
 
+const LOOK_MS = 15000;
+
+/**
+ * Call `open` once a session that is not open yet can be begun. Two clocks are looked at from time to time: one stands
+ * while the computer sleeps, the other may be set.
+ */
+export function waitUntilOpen({ upcoming }, open) {
+  if (upcoming?.state !== "early") return;
+  const [date, clock] = [Date.now(), performance.now()];
+  let timer = null;
+  const look = () => {
+    clearTimeout(timer);
+    const left = upcoming.opens_in_ms - Math.max(Date.now() - date, performance.now() - clock);
+    if (left > 0) timer = setTimeout(look, Math.min(left, LOOK_MS));
+    else {
+      document.removeEventListener("visibilitychange", look);
+      open();
+    }
+  };
+  document.addEventListener("visibilitychange", look);
+  timer = setTimeout(look, Math.min(Math.max(upcoming.opens_in_ms, 1000), LOOK_MS));
+}
+
 /** Paragraphs that say when the session after one that is done can be begun. */
 export function tellUpcoming(state) {
   const { upcoming } = state;

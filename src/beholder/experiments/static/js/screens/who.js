@@ -9,8 +9,8 @@ const another = (go, main) =>
 
 /** A session is not finished: go on with it, or begin as somebody else where the link lets anybody in. */
 export const Who = makeScreen("who", ({ display, values, finish }) => {
-  const { kind, open } = values;
-  const text = [...paragraphs(t(`who.${kind}`)), ...paragraphs(t(open ? "who.else" : "who.else_link"))];
+  const { kind, open, several } = values;
+  const text = [...paragraphs(t(several ? `upcoming.who_${kind}` : `who.${kind}`)), ...paragraphs(t(open ? "who.else" : "who.else_link"))];
   const go = nextButton(t("who.continue"), () => finish({ isNew: false }), { "data-action": "continue" });
   display.append(sheet(text, go, ...(open ? [another(() => finish({ isNew: true }), false)] : [])));
 });
