@@ -67,6 +67,29 @@ def test_the_page_says_which_and_trying_again_goes_on(lab, caplog, kind, how, wo
     person.complaints.clear()
 
 
+@pytest.mark.parametrize("kind", ["2afc", pytest.param("words", marks=pytest.mark.slow)])
+def test_what_can_never_be_shown_is_gone_on_without(lab, kind):
+    """Offered once trying again did not help; the trial has no answer, and the study goes on to its end."""
+    person = lab.invite(lab.serve(kind, 2, {**NO_PRACTICE, "level_calibration": False}))
+    person.go_to("instructions")
+    block(person, 1, spoil)
+    person.go_to("not-shown")
+    assert not person.page.locator("[data-action=skip]").count()
+    actions = "[...document.querySelectorAll('.buttons button')].map((each) => each.dataset.action)"
+    assert person.page.evaluate(actions) == ["again", "reload"]
+    person.page.click("[data-action=again]")
+    person.page.locator("[data-action=skip]").wait_for()
+    assert person.page.evaluate(actions) == ["again", "skip", "reload"]
+    assert "not held against you" in person.page.inner_text("main")
+    person.page.click("[data-action=skip]")
+    person.wait_for("trial")
+    assert person.take_part() == "done"
+    tables = read_responses(lab.database)
+    assert tables.trials["trial"].tolist() == [2]
+    assert tables.participants["n_skipped"].tolist() == [1] and tables.participants["finished"].all()
+    person.complaints.clear()
+
+
 def test_reload_helps_too_and_nothing_answered_is_lost(lab):
     person = lab.invite(lab.serve("similarity", 2, NO_PRACTICE))
     person.go_to("instructions")
@@ -133,6 +156,11 @@ def test_a_page_without_a_server_says_so_too(chromium, tmp_path):
     person.page.locator("[data-action=again]:not([disabled])").wait_for()
     (kept,) = (value for value in person.page.evaluate("Object.values(sessionStorage)") if "failures" in value)
     assert [each["reason"] for each in json.loads(kept)["failures"]] == ["decode", "decode"]
+    person.page.click("[data-action=skip]")
+    assert person.take_part() == "done"
+    (kept,) = (value for value in person.page.evaluate("Object.values(sessionStorage)") if "failures" in value)
+    (row,) = json.loads(kept)["answers"]
+    assert (row["skipped"], row["n"], row["correct"]) == (True, 1, None) and "response" not in row
     context.close()
 
 

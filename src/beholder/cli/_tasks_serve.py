@@ -291,6 +291,10 @@ def list_status_lines(status: Any) -> list[str]:
         f"answers       {status.n_answers}, {status.answers_last_minute} in the last minute",
         f"exclusions    {broken}",
     ]
+    if status.n_skipped:
+        lines.append(
+            f"not shown     {tell_count(status.n_skipped, 'trial')} left out, whose stimuli could not be shown"
+        )
     if status.answers_ahead:
         lines.insert(
             4,

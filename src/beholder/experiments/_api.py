@@ -33,6 +33,7 @@ from beholder.experiments._requests import (
     parse_failure,
     parse_join,
     parse_presentation,
+    parse_skip,
     parse_step,
 )
 from beholder.experiments._security import Limits, RateLimiter, Refusal, read_json_body
@@ -80,6 +81,7 @@ class Api:
             Route("/api/trials/{trial_id}", self.answer, methods=["PUT"]),
             Route("/api/presentations", self.present, methods=["POST"]),
             Route("/api/failures", self.report, methods=["POST"]),
+            Route("/api/skips", self.skip, methods=["POST"]),
             Route("/api/withdraw", self.withdraw, methods=["POST"]),
             Route("/api/beat", self.beat, methods=["POST"]),
             Route("/s/{address}", self.stimulus, methods=["GET"]),
@@ -149,6 +151,12 @@ class Api:
         trial_id, stimuli, reason = parse_failure(await read_json_body(request, MAX_FAILURE_BYTES))
         await self._book.report(position, trial_id, stimuli, reason)
         return JSONResponse({"told": True})
+
+    async def skip(self, request: Request) -> Response:
+        """``POST /api/skips``: go on without a trial that cannot be shown; acknowledged once that is on disk."""
+        position = self._find_active(request)
+        await self._book.skip(position, parse_skip(await read_json_body(request, MAX_PRESENTATION_BYTES)))
+        return JSONResponse({"saved": True})
 
     async def withdraw(self, request: Request) -> Response:
         """``POST /api/withdraw``: everything is deleted. Again: nothing more to delete, the same answer."""

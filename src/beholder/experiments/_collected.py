@@ -15,10 +15,11 @@ from typing import Any, final
 from beholder._core.errors import InputError
 from beholder._core.hashing import to_canonical_json
 from beholder._core.progress import logger
-from beholder.experiments._course import end_step, list_consequences, score_answer
+from beholder.experiments._course import end_step, list_consequences, score_answer, skip_trial
 from beholder.experiments._entrance import name_participant
 from beholder.experiments._experiment import Experiment
 from beholder.experiments._flow import ENDS, SENT_STEPS, list_steps
+from beholder.experiments._participants import MOST_TRIES
 from beholder.experiments._payloads import make_timing
 from beholder.experiments._position import Position
 from beholder.experiments._recruiters import get_recruiter, pick_parameters
@@ -230,7 +231,8 @@ def _follow(
             rows = "practice" if position.step == "practice" else "answers"
             _take_failures(made, sent["failures"])
             _take_presented(experiment, made, sent["presented"])
-            _take_answer(experiment, made, _take_first(sent, rows, position.step))
+            row = _take_first(sent, rows, position.step)
+            (_take_skip if row.get("skipped") else _take_answer)(experiment, made, row)
     if position.step != record["end"] or any(sent.values()):
         raise Refusal(422, "end", f"Its steps lead to {position.step}, and it says {record['end']}.")
     return made
@@ -283,11 +285,32 @@ def _take_presented(experiment: Experiment, made: _Replayed, rows: list[Any]) ->
         made.events.append(event)
 
 
-def _take_answer(experiment: Experiment, made: _Replayed, row: dict[str, Any]) -> None:
-    position, phase = made.position, made.position.phase
-    number = len(position.list_given()) + 1
+def _check_order(position: Position, row: dict[str, Any]) -> tuple[int, int]:
+    """Phase and number of the next trial, which a row has to be of."""
+    phase, number = position.phase, len(position.list_given()) + 1
     if (row["n"], row["trial"], row.get("block", 0)) != (number, position.list_trials()[number - 1][0], phase):
         raise Refusal(422, "order", f"Trial {row['n']} where {number} is next.")
+    return phase, number
+
+
+def _take_skip(experiment: Experiment, made: _Replayed, row: dict[str, Any]) -> None:
+    """A trial that could not be shown, and was gone on without."""
+    position = made.position
+    phase, number = _check_order(position, row)
+    told = (event.data for event in made.events if event.event == NOT_SHOWN)
+    failures = [data for data in told if (data["block"], data["trial"]) == (phase, number)]
+    if len(failures) < MOST_TRIES:
+        raise Refusal(422, "skipped", f"Trial {number} was left out and may have been shown.")
+    events = skip_trial(experiment, position, phase, number, failures[-1], row["at_ms"] / 1000)
+    for event in events:
+        position.take_event(event)
+        made.events.append(event)
+    position.take_skip(events[0].data)
+
+
+def _take_answer(experiment: Experiment, made: _Replayed, row: dict[str, Any]) -> None:
+    position = made.position
+    phase, number = _check_order(position, row)
     body = {name: value for name, value in row.items() if name not in _TOLD}
     sent = parse_answer(body, experiment.settings)
     at = (sent.details["shown_at"] + sent.rt_ms) / 1000

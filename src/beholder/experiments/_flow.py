@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from beholder.experiments._experiment import Experiment
@@ -42,8 +43,10 @@ def judge_step(settings: Settings, step: str, data: dict[str, Any]) -> str | Non
     return None
 
 
-def judge_block(settings: Settings, correct: list[bool | None]) -> bool:
+def judge_block(settings: Settings, correct: Sequence[bool | None], skipped: Sequence[bool] = ()) -> bool:
     """Whether a practice block, given which of its answers were right, lets a participant go on.
+
+    Of counted trials that could not be shown (``skipped``) no right answer is asked.
 
     >>> from beholder.experiments import make_settings
     >>> pictures = make_settings("feather-pictures")  # 16 with feedback, then 12 of which 7 must be right
@@ -53,8 +56,8 @@ def judge_block(settings: Settings, correct: list[bool | None]) -> bool:
     False
     """
     practice = settings.practice
-    counted = correct[practice.n_with_feedback :] if practice.n_without else correct
-    return sum(1 for each in counted if each) >= practice.n_required
+    first = practice.n_with_feedback if practice.n_without else 0
+    return sum(1 for each in correct[first:] if each) >= practice.n_required - sum(skipped[first:])
 
 
 def find_breaks(settings: Settings, n_trials: int) -> list[int]:

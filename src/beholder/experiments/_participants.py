@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, final
 
 from beholder.experiments._addresses import AddressBook, Place
-from beholder.experiments._course import end_step, list_consequences, score_answer
+from beholder.experiments._course import end_step, list_consequences, score_answer, skip_trial
 from beholder.experiments._entrance import Entrance, Entry
 from beholder.experiments._experiment import Experiment
 from beholder.experiments._payloads import gives_feedback, make_timing
@@ -38,6 +38,8 @@ T = TypeVar("T")
 
 _MOST_KEPT = 4096
 _MOST_NOTES = 100
+MOST_TRIES = 2
+"""A trial that could not be shown so often may be gone on without."""
 
 
 @final
@@ -268,6 +270,32 @@ class ParticipantBook:
             if len(before) < _MOST_NOTES:
                 data = {"block": place.task, "trial": place.n, "reason": reason, "slots": slots}
                 await self._save(position, [Event(self.clock(), NOT_SHOWN, position.step, data)])
+
+    async def skip(self, position: Position, trial_id: str) -> None:
+        """Go on without a trial that the page could not show, and could not when it had tried again.
+
+        Raises
+        ------
+        Refusal
+            Not this participant's trial, not the next one, one that was answered, or one that was not tried again.
+        """
+        place = self._open_trial(position, trial_id)
+        async with position.lock:
+            given = position.list_given(place.task)
+            if place.n <= len(given) and given[place.n - 1].is_skipped:
+                return
+            if not self._is_next(position, place):
+                raise Refusal(409, "order", "This is not the next trial.")
+            failures = position.list_noted(NOT_SHOWN, place.task, place.n)
+            if len(failures) < MOST_TRIES:
+                raise Refusal(409, "not_tried", "This trial may still be shown.")
+            events = skip_trial(self.experiment, position, place.task, place.n, failures[-1], self.clock())
+            await self._save(position, events)
+            position.take_skip(events[0].data)
+            logger.warning(
+                "session %d went on without trial %d%s, which could not be shown", position.session, place.n,
+                " of the practice" if place.task else "",
+            )  # fmt: skip
 
     async def withdraw(self, position: Position) -> None:
         """Delete everything that is known of a participant."""

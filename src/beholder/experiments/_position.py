@@ -11,18 +11,19 @@ from typing import Any, final
 from beholder.experiments._experiment import Experiment, Trial
 from beholder.experiments._flow import find_breaks
 from beholder.experiments._staircase import pick_level
-from beholder.responses import NOTES, Answer, Event, History
+from beholder.responses import NOTES, SKIPPED, Answer, Event, History
 
 
 @final
 @dataclass(frozen=True)
 class Given:
-    """An answer that is on disk, as far as later requests need it."""
+    """An answer that is on disk, as far as later requests need it; or none, where nothing could be shown."""
 
     digest: bytes
     n: int
     correct: bool | None
     level: int | None
+    is_skipped: bool = False
 
 
 @final
@@ -114,6 +115,16 @@ class Position:
         for event in NOTES:
             self.noted.pop((event, answer.block, answer.trial), None)
 
+    def take_skip(self, skip: Mapping[str, Any]) -> None:
+        """Take in that a trial was gone on without: the data of the event, which is on disk.
+
+        After the answers of the trials before it.
+        """
+        block, trial = skip["block"], skip["trial"]
+        self.list_given(block).insert(trial - 1, Given(b"", skip["n"], None, None, is_skipped=True))
+        for event in NOTES:
+            self.noted.pop((event, block, trial), None)
+
 
 def restore_position(history: History) -> Position:
     """Where a participant stands, from all that is on disk."""
@@ -127,6 +138,9 @@ def restore_position(history: History) -> Position:
         position.take_event(event)
     for answer in (*history.practice, *history.answers):
         position.take_answer(answer)
+    skips = [event.data for event in history.events if event.event == SKIPPED]
+    for skip in sorted(skips, key=lambda data: data["trial"]):
+        position.take_skip(skip)
     return position
 
 

@@ -125,6 +125,14 @@ def parse_failure(body: dict[str, Any]) -> tuple[str, list[str], str]:
     return trial, stimuli, reason
 
 
+def parse_skip(body: dict[str, Any]) -> str:
+    """Check the body of ``POST /api/skips``: the trial's id."""
+    _check_names(body, {"trial"})
+    if not isinstance(body["trial"], str):
+        raise _refuse("trial: its id")
+    return body["trial"]
+
+
 def parse_step(body: dict[str, Any], settings: Settings) -> tuple[str, dict[str, Any]]:
     """Check the body of ``POST /api/step``: the step that it ends, and what is kept of it."""
     _check_names(body, {"step"}, {"data", "at_ms", "evidence"})

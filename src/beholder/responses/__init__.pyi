@@ -16,6 +16,7 @@ from ._reading import read_meta as read_meta
 from ._records import NOT_SHOWN as NOT_SHOWN
 from ._records import NOTES as NOTES
 from ._records import PRESENTED as PRESENTED
+from ._records import SKIPPED as SKIPPED
 from ._records import Answer as Answer
 from ._records import Description as Description
 from ._records import Event as Event

@@ -232,11 +232,15 @@ PARTICIPANT_COLUMNS = (
     Column("session", _COUNT, "", "as in responses"),
     Column("task", _COUNT, "", "as in responses"),
     Column("step", _TEXT, "", "where they are, or ended: done, screened_out, declined, or the step they left at"),
-    Column("finished", _FLAG, "", "whether every trial was answered"),
+    Column("finished", _FLAG, "", "whether every trial that could be shown was answered"),
     Column("excluded", _FLAG, "", "whether they are left out of responses_included"),
     Column("exclusion_reasons", _TEXT, "", "broken rules, separated by spaces"),
     Column("n_trials", _COUNT, "", "trials of the task, catch trials too"),
     Column("n_answered", _COUNT, "", "of them answered"),
+    Column(
+        "n_skipped", _COUNT, "", "of them gone on without, since a stimulus could not be shown; they have no answer"
+    ),
+    Column("skipped_trials", _TEXT, "", "their n in the built task, separated by spaces"),
     Column("proportion_correct", _NUMBER, "", "of the main trials, in [0, 1]; empty where no answer is right"),
     Column("n_catch", _COUNT, "", "catch trials answered"),
     Column("n_catch_correct", _COUNT, "", "of them right"),

@@ -10,7 +10,7 @@ from typing import Any, final
 
 from beholder.responses._evidence import Evidence, Trace, summarize_evidence
 from beholder.responses._exclusions import Conduct, list_exclusions
-from beholder.responses._records import NOTES
+from beholder.responses._records import NOTES, SKIPPED
 from beholder.responses._scoring import get_answer_form
 
 
@@ -41,6 +41,8 @@ class Progress:
         When the last trial was answered, seconds since 1970.
     evidence : Evidence
         On whether a person answered.
+    skipped : tuple of int
+        Numbers in the task of the trials that could not be shown, and that the participant went on without.
     """
 
     session: int
@@ -59,6 +61,7 @@ class Progress:
     visit: int = 1
     completed: float | None = None
     evidence: Evidence = field(default_factory=Evidence)
+    skipped: tuple[int, ...] = ()
 
 
 _ANSWERED = """
@@ -105,6 +108,13 @@ def read_progress(
     for number, event, at in connection.execute(sql, {**asked, **{f"note_{k}": name for k, name in enumerate(NOTES)}}):
         events.setdefault(number, []).append((event, at))
     evidence = read_evidence(connection, session)
+    skipped: dict[int, list[int]] = {}
+    sql = (
+        f"SELECT session, json_extract(data, '$.n') FROM events {one} AND event = :skipped "
+        "AND json_extract(data, '$.block') = 0 ORDER BY session, seq"
+    )
+    for number, trial in connection.execute(sql, {**asked, "skipped": SKIPPED}):
+        skipped.setdefault(number, []).append(trial)
     progress = []
     for number, participant, task, started, step, last, n_trials, visit in connection.execute(_LAST, asked).fetchall():
         n, n_catch, catch_correct, n_main, main_correct, last_answer, response_s = answered.get(
@@ -128,7 +138,7 @@ def read_progress(
             Progress(
                 number, participant, task, step, started, max(last, last_answer or 0.0), n_trials, n, n_main,
                 main_correct or 0, response_s, conduct, broken if conduct.finished else broken[:1], visit,
-                times.get("answered_all"), evidence[number],
+                times.get("answered_all"), evidence[number], tuple(skipped.get(number, ())),
             )
         )  # fmt: skip
     return progress

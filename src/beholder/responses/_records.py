@@ -120,6 +120,9 @@ PRESENTED = "presented"
 NOT_SHOWN = "not_shown"
 """Event: the page could not show stimuli of a trial: ``block``, ``trial``, ``reason``, ``slots`` of the folder."""
 
+SKIPPED = "skipped"
+"""Event: went on without a trial that the page could not show: ``block``, ``trial``, ``n``, ``reason``, ``slots``."""
+
 NOTES = (PRESENTED, NOT_SHOWN)
 """Events that tell of a trial before it is answered, and move nobody on."""
 

@@ -16,6 +16,7 @@ EVENTS = {
     "practice_block": "came to the end of a block; whether it was passed",
     "presented": "came to a trial, announced before it was shown: practice block, trial, whether it was shown",
     "not_shown": "the page could not show stimuli of a trial: practice block, trial, why, which",
+    "skipped": "went on without a trial that the page could not show: practice block, trial, its n, why, which",
     "answered_all": "answered the last trial: from here on the data are complete",
     "comment": "what was written at the end",
     "debrief": "read it",

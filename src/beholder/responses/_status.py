@@ -47,6 +47,8 @@ class Status:
         How many finished the task that fewest finished, and the one that most did.
     visits : tuple of (int, int, int)
         Of the first, second, … sessions of participants: how many were begun, finished, and break no rule.
+    n_skipped : int
+        Main and catch trials that participants went on without, since a stimulus could not be shown to them.
     answers_ahead : int
         Dated later than now, as where a clock was set back: of the last minute they are not, and who gave them does not
         count as active.
@@ -68,6 +70,7 @@ class Status:
     tasks_finished: tuple[int, int]
     visits: tuple[tuple[int, int, int], ...] = ()
     answers_ahead: int = 0
+    n_skipped: int = 0
 
     def to_tables(self) -> dict[str, list[dict[str, Any]]]:
         """Named lists of records."""
@@ -75,7 +78,7 @@ class Status:
             name: getattr(self, name)
             for name in (
                 "kind", "n_tasks", "n_participants", "n_finished", "n_included", "n_active", "n_withdrawn",
-                "n_answers", "answers_last_minute", "answers_ahead", "median_time_s", "median_rt_ms",
+                "n_answers", "answers_last_minute", "answers_ahead", "n_skipped", "median_time_s", "median_rt_ms",
             )
         }  # fmt: skip
         plain["least_finished_of_a_task"], plain["most_finished_of_a_task"] = self.tasks_finished
@@ -131,6 +134,7 @@ def read_status(path: Path | str, now: float | None = None) -> Status:
         n_answers=len(rts),
         answers_last_minute=recent,
         answers_ahead=ahead,
+        n_skipped=sum(len(each.skipped) for each in progress),
         median_time_s=statistics.median(times) if times else None,
         median_rt_ms=statistics.median(rts) if rts else None,
         tasks_finished=(min(counts), max(counts)),

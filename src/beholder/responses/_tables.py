@@ -246,6 +246,7 @@ def _list_participants(connection: sqlite3.Connection, progress: Sequence[Progre
         rows.append([
             each.participant, each.session, each.task, each.step, conduct.finished, bool(each.exclusions),
             " ".join(each.exclusions), each.n_trials, each.n_answered,
+            len(each.skipped), " ".join(map(str, each.skipped)),
             each.n_main_correct / each.n_main if each.n_main else None, conduct.n_catch,
             conduct.n_catch_correct, conduct.catch_ratio, conduct.time_s, conduct.instructions_s,
             each.response_time_s, conduct.practice_blocks, min(conduct.row_choices) if conduct.row_choices else None,

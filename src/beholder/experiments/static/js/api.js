@@ -96,6 +96,11 @@ export class Api {
     return this.call("POST", "api/failures", { trial, stimuli, reason });
   }
 
+  /** Go on without a trial that cannot be shown. */
+  skip(trial) {
+    return this.call("POST", "api/skips", { trial });
+  }
+
   withdraw() {
     return this.call("POST", "api/withdraw", {});
   }

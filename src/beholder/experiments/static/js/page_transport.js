@@ -38,6 +38,7 @@ export class PageTransport {
     if (place === "api/trials") return this.trials(new URLSearchParams(query));
     if (place === "api/presentations") return this.present(body);
     if (place === "api/failures") return this.note(body);
+    if (place === "api/skips") return this.skip(body);
     if (place === "api/beat") return { status: 204, body: {} };
     if (place === "api/withdraw") return this.withdraw();
     return this.answer(decodeURIComponent(place.split("/").at(-1)), body);
@@ -190,6 +191,14 @@ export class PageTransport {
     return { status: 200, body: { told: false } };
   }
 
+  /** Go on without a trial that could not be shown: a row without an answer. */
+  skip({ trial }) {
+    const next = this.findNext(trial);
+    if (!next) return { status: 409, body: { code: "order" } };
+    this.save(next.payload, { skipped: true, at_ms: Math.round(pageTime()) });
+    return { status: 200, body: { saved: true } };
+  }
+
   answer(id, body) {
     const given = this.given();
     const at = this.phase.findIndex((payload) => payload.id === id);
@@ -205,7 +214,7 @@ export class PageTransport {
   save(payload, body) {
     const { run } = this;
     const key = payload.correct;
-    const correct = key && Object.entries(key).every(([name, value]) => body.response[name] === value);
+    const correct = body.skipped ? null : key && Object.entries(key).every(([name, value]) => body.response[name] === value);
     const row = { id: payload.id, trial: payload.trial, n: payload.n, ...body, correct };
     if (run.step === "practice") this.savePractice({ block: run.block, ...row });
     else {
@@ -222,7 +231,8 @@ export class PageTransport {
     if (given.length < data.practice[run.block - 1].length) return;
     const { n_with_feedback: first, n_without: rest, n_required: required } = data.settings.practice;
     const counted = rest ? given.slice(first) : given;
-    if (counted.filter((answer) => answer.correct).length >= required) run.step = "trials";
+    const skipped = counted.filter((answer) => answer.skipped).length;
+    if (counted.filter((answer) => answer.correct).length >= required - skipped) run.step = "trials";
     else if (run.block < data.practice.length) run.block += 1;
     else run.step = "screened_out";
   }

@@ -73,6 +73,11 @@ export class Session {
     return this.ask(() => this.api.reportFailure(payload.id, urls, reason));
   }
 
+  /** Go on without a trial that cannot be shown; null as above. */
+  skip(payload) {
+    return this.ask(() => this.api.skip(payload.id));
+  }
+
   /** Save an answer; null when the server has another one already, so that the page has to ask where it stands. */
   async save(payload, body) {
     return this.ask(() => this.api.save(payload.id, body));

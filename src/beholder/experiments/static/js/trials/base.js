@@ -168,7 +168,9 @@ export class TrialPlugin {
     const session = parameters.session();
     const { payload, next } = parameters;
     await waitForWindow(session);
-    if (!(await waitForStimuli(session, payload))) return { stop: true };
+    const ready = await waitForStimuli(session, payload);
+    if (ready === "elsewhere") return { stop: true };
+    if (ready === "skipped") return leaveOut(session, payload);
     if (listAddresses(payload.stimuli).some((url) => session.media.get(url)?.kind === "sound")) await ensureSound(session);
     await waitUntilSeen();
     const mayShow = await announcePresentation(session, payload);
@@ -242,18 +244,30 @@ function headTrial(payload, session) {
   return t(payload.phase === "practice" ? "trial.heading_practice" : "trial.heading", values);
 }
 
-/** Wait for them, and say so where one cannot be shown; false when the server stands elsewhere by then. */
+/** Go on without a trial: it is done, without an answer. */
+function leaveOut(session, payload) {
+  session.count(payload, {});
+  showProgress(...session.progress(payload));
+  session.media.drop(listAddresses(payload.stimuli));
+  return { id: payload.id };
+}
+
+/**
+ * Wait for them, and say so where one cannot be shown: `"ready"`; `"skipped"` when that did not change and the
+ * participant goes on without; `"elsewhere"` when the server stands elsewhere by then.
+ */
 async function waitForStimuli(session, payload) {
   const urls = listAddresses(payload.stimuli);
-  for (;;) {
+  for (let tries = 1; ; tries += 1) {
     try {
       await sayIfLate(session.media.need(urls));
-      return true;
+      return "ready";
     } catch (error) {
       if (!(error instanceof NotShown)) throw error;
       const reply = await session.report(payload, error);
-      if (reply === null) return false;
-      await showFailure({ title: headTrial(payload, session), urls, error, told: reply.told });
+      if (reply === null) return "elsewhere";
+      const page = { title: headTrial(payload, session), urls, error, told: reply.told, maySkip: tries > 1 };
+      if ((await showFailure(page)) === "skip") return (await session.skip(payload)) ? "skipped" : "elsewhere";
       session.media.retry(urls);
     }
   }
