@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.browser.built_folders import FAST
+from tests.experiment_folders import NO_PRACTICE
 
 pytestmark = pytest.mark.browser
 
@@ -162,3 +163,18 @@ def test_pages_that_ask_who_is_here_pass_axe(lab):
     lost.wait_for("problem")
     assert find_faults(lost.page) == []
     lost.complaints.clear()  # that the server does not know it
+
+
+@pytest.mark.parametrize("changes", [{}, {"recruiter": "prolific"}], ids=["own link", "recruited"])
+def test_both_answers_to_the_consent_text_are_in_view_however_long_it_is(lab, changes):
+    url = lab.serve("similarity", 1, {**NO_PRACTICE, **changes})
+    person = lab.invite(f"{url}/?PROLIFIC_PID=a&STUDY_ID=b&SESSION_ID=c", viewport={"width": 1280, "height": 720})
+    person.go_to("consent")
+    seen = """(action) => {
+        const button = document.querySelector(`[data-action=${action}]`);
+        const { left, top, right, bottom } = button.getBoundingClientRect();
+        const there = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+        return bottom <= innerHeight && there === button; }"""
+    for _ in range(2):
+        assert all(person.page.evaluate(seen, action) for action in ("agree", "decline"))
+        person.page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
