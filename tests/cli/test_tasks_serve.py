@@ -88,7 +88,7 @@ def test_status(place: Path, beholder: Beholder) -> None:
         lines["participants"].startswith("2 came, ") and "1 finished, 0 included, 0 withdrew" in lines["participants"]
     )
     assert lines["where"] == "1 comment, 1 trials"
-    assert lines["answers"].startswith("11, ") and lines["speed"].startswith("1.50 s a trial; ")
+    assert lines["answers"].startswith("11; in the last minute ") and lines["speed"].startswith("1.50 s a trial; ")
     code, out, _ = beholder("tasks", "status", "--db", place / "answers.sqlite", "--json")
     assert code == 0 and json.loads(out)["status"][0]["n_answers"] == 11
 

@@ -288,7 +288,7 @@ def list_status_lines(status: Any) -> list[str]:
         f"{status.n_included} included, {status.n_withdrawn} withdrew",
         f"where         {steps}",
         f"tasks         {status.n_tasks}, each finished by {low if low == high else f'{low} to {high}'}",
-        f"answers       {status.n_answers}, {status.answers_last_minute} in the last minute",
+        f"answers       {status.n_answers}; in the last minute {status.answers_last_minute}, practice too",
         f"exclusions    {broken}",
     ]
     if status.n_skipped:
