@@ -40,7 +40,18 @@ AWKWARD = "my Größe/a'b $HOME"
 COMMAND = re.compile(r"`[^`]*`|\bbeholder [a-z].*?(?=;|$)")
 PRINTED = re.compile(r"`(beholder [a-z][^`]*)`|^(beholder [a-z][^;`]*?)(?:, | to |$)")
 FLAG = re.compile(r"(?<![\w-])--?[A-Za-z][\w-]*(?!\w)")
-OTHERS = {"--UNQUOTED", "--no-sandbox", "--use-fake-device-for-media-stream", "-P", "-c", "-wal", "-shm", "-inf", "-d²"}
+OTHERS = {
+    "--UNQUOTED",
+    "--no-sandbox",
+    "--use-fake-device-for-media-stream",
+    "-P",
+    "-c",
+    "-journal",
+    "-wal",
+    "-shm",
+    "-inf",
+    "-d²",
+}
 """What looks like a flag of Beholder's and is none: filled in, of Chromium and Python, in names and numbers."""
 ONLY_THERE = {"--browser", "-D"}
 """Of commands whose functions have no such keyword; parts of commands that are printed whole."""
