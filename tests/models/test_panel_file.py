@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from beholder._core.errors import InputError
-from beholder.models._panel import expand_braces, expand_taps, load_panel
+from beholder.models._panel import load_panel
+from beholder.models._panel_table import expand_braces, expand_taps
 from beholder.models._preprocessing import CLIP_MEAN, IMAGENET_MEAN, ImagePreprocessing
 
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from beholder._core.errors import InputError, find_near_names, suggest_keywords
-from beholder.models._panel import CatalogEntry, parse_entry, read_builtin
+from beholder.models._metamer_observers import add_metamer_observers
+from beholder.models._panel_table import CatalogEntry, parse_entry, read_builtin
 from beholder.models._source import Alias
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ _REGISTERED: list[CatalogEntry] = []
 
 @functools.cache
 def _read_builtin_catalog() -> tuple[CatalogEntry, ...]:
-    from beholder.models._metamer_observers import add_metamer_observers
-
     return add_metamer_observers([*read_builtin("catalog"), *read_builtin("panel")])
 
 
@@ -157,7 +156,8 @@ def register_model(
         "metamer_layers": list(metamer_layers) if not isinstance(metamer_layers, str) else metamer_layers,
         "keys": keys,
     }
-    entry = parse_entry({key: value for key, value in table.items() if value is not None}, where="register_model")
+    given = {key: value for key, value in table.items() if value is not None}
+    entry = parse_entry(given, where="register_model", find_alias=find_alias)
     if ready:
         entry = replace(entry, alias=replace(entry.alias, preprocessing=ready))
     _REGISTERED[:] = [old for old in _REGISTERED if old.names[0] != name]

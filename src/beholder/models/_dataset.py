@@ -36,7 +36,7 @@ def get_attribute(dataset: Any, name: str, default: Any = None) -> Any:
 
 def read_noise_mean(directory: Path | str) -> float | None:
     """``init_noise_mean`` of the dataset of a model directory, where it has one."""
-    from beholder.models._file import open_dataset
+    from beholder.models._network_file import open_dataset
 
     mean = get_attribute(open_dataset(directory), "init_noise_mean")
     return None if mean is None else float(mean)
@@ -112,7 +112,7 @@ class DatasetPreprocessing(Preprocessing):
         array = source if isinstance(source, np.ndarray) else None
         if array is not None and array.dtype.kind == "f" and self.input_shape in (None, array.shape):
             return self._check(array)
-        from beholder.models._file import open_dataset
+        from beholder.models._network_file import open_dataset
 
         opened = self._open_sound(source) if self.rate is not None else _open_picture(source)
         values = apply_transform(open_dataset(self.file), opened)
@@ -148,7 +148,7 @@ class DatasetPreprocessing(Preprocessing):
 
     def list_functions(self) -> dict[str, Any]:
         """The dataset's ``transform_test``, if it has one."""
-        from beholder.models._file import open_dataset
+        from beholder.models._network_file import open_dataset
 
         transform = get_attribute(open_dataset(self.file), "transform_test")
         return {} if transform is None else {"transform_test": transform}

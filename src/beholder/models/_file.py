@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import copy
-import hashlib
-import importlib.util
-import inspect
 import logging
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError
-from beholder._core.seeds import DEFAULT_SEED
+from beholder._core.hashing import hash_file
+from beholder.models._dataset import read_classes, read_dataset
+from beholder.models._network_file import (
+    NetworkFile,
+    explain_file_errors,
+    find_network_file,
+    run_network_file,
+    tell_first_line,
+)
 from beholder.models._preprocessing import ArrayPreprocessing, Preprocessing
 from beholder.models._source import Blueprint, Source, Weights, call_module
-from beholder.models._wrap import unwrap_module
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("beholder")
 
 OWN_WEIGHTS = "own"
-FILE_NAME = "build_network.py"
-
-_MAIN_OPTIONS = {"return_metamer_layers": True, "include_identity_sequential": False, "strict": True}
 
 
 @final
@@ -73,7 +70,7 @@ class FileSource(Source):
             preprocessing=loaded.preprocessing,
             default_tag=OWN_WEIGHTS,
             tags=(OWN_WEIGHTS,),
-            load_tag=lambda module, tag: Weights(tag=tag, file=str(path), sha256=_hash_file(path)),
+            load_tag=lambda module, tag: Weights(tag=tag, file=str(path), sha256=hash_file(path)),
             layers=loaded.layers,
             metamer_layers=loaded.layers,
             taps=loaded.taps,
@@ -86,21 +83,16 @@ class FileSource(Source):
 
 @dataclass
 class _LoadedFile:
-    """What running a file gave; ``spare`` is a network that nobody has taken yet."""
+    """What a file that was run says of its network."""
 
-    path: Path
-    module: ModuleType
-    layers: tuple[str, ...] = ()
-    dataset: Any = None
-    preprocessing: Preprocessing = field(default_factory=ArrayPreprocessing)
-    latent: dict[str, bool] = field(default_factory=dict)
-    spare: nn.Module | None = None
+    run: NetworkFile
+    layers: tuple[str, ...]
+    preprocessing: Preprocessing
+    latent: dict[str, bool]
 
     def build(self) -> nn.Module:
         """A network of its own, with the file's own weights."""
-        network, self.spare = self.spare, None
-        if network is None:
-            network = _make_network(self.module, self.path).network
+        network = self.run.take_network()
         if self.latent:
             from beholder.models._latent import attach_outputs
 
@@ -125,33 +117,16 @@ class _LoadedFile:
 
     @property
     def version(self) -> str | None:
-        found = vars(self.module).get("version")
+        found = vars(self.run.module).get("version")
         return found if isinstance(found, str) else None
 
     @property
     def classes(self) -> tuple[str, ...] | None:
-        from beholder.models._dataset import read_classes
-
-        own = vars(self.module).get("classes")
-        return tuple(own) if own is not None else None if self.dataset is None else read_classes(self.dataset)
+        own = vars(self.run.module).get("classes")
+        return tuple(own) if own is not None else None if self.run.dataset is None else read_classes(self.run.dataset)
 
 
 _OPENED: dict[tuple[str, str], _LoadedFile] = {}
-_TOLD: set[Path] = set()
-
-
-def find_network_file(name: Path | str) -> Path:
-    """The Python file that a path, or a directory with a ``build_network.py``, means."""
-    path = Path(name).expanduser()
-    path = path / FILE_NAME if path.is_dir() else path
-    if not path.is_file():
-        raise InputError("a Python file with a network, as file:path/build_network.py", got=f"no file at {path}")
-    return path
-
-
-def open_dataset(name: Path | str) -> Any:
-    """The dataset that ``main()`` of a file returns beside the network; None when there is none."""
-    return _open_file(find_network_file(name)).dataset
 
 
 def find_input_shape(name: Path | str) -> tuple[int, ...] | None:
@@ -161,27 +136,25 @@ def find_input_shape(name: Path | str) -> tuple[int, ...] | None:
 
 def _open_file(path: Path) -> _LoadedFile:
     """Run a file, once a process and content."""
-    key = (str(path.resolve()), _hash_file(path))
+    key = (str(path.resolve()), hash_file(path))
     if key not in _OPENED:
         _OPENED[key] = _load_file(path)
     return _OPENED[key]
 
 
 def _load_file(path: Path) -> _LoadedFile:
-    from beholder.models._dataset import read_dataset
-
-    module = _run_file(path.resolve())
-    made = _make_network(module, path)
-    names = vars(module)
-    loaded = _LoadedFile(path, module, tuple(names.get("layers", ())) or made.layers, made.dataset, spare=made.network)
+    run = run_network_file(path)
+    names = vars(run.module)
     shape = names.get("input_shape")
-    with _explain(path):
+    with explain_file_errors(path):
         described = None
-        if made.dataset is not None and names.get("preprocessing") is None:
-            described = read_dataset(made.dataset, str(path.resolve()), None if shape is None else tuple(shape))
-        loaded.preprocessing = described or _find_preprocessing(module)
-    loaded.latent = _find_latent(made.network, loaded.preprocessing, path)
-    return loaded
+        if run.dataset is not None and names.get("preprocessing") is None:
+            described = read_dataset(run.dataset, str(path.resolve()), None if shape is None else tuple(shape))
+        preprocessing = described or _find_preprocessing(run.module)
+    network = run.take_network()
+    latent = _find_latent(network, preprocessing, path)
+    run.spare = network
+    return _LoadedFile(run, tuple(names.get("layers", ())) or run.layers, preprocessing, latent)
 
 
 def _find_latent(network: nn.Module, preprocessing: Preprocessing, path: Path) -> dict[str, bool]:
@@ -204,134 +177,9 @@ def _find_latent(network: nn.Module, preprocessing: Preprocessing, path: Path) -
             raise
         raise InputError(
             f"a network in {path} that runs on a stimulus of shape {shape}",
-            got=_first_line(error),
+            got=tell_first_line(error),
             hint="input_shape = (...) in the file",
         ) from error
-
-
-def _run_file(path: Path) -> ModuleType:
-    name = f"_beholder_file_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise InputError("a Python file (.py)", got=str(path))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        with _explain(path), _at_home(path), _seeded():
-            spec.loader.exec_module(module)
-    except InputError:
-        sys.modules.pop(name, None)
-        raise
-    return module
-
-
-@contextlib.contextmanager
-def _explain(path: Path) -> Iterator[None]:
-    """Turn whatever a user's file raises into one line."""
-    try:
-        yield
-    except InputError:
-        raise
-    except ImportError as error:
-        logger.debug("%s", path, exc_info=True)
-        what = f"no module {error.name!r}" if error.name and isinstance(error, ModuleNotFoundError) else str(error)
-        raise InputError(
-            f"the modules that {path} imports", got=what, hint="installing it, or PYTHONPATH=FOLDER"
-        ) from error
-    except (Exception, SystemExit) as error:
-        logger.debug("%s", path, exc_info=True)
-        got = f"{type(error).__name__}: {_first_line(error)}"
-        raise InputError(f"a Python file that runs: {path}", got=got) from error
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0][:200] if text else type(error).__name__
-
-
-@contextlib.contextmanager
-def _at_home(path: Path) -> Iterator[None]:
-    """Let a file import its neighbours and what lies in the working directory, and load on a machine without CUDA."""
-    added = [str(path.resolve().parent), str(Path.cwd())]
-    sys.path[:0] = added
-    try:
-        with _without_cuda(path):
-            yield
-    finally:
-        for folder in added:
-            with contextlib.suppress(ValueError):
-                sys.path.remove(folder)
-
-
-@contextlib.contextmanager
-def _without_cuda(path: Path) -> Iterator[None]:
-    """Where there is no CUDA device, ``.cuda()`` leaves things on the CPU and ``torch.load`` puts them there."""
-    import torch
-
-    if torch.cuda.is_available():
-        yield
-        return
-
-    def stay(self: Any, *_args: Any, **_options: Any) -> Any:
-        if path.resolve() not in _TOLD:
-            _TOLD.add(path.resolve())
-            logger.info("%s: no CUDA device here, so its .cuda() is left out", path)
-        return self
-
-    load = torch.load
-
-    def load_here(*args: Any, **options: Any) -> Any:
-        if len(args) < 2 and options.get("map_location") is None:
-            options["map_location"] = "cpu"
-        return load(*args, **options)
-
-    kept = torch.nn.Module.cuda, torch.Tensor.cuda
-    torch.nn.Module.cuda, torch.Tensor.cuda, torch.load = stay, stay, load_here
-    try:
-        yield
-    finally:
-        torch.nn.Module.cuda, torch.Tensor.cuda = kept
-        torch.load = load
-
-
-@contextlib.contextmanager
-def _seeded() -> Iterator[None]:
-    """Fixed seed, so that a network without weights of its own is the same in every process."""
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(DEFAULT_SEED)
-        yield
-
-
-@dataclass(frozen=True)
-class _Made:
-    network: nn.Module
-    dataset: Any
-    layers: tuple[str, ...]
-
-
-def _make_network(module: ModuleType, path: Path) -> _Made:
-    import torch
-
-    names = vars(module)
-    # such files load weights as they build, which the meta device cannot
-    with _explain(path), _at_home(path), _seeded(), torch.device("cpu"):
-        if callable(names.get("build")):
-            result = names["build"]()
-        elif callable(names.get("main")):
-            takes = inspect.signature(names["main"]).parameters
-            result = names["main"](**{name: value for name, value in _MAIN_OPTIONS.items() if name in takes})
-        else:
-            result = copy.deepcopy(names.get("model"))
-    if result is None:
-        raise InputError(f"build(), main() or model in {path}", got="none of them")
-    parts = result if isinstance(result, tuple) else (result,)
-    if not parts or not isinstance(parts[0], torch.nn.Module):
-        raise InputError(f"a torch.nn.Module from {path}", got=type(parts[0] if parts else result).__name__)
-    layers = next((part for part in reversed(parts[1:]) if isinstance(part, (list, tuple))), ())
-    dataset = next((part for part in parts[1:] if not isinstance(part, (list, tuple))), None)
-    return _Made(unwrap_module(parts[0]), dataset, tuple(str(layer) for layer in layers))
 
 
 def _find_preprocessing(module: ModuleType) -> Preprocessing:
@@ -349,7 +197,3 @@ def _find_preprocessing(module: ModuleType) -> Preprocessing:
         value_range=None if limits is None else (float(limits[0]), float(limits[1])),
         rate=names.get("sample_rate"),
     )
-
-
-def _hash_file(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import final
 
-from beholder.models._panel import CatalogEntry, expand_braces, expand_taps
+from beholder.models._panel_table import CatalogEntry, expand_braces, expand_taps
 from beholder.models._source import Alias
 
 FAKE = "_fake_relu"

@@ -66,7 +66,7 @@ def read_preprocessing(description: str | Mapping[str, Any]) -> Preprocessing:
         "extended": ExtendedPreprocessing,
     }
     if kind == "extended":
-        return ExtendedPreprocessing.from_dict(table)
+        return ExtendedPreprocessing.from_dict({**table, "base": read_preprocessing(table["base"])})
     if kind not in classes:
         raise InputError(f"a kind of preprocessing: {', '.join(classes)}", got=repr(kind))
     base = table.pop("base", None)

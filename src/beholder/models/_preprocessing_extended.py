@@ -77,12 +77,10 @@ class ExtendedPreprocessing(Preprocessing):
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> ExtendedPreprocessing:
-        """From a table whose ``then`` is ``"add_channel"``."""
-        from beholder.models._preprocessing import read_preprocessing
-
+        """From a table whose ``base`` has been read, and whose ``then`` is ``"add_channel"``."""
         if table.get("then") != add_channel.__qualname__:
             raise InputError("a preprocessing that a file can describe", got="one made of the user's functions")
-        return cls(read_preprocessing(table["base"]), add_channel)
+        return cls(table["base"], add_channel)
 
     def describe(self) -> str:
         """As ``base``."""

@@ -63,8 +63,8 @@ def iterate_training_batches(
     InputError
         The file gives no dataset with ``make_loaders``, or its training set cannot be read or is too small.
     """
-    from beholder.models._file import find_network_file, open_dataset
     from beholder.models._model import Model
+    from beholder.models._network_file import find_network_file, open_dataset
 
     if isinstance(file, Model):
         if file.spec is None or file.spec.source != "file":
