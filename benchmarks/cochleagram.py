@@ -22,8 +22,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from beholder.models import Cochleagram, make_cochlear_filters
-from beholder.models._cochlear_filters import make_downsampling_window
-from beholder.models._envelopes import group_stimuli, spread_frames, weigh_frames
+from beholder.models.front_ends._cochlear_filters import make_downsampling_window
+from beholder.models.front_ends._envelopes import group_stimuli, spread_frames, weigh_frames
 
 N_SAMPLES = 40_000
 

@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 from peers import import_browser_tests, stop  # noqa: E402
 
 from beholder.experiments import KINDS, open_server, open_store, read_experiment, simulate_participants  # noqa: E402
-from beholder.experiments._simulate_browser import BROWSERS  # noqa: E402
+from beholder.experiments.simulation._browser import BROWSERS  # noqa: E402
 from beholder.responses import Trace, list_signs, read_responses  # noqa: E402
 
 PRESSED = {"presses": 1, "clicks": 1}

@@ -19,8 +19,8 @@ import numpy as np
 
 from beholder._core.files import sync_files
 from beholder.activations import Activations
-from beholder.activations._shard_file import plan_layout, shard_path, write_shard
-from beholder.activations._store import StoredLayer, create_layer, open_group, write_stimuli
+from beholder.activations.store._arrays import StoredLayer, create_layer, open_group, write_stimuli
+from beholder.activations.store._shard_file import plan_layout, shard_path, write_shard
 
 _WAYS = (("", None, False), (", to the disk", os.sync, False), (", durable", None, True))
 

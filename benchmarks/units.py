@@ -25,8 +25,8 @@ import torch
 import torchvision
 
 import beholder as bh
-from beholder.activations._shard_file import plan_layout, shard_path, write_shard
-from beholder.activations._store import StoredLayer, create_layer, open_group, write_stimuli
+from beholder.activations.store._arrays import StoredLayer, create_layer, open_group, write_stimuli
+from beholder.activations.store._shard_file import plan_layout, shard_path, write_shard
 from beholder.models import ImagePreprocessing
 from beholder.units import list_unit_layers
 

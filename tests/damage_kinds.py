@@ -53,7 +53,7 @@ def make_store(folder: Path) -> None:
 
 
 def make_derived(folder: Path) -> None:
-    from beholder.activations._postprocess import CenterActs
+    from beholder.activations.extraction._postprocess import CenterActs
 
     acts = bh.extract(make_net(), folder / "images", ["head"], out_path=folder / "out")
     bh.process_activations(acts, [CenterActs()])

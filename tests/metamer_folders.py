@@ -17,9 +17,9 @@ from beholder.stimuli import (
     save_sound,
     write_null_histograms,
 )
-from beholder.stimuli._metamer_set import find_metamer_folder, name_metamer, write_stimulus_manifest
-from beholder.stimuli._metamer_table import METAMER_COLUMNS, RESULTS, make_metamer_table, write_metamer_table
-from beholder.stimuli._null_set import NULL_COLUMNS, NULL_LAYERS, write_null_layer
+from beholder.stimuli.made._metamer_set import find_metamer_folder, name_metamer, write_stimulus_manifest
+from beholder.stimuli.made._metamer_table import METAMER_COLUMNS, RESULTS, make_metamer_table, write_metamer_table
+from beholder.stimuli.made._null_set import NULL_COLUMNS, NULL_LAYERS, write_null_layer
 
 SHAPES = ("circle", "star", "spiral")
 

@@ -184,7 +184,7 @@ def to_edges(imports: list[Import], *kinds: str) -> dict[str, set[str]]:
 
 
 def find_room(module: str) -> str:
-    """The room of a module: ``models`` of ``beholder.models._load``."""
+    """The room of a module: ``models`` of ``beholder.models.network._load``."""
     return [*module.split("."), ""][1]
 
 

@@ -21,9 +21,9 @@ from torch import Tensor, nn
 
 from beholder._core.files import write_bytes
 from beholder._core.seeds import derive_seed, make_generator
-from beholder.models._bundled import MEAN, STD
-from beholder.models._bundled_network import BundledPictureNetwork, load_stored_state, to_stored_state
-from beholder.stimuli._shapes import SHAPE_CATEGORIES, make_shape_picture
+from beholder.models.nets._bundled import BundledPictureNetwork, load_stored_state, to_stored_state
+from beholder.models.sources._bundled import MEAN, STD
+from beholder.stimuli.drawn._shapes import SHAPE_CATEGORIES, make_shape_picture
 
 logger = logging.getLogger("beholder")
 

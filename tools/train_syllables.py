@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from beholder._core.files import write_bytes
 from beholder._core.seeds import derive_seed, make_generator
-from beholder.models._bundled_network import load_stored_state, to_stored_state
-from beholder.models._bundled_sound_network import BundledSoundNetwork
+from beholder.models.nets._bundled import load_stored_state, to_stored_state
+from beholder.models.nets._bundled_sound import BundledSoundNetwork
 from beholder.stimuli import SYLLABLE_CATEGORIES, make_syllable
 
 logger = logging.getLogger("beholder")

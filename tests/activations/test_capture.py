@@ -12,10 +12,10 @@ from torch import nn
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder.activations import capture
-from beholder.activations._axes import pool_activations
-from beholder.activations._grammar import LayerRef, parse_layer
-from beholder.activations._hooks import Tap
-from beholder.activations._probe import probe_layers
+from beholder.activations.forward._axes import pool_activations
+from beholder.activations.forward._grammar import LayerRef, parse_layer
+from beholder.activations.forward._hooks import Tap
+from beholder.activations.forward._probe import probe_layers
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -271,7 +271,7 @@ def test_presets_and_taps_of_a_model(images: torch.Tensor) -> None:
 def test_members_of_ensembles(name: str, layers: int, penultimate: tuple) -> None:
     from torchvision.models import get_model
 
-    from beholder.activations._ensembles import find_ensemble_parts
+    from beholder.activations.forward._ensembles import find_ensemble_parts
 
     with torch.device("meta"):
         parts = find_ensemble_parts(get_model(name, weights=None), "convpen_ensemble")

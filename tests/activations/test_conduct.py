@@ -15,7 +15,7 @@ from torch import nn
 
 import beholder as bh
 from beholder.activations import capture
-from beholder.activations._store import job_folder
+from beholder.activations.store._arrays import job_folder
 from beholder.models import read_preprocessing
 from beholder.stimuli import StimulusSet
 from student_networks import (
@@ -144,7 +144,7 @@ def test_activations_that_find_no_room(
 ) -> None:
     network = make_network(Skip)
     stimuli = np.random.default_rng(6).random((48, 3, 8, 8), dtype=np.float32)
-    monkeypatch.setattr("beholder.activations._extract_plan._SHARD_BYTES", 2**15)
+    monkeypatch.setattr("beholder.activations.extraction._plan._SHARD_BYTES", 2**15)
     whole, _ = extract(network, stimuli, "conv", tmp_path / "whole", batch_size=4)
     reserve, asked = torch.empty, []
     failing = range(3, 5)  # the buffers of the second shard, beside those of the first
@@ -155,7 +155,7 @@ def test_activations_that_find_no_room(
             raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: 12 bytes")
         return reserve(*args, **options)
 
-    monkeypatch.setattr("beholder.activations._worker.torch.empty", refuse)
+    monkeypatch.setattr("beholder.activations.extraction._worker.torch.empty", refuse)
     with caplog.at_level(logging.WARNING, "beholder"):
         again, _ = extract(network, stimuli, "conv", tmp_path / "short", batch_size=4)
     assert np.array_equal(again, whole) and "no room for the activations of two shards at once" in caplog.text

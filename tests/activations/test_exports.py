@@ -14,11 +14,11 @@ import torch
 
 from beholder._core.errors import InputError, OutputError
 from beholder._core.files import explain_write_errors
-from beholder.activations import _exports, _matlab_file
-from beholder.activations._export_reader import read_export
-from beholder.activations._exports import export_layer, resolve_export_format
-from beholder.activations._rows import RowView, iter_row_blocks
-from beholder.activations._slices import tensor2slices
+from beholder.activations.formats import _exports, _matlab_file
+from beholder.activations.formats._export_reader import read_export
+from beholder.activations.formats._exports import export_layer, resolve_export_format
+from beholder.activations.formats._rows import RowView, iter_row_blocks
+from beholder.activations.formats._slices import tensor2slices
 
 
 class Layer:
@@ -43,7 +43,7 @@ def make_layer(*shape, dtype="float32", seed=0):
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     """Several blocks even for small arrays."""
-    from beholder.activations import _array_files, _hdf5, _rows, _slices
+    from beholder.activations.formats import _array_files, _hdf5, _rows, _slices
 
     def iter_small(values, max_bytes=0):
         return iter_row_blocks(values, 3 * 4 * max(1, int(np.prod(values.shape[1:]))))
@@ -157,7 +157,7 @@ def test_other_types(tmp_path, file_format, dtype):
 
 
 def test_splits_instead_of_one_file(tmp_path):
-    from beholder.activations._splits import merge_activations
+    from beholder.activations.formats._splits import merge_activations
 
     layer = make_layer(10, 1, 4)
     written = export_layer(layer, tmp_path, "npy", n_splits=3, targets=range(10))

@@ -309,7 +309,7 @@ def test_a_module_is_afterwards_as_it_was(stimuli: StimulusSet, tmp_path: Path) 
     ],
 )
 def test_every_way_of_running_out_of_memory_is_known(error: BaseException) -> None:
-    from beholder.activations._worker import _is_out_of_memory
+    from beholder.activations.extraction._worker import _is_out_of_memory
 
     assert _is_out_of_memory(error)
     assert not _is_out_of_memory(RuntimeError("shapes differ"))
@@ -332,11 +332,11 @@ def folder(tmp_path: Path) -> Path:
 def test_a_run_that_a_bad_file_ended_goes_on_without_it(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from beholder.activations import _worker
+    from beholder.activations.extraction import _worker
     from beholder.models import ImagePreprocessing
 
     net = wrap(InPlaceNet(), ImagePreprocessing(resize=8, crop=(8, 8)), name="inplace")
-    monkeypatch.setattr("beholder.activations._extract_plan._SHARD_STIMULI", 2)
+    monkeypatch.setattr("beholder.activations.extraction._plan._SHARD_STIMULI", 2)
     with pytest.raises(InputError, match=r"got 07.png \(.*skip_bad=True"):
         extract(net, folder, ["conv2"], out_path=tmp_path / "out", batch_size=2)
     written: list[str] = []

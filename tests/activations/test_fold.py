@@ -7,7 +7,7 @@ from torch import nn
 
 import beholder as bh
 from beholder._core.errors import InputError
-from beholder.activations._fold import find_changed, find_rows
+from beholder.activations.forward._fold import find_changed, find_rows
 
 
 class Proposals(nn.Module):

@@ -12,8 +12,8 @@ import pytest
 from scipy import stats
 
 from beholder import InputError
-from beholder.activations import _match
-from beholder.activations._match import RankedValues, compute_match, rank_values
+from beholder.activations.similarity import _match
+from beholder.activations.similarity._match import RankedValues, compute_match, rank_values
 
 
 def make_pair(kind: str, size: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -100,7 +100,8 @@ def test_wide_layers_keep_exact_ranks() -> None:
 
 def test_the_number_of_threads_changes_no_bit() -> None:
     code = (
-        "import numpy as np; from beholder.activations._match import compute_match; r = np.random.default_rng(0);"
+        "import numpy as np; from beholder.activations.similarity._match import compute_match;"
+        "r = np.random.default_rng(0);"
         "a = r.normal(size=200_000).astype(np.float32); b = a + r.normal(size=a.size).astype(np.float32);"
         "print(repr(compute_match(a, b)))"
     )

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from beholder._core.errors import InputError
-from beholder.activations._panel_check import check_panel_file
+from beholder.activations.panel._check import check_panel_file
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from beholder._core.errors import InputError
-from beholder.activations import _panel_file
-from beholder.activations._panel_file import write_panel_file
+from beholder.activations.formats import _panel as _panel_file
+from beholder.activations.formats._panel import write_panel_file
 
 
 class Layer:

@@ -6,7 +6,7 @@ import pytest
 from torch import nn
 
 from beholder._core.errors import InputError
-from beholder.activations._targets import resolve_layers
+from beholder.activations.forward._targets import resolve_layers
 from beholder.models import select_layers
 
 

@@ -5,8 +5,8 @@ from sklearn.preprocessing import normalize
 from sklearn.random_projection import SparseRandomProjection
 
 from beholder._core.errors import InputError
-from beholder.activations import _pca, _postprocess
-from beholder.activations._postprocess import (
+from beholder.activations.extraction import _pca, _postprocess
+from beholder.activations.extraction._postprocess import (
     CenterActs,
     CompressActs,
     NormalizeReps,

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import zarr
 
-from beholder.activations import _panel_readers
-from beholder.activations._panel_file import write_panel_file
-from beholder.activations._panel_readers import (
+from beholder.activations.formats._panel import write_panel_file
+from beholder.activations.panel import _readers as _panel_readers
+from beholder.activations.panel._readers import (
     get_activation_shape,
     get_available_images,
     get_available_layers,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from zarr.codecs import Crc32cCodec
 
 from beholder._core.hashing import hash_file_fast
-from beholder.activations._shard_file import (
+from beholder.activations.store._shard_file import (
     CHUNK_KEYS,
     DamagedFile,
     ShardLayout,

@@ -8,9 +8,9 @@ import torch
 import zarr
 
 from beholder._core.errors import InputError
-from beholder.activations._exports import FORMATS, export_layer
-from beholder.activations._panel_file import write_panel_file
-from beholder.activations._show import describe_file
+from beholder.activations.formats._exports import FORMATS, export_layer
+from beholder.activations.formats._panel import write_panel_file
+from beholder.activations.show._describe import describe_file
 
 
 class Layer:

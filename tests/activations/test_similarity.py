@@ -6,8 +6,8 @@ from scipy.spatial.distance import pdist, squareform
 from scipy.stats import pearsonr, spearmanr
 
 from beholder._core.errors import InputError
-from beholder.activations import _similarity
-from beholder.activations._similarity import (
+from beholder.activations.similarity import _measures as _similarity
+from beholder.activations.similarity._measures import (
     METHODS,
     compute_rdm,
     compute_rdm_from_blocks,

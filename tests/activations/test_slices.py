@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from beholder._core.errors import InputError
-from beholder.activations._slices import get_shape, slices2tensor, tensor2slices
-from beholder.activations._text_io import fill_from_text, format_rows, parse_numbers
+from beholder.activations.formats._slices import get_shape, slices2tensor, tensor2slices
+from beholder.activations.formats._text_io import fill_from_text, format_rows, parse_numbers
 
 
 def save_text(rows, fmt="%.18e"):
@@ -89,7 +89,7 @@ def test_parsing_skips_comments_and_any_white_space():
 def test_reading_cuts_anywhere_without_harm():
     rows = np.random.default_rng(4).standard_normal((7, 13))
     text = save_text(rows) + b"# New slice\n" + save_text(rows)
-    from beholder.activations._text_io import read_numbers
+    from beholder.activations.formats._text_io import read_numbers
 
     for size in (30, 64, 333, 10_000):
         pieces = np.concatenate(list(read_numbers(io.BytesIO(text), size)))
@@ -120,7 +120,7 @@ def test_any_number_of_axes(tmp_path, shape):
 
 
 def test_exact_precision_round_trips_and_blocks_do_not_show(tmp_path, monkeypatch):
-    import beholder.activations._slices as slices
+    import beholder.activations.formats._slices as slices
 
     features = np.random.default_rng(7).standard_normal((9, 3, 4, 4)).astype(np.float32)
     tensor2slices(tmp_path, "a.txt", features, precision="exact")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from beholder._core.errors import InputError
-from beholder.activations._splits import merge_activations, split_activations
+from beholder.activations.formats._splits import merge_activations, split_activations
 
 
 def split_as_published(folder, features, suffix, n_splits):

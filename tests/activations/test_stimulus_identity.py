@@ -245,7 +245,7 @@ def test_stores_of_the_first_version_are_read(tmp_path: Path) -> None:
     """As version 0 wrote it: conditions beside the columns under names fit for paths, and a column ``sha256``."""
     import zarr
 
-    from beholder.activations._store import write_column
+    from beholder.activations.store._arrays import write_column
 
     arrays = np.random.default_rng(0).integers(0, 255, (2, 8, 8, 3), dtype=np.uint8)
     extract(make_net(), StimulusSet.from_arrays(arrays), ["0"], out_path=tmp_path)

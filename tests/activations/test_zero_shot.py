@@ -13,7 +13,7 @@ import torch
 from beholder._core.errors import ConfigurationChanged
 from beholder.activations import extract
 from beholder.models import ImagePreprocessing, Model, Weights, make_zero_shot
-from beholder.models._open_clip import encode_image
+from beholder.models.sources._open_clip import encode_image
 from beholder.stimuli import StimulusSet
 
 

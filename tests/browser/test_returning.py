@@ -14,7 +14,7 @@ from tests.browser.built_folders import build_folder
 from tests.browser.participant import Participant
 
 from beholder.experiments import open_server, open_store, read_experiment, write_static_pages
-from beholder.experiments._participant_client import ParticipantClient
+from beholder.experiments.simulation._participant_client import ParticipantClient
 from beholder.responses import read_responses
 
 pytestmark = pytest.mark.browser

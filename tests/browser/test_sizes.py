@@ -10,7 +10,7 @@ import pytest
 from tests.browser.built_folders import FAST, draw_picture
 
 from beholder.experiments import make_settings
-from beholder.experiments._picture_sizes import find_room
+from beholder.experiments.build._picture_sizes import find_room
 
 pytestmark = pytest.mark.browser
 

@@ -13,8 +13,8 @@ from tests.experiment_folders import write_folder
 from tests.experiments.person import Clock
 
 from beholder.experiments import open_server, open_store
-from beholder.experiments._participant_client import ParticipantClient
-from beholder.experiments._visits import DAY_S
+from beholder.experiments.settings._visits import DAY_S
+from beholder.experiments.simulation._participant_client import ParticipantClient
 from beholder.responses import read_responses
 
 pytestmark = pytest.mark.browser

@@ -295,7 +295,7 @@ def test_other_preprocessing_is_named(tmp_path: Path) -> None:
 
 
 def test_a_unit_is_shown_with_stimuli_of_one_network(tmp_path: Path) -> None:
-    from beholder.experiments._unit_folders import find_units
+    from beholder.experiments.design._unit_folders import find_units
 
     folder = make_exemplars(wrap(make_module()), tmp_path)
     COMMANDS["optimize"](wrap(make_module()), tmp_path / "stimuli")

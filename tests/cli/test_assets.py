@@ -17,7 +17,8 @@ import pytest
 from PIL import Image
 from tests.forking import FORKING
 
-from beholder.stimuli import _asset_manifest, get_asset_folder, load_assets, load_categories
+from beholder.stimuli import get_asset_folder, load_assets, load_categories
+from beholder.stimuli.assets import _manifest as _asset_manifest
 
 TABLE = b"participant,correct\n1,0.5\n"
 WEIGHTS = np.random.default_rng(0).bytes(300_000)

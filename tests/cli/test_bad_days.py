@@ -166,7 +166,7 @@ def test_a_batch_that_does_not_fit_is_redone_smaller(
     place: Path, tmp_path: Path, beholder: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from beholder.activations import Activations
-    from beholder.activations._worker import _Session
+    from beholder.activations.extraction._worker import _Session
 
     assert beholder(*extract(place, tmp_path / "whole", "--batch_size", "4"))[0] == 0
     forward = _Session._forward
@@ -193,7 +193,7 @@ def test_a_changed_configuration_names_the_difference(place: Path, tmp_path: Pat
 
 
 def test_a_second_run_on_one_output_leaves_with_code_1(place: Path, tmp_path: Path, beholder: Command) -> None:
-    from beholder.activations._store import job_folder
+    from beholder.activations.store._arrays import job_folder
 
     with job_folder(tmp_path / "out" / "net.zarr").hold():
         code, _, err = beholder(*extract(place, tmp_path / "out"))

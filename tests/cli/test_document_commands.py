@@ -171,7 +171,7 @@ def small_panel(monkeypatch: pytest.MonkeyPatch) -> None:
 
     layers = {"ResNet50": ("block4", "block5"), "CORNet-S": ("pool2", "classifier"), "ViT-B-16": ("block5.conv",)}
     aliases = [Alias(name, "beholder", "shapes", "v1", layers=own) for name, own in layers.items()]
-    monkeypatch.setattr("beholder.activations._panel.load_panel", lambda file=None, **_: aliases)
+    monkeypatch.setattr("beholder.activations.panel._extract.load_panel", lambda file=None, **_: aliases)
 
 
 # --- accepted ---------------------------------------------------------------------------------------------------------

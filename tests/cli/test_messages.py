@@ -17,9 +17,9 @@ from cyclopts.exceptions import MissingArgumentError
 
 import beholder
 from beholder._core.wording import use_keywords
-from beholder.activations._extract_plan import ExtractOptions
+from beholder.activations.extraction._plan import ExtractOptions
 from beholder.cli._main import app, split_globals
-from beholder.synthesis._unit_plan import VisualizationOptions
+from beholder.synthesis.visualizations._plan import VisualizationOptions
 
 SOURCE = Path(beholder.__file__).parent
 ROOMS = (
@@ -132,8 +132,8 @@ def test_printed_commands_are_commands() -> None:
 
 
 SAFE = {
-    "stimuli/_asset_files.py", "stimuli/_asset_manifest.py", "models/_audio_source.py", "models/_metamer_source.py",
-    "experiments/_unit_checks.py",
+    "stimuli/assets/_files.py", "stimuli/assets/_manifest.py", "models/sources/_audio.py",
+    "models/sources/_metamers.py", "experiments/design/_unit_checks.py",
 }  # fmt: skip
 """Files whose commands are filled with names of published files and numbers, which need no quotes."""
 

@@ -18,7 +18,7 @@ from scipy.io import wavfile
 from beholder._core.errors import InputError
 from beholder.cli._main import app, run, split_globals
 from beholder.evaluation import read_judgements
-from beholder.experiments._stimulus_table import read_stimulus_table
+from beholder.experiments.design._stimulus_table import read_stimulus_table
 from beholder.models import write_template
 from beholder.stimuli import METAMER_COLUMNS, NullSet, read_metamer_table
 
@@ -133,7 +133,7 @@ def test_a_debug_run_and_the_full_one_side_by_side(
     workplace: Path, templates: Path, beholder: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In one model directory; each goes on, null fills both, and all that reads metamers finds both."""
-    from beholder.synthesis import _metamer_recipe
+    from beholder.synthesis.metamers import _recipe as _metamer_recipe
 
     monkeypatch.setattr(_metamer_recipe, "_STEPS", 6)
     copy_directory(templates / "eyes", "eyes")
@@ -189,7 +189,8 @@ def test_a_folder_of_other_steps_that_is_there_goes_on(
     workplace: Path, templates: Path, beholder: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """``metamers/{model}`` as earlier versions filled it, whatever the steps; the usual ones then stand beside it."""
-    from beholder.synthesis import _metamer_recipe, make_metamers
+    from beholder.synthesis import make_metamers
+    from beholder.synthesis.metamers import _recipe as _metamer_recipe
 
     monkeypatch.setattr(_metamer_recipe, "_STEPS", 6)
     copy_directory(templates / "eyes", "eyes")

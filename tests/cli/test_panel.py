@@ -163,7 +163,7 @@ def test_weights_that_cannot_be_had_are_noticed_before_the_work(
 
 def test_other_weights_of_a_panel_model_go_by_its_name_there(place: Path, tmp_path: Path, beholder: Command) -> None:
     """``{name}--{tag}``, whatever the catalog calls the same network."""
-    from beholder.activations._panel import plan_panel
+    from beholder.activations.panel._extract import plan_panel
 
     images = place / "images" / "cat"
     plan = plan_panel(images, tmp_path, models=["ResNet50@random", "VGG19", "alexnet@random"])

@@ -99,8 +99,8 @@ def test_printed_commands_can_be_pasted(workplace: Path) -> None:
     """A path with a space, in what messages print."""
     from beholder.cli._metamers_run import run_template
     from beholder.models import load_model
-    from beholder.models._weights import explain_missing
-    from beholder.synthesis._make_metamers import name_null_command
+    from beholder.models.weights._read import explain_missing
+    from beholder.synthesis.metamers._make import name_null_command
 
     told = run_template("my network", picture=True, sound=False).lines[-1]
     words = shlex.split(told)

@@ -17,12 +17,12 @@ from torch.utils.data import DataLoader
 
 import beholder as bh
 from beholder.activations import default_options, extract, extract_panel, run_panel
-from beholder.activations._extract_plan import ExtractOptions
+from beholder.activations.extraction._plan import ExtractOptions
 from beholder.experiments import create_app, open_server, serve
 from beholder.figures import plot_rdm
 from beholder.models import Cochleagram, LogMel, compute_cochleagram, compute_log_mel, load_model
 from beholder.responses import BehavioralRDM
-from beholder.synthesis._unit_plan import VisualizationOptions
+from beholder.synthesis.visualizations._plan import VisualizationOptions
 
 ROOMS = sorted(path.parent.name for path in Path(bh.__file__).parent.glob("*/__init__.pyi"))
 PANEL = default_options()

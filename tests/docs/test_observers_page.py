@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from beholder.models import find_alias, list_metamer_observers, resolve_model
-from beholder.models._metamer_observers import FAKE
+from beholder.models.catalog._metamer_observers import FAKE
 
 from .conftest import ROOT
 
@@ -35,7 +35,7 @@ def render_weights() -> str:
 
 def describe_weights(source: str, model: str, tag: str | None) -> str:
     """Where weights come from, in a few words."""
-    from beholder.models._metamer_source import _NETWORKS, SEEDED
+    from beholder.models.sources._metamers import _NETWORKS, SEEDED
 
     if source != "metamers":
         return {"robust": "the robustness library", "cornet": "CORnet"}.get(source, source)

@@ -12,7 +12,7 @@ import soundfile
 from PIL import Image
 
 from beholder._core.errors import InputError
-from beholder.experiments._browser_files import look_at_file, read_for_browser
+from beholder.experiments.build._browser_files import look_at_file, read_for_browser
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (12, 16, 3), dtype=np.uint8)

@@ -191,7 +191,8 @@ def test_disks_without_links_get_copies(place: Path, monkeypatch: pytest.MonkeyP
 
 KILLED = """
 import os, sys
-from beholder.experiments import _build, build_tasks
+from beholder.experiments import build_tasks
+from beholder.experiments.build import _build
 left = int(sys.argv[3])
 write = _build.write_copy
 

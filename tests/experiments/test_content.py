@@ -87,7 +87,7 @@ def test_files_of_answers_that_do_not_know_their_stimuli_go_on(place: Path) -> N
 
 
 def test_pages_of_other_pictures_are_not_taken_in(tmp_path: Path) -> None:
-    from beholder.experiments._static_page import name_old_page
+    from beholder.experiments.build._static_page import name_old_page
 
     built = build_folder(tmp_path / "built", "2afc", 4, None)
     (page,) = write_static_pages(read_experiment(built))

@@ -10,9 +10,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from beholder._core.errors import InputError
-from beholder.experiments._deal import deal_catch, deal_decks, explain_counts, interleave, spread_conditions
-from beholder.experiments._designs import count_together, deal_triplets, order_pairs
-from beholder.experiments._plan_recognition import check_design, deal_conditions
+from beholder.experiments.design._deal import deal_catch, deal_decks, explain_counts, interleave, spread_conditions
+from beholder.experiments.design._designs import count_together, deal_triplets, order_pairs
+from beholder.experiments.design._plan_recognition import check_design, deal_conditions
 
 FLAGS = ("-nt", "-nh", "-upm")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from beholder.experiments import Adaptive, pick_level
-from beholder.experiments._stimulus_table import read_labelled
+from beholder.experiments.design._stimulus_table import read_labelled
 from beholder.stimuli import StimulusSet, grade_stimuli, save_picture
 
 

@@ -13,8 +13,8 @@ from PIL import Image
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder.experiments import PRESETS, get_preset, read_texts
-from beholder.experiments._bundle import STATIC, bundle_scripts
-from beholder.experiments._texts import flatten_texts
+from beholder.experiments.build._bundle import STATIC, bundle_scripts
+from beholder.experiments.flow._texts import flatten_texts
 from beholder.stimuli import load_categories
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -25,7 +25,7 @@ from beholder.experiments import (
     read_plan,
     simulate_participants,
 )
-from beholder.experiments._stimulus_table import match_choice
+from beholder.experiments.design._stimulus_table import match_choice
 from beholder.responses import read_responses
 from beholder.stimuli import load_categories, open_image
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.experiment_folders import write_folder
 
 from beholder.experiments import draw_presentation
-from beholder.experiments._position import restore_position
+from beholder.experiments.flow._position import restore_position
 from beholder.responses import History, Session
 
 

@@ -68,7 +68,7 @@ def test_taking_stimuli_for_all_there_are_would_find_effects_that_are_not_there(
     """Why conditions with their own stimuli are tested over stimuli too."""
     rng = np.random.default_rng(2)
     effect = Effect(0.75, 0.75, item_sd=0.15, items="separate")
-    from beholder.experiments._power_draws import draw_experiment
+    from beholder.experiments.power._draws import draw_experiment
 
     wrong = 0
     for _ in range(300):

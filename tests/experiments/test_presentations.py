@@ -16,8 +16,8 @@ from tests.experiments.person import RESPONSES, Person, serving
 
 from beholder._core.errors import InputError
 from beholder.experiments import KINDS, get_preset, import_collected, make_settings, read_experiment, write_static_pages
-from beholder.experiments._api import MEDIA_TYPES
-from beholder.experiments._showing import is_brief
+from beholder.experiments.flow._showing import is_brief
+from beholder.experiments.server._api import MEDIA_TYPES
 from beholder.responses import export_responses, read_responses
 
 BRIEF = {"recognition": True, "words": True, "same_different": True}

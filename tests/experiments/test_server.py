@@ -29,7 +29,7 @@ from beholder.experiments import (
     open_store,
     read_experiment,
 )
-from beholder.experiments._clock import SteadyClock, find_last_time
+from beholder.experiments.server._clock import SteadyClock, find_last_time
 from beholder.responses import ResponseStore, read_responses
 
 from .person import BASE, RESPONSES, Clock, Person, make_ideal, serving
@@ -147,8 +147,8 @@ def test_two_tabs_do_not_double(tmp_path: Path) -> None:
 
 def test_a_step_is_ended_once_whoever_holds_an_old_state(tmp_path: Path) -> None:
     """A position that fell out of memory while a request waited must not write over what came since."""
-    from beholder.experiments._participants import ParticipantBook
-    from beholder.experiments._security import Refusal
+    from beholder.experiments.server._participants import ParticipantBook
+    from beholder.experiments.server._security import Refusal
 
     experiment = write_folder(tmp_path / "b", changes=NO_PRACTICE)
     with open_store(experiment, tmp_path / "a.db") as store:
@@ -599,7 +599,7 @@ def test_a_server_in_a_thread(tmp_path: Path) -> None:
 
 def test_small_answers_are_sent_at_once() -> None:
     """asyncio switches Nagle's waiting off for sockets that say that they are TCP; else each answer takes 40 ms."""
-    from beholder.experiments._server import _listen
+    from beholder.experiments.server._server import _listen
 
     with contextlib.closing(_listen("127.0.0.1", 0)) as listener:
         assert listener.proto == socket.IPPROTO_TCP

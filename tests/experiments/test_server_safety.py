@@ -110,7 +110,7 @@ def test_no_path_leads_out(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_link_out_of_the_static_folder_is_not_followed(folder: Path, tmp_path: Path, monkeypatch: Any) -> None:
-    import beholder.experiments._server as module
+    import beholder.experiments.server._server as module
 
     static, secret = tmp_path / "static", tmp_path / "secret.txt"
     static.mkdir()
@@ -372,7 +372,7 @@ def test_withdrawal_deletes(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_failure_is_not_told(folder: Path, tmp_path: Path, monkeypatch: Any, caplog: Any) -> None:
-    from beholder.experiments._participants import ParticipantBook
+    from beholder.experiments.server._participants import ParticipantBook
 
     def fail(*_: Any) -> None:
         raise RuntimeError("secret detail")
@@ -387,7 +387,7 @@ def test_a_failure_is_not_told(folder: Path, tmp_path: Path, monkeypatch: Any, c
 
 
 def test_addresses_cannot_be_made_up() -> None:
-    from beholder.experiments._addresses import Place
+    from beholder.experiments.flow._addresses import Place
 
     book, other = AddressBook("11" * 32), AddressBook("22" * 32)
     place = Place("stimulus", 7, 3, 45, 19)
@@ -407,7 +407,7 @@ def test_connections_that_ask_for_nothing_are_closed(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Silent ones, and those whose head comes byte by byte; others are answered all the while, again and again."""
-    monkeypatch.setattr("beholder.experiments._protocol.HEAD_SECONDS", 0.6)
+    monkeypatch.setattr("beholder.experiments.server._protocol.HEAD_SECONDS", 0.6)
     experiment = read_experiment(folder)
     with (
         open_store(experiment, tmp_path / "a.db") as store,

@@ -14,7 +14,7 @@ from tests.experiment_folders import write_folder
 
 from beholder.cli._tasks_serve import export_tables, list_status_lines
 from beholder.experiments import simulate_participants
-from beholder.experiments._visits import DAY_S
+from beholder.experiments.settings._visits import DAY_S
 from beholder.responses import ResponseStore, export_responses, read_responses
 from beholder.responses._status import read_status
 

@@ -25,7 +25,7 @@ from beholder.experiments import (
     read_experiment,
     simulate_participants,
 )
-from beholder.experiments import _participant_client as client_module
+from beholder.experiments.simulation import _participant_client as client_module
 from beholder.responses import read_responses
 
 ONE_BLOCK = {"practice.n_required": 0}

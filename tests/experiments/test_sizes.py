@@ -21,9 +21,9 @@ from beholder.experiments import (
     plan_similarity,
     read_experiment,
 )
-from beholder.experiments._server import check_answers
-from beholder.experiments._settings import Settings
-from beholder.experiments._sizes import parse_size
+from beholder.experiments.server._server import check_answers
+from beholder.experiments.settings._settings import Settings
+from beholder.experiments.settings._sizes import parse_size
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def test_quest_plus_finds_the_threshold_of_an_observer():
     for _ in range(120):
         level = levels[pick_level(adaptive, levels, answers)]
         answers.append((level, rng.random() < psychometric(math.log10(level), math.log10(0.15), 4.0, 0.5, 0.02)))
-    from beholder.experiments._staircase import describe_adaptive
+    from beholder.experiments.adaptive._staircase import describe_adaptive
 
     made = Staircase.from_dict(describe_adaptive(adaptive, levels)).replay(answers).estimate()
     assert made.low < truth < made.high

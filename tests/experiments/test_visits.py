@@ -28,7 +28,7 @@ from beholder.experiments import (
     read_plan,
     write_static_pages,
 )
-from beholder.experiments._visits import DAY_S, Sessions, find_visit, find_window, name_task
+from beholder.experiments.settings._visits import DAY_S, Sessions, find_visit, find_window, name_task
 
 SPLIT = {"sessions.n": 2}
 REPEAT = {"sessions.n": 3, "sessions.deal": "repeat"}

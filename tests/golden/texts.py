@@ -148,7 +148,7 @@ def list_identities(place: Path) -> Iterator[str]:
         load_model,
     )
     from beholder.synthesis import LBFGS, Adam, Fourier, MatchTarget, Noise, Pad, PhaseOnly, Range
-    from beholder.synthesis._checkpoint import describe_part
+    from beholder.synthesis.engine._checkpoint import describe_part
 
     found: set[str] = set()
     original = callables.name_origin

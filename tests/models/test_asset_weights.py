@@ -6,7 +6,7 @@ import pytest
 
 from beholder._core.errors import WeightsUnavailable
 from beholder.models import resolve_model
-from beholder.models._source import get_source
+from beholder.models.definitions._base import get_source
 from beholder.stimuli import get_asset_folder, list_assets
 
 READOUT = "ipcl_model_01_alexnet_fc7_ipcl_training_head_ipcl1_fc7_lincls_onecycle.pth.tar"

@@ -11,11 +11,11 @@ from torch.nn import functional as F
 
 from beholder._core.errors import InputError, UnknownNameError, WeightsUnavailable
 from beholder.models import describe_layers, find_alias, load_model, make_cochlear_filters, resolve_model
-from beholder.models._audio_source import AudioSource, pick_word_network
-from beholder.models._cochcnn9 import CochCNN9
-from beholder.models._cochlear_filters import make_downsampling_window
-from beholder.models._same_padding import find_same_padding, find_same_size
-from beholder.models._spectemp import RippleFilterbank
+from beholder.models.front_ends._cochlear_filters import make_downsampling_window
+from beholder.models.nets._cochcnn9 import CochCNN9
+from beholder.models.nets._same_padding import find_same_padding, find_same_size
+from beholder.models.nets._spectemp import RippleFilterbank
+from beholder.models.sources._audio import AudioSource, pick_word_network
 from beholder.stimuli import load_words
 
 NAMES = ("cochcnn9", "cochresnet50", "spectemp")
@@ -315,7 +315,7 @@ def test_the_studys_names_are_in_the_catalog():
     ):
         assert resolve_model(name, check_file=False).name == loads
     tags = {tag for name in NAMES for tag in AudioSource().find(name, None).tags}
-    from beholder.models._catalog import list_catalog
+    from beholder.models.catalog._entries import list_catalog
 
     named = {entry.alias.tag for entry in list_catalog() if entry.alias.source == "audio"}
     assert named == tags

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 import beholder as bh
 from beholder._core.errors import ConfigurationChanged
 from beholder.activations import capture, parse_layer, probe_layers
-from beholder.activations._fold import find_order
-from beholder.activations._probe import ProbedLayer
+from beholder.activations.forward._fold import find_order
+from beholder.activations.forward._probe import ProbedLayer
 from beholder.models import describe_layers, wrap
-from beholder.models._axis_names import StimulusAxis
+from beholder.models.layers._axis_names import StimulusAxis
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -6,8 +6,8 @@ from torch import nn
 
 from beholder._core.errors import UnknownNameError, WeightsUnavailable
 from beholder.models import load_model
-from beholder.models._bundled import _FOLDER, BundledSource, read_bundled_facts
-from beholder.models._bundled_network import BundledPictureNetwork, load_stored_state, to_stored_state
+from beholder.models.nets._bundled import BundledPictureNetwork, load_stored_state, to_stored_state
+from beholder.models.sources._bundled import _FOLDER, BundledSource, read_bundled_facts
 from beholder.stimuli import SHAPE_CATEGORIES, SYLLABLE_CATEGORIES, make_shape_picture, make_syllable
 
 
@@ -118,7 +118,7 @@ def test_stored_state_comes_back_and_a_foreign_one_is_refused():
 def test_unknown_names_and_a_missing_file_say_what_to_do(monkeypatch, tmp_path):
     with pytest.raises(UnknownNameError, match="shapes"):
         load_model("beholder:shape")
-    monkeypatch.setattr("beholder.models._bundled._FOLDER", tmp_path)
+    monkeypatch.setattr("beholder.models.sources._bundled._FOLDER", tmp_path)
     for name in ("shapes", "syllables"):
         with pytest.raises(WeightsUnavailable, match=rf"{name}\.safetensors"):
             load_model(f"beholder:{name}")

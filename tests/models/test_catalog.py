@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from beholder._core.errors import InputError, UnknownNameError
-from beholder.models import _catalog
-from beholder.models._catalog import (
+from beholder.models.catalog import _entries as _catalog
+from beholder.models.catalog._entries import (
     CatalogEntry,
     find_alias,
     find_path_name,
@@ -18,9 +18,9 @@ from beholder.models._catalog import (
     register_model,
     suggest_aliases,
 )
-from beholder.models._load import load_model, resolve_model
-from beholder.models._panel import load_panel
-from beholder.models._preprocessing import ImagePreprocessing
+from beholder.models.catalog._panel import load_panel
+from beholder.models.network._load import load_model, resolve_model
+from beholder.models.preprocessing._read import ImagePreprocessing
 
 ENTRIES = list_catalog()
 NAMES_2020 = ["alexnet", "resnet50", "resnet101", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn"]
@@ -227,8 +227,8 @@ def test_register_model_takes_a_finished_preprocessing(clean_registry):
 def test_the_catalog_loads_no_torch():
     lines = [
         "import sys",
-        "from beholder.models._catalog import find_alias, list_aliases",
-        "from beholder.models._panel import load_panel",
+        "from beholder.models.catalog._entries import find_alias, list_aliases",
+        "from beholder.models.catalog._panel import load_panel",
         "list_aliases(), find_alias('RN50'), load_panel()",
         "sys.exit('torch' in sys.modules)",
     ]

@@ -12,9 +12,9 @@ from PIL import Image
 
 from beholder._core.errors import InputError, UnknownNameError, WeightsUnavailable
 from beholder.models import clip
-from beholder.models._clip_model import ClipModel, script_model
-from beholder.models._load import load_model
 from beholder.models.clip import _load_file, make_transform
+from beholder.models.nets._clip import ClipModel, script_model
+from beholder.models.network._load import load_model
 
 
 def make_network(*, resnet: bool = False) -> open_clip.CLIP:
@@ -147,7 +147,7 @@ def test_the_first_cuda_device_is_the_default(monkeypatch):
         asked.update(options, name=name)
         raise WeightsUnavailable("nothing here")
 
-    monkeypatch.setattr("beholder.models._load.load_model", stop)
+    monkeypatch.setattr("beholder.models.network._load.load_model", stop)
     for there, device in ((True, "cuda:0"), (False, "cpu")):
         monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
         with pytest.raises(WeightsUnavailable):

@@ -7,8 +7,8 @@ from torch.nn import functional as F
 
 from beholder._core.errors import InputError
 from beholder.models import Cochleagram, compute_cochleagram, make_cochlear_filters
-from beholder.models._cochleagram import compress
-from beholder.models._cochlear_filters import make_downsampling_window, to_erb, to_frequency
+from beholder.models.front_ends._cochleagram import compress
+from beholder.models.front_ends._cochlear_filters import make_downsampling_window, to_erb, to_frequency
 
 from .plain_cochleagram import make_cochleagram, make_gains, make_taps
 

@@ -8,8 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from beholder._core.errors import InputError, UnknownNameError
-from beholder.models._cornet import CornetSource
-from beholder.models._cornet_nets import (
+from beholder.models.nets._cornet import (
     RecurrentNet,
     SBlock,
     build_cornet_r,
@@ -17,7 +16,8 @@ from beholder.models._cornet_nets import (
     build_cornet_s,
     build_cornet_z,
 )
-from beholder.models._load import load_model
+from beholder.models.network._load import load_model
+from beholder.models.sources._cornet import CornetSource
 
 AREAS = ("V1", "V2", "V4", "IT")
 

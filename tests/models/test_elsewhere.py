@@ -10,10 +10,10 @@ import torch
 
 import beholder as bh
 from beholder._core.errors import InputError, UnknownNameError
-from beholder.models._catalog import list_aliases
-from beholder.models._elsewhere import list_names_elsewhere
-from beholder.models._load import load_model, resolve_model
-from beholder.models._preprocessing import ImagePreprocessing
+from beholder.models.catalog._elsewhere import list_names_elsewhere
+from beholder.models.catalog._entries import list_aliases
+from beholder.models.network._load import load_model, resolve_model
+from beholder.models.preprocessing._read import ImagePreprocessing
 
 PUBLISHED = "https://dl.fbaipublicfiles.com/"
 # the files that thingsvision and PyTorch Hub load under these names

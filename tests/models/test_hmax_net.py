@@ -10,7 +10,7 @@ from scipy.signal import correlate2d
 
 from beholder._core.errors import StimulusError
 from beholder.models import GreyPreprocessing, load_model, read_preprocessing
-from beholder.models._hmax_net import (
+from beholder.models.nets._hmax import (
     FILTER_SIZES,
     HMAX,
     PATCH_SIZES,

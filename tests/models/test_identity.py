@@ -386,7 +386,11 @@ def test_own_functions_belong_to_their_room_wherever_they_stand_in_it(monkeypatc
     from beholder.models import ImagePreprocessing
 
     before = identify_callable(ImagePreprocessing)
-    for module in ("beholder.models._elsewhere", "beholder.models.inner._elsewhere", "beholder.models.inner.outer"):
+    for module in (
+        "beholder.models.catalog._elsewhere",
+        "beholder.models.inner._elsewhere",
+        "beholder.models.inner.outer",
+    ):
         monkeypatch.setattr(ImagePreprocessing, "__module__", module)
         assert identify_callable(ImagePreprocessing) == before, module
     monkeypatch.setattr(ImagePreprocessing, "__module__", "beholder.stimuli._elsewhere")

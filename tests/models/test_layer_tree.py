@@ -118,7 +118,7 @@ def test_module_called_like_a_preset_wins_unless_it_is_spelled_out():
 
 @pytest.mark.slow
 def test_every_torchvision_network_has_the_presets():
-    from beholder.models._source import get_source
+    from beholder.models.definitions._base import get_source
 
     for name in get_source("torchvision").list_names():
         for preset in ("blocks", "stages", "penultimate"):

@@ -15,7 +15,7 @@ from torch import nn
 from beholder._core.errors import InputError, UnknownNameError, WeightsUnavailable
 from beholder._core.wording import at_command_line
 from beholder.models import load_model, resolve_model, unwrap_module, wrap
-from beholder.models._resolve import split_weights
+from beholder.models.catalog._resolve import split_weights
 
 TINY = "torchvision:squeezenet1_1"
 

@@ -11,8 +11,8 @@ from torch import nn
 
 from beholder._core.errors import InputError, WeightsUnavailable
 from beholder.models import load_model
-from beholder.models._metamer_nets import GroupNormAlexNet, HannPool2d, ReducedAliasingAlexNet
-from beholder.models._metamer_source import READOUT_FILE
+from beholder.models.nets._metamers import GroupNormAlexNet, HannPool2d, ReducedAliasingAlexNet
+from beholder.models.sources._metamers import READOUT_FILE
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 ALEXNET_SHAPES = {  # the study's AlexNet without its first convolution

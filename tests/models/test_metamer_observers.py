@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from beholder.activations._hooks import Tap
-from beholder.activations._targets import resolve_layers
+from beholder.activations.forward._hooks import Tap
+from beholder.activations.forward._targets import resolve_layers
 from beholder.models import find_alias, list_metamer_observers, load_model, load_panel
-from beholder.models._metamer_observers import OBSERVERS
+from beholder.models.catalog._metamer_observers import OBSERVERS
 
 RESNET = "conv1_relu1* layer1* layer2* layer3* layer4* avgpool"
 ALEXNET = "relu0* relu1* relu2* relu3* relu4* fc0_relu* fc1_relu*"

@@ -13,11 +13,11 @@ from torch.nn import functional
 from torchvision.models import alexnet, resnet50
 
 from beholder._core.errors import InputError, UnknownNameError, WeightsUnavailable
-from beholder.models import _clip_observer as clip_observer
 from beholder.models import load_model
-from beholder.models._metamer_source import MetamersSource
-from beholder.models._source import get_source
-from beholder.models._weights import load_state
+from beholder.models.definitions._base import get_source
+from beholder.models.sources import _clip_observer as clip_observer
+from beholder.models.sources._metamers import MetamersSource
+from beholder.models.weights._read import load_state
 
 from .test_metamer_nets import assert_loaded, make_constants, wrap_published
 
@@ -153,7 +153,7 @@ def test_clip_readout_is_computed_once_and_kept(checkpoints, monkeypatch, caplog
 def test_clip_readout_prompts_with_the_names_of_the_classes(monkeypatch):
     """Two names instead of a thousand, against the mean embedding of their prompts."""
     from beholder.models import build_zero_shot_head, embed_texts
-    from beholder.models._prompts import IMAGENET_TEMPLATES
+    from beholder.models.words._prompts import IMAGENET_TEMPLATES
 
     assert len(clip_observer.list_class_names()) == 1000 and clip_observer.list_class_names()[0] == "tench"
     network = build_small_clip("resnet")

@@ -17,13 +17,13 @@ from torch.utils.hooks import RemovableHandle
 
 from beholder._core.errors import InputError
 from beholder.models import Model, identify_model, load_model, wrap
-from beholder.models._model_worker import read_tensors, write_tensors
+from beholder.models.network._model_worker import read_tensors, write_tensors
 
 READ = """
 import sys
 from pathlib import Path
 import numpy as np, torch
-from beholder.models._model_worker import read_tensors
+from beholder.models.network._model_worker import read_tensors
 model, batch = read_tensors(Path(sys.argv[1]))
 np.save(sys.argv[2], model(batch).detach().numpy())
 hooked = []

@@ -22,7 +22,7 @@ from beholder.models import (
     wrap,
     write_template,
 )
-from beholder.models._latent import is_driven
+from beholder.models.network._latent import is_driven
 from beholder.synthesis import validate_model
 
 from .own_networks import NETWORK, PICTURES, SOUNDS, write_directory

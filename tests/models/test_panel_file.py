@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from beholder._core.errors import InputError
-from beholder.models._panel import load_panel
-from beholder.models._panel_table import expand_braces, expand_taps
-from beholder.models._preprocessing import CLIP_MEAN, IMAGENET_MEAN, ImagePreprocessing
+from beholder.models.catalog._panel import load_panel
+from beholder.models.catalog._panel_table import expand_braces, expand_taps
+from beholder.models.preprocessing._read import CLIP_MEAN, IMAGENET_MEAN, ImagePreprocessing
 
 
 @pytest.fixture

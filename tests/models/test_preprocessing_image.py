@@ -13,7 +13,7 @@ from PIL import Image
 
 from beholder._core.errors import InputError, StimulusError
 from beholder.models import ImagePreprocessing, read_preprocessing
-from beholder.models._preprocessing import from_open_clip, from_timm, from_torchvision
+from beholder.models.preprocessing._read import from_open_clip, from_timm, from_torchvision
 
 SIZES = [(640, 480), (301, 517), (256, 256), (257, 400), (225, 224), (100, 333), (31, 17), (1000, 120)]
 
@@ -188,7 +188,7 @@ def test_transparency_and_grey():
 @pytest.mark.parametrize("size", [(640, 480), (301, 517)])
 def test_transformers_pixels(name, size):
     transformers = pytest.importorskip("transformers")
-    from beholder.models._transformers import TransformersSource
+    from beholder.models.sources._transformers import TransformersSource
 
     oracle = {"vit": "ViTImageProcessorPil", "convnext": "ConvNextImageProcessorPil", "dinov2": "BitImageProcessorPil"}[
         name

@@ -42,7 +42,7 @@ def test_whisper_features(n_mels):
 @pytest.mark.parametrize("n_samples", [16_000 * 2, 16_000 * 5 + 77, 16_000 * 12])
 def test_ast_features(n_samples):
     oracle = transformers.ASTFeatureExtractor()
-    from beholder.models._transformers import TransformersSource
+    from beholder.models.sources._transformers import TransformersSource
 
     preprocessing = TransformersSource().find("ast", None).preprocessing
     assert isinstance(preprocessing, SoundPreprocessing)
@@ -106,7 +106,7 @@ def test_prepare_pads_on_both_sides_at_a_stated_rms():
 
 
 def test_what_is_done_to_sounds_is_said_once(monkeypatch, caplog):
-    monkeypatch.setattr("beholder.models._preprocessing_sound._told", set())
+    monkeypatch.setattr("beholder.models.preprocessing._sound._told", set())
     preprocessing = SoundPreprocessing(duration=1.0, cut="center")
     with caplog.at_level("INFO", logger="beholder"):
         preprocessing.prepare(make_sound(16_000))

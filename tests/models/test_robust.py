@@ -18,10 +18,10 @@ from torchvision.models import resnet18
 from torchvision.transforms.functional import normalize
 
 from beholder._core.errors import InputError, UnknownNameError
-from beholder.models._load import load_model
-from beholder.models._preprocessing import IMAGENET_MEAN, IMAGENET_STD
-from beholder.models._robust import RobustSource, build_architecture, pick_network
-from beholder.models._robust_reader import read_checkpoint
+from beholder.models.network._load import load_model
+from beholder.models.preprocessing._read import IMAGENET_MEAN, IMAGENET_STD
+from beholder.models.sources._robust import RobustSource, build_architecture, pick_network
+from beholder.models.weights._robust_reader import read_checkpoint
 
 
 class Foreign:

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from beholder._core.errors import InputError, UnknownNameError
-from beholder.models._load import load_model
-from beholder.models._preprocessing import ImagePreprocessing
-from beholder.models._slip import SlipSource, build_tower, pick_image_tower
-from beholder.models._weights import load_file_weights
+from beholder.models.network._load import load_model
+from beholder.models.preprocessing._read import ImagePreprocessing
+from beholder.models.sources._slip import SlipSource, build_tower, pick_image_tower
+from beholder.models.weights._read import load_file_weights
 
 TINY = {"depth": 2, "embed_dim": 24, "num_heads": 12}
 

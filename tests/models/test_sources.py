@@ -12,8 +12,8 @@ from torch import nn
 
 from beholder._core.errors import InputError, MissingExtra, UnknownNameError
 from beholder.models import SOURCES, Blueprint, Source, list_layers, list_models, load_model
-from beholder.models._preprocessing import ImagePreprocessing
-from beholder.models._source import get_source
+from beholder.models.definitions._base import get_source
+from beholder.models.preprocessing._read import ImagePreprocessing
 
 FAST = ("alexnet", "densenet121", "efficientnet_b0", "googlenet", "inception_v3", "mnasnet0_5",
         "mobilenet_v3_small", "regnet_y_400mf", "resnet18", "shufflenet_v2_x0_5", "swin_t", "vgg11_bn", "vit_b_32",
@@ -255,13 +255,13 @@ def test_transformers_says_what_it_lacks(monkeypatch):
     with pytest.raises(InputError, match=r"encoder of pictures or sounds"):
         import transformers
 
-        from beholder.models import _transformers
+        from beholder.models.sources import _transformers
 
         monkeypatch.setattr(_transformers, "_read_config", lambda *args: transformers.BertConfig())
         load_model("transformers:google/bert", meta=True)
     with pytest.raises(UnknownNameError, match="dinov2"):
         load_model("transformers:dinov3x", meta=True)
-    monkeypatch.setattr("beholder.models._transformers.find_spec", lambda name: None)
+    monkeypatch.setattr("beholder.models.sources._transformers.find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match=r"beholder\[transformers\]"):
         load_model("transformers:vit", meta=True)
 

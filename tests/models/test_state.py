@@ -18,7 +18,7 @@ from torch import nn
 from beholder import InputError, wrap
 from beholder import capture as bh_capture
 from beholder.models import ThreadModels, copy_model
-from beholder.models._copy_module import list_parts
+from beholder.models.network._copy_module import list_parts
 from student_networks import KEEPERS, TEN, FirstInPlace, MakesLayers, Skip, WritesInput, make_network
 
 

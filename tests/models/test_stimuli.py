@@ -13,7 +13,7 @@ from torch import nn
 import beholder as bh
 from beholder._core.errors import InputError, StimulusError
 from beholder.models import GreyPreprocessing, ImagePreprocessing, SoundPreprocessing, collect_stimuli, wrap
-from beholder.models._input_shape import needs_channel
+from beholder.models.network._input_shape import needs_channel
 from beholder.stimuli import StimulusSet, save_sound
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import beholder as bh
 from beholder.models import Unit, UnitList, describe_layers, find_unit_layers, load_skeleton
-from beholder.models._units import resolve_layer_name
+from beholder.models.layers._units import resolve_layer_name
 
 LAYERS = ["conv1", "layer1.0.conv1", "layer1.0.bn3", "layer1.0.relu@3:in", "layer10.conv1"]
 

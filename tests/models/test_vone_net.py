@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 
 from beholder._core.errors import InputError
 from beholder.models import load_model
-from beholder.models._vone_net import (
+from beholder.models.nets._vone import (
     CorticalNoise,
     VOneBlock,
     build_vone_alexnet,

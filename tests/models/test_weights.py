@@ -12,14 +12,14 @@ from torch import nn
 
 from beholder._core.errors import InputError
 from beholder.models import read_weights
-from beholder.models._weights import (
+from beholder.models.weights._look import describe_damage
+from beholder.models.weights._read import (
     find_weights_file,
     get_checkpoint_folder,
     load_file_weights,
     load_state,
     strip_prefixes,
 )
-from beholder.models._weights_look import describe_damage
 
 
 def make_net() -> nn.Module:

@@ -9,13 +9,13 @@ import torch
 from torch import nn
 
 from beholder._core.errors import InputError
-from beholder.models._clip_model import ClipModel
-from beholder.models._model import Model
-from beholder.models._open_clip import encode_image
-from beholder.models._preprocessing import ImagePreprocessing
-from beholder.models._prompts import IMAGENET_TEMPLATES
-from beholder.models._source import Weights
-from beholder.models._zero_shot import build_zero_shot_head, embed_texts, make_zero_shot, read_labels, read_texts
+from beholder.models.definitions._base import Weights
+from beholder.models.nets._clip import ClipModel
+from beholder.models.network._model import Model
+from beholder.models.preprocessing._read import ImagePreprocessing
+from beholder.models.sources._open_clip import encode_image
+from beholder.models.words._prompts import IMAGENET_TEMPLATES
+from beholder.models.words._zero_shot import build_zero_shot_head, embed_texts, make_zero_shot, read_labels, read_texts
 
 NAMES = ["goldfish", "great white shark", "great white shark", "crane {bird}"]
 

@@ -32,8 +32,8 @@ from beholder.stimuli import (
     tell_state,
     verify_asset,
 )
-from beholder.stimuli._asset_listing import list_example_files
-from beholder.stimuli._asset_manifest import ByHand, FromArchive, FromFiles, FromListing, WithModel, read_manifest
+from beholder.stimuli.assets._listing import list_example_files
+from beholder.stimuli.assets._manifest import ByHand, FromArchive, FromFiles, FromListing, WithModel, read_manifest
 
 PUBLISHERS = {
     "mcdermottlab.mit.edu",

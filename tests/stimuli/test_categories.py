@@ -5,7 +5,7 @@ import pytest
 
 from beholder._core.errors import InputError
 from beholder.stimuli import decide_category, load_categories, load_class_categories, load_wnids
-from beholder.stimuli._categories import list_asked_decisions
+from beholder.stimuli.sets._categories import list_asked_decisions
 
 
 def test_there_are_sixteen_categories_of_known_classes():

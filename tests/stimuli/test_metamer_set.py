@@ -26,7 +26,7 @@ from beholder.stimuli import (
     write_null_layer,
     write_stimulus_manifest,
 )
-from beholder.stimuli._metamer_table import tell_passed, tells_decisions
+from beholder.stimuli.made._metamer_table import tell_passed, tells_decisions
 
 CONTRACT = (
     "model, stimulus_id, layer, measured_layer, seed, db_snr, db_snr_published, db_snr_saved, spearman, pearson, "

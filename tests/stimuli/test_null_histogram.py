@@ -4,8 +4,8 @@ from tests.metamer_folders import write_null
 
 from beholder._core.errors import InputError
 from beholder.stimuli import NullSet, read_null_histograms, write_null_histograms
-from beholder.stimuli._null_histogram import NULL_HISTOGRAMS, count_null
-from beholder.stimuli._null_set import write_null_layer
+from beholder.stimuli.made._null_histogram import NULL_HISTOGRAMS, count_null
+from beholder.stimuli.made._null_set import write_null_layer
 
 
 def test_counts_agree_with_numpy_and_the_last_edge_is_the_maximum():

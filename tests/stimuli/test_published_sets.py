@@ -22,8 +22,8 @@ from beholder.stimuli import (
     load_words,
     save_sound,
 )
-from beholder.stimuli._asset_prepare import prepare_asset
-from beholder.stimuli._sentences import read_row, read_sentences, unpack_sentences
+from beholder.stimuli.assets._prepare import prepare_asset
+from beholder.stimuli.sounds._sentences import read_row, read_sentences, unpack_sentences
 
 PICTURES = "full_400_16_class_imagenet_val_images"
 SENTENCES = "word_WSJ_validation_jsin_400words_1samplesperword_with_metadata.pckl"

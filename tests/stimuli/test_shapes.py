@@ -5,7 +5,7 @@ import pytest
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder.stimuli import SHAPE_CATEGORIES, draw_shapes_set, make_shape_picture, open_image
-from beholder.stimuli._shape_masks import SHAPES, TEXTURES
+from beholder.stimuli.drawn._shape_masks import SHAPES, TEXTURES
 
 
 def test_there_are_sixteen_categories_in_alphabetical_order():

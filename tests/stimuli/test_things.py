@@ -4,7 +4,7 @@ import pytest
 
 from beholder._core.errors import InputError
 from beholder.stimuli import StimulusSet
-from beholder.stimuli._things import join_digits
+from beholder.stimuli.sets._things import join_digits
 
 CONCEPTS = ["zebra", "aardvark", "car2"]
 

@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 import beholder as bh
 from beholder.models import Unit
-from beholder.synthesis._before_rectifier import find_before_rectifier
-from beholder.synthesis._network import Network
+from beholder.synthesis.gradients._before_rectifier import find_before_rectifier
+from beholder.synthesis.gradients._network import Network
 
 
 class Fire(nn.Module):

@@ -20,10 +20,10 @@ import beholder as bh
 from beholder._core.errors import ConfigurationChanged
 from beholder.stimuli import METAMER_COLUMNS, MetamerSet, decide_category, load_wnids, read_metamer_table
 from beholder.synthesis import Whitened, make_metamers
-from beholder.synthesis._metamer_bench import MadeMetamer, MetamerBench, MetamerTask
-from beholder.synthesis._metamer_recipe import make_metamer_recipe
-from beholder.synthesis._metamer_session import MetamerWork, open_session
-from beholder.synthesis._parameterization import Canvas
+from beholder.synthesis.images._parameterization import Canvas
+from beholder.synthesis.metamers._bench import MadeMetamer, MetamerBench, MetamerTask
+from beholder.synthesis.metamers._recipe import make_metamer_recipe
+from beholder.synthesis.metamers._session import MetamerWork, open_session
 
 from .nets import SoundNet, count_hooks, make_model
 
@@ -317,7 +317,8 @@ def test_other_settings_are_refused_or_replace(net: bh.Model, tmp_path: Path) ->
 
 
 def test_work_goes_on_from_its_state(net: bh.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from beholder.synthesis import _loop, _metamer_worker
+    from beholder.synthesis.engine import _loop
+    from beholder.synthesis.metamers import _worker as _metamer_worker
 
     monkeypatch.setattr(_metamer_worker, "CHECKPOINT_EVERY", 5)
     settings: dict[str, Any] = {"layers": ["1"], "recipe": "published", "iterations": 10, "repeats": 3, "threads": 1}
@@ -343,8 +344,10 @@ def test_work_goes_on_from_its_state(net: bh.Model, tmp_path: Path, monkeypatch:
 
 def test_what_is_stuck_begins_anew(net: bh.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From other noise, and the best start is kept; interrupted in a later start, it goes on to the same bytes."""
-    from beholder.synthesis import _loop, _metamer_recipe, _metamer_worker
-    from beholder.synthesis._stopping import Plateau
+    from beholder.synthesis.engine import _loop
+    from beholder.synthesis.engine._stopping import Plateau
+    from beholder.synthesis.metamers import _recipe as _metamer_recipe
+    from beholder.synthesis.metamers import _worker as _metamer_worker
 
     monkeypatch.setattr(_metamer_recipe, "_PLATEAU", Plateau(tolerance=0.9, window=6))
     monkeypatch.setattr(_metamer_worker, "CHECKPOINT_EVERY", 4)
@@ -554,8 +557,8 @@ def test_whitened_images_come_back(shape: tuple[int, ...]) -> None:
 
 def test_whitening_evens_out_what_a_layer_feels() -> None:
     """A layer that blurs feels little of high frequencies: they get larger steps than low ones."""
-    from beholder.synthesis._network import Network
-    from beholder.synthesis._whitened import _DECAY, _TURN, make_frequency_scale, whiten_layer
+    from beholder.synthesis.gradients._network import Network
+    from beholder.synthesis.images._whitened import _DECAY, _TURN, make_frequency_scale, whiten_layer
 
     blur = nn.Conv2d(3, 3, 5, padding=2, groups=3, bias=False)
     kernel = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0])

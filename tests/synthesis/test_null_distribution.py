@@ -21,10 +21,10 @@ import beholder as bh
 from beholder._core.errors import ConfigurationChanged, InputError
 from beholder.models import iterate_training_batches
 from beholder.stimuli import NullSet, read_metamer_table, read_null_histograms
-from beholder.stimuli._null_set import NULL_COLUMNS
+from beholder.stimuli.made._null_set import NULL_COLUMNS
 from beholder.synthesis import NullDistribution, make_metamers, null_distribution
-from beholder.synthesis._null_distribution import settle_n_pairs
-from beholder.synthesis._null_pairs import (
+from beholder.synthesis.null._distribution import settle_n_pairs
+from beholder.synthesis.null._pairs import (
     PAIRS_PER_BLOCK,
     STIMULI_PER_BLOCK,
     Block,
@@ -132,7 +132,7 @@ def test_silent_layers_by_the_published_convention() -> None:
 
 def test_streamed_is_the_same_as_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files, processes, and groups of layers that do not fit together: the same numbers."""
-    from beholder.synthesis import _null_worker
+    from beholder.synthesis.null import _worker as _null_worker
 
     layers = ["conv", "relu", "head"]
     whole = null_distribution(make_net(), PICTURES, layers, n_pairs=200, threads=2)
@@ -258,7 +258,7 @@ def test_pairs_that_are_not_a_number_are_counted_and_left_out(caplog: pytest.Log
 def test_a_null_after_a_make_that_was_stopped_has_the_layers_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from beholder.synthesis._metamer_session import MetamerSession
+    from beholder.synthesis.metamers._session import MetamerSession
 
     logging.getLogger("beholder").propagate = True
     caplog.set_level(logging.INFO, "beholder")
@@ -370,7 +370,7 @@ def test_more_pairs_and_layers_continue(tmp_path: Path) -> None:
 
 
 def test_interrupted_it_continues_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from beholder.synthesis import _null_worker
+    from beholder.synthesis.null import _worker as _null_worker
 
     many = np.random.default_rng(6).random((50, 3, 12, 12), dtype=np.float32)
     settings: dict[str, Any] = {"layers": ["conv"], "n_pairs": 900, "threads": 1}

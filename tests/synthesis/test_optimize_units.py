@@ -21,8 +21,9 @@ import beholder as bh
 from beholder.activations import Activations
 from beholder.models import Unit
 from beholder.stimuli import open_image
-from beholder.synthesis import Visualizations, _unit_worker, optimize_units
-from beholder.synthesis._unit_plan import cut_groups
+from beholder.synthesis import Visualizations, optimize_units
+from beholder.synthesis.visualizations import _worker as _unit_worker
+from beholder.synthesis.visualizations._plan import cut_groups
 
 from .nets import SmallNet, SoundNet, make_model
 
@@ -105,7 +106,7 @@ def test_folder_is_as_the_contract_says(made: Visualizations, acts: Activations)
 
 def test_two_images_are_two(acts: Activations, tmp_path: Path) -> None:
     """One with the diversity term and one without, which begin from other noise: never one picture twice."""
-    from beholder.synthesis._unit_diversity import compute_likenesses
+    from beholder.synthesis.objectives._diversity import compute_likenesses
 
     found = {}
     for name, strength in (("plain", 0.0), ("diverse", 5.0)):
@@ -528,7 +529,7 @@ def test_too_little_memory_is_taken_in_halves(
     acts: Activations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from beholder._core.errors import BeholderError
-    from beholder.synthesis._unit_bench import BatchRun
+    from beholder.synthesis.visualizations._bench import BatchRun
 
     run, most = BatchRun.run, [4]
 
@@ -555,7 +556,7 @@ def test_too_little_memory_is_taken_in_halves(
 def test_the_first_error_is_told_wherever_it_happens(
     acts: Activations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from beholder.synthesis._unit_bench import BatchRun
+    from beholder.synthesis.visualizations._bench import BatchRun
 
     take_step = BatchRun._take_step
 

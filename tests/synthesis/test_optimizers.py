@@ -11,7 +11,7 @@ from torch import Tensor
 
 from beholder import InputError
 from beholder.synthesis import LBFGS, Adam, Cosine, Halving, L2Ball, LinfBall, NormalizedSteps, Range
-from beholder.synthesis._lbfgs import _SLOTS, _ZOOM
+from beholder.synthesis.engine._lbfgs import _SLOTS, _ZOOM
 
 
 def rosenbrock(x: Tensor) -> Tensor:

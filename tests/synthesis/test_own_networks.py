@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 import beholder as bh
-from beholder.activations._match import compute_match
+from beholder.activations.similarity._match import compute_match
 from beholder.models import Unit
 from beholder.synthesis import (
     Channel,

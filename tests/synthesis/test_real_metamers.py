@@ -13,7 +13,7 @@ import beholder as bh
 from beholder.models import sketch_cochleagram
 from beholder.stimuli import SYLLABLE_RATE, draw_shapes_set, draw_syllables_set, read_metamer_table
 from beholder.synthesis import make_metamers, null_distribution
-from beholder.synthesis._metamer_recipe import make_metamer_recipe
+from beholder.synthesis.metamers._recipe import make_metamer_recipe
 
 pytestmark = pytest.mark.slow
 

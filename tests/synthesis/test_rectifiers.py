@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import beholder as bh
-from beholder.synthesis._loop import Problem
-from beholder.synthesis._match_objectives import CoarseToFine, MatchByParts, MatchRectified, SingleUnitFirst
-from beholder.synthesis._network import Network
-from beholder.synthesis._objectives import MatchTarget
-from beholder.synthesis._rectifiers import EndRectifiers, make_rectified_target, sum_one_sided, sum_straight
+from beholder.synthesis.engine._loop import Problem
+from beholder.synthesis.gradients._network import Network
+from beholder.synthesis.gradients._rectifiers import EndRectifiers, make_rectified_target, sum_one_sided, sum_straight
+from beholder.synthesis.objectives._match import CoarseToFine, MatchByParts, MatchRectified, SingleUnitFirst
+from beholder.synthesis.objectives._units import MatchTarget
 
 
 class Block(nn.Module):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beholder.synthesis._standing import Natural, compute_percentiles, judge_activation
+from beholder.synthesis.visualizations._standing import Natural, compute_percentiles, judge_activation
 
 VALUES = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=30)
 

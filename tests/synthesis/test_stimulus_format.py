@@ -12,7 +12,7 @@ from scipy.io import wavfile
 from torch import nn
 
 import beholder as bh
-from beholder.synthesis._stimulus_format import StimulusFormat, compute_opacity, encode_png
+from beholder.synthesis.engine._stimulus_format import StimulusFormat, compute_opacity, encode_png
 
 GENERATOR = np.random.default_rng(0)
 

@@ -46,8 +46,8 @@ from beholder.synthesis import (
     synthesize,
     validate_model,
 )
-from beholder.synthesis._checkpoint import Checkpoint
-from beholder.synthesis._loop import BatchRun
+from beholder.synthesis.engine._checkpoint import Checkpoint
+from beholder.synthesis.engine._loop import BatchRun
 
 from .nets import SmallNet, SoundNet, count_hooks, make_model
 
@@ -244,7 +244,7 @@ def test_a_trial_that_is_not_finite_does_not_end_the_problem(caplog: pytest.LogC
 
 
 def test_default_jitter_is_in_proportion_to_the_picture() -> None:
-    from beholder.synthesis._recipe import make_default_transforms, make_recipe
+    from beholder.synthesis.engine._recipe import make_default_transforms, make_recipe
 
     for side, jitter in ((224, 8.0), (28, 1.0), (448, 16.0)):
         (affine,) = make_default_transforms((3, side, side + 10))

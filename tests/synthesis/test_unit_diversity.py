@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from beholder.synthesis import Channel, Diversity, Objective
-from beholder.synthesis._redirect import RedirectDeadRectifiers
-from beholder.synthesis._unit_diversity import UnitDiversity, compute_likenesses
-from beholder.synthesis._view import Captured, View
+from beholder.synthesis.gradients._redirect import RedirectDeadRectifiers
+from beholder.synthesis.gradients._view import Captured, View
+from beholder.synthesis.objectives._diversity import UnitDiversity, compute_likenesses
 
 
 def make_view(values: Tensor) -> View:

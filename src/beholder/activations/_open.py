@@ -7,7 +7,7 @@ from typing import Any
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import explain_read_errors
-from beholder.activations._lazy import Activations
+from beholder.activations.store._lazy import Activations
 from beholder.models import UnitList
 from beholder.stimuli import MetamerSet, NullSet, is_metamer_set, is_null_set, read_model_stimuli
 
@@ -44,7 +44,7 @@ def _open(path: Path) -> Any:
     if path.is_dir() and (path / "zarr.json").exists():
         return Activations(path)
     if path.suffix.lower() in (".h5", ".hdf5"):
-        from beholder.activations._panel_readers import load_lazy_activations
+        from beholder.activations.panel._readers import load_lazy_activations
 
         return load_lazy_activations(path)
     if path.suffix.lower() == ".json":

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, final
 from beholder._core.downloads import DownloadFailed, download_file
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.hashing import hash_file
-from beholder.models._tokens import TextTooLong, tokenize
+from beholder.models.words._tokens import TextTooLong, tokenize
 
 if TYPE_CHECKING:
     import torch
@@ -109,8 +109,8 @@ def load(
     """
     import torch
 
-    from beholder.models._clip_model import ClipModel
-    from beholder.models._load import load_model
+    from beholder.models.nets._clip import ClipModel
+    from beholder.models.network._load import load_model
 
     if device is None:
         device = "cuda:0" if torch.cuda.is_available() else "cpu"
@@ -132,8 +132,8 @@ def load(
 
 
 def _finish(model: Any, name: str, device: Any, jit: bool) -> tuple[nn.Module, Any]:
-    from beholder.models._clip_model import script_model
-    from beholder.models._preprocessing import from_open_clip
+    from beholder.models.nets._clip import script_model
+    from beholder.models.preprocessing._read import from_open_clip
 
     model = model.to(device).requires_grad_(True).eval()
     preprocessing = from_open_clip({"size": model.visual.input_resolution})
@@ -159,7 +159,7 @@ def _find_published(known: str, download_root: str | Path | None) -> Path | None
         logger.warning("%s is not the file that OpenAI publishes (its sha256 differs); it is fetched again", target)
         return download_file(url, target.with_name(f"{file_name}.new"), sha256=sha256).replace(target)
     except DownloadFailed as error:
-        from beholder.models._weights import explain_missing
+        from beholder.models.weights._read import explain_missing
 
         model = f"open_clip:{_ARCHITECTURES[known]}"
         raise explain_missing(model, "openai", got=error.got or "", place=str(target), url=url) from error
@@ -174,8 +174,8 @@ def _open_file(path: Path) -> nn.Module:
     import torch
     from open_clip.model import build_model_from_openai_state_dict
 
-    from beholder.models._open_clip import SETTINGS_IN_STATE
-    from beholder.models._weights import read_weights
+    from beholder.models.sources._open_clip import SETTINGS_IN_STATE
+    from beholder.models.weights._read import read_weights
 
     state = {name: value for name, value in read_weights(path).items() if name not in SETTINGS_IN_STATE}
     try:
@@ -197,8 +197,8 @@ def _find_name(name: str) -> str | None:
 
 
 def _load_file(module: nn.Module, path: Path) -> None:
-    from beholder.models._open_clip import OpenClipSource
-    from beholder.models._weights import load_file_weights
+    from beholder.models.sources._open_clip import OpenClipSource
+    from beholder.models.weights._read import load_file_weights
 
     adapt = OpenClipSource().find("ViT-B-32", None).adapt_state_dict
     load_file_weights(module, path, tag=path.stem, adapt=adapt)

@@ -1,0 +1,1 @@
+"""A set of stimuli through a network into the store."""

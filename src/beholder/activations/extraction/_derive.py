@@ -1,0 +1,202 @@
+"""Centred, normalised and compressed activations: a second store beside the extracted one."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from beholder._core.errors import suggest_keywords
+from beholder._core.files import explain_write_errors
+from beholder._core.hashing import hash_settings
+from beholder._core.provenance import record_provenance
+from beholder._core.seeds import DEFAULT_SEED
+from beholder.activations.extraction._postprocess import (
+    CenterActs,
+    CompressActs,
+    NormalizeReps,
+    Postprocess,
+    Step,
+    fit_postprocess,
+)
+from beholder.activations.store._arrays import (
+    FORMAT,
+    StoredLayer,
+    create_layer,
+    describe_columns,
+    iter_shard_ranges,
+    job_folder,
+    open_group,
+    remove_partial_files,
+    remove_store,
+    write_column,
+    write_stimuli,
+)
+from beholder.activations.store._health import heal_store, seal_store
+from beholder.activations.store._lazy import Activations, LayerActivations
+from beholder.activations.store._shard_file import plan_layout, shard_path, write_shard
+from beholder.activations.store._stimulus_table import read_stimuli
+from beholder.jobs import Finish, Plan, Shard, Worker, run_plan
+
+_SHARD_BYTES = 32 * 2**20
+
+
+def name_steps(steps: Sequence[Step]) -> str:
+    """What the steps are called in a store's name: ``centered-normalized-pca``."""
+    names = {CenterActs: "centered", NormalizeReps: "normalized", CompressActs: "pca"}
+    width = "".join(f"{step.n_components}" for step in steps if isinstance(step, CompressActs) and step.n_components)
+    return "-".join(names[type(step)] for step in steps) + width
+
+
+@suggest_keywords
+def process_activations(
+    acts: Activations,
+    steps: Sequence[Step],
+    *,
+    layers: Sequence[str] | None = None,
+    seed: int = DEFAULT_SEED,
+    overwrite: bool = False,
+) -> Activations:
+    """Centre, normalise and compress layers, streamed, into a store beside the one they come from.
+
+    Parameters
+    ----------
+    acts : Activations
+        What :func:`extract` gave.
+    steps : sequence of Step
+        See :func:`beholder.activations.plan_steps`.
+    layers : sequence of str, optional
+        Default all.
+    seed : int
+        Of the randomised PCA of very large layers.
+    overwrite : bool
+        Replace an existing result.
+
+    Returns
+    -------
+    Activations
+        ``{store}.{steps}.zarr``; rows of (n_stimuli, n_replicates, n_features), float32.
+    """
+    names = list(layers or acts.layers)
+    store = acts.path.with_name(f"{acts.path.stem}.{name_steps(steps)}.zarr")
+    folder = job_folder(store)
+    settings = {
+        "format": FORMAT,
+        "source": acts.attributes["settings"],
+        "stimuli": hash_settings([list(acts.stimulus_ids), list(acts.stimulus_hashes)]),
+        "replicates": acts.attributes["n_replicates"],
+        "steps": [{"step": type(step).__name__, **asdict(step)} for step in steps],
+        "seed": seed,
+    }
+    with folder.hold():
+        if overwrite:
+            remove_store(store)
+        remove_partial_files(store)
+        heal_store(store)
+        if not folder.check_settings(settings):
+            folder.write_settings(settings)
+        worker = _DeriveWorker(acts, store, tuple(steps), seed)
+        attributes: dict[str, Any] = dict(open_group(store).attrs) if (store / "zarr.json").exists() else {}
+        old = attributes.get("layers", [])
+        records = {}
+        for name in names:
+            records[name] = worker.fit(name).to_dict()
+        _make_groups(store, acts, worker, [*old, *(name for name in names if name not in old)], settings, records)
+        shards = [
+            Shard(
+                f"{worker.layouts[name].path_name}-{start:08d}",
+                stop - start,
+                {"layer": name, "start": start, "stop": stop},
+            )
+            for name in names
+            for start, stop in iter_shard_ranges(len(acts.stimulus_ids), worker.layouts[name].layout.rows)
+        ]
+        run_plan(Plan(f"process {acts.path.stem}", settings, tuple(shards)), worker, folder)
+        root = open_group(store, "a")
+        root.attrs["complete"] = True
+        seal_store(store)
+        record_provenance(store.parent, store.name, settings, processing=records, source=acts.path.name)
+        folder.clear_claims()
+    return Activations(store)
+
+
+def _make_groups(
+    store: Path,
+    acts: Activations,
+    worker: _DeriveWorker,
+    layers: Sequence[str],
+    settings: dict[str, Any],
+    records: dict[str, Any],
+) -> None:
+    job_folder(store).unseal()
+    with explain_write_errors(store):
+        root = open_group(store, "a")
+        processing = {**root.attrs.get("processing", {}), **records}  # type: ignore[dict-item]
+        root.attrs.put(
+            {
+                **acts.attributes,
+                **describe_columns(*read_stimuli(open_group(acts.path), acts.path)),
+                "settings": settings,
+                "layers": list(layers),
+                "processing": processing,
+                "complete": False,
+            }
+        )
+        write_stimuli(root, *read_stimuli(open_group(acts.path), acts.path))
+        n_replicates = int(acts.attributes["n_replicates"])
+        for layer in worker.layouts.values():
+            create_layer(root, layer, len(acts.stimulus_ids), n_replicates)
+            write_column(root[layer.path_name], "stimulus", acts.stimulus_ids)  # type: ignore[arg-type]
+
+
+@dataclass
+class _DeriveWorker(Worker):
+    """Transforms and writes shards of fitted layers, inline."""
+
+    acts: Activations
+    store: Path
+    steps: tuple[Step, ...]
+    seed: int
+    layouts: dict[str, StoredLayer] = field(default_factory=dict)
+    fitted: dict[str, Postprocess] = field(default_factory=dict)
+    lookahead: int = 0
+
+    def fit(self, name: str) -> Postprocess:
+        """Fit the steps to a layer and plan its shards."""
+        values = self.acts[name]
+        self.fitted[name] = fitted = fit_postprocess(values, self.steps, self.seed)
+        rows = max(1, min(256, _SHARD_BYTES // (4 * max(fitted.n_features, fitted.n_inputs))))
+        axis = "component" if fitted.components is not None else "feature"
+        self.layouts[name] = StoredLayer(name, (axis,), plan_layout(rows, (fitted.n_features,), "float32"))
+        return fitted
+
+    @contextlib.contextmanager
+    def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
+        """Nothing to get ready."""
+        yield self._start
+
+    def _start(self, shard: Shard) -> Finish:
+        def finish() -> tuple[dict[str, tuple[int, str]], dict[str, Any]]:
+            name, start, stop = shard.payload["layer"], shard.payload["start"], shard.payload["stop"]
+            values = transform_rows(self.fitted[name], self.acts[name], start, stop)
+            layer = self.layouts[name]
+            files = {}
+            for replicate in range(values.shape[1]):
+                path = shard_path(self.store / layer.path_name / "values", start // layer.layout.rows, replicate, 1)
+                files[path.relative_to(self.store).as_posix()] = write_shard(path, values[:, replicate], layer.layout)
+            return files, {}
+
+        return finish
+
+
+def transform_rows(fitted: Postprocess, values: LayerActivations, start: int, stop: int) -> np.ndarray:
+    """Rows ``[start, stop)`` after the steps: (n, n_replicates, n_features), float32."""
+    n_replicates = values.shape[1]
+    if fitted.components is not None and fitted.components.scores is not None:
+        scores = fitted.components.scores[start * n_replicates : stop * n_replicates]
+        return scores.astype(np.float32).reshape(stop - start, n_replicates, -1)
+    return fitted.transform(values[start:stop])

@@ -1,0 +1,359 @@
+"""Computing one shard of an extraction: decode, run, pool, write.
+
+On the CPU every core takes whole micro-batches (one intra-op thread each), from the file to the
+pooled values; on an accelerator the cores decode ahead and the device runs one batch at a time.
+A micro-batch has the same size and the same members wherever and whenever it is computed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from beholder._core.errors import BeholderError, InputError
+from beholder._core.progress import logger
+from beholder.activations.extraction._batches import Task, cut_micro_batches, load_stimulus
+from beholder.activations.extraction._postprocess import project_rows
+from beholder.activations.forward._targets import Target, make_consumer, route_parts
+from beholder.activations.forward._thread_taps import ThreadTaps
+from beholder.activations.store._arrays import StoredLayer, job_folder
+from beholder.activations.store._shard_file import read_rows, shard_path, write_shard
+from beholder.jobs import Files, Finish, Shard, has_content
+from beholder.models import ImagePreprocessing, Model, ModelWorker
+from beholder.stimuli import Exposure, StimulusSet
+
+_PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Layers that are extracted together: their targets, and how they lie in the store."""
+
+    targets: tuple[Target, ...]
+    layers: tuple[StoredLayer, ...]
+
+
+@dataclass(frozen=True)
+class Compute:
+    """The settings that say how values are computed.
+
+    Attributes
+    ----------
+    micro_batch : int
+        Stimuli in one forward pass; the last one is padded.
+    intra_threads : int
+        Threads inside one operation.
+    lanes : int
+        Micro-batches in flight on the CPU; does not change any value.
+    precision : {"fp32", "bf16", "fp16"}
+    seed : int
+    reduce_to : int or None
+        Columns of the sparse random projection, if one is applied.
+    channels_last : bool
+    exposure : Exposure or None
+    """
+
+    micro_batch: int
+    intra_threads: int
+    lanes: int
+    precision: str = "fp32"
+    seed: int = 42
+    reduce_to: int | None = None
+    channels_last: bool = True
+    exposure: Exposure | None = None
+
+
+@dataclass
+class ExtractWorker(ModelWorker):
+    """Extracts shards of one model's store.
+
+    Parameters
+    ----------
+    store : path
+        The ``.zarr`` folder.
+    model : Model
+        Reaches worker processes as it is in memory.
+    device : str
+    stimuli : StimulusSet
+    passes : sequence of Pass
+    compute : Compute
+    """
+
+    store: Path
+    model: Model
+    device: str
+    stimuli: StimulusSet
+    passes: Sequence[Pass]
+    compute: Compute
+    lookahead: int = field(default=1, init=False)
+
+    @contextlib.contextmanager
+    def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
+        """Load the model, set the threads, start the lanes."""
+        model = self.model
+        on_cpu = torch.device(self.device).type == "cpu"
+        lanes = max(1, self.compute.lanes // n_workers) if on_cpu else max(1, (os.cpu_count() or 1) // n_workers)
+        with (
+            use_threads(self.compute.intra_threads),
+            use_exact_math(self.compute.precision),
+            ThreadPoolExecutor(lanes, thread_name_prefix="beholder-lane") as pool,
+        ):
+            session = _Session(self, model, pool, on_cpu)
+            try:
+                yield session.start
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def use_threads(n: int) -> Iterator[None]:
+    """Run torch with ``n`` intra-op threads inside the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def use_exact_math(precision: str) -> Iterator[None]:
+    """Switch off what makes float32 results differ between runs: TF32 and algorithm search."""
+    cudnn = torch.backends.cudnn
+    before = (cudnn.deterministic, cudnn.benchmark, torch.get_float32_matmul_precision(), cudnn.allow_tf32)
+    cudnn.deterministic, cudnn.benchmark = True, False
+    if precision == "fp32":
+        torch.set_float32_matmul_precision("highest")
+        cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        cudnn.deterministic, cudnn.benchmark = before[:2]
+        torch.set_float32_matmul_precision(before[2])
+        cudnn.allow_tf32 = before[3]
+
+
+def cast_values(values: np.ndarray, dtype: str, layer: str) -> np.ndarray:
+    """The values as they are stored; numbers that float16 cannot hold are an error, not infinite."""
+    if dtype == str(values.dtype):
+        return values
+    with np.errstate(over="ignore"):
+        stored = values.astype(dtype)
+    lost = np.isinf(stored) & np.isfinite(values)
+    if lost.any():
+        largest = float(np.abs(values[lost]).max())
+        raise InputError(
+            f"values of at most {np.finfo(dtype).max:g} for --dtype {dtype}", got=f"{largest:g} at {layer}",
+            hint="--dtype float32",
+        )  # fmt: skip
+    return stored
+
+
+class _Session:
+    """A ready worker: a copy of the model a thread with hooks on, lanes running."""
+
+    def __init__(self, worker: ExtractWorker, model: Model, pool: ThreadPoolExecutor, on_cpu: bool) -> None:
+        self._worker, self._model, self._pool, self._on_cpu = worker, model, pool, on_cpu
+        self._taps = ThreadTaps(model, channels_last=worker.compute.channels_last, gives_output=True)
+        arrays = worker.stimuli.arrays
+        as_floats = arrays is not None and np.dtype(getattr(arrays, "dtype", np.uint8)).kind == "f"
+        exposed = worker.compute.exposure is not None
+        self._as_uint8 = isinstance(model.preprocessing, ImagePreprocessing) and (exposed or not as_floats)
+        self._device = torch.device(worker.device)
+        self._folder = job_folder(worker.store)
+
+    def start(self, shard: Shard) -> Finish:
+        """Start a shard; where its activations find no room beside another's, it waits until that is written."""
+        try:
+            finish = self._start(shard)
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            logger.warning("no room for the activations of two shards at once; one is computed after the other")
+
+            def finish() -> tuple[Files, Mapping[str, Any]]:
+                return self._start(shard)()
+
+        def finish_or_explain() -> tuple[Files, Mapping[str, Any]]:
+            try:
+                return finish()
+            except (MemoryError, RuntimeError) as error:
+                if not _is_out_of_memory(error):
+                    raise
+                size = sum(math.prod(each.shape) for each in self._worker.passes[shard.payload["pass"]].targets) * 4
+                n_stimuli = shard.payload["stop"] - shard.payload["start"]
+                raise BeholderError(
+                    f"expected room for the activations of {n_stimuli} stimuli, {size * n_stimuli / 2**20:,.0f} MB; "
+                    f"got {str(error).splitlines()[0][:120]}; try fewer layers, --pool or, for a new store, a smaller "
+                    "--batch_size: finished parts are kept"
+                ) from error
+
+        return finish_or_explain
+
+    def _start(self, shard: Shard) -> Finish:
+        payload = shard.payload
+        which, start, stop = payload["pass"], payload["start"], payload["stop"]
+        job = self._worker.passes[which]
+        kept = self._keep_rows(shard, job)
+        outputs = {
+            target.name: torch.empty((stop - start, *target.shape), dtype=torch.float32) for target in job.targets
+        }
+        read: dict[int, tuple[str, list[int] | None]] = {}
+        routes = route_parts(job.targets)
+        tasks = cut_micro_batches(start, stop, start + kept, self._worker.compute.micro_batch)
+        replicate = payload["replicate"]
+        state = (which, routes, outputs, start)
+
+        def load(task: Task) -> Tensor | np.ndarray:
+            return self._load(task.members, replicate, read)
+
+        def compute(task: Task) -> None:
+            self._forward(task, load(task), *state)
+
+        futures: list[tuple[Task, Future[Any]]] = [
+            (task, self._pool.submit(compute if self._on_cpu else load, task)) for task in tasks
+        ]
+
+        def finish() -> tuple[dict[str, tuple[int, str]], dict[str, Any]]:
+            facts: dict[str, Any] = {}
+            try:
+                for task, future in futures:
+                    batch = future.result()
+                    if not self._on_cpu:
+                        self._forward(task, batch, *state)
+                    self._worker.report(task.rows.stop - task.rows.start)
+            except (MemoryError, RuntimeError) as error:
+                for _, future in futures:
+                    future.cancel()
+                if not _is_out_of_memory(error):
+                    raise
+                facts["smaller_batch"] = self._redo_smaller(tasks, load, state, str(error))
+            except BaseException:
+                for _, future in futures:
+                    future.cancel()
+                raise
+            files = self._write(shard, job, outputs, kept)
+            old = self._read_old_facts(shard)
+            what = [read.get(i) or old.get(i, ("", None)) for i in range(start, stop)]
+            facts |= {"hashes": [digest for digest, _ in what], "marks": [mark for _, mark in what]}
+            return files, facts
+
+        return finish
+
+    def _load(self, members: list[int], replicate: int, read: dict[int, Any]) -> np.ndarray:
+        worker = self._worker
+        made: dict[int, np.ndarray] = {}
+        for i in dict.fromkeys(members):
+            made[i], *what = load_stimulus(
+                worker.stimuli,
+                i,
+                self._model.preprocessing,
+                worker.compute.exposure,
+                replicate=replicate,
+                seed=worker.compute.seed,
+                as_uint8=self._as_uint8,
+            )
+            read[i] = (what[0], what[1])
+        shapes = sorted({array.shape for array in made.values()})
+        if len(shapes) > 1:
+            raise InputError(
+                "stimuli of one shape after preprocessing", got=f"{shapes[0]} and {shapes[1]}", hint="--batch_size 1"
+            )
+        return np.stack([made[i] for i in members])
+
+    def _forward(
+        self, task: Task, batch: Any, which: int, routes: Mapping[str, Any], outputs: Mapping[str, Tensor], base: int
+    ) -> None:
+        compute = self._worker.compute
+        model, tap = self._taps.get(which, {name: feeds[0][1].layer.ref for name, feeds in routes.items()})
+        rows = slice(task.rows.start - base, task.rows.stop - base)
+        dtype = _PRECISIONS.get(compute.precision)
+        cast = torch.autocast(self._device.type, dtype) if dtype else contextlib.nullcontext()
+        with torch.inference_mode(), cast, warnings.catch_warnings():
+            if self._as_uint8 and isinstance(model.preprocessing, ImagePreprocessing):
+                layout = torch.channels_last if compute.channels_last else torch.contiguous_format
+                x = model.preprocessing.normalize_uint8(batch).to(self._device).contiguous(memory_format=layout)
+            else:
+                x = model.normalize(torch.tensor(batch, device=self._device))
+            with tap.collect(make_consumer(routes, outputs, rows, task.keep, len(x)), stop=True):
+                tap.hand_over(model.run_input(x))
+
+    def _redo_smaller(self, tasks: Sequence[Task], load: Callable[[Task], Any], state: Any, reason: str) -> int:
+        size = self._worker.compute.micro_batch
+        while size > 1:
+            size = -(-size // 2)
+            logger.warning("a batch of %d does not fit in memory; trying %d", self._worker.compute.micro_batch, size)
+            if self._device.type == "cuda":
+                torch.cuda.empty_cache()
+            try:
+                for task in tasks:
+                    for part in cut_micro_batches(task.rows.start, task.rows.stop, task.rows.start, size, align=False):
+                        self._forward(part, load(part), *state)
+                return size
+            except (MemoryError, RuntimeError) as error:
+                if not _is_out_of_memory(error):
+                    raise
+        raise BeholderError(
+            f"expected one stimulus to fit in memory on {self._device}; got {reason.splitlines()[0][:120]}; "
+            "try another --device: finished parts are kept"
+        )
+
+    def _keep_rows(self, shard: Shard, job: Pass) -> int:
+        """Rows of an earlier, part-filled version of this shard that need no computing."""
+        old = self._folder.peek_receipt(shard.key)
+        settings = self._folder.read_settings()
+        if old is None or settings is None or old["payload"]["stop"] >= shard.payload["stop"]:
+            return 0
+        same = {key: value for key, value in old["payload"].items() if key not in ("stop", "ids")}
+        if same != {key: value for key, value in shard.payload.items() if key not in ("stop", "ids")}:
+            return 0
+        whole = all(has_content(self._worker.store / name, digest) for name, digest in old["digests"].items())
+        return old["payload"]["stop"] - old["payload"]["start"] if whole else 0
+
+    def _read_old_facts(self, shard: Shard) -> dict[int, tuple[str, list[int] | None]]:
+        """Hash and mark of the stimuli of an earlier, part-filled version of this shard."""
+        facts = (self._folder.peek_receipt(shard.key) or {"facts": {}})["facts"]
+        hashes = facts.get("hashes") or facts.get("sha256", [])
+        marks = facts.get("marks") or [None] * len(hashes)
+        start = shard.payload["start"]
+        return {start + row: pair for row, pair in enumerate(zip(hashes, marks, strict=True))}
+
+    def _write(self, shard: Shard, job: Pass, outputs: Mapping[str, Tensor], kept: int) -> dict[str, tuple[int, str]]:
+        payload, compute = shard.payload, self._worker.compute
+        files = {}
+        for target, layer in zip(job.targets, job.layers, strict=True):
+            values = outputs[target.name].numpy()
+            if compute.reduce_to:
+                flat = values.reshape(len(values), -1)
+                values = project_rows(flat, compute.reduce_to, compute.seed, target.name)
+            folder = self._worker.store / layer.path_name / "values"
+            path = shard_path(
+                folder, payload["start"] // layer.layout.rows, payload["replicate"], len(layer.layout.features)
+            )
+            values = cast_values(values, layer.layout.dtype, target.name)
+            if kept:
+                values[:kept] = read_rows(path, layer.layout, 0, kept)
+            name = path.relative_to(self._worker.store).as_posix()
+            files[name] = write_shard(path, values, layer.layout)
+        return files
+
+
+_OUT_OF_MEMORY = ("not enough memory", "out of memory", "can't allocate memory", "cannot allocate memory")
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Whether an accelerator, torch's CPU allocator or Python itself found no room."""
+    text = str(error).lower()
+    kinds = (torch.OutOfMemoryError, MemoryError)
+    return isinstance(error, kinds) or any(words in text for words in _OUT_OF_MEMORY)

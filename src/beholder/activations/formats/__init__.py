@@ -1,0 +1,1 @@
+"""Other programs' formats: HDF5, MATLAB, text, NumPy."""

@@ -1,0 +1,1 @@
+"""One forward pass: which layers, where the stimuli are, hooks."""

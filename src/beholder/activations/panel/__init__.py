@@ -1,0 +1,1 @@
+"""Many networks on one set of stimuli."""

@@ -1,0 +1,1 @@
+"""The store of activations: arrays, tables, health, lazy reading."""

@@ -1,0 +1,192 @@
+"""The activation store: a Zarr v3 group with one group a layer.
+
+::
+
+    {model}.zarr/
+      zarr.json                 attributes: model, weights, preprocessing, pooling, seed, versions, complete
+      stimuli/{id,file,label,target,hash}
+      stimuli/conditions/{0,1,...}  further columns, whose exact names are in the attribute ``condition``
+      {layer}/values            (n_stimuli, n_replicates, *features)
+      {layer}/stimulus          ids again, so that xarray labels the first axis
+
+The functions here make and grow the groups; shards are filled by workers, each its own files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from zarr.codecs import Crc32cCodec, ZstdCodec
+
+from beholder._core.errors import InputError
+from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name
+from beholder.activations.store._shard_file import CHUNK_KEYS, ShardLayout, plan_layout
+from beholder.jobs import JobFolder, refuse_damaged
+
+FORMAT = "beholder-activations-2"
+COLUMNS = ("id", "file", "label", "target", "hash", "sha256")
+"""Columns of the table of stimuli that are no conditions; the hash's was called ``sha256`` in the first version."""
+CONDITIONS = "conditions"
+
+
+@dataclass(frozen=True)
+class StoredLayer:
+    """One layer of a store: exact name, axes, how its values lie in files, and for a readout what it was made from."""
+
+    name: str
+    axes: tuple[str, ...]
+    layout: ShardLayout
+    origin: str | None = None
+
+    @property
+    def path_name(self) -> str:
+        """Its group."""
+        return to_path_name(self.name)
+
+
+def job_folder(store: Path) -> JobFolder:
+    """Settings, receipts and locks of a store, in a hidden folder beside it."""
+    return JobFolder(store.parent / f".{store.name}.jobs", store)
+
+
+def open_group(store: Path, mode: Any = "r") -> zarr.Group:
+    """Open a store's root group; a missing or foreign one is an :class:`InputError`."""
+    with explain_write_errors(store):
+        try:
+            return zarr.open_group(store, mode=mode, zarr_format=3)
+        except Exception as error:  # whatever zarr makes of a head that is none
+            if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+                raise
+            head = store / "zarr.json"
+            if head.is_file() and job_folder(store).path.is_dir():
+                raise refuse_damaged(head, store) from error
+            raise InputError("an activation store", got=f"{store}, which is none ({type(error).__name__})") from error
+
+
+def is_complete(store: Path) -> bool:
+    """Whether a store is there and its extraction ended."""
+    return (store / "zarr.json").exists() and bool(open_group(store).attrs.get("complete", False))
+
+
+def create_layer(root: zarr.Group, layer: StoredLayer, n_stimuli: int, n_replicates: int) -> None:
+    """Make a layer's group and array, or give it the number of stimuli and at least that of replicates."""
+    layout = layer.layout
+    shape = (n_stimuli, n_replicates, *layout.features)
+    group = root.require_group(layer.path_name)
+    if "values" in group:
+        values: Any = group["values"]
+        shape = (n_stimuli, max(n_replicates, values.shape[1]), *layout.features)
+        if values.shape != shape:
+            values.resize(shape)
+    else:
+        values = group.create_array(
+            "values",
+            shape=shape,
+            dtype=layout.dtype,
+            shards=layout.shape,
+            chunks=layout.tile,
+            compressors=[Crc32cCodec()],
+            filters=None,
+            fill_value=np.nan,
+            chunk_key_encoding=CHUNK_KEYS,
+            dimension_names=["stimulus", "replicate", *layer.axes],
+        )
+    group.attrs.put({"layer": layer.name, "axes": list(layer.axes), "tile_rows": layout.is_rows})
+
+
+def write_column(group: zarr.Group, name: str, values: Sequence[Any], dimension: str = "stimulus") -> None:
+    """Write one value a stimulus as a small array; an equal one is left alone."""
+    column = np.asarray(values)
+    if column.dtype.kind not in "iufb":
+        texts = ["" if value is None else str(value) for value in values]
+        column = np.array(texts, dtype=object)
+    if name in group:
+        with contextlib.suppress(Exception):  # a damaged one is written anew
+            old: Any = group[name]
+            if old.shape == column.shape and np.array_equal(old[:], column):
+                return
+    dtype: Any = "string" if column.dtype == object else column.dtype
+    array = group.create_array(
+        name, shape=column.shape, chunks=column.shape or (1,), dtype=dtype, dimension_names=[dimension],
+        compressors=[ZstdCodec(), Crc32cCodec()], overwrite=True,
+    )  # fmt: skip
+    if column.size:
+        array[:] = column
+
+
+def write_stimuli(root: zarr.Group, columns: Mapping[str, Any], conditions: Mapping[str, Any]) -> None:
+    """Write the table of stimuli as a group of columns, and the conditions as a group of its own inside.
+
+    Conditions have the users' names, which may differ in letters that no path can hold, or be those of columns: they
+    lie under numbers, with the exact name as an attribute.
+    """
+    group = root.require_group("stimuli")
+    for name, values in columns.items():
+        write_column(group, name, values)
+    if not conditions and CONDITIONS not in group:
+        return
+    inside = group.require_group(CONDITIONS)
+    for place, (name, values) in enumerate(conditions.items()):
+        write_column(inside, str(place), values)
+        inside[str(place)].attrs.put({"condition": name})
+    for name in [name for name in inside if not (name.isdecimal() and int(name) < len(conditions))]:
+        del inside[name]
+
+
+def describe_columns(columns: Iterable[str], conditions: Iterable[str]) -> dict[str, list[str]]:
+    """What the root's attributes say of the table of stimuli."""
+    return {"stimulus_columns": list(columns), "stimulus_conditions": list(conditions)}
+
+
+def list_layers(root: zarr.Group, store: Path) -> dict[str, str]:
+    """Exact layer name to group name, in the order in which the layers were asked for."""
+    order: Any = root.attrs.get("layers", [])
+    names = {name: to_path_name(name) for name in order}
+    return {name: group for name, group in names.items() if (store / group / "zarr.json").exists()}
+
+
+def remove_store(store: Path) -> None:
+    """Delete a store with its settings and receipts."""
+    with explain_write_errors(store):
+        job_folder(store).clear()
+        if store.exists():
+            shutil.rmtree(store)
+
+
+def remove_partial_files(store: Path) -> None:
+    """Delete what a killed run left half-written in a store. Only for the holder of its lock."""
+    remove_temporaries(store)
+    for path in store.rglob("*.partial"):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def iter_shard_ranges(n: int, rows: int) -> Iterator[tuple[int, int]]:
+    """Ranges of stimuli of the shards of an array."""
+    for start in range(0, n, rows):
+        yield start, min(n, start + rows)
+
+
+def layout_to_dict(layer: StoredLayer) -> dict[str, Any]:
+    """JSON-able form of a stored layer."""
+    return {
+        "name": layer.name,
+        "axes": list(layer.axes),
+        "features": list(layer.layout.features),
+        "rows": layer.layout.rows,
+        "dtype": layer.layout.dtype,
+        **({"origin": layer.origin} if layer.origin else {}),
+    }
+
+
+def layout_from_dict(record: Mapping[str, Any]) -> StoredLayer:
+    """Inverse of :func:`layout_to_dict`."""
+    layout = plan_layout(record["rows"], tuple(record["features"]), record["dtype"])
+    return StoredLayer(record["name"], tuple(record["axes"]), layout, record.get("origin"))

@@ -1,0 +1,1 @@
+"""Procedures that choose the next level from the answers."""

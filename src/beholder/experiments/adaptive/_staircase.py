@@ -1,0 +1,333 @@
+"""Which level comes next: constant stimuli, staircases and QUEST+. The state is the log of answers, replayed."""
+
+from __future__ import annotations
+
+import abc
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+
+from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.seeds import DEFAULT_SEED, make_generator
+from beholder.experiments.settings._fields import parse_fields, to_plain
+
+if TYPE_CHECKING:
+    from beholder.experiments.settings._settings import Adaptive
+
+Answer = tuple[float, bool]
+"""A level that was shown, and whether the answer was right."""
+
+_LOG_RATIO = 10.0
+_N_THRESHOLDS, _N_SLOPES = 41, 12
+
+
+@final
+@dataclass(frozen=True)
+class Estimate:
+    """Where a procedure puts the threshold.
+
+    Attributes
+    ----------
+    threshold : float
+        The level at ``target``; NaN where the answers do not tell.
+    low, high : float
+        The middle 95 % of what is plausible for it; NaN for procedures that do not say.
+    target : float
+        Share of right answers.
+    n_trials : int
+    """
+
+    threshold: float
+    low: float
+    high: float
+    target: float
+    n_trials: int
+
+
+class Staircase(abc.ABC):
+    """A procedure that chooses levels from the answers so far.
+
+    Parameters
+    ----------
+    levels : sequence of float
+        From the hardest to the easiest, rising or falling as numbers; at least two.
+    """
+
+    def __init__(self, levels: Sequence[float]) -> None:
+        self.levels = tuple(float(level) for level in levels)
+        steps = np.diff(self.levels)
+        if len(self.levels) < 2 or not ((steps > 0).all() or (steps < 0).all()):
+            raise InputError(
+                "at least two levels in order, from the hardest to the easiest", got=str(list(self.levels)[:8])
+            )
+        self._log: list[Answer] = []
+
+    @staticmethod
+    def from_dict(settings: Mapping[str, Any]) -> Staircase:
+        """The procedure that settings describe: ``method`` (``constant``, ``up_down``, ``quest+``) and its parameters.
+
+        Raises
+        ------
+        UnknownNameError
+            Another method, or a parameter that the method does not have.
+        InputError
+            A parameter of the wrong type or out of its range.
+
+        >>> stairs = Staircase.from_dict({"method": "up_down", "levels": [1, 2, 3, 4], "down": 2, "start": 3})
+        >>> stairs.next_level()
+        4.0
+        >>> stairs.update(4.0, True)
+        >>> stairs.update(4.0, True)
+        >>> stairs.next_level()
+        3.0
+        """
+        from beholder.experiments.adaptive._quest_plus import QuestPlus
+
+        methods: dict[str, Any] = {"constant": ConstantStimuli, "up_down": UpDown, "quest+": QuestPlus}
+        values = dict(settings)
+        method = str(values.pop("method", ""))
+        if method not in methods:
+            raise UnknownNameError("adaptive method", method, methods)
+        made = methods[method]
+        return made(parse_fields(made.Parameters, values, f"{method} parameter"))
+
+    @property
+    def log(self) -> tuple[Answer, ...]:
+        """The answers so far."""
+        return tuple(self._log)
+
+    def update(self, level: float, correct: bool) -> None:
+        """Take in an answer.
+
+        Raises
+        ------
+        InputError
+            A level that is none of the procedure's.
+        """
+        place = next((k for k, each in enumerate(self.levels) if math.isclose(each, level, rel_tol=1e-9)), None)
+        if place is None:
+            raise InputError(f"one of the levels {', '.join(f'{each:g}' for each in self.levels)}", got=f"{level:g}")
+        self._take_in(place, bool(correct))
+        self._log.append((self.levels[place], bool(correct)))
+
+    def replay(self, answers: Iterable[Answer]) -> Staircase:
+        """Take in answers, in order, and give the procedure itself."""
+        for level, correct in answers:
+            self.update(level, correct)
+        return self
+
+    @abc.abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """The settings that :meth:`from_dict` takes; without the answers."""
+
+    @abc.abstractmethod
+    def next_level(self) -> float | None:
+        """The level to show; None when the procedure has ended."""
+
+    @abc.abstractmethod
+    def estimate(self) -> Estimate:
+        """The threshold, from the answers so far."""
+
+    @abc.abstractmethod
+    def _take_in(self, place: int, correct: bool) -> None:
+        """Change the state by the answer at one of the levels."""
+
+
+@final
+class ConstantStimuli(Staircase):
+    """Every level equally often, in an order drawn block by block; ends when all are shown."""
+
+    @final
+    @dataclass(frozen=True)
+    class Parameters:
+        """``levels``, hardest first; ``n_per_level``; ``seed`` of the order; ``target`` of the estimate."""
+
+        levels: tuple[float, ...]
+        n_per_level: int = 10
+        seed: int = DEFAULT_SEED
+        target: float = 0.75
+
+    def __init__(self, parameters: Parameters) -> None:
+        super().__init__(parameters.levels)
+        self.parameters = parameters
+        if parameters.n_per_level < 1:
+            raise InputError("n_per_level of 1 or more", got=str(parameters.n_per_level))
+
+    def to_dict(self) -> dict[str, Any]:
+        """See :meth:`Staircase.to_dict`."""
+        return {"method": "constant", **to_plain(self.parameters)}
+
+    def next_level(self) -> float | None:
+        """The next of the drawn order; None when every level was shown ``n_per_level`` times."""
+        block, place = divmod(len(self._log), len(self.levels))
+        if block >= self.parameters.n_per_level:
+            return None
+        rng = make_generator(self.parameters.seed, "constant stimuli", block)
+        return self.levels[int(rng.permutation(len(self.levels))[place])]
+
+    def _take_in(self, place: int, correct: bool) -> None:
+        """Nothing but the log counts."""
+
+    def estimate(self) -> Estimate:
+        """Between the two levels whose shares of right answers enclose the target, by a line through them."""
+        places = [self.levels.index(level) for level, _ in self._log]
+        right = np.bincount(places, [c for _, c in self._log], len(self.levels))
+        shown = np.bincount(places, minlength=len(self.levels))
+        known = shown > 0
+        target = self.parameters.target
+        threshold = _cross(np.asarray(self.levels)[known], right[known] / shown[known], target)
+        return Estimate(threshold, math.nan, math.nan, target, len(self._log))
+
+
+@final
+class UpDown(Staircase):
+    """A transformed up-down staircase: ``down`` right answers in a row make it harder, ``up`` wrong ones easier.
+
+    Converges on the level where the chances of both are equal; for 1 up, n down at :math:`0.5^{1/n}` right answers.
+
+    Notes
+    -----
+    Source: Levitt (1971), Transformed up-down methods in psychoacoustics, J. Acoust. Soc. Am. 49.
+    """
+
+    @final
+    @dataclass(frozen=True)
+    class Parameters:
+        """``levels``, hardest first; ``up``, ``down``; ``start``, a position among the levels (-1: the easiest).
+
+        ``steps``: positions to move by, one after each reversal, the last kept; ``n_reversals``, ``n_trials``: where
+        it ends, 0 never; ``n_averaged``: the reversals at the end that the estimate is the mean of.
+        """
+
+        levels: tuple[float, ...]
+        up: int = 1
+        down: int = 2
+        start: int = -1
+        steps: tuple[int, ...] = (1,)
+        n_reversals: int = 0
+        n_trials: int = 0
+        n_averaged: int = 6
+
+    def __init__(self, parameters: Parameters) -> None:
+        super().__init__(parameters.levels)
+        self.parameters = p = parameters
+        n = len(self.levels)
+        if not -n <= p.start < n:
+            raise InputError(f"a start from 0 to {n - 1}, a position among the levels", got=str(p.start))
+        if min(p.up, p.down, p.n_averaged, *(p.steps or (0,))) < 1:
+            raise InputError("up, down, n_averaged and steps of 1 or more", got=str(to_plain(p)))
+        self._place = p.start % n
+        self._run = 0
+        self._direction = 0
+        self.reversals: list[float] = []
+
+    def to_dict(self) -> dict[str, Any]:
+        """See :meth:`Staircase.to_dict`."""
+        return {"method": "up_down", **to_plain(self.parameters)}
+
+    @property
+    def target(self) -> float:
+        """Share of right answers at which it settles: up and down are equally likely there."""
+        from scipy.optimize import brentq
+
+        up, down = self.parameters.up, self.parameters.down
+
+        def balance(p: float) -> float:
+            # each run ends with `down` right ones or `up` wrong ones in a row; odds of the two ends
+            right = p**down * (1 - (1 - p) ** up) / p
+            wrong = (1 - p) ** up * (1 - p**down) / (1 - p)
+            return right - wrong
+
+        return float(brentq(balance, 1e-6, 1 - 1e-6))  # type: ignore[arg-type]
+
+    def next_level(self) -> float | None:
+        """The staircase's level; None when it has ended."""
+        p = self.parameters
+        if (p.n_reversals and len(self.reversals) >= p.n_reversals) or 0 < p.n_trials <= len(self._log):
+            return None
+        return self.levels[self._place]
+
+    def _take_in(self, place: int, correct: bool) -> None:
+        """The level that was shown is taken as the staircase's."""
+        if place != self._place:
+            self._place, self._run = place, 0
+        sign = 1 if correct else -1
+        self._run = self._run + sign if self._run * sign > 0 else sign
+        p = self.parameters
+        if self._run >= p.down or -self._run >= p.up:
+            self._move(-1 if correct else 1)
+            self._run = 0
+
+    def _move(self, direction: int) -> None:
+        if self._direction and direction != self._direction:
+            self.reversals.append(self.levels[self._place])
+        self._direction = direction
+        steps = self.parameters.steps
+        step = steps[min(len(self.reversals), len(steps) - 1)]
+        self._place = min(max(self._place + direction * step, 0), len(self.levels) - 1)
+
+    def estimate(self) -> Estimate:
+        """The mean level of the last reversals, an even number of them."""
+        n = min(self.parameters.n_averaged, len(self.reversals)) // 2 * 2
+        threshold = float(np.mean(self.reversals[-n:])) if n else math.nan
+        return Estimate(threshold, math.nan, math.nan, self.target, len(self._log))
+
+
+def pick_level(adaptive: Adaptive, levels: Sequence[float], answers: Iterable[Answer]) -> int:
+    """Which of an adaptive trial's levels comes next, by its position.
+
+    Parameters
+    ----------
+    adaptive : Adaptive
+        Of the experiment's settings.
+    levels : sequence of float
+        From the hardest to the easiest.
+    answers : iterable of (float, bool)
+        What was shown before in the same staircase, in order, and whether the answer was right.
+
+    Returns
+    -------
+    int
+        From 0 to ``len(levels) - 1``.
+
+    >>> from beholder.experiments import Adaptive
+    >>> pick_level(Adaptive(method="up_down"), (0.05, 0.1, 0.3, 1.0), [(1.0, True), (1.0, True)])
+    2
+    """
+    made = Staircase.from_dict(describe_adaptive(adaptive, tuple(float(level) for level in levels)))
+    level = made.replay(answers).next_level()
+    assert level is not None  # adaptive trials are counted by the plan
+    return made.levels.index(level)
+
+
+@lru_cache(maxsize=64)
+def describe_adaptive(adaptive: Adaptive, levels: tuple[float, ...]) -> Mapping[str, Any]:
+    """The settings of a procedure over these levels; grid and scale follow from the levels."""
+    if adaptive.method == "up_down":
+        start = round(adaptive.start * (len(levels) - 1))
+        return {"method": "up_down", "levels": levels, "up": adaptive.up, "down": adaptive.down, "start": start}
+    low, high = min(levels), max(levels)
+    log = low > 0 and high / low >= _LOG_RATIO
+    ends = np.log10([low, high]) if log else np.array([low, high])
+    span = float(ends[1] - ends[0])
+    thresholds = np.linspace(ends[0] - span / 10, ends[1] + span / 10, _N_THRESHOLDS)
+    slopes = np.geomspace(2, 60, _N_SLOPES) / span
+    return {
+        "method": "quest+", "levels": levels, "function": "weibull" if log else "logistic",
+        "scale": "log10" if log else "linear",
+        "thresholds": tuple((10**thresholds if log else thresholds).tolist()), "slopes": tuple(slopes.tolist()),
+        "guesses": (adaptive.guess,), "lapses": (adaptive.lapse,), "target": adaptive.target,
+    }  # fmt: skip
+
+
+def _cross(levels: np.ndarray, shares: np.ndarray, target: float) -> float:
+    """Where a broken line through the shares first reaches the target, from the hardest on; NaN where it does not."""
+    for k in range(len(levels) - 1):
+        below, above = shares[k], shares[k + 1]
+        if below <= target <= above and above > below:
+            return float(levels[k] + (target - below) / (above - below) * (levels[k + 1] - levels[k]))
+    return math.nan

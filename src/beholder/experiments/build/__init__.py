@@ -1,0 +1,1 @@
+"""A plan to a folder that a server or a page can show."""

@@ -1,0 +1,1 @@
+"""Plans: which stimuli in which trials for whom."""

@@ -1,0 +1,1 @@
+"""Where a participant stands and what is shown next."""

@@ -1,0 +1,119 @@
+"""What a participant sees where and when: order of trials, sides, places of references. Drawn once, by the server."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from beholder.experiments.flow._experiment import Experiment, Task, Trial
+from beholder.experiments.settings._settings import Practice, Settings
+
+Shown = dict[str, Any]
+"""Place on the screen to the slot shown there, or to a list of slots."""
+
+
+def draw_presentation(experiment: Experiment, task: Task, seed: int) -> dict[str, Any]:
+    """Draw everything that one session shows, before its first page.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    task : Task
+        One of the experiment's.
+    seed : int
+        Decides all of it.
+
+    Returns
+    -------
+    dict
+        ``main``: a list of ``[n, shown]`` in the order of presentation, ``n`` the trial in the task; ``practice``: such
+        a list for each block that can come. JSON values.
+
+    Notes
+    -----
+    Sides are drawn trial by trial, each with a chance of one half, so that no answer follows from those before. The
+    strongest reference comes first and the others in an order of the trial's own, as in Zimmermann, Klein & Brendel
+    (2023), Scale alone does not improve mechanistic interpretability.
+    """
+    rng = random.Random(seed)
+    settings = experiment.settings
+    order = list(task.trials)
+    if settings.shuffle_trials:
+        rng.shuffle(order)
+    return {
+        "main": [[trial.n, draw_places(settings, trial, rng)] for trial in order],
+        "practice": [
+            [[trial.n, draw_places(settings, trial, rng)] for trial in block]
+            for block in _draw_blocks(settings.practice, experiment.practice, rng)
+        ],
+    }
+
+
+def draw_places(settings: Settings, trial: Trial, rng: random.Random) -> Shown:
+    """Draw which slot of a trial is shown in which place of the screen.
+
+    >>> from pathlib import Path
+    >>> from beholder.experiments import make_settings
+    >>> trial = Trial(1, "main", "", None, "a", {}, {slot: Path(slot) for slot in "abc"})
+    >>> draw_places(make_settings("odd-one-out"), trial, random.Random(1))
+    {'items': ['a', 'c', 'b']}
+    """
+    if settings.kind == "2afc":
+        queries = _shuffled(["query_min", "query_max"], rng)
+        return {
+            "upper": queries[0], "lower": queries[1],
+            "left": _draw_references(trial, "reference_min", settings.n_references_shown, rng),
+            "right": _draw_references(trial, "reference_max", settings.n_references_shown, rng),
+        }  # fmt: skip
+    if settings.kind == "counterfactual":
+        sides = _shuffled(["min", "max"], rng)
+        references = _draw_references(trial, "reference", settings.n_references_shown, rng)
+        return {"base": "base", "left": sides[0], "right": sides[1], "references": references}
+    if settings.kind == "same_different":
+        pair = _shuffled(["first", "second"], rng)
+        return {"first": pair[0], "second": pair[1]}
+    if settings.kind == "odd_one_out":
+        return {"items": _shuffled(["a", "b", "c"], rng)}
+    if settings.kind == "similarity":
+        pair = _shuffled(["a", "b"], rng)
+        return {"left": pair[0], "right": pair[1]}
+    return {"stimulus": "stimulus"}
+
+
+def count_blocks(experiment: Experiment) -> int:
+    """Practice blocks that a participant can have at most; 0 where there is no practice."""
+    return experiment.settings.practice.max_blocks if _count_trials(experiment) else 0
+
+
+def _count_trials(experiment: Experiment) -> int:
+    return min(experiment.settings.practice.n_trials, len(experiment.practice))
+
+
+def _draw_blocks(practice: Practice, pool: Sequence[Trial], rng: random.Random) -> list[list[Trial]]:
+    """Trials of each block: those with feedback first, each part in an order of its own."""
+    n = min(practice.n_trials, len(pool))
+    if not n:
+        return []
+    blocks = []
+    for k in range(practice.max_blocks):
+        start = 0 if practice.repeat_block or (k + 1) * n > len(pool) else k * n
+        trials = list(pool[start : start + n])
+        cut = min(practice.n_with_feedback, n)
+        blocks.append(_shuffled(trials[:cut], rng) + _shuffled(trials[cut:], rng))
+    return blocks
+
+
+def _draw_references(trial: Trial, prefix: str, n: int, rng: random.Random) -> list[str]:
+    """The ``n`` strongest, which have the highest numbers: the strongest first, the others shuffled."""
+    numbers = sorted(_list_numbers(trial.files, prefix), reverse=True)[:n]
+    return [f"{prefix}_{k}" for k in numbers[:1] + _shuffled(numbers[1:], rng)]
+
+
+def _list_numbers(files: Mapping[str, Any], prefix: str) -> list[int]:
+    ends = (slot.removeprefix(f"{prefix}_") for slot in files if slot.startswith(f"{prefix}_"))
+    return [int(end) for end in ends if end.isdigit()]
+
+
+def _shuffled(items: list[Any], rng: random.Random) -> list[Any]:
+    return rng.sample(items, len(items))

@@ -1,0 +1,70 @@
+"""The sentences of the pages, and a file with all of them in another language or other words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.files import read_json
+
+ENGLISH = Path(__file__).parents[1] / "static" / "texts.en.json"
+
+_OPEN = ("labels.", "instructions.")
+
+
+def read_texts(path: Path | str = ENGLISH) -> dict[str, str]:
+    """Read the texts of the pages from a file like the English one.
+
+    Parameters
+    ----------
+    path : path, optional
+        JSON, nested as in the English file, which is the default. A text that is left out stays English.
+
+    Returns
+    -------
+    dict of str to str
+        By dotted names: ``consent.heading``. Paragraphs of one text are separated by an empty line. A value for the
+        setting ``texts``.
+
+    Raises
+    ------
+    UnknownNameError
+        A text that no page has. Labels and pages of instructions may be new.
+    InputError
+        Something that is no text.
+
+    Examples
+    --------
+    >>> texts = read_texts()
+    >>> texts["lang"], texts["labels.dog"]
+    ('en', 'dog')
+    """
+    texts = flatten_texts(read_json(Path(path)))
+    if Path(path) != ENGLISH:
+        known = flatten_texts(read_json(ENGLISH))
+        for name in texts:
+            if name not in known and not name.startswith(_OPEN):
+                raise UnknownNameError("text of the pages", name, known)
+    return texts
+
+
+def flatten_texts(node: Any, prefix: str = "") -> dict[str, str]:
+    """Nested objects of texts as dotted names, paragraphs joined by empty lines.
+
+    >>> flatten_texts({"leave": {"yes": "Ja", "text": ["Eins."]}})
+    {'leave.yes': 'Ja', 'leave.text': 'Eins.'}
+    """
+    if not isinstance(node, dict):
+        raise InputError("a JSON object of texts", got=type(node).__name__)
+    flat: dict[str, str] = {}
+    for key, value in node.items():
+        if isinstance(value, dict):
+            flat |= flatten_texts(value, f"{prefix}{key}.")
+        elif isinstance(value, list) and value and all(isinstance(each, str) for each in value):
+            flat[f"{prefix}{key}"] = "\n\n".join(value)
+        elif isinstance(value, str):
+            flat[f"{prefix}{key}"] = value
+        else:
+            raise InputError("texts, or lists of paragraphs", got=f"{prefix}{key}: {type(value).__name__}")
+    return flat

@@ -1,0 +1,1 @@
+"""Names: aliases, panels, and what a name leads to."""

@@ -1,0 +1,1 @@
+"""Sound to what a network hears: cochleagrams, mel spectrograms, features."""

@@ -1,0 +1,1 @@
+"""Layers, units and what the axes of an activation are."""

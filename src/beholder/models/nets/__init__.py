@@ -1,0 +1,1 @@
+"""Architectures that no other package has."""

@@ -1,0 +1,1 @@
+"""A loaded network: its module, state, copies, identity and inputs."""

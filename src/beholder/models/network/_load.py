@@ -1,0 +1,166 @@
+"""From a name to a model: weights, device."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from beholder._core.errors import suggest_keywords
+from beholder._core.seeds import DEFAULT_SEED, derive_seed
+from beholder.models.catalog._resolve import ResolvedModel, resolve_model
+from beholder.models.definitions._base import RANDOM, Alias, Blueprint, Weights, get_source
+from beholder.models.definitions._meta import build_on_meta
+from beholder.models.network._model import Model, ModelSpec
+from beholder.models.weights._key_rules import read_key_rules
+from beholder.models.weights._read import explain_missing, load_file_weights
+
+if TYPE_CHECKING:
+    from torch import nn
+
+logger = logging.getLogger("beholder")
+
+__all__ = ["build_from_spec", "load_model", "resolve_model"]
+
+
+@suggest_keywords
+def load_model(
+    name: str | Alias | Model,
+    *,
+    pretrained: bool = False,
+    weights: str | None = None,
+    model_path: str | Path | None = None,
+    device: str = "auto",
+    meta: bool = False,
+    seed: int = DEFAULT_SEED,
+    keys: Mapping[str, str] | str | Path | None = None,
+) -> Model:
+    """Load a network by name.
+
+    Parameters
+    ----------
+    name : str
+        ``source:name[@weights]``, or a bare name: looked up in the catalog, then in torchvision, timm and open_clip.
+        ``weights`` is a tag of the source, a file, or ``random``. A catalog entry, or a model (returned as it is,
+        on ``device``) will do too.
+    pretrained : bool
+        Ask for the published weights; what happens anyway when no other weights are named.
+    weights : str, optional
+        The same as ``@weights``.
+    model_path : path, optional
+        File with weights, or a folder that holds them under their published name.
+    device : {"auto", "cpu", "mps", "cuda", "cuda:N"}
+        ``auto`` picks MPS, then CUDA, then CPU.
+    meta : bool
+        Build without weights and memory, on torch's ``meta`` device: enough to look at the layers.
+    seed : int
+        Of random weights.
+    keys : mapping or path, optional
+        How names in a file of weights become the network's: rules, or a JSON or TOML file of them; see
+        :func:`~beholder.models.rename_keys`.
+
+    Returns
+    -------
+    Model
+        In eval mode, float32, parameters without gradients.
+
+    Raises
+    ------
+    UnknownNameError
+        Nothing answers to the name; suggests near ones.
+    WeightsUnavailable
+        The weights are not on this machine and cannot be fetched; lists the ways.
+    InputError
+        A device that is absent, a file that is no file of weights, flags that contradict one another.
+
+    Examples
+    --------
+    >>> load_model("torchvision:squeezenet1_1@random", device="cpu").path_name
+    'squeezenet1_1--random'
+    """
+    from beholder.models.definitions._devices import pick_device
+
+    if isinstance(name, Model):
+        return name if device == "auto" else name.to(pick_device(device))
+    place = "meta" if meta else pick_device(device)
+    resolved = resolve_model(name, pretrained=pretrained, weights=weights, model_path=model_path, check_file=not meta)
+    if resolved.is_default and not meta:
+        logger.info("%s: no weights were named, so the default ones are used: %s", resolved.path_name, resolved.name)
+    return _make_model(_make_spec(resolved, seed, read_key_rules(keys)), resolved.blueprint, place)
+
+
+def _make_spec(resolved: ResolvedModel, seed: int, keys: tuple[tuple[str, str], ...] = ()) -> ModelSpec:
+    blueprint, alias = resolved.blueprint, resolved.alias
+    return ModelSpec(
+        source=blueprint.source,
+        model=blueprint.name,
+        tag=resolved.tag,
+        file=None if resolved.file is None else str(resolved.file),
+        sha256=None,
+        path_name=resolved.path_name,
+        preprocessing=(alias.preprocessing if alias else None) or blueprint.preprocessing,
+        layers=(alias.layers if alias else ()) or blueprint.layers,
+        taps=tuple({**blueprint.taps, **(alias.taps if alias else {})}.items()),
+        pool=alias.pool if alias else None,
+        seed=seed,
+        variant=resolved.variant,
+        metamer_layers=(alias.metamer_layers if alias else ()) or blueprint.metamer_layers,
+        keys=keys or (alias.keys if alias else ()),
+    )
+
+
+def build_from_spec(spec: ModelSpec, device: str = "cpu") -> Model:
+    """Build the model of a recipe; see :meth:`ModelSpec.load`."""
+    from beholder.models.definitions._devices import pick_device
+
+    blueprint = get_source(spec.source).find(spec.model, spec.variant)
+    return _make_model(spec, blueprint, pick_device(device))
+
+
+def _make_model(spec: ModelSpec, blueprint: Blueprint, device: str) -> Model:
+    if device == "meta":
+        module, weights = build_on_meta(blueprint.build), Weights(tag=spec.tag)
+    else:
+        module, weights = _build_with_weights(spec, blueprint)
+        module = module.float().to(device)
+    module = module.eval().requires_grad_(False)
+    return Model(
+        name=f"{spec.source}:{spec.model}@{spec.tag}",
+        path_name=spec.path_name,
+        module=module,
+        preprocessing=spec.preprocessing,
+        weights=weights,
+        layers=spec.layers,
+        taps=dict(spec.taps),
+        classes=blueprint.classes,
+        forward=blueprint.forward,
+        spec=replace(spec, sha256=weights.sha256),
+        pool=spec.pool,
+        multi_layer_output=blueprint.multi_layer_output,
+        metamer_layers=spec.metamer_layers,
+        axes=dict(spec.axes),
+        version=blueprint.version,
+    )
+
+
+def _build_with_weights(spec: ModelSpec, blueprint: Blueprint) -> tuple[nn.Module, Weights]:
+    import torch
+
+    model = f"{blueprint.source}:{blueprint.name}"
+    if spec.file is None and spec.tag != RANDOM and blueprint.fetch_tag is not None:
+        blueprint.fetch_tag(spec.tag)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(spec.seed, "random weights", model))
+        if spec.file is None and spec.tag != RANDOM and blueprint.build_tag is not None:
+            return blueprint.build_tag(spec.tag)
+        module = blueprint.build()
+    if spec.file is not None:
+        adapt = blueprint.adapt_state_dict
+        return module, load_file_weights(module, Path(spec.file), tag=spec.tag, adapt=adapt, keys=spec.keys)
+    if spec.tag == RANDOM:
+        return module, Weights(tag=RANDOM)
+    if blueprint.load_tag is None:
+        raise explain_missing(model, spec.tag, got="a source that publishes none for it")
+    return module, blueprint.load_tag(module, spec.tag)

@@ -1,0 +1,1 @@
+"""Stimulus files to what a network takes."""

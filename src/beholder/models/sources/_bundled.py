@@ -1,0 +1,144 @@
+"""Source ``beholder``: networks that come with the package and need no network to be had.
+
+``beholder:shapes`` tells the sixteen categories of :func:`beholder.stimuli.draw_shapes_set` apart,
+``beholder:syllables`` those of :func:`beholder.stimuli.draw_syllables_set`. ``tools/train_shapes.py`` and
+``tools/train_syllables.py`` made their weights.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+from beholder._core.errors import UnknownNameError
+from beholder._core.hashing import hash_file
+from beholder.models.definitions._base import Blueprint, Source, Weights
+from beholder.models.preprocessing._read import ImagePreprocessing, Preprocessing, SoundPreprocessing
+from beholder.models.weights._read import explain_missing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import nn
+
+_FOLDER = Path(__file__).parents[1] / "_data"
+_DEFAULT_TAG = "v1"
+INPUT_SIZE = 224
+MEAN = (0.5, 0.5, 0.5)
+STD = (0.25, 0.25, 0.25)
+
+
+@final
+@dataclass(frozen=True)
+class _Bundled:
+    """A bundled network: the file of its weights, what it is shown, what it names."""
+
+    file: str
+    preprocessing: Preprocessing
+    layers: tuple[str, ...]
+    build: Callable[[int], nn.Module]
+    list_classes: Callable[[], tuple[str, ...]]
+
+    @property
+    def path(self) -> Path:
+        return _FOLDER / self.file
+
+
+def _build_picture_network(n_classes: int) -> nn.Module:
+    from beholder.models.nets._bundled import BundledPictureNetwork
+
+    return BundledPictureNetwork(n_classes)
+
+
+def _build_sound_network(n_classes: int) -> nn.Module:
+    from beholder.models.nets._bundled_sound import BundledSoundNetwork
+
+    return BundledSoundNetwork(n_classes)
+
+
+def _list_shapes() -> tuple[str, ...]:
+    from beholder.stimuli import SHAPE_CATEGORIES
+
+    return SHAPE_CATEGORIES
+
+
+def _list_syllables() -> tuple[str, ...]:
+    from beholder.stimuli import SYLLABLE_CATEGORIES
+
+    return SYLLABLE_CATEGORIES
+
+
+_NETWORKS = {
+    "shapes": _Bundled(
+        "shapes.safetensors",
+        ImagePreprocessing(resize=INPUT_SIZE, crop=(INPUT_SIZE, INPUT_SIZE), mean=MEAN, std=STD),
+        ("block1", "block2", "block3", "block4", "block5", "classifier"),
+        _build_picture_network,
+        _list_shapes,
+    ),
+    "syllables": _Bundled(
+        "syllables.safetensors",
+        SoundPreprocessing(rate=16_000, duration=1.0, cut="center", pad="center", rms=0.1),
+        ("cochleagram", "block1", "block2", "block3", "block4", "classifier"),
+        _build_sound_network,
+        _list_syllables,
+    ),
+}
+
+
+@final
+class BundledSource(Source):
+    """The networks that come with Beholder."""
+
+    def list_names(self) -> list[str]:
+        """Names of the bundled networks."""
+        return sorted(_NETWORKS)
+
+    def find(self, name: str, tag: str | None) -> Blueprint:
+        """How to build a bundled network; see :class:`~beholder.models.Source`."""
+        if name not in _NETWORKS:
+            raise UnknownNameError("bundled network", name, _NETWORKS)
+        network = _NETWORKS[name]
+        classes = network.list_classes()
+        return Blueprint(
+            source="beholder",
+            name=name,
+            build=lambda: network.build(len(classes)),
+            preprocessing=network.preprocessing,
+            default_tag=_DEFAULT_TAG,
+            tags=(_DEFAULT_TAG,),
+            load_tag=lambda module, tag: _load(module, name, tag),
+            published_file=lambda tag: network.file,
+            layers=network.layers,
+            classes=classes,
+        )
+
+
+def read_bundled_facts(name: str) -> dict[str, Any]:
+    """What was measured of a bundled network when it was made: classes, held-out accuracy, training.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"shapes"``.
+    """
+    from safetensors import safe_open
+
+    if name not in _NETWORKS:
+        raise UnknownNameError("bundled network", name, _NETWORKS)
+    with safe_open(_NETWORKS[name].path, "np") as file:
+        return json.loads(file.metadata()["beholder"])
+
+
+def _load(module: nn.Module, name: str, tag: str) -> Weights:
+    from safetensors.torch import load_file
+
+    from beholder.models.nets._bundled import load_stored_state
+
+    path = _NETWORKS[name].path
+    if not path.is_file():
+        raise explain_missing(f"beholder:{name}", tag, got="an installation without its file", place=str(path))
+    load_stored_state(module, load_file(path))
+    return Weights(tag, str(path), hash_file(path))

@@ -1,0 +1,1 @@
+"""Class names and texts: prompts, tokens, zero-shot readouts."""

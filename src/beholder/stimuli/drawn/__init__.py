@@ -1,0 +1,1 @@
+"""Sets that are drawn or made by rule."""

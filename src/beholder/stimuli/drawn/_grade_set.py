@@ -1,0 +1,372 @@
+"""A stimulus set at graded levels, as files with a table."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from beholder._core.errors import ConfigurationChanged, InputError, UnknownNameError
+from beholder._core.files import remove_temporaries, to_path_name, write_bytes
+from beholder._core.progress import logger
+from beholder._core.provenance import record_provenance
+from beholder._core.seeds import DEFAULT_SEED, derive_seed
+from beholder.jobs import Finish, JobFolder, Plan, Shard, Worker, read_record, run_plan, write_record
+from beholder.stimuli.images import _graded as graded
+from beholder.stimuli.images._image import open_image, save_picture
+from beholder.stimuli.sets._coerce import as_stimulus_set
+from beholder.stimuli.sets._set import StimulusSet
+from beholder.stimuli.sounds._sound import load_sound, save_sound
+
+FORMAT = "beholder-graded-2"
+TABLE = "stimuli.csv"
+GRADED_COLUMNS = ("grade", "level", "original")
+PICTURE_GRADES: Mapping[str, Callable[[np.ndarray, float, int, GradeOptions], np.ndarray]] = {
+    "contrast": lambda x, level, seed, o: graded.set_contrast(x, level),
+    "uniform_noise": lambda x, level, seed, o: graded.add_uniform_noise(x, level, seed=seed),
+    "pink_noise": lambda x, level, seed, o: graded.add_pink_noise(x, level, seed=seed),
+    "blur": lambda x, level, seed, o: graded.blur_picture(x, level, pixels_per_degree=o.pixels_per_degree),
+    "phase": lambda x, level, seed, o: graded.scramble_phase(x, level, seed=seed),
+}
+"""What can be graded of a picture, and how."""
+SOUND_GRADES = ("snr",)
+GRADES = (*PICTURE_GRADES, *SOUND_GRADES)
+HARDER_GRADES = frozenset({"uniform_noise", "pink_noise", "blur", "phase"})
+"""Grades whose higher levels are harder; those of the others are easier."""
+_SHARD_STIMULI = 32
+
+
+@final
+@dataclass(frozen=True)
+class GradeOptions:
+    """What is the same at all levels.
+
+    Parameters
+    ----------
+    size : int, optional
+        Pictures are first cut to a square around their centre and resized to so many pixels (bicubic).
+    grey : bool
+        Pictures are first made grey (ITU-R 601 luma).
+    base_contrast : float
+        Pictures are first brought to this contrast, in [0, 1], so that noise clips less; 0.3 in the published
+        experiment on uniform noise.
+    pixels_per_degree : float, optional
+        Levels of blur are in degrees of visual angle, and one degree takes so many pixels.
+    spectrum : {"white", "pink", "matched"}
+        Of noise under sounds.
+    """
+
+    size: int | None = None
+    grey: bool = False
+    base_contrast: float = 1.0
+    pixels_per_degree: float | None = None
+    spectrum: str = "white"
+
+    def __post_init__(self) -> None:
+        if self.size is not None and self.size < 1:
+            raise InputError("a size of 1 pixel or more", got=str(self.size))
+        if not 0 <= self.base_contrast <= 1:
+            raise InputError("a base contrast in [0, 1]", got=str(self.base_contrast))
+        if self.spectrum not in graded.NOISE_SPECTRA:
+            raise UnknownNameError("spectrum of noise", self.spectrum, graded.NOISE_SPECTRA)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The options, JSON-able."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+def grade_stimulus(
+    source: Any, grade: str, level: float, *, seed: int = DEFAULT_SEED, options: GradeOptions | None = None
+) -> np.ndarray:
+    """One picture or sound at one level.
+
+    Parameters
+    ----------
+    source : numpy.ndarray
+        A picture, (height, width, 3), uint8 or float in [0, 1]; or a sound, (n_samples,), float.
+    grade : str
+        One of :data:`GRADES`.
+    level : float
+        Contrast, half the range (``uniform_noise``) or RMS (``pink_noise``) of noise, sigma of blur, width of the
+        phase noise in degrees, or signal-to-noise ratio in dB.
+    seed : int
+        Decides noise and phases.
+    options : GradeOptions, optional
+
+    Returns
+    -------
+    numpy.ndarray
+        A picture as float32 in [0, 1], or a sound as float32.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such grade.
+    InputError
+        A level outside its range, or a picture where a sound is wanted.
+    """
+    options = options or GradeOptions()
+    if grade in SOUND_GRADES:
+        return graded.add_noise_at_snr(source, level, spectrum=options.spectrum, seed=seed)  # type: ignore[arg-type]
+    if grade not in PICTURE_GRADES:
+        raise UnknownNameError("grade", grade, GRADES)
+    picture = open_image(source)
+    if options.size is not None:
+        picture = ImageOps.fit(picture, (options.size, options.size), Image.Resampling.BICUBIC)
+    if options.grey:
+        picture = picture.convert("L").convert("RGB")
+    values = np.asarray(picture, dtype=np.float64) / 255
+    if options.base_contrast != 1:
+        values = graded.set_contrast(values, options.base_contrast)
+    return PICTURE_GRADES[grade](values, level, seed, options)
+
+
+def grade_stimuli(
+    stimuli: StimulusSet | Path | str | Any,
+    grade: str,
+    levels: Sequence[float],
+    out_path: Path | str = "stimuli/graded",
+    *,
+    options: GradeOptions | None = None,
+    seed: int = DEFAULT_SEED,
+    workers: int = 1,
+    overwrite: bool = False,
+) -> StimulusSet:
+    """Write every stimulus at every level, with a table that networks and experiments read alike.
+
+    Files are ``{grade}_{level}/{stimulus_id}.png`` (or ``.wav``); ``stimuli.csv`` lists them with the columns
+    ``file, stimulus_id, label, target, grade, level, original`` and the conditions of the set. The noise of a file
+    depends on ``seed``, the stimulus and the level alone. Interrupted at any moment, the same call completes the
+    folder to the same bytes; levels and stimuli may be added later.
+
+    Parameters
+    ----------
+    stimuli : StimulusSet, path or array
+        Pictures or sounds.
+    grade : {"contrast", "uniform_noise", "pink_noise", "blur", "phase", "snr"}
+        What is graded; ``snr`` of sounds, the others of pictures.
+    levels : sequence of float
+        As for :func:`grade_stimulus`, all different.
+    out_path : path
+        The folder.
+    options : GradeOptions, optional
+    seed : int
+    workers : int
+        Processes; does not change a byte.
+    overwrite : bool
+        Replace what was made with other settings.
+
+    Returns
+    -------
+    StimulusSet
+        All that the table lists.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such grade.
+    InputError
+        Levels that repeat or lie outside their range; pictures for ``snr``, sounds for the others.
+    ConfigurationChanged
+        The folder was made with other settings.
+
+    Notes
+    -----
+    Source: Geirhos et al. (2018), Generalisation in humans and deep neural networks, for the pictures' grades.
+
+    Examples
+    --------
+    >>> shown = grade_stimuli("images/", "contrast", [0.05, 0.1, 0.3, 1])  # doctest: +SKIP
+    """
+    options = options or GradeOptions()
+    found = as_stimulus_set(stimuli)
+    _check_grade(found, grade)
+    names = _name_levels(grade, levels)
+    _try_levels(grade, levels, options)
+    output = Path(out_path)
+    settings = {"format": FORMAT, "grade": grade, "options": options.to_dict(), "seed": int(seed)}
+    folder = JobFolder(output.parent / f".{output.name}.graded.jobs", output)
+    with folder.hold():
+        if overwrite:
+            folder.clear()
+        if not folder.check_settings(settings):
+            if (output / TABLE).exists() and not overwrite:
+                raise ConfigurationChanged(
+                    "a new folder", got=f"{output}, which holds a table", hint="another --out_path, or --overwrite"
+                )
+            folder.write_settings(settings)
+        remove_temporaries(output)
+        shards = _plan_shards(folder, found, names)
+        worker = GradeWorker(output, found, grade, dict(zip(names, levels, strict=True)), options, int(seed))
+        run_plan(Plan(f"grade {output.name}", settings, shards, unit="files"), worker, folder, n_workers=workers)
+        _write_table(folder, _list_rows(found, grade, names, levels))
+        record_provenance(output, ".", settings, stimuli=found.describe(), levels=[_format(level) for level in levels])
+        folder.clear_claims()
+    return StimulusSet.from_table(output / TABLE)
+
+
+@final
+@dataclass
+class GradeWorker(Worker):
+    """Writes the stimuli of one shard at one level."""
+
+    output: Path
+    stimuli: StimulusSet
+    grade: str
+    levels: dict[str, float]
+    options: GradeOptions
+    seed: int
+
+    @contextlib.contextmanager
+    def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
+        """Nothing to get ready."""
+        yield lambda shard: lambda: (self._write(shard), {})
+
+    def _write(self, shard: Shard) -> dict[str, int]:
+        name = shard.payload["level"]
+        sizes = {}
+        for stimulus_id, _ in shard.payload["stimuli"]:
+            path = self.output / name / f"{stimulus_id}{_suffix(self.grade)}"
+            seed = derive_seed(self.seed, "graded", name, stimulus_id)
+            i = self.stimuli.index_of(stimulus_id)
+            if self.grade in SOUND_GRADES:
+                sound, rate = load_sound(self.stimuli.path(i))
+                made = grade_stimulus(sound, self.grade, self.levels[name], seed=seed, options=self.options)
+                save_sound(path, made, rate)
+            else:
+                picture = self.stimuli.source(i)
+                made = grade_stimulus(picture, self.grade, self.levels[name], seed=seed, options=self.options)
+                save_picture(path, made)
+            sizes[path.relative_to(self.output).as_posix()] = path.stat().st_size
+            self.report(1)
+        return sizes
+
+
+def _check_grade(stimuli: StimulusSet, grade: str) -> None:
+    if grade not in GRADES:
+        raise UnknownNameError("grade", grade, GRADES)
+    wanted = "sound" if grade in SOUND_GRADES else "image"
+    if stimuli.kind != wanted or (wanted == "sound" and stimuli.arrays is not None):
+        raise InputError(f"{wanted} files for {grade}", got=f"a set of {stimuli.kind}s")
+    if taken := [name for name in GRADED_COLUMNS if name in stimuli.conditions]:
+        raise InputError(
+            "stimuli that are not graded yet", got=f"a set with the condition {taken[0]!r}",
+            hint="the originals; --base_contrast where noise on low contrast is meant",
+        )  # fmt: skip
+    unsafe = [each for each in stimuli.ids if to_path_name(each).lower() != each.lower()]
+    folded = {each.lower() for each in stimuli.ids}
+    if unsafe or len(folded) < len(stimuli):
+        got = repr(unsafe[0]) if unsafe else "ids that differ in case only"
+        raise InputError("stimulus ids of letters, digits, '.', '_' and '-' that can be file names", got=got)
+
+
+def _name_levels(grade: str, levels: Sequence[float]) -> list[str]:
+    if not levels:
+        raise InputError("at least one level", got="none")
+    if any(math.isnan(level) for level in levels):
+        raise InputError("levels that are numbers", got="nan")
+    names = [f"{grade}_{_format(level)}" for level in levels]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError("levels that differ", got=f"{twice} twice")
+    return names
+
+
+def _try_levels(grade: str, levels: Sequence[float], options: GradeOptions) -> None:
+    """Refuse a level outside its range before anything is written."""
+    tiny = np.sin(np.arange(64.0)) if grade in SOUND_GRADES else np.tile(np.linspace(0, 1, 8), (8, 1))
+    for level in levels:
+        if grade in SOUND_GRADES:
+            graded.add_noise_at_snr(tiny, level, spectrum=options.spectrum)  # type: ignore[arg-type]
+        else:
+            PICTURE_GRADES[grade](tiny, level, 0, options)
+
+
+def _plan_shards(folder: JobFolder, stimuli: StimulusSet, names: Sequence[str]) -> tuple[Shard, ...]:
+    """Shards of up to 32 stimuli at one level; those that were cut before stay as they were."""
+    recorded: list[list[str]] = (folder.read_record("layout.json") or {"shards": []})["shards"]
+    known = {each for ids in recorded for each in ids}
+    fresh = [each for each in stimuli.ids if each not in known]
+    cut = [fresh[start : start + _SHARD_STIMULI] for start in range(0, len(fresh), _SHARD_STIMULI)]
+    if cut:
+        recorded = recorded + cut
+        folder.write_record("layout.json", {"shards": recorded})
+    present = {each: i for i, each in enumerate(stimuli.ids)}
+    hashes = {each: stimuli.hash_stimulus(i) for each, i in present.items()}
+    _check_unchanged(folder, hashes, names)
+    shards = []
+    for name in names:
+        for index, ids in enumerate(recorded):
+            here = [[each, hashes[each]] for each in ids if each in present]
+            if here:
+                shards.append(Shard(f"{name}--{index:05d}", len(here), {"level": name, "stimuli": here}))
+    return tuple(shards)
+
+
+def _check_unchanged(folder: JobFolder, hashes: Mapping[str, str], names: Sequence[str]) -> None:
+    """Refuse stimuli that have changed since levels were made that are not asked for now."""
+    for receipt in folder.iter_receipts():
+        if receipt["payload"]["level"] not in names:
+            for stimulus_id, digest in receipt["payload"]["stimuli"]:
+                if hashes.get(stimulus_id, digest) != digest:
+                    raise ConfigurationChanged(
+                        f"the {stimulus_id!r} that {receipt['payload']['level']} was made of", got="another file",
+                        hint="another --out_path, or all levels together",
+                    )  # fmt: skip
+
+
+def _list_rows(stimuli: StimulusSet, grade: str, names: Sequence[str], levels: Sequence[float]) -> list[dict[str, Any]]:
+    rows = []
+    for name, level in zip(names, levels, strict=True):
+        for i, original in enumerate(stimuli.ids):
+            row = {
+                "file": f"{name}/{original}{_suffix(grade)}",
+                "stimulus_id": f"{name}__{original}",
+                "label": stimuli.labels[i],
+                "target": int(stimuli.targets[i]),
+                "grade": grade,
+                "level": _format(level),
+                "original": original,
+            }
+            row |= {key: _show(column[i]) for key, column in stimuli.conditions.items()}
+            rows.append(row)
+    return rows
+
+
+def _write_table(folder: JobFolder, rows: list[dict[str, Any]]) -> None:
+    """The table: what it listed before, by the record of it, then what is new."""
+    record = folder.path / TABLE
+    columns = list(rows[0])
+    before = read_record(record, lambda data: data.decode("utf-8"))
+    old = list(csv.DictReader(io.StringIO(before, newline=""))) if before is not None else []
+    columns = list(dict.fromkeys([*(old[0] if old else ()), *columns]))
+    new = {row["file"]: row for row in rows}
+    kept = [new.pop(row["file"], row) for row in old]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows([*kept, *new.values()])
+    write_record(record, text.getvalue().encode())
+    with folder.seal(TABLE):
+        write_bytes(folder.output / TABLE, text.getvalue().encode())
+    logger.info("%d stimuli in %s", len(kept) + len(new), folder.output / TABLE)
+
+
+def _suffix(grade: str) -> str:
+    return ".wav" if grade in SOUND_GRADES else ".png"
+
+
+def _format(level: float) -> str:
+    return f"{level:g}"
+
+
+def _show(value: Any) -> Any:
+    return "" if value is None else value

@@ -1,0 +1,1 @@
+"""Pictures: files, arrays, exposure, graded versions."""

@@ -1,0 +1,1 @@
+"""Folders of stimuli made for networks: metamers, null distributions, optimised units."""

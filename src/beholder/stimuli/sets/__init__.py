@@ -1,0 +1,1 @@
+"""Sets of stimuli, from folders, tables, arrays, names."""

@@ -1,0 +1,492 @@
+"""A stimulus set: which stimuli there are, in which order, and where their files or arrays lie."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, final
+
+import numpy as np
+
+from beholder._core.errors import InputError, StimulusError, UnknownNameError
+from beholder._core.hashing import PREFIX
+from beholder._core.seeds import DEFAULT_SEED
+from beholder.stimuli.sets._items import hash_source
+from beholder.stimuli.sets._marks import mark_file, read_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Kind = Literal["image", "sound", "array"]
+Layout = Literal["flat", "classes", "table", "arrays"]
+
+
+@final
+class BadFile(NamedTuple):
+    """A stimulus file that cannot be used, and why."""
+
+    stimulus_id: str
+    file: str
+    reason: str
+
+
+@final
+@dataclass(frozen=True, eq=False, repr=False)
+class StimulusSet:
+    """Stimuli in a fixed order: a manifest, and the files or arrays it names.
+
+    Made by :meth:`from_folder`, :meth:`from_table`, :meth:`from_arrays`, :meth:`from_hdf5` and :meth:`from_named`.
+    ``stimuli[...]`` takes a slice, integers, a boolean mask or ids and gives a set again; iterating gives ids.
+    Small, immutable and picklable: nothing is decoded until it is asked for.
+
+    Parameters
+    ----------
+    kind : {"image", "sound", "array"}
+        What one stimulus is.
+    ids : tuple of str
+        (n_stimuli,), unique, without ``/``.
+    files : tuple of str
+        (n_stimuli,), POSIX paths relative to ``root``, or absolute; ``""`` for arrays.
+    root : path or None
+        Folder that relative files lie in, as it was given.
+    labels : tuple of str
+        (n_stimuli,), the class names; in a flat folder the stem.
+    targets : numpy.ndarray
+        (n_stimuli,), int64, the class indices; in a flat folder the position.
+    conditions : mapping of str to list
+        Further columns, each (n_stimuli,).
+    arrays : array-like or None
+        (n_stimuli, ...), in memory or lazy; None when the stimuli are files.
+    layout : {"flat", "classes", "table", "arrays"}
+        Where the set came from.
+    selection : dict
+        How it was cut from a larger one: fraction, seed, files left out, ... JSON-able.
+    hashes : tuple of str
+        (n_stimuli,) or none: what each stimulus is known to be, by content (:meth:`pin`); reading another is an error.
+    """
+
+    kind: Kind
+    ids: tuple[str, ...]
+    files: tuple[str, ...]
+    root: Path | None
+    labels: tuple[str, ...]
+    targets: np.ndarray
+    conditions: Mapping[str, list[Any]] = field(default_factory=dict)
+    arrays: Any = None
+    layout: Layout = "flat"
+    selection: dict[str, Any] = field(default_factory=dict)
+    hashes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        targets = np.array(self.targets, dtype=np.int64)
+        targets.flags.writeable = False
+        object.__setattr__(self, "targets", targets)
+        n = len(self.ids)
+        columns = {"files": self.files, "labels": self.labels, "targets": targets, **self.conditions}
+        if self.arrays is not None:
+            columns["arrays"] = self.arrays
+        if self.hashes:
+            columns["hashes"] = self.hashes
+        for name, column in columns.items():
+            if len(column) != n:
+                raise InputError(f"{n} {name}, one a stimulus", got=str(len(column)))
+        _check_ids(self.ids)
+
+    # --- ways to make one ---------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_folder(
+        cls,
+        folder: Path | str,
+        *,
+        kind: Literal["image", "sound"] | None = None,
+        layout: Literal["flat", "classes"] | None = None,
+        things: bool | Path | str = False,
+        things_behavior: bool | Path | str = False,
+        skip_bad: bool = False,
+    ) -> StimulusSet:
+        """Take every picture (or sound) of a flat folder or of class folders, sorted.
+
+        Parameters
+        ----------
+        folder : path
+            Holds the files (flat: each is its own class) or one folder a class (files anywhere below it).
+        kind : {"image", "sound"}, optional
+            Needed only where both kinds lie in the folder.
+        layout : {"flat", "classes"}, optional
+            Needed only where files lie both beside and inside sub-folders.
+        things : bool or path
+            Check the class folders against the THINGS concepts (``things_concepts.tsv`` or ``things_concept.tsv``,
+            sought in ``./data`` and in and beside the folder, or the path given), in the file's order, and take the
+            first 12 pictures of each.
+        things_behavior : bool or path
+            A flat folder with one picture for each row of ``item_names.tsv`` (sought likewise), in its order.
+        skip_bad : bool
+            Decode every file now and leave out those that cannot be read, recorded in ``selection``.
+
+        Raises
+        ------
+        InputError
+            The folder is missing, holds no stimuli, mixes kinds or layouts, or gives two files the same id.
+
+        Examples
+        --------
+        >>> stimuli = StimulusSet.from_folder("images/")  # doctest: +SKIP
+        """
+        from beholder.stimuli.sets._folder import build_from_folder
+        from beholder.stimuli.sets._things import build_from_things, build_from_things_behavior
+
+        if things and things_behavior:
+            raise InputError("one of things and things_behavior", got="both")
+        if things:
+            made = build_from_things(folder, None if things is True else things)
+        elif things_behavior:
+            made = build_from_things_behavior(folder, None if things_behavior is True else things_behavior)
+        else:
+            made = build_from_folder(folder, kind=kind, layout=layout)
+        return made.drop_bad_files() if skip_bad else made
+
+    @classmethod
+    def from_table(
+        cls, table: Path | str, *, kind: Literal["image", "sound"] | None = None, skip_bad: bool = False
+    ) -> StimulusSet:
+        """Take the files that a table lists, in its order; columns it does not know are conditions.
+
+        Parameters
+        ----------
+        table : path
+            ``.csv``, ``.tsv``, ``.txt`` (tabs) or ``.parquet``. A column ``file`` (or ``path``, ``image``,
+            ``filename``, ``stimulus_file``, ...) holds paths relative to the table; optional are ``stimulus_id`` or
+            ``id``, ``label`` or ``class``, and ``target``.
+        kind : {"image", "sound"}, optional
+            Needed only where the table lists both.
+        skip_bad : bool
+            Leave out files that are missing or cannot be read, recorded in ``selection``.
+
+        Raises
+        ------
+        InputError
+            The table cannot be read or has no file column; ids repeat.
+        StimulusError
+            Listed files do not exist.
+        """
+        from beholder.stimuli.sets._table import build_from_table
+
+        made = build_from_table(table, kind=kind, skip_missing=skip_bad)
+        return made.drop_bad_files() if skip_bad else made
+
+    @classmethod
+    def from_arrays(
+        cls,
+        arrays: Any,
+        ids: Sequence[str] | None = None,
+        *,
+        labels: Sequence[str] | None = None,
+        targets: Sequence[int] | np.ndarray | None = None,
+        conditions: Mapping[str, Sequence[Any]] | None = None,
+        kind: Kind | None = None,
+    ) -> StimulusSet:
+        """Take arrays (or tensors, or a lazy reader) with the stimuli along the first axis.
+
+        Parameters
+        ----------
+        arrays : array-like
+            Pictures: (n, h, w, 3), (n, h, w) or (n, 3, h, w), uint8 or float in [0, 1]. Anything else is kind
+            ``"array"``, which only models without picture preprocessing take.
+        ids : sequence of str, optional
+            (n,); by default ``"000000"``, ``"000001"``, ...
+        labels, targets, conditions
+            (n,) each.
+        kind : {"image", "sound", "array"}, optional
+            By default told from the shape.
+
+        Raises
+        ------
+        InputError
+            Float pictures outside [0, 1], a dtype that is no picture's, or lengths that differ.
+        """
+        from beholder.stimuli.sets._arrays import build_from_arrays
+
+        return build_from_arrays(arrays, ids, labels=labels, targets=targets, conditions=conditions, kind=kind)
+
+    @classmethod
+    def from_hdf5(
+        cls, file: Path | str, key: str | None = None, *, ids: Sequence[str] | None = None, kind: Kind | None = None
+    ) -> StimulusSet:
+        """Take the pictures of one HDF5 data set, read one by one when needed (such as NSD's ``imgBrick``).
+
+        Parameters
+        ----------
+        file : path
+            The HDF5 file.
+        key : str, optional
+            The data set in it; needed where there are several.
+        ids, kind
+            As for :meth:`from_arrays`.
+
+        Raises
+        ------
+        InputError
+            The file is not HDF5, or the key does not name a data set.
+        """
+        from beholder.stimuli.sets._arrays import HDF5Images
+
+        return cls.from_arrays(HDF5Images(file, key), ids, kind=kind)
+
+    @classmethod
+    def from_named(
+        cls,
+        name: str,
+        folder: Path | str | None = None,
+        *,
+        ground_truth: Path | str | None = None,
+        skip_bad: bool = False,
+    ) -> StimulusSet:
+        """Take a published set, such as ``"metamers-400-pictures"`` or ``"imagenet-val"``.
+
+        Parameters
+        ----------
+        name : str
+            One of :func:`beholder.stimuli.list_named_sets`.
+        folder : path, optional
+            Where it lies; by default where ``beholder assets fetch`` puts it.
+        ground_truth : path, optional
+            The file of true classes, if it is not found by itself.
+        skip_bad : bool
+            As for :meth:`from_folder`.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such set.
+        InputError
+            The set is not here, the folder does not look like it, or the true classes cannot be told.
+        """
+        from beholder.stimuli.sets._named import NAMED_SETS
+
+        made = NAMED_SETS[name](folder, ground_truth)
+        return made.drop_bad_files() if skip_bad else made
+
+    # --- looking at it ------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.ids)
+
+    def __repr__(self) -> str:
+        n_classes = len(set(self.targets.tolist()))
+        where = f", root={self.root.as_posix()!r}" if self.root is not None else ""
+        extra = f", conditions={list(self.conditions)}" if self.conditions else ""
+        cut = f", selection={self.selection}" if self.selection else ""
+        return f"StimulusSet({len(self)} {self.kind}s, {n_classes} classes, {self.layout}{where}{extra}{cut})"
+
+    def _repr_html_(self) -> str:
+        from beholder.stimuli.sets._html import render_set
+
+        return render_set(self)
+
+    def path(self, i: int) -> Path:
+        """The path of stimulus ``i``'s file."""
+        if self.arrays is not None:
+            raise InputError("stimuli that are files", got="a set of arrays", hint="stimuli.source(i)")
+        return Path(self.files[i]) if self.root is None else self.root / self.files[i]
+
+    def source(self, i: int) -> Any:
+        """What a model's ``prepare`` takes for stimulus ``i``: the path of its file, its array, or a file's content."""
+        if self.arrays is None:
+            return self.path(i)
+        item = self.arrays[i]
+        return item if isinstance(item, (bytes, tuple)) else np.asarray(item)
+
+    def read_bytes(self, i: int) -> bytes:
+        """The bytes of stimulus ``i``'s file."""
+        return read_file(self.path(i))[0]
+
+    def read(self, i: int) -> tuple[Any, str, list[int] | None]:
+        """Stimulus ``i`` in memory, the hash of what was read, and the mark of its file (None where it has none).
+
+        Raises
+        ------
+        StimulusError
+            The file cannot be read; or the stimulus is not the one that the set was pinned to.
+        """
+        if self.arrays is None:
+            source, mark = read_file(self.path(i))
+        else:
+            mark = self.mark(i)
+            source = self.source(i)
+        digest = hash_source(source)
+        if self.hashes and self.hashes[i] not in ("", digest):
+            raise StimulusError(
+                "the stimuli that the work began with", got=f"{self.files[i] or self.ids[i]}, which has changed since",
+                hint="the old file, or another output folder",
+            )  # fmt: skip
+        return source, digest, mark
+
+    def pin(self, hashes: Sequence[str] | None = None) -> StimulusSet:
+        """The set bound to its stimuli as they are: :meth:`read` refuses one that has changed since.
+
+        Parameters
+        ----------
+        hashes : sequence of str, optional
+            (n_stimuli,), as :meth:`hash_stimulus` gives them, ``""`` where unknown; by default all are read now.
+        """
+        known = [self.hash_stimulus(i) for i in range(len(self))] if hashes is None else hashes
+        return replace(self, hashes=tuple(known))
+
+    def hash_stimulus(self, i: int) -> str:
+        """``xxh128:`` and the hash of stimulus ``i``'s file, or of its array's dtype, shape and values."""
+        return self.read(i)[1]
+
+    def has_hash(self, i: int, recorded: str) -> bool:
+        """Whether stimulus ``i`` is the one whose hash was recorded: as :meth:`hash_stimulus` gives it, or a sha256.
+
+        The first version recorded a sha256.
+        """
+        source, digest, _ = replace(self, hashes=()).read(i)
+        if recorded.startswith(PREFIX):
+            return digest == recorded
+        if not isinstance(source, bytes):
+            array = np.ascontiguousarray(source)
+            source = f"{array.dtype.str} {array.shape}\n".encode() + array.tobytes()
+        return hashlib.sha256(source).hexdigest() == recorded
+
+    def mark(self, i: int) -> list[int] | None:
+        """Size, times and inode of the file stimulus ``i`` lies in; None for other arrays, and where it is gone."""
+        if self.arrays is None:
+            return mark_file(self.path(i))
+        from beholder.stimuli.sets._arrays import HDF5Images
+
+        return mark_file(self.arrays.file) if isinstance(self.arrays, HDF5Images) else None
+
+    def index_of(self, stimulus_id: str) -> int:
+        """The position of an id; an unknown one suggests the nearest."""
+        try:
+            return self.ids.index(stimulus_id)
+        except ValueError:
+            raise UnknownNameError("stimulus", stimulus_id, self.ids) from None
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The manifest: ``stimulus_id, file, label, target`` and the conditions, a row a stimulus.
+
+        A condition that has the name of one of the others is called ``condition_{name}``.
+        """
+        import pandas as pd
+
+        columns = {"stimulus_id": self.ids, "file": self.files, "label": self.labels, "target": self.targets}
+        return pd.DataFrame({**columns, **name_conditions(self.conditions, columns)})
+
+    def describe(self) -> dict[str, Any]:
+        """What the set is, for provenance; JSON-able. ``root`` is as given and belongs in no hash."""
+        return {
+            "kind": self.kind,
+            "layout": self.layout,
+            "n_stimuli": len(self),
+            "n_classes": len(set(self.targets.tolist())),
+            "conditions": list(self.conditions),
+            "selection": self.selection,
+            "root": None if self.root is None else self.root.as_posix(),
+        }
+
+    # --- cutting it ---------------------------------------------------------------------------------------------
+
+    def __getitem__(self, which: Any) -> StimulusSet:
+        from beholder.stimuli.sets._selection import find_positions
+
+        return self._take(find_positions(self.ids, which), self.selection)
+
+    def _take(self, positions: np.ndarray, selection: dict[str, Any]) -> StimulusSet:
+        rows = positions.tolist()
+        arrays = self.arrays
+        if arrays is not None:
+            from beholder.stimuli.sets._arrays import take_arrays
+
+            arrays = take_arrays(arrays, positions)
+        return replace(
+            self,
+            ids=tuple(self.ids[i] for i in rows),
+            files=tuple(self.files[i] for i in rows),
+            labels=tuple(self.labels[i] for i in rows),
+            targets=self.targets[positions],
+            conditions={name: [column[i] for i in rows] for name, column in self.conditions.items()},
+            arrays=arrays,
+            selection=selection,
+            hashes=tuple(self.hashes[i] for i in rows) if self.hashes else (),
+        )
+
+    def select_fraction(self, fraction: float, seed: int = DEFAULT_SEED, *, balanced: bool = False) -> StimulusSet:
+        """Keep ``int(n_stimuli * fraction)`` stimuli, drawn by ``seed`` alone, in their order.
+
+        Parameters
+        ----------
+        fraction : float
+            In (0, 1].
+        seed : int
+            Nothing else decides which are drawn: not the model, not other random numbers.
+        balanced : bool
+            Draw the same share of every class, up to one stimulus.
+
+        Raises
+        ------
+        InputError
+            The fraction is outside (0, 1] or leaves nothing.
+        """
+        from beholder.stimuli.sets._selection import draw_fraction
+
+        positions = draw_fraction(self.targets, fraction, seed, balanced=balanced)
+        selection: dict[str, Any] = dict(self.selection)
+        if "fraction" in selection:
+            selection = {"before": selection}
+        selection.update(fraction=float(fraction), seed=int(seed), balanced=bool(balanced), n_before=len(self))
+        return self._take(positions, selection)
+
+    def find_bad_files(self) -> list[BadFile]:
+        """Decode every file and list those that cannot be read, in order; several threads, with progress."""
+        from beholder.stimuli.sets._selection import find_bad_files
+
+        return find_bad_files(self)
+
+    def drop_bad_files(self) -> StimulusSet:
+        """The set without files that cannot be read; what was left out stands in ``selection["skipped"]``.
+
+        Raises
+        ------
+        StimulusError
+            No file can be read.
+        """
+        bad = self.find_bad_files()
+        if not bad:
+            return self
+        if len(bad) == len(self):
+            raise StimulusError(f"readable {self.kind}s", got=f"{len(bad)} bad files, such as {bad[0].file}")
+        dropped = {each.stimulus_id for each in bad}
+        keep = np.array([i for i, stimulus_id in enumerate(self.ids) if stimulus_id not in dropped])
+        skipped = [*self.selection.get("skipped", []), *({"file": each.file, "reason": each.reason} for each in bad)]
+        return self._take(keep, {**self.selection, "skipped": skipped})
+
+
+def name_conditions(conditions: Mapping[str, Any], columns: Iterable[str]) -> dict[str, Any]:
+    """Conditions under names that differ from those of a table's other columns: ``condition_{name}`` where needed."""
+    taken = {*columns, *conditions}
+    named: dict[str, Any] = {}
+    for name, values in conditions.items():
+        free = name
+        while free in columns or (free != name and free in taken):
+            free = f"condition_{free}"
+        taken.add(free)
+        named[free] = values
+    return named
+
+
+def _check_ids(ids: Sequence[str]) -> None:
+    seen: set[str] = set()
+    for stimulus_id in ids:
+        if not stimulus_id or "/" in stimulus_id:
+            raise InputError("stimulus ids that are not empty and hold no '/'", got=repr(stimulus_id))
+        if stimulus_id in seen:
+            raise InputError("stimulus ids that differ", got=f"{stimulus_id!r} twice")
+        seen.add(stimulus_id)

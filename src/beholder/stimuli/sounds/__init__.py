@@ -1,0 +1,1 @@
+"""Sounds: files, sentences, syllables."""

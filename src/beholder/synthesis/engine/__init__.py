@@ -1,0 +1,1 @@
+"""One optimiser loop, its recipe and its result."""

@@ -1,0 +1,1 @@
+"""Gradients through a network: views of it, rectifiers that let gradients pass."""

@@ -1,0 +1,1 @@
+"""Pictures and sounds being made: parameterizations, transforms, constraints."""

@@ -1,0 +1,255 @@
+"""Planning metamers: what decides their bytes, which are made together, which stimuli there are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+
+from beholder._core.errors import ConfigurationChanged, InputError
+from beholder._core.files import to_path_name, write_bytes
+from beholder._core.hashing import hash_settings
+from beholder._core.settings import keep_batch_size
+from beholder.activations import name_bad_stimulus
+from beholder.jobs import JobFolder, Shard
+from beholder.models import Model, prepare_stimulus
+from beholder.stimuli import StimulusSet, list_asked_decisions
+from beholder.synthesis.engine._checkpoint import describe_model
+from beholder.synthesis.engine._recipe import check_count
+from beholder.synthesis.engine._stimulus_format import StimulusFormat
+from beholder.synthesis.metamers._recipe import MetamerRecipe
+
+FORMAT = "beholder-metamers-2"
+ORIGINALS = "originals"
+_LAYOUT = "layout.json"
+_CPU_BATCH, _DEVICE_BATCH = 1, 32
+
+
+@final
+@dataclass(frozen=True)
+class Layout:
+    """What an output holds, in the order in which it was asked for; grows, and is never reordered.
+
+    Attributes
+    ----------
+    stimuli : dict of str to dict
+        ``original, file, label, target, sha256, decision`` of each stimulus.
+    layers, measured : tuple of str
+    seeds : tuple of int
+    """
+
+    stimuli: dict[str, dict[str, Any]]
+    layers: tuple[str, ...]
+    measured: tuple[str, ...]
+    seeds: tuple[int, ...]
+
+    @classmethod
+    def read(cls, folder: JobFolder) -> Layout:
+        """The layout of an output, empty for a new one."""
+        known = folder.read_record(_LAYOUT)
+        if known is None:
+            return cls({}, (), (), ())
+        stimuli = {row["stimulus_id"]: {k: v for k, v in row.items() if k != "stimulus_id"} for row in known["stimuli"]}
+        return cls(stimuli, tuple(known["layers"]), tuple(known["measured"]), tuple(known["seeds"]))
+
+    def write(self, folder: JobFolder) -> None:
+        """Record it."""
+        rows = [{"stimulus_id": key, **row} for key, row in self.stimuli.items()]
+        known = {"stimuli": rows, "layers": self.layers, "measured": self.measured, "seeds": self.seeds}
+        folder.write_record(_LAYOUT, known)
+
+    def grow(
+        self,
+        stimuli: dict[str, dict[str, Any]],
+        layers: Sequence[str],
+        measured: Sequence[str],
+        seeds: Sequence[int],
+        output: Path,
+        *,
+        replace: bool,
+    ) -> Layout:
+        """The layout with what is asked for added; with ``replace`` ids may come to stand for other stimuli.
+
+        Raises
+        ------
+        ConfigurationChanged
+            An id that stands for another stimulus.
+        """
+        for key, row in stimuli.items():
+            old = self.stimuli.get(key)
+            if old is not None and old["sha256"] != row["sha256"] and not replace:
+                raise ConfigurationChanged(
+                    f"the stimulus that {output} has under the id {key!r}", got=f"another file, {row['file'] or key}",
+                    hint="another output folder, or --overwrite to replace its metamers",
+                )  # fmt: skip
+        return Layout(
+            {**self.stimuli, **stimuli} if replace else {**self.stimuli, **_take_new(stimuli, self.stimuli)},
+            tuple(dict.fromkeys([*self.layers, *layers])),
+            tuple(dict.fromkeys([*self.measured, *measured])),
+            tuple(dict.fromkeys([*self.seeds, *seeds])),
+        )
+
+
+def _take_new(stimuli: dict[str, dict[str, Any]], known: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {key: row for key, row in stimuli.items() if key not in known}
+
+
+def resolve_metamer_settings(
+    model: Model,
+    recipe: MetamerRecipe,
+    n_metamers: int,
+    old: dict[str, Any] | None,
+    *,
+    batch_size: int | None,
+    threads: int | None,
+    stored: bool = True,
+    rule: str = "first",
+    renew: bool = False,
+) -> dict[str, Any]:
+    """Everything that can change a byte. Batch size and threads are chosen when an output is first planned.
+
+    On the CPU a metamer is a batch of its own and every core works on another one, with one thread, unless there are
+    fewer metamers than cores. An output keeps its own, unless it is made anew (``renew``) with another batch size.
+    """
+    on_cpu = model.device.type == "cpu"
+    cores = check_count((os.cpu_count() or 1) if threads is None else threads, "thread")
+    if old is not None and (not renew or batch_size in (None, old["batch_size"])):
+        batch, intra_threads = keep_batch_size(batch_size, old, "metamers"), old["intra_threads"]
+    else:
+        usual = _CPU_BATCH if on_cpu else _DEVICE_BATCH
+        batch = usual if batch_size is None else batch_size
+        intra_threads = max(1, cores // -(-n_metamers // batch)) if on_cpu else 1
+    return {
+        "format": FORMAT,
+        "model": describe_model(model, identify=stored),
+        "recipe": recipe.to_dict(),
+        "device": model.device.type,
+        "batch_size": batch,
+        "intra_threads": intra_threads,
+        "rule": rule,
+    }
+
+
+def count_lanes(model: Model, settings: dict[str, Any], threads: int | None) -> int:
+    """Batches side by side."""
+    if model.device.type != "cpu":
+        return 1
+    return max(1, (threads or os.cpu_count() or 1) // settings["intra_threads"])
+
+
+def plan_metamer_shards(
+    folder: JobFolder,
+    plan_hash: str,
+    ids: Sequence[str],
+    layers: Sequence[str],
+    seeds: Sequence[int],
+    hashes: dict[str, str],
+    batch_size: int,
+) -> tuple[Shard, ...]:
+    """Shards for the metamers that are asked for, those that are finished among them.
+
+    Metamers of one layer and seed share a shard, in the order of the stimuli, ``batch_size`` at a time; what a
+    finished shard holds is not cut again, so that more stimuli may be added at any time.
+
+    Parameters
+    ----------
+    folder : JobFolder
+    plan_hash : str
+        Of the settings.
+    ids, layers, seeds
+        What is asked for.
+    hashes : mapping of str to str
+        Hash of each stimulus.
+    batch_size : int
+    """
+    shards: list[Shard] = []
+    finished = _find_finished(folder, plan_hash)
+    for layer in layers:
+        for seed in seeds:
+            left = []
+            for stimulus_id in ids:
+                shard = finished.get((layer, seed, stimulus_id))
+                if shard is None:
+                    left.append(stimulus_id)
+                elif shard not in shards:
+                    shards.append(shard)
+            for start in range(0, len(left), batch_size):
+                members = left[start : start + batch_size]
+                shards.append(make_shard(layer, seed, members, hashes))
+    order = {stimulus_id: i for i, stimulus_id in enumerate(ids)}
+    if batch_size == 1:  # metamers of one stimulus follow each other, so that it is looked at once
+        shards.sort(key=lambda shard: order.get(shard.payload["stimuli"][0], 0))
+    return tuple(shards)
+
+
+def make_shard(layer: str, seed: int, members: Sequence[str], hashes: dict[str, str]) -> Shard:
+    """One shard."""
+    payload = {"layer": layer, "seed": seed, "stimuli": list(members), "sha256": [hashes[i] for i in members]}
+    return Shard(f"{to_path_name(layer)}--{seed}--{hash_settings(payload)[:16]}", len(members), payload)
+
+
+def _find_finished(folder: JobFolder, plan_hash: str) -> dict[tuple[str, int, str], Shard]:
+    found = {}
+    for receipt in folder.iter_receipts():
+        payload = receipt["payload"]
+        hashes = dict(zip(payload["stimuli"], payload["sha256"], strict=True))
+        shard = make_shard(payload["layer"], payload["seed"], payload["stimuli"], hashes)
+        if folder.read_receipt(plan_hash, shard) is not None:
+            for stimulus_id in set(payload["stimuli"]) - set(receipt["facts"].get("replaced", ())):
+                found[payload["layer"], payload["seed"], stimulus_id] = shard
+    return found
+
+
+def write_originals(
+    output: Path,
+    model: Model,
+    stimuli: StimulusSet,
+    form: StimulusFormat,
+    known: dict[str, dict[str, Any]],
+    shape: tuple[int, ...],
+    *,
+    replace: bool,
+) -> dict[str, dict[str, Any]]:
+    """Write the originals as the network is shown them, those that are there already left out; describes all.
+
+    An original under whose id there is another one is left as it is, unless it is to be replaced.
+
+    Raises
+    ------
+    StimulusError
+        A stimulus cannot be read.
+    InputError
+        Stimuli of several shapes, or that are not finite.
+    """
+    described = {}
+    asked = list_asked_decisions(stimuli)
+    for i, stimulus_id in enumerate(stimuli.ids):
+        name = f"{ORIGINALS}/{stimulus_id}{form.suffix}"
+        digest = stimuli.hashes[i] if stimuli.hashes else stimuli.hash_stimulus(i)
+        described[stimulus_id] = {
+            "original": name, "file": stimuli.files[i], "label": stimuli.labels[i], "target": int(stimuli.targets[i]),
+            "sha256": digest, "decision": asked[i],
+        }  # fmt: skip
+        old = known.get(stimulus_id)
+        if old is None or (replace and old["sha256"] != digest) or not (output / name).exists():
+            write_bytes(output / name, form.encode(prepare_original(model, stimuli, i, shape)))
+    return described
+
+
+def prepare_original(model: Model, stimuli: StimulusSet, i: int, shape: tuple[int, ...] | None = None) -> np.ndarray:
+    """One stimulus as the network is shown it, float32; of ``shape``, if given."""
+    with name_bad_stimulus(stimuli, i):
+        image = np.asarray(prepare_stimulus(model.preprocessing, stimuli, i), dtype=np.float32)
+    name = stimuli.files[i] or stimuli.ids[i]
+    if shape is not None and image.shape != shape:
+        raise InputError(
+            f"stimuli of one shape, {shape}", got=f"{name} of shape {image.shape}",
+            hint="a preprocessing that gives all stimuli one size",
+        )  # fmt: skip
+    if not np.isfinite(image).all():
+        raise InputError("finite stimuli", got=f"{name} with NaN or infinity")
+    return image

@@ -1,0 +1,336 @@
+"""Visualising units: planning, checking what is there, running, and the table of all units."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from beholder._core.errors import ConfigurationChanged, InputError, suggest_keywords
+from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name, write_bytes
+from beholder._core.progress import logger
+from beholder._core.provenance import find_network, record_provenance, refuse_other_network
+from beholder._core.seeds import DEFAULT_SEED
+from beholder.activations import Activations, iterate_unit_values
+from beholder.jobs import JobFolder, Plan, run_plan
+from beholder.models import (
+    Model,
+    Unit,
+    UnitList,
+    as_model,
+    describe_preprocessing,
+    list_identities,
+    load_model,
+    place_model,
+    run_eagerly,
+)
+from beholder.synthesis.engine._loop import Recipe
+from beholder.synthesis.engine._validate import (
+    check_gradient,
+    check_tensors,
+    find_input_shape,
+    make_example,
+    settle_layout,
+)
+from beholder.synthesis.gradients._network import Network
+from beholder.synthesis.objectives._units import Channel
+from beholder.synthesis.visualizations._files import FOLDER, TABLE, TABLE_COLUMNS, Row, format_table
+from beholder.synthesis.visualizations._plan import (
+    VisualizationOptions,
+    check_folder_names,
+    count_cores,
+    make_shards,
+    make_unit_recipe,
+    plan_groups,
+    resolve_settings,
+)
+from beholder.synthesis.visualizations._read import Visualizations
+from beholder.synthesis.visualizations._standing import SIGNS, Natural
+from beholder.synthesis.visualizations._worker import UnitWorker
+
+AUTO = "auto"
+
+
+@suggest_keywords
+def optimize_units(
+    model: Model | nn.Module | str,
+    units: UnitList | Unit | Iterable[Unit] | Path | str,
+    n_images: int = 10,
+    *,
+    activations: Activations | Path | str | None = AUTO,
+    out_path: Path | str = "stimuli",
+    device: str | None = None,
+    input_shape: tuple[int, ...] | None = None,
+    steps: int = 64,
+    diversity: float | None = None,
+    max_loops: int = 2,
+    learning_rate: float | None = None,
+    parameterization: str = "fourier",
+    spectrum: Any = None,
+    transparency: bool | None = None,
+    seed: int = DEFAULT_SEED,
+    batch_size: int | None = None,
+    workers: int = 1,
+    threads: int | None = None,
+    overwrite: bool = False,
+) -> Visualizations:
+    """Make stimuli that drive units most and least, and place them on the distribution of natural stimuli.
+
+    For each unit and sign, images are made without and with a term that makes them differ (:class:`Diversity`); the
+    term's factor is searched: 1, 10, ... 100,000 as long as the weakest image strictly beats the most extreme
+    natural stimulus, then bisections. The strongest image is the best of those made without the term, the others
+    are those made with it. Written as ``{model}/{layer}/channel_{c}/optimized_images/{min,max}_{0..n-1}.png``, weakest
+    to strongest, with a ``manifest.csv``; the table of all units is ``{model}/optimized_units.csv``. Interrupted at any
+    moment, the same call completes the folder to the same bytes; more units may be added later.
+
+    Parameters
+    ----------
+    model : Model, nn.Module or str
+        The observer.
+    units : UnitList, Unit, iterable of Unit or path
+        What to visualise.
+    n_images : int
+        Images a unit and sign.
+    activations : Activations or path, optional
+        The recording that holds the units' layers, as :func:`beholder.record_units` makes it. ``"auto"``:
+        ``activations/{model}.mean.zarr``, if there is one. None: none; then nothing is said about natural stimuli, and
+        the yardstick for diversity is half-way from a blank stimulus to the strongest image.
+    out_path : path
+        Folder for all models' stimuli.
+    device : str, optional
+        As for :func:`beholder.extract`.
+    input_shape : tuple of int, optional
+        Of one stimulus, for a model that takes any.
+    steps : int
+        Steps of the optimiser.
+    diversity : float, optional
+        A fixed factor of the term instead of the search; 0 for none.
+    max_loops : int
+        Bisections.
+    learning_rate : float, optional
+        Of Adam. Default: 0.1, for phases 0.3, for sounds 0.01, for other arrays what :func:`synthesize` takes.
+    parameterization : {"fourier", "phase", "pixels"}
+        Of pictures. ``phase``: only the phases are learned (:class:`PhaseOnly`); where the gradient went is
+        written beside each picture as ``transparency/{min,max}_{k}.png``.
+    spectrum : array, optional
+        Magnitudes for ``phase``, as :func:`compute_spectrum` gives them; default 1 / f.
+    transparency : bool, optional
+        Write it; default for ``phase`` only.
+    batch_size : int, optional
+        Images in a batch that units, signs and strengths share. Default: on the CPU each has a batch of its own,
+        which is no slower and makes pictures independent of the company to the last bit; elsewhere 64.
+    seed, workers, threads, overwrite
+        As for :func:`beholder.extract`.
+
+    Returns
+    -------
+    Visualizations
+
+    Raises
+    ------
+    InputError
+        A unit that the model or the recording does not have; a model that no gradient runs through.
+    ConfigurationChanged
+        The folder holds visualisations that were made with other settings.
+
+    Notes
+    -----
+    Source: Zimmermann, Klein and Brendel (2023), "Scale alone does not improve mechanistic interpretability in vision
+    models", and its released code; Olah, Mordvintsev and Schubert (2017), "Feature visualization".
+
+    Examples
+    --------
+    >>> vis = optimize_units("beholder:shapes", [Unit("block3", 5)], steps=16)      # doctest: +SKIP
+    """
+    chosen = VisualizationOptions(
+        n_images=n_images, steps=steps, diversity=diversity, max_loops=max_loops, learning_rate=learning_rate,
+        parameterization=parameterization, spectrum=spectrum, transparency=transparency, seed=seed,
+        batch_size=batch_size, workers=workers, threads=threads, overwrite=overwrite,
+    )  # fmt: skip
+    chosen.check()
+    observer = _open_model(model, device, chosen.seed)
+    asked = UnitList.collect(units, observer)
+    if not len(asked):
+        raise InputError("at least one unit", got="an empty list")
+    if observer.input_shape is None and input_shape is None:
+        raise InputError(
+            "the shape of one stimulus", got=f"{observer.name}, which takes any", hint="--input_shape 3 224 224"
+        )
+    shape = find_input_shape(observer, input_shape)
+    recipe = make_unit_recipe(observer, shape, chosen)
+    check_folder_names(asked)
+    _check_units(observer, asked, shape)
+    acts = _open_recording(activations, observer)
+    if acts is not None:
+        _read_naturals(acts, asked)
+    output = Path(out_path) / to_path_name(observer.path_name)
+    _run(observer, asked, recipe, acts, output, chosen)
+    return Visualizations.open(output, asked)
+
+
+def _open_model(model: Model | nn.Module | str, device: str | None, seed: int) -> Model:
+    if isinstance(model, str):
+        return load_model(model, device=device or "auto", seed=seed)
+    return place_model(as_model(model), device)
+
+
+def _check_units(model: Model, units: UnitList, shape: tuple[int, ...]) -> None:
+    """Look at the model and every unit before hours of work."""
+    check_tensors(model)
+    example = make_example(model, shape)
+    with run_eagerly(), Network(model, units.layers, example) as network:
+        for layer in units.layers:
+            network.open((layer,))
+            check_gradient(network, (layer,), example)
+            with torch.no_grad():
+                (view,) = network.run(example, [1], (layer,), {}).views()
+                for unit in units:
+                    if unit.layer == layer:
+                        Channel(layer, unit.channel).score(view)
+
+
+def _open_recording(activations: Activations | Path | str | None, model: Model) -> Activations | None:
+    acts: Activations | None = None
+    if isinstance(activations, Activations):
+        acts = activations
+    elif activations is not None:
+        path = (
+            Path("activations") / f"{to_path_name(model.path_name)}.mean.zarr" if activations == AUTO else activations
+        )
+        acts = None if activations == AUTO and not Path(path).exists() else Activations(path)
+    if acts is None:
+        logger.warning("no recording: the images are not compared with natural stimuli (`beholder units record` first)")
+    else:
+        _check_recording(acts, model)
+    return acts
+
+
+def _check_recording(acts: Activations, model: Model) -> None:
+    """Refuse a recording of another network, or of other values than a unit's."""
+    if acts.model != model.name:
+        raise InputError(
+            f"a recording of {model.name}", got=f"{acts.path}, of {acts.model}",
+            hint="`beholder units record` with this model",
+        )  # fmt: skip
+    if find_network(acts.attributes) not in list_identities(model):
+        raise InputError(
+            f"a recording of {model.name} as it is now", got=f"{acts.path}, of other weights, code or hooks, or of "
+            "an earlier version that did not note them", hint="`beholder units record --overwrite` with this model",
+        )  # fmt: skip
+    settings = acts.attributes.get("settings") or {}
+    if settings.get("pool", "mean") not in ("none", "mean"):
+        raise InputError("a recording of means over space or tokens", got=f"{acts.path}, pooled by {settings['pool']}")
+    if settings.get("preprocessing", described := describe_preprocessing(model)) != described:
+        raise InputError(
+            f"a recording with the preprocessing of {model.name}", got=f"{acts.path}, made with another",
+            hint="`beholder units record` with this model",
+        )  # fmt: skip
+
+
+def _read_naturals(acts: Activations, units: Sequence[Unit]) -> dict[Unit, Natural]:
+    return {unit: Natural.from_values(values) for unit, values in iterate_unit_values(acts, units)}
+
+
+def _run(
+    model: Model, units: UnitList, recipe: Recipe, acts: Activations | None, output: Path, options: VisualizationOptions
+) -> None:
+    """Plan, run and finish the work on one model's folder."""
+    folder = JobFolder(output.parent / f".{output.name}.optimized.jobs", output)
+    with explain_write_errors(output):
+        output.mkdir(parents=True, exist_ok=True)
+    with folder.hold():
+        if options.overwrite:
+            _remove_old(output, folder)
+        _remove_leftovers(output, folder)
+        identities = list_identities(model)
+        refuse_other_network(output, ["natural_images"], identities, model.name, overwrite=options.overwrite)
+        settings = resolve_settings(model, recipe, acts, options, len(units), old := folder.read_settings())
+        example = make_example(model, recipe.input_shape)
+        settings["channels_last"] = settle_layout(model, units.layers, example, old)
+        if not folder.check_settings(settings):
+            _check_vacant(output, units)
+            folder.write_settings(settings)
+        groups = plan_groups(folder, units, settings)
+        members = list(dict.fromkeys(unit for group in groups for unit in group))
+        naturals: dict[Unit, Natural | None] = dict.fromkeys(members)
+        if acts is not None:
+            naturals |= _read_naturals(acts, members)
+        plan = Plan(f"visualize {output.name}", settings, make_shards(groups, naturals, options.n_images), "images")
+        worker = UnitWorker(
+            output=output,
+            model=model,
+            device=str(model.device),
+            recipe=recipe,
+            wish=options.wish,
+            naturals=naturals,
+            layer_sets=tuple(dict.fromkeys(tuple(dict.fromkeys(u.layer for u in group)) for group in groups)),
+            batch_size=settings["batch_size"],
+            intra_threads=settings["intra_threads"],
+            lanes=max(1, count_cores(options) // settings["intra_threads"]) if model.device.type == "cpu" else 1,
+            channels_last=settings["channels_last"],
+            described={"parameterization": type(recipe.parameterization).__name__, "n_images": options.n_images},
+        )
+        receipts = run_plan(plan, worker, folder, n_workers=options.workers)
+        _finish(output, folder, plan, model, units, acts, receipts)
+
+
+def _finish(
+    output: Path,
+    folder: JobFolder,
+    plan: Plan,
+    model: Model,
+    units: UnitList,
+    acts: Activations | None,
+    receipts: Sequence[dict[str, Any]],
+) -> None:
+    """Write the table of all units that the folder holds, and where they came from."""
+    rows: list[Row] = []
+    for receipt in folder.iter_receipts():
+        if receipt["settings"] == plan.hash:
+            rows += receipt["facts"]["rows"]
+    rows.sort(key=lambda row: (row["layer"], row["channel"], SIGNS.index(row["sign"])))
+    with folder.seal(TABLE):
+        write_bytes(output / TABLE, format_table(rows, TABLE_COLUMNS))
+    smaller = [receipt["payload"]["units"] for receipt in receipts if "smaller_batches" in receipt["facts"]]
+    if smaller:
+        logger.warning("%d groups of units were made in smaller batches, for lack of memory", len(smaller))
+    record_provenance(
+        output,
+        FOLDER,
+        dict(plan.settings),
+        model={"name": model.name, "weights": asdict(model.weights)},
+        activations=None if acts is None else acts.path.as_posix(),
+        units=[str(unit) for unit in units],
+        smaller_batches=smaller,
+    )
+    folder.clear_claims()
+
+
+def _remove_old(output: Path, folder: JobFolder) -> None:
+    with explain_write_errors(output):
+        folder.clear()
+        (output / TABLE).unlink(missing_ok=True)
+        for old in output.glob(f"*/channel_*/{FOLDER}"):
+            shutil.rmtree(old)
+
+
+def _remove_leftovers(output: Path, folder: JobFolder) -> None:
+    """What killed runs left half-written, here and nowhere else: other commands write beside."""
+    remove_temporaries(folder.path)
+    remove_temporaries(output / TABLE)
+    for images in output.glob(f"*/channel_*/{FOLDER}"):
+        remove_temporaries(images)
+
+
+def _check_vacant(output: Path, units: UnitList) -> None:
+    for unit in units:
+        if (output / unit.path_name / FOLDER).exists():
+            raise ConfigurationChanged(
+                "a new output, or one with its settings beside it", got=f"{output / unit.path_name / FOLDER}",
+                hint="another output folder, or --overwrite to replace it",
+            )  # fmt: skip
