@@ -106,6 +106,48 @@ def take_part(kind: str, observer: str) -> tuple[str, ...]:
     )
 
 
+def write_directory() -> None:
+    """A model directory with the network and stimuli to be shown."""
+    shutil.copytree("shown", "eyes/example")
+    shutil.copy("net.py", "eyes/build_network.py")
+
+
+def synthesize_images() -> None:
+    """What the engine leaves of its work: settings, and everything that it made."""
+    import numpy as np
+
+    import beholder as bh
+    from beholder import synthesis
+
+    net = bh.load_model("toy", device="cpu")
+    parts = {
+        "one": {"objective": synthesis.Channel("conv", 1), "n_images": 2},
+        "two": {
+            "objective": synthesis.MatchTarget("conv", np.ones((4, 4, 4), np.float32)), "stop": [synthesis.Plateau()],
+            "parameterization": synthesis.Pixels(), "transforms": [], "optimizer": synthesis.LBFGS(),
+        },
+        "three": {
+            "objective": synthesis.Logit(1), "parameterization": synthesis.Raw(), "transforms": [],
+            "constraints": [synthesis.Range(0, 1)],
+        },
+    }  # fmt: skip
+    for name, options in parts.items():
+        made = synthesis.synthesize(net, steps=2, threads=1, checkpoint=f"state/{name}", checkpoint_every=1, **options)
+        made.save(f"{name}.npz")
+
+
+def save_plots() -> None:
+    """A figure with its table and words, and an RDM."""
+    import numpy as np
+
+    from beholder.figures import FigureRecord, plot_accuracy, plot_rdm, save_figure
+
+    record = FigureRecord(title="Who is right?", answer="Half of them.", alt="Dots.")
+    table = {"category": ["dog", "cat"], "n": [1, 2]}
+    save_figure(plot_accuracy([1, 2], [2, 2], ["dog", "cat"]).figure, "accuracy", table=table, record=record)
+    save_figure(plot_rdm(np.array([[0.0, 1.0], [1.0, 0.0]])).figure, "rdm")
+
+
 CHOICES = """--set 'choices=["circle", "square"]'"""
 UNITS = "--model_name toy --units_file units.json"
 WINDOWS = "--num_batches 2 --start_min 18 --stop_min 20 --start_max 20 --stop_max 22"
@@ -199,6 +241,26 @@ GROUPS: dict[str, Group] = {
         ),
         inexact=("*",),
     ),
+    "directory": Group(
+        (
+            write_directory,
+            "units sample -D eyes --n_units 3 --filename drawn.json --layers conv",
+            "units record -D eyes --in_path natural --layers conv --device cpu --threads 1",
+            f"units exemplars -D eyes --units_file drawn.json {WINDOWS}",
+            "metamers make 1 -D eyes -F eyes/example -I 2 -N 2 -R 0 -E 1/20 -Z 1 -O -S --layers conv --device cpu "
+            "--threads 1",
+            "metamers null -D eyes --in_path natural -N 6 -I 0 -R 0 -O --shuffle --layers conv --device cpu "
+            "--threads 1",
+            "metamers template made/eyes.py --picture",
+            "metamers template made/ears.py --sound",
+            "layers toy",
+            "layers toy --json",
+            "show eyes/drawn.json",
+        ),
+        inexact=("*/metamers/*", "*null*", "*.jobs/*"),
+        unseen=("*.zarr/*",),
+    ),
+    "synthesis": Group((synthesize_images, save_plots), inexact=("*",)),
     "stimuli": Group(
         (
             *(f"stimuli grade --grade {kind} --levels {how} -ip images/circle -op {kind}" for kind, how in GRADES),
@@ -237,8 +299,11 @@ GROUPS: dict[str, Group] = {
             unpack_old_answers,
             "tasks upgrade upgraded.sqlite --db old/answers.sqlite",
             "tasks export --db upgraded.sqlite --out upgraded",
+            "tasks backup kept.sqlite --db upgraded.sqlite",
+            "tasks forget --db kept.sqlite",
             "tasks simulate --power --baseline 0.7 --difference 0.1 --trials 20 --participants 10 20",
         ),
+        unseen=("kept.sqlite",),
     ),
 }  # fmt: skip
 
