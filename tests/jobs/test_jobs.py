@@ -121,7 +121,8 @@ def test_killed_runs_complete_to_the_same_bytes(tmp_path: Path) -> None:
         result = subprocess.run([sys.executable, "-c", code, str(kill_at)], capture_output=True, check=False)
         assert result.returncode == -9
         (broken.output / "killed").unlink()
-    run_plan(plan, SquareWorker(broken.output), broken)
+    with broken.hold():
+        run_plan(plan, SquareWorker(broken.output), broken)
     assert read_tree(broken.output) == read_tree(whole.output)
     assert read_tree(broken.path / "receipts") == read_tree(whole.path / "receipts")
 

@@ -24,6 +24,7 @@ except ImportError:  # Windows, whose file systems all lock
 
 MARKER_SUFFIX = ".held"
 _ABSENT = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+_TAKEN = {errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK}
 _RETRY_SECONDS = 0.05
 
 
@@ -54,7 +55,7 @@ class Lock:
         that is killed, and is too coarse for processes that share work.
     """
 
-    def __init__(self, lock: FileLock | None, marker: Path) -> None:
+    def __init__(self, lock: FileLock | _SharedLock | None, marker: Path) -> None:
         self._lock, self._marker = lock, marker
         self.is_marker = lock is None
 
@@ -74,7 +75,25 @@ class Lock:
         self.release()
 
 
-def take_lock(path: Path | str, *, wait: bool = False) -> Lock:
+@final
+class _SharedLock:
+    """A lock that any number of processes hold at the same time, and none while another holds it alone."""
+
+    def __init__(self, path: Path) -> None:
+        assert fcntl is not None
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._descriptor)
+            raise
+
+    def release(self) -> None:
+        """Let go of it; the file stays."""
+        os.close(self._descriptor)
+
+
+def take_lock(path: Path | str, *, wait: bool = False, shared: bool = False) -> Lock:
     """Take the lock that the file ``path`` stands for; its folder must exist.
 
     Where the file system has no locks, ``{path}.held`` is made instead, with the host and the process that holds it.
@@ -85,6 +104,9 @@ def take_lock(path: Path | str, *, wait: bool = False) -> Lock:
     path : path
     wait : bool
         Wait until it is free.
+    shared : bool
+        Together with others that take it so, never beside one that holds it alone. Where locks are never shared
+        (Windows, file systems without locks), it is held alone.
 
     Raises
     ------
@@ -102,10 +124,18 @@ def take_lock(path: Path | str, *, wait: bool = False) -> Lock:
     while True:
         holder = _read_marker(marker)
         if holder is None:
-            if not _has_locks(path):
+            if not has_locks(path):
                 with contextlib.suppress(FileExistsError):
                     _write_marker(marker)
                     return Lock(None, marker)
+            elif shared and fcntl is not None:
+                try:
+                    return Lock(_SharedLock(path), marker)
+                except OSError as error:
+                    if error.errno not in _TAKEN:
+                        raise
+                    if not wait:
+                        raise LockTaken(path) from None
             else:
                 lock = FileLock(path, thread_local=False)
                 try:
@@ -122,7 +152,8 @@ def take_lock(path: Path | str, *, wait: bool = False) -> Lock:
         time.sleep(_RETRY_SECONDS)
 
 
-def _has_locks(path: Path) -> bool:
+def has_locks(path: Path) -> bool:
+    """Whether the file system of the file ``path``, which may be made for it, has locks."""
     if fcntl is None:
         return True
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)

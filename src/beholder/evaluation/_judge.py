@@ -12,7 +12,6 @@ from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import to_path_name
 from beholder._core.hashing import hash_file
 from beholder._core.progress import logger
-from beholder._core.provenance import record_provenance
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.settings import keep_batch_size
 from beholder.evaluation._judgement import Judgement, read_judgements
@@ -31,7 +30,7 @@ from beholder.evaluation._verdicts import (
     list_vocabularies,
     pick_decision,
 )
-from beholder.jobs import JobFolder, Plan, Shard, check_content, run_plan
+from beholder.jobs import JobFolder, Plan, Shard, check_content, open_output
 from beholder.stimuli import CATEGORY_RULES, MetamerSet, load_wnids, read_stimulus_manifest, tells_decisions
 
 if TYPE_CHECKING:
@@ -134,7 +133,7 @@ def judge_metamers(
         outer = JobFolder(made.path.parent / f".{made.path.name}.judge.jobs", made.path)
         for judge in judges:
             _check_maker(made, judge)
-        with outer.hold():
+        with open_output(outer):
             outer.drop_damaged()
             for judge in judges:
                 _judge_one(made, items, judge, outer, batch_size, workers, overwrite, rule)
@@ -223,21 +222,17 @@ def _judge_one(
 
     name = to_path_name(judge.path_name)
     folder = JobFolder(outer.path / name, made.path)
-    if overwrite:
-        folder.clear()
-    settings = _resolve_settings(made, judge, batch_size, folder.read_settings(), rule)
-    if not folder.check_settings(settings):
-        folder.write_settings(settings)
-    shards = _plan_shards(folder, items)
-    worker = JudgeWorker(made.path, judge, str(judge.device), settings["batch_size"], rule)
-    plan = Plan(f"judge {made.path.name} by {name}", settings, shards)
-    receipts = run_plan(plan, worker, folder, n_workers=workers)
-    rows = _make_rows(made, items, judge, receipts, rule)
-    _merge(outer, made, rows, judge.name, items)
-    record_provenance(
-        made.path, f"{JUDGEMENTS}:{name}", settings, judge=judge.name, weights=judge.weights.sha256, n_files=len(items)
-    )
-    folder.clear_claims()
+    with open_output(folder, replace=folder.clear if overwrite else None) as work:
+        settings = _resolve_settings(made, judge, batch_size, folder.read_settings(), rule)
+        work.settle(settings)
+        shards = _plan_shards(folder, items)
+        worker = JudgeWorker(made.path, judge, str(judge.device), settings["batch_size"], rule)
+        plan = Plan(f"judge {made.path.name} by {name}", settings, shards)
+        receipts = work.run(plan, worker, n_workers=workers)
+        rows = _make_rows(made, items, judge, receipts, rule)
+        _merge(outer, made, rows, judge.name, items)
+        facts = {"judge": judge.name, "weights": judge.weights.sha256, "n_files": len(items)}
+        work.record(made.path, f"{JUDGEMENTS}:{name}", facts)
 
 
 def _resolve_settings(

@@ -4,7 +4,11 @@ from ._content import find_job_folders as find_job_folders
 from ._content import find_output as find_output
 from ._content import read_digests as read_digests
 from ._content import refuse_damaged as refuse_damaged
+from ._executors import EXECUTORS as EXECUTORS
+from ._executors import Executor as Executor
 from ._folder import JobFolder as JobFolder
+from ._output import Output as Output
+from ._output import open_output as open_output
 from ._parcel import Parcel as Parcel
 from ._parcel import ValuePickler as ValuePickler
 from ._plan import Plan as Plan
@@ -14,9 +18,10 @@ from ._receipts import Files as Files
 from ._receipts import has_content as has_content
 from ._records import read_record as read_record
 from ._records import write_record as write_record
-from ._run import Finish as Finish
-from ._run import Worker as Worker
 from ._run import run_plan as run_plan
 from ._verify import FileState as FileState
 from ._verify import OutputCheck as OutputCheck
 from ._verify import verify_outputs as verify_outputs
+from ._work import Finish as Finish
+from ._work import Worker as Worker
+from ._work import work_through as work_through

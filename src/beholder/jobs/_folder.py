@@ -1,26 +1,26 @@
 """The folder beside an output that holds its settings, receipts and locks.
 
 ``settings.json`` is what the output was planned with, ``receipts/KEY.json`` one file a finished shard,
-``sealed.json`` has the hashes of what was put together from them, ``run.lock`` and ``claims/`` are locks of the
-operating system: a killed process holds none. Where a file system has no locks, ``run.lock.held`` names the one process
-that works.
+``sealed.json`` has the hashes of what was put together from them, ``run.lock``, ``merge.lock`` and ``claims/`` are
+locks of the operating system: a killed process holds none. Where a file system has no locks, ``run.lock.held`` names
+the one process that works.
 """
 
 from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from beholder._core.errors import OutputBusy
-from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors, sync_files
+from beholder._core.files import explain_write_errors, remove_temporaries, sync_files
 from beholder._core.hashing import hash_file_fast
-from beholder._core.locks import LockTaken, take_lock
+from beholder._core.locks import LockTaken, has_locks, take_lock
 from beholder._core.machine import describe_machine
 from beholder._core.progress import logger
 from beholder._core.settings import refuse_changes
+from beholder.jobs._hold import MERGE_LOCK, Hold, take_turn
 from beholder.jobs._plan import Plan, Shard
 from beholder.jobs._receipts import Files, has_content, mark_files, read_receipt_file, read_signed, write_signed
 from beholder.jobs._records import COPY_SUFFIX, read_json_record, write_json_record
@@ -50,30 +50,34 @@ class JobFolder:
         self.has_locks = True
 
     @contextlib.contextmanager
-    def hold(self) -> Iterator[None]:
-        """Hold the output for this run.
+    def hold(self, *, shared: bool = False) -> Iterator[Hold]:
+        """Hold the output for this run: alone, or shared with runs that add other parts, in turns.
 
         Raises
         ------
         OutputBusy
-            Another live run holds it.
+            A live run holds it alone; or any, where this one is to be alone.
         """
         with explain_write_errors(self.output):
             self.path.mkdir(parents=True, exist_ok=True)
-            try:
-                lock = take_lock(self.path / "run.lock")
-            except LockTaken as taken:
-                got = f"another run that is writing to it{f' ({taken.holder})' if taken.holder else ''}"
-                raise OutputBusy(
-                    f"expected {self.output} to be free; got {got}; "
-                    "try again when that run has ended, or another output folder"
-                ) from None
-        with lock:
-            self.has_locks = not lock.is_marker
+            hold = Hold(self.path, self.output, shared=shared)
+        try:
+            self.has_locks = hold.has_locks
             if not self.has_locks:
                 logger.warning("%s lies on a file system without locks, so one process works there", self.output)
-            for left in self.path.glob(f"{TEMPORARY_PREFIX}*"):
-                left.unlink(missing_ok=True)
+            if hold.is_alone:
+                remove_temporaries(self.path)
+            yield hold
+        finally:
+            hold.close()
+
+    @contextlib.contextmanager
+    def take_turn(self) -> Iterator[None]:
+        """Read what runs put together while none of them is at it; a folder that is not there has nothing."""
+        if not self.path.is_dir() or not has_locks(self.path / MERGE_LOCK):
+            yield
+            return
+        with explain_write_errors(self.output), take_turn(self.path, self.output):
             yield
 
     @contextlib.contextmanager
@@ -220,14 +224,20 @@ class JobFolder:
                     logger.warning("%s is damaged; it is made anew", path)
                 path.unlink(missing_ok=True)
 
-    def clear(self) -> None:
-        """Forget everything: settings, receipts, and what else was recorded beside them."""
+    def clear(self, made: Iterable[Path] = ()) -> None:
+        """Forget everything: settings, receipts, and what else was recorded beside them; delete what was made, too."""
         with explain_write_errors(self.output), contextlib.suppress(FileNotFoundError):
             records = [path for path in self.path.iterdir() if path.is_file() and path.suffix != ".lock"]
             for record in sorted(records, key=lambda path: path.suffix != COPY_SUFFIX):
                 record.unlink()
             shutil.rmtree(self.path / "receipts", ignore_errors=True)
             self.clear_claims()
+        with explain_write_errors(self.output):
+            for path in list(made):
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
 
     def clear_claims(self) -> None:
         """Delete the lock files of finished work."""

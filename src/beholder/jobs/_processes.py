@@ -25,8 +25,8 @@ from beholder._core.progress import logger
 from beholder.jobs._folder import JobFolder
 from beholder.jobs._parcel import Parcel
 from beholder.jobs._plan import Plan, Shard
-from beholder.jobs._run import Worker
 from beholder.jobs._serve import unpack_error
+from beholder.jobs._work import Worker
 
 _MAX_DEATHS = 3
 _PATIENCE_SECONDS = 5

@@ -1,58 +1,17 @@
-"""Running a plan: inline, or in worker processes that share its shards by claiming them.
-
-Every worker, wherever it runs, does the same: walk through the shards without a receipt, claim
-one, compute it, commit its files by rename, write its receipt last. So a plan can be finished by
-any number of workers, in any order, after any interruption.
-"""
+"""Running a plan by one of the executors."""
 
 from __future__ import annotations
 
-import abc
 import contextlib
-import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Iterator
+from typing import Any
 
-from beholder._core.files import remove_temporaries
+from beholder._core.errors import BeholderError
 from beholder._core.progress import show_progress
-from beholder.jobs._commit import Committer, open_committer
+from beholder.jobs._executors import EXECUTORS, choose_executor
 from beholder.jobs._folder import JobFolder
-from beholder.jobs._parcel import PICKLED, Parcel
-from beholder.jobs._plan import Plan, Shard
-from beholder.jobs._receipts import Files
-
-Finish = Callable[[], tuple[Files, Mapping[str, Any]]]
-"""Waits for a started shard, commits its files, returns their sizes (and hashes) and the facts of its receipt."""
-
-_RETRY_SECONDS = 0.2
-
-
-class Worker(abc.ABC):
-    """What computes shards. It reaches worker processes by value, whatever it holds."""
-
-    parcel: ClassVar[Parcel] = PICKLED
-    """How it is sent to other processes."""
-
-    lookahead: int = 0
-    """How many shards to start before the first one is finished."""
-
-    _tick: Callable[[int], None] | None = None
-
-    def report(self, n: int) -> None:
-        """Say that ``n`` items of the shard being finished are done; what is not reported counts when it ends."""
-        if self._tick is not None:
-            self._tick(n)
-
-    @abc.abstractmethod
-    def open(self, n_workers: int) -> contextlib.AbstractContextManager[Callable[[Shard], Finish]]:
-        """Get ready (load a model, start threads); yields ``start(shard)``.
-
-        Parameters
-        ----------
-        n_workers : int
-            How many workers share this machine's cores.
-        """
+from beholder.jobs._plan import Plan
+from beholder.jobs._work import Worker
 
 
 def run_plan(
@@ -69,34 +28,38 @@ def run_plan(
     folder : JobFolder
         Where receipts and claims are kept.
     n_workers : int
-        Number of worker processes, used by the ``processes`` executor.
-    executor : {"auto", "inline", "processes"}
-        ``auto`` is inline for one worker, or where one shard is left.
+        How many workers, used by the ``processes`` executor and those like it.
+    executor : str
+        A name in :data:`EXECUTORS`. ``auto`` is what the variable ``BEHOLDER_EXECUTOR`` names, else ``inline`` for one
+        worker or where one shard is left, else ``processes``.
 
     Raises
     ------
     InputError
         The work cannot be sent to other processes.
+    UnknownNameError
+        There is no such executor.
+    BeholderError
+        The executor left a part unfinished.
     BaseException
         The first error of any worker, of its own class; finished shards are kept.
     """
-    remove_temporaries(folder.path / "receipts")
     todo = [shard for shard in plan.shards if folder.read_receipt(plan.hash, shard) is None]
     if todo:
         total = sum(shard.size for shard in plan.shards)
         done = total - sum(shard.size for shard in todo)
         n_workers = min(n_workers, len(todo)) if folder.has_locks else 1
-        if executor == "auto":
-            executor = "inline" if n_workers <= 1 else "processes"
+        run = EXECUTORS[choose_executor(n_workers) if executor == "auto" else executor]
         with show_progress(plan.name, total, plan.unit, done) as advance, _note_interruption():
-            if executor == "inline":
-                work_through(plan, todo, worker, folder, 1, advance)
-            else:
-                from beholder.jobs._processes import run_in_processes
-
-                run_in_processes(plan, todo, worker, folder, n_workers, advance)
-    receipts = [folder.read_receipt(plan.hash, shard) for shard in plan.shards]
-    return [receipt for receipt in receipts if receipt is not None]
+            run(plan, todo, worker, folder, n_workers, advance)
+    found = [folder.read_receipt(plan.hash, shard) for shard in plan.shards]
+    receipts = [receipt for receipt in found if receipt is not None]
+    if len(receipts) < len(found):
+        raise BeholderError(
+            f"expected every part of {folder.output} to be finished; got {len(found) - len(receipts)} of {len(found)} "
+            "without a receipt; try running the same command again: finished parts are kept"
+        )
+    return receipts
 
 
 @contextlib.contextmanager
@@ -106,71 +69,3 @@ def _note_interruption() -> Iterator[None]:
     except KeyboardInterrupt as stop:
         stop.add_note("finished parts are kept; the same call goes on from them")
         raise
-
-
-def work_through(
-    plan: Plan,
-    shards: list[Shard],
-    worker: Worker,
-    folder: JobFolder,
-    n_workers: int,
-    advance: Callable[[int], None],
-) -> None:
-    """Claim and finish shards until none is left; ``advance`` is called with the numbers of items done here."""
-    with contextlib.ExitStack() as held:
-        committer = held.enter_context(open_committer(plan, folder))
-        start = held.enter_context(worker.open(n_workers))
-        left = list(shards)
-        while left:
-            busy: list[Shard] = []
-            started: deque[tuple[Shard, contextlib.ExitStack, Finish]] = deque()
-            try:
-                for shard in left:
-                    claim = contextlib.ExitStack()
-                    if not claim.enter_context(folder.claim(shard)):
-                        claim.close()
-                        busy.append(shard)
-                    elif folder.read_receipt(plan.hash, shard) is not None:
-                        claim.close()
-                    else:
-                        started.append((shard, claim, start(shard)))
-                        if len(started) > worker.lookahead:
-                            _finish(committer, worker, advance, *started.popleft())
-                while started:
-                    _finish(committer, worker, advance, *started.popleft())
-            finally:
-                for _, claim, _ in started:
-                    claim.close()
-            left = [shard for shard in busy if folder.read_receipt(plan.hash, shard) is None]
-            if left:
-                time.sleep(_RETRY_SECONDS)
-
-
-def _finish(
-    committer: Committer,
-    worker: Worker,
-    advance: Callable[[int], None],
-    shard: Shard,
-    claim: contextlib.ExitStack,
-    finish: Finish,
-) -> None:
-    left = shard.size
-
-    def tick(n: int) -> None:
-        nonlocal left
-        n = min(n, left)
-        left -= n
-        if n:
-            advance(n)
-
-    worker._tick = tick
-    try:
-        try:
-            files, facts = finish()
-        except BaseException:
-            claim.close()
-            raise
-        committer.add(shard, claim, files, facts)
-    finally:
-        worker._tick = None
-    advance(left)

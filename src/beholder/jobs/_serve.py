@@ -17,7 +17,7 @@ from typing import Any
 import cloudpickle
 
 from beholder._core.errors import rebuild_error
-from beholder.jobs._run import work_through
+from beholder.jobs._work import work_through
 
 logger = logging.getLogger("beholder")
 

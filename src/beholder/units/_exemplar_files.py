@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from beholder._core.errors import ConfigurationChanged, InputError, suggest_keywords
-from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name
-from beholder._core.provenance import find_network, record_provenance, refuse_other_network
+from beholder._core.files import explain_write_errors, to_path_name
+from beholder._core.provenance import find_network, refuse_other_network
 from beholder.activations import Activations
-from beholder.jobs import JobFolder, Plan, Shard, run_plan
+from beholder.jobs import JobFolder, Plan, Shard, open_output
 from beholder.models import Model, Preprocessing, Unit, collect_stimuli, read_preprocessing
 from beholder.stimuli import StimulusSet
 from beholder.units._exemplar_worker import (
@@ -99,17 +99,13 @@ def write_exemplars(
     }
     with explain_write_errors(output):
         output.mkdir(parents=True, exist_ok=True)
-    with folder.hold():
-        network = find_network(settings)
-        refuse_other_network(
-            output, ["optimized_images"], [] if network is None else [network], acts.model, overwrite=overwrite
-        )
-        if overwrite:
-            _remove_old(output, folder)
-        _remove_leftovers(output, folder)
-        if not folder.check_settings(settings):
-            _check_vacant(output, exemplars.units)
-            folder.write_settings(settings)
+    network = find_network(settings)
+    refuse_other_network(
+        output, ["optimized_images"], [] if network is None else [network], acts.model, overwrite=overwrite
+    )
+    remove = partial(folder.clear, output.glob(f"*/channel_*/{FOLDER}")) if overwrite else None
+    with open_output(folder, leftovers=output.glob(f"*/channel_*/{FOLDER}"), replace=remove) as work:
+        work.settle(settings, vacant=[output / unit.path_name / FOLDER for unit in exemplars.units])
         shards = plan_exemplar_shards(exemplars)
         _check_unchanged(shards, folder, output)
         plan = Plan(f"exemplars {output.name}", settings, shards, unit="files")
@@ -117,19 +113,16 @@ def write_exemplars(
         worker = ExemplarWorker(
             acts.path, output, found, preprocessing, make_tables(exemplars), make_distributions(exemplars), cores
         )
-        run_plan(plan, worker, folder, n_workers=workers)
-        record_provenance(
-            output,
-            FOLDER,
-            settings,
-            model=acts.model,
-            activations=acts.path.as_posix(),
-            layers=acts.layers,
-            stimuli=found.describe(),
-            units=[str(unit) for unit in exemplars.units],
-            skipped=[{"unit": str(unit), "reason": reason} for unit, reason in exemplars.skipped],
-        )
-        folder.clear_claims()
+        work.run(plan, worker, n_workers=workers)
+        facts = {
+            "model": acts.model,
+            "activations": acts.path.as_posix(),
+            "layers": acts.layers,
+            "stimuli": found.describe(),
+            "units": [str(unit) for unit in exemplars.units],
+            "skipped": [{"unit": str(unit), "reason": reason} for unit, reason in exemplars.skipped],
+        }
+        work.record(output, FOLDER, facts)
     return output
 
 
@@ -183,29 +176,6 @@ def _check_folders(units: tuple[Unit, ...]) -> None:
         other = seen.setdefault(to_path_name(unit.layer), unit.layer)
         if other != unit.layer:
             raise InputError("layers with different folder names", got=f"{other!r} and {unit.layer!r}")
-
-
-def _remove_old(output: Path, folder: JobFolder) -> None:
-    with explain_write_errors(output):
-        folder.clear()
-        for old in output.glob(f"*/channel_*/{FOLDER}"):
-            shutil.rmtree(old)
-
-
-def _remove_leftovers(output: Path, folder: JobFolder) -> None:
-    """What killed runs left half-written, here and nowhere else: other commands write beside."""
-    remove_temporaries(folder.path)
-    for images in output.glob(f"*/channel_*/{FOLDER}"):
-        remove_temporaries(images)
-
-
-def _check_vacant(output: Path, units: tuple[Unit, ...]) -> None:
-    for unit in units:
-        if (output / unit.path_name / FOLDER).exists():
-            raise ConfigurationChanged(
-                "a new output, or one with its settings beside it", got=f"{output / unit.path_name / FOLDER}",
-                hint="another output folder, or --overwrite to replace it",
-            )  # fmt: skip
 
 
 def _check_unchanged(shards: tuple[Shard, ...], folder: JobFolder, output: Path) -> None:

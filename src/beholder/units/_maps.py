@@ -5,20 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import os
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from beholder._core.errors import InputError, suggest_keywords
-from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name, write_bytes
+from beholder._core.files import to_path_name, write_bytes
 from beholder._core.hashing import hash_file_fast, hash_settings
 from beholder._core.progress import logger
-from beholder._core.provenance import record_provenance, refuse_other_network
+from beholder._core.provenance import refuse_other_network
 from beholder.activations import parse_layer, probe_layers
-from beholder.jobs import JobFolder, Plan, Shard, check_content, run_plan
+from beholder.jobs import JobFolder, Plan, Shard, check_content, open_output
 from beholder.models import (
     Model,
     Unit,
@@ -105,14 +105,10 @@ def map_units(
     recipes, skipped = make_recipes(model, chosen)
     for unit, reason in skipped:
         logger.warning("%s:%d has no maps: %s", unit.layer, unit.channel, reason)
-    with jobs.hold():
-        refuse_other_network(jobs.output, ["natural_images", "optimized_images"], list_identities(model), model.name)
-        if overwrite:
-            _remove_old(output, jobs)
-        for place in (jobs.path, *output.glob(f"*/channel_*/{FOLDER}")):
-            remove_temporaries(place)
-        if not jobs.check_settings(settings):
-            jobs.write_settings(settings)
+    refuse_other_network(output, ["natural_images", "optimized_images"], list_identities(model), model.name)
+    remove = partial(jobs.clear, output.glob(f"*/channel_*/{FOLDER}")) if overwrite else None
+    with open_output(jobs, leftovers=output.glob(f"*/channel_*/{FOLDER}"), replace=remove) as work:
+        work.settle(settings)
         whole = Plan(f"maps {output.name}", settings, tuple(map(_make_unit_shard, recipes)), unit="stimuli")
         todo = [
             recipe
@@ -123,10 +119,13 @@ def map_units(
         plan = Plan(whole.name, settings, tuple(map(_make_chunk_shard, chunks)), unit="stimuli")
         by_key = {shard.key: chunk for shard, chunk in zip(plan.shards, chunks, strict=True)}
         worker = MapWorker(output, model, str(model.device), by_key, threads or os.cpu_count() or 1)
-        receipts = run_plan(plan, worker, jobs, n_workers=workers)
+        receipts = work.run(plan, worker, n_workers=workers)
         _write_manifests(todo, receipts, whole, jobs)
-        _record(output, settings, recipes, skipped)
-        jobs.clear_claims()
+        facts = {
+            "units": [f"{recipe.unit.layer}:{recipe.unit.channel}" for recipe in recipes],
+            "skipped": [{"unit": f"{unit.layer}:{unit.channel}", "reason": reason} for unit, reason in skipped],
+        }
+        work.record(output, FOLDER, facts)
     return read_model_stimuli(folder)
 
 
@@ -239,25 +238,3 @@ def format_rows(rows: Sequence[Mapping[str, Any]]) -> bytes:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
-
-
-def _remove_old(output: Path, jobs: JobFolder) -> None:
-    with explain_write_errors(output):
-        jobs.clear()
-        for old in output.glob(f"*/channel_*/{FOLDER}"):
-            shutil.rmtree(old)
-
-
-def _record(
-    output: Path,
-    settings: dict[str, Any],
-    recipes: Sequence[MapRecipe],
-    skipped: Sequence[tuple[UnitStimuli, str]],
-) -> None:
-    record_provenance(
-        output,
-        FOLDER,
-        settings,
-        units=[f"{recipe.unit.layer}:{recipe.unit.channel}" for recipe in recipes],
-        skipped=[{"unit": f"{unit.layer}:{unit.channel}", "reason": reason} for unit, reason in skipped],
-    )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,11 @@ import numpy as np
 import torch
 
 from beholder._core.errors import InputError
-from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name
+from beholder._core.files import to_path_name
 from beholder._core.hashing import hash_file_fast, hash_settings
-from beholder._core.provenance import record_provenance, refuse_other_network
+from beholder._core.provenance import refuse_other_network
 from beholder.activations import parse_layer, probe_layers
-from beholder.jobs import JobFolder, Plan, Shard, check_content, run_plan
+from beholder.jobs import JobFolder, Plan, Shard, check_content, open_output
 from beholder.models import (
     Model,
     Unit,
@@ -140,23 +140,18 @@ def occlude_units(
         "steps": steps,
         "colour": list(IMAGENET_MEAN_COLOUR),
     }
-    with jobs.hold():
-        refuse_other_network(jobs.output, ["natural_images", "optimized_images"], list_identities(model), model.name)
-        if overwrite:
-            _remove_old(found.path, jobs)
-        for place in (jobs.path, *found.path.glob(f"*/channel_*/{FOLDER}")):
-            remove_temporaries(place)
-        if not jobs.check_settings(settings):
-            jobs.write_settings(settings)
+    refuse_other_network(found.path, ["natural_images", "optimized_images"], list_identities(model), model.name)
+    remove = partial(jobs.clear, found.path.glob(f"*/channel_*/{FOLDER}")) if overwrite else None
+    with open_output(jobs, leftovers=found.path.glob(f"*/channel_*/{FOLDER}"), replace=remove) as work:
+        work.settle(settings)
         shards = tuple(_make_shard(recipe) for recipe in recipes)
         plan = Plan(f"occlude {found.path.name}", settings, shards, unit="pictures")
         by_key = {shard.key: recipe for shard, recipe in zip(shards, recipes, strict=True)}
         cores = threads or os.cpu_count() or 1
         worker = OcclusionWorker(found.path, model, str(model.device), by_key, share, steps, cores)
-        run_plan(plan, worker, jobs, n_workers=workers)
-        names = [f"{recipe.unit.layer}:{recipe.unit.channel}" for recipe in recipes]
-        record_provenance(found.path, FOLDER, settings, units=names)
-        jobs.clear_claims()
+        work.run(plan, worker, n_workers=workers)
+        facts = {"units": [f"{recipe.unit.layer}:{recipe.unit.channel}" for recipe in recipes]}
+        work.record(found.path, FOLDER, facts)
     return read_model_stimuli(folder)
 
 
@@ -192,10 +187,3 @@ def _make_shard(recipe: OcclusionRecipe) -> Shard:
     told: list[Any] = [[batch, one.source, one.activation, hash_file_fast(one.path)] for batch, one in list_bases(unit)]
     key = f"{to_path_name(unit.layer)}--{unit.channel}"
     return Shard(key, len(told), {"bases": hash_settings([unit.layer, unit.channel, told])})
-
-
-def _remove_old(output: Path, jobs: JobFolder) -> None:
-    with explain_write_errors(output):
-        jobs.clear()
-        for old in output.glob(f"*/channel_*/{FOLDER}"):
-            shutil.rmtree(old)

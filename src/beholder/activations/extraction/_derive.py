@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ import numpy as np
 from beholder._core.errors import suggest_keywords
 from beholder._core.files import explain_write_errors
 from beholder._core.hashing import hash_settings
-from beholder._core.provenance import record_provenance
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations.extraction._postprocess import (
     CenterActs,
@@ -40,7 +40,7 @@ from beholder.activations.store._health import heal_store, seal_store
 from beholder.activations.store._lazy import Activations, LayerActivations
 from beholder.activations.store._shard_file import plan_layout, shard_path, write_shard
 from beholder.activations.store._stimulus_table import read_stimuli
-from beholder.jobs import Finish, Plan, Shard, Worker, run_plan
+from beholder.jobs import Finish, Plan, Shard, Worker, open_output
 
 _SHARD_BYTES = 32 * 2**20
 
@@ -83,7 +83,6 @@ def process_activations(
     """
     names = list(layers or acts.layers)
     store = acts.path.with_name(f"{acts.path.stem}.{name_steps(steps)}.zarr")
-    folder = job_folder(store)
     settings = {
         "format": FORMAT,
         "source": acts.attributes["settings"],
@@ -92,13 +91,10 @@ def process_activations(
         "steps": [{"step": type(step).__name__, **asdict(step)} for step in steps],
         "seed": seed,
     }
-    with folder.hold():
-        if overwrite:
-            remove_store(store)
+    with open_output(job_folder(store), replace=partial(remove_store, store) if overwrite else None) as output:
         remove_partial_files(store)
         heal_store(store)
-        if not folder.check_settings(settings):
-            folder.write_settings(settings)
+        output.settle(settings)
         worker = _DeriveWorker(acts, store, tuple(steps), seed)
         attributes: dict[str, Any] = dict(open_group(store).attrs) if (store / "zarr.json").exists() else {}
         old = attributes.get("layers", [])
@@ -115,12 +111,12 @@ def process_activations(
             for name in names
             for start, stop in iter_shard_ranges(len(acts.stimulus_ids), worker.layouts[name].layout.rows)
         ]
-        run_plan(Plan(f"process {acts.path.stem}", settings, tuple(shards)), worker, folder)
+        output.run(Plan(f"process {acts.path.stem}", settings, tuple(shards)), worker)
         root = open_group(store, "a")
         root.attrs["complete"] = True
         seal_store(store)
-        record_provenance(store.parent, store.name, settings, processing=records, source=acts.path.name)
-        folder.clear_claims()
+        facts = {"processing": records, "source": acts.path.name}
+        output.record(store.parent, store.name, facts)
     return Activations(store)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import torch
 from beholder._core.errors import ConfigurationChanged, InputError, StimulusError, UnknownNameError, suggest_keywords
 from beholder._core.files import explain_write_errors, to_path_name
 from beholder._core.progress import logger
-from beholder._core.provenance import read_versions, record_provenance
+from beholder._core.provenance import read_versions
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations.extraction._batches import load_stimulus
 from beholder.activations.extraction._plan import (
@@ -54,7 +55,7 @@ from beholder.activations.store._manifest import (
     read_manifest,
     write_manifest,
 )
-from beholder.jobs import JobFolder, Plan, run_plan
+from beholder.jobs import JobFolder, Plan, open_output
 from beholder.models import (
     Model,
     as_model,
@@ -220,18 +221,14 @@ def extract_to_store(
     targets, example = find_targets(model, stimuli, layers, options)
     if any(str(parameter.dtype) == "torch.float64" for parameter in model.module.parameters()):
         logger.info("%s computes in float64; its activations are stored as %s", model.name, options.dtype)
-    with folder.hold():
-        if options.overwrite:
-            remove_store(store)
-        remove_partial_files(store.parent / f".{store.name}.jobs")
+    with open_output(folder, replace=partial(remove_store, store) if options.overwrite else None) as output:
+        remove_partial_files(folder.path)
         remove_partial_files(store)
         heal_store(store)
         old = folder.read_settings()
         settings = resolve_settings(model, stimuli, targets, options, old)
         settings["channels_last"] = _settle_layout(model, example, targets, old)
-        if not folder.check_settings(settings):
-            _check_vacant(store)
-            folder.write_settings(settings)
+        output.settle(settings, vacant=[store])
         before = read_manifest(folder.path)
         manifest = _drop_bad(folder, store, before, stimuli)
         stimuli = join_stimuli(manifest, stimuli, store, append=options.append)
@@ -255,9 +252,16 @@ def extract_to_store(
             exposure=options.exposure,
         )
         worker = ExtractWorker(store, model, str(model.device), stimuli, passes, compute)
-        receipts = run_plan(plan, worker, folder, n_workers=options.workers)
-        _finish_store(store, model, stimuli, settings, receipts, options)
-        folder.clear_claims()
+        receipts = output.run(plan, worker, n_workers=options.workers)
+        smaller = _finish_store(store, stimuli, receipts)
+        facts = {
+            "model": {"name": model.name, "weights": asdict(model.weights)},
+            "stimuli": stimuli.describe(),
+            "seed": options.seed,
+            "workers": options.workers,
+            "smaller_batches": smaller,
+        }
+        output.record(store.parent, store.name, facts)
 
 
 def _find_stored(model: Model, store: Path, asked: Sequence[str]) -> list[str]:
@@ -334,15 +338,6 @@ def list_asked_layers(model: Model, layers: Sequence[str]) -> list[str]:
     return [*refs, *(name for name in layers if name in ENSEMBLES)]
 
 
-def _check_vacant(store: Path) -> None:
-    if store.exists():
-        raise ConfigurationChanged(
-            "a new output, or one with its settings beside it",
-            got=f"{store} without {job_folder(store).path.name}",
-            hint="another output folder, or --overwrite to replace it",
-        )
-
-
 def _grow_store(
     store: Path,
     model: Model,
@@ -393,14 +388,8 @@ def _count_replicates(store: Path) -> int:
     return 1 + max((receipt["payload"]["replicate"] for receipt in job_folder(store).iter_receipts()), default=0)
 
 
-def _finish_store(
-    store: Path,
-    model: Model,
-    stimuli: StimulusSet,
-    settings: dict[str, Any],
-    receipts: Sequence[dict[str, Any]],
-    options: ExtractOptions,
-) -> None:
+def _finish_store(store: Path, stimuli: StimulusSet, receipts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put a store's heads together; gives what was computed in smaller batches."""
     hashes: list[str] = [""] * len(stimuli)
     smaller = []
     for receipt in receipts:
@@ -422,13 +411,4 @@ def _finish_store(
         seal_store(store)
     if smaller:
         logger.warning("%d shards were computed in smaller batches, for lack of memory", len(smaller))
-    record_provenance(
-        store.parent,
-        store.name,
-        settings,
-        model={"name": model.name, "weights": asdict(model.weights)},
-        stimuli=stimuli.describe(),
-        seed=options.seed,
-        workers=options.workers,
-        smaller_batches=smaller,
-    )
+    return smaller

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from beholder._core.errors import ConfigurationChanged, InputError, UnknownNameError, suggest_keywords
-from beholder._core.files import remove_temporaries, to_path_name
+from beholder._core.files import to_path_name
 from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
 from beholder._core.seeds import DEFAULT_SEED
@@ -25,7 +25,7 @@ from beholder.activations.formats._panel import write_panel_file
 from beholder.activations.show._describe import describe_file
 from beholder.activations.store._arrays import is_complete
 from beholder.activations.store._lazy import Activations
-from beholder.jobs import JobFolder
+from beholder.jobs import JobFolder, open_output
 from beholder.models import Alias, Model, describe_layers, identify_model, load_model, load_panel, resolve_model
 from beholder.stimuli import Exposure, StimulusSet
 
@@ -296,9 +296,7 @@ def run_panel(
     with contextlib.ExitStack() as held:
         for stem in plan.folders:
             path = plan.output_dir / f"{stem}.h5"
-            held.enter_context(panel_folder(path).hold())
-            remove_temporaries(path)
-            panel_folder(path).drop_damaged()
+            held.enter_context(open_output(panel_folder(path), leftovers=[path])).folder.drop_damaged()
             if not plan.options.overwrite:
                 check_averaging(path, plan)
         fetch_all(plan, weights)

@@ -15,11 +15,10 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from beholder._core.errors import ConfigurationChanged, InputError, UnknownNameError
-from beholder._core.files import remove_temporaries, to_path_name, write_bytes
+from beholder._core.files import to_path_name, write_bytes
 from beholder._core.progress import logger
-from beholder._core.provenance import record_provenance
 from beholder._core.seeds import DEFAULT_SEED, derive_seed
-from beholder.jobs import Finish, JobFolder, Plan, Shard, Worker, read_record, run_plan, write_record
+from beholder.jobs import Finish, JobFolder, Plan, Shard, Worker, open_output, read_record, write_record
 from beholder.stimuli.images import _graded as graded
 from beholder.stimuli.images._image import open_image, save_picture
 from beholder.stimuli.sets._coerce import as_stimulus_set
@@ -194,22 +193,18 @@ def grade_stimuli(
     output = Path(out_path)
     settings = {"format": FORMAT, "grade": grade, "options": options.to_dict(), "seed": int(seed)}
     folder = JobFolder(output.parent / f".{output.name}.graded.jobs", output)
-    with folder.hold():
-        if overwrite:
-            folder.clear()
-        if not folder.check_settings(settings):
-            if (output / TABLE).exists() and not overwrite:
-                raise ConfigurationChanged(
-                    "a new folder", got=f"{output}, which holds a table", hint="another --out_path, or --overwrite"
-                )
-            folder.write_settings(settings)
-        remove_temporaries(output)
+    with open_output(folder, leftovers=[output], replace=folder.clear if overwrite else None) as work:
+        if folder.read_settings() is None and (output / TABLE).exists() and not overwrite:
+            raise ConfigurationChanged(
+                "a new folder", got=f"{output}, which holds a table", hint="another --out_path, or --overwrite"
+            )
+        work.settle(settings)
         shards = _plan_shards(folder, found, names)
         worker = GradeWorker(output, found, grade, dict(zip(names, levels, strict=True)), options, int(seed))
-        run_plan(Plan(f"grade {output.name}", settings, shards, unit="files"), worker, folder, n_workers=workers)
+        work.run(Plan(f"grade {output.name}", settings, shards, unit="files"), worker, n_workers=workers)
         _write_table(folder, _list_rows(found, grade, names, levels))
-        record_provenance(output, ".", settings, stimuli=found.describe(), levels=[_format(level) for level in levels])
-        folder.clear_claims()
+        facts = {"stimuli": found.describe(), "levels": [_format(level) for level in levels]}
+        work.record(output, ".", facts)
     return StimulusSet.from_table(output / TABLE)
 
 

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from beholder._core.errors import ConfigurationChanged, InputError, UnknownNameError, suggest_keywords
-from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
+from beholder._core.files import explain_write_errors, to_path_name
 from beholder._core.progress import logger
-from beholder._core.provenance import find_network, record_provenance
+from beholder._core.provenance import find_network
 from beholder._core.settings import compare_settings
 from beholder.activations import check_modality, check_path_names, list_asked_layers
-from beholder.jobs import JobFolder, Plan, run_plan
+from beholder.jobs import JobFolder, Output, Plan, open_output
 from beholder.models import (
     Model,
     as_model,
@@ -328,8 +328,7 @@ def _run(
     form = StimulusFormat.of_model(model, shape)
     with explain_write_errors(output):
         output.mkdir(parents=True, exist_ok=True)
-    with folder.hold():
-        _remove_leftovers(output, folder)
+    with open_output(folder, leftovers=[output]) as work:
         n_metamers = len(stimuli) * len(layers) * len(seeds)
         settings = resolve_metamer_settings(
             model, recipe, n_metamers, folder.read_settings(), batch_size=options["batch_size"],
@@ -337,7 +336,7 @@ def _run(
         )  # fmt: skip
         settings["shape"] = list(shape)
         settings["channels_last"] = settle_layout(model, layers, make_example(model, shape), folder.read_settings())
-        _settle_settings(folder, output, settings, overwrite=options["overwrite"])
+        _settle_settings(work, output, settings, overwrite=options["overwrite"])
         layout = Layout.read(folder)
         known = layout.stimuli
         described = write_originals(output, model, stimuli, form, known, shape, replace=options["overwrite"])
@@ -355,15 +354,15 @@ def _run(
             folder, plan.hash, stimuli.ids, layers, seeds, hashes, settings["batch_size"]
         )  # fmt: skip
         plan = Plan(plan.name, settings, shards, plan.unit)
-        work = _make_work(model, layers, measured, recipe, shape, settings, options["threads"])
+        job = _make_work(model, layers, measured, recipe, shape, settings, options["threads"])
         told = {key: (row["label"], row.get("decision", "")) for key, row in layout.stimuli.items()}
-        worker = MetamerWorker(output, model, str(model.device), stimuli, work, folder.path, told)
+        worker = MetamerWorker(output, model, str(model.device), stimuli, job, folder.path, told)
         receipts: Sequence[dict[str, Any]] = ()
         try:
-            receipts = run_plan(plan, worker, folder, n_workers=options["workers"])
+            receipts = work.run(plan, worker, n_workers=options["workers"])
         finally:
             table = assemble_results(output, folder, null)
-        made = _finish(output, folder, plan, model, stimuli, work, receipts, form, table)
+        made = _finish(work, model, stimuli, job, receipts, form, table)
     tell_verdicts(made.table, null, model, output)
     return made
 
@@ -398,7 +397,8 @@ def _read_steps(settings: dict[str, Any]) -> tuple[int, int]:
     return settings["recipe"]["iterations"], settings["recipe"]["repeats"]
 
 
-def _settle_settings(folder: JobFolder, output: Path, settings: dict[str, Any], *, overwrite: bool) -> None:
+def _settle_settings(work: Output, output: Path, settings: dict[str, Any], *, overwrite: bool) -> None:
+    folder = work.folder
     old = folder.read_settings()
     if overwrite and (old is None or compare_settings(old, settings)):
         n_old = sum(len(receipt["facts"].get("metamers", ())) for receipt in folder.iter_receipts())
@@ -410,13 +410,7 @@ def _settle_settings(folder: JobFolder, output: Path, settings: dict[str, Any], 
         before, now = _read_steps(old), _read_steps(settings)
         which = "recipe.iterations" if before[0] != now[0] else "recipe.repeats"
         hints[which] = f"--iterations {before[0]} --repeats {before[1]} to go on with it"
-    if not folder.check_settings(settings, hints):
-        if (output / RESULTS).exists():
-            raise ConfigurationChanged(
-                "a new output, or one with its settings beside it", got=f"{output / RESULTS}",
-                hint="another output folder, or --overwrite to replace it",
-            )  # fmt: skip
-        folder.write_settings(settings)
+    work.settle(settings, hints=hints, vacant=[output / RESULTS])
 
 
 def get_job_folder(output: Path) -> JobFolder:
@@ -425,14 +419,8 @@ def get_job_folder(output: Path) -> JobFolder:
 
 
 def _remove_all(output: Path, folder: JobFolder) -> None:
-    with explain_write_errors(output):
-        layout = Layout.read(folder)
-        folder.clear()
-        shutil.rmtree(folder.path / "state", ignore_errors=True)
-        for name in (RESULTS, "stimuli.csv"):
-            (output / name).unlink(missing_ok=True)
-        for name in (ORIGINALS, *(to_path_name(layer) for layer in layout.layers)):
-            shutil.rmtree(output / name, ignore_errors=True)
+    names = (RESULTS, METAMER_MANIFEST, ORIGINALS, *(to_path_name(layer) for layer in Layout.read(folder).layers))
+    folder.clear([folder.path / "state", *(output / name for name in names)])
 
 
 def forget_metamers(
@@ -466,12 +454,6 @@ def forget_metamers(
             for part in ("files", "digests"):
                 receipt[part] = {name: mark for name, mark in receipt[part].items() if Path(name).parent.name in left}
             folder.replace_receipt(path.stem, receipt)
-
-
-def _remove_leftovers(output: Path, folder: JobFolder) -> None:
-    """What killed runs left half-written."""
-    remove_temporaries(folder.path)
-    remove_temporaries(output)
 
 
 def assemble_results(output: Path, folder: JobFolder, null: Path) -> Any:
@@ -519,16 +501,15 @@ def open_null(null: Path, network: str | None) -> NullSet | None:
 
 
 def _finish(
-    output: Path,
-    folder: JobFolder,
-    plan: Plan,
+    work: Output,
     model: Model,
     stimuli: StimulusSet,
-    work: MetamerWork,
+    job: MetamerWork,
     receipts: Sequence[dict[str, Any]],
     form: StimulusFormat,
     table: Any,
 ) -> Metamers:
+    output = work.folder.output
     keys, skipped = [], []
     smaller = [receipt["payload"] for receipt in receipts if "smaller_batches" in receipt["facts"]]
     for receipt in receipts:
@@ -542,21 +523,18 @@ def _finish(
         ]
     if smaller:
         logger.warning("%d batches of metamers were made smaller, for lack of memory", len(smaller))
-    record_provenance(
-        output,
-        ".",
-        dict(plan.settings),
-        model={"name": model.name, "weights": asdict(model.weights)},
-        stimuli=stimuli.describe(),
-        layers=list(work.layers),
-        measured=list(work.measured),
-        skipped=[list(each) for each in skipped],
-        smaller_batches=smaller,
-    )
-    folder.clear_claims()
+    facts = {
+        "model": {"name": model.name, "weights": asdict(model.weights)},
+        "stimuli": stimuli.describe(),
+        "layers": list(job.layers),
+        "measured": list(job.measured),
+        "skipped": [list(each) for each in skipped],
+        "smaller_batches": smaller,
+    }
+    work.record(output, ".", facts)
     if not keys:
         raise InputError("activations to match", got="layers that are zero everywhere", hint="other layers or stimuli")
-    order = {key: i for i, key in enumerate((i, layer) for i in stimuli.ids for layer in work.layers)}
+    order = {key: i for i, key in enumerate((i, layer) for i in stimuli.ids for layer in job.layers)}
     keys.sort(key=lambda key: (order[key[:2]], key[2]))
     wanted = set(keys)
     mine = [key in wanted for key in zip(table["stimulus_id"], table["layer"], table["seed"], strict=True)]

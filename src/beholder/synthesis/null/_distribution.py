@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,15 +13,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from beholder._core.errors import ConfigurationChanged, InputError, OutputBusy, suggest_keywords
-from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name, write_json
+from beholder._core.errors import InputError, OutputBusy, suggest_keywords
+from beholder._core.files import explain_write_errors, to_path_name, write_json
 from beholder._core.hashing import hash_file_fast, hash_settings
 from beholder._core.progress import logger, show_progress
-from beholder._core.provenance import find_network, record_provenance
+from beholder._core.provenance import find_network
 from beholder._core.settings import compare_settings
 from beholder._core.threads import open_threads
 from beholder.activations import check_modality, check_path_names, list_asked_layers
-from beholder.jobs import JobFolder, Plan, Shard, check_content, run_plan
+from beholder.jobs import JobFolder, Plan, Shard, check_content, open_output
 from beholder.models import Model, collect_stimuli, explain_shape_errors, run_eagerly, try_to_identify
 from beholder.stimuli import (
     METAMER_COLUMNS,
@@ -359,21 +358,13 @@ def _run(
     folder = _find_jobs(output)
     with explain_write_errors(output):
         output.mkdir(parents=True, exist_ok=True)
-    with folder.hold():
-        remove_temporaries(folder.path)
-        remove_temporaries(output)
+    with open_output(folder, leftovers=[output]) as job:
         old = folder.read_settings()
         if old is not None:
             settings["intra_threads"] = old["intra_threads"]
         if options["overwrite"]:
             _forget(output, folder, settings, old, seed, split)
-        if not folder.check_settings(settings):
-            if (output / "layers.json").exists():
-                raise ConfigurationChanged(
-                    "a new output, or one with its settings beside it", got=f"{output}",
-                    hint="another output folder, or --overwrite to replace it",
-                )  # fmt: skip
-            folder.write_settings(settings)
+        job.settle(settings, vacant=[output / NULL_LAYERS])
         plan = Plan(f"null {output.name}", settings, (), "pairs")
         per_block = _count_per_block(stimuli, work.shuffle)
         shards = _plan_shards(folder, plan.hash, layers, work.n_pairs, per_block, seed, split)
@@ -383,20 +374,17 @@ def _run(
         sets = tuple(dict.fromkeys(tuple(shard.payload["layers"]) for shard in shards))
         work = replace(work, layer_sets=sets, intra_threads=settings["intra_threads"], lanes=lanes)
         worker = NullWorker(folder.path, model, str(model.device), stimuli, work)
-        run_plan(plan, worker, folder, n_workers=options["workers"])
+        job.run(plan, worker, n_workers=options["workers"])
         _assemble(output, folder, plan.hash, stimuli, work)
-        record_provenance(
-            output,
-            ".",
-            settings,
-            model={"name": model.name, "weights": asdict(model.weights)},
-            stimuli=None if stimuli is None else stimuli.describe(),
-            layers=layers,
-            n_pairs=work.n_pairs,
-            seed=seed,
-            split=split,
-        )
-        folder.clear_claims()
+        facts = {
+            "model": {"name": model.name, "weights": asdict(model.weights)},
+            "stimuli": None if stimuli is None else stimuli.describe(),
+            "layers": layers,
+            "n_pairs": work.n_pairs,
+            "seed": seed,
+            "split": split,
+        }
+        job.record(output, ".", facts)
     found = NullSet(output)
     for run in [run for run in metamers if _is_of(run, model, found.network)] or metamers[:1]:
         fill_verdicts(run, output, model)
@@ -415,10 +403,7 @@ def _forget(
     if old is None or compare_settings(old, settings):
         if (output / "layers.json").exists():
             logger.warning("%s: pairs that were measured with other settings are replaced", output)
-        folder.clear()
-        shutil.rmtree(folder.path / "parts", ignore_errors=True)
-        for path in [*output.glob("*.parquet"), output / NULL_LAYERS, output / NULL_HISTOGRAMS]:
-            path.unlink(missing_ok=True)
+        folder.clear([folder.path / "parts", *output.glob("*.parquet"), output / NULL_LAYERS, output / NULL_HISTOGRAMS])
         return
     for path in sorted((folder.path / "receipts").glob("*.json")):
         receipt = folder.peek_receipt(path.stem)

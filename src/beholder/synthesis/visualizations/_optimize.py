@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from beholder._core.errors import ConfigurationChanged, InputError, suggest_keywords
-from beholder._core.files import explain_write_errors, remove_temporaries, to_path_name, write_bytes
+from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.files import explain_write_errors, to_path_name, write_bytes
 from beholder._core.progress import logger
-from beholder._core.provenance import find_network, record_provenance, refuse_other_network
+from beholder._core.provenance import find_network, refuse_other_network
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations import Activations, iterate_unit_values
-from beholder.jobs import JobFolder, Plan, run_plan
+from beholder.jobs import JobFolder, Plan, open_output
 from beholder.models import (
     Model,
     Unit,
@@ -243,18 +243,14 @@ def _run(
     folder = JobFolder(output.parent / f".{output.name}.optimized.jobs", output)
     with explain_write_errors(output):
         output.mkdir(parents=True, exist_ok=True)
-    with folder.hold():
-        if options.overwrite:
-            _remove_old(output, folder)
-        _remove_leftovers(output, folder)
+    remove = partial(folder.clear, _list_made(output)) if options.overwrite else None
+    with open_output(folder, leftovers=_list_made(output), replace=remove) as work:
         identities = list_identities(model)
         refuse_other_network(output, ["natural_images"], identities, model.name, overwrite=options.overwrite)
         settings = resolve_settings(model, recipe, acts, options, len(units), old := folder.read_settings())
         example = make_example(model, recipe.input_shape)
         settings["channels_last"] = settle_layout(model, units.layers, example, old)
-        if not folder.check_settings(settings):
-            _check_vacant(output, units)
-            folder.write_settings(settings)
+        work.settle(settings, vacant=[output / unit.path_name / FOLDER for unit in units])
         groups = plan_groups(folder, units, settings)
         members = list(dict.fromkeys(unit for group in groups for unit in group))
         naturals: dict[Unit, Natural | None] = dict.fromkeys(members)
@@ -275,20 +271,26 @@ def _run(
             channels_last=settings["channels_last"],
             described={"parameterization": type(recipe.parameterization).__name__, "n_images": options.n_images},
         )
-        receipts = run_plan(plan, worker, folder, n_workers=options.workers)
-        _finish(output, folder, plan, model, units, acts, receipts)
+        receipts = work.run(plan, worker, n_workers=options.workers)
+        smaller = _write_results(output, folder, plan, receipts)
+        facts = {
+            "model": {"name": model.name, "weights": asdict(model.weights)},
+            "activations": None if acts is None else acts.path.as_posix(),
+            "units": [str(unit) for unit in units],
+            "smaller_batches": smaller,
+        }
+        work.record(output, FOLDER, facts)
 
 
-def _finish(
-    output: Path,
-    folder: JobFolder,
-    plan: Plan,
-    model: Model,
-    units: UnitList,
-    acts: Activations | None,
-    receipts: Sequence[dict[str, Any]],
-) -> None:
-    """Write the table of all units that the folder holds, and where they came from."""
+def _list_made(output: Path) -> Iterator[Path]:
+    yield output / TABLE
+    yield from output.glob(f"*/channel_*/{FOLDER}")
+
+
+def _write_results(
+    output: Path, folder: JobFolder, plan: Plan, receipts: Sequence[dict[str, Any]]
+) -> list[list[list[Any]]]:
+    """Write the table of all units that the folder holds; the groups that were made in smaller batches."""
     rows: list[Row] = []
     for receipt in folder.iter_receipts():
         if receipt["settings"] == plan.hash:
@@ -299,38 +301,4 @@ def _finish(
     smaller = [receipt["payload"]["units"] for receipt in receipts if "smaller_batches" in receipt["facts"]]
     if smaller:
         logger.warning("%d groups of units were made in smaller batches, for lack of memory", len(smaller))
-    record_provenance(
-        output,
-        FOLDER,
-        dict(plan.settings),
-        model={"name": model.name, "weights": asdict(model.weights)},
-        activations=None if acts is None else acts.path.as_posix(),
-        units=[str(unit) for unit in units],
-        smaller_batches=smaller,
-    )
-    folder.clear_claims()
-
-
-def _remove_old(output: Path, folder: JobFolder) -> None:
-    with explain_write_errors(output):
-        folder.clear()
-        (output / TABLE).unlink(missing_ok=True)
-        for old in output.glob(f"*/channel_*/{FOLDER}"):
-            shutil.rmtree(old)
-
-
-def _remove_leftovers(output: Path, folder: JobFolder) -> None:
-    """What killed runs left half-written, here and nowhere else: other commands write beside."""
-    remove_temporaries(folder.path)
-    remove_temporaries(output / TABLE)
-    for images in output.glob(f"*/channel_*/{FOLDER}"):
-        remove_temporaries(images)
-
-
-def _check_vacant(output: Path, units: UnitList) -> None:
-    for unit in units:
-        if (output / unit.path_name / FOLDER).exists():
-            raise ConfigurationChanged(
-                "a new output, or one with its settings beside it", got=f"{output / unit.path_name / FOLDER}",
-                hint="another output folder, or --overwrite to replace it",
-            )  # fmt: skip
+    return smaller

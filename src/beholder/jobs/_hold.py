@@ -1,0 +1,140 @@
+"""Who works in an output: one run alone, or several that share it and take turns with what they have in common.
+
+Two locks of the operating system lie in the job folder. ``run.lock`` is held by every run that works in the output:
+shared by those that only add to it, alone by one that replaces what is there or whose parts cannot be told apart.
+``merge.lock`` is held for moments, by the one run whose turn it is to read and write what is common: settings, layout,
+tables, attributes. A run comes and goes in its turn, so that it knows whether it is alone: only then may it tidy up
+after dead ones. Both are free as soon as their process is dead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import final
+
+from beholder._core.errors import OutputBusy
+from beholder._core.locks import Lock, LockTaken, has_locks, take_lock
+from beholder._core.progress import logger
+
+RUN_LOCK, MERGE_LOCK = "run.lock", "merge.lock"
+_PATIENCE_SECONDS = 10.0
+_RETRY_SECONDS = 0.05
+
+
+@final
+class Hold:
+    """A run's place in an output; use :meth:`JobFolder.hold`.
+
+    Attributes
+    ----------
+    is_alone : bool
+        No other run was at work when this one came.
+    has_locks : bool
+        The file system has locks; without them one run works, in one process.
+    """
+
+    def __init__(self, folder: Path, output: Path, *, shared: bool) -> None:
+        self._folder, self._output, self._shared = folder, output, shared
+        self._run: Lock | None = None
+        self._turn: Lock | None = None
+        self.has_locks = has_locks(folder / MERGE_LOCK)
+        self._take_turn()
+        try:
+            self.is_alone = self._enter()
+        except BaseException:
+            self._give_turn()
+            raise
+        if not shared:
+            self._give_turn()
+
+    def _enter(self) -> bool:
+        """Take the lock of the run; whether no other has it."""
+        if not (self._shared and self.has_locks):
+            self._run = self._take_run(shared=False)
+            return True
+        is_alone = self._is_free()
+        self._run = self._take_run(shared=True)
+        return is_alone
+
+    def _take_run(self, *, shared: bool) -> Lock:
+        try:
+            return take_lock(self._folder / RUN_LOCK, shared=shared)
+        except LockTaken as taken:
+            got = f"another run that is writing to it{f' ({taken.holder})' if taken.holder else ''}"
+            raise OutputBusy(
+                f"expected {self._output} to be free; got {got}; "
+                "try again when that run has ended, or another output folder"
+            ) from None
+
+    def _is_free(self) -> bool:
+        try:
+            take_lock(self._folder / RUN_LOCK).release()
+        except LockTaken:
+            return False
+        return True
+
+    def _take_turn(self) -> None:
+        if self.has_locks:
+            self._turn = take_turn(self._folder, self._output)
+
+    def _give_turn(self) -> None:
+        if self._turn is not None:
+            self._turn.release()
+            self._turn = None
+
+    @contextlib.contextmanager
+    def pause(self) -> Iterator[None]:
+        """Let others have their turn inside the block."""
+        if self._turn is None:
+            yield
+            return
+        self._give_turn()
+        try:
+            yield
+        finally:
+            self._take_turn()
+
+    @contextlib.contextmanager
+    def resume(self) -> Iterator[None]:
+        """Have the turn inside a block in a :meth:`pause`."""
+        if not self._shared or self._turn is not None:
+            yield
+            return
+        self._take_turn()
+        try:
+            yield
+        finally:
+            self._give_turn()
+
+    def leave(self) -> bool:
+        """End the run; whether no other works here. The turn is kept until :meth:`close`."""
+        if self._run is None:
+            return False
+        if not (self._shared and self.has_locks):
+            return True
+        self._run.release()
+        self._run = None
+        return self._is_free()
+
+    def close(self) -> None:
+        """Give back what is held."""
+        if self._run is not None:
+            self._run.release()
+            self._run = None
+        self._give_turn()
+
+
+def take_turn(folder: Path, output: Path) -> Lock:
+    """Wait for the turn in an output, with a word where that takes long."""
+    begun, is_told = time.monotonic(), False
+    while True:
+        try:
+            return take_lock(folder / MERGE_LOCK)
+        except LockTaken:
+            if not is_told and time.monotonic() - begun > _PATIENCE_SECONDS:
+                logger.info("waiting for another run to put together what %s holds", output)
+                is_told = True
+            time.sleep(_RETRY_SECONDS)

@@ -1,0 +1,158 @@
+"""Long work on one output: the one way in which every command opens, fills and leaves it.
+
+::
+
+    with open_output(folder, leftovers=..., replace=...) as output:  # the lock; what dead runs and --overwrite leave
+        settings = resolve(..., folder.read_settings())              # what an output was begun with, it keeps
+        output.settle(settings, vacant=[...])                        # other settings are refused, with the difference
+        receipts = output.run(plan, worker, n_workers=...)           # shards: claimed, computed, committed, vouched for
+        ...                                                          # tables and heads are put together from receipts
+        output.record(folder, name, ...)                             # provenance; at the end claims are cleared
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, final
+
+from beholder._core.errors import ConfigurationChanged, OutputBusy
+from beholder._core.files import explain_write_errors, remove_temporaries
+from beholder._core.provenance import record_provenance
+from beholder.jobs._folder import JobFolder
+from beholder.jobs._hold import Hold
+from beholder.jobs._plan import Plan
+from beholder.jobs._run import run_plan
+from beholder.jobs._work import Worker
+
+
+@final
+class Output:
+    """An output that a run works on; use :func:`open_output`.
+
+    Attributes
+    ----------
+    folder : JobFolder
+        Its settings, receipts and locks.
+    is_alone : bool
+        No other run was at work in it when this one came.
+    settings : dict
+        As :meth:`settle` took them.
+    """
+
+    def __init__(self, folder: JobFolder, hold: Hold) -> None:
+        self.folder, self._hold = folder, hold
+        self.is_alone = hold.is_alone
+        self.settings: dict[str, Any] = {}
+
+    def settle(
+        self, settings: Mapping[str, Any], *, hints: Mapping[str, str] | None = None, vacant: Iterable[Path] = ()
+    ) -> bool:
+        """Take the settings of this run; whether the output was there.
+
+        Parameters
+        ----------
+        settings : mapping
+            Everything that can change a byte.
+        hints : mapping, optional
+            For single settings, a way out other than ``--overwrite``.
+        vacant : iterable of path
+            What a new output does not have yet: what is there without its settings is left alone.
+
+        Raises
+        ------
+        ConfigurationChanged
+            The output was made with other settings, or nothing says with which.
+        """
+        self.settings = dict(settings)
+        if self.folder.check_settings(settings, hints):
+            return True
+        for path in vacant:
+            if path.exists():
+                raise ConfigurationChanged(
+                    "a new output, or one with its settings beside it",
+                    got=f"{path} without {self.folder.path.name}",
+                    hint="another output folder, or --overwrite to replace it",
+                )
+        self.folder.write_settings(settings)
+        return False
+
+    def run(self, plan: Plan, worker: Worker, *, n_workers: int = 1) -> list[dict[str, Any]]:
+        """Finish a plan's shards while others have their turn; their receipts, in the plan's order."""
+        with self.pause():
+            return run_plan(plan, worker, self.folder, n_workers=n_workers)
+
+    @contextlib.contextmanager
+    def pause(self) -> Iterator[None]:
+        """Let others have their turn inside the block."""
+        with self._hold.pause():
+            yield
+
+    @contextlib.contextmanager
+    def resume(self) -> Iterator[None]:
+        """Have the turn for a block inside a :meth:`pause`."""
+        with self._hold.resume():
+            yield
+
+    def refuse_others(self, what: str) -> None:
+        """Refuse what cannot be done beside other runs.
+
+        Raises
+        ------
+        OutputBusy
+            Another run was at work when this one came.
+        """
+        if not self.is_alone:
+            raise OutputBusy(
+                f"expected {self.folder.output} to be free for {what}; got another run that is writing to it; "
+                "try again when that run has ended, or another output folder"
+            )
+
+    def record(self, folder: Path, name: str, facts: Mapping[str, Any]) -> None:
+        """Note in ``provenance.json`` of a folder where its output ``name`` came from: the settings, and ``facts``."""
+        record_provenance(folder, name, self.settings, **facts)
+
+
+@contextlib.contextmanager
+def open_output(
+    folder: JobFolder,
+    *,
+    leftovers: Iterable[Path] = (),
+    replace: Callable[[], None] | None = None,
+    shared: bool = False,
+) -> Iterator[Output]:
+    """Open an output for long work: see the module's text for what happens in the block.
+
+    Parameters
+    ----------
+    folder : JobFolder
+        Of the output.
+    leftovers : iterable of path
+        Files and folders beside and in which killed runs leave files half-written; the job folder is always looked at.
+    replace : callable, optional
+        Deletes what is there first; then the run is alone in the output.
+    shared : bool
+        Runs that do not replace may add other parts at the same time.
+
+    Raises
+    ------
+    OutputBusy
+        A live run holds the output alone, or is at work in one that this run is to hold alone.
+
+    Examples
+    --------
+    >>> with open_output(JobFolder(".out.jobs", "out")) as output:      # doctest: +SKIP
+    ...     output.settle({"power": 2})
+    ...     receipts = output.run(plan, worker)
+    """
+    with folder.hold(shared=shared and replace is None) as hold:
+        if replace is not None:
+            with explain_write_errors(folder.output):
+                replace()
+        if hold.is_alone:
+            for place in leftovers:
+                remove_temporaries(place)
+        yield Output(folder, hold)
+        if hold.leave():
+            folder.clear_claims()

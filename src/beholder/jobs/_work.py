@@ -1,0 +1,120 @@
+"""What every worker does, wherever it runs.
+
+Walk through the shards without a receipt, claim one, compute it, commit its files by rename, write its receipt last. So
+a plan can be finished by any number of workers, of any number of runs, in any order, after any interruption.
+"""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from beholder.jobs._commit import Committer, open_committer
+from beholder.jobs._folder import JobFolder
+from beholder.jobs._parcel import PICKLED, Parcel
+from beholder.jobs._plan import Plan, Shard
+from beholder.jobs._receipts import Files
+
+Finish = Callable[[], tuple[Files, Mapping[str, Any]]]
+"""Waits for a started shard, commits its files, returns their sizes (and hashes) and the facts of its receipt."""
+
+_RETRY_SECONDS = 0.2
+
+
+class Worker(abc.ABC):
+    """What computes shards. It reaches worker processes by value, whatever it holds."""
+
+    parcel: ClassVar[Parcel] = PICKLED
+    """How it is sent to other processes."""
+
+    lookahead: int = 0
+    """How many shards to start before the first one is finished."""
+
+    _tick: Callable[[int], None] | None = None
+
+    def report(self, n: int) -> None:
+        """Say that ``n`` items of the shard being finished are done; what is not reported counts when it ends."""
+        if self._tick is not None:
+            self._tick(n)
+
+    @abc.abstractmethod
+    def open(self, n_workers: int) -> contextlib.AbstractContextManager[Callable[[Shard], Finish]]:
+        """Get ready (load a model, start threads); yields ``start(shard)``.
+
+        Parameters
+        ----------
+        n_workers : int
+            How many workers share this machine's cores.
+        """
+
+
+def work_through(
+    plan: Plan,
+    shards: list[Shard],
+    worker: Worker,
+    folder: JobFolder,
+    n_workers: int,
+    advance: Callable[[int], None],
+) -> None:
+    """Claim and finish shards until none is left; ``advance`` is called with the numbers of items done here."""
+    with contextlib.ExitStack() as held:
+        committer = held.enter_context(open_committer(plan, folder))
+        start = held.enter_context(worker.open(n_workers))
+        left = list(shards)
+        while left:
+            busy: list[Shard] = []
+            started: deque[tuple[Shard, contextlib.ExitStack, Finish]] = deque()
+            try:
+                for shard in left:
+                    claim = contextlib.ExitStack()
+                    if not claim.enter_context(folder.claim(shard)):
+                        claim.close()
+                        busy.append(shard)
+                    elif folder.read_receipt(plan.hash, shard) is not None:
+                        claim.close()
+                    else:
+                        started.append((shard, claim, start(shard)))
+                        if len(started) > worker.lookahead:
+                            _finish(committer, worker, advance, *started.popleft())
+                while started:
+                    _finish(committer, worker, advance, *started.popleft())
+            finally:
+                for _, claim, _ in started:
+                    claim.close()
+            left = [shard for shard in busy if folder.read_receipt(plan.hash, shard) is None]
+            if left:
+                time.sleep(_RETRY_SECONDS)
+
+
+def _finish(
+    committer: Committer,
+    worker: Worker,
+    advance: Callable[[int], None],
+    shard: Shard,
+    claim: contextlib.ExitStack,
+    finish: Finish,
+) -> None:
+    left = shard.size
+
+    def tick(n: int) -> None:
+        nonlocal left
+        n = min(n, left)
+        left -= n
+        if n:
+            advance(n)
+
+    worker._tick = tick
+    try:
+        try:
+            files, facts = finish()
+        except BaseException:
+            claim.close()
+            raise
+        committer.add(shard, claim, files, facts)
+    finally:
+        worker._tick = None
+    advance(left)
