@@ -59,10 +59,39 @@ def webkit():
         yield browser
 
 
-@pytest.fixture(params=["firefox", "webkit"])
+OTHERS = ("firefox", "webkit")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """In the browsers that Playwright does not drive, everything is slow but what is marked ``everywhere``."""
+    for item in items:
+        name = item.callspec.params.get("browser") if hasattr(item, "callspec") else None
+        if name in OTHERS and not item.get_closest_marker("everywhere"):
+            item.add_marker("slow")
+
+
+@pytest.fixture(params=["chromium", *OTHERS])
+def browser(request):
+    """Each browser in turn."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=OTHERS)
 def other_browser(request):
     """Either of the browsers that Playwright does not drive."""
     return request.getfixturevalue(request.param)
+
+
+def name_browser(browser):
+    """Which it is."""
+    return getattr(browser, "name", "chromium")
+
+
+def skip_in(browser, *names, why):
+    """What these browsers cannot be made to do."""
+    if (name := name_browser(browser)) in names:
+        pytest.skip(f"{name}: {why}")
 
 
 class Lab:
@@ -70,6 +99,7 @@ class Lab:
 
     def __init__(self, browser, folder, stack):
         self.browser, self.folder, self.stack = browser, folder, stack
+        self.name = name_browser(browser)
         self.participants = []
 
     def serve(self, kind, n_trials=2, changes=None, **options):
@@ -109,8 +139,15 @@ def open_lab(browser, folder):
 
 
 @pytest.fixture
-def lab(chromium, tmp_path):
-    """Participants come with Chromium."""
+def lab(browser, tmp_path):
+    """Participants come with each browser in turn."""
+    with open_lab(browser, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def chromium_lab(chromium, tmp_path):
+    """Participants come with Chromium: where a test needs what only its driver can do."""
     with open_lab(chromium, tmp_path) as made:
         yield made
 

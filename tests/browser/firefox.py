@@ -6,22 +6,25 @@ import base64
 import contextlib
 import json
 import re
+import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import websocket
-from tests.browser.pages import Message, Page, PageError, Request
-from tests.browser.processes import find_program, make_home, run_program
+from tests.browser.gate import Gate, open_gate
+from tests.browser.pages import Context, Message, Page, PageError
+from tests.browser.processes import find_program, make_home, run_program, stop_for
 from tests.browser.sound import open_sound_device
 
 PREFERENCES = {
     "browser.shell.checkDefaultBrowser": False,
     "datareporting.policy.dataSubmissionEnabled": False,
     "browser.startup.page": 0,
+    "network.proxy.allow_hijacking_localhost": True,
 }
-EVENTS = ["log.entryAdded", "network.beforeRequestSent", "browsingContext.downloadEnd"]
+EVENTS = ["log.entryAdded"]
 SECONDS = 60
 """How long Firefox may take over a command."""
 _REPORT = """() => document.addEventListener("securitypolicyviolation", (event) =>
@@ -100,52 +103,58 @@ class FirefoxPage(Page):
 
     def listen(self):
         self.context.browser.hand_out_events()
+        self.context.tell_requests()
 
 
-class FirefoxContext:
-    """A world of its own: storage and cookies that no other has.
+class FirefoxContext(Context):
+    """See :class:`Context`."""
 
-    Attributes
-    ----------
-    downloads : Path
-        Where files that people take from a page arrive.
-    """
-
-    def __init__(self, browser: Firefox, viewport: Mapping[str, int] | None, device_scale_factor: float | None) -> None:
-        self.browser = browser
-        self.name = browser.connection.call("browser.createUserContext")["userContext"]
-        self.downloads = browser.downloads
-        self._viewport, self._density = viewport, device_scale_factor
-        self._pages: list[FirefoxPage] = []
+    def __init__(
+        self, browser: Firefox, gate: Gate, closing: contextlib.ExitStack, viewport: Mapping[str, int] | None,
+        density: float | None,
+    ) -> None:  # fmt: skip
+        super().__init__(gate, browser.downloads)
+        self.browser, self._closing, self._viewport, self._density = browser, closing, viewport, density
+        proxy = {"proxyType": "manual", "httpProxy": gate.address, "sslProxy": gate.address}
+        self.name = browser.connection.call("browser.createUserContext", proxy=proxy)["userContext"]
 
     def new_page(self) -> FirefoxPage:
         """Another tab."""
-        self._pages.append(FirefoxPage(self))
-        return self._pages[-1]
+        return FirefoxPage(self)
 
     def apply(self, page: FirefoxPage) -> None:
         """Give a new page the window of this context."""
         if self._viewport is not None:
             page.set_viewport_size(dict(self._viewport), self._density)
 
-    def set_offline(self, offline: bool) -> None:
-        """Cut every page off, or connect it again."""
+    def set_offline(self, offline):
         conditions = {"type": "offline"} if offline else None
         self.browser.connection.call(
             "emulation.setNetworkConditions", networkConditions=conditions, userContexts=[self.name]
         )
 
+    def add_init_script(self, script):
+        function = f"() => {{ {script} }}"
+        self.browser.connection.call("script.addPreloadScript", functionDeclaration=function, userContexts=[self.name])
+
+    def stop(self, seconds: float) -> None:
+        """Nothing of the browser runs for a while, as when a computer sleeps."""
+        stop_for(self.browser.process, seconds)
+
     def close(self) -> None:
         """Close every tab; what they stored is gone."""
         self.browser.connection.call("browser.removeUserContext", userContext=self.name)
+        self._closing.close()
 
 
 class Firefox:
     """A running Firefox."""
 
-    def __init__(self, address: str, downloads: Path) -> None:
+    name = "firefox"
+
+    def __init__(self, address: str, downloads: Path, process: subprocess.Popen[bytes]) -> None:
         self.connection = Connection(f"{address}/session")
-        self.downloads = downloads
+        self.downloads, self.process = downloads, process
         self.pages: dict[str, FirefoxPage] = {}
         call = self.connection.call
         call("session.new", capabilities={})
@@ -155,10 +164,16 @@ class Firefox:
         call("browser.setDownloadBehavior", downloadBehavior=allowed)
 
     def new_context(
-        self, *, viewport: Mapping[str, int] | None = None, device_scale_factor: float | None = None
-    ) -> FirefoxContext:
+        self, *, viewport: Mapping[str, int] | None = None, device_scale_factor: float | None = None,
+        screen: Mapping[str, int] | None = None, has_touch: bool = False, is_mobile: bool = False,
+        accept_downloads: bool = True,
+    ) -> FirefoxContext:  # fmt: skip
         """A world of its own, whose windows have these CSS pixels and this density."""
-        return FirefoxContext(self, viewport, device_scale_factor)
+        with contextlib.ExitStack() as stack:
+            gate = stack.enter_context(open_gate())
+            context = FirefoxContext(self, gate, stack.pop_all(), viewport, device_scale_factor)
+        context.emulate(screen, has_touch)
+        return context
 
     def command(self, script: str) -> None:
         """Do something in the browser's own window."""
@@ -181,9 +196,6 @@ class Firefox:
                 page.tell("console", Message(details["level"], details["text"]))
             elif page is not None and details["level"] == "error":
                 page.tell("pageerror", details["text"])
-        elif method == "network.beforeRequestSent" and details.get("context") in self.pages:
-            asked = details["request"]
-            self.pages[details["context"]].tell("request", Request(asked["method"], asked["url"]))
 
     def close(self) -> None:
         """Hang up; the program is ended by whoever started it."""
@@ -215,4 +227,4 @@ def open_firefox(preferences: Mapping[str, Any] | None = None, *, sound: bool = 
         while not (found := re.search(r"WebDriver BiDi listening on (ws://\S+)", log.read_text(errors="replace"))):
             assert process.poll() is None and time.monotonic() < end, log.read_text(errors="replace")
             time.sleep(0.02)
-        yield stack.enter_context(contextlib.closing(Firefox(found[1], home / "downloads")))
+        yield stack.enter_context(contextlib.closing(Firefox(found[1], home / "downloads", process)))

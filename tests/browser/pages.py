@@ -2,17 +2,22 @@
 
 Playwright drives Chromium here. It drives other browsers only in builds of its own, so Debian's Firefox and WebKitGTK
 are asked in the protocols that they speak: WebDriver BiDi (``firefox.py``) and WebDriver (``webkit.py``). The mouse
-and the keys are the browser's own: its events are trusted.
+and the keys are the browser's own: its events are trusted. What they ask the network for goes through ``gate.py``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from tests.browser.gate import Gate, Route
 
 SECONDS = 30
 """How long an element is waited for."""
@@ -50,6 +55,17 @@ _AIM = """async ([selector, index]) => {
 }"""
 
 
+FINGER = """
+const {matchMedia} = window;
+window.matchMedia = (query) => query === "(pointer: coarse)" ? {matches: true} : matchMedia.call(window, query);
+"""
+SCREEN = """
+const ours = {width: %d, height: %d, availLeft: 0, availTop: 0};
+for (const name of Object.keys(ours)) Object.defineProperty(screen, name, {get: () => ours[name]});
+"""
+"""These drivers cannot make a telephone of their browsers, or another screen: their pages are told so."""
+
+
 class PageError(Exception):
     """The page or its browser refused."""
 
@@ -62,12 +78,82 @@ class Message:
     text: str
 
 
-@dataclass(frozen=True)
-class Request:
-    """What the page asked for."""
+class Download:
+    """A file that a page gave."""
 
-    method: str
-    url: str
+    def __init__(self) -> None:
+        self._path = Path()
+
+    @property
+    def value(self) -> Download:
+        """This one, once it is there."""
+        return self
+
+    def path(self) -> Path:
+        """Where it is."""
+        return self._path
+
+    def save_as(self, path: Path) -> None:
+        """Copy it."""
+        shutil.copyfile(self._path, path)
+
+    def wait(self, folder: Path, before: set[Path]) -> None:
+        """Until there is another file in this folder, and whole."""
+        end = time.monotonic() + SECONDS
+        sizes: tuple[int, int] = (0, 0)
+        while not sizes[0] or sizes[0] != sizes[1]:
+            if time.monotonic() > end:
+                raise PageError(f"no file came within {SECONDS} s")
+            time.sleep(0.1)
+            found = [path for path in folder.glob("*.json") if path not in before]
+            self._path = found[0] if found else Path()
+            sizes = (sizes[1], self._path.stat().st_size if found else 0)
+
+
+class Context:
+    """A world of its own: storage and cookies that no other has.
+
+    Attributes
+    ----------
+    gate : Gate
+        What its pages ask the network for passes here.
+    downloads : Path
+        Where files that people take from a page arrive.
+    """
+
+    def __init__(self, gate: Gate, downloads: Path) -> None:
+        self.gate, self.downloads = gate, downloads
+        self.pages: list[Any] = []
+
+    def route(self, pattern: str, handler: Callable[[Route], object]) -> None:
+        """Let a function decide on what is asked for under such addresses; ``*`` is anything."""
+        self.gate.route(pattern, handler)
+
+    def unroute(self, pattern: str) -> None:
+        """Let them pass again."""
+        self.gate.unroute(pattern)
+
+    def set_offline(self, offline: bool) -> None:
+        """Cut every page off, or connect it again."""
+        self.gate.is_shut = offline
+
+    def add_init_script(self, script: str) -> None:
+        """Run this in every page that is loaded from now on, before its own scripts."""
+        self.gate.scripts.append(f"{{ {script} }}")
+
+    def emulate(self, screen: Mapping[str, int] | None, has_touch: bool) -> None:
+        """Tell pages of another screen than there is, and of a finger."""
+        if screen is not None:
+            self.add_init_script(SCREEN % (screen["width"], screen["height"]))
+        if has_touch:
+            self.add_init_script(FINGER)
+
+    def tell_requests(self) -> None:
+        """Tell every page what was asked for since the last time."""
+        asked, self.gate.asked[:] = self.gate.asked[:], []
+        for request in asked:
+            for page in self.pages:
+                page.tell("request", request)
 
 
 class Page(ABC):
@@ -75,12 +161,13 @@ class Page(ABC):
 
     Attributes
     ----------
-    context : object
-        The browser's separate world (storage, cookies) in which the page is.
+    context : Context
+        The browser's separate world in which the page is.
     """
 
     def __init__(self, context: Any) -> None:
         self.context = context
+        context.pages.append(self)
         self.keyboard = Keyboard(self)
         self.mouse = Mouse(self)
         self._listeners: dict[str, list[Callable[[Any], Any]]] = {}
@@ -154,6 +241,49 @@ class Page(ABC):
         """The elements of a CSS selector."""
         return Locator(self, selector)
 
+    def wait_for_selector(self, selector: str) -> None:
+        """Wait until it is seen."""
+        self.locator(selector).wait_for()
+
+    def route(self, pattern: str, handler: Callable[[Route], object]) -> None:
+        """See :meth:`Context.route`."""
+        self.context.route(pattern, handler)
+
+    def unroute(self, pattern: str) -> None:
+        """See :meth:`Context.unroute`."""
+        self.context.unroute(pattern)
+
+    def add_init_script(self, script: str) -> None:
+        """See :meth:`Context.add_init_script`."""
+        self.context.add_init_script(script)
+
+    def content(self) -> str:
+        """All that the page holds."""
+        return self.evaluate("document.documentElement.outerHTML")
+
+    @contextlib.contextmanager
+    def expect_event(self, event: str) -> Iterator[None]:
+        """What the block does ends in this event, of which there is one: ``load`` of another page than this one."""
+        assert event == "load", event
+        self.evaluate("window.isLeftByTests = true")
+        yield
+        end = time.monotonic() + SECONDS
+        while True:
+            with contextlib.suppress(PageError):  # while there is no page
+                if self.evaluate("!window.isLeftByTests && document.readyState === 'complete'"):
+                    return
+            if time.monotonic() > end:
+                raise PageError(f"nothing was loaded within {SECONDS} s")
+            self.wait_for_timeout(15)
+
+    @contextlib.contextmanager
+    def expect_download(self) -> Iterator[Download]:
+        """What the block does gives a file."""
+        before = set(self.context.downloads.glob("*.json"))
+        download = Download()
+        yield download
+        download.wait(self.context.downloads, before)
+
     def click(self, selector: str) -> None:
         """Click the one element of a selector."""
         self.locator(selector).click()
@@ -188,6 +318,11 @@ class Locator:
         """The first."""
         return self.nth(0)
 
+    @property
+    def last(self) -> Locator:
+        """The last of those that there are now."""
+        return self.nth(self.count() - 1)
+
     def count(self) -> int:
         """How many there are."""
         return self.page.evaluate("(selector) => document.querySelectorAll(selector).length", self.selector)
@@ -202,8 +337,9 @@ class Locator:
 
     def is_visible(self) -> bool:
         """Whether it is there and seen."""
-        script = "(element) => Boolean(element?.checkVisibility({visibilityProperty: true}))"
-        return self._ask(script)
+        script = """([selector, index]) => Boolean(
+            document.querySelectorAll(selector)[index]?.checkVisibility({visibilityProperty: true}))"""
+        return self.page.evaluate(script, [self.selector, self.index or 0])
 
     def is_hidden(self) -> bool:
         """Whether it is not there or not seen."""
@@ -212,6 +348,10 @@ class Locator:
     def inner_text(self) -> str:
         """The text that it shows."""
         return self._ask("(element) => element.innerText")
+
+    def evaluate_all(self, script: str) -> Any:
+        """The value of a function of all of them."""
+        return self.page.evaluate(f"(selector) => ({script})([...document.querySelectorAll(selector)])", self.selector)
 
     def all_inner_texts(self) -> list[str]:
         """The texts that they show."""
@@ -247,14 +387,29 @@ class Locator:
         self.click(2)
 
     def fill(self, text: str) -> None:
-        """Click a field and write over what it holds."""
+        """Click a field and write over what it holds; a slider is set at once."""
+        slide = """(element) => element.type === "range" && (element.value = %s,
+            element.dispatchEvent(new Event("input", {bubbles: true})))"""
+        if self._ask(slide % json.dumps(text)):
+            return
         self.click()
         self.page.keyboard.press("Control+a")
         self.page.keyboard.type(text)
 
     def _ask(self, script: str) -> Any:
-        wrapped = f"([selector, index]) => ({script})(document.querySelectorAll(selector)[index])"
-        return self.page.evaluate(wrapped, [self.selector, self.index or 0])
+        """The value of a function of the element, once it is there."""
+        wrapped = f"""([selector, index]) => {{
+            const element = document.querySelectorAll(selector)[index];
+            return element && [({script})(element)];
+        }}"""
+        found: list[Any] = []
+
+        def ask() -> str | None:
+            found[:] = self.page.evaluate(wrapped, [self.selector, self.index or 0]) or []
+            return None if found else "is not there"
+
+        self._poll(ask, 1000 * SECONDS)
+        return found[0]
 
     def _poll(self, look: Callable[[], str | None], timeout: float) -> None:
         end = time.monotonic() + timeout / 1000
@@ -289,17 +444,22 @@ class Mouse:
 
     def __init__(self, page: Page) -> None:
         self._page = page
+        self._place = (0.0, 0.0)
 
-    def move(self, x: float, y: float) -> None:
-        """Move to a point of the window, CSS pixels."""
-        self._point(x, y, [])
+    def move(self, x: float, y: float, steps: int = 1) -> None:
+        """Move to a point of the window, CSS pixels, in so many steps."""
+        left, top = self._place
+        shares = [(k + 1) / steps for k in range(steps)]
+        self._point([(left + share * (x - left), top + share * (y - top)) for share in shares], [])
 
     def click(self, x: float, y: float, count: int = 1) -> None:
         """Move there and press."""
         press = [{"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}]
-        self._point(x, y, press * count)
+        self._point([(x, y)], press * count)
 
-    def _point(self, x: float, y: float, then: list[dict[str, Any]]) -> None:
-        actions = [{"type": "pointerMove", "x": int(x), "y": int(y), "duration": 0}, *then]
+    def _point(self, places: list[tuple[float, float]], then: list[dict[str, Any]]) -> None:
+        self._place = places[-1]
+        moves = [{"type": "pointerMove", "x": int(x), "y": int(y), "duration": 0} for x, y in places]
+        actions = [*moves, *then]
         parameters = {"pointerType": "mouse"}
         self._page.perform([{"type": "pointer", "id": "mouse", "parameters": parameters, "actions": actions}])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from urllib.parse import urlsplit
 
+SITE = "http://localhost:8123"
+"""Where pages without a server are as if they came from; nothing listens there."""
 ENABLED = "[data-answer]:not([disabled])"
 SECONDS = 40
 _LOOK = """(answers) => {

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -61,3 +62,12 @@ def run_program(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(20)
+
+
+def stop_for(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Stop a program and everything that it started, and let it go on."""
+    os.killpg(process.pid, signal.SIGSTOP)
+    try:
+        time.sleep(seconds)
+    finally:
+        os.killpg(process.pid, signal.SIGCONT)

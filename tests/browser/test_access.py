@@ -18,7 +18,7 @@ RULES = {
 def find_faults(page):
     """What axe finds, one line a fault."""
     if not page.evaluate("Boolean(window.axe)"):
-        page.evaluate(AXE.read_text(encoding="utf-8"))
+        page.evaluate(f"() => {{ {AXE.read_text(encoding='utf-8')} }}")
     found = page.evaluate("(rules) => axe.run(document, rules)", RULES)
     return [f"{each['id']}: {node['html'][:200]}" for each in found["violations"] for node in each["nodes"]]
 
@@ -63,14 +63,15 @@ def test_calibration_and_leaving_pass_axe(lab):
 
 
 @pytest.mark.slow
-def test_covers_pass_axe(lab, start_chromium):
+def test_covers_pass_axe(chromium_lab, start_chromium):
     """What lies over a page while it waits: no sound, a window that is too small."""
     with contextlib.closing(start_chromium(devices=False)) as browser:
         changes = {"practice.n_with_feedback": 0, "practice.n_required": 0, "level_calibration": False}
-        person = lab.invite(lab.serve("words", 1, changes), context=browser.new_context())
+        url = chromium_lab.serve("words", 1, changes)
+        person = chromium_lab.invite(url, context=browser.new_context())
         person.go_to("sound")
         assert find_faults(person.page) == []
-    person = lab.invite(lab.serve("similarity", 1, {"min_width": 2000}))
+    person = chromium_lab.invite(chromium_lab.serve("similarity", 1, {"min_width": 2000}))
     person.go_to("window")
     assert find_faults(person.page) == []
 
@@ -116,8 +117,8 @@ def test_a_small_window_waits_until_it_is_larger(lab):
 
 
 @pytest.mark.slow
-def test_reduced_motion_leaves_nothing_moving(lab):
-    person = lab.invite(lab.serve("similarity", 1), reduced_motion="reduce")
+def test_reduced_motion_leaves_nothing_moving(chromium_lab):
+    person = chromium_lab.invite(chromium_lab.serve("similarity", 1), reduced_motion="reduce")
     moving = "document.getAnimations().length"
     assert person.take_part(visit=lambda person, screen: person.page.evaluate(moving) == 0 or 1 / 0) == "done"
 

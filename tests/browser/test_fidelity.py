@@ -54,12 +54,12 @@ def test_pictures_are_as_large_on_dense_screens_and_sharp(lab, size):
     "density",
     [1.5, *(pytest.param(density, marks=pytest.mark.slow) for density in (1, 1.25, 1.75, 2, 3))],
 )
-def test_checkerboard_of_odd_size_arrives_intact_on_such_a_screen(lab, start_chromium, density):
+def test_checkerboard_of_odd_size_arrives_intact_on_such_a_screen(chromium_lab, start_chromium, density):
     """Chromium as on a screen of this density, an odd size that centring would put between two pixels."""
     flags = [f"--force-device-scale-factor={density}", "--window-size=1281,821"]
     with contextlib.closing(start_chromium(*flags)) as browser:
         context = browser.new_context(no_viewport=True)
-        person = lab.invite(serve_checks(lab, "similarity", 65), context=context)
+        person = chromium_lab.invite(serve_checks(chromium_lab, "similarity", 65), context=context)
         person.go_to_trial()
         assert person.page.evaluate("devicePixelRatio") == density
         assert count_intact(person, draw_checkerboard(65), density) == 2

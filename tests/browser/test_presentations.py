@@ -131,12 +131,12 @@ def test_what_stays_until_the_answer_is_shown_again_and_counted(lab):
     assert (table["presentations"][0], table["presentations_withheld"][0]) == (2, 0)
 
 
-def test_a_page_without_a_server_counts_in_its_own_storage(chromium, tmp_path):
+def test_a_page_without_a_server_counts_in_its_own_storage(browser, tmp_path):
     experiment = read_experiment(
         build_folder(tmp_path / "built", "recognition", 2, {**NO_PRACTICE, "stimulus_ms": 300})
     )
     (page,) = write_static_pages(experiment)
-    context = chromium.new_context(viewport={"width": 1280, "height": 720})
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
     person = Participant(context, page.as_uri())
     person.go_to_trial()
     reload_in_trial(person)

@@ -202,26 +202,26 @@ def test_zoom_density_and_window_follow_from_what_each_browser_tells(lab):
         assert person.page.evaluate(script, {**facts, "framed": True})[0] is None
 
 
-def test_zoom_meets_no_wall_and_a_small_window_does(lab, start_chromium, tmp_path):
+def test_zoom_meets_no_wall_and_a_small_window_does(chromium_lab, start_chromium, tmp_path):
     """Chromium's own zoom of 150 % in a window that is large enough, and in one that is not."""
-    url = lab.serve("2afc", 1, {**NONE, "min_width": 940, "min_height": 600})
+    url = chromium_lab.serve("2afc", 1, {**NONE, "min_width": 940, "min_height": 600})
     for size, screen in (("1280,807", "trial"), ("900,807", "window")):
         profile = tmp_path / f"profile_{screen}"
         (profile / "Default").mkdir(parents=True)
         level = {"partition": {"default_zoom_level": {"x": math.log(1.5) / math.log(1.2)}}}
         (profile / "Default" / "Preferences").write_text(json.dumps(level), encoding="utf-8")
         with contextlib.closing(start_chromium(f"--window-size={size}", profile=profile)) as context:
-            person = lab.invite(url, context=context)
+            person = chromium_lab.invite(url, context=context)
             person.go_to("trial", "window")
             assert person.page.evaluate("devicePixelRatio") == 1.5
             assert person.screen == screen
 
 
-def test_the_card_is_kept_over_a_zoom_and_asked_for_on_another_screen(lab):
+def test_the_card_is_kept_over_a_zoom_and_asked_for_on_another_screen(chromium_lab):
     """400 CSS pixels of a card on a plain screen are 600 pixels at 150 %; another screen has to be measured anew."""
     changes = {**NONE, "size": "5deg", "calibration": "card", "viewing_distance_cm": 50.0, "min_width": 0}
-    url = lab.serve("similarity", 3, changes)
-    person = lab.invite(url, screen={"width": 1920, "height": 1080})
+    url = chromium_lab.serve("similarity", 3, changes)
+    person = chromium_lab.invite(url, screen={"width": 1920, "height": 1080})
     person.go_to("card")
     person.page.locator("#card-width").fill("400")
     person.click_next()
@@ -248,7 +248,7 @@ def test_the_card_is_kept_over_a_zoom_and_asked_for_on_another_screen(lab):
     person.wait_for_answers()
     assert read_boxes(person)[0, 2] == pytest.approx(2 * 500 * math.tan(math.radians(2.5)) * 300 / 85.6, abs=0.02)
     assert person.take_part() == "done"
-    noted = [details["window"]["device_px_per_mm"] for details in read_details(lab)]
+    noted = [details["window"]["device_px_per_mm"] for details in read_details(chromium_lab)]
     assert noted == pytest.approx([400 / 85.6, 400 / 85.6, 450 / 85.6], abs=1e-3)
 
 
@@ -334,11 +334,7 @@ def test_zoom_in_firefox_and_webkit(other_lab):
     changes = {**NONE, "min_width": 940, "min_height": 600, "size": "5deg", "calibration": "card"}
     person = other_lab.invite(other_lab.serve("similarity", 3, changes))
     person.go_to("card")
-    person.page.evaluate("""() => {
-        const slider = document.getElementById("card-width");
-        slider.value = "342.4";
-        slider.dispatchEvent(new Event("input"));
-    }""")
+    person.page.locator("#card-width").fill("342.4")
     person.click_next()
     person.go_to_trial()
     density = person.page.evaluate("devicePixelRatio")

@@ -79,9 +79,9 @@ def test_a_sound_that_stops_half_way_is_played_again_and_no_answer_kept(lab, kin
     assert len(read_answers(lab)) == 2
 
 
-def test_where_the_browser_knows_of_no_device_a_listener_can_say_that_there_is_one(lab, start_chromium):
+def test_where_the_browser_knows_of_no_device_a_listener_can_say_that_there_is_one(chromium_lab, start_chromium):
     with contextlib.closing(start_chromium(devices=False)) as browser:
-        person = lab.invite(lab.serve("words", 1, NONE), context=browser.new_context())
+        person = chromium_lab.invite(chromium_lab.serve("words", 1, NONE), context=browser.new_context())
         person.go_to("sound")
         assert not person.page.locator("[data-action=hears]").is_visible()
         person.page.click("[data-action=next]")
@@ -89,7 +89,7 @@ def test_where_the_browser_knows_of_no_device_a_listener_can_say_that_there_is_o
         person.page.click("[data-action=test]")
         person.page.click("[data-action=hears]")
         assert person.take_part() == "done"
-    assert read_answers(lab) == [(None, True)]
+    assert read_answers(chromium_lab) == [(None, True)]
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.browser.built_folders import FAST, build_folder
-from tests.browser.participant import Participant
+from tests.browser.participant import SITE, Participant
 
 from beholder.experiments import import_collected, read_experiment, write_static_pages
 from beholder.responses import read_responses
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def visitor(chromium, tmp_path):
+def visitor(browser, tmp_path):
     """Opens the page of a kind of task as a file, or as if it came from a site."""
     with contextlib.ExitStack() as stack:
 
@@ -24,7 +24,7 @@ def visitor(chromium, tmp_path):
             experiment = read_experiment(build_folder(tmp_path / "built", kind, 2, changes))
             (page,) = write_static_pages(experiment)
             window = {"width": 1280, "height": 720}
-            context = stack.enter_context(contextlib.closing(chromium.new_context(viewport=window)))
+            context = stack.enter_context(contextlib.closing(browser.new_context(viewport=window)))
 
             def serve(route):
                 if route.request.url.endswith("/jatos.js"):
@@ -140,7 +140,7 @@ def test_reload_goes_on(visitor, tmp_path):
 
 def test_mturk_gets_a_form(visitor):
     site = "https://workersandbox.mturk.com"
-    person = visitor("similarity", address=f"https://lab.test/task.html?assignmentId=a1&turkSubmitTo={site}")
+    person = visitor("similarity", address=f"{SITE}/task.html?assignmentId=a1&turkSubmitTo={site}")
     assert person.take_part() == "done"
     assert person.page.get_attribute("form", "action") == f"{site}/mturk/externalSubmit"
     assert person.page.input_value("input[name=assignmentId]") == "a1"
@@ -154,9 +154,7 @@ def test_jatos_gets_the_results(visitor, code):
         submitResultData: async (text) => { window.sent = text; },
         startNextComponent: () => { window.left = true; },
     };"""
-    person = visitor(
-        "similarity", {"completion_code": code}, address="https://lab.test/publix/1/task.html", library=library
-    )
+    person = visitor("similarity", {"completion_code": code}, address=f"{SITE}/publix/1/task.html", library=library)
     person.take_part()
     if code:
         person.wait_until("Boolean(document.querySelector('.code'))")

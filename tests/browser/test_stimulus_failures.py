@@ -143,11 +143,11 @@ def test_a_lost_connection_is_no_failure_of_a_stimulus(lab):
     person.complaints.clear()
 
 
-def test_a_page_without_a_server_says_so_too(chromium, tmp_path):
+def test_a_page_without_a_server_says_so_too(browser, tmp_path):
     folder = build_folder(tmp_path / "built", "similarity", 1, NO_PRACTICE)
     (folder / "task_1/trials/trial_1/a.png").write_bytes(b"nothing that a browser decodes")
     (page,) = write_static_pages(read_experiment(folder))
-    context = chromium.new_context(viewport={"width": 1280, "height": 720})
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
     person = Participant(context, page.as_uri())
     person.go_to("not-shown")
     text = person.page.inner_text("main")
@@ -165,9 +165,10 @@ def test_a_page_without_a_server_says_so_too(chromium, tmp_path):
 
 
 @pytest.mark.parametrize("file", ["texts.en.json", pytest.param("js/phases.js", marks=pytest.mark.slow)])
-def test_a_page_whose_own_files_are_refused_says_what_may_help(lab, chromium, file):
+def test_a_page_whose_own_files_are_refused_says_what_may_help(lab, file):
     url = lab.serve("similarity", 1, NO_PRACTICE)
-    with contextlib.closing(chromium.new_context(reduced_motion="reduce")) as context:
+    options = {"reduced_motion": "reduce"} if lab.name == "chromium" else {}
+    with contextlib.closing(lab.browser.new_context(**options)) as context:
         context.route(f"**/{file}", refuse)
         person = lab.invite(url, context=context)
         late = person.page.locator(".late")

@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from tests.browser.pages import Message, Page, PageError
-from tests.browser.processes import find_port, find_program, make_home, run_program
+from tests.browser.gate import Gate, open_gate
+from tests.browser.pages import Context, Message, Page, PageError
+from tests.browser.processes import find_port, find_program, make_home, run_program, stop_for
 
 BROWSERS = "*/webkit2gtk-4.*/MiniBrowser"
 SCREEN = "2600x1700x24"
@@ -89,18 +90,18 @@ class Driver:
             raise PageError(f"{method} {path}: {value['error']}: {value['message']}")
         return value
 
-    def begin(self, program: str, arguments: list[str]) -> None:
-        """Start the browser."""
+    def begin(self, program: str, arguments: list[str], address: str) -> None:
+        """Start the browser, behind the proxy of an address."""
         options = {"binary": program, "args": arguments}
-        wanted = {"alwaysMatch": {"webkitgtk:browserOptions": options}}
+        proxy = {"proxyType": "manual", "httpProxy": address, "sslProxy": address, "noProxy": []}
+        wanted = {"alwaysMatch": {"webkitgtk:browserOptions": options, "proxy": proxy}}
         self._session = f"/session/{self.call('POST', '/session', {'capabilities': wanted})['sessionId']}"
 
 
 class WebKitPage(Page):
     """A window of WebKit.
 
-    It tells of errors since it was first asked something, and of no requests: that none goes elsewhere is left to the
-    page's policy.
+    It tells of errors since it was first asked something.
     """
 
     def __init__(self, context: WebKitContext, handle: str) -> None:
@@ -168,23 +169,19 @@ class WebKitPage(Page):
         heard, self._heard = self._heard, []
         for event, text in heard:
             self.tell(event, text if event == "pageerror" else Message("error", text))
+        self.context.tell_requests()
 
 
-class WebKitContext:
-    """A browser of its own, with nothing stored.
-
-    Attributes
-    ----------
-    downloads : Path
-        Where files that people take from a page arrive.
-    """
+class WebKitContext(Context):
+    """A browser of its own, with nothing stored."""
 
     def __init__(
-        self, driver: Driver, display: Display, home: Path, programs: contextlib.ExitStack,
-        viewport: Mapping[str, int] | None,
+        self, driver: Driver, display: Display, home: Path, gate: Gate, process: subprocess.Popen[bytes],
+        programs: contextlib.ExitStack, viewport: Mapping[str, int] | None,
     ) -> None:  # fmt: skip
+        super().__init__(gate, home)
         self.driver, self.display, self._programs, self._viewport = driver, display, programs, viewport
-        self.downloads = home
+        self._process = process
         self._current: WebKitPage | None = None
         self._spare: str | None = driver.call("GET", "/window")
 
@@ -211,6 +208,10 @@ class WebKitContext:
             self._spare = self.driver.call("POST", "/window/new", {"type": "window"})["handle"]
         self._current = None
 
+    def stop(self, seconds: float) -> None:
+        """Nothing of the browser runs for a while, as when a computer sleeps."""
+        stop_for(self._process, seconds)
+
     def close(self) -> None:
         """End the browser."""
         self._programs.close()
@@ -219,12 +220,16 @@ class WebKitContext:
 class WebKit:
     """Starts a browser for each context, all on one display."""
 
+    name = "webkit"
+
     def __init__(self, program: str, driver: str, display: Display) -> None:
         self._program, self._driver, self._display = program, driver, display
 
     def new_context(
-        self, *, viewport: Mapping[str, int] | None = None, device_scale_factor: int | None = None
-    ) -> WebKitContext:
+        self, *, viewport: Mapping[str, int] | None = None, device_scale_factor: int | None = None,
+        screen: Mapping[str, int] | None = None, has_touch: bool = False, is_mobile: bool = False,
+        accept_downloads: bool = True,
+    ) -> WebKitContext:  # fmt: skip
         """A browser of its own, whose window has these CSS pixels and this density, a whole number."""
         with contextlib.ExitStack() as stack:
             environment = {**stack.enter_context(make_home()), **DRAWING, "DISPLAY": self._display.name}
@@ -234,15 +239,18 @@ class WebKit:
             home = Path(environment["HOME"])
             log = home / "log.txt"
             process = stack.enter_context(run_program([self._driver, f"--port={port}"], environment, log))
+            gate = stack.enter_context(open_gate())
             driver = Driver(port)
             end = time.monotonic() + 20
             for pause in itertools.repeat(0.02):
                 with contextlib.suppress(ConnectionRefusedError):
-                    driver.begin(self._program, ["--automation"])
+                    driver.begin(self._program, ["--automation"], gate.address)
                     break
                 assert process.poll() is None and time.monotonic() < end, log.read_text(errors="replace")
                 time.sleep(pause)
-            return WebKitContext(driver, self._display, home, stack.pop_all(), viewport)
+            context = WebKitContext(driver, self._display, home, gate, process, stack.pop_all(), viewport)
+        context.emulate(screen, has_touch)
+        return context
 
     def close(self) -> None:
         """Nothing is left to do when its contexts are closed."""
