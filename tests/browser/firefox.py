@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import websocket
+from tests.browser.contexts import Context, Message, PageError
 from tests.browser.gate import Gate, open_gate
-from tests.browser.pages import Context, Message, Page, PageError
+from tests.browser.pages import Page
 from tests.browser.processes import find_program, make_home, run_program, stop_for
 from tests.browser.sound import open_sound_device
 

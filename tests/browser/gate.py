@@ -10,6 +10,7 @@ import contextlib
 import http.client
 import http.server
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -93,7 +94,7 @@ class Gate:
         Whether nothing passes.
     scripts : list of str
         Run in every page before its own.
-    asked : list of Request
+    asked : deque of Request
         Since the last look.
     """
 
@@ -101,7 +102,7 @@ class Gate:
         self.address = address
         self.is_shut = False
         self.scripts: list[str] = []
-        self.asked: list[Request] = []
+        self.asked: deque[Request] = deque()
         self._routes: dict[str, Callable[[Route], object]] = {}
 
     def route(self, pattern: str, handler: Callable[[Route], object]) -> None:

@@ -172,7 +172,7 @@ def test_zoomed_page(other_lab, kind):
     """Everything is in reach and clicked where it is seen; what is known of the zoom is noted."""
     person = other_lab.invite(other_lab.serve(kind), person=Onlooker)
     zooms = {"firefox": 1.5, "webkit": 1.2**2}
-    zoom = zooms[type(other_lab.browser).__name__.lower()]
+    zoom = zooms[other_lab.name]
     person.wait_for("consent")
     person.page.set_zoom(zoom)
     assert person.page.evaluate("innerWidth") == pytest.approx(1280 / zoom, abs=1)
@@ -234,4 +234,4 @@ def test_firefox_on_linux_is_not_asked_how_late_its_output_is(other_lab):
         return asked;
     }"""
     asked = person.page.evaluate(script)
-    assert asked == 0 if type(other_lab.browser).__name__ == "Firefox" else asked > 0
+    assert asked == 0 if other_lab.name == "firefox" else asked > 0

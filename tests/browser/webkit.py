@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.browser.contexts import Context, Message, PageError
 from tests.browser.gate import Gate, open_gate
-from tests.browser.pages import Context, Message, Page, PageError
+from tests.browser.pages import Page
 from tests.browser.processes import find_port, find_program, make_home, run_program, stop_for
 
 BROWSERS = "*/webkit2gtk-4.*/MiniBrowser"
