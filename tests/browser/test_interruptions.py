@@ -141,7 +141,7 @@ def test_first_trial_needs_its_own_pictures_only(lab):
     person.go_to_trial()
     assert person.page.evaluate("[...document.images].every((picture) => picture.naturalWidth === 32)")
     assert len(passed) == 60
-    assert 0 < len(held) <= 6
+    assert 0 < len(held) <= 4  # of six connections, two are left for what the page asks meanwhile
     passed.clear()
     for route in held:
         route.continue_()

@@ -2,7 +2,7 @@
 
 import { decodeSound } from "./audio.js";
 
-const AT_ONCE = 6;
+const AT_ONCE = 4; // of the six connections that a browser opens to a server: two are left for answers
 const AGAIN_MS = 700;
 const TRIES = 3;
 
