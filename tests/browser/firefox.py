@@ -26,6 +26,8 @@ PREFERENCES = {
     "network.proxy.allow_hijacking_localhost": True,
 }
 EVENTS = ["log.entryAdded"]
+BROKEN_OFF = re.compile("NetworkError when attempting to fetch|AbortError: The operation was aborted")
+"""What a page that is left says of its requests."""
 SECONDS = 60
 """How long Firefox may take over a command."""
 _REPORT = """() => document.addEventListener("securitypolicyviolation", (event) =>
@@ -66,20 +68,24 @@ class FirefoxPage(Page):
         self._call = context.browser.connection.call
         made = self._call("browsingContext.create", type="tab", userContext=context.name)
         self.name = made["context"]
-        context.browser.pages[self.name] = self
+        context.browser.pages[self.name] = context.browser.front = self
         context.apply(self)
 
     def goto(self, url):
         self._call("browsingContext.navigate", context=self.name, url=url, wait="complete")
 
     def reload(self):
+        self.listen()
         self._call("browsingContext.reload", context=self.name, wait="complete")
+        events = self.context.browser.connection.events
+        events[:] = [event for event in events if not BROKEN_OFF.search(event["params"].get("text") or "")]
 
     def close(self):
         self._call("browsingContext.close", context=self.name)
 
     def bring_to_front(self):
         self._call("browsingContext.activate", context=self.name)
+        self.context.browser.front = self
 
     def screenshot(self):
         return base64.b64decode(self._call("browsingContext.captureScreenshot", context=self.name)["data"])
@@ -93,6 +99,8 @@ class FirefoxPage(Page):
         self.context.browser.command(f"gBrowser.selectedBrowser.fullZoom = {factor}")
 
     def perform(self, sources):
+        if self.context.browser.front is not self:
+            self.bring_to_front()
         self._call("input.performActions", context=self.name, actions=sources)
 
     def run(self, script):
@@ -157,6 +165,7 @@ class Firefox:
         self.connection = Connection(f"{address}/session")
         self.downloads, self.process = downloads, process
         self.pages: dict[str, FirefoxPage] = {}
+        self.front: FirefoxPage | None = None
         call = self.connection.call
         call("session.new", capabilities={})
         call("session.subscribe", events=EVENTS)

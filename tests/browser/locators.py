@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _AIM = """async ([selector, index]) => {
     const element = document.querySelectorAll(selector)[index];
     if (!element) return "is not there";
-    const next = () => new Promise(requestAnimationFrame);
+    const next = () => new Promise((go) => [requestAnimationFrame(go), setTimeout(go, 100)]);
     const place = () => JSON.stringify(element.getBoundingClientRect());
     element.scrollIntoView({block: "nearest", inline: "nearest"});
     await next();

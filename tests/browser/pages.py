@@ -156,8 +156,8 @@ class Page(ABC):
         download.wait(self.context.downloads, before)
 
     def click(self, selector: str) -> None:
-        """Click the one element of a selector."""
-        self.locator(selector).click()
+        """Click the first element of a selector."""
+        self.locator(selector).first.click()
 
     def inner_text(self, selector: str) -> str:
         """The text that the first element of a selector shows."""
