@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import http.client
 import http.server
+import json
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import Any
 from urllib.parse import urlsplit
 
 INITIAL = "/what-tests-run-first.js"
@@ -38,6 +40,10 @@ class Answer:
     status: int
     headers: list[tuple[str, str]]
     body: bytes
+
+    def json(self) -> Any:
+        """What the body says."""
+        return json.loads(self.body)
 
 
 class Route:
@@ -69,10 +75,12 @@ class Route:
         """End the connection without an answer."""
         self._decide(None)
 
-    def fulfill(self, *, body: str | bytes, content_type: str) -> None:
-        """Answer in the server's place."""
+    def fulfill(
+        self, *, body: str | bytes = b"", content_type: str = "text/plain", response: Answer | None = None
+    ) -> None:
+        """Answer in the server's place, or with what was fetched of it."""
         content = body.encode() if isinstance(body, str) else body
-        self._decide(Answer(200, [("Content-Type", content_type)], content))
+        self._decide(response or Answer(200, [("Content-Type", content_type)], content))
 
     def _decide(self, answer: Answer | None) -> None:
         self._answer = answer
@@ -121,7 +129,11 @@ class Gate:
         if urlsplit(request.url).path == INITIAL:
             return Answer(200, [("Content-Type", "text/javascript")], "\n".join(self.scripts).encode())
         route = Route(request)
-        handlers = (handler for pattern, handler in self._routes.items() if fnmatchcase(request.url, pattern))
+        handlers = (
+            handler
+            for pattern, handler in self._routes.items()
+            if fnmatchcase(request.url, pattern.replace("?", "[?]"))
+        )
         next(handlers, Route.continue_)(route)
         answer = route.wait()
         if answer is not None and self.scripts:

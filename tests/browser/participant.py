@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 from urllib.parse import urlsplit
 
 SITE = "http://localhost:8123"
 """Where pages without a server are as if they came from; nothing listens there."""
+LEFT = re.compile("context was destroyed|no such frame|no such window|navigat|body is null|'document.body|'dataset'")
+"""What browsers say to a question that a page did not live to answer."""
 ENABLED = "[data-answer]:not([disabled])"
 SECONDS = 40
 _LOOK = """(answers) => {
@@ -61,9 +64,18 @@ class Participant:
     def wait_until(self, script, arg=None):
         """Wait until an expression or function of the page is true; the page's policy allows no `eval` for it."""
         end = time.monotonic() + SECONDS
-        while not self.page.evaluate(script, arg):
+        while not self._find(script, arg):
             assert time.monotonic() < end, f"{script} not within {SECONDS} s, at {self.screen}"
             self.page.wait_for_timeout(15)
+
+    def _find(self, script, arg):
+        """What an expression of the page comes to; None while the page loads itself anew."""
+        try:
+            return self.page.evaluate(script, arg)
+        except Exception as error:
+            if not LEFT.search(str(error)):
+                raise
+            return None
 
     def wait_for(self, *names):
         """Wait until one of these screens is shown."""

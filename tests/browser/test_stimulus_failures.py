@@ -16,15 +16,21 @@ pytestmark = pytest.mark.browser
 
 
 def block(person, number, how):
-    """Keep the stimulus of this number, as first asked for, from arriving; the function that lets it pass again."""
-    seen, lifted = [], []
+    """Keep the stimulus of this number, as trials are shown, from arriving; the function that lets it pass again."""
+    listed, lifted = [], []
+
+    def read_list(route):
+        answer = route.fetch()
+        for trial in answer.json():
+            for value in trial["stimuli"].values():
+                listed.extend([value] if isinstance(value, str) else value)
+        route.fulfill(response=answer)
 
     def handle(route):
-        if route.request.url not in seen:
-            seen.append(route.request.url)
-        is_blocked = seen.index(route.request.url) == number - 1 and not lifted
+        is_blocked = route.request.url.endswith(listed[number - 1]) and not lifted
         (how if is_blocked else lambda route: route.continue_())(route)
 
+    person.page.route("**/api/trials?*", read_list)
     person.page.route("**/s/*", handle)
     return lambda: lifted.append(True)
 
@@ -49,7 +55,6 @@ def spoil(route):
 )
 def test_the_page_says_which_and_trying_again_goes_on(lab, caplog, kind, how, words):
     person = lab.invite(lab.serve(kind, 2, {**NO_PRACTICE, "level_calibration": False}))
-    person.go_to("instructions")
     lift = block(person, 1, how)
     with caplog.at_level(logging.WARNING, "beholder"):
         person.go_to("not-shown")
@@ -71,7 +76,6 @@ def test_the_page_says_which_and_trying_again_goes_on(lab, caplog, kind, how, wo
 def test_what_can_never_be_shown_is_gone_on_without(lab, kind):
     """Offered once trying again did not help; the trial has no answer, and the study goes on to its end."""
     person = lab.invite(lab.serve(kind, 2, {**NO_PRACTICE, "level_calibration": False}))
-    person.go_to("instructions")
     block(person, 1, spoil)
     person.go_to("not-shown")
     assert not person.page.locator("[data-action=skip]").count()
@@ -92,7 +96,6 @@ def test_what_can_never_be_shown_is_gone_on_without(lab, kind):
 
 def test_reload_helps_too_and_nothing_answered_is_lost(lab):
     person = lab.invite(lab.serve("similarity", 2, NO_PRACTICE))
-    person.go_to("instructions")
     lift = block(person, 3, refuse)
     person.go_to_trial()
     person.answer()
