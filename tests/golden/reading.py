@@ -19,17 +19,10 @@ import numpy as np
 
 Parts = dict[str, str]
 
-_FREE = {
-    "finished",
-    "machine",
-    "versions",
-    "instructions",
-    "processor",
-    "gpu",
-    "beholder",
-    "marks",
+_FREE = frozenset({
+    "finished", "machine", "versions", "instructions", "processor", "gpu", "beholder", "marks",
     "consolidated_metadata",
-}
+})  # fmt: skip
 """Keys of JSON objects that hold times, hosts, versions, the times of files that were read, or what some zarrs add."""
 _MARKS = {"digest", "digests", "files"}
 """Keys of receipts that hold hashes and sizes of other files, which the libraries that wrote those decide."""
@@ -137,7 +130,8 @@ def describe_array(array: Any, exact: bool) -> Any:
     """Type, shape and values of an array; no values of floats that are not exact."""
     array = np.asarray(array)
     if array.dtype.hasobject or array.dtype.kind in "TUS":
-        return ["text", array.shape, [str(value) for value in array.ravel().tolist()]]
+        texts = [str(value) for value in array.ravel().tolist()]
+        return ["text", array.shape, texts if exact else [_NUMBER.sub("#", text) for text in texts]]
     values = exact or array.dtype.kind not in "fc"
     head = [array.dtype.str, array.shape]
     return [*head, digest(np.ascontiguousarray(array).tobytes())] if values else head
