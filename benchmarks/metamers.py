@@ -25,7 +25,7 @@ import torch
 from peers import stop
 
 import beholder as bh
-from beholder.cli._metamers_run import use_published_preparation
+from beholder.models import use_published_preparation
 
 LAYERS = ("features.3", "features.7", "features.12")
 PUBLISHED_STEPS = 24_000

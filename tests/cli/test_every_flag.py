@@ -58,7 +58,7 @@ APPS = {" ".join(words): (words, app) for words, app in list_apps()}
 @pytest.mark.parametrize("name", APPS)
 def test_a_value_of_another_kind_and_a_mistyped_flag(name: str, beholder: Call) -> None:
     words, app = APPS[name]
-    arguments = list(app.assemble_argument_collection())
+    arguments = [argument for argument in app.assemble_argument_collection() if not argument.children]
     needed = {spell(argument): pick_value(argument.hint) for argument in arguments if argument.required}
     for argument in arguments:
         long = spell(argument)
@@ -86,7 +86,7 @@ SEEDS = ("--rnd_seed", "--RANDOMSEED", "--weights_seed")
 def test_a_number_that_is_none_or_below_0(name: str, beholder: Call) -> None:
     """Of every flag that takes seconds, counts, sizes or shares; before anything else is looked at."""
     words, app = APPS[name]
-    arguments = list(app.assemble_argument_collection())
+    arguments = [argument for argument in app.assemble_argument_collection() if not argument.children]
     needed = {spell(argument): pick_value(argument.hint) for argument in arguments if argument.required}
     for argument in arguments:
         flag, kinds = spell(argument), list_kinds(argument.hint)

@@ -95,15 +95,15 @@ def test_a_mistyped_keyword_names_the_function_and_the_nearest(workplace: Path) 
         assert isinstance(caught.value, bh.InputError)
 
 
-def test_printed_commands_can_be_pasted(workplace: Path) -> None:
+def test_printed_commands_can_be_pasted(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A path with a space, in what messages print."""
-    from beholder.cli._metamers_run import run_template
+    from beholder.cli._metamers_make import template
     from beholder.models import load_model
     from beholder.models.weights._read import explain_missing
     from beholder.synthesis.metamers._make import name_null_command
 
-    told = run_template("my network", picture=True, sound=False).lines[-1]
-    words = shlex.split(told)
+    template("my network", picture=True)
+    words = shlex.split(capsys.readouterr().out.splitlines()[-1])
     assert words[:3] == ["beholder", "metamers", "make"] and words[-2:] == ["-D", "my network"]
     assert Path(words[3]).is_file()
     model = load_model("file:my network", device="cpu")

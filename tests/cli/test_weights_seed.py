@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import re
 import shlex
 from collections.abc import Callable, Iterator
@@ -22,25 +21,25 @@ Call = Callable[..., tuple[int, str, str]]
 NAME = "beholder:shapes@random"
 
 
-def list_commands() -> Iterator[tuple[str, Callable[..., Any]]]:
+def list_commands() -> Iterator[tuple[str, App]]:
     for name, (target, _) in COMMANDS.items():
         module, _, attribute = target.partition(":")
         yield from _walk(name, getattr(importlib.import_module(module), attribute))
 
 
-def _walk(name: str, app: App) -> Iterator[tuple[str, Callable[..., Any]]]:
+def _walk(name: str, app: App) -> Iterator[tuple[str, App]]:
     if app.default_command is not None:
-        yield name, app.default_command
+        yield name, app
     for own in app:
         if not own.startswith("-"):
             yield from _walk(f"{name} {own}", app[own])
 
 
 def test_every_command_that_runs_a_network_takes_the_seed_of_its_weights() -> None:
-    running = {name: command for name, command in list_commands() if "device" in inspect.signature(command).parameters}
-    without = {
-        name for name, command in running.items() if not re.search(r"ends? in @random", inspect.getdoc(command) or "")
-    }
+    commands = {name: list(app.assemble_argument_collection(parse_docstring=True)) for name, app in list_commands()}
+    running = {name for name, flags in commands.items() if any("--device" in flag.names for flag in flags)}
+    told = {name: " ".join(flag.parameter.help or "" for flag in flags) for name, flags in commands.items()}
+    without = {name for name in running if not re.search(r"ends? in @random", told[name])}
     assert without == {"layers", "units exemplars", "units sample", "units split"}  # where no weights are loaded
 
 
@@ -73,9 +72,9 @@ def test_metamers_of_random_networks(
 
 def test_a_simulated_participant_is_the_network_of_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
     import beholder.evaluation
-    from beholder.cli._tasks_simulate import ModelFlags
+    from beholder.cli._tasks_simulate import ObserverFlags
 
     monkeypatch.setattr(beholder.evaluation, "NetworkObserver", lambda model, experiment, layer: model)
     for seed in (1, 2):
-        made: Any = ModelFlags(NAME, None, False, None, seed, "cpu").make(None)  # type: ignore[arg-type]
+        made: Any = ObserverFlags(model_name=NAME, weights_seed=seed, device="cpu").make_model(None)  # type: ignore[arg-type]
         assert identify_model(made) == identify_model(bh.load_model(NAME, seed=seed, device="cpu"))

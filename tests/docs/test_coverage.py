@@ -70,6 +70,8 @@ def iter_flags(name: str) -> Iterator[str]:
     with app.app_stack(name.split()):  # sub-commands take settings from those above them
         arguments = list(command.assemble_argument_collection())  # type: ignore[attr-defined]
     for argument in arguments:
+        if argument.children:  # a group of flags, which are in the list too
+            continue
         if argument.field_info.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.VAR_POSITIONAL):
             continue
         for name in argument.names:

@@ -12,7 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 from tests.experiment_folders import write_folder
 
-from beholder.cli._tasks_serve import export_tables, list_status_lines
+from beholder.cli._tasks_serve import export, list_status_lines
 from beholder.experiments import simulate_participants
 from beholder.experiments.settings._visits import DAY_S
 from beholder.responses import ResponseStore, export_responses, read_responses
@@ -173,7 +173,7 @@ def test_places_are_held_between_sessions_and_given_again_when_it_is_too_late(tm
         assert third.state()["visit"] == fourth.state()["visit"] == 1
 
 
-def test_whoever_breaks_a_rule_in_one_session_is_replaced(tmp_path: Path) -> None:
+def test_whoever_breaks_a_rule_in_one_session_is_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Exclusion is per session; a place is filled by who breaks no rule in any."""
     changes = {**TWO, "exclusion.time_s_min": 60}
     with running(tmp_path, changes, per_task=1, fill="included") as (client, _, clock):
@@ -207,8 +207,8 @@ def test_whoever_breaks_a_rule_in_one_session_is_replaced(tmp_path: Path) -> Non
         "sessions      1: 4 begun, 3 finished, 2 included; 2: 3 begun, 3 finished, 2 included"
     )
     assert "min a session, medians" in list_status_lines(status)[-1]
-    told = export_tables(None, str(tmp_path / "answers.db"), str(tmp_path / "out"), bom=False, dates=False)
-    assert told.lines[0] == (
+    export(db=str(tmp_path / "answers.db"), out=str(tmp_path / "out"))
+    assert capsys.readouterr().out.splitlines()[0] == (
         "18 answers of 4 participants in 7 sessions; included: 12 answers of 3 participants in 4 sessions"
     )
 

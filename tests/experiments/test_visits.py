@@ -12,7 +12,7 @@ from tests.experiments.test_plan_kinds import CHOICES, write_pictures
 from tests.metamer_folders import write_metamers
 
 from beholder._core.errors import InputError
-from beholder.cli._tasks_plan import _describe, run_build
+from beholder.cli._tasks_plan import _describe, build
 from beholder.cli._tasks_simulate import _count_trials
 from beholder.experiments import (
     Plan,
@@ -240,7 +240,7 @@ def test_pages_without_a_server_are_refused_before_anything_is_built(tmp_path: P
     path = plan.save(tmp_path / "plan.json")
     message = "an experiment of one session, since pages without a server know nobody again; got sessions.n 2"
     with pytest.raises(InputError, match=message):
-        run_build(str(tmp_path / "built"), str(path), None, False, static=True)
+        build(target=str(tmp_path / "built"), plan_file=str(path), static=True)
     assert not (tmp_path / "built").exists()
     with pytest.raises(InputError, match=message):
         write_static_pages(build_tasks(path, tmp_path / "built"))

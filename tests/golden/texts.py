@@ -45,6 +45,8 @@ def list_flags(place: Path) -> Iterator[str]:
             if child.default_command is not None:
                 with app.app_stack(chain):
                     for argument in child.assemble_argument_collection(parse_docstring=True):
+                        if argument.children:  # a group of flags, which follow
+                            continue
                         yield f"  {_describe(argument)}"
                         yield f"        {' '.join((argument.parameter.help or '').split())}".rstrip()
             yield from walk(chain, child)

@@ -6,6 +6,7 @@ from .extraction._derive import process_activations as process_activations
 from .extraction._extract import check_modality as check_modality
 from .extraction._extract import extract as extract
 from .extraction._extract import list_asked_layers as list_asked_layers
+from .extraction._postprocess import Step as Step
 from .extraction._postprocess import fit_postprocess as fit_postprocess
 from .extraction._postprocess import parse_reduce as parse_reduce
 from .extraction._postprocess import plan_steps as plan_steps
@@ -54,6 +55,7 @@ from .similarity._measures import compute_rdm as compute_rdm
 from .similarity._measures import compute_rdm_from_blocks as compute_rdm_from_blocks
 from .similarity._measures import correlate_rdms as correlate_rdms
 from .similarity._measures import sparsity as sparsity
+from .store._export import export_activations as export_activations
 from .store._lazy import Activations as Activations
 from .store._lazy import LayerActivations as LayerActivations
 from .store._unit_values import iterate_unit_values as iterate_unit_values

@@ -1,52 +1,76 @@
-"""What ``beholder tasks plan`` and ``beholder tasks build`` do with their flags."""
+"""``beholder tasks plan`` and ``build``: who is shown what, and the folders that hold it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
 
 from beholder._core.errors import InputError
 from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
 from beholder._core.wording import tell_count
-from beholder.cli._units_run import Summary
+from beholder.cli._flags import OutputFlags, Seed, flags
 
 if TYPE_CHECKING:
     from beholder.experiments import Plan, Settings
 
+Kinds = Literal["2afc", "counterfactual", "recognition", "words", "same_different", "odd_one_out", "similarity"]
+Count = int | None
+
 IMAGES = ("natural", "optimized")
 
 
-@dataclass(frozen=True)
-class PlanFlags:
-    """Flags of ``tasks plan``."""
-
-    sources: tuple[str, ...]
-    out: str
-    kind: str | None
-    preset: str | None
-    n_trials: int | None
-    n_tasks: int | None
-    n_catch: int | None
-    n_batches: int | None
-    mode: str | None
-    images: str | None
-    scheme: str | None
-    n_units: int | None
-    min_batch: int | None
-    max_batch: int | None
-    catch_source: str | None
-    extra_name: str
-    practice: str | None
-    layers: tuple[str, ...] | None
-    adaptive: bool
-    keep_failed: bool
-    changes: tuple[str, ...]
-    texts: str | None
-    seed: int
-    overwrite: bool
+@flags
+class _PlanFlags:
+    source: Annotated[list[str] | None, Parameter(name=["-s", "--source"], consume_multiple=True)] = None
+    """Folder of stimuli: stimuli/{model}; metamers/{model}, one or more; a folder or table of labelled stimuli."""
+    out: Annotated[str, Parameter(name=["-o", "--out"])] = "plan.json"
+    """The plan to write; its paths lead from there."""
+    kind: Kinds | None = None
+    """Kind of task; default that of --preset, or 2afc."""
+    preset: str | None = None
+    """Timings, counts and rules; default the one of the kind."""
+    n_trials: Annotated[Count, Parameter(name=["-nt", "--n-trials"])] = None
+    """Main trials a task; default 40 or all units, of other kinds all."""
+    n_tasks: Annotated[Count, Parameter(name=["-nh", "--n-tasks"])] = None
+    """Tasks, one a participant; default 63 or the nearest that fits, of other kinds as many as balance the design."""
+    n_catch: Annotated[Count, Parameter(name=["-nc", "--n-catch"])] = None
+    """Catch trials a task."""
+    n_batches: Annotated[Count, Parameter(name=["-nb", "--n-batches"])] = None
+    """Batches of exemplars used, 1 to this; they were made with --num_batches one higher."""
+    mode: Annotated[str | None, Parameter(name=["-m", "--mode", "--model-name"])] = None
+    """natural or optimized references; or, beside -c, the name of the model whose folder lies in -s."""
+    images: Annotated[Literal["natural", "optimized"] | None, Parameter(name=["-c", "--images"])] = None
+    """natural or optimized references."""
+    scheme: Literal["document", "released"] | None = None
+    """document: a batch a task, catch trials of batch 0; released: batches by showing, catch trials of -sc."""
+    n_units: Annotated[Count, Parameter(name=["-upm", "--n-units"])] = None
+    """Units to use, drawn from those in the folder; default all."""
+    min_batch: Annotated[Count, Parameter(name=["-minb", "--min-batch"])] = None
+    """First batch in use."""
+    max_batch: Annotated[Count, Parameter(name=["-maxb", "--max-batch"])] = None
+    """Last batch in use."""
+    catch_source: Annotated[str | None, Parameter(name=["-sc", "--catch-source"])] = None
+    """Stimuli for catch trials: easy units, icons, clear words."""
+    extra_name: str = ""
+    """Exemplars lie in {model}_{extra_name}, visualisations in {model}."""
+    practice: str | None = None
+    """Stimuli for practice."""
+    layers: Annotated[list[str] | None, Parameter(name=["--layers", "-mn"], consume_multiple=True)] = None
+    """Of metamers: only those of these layers."""
+    levels: Annotated[Literal["constant", "adaptive"], Parameter(name="--levels")] = "constant"
+    """Of graded stimuli: each level a condition, or chosen from the answers."""
+    keep_failed: bool = False
+    """Show metamers that did not pass too; default their originals in their place."""
+    set_: Annotated[list[str] | None, Parameter(name="--set", consume_multiple=True)] = None
+    """name=value: other values for settings of the preset."""
+    texts: str | None = None
+    """File with texts of the pages in another language or other words."""
+    seed: Seed = 42
+    """Decides everything random."""
 
     @property
     def folder(self) -> Path:
@@ -54,7 +78,17 @@ class PlanFlags:
         return Path(self.out).parent
 
     @property
-    def source(self) -> str:
+    def sources(self) -> list[str]:
+        """The folders of stimuli."""
+        return self.source or []
+
+    def list_common(self, settings: Settings) -> dict[str, Any]:
+        """What every kind of task is planned with."""
+        counts = {"n_trials": self.n_trials, "n_tasks": self.n_tasks, "n_catch": self.n_catch}
+        return {**counts, "practice_source": self.practice, "seed": self.seed, "settings": settings}
+
+    @property
+    def only_source(self) -> str:
         """The one source."""
         if len(self.sources) != 1:
             raise InputError("-s FOLDER", got=f"{len(self.sources)} folders" if self.sources else "none")
@@ -77,46 +111,63 @@ class PlanFlags:
         """Raise where a flag was given that the kind of task has no use for."""
         for name in names:
             value = getattr(self, name)
-            if value not in (None, False, ""):
+            if value not in (None, False, "", "constant"):
                 flag = _FLAGS[name]
                 raise InputError(f"flags of {kind}", got=flag, hint=f"leaving out {flag}")
 
 
 _FLAGS = {
     "n_batches": "-nb", "mode": "-m", "images": "-c", "scheme": "--scheme", "n_units": "-upm", "min_batch": "-minb",
-    "max_batch": "-maxb", "extra_name": "--extra_name", "layers": "--layers", "adaptive": "--levels adaptive",
+    "max_batch": "-maxb", "extra_name": "--extra_name", "layers": "--layers", "levels": "--levels adaptive",
     "keep_failed": "--keep_failed", "catch_source": "-sc", "practice": "--practice",
 }  # fmt: skip
 
 
-def run_plan(flags: PlanFlags) -> Summary:
-    """Plan and write the file."""
-    from beholder.experiments import list_size_notes, make_settings, parse_assignments, read_texts
+def plan(
+    *,
+    asked: _PlanFlags = _PlanFlags(),
+    overwrite: bool = False,
+    output: OutputFlags = OutputFlags(),
+) -> None:
+    """Plan an experiment: which participant is shown what, in which order.
 
-    kind = flags.kind if flags.preset is None else flags.kind or None
-    settings = make_settings(flags.preset, parse_assignments(flags.changes), kind=kind)
-    if flags.texts is not None:
-        settings = settings.replace({"texts": {**read_texts(flags.texts), **settings.texts}})
-    settings = settings.replace({"seed": flags.seed}) if "seed" not in parse_assignments(flags.changes) else settings
-    plan = _PLANNERS[settings.kind](flags, settings)
-    for note in (*plan.notes, *list_size_notes(plan)):
+    Example: beholder tasks plan -nt 20 -nb 10 -nc 3 -nh 50 -s stimuli/resnet50-l2 -o l2_robust.json -m natural
+
+    Example: beholder tasks plan --kind recognition -s metamers/squeezenet1_1 -nh 20 -o metamers.json
+
+    Parameters
+    ----------
+    overwrite
+        Replace another plan.
+    output.json
+        Print one JSON document: tables tasks, files.
+    """
+    from beholder.experiments import list_size_notes
+
+    settings = _make_settings(asked)
+    made = _PLANNERS[settings.kind](asked, settings)
+    for note in (*made.notes, *list_size_notes(made)):
         logger.warning("%s", note)
-    flags.folder.mkdir(parents=True, exist_ok=True)
-    path = plan.save(flags.out, overwrite=flags.overwrite)
-    record_provenance(
-        path.parent, path.name,
-        {"sources": list(flags.sources), "scheme": plan.scheme, "seed": flags.seed, "kind": plan.kind}, plan=plan.hash,
-    )  # fmt: skip
-    return Summary(
-        [_describe(plan), str(path)],
-        {
-            "tasks": [
-                {"index": task.index, "n_trials": len(task.raw_trials), "n_catch_trials": len(task.raw_catch_trials)}
-                for task in plan.tasks
-            ],
-            "files": [{"file": str(path)}],
-        },
-    )
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    path = made.save(asked.out, overwrite=overwrite)
+    facts = {"sources": asked.sources, "scheme": made.scheme, "seed": asked.seed, "kind": made.kind}
+    record_provenance(path.parent, path.name, facts, plan=made.hash)
+    rows = [
+        {"index": task.index, "n_trials": len(task.raw_trials), "n_catch_trials": len(task.raw_catch_trials)}
+        for task in made.tasks
+    ]
+    output.print([_describe(made), str(path)], {"tasks": rows, "files": [{"file": str(path)}]})
+
+
+def _make_settings(asked: _PlanFlags) -> Settings:
+    """Those of the preset or kind, as the flags change them."""
+    from beholder.experiments import make_settings, parse_assignments, read_texts
+
+    changes = parse_assignments(asked.set_ or ())
+    settings = make_settings(asked.preset, changes, kind=asked.kind)
+    if asked.texts is not None:
+        settings = settings.replace({"texts": {**read_texts(asked.texts), **settings.texts}})
+    return settings if "seed" in changes else settings.replace({"seed": asked.seed})
 
 
 def _describe(plan: Plan) -> str:
@@ -130,30 +181,27 @@ def _describe(plan: Plan) -> str:
     return f"{plan.kind}: {tell_count(len(plan), 'task')} of {counts}{practice}{several}"
 
 
-def _plan_choice(flags: PlanFlags, settings: Settings) -> Plan:
+def _plan_choice(asked: _PlanFlags, settings: Settings) -> Plan:
     from beholder.experiments import plan_choice
 
-    flags.refuse(settings.kind, "layers", "adaptive", "keep_failed")
-    images, model = flags.split_mode()
-    scheme = flags.scheme or ("released" if flags.catch_source else "document")
+    asked.refuse(settings.kind, "layers", "levels", "keep_failed")
+    images, model = asked.split_mode()
+    scheme = asked.scheme or ("released" if asked.catch_source else "document")
+    common = asked.list_common(settings)
+    common["n_catch"] = 5 if asked.n_catch is None else asked.n_catch
     return plan_choice(
-        flags.source,
-        flags.folder,
-        n_trials=flags.n_trials,
-        n_tasks=flags.n_tasks,
-        n_catch=5 if flags.n_catch is None else flags.n_catch,
-        n_batches=flags.n_batches,
-        min_batch=flags.min_batch,
-        max_batch=flags.max_batch,
+        asked.only_source,
+        asked.folder,
+        n_batches=asked.n_batches,
+        min_batch=asked.min_batch,
+        max_batch=asked.max_batch,
         images=images,  # type: ignore[arg-type]
         scheme=scheme,
-        n_units=flags.n_units,
-        catch_source=flags.catch_source,
-        practice_source=flags.practice,
-        model=find_model_name(flags.source, model, flags.extra_name),
-        extra_name=flags.extra_name,
-        seed=flags.seed,
-        settings=settings,
+        n_units=asked.n_units,
+        catch_source=asked.catch_source,
+        model=find_model_name(asked.only_source, model, asked.extra_name),
+        extra_name=asked.extra_name,
+        **common,
     )
 
 
@@ -173,46 +221,36 @@ def find_model_name(source: str, model: str | None, extra_name: str) -> str | No
 _OF_UNITS = ("n_batches", "mode", "images", "scheme", "n_units", "min_batch", "max_batch", "extra_name")
 
 
-def _plan_recognition(flags: PlanFlags, settings: Settings) -> Plan:
+def _plan_recognition(asked: _PlanFlags, settings: Settings) -> Plan:
     from beholder.experiments import plan_recognition
 
-    flags.refuse(settings.kind, *_OF_UNITS)
+    asked.refuse(settings.kind, *_OF_UNITS)
     return plan_recognition(
-        flags.sources,
-        flags.folder,
-        n_trials=flags.n_trials,
-        n_tasks=flags.n_tasks,
-        n_catch=flags.n_catch,
-        layers=flags.layers,
-        keep_failed=flags.keep_failed,
-        adaptive=flags.adaptive,
-        catch_source=flags.catch_source,
-        practice_source=flags.practice,
-        seed=flags.seed,
-        settings=settings,
+        asked.sources,
+        asked.folder,
+        layers=asked.layers or None,
+        keep_failed=asked.keep_failed,
+        adaptive=asked.levels == "adaptive",
+        catch_source=asked.catch_source,
+        **asked.list_common(settings),
     )
 
 
-def _plan_groups(flags: PlanFlags, settings: Settings) -> Plan:
+def _plan_groups(asked: _PlanFlags, settings: Settings) -> Plan:
     from beholder.experiments import plan_pairs, plan_similarity
 
-    flags.refuse(settings.kind, *_OF_UNITS, "adaptive", "catch_source")
+    asked.refuse(settings.kind, *_OF_UNITS, "levels", "catch_source")
     plan = plan_pairs if settings.kind == "same_different" else plan_similarity
     return plan(
-        flags.sources,
-        flags.folder,
-        n_trials=flags.n_trials,
-        n_tasks=flags.n_tasks,
-        n_catch=flags.n_catch,
-        layers=flags.layers,
-        keep_failed=flags.keep_failed,
-        practice_source=flags.practice,
-        seed=flags.seed,
-        settings=settings,
+        asked.sources,
+        asked.folder,
+        layers=asked.layers or None,
+        keep_failed=asked.keep_failed,
+        **asked.list_common(settings),
     )
 
 
-_PLANNERS: dict[str, Callable[[PlanFlags, Settings], Plan]] = {
+_PLANNERS: dict[str, Callable[[_PlanFlags, Settings], Plan]] = {
     "2afc": _plan_choice,
     "counterfactual": _plan_choice,
     "recognition": _plan_recognition,
@@ -223,10 +261,35 @@ _PLANNERS: dict[str, Callable[[PlanFlags, Settings], Plan]] = {
 }
 
 
-def run_build(
-    target: str, plan_file: str, n_references: int | None, overwrite: bool, *, static: bool = False
-) -> Summary:
-    """Build the tasks, and with ``static`` a page of each."""
+def build(
+    *,
+    target: Annotated[str, Parameter(name=["-t", "--target"])] = "exp_data",
+    plan_file: Annotated[str, Parameter(name=["-i", "--plan"])] = "plan.json",
+    n_references: Annotated[Count, Parameter(name=["-nr", "--n-references"])] = None,
+    static: bool = False,
+    overwrite: bool = False,
+    output: OutputFlags = OutputFlags(),
+) -> None:
+    """Write the folders of a plan's tasks, with all that is shown. Interrupted, it goes on.
+
+    Example: beholder tasks build -t exp_data -i l2_robust.json -nr 9
+
+    Parameters
+    ----------
+    target
+        Folder of the experiment.
+    plan_file
+        The plan.
+    n_references
+        References on each side, the strongest ones; default as the plan says.
+    static
+        Also write each task as one page without a server, for MTurk or JATOS. The weaker form: answers reach the
+        browser.
+    overwrite
+        Replace tasks of another plan.
+    output.json
+        Print one JSON document: table experiment; with --static table pages.
+    """
     from beholder.experiments import build_tasks, check_static, read_plan
 
     plan = read_plan(plan_file)
@@ -245,4 +308,4 @@ def run_build(
         logger.warning("--static is %s", WEAKER)
         lines.append(f"{tell_count(len(pages), 'page')} in {pages[0].parent}")
         tables["pages"] = [{"file": str(page)} for page in pages]
-    return Summary([*lines, str(made.path)], tables)
+    output.print([*lines, str(made.path)], tables)

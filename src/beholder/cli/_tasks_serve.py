@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from beholder._core.durations import DAY_S
+from beholder._core.errors import InputError
 from beholder._core.wording import tell_count
-from beholder.cli._options import Json, print_json
+from beholder.cli._flags import OutputFlags
 
 Database = Annotated[str, Parameter(name="--db")]
 
@@ -54,11 +54,40 @@ def serve(
     release_after
         Minutes of doing nothing after which a task counts as left and is given to somebody else.
     """
-    serve_folder(folder, db, host, port, public, per_task, fill, release_after * 60)
+    from beholder.experiments import check_public, open_store, read_experiment
+    from beholder.experiments import serve as run
+
+    if public is None and host not in ("127.0.0.1", "localhost", "::1"):
+        raise InputError(
+            "--public and the https address that people open, for a --host that others can reach", got=f"--host {host}",
+            hint="the default --host behind a reverse proxy",
+        )  # fmt: skip
+    if per_task is not None and per_task < 1:
+        raise InputError("--per_task of 1 or more", got=str(per_task))
+    if not release_after > 0:
+        raise InputError("--release_after above 0", got=f"{release_after:g}")
+    seen = None if public is None else check_public(public)
+    experiment = read_experiment(folder)
+
+    def tell(url: str) -> None:
+        print(f"{experiment}", flush=True)
+        print(f"answers go to {db}; stop with Ctrl-C, start again to go on", flush=True)
+        print(f"open {seen or url}", flush=True)
+
+    with open_store(experiment, db) as store:
+        run(
+            experiment, store, host=host, port=port, on_start=tell, public=seen, per_task=per_task, fill=fill,
+            release_after_s=release_after * 60,
+        )  # fmt: skip
 
 
 def import_(
-    folder: str, files: Annotated[list[str], Parameter(consume_multiple=True)], /, *, db: Database, json: Json = False
+    folder: str,
+    files: Annotated[list[str], Parameter(consume_multiple=True)],
+    /,
+    *,
+    db: Database,
+    output: OutputFlags = OutputFlags(),
 ) -> None:
     """Take what pages of build --static collected into a file of answers, as if a server had; then export it.
 
@@ -73,11 +102,18 @@ def import_(
         results of MTurk (CSV). Given again, what is there already changes nothing.
     db
         The file of answers, made if it is not there.
-    json
-        Print one JSON document to stdout.
     """
-    summary = import_files(folder, files, db)
-    print_json(summary.tables) if json else print("\n".join(summary.lines))
+    from beholder.experiments import import_collected, read_experiment
+
+    taken = import_collected(read_experiment(folder), files, db)
+    counts = {
+        "new": taken.n_new, "there_already": taken.n_known, "repeated": len(taken.left_out), "others": taken.n_others,
+    }  # fmt: skip
+    told = [f"{tell_count(taken.n_new, 'participant')} taken into {db}"]
+    told += [f"{taken.n_known} were there already"] if taken.n_known else []
+    told += [f"{len(taken.left_out)} left out, who had taken part before"] if taken.left_out else []
+    told += [f"{tell_count(taken.n_others, 'record')} of something else"] if taken.n_others else []
+    output.print(["; ".join(told)], {"import": [counts]})
 
 
 def export(
@@ -88,7 +124,7 @@ def export(
     out: Annotated[str, Parameter(name=["--out", "-o"])] = "responses",
     bom: bool = False,
     dates: bool = False,
-    json: Json = False,
+    output: OutputFlags = OutputFlags(),
 ) -> None:
     """Write the answers as CSV and Parquet: everything, and what the rules of exclusion leave.
 
@@ -106,14 +142,33 @@ def export(
         Begin CSV files with a byte order mark, by which Excel knows that they are UTF-8.
     dates
         Give participants.csv the day, in UTC, on which each session began.
-    json
-        Print one JSON document to stdout.
     """
-    summary = export_tables(folder, db, out, bom=bom, dates=dates)
-    print_json(summary.tables) if json else print("\n".join(summary.lines))
+    from beholder.responses import export_responses
+
+    if folder is not None:
+        from beholder.experiments import check_answers, read_experiment
+
+        check_answers(read_experiment(folder), db)
+    made = export_responses(db, out, bom=bom, dates=dates)
+    rows = made.responses.participants
+    kept = rows[~rows["excluded"].astype(bool)]
+    n, n_in = (len(set(table["participant"])) for table in (rows, kept))
+    n_trials, n_included = len(made.responses.trials), len(made.responses.included)
+    counts = {"participants": n, "included": n_in, "answers": n_trials, "answers_included": n_included}
+    told = [tell_count(n, "participant"), tell_count(n_in, "participant")]
+    if made.responses.n_visits > 1:
+        counts |= {"sessions": len(rows), "sessions_included": len(kept)}
+        told = [
+            f"{each} in {tell_count(len(table), 'session')}" for each, table in zip(told, (rows, kept), strict=True)
+        ]
+    lines = [
+        f"{tell_count(n_trials, 'answer')} of {told[0]}; included: {tell_count(n_included, 'answer')} of {told[1]}",
+        *(f"wrote {path}" for path in made.files),
+    ]
+    output.print(lines, {"export": [counts], "files": [{"file": str(path)} for path in made.files]})
 
 
-def status(*, db: Database, watch: float | None = None, json: Json = False) -> None:
+def status(*, db: Database, watch: float | None = None, output: OutputFlags = OutputFlags()) -> None:
     """How many take part, how far they are, how fast, and who is excluded; while the server runs, too.
 
     Example: beholder tasks status --db answers.db --watch 5
@@ -124,17 +179,13 @@ def status(*, db: Database, watch: float | None = None, json: Json = False) -> N
         The file of answers.
     watch
         Show it again every so many seconds, until Ctrl-C.
-    json
-        Print one JSON document to stdout.
     """
     from beholder.responses import read_status
 
-    if json:
-        print_json(read_status(db).to_tables())
-        return
-    print("\n".join(list_status_lines(read_status(db))), flush=True)
+    found = read_status(db)
+    output.print(list_status_lines(found), found.to_tables())
     with contextlib.suppress(KeyboardInterrupt):
-        while watch is not None:
+        while watch is not None and not output.json:
             time.sleep(min(max(0.2, watch), _LONGEST_WAIT_S))
             print("\n" + "\n".join(list_status_lines(read_status(db))), flush=True)
 
@@ -187,95 +238,6 @@ def forget(*, db: Database) -> None:
 
     told = tell_count(forget_recruits(db), "participant")
     print(f"deleted the recruiter's ids of {told}, and the key of their names, from {db}")
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What to print: lines, or tables for ``--json``."""
-
-    lines: list[str]
-    tables: dict[str, list[dict[str, Any]]]
-
-
-def serve_folder(
-    folder: str,
-    db: str,
-    host: str,
-    port: int,
-    public: str | None,
-    per_task: int | None,
-    fill: str,
-    release_after_s: float,
-) -> None:
-    """Check what was asked for, open the file of answers, and serve."""
-    from beholder._core.errors import InputError
-    from beholder.experiments import check_public, open_store, read_experiment
-    from beholder.experiments import serve as run
-
-    if public is None and host not in ("127.0.0.1", "localhost", "::1"):
-        raise InputError(
-            "--public and the https address that people open, for a --host that others can reach", got=f"--host {host}",
-            hint="the default --host behind a reverse proxy",
-        )  # fmt: skip
-    if per_task is not None and per_task < 1:
-        raise InputError("--per_task of 1 or more", got=str(per_task))
-    if not release_after_s > 0:
-        raise InputError("--release_after above 0", got=f"{release_after_s / 60:g}")
-    seen = None if public is None else check_public(public)
-    experiment = read_experiment(folder)
-
-    def tell(url: str) -> None:
-        print(f"{experiment}", flush=True)
-        print(f"answers go to {db}; stop with Ctrl-C, start again to go on", flush=True)
-        print(f"open {seen or url}", flush=True)
-
-    with open_store(experiment, db) as store:
-        run(
-            experiment, store, host=host, port=port, on_start=tell, public=seen, per_task=per_task, fill=fill,
-            release_after_s=release_after_s,
-        )  # fmt: skip
-
-
-def import_files(folder: str, files: list[str], db: str) -> Summary:
-    """Take in what pages collected, and say how many participants that were."""
-    from beholder.experiments import import_collected, read_experiment
-
-    taken = import_collected(read_experiment(folder), files, db)
-    counts = {
-        "new": taken.n_new, "there_already": taken.n_known, "repeated": len(taken.left_out), "others": taken.n_others,
-    }  # fmt: skip
-    told = [f"{tell_count(taken.n_new, 'participant')} taken into {db}"]
-    told += [f"{taken.n_known} were there already"] if taken.n_known else []
-    told += [f"{len(taken.left_out)} left out, who had taken part before"] if taken.left_out else []
-    told += [f"{tell_count(taken.n_others, 'record')} of something else"] if taken.n_others else []
-    return Summary(["; ".join(told)], {"import": [counts]})
-
-
-def export_tables(folder: str | None, db: str, out: str, *, bom: bool, dates: bool) -> Summary:
-    """Export, and say what was written."""
-    from beholder.responses import export_responses
-
-    if folder is not None:
-        from beholder.experiments import check_answers, read_experiment
-
-        check_answers(read_experiment(folder), db)
-    made = export_responses(db, out, bom=bom, dates=dates)
-    rows = made.responses.participants
-    kept = rows[~rows["excluded"].astype(bool)]
-    n, n_in = (len(set(table["participant"])) for table in (rows, kept))
-    n_trials, n_included = len(made.responses.trials), len(made.responses.included)
-    counts = {"participants": n, "included": n_in, "answers": n_trials, "answers_included": n_included}
-    told = [tell_count(n, "participant"), tell_count(n_in, "participant")]
-    if made.responses.n_visits > 1:
-        counts |= {"sessions": len(rows), "sessions_included": len(kept)}
-        told = [
-            f"{each} in {tell_count(len(table), 'session')}" for each, table in zip(told, (rows, kept), strict=True)
-        ]
-    lines = [
-        f"{tell_count(n_trials, 'answer')} of {told[0]}; included: {tell_count(n_included, 'answer')} of {told[1]}",
-        *(f"wrote {path}" for path in made.files),
-    ]
-    return Summary(lines, {"export": [counts], "files": [{"file": str(path)} for path in made.files]})
 
 
 def list_status_lines(status: Any) -> list[str]:

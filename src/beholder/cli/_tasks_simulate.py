@@ -2,31 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from beholder._core.errors import InputError
 from beholder._core.wording import tell_count
-from beholder.cli._options import (
-    Device,
-    Json,
-    ModelPath,
-    OptionalModel,
-    Pretrained,
-    Seed,
-    WeightsSeed,
-    print_json,
-    refuse_infinite,
-)
-from beholder.cli._units_run import Summary
+from beholder.cli._flags import OutputFlags, Seed, WeightFlags, WeightsSeed, flags
+from beholder.cli._numbers import refuse_infinite
 
 if TYPE_CHECKING:
-    from beholder.experiments import Experiment, Observer, PowerAnalysis
+    from beholder.experiments import Experiment, Observer, PowerAnalysis, Simulation
 
 DEFAULT_TRIALS = (10, 20, 40)
+
+
+@flags
+class ObserverFlags(WeightFlags):
+    """Who takes part."""
+
+    observer: str = "ideal"
+    """guess, ideal, model, lapse (guesses in a tenth of the trials, is ideal in the others), lapse:RATE or
+    lapse:RATE:OBSERVER."""
+    model_name: Annotated[str | None, Parameter(name=["--model-name", "-m"])] = None
+    """Of the observer model: source:name[@weights] or an alias."""
+    layer: str | None = None
+    """Its layer; default the trial's unit (2afc, counterfactual), else its output."""
+    weights_seed: WeightsSeed = 42
+    """Of the weights of a model that ends in @random."""
+
+    def make(self, experiment: Experiment) -> Observer:
+        """The observer."""
+        from beholder.experiments import parse_observer
+
+        return parse_observer(self.observer, experiment, lambda: self.make_model(experiment))
+
+    def make_model(self, experiment: Experiment) -> Observer:
+        """The network as an observer."""
+        from beholder.evaluation import NetworkObserver
+        from beholder.models import load_model
+
+        if self.model_name is None:
+            raise InputError("--model_name NAME with --observer model", got="none")
+        weights = {"pretrained": self.pretrained, "model_path": self.model_path, "seed": self.weights_seed}
+        model = load_model(self.model_name, device=self.device, **weights)
+        return NetworkObserver(model, experiment, self.layer)
+
+
+@flags
+class _EffectFlags:
+    baseline: float = 0.75
+    """Share of right answers in the first condition."""
+    difference: Annotated[float, Parameter(validator=refuse_infinite)] = 0.1
+    """How much higher it is in the second."""
+    participant_sd: float = 0.07
+    """Standard deviation between participants, in shares of right answers."""
+    effect_sd: float = 0.05
+    """Standard deviation between participants of their own difference."""
+    item_sd: float = 0.12
+    """Standard deviation between stimuli."""
+    design: Literal["within", "between"] = "within"
+    """Whether each participant takes both conditions."""
+    items: Literal["shared", "separate"] = "shared"
+    """Whether both conditions show the same stimuli."""
+
+
+@flags
+class _PowerFlags:
+    n_items: int | None = None
+    """Stimuli in each condition; default as few as the trials need."""
+    trials: Annotated[list[int] | None, Parameter(consume_multiple=True)] = None
+    """Trials of a participant in each condition; default 10, 20 and 40, or those of the folder."""
+    alpha: float = 0.05
+    """Of the two-sided test."""
+    target_power: float = 0.8
+    """Power wanted."""
 
 
 def simulate(
@@ -35,28 +87,13 @@ def simulate(
     *,
     db: str | None = None,
     participants: Annotated[list[int] | None, Parameter(consume_multiple=True)] = None,
-    observer: str = "ideal",
-    model_name: OptionalModel = None,
-    layer: str | None = None,
-    pretrained: Pretrained = False,
-    model_path: ModelPath = None,
-    weights_seed: WeightsSeed = 42,
-    device: Device = "auto",
+    observer: ObserverFlags = ObserverFlags(),
     browser: bool = False,
     power: bool = False,
-    baseline: float = 0.75,
-    difference: Annotated[float, Parameter(validator=refuse_infinite)] = 0.1,
-    participant_sd: float = 0.07,
-    effect_sd: float = 0.05,
-    item_sd: float = 0.12,
-    design: Literal["within", "between"] = "within",
-    items: Literal["shared", "separate"] = "shared",
-    n_items: int | None = None,
-    trials: Annotated[list[int] | None, Parameter(consume_multiple=True)] = None,
-    alpha: float = 0.05,
-    target_power: float = 0.8,
+    effect: _EffectFlags = _EffectFlags(),
+    asked: _PowerFlags = _PowerFlags(),
     seed: Seed = 42,
-    json: Json = False,
+    output: OutputFlags = OutputFlags(),
 ) -> None:
     """Have observers take a built experiment over HTTP, as people do; or, with --power, count who is needed.
 
@@ -72,147 +109,66 @@ def simulate(
         The SQLite file of answers; one of people's is refused.
     participants
         How many there shall be in the file. With --power: numbers for the table.
-    observer
-        guess, ideal, model, lapse (guesses in a tenth of the trials, is ideal in the others), lapse:RATE or
-        lapse:RATE:OBSERVER.
-    model_name
-        Of the observer model: source:name[@weights] or an alias.
-    layer
-        Its layer; default the trial's unit (2afc, counterfactual), else its output.
-    pretrained
-        Download published weights if they are not here.
-    model_path
-        Read weights from this file or folder instead.
-    weights_seed
-        Of the weights of a model that ends in @random.
-    device
-        auto, cpu, cuda, cuda:N or mps.
     browser
         Drive the real pages in Chromium, by Playwright.
     power
         Nothing is simulated in a file; tells how many participants and trials show a difference.
-    baseline
-        Share of right answers in the first condition.
-    difference
-        How much higher it is in the second.
-    participant_sd
-        Standard deviation between participants, in shares of right answers.
-    effect_sd
-        Standard deviation between participants of their own difference.
-    item_sd
-        Standard deviation between stimuli.
-    design
-        Whether each participant takes both conditions.
-    items
-        Whether both conditions show the same stimuli.
-    n_items
-        Stimuli in each condition; default as few as the trials need.
-    trials
-        Trials of a participant in each condition; default 10, 20 and 40, or those of the folder.
-    alpha
-        Of the two-sided test.
-    target_power
-        Power wanted.
     seed
         The same seed gives the same answers.
-    json
+    output.json
         Print one JSON document: tables participants, simulation; with --power tables power, recommended.
     """
+    from beholder.experiments import read_experiment, simulate_participants, take_part_in_browser
+
     if power:
-        effect = {
-            "share_1": baseline, "share_2": baseline + difference, "participant_sd": participant_sd,
-            "effect_sd": effect_sd, "item_sd": item_sd, "design": design, "items": items,
-        }  # fmt: skip
-        options = {"n_items": n_items, "alpha": alpha, "target": target_power, "seed": seed}
-        summary = run_power(folder, effect, participants or (), trials, options)
-    else:
-        model = ModelFlags(model_name, layer, pretrained, model_path, weights_seed, device)
-        summary = run_simulate(folder, db, participants, observer, model, browser, seed)
-    print_json(summary.tables) if json else print("\n".join(summary.lines))
-
-
-@dataclass(frozen=True)
-class ModelFlags:
-    """Which network the observer ``model`` follows."""
-
-    name: str | None
-    layer: str | None
-    pretrained: bool
-    model_path: str | None
-    weights_seed: int
-    device: str
-
-    def make(self, experiment: Experiment) -> Observer:
-        """The observer."""
-        from beholder.evaluation import NetworkObserver
-        from beholder.models import load_model
-
-        if self.name is None:
-            raise InputError("--model_name NAME with --observer model", got="none")
-        weights = {"pretrained": self.pretrained, "model_path": self.model_path, "seed": self.weights_seed}
-        model = load_model(self.name, device=self.device, **weights)
-        return NetworkObserver(model, experiment, self.layer)
-
-
-def run_simulate(
-    folder: str | None,
-    db: str | None,
-    participants: Sequence[int] | None,
-    observer: str,
-    model: ModelFlags,
-    browser: bool,
-    seed: int,
-) -> Summary:
-    """Simulate participants into a file of answers."""
-    from dataclasses import asdict
-
-    from beholder.experiments import parse_observer, read_experiment, simulate_participants
-
+        return _tell_power(folder, effect, participants, asked, seed, output)
     if folder is None or db is None or participants is None or len(participants) != 1:
         missing = "DIR" if folder is None else "--db FILE" if db is None else "--participants N"
         raise InputError("DIR --db FILE --participants N", got=f"no single {missing}")
-    take_part = None
-    if browser:
-        from beholder.experiments import take_part_in_browser
-
-        take_part = take_part_in_browser
+    take_part = take_part_in_browser if browser else None
     experiment = read_experiment(folder)
-    watcher = parse_observer(observer, experiment, lambda: model.make(experiment))
+    watcher = observer.make(experiment)
     made = simulate_participants(experiment, db, participants[0], watcher, seed=seed, take_part=take_part)
-    ends = sorted({outcome.end for outcome in made.outcomes}, key=lambda end: (end != "done", end))
-    told = ", ".join(f"{made.count(end)} {end.replace('_', ' ')}" for end in ends) or "none was missing"
-    n = len(made.outcomes)
-    lines = [f"{tell_count(n, 'participant')} ({observer}): {told}"]
-    if made.n_before:
-        lines[0] += f"; {made.n_before} were there"
-    if made.n_answers:
-        lines.append(f"{100 * made.n_correct / made.n_answers:.1f} % of {made.n_answers:,} answers right")
     facts = {
-        "db": str(made.db), "observer": observer, "n_before": made.n_before, "n_answers": made.n_answers,
+        "db": str(made.db), "observer": observer.observer, "n_before": made.n_before, "n_answers": made.n_answers,
         "n_correct": made.n_correct,
     }  # fmt: skip
-    return Summary(
-        [*lines, str(made.db)],
-        {"simulation": [facts], "participants": [asdict(outcome) for outcome in made.outcomes]},
-    )
+    tables = {"simulation": [facts], "participants": [asdict(outcome) for outcome in made.outcomes]}
+    return output.print(_describe(made, observer.observer), tables)
 
 
-def run_power(
+def _describe(made: Simulation, observer: str) -> Iterator[str]:
+    ends = sorted({outcome.end for outcome in made.outcomes}, key=lambda end: (end != "done", end))
+    told = ", ".join(f"{made.count(end)} {end.replace('_', ' ')}" for end in ends) or "none was missing"
+    before = f"; {made.n_before} were there" if made.n_before else ""
+    yield f"{tell_count(len(made.outcomes), 'participant')} ({observer}): {told}{before}"
+    if made.n_answers:
+        yield f"{100 * made.n_correct / made.n_answers:.1f} % of {made.n_answers:,} answers right"
+    yield str(made.db)
+
+
+def _tell_power(
     folder: str | None,
-    effect: dict[str, Any],
-    participants: Sequence[int],
-    trials: Sequence[int] | None,
-    options: dict[str, Any],
-) -> Summary:
+    asked: _EffectFlags,
+    participants: Sequence[int] | None,
+    flags: _PowerFlags,
+    seed: int,
+    output: OutputFlags,
+) -> None:
     """Compute power and recommend numbers."""
     from beholder.experiments import Effect, plan_power
 
+    given = {name: value for name, value in vars(asked).items() if name not in ("baseline", "difference")}
+    effect = Effect(share_1=asked.baseline, share_2=asked.baseline + asked.difference, **given)
+    trials = flags.trials
     if trials is None:
-        trials = DEFAULT_TRIALS if folder is None else _count_trials(folder, effect["design"])
-    made = plan_power(Effect(**effect), trials, participants, **options)
-    return Summary(
-        _describe_power(made), {"power": list(made.table), "recommended": [dict(row) for row in made.recommended]}
-    )
+        trials = DEFAULT_TRIALS if folder is None else _count_trials(folder, asked.design)
+    made = plan_power(
+        effect, trials, participants or (), n_items=flags.n_items, alpha=flags.alpha, target=flags.target_power,
+        seed=seed,
+    )  # fmt: skip
+    tables = {"power": made.table, "recommended": map(dict, made.recommended)}
+    output.print(_describe_power(made), tables)
 
 
 def _count_trials(folder: str, design: str) -> tuple[int, ...]:

@@ -1,39 +1,29 @@
-"""``beholder units maps``: where in their exemplars and visualisations units are active."""
+"""``beholder units maps`` and ``occlude``: where in their stimuli units are active, and what hiding that does."""
 
 from __future__ import annotations
 
-from beholder.cli._options import (
-    Axes,
-    Device,
-    Directory,
-    Json,
-    ModelPath,
-    OptionalModel,
-    OptionalOut,
-    OptionalUnits,
-    Pretrained,
-    Seed,
-    print_json,
-)
-from beholder.cli._units_run import Place, Summary
+from beholder.cli._flags import AxesFlags, ModelFlags, OptionalOut, OptionalUnits, OutputFlags, Seed, WorkFlags, flags
+
+
+@flags
+class _MadeFlags:
+    units_file: OptionalUnits = None
+    """Only these units; default all in the folder."""
+    out_path: OptionalOut = None
+    """Folder of all models' stimuli, where exemplars and optimize wrote; default ./stimuli/."""
+    extra_name: str = ""
+    """The model's folder is {model}_{extra_name}."""
 
 
 def maps(
     *,
-    model_name: OptionalModel = None,
-    units_file: OptionalUnits = None,
-    out_path: OptionalOut = None,
-    extra_name: str = "",
-    directory: Directory = None,
-    pretrained: Pretrained = False,
-    model_path: ModelPath = None,
-    device: Device = "auto",
-    workers: int = 1,
-    threads: int | None = None,
-    axes: Axes = None,
+    model: ModelFlags = ModelFlags(),
+    made: _MadeFlags = _MadeFlags(),
+    axes: AxesFlags = AxesFlags(),
+    work: WorkFlags = WorkFlags(),
     rnd_seed: Seed = 42,
     overwrite: bool = False,
-    json: Json = False,
+    output: OutputFlags = OutputFlags(),
 ) -> None:
     """Write where in its exemplars and visualisations each unit is active; the report's gallery shows it.
 
@@ -41,59 +31,69 @@ def maps(
 
     Parameters
     ----------
-    model_name
+    model.model_name
         The model that was recorded; default the one that the units file names.
-    units_file
-        Only these units; default all in the folder.
-    out_path
-        Folder of all models' stimuli, where exemplars and optimize wrote; default ./stimuli/.
-    extra_name
-        The model's folder is {model}_{extra_name}.
-    directory
-        A model directory: everything is found in it and goes under it.
-    pretrained
-        Download published weights if they are not here.
-    model_path
-        Read weights from this file or folder instead.
-    device
-        auto, cpu, cuda, cuda:N or mps.
-    workers
-        Processes; does not change a byte.
-    threads
-        Cores to use; default all.
-    axes
-        LAYER=channel,height,width for layers whose channel axis the network does not tell, in the order of their axes.
     rnd_seed
         Seed of the weights of a model that ends in @random, as it was recorded.
     overwrite
         Replace maps that were made with another network.
-    json
-        Print one JSON document to stdout.
     """
-    place = Place(directory, model_name, pretrained, model_path, device, axes, rnd_seed)
-    summary = run_maps(place, units_file, out_path, extra_name, workers, threads, overwrite)
-    print_json(summary.tables) if json else print("\n".join(summary.lines))
-
-
-def run_maps(
-    place: Place,
-    units_file: str | None,
-    out_path: str | None,
-    extra_name: str,
-    workers: int,
-    threads: int | None,
-    overwrite: bool,
-) -> Summary:
-    """Find the folder, load the model, map the units."""
     from beholder.units import map_units
 
-    path = place.find(units_file) if units_file else None
-    folder = place.find_stimuli(path, out_path, extra_name, "`beholder units exemplars` or `optimize` first")
-    found = map_units(place.load(path), folder, path, workers=workers, threads=threads, overwrite=overwrite)
+    path = model.find(made.units_file) if made.units_file else None
+    hint = "`beholder units exemplars` or `optimize` first"
+    folder = model.find_stimuli(path, made.out_path, made.extra_name, hint)
+    found = map_units(model.load(path, axes, rnd_seed), folder, path, overwrite=overwrite, **vars(work))
     rows = []
     for unit in found:
         n = sum(one.map is not None for one in unit.stimuli)
-        rows.append({"layer": unit.layer, "channel": unit.channel, "folder": str(unit.path), "n_maps": n})
-    mapped = [row for row in rows if row["n_maps"]]
-    lines = [f"{len(mapped)} units, {sum(row['n_maps'] for row in mapped)} maps", str(folder)]
-    return Summary(lines, {"maps": mapped})
+        if n:
+            rows.append({"layer": unit.layer, "channel": unit.channel, "folder": str(unit.path), "n_maps": n})
+    output.print([f"{len(rows)} units, {sum(row['n_maps'] for row in rows)} maps", str(folder)], {"maps": rows})
+
+
+def occlude(
+    *,
+    model: ModelFlags = ModelFlags(),
+    made: _MadeFlags = _MadeFlags(),
+    share: float = 0.4,
+    steps: int = 10,
+    axes: AxesFlags = AxesFlags(),
+    work: WorkFlags = WorkFlags(),
+    rnd_seed: Seed = 42,
+    overwrite: bool = False,
+    output: OutputFlags = OutputFlags(),
+) -> None:
+    """Occlude pictures that drive units, where that takes most of the activation away, and where least.
+
+    Example: beholder units occlude --model_name squeezenet1_1
+
+    Parameters
+    ----------
+    model.model_name
+        The model that was recorded; default the one that the units file names.
+    made.out_path
+        Folder of all models' stimuli, where exemplars wrote; default ./stimuli/.
+    share
+        Side of the patch, as a share of the picture's shorter side.
+    steps
+        Places of the patch along each side.
+    rnd_seed
+        Seed of the weights of a model that ends in @random, as it was recorded.
+    overwrite
+        Replace what was made with another network or other patches.
+    """
+    from beholder.units import occlude_units
+
+    path = model.find(made.units_file) if made.units_file else None
+    folder = model.find_stimuli(path, made.out_path, made.extra_name, "`beholder units exemplars` first")
+    network = model.load(path, axes, rnd_seed)
+    found = occlude_units(network, folder, path, share=share, steps=steps, overwrite=overwrite, **vars(work))
+    rows = []
+    for unit in found:
+        own = unit.path / "counterfactual_images"
+        n = len(list(own.glob("batch_*")))
+        if n:
+            rows.append({"layer": unit.layer, "channel": unit.channel, "n_batches": n, "folder": str(own)})
+    n = sum(row["n_batches"] for row in rows)
+    output.print([f"{len(rows)} units, {n} pictures with two occluded copies", str(folder)], {"occluded": rows})

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from beholder.cli._options import Json, Words, make_app, print_json
+from beholder._core.errors import BeholderError, InputError, UnknownNameError
+from beholder.cli._flags import OutputFlags, Words, align, make_app
 
+if TYPE_CHECKING:
+    from beholder.stimuli import Asset, FileCheck
+
+logger = logging.getLogger("beholder")
 app = make_app("assets", "Published stimuli, checkpoints and data.")
 
 Groups = Annotated[list[str] | None, Parameter(name=["--group", "-g"], consume_multiple=True)]
 
+_N_STIMULI = 400
+
 
 @app.default
-def assets(pattern: str | None = None, /, *, group: Groups = None, json: Json = False) -> None:
+def assets(pattern: str | None = None, /, *, group: Groups = None, output: OutputFlags = OutputFlags()) -> None:
     """List published files: name, group, size, and whether they are here.
 
     Example: beholder assets 'checkpoint-*'
@@ -25,16 +34,54 @@ def assets(pattern: str | None = None, /, *, group: Groups = None, json: Json = 
         Part of a name or group, or a pattern for names with * and ?.
     group
         Only these groups; metamers-checkpoints* stands for two.
-    json
+    output.json
         Print one JSON document to stdout: descriptions, licences and addresses too.
     """
-    from beholder.cli._assets_run import describe_assets, format_list
+    from beholder.stimuli import get_assets_folder, list_assets, load_assets
 
-    records = describe_assets(pattern, group or ())
-    if json:
-        print_json({"assets": records})
-        return
-    print("\n".join(format_list(records)))
+    found = list_assets(pattern, groups=group or ())
+    if not found:
+        raise UnknownNameError("published asset", pattern or "", load_assets(), hint="beholder assets, for all")
+    records = [_describe(asset) for asset in found]
+    n_here = sum(record["state"] == "here" for record in records)
+    logger.info("%d of %d here, in %s", n_here, len(records), get_assets_folder())
+    rows = [(r["name"], r["group"], _tell_size(r), _tell_state(r)) for r in records]
+    output.print(_align([("name", "group", "size", "state"), *rows]), {"assets": records})
+
+
+def _align(rows: Sequence[Sequence[str]]) -> list[str]:
+    return align(rows, n_left=len(rows[0]))
+
+
+def _describe(asset: Asset) -> dict[str, Any]:
+    from beholder.stimuli import tell_state
+
+    return {
+        "name": asset.name,
+        "group": asset.group,
+        "size": asset.size,
+        "archive_size": asset.archive_size,
+        "state": tell_state(asset),
+        "what": asset.what,
+        "licence": asset.licence or None,
+        "how": asset.how,
+        "addresses": list(asset.addresses),
+        "stated_in": asset.stated_in,
+    }
+
+
+def _tell_size(record: dict[str, Any]) -> str:
+    from beholder.stimuli import format_size
+
+    if record["size"] is not None:
+        return format_size(record["size"])
+    return f"in {format_size(record['archive_size'])}" if record["archive_size"] else "?"
+
+
+def _tell_state(record: dict[str, Any]) -> str:
+    if record["state"] == "with its model":
+        return record["how"]
+    return record["state"] if record["state"] == "here" or record["addresses"] else f"absent; {record['how']}"
 
 
 @app.command
@@ -43,7 +90,7 @@ def fetch(
     group: Groups = None,
     stimuli: Words = None,
     dry_run: bool = False,
-    json: Json = False,
+    output: OutputFlags = OutputFlags(),
 ) -> None:
     """Fetch published files; what is here is kept, what broke off is taken up again.
 
@@ -59,21 +106,88 @@ def fetch(
         For examples-...: numbers of the natural stimuli whose metamers are wanted, or all. Default: 16 of the 400.
     dry_run
         Say what would be fetched, from where.
-    json
-        Print one JSON document to stdout.
     """
-    from beholder.cli._assets_run import pick_names, plan_fetch, run_fetch
-
-    wanted = pick_names(names, group or ())
-    summary = plan_fetch(wanted) if dry_run else run_fetch(wanted, stimuli)
-    if json:
-        print_json(summary.tables)
+    wanted = _pick_names(names, group or ())
+    if dry_run:
+        plan = [_plan(name) for name in wanted]
+        output.print(_align([_tell_plan(record) for record in plan]), {"plan": plan})
         return
-    print("\n".join(summary.lines))
+    records = _fetch(wanted, None if stimuli is None else read_numbers(stimuli))
+    output.print((f"{r['name']}: {r['path']} ({r['outcome']})" for r in records), {"assets": records})
+
+
+def _pick_names(names: Sequence[str], groups: Sequence[str]) -> list[str]:
+    """Names, and those of groups, in order, each once."""
+    from beholder.stimuli import get_asset, list_assets
+
+    for name in names:
+        get_asset(name)
+    grouped = [asset.name for asset in list_assets(groups=groups)] if groups else []
+    if not names and not grouped:
+        raise InputError("names of assets, or --group GROUP", got="none", hint="beholder assets, for a list")
+    return list(dict.fromkeys([*names, *grouped]))
+
+
+def _plan(name: str) -> dict[str, Any]:
+    """What would be fetched, and from where."""
+    from beholder.stimuli import get_asset
+
+    record = _describe(get_asset(name))
+    size = record["archive_size"] if record["size"] is None else record["size"]
+    return {**{key: record[key] for key in ("name", "state", "how")}, "size": size, "addresses": record["addresses"]}
+
+
+def _tell_plan(record: dict[str, Any]) -> Sequence[str]:
+    from beholder.stimuli import format_size
+
+    way = "kept" if record["state"] == "here" else record["how"]
+    first, more = next(iter(record["addresses"]), ""), len(record["addresses"]) - 1
+    size = format_size(record["size"]) if record["size"] else "?"
+    return record["name"], way, size, f"{first} and {more} more" if more > 0 else first
+
+
+def _fetch(names: Sequence[str], stimuli: Sequence[int] | None) -> list[dict[str, Any]]:
+    """Fetch; weights that a model source keeps are fetched by it."""
+    from beholder.stimuli import fetch_assets, get_asset
+
+    by_model = {name: model for name in names if (model := get_asset(name).model) is not None}
+    failed: list[BeholderError] = []
+    records: list[dict[str, Any]] = []
+    try:
+        for fetched in fetch_assets([name for name in names if name not in by_model], stimuli=stimuli):
+            records.append({"name": fetched.name, "path": str(fetched.path), "outcome": fetched.outcome})
+    except BeholderError as error:
+        failed.append(error)
+    if by_model:
+        from beholder.models import fetch_weights
+
+        try:
+            for name, (_, weights) in zip(by_model, fetch_weights(by_model.values()), strict=True):
+                records.append({"name": name, "path": weights.file, "outcome": "with its model"})
+        except BeholderError as error:
+            failed.append(error)
+    if failed:
+        for error in failed[1:]:
+            logger.warning("%s", error)
+        raise failed[0]
+    return records
+
+
+def read_numbers(words: Sequence[str]) -> list[int]:
+    """Numbers of natural stimuli; ``all`` for all.
+
+    >>> read_numbers(["0", "25"])
+    [0, 25]
+    """
+    if list(words) == ["all"]:
+        return list(range(_N_STIMULI))
+    if not words or not all(word.isdigit() and int(word) < _N_STIMULI for word in words):
+        raise InputError(f"--stimuli with numbers from 0 to {_N_STIMULI - 1}, or all", got=" ".join(words) or "none")
+    return [int(word) for word in words]
 
 
 @app.command
-def verify(*names: str, group: Groups = None, json: Json = False) -> None:
+def verify(*names: str, group: Groups = None, output: OutputFlags = OutputFlags()) -> None:
     """Hash published files that are here and hold them against their published hashes, else those of their arrival.
 
     Example: beholder assets verify human-vision-1
@@ -84,17 +198,42 @@ def verify(*names: str, group: Groups = None, json: Json = False) -> None:
         Names; default all that are here.
     group
         All of these groups that are here.
-    json
-        Print one JSON document to stdout.
     """
-    from beholder.cli._assets_run import refuse_damage, run_verify
+    from beholder.stimuli import get_asset, list_assets, tell_state, verify_asset
 
-    checks, lines = run_verify(names, group or ())
-    if json:
-        print_json({"files": [vars(check) for check in checks]})
-    else:
-        print("\n".join(lines))
-    refuse_damage(checks)
+    chosen = [asset.name for asset in list_assets(groups=group or ()) if tell_state(asset) == "here"]
+    if names:
+        chosen = [*names, *(name for name in chosen if group and name not in names)]
+    checks = {name: verify_asset(get_asset(name).name) for name in chosen}
+    files = [check for own in checks.values() for check in own]
+    lines = [f"{name}: {_tell_checks(own)}" for name, own in checks.items()] or ["nothing here to verify"]
+    output.print(lines, {"files": map(vars, files)})
+    _refuse_damage(files)
+
+
+def _tell_checks(checks: Sequence[FileCheck]) -> str:
+    found = {state: [c for c in checks if c.state == state] for state in ("ok", "changed", "missing", "not known")}
+    published = sum(check.against == "published" for check in found["ok"])
+    parts = [f"{len(found['ok'])} ok ({published} against published hashes)"] if found["ok"] else []
+    parts += [f"{len(own)} {state}: {_name_some(own)}" for state, own in found.items() if state != "ok" and own]
+    return "; ".join(parts)
+
+
+def _name_some(checks: Sequence[FileCheck], n: int = 3) -> str:
+    return ", ".join(check.file for check in checks[:n]) + (", ..." if len(checks) > n else "")
+
+
+def _refuse_damage(checks: Sequence[FileCheck]) -> None:
+    """Fail where a file is missing or changed."""
+    from beholder.stimuli import get_asset_folder
+
+    bad = [check for check in checks if check.state in ("changed", "missing")]
+    if bad:
+        places = ", ".join(str(get_asset_folder(name)) for name in dict.fromkeys(check.asset for check in bad))
+        raise BeholderError(
+            f"expected files as they came; got {len(bad)} of {len(checks)} changed or missing ({_name_some(bad)}); "
+            f"try removing {places} and fetching again"
+        )
 
 
 @app.command
@@ -114,7 +253,7 @@ def path(name: str, /) -> None:
 
 
 @app.command
-def experiments(number: int | None = None, /, *, json: Json = False) -> None:
+def experiments(number: int | None = None, /, *, output: OutputFlags = OutputFlags()) -> None:
     """The published metamer experiments: number, networks, stages.
 
     Example: beholder assets experiments 9
@@ -123,13 +262,29 @@ def experiments(number: int | None = None, /, *, json: Json = False) -> None:
     ----------
     number
         Only those of this number in the published files; their stages are shown too.
-    json
-        Print one JSON document to stdout.
     """
-    from beholder.cli._assets_run import describe_experiments
+    from beholder.stimuli import load_metamer_experiments
 
-    summary = describe_experiments(number)
-    if json:
-        print_json(summary.tables)
-        return
-    print("\n".join(summary.lines))
+    known = load_metamer_experiments()
+    found = [each for each in known if number is None or each.number == number]
+    if not found:
+        numbers = sorted({each.number for each in known})
+        raise InputError("the number of a published experiment", got=str(number), hint=f"one of {numbers}")
+    records = [
+        {
+            "modality": each.modality,
+            "experiment": each.number,
+            "paper_experiment": each.paper_number,
+            "title": each.title,
+            "network": network,
+            "stages": list(stages),
+        }
+        for each in found
+        for network, stages in each.stages.items()
+    ]
+    rows = [("experiment", "network", "stages")]
+    rows += [(f"{r['modality']} {r['experiment']}", r["network"], " ".join(r["stages"])) for r in records]
+    if number is None:
+        rows = [("experiment", "in the paper", "title", "networks")]
+        rows += [(f"{e.modality} {e.number}", str(e.paper_number), e.title, ", ".join(e.networks)) for e in found]
+    output.print(_align(rows), {"experiments": records})

@@ -8,13 +8,13 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from beholder._core.errors import InputError
-from beholder.cli._options import Json, make_app, print_json
+from beholder.cli._flags import OutputFlags, make_app
 
 app = make_app("models", "What can be loaded.")
 
 
 @app.default
-def models(pattern: str | None = None, /, *, json: Json = False) -> None:
+def models(pattern: str | None = None, /, *, output: OutputFlags = OutputFlags()) -> None:
     """List the networks that can be loaded.
 
     Example: beholder models 'timm:resnet50*'
@@ -23,8 +23,6 @@ def models(pattern: str | None = None, /, *, json: Json = False) -> None:
     ----------
     pattern
         Part of a name, or a pattern with * and ?; timm: lists one source.
-    json
-        Print one JSON document to stdout.
     """
     from beholder.models import list_models
 
@@ -33,19 +31,16 @@ def models(pattern: str | None = None, /, *, json: Json = False) -> None:
         raise InputError(
             "a name that some network has", got=repr(pattern), hint="beholder models, or a shorter part of the name"
         )
-    if json:
-        print_json({"models": [{"name": model.name, "source": model.source, "loads": model.loads} for model in found]})
-        return
     width = min(max(len(model.name) for model in found), 60)
-    for model in found:
-        print(f"{model.name:<{width}}  {model.loads}")
+    rows = [{"name": model.name, "source": model.source, "loads": model.loads} for model in found]
+    output.print((f"{model.name:<{width}}  {model.loads}" for model in found), {"models": rows})
 
 
 @app.command
 def fetch(
     *names: str,
     panel: Annotated[list[Path] | None, Parameter(name="--panel", consume_multiple=True)] = None,
-    json: Json = False,
+    output: OutputFlags = OutputFlags(),
 ) -> None:
     """Get weights ahead of an offline run; finished files are kept, broken ones resumed.
 
@@ -57,8 +52,6 @@ def fetch(
         Networks, as source:name[@weights] or a bare name.
     panel
         All networks of TOML panel files; without a file after it, of the built-in panel.
-    json
-        Print one JSON document to stdout.
     """
     from beholder.models import fetch_weights, load_panel
 
@@ -67,10 +60,6 @@ def fetch(
     if not wanted:
         raise InputError("names of networks, or --panel [FILE]", got="none", hint="beholder models")
     fetched = fetch_weights(wanted)
-    if json:
-        print_json(
-            {"weights": [{"model": name, "file": weights.file, "sha256": weights.sha256} for name, weights in fetched]}
-        )
-        return
-    for name, weights in fetched:
-        print(f"{name}: {weights.file or 'no file, the weights are drawn by the seed'}")
+    rows = [{"model": name, "file": weights.file, "sha256": weights.sha256} for name, weights in fetched]
+    nowhere = "no file, the weights are drawn by the seed"
+    output.print((f"{row['model']}: {row['file'] or nowhere}" for row in rows), {"weights": rows})

@@ -3,48 +3,67 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from beholder.cli._options import Axes, BatchSize, Device, Json, Seed, Words, make_app, print_json
+from beholder._core.errors import InputError
+from beholder.cli._flags import AxesFlags, Device, OutputFlags, PassFlags, Seed, Words, flags, make_app
 
 app = make_app("panel")
+
+
+@flags
+class _PlanFlags:
+    folders: Words = None
+    """Sub-folders, relative or absolute. [default: .]"""
+    output_prefix: str = "model_activations"
+    """Files are called PREFIX_FOLDER.h5."""
+    models: Words = None
+    """Panel names or any model; default the whole panel."""
+    panel_file: str | None = None
+    """A TOML file of models instead of the built-in panel."""
+    layers: Words = None
+    """Instead of the recorded layers."""
+    average_replicates: bool = False
+    """Write the mean over replicates."""
+    skip_bad: bool = False
+    """Leave out files that cannot be read."""
+    run_code: bool = False
+    """Run the Python files (file:PATH) that --panel_file names."""
+
+
+@flags
+class _ExposureFlags:
+    border: float = 0.1
+    """Black border on each side, as a share of width and height."""
+    alpha_mask: Annotated[bool, Parameter(negative="--no-alpha-mask")] = True
+    """Black where a picture is fully transparent."""
+    saturation: float = 0.05
+    """Largest jitter of the saturation, replicates after the first."""
+    hue: float = 0.05
+    """Largest jitter of the hue."""
 
 
 @app.default
 def panel(
     *,
     stimuli_root: str | None = None,
-    folders: Words = None,
     output_dir: str | None = None,
-    output_prefix: str = "model_activations",
-    models: Words = None,
-    panel_file: str | None = None,
+    asked: _PlanFlags = _PlanFlags(),
     replicates: int = 4,
-    auto_confirm: Annotated[bool, Parameter(name=["--auto-confirm", "-y"])] = False,
-    layers: Words = None,
     pool: Literal["none", "mean", "max", "cls", "center"] = "none",
-    average_replicates: bool = False,
+    exposure: _ExposureFlags = _ExposureFlags(),
     pretrained: bool = False,
     model_path: str | None = None,
-    border: float = 0.1,
-    alpha_mask: Annotated[bool, Parameter(negative="--no-alpha-mask")] = True,
-    saturation: float = 0.05,
-    hue: float = 0.05,
     device: Device = "auto",
-    batch_size: BatchSize = None,
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32",
-    workers: int = 1,
-    threads: int | None = None,
-    axes: Axes = None,
-    skip_bad: bool = False,
-    run_code: bool = False,
+    axes: AxesFlags = AxesFlags(),
+    passes: PassFlags = PassFlags(),
     rnd_seed: Seed = 42,
-    append: bool = False,
-    overwrite: bool = False,
+    auto_confirm: Annotated[bool, Parameter(name=["--auto-confirm", "-y"])] = False,
     check: str | None = None,
-    json: Json = False,
+    output: OutputFlags = OutputFlags(),
 ) -> None:
     """Extract a panel of models over folders of pictures: /model/stimulus/layer in one HDF5 file a folder.
 
@@ -54,71 +73,66 @@ def panel(
     ----------
     stimuli_root
         Base folder of the picture folders.
-    folders
-        Sub-folders, relative or absolute. [default: .]
     output_dir
         Where the HDF5 files go.
-    output_prefix
-        Files are called PREFIX_FOLDER.h5.
-    models
-        Panel names or any model; default the whole panel.
-    panel_file
-        A TOML file of models instead of the built-in panel.
     replicates
         Exposures a picture: the first clean, the others with jittered colour.
-    auto_confirm
-        Do not ask before starting.
-    layers
-        Instead of the recorded layers.
     pool
         One value a channel; none writes flattened maps and averaged tokens.
-    average_replicates
-        Write the mean over replicates.
     pretrained
         Download published weights if they are not here.
     model_path
         Read weights from this file or folder (one model only).
-    border
-        Black border on each side, as a share of width and height.
-    alpha_mask
-        Black where a picture is fully transparent.
-    saturation
-        Largest jitter of the saturation, replicates after the first.
-    hue
-        Largest jitter of the hue.
     device
         auto, cpu, cuda, cuda:N or mps.
-    batch_size
-        Stimuli in one forward pass; default chosen from the work's size.
-    precision
-        Computed numbers.
-    workers
-        Processes; does not change a byte.
-    threads
-        Cores to use; default all.
-    axes
-        LAYER=channel,height,width for layers whose channel axis the network does not tell, in the order of their axes.
-    skip_bad
-        Leave out files that cannot be read.
-    run_code
-        Run the Python files (file:PATH) that --panel_file names.
+    passes.append
+        Add stimuli that the stores do not hold yet.
+    passes.overwrite
+        Replace existing results.
     rnd_seed
         Seed of the jitter, and of the weights of models that end in @random.
-    append
-        Add stimuli that the stores do not hold yet.
-    overwrite
-        Replace existing results.
+    auto_confirm
+        Do not ask before starting.
     check
         Validate this panel file instead of extracting.
-    json
-        Print one JSON document to stdout.
     """
-    from beholder.cli import _panel_run
+    from beholder.activations import default_options, plan_panel, run_panel
+    from beholder.models import pick_device
+    from beholder.stimuli import Exposure
 
     if check is not None:
-        return _panel_run.check_file(check, as_json=json)
-    given = {name: value for name, value in locals().items() if name in _panel_run.PanelRequest.__dataclass_fields__}
-    files = _panel_run.run(_panel_run.PanelRequest(**given))
-    if json:
-        return print_json({"files": [{"file": str(path)} for path in files]})
-    return print("\n".join(str(path) for path in files), file=sys.stdout)
+        return _check_file(check, output)
+    if stimuli_root is None or output_dir is None:
+        missing = "--stimuli_root DIR" if stimuli_root is None else "--output_dir DIR"
+        raise InputError(missing, got="none", hint="beholder panel --help")
+    if model_path and len(asked.models or []) != 1:
+        raise InputError("one model with --model_path", got=f"{len(asked.models or [])} in --models")
+    options = default_options(
+        replicates=replicates, pool=pool, exposure=Exposure(**vars(exposure)), axes=axes.read(), seed=rnd_seed,
+        **vars(passes),
+    )  # fmt: skip
+    options.check()
+    device = pick_device(device) if device != "auto" else "auto"
+    given = {name: value for name, value in vars(asked).items() if value is not None}
+    plan = plan_panel(stimuli_root, output_dir, options=options, **given)
+    if not auto_confirm and sys.stdin.isatty() and not _confirm(plan.describe()):
+        raise SystemExit(0)
+    files = run_panel(plan, device=device, pretrained=pretrained, model_path=model_path)
+    return output.print(map(str, files), {"files": [{"file": str(path)} for path in files]})
+
+
+def _confirm(lines: Sequence[str]) -> bool:
+    """Show what is going to be done and ask."""
+    print("\n".join(lines), file=sys.stderr)
+    print("Proceed with activation extraction? (y/n): ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip() in ("y", "Y")
+
+
+def _check_file(path: str, output: OutputFlags) -> None:
+    """Validate a panel file; problems end with exit code 1."""
+    from beholder.activations import check_panel_file
+
+    found = check_panel_file(path)
+    output.print(found.to_lines(), found.to_dict())
+    if found.problems:
+        raise SystemExit(1)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from beholder.cli._options import Json, make_app, print_json
+from beholder.cli._flags import OutputFlags, make_app
 
 app = make_app("show")
 
 
 @app.default
-def show(file: str, /, *, model: str | None = None, show_layers: bool = False, json: Json = False) -> None:
+def show(
+    file: str, /, *, model: str | None = None, show_layers: bool = False, output: OutputFlags = OutputFlags()
+) -> None:
     """Say what a store, HDF5 or results file holds, without reading its data.
 
     Example: beholder show out/model_activations_root.h5 --model ResNet50 --show_layers
@@ -22,13 +24,8 @@ def show(file: str, /, *, model: str | None = None, show_layers: bool = False, j
         Only this model of a panel file.
     show_layers
         List the layers with their shapes.
-    json
-        Print one JSON document to stdout.
     """
     from beholder.activations import describe_file
 
     found = describe_file(file, model=model, show_layers=show_layers)
-    if json:
-        print_json(found.to_dict())
-    else:
-        print("\n".join(found.to_lines()))
+    output.print(found.to_lines(), found.to_dict())

@@ -6,11 +6,26 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from beholder.cli._options import InPath, Json, OutPath, Seed, make_app, print_json, refuse_nan
+from beholder.cli._flags import InPath, OutPath, OutputFlags, Seed, flags, make_app
+from beholder.cli._numbers import refuse_nan
 
 app = make_app("stimuli", "Stimuli made from stimuli: the same ones at graded levels.")
 
 Grade = Literal["contrast", "uniform_noise", "pink_noise", "blur", "phase", "snr"]
+
+
+@flags
+class _GradeFlags:
+    size: int | None = None
+    """Cut pictures to a centred square and resize them to so many pixels first."""
+    grey: bool = False
+    """Make pictures grey first."""
+    base_contrast: float = 1.0
+    """Lower pictures to this contrast first, so that noise clips less."""
+    pixels_per_degree: float | None = None
+    """Levels of blur are in degrees of visual angle."""
+    spectrum: Literal["white", "pink", "matched"] = "white"
+    """Of noise under sounds: white, pink, or matched to the sound's own."""
 
 
 @app.command
@@ -20,15 +35,11 @@ def grade(
     levels: Annotated[list[float], Parameter(consume_multiple=True, validator=refuse_nan)],
     in_path: InPath = "./images/",
     out_path: OutPath = "./stimuli/graded",
-    size: int | None = None,
-    grey: bool = False,
-    base_contrast: float = 1.0,
-    pixels_per_degree: float | None = None,
-    spectrum: Literal["white", "pink", "matched"] = "white",
+    options: _GradeFlags = _GradeFlags(),
     rnd_seed: Seed = 42,
     workers: int = 1,
     overwrite: bool = False,
-    json: Json = False,
+    output: OutputFlags = OutputFlags(),
 ) -> None:
     """Write pictures or sounds at graded levels, with a table that extract and tasks plan read alike.
 
@@ -45,33 +56,19 @@ def grade(
         Folder, table or HDF5 file.
     out_path
         Folder for the files and stimuli.csv.
-    size
-        Cut pictures to a centred square and resize them to so many pixels first.
-    grey
-        Make pictures grey first.
-    base_contrast
-        Lower pictures to this contrast first, so that noise clips less.
-    pixels_per_degree
-        Levels of blur are in degrees of visual angle.
-    spectrum
-        Of noise under sounds: white, pink, or matched to the sound's own.
     rnd_seed
         Decides noise and phases.
     workers
         Processes; does not change a byte.
     overwrite
         Replace what was made with other settings.
-    json
-        Print one JSON document to stdout.
     """
     from beholder.stimuli import GradeOptions, grade_stimuli
 
-    options = GradeOptions(size, grey, base_contrast, pixels_per_degree, spectrum)
     made = grade_stimuli(
-        in_path, grade, levels, out_path, options=options, seed=rnd_seed, workers=workers, overwrite=overwrite
-    )
+        in_path, grade, levels, out_path, options=GradeOptions(**vars(options)), seed=rnd_seed, workers=workers,
+        overwrite=overwrite,
+    )  # fmt: skip
     table = f"{out_path.rstrip('/')}/stimuli.csv"
-    if json:
-        print_json({"graded": [{"table": table, "grade": grade, "levels": levels, "n_stimuli": len(made)}]})
-    else:
-        print(f"{len(made)} {made.kind}s, {len(levels)} levels of {grade}\n{table}")
+    rows = [{"table": table, "grade": grade, "levels": levels, "n_stimuli": len(made)}]
+    output.print([f"{len(made)} {made.kind}s, {len(levels)} levels of {grade}", table], {"graded": rows})

@@ -5,6 +5,7 @@ from ._judge import judge_metamers as judge_metamers
 from ._judgement import Judgement as Judgement
 from ._judgement import read_judgements as read_judgements
 from ._judgement import shorten_names as shorten_names
+from ._judgement_figures import save_judgement_figures as save_judgement_figures
 from ._judgement_table import JUDGEMENT_COLUMNS as JUDGEMENT_COLUMNS
 from ._metamer_sets import find_metamer_sets as find_metamer_sets
 from ._network_files import read_attacked_accuracy as read_attacked_accuracy

@@ -50,6 +50,8 @@ from .network._load import load_model as load_model
 from .network._model import Model as Model
 from .network._model import ModelSpec as ModelSpec
 from .network._model_worker import ModelWorker as ModelWorker
+from .network._prepared import use_draft as use_draft
+from .network._prepared import use_published_preparation as use_published_preparation
 from .network._readout import ZeroShotForward as ZeroShotForward
 from .network._state import ThreadModels as ThreadModels
 from .network._state import copy_model as copy_model
@@ -84,8 +86,10 @@ from .words._vocabulary import DECISIONS as DECISIONS
 from .words._vocabulary import Vocabulary as Vocabulary
 from .words._vocabulary import list_vocabularies as list_vocabularies
 from .words._vocabulary import pick_decision as pick_decision
+from .words._zero_shot import ZERO_SHOT as ZERO_SHOT
 from .words._zero_shot import build_zero_shot_head as build_zero_shot_head
 from .words._zero_shot import embed_texts as embed_texts
 from .words._zero_shot import make_zero_shot as make_zero_shot
 from .words._zero_shot import read_labels as read_labels
 from .words._zero_shot import read_texts as read_texts
+from .words._zero_shot import use_labels as use_labels

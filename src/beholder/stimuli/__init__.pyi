@@ -96,6 +96,8 @@ from .sets._folder import list_image_extensions as list_image_extensions
 from .sets._folder import list_sound_extensions as list_sound_extensions
 from .sets._items import StimulusItems as StimulusItems
 from .sets._named import list_named_sets as list_named_sets
+from .sets._read import read_stimuli as read_stimuli
+from .sets._read import read_targets as read_targets
 from .sets._set import BadFile as BadFile
 from .sets._set import StimulusSet as StimulusSet
 from .sets._set import name_conditions as name_conditions

@@ -34,6 +34,7 @@ from .images._parameterization import Parameterization as Parameterization
 from .images._parameterization import Pixels as Pixels
 from .images._parameterization import Raw as Raw
 from .images._parameterization import Waveform as Waveform
+from .images._set_spectrum import measure_spectrum as measure_spectrum
 from .images._transforms import Affine as Affine
 from .images._transforms import Crop as Crop
 from .images._transforms import Noise as Noise

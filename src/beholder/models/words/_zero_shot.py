@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from beholder.models.network._model import Model
 
+ZERO_SHOT = "zero_shot"
+"""The layer of zero-shot logits."""
 LABEL_COLUMNS = ("label", "labels", "class", "class_name", "name", "text")
 
 _BATCH = 256
@@ -167,6 +169,12 @@ def make_zero_shot(
         raise InputError(f"a head of {len(class_names)} rows", got=f"an array of shape {values.shape}")
     forward = ZeroShotForward(model.forward, torch.from_numpy(values), made_from, hash_array(values))
     return replace(model, forward=forward, classes=tuple(class_names), spec=None)
+
+
+def use_labels(model: Model, file: Path | str) -> Model:
+    """A CLIP model with the layer ``zero_shot``: logits of the classes that a file names, a line each."""
+    model = make_zero_shot(model, read_labels(file))
+    return replace(model, taps={**model.taps, ZERO_SHOT: "output"})
 
 
 def _describe_making(model: Model, class_names: Sequence[str], templates: Sequence[str]) -> str:

@@ -1,0 +1,329 @@
+"""Flags that several commands share, each declared once under the names that users know.
+
+A group is a class whose fields are flags, with what ``--help`` says below each; a command takes a group as a
+keyword: ``def extract(*, stimuli: StimulusFlags = StimulusFlags())``. Where a command says more about a flag than
+its group does, its docstring has an entry ``stimuli.in_path``.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    TypeVar,
+    dataclass_transform,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+from cyclopts import App, Parameter
+
+from beholder._core.errors import InputError
+from beholder._core.files import read_json, to_path_name
+from beholder._core.seeds import DEFAULT_SEED
+from beholder.cli._numbers import refuse_below_zero, refuse_infinite
+
+if TYPE_CHECKING:
+    from beholder.models import Model
+    from beholder.stimuli import StimulusSet
+
+T = TypeVar("T")
+
+ModelName = Annotated[str, Parameter(name=["--model-name", "-m"])]
+Words = Annotated[list[str] | None, Parameter(consume_multiple=True)]
+Layers = Annotated[list[str] | None, Parameter(name=["--layers", "--module-name", "-mn"], consume_multiple=True)]
+Seed = Annotated[int, Parameter(name=["--rnd-seed", "--seed", "-rs"], validator=refuse_infinite)]
+WeightsSeed = Annotated[int, Parameter(name="--weights-seed", validator=refuse_infinite)]
+"""Of a model that ends in ``@random``, where ``--seed`` draws something that is repeated with one network."""
+Device = Annotated[str, Parameter(name=["--device", "-dv"])]
+BatchSize = Annotated[int | None, Parameter(name=["--batch-size", "-bs"])]
+InPath = Annotated[str, Parameter(name=["--in-path", "-ip"])]
+OptionalIn = Annotated[str | None, Parameter(name=["--in-path", "-ip"])]
+OutPath = Annotated[str, Parameter(name=["--out-path", "-op"])]
+OptionalOut = Annotated[str | None, Parameter(name=["--out-path", "-op"])]
+UnitsFile = Annotated[str, Parameter(name="--units-file")]
+OptionalUnits = Annotated[str | None, Parameter(name="--units-file")]
+Hidden = Parameter(show=False)
+"""Of flags that the documents' scripts have and that change nothing here: accepted, not in ``--help``."""
+
+_CHECKED = Parameter(validator=refuse_below_zero)
+
+DEFAULT_IN_PATH = "./images/"
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+def flags(group: type[T]) -> type[T]:
+    """Make a class a group of flags, whose numbers are checked as those of all flags are."""
+    hints = get_type_hints(group, include_extras=True)
+    for name in group.__annotations__:
+        plain, *own = get_args(hints[name]) if get_origin(hints[name]) is Annotated else (hints[name],)
+        group.__annotations__[name] = Annotated[plain, _CHECKED, *own]
+    return Parameter(name="*")(dataclass(frozen=True, kw_only=True)(group))
+
+
+@flags
+class OutputFlags:
+    """What is printed."""
+
+    json: bool = False
+    """Print one JSON document to stdout."""
+
+    def print(self, lines: Iterable[str], tables: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
+        """Print lines for people, or one JSON document: named tables, each a list of records."""
+        if not self.json:
+            print("\n".join(lines), flush=True)
+            return
+        document = {name: list(rows) for name, rows in tables.items()}
+        json.dump(document, sys.stdout, indent=2, allow_nan=False, default=str)
+        sys.stdout.write("\n")
+
+
+@flags
+class WorkFlags:
+    """How work is spread over one machine."""
+
+    workers: int = 1
+    """Processes; does not change a byte."""
+    threads: int | None = None
+    """Cores to use; default all."""
+
+
+@flags
+class PassFlags(WorkFlags):
+    """How stimuli go through a network."""
+
+    batch_size: BatchSize = None
+    """Stimuli in one forward pass; default chosen from the work's size."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """Computed numbers."""
+    append: bool = False
+    """Add stimuli that the store does not hold yet."""
+    overwrite: bool = False
+    """Replace an existing store."""
+
+
+@flags
+class StoreFlags(PassFlags):
+    """How activations are computed and kept."""
+
+    dtype: Literal["float32", "float16"] = "float32"
+    """Stored numbers."""
+
+
+@flags
+class AxesFlags:
+    """What layers' axes count, where the network does not tell."""
+
+    axes: Words = None
+    """LAYER=channel,height,width for layers whose channel axis the network does not tell, in the order of their axes.
+    """
+
+    def read(self) -> dict[str, tuple[str, ...]]:
+        """Names of axes by layer."""
+        from beholder.models import parse_axes
+
+        return parse_axes(self.axes or ())
+
+
+@flags
+class StimulusFlags:
+    """Which stimuli."""
+
+    in_path: InPath = DEFAULT_IN_PATH
+    """Folder of pictures or sounds, a .csv table, or an HDF5 file of pictures."""
+    image_set: str | None = None
+    """A named set: imagenet-val, whose folder --in_path is, or one that beholder assets fetches."""
+    layout: Literal["flat", "classes"] | None = None
+    """How to read a folder with pictures both beside and inside its sub-folders."""
+    fraction: Annotated[float | None, Parameter(name=["--fraction", "-f"])] = None
+    """Keep int(N x fraction) stimuli, drawn by the seed."""
+    balanced: bool = False
+    """Draw the same share of every class."""
+    skip_bad: bool = False
+    """Leave out files that cannot be read."""
+    things: Annotated[bool, Parameter(name=["--things", "-t"])] = False
+    """Pictures are from THINGS: check them against things_concepts.tsv."""
+    things_behavior: bool = False
+    """A flat folder of THINGS pictures in the order of item_names.tsv."""
+
+    def check(self) -> None:
+        """Raise where flags need one another."""
+        if self.balanced and self.fraction is None:
+            raise InputError("--fraction with --balanced", got="--balanced alone")
+
+    def read(self, ground_truth: str | None = None) -> StimulusSet:
+        """The stimulus set, of which a fraction is not chosen yet."""
+        from beholder.stimuli import list_assets, read_stimuli
+
+        self.check()
+        own_place = self.in_path == DEFAULT_IN_PATH and any(set_.name == self.image_set for set_ in list_assets())
+        return read_stimuli(
+            None if own_place else self.in_path,
+            image_set=self.image_set,
+            layout=self.layout,
+            things=self.things,
+            things_behavior=self.things_behavior,
+            skip_bad=self.skip_bad,
+            ground_truth=ground_truth,
+        )
+
+    def choose(self, stimuli: StimulusSet, seed: int) -> StimulusSet:
+        """Those of a fraction."""
+        return (
+            stimuli if self.fraction is None else stimuli.select_fraction(self.fraction, seed, balanced=self.balanced)
+        )
+
+
+@flags
+class WeightFlags:
+    """A network's weights, and where it runs."""
+
+    pretrained: bool = False
+    """Download published weights if they are not here."""
+    model_path: Annotated[str | None, Parameter(name=["--model-path", "-mp"])] = None
+    """Read weights from this file or folder instead."""
+    device: Device = "auto"
+    """auto, cpu, cuda, cuda:N or mps."""
+
+
+@flags
+class _NameFlags:
+    model_name: Annotated[str | None, Parameter(name=["--model-name", "-m"])] = None
+    """source:name[@weights] or an alias; default the model that the units file names."""
+    directory: Annotated[str | None, Parameter(name=["-D", "--directory"])] = None
+    """A model directory: everything is found in it and goes under it."""
+
+
+@flags
+class ModelFlags(WeightFlags, _NameFlags):
+    """Which network, and the directory that everything goes under."""
+
+    def join(self, path: str) -> Path:
+        """A path under the directory."""
+        return Path(self.directory) / path if self.directory else Path(path)
+
+    def find(self, path: str) -> Path:
+        """A file to read: under the directory, else where the path itself leads."""
+        inside = self.join(path)
+        return inside if inside.exists() or not Path(path).exists() else Path(path)
+
+    def name_model(self, units_file: Path | None = None) -> str:
+        """The model asked for, the one that a units file names, or the directory's own."""
+        if self.model_name:
+            return self.model_name
+        if units_file is not None:
+            document = read_json(units_file)
+            if isinstance(document, dict) and isinstance(document.get("model"), str):
+                return self._check_name(document["model"], units_file)
+        if self._network is not None:
+            return f"file:{self._network}"
+        if self.directory and units_file is None:
+            from beholder.models import find_alias
+
+            folder = Path(self.directory)
+            got = f"none in {folder}" if folder.is_dir() else f"no directory {folder}"
+            known = find_alias(folder.name)
+            hint = f"-m {folder.name}, which is the network {known.source}:{known.model}" if known else None
+            raise InputError("a directory with a build_network.py after -D", got=got, hint=hint)
+        raise InputError("--model_name NAME", got="none, and no file that names a model")
+
+    @property
+    def _network(self) -> Path | None:
+        """The directory's own network, which -D names."""
+        network = self.join("build_network.py")
+        return network if self.directory and network.exists() else None
+
+    def _check_name(self, name: str, units_file: Path) -> str:
+        """The model that a file of units names, unless that would run code which the command line does not name."""
+        from beholder.models import refuse_code
+
+        base, _, tag = name.rpartition("@")
+        file = Path((base or name).removeprefix("file:"))
+        if name.startswith("file:") and self._network is not None and file.resolve() == self._network.resolve():
+            name = f"file:{self._network}" + (f"@{tag}" if base else "")
+        else:
+            refuse_code(name, units_file, f"--model_name {shlex.quote(name)}")
+        return name.rpartition("@")[0] if "@" in name and (self.model_path or self.pretrained) else name
+
+    def look(self, units_file: Path | None = None, axes: AxesFlags = AxesFlags()) -> Model:
+        """The model without its weights."""
+        from beholder.models import load_skeleton
+
+        name = self.name_model(units_file)
+        return load_skeleton(name, pretrained=self.pretrained, model_path=self.model_path).with_axes(axes.read())
+
+    def load(self, units_file: Path | None = None, axes: AxesFlags = AxesFlags(), seed: int = DEFAULT_SEED) -> Model:
+        """The model, ready to run; the seed is of ``@random`` weights."""
+        from beholder.models import load_model
+
+        name, where = self.name_model(units_file), {"model_path": self.model_path, "device": self.device}
+        return load_model(name, pretrained=self.pretrained, seed=seed, **where).with_axes(axes.read())
+
+    def find_path_name(self, units_file: Path | None = None) -> str:
+        """What the model is called in paths; nothing is built."""
+        from beholder.models import resolve_model
+
+        name = self.name_model(units_file)
+        resolved = resolve_model(name, pretrained=self.pretrained, model_path=self.model_path, check_file=False)
+        return resolved.path_name
+
+    def find_recording(self, activations: str | None, path_name: Callable[[], str]) -> Path:
+        """The recording that a flag names; else the model's own, which may not be there."""
+        return self.find(activations) if activations else self.join(f"activations/{path_name()}.mean.zarr")
+
+    def find_stimuli(self, units_file: Path | None, out_path: str | None, extra_name: str, hint: str) -> Path:
+        """The folder of the model's stimuli, which is there."""
+        name = to_path_name(self.find_path_name(units_file))
+        folder = self.join(out_path or "stimuli") / (f"{name}_{to_path_name(extra_name)}" if extra_name else name)
+        if not folder.is_dir():
+            raise InputError("stimuli of units", got=f"no folder {folder}", hint=hint)
+        return folder
+
+
+@flags
+class SkeletonFlags(ModelFlags):
+    """Which network, where only its layers and its name count."""
+
+    pretrained: bool = False
+    """Decides the model's name; no weights are read."""
+    model_path: Annotated[str | None, Parameter(name=["--model-path", "-mp"])] = None
+    """Decides the model's name; no weights are read."""
+    device: Annotated[Device, Hidden] = "auto"
+    """Accepted, without effect."""
+
+
+def make_app(name: str, help_text: str | None = None) -> App:
+    """An application for one command group, with the settings that all groups share."""
+    return App(
+        name=name,
+        help=help_text,
+        default_parameter=Parameter(negative="", validator=refuse_below_zero),
+        exit_on_error=False,
+        print_error=False,
+        result_action="return_value",
+    )
+
+
+def align(rows: Sequence[Sequence[str]], n_left: int = 1) -> list[str]:
+    """A table in plain text: the first columns on the left, the others on the right.
+
+    >>> align([("layer", "n"), ("conv1", "10")])
+    ['layer   n', 'conv1  10']
+    """
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.ljust(width) if i < n_left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

@@ -1,0 +1,151 @@
+"""``beholder metamers judge``: what other networks make of metamers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from beholder._core.errors import InputError
+from beholder.cli._flags import BatchSize, Device, OutputFlags, Seed, WeightsSeed, Words, align, flags
+
+if TYPE_CHECKING:
+    from beholder.evaluation import Judgement, NetworkScatter
+
+
+@flags
+class _JudgeFlags:
+    sets: Words = None
+    """Names of the folders in RESULTS_DIR that are judged, where it holds two of one network; default all."""
+    rule: Literal["first", "mean", "max", "sum"] = "first"
+    """How a judge of ImageNet's classes names a category: by the first class in one, from the most likely down, or by
+    the mean, largest or sum of the probabilities of a category's classes."""
+    weights_seed: WeightsSeed = 42
+    """Of the weights of judges that end in @random."""
+    device: Device = "auto"
+    """auto, cpu, cuda, cuda:N or mps."""
+    batch_size: BatchSize = None
+    """Stimuli in one pass."""
+    workers: int = 1
+    """Processes."""
+    overwrite: bool = False
+    """Ask these judges anew."""
+
+
+@flags
+class _ShownFlags:
+    decision: Literal["category", "word", "class"] | None = None
+    """What is shown: 16 categories, a word, or the judge's own classes; default for each stimulus the one that counts.
+    """
+    interval: Literal["wilson", "bootstrap"] = "wilson"
+    """Of shares: wilson, or bootstrap over stimuli."""
+    failed: bool = False
+    """Count metamers that did not pass, too."""
+    seed: Seed = 42
+    """Of the bootstrap."""
+
+
+@flags
+class _ComparedFlags:
+    human: Words = None
+    """What people recognised: a .csv with network, layer, accuracy, or NETWORK=FILE.mat."""
+    attacked: str | None = None
+    """What `beholder evaluate adversarial --json` printed, or such a .csv."""
+    attack: str | None = None
+    """Which attack of that file, NORM:EPS, where it holds several."""
+    brain: str | None = None
+    """How well networks predict brains: a .csv or .json with network, value."""
+
+
+def judge(
+    results_dir: str,
+    /,
+    *,
+    models: Words = None,
+    asked: _JudgeFlags = _JudgeFlags(),
+    compared: _ComparedFlags = _ComparedFlags(),
+    shown: _ShownFlags = _ShownFlags(),
+    output: OutputFlags = OutputFlags(),
+) -> None:
+    """Ask other networks what metamers are: recognised at which layer, by whom.
+
+    Example: beholder metamers judge metamers/ --models alexnet resnet50
+
+    Parameters
+    ----------
+    results_dir
+        Metamers of one network, metamers/{model}, or a folder of several of these.
+    models
+        The judging networks; default all whose metamers are there.
+    """
+    from beholder.evaluation import find_metamer_sets, judge_metamers, save_judgement_figures
+
+    if compared.attack and not compared.attacked:
+        raise InputError("--attacked FILE beside --attack", got="--attack alone")
+    found = judge_metamers(results_dir, models, **vars(asked))
+    scatters = dict(_compare(found, compared, {"failed": shown.failed, "decision": shown.decision}))
+    layers, matrix = found.recognize_layers(**vars(shown)), found.recognize_models(**vars(shown))
+    figures = Path(results_dir) / "figures"
+    save_judgement_figures(found, figures, scatters, **vars(shown))
+    tables: dict[str, Any] = {
+        "layers": layers.to_dict("records"),
+        "matrix": matrix.to_dict("records"),
+        "scatters": [_to_row(name, scatter) for name, scatter in scatters.items()],
+        "files": [{"file": str(path / "judgements.parquet")} for path in find_metamer_sets(results_dir, asked.sets)],
+    }
+    output.print([*_describe(found, shown, scatters), str(figures)], tables)
+
+
+def _compare(found: Judgement, asked: _ComparedFlags, chosen: dict[str, Any]) -> Iterator[tuple[str, NetworkScatter]]:
+    import pandas as pd
+
+    from beholder.evaluation import (
+        compare_networks,
+        read_attacked_accuracy,
+        read_brain_prediction,
+        read_human_recognition,
+    )
+
+    if asked.human:
+        parts = []
+        for each in asked.human:
+            name, mark, file = each.partition("=")
+            parts.append(read_human_recognition(file if mark else name, found.layers, name if mark else ""))
+        yield "people", compare_networks(found, pd.concat(parts), "Recognised by people (%)", **chosen)
+    if asked.attacked:
+        shares = read_attacked_accuracy(asked.attacked, found.layers, asked.attack)
+        percent = {name: 100 * share for name, share in shares.items()}
+        words = f"Accuracy under attack{f' {asked.attack}' if asked.attack else ''} (%)"
+        yield "attacked", compare_networks(found, percent, words, **chosen)
+    if asked.brain:
+        values = read_brain_prediction(asked.brain, found.layers)
+        yield "brain", compare_networks(found, values, "Prediction of brains, best layer", **chosen)
+
+
+def _to_row(name: str, scatter: NetworkScatter) -> dict[str, Any]:
+    values = asdict(scatter.correlation)
+    known = {key: None if math.isnan(value) else value for key, value in values.items()}
+    return {"name": name, "x": scatter.x_name, "y": scatter.y_name, **known}
+
+
+def _describe(found: Judgement, shown: _ShownFlags, scatters: dict[str, NetworkScatter]) -> Iterator[str]:
+    """A table for people: a row a network and layer, a column a judge."""
+    from beholder.evaluation import shorten_names
+
+    layers = found.recognize_layers(**vars(shown))
+    yield repr(found)
+    left_out = len(found.select(shown.decision, failed=True)) - len(found.select(shown.decision))
+    if left_out and not shown.failed:
+        yield f"{left_out} verdicts on metamers that did not pass are left out (--failed counts them)"
+    names = dict(zip(found.judges, shorten_names(found.judges), strict=True))
+    own = dict(zip(found.models, shorten_names(found.models), strict=True))
+    rows = [["metamers of", "layer", "decision", *names.values()]]
+    for (model, layer, decision), group in layers.groupby(["model", "layer", "decision"], sort=False):  # type: ignore[misc]
+        shares = dict(zip(group["judge"], group["accuracy"], strict=True))
+        cells = [f"{100 * shares[judge]:.0f} %" if judge in shares else "–" for judge in names]
+        rows.append([own[model], layer or "original", decision, *cells])
+    yield from align(rows, n_left=3)
+    for name, scatter in scatters.items():
+        yield f"{name}: {scatter.correlation}"

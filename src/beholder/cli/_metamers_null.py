@@ -1,0 +1,91 @@
+"""``beholder metamers null``: how well random pairs of natural stimuli match."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from beholder._core.errors import InputError
+from beholder.cli._flags import Layers, OptionalIn, OutputFlags, WorkFlags, flags
+from beholder.cli._metamers_flags import SEED_NAMES, FirstWordFlags, align_records, to_records
+from beholder.cli._numbers import refuse_infinite
+
+if TYPE_CHECKING:
+    from beholder.stimuli import StimulusSet
+
+
+@flags
+class _PairFlags(WorkFlags):
+    layers: Layers = None
+    """Default those at which the model's metamers were measured, else its recorded ones."""
+    n_pairs: Annotated[int | None, Parameter(name=["-N", "--n-pairs"])] = None
+    """Pairs of this seed and split, no more than there are; default 10,000, fewer where layers are large; published:
+    1,000,000."""
+    split: Annotated[int, Parameter(name=["-I", "--split"])] = 0
+    """Another set of pairs; without --shuffle those from stimulus 2 x N x split on."""
+    seed: Annotated[int, Parameter(name=SEED_NAMES, validator=refuse_infinite)] = 0
+    """Draws the pairs."""
+    shuffle: Annotated[bool, Parameter(name="--shuffle", negative="--no-shuffle")] = True
+    """Pairs of random stimuli; --no-shuffle: neighbours in order."""
+    overwrite: Annotated[bool, Parameter(name=["-O", "--overwrite"])] = False
+    """Measure this seed and split anew; all that is there, if it was measured with other settings."""
+
+
+def null(
+    *words: str,
+    pairs: _PairFlags = _PairFlags(),
+    out_path: Annotated[str, Parameter(name=["-P", "--out-path", "-op"])] = "null_dist",
+    model: FirstWordFlags = FirstWordFlags(),
+    in_path: OptionalIn = None,
+    metamers_path: str | None = None,
+    output: OutputFlags = OutputFlags(),
+) -> None:
+    """Measure how well random pairs of natural stimuli match at each layer; fill in the verdicts of metamers.
+
+    Example: beholder metamers null squeezenet1_1 images/ -N 10000
+
+    Example: beholder metamers null -D model_analysis_folders/visual_networks/alexnet -N 100 -I 0 -R 0 --shuffle
+
+    Parameters
+    ----------
+    words
+        MODEL and a folder of stimuli; with -D none: its training set.
+    out_path
+        Folder for all models' null distributions.
+    model.directory
+        A model directory: the network and its training set are taken from it, everything goes under it.
+    in_path
+        The folder, in place of the second word.
+    metamers_path
+        Folder of all models' metamers whose verdicts are filled in; default ./metamers/.
+    """
+    from beholder.synthesis import null_distribution
+
+    named, rest = model.take(words, "MODEL FOLDER, or -D DIR")
+    stimuli = _read(rest, in_path, named.directory)
+    found = null_distribution(
+        named.open(), stimuli, out_path=named.join(out_path), metamers_path=named.join(metamers_path or "metamers"),
+        **vars(pairs),
+    )  # fmt: skip
+    maxima, path = found.find_maxima(), found.path
+    assert path is not None
+    table = align_records(("layer", "spearman", "pearson", "db_snr"), maxima.to_dict("records"))
+    files = [{"file": str(file)} for file in sorted(path.glob("*.parquet"))]
+    lines = [f"{len(found):,} pairs; what a metamer has to exceed:", *table, str(path)]
+    output.print(lines, {"maxima": to_records(maxima), "files": files})
+
+
+def _read(words: list[str], in_path: str | None, directory: str | None) -> StimulusSet | None:
+    """Natural stimuli; None for those of a model directory."""
+    from beholder.stimuli import as_stimulus_set
+
+    if len(words) + (in_path is not None) > 1:
+        raise InputError("one folder of stimuli", got=", ".join([*words, in_path or ""]).rstrip(", "))
+    folder = in_path or (words[0] if words else None)
+    if folder is None and not directory:
+        raise InputError("a folder of natural stimuli, or -D DIR with a training set", got="neither")
+    if folder is not None and not Path(folder).exists():
+        raise InputError("a folder of stimuli", got=f"nothing at {folder}")
+    return None if folder is None else as_stimulus_set(Path(folder))

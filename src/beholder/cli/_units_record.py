@@ -1,0 +1,196 @@
+"""``beholder units record`` and ``exemplars``: units' answers to stimuli, and the stimuli that drive them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from beholder._core.errors import InputError
+from beholder._core.files import read_json
+from beholder.cli._flags import (
+    AxesFlags,
+    Layers,
+    ModelFlags,
+    OptionalIn,
+    OptionalOut,
+    OptionalUnits,
+    OutputFlags,
+    Seed,
+    SkeletonFlags,
+    StimulusFlags,
+    StoreFlags,
+    UnitsFile,
+    WorkFlags,
+    flags,
+)
+
+if TYPE_CHECKING:
+    from beholder.activations import Activations
+    from beholder.units import Accuracy, Exemplars
+
+
+def record(
+    *,
+    model: ModelFlags = ModelFlags(),
+    units_file: OptionalUnits = None,
+    layers: Layers = None,
+    stimuli: StimulusFlags = StimulusFlags(),
+    targets: str | None = None,
+    labels: str | None = None,
+    draft: bool = False,
+    out_path: OptionalOut = None,
+    axes: AxesFlags = AxesFlags(),
+    store: StoreFlags = StoreFlags(),
+    rnd_seed: Seed = 42,
+    output: OutputFlags = OutputFlags(),
+) -> None:
+    """Record the mean activation of every stimulus at the layers of interest, in one pass, with class accuracy.
+
+    Example: beholder units record --model_name squeezenet1_1 --units_file units.json --in_path images/
+
+    Parameters
+    ----------
+    model.directory
+        A model directory: everything goes under it.
+    units_file
+        Record only the layers of these units, with all their channels.
+    layers
+        Names and patterns instead; default the layers of interest of the network's family.
+    targets
+        File of the stimuli's true classes (an index a line, in order): class accuracy where folders do not tell.
+    labels
+        File of class names (a line each): class accuracy of a CLIP model by zero-shot logits, the layer zero_shot.
+    draft
+        Decode JPEGs at reduced size: faster, but changes pixels.
+    out_path
+        Folder for the store; default ./activations/.
+    rnd_seed
+        Seed of --fraction, and of the weights of a model that ends in @random.
+    """
+    from beholder.models import ZERO_SHOT, UnitList, use_draft, use_labels
+    from beholder.stimuli import read_targets
+    from beholder.units import measure_accuracy, record_units
+
+    path = _find_units(model, units_file, layers)
+    found = stimuli.read(targets)
+    own = read_targets(targets, len(found)) if targets and not stimuli.image_set else None
+    known = None if own is None else dict(zip(found.ids, own, strict=True))
+    network = model.load(path, axes, rnd_seed)
+    network = use_draft(network) if draft else network
+    network = use_labels(network, labels) if labels else network
+    acts = record_units(
+        network, stimuli.choose(found, rnd_seed), UnitList.read(path, network) if path else None, layers=layers,
+        output=ZERO_SHOT if labels else "output", out_path=model.join(out_path or "activations"), seed=rnd_seed,
+        **vars(store),
+    )  # fmt: skip
+    _print_recording(acts, measure_accuracy(acts, ZERO_SHOT if labels else "output", known), output)
+
+
+def _find_units(model: ModelFlags, units_file: str | None, layers: list[str] | None) -> Path | None:
+    """The file of units, which is JSON."""
+    if units_file is None:
+        return None
+    if layers is not None:
+        raise InputError("--units_file or --layers", got="both", hint="--layers alone")
+    read_json(path := model.find(units_file))
+    return path
+
+
+def _print_recording(acts: Activations, accuracy: Accuracy | None, output: OutputFlags) -> None:
+    from beholder.models import ZERO_SHOT
+
+    told = str(accuracy) if accuracy else "not reported, since the stimuli's classes are not the network's outputs"
+    rows = [{"layer": name, "n_channels": acts[name].shape[-1]} for name in acts.layers]
+    n_units = sum(row["n_channels"] for row in rows if row["layer"] not in ("output", ZERO_SHOT))
+    lines = [
+        f"{len(acts.stimulus_ids)} stimuli, {len(acts.layers)} layers, {n_units} units",
+        f"class accuracy: {told}",
+        str(acts.path),
+    ]
+    store = {"model": acts.model, "path": str(acts.path), "n_stimuli": len(acts.stimulus_ids)}
+    output.print(lines, {"store": [store], "layers": rows, "accuracy": [asdict(accuracy)] if accuracy else []})
+
+
+@flags
+class _WindowFlags:
+    start_min: int | None = None
+    """Ranks, in ascending order of activation and half-open, of the queries that drive the unit little; one defaults
+    from the other."""
+    stop_min: int | None = None
+    """The end of these ranks."""
+    start_max: int | None = None
+    """Ranks of the queries that drive it much."""
+    stop_max: int | None = None
+    """The end of these ranks."""
+    percentile: Annotated[list[float] | None, Parameter(consume_multiple=True)] = None
+    """Two numbers instead: the windows begin at the first and end at the second per cent of the stimuli."""
+    num_batches: int = 11
+    """Batches, and queries per sign."""
+    scheme: Literal["document", "released"] = "document"
+    """document: each unit draws its own numbers; released: one stream for all, as in the released code."""
+    seed: Seed = 42
+    """Decides which references meet which query."""
+
+
+def exemplars(
+    *,
+    units_file: UnitsFile,
+    model: SkeletonFlags = SkeletonFlags(),
+    windows: _WindowFlags = _WindowFlags(),
+    activations: str | None = None,
+    in_path: OptionalIn = None,
+    out_path: OptionalOut = None,
+    extra_name: str = "",
+    work: WorkFlags = WorkFlags(),
+    overwrite: bool = False,
+    output: OutputFlags = OutputFlags(),
+) -> None:
+    """Write the natural stimuli that drive units most and least, in batches of nine references and one query.
+
+    Example: beholder units exemplars --model_name squeezenet1_1 --units_file units.json --percentile 10 90
+
+    Parameters
+    ----------
+    units_file
+        The units.
+    model.model_name
+        The model; default the one that the units file names.
+    activations
+        The recording; default ./activations/{model}.mean.zarr.
+    in_path
+        Where the recorded stimuli lie now; default where they were recorded.
+    out_path
+        Folder for all models' stimuli; default ./stimuli/.
+    extra_name
+        Appended to the model's folder as {model}_{extra_name}.
+    overwrite
+        Replace exemplars that were made otherwise.
+    """
+    from beholder.activations import Activations
+    from beholder.units import find_exemplars, write_exemplars
+
+    path = model.find(units_file)
+    store = model.find_recording(activations, lambda: model.find_path_name(path))
+    if not store.exists():
+        hint = "`beholder units record` first, or --activations"
+        raise InputError("a recording", got=f"nothing at {store}", hint=hint)
+    found = find_exemplars(Activations(store), path, **vars(windows))
+    folder = write_exemplars(
+        found, model.join(out_path or "stimuli"), stimuli=in_path, extra_name=extra_name, overwrite=overwrite,
+        **vars(work),
+    )  # fmt: skip
+    rows = [{**asdict(unit), "folder": str(folder / unit.path_name / "natural_images")} for unit in found.units]
+    skipped = [{**asdict(unit), "reason": reason} for unit, reason in found.skipped]
+    tables = {"exemplars": rows, "skipped": skipped, "windows": [found.windows.to_dict()]}
+    output.print([*_describe(found), str(folder)], tables)
+
+
+def _describe(found: Exemplars) -> Iterator[str]:
+    w = found.windows
+    yield f"{len(found)} units, {w.num_batches} batches of 2 x 10 stimuli each, of {w.n_stimuli}"
+    yield f"queries from ranks {w.start_min} to {w.stop_min - 1} and {w.start_max} to {w.stop_max - 1}"
+    yield from (f"skipped {unit}: {reason}" for unit, reason in found.skipped)

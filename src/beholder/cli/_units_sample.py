@@ -1,0 +1,121 @@
+"""``beholder units sample`` and ``split``: lists of units."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from beholder._core.errors import ConfigurationChanged
+from beholder._core.files import read_json
+from beholder._core.provenance import record_provenance
+from beholder.cli._flags import AxesFlags, Hidden, Layers, OutputFlags, Seed, SkeletonFlags, UnitsFile, Words, flags
+
+if TYPE_CHECKING:
+    from beholder.models import UnitList
+
+
+def sample(
+    *,
+    n_units: int = 50,
+    filename: str = "units.json",
+    seed: Seed = 42,
+    blacklist: Words = None,
+    scheme: Literal["document", "released", "uniform"] = "document",
+    layers: Layers = None,
+    model: SkeletonFlags = SkeletonFlags(),
+    axes: AxesFlags = AxesFlags(),
+    overwrite: bool = False,
+    output: OutputFlags = OutputFlags(),
+) -> None:
+    """Draw units of a network: a layer, then a channel. No weights are loaded.
+
+    Example: beholder units sample --model_name squeezenet1_1 --n_units 50 --filename units.json
+
+    Parameters
+    ----------
+    n_units
+        How many.
+    filename
+        The file to write.
+    seed
+        Decides which.
+    blacklist
+        Files of units that are not drawn.
+    scheme
+        document: a layer uniformly, then a channel; released: the same with the released code's numbers; uniform:
+        every unit with equal chance.
+    layers
+        Names and patterns of the layers to draw from; default the layers of interest of the network's family.
+    model.model_name
+        source:name[@weights] or an alias. Default: build_network.py of -D.
+    model.directory
+        A model directory: everything goes under it.
+    overwrite
+        Replace a file that holds other units.
+    """
+    from beholder.units import sample_units
+
+    files, path = [model.find(name) for name in blacklist or ()], model.join(filename)
+    units = sample_units(model.look(axes=axes), n_units, seed=seed, scheme=scheme, layers=layers, blacklist=files)
+    _write(units, path, overwrite)
+    settings = {"model": units.model, "n_units": n_units, "seed": seed, "scheme": scheme, "layers": layers}
+    record_provenance(path.parent, path.name, {**settings, "blacklist": [str(file) for file in files]})
+    rows = [{"layer": unit.layer, "channel": unit.channel} for unit in units]
+    lines = [f"{len(units)} units of {units.model}, {len(units.layers)} layers", str(path)]
+    output.print(lines, {"units": rows, "files": [{"file": str(path)}]})
+
+
+def _write(units: UnitList, path: Path, overwrite: bool) -> None:
+    """Write a file of units; one that holds others is only replaced when asked."""
+    if path.exists() and not overwrite and read_json(path) != units.to_dict():
+        raise ConfigurationChanged(
+            "a new file, or one with these units", got=f"{path}, which holds others",
+            hint="another --filename, or --overwrite to replace it",
+        )  # fmt: skip
+    units.save(path)
+
+
+@flags
+class _ListFlags(SkeletonFlags):
+    pretrained: Annotated[bool, Hidden] = False
+    """Accepted, without effect."""
+    model_path: Annotated[str | None, Parameter(name=["--model-path", "-mp"], show=False)] = None
+    """Accepted, without effect."""
+
+
+def split(
+    n: int,
+    /,
+    *,
+    units_file: UnitsFile,
+    model: _ListFlags = _ListFlags(),
+    output: OutputFlags = OutputFlags(),
+) -> None:
+    """Deal a list of units to N jobs, narrow layers first, as {stem}_0.json to {stem}_{N-1}.json beside it.
+
+    Example: beholder units split 4 --units_file units.json
+
+    Parameters
+    ----------
+    n
+        Number of lists.
+    units_file
+        The list to deal.
+    model.model_name
+        The model; default the one that the list names.
+    model.directory
+        A model directory, where the list lies.
+    """
+    from beholder.models import UnitList
+    from beholder.units import split_units
+
+    path = model.find(units_file)
+    network = model.look(path)
+    rows = []
+    for i, share in enumerate(split_units(UnitList.read(path, network), n, network)):
+        file = share.save(path.with_name(f"{path.stem}_{i}.json"))
+        rows.append({"file": str(file), "n_units": len(share)})
+    record_provenance(path.parent, path.name.removesuffix(".json") + "_*.json", {"units_file": path.name, "n": n})
+    output.print([f"{row['file']}: {row['n_units']} units" for row in rows], {"files": rows})

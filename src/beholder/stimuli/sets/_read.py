@@ -1,0 +1,69 @@
+"""Stimuli from where a user says that they lie: a folder, a table, an HDF5 file, or a published set by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from beholder._core.errors import InputError
+from beholder.stimuli.sets._coerce import as_stimulus_set
+from beholder.stimuli.sets._set import StimulusSet
+
+
+def read_stimuli(
+    path: Path | str | None = None,
+    *,
+    image_set: str | None = None,
+    layout: Literal["flat", "classes"] | None = None,
+    things: bool = False,
+    things_behavior: bool = False,
+    skip_bad: bool = False,
+    ground_truth: Path | str | None = None,
+) -> StimulusSet:
+    """The stimuli of a folder, a table or an HDF5 file, or a named set.
+
+    Parameters
+    ----------
+    path : path, optional
+        Where they lie; None for a published set that lies where ``beholder assets fetch`` puts it.
+    image_set : str, optional
+        A name for :meth:`StimulusSet.from_named`.
+    layout, things, things_behavior, skip_bad
+        As for :meth:`StimulusSet.from_folder`.
+    ground_truth : path, optional
+        True classes of a named set, if their file is not found by itself.
+
+    Raises
+    ------
+    InputError
+        Nothing is there, or it is not of that form.
+    """
+    if image_set:
+        return StimulusSet.from_named(image_set, path, ground_truth=ground_truth, skip_bad=skip_bad)
+    if path is None:
+        raise InputError("a folder of stimuli, or the name of a set", got="neither")
+    if things or things_behavior or Path(path).is_dir():
+        return StimulusSet.from_folder(
+            path, layout=layout, things=things, things_behavior=things_behavior, skip_bad=skip_bad
+        )
+    return as_stimulus_set(Path(path), skip_bad=skip_bad)
+
+
+def read_targets(file: Path | str, n_stimuli: int) -> list[int]:
+    """Class indices, one a stimulus in order: a line each, or a ``.npy`` array, as ``extract`` writes them.
+
+    Raises
+    ------
+    InputError
+        The file holds other numbers, or another number of them.
+    """
+    expected, is_array = f"{n_stimuli} class indices, one a stimulus", str(file).endswith(".npy")
+    try:
+        read = np.load(file, allow_pickle=False) if is_array else np.loadtxt(file, dtype=np.int64, ndmin=1)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(expected, got=f"{file} ({error})") from error
+    if read.ndim != 1 or read.dtype.kind not in "iu" or len(read) != n_stimuli:
+        raise InputError(expected, got=f"{file}, which holds {read.dtype} of shape {read.shape}")
+    return [int(target) for target in read]
