@@ -17,9 +17,15 @@ export function findEngine() {
   return navigator.vendor?.startsWith("Apple") ? "webkit" : "chromium";
 }
 
+/** Whether another page shows this one inside it, as MTurk's does. */
+export const isFramed = () => window.parent !== window;
+
+/** Whether the page may ask for the whole screen; a page that frames it decides. */
+export const mayFillScreen = () => document.fullscreenEnabled ?? "requestFullscreen" in document.documentElement;
+
 /** The figures that all else follows from. */
 function lookAround() {
-  const framed = window.parent !== window;
+  const framed = isFramed();
   const { devicePixelRatio: ratio, innerWidth, innerHeight, outerWidth } = window;
   const { width, height, availLeft = 0, availTop = 0 } = window.screen;
   return { engine: findEngine(), framed, ratio, innerWidth, innerHeight, outerWidth, screen: { width, height, availLeft, availTop } };

@@ -3,7 +3,7 @@
 import { makeCalibrationNoise, makeTones, playBuffer } from "../audio.js";
 import { h, paragraphs, rich } from "../dom.js";
 import { listenKeys } from "../keys.js";
-import { describePlace, describeWindow, readDensity, readZoom } from "../display.js";
+import { describePlace, describeWindow, mayFillScreen, readDensity, readZoom } from "../display.js";
 import { CARD_MM } from "../pixels.js";
 import { play } from "../runner.js";
 import { announce } from "../shell.js";
@@ -146,16 +146,16 @@ export const Ready = makeScreen("ready", ({ display, session, finish }) => {
     await prepare(session);
     finish({ fullscreen: Boolean(document.fullscreenElement) });
   };
-  const text = session.settings.fullscreen ? "checks.ready.text" : "checks.ready.text_window";
+  const text = session.settings.fullscreen && mayFillScreen() ? "checks.ready.text" : "checks.ready.text_window";
   display.append(sheet(paragraphs(t(text)), nextButton(t("checks.ready.button"), go)));
 });
 
 /** What only a click or key press may do: fill the screen where the study asks for it, and wake the sound. */
 export async function prepare(session) {
   if (session.hasSounds) await ensureSound(session);
-  if (!session.settings.fullscreen || document.fullscreenElement) return;
+  if (!session.settings.fullscreen || document.fullscreenElement || !mayFillScreen()) return;
   const asked = document.documentElement.requestFullscreen?.({ navigationUI: "hide" });
-  await asked?.catch(() => {}); // A participant or a frame may forbid it; the window's size is checked anyway.
+  await asked?.catch(() => {}); // A participant may forbid it; the window's size is checked anyway.
   await new Promise((resolve) => setTimeout(resolve, 150));
 }
 

@@ -1,7 +1,7 @@
 /** Is the window large enough, and its screen measured? Asked before every trial; while it is not, the page waits. */
 
 import { h, paragraphs } from "../dom.js";
-import { readPoints } from "../display.js";
+import { isFramed, mayFillScreen, readPoints } from "../display.js";
 import { t } from "../texts.js";
 import { drawCard } from "./checks.js";
 import { cover } from "./cover.js";
@@ -27,6 +27,16 @@ export async function waitForWindow(session) {
   session.calibrate(await cover("card", t("checks.card.heading"), draw));
 }
 
+/** A way to more room: the whole screen, or out of a page that shows this one inside it. */
+function offerRoom() {
+  if (isFramed()) {
+    const out = { class: "main button", href: window.location.href, target: "_blank", rel: "noopener", "data-action": "tab" };
+    return [h("a", out, t("window.tab"))];
+  }
+  const fill = () => document.documentElement.requestFullscreen().catch(() => {});
+  return mayFillScreen() ? [h("button", { type: "button", class: "main", onclick: fill }, t("window.full"))] : [];
+}
+
 function drawWindow(session, display, finish) {
   const draw = () => {
     const { now, least, fits } = measure(session.settings);
@@ -36,11 +46,8 @@ function drawWindow(session, display, finish) {
       return;
     }
     const values = { ...least, now_width: now.width, now_height: now.height };
-    const fill = () => document.documentElement.requestFullscreen?.().catch(() => {});
-    const full = h("button", { type: "button", class: "main", onclick: fill }, t("window.full"));
-    display.replaceChildren(
-      h("div", { class: "sheet" }, ...paragraphs(t("window.text", values)), h("div", { class: "buttons" }, full)),
-    );
+    const text = t(isFramed() ? "window.text_framed" : "window.text", values);
+    display.replaceChildren(h("div", { class: "sheet" }, ...paragraphs(text), h("div", { class: "buttons" }, ...offerRoom())));
   };
   window.addEventListener("resize", draw);
   draw();
