@@ -167,7 +167,7 @@ def _prepare_folder(folder: Path, about: dict[str, Any], overwrite: bool, plan: 
         raise InputError("a folder of tasks to replace", got=f"{folder}, which holds {stranger!r}")
     new = json.loads(json.dumps(about))
     before = None if old is None else _retell(old, new, plan)
-    if before == new:
+    if old is not None and before == new:
         about = old
     elif before is not None and not overwrite:
         refuse_changes(before, new, str(folder), ways=["another -t", "--overwrite to replace it"])

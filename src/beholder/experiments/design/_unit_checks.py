@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder._core.wording import tell_count
 from beholder.experiments.design._deal import explain_counts, show_product
 from beholder.experiments.design._unit_folders import COUNTERFACTUAL, NATURAL, OPTIMIZED, UnitFolder
 from beholder.experiments.settings._settings import Settings
@@ -59,11 +60,12 @@ def check_counts(
         raise InputError(f"at most {available} units, as many as there are folders", got=f"-upm {n_used}", hint=fits)
     if n_used < n_trials:
         raise InputError(
-            f"at least as many units as trials a task (-nt {n_trials // n_parts}{in_parts})", got=f"{n_used} units",
+            f"at least as many units as trials a task (-nt {n_trials // n_parts}{in_parts})",
+            got=tell_count(n_used, "unit"),
             hint=f"-nt {n_used // n_parts}" + (f" or -upm {n_trials}" if available >= n_trials else ""),
         )  # fmt: skip
     if n_trials < n_parts:
-        raise InputError(f"at least {n_parts} units, one a session", got=str(n_used), hint=f"sessions.n {n_used}")
+        raise InputError(f"at least {n_parts} units, one a session", got=str(n_used), hint=f"--set sessions.n={n_used}")
     if n_trials * n_tasks % n_used:
         raise InputError(
             f"every unit equally often: -nh x -nt a multiple of the {n_used} units",
