@@ -96,7 +96,7 @@ def test_sounds_note_the_rate_of_the_device(lab):
     assert person.take_part() == "done"
     (details,) = read_details(lab)
     assert details["audio"]["sample_rate"] == person.page.evaluate("new AudioContext().sampleRate")
-    assert details["frames"]["sound_ms"] == 200
+    assert details["frames"]["sound_ms"] == pytest.approx(200, abs=0.1)  # some browsers resample to two samples less
 
 
 def test_size_in_degrees_follows_the_card(lab):

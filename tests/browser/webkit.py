@@ -132,7 +132,8 @@ class WebKitPage(Page):
         ratio, width, height = self.evaluate("[devicePixelRatio, innerWidth, innerHeight]")
         outer = self._call("GET", "/window/rect")
         left, bottom = round(ratio * outer["x"]), round(ratio * (outer["y"] + outer["height"]))
-        box = (left, bottom - round(ratio * height), left + round(ratio * width), bottom)
+        width, height = (round(ratio * self._zoom * side) for side in (width, height))
+        box = (left, bottom - height, left + width, bottom)
         with io.BytesIO() as file:
             self.context.display.read().crop(box).save(file, "PNG")
             return file.getvalue()
