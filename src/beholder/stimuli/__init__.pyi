@@ -98,7 +98,7 @@ from .sets._items import StimulusItems as StimulusItems
 from .sets._named import list_named_sets as list_named_sets
 from .sets._read import read_stimuli as read_stimuli
 from .sets._read import read_targets as read_targets
-from .sets._set import BadFile as BadFile
+from .sets._selection import BadFile as BadFile
 from .sets._set import StimulusSet as StimulusSet
 from .sets._set import name_conditions as name_conditions
 from .sounds._sound import load_sound as load_sound

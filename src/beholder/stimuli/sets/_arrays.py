@@ -13,7 +13,7 @@ import numpy as np
 from beholder._core.errors import InputError, UnknownNameError
 from beholder.stimuli.images._picture import check_picture, looks_like_pictures
 from beholder.stimuli.sets._items import StimulusItems, to_plain
-from beholder.stimuli.sets._set import Kind, StimulusSet
+from beholder.stimuli.sets._manifest import Kind, Manifest
 from beholder.stimuli.words._labels import number_classes
 
 _CHECKED_ROWS = 64
@@ -198,7 +198,7 @@ def build_from_arrays(
     targets: Sequence[int] | np.ndarray | None = None,
     conditions: Mapping[str, Sequence[Any]] | None = None,
     kind: Kind | None = None,
-) -> StimulusSet:
+) -> Manifest:
     """A set of arrays; see :meth:`StimulusSet.from_arrays`."""
     if _is_lazy(arrays) and not isinstance(arrays, HDF5Images | LazyArrays):
         arrays = LazyArrays(arrays)
@@ -229,7 +229,7 @@ def build_from_items(
     labels: Sequence[str] | None = None,
     targets: Sequence[int] | np.ndarray | None = None,
     conditions: Mapping[str, Sequence[Any]] | None = None,
-) -> StimulusSet:
+) -> Manifest:
     """A set of arrays, or of items, that were checked."""
     n = len(arrays)
     ids = tuple(f"{i:06d}" for i in range(n)) if ids is None else tuple(str(each) for each in ids)
@@ -238,7 +238,7 @@ def build_from_items(
         targets = np.arange(n) if names is None else number_classes(names)
     if names is None:
         names = ids
-    return StimulusSet(
+    return Manifest(
         kind=kind,
         ids=ids,
         files=("",) * n,

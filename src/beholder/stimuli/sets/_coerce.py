@@ -148,7 +148,7 @@ def _from_items(items: list[Any]) -> StimulusSet:
 def _from_uneven(arrays: list[np.ndarray]) -> StimulusSet:
     """A set of arrays of several shapes: all pictures, or all sounds."""
     if all(array.ndim == 1 for array in arrays):
-        return build_from_items(StimulusItems(arrays), kind="sound")
+        return StimulusSet.from_manifest(build_from_items(StimulusItems(arrays), kind="sound"))
     wrong = next(
         (array for array in arrays if not (looks_like_pictures((1, *array.shape)) or is_transparent(array))), None
     )
@@ -158,7 +158,7 @@ def _from_uneven(arrays: list[np.ndarray]) -> StimulusSet:
         raise InputError("stimuli of one shape, or pictures", got=got)
     for array in arrays:
         check_picture(array)
-    return build_from_items(StimulusItems(arrays), kind="image")
+    return StimulusSet.from_manifest(build_from_items(StimulusItems(arrays), kind="image"))
 
 
 def _from_paths(paths: list[Path]) -> StimulusSet:
@@ -187,7 +187,7 @@ def _from_frame(frame: Any, skip_bad: bool) -> StimulusSet:
 
     if frame.ndim == 1:
         return _from_items(frame.tolist())
-    made = build_from_frame(frame, skip_missing=skip_bad)
+    made = StimulusSet.from_manifest(build_from_frame(frame, skip_missing=skip_bad))
     return made.drop_bad_files() if skip_bad else made
 
 

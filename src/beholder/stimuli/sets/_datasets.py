@@ -18,7 +18,8 @@ from beholder._core.errors import InputError, StimulusError
 from beholder.stimuli.images._picture import is_transparent, looks_like_pictures
 from beholder.stimuli.sets._arrays import build_from_items
 from beholder.stimuli.sets._items import StimulusItems, check_item, is_tensor, to_plain
-from beholder.stimuli.sets._set import Kind, StimulusSet
+from beholder.stimuli.sets._manifest import Kind
+from beholder.stimuli.sets._set import StimulusSet
 
 logger = logging.getLogger("beholder")
 
@@ -132,7 +133,7 @@ def _from_rows(rows: Any, classes: Sequence[str] | None) -> StimulusSet:
     labels = _read_labels(rows) if isinstance(first, (tuple, list)) and len(first) > 1 else None
     kind = "image" if looks_like_pictures((1, *array.shape)) or is_transparent(array) else "array"
     items = StimulusItems(rows, _convert_row)
-    return build_from_items(items, kind=kind, **_name_classes(labels, classes))
+    return StimulusSet.from_manifest(build_from_items(items, kind=kind, **_name_classes(labels, classes)))
 
 
 def _read_labels(rows: Any) -> Sequence[Any] | None:
@@ -204,7 +205,7 @@ def from_hugging_face(dataset: Any) -> StimulusSet:
         named = _name_classes(plain.pop(label), classes)
     encoded = dataset.select_columns([column]).cast_column(column, type(features[column])(decode=False))
     items = StimulusItems(encoded, partial(_read_encoded, column=column))
-    return build_from_items(items, ids=ids, kind=kind, conditions=plain, **named)
+    return StimulusSet.from_manifest(build_from_items(items, ids=ids, kind=kind, conditions=plain, **named))
 
 
 def _is_plain(feature: Any, library: Any) -> bool:

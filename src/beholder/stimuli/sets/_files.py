@@ -43,4 +43,5 @@ def collect_files(paths: Sequence[Path | str]) -> StimulusSet:
         raise InputError("pictures or sounds", got="both")
     root = Path(os.path.commonpath([path.parent for path in files]))
     (kind,) = set(kinds.values())
-    return build_flat(root, [path.relative_to(root).as_posix() for path in files], kind)  # type: ignore[arg-type]
+    names = [path.relative_to(root).as_posix() for path in files]
+    return StimulusSet.from_manifest(build_flat(root, names, kind))  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from beholder._core.errors import InputError
-from beholder.stimuli.sets._set import StimulusSet
+from beholder.stimuli.sets._manifest import Manifest
 from beholder.stimuli.words._labels import sort_classes
 
 logger = logging.getLogger("beholder")
@@ -152,7 +152,7 @@ def build_from_folder(
     *,
     kind: Literal["image", "sound"] | None = None,
     layout: Literal["flat", "classes"] | None = None,
-) -> StimulusSet:
+) -> Manifest:
     """A set of everything in a flat folder or in class folders; see :meth:`StimulusSet.from_folder`."""
     folder = check_folder(folder)
     if layout not in (None, "flat", "classes"):
@@ -182,10 +182,10 @@ def build_from_folder(
     return build_classes(folder, full, kind)
 
 
-def build_flat(folder: Path, files: Iterable[str], kind: Literal["image", "sound"]) -> StimulusSet:
+def build_flat(folder: Path, files: Iterable[str], kind: Literal["image", "sound"]) -> Manifest:
     """A set in which every file is its own class."""
     files = tuple(files)
-    return StimulusSet(
+    return Manifest(
         kind=kind,
         ids=make_ids(files),
         files=files,
@@ -198,7 +198,7 @@ def build_flat(folder: Path, files: Iterable[str], kind: Literal["image", "sound
 
 def build_classes(
     folder: Path, classes: dict[str, list[str]], kind: Literal["image", "sound"], order: Sequence[str] | None = None
-) -> StimulusSet:
+) -> Manifest:
     """A set from class name → its files, in the mapping's order; without ``order`` classes count as they are sorted.
 
     Parameters
@@ -212,7 +212,7 @@ def build_classes(
     """
     places = {name: i for i, name in enumerate(order or sort_classes(classes))}
     files = tuple(file for members in classes.values() for file in members)
-    return StimulusSet(
+    return Manifest(
         kind=kind,
         ids=make_ids(files),
         files=files,

@@ -15,8 +15,8 @@ from beholder._core.registry import Registry
 from beholder._core.tables import read_rows
 from beholder.stimuli.sets._categories import load_wnids
 from beholder.stimuli.sets._folder import build_flat, build_from_folder, check_folder, list_entries, tell_kind
+from beholder.stimuli.sets._manifest import Manifest
 from beholder.stimuli.sets._published import PUBLISHED_SETS, Builder
-from beholder.stimuli.sets._set import StimulusSet
 
 NAMED_SETS: Registry[Builder] = Registry("named stimulus set")
 
@@ -42,7 +42,7 @@ def list_named_sets() -> list[str]:
 
 
 @NAMED_SETS.register("imagenet-val")
-def build_imagenet_val(folder: Path | str | None, ground_truth: Path | str | None = None) -> StimulusSet:
+def build_imagenet_val(folder: Path | str | None, ground_truth: Path | str | None = None) -> Manifest:
     """ImageNet's validation pictures, or part of them; targets are positions in the sorted WordNet ids.
 
     Two layouts are read. Class folders named by WordNet id (``n01440764``, ``n01440764_tench``) say themselves what
@@ -90,7 +90,7 @@ for _name, _build in PUBLISHED_SETS.items():
     NAMED_SETS.add(_name, _build)
 
 
-def _build_from_synset_folders(folder: Path) -> StimulusSet:
+def _build_from_synset_folders(folder: Path) -> Manifest:
     made = build_from_folder(folder, kind="image", layout="classes")
     places = {wnid: i for i, wnid in enumerate(load_wnids())}
     targets = []

@@ -16,11 +16,11 @@ from beholder.stimuli.assets._manifest import FromListing, load_assets
 from beholder.stimuli.assets._prepare import SENTENCES, SENTENCES_FILE
 from beholder.stimuli.sets._categories import load_categories, load_wnids
 from beholder.stimuli.sets._folder import build_flat, check_folder, list_entries
-from beholder.stimuli.sets._set import StimulusSet
+from beholder.stimuli.sets._manifest import Manifest
 from beholder.stimuli.sounds._sentences import TABLE_FILE, unpack_sentences
 from beholder.stimuli.words._words import load_words
 
-Builder = Callable[[Path | str | None, Path | str | None], StimulusSet]
+Builder = Callable[[Path | str | None, Path | str | None], Manifest]
 
 PICTURES = "metamers-400-pictures"
 OLD_PICTURES = "metamers-256-pictures"
@@ -32,7 +32,7 @@ _PICTURE = re.compile(r"(\d+)_(\d+)_([a-z]+)_(n\d{8})_(\d+)\.jpe?g", re.IGNORECA
 _EXAMPLE = re.compile(r"(\d+)_(.+)")
 
 
-def build_pictures(name: str, folder: Path | str | None, ground_truth: Path | str | None = None) -> StimulusSet:
+def build_pictures(name: str, folder: Path | str | None, ground_truth: Path | str | None = None) -> Manifest:
     """Pictures named ``{number}_{category number}_{category}_{wnid}_{id}.JPEG``, in the order of their numbers.
 
     Labels are WordNet ids and targets positions in their sorted order, as in ``imagenet-val``; the conditions
@@ -55,7 +55,7 @@ def build_pictures(name: str, folder: Path | str | None, ground_truth: Path | st
     if sorted(found) != list(range(_COUNTS[name])):
         raise InputError(f"the {_COUNTS[name]} pictures of {name}", got=f"{len(found)} in {place}")
     rows = [found[number] for number in range(len(found))]
-    return StimulusSet(
+    return Manifest(
         kind="image",
         ids=tuple(Path(file).stem for file, _, _ in rows),
         files=tuple(file for file, _, _ in rows),
@@ -67,7 +67,7 @@ def build_pictures(name: str, folder: Path | str | None, ground_truth: Path | st
     )
 
 
-def build_sentences(folder: Path | str | None, ground_truth: Path | str | None = None) -> StimulusSet:
+def build_sentences(folder: Path | str | None, ground_truth: Path | str | None = None) -> Manifest:
     """The read sentences, in their order; labels are the words in the middle, targets their outputs among 794."""
     place = Path(folder) if folder is not None else get_asset_folder(SENTENCES)
     if not (place / TABLE_FILE).is_file():
@@ -79,7 +79,7 @@ def build_sentences(folder: Path | str | None, ground_truth: Path | str | None =
     if len(rows) != _N_SENTENCES:
         raise InputError(f"the {_N_SENTENCES} sentences", got=f"{len(rows)} in {place / TABLE_FILE}")
     outputs = {word: i for i, word in enumerate(load_words())}
-    return StimulusSet(
+    return Manifest(
         kind="sound",
         ids=tuple(Path(row["file"]).stem for row in rows),
         files=tuple(row["file"] for row in rows),
@@ -91,7 +91,7 @@ def build_sentences(folder: Path | str | None, ground_truth: Path | str | None =
     )
 
 
-def build_natural_sounds(folder: Path | str | None, ground_truth: Path | str | None = None) -> StimulusSet:
+def build_natural_sounds(folder: Path | str | None, ground_truth: Path | str | None = None) -> Manifest:
     """The sounds whose responses were measured, in the order of the responses (``neural_stim_meta.npy``)."""
     place = _find_place(NATURAL_SOUNDS, folder, "fMRI_natsound_data")
     sounds = check_folder(place / "165_natural_sounds")
@@ -106,7 +106,7 @@ def build_natural_sounds(folder: Path | str | None, ground_truth: Path | str | N
     return build_flat(sounds, names, "sound")
 
 
-def build_examples(name: str, folder: Path | str | None, ground_truth: Path | str | None = None) -> StimulusSet:
+def build_examples(name: str, folder: Path | str | None, ground_truth: Path | str | None = None) -> Manifest:
     """Stimuli of an experiment, ``{i}_{network}/{j}_{stage}/{number}_{network}_{stage}``, by network, stage, number.
 
     Labels and targets are the numbers of the natural stimuli, which are of network and stage ``orig``; the conditions
@@ -126,7 +126,7 @@ def build_examples(name: str, folder: Path | str | None, ground_truth: Path | st
     if not found:
         raise InputError(f"stimuli in folders such as 1_network/2_stage of {name}", got=f"none in {place}")
     found.sort()
-    return StimulusSet(
+    return Manifest(
         kind="sound" if way.suffix == ".wav" else "image",
         ids=tuple(Path(row[5]).stem for row in found),
         files=tuple(row[5] for row in found),

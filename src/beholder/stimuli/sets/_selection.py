@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 import numpy as np
 
@@ -15,9 +15,18 @@ from beholder._core.seeds import make_generator
 from beholder._core.threads import open_threads
 
 if TYPE_CHECKING:
-    from beholder.stimuli.sets._set import BadFile, StimulusSet
+    from beholder.stimuli.sets._set import StimulusSet
 
 logger = logging.getLogger("beholder")
+
+
+@final
+class BadFile(NamedTuple):
+    """A stimulus file that cannot be used, and why."""
+
+    stimulus_id: str
+    file: str
+    reason: str
 
 
 def find_positions(ids: Sequence[str], which: Any) -> np.ndarray:
@@ -96,7 +105,6 @@ def draw_balanced(targets: np.ndarray, fraction: float, n_kept: int, seed: int) 
 def find_bad_files(stimuli: StimulusSet) -> list[BadFile]:
     """Decode every file of a set on several threads; the unreadable ones, in the set's order."""
     from beholder.stimuli.images._image import open_image
-    from beholder.stimuli.sets._set import BadFile
     from beholder.stimuli.sounds._sound import load_sound
 
     if stimuli.arrays is not None:

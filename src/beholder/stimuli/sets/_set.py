@@ -6,30 +6,26 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, final
+from typing import TYPE_CHECKING, Any, Literal, final
 
 import numpy as np
 
 from beholder._core.errors import InputError, StimulusError, UnknownNameError
 from beholder._core.hashing import PREFIX
 from beholder._core.seeds import DEFAULT_SEED
+from beholder.stimuli.sets._arrays import HDF5Images, build_from_arrays, take_arrays
+from beholder.stimuli.sets._folder import build_from_folder
+from beholder.stimuli.sets._html import render_set
 from beholder.stimuli.sets._items import hash_source
+from beholder.stimuli.sets._manifest import Kind, Layout, Manifest
 from beholder.stimuli.sets._marks import mark_file, read_file
+from beholder.stimuli.sets._named import NAMED_SETS
+from beholder.stimuli.sets._selection import BadFile, draw_fraction, find_bad_files, find_positions
+from beholder.stimuli.sets._table import build_from_table
+from beholder.stimuli.sets._things import build_from_things, build_from_things_behavior
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Kind = Literal["image", "sound", "array"]
-Layout = Literal["flat", "classes", "table", "arrays"]
-
-
-@final
-class BadFile(NamedTuple):
-    """A stimulus file that cannot be used, and why."""
-
-    stimulus_id: str
-    file: str
-    reason: str
 
 
 @final
@@ -97,6 +93,11 @@ class StimulusSet:
     # --- ways to make one ---------------------------------------------------------------------------------------
 
     @classmethod
+    def from_manifest(cls, manifest: Manifest) -> StimulusSet:
+        """The set that a manifest describes."""
+        return cls(**vars(manifest))
+
+    @classmethod
     def from_folder(
         cls,
         folder: Path | str,
@@ -135,17 +136,15 @@ class StimulusSet:
         --------
         >>> stimuli = StimulusSet.from_folder("images/")  # doctest: +SKIP
         """
-        from beholder.stimuli.sets._folder import build_from_folder
-        from beholder.stimuli.sets._things import build_from_things, build_from_things_behavior
-
         if things and things_behavior:
             raise InputError("one of things and things_behavior", got="both")
         if things:
-            made = build_from_things(folder, None if things is True else things)
+            manifest = build_from_things(folder, None if things is True else things)
         elif things_behavior:
-            made = build_from_things_behavior(folder, None if things_behavior is True else things_behavior)
+            manifest = build_from_things_behavior(folder, None if things_behavior is True else things_behavior)
         else:
-            made = build_from_folder(folder, kind=kind, layout=layout)
+            manifest = build_from_folder(folder, kind=kind, layout=layout)
+        made = cls.from_manifest(manifest)
         return made.drop_bad_files() if skip_bad else made
 
     @classmethod
@@ -172,9 +171,8 @@ class StimulusSet:
         StimulusError
             Listed files do not exist.
         """
-        from beholder.stimuli.sets._table import build_from_table
-
-        made = build_from_table(table, kind=kind, skip_missing=skip_bad)
+        manifest = build_from_table(table, kind=kind, skip_missing=skip_bad)
+        made = cls.from_manifest(manifest)
         return made.drop_bad_files() if skip_bad else made
 
     @classmethod
@@ -207,9 +205,8 @@ class StimulusSet:
         InputError
             Float pictures outside [0, 1], a dtype that is no picture's, or lengths that differ.
         """
-        from beholder.stimuli.sets._arrays import build_from_arrays
-
-        return build_from_arrays(arrays, ids, labels=labels, targets=targets, conditions=conditions, kind=kind)
+        made = build_from_arrays(arrays, ids, labels=labels, targets=targets, conditions=conditions, kind=kind)
+        return cls.from_manifest(made)
 
     @classmethod
     def from_hdf5(
@@ -231,8 +228,6 @@ class StimulusSet:
         InputError
             The file is not HDF5, or the key does not name a data set.
         """
-        from beholder.stimuli.sets._arrays import HDF5Images
-
         return cls.from_arrays(HDF5Images(file, key), ids, kind=kind)
 
     @classmethod
@@ -264,9 +259,8 @@ class StimulusSet:
         InputError
             The set is not here, the folder does not look like it, or the true classes cannot be told.
         """
-        from beholder.stimuli.sets._named import NAMED_SETS
-
-        made = NAMED_SETS[name](folder, ground_truth)
+        manifest = NAMED_SETS[name](folder, ground_truth)
+        made = cls.from_manifest(manifest)
         return made.drop_bad_files() if skip_bad else made
 
     # --- looking at it ------------------------------------------------------------------------------------------
@@ -285,8 +279,6 @@ class StimulusSet:
         return f"StimulusSet({len(self)} {self.kind}s, {n_classes} classes, {self.layout}{where}{extra}{cut})"
 
     def _repr_html_(self) -> str:
-        from beholder.stimuli.sets._html import render_set
-
         return render_set(self)
 
     def path(self, i: int) -> Path:
@@ -359,8 +351,6 @@ class StimulusSet:
         """Size, times and inode of the file stimulus ``i`` lies in; None for other arrays, and where it is gone."""
         if self.arrays is None:
             return mark_file(self.path(i))
-        from beholder.stimuli.sets._arrays import HDF5Images
-
         return mark_file(self.arrays.file) if isinstance(self.arrays, HDF5Images) else None
 
     def index_of(self, stimulus_id: str) -> int:
@@ -395,16 +385,12 @@ class StimulusSet:
     # --- cutting it ---------------------------------------------------------------------------------------------
 
     def __getitem__(self, which: Any) -> StimulusSet:
-        from beholder.stimuli.sets._selection import find_positions
-
         return self._take(find_positions(self.ids, which), self.selection)
 
     def _take(self, positions: np.ndarray, selection: dict[str, Any]) -> StimulusSet:
         rows = positions.tolist()
         arrays = self.arrays
         if arrays is not None:
-            from beholder.stimuli.sets._arrays import take_arrays
-
             arrays = take_arrays(arrays, positions)
         return replace(
             self,
@@ -435,8 +421,6 @@ class StimulusSet:
         InputError
             The fraction is outside (0, 1] or leaves nothing.
         """
-        from beholder.stimuli.sets._selection import draw_fraction
-
         positions = draw_fraction(self.targets, fraction, seed, balanced=balanced)
         selection: dict[str, Any] = dict(self.selection)
         if "fraction" in selection:
@@ -446,8 +430,6 @@ class StimulusSet:
 
     def find_bad_files(self) -> list[BadFile]:
         """Decode every file and list those that cannot be read, in order; several threads, with progress."""
-        from beholder.stimuli.sets._selection import find_bad_files
-
         return find_bad_files(self)
 
     def drop_bad_files(self) -> StimulusSet:

@@ -13,7 +13,7 @@ import numpy as np
 from beholder._core.errors import InputError, StimulusError
 from beholder.jobs import check_source
 from beholder.stimuli.sets._folder import agree_on_kind, make_ids, tell_kind
-from beholder.stimuli.sets._set import StimulusSet
+from beholder.stimuli.sets._manifest import Manifest
 from beholder.stimuli.words._labels import number_classes
 
 if TYPE_CHECKING:
@@ -31,13 +31,13 @@ _CODE = re.compile(r"[+-]?0\d")  # 007 is a name, not seven
 
 def build_from_table(
     table: Path | str, *, kind: Literal["image", "sound"] | None = None, skip_missing: bool = False
-) -> StimulusSet:
+) -> Manifest:
     """A set from a table; see :meth:`StimulusSet.from_table`."""
     table = Path(table)
     return _build(_read_frame(table), table.parent, str(table), kind, skip_missing)
 
 
-def build_from_frame(frame: pd.DataFrame, *, skip_missing: bool = False) -> StimulusSet:
+def build_from_frame(frame: pd.DataFrame, *, skip_missing: bool = False) -> Manifest:
     """A set from a pandas table with a column of files, absolute or relative to the working directory."""
     _check_frame(frame, "the table")
     frame = _rename_columns(_to_text(frame), "the table")
@@ -46,7 +46,7 @@ def build_from_frame(frame: pd.DataFrame, *, skip_missing: bool = False) -> Stim
 
 def _build(
     frame: pd.DataFrame, root: Path | None, table: str, kind: Literal["image", "sound"] | None, skip_missing: bool
-) -> StimulusSet:
+) -> Manifest:
     frame, skipped = _find_files(frame, root or Path(), table, skip_missing)
     files = frame["file"].tolist()
     kind = agree_on_kind(files, kind, table)
@@ -57,7 +57,7 @@ def _build(
         raise InputError(f"{kind} files only", got=f"{len(wrong)} others in {table}, such as {wrong[0]}")
     ids = tuple(frame.pop("stimulus_id").tolist()) if "stimulus_id" in frame else make_ids(files)
     labels, targets = _read_classes(frame, files, table)
-    return StimulusSet(
+    return Manifest(
         kind=kind,
         ids=ids,
         files=tuple(files),

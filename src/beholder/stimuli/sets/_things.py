@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from beholder._core.errors import InputError
 from beholder._core.tables import read_records
 from beholder.stimuli.sets._folder import build_classes, build_flat, check_folder, list_entries, tell_kind, walk_files
-from beholder.stimuli.sets._set import StimulusSet
+from beholder.stimuli.sets._manifest import Manifest
 
 logger = logging.getLogger("beholder")
 
@@ -20,7 +20,7 @@ BEHAVIOR_FILES = ("item_names.tsv",)
 PICTURES_PER_CONCEPT = 12
 
 
-def build_from_things(folder: Path | str, concepts: Path | str | None = None) -> StimulusSet:
+def build_from_things(folder: Path | str, concepts: Path | str | None = None) -> Manifest:
     """The first twelve pictures of every THINGS concept, classes in the concept file's order.
 
     Parameters
@@ -56,7 +56,7 @@ def build_from_things(folder: Path | str, concepts: Path | str | None = None) ->
     return replace(made, selection={"things": chosen})
 
 
-def build_from_things_behavior(folder: Path | str, items: Path | str | None = None) -> StimulusSet:
+def build_from_things_behavior(folder: Path | str, items: Path | str | None = None) -> Manifest:
     """One picture for each row of the THINGS behaviour file, in its order, each its own class.
 
     Parameters
