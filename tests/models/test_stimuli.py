@@ -14,6 +14,7 @@ import beholder as bh
 from beholder._core.errors import InputError, StimulusError
 from beholder.models import GreyPreprocessing, ImagePreprocessing, SoundPreprocessing, collect_stimuli, wrap
 from beholder.models.network._input_shape import needs_channel
+from beholder.models.network._model import make_plain_model
 from beholder.stimuli import StimulusSet, save_sound
 
 
@@ -291,7 +292,7 @@ def test_trying_leaves_a_network_and_random_numbers_as_they_were() -> None:
     wrap(module, SECOND)
     assert torch.equal(module[1].running_mean, before[0]) and torch.equal(torch.rand(1), before[1])
     lazy = nn.Sequential(nn.LazyConv1d(4, 80))
-    assert not needs_channel(lazy, 8000)
+    assert not needs_channel(make_plain_model(lazy), 8000)
     assert torch.nn.parameter.is_lazy(lazy[0].weight)
 
 

@@ -49,15 +49,17 @@ def is_lazy(module: nn.Module) -> bool:
     return any(torch.nn.parameter.is_lazy(tensor) for tensor in [*module.parameters(), *module.buffers()])
 
 
-def needs_channel(module: nn.Module, n_samples: int) -> bool:
-    """Whether a network takes sounds as (n, 1, n_samples), as 1-D convolutions do, and not as (n, n_samples)."""
-    from beholder.models.definitions._base import Weights
-    from beholder.models.network._model import Model
-    from beholder.models.preprocessing._read import ArrayPreprocessing
+def needs_channel(plain: Model, n_samples: int) -> bool:
+    """Whether a network takes sounds as (n, 1, n_samples), as 1-D convolutions do, and not as (n, n_samples).
 
-    if is_lazy(module):
+    Parameters
+    ----------
+    plain : Model
+        Without preprocessing.
+    n_samples : int
+    """
+    if is_lazy(plain.module):
         return False
-    plain = Model("", "", module, ArrayPreprocessing(), Weights(tag="wrapped"))
     return not runs_on(plain, (n_samples,)) and runs_on(plain, (1, n_samples))
 
 

@@ -198,27 +198,22 @@ def _iterate_tensors(value: Any) -> Iterator[Tensor]:
             yield from _iterate_tensors(part)
 
 
-def find_latent_names(module: nn.Module, example: Tensor) -> dict[str, bool]:
+def find_latent_names(plain: Model, example: Tensor) -> dict[str, bool]:
     """Keys of ``all_outputs`` in the network's order, and whether each is there only with ``fake_relu``.
 
     Parameters
     ----------
-    module : nn.Module
-        Copies of it are run.
+    plain : Model
+        Without preprocessing; copies of it are run.
     example : (n, *input_shape)
         Any input.
     """
-    from beholder.models.definitions._base import Weights
-    from beholder.models.network._model import Model
-    from beholder.models.preprocessing._read import ArrayPreprocessing
-
-    model = Model("", "", module, ArrayPreprocessing(), Weights(tag=""))
     with torch.no_grad():
-        plain = _run_copy(model, example)[1]
-        takes_fake = "fake_relu" in inspect.signature(module.forward).parameters
-        both = _run_copy(model, example, fake_relu=True)[1] if takes_fake else plain
-    names = {name: name not in plain for name in both}
-    return names | dict.fromkeys(plain, False)
+        without = _run_copy(plain, example)[1]
+        takes_fake = "fake_relu" in inspect.signature(plain.module.forward).parameters
+        both = _run_copy(plain, example, fake_relu=True)[1] if takes_fake else without
+    names = {name: name not in without for name in both}
+    return names | dict.fromkeys(without, False)
 
 
 def attach_outputs(module: nn.Module, names: Mapping[str, bool]) -> dict[str, str]:

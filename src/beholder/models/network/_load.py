@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beholder._core.errors import suggest_keywords
-from beholder._core.seeds import DEFAULT_SEED, derive_seed
+from beholder._core.seeds import DEFAULT_SEED
 from beholder.models.catalog._resolve import ResolvedModel, resolve_model
-from beholder.models.definitions._base import RANDOM, Alias, Blueprint, Weights, get_source
-from beholder.models.definitions._meta import build_on_meta
-from beholder.models.network._model import Model, ModelSpec
+from beholder.models.definitions._base import Alias
+from beholder.models.network._model import Model, ModelSpec, make_model
 from beholder.models.weights._key_rules import read_key_rules
-from beholder.models.weights._read import explain_missing, load_file_weights
 
 if TYPE_CHECKING:
-    from torch import nn
+    pass
 
 logger = logging.getLogger("beholder")
 
-__all__ = ["build_from_spec", "load_model", "resolve_model"]
+__all__ = ["load_model", "resolve_model"]
 
 
 @suggest_keywords
@@ -88,7 +85,7 @@ def load_model(
     resolved = resolve_model(name, pretrained=pretrained, weights=weights, model_path=model_path, check_file=not meta)
     if resolved.is_default and not meta:
         logger.info("%s: no weights were named, so the default ones are used: %s", resolved.path_name, resolved.name)
-    return _make_model(_make_spec(resolved, seed, read_key_rules(keys)), resolved.blueprint, place)
+    return make_model(_make_spec(resolved, seed, read_key_rules(keys)), resolved.blueprint, place)
 
 
 def _make_spec(resolved: ResolvedModel, seed: int, keys: tuple[tuple[str, str], ...] = ()) -> ModelSpec:
@@ -109,58 +106,3 @@ def _make_spec(resolved: ResolvedModel, seed: int, keys: tuple[tuple[str, str], 
         metamer_layers=(alias.metamer_layers if alias else ()) or blueprint.metamer_layers,
         keys=keys or (alias.keys if alias else ()),
     )
-
-
-def build_from_spec(spec: ModelSpec, device: str = "cpu") -> Model:
-    """Build the model of a recipe; see :meth:`ModelSpec.load`."""
-    from beholder.models.definitions._devices import pick_device
-
-    blueprint = get_source(spec.source).find(spec.model, spec.variant)
-    return _make_model(spec, blueprint, pick_device(device))
-
-
-def _make_model(spec: ModelSpec, blueprint: Blueprint, device: str) -> Model:
-    if device == "meta":
-        module, weights = build_on_meta(blueprint.build), Weights(tag=spec.tag)
-    else:
-        module, weights = _build_with_weights(spec, blueprint)
-        module = module.float().to(device)
-    module = module.eval().requires_grad_(False)
-    return Model(
-        name=f"{spec.source}:{spec.model}@{spec.tag}",
-        path_name=spec.path_name,
-        module=module,
-        preprocessing=spec.preprocessing,
-        weights=weights,
-        layers=spec.layers,
-        taps=dict(spec.taps),
-        classes=blueprint.classes,
-        forward=blueprint.forward,
-        spec=replace(spec, sha256=weights.sha256),
-        pool=spec.pool,
-        multi_layer_output=blueprint.multi_layer_output,
-        metamer_layers=spec.metamer_layers,
-        axes=dict(spec.axes),
-        version=blueprint.version,
-    )
-
-
-def _build_with_weights(spec: ModelSpec, blueprint: Blueprint) -> tuple[nn.Module, Weights]:
-    import torch
-
-    model = f"{blueprint.source}:{blueprint.name}"
-    if spec.file is None and spec.tag != RANDOM and blueprint.fetch_tag is not None:
-        blueprint.fetch_tag(spec.tag)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(spec.seed, "random weights", model))
-        if spec.file is None and spec.tag != RANDOM and blueprint.build_tag is not None:
-            return blueprint.build_tag(spec.tag)
-        module = blueprint.build()
-    if spec.file is not None:
-        adapt = blueprint.adapt_state_dict
-        return module, load_file_weights(module, Path(spec.file), tag=spec.tag, adapt=adapt, keys=spec.keys)
-    if spec.tag == RANDOM:
-        return module, Weights(tag=RANDOM)
-    if blueprint.load_tag is None:
-        raise explain_missing(model, spec.tag, got="a source that publishes none for it")
-    return module, blueprint.load_tag(module, spec.tag)

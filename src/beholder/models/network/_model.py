@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import UnknownNameError
-from beholder.models.definitions._base import Weights, call_module
+from beholder.models.definitions._base import Blueprint, Weights, call_module, get_source
+from beholder.models.definitions._devices import pick_device
+from beholder.models.network._build import build_module
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,9 +79,7 @@ class ModelSpec:
 
     def load(self, device: str = "cpu") -> Model:
         """Build the model, with its weights, on ``device``."""
-        from beholder.models.network._load import build_from_spec
-
-        return build_from_spec(self, device)
+        return make_model(self, get_source(self.source).find(self.model, self.variant), pick_device(device))
 
 
 @final
@@ -278,3 +278,32 @@ class Model:
     def with_layers(self, layers: tuple[str, ...]) -> Model:
         """The same model with other recorded layers."""
         return replace(self, layers=tuple(layers), spec=replace(self.spec, layers=tuple(layers)) if self.spec else None)
+
+
+def make_model(spec: ModelSpec, blueprint: Blueprint, device: str) -> Model:
+    """The model of a recipe, with its weights, on a device; on ``meta`` without."""
+    module, weights = build_module(spec, blueprint, device)
+    return Model(
+        name=f"{spec.source}:{spec.model}@{spec.tag}",
+        path_name=spec.path_name,
+        module=module,
+        preprocessing=spec.preprocessing,
+        weights=weights,
+        layers=spec.layers,
+        taps=dict(spec.taps),
+        classes=blueprint.classes,
+        forward=blueprint.forward,
+        spec=replace(spec, sha256=weights.sha256),
+        pool=spec.pool,
+        multi_layer_output=blueprint.multi_layer_output,
+        metamer_layers=spec.metamer_layers,
+        axes=dict(spec.axes),
+        version=blueprint.version,
+    )
+
+
+def make_plain_model(module: nn.Module) -> Model:
+    """A module as a model that takes whatever the module takes, for a look at what it does."""
+    from beholder.models.preprocessing._read import ArrayPreprocessing
+
+    return Model("", "", module, ArrayPreprocessing(), Weights(tag=""))

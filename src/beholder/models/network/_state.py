@@ -11,15 +11,17 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import torch
 from torch import Tensor, nn
 
 from beholder._core.errors import InputError
 from beholder.models.network._copy_module import HOOKS, SMALL, Copier, iterate_tensors, list_parts
-from beholder.models.network._model import Model
 from beholder.models.network._outside import OutsideState
+
+if TYPE_CHECKING:
+    from beholder.models.network._model import Model
 
 _KEPT = {*HOOKS, "_parameters", "_buffers", "_modules", "_non_persistent_buffers_set"}
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import to_path_name
 from beholder.models.definitions._base import Weights, call_module
-from beholder.models.network._model import Model
+from beholder.models.network._model import Model, make_plain_model
 from beholder.models.preprocessing._extended import ExtendedPreprocessing, add_channel
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def _add_channel(module: nn.Module, preprocessing: Preprocessing, normalize: Any
     shape = choose_shape(preprocessing)
     if normalize is not None or preprocessing.modality != "sound" or not takes_samples or len(shape) != 1:
         return preprocessing
-    if not needs_channel(module, shape[0]):
+    if not needs_channel(make_plain_model(module), shape[0]):
         return preprocessing
     logger.info("%s takes sounds as (n, 1, n_samples): they are given so", type(module).__name__)
     return ExtendedPreprocessing(preprocessing, add_channel)
@@ -210,7 +210,9 @@ def _find_taps(module: nn.Module, preprocessing: Preprocessing) -> dict[str, str
     shape = choose_shape(preprocessing)
     device = next((t.device for t in [*module.parameters(), *module.buffers()]), torch.device("cpu"))
     try:
-        names = find_latent_names(module, preprocessing.normalize(torch.full((1, *shape), 0.5, device=device)))
+        names = find_latent_names(
+            make_plain_model(module), preprocessing.normalize(torch.full((1, *shape), 0.5, device=device))
+        )
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
         logger.warning(
             "%s takes with_latent, but does not run on a stimulus of shape %s, so that its all_outputs are no layers "

@@ -159,6 +159,7 @@ def _load_file(path: Path) -> _LoadedFile:
 
 def _find_latent(network: nn.Module, preprocessing: Preprocessing, path: Path) -> dict[str, bool]:
     from beholder.models.network._latent import find_latent_names, takes_latent
+    from beholder.models.network._model import make_plain_model
 
     if not takes_latent(network):
         return {}
@@ -171,7 +172,7 @@ def _find_latent(network: nn.Module, preprocessing: Preprocessing, path: Path) -
     noise = torch.rand((1, *shape), generator=torch.Generator().manual_seed(0)) * (high - low) + low
     device = next((t.device for t in [*network.parameters(), *network.buffers()]), torch.device("cpu"))
     try:
-        return find_latent_names(network, preprocessing.normalize(noise.to(device)))
+        return find_latent_names(make_plain_model(network), preprocessing.normalize(noise.to(device)))
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
         if isinstance(error, InputError):
             raise
