@@ -1,7 +1,7 @@
 /** How large pictures are: as the study says, all of a trial alike, and smaller by one factor where there is no room. */
 
 import { h } from "./dom.js";
-import { findEngine, readDensity } from "./display.js";
+import { findEngine, readDensity, readZoom } from "./display.js";
 
 export const CARD_MM = 85.6;
 const LEAST = 48; // CSS pixels of the longer side, below which the page scrolls instead
@@ -72,7 +72,8 @@ export function resizeElement(element, { width, height }, scale = null) {
 
 function fitsWindow(display) {
   const { scrollHeight } = document.documentElement;
-  const rounding = findEngine() === "webkit" ? 1 : 0; // of a zoomed page that fits, it says that it is one pixel too high
+  // of a zoomed page that fits, WebKit says that it is one pixel too high
+  const rounding = findEngine() === "webkit" && readZoom() !== 1 ? 1 : 0;
   return scrollHeight <= window.innerHeight + rounding && display.scrollWidth <= display.clientWidth + rounding;
 }
 
