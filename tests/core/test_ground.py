@@ -156,6 +156,14 @@ def test_registries_suggest_and_grow() -> None:
         _ = registry["twoo"]
 
 
+def test_a_renamed_public_name_works_and_says_what_it_is_called_now() -> None:
+    import beholder.experiments as room
+
+    with pytest.warns(DeprecationWarning, match=r"beholder\.experiments\.Staircase is now called AdaptiveProcedure"):
+        assert room.Staircase is room.AdaptiveProcedure  # pyright: ignore[reportAttributeAccessIssue]
+    assert "Staircase" not in dir(room)
+
+
 def test_an_own_name_is_found_without_reading_what_packages_offer(monkeypatch: pytest.MonkeyPatch) -> None:
     registry: Registry[int] = Registry("number", "beholder.numbers")
     registry.add("one", 1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from beholder._core.errors import InputError, UnknownNameError
-from beholder.experiments import Adaptive, Staircase, find_level, pick_level, psychometric
+from beholder.experiments import Adaptive, AdaptiveProcedure, find_level, pick_level, psychometric
 
 # What the package questplus 2023.1 showed, and the answers it was given, with the estimates it came to.
 WEIBULL_LOG = [
@@ -36,16 +36,16 @@ NORMAL = {
 
 @pytest.mark.parametrize(("settings", "log"), [(WEIBULL, WEIBULL_LOG), (NORMAL, NORMAL_LOG)], ids=["weibull", "normal"])
 def test_quest_plus_shows_what_the_reference_shows(settings, log):
-    made = Staircase.from_dict(settings)
+    made = AdaptiveProcedure.from_dict(settings)
     for level, correct in log:
         assert made.next_level() == pytest.approx(level)
         made.update(level, bool(correct))
 
 
 def test_quest_plus_estimates_what_the_reference_estimates():
-    made = Staircase.from_dict(WEIBULL).replay(WEIBULL_LOG)
+    made = AdaptiveProcedure.from_dict(WEIBULL).replay(WEIBULL_LOG)
     assert made.estimate_parameters() == pytest.approx(WEIBULL_MEANS)
-    normal = Staircase.from_dict(NORMAL).replay(NORMAL_LOG).estimate_parameters()
+    normal = AdaptiveProcedure.from_dict(NORMAL).replay(NORMAL_LOG).estimate_parameters()
     assert normal["threshold"] == pytest.approx(5.266791363079394)
 
 
@@ -89,7 +89,7 @@ def test_quest_plus_with_a_logistic_function_is_the_formula():
         "guesses": [0.0, 0.25], "lapses": [0.02, 0.1], "function": "logistic",
     }  # fmt: skip
     answers = []
-    made = Staircase.from_dict(settings)
+    made = AdaptiveProcedure.from_dict(settings)
     for correct in (True, False, True, True, False):
         expected = expect_entropy_plainly(settings, answers)
         assert made.expect_entropy() == pytest.approx(expected)
@@ -107,7 +107,7 @@ def test_levels_that_fall_mirror_levels_that_rise():
         "slopes": [1.0, 4.0],
     }
     falling = rising | {"levels": [3.0, 2.0, 1.0, 0.0], "thresholds": [2.5, 1.5, 0.5]}
-    a, b = Staircase.from_dict(rising), Staircase.from_dict(falling)
+    a, b = AdaptiveProcedure.from_dict(rising), AdaptiveProcedure.from_dict(falling)
     for correct in (True, True, False, True, False, False):
         level = a.next_level()
         assert b.next_level() == -level
@@ -128,7 +128,7 @@ def test_quest_plus_finds_the_threshold_of_an_observer():
         answers.append((level, rng.random() < psychometric(math.log10(level), math.log10(0.15), 4.0, 0.5, 0.02)))
     from beholder.experiments.adaptive._staircase import describe_adaptive
 
-    made = Staircase.from_dict(describe_adaptive(adaptive, levels)).replay(answers).estimate()
+    made = AdaptiveProcedure.from_dict(describe_adaptive(adaptive, levels)).replay(answers).estimate()
     assert made.low < truth < made.high
     assert made.threshold == pytest.approx(truth, rel=0.25)
     assert made.n_trials == 120
@@ -151,7 +151,7 @@ def step_plainly(levels, up, down, start, answers):
 def test_up_down_moves_as_the_rule_says(up, down):
     levels = list(range(10))
     answers = np.random.default_rng(up * 10 + down).random(80) < 0.7
-    made = Staircase.from_dict({"method": "up_down", "levels": levels, "up": up, "down": down, "start": 8})
+    made = AdaptiveProcedure.from_dict({"method": "up_down", "levels": levels, "up": up, "down": down, "start": 8})
     shown = []
     for correct in answers:
         shown.append(made.next_level())
@@ -161,14 +161,14 @@ def test_up_down_moves_as_the_rule_says(up, down):
 
 @pytest.mark.parametrize(("up", "down"), [(1, 1), (1, 2), (1, 3), (1, 4), (2, 1), (2, 2)])
 def test_up_down_settles_where_the_theory_says(up, down):
-    made = Staircase.from_dict({"method": "up_down", "levels": [0, 1], "up": up, "down": down})
+    made = AdaptiveProcedure.from_dict({"method": "up_down", "levels": [0, 1], "up": up, "down": down})
     if up == 1:
         assert made.target == pytest.approx(0.5 ** (1 / down))
     if down == 1:
         assert 1 - made.target == pytest.approx(0.5 ** (1 / up))
     levels = np.linspace(-4, 4, 161).tolist()
     rng = np.random.default_rng(0)
-    stairs = Staircase.from_dict({"method": "up_down", "levels": levels, "up": up, "down": down, "start": 80})
+    stairs = AdaptiveProcedure.from_dict({"method": "up_down", "levels": levels, "up": up, "down": down, "start": 80})
     chances = []
     for _ in range(6000):
         level = stairs.next_level()
@@ -182,7 +182,7 @@ def test_up_down_takes_smaller_steps_after_reversals_and_ends():
         "method": "up_down", "levels": list(range(20)), "up": 1, "down": 1, "start": 19, "steps": [4, 2, 1],
         "n_reversals": 4, "n_averaged": 2,
     }  # fmt: skip
-    made = Staircase.from_dict(settings)
+    made = AdaptiveProcedure.from_dict(settings)
     shown = []
     for correct in (True, True, True, False, True, False, True):
         shown.append(made.next_level())
@@ -194,7 +194,7 @@ def test_up_down_takes_smaller_steps_after_reversals_and_ends():
 
 def test_constant_stimuli_show_each_level_in_each_block():
     settings = {"method": "constant", "levels": [1, 2, 3, 4], "n_per_level": 3, "seed": 5}
-    made = Staircase.from_dict(settings)
+    made = AdaptiveProcedure.from_dict(settings)
     shown = []
     while (level := made.next_level()) is not None:
         shown.append(level)
@@ -202,16 +202,16 @@ def test_constant_stimuli_show_each_level_in_each_block():
     assert [sorted(shown[i : i + 4]) for i in (0, 4, 8)] == [[1, 2, 3, 4]] * 3
     assert shown[:4] != shown[4:8] or shown[:4] != shown[8:]
     assert made.estimate().threshold == 2.75  # three quarters of the way from none right at 2 to all right at 3
-    other = Staircase.from_dict(settings | {"seed": 6})
+    other = AdaptiveProcedure.from_dict(settings | {"seed": 6})
     assert [other.replay([(x, True)]).next_level() for x in shown[:11]] != shown[1:]
 
 
 def test_state_is_the_log_replayed():
     for settings in (WEIBULL, {"method": "up_down", "levels": [1, 2, 3]}, {"method": "constant", "levels": [1, 2]}):
-        made = Staircase.from_dict(settings)
+        made = AdaptiveProcedure.from_dict(settings)
         for correct in (True, False, True, True):
             made.update(made.next_level(), correct)
-        again = Staircase.from_dict(made.to_dict()).replay(made.log)
+        again = AdaptiveProcedure.from_dict(made.to_dict()).replay(made.log)
         assert again.next_level() == made.next_level()
         assert again.log == made.log
         assert again.to_dict() == made.to_dict()
@@ -253,18 +253,20 @@ def test_level_of_a_share_is_the_inverse(function):
 )
 def test_settings_that_cannot_be_are_refused(settings, message):
     with pytest.raises(InputError, match=message):
-        Staircase.from_dict(settings)
+        AdaptiveProcedure.from_dict(settings)
 
 
 def test_unknown_methods_parameters_and_levels_are_refused():
     with pytest.raises(UnknownNameError, match="quest"):
-        Staircase.from_dict({"method": "quest", "levels": [1, 2]})
+        AdaptiveProcedure.from_dict({"method": "quest", "levels": [1, 2]})
     with pytest.raises(UnknownNameError, match="'down'"):
-        Staircase.from_dict({"method": "up_down", "levels": [1, 2], "dwn": 3})
-    made = Staircase.from_dict({"method": "up_down", "levels": [1, 2]})
+        AdaptiveProcedure.from_dict({"method": "up_down", "levels": [1, 2], "dwn": 3})
+    made = AdaptiveProcedure.from_dict({"method": "up_down", "levels": [1, 2]})
     with pytest.raises(InputError, match="one of the levels 1, 2"):
         made.update(1.5, True)
-    sure = Staircase.from_dict(WEIBULL | {"guesses": [0.0], "lapses": [0.0], "levels": [-90.0, 0.0], "slopes": [8.0]})
+    sure = AdaptiveProcedure.from_dict(
+        WEIBULL | {"guesses": [0.0], "lapses": [0.0], "levels": [-90.0, 0.0], "slopes": [8.0]}
+    )
     with pytest.raises(InputError, match="lapses above 0"):
         sure.update(-90.0, True)
     assert sure.log == ()

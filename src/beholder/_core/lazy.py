@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import lazy_loader
 
 
-def attach(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+def attach(
+    package: str, file: str, renamed: Mapping[str, str] | None = None
+) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """Make ``__getattr__``, ``__dir__`` and ``__all__`` for a package from the names that its ``__init__.pyi`` imports.
 
     The stub is the one list: type checkers and editors read it, and so does this function at run time.
@@ -21,6 +24,8 @@ def attach(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], 
     file : str
         ``__file__`` of the package. ``__init__.pyi`` beside it holds a line
         ``from ._image import open_image as open_image`` for each public name.
+    renamed : mapping of str to str, optional
+        Old name to the one that took its place: it still works, with a :class:`DeprecationWarning`.
 
     Examples
     --------
@@ -33,6 +38,10 @@ def attach(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], 
     def get_public(name: str) -> Any:
         if name in names:
             return load(name)
+        if renamed and name in renamed:
+            new = renamed[name]
+            warnings.warn(f"{package}.{name} is now called {new}", DeprecationWarning, stacklevel=2)
+            return load(new)
         raise AttributeError(describe_missing(package, name, names))
 
     return get_public, list_names, names

@@ -1,9 +1,9 @@
+from .adaptive._procedure import AdaptiveProcedure as AdaptiveProcedure
+from .adaptive._procedure import Estimate as Estimate
 from .adaptive._psychometric import find_level as find_level
 from .adaptive._psychometric import psychometric as psychometric
 from .adaptive._quest_plus import QuestPlus as QuestPlus
 from .adaptive._staircase import ConstantStimuli as ConstantStimuli
-from .adaptive._staircase import Estimate as Estimate
-from .adaptive._staircase import Staircase as Staircase
 from .adaptive._staircase import UpDown as UpDown
 from .adaptive._staircase import pick_level as pick_level
 from .build._build import build_tasks as build_tasks

@@ -10,13 +10,14 @@ from typing import Any, Literal, final
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder.experiments.adaptive._procedure import METHODS, AdaptiveProcedure, Estimate
 from beholder.experiments.adaptive._psychometric import Function, find_level, psychometric
-from beholder.experiments.adaptive._staircase import Estimate, Staircase
 from beholder.experiments.settings._fields import to_plain
 
 
+@METHODS.register("quest+")
 @final
-class QuestPlus(Staircase):
+class QuestPlus(AdaptiveProcedure):
     r"""QUEST+: a Bayesian grid over threshold, slope, guessing and lapses.
 
     The next level is the one from which the most is expected to be learnt,
@@ -83,7 +84,7 @@ class QuestPlus(Staircase):
         return float(10**value) if self.parameters.scale == "log10" else float(value)
 
     def to_dict(self) -> dict[str, Any]:
-        """See :meth:`Staircase.to_dict`."""
+        """See :meth:`AdaptiveProcedure.to_dict`."""
         return {"method": "quest+", **to_plain(self.parameters)}
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import abc
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,134 +10,21 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED, make_generator
-from beholder.experiments.settings._fields import parse_fields, to_plain
+from beholder.experiments.adaptive._procedure import METHODS, AdaptiveProcedure, Answer, Estimate
+from beholder.experiments.settings._fields import to_plain
 
 if TYPE_CHECKING:
     from beholder.experiments.settings._settings import Adaptive
-
-Answer = tuple[float, bool]
-"""A level that was shown, and whether the answer was right."""
 
 _LOG_RATIO = 10.0
 _N_THRESHOLDS, _N_SLOPES = 41, 12
 
 
+@METHODS.register("constant")
 @final
-@dataclass(frozen=True)
-class Estimate:
-    """Where a procedure puts the threshold.
-
-    Attributes
-    ----------
-    threshold : float
-        The level at ``target``; NaN where the answers do not tell.
-    low, high : float
-        The middle 95 % of what is plausible for it; NaN for procedures that do not say.
-    target : float
-        Share of right answers.
-    n_trials : int
-    """
-
-    threshold: float
-    low: float
-    high: float
-    target: float
-    n_trials: int
-
-
-class Staircase(abc.ABC):
-    """A procedure that chooses levels from the answers so far.
-
-    Parameters
-    ----------
-    levels : sequence of float
-        From the hardest to the easiest, rising or falling as numbers; at least two.
-    """
-
-    def __init__(self, levels: Sequence[float]) -> None:
-        self.levels = tuple(float(level) for level in levels)
-        steps = np.diff(self.levels)
-        if len(self.levels) < 2 or not ((steps > 0).all() or (steps < 0).all()):
-            raise InputError(
-                "at least two levels in order, from the hardest to the easiest", got=str(list(self.levels)[:8])
-            )
-        self._log: list[Answer] = []
-
-    @staticmethod
-    def from_dict(settings: Mapping[str, Any]) -> Staircase:
-        """The procedure that settings describe: ``method`` (``constant``, ``up_down``, ``quest+``) and its parameters.
-
-        Raises
-        ------
-        UnknownNameError
-            Another method, or a parameter that the method does not have.
-        InputError
-            A parameter of the wrong type or out of its range.
-
-        >>> stairs = Staircase.from_dict({"method": "up_down", "levels": [1, 2, 3, 4], "down": 2, "start": 3})
-        >>> stairs.next_level()
-        4.0
-        >>> stairs.update(4.0, True)
-        >>> stairs.update(4.0, True)
-        >>> stairs.next_level()
-        3.0
-        """
-        from beholder.experiments.adaptive._quest_plus import QuestPlus
-
-        methods: dict[str, Any] = {"constant": ConstantStimuli, "up_down": UpDown, "quest+": QuestPlus}
-        values = dict(settings)
-        method = str(values.pop("method", ""))
-        if method not in methods:
-            raise UnknownNameError("adaptive method", method, methods)
-        made = methods[method]
-        return made(parse_fields(made.Parameters, values, f"{method} parameter"))
-
-    @property
-    def log(self) -> tuple[Answer, ...]:
-        """The answers so far."""
-        return tuple(self._log)
-
-    def update(self, level: float, correct: bool) -> None:
-        """Take in an answer.
-
-        Raises
-        ------
-        InputError
-            A level that is none of the procedure's.
-        """
-        place = next((k for k, each in enumerate(self.levels) if math.isclose(each, level, rel_tol=1e-9)), None)
-        if place is None:
-            raise InputError(f"one of the levels {', '.join(f'{each:g}' for each in self.levels)}", got=f"{level:g}")
-        self._take_in(place, bool(correct))
-        self._log.append((self.levels[place], bool(correct)))
-
-    def replay(self, answers: Iterable[Answer]) -> Staircase:
-        """Take in answers, in order, and give the procedure itself."""
-        for level, correct in answers:
-            self.update(level, correct)
-        return self
-
-    @abc.abstractmethod
-    def to_dict(self) -> dict[str, Any]:
-        """The settings that :meth:`from_dict` takes; without the answers."""
-
-    @abc.abstractmethod
-    def next_level(self) -> float | None:
-        """The level to show; None when the procedure has ended."""
-
-    @abc.abstractmethod
-    def estimate(self) -> Estimate:
-        """The threshold, from the answers so far."""
-
-    @abc.abstractmethod
-    def _take_in(self, place: int, correct: bool) -> None:
-        """Change the state by the answer at one of the levels."""
-
-
-@final
-class ConstantStimuli(Staircase):
+class ConstantStimuli(AdaptiveProcedure):
     """Every level equally often, in an order drawn block by block; ends when all are shown."""
 
     @final
@@ -158,7 +44,7 @@ class ConstantStimuli(Staircase):
             raise InputError("n_per_level of 1 or more", got=str(parameters.n_per_level))
 
     def to_dict(self) -> dict[str, Any]:
-        """See :meth:`Staircase.to_dict`."""
+        """See :meth:`AdaptiveProcedure.to_dict`."""
         return {"method": "constant", **to_plain(self.parameters)}
 
     def next_level(self) -> float | None:
@@ -183,8 +69,9 @@ class ConstantStimuli(Staircase):
         return Estimate(threshold, math.nan, math.nan, target, len(self._log))
 
 
+@METHODS.register("up_down")
 @final
-class UpDown(Staircase):
+class UpDown(AdaptiveProcedure):
     """A transformed up-down staircase: ``down`` right answers in a row make it harder, ``up`` wrong ones easier.
 
     Converges on the level where the chances of both are equal; for 1 up, n down at :math:`0.5^{1/n}` right answers.
@@ -226,7 +113,7 @@ class UpDown(Staircase):
         self.reversals: list[float] = []
 
     def to_dict(self) -> dict[str, Any]:
-        """See :meth:`Staircase.to_dict`."""
+        """See :meth:`AdaptiveProcedure.to_dict`."""
         return {"method": "up_down", **to_plain(self.parameters)}
 
     @property
@@ -298,7 +185,7 @@ def pick_level(adaptive: Adaptive, levels: Sequence[float], answers: Iterable[An
     >>> pick_level(Adaptive(method="up_down"), (0.05, 0.1, 0.3, 1.0), [(1.0, True), (1.0, True)])
     2
     """
-    made = Staircase.from_dict(describe_adaptive(adaptive, tuple(float(level) for level in levels)))
+    made = AdaptiveProcedure.from_dict(describe_adaptive(adaptive, tuple(float(level) for level in levels)))
     level = made.replay(answers).next_level()
     assert level is not None  # adaptive trials are counted by the plan
     return made.levels.index(level)
