@@ -97,9 +97,8 @@ def _build(name: str, quick_gelu: bool) -> nn.Module:
         import open_clip
 
         try:
-            return open_clip.create_model(
-                name, pretrained_text=False, force_quick_gelu=quick_gelu, device=torch.get_default_device()
-            )
+            here = torch.empty(0).device  # torch 2.6 does not tell the device of a `with torch.device` otherwise
+            return open_clip.create_model(name, pretrained_text=False, force_quick_gelu=quick_gelu, device=here)
         except (RuntimeError, OSError) as error:
             text = (open_clip.get_model_config(name) or {}).get("text_cfg", {}).get("hf_model_name")
             if text is None:
