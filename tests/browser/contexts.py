@@ -55,7 +55,12 @@ class Download:
         """Copy it."""
         shutil.copyfile(self._path, path)
 
-    def wait(self, folder: Path, before: set[Path]) -> None:
+    @staticmethod
+    def list_files(folder: Path) -> dict[Path, int]:
+        """Files of a folder and when they were written: WebKit writes over the one before."""
+        return {path: path.stat().st_mtime_ns for path in folder.glob("*.json")}
+
+    def wait(self, folder: Path, before: dict[Path, int]) -> None:
         """Until there is another file in this folder, and whole."""
         end = time.monotonic() + SECONDS
         sizes: tuple[int, int] = (0, 0)
@@ -63,7 +68,7 @@ class Download:
             if time.monotonic() > end:
                 raise PageError(f"no file came within {SECONDS} s")
             time.sleep(0.1)
-            found = [path for path in folder.glob("*.json") if path not in before]
+            found = [path for path, written in self.list_files(folder).items() if before.get(path) != written]
             self._path = found[0] if found else Path()
             sizes = (sizes[1], self._path.stat().st_size if found else 0)
 

@@ -150,8 +150,8 @@ class Page(ABC):
     @contextlib.contextmanager
     def expect_download(self) -> Iterator[Download]:
         """What the block does gives a file."""
-        before = set(self.context.downloads.glob("*.json"))
         download = Download()
+        before = download.list_files(self.context.downloads)
         yield download
         download.wait(self.context.downloads, before)
 
