@@ -18,7 +18,7 @@ from beholder.figures import (
     plot_rdms,
     rank_rdm,
 )
-from beholder.figures._accuracy import wilson_interval
+from beholder.statistics import wilson_interval
 
 CATEGORIES = ["checkerboard", "honeycomb", "crescent", "triangle"]
 

@@ -1,6 +1,3 @@
-from ._intervals import Correlation as Correlation
-from ._intervals import bootstrap_share as bootstrap_share
-from ._intervals import correlate as correlate
 from ._judge import judge_metamers as judge_metamers
 from ._judgement import Judgement as Judgement
 from ._judgement import read_judgements as read_judgements
@@ -13,8 +10,11 @@ from ._network_files import read_brain_prediction as read_brain_prediction
 from ._network_files import read_human_recognition as read_human_recognition
 from ._participant import NetworkObserver as NetworkObserver
 from ._saved_stimuli import prepare_saved as prepare_saved
+from ._scatter import Correlation as Correlation
 from ._scatter import NetworkScatter as NetworkScatter
 from ._scatter import compare_networks as compare_networks
+from ._scatter import correlate as correlate
+from ._summaries import bootstrap_share as bootstrap_share
 from ._summaries import summarize_verdicts as summarize_verdicts
 from ._verdicts import Vocabulary as Vocabulary
 from ._verdicts import find_reference as find_reference

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError
-from beholder.evaluation._intervals import Correlation, correlate
 from beholder.evaluation._judgement import Judgement, describe_decisions, shorten_names
 from beholder.evaluation._judgement_table import NATURAL
+from beholder.statistics import Correlation, correlate
 
 if TYPE_CHECKING:
     import pandas as pd

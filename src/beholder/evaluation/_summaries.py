@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED
-from beholder.evaluation._intervals import bootstrap_share
-from beholder.figures import wilson_interval
+from beholder.statistics import bootstrap_share, wilson_interval
 
 if TYPE_CHECKING:
     import pandas as pd

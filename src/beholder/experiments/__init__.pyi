@@ -1,7 +1,12 @@
+from ._statistics import Effect as Effect
+from ._statistics import PowerAnalysis as PowerAnalysis
+from ._statistics import compute_power as compute_power
+from ._statistics import find_level as find_level
+from ._statistics import plan_power as plan_power
+from ._statistics import psychometric as psychometric
+from ._statistics import simulate_power as simulate_power
 from .adaptive._procedure import AdaptiveProcedure as AdaptiveProcedure
 from .adaptive._procedure import Estimate as Estimate
-from .adaptive._psychometric import find_level as find_level
-from .adaptive._psychometric import psychometric as psychometric
 from .adaptive._quest_plus import QuestPlus as QuestPlus
 from .adaptive._staircase import ConstantStimuli as ConstantStimuli
 from .adaptive._staircase import UpDown as UpDown
@@ -26,11 +31,6 @@ from .flow._experiment import TrialUnit as TrialUnit
 from .flow._experiment import read_experiment as read_experiment
 from .flow._presentation import draw_presentation as draw_presentation
 from .flow._texts import read_texts as read_texts
-from .power._draws import simulate_power as simulate_power
-from .power._effect import Effect as Effect
-from .power._power import PowerAnalysis as PowerAnalysis
-from .power._power import compute_power as compute_power
-from .power._power import plan_power as plan_power
 from .server._collected import Collected as Collected
 from .server._collected import import_collected as import_collected
 from .server._security import Limits as Limits

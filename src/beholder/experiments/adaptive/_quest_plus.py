@@ -11,8 +11,8 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder.experiments.adaptive._procedure import METHODS, AdaptiveProcedure, Estimate
-from beholder.experiments.adaptive._psychometric import Function, find_level, psychometric
 from beholder.experiments.settings._fields import to_plain
+from beholder.statistics import Function, find_level, psychometric
 
 
 @METHODS.register("quest+")

@@ -1,4 +1,4 @@
-"""Shares and correlations with their 95 % intervals."""
+"""Proportions and correlations with their 95 % intervals."""
 
 from __future__ import annotations
 
@@ -11,6 +11,20 @@ from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 
 _N_DRAWS = 1000
+
+
+def wilson_interval(n_right: Any, n_shown: Any, z: float = 1.959963984540054) -> tuple[np.ndarray, np.ndarray]:
+    """Wilson's 95 % score interval of a proportion, (low, high) in [0, 1].
+
+    (p + z²/2n ± z √(p(1 − p)/n + z²/4n²)) / (1 + z²/n), p = right/shown, n = shown.
+    Source: Wilson 1927, Journal of the American Statistical Association 22, 209-212.
+    """
+    n = np.asarray(n_shown, dtype=np.float64)
+    p = np.asarray(n_right, dtype=np.float64) / n
+    middle = p + z**2 / (2 * n)
+    half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    scale = 1 + z**2 / n
+    return np.clip((middle - half) / scale, 0, 1), np.clip((middle + half) / scale, 0, 1)
 
 
 def bootstrap_share(

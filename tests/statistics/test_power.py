@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from beholder._core.errors import InputError, UnknownNameError
-from beholder.experiments import Effect, compute_power, plan_power, simulate_power
+from beholder.statistics import Effect, compute_power, plan_power, simulate_power
 
 ALIKE = {"participant_sd": 0.0, "effect_sd": 0.0, "item_sd": 0.0}
 
@@ -68,7 +68,7 @@ def test_taking_stimuli_for_all_there_are_would_find_effects_that_are_not_there(
     """Why conditions with their own stimuli are tested over stimuli too."""
     rng = np.random.default_rng(2)
     effect = Effect(0.75, 0.75, item_sd=0.15, items="separate")
-    from beholder.experiments.power._draws import draw_experiment
+    from beholder.statistics._power_draws import draw_experiment
 
     wrong = 0
     for _ in range(300):

@@ -11,8 +11,8 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED
-from beholder.experiments.power._draws import simulate_power
-from beholder.experiments.power._effect import Effect, check_sizes, is_crossed
+from beholder.statistics._effect import Effect, check_sizes, is_crossed
+from beholder.statistics._power_draws import simulate_power
 
 if TYPE_CHECKING:
     import pandas as pd

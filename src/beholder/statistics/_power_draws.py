@@ -8,7 +8,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED
-from beholder.experiments.power._effect import Effect, check_sizes, compute_chance, is_crossed
+from beholder.statistics._effect import Effect, check_sizes, compute_chance, is_crossed
 
 
 def simulate_power(

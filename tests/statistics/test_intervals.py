@@ -4,7 +4,8 @@ import pytest
 import scipy.stats
 
 from beholder._core.errors import InputError
-from beholder.evaluation import bootstrap_share, correlate, summarize_verdicts
+from beholder.evaluation import summarize_verdicts
+from beholder.statistics import bootstrap_share, correlate
 
 
 @pytest.mark.parametrize("n", [4, 5, 25])

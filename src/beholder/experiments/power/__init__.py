@@ -1,1 +1,0 @@
-"""How many participants a design needs."""

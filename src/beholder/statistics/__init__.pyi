@@ -1,0 +1,12 @@
+from ._effect import Effect as Effect
+from ._intervals import Correlation as Correlation
+from ._intervals import bootstrap_share as bootstrap_share
+from ._intervals import correlate as correlate
+from ._intervals import wilson_interval as wilson_interval
+from ._power import PowerAnalysis as PowerAnalysis
+from ._power import compute_power as compute_power
+from ._power import plan_power as plan_power
+from ._power_draws import simulate_power as simulate_power
+from ._psychometric import Function as Function
+from ._psychometric import find_level as find_level
+from ._psychometric import psychometric as psychometric
