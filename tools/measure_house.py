@@ -203,11 +203,8 @@ def count_type_errors(mode: str) -> Counter[str]:
     """Errors of pyright by room."""
     pyright = shutil.which("pyright") or str(Path(sys.executable).with_name("pyright"))
     with tempfile.TemporaryDirectory() as folder:
-        settings = {
-            "include": [os.path.relpath(SOURCE, Path(folder).resolve())],
-            "typeCheckingMode": mode,
-            "pythonVersion": "3.11",
-        }
+        place = os.path.relpath(SOURCE, Path(folder).resolve())
+        settings = {"include": [place], "extraPaths": [place], "typeCheckingMode": mode, "pythonVersion": "3.11"}
         config = Path(folder) / "pyrightconfig.json"
         config.write_text(json.dumps(settings), encoding="utf-8")
         command = [pyright, "--outputjson", "--pythonpath", sys.executable, "-p", str(config)]
