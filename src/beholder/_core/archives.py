@@ -111,7 +111,7 @@ def _choose(content: tarfile.TarFile, members: Sequence[str], where: str) -> dic
         if not PurePosixPath(name).name.startswith(_LITTER):
             by_name[name] = info
     lead = _find_lead(by_name, members, where)
-    chosen = {}
+    chosen: dict[str, tarfile.TarInfo] = {}
     for name, info in by_name.items():
         short = name.removeprefix(lead)
         if not name.startswith(lead) or not any(short == each or short.startswith(f"{each}/") for each in members):

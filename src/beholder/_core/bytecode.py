@@ -115,7 +115,7 @@ def read_code(code: CodeType) -> CodeFacts:
 
 def _follow(instructions: list[Any], at: int) -> list[str]:
     """Names of the attributes taken one after another."""
-    names = []
+    names: list[str] = []
     while at < len(instructions) and instructions[at].opname in _ATTRIBUTE:
         names.append(instructions[at].argval)
         at += 1
@@ -137,8 +137,9 @@ def _is_first(instructions: list[Any], at: int, first: str | None) -> bool:
     """Whether the instruction ``at`` puts the first argument on the stack last."""
     if first is None or not 0 <= at < len(instructions) or not instructions[at].opname.startswith("LOAD_FAST"):
         return False
-    name = instructions[at].argval
-    return (name[-1] if isinstance(name, tuple) else name) == first
+    name: Any = instructions[at].argval
+    last: Any = name
+    return bool((last[-1] if isinstance(name, tuple) else last) == first)
 
 
 def _note_owner(
@@ -199,8 +200,9 @@ def _digest(code: CodeType, has_docstring: bool) -> bytes:
 def _describe_constant(value: Any) -> Any:
     if isinstance(value, CodeType):
         return "code", read_code(value).digest.hex()
+    items: Any = value
     if isinstance(value, tuple):
-        return "tuple", [_describe_constant(item) for item in value]
+        return "tuple", [_describe_constant(item) for item in items]
     if isinstance(value, frozenset):
-        return "frozenset", sorted(repr(_describe_constant(item)) for item in value)
+        return "frozenset", sorted(repr(_describe_constant(item)) for item in items)
     return type(value).__name__, repr(value)

@@ -89,6 +89,7 @@ def identify_value(value: Any, *, what: str = "a value") -> str:
 
 def digest_callable(content: Content, value: Any) -> bytes | None:
     """The digest of a function or what wraps one; None for any other value."""
+    whole: Any = value
     if _name_lookup(value) in LOOKUPS:
         raise _refuse_name(content, _name_lookup(value))
     if isinstance(value, types.FunctionType):
@@ -96,9 +97,9 @@ def digest_callable(content: Content, value: Any) -> bytes | None:
     if isinstance(value, types.MethodType):
         return join(b"method", content.digest(value.__func__), _digest_owner(content, value))
     if isinstance(value, functools.partial):
-        return content.digest_items("partial", [value.func, value.args, value.keywords])
+        return content.digest_items("partial", [whole.func, whole.args, whole.keywords])
     if isinstance(value, staticmethod | classmethod):
-        return join(type(value).__name__.encode(), content.digest(value.__func__))
+        return join(type(whole).__name__.encode(), content.digest(whole.__func__))
     if isinstance(value, property):
         return content.digest_items("property", [value.fget, value.fset])
     if isinstance(value, functools.cached_property):
@@ -192,8 +193,8 @@ def _digest_own(content: Content, kind: type, reach: Reach | None) -> bytes:
     made_up = "<locals>" in kind.__qualname__  # by a function, so that its name says little
     if find_owner(kind.__module__) != "user" and not made_up:
         return join(b"named", name_of(kind), content.digest_named("patched", _find_patches(kind)))
-    own = {}
-    written = find_own_writes(kind) | (frozenset() if reach is None else reach.written)
+    own: dict[str, Any] = {}
+    written = find_own_writes(kind) | (frozenset[str]() if reach is None else reach.written)
     for name, value in kind.__dict__.items():
         if name in written and not callable(value):  # what its methods keep there as they run
             continue

@@ -14,13 +14,14 @@ import sys
 import types
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import xxhash
 
 from beholder._core.errors import InputError
+from beholder._core.narrowing import class_of
 from beholder._core.origins import find_owner
 
 if TYPE_CHECKING:
@@ -80,13 +81,13 @@ class Content:
 
     def digest_named(self, kind: str, values: Mapping[str, Any]) -> bytes:
         """Of values by name, whose order does not count."""
-        parts = []
+        parts: list[bytes] = []
         for name in sorted(values):
             parts += [name.encode("utf-8", "surrogatepass"), self.digest(values[name], name)]
         return join(kind.encode(), *parts)
 
     @contextlib.contextmanager
-    def inside(self, reach: Reach, members: Iterable[int]) -> Iterator[None]:
+    def inside(self, reach: Reach, members: Iterable[int]) -> Generator[None]:
         """While the block runs, classes and attributes are looked at as ``reach`` says."""
         kept = self.reach, self.members, self._done
         self.reach, self.members, self._done = reach, frozenset(members), {}
@@ -123,7 +124,7 @@ def join(*parts: bytes) -> bytes:
 def _describe_simple(value: Any) -> tuple[bytes, bytes] | None:
     if value is None or value is Ellipsis or value is NotImplemented:
         return b"constant", repr(value).encode()
-    kind = type(value)
+    kind = class_of(value)
     if kind is bool or kind is int:
         return kind.__name__.encode(), repr(value).encode()
     if kind is float:
@@ -152,7 +153,7 @@ def _read_mapping(content: Content, value: Mapping[Any, Any]) -> bytes:
 
 
 def _kind(content: Content, value: Any) -> bytes:
-    kind = type(value)
+    kind = class_of(value)
     return kind.__name__.encode() if kind.__module__ in ("builtins", "collections") else content.digest(kind)
 
 
@@ -230,7 +231,7 @@ def digest_object(content: Content, value: Any, *methods: str) -> bytes:
     """An object by its class and state, without what its methods write there; ``methods`` are called from outside."""
     from beholder._core.reach import find_own_writes
 
-    kind = type(value)
+    kind = class_of(value)
     if kind.__name__ in _STATELESS and kind.__module__ in ("_thread", "threading"):
         return join(b"lock")
     if hasattr(value, "__identity__") and find_owner(kind.__module__) == "beholder":
@@ -240,21 +241,27 @@ def digest_object(content: Content, value: Any, *methods: str) -> bytes:
         state = {name: item for name, item in read_state(value).items() if name not in written}
         return join(b"object", content.digest(kind), content.digest_named("state", state))
     try:
-        parts = value.__reduce_ex__(4)  # as pickle and copy take it apart, or say that they cannot
+        parts: Any = value.__reduce_ex__(4)  # as pickle and copy take it apart, or say that they cannot
     except Exception as error:
         raise content.refuse(f"{kind.__module__}.{kind.__qualname__}, which has no content to read,") from error
     if isinstance(parts, str):
         return join(b"reduced", content.digest(kind), parts.encode())
-    plain = [list(part) if isinstance(part, Iterator) else part for part in parts]
+    plain = [_unroll(part) for part in parts]
     return join(b"reduced", content.digest(kind), content.digest_items("parts", plain))
+
+
+def _unroll(part: Any) -> Any:
+    """A list for an iterator."""
+    whole: Any = part
+    return list(whole) if isinstance(part, Iterator) else whole
 
 
 def read_state(value: Any) -> dict[str, Any]:
     """Attributes of an object, in ``__dict__`` and slots; not what a ``cached_property`` keeps."""
-    kind = type(value)
-    state = dict(vars(value)) if hasattr(value, "__dict__") else {}
+    kind = class_of(value)
+    state: dict[str, Any] = dict(getattr(value, "__dict__", ()))
     for base in kind.__mro__:
-        slots = base.__dict__.get("__slots__", ())
+        slots: str | Iterable[str] = base.__dict__.get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:
             if name not in ("__dict__", "__weakref__"):
                 name = f"_{base.__name__.lstrip('_')}{name}" if name.startswith("__") and name[-2:] != "__" else name

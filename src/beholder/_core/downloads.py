@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 from beholder._core.errors import InputError
 from beholder._core.files import explain_write_errors
@@ -196,9 +197,9 @@ def _receive(url: str, part: Path, start: int, label: str, timeout: float, span:
         return total is None or received == total
 
 
-def _copy(response: http.client.HTTPResponse, file: object, received: int, advance: Callable[[int], None]) -> int:
+def _copy(response: http.client.HTTPResponse, file: IO[bytes], received: int, advance: Callable[[int], None]) -> int:
     while chunk := response.read1(_CHUNK):
-        file.write(chunk)  # pyright: ignore[reportAttributeAccessIssue]
+        file.write(chunk)
         before, received = received, received + len(chunk)
         if received // _MEGABYTE > before // _MEGABYTE:
             advance(received // _MEGABYTE - before // _MEGABYTE)

@@ -8,11 +8,12 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import IO, Any
 
 from beholder._core.errors import BeholderError, InputError, OutputError
+from beholder._core.narrowing import class_of, is_json_object
 
 TEMPORARY_PREFIX = ".tmp-"
 
@@ -21,7 +22,7 @@ _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 @contextlib.contextmanager
-def explain_write_errors(path: Path | str) -> Iterator[None]:
+def explain_write_errors(path: Path | str) -> Generator[None]:
     """Turn the operating system's refusals into one line that says what to do."""
     try:
         yield
@@ -48,7 +49,7 @@ def explain_write_errors(path: Path | str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def explain_read_errors(path: Path | str, expected: str, hint: str | None = None) -> Iterator[None]:
+def explain_read_errors(path: Path | str, expected: str, hint: str | None = None) -> Generator[None]:
     """Turn whatever a parser makes of a damaged or foreign file into one line that names the file."""
     try:
         yield
@@ -60,7 +61,7 @@ def explain_read_errors(path: Path | str, expected: str, hint: str | None = None
 
 
 @contextlib.contextmanager
-def open_atomic(path: Path | str, mode: str = "wb", *, durable: bool = False, **kwargs: Any) -> Iterator[IO[Any]]:
+def open_atomic(path: Path | str, mode: str = "wb", *, durable: bool = False, **kwargs: Any) -> Generator[IO[Any]]:
     """Open a temporary file beside ``path`` and rename it over ``path`` when the block succeeds.
 
     Parameters
@@ -175,7 +176,7 @@ def read_json(path: Path | str, *, hint: str | None = None) -> Any:
 def read_json_object(path: Path | str, *keys: str, hint: str | None = None) -> dict[str, Any]:
     """Read a JSON file that must hold an object with these keys; anything else is an :class:`InputError`."""
     value = read_json(path, hint=hint)
-    if not isinstance(value, dict):
+    if not is_json_object(value):
         raise InputError("a JSON object", got=f"{path}, which holds {_name_json(value)}", hint=hint)
     missing = [key for key in keys if key not in value]
     if missing:
@@ -184,8 +185,8 @@ def read_json_object(path: Path | str, *keys: str, hint: str | None = None) -> d
 
 
 def _name_json(value: Any) -> str:
-    names = {list: "a list", str: "text", bool: "true or false", type(None): "null"}
-    return names.get(type(value), "a number")
+    names: dict[type[Any], str] = {list: "a list", str: "text", bool: "true or false", type(None): "null"}
+    return names.get(class_of(value), "a number")
 
 
 def remove_temporaries(path: Path | str) -> None:

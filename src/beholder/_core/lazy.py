@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
-import lazy_loader
+import lazy_loader  # pyright: ignore[reportMissingTypeStubs]
+
+Lists = tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]
 
 
-def attach(
-    package: str, file: str, renamed: Mapping[str, str] | None = None
-) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+def attach(package: str, file: str, renamed: Mapping[str, str] | None = None) -> Lists:
     """Make ``__getattr__``, ``__dir__`` and ``__all__`` for a package from the names that its ``__init__.pyi`` imports.
 
     The stub is the one list: type checkers and editors read it, and so does this function at run time.
@@ -33,7 +33,7 @@ def attach(
 
         __getattr__, __dir__, __all__ = attach(__name__, __file__)
     """
-    load, list_names, names = lazy_loader.attach_stub(package, file)
+    load, list_names, names = cast(Lists, lazy_loader.attach_stub(package, file))
 
     def get_public(name: str) -> Any:
         if name in names:

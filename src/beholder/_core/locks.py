@@ -181,6 +181,7 @@ def _read_marker(marker: Path) -> dict[str, Any] | None:
         text = marker.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
+    holder: Any = None
     try:
         holder = json.loads(text)
         host, pid, _ = holder["host"], int(holder["pid"]), holder["since"]

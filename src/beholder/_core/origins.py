@@ -61,7 +61,7 @@ def name_origin(value: Any, module: str, name: str) -> str:
     if top == OWN:
         room = module.split(".")[1:2]  # and no more of the module, so that a function may move within its room
         place = ".".join([OWN, *(part for part in room if not part.startswith("_"))])
-        return f"{place}.{name} {vars(value).get(_VERSION, 1) if hasattr(value, '__dict__') else 1}"
+        return f"{place}.{name} {getattr(value, '__dict__', {}).get(_VERSION, 1)}"
     if top in _FRAMEWORKS or top in sys.stdlib_module_names:
         return f"{module}.{name}"
     return f"{module}.{name} {find_version(top)}"

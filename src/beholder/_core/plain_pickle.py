@@ -52,10 +52,10 @@ class Foreign(type):
     items: list[Any]
 
     def __new__(mcs, name: str, arguments: tuple[Any, ...] = ()) -> Foreign:
-        content = {"__new__": _make_another, "name": name, "arguments": arguments, "state": None, "items": []}
-        return super().__new__(mcs, "Foreign", (), content)
+        content: dict[str, Any] = {"name": name, "arguments": arguments, "state": None, "items": []}
+        return super().__new__(mcs, "Foreign", (), {"__new__": _make_another, **content})
 
-    def __init__(cls, *_arguments: Any) -> None:
+    def __init__(cls, *_arguments: Any) -> None:  # pyright: ignore[reportInconsistentConstructor]
         """All is there already."""
 
     def __call__(cls, *arguments: Any, **_named: Any) -> Foreign:
@@ -173,28 +173,30 @@ def _settle(value: Any, done: dict[int, Any], depth: int) -> Any:
     """Put arrays where stand-ins for them are; containers are changed in place."""
     if depth > _MAX_DEPTH:
         raise ValueError("nested too deep")
-    if id(value) in done:
-        return done[id(value)]
+    whole: Any = value
+    place = id(value)
+    if place in done:
+        return done[place]
     if isinstance(value, dict):
-        done[id(value)] = value
-        pairs = [(_settle(key, done, depth + 1), each) for key, each in value.items()]
-        value.clear()
+        done[place] = whole
+        pairs = [(_settle(key, done, depth + 1), each) for key, each in whole.items()]
+        whole.clear()
         for key, each in pairs:
-            value[key] = _settle(each, done, depth + 1)
+            whole[key] = _settle(each, done, depth + 1)
     elif isinstance(value, list):
-        done[id(value)] = value
-        value[:] = [_settle(each, done, depth + 1) for each in value]
+        done[place] = whole
+        whole[:] = [_settle(each, done, depth + 1) for each in whole]
     elif isinstance(value, tuple):
-        return tuple(_settle(each, done, depth + 1) for each in value)
+        return tuple(_settle(each, done, depth + 1) for each in whole)
     elif isinstance(value, Foreign):
         array = _make_array(value, done, depth)
-        done[id(value)] = value if array is None else array
+        done[place] = value if array is None else array
         if array is not None:
             return array
         value.arguments = _settle(value.arguments, done, depth + 1)
         value.state = _settle(value.state, done, depth + 1)
         value.items = _settle(value.items, done, depth + 1)
-    return value
+    return whole
 
 
 def _make_array(foreign: Foreign, done: dict[int, Any], depth: int) -> Any:
@@ -202,8 +204,9 @@ def _make_array(foreign: Foreign, done: dict[int, Any], depth: int) -> Any:
     module, _, name = foreign.name.rpartition(".")
     if not module.startswith(_ARRAY_MODULES):
         return None
-    if name == "_reconstruct" and isinstance(foreign.state, tuple) and len(foreign.state) == 5:
-        _, shape, dtype, by_column, data = foreign.state
+    state: Any = foreign.state
+    if name == "_reconstruct" and isinstance(foreign.state, tuple) and len(state) == 5:
+        _, shape, dtype, by_column, data = state
         return _fill(shape, dtype, "F" if by_column else "C", data, done, depth)
     if name == "_frombuffer" and len(foreign.arguments) == 4:
         data, dtype, shape, order = foreign.arguments
@@ -223,7 +226,7 @@ def _fill(shape: Any, dtype: Any, order: str, data: Any, done: dict[int, Any], d
         settled = _settle(list(data), done, depth + 1)
         if len(settled) != array.size:
             raise ValueError(f"{len(settled)} values for an array of shape {shape}")
-        flat = np.empty(len(settled), dtype=object)
+        flat: Any = np.empty(len(settled), dtype=object)
         for i, each in enumerate(settled):
             flat[i] = each
         return flat.reshape(shape, order="F" if order == "F" else "C")
@@ -231,23 +234,27 @@ def _fill(shape: Any, dtype: Any, order: str, data: Any, done: dict[int, Any], d
     return np.frombuffer(io.BytesIO(raw).getbuffer(), dtype=kind).reshape(shape, order="F" if order == "F" else "C")
 
 
-def _read_dtype(foreign: Any) -> np.dtype:
+def _read_dtype(foreign: Any) -> np.dtype[Any]:
     if not isinstance(foreign, Foreign) or not foreign.name.endswith("dtype") or not foreign.arguments:
         raise ValueError(f"numbers of kind {foreign!r}")
-    code, state = str(foreign.arguments[0]), foreign.state
+    code = str(foreign.arguments[0])
+    state: Any = foreign.state
+    whole: Any = state
+    parts: list[Any] = list(whole) if isinstance(state, tuple) else []
     if code in ("O", "O8", "O4"):
         return np.dtype(object)
-    if code[:1] == "V" and isinstance(state, tuple) and len(state) > 5 and isinstance(state[4], dict):
-        return _read_fields(state)
+    if code[:1] == "V" and len(parts) > 5 and isinstance(parts[4], dict):
+        return _read_fields(parts)
     if code[:1] not in _PLAIN_KINDS or not code[1:].isdigit():
         raise ValueError(f"numbers of kind {code!r}")
-    order = str(state[1]) if isinstance(state, tuple) and len(state) > 1 else "|"
+    order = str(parts[1]) if len(parts) > 1 else "|"
     return np.dtype(code).newbyteorder(order if order in ("<", ">") else "|")
 
 
-def _read_fields(state: tuple[Any, ...]) -> np.dtype:
+def _read_fields(state: list[Any]) -> np.dtype[Any]:
     names, fields, width = [str(name) for name in state[3]], state[4], int(state[5])
-    formats, offsets = [], []
+    formats: list[np.dtype[Any]] = []
+    offsets: list[int] = []
     for name in names:
         kind = _read_dtype(fields[name][0])
         offset = int(fields[name][1])

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 from beholder._core.wording import word
 
@@ -31,7 +31,7 @@ def set_quiet(quiet: bool) -> None:
 
 
 @contextlib.contextmanager
-def show_progress(label: str, total: int, unit: str = "", done: int = 0) -> Iterator[Callable[[int], None]]:
+def show_progress(label: str, total: int, unit: str = "", done: int = 0) -> Generator[Callable[[int], None]]:
     """Show how far a piece of work is.
 
     Parameters
@@ -60,7 +60,7 @@ def show_progress(label: str, total: int, unit: str = "", done: int = 0) -> Iter
 
 
 @contextlib.contextmanager
-def _show_bar(label: str, total: int, unit: str, done: int) -> Iterator[Callable[[int], None]]:
+def _show_bar(label: str, total: int, unit: str, done: int) -> Generator[Callable[[int], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -20,6 +20,7 @@ from typing import Any
 from beholder._core.errors import ConfigurationChanged, InputError
 from beholder._core.files import explain_write_errors, read_json, write_json
 from beholder._core.locks import take_lock
+from beholder._core.narrowing import is_json_object, is_mapping
 from beholder._core.progress import logger
 from beholder._core.settings import refuse_changes
 
@@ -58,7 +59,7 @@ def find_network(settings: Mapping[str, Any] | None) -> str | None:
     """The identity of the network that an output was made by, or with which what it rests on was; None if unknown."""
     settings = settings or {}
     for place in (settings, settings.get("model"), settings.get("source")):
-        found = place.get("network") if isinstance(place, Mapping) else None
+        found = place.get("network") if is_mapping(place) else None
         if isinstance(found, str):
             return found
     return None
@@ -142,7 +143,7 @@ def _read_outputs(path: Path) -> dict[str, Any]:
     try:
         document = read_json(path)
         outputs = document["outputs"]
-        if isinstance(outputs, dict) and all(isinstance(entry, dict) for entry in outputs.values()):
+        if is_json_object(outputs) and all(isinstance(entry, dict) for entry in outputs.values()):
             return outputs
     except (InputError, TypeError, KeyError):
         pass

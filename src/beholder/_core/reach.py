@@ -74,7 +74,9 @@ def find_reach(classes: Iterable[type], functions: Iterable[Any]) -> Reach:
             methods.setdefault(name, []).append(value)
     roots = [name for name in methods if name == "forward" or (is_dunder(name) and name not in UNCALLED)]
     queue = [value for name in roots for value in methods[name]] + list(functions)
-    names, words, written, everything = set(roots), set(), set(), False
+    names, everything = set(roots), False
+    words: set[str] = set()
+    written: set[str] = set()
     seen: set[int] = set()
     while queue:
         for function in list(_open(queue.pop())):
@@ -106,12 +108,13 @@ def find_own_writes(kind: type, *also: str) -> frozenset[str]:
     also : str
         Methods by which it is called, beside ``forward``, ``__call__`` and the like.
     """
-    methods = {}
+    methods: dict[str, Any] = {}
     for base in reversed(list_bases(kind)):
         methods |= base.__dict__
     queue = [name for name in methods if name == "forward" or (is_dunder(name) and name not in UNCALLED)]
     queue += [name for name in also if name in methods]
-    names, written = set(queue), set()
+    names = set(queue)
+    written: set[str] = set()
     while queue:
         name = queue.pop()
         for base in list_bases(kind):
@@ -148,7 +151,7 @@ def resolve_reads(function: types.FunctionType, facts: CodeFacts) -> Iterator[tu
 
 def read_closure(function: types.FunctionType) -> list[Any]:
     """Contents of the closure; :data:`MISSING` for what is not set yet."""
-    contents = []
+    contents: list[Any] = []
     for cell in function.__closure__ or ():
         try:
             contents.append(cell.cell_contents)
@@ -198,10 +201,11 @@ def _find_module(name: str) -> Any:
 
 def _open(value: Any) -> Iterator[types.FunctionType]:
     """Python functions inside whatever wraps them."""
+    whole: Any = value
     if isinstance(value, types.FunctionType):
         yield value
     elif isinstance(value, types.MethodType | staticmethod | classmethod):
-        yield from _open(value.__func__)
+        yield from _open(whole.__func__)
     elif isinstance(value, functools.partial):
         yield from _open(value.func)
     elif isinstance(value, property):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from beholder._core.errors import ConfigurationChanged
+from beholder._core.narrowing import is_mapping
 from beholder._core.progress import logger
 
 _NETWORK = re.compile(r"(\w+\.)?network was ")
@@ -14,10 +15,10 @@ _NETWORK = re.compile(r"(\w+\.)?network was ")
 
 def compare_settings(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
     """One phrase for each setting that differs: ``"pool was 'none', now 'mean'"``. None is as good as absent."""
-    differences = []
+    differences: list[str] = []
     for key in sorted({*old, *new}):
         before, after = old.get(key), new.get(key)
-        if isinstance(before, Mapping) and isinstance(after, Mapping):
+        if is_mapping(before) and is_mapping(after):
             differences += compare_settings(before, after, f"{prefix}{key}.")
         elif before != after:
             differences.append(f"{prefix}{key} was {_show(before)}, now {_show(after)}")
@@ -101,7 +102,7 @@ def _word_network(differences: list[str], new: Mapping[str, Any]) -> list[str]:
     if len(plain) == len(differences):
         return differences
     model = new.get("model", new.get("judge"))
-    name = model.get("name") if isinstance(model, Mapping) else model
+    name = model.get("name") if is_mapping(model) else model
     return [*plain, f"{name or 'the network'} has other weights, code or hooks than the network that made it"]
 
 

@@ -63,8 +63,8 @@ def read_records(path: Path | str, delimiter: str = ",") -> list[dict[str, str]]
     [{'file': 'a.png', 'label': 'cat'}]
     """
     rows = read_rows(path, delimiter)
-    head = next(rows, [])
-    records = []
+    head = next(rows, list[str]())
+    records: list[dict[str, str]] = []
     for number, row in enumerate(rows, start=2):
         if not row:
             continue

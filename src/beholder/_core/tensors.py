@@ -10,6 +10,7 @@ import xxhash
 
 from beholder._core.content import Content, join, read_state
 from beholder._core.errors import InputError
+from beholder._core.narrowing import class_of
 from beholder._core.origins import find_owner
 from beholder._core.reach import Reach, find_own_writes, find_reach
 
@@ -91,11 +92,11 @@ def digest_network(content: Content, module: Any) -> bytes:
 
 def reach_of(module: Any) -> Reach:
     """What the forward passes of a module and its children come by."""
-    functions = [hook for _, hook in _list_global_hooks()]
+    functions: list[Any] = [hook for _, hook in _list_global_hooks()]
     for part in module.modules():
-        functions += [value for value in vars(part).values() if callable(value)]
+        functions += [value for value in part.__dict__.values() if callable(value)]
         functions += [hook for name in _HOOKS for hook in getattr(part, name).values()]
-    return find_reach(dict.fromkeys(type(part) for part in module.modules()), functions)
+    return find_reach(dict.fromkeys(class_of(part) for part in module.modules()), functions)
 
 
 def digest_module(content: Content, module: Any) -> bytes:
@@ -103,7 +104,7 @@ def digest_module(content: Content, module: Any) -> bytes:
     torch: Any = sys.modules["torch"]
     if isinstance(module, torch.jit.ScriptModule):
         return _digest_script(content, module)
-    kind = type(module)
+    kind = class_of(module)
     parts = [b"module", content.digest(kind)]
     for name in ("_parameters", "_buffers"):
         parts.append(content.digest_named(name, getattr(module, name)))
@@ -117,10 +118,10 @@ def digest_module(content: Content, module: Any) -> bytes:
 def _read_attributes(content: Content, module: Any) -> dict[str, Any]:
     """Attributes that are neither tensors nor modules of the network, nor left there by a forward pass."""
     assert content.reach is not None
-    kind = type(module)
+    kind = class_of(module)
     is_users = find_owner(kind.__module__) == "user"
     skipped = find_own_writes(kind) | content.reach.written | _INTERNAL | _list_derived(module)
-    found = {}
+    found: dict[str, Any] = {}
     for name, value in read_state(module).items():
         if name in skipped:
             continue
@@ -147,7 +148,7 @@ def _list_derived(module: Any) -> set[str]:
 def _digest_hooks(content: Content, module: Any, name: str) -> bytes:
     hooks: dict[Any, Any] = getattr(module, name)
     options = [getattr(module, option, {}) for option in _OPTIONS if option.startswith(name)]
-    parts = []
+    parts: list[bytes] = []
     for key, hook in hooks.items():
         if not is_own(hook):
             parts += [bytes(bool(option.get(key)) for option in options), content.digest(hook, name)]

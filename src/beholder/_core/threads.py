@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 
 
 @contextlib.contextmanager
-def open_threads(n: int, name: str = "") -> Iterator[ThreadPoolExecutor]:
+def open_threads(n: int, name: str = "") -> Generator[ThreadPoolExecutor]:
     """``n`` threads; what is still queued when the block ends, as by an error or Ctrl-C, is never begun.
 
     Leaving the executor's own ``with`` block waits until all that is queued is done.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 
 _KEYWORDS = {
     "flatten_acts": "flatten", "in_path": "stimuli", "model_name": "model",
@@ -38,7 +38,7 @@ _at_command_line = False
 
 
 @contextlib.contextmanager
-def at_command_line() -> Iterator[None]:
+def at_command_line() -> Generator[None]:
     """Messages keep their flags inside the block."""
     global _at_command_line
     before, _at_command_line = _at_command_line, True
@@ -61,7 +61,8 @@ def use_keywords(text: str) -> str:
     >>> use_keywords("try --device cpu, --model_path FILE or --percentile 40 60")
     'try device="cpu", model_path=FILE or percentile=(40, 60)'
     """
-    parts, end = [], 0
+    parts: list[str] = []
+    end = 0
     for command in _COMMAND.finditer(text):
         parts += [_FLAG.sub(_replace, text[end : command.start()]), command.group()]
         end = command.end()

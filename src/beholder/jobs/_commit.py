@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack
 from typing import Any, NamedTuple, final
 
@@ -80,7 +80,7 @@ class Committer:
 
 
 @contextlib.contextmanager
-def open_committer(plan: Plan, folder: JobFolder) -> Iterator[Committer]:
+def open_committer(plan: Plan, folder: JobFolder) -> Generator[Committer]:
     """A committer that has written every receipt when the block ends, whatever ends it."""
     committer = Committer(plan, folder)
     try:

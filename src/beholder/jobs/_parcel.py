@@ -1,5 +1,8 @@
 """How work gets to other processes: by value, code included where they could not import it."""
 
+# cloudpickle has no types
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 import pickle

@@ -15,9 +15,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from beholder._core.errors import BeholderError, InputError
 from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors
@@ -57,7 +57,7 @@ def run_in_processes(
 
 
 @contextlib.contextmanager
-def _write_parcel(work: tuple[Any, ...], worker: Worker, folder: JobFolder) -> Iterator[Path]:
+def _write_parcel(work: tuple[Any, ...], worker: Worker, folder: JobFolder) -> Generator[Path]:
     with explain_write_errors(folder.output):
         folder.path.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f"{TEMPORARY_PREFIX}workers-", dir=folder.path)
@@ -109,7 +109,7 @@ class _Pool:
 
     def start(self) -> None:
         """Start a process."""
-        flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+        flags = cast(list[str], subprocess._args_from_interpreter_flags())  # type: ignore[attr-defined]
         command = [sys.executable, *flags, "-P", "-c", _START]
         with _hold_interrupts():
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -190,7 +190,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def _hold_interrupts() -> Iterator[None]:
+def _hold_interrupts() -> Generator[None]:
     """Let Ctrl-C wait, so that a process begins with it held back and never prints a traceback for it."""
     if sys.platform == "win32":
         yield

@@ -9,6 +9,7 @@ from typing import Any
 
 from beholder._core.files import format_json, read_json, write_bytes
 from beholder._core.hashing import hash_bytes, hash_file_fast, to_canonical_json
+from beholder._core.narrowing import is_json_object
 
 Files = Mapping[str, int | tuple[int, str]]
 """Files by name below the output: size, or size and hash where the writer has hashed what it wrote."""
@@ -18,7 +19,8 @@ _PARTS = {"settings": str, "payload": dict, "files": dict, "digests": dict, "fac
 
 def mark_files(files: Files, root: Path) -> tuple[dict[str, int], dict[str, str]]:
     """Sizes and hashes of files; those that came without one are read."""
-    sizes, digests = {}, {}
+    sizes: dict[str, int] = {}
+    digests: dict[str, str] = {}
     for name, mark in files.items():
         sizes[name], digests[name] = mark if isinstance(mark, tuple) else (mark, hash_file_fast(root / name))
     return sizes, digests
@@ -44,7 +46,7 @@ def read_signed(path: Path) -> dict[str, Any] | None:
         record = read_json(path)
     except ValueError:
         return None
-    if not isinstance(record, dict) or not isinstance(record.get("digest"), str):
+    if not is_json_object(record) or not isinstance(record.get("digest"), str):
         return None
     digest = record.pop("digest")
     return record if digest == _sign(record) else None

@@ -14,6 +14,7 @@ from typing import Any
 from beholder._core.errors import InputError
 from beholder._core.files import format_json, write_bytes
 from beholder._core.hashing import hash_bytes
+from beholder._core.narrowing import is_json_object
 from beholder._core.progress import logger
 
 COPY_SUFFIX = ".copy"
@@ -86,6 +87,6 @@ def read_copy(path: Path) -> bytes | None:
 
 def _parse_object(data: bytes) -> dict[str, Any]:
     value = json.loads(data.decode("utf-8"))
-    if not isinstance(value, dict):
+    if not is_json_object(value):
         raise ValueError("not an object")
     return value

@@ -1,5 +1,8 @@
 """What a worker process runs: read the parcel, work through the shards, tell the parent, die with it."""
 
+# cloudpickle has no types
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import contextlib

@@ -10,6 +10,7 @@ from typing import Any
 
 from beholder._core.errors import InputError, OutputBusy, suggest_keywords
 from beholder._core.files import TEMPORARY_PREFIX
+from beholder._core.narrowing import is_json_object
 from beholder._core.progress import logger
 from beholder._core.provenance import FILE_NAME, read_command
 from beholder.jobs._content import find_job_folders, find_output
@@ -252,9 +253,10 @@ def _read_unsigned(path: Path) -> dict[str, int] | None:
         record = json.loads(path.read_bytes())
     except (ValueError, RecursionError):
         return None
-    if not isinstance(record, dict) or "digest" in record or not isinstance(record.get("files"), dict):
+    if not is_json_object(record) or "digest" in record:
         return None
-    return record["files"]
+    files = record.get("files")
+    return files if is_json_object(files) else None
 
 
 def _find_strangers(output: Path, known: dict[str, bool]) -> Iterator[FileState]:
