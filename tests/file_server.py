@@ -70,7 +70,7 @@ def serve_files() -> Iterator[FileServer]:
                 if not state.seconds_a_kilobyte:
                     self.wfile.write(body)
 
-        def log_message(self, *args: object) -> None:
+        def log_message(self, *args: object) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)

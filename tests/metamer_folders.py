@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -88,7 +89,7 @@ def write_null(folder: Path, layers=("block1", "classifier"), n_pairs=2000):
     folder.mkdir(parents=True)
     (folder / NULL_LAYERS).write_text(json.dumps({"layers": list(layers)}))
     for layer in layers:
-        columns = {name: np.zeros(n_pairs, kind) for name, kind in NULL_COLUMNS.items()}
+        columns: Any = {name: np.zeros(n_pairs, kind) for name, kind in NULL_COLUMNS.items()}
         columns["pair"] = np.arange(n_pairs)
         columns["spearman"] = 0.3 + 0.1 * generator.standard_normal(n_pairs)
         columns["pearson"] = 0.2 + 0.1 * generator.standard_normal(n_pairs)

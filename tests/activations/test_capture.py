@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -158,6 +159,7 @@ def test_the_users_module_is_left_as_it_was(images: torch.Tensor) -> None:
 def test_compiled_and_data_parallel_models(images: torch.Tensor) -> None:
     net = InPlaceNet().eval()
     expected = capture(net, images, ["conv2"])[1]["conv2"]
+    wrapped: Any
     for wrapped in (torch.compile(net), nn.DataParallel(net)):
         found = capture(wrapped, images, ["conv2"])[1]["conv2"]
         torch.testing.assert_close(found, expected)
@@ -166,7 +168,7 @@ def test_compiled_and_data_parallel_models(images: torch.Tensor) -> None:
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_scripted_models_are_refused(images: torch.Tensor) -> None:
     with pytest.raises(InputError, match="scripted"):
-        capture(torch.jit.trace(InPlaceNet().eval(), images), images, ["conv1"])
+        capture(torch.jit.trace(InPlaceNet().eval(), images), images, ["conv1"])  # pyright: ignore[reportArgumentType]
 
 
 def test_batch_axis_is_found_and_put_first(images: torch.Tensor) -> None:

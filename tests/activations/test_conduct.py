@@ -7,6 +7,7 @@ import logging
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,10 +80,10 @@ def test_networks_that_keep_something_give_the_same_on_any_number_of_threads(
 def test_the_layout_is_settled_once_and_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     stimuli = np.random.default_rng(3).random((4, 3, 16, 16), dtype=np.float32)
     acts = bh.extract(make_network(Skip), stimuli, ["conv"], out_path=tmp_path / "free")
-    assert job_folder(acts.path).read_settings()["channels_last"] is True
+    assert job_folder(acts.path).read_settings()["channels_last"] is True  # pyright: ignore[reportOptionalSubscript]
     with caplog.at_level(logging.DEBUG, "beholder"):
         acts = bh.extract(make_network(LAYOUTS["asserted"][0]), stimuli, ["fc"], out_path=tmp_path / "bound")
-    assert job_folder(acts.path).read_settings()["channels_last"] is False
+    assert job_folder(acts.path).read_settings()["channels_last"] is False  # pyright: ignore[reportOptionalSubscript]
     assert "contiguous layout: in channels-last its pass fails (a contiguous map)" in caplog.text
     first = np.asarray(acts["fc"])
     more = bh.extract(
@@ -91,7 +92,7 @@ def test_the_layout_is_settled_once_and_kept(tmp_path: Path, caplog: pytest.LogC
     )  # fmt: skip
     assert np.array_equal(np.asarray(more["fc"])[:4], first)
     acts = bh.extract(make_network(LAYOUTS["as_strided"][0]), stimuli, ["fc"], out_path=tmp_path / "strided")
-    assert job_folder(acts.path).read_settings()["channels_last"] is False
+    assert job_folder(acts.path).read_settings()["channels_last"] is False  # pyright: ignore[reportOptionalSubscript]
 
 
 def test_pictures_reach_a_network_that_wants_them_contiguous_so(tmp_path: Path) -> None:
@@ -99,14 +100,14 @@ def test_pictures_reach_a_network_that_wants_them_contiguous_so(tmp_path: Path) 
     network = bh.wrap(make_network(kind), preprocess=read_preprocessing("imagenet"))
     pictures = np.random.default_rng(0).integers(0, 256, (3, 40, 40, 3), dtype=np.uint8)
     acts = bh.extract(network, pictures, ["conv"], out_path=tmp_path)
-    assert job_folder(acts.path).read_settings()["channels_last"] is False
+    assert job_folder(acts.path).read_settings()["channels_last"] is False  # pyright: ignore[reportOptionalSubscript]
 
 
 @pytest.mark.parametrize(
     ("kind", "said"), [(Noisy, "other values each time"), (BatchStatistics, "in another batch"), (Skip, None)]
 )
 def test_chance_and_company_are_told_once(
-    kind: type[nn.Module], said: str | None, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    kind: type[nn.Module], said: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     stimuli = np.random.default_rng(4).random((4, 3, 12, 12), dtype=np.float32)
     state = torch.get_rng_state()

@@ -4,6 +4,7 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -96,7 +97,7 @@ def test_every_format_reads_back(tmp_path, file_format, shape, flatten):
     flat = flatten or file_format == "csv"
     expected = layer[:].reshape(shape[0], *shape[1:2], -1) if flat else layer[:]
     expected = expected.reshape(expected.shape[0], *expected.shape[2:]) if shape[1] == 1 else expected
-    export = read_export(tmp_path)
+    export: Any = read_export(tmp_path)
     np.testing.assert_array_equal(export.values, expected)
     assert export.values.shape == expected.shape
     np.testing.assert_array_equal(export.targets, np.arange(shape[0]))
@@ -122,6 +123,7 @@ def test_other_programs_read_the_files(tmp_path):
     table = pd.read_csv(tmp_path / "activations.csv", index_col="stimulus")
     assert list(table.index) == layer.stimulus_ids
     np.testing.assert_array_equal(table.to_numpy().astype(np.float32), values)
+    file: Any
     with h5py.File(tmp_path / "activations.h5") as file:
         np.testing.assert_array_equal(file["features"][:], values)
         assert list(file["stimulus"].asstr()[:]) == layer.stimulus_ids
@@ -189,7 +191,7 @@ def test_arguments_are_checked(tmp_path):
     with pytest.raises(InputError, match="4 file names"):
         export_layer(layer, tmp_path, "npy", file_names=["a"])
     with pytest.raises(InputError, match="n_replicates"):
-        RowView(np.ones(3))
+        RowView(np.ones(3))  # pyright: ignore[reportArgumentType]
     with pytest.raises(InputError, match="none in"):
         read_export(tmp_path)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -258,7 +259,7 @@ def test_zarr_and_xarray_open_the_store(net: Model, stimuli: StimulusSet, tmp_pa
     import zarr
 
     acts = extract(net, stimuli, ["relu@3:in"], out_path=tmp_path)
-    group = zarr.open_group(tmp_path / "inplace.zarr", mode="r")
+    group: Any = zarr.open_group(tmp_path / "inplace.zarr", mode="r")
     assert sorted(name for name, _ in group.members()) == ["relu_3_in", "stimuli"]
     np.testing.assert_array_equal(group["relu_3_in/values"][:, 0], acts["relu@3:in"].to_numpy())
     assert group["relu_3_in"].attrs["layer"] == "relu@3:in"

@@ -2,6 +2,7 @@ import json
 import resource
 import subprocess
 import sys
+from typing import Any
 
 import h5py
 import numpy as np
@@ -50,12 +51,13 @@ def test_layout_is_the_pipelines(tmp_path):
     path = tmp_path / "model_activations_root.h5"
     model = make_model(IDS)
     write_panel_file(path, {"ResNet50": model, "ViT-B-16": make_model(IDS, seed=1)})
+    file: Any
     with h5py.File(path) as file:
         assert sorted(file.keys()) == ["ResNet50", "ViT-B-16"]
         assert sorted(file["ResNet50"].keys()) == IDS
         for row, stimulus in enumerate(IDS):
             for layer, values in model.items():
-                dataset = file["ResNet50"][stimulus][layer]
+                dataset: Any = file["ResNet50"][stimulus][layer]
                 assert dataset.dtype == np.float32
                 assert dataset.chunks is None
                 assert dataset.compression is None
@@ -67,9 +69,9 @@ def test_attributes_hold_exact_names(tmp_path):
     path = tmp_path / "p.h5"
     write_panel_file(path, {"SLIP ViT-Small": model}, attributes={"SLIP ViT-Small": {"weights": "abc", "x": {"a": 1}}})
     with h5py.File(path) as file:
-        group = file["SLIP_ViT-Small"]
+        group: Any = file["SLIP_ViT-Small"]
         assert sorted(group[IDS[0]].keys()) == ["a_b:in", "relu@3[1]", "z.conv"]
-        attributes = dict(group.attrs)
+        attributes: Any = dict(group.attrs)
         assert attributes["model"] == "SLIP ViT-Small"
         assert json.loads(attributes["layers"]) == ["z.conv", "a/b:in", "relu@3[1]"]
         assert attributes["n_replicates"] == 4
@@ -88,9 +90,10 @@ def test_the_full_name_may_be_given(tmp_path):
 def test_average_over_replicates(tmp_path):
     model = make_model(IDS)
     write_panel_file(tmp_path / "p.h5", {"m": model}, average_replicates=True)
+    file: Any
     with h5py.File(tmp_path / "p.h5") as file:
-        value = file["m"][IDS[2]]["conv1"][:]
-        np.testing.assert_allclose(value, model["conv1"][2:3][0].reshape(4, -1).mean(axis=0, keepdims=True), atol=1e-6)
+        value: Any = file["m"][IDS[2]]["conv1"][:]
+        np.testing.assert_allclose(value, model["conv1"][2:3][0].reshape(4, -1).mean(axis=0, keepdims=True), atol=1e-6)  # pyright: ignore[reportCallIssue]
         assert file["m"].attrs["average_replicates"]
         assert file["m"].attrs["n_replicates"] == 1
 
@@ -140,6 +143,7 @@ def test_other_processes_write_the_same_bytes(tmp_path, request):
 
 def test_nothing_of_an_old_pipeline_file_is_lost(tmp_path):
     path = tmp_path / "old.h5"
+    file: Any
     with h5py.File(path, "w") as file:
         file.create_dataset("Old/extra/conv1", data=np.arange(6, dtype=np.float64).reshape(2, 3))
         file.create_dataset("m/object_00/conv1", data=np.zeros((4, 18), np.float32))

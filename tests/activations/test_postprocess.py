@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
@@ -55,7 +57,7 @@ def test_centre_and_normalise_match_numpy_and_sklearn():
     centred = values - values.astype(np.float64).mean(axis=0)
     np.testing.assert_allclose(run(values, [CenterActs()])[1], centred, atol=1e-6)
     np.testing.assert_allclose(run(values, [NormalizeReps()])[1], normalize(values), atol=1e-6)
-    np.testing.assert_allclose(run(values, [CenterActs(), NormalizeReps()])[1], normalize(centred), atol=1e-6)
+    np.testing.assert_allclose(run(values, [CenterActs(), NormalizeReps()])[1], normalize(centred), atol=1e-6)  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
 def test_rows_of_zeros_stay_zero():
@@ -72,6 +74,7 @@ def test_pca_matches_sklearn(n_rows, n_columns, mean):
     values = make_matrix(n_rows, n_columns, mean)
     oracle = PCA(0.9, svd_solver="full").fit(values.astype(np.float64))
     expected = oracle.transform(values.astype(np.float64))
+    fitted: Any
     fitted, out = run(values, [CompressActs()])
     assert out.shape == expected.shape
     assert out.dtype == np.float32
@@ -104,15 +107,15 @@ def test_fixed_number_of_components(n_rows):
 
 
 def test_all_components_of_few_rows_stay_orthonormal():
-    fitted = fit_postprocess(make_matrix(10, 30), [CompressActs(n_components=10)])
-    axes = fitted.components.axes
+    fitted: Any = fit_postprocess(make_matrix(10, 30), [CompressActs(n_components=10)])
+    axes: Any = fitted.components.axes
     np.testing.assert_allclose(axes.T @ axes, np.eye(10), atol=1e-9)
 
 
 @pytest.mark.parametrize("shape", [(300, 60), (60, 300)])
 def test_signs_are_fixed(shape):
-    axes = fit_postprocess(make_matrix(*shape), [CompressActs()]).components.axes
-    assert (axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])] > 0).all()
+    axes: Any = fit_postprocess(make_matrix(*shape), [CompressActs()]).components.axes  # pyright: ignore[reportOptionalMemberAccess]
+    assert (axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])] > 0).all()  # pyright: ignore[reportCallIssue]
 
 
 def test_rows_are_scored_directly_where_the_directions_would_be_too_large(monkeypatch):
@@ -134,6 +137,7 @@ def test_large_matrices_by_a_random_subspace(monkeypatch, first_width):
     monkeypatch.setattr(_pca, "_FIRST_WIDTH", first_width)
     oracle = PCA(0.9, svd_solver="full").fit(values.astype(np.float64))
     expected = oracle.transform(values.astype(np.float64))
+    fitted: Any
     fitted, out = run(values, [CompressActs()], seed=1)
     assert fitted.to_dict()["pca"]["method"] == "randomized"
     assert out.shape == expected.shape
@@ -149,6 +153,7 @@ def test_large_matrices_by_a_random_subspace(monkeypatch, first_width):
 def test_a_random_subspace_much_narrower_than_the_matrix(monkeypatch):
     values = make_matrix(300, 220, decay=0.08)
     monkeypatch.setattr(_pca, "EXACT_LIMIT", 100)
+    fitted: Any
     fitted, out = run(values, [CompressActs(n_components=10)], seed=1)
     oracle = PCA(10, svd_solver="full").fit(values.astype(np.float64))
     expected = oracle.transform(values.astype(np.float64))
@@ -189,6 +194,7 @@ def test_what_cannot_be_fitted_is_refused():
         fit_postprocess(values[:0], [CenterActs()])
     with pytest.raises(InputError, match="at least 2 rows"):
         fit_postprocess(values[:1], [CompressActs()])
+    constant: Any
     for constant in (np.ones((6, 4)), np.ones((4, 6))):
         with pytest.raises(InputError, match="all alike"):
             fit_postprocess(constant, [CompressActs()])
@@ -226,6 +232,7 @@ def test_projection_is_linear_seeded_and_row_by_row():
 
 
 def test_projection_has_sklearns_density_and_scale_and_keeps_distances():
+    width: Any
     n_features, width = 10_000, 400
     directions = make_directions(n_features, width, 7)
     oracle = SparseRandomProjection(width, random_state=0).fit(np.zeros((2, n_features)))

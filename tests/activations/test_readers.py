@@ -1,5 +1,6 @@
 import os
 import pickle
+from typing import Any
 
 import h5py
 import numpy as np
@@ -196,7 +197,7 @@ def test_usable_after_close_in_other_processes_and_as_a_context(path, values):
 
 
 def test_a_forked_process_reads_for_itself(panel, monkeypatch):
-    acts = load_lazy_activations(panel)
+    acts: Any = load_lazy_activations(panel)
     first = acts["ResNet50"]["object_01"]["fc"]
     handle = acts._source._file
     pid = os.getpid()
@@ -266,6 +267,7 @@ def test_a_folder_of_stores(store, values):
 def test_the_file_may_be_open_elsewhere_in_the_process(panel, values):
     acts = load_lazy_activations(panel)
     assert acts["ResNet50"]["object_01"]["fc"].shape == (4, 5)
+    file: Any
     with h5py.File(panel) as file:
         assert file["ResNet50/object_01/fc"].shape == (4, 5)
         assert np.array_equal(load_lazy_activations(panel)["ResNet50"]["object_02"]["fc"], values["fc"][1])

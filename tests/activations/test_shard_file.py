@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,7 +63,7 @@ def test_missing_rows_are_nan(tmp_path: Path) -> None:
     layout = ShardLayout(8, (4, 1, 3), (3,), "float32")
     array = make_array(tmp_path / "a.zarr", layout, 8)
     write_shard(shard_path(tmp_path / "a.zarr" / "values", 0, 0, 1), np.ones((2, 3), "f4"), layout)
-    read = zarr.open_array(tmp_path / "a.zarr/values")[:, 0]
+    read: Any = zarr.open_array(tmp_path / "a.zarr/values")[:, 0]
     np.testing.assert_array_equal(read[:2], 1)
     assert np.isnan(read[2:]).all() and array.shape == (8, 1, 3)
 

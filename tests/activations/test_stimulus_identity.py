@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -26,7 +27,7 @@ def save(path: Path, seed: int) -> None:
     Image.fromarray(pixels).save(path, "BMP")
 
 
-def make_net() -> object:
+def make_net() -> Any:
     torch.manual_seed(0)
     module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 5, 3))
     return wrap(module, ImagePreprocessing(resize=8, crop=(8, 8)), name="small")
@@ -135,6 +136,7 @@ def test_a_picture_that_changes_while_it_is_extracted_ends_the_run(pictures: Pat
 def test_every_picture_of_an_hdf5_set_is_checked(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (450, 8, 8, 3), dtype=np.uint8)
     for name, change in (("a.h5", None), ("b.h5", 231)):
+        file: Any
         with h5py.File(tmp_path / name, "w") as file:
             if change is not None:
                 pixels[change] = 255 - pixels[change]
@@ -163,7 +165,7 @@ def test_additions_of_another_class_folder_get_a_class_of_their_own(tmp_path: Pa
         save(tmp_path / "first" / f"{name}.bmp", i)
     for i, name in enumerate(["cross/c1", "cross/c2", "spiral/s3"]):
         save(tmp_path / "second" / f"{name}.bmp", 10 + i)
-    net = make_net()
+    net: Any = make_net()
     extract(net, tmp_path / "first", ["0"], out_path=tmp_path / "out")
     table = extract(net, tmp_path / "second", ["0"], out_path=tmp_path / "out", append=True).stimuli
     assert dict(zip(table["id"], table["label"], strict=True))["c1"] == "cross"
@@ -177,7 +179,7 @@ def test_indices_that_a_table_gave_are_kept_or_refused(tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text("file,label,target\n0.bmp,cat,281\n1.bmp,dog,207\n")
     (tmp_path / "two.csv").write_text("file,label,target\n2.bmp,cat,281\n3.bmp,owl,24\n")
     (tmp_path / "bad.csv").write_text("file,label,target\n3.bmp,owl,281\n")
-    net = make_net()
+    net: Any = make_net()
     extract(net, tmp_path / "one.csv", ["0"], out_path=tmp_path / "out")
     with pytest.raises(ConfigurationChanged, match=r"281 for 'owl', which is that of 'cat' in the store"):
         extract(net, tmp_path / "bad.csv", ["0"], out_path=tmp_path / "out", append=True)
@@ -188,7 +190,7 @@ def test_indices_that_a_table_gave_are_kept_or_refused(tmp_path: Path) -> None:
 def test_a_folder_that_grew_keeps_the_old_indices(tmp_path: Path) -> None:
     for i, name in enumerate(["dog/d1", "owl/o1"]):
         save(tmp_path / "pictures" / f"{name}.bmp", i)
-    net = make_net()
+    net: Any = make_net()
     extract(net, tmp_path / "pictures", ["0"], out_path=tmp_path / "out")
     save(tmp_path / "pictures/ant/a1.bmp", 9)
     table = extract(net, tmp_path / "pictures", ["0"], out_path=tmp_path / "out", append=True).stimuli
@@ -213,7 +215,7 @@ def test_conditions_keep_their_exact_names_and_values(tmp_path: Path) -> None:
     assert table["condition_id"].tolist() == [7, 8] and table["condition_hash"].tolist() == ["r", "s"]
     assert table["条件"].tolist() == [1, 2] and table["Gräße"].tolist() == ["c", "d"]
     assert stimuli.to_pandas()["condition_label"].tolist() == ["t", "u"]
-    group = zarr.open_group(tmp_path / "small.zarr", mode="r")["stimuli/conditions"]
+    group: Any = zarr.open_group(tmp_path / "small.zarr", mode="r")["stimuli/conditions"]
     assert {group[name].attrs["condition"]: group[name][:].tolist() for name in group} == CONDITIONS
     again = Activations(tmp_path / "small.zarr")
     assert list(again.conditions) == list(CONDITIONS)
@@ -249,7 +251,7 @@ def test_stores_of_the_first_version_are_read(tmp_path: Path) -> None:
 
     arrays = np.random.default_rng(0).integers(0, 255, (2, 8, 8, 3), dtype=np.uint8)
     extract(make_net(), StimulusSet.from_arrays(arrays), ["0"], out_path=tmp_path)
-    root = zarr.open_group(tmp_path / "small.zarr", mode="r+")
+    root: Any = zarr.open_group(tmp_path / "small.zarr", mode="r+")
     attributes = dict(root.attrs)
     del attributes["stimulus_conditions"], root["stimuli"]["hash"]
     attributes["stimulus_columns"] = ["id", "file", "label", "target", "reaction time", "sha256"]

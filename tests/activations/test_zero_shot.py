@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import open_clip
@@ -20,8 +21,8 @@ from beholder.stimuli import StimulusSet
 @pytest.fixture
 def model() -> Model:
     torch.manual_seed(0)
-    vision = {"image_size": 32, "head_width": 16, "layers": 1, "width": 32, "patch_size": 16}
-    text = {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1}
+    vision: Any = {"image_size": 32, "head_width": 16, "layers": 1, "width": 32, "patch_size": 16}
+    text: Any = {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1}
     network = open_clip.CLIP(embed_dim=16, vision_cfg=vision, text_cfg=text).eval()
     return Model(
         "open_clip:tiny@random", "tiny", network, ImagePreprocessing(resize=32, crop=(32, 32)), Weights("random"),
@@ -42,7 +43,7 @@ def name_classes(model: Model, *names: str) -> Model:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_logits_are_stored_beside_layers(model: Model, stimuli: StimulusSet, tmp_path: Path, workers: int) -> None:
     classifier = name_classes(model, "star", "spiral", "dog")
-    options = {"batch_size": 2, "workers": workers}
+    options: Any = {"batch_size": 2, "workers": workers}
     acts = extract(classifier, stimuli, ["visual", "zero_shot"], out_path=tmp_path, **options)
     batch = torch.from_numpy(np.stack([model.prepare(stimuli.source(i)) for i in range(5)]))
     with torch.no_grad():

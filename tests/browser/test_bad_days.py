@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import pytest
 from tests.browser.built_folders import build_folder
@@ -38,7 +39,7 @@ def test_a_computer_that_slept_sends_what_was_answered_and_goes_on(lab):
     person.page.context.set_offline(False)
     person.wait_for_another_trial(first)
     assert person.take_part() == "done"
-    trials = read_responses(lab.database).trials
+    trials: Any = read_responses(lab.database).trials
     assert trials["trial"].tolist() == [1, 2, 3]
     assert trials["rt_ms"][0] >= 1400 and (trials["elapsed_ms"][1:] >= trials["rt_ms"][1:]).all()
 
@@ -67,7 +68,7 @@ def test_a_window_on_another_screen_shows_and_notes_what_that_screen_is(lab):
     person.wait_for_another_trial(second)
     assert measure() == pytest.approx(plain, abs=1)  # as large to the eye
     assert person.take_part() == "done"
-    trials = read_responses(lab.database).trials
+    trials: Any = read_responses(lab.database).trials
     assert trials["device_pixel_ratio"].tolist() == [1, 2, 2]
     assert trials["scale"][2] == pytest.approx(2 * trials["scale"][0], rel=0.02)
 

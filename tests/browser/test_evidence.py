@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from typing import Any
+
 import pytest
 
 from beholder.responses import read_responses
@@ -12,12 +13,12 @@ pytestmark = pytest.mark.browser
 CLICK_BY_SCRIPT = "document.querySelector('[data-answer]:not([disabled]), button.main:not([disabled])')?.click()"
 
 
-def read_trials(lab) -> pd.DataFrame:
+def read_trials(lab) -> Any:
     """The answers that were given."""
     return read_responses(lab.database).trials
 
 
-def list_signs(people: pd.DataFrame) -> list[str]:
+def list_signs(people: Any) -> list[str]:
     """What of the first participant's answers no person shows."""
     return people["automation_signs"][0].split()
 
@@ -43,7 +44,7 @@ def test_a_mouse_is_seen_to_move_and_press(lab):
         if person.screen == "trial":
             person.wait_for_answers()
     take_rest(person)
-    trials = read_trials(lab)
+    trials: Any = read_trials(lab)
     assert trials["pointer_presses"].tolist()[1:] == [1, 1] and (trials["pointer_moves"] >= 15).all()
     assert trials["clicks"].tolist()[1:] == [1, 1] and (trials["key_presses"] == 0).all()
     assert (trials["pointer_jumps"] == 0).all() and (trials["scripted_events"] == 0).all()
@@ -54,6 +55,8 @@ def test_a_mouse_is_seen_to_move_and_press(lab):
 def test_keys_are_counted_and_the_buttons_that_they_press_are_no_scripts(lab):
     person = lab.invite(lab.serve("odd_one_out", 3))
     assert person.take_part(keyboard=True) == "done"
+    people: Any
+    trials: Any
     trials, people = read_trials(lab), read_responses(lab.database).participants
     assert (trials["key_presses"] >= 1).all() and (trials["pointer_presses"] == 0).all()
     assert (trials["scripted_events"] == 0).all() and people["scripted_events"][0] == 0
@@ -69,9 +72,11 @@ def test_clicks_of_a_script_are_no_input(lab):
     while person.screen != "comment":
         person.page.evaluate(CLICK_BY_SCRIPT)
         person.page.wait_for_timeout(20)
+    people: Any
+    trials: Any
     trials, people = read_trials(lab), read_responses(lab.database).participants
     assert (trials["scripted_events"] >= 1).all()
-    assert (trials[["key_presses", "pointer_presses", "clicks"]] == 0).all(axis=None)
+    assert (trials[["key_presses", "pointer_presses", "clicks"]] == 0).all(axis=None)  # pyright: ignore[reportArgumentType]
     assert people["n_without_input"][0] == 3 and "no_input" in list_signs(people)
 
 
@@ -106,6 +111,8 @@ def test_pasting_and_being_elsewhere_are_noted(lab):
     person.wait_for_another_trial(first)
     person.answer()
     take_rest(person)
+    people: Any
+    trials: Any
     trials, people = read_trials(lab), read_responses(lab.database).participants
     assert trials["pastes"].tolist() == [1, 0] and people["pastes"][0] == 1
     assert trials["focus_losses"].tolist() == [1, 0] and trials["unfocused_ms"][0] == pytest.approx(120, abs=60)

@@ -7,6 +7,7 @@ import itertools
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -476,7 +477,7 @@ def test_a_lab_computer_passes_from_person_to_person(lab):
     person.wait_for("who")
     person.page.click("[data-action=new]")
     assert person.take_part() == "done"
-    people = read_responses(lab.database).participants
+    people: Any = read_responses(lab.database).participants
     assert people["finished"].tolist() == [True, True, False, True] and people["participant"].nunique() == 4
     assert people["n_answered"].tolist() == [2, 2, 1, 2]
 

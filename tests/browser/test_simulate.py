@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from tests.browser.built_folders import build_folder
@@ -44,6 +45,7 @@ def test_participants_in_the_browser_answer_as_those_over_http(kind, tmp_path):
     assert tables["participants"][0]["end"] == "done"
     assert tables["participants"][0]["n_answers"] == 2
     simulate_participants(read_experiment(tmp_path / "built"), tmp_path / "sent", 1, "ideal")
+    seen: Any
     seen, sent = (read_responses(tmp_path / name) for name in ("seen", "sent"))
     columns = ["participant", "trial", "n", "choice", "correct"]
     assert seen.trials[columns].equals(sent.trials[columns])
@@ -57,7 +59,7 @@ def test_participants_in_the_browser_come_back_on_another_day(tmp_path):
     write_folder(tmp_path / "built", "similarity", n_tasks=2, n_trials=2, n_catch=0, changes=changes)
     (row,) = simulate(tmp_path / "built", tmp_path / "seen", "--participants", "1", "--browser")["participants"]
     assert (row["end"], row["n_sessions"], row["n_answers"]) == ("done", 2, 4)
-    people = read_responses(tmp_path / "seen").participants
+    people: Any = read_responses(tmp_path / "seen").participants
     assert people["visit"].tolist() == [1, 2]
     assert people["simulated"].all()
-    assert 1 <= people["days_since_last"][1] <= 2
+    assert 1 <= people["days_since_last"][1] <= 2  # pyright: ignore[reportGeneralTypeIssues]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -188,7 +189,7 @@ def test_two_sessions_by_ones_own_link(lab, study):
     text = read_page(again)
     assert "SECOND" in text and "FIRST" not in text and "next session" not in text
     assert "debrief" in again.screens
-    rows = read_responses(db).participants
+    rows: Any = read_responses(db).participants
     assert rows["visit"].tolist() == [1, 2] and rows["finished"].all()
     assert rows["participant"].nunique() == 1
     assert rows["days_since_last"][1] == pytest.approx(1.5)

@@ -12,6 +12,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -106,7 +107,7 @@ def call(capsys: pytest.CaptureFixture[str]) -> Iterator[Call]:
         capsys.readouterr()
         set_up_logging(quiet, verbose)
         code = run(tokens, verbose)
-        return (code, *capsys.readouterr())
+        return (code, *capsys.readouterr())  # pyright: ignore[reportReturnType]
 
     yield call
     logger.handlers[:], logger.propagate = before[0], before[2]
@@ -324,6 +325,7 @@ def test_panel_quick_start_runs(place: Path, call: Call, small_panel: None) -> N
     assert code == 0, err
     path = place / "output" / "activations" / "model_activations_stimuli_rotatedsemantic.h5"
     assert path.name in out
+    file: Any
     with h5py.File(path) as file:
         assert sorted(file) == ["CORNet-S", "ResNet50", "ViT-B-16"]
         assert list(file["ResNet50"]) == ["object_01", "object_02"]

@@ -40,7 +40,7 @@ def run_command(tokens: list[str]) -> None:
 def start(tokens: list[str]) -> multiprocessing.Process:
     process = FORKING.Process(target=run_command, args=(tokens,))
     process.start()
-    return process
+    return process  # pyright: ignore[reportReturnType]
 
 
 @pytest.fixture(scope="module")

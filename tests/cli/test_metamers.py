@@ -8,6 +8,7 @@ import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,7 @@ PREPROCESSING = 'input_range = (0.0, 1.0)\npreprocessing = {"kind": "image", "re
 def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """``eyes/`` and ``ears/``, as ``metamers template`` writes them, for smaller pictures and shorter sounds."""
     folder = tmp_path_factory.mktemp("templates")
+    kind: Any
     for name, kind, smaller in (
         ("eyes", "picture", {"112": "48"}),
         (
@@ -111,7 +113,7 @@ def test_pictures_from_the_documents_line_to_verdicts(
     assert "beholder metamers null -D eyes" in err
     assert "metamers of 4 x 3 steps lie in a folder of their own: eyes/metamers/eyes_I4_N3" in err
     assert out.splitlines()[-1] == "eyes/metamers/eyes_I4_N3/results.parquet"
-    table = read_metamer_table("eyes/metamers/eyes_I4_N3")
+    table: Any = read_metamer_table("eyes/metamers/eyes_I4_N3")
     assert set(table["layer"]) == {"relu1", "relu2", "relu3", "avgpool", "final"}
     assert set(table["stimulus_id"]) == {"star"}
     assert set(table["recipe"]) == {"published"}
@@ -123,7 +125,7 @@ def test_pictures_from_the_documents_line_to_verdicts(
     assert out.splitlines()[0] == "6 pairs; what a metamer has to exceed:"
     assert out.splitlines()[-1] == "eyes/null_dist/eyes"
     assert NullSet("eyes/null_dist/eyes").layers == ("relu1", "relu2", "relu3", "avgpool", "final")
-    judged = read_metamer_table("eyes/metamers/eyes_I4_N3")
+    judged: Any = read_metamer_table("eyes/metamers/eyes_I4_N3")
     assert not judged["percentile"].isna().any()
     assert judged["passed"].notna().sum() == 5
     assert set(workplace.iterdir()) == before
@@ -154,10 +156,10 @@ def test_a_debug_run_and_the_full_one_side_by_side(
     assert [path.name for path in Path("eyes/null_dist").iterdir() if not path.name.startswith(".")] == ["eyes"]
     for folder in runs:
         assert f"percentiles and verdicts filled in: {folder}/results.parquet" in err
-        assert not read_metamer_table(folder)["percentile"].isna().any()
+        assert not read_metamer_table(folder)["percentile"].isna().any()  # pyright: ignore[reportGeneralTypeIssues]
     code, _, err = beholder(*line, "-I", "4", "-N", "3", "--seed", "1")  # judged as it is made
     assert code == 0, err
-    assert not read_metamer_table(other)["percentile"].isna().any()
+    assert not read_metamer_table(other)["percentile"].isna().any()  # pyright: ignore[reportGeneralTypeIssues]
     code, out, err = beholder("report", "eyes", "--out", "page.html")
     assert code == 0, err
     page = Path("page.html").read_text()
@@ -293,7 +295,7 @@ def test_make_null_and_make_again(workplace: Path, beholder: Call) -> None:
     n_passed = int(lines[2].split()[-1])
     own = pd.read_parquet("metamers/net/results.parquet").query("layer == measured_layer and layer == '0'")
     assert n_passed == own["passed"].sum()
-    assert f"{int(read_metamer_table('metamers/net')['passed'].sum())} of 24 metamers pass" in err
+    assert f"{int(read_metamer_table('metamers/net')['passed'].sum())} of 24 metamers pass" in err  # pyright: ignore[reportArgumentType]
 
 
 def test_words_are_understood_in_any_of_their_forms(workplace: Path, templates: Path, beholder: Call) -> None:

@@ -6,6 +6,7 @@ import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -50,8 +51,9 @@ def test_folders_and_prefix_and_clashes(place: Path, tmp_path: Path, beholder: C
 
 def test_the_first_replicate_is_clean_and_the_others_differ(place: Path, tmp_path: Path, beholder: Command) -> None:
     assert beholder(*panel(place, tmp_path))[0] == 0
+    file: Any
     with h5py.File(tmp_path / "model_activations_root.h5") as file:
-        values = file["net/picture_1/5"][:]
+        values: Any = file["net/picture_1/5"][:]
     assert np.abs(values[0] - values[1]).max() > 0
 
 
@@ -73,12 +75,14 @@ def test_averages_do_not_replace_replicates(place: Path, tmp_path: Path, beholde
     assert code == 2 and "average_replicates was False, now True" in err
     assert read_shapes(tmp_path / "model_activations_root.h5")["net/picture_0/5"] == (2, 4)
     assert beholder(*panel(place, tmp_path / "mean", "--average_replicates"))[0] == 0
+    mean: Any
+    single: Any
     with (
         h5py.File(tmp_path / "model_activations_root.h5") as single,
         h5py.File(tmp_path / "mean/model_activations_root.h5") as mean,
     ):
         expected = single["net/picture_0/5"][:].mean(0, keepdims=True)
-        np.testing.assert_allclose(mean["net/picture_0/5"][:], expected, rtol=1e-6)
+        np.testing.assert_allclose(mean["net/picture_0/5"][:], expected, rtol=1e-6)  # pyright: ignore[reportCallIssue]
 
 
 @pytest.mark.parametrize(("answer", "done"), [("y\n", True), ("n\n", False), ("\n", False)])
@@ -172,6 +176,7 @@ def test_other_weights_of_a_panel_model_go_by_its_name_there(place: Path, tmp_pa
     command = ["panel", "--stimuli_root", images, "--output_dir", tmp_path, "--panel_file", tmp_path / "panel.toml"]
     code, _, err = beholder(*command, "--models", "Mine@random", "Mine", "--pool", "mean", "--replicates", "1")
     assert code == 0, err
+    file: Any
     with h5py.File(tmp_path / "model_activations_root.h5") as file:
         assert sorted(file) == ["Mine", "Mine--random"]
         assert np.abs(file["Mine/picture_0/block5"][:] - file["Mine--random/picture_0/block5"][:]).max() > 0

@@ -86,9 +86,9 @@ def test_what_to_try_is_what_there_is(workplace: Path, beholder: Command, comman
 
 def test_a_mistyped_keyword_names_the_function_and_the_nearest(workplace: Path) -> None:
     for call, name in (
-        (lambda: bh.extract("beholder:shapes", "images", ["block1"], batchsize=3), "extract"),
-        (lambda: bh.record_units("beholder:shapes", "images", batchsize=3), "record_units"),
-        (lambda: bh.extract_panel("images", "out", batchsize=3), "extract_panel"),
+        (lambda: bh.extract("beholder:shapes", "images", ["block1"], batchsize=3), "extract"),  # pyright: ignore[reportCallIssue]
+        (lambda: bh.record_units("beholder:shapes", "images", batchsize=3), "record_units"),  # pyright: ignore[reportCallIssue]
+        (lambda: bh.extract_panel("images", "out", batchsize=3), "extract_panel"),  # pyright: ignore[reportCallIssue]
     ):
         with pytest.raises(TypeError, match=rf"keyword of {name}\(\); got 'batchsize'; try 'batch_size'") as caught:
             call()

@@ -25,7 +25,7 @@ FILES = {
 
 def make_tar(files=FILES, *, lead="", mode="w", extra=(), style=tarfile.PAX_FORMAT) -> bytes:
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode=mode, format=style) as tar:
+    with tarfile.open(fileobj=buffer, mode=mode, format=style) as tar:  # pyright: ignore[reportArgumentType, reportCallIssue]
         for name, content in files.items():
             info = tarfile.TarInfo(lead + name)
             info.size = len(content)

@@ -76,7 +76,7 @@ def url(behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
             else:
                 self.wfile.write(body)
 
-        def log_message(self, *args: object) -> None:
+        def log_message(self, *args: object) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)

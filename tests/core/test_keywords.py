@@ -162,7 +162,7 @@ def test_a_loader_takes_the_keywords_of_torch() -> None:
     assert {name: default for name, (_, default) in own.items()} == {name: torchs[name][1] for name in own}
 
 
-@pytest.mark.parametrize("name", [name for name in bh.__all__ if inspect.isfunction(getattr(bh, name))])
+@pytest.mark.parametrize("name", [name for name in bh.__all__ if inspect.isfunction(getattr(bh, name))])  # pyright: ignore[reportAttributeAccessIssue]
 def test_a_mistyped_keyword_is_answered_with_the_near_ones(name: str) -> None:
     function = getattr(bh, name)
     *_, last = read_parameters(function)

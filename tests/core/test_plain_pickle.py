@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections import OrderedDict
+from typing import Any
 
 import cloudpickle
 import numpy as np
@@ -62,7 +63,7 @@ def test_plain_data_come_out_as_they_went_in(tmp_path, protocol):
 
 def test_shared_and_circular_containers(tmp_path):
     inner = [np.arange(3)]
-    outer = {"a": inner, "b": inner}
+    outer: Any = {"a": inner, "b": inner}
     outer["self"] = outer
     (tmp_path / "x").write_bytes(pickle.dumps(outer))
     read = read_plain_pickle(tmp_path / "x")
@@ -112,7 +113,7 @@ def test_objects_of_a_class_that_the_file_makes(tmp_path):
 
         return Own
 
-    own = make_class()()
+    own: Any = make_class()()
     own.values = np.arange(3)
     (tmp_path / "x").write_bytes(cloudpickle.dumps({"own": own, "one": 1}))
     read = read_plain_pickle(tmp_path / "x")
@@ -129,7 +130,7 @@ def write_array(dtype, shape, raw, dtype_state=None):
 
     class Array:
         def __reduce__(self):
-            return np._core.multiarray._reconstruct, (np.ndarray, (0,), b"b"), (1, shape, Kind(), False, raw)
+            return np._core.multiarray._reconstruct, (np.ndarray, (0,), b"b"), (1, shape, Kind(), False, raw)  # pyright: ignore[reportAttributeAccessIssue]
 
     return pickle.dumps(Array(), 2)
 

@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,7 +34,7 @@ def test_an_experiment_is_ready_and_taken(net, tmp_path):
     assert make_demo_experiment(net, stimuli, out, tmp_path / "figures", 42) == 3
     experiment = read_experiment(out / "tasks")
     assert len(experiment.tasks) == N_PARTICIPANTS
-    people = pd.read_csv(out / "answers" / "participants.csv")
+    people: Any = pd.read_csv(out / "answers" / "participants.csv")
     assert people["simulated"].all()
     words = json.loads((tmp_path / "figures" / "participants.figure.json").read_text())
     assert words["title"].startswith("What would people be asked")

@@ -1,5 +1,6 @@
 import json
 import socket
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ def test_metamers_of_pictures_and_sounds_are_made_and_tested(demo):
         made = MetamerSet(out / "metamers" / model)
         assert made.layers == layers
         table = made.to_pandas()
-        own = table[table["layer"] == table["measured_layer"]]
+        own: Any = table[table["layer"] == table["measured_layer"]]
         assert len(own) == len(layers)
         assert own["passed"].notna().all()
         assert f"What can beholder:{model}@v1 not tell apart?" in page.read_text()

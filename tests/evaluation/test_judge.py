@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -40,7 +42,7 @@ class Brightness(nn.Module):
 
 
 def wrap_thousand(name="first"):
-    form = ImagePreprocessing(resize=32, crop=(32, 32), mean=(0,) * 3, std=(1,) * 3)
+    form = ImagePreprocessing(resize=32, crop=(32, 32), mean=(0,) * 3, std=(1,) * 3)  # pyright: ignore[reportArgumentType]
     return bh.wrap(Brightness(), preprocess=form, name=name)
 
 
@@ -55,7 +57,7 @@ class Rearranged(nn.Module):
 
 
 def wrap_order(name, order, names):
-    form = ImagePreprocessing(resize=32, crop=(32, 32), mean=(0,) * 3, std=(1,) * 3)
+    form = ImagePreprocessing(resize=32, crop=(32, 32), mean=(0,) * 3, std=(1,) * 3)  # pyright: ignore[reportArgumentType]
     return bh.wrap(Rearranged(order), preprocess=form, name=name, classes=names)
 
 
@@ -72,7 +74,7 @@ def test_a_network_recognises_what_is_close_to_the_original(folder, shapes):
     found = judge_metamers(folder, shapes, batch_size=2)
     table = found.to_pandas()
     assert set(table["decision"]) == {"class"}
-    by_layer = table.groupby("layer")["correct"].mean()
+    by_layer: Any = table.groupby("layer")["correct"].mean()
     assert by_layer[""] == 1
     assert by_layer["block1"] == 1
     assert by_layer["classifier"] < 0.5
@@ -89,7 +91,7 @@ def test_a_network_recognises_what_is_close_to_the_original(folder, shapes):
 def test_sixteen_and_thousand_way(folder):
     judge = wrap_thousand()
     found = judge_metamers(folder, [judge], batch_size=2)
-    table = found.to_pandas()
+    table: Any = found.to_pandas()
     assert set(table["decision"]) == {"category", "class"}
     assert found.decision == "class"  # shapes are in none of the 16 categories
     assert (table["main"] == (table["decision"] == "class")).all()
@@ -122,7 +124,7 @@ def test_each_stimulus_is_judged_by_the_decision_that_counts_for_it(tmp_path):
     thousand, five = wrap_thousand(), wrap_five()
     found = judge_metamers(folder, [thousand, five])
     table = found.to_pandas()
-    main = table[table["main"]]
+    main: Any = table[table["main"]]
     told = {(row["judge"], row["stimulus_id"]): row["decision"] for row in main.to_dict("records")}
     assert told == {
         ("first", "circle_0"): "category", ("first", "star_1"): "class", ("first", "spiral_2"): "category",
@@ -132,8 +134,9 @@ def test_each_stimulus_is_judged_by_the_decision_that_counts_for_it(tmp_path):
     assert set(table.loc[table["decision"] == "class", "rule"]) == {""}
     layers = found.recognize_layers()
     assert len(layers) == 3 * 3  # first by category, first by class, five by class; at two layers and the original
+    row: Any
     for row in layers.to_dict("records"):
-        own = main[(main["judge"] == row["judge"]) & (main["decision"] == row["decision"])]
+        own: Any = main[(main["judge"] == row["judge"]) & (main["decision"] == row["decision"])]
         own = own[own["layer"] == row["layer"]]["correct"].to_numpy()
         assert (row["n"], row["accuracy"]) == (len(own), own.mean())
         n, z = len(own), 1.959963984540054
@@ -144,7 +147,7 @@ def test_each_stimulus_is_judged_by_the_decision_that_counts_for_it(tmp_path):
     assert matrix.index.tolist() == [("beholder:shapes@v1", "category"), ("beholder:shapes@v1", "class")]
     assert np.isnan(matrix.loc[("beholder:shapes@v1", "category"), "five"])
     made = main[main["layer"] != ""]
-    for (model, decision), row in matrix.iterrows():
+    for (model, decision), row in matrix.iterrows():  # pyright: ignore[reportGeneralTypeIssues]
         own = made[(made["judge"] == "first") & (made["decision"] == decision)]
         assert row["first"] == own["correct"].mean(), model
     others = found.recognize_by_others().set_index(["layer", "decision"])
@@ -181,7 +184,7 @@ def test_judges_know_classes_in_their_own_order(tmp_path):
     }
     table = judge_metamers(folder, list(judges.values())).to_pandas()
     keys = ["decision", "layer", "stimulus_id"]
-    verdicts = {name: table[table["judge"] == name].set_index(keys)["verdict"] for name in judges}
+    verdicts: Any = {name: table[table["judge"] == name].set_index(keys)["verdict"] for name in judges}
     for name in ("shuffled", "background"):
         pd.testing.assert_series_equal(verdicts[name], verdicts["usual"])
     assert set(table[table["judge"] == "others"]["decision"]) == {"class"}
@@ -212,7 +215,7 @@ def test_judgements_of_the_first_format_are_read(folder, tmp_path):
     judge_metamers(folder, wrap_thousand())
     old = write_metamers(tmp_path / "old")
     pd.read_parquet(folder / JUDGEMENTS).drop(columns=["rule", "main"]).to_parquet(old / JUDGEMENTS)
-    found = read_judgements(old).to_pandas()
+    found: Any = read_judgements(old).to_pandas()
     assert (found["main"] == (found["decision"] == "category")).all()  # as it was counted then
     assert (found["rule"] == np.where(found["decision"] == "category", "first", "")).all()
 
@@ -249,7 +252,7 @@ def test_a_metamer_made_anew_is_judged_anew(folder, caplog):
     changed = found[(found["layer"] == one.layer) & (found["stimulus_id"] == one.stimulus_id)]
     assert set(changed["judge"]) == {first.name}
     old = before[before["judge"] == first.name].set_index(["decision", "layer", "stimulus_id"])["sha256"]
-    new = found[found["judge"] == first.name].set_index(["decision", "layer", "stimulus_id"])["sha256"]
+    new: Any = found[found["judge"] == first.name].set_index(["decision", "layer", "stimulus_id"])["sha256"]
     assert [key[1:] for key in new.index[new != old]] == 2 * [(one.layer, one.stimulus_id)]
     assert "2 verdicts of other judges are dropped" in caplog.text
 
@@ -318,7 +321,7 @@ def test_metamers_that_failed_are_left_out_unless_asked(folder):
 
 def test_where_no_metamer_passed_one_line_says_so(folder):
     write_metamers(folder, passed=(False, False))
-    found = judge_metamers(folder, wrap_thousand())
+    found: Any = judge_metamers(folder, wrap_thousand())
     assert set(found.recognize_layers()["layer"]) == {""}
     n = len(found.table[found.table["layer"] != ""].drop_duplicates(["layer", "stimulus_id", "seed"]))
     said = f"expected metamers that passed; got {n} that did not: .*; try failed=True, to count them all the same"
@@ -349,7 +352,7 @@ def test_shares_by_layer_and_matrix(tmp_path):
     assert matrix.loc[("test:one@v1", "class"), judge.name] == made[made["model"] == "test:one@v1"]["correct"].mean()
     assert found.plot().get_ylabel() == "Metamers of"
     assert len(found.plot_layers().axes) == 2
-    boot = found.recognize_layers(interval="bootstrap")
+    boot: Any = found.recognize_layers(interval="bootstrap")
     assert (boot["low"] <= boot["accuracy"]).all()
     assert np.array_equal(boot["low"], found.recognize_layers(interval="bootstrap")["low"])
     assert "2 networks" in repr(found)

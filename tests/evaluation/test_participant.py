@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def folder(tmp_path):
     def write(kind, layer="block2.conv", changes=None, **options):
         options = {"n_tasks": 1, "n_trials": 3, "n_catch": 0} | options
         shutil.rmtree(tmp_path / "built", ignore_errors=True)
-        write_folder(tmp_path / "built", kind, changes=NO_PRACTICE | (changes or {}), **options)
+        write_folder(tmp_path / "built", kind, changes=NO_PRACTICE | (changes or {}), **options)  # pyright: ignore[reportArgumentType]
         for k, path in enumerate(sorted((tmp_path / "built").rglob("*.png"))):
             save_picture(path, make_shape_picture(SHAPE_CATEGORIES[k % 16], k))
         for key in (tmp_path / "built").rglob("key.json"):
@@ -83,6 +84,7 @@ def test_a_unit_prefers_what_drives_it_more(net, folder):
     experiment = folder("2afc")
     observer = NetworkObserver(net, experiment)
     sides = set()
+    trial: Any
     for trial in list_trials(experiment):
         low, high = (trial.files[f"query_{sign}"] for sign in ("min", "max"))
         means = [read_layer(net, path, "block2.conv")[0][trial.unit.channel].mean() for path in (low, high)]
@@ -133,9 +135,9 @@ def test_recognition_is_the_best_of_the_choices(net, folder):
     names = np.array(net.classes)
     for (path,) in {files for trial in list_trials(experiment) for files in list_asked_files(trial, "recognition")}:
         logits = read_layer(net, path, "block2.conv")[1]
-        allowed = {name: logits[list(names).index(name)] for name in choices}
+        allowed: Any = {name: logits[list(names).index(name)] for name in choices}
         answer = observer.answer(see("recognition", {"stimulus": path}, choices), RNG)
-        assert answer == {"label": max(allowed, key=allowed.get)}
+        assert answer == {"label": max(allowed, key=allowed.get)}  # pyright: ignore[reportCallIssue]
 
 
 def test_sounds_are_named_by_a_network_of_sounds(tmp_path):
@@ -168,7 +170,7 @@ def test_ratings_and_same_different_follow_the_folders_distances(net, folder):
     experiment = folder("similarity", n_trials=9)
     observer = NetworkObserver(net, experiment, "block5")
     pairs = [files for trial in list_trials(experiment) for files in list_asked_files(trial, "similarity")]
-    distances = [distance(net, *pair, "block5") for pair in pairs]
+    distances = [distance(net, *pair, "block5") for pair in pairs]  # pyright: ignore[reportCallIssue]
     ratings = [
         observer.answer(see("similarity", {"left": a, "right": b}, rating_steps=7), RNG)["rating"] for a, b in pairs
     ]
@@ -201,6 +203,7 @@ def test_networks_that_cannot_take_part_are_refused_before_anybody_joins(net, fo
 
 def test_a_network_that_was_changed_answers_as_it_is_now(folder):
     """From the next participant on, who has random numbers of their own; nothing that was kept outlives the change."""
+    net: Any
     net, choices = bh.load_model("beholder:shapes", device="cpu"), ["star", "spiral", "ring"]
     experiment = folder("recognition", changes={"choices": choices}, n_trials=3)
     paths = sorted({path for trial in list_trials(experiment) for path in next(list_asked_files(trial, "recognition"))})

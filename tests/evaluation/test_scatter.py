@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ from beholder.evaluation import (
 )
 
 NETWORKS = ("source:one@v1", "source:two@v1", "source:three@v1", "source:four@v1", "source:five@v1")
-LAYERS = dict.fromkeys(NETWORKS, ("early", "late"))
+LAYERS: Any = dict.fromkeys(NETWORKS, ("early", "late"))
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +60,12 @@ def test_people_layer_by_layer_from_a_matrix_and_a_table(judgement, tmp_path):
         points += [(0.9 - 0.1 * place, early.mean()), (0.1 * place, matrix[:, 2, 0].mean())]
     scatter = compare_networks(judgement, pd.concat(frames), "Recognised by people (%)")
     assert scatter.correlation.n == 10
-    assert scatter.correlation.r == pytest.approx(scipy.stats.pearsonr(*zip(*points, strict=True)).statistic)
+    assert scatter.correlation.r == pytest.approx(scipy.stats.pearsonr(*zip(*points, strict=True)).statistic)  # pyright: ignore[reportAttributeAccessIssue]
     ax = scatter.plot()
     assert ax.get_ylabel() == "Recognised by people (%)"
     people = pd.concat(frames)
     people[["model", "layer", "accuracy"]].to_csv(tmp_path / "people.csv", index=False)
-    again = read_human_recognition(tmp_path / "people.csv", LAYERS)
+    again: Any = read_human_recognition(tmp_path / "people.csv", LAYERS)
     assert again["accuracy"].tolist() == pytest.approx(people["accuracy"].tolist())
     assert again["low"].isna().all()
 

@@ -47,7 +47,7 @@ def test_a_laptop_that_slept_goes_on_though_its_place_was_given_away(tmp_path: P
         assert sleeper.state()["step"] == "comment"
         for person in (other, third):
             person.go_through("trials", lambda trial: FIRST)
-        tables = read_responses(store.path)
+        tables: Any = read_responses(store.path)
     assert tables.participants["finished"].tolist() == [True] * 3
     assert tables.participants["task"].tolist() == [1, 2, 1]
     slept = tables.trials[tables.trials["session"] == 1]

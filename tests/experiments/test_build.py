@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from beholder._core.errors import ConfigurationChanged, InputError
 from beholder.experiments import build_tasks, make_settings, plan_choice, read_experiment
 from beholder.stimuli import open_image
 
-NUMBERS = {"n_trials": 3, "n_tasks": 4, "n_catch": 2}
+NUMBERS: Any = {"n_trials": 3, "n_tasks": 4, "n_catch": 2}
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def read_all(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("images", ["natural", "optimized"])
-def test_the_folders_of_the_contract(place: Path, images: str) -> None:
+def test_the_folders_of_the_contract(place: Path, images: Any) -> None:
     plan = plan_choice(place / "net", place, images=images, **NUMBERS)
     made = build_tasks(plan.save(place / "plan.json"), place / "exp_data", n_references=9)
     assert repr(made) == "Experiment(2afc, 4 tasks of 5 trials, 5 for practice)"
@@ -77,7 +78,7 @@ def test_the_folders_of_the_contract(place: Path, images: str) -> None:
 @pytest.mark.parametrize(("images", "n", "numbers"), [
     ("natural", 1, [8]), ("natural", 4, [5, 6, 7, 8]), ("optimized", 3, [6, 7, 8]), ("optimized", 10, list(range(10))),
 ])  # fmt: skip
-def test_only_the_references_asked_for(place: Path, images: str, n: int, numbers: list[int]) -> None:
+def test_only_the_references_asked_for(place: Path, images: Any, n: int, numbers: list[int]) -> None:
     settings = make_settings("zimmermann-2afc", {"practice": {}})
     plan = plan_choice(place / "net", place, images=images, settings=settings, **NUMBERS | {"n_catch": 0})
     made = build_tasks(plan, place / "built", n_references=n)

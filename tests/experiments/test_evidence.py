@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.experiment_folders import NO_PRACTICE, write_folder
@@ -69,7 +70,7 @@ def test_an_answer_sent_again_with_the_same_counts_is_the_same(tmp_path: Path) -
 def test_simulated_observers_show_no_sign(kind: str, tmp_path: Path) -> None:
     write_folder(tmp_path / "b", kind, n_trials=24, changes={"exclusion.automation": True, "practice.n_required": 0})
     simulate_participants(read_experiment(tmp_path / "b"), tmp_path / "a.db", 4, "lapse:0.2")
-    people = read_responses(tmp_path / "a.db").participants
+    people: Any = read_responses(tmp_path / "a.db").participants
     assert (people["automation_signs"] == "").all() and people["simulated"].all()
     assert not any("automation" in reasons for reasons in people["exclusion_reasons"])
 

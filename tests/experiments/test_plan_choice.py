@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -104,7 +105,7 @@ def sizes(draw: st.DrawFn) -> tuple[int, int, int, int, int]:
 
 @given(sizes(), st.sampled_from(["natural", "optimized"]), st.integers(0, 5))
 @settings(max_examples=40, deadline=None)
-def test_invariants_of_many_sizes(stimuli: Path, size: tuple[int, int, int, int, int], images: str, seed: int) -> None:
+def test_invariants_of_many_sizes(stimuli: Path, size: tuple[int, int, int, int, int], images: Any, seed: int) -> None:
     n_units, n_trials, n_tasks, n_catch, n_batches = size
     plan = plan_choice(
         stimuli, stimuli.parent, n_trials=n_trials, n_tasks=n_tasks, n_catch=n_catch, n_units=n_units,
@@ -146,9 +147,9 @@ def test_order_has_no_trend(stimuli: Path, tmp_path: Path, scheme: str) -> None:
     means = [position[unit == i] for i in range(90)]
     assert stats.kruskal(*means).pvalue > 1e-3
     for one, other in ((unit, position), (task, position), (unit, task)):
-        assert stats.spearmanr(one, other).pvalue > 1e-3
+        assert stats.spearmanr(one, other).pvalue > 1e-3  # pyright: ignore[reportAttributeAccessIssue]
     late = [np.mean(own) for own in means]
-    assert abs(stats.spearmanr(range(90), late).statistic) < 0.35
+    assert abs(stats.spearmanr(range(90), late).statistic) < 0.35  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_same_seed_same_bytes_on_any_file_system(

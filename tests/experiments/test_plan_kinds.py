@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -226,7 +227,7 @@ def test_levels_that_are_chosen(tmp_path: Path) -> None:
     made = build_tasks(plan.save(tmp_path / "plan.json"), tmp_path / "built")
     for trial in made.tasks[0].trials:
         assert trial.levels == (0.1, 0.5, 1.0)
-        values = [open_image(path).getpixel((0, 0)) for path in trial.list_files("stimulus_level")]
+        values: Any = [open_image(path).getpixel((0, 0)) for path in trial.list_files("stimulus_level")]
         assert [value[0] for value in values] == [9, 49, 99], "rising"
     other = make_settings("feather-pictures", {**CHOICES, "adaptive.target": 0.6})
     adaptive = plan_recognition([table], tmp_path, adaptive=True, settings=other).settings.adaptive
@@ -328,7 +329,7 @@ def test_who_knows_the_key_passes_the_catch_trials(tmp_path: Path, kind: str) ->
     made = simulate_participants(build_tasks(plan, tmp_path / "built"), tmp_path / "answers.sqlite", 1, "ideal")
     assert [outcome.end for outcome in made.outcomes] == ["done"]
     catch = read_responses(tmp_path / "answers.sqlite").trials.query("catch_trial")
-    assert len(catch) == 2 and catch["correct"].all()
+    assert len(catch) == 2 and catch["correct"].all()  # pyright: ignore[reportGeneralTypeIssues]
 
 
 def test_odd_one_out(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_what_is_not_announced_is_empty_and_described(tmp_path: Path) -> None:
         person = Person(client)
         person.begin()
         person.go_through("trials", lambda trial: {"label": "dog"})
-    table = read_responses(tmp_path / "a.db").trials
+    table: Any = read_responses(tmp_path / "a.db").trials
     assert table["presentations"].isna().all() and table["presentations_withheld"].isna().all()
     export_responses(tmp_path / "a.db", tmp_path / "out")
     columns = {row["name"]: row for row in json.loads((tmp_path / "out/columns.json").read_text("utf-8"))["practice"]}

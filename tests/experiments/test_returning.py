@@ -78,7 +78,7 @@ def test_the_same_person_elsewhere_goes_on_where_they_are(prolific: tuple[TestCl
     here = come(client, link("a"))
     here.begin()
     here.answer(here.trials()[0], {"rating": 3})
-    there = come(client, link("a"))
+    there: Any = come(client, link("a"))
     assert there.token != here.token and len(there.token) == 43
     assert there.state() == here.state() and there.state()["n_done"] == 1
     first, other = here.trials()[0], there.trials()[0]
@@ -103,7 +103,7 @@ def test_the_links_identity_outranks_what_the_browser_holds(prolific: tuple[Test
         token = person.token
     back = come(client, link("a"), token)  # the first once more, in the tab of the last
     assert back.token != token and back.state()["step"] == "done"
-    people = read_responses(store.path).participants
+    people: Any = read_responses(store.path).participants
     assert people["finished"].tolist() == [True] * 3 and people["participant"].nunique() == 3
 
 
@@ -229,7 +229,7 @@ def test_who_comes_back_by_their_own_token_is_not_held_up(built: Path, tmp_path:
     limits = Limits(joins_per_s=0.001, join_burst=3)
     with serving(built / "prolific", tmp_path / "a.db", limits=limits) as (client, _):
         person = come(client, link("a"))
-        come(client, link("a")), come(client, link("b"))
+        come(client, link("a")), come(client, link("b"))  # pyright: ignore[reportUnusedExpression]
         for params in (link("a"), link("c")):
             assert join(client, params).status_code == 429
         for _ in range(5):

@@ -53,7 +53,7 @@ def test_the_whole_course(kind: str, tmp_path: Path) -> None:
         assert person.step("comment", text="fine").json()["step"] == "debrief"
         state = person.step("debrief").json()
         assert state["step"] == "done" and state["code"] is None
-        table = read_responses(tmp_path / "answers.db").trials
+        table: Any = read_responses(tmp_path / "answers.db").trials
     assert len(table) == 8 and table["trial"].tolist() == list(range(1, 9))
     assert sorted(table["n"].tolist()) == list(range(1, 9))
     if kind != "similarity":
@@ -73,6 +73,7 @@ def test_scores_follow_what_was_shown(kind: str, tmp_path: Path) -> None:
             person.go_through("practice", lambda trial, k=k: options[(trial["n"] + k) % len(options)])
             person.go_through("trials", lambda trial, k=k: options[(trial["n"] * 7 + k) % len(options)])
         table = read_responses(tmp_path / "a.db").trials
+    row: Any
     for row in table.itertuples():
         shown = json.loads(row.shown)
         key = experiment.get_task(row.task).trials[row.n - 1]
@@ -87,7 +88,7 @@ def test_scores_follow_what_was_shown(kind: str, tmp_path: Path) -> None:
         if key.correct is not None:
             assert row.correct == (row.choice == key.correct)
     if kind in ("2afc", "counterfactual", "odd_one_out"):
-        assert 0 < table["correct"].sum() < len(table)
+        assert 0 < table["correct"].sum() < len(table)  # pyright: ignore[reportGeneralTypeIssues]
 
 
 def test_a_reload_goes_on_at_the_next_trial_also_after_a_restart(tmp_path: Path) -> None:
@@ -119,7 +120,7 @@ def test_the_same_answer_again_is_acknowledged_again_another_is_refused(tmp_path
         first, again = person.answer(trial, UPPER), person.answer(trial, UPPER)
         assert first.status_code == again.status_code == 200 and first.content == again.content
         for other in ({"response": {"choice": "lower", "confidence": 1}}, {"rt_ms": 1.0}, {"shown_at": 6}):
-            reply = person.answer(trial, **({"response": UPPER} | other))
+            reply = person.answer(trial, **({"response": UPPER} | other))  # pyright: ignore[reportArgumentType]
             assert reply.status_code == 409 and reply.json()["code"] == "conflict"
         rows = store.read(lambda connection: connection.execute("SELECT count(*) FROM practice").fetchone())
         assert rows == (1,)
@@ -155,7 +156,7 @@ def test_a_step_is_ended_once_whoever_holds_an_old_state(tmp_path: Path) -> None
         book = ParticipantBook(experiment, store, Clock(), 60.0, None)
 
         async def go() -> None:
-            token = (await book.join({}, {})).token
+            token: Any = (await book.join({}, {})).token
             old = book.find(token)
             assert old is not None
             book._drop(old)
@@ -214,7 +215,7 @@ def test_order_cannot_be_forged(tmp_path: Path) -> None:
             assert person.step(step, **data).status_code == 409
         for name in ("trials", "practice", "done", ""):
             assert person.step(name).status_code == 422
-        person.begin(), other.begin()
+        person.begin(), other.begin()  # pyright: ignore[reportUnusedExpression]
         assert person.step("consent", version="1", agreed=True).status_code == 409
         trials, others = person.trials(), other.trials()
         reply = person.answer(trials[1], UPPER)
@@ -305,7 +306,7 @@ def test_no_consent_and_no_headphones(tmp_path: Path) -> None:
         assert state["code_url"] == "https://app.prolific.com/submissions/complete?cc=NO"
         person = Person(client, PROLIFIC_PID="b")
         assert person.step("consent", version="0", agreed=True).status_code == 409
-        person.step("consent", version="1", agreed=True), person.step("instructions")
+        person.step("consent", version="1", agreed=True), person.step("instructions")  # pyright: ignore[reportUnusedExpression]
         assert person.step("checks").status_code == 422
         forged = {"n": 6, "n_correct": 6, "answers": [0, 1, 2, 0, 1, 2], "correct": [1, 1, 1, 1, 1, 1]}
         state = person.step("checks", headphones=forged).json()
@@ -370,7 +371,7 @@ def test_tasks_are_dealt_to_whom_they_lack(tmp_path: Path) -> None:
     with serving(tmp_path / "b", tmp_path / "a.db", **options) as (client, store):
 
         def count() -> list[int]:
-            tasks = read_responses(store.path).participants["task"]
+            tasks: Any = read_responses(store.path).participants["task"]
             return [int((tasks == k).sum()) for k in (1, 2, 3)]
 
         people = [Person(client) for _ in range(3)]
@@ -539,7 +540,7 @@ def test_a_full_disk_is_told_and_the_answer_sent_again_is_kept(tmp_path: Path) -
         n_done = person.state()["n_done"]
         assert n_done == len(replies) - 1
         store.write(lambda connection: connection.execute("PRAGMA max_page_count = 1073741823").fetchall())
-        assert person.answer(row, UPPER, frames=wide, audio=wide, window=wide).status_code == 200
+        assert person.answer(row, UPPER, frames=wide, audio=wide, window=wide).status_code == 200  # pyright: ignore[reportPossiblyUnboundVariable]
         assert person.state()["n_done"] == n_done + 1 and trial["n"] == 1
 
 
@@ -612,7 +613,7 @@ def test_presentation_is_drawn_for_each_session(tmp_path: Path) -> None:
         for _ in range(30):
             Person(client)
             rows = store.read(lambda connection: connection.execute("SELECT presentation FROM sessions").fetchall())
-    shown = [json.loads(text)["main"] for (text,) in rows]
+    shown = [json.loads(text)["main"] for (text,) in rows]  # pyright: ignore[reportPossiblyUnboundVariable]
     assert len({json.dumps(each) for each in shown}) == 30
     upper = collections.Counter(places["upper"] for each in shown for _, places in each)
     assert abs(upper["query_max"] - upper["query_min"]) < 4 * sum(upper.values()) ** 0.5

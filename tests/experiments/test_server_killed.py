@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.event_loops import run_apart
@@ -100,7 +101,7 @@ def check(place: Path, tally: Tally, n_people: int, n_trials: int) -> None:
     assert find_lost(str(place / "a.db"), tally) == []
     with contextlib.closing(sqlite3.connect(place / "a.db")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    responses = read_responses(place / "a.db")
+    responses: Any = read_responses(place / "a.db")
     finished = responses.participants[responses.participants["finished"].to_numpy(bool)]
     assert len(finished) == n_people
     assert (responses.trials.groupby("session")["trial"].max().loc[finished["session"]] == n_trials).all()

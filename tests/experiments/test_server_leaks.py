@@ -44,7 +44,7 @@ def test_no_word_of_the_key_is_sent(kind: str, tmp_path: Path) -> None:
                         person.seen.append(client.get(address))
                     told = "feedback" in person.answer(trial, options[trial["n"] % len(options)]).json()
                     feedback.append((trial["phase"], told))
-        person.step("comment"), person.step("debrief")
+        person.step("comment"), person.step("debrief")  # pyright: ignore[reportUnusedExpression]
         settings = read_experiment(tmp_path / "b").settings
     assert not any(told for phase, told in feedback if phase == "main")
     assert any(told for phase, told in feedback) == (settings.practice.n_with_feedback > 0)

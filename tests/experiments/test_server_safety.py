@@ -69,8 +69,8 @@ def test_every_answer_has_the_safe_headers(folder: Path, tmp_path: Path) -> None
 def test_only_mturk_may_frame_the_page_and_take_the_form(tmp_path: Path) -> None:
     write_folder(tmp_path / "b", changes={"recruiter": "mturk"})
     with serving(tmp_path / "b", tmp_path / "a.db") as (client, _):
-        reply = client.get("/")
-    policy = dict(part.strip().partition(" ")[::2] for part in reply.headers["content-security-policy"].split(";"))
+        reply: Any = client.get("/")
+    policy: Any = dict(part.strip().partition(" ")[::2] for part in reply.headers["content-security-policy"].split(";"))  # pyright: ignore[reportCallIssue]
     sites = ["https://www.mturk.com", "https://worker.mturk.com", "https://workersandbox.mturk.com"]
     assert policy["frame-ancestors"].split() == sites and policy["form-action"].split() == ["'self'", *sites]
     assert "x-frame-options" not in reply.headers
@@ -216,7 +216,7 @@ def test_wrong_steps_and_joins_are_refused(folder: Path, tmp_path: Path) -> None
 def test_tokens_are_256_bits_and_stored_hashed(folder: Path, tmp_path: Path) -> None:
     with serving(folder, tmp_path / "a.db") as (client, store):
         people = [Person(client) for _ in range(20)]
-        tokens = {person.token for person in people}
+        tokens: Any = {person.token for person in people}
         assert len(tokens) == 20 and all(len(token) == 43 for token in tokens)
         people[0].begin()
         rows = store.read(lambda connection: connection.execute("SELECT token FROM logins").fetchall())
@@ -224,7 +224,7 @@ def test_tokens_are_256_bits_and_stored_hashed(folder: Path, tmp_path: Path) -> 
         store.flush_deleted()
         kept = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
         assert not any(token.encode() in kept for token in tokens)
-        for header in ("", "Bearer", "Bearer ", "Basic " + people[0].token, "Bearer x", "Bearer " + "x" * 5000):
+        for header in ("", "Bearer", "Bearer ", "Basic " + people[0].token, "Bearer x", "Bearer " + "x" * 5000):  # pyright: ignore[reportOperatorIssue]
             reply = client.get("/api/state", headers={"Authorization": header})
             assert reply.status_code == 401 and reply.json()["code"] == "unauthorized"
         assert client.get("/api/state", params={"token": people[0].token}).status_code == 401

@@ -79,7 +79,7 @@ def test_two_sessions_of_one_person(tmp_path: Path) -> None:
         assert (state["step"], state["visit"], state["upcoming"]) == ("done", 2, None)
         assert begin_next(person).status_code == 409
         made = read_responses(tmp_path / "answers.db")
-    rows = made.participants
+    rows: Any = made.participants
     assert rows["participant"].nunique() == 1 and made.n_participants == 1
     assert rows["visit"].tolist() == [1, 2] and rows["task"].tolist() == [1, 2]
     assert rows["days_since_last"].isna().tolist() == [True, False]
@@ -349,7 +349,7 @@ def test_simulated_people_come_back(tmp_path: Path) -> None:
     assert all(each.seconds < DAY_S for each in made.outcomes), "days between are no time of the experiment"
     again = simulate_participants(tmp_path / "built", tmp_path / "s.db", 3, "ideal")
     assert (again.n_before, len(again.outcomes), again.outcomes[0].participant) == (2, 1, 3)
-    rows = export_responses(tmp_path / "s.db", tmp_path / "out").responses.participants
+    rows: Any = export_responses(tmp_path / "s.db", tmp_path / "out").responses.participants
     assert rows["visit"].tolist() == [1, 2, 3] * 3
     assert rows["task"].tolist() == [1, 2, 3, 4, 5, 6, 1, 2, 3]
     assert rows["days_since_last"].dropna().between(1, 1.25).all()

@@ -6,6 +6,7 @@ import json
 import shutil
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def test_ideal_participants_are_right_in_every_kind(kind, tmp_path):
     assert [outcome.end for outcome in made.outcomes] == ["done"] * 3
     assert [outcome.n_answers for outcome in made.outcomes] == [8] * 3
     assert made.n_correct == made.n_answers == (0 if kind == "similarity" else 24)
-    frames = read_responses(tmp_path / "answers.sqlite")
+    frames: Any = read_responses(tmp_path / "answers.sqlite")
     assert frames.trials["task"].tolist() == [1] * 8 + [2] * 8 + [1] * 8  # the task taken least
     reasons = set(frames.trials["exclusion_reasons"].dropna()) - {""}
     assert reasons <= {"row_choices_min"}  # simulated time passes the rules about time; eight trials are few
@@ -135,7 +136,7 @@ def test_an_adaptive_staircase_goes_where_the_observer_goes(tmp_path):
     simulate_participants(experiment, tmp_path / "ideal", 1, "ideal")
     assert read_responses(tmp_path / "ideal").trials["level"].tolist() == [0.8, 0.4, 0.2, 0.1, *[0.05] * 8]
     simulate_participants(experiment, tmp_path / "guess", 1, "guess")
-    assert read_responses(tmp_path / "guess").trials["level"].mean() > 0.5
+    assert read_responses(tmp_path / "guess").trials["level"].mean() > 0.5  # pyright: ignore[reportGeneralTypeIssues]
 
 
 def test_recruits_come_with_the_parameters_of_their_recruiter(tmp_path):
@@ -207,7 +208,7 @@ def test_words_name_observers(tmp_path):
     plain = parse_observer("lapse", experiment)
     assert isinstance(plain, LapseObserver) and plain.rate == 0.1 and isinstance(plain.of, IdealObserver)
     network = GuessObserver()
-    assert parse_observer("lapse:0.2:model", experiment, lambda: network).of is network
+    assert parse_observer("lapse:0.2:model", experiment, lambda: network).of is network  # pyright: ignore[reportAttributeAccessIssue]
     for text, message in (("lapse:much", "lapse:RATE"), ("lapse:1.5", r"\[0, 1\]"), ("model", "model=NAME")):
         with pytest.raises(InputError, match=message):
             parse_observer(text, experiment)
@@ -226,7 +227,7 @@ def test_an_observer_of_ones_own_takes_part(tmp_path):
 
     experiment = write_folder(tmp_path / "built", changes=ONE_BLOCK)
     simulate_participants(experiment, tmp_path / "answers.sqlite", 1, AlwaysUpper())
-    trials = read_responses(tmp_path / "answers.sqlite").trials
+    trials: Any = read_responses(tmp_path / "answers.sqlite").trials
     assert (trials["response"] == "upper").all()
     assert (trials["confidence"] == 2).all()
     assert read_experiment(tmp_path / "built").kind == "2afc"

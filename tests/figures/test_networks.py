@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ def _line(share):
 
 def test_matrix_writes_every_value_and_nothing_overlaps():
     shares = np.array([[1, 0.5, np.nan], [0.25, 0.125, 0]])
-    ax = plot_share_matrix(shares, NAMES[:2], NAMES, row_name="made", column_name="judge", value_name="%")
+    ax: Any = plot_share_matrix(shares, NAMES[:2], NAMES, row_name="made", column_name="judge", value_name="%")
     assert [text.get_text() for text in ax.texts] == ["100", "50", "–", "25", "12", "0"]
     assert find_overlaps(ax.figure) == []
     with pytest.raises(InputError):
@@ -25,7 +27,7 @@ def test_matrix_writes_every_value_and_nothing_overlaps():
 def test_lines_by_layer(n_models):
     panels = {name: {judge: _line(0.3 + 0.1 * i) for i, judge in enumerate(NAMES)} for name in NAMES[:n_models]}
     fig = plot_shares_by_layer(panels, chance=1 / 16)
-    shown = [ax for ax in fig.axes if ax.get_visible()]
+    shown: Any = [ax for ax in fig.axes if ax.get_visible()]
     assert len(shown) == n_models
     assert [label.get_text() for label in shown[0].get_yticklabels()] == LAYERS
     assert find_overlaps(fig) == []

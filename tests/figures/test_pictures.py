@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -31,7 +33,7 @@ def test_values_are_scaled_to_the_range() -> None:
 
 def test_sounds_are_lines_on_given_axes() -> None:
     given = make_figure().subplots()
-    ax = plot_stimulus_rows({"max": [np.sin(np.arange(100) / 3), np.zeros(50)]}, given)
+    ax: Any = plot_stimulus_rows({"max": [np.sin(np.arange(100) / 3), np.zeros(50)]}, given)
     assert ax is given
     assert [len(line.get_xdata()) for line in ax.lines] == [100, 50]
     y = np.asarray(ax.lines[0].get_ydata())

@@ -1,3 +1,5 @@
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -125,11 +127,13 @@ def test_layer_activations_show_mean_middle_and_every_stimulus():
     rng = np.random.default_rng(0)
     layers = [f"features.{i}.expand3x3_activation" for i in range(9)]
     values = {layer: rng.uniform(20, 80, 50) for layer in layers[3:]}
-    ax = plot_layer_activations(values, name="Active units (%)", all_layers=layers, chance=50, limits=(0, 100))
+    ax: Any = plot_layer_activations(values, name="Active units (%)", all_layers=layers, chance=50, limits=(0, 100))
+    mean: Any
+    interval: Any
     dots, interval, mean = ax.lines[:3]
     first = values[layers[3]]
     assert np.array_equal(dots.get_xdata(), first)
-    assert mpl.colors.to_hex(dots.get_color()) == colors_of_layers(layers)[layers[3]]
+    assert mpl.colors.to_hex(dots.get_color()) == colors_of_layers(layers)[layers[3]]  # pyright: ignore[reportAttributeAccessIssue]
     assert list(interval.get_xdata()) == pytest.approx(list(np.percentile(first, [2.5, 97.5])))
     assert list(mean.get_xdata()) == pytest.approx([first.mean()])
     assert [label.get_text() for label in ax.get_yticklabels()] == layers[3:]
@@ -142,7 +146,7 @@ def test_layer_activations_show_mean_middle_and_every_stimulus():
 
 
 def test_accuracy_shows_share_interval_chance_and_n():
-    ax = plot_accuracy([3, 5, 0, 5], [5, 5, 5, 5], CATEGORIES, chance=0.25)
+    ax: Any = plot_accuracy([3, 5, 0, 5], [5, 5, 5, 5], CATEGORIES, chance=0.25)
     assert list(ax.lines[0].get_xdata()) == [60, 100, 0, 100]
     assert [label.get_text() for label in ax.get_yticklabels()] == CATEGORIES
     assert "chance 25 %" in [text.get_text() for text in ax.texts]
@@ -170,7 +174,7 @@ def test_chance_is_dashed_with_its_value_and_the_ceiling_named():
 def test_feature_maps_keep_pixels_and_name_layers_and_channels():
     maps = {"block1": np.random.default_rng(0).normal(size=(3, 4, 4)), "block2": np.zeros((2, 2, 2))}
     picture = np.full((6, 6, 3), 200, np.uint8)
-    ax = plot_feature_maps(maps, picture=picture, channels={"block1": [5, 7, 9], "block2": [0, 1]})
+    ax: Any = plot_feature_maps(maps, picture=picture, channels={"block1": [5, 7, 9], "block2": [0, 1]})
     shown = [np.asarray(image.get_array()) for image in ax.images]
     assert np.array_equal(shown[0], picture)
     assert np.array_equal(shown[2], maps["block1"][1])

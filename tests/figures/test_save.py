@@ -1,4 +1,5 @@
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ RECORD = FigureRecord(title="Who is right?", answer="Half of them.", warnings=("
 
 
 def save(path):
-    ax = plot_accuracy([1, 2], [2, 2], ["dog", "cat"])
+    ax: Any = plot_accuracy([1, 2], [2, 2], ["dog", "cat"])
     table = {"category": ["dog", "cat"], "share": [1 / 3, 1.0]}
     return save_figure(ax.figure, path, table=table, record=RECORD)
 
@@ -55,7 +56,7 @@ def test_the_same_figure_gives_the_same_bytes(files, tmp_path):
 
 
 def test_labels_set_after_drawing_are_fitted_when_saving(tmp_path):
-    ax = plot_accuracy([1] * 2, [2] * 2, ["dog", "cat"])
+    ax: Any = plot_accuracy([1] * 2, [2] * 2, ["dog", "cat"])
     ax.set_xticks(np.linspace(0, 100, 30), [f"{x:.3f} %" for x in np.linspace(0, 100, 30)])
     save_figure(ax.figure, tmp_path / "x")
     assert not all(label.get_visible() and label.get_rotation() == 0 for label in ax.get_xticklabels())

@@ -53,7 +53,7 @@ class StftNet(nn.Module):
         self.register_buffer("window", torch.hann_window(64))
 
     def forward(self, x: Tensor) -> Tensor:
-        z = self.spectrum(torch.stft(x, 64, 16, window=self.window, return_complex=True).abs())
+        z = self.spectrum(torch.stft(x, 64, 16, window=self.window, return_complex=True).abs())  # pyright: ignore[reportArgumentType]
         z = self.bands((self.bank @ z).log1p())
         return self.head(self.conv(z.unsqueeze(1)).mean((2, 3)))
 
@@ -174,12 +174,12 @@ def _hf(kind: str, output: str = "last_hidden_state", **config: Any) -> Callable
     return build
 
 
-_HF = {"hidden_size": 20, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 28}
+_HF: Any = {"hidden_size": 20, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 28}
 _EARS = {
     **_HF, "conv_dim": (14, 18), "conv_stride": (5, 2), "conv_kernel": (10, 3), "num_feat_extract_layers": 2,
     "num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2,
 }  # fmt: skip
-_EAR_LAYERS = {
+_EAR_LAYERS: Any = {
     "net.feature_extractor": (SOUND, 18), "net.feature_extractor.conv_layers.0.activation": (SOUND, 14),
     "net.feature_projection": (FRAMES, 20), "net.encoder.pos_conv_embed.conv": (SOUND, 20),
     "net.encoder.layers.0.feed_forward": (FRAMES, 20), "net.encoder.layers.0.attention.q_proj": (FRAMES, 20),

@@ -3,6 +3,7 @@
 import logging
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,7 +106,7 @@ def test_cochcnn9_against_the_equations():
     torch.manual_seed(0)
     net = CochCNN9().eval()
     for i in range(3):
-        norm = net.get_submodule(f"batchnorm{i}")
+        norm: Any = net.get_submodule(f"batchnorm{i}")
         torch.nn.init.normal_(norm.weight, 1, 0.1)
         torch.nn.init.normal_(norm.bias)
         norm.running_mean.normal_()
@@ -192,14 +193,14 @@ def test_ripple_filters_against_whole_transforms(n_frames):
 
 def test_spectemp_tells_directions_apart_and_averages_power():
     torch.manual_seed(0)
-    net = load_model("audio:spectemp@random", device="cpu").module
-    bank = net.get_submodule("spectempfilterbank.apply_filt")
+    net: Any = load_model("audio:spectemp@random", device="cpu").module
+    bank: Any = net.get_submodule("spectempfilterbank.apply_filt")
     channel, frame = torch.meshgrid(torch.arange(211) / 6, torch.arange(390) / 200, indexing="ij")
     powers = {}
     for way in (1, -1):
         ripple = torch.cos(2 * torch.pi * (8 * frame + way * 0.5 * channel))[None]
         power = bank(ripple)[0, :, 50:160, 100:300].square().mean(dim=(1, 2))
-        powers[way] = dict(zip(bank.ripples, power.tolist(), strict=True))
+        powers[way] = dict(zip(bank.ripples, power.tolist(), strict=True))  # pyright: ignore[reportArgumentType, reportCallIssue]
         best = max(powers[way], key=powers[way].get)
         assert (abs(best[0]), best[1]) == (8, 0.5)
     assert powers[1][8, 0.5] > 20 * powers[-1][8, 0.5]

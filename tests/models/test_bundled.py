@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -107,6 +109,8 @@ def test_builds_without_memory_and_takes_random_weights():
 
 def test_stored_state_comes_back_and_a_foreign_one_is_refused():
     torch.manual_seed(0)
+    first: Any
+    second: Any
     first, second = BundledPictureNetwork(16), BundledPictureNetwork(16)
     stored = to_stored_state(first.state_dict())
     load_stored_state(second, stored)

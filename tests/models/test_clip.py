@@ -3,6 +3,7 @@
 import logging
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import open_clip
@@ -22,8 +23,8 @@ def make_network(*, resnet: bool = False) -> open_clip.CLIP:
     tower = {"layers": [1, 1, 1, 1], "width": 16} if resnet else {"layers": 2, "width": 32, "patch_size": 16}
     network = open_clip.CLIP(
         embed_dim=16,
-        vision_cfg={"image_size": 32, "head_width": 16, **tower},
-        text_cfg={"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
+        vision_cfg={"image_size": 32, "head_width": 16, **tower},  # pyright: ignore[reportArgumentType]
+        text_cfg={"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},  # pyright: ignore[reportArgumentType]
         quick_gelu=True,
     ).eval()
     torch.nn.init.constant_(network.logit_scale, np.log(100))
@@ -100,7 +101,7 @@ def test_what_cannot_be_scripted_runs_unscripted_and_says_so(caplog):
         def forward(self, image, *options, **more):
             return image.mean((2, 3)) if np.random is not None else eval("image")
 
-    network = make_network()
+    network: Any = make_network()
     network.visual = Unscriptable()
     model = ClipModel(network)
     with caplog.at_level(logging.WARNING, "beholder"):
@@ -114,7 +115,7 @@ def test_the_transform_is_clips_and_agrees_with_ours():
     transform = make_transform(preprocessing)
     rng = np.random.default_rng(0)
     picture = Image.fromarray(rng.integers(0, 256, (301, 260, 3), dtype=np.uint8))
-    expected = open_clip.image_transform(
+    expected = open_clip.image_transform(  # pyright: ignore[reportCallIssue]
         224, is_train=False, mean=open_clip.OPENAI_DATASET_MEAN, std=open_clip.OPENAI_DATASET_STD
     )(picture)
     torch.testing.assert_close(transform(picture), expected)
@@ -125,6 +126,7 @@ def test_the_transform_is_clips_and_agrees_with_ours():
 
 def test_load_with_random_weights(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    model: Any
     model, transform = clip.load("ViT-B/32", jit=False, weights="random")
     images = transform(Image.new("RGB", (50, 60), (200, 30, 30))).unsqueeze(0)
     with torch.no_grad():
@@ -192,7 +194,7 @@ def test_weights_from_a_file(network, tmp_path: Path, kind: str):
         half = {name: value.half() for name, value in state.items()} | settings
         torch.save(half if kind == "state" else {"state_dict": half}, file)
     torch.manual_seed(9)
-    fresh = make_network()
+    fresh: Any = make_network()
     torch.nn.init.normal_(fresh.text_projection)
     _load_file(fresh, file)
     torch.testing.assert_close(fresh.state_dict(), state, atol=1e-3, rtol=1e-3)
@@ -206,13 +208,14 @@ def test_a_file_as_name(resnet: bool, tmp_path: Path):
     tower = {"layers": [1, 1, 2, 1], "width": 16} if resnet else {"layers": 2, "width": 64, "patch_size": 16}
     network = open_clip.CLIP(
         embed_dim=32,
-        vision_cfg={"image_size": 64, **tower},
-        text_cfg={"context_length": 20, "vocab_size": 49408, "width": 64, "heads": 1, "layers": 2},
+        vision_cfg={"image_size": 64, **tower},  # pyright: ignore[reportArgumentType]
+        text_cfg={"context_length": 20, "vocab_size": 49408, "width": 64, "heads": 1, "layers": 2},  # pyright: ignore[reportArgumentType]
         quick_gelu=True,
     ).eval()
     state = network.state_dict()
     settings = {name: torch.tensor(1) for name in ("input_resolution", "context_length", "vocab_size")}
     torch.save(state | settings, tmp_path / "mine.pt")
+    model: Any
     model, transform = clip.load(str(tmp_path / "mine.pt"), device="cpu", download_root=str(tmp_path))
     assert (model.visual.input_resolution, model.context_length) == (64, 20)
     assert set(model.state_dict()) == set(state)
@@ -259,6 +262,7 @@ def test_download_root(tmp_path: Path, monkeypatch, caplog):
 def test_the_readme_of_clip_runs_but_for_the_weights(tmp_path: Path, monkeypatch):
     """What a script for OpenAI's package does, on random weights."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    model: Any
     model, preprocess = clip.load("RN50", device="cpu", weights="random", jit=False)
     image = preprocess(Image.new("RGB", (300, 250), (10, 200, 90))).unsqueeze(0)
     text = clip.tokenize(["a diagram", "a dog", "a cat"])

@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -101,7 +102,7 @@ def test_areas_of_s_have_the_known_sizes_and_run_the_published_number_of_times()
     sizes, calls = {}, {}
     for area in AREAS:
         net.get_submodule(area).register_forward_hook(
-            lambda _m, _i, out, area=area: sizes.update({area: tuple(out.shape)})
+            lambda _m, _i, out, area=area: sizes.update({area: tuple(out.shape)})  # pyright: ignore[reportAttributeAccessIssue]
         )
         net.get_submodule(f"{area}.conv2").register_forward_hook(
             lambda _m, _i, _o, area=area: calls.update({area: calls.get(area, 0) + 1})
@@ -190,6 +191,7 @@ def test_recurrent_networks_against_a_table_of_states(simultaneous: bool, size: 
 
 
 def test_every_area_of_a_recurrent_network_runs_five_times():
+    net: Any
     net, calls = build_cornet_rt().eval(), []
     net.V4.output.register_forward_hook(lambda _m, _i, out: calls.append(out.shape))
     with torch.no_grad():
@@ -208,7 +210,7 @@ def test_spellings():
 
 
 def test_published_file_names():
-    files = {name: CornetSource().find(name, None) for name in CornetSource().list_names()}
+    files: Any = {name: CornetSource().find(name, None) for name in CornetSource().list_names()}
     published = [blueprint.published_file(blueprint.default_tag) for blueprint in files.values()]
     assert published == [
         "cornet_r-5930a990.pth",

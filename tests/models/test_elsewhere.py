@@ -4,6 +4,7 @@ import re
 import tomllib
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -127,7 +128,7 @@ def test_the_pages_recipe_loads_a_file_of_this_form(tmp_path: Path, monkeypatch:
     from torchvision.models import resnet50
 
     torch.manual_seed(3)
-    network = resnet50()
+    network: Any = resnet50()
     trunk = {f"_feature_blocks.{name}": x for name, x in network.state_dict().items() if not name.startswith("fc.")}
     content = {"classy_state_dict": {"base_model": {"model": {"trunk": trunk}}}}
     torch.save(content, tmp_path / "model_final_checkpoint_phase799.torch")

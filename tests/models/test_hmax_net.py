@@ -46,7 +46,7 @@ def test_sizes_are_the_published_ones():
         net = HMAX()
     shapes = {}
     for name in ("s1_out", "c1_out", "s2_out", "c2_out"):
-        net.get_submodule(name).register_forward_hook(lambda _m, _i, o, name=name: shapes.update({name: o.shape[1:]}))
+        net.get_submodule(name).register_forward_hook(lambda _m, _i, o, name=name: shapes.update({name: o.shape[1:]}))  # pyright: ignore[reportAttributeAccessIssue]
     out = net(torch.zeros(2, 1, 250, 250, device="meta"))
     bands = [250 // (size // 2) + 1 for size in POOL_SIZES]
     assert bands == [63, 51, 42, 36, 32, 28, 26, 23]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import types
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ class Block(nn.Module):
         self.register_buffer("hidden", torch.ones(4), persistent=False)
 
     def forward(self, x):
-        x = self.norm(self.conv(x)) * self.table[:, None, None] * self.hidden[:, None, None]
+        x = self.norm(self.conv(x)) * self.table[:, None, None] * self.hidden[:, None, None]  # pyright: ignore[reportIndexIssue]
         self.skip = x
         return self.act(x * self.gain)
 
@@ -169,7 +170,7 @@ def test_a_hook_that_keeps_activations_is_the_same_hook_after_a_pass():
     "after", [parametrizations.weight_norm, functools.partial(prune.l1_unstructured, name="weight", amount=0.5)]
 )
 def test_a_tensor_computed_anew_at_every_pass_is_not_looked_at(after):
-    net = make()
+    net: Any = make()
     after(net[1][1])
     lesion = next(p for name, p in net[1][1].named_parameters() if name.split(".")[-1] not in ("bias", "original0"))
     lesion.data.mul_(2)
@@ -192,7 +193,7 @@ def test_global_hooks_count():
 def test_hooks_of_beholders_own_do_not_count():
     from beholder.activations import capture
 
-    net = make()
+    net: Any = make()
     model = wrap(net)
     before, during = identify_model(model), []
     net[0].conv.register_forward_hook(probe := lambda *_: during.append(identify_model(model)))
@@ -451,7 +452,7 @@ def test_the_identity_is_the_same_in_every_process(tmp_path):
 def test_a_helper_modules_functions_and_values_count(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "own_helpers.py").write_text("GAIN = 2\ndef scale(x):\n    return x * GAIN\n")
-    import own_helpers
+    import own_helpers  # pyright: ignore[reportMissingImports]
 
     def forward(x):
         return own_helpers.scale(x)
@@ -478,7 +479,7 @@ def test_published_architectures_are_the_same_after_a_pass_and_when_built_again(
         torch.manual_seed(0)
         if source == "torchvision":
             return torchvision.models.get_model(architecture)
-        small = {"depths": (1, 1, 2, 1)} if "swin" in architecture else {"depth": 2}
+        small: Any = {"depths": (1, 1, 2, 1)} if "swin" in architecture else {"depth": 2}
         return timm.create_model(architecture, **small)
 
     net = build()
@@ -537,7 +538,7 @@ def test_modules_that_no_parent_registers_count():
         torch.manual_seed(0)
         return wrap(Net())
 
-    first = define(1.0, 1)
+    first: Any = define(1.0, 1)
     assert identify_model(first) == identify_model(define(1.0, 1))
     assert len({identify_model(net) for net in (first, define(2.0, 1), define(1.0, 2))}) == 3
     before = identify_model(first)

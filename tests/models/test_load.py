@@ -6,6 +6,7 @@ import logging
 import pickle
 import re
 import shutil
+from typing import Any
 
 import numpy as np
 import pytest
@@ -171,9 +172,10 @@ def test_weights_that_cannot_be_had(name, parts, offline):
 
 
 def test_model_path(tmp_path, offline):
-    source = load_model(f"{TINY}@random", device="cpu", seed=7)
+    source: Any = load_model(f"{TINY}@random", device="cpu", seed=7)
     file = tmp_path / "mine v2.pth"
     torch.save({"state_dict": source.module.state_dict()}, file)
+    model: Any
     for model in (
         load_model(TINY, model_path=file, device="cpu"), load_model(f"{TINY}@{file}", device="cpu"),
         load_model("squeezenet1_1", weights=str(file), device="cpu"),
@@ -189,10 +191,10 @@ def test_model_path(tmp_path, offline):
 
 
 def test_model_path_folder_with_the_published_file(tmp_path, offline):
-    source = load_model(f"{TINY}@random", device="cpu", seed=7)
+    source: Any = load_model(f"{TINY}@random", device="cpu", seed=7)
     torch.save(source.module.state_dict(), tmp_path / "squeezenet1_1-b8a52dc0.pth")
     (tmp_path / "other.pth").write_bytes(b"")
-    model = load_model(TINY, model_path=tmp_path, device="cpu")
+    model: Any = load_model(TINY, model_path=tmp_path, device="cpu")
     assert model.name == "torchvision:squeezenet1_1@IMAGENET1K_V1" and model.path_name == "squeezenet1_1"
     assert torch.equal(model.module.features[0].weight, source.module.features[0].weight)
 
@@ -201,6 +203,9 @@ def test_random_weights_are_seeded_and_leave_the_generator_alone():
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
+    other: Any
+    again: Any
+    first: Any
     first, again, other = (load_model(f"{TINY}@random", device="cpu", seed=seed) for seed in (1, 1, 2))
     assert torch.equal(torch.rand(3), expected)
     assert torch.equal(first.module.features[0].weight, again.module.features[0].weight)
@@ -216,7 +221,7 @@ def test_spec_rebuilds_the_model():
 
 
 def test_spec_keeps_the_architecture_of_the_weights_that_were_named():
-    spec = load_model("timm:vit_tiny_patch16_224.augreg_in21k@random", meta=True).spec
+    spec: Any = load_model("timm:vit_tiny_patch16_224.augreg_in21k@random", meta=True).spec
     assert pickle.loads(pickle.dumps(spec)).load("cpu").module.head.out_features == 21_843
     spec = load_model("torchvision:squeezenet1_1@IMAGENET1K_V1", meta=True).spec
     assert spec.variant == "IMAGENET1K_V1" and spec.name == "torchvision:squeezenet1_1@IMAGENET1K_V1"
@@ -298,7 +303,7 @@ class Own(nn.Module):
 
 
 def test_wrap():
-    model = wrap(
+    model: Any = wrap(
         Own(), name="my net", layers=["conv"], input_shape=(3, 8, 8), input_range=(0, 1), normalize=lambda x: 2 * x
     )
     assert (model.name, model.path_name, model.layers, model.modality) == ("my net", "my_net", ("conv",), "image")
@@ -310,7 +315,7 @@ def test_wrap():
     assert plain.input_range is None and plain.input_shape is None and torch.equal(plain.normalize(x), x)
     assert "Own" in repr(plain)
     with pytest.raises(InputError, match=r"nn\.Module"):
-        wrap(lambda x: x)
+        wrap(lambda x: x)  # pyright: ignore[reportArgumentType]
 
 
 def test_wrap_with_ready_preprocessing():
@@ -324,14 +329,14 @@ def test_wrap_with_ready_preprocessing():
 
 def test_wrap_takes_off_what_is_around():
     own = Own()
-    assert unwrap_module(torch.compile(own)) is own
-    assert unwrap_module(nn.DataParallel(torch.compile(own))) is own
+    assert unwrap_module(torch.compile(own)) is own  # pyright: ignore[reportArgumentType]
+    assert unwrap_module(nn.DataParallel(torch.compile(own))) is own  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.trace:FutureWarning", "ignore:.*torch.jit:DeprecationWarning")
 def test_scripted_module_says_why_not():
     with pytest.raises(InputError, match="scripted or traced"):
-        wrap(torch.jit.trace(Own().eval(), torch.rand(1, 3, 8, 8)))
+        wrap(torch.jit.trace(Own().eval(), torch.rand(1, 3, 8, 8)))  # pyright: ignore[reportArgumentType]
 
 
 def test_panel_entry_as_a_name(tmp_path):
@@ -347,7 +352,7 @@ def test_panel_entry_as_a_name(tmp_path):
         read_preprocessing("clip"),
         "mean",
     )
-    model = load_model(alias, device="cpu")
+    model: Any = load_model(alias, device="cpu")
     assert (model.path_name, model.layers, model.taps, model.pool) == (
         "Mine",
         ("features.3",),
@@ -365,7 +370,7 @@ def test_read_only_cache_is_enough(real_weights, tmp_path, monkeypatch):
         path.chmod(0o555 if path.is_dir() else 0o444)
     monkeypatch.setenv("TORCH_HOME", str(home))
     try:
-        assert load_model("squeezenet1_1", device="cpu").weights.file.startswith(str(home))
+        assert load_model("squeezenet1_1", device="cpu").weights.file.startswith(str(home))  # pyright: ignore[reportOptionalMemberAccess]
     finally:
         for path in home.rglob("*"):
             path.chmod(0o755)

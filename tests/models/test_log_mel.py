@@ -79,4 +79,4 @@ def test_what_cannot_be_is_refused():
     with pytest.raises(InputError, match="more than 600 samples"):
         compute_log_mel(torch.zeros(600))
     with pytest.raises(InputError, match="tensor"):
-        compute_log_mel(np.zeros(4000))
+        compute_log_mel(np.zeros(4000))  # pyright: ignore[reportArgumentType]

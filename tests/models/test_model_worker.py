@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def test_what_was_done_to_a_network_reaches_another_process(batch: torch.Tensor,
             return self.body(x).mean((2, 3)) * factor + zero.to(x.dtype) + float(zero.dtype == torch.float64)
 
     factor = 2.0
-    module = Own()
+    module: Any = Own()
     module.body.bias.data.zero_()
     module.register_forward_hook(lambda part, given, output: output * 3 + 1)
     model = wrap(module, normalize=lambda x: x - 0.5, input_shape=(3, 8, 8))
@@ -136,7 +137,7 @@ def test_a_model_that_does_not_pickle_goes_as_its_recipe_or_is_refused(tmp_path:
     with pytest.raises(RuntimeError, match="not to be pickled"):
         write_tensors(wrap(Unpicklable()), tmp_path / "parcel")
     (tmp_path / "net.py").write_text(NETWORK, encoding="utf-8")
-    model = load_model(f"file:{tmp_path / 'net.py'}", device="cpu")
+    model: Any = load_model(f"file:{tmp_path / 'net.py'}", device="cpu")
     write_tensors(model, tmp_path / "parcel")
     assert identify_model(read_tensors(tmp_path / "parcel")) == identify_model(model)
     model.module.body.weight.data[0] = 0
@@ -178,7 +179,7 @@ def test_hooks_on_all_modules_are_refused(tmp_path: Path) -> None:
 
 def test_a_hook_of_beholders_does_not_replace_one_that_was_loaded() -> None:
     module = nn.Identity()
-    handle = module.register_forward_hook(lambda part, given, output: output + 1)
+    handle = module.register_forward_hook(lambda part, given, output: output + 1)  # pyright: ignore[reportOperatorIssue]
     module._forward_hooks[RemovableHandle.next_id + 1] = module._forward_hooks.pop(handle.id)
     wrap(module)
     module.register_forward_hook(lambda part, given, output: None)

@@ -67,7 +67,7 @@ def test_half_and_double_modules_run_in_their_own_numbers(
 ) -> None:
     torch.manual_seed(0)
     module = nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), nn.Flatten(), nn.Linear(6 * 4 * 6, 4)).to(dtype).eval()
-    net = bh.wrap(module, input_shape=(3, 6, 8), input_range=(0, 1), name=str(dtype))
+    net: Any = bh.wrap(module, input_shape=(3, 6, 8), input_range=(0, 1), name=str(dtype))
     with caplog.at_level("INFO", logger="beholder"):
         acts = bh.extract(net, images, ["1", "output"], out_path=tmp_path)
     assert ("float64" in caplog.text) == (dtype == torch.float64)
@@ -125,10 +125,10 @@ def test_metamers_of_detectors_and_of_layers_of_one_value(images: np.ndarray, tm
 
 
 def test_units_are_read_as_they_are_printed() -> None:
-    units = UnitList([("features.12", 5), ("layer1.0.relu@3:in", 7)])
-    assert UnitList(tuple(str(unit) for unit in units)) == units
+    units = UnitList([("features.12", 5), ("layer1.0.relu@3:in", 7)])  # pyright: ignore[reportArgumentType]
+    assert UnitList(tuple(str(unit) for unit in units)) == units  # pyright: ignore[reportArgumentType]
     assert UnitList.collect("features.12:5", ["features.12"]).units == (Unit("features.12", 5),)
-    assert UnitList.collect(["features.12:5"], ["features.12"]).units == (Unit("features.12", 5),)
+    assert UnitList.collect(["features.12:5"], ["features.12"]).units == (Unit("features.12", 5),)  # pyright: ignore[reportArgumentType]
     with pytest.raises(bh.InputError, match=r"features\.12:5"):
         Unit.parse("features.12")
 

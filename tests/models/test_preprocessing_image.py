@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,7 +65,7 @@ def test_torchvision_bicubic_weights():
     [(224, 0.9, "bicubic"), (240, 1.0, "bilinear"), ((192, 256), 0.95, "bicubic")],
 )
 def test_timm_pixels(size, mode, side, crop_pct, interpolation):
-    from timm.data import create_transform
+    from timm.data import create_transform  # pyright: ignore[reportPrivateImportUsage]
 
     height, width = (side, side) if isinstance(side, int) else side
     config = {
@@ -133,7 +134,7 @@ def test_gradient_through_normalize():
     assert torch.autograd.gradcheck(preprocessing.normalize, (x,))
     with torch.inference_mode():
         preprocessing.normalize(torch.rand(1, 3, 4, 4))
-    y = torch.rand(1, 3, 4, 4, requires_grad=True)
+    y: Any = torch.rand(1, 3, 4, 4, requires_grad=True)
     preprocessing.normalize(y).sum().backward()
     assert torch.allclose(y.grad[0, :, 0, 0], 1 / torch.tensor(preprocessing.std))
 
@@ -159,7 +160,7 @@ def test_round_trip(preprocessing):
 
 
 def test_reading_tables():
-    assert read_preprocessing("clip").mean[0] == pytest.approx(0.48145466)
+    assert read_preprocessing("clip").mean[0] == pytest.approx(0.48145466)  # pyright: ignore[reportAttributeAccessIssue]
     assert read_preprocessing({"base": "imagenet", "crop": 192}).input_shape == (3, 192, 192)
     for table, text in (
         ({"base": "nonsense"}, "named preprocessing"), ({"kind": "smell"}, "kind"), ({"size": 3}, "fields"),

@@ -40,17 +40,17 @@ class RunsCommand:
 
 
 class RunsOnBuild(RunsCommand):
-    def __reduce__(self):
+    def __reduce__(self):  # pyright: ignore[reportIncompatibleMethodOverride]
         return subprocess.Popen, (["touch", str(self.mark)],), {"state": 1}, iter([1, 2]), iter([("key", 1)])
 
 
 class LoadsNestedBytes(RunsCommand):
-    def __reduce__(self):
+    def __reduce__(self):  # pyright: ignore[reportIncompatibleMethodOverride]
         return torch.storage._load_from_bytes, (pickle.dumps(RunsCommand(self.mark)),)
 
 
 class CallsNumpy(RunsCommand):
-    def __reduce__(self):
+    def __reduce__(self):  # pyright: ignore[reportIncompatibleMethodOverride]
         return np.load, (str(self.mark),)
 
 
@@ -169,7 +169,7 @@ def test_damaged_files_end_in_one_line(save, tmp_path: Path):
 def test_a_tensor_outside_its_storage_is_refused(tmp_path: Path):
     class Outside:
         def __reduce__(self):
-            return torch._utils._rebuild_tensor_v2, (torch.zeros(4).storage(), 2, (3,), (1,), False, {})
+            return torch._utils._rebuild_tensor_v2, (torch.zeros(4).storage(), 2, (3,), (1,), False, {})  # pyright: ignore[reportAttributeAccessIssue]
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

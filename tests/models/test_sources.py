@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -117,10 +118,11 @@ def test_torchvision_computes_what_its_own_builder_does(name, tmp_path, monkeypa
 
 def test_timm_preprocessing_follows_the_tag():
     source = get_source("timm")
-    deit = source.find("deit_base_patch16_224", None).preprocessing
+    deit: Any = source.find("deit_base_patch16_224", None).preprocessing
     assert (deit.resize, deit.crop, deit.interpolation) == (248, (224, 224), "bicubic")
-    vit = source.find("vit_base_patch32_224", None).preprocessing
+    vit: Any = source.find("vit_base_patch32_224", None).preprocessing
     assert vit.mean == (0.5, 0.5, 0.5) and vit.resize == 248
+    own: Any
     own, tagged = source.find("resnet50.tv_in1k", None), source.find("resnet50", "tv_in1k")
     assert own.preprocessing == tagged.preprocessing and own.preprocessing.interpolation == "bilinear"
     assert own.requested_tag == "tv_in1k" and own.name == "resnet50"
@@ -140,7 +142,7 @@ def test_timm_old_names_are_followed():
 
 def test_timm_weight_file_in_the_first_authors_format(tmp_path):
     """Facebook's ConvNeXt names, which timm itself translates."""
-    model = load_model("timm:convnext_atto@random", device="cpu")
+    model: Any = load_model("timm:convnext_atto@random", device="cpu")
     state = model.module.state_dict()
     assert "stages.0.blocks.0.conv_dw.weight" in state
     old = {}
@@ -168,7 +170,7 @@ def test_open_clip_builds(name):
 
 
 def test_open_clip_is_the_embedding_before_normalisation(tmp_path):
-    model = load_model("open_clip:ViT-S-32@random", device="cpu")
+    model: Any = load_model("open_clip:ViT-S-32@random", device="cpu")
     x = torch.rand(2, 3, 224, 224)
     embedding = model(x)
     assert torch.equal(embedding, model.module.encode_image(model.normalize(x)))
@@ -188,7 +190,7 @@ def test_open_clip_builds_what_the_weights_were_trained_with():
         ("ViT-B-32-quickgelu", None, True),
     ):
         with torch.device("meta"):
-            module = get_source("open_clip").find(name, tag).build()
+            module: Any = get_source("open_clip").find(name, tag).build()
         kinds = {type(child).__name__ for child in module.visual.modules()}
         assert ("QuickGELU" in kinds) is quick
 
@@ -297,7 +299,7 @@ def test_file(ending, tmp_path):
     file = tmp_path / "my_nets" / "build_network.py"
     file.parent.mkdir()
     file.write_text(FILE + ENDINGS[ending])
-    model = load_model(f"file:{file}", device="cpu")
+    model: Any = load_model(f"file:{file}", device="cpu")
     assert model.path_name == "my_nets" and model.input_shape == (3, 32, 32)
     assert model.layers == (() if ending in ("build", "model") else ("conv",))
     assert model(torch.rand(2, 3, 32, 32)).shape == (2, 2)
@@ -307,7 +309,7 @@ def test_file(ending, tmp_path):
     assert list_layers(f"file:{file}")[1][0].output_shape == (4, 30, 30)
     state = {key: torch.ones_like(value) for key, value in model.module.state_dict().items()}
     torch.save(state, tmp_path / "ones.pth")
-    loaded = load_model(f"file:{file}", model_path=tmp_path / "ones.pth", device="cpu")
+    loaded: Any = load_model(f"file:{file}", model_path=tmp_path / "ones.pth", device="cpu")
     assert loaded.path_name == "my_nets--ones" and loaded.module.fc.weight.min() == 1
 
 

@@ -9,6 +9,7 @@ import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,7 +89,7 @@ def test_nothing_of_the_network_runs_in_a_copy_that_reaches_its_parts_by_other_w
 
 def test_threads_have_a_copy_each() -> None:
     models = ThreadModels(wrap(make_network(Skip)))
-    seen: list[object] = []
+    seen: Any = []
     threads = [threading.Thread(target=lambda: seen.extend([models.get(), models.get()])) for _ in range(3)]
     for thread in threads:
         thread.start()
@@ -104,24 +105,24 @@ def test_shared_parts_stay_shared_and_hooks_run_on_the_copy() -> None:
     network[3].weight = layer.weight
     seen = []
     network[0].register_forward_hook(lambda part, _args, output: (seen.append(part), output + 1)[1])
-    made = copy_model(wrap(network)).module
+    made: Any = copy_model(wrap(network)).module
     assert made[0] is made[2] is not layer and made[3].weight is made[0].weight is not layer.weight
     x = torch.rand(2, 4)
     assert torch.equal(made(x), network(x)) and seen[0] is made[0]
 
 
 def test_layout_and_device_are_the_copys_own() -> None:
-    network = make_network(Skip)
+    network: Any = make_network(Skip)
     strides = network.conv.weight.stride()
-    laid_out = copy_model(wrap(network), channels_last=True)
+    laid_out: Any = copy_model(wrap(network), channels_last=True)
     assert laid_out.module.conv.weight.is_contiguous(memory_format=torch.channels_last)
-    assert copy_model(laid_out).module.conv.weight.data_ptr() == laid_out.module.conv.weight.data_ptr()
-    assert copy_model(wrap(network), "meta").module.conv.weight.is_meta
+    assert copy_model(laid_out).module.conv.weight.data_ptr() == laid_out.module.conv.weight.data_ptr()  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
+    assert copy_model(wrap(network), "meta").module.conv.weight.is_meta  # pyright: ignore[reportAttributeAccessIssue]
     assert network.conv.weight.stride() == strides and not network.conv.weight.is_meta
 
 
 def test_gradients_reach_the_parameters_where_they_are_asked_for() -> None:
-    network = make_network(Skip)
+    network: Any = make_network(Skip)
     x = torch.rand(2, 3, 8, 8, requires_grad=True)
     copy_model(wrap(network)).run(x).sum().backward()
     assert x.grad is not None and network.conv.weight.grad is None
@@ -184,7 +185,7 @@ def test_what_copies_could_not_have_in_common_is_refused() -> None:
             self.register_buffer("bank", torch.zeros(2**17))
 
         def forward(self, x):
-            self.bank[0] += 1
+            self.bank[0] += 1  # pyright: ignore[reportIndexIssue]
             return x
 
     with pytest.raises(InputError, match="'bank'"):
@@ -221,9 +222,10 @@ def test_recurrent_and_scripted_parts() -> None:
 
 def test_a_compiled_part_runs_the_copys_layers() -> None:
     network = nn.Sequential(
-        torch.compile(nn.Sequential(nn.Linear(4, 4), nn.Dropout()), backend="eager"), nn.Linear(4, 2)
+        torch.compile(nn.Sequential(nn.Linear(4, 4), nn.Dropout()), backend="eager"),
+        nn.Linear(4, 2),  # pyright: ignore[reportArgumentType]
     )
-    made = copy_model(wrap(network)).module
+    made: Any = copy_model(wrap(network)).module
     seen = []
     made[0]._orig_mod[0].register_forward_hook(lambda *_: seen.append(1))
     with torch.compiler.set_stance("force_eager"):
@@ -333,7 +335,7 @@ def make_closure() -> nn.Module:
         def __init__(self) -> None:
             super().__init__()
             self.first = nn.Conv2d(3, 4, 3)
-            self.first.register_forward_hook(lambda module, args, output: found.__setitem__("first", output))
+            self.first.register_forward_hook(lambda module, args, output: found.__setitem__("first", output))  # pyright: ignore[reportArgumentType]
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             self.first(x)
@@ -373,4 +375,4 @@ def test_only_what_is_written_counts() -> None:
         made = copy_model(wrap(network))
         made.run(torch.rand(2, 3, 12, 12) if is_written else torch.rand(2, 3))
         assert made.state is not None and made.state.outside._is_written is is_written
-        assert copy_model(made).state.outside is made.state.outside
+        assert copy_model(made).state.outside is made.state.outside  # pyright: ignore[reportOptionalMemberAccess]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import pickle
+from typing import Any
 
 import pytest
 import torch
@@ -83,7 +84,7 @@ def test_foreign_objects_beside_tensors_are_inert(state, tmp_path):
         {"model": {f"module.model.{k}": v for k, v in state.items()}, "args": argparse.Namespace(eps=3)},
         tmp_path / "r.pt",
     )
-    net = make_net()
+    net: Any = make_net()
     load_file_weights(net, tmp_path / "r.pt", tag="r")
     assert torch.equal(net[2].weight, state["2.weight"])
 

@@ -25,8 +25,8 @@ def network() -> open_clip.CLIP:
     torch.manual_seed(0)
     return open_clip.CLIP(
         embed_dim=16,
-        vision_cfg={"image_size": 32, "head_width": 16, "layers": 1, "width": 32, "patch_size": 16},
-        text_cfg={"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
+        vision_cfg={"image_size": 32, "head_width": 16, "layers": 1, "width": 32, "patch_size": 16},  # pyright: ignore[reportArgumentType]
+        text_cfg={"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},  # pyright: ignore[reportArgumentType]
     ).eval()
 
 

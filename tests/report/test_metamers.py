@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.metamer_folders import write_metamers, write_null, write_sound_metamers
 
@@ -30,7 +32,7 @@ def _render(folder, name="shapes"):
 
 
 def test_a_row_holds_the_original_and_a_metamer_a_layer(folder):
-    section = _render(folder)
+    section: Any = _render(folder)
     rows = section.metamers.rows
     assert [row.heading for row in rows][:2] == ["circle_0, seed 0", "circle_0, seed 3"]
     assert [card.name for card in rows[0].cards] == ["original", *LAYERS]
@@ -44,7 +46,7 @@ def test_a_row_holds_the_original_and_a_metamer_a_layer(folder):
 
 
 def test_null_metamers_and_losses_are_drawn(folder):
-    layers = _render(folder).metamers.layers
+    layers = _render(folder).metamers.layers  # pyright: ignore[reportOptionalMemberAccess]
     assert [layer.verdict for layer in layers] == ["6 of 6 pass", "6 of 6 fail"]
     assert [chart.heading for chart in layers[0].charts] == ["Spearman", "Pearson", "SNR (dB)", "Loss (log)"]
     assert "2,000 random pairs up to" in layers[0].charts[0].svg
@@ -55,7 +57,7 @@ def test_null_metamers_and_losses_are_drawn(folder):
 
 def test_sounds_have_players_and_say_what_is_not_judged(tmp_path):
     write_sound_metamers(tmp_path / "metamers" / "syllables", passed=(None,))
-    section = _render(tmp_path, "syllables")
+    section: Any = _render(tmp_path, "syllables")
     cards = section.metamers.rows[0].cards
     assert all(card.sound.startswith("data:audio/flac") and card.source.startswith("data:image/webp") for card in cards)
     assert "4 of 4 metamers are not tested" in section.warnings[0]
@@ -69,7 +71,7 @@ def test_an_unreadable_metamer_costs_only_itself(tmp_path):
     files[0].path.write_bytes(b"no picture")
     files[1].path.unlink()
     files[2].path.with_suffix(".losses.npy").unlink()
-    section = _render(tmp_path)
+    section: Any = _render(tmp_path)
     assert sum(len(row.cards) for row in section.metamers.rows) == 3 + 6 - 2
     assert "Not readable: block1/circle_0/metamer.png" in section.warnings[0]
 
@@ -78,7 +80,7 @@ def test_a_full_page_shows_what_fits(tmp_path):
     write_metamers(tmp_path / "metamers" / "shapes")
     kind, page = MetamerKind(), Page(tmp_path, tmp_path / "report.html")
     page.budget.left = 9_000
-    section = kind.render(kind.find(tmp_path)[0], page)
+    section: Any = kind.render(kind.find(tmp_path)[0], page)
     assert 0 < len(section.metamers.rows) < 3
     assert "of 3 stimuli are shown: the page is full" in section.warnings[0]
 

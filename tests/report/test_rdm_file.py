@@ -1,4 +1,5 @@
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -6,7 +7,9 @@ import pytest
 from beholder._core.errors import InputError
 from beholder.report import read_rdms, write_rdms
 
-NAMES = {"layers": ["conv1", "fc"], "measures": ["cosine"], "stimulus_ids": ["a", "ü", "c"], "categories": list("xxy")}
+NAMES: Any = {
+    "layers": ["conv1", "fc"], "measures": ["cosine"], "stimulus_ids": ["a", "ü", "c"], "categories": list("xxy"),
+}  # fmt: skip
 
 
 def test_rdms_come_back(tmp_path):
@@ -43,7 +46,7 @@ def test_what_holds_no_rdms_is_refused(tmp_path):
 
 def test_a_pickle_inside_is_never_opened(tmp_path):
     path = tmp_path / "a.rdms.npz"
-    names = {name: np.array(words, dtype=object) for name, words in NAMES.items()}
+    names: Any = {name: np.array(words, dtype=object) for name, words in NAMES.items()}
     np.savez(path, rdms=np.zeros((2, 1, 3, 3)), model=np.array("m"), **names)
     with pytest.raises(InputError, match="allow_pickle"):
         read_rdms(path)

@@ -6,6 +6,7 @@ import base64
 import io
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import numpy as np
 import pytest
@@ -230,7 +231,7 @@ def test_detailed_pictures_fit_into_what_was_planned_for_them(tmp_path):
         path.hardlink_to(tmp_path.parent / "noise.png")
     page = Page(tmp_path, tmp_path / "report.html")
     page.budget = Budget(3_000_000)
-    section = UnitKind().render(tmp_path, page)
+    section: Any = UnitKind().render(tmp_path, page)
     assert len(section.units.units) == 8
     assert section.warnings == ()
     assert page.budget.left > 0.1 * 3_000_000, "other sections have their share"
@@ -243,7 +244,7 @@ def test_transparent_visualisations_show_the_ground(tmp_path):
     save_picture(images / "transparency" / "max_1.png", Image.fromarray(opacity))
     Image.open(images / "max_0.png").convert("RGBA").resize((48, 24)).save(images / "max_0.png")
     (found,) = read_model_stimuli(tmp_path / "net")
-    made = {one.path.name: Thumbnailer(Budget()).make(one, 48, None) for one in found.select("optimized", "max")}
+    made: Any = {one.path.name: Thumbnailer(Budget()).make(one, 48, None) for one in found.select("optimized", "max")}
     assert made["max_1.png"].has_alpha
     assert not made["max_0.png"].has_alpha, "opaque throughout"
     picture = Image.open(io.BytesIO(base64.b64decode(made["max_1.png"].source.partition(",")[2])))
@@ -257,7 +258,7 @@ def test_a_veil_lies_where_the_positions_lie(tmp_path):
     write_unit(tmp_path / "net", "conv1", 0, maps=True)
     (unit,) = read_model_stimuli(tmp_path / "net")
     strongest = unit.select("natural", "max", "reference")[-9:]
-    overlay = make_overlay(strongest[-1], find_scale(strongest))
+    overlay: Any = make_overlay(strongest[-1], find_scale(strongest))  # pyright: ignore[reportArgumentType]
     alpha = np.asarray(Image.open(io.BytesIO(base64.b64decode(overlay.source.partition(",")[2]))).getchannel("A"))
     assert alpha.shape == (2, 4), "cells of 12 pixels cover 48 x 24"
     assert alpha[0, 0] == 0, "clear where the unit is active"
@@ -271,7 +272,7 @@ def test_a_veil_is_continued_to_the_edge(tmp_path):
     manifest.write_text(manifest.read_text().replace("5.5,5.5,12.0,12.0,48,24", "0.0,5.5,9.0,12.0,48,24"))
     (unit,) = read_model_stimuli(tmp_path / "net")
     shown = unit.select("natural", "max")[-1:]
-    overlay = make_overlay(shown[0], find_scale(shown))
+    overlay: Any = make_overlay(shown[0], find_scale(shown))  # pyright: ignore[reportArgumentType]
     alpha = np.asarray(Image.open(io.BytesIO(base64.b64decode(overlay.source.partition(",")[2]))).getchannel("A"))
     # Cells of 9 pixels: the first begins at -4, the fourth ends at 32; two more reach 50.
     assert alpha.shape == (2, 6)
@@ -284,7 +285,7 @@ def test_the_veil_of_a_minimum_is_clear_where_activation_is_lowest(tmp_path):
     write_unit(tmp_path / "net", "conv1", 0, maps=True)
     (unit,) = read_model_stimuli(tmp_path / "net")
     shown = unit.select("natural", "min")
-    overlay = make_overlay(shown[0], find_scale(shown))
+    overlay: Any = make_overlay(shown[0], find_scale(shown))  # pyright: ignore[reportArgumentType]
     alpha = np.asarray(Image.open(io.BytesIO(base64.b64decode(overlay.source.partition(",")[2]))).getchannel("A"))
     assert alpha[0, 0] > 150
     assert alpha[1, 3] == 0
@@ -349,7 +350,7 @@ def test_words_of_verdicts(tmp_path, row, words):
     names = ("activation_best", "natural_best", "beats", "note")
     write_unit(tmp_path / "net", "conv1", 0)
     (unit,) = read_model_stimuli(tmp_path / "net")
-    verdicts = {"max": dict(zip(names, row, strict=True))}
+    verdicts: Any = {"max": dict(zip(names, row, strict=True))}
     judged = unit.__class__(unit.layer, 0, unit.path, unit.stimuli, verdicts=verdicts)
     told, beats = tell_verdict(judged, "max")
     assert told.endswith(words)

@@ -1,6 +1,7 @@
 import json
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import h5py
 import numpy as np
@@ -51,8 +52,8 @@ class Reader(HTMLParser):
 
 
 def make_figure_files(folder, name="accuracy", **words):
-    ax = plot_accuracy([1, 2], [2, 2], ["dog", "cat"])
-    record = FigureRecord(**({"title": "Who is right?", "answer": "Half of them.", "alt": "Dots."} | words))
+    ax: Any = plot_accuracy([1, 2], [2, 2], ["dog", "cat"])
+    record = FigureRecord(**({"title": "Who is right?", "answer": "Half of them.", "alt": "Dots."} | words))  # pyright: ignore[reportArgumentType]
     save_figure(ax.figure, folder / name, table={"category": ["dog", "cat"], "n": [1, 2]}, record=record)
 
 
@@ -236,7 +237,7 @@ def test_an_unfinished_store_says_so(tmp_path):
 
 def test_a_full_page_leaves_pictures_out_and_says_so(tmp_path, monkeypatch):
     make_pictures(tmp_path / "p", [f"{i}.png" for i in range(5)])
-    uri, size = embed_picture(tmp_path / "p" / "0.png", 192, Budget())
+    uri, size = embed_picture(tmp_path / "p" / "0.png", 192, Budget())  # pyright: ignore[reportGeneralTypeIssues]
     assert size == (300, 200)
     monkeypatch.setattr("beholder.report._section.Budget", lambda: Budget(2 * len(uri) + 20))
     page = Reader(write_report(tmp_path).read_text())

@@ -1,4 +1,5 @@
 import itertools
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,7 @@ def test_odd_one_out_recovers_what_the_choices_follow():
     from scipy.stats import spearmanr
 
     above = np.triu_indices(10, 1)
-    assert spearmanr(rdm[above], distances[above]).statistic > 0.9
+    assert spearmanr(rdm[above], distances[above]).statistic > 0.9  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_ratings_are_averaged_over_both_orders():
@@ -85,7 +86,7 @@ def test_exported_answers_become_a_matrix(tmp_path):
         ("p1", "x", "y", "w", "a", True, False), ("p3", "x", "y", "z", "a", False, True),
     ]  # fmt: skip
     columns = ["participant", "a_id", "b_id", "c_id", "choice", "catch_trial", "excluded"]
-    table = pd.DataFrame(rows, columns=columns)
+    table: Any = pd.DataFrame(rows, columns=columns)
     made = make_behavioral_rdm(table)
     assert made.stimulus_ids == ("x", "y", "z")
     assert made.rdm.tolist() == [[0, 0, 1], [0, 0, 1], [1, 1, 0]]
@@ -129,8 +130,8 @@ def test_a_csv_gives_what_parquet_gives_whatever_stimuli_are_called(kind, names,
     assert from_csv.stimulus_ids == from_parquet.stimulus_ids == tuple(sorted(names))
     assert from_csv.n_participants == from_parquet.n_participants == 3
     assert np.array_equal(from_csv.rdm, from_parquet.rdm, equal_nan=True)
-    used = table[~table["catch_trial"]]
-    ratings = pd.to_numeric(used["choice"], errors="coerce").to_numpy()
+    used: Any = table[~table["catch_trial"]]
+    ratings: Any = pd.to_numeric(used["choice"], errors="coerce").to_numpy()  # pyright: ignore[reportAttributeAccessIssue]
     for (i, first), (j, second) in itertools.combinations(enumerate(sorted(names)), 2):
         sides = used[[name for name in used if name.endswith("_id")]].to_numpy()
         both = (sides == first).any(1) & (sides == second).any(1)

@@ -8,6 +8,7 @@ import io
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -70,7 +71,7 @@ def test_a_row_a_trial_with_the_columns_that_were_promised(out: Path) -> None:
     table = pd.read_csv(out / "responses.csv")
     assert list(table.columns[: len(DEMANDED)]) == DEMANDED
     assert len(table) == 7
-    good = table[table["participant"] == "p-good"]
+    good: Any = table[table["participant"] == "p-good"]
     assert good["trial"].tolist() == [1, 2, 3] and good["n"].tolist() == [2, 1, 3]
     assert good["choice"].tolist() == ["query_min", "query_max", "query_max"]
     assert good["response"].tolist() == ["lower", "upper", "upper"]
@@ -127,7 +128,7 @@ def test_nothing_tells_who_somebody_is(out: Path) -> None:
 
 
 def test_a_comment_is_no_formula(out: Path) -> None:
-    comments = pd.read_csv(out / "participants.csv").set_index("participant")["comment"]
+    comments: Any = pd.read_csv(out / "participants.csv").set_index("participant")["comment"]
     assert comments["p-bad"] == '\'=HYPERLINK("http://a")' and comments["p-good"] == "fine, “thanks”\nbye"
 
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -5,13 +7,14 @@ from scipy import stats
 from beholder._core.errors import InputError, UnknownNameError
 from beholder.statistics import Effect, compute_power, plan_power, simulate_power
 
-ALIKE = {"participant_sd": 0.0, "effect_sd": 0.0, "item_sd": 0.0}
+ALIKE: Any = {"participant_sd": 0.0, "effect_sd": 0.0, "item_sd": 0.0}
 
 
 def test_without_differences_between_people_and_stimuli_it_is_the_t_test_of_the_books():
     n, k = 12, 25
     effect = Effect(0.6, 0.7, **ALIKE)
     se = np.sqrt((0.6 * 0.4 + 0.7 * 0.3) / (n * k))
+    design: Any
     for design, free in (("within", n - 1), ("between", 2 * n - 2)):
         made = compute_power(Effect(0.6, 0.7, design=design, **ALIKE), n, k)
         critical = stats.t.ppf(0.975, free)

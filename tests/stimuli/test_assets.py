@@ -10,6 +10,7 @@ import re
 import tarfile
 import urllib.parse
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,7 +93,7 @@ def test_hashes_are_those_of_the_published_files(shared_data):
     seen = 0
     for file in (shared_data / "human_recognition").glob("*.mat"):
         assert published[file.name] == hashlib.sha256(file.read_bytes()).hexdigest()
-        way = next(a.way for a in load_assets().values() if file.name in a.files)
+        way: Any = next(a.way for a in load_assets().values() if file.name in a.files)
         assert next(each.size for each in way.files if each.path == file.name) == file.stat().st_size
         seen += 1
     assert seen == 3
@@ -452,7 +453,7 @@ def test_a_full_disk_is_told_before(publisher, monkeypatch):
 
 class Usage(tuple):
     def __new__(cls, total, used, free):
-        made = super().__new__(cls, (total, used, free))
+        made: Any = super().__new__(cls, (total, used, free))
         made.free = free
         return made
 

@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -93,6 +94,7 @@ def test_settings_survive_json_and_are_checked():
     exposure = Exposure(border=0.2, hue=0.1)
     assert Exposure.from_dict(json.loads(json.dumps(exposure.to_dict()))) == exposure
     assert Exposure() == Exposure(True, 0.1, 0.05, 0.05)
+    wrong: Any
     for wrong in ({"hue": 0.6}, {"saturation": 1.1}, {"border": -0.1}, {"hue": float("nan")}):
         with pytest.raises(InputError, match=next(iter(wrong))):
             Exposure(**wrong)

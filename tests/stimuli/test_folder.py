@@ -77,7 +77,7 @@ def test_sounds_are_told_from_pictures_and_both_refused(tmp_path, fill):
     assert list(StimulusSet.from_folder(tmp_path, kind="image")) == ["p"]
     assert list(StimulusSet.from_folder(tmp_path, kind="sound")) == ["s"]
     with pytest.raises(InputError, match="kind 'image' or 'sound'"):
-        StimulusSet.from_folder(tmp_path, kind="movie")
+        StimulusSet.from_folder(tmp_path, kind="movie")  # pyright: ignore[reportArgumentType]
 
 
 def test_a_folder_without_stimuli_says_what_was_sought_and_what_is_there(tmp_path):

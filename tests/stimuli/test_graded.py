@@ -132,4 +132,4 @@ def test_what_is_out_of_range_is_refused(photo):
         with pytest.raises(InputError, match="expected"):
             wrong()
     with pytest.raises(UnknownNameError, match="pink"):
-        add_noise_at_snr(photo[:, 0, 0], 3, spectrum="pinc")
+        add_noise_at_snr(photo[:, 0, 0], 3, spectrum="pinc")  # pyright: ignore[reportArgumentType]

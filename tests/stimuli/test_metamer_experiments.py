@@ -1,4 +1,5 @@
 import re
+from typing import Any
 
 import pytest
 from scipy.io import loadmat
@@ -35,7 +36,8 @@ def test_stages_are_those_of_the_published_answers(shared_data):
     files = sorted((shared_data / "human_recognition").glob("*.mat"))
     assert files
     for file in files:
-        kind, number, network = re.match(r"(\w+?)Experiment(\d+)_.*_datamatrix_(.*)_public", file.name).groups()
+        kind: Any
+        kind, number, network = re.match(r"(\w+?)Experiment(\d+)_.*_datamatrix_(.*)_public", file.name).groups()  # pyright: ignore[reportOptionalMemberAccess]
         content = loadmat(file)
         stages = [each.strip() for each in content["model_layers"]]
         experiment = get_metamer_experiment(kind.lower(), int(number))
@@ -56,4 +58,4 @@ def test_unknown_numbers_name_the_known():
 
 def test_the_table_cannot_be_changed():
     with pytest.raises(TypeError):
-        get_metamer_experiment("vision", 1).stages["x"] = ()
+        get_metamer_experiment("vision", 1).stages["x"] = ()  # pyright: ignore[reportIndexIssue]

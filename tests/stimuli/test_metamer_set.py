@@ -78,7 +78,7 @@ def test_verdicts_against_counting() -> None:
         rows.append(
             make_row(stimulus_id=str(i), layer="p", measured_layer="pq"[i % 2], prediction_metamer=said, **values)
         )
-    judged = fill_verdicts(make_table(rows), null)
+    judged: Any = fill_verdicts(make_table(rows), null)
     for row, verdict in zip(rows, judged.to_dict("records"), strict=True):
         pairs = null[row["measured_layer"]]
         shares, above = [], []
@@ -96,7 +96,7 @@ def test_verdicts_against_counting() -> None:
 def test_what_was_not_saved_or_has_no_null_stays_empty() -> None:
     pairs = {name: np.zeros(3) for name in ("spearman", "pearson", "db_snr")}
     rows = [make_row(db_snr_saved=None, spearman_saved=None, pearson_saved=None), make_row(measured_layer="l2")]
-    judged = fill_verdicts(make_table(rows), {"l1": pairs})
+    judged: Any = fill_verdicts(make_table(rows), {"l1": pairs})
     assert judged["percentile"].isna().all()
     assert judged["passed"].isna().all()
     perfect = fill_verdicts(make_table([make_row(db_snr_saved=float("inf"))]), {"l1": pairs})
@@ -133,20 +133,20 @@ def test_pairs_that_are_not_a_number_are_left_out() -> None:
         shares = [100 * np.mean(whole[n][kept] < row[f"{n}_saved"]) for n in whole]
         assert verdict["percentile"] == pytest.approx(min(shares))
         assert verdict["passed"] == all(row[f"{n}_saved"] > whole[n][kept].max() for n in whole)
-    assert 0 < judged["passed"].sum() < 40
+    assert 0 < judged["passed"].sum() < 40  # pyright: ignore[reportGeneralTypeIssues]
     nothing = {name: np.full(3, np.nan) for name in pairs}
-    assert fill_verdicts(make_table(rows), {"l1": nothing})["passed"].isna().all()
+    assert fill_verdicts(make_table(rows), {"l1": nothing})["passed"].isna().all()  # pyright: ignore[reportGeneralTypeIssues]
 
 
 def test_tables_of_the_first_format_are_read_and_not_judged(tmp_path: Path) -> None:
     pairs = {name: np.zeros(3) for name in ("spearman", "pearson", "db_snr")}
     old = make_table([make_row(), make_row(stimulus_id="b")]).drop(columns=["decision", "rule"])
     old.to_parquet(tmp_path / "results.parquet")
-    read = read_metamer_table(tmp_path)
+    read: Any = read_metamer_table(tmp_path)
     assert tuple(read.columns) == METAMER_COLUMNS
     assert read["decision"].isna().all()
     assert not tells_decisions(read)
-    judged = fill_verdicts(read, {"l1": pairs})
+    judged: Any = fill_verdicts(read, {"l1": pairs})
     assert judged["passed"].isna().all()
     assert judged["percentile"].isna().all()
     assert tells_decisions(make_table([make_row(), make_row(decision=None, prediction_original=None)]))

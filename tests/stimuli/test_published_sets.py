@@ -121,7 +121,7 @@ def write_old_style(document):
     import pandas as pd
 
     def reduce(row):
-        return copyreg.__newobj__, (pd.Series,), {"_data": row._mgr, "_typ": "series", "_metadata": ["name"]}
+        return copyreg.__newobj__, (pd.Series,), {"_data": row._mgr, "_typ": "series", "_metadata": ["name"]}  # pyright: ignore[reportAttributeAccessIssue]
 
     buffer = io.BytesIO()
     pickler = pickle.Pickler(buffer, 3)

@@ -1,5 +1,6 @@
 import json
 import pickle
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -77,7 +78,7 @@ def test_balanced_fraction_takes_the_same_share_of_each_class():
     labels = ["a"] * 50 + ["b"] * 30 + ["c"] * 7
     stimuli = StimulusSet.from_arrays(np.zeros((87, 2)), labels=labels)
     part = stimuli.select_fraction(0.3, 7, balanced=True)
-    counts = pd.Series(part.labels).value_counts()
+    counts: Any = pd.Series(part.labels).value_counts()
     assert len(part) == int(87 * 0.3)
     assert counts["a"] == 15
     assert counts["b"] == 9

@@ -57,7 +57,7 @@ def test_stripes_have_one_spatial_frequency():
         mask = TEXTURES["stripes"](np.random.default_rng(seed))
         spectrum = np.abs(np.fft.fft2((mask - mask.mean()) * np.outer(np.hanning(224), np.hanning(224)))) ** 2
         peak = np.unravel_index(spectrum.argmax(), spectrum.shape)
-        period = 224 / np.hypot(*[min(p, 224 - p) for p in peak])
+        period = 224 / np.hypot(*[min(p, 224 - p) for p in peak])  # pyright: ignore[reportArgumentType, reportCallIssue]
         assert 20 < period < 50
 
 

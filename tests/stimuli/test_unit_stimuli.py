@@ -114,7 +114,7 @@ def test_looking_at_it(folder: Path) -> None:
 
 def test_files_of_units_are_opened_and_shown(tmp_path: Path) -> None:
     path = tmp_path / "units.json"
-    bh.UnitList([("conv1", 3), ("conv2", 0)], model="file:net", seed=7).save(path)
+    bh.UnitList([("conv1", 3), ("conv2", 0)], model="file:net", seed=7).save(path)  # pyright: ignore[reportArgumentType]
     assert bh.open(path).layers == ("conv1", "conv2")
     summary = describe_file(path)
     assert (summary.kind, summary.facts) == ("units", {"model": "file:net", "seed": 7, "units": 2})

@@ -15,7 +15,7 @@ from beholder.synthesis import make_metamers
 
 
 def _read(html):
-    return json.loads(re.search(r'<script type="application/json">(.*?)</script>', html)[1])
+    return json.loads(re.search(r'<script type="application/json">(.*?)</script>', html)[1])  # pyright: ignore[reportOptionalSubscript]
 
 
 def test_pictures_by_stimulus_layer_and_seed():
@@ -30,7 +30,7 @@ def test_pictures_by_stimulus_layer_and_seed():
     assert len(data["originals"]) == 2
     assert len(data["made"]) == len(made) == 8
     assert all(one["picture"].startswith("data:image/webp") and not one["sound"] for one in data["made"].values())
-    assert "not tested" in html
+    assert "not tested" in html  # pyright: ignore[reportOperatorIssue]
     assert "dB" in data["made"]["0 0 0"]["facts"]
 
 

@@ -100,7 +100,7 @@ def follow_starts(
 def test_a_module_never_seen_before() -> None:
     module = Stranger().eval()
     before = {name: value.clone() for name, value in module.state_dict().items()}
-    made = bh.make_metamers(module, PICTURES, ["stage"], iterations=400)
+    made: Any = bh.make_metamers(module, PICTURES, ["stage"], iterations=400)
     assert made.stimuli.shape == (3, 3, 16, 16)
     assert made.rectifiers == {"stage": 1}
     own = get_own_rows(made)
@@ -129,8 +129,8 @@ def test_the_table_against_direct_measures() -> None:
         for name in layers:
             a, b = (each[name].flatten().double().numpy() for each in (x, y))
             row = rows.loc[name]
-            assert row["spearman"] == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-3)
-            assert row["pearson"] == pytest.approx(stats.pearsonr(a, b).statistic, abs=1e-4)
+            assert row["spearman"] == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-3)  # pyright: ignore[reportAttributeAccessIssue]
+            assert row["pearson"] == pytest.approx(stats.pearsonr(a, b).statistic, abs=1e-4)  # pyright: ignore[reportAttributeAccessIssue]
             assert row["db_snr"] == pytest.approx(10 * np.log10((a**2).sum() / ((a - b) ** 2).sum()), abs=0.02)
             assert row["prediction_metamer"] == str(int(logits.argmax()))
             assert (row["seed"], row["recipe"], row["model"]) == (seed, "default", "SmallNet")
@@ -154,7 +154,7 @@ def test_published_steps_against_a_plain_loop() -> None:
     model = make_model()
     settings: dict[str, Any] = {"iterations": 6, "repeats": 3, "step_size": 0.5}
     made = make_metamers(model, PICTURES[1:2], ["relu"], recipe="published", **settings)
-    net = model.module
+    net: Any = model.module
     x = torch.from_numpy(make_metamer_recipe(model, "published").draw_start((3, 16, 16), (0.0, 1.0), 0, "any"))[None]
     with torch.no_grad():
         target = net.conv1((torch.from_numpy(PICTURES[1:2]) - 0.5) / 0.25).relu()
@@ -180,7 +180,7 @@ def test_noise_is_the_same_for_every_layer_and_another_for_every_stimulus() -> N
     draw = [ours.draw_start((3, 16, 16), (0.0, 1.0), seed, name) for seed, name in ((0, "a"), (0, "b"), (1, "a"))]
     assert not np.array_equal(draw[0], draw[1])
     assert not np.array_equal(draw[0], draw[2])
-    same = [published.draw_start((3, 16, 16), (0.0, 1.0), 0, name) for name in ("a", "b")]
+    same: Any = [published.draw_start((3, 16, 16), (0.0, 1.0), 0, name) for name in ("a", "b")]
     np.testing.assert_array_equal(*same)
     assert abs(draw[0].mean() - 0.5) < 0.01
     assert abs(draw[0].std() - 0.05) < 0.01
@@ -232,7 +232,7 @@ def net(tmp_path: Path) -> bh.Model:
     return bh.load_model(f"file:{tmp_path / 'net.py'}", device="cpu")
 
 
-def test_files_are_as_the_contract_says(net: bh.Model, tmp_path: Path) -> None:
+def test_files_are_as_the_contract_says(net: Any, tmp_path: Path) -> None:
     out = tmp_path / "metamers"
     made = make_metamers(net, PICTURES[:2], ["1", "3"], seeds=[0, 2], out_path=out, iterations=60)
     folder = out / "net"
@@ -246,7 +246,7 @@ def test_files_are_as_the_contract_says(net: bh.Model, tmp_path: Path) -> None:
     for key in made.keys:
         one = made.files[key]
         told = one.describe()
-        rows = table[(table["stimulus_id"] == key[0]) & (table["layer"] == key[1]) & (table["seed"] == key[2])]
+        rows: Any = table[(table["stimulus_id"] == key[0]) & (table["layer"] == key[1]) & (table["seed"] == key[2])]
         assert told["rectifiers_passed"] == 1
         assert told["steps"] == rows["steps"].iloc[0] == len(one.read_losses())
         assert told["predictions"]["metamer_saved"]["answers"]["class"] == rows["prediction_metamer"].iloc[0]
@@ -310,7 +310,7 @@ def test_other_settings_are_refused_or_replace(net: bh.Model, tmp_path: Path) ->
     assert ways in str(caught.value)
     apart = make_metamers(net, PICTURES[:1], ["1"], out_path=out, iterations=10, keep_apart=True)
     assert apart.path == out / "net_I10_N1"
-    made = make_metamers(net, PICTURES[:1], ["3"], out_path=out, iterations=10, overwrite=True)
+    made: Any = make_metamers(net, PICTURES[:1], ["3"], out_path=out, iterations=10, overwrite=True)
     assert MetamerSet(out / "net").layers == ("3",)
     assert not (out / "net" / "1").exists()
     assert made.to_pandas()["steps"].max() <= 10
@@ -590,7 +590,7 @@ class Thousand(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         level = self.conv(x).mean((1, 2, 3))[:, None] * 0 + x[:, 0, 0, :1]
-        return (-1e5 * (level - self.places[None]) ** 2)[:, self.order]
+        return (-1e5 * (level - self.places[None]) ** 2)[:, self.order]  # pyright: ignore[reportIndexIssue]
 
 
 def wrap_thousand(order: Any = None, classes: Any = None) -> bh.Model:
@@ -653,7 +653,7 @@ def test_decisions_are_written_and_a_label_stays_as_first_recorded(tmp_path: Pat
     picture = np.stack([make_level(BARN)])
     first = bh.StimulusSet.from_arrays(picture, labels=[BARN])
     options: dict[str, Any] = {"iterations": 2, "out_path": tmp_path / "metamers"}
-    made = make_metamers(wrap_thousand(), first, ["conv"], **options)
+    made: Any = make_metamers(wrap_thousand(), first, ["conv"], **options)
     other = bh.StimulusSet.from_arrays(picture, labels=[AIRLINER])
     make_metamers(wrap_thousand(), other, ["conv"], seeds=[0, 1], **options)
     table = read_metamer_table(made.path)

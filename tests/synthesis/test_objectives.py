@@ -77,7 +77,7 @@ CASES: dict[str, tuple[Objective, Callable[[], np.ndarray]]] = {
     "difference": (Difference("conv2", ACTS["conv2"][1], ACTS["conv2"][2]), lambda: difference(ACTS["conv2"])),
     "match": (MatchTarget("conv2", ACTS["conv2"][1]), lambda: match(ACTS["conv2"])),
     "match squared": (MatchTarget("conv2", ACTS["conv2"][1], squared=True), lambda: -(match(ACTS["conv2"]) ** 2)),
-    "variation": (TotalVariation(), lambda: sum((np.diff(IMAGES, axis=a) ** 2).mean((1, 2, 3)) for a in (2, 3))),
+    "variation": (TotalVariation(), lambda: sum((np.diff(IMAGES, axis=a) ** 2).mean((1, 2, 3)) for a in (2, 3))),  # pyright: ignore[reportAssignmentType]
     "function": (
         FromFunction(lambda view: view.layer("conv1").amax((1, 2, 3)), ("conv1",)),
         lambda: ACTS["conv1"].max((1, 2, 3)),

@@ -121,7 +121,7 @@ def test_two_images_are_two(acts: Activations, tmp_path: Path) -> None:
                 assert np.abs(first - second).mean() > 1, (name, unit, sign)
                 pair = torch.from_numpy((np.stack([first, second]) / 255 - 0.5) / 0.25).permute(0, 3, 1, 2)
                 net, seen = SmallNet().eval(), []
-                net.get_submodule(unit.layer).register_forward_hook(lambda _m, _a, out, s=seen: s.append(out.detach()))
+                net.get_submodule(unit.layer).register_forward_hook(lambda _m, _a, out, s=seen: s.append(out.detach()))  # pyright: ignore[reportAttributeAccessIssue]
                 net(pair)
                 found[name, unit, sign] = float(compute_likenesses(seen[0].flatten(2))[0, 1])
     alike = [[value for (each, *_), value in found.items() if each == name] for name in ("plain", "diverse")]

@@ -73,10 +73,10 @@ def test_networks_that_keep_something_are_the_same_on_any_number_of_threads(name
         settings: dict[str, Any] = {"threads": threads, "batch_size": 1}
         made = synthesize(model, [Channel("fc", i % 4) for i in range(8)], steps=4, **settings)
         found["synthesize"] = made.images
-        metamers = make_metamers(
+        metamers: Any = make_metamers(
             model, images, ["conv"], recipe="published", iterations=3, repeats=1, measured=["fc"], **settings
         )
-        found["metamers"] = np.stack(metamers.stimuli)
+        found["metamers"] = np.stack(metamers.stimuli)  # pyright: ignore[reportCallIssue]
         found["measures"] = metamers.to_pandas()["db_snr"].to_numpy()
         null = null_distribution(model, images, ["fc"], n_pairs=8, threads=threads)
         found["null"] = np.asarray(null["fc"]["db_snr"])

@@ -50,6 +50,8 @@ def test_squeezenet_reaches_the_match_and_passes(
     layers = ["features.0", "features.7"]
     made = make_metamers(net, pictures, layers, measured=layers, out_path=tmp_path / "metamers")
     rows = made.to_pandas().query("layer == measured_layer")
+    second: Any
+    first: Any
     first, second = (rows[rows["layer"] == layer] for layer in layers)
     print(rows[["stimulus_id", "layer", "db_snr", "db_snr_saved", "steps"]].to_string())
     assert (first["db_snr"] >= 40).all()
@@ -62,7 +64,7 @@ def test_squeezenet_reaches_the_match_and_passes(
             assert measure_db(net, net.prepare(pictures.source(i)), start, layer) < 12
     natural = bh.StimulusSet.from_folder(shared_data / "imagenet_sample")[::10]
     null = null_distribution(net, natural, layers, n_pairs=300, out_path=tmp_path / "null_dist")
-    judged = read_metamer_table(made.path or "").query("layer == measured_layer")
+    judged: Any = read_metamer_table(made.path or "").query("layer == measured_layer")
     assert judged["passed"].all()
     for row in null.find_maxima().to_dict("records"):
         own = judged[judged["layer"] == row["layer"]]
@@ -81,7 +83,7 @@ def test_late_metamers_are_called_what_their_originals_are(
     assert len(stimuli) == N_LATE
     net = bh.load_model(name, device="cpu")
     rows = get_own_rows(make_metamers(net, stimuli, [layer], measured=[layer], iterations=iterations))
-    same = rows["prediction_original"] == rows["prediction_metamer"]
+    same: Any = rows["prediction_original"] == rows["prediction_metamer"]
     assert same.mean() >= 0.95, rows[~same]
 
 

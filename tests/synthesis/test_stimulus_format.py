@@ -76,4 +76,4 @@ def test_opacity() -> None:
     assert (opacity == 1).sum() == 20
     np.testing.assert_allclose(opacity[2, 0], 20 / np.percentile(size, 80))
     assert (compute_opacity(np.zeros((3, 4, 4))) == 1).all()
-    assert Image.open(io.BytesIO(encode_png(np.uint8(opacity * 255)))).mode == "L"
+    assert Image.open(io.BytesIO(encode_png(np.uint8(opacity * 255)))).mode == "L"  # pyright: ignore[reportArgumentType]

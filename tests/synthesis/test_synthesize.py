@@ -80,7 +80,7 @@ def make_item_model() -> bh.Model:
     network = SmallNet()
     for name in ("conv1", "conv2", "late"):
         getattr(network, name).__class__ = ItemConv
-    network.head.forward = lambda x: torch.cat(
+    network.head.forward = lambda x: torch.cat(  # pyright: ignore[reportAttributeAccessIssue]
         [F.linear(item, network.head.weight, network.head.bias) for item in x.split(1)]
     )
     return make_model(network=network)
@@ -247,10 +247,11 @@ def test_default_jitter_is_in_proportion_to_the_picture() -> None:
     from beholder.synthesis.engine._recipe import make_default_transforms, make_recipe
 
     for side, jitter in ((224, 8.0), (28, 1.0), (448, 16.0)):
+        affine: Any
         (affine,) = make_default_transforms((3, side, side + 10))
         assert affine.jitter == pytest.approx(jitter)
     rest = {"steps": 3, "stop": (), "redirect_steps": 0, "samples": 1, "keep": "last", "transparency": False}
-    recipe = make_recipe(MODEL, (3, 16, 16), None, None, (), None, **rest)
+    recipe: Any = make_recipe(MODEL, (3, 16, 16), None, None, (), None, **rest)
     assert [each.jitter for each in recipe.transforms] == [pytest.approx(8 * 16 / 224)]
 
 
@@ -315,7 +316,7 @@ def test_the_model_is_left_as_it_was(fails: bool) -> None:
 
 
 def test_dead_units_wake_only_with_redirection() -> None:
-    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True), nn.Conv2d(4, 2, 3), nn.ReLU()).eval()
+    module: Any = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True), nn.Conv2d(4, 2, 3), nn.ReLU()).eval()
     with torch.no_grad():
         module[0].bias.fill_(-0.3)
     module[0].requires_grad_(False)

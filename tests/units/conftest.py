@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ Record = Callable[..., Activations]
 class Verbatim(nn.Module):
     """Hands its input through: layer ``first`` and layer ``second`` are halves of the channels."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: Any) -> None:
         super().__init__()
         self.first = nn.Identity()
         self.second = nn.Identity()
@@ -33,9 +34,7 @@ class Verbatim(nn.Module):
 def record(tmp_path: Path) -> Record:
     """``record(values)``: a store with layers ``first`` and ``second`` that hold the columns of ``values``."""
 
-    def make(
-        values: np.ndarray, ids: list[str] | None = None, name: str = "verbatim", **options: object
-    ) -> Activations:
+    def make(values: np.ndarray, ids: list[str] | None = None, name: str = "verbatim", **options: Any) -> Activations:
         net = bh.wrap(Verbatim(values.shape[1]), input_shape=values.shape[1:], name=name)
         stimuli = bh.StimulusSet.from_arrays(values.astype(np.float32), ids, kind="array")
         return bh.extract(net, stimuli, ["first", "second"], out_path=tmp_path / "activations", pool="mean", **options)

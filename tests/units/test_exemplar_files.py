@@ -6,6 +6,7 @@ import csv
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,6 +75,7 @@ def test_folder_is_as_the_contract_says(acts: Activations, pictures: Path, tmp_p
         .query("layer == '1:in' and channel == 1")
         .sort_values(["batch", "sign"], ascending=[True, False])
     )
+    expected: Any
     for row, expected in zip(rows, table.itertuples(), strict=True):
         assert row["role"] == expected.role
         assert (row["source"], int(row["rank"])) == (expected.source, expected.rank)

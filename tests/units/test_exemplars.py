@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,8 +42,9 @@ def test_exemplars_are_what_a_sorted_list_says(record: Record, values: np.ndarra
     for unit in UNITS:
         column = get_column(values, unit)
         ascending = sorted(range(60), key=lambda i: (column[i], ids[i]))
-        rows = table[(table["layer"] == unit.layer) & (table["channel"] == unit.channel)]
+        rows: Any = table[(table["layer"] == unit.layer) & (table["channel"] == unit.channel)]
         assert not rows["stimulus_id"].duplicated().any()
+        row: Any
         for row in rows.itertuples():
             i = ascending[row.rank]
             assert (row.stimulus_id, row.source, row.activation) == (ids[i], ids[i], column[i])
@@ -188,7 +190,7 @@ def test_published_windows_in_the_table(record: Record) -> None:
     acts = record(np.random.default_rng(3).standard_normal((1000, 2)))
     best = bh.find_exemplars(acts, UnitList((Unit("first", 0),)), start_min=100, stop_max=900)
     assert best.windows == plan_windows(1000, start_min=100, stop_min=111, start_max=889, stop_max=900)
-    queries = best.to_pandas().query("role == 'query'")
+    queries: Any = best.to_pandas().query("role == 'query'")
     assert sorted(queries[queries["sign"] == "min"]["rank"]) == list(range(100, 111))
     assert sorted(queries[queries["sign"] == "max"]["rank"]) == list(range(889, 900))
     assert (queries["percentile"] < 91).all()

@@ -6,6 +6,7 @@ import csv
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ class Small(nn.Sequential):
 
 
 def make_net(seed: int | None = None) -> bh.Model:
-    module = Small()
+    module: Any = Small()
     if seed is not None:
         torch.manual_seed(seed)
         nn.init.normal_(module[0].weight)
@@ -64,7 +65,7 @@ def make_stimuli(recorded: Path, out: Path, units: list[Unit] = UNITS) -> Path:
 
 def test_maps_are_what_the_layer_computes(recorded: Path, tmp_path: Path) -> None:
     net = make_net()
-    found = map_units(net, make_stimuli(recorded, tmp_path))
+    found: Any = map_units(net, make_stimuli(recorded, tmp_path))
     unit = found["0", 3]
     for one in (unit.select("natural", "max")[-1], unit.select("natural", "min", "query")[0]):
         picture = np.asarray(Image.open(one.path), np.float32).transpose(2, 0, 1) / 255

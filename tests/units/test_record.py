@@ -82,7 +82,7 @@ def test_refusals(net: bh.Model, batch: np.ndarray, tmp_path: Path) -> None:
     with pytest.raises(bh.InputError, match="got 'conv7'; try 'conv2' or 'conv1'"):
         bh.record_units(net, stimuli, UnitList((Unit("conv7", 0),)), out_path=tmp_path)
     with pytest.raises(bh.InputError, match="mean over space"):
-        bh.record_units(net, stimuli, pool="max", out_path=tmp_path)
+        bh.record_units(net, stimuli, pool="max", out_path=tmp_path)  # pyright: ignore[reportArgumentType]
     with pytest.raises(bh.InputError, match="got both"):
         bh.record_units(net, stimuli, UnitList(()), layers=["conv1"], out_path=tmp_path)
     with pytest.raises(bh.InputError, match="an empty list"):
