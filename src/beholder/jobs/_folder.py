@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ class JobFolder:
         self.has_locks = True
 
     @contextlib.contextmanager
-    def hold(self, *, shared: bool = False) -> Iterator[Hold]:
+    def hold(self, *, shared: bool = False) -> Generator[Hold]:
         """Hold the output for this run: alone, or shared with runs that add other parts, in turns.
 
         Raises
@@ -72,7 +72,7 @@ class JobFolder:
             hold.close()
 
     @contextlib.contextmanager
-    def take_turn(self) -> Iterator[None]:
+    def take_turn(self) -> Generator[None]:
         """Read what runs put together while none of them is at it; a folder that is not there has nothing."""
         if not self.path.is_dir() or not has_locks(self.path / MERGE_LOCK):
             yield
@@ -81,7 +81,7 @@ class JobFolder:
             yield
 
     @contextlib.contextmanager
-    def claim(self, shard: Shard) -> Iterator[bool]:
+    def claim(self, shard: Shard) -> Generator[bool]:
         """Claim one shard among the workers of a plan; yields whether it is ours."""
         if not self.has_locks:
             yield True
@@ -192,7 +192,7 @@ class JobFolder:
         return (read_signed(self.path / SEAL) or {}).get("digests", {})
 
     @contextlib.contextmanager
-    def seal(self, *names: str) -> Iterator[list[str]]:
+    def seal(self, *names: str) -> Generator[list[str]]:
         """Vouch for files of the output that are put together from its shards, once the block has written them.
 
         ``names`` are known before; the block may add to the list that it gets.

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import final
 
@@ -86,7 +86,7 @@ class Hold:
             self._turn = None
 
     @contextlib.contextmanager
-    def pause(self) -> Iterator[None]:
+    def pause(self) -> Generator[None]:
         """Let others have their turn inside the block."""
         if self._turn is None:
             yield
@@ -98,7 +98,7 @@ class Hold:
             self._take_turn()
 
     @contextlib.contextmanager
-    def resume(self) -> Iterator[None]:
+    def resume(self) -> Generator[None]:
         """Have the turn inside a block in a :meth:`pause`."""
         if not self._shared or self._turn is not None:
             yield

@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from pathlib import Path
 from typing import Any, final
 
@@ -84,13 +84,13 @@ class Output:
             return run_plan(plan, worker, self.folder, n_workers=n_workers)
 
     @contextlib.contextmanager
-    def pause(self) -> Iterator[None]:
+    def pause(self) -> Generator[None]:
         """Let others have their turn inside the block."""
         with self._hold.pause():
             yield
 
     @contextlib.contextmanager
-    def resume(self) -> Iterator[None]:
+    def resume(self) -> Generator[None]:
         """Have the turn for a block inside a :meth:`pause`."""
         with self._hold.resume():
             yield
@@ -121,7 +121,7 @@ def open_output(
     leftovers: Iterable[Path] = (),
     replace: Callable[[], None] | None = None,
     shared: bool = False,
-) -> Iterator[Output]:
+) -> Generator[Output]:
     """Open an output for long work: see the module's text for what happens in the block.
 
     Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 from beholder._core.errors import BeholderError
@@ -63,7 +63,7 @@ def run_plan(
 
 
 @contextlib.contextmanager
-def _note_interruption() -> Iterator[None]:
+def _note_interruption() -> Generator[None]:
     try:
         yield
     except KeyboardInterrupt as stop:

@@ -34,12 +34,13 @@ class Worker(abc.ABC):
     lookahead: int = 0
     """How many shards to start before the first one is finished."""
 
-    _tick: Callable[[int], None] | None = None
+    tick: Callable[[int], None] | None = None
+    """Set while a shard is being finished; called by :meth:`report`."""
 
     def report(self, n: int) -> None:
         """Say that ``n`` items of the shard being finished are done; what is not reported counts when it ends."""
-        if self._tick is not None:
-            self._tick(n)
+        if self.tick is not None:
+            self.tick(n)
 
     @abc.abstractmethod
     def open(self, n_workers: int) -> contextlib.AbstractContextManager[Callable[[Shard], Finish]]:
@@ -100,14 +101,14 @@ def _finish(
 ) -> None:
     left = shard.size
 
-    def tick(n: int) -> None:
+    def count(n: int) -> None:
         nonlocal left
         n = min(n, left)
         left -= n
         if n:
             advance(n)
 
-    worker._tick = tick
+    worker.tick = count
     try:
         try:
             files, facts = finish()
@@ -116,5 +117,5 @@ def _finish(
             raise
         committer.add(shard, claim, files, facts)
     finally:
-        worker._tick = None
+        worker.tick = None
     advance(left)
