@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from beholder._core.errors import InputError, UnknownNameError
 from beholder.experiments import Adaptive, AdaptiveProcedure, find_level, pick_level, psychometric
 
 # What the package questplus 2023.1 showed, and the answers it was given, with the estimates it came to.
-WEIBULL_LOG = [
+WEIBULL_LOG: Any = [
     (-0.9, 1), (-1.1, 0), (-0.6, 1), (-0.6, 1), (-0.7, 1), (-0.8, 1), (-0.8, 1), (-0.9, 1), (-0.9, 1), (-1.0, 1),
     (-1.1, 0), (-0.9, 1), (-0.9, 1), (-0.9, 1), (-0.9, 1), (-0.9, 1), (-0.9, 1), (-1.0, 1), (-1.1, 1), (-1.1, 1),
     (-1.1, 0), (-0.9, 1), (-1.0, 1), (-1.0, 0), (-0.9, 0), (-0.8, 1), (-0.9, 1), (-0.9, 1), (-0.9, 1), (-0.9, 0),
@@ -18,7 +19,7 @@ WEIBULL_MEANS = {
     "guess": 0.5,
     "lapse": 0.019809171075507177,
 }
-NORMAL_LOG = [
+NORMAL_LOG: Any = [
     (6.0, 1), (4.0, 0), (7.0, 1), (6.0, 1), (5.0, 0), (7.0, 1), (6.0, 1), (5.0, 1), (5.0, 1), (4.0, 0), (6.0, 1),
     (5.0, 1), (4.0, 0), (5.0, 0), (6.0, 1), (6.0, 0), (7.0, 0), (7.0, 1), (7.0, 1), (7.0, 1), (7.0, 1), (7.0, 1),
     (7.0, 0), (8.0, 1), (8.0, 1), (8.0, 1), (4.0, 0), (7.0, 1), (7.0, 1), (5.0, 1),
@@ -43,9 +44,9 @@ def test_quest_plus_shows_what_the_reference_shows(settings, log):
 
 
 def test_quest_plus_estimates_what_the_reference_estimates():
-    made = AdaptiveProcedure.from_dict(WEIBULL).replay(WEIBULL_LOG)
+    made: Any = AdaptiveProcedure.from_dict(WEIBULL).replay(WEIBULL_LOG)
     assert made.estimate_parameters() == pytest.approx(WEIBULL_MEANS)
-    normal = AdaptiveProcedure.from_dict(NORMAL).replay(NORMAL_LOG).estimate_parameters()
+    normal = AdaptiveProcedure.from_dict(NORMAL).replay(NORMAL_LOG).estimate_parameters()  # pyright: ignore[reportAttributeAccessIssue]
     assert normal["threshold"] == pytest.approx(5.266791363079394)
 
 
@@ -89,11 +90,11 @@ def test_quest_plus_with_a_logistic_function_is_the_formula():
         "guesses": [0.0, 0.25], "lapses": [0.02, 0.1], "function": "logistic",
     }  # fmt: skip
     answers = []
-    made = AdaptiveProcedure.from_dict(settings)
+    made: Any = AdaptiveProcedure.from_dict(settings)
     for correct in (True, False, True, True, False):
         expected = expect_entropy_plainly(settings, answers)
         assert made.expect_entropy() == pytest.approx(expected)
-        level = made.next_level()
+        level: Any = made.next_level()
         assert level == settings["levels"][int(np.argmin(expected))]
         answers.append((level, correct))
         made.update(level, correct)
@@ -109,7 +110,7 @@ def test_levels_that_fall_mirror_levels_that_rise():
     falling = rising | {"levels": [3.0, 2.0, 1.0, 0.0], "thresholds": [2.5, 1.5, 0.5]}
     a, b = AdaptiveProcedure.from_dict(rising), AdaptiveProcedure.from_dict(falling)
     for correct in (True, True, False, True, False, False):
-        level = a.next_level()
+        level: Any = a.next_level()
         assert b.next_level() == -level
         a.update(level, correct)
         b.update(-level, correct)
@@ -161,7 +162,7 @@ def test_up_down_moves_as_the_rule_says(up, down):
 
 @pytest.mark.parametrize(("up", "down"), [(1, 1), (1, 2), (1, 3), (1, 4), (2, 1), (2, 2)])
 def test_up_down_settles_where_the_theory_says(up, down):
-    made = AdaptiveProcedure.from_dict({"method": "up_down", "levels": [0, 1], "up": up, "down": down})
+    made: Any = AdaptiveProcedure.from_dict({"method": "up_down", "levels": [0, 1], "up": up, "down": down})
     if up == 1:
         assert made.target == pytest.approx(0.5 ** (1 / down))
     if down == 1:
@@ -171,7 +172,7 @@ def test_up_down_settles_where_the_theory_says(up, down):
     stairs = AdaptiveProcedure.from_dict({"method": "up_down", "levels": levels, "up": up, "down": down, "start": 80})
     chances = []
     for _ in range(6000):
-        level = stairs.next_level()
+        level: Any = stairs.next_level()
         chances.append(float(psychometric(level, 0, 1.5, 0, 0, function="logistic")))
         stairs.update(level, bool(rng.random() < chances[-1]))
     assert np.mean(chances[500:]) == pytest.approx(made.target, abs=0.02)
@@ -208,7 +209,7 @@ def test_constant_stimuli_show_each_level_in_each_block():
 
 def test_state_is_the_log_replayed():
     for settings in (WEIBULL, {"method": "up_down", "levels": [1, 2, 3]}, {"method": "constant", "levels": [1, 2]}):
-        made = AdaptiveProcedure.from_dict(settings)
+        made: Any = AdaptiveProcedure.from_dict(settings)
         for correct in (True, False, True, True):
             made.update(made.next_level(), correct)
         again = AdaptiveProcedure.from_dict(made.to_dict()).replay(made.log)

@@ -2,6 +2,7 @@
 
 import functools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -194,8 +195,8 @@ def test_a_network_of_another_shape_is_told_by_trying(files: list[Path], tmp_pat
 
 
 @pytest.mark.parametrize("text", ["imagenet", " imagenet\n", {"base": "imagenet", "resize": 232}])
-def test_a_preprocessing_by_name(text: object) -> None:
-    net = wrap(make_module(), preprocess=text)
+def test_a_preprocessing_by_name(text: Any) -> None:
+    net: Any = wrap(make_module(), preprocess=text)
     assert net.input_shape == (3, 224, 224) and net.preprocessing.mean == (0.485, 0.456, 0.406)
     with pytest.raises(InputError, match="a named preprocessing"):
         wrap(make_module(), preprocess="imagenett")
@@ -242,7 +243,7 @@ class Spectral(nn.Module):
         self.register_buffer("window", torch.hann_window(256))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        power = torch.stft(x, 256, 128, window=self.window, return_complex=True).abs()
+        power = torch.stft(x, 256, 128, window=self.window, return_complex=True).abs()  # pyright: ignore[reportArgumentType]
         return self.conv(power[:, None]).mean((2, 3))
 
 
@@ -285,13 +286,13 @@ def test_normalize_follows_a_ready_preprocessing(sounds: Path, files: list[Path]
 
 
 def test_trying_leaves_a_network_and_random_numbers_as_they_were() -> None:
-    module = nn.Sequential(nn.Conv1d(1, 4, 80, 16), nn.BatchNorm1d(4), nn.Dropout(0.5), nn.Flatten())
+    module: Any = nn.Sequential(nn.Conv1d(1, 4, 80, 16), nn.BatchNorm1d(4), nn.Dropout(0.5), nn.Flatten())
     torch.manual_seed(3)
     before = (module[1].running_mean.clone(), torch.rand(1))
     torch.manual_seed(3)
     wrap(module, SECOND)
     assert torch.equal(module[1].running_mean, before[0]) and torch.equal(torch.rand(1), before[1])
-    lazy = nn.Sequential(nn.LazyConv1d(4, 80))
+    lazy: Any = nn.Sequential(nn.LazyConv1d(4, 80))
     assert not needs_channel(make_plain_model(lazy), 8000)
     assert torch.nn.parameter.is_lazy(lazy[0].weight)
 
