@@ -90,7 +90,7 @@ def test_what_can_never_be_shown_is_gone_on_without(lab, kind):
     assert person.take_part() == "done"
     tables = read_responses(lab.database)
     assert tables.trials["trial"].tolist() == [2]
-    assert tables.participants["n_skipped"].tolist() == [1] and tables.participants["finished"].all()
+    assert tables.participants["n_skipped"].tolist() == [1] and bool(tables.participants["finished"].all())
     person.complaints.clear()
 
 

@@ -34,7 +34,7 @@ def read_stub(path: Path) -> tuple[dict[str, str], list[str]]:
 
 
 def test_every_lazy_package_has_a_stub_and_every_stub_a_lazy_package() -> None:
-    lazy = {path.parent for path in ROOT.rglob("__init__.py") if "attach(__name__, __file__)" in path.read_text()}
+    lazy = {path.parent for path in ROOT.rglob("__init__.py") if "attach(__name__, __file__" in path.read_text()}
     assert lazy == {path.parent for path in STUBS.values()}
     assert (ROOT / "py.typed").is_file()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ def mturk(built: Path, tmp_path: Path) -> Iterator[tuple[TestClient, ResponseSto
         yield made
 
 
-def join(client: TestClient, params: dict[str, str], token: str | None = None, **more: Any) -> Any:
+def join(client: TestClient, params: Mapping[str, str | list[str]], token: str | None = None, **more: Any) -> Any:
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     return client.post("/api/join", json={"recruiter_params": params, "screen": {}, **more}, headers=headers)
 

@@ -150,7 +150,8 @@ def test_a_trial_that_cannot_be_shown_is_gone_on_without(tmp_path: Path, caplog:
         events = store.read(lambda db: db.execute("SELECT data FROM events WHERE event = 'skipped'").fetchall())
     assert [json.loads(data)["trial"] for (data,) in events] == [1, 3, 4]
     assert json.loads(events[0][0])["reason"] == "decode" and json.loads(events[0][0])["slots"]
-    tables, status = read_responses(tmp_path / "a.db"), read_status(tmp_path / "a.db")
+    tables: Any = read_responses(tmp_path / "a.db")
+    status = read_status(tmp_path / "a.db")
     assert tables.trials["trial"].tolist() == [2]
     (row,) = tables.participants[tables.participants["session"] == 1].to_dict("records")
     assert (row["finished"], row["n_trials"], row["n_answered"], row["n_skipped"]) == (True, 4, 1, 3)

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from tests.golden import inputs
@@ -144,8 +145,10 @@ def save_plots() -> None:
 
     record = FigureRecord(title="Who is right?", answer="Half of them.", alt="Dots.")
     table = {"category": ["dog", "cat"], "n": [1, 2]}
-    save_figure(plot_accuracy([1, 2], [2, 2], ["dog", "cat"]).figure, "accuracy", table=table, record=record)
-    save_figure(plot_rdm(np.array([[0.0, 1.0], [1.0, 0.0]])).figure, "rdm")
+    accuracy: Any = plot_accuracy([1, 2], [2, 2], ["dog", "cat"]).figure
+    rdm: Any = plot_rdm(np.array([[0.0, 1.0], [1.0, 0.0]])).figure
+    save_figure(accuracy, "accuracy", table=table, record=record)
+    save_figure(rdm, "rdm")
 
 
 CHOICES = """--set 'choices=["circle", "square"]'"""

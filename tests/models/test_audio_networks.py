@@ -106,10 +106,10 @@ def test_cochcnn9_against_the_equations():
     torch.manual_seed(0)
     net = CochCNN9().eval()
     for i in range(3):
-        norm: Any = net.get_submodule(f"batchnorm{i}")
-        torch.nn.init.normal_(norm.weight, 1, 0.1)
-        torch.nn.init.normal_(norm.bias)
-        norm.running_mean.normal_()
+        layer: Any = net.get_submodule(f"batchnorm{i}")
+        torch.nn.init.normal_(layer.weight, 1, 0.1)
+        torch.nn.init.normal_(layer.bias)
+        layer.running_mean.normal_()
     p = net.state_dict()
 
     def norm(x, i):

@@ -222,8 +222,8 @@ def test_recurrent_and_scripted_parts() -> None:
 
 def test_a_compiled_part_runs_the_copys_layers() -> None:
     network = nn.Sequential(
-        torch.compile(nn.Sequential(nn.Linear(4, 4), nn.Dropout()), backend="eager"),
-        nn.Linear(4, 2),  # pyright: ignore[reportArgumentType]
+        torch.compile(nn.Sequential(nn.Linear(4, 4), nn.Dropout()), backend="eager"),  # pyright: ignore[reportArgumentType]
+        nn.Linear(4, 2),
     )
     made: Any = copy_model(wrap(network)).module
     seen = []

@@ -16,8 +16,6 @@ import pytest
 
 from beholder._core.errors import InputError, OutputError, UnknownNameError
 from beholder.stimuli import (
-    _asset_fetch,
-    _asset_manifest,
     fetch_assets,
     find_asset,
     find_asset_file,
@@ -33,6 +31,7 @@ from beholder.stimuli import (
     tell_state,
     verify_asset,
 )
+from beholder.stimuli.assets import _fetch, _manifest
 from beholder.stimuli.assets._listing import list_example_files
 from beholder.stimuli.assets._manifest import ByHand, FromArchive, FromFiles, FromListing, WithModel, read_manifest
 
@@ -218,7 +217,7 @@ what = "w"
 model = "torchvision:alexnet@IMAGENET1K_V1"
 """
     )
-    monkeypatch.setattr(_asset_manifest, "_DATA", tmp_path / "assets.toml")
+    monkeypatch.setattr(_manifest, "_DATA", tmp_path / "assets.toml")
     load_assets.cache_clear()
     yield file_server
     load_assets.cache_clear()
@@ -445,7 +444,7 @@ def test_of_several_the_rest_is_fetched(publisher, caplog):
 
 
 def test_a_full_disk_is_told_before(publisher, monkeypatch):
-    monkeypatch.setattr(_asset_fetch.shutil, "disk_usage", lambda place: Usage(1, 1, 9_000))
+    monkeypatch.setattr(_fetch.shutil, "disk_usage", lambda place: Usage(1, 1, 9_000))
     with pytest.raises(OutputError, match=r"20 kB of room for small\.tar.*9\.0 kB.*BEHOLDER_HOME"):
         fetch_assets(["pictures"])
     assert not publisher.requests

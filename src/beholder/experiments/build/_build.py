@@ -166,7 +166,7 @@ def _prepare_folder(folder: Path, about: dict[str, Any], overwrite: bool, plan: 
         stranger = next(name for name in inside if not _is_ours(name))
         raise InputError("a folder of tasks to replace", got=f"{folder}, which holds {stranger!r}")
     new = json.loads(json.dumps(about))
-    before = None if old is None else _retell(old, new, plan)
+    before: Any = None if old is None else _retell(old, new, plan)
     if old is not None and before == new:
         about = old
     elif before is not None and not overwrite:
