@@ -49,7 +49,7 @@ def test_layers_are_added_and_other_settings_refused(acts: Activations) -> None:
     steps = plan_steps(center_acts=True)
     process_activations(acts, steps, layers=["head"])
     both = process_activations(acts, steps, layers=["conv2"])
-    assert both.layers == ["head", "conv2"]
+    assert both.layers == ["conv2", "head"], "as in the store that they come from"
     with pytest.raises(ConfigurationChanged, match="seed was 42, now 7"):
         process_activations(acts, steps, seed=7)
     assert process_activations(acts, steps, seed=7, layers=["head"], overwrite=True).layers == ["head"]

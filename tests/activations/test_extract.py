@@ -100,7 +100,7 @@ def test_layers_are_added_and_the_old_ones_kept(net: Model, stimuli: StimulusSet
     extract(net, stimuli, ["conv2"], out_path=tmp_path, batch_size=4)
     before = read_tree(tmp_path / "inplace.zarr" / "conv2")
     acts = extract(net, stimuli, ["conv1"], out_path=tmp_path)
-    assert acts.layers == ["conv2", "conv1"]
+    assert acts.layers == ["conv1", "conv2"], "as they lie in the network"
     assert read_tree(tmp_path / "inplace.zarr" / "conv2") == before
     _, expected = capture(net, np.stack([stimuli.source(i) for i in range(23)]), ["conv1"])
     np.testing.assert_allclose(acts["conv1"].to_numpy(), expected["conv1"].numpy(), rtol=1e-5, atol=1e-6)

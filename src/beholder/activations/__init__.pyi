@@ -35,6 +35,7 @@ from .forward._probe import count_calls as count_calls
 from .forward._probe import probe_layers as probe_layers
 from .forward._targets import check_path_names as check_path_names
 from .forward._targets import resolve_layers as resolve_layers
+from .forward._targets import sort_layers as sort_layers
 from .forward._thread_taps import ThreadTaps as ThreadTaps
 from .panel._check import check_panel_file as check_panel_file
 from .panel._extract import default_options as default_options

@@ -66,9 +66,19 @@ def check_content(output: Path | str, *paths: Path | str) -> None:
     output = Path(output)
     digests = _read_digests_once(output, _stamp(output))
     for path in map(Path, paths):
-        digest = digests.get(path.relative_to(output).as_posix())
-        if digest is not None and path.exists() and not has_content(path, digest):
+        name = path.relative_to(output).as_posix()
+        if _is_damaged(output, name, digests.get(name)):
             raise refuse_damaged(path, output)
+
+
+def _is_damaged(output: Path, name: str, digest: str | None) -> bool:
+    """Whether a file holds something else than was written; one that a run has put together anew meanwhile does not."""
+    while digest is not None and (output / name).exists() and not has_content(output / name, digest):
+        now = read_digests(output).get(name)
+        if now == digest:
+            return True
+        digest = now
+    return False
 
 
 def check_source(path: Path | str) -> None:

@@ -20,7 +20,7 @@ from beholder._core.locks import LockTaken, has_locks, take_lock
 from beholder._core.machine import describe_machine
 from beholder._core.progress import logger
 from beholder._core.settings import refuse_changes
-from beholder.jobs._hold import MERGE_LOCK, Hold, take_turn
+from beholder.jobs._hold import MERGE_LOCK, Hold, take_turn, wait_for_hold
 from beholder.jobs._plan import Plan, Shard
 from beholder.jobs._receipts import Files, has_content, mark_files, read_receipt_file, read_signed, write_signed
 from beholder.jobs._records import COPY_SUFFIX, read_json_record, write_json_record
@@ -50,7 +50,7 @@ class JobFolder:
         self.has_locks = True
 
     @contextlib.contextmanager
-    def hold(self, *, shared: bool = False) -> Generator[Hold]:
+    def hold(self, *, shared: bool = False, wait: bool = False) -> Generator[Hold]:
         """Hold the output for this run: alone, or shared with runs that add other parts, in turns.
 
         Raises
@@ -60,7 +60,7 @@ class JobFolder:
         """
         with explain_write_errors(self.output):
             self.path.mkdir(parents=True, exist_ok=True)
-            hold = Hold(self.path, self.output, shared=shared)
+            hold = wait_for_hold(self.path, self.output, shared) if wait else Hold(self.path, self.output, shared)
         try:
             self.has_locks = hold.has_locks
             if not self.has_locks:

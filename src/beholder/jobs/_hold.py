@@ -21,7 +21,7 @@ from beholder._core.progress import logger
 
 RUN_LOCK, MERGE_LOCK = "run.lock", "merge.lock"
 _PATIENCE_SECONDS = 10.0
-_RETRY_SECONDS = 0.05
+_RETRY_SECONDS, _MOMENT_SECONDS = 0.05, 1.0
 
 
 @final
@@ -36,7 +36,7 @@ class Hold:
         The file system has locks; without them one run works, in one process.
     """
 
-    def __init__(self, folder: Path, output: Path, *, shared: bool) -> None:
+    def __init__(self, folder: Path, output: Path, shared: bool) -> None:
         self._folder, self._output, self._shared = folder, output, shared
         self._run: Lock | None = None
         self._turn: Lock | None = None
@@ -125,6 +125,19 @@ class Hold:
             self._run.release()
             self._run = None
         self._give_turn()
+
+
+def wait_for_hold(folder: Path, output: Path, shared: bool) -> Hold:
+    """A place in an output, once the run that keeps it from this one has ended."""
+    is_told = False
+    while True:
+        try:
+            return Hold(folder, output, shared)
+        except OutputBusy:
+            if not is_told:
+                logger.info("waiting for another run to end, which is writing to %s", output)
+                is_told = True
+            time.sleep(_MOMENT_SECONDS)
 
 
 def take_turn(folder: Path, output: Path) -> Lock:

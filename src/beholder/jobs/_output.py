@@ -7,24 +7,40 @@
         output.settle(settings, vacant=[...])                        # other settings are refused, with the difference
         receipts = output.run(plan, worker, n_workers=...)           # shards: claimed, computed, committed, vouched for
         ...                                                          # tables and heads are put together from receipts
-        output.record(folder, name, ...)                             # provenance; at the end claims are cleared
+        output.record(folder, name, facts)                           # provenance; at the end claims are cleared
+
+Runs that add to one output (``shared=True``) work side by side. What a run does in the block it does in its turn,
+alone: it reads what is there, notes in the layout what it adds, and puts together common tables and attributes.
+Inside :meth:`Output.run`, which takes the hours, it gives its turn away. Parts are shards: a run claims each that it
+makes; one that another run is making is waited for, and its receipt counts for both. Locks and claims are the
+operating system's, so that those of a dead process lapse with it. What dead runs left half-written is tidied up by
+the next run that comes alone. Common tables are ordered by what they hold, so that runs side by side leave the bytes
+of runs in turn. A run that replaces, and one with other settings, is refused.
+
+What an output is begun with (batch size, threads, the layout of weights) is chosen by the run whose turn is first,
+and kept by all others.
 """
 
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from pathlib import Path
 from typing import Any, final
 
 from beholder._core.errors import ConfigurationChanged, OutputBusy
 from beholder._core.files import explain_write_errors, remove_temporaries
+from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
+from beholder.jobs._announced import Announcement
 from beholder.jobs._folder import JobFolder
 from beholder.jobs._hold import Hold
 from beholder.jobs._plan import Plan
 from beholder.jobs._run import run_plan
 from beholder.jobs._work import Worker
+
+_MOMENT_SECONDS = 1.0
 
 
 @final
@@ -37,12 +53,16 @@ class Output:
         Its settings, receipts and locks.
     is_alone : bool
         No other run was at work in it when this one came.
+    announcement : Announcement
+        Which parts it makes, where shards do not tell.
     settings : dict
         As :meth:`settle` took them.
     """
 
     def __init__(self, folder: JobFolder, hold: Hold) -> None:
         self.folder, self._hold = folder, hold
+        self.announcement = Announcement(folder.path)
+        self._told: set[str] = set()
         self.is_alone = hold.is_alone
         self.settings: dict[str, Any] = {}
 
@@ -95,6 +115,14 @@ class Output:
         with self._hold.resume():
             yield
 
+    def wait(self, why: str) -> None:
+        """Let other runs work for a moment; ``why`` is told, the first time."""
+        if why not in self._told:
+            self._told.add(why)
+            logger.info("waiting: %s", why)
+        with self.pause():
+            time.sleep(_MOMENT_SECONDS)
+
     def refuse_others(self, what: str) -> None:
         """Refuse what cannot be done beside other runs.
 
@@ -121,6 +149,7 @@ def open_output(
     leftovers: Iterable[Path] = (),
     replace: Callable[[], None] | None = None,
     shared: bool = False,
+    wait: bool = False,
 ) -> Generator[Output]:
     """Open an output for long work: see the module's text for what happens in the block.
 
@@ -134,6 +163,8 @@ def open_output(
         Deletes what is there first; then the run is alone in the output.
     shared : bool
         Runs that do not replace may add other parts at the same time.
+    wait : bool
+        Wait for a run that holds the output.
 
     Raises
     ------
@@ -146,13 +177,17 @@ def open_output(
     ...     output.settle({"power": 2})
     ...     receipts = output.run(plan, worker)
     """
-    with folder.hold(shared=shared and replace is None) as hold:
+    with folder.hold(shared=shared and replace is None, wait=wait) as hold:
         if replace is not None:
             with explain_write_errors(folder.output):
                 replace()
         if hold.is_alone:
             for place in leftovers:
                 remove_temporaries(place)
-        yield Output(folder, hold)
+        output = Output(folder, hold)
+        try:
+            yield output
+        finally:
+            output.announcement.close()
         if hold.leave():
             folder.clear_claims()

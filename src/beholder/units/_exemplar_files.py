@@ -7,16 +7,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from beholder._core.errors import ConfigurationChanged, InputError, suggest_keywords
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import explain_write_errors, to_path_name
 from beholder._core.provenance import find_network, refuse_other_network
 from beholder.activations import Activations
-from beholder.jobs import JobFolder, Plan, Shard, open_output
+from beholder.jobs import JobFolder, Plan, open_output
 from beholder.models import Model, Preprocessing, Unit, collect_stimuli, read_preprocessing
 from beholder.stimuli import StimulusSet
 from beholder.units._exemplar_worker import (
     FOLDER,
     ExemplarWorker,
+    check_unchanged,
     make_distributions,
     make_tables,
     plan_exemplar_shards,
@@ -104,14 +105,16 @@ def write_exemplars(
         output, ["optimized_images"], [] if network is None else [network], acts.model, overwrite=overwrite
     )
     remove = partial(folder.clear, output.glob(f"*/channel_*/{FOLDER}")) if overwrite else None
-    with open_output(folder, leftovers=output.glob(f"*/channel_*/{FOLDER}"), replace=remove) as work:
+    leftovers = output.glob(f"*/channel_*/{FOLDER}")
+    with open_output(folder, leftovers=leftovers, replace=remove, shared=True) as work:
         work.settle(settings, vacant=[output / unit.path_name / FOLDER for unit in exemplars.units])
         shards = plan_exemplar_shards(exemplars)
-        _check_unchanged(shards, folder, output)
+        for shard in shards:
+            check_unchanged(shard, folder)
         plan = Plan(f"exemplars {output.name}", settings, shards, unit="files")
         cores = threads or os.cpu_count() or 1
         worker = ExemplarWorker(
-            acts.path, output, found, preprocessing, make_tables(exemplars), make_distributions(exemplars), cores
+            acts.path, folder, found, preprocessing, make_tables(exemplars), make_distributions(exemplars), cores
         )
         work.run(plan, worker, n_workers=workers)
         facts = {
@@ -176,15 +179,3 @@ def _check_folders(units: tuple[Unit, ...]) -> None:
         other = seen.setdefault(to_path_name(unit.layer), unit.layer)
         if other != unit.layer:
             raise InputError("layers with different folder names", got=f"{other!r} and {unit.layer!r}")
-
-
-def _check_unchanged(shards: tuple[Shard, ...], folder: JobFolder, output: Path) -> None:
-    """Refuse other stimuli for a unit that is there: with the released scheme, another order of units gives them."""
-    for shard in shards:
-        old = folder.peek_receipt(shard.key)
-        if old is not None and old["payload"] != dict(shard.payload):
-            raise ConfigurationChanged(
-                f"the exemplars that {output} has for {shard.payload['layer']}:{shard.payload['channel']}",
-                got="others, from other activations or another order of units",
-                hint="another output folder, or --overwrite to replace them",
-            )

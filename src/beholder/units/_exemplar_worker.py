@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from beholder._core.errors import ConfigurationChanged
 from beholder._core.files import to_path_name, write_bytes
 from beholder._core.hashing import hash_settings
 from beholder.activations import Activations
-from beholder.jobs import Finish, Shard, Worker
+from beholder.jobs import Finish, JobFolder, Shard, Worker
 from beholder.models import Preprocessing, Unit
 from beholder.stimuli import StimulusSet
 from beholder.units._deal import SIGNS
@@ -38,6 +39,22 @@ def plan_exemplar_shards(exemplars: Exemplars) -> tuple[Shard, ...]:
         payload = {"layer": unit.layer, "channel": unit.channel, "chosen": chosen}
         shards.append(Shard(f"{to_path_name(unit.layer)}--{unit.channel}", int(ranks.size), payload))
     return tuple(shards)
+
+
+def check_unchanged(shard: Shard, folder: JobFolder) -> None:
+    """Refuse other stimuli for a unit that is there: with the released scheme, another order of units gives them.
+
+    Raises
+    ------
+    ConfigurationChanged
+    """
+    old = folder.peek_receipt(shard.key)
+    if old is not None and old["payload"] != dict(shard.payload):
+        raise ConfigurationChanged(
+            f"the exemplars that {folder.output} has for {shard.payload['layer']}:{shard.payload['channel']}",
+            got="others, from other activations or another order of units",
+            hint="another output folder, or --overwrite to replace them",
+        )
 
 
 def make_tables(exemplars: Exemplars) -> dict[str, list[tuple[str, str, dict[str, Any]]]]:
@@ -85,8 +102,8 @@ class ExemplarWorker(Worker):
     ----------
     store : path
         The recording, for the hashes of its stimuli.
-    output : path
-        The model's folder.
+    jobs : JobFolder
+        Of the model's folder.
     stimuli : StimulusSet
     preprocessing : Preprocessing
     tables : mapping
@@ -98,7 +115,7 @@ class ExemplarWorker(Worker):
     """
 
     store: Path
-    output: Path
+    jobs: JobFolder
     stimuli: StimulusSet
     preprocessing: Preprocessing
     tables: dict[str, list[tuple[str, str, dict[str, Any]]]]
@@ -121,7 +138,8 @@ class ExemplarWorker(Worker):
 
     def _start(self, shard: Shard, pool: ThreadPoolExecutor, files: PreparedFiles, suffix: str) -> Finish:
         unit = Unit(shard.payload["layer"], shard.payload["channel"])
-        images = self.output / unit.path_name / FOLDER
+        check_unchanged(shard, self.jobs)
+        images = self.jobs.output / unit.path_name / FOLDER
         rows = self.tables[shard.key]
 
         def write(name: str, stimulus_id: str) -> int:

@@ -10,7 +10,7 @@ import torch
 from beholder._core.errors import InputError
 from beholder._core.progress import logger
 from beholder.activations import list_asked_layers, parse_layer, probe_layers
-from beholder.models import Model, copy_model, find_unit_layers, load_skeleton, make_blank_input, unwrap_module
+from beholder.models import Model, copy_model, find_unit_layers, load_skeleton, make_blank_input
 
 _BATCHES = (5, 7)
 
@@ -105,14 +105,3 @@ def _measure_widths(model: Model, names: Sequence[str]) -> dict[str, int]:
 def count_units(widths: Mapping[str, int]) -> int:
     """Number of units that there are."""
     return sum(widths.values())
-
-
-def sort_layers(model: Model, layers: Sequence[str]) -> list[str]:
-    """Layers in the order in which the network defines its modules, the calls of a module in turn."""
-    places = {name: i for i, (name, _) in enumerate(unwrap_module(model.module).named_modules(remove_duplicate=False))}
-
-    def find_place(layer: str) -> tuple[int, int]:
-        ref = parse_layer(model.taps.get(layer, layer))
-        return places.get(ref.path, len(places)), ref.call or 0
-
-    return sorted(layers, key=find_place)

@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
-from beholder.activations import Activations, extract
+from beholder.activations import Activations, extract, sort_layers
 from beholder.models import Model, UnitList, as_model, load_model
 from beholder.stimuli import Exposure, StimulusSet
-from beholder.units._layers import list_unit_layers, sort_layers
+from beholder.units._layers import list_unit_layers
 
 OUTPUT = "output"
 

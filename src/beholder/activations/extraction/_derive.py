@@ -91,17 +91,20 @@ def process_activations(
         "steps": [{"step": type(step).__name__, **asdict(step)} for step in steps],
         "seed": seed,
     }
-    with open_output(job_folder(store), replace=partial(remove_store, store) if overwrite else None) as output:
+    replace = partial(remove_store, store) if overwrite else None
+    with open_output(job_folder(store), replace=replace, wait=True) as output:
         remove_partial_files(store)
         heal_store(store)
         output.settle(settings)
         worker = _DeriveWorker(acts, store, tuple(steps), seed)
         attributes: dict[str, Any] = dict(open_group(store).attrs) if (store / "zarr.json").exists() else {}
         old = attributes.get("layers", [])
+        order = list(dict.fromkeys([*Activations(acts.path, partial=True).layers, *old]))
+        order = [name for name in order if name in (*old, *names)]
         records = {}
         for name in names:
             records[name] = worker.fit(name).to_dict()
-        _make_groups(store, acts, worker, [*old, *(name for name in names if name not in old)], settings, records)
+        _make_groups(store, acts, worker, order, settings, records)
         shards = [
             Shard(
                 f"{worker.layouts[name].path_name}-{start:08d}",
@@ -131,7 +134,8 @@ def _make_groups(
     job_folder(store).unseal()
     with explain_write_errors(store):
         root = open_group(store, "a")
-        processing = {**root.attrs.get("processing", {}), **records}  # type: ignore[dict-item]
+        known: dict[str, Any] = {**root.attrs.get("processing", {}), **records}  # type: ignore[dict-item]
+        processing = {name: known[name] for name in layers if name in known}
         root.attrs.put(
             {
                 **acts.attributes,

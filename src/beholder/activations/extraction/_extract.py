@@ -25,6 +25,7 @@ from beholder.activations.extraction._plan import (
     plan_passes,
     plan_shards,
     read_layout_names,
+    read_passes,
     resolve_settings,
 )
 from beholder.activations.extraction._worker import Compute, ExtractWorker, Pass
@@ -32,7 +33,14 @@ from beholder.activations.forward._conduct import settle_conduct, watch_layers
 from beholder.activations.forward._ensembles import ENSEMBLES, find_ensemble_parts
 from beholder.activations.forward._grammar import OUTPUT, LayerRef, parse_layer
 from beholder.activations.forward._probe import ProbedLayer, probe_layers
-from beholder.activations.forward._targets import Target, expand_presets, make_targets, resolve_layers, route_parts
+from beholder.activations.forward._targets import (
+    Target,
+    expand_presets,
+    make_targets,
+    resolve_layers,
+    route_parts,
+    sort_layers,
+)
 from beholder.activations.store._arrays import (
     FORMAT,
     create_layer,
@@ -98,7 +106,8 @@ def extract(
 ) -> Activations:
     """Extract the activations of layers over a stimulus set into a store on disk.
 
-    Interrupted at any moment, the same call completes the store to the same bytes.
+    Interrupted at any moment, the same call completes the store to the same bytes. Calls that ask for other layers may
+    run at the same time.
 
     Parameters
     ----------
@@ -159,7 +168,7 @@ def extract(
     ConfigurationChanged
         When the store exists and was made with other settings.
     OutputBusy
-        When another run is writing to it.
+        When another run replaces it, or is writing to it where this one adds stimuli or replicates.
     """
     settings = ExtractOptions(
         pool=pool, batch_size=batch_size, dtype=dtype, precision=precision, workers=workers, threads=threads,
@@ -173,7 +182,7 @@ def extract(
     if not store.name.endswith(".zarr"):
         store = store.with_name(store.name + ".zarr")
     extract_to_store(observer, stimuli, layers, store, settings)
-    return Activations(store)
+    return Activations(store, partial=True)
 
 
 def check_names(layers: Sequence[str]) -> None:
@@ -216,29 +225,37 @@ def extract_to_store(
     folder = job_folder(store)
     with explain_write_errors(store):
         store.parent.mkdir(parents=True, exist_ok=True)
-    if not options.overwrite:
-        layers = [*layers, *_find_stored(model, store, layers)]
-    targets, example = find_targets(model, stimuli, layers, options)
+    stored = [] if options.overwrite else _find_stored(model, store, layers)
+    targets, example = find_targets(model, stimuli, [*layers, *stored], options)
     if any(str(parameter.dtype) == "torch.float64" for parameter in model.module.parameters()):
         logger.info("%s computes in float64; its activations are stored as %s", model.name, options.dtype)
-    with open_output(folder, replace=partial(remove_store, store) if options.overwrite else None) as output:
-        remove_partial_files(folder.path)
-        remove_partial_files(store)
-        heal_store(store)
+    replace = partial(remove_store, store) if options.overwrite else None
+    with open_output(folder, replace=replace, shared=True) as output:
+        if output.is_alone:
+            remove_partial_files(folder.path)
+            remove_partial_files(store)
+            heal_store(store)
+        if (now := _find_stored(model, store, layers)) != stored and not options.overwrite:
+            targets, example = find_targets(model, stimuli, [*layers, *now], options)
         old = folder.read_settings()
         settings = resolve_settings(model, stimuli, targets, options, old)
         settings["channels_last"] = _settle_layout(model, example, targets, old)
         output.settle(settings, vacant=[store])
         before = read_manifest(folder.path)
-        manifest = _drop_bad(folder, store, before, stimuli)
+        manifest = _drop_bad(folder, store, before, stimuli) if output.is_alone else before
         stimuli = join_stimuli(manifest, stimuli, store, append=options.append)
+        if manifest is not None and len(manifest) < len(stimuli):
+            output.refuse_others("more stimuli")
         known = collect_known(folder, before)
         check_unchanged(stimuli, known)
         stimuli = stimuli.pin([known[i].digest if i in known else "" for i in stimuli.ids])
         write_manifest(folder.path, stimuli)
         passes = plan_passes(store, targets, settings, len(stimuli))
+        if options.replicates > count_replicates(store, options.replicates):
+            output.refuse_others("more replicates")
         n_replicates = _grow_store(store, model, stimuli, passes, options, settings)
-        shards = plan_shards(passes, stimuli, n_replicates)
+        asked = None if output.is_alone else set(list_asked_layers(model, layers))
+        shards = plan_shards(passes, stimuli, n_replicates, asked)
         unit = "stimuli" if n_replicates == 1 else "exposures"
         plan = Plan(f"extract {model.path_name}", settings, shards, unit)
         compute = Compute(
@@ -253,7 +270,7 @@ def extract_to_store(
         )
         worker = ExtractWorker(store, model, str(model.device), stimuli, passes, compute)
         receipts = output.run(plan, worker, n_workers=options.workers)
-        smaller = _finish_store(store, stimuli, receipts)
+        smaller = _finish_store(store, stimuli, plan.hash, receipts)
         facts = {
             "model": {"name": model.name, "weights": asdict(model.weights)},
             "stimuli": stimuli.describe(),
@@ -350,7 +367,7 @@ def _grow_store(
     job_folder(store).unseal()
     with explain_write_errors(store):
         root = open_group(store, "a")
-        n_replicates = max(options.replicates, int(root.attrs.get("n_replicates") or _count_replicates(store)))  # type: ignore[arg-type]
+        n_replicates = max(options.replicates, count_replicates(store, 1))
         columns: dict[str, Any] = {
             "file": stimuli.files,
             "label": stimuli.labels,
@@ -364,7 +381,7 @@ def _grow_store(
             "network": settings["network"],
             "weights": {"tag": model.weights.tag, "sha256": model.weights.sha256},
             "settings": settings,
-            "layers": [layer.name for job in passes for layer in job.layers],
+            "layers": _order_layers(model, passes),
             "n_replicates": n_replicates,
             "stimulus_root": str(stimuli.root) if stimuli.root else None,
             **describe_columns(("id", "file", "label", "target", "hash"), stimuli.conditions),
@@ -383,13 +400,30 @@ def _grow_store(
     return n_replicates
 
 
-def _count_replicates(store: Path) -> int:
-    """Replicates of a store whose head is lost or not written yet."""
-    return 1 + max((receipt["payload"]["replicate"] for receipt in job_folder(store).iter_receipts()), default=0)
+def _order_layers(model: Model, passes: Sequence[Pass]) -> list[str]:
+    """Layers of a store: as they were asked for; of several runs, as they lie in the network, whichever came first."""
+    names = [layer.name for job in passes for layer in job.layers]
+    return names if len(passes) == 1 else sort_layers(model, names)
 
 
-def _finish_store(store: Path, stimuli: StimulusSet, receipts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Put a store's heads together; gives what was computed in smaller batches."""
+def count_replicates(store: Path, new: int) -> int:
+    """Replicates of a store, also of one whose head is lost or not written yet; ``new`` for one that is not there."""
+    root = open_group(store) if (store / "zarr.json").exists() else None
+    known: Any = None if root is None else root.attrs.get("n_replicates")
+    if known:
+        return int(known)
+    return max((1 + receipt["payload"]["replicate"] for receipt in job_folder(store).iter_receipts()), default=new)
+
+
+def _finish_store(
+    store: Path, stimuli: StimulusSet, plan_hash: str, receipts: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Put a store's heads together; gives what was computed in smaller batches.
+
+    The store is complete when everything in its layout is there, which another run may be about to make.
+    """
+    folder = job_folder(store)
+    folder.unseal()
     hashes: list[str] = [""] * len(stimuli)
     smaller = []
     for receipt in receipts:
@@ -406,7 +440,9 @@ def _finish_store(store: Path, stimuli: StimulusSet, receipts: Sequence[dict[str
     with explain_write_errors(store):
         root = open_group(store, "a")
         write_column(root["stimuli"], "hash", hashes)  # type: ignore[arg-type]
-        if not root.attrs.get("complete"):
+        shards = plan_shards(read_passes(store), stimuli, count_replicates(store, 1))
+        done = all(folder.read_receipt(plan_hash, shard) is not None for shard in shards)
+        if done and not root.attrs.get("complete"):
             root.attrs["complete"] = True
         seal_store(store)
     if smaller:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -147,7 +147,7 @@ def plan_passes(store: Path, targets: Sequence[Target], settings: dict[str, Any]
 
     ``targets`` holds the layers asked for and those of the store.
     """
-    recorded = _read_passes(store)
+    recorded = _read_layout(store)
     by_name = {target.name: target for target in targets}
     passes, seen = [], set()
     for record in recorded:
@@ -189,10 +189,15 @@ def _name_sizes(axes: Sequence[str], shape: Sequence[int]) -> str:
 
 def read_layout_names(store: Path) -> list[str]:
     """Layers that a store holds or was about to hold."""
-    return [layer["name"] for record in _read_passes(store) for layer in record]
+    return [layer["name"] for record in _read_layout(store) for layer in record]
 
 
-def _read_passes(store: Path) -> list[list[dict[str, Any]]]:
+def read_passes(store: Path) -> list[Pass]:
+    """The passes of a store, without what computes them."""
+    return [Pass((), tuple(map(layout_from_dict, record))) for record in _read_layout(store)]
+
+
+def _read_layout(store: Path) -> list[list[dict[str, Any]]]:
     return (job_folder(store).read_record(_LAYOUT) or {"passes": []})["passes"]
 
 
@@ -210,10 +215,14 @@ def choose_shard_rows(targets: Sequence[Target], settings: dict[str, Any], n_sti
     return size * max(1, min(_SHARD_BYTES // (row_bytes * size), most // size))
 
 
-def plan_shards(passes: Sequence[Pass], stimuli: StimulusSet, n_replicates: int) -> tuple[Shard, ...]:
-    """Every piece of the work, in order."""
+def plan_shards(
+    passes: Sequence[Pass], stimuli: StimulusSet, n_replicates: int, asked: Set[str] | None = None
+) -> tuple[Shard, ...]:
+    """Every piece of the work, in order; or of the passes alone that hold a layer that is asked for."""
     shards = []
     for which, job in enumerate(passes):
+        if asked is not None and asked.isdisjoint(layer.name for layer in job.layers):
+            continue
         rows = job.layers[0].layout.rows
         for replicate in range(n_replicates):
             for start, stop in iter_shard_ranges(len(stimuli), rows):

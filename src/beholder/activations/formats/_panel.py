@@ -179,7 +179,7 @@ def _join_attributes(plan: _ModelPlan | None, old: h5py.Group | None) -> dict[st
     if plan is None:
         return before
     names = read_layer_names(old) if old is not None else []
-    names += [name for name in plan.names if name not in names]
+    names = [*(name for name in names if name not in plan.names), *plan.names]
     return {**before, **plan.attributes, "layers": json.dumps(names, ensure_ascii=False)}
 
 

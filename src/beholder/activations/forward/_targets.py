@@ -6,7 +6,7 @@ maxima of many (``conv_ensemble`` and its three sisters).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -219,3 +219,16 @@ def make_consumer(
                 out[:, part.columns] = (values.flatten(1) * part.scale).to(out.device)
 
     return consume
+
+
+def sort_layers(model: Model, layers: Iterable[str]) -> list[str]:
+    """Layers in the order in which the network defines its modules, the calls of a module in turn; others by name."""
+    places = {name: i for i, (name, _) in enumerate(unwrap_module(model.module).named_modules(remove_duplicate=False))}
+
+    def find_place(layer: str) -> tuple[int, int, str]:
+        if layer in ENSEMBLES:
+            return len(places), 0, layer
+        ref = parse_layer(model.taps.get(layer, layer))
+        return places.get(ref.path, len(places)), ref.call or 0, layer
+
+    return sorted(layers, key=find_place)

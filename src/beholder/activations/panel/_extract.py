@@ -294,17 +294,22 @@ def run_panel(
     weights = {"pretrained": pretrained, "model_path": model_path}
     check_axes(plan)
     with contextlib.ExitStack() as held:
-        for stem in plan.folders:
+        outputs = {}
+        for stem in sorted(plan.folders):
             path = plan.output_dir / f"{stem}.h5"
-            held.enter_context(open_output(panel_folder(path), leftovers=[path])).folder.drop_damaged()
+            opened = open_output(panel_folder(path), leftovers=[path], shared=not plan.options.overwrite)
+            outputs[stem] = output = held.enter_context(opened)
+            output.folder.drop_damaged()
             if not plan.options.overwrite:
                 check_averaging(path, plan)
+            held.enter_context(output.pause())
         fetch_all(plan, weights)
+        asked: dict[str, list[str]] = {}
         for name, model, tag in zip(plan.names, plan.models, plan.tags, strict=True):
             observer = _load(model, device, {**weights, "weights": tag, "seed": plan.options.seed})
             layers = choose_layers(plan, observer)
-            asked = list_asked_layers(observer, layers)
-            axes = {layer: names for layer, names in (plan.options.axes or {}).items() if layer in asked}
+            asked[name] = list_asked_layers(observer, layers)
+            axes = {layer: names for layer, names in (plan.options.axes or {}).items() if layer in asked[name]}
             options = replace(plan.options, pool=_choose_pool(plan, observer), axes=axes)
             if not options.overwrite:
                 for stem in plan.folders:
@@ -312,7 +317,11 @@ def run_panel(
             for stem, stimuli in plan.folders.items():
                 extract_to_store(observer, stimuli, layers, store_path(plan.output_dir, stem, name), options)
             del observer
-        return [write_folder(plan, stem) for stem in plan.folders]
+        written = []
+        for stem in plan.folders:
+            with outputs[stem].resume():
+                written.append(write_folder(plan, stem, asked))
+        return written
 
 
 def check_axes(plan: PanelPlan) -> None:
@@ -418,15 +427,24 @@ def _check_same_stimuli(path: Path, stores: Mapping[str, Activations]) -> None:
                 )  # fmt: skip
 
 
-def write_folder(plan: PanelPlan, stem: str) -> Path:
-    """Write one folder's HDF5 file from its stores; what the file holds already is kept."""
+def write_folder(plan: PanelPlan, stem: str, asked: Mapping[str, Sequence[str]]) -> Path:
+    """Write one folder's HDF5 file from its stores; what the file holds already is kept.
+
+    Of a store in which another run is at work, the layers that were asked for are taken.
+    """
     path = plan.output_dir / f"{stem}.h5"
-    stores = {name: Activations(store_path(plan.output_dir, stem, name)) for name in plan.names}
+    stores = {name: Activations(store_path(plan.output_dir, stem, name), partial=True) for name in plan.names}
+    layers = {
+        name: acts.layers if acts.attributes.get("complete") else [each for each in acts.layers if each in asked[name]]
+        for name, acts in stores.items()
+    }
     _check_same_stimuli(path, stores)
+    if not plan.options.overwrite:
+        check_averaging(path, plan)
     with panel_folder(path).seal("."):
         write_panel_file(
             path,
-            {name: {layer: acts[layer] for layer in acts.layers} for name, acts in stores.items()},
+            {name: {layer: acts[layer] for layer in layers[name]} for name, acts in stores.items()},
             average_replicates=plan.average_replicates,
             attributes={
                 name: {"model": acts.model, "network": acts.attributes.get("network")} for name, acts in stores.items()

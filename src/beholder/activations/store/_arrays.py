@@ -98,7 +98,13 @@ def create_layer(root: zarr.Group, layer: StoredLayer, n_stimuli: int, n_replica
             chunk_key_encoding=CHUNK_KEYS,
             dimension_names=["stimulus", "replicate", *layer.axes],
         )
-    group.attrs.put({"layer": layer.name, "axes": list(layer.axes), "tile_rows": layout.is_rows})
+    put_attributes(group, {"layer": layer.name, "axes": list(layer.axes), "tile_rows": layout.is_rows})
+
+
+def put_attributes(node: Any, attributes: Mapping[str, Any]) -> None:
+    """Give a group or array these attributes and no others; one that has them is left alone."""
+    if dict(node.attrs) != attributes:
+        node.attrs.put(attributes)
 
 
 def write_column(group: zarr.Group, name: str, values: Sequence[Any], dimension: str = "stimulus") -> None:
@@ -135,7 +141,7 @@ def write_stimuli(root: zarr.Group, columns: Mapping[str, Any], conditions: Mapp
     inside = group.require_group(CONDITIONS)
     for place, (name, values) in enumerate(conditions.items()):
         write_column(inside, str(place), values)
-        inside[str(place)].attrs.put({"condition": name})
+        put_attributes(inside[str(place)], {"condition": name})
     for name in [name for name in inside if not (name.isdecimal() and int(name) < len(conditions))]:
         del inside[name]
 

@@ -22,7 +22,8 @@ def list_small_files(store: Path) -> list[str]:
     names = []
     for path in store.rglob("*"):
         is_shard = path.parent.name == "values" and path.name.startswith("c.")
-        if not is_shard and path.is_file() and not path.name.startswith(TEMPORARY_PREFIX):
+        is_leftover = path.name.startswith(TEMPORARY_PREFIX) or path.suffix == ".partial"
+        if not is_shard and path.is_file() and not is_leftover:
             names.append(path.relative_to(store).as_posix())
     return sorted(names)
 

@@ -6,6 +6,7 @@ import shlex
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from torch import nn
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import explain_write_errors, to_path_name
+from beholder._core.hashing import hash_settings
 from beholder._core.progress import logger
 from beholder._core.provenance import find_network
 from beholder._core.settings import compare_settings
-from beholder.activations import check_modality, check_path_names, list_asked_layers
+from beholder.activations import check_modality, check_path_names, list_asked_layers, sort_layers
 from beholder.jobs import JobFolder, Output, Plan, open_output
 from beholder.models import (
     Model,
@@ -328,7 +330,7 @@ def _run(
     form = StimulusFormat.of_model(model, shape)
     with explain_write_errors(output):
         output.mkdir(parents=True, exist_ok=True)
-    with open_output(folder, leftovers=[output]) as work:
+    with open_output(folder, leftovers=[output], shared=not options["overwrite"]) as work:
         n_metamers = len(stimuli) * len(layers) * len(seeds)
         settings = resolve_metamer_settings(
             model, recipe, n_metamers, folder.read_settings(), batch_size=options["batch_size"],
@@ -344,22 +346,27 @@ def _run(
             changed = [i for i in described if i in known and known[i]["sha256"] != described[i]["sha256"]]
             forget_metamers(folder, layers, seeds, stimuli.ids, changed)
         layout = layout.grow(described, layers, measured, seeds, output, replace=options["overwrite"])
+        layout = layout.sort(partial(sort_layers, model))
         layout.write(folder)
         rows = [{"stimulus_id": key, **row} for key, row in layout.stimuli.items()]
         with folder.seal(METAMER_MANIFEST, *(row["original"] for row in rows)):
             write_stimulus_manifest(output, rows)
-        plan = Plan(f"metamers {output.name}", settings, (), "metamers")
         hashes = {key: row["sha256"] for key, row in layout.stimuli.items()}
-        shards = plan_metamer_shards(
-            folder, plan.hash, stimuli.ids, layers, seeds, hashes, settings["batch_size"]
-        )  # fmt: skip
-        plan = Plan(plan.name, settings, shards, plan.unit)
         job = _make_work(model, layers, measured, recipe, shape, settings, options["threads"])
         told = {key: (row["label"], row.get("decision", "")) for key, row in layout.stimuli.items()}
         worker = MetamerWorker(output, model, str(model.device), stimuli, job, folder.path, told)
         receipts: Sequence[dict[str, Any]] = ()
+        n_elsewhere = 1
         try:
-            receipts = work.run(plan, worker, n_workers=options["workers"])
+            while n_elsewhere:
+                shards, n_elsewhere = plan_metamer_shards(
+                    folder, hash_settings(settings), stimuli.ids, layers, seeds, hashes, settings["batch_size"],
+                    work.announcement.make,
+                )  # fmt: skip
+                plan = Plan(f"metamers {output.name}", settings, shards, "metamers")
+                receipts = work.run(plan, worker, n_workers=options["workers"])
+                if n_elsewhere:
+                    work.wait(f"another run makes {n_elsewhere} of these metamers")
         finally:
             table = assemble_results(output, folder, null)
         made = _finish(work, model, stimuli, job, receipts, form, table)
@@ -418,6 +425,11 @@ def get_job_folder(output: Path) -> JobFolder:
     return JobFolder(output.parent / f".{output.name}.metamers.jobs", output)
 
 
+def find_null_jobs(output: Path) -> JobFolder:
+    """The job folder of ``null_dist/{model}``."""
+    return JobFolder(output.parent / f".{output.name}.null.jobs", output)
+
+
 def _remove_all(output: Path, folder: JobFolder) -> None:
     names = (RESULTS, METAMER_MANIFEST, ORIGINALS, *(to_path_name(layer) for layer in Layout.read(folder).layers))
     folder.clear([folder.path / "state", *(output / name for name in names)])
@@ -474,10 +486,11 @@ def assemble_results(output: Path, folder: JobFolder, null: Path) -> Any:
     rows = [row for row in rows if all(row[name] in order for name, order in zip(names, orders, strict=True))]
     rows.sort(key=lambda row: tuple(order[row[name]] for name, order in zip(names, orders, strict=True)))
     table = make_metamer_table({name: [row.get(name) for row in rows] for name in METAMER_COLUMNS})
-    found = open_null(null, find_network(settings))
-    if found is not None:
-        wanted = [layer for layer in dict.fromkeys(table["measured_layer"]) if layer in found]
-        table = fill_verdicts(table, {layer: found[layer] for layer in wanted})
+    with find_null_jobs(null).take_turn():
+        found = open_null(null, find_network(settings))
+        if found is not None:
+            wanted = [layer for layer in dict.fromkeys(table["measured_layer"]) if layer in found]
+            table = fill_verdicts(table, {layer: found[layer] for layer in wanted})
     with folder.seal(RESULTS):
         write_metamer_table(output / RESULTS, table)
     return table

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -32,7 +33,7 @@ _CPU_BATCH, _DEVICE_BATCH = 1, 32
 @final
 @dataclass(frozen=True)
 class Layout:
-    """What an output holds, in the order in which it was asked for; grows, and is never reordered.
+    """What an output holds: stimuli by their ids, layers as they lie in the network, seeds by number.
 
     Attributes
     ----------
@@ -93,6 +94,23 @@ class Layout:
             tuple(dict.fromkeys([*self.seeds, *seeds])),
         )
 
+    def sort(self, sort_layers: Callable[[Iterable[str]], list[str]]) -> Layout:
+        """The same whatever was asked for first: stimuli by id, seeds by number, layers as ``sort_layers`` has them."""
+        stimuli = {key: self.stimuli[key] for key in sorted(self.stimuli, key=split_numbers)}
+        return Layout(
+            stimuli, tuple(sort_layers(self.layers)), tuple(sort_layers(self.measured)), tuple(sorted(self.seeds))
+        )
+
+
+def split_numbers(name: str) -> list[tuple[int, Any]]:
+    """A key that puts names in order, numbers in them by value.
+
+    >>> sorted(["dog_10", "dog_9", "cat"], key=split_numbers)
+    ['cat', 'dog_9', 'dog_10']
+    """
+    parts = [(0, int(part)) if part.isdecimal() else (1, part) for part in re.split(r"(\d+)", name)]
+    return [*parts, (2, name)]
+
 
 def _take_new(stimuli: dict[str, dict[str, Any]], known: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {key: row for key, row in stimuli.items() if key not in known}
@@ -149,7 +167,8 @@ def plan_metamer_shards(
     seeds: Sequence[int],
     hashes: dict[str, str],
     batch_size: int,
-) -> tuple[Shard, ...]:
+    announce: Callable[[Iterable[str]], set[str]] | None = None,
+) -> tuple[tuple[Shard, ...], int]:
     """Shards for the metamers that are asked for, those that are finished among them.
 
     Metamers of one layer and seed share a shard, in the order of the stimuli, ``batch_size`` at a time; what a
@@ -165,16 +184,30 @@ def plan_metamer_shards(
     hashes : mapping of str to str
         Hash of each stimulus.
     batch_size : int
+    announce : callable, optional
+        Tells other runs which metamers this one makes, and gives those that they make.
+
+    Returns
+    -------
+    shards : tuple of Shard
+    n_elsewhere : int
+        Metamers that are left to other runs.
     """
     shards: list[Shard] = []
     finished = _find_finished(folder, plan_hash)
+    elsewhere: set[str] = set()
+    if batch_size > 1 and announce is not None:  # alone in its shard, a metamer is claimed with it
+        keys = [(layer, seed, key) for layer in layers for seed in seeds for key in ids]
+        elsewhere = announce(_name_part(*key) for key in keys if key not in finished)
     for layer in layers:
         for seed in seeds:
             left = []
             for stimulus_id in ids:
                 shard = finished.get((layer, seed, stimulus_id))
-                if shard is None:
+                if shard is None and _name_part(layer, seed, stimulus_id) not in elsewhere:
                     left.append(stimulus_id)
+                elif shard is None:
+                    continue
                 elif shard not in shards:
                     shards.append(shard)
             for start in range(0, len(left), batch_size):
@@ -183,7 +216,11 @@ def plan_metamer_shards(
     order = {stimulus_id: i for i, stimulus_id in enumerate(ids)}
     if batch_size == 1:  # metamers of one stimulus follow each other, so that it is looked at once
         shards.sort(key=lambda shard: order.get(shard.payload["stimuli"][0], 0))
-    return tuple(shards)
+    return tuple(shards), len(elsewhere)
+
+
+def _name_part(layer: str, seed: int, stimulus_id: str) -> str:
+    return f"{layer} {seed} {stimulus_id}"
 
 
 def make_shard(layer: str, seed: int, members: Sequence[str], hashes: dict[str, str]) -> Shard:

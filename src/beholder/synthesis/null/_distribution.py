@@ -20,7 +20,7 @@ from beholder._core.progress import logger, show_progress
 from beholder._core.provenance import find_network
 from beholder._core.settings import compare_settings
 from beholder._core.threads import open_threads
-from beholder.activations import check_modality, check_path_names, list_asked_layers
+from beholder.activations import check_modality, check_path_names, list_asked_layers, sort_layers
 from beholder.jobs import JobFolder, Plan, Shard, check_content, open_output
 from beholder.models import Model, collect_stimuli, explain_shape_errors, run_eagerly, try_to_identify
 from beholder.stimuli import (
@@ -40,7 +40,13 @@ from beholder.stimuli import (
 from beholder.synthesis.engine._checkpoint import describe_model
 from beholder.synthesis.engine._recipe import check_count
 from beholder.synthesis.engine._validate import check_tensors, find_input_shape, make_example, settle_layout
-from beholder.synthesis.metamers._make import assemble_results, get_job_folder, open_observer, tell_verdicts
+from beholder.synthesis.metamers._make import (
+    assemble_results,
+    find_null_jobs,
+    get_job_folder,
+    open_observer,
+    tell_verdicts,
+)
 from beholder.synthesis.metamers._measure import list_measured_layers
 from beholder.synthesis.metamers._plan import FORMAT as METAMER_FORMAT
 from beholder.synthesis.metamers._plan import Layout, prepare_original
@@ -165,12 +171,9 @@ def null_distribution(
     if not shuffle:
         settings["n_pairs"] = n_pairs
         _check_in_order(natural, n_pairs, split)
-    old = None if place is None or overwrite else _find_jobs(place).read_settings()
-    settings["channels_last"] = settle_layout(observer, names, make_example(observer, shape), old, gradients=False)
-    work = NullWork(
-        (tuple(names),), sizes, shape, n_pairs, shuffle, settings["intra_threads"], 1, settings["channels_last"]
-    )
+    work = NullWork((tuple(names),), sizes, shape, n_pairs, shuffle, settings["intra_threads"], 1, False)
     if place is None:
+        work = replace(work, channels_last=_settle_layout(observer, work, None))
         lanes = max(1, cores // settings["intra_threads"]) if on_cpu else 1
         measured = _measure_in_memory(observer, natural, work, seed, split, lanes)
         return replace(measured, network=try_to_identify(observer))
@@ -355,11 +358,12 @@ def _run(
     options: dict[str, Any],
 ) -> NullDistribution:
     """Plan, run and finish the work on one model's folder."""
-    folder = _find_jobs(output)
+    folder = find_null_jobs(output)
     with explain_write_errors(output):
         output.mkdir(parents=True, exist_ok=True)
-    with open_output(folder, leftovers=[output]) as job:
+    with open_output(folder, leftovers=[output], shared=not options["overwrite"]) as job:
         old = folder.read_settings()
+        settings["channels_last"] = _settle_layout(model, work, None if options["overwrite"] else old)
         if old is not None:
             settings["intra_threads"] = old["intra_threads"]
         if options["overwrite"]:
@@ -372,10 +376,13 @@ def _run(
         on_cpu = model.device.type == "cpu"
         lanes = max(1, options["cores"] // settings["intra_threads"]) if on_cpu else 1
         sets = tuple(dict.fromkeys(tuple(shard.payload["layers"]) for shard in shards))
-        work = replace(work, layer_sets=sets, intra_threads=settings["intra_threads"], lanes=lanes)
+        work = replace(
+            work, layer_sets=sets, intra_threads=settings["intra_threads"], lanes=lanes,
+            channels_last=settings["channels_last"],
+        )  # fmt: skip
         worker = NullWorker(folder.path, model, str(model.device), stimuli, work)
         job.run(plan, worker, n_workers=options["workers"])
-        _assemble(output, folder, plan.hash, stimuli, work)
+        _assemble(output, folder, plan.hash, model, stimuli, work)
         facts = {
             "model": {"name": model.name, "weights": asdict(model.weights)},
             "stimuli": None if stimuli is None else stimuli.describe(),
@@ -393,8 +400,8 @@ def _run(
     return NullDistribution(model.name, columns, output, found.network)
 
 
-def _find_jobs(output: Path) -> JobFolder:
-    return JobFolder(output.parent / f".{output.name}.null.jobs", output)
+def _settle_layout(model: Model, work: NullWork, old: dict[str, Any] | None) -> bool:
+    return settle_layout(model, list(work.sizes), make_example(model, work.shape), old, gradients=False)
 
 
 def _forget(
@@ -462,7 +469,9 @@ def _iterate_finished(folder: JobFolder, plan_hash: str) -> list[tuple[dict[str,
     return found
 
 
-def _assemble(output: Path, folder: JobFolder, plan_hash: str, stimuli: StimulusSet | None, work: NullWork) -> None:
+def _assemble(
+    output: Path, folder: JobFolder, plan_hash: str, model: Model, stimuli: StimulusSet | None, work: NullWork
+) -> None:
     """Write every layer's table from the finished shards, and their counts."""
     best: dict[str, dict[tuple[int, int, int], tuple[int, str, int]]] = {}
     for payload, shard in _iterate_finished(folder, plan_hash):
@@ -471,8 +480,7 @@ def _assemble(output: Path, folder: JobFolder, plan_hash: str, stimuli: Stimulus
             known = best.setdefault(layer, {}).get(place)
             if known is None or known[0] < payload["n_pairs"]:
                 best[layer][place] = (payload["n_pairs"], shard.key, row)
-    order = _read_order(output)
-    layers = [*(layer for layer in order if layer in best), *(layer for layer in best if layer not in order)]
+    layers = sort_layers(model, best)
     check_path_names(layers)
     check_content(output, *(output / name for receipt in folder.iter_receipts() for name in receipt["files"]))
     with folder.seal(NULL_LAYERS, NULL_HISTOGRAMS, *map(name_null_file, layers)):
@@ -485,10 +493,6 @@ def _assemble(output: Path, folder: JobFolder, plan_hash: str, stimuli: Stimulus
             write_null_layer(output, layer, _make_columns(parts))
         write_json(output / NULL_LAYERS, {"layers": layers, "network": find_network(folder.read_settings())})
         write_null_histograms(output)
-
-
-def _read_order(output: Path) -> tuple[str, ...]:
-    return NullSet(output).layers if (output / "layers.json").exists() else ()
 
 
 def _is_of(metamers: Path, model: Model, network: str | None) -> bool:
@@ -518,7 +522,7 @@ def fill_verdicts(metamers: Path, null: Path, model: Model) -> None:
         )  # fmt: skip
         return
     try:
-        with folder.hold():
+        with open_output(folder, shared=True):
             table = assemble_results(metamers, folder, null)
     except OutputBusy:
         logger.info("%s is being written to; that run fills in its verdicts", metamers)

@@ -244,7 +244,7 @@ def _run(
     with explain_write_errors(output):
         output.mkdir(parents=True, exist_ok=True)
     remove = partial(folder.clear, _list_made(output)) if options.overwrite else None
-    with open_output(folder, leftovers=_list_made(output), replace=remove) as work:
+    with open_output(folder, leftovers=_list_made(output), replace=remove, shared=True) as work:
         identities = list_identities(model)
         refuse_other_network(output, ["natural_images"], identities, model.name, overwrite=options.overwrite)
         settings = resolve_settings(model, recipe, acts, options, len(units), old := folder.read_settings())
