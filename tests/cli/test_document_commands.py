@@ -6,6 +6,8 @@ or from the bundled network under the panel's names. Without weights each ends i
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import io
 import logging
 import shlex
@@ -195,11 +197,11 @@ def test_every_line_is_accepted_as_printed(line: str) -> None:
     command, bound, _ = app.parse_args(tokens, print_error=False, exit_on_error=False)
     assert command.__name__ == tokens[0]
     if command.__name__ == "extract":
-        assert bound.arguments["model_name"] == "alexnet"
-        assert bound.arguments["rnd_seed"] == 42
-        assert bound.arguments["things"] is True
+        assert list_values(bound)["model_name"] == "alexnet"
+        assert list_values(bound)["rnd_seed"] == 42
+        assert list_values(bound)["things"] is True
     if "--models" in tokens:
-        assert bound.arguments["models"] == ["ResNet50", "CORNet-S", "ViT-B-16"]
+        assert list_values(bound)["models"] == ["ResNet50", "CORNet-S", "ViT-B-16"]
 
 
 @pytest.mark.parametrize("flag", EXTRACT_FLAGS)
@@ -221,13 +223,21 @@ def test_a_bool_of_the_lists_takes_a_word(flag: str, word: str) -> None:
     tokens, _, _ = split_globals(["extract", "--model_name", "alexnet", flag, word, "--out_path", "a"])
     _, bound, _ = app.parse_args(tokens, print_error=False, exit_on_error=False)
     names = {"-it": "interactive", "-fl": "flatten_acts", "-t": "things"}
-    assert bound.arguments[names.get(flag, flag.removeprefix("--"))] is (word.lower() == "true")
-    assert bound.arguments["out_path"] == "a"
+    assert list_values(bound)[names.get(flag, flag.removeprefix("--"))] is (word.lower() == "true")
+    assert list_values(bound)["out_path"] == "a"
 
 
 @pytest.mark.parametrize("flag", PANEL_FLAGS)
 def test_every_flag_of_the_pipeline_is_accepted(flag: str) -> None:
     accept("panel", flag, PANEL_FLAGS[flag])
+
+
+def list_values(bound: inspect.BoundArguments) -> dict[str, Any]:
+    """What a command is called with, flag by flag."""
+    found: dict[str, Any] = {}
+    for name, value in bound.arguments.items():
+        found |= vars(value) if dataclasses.is_dataclass(value) else {name: value}
+    return found
 
 
 def accept(command: str, flag: str, value: str | None, *others: str) -> None:

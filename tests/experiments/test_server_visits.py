@@ -12,7 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 from tests.experiment_folders import write_folder
 
-from beholder.cli._tasks_serve import export, list_status_lines
+from beholder.cli._tasks_serve import export
 from beholder.experiments import simulate_participants
 from beholder.experiments.settings._visits import DAY_S
 from beholder.responses import ResponseStore, export_responses, read_responses
@@ -203,10 +203,10 @@ def test_whoever_breaks_a_rule_in_one_session_is_replaced(tmp_path: Path, capsys
     assert status.visits == ((4, 3, 2), (3, 3, 2))
     assert status.steps == {"consent": 1, "done": 3}
     assert status.to_tables()["sessions"][1] == {"visit": 2, "n": 3, "n_finished": 3, "n_included": 2}
-    assert list_status_lines(status)[1] == (
+    assert status.to_lines()[1] == (
         "sessions      1: 4 begun, 3 finished, 2 included; 2: 3 begun, 3 finished, 2 included"
     )
-    assert "min a session, medians" in list_status_lines(status)[-1]
+    assert "min a session, medians" in status.to_lines()[-1]
     export(db=str(tmp_path / "answers.db"), out=str(tmp_path / "out"))
     assert capsys.readouterr().out.splitlines()[0] == (
         "18 answers of 4 participants in 7 sessions; included: 12 answers of 3 participants in 4 sessions"

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from beholder._core.errors import InputError
-from beholder.cli._flags import ModelFlags, WeightsSeed, align, flags
+from beholder.cli._flags import WeightsSeed, align, flags
+from beholder.cli._model_flags import ModelFlags
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -80,12 +80,12 @@ def judge(
     models
         The judging networks; default all whose metamers are there.
     """
-    from beholder.evaluation import find_metamer_sets, judge_metamers, save_judgement_figures
+    from beholder.evaluation import compare_with_files, find_metamer_sets, judge_metamers, save_judgement_figures
 
     if compared.attack and not compared.attacked:
         raise InputError("--attacked FILE beside --attack", got="--attack alone")
     found = judge_metamers(results_dir, models, **vars(asked))
-    scatters = dict(_compare(found, compared, {"failed": shown.failed, "decision": shown.decision}))
+    scatters = compare_with_files(found, decision=shown.decision, failed=shown.failed, **vars(compared))
     layers, matrix = found.recognize_layers(**vars(shown)), found.recognize_models(**vars(shown))
     figures = Path(results_dir) / "figures"
     save_judgement_figures(found, figures, scatters, **vars(shown))
@@ -96,32 +96,6 @@ def judge(
         "files": [{"file": str(path / "judgements.parquet")} for path in find_metamer_sets(results_dir, asked.sets)],
     }
     output.print([*_describe(found, shown, scatters), str(figures)], tables)
-
-
-def _compare(found: Judgement, asked: _ComparedFlags, chosen: dict[str, Any]) -> Iterator[tuple[str, NetworkScatter]]:
-    import pandas as pd
-
-    from beholder.evaluation import (
-        compare_networks,
-        read_attacked_accuracy,
-        read_brain_prediction,
-        read_human_recognition,
-    )
-
-    if asked.human:
-        parts = []
-        for each in asked.human:
-            name, mark, file = each.partition("=")
-            parts.append(read_human_recognition(file if mark else name, found.layers, name if mark else ""))
-        yield "people", compare_networks(found, pd.concat(parts), "Recognised by people (%)", **chosen)
-    if asked.attacked:
-        shares = read_attacked_accuracy(asked.attacked, found.layers, asked.attack)
-        percent = {name: 100 * share for name, share in shares.items()}
-        words = f"Accuracy under attack{f' {asked.attack}' if asked.attack else ''} (%)"
-        yield "attacked", compare_networks(found, percent, words, **chosen)
-    if asked.brain:
-        values = read_brain_prediction(asked.brain, found.layers)
-        yield "brain", compare_networks(found, values, "Prediction of brains, best layer", **chosen)
 
 
 def _to_row(name: str, scatter: NetworkScatter) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -12,6 +12,9 @@ from beholder._core.durations import DAY_S
 from beholder._core.errors import InputError
 from beholder._core.wording import tell_count
 from beholder.cli._flags import OutputFlags
+
+if TYPE_CHECKING:
+    from beholder.responses import Responses
 
 Database = Annotated[str, Parameter(name="--db")]
 
@@ -57,15 +60,7 @@ def serve(
     from beholder.experiments import check_public, open_store, read_experiment
     from beholder.experiments import serve as run
 
-    if public is None and host not in ("127.0.0.1", "localhost", "::1"):
-        raise InputError(
-            "--public and the https address that people open, for a --host that others can reach", got=f"--host {host}",
-            hint="the default --host behind a reverse proxy",
-        )  # fmt: skip
-    if per_task is not None and per_task < 1:
-        raise InputError("--per_task of 1 or more", got=str(per_task))
-    if not release_after > 0:
-        raise InputError("--release_after above 0", got=f"{release_after:g}")
+    _check_flags(host, public, per_task, release_after)
     seen = None if public is None else check_public(public)
     experiment = read_experiment(folder)
 
@@ -79,6 +74,18 @@ def serve(
             experiment, store, host=host, port=port, on_start=tell, public=seen, per_task=per_task, fill=fill,
             release_after_s=release_after * 60,
         )  # fmt: skip
+
+
+def _check_flags(host: str, public: str | None, per_task: int | None, release_after: float) -> None:
+    if public is None and host not in ("127.0.0.1", "localhost", "::1"):
+        raise InputError(
+            "--public and the https address that people open, for a --host that others can reach", got=f"--host {host}",
+            hint="the default --host behind a reverse proxy",
+        )  # fmt: skip
+    if per_task is not None and per_task < 1:
+        raise InputError("--per_task of 1 or more", got=str(per_task))
+    if not release_after > 0:
+        raise InputError("--release_after above 0", got=f"{release_after:g}")
 
 
 def import_(
@@ -150,22 +157,26 @@ def export(
 
         check_answers(read_experiment(folder), db)
     made = export_responses(db, out, bom=bom, dates=dates)
-    rows = made.responses.participants
+    counts, told = _count(made.responses)
+    lines = [told, *(f"wrote {path}" for path in made.files)]
+    output.print(lines, {"export": [counts], "files": [{"file": str(path)} for path in made.files]})
+
+
+def _count(found: Responses) -> tuple[dict[str, int], str]:
+    """Participants and answers, as numbers and in words."""
+    rows = found.participants
     kept = rows[~rows["excluded"].astype(bool)]
     n, n_in = (len(set(table["participant"])) for table in (rows, kept))
-    n_trials, n_included = len(made.responses.trials), len(made.responses.included)
+    n_trials, n_included = len(found.trials), len(found.included)
     counts = {"participants": n, "included": n_in, "answers": n_trials, "answers_included": n_included}
     told = [tell_count(n, "participant"), tell_count(n_in, "participant")]
-    if made.responses.n_visits > 1:
+    if found.n_visits > 1:
         counts |= {"sessions": len(rows), "sessions_included": len(kept)}
         told = [
             f"{each} in {tell_count(len(table), 'session')}" for each, table in zip(told, (rows, kept), strict=True)
         ]
-    lines = [
-        f"{tell_count(n_trials, 'answer')} of {told[0]}; included: {tell_count(n_included, 'answer')} of {told[1]}",
-        *(f"wrote {path}" for path in made.files),
-    ]
-    output.print(lines, {"export": [counts], "files": [{"file": str(path)} for path in made.files]})
+    answers = tell_count(n_trials, "answer"), tell_count(n_included, "answer")
+    return counts, f"{answers[0]} of {told[0]}; included: {answers[1]} of {told[1]}"
 
 
 def status(*, db: Database, watch: float | None = None, output: OutputFlags = OutputFlags()) -> None:
@@ -183,11 +194,11 @@ def status(*, db: Database, watch: float | None = None, output: OutputFlags = Ou
     from beholder.responses import read_status
 
     found = read_status(db)
-    output.print(list_status_lines(found), found.to_tables())
+    output.print(found.to_lines(), found.to_tables())
     with contextlib.suppress(KeyboardInterrupt):
         while watch is not None and not output.json:
             time.sleep(min(max(0.2, watch), _LONGEST_WAIT_S))
-            print("\n" + "\n".join(list_status_lines(read_status(db))), flush=True)
+            print("\n" + "\n".join(read_status(db).to_lines()), flush=True)
 
 
 def backup(out: str, /, *, db: Database) -> None:
@@ -238,35 +249,3 @@ def forget(*, db: Database) -> None:
 
     told = tell_count(forget_recruits(db), "participant")
     print(f"deleted the recruiter's ids of {told}, and the key of their names, from {db}")
-
-
-def list_status_lines(status: Any) -> list[str]:
-    """A :class:`~beholder.responses._status.Status` for the terminal."""
-    low, high = status.tasks_finished
-    steps = ", ".join(f"{n} {step.replace('_', ' ')}" for step, n in status.steps.items()) or "nobody yet"
-    broken = ", ".join(f"{n} {rule}" for rule, n in status.reasons.items()) or "none"
-    lines = [
-        f"participants  {status.n_participants} came, {status.n_active} active, {status.n_finished} finished, "
-        f"{status.n_included} included, {status.n_withdrawn} withdrew",
-        f"where         {steps}",
-        f"tasks         {status.n_tasks}, each finished by {low if low == high else f'{low} to {high}'}",
-        f"answers       {status.n_answers}; in the last minute {status.answers_last_minute}, practice too",
-        f"exclusions    {broken}",
-    ]
-    if status.n_skipped:
-        lines.append(
-            f"not shown     {tell_count(status.n_skipped, 'trial')} left out, whose stimuli could not be shown"
-        )
-    if status.answers_ahead:
-        lines.insert(
-            4,
-            f"clock         {tell_count(status.answers_ahead, 'answer')} dated later than now, by this machine's clock",
-        )
-    if len(status.visits) > 1:
-        told = (f"{k}: {n[0]} begun, {n[1]} finished, {n[2]} included" for k, n in enumerate(status.visits, start=1))
-        lines.insert(1, f"sessions      {'; '.join(told)}")
-    if status.median_rt_ms is not None:
-        of = "session" if len(status.visits) > 1 else "participant"
-        took = "" if status.median_time_s is None else f"; {status.median_time_s / 60:.1f} min a {of}"
-        lines.append(f"speed         {status.median_rt_ms / 1000:.2f} s a trial{took}, medians")
-    return lines

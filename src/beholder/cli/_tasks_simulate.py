@@ -14,7 +14,7 @@ from beholder.cli._flags import OutputFlags, Seed, WeightFlags, WeightsSeed, fla
 from beholder.cli._numbers import refuse_infinite
 
 if TYPE_CHECKING:
-    from beholder.experiments import Experiment, Observer, PowerAnalysis, Simulation
+    from beholder.experiments import Experiment, Observer, Simulation
 
 DEFAULT_TRIALS = (10, 20, 40)
 
@@ -168,7 +168,7 @@ def _tell_power(
         seed=seed,
     )  # fmt: skip
     tables = {"power": made.table, "recommended": map(dict, made.recommended)}
-    output.print(_describe_power(made), tables)
+    output.print(made.to_lines(), tables)
 
 
 def _count_trials(folder: str, design: str) -> tuple[int, ...]:
@@ -180,31 +180,3 @@ def _count_trials(folder: str, design: str) -> tuple[int, ...]:
     own = [sum(not trial.is_catch for trial in task.trials) for task in experiment.tasks]
     counts = [sum(own[first : first + sessions.n_parts]) for first in range(0, n, sessions.n)]
     return (max(1, min(counts) // (2 if design == "within" else 1)),)
-
-
-def _describe_power(made: PowerAnalysis) -> list[str]:
-    effect = made.effect
-    counts = list(dict.fromkeys(row["n_participants"] for row in made.table))
-    trials = list(dict.fromkeys(row["n_trials"] for row in made.table))
-    powers = {(row["n_participants"], row["n_trials"]): row["power"] for row in made.table}
-    each = "" if effect.design == "within" else " in each group"
-    lines = [
-        f"{effect.share_1:g} and {effect.share_2:g} right, {effect.design} participants, {effect.items} stimuli; "
-        f"SD {effect.participant_sd:g} between participants, {effect.effect_sd:g} of their difference, "
-        f"{effect.item_sd:g} between stimuli; alpha {made.alpha:g}",
-        "",
-        f"{'participants' + each:>24}  " + "".join(f"{f'{k} trials':>12}" for k in trials),
-        *(f"{n:>24}  " + "".join(f"{powers[n, k]:>12.2f}" for k in trials) for n in counts),
-        "",
-    ]
-    for row in made.recommended:
-        head = f"{tell_count(row['n_trials'], 'trial')} in each condition: "
-        if not row["n_participants"]:
-            lines.append(f"{head}no number of participants reaches {made.target:g}; more stimuli are needed")
-            continue
-        drawn = f", {row['power_simulated']:.2f} in {made.n_simulations:,} drawn experiments"
-        checked = drawn if row["power_simulated"] is not None else ""
-        lines.append(
-            f"{head}{tell_count(row['n_participants'], 'participant')}{each} (power {row['power']:.2f}{checked})"
-        )
-    return lines

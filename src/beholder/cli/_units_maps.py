@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from beholder.cli._flags import AxesFlags, ModelFlags, OptionalOut, OptionalUnits, OutputFlags, Seed, WorkFlags, flags
+from beholder.cli._flags import AxesFlags, OptionalOut, OptionalUnits, OutputFlags, Seed, WorkFlags, flags
+from beholder.cli._model_flags import ModelFlags
 
 
 @flags

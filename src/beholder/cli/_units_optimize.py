@@ -14,7 +14,6 @@ from beholder._core.files import read_json
 from beholder.cli._flags import (
     AxesFlags,
     BatchSize,
-    ModelFlags,
     OptionalIn,
     OptionalOut,
     OutputFlags,
@@ -23,6 +22,7 @@ from beholder.cli._flags import (
     WorkFlags,
     flags,
 )
+from beholder.cli._model_flags import ModelFlags
 
 if TYPE_CHECKING:
     import numpy as np
@@ -100,8 +100,7 @@ def optimize(
     from beholder.models import UnitList
     from beholder.synthesis import optimize_units
 
-    if no_diversity and options.diversity is not None:
-        raise InputError("--no_diversity or --diversity", got="both")
+    options = _settle_diversity(options, no_diversity)
     if no_recording and (activations or in_path):
         raise InputError("--no_recording alone", got="--activations or --in_path beside it")
     read_json(path := model.find(units_file))
@@ -114,12 +113,17 @@ def optimize(
     vis = optimize_units(
         network, units, activations=store if store.exists() and not no_recording else None,
         out_path=model.join(out_path or "stimuli"), input_shape=tuple(input_shape) if input_shape else None,
-        spectrum=spectrum, transparency=transparency or None,
-        **vars(replace(options, diversity=0.0) if no_diversity else options),
+        spectrum=spectrum, transparency=transparency or None, **vars(options),
     )  # fmt: skip
     skipped = [_write_skipped(vis, units, model.join(skipped_units_file))] if skipped_units_file else []
     tables = {"units": vis.table, "files": [{"file": str(file)} for file in (vis.path / _TABLE, *skipped)]}
     output.print([*_describe(vis), *map(str, skipped), str(vis.path / _TABLE)], tables)
+
+
+def _settle_diversity(options: _OptimizerFlags, no_diversity: bool) -> _OptimizerFlags:
+    if no_diversity and options.diversity is not None:
+        raise InputError("--no_diversity or --diversity", got="both")
+    return replace(options, diversity=0.0) if no_diversity else options
 
 
 def _record(

@@ -14,19 +14,18 @@ from beholder._core.files import read_json
 from beholder.cli._flags import (
     AxesFlags,
     Layers,
-    ModelFlags,
     OptionalIn,
     OptionalOut,
     OptionalUnits,
     OutputFlags,
     Seed,
-    SkeletonFlags,
     StimulusFlags,
     StoreFlags,
     UnitsFile,
     WorkFlags,
     flags,
 )
+from beholder.cli._model_flags import ModelFlags, SkeletonFlags
 
 if TYPE_CHECKING:
     from beholder.activations import Activations

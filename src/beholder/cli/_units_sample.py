@@ -10,7 +10,8 @@ from cyclopts import Parameter
 from beholder._core.errors import ConfigurationChanged
 from beholder._core.files import read_json
 from beholder._core.provenance import record_provenance
-from beholder.cli._flags import AxesFlags, Hidden, Layers, OutputFlags, Seed, SkeletonFlags, UnitsFile, Words, flags
+from beholder.cli._flags import AxesFlags, Hidden, Layers, OutputFlags, Seed, UnitsFile, Words, flags
+from beholder.cli._model_flags import SkeletonFlags
 
 if TYPE_CHECKING:
     from beholder.models import UnitList

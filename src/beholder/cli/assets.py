@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -12,7 +12,7 @@ from beholder._core.errors import BeholderError, InputError, UnknownNameError
 from beholder.cli._flags import OutputFlags, Words, align, make_app
 
 if TYPE_CHECKING:
-    from beholder.stimuli import Asset, FileCheck
+    from beholder.stimuli import Asset, FileCheck, MetamerExperiment
 
 logger = logging.getLogger("beholder")
 app = make_app("assets", "Published stimuli, checkpoints and data.")
@@ -270,21 +270,22 @@ def experiments(number: int | None = None, /, *, output: OutputFlags = OutputFla
     if not found:
         numbers = sorted({each.number for each in known})
         raise InputError("the number of a published experiment", got=str(number), hint=f"one of {numbers}")
-    records = [
-        {
-            "modality": each.modality,
-            "experiment": each.number,
-            "paper_experiment": each.paper_number,
-            "title": each.title,
-            "network": network,
-            "stages": list(stages),
-        }
-        for each in found
-        for network, stages in each.stages.items()
-    ]
+    records = [record for each in found for record in _list_networks(each)]
     rows = [("experiment", "network", "stages")]
     rows += [(f"{r['modality']} {r['experiment']}", r["network"], " ".join(r["stages"])) for r in records]
     if number is None:
         rows = [("experiment", "in the paper", "title", "networks")]
         rows += [(f"{e.modality} {e.number}", str(e.paper_number), e.title, ", ".join(e.networks)) for e in found]
     output.print(_align(rows), {"experiments": records})
+
+
+def _list_networks(experiment: MetamerExperiment) -> Iterator[dict[str, Any]]:
+    for network, stages in experiment.stages.items():
+        yield {
+            "modality": experiment.modality,
+            "experiment": experiment.number,
+            "paper_experiment": experiment.paper_number,
+            "title": experiment.title,
+            "network": network,
+            "stages": list(stages),
+        }

@@ -102,11 +102,7 @@ def panel(
 
     if check is not None:
         return _check_file(check, output)
-    if stimuli_root is None or output_dir is None:
-        missing = "--stimuli_root DIR" if stimuli_root is None else "--output_dir DIR"
-        raise InputError(missing, got="none", hint="beholder panel --help")
-    if model_path and len(asked.models or []) != 1:
-        raise InputError("one model with --model_path", got=f"{len(asked.models or [])} in --models")
+    _check_flags(stimuli_root, output_dir, model_path, asked.models)
     options = default_options(
         replicates=replicates, pool=pool, exposure=Exposure(**vars(exposure)), axes=axes.read(), seed=rnd_seed,
         **vars(passes),
@@ -114,11 +110,21 @@ def panel(
     options.check()
     device = pick_device(device) if device != "auto" else "auto"
     given = {name: value for name, value in vars(asked).items() if value is not None}
-    plan = plan_panel(stimuli_root, output_dir, options=options, **given)
+    plan = plan_panel(stimuli_root or "", output_dir or "", options=options, **given)
     if not auto_confirm and sys.stdin.isatty() and not _confirm(plan.describe()):
         raise SystemExit(0)
     files = run_panel(plan, device=device, pretrained=pretrained, model_path=model_path)
     return output.print(map(str, files), {"files": [{"file": str(path)} for path in files]})
+
+
+def _check_flags(
+    stimuli_root: str | None, output_dir: str | None, model_path: str | None, models: Sequence[str] | None
+) -> None:
+    if stimuli_root is None or output_dir is None:
+        missing = "--stimuli_root DIR" if stimuli_root is None else "--output_dir DIR"
+        raise InputError(missing, got="none", hint="beholder panel --help")
+    if model_path and len(models or ()) != 1:
+        raise InputError("one model with --model_path", got=f"{len(models or ())} in --models")
 
 
 def _confirm(lines: Sequence[str]) -> bool:

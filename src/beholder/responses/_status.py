@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
+from beholder._core.wording import tell_count
 from beholder.responses._conduct import Progress, count_visits, read_progress
 from beholder.responses._reading import open_for_reading, read_description
 
@@ -71,6 +72,35 @@ class Status:
     visits: tuple[tuple[int, int, int], ...] = ()
     answers_ahead: int = 0
     n_skipped: int = 0
+
+    def to_lines(self) -> list[str]:
+        """For people."""
+        low, high = self.tasks_finished
+        steps = ", ".join(f"{n} {step.replace('_', ' ')}" for step, n in self.steps.items()) or "nobody yet"
+        broken = ", ".join(f"{n} {rule}" for rule, n in self.reasons.items()) or "none"
+        lines = [
+            f"participants  {self.n_participants} came, {self.n_active} active, {self.n_finished} finished, "
+            f"{self.n_included} included, {self.n_withdrawn} withdrew",
+            f"where         {steps}",
+            f"tasks         {self.n_tasks}, each finished by {low if low == high else f'{low} to {high}'}",
+            f"answers       {self.n_answers}; in the last minute {self.answers_last_minute}, practice too",
+            f"exclusions    {broken}",
+        ]
+        if self.n_skipped:
+            lines.append(
+                f"not shown     {tell_count(self.n_skipped, 'trial')} left out, whose stimuli could not be shown"
+            )
+        if self.answers_ahead:
+            ahead = tell_count(self.answers_ahead, "answer")
+            lines.insert(4, f"clock         {ahead} dated later than now, by this machine's clock")
+        if len(self.visits) > 1:
+            told = (f"{k}: {n[0]} begun, {n[1]} finished, {n[2]} included" for k, n in enumerate(self.visits, start=1))
+            lines.insert(1, f"sessions      {'; '.join(told)}")
+        if self.median_rt_ms is not None:
+            of = "session" if len(self.visits) > 1 else "participant"
+            took = "" if self.median_time_s is None else f"; {self.median_time_s / 60:.1f} min a {of}"
+            lines.append(f"speed         {self.median_rt_ms / 1000:.2f} s a trial{took}, medians")
+        return lines
 
     def to_tables(self) -> dict[str, list[dict[str, Any]]]:
         """Named lists of records."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED
+from beholder._core.wording import tell_count
 from beholder.statistics._effect import Effect, check_sizes, is_crossed
 from beholder.statistics._power_draws import simulate_power
 
@@ -115,6 +116,34 @@ class PowerAnalysis:
     def __repr__(self) -> str:
         found = [f"{row['n_participants']} x {row['n_trials']}" for row in self.recommended if row["n_participants"]]
         return f"PowerAnalysis(difference {self.effect.difference:g}, participants x trials: {', '.join(found)})"
+
+    def to_lines(self) -> list[str]:
+        """For people: what was asked, power by participants and trials, and what suffices."""
+        effect = self.effect
+        counts = list(dict.fromkeys(row["n_participants"] for row in self.table))
+        trials = list(dict.fromkeys(row["n_trials"] for row in self.table))
+        powers = {(row["n_participants"], row["n_trials"]): row["power"] for row in self.table}
+        each = "" if effect.design == "within" else " in each group"
+        lines = [
+            f"{effect.share_1:g} and {effect.share_2:g} right, {effect.design} participants, {effect.items} stimuli; "
+            f"SD {effect.participant_sd:g} between participants, {effect.effect_sd:g} of their difference, "
+            f"{effect.item_sd:g} between stimuli; alpha {self.alpha:g}",
+            "",
+            f"{'participants' + each:>24}  " + "".join(f"{f'{k} trials':>12}" for k in trials),
+            *(f"{n:>24}  " + "".join(f"{powers[n, k]:>12.2f}" for k in trials) for n in counts),
+            "",
+        ]
+        for row in self.recommended:
+            head = f"{tell_count(row['n_trials'], 'trial')} in each condition: "
+            if not row["n_participants"]:
+                lines.append(f"{head}no number of participants reaches {self.target:g}; more stimuli are needed")
+                continue
+            drawn = f", {row['power_simulated']:.2f} in {self.n_simulations:,} drawn experiments"
+            checked = drawn if row["power_simulated"] is not None else ""
+            lines.append(
+                f"{head}{tell_count(row['n_participants'], 'participant')}{each} (power {row['power']:.2f}{checked})"
+            )
+        return lines
 
     def to_pandas(self) -> pd.DataFrame:
         """The table, a row for each numbers of participants and trials."""
