@@ -9,6 +9,7 @@ the one process that works.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -73,8 +74,8 @@ class JobFolder:
 
     @contextlib.contextmanager
     def take_turn(self) -> Generator[None]:
-        """Read what runs put together while none of them is at it; a folder that is not there has nothing."""
-        if not self.path.is_dir() or not has_locks(self.path / MERGE_LOCK):
+        """Read what runs put together while none of them is at it; in a folder that cannot be written none is."""
+        if not os.access(self.path, os.W_OK | os.X_OK) or not has_locks(self.path / MERGE_LOCK):
             yield
             return
         with explain_write_errors(self.output), take_turn(self.path, self.output):
