@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,11 +13,15 @@ from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
 from beholder._core.wording import tell_count
 from beholder.cli._flags import OutputFlags, Seed, flags
+from beholder.experiments import list_task_kinds
 
 if TYPE_CHECKING:
     from beholder.experiments import Plan, Settings
 
-Kinds = Literal["2afc", "counterfactual", "recognition", "words", "same_different", "odd_one_out", "similarity"]
+    Kinds = str
+else:
+    Kinds = Literal[list_task_kinds()]
+
 Count = int | None
 
 IMAGES = ("natural", "optimized")
@@ -84,7 +88,9 @@ class _PlanFlags:
 
     def list_common(self, settings: Settings) -> dict[str, Any]:
         """What every kind of task is planned with."""
-        counts = {"n_trials": self.n_trials, "n_tasks": self.n_tasks, "n_catch": self.n_catch}
+        counts = {"n_trials": self.n_trials, "n_tasks": self.n_tasks}
+        if self.n_catch is not None:
+            counts["n_catch"] = self.n_catch
         return {**counts, "practice_source": self.practice, "seed": self.seed, "settings": settings}
 
     @property
@@ -116,6 +122,13 @@ class _PlanFlags:
                 raise InputError(f"flags of {kind}", got=flag, hint=f"leaving out {flag}")
 
 
+_KEYWORDS = {
+    "n_batches": "n_batches", "mode": "images", "images": "images", "scheme": "scheme", "n_units": "n_units",
+    "min_batch": "min_batch", "max_batch": "max_batch", "extra_name": "extra_name", "layers": "layers",
+    "levels": "adaptive", "keep_failed": "keep_failed", "catch_source": "catch_source",
+}  # fmt: skip
+"""Flags that not every kind of task has a use for, and the keyword that a planner takes for each."""
+
 _FLAGS = {
     "n_batches": "-nb", "mode": "-m", "images": "-c", "scheme": "--scheme", "n_units": "-upm", "min_batch": "-minb",
     "max_batch": "-maxb", "extra_name": "--extra_name", "layers": "--layers", "levels": "--levels adaptive",
@@ -145,7 +158,7 @@ def plan(
     from beholder.experiments import list_size_notes
 
     settings = _make_settings(asked)
-    made = _PLANNERS[settings.kind](asked, settings)
+    made = _plan(asked, settings)
     for note in (*made.notes, *list_size_notes(made)):
         logger.warning("%s", note)
     asked.folder.mkdir(parents=True, exist_ok=True)
@@ -181,28 +194,24 @@ def _describe(plan: Plan) -> str:
     return f"{plan.kind}: {tell_count(len(plan), 'task')} of {counts}{practice}{several}"
 
 
-def _plan_choice(asked: _PlanFlags, settings: Settings) -> Plan:
-    from beholder.experiments import plan_choice
+def _plan(asked: _PlanFlags, settings: Settings) -> Plan:
+    """By the planner of the kind, which takes some flags and not others."""
+    from beholder.experiments import get_task_kind
 
-    asked.refuse(settings.kind, "layers", "levels", "keep_failed")
-    images, model = asked.split_mode()
-    scheme = asked.scheme or ("released" if asked.catch_source else "document")
-    common = asked.list_common(settings)
-    common["n_catch"] = 5 if asked.n_catch is None else asked.n_catch
-    return plan_choice(
-        asked.only_source,
-        asked.folder,
-        n_batches=asked.n_batches,
-        min_batch=asked.min_batch,
-        max_batch=asked.max_batch,
-        images=images,  # type: ignore[arg-type]
-        scheme=scheme,
-        n_units=asked.n_units,
-        catch_source=asked.catch_source,
-        model=find_model_name(asked.only_source, model, asked.extra_name),
-        extra_name=asked.extra_name,
-        **common,
-    )
+    planner = get_task_kind(settings.kind).load_planner()
+    keywords = inspect.signature(planner).parameters
+    asked.refuse(settings.kind, *(flag for flag, keyword in _KEYWORDS.items() if keyword not in keywords))
+    found: dict[str, Any] = {name: getattr(asked, name) for name in _KEYWORDS if name in keywords}
+    if "layers" in keywords:
+        found["layers"] = asked.layers or None
+    if "adaptive" in keywords:
+        found["adaptive"] = asked.levels == "adaptive"
+    if "images" in keywords:
+        found["images"], model = asked.split_mode()
+        found["scheme"] = asked.scheme or ("released" if asked.catch_source else "document")
+        found["model"] = find_model_name(asked.only_source, model, asked.extra_name)
+    sources = asked.only_source if "source" in keywords else asked.sources
+    return planner(sources, asked.folder, **found, **asked.list_common(settings))
 
 
 def find_model_name(source: str, model: str | None, extra_name: str) -> str | None:
@@ -216,49 +225,6 @@ def find_model_name(source: str, model: str | None, extra_name: str) -> str | No
         return resolve_model(model, check_file=False).path_name
     except InputError:
         return model
-
-
-_OF_UNITS = ("n_batches", "mode", "images", "scheme", "n_units", "min_batch", "max_batch", "extra_name")
-
-
-def _plan_recognition(asked: _PlanFlags, settings: Settings) -> Plan:
-    from beholder.experiments import plan_recognition
-
-    asked.refuse(settings.kind, *_OF_UNITS)
-    return plan_recognition(
-        asked.sources,
-        asked.folder,
-        layers=asked.layers or None,
-        keep_failed=asked.keep_failed,
-        adaptive=asked.levels == "adaptive",
-        catch_source=asked.catch_source,
-        **asked.list_common(settings),
-    )
-
-
-def _plan_groups(asked: _PlanFlags, settings: Settings) -> Plan:
-    from beholder.experiments import plan_pairs, plan_similarity
-
-    asked.refuse(settings.kind, *_OF_UNITS, "levels", "catch_source")
-    plan = plan_pairs if settings.kind == "same_different" else plan_similarity
-    return plan(
-        asked.sources,
-        asked.folder,
-        layers=asked.layers or None,
-        keep_failed=asked.keep_failed,
-        **asked.list_common(settings),
-    )
-
-
-_PLANNERS: dict[str, Callable[[_PlanFlags, Settings], Plan]] = {
-    "2afc": _plan_choice,
-    "counterfactual": _plan_choice,
-    "recognition": _plan_recognition,
-    "words": _plan_recognition,
-    "same_different": _plan_groups,
-    "odd_one_out": _plan_groups,
-    "similarity": _plan_groups,
-}
 
 
 def build(

@@ -21,6 +21,7 @@ from beholder.experiments import (
     Shown,
     TrialFinder,
     TrialUnit,
+    get_task_kind,
     list_asked_files,
     list_trials,
 )
@@ -85,25 +86,17 @@ class NetworkObserver(Observer):
     def answer(self, observation: Observation, rng: np.random.Generator) -> dict[str, object]:
         """See :meth:`beholder.experiments.Observer.answer`."""
         self._forget_another_network(rng)
-        kind, asked = observation.kind, observation.asked
-        if kind in ("recognition", "words"):
+        rule = get_task_kind(observation.kind).network
+        if rule.by == "names":
             return self._name(observation)
-        if kind in ("2afc", "counterfactual"):
+        if rule.decide is None:
             first, second = self._prefer(observation)
             spread = abs(first) + abs(second)
             confidence = abs(first - second) / spread if spread > 0 else 0.0
             answer = observation.answers[0 if first >= second else 1]
             return observation.respond(answer, confidence)
-        if kind == "odd_one_out":
-            far = [self._measure(asked[(k + 1) % 3], asked[(k + 2) % 3]) for k in range(3)]
-            return observation.respond(int(np.argmin(far)))
-        distance, scale = self._measure(*asked), self._get_scale()
-        if kind == "same_different":
-            same = distance == 0 or distance < float(np.median(scale))
-            return observation.respond("same" if same else "different")
-        nearer = (np.searchsorted(scale, distance, "left") + np.searchsorted(scale, distance, "right")) / 2 / len(scale)
         steps = observation.rating_steps
-        return observation.respond(steps - min(int(nearer * steps), steps - 1))
+        return observation.respond(rule.decide(observation.asked, self._measure, self._get_scale, steps))
 
     def _forget_another_network(self, rng: object) -> None:
         """Once a participant: what the network made of stimuli counts no more where it has changed, as by training."""
@@ -147,8 +140,9 @@ class NetworkObserver(Observer):
             unit = self._find_unit(observation)
             first, second = (self._drive(unit, shown) for shown in asked)
             return first, second
-        near = observation.places["right" if observation.kind == "2afc" else "references"]
-        far = observation.places["left"] if observation.kind == "2afc" else ()
+        rule = get_task_kind(observation.kind).network
+        near = observation.places[rule.near]
+        far = observation.places[rule.far] if rule.far else ()
         self._look(self.layer, (*asked, *near, *far), aimed=True)
         first, second = (
             np.mean([2 - self._measure(shown, each) for each in near])
@@ -186,10 +180,11 @@ class NetworkObserver(Observer):
 
     def _check(self, shown: Sequence[Shown]) -> None:
         """Fail before anybody joins where the network cannot take part."""
-        if self._experiment.kind in ("recognition", "words"):
+        by = get_task_kind(self._experiment.kind).network.by
+        if by == "names":
             logits = self._look("", shown)[0]
             self._list_names(logits.size, self._experiment.settings.choices)
-        elif self._experiment.kind not in ("2afc", "counterfactual") or self.layer is not None:
+        elif by == "distances" or self.layer is not None:
             self._look(self.layer or "", shown)
         else:
             self._record_units()

@@ -40,6 +40,11 @@ from .server._server import create_app as create_app
 from .server._server import open_server as open_server
 from .server._server import open_store as open_store
 from .server._server import serve as serve
+from .settings._kinds import NetworkRule as NetworkRule
+from .settings._kinds import TaskKind as TaskKind
+from .settings._kinds import get_task_kind as get_task_kind
+from .settings._kinds import list_task_kinds as list_task_kinds
+from .settings._kinds import register_task_kind as register_task_kind
 from .settings._presets import PRESETS as PRESETS
 from .settings._presets import get_preset as get_preset
 from .settings._presets import make_settings as make_settings

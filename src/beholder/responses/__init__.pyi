@@ -29,6 +29,7 @@ from ._scoring import AnswerForm as AnswerForm
 from ._scoring import Score as Score
 from ._scoring import check_response as check_response
 from ._scoring import get_answer_form as get_answer_form
+from ._scoring import register_answer_form as register_answer_form
 from ._scoring import score_response as score_response
 from ._statements import delete_participant as delete_participant
 from ._statements import find_latest_session as find_latest_session

@@ -33,19 +33,33 @@ class AnswerForm:
     by_place: bool = False
     rows: tuple[str, ...] = ()
 
+    @property
+    def needs_choices(self) -> bool:
+        """Whether the experiment's settings have to say what can be chosen: labels, words."""
+        return not self.values and self.name != "rating"
 
-ANSWER_FORMS: Mapping[str, AnswerForm] = MappingProxyType(
-    {
-        "2afc": AnswerForm("choice", ("upper", "lower"), by_place=True, rows=("upper", "lower")),
-        "counterfactual": AnswerForm("choice", ("left", "right"), by_place=True, rows=("left", "right")),
-        "recognition": AnswerForm("label"),
-        "words": AnswerForm("word"),
-        "same_different": AnswerForm("choice", ("same", "different"), rows=("same", "different")),
-        "odd_one_out": AnswerForm("choice", (0, 1, 2), by_place=True),
-        "similarity": AnswerForm("rating"),
-    }
-)
-"""Kind of task to the form of its answers."""
+    def list_values(self, choices: Sequence[str], rating_steps: int) -> Sequence[Any]:
+        """All that can be answered in an experiment with these choices and ratings from 1.
+
+        >>> AnswerForm("rating").list_values((), 3)
+        (1, 2, 3)
+        """
+        if self.needs_choices:
+            return choices
+        return self.values or tuple(range(1, rating_steps + 1))
+
+
+_FORMS = {
+    "2afc": AnswerForm("choice", ("upper", "lower"), by_place=True, rows=("upper", "lower")),
+    "counterfactual": AnswerForm("choice", ("left", "right"), by_place=True, rows=("left", "right")),
+    "recognition": AnswerForm("label"),
+    "words": AnswerForm("word"),
+    "same_different": AnswerForm("choice", ("same", "different"), rows=("same", "different")),
+    "odd_one_out": AnswerForm("choice", (0, 1, 2), by_place=True),
+    "similarity": AnswerForm("rating"),
+}
+ANSWER_FORMS: Mapping[str, AnswerForm] = MappingProxyType(_FORMS)
+"""Kind of task to the form of its answers; tables of answers need no more of a kind."""
 
 
 @final
@@ -104,8 +118,7 @@ def check_response(
     if not isinstance(response, dict) or set(response) != wanted:
         got = ", ".join(sorted(map(str, response)))[:80] if isinstance(response, dict) else type(response).__name__
         raise InputError(f"a response with {' and '.join(sorted(wanted))} and nothing else", got=got or "nothing")
-    allowed = form.values or (choices if form.name != "rating" else range(1, rating_steps + 1))
-    _check_value(form.name, response[form.name], allowed)
+    _check_value(form.name, response[form.name], form.list_values(choices, rating_steps))
     if confidence_steps > 1:
         _check_value("confidence", response["confidence"], range(1, confidence_steps + 1))
     return response
@@ -138,6 +151,18 @@ def score_response(kind: str, response: Mapping[str, Any], shown: Mapping[str, A
         chosen = shown["items"][value] if isinstance(value, int) else shown[value]
     choice = str(chosen)
     return Score(choice, None if correct is None else choice == correct, response.get("confidence"))
+
+
+def register_answer_form(kind: str, form: AnswerForm) -> None:
+    """Add the form of another kind's answers; one that is there is not replaced.
+
+    Raises
+    ------
+    InputError
+        The kind has another form.
+    """
+    if _FORMS.setdefault(kind, form) != form:
+        raise InputError(f"a name that no kind of task has, or the form of {kind}", got=f"another form for {kind}")
 
 
 def get_answer_form(kind: str) -> AnswerForm:

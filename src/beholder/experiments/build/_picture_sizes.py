@@ -13,6 +13,7 @@ from beholder._core.errors import InputError
 from beholder.experiments.build._trials import TrialReader
 from beholder.experiments.design._plan import Plan
 from beholder.experiments.design._plan_recognition import ICONS
+from beholder.experiments.settings._kinds import get_task_kind
 from beholder.experiments.settings._settings import Settings
 from beholder.experiments.settings._sizes import parse_size
 from beholder.stimuli import list_image_extensions
@@ -21,7 +22,6 @@ MOST_FILES = 4000
 """Files that are looked into; of larger plans the first tasks."""
 USUAL_WINDOW = (1280, 720)
 
-_MARGIN = 32
 _PLAIN_PX_PER_MM = 96 / 25.4
 
 
@@ -99,30 +99,7 @@ def find_room(settings: Settings, width: int, height: int) -> int:
     >>> find_room(make_settings("zimmermann-2afc"), 1280, 720)
     168
     """
-    kind, across = settings.kind, width - _MARGIN
-    gap = min(max(24.0, 0.06 * width), 96.0)
-    columns = min(3, math.ceil(math.sqrt(settings.n_references_shown)))
-    rows = math.ceil(settings.n_references_shown / columns)
-    down = (height - 181 - 4 * (rows - 1)) / rows
-    if kind == "2afc":
-        other = 56 + 8 * (columns - 1)
-        side = (across - other) / (2 * columns + 1)
-        if side < 144:
-            side = (across - other - 144) / (2 * columns)
-        found = min(side, down, (height - 294) / 2)
-    elif kind == "counterfactual":
-        found = min((across - 48 - 4 * (columns - 1)) / (columns + 2), down, (height - 290) / 2)
-    elif kind == "odd_one_out":
-        found = min((across - 2 * gap - 70) / 3, height - 225)
-    elif kind == "similarity":
-        found = min((across - gap) / 2, height - 227)
-    elif kind == "same_different" and settings.stimulus_ms == 0:
-        found = min((across - gap) / 2, height - 239)
-    elif kind == "recognition" and settings.stimulus_ms == 0:
-        found = min(across, height - 345)
-    else:
-        found = min(across, height - 96)
-    return max(48, int(found))
+    return max(48, int(get_task_kind(settings.kind).find_room(settings, width, height)))
 
 
 def _read_trials(plan: Plan) -> list[list[tuple[int, int]]]:

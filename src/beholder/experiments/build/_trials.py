@@ -16,20 +16,11 @@ from beholder.experiments.design._plan import CATCH, PlannedTrial
 from beholder.experiments.design._plan_recognition import ICON, ICONS
 from beholder.experiments.design._unit_folders import NATURAL, OPTIMIZED, describe_unit, list_unit_files
 from beholder.experiments.design._unit_trials import QUERY
+from beholder.experiments.settings._kinds import get_task_kind
 from beholder.stimuli import list_image_extensions, open_image
 
 _STRONGEST = QUERY - 1
 _WHITE = (255, 255, 255)
-
-SLOTS: Mapping[str, tuple[str, ...]] = {
-    "counterfactual": ("base", "min", "max", "references"),
-    "recognition": ("stimulus",),
-    "words": ("stimulus",),
-    "same_different": ("first", "second"),
-    "odd_one_out": ("a", "b", "c"),
-    "similarity": ("a", "b"),
-}
-"""Slots of a trial's stimuli, by kind of task; ``references`` holds several."""
 
 
 @final
@@ -66,7 +57,7 @@ class TrialReader:
     """
 
     def __init__(self, kind: str, scheme: str, folder: Path, n_references: int) -> None:
-        self.kind = kind
+        self.kind = get_task_kind(kind)
         self.scheme = scheme
         self.folder = folder
         self.n_references = n_references
@@ -88,7 +79,7 @@ class TrialReader:
         InputError
             One of them is not there.
         """
-        return self._read_pair(trial, role) if self.kind == "2afc" else self._read_slots(trial, role)
+        return self._read_pair(trial, role) if self.kind.unit_folders else self._read_slots(trial, role)
 
     def _read_pair(self, trial: PlannedTrial, role: str) -> TrialFiles:
         queries, references = (self._resolve(trial[name]) for name in ("queries", "references"))
@@ -125,10 +116,10 @@ class TrialReader:
         return self._listed[folder]
 
     def _read_slots(self, trial: PlannedTrial, role: str) -> TrialFiles:
-        slots = SLOTS[self.kind]
+        slots = self.kind.slots
         given = trial["stimuli"]
         if set(given) != set(slots):
-            raise InputError(f"the slots {', '.join(slots)} of {self.kind}", got=", ".join(given) or "none")
+            raise InputError(f"the slots {', '.join(slots)} of {self.kind.name}", got=", ".join(given) or "none")
         files: dict[str, Path] = {}
         for slot in slots:
             value = given[slot]

@@ -31,6 +31,7 @@ from beholder.experiments.design._stimulus_table import (
     take_askable,
 )
 from beholder.experiments.design._unit_trials import relate
+from beholder.experiments.settings._kinds import get_task_kind
 from beholder.experiments.settings._presets import make_settings
 from beholder.experiments.settings._settings import Adaptive, Settings
 from beholder.stimuli import sort_classes
@@ -231,9 +232,9 @@ def show_version(version: Version, folder: Path) -> str | dict[str, list[str]]:
 
 
 def _check_files_of_kind(table: StimulusTable, kind: str) -> None:
-    wanted = "sounds" if kind == "words" else "pictures"
+    wanted = get_task_kind(kind).modality
     for version in table.versions.values():
-        if is_picture(version.path) != (wanted == "pictures"):
+        if wanted and is_picture(version.path) != (wanted == "pictures"):
             raise InputError(f"{wanted} for {kind}", got=str(version.path))
 
 
@@ -275,7 +276,7 @@ def draw_catch(
     generator: np.random.Generator,
 ) -> tuple[list[list[PlannedTrial]], list[str]]:
     """Catch trials of every task: stimuli of ``source``, or icons; all shown equally often, as far as it goes."""
-    icons = find_icons(settings.choices) if settings.kind == "recognition" else {}
+    icons = find_icons(settings.choices) if get_task_kind(settings.kind).modality == "pictures" else {}
     if source is not None:
         easy = _read_easy(source, settings)
     else:

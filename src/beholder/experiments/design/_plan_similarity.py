@@ -18,8 +18,10 @@ from beholder.experiments.design._designs import count_together, deal_triplets, 
 from beholder.experiments.design._plan import CATCH, Plan, PlannedTrial, make_task, repeat_tasks
 from beholder.experiments.design._stimulus_table import StimulusTable, read_stimulus_table
 from beholder.experiments.design._unit_trials import relate
+from beholder.experiments.settings._kinds import get_task_kind
 from beholder.experiments.settings._presets import make_settings
 from beholder.experiments.settings._settings import Settings
+from beholder.responses import get_answer_form
 
 SIDES = ("a", "b", "c")
 _MOST_TRIALS = 120
@@ -77,7 +79,7 @@ def plan_similarity(
     settings = settings or make_settings("similarity")
     folder = Path(folder).resolve()
     items = _list_items(read_stimulus_table(sources, layers=layers, keep_failed=keep_failed))
-    size = 3 if settings.kind == "odd_one_out" else 2
+    size = len(get_task_kind(settings.kind).slots)
     if len(items) < size + 1:
         raise InputError(f"{size + 1} stimuli or more", got=str(len(items)))
     generator = make_generator(seed, "tasks", settings.kind)
@@ -200,7 +202,7 @@ def _make_catch(
 ) -> PlannedTrial:
     """One stimulus twice: of ratings the highest is right, of triplets the third is odd."""
     same = items[twice]
-    if settings.kind == "similarity":
+    if get_answer_form(settings.kind).name == "rating":
         return _make_group([same, same], str(settings.rating_steps), CATCH, folder)
     odd = items[int(generator.choice([i for i in range(len(items)) if i != twice]))]
     place = int(generator.integers(3))

@@ -12,6 +12,7 @@ from typing import Any, final
 from beholder._core.errors import InputError
 from beholder._core.files import read_json
 from beholder._core.wording import tell_count
+from beholder.experiments.settings._kinds import get_task_kind
 from beholder.experiments.settings._presets import make_settings
 from beholder.experiments.settings._settings import Settings, check_sessions
 
@@ -238,10 +239,11 @@ def _read_task(folder: Path, index: int, kind: str) -> Task:
 
 
 def _read_trial(folder: Path, row: Mapping[str, Any], is_catch: bool, kind: str) -> Trial:
-    files = _find_pair_files(folder) if kind == "2afc" else _find_files(folder)
+    in_folders = get_task_kind(kind).unit_folders
+    files = _find_pair_files(folder) if in_folders else _find_files(folder)
     if not files:
         raise InputError("a trial's pictures or sounds", got=f"none in {folder}")
-    if kind == "2afc" and not {"query_min", "query_max"} <= set(files):
+    if in_folders and not {"query_min", "query_max"} <= set(files):
         raise InputError("queries/min and queries/max", got=str(folder))
     unit = row.get("unit")
     hashes = dict(row.get("hashes", {}))
@@ -251,7 +253,7 @@ def _read_trial(folder: Path, row: Mapping[str, Any], is_catch: bool, kind: str)
         role=str(row.get("role", "catch" if is_catch else "main")),
         mode=str(row.get("mode", "catch_trial" if is_catch else "")),
         unit=TrialUnit(**unit) if unit else None,
-        correct=row.get("correct", "query_max" if kind == "2afc" else None),
+        correct=row.get("correct", "query_max" if in_folders else None),
         conditions=MappingProxyType(dict(row.get("conditions", {}))),
         files=MappingProxyType(files),
         levels=tuple(float(level) for level in row.get("levels", ())),

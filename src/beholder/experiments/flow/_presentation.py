@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from beholder.experiments.flow._experiment import Experiment, Task, Trial
+from beholder.experiments.settings._kinds import get_task_kind
 from beholder.experiments.settings._settings import Practice, Settings
 
 Shown = dict[str, Any]
@@ -59,26 +60,7 @@ def draw_places(settings: Settings, trial: Trial, rng: random.Random) -> Shown:
     >>> draw_places(make_settings("odd-one-out"), trial, random.Random(1))
     {'items': ['a', 'c', 'b']}
     """
-    if settings.kind == "2afc":
-        queries = _shuffled(["query_min", "query_max"], rng)
-        return {
-            "upper": queries[0], "lower": queries[1],
-            "left": _draw_references(trial, "reference_min", settings.n_references_shown, rng),
-            "right": _draw_references(trial, "reference_max", settings.n_references_shown, rng),
-        }  # fmt: skip
-    if settings.kind == "counterfactual":
-        sides = _shuffled(["min", "max"], rng)
-        references = _draw_references(trial, "reference", settings.n_references_shown, rng)
-        return {"base": "base", "left": sides[0], "right": sides[1], "references": references}
-    if settings.kind == "same_different":
-        pair = _shuffled(["first", "second"], rng)
-        return {"first": pair[0], "second": pair[1]}
-    if settings.kind == "odd_one_out":
-        return {"items": _shuffled(["a", "b", "c"], rng)}
-    if settings.kind == "similarity":
-        pair = _shuffled(["a", "b"], rng)
-        return {"left": pair[0], "right": pair[1]}
-    return {"stimulus": "stimulus"}
+    return get_task_kind(settings.kind).draw_places(trial.files, settings.n_references_shown, rng)
 
 
 def count_blocks(experiment: Experiment) -> int:
@@ -102,17 +84,6 @@ def _draw_blocks(practice: Practice, pool: Sequence[Trial], rng: random.Random) 
         cut = min(practice.n_with_feedback, n)
         blocks.append(_shuffled(trials[:cut], rng) + _shuffled(trials[cut:], rng))
     return blocks
-
-
-def _draw_references(trial: Trial, prefix: str, n: int, rng: random.Random) -> list[str]:
-    """The ``n`` strongest, which have the highest numbers: the strongest first, the others shuffled."""
-    numbers = sorted(_list_numbers(trial.files, prefix), reverse=True)[:n]
-    return [f"{prefix}_{k}" for k in numbers[:1] + _shuffled(numbers[1:], rng)]
-
-
-def _list_numbers(files: Mapping[str, Any], prefix: str) -> list[int]:
-    ends = (slot.removeprefix(f"{prefix}_") for slot in files if slot.startswith(f"{prefix}_"))
-    return [int(end) for end in ends if end.isdigit()]
 
 
 def _shuffled(items: list[Any], rng: random.Random) -> list[Any]:

@@ -7,10 +7,9 @@ from typing import Any
 
 from beholder.experiments.flow._experiment import Experiment, Trial
 from beholder.experiments.flow._position import Position, find_trial
+from beholder.experiments.settings._kinds import get_task_kind
 from beholder.experiments.settings._settings import Settings
 from beholder.responses import PRESENTED, Event
-
-_IN_TURN = ("recognition", "same_different")
 
 
 def is_brief(settings: Settings, trial: Trial, stimulus_ms: float) -> bool:
@@ -23,7 +22,7 @@ def is_brief(settings: Settings, trial: Trial, stimulus_ms: float) -> bool:
     stimulus_ms : float
         How long this trial shows its stimulus; 0: until the answer.
     """
-    return trial.has_sounds or (settings.kind in _IN_TURN and stimulus_ms > 0)
+    return trial.has_sounds or (get_task_kind(settings.kind).is_in_turn and stimulus_ms > 0)
 
 
 def may_show(most: int | None, brief: bool, before: Sequence[Mapping[str, Any]]) -> bool:

@@ -38,6 +38,7 @@ from beholder.responses import (
     ResponseStore,
     TrialKey,
     connect_for_reading,
+    get_answer_form,
     open_responses,
     read_description,
     refuse_other,
@@ -110,7 +111,7 @@ def check_experiment(experiment: Experiment) -> None:
         raise InputError(f"{n_practice} practice trials, as the settings say", got=f"{n} in {experiment.path}")
     if not n and n_practice:
         logger.warning("%s has no practice trials: nobody practises", experiment.path)
-    if settings.kind in ("recognition", "words") and not settings.choices:
+    if get_answer_form(settings.kind).needs_choices and not settings.choices:
         raise InputError("choices in the settings", got=f"none, for the kind {settings.kind}")
     for trial in (*experiment.practice, *(trial for task in experiment.tasks for trial in task.trials)):
         if trial.levels and settings.adaptive is None:

@@ -20,7 +20,7 @@ def parse_fields(cls: type[T], values: Any, what: str, group: str = "") -> T:
     ----------
     cls : type
         A dataclass whose fields are bool, int, float, str, ``Literal``, ``tuple[X, ...]``, ``Mapping[str, str]``,
-        another such dataclass, or one of them or None.
+        another such dataclass, or one of them or None. ``choices`` in a field's metadata are the texts that it can be.
     values : mapping
         A field that is left out keeps its default.
     what : str
@@ -53,7 +53,14 @@ def parse_fields(cls: type[T], values: Any, what: str, group: str = "") -> T:
             raise InputError(
                 f"the {what} {group + name!r}", got=f"only {', '.join(map(str, values))}" if values else "none"
             )
-    return cls(**{name: _parse(kinds[name], value, what, group + name) for name, value in values.items()})
+    made = {}
+    for name, value in values.items():
+        choices = fields[name].metadata.get("choices")
+        if choices is None:
+            made[name] = _parse(kinds[name], value, what, group + name)
+        else:
+            made[name] = _parse_choice(tuple(choices), value, f"the {what} {group + name!r}")
+    return cls(**made)
 
 
 def to_plain(value: Any) -> Any:
@@ -76,12 +83,7 @@ def _parse(kind: Any, value: Any, what: str, name: str) -> Any:
         (kind,) = (option for option in options if option is not type(None))
         return _parse(kind, value, what, name)
     if origin is typing.Literal:
-        if value not in options:
-            known = [str(option) for option in options]
-            near = find_near_names(str(value), known)
-            hint = " or ".join(near) or None
-            raise InputError(f"one of {', '.join(known)} for {field}", got=_show(value), hint=hint)
-        return value
+        return _parse_choice(options, value, field)
     if origin is tuple:
         if not isinstance(value, list | tuple):
             raise InputError(f"a list for {field}", got=_show(value))
@@ -93,6 +95,14 @@ def _parse(kind: Any, value: Any, what: str, name: str) -> Any:
             raise InputError(f"an object of texts for {field}", got=_show(value))
         return types.MappingProxyType(dict(value))
     return _parse_scalar(kind, value, field)
+
+
+def _parse_choice(options: tuple[Any, ...], value: Any, field: str) -> Any:
+    if value not in options:
+        known = [str(option) for option in options]
+        hint = " or ".join(find_near_names(str(value), known)) or None
+        raise InputError(f"one of {', '.join(known)} for {field}", got=_show(value), hint=hint)
+    return value
 
 
 _NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}

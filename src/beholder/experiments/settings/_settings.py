@@ -16,10 +16,10 @@ from beholder._core.seeds import DEFAULT_SEED
 from beholder.experiments.settings._fields import parse_fields, to_plain
 from beholder.experiments.settings._sizes import parse_size, read_older_size
 from beholder.experiments.settings._visits import Sessions
+from beholder.responses import ANSWER_FORMS
 
-Kind = Literal["2afc", "counterfactual", "recognition", "words", "same_different", "odd_one_out", "similarity"]
-KINDS: tuple[str, ...] = Kind.__args__  # type: ignore[attr-defined]
-"""Kinds of task."""
+KINDS: tuple[str, ...] = tuple(ANSWER_FORMS)
+"""Kinds of task of this package."""
 
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
@@ -163,7 +163,7 @@ class Settings:
     Attributes
     ----------
     kind : str
-        One of :data:`KINDS`.
+        One of :data:`KINDS`, or another that was registered.
     preset : str
         What it was filled from.
     background : str
@@ -240,7 +240,7 @@ class Settings:
     (4, 2, 1500)
     """
 
-    kind: Kind
+    kind: str = field(metadata={"choices": ANSWER_FORMS})
     preset: str = ""
     background: str = "#747474"
     n_references_shown: int = 9
@@ -363,7 +363,7 @@ class Settings:
         return Settings.from_dict(values)
 
 
-_TEXTS = frozenset(each.name for each in dataclasses.fields(Settings) if each.type == "str")
+_TEXTS = frozenset(each.name for each in dataclasses.fields(Settings) if each.type == "str" and not each.metadata)
 """Settings that are texts."""
 
 _ADDED: Mapping[str, Any] = MappingProxyType({"sessions": Sessions(), "exclusion.automation": None})

@@ -14,6 +14,7 @@ import numpy as np
 from beholder._core.errors import BeholderError, InputError, UnknownNameError
 from beholder._core.hashing import hash_file
 from beholder.experiments.flow._experiment import Experiment, Trial
+from beholder.experiments.settings._kinds import get_task_kind
 from beholder.responses import get_answer_form
 
 Response = dict[str, Any]
@@ -21,24 +22,6 @@ Response = dict[str, Any]
 
 LAPSE_RATE = 0.1
 OBSERVERS = ("guess", "lapse", "ideal", "model")
-_ASKED = {
-    "2afc": ("upper", "lower"),
-    "counterfactual": ("left", "right"),
-    "recognition": ("stimulus",),
-    "words": ("stimulus",),
-    "same_different": ("first", "second"),
-    "odd_one_out": ("items",),
-    "similarity": ("left", "right"),
-}
-_SLOTS = {
-    "2afc": ("query_min", "query_max"),
-    "counterfactual": ("min", "max"),
-    "recognition": ("stimulus",),
-    "words": ("stimulus",),
-    "same_different": ("first", "second"),
-    "odd_one_out": ("a", "b", "c"),
-    "similarity": ("a", "b"),
-}
 
 
 @final
@@ -95,13 +78,12 @@ class Observation:
     @property
     def asked(self) -> tuple[Shown, ...]:
         """What the answer is about: the two queries, the stimulus, the pair, the three items."""
-        return tuple(shown for place in _ASKED[self.kind] for shown in self.places[place])
+        return tuple(shown for place in get_task_kind(self.kind).asked_places for shown in self.places[place])
 
     @property
     def answers(self) -> tuple[Any, ...]:
         """All that can be answered, confidence apart."""
-        form = get_answer_form(self.kind)
-        return form.values or (tuple(range(1, self.rating_steps + 1)) if form.name == "rating" else self.choices)
+        return tuple(get_answer_form(self.kind).list_values(self.choices, self.rating_steps))
 
     def respond(self, answer: Any, confidence: float = 1.0) -> Response:
         """The response that gives an answer.
@@ -303,5 +285,6 @@ def list_trials(experiment: Experiment) -> Iterator[Trial]:
 
 def list_asked_files(trial: Trial, kind: str) -> Iterator[tuple[Path, ...]]:
     """The files that the answer is about; of an adaptive trial once for each level."""
+    slots = get_task_kind(kind).asked_slots
     for level in range(len(trial.levels)) if trial.levels else (None,):
-        yield tuple(trial.files.get(f"{slot}_level_{level}") or trial.files[slot] for slot in _SLOTS[kind])
+        yield tuple(trial.files.get(f"{slot}_level_{level}") or trial.files[slot] for slot in slots)

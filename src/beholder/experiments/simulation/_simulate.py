@@ -13,6 +13,7 @@ import numpy as np
 from beholder._core.errors import BeholderError
 from beholder._core.seeds import derive_seed, make_generator
 from beholder.experiments.flow._flow import ENDS
+from beholder.experiments.settings._kinds import get_task_kind
 from beholder.experiments.settings._recruiters import get_recruiter
 from beholder.experiments.settings._settings import Settings
 from beholder.experiments.simulation._observers import Observation, Observer, Shown
@@ -158,7 +159,8 @@ class Tempo:
         """Milliseconds from the display to the answer."""
         settings = self.settings
         earliest = max(float(timing.get(name) or 0) for name in ("disabled_ms", "response_from_ms"))
-        shown = float(timing.get("stimulus_ms") or settings.stimulus_ms) if settings.kind == "recognition" else 0.0
+        timed = get_task_kind(settings.kind).is_timed_from_stimulus
+        shown = float(timing.get("stimulus_ms") or settings.stimulus_ms) if timed else 0.0
         return round(earliest + shown + 1000 * float(self.rng.lognormal(mean=0.3, sigma=0.45)), 1)
 
 

@@ -9,14 +9,12 @@ import { enter, hideProgress, showProgress, stage } from "./shell.js";
 import { t } from "./texts.js";
 import { KINDS } from "./trials/kinds.js";
 
-/** Kinds in which something is shown for a moment: everything is loaded before the first trial. */
-const TIMED = new Set(["recognition", "words", "same_different"]);
 const AHEAD = 3;
 
 /** Begin to load what a phase shows; the first trials, or all of them, have to be here before it starts. */
 function preload(session, trials) {
   const all = trials.map((trial) => listAddresses(trial.stimuli));
-  const first = TIMED.has(session.settings.kind) ? all : all.slice(0, AHEAD);
+  const first = KINDS[session.settings.kind].isTimed ? all : all.slice(0, AHEAD);
   const urls = [...new Set(first.flat())];
   const loading = { done: 0, total: urls.length };
   const each = session.media.expect(urls).map((arrival) => arrival.then(() => (loading.done += 1)));
@@ -96,7 +94,7 @@ export async function runPhase(session, state) {
 
 function offerBreak(session, done) {
   const values = { done, total: session.nTrials };
-  const text = t(session.settings.kind === "words" ? "break.text_sound" : "break.text", values);
+  const text = t(KINDS[session.settings.kind].playsSound ? "break.text_sound" : "break.text", values);
   return {
     ...notice(session, "break", t("break.heading"), text, t("break.button")),
     on_start: () => showProgress(done, session.nTrials, t("progress", values)),

@@ -4,6 +4,7 @@ import { Refused } from "./api.js";
 import { describePlace, isSamePlace, readDensity, readZoom } from "./display.js";
 import { recall, remember } from "./storage.js";
 import { t } from "./texts.js";
+import { KINDS } from "./trials/kinds.js";
 
 const TIMES = ["fixation_ms", "stimulus_ms", "gap_ms", "mask_ms", "disabled_ms", "response_from_ms", "feedback_delay_ms", "feedback_ms"];
 
@@ -59,7 +60,7 @@ export class Session {
   /** Whether sounds are played, for which the browser wants a click first. */
   get hasSounds() {
     const { kind, headphone_check: headphones, level_calibration: level } = this.settings;
-    return kind === "words" || Boolean(headphones || level) || this.media.hasSounds;
+    return KINDS[kind]?.playsSound || Boolean(headphones || level) || this.media.hasSounds;
   }
 
   /** Say that a trial is about to be shown; whether it may be, or null when it is not the next one any more. */

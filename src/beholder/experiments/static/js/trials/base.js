@@ -108,6 +108,12 @@ class Showing {
 
 /** A kind of trial: a sub-class lays it out and presents it. */
 export class TrialPlugin {
+  /** Whether something is shown for a moment: everything is then loaded before the first trial. */
+  static isTimed = false;
+
+  /** Whether all stimuli are sounds. */
+  static playsSound = false;
+
   constructor(jsPsych) {
     this.jsPsych = jsPsych;
   }

@@ -1,4 +1,4 @@
-/** The plugin of each kind of task. */
+/** The plugin of each kind of task: the one place that knows which there are. */
 
 import { Counterfactual } from "./counterfactual.js";
 import { OddOneOut } from "./odd_one_out.js";

@@ -28,6 +28,7 @@ function makeMask(showing, { width, height }) {
 
 export class Recognition extends TrialPlugin {
   static info = describeTrial("recognition");
+  static isTimed = true;
 
   build(showing) {
     const { payload, settings } = showing;

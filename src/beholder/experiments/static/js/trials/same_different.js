@@ -16,6 +16,7 @@ function showOnly(showing, part) {
 
 export class SameDifferent extends TrialPlugin {
   static info = describeTrial("same-different");
+  static isTimed = true;
 
   build(showing) {
     const { first, second } = showing.payload.stimuli;

@@ -22,6 +22,8 @@ export function findWords(words, typed) {
 
 export class Words extends TrialPlugin {
   static info = describeTrial("words");
+  static isTimed = true;
+  static playsSound = true;
 
   build(showing) {
     this.words = showing.payload.choices ?? showing.settings.choices;

@@ -1,0 +1,168 @@
+"""What makes a kind of task: one record for each, found by its name."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Literal, final
+
+from beholder._core.errors import InputError, UnknownNameError
+from beholder.experiments.settings._settings import Settings
+from beholder.responses import AnswerForm, register_answer_form
+
+_MODULES = {
+    "2afc": "_two_choice",
+    "counterfactual": "_counterfactual",
+    "recognition": "_recognition",
+    "words": "_words",
+    "same_different": "_same_different",
+    "odd_one_out": "_odd_one_out",
+    "similarity": "_similarity",
+}
+"""Kind of task to the module of :mod:`beholder.experiments.kinds` that holds its record, as ``KIND``.
+
+Loaded by name when first asked for: records refer to planners and stand above what asks for them.
+"""
+
+DrawPlaces = Callable[[Mapping[str, Any], int, random.Random], dict[str, Any]]
+"""``draw_places(files, n_references, rng)``: place on the screen to the slot that is shown there, or to several."""
+
+FindRoom = Callable[[Settings, int, int], float]
+"""``find_room(settings, width, height)``: the longest side that its pictures can have in a window, CSS pixels."""
+
+Decide = Callable[[Sequence[Any], Callable[[Any, Any], float], Callable[[], Any], int], Any]
+"""``decide(asked, measure, get_scale, rating_steps)``: the answer of who goes by distances of the stimuli asked about.
+
+``measure(a, b)`` is the distance of two stimuli, ``get_scale()`` the distances of all pairs of the folder, ascending.
+"""
+
+
+@final
+@dataclass(frozen=True)
+class NetworkRule:
+    """How a network answers.
+
+    Attributes
+    ----------
+    by : {"names", "units", "distances"}
+        The first of the choices among its outputs; of two stimuli the one that drives the trial's unit more or, at a
+        layer, is nearer to the references; or what ``decide`` says.
+    near, far : str
+        Places of the references that the right answer is like, and unlike; empty: there are none.
+    decide : callable or None
+        See :data:`Decide`.
+    """
+
+    by: Literal["names", "units", "distances"]
+    near: str = ""
+    far: str = ""
+    decide: Decide | None = None
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class TaskKind:
+    """A kind of task: what its trials consist of, how they are planned, shown and answered.
+
+    Its page is a module of ``static/js/trials``, its texts stand in ``static/texts.en.json``.
+
+    Attributes
+    ----------
+    name : str
+    form : AnswerForm
+        What an answer looks like; of built-in kinds that of :data:`beholder.responses.ANSWER_FORMS`.
+    preset : str
+        Name of its preset.
+    make_preset : callable
+        ``make_preset()``: the preset's settings.
+    load_planner : callable
+        ``load_planner()``: the function that plans it. Its keywords say which flags of ``tasks plan`` it takes.
+    slots : tuple of str
+        Slots of a trial's stimuli; ``references`` holds several.
+    asked_slots : tuple of str
+        Those that the answer is about, in the order of ``asked_places``.
+    asked_places : tuple of str
+        Places on the screen of what the answer is about.
+    draw_places : callable
+        See :data:`DrawPlaces`.
+    find_room : callable
+        See :data:`FindRoom`.
+    network : NetworkRule
+        How a network answers.
+    modality : {"pictures", "sounds"} or None
+        What stimuli have to be; None: either.
+    is_in_turn : bool
+        Whether pictures are shown for ``stimulus_ms``, one after the other, before the answer.
+    is_timed_from_stimulus : bool
+        Whether response times begin at the onset of a stimulus that is gone before the answer.
+    unit_folders : bool
+        Whether a trial names folders of queries and of references, whose pictures the build picks; the right answer is
+        then ``query_max`` where nothing else is said.
+    """
+
+    name: str
+    form: AnswerForm
+    preset: str
+    make_preset: Callable[[], Settings]
+    load_planner: Callable[[], Callable[..., Any]]
+    slots: tuple[str, ...]
+    asked_slots: tuple[str, ...]
+    asked_places: tuple[str, ...]
+    draw_places: DrawPlaces
+    find_room: FindRoom
+    network: NetworkRule
+    modality: Literal["pictures", "sounds"] | None = field(default=None)
+    is_in_turn: bool = field(default=False)
+    is_timed_from_stimulus: bool = field(default=False)
+    unit_folders: bool = field(default=False)
+
+
+_RECORDS: dict[str, TaskKind] = {}
+
+
+def list_task_kinds() -> tuple[str, ...]:
+    """Names of all kinds of task, those of this package first.
+
+    >>> list_task_kinds()[:2]
+    ('2afc', 'counterfactual')
+    """
+    return tuple(dict.fromkeys((*_MODULES, *_RECORDS)))
+
+
+def get_task_kind(name: str) -> TaskKind:
+    """The record of a kind of task.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such kind.
+
+    Examples
+    --------
+    >>> get_task_kind("odd_one_out").slots
+    ('a', 'b', 'c')
+    """
+    if name not in _RECORDS:
+        if name not in _MODULES:
+            raise UnknownNameError("kind of task", name, list_task_kinds())
+        _RECORDS[name] = import_module(f"beholder.experiments.kinds.{_MODULES[name]}").KIND
+    return _RECORDS[name]
+
+
+def register_task_kind(kind: TaskKind) -> TaskKind:
+    """Add a kind of task to those of this process, with the form of its answers.
+
+    Raises
+    ------
+    InputError
+        Another kind has its name, or its preset's.
+    """
+    for name in list_task_kinds():
+        other = get_task_kind(name)
+        if other != kind and (other.name == kind.name or other.preset == kind.preset):
+            raise InputError("a kind of task with a name and a preset of its own", got=f"{kind.name}, {kind.preset}")
+    register_answer_form(kind.name, kind.form)
+    _RECORDS[kind.name] = kind
+    return kind
