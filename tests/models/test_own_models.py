@@ -15,7 +15,7 @@ import beholder as bh
 from beholder._core.errors import InputError, StimulusError
 from beholder.models import (
     find_unit_layers,
-    iterate_training_batches,
+    iter_training_batches,
     list_layers,
     load_model,
     select_layers,
@@ -162,19 +162,19 @@ def test_sounds(tmp_path, caplog):
     with caplog.at_level(logging.WARNING, "beholder"):
         assert model.prepare(tmp_path / "spike.wav").max() == 1
     assert "1 values beyond [-1, 1] are clipped" in caplog.text
-    assert next(iterate_training_batches(directory)).shape == (2, 8000)
+    assert next(iter_training_batches(directory)).shape == (2, 8000)
 
 
 def test_training_batches(directory, model):
     def first_values(**options):
-        return [float(x[0, 0, 0]) * 20 for batch in iterate_training_batches(directory, **options) for x in batch]
+        return [float(x[0, 0, 0]) * 20 for batch in iter_training_batches(directory, **options) for x in batch]
 
     assert first_values(shuffle=False, n_stimuli=4, start=6) == pytest.approx([6, 7, 8, 9])
     assert len(first_values(shuffle=False)) == 12
     shuffled = first_values(n_stimuli=8, seed=1)
     assert shuffled == first_values(n_stimuli=8, seed=1) != first_values(n_stimuli=8, seed=2)
     state = torch.get_rng_state()
-    drawn = iterate_training_batches(model, n_stimuli=8, seed=1)
+    drawn = iter_training_batches(model, n_stimuli=8, seed=1)
     assert next(drawn).shape == (2, 3, 64, 64)
     torch.rand(5)
     assert torch.equal(next(drawn)[:, 0, 0, 0] * 20, torch.tensor(shuffled[2:4]))
@@ -185,16 +185,16 @@ def test_training_batches(directory, model):
 
 def test_training_sets_that_cannot_be_had(tmp_path, model):
     with pytest.raises(InputError, match="no file"):
-        next(iterate_training_batches(tmp_path))
+        next(iter_training_batches(tmp_path))
     plain = write_directory(tmp_path / "plain", "from torch import nn\nmodel = nn.Linear(2, 2)\n")
     with pytest.raises(InputError, match="make_loaders"):
-        next(iterate_training_batches(plain))
+        next(iter_training_batches(plain))
     absent = PICTURES.replace("count = 12", "open('/absent/imagenet'); count = 12")
     with pytest.raises(InputError, match="a training set that can be read") as caught:
-        next(iterate_training_batches(write_directory(tmp_path / "absent", NETWORK + absent)))
+        next(iter_training_batches(write_directory(tmp_path / "absent", NETWORK + absent)))
     assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match="build_network"):
-        next(iterate_training_batches(load_model("beholder:shapes", device="cpu")))
+        next(iter_training_batches(load_model("beholder:shapes", device="cpu")))
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_the_template_runs_as_it_is(tmp_path, kind, shape, monkeypatch):
     validate_model(model, model.stages[1:2])
     stimuli = torch.tensor(np.stack([model.prepare(file) for file in sorted((folder / "example").iterdir())]))
     assert model(stimuli).shape == (2, 4)
-    first, second = (next(iterate_training_batches(folder, seed=seed)) for seed in (0, 1))
+    first, second = (next(iter_training_batches(folder, seed=seed)) for seed in (0, 1))
     assert first.shape == (2, *shape) and not torch.equal(first, second)
     before = (folder / "build_network.py").stat().st_mtime_ns
     assert write_template("my_network", kind) == folder

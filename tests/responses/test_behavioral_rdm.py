@@ -91,7 +91,7 @@ def test_exported_answers_become_a_matrix(tmp_path):
     assert made.stimulus_ids == ("x", "y", "z")
     assert made.rdm.tolist() == [[0, 0, 1], [0, 0, 1], [1, 1, 0]]
     assert (made.kind, made.n_participants, made.counts[0, 1]) == ("odd_one_out", 2, 2)
-    assert make_behavioral_rdm(table, everybody=True).rdm[0, 1] == pytest.approx(1 / 3)
+    assert make_behavioral_rdm(table, include_excluded=True).rdm[0, 1] == pytest.approx(1 / 3)
     pairs = pd.DataFrame(
         [("p1", "x", "y", 7), ("p1", "y", "z", 1), ("p2", "x", "y", 4), ("p2", "z", "y", 3)],
         columns=["participant", "a_id", "b_id", "choice"],
@@ -100,7 +100,7 @@ def test_exported_answers_become_a_matrix(tmp_path):
     made = make_behavioral_rdm(tmp_path / "responses.csv")
     assert made.kind == "similarity"
     assert made.rdm[0, 1] == pytest.approx(1 - (1 + 0.5) / 2)
-    levelled = make_behavioral_rdm(pairs, level_participants=True)
+    levelled = make_behavioral_rdm(pairs, standardize_within_participant=True)
     assert levelled.rdm[1, 2] - levelled.rdm[0, 1] > made.rdm[1, 2] - made.rdm[0, 1] - 1e-9
     for table, message in ((pairs.drop(columns="a_id"), "'a_id'"), (pairs[:0], "none"), (tmp_path, "responses")):
         with pytest.raises(InputError, match=message):
@@ -189,3 +189,13 @@ def test_levelled_ratings_have_one_mean_and_spread():
 def test_what_is_no_answer_is_refused(call, message):
     with pytest.raises(InputError, match=message):
         call()
+
+
+def test_keywords_under_their_old_names_work_and_say_the_new_ones() -> None:
+    rows = [("p1", "x", "y", "z", "c", False), ("p2", "x", "y", "z", "a", True)]
+    table: Any = pd.DataFrame(rows, columns=["participant", "a_id", "b_id", "c_id", "choice", "excluded"])
+    with pytest.warns(
+        DeprecationWarning, match="'everybody' of make_behavioral_rdm.. is now called 'include_excluded'"
+    ):
+        old = make_behavioral_rdm(table, everybody=True)  # pyright: ignore[reportCallIssue]
+    assert old.counts[0, 1] == 2 and make_behavioral_rdm(table).counts[0, 1] == 1

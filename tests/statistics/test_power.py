@@ -15,10 +15,10 @@ def test_without_differences_between_people_and_stimuli_it_is_the_t_test_of_the_
     effect = Effect(0.6, 0.7, **ALIKE)
     se = np.sqrt((0.6 * 0.4 + 0.7 * 0.3) / (n * k))
     design: Any
-    for design, free in (("within", n - 1), ("between", 2 * n - 2)):
+    for design, df in (("within", n - 1), ("between", 2 * n - 2)):
         made = compute_power(Effect(0.6, 0.7, design=design, **ALIKE), n, k)
-        critical = stats.t.ppf(0.975, free)
-        expected = stats.nct.sf(critical, free, 0.1 / se) + stats.nct.cdf(-critical, free, 0.1 / se)
+        critical = stats.t.ppf(0.975, df)
+        expected = stats.nct.sf(critical, df, 0.1 / se) + stats.nct.cdf(-critical, df, 0.1 / se)
         assert made == pytest.approx(expected, rel=1e-9)
     assert effect.logit_sds == (0.0, 0.0, 0.0)
 

@@ -21,7 +21,7 @@ from beholder._core.errors import ConfigurationChanged
 from beholder.stimuli import METAMER_COLUMNS, MetamerSet, decide_category, load_wnids, read_metamer_table
 from beholder.synthesis import Whitened, make_metamers
 from beholder.synthesis.images._parameterization import Canvas
-from beholder.synthesis.metamers._bench import MadeMetamer, MetamerBench, MetamerTask
+from beholder.synthesis.metamers._bench import MetamerResult, MetamerRunner, MetamerTask
 from beholder.synthesis.metamers._recipe import make_metamer_recipe
 from beholder.synthesis.metamers._session import MetamerWork, open_session
 
@@ -71,7 +71,7 @@ class Followed:
     """Which starts were made of which stimuli, and what came out."""
 
     starts: list[tuple[int, list[str]]]
-    made: list[MadeMetamer]
+    made: list[MetamerResult]
 
 
 def follow_starts(
@@ -88,13 +88,13 @@ def follow_starts(
         starts.append((attempt, [task.stimulus_id for task in tasks]))
         image = np.full(1, attempt, np.float32)
         ends = [np.array([1.0, 10 ** (-level / 20)], np.float32) for level in decibels[attempt]]
-        return [MadeMetamer(image, losses, 2, stopped_by, is_halved=False) for losses in ends]
+        return [MetamerResult(image, losses, 2, stopped_by, is_halved=False) for losses in ends]
 
-    monkeypatch.setattr(MetamerBench, "_run", run)
+    monkeypatch.setattr(MetamerRunner, "_run", run)
     work = MetamerWork(("1",), ("1",), make_metamer_recipe(net, recipe), (3, 16, 16), 1, 1, False)
     tasks = [MetamerTask("1", f"{i:06d}", 0, PICTURES[i % 3], "", "") for i in range(len(decibels[0]))]
     with open_session(net, work) as session:
-        return Followed(starts, session.bench.make(tasks))
+        return Followed(starts, session.runner.make(tasks))
 
 
 def test_a_module_never_seen_before() -> None:

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 import beholder as bh
 from beholder._core.errors import ConfigurationChanged, InputError
-from beholder.models import iterate_training_batches
+from beholder.models import iter_training_batches
 from beholder.stimuli import NullSet, read_metamer_table, read_null_histograms
 from beholder.stimuli.made._null_set import NULL_COLUMNS
 from beholder.synthesis import NullDistribution, make_metamers, null_distribution
@@ -451,7 +451,7 @@ def test_the_training_set_of_a_model_directory(tmp_path: Path) -> None:
     null = null_distribution(model, n_pairs=5, shuffle=False, split=1, out_path=tmp_path / "null_dist")
     assert null.layers == model.stages
     assert null.path == tmp_path / "null_dist" / "mine"
-    batches = list(iterate_training_batches(model, n_stimuli=10, start=10, shuffle=False))
+    batches = list(iter_training_batches(model, n_stimuli=10, start=10, shuffle=False))
     with torch.no_grad():
         first, second = (
             bh.capture(model, torch.stack([batch[i] for batch in batches]), ["final"])[1]["final"].double().numpy()
@@ -478,12 +478,12 @@ def test_shuffled_pairs_come_from_the_whole_training_set(tmp_path: Path) -> None
     grey = "        return torch.tensor(number / 1000).expand(3, 112, 112), 0\n"
     (folder / "build_network.py").write_text(text[:start] + grey + text[end:])
     for seed in range(3):
-        for batch in iterate_training_batches(folder, n_stimuli=30, seed=seed):
+        for batch in iter_training_batches(folder, n_stimuli=30, seed=seed):
             seen += (1000 * batch[:, 0, 0, 0]).round().int().tolist()
     assert len(seen) == 90
     assert max(seen) > 200
     assert len(set(seen[:30])) == 30
-    assert sum(len(batch) for batch in iterate_training_batches(folder, n_stimuli=300, seed=0)) == 300
+    assert sum(len(batch) for batch in iter_training_batches(folder, n_stimuli=300, seed=0)) == 300
 
 
 def test_other_models_have_no_training_set() -> None:

@@ -49,7 +49,7 @@ def minimise(starts: Tensor, steps: int, rule: LBFGS) -> tuple[Tensor, np.ndarra
         losses, grads = evaluate(x)
         history.append(losses.numpy())
         x = rule.step(x, grads, losses, state, step)
-    return rule.settle(x, None, state), np.array(history)
+    return rule.final_params(x, None, state), np.array(history)
 
 
 def test_lbfgs_reaches_the_minimum_of_every_problem() -> None:
@@ -85,8 +85,8 @@ def test_lbfgs_keeps_a_last_trial_only_if_it_is_better() -> None:
     state = rule.start(STARTS)
     losses, grads = evaluate(STARTS)
     trial = rule.step(STARTS, grads, losses, state, 0)
-    assert torch.equal(rule.settle(trial, losses + 1, state), STARTS)
-    assert torch.equal(rule.settle(trial, losses - 1, state), trial)
+    assert torch.equal(rule.final_params(trial, losses + 1, state), STARTS)
+    assert torch.equal(rule.final_params(trial, losses - 1, state), trial)
 
 
 def test_lbfgs_accepts_by_both_strong_wolfe_conditions() -> None:
@@ -211,7 +211,7 @@ def test_lbfgs_backs_off_where_the_loss_is_not_finite() -> None:
         n_lost += int(lost.sum())
         assert bool((rule.can_back_off(losses.detach(), state) | ~lost).all())
         x = rule.step(x, grads, losses.detach(), state, step)
-    found = rule.settle(x, None, state).numpy()
+    found = rule.final_params(x, None, state).numpy()
     from scipy.optimize import minimize
 
     best = minimize(
@@ -231,7 +231,7 @@ def test_lbfgs_backs_off_where_only_the_gradient_is_not_finite() -> None:
         asked.append(float(x))
         x = rule.step(x, grads, ((x - 1.6) ** 2).sum(1), state, step)
     assert min(asked) < 1.5  # it was there
-    assert float(rule.settle(x, None, state)) == pytest.approx(1.6, abs=1e-6)
+    assert float(rule.final_params(x, None, state)) == pytest.approx(1.6, abs=1e-6)
 
 
 def test_others_never_back_off_and_lbfgs_not_from_its_start() -> None:

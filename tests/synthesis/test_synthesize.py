@@ -450,7 +450,7 @@ def test_settings_that_do_not_go_together(settings: dict[str, Any], words: str) 
 def test_plan_cuts_by_layer_and_core() -> None:
     plan = plan_batches([1] * 10, [("a",)] * 10, cores=2, on_cpu=True)
     assert plan.batches == (tuple(range(5)), tuple(range(5, 10)))
-    assert (plan.threads, plan.lanes) == (1, 2)
+    assert (plan.threads, plan.n_concurrent_batches) == (1, 2)
     assert plan_batches([1], [("a",)], cores=2, on_cpu=True).threads == 2
     mixed = plan_batches([3, 9, 1], [("a",), ("b",), ("a",)], cores=1, on_cpu=True, batch_size=4)
     assert mixed.batches == ((0, 2), (1,))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import beholder as bh
 from beholder.models import Unit
-from beholder.units import Windows, deal_released, deal_unit, plan_windows, rank_stimuli
+from beholder.units import Windows, assign_released, assign_unit, plan_windows, rank_stimuli
 
 UNIT = Unit("conv", 3)
 
@@ -61,7 +61,7 @@ def check(dealt: np.ndarray, w: Windows) -> None:
 @settings(max_examples=150, deadline=None)
 @given(make_windows(), st.integers(0, 1000))
 def test_document_scheme(windows: Windows, seed: int) -> None:
-    check(deal_unit(windows, UNIT, seed), windows)
+    check(assign_unit(windows, UNIT, seed), windows)
 
 
 @settings(max_examples=100, deadline=None)
@@ -71,7 +71,7 @@ def test_released_scheme(windows: Windows, seed: int) -> None:
     exact = Windows(
         windows.n_stimuli, b, windows.start_min, windows.start_min + b, windows.stop_max - b, windows.stop_max
     )
-    for dealt in deal_released(exact, [UNIT, Unit("conv", 4)], seed).values():
+    for dealt in assign_released(exact, [UNIT, Unit("conv", 4)], seed).values():
         check(dealt, exact)
 
 
@@ -79,7 +79,7 @@ def test_released_scheme(windows: Windows, seed: int) -> None:
 def test_published_table(scheme: str) -> None:
     """N = 1,000, 11 batches, windows 100-111 and 889-900."""
     windows = plan_windows(1000, start_min=100, stop_max=900)
-    dealt = deal_unit(windows, UNIT, 42) if scheme == "document" else deal_released(windows, [UNIT], 42)[UNIT]
+    dealt = assign_unit(windows, UNIT, 42) if scheme == "document" else assign_released(windows, [UNIT], 42)[UNIT]
     ranges = {
         0: [(88, 98), (77, 87), (66, 76), (55, 65), (44, 54), (33, 43), (22, 32), (11, 21), (0, 10), (100, 110)],
         1: [
@@ -100,7 +100,7 @@ def test_published_table(scheme: str) -> None:
             assert sorted(dealt[sign, :, k].tolist()) == list(range(first, last + 1))
 
 
-def deal_like_the_release(w: Windows, units: list[Unit], seed: int) -> dict[Unit, list[list[list[int]]]]:
+def assign_like_the_release(w: Windows, units: list[Unit], seed: int) -> dict[Unit, list[list[list[int]]]]:
     """The released procedure on numpy's global stream, step by step."""
     before = np.random.get_state()
     np.random.seed(seed)
@@ -129,27 +129,27 @@ def deal_like_the_release(w: Windows, units: list[Unit], seed: int) -> dict[Unit
 def test_released_numbers() -> None:
     windows = plan_windows(1000, start_min=100, stop_max=900)
     units = [Unit("b", 0), Unit("a", 5), Unit("b", 1)]
-    expected = deal_like_the_release(windows, units, 42)
-    dealt = deal_released(windows, units, 42)
+    expected = assign_like_the_release(windows, units, 42)
+    dealt = assign_released(windows, units, 42)
     assert {unit: ranks.tolist() for unit, ranks in dealt.items()} == expected
-    assert deal_released(windows, units[::-1], 42)[Unit("b", 0)].tolist() != expected[Unit("b", 0)]
+    assert assign_released(windows, units[::-1], 42)[Unit("b", 0)].tolist() != expected[Unit("b", 0)]
 
 
 def test_released_scheme_has_no_wide_windows() -> None:
     with pytest.raises(bh.InputError, match="exactly 11 ranks"):
-        deal_released(plan_windows(1000, start_min=100, stop_min=200, stop_max=900), [UNIT], 42)
+        assign_released(plan_windows(1000, start_min=100, stop_min=200, stop_max=900), [UNIT], 42)
     with pytest.raises(bh.InputError, match="seed"):
-        deal_released(plan_windows(1000), [UNIT], -1)
+        assign_released(plan_windows(1000), [UNIT], -1)
 
 
 def test_a_unit_draws_its_own_numbers() -> None:
     windows = plan_windows(1000, start_min=200, stop_min=400, start_max=600, stop_max=800)
-    dealt = deal_unit(windows, UNIT, 42)
-    assert (dealt == deal_unit(windows, UNIT, 42)).all()
+    dealt = assign_unit(windows, UNIT, 42)
+    assert (dealt == assign_unit(windows, UNIT, 42)).all()
     for other in (
-        deal_unit(windows, Unit("conv", 4), 42),
-        deal_unit(windows, Unit("con", 3), 42),
-        deal_unit(windows, UNIT, 43),
+        assign_unit(windows, Unit("conv", 4), 42),
+        assign_unit(windows, Unit("con", 3), 42),
+        assign_unit(windows, UNIT, 43),
     ):
         assert (dealt != other).any()
     signs = dealt[0] - dealt[0].min(), dealt[1] - dealt[1].min()
@@ -158,7 +158,7 @@ def test_a_unit_draws_its_own_numbers() -> None:
 
 def test_queries_come_from_all_of_a_wide_window() -> None:
     windows = plan_windows(1000, start_min=200, stop_min=400, start_max=600, stop_max=800)
-    drawn = np.concatenate([deal_unit(windows, Unit("conv", c), 42)[:, :, 9] for c in range(100)], axis=1)
+    drawn = np.concatenate([assign_unit(windows, Unit("conv", c), 42)[:, :, 9] for c in range(100)], axis=1)
     assert (drawn.min(1) < [210, 610]).all()
     assert (drawn.max(1) >= [390, 790]).all()
 

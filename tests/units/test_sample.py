@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 import beholder as bh
 from beholder.models import Unit, UnitList
-from beholder.units import deal_units, draw_units, list_unit_layers, sample_units, split_units
+from beholder.units import assign_units, draw_units, list_unit_layers, sample_units, split_units
 
 WIDTHS = {"narrow": 2, "middle": 10, "wide": 100}
 
@@ -134,7 +134,7 @@ def test_refusals() -> None:
 
 def test_shares_have_about_the_same_work() -> None:
     units = UnitList(tuple(Unit(layer, channel) for layer in ("wide", "narrow", "middle") for channel in range(2)))
-    shares = deal_units(units, 3, WIDTHS)
+    shares = assign_units(units, 3, WIDTHS)
     assert [[unit.layer for unit in share] for share in shares] == [
         ["narrow", "middle"],
         ["narrow", "wide"],
@@ -142,7 +142,7 @@ def test_shares_have_about_the_same_work() -> None:
     ]
     assert sorted(unit for share in shares for unit in share) == sorted(units)
     with pytest.raises(bh.InputError, match="1 to 6 shares"):
-        deal_units(units, 7, WIDTHS)
+        assign_units(units, 7, WIDTHS)
 
 
 def test_splitting_finds_widths() -> None:

@@ -59,4 +59,4 @@ from .similarity._measures import sparsity as sparsity
 from .store._export import export_activations as export_activations
 from .store._lazy import Activations as Activations
 from .store._lazy import LayerActivations as LayerActivations
-from .store._unit_values import iterate_unit_values as iterate_unit_values
+from .store._unit_values import iter_unit_values as iter_unit_values

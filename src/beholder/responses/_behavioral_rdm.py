@@ -13,6 +13,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.files import write_bytes
+from beholder._core.renamed import accept_old_keywords
 from beholder._core.wording import tell_count
 
 if TYPE_CHECKING:
@@ -218,8 +219,9 @@ class BehavioralRDM:
         ]
 
 
+@accept_old_keywords(everybody="include_excluded", level_participants="standardize_within_participant")
 def make_behavioral_rdm(
-    table: pd.DataFrame | Path | str, *, everybody: bool = False, level_participants: bool = False
+    table: pd.DataFrame | Path | str, *, include_excluded: bool = False, standardize_within_participant: bool = False
 ) -> BehavioralRDM:
     """Dissimilarities from the exported answers of an odd-one-out or similarity experiment.
 
@@ -228,9 +230,9 @@ def make_behavioral_rdm(
     table : DataFrame or path
         ``responses`` as :func:`export_responses` writes it, CSV or Parquet, or the folder that it lies in. Catch trials
         are left out.
-    everybody : bool
+    include_excluded : bool
         Take in the answers of excluded participants too.
-    level_participants : bool
+    standardize_within_participant : bool
         Of ratings: bring each participant's to one mean and standard deviation first.
 
     Returns
@@ -253,11 +255,11 @@ def make_behavioral_rdm(
         raise InputError(
             "answers to odd-one-out or similarity trials", got=f"a table without the column {missing[0]!r}"
         )
-    for name, wanted in (("catch_trial", True), ("excluded", not everybody)):
+    for name, wanted in (("catch_trial", True), ("excluded", not include_excluded)):
         if wanted and name in frame:
             frame = frame[~_read_flags(frame[name])]
     if frame.empty:
-        raise InputError("at least one answer that counts", got="none", hint="everybody=True")
+        raise InputError("at least one answer that counts", got="none", hint="include_excluded=True")
     sides = [name for name in _SIDES if name in frame]
     if frame[sides].isna().any(axis=None):
         raise InputError("a stimulus in each place of every trial", got="trials without one")
@@ -270,7 +272,7 @@ def make_behavioral_rdm(
         odd = np.array(["abc".index(choice) for choice in frame["choice"]])
         return BehavioralRDM(ids, *compute_odd_one_out_rdm(shown, odd, len(ids)), "odd_one_out", n_people)
     ratings = frame["choice"].astype(float).to_numpy()
-    people = frame["participant"].to_numpy() if level_participants else None
+    people = frame["participant"].to_numpy() if standardize_within_participant else None
     rdm, counts = compute_rating_rdm(shown, ratings, n_stimuli=len(ids), participants=people)
     return BehavioralRDM(ids, rdm, counts, "similarity", n_people)
 

@@ -71,7 +71,7 @@ def compute_power(
     part = effect.variances
     drawn = 1 / k if is_crossed(effect) else 1 / k - 1 / q
     by_people = (part["participants"] + part["items"] * drawn + part["residual"] / k) / n
-    free = n - 1 if effect.design == "within" else 2 * n - 2
+    df = n - 1 if effect.design == "within" else 2 * n - 2
     if effect.items == "shared":
         true, tested = by_people + part["item_differences"] / q, by_people
     else:
@@ -79,14 +79,14 @@ def compute_power(
         shown, looks = _count_looks(n, k / q)
         by_things = (part["items"] + (_spread_of_people(effect) * (1 - k / q) + part["residual"]) * looks) / (q * shown)
         tested = by_people + by_things
-        free = tested**2 / (by_people**2 / free + by_things**2 / max(2 * q * shown - 2, 1))
+        df = tested**2 / (by_people**2 / df + by_things**2 / max(2 * q * shown - 2, 1))
     if true <= 0:
         return float(effect.difference != 0)
-    critical = stats.t.ppf(1 - alpha / 2, free) * math.sqrt(tested / true)
+    critical = stats.t.ppf(1 - alpha / 2, df) * math.sqrt(tested / true)
     shift = abs(effect.difference) / math.sqrt(true)
-    if free > 1e5 or shift - critical > 7:  # scipy's noncentral t gives out far from its middle
+    if df > 1e5 or shift - critical > 7:  # scipy's noncentral t gives out far from its middle
         return float(stats.norm.sf(critical - shift) + stats.norm.cdf(-critical - shift))
-    return float(stats.nct.sf(critical, free, shift) + stats.nct.cdf(-critical, free, shift))
+    return float(stats.nct.sf(critical, df, shift) + stats.nct.cdf(-critical, df, shift))
 
 
 @final

@@ -49,19 +49,19 @@ def simulate_power(
         means = answers.mean(axis=2)
         if effect.design == "within":
             own = means[1] - means[0]
-            by_people, free = own.var(ddof=1) / n_participants, n_participants - 1.0
+            by_people, df = own.var(ddof=1) / n_participants, n_participants - 1.0
         else:
-            by_people, free = _welch(means[0], means[1])
+            by_people, df = _welch(means[0], means[1])
         tested = by_people
         if effect.items == "separate":
             things = [_average_items(answers[c], places[c], q) for c in (0, 1)]
-            by_things, free_things = _welch(things[0], things[1])
+            by_things, df_things = _welch(things[0], things[1])
             tested = by_people + by_things
             if tested > 0:
-                free = tested**2 / (by_people**2 / free + by_things**2 / free_things)
+                df = tested**2 / (by_people**2 / df + by_things**2 / df_things)
         difference = float(means[1].mean() - means[0].mean())
         if tested > 0:
-            hits += 2 * stats.t.sf(abs(difference) / math.sqrt(tested), free) < alpha
+            hits += 2 * stats.t.sf(abs(difference) / math.sqrt(tested), df) < alpha
         else:
             hits += difference != 0
     return float(hits) / n_simulations

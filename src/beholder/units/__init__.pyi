@@ -1,7 +1,7 @@
 from ._accuracy import Accuracy as Accuracy
 from ._accuracy import measure_accuracy as measure_accuracy
-from ._deal import deal_released as deal_released
-from ._deal import deal_unit as deal_unit
+from ._deal import assign_released as assign_released
+from ._deal import assign_unit as assign_unit
 from ._deal import rank_stimuli as rank_stimuli
 from ._exemplar_files import write_exemplars as write_exemplars
 from ._exemplars import Exemplars as Exemplars
@@ -14,7 +14,7 @@ from ._occlude import place_patches as place_patches
 from ._record import record_units as record_units
 from ._sample import draw_units as draw_units
 from ._sample import sample_units as sample_units
-from ._split import deal_units as deal_units
+from ._split import assign_units as assign_units
 from ._split import split_units as split_units
 from ._windows import Windows as Windows
 from ._windows import plan_windows as plan_windows

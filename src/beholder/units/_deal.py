@@ -42,7 +42,7 @@ def order_by_value(values: np.ndarray, by_id: np.ndarray) -> np.ndarray:
     return by_id[np.argsort(values[by_id], kind="stable")]
 
 
-def deal_unit(windows: Windows, unit: Unit, seed: int) -> np.ndarray:
+def assign_unit(windows: Windows, unit: Unit, seed: int) -> np.ndarray:
     """Ranks of one unit's exemplars.
 
     The references of a sign, from weakest to strongest, are cut into nine buckets of B; the B queries, drawn
@@ -64,21 +64,21 @@ def deal_unit(windows: Windows, unit: Unit, seed: int) -> np.ndarray:
     Examples
     --------
     >>> from beholder.units import plan_windows
-    >>> deal_unit(plan_windows(20, num_batches=1), Unit("conv1", 0), seed=42)[1]
+    >>> assign_unit(plan_windows(20, num_batches=1), Unit("conv1", 0), seed=42)[1]
     array([[11, 12, 13, 14, 15, 16, 17, 18, 19, 10]])
     """
     dealt = np.empty((2, windows.num_batches, N_POSITIONS), np.int64)
     for which, sign in enumerate(SIGNS):
         generator = make_generator(seed, "exemplars", unit.layer, unit.channel, sign)
         size = windows.num_batches
-        for position, bucket in enumerate(_iterate_buckets(windows, sign)):
+        for position, bucket in enumerate(_iter_buckets(windows, sign)):
             dealt[which, :, position] = generator.permutation(bucket)
         start, stop = _get_window(windows, sign)
         dealt[which, :, N_REFERENCES] = start + generator.choice(stop - start, size=size, replace=False)
     return dealt
 
 
-def _iterate_buckets(windows: Windows, sign: str) -> Iterator[np.ndarray]:
+def _iter_buckets(windows: Windows, sign: str) -> Iterator[np.ndarray]:
     """The ranks of each bucket of references, from the weakest bucket to the strongest."""
     size = windows.num_batches
     for position in range(N_REFERENCES):
@@ -93,7 +93,7 @@ def _get_window(windows: Windows, sign: str) -> tuple[int, int]:
     return windows.start_max, windows.stop_max
 
 
-def deal_released(windows: Windows, units: Iterable[Unit], seed: int) -> dict[Unit, np.ndarray]:
+def assign_released(windows: Windows, units: Iterable[Unit], seed: int) -> dict[Unit, np.ndarray]:
     """Ranks of all units' exemplars as the released code draws them, from one stream of numbers.
 
     The units are taken layer by layer, in the order in which layers first occur; those before a unit decide its
@@ -111,7 +111,7 @@ def deal_released(windows: Windows, units: Iterable[Unit], seed: int) -> dict[Un
     Returns
     -------
     dict of Unit to (2, n_batches, 10), int64
-        As :func:`deal_unit`.
+        As :func:`assign_unit`.
     """
     size = windows.num_batches
     if windows.stop_min - windows.start_min != size or windows.stop_max - windows.start_max != size:

@@ -15,9 +15,9 @@ from beholder._core.hashing import hash_settings
 from beholder._core.progress import logger
 from beholder._core.provenance import find_network
 from beholder._core.seeds import DEFAULT_SEED
-from beholder.activations import Activations, LayerActivations, iterate_unit_values
+from beholder.activations import Activations, LayerActivations, iter_unit_values
 from beholder.models import Unit, UnitList
-from beholder.units._deal import SIGNS, deal_released, deal_unit, order_by_value
+from beholder.units._deal import SIGNS, assign_released, assign_unit, order_by_value
 from beholder.units._distribution import count_activations
 from beholder.units._windows import N_POSITIONS, N_REFERENCES, Windows, plan_windows
 
@@ -208,16 +208,16 @@ def find_exemplars(
         stop_max=stop_max,
         percentile=percentile,
     )
-    released = deal_released(windows, asked, seed) if scheme == "released" else None
+    released = assign_released(windows, asked, seed) if scheme == "released" else None
     by_id = np.argsort(np.asarray(recorded.stimulus_ids, dtype=np.str_), kind="stable")
     found: dict[Unit, tuple[np.ndarray, ...]] = {}
     skipped: dict[Unit, str] = {}
-    for unit, values in iterate_unit_values(recorded, asked):
+    for unit, values in iter_unit_values(recorded, asked):
         reason = explain_unusable(values)
         if reason:
             skipped[unit] = reason
             continue
-        ranks = released[unit] if released is not None else deal_unit(windows, unit, seed)
+        ranks = released[unit] if released is not None else assign_unit(windows, unit, seed)
         positions = order_by_value(values, by_id)[ranks]
         percentiles = compute_percentiles(values, values[positions])
         found[unit] = (ranks, positions, values[positions], percentiles, *count_activations(values))

@@ -9,7 +9,7 @@ from beholder.models import Model, UnitList
 from beholder.units._layers import list_unit_layers
 
 
-def deal_units(units: UnitList, n: int, widths: Mapping[str, int]) -> list[UnitList]:
+def assign_units(units: UnitList, n: int, widths: Mapping[str, int]) -> list[UnitList]:
     """Deal units round-robin, those of narrow layers first, so that each share is about the same work.
 
     Parameters
@@ -32,7 +32,7 @@ def deal_units(units: UnitList, n: int, widths: Mapping[str, int]) -> list[UnitL
 
 
 def split_units(units: UnitList, n: int, model: Model | str) -> list[UnitList]:
-    """Deal units of a network to ``n`` jobs; see :func:`deal_units`.
+    """Deal units of a network to ``n`` jobs; see :func:`assign_units`.
 
     Parameters
     ----------
@@ -44,4 +44,4 @@ def split_units(units: UnitList, n: int, model: Model | str) -> list[UnitList]:
     """
     if not len(units):
         raise InputError("at least one unit to deal", got="an empty list")
-    return deal_units(units, n, list_unit_layers(model, units.layers))
+    return assign_units(units, n, list_unit_layers(model, units.layers))

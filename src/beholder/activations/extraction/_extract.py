@@ -261,7 +261,7 @@ def extract_to_store(
         compute = Compute(
             micro_batch=settings["micro_batch"],
             intra_threads=settings["intra_threads"],
-            lanes=(options.threads or count_cores()) if settings["intra_threads"] == 1 else 1,
+            n_concurrent_batches=(options.threads or count_cores()) if settings["intra_threads"] == 1 else 1,
             precision=options.precision,
             seed=options.seed,
             reduce_to=options.reduce_to,

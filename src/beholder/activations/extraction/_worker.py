@@ -54,7 +54,7 @@ class Compute:
         Stimuli in one forward pass; the last one is padded.
     intra_threads : int
         Threads inside one operation.
-    lanes : int
+    n_concurrent_batches : int
         Micro-batches in flight on the CPU; does not change any value.
     precision : {"fp32", "bf16", "fp16"}
     seed : int
@@ -66,7 +66,7 @@ class Compute:
 
     micro_batch: int
     intra_threads: int
-    lanes: int
+    n_concurrent_batches: int
     precision: str = "fp32"
     seed: int = 42
     reduce_to: int | None = None
@@ -103,11 +103,15 @@ class ExtractWorker(ModelWorker):
         """Load the model, set the threads, start the lanes."""
         model = self.model
         on_cpu = torch.device(self.device).type == "cpu"
-        lanes = max(1, self.compute.lanes // n_workers) if on_cpu else max(1, (os.cpu_count() or 1) // n_workers)
+        n_concurrent_batches = (
+            max(1, self.compute.n_concurrent_batches // n_workers)
+            if on_cpu
+            else max(1, (os.cpu_count() or 1) // n_workers)
+        )
         with (
             use_threads(self.compute.intra_threads),
             use_exact_math(self.compute.precision),
-            ThreadPoolExecutor(lanes, thread_name_prefix="beholder-lane") as pool,
+            ThreadPoolExecutor(n_concurrent_batches, thread_name_prefix="beholder-lane") as pool,
         ):
             session = _Session(self, model, pool, on_cpu)
             try:

@@ -181,7 +181,7 @@ def pick_tensor(value: Any, ref: LayerRef) -> Tensor:
                 hint="`beholder layers MODEL`: a [...] behind a layer's own name is a part, not a choice of characters",
             )  # fmt: skip
         value = inner
-    found = next(_iterate_tensors(value), None)
+    found = next(_iter_tensors(value), None)
     if found is None:
         raise InputError(
             f"a tensor at {ref.name}", got=describe_parts(value), hint="another layer, or one of its parts"
@@ -220,11 +220,11 @@ def _list_parts(value: Any) -> list[tuple[str, Any]]:
     return []
 
 
-def _iterate_tensors(value: Any) -> Iterator[Tensor]:
+def _iter_tensors(value: Any) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
         yield value
     for _, part in _list_parts(value):
-        yield from _iterate_tensors(part)
+        yield from _iter_tensors(part)
 
 
 def describe_parts(value: Any) -> str:

@@ -181,7 +181,7 @@ def _flatten(block: np.ndarray, averaged: bool) -> np.ndarray:
     return rows.astype(np.float32) if rows.dtype == np.float16 else rows
 
 
-def _aim(rows: np.ndarray, method: str) -> np.ndarray:
+def _normalize_rows(rows: np.ndarray, method: str) -> np.ndarray:
     """Rows of length 1 for correlation and cosine (0 where there is no direction), else the rows, double."""
     if method in ("euclidean", "gaussian"):
         return rows.astype(np.float64)
@@ -196,7 +196,7 @@ def _aim(rows: np.ndarray, method: str) -> np.ndarray:
 
 def _multiply_rows(rows: np.ndarray, method: str) -> tuple[np.ndarray, np.ndarray]:
     if method in ("correlation", "cosine"):
-        aimed = _aim(rows, method)
+        aimed = _normalize_rows(rows, method)
         has_direction: Any = aimed.any(axis=1)
         return (aimed @ aimed.T).astype(np.float64), has_direction.astype(np.float64)
     shift = rows.mean(axis=0, dtype=np.float64)
@@ -216,7 +216,7 @@ def _multiply_blocks(values: Rows, averaged: bool, method: str) -> tuple[np.ndar
     shift = _flatten(np.asarray(values[0:step]), averaged).mean(axis=0, dtype=np.float64)
 
     def read(start: int, stop: int) -> np.ndarray:
-        rows = _aim(_flatten(np.asarray(values[start:stop]), averaged), method)
+        rows = _normalize_rows(_flatten(np.asarray(values[start:stop]), averaged), method)
         return rows - shift if method in ("euclidean", "gaussian") else rows
 
     for start in range(0, n_rows, 4 * step):

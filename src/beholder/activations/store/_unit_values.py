@@ -11,7 +11,7 @@ from beholder.activations.store._lazy import Activations, LayerActivations
 from beholder.models import Unit
 
 
-def iterate_unit_values(acts: Activations, units: Sequence[Unit]) -> Iterator[tuple[Unit, np.ndarray]]:
+def iter_unit_values(acts: Activations, units: Sequence[Unit]) -> Iterator[tuple[Unit, np.ndarray]]:
     """The activations of each unit, layer by layer, holding the asked channels of one layer at a time.
 
     Parameters

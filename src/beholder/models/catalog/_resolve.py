@@ -22,7 +22,7 @@ class ResolvedModel:
 
     Parameters
     ----------
-    blueprint : Blueprint
+    definition : Definition
     tag : str
         Published weights, ``"random"``, or the stem of ``file``.
     file : Path or None

@@ -58,7 +58,7 @@ class Blueprint:
     build : callable
         ``build() -> nn.Module`` with freshly initialised weights; must also work under ``torch.device("meta")``.
     preprocessing : Preprocessing
-        Of the weights that the blueprint was asked for, of the default weights when none were named.
+        Of the weights that the definition was asked for, of the default weights when none were named.
     default_tag : str or None
         Weights used when none are named; None when the source publishes none.
     tags : tuple of str
@@ -178,7 +178,7 @@ class Source(ABC):
             The part after ``source:``, without ``@weights``; other spellings of the same model are welcome.
         tag : str or None
             Weights asked for, which may choose the preprocessing; None, or a tag the source does not know, means
-            the default (the loader checks tags against ``Blueprint.tags``).
+            the default (the loader checks tags against ``ModelDefinition.tags``).
 
         Raises
         ------

@@ -83,11 +83,11 @@ class FollowAxes(TorchDispatchMode):
             with self:
                 return func.decompose(*args, **kwargs)
         named = _bind(func, args, kwargs)
-        tensors = list(_iterate_tensors(named.values()))
+        tensors = list(_iter_tensors(named.values()))
         before = {id(tensor): axes for tensor in tensors if (axes := self.find(tensor)) is not None}
         shapes = {id(tensor): tuple(tensor.shape) for tensor in tensors}
         result = func(*args, **kwargs)
-        made = list(_iterate_tensors([result]))
+        made = list(_iter_tensors([result]))
         if not made or not before:
             return result
         found: Any = None
@@ -111,12 +111,12 @@ def _bind(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str
     return {**dict(zip(names, args, strict=False)), **kwargs}
 
 
-def _iterate_tensors(values: Any) -> Iterator[Tensor]:
+def _iter_tensors(values: Any) -> Iterator[Tensor]:
     for value in values:
         if isinstance(value, Tensor):
             yield value
         elif isinstance(value, list | tuple):
-            yield from _iterate_tensors(value)
+            yield from _iter_tensors(value)
 
 
 @contextlib.contextmanager

@@ -207,7 +207,7 @@ class _Seen:
     @classmethod
     def of(cls, value: Any, look: Callable[[Tensor], Axes | None]) -> _Seen:
         """The first tensor in a value."""
-        tensor = next(_iterate_tensors(value), None)
+        tensor = next(_iter_tensors(value), None)
         return _NOT_SEEN if tensor is None else cls(tuple(tensor.shape), look(tensor))
 
     def describe(self, n_stimuli: int) -> tuple[tuple[int, ...] | None, tuple[str, ...] | None]:
@@ -284,17 +284,17 @@ def _find_shape(output: Any, n_stimuli: int) -> tuple[int, ...] | None:
     return _Seen.of(output, lambda _: None).describe(n_stimuli)[0]
 
 
-def _iterate_tensors(value: Any) -> Iterator[Tensor]:
+def _iter_tensors(value: Any) -> Iterator[Tensor]:
     import torch
 
     if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, Mapping):
         for part in value.values():
-            yield from _iterate_tensors(part)
+            yield from _iter_tensors(part)
     elif isinstance(value, (list, tuple)):
         for part in value:
-            yield from _iterate_tensors(part)
+            yield from _iter_tensors(part)
 
 
 def render_layer_tree(layers: Sequence[LayerInfo], *, title: str = "", width: int = _WIDTH) -> str:

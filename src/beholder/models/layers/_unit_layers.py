@@ -101,10 +101,10 @@ def find_unit_layers(model: str | Model) -> list[str]:
         tower = modules.get(prefix.rstrip("."))
         for family in FAMILIES if tower is not None else ():
             if any(kind.__name__ == family.kind for kind in type(tower).__mro__):
-                found = list(_iterate_family(family, prefix, modules, infos))
+                found = list(_iter_family(family, prefix, modules, infos))
                 if found:
                     return found
-    found = list(_iterate_any(modules, infos))
+    found = list(_iter_any(modules, infos))
     if not found:
         raise InputError(
             "a network with a convolution, linear or norm layer over space, time or tokens",
@@ -127,7 +127,7 @@ def _probe_any(model: str | Model) -> ProbedNetwork:
         ) from error
 
 
-def _iterate_family(
+def _iter_family(
     family: Family, prefix: str, modules: dict[str, nn.Module], infos: dict[str, LayerInfo]
 ) -> Iterator[str]:
     pattern = re.compile(family.layers)
@@ -168,7 +168,7 @@ def _find_sum(block: str, modules: dict[str, nn.Module], infos: dict[str, LayerI
         yield f"{block}.relu@{n_convolutions}:in"
 
 
-def _iterate_any(modules: dict[str, nn.Module], infos: dict[str, LayerInfo]) -> Iterator[str]:
+def _iter_any(modules: dict[str, nn.Module], infos: dict[str, LayerInfo]) -> Iterator[str]:
     for path, info in infos.items():
         if info.n_calls and info.output_shape and len(info.output_shape) > 1 and _is_unit_layer(modules[path]):
             if info.n_calls == 1:

@@ -236,7 +236,7 @@ def _rebind_cell(cell: types.CellType, rebind: Callable[[Any], Any]) -> types.Ce
     return cell if made is content else types.CellType(made)
 
 
-def iterate_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+def iter_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """Buffers of a tree, and tensors that are attributes, with their names."""
     for part in list_parts(module).values():
         if not isinstance(part, torch.jit.ScriptModule):

@@ -166,7 +166,7 @@ def run_latent(
             got=type(result).__name__,
             hint="a dictionary of the stages as the last part",
         )
-    return _pick_logits(result[0]), dict(_iterate_outputs(result[-1], len(x)))
+    return _pick_logits(result[0]), dict(_iter_outputs(result[-1], len(x)))
 
 
 def _pick_logits(value: Any) -> Tensor:
@@ -177,25 +177,25 @@ def _pick_logits(value: Any) -> Tensor:
     return value
 
 
-def _iterate_outputs(outputs: Mapping[Any, Any], n_stimuli: int, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+def _iter_outputs(outputs: Mapping[Any, Any], n_stimuli: int, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
     for key, value in outputs.items():
         name = f"{prefix}{key}"
         if isinstance(value, Tensor):
             yield name, value
         elif isinstance(value, Mapping):
-            yield from _iterate_outputs(value, n_stimuli, f"{name}/")
+            yield from _iter_outputs(value, n_stimuli, f"{name}/")
         elif isinstance(value, (list, tuple)):
-            parts = list(_iterate_tensors(value))
+            parts = list(_iter_tensors(value))
             if parts and all(part.ndim and len(part) == n_stimuli for part in parts):
                 yield name, torch.cat([part.flatten(1) for part in parts], 1)
 
 
-def _iterate_tensors(value: Any) -> Iterator[Tensor]:
+def _iter_tensors(value: Any) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, (list, tuple)):
         for part in value:
-            yield from _iterate_tensors(part)
+            yield from _iter_tensors(part)
 
 
 def find_latent_names(plain: Model, example: Tensor) -> dict[str, bool]:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from beholder._core.errors import InputError
-from beholder.models.network._copy_module import HOOKS, SMALL, Copier, iterate_tensors, list_parts
+from beholder.models.network._copy_module import HOOKS, SMALL, Copier, iter_tensors, list_parts
 from beholder.models.network._outside import OutsideState
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class PassState:
             for part in parts for name, buffer in part._buffers.items() if buffer is not None
         ]  # fmt: skip
         self._large = [
-            (name, tensor, tensor._version) for name, tensor in iterate_tensors(self.module)
+            (name, tensor, tensor._version) for name, tensor in iter_tensors(self.module)
             if tensor.numel() > SMALL and not tensor.is_inference()
         ]  # fmt: skip
         self._is_fresh = True

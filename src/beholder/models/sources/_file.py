@@ -60,7 +60,7 @@ class FileSource(Source):
         return []
 
     def find(self, name: str, tag: str | None) -> Blueprint:
-        """Blueprint of the network in the file ``name``."""
+        """Definition of the network in the file ``name``."""
         path = find_network_file(name)
         loaded = _open_file(path)
         return Blueprint(

@@ -40,7 +40,7 @@ class OpenClipSource(Source):
             return sorted(open_clip.list_models())
 
     def find(self, name: str, tag: str | None) -> Blueprint:
-        """Blueprint of an architecture, case ignored."""
+        """Definition of an architecture, case ignored."""
         with _keep_root_logger():
             import open_clip
 

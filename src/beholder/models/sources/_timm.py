@@ -34,7 +34,7 @@ class TimmSource(Source):
         return sorted(timm.list_models())
 
     def find(self, name: str, tag: str | None) -> Blueprint:
-        """Blueprint of ``name`` or ``name.tag``; old names of timm's are followed to their new ones."""
+        """Definition of ``name`` or ``name.tag``; old names of timm's are followed to their new ones."""
         from timm.data.config import resolve_data_config
         from timm.models import get_deprecated_models, is_model
 

@@ -42,7 +42,7 @@ class TorchvisionSource(Source):
         return sorted(name for name, kind in _list_kinds().items() if kind in ("classification", "segmentation"))
 
     def find(self, name: str, tag: str | None) -> Blueprint:
-        """Blueprint of a network by its builder's name, case ignored."""
+        """Definition of a network by its builder's name, case ignored."""
         kinds = _list_kinds()
         kind = kinds.get(name, kinds.get(name.lower()))
         if kind is None:

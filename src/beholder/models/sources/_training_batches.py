@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from beholder.models.network._model import Model
 
 
-def iterate_training_batches(
+def iter_training_batches(
     file: Path | str | Model,
     *,
     batch_size: int = 2,

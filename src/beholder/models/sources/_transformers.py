@@ -57,7 +57,7 @@ class TransformersSource(Source):
         return sorted([*_IMAGE_TYPES, *_SOUND_TYPES]) if find_spec("transformers") else []
 
     def find(self, name: str, tag: str | None) -> Blueprint:
-        """Blueprint of a repository or a model type."""
+        """Definition of a repository or a model type."""
         if find_spec("transformers") is None:
             raise MissingExtra("transformers", "transformers", f"transformers:{name}")
         model_type = _NICKNAMES.get(name, name)

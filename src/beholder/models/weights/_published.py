@@ -30,7 +30,7 @@ class PublishedFile:
 
 
 def make_tag_fetcher(model: str, published: Mapping[str, PublishedFile]) -> Callable[[str], Path]:
-    """The ``fetch_tag`` of a blueprint whose weights are ``published``; arguments as for :func:`make_tag_loader`."""
+    """The ``fetch_tag`` of a definition whose weights are ``published``; arguments as for :func:`make_tag_loader`."""
 
     def fetch_tag(tag: str) -> Path:
         from beholder.models.weights._read import fetch_checkpoint
@@ -44,7 +44,7 @@ def make_tag_fetcher(model: str, published: Mapping[str, PublishedFile]) -> Call
 def make_tag_loader(
     model: str, published: Mapping[str, PublishedFile], adapt: AdaptStateDict | None = None
 ) -> Callable[[nn.Module, str], Weights]:
-    """The ``load_tag`` of a blueprint whose weights are ``published``.
+    """The ``load_tag`` of a definition whose weights are ``published``.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def make_tag_loader(
     published : mapping
         Tag to file.
     adapt : callable, optional
-        The blueprint's ``adapt_state_dict``.
+        The definition's ``adapt_state_dict``.
     """
     fetch_tag = make_tag_fetcher(model, published)
 
@@ -66,7 +66,7 @@ def make_tag_loader(
 
 
 def make_file_finder(published: Mapping[str, PublishedFile]) -> Callable[[str], str | None]:
-    """The ``published_file`` of a blueprint whose weights are ``published``."""
+    """The ``published_file`` of a definition whose weights are ``published``."""
 
     def find_file(tag: str) -> str | None:
         return published[tag].file_name if tag in published else None

@@ -86,7 +86,7 @@ class LBFGS(Optimizer):
         phase = state["numbers"][:, _AT["phase"]]
         return ((phase != _START) & (phase != _STUCK)).to(losses.device)
 
-    def settle(self, params: Tensor, losses: Tensor | None, state: State) -> Tensor:
+    def final_params(self, params: Tensor, losses: Tensor | None, state: State) -> Tensor:
         """The accepted point, unless the last trial is better."""
         numbers = state["numbers"]
         better = numbers[:, _AT["phase"]] == _START

@@ -268,8 +268,8 @@ class BatchRun:
         if reason == "not finite":
             final = self.before[go]
         else:
-            settle = self.recipe.optimizer.settle
-            final = settle(self.params[go], None if losses is None else losses[go], state)
+            final_params = self.recipe.optimizer.final_params
+            final = final_params(self.params[go], None if losses is None else losses[go], state)
         self.kept[_index(self.rows[leave], self.kept)] = final
         self.rows = self.rows[~leave]
         self.params, self.before = self.params[stay], self.before[stay]

@@ -46,7 +46,7 @@ class Optimizer(ABC):
         """Which images go on from an earlier point where ``losses``, (n,), are not finite: (n,), bool."""
 
     @abstractmethod
-    def settle(self, params: Tensor, losses: Tensor | None, state: State) -> Tensor:
+    def final_params(self, params: Tensor, losses: Tensor | None, state: State) -> Tensor:
         """The numbers to keep when the work ends at ``params``, whose losses, if they were evaluated, are given."""
 
 
@@ -149,7 +149,7 @@ class Adam(Optimizer):
         """None."""
         return torch.zeros_like(losses, dtype=torch.bool)
 
-    def settle(self, params: Tensor, losses: Tensor | None, state: State) -> Tensor:
+    def final_params(self, params: Tensor, losses: Tensor | None, state: State) -> Tensor:
         """Where it is."""
         return params
 
@@ -198,6 +198,6 @@ class NormalizedSteps(Optimizer):
         """None."""
         return torch.zeros_like(losses, dtype=torch.bool)
 
-    def settle(self, params: Tensor, losses: Tensor | None, state: State) -> Tensor:
+    def final_params(self, params: Tensor, losses: Tensor | None, state: State) -> Tensor:
         """Where it is."""
         return params

@@ -20,13 +20,13 @@ class Plan:
         Indices of the problems of each batch.
     threads : int
         Threads inside one operation; part of what decides the last bits.
-    lanes : int
+    n_concurrent_batches : int
         Batches that run side by side; changes nothing.
     """
 
     batches: tuple[tuple[int, ...], ...]
     threads: int
-    lanes: int
+    n_concurrent_batches: int
 
 
 def plan_batches(
@@ -58,16 +58,20 @@ def plan_batches(
     >>> plan_batches([1, 1, 1], [("a",), ("b",), ("a",)], cores=1, on_cpu=True).batches
     ((0, 2), (1,))
     """
-    lanes = cores if on_cpu and len(sizes) >= cores else 1
+    n_concurrent_batches = cores if on_cpu and len(sizes) >= cores else 1
     groups: dict[tuple[str, ...], list[int]] = {}
     for i, names in enumerate(layers):
         groups.setdefault(tuple(sorted(names)) if on_cpu else (), []).append(i)
     limit = batch_size or (CPU_BATCH if on_cpu else DEVICE_BATCH)
     batches: list[tuple[int, ...]] = []
     for members in groups.values():
-        share = -(-sum(sizes[i] for i in members) // lanes) if batch_size is None else limit
+        share = -(-sum(sizes[i] for i in members) // n_concurrent_batches) if batch_size is None else limit
         batches.extend(_pack(members, sizes, min(limit, max(share, 1))))
-    return Plan(tuple(batches), threads=1 if lanes > 1 or not on_cpu else cores, lanes=min(lanes, len(batches)))
+    return Plan(
+        tuple(batches),
+        threads=1 if n_concurrent_batches > 1 or not on_cpu else cores,
+        n_concurrent_batches=min(n_concurrent_batches, len(batches)),
+    )
 
 
 def _pack(members: Sequence[int], sizes: Sequence[int], limit: int) -> list[tuple[int, ...]]:

@@ -275,9 +275,9 @@ def _run_plan(
             )
 
         jobs = list(enumerate(plan.batches))
-        if plan.lanes <= 1:
+        if plan.n_concurrent_batches <= 1:
             return [item for job in jobs for item in work(job)]
-        with open_threads(plan.lanes, "beholder-lane") as pool:
+        with open_threads(plan.n_concurrent_batches, "beholder-lane") as pool:
             try:
                 futures = [pool.submit(work, job) for job in jobs]
                 return [item for future in futures for item in future.result()]

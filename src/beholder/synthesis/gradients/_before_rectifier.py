@@ -56,7 +56,7 @@ def find_before_rectifier(model: Model, network: Network, unit: Unit, images: Te
     found: list[tuple[_Place, int]] = []
 
     def look(place: _Place, value: Any) -> None:
-        tensor = next(_iterate_tensors(value), None)
+        tensor = next(_iter_tensors(value), None)
         if tensor is not None and len(tensor) == len(images):
             channel = _find_channel(tensor, target)
             if channel is not None:
@@ -121,9 +121,9 @@ def _find_channel(tensor: Tensor, target: Tensor) -> int | None:
     return None
 
 
-def _iterate_tensors(value: Any) -> Iterator[Tensor]:
+def _iter_tensors(value: Any) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, list | tuple):
         for part in value:
-            yield from _iterate_tensors(part)
+            yield from _iter_tensors(part)

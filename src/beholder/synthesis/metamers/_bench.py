@@ -60,7 +60,7 @@ class MetamerTask:
 
 @final
 @dataclass(frozen=True, eq=False)
-class MadeMetamer:
+class MetamerResult:
     """What came of one task.
 
     Attributes
@@ -89,7 +89,7 @@ class MadeMetamer:
         finite = self.losses[np.isfinite(self.losses)]
         return float(finite.min()) if len(finite) else np.inf
 
-    def or_better(self, other: MadeMetamer) -> MadeMetamer:
+    def or_better(self, other: MetamerResult) -> MetamerResult:
         """The better of this and what came of another start, with the steps of both."""
         return replace(
             other if other.best_loss < self.best_loss else self,
@@ -122,7 +122,7 @@ class LayerPlan:
     """
 
     layer: str
-    worked: str
+    target_layer: str
     ends: EndRectifiers | None
     n_rectifiers: int
     through: bool
@@ -131,7 +131,7 @@ class LayerPlan:
 
 
 @final
-class MetamerBench:
+class MetamerRunner:
     """Runs batches of metamers.
 
     Parameters
@@ -174,16 +174,16 @@ class MetamerBench:
 
     def _plan(self, layer: str) -> LayerPlan:
         network, example = self._network, self._draw_example()
-        worked = layer if self._recipe.is_published else find_plain_layer(self._model, network, layer, example)
-        network.open((worked,))
-        check_gradient(network, (worked,), example)
-        ends = network.find_end_rectifiers(worked, example)
-        n_own, axes = self._look_at(worked, example)
-        whitened = None if self._recipe.is_published else whiten_layer(network, worked, example)
+        target_layer = layer if self._recipe.is_published else find_plain_layer(self._model, network, layer, example)
+        network.open((target_layer,))
+        check_gradient(network, (target_layer,), example)
+        ends = network.find_end_rectifiers(target_layer, example)
+        n_own, axes = self._look_at(target_layer, example)
+        whitened = None if self._recipe.is_published else whiten_layer(network, target_layer, example)
         through = ends is None and self._recipe.is_published and n_own > 0
         count = len(ends) if ends is not None else n_own if through else 0
         axis = axes.index("channel") if "channel" in axes else 0
-        return LayerPlan(layer, worked, ends, count, through, whitened, axis)
+        return LayerPlan(layer, target_layer, ends, count, through, whitened, axis)
 
     def _look_at(self, layer: str, example: Tensor) -> tuple[int, tuple[str, ...]]:
         """How many rectifiers end any part of a layer; its axes."""
@@ -191,7 +191,7 @@ class MetamerBench:
             captured = self._network.run(example.clone().requires_grad_(True), [1], (layer,), {})
             return len(find_rectifiers(captured.nodes[layer])), captured.axes[layer]
 
-    def make(self, tasks: Sequence[MetamerTask], checkpoint: Checkpoint | None = None) -> list[MadeMetamer]:
+    def make(self, tasks: Sequence[MetamerTask], checkpoint: Checkpoint | None = None) -> list[MetamerResult]:
         """Make metamers of one layer, in one batch; those that are stuck are begun anew from other noise.
 
         Parameters
@@ -227,7 +227,7 @@ class MetamerBench:
         attempt: int,
         *,
         is_halved: bool,
-    ) -> list[MadeMetamer]:
+    ) -> list[MetamerResult]:
         """One batch; where memory does not suffice, its halves."""
         try:
             problems = [self._make_problem(task, attempt) for task in tasks]
@@ -256,29 +256,29 @@ class MetamerBench:
         plan, published = self.plans[task.layer], self._recipe.is_published
         with torch.no_grad():
             image = torch.from_numpy(task.original)[None].to(self._network.device)
-            (view,) = self._network.run(image, [1], (plan.worked,), {}).views()
-            target = view.layer(plan.worked).float().cpu()
-            before = () if plan.ends is None else view.before_rectifiers(plan.worked)
+            (view,) = self._network.run(image, [1], (plan.target_layer,), {}).views()
+            target = view.layer(plan.target_layer).float().cpu()
+            before = () if plan.ends is None else view.before_rectifiers(plan.target_layer)
         curriculum = LOSSES[self._recipe.loss]
         if curriculum is not None:
             filters = curriculum is CoarseToFine
             chosen = find_filters(self._model, target.shape[1:]) if filters else SingleUnitFirst()
             return MatchByParts(
-                plan.worked, target, chosen, self._recipe.iterations, self._recipe.repeats, seed=task.seed,
+                plan.target_layer, target, chosen, self._recipe.iterations, self._recipe.repeats, seed=task.seed,
                 channel_axis=plan.channel_axis, through_rectifier=plan.n_rectifiers > 0,
             )  # fmt: skip
         if plan.ends is not None:
             kind = "straight" if published else "one-sided"
-            return MatchRectified(plan.worked, tuple(each.cpu() for each in before), plan.ends, kind)
-        return MatchTarget(plan.worked, target, through_rectifier=plan.through, squared=not published)
+            return MatchRectified(plan.target_layer, tuple(each.cpu() for each in before), plan.ends, kind)
+        return MatchTarget(plan.target_layer, target, through_rectifier=plan.through, squared=not published)
 
-    def _finish(self, result: BatchResult, *, is_halved: bool) -> list[MadeMetamer]:
+    def _finish(self, result: BatchResult, *, is_halved: bool) -> list[MetamerResult]:
         images = result.images.cpu().numpy()
         made = []
         for i, (steps, stopped_by) in enumerate(zip(result.steps, result.stopped_by, strict=True)):
             losses = result.losses[i, : int(steps)].astype(np.float32)
             losses = losses if self._recipe.is_published else np.sqrt(losses.clip(0))
-            made.append(MadeMetamer(images[i], losses, int(steps), stopped_by, is_halved))
+            made.append(MetamerResult(images[i], losses, int(steps), stopped_by, is_halved))
         return made
 
 
@@ -286,7 +286,7 @@ def _ignore(_n: int) -> None:
     """Progress is counted in metamers."""
 
 
-def list_worked_layers(model: Model, layers: Sequence[str]) -> list[str]:
+def list_target_layers(model: Model, layers: Sequence[str]) -> list[str]:
     """The layers; of a network driven through ``with_latent`` also those with the same values, really rectified."""
     known = () if model.latent is None else model.latent.names
     plain = [layer.removesuffix(end) for layer in layers for end in _FAKE if layer.endswith(end)]
@@ -295,7 +295,7 @@ def list_worked_layers(model: Model, layers: Sequence[str]) -> list[str]:
 
 def find_plain_layer(model: Model, network: Network, layer: str, example: Tensor) -> str:
     """Of a layer whose rectifier is faked, the one with the same values and a real one; else the layer."""
-    for name in list_worked_layers(model, [layer])[1:]:
+    for name in list_target_layers(model, [layer])[1:]:
         network.open((layer, name))
         with torch.no_grad():
             captured = network.run(example, [1], (layer, name), {})

@@ -56,7 +56,7 @@ from beholder.synthesis.metamers._measure import check_measured, list_measured_l
 from beholder.synthesis.metamers._plan import (
     ORIGINALS,
     Layout,
-    count_lanes,
+    count_concurrent_batches,
     plan_metamer_shards,
     prepare_original,
     resolve_metamer_settings,
@@ -245,14 +245,14 @@ def _make_work(
     settings: dict[str, Any],
     threads: int | None,
 ) -> MetamerWork:
-    lanes = count_lanes(model, settings, threads)
+    n_concurrent_batches = count_concurrent_batches(model, settings, threads)
     return MetamerWork(
         tuple(layers),
         tuple(measured),
         recipe,
         shape,
         settings["intra_threads"],
-        lanes,
+        n_concurrent_batches,
         settings["channels_last"],
         settings["rule"],
     )
@@ -273,9 +273,9 @@ def _make_in_memory(
         for seed in seeds
     ]
     with open_session(model, work) as session:
-        tell_rectifiers(session.bench.plans.values())
-        finished, skipped = make_all(session, tasks, work.lanes, f"metamers {model.path_name}")
-        rectifiers = {name: plan.n_rectifiers for name, plan in session.bench.plans.items()}
+        log_rectifiers(session.runner.plans.values())
+        finished, skipped = make_all(session, tasks, work.n_concurrent_batches, f"metamers {model.path_name}")
+        rectifiers = {name: plan.n_rectifiers for name, plan in session.runner.plans.items()}
         form = session.form
     if not finished:
         raise InputError("activations to match", got="layers that are zero everywhere", hint="other layers or stimuli")
@@ -306,7 +306,7 @@ def _make_in_memory(
     )
 
 
-def tell_rectifiers(plans: Any) -> None:
+def log_rectifiers(plans: Any) -> None:
     """Say through which layers' own rectifiers the gradient passes."""
     told = [f"{plan.layer} ({plan.n_rectifiers})" for plan in plans if plan.n_rectifiers]
     if told:
@@ -370,7 +370,7 @@ def _run(
         finally:
             table = assemble_results(output, folder, null)
         made = _finish(work, model, stimuli, job, receipts, form, table)
-    tell_verdicts(made.table, null, model, output)
+    log_verdicts(made.table, null, model, output)
     return made
 
 
@@ -574,7 +574,7 @@ def _read_rectifiers(output: Path, keys: Sequence[tuple[str, str, int]]) -> dict
     return found
 
 
-def tell_verdicts(table: Any, null: Path, model: Model, output: Path) -> None:
+def log_verdicts(table: Any, null: Path, model: Model, output: Path) -> None:
     """Say how many pass, or which command fills it in."""
     own = table[table["layer"] == table["measured_layer"]]
     missing = list(dict.fromkeys(own[own["passed"].isna()]["layer"]))

@@ -13,7 +13,7 @@ Skipped = tuple[str, str, int, str]
 
 
 def make_all(
-    session: MetamerSession, batches: Sequence[Sequence[MetamerTask]], lanes: int, label: str
+    session: MetamerSession, batches: Sequence[Sequence[MetamerTask]], n_concurrent_batches: int, label: str
 ) -> tuple[list[FinishedMetamer], list[Skipped]]:
     """Make metamers, as many batches side by side as there are lanes.
 
@@ -22,7 +22,7 @@ def make_all(
     session : MetamerSession
     batches : sequence of sequence of MetamerTask
         Tasks of one layer each.
-    lanes : int
+    n_concurrent_batches : int
     label : str
         For the progress bar.
 
@@ -33,7 +33,7 @@ def make_all(
     skipped : list of (stimulus_id, layer, seed, reason)
     """
     total = sum(len(batch) for batch in batches)
-    with show_progress(label, total, "metamers") as advance, open_threads(lanes) as pool:
+    with show_progress(label, total, "metamers") as advance, open_threads(n_concurrent_batches) as pool:
         finished, skipped = [], []
         try:
             futures = [pool.submit(_make_batch, session, batch) for batch in batches]
@@ -43,7 +43,7 @@ def make_all(
                 skipped += empty
                 advance(len(batch))
         except BaseException:
-            session.bench.cancel()
+            session.runner.cancel()
             raise
     return finished, skipped
 
@@ -59,11 +59,11 @@ def _make_batch(session: MetamerSession, tasks: Sequence[MetamerTask]) -> tuple[
             left.append(task)
     finished = session.make(left) if left else []
     for each in finished:
-        tell_not_finite(each)
+        log_not_finite(each)
     return finished, skipped
 
 
-def tell_not_finite(finished: FinishedMetamer) -> None:
+def log_not_finite(finished: FinishedMetamer) -> None:
     """Say that a network gave NaN or infinity half-way."""
     task, made = finished.task, finished.made
     if made.stopped_by == "not finite":

@@ -152,7 +152,7 @@ def resolve_metamer_settings(
     }
 
 
-def count_lanes(model: Model, settings: dict[str, Any], threads: int | None) -> int:
+def count_concurrent_batches(model: Model, settings: dict[str, Any], threads: int | None) -> int:
     """Batches side by side."""
     if model.device.type != "cpu":
         return 1

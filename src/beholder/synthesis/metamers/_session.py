@@ -14,7 +14,7 @@ from beholder.synthesis.engine._checkpoint import Checkpoint
 from beholder.synthesis.engine._stimulus_format import StimulusFormat
 from beholder.synthesis.engine._validate import make_example
 from beholder.synthesis.gradients._network import Network, use_threads
-from beholder.synthesis.metamers._bench import MadeMetamer, MetamerBench, MetamerTask, list_worked_layers
+from beholder.synthesis.metamers._bench import MetamerResult, MetamerRunner, MetamerTask, list_target_layers
 from beholder.synthesis.metamers._measure import OUTPUT, Measured, Measurer, Prediction, gives_answers
 from beholder.synthesis.metamers._recipe import MetamerRecipe
 
@@ -33,7 +33,7 @@ class MetamerWork:
     recipe : MetamerRecipe
     shape : tuple of int
         Of one stimulus.
-    intra_threads, lanes : int
+    intra_threads, n_concurrent_batches : int
         Threads in an operation on the CPU, batches side by side.
     channels_last : bool
         Lay convolution weights out channels-last.
@@ -46,7 +46,7 @@ class MetamerWork:
     recipe: MetamerRecipe
     shape: tuple[int, ...]
     intra_threads: int
-    lanes: int
+    n_concurrent_batches: int
     channels_last: bool
     rule: str = "first"
 
@@ -59,7 +59,7 @@ class FinishedMetamer:
     Attributes
     ----------
     task : MetamerTask
-    made : MadeMetamer
+    made : MetamerResult
     unrounded : Measured
         The metamer as it was made.
     original : Prediction
@@ -68,7 +68,7 @@ class FinishedMetamer:
     """
 
     task: MetamerTask
-    made: MadeMetamer
+    made: MetamerResult
     unrounded: Measured
     original: Prediction
     decision: str | None
@@ -86,7 +86,7 @@ class FinishedMetamer:
 class MetamerSession:
     """A ready network; see :func:`open_session`."""
 
-    bench: MetamerBench
+    runner: MetamerRunner
     measurer: Measurer
     form: StimulusFormat
 
@@ -101,7 +101,7 @@ class MetamerSession:
     def make(self, tasks: Sequence[MetamerTask], checkpoint: Checkpoint | None = None) -> list[FinishedMetamer]:
         """Make and measure metamers of one layer, in one batch."""
         finished = []
-        for task, made in zip(tasks, self.bench.make(tasks, checkpoint), strict=True):
+        for task, made in zip(tasks, self.runner.make(tasks, checkpoint), strict=True):
             measured = self.measurer.compare(task.stimulus_id, task.original, made.image)
             _, original = self.measurer.look_at_original(task.stimulus_id, task.original)
             decision, rule = self.measurer.reader.pick(original, task.label, task.says)
@@ -112,7 +112,7 @@ class MetamerSession:
 @contextlib.contextmanager
 def open_session(model: Model, work: MetamerWork) -> Iterator[MetamerSession]:
     """Copy a network a thread, put hooks on the copies, set the threads."""
-    worked = list_worked_layers(model, work.layers)
+    target_layer = list_target_layers(model, work.layers)
     example = make_example(model, work.shape)
     answers = gives_answers(model, example)
     names: list[str] = [*work.measured, *([OUTPUT] if answers else [])]
@@ -121,15 +121,17 @@ def open_session(model: Model, work: MetamerWork) -> Iterator[MetamerSession]:
         run_eagerly(),
         use_exact_math("fp32"),
         use_threads(work.intra_threads) if model.device.type == "cpu" else contextlib.nullcontext(),
-        Network(model, worked, example, channels_last=work.channels_last) as network,
+        Network(model, target_layer, example, channels_last=work.channels_last) as network,
         Network(model, measured, example, channels_last=work.channels_last) as observed,
     ):
-        bench = MetamerBench(model, network, work.layers, work.recipe, work.shape)
-        measurer = Measurer(model, observed, work.measured, max(2, work.lanes), answers=answers, rule=work.rule)
+        runner = MetamerRunner(model, network, work.layers, work.recipe, work.shape)
+        measurer = Measurer(
+            model, observed, work.measured, max(2, work.n_concurrent_batches), answers=answers, rule=work.rule
+        )
         try:
-            yield MetamerSession(bench, measurer, StimulusFormat.of_model(model, work.shape))
+            yield MetamerSession(runner, measurer, StimulusFormat.of_model(model, work.shape))
         finally:
-            bench.cancel()
+            runner.cancel()
 
 
 def make_rows(finished: FinishedMetamer, saved: Measured | None, model: str, recipe: str) -> list[dict[str, Any]]:

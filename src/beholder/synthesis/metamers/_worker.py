@@ -22,7 +22,7 @@ from beholder.stimuli import StimulusSet, find_metamer_folder, name_metamer
 from beholder.synthesis.engine._checkpoint import Checkpoint
 from beholder.synthesis.metamers._bench import MetamerTask
 from beholder.synthesis.metamers._measure import Measured
-from beholder.synthesis.metamers._memory import tell_not_finite
+from beholder.synthesis.metamers._memory import log_not_finite
 from beholder.synthesis.metamers._plan import prepare_original
 from beholder.synthesis.metamers._session import (
     FinishedMetamer,
@@ -70,32 +70,32 @@ class MetamerWorker(ModelWorker):
     def __post_init__(self) -> None:
         assert isinstance(self.model, Model)
         self.model_name = self.model.name
-        self.lookahead = self.work.lanes if self.work.lanes > 1 else 0
+        self.lookahead = self.work.n_concurrent_batches if self.work.n_concurrent_batches > 1 else 0
 
     @contextlib.contextmanager
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
         """Load the model, put the hooks on, start the lanes."""
         model = self.model
-        lanes = max(1, self.work.lanes // n_workers)
+        n_concurrent_batches = max(1, self.work.n_concurrent_batches // n_workers)
         with (
             open_session(model, self.work) as session,
-            ThreadPoolExecutor(lanes, thread_name_prefix="beholder-metamer") as pool,
+            ThreadPoolExecutor(n_concurrent_batches, thread_name_prefix="beholder-metamer") as pool,
         ):
-            desk = _Desk(self, model, session)
+            runner = _ShardRunner(self, model, session)
 
             def start(shard: Shard) -> Finish:
-                future = pool.submit(desk.work, shard)
+                future = pool.submit(runner.work, shard)
                 return future.result
 
             try:
                 yield start
             finally:
-                session.bench.cancel()
+                session.runner.cancel()
                 pool.shutdown(wait=True, cancel_futures=True)
 
 
 @dataclass
-class _Desk:
+class _ShardRunner:
     """A ready worker."""
 
     worker: MetamerWorker
@@ -158,11 +158,11 @@ class _Desk:
         )
         if made.is_halved:
             facts["smaller_batches"] = True
-        tell_not_finite(finished)
+        log_not_finite(finished)
 
     def _describe(self, finished: FinishedMetamer, saved: Measured) -> dict[str, Any]:
         """What stands beside a metamer."""
-        task, made, plan = finished.task, finished.made, self.session.bench.plans[finished.task.layer]
+        task, made, plan = finished.task, finished.made, self.session.runner.plans[finished.task.layer]
         form = self.session.form
         described: dict[str, Any] = {
             "model": self.worker.model_name,

@@ -44,8 +44,8 @@ from beholder.synthesis.metamers._make import (
     assemble_results,
     find_null_jobs,
     get_job_folder,
+    log_verdicts,
     open_observer,
-    tell_verdicts,
 )
 from beholder.synthesis.metamers._measure import list_measured_layers
 from beholder.synthesis.metamers._plan import FORMAT as METAMER_FORMAT
@@ -58,9 +58,9 @@ from beholder.synthesis.null._pairs import (
     draw_block_pairs,
     find_repeated_pairs,
     list_block_pairs,
-    tell_same_class,
+    log_same_class,
 )
-from beholder.synthesis.null._result import NullDistribution, tell_equal_pairs
+from beholder.synthesis.null._result import NullDistribution, log_equal_pairs
 from beholder.synthesis.null._worker import VALUES, NullWork, NullWorker, check_layers, find_part, open_pair_measurer
 
 FORMAT = "beholder-null-2"
@@ -174,8 +174,8 @@ def null_distribution(
     work = NullWork((tuple(names),), sizes, shape, n_pairs, shuffle, settings["intra_threads"], 1, False)
     if place is None:
         work = replace(work, channels_last=_settle_layout(observer, work, None))
-        lanes = max(1, cores // settings["intra_threads"]) if on_cpu else 1
-        measured = _measure_in_memory(observer, natural, work, seed, split, lanes)
+        n_concurrent_batches = max(1, cores // settings["intra_threads"]) if on_cpu else 1
+        measured = _measure_in_memory(observer, natural, work, seed, split, n_concurrent_batches)
         return replace(measured, network=try_to_identify(observer))
     options = {"workers": workers, "cores": cores, "overwrite": overwrite}
     return _run(observer, natural, names, work, settings, seed, split, place, metamers, options)
@@ -221,7 +221,7 @@ def _check_in_order(stimuli: StimulusSet | None, n_pairs: int, split: int) -> No
         return
     blocks = cut_blocks(n_pairs, _count_per_block(stimuli, shuffle=False))
     pairs = np.concatenate([list_block_pairs(len(stimuli), n_pairs, split, block) for block in blocks])
-    share = tell_same_class(stimuli.labels, pairs)
+    share = log_same_class(stimuli.labels, pairs)
     if share > _SAME_CLASS:
         logger.warning("%.0f %% of the pairs in order are of one class: --shuffle draws them at random", 100 * share)
 
@@ -256,14 +256,14 @@ def _describe_stimuli(model: Model, stimuli: StimulusSet | None) -> dict[str, An
 
 
 def _measure_in_memory(
-    model: Model, stimuli: StimulusSet | None, work: NullWork, seed: int, split: int, lanes: int
+    model: Model, stimuli: StimulusSet | None, work: NullWork, seed: int, split: int, n_concurrent_batches: int
 ) -> NullDistribution:
     (layers,) = work.layer_sets
     blocks = cut_blocks(work.n_pairs, _count_per_block(stimuli, work.shuffle))
     with (
         open_pair_measurer(model, stimuli, work) as measurer,
         show_progress(f"null {model.path_name}", work.n_pairs, "pairs") as advance,
-        open_threads(lanes) as pool,
+        open_threads(n_concurrent_batches) as pool,
         contextlib.closing(measurer),
     ):
         futures = [pool.submit(measurer.measure, layers, seed, split, block) for block in blocks]
@@ -275,7 +275,7 @@ def _measure_in_memory(
     for i, layer in enumerate(layers):
         own = [(seed, split, block.index, part[i]) for block, part in zip(blocks, parts, strict=True)]
         columns[layer] = _make_columns(_tidy_parts(own, layer, stimuli, work.shuffle, work.n_pairs))
-    tell_equal_pairs(columns)
+    log_equal_pairs(columns)
     return NullDistribution(model.name, columns)
 
 
@@ -374,10 +374,10 @@ def _run(
         shards = _plan_shards(folder, plan.hash, layers, work.n_pairs, per_block, seed, split)
         plan = Plan(plan.name, settings, tuple(shards), plan.unit)
         on_cpu = model.device.type == "cpu"
-        lanes = max(1, options["cores"] // settings["intra_threads"]) if on_cpu else 1
+        n_concurrent_batches = max(1, options["cores"] // settings["intra_threads"]) if on_cpu else 1
         sets = tuple(dict.fromkeys(tuple(shard.payload["layers"]) for shard in shards))
         work = replace(
-            work, layer_sets=sets, intra_threads=settings["intra_threads"], lanes=lanes,
+            work, layer_sets=sets, intra_threads=settings["intra_threads"], n_concurrent_batches=n_concurrent_batches,
             channels_last=settings["channels_last"],
         )  # fmt: skip
         worker = NullWorker(folder.path, model, str(model.device), stimuli, work)
@@ -396,7 +396,7 @@ def _run(
     for run in [run for run in metamers if _is_of(run, model, found.network)] or metamers[:1]:
         fill_verdicts(run, output, model)
     columns = {layer: found[layer] for layer in layers}
-    tell_equal_pairs(columns)
+    log_equal_pairs(columns)
     return NullDistribution(model.name, columns, output, found.network)
 
 
@@ -430,7 +430,7 @@ def _plan_shards(
 ) -> list[Shard]:
     """Shards for the pairs and layers that are asked for; what is measured already is not measured again."""
     done: dict[tuple[int, str], tuple[int, Shard]] = {}
-    for payload, shard in _iterate_finished(folder, plan_hash):
+    for payload, shard in _iter_finished(folder, plan_hash):
         if (payload["seed"], payload["split"]) == (seed, split):
             for layer in payload["layers"]:
                 best = done.get((payload["block"], layer))
@@ -458,7 +458,7 @@ def _make_shard(layers: Sequence[str], seed: int, split: int, block: Block) -> S
     return Shard(f"{seed}-{split}-{block.index:06d}-{hash_settings(payload)[:12]}", block.n_pairs, payload)
 
 
-def _iterate_finished(folder: JobFolder, plan_hash: str) -> list[tuple[dict[str, Any], Shard]]:
+def _iter_finished(folder: JobFolder, plan_hash: str) -> list[tuple[dict[str, Any], Shard]]:
     found = []
     for receipt in folder.iter_receipts():
         payload = receipt["payload"]
@@ -474,7 +474,7 @@ def _assemble(
 ) -> None:
     """Write every layer's table from the finished shards, and their counts."""
     best: dict[str, dict[tuple[int, int, int], tuple[int, str, int]]] = {}
-    for payload, shard in _iterate_finished(folder, plan_hash):
+    for payload, shard in _iter_finished(folder, plan_hash):
         place = (payload["seed"], payload["split"], payload["block"])
         for row, layer in enumerate(payload["layers"]):
             known = best.setdefault(layer, {}).get(place)
@@ -532,4 +532,4 @@ def fill_verdicts(metamers: Path, null: Path, model: Model) -> None:
     elif not len(table):
         logger.info("no metamers at %s yet; they are judged as they are made", metamers)
     assert list(table.columns) == list(METAMER_COLUMNS)
-    tell_verdicts(table, null, model, metamers)
+    log_verdicts(table, null, model, metamers)

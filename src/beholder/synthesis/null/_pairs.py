@@ -152,7 +152,7 @@ def list_block_pairs(n_stimuli: int, n_pairs: int, split: int, block: Block) -> 
     return np.arange(start, start + 2 * block.n_pairs).reshape(-1, 2)
 
 
-def tell_same_class(labels: Sequence[str], pairs: np.ndarray) -> float:
+def log_same_class(labels: Sequence[str], pairs: np.ndarray) -> float:
     """Share of the pairs whose stimuli are of one class."""
     classes = np.asarray(labels)
     return float((classes[pairs[:, 0]] == classes[pairs[:, 1]]).mean()) if len(pairs) else 0.0

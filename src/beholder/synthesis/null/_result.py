@@ -109,7 +109,7 @@ class NullDistribution:
         return plot_distributions(values, names[measure], ax=ax)
 
 
-def tell_equal_pairs(columns: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+def log_equal_pairs(columns: Mapping[str, Mapping[str, np.ndarray]]) -> None:
     """Say so where two stimuli of a pair are equal to the network: nothing can exceed their match."""
     for layer, each in columns.items():
         n_equal = int(np.isposinf(each["db_snr"]).sum())

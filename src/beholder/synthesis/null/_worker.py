@@ -20,7 +20,7 @@ from beholder._core.seeds import derive_seed
 from beholder._core.threads import open_threads
 from beholder.activations import RankedValues, compute_match, use_exact_math
 from beholder.jobs import Finish, Shard
-from beholder.models import Model, ModelWorker, iterate_training_batches, run_eagerly
+from beholder.models import Model, ModelWorker, iter_training_batches, run_eagerly
 from beholder.stimuli import StimulusSet
 from beholder.synthesis.engine._validate import make_example
 from beholder.synthesis.gradients._network import Network, use_threads
@@ -56,7 +56,7 @@ class NullWork:
     n_pairs : int
         Pairs of one seed and split.
     shuffle : bool
-    intra_threads, lanes : int
+    intra_threads, n_concurrent_batches : int
     channels_last : bool
         Lay convolution weights out channels-last.
     """
@@ -67,7 +67,7 @@ class NullWork:
     n_pairs: int
     shuffle: bool
     intra_threads: int
-    lanes: int
+    n_concurrent_batches: int
     channels_last: bool
 
 
@@ -97,7 +97,7 @@ class PairMeasurer:
         values = np.empty((len(layers), block.n_pairs, len(VALUES)))
         places = {name: i for i, name in enumerate(layers)}
         for group in self._group(layers):
-            for row, (first, second) in enumerate(self._iterate_pairs(group, seed, split, block)):
+            for row, (first, second) in enumerate(self._iter_pairs(group, seed, split, block)):
                 if self._is_closed:
                     raise CancelledError
                 for name in group:
@@ -121,12 +121,12 @@ class PairMeasurer:
     def _count_kept(self) -> int:
         return STIMULI_PER_BLOCK if self._stimuli is not None and self._work.shuffle else 2
 
-    def _iterate_pairs(
+    def _iter_pairs(
         self, layers: tuple[str, ...], seed: int, split: int, block: Block
     ) -> Iterator[tuple[dict[str, RankedValues], dict[str, RankedValues]]]:
         if self._stimuli is None:
-            for batch in self._iterate_training_pairs(seed, split, block):
-                yield self._look(layers, batch[:1]), self._look(layers, batch[1:2])
+            for batch in self._iter_training_pairs(seed, split, block):
+                yield self._get_activations(layers, batch[:1]), self._get_activations(layers, batch[1:2])
             return
         n_stimuli, work = len(self._stimuli), self._work
         if work.shuffle:
@@ -141,18 +141,18 @@ class PairMeasurer:
             for i in pair:
                 if i not in cache:
                     image = prepare_original(self._model, self._stimuli, i, work.shape)
-                    cache[i] = self._look(layers, torch.from_numpy(image)[None])
+                    cache[i] = self._get_activations(layers, torch.from_numpy(image)[None])
             yield cache[pair[0]], cache[pair[1]]
 
-    def _iterate_training_pairs(self, seed: int, split: int, block: Block) -> Iterator[Tensor]:
+    def _iter_training_pairs(self, seed: int, split: int, block: Block) -> Iterator[Tensor]:
         before = block.index * PAIRS_PER_BLOCK
         start = 0 if self._work.shuffle else 2 * (self._work.n_pairs * split + before)
         own = derive_seed(seed, "null pairs", split, block.index) % 2**31 if self._work.shuffle else seed
-        yield from iterate_training_batches(
+        yield from iter_training_batches(
             self._model, batch_size=2, n_stimuli=2 * block.n_pairs, start=start, shuffle=self._work.shuffle, seed=own
         )
 
-    def _look(self, layers: tuple[str, ...], batch: Tensor) -> dict[str, RankedValues]:
+    def _get_activations(self, layers: tuple[str, ...], batch: Tensor) -> dict[str, RankedValues]:
         with torch.no_grad():
             captured = self._network.run(batch.to(self._network.device), [1], layers, {})
         return {name: RankedValues(captured.tensors[name][0].float().cpu().numpy()) for name in layers}
@@ -201,16 +201,16 @@ class NullWorker(ModelWorker):
     lookahead: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.lookahead = self.work.lanes if self.work.lanes > 1 else 0
+        self.lookahead = self.work.n_concurrent_batches if self.work.n_concurrent_batches > 1 else 0
 
     @contextlib.contextmanager
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
         """Load the model, put the hooks on, start the lanes."""
         model = self.model
-        lanes = max(1, self.work.lanes // n_workers)
+        n_concurrent_batches = max(1, self.work.n_concurrent_batches // n_workers)
         with (
             open_pair_measurer(model, self.stimuli, self.work) as measurer,
-            open_threads(lanes, "beholder-null") as pool,
+            open_threads(n_concurrent_batches, "beholder-null") as pool,
             contextlib.closing(measurer),
         ):
             yield lambda shard: pool.submit(self._measure, measurer, shard).result

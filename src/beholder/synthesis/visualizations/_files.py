@@ -16,8 +16,8 @@ from beholder._core.tables import read_records
 from beholder.jobs import check_content
 from beholder.models import Unit
 from beholder.synthesis.engine._stimulus_format import StimulusFormat, compute_opacity, encode_png
-from beholder.synthesis.visualizations._group import Side, find_strength
-from beholder.synthesis.visualizations._standing import Natural, compute_percentiles, judge_activation
+from beholder.synthesis.visualizations._group import UnitVisualization, find_strength
+from beholder.synthesis.visualizations._standing import NaturalDistribution, compute_percentiles, judge_activation
 
 FOLDER = "optimized_images"
 MANIFEST = "manifest.csv"
@@ -34,7 +34,11 @@ Row = dict[str, Any]
 
 
 def make_unit_files(
-    sides: Sequence[Side], natural: Natural | None, form: StimulusFormat, settings: Mapping[str, Any], seed: int
+    sides: Sequence[UnitVisualization],
+    natural: NaturalDistribution | None,
+    form: StimulusFormat,
+    settings: Mapping[str, Any],
+    seed: int,
 ) -> Iterator[tuple[str, bytes]]:
     """Names and bytes of the files in one unit's ``optimized_images``, the manifest last.
 
@@ -42,7 +46,7 @@ def make_unit_files(
     ----------
     sides : sequence of Side
         Of one unit.
-    natural : Natural or None
+    natural : NaturalDistribution or None
     form : StimulusFormat
     settings : mapping
         What stands in the column ``settings`` for every image.
@@ -84,13 +88,15 @@ def make_unit_files(
     yield MANIFEST, format_table(rows, COLUMNS)
 
 
-def summarize_side(side: Side, natural: Natural | None, before: Unit | None, *, has_recording: bool) -> Row:
+def summarize_side(
+    side: UnitVisualization, natural: NaturalDistribution | None, before: Unit | None, *, has_recording: bool
+) -> Row:
     """One row of the table of all units.
 
     Parameters
     ----------
     side : Side
-    natural : Natural or None
+    natural : NaturalDistribution or None
     before : Unit or None
         The value before the unit's rectifier, if it was looked for and found.
     has_recording : bool
@@ -120,7 +126,7 @@ def summarize_side(side: Side, natural: Natural | None, before: Unit | None, *, 
 
 
 def _list_notes(
-    side: Side, natural: Natural | None, before: Unit | None, beats: str, has_recording: bool
+    side: UnitVisualization, natural: NaturalDistribution | None, before: Unit | None, beats: str, has_recording: bool
 ) -> Iterator[str]:
     best = float(side.activations[-1])
     if not has_recording:
@@ -154,7 +160,7 @@ def _explain_tie(sign: str, best: float, before: Unit | None) -> str:
     return f"tie at {best:g}"
 
 
-def _compute_percentiles(natural: Natural | None, activations: np.ndarray, sign: str) -> np.ndarray:
+def _compute_percentiles(natural: NaturalDistribution | None, activations: np.ndarray, sign: str) -> np.ndarray:
     if natural is None:
         return np.full(len(activations), np.nan)
     return compute_percentiles(natural, activations, sign)

@@ -14,8 +14,8 @@ from beholder.models import Unit
 from beholder.synthesis.objectives._base import Objective, Problem
 from beholder.synthesis.objectives._diversity import UnitDiversity
 from beholder.synthesis.objectives._units import Channel
-from beholder.synthesis.visualizations._bench import Bench, Made, Order
-from beholder.synthesis.visualizations._standing import SIGNS, Natural, judge_activation
+from beholder.synthesis.visualizations._bench import Runner, UnitProblem, UnitResult
+from beholder.synthesis.visualizations._standing import SIGNS, NaturalDistribution, judge_activation
 from beholder.synthesis.visualizations._strengths import Trial, find_bracket, propose_strength
 
 _SHARE_WITHOUT_RECORDING = 0.5
@@ -23,7 +23,7 @@ _SHARE_WITHOUT_RECORDING = 0.5
 
 @final
 @dataclass(frozen=True)
-class Wish:
+class VisualizationSpec:
     """What is wanted of each unit and sign.
 
     Attributes
@@ -46,7 +46,7 @@ class Wish:
 
 @final
 @dataclass(frozen=True, eq=False)
-class Side:
+class UnitVisualization:
     """The images of one unit and sign, from weakest to strongest.
 
     Attributes
@@ -89,12 +89,12 @@ class Side:
 
 
 def visualize_units(
-    bench: Bench,
+    runner: Runner,
     units: Sequence[Unit],
-    naturals: Mapping[Unit, Natural | None],
-    wish: Wish,
+    naturals: Mapping[Unit, NaturalDistribution | None],
+    spec: VisualizationSpec,
     blank: Tensor,
-) -> list[Side]:
+) -> list[UnitVisualization]:
     """Make the images of a group of units; all of them share batches.
 
     First come all images without the diversity term. Where the weakest of them beats the most extreme natural
@@ -103,11 +103,11 @@ def visualize_units(
 
     Parameters
     ----------
-    bench : Bench
+    bench : Runner
         Open for the set of these units' layers.
     units : sequence of Unit
     naturals : mapping of Unit to Natural or None
-    wish : Wish
+    wish : VisualizationSpec
     blank : Tensor, (*input_shape)
         A stimulus without content.
 
@@ -117,15 +117,15 @@ def visualize_units(
         Min and max of each unit, in their order.
     """
     layers = tuple(dict.fromkeys(unit.layer for unit in units))
-    tasks = [_Task(unit, sign, naturals[unit], wish) for unit in units for sign in SIGNS]
-    for task, made in zip(tasks, bench.make([task.order(0.0) for task in tasks], layers), strict=True):
+    tasks = [_Task(unit, sign, naturals[unit], spec) for unit in units for sign in SIGNS]
+    for task, made in zip(tasks, runner.make([task.order(0.0) for task in tasks], layers), strict=True):
         task.plain = made
     adrift = [task for task in tasks if not task.has_natural and task.wants_search]
     if adrift:
-        for task, activation in zip(adrift, bench.score([t.unit for t in adrift], blank, layers), strict=True):
+        for task, activation in zip(adrift, runner.score([t.unit for t in adrift], blank, layers), strict=True):
             task.blank = activation
     while active := [(task, strength) for task in tasks if (strength := task.propose()) is not None]:
-        made = bench.make([task.order(strength) for task, strength in active], layers)
+        made = runner.make([task.order(strength) for task, strength in active], layers)
         for (task, strength), each in zip(active, made, strict=True):
             task.take(strength, each)
     return [task.finish() for task in tasks]
@@ -137,11 +137,11 @@ class _Task:
 
     unit: Unit
     sign: str
-    natural: Natural | None
-    wish: Wish
-    plain: Made | None = None
+    natural: NaturalDistribution | None
+    spec: VisualizationSpec
+    plain: UnitResult | None = None
     blank: float = float("nan")
-    diverse: Made | None = None
+    diverse: UnitResult | None = None
     strength: float = 0.0
     trials: list[Trial] = field(default_factory=list)
     is_halved: bool = False
@@ -152,28 +152,28 @@ class _Task:
 
     @property
     def wants_search(self) -> bool:
-        return self.wish.diversity is None and self.wish.n_images > 1
+        return self.spec.diversity is None and self.spec.n_images > 1
 
-    def order(self, strength: float) -> Order:
+    def order(self, strength: float) -> UnitProblem:
         """A problem without diversity has all images, one with it leaves out the strongest, but has at least two."""
         wanted: Objective = Channel(self.unit.layer, self.unit.channel)
         wanted = wanted if self.sign == "max" else -wanted
-        n_images = self.wish.n_images
+        n_images = self.spec.n_images
         if strength > 0:
             wanted = wanted - strength * UnitDiversity(self.unit.layer, self.unit.channel)
             n_images = max(2, n_images - 1)
-        seed = derive_seed(self.wish.seed, "units", self.unit.layer, self.unit.channel, self.sign)
-        return Order(Problem(wanted, seed=seed, n_images=n_images), self.unit)
+        seed = derive_seed(self.spec.seed, "units", self.unit.layer, self.unit.channel, self.sign)
+        return UnitProblem(Problem(wanted, seed=seed, n_images=n_images), self.unit)
 
     def propose(self) -> float | None:
         """The next strength to make images with."""
-        if self.wish.n_images == 1:
+        if self.spec.n_images == 1:
             return None
-        if self.wish.diversity is not None:
-            return self.wish.diversity if self.wish.diversity > 0 and self.diverse is None else None
-        return None if self.falls_short else propose_strength(self.trials, self.wish.max_loops)
+        if self.spec.diversity is not None:
+            return self.spec.diversity if self.spec.diversity > 0 and self.diverse is None else None
+        return None if self.falls_short else propose_strength(self.trials, self.spec.max_loops)
 
-    def take(self, strength: float, made: Made) -> None:
+    def take(self, strength: float, made: UnitResult) -> None:
         """Keep images if the search allows them, or if nothing is searched."""
         self.is_halved = self.is_halved or made.is_halved
         accepted = not self.wants_search or self._passes(made)
@@ -187,7 +187,7 @@ class _Task:
         assert self.plain is not None
         return self.wants_search and not self._passes(self.plain)
 
-    def _passes(self, made: Made) -> bool:
+    def _passes(self, made: UnitResult) -> bool:
         """Whether the weakest image beats the yardstick."""
         weakest = self._find_weakest(made)
         if self.has_natural:
@@ -198,7 +198,7 @@ class _Task:
         rise = float(self._rise(np.array(weakest)))
         return strongest > start and rise > start + _SHARE_WITHOUT_RECORDING * (strongest - start)
 
-    def _find_weakest(self, made: Made) -> float:
+    def _find_weakest(self, made: UnitResult) -> float:
         """The least extreme activation; NaN, which passes nothing, if there is one."""
         activations = made.activations
         return float(activations.min() if self.sign == "max" else activations.max())
@@ -207,23 +207,23 @@ class _Task:
         """Activations, turned so that more is stronger."""
         return activations if self.sign == "max" else -activations
 
-    def finish(self) -> Side:
+    def finish(self) -> UnitVisualization:
         """The strongest without diversity and the others with it, in order; all without where none was allowed."""
         assert self.plain is not None
-        strengths = np.zeros(self.wish.n_images)
+        strengths = np.zeros(self.spec.n_images)
         if self.diverse is None:
-            parts = [(self.plain, i) for i in range(self.wish.n_images)]
+            parts = [(self.plain, i) for i in range(self.spec.n_images)]
         else:
             best = int(np.argmax(np.nan_to_num(self._rise(self.plain.activations), nan=-np.inf)))
             kept = (
-                range(self.wish.n_images - 1) if self.wish.n_images > 2 else [1 - best]
+                range(self.spec.n_images - 1) if self.spec.n_images > 2 else [1 - best]
             )  # of other noise than the best
             parts = [*((self.diverse, i) for i in kept), (self.plain, best)]
             strengths[:-1] = self.strength
         rise = np.nan_to_num(self._rise(np.array([made.activations[i] for made, i in parts])), nan=-np.inf)
         order = np.argsort(rise, kind="stable")
         parts = [parts[i] for i in order]
-        return Side(
+        return UnitVisualization(
             unit=self.unit,
             sign=self.sign,
             images=np.stack([made.images[i] for made, i in parts]),
@@ -241,11 +241,11 @@ class _Task:
         )
 
 
-def _stack_transparency(parts: Sequence[tuple[Made, int]]) -> np.ndarray | None:
+def _stack_transparency(parts: Sequence[tuple[UnitResult, int]]) -> np.ndarray | None:
     found = [made.transparency[i] for made, i in parts if made.transparency is not None]
     return np.stack(found) if found else None
 
 
-def find_strength(side: Side) -> float:
+def find_strength(side: UnitVisualization) -> float:
     """The factor of the diversity term that a side was made with; 0 for none."""
     return find_bracket(side.trials)[0] if side.trials else float(side.strengths.max(initial=0.0))

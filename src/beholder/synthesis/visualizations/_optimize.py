@@ -16,7 +16,7 @@ from beholder._core.files import explain_write_errors, to_path_name, write_bytes
 from beholder._core.progress import logger
 from beholder._core.provenance import find_network, refuse_other_network
 from beholder._core.seeds import DEFAULT_SEED
-from beholder.activations import Activations, iterate_unit_values
+from beholder.activations import Activations, iter_unit_values
 from beholder.jobs import JobFolder, Plan, open_output
 from beholder.models import (
     Model,
@@ -50,7 +50,7 @@ from beholder.synthesis.visualizations._plan import (
     resolve_settings,
 )
 from beholder.synthesis.visualizations._read import Visualizations
-from beholder.synthesis.visualizations._standing import SIGNS, Natural
+from beholder.synthesis.visualizations._standing import SIGNS, NaturalDistribution
 from beholder.synthesis.visualizations._worker import UnitWorker
 
 AUTO = "auto"
@@ -232,8 +232,8 @@ def _check_recording(acts: Activations, model: Model) -> None:
         )  # fmt: skip
 
 
-def _read_naturals(acts: Activations, units: Sequence[Unit]) -> dict[Unit, Natural]:
-    return {unit: Natural.from_values(values) for unit, values in iterate_unit_values(acts, units)}
+def _read_naturals(acts: Activations, units: Sequence[Unit]) -> dict[Unit, NaturalDistribution]:
+    return {unit: NaturalDistribution.from_values(values) for unit, values in iter_unit_values(acts, units)}
 
 
 def _run(
@@ -253,7 +253,7 @@ def _run(
         work.settle(settings, vacant=[output / unit.path_name / FOLDER for unit in units])
         groups = plan_groups(folder, units, settings)
         members = list(dict.fromkeys(unit for group in groups for unit in group))
-        naturals: dict[Unit, Natural | None] = dict.fromkeys(members)
+        naturals: dict[Unit, NaturalDistribution | None] = dict.fromkeys(members)
         if acts is not None:
             naturals |= _read_naturals(acts, members)
         plan = Plan(f"visualize {output.name}", settings, make_shards(groups, naturals, options.n_images), "images")
@@ -262,12 +262,14 @@ def _run(
             model=model,
             device=str(model.device),
             recipe=recipe,
-            wish=options.wish,
+            spec=options.spec,
             naturals=naturals,
             layer_sets=tuple(dict.fromkeys(tuple(dict.fromkeys(u.layer for u in group)) for group in groups)),
             batch_size=settings["batch_size"],
             intra_threads=settings["intra_threads"],
-            lanes=max(1, count_cores(options) // settings["intra_threads"]) if model.device.type == "cpu" else 1,
+            n_concurrent_batches=max(1, count_cores(options) // settings["intra_threads"])
+            if model.device.type == "cpu"
+            else 1,
             channels_last=settings["channels_last"],
             described={"parameterization": type(recipe.parameterization).__name__, "n_images": options.n_images},
         )

@@ -24,8 +24,8 @@ from beholder.synthesis.engine._plan import DEVICE_BATCH
 from beholder.synthesis.engine._recipe import check_count, make_recipe
 from beholder.synthesis.images._fourier import Fourier, PhaseOnly
 from beholder.synthesis.images._parameterization import Parameterization, Pixels
-from beholder.synthesis.visualizations._group import Wish
-from beholder.synthesis.visualizations._standing import SIGNS, Natural
+from beholder.synthesis.visualizations._group import VisualizationSpec
+from beholder.synthesis.visualizations._standing import SIGNS, NaturalDistribution
 from beholder.synthesis.visualizations._worker import make_shard_key
 
 FORMAT = "beholder-visualizations-2"
@@ -73,9 +73,9 @@ class VisualizationOptions:
             raise InputError("a spectrum with the parameterization 'phase'", got=repr(self.parameterization))
 
     @property
-    def wish(self) -> Wish:
+    def spec(self) -> VisualizationSpec:
         """What is wanted of each unit."""
-        return Wish(self.n_images, self.diversity, self.max_loops, self.seed)
+        return VisualizationSpec(self.n_images, self.diversity, self.max_loops, self.seed)
 
 
 def make_unit_recipe(model: Model, shape: tuple[int, ...], options: VisualizationOptions) -> Recipe:
@@ -199,7 +199,9 @@ def plan_groups(folder: JobFolder, units: Sequence[Unit], settings: dict[str, An
     return [group for group in groups if asked & set(group)]
 
 
-def make_shards(groups: Sequence[list[Unit]], naturals: dict[Unit, Natural | None], n_images: int) -> tuple[Shard, ...]:
+def make_shards(
+    groups: Sequence[list[Unit]], naturals: dict[Unit, NaturalDistribution | None], n_images: int
+) -> tuple[Shard, ...]:
     """One shard a group; its payload says which units, and what they are compared with."""
     shards = []
     for group in groups:

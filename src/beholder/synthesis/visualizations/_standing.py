@@ -14,7 +14,7 @@ _TOLERANCE = 1e-5
 
 @final
 @dataclass(frozen=True, eq=False)
-class Natural:
+class NaturalDistribution:
     """The activations of one unit by natural stimuli.
 
     Attributes
@@ -29,7 +29,7 @@ class Natural:
     n_stimuli: int
 
     @classmethod
-    def from_values(cls, values: np.ndarray) -> Natural:
+    def from_values(cls, values: np.ndarray) -> NaturalDistribution:
         """Sort, and leave out what is not finite."""
         return cls(np.sort(values[np.isfinite(values)]), len(values))
 
@@ -57,12 +57,12 @@ class Natural:
         return hashlib.sha256(np.ascontiguousarray(self.values).tobytes()).hexdigest()
 
 
-def compute_percentiles(natural: Natural, activations: np.ndarray, sign: str) -> np.ndarray:
+def compute_percentiles(natural: NaturalDistribution, activations: np.ndarray, sign: str) -> np.ndarray:
     """Share of natural stimuli strictly below, for min strictly above, 0 to 100; NaN where unknown.
 
     Parameters
     ----------
-    natural : Natural
+    natural : NaturalDistribution
     activations : (...), float
         Of made images.
     sign : {"min", "max"}
@@ -85,7 +85,7 @@ def compute_percentiles(natural: Natural, activations: np.ndarray, sign: str) ->
     return np.where(np.isnan(activations), np.nan, 100.0 * count / n)
 
 
-def judge_activation(natural: Natural | None, activation: float, sign: str) -> str:
+def judge_activation(natural: NaturalDistribution | None, activation: float, sign: str) -> str:
     """Whether an activation beats the best natural stimulus: ``"yes"``, ``"no"``, ``"tie"`` or ``"unknown"``.
 
     Examples

@@ -21,10 +21,10 @@ from beholder.synthesis.engine._stimulus_format import StimulusFormat
 from beholder.synthesis.engine._validate import make_example
 from beholder.synthesis.gradients._before_rectifier import find_before_rectifier
 from beholder.synthesis.gradients._network import Network, use_threads
-from beholder.synthesis.visualizations._bench import Bench, Cancelled
+from beholder.synthesis.visualizations._bench import Cancelled, Runner
 from beholder.synthesis.visualizations._files import FOLDER, make_unit_files, summarize_side
-from beholder.synthesis.visualizations._group import Side, Wish, visualize_units
-from beholder.synthesis.visualizations._standing import Natural
+from beholder.synthesis.visualizations._group import UnitVisualization, VisualizationSpec, visualize_units
+from beholder.synthesis.visualizations._standing import NaturalDistribution
 
 
 def read_units(shard: Shard) -> list[Unit]:
@@ -44,13 +44,13 @@ class UnitWorker(ModelWorker):
         Reaches worker processes as it is in memory.
     device : str
     recipe : Recipe
-    wish : Wish
+    wish : VisualizationSpec
     naturals : mapping of Unit to Natural or None
     layer_sets : tuple of tuple of str
         The layers of each group.
     batch_size : int or None
-        As for :class:`Bench`.
-    intra_threads, lanes : int
+        As for :class:`Runner`.
+    intra_threads, n_concurrent_batches : int
         Threads in an operation, batches side by side.
     channels_last : bool
         Lay convolution weights out channels-last.
@@ -62,12 +62,12 @@ class UnitWorker(ModelWorker):
     model: Model
     device: str
     recipe: Recipe
-    wish: Wish
-    naturals: Mapping[Unit, Natural | None]
+    spec: VisualizationSpec
+    naturals: Mapping[Unit, NaturalDistribution | None]
     layer_sets: tuple[tuple[str, ...], ...]
     batch_size: int | None
     intra_threads: int
-    lanes: int
+    n_concurrent_batches: int
     channels_last: bool
     described: Mapping[str, Any]
     lookahead: int = field(default=0, init=False)
@@ -76,8 +76,8 @@ class UnitWorker(ModelWorker):
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
         """Load the model, put the hooks on, start the lanes."""
         model = self.model
-        lanes = max(1, self.lanes // n_workers)
-        self.lookahead = lanes if lanes > 1 else 0
+        n_concurrent_batches = max(1, self.n_concurrent_batches // n_workers)
+        self.lookahead = n_concurrent_batches if n_concurrent_batches > 1 else 0
         layers = tuple(dict.fromkeys(name for names in self.layer_sets for name in names))
         form = StimulusFormat.of_model(model, self.recipe.input_shape)
         with (
@@ -87,12 +87,12 @@ class UnitWorker(ModelWorker):
             Network(
                 model, layers, make_example(model, self.recipe.input_shape), channels_last=self.channels_last
             ) as network,
-            ThreadPoolExecutor(lanes + 1, thread_name_prefix="beholder-group") as groups,
-            Bench(network, self.recipe, form, self.batch_size, lanes) as bench,
+            ThreadPoolExecutor(n_concurrent_batches + 1, thread_name_prefix="beholder-group") as groups,
+            Runner(network, self.recipe, form, self.batch_size, n_concurrent_batches) as runner,
         ):
             for names in (*self.layer_sets, *((name,) for name in layers)):
                 network.open(names)
-            session = _Session(self, model, network, bench, form)
+            session = _Session(self, model, network, runner, form)
 
             def start(shard: Shard) -> Finish:
                 future = groups.submit(session.make, shard)
@@ -101,7 +101,7 @@ class UnitWorker(ModelWorker):
                     try:
                         sides = future.result()
                     except Cancelled as error:
-                        raise bench.explain(error) from None
+                        raise runner.explain(error) from None
                     return session.write(shard, sides)
 
                 return finish
@@ -109,7 +109,7 @@ class UnitWorker(ModelWorker):
             try:
                 yield start
             finally:
-                bench.cancel()
+                runner.cancel()
                 groups.shutdown(wait=True, cancel_futures=True)
 
 
@@ -120,23 +120,23 @@ class _Session:
     worker: UnitWorker
     model: Model
     network: Network
-    bench: Bench
+    runner: Runner
     form: StimulusFormat
 
-    def make(self, shard: Shard) -> list[tuple[Side, Unit | None]]:
+    def make(self, shard: Shard) -> list[tuple[UnitVisualization, Unit | None]]:
         """The sides of a shard's units; with each that is tied at a floor, the value before its rectifier."""
         worker, units = self.worker, read_units(shard)
         recipe = worker.recipe
         low, high = recipe.value_range or (0.0, 0.0)
         blank = torch.full(recipe.input_shape, (low + high) / 2)
         try:
-            sides = visualize_units(self.bench, units, worker.naturals, worker.wish, blank)
+            sides = visualize_units(self.runner, units, worker.naturals, worker.spec, blank)
             return [(side, self._look_before(side, sides)) for side in sides]
         except BaseException as error:
-            self.bench.cancel(error)
+            self.runner.cancel(error)
             raise
 
-    def _look_before(self, side: Side, sides: list[Side]) -> Unit | None:
+    def _look_before(self, side: UnitVisualization, sides: list[UnitVisualization]) -> Unit | None:
         """Only where a unit rests at 0 whatever it is shown."""
         if float(side.activations[-1]) != 0 or side.sign != "min":
             return None
@@ -144,14 +144,16 @@ class _Session:
         images = torch.from_numpy(np.stack([most.images[-1], side.images[-1]])).to(self.model.device)
         return find_before_rectifier(self.model, self.network, side.unit, images)
 
-    def write(self, shard: Shard, sides: list[tuple[Side, Unit | None]]) -> tuple[dict[str, int], dict[str, Any]]:
+    def write(
+        self, shard: Shard, sides: list[tuple[UnitVisualization, Unit | None]]
+    ) -> tuple[dict[str, int], dict[str, Any]]:
         """Write the files of each unit, its manifest last."""
         worker, sizes, rows = self.worker, {}, []
         for unit in read_units(shard):
             natural = worker.naturals[unit]
             own = [(side, before) for side, before in sides if side.unit == unit]
             folder = f"{unit.path_name}/{FOLDER}"
-            files = make_unit_files([side for side, _ in own], natural, self.form, worker.described, worker.wish.seed)
+            files = make_unit_files([side for side, _ in own], natural, self.form, worker.described, worker.spec.seed)
             for name, data in files:
                 write_bytes(worker.output / folder / name, data)
                 sizes[f"{folder}/{name}"] = len(data)
