@@ -2,4 +2,6 @@
 
 from beholder._core.lazy import attach
 
-__getattr__, __dir__, __all__ = attach(__name__, __file__)
+__getattr__, __dir__, __all__ = attach(
+    __name__, __file__, {"deal_released": "assign_released", "deal_unit": "assign_unit", "deal_units": "assign_units"}
+)
