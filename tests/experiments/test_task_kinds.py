@@ -23,9 +23,12 @@ from beholder.experiments import (
     list_task_kinds,
     make_settings,
     name_preset,
+    open_store,
     read_plan,
     register_task_kind,
+    serve,
     simulate_participants,
+    write_static_pages,
 )
 from beholder.experiments.build._bundle import STATIC
 from beholder.experiments.settings import _kinds
@@ -76,8 +79,11 @@ def test_a_record_holds_together(kind: str) -> None:
 
 def test_every_kind_has_its_page_and_no_page_is_without_a_kind() -> None:
     script = (STATIC / "js/trials/kinds.js").read_text(encoding="utf-8")
-    table = script.partition("KINDS = {")[2].partition("}")[0]
-    assert tuple(re.findall(r'^  "?(\w+)"?: \w+,$', table, re.MULTILINE)) == KINDS == list_task_kinds()
+    table = dict(re.findall(r'^  "?(\w+)"?: (\w+),$', script.partition("KINDS = {")[2], re.MULTILINE))
+    assert tuple(table) == KINDS == list_task_kinds()
+    modules = dict(re.findall(r'^import \{ (\w+) \} from "\./(\w+\.js)";$', script, re.MULTILINE))
+    assert {kind: modules[table[kind]] for kind in KINDS} == {kind: get_task_kind(kind).page for kind in KINDS}
+    assert len(set(modules.values())) == len(KINDS)
 
 
 def test_only_records_and_pages_know_the_names_of_kinds() -> None:
@@ -127,6 +133,11 @@ def test_a_kind_from_outside_is_planned_built_served_simulated_and_exported(toy:
     }
     assert row["choice"] == next(slot for slot, content in shown.items() if content == left)
     assert row["correct"] == (row["choice"] == "bright")
+
+    with pytest.raises(InputError, match="a kind of task with a page; got brighter"):
+        write_static_pages(experiment)
+    with open_store(experiment, tmp_path / "served.db") as store, pytest.raises(InputError, match="with a page"):
+        serve(experiment, store, port=0)
 
     made = simulate_participants(experiment, tmp_path / "simulated.db", 2, "ideal")
     assert made.n_correct == made.n_answers == 2 * PAIRS

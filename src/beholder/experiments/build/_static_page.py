@@ -18,6 +18,7 @@ from beholder.experiments.flow._payloads import make_greeting, make_public_setti
 from beholder.experiments.flow._position import Position
 from beholder.experiments.flow._presentation import draw_presentation
 from beholder.experiments.flow._showing import is_brief
+from beholder.experiments.settings._kinds import require_page
 from beholder.experiments.settings._recruiters import get_recruiter
 from beholder.experiments.settings._settings import Settings
 from beholder.responses import get_answer_form
@@ -79,6 +80,7 @@ def check_static(settings: Settings, adaptive: bool) -> None:
     adaptive : bool
         Whether levels follow from the answers.
     """
+    require_page(settings)
     if adaptive:
         raise InputError("an experiment with constant levels", got="adaptive trials", hint="`beholder tasks serve`")
     if settings.sessions.n > 1:

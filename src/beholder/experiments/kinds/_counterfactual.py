@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from beholder.experiments.kinds import _two_choice
+from beholder.experiments.kinds import _2afc
 from beholder.experiments.kinds._places import MARGIN, draw_references, measure_grid, shuffled
 from beholder.experiments.settings._kinds import NetworkRule, TaskKind
 from beholder.experiments.settings._settings import Settings
@@ -14,7 +14,7 @@ from beholder.responses import get_answer_form
 
 
 def _make_preset() -> Settings:
-    return _two_choice.make_preset().replace(
+    return _2afc.make_preset().replace(
         {
             "kind": "counterfactual",
             "running_score": False,
@@ -41,9 +41,10 @@ def _find_room(settings: Settings, width: int, height: int) -> float:
 KIND = TaskKind(
     name="counterfactual",
     form=get_answer_form("counterfactual"),
+    page="counterfactual.js",
     preset="zimmermann-counterfactual",
     make_preset=_make_preset,
-    load_planner=_two_choice.load_planner,
+    load_planner=_2afc.load_planner,
     slots=("base", "min", "max", "references"),
     asked_slots=("min", "max"),
     asked_places=("left", "right"),

@@ -50,6 +50,7 @@ def _decide(
 KIND = TaskKind(
     name="odd_one_out",
     form=get_answer_form("odd_one_out"),
+    page="odd_one_out.js",
     preset="odd-one-out",
     make_preset=_make_preset,
     load_planner=_similarity.load_planner,

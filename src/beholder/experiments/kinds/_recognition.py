@@ -53,6 +53,7 @@ def _find_room(settings: Settings, width: int, height: int) -> float:
 KIND = TaskKind(
     name="recognition",
     form=get_answer_form("recognition"),
+    page="recognition.js",
     preset="feather-pictures",
     make_preset=_make_preset,
     load_planner=load_planner,

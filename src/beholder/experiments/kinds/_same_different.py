@@ -57,6 +57,7 @@ def _decide(
 KIND = TaskKind(
     name="same_different",
     form=get_answer_form("same_different"),
+    page="same_different.js",
     preset="same-different",
     make_preset=_make_preset,
     load_planner=_load_planner,

@@ -54,6 +54,7 @@ def _decide(
 KIND = TaskKind(
     name="similarity",
     form=get_answer_form("similarity"),
+    page="similarity.js",
     preset="similarity",
     make_preset=_make_preset,
     load_planner=load_planner,

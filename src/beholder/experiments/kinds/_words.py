@@ -33,6 +33,7 @@ def _make_preset() -> Settings:
 KIND = TaskKind(
     name="words",
     form=get_answer_form("words"),
+    page="words.js",
     preset="feather-words",
     make_preset=_make_preset,
     load_planner=_recognition.load_planner,

@@ -31,6 +31,7 @@ from beholder.experiments.server._api import Api, refuse, refuse_http
 from beholder.experiments.server._clock import SteadyClock, find_last_time
 from beholder.experiments.server._participants import ParticipantBook
 from beholder.experiments.server._security import Limits, Refusal, SecureHeaders, make_policy
+from beholder.experiments.settings._kinds import require_page
 from beholder.experiments.settings._recruiters import get_recruiter
 from beholder.experiments.settings._settings import complete_settings
 from beholder.responses import (
@@ -261,7 +262,13 @@ def serve(
         Called with the server's address once it listens.
     clock, limits, public, release_after_s, per_task, fill, entropy
         As for :func:`create_app`.
+
+    Raises
+    ------
+    InputError
+        The kind of task has no page; the address is not free.
     """
+    require_page(experiment.settings)
     app = create_app(
         experiment, store, clock=clock, limits=limits, public=public, release_after_s=release_after_s,
         per_task=per_task, fill=fill, entropy=entropy,

@@ -1,4 +1,8 @@
-"""What makes a kind of task: one record for each, found by its name."""
+"""What makes a kind of task: one record for each, found by its name.
+
+The record of a kind of this package is ``KIND`` in the module of its name in :mod:`beholder.experiments.kinds`. It is
+loaded by name when first asked for: records refer to planners and stand above what asks for them.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +13,8 @@ from importlib import import_module
 from typing import Any, Literal, final
 
 from beholder._core.errors import InputError, UnknownNameError
-from beholder.experiments.settings._settings import Settings
+from beholder.experiments.settings._settings import KINDS, Settings
 from beholder.responses import AnswerForm, register_answer_form
-
-_MODULES = {
-    "2afc": "_two_choice",
-    "counterfactual": "_counterfactual",
-    "recognition": "_recognition",
-    "words": "_words",
-    "same_different": "_same_different",
-    "odd_one_out": "_odd_one_out",
-    "similarity": "_similarity",
-}
-"""Kind of task to the module of :mod:`beholder.experiments.kinds` that holds its record, as ``KIND``.
-
-Loaded by name when first asked for: records refer to planners and stand above what asks for them.
-"""
 
 DrawPlaces = Callable[[Mapping[str, Any], int, random.Random], dict[str, Any]]
 """``draw_places(files, n_references, rng)``: place on the screen to the slot that is shown there, or to several."""
@@ -66,13 +56,16 @@ class NetworkRule:
 class TaskKind:
     """A kind of task: what its trials consist of, how they are planned, shown and answered.
 
-    Its page is a module of ``static/js/trials``, its texts stand in ``static/texts.en.json``.
+    Its texts stand in ``static/texts.en.json``.
 
     Attributes
     ----------
     name : str
     form : AnswerForm
         What an answer looks like; of built-in kinds that of :data:`beholder.responses.ANSWER_FORMS`.
+    page : str
+        The module of ``static/js/trials`` that shows a trial, which ``kinds.js`` imports. Empty: there is none, and
+        people cannot take part.
     preset : str
         Name of its preset.
     make_preset : callable
@@ -113,6 +106,7 @@ class TaskKind:
     draw_places: DrawPlaces
     find_room: FindRoom
     network: NetworkRule
+    page: str = field(default="")
     modality: Literal["pictures", "sounds"] | None = field(default=None)
     is_in_turn: bool = field(default=False)
     is_timed_from_stimulus: bool = field(default=False)
@@ -128,7 +122,7 @@ def list_task_kinds() -> tuple[str, ...]:
     >>> list_task_kinds()[:2]
     ('2afc', 'counterfactual')
     """
-    return tuple(dict.fromkeys((*_MODULES, *_RECORDS)))
+    return tuple(dict.fromkeys((*KINDS, *_RECORDS)))
 
 
 def get_task_kind(name: str) -> TaskKind:
@@ -145,9 +139,9 @@ def get_task_kind(name: str) -> TaskKind:
     ('a', 'b', 'c')
     """
     if name not in _RECORDS:
-        if name not in _MODULES:
+        if name not in KINDS:
             raise UnknownNameError("kind of task", name, list_task_kinds())
-        _RECORDS[name] = import_module(f"beholder.experiments.kinds.{_MODULES[name]}").KIND
+        _RECORDS[name] = import_module(f"beholder.experiments.kinds._{name}").KIND
     return _RECORDS[name]
 
 
@@ -166,3 +160,15 @@ def register_task_kind(kind: TaskKind) -> TaskKind:
     register_answer_form(kind.name, kind.form)
     _RECORDS[kind.name] = kind
     return kind
+
+
+def require_page(settings: Settings) -> None:
+    """Refuse to show people a kind of task that has no page.
+
+    Raises
+    ------
+    InputError
+        It was registered without one.
+    """
+    if not get_task_kind(settings.kind).page:
+        raise InputError("a kind of task with a page", got=settings.kind, hint="simulated participants, who need none")

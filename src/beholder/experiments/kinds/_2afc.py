@@ -69,6 +69,7 @@ def _find_room(settings: Settings, width: int, height: int) -> float:
 KIND = TaskKind(
     name="2afc",
     form=get_answer_form("2afc"),
+    page="two_choice.js",
     preset="zimmermann-2afc",
     make_preset=make_preset,
     load_planner=load_planner,
