@@ -48,7 +48,7 @@ def run_command(command: str, where: str, capsys: pytest.CaptureFixture[str]) ->
 
 def run_python(block: Block, page: Path, names: dict[str, Any]) -> None:
     source = "\n" * (block.line - 1) + block.body
-    exec(compile(source, str(page), "exec"), names)
+    exec(compile(source, str(page), "exec", dont_inherit=True), names)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

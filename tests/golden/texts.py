@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent / "texts"
 
 ROOMS = (
     "", "activations", "demo", "evaluation", "experiments", "figures", "jobs", "models", "models.clip", "report",
-    "responses", "statistics", "stimuli", "synthesis", "units",
+    "responses", "statistics", "stimuli", "synthesis", "testing", "units",
 )  # fmt: skip
 
 

@@ -33,7 +33,7 @@ def _render(folder, name="shapes"):
 
 def test_a_row_holds_the_original_and_a_metamer_a_layer(folder):
     section: Any = _render(folder)
-    rows = section.metamers.rows
+    rows = section.view.rows
     assert [row.heading for row in rows][:2] == ["circle_0, seed 0", "circle_0, seed 3"]
     assert [card.name for card in rows[0].cards] == ["original", *LAYERS]
     assert [card.words for card in rows[0].cards] == ["", "passes", "fails"]
@@ -46,7 +46,7 @@ def test_a_row_holds_the_original_and_a_metamer_a_layer(folder):
 
 
 def test_null_metamers_and_losses_are_drawn(folder):
-    layers = _render(folder).metamers.layers  # pyright: ignore[reportOptionalMemberAccess]
+    layers = _render(folder).view.layers  # pyright: ignore
     assert [layer.verdict for layer in layers] == ["6 of 6 pass", "6 of 6 fail"]
     assert [chart.heading for chart in layers[0].charts] == ["Spearman", "Pearson", "SNR (dB)", "Loss (log)"]
     assert "2,000 random pairs up to" in layers[0].charts[0].svg
@@ -58,11 +58,11 @@ def test_null_metamers_and_losses_are_drawn(folder):
 def test_sounds_have_players_and_say_what_is_not_judged(tmp_path):
     write_sound_metamers(tmp_path / "metamers" / "syllables", passed=(None,))
     section: Any = _render(tmp_path, "syllables")
-    cards = section.metamers.rows[0].cards
+    cards = section.view.rows[0].cards
     assert all(card.sound.startswith("data:audio/flac") and card.source.startswith("data:image/webp") for card in cards)
     assert "4 of 4 metamers are not tested" in section.warnings[0]
     assert section.answer.endswith("not tested yet.")
-    assert "random pairs" not in section.metamers.layers[0].charts[0].svg
+    assert "random pairs" not in section.view.layers[0].charts[0].svg
 
 
 def test_an_unreadable_metamer_costs_only_itself(tmp_path):
@@ -72,7 +72,7 @@ def test_an_unreadable_metamer_costs_only_itself(tmp_path):
     files[1].path.unlink()
     files[2].path.with_suffix(".losses.npy").unlink()
     section: Any = _render(tmp_path)
-    assert sum(len(row.cards) for row in section.metamers.rows) == 3 + 6 - 2
+    assert sum(len(row.cards) for row in section.view.rows) == 3 + 6 - 2
     assert "Not readable: block1/circle_0/metamer.png" in section.warnings[0]
 
 
@@ -81,7 +81,7 @@ def test_a_full_page_shows_what_fits(tmp_path):
     kind, page = MetamerKind(), Page(tmp_path, tmp_path / "report.html")
     page.budget.left = 9_000
     section: Any = kind.render(kind.find(tmp_path)[0], page)
-    assert 0 < len(section.metamers.rows) < 3
+    assert 0 < len(section.view.rows) < 3
     assert "of 3 stimuli are shown: the page is full" in section.warnings[0]
 
 

@@ -211,8 +211,8 @@ def test_a_full_page_says_what_is_missing(tmp_path):
     page = Page(tmp_path, tmp_path / "report.html")
     page.budget = Budget(5_000)
     section = UnitKind().render(tmp_path, page)
-    assert section.units is not None
-    assert 0 < len(section.units.units) < 4
+    assert isinstance(section.view, UnitGallery)
+    assert 0 < len(section.view.units) < 4
     assert section.warnings[0].endswith("of 4 units are shown: the page is full.")
     assert page.budget.left >= 0
 
@@ -232,7 +232,7 @@ def test_detailed_pictures_fit_into_what_was_planned_for_them(tmp_path):
     page = Page(tmp_path, tmp_path / "report.html")
     page.budget = Budget(3_000_000)
     section: Any = UnitKind().render(tmp_path, page)
-    assert len(section.units.units) == 8
+    assert len(section.view.units) == 8
     assert section.warnings == ()
     assert page.budget.left > 0.1 * 3_000_000, "other sections have their share"
 

@@ -65,6 +65,7 @@ from .network._stimuli import tell_class_order as tell_class_order
 from .network._wrap import as_model as as_model
 from .network._wrap import unwrap_module as unwrap_module
 from .network._wrap import wrap as wrap
+from .preprocessing._base import PREPROCESSINGS as PREPROCESSINGS
 from .preprocessing._read import ArrayPreprocessing as ArrayPreprocessing
 from .preprocessing._read import ExtendedPreprocessing as ExtendedPreprocessing
 from .preprocessing._read import GreyPreprocessing as GreyPreprocessing

@@ -5,6 +5,7 @@ from ._section import Card as Card
 from ._section import Page as Page
 from ._section import Section as Section
 from ._section import SectionKind as SectionKind
+from ._section import SectionView as SectionView
 from ._section import Table as Table
 from ._section import find_files as find_files
 from ._write import write_report as write_report

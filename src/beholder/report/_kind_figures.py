@@ -10,15 +10,18 @@ from beholder._core.errors import InputError
 from beholder._core.tables import read_rows
 from beholder.figures import RECORD_SUFFIX, read_figure_record
 from beholder.report._embed import embed_picture, embed_svg
-from beholder.report._section import Page, Picture, Section, SectionKind, Table, find_files
+from beholder.report._section import SECTIONS, Page, Picture, Section, SectionKind, Table, find_files
 
 _TABLE_ROWS = 200
 _FIGURE_PIXELS = 1400
 
 
+@SECTIONS.register("figures")
 @final
 class FigureKind(SectionKind):
     """A figure with the question it answers."""
+
+    turn = 50
 
     def find(self, folder: Path) -> list[Path]:
         """Records of figures."""

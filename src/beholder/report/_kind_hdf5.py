@@ -6,14 +6,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, final
 
-from beholder.report._section import Page, Section, SectionKind, Table, find_files
+from beholder.report._section import SECTIONS, Page, Section, SectionKind, Table, find_files
 
 _MOST_ROWS = 200
 
 
+@SECTIONS.register("hdf5")
 @final
 class Hdf5Kind(SectionKind):
     """What an HDF5 file holds, without reading the data."""
+
+    turn = 70
 
     def find(self, folder: Path) -> list[Path]:
         """HDF5 files."""

@@ -22,7 +22,7 @@ from beholder.report._metamer_view import (
     plan_side,
     tell_verdict,
 )
-from beholder.report._section import Page, Section, SectionKind, Table
+from beholder.report._section import SECTIONS, Page, Section, SectionKind, Table
 from beholder.report._unit_thumbnails import is_sound
 from beholder.stimuli import (
     MetamerFile,
@@ -45,9 +45,12 @@ _OWN_FILES = ("originals", "results.parquet", "judgements.parquet", "stimuli.csv
 Measures = Mapping[tuple[str, str, int], Mapping[str, Any]]
 
 
+@SECTIONS.register("metamers")
 @final
 class MetamerKind(SectionKind):
     """What a network cannot tell apart: originals, one metamer a layer, their measures, random pairs, losses."""
+
+    turn = 20
 
     def find(self, folder: Path) -> list[Path]:
         """Folders of one network's metamers."""
@@ -105,7 +108,7 @@ class MetamerKind(SectionKind):
         return Section(
             title=f"What can {made.model} not tell apart{tell_steps(item)}?",
             answer=_tell_answer(made, noun),
-            metamers=gallery,
+            view=gallery,
             explanation=_explain(noun, n_pairs),
             table=Table(columns, cells[:_TABLE_ROWS], page.link(item / "results.parquet"), len(cells)),
             method="Match is measured between the activations of original and metamer at the matched layer, of the "

@@ -8,16 +8,19 @@ from typing import final
 from beholder._core.errors import StimulusError
 from beholder.figures import RECORD_SUFFIX, FigureRecord, read_figure_record
 from beholder.report._embed import PICTURE_PATTERNS, embed_picture
-from beholder.report._section import Card, Page, Section, SectionKind, find_files
+from beholder.report._section import SECTIONS, Card, Page, Section, SectionKind, find_files
 
 _CARD_PIXELS = 192
 _MOST_CARDS = 240
 _BUILT = "experiment.json"  # marks folders of copies of stimuli for participants
 
 
+@SECTIONS.register("pictures")
 @final
 class PictureKind(SectionKind):
     """A gallery for each folder of pictures; class folders become the filter. Figures are left to their own kind."""
+
+    turn = 40
 
     def find(self, folder: Path) -> list[Path]:
         """Folders of pictures that words lie beside, those that lie directly in ``folder``, and ``folder`` itself."""

@@ -9,14 +9,17 @@ from typing import Any, final
 from beholder._core.errors import BeholderError, InputError
 from beholder._core.files import read_json
 from beholder._core.provenance import FILE_NAME
-from beholder.report._section import Page, Section, SectionKind, find_files
+from beholder.report._section import SECTIONS, Page, Section, SectionKind, find_files
 
 _MOST_TEXT = 250_000
 
 
+@SECTIONS.register("provenance")
 @final
 class ProvenanceKind(SectionKind):
     """Where everything on the page came from: one section for all folders."""
+
+    turn = 80
 
     def find(self, folder: Path) -> list[Path]:
         """The folder itself, if any provenance file lies in it."""

@@ -10,15 +10,18 @@ from beholder.figures import RECORD_SUFFIX
 from beholder.report._embed import embed_svg_bytes
 from beholder.report._kind_figures import FigureKind
 from beholder.report._rdm_file import RDM_SUFFIX, StoredRdms, read_rdms
-from beholder.report._section import Page, Picture, Section, SectionKind, Table, find_files
+from beholder.report._section import SECTIONS, Page, Picture, Section, SectionKind, Table, find_files
 
 _MOST_LAYERS = 12
 _MOST_STIMULI = 1000
 
 
+@SECTIONS.register("rdms")
 @final
 class RdmKind(SectionKind):
     """RDMs of a model's layers. A figure saved under the same name beside them takes their place."""
+
+    turn = 10
 
     def find(self, folder: Path) -> list[Path]:
         """Files of RDMs."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import final
 
-from beholder.report._section import Page, Section, SectionKind, Table, find_files
+from beholder.report._section import SECTIONS, Page, Section, SectionKind, Table, find_files
 
 
+@SECTIONS.register("stores")
 @final
 class StoreKind(SectionKind):
     """What was recorded of a model."""
+
+    turn = 60
 
     def find(self, folder: Path) -> list[Path]:
         """Activation stores."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import final
 
 from beholder.figures import colors_of_layers
-from beholder.report._section import Page, Section, SectionKind, Table
+from beholder.report._section import SECTIONS, Page, Section, SectionKind, Table
 from beholder.report._unit_thumbnails import Thumbnailer, plan_thumbnails
 from beholder.report._unit_view import HEADINGS, UnitCard, UnitGallery, make_card, tell_noun
 from beholder.stimuli import ModelStimuli, is_model_stimuli, read_model_stimuli
@@ -22,9 +22,12 @@ _VERDICTS = {
 }
 
 
+@SECTIONS.register("units")
 @final
 class UnitKind(SectionKind):
     """What drives units most and least: natural exemplars, visualisations, and where both lie among all stimuli."""
+
+    turn = 30
 
     def find(self, folder: Path) -> list[Path]:
         """Folders that hold models' folders of stimuli; ``folder`` itself if it is one model's."""
@@ -53,7 +56,7 @@ class UnitKind(SectionKind):
         return Section(
             title=f"What drives single units of {names}?",
             answer=_tell_answer(models, noun),
-            units=UnitGallery(
+            view=UnitGallery(
                 units=tuple(cards),
                 models=tuple((model.model, f"{model.model} ({len(model)})") for model in models),
                 layers=_list_choices([card.layer for card in cards]),

@@ -14,13 +14,13 @@ import numpy as np
 from beholder._core.errors import StimulusError
 from beholder.report._embed import Budget, to_data_uri
 from beholder.report._metamer_charts import Chart
+from beholder.report._section import TEMPLATES, Page, SectionView
 from beholder.report._unit_histogram import format_number
 from beholder.report._unit_thumbnails import encode_sound, is_sound
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from beholder.report._section import Page
     from beholder.stimuli import MetamerFile
 
 VERDICTS = {"passed": "passes", "failed": "fails", "unknown": "not tested"}
@@ -90,7 +90,7 @@ class LayerCharts:
 
 @final
 @dataclass(frozen=True)
-class MetamerGallery:
+class MetamerGallery(SectionView):
     """Rows of stimuli, pictures of layers, and what the rows can be filtered by."""
 
     rows: tuple[MetamerRow, ...]
@@ -99,6 +99,11 @@ class MetamerGallery:
     verdicts: tuple[tuple[str, str], ...]
     noun: str
     n_pairs: int
+
+    @property
+    def template(self) -> Path:
+        """``metamers.html.jinja``."""
+        return TEMPLATES / "metamers.html.jinja"
 
 
 def plan_side(n_cards: int, n_bytes: int, *, has_sounds: bool) -> int:

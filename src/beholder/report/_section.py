@@ -8,15 +8,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, ClassVar, final
 from urllib.parse import quote
 
+from beholder._core.errors import InputError
 from beholder._core.registry import Registry
 from beholder.report._embed import Budget
 
-if TYPE_CHECKING:
-    from beholder.report._metamer_view import MetamerGallery
-    from beholder.report._unit_view import UnitGallery
+TEMPLATES = Path(__file__).parent / "_templates"
 
 
 @final
@@ -88,6 +87,20 @@ class Picture:
     files: tuple[tuple[str, str], ...] = ()
 
 
+class SectionView(ABC):
+    """What a section shows in a form of its own: the data, and the template that draws them."""
+
+    @property
+    @abstractmethod
+    def template(self) -> Path:
+        """A Jinja template, in which the data are ``section.view`` and ``id`` begins the section's element ids."""
+
+    @property
+    def style(self) -> Path | None:
+        """A style sheet that the page takes in beside its own."""
+        return None
+
+
 @final
 @dataclass(frozen=True)
 class Section:
@@ -101,10 +114,8 @@ class Section:
         The answer in words and figures, one sentence.
     pictures, cards : tuple
         Figures; gallery.
-    units : UnitGallery or None
-        Gallery of units.
-    metamers : MetamerGallery or None
-        Rows of originals and metamers.
+    view : SectionView or None
+        Drawn by a template of its own, below the figures.
     explanation : str
         How to read the picture.
     table : Table or None
@@ -122,8 +133,7 @@ class Section:
     answer: str = ""
     pictures: tuple[Picture, ...] = ()
     cards: tuple[Card, ...] = ()
-    units: UnitGallery | None = None
-    metamers: MetamerGallery | None = None
+    view: SectionView | None = None
     explanation: str = ""
     table: Table | None = None
     text: str = ""
@@ -169,7 +179,15 @@ class Page:
 
 
 class SectionKind(ABC):
-    """A kind of file that the report knows how to show."""
+    """A kind of file that the report knows how to show.
+
+    Attributes
+    ----------
+    turn : int
+        When it looks through the folder, low first: what it claims is left alone by those after it.
+    """
+
+    turn: ClassVar[int] = 100
 
     @abstractmethod
     def find(self, folder: Path) -> list[Path]:
@@ -180,7 +198,20 @@ class SectionKind(ABC):
         """The section about ``item``, None when there is nothing to show. Reads, draws, computes nothing."""
 
 
-SECTIONS: Registry[SectionKind] = Registry("report section", "beholder.report_sections")
+SECTIONS: Registry[SectionKind | type[SectionKind]] = Registry(
+    "report section", "beholder.report_sections", modules="beholder.report._kind_*"
+)
+
+
+def get_section_kind(name: str) -> SectionKind:
+    """The kind called ``name``, which may be filed as a class or an instance."""
+    found = SECTIONS[name]
+    made = found() if isinstance(found, type) else found
+    if not isinstance(made, SectionKind):
+        raise InputError(
+            f"the entry {name!r} of the report's sections to be a beholder.report.SectionKind", got=repr(type(made))
+        )
+    return made
 
 
 def find_files(folder: Path, *patterns: str) -> list[Path]:

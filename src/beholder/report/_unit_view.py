@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
+from beholder.report._section import TEMPLATES, Page, SectionView
 from beholder.report._unit_histogram import draw_histogram, format_number
 from beholder.report._unit_overlay import Overlay, find_scale
 from beholder.report._unit_thumbnails import Thumbnailer, ThumbnailPlan, is_sound
 from beholder.stimuli import UnitStimuli, UnitStimulus
 
 if TYPE_CHECKING:
-    from beholder.report._section import Page
+    from pathlib import Path
 
 HEADINGS = {"min": "Drives it least", "max": "Drives it most"}
 _BETTER = {"min": "lowest", "max": "highest"}
@@ -102,7 +103,7 @@ class UnitCard:
 
 @final
 @dataclass(frozen=True)
-class UnitGallery:
+class UnitGallery(SectionView):
     """Cards of units, and what they can be filtered by.
 
     Attributes
@@ -121,6 +122,11 @@ class UnitGallery:
     verdicts: tuple[tuple[str, str], ...]
     has_maps: bool
     noun: str
+
+    @property
+    def template(self) -> Path:
+        """``units.html.jinja``."""
+        return TEMPLATES / "units.html.jinja"
 
 
 def make_card(

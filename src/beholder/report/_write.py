@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import datetime
+import functools
 import hashlib
 import logging
+import os
 from collections.abc import Iterable
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -15,15 +18,7 @@ from beholder._core.errors import BeholderError, InputError, suggest_keywords
 from beholder._core.files import read_json, write_text
 from beholder._core.provenance import read_versions
 from beholder.report._embed import MAX_PAGE_BYTES
-from beholder.report._kind_figures import FigureKind
-from beholder.report._kind_hdf5 import Hdf5Kind
-from beholder.report._kind_metamers import MetamerKind
-from beholder.report._kind_pictures import PictureKind
-from beholder.report._kind_provenance import ProvenanceKind
-from beholder.report._kind_rdms import RdmKind
-from beholder.report._kind_stores import StoreKind
-from beholder.report._kind_units import UnitKind
-from beholder.report._section import SECTIONS, Page, Section, SectionKind
+from beholder.report._section import SECTIONS, Page, Section, SectionKind, get_section_kind
 from beholder.report._trim import trim_section
 
 logger = logging.getLogger("beholder")
@@ -32,19 +27,6 @@ PAGE_NAME = "report.html"
 WORDS_NAME = "report.json"
 _MOST_WORDS = 2_000
 _FRAME_BYTES = 500_000
-
-# Order matters: a kind may claim files that later kinds then leave alone.
-for _name, _kind in (
-    ("rdms", RdmKind()),
-    ("metamers", MetamerKind()),
-    ("units", UnitKind()),
-    ("pictures", PictureKind()),
-    ("figures", FigureKind()),
-    ("stores", StoreKind()),
-    ("hdf5", Hdf5Kind()),
-    ("provenance", ProvenanceKind()),
-):
-    SECTIONS.add(_name, _kind)
 
 
 @suggest_keywords
@@ -92,9 +74,14 @@ def write_report(folder: Path | str, out: Path | str | None = None) -> Path:
 def collect_sections(folder: Path, out: Path) -> list[Section]:
     """Every section about what lies below ``folder``, in the page's order."""
     page = Page(folder, out)
-    sections = []
+    sections: list[Section] = []
+    kinds: list[tuple[str, SectionKind]] = []
     for name in SECTIONS:
-        kind = SECTIONS[name]
+        try:
+            kinds.append((name, get_section_kind(name)))
+        except Exception as error:  # whatever an installed package raises
+            sections.append(_tell_failure(name, error))
+    for name, kind in sorted(kinds, key=lambda pair: pair[1].turn):
         try:
             items = kind.find(folder)
         except Exception as error:  # whatever a damaged file makes of a kind of section
@@ -107,6 +94,14 @@ def collect_sections(folder: Path, out: Path) -> list[Section]:
             if section is not None:
                 sections.append(section)
     return sorted(sections, key=lambda section: section.order)
+
+
+def _hide_place(section: Section, folder: Path) -> Section:
+    """The section, its warnings without the place of ``folder`` on this machine: a page is made to be passed on."""
+    warnings = section.warnings
+    for place in (str(folder.absolute()), str(folder.resolve())):
+        warnings = tuple(words.replace(f"{place}{os.sep}", "").replace(place, folder.name) for words in warnings)
+    return section if warnings == section.warnings else replace(section, warnings=warnings)
 
 
 def _render_safely(kind: SectionKind, item: Path, page: Page) -> Section | None:
@@ -133,11 +128,16 @@ def render_page(folder: Path, sections: list[Section]) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters["cell"] = format_cell
+    environment.filters["template"] = functools.cache(
+        lambda path: environment.from_string(path.read_text(encoding="utf-8"))
+    )
     environment.tests["number"] = lambda value: isinstance(value, int | float) and not isinstance(value, bool)
     folder_of_templates = resources.files("beholder.report").joinpath("_templates")
     style, script = (folder_of_templates.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     template = environment.get_template("section.html.jinja")
-    sections = _fit([_draw_safely(section, template) for section in map(trim_section, sections)], template)
+    drawn = [_draw_safely(_hide_place(trim_section(section), folder), template) for section in sections]
+    sections = _fit(drawn, template)
+    style += _read_styles(sections)
     return environment.get_template("page.html.jinja").render(
         head=describe_page(folder, sections),
         sections=sections,
@@ -147,6 +147,12 @@ def render_page(folder: Path, sections: list[Section]) -> str:
         script_hash=_hash_for_policy(script),
         beholder=read_versions(("beholder",)).get("beholder", ""),
     )
+
+
+def _read_styles(sections: list[Section]) -> str:
+    """Style sheets that views bring, each once."""
+    paths = dict.fromkeys(section.view.style for section in sections if section.view is not None)
+    return "".join(path.read_text(encoding="utf-8") for path in paths if path is not None)
 
 
 def _draw_safely(section: Section, template: Any) -> tuple[Section, int]:

@@ -95,6 +95,8 @@ from .sets._folder import get_image_set as get_image_set
 from .sets._folder import list_image_extensions as list_image_extensions
 from .sets._folder import list_sound_extensions as list_sound_extensions
 from .sets._items import StimulusItems as StimulusItems
+from .sets._manifest import Manifest as Manifest
+from .sets._named import NAMED_SETS as NAMED_SETS
 from .sets._named import list_named_sets as list_named_sets
 from .sets._read import read_stimuli as read_stimuli
 from .sets._read import read_targets as read_targets

@@ -46,6 +46,7 @@ from .metamers._make import make_metamers as make_metamers
 from .metamers._read import Metamers as Metamers
 from .null._distribution import NullDistribution as NullDistribution
 from .null._distribution import null_distribution as null_distribution
+from .objectives._base import OBJECTIVES as OBJECTIVES
 from .objectives._base import Objective as Objective
 from .objectives._base import Problem as Problem
 from .objectives._match import MatchRectified as MatchRectified

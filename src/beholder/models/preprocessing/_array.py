@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.errors import InputError, StimulusError, tell_values
-from beholder.models.preprocessing._base import Preprocessing, check_fields, refuse_uint8
+from beholder.models.preprocessing._base import PREPROCESSINGS, Preprocessing, check_fields, refuse_uint8
 from beholder.models.preprocessing._sound import is_tensor, read_samples
 from beholder.stimuli import looks_like_pictures, open_image
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R 601, as Pillow makes grey
 
 
+@PREPROCESSINGS.register("array")
 @final
 @dataclass(frozen=True)
 class ArrayPreprocessing(Preprocessing):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from beholder._core.errors import InputError
+from beholder._core.registry import Registry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,6 +73,16 @@ class Preprocessing(ABC):
     @abstractmethod
     def describe(self) -> str:
         """A few words: ``"3×224×224"``."""
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> Preprocessing:
+        """From what :meth:`to_dict` gave, without ``kind``; a ``base`` that is a table has been read."""
+        raise InputError("a preprocessing that a file can describe", got=f"a {cls.__name__}")
+
+
+PREPROCESSINGS: Registry[type[Preprocessing]] = Registry(
+    "kind of preprocessing", "beholder.preprocessing", modules="beholder.models.preprocessing._*"
+)
 
 
 def refuse_uint8(preprocessing: Preprocessing) -> InputError:

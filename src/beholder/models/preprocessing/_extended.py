@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError
-from beholder.models.preprocessing._base import Preprocessing, refuse_uint8
+from beholder.models.preprocessing._base import PREPROCESSINGS, Preprocessing, refuse_uint8
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
 
+@PREPROCESSINGS.register("extended")
 @final
 @dataclass(frozen=True)
 class ExtendedPreprocessing(Preprocessing):

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.errors import StimulusError, tell_values
-from beholder.models.preprocessing._base import Preprocessing, check_fields, refuse_uint8
+from beholder.models.preprocessing._base import PREPROCESSINGS, Preprocessing, check_fields, refuse_uint8
 from beholder.models.preprocessing._image import ImagePreprocessing, _as_array
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
+@PREPROCESSINGS.register("grey")
 @final
 @dataclass(frozen=True)
 class GreyPreprocessing(Preprocessing):

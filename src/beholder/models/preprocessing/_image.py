@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.errors import InputError, StimulusError, tell_values
-from beholder.models.preprocessing._base import Preprocessing, check_fields
+from beholder.models.preprocessing._base import PREPROCESSINGS, Preprocessing, check_fields
 from beholder.stimuli import open_image, to_picture
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ CROP_MODES = ("center", "squash", "border", "square")
 _TO_UNIT = np.float32(255)
 
 
+@PREPROCESSINGS.register("image")
 @final
 @dataclass(frozen=True)
 class ImagePreprocessing(Preprocessing):

@@ -7,7 +7,7 @@ from typing import Any
 
 from beholder._core.errors import InputError
 from beholder.models.preprocessing._array import ArrayPreprocessing
-from beholder.models.preprocessing._base import Preprocessing
+from beholder.models.preprocessing._base import PREPROCESSINGS, Preprocessing
 from beholder.models.preprocessing._extended import ExtendedPreprocessing
 from beholder.models.preprocessing._grey import GreyPreprocessing
 from beholder.models.preprocessing._image import (
@@ -48,7 +48,7 @@ def read_preprocessing(description: str | Mapping[str, Any]) -> Preprocessing:
     description : str or mapping
         ``"imagenet"`` (256/224 bilinear), ``"imagenet-232"``, ``"clip"`` (224/224 bicubic), ``"slip"`` (224/224
         bilinear), or a table with the
-        fields of a preprocessing; ``kind`` is ``"image"`` (the default), ``"grey"``, ``"sound"`` or ``"array"``, and
+        fields of a preprocessing; ``kind`` is ``"image"`` (the default), or another of :data:`PREPROCESSINGS`, and
         ``base`` may name one of these words to start from.
 
     Examples
@@ -58,21 +58,14 @@ def read_preprocessing(description: str | Mapping[str, Any]) -> Preprocessing:
     """
     table: dict[str, Any] = {"base": description.strip()} if isinstance(description, str) else dict(description)
     kind = table.pop("kind", "image")
-    classes: dict[str, Any] = {
-        "image": ImagePreprocessing,
-        "grey": GreyPreprocessing,
-        "sound": SoundPreprocessing,
-        "array": ArrayPreprocessing,
-        "extended": ExtendedPreprocessing,
-    }
-    if kind == "extended":
-        return ExtendedPreprocessing.from_dict({**table, "base": read_preprocessing(table["base"])})
-    if kind not in classes:
-        raise InputError(f"a kind of preprocessing: {', '.join(classes)}", got=repr(kind))
+    if kind not in PREPROCESSINGS:
+        raise InputError(f"a kind of preprocessing: {', '.join(PREPROCESSINGS)}", got=repr(kind))
     base = table.pop("base", None)
-    if base is not None:
+    if isinstance(base, Mapping):
+        table["base"] = read_preprocessing(base)
+    elif base is not None:
         if kind != "image" or base not in NAMED_IMAGE_PREPROCESSING:
             raise InputError(f"a named preprocessing: {', '.join(NAMED_IMAGE_PREPROCESSING)}", got=repr(base))
         table = {**NAMED_IMAGE_PREPROCESSING[base].to_dict(), **table}
         table.pop("kind")
-    return classes[kind].from_dict(table)
+    return PREPROCESSINGS[kind].from_dict(table)

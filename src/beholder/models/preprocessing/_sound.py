@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.errors import InputError, StimulusError
-from beholder.models.preprocessing._base import Preprocessing, check_fields, refuse_uint8
+from beholder.models.preprocessing._base import PREPROCESSINGS, Preprocessing, check_fields, refuse_uint8
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,6 +22,7 @@ logger = logging.getLogger("beholder")
 _told: set[str] = set()
 
 
+@PREPROCESSINGS.register("sound")
 @final
 @dataclass(frozen=True)
 class SoundPreprocessing(Preprocessing):

@@ -18,7 +18,7 @@ from beholder.stimuli.sets._folder import build_flat, build_from_folder, check_f
 from beholder.stimuli.sets._manifest import Manifest
 from beholder.stimuli.sets._published import PUBLISHED_SETS, Builder
 
-NAMED_SETS: Registry[Builder] = Registry("named stimulus set")
+NAMED_SETS: Registry[Builder] = Registry("named stimulus set", "beholder.stimulus_sets")
 
 DEVKIT_FILE = "ILSVRC2012_validation_ground_truth.txt"
 _TRUTH_FILES = (

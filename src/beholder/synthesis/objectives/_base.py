@@ -11,13 +11,15 @@ import torch
 from torch import Tensor
 
 from beholder._core.errors import InputError
+from beholder._core.registry import Registry
 from beholder.synthesis.gradients._view import View
 
 
 class Objective(ABC):
     """A score for each image of a problem, higher is better; ``a + b``, ``a - b``, ``2 * a``, ``-a`` make new ones.
 
-    Subclass it to bring your own: say which layers are needed, and compute the score.
+    Subclass it to bring your own: say which layers are needed, and compute the score. Filed under a name in
+    :data:`OBJECTIVES`, or by an entry point of the group ``beholder.objectives``, it is listed with the others.
     """
 
     @property
@@ -60,6 +62,11 @@ class Objective(ABC):
 
     def __neg__(self) -> Sum:
         return self * -1.0
+
+
+OBJECTIVES: Registry[type[Objective]] = Registry(
+    "objective", "beholder.objectives", modules="beholder.synthesis.objectives._*"
+)
 
 
 @final

@@ -19,11 +19,12 @@ from beholder.synthesis.gradients._rectifiers import (
     sum_straight,
 )
 from beholder.synthesis.gradients._view import View, freeze_array
-from beholder.synthesis.objectives._base import Objective
+from beholder.synthesis.objectives._base import OBJECTIVES, Objective
 
 KINDS = ("one-sided", "straight")
 
 
+@OBJECTIVES.register("MatchRectified")
 @final
 @dataclass(frozen=True, eq=False)
 class MatchRectified(Objective):

@@ -11,11 +11,12 @@ from torch import Tensor
 
 from beholder._core.errors import InputError
 from beholder.synthesis.gradients._view import View, freeze_array
-from beholder.synthesis.objectives._base import Objective
+from beholder.synthesis.objectives._base import OBJECTIVES, Objective
 
 _SMALL = 1e-12
 
 
+@OBJECTIVES.register("Channel")
 @final
 @dataclass(frozen=True)
 class Channel(Objective):
@@ -42,6 +43,7 @@ class Channel(Objective):
         )  # fmt: skip
 
 
+@OBJECTIVES.register("Neuron")
 @final
 @dataclass(frozen=True)
 class Neuron(Objective):
@@ -74,6 +76,7 @@ class Neuron(Objective):
         return values[(slice(None), *position)]
 
 
+@OBJECTIVES.register("Direction")
 @final
 @dataclass(frozen=True, eq=False)
 class Direction(Objective):
@@ -109,6 +112,7 @@ class Direction(Objective):
         return _compute_likeness(values, vector[None, :, None], self.power).mean(1)
 
 
+@OBJECTIVES.register("Layer")
 @final
 @dataclass(frozen=True)
 class Layer(Objective):
@@ -138,6 +142,7 @@ class Layer(Objective):
         return values.square().mean(1) if self.kind == "square" else values.mean(1)
 
 
+@OBJECTIVES.register("Logit")
 @final
 @dataclass(frozen=True)
 class Logit(Objective):
@@ -163,6 +168,7 @@ class Logit(Objective):
         )  # fmt: skip
 
 
+@OBJECTIVES.register("Difference")
 @final
 @dataclass(frozen=True, eq=False)
 class Difference(Objective):
@@ -208,6 +214,7 @@ class Difference(Objective):
         return _compute_likeness(change[:, :, None], difference.flatten(1)[:, :, None], self.power).mean(1)
 
 
+@OBJECTIVES.register("MatchTarget")
 @final
 @dataclass(frozen=True, eq=False)
 class MatchTarget(Objective):
@@ -256,6 +263,7 @@ class MatchTarget(Objective):
         return -torch.linalg.vector_norm(difference, dim=1) / scale
 
 
+@OBJECTIVES.register("Diversity")
 @final
 @dataclass(frozen=True)
 class Diversity(Objective):
@@ -288,6 +296,7 @@ class Diversity(Objective):
         return (gram @ gram.T).fill_diagonal_(0.0).sum(1)
 
 
+@OBJECTIVES.register("TotalVariation")
 @final
 @dataclass(frozen=True)
 class TotalVariation(Objective):
@@ -305,6 +314,7 @@ class TotalVariation(Objective):
         return torch.stack([images.diff(dim=axis).square().flatten(1).mean(1) for axis in axes]).sum(0)
 
 
+@OBJECTIVES.register("FromFunction")
 @final
 @dataclass(frozen=True)
 class FromFunction(Objective):

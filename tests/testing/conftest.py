@@ -1,0 +1,74 @@
+"""A package with a toy of each kind, as if it were installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from PIL import Image
+
+from beholder.jobs import EXECUTORS
+from beholder.models import PREPROCESSINGS, SOURCES
+from beholder.report import SECTIONS
+from beholder.stimuli import NAMED_SETS
+from beholder.synthesis import OBJECTIVES
+
+TOY = Path(__file__).parent / "toy"
+REGISTRIES = (EXECUTORS, PREPROCESSINGS, SOURCES, SECTIONS, NAMED_SETS, OBJECTIVES)
+ENTRY_POINTS = """
+[beholder.models]
+toy = toy_lab:ToySource
+[beholder.preprocessing]
+first-numbers = toy_lab:FirstNumbers
+[beholder.objectives]
+Peak = toy_lab:Peak
+[beholder.report_sections]
+notes = toy_lab:NoteKind
+[beholder.executors]
+backwards = toy_lab:run_backwards
+[beholder.stimulus_sets]
+dots = toy_lab:build_dots
+"""
+
+
+@pytest.fixture(autouse=True)
+def kept_registries() -> Iterator[None]:
+    """What a test adds is gone after it."""
+    before = [(registry, registry.names() and dict(registry._entries)) for registry in REGISTRIES]
+    yield
+    for registry, entries in before:
+        registry._entries.clear()
+        registry._entries.update(entries)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The package's module; its entry points are found where an installer would have put them."""
+    import importlib
+
+    told = tmp_path / "site" / "toy_lab-1.0.dist-info"
+    told.mkdir(parents=True)
+    (told / "METADATA").write_text("Metadata-Version: 2.1\nName: toy_lab\nVersion: 1.0\n")
+    (told / "entry_points.txt").write_text(ENTRY_POINTS)
+    monkeypatch.syspath_prepend(str(told.parent))
+    monkeypatch.syspath_prepend(str(TOY))
+    return importlib.import_module("toy_lab")
+
+
+@pytest.fixture
+def note(tmp_path: Path) -> Path:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    (folder / "first.note").write_text("What did we note?\n<b>Nothing</b>\nElse\n")
+    return folder
+
+
+@pytest.fixture
+def dots(tmp_path: Path) -> Path:
+    folder = tmp_path / "dots"
+    folder.mkdir()
+    for i in range(3):
+        Image.new("RGB", (8, 8), (60 * i, 0, 0)).save(folder / f"dot_{i}.png")
+    return folder

@@ -1,0 +1,274 @@
+"""Broken toys fail, each for its own reason, in one line."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from beholder.jobs import EXECUTORS
+from beholder.models import SOURCES, ArrayPreprocessing, ImagePreprocessing
+from beholder.report import SECTIONS, Section, SectionKind, find_files
+from beholder.stimuli import NAMED_SETS
+from beholder.synthesis import FromFunction
+from beholder.testing import (
+    check_executor,
+    check_objective,
+    check_preprocessing,
+    check_section,
+    check_source,
+    check_stimulus_set,
+)
+
+
+def expect_failure(message: str, check: Callable[[], None]) -> None:
+    with pytest.raises(AssertionError, match=message) as caught:
+        check()
+    said = str(caught.value)
+    assert re.fullmatch(r"expected .+; got .+", said), said
+
+
+class Noisy(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.from_numpy(np.random.default_rng(time.time_ns()).random((2, 3072))).float())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(1) @ self.weight.T
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"build": Noisy}, "to follow torch.device|meta"),
+        ({"layers": ("0", "absent")}, "recorded layers"),
+        ({"source": "other"}, "the source 'bad'"),
+        ({"name": "other"}, "find"),
+        ({"default_tag": "v1"}, "default_tag among the tags"),
+        ({"preprocessing": ArrayPreprocessing(shape=(3, 32, 32), normalize_with=torch.round)}, "gradient"),
+        ({"build": lambda: nn.Sequential(nn.Conv2d(1, 1, 3))}, "to run on two stimuli"),
+    ],
+)
+def test_source(change: dict[str, Any], message: str, toy: ModuleType) -> None:
+    class BadSource(SOURCES["toy"]):  # type: ignore[misc]
+        def find(self, name: str, tag: str | None) -> Any:
+            return dataclasses.replace(super().find(name, tag), **{"source": "bad", **change})
+
+    SOURCES.add("bad", BadSource)
+    expect_failure(message, lambda: check_source("bad"))
+
+
+def test_source_whose_names_or_errors_are_wrong(toy: ModuleType) -> None:
+    class Unsorted(toy.ToySource):  # type: ignore[misc]
+        def list_names(self) -> list[str]:
+            return ["line", "a"]
+
+    class Raising(toy.ToySource):  # type: ignore[misc]
+        def find(self, name: str, tag: str | None) -> Any:
+            return {"line": None}[name]
+
+    SOURCES.add("bad", Unsorted)
+    expect_failure("to be sorted", lambda: check_source("bad"))
+    SOURCES.add("bad", Raising)
+    expect_failure("to raise UnknownNameError .* got KeyError", lambda: check_source("bad"))
+    expect_failure("a source called 'absent'", lambda: check_source("absent"))
+
+
+def draw(shape: tuple[int, ...]) -> np.ndarray:
+    return np.random.default_rng(0).random(shape).astype(np.float32)
+
+
+def write_into(source: Any) -> Any:
+    source[0] = 0.0
+    return source
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"normalize_with": lambda x: x.detach()}, "to pass the gradient"),
+        ({"normalize_with": torch.round}, "to pass a gradient to each stimulus"),
+        ({"normalize_with": lambda x: x - x.mean()}, "each stimulus by itself"),
+        ({"normalize_with": lambda x: x / 0}, "finite values"),
+        ({"normalize_with": lambda x: x[0]}, "two stimuli"),
+        ({"prepare_with": lambda x: np.random.default_rng(time.time_ns()).random(8)}, "same values twice"),
+        ({"prepare_with": write_into}, "leave its stimulus"),
+        ({"shape": (9,)}, "to take a stimulus"),
+    ],
+)
+def test_preprocessing(fields: dict[str, Any], message: str) -> None:
+    expect_failure(message, lambda: check_preprocessing(ArrayPreprocessing(**fields), example=draw((8,))))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"to_dict": lambda self: {"kind": "unknown"}}, "to read what .*to_dict gave"),
+        ({"to_dict": lambda self: {"kind": "first-numbers", "n": 3}}, "to be equal after to_dict"),
+        ({"to_dict": lambda self: {"kind": "first-numbers", "n": np.int64(6)}}, "JSON values"),
+        ({"input_range": property(lambda self: (0.0, 0.5))}, r"to stay in \[0.0, 0.5\]"),
+        ({"input_shape": property(lambda self: (7,))}, "input_shape"),
+        ({"prepare": lambda self, source: np.ones(6)}, "a float32 array"),
+        ({"supports_uint8": property(lambda self: True), "prepare_uint8": lambda self, x: np.ones(6)}, "uint8"),
+    ],
+)
+def test_preprocessing_of_its_own(
+    change: dict[str, Any], message: str, toy: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in change.items():
+        monkeypatch.setattr(toy.FirstNumbers, name, value)
+    expect_failure(message, lambda: check_preprocessing(toy.FirstNumbers(), example=np.linspace(0, 1, 9)))
+
+
+NET = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Tanh()).eval()
+
+
+def count_calls(view: Any, calls: list[int] = []) -> Tensor:  # noqa: B006
+    calls.append(1)
+    return view.layer("0").flatten(1).mean(1) + len(calls)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda view: view.layer("0").flatten(1).mean(1).detach(), "to pass its gradient"),
+        (lambda view: view.layer("0").mean(), "a tensor of 2 scores"),
+        (lambda view: view.layer("0").flatten(1).mean(1) / 0, "finite scores"),
+        (lambda view: (s := view.layer("0").flatten(1).mean(1)) - s.mean() / 2, "from image i alone"),
+        (lambda view: view.layer("1").flatten(1).mean(1), "asked for in its `layers`"),
+        (count_calls, "whatever other problems"),
+    ],
+)
+def test_objective(function: Callable[[Any], Tensor], message: str) -> None:
+    expect_failure(message, lambda: check_objective(FromFunction(function, ("0",)), NET, input_shape=(3, 8, 8)))
+
+
+def make_kind(**change: Any) -> type[SectionKind]:
+    def find(self: SectionKind, folder: Path) -> list[Path]:
+        return find_files(folder, "*.note")
+
+    def render(self: SectionKind, item: Path, page: Any) -> Section:
+        return Section(title=item.read_text(encoding="utf-8").splitlines()[0])
+
+    return type("BadKind", (SectionKind,), {"find": find, "render": render, **change})
+
+
+def touch(self: SectionKind, item: Path, page: Any) -> Section:
+    (item.parent / "made.txt").touch()
+    return Section(title="A note")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"find": lambda self, folder: []}, "to find its files"),
+        ({"find": lambda self, folder: [folder.parent]}, "below the folder"),
+        ({"render": lambda self, item, page: None}, "a section from render"),
+        ({"render": lambda self, item, page: {}}, "a Section from render"),
+        ({"render": lambda self, item, page: 1 / 0}, "ZeroDivisionError"),
+        ({"render": lambda self, item, page: Section(title=" ")}, "a title"),
+        ({"render": touch}, "leave the folder as it is"),
+        ({"render": lambda self, item, page: Section(title="Where?", answer=str(item))}, "no path of this machine"),
+        ({"render": lambda self, item, page: Section(title="A note", view=item)}, "to draw all sections"),
+    ],
+)
+def test_section(change: dict[str, Any], message: str, note: Path) -> None:
+    SECTIONS.add("bad", make_kind(**change))
+    expect_failure(message, lambda: check_section("bad", note))
+
+
+def test_section_whose_template_asks_a_server(toy: ModuleType, note: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    far = note.parent / "far.html.jinja"
+    far.write_text('<img src="https://example.org/x.png">')
+    monkeypatch.setattr(toy.NoteView, "template", far)
+    expect_failure("asks a server; got src=.https://example", lambda: check_section("notes", note))
+    far.write_text("{{ section.absent }}")
+    expect_failure("to draw all sections .* no attribute .absent.", lambda: check_section("notes", note))
+
+
+def stop(self: SectionKind, item: Path, page: Any) -> Section:
+    text = item.read_text(encoding="utf-8", errors="replace")
+    if not text.startswith("What did we note?\n<b>Nothing</b>\nElse"):
+        raise KeyboardInterrupt
+    return Section(title="What did we note?")
+
+
+def test_section_that_takes_the_page_along(note: Path) -> None:
+    SECTIONS.add("bad", make_kind(render=stop))
+    with pytest.raises(KeyboardInterrupt):
+        check_section("bad", note)
+
+    def claim(self: SectionKind, item: Path, page: Any) -> Section:
+        page.claim(page.folder)
+        return Section(title="All of it")
+
+    SECTIONS.add("bad", make_kind(render=claim, turn=0))
+    expect_failure("to cost no other section", lambda: check_section("bad", note))
+
+
+def run_twice(plan: Any, shards: Any, worker: Any, folder: Any, n_workers: int, advance: Any) -> None:
+    for path in (*folder.output.glob("*.txt"), *folder.path.rglob("s0*")):
+        path.unlink()
+    EXECUTORS["inline"](plan, list(plan.shards), worker, folder, n_workers, advance)
+
+
+def swallow(*call: Any) -> None:
+    try:
+        EXECUTORS["inline"](*call)
+    except ValueError:
+        raise RuntimeError("a worker failed") from None
+
+
+def scribble(plan: Any, shards: Any, worker: Any, folder: Any, n_workers: int, advance: Any) -> None:
+    EXECUTORS["inline"](plan, shards, worker, folder, n_workers, advance)
+    (folder.output / "log.txt").write_text("done")
+
+
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        (lambda *_: None, "to finish a plan; got .*without a receipt"),
+        (swallow, "the worker's own error; got RuntimeError"),
+        (scribble, "other files: log.txt"),
+        (run_twice, "to keep finished shards"),
+    ],
+)
+def test_executor(run: Callable[..., None], message: str) -> None:
+    EXECUTORS.add("bad", run)
+    expect_failure(message, lambda: check_executor("bad"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"ids": ("a", "a", "b")}, "stimulus ids that differ"),
+        ({"targets": np.zeros(3, np.int64)}, "one target for each label"),
+        ({"files": ("dot_0.png", "dot_1.png", "absent.png")}, "the files of bad; got none at"),
+        ({"conditions": {"size": [1, 2]}}, "bad"),
+        ({"root": None}, "files"),
+    ],
+)
+def test_stimulus_set(change: dict[str, Any], message: str, toy: ModuleType, dots: Path) -> None:
+    NAMED_SETS.add("bad", lambda *where: dataclasses.replace(toy.build_dots(*where), **change))
+    expect_failure(message, lambda: check_stimulus_set("bad", dots))
+
+
+def test_stimulus_set_that_refuses_nothing(toy: ModuleType, dots: Path) -> None:
+    NAMED_SETS.add("bad", lambda folder, truth: toy.build_dots(dots))
+    expect_failure(
+        "to raise InputError for a folder that is not there; got a set", lambda: check_stimulus_set("bad", dots)
+    )
+
+
+def test_image_preprocessing_is_checked_with_a_picture() -> None:
+    """So that what fails above fails for its own reason."""
+    check_preprocessing(ImagePreprocessing(resize=72, crop=(64, 64)))

@@ -1,0 +1,80 @@
+"""A package adds one thing of each kind by entry points, passes the checks, and is met wherever ours are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+import beholder as bh
+from beholder.jobs import EXECUTORS
+from beholder.models import PREPROCESSINGS, SOURCES, read_preprocessing
+from beholder.report import SECTIONS, write_report
+from beholder.stimuli import list_named_sets
+from beholder.synthesis import OBJECTIVES, synthesize
+from beholder.testing import (
+    check_executor,
+    check_objective,
+    check_preprocessing,
+    check_section,
+    check_source,
+    check_stimulus_set,
+)
+
+
+def test_source(toy: ModuleType) -> None:
+    assert "toy" in SOURCES
+    check_source("toy")
+    assert bh.load_model("toy:line@random", device="cpu").layers == ("0", "2")
+
+
+def test_preprocessing(toy: ModuleType) -> None:
+    assert "first-numbers" in PREPROCESSINGS
+    check_preprocessing(toy.FirstNumbers(4), example=np.arange(9.0))
+    assert read_preprocessing({"kind": "first-numbers", "n": 3}) == toy.FirstNumbers(3)
+
+
+def test_objective(toy: ModuleType) -> None:
+    objective = OBJECTIVES["Peak"]("2")  # type: ignore[call-arg]
+    assert isinstance(objective, toy.Peak)
+    model = bh.load_model("toy:line@random", device="cpu")
+    check_objective(objective, model)
+    made = synthesize(model, objective, steps=2)
+    assert made.images.shape == (1, 3, 32, 32)
+
+
+def test_section_with_its_own_template_and_style(toy: ModuleType, note: Path) -> None:
+    assert "notes" in SECTIONS
+    check_section("notes", note)
+    html = write_report(note).read_text(encoding="utf-8")
+    assert '<ul class="note" id="section-1-note">' in html
+    assert "<li>&lt;b&gt;Nothing&lt;/b&gt;</li>" in html, "values are escaped in the templates of others too"
+    assert html.count(".note { columns: 2; }") == 1
+
+
+def test_executor(toy: ModuleType) -> None:
+    assert "backwards" in EXECUTORS
+    check_executor("backwards")
+
+
+def test_stimulus_set(toy: ModuleType, dots: Path) -> None:
+    assert "dots" in list_named_sets()
+    check_stimulus_set("dots", dots)
+    assert bh.StimulusSet.from_named("dots", dots).ids == ("dot_0", "dot_1", "dot_2")
+
+
+def test_a_package_that_cannot_be_imported_costs_its_own_section(
+    tmp_path: Path, note: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = tmp_path / "site" / "broken-1.0.dist-info"
+    told.mkdir(parents=True)
+    (told / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (told / "entry_points.txt").write_text("[beholder.report_sections]\nbroken = no_such_module:Kind\n")
+    monkeypatch.syspath_prepend(str(told.parent))
+    from beholder.report import write_rdms
+
+    write_rdms(note / "a.rdms.npz", np.zeros((1, 1, 3, 3)), layers=["c"], measures=["m"], stimulus_ids=["a", "b", "c"])
+    html = write_report(note).read_text(encoding="utf-8")
+    assert "no_such_module" in html and "Which stimuli are alike" in html
