@@ -20,7 +20,7 @@ from beholder.report._section import Page
 from beholder.report._unit_histogram import draw_histogram, format_number
 from beholder.report._unit_overlay import find_scale, make_overlay
 from beholder.report._unit_thumbnails import PLANS, Thumbnailer, encode_sound, plan_thumbnails
-from beholder.report._unit_view import tell_verdict
+from beholder.report._unit_view import UnitGallery, tell_verdict
 from beholder.stimuli import read_model_stimuli, save_picture
 
 HOSTILE = '<script>alert("x")</script>'

@@ -50,7 +50,9 @@ def check_executor(name: str, *, n_workers: int = 2, folder: Path | str | None =
             done = run_plan(_PLAN, _SquareWorker(one.output), one, n_workers=n_workers, executor=name)
         _check_alike(done, receipts, one, plain, f"{name} to leave what an inline run does")
         _check_error(name, n_workers, broken)
-        before = {path.name: path.stat().st_mtime_ns for path in broken.output.glob("*.txt")}
+        finished = [shard for shard in _PLAN.shards if broken.read_receipt(_PLAN.hash, shard) is not None]
+        paths = [broken.output / f"{shard.payload['start']}.txt" for shard in finished]
+        before = {path.name: path.stat().st_mtime_ns for path in paths}
         with explain(f"{name} to go on after an error"):
             done = run_plan(_PLAN, _SquareWorker(broken.output), broken, n_workers=n_workers, executor=name)
         _check_alike(done, receipts, broken, plain, f"{name} to leave what an inline run does, after an error")
