@@ -14,7 +14,6 @@ from tests.experiments.collected_records import BEGUN, collect
 from tests.experiments.person import Person, serving
 
 from beholder._core.errors import InputError
-from beholder.cli._tasks_serve import list_status_lines
 from beholder.experiments import import_collected, read_experiment, write_static_pages
 from beholder.responses import read_progress, read_responses, read_status
 
@@ -156,7 +155,7 @@ def test_a_trial_that_cannot_be_shown_is_gone_on_without(tmp_path: Path, caplog:
     (row,) = tables.participants[tables.participants["session"] == 1].to_dict("records")
     assert (row["finished"], row["n_trials"], row["n_answered"], row["n_skipped"]) == (True, 4, 1, 3)
     assert row["skipped_trials"] == "1 3 4" and row["proportion_correct"] in (0.0, 1.0)
-    assert status.n_skipped == 3 and any("3 trials left out" in line for line in list_status_lines(status))
+    assert status.n_skipped == 3 and any("3 trials left out" in line for line in status.to_lines())
 
 
 def test_practice_asks_no_right_answer_of_what_cannot_be_shown(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from beholder.cli._tasks_serve import list_status_lines
 from beholder.responses import (
     Event,
     ResponseStore,
@@ -174,7 +173,7 @@ def test_status_of_answers_dated_later_than_now(store: ResponseStore) -> None:
     fill(store)
     status = read_status(store.path, now=0.0)
     assert (status.n_answers, status.answers_last_minute, status.answers_ahead, status.n_active) == (7, 0, 13, 0)
-    assert any("13 answers dated later than now" in line for line in list_status_lines(status))
+    assert any("13 answers dated later than now" in line for line in status.to_lines())
     assert status.to_tables()["status"][0]["answers_ahead"] == 13
 
 
