@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import json
 import subprocess
 import sys
@@ -156,12 +157,19 @@ def test_registries_suggest_and_grow() -> None:
         _ = registry["twoo"]
 
 
-def test_a_renamed_public_name_works_and_says_what_it_is_called_now() -> None:
-    import beholder.experiments as room
-
-    with pytest.warns(DeprecationWarning, match=r"beholder\.experiments\.Staircase is now called AdaptiveProcedure"):
-        assert room.Staircase is room.AdaptiveProcedure  # pyright: ignore[reportAttributeAccessIssue]
-    assert "Staircase" not in dir(room)
+@pytest.mark.parametrize(
+    ("room", "old", "new"),
+    [
+        ("experiments", "Staircase", "AdaptiveProcedure"), ("models", "Blueprint", "ModelDefinition"),
+        ("responses", "Conduct", "ParticipantSummary"), ("units", "deal_" + "unit", "assign_unit"),
+        ("activations", "iterate_" + "unit_values", "iter_unit_values"), ("stimuli", "tell_" + "steps", "format_steps"),
+    ],
+)  # fmt: skip
+def test_a_renamed_public_name_works_and_says_what_it_is_called_now(room: str, old: str, new: str) -> None:
+    module = importlib.import_module(f"beholder.{room}")
+    with pytest.warns(DeprecationWarning, match=rf"beholder\.{room}\.{old} is now called {new}"):
+        assert getattr(module, old) is getattr(module, new)
+    assert old not in dir(module)
 
 
 def test_an_own_name_is_found_without_reading_what_packages_offer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ def read_stub(path: Path) -> tuple[dict[str, str], list[str]]:
 
 
 def test_every_lazy_package_has_a_stub_and_every_stub_a_lazy_package() -> None:
-    attached = re.compile(r"attach\(\s*__name__, __file__")
+    attached = re.compile(r"attach\(\s*__name__,\s*__file__")
     lazy = {path.parent for path in ROOT.rglob("__init__.py") if attached.search(path.read_text(encoding="utf-8"))}
     assert lazy == {path.parent for path in STUBS.values()}
     assert (ROOT / "py.typed").is_file()

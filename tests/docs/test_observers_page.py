@@ -12,7 +12,7 @@ def render_stages() -> str:
     """Stages and input, a row for each architecture."""
     observers: dict[tuple[str, str], list[str]] = {}
     for name in list_metamer_observers():
-        alias, preprocessing = find_alias(name), resolve_model(name).blueprint.preprocessing
+        alias, preprocessing = find_alias(name), resolve_model(name).definition.preprocessing
         assert alias is not None and preprocessing.input_range is not None
         inner = alias.metamer_layers[1:-1]
         stages = " ".join(f"{stage}\\*" if f"{stage}{FAKE}" in alias.taps else stage for stage in inner)

@@ -10,9 +10,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from beholder._core.errors import InputError
-from beholder.experiments.design._deal import deal_catch, deal_decks, explain_counts, interleave, spread_conditions
-from beholder.experiments.design._designs import count_together, deal_triplets, order_pairs
-from beholder.experiments.design._plan_recognition import check_design, deal_conditions
+from beholder.experiments.design._deal import assign_catch, assign_decks, explain_counts, interleave, spread_conditions
+from beholder.experiments.design._designs import assign_triplets, count_together, order_pairs
+from beholder.experiments.design._plan_recognition import assign_conditions, check_design
 
 FLAGS = ("-nt", "-nh", "-upm")
 
@@ -26,7 +26,7 @@ def shuffles(seed: int, n: int):
 @settings(max_examples=200, deadline=None)
 def test_decks(n_items: int, data: st.DataObject, n_tasks: int, seed: int) -> None:
     n_per_task = data.draw(st.integers(0, n_items))
-    items, decks = deal_decks(n_items, n_per_task, n_tasks, shuffles(seed, n_items))
+    items, decks = assign_decks(n_items, n_per_task, n_tasks, shuffles(seed, n_items))
     assert items.shape == decks.shape == (n_tasks, n_per_task)
     counts = np.zeros(n_items, dtype=int)
     for row in items:
@@ -42,7 +42,7 @@ def test_decks(n_items: int, data: st.DataObject, n_tasks: int, seed: int) -> No
 
 def test_more_items_a_task_than_there_are() -> None:
     with pytest.raises(InputError, match="at most 3 items"):
-        deal_decks(3, 4, 1, shuffles(0, 3))
+        assign_decks(3, 4, 1, shuffles(0, 3))
 
 
 @given(st.integers(1, 30), st.integers(1, 60), st.integers(1, 90), st.integers(0, 30))
@@ -71,7 +71,7 @@ def test_nearest_counts_are_possible_and_nearest(n_per_task: int, n_tasks: int, 
 def test_catch_items_take_turns() -> None:
     generator = np.random.default_rng(0)
     available = [np.setdiff1d(np.arange(9), row) for row in ([0, 1, 2], [3, 4, 5], [6, 7, 8]) * 6]
-    rows = deal_catch(available, 9, 2, generator)
+    rows = assign_catch(available, 9, 2, generator)
     assert all(set(row) <= set(own.tolist()) and len(set(row)) == 2 for row, own in zip(rows, available, strict=True))
     assert np.ptp(np.bincount(np.ravel(rows), minlength=9)) <= 1
 
@@ -98,7 +98,7 @@ def test_stimuli_go_through_all_conditions(n: int, n_conditions: int, data: st.D
     n_trials, n_tasks, notes = check_design(n, n_conditions, n_trials, None)
     assert notes == []
     labels = [i % 3 for i in range(n)]
-    stimuli, conditions = deal_conditions(labels, n_conditions, n_trials, n_tasks, seed)
+    stimuli, conditions = assign_conditions(labels, n_conditions, n_trials, n_tasks, seed)
     table = np.zeros((n, n_conditions), dtype=int)
     np.add.at(table, (stimuli.ravel(), conditions.ravel()), 1)
     assert np.ptp(table) == 0, "every stimulus equally often in every condition"
@@ -109,12 +109,12 @@ def test_stimuli_go_through_all_conditions(n: int, n_conditions: int, data: st.D
 
 def test_conditions_are_even_within_a_participant_of_some_stimuli() -> None:
     for n_trials, n_tasks, most in ((20, 12, 0), (36, 20, 3)):
-        _, conditions = deal_conditions([i % 5 for i in range(60)], 4, n_trials, n_tasks, 1)
+        _, conditions = assign_conditions([i % 5 for i in range(60)], 4, n_trials, n_tasks, 1)
         assert max(np.ptp(np.bincount(row, minlength=4)) for row in conditions) <= most
 
 
 def test_any_number_of_participants_stays_within_one() -> None:
-    stimuli, conditions = deal_conditions([0] * 30, 4, 30, 7, 1)
+    stimuli, conditions = assign_conditions([0] * 30, 4, 30, 7, 1)
     for k in range(1, 8):
         table = np.zeros((30, 4), dtype=int)
         np.add.at(table, (stimuli[:k].ravel(), conditions[:k].ravel()), 1)
@@ -141,7 +141,7 @@ def test_all_pairs_in_rounds(n_items: int, seed: int) -> None:
 @settings(max_examples=60, deadline=None)
 def test_triplets(n_items: int, data: st.DataObject, n_tasks: int, seed: int) -> None:
     n_trials = data.draw(st.integers(1, n_items * (n_items - 1) * (n_items - 2) // 12))
-    triplets = deal_triplets(n_items, min(n_trials, 60), n_tasks, np.random.default_rng(seed))
+    triplets = assign_triplets(n_items, min(n_trials, 60), n_tasks, np.random.default_rng(seed))
     for task in triplets.tolist():
         assert all(len(set(triplet)) == 3 for triplet in task)
         assert len({tuple(sorted(triplet)) for triplet in task}) == len(task), "no triplet twice in a task"
@@ -155,7 +155,7 @@ def test_pairs_meet_more_evenly_than_by_chance() -> None:
 
     generator = np.random.default_rng(0)
     drawn = np.stack([[generator.permutation(20)[:3] for _ in range(40)] for _ in range(10)])
-    assert spread(deal_triplets(20, 40, 10, generator)) < spread(drawn) / 3
+    assert spread(assign_triplets(20, 40, 10, generator)) < spread(drawn) / 3
 
 
 def test_counts_of_pairs_are_right() -> None:

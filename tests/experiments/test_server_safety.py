@@ -387,11 +387,11 @@ def test_a_failure_is_not_told(folder: Path, tmp_path: Path, monkeypatch: Any, c
 
 
 def test_addresses_cannot_be_made_up() -> None:
-    from beholder.experiments.flow._addresses import Place
+    from beholder.experiments.flow._addresses import TrialRef
 
     book, other = AddressBook("11" * 32), AddressBook("22" * 32)
-    place = Place("stimulus", 7, 3, 45, 19)
-    name = book.seal(place)
+    place = TrialRef("stimulus", 7, 3, 45, 19)
+    name = book.encrypt(place)
     assert book.open(name) == place and other.open(name) is None
     for k in range(36):
         for letter in "Aa0-_":
@@ -399,7 +399,7 @@ def test_addresses_cannot_be_made_up() -> None:
             assert forged == name or book.open(forged) is None
     for junk in ("", name[:-1], name + "A", name[:-1] + "é", name[:-1] + "=", "." * 36):
         assert book.open(junk) is None
-    names = {book.seal(Place("stimulus", session, 1, 1, 0)) for session in range(1000)}
+    names = {book.encrypt(TrialRef("stimulus", session, 1, 1, 0)) for session in range(1000)}
     assert len(names) == 1000 and len({name[:6] for name in names}) > 990
 
 

@@ -19,17 +19,17 @@ def find_blueprint(file_name):
     """The network that a published file is for, and its tag."""
     for source in ("metamers", "audio"):
         for name in get_source(source).list_names():
-            blueprint = get_source(source).find(name, None)
-            for tag in blueprint.tags:
-                if blueprint.published_file and blueprint.published_file(tag) == file_name:
-                    return blueprint, tag
+            definition = get_source(source).find(name, None)
+            for tag in definition.tags:
+                if definition.published_file and definition.published_file(tag) == file_name:
+                    return definition, tag
     raise AssertionError(f"no network knows {file_name}")
 
 
 @pytest.mark.parametrize("name", BY_MODEL)
 def test_weights_of_a_model_source_are_known_to_it(name):
     resolved = resolve_model(name, check_file=False)
-    assert resolved.name == name and resolved.tag in resolved.blueprint.tags
+    assert resolved.name == name and resolved.tag in resolved.definition.tags
 
 
 @pytest.mark.parametrize("asset", BY_FILE, ids=lambda asset: asset.name)
@@ -37,21 +37,21 @@ def test_a_fetched_checkpoint_is_found_by_its_source(asset, asset_home, tmp_path
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setenv("BEHOLDER_OFFLINE", "1")
     (file,) = asset.files
-    blueprint, tag = find_blueprint(file)
-    if blueprint.fetch_tag is not None:
+    definition, tag = find_blueprint(file)
+    if definition.fetch_tag is not None:
         with pytest.raises(WeightsUnavailable):
-            blueprint.fetch_tag(tag)
+            definition.fetch_tag(tag)
     place = get_asset_folder(asset.name) / file
     place.parent.mkdir(parents=True)
     place.write_bytes(b"weights")
-    if blueprint.fetch_tag is not None:
-        assert blueprint.fetch_tag(tag) == place
+    if definition.fetch_tag is not None:
+        assert definition.fetch_tag(tag) == place
 
 
 def test_missing_checkpoints_say_which_asset_to_fetch(asset_home, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     for file, name in [("kell2018_wsn_word.pt", "kell2018"), ("resnet50_simclr.pt", "resnet50_simclr")]:
-        blueprint, tag = find_blueprint(file)
-        assert blueprint.fetch_tag is not None
+        definition, tag = find_blueprint(file)
+        assert definition.fetch_tag is not None
         with pytest.raises(WeightsUnavailable, match=f"beholder assets fetch checkpoint-{name}`"):
-            blueprint.fetch_tag(tag)
+            definition.fetch_tag(tag)

@@ -65,12 +65,12 @@ def test_stages_have_their_published_names():
     assert blueprints["spectemp"].layers == (
         "input_after_preproc", "filtered_signal", "spectempfilter_power", "avgpool", "final",
     )  # fmt: skip
-    for blueprint in blueprints.values():
-        assert blueprint.classes == load_words()
-        assert blueprint.taps["input_after_preproc"] == "cochleagram"
-        assert blueprint.preprocessing.input_range == (-1.0, 1.0)
-        assert blueprint.preprocessing.input_shape == (40_000,)
-        assert blueprint.preprocessing.sample_rate == 20_000
+    for definition in blueprints.values():
+        assert definition.classes == load_words()
+        assert definition.taps["input_after_preproc"] == "cochleagram"
+        assert definition.preprocessing.input_range == (-1.0, 1.0)
+        assert definition.preprocessing.input_shape == (40_000,)
+        assert definition.preprocessing.sample_rate == 20_000
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -100,9 +100,9 @@ def test_nothing_works_in_place_and_gradients_reach_the_picture(net):
 
 
 def test_builds_without_memory_and_takes_random_weights():
-    blueprint = BundledSource().find("shapes", None)
+    definition = BundledSource().find("shapes", None)
     with torch.device("meta"):
-        assert next(blueprint.build().parameters()).is_meta
+        assert next(definition.build().parameters()).is_meta
     random = load_model("beholder:shapes@random")
     assert random.weights.tag == "random"
 

@@ -75,7 +75,7 @@ def test_nine_networks_of_2020():
         resolved = resolve_model(name)
         assert resolved.name == f"torchvision:{name}@IMAGENET1K_V1"
         assert resolved.path_name == name
-        own = resolved.blueprint.preprocessing
+        own = resolved.definition.preprocessing
         assert isinstance(own, ImagePreprocessing)
         assert (own.resize, own.crop, own.interpolation) == (256, (224, 224), "bilinear")
 

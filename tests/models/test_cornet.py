@@ -211,7 +211,7 @@ def test_spellings():
 
 def test_published_file_names():
     files: Any = {name: CornetSource().find(name, None) for name in CornetSource().list_names()}
-    published = [blueprint.published_file(blueprint.default_tag) for blueprint in files.values()]
+    published = [definition.published_file(definition.default_tag) for definition in files.values()]
     assert published == [
         "cornet_r-5930a990.pth",
         "cornet_rt-933c001c.pth",

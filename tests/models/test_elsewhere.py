@@ -43,9 +43,9 @@ def test_a_name_loads_the_file_that_the_other_tool_loads(name: str):
     from timm.models import get_pretrained_cfg
 
     found = resolve_model(name)
-    assert found.blueprint.source == "timm"
-    assert found.tag in found.blueprint.tags
-    config = get_pretrained_cfg(f"{found.blueprint.name}.{found.tag}")
+    assert found.definition.source == "timm"
+    assert found.tag in found.definition.tags
+    config = get_pretrained_cfg(f"{found.definition.name}.{found.tag}")
     assert config is not None and config.url == PUBLISHED + FILES[name]
     assert config.num_classes == 0  # the embedding, as the other tool returns it
 

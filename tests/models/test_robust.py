@@ -217,13 +217,13 @@ def test_another_normaliser_is_refused():
 
 def test_tags_are_the_published_files():
     source = RobustSource()
-    blueprint = source.find("resnet50", None)
+    definition = source.find("resnet50", None)
     assert {"imagenet_l2_3_0", "imagenet_linf_4", "imagenet_linf_8", "resnet50_l2_eps3", "resnet50_linf_eps4.0"} <= set(
-        blueprint.tags
+        definition.tags
     )
-    assert blueprint.published_file is not None
-    assert blueprint.published_file("imagenet_linf_8") == "imagenet_linf_8.pt"
-    assert blueprint.published_file("resnet50_linf_eps4.0") == "resnet50_linf_eps4.0.ckpt"
+    assert definition.published_file is not None
+    assert definition.published_file("imagenet_linf_8") == "imagenet_linf_8.pt"
+    assert definition.published_file("resnet50_linf_eps4.0") == "resnet50_linf_eps4.0.ckpt"
     assert source.find("densenet", None).tags == ("densenet_l2_eps3", "densenet_l2_eps0")
     assert source.find("alexnet", None).tags == ()
     with pytest.raises(UnknownNameError, match="architecture of robust"):

@@ -91,9 +91,9 @@ def test_nothing_is_left_random_in_silence(tmp_path: Path, change, message: str)
 
 
 def test_tags_and_files():
-    blueprint = SlipSource().find("ViT-Small", None)
-    assert (blueprint.name, blueprint.default_tag) == ("vit_small", "slip_small_100ep")
-    assert blueprint.published_file is not None
-    assert blueprint.published_file("clip_small_25ep") == "clip_small_25ep.pt"
+    definition = SlipSource().find("ViT-Small", None)
+    assert (definition.name, definition.default_tag) == ("vit_small", "slip_small_100ep")
+    assert definition.published_file is not None
+    assert definition.published_file("clip_small_25ep") == "clip_small_25ep.pt"
     with pytest.raises(UnknownNameError):
         SlipSource().find("vit_huge", None)

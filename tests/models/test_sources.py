@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from beholder._core.errors import InputError, MissingExtra, UnknownNameError
-from beholder.models import SOURCES, Blueprint, Source, list_layers, list_models, load_model
+from beholder.models import SOURCES, ModelDefinition, Source, list_layers, list_models, load_model
 from beholder.models.definitions._base import get_source
 from beholder.models.preprocessing._read import ImagePreprocessing
 
@@ -136,8 +136,8 @@ def test_timm_builds(name):
 
 
 def test_timm_old_names_are_followed():
-    blueprint = get_source("timm").find("vit_huge_patch14_224_in21k", None)
-    assert blueprint.name == "vit_huge_patch14_224"
+    definition = get_source("timm").find("vit_huge_patch14_224_in21k", None)
+    assert definition.name == "vit_huge_patch14_224"
 
 
 def test_timm_weight_file_in_the_first_authors_format(tmp_path):
@@ -330,8 +330,8 @@ class OtherSource(Source):
     def list_names(self) -> list[str]:
         return ["line"]
 
-    def find(self, name: str, tag: str | None) -> Blueprint:
-        return Blueprint("other", "line", nn.Flatten, ImagePreprocessing())
+    def find(self, name: str, tag: str | None) -> ModelDefinition:
+        return ModelDefinition("other", "line", nn.Flatten, ImagePreprocessing())
 
 
 def test_third_party_source(monkeypatch):

@@ -326,7 +326,7 @@ def test_grey_preprocessing_of_float_pictures_is_scaled() -> None:
 
 
 def test_another_order_of_classes_is_told(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
-    from beholder.models import tell_class_order
+    from beholder.models import log_class_order
 
     pixels = np.zeros((3, 12, 12, 3), np.uint8)
     net = wrap(make_module(), ImagePreprocessing(resize=12, crop=(12, 12)), classes=("wolf", "sea lion"), name="net")
@@ -334,9 +334,9 @@ def test_another_order_of_classes_is_told(caplog: pytest.LogCaptureFixture, tmp_
     def make(*labels: str) -> StimulusSet:
         return StimulusSet.from_arrays(pixels[: len(labels)], labels=labels)
 
-    assert not tell_class_order(net, make("tree", "sea_lion")) and not tell_class_order(net, make("0", "1"))
-    assert not tell_class_order(wrap(make_module()), make("wolf", "sea_lion"))
-    assert tell_class_order(net, make("3", "5"))
+    assert not log_class_order(net, make("tree", "sea_lion")) and not log_class_order(net, make("0", "1"))
+    assert not log_class_order(wrap(make_module()), make("wolf", "sea_lion"))
+    assert log_class_order(net, make("3", "5"))
     caplog.clear()
     bh.extract(net, make("wolf", "sea_lion"), ["0"], out_path=tmp_path)
     (message,) = [record.getMessage() for record in caplog.records if "class indices" in record.getMessage()]

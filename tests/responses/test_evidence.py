@@ -13,8 +13,8 @@ import pytest
 
 from beholder.responses import (
     Answer,
-    Conduct,
     Event,
+    ParticipantSummary,
     ResponseStore,
     Trace,
     insert_answer,
@@ -115,11 +115,11 @@ def test_totals_are_of_answers_and_all_else_that_was_sent() -> None:
 
 
 def test_the_rule_is_off_unless_it_is_asked_for() -> None:
-    conduct = Conduct(True, signs=("early", "regular"))
+    conduct = ParticipantSummary(True, signs=("early", "regular"))
     assert list_exclusions(conduct, {}) == list_exclusions(conduct, {"automation": None}) == ()
     assert list_exclusions(conduct, {"automation": False}) == ()
     assert list_exclusions(conduct, {"automation": True}) == ("automation",)
-    assert list_exclusions(Conduct(True), {"automation": True}) == ()
+    assert list_exclusions(ParticipantSummary(True), {"automation": True}) == ()
 
 
 def answer_with(counts: dict[str, Any] | None, *what: int, **more: Any) -> Answer:

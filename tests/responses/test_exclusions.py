@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from beholder._core.errors import UnknownNameError
-from beholder.responses import RULES, Conduct, list_exclusions
+from beholder.responses import RULES, ParticipantSummary, list_exclusions
 
 PUBLISHED = {
     "catch_ratio_min": 0.8, "time_s_min": 135.0, "time_s_max": 2500.0, "instructions_s_min": 15.0,
     "row_choices_min": 5, "practice_blocks_max": 3,
 }  # fmt: skip
-FINE = Conduct(
+FINE = ParticipantSummary(
     True, n_catch=5, n_catch_correct=4, time_s=600.0, instructions_s=60.0, row_choices=(20, 25), practice_blocks=1
 )
 
@@ -56,13 +56,13 @@ def test_who_did_not_finish_is_always_left_out() -> None:
 
 
 def test_what_the_experiment_does_not_have_leaves_nobody_out() -> None:
-    assert list_exclusions(Conduct(True), PUBLISHED) == ()
+    assert list_exclusions(ParticipantSummary(True), PUBLISHED) == ()
 
 
 def test_fifteen_of_sixteen() -> None:
     rules = {"catch_ratio_min": 15 / 16}
-    assert list_exclusions(Conduct(True, n_catch=16, n_catch_correct=15), rules) == ()
-    assert list_exclusions(Conduct(True, n_catch=16, n_catch_correct=14), rules) == ("catch_ratio_min",)
+    assert list_exclusions(ParticipantSummary(True, n_catch=16, n_catch_correct=15), rules) == ()
+    assert list_exclusions(ParticipantSummary(True, n_catch=16, n_catch_correct=14), rules) == ("catch_ratio_min",)
 
 
 def test_rules_are_those_of_the_settings() -> None:

@@ -19,6 +19,7 @@ from beholder.stimuli import (
     fetch_assets,
     find_asset,
     find_asset_file,
+    find_asset_state,
     get_asset,
     get_asset_folder,
     get_assets_folder,
@@ -28,7 +29,6 @@ from beholder.stimuli import (
     load_metamer_experiments,
     name_asset_of,
     require_asset,
-    tell_state,
     verify_asset,
 )
 from beholder.stimuli.assets import _fetch, _manifest
@@ -229,7 +229,7 @@ def read_tree(folder: Path) -> dict[str, bytes]:
 
 
 def test_files_with_their_own_addresses(publisher):
-    assert find_asset("human") is None and tell_state(get_asset("human")) == "absent"
+    assert find_asset("human") is None and find_asset_state(get_asset("human")) == "absent"
     (done,) = fetch_assets(["human"])
     assert (done.outcome, done.path) == ("fetched", get_asset_folder("human")) and find_asset("human") == done.path
     assert read_tree(done.path) == FILES

@@ -26,7 +26,7 @@ from beholder.stimuli import (
     write_null_layer,
     write_stimulus_manifest,
 )
-from beholder.stimuli.made._metamer_table import tell_passed, tells_decisions
+from beholder.stimuli.made._metamer_table import format_passed, tells_decisions
 
 CONTRACT = (
     "model, stimulus_id, layer, measured_layer, seed, db_snr, db_snr_published, db_snr_saved, spearman, pearson, "
@@ -155,9 +155,9 @@ def test_tables_of_the_first_format_are_read_and_not_judged(tmp_path: Path) -> N
 def test_how_many_pass_is_told_by_decision() -> None:
     rows = [make_row(decision=name, passed=passed) for name, passed in
             (("class", True), ("class", False), ("category", True), ("category", True), (None, False))]  # fmt: skip
-    assert tell_passed(make_table(rows[:2])) == "1 of 2"
-    assert tell_passed(make_table(rows[:4])) == "2 of 2 by category and 1 of 2 by class"
-    assert tell_passed(make_table(rows)) == "0 of 1 without answers, 2 of 2 by category and 1 of 2 by class"
+    assert format_passed(make_table(rows[:2])) == "1 of 2"
+    assert format_passed(make_table(rows[:4])) == "2 of 2 by category and 1 of 2 by class"
+    assert format_passed(make_table(rows)) == "0 of 1 without answers, 2 of 2 by category and 1 of 2 by class"
 
 
 @pytest.fixture

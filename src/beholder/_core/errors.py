@@ -129,10 +129,10 @@ def suggest_keywords(function: Callable[P, R]) -> Callable[P, R]:
     return checked
 
 
-def tell_values(low: float, high: float) -> str:
+def format_values(low: float, high: float) -> str:
     """What came in place of values in a range, by the smallest and the largest, which are NaN where any value is.
 
-    >>> tell_values(0, 255), tell_values(float("nan"), float("nan"))
+    >>> format_values(0, 255), format_values(float("nan"), float("nan"))
     ('values from 0 to 255', 'NaN among the values')
     """
     return "NaN among the values" if math.isnan(low) or math.isnan(high) else f"values from {low:.4g} to {high:.4g}"

@@ -87,10 +87,10 @@ def _replace(match: re.Match[str]) -> str:
 _PROSE = {"of", "or", "and", "with", "where", "to", "for", "above", "from", "is", "in"}
 
 
-def tell_count(n: int, what: str) -> str:
+def format_count(n: int, what: str) -> str:
     """So many of something.
 
-    >>> tell_count(1, "task"), tell_count(2, "task"), tell_count(0, "task")
+    >>> format_count(1, "task"), format_count(2, "task"), format_count(0, "task")
     ('1 task', '2 tasks', '0 tasks')
     """
     return f"{n} {what}{'' if n == 1 else 's'}"

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from beholder._core.errors import InputError
 from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
-from beholder._core.wording import tell_count
+from beholder._core.wording import format_count
 from beholder.cli._flags import OutputFlags, Seed, flags
 from beholder.experiments import list_task_kinds
 
@@ -190,8 +190,8 @@ def _describe(plan: Plan) -> str:
     n_catch = len(plan.tasks[0].raw_catch_trials)
     n = plan.settings.sessions.n
     several = f"; {n} tasks a participant, one a session" if n > 1 else ""
-    counts = f"{trials} trial{'s' * (trials != '1')} and {tell_count(n_catch, 'catch trial')}"
-    return f"{plan.kind}: {tell_count(len(plan), 'task')} of {counts}{practice}{several}"
+    counts = f"{trials} trial{'s' * (trials != '1')} and {format_count(n_catch, 'catch trial')}"
+    return f"{plan.kind}: {format_count(len(plan), 'task')} of {counts}{practice}{several}"
 
 
 def _plan(asked: _PlanFlags, settings: Settings) -> Plan:
@@ -272,6 +272,6 @@ def build(
 
         pages = write_static_pages(made)
         logger.warning("--static is %s", WEAKER)
-        lines.append(f"{tell_count(len(pages), 'page')} in {pages[0].parent}")
+        lines.append(f"{format_count(len(pages), 'page')} in {pages[0].parent}")
         tables["pages"] = [{"file": str(page)} for page in pages]
     output.print([*lines, str(made.path)], tables)

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from beholder._core.durations import DAY_S
 from beholder._core.errors import InputError
-from beholder._core.wording import tell_count
+from beholder._core.wording import format_count
 from beholder.cli._flags import OutputFlags
 
 if TYPE_CHECKING:
@@ -116,10 +116,10 @@ def import_(
     counts = {
         "new": taken.n_new, "there_already": taken.n_known, "repeated": len(taken.left_out), "others": taken.n_others,
     }  # fmt: skip
-    told = [f"{tell_count(taken.n_new, 'participant')} taken into {db}"]
+    told = [f"{format_count(taken.n_new, 'participant')} taken into {db}"]
     told += [f"{taken.n_known} were there already"] if taken.n_known else []
     told += [f"{len(taken.left_out)} left out, who had taken part before"] if taken.left_out else []
-    told += [f"{tell_count(taken.n_others, 'record')} of something else"] if taken.n_others else []
+    told += [f"{format_count(taken.n_others, 'record')} of something else"] if taken.n_others else []
     output.print(["; ".join(told)], {"import": [counts]})
 
 
@@ -169,13 +169,13 @@ def _count(found: Responses) -> tuple[dict[str, int], str]:
     n, n_in = (len(set(table["participant"])) for table in (rows, kept))
     n_trials, n_included = len(found.trials), len(found.included)
     counts = {"participants": n, "included": n_in, "answers": n_trials, "answers_included": n_included}
-    told = [tell_count(n, "participant"), tell_count(n_in, "participant")]
+    told = [format_count(n, "participant"), format_count(n_in, "participant")]
     if found.n_visits > 1:
         counts |= {"sessions": len(rows), "sessions_included": len(kept)}
         told = [
-            f"{each} in {tell_count(len(table), 'session')}" for each, table in zip(told, (rows, kept), strict=True)
+            f"{each} in {format_count(len(table), 'session')}" for each, table in zip(told, (rows, kept), strict=True)
         ]
-    answers = tell_count(n_trials, "answer"), tell_count(n_included, "answer")
+    answers = format_count(n_trials, "answer"), format_count(n_included, "answer")
     return counts, f"{answers[0]} of {told[0]}; included: {answers[1]} of {told[1]}"
 
 
@@ -247,5 +247,5 @@ def forget(*, db: Database) -> None:
     """
     from beholder.responses import forget_recruits
 
-    told = tell_count(forget_recruits(db), "participant")
+    told = format_count(forget_recruits(db), "participant")
     print(f"deleted the recruiter's ids of {told}, and the key of their names, from {db}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from beholder._core.errors import InputError
-from beholder._core.wording import tell_count
+from beholder._core.wording import format_count
 from beholder.cli._flags import OutputFlags, Seed, WeightFlags, WeightsSeed, flags
 from beholder.cli._numbers import refuse_infinite
 
@@ -121,7 +121,7 @@ def simulate(
     from beholder.experiments import read_experiment, simulate_participants, take_part_in_browser
 
     if power:
-        return _tell_power(folder, effect, participants, asked, seed, output)
+        return _print_power(folder, effect, participants, asked, seed, output)
     if folder is None or db is None or participants is None or len(participants) != 1:
         missing = "DIR" if folder is None else "--db FILE" if db is None else "--participants N"
         raise InputError("DIR --db FILE --participants N", got=f"no single {missing}")
@@ -141,13 +141,13 @@ def _describe(made: Simulation, observer: str) -> Iterator[str]:
     ends = sorted({outcome.end for outcome in made.outcomes}, key=lambda end: (end != "done", end))
     told = ", ".join(f"{made.count(end)} {end.replace('_', ' ')}" for end in ends) or "none was missing"
     before = f"; {made.n_before} were there" if made.n_before else ""
-    yield f"{tell_count(len(made.outcomes), 'participant')} ({observer}): {told}{before}"
+    yield f"{format_count(len(made.outcomes), 'participant')} ({observer}): {told}{before}"
     if made.n_answers:
         yield f"{100 * made.n_correct / made.n_answers:.1f} % of {made.n_answers:,} answers right"
     yield str(made.db)
 
 
-def _tell_power(
+def _print_power(
     folder: str | None,
     asked: _EffectFlags,
     participants: Sequence[int] | None,

@@ -45,7 +45,7 @@ def assets(pattern: str | None = None, /, *, group: Groups = None, output: Outpu
     records = [_describe(asset) for asset in found]
     n_here = sum(record["state"] == "here" for record in records)
     logger.info("%d of %d here, in %s", n_here, len(records), get_assets_folder())
-    rows = [(r["name"], r["group"], _tell_size(r), _tell_state(r)) for r in records]
+    rows = [(r["name"], r["group"], _format_size(r), _format_state(r)) for r in records]
     output.print(_align([("name", "group", "size", "state"), *rows]), {"assets": records})
 
 
@@ -54,14 +54,14 @@ def _align(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _describe(asset: Asset) -> dict[str, Any]:
-    from beholder.stimuli import tell_state
+    from beholder.stimuli import find_asset_state
 
     return {
         "name": asset.name,
         "group": asset.group,
         "size": asset.size,
         "archive_size": asset.archive_size,
-        "state": tell_state(asset),
+        "state": find_asset_state(asset),
         "what": asset.what,
         "licence": asset.licence or None,
         "how": asset.how,
@@ -70,7 +70,7 @@ def _describe(asset: Asset) -> dict[str, Any]:
     }
 
 
-def _tell_size(record: dict[str, Any]) -> str:
+def _format_size(record: dict[str, Any]) -> str:
     from beholder.stimuli import format_size
 
     if record["size"] is not None:
@@ -78,7 +78,7 @@ def _tell_size(record: dict[str, Any]) -> str:
     return f"in {format_size(record['archive_size'])}" if record["archive_size"] else "?"
 
 
-def _tell_state(record: dict[str, Any]) -> str:
+def _format_state(record: dict[str, Any]) -> str:
     if record["state"] == "with its model":
         return record["how"]
     return record["state"] if record["state"] == "here" or record["addresses"] else f"absent; {record['how']}"
@@ -110,7 +110,7 @@ def fetch(
     wanted = _pick_names(names, group or ())
     if dry_run:
         plan = [_plan(name) for name in wanted]
-        output.print(_align([_tell_plan(record) for record in plan]), {"plan": plan})
+        output.print(_align([_format_plan(record) for record in plan]), {"plan": plan})
         return
     records = _fetch(wanted, None if stimuli is None else read_numbers(stimuli))
     output.print((f"{r['name']}: {r['path']} ({r['outcome']})" for r in records), {"assets": records})
@@ -137,7 +137,7 @@ def _plan(name: str) -> dict[str, Any]:
     return {**{key: record[key] for key in ("name", "state", "how")}, "size": size, "addresses": record["addresses"]}
 
 
-def _tell_plan(record: dict[str, Any]) -> Sequence[str]:
+def _format_plan(record: dict[str, Any]) -> Sequence[str]:
     from beholder.stimuli import format_size
 
     way = "kept" if record["state"] == "here" else record["how"]
@@ -199,19 +199,19 @@ def verify(*names: str, group: Groups = None, output: OutputFlags = OutputFlags(
     group
         All of these groups that are here.
     """
-    from beholder.stimuli import get_asset, list_assets, tell_state, verify_asset
+    from beholder.stimuli import find_asset_state, get_asset, list_assets, verify_asset
 
-    chosen = [asset.name for asset in list_assets(groups=group or ()) if tell_state(asset) == "here"]
+    chosen = [asset.name for asset in list_assets(groups=group or ()) if find_asset_state(asset) == "here"]
     if names:
         chosen = [*names, *(name for name in chosen if group and name not in names)]
     checks = {name: verify_asset(get_asset(name).name) for name in chosen}
     files = [check for own in checks.values() for check in own]
-    lines = [f"{name}: {_tell_checks(own)}" for name, own in checks.items()] or ["nothing here to verify"]
+    lines = [f"{name}: {_format_checks(own)}" for name, own in checks.items()] or ["nothing here to verify"]
     output.print(lines, {"files": map(vars, files)})
     _refuse_damage(files)
 
 
-def _tell_checks(checks: Sequence[FileCheck]) -> str:
+def _format_checks(checks: Sequence[FileCheck]) -> str:
     found = {state: [c for c in checks if c.state == state] for state in ("ok", "changed", "missing", "not known")}
     published = sum(check.against == "published" for check in found["ok"])
     parts = [f"{len(found['ok'])} ok ({published} against published hashes)"] if found["ok"] else []

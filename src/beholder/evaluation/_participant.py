@@ -111,7 +111,7 @@ class NetworkObserver(Observer):
             self._kept_bytes, self._scale, self._network = 0, None, network
 
     def _name(self, observation: Observation) -> dict[str, object]:
-        logits = self._look("", observation.asked)[0]
+        logits = self._get_activations("", observation.asked)[0]
         names, meant = self._list_names(logits.size, observation.choices)
         allowed = np.flatnonzero(np.isin(names, [name for name in meant if name]))
         order = allowed[np.argsort(-logits[allowed], kind="stable")]
@@ -143,7 +143,7 @@ class NetworkObserver(Observer):
         rule = get_task_kind(observation.kind).network
         near = observation.places[rule.near]
         far = observation.places[rule.far] if rule.far else ()
-        self._look(self.layer, (*asked, *near, *far), aimed=True)
+        self._get_activations(self.layer, (*asked, *near, *far), normalized=True)
         first, second = (
             np.mean([2 - self._measure(shown, each) for each in near])
             - (np.mean([2 - self._measure(shown, each) for each in far]) if far else 0.0)
@@ -165,7 +165,7 @@ class NetworkObserver(Observer):
         """1 minus the correlation of two stimuli's activations; 0 for the same stimulus."""
         if first.digest == second.digest:
             return 0.0
-        a, b = self._look(self.layer or "", (first, second), aimed=True)
+        a, b = self._get_activations(self.layer or "", (first, second), normalized=True)
         return 1.0 - float(np.einsum("i,i->", a, b, dtype=np.float64))  # without BLAS: the same for any threads
 
     def _get_scale(self) -> np.ndarray:
@@ -174,7 +174,7 @@ class NetworkObserver(Observer):
             kind = self._experiment.kind
             pairs = {files for trial in list_trials(self._experiment) for files in list_asked_files(trial, kind)}
             shown = {path: Shown(path.read_bytes) for path in sorted({path for pair in pairs for path in pair})}
-            self._look(self.layer or "", list(shown.values()), aimed=True)
+            self._get_activations(self.layer or "", list(shown.values()), normalized=True)
             self._scale = np.sort([self._measure(shown[a], shown[b]) for a, b in sorted(pairs)])
         return self._scale
 
@@ -182,10 +182,10 @@ class NetworkObserver(Observer):
         """Fail before anybody joins where the network cannot take part."""
         by = get_task_kind(self._experiment.kind).network.by
         if by == "names":
-            logits = self._look("", shown)[0]
+            logits = self._get_activations("", shown)[0]
             self._list_names(logits.size, self._experiment.settings.choices)
         elif by == "distances" or self.layer is not None:
-            self._look(self.layer or "", shown)
+            self._get_activations(self.layer or "", shown)
         else:
             self._record_units()
 
@@ -218,9 +218,9 @@ class NetworkObserver(Observer):
                         if (layer, channel) in units:
                             self._drives[layer, channel, digest] = float(mean)
 
-    def _look(self, layer: str, shown: Sequence[Shown], *, aimed: bool = False) -> list[np.ndarray]:
-        """Activations at a layer, flat float32; ``aimed``: without mean, and of length 1 where they have any."""
-        mark = f"{layer}|{aimed}"
+    def _get_activations(self, layer: str, shown: Sequence[Shown], *, normalized: bool = False) -> list[np.ndarray]:
+        """Activations at a layer, flat float32; ``normalized``: without mean, and of length 1 where they have any."""
+        mark = f"{layer}|{normalized}"
         missing = {each.digest: each for each in shown if (mark, each.digest) not in self._kept}
         found = {each.digest: self._kept[mark, each.digest] for each in shown if each.digest not in missing}
         fresh = list(missing.values())
@@ -228,7 +228,7 @@ class NetworkObserver(Observer):
             part = fresh[start : start + _BATCH]
             rows = self._run([layer], part)[layer].float().reshape(len(part), -1).cpu().numpy()
             for each, values in zip(part, rows, strict=True):
-                values = _aim(values) if aimed else values
+                values = _normalize_rows(values) if normalized else values
                 found[each.digest] = self._kept[mark, each.digest] = values
                 self._kept_bytes += values.nbytes
         while self._kept_bytes > _KEPT_BYTES:
@@ -266,7 +266,7 @@ class NetworkObserver(Observer):
         return values.select(axis, channel).float().reshape(len(values), -1).mean(1).tolist()
 
 
-def _aim(values: np.ndarray) -> np.ndarray:
+def _normalize_rows(values: np.ndarray) -> np.ndarray:
     values = values - values.mean(dtype=np.float64).astype(np.float32)
     length = math.sqrt(float(np.square(values).sum(dtype=np.float64)))
     return values / np.float32(length) if length > 0 else values

@@ -37,7 +37,9 @@ def describe_matrix_figure(found: Judgement, shares: pd.DataFrame) -> FigureReco
     others = table[table["model"] != table["judge"]]
     told = others if len(others) else table
     who = "other networks" if len(others) else "the network itself"
-    spans = [(each, _tell_span(told[told["decision"] == each]["accuracy"])) for each in dict.fromkeys(told["decision"])]
+    spans = [
+        (each, _format_span(told[told["decision"] == each]["accuracy"])) for each in dict.fromkeys(told["decision"])
+    ]
     several = len(spans) > 1
     span = ", ".join(f"{words} ({describe_decisions([each])})" if several else words for each, words in spans)
     return FigureRecord(
@@ -46,7 +48,7 @@ def describe_matrix_figure(found: Judgement, shares: pd.DataFrame) -> FigureReco
         explanation="A row is the network that the metamers were made for, a column the network that judges them. "
         "On the diagonal, where there is one, a network judges its own.",
         alt=f"Matrix of {len(found.models)} by {len(found.judges)} networks with the share recognised in each cell.",
-        method=_tell_method(found, shares),
+        method=_format_method(found, shares),
         order=420,
     )
 
@@ -75,7 +77,7 @@ def describe_layers_figure(found: Judgement, shares: pd.DataFrame) -> FigureReco
         explanation="One dot a judge and layer, early layers above late ones; “original” is the natural stimulus. "
         "A network whose metamers others do not recognise has learned to ignore what others rely on.",
         alt=f"Share recognised at each layer by {len(found.judges)} judges, with 95 percent intervals.",
-        method=_tell_method(found, shares),
+        method=_format_method(found, shares),
         order=410,
     )
 
@@ -98,12 +100,12 @@ def describe_scatter_figure(scatter: NetworkScatter) -> FigureRecord:
     )
 
 
-def _tell_span(shares: Any) -> str:
+def _format_span(shares: Any) -> str:
     low, high = 100 * float(shares.min()), 100 * float(shares.max())
     return f"{low:.0f} to {high:.0f} %" if round(low) != round(high) else f"{low:.0f} %"
 
 
-def _tell_method(found: Judgement, shares: pd.DataFrame) -> str:
+def _format_method(found: Judgement, shares: pd.DataFrame) -> str:
     """How verdicts were got and counted."""
     decisions = list(dict.fromkeys(shares["decision"]))
     rows: Any = found.table[found.table["decision"].isin(decisions)]

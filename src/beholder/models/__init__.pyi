@@ -6,7 +6,7 @@ from .catalog._panel import load_panel as load_panel
 from .catalog._resolve import resolve_model as resolve_model
 from .definitions._base import SOURCES as SOURCES
 from .definitions._base import Alias as Alias
-from .definitions._base import Blueprint as Blueprint
+from .definitions._base import ModelDefinition as ModelDefinition
 from .definitions._base import Source as Source
 from .definitions._base import Weights as Weights
 from .definitions._base import refuse_code as refuse_code
@@ -59,9 +59,9 @@ from .network._state import has_convolutions as has_convolutions
 from .network._state import place_model as place_model
 from .network._state import run_eagerly as run_eagerly
 from .network._stimuli import collect_stimuli as collect_stimuli
+from .network._stimuli import log_class_order as log_class_order
 from .network._stimuli import make_batch as make_batch
 from .network._stimuli import prepare_stimulus as prepare_stimulus
-from .network._stimuli import tell_class_order as tell_class_order
 from .network._wrap import as_model as as_model
 from .network._wrap import unwrap_module as unwrap_module
 from .network._wrap import wrap as wrap

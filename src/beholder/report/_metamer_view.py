@@ -196,7 +196,7 @@ def make_row(
 
 
 def _make_card(one: MetamerFile, row: Mapping[str, Any], color: str, made: tuple[str, str], page: Page) -> MetamerCard:
-    verdict = tell_verdict(row)
+    verdict = format_verdict(row)
     best = row["db_snr_saved"] if _is_known(row["db_snr_saved"]) else row["db_snr"]
     facts = [
         ("matched at", one.layer),
@@ -229,7 +229,7 @@ def _make_card(one: MetamerFile, row: Mapping[str, Any], color: str, made: tuple
     )
 
 
-def tell_verdict(row: Mapping[str, Any]) -> str:
+def format_verdict(row: Mapping[str, Any]) -> str:
     """``passed``, ``failed`` or ``unknown``."""
     passed = row["passed"]
     if passed is True or passed is np.True_:

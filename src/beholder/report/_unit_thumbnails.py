@@ -88,7 +88,7 @@ def plan_thumbnails(n_units: int, n_bytes: int, *, has_sounds: bool, has_optimiz
 
 @final
 @dataclass(frozen=True)
-class MadeThumbnail:
+class ThumbnailResult:
     """What a stimulus became: data URIs, and whether the picture is partly transparent."""
 
     source: str
@@ -119,7 +119,7 @@ class Thumbnailer:
         self.broken: list[str] = []
         self.is_full = False
 
-    def make(self, one: UnitStimulus, side: int, scale: Scale | None) -> MadeThumbnail | None:
+    def make(self, one: UnitStimulus, side: int, scale: Scale | None) -> ThumbnailResult | None:
         """One thumbnail; None when the page is full, or for a file that is neither picture nor sound."""
         sound = ""
         try:
@@ -144,7 +144,7 @@ class Thumbnailer:
         if not self._budget.spend("".join((source, sound, overlay.source if overlay else "", words))):
             self.is_full = True
             return None
-        return MadeThumbnail(source, sound, has_alpha, overlay)
+        return ThumbnailResult(source, sound, has_alpha, overlay)
 
 
 def encode_sound(samples: np.ndarray, rate: int) -> str:

@@ -138,12 +138,12 @@ def make_card(
         rows = _make_rows(unit, sign, plan, thumbnailer, page)
         if rows is None:
             return None
-        verdict, beats = tell_verdict(unit, sign)
+        verdict, beats = format_verdict(unit, sign)
         if rows or verdict:
             sides.append(Side(sign, heading, rows, verdict, beats))
     words = [side.beats for side in sides]
     beats = min(words, key=VERDICT_ORDER.index, default="")
-    histogram = draw_histogram(unit, tell_noun(unit)) if plan.has_histogram else None
+    histogram = draw_histogram(unit, format_noun(unit)) if plan.has_histogram else None
     if not page.budget.spend(histogram or ""):
         return None
     return UnitCard(model, unit.layer, unit.channel, color, tuple(sides), histogram, beats)
@@ -177,7 +177,7 @@ def _make_rows(
             link = page.link(one.path)
             thumbnails.append(Thumbnail(small.source, alt, facts, link, small.sound, small.has_alpha, small.overlay))
         if thumbnails:
-            rows.append(Row(name, kind, _tell_range(shown), tuple(thumbnails)))
+            rows.append(Row(name, kind, _format_range(shown), tuple(thumbnails)))
     return tuple(rows)
 
 
@@ -195,7 +195,7 @@ def _list_facts(unit: UnitStimuli, one: UnitStimulus) -> tuple[tuple[str, str], 
     return tuple((name, value) for name, value in facts if value is not None)
 
 
-def tell_verdict(unit: UnitStimuli, sign: str) -> tuple[str, str]:
+def format_verdict(unit: UnitStimuli, sign: str) -> tuple[str, str]:
     """Whether the visualisations beat the natural stimuli.
 
     Returns
@@ -209,7 +209,7 @@ def tell_verdict(unit: UnitStimuli, sign: str) -> tuple[str, str]:
         return "", ""
     beats, notes = row["beats"], [note for note in (row.get("note") or "").split("; ") if note]
     best, natural = (_read(row.get(name)) for name in ("activation_best", "natural_best"))
-    noun, better = tell_noun(unit).removesuffix("s"), _BETTER[sign]
+    noun, better = format_noun(unit).removesuffix("s"), _BETTER[sign]
     if beats == "unknown" or best is None or natural is None:
         words = "" if best is None else f"The best visualisation reaches {_tell(best)}"
     elif beats == "yes":
@@ -228,12 +228,12 @@ def tell_verdict(unit: UnitStimuli, sign: str) -> tuple[str, str]:
     return "; ".join(filter(None, (words, *notes))) + "." * bool(words or notes), beats
 
 
-def tell_noun(unit: UnitStimuli) -> str:
+def format_noun(unit: UnitStimuli) -> str:
     """What a unit's stimuli are: ``pictures`` or ``sounds``."""
     return "sounds" if any(is_sound(one.path) for one in unit.stimuli[:1]) else "pictures"
 
 
-def _tell_range(shown: Sequence[UnitStimulus]) -> str:
+def _format_range(shown: Sequence[UnitStimulus]) -> str:
     values = [one.activation for one in shown if one.activation is not None]
     if not values:
         return ""

@@ -85,7 +85,7 @@ def collect_sections(folder: Path, out: Path) -> list[Section]:
         try:
             items = kind.find(folder)
         except Exception as error:  # whatever a damaged file makes of a kind of section
-            sections.append(_tell_failure(name, error))
+            sections.append(_format_failure(name, error))
             continue
         for item in items:
             if page.is_claimed(item):
@@ -109,10 +109,10 @@ def _render_safely(kind: SectionKind, item: Path, page: Page) -> Section | None:
     try:
         return kind.render(item, page)
     except Exception as error:  # whatever a parser makes of a damaged or hostile file
-        return _tell_failure(item.relative_to(page.folder).as_posix(), error)
+        return _format_failure(item.relative_to(page.folder).as_posix(), error)
 
 
-def _tell_failure(name: str, error: Exception) -> Section:
+def _format_failure(name: str, error: Exception) -> Section:
     reason = str(error) if isinstance(error, BeholderError) else f"{type(error).__name__}: {error}"
     logger.warning("report: %s could not be read: %s", name, reason[:_MOST_WORDS])
     return Section(title=name, warnings=(f"{name} could not be read: {reason[:_MOST_WORDS]}",), order=850)
@@ -160,7 +160,7 @@ def _draw_safely(section: Section, template: Any) -> tuple[Section, int]:
     try:
         return section, _count_bytes(section, template)
     except Exception as error:  # a file that parses and holds something else than the section draws
-        told = _tell_failure(section.title, error)
+        told = _format_failure(section.title, error)
         return told, _count_bytes(told, template)
 
 

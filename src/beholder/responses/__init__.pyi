@@ -7,7 +7,7 @@ from ._evidence import Evidence as Evidence
 from ._evidence import Trace as Trace
 from ._evidence import list_signs as list_signs
 from ._exclusions import RULES as RULES
-from ._exclusions import Conduct as Conduct
+from ._exclusions import ParticipantSummary as ParticipantSummary
 from ._exclusions import list_exclusions as list_exclusions
 from ._export import export_responses as export_responses
 from ._reading import connect_for_reading as connect_for_reading

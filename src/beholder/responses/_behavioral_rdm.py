@@ -14,7 +14,7 @@ import numpy as np
 from beholder._core.errors import InputError
 from beholder._core.files import write_bytes
 from beholder._core.renamed import accept_old_keywords
-from beholder._core.wording import tell_count
+from beholder._core.wording import format_count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,7 +166,7 @@ class BehavioralRDM:
         known = int(np.isfinite(self.rdm[above]).sum())
         return (
             f"BehavioralRDM({self.kind}, {len(self.stimulus_ids)} stimuli, {known} of {len(above[0])} pairs, "
-            f"{tell_count(self.n_participants, 'participant')})"
+            f"{format_count(self.n_participants, 'participant')})"
         )
 
     def to_pandas(self) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, final
 
 from beholder.responses._evidence import Evidence, Trace, summarize_evidence
-from beholder.responses._exclusions import Conduct, list_exclusions
+from beholder.responses._exclusions import ParticipantSummary, list_exclusions
 from beholder.responses._records import NOTES, SKIPPED
 from beholder.responses._scoring import get_answer_form
 
@@ -32,7 +32,7 @@ class Progress:
         Trials of the task; answers; answers to main trials that can be right, and those that are.
     response_time_s : float
         Sum of response times.
-    conduct : Conduct
+    conduct : ParticipantSummary
     exclusions : tuple of str
         Rules that are broken; of unfinished participants ``unfinished`` alone.
     visit : int
@@ -56,7 +56,7 @@ class Progress:
     n_main: int
     n_main_correct: int
     response_time_s: float
-    conduct: Conduct
+    conduct: ParticipantSummary
     exclusions: tuple[str, ...]
     visit: int = 1
     completed: float | None = None
@@ -123,7 +123,7 @@ def read_progress(
         times = dict(events.get(number, []))
         names = [name for name, _ in events.get(number, [])]
         begun, read = times.get("consent"), times.get("instructions")
-        conduct = Conduct(
+        conduct = ParticipantSummary(
             finished="answered_all" in times,
             n_catch=n_catch,
             n_catch_correct=catch_correct or 0,

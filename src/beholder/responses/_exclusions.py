@@ -11,7 +11,7 @@ from beholder._core.errors import UnknownNameError
 
 @final
 @dataclass(frozen=True)
-class Conduct:
+class ParticipantSummary:
     """What the rules look at, of one participant.
 
     Attributes
@@ -57,7 +57,7 @@ UNFINISHED = "unfinished"
 """The reason of those who did not answer every trial; always applied."""
 
 
-def list_exclusions(conduct: Conduct, rules: Mapping[str, Any]) -> tuple[str, ...]:
+def list_exclusions(conduct: ParticipantSummary, rules: Mapping[str, Any]) -> tuple[str, ...]:
     """Which rules a participant breaks; nobody is left out who breaks none.
 
     A rule's bound itself is within the rule: 4 of 5 catch trials pass a ``catch_ratio_min`` of 0.8, 135 s pass a
@@ -66,7 +66,7 @@ def list_exclusions(conduct: Conduct, rules: Mapping[str, Any]) -> tuple[str, ..
 
     Parameters
     ----------
-    conduct : Conduct
+    conduct : ParticipantSummary
     rules : mapping of str to number, bool or None
         Of :data:`RULES`; None and absent switch a rule off. ``automation`` is true or false: with it, whoever's answers
         show a sign that no person's do is left out.

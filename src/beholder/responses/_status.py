@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from beholder._core.wording import tell_count
+from beholder._core.wording import format_count
 from beholder.responses._conduct import Progress, count_visits, read_progress
 from beholder.responses._reading import open_for_reading, read_description
 
@@ -88,10 +88,10 @@ class Status:
         ]
         if self.n_skipped:
             lines.append(
-                f"not shown     {tell_count(self.n_skipped, 'trial')} left out, whose stimuli could not be shown"
+                f"not shown     {format_count(self.n_skipped, 'trial')} left out, whose stimuli could not be shown"
             )
         if self.answers_ahead:
-            ahead = tell_count(self.answers_ahead, "answer")
+            ahead = format_count(self.answers_ahead, "answer")
             lines.insert(4, f"clock         {ahead} dated later than now, by this machine's clock")
         if len(self.visits) > 1:
             told = (f"{k}: {n[0]} begun, {n[1]} finished, {n[2]} included" for k, n in enumerate(self.visits, start=1))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.durations import DAY_S
-from beholder._core.wording import tell_count
+from beholder._core.wording import format_count
 from beholder.responses._columns import (
     BLOCK_COLUMN,
     EVIDENCE,
@@ -64,8 +64,10 @@ class Responses:
     def __repr__(self) -> str:
         n_out = int(self.participants["excluded"].to_numpy(bool).sum())
         sessions = f" in {len(self.participants)} sessions" if self.n_visits > 1 else ""
-        people = f"{tell_count(self.n_participants, 'participant')}{sessions}"
-        return f"Responses({self.kind}, {tell_count(len(self.trials), 'answer')} of {people}, {n_out} of them excluded)"
+        people = f"{format_count(self.n_participants, 'participant')}{sessions}"
+        return (
+            f"Responses({self.kind}, {format_count(len(self.trials), 'answer')} of {people}, {n_out} of them excluded)"
+        )
 
     @property
     def n_participants(self) -> int:

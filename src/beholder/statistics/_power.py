@@ -11,7 +11,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED
-from beholder._core.wording import tell_count
+from beholder._core.wording import format_count
 from beholder.statistics._effect import Effect, check_sizes, is_crossed
 from beholder.statistics._power_draws import simulate_power
 
@@ -134,14 +134,14 @@ class PowerAnalysis:
             "",
         ]
         for row in self.recommended:
-            head = f"{tell_count(row['n_trials'], 'trial')} in each condition: "
+            head = f"{format_count(row['n_trials'], 'trial')} in each condition: "
             if not row["n_participants"]:
                 lines.append(f"{head}no number of participants reaches {self.target:g}; more stimuli are needed")
                 continue
             drawn = f", {row['power_simulated']:.2f} in {self.n_simulations:,} drawn experiments"
             checked = drawn if row["power_simulated"] is not None else ""
             lines.append(
-                f"{head}{tell_count(row['n_participants'], 'participant')}{each} (power {row['power']:.2f}{checked})"
+                f"{head}{format_count(row['n_participants'], 'participant')}{each} (power {row['power']:.2f}{checked})"
             )
         return lines
 

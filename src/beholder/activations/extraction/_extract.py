@@ -71,9 +71,9 @@ from beholder.models import (
     copy_model,
     explain_shape_errors,
     load_model,
+    log_class_order,
     place_model,
     run_eagerly,
-    tell_class_order,
     unwrap_module,
 )
 from beholder.stimuli import Exposure, StimulusSet
@@ -221,7 +221,7 @@ def extract_to_store(
     if not len(stimuli):
         raise InputError("at least one stimulus", got="an empty stimulus set")
     check_modality(model, stimuli)
-    tell_class_order(model, stimuli)
+    log_class_order(model, stimuli)
     folder = job_folder(store)
     with explain_write_errors(store):
         store.parent.mkdir(parents=True, exist_ok=True)

@@ -84,11 +84,11 @@ def settle_conduct(model: Model, look: Look, example: Tensor, *, layouts: bool =
     pair, other = torch.cat([example, example.flip(-1)]), torch.cat([example, _fade(example)])
     plain = copy_model(model)
     first = _run(model, plain, look, pair)
-    _tell_changes(model, plain, look, first[0], pair, other)
+    _log_changes(model, plain, look, first[0], pair, other)
     return layouts and has_convolutions(model.module) and _is_layout_free(model, look, first, pair)
 
 
-def _tell_changes(model: Model, plain: Model, look: Look, first: Sequence[Tensor], pair: Tensor, other: Tensor) -> None:
+def _log_changes(model: Model, plain: Model, look: Look, first: Sequence[Tensor], pair: Tensor, other: Tensor) -> None:
     if _are_near(_take_first(first), _take_first(_run(model, plain, look, other, seed=1)[0])):
         return
     if not _are_near(first, _run(model, plain, look, pair, seed=2)[0]):

@@ -371,8 +371,8 @@ def fetch_all(plan: PanelPlan, weights: Mapping[str, Any]) -> None:
     """Get the weights of every model, so that one that cannot be had is noticed before hours of work."""
     for model, tag in zip(plan.models, plan.tags, strict=True):
         resolved = resolve_model(model, **{**weights, "weights": tag})
-        if resolved.file is None and resolved.blueprint.fetch_tag is not None and resolved.tag != "random":
-            resolved.blueprint.fetch_tag(resolved.tag)
+        if resolved.file is None and resolved.definition.fetch_tag is not None and resolved.tag != "random":
+            resolved.definition.fetch_tag(resolved.tag)
 
 
 def _load(model: Alias | str, device: str, weights: dict[str, Any]) -> Model:

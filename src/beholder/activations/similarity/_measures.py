@@ -196,9 +196,9 @@ def _normalize_rows(rows: np.ndarray, method: str) -> np.ndarray:
 
 def _multiply_rows(rows: np.ndarray, method: str) -> tuple[np.ndarray, np.ndarray]:
     if method in ("correlation", "cosine"):
-        aimed = _normalize_rows(rows, method)
-        has_direction: Any = aimed.any(axis=1)
-        return (aimed @ aimed.T).astype(np.float64), has_direction.astype(np.float64)
+        normalized = _normalize_rows(rows, method)
+        has_direction: Any = normalized.any(axis=1)
+        return (normalized @ normalized.T).astype(np.float64), has_direction.astype(np.float64)
     shift = rows.mean(axis=0, dtype=np.float64)
     products: Any = np.zeros((len(rows), len(rows)))
     step = max(1, _COLUMN_BYTES // (8 * len(rows)))

@@ -10,7 +10,7 @@ import numpy as np
 from beholder._core.errors import InputError
 
 
-def deal_decks(
+def assign_decks(
     n_items: int, n_per_task: int, n_tasks: int, shuffle: Callable[[int], np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Deal items from shuffled decks: a new deck when one is used up, nothing twice in a task.
@@ -43,7 +43,7 @@ def deal_decks(
 
     Examples
     --------
-    >>> deal_decks(4, 3, 2, lambda deck: np.arange(4))[0].tolist()
+    >>> assign_decks(4, 3, 2, lambda deck: np.arange(4))[0].tolist()
     [[0, 1, 2], [3, 0, 1]]
     """
     if not 0 <= n_per_task <= n_items:
@@ -69,7 +69,7 @@ def deal_decks(
     return items, decks
 
 
-def deal_catch(
+def assign_catch(
     available: list[np.ndarray], n_items: int, n_per_task: int, generator: np.random.Generator
 ) -> list[list[int]]:
     """For each task, the items shown least often so far among those it may have; ties are drawn.

@@ -52,7 +52,7 @@ def order_pairs(n_items: int, generator: np.random.Generator) -> np.ndarray:
     return pairs
 
 
-def deal_triplets(n_items: int, n_per_task: int, n_tasks: int, generator: np.random.Generator) -> np.ndarray:
+def assign_triplets(n_items: int, n_per_task: int, n_tasks: int, generator: np.random.Generator) -> np.ndarray:
     """Triplets in which all items are shown equally often and all pairs as nearly so as can be found.
 
     Items come from shuffled decks; a triplet is made of one of them and the two that were seen least often together
@@ -72,7 +72,7 @@ def deal_triplets(n_items: int, n_per_task: int, n_tasks: int, generator: np.ran
 
     Examples
     --------
-    >>> deal_triplets(6, 2, 1, np.random.default_rng(0)).shape
+    >>> assign_triplets(6, 2, 1, np.random.default_rng(0)).shape
     (1, 2, 3)
     """
     if n_items < 3:

@@ -12,7 +12,7 @@ from beholder._core.files import read_json, write_json
 from beholder._core.hashing import hash_settings
 from beholder._core.seeds import make_generator
 from beholder._core.settings import compare_settings
-from beholder._core.wording import tell_count
+from beholder._core.wording import format_count
 from beholder.experiments.settings._presets import make_settings
 from beholder.experiments.settings._settings import Settings, check_sessions, complete_settings
 from beholder.experiments.settings._visits import name_task
@@ -91,13 +91,12 @@ class Plan:
 
     def __repr__(self) -> str:
         first = self.tasks[0]
-        counts = (
-            f"{tell_count(len(first.raw_trials), 'trial')} and {tell_count(len(first.raw_catch_trials), 'catch trial')}"
-        )
+        trials = format_count(len(first.raw_trials), "trial")
+        counts = f"{trials} and {format_count(len(first.raw_catch_trials), 'catch trial')}"
         practice = f", {len(self.practice)} for practice" if self.practice else ""
         n = self.settings.sessions.n
         several = f", {n} a participant" if n > 1 else ""
-        return f"Plan({self.kind}, {tell_count(len(self.tasks), 'task')} of {counts}{several}{practice})"
+        return f"Plan({self.kind}, {format_count(len(self.tasks), 'task')} of {counts}{several}{practice})"
 
     def __len__(self) -> int:
         return len(self.tasks)

@@ -9,7 +9,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED, make_generator
-from beholder.experiments.design._deal import cut_rows, deal_catch, deal_decks
+from beholder.experiments.design._deal import assign_catch, assign_decks, cut_rows
 from beholder.experiments.design._plan import SCHEMES, Plan, make_task, repeat_tasks
 from beholder.experiments.design._unit_checks import (
     check_batches,
@@ -115,7 +115,7 @@ def plan_choice(
     spare = [unit for i, unit in enumerate(found) if i not in set(chosen)]
     require_batches(units, batches if scheme == "released" else (0, *batches) if n_catch else batches)
 
-    dealt, _ = deal_decks(n_used, n_trials, n_tasks, lambda deck: generator.permutation(n_used))
+    dealt, _ = assign_decks(n_used, n_trials, n_tasks, lambda deck: generator.permutation(n_used))
     if scheme == "document":
         numbers = np.repeat([[batches[k % len(batches)]] for k in range(n_tasks)], n_trials, axis=1)
     else:
@@ -196,7 +196,7 @@ def _choose_catch(
             f"catch trials show units of other sessions of the same participant: {len(units)} units for "
             f"{len(whole[0])} + {n_catch} trials; exemplars of {len(whole[0]) + n_catch} units keep them apart"
         ]
-    return [[units[i] for i in row] for row in deal_catch(pools[found], len(units), n_catch, generator)], notes
+    return [[units[i] for i in row] for row in assign_catch(pools[found], len(units), n_catch, generator)], notes
 
 
 def plan_practice(

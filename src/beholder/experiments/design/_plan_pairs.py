@@ -12,7 +12,7 @@ from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 from beholder.experiments.design._deal import cut_rows
 from beholder.experiments.design._plan import CATCH, Plan, PlannedTrial, make_task, repeat_tasks
-from beholder.experiments.design._plan_recognition import check_design, deal_conditions, drop_practice
+from beholder.experiments.design._plan_recognition import assign_conditions, check_design, drop_practice
 from beholder.experiments.design._stimulus_table import StimulusTable, read_labelled, read_stimulus_table
 from beholder.experiments.design._unit_trials import relate
 from beholder.experiments.settings._presets import make_settings
@@ -67,7 +67,7 @@ def plan_pairs(
     n_parts = settings.sessions.n_parts
     n_trials, n_tasks, notes = check_design(len(table), n_conditions, n_trials, n_tasks, n_parts)
     labels = [sorted(set(table.labels)).index(label) for label in table.labels]
-    shown, dealt = deal_conditions(labels, n_conditions, n_trials, n_tasks, seed)
+    shown, dealt = assign_conditions(labels, n_conditions, n_trials, n_tasks, seed)
     n_catch = min(8, len(table) // 2) if n_catch is None else n_catch
     if not 0 <= n_catch <= len(table):
         raise InputError(f"-nc from 0 to {len(table)}", got=str(n_catch))

@@ -13,8 +13,8 @@ import numpy as np
 from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 from beholder.experiments.design._deal import (
+    assign_decks,
     cut_rows,
-    deal_decks,
     explain_counts,
     interleave,
     show_product,
@@ -107,7 +107,7 @@ def plan_recognition(
     answers = match_choices(table, settings.choices)
     n_parts = settings.sessions.n_parts
     n_trials, n_tasks, notes = check_design(len(table), len(table.conditions), n_trials, n_tasks, n_parts)
-    shown, conditions = deal_conditions(
+    shown, conditions = assign_conditions(
         [settings.choices.index(answer) for answer in answers], len(table.conditions), n_trials, n_tasks, seed
     )
     parts = cut_rows(n_tasks, n_trials, n_parts)
@@ -176,7 +176,7 @@ def check_design(
     return n_trials, n_tasks, notes
 
 
-def deal_conditions(
+def assign_conditions(
     labels: Sequence[int], n_conditions: int, n_trials: int, n_tasks: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Stimulus and condition of every trial.
@@ -199,7 +199,7 @@ def deal_conditions(
             rows.append(spread_conditions(labels_, n_conditions, first))
         return interleave(rows[deck // n_conditions], make_generator(seed, "tasks", "deck", deck))
 
-    stimuli, decks = deal_decks(len(labels_), n_trials, n_tasks, shuffle)
+    stimuli, decks = assign_decks(len(labels_), n_trials, n_tasks, shuffle)
     conditions = (np.stack(rows)[decks // n_conditions, stimuli] + decks) % n_conditions
     return stimuli, conditions
 
@@ -290,7 +290,7 @@ def draw_catch(
     if n_catch < 0:
         raise InputError("-nc of at least 0", got=str(n_catch))
     n_whole, n_rest = divmod(n_catch, len(easy))
-    rest, _ = deal_decks(len(easy), n_rest, n_tasks, lambda deck: generator.permutation(len(easy)))
+    rest, _ = assign_decks(len(easy), n_rest, n_tasks, lambda deck: generator.permutation(len(easy)))
     tasks = []
     for row in rest:
         chosen = [*(list(range(len(easy))) * n_whole), *row.tolist()]

@@ -13,8 +13,8 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED, make_generator
-from beholder.experiments.design._deal import cut_rows, deal_decks, explain_counts, show_product
-from beholder.experiments.design._designs import count_together, deal_triplets, order_pairs
+from beholder.experiments.design._deal import assign_decks, cut_rows, explain_counts, show_product
+from beholder.experiments.design._designs import assign_triplets, count_together, order_pairs
 from beholder.experiments.design._plan import CATCH, Plan, PlannedTrial, make_task, repeat_tasks
 from beholder.experiments.design._stimulus_table import StimulusTable, read_stimulus_table
 from beholder.experiments.design._unit_trials import relate
@@ -83,13 +83,13 @@ def plan_similarity(
     if len(items) < size + 1:
         raise InputError(f"{size + 1} stimuli or more", got=str(len(items)))
     generator = make_generator(seed, "tasks", settings.kind)
-    deal, n_parts = _deal_pairs if size == 2 else _deal_triplets, settings.sessions.n_parts
+    deal, n_parts = _assign_pairs if size == 2 else _assign_triplets, settings.sessions.n_parts
     groups, notes = deal(len(items), n_trials, n_tasks, n_parts, generator)
     n_catch = min(4, len(items)) if n_catch is None else n_catch
     if not 0 <= n_catch <= len(items):
         raise InputError(f"-nc from 0 to {len(items)}", got=str(n_catch))
     parts = cut_rows(len(groups), groups.shape[1], n_parts)
-    twice, _ = deal_decks(len(items), n_catch, len(parts), lambda deck: generator.permutation(len(items)))
+    twice, _ = assign_decks(len(items), n_catch, len(parts), lambda deck: generator.permutation(len(items)))
     tasks = []
     for k, part in enumerate(parts):
         main = [_make_group([items[i] for i in group], None, settings.kind, folder) for group in groups[part].tolist()]
@@ -128,7 +128,7 @@ def _count_trials(n_trials: int | None, n_parts: int, default: int, n_all: int, 
     return n
 
 
-def _deal_pairs(
+def _assign_pairs(
     n_items: int, n_trials: int | None, n_tasks: int | None, n_parts: int, generator: np.random.Generator
 ) -> tuple[np.ndarray, list[str]]:
     n_pairs = math.comb(n_items, 2)
@@ -150,7 +150,7 @@ def _deal_pairs(
         own = order_pairs(n_items, generator)
         return np.array([first[tuple(sorted(pair))] for pair in own.tolist()])
 
-    dealt, decks = deal_decks(n_pairs, n_trials, n_tasks, shuffle)
+    dealt, decks = assign_decks(n_pairs, n_trials, n_tasks, shuffle)
     groups = pairs[dealt]
     turned = decks % 2 == 1  # the other way round in every second deck
     groups[turned] = groups[turned][:, ::-1]
@@ -162,7 +162,7 @@ def _find_divisor(n_pairs: int, most: int) -> int:
     return max(n for n in range(1, min(n_pairs, most) + 1) if n_pairs % n == 0)
 
 
-def _deal_triplets(
+def _assign_triplets(
     n_items: int, n_trials: int | None, n_tasks: int | None, n_parts: int, generator: np.random.Generator
 ) -> tuple[np.ndarray, list[str]]:
     n_all = math.comb(n_items, 3)
@@ -173,10 +173,10 @@ def _deal_triplets(
         raise InputError("-nh of at least 1", got=str(n_tasks))
     if n_trials * n_tasks % n_all == 0 or 2 * n_trials > n_all:
         every = np.array(list(combinations(range(n_items), 3)))
-        dealt, _ = deal_decks(n_all, n_trials, n_tasks, lambda deck: generator.permutation(n_all))
+        dealt, _ = assign_decks(n_all, n_trials, n_tasks, lambda deck: generator.permutation(n_all))
         groups = generator.permuted(every[dealt], axis=2)
     else:
-        groups = deal_triplets(n_items, n_trials, n_tasks, generator)
+        groups = assign_triplets(n_items, n_trials, n_tasks, generator)
     together = count_together(groups, n_items)
     counts = together[np.triu_indices(n_items, 1)]
     notes = []

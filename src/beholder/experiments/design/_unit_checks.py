@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from beholder._core.errors import InputError
-from beholder._core.wording import tell_count
+from beholder._core.wording import format_count
 from beholder.experiments.design._deal import explain_counts, show_product
 from beholder.experiments.design._unit_folders import COUNTERFACTUAL, NATURAL, OPTIMIZED, UnitFolder
 from beholder.experiments.settings._settings import Settings
@@ -61,7 +61,7 @@ def check_counts(
     if n_used < n_trials:
         raise InputError(
             f"at least as many units as trials a task (-nt {n_trials // n_parts}{in_parts})",
-            got=tell_count(n_used, "unit"),
+            got=format_count(n_used, "unit"),
             hint=f"-nt {n_used // n_parts}" + (f" or -upm {n_trials}" if available >= n_trials else ""),
         )  # fmt: skip
     if n_trials < n_parts:

@@ -23,7 +23,7 @@ _KINDS = ("stimulus", "trial", "session")
 
 @final
 @dataclass(frozen=True)
-class Place:
+class TrialRef:
     """What a name stands for.
 
     Attributes
@@ -57,20 +57,20 @@ class AddressBook:
     Examples
     --------
     >>> book = AddressBook("01" * 32)
-    >>> name = book.seal(Place("stimulus", 1, 3, 17, 4))
+    >>> name = book.encrypt(TrialRef("stimulus", 1, 3, 17, 4))
     >>> len(name), book.open(name), book.open("A" * 36) is None
-    (36, Place(kind='stimulus', session=1, task=3, n=17, slot=4), True)
+    (36, TrialRef(kind='stimulus', session=1, task=3, n=17, slot=4), True)
     """
 
     def __init__(self, key: str) -> None:
         self._cipher = AESSIV(bytes.fromhex(key))
 
-    def seal(self, place: Place) -> str:
+    def encrypt(self, place: TrialRef) -> str:
         """36 characters of ``A-Z a-z 0-9 - _``."""
         plain = _LAYOUT.pack(_KINDS.index(place.kind), place.session, place.task, place.n, place.slot)
         return base64.urlsafe_b64encode(self._cipher.encrypt(plain, None)).decode("ascii")
 
-    def open(self, name: str) -> Place | None:
+    def open(self, name: str) -> TrialRef | None:
         """The place; None for a name that this key did not make."""
         if len(name) != _LENGTH:
             return None
@@ -79,4 +79,4 @@ class AddressBook:
         except (binascii.Error, UnicodeEncodeError, InvalidTag):
             return None
         kind, session, task, n, slot = _LAYOUT.unpack(plain)
-        return Place(_KINDS[kind], session, task, n, slot)
+        return TrialRef(_KINDS[kind], session, task, n, slot)

@@ -11,7 +11,7 @@ from typing import Any, final
 
 from beholder._core.errors import InputError
 from beholder._core.files import read_json
-from beholder._core.wording import tell_count
+from beholder._core.wording import format_count
 from beholder.experiments.settings._kinds import get_task_kind
 from beholder.experiments.settings._presets import make_settings
 from beholder.experiments.settings._settings import Settings, check_sessions
@@ -160,7 +160,7 @@ class Experiment:
     def __repr__(self) -> str:
         sizes = sorted({len(task) for task in self.tasks})
         span = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
-        counts = f"{tell_count(len(self.tasks), 'task')} of {span} trial{'s' * (span != '1')}"
+        counts = f"{format_count(len(self.tasks), 'task')} of {span} trial{'s' * (span != '1')}"
         return f"Experiment({self.kind}, {counts}, {len(self.practice)} for practice)"
 
     def get_task(self, index: int) -> Task:

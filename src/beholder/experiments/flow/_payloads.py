@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from beholder.experiments.flow._addresses import AddressBook, Place
+from beholder.experiments.flow._addresses import AddressBook, TrialRef
 from beholder.experiments.flow._experiment import Experiment, Trial
 from beholder.experiments.flow._flow import ENDS, pick_code
 from beholder.experiments.flow._position import Position, choose_level, find_trial, list_breaks
@@ -174,11 +174,11 @@ def list_payloads(
         task = 0 if phase else position.task
         timing = make_timing(experiment.settings, position, phase, number)
         payload: dict[str, Any] = {
-            "id": book.seal(Place("trial", position.session, phase, number)),
+            "id": book.encrypt(TrialRef("trial", position.session, phase, number)),
             "n": number,
             "phase": "practice" if phase else "main",
             "kind": experiment.kind,
-            "stimuli": _make_stimuli(trial, shown, level, Place("stimulus", position.session, task, n), book),
+            "stimuli": _make_stimuli(trial, shown, level, TrialRef("stimulus", position.session, task, n), book),
             "timing": timing,
             "brief": is_brief(experiment.settings, trial, timing["stimulus_ms"]),
         }
@@ -193,14 +193,14 @@ def find_slot(trial: Trial, slot: str, level: int | None) -> str:
 
 
 def _make_stimuli(
-    trial: Trial, shown: dict[str, Any], level: int | None, place: Place, book: AddressBook
+    trial: Trial, shown: dict[str, Any], level: int | None, place: TrialRef, book: AddressBook
 ) -> dict[str, Any]:
     """Place on the screen to an address, or to a list of them."""
     numbers = {slot: k for k, slot in enumerate(sorted(trial.files))}
 
     def address(slot: str) -> str:
         number = numbers[find_slot(trial, slot, level)]
-        return "s/" + book.seal(Place(place.kind, place.session, place.task, place.n, number))
+        return "s/" + book.encrypt(TrialRef(place.kind, place.session, place.task, place.n, number))
 
     return {
         where: [address(slot) for slot in what] if isinstance(what, list | tuple) else address(what)

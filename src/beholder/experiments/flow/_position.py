@@ -16,7 +16,7 @@ from beholder.responses import NOTES, SKIPPED, Answer, Event, History
 
 @final
 @dataclass(frozen=True)
-class Given:
+class SavedAnswer:
     """An answer that is on disk, as far as later requests need it; or none, where nothing could be shown."""
 
     digest: bytes
@@ -41,7 +41,7 @@ class Position:
     step : str
     block : int
         The practice block that runs, from 1; after practice the last one.
-    given : dict of int to list of Given
+    given : dict of int to list of SavedAnswer
         Answers by practice block; those to the main trials under 0.
     checks : dict or None
         What the checks found.
@@ -67,7 +67,7 @@ class Position:
     blocks: Sequence[Any]
     step: str
     block: int = 1
-    given: dict[int, list[Given]] = field(default_factory=dict)
+    given: dict[int, list[SavedAnswer]] = field(default_factory=dict)
     checks: dict[str, Any] | None = None
     parameters: dict[str, str] = field(default_factory=dict)
     n_events: int = 0
@@ -82,7 +82,7 @@ class Position:
         """What is running: the practice block, or 0 for the main trials."""
         return self.block if self.step == "practice" else 0
 
-    def list_given(self, phase: int | None = None) -> list[Given]:
+    def list_given(self, phase: int | None = None) -> list[SavedAnswer]:
         """Answers of a phase, the running one by default, in order."""
         return self.given.setdefault(self.phase if phase is None else phase, [])
 
@@ -111,7 +111,7 @@ class Position:
 
     def take_answer(self, answer: Answer) -> None:
         """Move on by an answer that is on disk."""
-        self.list_given(answer.block).append(Given(answer.body, answer.n, answer.correct, answer.level))
+        self.list_given(answer.block).append(SavedAnswer(answer.body, answer.n, answer.correct, answer.level))
         for event in NOTES:
             self.noted.pop((event, answer.block, answer.trial), None)
 
@@ -121,7 +121,7 @@ class Position:
         After the answers of the trials before it.
         """
         block, trial = skip["block"], skip["trial"]
-        self.list_given(block).insert(trial - 1, Given(b"", skip["n"], None, None, is_skipped=True))
+        self.list_given(block).insert(trial - 1, SavedAnswer(b"", skip["n"], None, None, is_skipped=True))
         for event in NOTES:
             self.noted.pop((event, block, trial), None)
 

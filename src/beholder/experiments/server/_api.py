@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from beholder.experiments.flow._addresses import Place
+from beholder.experiments.flow._addresses import TrialRef
 from beholder.experiments.flow._experiment import MEDIA_TYPES, Experiment
 from beholder.experiments.flow._payloads import (
     describe_visit,
@@ -108,21 +108,21 @@ class Api:
 
     async def state(self, request: Request) -> Response:
         """``GET /api/state``: where the participant stands."""
-        return self._tell_state(self._find(request))
+        return self._send_state(self._find(request))
 
     async def step(self, request: Request) -> Response:
         """``POST /api/step``: the end of a step; gives the new state."""
         position = self._find_active(request)
         step, data = parse_step(await read_json_body(request, MAX_STEP_BYTES), self.experiment.settings)
         await self._book.step(position, step, data)
-        return self._tell_state(position)
+        return self._send_state(position)
 
     async def next(self, request: Request) -> Response:
         """``POST /api/next``: the next session, once it is open; gives the new state."""
         position = self._find_active(request)
         parameters, screen, _ = parse_join(await read_json_body(request, MAX_JOIN_BYTES))
         await self._book.begin_next(position, parameters, screen)
-        return self._tell_state(self._find(request))
+        return self._send_state(self._find(request))
 
     async def trials(self, request: Request) -> Response:
         """``GET /api/trials``: trials of the running phase."""
@@ -162,7 +162,7 @@ class Api:
         """``POST /api/withdraw``: everything is deleted. Again: nothing more to delete, the same answer."""
         position = self._find(request)
         if position is None:
-            return self._tell_state(None)
+            return self._send_state(None)
         await self._book.withdraw(position)
         return JSONResponse(make_withdrawn_state(self.experiment, position.parameters))
 
@@ -199,10 +199,10 @@ class Api:
             raise Refusal(409, "withdrawn", "You have withdrawn; nothing is kept.")
         return position
 
-    def _tell_state(self, position: Position | None) -> Response:
+    def _send_state(self, position: Position | None) -> Response:
         if position is None:
             return JSONResponse(make_withdrawn_state(self.experiment, {}))
-        name = self._book.addresses.seal(Place("session", position.session))
+        name = self._book.addresses.encrypt(TrialRef("session", position.session))
         return JSONResponse({**make_state(self.experiment, position, self._book.clock()), "session": name})
 
 

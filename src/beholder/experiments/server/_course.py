@@ -7,7 +7,7 @@ from typing import Any
 
 from beholder.experiments.flow._experiment import Experiment
 from beholder.experiments.flow._flow import follow, judge_block, judge_step, list_steps
-from beholder.experiments.flow._position import Given, Position, choose_level, find_trial
+from beholder.experiments.flow._position import Position, SavedAnswer, choose_level, find_trial
 from beholder.experiments.server._requests import AnswerRequest
 from beholder.responses import SKIPPED, Answer, Event, score_response
 
@@ -44,7 +44,7 @@ def score_answer(
 
 def list_consequences(experiment: Experiment, position: Position, answer: Answer) -> list[Event]:
     """What an answer brings about, before it is taken in: nothing, or the end of a block or of all trials."""
-    given = Given(answer.body, answer.n, answer.correct, answer.level)
+    given = SavedAnswer(answer.body, answer.n, answer.correct, answer.level)
     return _end_phase(experiment, position, answer.block, given, answer.at)
 
 
@@ -67,11 +67,11 @@ def skip_trial(
     n, _ = position.list_trials(phase)[number - 1]
     about = {name: failure[name] for name in ("reason", "slots")}
     event = Event(at, SKIPPED, position.step, {"block": phase, "trial": number, "n": n, **about})
-    given = Given(b"", n, None, None, is_skipped=True)
+    given = SavedAnswer(b"", n, None, None, is_skipped=True)
     return [event, *_end_phase(experiment, position, phase, given, at)]
 
 
-def _end_phase(experiment: Experiment, position: Position, phase: int, last: Given, at: float) -> list[Event]:
+def _end_phase(experiment: Experiment, position: Position, phase: int, last: SavedAnswer, at: float) -> list[Event]:
     """The end of a practice block or of all trials, where this was its last one."""
     given = [*position.list_given(phase), last]
     if len(given) < len(position.list_trials(phase)):

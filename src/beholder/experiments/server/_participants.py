@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, final
 
-from beholder.experiments.flow._addresses import AddressBook, Place
+from beholder.experiments.flow._addresses import AddressBook, TrialRef
 from beholder.experiments.flow._experiment import Experiment
 from beholder.experiments.flow._payloads import gives_feedback, make_timing
 from beholder.experiments.flow._position import Position, find_trial, restore_position
@@ -310,17 +310,17 @@ class ParticipantBook:
         self._withdrawing.add(flushing)
         flushing.add_done_callback(self._withdrawing.discard)
 
-    def _open_trial(self, position: Position, trial_id: str) -> Place:
+    def _open_trial(self, position: Position, trial_id: str) -> TrialRef:
         place = self.addresses.open(trial_id)
         if place is None or place.kind != "trial" or place.session != position.session:
             raise Refusal(404, "not_found", "There is no such trial.")
         return place
 
-    def _is_next(self, position: Position, place: Place) -> bool:
+    def _is_next(self, position: Position, place: TrialRef) -> bool:
         running = position.step == ("practice" if place.task else "trials") and place.task == position.phase
         return running and place.n == len(position.list_given(place.task)) + 1
 
-    def _acknowledge(self, place: Place, correct: bool | None) -> dict[str, Any]:
+    def _acknowledge(self, place: TrialRef, correct: bool | None) -> dict[str, Any]:
         told = gives_feedback(self.experiment.settings, place.task, place.n) and correct is not None
         return {"saved": True, "feedback": {"correct": correct}} if told else {"saved": True}
 

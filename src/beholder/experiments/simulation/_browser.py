@@ -20,8 +20,8 @@ from beholder.experiments.simulation._participant_client import ParticipantClien
 from beholder.experiments.simulation._run import TakePart
 from beholder.experiments.simulation._simulate import (
     ParticipantOutcome,
+    ResponseTimes,
     SimulatedClock,
-    Tempo,
     make_observation,
     make_recruit,
     make_step,
@@ -102,7 +102,7 @@ class _Guest:
         self._experiment = experiment
         self._state: dict[str, Any] = {"settings": experiment.settings.to_dict()}
         self._rng = make_generator(seed, "participant", number)
-        self._tempo = Tempo(experiment.settings, make_generator(seed, "tempo", number))
+        self._tempo = ResponseTimes(experiment.settings, make_generator(seed, "tempo", number))
         self._payloads: dict[str, dict[str, Any]] = {}
         self._counts = {"practice": 0, "main": 0}
         self._began = clock()

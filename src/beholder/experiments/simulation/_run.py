@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, final
 from beholder._core.errors import InputError
 from beholder._core.progress import logger, show_progress
 from beholder._core.seeds import DEFAULT_SEED
-from beholder._core.wording import tell_count
+from beholder._core.wording import format_count
 from beholder.experiments.flow._experiment import Experiment, read_experiment
 from beholder.experiments.flow._flow import ENDS
 from beholder.experiments.server._server import RELEASE_AFTER_S, open_server, open_store
@@ -63,7 +63,7 @@ class Simulation:
 
     def __repr__(self) -> str:
         right = f", {100 * self.n_correct / self.n_answers:.1f} % right" if self.n_answers else ""
-        people = tell_count(len(self.outcomes), "participant")
+        people = format_count(len(self.outcomes), "participant")
         return f"Simulation({self.observer}, {people}, {self.count('done')} done{right})"
 
     def count(self, end: str) -> int:

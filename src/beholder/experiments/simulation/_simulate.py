@@ -113,7 +113,7 @@ class ParticipantOutcome:
 
 @final
 @dataclass
-class Tempo:
+class ResponseTimes:
     """How long a participant takes for things, drawn from a generator of its own."""
 
     settings: Settings
@@ -187,7 +187,7 @@ def simulate_participant(
     ParticipantOutcome
     """
     rng = make_generator(seed, "participant", number)
-    tempo = Tempo(settings, make_generator(seed, "tempo", number))
+    tempo = ResponseTimes(settings, make_generator(seed, "tempo", number))
     counts, seconds, n_sessions = {"practice": 0, "main": 0}, 0.0, 0
     client.join(make_recruit(settings, number, seed), _SCREEN)
     while True:
@@ -205,7 +205,7 @@ def _take_session(
     client: ParticipantClient,
     observer: Observer,
     rng: np.random.Generator,
-    tempo: Tempo,
+    tempo: ResponseTimes,
     clock: SimulatedClock,
     counts: dict[str, int],
 ) -> dict[str, Any]:
@@ -260,7 +260,7 @@ def _answer_phase(
     state: Mapping[str, Any],
     observer: Observer,
     rng: np.random.Generator,
-    tempo: Tempo,
+    tempo: ResponseTimes,
     clock: SimulatedClock,
     began: float,
 ) -> int:
@@ -301,7 +301,7 @@ def _count_as_mouse(rt_ms: float) -> dict[str, Any]:
     return {"keys": 0, "presses": 1, "clicks": 1, "moves": 5 + int(rt_ms // 100), "jumps": 0, "webdriver": False}
 
 
-def make_step(step: str, state: Mapping[str, Any], tempo: Tempo) -> tuple[dict[str, Any], float]:
+def make_step(step: str, state: Mapping[str, Any], tempo: ResponseTimes) -> tuple[dict[str, Any], float]:
     """What the page sends at the end of a step, and how long it took."""
     settings = tempo.settings
     if step == "consent":

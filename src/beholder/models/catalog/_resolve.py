@@ -9,7 +9,7 @@ from typing import Any, final
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import to_path_name
 from beholder.models.catalog._elsewhere import refuse_name_elsewhere
-from beholder.models.definitions._base import RANDOM, SOURCES, Alias, Blueprint, get_source
+from beholder.models.definitions._base import RANDOM, SOURCES, Alias, ModelDefinition, get_source
 from beholder.models.weights._read import SUFFIXES, explain_missing, find_weights_file
 
 BARE_NAME_SOURCES = ("torchvision", "timm", "open_clip")
@@ -37,7 +37,7 @@ class ResolvedModel:
         No weights were asked for.
     """
 
-    blueprint: Blueprint
+    definition: ModelDefinition
     tag: str
     file: Path | None
     path_name: str
@@ -48,7 +48,7 @@ class ResolvedModel:
     @property
     def name(self) -> str:
         """``source:name@weights``."""
-        return f"{self.blueprint.source}:{self.blueprint.name}@{self.tag}"
+        return f"{self.definition.source}:{self.definition.name}@{self.tag}"
 
 
 def resolve_model(
@@ -76,23 +76,25 @@ def resolve_model(
     tag = asked or (None if model_path is not None else alias_tag)
     file = Path(model_path) if model_path is not None else _as_file(tag)
     variant = next((known for known in (tag, alias_tag) if known not in (None, RANDOM) and not _as_file(known)), None)
-    blueprint = _find_blueprint(prefix, alias, variant)
-    variant = variant or blueprint.requested_tag
-    default = blueprint.requested_tag or blueprint.default_tag
+    definition = _find_blueprint(prefix, alias, variant)
+    variant = variant or definition.requested_tag
+    default = definition.requested_tag or definition.default_tag
     if file is not None:
-        file, tag = _settle_file(file, blueprint, variant or default, check_file)
-    elif tag is not None and tag != RANDOM and tag not in blueprint.tags:
-        raise UnknownNameError(f"set of weights of {blueprint.source}:{blueprint.name}", tag, [*blueprint.tags, RANDOM])
-    is_default = tag is None and not pretrained and not blueprint.requested_tag
+        file, tag = _settle_file(file, definition, variant or default, check_file)
+    elif tag is not None and tag != RANDOM and tag not in definition.tags:
+        raise UnknownNameError(
+            f"set of weights of {definition.source}:{definition.name}", tag, [*definition.tags, RANDOM]
+        )
+    is_default = tag is None and not pretrained and not definition.requested_tag
     tag = tag or default or (None if check_file else RANDOM)
     if tag is None:
-        raise explain_missing(f"{blueprint.source}:{blueprint.name}", "", got="a source that publishes none for it")
+        raise explain_missing(f"{definition.source}:{definition.name}", "", got="a source that publishes none for it")
     kept = alias is not None and ((asked is None and model_path is None) or tag == (alias_tag or default))
     if isinstance(name, Alias):
         path_name = to_path_name(name.path_name if kept else f"{name.path_name}--{tag}")
     else:
-        path_name = _find_path_name(blueprint, tag, alias, kept)
-    return ResolvedModel(blueprint, tag, file, path_name, alias, variant, is_default)
+        path_name = _find_path_name(definition, tag, alias, kept)
+    return ResolvedModel(definition, tag, file, path_name, alias, variant, is_default)
 
 
 def split_weights(name: str) -> tuple[str, str | None]:
@@ -126,12 +128,12 @@ def _as_file(weights: str | None) -> Path | None:
     return path if looks or path.is_file() else None
 
 
-def _settle_file(file: Path, blueprint: Blueprint, tag: str | None, check: bool) -> tuple[Path, str]:
-    get_name = blueprint.published_file or (lambda tag: None)
+def _settle_file(file: Path, definition: ModelDefinition, tag: str | None, check: bool) -> tuple[Path, str]:
+    get_name = definition.published_file or (lambda tag: None)
     if check:
-        file = find_weights_file(file, get_name(tag) if tag else None, model=f"{blueprint.source}:{blueprint.name}")
+        file = find_weights_file(file, get_name(tag) if tag else None, model=f"{definition.source}:{definition.name}")
     generic = {"model.safetensors", "pytorch_model.bin"}
-    published = [key for key in blueprint.tags if file.name not in generic and get_name(key) == file.name]
+    published = [key for key in definition.tags if file.name not in generic and get_name(key) == file.name]
     if published:
         return file, tag if tag in published else published[0]
     return file, to_path_name(file.stem)
@@ -143,7 +145,7 @@ def _find_alias(name: str) -> Alias | None:
     return find_alias(name)
 
 
-def _find_blueprint(prefix: str, alias: Alias | None, tag: str | None) -> Blueprint:
+def _find_blueprint(prefix: str, alias: Alias | None, tag: str | None) -> ModelDefinition:
     if alias is not None:
         return get_source(alias.source).find(alias.model, tag)
     source, colon, model = prefix.partition(":")
@@ -164,18 +166,18 @@ def _find_blueprint(prefix: str, alias: Alias | None, tag: str | None) -> Bluepr
     raise UnknownNameError("model", prefix, dict.fromkeys(known), hint="`beholder models` for a list")
 
 
-def _find_path_name(blueprint: Blueprint, tag: str, alias: Alias | None, keeps_alias: bool) -> str:
+def _find_path_name(definition: ModelDefinition, tag: str, alias: Alias | None, keeps_alias: bool) -> str:
     from beholder.models.catalog._entries import find_path_name
 
     if alias is not None and (keeps_alias or alias.preprocessing is not None):
         return to_path_name(alias.path_name if keeps_alias else f"{alias.path_name}--{tag}")
-    listed = find_path_name(blueprint.source, blueprint.name, tag)
-    if listed is None and tag == blueprint.default_tag:
-        listed = find_path_name(blueprint.source, blueprint.name, None)
+    listed = find_path_name(definition.source, definition.name, tag)
+    if listed is None and tag == definition.default_tag:
+        listed = find_path_name(definition.source, definition.name, None)
     if listed is not None:
         return to_path_name(listed)
-    name = get_file_model_name(blueprint.name) if blueprint.source == "file" else blueprint.name
-    return to_path_name(name if tag == blueprint.default_tag else f"{name}--{tag}")
+    name = get_file_model_name(definition.name) if definition.source == "file" else definition.name
+    return to_path_name(name if tag == definition.default_tag else f"{name}--{tag}")
 
 
 def get_file_model_name(path: str) -> str:

@@ -48,7 +48,7 @@ def call_module(module: nn.Module, x: Tensor) -> Any:
 
 @final
 @dataclass(frozen=True)
-class Blueprint:
+class ModelDefinition:
     """How one model is built, known without its weights.
 
     Parameters
@@ -169,7 +169,7 @@ class Source(ABC):
         """Names that :meth:`find` knows, sorted; empty when they cannot be listed (files, hub repositories)."""
 
     @abstractmethod
-    def find(self, name: str, tag: str | None) -> Blueprint:
+    def find(self, name: str, tag: str | None) -> ModelDefinition:
         """How to build ``name``.
 
         Parameters
@@ -206,7 +206,7 @@ class _LazySource(Source):
     def list_names(self) -> list[str]:
         return self._open().list_names()
 
-    def find(self, name: str, tag: str | None) -> Blueprint:
+    def find(self, name: str, tag: str | None) -> ModelDefinition:
         return self._open().find(name, tag)
 
 

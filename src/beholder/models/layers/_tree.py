@@ -130,8 +130,8 @@ def probe_network(model: str | Model) -> ProbedNetwork:
         logging.getLogger("beholder").debug("%s is looked at with random weights: %s", model, error)
     from beholder.models.network._load import resolve_model
 
-    blueprint = resolve_model(model, check_file=False).blueprint
-    loaded = load_model(f"{blueprint.source}:{blueprint.name}@random", device="cpu")
+    definition = resolve_model(model, check_file=False).definition
+    loaded = load_model(f"{definition.source}:{definition.name}@random", device="cpu")
     return _probe(loaded, _REAL_BATCH)
 
 

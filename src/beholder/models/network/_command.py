@@ -45,7 +45,7 @@ def find_model_words(model: Model) -> list[str] | None:
             found = resolve_model(name, model_path=spec.file, check_file=False)
         except BeholderError:
             continue
-        same = (found.blueprint.source, found.blueprint.name) == (spec.source, spec.model)
+        same = (found.definition.source, found.definition.name) == (spec.source, spec.model)
         if same and (found.tag, found.path_name) == (spec.tag, spec.path_name):
             return [name, *flags]
     return None

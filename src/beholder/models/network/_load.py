@@ -85,24 +85,24 @@ def load_model(
     resolved = resolve_model(name, pretrained=pretrained, weights=weights, model_path=model_path, check_file=not meta)
     if resolved.is_default and not meta:
         logger.info("%s: no weights were named, so the default ones are used: %s", resolved.path_name, resolved.name)
-    return make_model(_make_spec(resolved, seed, read_key_rules(keys)), resolved.blueprint, place)
+    return make_model(_make_spec(resolved, seed, read_key_rules(keys)), resolved.definition, place)
 
 
 def _make_spec(resolved: ResolvedModel, seed: int, keys: tuple[tuple[str, str], ...] = ()) -> ModelSpec:
-    blueprint, alias = resolved.blueprint, resolved.alias
+    definition, alias = resolved.definition, resolved.alias
     return ModelSpec(
-        source=blueprint.source,
-        model=blueprint.name,
+        source=definition.source,
+        model=definition.name,
         tag=resolved.tag,
         file=None if resolved.file is None else str(resolved.file),
         sha256=None,
         path_name=resolved.path_name,
-        preprocessing=(alias.preprocessing if alias else None) or blueprint.preprocessing,
-        layers=(alias.layers if alias else ()) or blueprint.layers,
-        taps=tuple({**blueprint.taps, **(alias.taps if alias else {})}.items()),
+        preprocessing=(alias.preprocessing if alias else None) or definition.preprocessing,
+        layers=(alias.layers if alias else ()) or definition.layers,
+        taps=tuple({**definition.taps, **(alias.taps if alias else {})}.items()),
         pool=alias.pool if alias else None,
         seed=seed,
         variant=resolved.variant,
-        metamer_layers=(alias.metamer_layers if alias else ()) or blueprint.metamer_layers,
+        metamer_layers=(alias.metamer_layers if alias else ()) or definition.metamer_layers,
         keys=keys or (alias.keys if alias else ()),
     )

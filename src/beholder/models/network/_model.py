@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import UnknownNameError
-from beholder.models.definitions._base import Blueprint, Weights, call_module, get_source
+from beholder.models.definitions._base import ModelDefinition, Weights, call_module, get_source
 from beholder.models.definitions._devices import pick_device
 from beholder.models.network._build import build_module
 
@@ -280,9 +280,9 @@ class Model:
         return replace(self, layers=tuple(layers), spec=replace(self.spec, layers=tuple(layers)) if self.spec else None)
 
 
-def make_model(spec: ModelSpec, blueprint: Blueprint, device: str) -> Model:
+def make_model(spec: ModelSpec, definition: ModelDefinition, device: str) -> Model:
     """The model of a recipe, with its weights, on a device; on ``meta`` without."""
-    module, weights = build_module(spec, blueprint, device)
+    module, weights = build_module(spec, definition, device)
     return Model(
         name=f"{spec.source}:{spec.model}@{spec.tag}",
         path_name=spec.path_name,
@@ -291,14 +291,14 @@ def make_model(spec: ModelSpec, blueprint: Blueprint, device: str) -> Model:
         weights=weights,
         layers=spec.layers,
         taps=dict(spec.taps),
-        classes=blueprint.classes,
-        forward=blueprint.forward,
+        classes=definition.classes,
+        forward=definition.forward,
         spec=replace(spec, sha256=weights.sha256),
         pool=spec.pool,
-        multi_layer_output=blueprint.multi_layer_output,
+        multi_layer_output=definition.multi_layer_output,
         metamer_layers=spec.metamer_layers,
         axes=dict(spec.axes),
-        version=blueprint.version,
+        version=definition.version,
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beholder._core.errors import InputError, tell_values
+from beholder._core.errors import InputError, format_values
 from beholder.models.preprocessing._read import (
     ArrayPreprocessing,
     ExtendedPreprocessing,
@@ -176,7 +176,7 @@ def _check_integers(model: Model | Preprocessing, array: np.ndarray) -> None:
     if limits is None or model.modality != "image" or (low >= limits[0] and high <= limits[1]):
         return
     hint = 'x.astype("uint8")' if low >= 0 and high <= 255 else None
-    got = f"{array.dtype}, {tell_values(low, high)}"
+    got = f"{array.dtype}, {format_values(low, high)}"
     raise InputError(f"pictures of uint8 or prepared floats in {_tell(limits)}", got=got, hint=hint)
 
 
@@ -202,7 +202,7 @@ def _check_values(model: Model | Preprocessing, low: float, high: float) -> None
     slack = _TOLERANCE * (limits[1] - limits[0])
     if not (low >= limits[0] - slack and high <= limits[1] + slack):  # NaN fails too
         hint = "model.prepare(file), or uint8 pictures" if model.modality == "image" else "model.prepare(file)"
-        got = tell_values(low, high)
+        got = format_values(low, high)
         raise InputError(f"prepared stimuli in {_tell(limits)}", got=got, hint=hint)
 
 
@@ -210,7 +210,7 @@ def _tell(limits: tuple[float, float] | None) -> str:
     return "any range" if limits is None else f"[{limits[0]:g}, {limits[1]:g}]"
 
 
-def tell_class_order(model: Model, stimuli: StimulusSet) -> bool:
+def log_class_order(model: Model, stimuli: StimulusSet) -> bool:
     """Say so where the stimuli's class indices are not those of the network's outputs; returns whether they differ.
 
     Labels are compared by name with the network's classes, by WordNet id with ImageNet's, by number where they are

@@ -141,7 +141,7 @@ class SoundPreprocessing(Preprocessing):
     def _tell(self, what: str, detail: str, n_samples: int) -> None:
         """Say once what happens to sounds of another length than ``duration``."""
         length = f"{'longer' if 'cut' in what else 'shorter'} than {self.duration:g} s"
-        tell_once(f"sounds {length} are {what % detail} (the first has {n_samples / self.rate:.2f} s)", key=length)
+        log_once(f"sounds {length} are {what % detail} (the first has {n_samples / self.rate:.2f} s)", key=length)
 
     def normalize(self, x: Tensor) -> Tensor:
         """Samples to what the network takes, differentiably.
@@ -220,11 +220,11 @@ def read_samples(source: Any, rate: int) -> Any:
         return samples
     from beholder.stimuli import resample_sound
 
-    tell_once(f"sounds at {own_rate} Hz are resampled to {rate} Hz")
+    log_once(f"sounds at {own_rate} Hz are resampled to {rate} Hz")
     return resample_sound(samples, own_rate, rate)
 
 
-def tell_once(message: str, key: str | None = None) -> None:
+def log_once(message: str, key: str | None = None) -> None:
     """Log a line the first time in this process that one of its key (by default the line itself) comes up."""
     if (key or message) not in _told:
         _told.add(key or message)

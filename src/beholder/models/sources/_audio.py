@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError, UnknownNameError, WeightsUnavailable
 from beholder.models.catalog._metamer_observers import FAKE, FIRST, LAST, Stages
-from beholder.models.definitions._base import Blueprint, Source
+from beholder.models.definitions._base import ModelDefinition, Source
 from beholder.models.preprocessing._read import SoundPreprocessing
 from beholder.models.weights._read import get_checkpoint_folder, load_file_weights
 
@@ -191,7 +191,7 @@ class AudioSource(Source):
         """The three architectures."""
         return sorted(_NETWORKS)
 
-    def find(self, name: str, tag: str | None) -> Blueprint:
+    def find(self, name: str, tag: str | None) -> ModelDefinition:
         """One of the three; a tag is a published file's stem, such as ``kell2018_wsn_word``."""
         from beholder.stimuli import load_words
 
@@ -201,7 +201,7 @@ class AudioSource(Source):
         if canonical not in _NETWORKS:
             raise UnknownNameError("network of audio", name, self.list_names())
         network = _NETWORKS[canonical]
-        return Blueprint(
+        return ModelDefinition(
             source="audio",
             name=canonical,
             build=network.build,

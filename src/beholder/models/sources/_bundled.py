@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import UnknownNameError
 from beholder._core.hashing import hash_file
-from beholder.models.definitions._base import Blueprint, Source, Weights
+from beholder.models.definitions._base import ModelDefinition, Source, Weights
 from beholder.models.preprocessing._read import ImagePreprocessing, Preprocessing, SoundPreprocessing
 from beholder.models.weights._read import explain_missing
 
@@ -96,13 +96,13 @@ class BundledSource(Source):
         """Names of the bundled networks."""
         return sorted(_NETWORKS)
 
-    def find(self, name: str, tag: str | None) -> Blueprint:
+    def find(self, name: str, tag: str | None) -> ModelDefinition:
         """How to build a bundled network; see :class:`~beholder.models.Source`."""
         if name not in _NETWORKS:
             raise UnknownNameError("bundled network", name, _NETWORKS)
         network = _NETWORKS[name]
         classes = network.list_classes()
-        return Blueprint(
+        return ModelDefinition(
             source="beholder",
             name=name,
             build=lambda: network.build(len(classes)),

@@ -17,7 +17,7 @@ from beholder.models.network._readout import SCALE
 from beholder.models.words._zero_shot import build_zero_shot_head
 
 if TYPE_CHECKING:
-    from beholder.models.definitions._base import Blueprint, Weights
+    from beholder.models.definitions._base import ModelDefinition, Weights
 
 logger = logging.getLogger("beholder")
 
@@ -63,12 +63,12 @@ class ZeroShotClip(nn.Module):
         return tower.ln_post(tower.transformer(tokens)[:, 0]) @ tower.proj
 
 
-def build_clip_observer(clip: Blueprint) -> ZeroShotClip:
+def build_clip_observer(clip: ModelDefinition) -> ZeroShotClip:
     """The classifier around the network of ``clip``, without weights."""
     return _wrap_network(clip.build())
 
 
-def load_clip_observer(clip: Blueprint, tag: str) -> tuple[ZeroShotClip, Weights]:
+def load_clip_observer(clip: ModelDefinition, tag: str) -> tuple[ZeroShotClip, Weights]:
     """The classifier with published weights; its readout is computed once by the text tower, then kept on disk.
 
     Eighty prompts for each of 1,000 classes take an hour or more on a CPU, a minute on a GPU.
@@ -115,7 +115,7 @@ def list_class_names() -> list[str]:
     return list(IMAGENET_CLASSNAMES)
 
 
-def adapt_clip_state(clip: Blueprint, state: dict[str, Any], module: nn.Module) -> dict[str, Any]:
+def adapt_clip_state(clip: ModelDefinition, state: dict[str, Any], module: nn.Module) -> dict[str, Any]:
     """A file of both towers, or one saved from this classifier, under this module's names.
 
     The readout of a file of both towers is computed by its text tower, and not kept.

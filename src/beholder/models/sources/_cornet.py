@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, final
 
 from beholder._core.errors import UnknownNameError
-from beholder.models.definitions._base import Blueprint, Source
+from beholder.models.definitions._base import ModelDefinition, Source
 from beholder.models.preprocessing._read import ImagePreprocessing
 from beholder.models.weights._published import (
     PublishedFile,
@@ -36,7 +36,7 @@ class CornetSource(Source):
         """The four names."""
         return sorted(_HASHES)
 
-    def find(self, name: str, tag: str | None) -> Blueprint:
+    def find(self, name: str, tag: str | None) -> ModelDefinition:
         """One of the four; one set of weights is published for each."""
         plain = name.lower().replace("-", "_").removeprefix("cornet_").removeprefix("cornet")
         canonical = f"cornet_{plain}"
@@ -57,7 +57,7 @@ class CornetSource(Source):
             return builders[canonical]()
 
         suffix = "@5" if canonical in _RECURRENT else ""
-        return Blueprint(
+        return ModelDefinition(
             source="cornet",
             name=canonical,
             build=build,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from beholder._core.errors import StimulusError, tell_values
+from beholder._core.errors import StimulusError, format_values
 from beholder.models.preprocessing._base import Preprocessing, refuse_uint8
 from beholder.models.preprocessing._sound import is_tensor
 
@@ -179,7 +179,7 @@ class DatasetPreprocessing(Preprocessing):
         if self.value_range is not None and array.size:
             low, high = float(array.min()), float(array.max())
             if not (low >= self.value_range[0] and high <= self.value_range[1]):
-                raise StimulusError(f"values in {list(self.value_range)}", got=tell_values(low, high))
+                raise StimulusError(f"values in {list(self.value_range)}", got=format_values(low, high))
         return np.ascontiguousarray(array, dtype=np.float32)
 
     def _clip(self, values: np.ndarray, source: Any) -> np.ndarray:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError
 from beholder._core.hashing import hash_file
-from beholder.models.definitions._base import Blueprint, Source, Weights, call_module
+from beholder.models.definitions._base import ModelDefinition, Source, Weights, call_module
 from beholder.models.preprocessing._read import ArrayPreprocessing, Preprocessing
 from beholder.models.sources._dataset import read_classes, read_dataset
 from beholder.models.sources._network_file import (
     NetworkFile,
     explain_file_errors,
     find_network_file,
+    format_first_line,
     run_network_file,
-    tell_first_line,
 )
 
 if TYPE_CHECKING:
@@ -59,11 +59,11 @@ class FileSource(Source):
         """None: files cannot be listed."""
         return []
 
-    def find(self, name: str, tag: str | None) -> Blueprint:
+    def find(self, name: str, tag: str | None) -> ModelDefinition:
         """Definition of the network in the file ``name``."""
         path = find_network_file(name)
         loaded = _open_file(path)
-        return Blueprint(
+        return ModelDefinition(
             source="file",
             name=str(path),
             build=loaded.build,
@@ -178,7 +178,7 @@ def _find_latent(network: nn.Module, preprocessing: Preprocessing, path: Path) -
             raise
         raise InputError(
             f"a network in {path} that runs on a stimulus of shape {shape}",
-            got=tell_first_line(error),
+            got=format_first_line(error),
             hint="input_shape = (...) in the file",
         ) from error
 

@@ -124,10 +124,10 @@ def fetch_weights(models: Iterable[str | Alias]) -> list[tuple[str, Weights]]:
     for name in models:
         try:
             resolved = resolve_model(name, pretrained=not isinstance(name, Alias) and "@" not in name)
-            if resolved.blueprint.fetch_tag is None or resolved.file is not None or resolved.tag == RANDOM:
+            if resolved.definition.fetch_tag is None or resolved.file is not None or resolved.tag == RANDOM:
                 weights = load_model(name, device="cpu").weights
             else:
-                path = resolved.blueprint.fetch_tag(resolved.tag)
+                path = resolved.definition.fetch_tag(resolved.tag)
                 _check_fetched(path, resolved.name)
                 weights = Weights(resolved.tag, str(path), hash_file(path))
         except WeightsUnavailable as error:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import UnknownNameError, WeightsUnavailable
 from beholder._core.hashing import hash_file
-from beholder.models.definitions._base import Blueprint, Source, Weights, get_source
+from beholder.models.definitions._base import ModelDefinition, Source, Weights, get_source
 from beholder.models.preprocessing._grey import GreyPreprocessing
 from beholder.models.preprocessing._read import ImagePreprocessing, Preprocessing
 from beholder.models.sources._robust import build_architecture, pick_network
@@ -175,7 +175,7 @@ class MetamersSource(Source):
         """The architectures."""
         return sorted([*_NETWORKS, *_CLIP])
 
-    def find(self, name: str, tag: str | None) -> Blueprint:
+    def find(self, name: str, tag: str | None) -> ModelDefinition:
         """One architecture; a tag is a published file's stem."""
         if name in _CLIP:
             return _find_clip(name)
@@ -184,7 +184,7 @@ class MetamersSource(Source):
         network = _NETWORKS[name]
         files = {each: PublishedFile(f"{ARCHIVE_URL}/{each}.pt") for each in network.archived} | dict(network.files)
         tags = tuple(files)
-        blueprint = Blueprint(
+        definition = ModelDefinition(
             source="metamers",
             name=name,
             build=network.build,
@@ -198,10 +198,10 @@ class MetamersSource(Source):
             classes=list_imagenet_classes(),
         )
         if name != "hmax":
-            return blueprint
-        classes = blueprint.classes if tag == "hmax_linear_classification" else None
+            return definition
+        classes = definition.classes if tag == "hmax_linear_classification" else None
         return replace(
-            blueprint,
+            definition,
             default_tag=SEEDED,
             tags=(SEEDED, *tags),
             load_tag=_load_hmax,
@@ -279,7 +279,7 @@ def _load_hmax(module: nn.Module, tag: str) -> Weights:
     return Weights(tag=tag, file=None if path is None else str(path), sha256=None if path is None else hash_file(path))
 
 
-def _find_clip(name: str) -> Blueprint:
+def _find_clip(name: str) -> ModelDefinition:
     clip = get_source("open_clip").find(_CLIP[name], "openai")
 
     def build() -> nn.Module:
@@ -297,7 +297,7 @@ def _find_clip(name: str) -> Blueprint:
 
         return adapt_clip_state(clip, state, module)
 
-    return Blueprint(
+    return ModelDefinition(
         source="metamers",
         name=name,
         build=build,

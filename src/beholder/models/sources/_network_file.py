@@ -106,11 +106,11 @@ def explain_file_errors(path: Path) -> Iterator[None]:
         ) from error
     except (Exception, SystemExit) as error:
         logger.debug("%s", path, exc_info=True)
-        got = f"{type(error).__name__}: {tell_first_line(error)}"
+        got = f"{type(error).__name__}: {format_first_line(error)}"
         raise InputError(f"a Python file that runs: {path}", got=got) from error
 
 
-def tell_first_line(error: BaseException) -> str:
+def format_first_line(error: BaseException) -> str:
     """First line of an error's text, or its class."""
     text = str(error).strip()
     return text.splitlines()[0][:200] if text else type(error).__name__

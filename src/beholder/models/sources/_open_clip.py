@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import MissingExtra, UnknownNameError, WeightsUnavailable
 from beholder._core.hashing import hash_file
-from beholder.models.definitions._base import Blueprint, Source, Weights
+from beholder.models.definitions._base import ModelDefinition, Source, Weights
 from beholder.models.preprocessing._read import from_open_clip
 from beholder.models.weights._look import check_weights_file
 from beholder.models.weights._read import explain_hub_errors, explain_missing
@@ -39,7 +39,7 @@ class OpenClipSource(Source):
 
             return sorted(open_clip.list_models())
 
-    def find(self, name: str, tag: str | None) -> Blueprint:
+    def find(self, name: str, tag: str | None) -> ModelDefinition:
         """Definition of an architecture, case ignored."""
         with _keep_root_logger():
             import open_clip
@@ -56,7 +56,7 @@ class OpenClipSource(Source):
             published = open_clip.get_pretrained_cfg(known, used) if used else {}
         settings = {key: published.get(key) for key in ("mean", "std", "interpolation", "resize_mode", "fill_color")}
         quick = bool(config.get("quick_gelu") or published.get("quick_gelu"))
-        return Blueprint(
+        return ModelDefinition(
             source="open_clip",
             name=known,
             build=partial(_build, known, quick),

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError, UnknownNameError
-from beholder.models.definitions._base import Blueprint, Source
+from beholder.models.definitions._base import ModelDefinition, Source
 from beholder.models.preprocessing._read import IMAGENET_MEAN, IMAGENET_STD, ImagePreprocessing
 from beholder.models.weights._published import (
     PublishedFile,
@@ -103,7 +103,7 @@ class RobustSource(Source):
         """The architectures, under torchvision's names."""
         return sorted([*_PUBLISHED, *_UNPUBLISHED])
 
-    def find(self, name: str, tag: str | None) -> Blueprint:
+    def find(self, name: str, tag: str | None) -> ModelDefinition:
         """One architecture; a tag is a published file's stem, such as ``imagenet_l2_3_0`` or ``resnet50_l2_eps3``."""
         short = {prefix: canonical for canonical, (prefix, _) in _PUBLISHED.items()}
         canonical = short.get(name.lower(), name.lower())
@@ -118,7 +118,7 @@ class RobustSource(Source):
         if canonical == "resnet50":
             published |= {stem: PublishedFile(url) for stem, url in _LIBRARY.items()}
         tags = tuple(published)
-        return Blueprint(
+        return ModelDefinition(
             source="robust",
             name=canonical,
             build=lambda: build_architecture(canonical),

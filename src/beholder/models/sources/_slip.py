@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError, UnknownNameError
-from beholder.models.definitions._base import Blueprint, Source
+from beholder.models.definitions._base import ModelDefinition, Source
 from beholder.models.preprocessing._read import ImagePreprocessing
 from beholder.models.weights._published import PublishedFile, make_file_finder, make_tag_fetcher, make_tag_loader
 
@@ -88,7 +88,7 @@ class SlipSource(Source):
         """The three sizes."""
         return sorted(_TAGS)
 
-    def find(self, name: str, tag: str | None) -> Blueprint:
+    def find(self, name: str, tag: str | None) -> ModelDefinition:
         """One of the three; a tag is a published file's stem, such as ``slip_small_100ep``."""
         plain = name.lower().replace("-", "_").removeprefix("slip_")
         canonical = plain if plain.startswith("vit_") else f"vit_{plain}"
@@ -96,7 +96,7 @@ class SlipSource(Source):
             raise UnknownNameError("model of slip", name, self.list_names())
         tags = _TAGS[canonical]
         published = {stem: PublishedFile(f"{_ADDRESS}/{stem}.pt") for stem in tags}
-        return Blueprint(
+        return ModelDefinition(
             source="slip",
             name=canonical,
             build=lambda: build_tower(canonical),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.hashing import hash_file
-from beholder.models.definitions._base import Blueprint, Source, Weights
+from beholder.models.definitions._base import ModelDefinition, Source, Weights
 from beholder.models.preprocessing._read import from_timm
 from beholder.models.weights._look import check_weights_file
 from beholder.models.weights._read import explain_hub_errors, fetch_checkpoint
@@ -33,7 +33,7 @@ class TimmSource(Source):
 
         return sorted(timm.list_models())
 
-    def find(self, name: str, tag: str | None) -> Blueprint:
+    def find(self, name: str, tag: str | None) -> ModelDefinition:
         """Definition of ``name`` or ``name.tag``; old names of timm's are followed to their new ones."""
         from timm.data.config import resolve_data_config
         from timm.models import get_deprecated_models, is_model
@@ -60,7 +60,7 @@ class TimmSource(Source):
                 "a network for colour pictures", got=f"timm:{name}, which takes {data['input_size'][0]} channels"
             )
         canonical = _find_default(architecture, configs)
-        return Blueprint(
+        return ModelDefinition(
             source="timm",
             name=architecture,
             build=partial(_create, architecture, (tag if tag in configs else default) or ""),

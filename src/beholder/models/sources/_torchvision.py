@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError, UnknownNameError
-from beholder.models.definitions._base import Blueprint, Source, Weights, call_module
+from beholder.models.definitions._base import ModelDefinition, Source, Weights, call_module
 from beholder.models.preprocessing._read import ImagePreprocessing, from_torchvision
 from beholder.models.weights._read import fetch_checkpoint, load_file_weights
 
@@ -41,7 +41,7 @@ class TorchvisionSource(Source):
         """Names of the classifiers and segmentation networks."""
         return sorted(name for name, kind in _list_kinds().items() if kind in ("classification", "segmentation"))
 
-    def find(self, name: str, tag: str | None) -> Blueprint:
+    def find(self, name: str, tag: str | None) -> ModelDefinition:
         """Definition of a network by its builder's name, case ignored."""
         kinds = _list_kinds()
         kind = kinds.get(name, kinds.get(name.lower()))
@@ -57,7 +57,7 @@ class TorchvisionSource(Source):
         published = {weights.name: weights for weights in get_model_weights(name)}
         default = DEFAULT_TAG if DEFAULT_TAG in published else next(iter(published), None)
         weights = published.get(tag or "", published.get(default or ""))
-        return Blueprint(
+        return ModelDefinition(
             source="torchvision",
             name=name,
             build=partial(_build, name, kind, None if weights is None else weights.meta.get("min_size")),

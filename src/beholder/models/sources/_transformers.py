@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError, MissingExtra, UnknownNameError
 from beholder._core.hashing import hash_file
-from beholder.models.definitions._base import Blueprint, Source, Weights
+from beholder.models.definitions._base import ModelDefinition, Source, Weights
 from beholder.models.preprocessing._read import ImagePreprocessing, Preprocessing, SoundPreprocessing
 from beholder.models.sources._timm import find_hub_file
 from beholder.models.weights._look import check_weights_file
@@ -56,7 +56,7 @@ class TransformersSource(Source):
         """The model types; repositories cannot be listed."""
         return sorted([*_IMAGE_TYPES, *_SOUND_TYPES]) if find_spec("transformers") else []
 
-    def find(self, name: str, tag: str | None) -> Blueprint:
+    def find(self, name: str, tag: str | None) -> ModelDefinition:
         """Definition of a repository or a model type."""
         if find_spec("transformers") is None:
             raise MissingExtra("transformers", "transformers", f"transformers:{name}")
@@ -76,7 +76,7 @@ class TransformersSource(Source):
         is_repository = "/" in name
         head = _find_head(config) if is_repository else "AutoModel"
         labels = config.id2label if head != "AutoModel" else None
-        return Blueprint(
+        return ModelDefinition(
             source="transformers",
             name=name if is_repository else model_type,
             build=partial(_build, config, head),

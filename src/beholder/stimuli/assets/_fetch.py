@@ -19,10 +19,10 @@ from beholder._core.home import HOME_VARIABLE
 from beholder._core.locks import take_lock
 from beholder.stimuli.assets._files import (
     RECEIPT,
+    find_asset_state,
     get_asset_folder,
     get_assets_folder,
     require_asset,
-    tell_state,
     write_receipt,
 )
 from beholder.stimuli.assets._listing import fetch_listed
@@ -115,15 +115,15 @@ def fetch_assets(names: Iterable[str], *, stimuli: Sequence[int] | None = None) 
 
 def _fetch_one(asset: Asset, stimuli: Sequence[int] | None) -> Fetched:
     folder = get_asset_folder(asset.name)
-    if isinstance(asset.way, WithModel | ByHand) and tell_state(asset) != "here":
+    if isinstance(asset.way, WithModel | ByHand) and find_asset_state(asset) != "here":
         require_asset(asset.name)
-    if not isinstance(asset.way, FromListing) and tell_state(asset) == "here" and (folder / RECEIPT).exists():
+    if not isinstance(asset.way, FromListing) and find_asset_state(asset) == "here" and (folder / RECEIPT).exists():
         return Fetched(asset.name, folder, "kept")
     with explain_write_errors(folder), _hold(asset):
         changed = False
         if isinstance(asset.way, FromListing):
             changed = fetch_listed(asset.name, asset.way, folder, stimuli)
-        elif tell_state(asset) != "here":
+        elif find_asset_state(asset) != "here":
             changed = True
             if isinstance(asset.way, FromFiles):
                 _fetch_files(asset, asset.way, folder)

@@ -51,7 +51,7 @@ def find_asset(name: str) -> Path | None:
     PosixPath('/home/me/.cache/beholder/assets/checkpoint-kell2018/kell2018_wsn_word.pt')
     """
     asset = get_asset(name)
-    if tell_state(asset) != "here":
+    if find_asset_state(asset) != "here":
         return None
     folder = get_asset_folder(name)
     return folder / asset.files[0] if len(asset.files) == 1 else folder
@@ -103,7 +103,7 @@ def require_asset(name: str) -> Path:
     raise InputError(f"the asset {name} on this machine", got=got, hint=hint)
 
 
-def tell_state(asset: Asset) -> State:
+def find_asset_state(asset: Asset) -> State:
     """Whether an asset is here: every one of its files, whoever put them there."""
     if isinstance(asset.way, WithModel):
         return "with its model"

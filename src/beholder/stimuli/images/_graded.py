@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from beholder._core.errors import InputError, UnknownNameError, tell_values
+from beholder._core.errors import InputError, UnknownNameError, format_values
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 
 NOISE_SPECTRA = ("white", "pink", "matched")
@@ -301,7 +301,7 @@ def _as_picture(picture: np.ndarray) -> np.ndarray:
         raise InputError("a picture of float in [0, 1]", got=str(picture.dtype), hint="picture / 255")
     low, high = float(picture.min()), float(picture.max())
     if not (low >= 0 and high <= 1):  # NaN fails too
-        raise InputError("a picture of float in [0, 1]", got=tell_values(low, high))
+        raise InputError("a picture of float in [0, 1]", got=format_values(low, high))
     return picture.astype(np.float64)
 
 

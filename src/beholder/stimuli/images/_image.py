@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from beholder._core.errors import BeholderError, InputError, StimulusError, tell_values
+from beholder._core.errors import BeholderError, InputError, StimulusError, format_values
 from beholder._core.files import write_bytes
 from beholder.stimuli.images._picture import to_picture
 
@@ -169,11 +169,11 @@ def _scale_deep_grey(image: Image.Image) -> Image.Image:
     low, high = values.min(initial=0), values.max(initial=0)
     if image.mode == "F":
         if not (low >= 0 and high <= 1):
-            raise StimulusError("float pixels in [0, 1]", got=tell_values(low, high))
+            raise StimulusError("float pixels in [0, 1]", got=format_values(low, high))
         scaled = np.rint(values * 255).astype(np.uint8)
     else:
         if low < 0 or high > 65535:
-            raise StimulusError("pixels of at most 16 bits", got=tell_values(low, high))
+            raise StimulusError("pixels of at most 16 bits", got=format_values(low, high))
         scaled = ((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
     grey = Image.fromarray(scaled)
     key = image.info.get("transparency")

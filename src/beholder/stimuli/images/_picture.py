@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from beholder._core.errors import StimulusError, tell_values
+from beholder._core.errors import StimulusError, format_values
 
 
 def looks_like_pictures(shape: Sequence[int]) -> bool:
@@ -58,5 +58,5 @@ def check_picture(pictures: np.ndarray) -> None:
         )
     low, high = float(pictures.min(initial=0)), float(pictures.max(initial=0))
     if not (low >= 0 and high <= 1):  # NaN fails too
-        got = tell_values(low, high)
+        got = format_values(low, high)
         raise StimulusError("float pictures in [0, 1]", got=got, hint="kind='array' if no pictures are meant")

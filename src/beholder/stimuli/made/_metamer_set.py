@@ -171,10 +171,10 @@ def name_run(model: str, iterations: int, repeats: int) -> str:
     return f"{model}_I{iterations}_N{repeats}"
 
 
-def tell_steps(folder: Path | str) -> str:
+def format_steps(folder: Path | str) -> str:
     """The numbers of steps that a folder's name tells, in words; empty where it tells none.
 
-    >>> tell_steps("metamers/alexnet_I100_N4"), tell_steps("metamers/alexnet")
+    >>> format_steps("metamers/alexnet_I100_N4"), format_steps("metamers/alexnet")
     (', in 100 × 4 steps', '')
     """
     found = _STEPS.search(Path(folder).name)

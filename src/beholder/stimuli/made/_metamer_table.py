@@ -116,7 +116,7 @@ def tells_decisions(table: pd.DataFrame) -> bool:
     return bool((table["decision"].notna() | table["prediction_original"].isna()).all())
 
 
-def tell_passed(own: pd.DataFrame) -> str:
+def format_passed(own: pd.DataFrame) -> str:
     """How many of the tested metamers pass, by decision where there are several: they have different chances.
 
     Parameters

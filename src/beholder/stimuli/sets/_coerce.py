@@ -22,7 +22,7 @@ from beholder.stimuli.sets._datasets import (
     is_torch,
 )
 from beholder.stimuli.sets._files import collect_files
-from beholder.stimuli.sets._folder import tell_kind
+from beholder.stimuli.sets._folder import find_kind
 from beholder.stimuli.sets._items import StimulusItems, check_item, is_tensor, to_plain
 from beholder.stimuli.sets._set import StimulusSet
 
@@ -95,7 +95,7 @@ def _from_path(path: Path, skip_bad: bool) -> StimulusSet:
             return StimulusSet.from_hdf5(place, None if key == "." else key)
     if not path.is_file():
         return StimulusSet.from_folder(path, skip_bad=skip_bad)
-    if tell_kind(path.name) is not None:
+    if find_kind(path.name) is not None:
         found = collect_files([path])
         return found.drop_bad_files() if skip_bad else found
     return StimulusSet.from_table(path, skip_bad=skip_bad)

@@ -96,14 +96,14 @@ def _is_folder(dataset: Any) -> bool:
 
 def _from_samples(dataset: Any) -> StimulusSet:
     """A set of the files of torchvision's ``ImageFolder``, with its classes and their numbers."""
-    from beholder.stimuli.sets._folder import make_ids, tell_kind
+    from beholder.stimuli.sets._folder import find_kind, make_ids
 
     root = Path(dataset.root)
     files = tuple(Path(file).absolute() for file, _ in dataset.samples)
     base = root.absolute()
     inside = all(file.is_relative_to(base) for file in files)
     names = tuple((file.relative_to(base) if inside else file).as_posix() for file in files)
-    kinds = {tell_kind(name) for name in names}
+    kinds = {find_kind(name) for name in names}
     if kinds not in ({"image"}, {"sound"}):
         raise InputError("a data set of pictures or of sounds", got=f"{dataset.root} with others")
     targets = np.array([target for _, target in dataset.samples])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from beholder._core.errors import InputError
-from beholder.stimuli.sets._folder import build_flat, tell_kind
+from beholder.stimuli.sets._folder import build_flat, find_kind
 from beholder.stimuli.sets._set import StimulusSet
 
 
@@ -35,7 +35,7 @@ def collect_files(paths: Sequence[Path | str]) -> StimulusSet:
     missing = [path for path in files if not path.is_file()]
     if missing:
         raise InputError("files of stimuli", got=f"no file at {missing[0]}")
-    kinds = {path: tell_kind(path.name) for path in files}
+    kinds = {path: find_kind(path.name) for path in files}
     strange = [path for path, kind in kinds.items() if kind not in ("image", "sound")]
     if strange:
         raise InputError("pictures or sounds", got=f"{strange[0]}")

@@ -38,7 +38,7 @@ def list_sound_extensions() -> frozenset[str]:
     return SOUND_EXTENSIONS
 
 
-def tell_kind(file: str) -> Literal["image", "sound"] | None:
+def find_kind(file: str) -> Literal["image", "sound"] | None:
     """What a file is by its extension, case ignored; None for neither."""
     extension = PurePosixPath(file).suffix.lower()
     if extension in SOUND_EXTENSIONS:
@@ -54,7 +54,7 @@ def agree_on_kind(
         if kind not in ("image", "sound"):
             raise InputError("kind 'image' or 'sound'", got=repr(kind))
         return kind
-    counts: Counter[Literal["image", "sound"]] = Counter(found for found in map(tell_kind, files) if found is not None)
+    counts: Counter[Literal["image", "sound"]] = Counter(found for found in map(find_kind, files) if found is not None)
     if len(counts) > 1:
         raise InputError(
             "images or sounds",
@@ -163,8 +163,8 @@ def build_from_folder(
         top = []
     everything = [*top, *(file for files in inside.values() for file in files)]
     kind = agree_on_kind(everything, kind, str(folder))
-    top = [file for file in top if tell_kind(file) == kind]
-    classes = {name: [file for file in files if tell_kind(file) == kind] for name, files in inside.items()}
+    top = [file for file in top if find_kind(file) == kind]
+    classes = {name: [file for file in files if find_kind(file) == kind] for name, files in inside.items()}
     full = {name: files for name, files in classes.items() if files}
     if kind is None or not (top or full):
         raise _explain_empty(folder, everything, kind)
@@ -238,7 +238,7 @@ def get_image_set(folder: Path | str) -> list[str]:
     """
     folder = check_folder(folder)
     names, _ = list_entries(folder)
-    files = [name for name in names if tell_kind(name) == "image"]
+    files = [name for name in names if find_kind(name) == "image"]
     if not files:
         raise _explain_empty(folder, names, "image")
     return sorted(make_ids(files))

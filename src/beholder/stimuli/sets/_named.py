@@ -14,7 +14,7 @@ from beholder._core.files import explain_read_errors
 from beholder._core.registry import Registry
 from beholder._core.tables import read_rows
 from beholder.stimuli.sets._categories import load_wnids
-from beholder.stimuli.sets._folder import build_flat, build_from_folder, check_folder, list_entries, tell_kind
+from beholder.stimuli.sets._folder import build_flat, build_from_folder, check_folder, find_kind, list_entries
 from beholder.stimuli.sets._manifest import Manifest
 from beholder.stimuli.sets._published import PUBLISHED_SETS, Builder
 
@@ -71,7 +71,7 @@ def build_imagenet_val(folder: Path | str | None, ground_truth: Path | str | Non
         raise InputError("the folder of ImageNet's validation pictures", got="none")
     folder = check_folder(folder)
     files, folders = list_entries(folder)
-    pictures = [file for file in files if tell_kind(file) == "image"]
+    pictures = [file for file in files if find_kind(file) == "image"]
     if not pictures and any(_SYNSET_FOLDER.fullmatch(name) for name in folders):
         return _build_from_synset_folders(folder)
     if not pictures:

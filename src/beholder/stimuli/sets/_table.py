@@ -12,7 +12,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, StimulusError
 from beholder.jobs import check_source
-from beholder.stimuli.sets._folder import agree_on_kind, make_ids, tell_kind
+from beholder.stimuli.sets._folder import agree_on_kind, find_kind, make_ids
 from beholder.stimuli.sets._manifest import Manifest
 from beholder.stimuli.words._labels import number_classes
 
@@ -52,7 +52,7 @@ def _build(
     kind = agree_on_kind(files, kind, table)
     if kind is None:
         raise InputError("a table of image or sound files", got=f"{table}, which lists {files[0]}")
-    wrong = [file for file in files if tell_kind(file) != kind]
+    wrong = [file for file in files if find_kind(file) != kind]
     if wrong:
         raise InputError(f"{kind} files only", got=f"{len(wrong)} others in {table}, such as {wrong[0]}")
     ids = tuple(frame.pop("stimulus_id").tolist()) if "stimulus_id" in frame else make_ids(files)

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from beholder._core.errors import InputError
 from beholder._core.tables import read_records
-from beholder.stimuli.sets._folder import build_classes, build_flat, check_folder, list_entries, tell_kind, walk_files
+from beholder.stimuli.sets._folder import build_classes, build_flat, check_folder, find_kind, list_entries, walk_files
 from beholder.stimuli.sets._manifest import Manifest
 
 logger = logging.getLogger("beholder")
@@ -44,7 +44,7 @@ def build_from_things(folder: Path | str, concepts: Path | str | None = None) ->
     n_found = 0
     for name in names:
         pictures = sorted(
-            (file for file in walk_files(folder, name) if tell_kind(file) == "image"),
+            (file for file in walk_files(folder, name) if find_kind(file) == "image"),
             key=lambda file: (join_digits(file), file),
         )
         if not pictures:
@@ -74,7 +74,7 @@ def build_from_things_behavior(folder: Path | str, items: Path | str | None = No
     folder = check_folder(folder)
     table = _find_table(folder, BEHAVIOR_FILES, items)
     names = _read_unique_ids(table)
-    by_stem = {PurePosixPath(file).stem: file for file in list_entries(folder)[0] if tell_kind(file) == "image"}
+    by_stem = {PurePosixPath(file).stem: file for file in list_entries(folder)[0] if find_kind(file) == "image"}
     _compare_names(names, sorted(set(names) & set(by_stem)), "picture", folder, table)
     if len(by_stem) > len(names):
         logger.warning("%d pictures of %s are not in %s and stay out", len(by_stem) - len(names), folder, table)

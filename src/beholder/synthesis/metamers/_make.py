@@ -39,12 +39,12 @@ from beholder.stimuli import (
     StimulusSet,
     fill_verdicts,
     find_metamer_folder,
+    format_passed,
     is_null_set,
     list_asked_decisions,
     make_metamer_table,
     name_metamer,
     name_run,
-    tell_passed,
     write_metamer_table,
     write_stimulus_manifest,
 )
@@ -580,7 +580,7 @@ def log_verdicts(table: Any, null: Path, model: Model, output: Path) -> None:
     missing = list(dict.fromkeys(own[own["passed"].isna()]["layer"]))
     known = own[own["passed"].notna()]
     if len(known):
-        logger.info("%s metamers pass (null: %s)", tell_passed(known), null)
+        logger.info("%s metamers pass (null: %s)", format_passed(known), null)
     if missing:
         logger.info(
             "no null distribution yet for %s, so `percentile` and `passed` are empty; `%s` fills them in",

@@ -16,8 +16,8 @@ from beholder.stimuli import (
     MetamerFile,
     MetamerSet,
     find_metamer_folder,
+    format_passed,
     name_metamer,
-    tell_passed,
     write_metamer_table,
     write_stimulus_manifest,
 )
@@ -68,7 +68,7 @@ class Metamers:
         own: pd.DataFrame = self.table.loc[self.table["layer"] == self.table["measured_layer"]]
         level = f", median {float(np.median(own['db_snr'])):.1f} dB" if len(own) else ""
         known: pd.DataFrame = own.loc[own["passed"].notna()]
-        verdict = f", {tell_passed(known)} pass" if len(known) else ""
+        verdict = f", {format_passed(known)} pass" if len(known) else ""
         return f"Metamers({len(self)} of {n_stimuli} stimuli at {n_layers} layers of {self.model}{level}{verdict})"
 
     def _repr_html_(self) -> str | None:
