@@ -20,7 +20,7 @@ from beholder.report._section import Page
 from beholder.report._unit_histogram import draw_histogram, format_number
 from beholder.report._unit_overlay import find_scale, make_overlay
 from beholder.report._unit_thumbnails import PLANS, Thumbnailer, encode_sound, plan_thumbnails
-from beholder.report._unit_view import UnitGallery, tell_verdict
+from beholder.report._unit_view import UnitGallery, format_verdict
 from beholder.stimuli import read_model_stimuli, save_picture
 
 HOSTILE = '<script>alert("x")</script>'
@@ -352,11 +352,11 @@ def test_words_of_verdicts(tmp_path, row, words):
     (unit,) = read_model_stimuli(tmp_path / "net")
     verdicts: Any = {"max": dict(zip(names, row, strict=True))}
     judged = unit.__class__(unit.layer, 0, unit.path, unit.stimuli, verdicts=verdicts)
-    told, beats = tell_verdict(judged, "max")
+    told, beats = format_verdict(judged, "max")
     assert told.endswith(words)
     assert bool(told) == bool(words)
     assert beats == row[2]
-    assert tell_verdict(judged, "min") == ("", "")
+    assert format_verdict(judged, "min") == ("", "")
 
 
 def test_layers_keep_their_colour(tmp_path):

@@ -18,9 +18,9 @@ from beholder.report._metamer_view import (
     LayerCharts,
     MetamerGallery,
     MetamerRow,
+    format_verdict,
     make_row,
     plan_side,
-    tell_verdict,
 )
 from beholder.report._section import SECTIONS, Page, Section, SectionKind, Table
 from beholder.report._unit_thumbnails import is_sound
@@ -30,11 +30,11 @@ from beholder.stimuli import (
     NullHistogram,
     NullSet,
     find_null_folder,
+    format_passed,
+    format_steps,
     is_metamer_set,
     is_null_set,
     read_null_histograms,
-    tell_passed,
-    tell_steps,
 )
 
 _SHARE_OF_PAGE = 0.6
@@ -81,7 +81,7 @@ class MetamerKind(SectionKind):
         if broken:
             more = f" and {len(broken) - 5:,} more" if len(broken) > 5 else ""
             warnings.append(f"Not readable: {', '.join(broken[:5])}{more}.")
-        verdicts = [tell_verdict(row) for row in own]
+        verdicts = [format_verdict(row) for row in own]
         if not has_own_null(made, find_null_folder(item)):
             warnings.append(f"{find_null_folder(item)} is of another network, and left out.")
         if "unknown" in verdicts:
@@ -106,15 +106,15 @@ class MetamerKind(SectionKind):
                    "metamer called", "steps")  # fmt: skip
         cells = tuple(_list_cells(row) for row in own)
         return Section(
-            title=f"What can {made.model} not tell apart{tell_steps(item)}?",
-            answer=_tell_answer(made, noun),
+            title=f"What can {made.model} not tell apart{format_steps(item)}?",
+            answer=_format_answer(made, noun),
             view=gallery,
             explanation=_explain(noun, n_pairs),
             table=Table(columns, cells[:_TABLE_ROWS], page.link(item / "results.parquet"), len(cells)),
             method="Match is measured between the activations of original and metamer at the matched layer, of the "
             f"{noun} as saved and read again: dB = 20 log₁₀(‖original‖ / ‖difference‖). A metamer passes when "
             "Spearman, Pearson and dB are each above those of every random pair, and the network gives it the "
-            f"original's name{_tell_decisions(own)}.",
+            f"original's name{_format_decisions(own)}.",
             warnings=tuple(warnings),
             order=400,
             facts={"model": made.model},
@@ -156,7 +156,7 @@ def _make_charts(
 ) -> LayerCharts:
     files = [one for one in made if one.layer == layer]
     own = [measures[one.layer, one.stimulus_id, one.seed] for one in files]
-    verdicts = [tell_verdict(row) for row in own]
+    verdicts = [format_verdict(row) for row in own]
     charts: list[Chart | None] = [
         draw_null(heading, unit, null.get(name), [row[f"{name}_saved"] for row in own], verdicts)
         for name, heading, unit in _MEASURES
@@ -173,7 +173,7 @@ def _make_charts(
 
 def _count_verdicts(own: Sequence[Mapping[str, Any]]) -> str:
     """How many of one decision pass, fail, are not tested."""
-    counts = Counter(tell_verdict(row) for row in own)
+    counts = Counter(format_verdict(row) for row in own)
     return ", ".join(
         f"{counts[key]} of {len(own)} {_plural(VERDICTS[key], counts[key])}" for key in VERDICTS if counts[key]
     )
@@ -201,10 +201,10 @@ def _list_cells(row: Mapping[str, Any]) -> tuple[Any, ...]:
     names = ("db_snr_saved", "db_snr", "db_snr_published", "spearman_saved", "pearson_saved", "percentile")
     numbers = tuple("" if np.isnan(row[name]) else float(row[name]) for name in names)
     said = tuple(row[name] or "" for name in ("decision", "rule", "prediction_original", "prediction_metamer"))
-    return (row["stimulus_id"], row["layer"], row["seed"], *numbers, VERDICTS[tell_verdict(row)], *said, row["steps"])
+    return (row["stimulus_id"], row["layer"], row["seed"], *numbers, VERDICTS[format_verdict(row)], *said, row["steps"])
 
 
-def _tell_decisions(own: Sequence[Mapping[str, Any]]) -> str:
+def _format_decisions(own: Sequence[Mapping[str, Any]]) -> str:
     """By which decisions names are the same."""
     words = {
         "category": "one of 16 categories, for stimuli that are in one",
@@ -216,13 +216,13 @@ def _tell_decisions(own: Sequence[Mapping[str, Any]]) -> str:
     return f": {', else '.join(told)}{f' (rule: {rules[0]})' if rules else ''}" if told else ""
 
 
-def _tell_answer(made: MetamerSet, noun: str) -> str:
+def _format_answer(made: MetamerSet, noun: str) -> str:
     n_layers, n_stimuli = len(made.layers), len(made.stimulus_ids)
     layers, stimuli = ("layer" if n_layers == 1 else "layers"), (noun.removesuffix("s") if n_stimuli == 1 else noun)
     answer = f"{len(made):,} metamers of {n_stimuli:,} {stimuli} at {n_layers} {layers}"
     table: Any = made.to_pandas()
     tested = table[(table["layer"] == table["measured_layer"]) & table["passed"].notna()]
-    return f"{answer}; {tell_passed(tested)} tested ones pass." if len(tested) else f"{answer}; not tested yet."
+    return f"{answer}; {format_passed(tested)} tested ones pass." if len(tested) else f"{answer}; not tested yet."
 
 
 def _explain(noun: str, n_pairs: int) -> str:

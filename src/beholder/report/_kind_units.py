@@ -10,7 +10,7 @@ from typing import final
 from beholder.figures import colors_of_layers
 from beholder.report._section import SECTIONS, Page, Section, SectionKind, Table
 from beholder.report._unit_thumbnails import Thumbnailer, plan_thumbnails
-from beholder.report._unit_view import HEADINGS, UnitCard, UnitGallery, make_card, tell_noun
+from beholder.report._unit_view import HEADINGS, UnitCard, UnitGallery, format_noun, make_card
 from beholder.stimuli import ModelStimuli, is_model_stimuli, read_model_stimuli
 
 _SHARE_OF_PAGE = 0.85
@@ -43,7 +43,7 @@ class UnitKind(SectionKind):
             page.claim(path)
         cards, broken = _make_cards(models, page)
         n = sum(len(model) for model in models)
-        noun = tell_noun(models[0].units[0])
+        noun = format_noun(models[0].units[0])
         names = " and ".join(model.model for model in models) if len(models) < 4 else f"{len(models)} models"
         warnings = []
         if len(cards) < n:
@@ -55,7 +55,7 @@ class UnitKind(SectionKind):
         columns = ("model", "layer", "channel", "sign", "most extreme natural", "best visualisation", "beats", "note")
         return Section(
             title=f"What drives single units of {names}?",
-            answer=_tell_answer(models, noun),
+            answer=_format_answer(models, noun),
             view=UnitGallery(
                 units=tuple(cards),
                 models=tuple((model.model, f"{model.model} ({len(model)})") for model in models),
@@ -90,7 +90,7 @@ def _is_model(path: Path) -> bool:
 
 def _make_cards(models: list[ModelStimuli], page: Page) -> tuple[list[UnitCard], list[str]]:
     n = sum(len(model) for model in models)
-    noun = tell_noun(models[0].units[0])
+    noun = format_noun(models[0].units[0])
     has_optimized = any(unit.select("optimized") for model in models for unit in model)
     room = int(_SHARE_OF_PAGE * page.budget.left)
     plan = plan_thumbnails(n, room, has_sounds=noun == "sounds", has_optimized=has_optimized)
@@ -119,7 +119,7 @@ def _has_maps(cards: list[UnitCard]) -> bool:
     return any(one.overlay for card in cards for side in card.sides for row in side.rows for one in row.thumbnails[:1])
 
 
-def _tell_answer(models: list[ModelStimuli], noun: str) -> str:
+def _format_answer(models: list[ModelStimuli], noun: str) -> str:
     n, n_layers = sum(len(model) for model in models), sum(len(model.layers) for model in models)
     sizes = sorted({sum(unit.counts) for model in models for unit in model if unit.counts})
     those = f"those of {sizes[-1]:,} natural {noun}" if sizes else f"the natural {noun}"

@@ -80,7 +80,7 @@ def collect_sections(folder: Path, out: Path) -> list[Section]:
         try:
             kinds.append((name, get_section_kind(name)))
         except Exception as error:  # whatever an installed package raises
-            sections.append(_tell_failure(name, error))
+            sections.append(_format_failure(name, error))
     for name, kind in sorted(kinds, key=lambda pair: pair[1].turn):
         try:
             items = kind.find(folder)

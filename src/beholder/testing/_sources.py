@@ -15,7 +15,7 @@ from beholder.testing._preprocessing import check_preprocessing
 if TYPE_CHECKING:
     from torch import nn
 
-    from beholder.models import Blueprint, Model, Source
+    from beholder.models import Model, ModelDefinition, Source
 
 _NO_NAME = "no-such-network-0"
 
@@ -72,12 +72,12 @@ def _list_names(source: Source, label: str) -> list[str]:
     raise fail(f"find of {label} to raise UnknownNameError for a name that it does not have", got="a network")
 
 
-def _check_finding(source: Source, label: str, name: str) -> Blueprint:
-    from beholder.models import Blueprint
+def _check_finding(source: Source, label: str, name: str) -> ModelDefinition:
+    from beholder.models import ModelDefinition
 
     with explain(f"find of {label} to find {name!r}"):
         found = source.find(name, None)
-        expect(isinstance(found, Blueprint), f"a {Blueprint.__name__} from find", got=type(found).__name__)
+        expect(isinstance(found, ModelDefinition), f"a {ModelDefinition.__name__} from find", got=type(found).__name__)
         again = source.find(found.name, None)
     expect(found.source == label, f"the source {label!r} in what find gives", got=repr(found.source))
     expect(again.name == found.name, f"{found.name!r} to find itself", got=repr(again.name), hint="one canonical name")
@@ -88,7 +88,7 @@ def _check_finding(source: Source, label: str, name: str) -> Blueprint:
     return found
 
 
-def _check_without_memory(definition: Blueprint, label: str) -> None:
+def _check_without_memory(definition: ModelDefinition, label: str) -> None:
     """A network's skeleton takes no memory, so that layers are listed without weights."""
     import torch
 
@@ -99,7 +99,7 @@ def _check_without_memory(definition: Blueprint, label: str) -> None:
     expect(not real, f"build of {label} to follow torch.device('meta')", got=f"memory for {', '.join(real[:3])}")
 
 
-def _check_model(name: str, definition: Blueprint) -> None:
+def _check_model(name: str, definition: ModelDefinition) -> None:
     import torch
 
     from beholder.activations import capture

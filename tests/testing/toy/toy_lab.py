@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from beholder import InputError
 from beholder.jobs import JobFolder, Plan, Shard, Worker, work_through
-from beholder.models import Blueprint, ImagePreprocessing, Preprocessing, Source
+from beholder.models import ImagePreprocessing, ModelDefinition, Preprocessing, Source
 from beholder.report import Page, Section, SectionKind, SectionView, find_files
 from beholder.stimuli import Manifest
 from beholder.synthesis import Objective, View
@@ -28,10 +28,10 @@ class ToySource(Source):
     def list_names(self) -> list[str]:
         return ["line"]
 
-    def find(self, name: str, tag: str | None) -> Blueprint:
+    def find(self, name: str, tag: str | None) -> ModelDefinition:
         if name != "line":
             raise InputError("a network of the toy: line", got=repr(name))
-        return Blueprint("toy", "line", build, ImagePreprocessing(resize=32, crop=(32, 32)), layers=("0", "2"))
+        return ModelDefinition("toy", "line", build, ImagePreprocessing(resize=32, crop=(32, 32)), layers=("0", "2"))
 
 
 def build() -> nn.Module:

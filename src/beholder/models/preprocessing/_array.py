@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError, StimulusError, tell_values
+from beholder._core.errors import InputError, StimulusError, format_values
 from beholder.models.preprocessing._base import PREPROCESSINGS, Preprocessing, check_fields, refuse_uint8
 from beholder.models.preprocessing._sound import is_tensor, read_samples
 from beholder.stimuli import looks_like_pictures, open_image
@@ -132,7 +132,7 @@ class ArrayPreprocessing(Preprocessing):
             low, high = float(array.min()), float(array.max())
             slack = 1e-6 * (self.value_range[1] - self.value_range[0])
             if not (low >= self.value_range[0] - slack and high <= self.value_range[1] + slack):
-                raise StimulusError(f"values in {list(self.value_range)}", got=tell_values(low, high))
+                raise StimulusError(f"values in {list(self.value_range)}", got=format_values(low, high))
         return array
 
     def _explain_shape(self, shape: tuple[int, ...]) -> StimulusError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from beholder._core.errors import StimulusError, tell_values
+from beholder._core.errors import StimulusError, format_values
 from beholder.models.preprocessing._base import PREPROCESSINGS, Preprocessing, check_fields, refuse_uint8
 from beholder.models.preprocessing._image import ImagePreprocessing, _as_array
 
@@ -127,5 +127,5 @@ class GreyPreprocessing(Preprocessing):
             )
         low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
         if not (low >= 0 and high <= self.white):
-            raise StimulusError(f"a prepared picture in [0, {self.white:g}]", got=tell_values(low, high))
+            raise StimulusError(f"a prepared picture in [0, {self.white:g}]", got=format_values(low, high))
         return np.ascontiguousarray(array, dtype=np.float32)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError, StimulusError, tell_values
+from beholder._core.errors import InputError, StimulusError, format_values
 from beholder.models.preprocessing._base import PREPROCESSINGS, Preprocessing, check_fields
 from beholder.stimuli import open_image, to_picture
 
@@ -247,7 +247,7 @@ class ImagePreprocessing(Preprocessing):
     def _check_prepared(self, array: np.ndarray) -> np.ndarray:
         low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
         if not (low >= 0 and high <= 1):
-            raise StimulusError("a prepared picture in [0, 1]", got=tell_values(low, high))
+            raise StimulusError("a prepared picture in [0, 1]", got=format_values(low, high))
         return np.ascontiguousarray(array, dtype=np.float32)
 
 
