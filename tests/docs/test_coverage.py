@@ -117,7 +117,7 @@ def test_documented_names_exist() -> None:
 
 
 @pytest.mark.parametrize(
-    "room", ["activations", "models", "stimuli", "figures", "synthesis", "experiments", "responses"]
+    "room", ["activations", "models", "stimuli", "figures", "synthesis", "experiments", "responses", "testing"]
 )
 def test_names_of_rooms_exist(room: str) -> None:
     """The second table of docs/python.md names what is there."""
@@ -139,6 +139,20 @@ def test_every_alias_is_documented() -> None:
     page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
     built_in = [name for name in list_aliases() if f"`{name}`" not in page and not name.startswith("my-")]
     assert not built_in
+
+
+def test_every_door_for_plug_ins_is_documented() -> None:
+    """Entry-point groups, the registries behind them, and the checks."""
+    import beholder.testing
+
+    page = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+    source = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "src").rglob("*.py")))
+    found = re.findall(r"^(\w+): Registry\[.*?\] = Registry\(\s*\"[^\"]*\", \"(beholder\.\w+)\"", source, re.MULTILINE)
+    assert len(found) >= 6
+    told = [word for pair in found for word in pair] + [
+        name for name in dir(beholder.testing) if name.startswith("check")
+    ]
+    assert not [word for word in told if word not in page]
 
 
 def test_every_source_is_documented() -> None:

@@ -30,18 +30,11 @@ def check_stimulus_set(name: str, folder: Path | str | None = None, *, ground_tr
 
     Examples
     --------
-    >>> from beholder.stimuli import NAMED_SETS, Manifest, draw_shapes_set
-    >>> import numpy as np
-    >>> drawn = draw_shapes_set("shapes", n_per_category=1, size=32)
-    >>> def build(folder, ground_truth=None):
-    ...     from beholder._core.errors import InputError
-    ...     if not any(folder.glob("*/*.png")):
-    ...         raise InputError("the shapes", got=str(folder))
-    ...     files = sorted(path.relative_to(folder).as_posix() for path in folder.glob("*/*.png"))
-    ...     labels = tuple(file.split("/")[0] for file in files)
-    ...     return Manifest("image", tuple(files), tuple(files), folder, labels, np.arange(len(files)))
-    >>> NAMED_SETS.add("my-shapes", build)
-    >>> check_stimulus_set("my-shapes", "shapes")
+    >>> from PIL import Image
+    >>> folder = Path("pictures/n01440764")
+    >>> folder.mkdir(parents=True)
+    >>> Image.new("RGB", (8, 8)).save(folder / "n01440764_1.JPEG")
+    >>> check_stimulus_set("imagenet-val", "pictures")
     """
     with explain(f"a set called {name!r}", hint="an entry point beholder.stimulus_sets"):
         NAMED_SETS[name]
