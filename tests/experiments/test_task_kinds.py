@@ -137,7 +137,7 @@ def test_a_kind_from_outside_is_planned_built_served_simulated_and_exported(toy:
     with pytest.raises(InputError, match="a kind of task with a page; got brighter"):
         write_static_pages(experiment)
     with open_store(experiment, tmp_path / "served.db") as store, pytest.raises(InputError, match="with a page"):
-        serve(experiment, store, port=0)
+        serve(experiment, store, port=0, on_start=lambda url: pytest.fail(f"people are let in at {url}"))
 
     made = simulate_participants(experiment, tmp_path / "simulated.db", 2, "ideal")
     assert made.n_correct == made.n_answers == 2 * PAIRS
