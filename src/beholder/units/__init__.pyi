@@ -10,7 +10,7 @@ from ._layers import list_unit_layers as list_unit_layers
 from ._map_grid import find_grids as find_grids
 from ._maps import map_units as map_units
 from ._occlude import occlude_units as occlude_units
-from ._occlude import place_patches as place_patches
+from ._occlude_worker import place_patches as place_patches
 from ._record import record_units as record_units
 from ._sample import draw_units as draw_units
 from ._sample import sample_units as sample_units

@@ -12,7 +12,7 @@ from beholder._core.files import explain_write_errors, to_path_name
 from beholder._core.provenance import find_network, refuse_other_network
 from beholder.activations import Activations
 from beholder.jobs import JobFolder, Plan, open_output
-from beholder.models import Model, Preprocessing, Unit, collect_stimuli, read_preprocessing
+from beholder.models import Model, Unit, collect_stimuli
 from beholder.stimuli import StimulusSet
 from beholder.units._exemplar_worker import (
     FOLDER,
@@ -22,7 +22,8 @@ from beholder.units._exemplar_worker import (
     make_tables,
     plan_exemplar_shards,
 )
-from beholder.units._exemplars import Exemplars, hash_source
+from beholder.units._exemplars import Exemplars
+from beholder.units._recorded import find_stimuli, hash_source, read_recorded_preprocessing
 
 FORMAT = "beholder-exemplars-3"
 
@@ -127,41 +128,6 @@ def write_exemplars(
         }
         work.record(output, FOLDER, facts)
     return output
-
-
-def read_recorded_preprocessing(acts: Activations) -> Preprocessing:
-    """How the recorded model prepares stimuli."""
-    try:
-        return read_preprocessing(acts.attributes["settings"]["preprocessing"])
-    except (InputError, KeyError) as error:
-        raise InputError(
-            "a recording that says how the model prepares stimuli",
-            got=f"{acts.path}",
-            hint="write_exemplars(..., model=net)",
-        ) from error
-
-
-def find_stimuli(acts: Activations, preprocessing: Preprocessing, folder: Path | None = None) -> StimulusSet:
-    """The stimuli of a recording, from the root that it noted or the folder where they lie now."""
-    table = acts.stimuli
-    root = folder if folder is not None else acts.attributes.get("stimulus_root")
-    files = tuple(str(name) for name in table["file"])
-    if not all(files):
-        raise InputError(
-            "stimuli that are files, or the arrays that were recorded", got=f"{acts.path}, recorded from arrays",
-            hint="--in_path FILE, or stimuli=ARRAYS",
-        )  # fmt: skip
-    if root is not None and not Path(root).is_dir():
-        raise InputError("the folder of the recorded stimuli", got=f"no folder {root}", hint="--in_path FOLDER")
-    kind = "sound" if preprocessing.modality == "sound" or preprocessing.sample_rate else "image"
-    return StimulusSet(
-        kind=kind,
-        ids=acts.stimulus_ids,
-        files=files,
-        root=None if root is None else Path(root),
-        labels=tuple(str(label) for label in table["label"]),
-        targets=table["target"].to_numpy(),
-    )
 
 
 def _check_ids(acts: Activations, stimuli: StimulusSet) -> None:

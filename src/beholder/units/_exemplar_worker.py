@@ -22,7 +22,8 @@ from beholder.stimuli import StimulusSet
 from beholder.units._deal import SIGNS
 from beholder.units._distribution import format_distribution
 from beholder.units._encode import PreparedFiles
-from beholder.units._exemplars import Exemplars, list_sources
+from beholder.units._exemplars import Exemplars
+from beholder.units._recorded import list_sources
 from beholder.units._windows import N_POSITIONS, N_REFERENCES
 
 FOLDER = "natural_images"

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import open_atomic
-from beholder._core.hashing import hash_settings
 from beholder._core.progress import logger
-from beholder._core.provenance import find_network
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations import Activations, LayerActivations, iter_unit_values
 from beholder.models import Unit, UnitList
 from beholder.units._deal import SIGNS, assign_released, assign_unit, order_by_value
 from beholder.units._distribution import count_activations
+from beholder.units._exemplar_pictures import format_exemplars, plot_exemplars
+from beholder.units._recorded import list_sources
 from beholder.units._windows import N_POSITIONS, N_REFERENCES, Windows, plan_windows
 
 if TYPE_CHECKING:
@@ -127,14 +127,10 @@ class Exemplars:
         n : int
             Pictures in a row.
         """
-        from beholder.units._exemplar_pictures import plot_exemplars
-
         return plot_exemplars(self, unit, n, ax)
 
     def _repr_html_(self) -> str:
         """The most extreme references of the first units, for notebooks."""
-        from beholder.units._exemplar_pictures import format_exemplars
-
         return format_exemplars(self)
 
     def save(self, path: Path | str) -> Path:
@@ -288,21 +284,3 @@ def compute_percentiles(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     above = len(values) - np.searchsorted(ascending, chosen[0], side="right")
     below = np.searchsorted(ascending, chosen[1], side="left")
     return 100.0 * np.stack([above, below]) / len(values)
-
-
-def list_sources(acts: Activations) -> list[str]:
-    """What each stimulus is called in a manifest: its file as the store names it, else its id."""
-    table = acts.stimuli
-    files = [str(name) for name in table["file"]] if "file" in table else [""] * len(acts.stimulus_ids)
-    return [name or i for name, i in zip(files, acts.stimulus_ids, strict=True)]
-
-
-def hash_source(acts: Activations) -> dict[str, Any]:
-    """What a set of exemplars rests on, for the settings of its output: JSON-able."""
-    attributes = acts.attributes
-    return {
-        "model": acts.model,
-        "network": find_network(attributes),
-        "recording": hash_settings(attributes.get("settings")),
-        "stimuli": hash_settings([list(acts.stimulus_ids), list(acts.stimulus_hashes)]),
-    }

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from beholder._core.errors import InputError
@@ -31,33 +30,6 @@ from beholder.units._encode import decode_prepared
 from beholder.units._occlude_worker import FOLDER, OcclusionRecipe, OcclusionWorker, list_bases
 
 FORMAT = "beholder-occlusion-2"
-
-
-def place_patches(height: int, width: int, side: int, steps: int) -> np.ndarray:
-    """Corners of square patches, spread evenly from edge to edge, row by row.
-
-    Parameters
-    ----------
-    height, width : int
-        Of the picture, pixels.
-    side : int
-        Of the patch, pixels, at most the shorter side.
-    steps : int
-        Positions along each side.
-
-    Returns
-    -------
-    (steps², 2), int64
-        Top and left of each; equal ones, of small pictures, once.
-
-    Examples
-    --------
-    >>> place_patches(4, 4, 2, 2).tolist()
-    [[0, 0], [0, 2], [2, 0], [2, 2]]
-    """
-    tops, lefts = (np.rint(np.linspace(0, length - side, steps)).astype(np.int64) for length in (height, width))
-    grid = np.stack(np.meshgrid(tops, lefts, indexing="ij"), axis=-1).reshape(-1, 2)
-    return np.unique(grid, axis=0)
 
 
 def occlude_units(

@@ -131,8 +131,6 @@ class OcclusionWorker(ModelWorker):
         self, taps: ThreadTaps, recipe: OcclusionRecipe, batch: int, one: UnitStimulus
     ) -> tuple[dict[str, int], dict[str, Any]]:
         """Write the three pictures of one batch: sizes by name, and the manifest's row."""
-        from beholder.units._occlude import place_patches
-
         layer = recipe.unit.layer
         model, tap = taps.get(layer, {layer: parse_layer(taps.models.get().taps.get(layer, layer))})
         base = decode_prepared(one.path, model.preprocessing)
@@ -163,6 +161,33 @@ class OcclusionWorker(ModelWorker):
             row[f"{name}_y"], row[f"{name}_x"] = places[place].tolist()
             row[f"activation_{name}"] = np.float32(values[1 + place])
         return sizes, row
+
+
+def place_patches(height: int, width: int, side: int, steps: int) -> np.ndarray:
+    """Corners of square patches, spread evenly from edge to edge, row by row.
+
+    Parameters
+    ----------
+    height, width : int
+        Of the picture, pixels.
+    side : int
+        Of the patch, pixels, at most the shorter side.
+    steps : int
+        Positions along each side.
+
+    Returns
+    -------
+    (steps², 2), int64
+        Top and left of each; equal ones, of small pictures, once.
+
+    Examples
+    --------
+    >>> place_patches(4, 4, 2, 2).tolist()
+    [[0, 0], [0, 2], [2, 0], [2, 2]]
+    """
+    tops, lefts = (np.rint(np.linspace(0, length - side, steps)).astype(np.int64) for length in (height, width))
+    grid = np.stack(np.meshgrid(tops, lefts, indexing="ij"), axis=-1).reshape(-1, 2)
+    return np.unique(grid, axis=0)
 
 
 def cover(picture: np.ndarray, place: np.ndarray, side: int, colour: np.ndarray) -> np.ndarray:
