@@ -198,3 +198,25 @@ def test_a_damaged_provenance_stops_nobody_who_asks_whose_a_folder_is(content: s
     (tmp_path / "provenance.json").write_text(content)
     refuse_other_network(tmp_path, ["x"], ["other"], "net")
     assert (tmp_path / "provenance.json.damaged").read_text() == content
+
+
+def test_registry_finds_the_modules_that_file_its_entries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the first look, those that fit the pattern; what was added before stands."""
+    package = tmp_path / "toy_room"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "_base.py").write_text(
+        "from beholder._core.registry import Registry\nTHINGS = Registry('thing', modules='toy_room._kind_*')\n"
+    )
+    for name in ("one", "two"):
+        (package / f"_kind_{name}.py").write_text(
+            f"from toy_room._base import THINGS\n\n\n@THINGS.register('{name}')\ndef make(): return '{name}'\n"
+        )
+    (package / "_other.py").write_text("raise RuntimeError\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    things = importlib.import_module("toy_room._base").THINGS
+    things.register("two")("mine")
+    assert "toy_room._kind_one" not in sys.modules
+    assert sorted(things) == ["one", "two"] and things["one"]() == "one" and things["two"] == "mine"
+    with pytest.raises(UnknownNameError):
+        _ = things["three"]

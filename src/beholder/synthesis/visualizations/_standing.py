@@ -69,7 +69,7 @@ def compute_percentiles(natural: NaturalDistribution, activations: np.ndarray, s
 
     Examples
     --------
-    >>> natural = Natural.from_values(np.array([0.0, 1.0, 1.0, 3.0]))
+    >>> natural = NaturalDistribution.from_values(np.array([0.0, 1.0, 1.0, 3.0]))
     >>> compute_percentiles(natural, np.array([1.0, 4.0]), "max").tolist()
     [25.0, 100.0]
     >>> compute_percentiles(natural, np.array([1.0]), "min").tolist()
@@ -90,7 +90,7 @@ def judge_activation(natural: NaturalDistribution | None, activation: float, sig
 
     Examples
     --------
-    >>> natural = Natural.from_values(np.array([0.0, 2.0]))
+    >>> natural = NaturalDistribution.from_values(np.array([0.0, 2.0]))
     >>> [judge_activation(natural, value, "max") for value in (1.0, 2.0, 3.0)]
     ['no', 'tie', 'yes']
     >>> judge_activation(natural, 0.0, "min")
