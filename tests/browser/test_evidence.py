@@ -80,6 +80,7 @@ def test_clicks_of_a_script_are_no_input(lab):
     assert people["n_without_input"][0] == 3 and "no_input" in list_signs(people)
 
 
+@pytest.mark.slow
 def test_a_mouse_that_jumps_is_noticed(lab):
     person = lab.invite(lab.serve("odd_one_out", 12, {"practice.n_without": 0}))
     person.go_to_trial()

@@ -107,7 +107,7 @@ def run_proxy(name, folder, port, kept, taken_off):
         process.wait(20)
 
 
-@pytest.mark.parametrize("proxy", COMMANDS)
+@pytest.mark.parametrize("proxy", ["nginx", pytest.param("caddy", marks=pytest.mark.slow)])
 def test_two_studies_under_paths_of_one_host(proxy, start_chromium, tmp_path):
     """One person takes part in both, in one browser, by links that differ in nothing but the path."""
     find_program(proxy)

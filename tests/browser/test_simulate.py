@@ -33,7 +33,7 @@ def simulate(folder, db, *flags):
     return json.loads(done.stdout)
 
 
-QUICK = ("2afc", "words")
+QUICK = ("2afc",)
 
 
 @pytest.mark.parametrize(

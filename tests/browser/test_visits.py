@@ -275,6 +275,7 @@ def test_the_page_before_a_session_opens_by_itself(lab, study):
     person.wait_for("consent")
 
 
+@pytest.mark.slow
 def test_the_page_before_the_session_of_another_offer_opens_by_itself(lab, study):
     url, clock, _ = study(recruiter="prolific")
     link = f"{url}/?PROLIFIC_PID=p1&STUDY_ID="

@@ -87,7 +87,8 @@ def check_tidy(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=SLOW[kind in ("record", "seeds", "exemplars", "panel")]) for kind in KINDS]
+    "kind",
+    [pytest.param(kind, marks=SLOW[kind in ("record", "seeds", "exemplars", "panel", "null")]) for kind in KINDS],
 )
 def test_five_at_once_leave_the_bytes_of_five_in_turn(kind: str, lab: Path, tmp_path: Path) -> None:
     in_turn, at_once = tmp_path / "in_turn", tmp_path / "at_once"

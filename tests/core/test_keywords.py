@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from beholder.models import Cochleagram, LogMel, compute_cochleagram, compute_lo
 from beholder.responses import BehavioralRDM
 from beholder.synthesis.visualizations._plan import VisualizationOptions
 
+EXPERIMENT = SimpleNamespace(settings=SimpleNamespace(kind="2afc"))
 ROOMS = sorted(path.parent.name for path in Path(bh.__file__).parent.glob("*/__init__.pyi"))
 PANEL = default_options()
 NET = "beholder:shapes"
@@ -135,7 +137,7 @@ def enter_server(*args: Any, **options: Any) -> Any:
             bh.optimize_units, "VisualizationOptions", (NET, []),
             ("activations", "out_path", "device", "input_shape"),
         ),
-        (serve, "create_app", (None, None), ("host", "port", "on_start")),
+        (serve, "create_app", (EXPERIMENT, None), ("host", "port", "on_start")),
         (enter_server, "create_app", (None, None), ("host", "port")),
         (BehavioralRDM.plot, "beholder.figures.plot_rdm", (BehavioralRDM((), NONE, NONE, "similarity", 0),), ("ax",)),
         (bh.dataloader, "DataLoader", ([np.zeros((3, 8, 8))], MODEL), ()),

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from beholder._core.registry import Registry
 from beholder.cli._main import app, run, set_up_logging, split_globals
+from beholder.models.catalog import _entries
 
 from .conftest import PAGES, Block, iter_commands, read_blocks
 
@@ -51,6 +55,24 @@ def run_python(block: Block, page: Path, names: dict[str, Any]) -> None:
     exec(compile(source, str(page), "exec", dont_inherit=True), names)
 
 
+@pytest.fixture
+def registries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a page registers is gone after it."""
+    monkeypatch.setattr(_entries, "_REGISTERED", list(_entries._REGISTERED))
+    kept = [(each, dict(each._entries)) for each in gc.get_objects() if type(each) is Registry]
+    yield
+    for registry, entries in kept:
+        own = {name: thing for name, thing in registry._entries.items() if is_beholders(thing)}
+        registry._entries.clear()
+        registry._entries.update({**own, **entries})
+
+
+def is_beholders(thing: Any) -> bool:
+    """Whether it was found among the package's own modules, at a first look, and not registered by a page."""
+    return str(getattr(thing, "__module__", type(thing).__module__)).startswith("beholder.")
+
+
+@pytest.mark.usefixtures("registries")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_snippets_run(page: Path, workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, Any] = {"__name__": "snippet"}

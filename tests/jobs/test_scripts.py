@@ -54,7 +54,7 @@ def indent(code: str) -> str:
     return "if __name__ == '__main__':\n" + textwrap.indent(code, "    ")
 
 
-WAYS = ["file", "standard input", "-c", *(pytest.param(way, marks=pytest.mark.slow) for way in ("guarded", "module"))]
+WAYS = ["file", "standard input", *(pytest.param(way, marks=pytest.mark.slow) for way in ("-c", "guarded", "module"))]
 
 
 @pytest.mark.parametrize("way", WAYS)

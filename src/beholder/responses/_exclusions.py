@@ -83,7 +83,7 @@ def list_exclusions(conduct: ParticipantSummary, rules: Mapping[str, Any]) -> tu
 
     Examples
     --------
-    >>> list_exclusions(Conduct(True, n_catch=5, n_catch_correct=3), {"catch_ratio_min": 0.8})
+    >>> list_exclusions(ParticipantSummary(True, n_catch=5, n_catch_correct=3), {"catch_ratio_min": 0.8})
     ('catch_ratio_min',)
     """
     for name in rules:
