@@ -17,8 +17,8 @@ from beholder.experiments.settings._fields import parse_fields
 Answer = tuple[float, bool]
 """A level that was shown, and whether the answer was right."""
 
-METHODS: Registry[Any] = Registry("adaptive method")
-"""Name of a method to its class; all are there once ``beholder.experiments.adaptive`` is imported."""
+METHODS: Registry[Any] = Registry("adaptive method", modules="beholder.experiments.adaptive._*")
+"""Name of a method to its class."""
 
 
 @final
