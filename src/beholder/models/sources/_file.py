@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,33 +127,26 @@ class _LoadedFile:
         return tuple(own) if own is not None else None if self.run.dataset is None else read_classes(self.run.dataset)
 
 
-_OPENED: dict[tuple[str, str], _LoadedFile] = {}
-
-
 def find_input_shape(name: Path | str) -> tuple[int, ...] | None:
     """Shape of one prepared stimulus of the network in a file."""
     return _open_file(find_network_file(name)).preprocessing.input_shape
 
 
 def _open_file(path: Path) -> _LoadedFile:
-    """Run a file, once a process and content."""
-    key = (str(path.resolve()), hash_file(path))
-    if key not in _OPENED:
-        _OPENED[key] = _load_file(path)
-    return _OPENED[key]
+    return _describe_network(run_network_file(path))
 
 
-def _load_file(path: Path) -> _LoadedFile:
-    run = run_network_file(path)
+@functools.cache
+def _describe_network(run: NetworkFile) -> _LoadedFile:
     names = vars(run.module)
     shape = names.get("input_shape")
-    with explain_file_errors(path):
+    with explain_file_errors(run.path):
         described = None
         if run.dataset is not None and names.get("preprocessing") is None:
-            described = read_dataset(run.dataset, str(path.resolve()), None if shape is None else tuple(shape))
+            described = read_dataset(run.dataset, str(run.path.resolve()), None if shape is None else tuple(shape))
         preprocessing = described or _find_preprocessing(run.module)
     network = run.take_network()
-    latent = _find_latent(network, preprocessing, path)
+    latent = _find_latent(network, preprocessing, run.path)
     run.spare = network
     return _LoadedFile(run, tuple(names.get("layers", ())) or run.layers, preprocessing, latent)
 

@@ -31,7 +31,7 @@ FILE_NAME = "build_network.py"
 _MAIN_OPTIONS = {"return_metamer_layers": True, "include_identity_sequential": False, "strict": True}
 
 
-@dataclass
+@dataclass(eq=False)
 class NetworkFile:
     """A file that was run; ``spare`` is a network that nobody has taken yet."""
 
