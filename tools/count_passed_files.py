@@ -34,7 +34,7 @@ def note_files(root: Path = SOURCE) -> Iterator[set[str]]:
         if event != "call" or not frame.f_code.co_filename.startswith(prefix):
             return
         name = frame.f_code.co_filename.removeprefix(prefix)
-        if name not in found and not _is_import(frame):
+        if name not in found and not _is_import(frame, prefix):
             found.add(name)
 
     threading.setprofile(note)
@@ -46,10 +46,10 @@ def note_files(root: Path = SOURCE) -> Iterator[set[str]]:
         threading.setprofile(None)  # type: ignore[arg-type]
 
 
-def _is_import(frame: FrameType | None) -> bool:
-    """Whether a module is being imported, further up or here."""
+def _is_import(frame: FrameType | None, prefix: str) -> bool:
+    """Whether a module below ``prefix`` is being imported, further up or here."""
     while frame is not None:
-        if frame.f_code.co_name == "<module>" and frame.f_globals.get("__name__") != "__main__":
+        if frame.f_code.co_name == "<module>" and frame.f_code.co_filename.startswith(prefix):
             return True
         frame = frame.f_back
     return False

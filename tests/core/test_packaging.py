@@ -18,7 +18,17 @@ DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
     "websocket": "websocket-client",
 }
-PROGRAMS = {"beholder", "ruff", "pyright", "import-linter", "mkdocs-material", "mkdocstrings", "httpx2", "ipykernel"}
+PROGRAMS = {
+    "beholder",
+    "pytest-xdist",
+    "ruff",
+    "pyright",
+    "import-linter",
+    "mkdocs-material",
+    "mkdocstrings",
+    "httpx2",
+    "ipykernel",
+}
 """Run, or imported by others: starlette's client for tests, Jupyter's kernels."""
 
 
