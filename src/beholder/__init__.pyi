@@ -9,9 +9,10 @@ from .activations import dataloader as dataloader
 from .activations import extract as extract
 from .activations import extract_panel as extract_panel
 from .activations import load_lazy_activations as load_lazy_activations
-from .activations import open as open
 from .activations import process_activations as process_activations
 from .activations import sparsity as sparsity
+from .analysis import Result as Result
+from .analysis import open as open
 from .evaluation import Judgement as Judgement
 from .evaluation import judge_metamers as judge_metamers
 from .figures import plot_rdm as plot_rdm

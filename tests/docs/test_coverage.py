@@ -50,6 +50,7 @@ _PAGE_OF = {
     "metamers null": "metamers.md",
     "metamers template": "metamers.md",
     "metamers judge": "judge.md",
+    "analyze": "compare_brains.md",
 }
 
 

@@ -1,1 +1,5 @@
 """Analysis: from activations, recordings and responses to tables and figures."""
+
+from beholder._core.lazy import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

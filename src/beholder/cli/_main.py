@@ -39,6 +39,7 @@ COMMANDS = {
     "units": ("beholder.cli.units:app", "Units of a network: sample, record, find exemplars, optimize stimuli."),
     "tasks": ("beholder.cli.tasks:app", "Experiments with people: plan, build, serve, simulate, export."),
     "metamers": ("beholder.cli.metamers:app", "Metamers: what a network cannot tell apart, and how others judge it."),
+    "analyze": ("beholder.cli.analyze:app", "Networks compared with brains, people and other networks."),
     "show": ("beholder.cli.show:app", "What a store, HDF5 or results file holds, without reading its data."),
     "verify": ("beholder.cli.verify:app", "Whether outputs hold what was written; what does not is made anew."),
     "report": ("beholder.cli.report:app", "One self-contained HTML page of everything found in a folder."),

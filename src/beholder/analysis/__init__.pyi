@@ -1,0 +1,17 @@
+from ._join import ArrayLayers as ArrayLayers
+from ._join import Joined as Joined
+from ._join import LayerRows as LayerRows
+from ._join import iter_layers as iter_layers
+from ._join import join_stimuli as join_stimuli
+from ._join import open_layers as open_layers
+from ._open import open as open
+from ._result import RESULT_KINDS as RESULT_KINDS
+from ._result import RESULT_SUFFIX as RESULT_SUFFIX
+from ._result import Drawing as Drawing
+from ._result import Result as Result
+from ._result import ResultKind as ResultKind
+from ._result import make_result as make_result
+from ._result import open_result as open_result
+from ._write import write_result as write_result
+from .distances._registry import DISTANCES as DISTANCES
+from .distances._registry import Distance as Distance
