@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.experiment_folders import make_png
+from tests.testing.toy.toy_kind import BRIGHTER
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder.experiments import (
@@ -31,22 +32,21 @@ from beholder.experiments import (
     write_static_pages,
 )
 from beholder.experiments.build._bundle import STATIC
-from beholder.experiments.settings import _kinds
-from beholder.responses import AnswerForm, _scoring, export_responses, get_answer_form, read_responses
+from beholder.responses import TASK_KINDS, export_responses, get_answer_form, read_responses
 
 from .person import Person, serving
-from .toy_kind import BRIGHTER, register
+
+UNSEEN = replace(BRIGHTER, page="")
 
 PAIRS = 3
+TOY = Path(__file__).parents[1] / "testing/toy"
 
 
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The toy kind, until the test is over."""
-    for registry in (_kinds._RECORDS, _scoring._FORMS):
-        monkeypatch.setitem(registry, BRIGHTER.name, None)
-        monkeypatch.delitem(registry, BRIGHTER.name)
-    register()
+    """The toy kind without its page, until the test is over."""
+    monkeypatch.setattr(TASK_KINDS, "_entries", dict(TASK_KINDS._entries))
+    register_task_kind(UNSEEN)
 
 
 def write_pictures(folder: Path) -> Path:
@@ -105,7 +105,8 @@ def test_only_records_and_pages_know_the_names_of_kinds() -> None:
 def test_a_kind_from_outside_is_planned_built_served_simulated_and_exported(toy: None, tmp_path: Path) -> None:
     write_pictures(tmp_path / "pictures")
     code = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import toy_kind; toy_kind.register(); "
+        f"import sys; sys.path.insert(0, {str(TOY)!r}); from toy_kind import BRIGHTER; "
+        "from beholder.experiments import register_task_kind; register_task_kind(BRIGHTER); "
         "from beholder.cli._main import main; main()"
     )
     words = ["tasks", "plan", "--kind", "brighter", "-s", "pictures", "-nh", "2", "-o", "plan.json"]
@@ -156,10 +157,10 @@ def test_a_kind_that_is_not_registered_is_unknown(tmp_path: Path) -> None:
 
 
 def test_a_kind_never_takes_the_name_preset_or_form_of_another(toy: None) -> None:
-    register()  # again is nothing new
+    register_task_kind(UNSEEN)  # again is nothing new
     for taken in ({"name": "words"}, {"preset": "similarity"}, {"preset": "of its own"}):
         with pytest.raises(InputError, match="a kind of task with a name and a preset of its own"):
-            register_task_kind(replace(BRIGHTER, **taken))
-    with pytest.raises(InputError, match="another form for words"):
-        _scoring.register_answer_form("words", AnswerForm("choice", ("a", "b")))
+            register_task_kind(replace(UNSEEN, **taken))
+    with pytest.raises(InputError, match="a name of small letters, digits and _"):
+        register_task_kind(replace(UNSEEN, name="Far/..", preset="far"))
     assert get_answer_form("words").name == "word"

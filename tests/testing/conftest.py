@@ -12,11 +12,12 @@ from PIL import Image
 from beholder.jobs import EXECUTORS
 from beholder.models import PREPROCESSINGS, SOURCES
 from beholder.report import SECTIONS
+from beholder.responses import TASK_KINDS
 from beholder.stimuli import NAMED_SETS
 from beholder.synthesis import OBJECTIVES
 
 TOY = Path(__file__).parent / "toy"
-REGISTRIES = (EXECUTORS, PREPROCESSINGS, SOURCES, SECTIONS, NAMED_SETS, OBJECTIVES)
+REGISTRIES = (EXECUTORS, PREPROCESSINGS, SOURCES, SECTIONS, NAMED_SETS, OBJECTIVES, TASK_KINDS)
 ENTRY_POINTS = """
 [beholder.models]
 toy = toy_lab:ToySource
@@ -30,6 +31,8 @@ notes = toy_lab:NoteKind
 backwards = toy_lab:run_backwards
 [beholder.stimulus_sets]
 dots = toy_lab:build_dots
+[beholder.task_kinds]
+brighter = toy_lab:BRIGHTER
 """
 
 
@@ -71,4 +74,15 @@ def dots(tmp_path: Path) -> Path:
     folder.mkdir()
     for i in range(3):
         Image.new("RGB", (8, 8), (60 * i, 0, 0)).save(folder / f"dot_{i}.png")
+    return folder
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """Pictures of the toy kind of task: each dim one has a brighter one."""
+    folder = tmp_path / "pairs"
+    folder.mkdir()
+    for k in range(3):
+        for j, slot in enumerate(("dim", "bright")):
+            Image.new("L", (8, 8), 20 + 20 * k + 100 * j).save(folder / f"{slot}_{k}.png")
     return folder

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +17,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from beholder.experiments import NetworkRule, make_settings
 from beholder.jobs import EXECUTORS
 from beholder.models import SOURCES, ArrayPreprocessing, ImagePreprocessing
 from beholder.report import SECTIONS, Section, SectionKind, find_files
+from beholder.responses import TASK_KINDS, AnswerForm
 from beholder.stimuli import NAMED_SETS
 from beholder.synthesis import FromFunction
 from beholder.testing import (
@@ -27,6 +31,7 @@ from beholder.testing import (
     check_section,
     check_source,
     check_stimulus_set,
+    check_task_kind,
 )
 
 
@@ -272,3 +277,57 @@ def test_stimulus_set_that_refuses_nothing(toy: ModuleType, dots: Path) -> None:
 def test_image_preprocessing_is_checked_with_a_picture() -> None:
     """So that what fails above fails for its own reason."""
     check_preprocessing(ImagePreprocessing(resize=72, crop=(64, 64)))
+
+
+TURNS = itertools.cycle([("dim", "bright"), ("bright", "dim")])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"make_preset": lambda: make_settings(kind="words")}, "settings of brighter from its make_preset; got words"),
+        ({"preset": "similarity"}, "a preset of its own for brighter; got similarity"),
+        ({"asked_slots": ("dim", "dark")}, "asked_slots of brighter among its slots; got dark"),
+        ({"asked_places": ("left", "top")}, "the places .* got none called top"),
+        ({"draw_places": lambda *_: {"left": "dim", "right": "dim"}}, "in its asked_places, each once"),
+        ({"draw_places": lambda *_: dict(zip(("left", "right"), next(TURNS), strict=True))}, "from rng alone"),
+        ({"find_room": lambda *_: float("nan")}, "find_room of brighter within 1280"),
+        ({"network": NetworkRule("distances")}, "decide in the network rule"),
+        ({"form": AnswerForm("choice", ("left",), by_place=True)}, "a place to answer for each slot"),
+    ],
+)
+def test_task_kind(change: dict[str, Any], message: str, toy: ModuleType) -> None:
+    TASK_KINDS.add("brighter", dataclasses.replace(toy.BRIGHTER, **change))
+    expect_failure(message, lambda: check_task_kind("brighter"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("page.js", "export const Brighter = 1;", "to export the class Brighter"),
+        ("page.js", 'import { h } from "./absent.js";\nexport class Brighter {}', "an import of kinds/brighter/absent"),
+        ("page.js", "export class Brighter {}\neval('1');", r"made or fetched while the page runs; got eval\("),
+        ("page.js", "export class Brighter {}\nfetch('//far.example.org/x');", "an address of another server"),
+        ("page.js", "export class Brighter {}\nstage.innerHTML = text;", "markup in texts"),
+        ("page.js", "export default class {}", "imports and exports on one line"),
+        ("texts.en.json", '{"brighter": 3}', "texts, or lists of paragraphs"),
+        ("texts.en.json", "{", "which does not parse"),
+    ],
+)
+def test_page_of_a_task_kind(name: str, text: str, message: str, toy: ModuleType, tmp_path: Path) -> None:
+    folder = shutil.copytree(toy.BRIGHTER.page.folder, tmp_path / "page")
+    (folder / name).write_text(text)
+    page = dataclasses.replace(toy.BRIGHTER.page, folder=folder)
+    TASK_KINDS.add("brighter", dataclasses.replace(toy.BRIGHTER, page=page))
+    expect_failure(message, lambda: check_task_kind("brighter"))
+
+
+def test_task_kind_whose_instructions_or_planner_are_wrong(toy: ModuleType, pairs: Path) -> None:
+    settings = toy.BRIGHTER.make_preset().replace({"instructions": ["lights"]})
+    TASK_KINDS.add("brighter", dataclasses.replace(toy.BRIGHTER, make_preset=lambda: settings))
+    expect_failure("texts of the instructions of brighter; got none of lights", lambda: check_task_kind("brighter"))
+    TASK_KINDS.add("brighter", dataclasses.replace(toy.BRIGHTER, load_planner=lambda: 1 / 0))
+    expect_failure("ZeroDivisionError", lambda: check_task_kind("brighter", [pairs]))
+    TASK_KINDS.add("brighter", toy.BRIGHTER.form)
+    expect_failure("a beholder.experiments.TaskKind as brighter; got AnswerForm", lambda: check_task_kind("brighter"))
+    expect_failure("a kind of task called 'absent'", lambda: check_task_kind("absent"))

@@ -15,6 +15,7 @@ from torch import nn
 
 import beholder.synthesis
 from beholder._core.provenance import record_provenance
+from beholder.experiments import KINDS
 from beholder.figures import FigureRecord, plot_accuracy, save_figure
 from beholder.jobs import EXECUTORS
 from beholder.models import (
@@ -50,6 +51,7 @@ from beholder.testing import (
     check_section,
     check_source,
     check_stimulus_set,
+    check_task_kind,
 )
 
 # A small network of each source that needs neither files nor a network; the others load what those published.
@@ -164,6 +166,11 @@ def test_sections_have_their_turn() -> None:
 def test_executor(name: str) -> None:
     assert name in EXECUTORS
     check_executor(name)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_task_kind(kind: str) -> None:
+    check_task_kind(kind)
 
 
 def test_stimulus_set(tmp_path: Path) -> None:

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 import beholder as bh
+from beholder.experiments import get_task_kind, list_task_kinds, make_settings, read_texts
 from beholder.jobs import EXECUTORS
 from beholder.models import PREPROCESSINGS, SOURCES, read_preprocessing
 from beholder.report import SECTIONS, write_report
+from beholder.responses import TASK_KINDS, get_answer_form
 from beholder.stimuli import list_named_sets
 from beholder.synthesis import OBJECTIVES, synthesize
 from beholder.testing import (
@@ -21,6 +23,7 @@ from beholder.testing import (
     check_section,
     check_source,
     check_stimulus_set,
+    check_task_kind,
 )
 
 
@@ -63,6 +66,20 @@ def test_stimulus_set(toy: ModuleType, dots: Path) -> None:
     assert "dots" in list_named_sets()
     check_stimulus_set("dots", dots)
     assert bh.StimulusSet.from_named("dots", dots).ids == ("dot_0", "dot_1", "dot_2")
+
+
+def test_task_kind(toy: ModuleType, pairs: Path) -> None:
+    assert list_task_kinds()[-1] == "brighter" and get_task_kind("brighter") is toy.BRIGHTER
+    check_task_kind("brighter", [pairs])
+    assert make_settings(kind="brighter").preset == "brightness"
+    assert read_texts(kind="brighter")["brighter.left"] == "left picture"
+
+
+def test_a_file_of_answers_to_a_kind_from_elsewhere_is_read_before_anything_asked_for_its_record(
+    toy: ModuleType, pairs: Path
+) -> None:
+    assert "brighter" not in TASK_KINDS._entries
+    assert get_answer_form("brighter").by_place
 
 
 def test_a_package_that_cannot_be_imported_costs_its_own_section(

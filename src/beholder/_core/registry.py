@@ -61,7 +61,7 @@ class Registry(Generic[T]):
 
     def __contains__(self, name: object) -> bool:
         # Reading what every installed package offers takes some 10 ms: only for names that are not ours.
-        return name in self._entries or name in self.names()
+        return isinstance(name, str) and (name in self._entries or name in self.names())
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names())

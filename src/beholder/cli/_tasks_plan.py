@@ -179,7 +179,7 @@ def _make_settings(asked: _PlanFlags) -> Settings:
     changes = parse_assignments(asked.set_ or ())
     settings = make_settings(asked.preset, changes, kind=asked.kind)
     if asked.texts is not None:
-        settings = settings.replace({"texts": {**read_texts(asked.texts), **settings.texts}})
+        settings = settings.replace({"texts": {**read_texts(asked.texts, settings.kind), **settings.texts}})
     return settings if "seed" in changes else settings.replace({"seed": asked.seed})
 
 

@@ -12,6 +12,7 @@ from .adaptive._staircase import ConstantStimuli as ConstantStimuli
 from .adaptive._staircase import UpDown as UpDown
 from .adaptive._staircase import pick_level as pick_level
 from .build._build import build_tasks as build_tasks
+from .build._bundle import join_page_scripts as join_page_scripts
 from .build._picture_sizes import list_size_notes as list_size_notes
 from .build._static_page import WEAKER as WEAKER
 from .build._static_page import check_static as check_static
@@ -42,6 +43,7 @@ from .server._server import open_store as open_store
 from .server._server import serve as serve
 from .settings._kinds import NetworkRule as NetworkRule
 from .settings._kinds import TaskKind as TaskKind
+from .settings._kinds import TaskPage as TaskPage
 from .settings._kinds import get_task_kind as get_task_kind
 from .settings._kinds import list_task_kinds as list_task_kinds
 from .settings._kinds import register_task_kind as register_task_kind

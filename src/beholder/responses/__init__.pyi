@@ -25,11 +25,11 @@ from ._records import Session as Session
 from ._records import TrialKey as TrialKey
 from ._schema import EVENTS as EVENTS
 from ._scoring import ANSWER_FORMS as ANSWER_FORMS
+from ._scoring import TASK_KINDS as TASK_KINDS
 from ._scoring import AnswerForm as AnswerForm
 from ._scoring import Score as Score
 from ._scoring import check_response as check_response
 from ._scoring import get_answer_form as get_answer_form
-from ._scoring import register_answer_form as register_answer_form
 from ._scoring import score_response as score_response
 from ._statements import delete_participant as delete_participant
 from ._statements import find_latest_session as find_latest_session

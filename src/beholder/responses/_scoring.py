@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, final
+from typing import Any, Protocol, final
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError
+from beholder._core.registry import Registry
 
 
 @final
@@ -49,7 +50,7 @@ class AnswerForm:
         return self.values or tuple(range(1, rating_steps + 1))
 
 
-_FORMS = {
+ANSWER_FORMS: Mapping[str, AnswerForm] = MappingProxyType({
     "2afc": AnswerForm("choice", ("upper", "lower"), by_place=True, rows=("upper", "lower")),
     "counterfactual": AnswerForm("choice", ("left", "right"), by_place=True, rows=("left", "right")),
     "recognition": AnswerForm("label"),
@@ -57,9 +58,30 @@ _FORMS = {
     "same_different": AnswerForm("choice", ("same", "different"), rows=("same", "different")),
     "odd_one_out": AnswerForm("choice", (0, 1, 2), by_place=True),
     "similarity": AnswerForm("rating"),
-}
-ANSWER_FORMS: Mapping[str, AnswerForm] = MappingProxyType(_FORMS)
+})  # fmt: skip
 """Kind of task to the form of its answers; tables of answers need no more of a kind."""
+
+
+class AnsweredKind(Protocol):
+    """A kind of task as tables of answers see it; records of experiments are such."""
+
+    @property
+    def form(self) -> AnswerForm:
+        """What an answer looks like."""
+        ...
+
+
+@final
+@dataclass(frozen=True)
+class _OwnKind:
+    form: AnswerForm
+
+
+TASK_KINDS: Registry[AnsweredKind] = Registry("kind of task", "beholder.task_kinds")
+"""Kinds of task by name: those of this package with no more than their form, those of others with their record."""
+
+for _name, _form in ANSWER_FORMS.items():
+    TASK_KINDS.add(_name, _OwnKind(_form))
 
 
 @final
@@ -153,23 +175,9 @@ def score_response(kind: str, response: Mapping[str, Any], shown: Mapping[str, A
     return Score(choice, None if correct is None else choice == correct, response.get("confidence"))
 
 
-def register_answer_form(kind: str, form: AnswerForm) -> None:
-    """Add the form of another kind's answers; one that is there is not replaced.
-
-    Raises
-    ------
-    InputError
-        The kind has another form.
-    """
-    if _FORMS.setdefault(kind, form) != form:
-        raise InputError(f"a name that no kind of task has, or the form of {kind}", got=f"another form for {kind}")
-
-
 def get_answer_form(kind: str) -> AnswerForm:
     """The form of a kind's answers; an unknown kind is refused."""
-    if kind not in ANSWER_FORMS:
-        raise UnknownNameError("kind of task", kind, ANSWER_FORMS)
-    return ANSWER_FORMS[kind]
+    return TASK_KINDS[kind].form
 
 
 def _check_value(name: str, value: Any, allowed: Sequence[Any] | range) -> None:

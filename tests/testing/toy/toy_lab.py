@@ -9,6 +9,7 @@ from typing import Any, final
 
 import numpy as np
 import torch
+import toy_kind
 from torch import Tensor, nn
 
 from beholder import InputError
@@ -19,6 +20,7 @@ from beholder.stimuli import Manifest
 from beholder.synthesis import Objective, View
 
 HERE = Path(__file__).parent
+BRIGHTER = toy_kind.BRIGHTER
 
 
 @final

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 from beholder._core.errors import InputError
+from beholder.experiments.flow._page_files import PAGE_TYPES, STATIC, STYLE, TEXTS, list_page_files
 
-STATIC = Path(__file__).parents[1] / "static"
 ENTRY = "js/static_main.js"
 
 _IMPORT = re.compile(r'^import \{ ([\w, ]+) \} from "(\.{1,2}/[\w./]+\.js)";$', re.MULTILINE)
@@ -18,7 +20,10 @@ _EXPORT = re.compile(r"^export (?:async )?(?:function|class|const) (\w+)", re.MU
 _SHELL_HEAD = re.compile(r"<link rel=\"stylesheet\".*?</head>", re.DOTALL)
 
 
-def bundle_scripts(entry: str = ENTRY, root: Path = STATIC) -> str:
+_NONE: Mapping[str, bytes] = MappingProxyType({})
+
+
+def bundle_scripts(entry: str = ENTRY, root: Path = STATIC, files: Mapping[str, bytes] = _NONE) -> str:
     """Join the modules that a module imports, and itself, into one classic script.
 
     Each module becomes a function of its own that returns what it exports; they stand in an order in which everything
@@ -30,11 +35,14 @@ def bundle_scripts(entry: str = ENTRY, root: Path = STATIC) -> str:
     entry : str
         Path of the module under ``root``, with ``/``.
     root : path
+    files : mapping of str to bytes, optional
+        Modules by such paths that come beside those of ``root``, or in their place.
 
     Raises
     ------
     InputError
-        An import or export of another form, or modules that import each other in a circle.
+        An import or export of another form, of a module that is not there, or modules that import each other in a
+        circle.
 
     Examples
     --------
@@ -49,13 +57,31 @@ def bundle_scripts(entry: str = ENTRY, root: Path = STATIC) -> str:
             return
         if path in above:
             raise InputError("modules that do not import each other in a circle", got=" → ".join([*above, path]))
-        text = (root / path).read_text(encoding="utf-8")
+        text = _read_file(path, root, files)
         for match in _IMPORT.finditer(text):
             visit(_resolve(path, match[2]), (*above, path))
         made[path] = _wrap(path, text)
 
     visit(entry, ())
     return "\n".join(made.values())
+
+
+def join_page_scripts(kind: str) -> str:
+    """The scripts of a kind of task's pages as one, as a page without a server holds them.
+
+    Raises
+    ------
+    InputError
+        As :func:`bundle_scripts`, and where the page of the kind lacks its module.
+    """
+    return bundle_scripts(files=list_page_files(kind))
+
+
+def _read_file(path: str, root: Path, files: Mapping[str, bytes]) -> str:
+    try:
+        return (files[path] if path in files else (root / path).read_bytes()).decode("utf-8")
+    except FileNotFoundError as error:
+        raise InputError("a module that is there", got=f"an import of {path}") from error
 
 
 def _resolve(path: str, target: str) -> str:
@@ -83,10 +109,14 @@ def _wrap(path: str, text: str) -> str:
 
 def embed_file(path: Path, media_type: str) -> str:
     """A file as a ``data:`` address."""
-    return f"data:{media_type};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
+    return _embed(path.read_bytes(), media_type)
 
 
-def make_page(data: dict[str, Any], remark: str) -> str:
+def _embed(content: bytes, media_type: str) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def make_page(data: dict[str, Any], remark: str, files: Mapping[str, bytes] = _NONE) -> str:
     """The shell of the pages with everything in it.
 
     Parameters
@@ -95,25 +125,32 @@ def make_page(data: dict[str, Any], remark: str) -> str:
         What the page's stand-in for the server knows; JSON values.
     remark : str
         Stands in a comment at the top.
+    files : mapping of str to bytes, optional
+        Of :func:`~beholder.experiments.flow._page_files.list_page_files`.
     """
+
+    def read(name: str) -> str:
+        return _read_file(name, STATIC, files)
+
     icons = {
-        f"icons/{path.name}": embed_file(path, "image/svg+xml") for path in sorted((STATIC / "icons").glob("*.svg"))
+        f"icons/{path.name}": embed_file(path, PAGE_TYPES[".svg"]) for path in sorted((STATIC / "icons").glob("*.svg"))
     }
-    assets = {"texts.en.json": (STATIC / "texts.en.json").read_text(encoding="utf-8"), **icons}
-    styles = "\n".join((STATIC / name).read_text(encoding="utf-8") for name in ("vendor/jspsych.css", "beholder.css"))
-    license_text = (STATIC / "vendor" / "jspsych.license.txt").read_text(encoding="utf-8")
-    library = (STATIC / "vendor" / "jspsych.js").read_text(encoding="utf-8")
+    types = {name: PAGE_TYPES.get(PurePosixPath(name).suffix, "") for name in files}
+    own = {name: _embed(files[name], kind) for name, kind in types.items() if kind.startswith("image/")}
+    assets = {TEXTS: read(TEXTS), **icons, **own}
+    styles = "\n".join(map(read, ("vendor/jspsych.css", STYLE)))
+    license_text = read("vendor/jspsych.license.txt")
+    library = read("vendor/jspsych.js")
     head = f"<style>\n{styles}\n</style>\n</head>"
     body = "\n".join(
         [
             _json_block("beholder-assets", assets),
             _json_block("beholder-static", data),
             f"<script>\n/* jsPsych:\n{license_text}*/\n{_escape(library)}\n</script>",
-            f"<script>\n{_escape(bundle_scripts())}\n</script>\n</body>",
+            f"<script>\n{_escape(bundle_scripts(files=files))}\n</script>\n</body>",
         ]
     )
-    shell = (STATIC / "index.html").read_text(encoding="utf-8")
-    shell = _SHELL_HEAD.sub(lambda _: head, shell).replace("</body>", body)
+    shell = _SHELL_HEAD.sub(lambda _: head, read("index.html")).replace("</body>", body)
     return shell.replace("<!doctype html>", f"<!doctype html>\n<!-- {remark} -->", 1)
 
 

@@ -14,6 +14,7 @@ from beholder.experiments.build._bundle import embed_file, make_page
 from beholder.experiments.build._content import hash_task
 from beholder.experiments.flow._experiment import MEDIA_TYPES, Experiment, Task, Trial
 from beholder.experiments.flow._flow import ENDS, pick_code
+from beholder.experiments.flow._page_files import list_page_files
 from beholder.experiments.flow._payloads import make_greeting, make_public_settings, make_timing
 from beholder.experiments.flow._position import Position
 from beholder.experiments.flow._presentation import draw_presentation
@@ -135,7 +136,7 @@ def make_static_page(experiment: Experiment, task: Task) -> str:
         "main": main,
         "files": files,
     }
-    return make_page(data, _REMARK)
+    return make_page(data, _REMARK, list_page_files(experiment.kind))
 
 
 def _make_embedder() -> tuple[Callable[[Path], str], list[str]]:

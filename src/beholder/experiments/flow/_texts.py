@@ -7,19 +7,22 @@ from typing import Any
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import read_json
+from beholder.experiments.flow._page_files import STATIC, TEXTS, find_page
 
-ENGLISH = Path(__file__).parents[1] / "static" / "texts.en.json"
+ENGLISH = STATIC / TEXTS
 
 _OPEN = ("labels.", "instructions.")
 
 
-def read_texts(path: Path | str = ENGLISH) -> dict[str, str]:
+def read_texts(path: Path | str = ENGLISH, kind: str | None = None) -> dict[str, str]:
     """Read the texts of the pages from a file like the English one.
 
     Parameters
     ----------
     path : path, optional
         JSON, nested as in the English file, which is the default. A text that is left out stays English.
+    kind : str, optional
+        A kind of task of another package, whose page has texts of its own.
 
     Returns
     -------
@@ -40,13 +43,20 @@ def read_texts(path: Path | str = ENGLISH) -> dict[str, str]:
     >>> texts["lang"], texts["labels.dog"]
     ('en', 'dog')
     """
+    english = flatten_texts(read_json(ENGLISH)) | _read_own_texts(kind)
+    if Path(path) == ENGLISH:
+        return english
     texts = flatten_texts(read_json(Path(path)))
-    if Path(path) != ENGLISH:
-        known = flatten_texts(read_json(ENGLISH))
-        for name in texts:
-            if name not in known and not name.startswith(_OPEN):
-                raise UnknownNameError("text of the pages", name, known)
+    for name in texts:
+        if name not in english and not name.startswith(_OPEN):
+            raise UnknownNameError("text of the pages", name, english)
     return texts
+
+
+def _read_own_texts(kind: str | None) -> dict[str, str]:
+    page = None if kind is None else find_page(kind)
+    path = None if page is None else page.folder / TEXTS
+    return flatten_texts(read_json(path)) if path and path.is_file() else {}
 
 
 def flatten_texts(node: Any, prefix: str = "") -> dict[str, str]:

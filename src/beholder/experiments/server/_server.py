@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, final
 
 from starlette.applications import Starlette
@@ -27,6 +27,7 @@ from beholder._core.errors import InputError, OutputError
 from beholder._core.hashing import hash_settings
 from beholder.experiments.build._content import hash_experiment
 from beholder.experiments.flow._experiment import MEDIA_TYPES, Experiment, Trial
+from beholder.experiments.flow._page_files import PAGE_TYPES, STATIC, list_page_files
 from beholder.experiments.server._api import Api, refuse, refuse_http
 from beholder.experiments.server._clock import SteadyClock, find_last_time
 from beholder.experiments.server._participants import ParticipantBook
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("beholder")
 
-STATIC = Path(__file__).parents[1] / "static"
 RELEASE_AFTER_S = 2 * 3600.0
 """Who does nothing for so long, and is not through, no longer counts as taking a task."""
 
@@ -168,6 +168,7 @@ def create_app(
         routes=[
             Route("/", _shell, methods=["GET"]),
             *api.list_routes(),
+            *(_make_file_route(path, content) for path, content in list_page_files(experiment.kind).items()),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         middleware=[secure],
@@ -333,6 +334,16 @@ def _listen(host: str, port: int) -> socket.socket:
 def _make_url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _make_file_route(path: str, content: bytes) -> Route:
+    """A file of the page of another package's kind of task, as it was when the server began."""
+    answer = Response(content, media_type=PAGE_TYPES[PurePosixPath(path).suffix])
+
+    async def send(request: Request) -> Response:
+        return answer
+
+    return Route(f"/static/{path}", send, methods=["GET"])
 
 
 async def _shell(request: Request) -> Response:

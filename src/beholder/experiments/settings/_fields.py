@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
 from beholder._core.errors import InputError, UnknownNameError, find_near_names
+from beholder._core.registry import Registry
 
 T = TypeVar("T")
 
@@ -59,7 +60,7 @@ def parse_fields(cls: type[T], values: Any, what: str, group: str = "") -> T:
         if choices is None:
             made[name] = _parse(kinds[name], value, what, group + name)
         else:
-            made[name] = _parse_choice(tuple(choices), value, f"the {what} {group + name!r}")
+            made[name] = _parse_choice(choices, value, f"the {what} {group + name!r}")
     return cls(**made)
 
 
@@ -97,7 +98,7 @@ def _parse(kind: Any, value: Any, what: str, name: str) -> Any:
     return _parse_scalar(kind, value, field)
 
 
-def _parse_choice(options: tuple[Any, ...], value: Any, field: str) -> Any:
+def _parse_choice(options: Collection[Any] | Registry[Any], value: Any, field: str) -> Any:
     if value not in options:
         known = [str(option) for option in options]
         hint = " or ".join(find_near_names(str(value), known)) or None

@@ -1,20 +1,24 @@
 """What makes a kind of task: one record for each, found by its name.
 
 The record of a kind of this package is ``KIND`` in the module of its name in :mod:`beholder.experiments.kinds`. It is
-loaded by name when first asked for: records refer to planners and stand above what asks for them.
+loaded by name when first asked for: records refer to planners and stand above what asks for them. Records of other
+packages come by the entry point ``beholder.task_kinds``, or by :func:`register_task_kind`.
 """
 
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Literal, final
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError
 from beholder.experiments.settings._settings import KINDS, Settings
-from beholder.responses import AnswerForm, register_answer_form
+from beholder.responses import TASK_KINDS, AnswerForm
 
 DrawPlaces = Callable[[Mapping[str, Any], int, random.Random], dict[str, Any]]
 """``draw_places(files, n_references, rng)``: place on the screen to the slot that is shown there, or to several."""
@@ -52,20 +56,42 @@ class NetworkRule:
 
 
 @final
+@dataclass(frozen=True)
+class TaskPage:
+    """The page that another package brings for its kind of task.
+
+    Attributes
+    ----------
+    folder : path
+        Its files, which are served as they are, and lie in static pages: modules (``.js``) and pictures (``.svg``,
+        ``.png``). ``style.css`` comes after our style sheet, and ``texts.en.json`` is laid over our texts.
+    plugin : str
+        The class that shows a trial, derived from ``TrialPlugin`` of ``../../js/trials/base.js``.
+    module : str
+        The file that exports it.
+    """
+
+    folder: Path
+    plugin: str
+    module: str = "page.js"
+
+
+@final
 @dataclass(frozen=True, kw_only=True)
 class TaskKind:
     """A kind of task: what its trials consist of, how they are planned, shown and answered.
 
-    Its texts stand in ``static/texts.en.json``.
+    Texts of our kinds stand in ``static/texts.en.json``.
 
     Attributes
     ----------
     name : str
+        Of small letters, digits and ``_``.
     form : AnswerForm
         What an answer looks like; of built-in kinds that of :data:`beholder.responses.ANSWER_FORMS`.
-    page : str
-        The module of ``static/js/trials`` that shows a trial, which ``kinds.js`` imports. Empty: there is none, and
-        people cannot take part.
+    page : TaskPage or str
+        What shows a trial: of another package its page; of ours the module of ``static/js/trials``, which ``kinds.js``
+        imports. Empty: there is none, and people cannot take part.
     preset : str
         Name of its preset.
     make_preset : callable
@@ -106,14 +132,14 @@ class TaskKind:
     draw_places: DrawPlaces
     find_room: FindRoom
     network: NetworkRule
-    page: str = field(default="")
+    page: TaskPage | str = field(default="")
     modality: Literal["pictures", "sounds"] | None = field(default=None)
     is_in_turn: bool = field(default=False)
     is_timed_from_stimulus: bool = field(default=False)
     unit_folders: bool = field(default=False)
 
 
-_RECORDS: dict[str, TaskKind] = {}
+_NAME = re.compile(r"[a-z0-9_]+")
 
 
 def list_task_kinds() -> tuple[str, ...]:
@@ -122,7 +148,7 @@ def list_task_kinds() -> tuple[str, ...]:
     >>> list_task_kinds()[:2]
     ('2afc', 'counterfactual')
     """
-    return tuple(dict.fromkeys((*KINDS, *_RECORDS)))
+    return tuple(TASK_KINDS)
 
 
 def get_task_kind(name: str) -> TaskKind:
@@ -132,33 +158,46 @@ def get_task_kind(name: str) -> TaskKind:
     ------
     UnknownNameError
         There is no such kind.
+    InputError
+        What another package brought by this name is no record of it.
 
     Examples
     --------
     >>> get_task_kind("odd_one_out").slots
     ('a', 'b', 'c')
     """
-    if name not in _RECORDS:
-        if name not in KINDS:
-            raise UnknownNameError("kind of task", name, list_task_kinds())
-        _RECORDS[name] = import_module(f"beholder.experiments.kinds._{name}").KIND
-    return _RECORDS[name]
+    return _load_own(name) if name in KINDS else _check_name(TASK_KINDS[name], name)
+
+
+@cache
+def _load_own(name: str) -> TaskKind:
+    return import_module(f"beholder.experiments.kinds._{name}").KIND
+
+
+def _check_name(kind: object, name: str) -> TaskKind:
+    if not isinstance(kind, TaskKind):
+        raise InputError(f"a beholder.experiments.TaskKind as {name}", got=type(kind).__name__)
+    if kind.name != name:
+        raise InputError(f"the kind of task {name}", got=f"one called {kind.name}", hint="the entry point's name")
+    if not _NAME.fullmatch(name):
+        raise InputError("a name of small letters, digits and _ for a kind of task", got=repr(name))
+    return kind
 
 
 def register_task_kind(kind: TaskKind) -> TaskKind:
-    """Add a kind of task to those of this process, with the form of its answers.
+    """Add a kind of task to those of this process.
 
     Raises
     ------
     InputError
         Another kind has its name, or its preset's.
     """
+    _check_name(kind, kind.name)
     for name in list_task_kinds():
         other = get_task_kind(name)
         if other != kind and (other.name == kind.name or other.preset == kind.preset):
             raise InputError("a kind of task with a name and a preset of its own", got=f"{kind.name}, {kind.preset}")
-    register_answer_form(kind.name, kind.form)
-    _RECORDS[kind.name] = kind
+    TASK_KINDS.add(kind.name, kind)
     return kind
 
 

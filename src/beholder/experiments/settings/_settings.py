@@ -16,7 +16,7 @@ from beholder._core.seeds import DEFAULT_SEED
 from beholder.experiments.settings._fields import parse_fields, to_plain
 from beholder.experiments.settings._sizes import parse_size, read_older_size
 from beholder.experiments.settings._visits import Sessions
-from beholder.responses import ANSWER_FORMS
+from beholder.responses import ANSWER_FORMS, TASK_KINDS
 
 KINDS: tuple[str, ...] = tuple(ANSWER_FORMS)
 """Kinds of task of this package."""
@@ -240,7 +240,7 @@ class Settings:
     (4, 2, 1500)
     """
 
-    kind: str = field(metadata={"choices": ANSWER_FORMS})
+    kind: str = field(metadata={"choices": TASK_KINDS})
     preset: str = ""
     background: str = "#747474"
     n_references_shown: int = 9

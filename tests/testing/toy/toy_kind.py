@@ -1,13 +1,14 @@
-"""A kind of task from outside the package: which of two pictures is brighter; one record, registered."""
+"""A kind of task from outside the package, which of two pictures is brighter: a record, and a folder with its page."""
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from beholder.experiments import NetworkRule, Plan, PlannedTask, Settings, TaskKind, register_task_kind
+from beholder.experiments import NetworkRule, Plan, PlannedTask, Settings, TaskKind, TaskPage
 from beholder.responses import AnswerForm
 
 
@@ -23,10 +24,11 @@ def plan_brightness(
 ) -> Plan:
     """Pairs ``dim_{k}.png`` and ``bright_{k}.png`` of one folder, all of them for everybody."""
     (source,) = map(Path, sources)
+    place = Path(os.path.relpath(source, folder)).as_posix()
     settings = settings or _make_preset()
     trials = [
         {
-            "stimuli": {slot: f"{source.name}/{slot}_{k}.png" for slot in ("dim", "bright")},
+            "stimuli": {slot: f"{place}/{slot}_{k}.png" for slot in ("dim", "bright")},
             "mode": "natural",
             "correct": "bright",
             "conditions": {"pair": k},
@@ -57,6 +59,7 @@ def _find_room(settings: Settings, width: int, height: int) -> float:
 BRIGHTER = TaskKind(
     name="brighter",
     form=AnswerForm("choice", ("left", "right"), by_place=True, rows=("left", "right")),
+    page=TaskPage(Path(__file__).parent / "brighter", "Brighter"),
     preset="brightness",
     make_preset=_make_preset,
     load_planner=_load_planner,
@@ -67,8 +70,3 @@ BRIGHTER = TaskKind(
     find_room=_find_room,
     network=NetworkRule("distances", decide=lambda asked, measure, get_scale, rating_steps: "left"),
 )
-
-
-def register() -> None:
-    """Make it known in this process."""
-    register_task_kind(BRIGHTER)

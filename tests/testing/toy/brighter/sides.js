@@ -1,0 +1,2 @@
+/** The two places, in the order in which they stand. */
+export const SIDES = ["left", "right"];
