@@ -49,6 +49,9 @@ from .panel._readers import get_available_models as get_available_models
 from .panel._readers import load_lazy_activations as load_lazy_activations
 from .panel._readers import load_model_activations_lazy as load_model_activations_lazy
 from .show._describe import describe_file as describe_file
+from .similarity._condensed import CONDENSED_METHODS as CONDENSED_METHODS
+from .similarity._condensed import compute_condensed_rdm as compute_condensed_rdm
+from .similarity._condensed import compute_gram as compute_gram
 from .similarity._match import Match as Match
 from .similarity._match import RankedValues as RankedValues
 from .similarity._match import compute_match as compute_match

@@ -13,5 +13,10 @@ from ._result import ResultKind as ResultKind
 from ._result import make_result as make_result
 from ._result import open_result as open_result
 from ._write import write_result as write_result
+from .distances._crossnobis import compute_crossnobis_rdm as compute_crossnobis_rdm
+from .distances._precision import compute_mahalanobis_rdm as compute_mahalanobis_rdm
+from .distances._precision import compute_residuals as compute_residuals
+from .distances._precision import estimate_precision as estimate_precision
+from .distances._rates import compute_poisson_rdm as compute_poisson_rdm
 from .distances._registry import DISTANCES as DISTANCES
 from .distances._registry import Distance as Distance

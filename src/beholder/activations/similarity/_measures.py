@@ -11,6 +11,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder.activations.formats._rows import LayerValues, Rows, as_rows, count_block_rows, iter_row_blocks
+from beholder.activations.similarity._flatten import flatten_rows
 
 logger = logging.getLogger("beholder")
 
@@ -69,7 +70,7 @@ def compute_rdm(F: Any, method: str = "correlation") -> np.ndarray:
     averaged = isinstance(values, LayerValues)
     n_features = math.prod(shape[2:] if averaged else shape[1:])
     if shape[0] * n_features * np.dtype(values.dtype).itemsize <= _IN_MEMORY_BYTES:
-        rows = _flatten(np.asarray(values[0 : shape[0]]), averaged)
+        rows = flatten_rows(np.asarray(values[0 : shape[0]]), averaged)
         return _finish(*_multiply_rows(rows, method), method)
     return _finish(*_multiply_blocks(values, averaged, method), method)
 
@@ -172,15 +173,6 @@ def _check_method(method: str) -> None:
         raise UnknownNameError("dissimilarity method", method, METHODS)
 
 
-def _flatten(block: np.ndarray, averaged: bool) -> np.ndarray:
-    if averaged:
-        block = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float64)
-    rows = block.reshape(len(block), -1)
-    if rows.dtype.kind != "f":
-        return rows.astype(np.float64)
-    return rows.astype(np.float32) if rows.dtype == np.float16 else rows
-
-
 def _normalize_rows(rows: np.ndarray, method: str) -> np.ndarray:
     """Rows of length 1 for correlation and cosine (0 where there is no direction), else the rows, double."""
     if method in ("euclidean", "gaussian"):
@@ -213,10 +205,10 @@ def _multiply_blocks(values: Rows, averaged: bool, method: str) -> tuple[np.ndar
     n_rows = int(values.shape[0])
     products, squares = np.zeros((n_rows, n_rows)), np.zeros(n_rows)
     step = count_block_rows(values, _BLOCK_BYTES)
-    shift = _flatten(np.asarray(values[0:step]), averaged).mean(axis=0, dtype=np.float64)
+    shift = flatten_rows(np.asarray(values[0:step]), averaged).mean(axis=0, dtype=np.float64)
 
     def read(start: int, stop: int) -> np.ndarray:
-        rows = _normalize_rows(_flatten(np.asarray(values[start:stop]), averaged), method)
+        rows = _normalize_rows(flatten_rows(np.asarray(values[start:stop]), averaged), method)
         return rows - shift if method in ("euclidean", "gaussian") else rows
 
     for start in range(0, n_rows, 4 * step):
