@@ -12,6 +12,9 @@ from ._result import Result as Result
 from ._result import ResultKind as ResultKind
 from ._result import make_result as make_result
 from ._result import open_result as open_result
+from ._statistics import RELIABILITY_METHODS as RELIABILITY_METHODS
+from ._statistics import compute_reliability as compute_reliability
+from ._statistics import compute_reliability_floor as compute_reliability_floor
 from ._write import write_result as write_result
 from .distances._crossnobis import compute_crossnobis_rdm as compute_crossnobis_rdm
 from .distances._precision import compute_mahalanobis_rdm as compute_mahalanobis_rdm

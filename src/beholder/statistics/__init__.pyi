@@ -10,3 +10,8 @@ from ._power_draws import simulate_power as simulate_power
 from ._psychometric import Function as Function
 from ._psychometric import find_level as find_level
 from ._psychometric import psychometric as psychometric
+from ._reliability import RELIABILITY_METHODS as RELIABILITY_METHODS
+from ._reliability import ReliabilityMethod as ReliabilityMethod
+from ._reliability import compute_reliability as compute_reliability
+from ._reliability import compute_reliability_floor as compute_reliability_floor
+from ._reliability import step_up as step_up

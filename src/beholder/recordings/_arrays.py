@@ -1,0 +1,214 @@
+"""Recordings and RDMs of an array and what is known of its rows and columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+
+from beholder._core.errors import InputError, UnknownNameError
+from beholder.recordings._labels import list_names
+from beholder.recordings._plain import find_beside, read_npy, read_npz, read_table
+from beholder.recordings._rdms import RecordedRDMs, condense, count_stimuli
+from beholder.recordings._recordings import Recordings
+
+ID_COLUMNS = ("stimulus_id", "id", "stimulus", "stim_id", "stim_file", "image", "file", "filename", "file_name", "name")
+AXES = ("stimulus", "trial", "unit", "repeat", "time", "rdm")
+_DEFAULT_AXES = {2: "stimulus unit", 3: "stimulus unit repeat", 4: "stimulus unit repeat time"}
+_VALUE_NAMES = ("values", "data", "responses", "betas", "rdms", "rdm", "dissimilarities")
+_PATH_COLUMNS = ("file", "filename", "file_name", "stim_file", "image")
+
+
+@final
+@dataclass(frozen=True)
+class Given:
+    """What somebody says of a file of numbers.
+
+    Parameters
+    ----------
+    stimuli : path, sequence of str, or None
+        A table with a column of ids, or the ids; None looks into the file and for ``{stem}_stimuli.csv`` beside it.
+    units : path, DataFrame, mapping or None
+        Likewise, of units (of RDMs where the numbers are RDMs): ``{stem}_units.csv``.
+    variable : str or None
+        Which array of the file.
+    axes : str or None
+        Names of its axes in order, as ``"unit repeat stimulus"``; ``trial`` for single trials, ``rdm`` and ``pair``
+        or two times ``stimulus`` for RDMs.
+    name : str
+    """
+
+    stimuli: Any = None
+    units: Any = None
+    variable: str | None = None
+    axes: str | None = None
+    name: str = ""
+
+
+def read_array_file(path: Path, given: Given) -> Recordings | RecordedRDMs:
+    """Of ``.npy`` or ``.npz`` that is not Beholder's own."""
+    from beholder.recordings._file import is_own, read_own
+
+    if path.suffix.lower() == ".npy":
+        return build(read_npy(path), {}, path, given)
+    arrays = read_npz(path)
+    if is_own(arrays):
+        return read_own(path, arrays)
+    return build_named(arrays, path, given)
+
+
+def build_named(arrays: Mapping[str, np.ndarray], path: Path, given: Given) -> Recordings | RecordedRDMs:
+    """Of several named arrays: the one of values, ids and columns of units by their names."""
+    name = choose_variable(arrays, path, given)
+    beside = {key: array for key, array in arrays.items() if key != name and array.ndim == 1}
+    return build(arrays[name], beside, path, given, is_rdm=name.lower().startswith(("rdm", "dissim")))
+
+
+def choose_variable(arrays: Mapping[str, np.ndarray], path: Path, given: Given) -> str:
+    """The name of the array that holds the responses.
+
+    Raises
+    ------
+    UnknownNameError, InputError
+        There is none of the name that was asked for; there are several candidates.
+    """
+    numbers = [name for name, array in arrays.items() if array.ndim >= 2 and array.dtype.kind in "biuf"]
+    if given.variable is not None:
+        if given.variable not in arrays:
+            raise UnknownNameError(f"variable of {path.name}", given.variable, arrays)
+        return given.variable
+    known = [name for name in _VALUE_NAMES if name in numbers]
+    if known or len(numbers) == 1:
+        return (known or numbers)[0]
+    got = f"{path} with {list_names(numbers, 8)}" if numbers else f"{path} with {list_names(list(arrays), 8) or 'none'}"
+    raise InputError("one array of responses, or one named 'values'", got=got, hint="variable= with its name")
+
+
+def build(
+    values: np.ndarray, beside: Mapping[str, Any], path: Path, given: Given, *, is_rdm: bool = False
+) -> Recordings | RecordedRDMs:
+    """Of one array; ``beside`` has further arrays of the file, by name, one value a stimulus, unit, time or RDM."""
+    name = given.name or path.name.split(".")[0]
+    if values.dtype.kind not in "biuf":
+        raise InputError("responses that are numbers", got=f"{path} with an array of {values.dtype}")
+    axes = (given.axes or "").split()
+    if (is_rdm and not axes) or "rdm" in axes or "pair" in axes or axes.count("stimulus") == 2:
+        first = axes.index("rdm") if "rdm" in axes and len(axes) == values.ndim else 0
+        return _build_rdms(np.moveaxis(values, first, 0), beside, path, given, name)
+    axes = axes or _DEFAULT_AXES.get(values.ndim, "").split()
+    by_trial = "trial" in axes
+    ordered = _order(values, axes, path)
+    n_rows, n_units = ordered.shape[:2]
+    table = _find_stimuli(path, given, beside, n_rows)
+    ids = _find_ids(table, path, n_rows)
+    units = find_units(path, given, beside, n_units)
+    times = next((beside[key] for key in ("times", "time") if key in beside and ordered.ndim == 4), None)
+    if by_trial:
+        runs = next((table[key].tolist() for key in ("run", "session") if table is not None and key in table), None)
+        trials = ordered[:, :, 0]
+        return Recordings.from_trials(trials, ids, units, runs=runs, times=times, name=name)
+    return Recordings(ordered, ids, units, times, name=name)
+
+
+def _order(values: np.ndarray, axes: Sequence[str], path: Path) -> np.ndarray:
+    """As (stimulus or trial, unit, repeat[, time])."""
+    expected = f"the names of {values.ndim} axes, of stimulus (or trial), unit, repeat and time, each once"
+    unknown = [axis for axis in axes if axis not in AXES]
+    rows = [axis for axis in ("stimulus", "trial") if axis in axes]
+    if unknown or len(axes) != values.ndim or len(set(axes)) != len(axes) or len(rows) != 1 or "unit" not in axes:
+        got = f"{' '.join(axes) or 'none'} for an array of shape {values.shape} in {path}"
+        raise InputError(expected, got=got, hint="axes='stimulus unit repeat'")
+    if rows == ["trial"] and "repeat" in axes:
+        raise InputError("trials without an axis of repeats", got=f"{' '.join(axes)} in {path}")
+    wanted = [rows[0], "unit", "repeat", *(["time"] if "time" in axes else [])]
+    present = [axis for axis in wanted if axis in axes]
+    moved = values.transpose([axes.index(axis) for axis in present])
+    return moved if "repeat" in axes else np.expand_dims(moved, 2)
+
+
+def _find_stimuli(path: Path, given: Given, beside: Mapping[str, Any], n_rows: int) -> Any:
+    """A table of stimuli (a DataFrame), from what was given, the file itself or a table beside it."""
+    import pandas as pd
+
+    if given.stimuli is not None:
+        if isinstance(given.stimuli, (str, Path)):
+            return read_table(given.stimuli)
+        if isinstance(given.stimuli, (Mapping, pd.DataFrame)):
+            return pd.DataFrame(given.stimuli)
+        return pd.DataFrame({"stimulus_id": [str(each) for each in given.stimuli]})
+    named = {key: array for key, array in beside.items() if key in ("stimulus_ids", "stimuli", *ID_COLUMNS)}
+    named = {
+        key: array for key, array in named.items() if len(array) == n_rows and np.asarray(array).dtype.kind in "USiu"
+    }
+    if named:
+        key = next(iter(named))
+        rest = {each: beside[each] for each in ("run", "session") if each in beside and len(beside[each]) == n_rows}
+        return pd.DataFrame({"stimulus_id": [_text(each) for each in named[key]], **rest})
+    found = find_beside(path, "stimuli")
+    return None if found is None else read_table(found)
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _find_ids(table: Any, path: Path, n_rows: int) -> list[str]:
+    if table is None:
+        raise InputError(
+            f"the ids of {n_rows} stimuli, since rows are joined by id and never by position", got=f"{path} alone",
+            hint=f"a table beside it, {path.name.split('.')[0]}_stimuli.csv with a column stimulus_id, or stimuli=",
+        )  # fmt: skip
+    column = next((name for name in ID_COLUMNS if name in table.columns), None)
+    if column is None:
+        raise InputError(f"a column of stimulus ids, as {ID_COLUMNS[0]!r}", got=f"columns {list_names(table.columns)}")
+    found = [str(each) for each in table[column].tolist()]
+    if column in _PATH_COLUMNS:
+        found = name_files(found)
+    if len(found) != n_rows:
+        raise InputError(f"a row for each of {n_rows} stimuli in {path.name}", got=f"a table of {len(found)} stimuli")
+    return found
+
+
+def name_files(files: Sequence[str]) -> list[str]:
+    """Ids of files, as stimulus sets make them: stems, or where two are alike paths with ``__`` for ``/``.
+
+    >>> name_files(["a/x.png", "a/y.png", "a/x.png"])
+    ['x', 'y', 'x']
+    >>> name_files(["a/x.png", "b/x.png"])
+    ['a__x', 'b__x']
+    """
+    plain = {file: file.replace("\\", "/").removeprefix("./").lstrip("/") for file in files}
+    without = {file: _strip_suffix(path) for file, path in plain.items()}
+    stems = {file: path.rpartition("/")[2] for file, path in without.items()}
+    short = len(set(stems.values())) == len(set(without.values()))
+    return [stems[file] if short else without[file].replace("/", "__") for file in files]
+
+
+def _strip_suffix(path: str) -> str:
+    folder, slash, name = path.rpartition("/")
+    stem, dot, suffix = name.rpartition(".")
+    return folder + slash + (stem if dot and stem and 1 <= len(suffix) <= 5 else name)
+
+
+def find_units(path: Path, given: Given, beside: Mapping[str, Any], n_units: int, what: str = "units") -> Any:
+    """The table of units (or of RDMs), from what was given, the file itself or a table beside it."""
+    import pandas as pd
+
+    if given.units is not None:
+        return read_table(given.units) if isinstance(given.units, (str, Path)) else pd.DataFrame(given.units)
+    skipped = ("stimulus_ids", "stimuli", "times", *ID_COLUMNS)
+    columns = {key: array for key, array in beside.items() if len(array) == n_units and key not in skipped}
+    if columns:
+        return pd.DataFrame({key: list(array) for key, array in columns.items()})
+    found = find_beside(path, what)
+    return None if found is None else read_table(found)
+
+
+def _build_rdms(values: np.ndarray, beside: Mapping[str, Any], path: Path, given: Given, name: str) -> RecordedRDMs:
+    condensed = condense(values)
+    n_stimuli = count_stimuli(condensed.shape[1])
+    ids = _find_ids(_find_stimuli(path, given, beside, n_stimuli), path, n_stimuli)
+    return RecordedRDMs(condensed, ids, find_units(path, given, beside, len(condensed), "rdms"), name)

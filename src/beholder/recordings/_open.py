@@ -1,0 +1,76 @@
+"""Opening brain data, by what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
+from beholder._core.files import explain_read_errors
+from beholder.recordings._arrays import Given, read_array_file
+from beholder.recordings._rdms import RecordedRDMs
+from beholder.recordings._recordings import Recordings
+
+_READERS: dict[str, Callable[[Path, Given], Recordings | RecordedRDMs]] = {
+    ".npy": read_array_file,
+    ".npz": read_array_file,
+}
+
+
+@suggest_keywords
+def open_recordings(
+    path: Path | str,
+    *,
+    stimuli: Any = None,
+    units: Any = None,
+    variable: str | None = None,
+    axes: str | None = None,
+    name: str = "",
+) -> Recordings | RecordedRDMs:
+    """Read recordings, or RDMs as data.
+
+    Parameters
+    ----------
+    path : path
+        ``.recordings.npz``, ``.npy`` or ``.npz``.
+    stimuli : path, sequence of str, DataFrame, optional
+        Ids of the stimuli in the order of the rows, or a table with a column of them. Unless given, they are looked
+        for in the file, then in ``{stem}_stimuli.csv`` (``.tsv``, ``.parquet``) beside it.
+    units : path, DataFrame, mapping, optional
+        What is known of the units, a row each; unless given, looked for likewise, in ``{stem}_units.csv``. Of RDMs:
+        ``{stem}_rdms.csv``.
+    variable : str, optional
+        Which array of a file with several.
+    axes : str, optional
+        The names of the array's axes in order: ``stimulus``, ``unit``, ``repeat``, ``time``; ``trial`` where a row is
+        a single trial. Unless given ``"stimulus unit repeat time"``, as far as there are axes. RDMs are ``"rdm pair"``
+        or ``"rdm stimulus stimulus"``.
+    name : str
+        Of the recordings; unless given, the file's.
+
+    Returns
+    -------
+    Recordings or RecordedRDMs
+
+    Raises
+    ------
+    InputError
+        One line: what is missing, occurs twice, does not fit, or cannot be read without running code.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> np.savez("it.npz", values=np.ones((3, 2)), stimulus_ids=["a", "b", "c"], region=["IT", "V4"])
+    >>> open_recordings("it.npz")
+    Recordings it: 3 stimuli x 2 units x 1 repeat; regions IT, V4
+    """
+    path = Path(path)
+    given = Given(stimuli, units, variable, axes, name)
+    if not path.exists():
+        raise InputError("recordings", got=f"nothing at {path}")
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise UnknownNameError("kind of recordings by its suffix", path.name, _READERS)
+    with explain_read_errors(path, "recordings"):
+        return reader(path, given)

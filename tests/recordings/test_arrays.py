@@ -1,0 +1,99 @@
+"""Arrays of numpy's files with tables beside them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from beholder import InputError
+from beholder.recordings import open_recordings
+
+VALUES = np.random.default_rng(0).normal(size=(4, 3, 2))
+IDS = ["cat", "dog", "sun", "sky"]
+
+
+def test_npz_with_ids_and_columns(tmp_path):
+    np.savez(tmp_path / "it.npz", values=VALUES, stimulus_ids=IDS, region=["V1", "V4", "IT"], subject=[1, 1, 2])
+    found = open_recordings(tmp_path / "it.npz")
+    np.testing.assert_array_equal(found.values, VALUES)
+    assert found.stimulus_ids == tuple(IDS)
+    assert found.units.to_dict("list") == {"subject": ["1", "1", "2"], "region": ["V1", "V4", "IT"]}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet"])
+def test_npy_with_tables_beside_it(tmp_path, suffix):
+    np.save(tmp_path / "it.npy", VALUES)
+    stimuli = pd.DataFrame({"file": [f"images/{name}.png" for name in IDS]})
+    units = pd.DataFrame({"region": ["V1", "V4", "IT"], "code": ["007", "008", "010"], "x": [1.5, 2, -3]})
+    for name, table in (("stimuli", stimuli), ("units", units)):
+        path = tmp_path / f"it_{name}{suffix}"
+        table.to_parquet(path) if suffix == ".parquet" else table.to_csv(
+            path, index=False, sep="\t" if suffix == ".tsv" else ","
+        )
+    found = open_recordings(tmp_path / "it.npy")
+    assert found.stimulus_ids == tuple(IDS)
+    assert found.units["code"].tolist() == ["007", "008", "010"]
+    assert found.units["x"].tolist() == [1.5, 2, -3]
+    again = open_recordings(tmp_path / "it.npy", stimuli=IDS, units=units, name="other")
+    assert again.name == "other"
+    np.testing.assert_array_equal(again.values, found.values)
+
+
+def test_axes_in_any_order(tmp_path):
+    np.save(tmp_path / "a.npy", VALUES.transpose(2, 0, 1))
+    found = open_recordings(tmp_path / "a.npy", stimuli=IDS, axes="repeat stimulus unit")
+    np.testing.assert_array_equal(found.values, VALUES)
+
+
+def test_single_trials(tmp_path):
+    table = pd.DataFrame({"stimulus_id": ["a", "b", "a", "b"], "run": [1, 1, 2, 2]})
+    np.save(tmp_path / "a.npy", VALUES[:, :, 0])
+    found = open_recordings(tmp_path / "a.npy", stimuli=table, axes="trial unit")
+    np.testing.assert_array_equal(found.values[0], VALUES[[0, 2], :, 0].T)
+    assert found.runs.tolist() == [["1", "2"], ["1", "2"]]
+    with pytest.raises(InputError, match="'a' 2 times, 'b' 2 times"):
+        open_recordings(tmp_path / "a.npy", stimuli=table)
+
+
+def test_rdms_of_a_file(tmp_path):
+    square = np.abs(VALUES[:, None, :, 0] - VALUES[None, :, :, 0]).transpose(2, 0, 1)
+    np.savez(tmp_path / "a.npz", rdms=square, stimulus_ids=IDS, subject=["1", "2", "3"])
+    found = open_recordings(tmp_path / "a.npz")
+    np.testing.assert_array_equal(found.to_square(), square)
+    assert found.table["subject"].tolist() == ["1", "2", "3"]
+    np.save(tmp_path / "b.npy", square.transpose(1, 2, 0))
+    again = open_recordings(tmp_path / "b.npy", stimuli=IDS, axes="stimulus stimulus rdm")
+    np.testing.assert_array_equal(again.values, found.values)
+
+
+def test_pickled_objects_are_refused_with_a_way_to_convert_them(tmp_path):
+    objects = np.array([np.ones(2), np.ones(3)], dtype=object)
+    np.save(tmp_path / "a.npy", objects, allow_pickle=True)
+    np.savez(tmp_path / "a.npz", values=objects)
+    for name in ("a.npy", "a.npz"):
+        with pytest.raises(InputError, match=r"pickled Python objects in .*; try converting .*numpy\.savez") as caught:
+            open_recordings(tmp_path / name, stimuli=IDS)
+        assert "\n" not in str(caught.value)
+
+
+def test_what_is_missing_is_named(tmp_path):
+    np.save(tmp_path / "a.npy", VALUES)
+    with pytest.raises(InputError, match=r"ids of 4 stimuli.*a_stimuli\.csv"):
+        open_recordings(tmp_path / "a.npy")
+    with pytest.raises(InputError, match=r"4 stimuli in a\.npy; got a table of 3"):
+        open_recordings(tmp_path / "a.npy", stimuli=IDS[:3])
+    with pytest.raises(InputError, match="'stimulus_id'; got columns label"):
+        open_recordings(tmp_path / "a.npy", stimuli=pd.DataFrame({"label": IDS}))
+    with pytest.raises(InputError, match="names of 3 axes"):
+        open_recordings(tmp_path / "a.npy", stimuli=IDS, axes="stimulus unit")
+    np.savez(tmp_path / "two.npz", one=VALUES, two=VALUES, stimulus_ids=IDS)
+    with pytest.raises(InputError, match="with one, two; try variable="):
+        open_recordings(tmp_path / "two.npz")
+    with pytest.raises(InputError, match="try 'one'"):
+        open_recordings(tmp_path / "two.npz", variable="on")
+    with pytest.raises(InputError, match="nothing at"):
+        open_recordings(tmp_path / "b.npy")
+    (tmp_path / "a.npyz").touch()
+    with pytest.raises(InputError, match="suffix"):
+        open_recordings(tmp_path / "a.npyz")
+    with pytest.raises(InputError, match="try 'units'"):
+        open_recordings(tmp_path / "a.npy", unit=None)
