@@ -55,6 +55,7 @@ from .similarity._condensed import compute_gram as compute_gram
 from .similarity._match import Match as Match
 from .similarity._match import RankedValues as RankedValues
 from .similarity._match import compute_match as compute_match
+from .similarity._match import rank_values as rank_values
 from .similarity._measures import compute_rdm as compute_rdm
 from .similarity._measures import compute_rdm_from_blocks as compute_rdm_from_blocks
 from .similarity._measures import correlate_rdms as correlate_rdms

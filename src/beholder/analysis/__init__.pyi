@@ -16,6 +16,12 @@ from ._statistics import RELIABILITY_METHODS as RELIABILITY_METHODS
 from ._statistics import compute_reliability as compute_reliability
 from ._statistics import compute_reliability_floor as compute_reliability_floor
 from ._write import write_result as write_result
+from .cka._cka import compute_cka as compute_cka
+from .cka._cka import compute_cka_matrix as compute_cka_matrix
+from .combinations._combine import Combination as Combination
+from .combinations._combine import combine_rdms as combine_rdms
+from .combinations._partition import Partition as Partition
+from .combinations._partition import partition_variance as partition_variance
 from .distances._crossnobis import compute_crossnobis_rdm as compute_crossnobis_rdm
 from .distances._precision import compute_mahalanobis_rdm as compute_mahalanobis_rdm
 from .distances._precision import compute_residuals as compute_residuals

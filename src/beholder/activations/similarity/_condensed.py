@@ -103,8 +103,8 @@ def compute_gram(F: Any) -> np.ndarray:
     Returns
     -------
     ndarray of float64, (n, n)
-        Symmetric; rows and columns sum to 0. Products of float32 are summed in float32 over 4,096 features at a time
-        and in float64 over those.
+        Symmetric; rows and columns sum to 0; all 0 where rows differ by rounding only. Products of float32 are summed
+        in float32 over 4,096 features at a time and in float64 over those.
 
     Raises
     ------
@@ -127,10 +127,10 @@ def compute_gram(F: Any) -> np.ndarray:
     def read(start: int, stop: int) -> np.ndarray:
         rows = flatten_rows(np.asarray(values[start:stop]), averaged)
         with np.errstate(invalid="ignore"):
-            rows = rows - shift.astype(rows.dtype)
-        if not np.isfinite(rows).all():
+            shifted = rows - shift.astype(rows.dtype)
+        if not np.isfinite(shifted).all():
             raise _refuse_rows(rows, start)
-        return rows
+        return shifted
 
     for (start, stop), blocks in groups:
         left = read(start, stop)
@@ -139,6 +139,8 @@ def compute_gram(F: Any) -> np.ndarray:
             part = products[start:stop, low:high]
             _multiply_columns(left, read(low, high), part)
             products[low:high, start:stop] = part.T
+    if products.diagonal().max() <= 1e-28 * float(shift @ shift):
+        products[:] = 0
     means = products.mean(axis=0)
     products -= means
     products -= (means - means.mean())[:, None]

@@ -1,0 +1,1 @@
+"""Centred kernel alignment of layers, regions and networks."""

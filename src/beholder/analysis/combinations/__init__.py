@@ -1,0 +1,1 @@
+"""Several RDMs together: weighted combinations and the variance that models share."""

@@ -1,0 +1,1 @@
+"""Where in the brain: RDMs of neighbourhoods, compared with every layer in one pass."""
