@@ -12,9 +12,17 @@ from ._result import Result as Result
 from ._result import ResultKind as ResultKind
 from ._result import make_result as make_result
 from ._result import open_result as open_result
+from ._statistics import RDM_METHODS as RDM_METHODS
 from ._statistics import RELIABILITY_METHODS as RELIABILITY_METHODS
+from ._statistics import NoiseCeiling as NoiseCeiling
+from ._statistics import PermutationTest as PermutationTest
+from ._statistics import RsaBootstrap as RsaBootstrap
+from ._statistics import bootstrap_rsa as bootstrap_rsa
+from ._statistics import compare_rdms as compare_rdms
 from ._statistics import compute_reliability as compute_reliability
 from ._statistics import compute_reliability_floor as compute_reliability_floor
+from ._statistics import noise_ceiling as noise_ceiling
+from ._statistics import permute_stimuli as permute_stimuli
 from ._write import write_result as write_result
 from .cka._cka import compute_cka as compute_cka
 from .cka._cka import compute_cka_matrix as compute_cka_matrix

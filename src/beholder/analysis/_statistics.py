@@ -1,5 +1,29 @@
 """Statistics on plain arrays that analyses are made of, under the names of this room."""
 
-from beholder.statistics import RELIABILITY_METHODS, compute_reliability, compute_reliability_floor
+from beholder.statistics import (
+    RDM_METHODS,
+    RELIABILITY_METHODS,
+    NoiseCeiling,
+    PermutationTest,
+    RsaBootstrap,
+    bootstrap_rsa,
+    compare_rdms,
+    compute_reliability,
+    compute_reliability_floor,
+    noise_ceiling,
+    permute_stimuli,
+)
 
-__all__ = ["RELIABILITY_METHODS", "compute_reliability", "compute_reliability_floor"]
+__all__ = [
+    "RDM_METHODS",
+    "RELIABILITY_METHODS",
+    "NoiseCeiling",
+    "PermutationTest",
+    "RsaBootstrap",
+    "bootstrap_rsa",
+    "compare_rdms",
+    "compute_reliability",
+    "compute_reliability_floor",
+    "noise_ceiling",
+    "permute_stimuli",
+]

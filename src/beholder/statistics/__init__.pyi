@@ -3,6 +3,9 @@ from ._intervals import Correlation as Correlation
 from ._intervals import bootstrap_share as bootstrap_share
 from ._intervals import correlate as correlate
 from ._intervals import wilson_interval as wilson_interval
+from ._noise_ceiling import NoiseCeiling as NoiseCeiling
+from ._noise_ceiling import noise_ceiling as noise_ceiling
+from ._noise_ceiling import pool_rdms as pool_rdms
 from ._power import PowerAnalysis as PowerAnalysis
 from ._power import compute_power as compute_power
 from ._power import plan_power as plan_power
@@ -10,6 +13,17 @@ from ._power_draws import simulate_power as simulate_power
 from ._psychometric import Function as Function
 from ._psychometric import find_level as find_level
 from ._psychometric import psychometric as psychometric
+from ._rdm_comparison import RDM_METHODS as RDM_METHODS
+from ._rdm_comparison import check_rdm_method as check_rdm_method
+from ._rdm_comparison import compare_rdms as compare_rdms
+from ._rdm_comparison import condense_rdm as condense_rdm
+from ._rdm_comparison import count_stimuli as count_stimuli
+from ._rdm_inference import PermutationTest as PermutationTest
+from ._rdm_inference import RsaBootstrap as RsaBootstrap
+from ._rdm_inference import bootstrap_rsa as bootstrap_rsa
+from ._rdm_inference import correct_variance as correct_variance
+from ._rdm_inference import count_orders as count_orders
+from ._rdm_inference import permute_stimuli as permute_stimuli
 from ._reliability import RELIABILITY_METHODS as RELIABILITY_METHODS
 from ._reliability import ReliabilityMethod as ReliabilityMethod
 from ._reliability import compute_reliability as compute_reliability
