@@ -9,6 +9,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder.stimuli.sets._coerce import as_stimulus_set
+from beholder.stimuli.sets._folder import build_from_folder
 from beholder.stimuli.sets._set import StimulusSet
 
 
@@ -44,10 +45,11 @@ def read_stimuli(
         return StimulusSet.from_named(image_set, path, ground_truth=ground_truth, skip_bad=skip_bad)
     if path is None:
         raise InputError("a folder of stimuli, or the name of a set", got="neither")
-    if things or things_behavior or Path(path).is_dir():
-        return StimulusSet.from_folder(
-            path, layout=layout, things=things, things_behavior=things_behavior, skip_bad=skip_bad
-        )
+    if things or things_behavior:
+        return StimulusSet.from_folder(path, things=things, things_behavior=things_behavior, skip_bad=skip_bad)
+    if Path(path).is_dir():
+        made = StimulusSet.from_manifest(build_from_folder(path, layout=layout))
+        return made.drop_bad_files() if skip_bad else made
     return as_stimulus_set(Path(path), skip_bad=skip_bad)
 
 
