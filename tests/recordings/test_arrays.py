@@ -6,6 +6,7 @@ import pytest
 
 from beholder import InputError
 from beholder.recordings import open_recordings
+from recording_files import list_runs, open_rdms, open_units
 
 VALUES = np.random.default_rng(0).normal(size=(4, 3, 2))
 IDS = ["cat", "dog", "sun", "sky"]
@@ -13,7 +14,7 @@ IDS = ["cat", "dog", "sun", "sky"]
 
 def test_npz_with_ids_and_columns(tmp_path):
     np.savez(tmp_path / "it.npz", values=VALUES, stimulus_ids=IDS, region=["V1", "V4", "IT"], subject=[1, 1, 2])
-    found = open_recordings(tmp_path / "it.npz")
+    found = open_units(tmp_path / "it.npz")
     np.testing.assert_array_equal(found.values, VALUES)
     assert found.stimulus_ids == tuple(IDS)
     assert found.units.to_dict("list") == {"subject": ["1", "1", "2"], "region": ["V1", "V4", "IT"]}
@@ -29,27 +30,27 @@ def test_npy_with_tables_beside_it(tmp_path, suffix):
         table.to_parquet(path) if suffix == ".parquet" else table.to_csv(
             path, index=False, sep="\t" if suffix == ".tsv" else ","
         )
-    found = open_recordings(tmp_path / "it.npy")
+    found = open_units(tmp_path / "it.npy")
     assert found.stimulus_ids == tuple(IDS)
     assert found.units["code"].tolist() == ["007", "008", "010"]
     assert found.units["x"].tolist() == [1.5, 2, -3]
-    again = open_recordings(tmp_path / "it.npy", stimuli=IDS, units=units, name="other")
+    again = open_units(tmp_path / "it.npy", stimuli=IDS, units=units, name="other")
     assert again.name == "other"
     np.testing.assert_array_equal(again.values, found.values)
 
 
 def test_axes_in_any_order(tmp_path):
     np.save(tmp_path / "a.npy", VALUES.transpose(2, 0, 1))
-    found = open_recordings(tmp_path / "a.npy", stimuli=IDS, axes="repeat stimulus unit")
+    found = open_units(tmp_path / "a.npy", stimuli=IDS, axes="repeat stimulus unit")
     np.testing.assert_array_equal(found.values, VALUES)
 
 
 def test_single_trials(tmp_path):
     table = pd.DataFrame({"stimulus_id": ["a", "b", "a", "b"], "run": [1, 1, 2, 2]})
     np.save(tmp_path / "a.npy", VALUES[:, :, 0])
-    found = open_recordings(tmp_path / "a.npy", stimuli=table, axes="trial unit")
+    found = open_units(tmp_path / "a.npy", stimuli=table, axes="trial unit")
     np.testing.assert_array_equal(found.values[0], VALUES[[0, 2], :, 0].T)
-    assert found.runs.tolist() == [["1", "2"], ["1", "2"]]
+    assert list_runs(found) == [["1", "2"], ["1", "2"]]
     with pytest.raises(InputError, match="'a' 2 times, 'b' 2 times"):
         open_recordings(tmp_path / "a.npy", stimuli=table)
 
@@ -57,11 +58,11 @@ def test_single_trials(tmp_path):
 def test_rdms_of_a_file(tmp_path):
     square = np.abs(VALUES[:, None, :, 0] - VALUES[None, :, :, 0]).transpose(2, 0, 1)
     np.savez(tmp_path / "a.npz", rdms=square, stimulus_ids=IDS, subject=["1", "2", "3"])
-    found = open_recordings(tmp_path / "a.npz")
+    found = open_rdms(tmp_path / "a.npz")
     np.testing.assert_array_equal(found.to_square(), square)
     assert found.table["subject"].tolist() == ["1", "2", "3"]
     np.save(tmp_path / "b.npy", square.transpose(1, 2, 0))
-    again = open_recordings(tmp_path / "b.npy", stimuli=IDS, axes="stimulus stimulus rdm")
+    again = open_rdms(tmp_path / "b.npy", stimuli=IDS, axes="stimulus stimulus rdm")
     np.testing.assert_array_equal(again.values, found.values)
 
 
@@ -96,4 +97,4 @@ def test_what_is_missing_is_named(tmp_path):
     with pytest.raises(InputError, match="suffix"):
         open_recordings(tmp_path / "a.npyz")
     with pytest.raises(InputError, match="try 'units'"):
-        open_recordings(tmp_path / "a.npy", unit=None)
+        open_recordings(tmp_path / "a.npy", unit=None)  # type: ignore[call-arg]

@@ -9,6 +9,7 @@ import pytest
 from beholder import InputError
 from beholder.recordings import RecordedRDMs, Recordings, open_recordings
 from beholder.statistics import compute_reliability
+from recording_files import list_runs, open_rdms, open_units
 
 
 def make(n_stimuli=5, n_units=4, n_repeats=3, n_times=0, **kept):
@@ -52,7 +53,7 @@ def test_trials_become_repeats_of_their_stimulus_in_the_order_they_came():
     found = Recordings.from_trials(trials, ["b", "a", "b", "b", "a"], {"region": ["V1", "IT"]}, runs=[1, 1, 2, 3, 3])
     assert found.stimulus_ids == ("b", "a")
     np.testing.assert_array_equal(found.values[:, 0], [[0, 4, 6], [2, 8, np.nan]])
-    assert found.runs.tolist() == [["1", "2", "3"], ["1", "3", ""]]
+    assert list_runs(found) == [["1", "2", "3"], ["1", "3", ""]]
     with pytest.raises(InputError, match="4 ids"):
         Recordings.from_trials(trials, list("abab"))
 
@@ -63,7 +64,7 @@ def test_select_takes_units_by_subject_and_region_and_stimuli_in_the_order_asked
     np.testing.assert_array_equal(found.values, recordings.values[[4, 0]][:, [1, 3]])
     assert found.stimulus_ids == ("s4", "s0")
     assert found.units["x"].tolist() == [1, 3]
-    assert found.runs.tolist() == [["r1", "r2", "r3"]] * 2
+    assert list_runs(found) == [["r1", "r2", "r3"]] * 2
     for wanted in ({"region": "V2"}, {"subject": "3"}, {"stimulus_ids": ["s9"]}):
         with pytest.raises(InputError, match="expected the name of"):
             recordings.select(**wanted)
@@ -119,14 +120,15 @@ def test_a_file_keeps_everything(tmp_path, n_times):
     shape, affine = (4, 5, 6), np.diag([2.0, 2, 2, 1])
     given = make(n_times=n_times, times=times, runs=labels, volume_shape=shape, affine=affine, name="mine")
     path = given.save(tmp_path / "a.recordings.npz")
-    found = open_recordings(path)
+    found = open_units(path)
     np.testing.assert_array_equal(found.values, given.values)
     assert found.values.dtype == np.float32
     pd.testing.assert_frame_equal(found.units, given.units)
     assert (found.stimulus_ids, found.name, found.volume_shape) == (given.stimulus_ids, "mine", shape)
+    assert found.affine is not None
     np.testing.assert_array_equal(found.affine, affine)
-    np.testing.assert_array_equal(found.runs, labels)
-    assert found.times is None if times is None else found.times.tolist() == times
+    assert list_runs(found) == labels.tolist()
+    assert (found.times if found.times is None else found.times.tolist()) == times
     assert given.save(tmp_path / "b.recordings.npz").read_bytes() == path.read_bytes()
 
 
@@ -184,7 +186,7 @@ def test_rdms_round_trip_with_missing_pairs(tmp_path):
     square = SQUARE.copy()
     square[0, 1] = square[1, 0] = np.nan
     given = RecordedRDMs([square, SQUARE], list("abcd"), {"subject": ["1", "2"], "time": [0.1, 0.2]}, "judged")
-    found = open_recordings(given.save(tmp_path / "r.recordings.npz"))
+    found = open_rdms(given.save(tmp_path / "r.recordings.npz"))
     np.testing.assert_array_equal(found.values, given.values)
     pd.testing.assert_frame_equal(found.table, given.table)
     assert repr(found) == "RecordedRDMs judged: 2 RDMs of 4 stimuli; subjects 1, 2"

@@ -14,7 +14,7 @@ from beholder.stimuli import MetamerSet, NullSet, is_metamer_set, is_null_set, r
 
 @suggest_keywords
 def open(path: Path | str) -> Any:
-    """Open a result: an activation store (``.zarr``), a panel file (``.h5``), units (``.json``), stimuli or metamers.
+    """Open a result: a store (``.zarr``), a panel file (``.h5``), units (``.json``), recordings, stimuli or metamers.
 
     Parameters
     ----------
@@ -24,9 +24,10 @@ def open(path: Path | str) -> Any:
 
     Returns
     -------
-    Activations, mapping, UnitList, ModelStimuli, MetamerSet or NullSet
-        For a panel file ``[model][image][layer]``, read when indexed; for ``stimuli/{model}`` the stimuli of its units;
-        for ``metamers/{model}`` and ``null_dist/{model}`` metamers and the null distribution.
+    Activations, mapping, UnitList, Recordings, RecordedRDMs, ModelStimuli, MetamerSet or NullSet
+        For ``{name}.recordings.npz`` recordings, or RDMs as data; for a panel file ``[model][image][layer]``, read when
+        indexed; for ``stimuli/{model}`` the stimuli of its units; for ``metamers/{model}`` and ``null_dist/{model}``
+        metamers and the null distribution.
 
     Raises
     ------
@@ -49,6 +50,10 @@ def _open(path: Path) -> Any:
         return load_lazy_activations(path)
     if path.suffix.lower() == ".json":
         return UnitList.read(path)
+    if path.name.endswith(".recordings.npz"):
+        from beholder.recordings import open_recordings
+
+        return open_recordings(path)
     if is_metamer_set(path):
         return MetamerSet(path)
     if is_null_set(path):
@@ -56,5 +61,6 @@ def _open(path: Path) -> Any:
     if path.is_dir():
         return read_model_stimuli(path)
     raise InputError(
-        "a .zarr store, an .h5 panel file, a .json file of units or a folder stimuli/{model}", got=str(path)
+        "a .zarr store, an .h5 panel file, a .json file of units, .recordings.npz or a folder stimuli/{model}",
+        got=str(path),
     )

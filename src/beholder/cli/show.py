@@ -18,8 +18,8 @@ def show(
     Parameters
     ----------
     file
-        A .zarr store, a panel .h5 file, an export folder, a .csv or .parquet table, a .json file of units, or
-        stimuli/{model}.
+        A .zarr store, a panel .h5 file, an export folder, a .csv or .parquet table, a .json file of units,
+        .recordings.npz, or stimuli/{model}.
     model
         Only this model of a panel file.
     show_layers

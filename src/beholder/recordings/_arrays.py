@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
@@ -19,6 +20,7 @@ ID_COLUMNS = ("stimulus_id", "id", "stimulus", "stim_id", "stim_file", "image", 
 AXES = ("stimulus", "trial", "unit", "repeat", "time", "rdm")
 _DEFAULT_AXES = {2: "stimulus unit", 3: "stimulus unit repeat", 4: "stimulus unit repeat time"}
 _VALUE_NAMES = ("values", "data", "responses", "betas", "rdms", "rdm", "dissimilarities")
+_NET2BRAIN = re.compile(r"(?:fmri|meg)_(.+)_RDMs?\.npz", re.IGNORECASE)
 _PATH_COLUMNS = ("file", "filename", "file_name", "stim_file", "image")
 
 
@@ -30,7 +32,8 @@ class Given:
     Parameters
     ----------
     stimuli : path, sequence of str, or None
-        A table with a column of ids, or the ids; None looks into the file and for ``{stem}_stimuli.csv`` beside it.
+        A table with a column of ids, a folder of stimulus files, or the ids; None looks into the file and for
+        ``{stem}_stimuli.csv`` beside it.
     units : path, DataFrame, mapping or None
         Likewise, of units (of RDMs where the numbers are RDMs): ``{stem}_units.csv``.
     variable : str or None
@@ -46,6 +49,14 @@ class Given:
     variable: str | None = None
     axes: str | None = None
     name: str = ""
+
+    def pick_name(self, path: Path) -> str:
+        """The name that was given, or the file's without its suffixes."""
+        return self.name or path.name.split(".")[0]
+
+    def replaced(self, **changes: Any) -> Given:
+        """The same with something else."""
+        return replace(self, **changes)
 
 
 def read_array_file(path: Path, given: Given) -> Recordings | RecordedRDMs:
@@ -63,8 +74,17 @@ def read_array_file(path: Path, given: Given) -> Recordings | RecordedRDMs:
 def build_named(arrays: Mapping[str, np.ndarray], path: Path, given: Given) -> Recordings | RecordedRDMs:
     """Of several named arrays: the one of values, ids and columns of units by their names."""
     name = choose_variable(arrays, path, given)
-    beside = {key: array for key, array in arrays.items() if key != name and array.ndim == 1}
-    return build(arrays[name], beside, path, given, is_rdm=name.lower().startswith(("rdm", "dissim")))
+    beside = {key: read_values(array) for key, array in arrays.items() if key != name and array.ndim == 1}
+    return build(read_values(arrays[name]), beside, path, given, is_rdm="rdm" in name.lower() or name[:6] == "dissim")
+
+
+def read_values(array: Any) -> np.ndarray:
+    """An array, or what a dataset of HDF5 holds."""
+    if isinstance(array, np.ndarray):
+        return array
+    from beholder.recordings._hdf5 import read_dataset
+
+    return read_dataset(array)
 
 
 def choose_variable(arrays: Mapping[str, np.ndarray], path: Path, given: Given) -> str:
@@ -91,13 +111,14 @@ def build(
     values: np.ndarray, beside: Mapping[str, Any], path: Path, given: Given, *, is_rdm: bool = False
 ) -> Recordings | RecordedRDMs:
     """Of one array; ``beside`` has further arrays of the file, by name, one value a stimulus, unit, time or RDM."""
-    name = given.name or path.name.split(".")[0]
+    name = given.pick_name(path)
     if values.dtype.kind not in "biuf":
         raise InputError("responses that are numbers", got=f"{path} with an array of {values.dtype}")
     axes = (given.axes or "").split()
+    is_rdm = is_rdm or (values.ndim > 2 and not axes and are_square(values))
     if (is_rdm and not axes) or "rdm" in axes or "pair" in axes or axes.count("stimulus") == 2:
         first = axes.index("rdm") if "rdm" in axes and len(axes) == values.ndim else 0
-        return _build_rdms(np.moveaxis(values, first, 0), beside, path, given, name)
+        return build_rdms(np.moveaxis(values, first, 0), beside, path, given)
     axes = axes or _DEFAULT_AXES.get(values.ndim, "").split()
     by_trial = "trial" in axes
     ordered = _order(values, axes, path)
@@ -135,11 +156,11 @@ def _find_stimuli(path: Path, given: Given, beside: Mapping[str, Any], n_rows: i
 
     if given.stimuli is not None:
         if isinstance(given.stimuli, (str, Path)):
-            return read_table(given.stimuli)
+            return _read_stimuli(Path(given.stimuli))
         if isinstance(given.stimuli, (Mapping, pd.DataFrame)):
             return pd.DataFrame(given.stimuli)
         return pd.DataFrame({"stimulus_id": [str(each) for each in given.stimuli]})
-    named = {key: array for key, array in beside.items() if key in ("stimulus_ids", "stimuli", *ID_COLUMNS)}
+    named = {key: array for key, array in beside.items() if key in ("stimulus_ids", "stimuli", *ID_COLUMNS[:-1])}
     named = {
         key: array for key, array in named.items() if len(array) == n_rows and np.asarray(array).dtype.kind in "USiu"
     }
@@ -149,6 +170,17 @@ def _find_stimuli(path: Path, given: Given, beside: Mapping[str, Any], n_rows: i
         return pd.DataFrame({"stimulus_id": [_text(each) for each in named[key]], **rest})
     found = find_beside(path, "stimuli")
     return None if found is None else read_table(found)
+
+
+def _read_stimuli(path: Path) -> Any:
+    """A table of stimuli, or the files of a folder in the order that stimulus sets have them in."""
+    if not path.is_dir():
+        return read_table(path)
+    import pandas as pd
+
+    from beholder.stimuli import StimulusSet
+
+    return pd.DataFrame({"stimulus_id": list(StimulusSet.from_folder(path).ids)})
 
 
 def _text(value: Any) -> str:
@@ -199,7 +231,7 @@ def find_units(path: Path, given: Given, beside: Mapping[str, Any], n_units: int
 
     if given.units is not None:
         return read_table(given.units) if isinstance(given.units, (str, Path)) else pd.DataFrame(given.units)
-    skipped = ("stimulus_ids", "stimuli", "times", *ID_COLUMNS)
+    skipped = ("stimulus_ids", "stimuli", "stimulus_id", "times", "time")
     columns = {key: array for key, array in beside.items() if len(array) == n_units and key not in skipped}
     if columns:
         return pd.DataFrame({key: list(array) for key, array in columns.items()})
@@ -207,8 +239,34 @@ def find_units(path: Path, given: Given, beside: Mapping[str, Any], n_units: int
     return None if found is None else read_table(found)
 
 
-def _build_rdms(values: np.ndarray, beside: Mapping[str, Any], path: Path, given: Given, name: str) -> RecordedRDMs:
+def are_square(values: np.ndarray) -> bool:
+    """Whether an array of three or four axes holds square RDMs along its last two."""
+    n = values.shape[-1]
+    if n < 3 or values.shape[-2] != n:
+        return False
+    flat = values.reshape(-1, n, n)
+    return not np.diagonal(flat, axis1=1, axis2=2).any() and np.allclose(flat, flat.transpose(0, 2, 1), equal_nan=True)
+
+
+def build_rdms(values: np.ndarray, beside: Mapping[str, Any], path: Path, given: Given) -> RecordedRDMs:
+    """Of RDMs along the first axis; of four axes (n_subjects, n_times, n_stimuli, n_stimuli)."""
+    columns = dict(beside)
+    if values.ndim == 4:
+        n_subjects, n_times = values.shape[:2]
+        times = columns.pop("times", columns.pop("time", np.arange(n_times)))
+        columns["subject"] = np.repeat(columns.get("subject", [str(n + 1) for n in range(n_subjects)]), n_times)
+        columns["time"] = np.tile(times, n_subjects)
+        values = values.reshape(-1, *values.shape[2:])
     condensed = condense(values)
     n_stimuli = count_stimuli(condensed.shape[1])
-    ids = _find_ids(_find_stimuli(path, given, beside, n_stimuli), path, n_stimuli)
-    return RecordedRDMs(condensed, ids, find_units(path, given, beside, len(condensed), "rdms"), name)
+    ids = _find_ids(_find_stimuli(path, given, columns, n_stimuli), path, n_stimuli)
+    table = find_units(path, given, columns, len(condensed), "rdms")
+    return RecordedRDMs(condensed, ids, _label_net2brain(table, path, len(condensed)), given.pick_name(path))
+
+
+def _label_net2brain(table: Any, path: Path, n_rdms: int) -> Any:
+    """Net2Brain says region in the file's name, ``fmri_EVC_RDMs.npz``, and has an RDM a subject."""
+    found = _NET2BRAIN.fullmatch(path.name)
+    if found is None or table is not None:
+        return table
+    return {"subject": [str(n + 1) for n in range(n_rdms)], "region": [found[1]] * n_rdms}

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 LABELS = ("subject", "region")
 """Columns that every table has, empty where nothing is known."""
 
+_ALIASES = {
+    "subject": ("subj", "sub", "participant", "participant_id", "subject_id", "subj_idx", "animal"),
+    "region": ("roi", "area", "roi_name"),
+}
+
 Choice = str | Sequence[str] | None
 
 
@@ -56,6 +61,8 @@ def list_names(names: Collection[Any], most: int = 5) -> str:
 def make_table(table: Any, n_rows: int, what: str) -> pd.DataFrame:
     """A table of its own with the columns of :data:`LABELS`, texts without gaps, numbered from 0.
 
+    ``roi`` and ``area`` become ``region``; ``subj``, ``participant``, ``animal`` and the like ``subject``.
+
     Parameters
     ----------
     table : DataFrame, mapping of columns, or None
@@ -65,10 +72,16 @@ def make_table(table: Any, n_rows: int, what: str) -> pd.DataFrame:
     """
     import pandas as pd
 
-    made = pd.DataFrame(index=range(n_rows)) if table is None else pd.DataFrame(table).reset_index(drop=True)
+    made = pd.DataFrame() if table is None else pd.DataFrame(table).reset_index(drop=True)
+    if not len(made.columns):
+        made = pd.DataFrame(index=range(n_rows))
     if len(made) != n_rows:
         raise InputError(f"a row for each of {n_rows} {what}", got=f"{len(made)} rows")
     made = made.rename(columns=str)
+    for name, others in _ALIASES.items():
+        other = next((each for each in others if each in made.columns), None)
+        if name not in made.columns and other is not None:
+            made = made.rename(columns={other: name})
     columns: dict[str, Any] = {}
     for name in (*LABELS, *(column for column in made.columns if column not in LABELS)):
         column = made[name] if name in made.columns else pd.Series([""] * n_rows)

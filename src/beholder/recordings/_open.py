@@ -9,13 +9,19 @@ from typing import Any
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import explain_read_errors
 from beholder.recordings._arrays import Given, read_array_file
+from beholder.recordings._hdf5 import read_hdf5
+from beholder.recordings._matlab import read_matlab
 from beholder.recordings._rdms import RecordedRDMs
 from beholder.recordings._recordings import Recordings
 
 _READERS: dict[str, Callable[[Path, Given], Recordings | RecordedRDMs]] = {
     ".npy": read_array_file,
     ".npz": read_array_file,
+    ".mat": read_matlab,
+    ".h5": read_hdf5,
+    ".hdf5": read_hdf5,
 }
+_PICKLES = (".pkl", ".pickle", ".pckl", ".joblib")
 
 
 @suggest_keywords
@@ -70,6 +76,11 @@ def open_recordings(
     if not path.exists():
         raise InputError("recordings", got=f"nothing at {path}")
     reader = _READERS.get(path.suffix.lower())
+    if path.suffix.lower() in _PICKLES:
+        raise InputError(
+            "a file that cannot run anything", got=f"the pickle {path}", hint="saving it anew where you trust it, as "
+            "numpy.savez('plain.npz', values=…, stimulus_ids=…), or RDMs.save('rdms.hdf5', file_type='hdf5')",
+        )  # fmt: skip
     if reader is None:
         raise UnknownNameError("kind of recordings by its suffix", path.name, _READERS)
     with explain_read_errors(path, "recordings"):

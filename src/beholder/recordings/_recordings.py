@@ -154,7 +154,8 @@ class Recordings:
     @property
     def measured(self) -> np.ndarray:
         """Which stimuli have a response of each unit, (n_stimuli, n_units), bool."""
-        return (~np.isnan(self.values)).any(axis=tuple(range(2, self.values.ndim)))
+        flat = self.values.reshape(*self.values.shape[:2], -1)
+        return np.asarray((~np.isnan(flat)).any(axis=2))
 
     def average(self) -> np.ndarray:
         """Mean over the repeats that were measured, (n_stimuli, n_units[, n_times]); NaN where none was."""

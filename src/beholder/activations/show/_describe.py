@@ -30,7 +30,7 @@ class FileSummary:
     ----------
     path : str
     kind : str
-        ``panel``, ``store``, ``export``, ``table``, ``units``, ``stimuli``, ``hdf5`` or ``folder``.
+        ``panel``, ``store``, ``export``, ``table``, ``units``, ``stimuli``, ``recordings``, ``hdf5`` or ``folder``.
     facts : dict
         Single things worth knowing, such as the model.
     tables : dict of str to list of dict
@@ -80,7 +80,7 @@ def describe_file(path: str | Path, model: str | None = None, show_layers: bool 
     path : path
         A ``.zarr`` store, an HDF5 file, a folder of exports or of stores, ``results.parquet`` or another
         Parquet or CSV table, a ``.json`` file of units, their stimuli in ``stimuli/{model}``, or a single ``.npy``,
-        ``.txt``, ``.mat`` or ``.pt`` file.
+        ``.txt``, ``.mat`` or ``.pt`` file; of ``.recordings.npz`` the data are read and checked.
     model : str, optional
         Only this model of a panel file; lists its layers.
     show_layers : bool
@@ -114,11 +114,20 @@ def _describe_single(path: Path, model: str | None, show_layers: bool) -> FileSu
             return _describe_csv(path)
         case ".npy" | ".txt" | ".mat" | ".pt":
             return FileSummary(str(path), "export", tables={"files": [_describe_array(path)]})
+        case ".npz" if path.name.endswith(".recordings.npz"):
+            return _describe_recordings(path)
         case ".json":
             facts, rows = describe_units(path)
             return FileSummary(str(path), "units", facts, {"units": rows})
         case _:
             raise InputError("a .zarr store, HDF5 file, table or folder of exports", got=str(path))
+
+
+def _describe_recordings(path: Path) -> FileSummary:
+    from beholder.recordings import open_recordings, summarize_recordings
+
+    facts, regions = summarize_recordings(open_recordings(path))
+    return FileSummary(str(path), "recordings", facts, {"regions": regions})
 
 
 def _describe_hdf5(path: Path, model: str | None, show_layers: bool) -> FileSummary:
