@@ -14,6 +14,7 @@ from torch import nn
 from beholder._core.errors import InputError, MissingExtra, UnknownNameError
 from beholder.models import SOURCES, ModelDefinition, Source, list_layers, list_models, load_model
 from beholder.models.definitions._base import get_source
+from beholder.models.definitions._meta import build_on_meta, find_build_device
 from beholder.models.preprocessing._read import ImagePreprocessing
 
 FAST = ("alexnet", "densenet121", "efficientnet_b0", "googlenet", "inception_v3", "mnasnet0_5",
@@ -162,6 +163,21 @@ def test_timm_weight_file_in_the_first_authors_format(tmp_path):
     again = load_model("timm:convnext_atto", model_path=tmp_path / "facebook.pth", device="cpu")
     x = torch.rand(1, *model.input_shape)
     assert torch.equal(again(x), model(x))
+
+
+def test_a_builder_that_moves_what_it_made_works_without_memory():
+    """Also where the first attempt, under ``torch.device("meta")``, fails, as older timm's do."""
+
+    def build():
+        if torch.empty(0).is_meta:
+            raise RuntimeError("a layout that is computed with tensors")
+        return nn.Linear(2, 3).to(find_build_device())
+
+    state = torch.get_rng_state()
+    assert find_build_device().type == "cpu" and torch.equal(torch.get_rng_state(), state)
+    with torch.device("meta"):
+        assert find_build_device().type == "meta"
+    assert all(parameter.is_meta for parameter in build_on_meta(build).parameters())
 
 
 @pytest.mark.parametrize("name", ["RN50", "ViT-B-32", "convnext_large_d_320", "coca_ViT-B-32", "ViT-B-16-SigLIP"])

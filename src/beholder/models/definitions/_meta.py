@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 _LOCK = threading.Lock()
@@ -33,6 +34,19 @@ def build_on_meta(build: Callable[[], nn.Module]) -> nn.Module:
         with _register_on_meta():
             module = build()
         return module.to("meta")
+
+
+def find_build_device() -> torch.device:
+    """The device that parameters are on as they are made: ``meta`` in :func:`build_on_meta`; draws no random number.
+
+    For builders that move what they made.
+    """
+    import torch
+    from torch import nn
+
+    made = nn.Module()  # torch 2.6 does not tell the device of a `with torch.device` otherwise
+    made.register_parameter("made", nn.Parameter(torch.empty(0)))
+    return next(made.parameters()).device
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, final
 from beholder._core.errors import MissingExtra, UnknownNameError, WeightsUnavailable
 from beholder._core.hashing import hash_file
 from beholder.models.definitions._base import ModelDefinition, Source, Weights
+from beholder.models.definitions._meta import find_build_device
 from beholder.models.preprocessing._read import from_open_clip
 from beholder.models.weights._look import check_weights_file
 from beholder.models.weights._read import explain_hub_errors, explain_missing
@@ -91,13 +92,11 @@ def _keep_root_logger() -> Iterator[None]:
 
 
 def _build(name: str, quick_gelu: bool) -> nn.Module:
-    import torch
-
     with _keep_root_logger():
         import open_clip
 
         try:
-            here = torch.empty(0).device  # torch 2.6 does not tell the device of a `with torch.device` otherwise
+            here = find_build_device()
             return open_clip.create_model(name, pretrained_text=False, force_quick_gelu=quick_gelu, device=here)
         except (RuntimeError, OSError) as error:
             text = (open_clip.get_model_config(name) or {}).get("text_cfg", {}).get("hf_model_name")
