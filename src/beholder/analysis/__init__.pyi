@@ -37,3 +37,7 @@ from .distances._precision import estimate_precision as estimate_precision
 from .distances._rates import compute_poisson_rdm as compute_poisson_rdm
 from .distances._registry import DISTANCES as DISTANCES
 from .distances._registry import Distance as Distance
+from .searchlight._neighbourhoods import iter_ball_neighbours as iter_ball_neighbours
+from .searchlight._neighbourhoods import iter_mesh_neighbours as iter_mesh_neighbours
+from .searchlight._searchlight import Searchlight as Searchlight
+from .searchlight._searchlight import compute_searchlight as compute_searchlight

@@ -202,6 +202,10 @@ def test_crossnobis_of_repeats_estimates_the_precision_from_residuals_and_takes_
     expected = compute_crossnobis_rdm(rows, conditions, folds, estimate_precision(residuals, dof=dof))
     found = DISTANCES["crossnobis"].compute(values, folds=[0, 0, 1, 1])
     np.testing.assert_allclose(found, expected, atol=1e-12)
+    by_stimulus = np.tile(["1", "1", "2", "2"], (5, 1))
+    np.testing.assert_allclose(DISTANCES["crossnobis"].compute(values, folds=by_stimulus), expected, atol=1e-12)
+    by_stimulus[0] = ["2", "1", "1", "2"]
+    assert not np.allclose(DISTANCES["crossnobis"].compute(values, folds=by_stimulus), expected)
     found = DISTANCES["crossnobis"].compute(values, precision=np.eye(3))
     expected = compute_crossnobis_rdm(rows, conditions, np.tile(np.arange(4), 5))
     np.testing.assert_allclose(found, expected, atol=1e-12)

@@ -33,8 +33,8 @@ class Distance:
         From values (n_stimuli, n_repeats, *features), an array or a store's layer that is read when sliced, NaN where a
         repeat is missing, to the condensed RDM, (n_pairs,): the upper triangle by rows, NaN for a pair that has no
         distance. Nothing may be held that is larger than some blocks of rows and n_stimuli × n_stimuli, unless repeats
-        are needed. ``folds`` (n_repeats,), the run of each repeat, and ``precision`` (n_features, n_features), the
-        inverse of the noise covariance, are read by those that need repeats.
+        are needed. ``folds`` (n_repeats,) or (n_stimuli, n_repeats), the run of each repeat, and ``precision``
+        (n_features, n_features), the inverse of the noise covariance, are read by those that need repeats.
     citation : str
         Authors, year, journal.
     needs_repeats : bool

@@ -28,7 +28,7 @@ def list_repeats(values: Any, folds: Any = None) -> tuple[np.ndarray, np.ndarray
     ----------
     values : (n_stimuli, n_repeats, *features), float
         A repeat with a NaN in any feature is missing.
-    folds : (n_repeats,), optional
+    folds : (n_repeats,) or (n_stimuli, n_repeats), optional
         The run of each repeat. Default a run of its own.
 
     Returns
@@ -50,12 +50,13 @@ def list_repeats(values: Any, folds: Any = None) -> tuple[np.ndarray, np.ndarray
         )  # fmt: skip
     n_stimuli, n_repeats = array.shape[:2]
     labels = np.asarray(cast(Any, range(n_repeats) if folds is None else folds))
-    if labels.shape != (n_repeats,):
+    if labels.shape not in ((n_repeats,), (n_stimuli, n_repeats)):
         raise InputError(f"a fold for each of {n_repeats} repeats", got=f"shape {labels.shape}")
+    labels = np.broadcast_to(labels.astype(str), (n_stimuli, n_repeats)).reshape(-1)
     rows = array.reshape(n_stimuli * n_repeats, -1)
     known = ~np.isnan(rows).any(axis=1)
     stimuli = cast(Any, np.arange(n_stimuli))
-    return rows[known], np.repeat(stimuli, n_repeats)[known], np.tile(labels, n_stimuli)[known]
+    return rows[known], np.repeat(stimuli, n_repeats)[known], labels[known]
 
 
 def place_pairs(places: np.ndarray, n_stimuli: int, compute: Callable[[], np.ndarray]) -> np.ndarray:
