@@ -16,7 +16,12 @@ from beholder.recordings._plain import find_beside, read_npy, read_npz, read_tab
 from beholder.recordings._rdms import RecordedRDMs, condense, count_stimuli
 from beholder.recordings._recordings import Recordings
 
-ID_COLUMNS = ("stimulus_id", "id", "stimulus", "stim_id", "stim_file", "image", "file", "filename", "file_name", "name")
+ID_COLUMNS = (
+    "stimulus_id", "stim_id", "stimulus", "id", "stim_file", "image", "file", "filename", "file_name", "name",
+    "trial_type",
+)  # fmt: skip
+_OWN_COLUMNS = tuple(name for name in ID_COLUMNS if name not in ("name", "trial_type"))
+NOT_GIVEN = ("", "n/a", "nan", "None")
 AXES = ("stimulus", "trial", "unit", "repeat", "time", "rdm")
 _DEFAULT_AXES = {2: "stimulus unit", 3: "stimulus unit repeat", 4: "stimulus unit repeat time"}
 _VALUE_NAMES = ("values", "data", "responses", "betas", "rdms", "rdm", "dissimilarities")
@@ -41,6 +46,8 @@ class Given:
     axes : str or None
         Names of its axes in order, as ``"unit repeat stimulus"``; ``trial`` for single trials, ``rdm`` and ``pair``
         or two times ``stimulus`` for RDMs.
+    mask, labels, events : path, mapping or None
+        Of NIfTI and BIDS: which voxels, names of an atlas' regions, where the tables of events lie.
     name : str
     """
 
@@ -48,6 +55,9 @@ class Given:
     units: Any = None
     variable: str | None = None
     axes: str | None = None
+    mask: Any = None
+    labels: Any = None
+    events: Any = None
     name: str = ""
 
     def pick_name(self, path: Path) -> str:
@@ -134,6 +144,21 @@ def build(
     return Recordings(ordered, ids, units, times, name=name)
 
 
+def read_trials(values: np.ndarray, path: Path, given: Given, units: Any, **kept: Any) -> Recordings:
+    """Of single trials, (n_trials, n_units[, n_times]), with a table of stimuli or events that has a row for each.
+
+    Rows of events without a stimulus (``n/a``) have no trial. Trials with the same stimulus become its repeats.
+    """
+    table = _find_stimuli(path, given, {}, len(values))
+    if table is not None:
+        column = next((name for name in ID_COLUMNS if name in table.columns), None)
+        if column is not None and len(table) > len(values):
+            table = table[~table[column].astype(str).isin(NOT_GIVEN)].reset_index(drop=True)
+    ids = _find_ids(table, path, len(values))
+    runs = next((table[key].tolist() for key in ("run", "session") if table is not None and key in table), None)
+    return Recordings.from_trials(values, ids, units, runs=runs, name=given.pick_name(path), **kept)
+
+
 def _order(values: np.ndarray, axes: Sequence[str], path: Path) -> np.ndarray:
     """As (stimulus or trial, unit, repeat[, time])."""
     expected = f"the names of {values.ndim} axes, of stimulus (or trial), unit, repeat and time, each once"
@@ -160,7 +185,7 @@ def _find_stimuli(path: Path, given: Given, beside: Mapping[str, Any], n_rows: i
         if isinstance(given.stimuli, (Mapping, pd.DataFrame)):
             return pd.DataFrame(given.stimuli)
         return pd.DataFrame({"stimulus_id": [str(each) for each in given.stimuli]})
-    named = {key: array for key, array in beside.items() if key in ("stimulus_ids", "stimuli", *ID_COLUMNS[:-1])}
+    named = {key: array for key, array in beside.items() if key in ("stimulus_ids", "stimuli", *_OWN_COLUMNS)}
     named = {
         key: array for key, array in named.items() if len(array) == n_rows and np.asarray(array).dtype.kind in "USiu"
     }

@@ -9,8 +9,10 @@ from typing import Any
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import explain_read_errors
 from beholder.recordings._arrays import Given, read_array_file
+from beholder.recordings._bids import read_bids
 from beholder.recordings._hdf5 import read_hdf5
 from beholder.recordings._matlab import read_matlab
+from beholder.recordings._nifti import is_nifti, read_nifti
 from beholder.recordings._rdms import RecordedRDMs
 from beholder.recordings._recordings import Recordings
 
@@ -32,6 +34,9 @@ def open_recordings(
     units: Any = None,
     variable: str | None = None,
     axes: str | None = None,
+    mask: Any = None,
+    labels: Any = None,
+    events: Path | str | None = None,
     name: str = "",
 ) -> Recordings | RecordedRDMs:
     """Read recordings, or RDMs as data.
@@ -39,10 +44,12 @@ def open_recordings(
     Parameters
     ----------
     path : path
-        ``.recordings.npz``, ``.npy`` or ``.npz``.
+        ``.recordings.npz``, ``.npy``, ``.npz``, ``.mat``, ``.h5``, ``.nii``, ``.nii.gz``, or a folder of beta series
+        (BIDS).
     stimuli : path, sequence of str, DataFrame, optional
-        Ids of the stimuli in the order of the rows, or a table with a column of them. Unless given, they are looked
-        for in the file, then in ``{stem}_stimuli.csv`` (``.tsv``, ``.parquet``) beside it.
+        Ids of the stimuli in the order of the rows, a table with a column of them (events of single trials), or a
+        folder of stimulus files. Unless given, they are looked for in the file, then in ``{stem}_stimuli.csv``
+        (``.tsv``, ``.parquet``) beside it.
     units : path, DataFrame, mapping, optional
         What is known of the units, a row each; unless given, looked for likewise, in ``{stem}_units.csv``. Of RDMs:
         ``{stem}_rdms.csv``.
@@ -52,6 +59,13 @@ def open_recordings(
         The names of the array's axes in order: ``stimulus``, ``unit``, ``repeat``, ``time``; ``trial`` where a row is
         a single trial. Unless given ``"stimulus unit repeat time"``, as far as there are axes. RDMs are ``"rdm pair"``
         or ``"rdm stimulus stimulus"``.
+    mask : path or mapping of region to path, optional
+        Of NIfTI: the voxels that are read, those where the image is not 0. An image with several whole values is an
+        atlas: its values are regions.
+    labels : path or mapping of int to str, optional
+        Names of an atlas' values; a table has the columns ``index`` and ``name``.
+    events : path, optional
+        Of a folder of beta series: where the ``*_events.tsv`` lie, unless below it.
     name : str
         Of the recordings; unless given, the file's.
 
@@ -72,16 +86,16 @@ def open_recordings(
     Recordings it: 3 stimuli x 2 units x 1 repeat; regions IT, V4
     """
     path = Path(path)
-    given = Given(stimuli, units, variable, axes, name)
+    given = Given(stimuli, units, variable, axes, mask, labels, events, name)
     if not path.exists():
         raise InputError("recordings", got=f"nothing at {path}")
-    reader = _READERS.get(path.suffix.lower())
+    reader = read_bids if path.is_dir() else read_nifti if is_nifti(path) else _READERS.get(path.suffix.lower())
     if path.suffix.lower() in _PICKLES:
         raise InputError(
             "a file that cannot run anything", got=f"the pickle {path}", hint="saving it anew where you trust it, as "
             "numpy.savez('plain.npz', values=…, stimulus_ids=…), or RDMs.save('rdms.hdf5', file_type='hdf5')",
         )  # fmt: skip
     if reader is None:
-        raise UnknownNameError("kind of recordings by its suffix", path.name, _READERS)
+        raise UnknownNameError("kind of recordings by its suffix", path.name, [*_READERS, ".nii", ".nii.gz"])
     with explain_read_errors(path, "recordings"):
         return reader(path, given)
