@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import time
 from pathlib import Path
 
 import pytest
+from tests.exemplar_folders import write_units
+from tests.metamer_folders import write_metamers
 
 from .test_killed import NETWORK, finish, place, start
 
 __all__ = ["place"]
 
-KINDS = ("extract", "record", "metamers", "seeds", "null", "optimize", "exemplars", "panel")
-SLOW = ((), pytest.mark.slow)
+ALWAYS = ("extract", "metamers", "optimize", "maps", "grade", "build")
+KINDS = (*ALWAYS, "seeds", "record", "exemplars", "null", "panel", "judge", "occlude")
+GIVEN = {"maps": "exemplars", "occlude": "exemplars", "judge": "metamers"}
+"""What is in the output of some before they begin."""
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +34,22 @@ def lab(place: Path) -> Path:
         unit = {"layer": ("0", "2")[i % 2], "channel": i}
         (place / f"unit_{i}.json").write_text(json.dumps({"model": net, "units": [unit]}), encoding="utf-8")
         (place / f"net_{i}.py").write_text(NETWORK, encoding="utf-8")
+        judge = NETWORK.replace("Linear(8, 4)", "Linear(8, 1000)").replace("seed(0)", f"seed({i})")
+        (place / f"judge_{i}.py").write_text(judge, encoding="utf-8")
+    (place / "given").mkdir()
+    for tokens in list_commands("exemplars", place, place / "given" / "exemplars"):
+        finish(tokens)
+    write_metamers(place / "given" / "metamers" / "shapes", layers=("0", "2"), model="net")
+    write_units(place / "net", 6, 3)
+    plan = ["-s", str(place / "net"), "-nt", "4", "-nh", "30", "-nb", "2", "-nc", "0"]
+    finish(["tasks", "plan", *plan, "-o", str(place / "plan.json")])
     return place
 
 
 def list_commands(kind: str, lab: Path, out: Path) -> list[list[str]]:
     """Five runs that add to one output."""
+    if kind in GIVEN and not out.exists():
+        shutil.copytree(lab / "given" / GIVEN[kind], out)
     net, images, threads = f"file:{lab / 'net.py'}", str(lab / "images"), ["--threads", "1"]
     to = ["--out_path", str(out), *threads]
     model = ["--model_name", net]
@@ -56,11 +72,22 @@ def list_commands(kind: str, lab: Path, out: Path) -> list[list[str]]:
     if kind == "null":
         null = ["metamers", "null", net, images, *to, "-N", "40"]
         return [[*null, "-R", str(i), "--layers", *("20", "02")[i % 2]] for i in (4, 3, 2, 1, 0)]
+    if kind == "judge":
+        judge = ["metamers", "judge", str(out), "--device", "cpu", "--batch_size", "2"]
+        return [[*judge, "--models", f"file:{lab / f'judge_{i}.py'}"] for i in (4, 3, 0, 2, 1)]
+    if kind == "grade":
+        grade = ["stimuli", "grade", "--grade", "pink_noise", "-ip", images, "-op", str(out)]
+        return [[*grade, "--levels", *levels.split()] for levels in ("0.3", "0.2 0.1", "0.4", "0.2", "0.05 0.3")]
+    if kind == "build":
+        return [["tasks", "build", "-i", str(lab / "plan.json"), "-t", str(out), "--static"]] * 5
     lists = [["--units_file", str(lab / f"unit_{i}.json")] for i in (3, 0, 4, 1, 2)]
     store = str(next((lab / "recorded").glob("*.zarr")))
     if kind == "optimize":
         optimize = ["units", "optimize", *model, "--activations", store, "--n_images", "2", "--steps", "3", *to]
         return [[*optimize, *units] for units in lists]
+    if kind in ("maps", "occlude"):
+        more = ["--steps", "3"] if kind == "occlude" else []
+        return [["units", kind, *model, *to, *more, *units] for units in lists]
     if kind == "exemplars":
         windows = ["--num_batches", "1"]
         return [["units", "exemplars", *model, "--activations", store, *windows, *to, *units] for units in lists]
@@ -87,8 +114,7 @@ def check_tidy(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind",
-    [pytest.param(kind, marks=SLOW[kind in ("record", "seeds", "exemplars", "panel", "null")]) for kind in KINDS],
+    "kind", [pytest.param(kind, marks=() if kind in ALWAYS else pytest.mark.slow) for kind in KINDS]
 )
 def test_five_at_once_leave_the_bytes_of_five_in_turn(kind: str, lab: Path, tmp_path: Path) -> None:
     in_turn, at_once = tmp_path / "in_turn", tmp_path / "at_once"

@@ -257,6 +257,23 @@ def test_a_metamer_made_anew_is_judged_anew(folder, caplog):
     assert "2 verdicts of other judges are dropped" in caplog.text
 
 
+def test_what_another_run_finds_of_metamers_that_came_meanwhile_stays(folder, monkeypatch):
+    import beholder.evaluation._judge_worker as worker
+
+    run, second = worker.JudgeWorker._run, wrap_thousand("second")
+
+    def meet_another(self, model, names):
+        monkeypatch.setattr(worker.JudgeWorker, "_run", run)
+        write_metamers(folder, seeds=(0, 1))
+        judge_metamers(folder, second)
+        return run(self, model, names)
+
+    monkeypatch.setattr(worker.JudgeWorker, "_run", meet_another)
+    table = judge_metamers(folder, wrap_thousand()).to_pandas()
+    told = table[table["decision"] == "class"].groupby("judge").size().to_dict()
+    assert told == {"first": 3 * len(SHAPES), "second": 5 * len(SHAPES)}
+
+
 def test_interrupted_at_any_point_the_same_bytes(tmp_path, monkeypatch):
     import beholder.evaluation._judge as judging
     import beholder.evaluation._judge_worker as worker

@@ -14,8 +14,9 @@ import pytest
 from PIL import Image
 from tests.exemplar_folders import make_file, read_words, write_easy_units, write_units
 
-from beholder._core.errors import ConfigurationChanged, InputError
+from beholder._core.errors import ConfigurationChanged, InputError, OutputBusy
 from beholder.experiments import build_tasks, make_settings, plan_choice, read_experiment
+from beholder.jobs import JobFolder
 from beholder.stimuli import open_image
 
 NUMBERS: Any = {"n_trials": 3, "n_tasks": 4, "n_catch": 2}
@@ -32,7 +33,7 @@ def read_all(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in ("provenance.json", ".build.lock", ".provenance.lock")
+        if path.is_file() and path.name != "provenance.json" and path.suffix != ".lock"
     }
 
 
@@ -319,3 +320,33 @@ def test_reading_what_is_no_experiment(tmp_path: Path, place: Path) -> None:
     shutil.rmtree(place / "built" / "task_2")
     with pytest.raises(InputError, match="without task_2"):
         read_experiment(place / "built")
+
+
+def test_killed_while_a_damaged_task_is_taken_away(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = plan_choice(place / "net", place, **NUMBERS)
+    build_tasks(plan, place / "built")
+    whole = read_all(place / "built")
+    next((place / "built" / "task_2").rglob("*.png")).write_bytes(b"damaged")
+    remove = shutil.rmtree
+
+    def remove_some(path: Path) -> None:
+        remove(path / "trials")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", remove_some)
+        with pytest.raises(KeyboardInterrupt):
+            build_tasks(plan, place / "built")
+    build_tasks(plan, place / "built")
+    assert read_all(place / "built") == whole
+
+
+def test_another_plan_is_refused_and_replacing_waits_for_nobody(place: Path) -> None:
+    plan = plan_choice(place / "net", place, **NUMBERS)
+    built = build_tasks(plan, place / "built").path
+    with JobFolder(built / ".jobs", built).hold(shared=True) as hold, hold.pause():
+        build_tasks(plan, built)
+        with pytest.raises(ConfigurationChanged, match="seed was"):
+            build_tasks(plan_choice(place / "net", place, seed=9, **NUMBERS), built)
+        with pytest.raises(OutputBusy, match="another run that is writing to it"):
+            build_tasks(plan, built, overwrite=True)

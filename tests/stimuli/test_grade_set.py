@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from beholder._core.errors import ConfigurationChanged, InputError, UnknownNameError
+from beholder.jobs import verify_outputs
 from beholder.stimuli import (
     GradeOptions,
     StimulusSet,
@@ -71,15 +72,47 @@ def test_noise_is_the_files_own(tmp_path):
             assert abs(np.corrcoef(shown[i].ravel(), shown[j].ravel())[0, 1]) < 0.3
 
 
-def test_levels_and_stimuli_are_added_and_order_stays(pictures, fill, tmp_path):
+def test_levels_and_stimuli_are_added_in_their_places(pictures, fill, tmp_path):
     out = tmp_path / "out"
     grade_stimuli(pictures, "blur", [2], out)
     before = (out / "blur_2" / "one.png").stat().st_mtime_ns
     fill(pictures, "ant/zero.png")
     made = grade_stimuli(pictures, "blur", [1, 2], out)
     assert (out / "blur_2" / "one.png").stat().st_mtime_ns == before
-    assert made.ids[:3] == ("blur_2__one", "blur_2__three", "blur_2__two")
+    assert made.ids[4:] == ("blur_2__zero", "blur_2__one", "blur_2__three", "blur_2__two")
     assert len(made) == 8
+    grade_stimuli(pictures, "blur", [2, 1], tmp_path / "turned")
+    assert (tmp_path / "turned" / "stimuli.csv").read_bytes() == (out / "stimuli.csv").read_bytes()
+    assert [made.targets[made.index_of(f"blur_2__{name}")] for name in ("zero", "one", "two")] == [0, 1, 2]
+
+
+def test_classes_keep_their_numbers(pictures, fill, tmp_path):
+    out = tmp_path / "out"
+    grade_stimuli(pictures, "blur", [2], out)
+    fill(pictures, "ant/zero.png")
+    with pytest.raises(ConfigurationChanged, match=r"the class 'cat' to be number 0, as .*stimuli.csv has it; got 1"):
+        grade_stimuli(pictures, "blur", [1], out)
+    assert not (out / "blur_1").exists()
+
+
+def test_some_of_the_stimuli_leave_the_others_vouched_for(pictures, tmp_path):
+    out = tmp_path / "out"
+    grade_stimuli(pictures, "contrast", [1], out)
+    grade_stimuli(pictures / "cat", "contrast", [1], out)
+    assert [(check.n_files, check.files) for check in verify_outputs(out)] == [(4, ())]
+
+
+def test_conditions_are_in_one_order_whoever_comes_first(pictures, tmp_path):
+    tables = []
+    for i, columns in enumerate(("view,age", "view,size")):
+        tables.append(tmp_path / f"{i}.csv")
+        tables[i].write_text(f"file,label,{columns}\nin/cat/one.png,cat,1,2\n")
+    for name, order in (("one", (0, 1)), ("other", (1, 0))):
+        for i in order:
+            grade_stimuli(tables[i], "phase", [90 - i], tmp_path / name)
+    made = (tmp_path / "one" / "stimuli.csv").read_text(encoding="utf-8")
+    assert made == (tmp_path / "other" / "stimuli.csv").read_text(encoding="utf-8")
+    assert made.startswith("file,stimulus_id,label,target,grade,level,original,age,size,view\n")
 
 
 def test_conditions_of_the_set_stay(pictures, tmp_path):

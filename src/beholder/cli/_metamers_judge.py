@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from beholder._core.errors import InputError
+from beholder._core.files import explain_write_errors
+from beholder._core.locks import take_lock
 from beholder.cli._flags import BatchSize, Device, OutputFlags, Seed, WeightsSeed, Words, align, flags
 
 if TYPE_CHECKING:
@@ -80,15 +82,25 @@ def judge(
     models
         The judging networks; default all whose metamers are there.
     """
-    from beholder.evaluation import compare_with_files, find_metamer_sets, judge_metamers, save_judgement_figures
+    from beholder.evaluation import (
+        compare_with_files,
+        find_metamer_sets,
+        judge_metamers,
+        read_judgements,
+        save_judgement_figures,
+    )
 
     if compared.attack and not compared.attacked:
         raise InputError("--attacked FILE beside --attack", got="--attack alone")
-    found = judge_metamers(results_dir, models, **vars(asked))
-    scatters = compare_with_files(found, decision=shown.decision, failed=shown.failed, **vars(compared))
-    layers, matrix = found.recognize_layers(**vars(shown)), found.recognize_models(**vars(shown))
+    judge_metamers(results_dir, models, **vars(asked))
     figures = Path(results_dir) / "figures"
-    save_judgement_figures(found, figures, scatters, **vars(shown))
+    with explain_write_errors(figures):
+        figures.mkdir(exist_ok=True)
+    with take_lock(figures / ".judge.lock", wait=True):  # the last of several runs draws what all of them have found
+        found = read_judgements(results_dir, asked.sets)
+        scatters = compare_with_files(found, decision=shown.decision, failed=shown.failed, **vars(compared))
+        save_judgement_figures(found, figures, scatters, **vars(shown))
+    layers, matrix = found.recognize_layers(**vars(shown)), found.recognize_models(**vars(shown))
     tables: dict[str, Any] = {
         "layers": layers.to_dict("records"),
         "matrix": matrix.to_dict("records"),

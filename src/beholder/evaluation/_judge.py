@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -30,7 +30,7 @@ from beholder.evaluation._verdicts import (
     list_vocabularies,
     pick_decision,
 )
-from beholder.jobs import JobFolder, Plan, Shard, check_content, open_output
+from beholder.jobs import JobFolder, Output, Plan, Shard, check_content, open_output
 from beholder.stimuli import CATEGORY_RULES, MetamerSet, load_wnids, read_stimulus_manifest, tells_decisions
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ def judge_metamers(
     takes it for, lies in one, or where its set says so; else the class. A verdict is right when it is the stimulus's
     true class, where that is among the judge's answers; else when it is what the network that the metamer was made for
     calls the original; else what the judge itself calls it: the column ``against`` says which. Verdicts are added to
-    ``judgements.parquet`` in each network's folder; what is there is kept, and interrupted work is continued.
+    ``judgements.parquet`` in each network's folder; what is there is kept, and interrupted work is continued. Several
+    runs may ask judges at the same time.
 
     Parameters
     ----------
@@ -133,10 +134,11 @@ def judge_metamers(
         outer = JobFolder(made.path.parent / f".{made.path.name}.judge.jobs", made.path)
         for judge in judges:
             _check_maker(made, judge)
-        with open_output(outer):
+        with open_output(outer, shared=True) as verdicts:
             outer.drop_damaged()
-            for judge in judges:
-                _judge_one(made, items, judge, outer, batch_size, workers, overwrite, rule)
+            with verdicts.pause():
+                for judge in judges:
+                    _judge_one(made, items, judge, verdicts, batch_size, workers, overwrite, rule)
     return read_judgements(folder, sets)
 
 
@@ -212,7 +214,7 @@ def _judge_one(
     made: MetamerSet,
     items: list[_Item],
     judge: Model,
-    outer: JobFolder,
+    verdicts: Output,
     batch_size: int | None,
     workers: int,
     overwrite: bool,
@@ -221,8 +223,8 @@ def _judge_one(
     from beholder.evaluation._judge_worker import JudgeWorker
 
     name = to_path_name(judge.path_name)
-    folder = JobFolder(outer.path / name, made.path)
-    with open_output(folder, replace=folder.clear if overwrite else None) as work:
+    folder = JobFolder(verdicts.folder.path / name, made.path)
+    with open_output(folder, replace=folder.clear if overwrite else None, shared=True) as work:
         settings = _resolve_settings(made, judge, batch_size, folder.read_settings(), rule)
         work.settle(settings)
         shards = _plan_shards(folder, items)
@@ -230,7 +232,8 @@ def _judge_one(
         plan = Plan(f"judge {made.path.name} by {name}", settings, shards)
         receipts = work.run(plan, worker, n_workers=workers)
         rows = _make_rows(made, items, judge, receipts, rule)
-        _merge(outer, made, rows, judge.name, items)
+        with verdicts.resume():
+            _merge(verdicts.folder, MetamerSet(made.path), rows, judge.name)
         facts = {"judge": judge.name, "weights": judge.weights.sha256, "n_files": len(items)}
         work.record(made.path, f"{JUDGEMENTS}:{name}", facts)
 
@@ -343,21 +346,25 @@ def mark_main(made: MetamerSet, rows: list[dict[str, Any]], items: list[_Item]) 
     return marked
 
 
-def _merge(outer: JobFolder, made: MetamerSet, rows: list[dict[str, Any]], judge: str, items: list[_Item]) -> None:
-    """Put a judge's rows into the table, and drop other judges' rows about files that have changed since."""
+def _merge(outer: JobFolder, made: MetamerSet, rows: list[dict[str, Any]], judge: str) -> None:
+    """Put a judge's rows into the table, and drop rows about files that have changed since; ``made`` as it is now."""
     path = outer.output / JUDGEMENTS
+    items = list_items(made)
+    order = {_find_place(vars(item)): place for place, item in enumerate(items)}
+    old = read_judgement_table(path).to_dict("records") if path.exists() else []
     kept: list[dict[str, Any]] = []
-    if path.exists():
-        current = {(item.layer, item.stimulus_id, item.seed): item.sha256 for item in items}
-        old = read_judgement_table(path).to_dict("records")
-        others = [row for row in old if row["judge"] != judge]
-        kept = [row for row in others if current.get((row["layer"], row["stimulus_id"], row["seed"])) == row["sha256"]]
-        if len(kept) < len(others):
-            logger.warning(
-                "%d verdicts of other judges are dropped: those metamers are made anew or gone", len(others) - len(kept)
-            )
-    order = {(item.layer, item.stimulus_id, item.seed): place for place, item in enumerate(items)}
-    kept = mark_main(made, [*kept, *rows], items)
-    kept.sort(key=lambda row: (row["judge"], row["decision"], order[row["layer"], row["stimulus_id"], row["seed"]]))
+    for whose, some in (("other judges", [row for row in old if row["judge"] != judge]), (judge, rows)):
+        current = [row for row in some if _find_place(row) in order]
+        if len(current) < len(some):
+            n = len(some) - len(current)
+            logger.warning("%d verdicts of %s are dropped: those metamers are made anew or gone", n, whose)
+        kept += current
+    kept = mark_main(made, kept, items)
+    kept.sort(key=lambda row: (row["judge"], row["decision"], order[_find_place(row)]))
     with outer.seal(JUDGEMENTS):
         write_judgement_table(path, make_judgement_table(kept))
+
+
+def _find_place(row: Mapping[str, Any]) -> tuple[str, str, int, str]:
+    """What a verdict is about, and the bytes of it."""
+    return row["layer"], row["stimulus_id"], row["seed"], row["sha256"]

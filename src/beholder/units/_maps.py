@@ -56,7 +56,8 @@ def map_units(
     Each stimulus in ``{layer}/channel_{c}/natural_images`` and ``optimized_images`` gets a grey picture of one pixel a
     position below ``{layer}/channel_{c}/activation_maps``, whose ``manifest.csv`` has the range of its values and the
     places of the positions. Activations must agree with the recorded ones within 5 % of their range. Interrupted at
-    any moment, the same call completes the folder to the same bytes; units and visualisations may be added later.
+    any moment, the same call completes the folder to the same bytes; units and visualisations may be added later, by
+    several runs at the same time.
 
     Parameters
     ----------
@@ -107,20 +108,24 @@ def map_units(
         logger.warning("%s:%d has no maps: %s", unit.layer, unit.channel, reason)
     refuse_other_network(output, ["natural_images", "optimized_images"], list_identities(model), model.name)
     remove = partial(jobs.clear, output.glob(f"*/channel_*/{FOLDER}")) if overwrite else None
-    with open_output(jobs, leftovers=output.glob(f"*/channel_*/{FOLDER}"), replace=remove) as work:
+    leftovers = output.glob(f"*/channel_*/{FOLDER}")
+    with open_output(jobs, leftovers=leftovers, replace=remove, shared=True) as work:
         work.settle(settings)
         whole = Plan(f"maps {output.name}", settings, tuple(map(_make_unit_shard, recipes)), unit="stimuli")
-        todo = [
-            recipe
-            for recipe, shard in zip(recipes, whole.shards, strict=True)
-            if jobs.read_receipt(whole.hash, shard) is None
-        ]
-        chunks = cut_chunks(todo)
-        plan = Plan(whole.name, settings, tuple(map(_make_chunk_shard, chunks)), unit="stimuli")
-        by_key = {shard.key: chunk for shard, chunk in zip(plan.shards, chunks, strict=True)}
-        worker = MapWorker(output, model, str(model.device), by_key, threads or os.cpu_count() or 1)
-        receipts = work.run(plan, worker, n_workers=workers)
-        _write_manifests(todo, receipts, whole, jobs)
+        by_unit = {shard.key: recipe for shard, recipe in zip(whole.shards, recipes, strict=True)}
+        while True:
+            left = [shard.key for shard in whole.shards if jobs.read_receipt(whole.hash, shard) is None]
+            elsewhere = work.announcement.make(left)
+            todo = [by_unit[key] for key in left if key not in elsewhere]
+            chunks = cut_chunks(todo)
+            plan = Plan(whole.name, settings, tuple(map(_make_chunk_shard, chunks)), unit="stimuli")
+            by_key = {shard.key: chunk for shard, chunk in zip(plan.shards, chunks, strict=True)}
+            worker = MapWorker(output, model, str(model.device), by_key, threads or os.cpu_count() or 1)
+            receipts = work.run(plan, worker, n_workers=workers)
+            _write_manifests(todo, receipts, whole, jobs)
+            if not elsewhere:
+                break
+            work.wait(f"another run maps {len(elsewhere)} of these units")
         facts = {
             "units": [f"{recipe.unit.layer}:{recipe.unit.channel}" for recipe in recipes],
             "skipped": [{"unit": f"{unit.layer}:{unit.channel}", "reason": reason} for unit, reason in skipped],
@@ -227,8 +232,12 @@ def _write_manifests(
         files[(folder / MANIFEST).relative_to(jobs.output).as_posix()] = len(manifest)
         shard = shards[_make_unit_shard(recipe).key]
         jobs.write_receipt(plan, shard, files, {})
-    for old in (jobs.path / "receipts").glob(f"{_CHUNK_PREFIX}*.json"):
-        old.unlink()
+    whole = {name for receipt in jobs.iter_receipts() if not _is_of_chunk(receipt) for name in receipt["files"]}
+    jobs.drop_receipts(lambda receipt: _is_of_chunk(receipt) and whole.issuperset(receipt["files"]))
+
+
+def _is_of_chunk(receipt: Mapping[str, Any]) -> bool:
+    return "bounds" in receipt["facts"]
 
 
 def format_rows(rows: Sequence[Mapping[str, Any]]) -> bytes:

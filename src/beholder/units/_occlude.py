@@ -48,7 +48,8 @@ def occlude_units(
     A square patch of the mean colour of natural pictures is laid over the picture at ``steps`` × ``steps`` places;
     where the unit stays most active is ``max.png``, where least ``min.png``, beside the picture itself, ``base.png``,
     in ``{layer}/channel_{c}/counterfactual_images/batch_{b}``. A ``manifest.csv`` has the places and activations.
-    Interrupted at any moment, the same call completes the folder to the same bytes.
+    Interrupted at any moment, the same call completes the folder to the same bytes; several runs may each take units
+    of it at the same time.
 
     Parameters
     ----------
@@ -114,7 +115,8 @@ def occlude_units(
     }
     refuse_other_network(found.path, ["natural_images", "optimized_images"], list_identities(model), model.name)
     remove = partial(jobs.clear, found.path.glob(f"*/channel_*/{FOLDER}")) if overwrite else None
-    with open_output(jobs, leftovers=found.path.glob(f"*/channel_*/{FOLDER}"), replace=remove) as work:
+    leftovers = found.path.glob(f"*/channel_*/{FOLDER}")
+    with open_output(jobs, leftovers=leftovers, replace=remove, shared=True) as work:
         work.settle(settings)
         shards = tuple(_make_shard(recipe) for recipe in recipes)
         plan = Plan(f"occlude {found.path.name}", settings, shards, unit="pictures")

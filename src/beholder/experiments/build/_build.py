@@ -6,15 +6,15 @@ import contextlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from beholder._core.errors import ConfigurationChanged, InputError, OutputBusy
+from beholder._core.errors import ConfigurationChanged, InputError
 from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors, read_json, write_json
 from beholder._core.hashing import hash_bytes, hash_file_fast, hash_settings
-from beholder._core.locks import LockTaken, take_lock
 from beholder._core.progress import logger, show_progress
 from beholder._core.provenance import FILE_NAME, record_provenance
 from beholder._core.settings import refuse_changes
@@ -23,12 +23,12 @@ from beholder.experiments.design._plan import CATCH, Plan, PlannedTask, PlannedT
 from beholder.experiments.design._plan_recognition import ICONS
 from beholder.experiments.flow._experiment import EXPERIMENT, INDEX, KEY, PRACTICE, Experiment, read_experiment
 from beholder.experiments.settings._settings import complete_settings
-from beholder.jobs import JobFolder, check_source, has_content
+from beholder.jobs import JobFolder, Output, Shard, check_source, has_content, open_output
 
 FORMAT = "beholder-tasks-2"
 STATIC = "static"
 """Where pages that need no server lie; they are of one plan."""
-_LOCK = ".build.lock"
+_RETRY_SECONDS = 0.2
 
 
 @final
@@ -45,7 +45,8 @@ def build_tasks(
 ) -> Experiment:
     """Write the tasks of a plan as folders that hold all that is shown.
 
-    Interrupted at any moment, the same call completes the folder to the same bytes.
+    Interrupted at any moment, the same call completes the folder to the same bytes. Runs that build one plan together
+    share its tasks: each writes those that no other is writing.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ def build_tasks(
     ConfigurationChanged
         The folder holds tasks of another plan, or something else.
     OutputBusy
-        Another run is building there.
+        Another run is building there, and this one is to replace what is there.
 
     Examples
     --------
@@ -92,19 +93,14 @@ def build_tasks(
         "plan_hash": plan.hash,
         "stimuli_hash": _hash_stimuli(parts),
     }
-    with explain_write_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    try:
-        lock = take_lock(folder / _LOCK)
-    except LockTaken as taken:
-        told = f" ({taken.holder})" if taken.holder else ""
-        raise OutputBusy(f"expected {folder} for this run alone; another run is building there{told}") from None
-    try:
-        about = _prepare_folder(folder, about, overwrite, plan)
+    jobs = JobFolder(folder / ".jobs", folder)
+    with open_output(jobs, shared=not overwrite) as work:
+        about = _prepare_folder(work, about, overwrite, plan)
         write_json(folder / EXPERIMENT, about)
-        jobs = JobFolder(folder / ".jobs", folder)
-        _drop_damaged(jobs, parts)
-        _write_parts(folder, parts)
+        if work.is_alone:
+            _drop_damaged(jobs, parts)
+        with work.pause():
+            _write_parts(jobs, parts)
         with jobs.seal() as sealed:
             places = [folder / name for name in (EXPERIMENT, *(part.name for part in parts))]
             sealed += sorted(p.relative_to(folder).as_posix() for place in places for p in _list_files(place))
@@ -113,8 +109,6 @@ def build_tasks(
             record_provenance(
                 folder, ".", {name: about[name] for name in ("kind", "scheme", "seed", "settings")}, **facts
             )
-    finally:
-        lock.release()
     return read_experiment(folder)
 
 
@@ -151,11 +145,12 @@ def _hash_stimuli(parts: Sequence[_Part]) -> str:
     return hash_settings(rows)
 
 
-def _prepare_folder(folder: Path, about: dict[str, Any], overwrite: bool, plan: Plan) -> dict[str, Any]:
+def _prepare_folder(work: Output, about: dict[str, Any], overwrite: bool, plan: Plan) -> dict[str, Any]:
     """Refuse a folder of something else; take away what a killed run or, when asked, another plan left.
 
     Gives what the folder says of itself: ``about``, or the same in the words of the earlier version that began it.
     """
+    folder = work.folder.output
     inside = sorted(child.name for child in folder.iterdir() if not child.name.startswith("."))
     old = read_json(folder / EXPERIMENT) if EXPERIMENT in inside else None
     if old is None and inside and not overwrite:
@@ -172,8 +167,10 @@ def _prepare_folder(folder: Path, about: dict[str, Any], overwrite: bool, plan: 
     elif before is not None and not overwrite:
         refuse_changes(before, new, str(folder), ways=["another -t", "--overwrite to replace it"])
     if old != about:
+        work.folder.unseal()
         _remove(folder, [name for name in inside if _is_ours(name)])
-    _remove(folder, [child.name for child in folder.iterdir() if child.name.startswith(TEMPORARY_PREFIX)])
+    if work.is_alone:
+        _remove(folder, [child.name for child in folder.iterdir() if child.name.startswith(TEMPORARY_PREFIX)])
     return about
 
 
@@ -199,20 +196,23 @@ def _remove(folder: Path, names: Sequence[str]) -> None:
 def _drop_damaged(jobs: JobFolder, parts: Sequence[_Part]) -> None:
     """Take away parts in which something is damaged or gone, so that they are written anew."""
     sealed = jobs.read_seal()
-    jobs.unseal()
     for part in parts:
         place = jobs.output / part.name
         names = [name for name in sealed if name.startswith(f"{part.name}/")]
         if place.exists() and not all(has_content(jobs.output / name, sealed[name]) for name in names):
             logger.warning("%s is damaged; it is made anew", place)
-            shutil.rmtree(place)
+            aside = place.with_name(f"{TEMPORARY_PREFIX}{part.name}")
+            os.replace(place, aside)
+            shutil.rmtree(aside)
 
 
 def _list_files(path: Path) -> list[Path]:
     return [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
 
 
-def _write_parts(folder: Path, parts: Sequence[_Part]) -> None:
+def _write_parts(jobs: JobFolder, parts: Sequence[_Part]) -> None:
+    """Write what is not there; what another run is writing is waited for."""
+    folder = jobs.output
     n_trials = sum(len(part.trials) for part in parts)
     has_icons = any(path.parent == ICONS for part in parts for trial in part.trials for path in trial.files.values())
     icon_size = find_size(trial for part in parts for trial in part.trials) if has_icons else None
@@ -220,9 +220,19 @@ def _write_parts(folder: Path, parts: Sequence[_Part]) -> None:
     left = [part for part in parts if not (folder / part.name / INDEX).is_file()]
     done = n_trials - sum(len(part.trials) for part in left)
     with show_progress(f"build {folder.name}", n_trials, "trials", done) as advance:
-        for part in left:
-            _write_part(folder, part, copier)
-            advance(len(part.trials))
+        while left:
+            busy: list[_Part] = []
+            for part in left:
+                with jobs.claim(Shard(part.name, len(part.trials))) as is_free:
+                    if not is_free:
+                        busy.append(part)
+                        continue
+                    if not (folder / part.name / INDEX).is_file():
+                        _write_part(folder, part, copier)
+                advance(len(part.trials))
+            left = busy
+            if left:
+                time.sleep(_RETRY_SECONDS)
 
 
 @final
@@ -260,6 +270,8 @@ class _Copier:
 
 def _write_part(folder: Path, part: _Part, copier: _Copier) -> None:
     temporary = folder / f"{TEMPORARY_PREFIX}{part.name}"
+    if temporary.exists():
+        shutil.rmtree(temporary)
     rows = []
     for n, trial in enumerate(part.trials, start=1):
         hashes = {

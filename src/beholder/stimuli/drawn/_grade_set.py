@@ -16,6 +16,7 @@ from PIL import Image, ImageOps
 
 from beholder._core.errors import ConfigurationChanged, InputError, UnknownNameError
 from beholder._core.files import to_path_name, write_bytes
+from beholder._core.hashing import hash_settings
 from beholder._core.progress import logger
 from beholder._core.seeds import DEFAULT_SEED, derive_seed
 from beholder.jobs import Finish, JobFolder, Plan, Shard, Worker, open_output, read_record, write_record
@@ -24,10 +25,12 @@ from beholder.stimuli.images._image import open_image, save_picture
 from beholder.stimuli.sets._coerce import as_stimulus_set
 from beholder.stimuli.sets._set import StimulusSet
 from beholder.stimuli.sounds._sound import load_sound, save_sound
+from beholder.stimuli.words._labels import sort_classes
 
 FORMAT = "beholder-graded-2"
 TABLE = "stimuli.csv"
 GRADED_COLUMNS = ("grade", "level", "original")
+_OWN_COLUMNS = ("file", "stimulus_id", "label", "target", *GRADED_COLUMNS)
 PICTURE_GRADES: Mapping[str, Callable[[np.ndarray, float, int, GradeOptions], np.ndarray]] = {
     "contrast": lambda x, level, seed, o: graded.set_contrast(x, level),
     "uniform_noise": lambda x, level, seed, o: graded.add_uniform_noise(x, level, seed=seed),
@@ -144,7 +147,8 @@ def grade_stimuli(
     Files are ``{grade}_{level}/{stimulus_id}.png`` (or ``.wav``); ``stimuli.csv`` lists them with the columns
     ``file, stimulus_id, label, target, grade, level, original`` and the conditions of the set. The noise of a file
     depends on ``seed``, the stimulus and the level alone. Interrupted at any moment, the same call completes the
-    folder to the same bytes; levels and stimuli may be added later.
+    folder to the same bytes; levels and stimuli may be added later, by several runs at the same time. The table is
+    ordered by level, class and stimulus, whichever came first.
 
     Parameters
     ----------
@@ -193,16 +197,20 @@ def grade_stimuli(
     output = Path(out_path)
     settings = {"format": FORMAT, "grade": grade, "options": options.to_dict(), "seed": int(seed)}
     folder = JobFolder(output.parent / f".{output.name}.graded.jobs", output)
-    with open_output(folder, leftovers=[output], replace=folder.clear if overwrite else None) as work:
+    replace = folder.clear if overwrite else None
+    with open_output(folder, leftovers=[output], replace=replace, shared=True) as work:
         if folder.read_settings() is None and (output / TABLE).exists() and not overwrite:
             raise ConfigurationChanged(
                 "a new folder", got=f"{output}, which holds a table", hint="another --out_path, or --overwrite"
             )
         work.settle(settings)
+        rows = _list_rows(found, grade, names, levels)
+        _merge_rows(folder, rows)
         shards = _plan_shards(folder, found, names)
         worker = GradeWorker(output, found, grade, dict(zip(names, levels, strict=True)), options, int(seed))
         work.run(Plan(f"grade {output.name}", settings, shards, unit="files"), worker, n_workers=workers)
-        _write_table(folder, _list_rows(found, grade, names, levels))
+        _check_unchanged(folder, found, names)
+        _write_table(folder, rows)
         facts = {"stimuli": found.describe(), "levels": [_format(level) for level in levels]}
         work.record(output, ".", facts)
     return StimulusSet.from_table(output / TABLE)
@@ -294,20 +302,20 @@ def _plan_shards(folder: JobFolder, stimuli: StimulusSet, names: Sequence[str]) 
     if cut:
         recorded = recorded + cut
         folder.write_record("layout.json", {"shards": recorded})
-    present = {each: i for i, each in enumerate(stimuli.ids)}
-    hashes = {each: stimuli.hash_stimulus(i) for each, i in present.items()}
-    _check_unchanged(folder, hashes, names)
+    hashes = _check_unchanged(folder, stimuli, names)
     shards = []
     for name in names:
         for index, ids in enumerate(recorded):
-            here = [[each, hashes[each]] for each in ids if each in present]
+            here = [[each, hashes[each]] for each in ids if each in hashes]
             if here:
-                shards.append(Shard(f"{name}--{index:05d}", len(here), {"level": name, "stimuli": here}))
+                some = "" if len(here) == len(ids) else f"-{hash_settings([each for each, _ in here])[:12]}"
+                shards.append(Shard(f"{name}--{index:05d}{some}", len(here), {"level": name, "stimuli": here}))
     return tuple(shards)
 
 
-def _check_unchanged(folder: JobFolder, hashes: Mapping[str, str], names: Sequence[str]) -> None:
-    """Refuse stimuli that have changed since levels were made that are not asked for now."""
+def _check_unchanged(folder: JobFolder, stimuli: StimulusSet, names: Sequence[str]) -> dict[str, str]:
+    """Hashes of the stimuli; refuses some that have changed since levels were made that are not asked for now."""
+    hashes = {each: stimuli.hash_stimulus(i) for i, each in enumerate(stimuli.ids)}
     for receipt in folder.iter_receipts():
         if receipt["payload"]["level"] not in names:
             for stimulus_id, digest in receipt["payload"]["stimuli"]:
@@ -316,6 +324,7 @@ def _check_unchanged(folder: JobFolder, hashes: Mapping[str, str], names: Sequen
                         f"the {stimulus_id!r} that {receipt['payload']['level']} was made of", got="another file",
                         hint="another --out_path, or all levels together",
                     )  # fmt: skip
+    return hashes
 
 
 def _list_rows(stimuli: StimulusSet, grade: str, names: Sequence[str], levels: Sequence[float]) -> list[dict[str, Any]]:
@@ -337,22 +346,50 @@ def _list_rows(stimuli: StimulusSet, grade: str, names: Sequence[str], levels: S
 
 
 def _write_table(folder: JobFolder, rows: list[dict[str, Any]]) -> None:
-    """The table: what it listed before, by the record of it, then what is new."""
-    record = folder.path / TABLE
-    columns = list(rows[0])
-    before = read_record(record, lambda data: data.decode("utf-8"))
-    old = list(csv.DictReader(io.StringIO(before, newline=""))) if before is not None else []
-    columns = list(dict.fromkeys([*(old[0] if old else ()), *columns]))
-    new = {row["file"]: row for row in rows}
-    kept = [new.pop(row["file"], row) for row in old]
+    columns, merged = _merge_rows(folder, rows)
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows([*kept, *new.values()])
-    write_record(record, text.getvalue().encode())
+    writer.writerows(merged)
+    write_record(folder.path / TABLE, text.getvalue().encode())
     with folder.seal(TABLE):
         write_bytes(folder.output / TABLE, text.getvalue().encode())
-    logger.info("%d stimuli in %s", len(kept) + len(new), folder.output / TABLE)
+    logger.info("%d stimuli in %s", len(merged), folder.output / TABLE)
+
+
+def _merge_rows(folder: JobFolder, rows: list[dict[str, Any]]) -> tuple[list[str], Sequence[Mapping[str, Any]]]:
+    """Columns and rows of what was listed before, by the record of it, with what is new; ordered by what they hold."""
+    before = read_record(folder.path / TABLE, lambda data: data.decode("utf-8"))
+    old = list(csv.DictReader(io.StringIO(before, newline=""))) if before is not None else []
+    new = {row["file"]: row for row in rows}
+    kept = [row for row in old if row["file"] not in new]
+    _check_classes(kept, rows, folder.output / TABLE)
+    places = {label: i for i, label in enumerate(sort_classes(str(row["label"]) for row in (*kept, *rows)))}
+    merged = sorted(
+        (*kept, *new.values()),
+        key=lambda row: (float(row["level"]), places[str(row["label"])], row["original"], row["file"]),
+    )
+    return _merge_columns(old, rows), merged
+
+
+def _check_classes(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]], table: Path) -> None:
+    """Refuse classes that have other numbers than in the rows that stay."""
+    known = {(str(row["label"]), str(row["target"])) for row in old if row["label"]}
+    numbers = dict(sorted(known))
+    for row in new:
+        label, target = str(row["label"]), str(row["target"])
+        if label in numbers and (label, target) not in known:
+            raise ConfigurationChanged(
+                f"the class {label!r} to be number {numbers[label]}, as {table} has it", got=target,
+                hint="stimuli of all classes, and all levels, together; or another --out_path",
+            )  # fmt: skip
+
+
+def _merge_columns(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The table's own columns, then conditions: as they were where all agree, else sorted."""
+    before, now = list(old[0] if old else new[0]), list(new[0])
+    own = [name for name in now if name in _OWN_COLUMNS]
+    return before if before == now else [*own, *sorted({*before, *now} - set(own))]
 
 
 def _suffix(grade: str) -> str:
