@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from beholder._core.bytecode import CodeFacts, read_code
-from beholder._core.content import Content, digest_object, join
+from beholder._core.content import Content, digest_object, digest_of_numpy, join
 from beholder._core.errors import InputError
 from beholder._core.hashing import PREFIX, hash_file_fast
 from beholder._core.origins import find_owner, name_origin
@@ -25,7 +25,7 @@ from beholder._core.reach import (
     read_closure,
     resolve_reads,
 )
-from beholder._core.tensors import is_module, is_module_class
+from beholder._core.tensors import digest_of_torch, is_module, is_module_class
 
 LOOKUPS = frozenset({
     "builtins.globals", "builtins.eval", "builtins.exec", "builtins.__import__", "importlib.import_module",
@@ -80,7 +80,7 @@ def identify_callable(function: Any, *, what: str = "a function", version: str |
 
 def identify_value(value: Any, *, what: str = "a value") -> str:
     """What any value is by content, as ``"xxh128:..."``; see :func:`identify_callable`."""
-    content = Content(what)
+    content = Content(what, (digest_class, digest_of_numpy, digest_of_torch, digest_callable))
     try:
         return PREFIX + content.digest(value).hex()
     except RecursionError as error:
@@ -119,12 +119,14 @@ def digest_callable(content: Content, value: Any) -> bytes | None:
     return None
 
 
-def digest_class(content: Content, kind: type) -> bytes:
-    """The digest of a class: the user's parts by code, others by name; of its bases likewise."""
-    if kind.__module__ == "builtins":
-        return join(b"class", kind.__qualname__.encode())
-    reach = content.reach if is_module_class(kind) else None  # of other classes nothing tells what is called
-    return join(b"class", *[_digest_own(content, base, reach) for base in list_bases(kind)] or [name_of(kind)])
+def digest_class(content: Content, value: Any) -> bytes | None:
+    """The digest of a class: the user's parts by code, others by name; of its bases likewise. None for other values."""
+    if not isinstance(value, type):
+        return None
+    if value.__module__ == "builtins":
+        return join(b"class", value.__qualname__.encode())
+    reach = content.reach if is_module_class(value) else None  # of other classes nothing tells what is called
+    return join(b"class", *[_digest_own(content, base, reach) for base in list_bases(value)] or [name_of(value)])
 
 
 def name_of(value: Any) -> bytes:

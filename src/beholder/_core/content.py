@@ -14,18 +14,16 @@ import sys
 import types
 import weakref
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import xxhash
 
 from beholder._core.errors import InputError
 from beholder._core.narrowing import class_of
 from beholder._core.origins import find_owner
-
-if TYPE_CHECKING:
-    from beholder._core.reach import Reach
+from beholder._core.reach import Reach, find_own_writes
 
 _STATELESS = frozenset({"lock", "RLock", "_thread.lock", "_thread.RLock", "Lock"})
 _CYCLE, _TAGGED = b"cycle", struct.Struct("<Q")
@@ -38,6 +36,9 @@ class Content:
     ----------
     what : str
         What is looked at, for the message: ``"normalize"``.
+    readers : sequence of callable
+        ``reader(content, value)`` gives the digest of a kind of values that this module knows nothing of, or None;
+        asked in order. What none of them knows counts by class and state.
 
     Attributes
     ----------
@@ -47,8 +48,9 @@ class Content:
         Ids of the network's modules.
     """
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, readers: Sequence[Callable[[Content, Any], bytes | None]] = ()) -> None:
         self.what = what
+        self._readers = readers
         self.reach: Reach | None = None
         self.members: frozenset[int] = frozenset()
         self._done: dict[int, tuple[Any, bytes]] = {}
@@ -109,7 +111,11 @@ class Content:
         for kinds, read in _READERS:
             if isinstance(value, kinds):
                 return read(self, value)
-        return _read_special(self, value)
+        for reader in self._readers:
+            found = reader(self, value)
+            if found is not None:
+                return found
+        return digest_object(self, value)
 
 
 def join(*parts: bytes) -> bytes:
@@ -166,6 +172,18 @@ def _read_enum(content: Content, value: enum.Enum) -> bytes:
     return join(b"enum", content.digest(type(value)), value.name.encode())
 
 
+def digest_of_numpy(content: Content, value: Any) -> bytes | None:
+    """The digest of an array or something else of numpy's; None for any other value."""
+    numpy: Any = sys.modules.get("numpy")
+    if numpy is None:
+        return None
+    if isinstance(value, numpy.ndarray | numpy.generic):
+        return _read_array(content, value)
+    if isinstance(value, numpy.dtype):
+        return join(b"dtype", repr(value.descr if value.names else value.str).encode())
+    return join(b"ufunc", value.__name__.encode()) if isinstance(value, numpy.ufunc) else None
+
+
 def _read_array(content: Content, value: Any) -> bytes:
     import numpy as np
 
@@ -205,32 +223,8 @@ def _read_wrapped(content: Content, value: Any) -> bytes:
     return content.digest(value.__wrapped__, value.__wrapped__.__qualname__)
 
 
-def _read_special(content: Content, value: Any) -> bytes:
-    """Functions, classes, arrays, tensors, modules, and objects by class and state."""
-    from beholder._core import callables, tensors
-
-    if isinstance(value, type):
-        return callables.digest_class(content, value)
-    numpy = sys.modules.get("numpy")
-    if numpy is not None:
-        if isinstance(value, numpy.ndarray | numpy.generic):
-            return _read_array(content, value)
-        if isinstance(value, numpy.dtype):
-            return join(b"dtype", repr(value.descr if value.names else value.str).encode())
-        if isinstance(value, numpy.ufunc):
-            return join(b"ufunc", value.__name__.encode())
-    if "torch" in sys.modules:
-        found = tensors.digest_of_torch(content, value)
-        if found is not None:
-            return found
-    found = callables.digest_callable(content, value)
-    return digest_object(content, value) if found is None else found
-
-
 def digest_object(content: Content, value: Any, *methods: str) -> bytes:
     """An object by its class and state, without what its methods write there; ``methods`` are called from outside."""
-    from beholder._core.reach import find_own_writes
-
     kind = class_of(value)
     if kind.__name__ in _STATELESS and kind.__module__ in ("_thread", "threading"):
         return join(b"lock")

@@ -38,7 +38,9 @@ def is_module_class(kind: type) -> bool:
 
 def digest_of_torch(content: Content, value: Any) -> bytes | None:
     """The digest of a tensor, a module or something else of torch's own; None for any other value."""
-    torch: Any = sys.modules["torch"]
+    torch: Any = sys.modules.get("torch")
+    if torch is None:
+        return None
     if isinstance(value, torch.Tensor):
         return digest_tensor(content, value)
     if isinstance(value, torch.nn.Module):
