@@ -1,8 +1,8 @@
 from ._accuracy import Accuracy as Accuracy
 from ._accuracy import measure_accuracy as measure_accuracy
-from ._deal import assign_released as assign_released
-from ._deal import assign_unit as assign_unit
-from ._deal import rank_stimuli as rank_stimuli
+from ._buckets import assign_released as assign_released
+from ._buckets import assign_unit as assign_unit
+from ._buckets import rank_stimuli as rank_stimuli
 from ._exemplar_files import write_exemplars as write_exemplars
 from ._exemplars import Exemplars as Exemplars
 from ._exemplars import find_exemplars as find_exemplars

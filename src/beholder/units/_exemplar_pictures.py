@@ -9,7 +9,7 @@ import numpy as np
 from beholder._core.errors import InputError
 from beholder.models import Preprocessing, prepare_stimulus
 from beholder.stimuli import StimulusSet, embed_thumbnail, format_rows
-from beholder.units._deal import SIGNS
+from beholder.units._buckets import SIGNS
 from beholder.units._recorded import find_stimuli, read_recorded_preprocessing
 from beholder.units._windows import N_REFERENCES
 

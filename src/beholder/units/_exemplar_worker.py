@@ -19,7 +19,7 @@ from beholder.activations import Activations
 from beholder.jobs import Finish, JobFolder, Shard, Worker
 from beholder.models import Preprocessing, Unit
 from beholder.stimuli import StimulusSet
-from beholder.units._deal import SIGNS
+from beholder.units._buckets import SIGNS
 from beholder.units._distribution import format_distribution
 from beholder.units._encode import PreparedFiles
 from beholder.units._exemplars import Exemplars

@@ -15,7 +15,7 @@ from beholder._core.progress import logger
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations import Activations, LayerActivations, iter_unit_values
 from beholder.models import Unit, UnitList
-from beholder.units._deal import SIGNS, assign_released, assign_unit, order_by_value
+from beholder.units._buckets import SIGNS, assign_released, assign_unit, order_by_value
 from beholder.units._distribution import count_activations
 from beholder.units._exemplar_pictures import format_exemplars, plot_exemplars
 from beholder.units._recorded import list_sources

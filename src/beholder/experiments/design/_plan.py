@@ -173,7 +173,7 @@ def read_plan(path: Path | str) -> Plan:
     if "settings" in content:
         settings = Settings.from_dict(content["settings"])
     else:
-        settings = make_settings(kind=content.get("kind", "2afc"))
+        settings = make_settings(kind=content.get("kind"))
     if content.get("kind", settings.kind) != settings.kind:
         raise InputError(f"settings of the kind {content['kind']}", got=f"{settings.kind} in {path}")
     tasks = tuple(_read_task(each, place, path) for place, each in enumerate(content["tasks"], start=1))

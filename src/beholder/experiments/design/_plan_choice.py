@@ -9,7 +9,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED, make_generator
-from beholder.experiments.design._deal import assign_catch, assign_decks, cut_rows
+from beholder.experiments.design._assignment import assign_catch, assign_decks, cut_rows
 from beholder.experiments.design._plan import SCHEMES, Plan, make_task, repeat_tasks
 from beholder.experiments.design._unit_checks import (
     check_batches,
@@ -20,7 +20,8 @@ from beholder.experiments.design._unit_checks import (
     require_units,
 )
 from beholder.experiments.design._unit_folders import UnitFolder, find_easy_units, find_model_folder, find_units
-from beholder.experiments.design._unit_trials import Images, make_catch_trial, make_practice_trial, make_trial
+from beholder.experiments.design._unit_trials import Images, find_unit_trials
+from beholder.experiments.settings._kinds import get_task_kind
 from beholder.experiments.settings._presets import make_settings
 from beholder.experiments.settings._settings import Settings
 
@@ -104,8 +105,8 @@ def plan_choice(
             raise InputError(f"{name} of at least {least}", got=str(value))
     folder = Path(folder).resolve()
     place, base = find_model_folder(source, model, extra_name)
-    kind = settings.kind
-    found = require_units(find_units(place, base), images, kind, place)
+    made = find_unit_trials(get_task_kind(settings.kind))
+    found = require_units(find_units(place, base), images, made.folders, place)
     n_parts = settings.sessions.n_parts
     n_trials, n_tasks, n_used = check_counts(n_trials, n_tasks, n_units, len(found), n_parts)
     batches = check_batches(found, scheme, n_batches, min_batch, max_batch)
@@ -138,13 +139,13 @@ def plan_choice(
     tasks = []
     for k, part in enumerate(parts):
         shown = zip(dealt[part], numbers[part], strict=True)
-        main = [make_trial(kind, units[u], int(b), images, folder) for u, b in shown]
-        catch = [make_catch_trial(kind, unit, images, scheme, folder) for unit in easy[k]]
+        main = [made.make_main(units[u], int(b), images, folder) for u, b in shown]
+        catch = [made.make_catch(unit, images, scheme, folder) for unit in easy[k]]
         tasks.append(make_task(k + 1, main, catch, generator.permutation(len(main) + len(catch)).tolist()))
-    trials = [make_practice_trial(kind, unit, images, obvious, folder) for unit, obvious in practice]
+    trials = [made.make_practice(unit, images, obvious, folder) for unit, obvious in practice]
     told = (*notes, *more, *check_rules(settings, n_trials // n_parts + n_catch))
     every = repeat_tasks(tasks, settings, seed)
-    return Plan(kind, settings, scheme, seed, every, tuple(trials), folder, told)
+    return Plan(settings.kind, settings, scheme, seed, every, tuple(trials), folder, told)
 
 
 def _choose_catch(

@@ -10,7 +10,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED, make_generator
-from beholder.experiments.design._deal import cut_rows
+from beholder.experiments.design._assignment import cut_rows
 from beholder.experiments.design._plan import CATCH, Plan, PlannedTrial, make_task, repeat_tasks
 from beholder.experiments.design._plan_recognition import assign_conditions, check_design, drop_practice
 from beholder.experiments.design._stimulus_table import StimulusTable, read_labelled, read_stimulus_table

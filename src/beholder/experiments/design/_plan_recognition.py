@@ -12,13 +12,13 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED, make_generator
-from beholder.experiments.design._deal import (
+from beholder.experiments.design._assignment import (
     assign_decks,
+    balance_conditions,
     cut_rows,
     explain_counts,
     interleave,
     show_product,
-    spread_conditions,
 )
 from beholder.experiments.design._plan import CATCH, Plan, PlannedTrial, make_task, repeat_tasks
 from beholder.experiments.design._stimulus_table import (
@@ -196,7 +196,7 @@ def assign_conditions(
     def shuffle(deck: int) -> np.ndarray:
         if deck % n_conditions == 0:
             first = make_generator(seed, "tasks", "conditions", deck // n_conditions)
-            rows.append(spread_conditions(labels_, n_conditions, first))
+            rows.append(balance_conditions(labels_, n_conditions, first))
         return interleave(rows[deck // n_conditions], make_generator(seed, "tasks", "deck", deck))
 
     stimuli, decks = assign_decks(len(labels_), n_trials, n_tasks, shuffle)

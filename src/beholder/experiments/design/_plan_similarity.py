@@ -13,7 +13,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED, make_generator
-from beholder.experiments.design._deal import assign_decks, cut_rows, explain_counts, show_product
+from beholder.experiments.design._assignment import assign_decks, cut_rows, explain_counts, show_product
 from beholder.experiments.design._designs import assign_triplets, count_together, order_pairs
 from beholder.experiments.design._plan import CATCH, Plan, PlannedTrial, make_task, repeat_tasks
 from beholder.experiments.design._stimulus_table import StimulusTable, read_stimulus_table

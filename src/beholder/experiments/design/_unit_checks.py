@@ -10,20 +10,20 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.wording import format_count
-from beholder.experiments.design._deal import explain_counts, show_product
-from beholder.experiments.design._unit_folders import COUNTERFACTUAL, NATURAL, OPTIMIZED, UnitFolder
+from beholder.experiments.design._assignment import explain_counts, show_product
+from beholder.experiments.design._unit_folders import NATURAL, OPTIMIZED, UnitFolder
 from beholder.experiments.settings._settings import Settings
 
 N_TRIALS, N_TASKS = 40, 63
 """Main trials a task, and tasks, where nothing else is asked for."""
 
 
-def require_units(units: Sequence[UnitFolder], images: str, kind: str, place: Path) -> list[UnitFolder]:
-    """The units that have what the trials show; none at all is refused."""
-    found = [unit for unit in units if unit.has(images) and (kind != "counterfactual" or unit.has_counterfactual)]
+def require_units(units: Sequence[UnitFolder], images: str, folders: tuple[str, ...], place: Path) -> list[UnitFolder]:
+    """The units that have what the trials show, ``folders`` besides exemplars; none at all is refused."""
+    found = [unit for unit in units if unit.has(images) and unit.holds(folders)]
     if found:
         return found
-    needed = [*([] if images == "natural" else [OPTIMIZED]), *([COUNTERFACTUAL] if kind == "counterfactual" else [])]
+    needed = [*([] if images == "natural" else [OPTIMIZED]), *folders]
     if not units or not needed:
         raise InputError(f"units with {NATURAL}", got=f"none in {place}", hint="`beholder units exemplars` first")
     hint = "`beholder units optimize` first" if needed == [OPTIMIZED] else None

@@ -58,10 +58,9 @@ class UnitFolder:
         """Whether it has exemplars, and for ``optimized`` visualisations as well."""
         return (self.path / NATURAL).is_dir() and (images == "natural" or self.optimized.is_dir())
 
-    @property
-    def has_counterfactual(self) -> bool:
-        """Whether it has a picture with occluded copies."""
-        return (self.path / COUNTERFACTUAL).is_dir()
+    def holds(self, folders: tuple[str, ...]) -> bool:
+        """Whether it has all of these folders."""
+        return all((self.path / name).is_dir() for name in folders)
 
 
 def find_model_folder(source: Path | str, model: str | None = None, extra_name: str = "") -> tuple[Path, Path]:

@@ -62,7 +62,7 @@ def make_settings(
     kind : str, optional
         Kind of task; default that of the preset, or ``2afc``.
     """
-    settings = get_preset(preset or name_preset(kind or "2afc"))
+    settings = get_preset(preset or name_preset(kind or KINDS[0]))
     if kind is not None and settings.kind != kind:
         raise InputError(
             f"a preset of the kind {kind}", got=f"{preset!r}, which is one of {settings.kind}", hint=name_preset(kind)

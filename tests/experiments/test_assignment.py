@@ -10,7 +10,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from beholder._core.errors import InputError
-from beholder.experiments.design._deal import assign_catch, assign_decks, explain_counts, interleave, spread_conditions
+from beholder.experiments.design._assignment import (
+    assign_catch,
+    assign_decks,
+    balance_conditions,
+    explain_counts,
+    interleave,
+)
 from beholder.experiments.design._designs import assign_triplets, count_together, order_pairs
 from beholder.experiments.design._plan_recognition import assign_conditions, check_design
 
@@ -79,7 +85,7 @@ def test_catch_items_take_turns() -> None:
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=50), st.integers(1, 9), st.integers(0, 99))
 @settings(max_examples=100, deadline=None)
 def test_conditions_are_spread(labels: list[int], n_conditions: int, seed: int) -> None:
-    found = spread_conditions(np.array(labels), n_conditions, np.random.default_rng(seed))
+    found = balance_conditions(np.array(labels), n_conditions, np.random.default_rng(seed))
     assert np.ptp(np.bincount(found, minlength=n_conditions)) <= 1
     for label in set(labels):
         own = np.bincount(found[np.array(labels) == label], minlength=n_conditions)

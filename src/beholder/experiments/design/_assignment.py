@@ -1,4 +1,4 @@
-"""Dealing items to tasks: every item equally often, never twice in a task, no order trend. Arrays in, arrays out."""
+"""Assigning items to tasks: every item equally often, never twice in a task, no order trend. Arrays in, arrays out."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def assign_catch(
     return found
 
 
-def spread_conditions(labels: np.ndarray, n_conditions: int, generator: np.random.Generator) -> np.ndarray:
+def balance_conditions(labels: np.ndarray, n_conditions: int, generator: np.random.Generator) -> np.ndarray:
     """A condition for every item, equally often overall and, as far as possible, within every label.
 
     Parameters
