@@ -12,6 +12,7 @@ from .activations import load_lazy_activations as load_lazy_activations
 from .activations import process_activations as process_activations
 from .activations import sparsity as sparsity
 from .analysis import Result as Result
+from .analysis import analyze_encode as analyze_encode
 from .analysis import open as open
 from .evaluation import Judgement as Judgement
 from .evaluation import judge_metamers as judge_metamers

@@ -13,6 +13,7 @@ from .extraction._postprocess import plan_steps as plan_steps
 from .extraction._postprocess import project_rows as project_rows
 from .extraction._worker import use_exact_math as use_exact_math
 from .extraction._worker import use_threads as use_threads
+from .extraction._write import write_activations as write_activations
 from .formats._export_reader import read_export as read_export
 from .formats._exports import export_layer as export_layer
 from .formats._exports import resolve_export_format as resolve_export_format

@@ -4,6 +4,7 @@ from ._join import LayerRows as LayerRows
 from ._join import iter_layers as iter_layers
 from ._join import join_stimuli as join_stimuli
 from ._join import open_layers as open_layers
+from ._join import read_condition as read_condition
 from ._open import open as open
 from ._result import RESULT_KINDS as RESULT_KINDS
 from ._result import RESULT_SUFFIX as RESULT_SUFFIX
@@ -30,6 +31,7 @@ from .combinations._combine import Combination as Combination
 from .combinations._combine import combine_rdms as combine_rdms
 from .combinations._partition import Partition as Partition
 from .combinations._partition import partition_variance as partition_variance
+from .decoding._analyze import analyze_decode as analyze_decode
 from .distances._crossnobis import compute_crossnobis_rdm as compute_crossnobis_rdm
 from .distances._precision import compute_mahalanobis_rdm as compute_mahalanobis_rdm
 from .distances._precision import compute_residuals as compute_residuals
@@ -37,6 +39,11 @@ from .distances._precision import estimate_precision as estimate_precision
 from .distances._rates import compute_poisson_rdm as compute_poisson_rdm
 from .distances._registry import DISTANCES as DISTANCES
 from .distances._registry import Distance as Distance
+from .encoding._analyze import analyze_encode as analyze_encode
+from .encoding._ridge import RidgeFit as RidgeFit
+from .encoding._ridge import fit_ridge as fit_ridge
+from .encoding._ridge import make_alphas as make_alphas
+from .encoding._scores import correct_explained_variance as correct_explained_variance
 from .searchlight._neighbourhoods import iter_ball_neighbours as iter_ball_neighbours
 from .searchlight._neighbourhoods import iter_mesh_neighbours as iter_mesh_neighbours
 from .searchlight._searchlight import Searchlight as Searchlight

@@ -238,3 +238,33 @@ def iter_layers(
         if layer not in activations.layers:
             raise UnknownNameError("layer of the activations", layer, activations.layers)
     return ((layer, LayerRows(activations[layer], joined_rows, ids)) for layer in asked)
+
+
+def read_condition(activations: Layers, condition: str | Sequence[Any] | np.ndarray, name: str) -> np.ndarray:
+    """A value for each stimulus: a column of a store's table of stimuli, or values given in its order.
+
+    Parameters
+    ----------
+    activations : Activations or ArrayLayers
+    condition : str or (n_stimuli,)
+    name : str
+        What messages call it.
+
+    Raises
+    ------
+    UnknownNameError
+        No such column.
+    InputError
+        Another number of values than there are stimuli.
+    """
+    n_stimuli = len(activations.stimulus_ids)
+    if isinstance(condition, str):
+        table: Any = activations.stimuli if isinstance(activations, Activations) else {}
+        known = [str(column) for column in table]
+        if condition not in known:
+            raise UnknownNameError("column of the stimuli", condition, known)
+        return np.asarray(table[condition])
+    values: np.ndarray = np.asarray(condition)
+    if values.shape != (n_stimuli,):
+        raise InputError(f"{name} with a value for each of {n_stimuli} stimuli", got=f"shape {values.shape}")
+    return values

@@ -3,6 +3,9 @@ from ._accuracy import wilson_interval as wilson_interval
 from ._distributions import plot_distributions as plot_distributions
 from ._labels import find_overlaps as find_overlaps
 from ._labels import fit_labels as fit_labels
+from ._layer_lines import LayerLine as LayerLine
+from ._layer_lines import plot_layer_lines as plot_layer_lines
+from ._layer_lines import plot_unit_histograms as plot_unit_histograms
 from ._layers import plot_layer_activations as plot_layer_activations
 from ._maps import plot_feature_maps as plot_feature_maps
 from ._marks import draw_chance as draw_chance

@@ -1,0 +1,155 @@
+"""Values computed from activations, such as predicted responses, written as a store of their own."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+
+from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.files import explain_write_errors
+from beholder._core.provenance import read_versions
+from beholder.activations.forward._targets import check_path_names
+from beholder.activations.store._arrays import (
+    FORMAT,
+    StoredLayer,
+    create_layer,
+    describe_columns,
+    iter_shard_ranges,
+    job_folder,
+    open_group,
+    remove_partial_files,
+    remove_store,
+    write_column,
+    write_stimuli,
+)
+from beholder.activations.store._health import heal_store, seal_store
+from beholder.activations.store._lazy import Activations
+from beholder.activations.store._shard_file import plan_layout, shard_path, write_shard
+from beholder.jobs import Finish, Plan, Shard, Worker, open_output
+
+_SHARD_BYTES = 32 * 2**20
+
+
+@suggest_keywords
+def write_activations(
+    path: Path | str,
+    layers: Mapping[str, np.ndarray],
+    stimulus_ids: Sequence[str],
+    *,
+    model: str,
+    settings: Mapping[str, Any],
+    axis: str = "unit",
+    overwrite: bool = False,
+) -> Activations:
+    """Write values of stimuli as a store, which every command reads as it reads a network's.
+
+    Parameters
+    ----------
+    path : path
+        The store, ending in ``.zarr``.
+    layers : mapping of str to array, (n_stimuli, n_units)
+        Written as float32; NaN for what there is not.
+    stimulus_ids : sequence of str, (n_stimuli,)
+    model : str
+        What the values are called where a network's name would stand.
+    settings : mapping
+        Plain JSON: what decides the values. The same settings are taken as done, others are refused.
+    axis : str
+        What a column is.
+    overwrite : bool
+        Replace a store that was made with other settings.
+
+    Returns
+    -------
+    Activations
+
+    Raises
+    ------
+    InputError
+        A layer with another number of rows than there are ids.
+    ConfigurationChanged
+        The store is there and was made with other settings.
+    """
+    store, ids = Path(path), [str(name) for name in stimulus_ids]
+    if store.suffix != ".zarr":
+        raise InputError("a store's name ending in .zarr", got=str(path), hint=f"{store.name}.zarr")
+    check_path_names(list(layers))
+    for name, values in layers.items():
+        if values.ndim != 2 or len(values) != len(ids):
+            raise InputError(f"({len(ids)}, n_units) values at {name}", got=f"shape {values.shape}")
+    whole = {"format": FORMAT, "written": dict(settings), "layers": list(layers)}
+    with open_output(
+        job_folder(store), replace=partial(remove_store, store) if overwrite else None, wait=True
+    ) as output:
+        remove_partial_files(store)
+        heal_store(store)
+        output.settle(whole)
+        stored = {name: _plan_layer(name, values, axis) for name, values in layers.items()}
+        _make_groups(store, stored, ids, {"model": model, "settings": whole, "layers": list(layers)})
+        shards = [
+            Shard(f"{layer.path_name}-{start:08d}", stop - start, {"layer": name, "start": start, "stop": stop})
+            for name, layer in stored.items()
+            for start, stop in iter_shard_ranges(len(ids), layer.layout.rows)
+        ]
+        output.run(Plan(f"write {store.stem}", whole, tuple(shards)), _WriteWorker(store, layers, stored))
+        open_group(store, "a").attrs["complete"] = True
+        seal_store(store)
+        output.record(store.parent, store.name, {})
+    return Activations(store)
+
+
+def _plan_layer(name: str, values: np.ndarray, axis: str) -> StoredLayer:
+    width = values.shape[1]
+    rows = max(1, min(256, _SHARD_BYTES // (4 * width)))
+    return StoredLayer(name, (axis,), plan_layout(rows, (width,), "float32"))
+
+
+def _make_groups(
+    store: Path, layers: Mapping[str, StoredLayer], ids: Sequence[str], attributes: dict[str, Any]
+) -> None:
+    job_folder(store).unseal()
+    columns = {"id": ids}
+    with explain_write_errors(store):
+        root = open_group(store, "a")
+        root.attrs.put(
+            {
+                "format": FORMAT, **attributes, **describe_columns(columns, ()), "n_replicates": 1,
+                "versions": read_versions(), "complete": False,
+            }
+        )  # fmt: skip
+        write_stimuli(root, columns, {})
+        for layer in layers.values():
+            create_layer(root, layer, len(ids), 1)
+            write_column(root[layer.path_name], "stimulus", ids)  # type: ignore[arg-type]
+
+
+@final
+@dataclass
+class _WriteWorker(Worker):
+    """Writes shards of values that are in memory, inline."""
+
+    store: Path
+    values: Mapping[str, np.ndarray]
+    layers: Mapping[str, StoredLayer]
+    lookahead: int = 0
+
+    @contextlib.contextmanager
+    def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
+        """Nothing to get ready."""
+        yield self._start
+
+    def _start(self, shard: Shard) -> Finish:
+        def finish() -> tuple[dict[str, tuple[int, str]], dict[str, Any]]:
+            name, start, stop = shard.payload["layer"], shard.payload["start"], shard.payload["stop"]
+            layer = self.layers[name]
+            path = shard_path(self.store / layer.path_name / "values", start // layer.layout.rows, 0, 1)
+            written = write_shard(path, self.values[name][start:stop].astype(np.float32), layer.layout)
+            return {path.relative_to(self.store).as_posix(): written}, {}
+
+        return finish

@@ -1,0 +1,1 @@
+"""Encoding: responses predicted from layers, by regressions that are tested on stimuli left out."""

@@ -1,0 +1,210 @@
+"""One layer to all units of a participant: predictions of stimuli that the regression has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, final, get_args
+
+import numpy as np
+
+from beholder._core.errors import InputError, UnknownNameError
+from beholder.analysis.encoding._ridge import fit_ridge, make_alphas
+from beholder.analysis.encoding._scores import correct_explained_variance, correlate_columns, standardize
+from beholder.analysis.encoding._splits import Split
+from beholder.statistics import compute_reliability
+
+EncodeMethod = Literal["ridge", "pls"]
+PLS_COMPONENTS = 25
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """Predictions of one layer, split by split.
+
+    Attributes
+    ----------
+    predicted : list of (n_test, n_units)
+        Of each split.
+    r : (n_splits, n_units), float in [-1, 1]
+    by_run : list of (n_test, n_whole, n_runs), or None
+        Predictions of models fitted to each run alone, split by split, for the units in ``whole``; None where responses
+        were measured once.
+    whole : (n_whole,), int
+        Units of which no run is missing.
+    training : (n_splits, n_units), float
+        R² within the training stimuli, by leave-one-out; NaN for a method that has none.
+    alphas : (n_splits, n_units), float
+        NaN for a method without penalties.
+    at_smallest, at_largest : float
+        Share of units and splits with a penalty at an edge of the grid.
+    """
+
+    predicted: list[np.ndarray]
+    r: np.ndarray
+    by_run: list[np.ndarray] | None
+    whole: np.ndarray
+    training: np.ndarray
+    alphas: np.ndarray
+    at_smallest: float = 0.0
+    at_largest: float = 0.0
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Procedure:
+    """How responses are predicted and scored.
+
+    Attributes
+    ----------
+    method : {"ridge", "pls"}
+    alphas : tuple of float, optional
+        Penalties of ridge; default a grid scaled to the features of each split's training stimuli.
+    inner_folds : int, optional
+        Folds by which the penalty is chosen; default leave-one-out.
+    n_components : int
+        Of PLS.
+    reliability : str
+        Method of :func:`beholder.statistics.compute_reliability` that corrects.
+    constant : float, optional
+        Standard deviation up to which a prediction counts as constant; default what rounding leaves.
+    zero_center : bool
+        Subtract the training stimuli's mean from responses first, which with an intercept changes rounding alone.
+    """
+
+    method: EncodeMethod = "ridge"
+    alphas: tuple[float, ...] | None = None
+    inner_folds: int | None = None
+    n_components: int = PLS_COMPONENTS
+    reliability: Any = "median-sb"
+    constant: float | None = None
+    zero_center: bool = False
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Fitted:
+    predict: Callable[[np.ndarray], np.ndarray]
+    training: np.ndarray
+    alphas: np.ndarray
+    edges: tuple[float, float]
+
+
+def check_method(method: str) -> None:
+    """Refuse what is no method."""
+    if method not in get_args(EncodeMethod):
+        raise UnknownNameError("method of encoding", method, get_args(EncodeMethod))
+
+
+def predict_splits(
+    features: np.ndarray, responses: np.ndarray, runs: np.ndarray | None, splits: Sequence[Split], how: Procedure
+) -> Predicted:
+    """Fit each split's training stimuli, predict its test stimuli, and say how well.
+
+    Parameters
+    ----------
+    features : (n_stimuli, n_features), float
+    responses : (n_stimuli, n_units), float
+        Averaged over runs; finite.
+    runs : (n_stimuli, n_units, n_runs), float, optional
+        Each run's own; units with a missing one are not corrected.
+    splits : sequence of (train, test)
+    how : Procedure
+
+    Returns
+    -------
+    Predicted
+    """
+    n_units = responses.shape[1]
+    whole = np.arange(0) if runs is None else np.flatnonzero(np.isfinite(runs).all(axis=(0, 2)))
+    shape = (len(splits), n_units)
+    r, training, alphas = np.empty(shape), np.empty(shape), np.empty(shape)
+    predicted: list[np.ndarray] = []
+    by_run: list[np.ndarray] = []
+    edges: list[tuple[float, float]] = []
+    for i, (train, test) in enumerate(splits):
+        centre = responses[train].mean(axis=0) if how.zero_center else 0.0
+        fitted = _fit(features[train], responses[train] - centre, how)
+        found = fitted.predict(features[test])
+        predicted.append(found)
+        r[i] = correlate_columns(found, responses[test] - centre, how.constant)
+        training[i], alphas[i] = fitted.training, fitted.alphas
+        edges.append(fitted.edges)
+        if runs is not None and len(whole):
+            by_run.append(_predict_runs(features, runs[:, whole], train, test, how))
+    smallest, largest = np.mean(edges, axis=0)
+    return Predicted(predicted, r, by_run or None, whole, training, alphas, float(smallest), float(largest))
+
+
+def correct_each_split(found: Predicted, runs: np.ndarray, splits: Sequence[Split], how: Procedure) -> np.ndarray:
+    """Corrected variance explained of each split, (n_splits, n_units), as published; NaN for a unit with a missing run.
+
+    Divided by the reliability of the training responses and that of the test predictions.
+    """
+    corrected = np.full(found.r.shape, np.nan)
+    for i, ((train, _), own) in enumerate(zip(splits, found.by_run or [], strict=False)):
+        responses_hold = compute_reliability(runs[train][:, found.whole], how.reliability, floor=True)
+        predictions_hold = compute_reliability(own, how.reliability, floor=True, constant=0.0)
+        corrected[i, found.whole] = correct_explained_variance(
+            found.r[i, found.whole], responses_hold, predictions_hold
+        )
+    return corrected
+
+
+def correct_pooled(found: Predicted, runs: np.ndarray, how: Procedure) -> np.ndarray:
+    """Corrected variance explained of folds, (n_units,); NaN for a unit with a missing run.
+
+    The mean r over folds squared, divided by the reliability of all responses and that of all predictions, taken about
+    each fold's mean.
+    """
+    corrected = np.full(found.r.shape[1], np.nan)
+    if found.by_run:
+        own = np.concatenate([part - part.mean(axis=0) for part in found.by_run])
+        responses_hold = compute_reliability(runs[:, found.whole], how.reliability, floor=True)
+        predictions_hold = compute_reliability(own, how.reliability, floor=True, constant=0.0)
+        r = found.r.mean(axis=0)[found.whole]
+        corrected[found.whole] = correct_explained_variance(r, responses_hold, predictions_hold)
+    return corrected
+
+
+def _predict_runs(
+    features: np.ndarray, runs: np.ndarray, train: np.ndarray, test: np.ndarray, how: Procedure
+) -> np.ndarray:
+    """Predictions of models fitted to each run alone, (n_test, n_units, n_runs); all runs are targets of one fit."""
+    n_units, n_runs = runs.shape[1:]
+    targets = runs[train].reshape(len(train), -1)
+    fitted = _fit(features[train], targets - targets.mean(axis=0) if how.zero_center else targets, how)
+    found = fitted.predict(features[test])
+    if how.constant is not None:
+        found = np.where(standardize(found, constant=how.constant).any(axis=0), found, found.mean(axis=0))
+    return found.reshape(len(test), n_units, n_runs)
+
+
+def _fit(features: np.ndarray, targets: np.ndarray, how: Procedure) -> _Fitted:
+    return _fit_ridge(features, targets, how) if how.method == "ridge" else _fit_pls(features, targets, how)
+
+
+def _fit_ridge(features: np.ndarray, targets: np.ndarray, how: Procedure) -> _Fitted:
+    alphas = make_alphas(features) if how.alphas is None else np.array(how.alphas)
+    fit = fit_ridge(features, targets, alphas, how.inner_folds)
+    return _Fitted(fit.predict, fit.scores, fit.alphas, (fit.at_smallest, fit.at_largest))
+
+
+def _fit_pls(features: np.ndarray, targets: np.ndarray, how: Procedure) -> _Fitted:
+    from sklearn import cross_decomposition  # pyright: ignore[reportMissingTypeStubs]
+
+    most = min(len(features) - 1, features.shape[1])
+    if how.n_components > most:
+        raise InputError(
+            f"at most {most} components of PLS for {len(features)} training stimuli and {features.shape[1]} features",
+            got=f"{how.n_components}", hint=f"n_components={min(10, most)}",
+        )  # fmt: skip
+    library: Any = cross_decomposition
+    model = library.PLSRegression(n_components=how.n_components, scale=False).fit(features, targets)
+    nothing = np.full(targets.shape[1], np.nan)
+
+    def predict(x: np.ndarray) -> np.ndarray:
+        return np.asarray(model.predict(x)).reshape(len(x), -1)
+
+    return _Fitted(predict, nothing, nothing, (0.0, 0.0))

@@ -1,0 +1,111 @@
+"""How well predictions fit: signed correlation, its error over stimuli, chance, corrected variance explained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from beholder._core.errors import InputError
+
+_ROUNDING = 1e-10
+PUBLISHED_CONSTANT = 1e-8
+
+
+def standardize(values: np.ndarray, scale: np.ndarray | None = None, constant: float | None = None) -> np.ndarray:
+    """Columns centred and of length 1; 0 where they do not vary.
+
+    Parameters
+    ----------
+    values : (n_stimuli, n_units), float
+    scale : (n_units,), optional
+        What variation is small against; default the largest value of each column.
+    constant : float, optional
+        A standard deviation up to which a column does not vary, instead.
+    """
+    centred = values - values.mean(axis=0, dtype=np.float64)
+    norms = np.sqrt(np.einsum("ij,ij->j", centred, centred))
+    if constant is None:
+        limit = _ROUNDING * (np.abs(values).max(axis=0) if scale is None else scale)
+        varies = np.abs(centred).max(axis=0) > limit
+    else:
+        varies = norms / np.sqrt(len(values)) > constant
+    return np.where(varies, centred / np.where(norms > 0, norms, 1), 0)
+
+
+def correlate_columns(predicted: np.ndarray, measured: np.ndarray, constant: float | None = None) -> np.ndarray:
+    """Pearson's r of each unit over stimuli, (n_units,); 0 where the prediction, NaN where the response is constant.
+
+    Parameters
+    ----------
+    predicted, measured : (n_stimuli, n_units), float
+    constant : float, optional
+        A standard deviation up to which a prediction does not vary; default what rounding leaves.
+    """
+    size = np.abs(measured - measured.mean(axis=0)).max(axis=0)
+    target = standardize(measured)
+    r = np.einsum("ij,ij->j", standardize(predicted, size, constant), target)
+    return np.where(target.any(axis=0), np.clip(r, -1, 1), np.nan)
+
+
+def correct_explained_variance(r: Any, reliability: Any, predicted_reliability: Any) -> np.ndarray:
+    """Share of the variance that could be explained and is: r²/(reliability of responses · reliability of predictions).
+
+    Values above 1 occur where reliabilities are low; they are kept.
+
+    Parameters
+    ----------
+    r : (n_units,), float in [-1, 1]
+    reliability, predicted_reliability : (n_units,), float above 0
+        Of averaged responses, and of predictions made from the same runs: variances' shares, so that they divide r²,
+        not r.
+
+    Source: Spearman (1904), American Journal of Psychology 15, 72-101; Schoppe et al. (2016), Frontiers in
+    Computational Neuroscience 10, 10; Feather et al. (2023), Nature Neuroscience 26.
+
+    >>> float(correct_explained_variance(0.6, 0.5, 0.9))
+    0.8
+    """
+    product = np.asarray(reliability, dtype=np.float64) * np.asarray(predicted_reliability, dtype=np.float64)
+    squared = np.square(np.asarray(r, dtype=np.float64))
+    return np.divide(squared, product, out=np.full(np.broadcast(squared, product).shape, np.nan), where=product > 0)
+
+
+def spread_over_tested(predicted: Sequence[np.ndarray], measured: Sequence[np.ndarray]) -> float:
+    r"""Variance of the mean r over units and folds that comes of the stimuli it was tested on.
+
+    The infinitesimal jackknife's: each test stimulus moves r by :math:`z_i \hat z_i - r (z_i^2 + \hat z_i^2)/2`, z of
+    unit variance; averaged over units first, so that units which vary together count as they should.
+
+    Parameters
+    ----------
+    predicted, measured : sequence of (n_stimuli, n_units)
+        Of each fold, columns centred and of length 1 (:func:`standardize`).
+
+    Source: Efron (1982), The jackknife, the bootstrap and other resampling plans, chapter 6.
+    """
+    total = 0.0
+    for a, b in zip(predicted, measured, strict=True):
+        n = len(a)
+        products = a * b
+        moved = n * (products - products.sum(axis=0) * (np.square(a) + np.square(b)) / 2).mean(axis=1)
+        total += float(moved @ moved) / (n * max(1, n - 2))
+    return total / len(predicted) ** 2
+
+
+def count_orders(n: int, enough: int = 1000) -> int:
+    """In how many ways n things can be ordered, up to ``enough``."""
+    total = 1
+    for factor in range(2, n + 1):
+        total *= factor
+        if total >= enough:
+            return enough
+    return total
+
+
+def read_p(estimate: float, null: np.ndarray) -> float:
+    """One-sided p: (1 + draws as large) / (1 + draws)."""
+    if not len(null):
+        raise InputError("permutations", got="none")
+    return (1 + int((null >= estimate - 1e-12).sum())) / (1 + len(null))

@@ -1,0 +1,1 @@
+"""Tuning: how units respond to a numeric or circular condition."""

@@ -1,0 +1,87 @@
+"""``beholder analyze encode``: how well layers predict responses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from beholder.cli._analyze_flags import ResultFlags
+from beholder.cli._flags import Layers, Words
+
+
+def encode(
+    activations: Path,
+    *,
+    recordings: Path,
+    layers: Layers = None,
+    method: Literal["ridge", "pls", "banded"] = "ridge",
+    recipe: Literal["published"] | None = None,
+    n_folds: int = 5,
+    inner_folds: int | None = None,
+    groups: str | None = None,
+    alphas: list[float] | None = None,
+    n_components: int = 25,
+    n_splits: int = 10,
+    zero_center: Annotated[bool, Parameter(name=["--zero-center", "-Z"])] = False,
+    subject: Words = None,
+    region: Words = None,
+    id_pattern: str | None = None,
+    n_permutations: int = 200,
+    predictions: Path | None = None,
+    rnd_seed: Annotated[int | None, Parameter(name=["--rnd-seed", "--seed", "-rs"])] = None,
+    output: ResultFlags = ResultFlags(),
+) -> None:
+    """Predict responses of voxels, neurons or people from each layer, and say how well on stimuli left out.
+
+    Example: beholder analyze encode activations/resnet50.zarr --recordings voxels.npz
+
+    Parameters
+    ----------
+    activations
+        A store, or the natsound_activations.h5 of the metamer study.
+    recordings
+        Responses of units, with repeats where there are some; joined by stimulus id.
+    layers
+        Only these; default all.
+    method
+        Ridge with a penalty a unit, PLS, or banded: all layers jointly (the extra brain).
+    recipe
+        The published procedure: random halves, 80 penalties, three-run correction.
+    n_folds
+        Folds of stimuli, each predicted from the others.
+    inner_folds
+        Folds within the training stimuli that choose the penalty; default leave-one-out.
+    groups
+        Column of the stimuli whose groups no fold tears apart.
+    alphas
+        Penalties; default 21, scaled to the features.
+    n_components
+        Of PLS.
+    n_splits
+        Random halves of the published recipe.
+    zero_center
+        Published recipe: subtract the training mean from responses; changes rounding alone.
+    subject
+        Only these participants.
+    region
+        Only these regions.
+    id_pattern
+        Regular expression whose group is what ids have in common.
+    n_permutations
+        Orders of the stimuli drawn for p; 0 for no test.
+    predictions
+        Store (.zarr) for predicted responses.
+    rnd_seed
+        Of folds and permutations; default 42, published 3882.
+    """
+    from beholder.analysis import analyze_encode
+
+    result = analyze_encode(
+        activations, recordings, layers=layers, method=method, recipe=recipe, n_folds=n_folds, inner_folds=inner_folds,
+        groups=groups, alphas=alphas, n_components=n_components, n_splits=n_splits, zero_center=zero_center,
+        subject=subject, region=region, id_pattern=id_pattern, n_permutations=n_permutations, predictions=predictions,
+        seed=rnd_seed, overwrite=output.overwrite,
+    )  # fmt: skip
+    output.write(result)

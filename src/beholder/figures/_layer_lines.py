@@ -1,0 +1,151 @@
+"""Values over the depth of a network, a line a region or classifier; distributions of units at each layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from beholder._core.errors import InputError
+from beholder.figures._labels import fit_labels
+from beholder.figures._marks import draw_chance
+from beholder.figures._style import (
+    INK,
+    ONE_COLUMN_MM,
+    TWO_COLUMNS_MM,
+    colors_of_layers,
+    colors_of_models,
+    make_figure,
+    use_style,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+LayerLine = Mapping[str, tuple[float, float, float]]
+"""Layer to (value, low, high); low and high may be NaN."""
+
+_MOST_NAMED = 6
+_MM_PER_LAYER = 7.0
+_ROW_MM = 11.0
+_N_BINS = 40
+
+
+def plot_layer_lines(
+    lines: Mapping[str, LayerLine],
+    ax: Axes | None = None,
+    *,
+    value_name: str,
+    interval: str,
+    chance: float | None = None,
+) -> Axes:
+    """Draw a value at each layer, in network order from left to right, a line a name.
+
+    Parameters
+    ----------
+    lines : mapping of str to mapping of str to (value, low, high)
+        Beyond six lines they are grey and unnamed.
+    ax : matplotlib Axes, optional
+        A figure of its own is made without it.
+    value_name : str
+        The quantity with its unit.
+    interval : str
+        What the vertical lines are, with n.
+    chance : float, optional
+        Marked by a dashed line.
+    """
+    if not lines or not all(lines.values()):
+        raise InputError("at least one line with one layer", got="none")
+    layers = list(dict.fromkeys(layer for line in lines.values() for layer in line))
+    is_named = len(lines) <= _MOST_NAMED
+    colors = colors_of_models(list(lines)) if is_named else dict.fromkeys(lines, "#9a9da1")
+    own = ax is None
+    with use_style():
+        if ax is None:
+            width = min(TWO_COLUMNS_MM, max(ONE_COLUMN_MM, 40 + _MM_PER_LAYER * len(layers)))
+            ax = make_figure(width, 64).subplots()
+        for index, (name, line) in enumerate(lines.items()):
+            shift = 0.3 * ((index + 0.5) / len(lines) - 0.5)
+            places = np.array([layers.index(layer) for layer in line]) + shift
+            values, lows, highs = np.array(list(line.values()), dtype=np.float64).T
+            ax.plot(places, values, "o-", color=colors[name], linewidth=0.7, markersize=3.5, label=name or "all units")
+            ax.vlines(places, lows, highs, color=colors[name], linewidth=1.0)
+        ax.set_xticks(range(len(layers)), layers)
+        ax.set_xlim(-0.5, len(layers) - 0.5)
+        ax.set_ylabel(value_name)
+        ax.set_xlabel(f"Layer\n{interval}")
+        if chance is not None:
+            draw_chance(ax, chance)
+        if is_named and any(lines):
+            ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
+    if own:
+        fig = ax.get_figure(root=True)
+        assert fig is not None
+        fit_labels(fig)
+    return ax
+
+
+def plot_unit_histograms(
+    values: Mapping[str, Any],
+    ax: Axes | None = None,
+    *,
+    value_name: str,
+    limit: float | None = None,
+    all_layers: Sequence[str] | None = None,
+) -> Axes:
+    """Draw how a quantity of units is distributed at each layer, early above late, with the share above a limit.
+
+    Parameters
+    ----------
+    values : mapping of str to array, (n_units,)
+        Layer, in network order, to the quantity; NaN is left out.
+    ax : matplotlib Axes, optional
+        A figure of one-column width is made without it.
+    value_name : str
+        The quantity with its unit.
+    limit : float, optional
+        Marked; the share of units above it stands beside each histogram. Bars end at twice the limit, which holds what
+        lies beyond.
+    all_layers : sequence of str, optional
+        The network's layers, so that colours agree with other pictures; those of ``values`` unless given.
+    """
+    columns = {layer: np.asarray(column, dtype=np.float64).ravel() for layer, column in values.items()}
+    columns = {layer: column[np.isfinite(column)] for layer, column in columns.items()}
+    if not columns or not all(column.size for column in columns.values()):
+        raise InputError("units with a value at each layer", got=f"layers {list(values)}")
+    colors = colors_of_layers(list(all_layers or columns))
+    low = min(0.0, *(float(column.min()) for column in columns.values()))
+    high = max(float(column.max()) for column in columns.values())
+    high = min(high, 2 * limit) if limit is not None else high
+    edges = np.linspace(low, high if high > low else low + 1, _N_BINS + 1)
+    own = ax is None
+    with use_style():
+        if ax is None:
+            ax = make_figure(ONE_COLUMN_MM, 18 + _ROW_MM * len(columns)).subplots()
+        for place, (layer, column) in enumerate(columns.items()):
+            counts, _ = np.histogram(np.clip(column, edges[0], edges[-1]), edges)
+            base = place + 0.4
+            ax.stairs(
+                base - counts / counts.max() * 0.75, edges, baseline=base, fill=True, color=colors[layer], alpha=0.75
+            )
+            ax.plot([np.median(np.clip(column, low, high))] * 2, [base - 0.8, base], color=INK, linewidth=1.0)
+            if limit is not None:
+                share = f"{(column > limit).mean():.1%} above {limit:g}"
+                ax.annotate(
+                    share, (1, place), (3, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
+                    ha="left", va="center", fontsize=7, color=INK,
+                )  # fmt: skip
+        if limit is not None and edges[0] < limit < edges[-1]:
+            draw_chance(ax, limit, axis="x", text=f"{limit:g}")
+        ax.set_yticks(range(len(columns)), list(columns))
+        ax.set_ylim(len(columns) - 0.4, -0.6)
+        counts = sorted({column.size for column in columns.values()})
+        n = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
+        beyond = "; the last bar holds what lies beyond" if limit is not None and high == 2 * limit else ""
+        ax.set_xlabel(f"{value_name}\nn = {n} units; line: median{beyond}")
+    if own:
+        fig = ax.get_figure(root=True)
+        assert fig is not None
+        fit_labels(fig)
+    return ax

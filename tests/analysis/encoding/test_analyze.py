@@ -1,0 +1,150 @@
+"""Encoding from activations and recordings to a table."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import beholder as bh
+from beholder import InputError
+from beholder.recordings import Recordings
+
+IDS = [f"s{i}" for i in range(30)]
+
+
+def make_pair(n_repeats: int = 3, seed: int = 0) -> tuple[dict[str, np.ndarray], Recordings]:
+    generator = np.random.default_rng(seed)
+    layers = {"noise": generator.normal(size=(30, 6)), "conv": generator.normal(size=(30, 2, 4))}
+    signal = layers["conv"].reshape(30, 8) @ generator.normal(size=(8, 6))
+    values = signal[:, :, None] + generator.normal(size=(30, 6, n_repeats))
+    units = {"subject": ["1", "1", "1", "2", "2", "2"], "region": ["V1", "IT"] * 3}
+    return layers, Recordings(values, IDS, units)
+
+
+def analyze(acts: Any, recordings: Any, **asked: Any) -> bh.Result:
+    return bh.analyze_encode(acts, recordings, **({"stimulus_ids": IDS, "n_permutations": 20, "n_folds": 3} | asked))
+
+
+def pick(result: bh.Result, **wanted: str) -> Any:
+    table: Any = result.table
+    for name, value in wanted.items():
+        table = table[table[name] == value]
+    return table
+
+
+def test_rows_are_joined_by_id_and_the_order_of_either_side_does_not_matter() -> None:
+    layers, recordings = make_pair()
+    shuffled = np.random.default_rng(1).permutation(30)
+    other = recordings.select(stimulus_ids=[IDS[i] for i in shuffled])
+    one, two = analyze(layers, recordings), analyze(layers, other)
+    np.testing.assert_allclose(one.table["estimate"], two.table["estimate"])
+    r = pick(one, layer="conv", statistic="r", target="V1", subject="1")
+    assert r.estimate.item() > 0.5
+    assert r.p.item() == 1 / 21
+    assert (r.low.item() < r.estimate.item() < r.high.item(), r.n.item(), r.n_units.item()) == (True, 30, 2)
+
+
+def test_the_chosen_layer_is_said_to_be_chosen_on_other_participants() -> None:
+    layers, recordings = make_pair()
+    result = analyze(layers, recordings, n_permutations=0)
+    best = pick(result, statistic="r-best-layer", target="IT")
+    assert set(best.layer) == {"conv"}
+    assert set(best.chosen_on) == {"other participants"}
+    alone = analyze(layers, recordings, subject="1", n_permutations=0)
+    assert set(pick(alone, statistic="r-best-layer").chosen_on) == {"training stimuli"}
+
+
+def test_values_above_1_are_counted_and_kept() -> None:
+    layers, recordings = make_pair()
+    weak = Recordings(recordings.values * 0.2 + np.random.default_rng(2).normal(size=(30, 6, 3)), IDS, recordings.units)
+    result = analyze(layers, weak, recipe="published", n_splits=4)
+    rows = pick(result, statistic="corrected-r2", subject="1")
+    corrected = result.arrays["corrected"]
+    assert rows.n_above_1.sum() == (corrected[:, result.arrays["subject"] == "1"] > 1).sum()
+    assert np.nanmax(corrected) > 1
+    assert rows.sd_over_splits.notna().all()
+    assert pick(result, statistic="r").p.isna().all()
+
+
+def test_predictions_are_a_store_that_others_take(tmp_path: Path) -> None:
+    layers, recordings = make_pair()
+    analyze(layers, recordings, predictions=tmp_path / "predicted.zarr", n_permutations=0)
+    store = bh.open(tmp_path / "predicted.zarr")
+    assert (store.layers, store.stimulus_ids) == (["noise", "conv"], tuple(IDS))
+    predicted = store["conv"].to_numpy()
+    assert np.corrcoef(predicted[:, 0], recordings.average()[:, 0])[0, 1] > 0.5
+    np.testing.assert_array_equal(np.isfinite(predicted), True)
+    with pytest.raises(InputError, match="expected the settings"):
+        analyze(layers, recordings, predictions=tmp_path / "predicted.zarr", n_permutations=0, seed=7)
+
+
+def test_partial_least_squares_is_that_of_scikit_learn() -> None:
+    cross = pytest.importorskip("sklearn.cross_decomposition")
+    layers, recordings = make_pair(1)
+    result = analyze(layers, recordings, method="pls", n_components=3, layers=["conv"], n_permutations=0)
+    x, y = layers["conv"].reshape(30, -1), recordings.average()[:, :3]
+    train = result.arrays["train"][0]
+    expected = []
+    for rows in train[:3]:
+        model = cross.PLSRegression(3, scale=False).fit(x[rows], y[rows])
+        found = model.predict(x[~rows])
+        expected.append([np.corrcoef(found[:, i], y[~rows, i])[0, 1] for i in range(3)])
+    np.testing.assert_allclose(result.arrays["r"][0][:3], np.mean(expected, axis=0), atol=1e-9)
+    assert any("one response a stimulus" in warning for warning in result.warnings)
+    with pytest.raises(InputError, match="at most 8 components"):
+        analyze(layers, recordings, method="pls", layers=["conv"])
+
+
+def test_layers_jointly_share_the_variance() -> None:
+    pytest.importorskip("himalaya")
+    layers = make_pair()[0]
+    signal = layers["conv"].reshape(30, 8)[:, :2] + 0.5 * layers["noise"][:, :2]
+    result = analyze(layers, Recordings(signal, IDS), method="banded")
+    shares = pick(result, statistic="r2-share").estimate.to_numpy()
+    assert shares[1] > shares[0] > 0.05
+    assert pick(result, layer="joint", statistic="r").estimate.item() > 0.9
+
+
+def test_bad_days() -> None:
+    layers, recordings = make_pair()
+    values = recordings.values.copy()
+    values[:, 0] = 3.0
+    values[4, 1] = np.nan
+    gaps = analyze(layers, Recordings(values, IDS, recordings.units), n_permutations=0)
+    assert "1 of 3 units of participant 1 without responses to some stimuli were left out." in gaps.warnings
+    assert "1 of 3 units of participant 1 with the same response to all were left out." in gaps.warnings
+    assert set(gaps.arrays["unit"]) == {2, 3, 4, 5}
+    few = recordings.select(stimulus_ids=IDS[:5])
+    with pytest.raises(InputError, match="at least 3 stimuli in each of 3 folds"):
+        analyze(layers, few)
+    values = recordings.values.copy()
+    values[20:, 3:] = np.nan
+    others = analyze(layers, Recordings(values, IDS, recordings.units), n_permutations=0)
+    assert set(pick(others, subject="2", statistic="r").n) == {20}
+    with pytest.raises(InputError, match="three runs for the published recipe"):
+        analyze(layers, make_pair(2)[1], recipe="published")
+    with pytest.raises(InputError, match="without a time axis"):
+        analyze(layers, Recordings(np.zeros((30, 2, 1, 4)), IDS, times=[0, 1, 2, 3]))
+    with pytest.raises(InputError, match="'pls'"):
+        analyze(layers, recordings, method="plss")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n", "p", "n_units", "noise"), [(40, 10, 1, 1e9), (40, 60, 5, 1e9), (40, 10, 4, 1.0)])
+def test_calibration(n: int, p: int, n_units: int, noise: float) -> None:
+    """p < .05 in 1 to 10 % of noise layers; intervals cover the mean over experiments 90 to 98 times of 100."""
+    generator = np.random.default_rng(n + p)
+    ids = [f"s{i}" for i in range(n)]
+    weights = generator.normal(size=(p, n_units)) / np.sqrt(p)
+    rows = []
+    for seed in range(200):
+        x, shared = generator.normal(size=(n, p)), generator.normal(size=(n, 1))
+        y = (x @ weights) / noise + 0.5 * shared + generator.normal(size=(n, n_units))
+        result = bh.analyze_encode({"a": x}, Recordings(y, ids), stimulus_ids=ids, n_permutations=60, seed=seed)
+        rows.append(result.table.loc[0, ["estimate", "low", "high", "p"]].to_numpy(dtype=float))
+    estimate, low, high, ps = np.array(rows).T
+    if noise > 1:
+        assert 0.01 <= (ps < 0.05).mean() <= 0.1
+    truth = estimate.mean()
+    assert 0.88 <= ((low <= truth) & (truth <= high)).mean() <= 0.99
