@@ -1,3 +1,11 @@
+from ._circular import CircularBias as CircularBias
+from ._circular import compute_circular_bias as compute_circular_bias
+from ._circular import decode_circular as decode_circular
+from ._circular import wrap_difference as wrap_difference
+from ._clusters import Cluster as Cluster
+from ._clusters import ClusterTest as ClusterTest
+from ._clusters import find_clusters_in_null as find_clusters_in_null
+from ._clusters import flip_clusters as flip_clusters
 from ._effect import Effect as Effect
 from ._intervals import Correlation as Correlation
 from ._intervals import bootstrap_share as bootstrap_share
