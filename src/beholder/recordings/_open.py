@@ -11,10 +11,13 @@ from beholder._core.files import explain_read_errors
 from beholder.recordings._arrays import Given, read_array_file
 from beholder.recordings._bids import read_bids
 from beholder.recordings._hdf5 import read_hdf5
+from beholder.recordings._labelled import read_netcdf
 from beholder.recordings._matlab import read_matlab
+from beholder.recordings._mne import read_epochs
 from beholder.recordings._nifti import is_nifti, read_nifti
 from beholder.recordings._rdms import RecordedRDMs
 from beholder.recordings._recordings import Recordings
+from beholder.recordings._voxel_features import VOXEL_TABLE, VOXELS, read_voxel_features
 
 _READERS: dict[str, Callable[[Path, Given], Recordings | RecordedRDMs]] = {
     ".npy": read_array_file,
@@ -22,7 +25,25 @@ _READERS: dict[str, Callable[[Path, Given], Recordings | RecordedRDMs]] = {
     ".mat": read_matlab,
     ".h5": read_hdf5,
     ".hdf5": read_hdf5,
+    ".nc": read_netcdf,
+    ".nc4": read_netcdf,
+    ".fif": read_epochs,
 }
+
+
+def _choose_reader(path: Path) -> Callable[[Path, Given], Recordings | RecordedRDMs] | None:
+    if path.name == VOXELS and path.with_name(VOXEL_TABLE).is_file():
+        return read_voxel_features
+    if path.is_dir():
+        return _read_folder
+    return read_nifti if is_nifti(path) else _READERS.get(path.suffix.lower())
+
+
+def _read_folder(path: Path, given: Given) -> Recordings | RecordedRDMs:
+    """Of the study's folder of voxels, or a BIDS derivative."""
+    return read_voxel_features(path / VOXELS, given) if (path / VOXELS).is_file() else read_bids(path, given)
+
+
 _PICKLES = (".pkl", ".pickle", ".pckl", ".joblib")
 
 
@@ -44,8 +65,8 @@ def open_recordings(
     Parameters
     ----------
     path : path
-        ``.recordings.npz``, ``.npy``, ``.npz``, ``.mat``, ``.h5``, ``.nii``, ``.nii.gz``, or a folder of beta series
-        (BIDS).
+        ``.recordings.npz``, ``.npy``, ``.npz``, ``.mat``, ``.h5``, ``.nc``, ``.nii``, ``.nii.gz``, ``-epo.fif``, a
+        folder of beta series (BIDS), or the metamer study's ``voxel_features_array.npy`` (or its folder).
     stimuli : path, sequence of str, DataFrame, optional
         Ids of the stimuli in the order of the rows, a table with a column of them (events of single trials), or a
         folder of stimulus files. Unless given, they are looked for in the file, then in ``{stem}_stimuli.csv``
@@ -89,7 +110,7 @@ def open_recordings(
     given = Given(stimuli, units, variable, axes, mask, labels, events, name)
     if not path.exists():
         raise InputError("recordings", got=f"nothing at {path}")
-    reader = read_bids if path.is_dir() else read_nifti if is_nifti(path) else _READERS.get(path.suffix.lower())
+    reader = _choose_reader(path)
     if path.suffix.lower() in _PICKLES:
         raise InputError(
             "a file that cannot run anything", got=f"the pickle {path}", hint="saving it anew where you trust it, as "
