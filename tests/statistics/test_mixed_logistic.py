@@ -111,7 +111,7 @@ def test_the_deviance_of_one_factor_by_integrating_each_level() -> None:
             eta = found.estimate[0] + found.sds["person"] * u
             return float((np.logaddexp(0, eta) - y * eta).sum() + u**2 / 2)
 
-        best = minimize_scalar(lose, bracket=(-1, 1), options={"xtol": 1e-12})
+        best: Any = minimize_scalar(lose, bracket=(-1, 1), options={"xtol": 1e-12})
         mean = 1 / (1 + math.exp(-(found.estimate[0] + found.sds["person"] * best.x)))
         total += -best.fun - math.log(1 + found.sds["person"] ** 2 * len(y) * mean * (1 - mean)) / 2
     assert found.log_likelihood == pytest.approx(total, abs=1e-7)

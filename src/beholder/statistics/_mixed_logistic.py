@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
 from beholder._core.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
 _INNER = 100
 _LARGE = 12.0
@@ -73,6 +76,21 @@ class LogisticMixedFit:
     n_trials: int
     n_levels: dict[str, int]
     warnings: tuple[str, ...] = field(default=())
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The fixed coefficients, indexed by name: ``estimate, se, z, p, low, high`` (Wald's 95 % interval)."""
+        import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
+
+        ends = np.array([self.interval(name) for name in self.names])
+        columns = {
+            "estimate": self.estimate,
+            "se": self.se,
+            "z": self.z,
+            "p": self.p,
+            "low": ends[:, 0],
+            "high": ends[:, 1],
+        }
+        return pd.DataFrame(columns, index=pd.Index(self.names, name="coefficient"))
 
     def interval(self, name: str, z: float = 1.959963984540054) -> tuple[float, float]:
         """Wald's 95 % interval of a coefficient."""

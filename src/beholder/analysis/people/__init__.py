@@ -1,0 +1,1 @@
+"""People and networks compared: tables of answers to the statistics of ``beholder.statistics``."""
