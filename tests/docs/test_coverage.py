@@ -52,6 +52,8 @@ _PAGE_OF = {
     "metamers judge": "judge.md",
     "analyze": "compare_brains.md",
     "analyze encode": "encoding.md",
+    "analyze decode": "encoding.md",
+    "analyze tuning": "encoding.md",
 }
 
 

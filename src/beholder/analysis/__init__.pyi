@@ -68,3 +68,4 @@ from .searchlight._neighbourhoods import iter_ball_neighbours as iter_ball_neigh
 from .searchlight._neighbourhoods import iter_mesh_neighbours as iter_mesh_neighbours
 from .searchlight._searchlight import Searchlight as Searchlight
 from .searchlight._searchlight import compute_searchlight as compute_searchlight
+from .tuning._analyze import analyze_tuning as analyze_tuning

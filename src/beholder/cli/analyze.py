@@ -1,8 +1,9 @@
 """``beholder analyze``: from activations, recordings and answers to tables, pictures and a page."""
 
+from beholder.cli._analyze_decode import decode, tuning
 from beholder.cli._analyze_encode import encode
 from beholder.cli._flags import make_app
 
 app = make_app("analyze", "Networks compared with brains, people and other networks: a table, pictures, a page.")
-for _command in (encode,):
+for _command in (encode, decode, tuning):
     app.command(_command)

@@ -39,3 +39,4 @@ from ._style import colors_of_layers as colors_of_layers
 from ._style import colors_of_models as colors_of_models
 from ._style import make_figure as make_figure
 from ._style import use_style as use_style
+from ._tuning import plot_tuning_curves as plot_tuning_curves

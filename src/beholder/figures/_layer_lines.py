@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,8 +63,10 @@ def plot_layer_lines(
     own = ax is None
     with use_style():
         if ax is None:
+            longest = max(map(len, layers))
             width = min(TWO_COLUMNS_MM, max(ONE_COLUMN_MM, 40 + _MM_PER_LAYER * len(layers)))
-            ax = make_figure(width, 64).subplots()
+            n_legend = -(-len(lines) // _count_columns(lines, width)) if is_named else 0
+            ax = make_figure(width, 58 + min(30.0, 1.2 * longest) + 4 * n_legend).subplots()
         for index, (name, line) in enumerate(lines.items()):
             shift = 0.3 * ((index + 0.5) / len(lines) - 0.5)
             places = np.array([layers.index(layer) for layer in line]) + shift
@@ -78,12 +80,19 @@ def plot_layer_lines(
         if chance is not None:
             draw_chance(ax, chance)
         if is_named and any(lines):
-            ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
+            fig: Any = ax.get_figure(root=True)
+            n_columns = _count_columns(lines, 25.4 * fig.get_figwidth())
+            ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=n_columns, borderaxespad=0.2)
     if own:
         fig = ax.get_figure(root=True)
         assert fig is not None
         fit_labels(fig)
     return ax
+
+
+def _count_columns(names: Iterable[str], width_mm: float) -> int:
+    """How many names stand beside each other in a legend."""
+    return max(1, min(4, int((width_mm - 32) // (10 + 1.4 * max(map(len, names))))))
 
 
 def plot_unit_histograms(

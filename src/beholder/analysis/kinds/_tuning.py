@@ -1,0 +1,119 @@
+"""How tuning analyses are told and drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from beholder.analysis._result import RESULT_KINDS, Drawing, Result, ResultKind, format_p
+from beholder.figures import plot_layer_lines, plot_tuning_curves
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def _flow(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _pick(result: Result, statistic: str) -> Any:
+    table: Any = result.table
+    return table[table["statistic"] == statistic]
+
+
+def _tell(result: Result) -> list[str]:
+    """Shares of tuned units against shuffles, and whether averaging keeps contrast."""
+    told: list[str] = []
+    asked = result.settings
+    for _, row in _pick(result, "share-tuned").iterrows():
+        told.append(
+            f"{row['layer']}: {float(row['estimate']):.0%} of {int(row['n_units']):,} units are tuned to "
+            f"{asked['condition']} ({float(row['shuffled']):.0%} after shuffling, "
+            f"{format_p(float(row['p_of_all_layers']))} against all layers), n = {int(row['n'])} stimuli."
+        )
+    if not told:
+        for _, row in _pick(result, "selectivity").iterrows():
+            told.append(
+                f"{row['layer']}: median selectivity {float(row['estimate']):.2f} for {asked['condition']} over "
+                f"{int(row['n_units']):,} units; not tested against chance."
+            )
+    for _, row in _pick(result, "contrast-kept").iterrows():
+        told.append(
+            f"{row['layer']}: averaged replicates keep {float(row['estimate']):.0%} of the clean exposure's contrast "
+            f"(median over {int(row['n_units']):,} units)."
+        )
+    return told
+
+
+def _describe_methods(result: Result) -> str:
+    """A paragraph for a paper."""
+    asked = result.settings
+    values: list[float] = asked["values"]
+    if asked["period"]:
+        how = f"""The preferred value is the direction of the mean vector of the curve above its minimum (period
+            {asked["period"]:g}), selectivity 1 minus the circular variance (Ringach et al., 2002)"""
+        cited = "Ringach, D. L., Shapley, R. M. & Hawken, M. J. (2002). Journal of Neuroscience 22, 5639-5651."
+    else:
+        how = """The preferred value is that of the largest mean response, selectivity the sparseness of the curve above
+            its minimum (Vinje & Gallant, 2000)"""
+        cited = "Vinje, W. E. & Gallant, J. L. (2000). Science 287, 1273-1276."
+    test = (
+        f"""A unit is tuned where the share of its variance over stimuli that lies between values is among the largest
+        5 % of {asked["n_permutations"]} shuffles of the values over stimuli; the share of tuned units was compared with
+        that of the shuffles, and with the largest of all layers."""
+        if len(_pick(result, "share-tuned"))
+        else ""
+    )
+    return _flow(
+        f"""Responses of units of {len(asked["layers"])} layers of {asked["model"] or "a network"} to
+        {asked["n_stimuli"]} stimuli were averaged for each of {len(values)} values of {asked["condition"]}
+        ({values[0]:g} to {values[-1]:g}). {how}, bandwidth the full width at half height between the curve's minimum
+        and maximum, by straight lines. {test} (Seed {asked["seed"]}.) {cited}"""
+    )
+
+
+def _plot(result: Result, ax: Axes | None = None) -> Axes:
+    """Share of tuned units at each layer, beside that of shuffles; without a test the median selectivity."""
+    shares = _pick(result, "share-tuned")
+    name, rows = ("Share of units", shares) if len(shares) else ("Median selectivity", _pick(result, "selectivity"))
+    nothing = (np.nan, np.nan)
+    lines = {
+        "tuned" if len(shares) else "": {str(r["layer"]): (float(r["estimate"]), *nothing) for _, r in rows.iterrows()}
+    }
+    if len(shares):
+        lines["shuffled"] = {str(r["layer"]): (float(r["shuffled"]), *nothing) for _, r in rows.iterrows()}
+    return plot_layer_lines(lines, ax, value_name=name, interval=f"n = {result.settings['n_stimuli']} stimuli")
+
+
+def _get_figure(ax: Axes) -> Figure:
+    fig: Any = ax.get_figure(root=True)
+    return fig
+
+
+def _draw(result: Result) -> Iterator[Drawing]:
+    """Shares over depth, and curves."""
+    yield Drawing(
+        "layers", _get_figure(_plot(result)), "Share of tuned units at each layer.",
+        "Units whose responses differ between values more than 95 % of shuffles do.",
+    )  # fmt: skip
+    curves, layer_of = result.arrays.get("curves"), result.arrays.get("curves_layer")
+    if curves is None or layer_of is None:
+        return
+    layers: list[str] = result.settings["layers"]
+    by_layer = {layer: curves[layer_of == i] for i, layer in enumerate(layers) if (layer_of == i).any()}
+    fig = plot_tuning_curves(
+        by_layer, result.settings["values"], value_name=str(result.settings["condition"]),
+        period=result.settings["period"],
+    )  # fmt: skip
+    yield Drawing(
+        "curves", fig, "Tuning curves of the most selective units of each layer.",
+        "Each curve runs from its least to its largest response. Even untuned units have a most selective one.",
+    )  # fmt: skip
+
+
+RESULT_KINDS.register("tuning")(
+    ResultKind(lambda _: "What are units tuned to?", _tell, _describe_methods, _plot, _draw)
+)
