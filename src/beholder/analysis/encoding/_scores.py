@@ -64,7 +64,7 @@ def correct_explained_variance(r: Any, reliability: Any, predicted_reliability: 
     Source: Spearman (1904), American Journal of Psychology 15, 72-101; Schoppe et al. (2016), Frontiers in
     Computational Neuroscience 10, 10; Feather et al. (2023), Nature Neuroscience 26.
 
-    >>> float(correct_explained_variance(0.6, 0.5, 0.9))
+    >>> round(float(correct_explained_variance(0.6, 0.5, 0.9)), 6)
     0.8
     """
     product = np.asarray(reliability, dtype=np.float64) * np.asarray(predicted_reliability, dtype=np.float64)
