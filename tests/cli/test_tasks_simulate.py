@@ -48,7 +48,7 @@ def test_simulate_with_a_network(tmp_path, monkeypatch, beholder):
         (["exp", "--db", "a.sqlite", "--participants", "2", "--observer", "lapse:x"], "lapse:RATE"),
         (["exp", "--db", "a.sqlite", "--participants", "2", "--observer", "gues"], "try 'guess'"),
         (["nothing", "--db", "a.sqlite", "--participants", "2"], "no folder at nothing"),
-        (["--power", "--difference", "0.5"], "share_2 between 0 and 1"),
+        (["--power", "--difference", "0.5"], "proportion_2 between 0 and 1"),
     ],
 )
 def test_simulate_refuses_in_one_line(built, tmp_path, beholder, flags, message):

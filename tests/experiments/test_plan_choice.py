@@ -16,7 +16,7 @@ from scipy import stats
 from tests.exemplar_folders import write_easy_units, write_units
 
 from beholder._core.errors import ConfigurationChanged, InputError
-from beholder.experiments import Plan, make_settings, plan_choice, read_plan
+from beholder.experiments import ExperimentPlan, make_settings, plan_choice, read_plan
 
 N_FOLDERS = 90
 
@@ -40,11 +40,11 @@ def find_batch(path: str) -> int:
     return int(Path(path).name.removeprefix("batch_"))
 
 
-def count_units(plan: Plan) -> Counter[str]:
+def count_units(plan: ExperimentPlan) -> Counter[str]:
     return Counter(find_unit(trial["queries"]) for task in plan.tasks for trial in task.raw_trials)
 
 
-def check_invariants(plan: Plan, n_trials: int, n_catch: int) -> None:
+def check_invariants(plan: ExperimentPlan, n_trials: int, n_catch: int) -> None:
     counts: Counter[str] = Counter()
     n_units = len(count_units(plan))
     for k, task in enumerate(plan.tasks, start=1):

@@ -17,7 +17,7 @@ from tests.metamer_folders import write_metamers, write_sound_metamers
 
 from beholder._core.errors import InputError
 from beholder.experiments import (
-    Plan,
+    ExperimentPlan,
     build_tasks,
     make_settings,
     plan_pairs,
@@ -64,7 +64,7 @@ def write_graded(folder: Path, n: int, levels=(0.1, 0.5, 1.0), manipulations=("c
     return folder / "graded.csv"
 
 
-def list_main(plan: Plan) -> list[dict]:
+def list_main(plan: ExperimentPlan) -> list[dict]:
     return [trial for task in plan.tasks for trial in task.raw_trials]
 
 

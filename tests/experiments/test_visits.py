@@ -15,7 +15,7 @@ from beholder._core.errors import InputError
 from beholder.cli._tasks_plan import _describe, build
 from beholder.cli._tasks_simulate import _count_trials
 from beholder.experiments import (
-    Plan,
+    ExperimentPlan,
     PlannedTask,
     Settings,
     build_tasks,
@@ -34,7 +34,7 @@ SPLIT = {"sessions.n": 2}
 REPEAT = {"sessions.n": 3, "sessions.deal": "repeat"}
 
 
-def list_people(plan: Plan) -> list[tuple[PlannedTask, ...]]:
+def list_people(plan: ExperimentPlan) -> list[tuple[PlannedTask, ...]]:
     """Each participant's tasks."""
     n = plan.settings.sessions.n
     return [plan.tasks[first : first + n] for first in range(0, len(plan), n)]
@@ -101,7 +101,7 @@ def test_tasks_of_a_participant_follow_each_other() -> None:
     assert [find_visit(sessions, task) for task in range(1, 7)] == places
 
 
-def make_plans(tmp_path: Path, pictures: Path, changes: dict) -> dict[str, Plan]:
+def make_plans(tmp_path: Path, pictures: Path, changes: dict) -> dict[str, ExperimentPlan]:
     """A plan of each planner."""
     units = write_units(tmp_path / "net", 8, 2)
     metamers = write_metamers(tmp_path / "metamers" / "net")
@@ -206,7 +206,7 @@ def test_numbers_that_do_not_fit(tmp_path: Path, pictures: Path, changes: dict, 
         plan_recognition([pictures], tmp_path, n_catch=0, settings=settings, **numbers)
 
 
-def plan_ratings(tmp_path: Path) -> Plan:
+def plan_ratings(tmp_path: Path) -> ExperimentPlan:
     """Three participants, two sessions of a pair each."""
     pictures = write_pictures(tmp_path / "pictures", 4)
     settings = make_settings("similarity", {**SPLIT, "practice.n_without": 0})
@@ -217,7 +217,7 @@ def test_built_and_read_back(tmp_path: Path) -> None:
     plan = plan_ratings(tmp_path)
     path = plan.save(tmp_path / "plan.json")
     assert read_plan(path) == plan
-    assert repr(plan) == "Plan(similarity, 6 tasks of 1 trial and 1 catch trial, 2 a participant)"
+    assert repr(plan) == "ExperimentPlan(similarity, 6 tasks of 1 trial and 1 catch trial, 2 a participant)"
     assert _describe(plan).endswith("; 2 tasks a participant, one a session")
     made = build_tasks(path, tmp_path / "built")
     assert made.settings.sessions.n == 2

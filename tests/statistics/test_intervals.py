@@ -5,7 +5,7 @@ import scipy.stats
 
 from beholder._core.errors import InputError
 from beholder.evaluation import summarize_verdicts
-from beholder.statistics import bootstrap_share, correlate
+from beholder.statistics import bootstrap_proportion, correlate
 
 
 @pytest.mark.parametrize("n", [4, 5, 25])
@@ -48,12 +48,12 @@ def test_correlation_does_not_depend_on_the_scale(scale):
 def test_bootstrap_agrees_with_scipy_and_keeps_a_stimulus_together():
     generator = np.random.default_rng(1)
     right = generator.integers(0, 2, 60)
-    low, high = bootstrap_share(right, np.ones(60), seed=3, n_draws=20_000)
+    low, high = bootstrap_proportion(right, np.ones(60), seed=3, n_draws=20_000)
     oracle = scipy.stats.bootstrap((right,), np.mean, n_resamples=20_000, method="percentile", rng=generator)
     assert (low, high) == pytest.approx(tuple(oracle.confidence_interval), abs=0.0175)  # steps of 1 / 60
-    assert (low, high) == bootstrap_share(right, np.ones(60), seed=3, n_draws=20_000)
+    assert (low, high) == bootstrap_proportion(right, np.ones(60), seed=3, n_draws=20_000)
     # Four equal answers to each stimulus say no more than one.
-    assert bootstrap_share(4 * right, np.full(60, 4), seed=3) == bootstrap_share(right, np.ones(60), seed=3)
+    assert bootstrap_proportion(4 * right, np.full(60, 4), seed=3) == bootstrap_proportion(right, np.ones(60), seed=3)
 
 
 def test_wilson_agrees_with_scipy():
@@ -76,4 +76,4 @@ def test_wilson_agrees_with_scipy():
 )
 def test_a_bootstrap_wants_a_count_of_each_stimulus(right, shown):
     with pytest.raises(InputError, match="counts for at least one stimulus"):
-        bootstrap_share(right, shown)
+        bootstrap_proportion(right, shown)

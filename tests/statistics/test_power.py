@@ -109,7 +109,7 @@ def test_recommended_numbers_are_the_least_that_reach_the_target():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: Effect(0.0, 0.5), "share_1"),
+        (lambda: Effect(0.0, 0.5), "proportion_1"),
         (lambda: Effect(0.5, 0.6, participant_sd=0.49), "participant_sd"),
         (lambda: compute_power(Effect(0.5, 0.6), 1, 10), "2 participants"),
         (lambda: compute_power(Effect(0.5, 0.6), 10, 10, n_items=15), "20 stimuli"),
@@ -122,3 +122,11 @@ def test_what_cannot_be_is_refused(call, message):
         call()
     with pytest.raises(UnknownNameError, match="within"):
         Effect(0.5, 0.6, design="wihtin")  # type: ignore[arg-type]
+
+
+def test_old_names_of_proportions_work_with_a_warning() -> None:
+    with pytest.warns(DeprecationWarning, match=r"'share_1' of Effect\(\) is now called 'proportion_1'"):
+        made = Effect(share_1=0.6, proportion_2=0.7)  # type: ignore[call-arg]
+    assert made == Effect(0.6, 0.7)
+    with pytest.warns(DeprecationWarning, match=r"Effect\.share_2 is now called proportion_2"):
+        assert made.share_2 == 0.7  # type: ignore[attr-defined]

@@ -62,7 +62,7 @@ def test_places_reach_from_edge_to_edge() -> None:
 
 def test_against_a_plain_loop(folder: Path) -> None:
     net = bh.load_model("beholder:shapes", device="cpu")
-    occlude_units(net, folder, share=0.3, steps=4)
+    occlude_units(net, folder, proportion=0.3, steps=4)
     for unit in UNITS:
         own = folder / unit.layer / f"channel_{unit.channel}"
         with open(own / "counterfactual_images" / "manifest.csv", newline="") as file:
@@ -142,8 +142,8 @@ def test_other_settings_and_networks_are_refused(folder: Path) -> None:
     with pytest.raises(bh.InputError, match="steps was 2, now 3"):
         occlude_units(net, folder, steps=3)
     occlude_units(net, folder, UNITS[:1], steps=3, overwrite=True)
-    with pytest.raises(bh.InputError, match="share between 0 and 1"):
-        occlude_units(net, folder, share=1.0)
+    with pytest.raises(bh.InputError, match="proportion between 0 and 1"):
+        occlude_units(net, folder, proportion=1.0)
     with pytest.raises(bh.InputError, match="2 steps or more"):
         occlude_units(net, folder, steps=1)
     other = bh.load_model("beholder:shapes@random", device="cpu")

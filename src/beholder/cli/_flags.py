@@ -142,7 +142,7 @@ class StimulusFlags:
     fraction: Annotated[float | None, Parameter(name=["--fraction", "-f"])] = None
     """Keep int(N x fraction) stimuli, drawn by the seed."""
     balanced: bool = False
-    """Draw the same share of every class."""
+    """Draw the same proportion of every class."""
     skip_bad: bool = False
     """Leave out files that cannot be read."""
     things: Annotated[bool, Parameter(name=["--things", "-t"])] = False

@@ -16,7 +16,7 @@ from beholder.cli._flags import OutputFlags, Seed, flags
 from beholder.experiments import list_task_kinds
 
 if TYPE_CHECKING:
-    from beholder.experiments import Plan, Settings
+    from beholder.experiments import ExperimentPlan, Settings
 
     Kinds = str
 else:
@@ -183,7 +183,7 @@ def _make_settings(asked: _PlanFlags) -> Settings:
     return settings if "seed" in changes else settings.replace({"seed": asked.seed})
 
 
-def _describe(plan: Plan) -> str:
+def _describe(plan: ExperimentPlan) -> str:
     sizes = sorted({len(task.raw_trials) for task in plan.tasks})
     trials = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     practice = f", {len(plan.practice)} for practice" if plan.practice else ""
@@ -194,7 +194,7 @@ def _describe(plan: Plan) -> str:
     return f"{plan.kind}: {format_count(len(plan), 'task')} of {counts}{practice}{several}"
 
 
-def _plan(asked: _PlanFlags, settings: Settings) -> Plan:
+def _plan(asked: _PlanFlags, settings: Settings) -> ExperimentPlan:
     """By the planner of the kind, which takes some flags and not others."""
     from beholder.experiments import get_task_kind
 

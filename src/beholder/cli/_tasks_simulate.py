@@ -54,11 +54,11 @@ class ObserverFlags(WeightFlags):
 @flags
 class _EffectFlags:
     baseline: float = 0.75
-    """Share of right answers in the first condition."""
+    """Proportion of right answers in the first condition."""
     difference: Annotated[float, Parameter(validator=refuse_infinite)] = 0.1
     """How much higher it is in the second."""
     participant_sd: float = 0.07
-    """Standard deviation between participants, in shares of right answers."""
+    """Standard deviation between participants, as a proportion of right answers."""
     effect_sd: float = 0.05
     """Standard deviation between participants of their own difference."""
     item_sd: float = 0.12
@@ -159,7 +159,7 @@ def _print_power(
     from beholder.experiments import Effect, plan_power
 
     given = {name: value for name, value in vars(asked).items() if name not in ("baseline", "difference")}
-    effect = Effect(share_1=asked.baseline, share_2=asked.baseline + asked.difference, **given)
+    effect = Effect(proportion_1=asked.baseline, proportion_2=asked.baseline + asked.difference, **given)
     trials = flags.trials
     if trials is None:
         trials = DEFAULT_TRIALS if folder is None else _count_trials(folder, asked.design)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from cyclopts import Parameter
+
 from beholder.cli._flags import AxesFlags, OptionalOut, OptionalUnits, OutputFlags, Seed, WorkFlags, flags
 from beholder.cli._model_flags import ModelFlags
 
@@ -57,7 +61,7 @@ def occlude(
     *,
     model: ModelFlags = ModelFlags(),
     made: _MadeFlags = _MadeFlags(),
-    share: float = 0.4,
+    proportion: Annotated[float, Parameter(name=["--proportion", "--share"])] = 0.4,
     steps: int = 10,
     axes: AxesFlags = AxesFlags(),
     work: WorkFlags = WorkFlags(),
@@ -75,8 +79,8 @@ def occlude(
         The model that was recorded; default the one that the units file names.
     made.out_path
         Folder of all models' stimuli, where exemplars wrote; default ./stimuli/.
-    share
-        Side of the patch, as a share of the picture's shorter side.
+    proportion
+        Side of the patch, as a proportion of the picture's shorter side.
     steps
         Places of the patch along each side.
     rnd_seed
@@ -89,7 +93,7 @@ def occlude(
     path = model.find(made.units_file) if made.units_file else None
     folder = model.find_stimuli(path, made.out_path, made.extra_name, "`beholder units exemplars` first")
     network = model.load(path, axes, rnd_seed)
-    found = occlude_units(network, folder, path, share=share, steps=steps, overwrite=overwrite, **vars(work))
+    found = occlude_units(network, folder, path, proportion=proportion, steps=steps, overwrite=overwrite, **vars(work))
     rows = []
     for unit in found:
         own = unit.path / "counterfactual_images"

@@ -37,7 +37,7 @@ class _PlanFlags:
 @flags
 class _ExposureFlags:
     border: float = 0.1
-    """Black border on each side, as a share of width and height."""
+    """Black border on each side, as a proportion of width and height."""
     alpha_mask: Annotated[bool, Parameter(negative="--no-alpha-mask")] = True
     """Black where a picture is fully transparent."""
     saturation: float = 0.05

@@ -10,7 +10,7 @@ from beholder._core.errors import ConfigurationChanged
 from beholder.demo._words import describe_participants
 
 if TYPE_CHECKING:
-    from beholder.experiments import Experiment, Plan
+    from beholder.experiments import Experiment, ExperimentPlan
     from beholder.models import Model
     from beholder.responses import Responses
 
@@ -70,7 +70,7 @@ def make_demo_experiment(net: Model, stimuli: Path, folder: Path, figures: Path,
     return len(plan.tasks[0].trials)
 
 
-def _plan(stimuli: Path, folder: Path, seed: int) -> Plan | None:
+def _plan(stimuli: Path, folder: Path, seed: int) -> ExperimentPlan | None:
     """A task for each of six people in which every unit comes once; None for less than two units or batches."""
     from beholder.experiments import make_settings, plan_choice
 
@@ -87,7 +87,7 @@ def _plan(stimuli: Path, folder: Path, seed: int) -> Plan | None:
     )  # fmt: skip
 
 
-def _build(plan: Plan, folder: Path, *, overwrite: bool) -> Experiment:
+def _build(plan: ExperimentPlan, folder: Path, *, overwrite: bool) -> Experiment:
     from beholder.experiments import build_tasks
 
     plan.save(folder / "plan.json", overwrite=overwrite)

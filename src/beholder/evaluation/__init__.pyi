@@ -15,7 +15,7 @@ from ._scatter import Correlation as Correlation
 from ._scatter import NetworkScatter as NetworkScatter
 from ._scatter import compare_networks as compare_networks
 from ._scatter import correlate as correlate
-from ._summaries import bootstrap_share as bootstrap_share
+from ._summaries import bootstrap_proportion as bootstrap_proportion
 from ._summaries import summarize_verdicts as summarize_verdicts
 from ._verdicts import Vocabulary as Vocabulary
 from ._verdicts import find_reference as find_reference

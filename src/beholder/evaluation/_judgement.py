@@ -1,4 +1,4 @@
-"""Networks' verdicts on metamers: the table, shares by layer and by pair of networks, pictures."""
+"""Networks' verdicts on metamers: the table, proportions by layer and by pair of networks, pictures."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Judgement:
         )
 
     def _repr_html_(self) -> str:
-        """Shares by layer, for notebooks."""
+        """Proportions by layer, for notebooks."""
         return f"<p>{self!r}</p>{self.recognize_layers().to_html(index=False)}"
 
     @property
@@ -132,7 +132,7 @@ class Judgement:
         failed: bool = False,
         seed: int = DEFAULT_SEED,
     ) -> pd.DataFrame:
-        """Share of right verdicts by network, judge and layer, the originals (empty layer) first.
+        """Proportion of right verdicts by network, judge and layer, the originals (empty layer) first.
 
         Parameters
         ----------
@@ -160,12 +160,12 @@ class Judgement:
         failed: bool = False,
         seed: int = DEFAULT_SEED,
     ) -> pd.DataFrame:
-        """Share of right verdicts on all layers' metamers by generating network and judge: the matrix as a table."""
+        """Proportion of right verdicts on all layers' metamers by generating network and judge: the matrix, a table."""
         table = self.select_metamers(decision, failed=failed)
         return summarize_verdicts(table, ["model", "judge", "decision", "rule"], interval=interval, seed=seed)
 
     def to_matrix(self, decision: str | None = None, *, failed: bool = False) -> pd.DataFrame:
-        """Generating network × judge, share of right verdicts over all layers; empty where a judge was not asked.
+        """Generating network × judge, proportion of right verdicts over all layers; empty where a judge was not asked.
 
         Returns
         -------
@@ -179,7 +179,7 @@ class Judgement:
         return wide.loc[keys, [name for name in self.judges if name in set(found["judge"])]]
 
     def recognize_by_others(self, *, decision: str | None = None, failed: bool = False) -> pd.DataFrame:
-        """Mean share of right verdicts by judges other than the network itself, for each network, layer and decision.
+        """Mean proportion of right verdicts by other judges than the network itself, by network, layer and decision.
 
         Returns
         -------
@@ -220,7 +220,7 @@ class Judgement:
         )  # fmt: skip
 
     def plot_layers(self, *, decision: str | None = None, failed: bool = False, interval: str = "wilson") -> Figure:
-        """Draw shares of right verdicts by layer, a panel a generating network, a line a judge."""
+        """Draw proportions of right verdicts by layer, a panel a generating network, a line a judge."""
         from beholder.figures import plot_shares_by_layer
 
         found: Any = self.recognize_layers(decision, failed=failed, interval=interval)

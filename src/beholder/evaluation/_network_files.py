@@ -54,7 +54,7 @@ def _bare(full: str) -> str:
 
 
 def read_human_recognition(path: Path | str, layers: Mapping[str, Sequence[str]], network: str = "") -> pd.DataFrame:
-    """Read people's share of right answers to a network's metamers.
+    """Read people's proportion of right answers to a network's metamers.
 
     Parameters
     ----------

@@ -48,11 +48,11 @@ class NetworkObserver(Observer):
     words            the first of the choices among its words
     same_different   same where the distance of the two is below the median of all pairs in the folder
     odd_one_out      the one that is left when the two nearest are taken together
-    similarity       the rating whose share of the folder's pairs is as near
+    similarity       the rating whose proportion of the folder's pairs is as near
     ===============  =================================================================================================
 
     Distances are 1 minus the correlation of activations at ``layer``, by default the output. Confidence is how far the
-    two sides are apart, as a share of both. Nothing is random: what a person would draw by chance it does not.
+    two sides are apart, as a proportion of both. Nothing is random: what a person would draw by chance it does not.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""From single verdicts to shares of right ones, with intervals."""
+"""From single verdicts to proportions of right ones, with intervals."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED
-from beholder.statistics import bootstrap_share, wilson_interval
+from beholder.statistics import bootstrap_proportion, wilson_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +18,7 @@ INTERVALS = ("wilson", "bootstrap")
 def summarize_verdicts(
     table: pd.DataFrame, by: Sequence[str], *, interval: str = "wilson", seed: int = DEFAULT_SEED
 ) -> pd.DataFrame:
-    """Share of right verdicts in each group, with its 95 % interval.
+    """Proportion of right verdicts in each group, with its 95 % interval.
 
     Parameters
     ----------
@@ -49,6 +49,6 @@ def summarize_verdicts(
             low, high = (float(end) for end in wilson_interval(n_right, n))
         else:
             counts = group.groupby("stimulus_id", sort=True)["correct"].agg(["sum", "count"])
-            low, high = bootstrap_share(counts["sum"], counts["count"], seed=seed)
+            low, high = bootstrap_proportion(counts["sum"], counts["count"], seed=seed)
         rows.append([*key, group["stimulus_id"].nunique(), n, n_right, n_right / n, low, high])
     return pd.DataFrame(rows, columns=[*by, "n_stimuli", "n", "n_right", "accuracy", "low", "high"])

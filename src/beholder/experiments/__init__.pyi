@@ -17,7 +17,7 @@ from .build._picture_sizes import list_size_notes as list_size_notes
 from .build._static_page import WEAKER as WEAKER
 from .build._static_page import check_static as check_static
 from .build._static_page import write_static_pages as write_static_pages
-from .design._plan import Plan as Plan
+from .design._plan import ExperimentPlan as ExperimentPlan
 from .design._plan import PlannedTask as PlannedTask
 from .design._plan import read_plan as read_plan
 from .design._plan_choice import plan_choice as plan_choice

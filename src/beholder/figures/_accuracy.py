@@ -26,7 +26,7 @@ def plot_accuracy(
     chance: float | None = None,
     color: str = INK,
 ) -> Axes:
-    """Draw the share of right answers in each category with its 95 % interval (Wilson).
+    """Draw the proportion of right answers in each category with its 95 % interval (Wilson).
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ def plot_layer_activations(
     Parameters
     ----------
     values : mapping of str to array, (n_stimuli,)
-        Layer, in network order, to the quantity for each stimulus, such as the share of active units.
+        Layer, in network order, to the quantity for each stimulus, such as the proportion of active units.
     ax : matplotlib Axes, optional
         A figure of one-column width is made without it.
     name : str

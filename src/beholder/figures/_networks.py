@@ -83,7 +83,7 @@ def plot_share_matrix(
 def plot_shares_by_layer(
     panels: Mapping[str, Mapping[str, Line]], *, chance: float | None = None, interval: str = "95 % interval"
 ) -> Figure:
-    """Draw shares of right verdicts at each layer, early above late: a panel a network, a line a judge.
+    """Draw proportions of right verdicts at each layer, early above late: a panel a network, a line a judge.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ RANK_NAME = "Dissimilarity (rank, % of pairs)"
 
 
 def rank_rdm(rdm: Any) -> np.ndarray:
-    """Replace dissimilarities by the share of pairs that are as alike or more alike.
+    """Replace dissimilarities by the proportion of pairs that are as alike or more alike.
 
     Parameters
     ----------

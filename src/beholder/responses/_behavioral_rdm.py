@@ -26,7 +26,7 @@ _SIDES = ("a_id", "b_id", "c_id")
 def compute_odd_one_out_rdm(
     triplets: np.ndarray, odd: np.ndarray, n_stimuli: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    r"""Dissimilarity of two stimuli: the share of triplets with both in which they were not left together.
+    r"""Dissimilarity of two stimuli: the proportion of triplets with both in which they were not left together.
 
     :math:`d_{ij} = 1 - \frac{\#\{\text{the third was odd}\}}{\#\{\text{triplets with } i \text{ and } j\}}`.
 

@@ -43,7 +43,7 @@ class ParticipantSummary:
 
     @property
     def catch_ratio(self) -> float | None:
-        """Share of catch trials answered right, in [0, 1]; None without catch trials."""
+        """Proportion of catch trials answered right, in [0, 1]; None without catch trials."""
         return self.n_catch_correct / self.n_catch if self.n_catch else None
 
 

@@ -22,7 +22,7 @@ from ._error_consistency import compare_error_consistency as compare_error_consi
 from ._error_consistency import compute_error_consistency as compute_error_consistency
 from ._error_consistency import plan_error_consistency as plan_error_consistency
 from ._intervals import Correlation as Correlation
-from ._intervals import bootstrap_share as bootstrap_share
+from ._intervals import bootstrap_proportion as bootstrap_proportion
 from ._intervals import correlate as correlate
 from ._intervals import wilson_interval as wilson_interval
 from ._mixed_logistic import LogisticMixedFit as LogisticMixedFit

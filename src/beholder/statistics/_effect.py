@@ -10,22 +10,24 @@ from typing import Any, Literal, final
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.renamed import accept_old_fields
 
 _NODES = 41
 
 
 @final
+@accept_old_fields(share_1="proportion_1", share_2="proportion_2")
 @dataclass(frozen=True)
 class Effect:
     r"""A difference between two conditions, and how much people and stimuli differ.
 
     The chance that participant i gets stimulus j right in condition c is
-    :math:`\sigma(a_c + u_i \pm e_i / 2 + w_j)` with normal :math:`u, e, w` (a logistic mixed model); the shares and
-    standard deviations below, all in shares of right answers, decide its numbers.
+    :math:`\sigma(a_c + u_i \pm e_i / 2 + w_j)` with normal :math:`u, e, w` (a logistic mixed model); the proportions
+    and standard deviations below, all of right answers, decide its numbers.
 
     Parameters
     ----------
-    share_1, share_2 : float
+    proportion_1, proportion_2 : float
         Of right answers in the two conditions, over participants and stimuli, in (0, 1).
     participant_sd : float
         Standard deviation between participants.
@@ -42,11 +44,11 @@ class Effect:
     Raises
     ------
     InputError
-        Shares outside (0, 1), or standard deviations that such shares cannot have.
+        Proportions outside (0, 1), or standard deviations that such proportions cannot have.
     """
 
-    share_1: float
-    share_2: float
+    proportion_1: float
+    proportion_2: float
     participant_sd: float = 0.07
     effect_sd: float = 0.05
     item_sd: float = 0.12
@@ -54,13 +56,13 @@ class Effect:
     items: Literal["shared", "separate"] = "shared"
 
     def __post_init__(self) -> None:
-        for name in ("share_1", "share_2"):
+        for name in ("proportion_1", "proportion_2"):
             if not 0 < getattr(self, name) < 1:
                 raise InputError(f"a {name} between 0 and 1", got=f"{getattr(self, name):g}")
         for name, choices in (("design", ("within", "between")), ("items", ("shared", "separate"))):
             if getattr(self, name) not in choices:
                 raise UnknownNameError(f"kind of {name}", getattr(self, name), choices)
-        middle = (self.share_1 + self.share_2) / 2
+        middle = (self.proportion_1 + self.proportion_2) / 2
         most = math.sqrt(middle * (1 - middle))
         for name in ("participant_sd", "effect_sd", "item_sd"):
             if not 0 <= getattr(self, name) < 0.9 * most:
@@ -68,27 +70,27 @@ class Effect:
 
     @property
     def difference(self) -> float:
-        """Share 2 less share 1."""
-        return self.share_2 - self.share_1
+        """Proportion 2 less proportion 1."""
+        return self.proportion_2 - self.proportion_1
 
     @cached_property
     def logit_sds(self) -> tuple[float, float, float]:
         """Standard deviations of u, e and w, in logits."""
-        middle = (self.share_1 + self.share_2) / 2
+        middle = (self.proportion_1 + self.proportion_2) / 2
         u, w = _find_logit_sd(middle, self.participant_sd), _find_logit_sd(middle, self.item_sd)
         e = self.effect_sd / (middle * (1 - middle)) if self.design == "within" else 0.0
         return u, e, w
 
     @cached_property
     def intercepts(self) -> tuple[float, float]:
-        """The two conditions' intercepts, in logits, that give the shares exactly."""
+        """The two conditions' intercepts, in logits, that give the proportions exactly."""
         u, e, w = self.logit_sds
         total = math.sqrt(u**2 + e**2 / 4 + w**2)
-        return _find_intercept(self.share_1, total), _find_intercept(self.share_2, total)
+        return _find_intercept(self.proportion_1, total), _find_intercept(self.proportion_2, total)
 
     @cached_property
     def variances(self) -> dict[str, float]:
-        """Parts of the variance of single answers, in squared shares.
+        """Parts of the variance of single answers, in squared proportions.
 
         ``participants``: of participants' own difference (within), or the sum of both conditions' variances between
         participants; ``items``: the sum of both conditions' variances between stimuli; ``item_differences``: of
@@ -103,19 +105,19 @@ class Effect:
         people = [np.tensordot(chance, weight, (2, 0)) for chance in (one, two)]
         things = [np.tensordot(both, chance, ((0, 1), (0, 1))) for chance in (one, two)]
 
-        def spread(values: np.ndarray, over: np.ndarray) -> float:
+        def compute_variance(values: np.ndarray, over: np.ndarray) -> float:
             mean = float((over * values).sum())
             return float((over * (values - mean) ** 2).sum())
 
-        by_people = [spread(values, both) for values in people]
-        by_things = [spread(values, weight) for values in things]
-        shares = (self.share_1, self.share_2)
+        by_people = [compute_variance(values, both) for values in people]
+        by_things = [compute_variance(values, weight) for values in things]
+        proportions = (self.proportion_1, self.proportion_2)
         within = self.design == "within"
         return {
-            "participants": spread(people[1] - people[0], both) if within else sum(by_people),
+            "participants": compute_variance(people[1] - people[0], both) if within else sum(by_people),
             "items": sum(by_things),
-            "item_differences": spread(things[1] - things[0], weight),
-            "residual": sum(p * (1 - p) for p in shares) - sum(by_people) - sum(by_things),
+            "item_differences": compute_variance(things[1] - things[0], weight),
+            "residual": sum(p * (1 - p) for p in proportions) - sum(by_people) - sum(by_things),
         }
 
 
@@ -137,15 +139,15 @@ def is_crossed(effect: Effect) -> bool:
     return effect.design == "within" and effect.items == "shared"
 
 
-def _find_intercept(share: float, sd: float) -> float:
-    """The intercept at which a logit-normal share has this mean."""
+def _find_intercept(proportion: float, sd: float) -> float:
+    """The intercept at which a logit-normal proportion has this mean."""
     from scipy.optimize import brentq
 
-    return float(brentq(lambda a: _mean_and_variance(a, sd)[0] - share, -60, 60))  # type: ignore[arg-type]
+    return float(brentq(lambda a: _mean_and_variance(a, sd)[0] - proportion, -60, 60))  # type: ignore[arg-type]
 
 
 def _find_logit_sd(mean: float, sd: float) -> float:
-    """The standard deviation in logits of shares with this mean and standard deviation."""
+    """The standard deviation in logits of proportions with this mean and standard deviation."""
     from scipy.optimize import brentq
 
     if sd == 0:

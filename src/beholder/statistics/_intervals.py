@@ -27,10 +27,10 @@ def wilson_interval(n_right: Any, n_shown: Any, z: float = 1.959963984540054) ->
     return np.clip((middle - half) / scale, 0, 1), np.clip((middle + half) / scale, 0, 1)
 
 
-def bootstrap_share(
+def bootstrap_proportion(
     n_right: Any, n_shown: Any, *, seed: int = DEFAULT_SEED, n_draws: int = _N_DRAWS
 ) -> tuple[float, float]:
-    """95 % interval of a share of right answers, by drawing stimuli with replacement.
+    """95 % interval of a proportion of right answers, by drawing stimuli with replacement.
 
     The 2.5th and 97.5th percentile of Σ right / Σ shown over draws of as many stimuli as there are; all answers to one
     stimulus (metamers of several seeds) stay together.
@@ -47,7 +47,7 @@ def bootstrap_share(
 
     Source: Efron & Tibshirani (1993), An introduction to the bootstrap, chapter 13.
 
-    >>> bootstrap_share([1, 1, 1, 1], [1, 1, 1, 1])
+    >>> bootstrap_proportion([1, 1, 1, 1], [1, 1, 1, 1])
     (1.0, 1.0)
     """
     right, shown = np.asarray(n_right, dtype=np.float64), np.asarray(n_shown, dtype=np.float64)

@@ -26,7 +26,7 @@ def compute_power(
 ) -> float:
     r"""Probability that the difference comes out significant, by a normal approximation.
 
-    The test is two-sided on participants' shares of right answers: a t-test of differences (within), or Welch's
+    The test is two-sided on participants' proportions of right answers: a t-test of differences (within), or Welch's
     (between). Where conditions have their own stimuli, which a test over participants alone takes for all there are,
     it is min F' of the tests over participants and over stimuli. The difference is taken as normal with the variance
     that :attr:`Effect.variances` gives, the test's denominator as an independent :math:`\chi^2`.
@@ -125,7 +125,8 @@ class PowerAnalysis:
         powers = {(row["n_participants"], row["n_trials"]): row["power"] for row in self.table}
         each = "" if effect.design == "within" else " in each group"
         lines = [
-            f"{effect.share_1:g} and {effect.share_2:g} right, {effect.design} participants, {effect.items} stimuli; "
+            f"{effect.proportion_1:g} and {effect.proportion_2:g} right, {effect.design} participants, "
+            f"{effect.items} stimuli; "
             f"SD {effect.participant_sd:g} between participants, {effect.effect_sd:g} of their difference, "
             f"{effect.item_sd:g} between stimuli; alpha {self.alpha:g}",
             "",
@@ -187,7 +188,7 @@ def plan_power(
     11
     """
     if effect.difference == 0:
-        raise InputError("two shares that differ", got=f"{effect.share_1:g} twice")
+        raise InputError("two proportions that differ", got=f"{effect.proportion_1:g} twice")
     if not 0 < alpha < 1:
         raise InputError("an alpha between 0 and 1", got=f"{alpha:g}")
     if not alpha < target < 1:
@@ -237,10 +238,10 @@ def _spread_of_people(effect: Effect) -> float:
     return 2 * effect.participant_sd**2 + effect.effect_sd**2 / 2
 
 
-def _count_looks(n: int, share: float) -> tuple[float, float]:
-    """Of stimuli each shown to a participant by chance: the share shown at all, and the mean of 1 / participants."""
+def _count_looks(n: int, proportion: float) -> tuple[float, float]:
+    """Of stimuli shown to a participant by chance: the proportion shown at all, and the mean of 1 / participants."""
     from scipy import stats
 
     counts = np.arange(1, n + 1)
-    chances = stats.binom.pmf(counts, n, share)
+    chances = stats.binom.pmf(counts, n, proportion)
     return float(chances.sum()), float((chances / counts).sum() / chances.sum())

@@ -87,7 +87,7 @@ def draw_experiment(effect: Effect, n: int, k: int, q: int, rng: np.random.Gener
 
 
 def _average_items(answers: np.ndarray, places: np.ndarray, q: int) -> np.ndarray:
-    """Shares of right answers of the stimuli that were shown."""
+    """Proportions of right answers of the stimuli that were shown."""
     shown = np.bincount(places.ravel(), minlength=q)
     right = np.bincount(places.ravel(), answers.ravel(), q)
     return right[shown > 0] / shown[shown > 0]

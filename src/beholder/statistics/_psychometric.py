@@ -1,4 +1,4 @@
-"""The share of right answers as a function of the level."""
+"""The proportion of right answers as a function of the level."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def psychometric(
 def find_level(
     target: float, threshold: float, slope: float, guess: float, lapse: float, *, function: Function = "weibull"
 ) -> float:
-    """The level at which the share of right answers is ``target``, the inverse of :func:`psychometric`.
+    """The level at which the proportion of right answers is ``target``, the inverse of :func:`psychometric`.
 
     Raises
     ------

@@ -43,7 +43,7 @@ def compute_reliability(
     ``alpha``           Cronbach's k/(k − 1) · (1 − Σ var(run)/var(sum of runs))
     ``ncsnr``           √(max(total − noise, 0)/noise): noise the mean over stimuli of the variance over runs, total
                         the variance of all responses (Allen et al. 2022)
-    ``ncsnr-ceiling``   ncsnr²/(ncsnr² + 1/k): the share of the variance of the average over runs that is signal
+    ``ncsnr-ceiling``   ncsnr²/(ncsnr² + 1/k): the proportion of the variance of the average over runs that is signal
     ==================  ==========================================================================================
 
     All but ``ncsnr`` are of the average over all runs. Values are signed; what is below 0 is chance. Formulas of the

@@ -23,7 +23,7 @@ class Accuracy:
     Attributes
     ----------
     accuracy_top1, accuracy_top5 : float
-        Share of stimuli whose class has the highest output, one of the five highest.
+        Proportion of stimuli whose class has the highest output, one of the five highest.
     n : int
         Number of stimuli.
     """

@@ -53,7 +53,7 @@ class Exemplars:
     activations : (n_units, 2, n_batches, 10), float
         Its activation.
     percentiles : (n_units, 2, n_batches, 10), float
-        Share of the stimuli with strictly lower (for min: strictly higher) activations, 0 to 100.
+        Proportion of the stimuli with strictly lower (for min: strictly higher) activations, 0 to 100.
     edges : (n_units, n_bins + 1), float64
         Bins of equal width over each unit's activations, from the weakest stimulus to the strongest.
     counts : (n_units, n_bins), int64

@@ -14,6 +14,7 @@ from beholder._core.errors import InputError
 from beholder._core.files import to_path_name
 from beholder._core.hashing import hash_file_fast, hash_settings
 from beholder._core.provenance import refuse_other_network
+from beholder._core.renamed import accept_old_keywords
 from beholder.activations import parse_layer, probe_layers
 from beholder.jobs import JobFolder, Plan, Shard, check_content, open_output
 from beholder.models import (
@@ -32,12 +33,13 @@ from beholder.units._occlude_worker import FOLDER, OcclusionRecipe, OcclusionWor
 FORMAT = "beholder-occlusion-2"
 
 
+@accept_old_keywords(share="proportion")
 def occlude_units(
     model: Model,
     folder: Path | str,
     units: UnitList | Iterable[Unit] | Path | str | None = None,
     *,
-    share: float = 0.4,
+    proportion: float = 0.4,
     steps: int = 10,
     workers: int = 1,
     threads: int | None = None,
@@ -59,8 +61,8 @@ def occlude_units(
         ``stimuli/{model}`` with pictures.
     units : UnitList, iterable of Unit or path, optional
         Only these of the folder's units.
-    share : float
-        Side of the patch, as a share of the picture's shorter side, in (0, 1).
+    proportion : float
+        Side of the patch, as a proportion of the picture's shorter side, in (0, 1).
     steps : int
         Places along each side, at least 2.
     workers : int
@@ -91,8 +93,8 @@ def occlude_units(
     --------
     >>> occlude_units(net, "stimuli/shapes")                      # doctest: +SKIP
     """
-    if not 0 < share < 1:
-        raise InputError("a share between 0 and 1", got=str(share))
+    if not 0 < proportion < 1:
+        raise InputError("a proportion between 0 and 1", got=str(proportion))
     if steps < 2:
         raise InputError("2 steps or more", got=str(steps))
     found = read_model_stimuli(Path(folder).resolve())
@@ -109,7 +111,7 @@ def occlude_units(
         "preprocessing": describe_preprocessing(model),
         "device": model.device.type,
         **model.describe_axes(),
-        "share": share,
+        "share": proportion,  # the name that results have kept
         "steps": steps,
         "colour": list(IMAGENET_MEAN_COLOUR),
     }
@@ -122,7 +124,7 @@ def occlude_units(
         plan = Plan(f"occlude {found.path.name}", settings, shards, unit="pictures")
         by_key = {shard.key: recipe for shard, recipe in zip(shards, recipes, strict=True)}
         cores = threads or os.cpu_count() or 1
-        worker = OcclusionWorker(found.path, model, str(model.device), by_key, share, steps, cores)
+        worker = OcclusionWorker(found.path, model, str(model.device), by_key, proportion, steps, cores)
         work.run(plan, worker, n_workers=workers)
         facts = {"units": [f"{recipe.unit.layer}:{recipe.unit.channel}" for recipe in recipes]}
         work.record(found.path, FOLDER, facts)

@@ -72,7 +72,7 @@ class OcclusionWorker(ModelWorker):
     device : str
     recipes : mapping of str to OcclusionRecipe
         By shard.
-    share : float
+    proportion : float
     steps : int
     cores : int
         Pictures in flight on the CPU, shared by the workers; does not change a byte.
@@ -82,7 +82,7 @@ class OcclusionWorker(ModelWorker):
     model: Model
     device: str
     recipes: Mapping[str, OcclusionRecipe]
-    share: float
+    proportion: float
     steps: int
     cores: int
     lookahead: int = field(default=1, init=False)
@@ -135,7 +135,7 @@ class OcclusionWorker(ModelWorker):
         model, tap = taps.get(layer, {layer: parse_layer(taps.models.get().taps.get(layer, layer))})
         base = decode_prepared(one.path, model.preprocessing)
         height, width = base.shape[-2:]
-        side = max(1, round(self.share * min(height, width)))
+        side = max(1, round(self.proportion * min(height, width)))
         places = place_patches(height, width, side, self.steps)
         colour = _prepare_colour(model, len(base))
         values = np.concatenate(
@@ -237,9 +237,9 @@ def measure(model: Model, tap: Tap, recipe: OcclusionRecipe, pictures: np.ndarra
 def _prepare_colour(model: Model, n_channels: int) -> np.ndarray:
     """The patch's colour in the model's range: (n_channels,), float32."""
     low, high = model.preprocessing.input_range or (0.0, 1.0)
-    share = np.array(IMAGENET_MEAN_COLOUR, dtype=np.float32) / 255
-    share = share if n_channels == len(share) else np.full(n_channels, share.mean(), dtype=np.float32)
-    return np.float32(low) + share * np.float32(high - low)
+    colour = np.array(IMAGENET_MEAN_COLOUR, dtype=np.float32) / 255
+    colour = colour if n_channels == len(colour) else np.full(n_channels, colour.mean(), dtype=np.float32)
+    return np.float32(low) + colour * np.float32(high - low)
 
 
 def format_rows(rows: list[dict[str, Any]]) -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from beholder.experiments import NetworkRule, Plan, PlannedTask, Settings, TaskKind, TaskPage
+from beholder.experiments import ExperimentPlan, NetworkRule, PlannedTask, Settings, TaskKind, TaskPage
 from beholder.responses import AnswerForm
 
 
@@ -21,7 +21,7 @@ def plan_brightness(
     practice_source: Path | str | None = None,
     seed: int = 42,
     settings: Settings | None = None,
-) -> Plan:
+) -> ExperimentPlan:
     """Pairs ``dim_{k}.png`` and ``bright_{k}.png`` of one folder, all of them for everybody."""
     (source,) = map(Path, sources)
     place = Path(os.path.relpath(source, folder)).as_posix()
@@ -36,14 +36,14 @@ def plan_brightness(
         for k in range(n_trials or len(list(source.glob("dim_*.png"))))
     ]
     tasks = tuple(PlannedTask(i + 1, trials, [], trials) for i in range(n_tasks or 2))
-    return Plan("brighter", settings, "document", seed, tasks, (), Path(folder).resolve())
+    return ExperimentPlan("brighter", settings, "document", seed, tasks, (), Path(folder).resolve())
 
 
 def _make_preset() -> Settings:
     return Settings(kind="brighter", feedback="never", presentations_max=1)
 
 
-def _load_planner() -> Callable[..., Plan]:
+def _load_planner() -> Callable[..., ExperimentPlan]:
     return plan_brightness
 
 

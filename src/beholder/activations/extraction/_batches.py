@@ -14,7 +14,7 @@ from beholder.stimuli import Exposure, StimulusSet, expose_image, open_image
 
 
 @dataclass
-class Task:
+class MicroBatch:
     """One micro-batch: which slots are computed, and which stimulus stands in each slot."""
 
     rows: slice
@@ -43,7 +43,7 @@ def load_stimulus(
         return prepare_stimulus(preprocessing, stimuli, index, source), digest, mark
 
 
-def cut_micro_batches(start: int, stop: int, first: int, size: int, *, align: bool = True) -> list[Task]:
+def cut_micro_batches(start: int, stop: int, first: int, size: int, *, align: bool = True) -> list[MicroBatch]:
     """Cut ``[start, stop)`` into micro-batches; those wholly before ``first`` are skipped.
 
     Slots before ``first`` (already stored) and after ``stop`` are padded with a computed member, so
@@ -57,7 +57,7 @@ def cut_micro_batches(start: int, stop: int, first: int, size: int, *, align: bo
             continue
         slots = range(low, low + size) if align else range(low, high)
         members = [i if begin <= i < high else begin for i in slots]
-        tasks.append(Task(slice(begin, high), slice(begin - low, high - low), members))
+        tasks.append(MicroBatch(slice(begin, high), slice(begin - low, high - low), members))
     return tasks
 
 

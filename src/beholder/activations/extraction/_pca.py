@@ -76,7 +76,7 @@ def fit_components(
         Gives a new pass over the rows.
     shape : (n_rows, n_features)
     variance : float in (0, 1), optional
-        Keep the fewest components that hold more than this share of the variance.
+        Keep the fewest components that hold more than this proportion of the variance.
     n_components : int, optional
         Keep so many; wins over ``variance``.
     seed : int
@@ -95,7 +95,7 @@ def fit_components(
         expected = f"between 1 and {most} components ({n_rows} rows, {n_features} columns)"
         raise InputError(expected, got=str(n_components))
     if variance is not None and not 0 < variance < 1:
-        raise InputError("a share of variance between 0 and 1", got=str(variance))
+        raise InputError("a proportion of variance between 0 and 1", got=str(variance))
     if most > EXACT_LIMIT:
         return _fit_randomized(blocks, shape, variance, n_components, seed)
     if n_features <= n_rows:
@@ -229,7 +229,7 @@ def _fit_randomized(
         if width == widest:
             raise InputError(
                 f"a PCA of at most {widest} components for {n_features} columns",
-                got=f"{n_components}" if n_components else "a share of variance that needs more",
+                got=f"{n_components}" if n_components else "a proportion of variance that needs more",
                 hint=f"--reduce srp:{EXACT_LIMIT // 2} first, or --n_components with a smaller number",
             )
         more = generator.standard_normal((n_features, min(width, widest - width)))

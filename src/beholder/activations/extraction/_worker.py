@@ -23,7 +23,7 @@ from torch import Tensor
 
 from beholder._core.errors import BeholderError, InputError
 from beholder._core.progress import logger
-from beholder.activations.extraction._batches import Task, cut_micro_batches, load_stimulus
+from beholder.activations.extraction._batches import MicroBatch, cut_micro_batches, load_stimulus
 from beholder.activations.extraction._postprocess import project_rows
 from beholder.activations.forward._targets import Target, make_consumer, route_parts
 from beholder.activations.forward._thread_taps import ThreadTaps
@@ -113,7 +113,7 @@ class ExtractWorker(ModelWorker):
             use_exact_math(self.compute.precision),
             ThreadPoolExecutor(n_concurrent_batches, thread_name_prefix="beholder-lane") as pool,
         ):
-            session = _Session(self, model, pool, on_cpu)
+            session = _ExtractionSession(self, model, pool, on_cpu)
             try:
                 yield session.start
             finally:
@@ -164,7 +164,7 @@ def cast_values(values: np.ndarray, dtype: str, layer: str) -> np.ndarray:
     return stored
 
 
-class _Session:
+class _ExtractionSession:
     """A ready worker: a copy of the model a thread with hooks on, lanes running."""
 
     def __init__(self, worker: ExtractWorker, model: Model, pool: ThreadPoolExecutor, on_cpu: bool) -> None:
@@ -219,13 +219,13 @@ class _Session:
         replicate = payload["replicate"]
         state = (which, routes, outputs, start)
 
-        def load(task: Task) -> Tensor | np.ndarray:
+        def load(task: MicroBatch) -> Tensor | np.ndarray:
             return self._load(task.members, replicate, read)
 
-        def compute(task: Task) -> None:
+        def compute(task: MicroBatch) -> None:
             self._forward(task, load(task), *state)
 
-        futures: list[tuple[Task, Future[Any]]] = [
+        futures: list[tuple[MicroBatch, Future[Any]]] = [
             (task, self._pool.submit(compute if self._on_cpu else load, task)) for task in tasks
         ]
 
@@ -277,7 +277,13 @@ class _Session:
         return np.stack([made[i] for i in members])
 
     def _forward(
-        self, task: Task, batch: Any, which: int, routes: Mapping[str, Any], outputs: Mapping[str, Tensor], base: int
+        self,
+        task: MicroBatch,
+        batch: Any,
+        which: int,
+        routes: Mapping[str, Any],
+        outputs: Mapping[str, Tensor],
+        base: int,
     ) -> None:
         compute = self._worker.compute
         model, tap = self._taps.get(which, {name: feeds[0][1].layer.ref for name, feeds in routes.items()})
@@ -293,7 +299,9 @@ class _Session:
             with tap.collect(make_consumer(routes, outputs, rows, task.keep, len(x)), stop=True):
                 tap.hand_over(model.run_input(x))
 
-    def _redo_smaller(self, tasks: Sequence[Task], load: Callable[[Task], Any], state: Any, reason: str) -> int:
+    def _redo_smaller(
+        self, tasks: Sequence[MicroBatch], load: Callable[[MicroBatch], Any], state: Any, reason: str
+    ) -> int:
         size = self._worker.compute.micro_batch
         while size > 1:
             size = -(-size // 2)

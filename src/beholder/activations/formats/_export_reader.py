@@ -17,7 +17,7 @@ from beholder.activations.formats._text_io import parse_numbers
 
 
 @dataclass(frozen=True)
-class Export:
+class ReadExport:
     """What :func:`read_export` found in a folder.
 
     Attributes
@@ -38,7 +38,7 @@ class Export:
     file: Path
 
     def __repr__(self) -> str:
-        return f"Export({self.file}, values {self.values.shape} {self.values.dtype})"
+        return f"ReadExport({self.file}, values {self.values.shape} {self.values.dtype})"
 
 
 def find_export_file(folder: str | Path, file_format: str | None = None) -> Path:
@@ -56,7 +56,7 @@ def find_export_file(folder: str | Path, file_format: str | None = None) -> Path
     raise InputError(f"a file activations.{{{','.join(suffixes)}}}", got=f"none in {folder}")
 
 
-def read_export(folder: str | Path, file_format: str | None = None) -> Export:
+def read_export(folder: str | Path, file_format: str | None = None) -> ReadExport:
     """Read what :func:`export_layer`, or the published script, wrote to a folder.
 
     Parameters
@@ -68,7 +68,7 @@ def read_export(folder: str | Path, file_format: str | None = None) -> Export:
 
     Returns
     -------
-    Export
+    ReadExport
 
     Raises
     ------
@@ -83,7 +83,7 @@ def read_export(folder: str | Path, file_format: str | None = None) -> Export:
             break
     names = path.parent / "file_names.txt"
     file_names = tuple(names.read_text(encoding="utf-8").splitlines()) if names.is_file() else None
-    return Export(values=_read_values(path), targets=targets, file_names=file_names, file=path)
+    return ReadExport(values=_read_values(path), targets=targets, file_names=file_names, file=path)
 
 
 def _read_values(path: Path) -> np.ndarray:

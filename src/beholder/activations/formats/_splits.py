@@ -65,7 +65,7 @@ def split_activations(PATH: str | Path, features: Any, file_format: str, n_split
     paths = []
     for i in range(n_parts):
         path = Path(PATH) / f"activations_{i + 1:02d}.{suffix}"
-        write_array(path, _Part(values, bounds[i], bounds[i + 1]))
+        write_array(path, _FilePart(values, bounds[i], bounds[i + 1]))
         paths.append(path)
     return paths
 
@@ -127,7 +127,7 @@ def _read_number(path: Path) -> int:
 
 
 @final
-class _Part:
+class _FilePart:
     """Rows ``start`` to ``stop`` of an array, still unread."""
 
     def __init__(self, values: Rows, start: int, stop: int) -> None:

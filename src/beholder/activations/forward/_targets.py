@@ -26,7 +26,7 @@ PRESETS = ("blocks", "stages", "penultimate")
 
 
 @dataclass(frozen=True)
-class Part:
+class TargetPart:
     """One layer's share of a target: which layer, how pooled, times what, into which columns."""
 
     layer: ProbedLayer
@@ -47,7 +47,7 @@ class Target:
         Feature axes.
     axes : tuple of str
         Their names.
-    parts : tuple of Part
+    parts : tuple of TargetPart
         What it is made of.
     origin : str or None
         What the output of a zero-shot model was made from; the layer that a tap stands for.
@@ -56,7 +56,7 @@ class Target:
     name: str
     shape: tuple[int, ...]
     axes: tuple[str, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[TargetPart, ...]
     origin: str | None = None
 
     @property
@@ -142,7 +142,7 @@ def make_targets(
             shape, axes = (int(torch.Size(shape).numel()),), ("feature",)
         readout: Any = model.forward if is_whole(unwrap_module(model.module), layer.ref) else None
         origin = readout.origin if isinstance(readout, ZeroShotForward) else model.taps.get(name)
-        targets.append(Target(name, shape, axes, (Part(layer, how),), origin))
+        targets.append(Target(name, shape, axes, (TargetPart(layer, how),), origin))
     check_path_names([target.name for target in targets])
     return targets
 
@@ -153,7 +153,7 @@ def _make_ensemble(model: Model, name: str, probed: Mapping[str, ProbedLayer]) -
         layer = probed[layer_name]
         shape, _ = pooled_shape(layer.shape, layer.axes, pool)
         width = int(torch.Size(shape).numel())
-        parts.append(Part(layer, pool, scale, slice(start, start + width)))
+        parts.append(TargetPart(layer, pool, scale, slice(start, start + width)))
         start += width
     return Target(name, (start,), ("channel",), tuple(parts))
 
@@ -170,9 +170,9 @@ def check_path_names(names: Sequence[str]) -> None:
             )  # fmt: skip
 
 
-def route_parts(targets: Sequence[Target]) -> dict[str, list[tuple[Target, Part]]]:
+def route_parts(targets: Sequence[Target]) -> dict[str, list[tuple[Target, TargetPart]]]:
     """For each captured layer, which targets it feeds."""
-    routes: dict[str, list[tuple[Target, Part]]] = {}
+    routes: dict[str, list[tuple[Target, TargetPart]]] = {}
     for target in targets:
         for part in target.parts:
             routes.setdefault(part.layer.name, []).append((target, part))
@@ -180,7 +180,7 @@ def route_parts(targets: Sequence[Target]) -> dict[str, list[tuple[Target, Part]
 
 
 def make_consumer(
-    routes: Mapping[str, Sequence[tuple[Target, Part]]],
+    routes: Mapping[str, Sequence[tuple[Target, TargetPart]]],
     outputs: Mapping[str, Tensor],
     rows: slice,
     keep: slice,

@@ -32,7 +32,7 @@ class CheckedModel:
 
 
 @dataclass(frozen=True)
-class Problem:
+class PanelProblem:
     """Something that a panel file should not have, or lacks."""
 
     place: str
@@ -47,13 +47,13 @@ class PanelCheck:
     ----------
     path : str
     models : tuple of CheckedModel
-    problems : tuple of Problem
+    problems : tuple of PanelProblem
         Empty when the file is whole.
     """
 
     path: str
     models: tuple[CheckedModel, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[PanelProblem, ...]
 
     @property
     def is_whole(self) -> bool:
@@ -106,18 +106,18 @@ def check_panel_file(path: str | Path, *, n_replicates: int | None = None, read_
         models = []
         for name, group in groups.items():
             missing = sorted(set(every) - set(stimuli[name]))
-            problems += [Problem(f"/{name}", f"lacks stimulus {stimulus}") for stimulus in missing]
+            problems += [PanelProblem(f"/{name}", f"lacks stimulus {stimulus}") for stimulus in missing]
             checked, found = _check_model(name, group, stimuli[name], n_replicates, read_values)
             models.append(checked)
             problems += found
         counts = {model.n_replicates for model in models if model.n_values}
         if n_replicates is None and len(counts) > 1:
             listed = ", ".join(f"{model.model} {model.n_replicates}" for model in models)
-            problems.append(Problem("/", f"models differ in the number of replicates: {listed}"))
+            problems.append(PanelProblem("/", f"models differ in the number of replicates: {listed}"))
     return PanelCheck(str(path), tuple(models), tuple(problems))
 
 
-def _check_root(file: h5py.File) -> tuple[list[Problem], dict[str, h5py.Group]]:
+def _check_root(file: h5py.File) -> tuple[list[PanelProblem], dict[str, h5py.Group]]:
     import h5py
 
     problems, groups = [], {}
@@ -126,16 +126,16 @@ def _check_root(file: h5py.File) -> tuple[list[Problem], dict[str, h5py.Group]]:
         if isinstance(item, h5py.Group):
             groups[name] = item
         else:
-            problems.append(Problem(f"/{name}", "a dataset where only models' groups should be"))
+            problems.append(PanelProblem(f"/{name}", "a dataset where only models' groups should be"))
     if not groups:
-        problems.append(Problem("/", "no models"))
+        problems.append(PanelProblem("/", "no models"))
     return problems, groups
 
 
 def _check_model(
     name: str, group: h5py.Group, stimuli: list[str], n_replicates: int | None, read_values: bool
-) -> tuple[CheckedModel, list[Problem]]:
-    problems = [] if stimuli else [Problem(f"/{name}", "an empty group: no stimuli")]
+) -> tuple[CheckedModel, list[PanelProblem]]:
+    problems = [] if stimuli else [PanelProblem(f"/{name}", "an empty group: no stimuli")]
     records, found = _collect_records(name, group, stimuli, read_values)
     problems += found
     layers = {layer for _, layer in records}
@@ -143,7 +143,7 @@ def _check_model(
         layers |= {to_dataset_name(layer) for layer in read_layer_names(group)}
     for stimulus in stimuli:
         lacking = sorted(layer for layer in layers if (stimulus, layer) not in records)
-        problems += [Problem(f"/{name}/{stimulus}", f"lacks layer {layer}") for layer in lacking]
+        problems += [PanelProblem(f"/{name}/{stimulus}", f"lacks layer {layer}") for layer in lacking]
     rows: Counter[int] = Counter()
     widths: dict[str, Counter[int]] = {layer: Counter() for layer in layers}
     for (_, layer), record in records.items():
@@ -153,7 +153,7 @@ def _check_model(
     n_rows = n_replicates or (rows.most_common(1)[0][0] if rows else 0)
     for (stimulus, layer), record in records.items():
         width = widths[layer].most_common(1)[0][0] if widths[layer] else 0
-        problems += [Problem(f"/{name}/{stimulus}/{layer}", text) for text in _check_record(record, n_rows, width)]
+        problems += [PanelProblem(f"/{name}/{stimulus}/{layer}", text) for text in _check_record(record, n_rows, width)]
     n_values = sum(math.prod(record.shape) for record in records.values())
     return CheckedModel(name, len(stimuli), len(layers), n_rows, n_values), problems
 
@@ -169,7 +169,7 @@ class _Record:
 
 def _collect_records(
     name: str, group: h5py.Group, stimuli: list[str], read_values: bool
-) -> tuple[dict[tuple[str, str], _Record], list[Problem]]:
+) -> tuple[dict[tuple[str, str], _Record], list[PanelProblem]]:
     import h5py
 
     records: dict[tuple[str, str], _Record] = {}
@@ -177,12 +177,12 @@ def _collect_records(
     for stimulus in stimuli:
         below = group[stimulus]
         if not isinstance(below, h5py.Group):
-            problems.append(Problem(f"/{name}/{stimulus}", "a dataset where a stimulus's group should be"))
+            problems.append(PanelProblem(f"/{name}/{stimulus}", "a dataset where a stimulus's group should be"))
             continue
         for layer in list_names(below):
             item = below[layer]
             if not isinstance(item, h5py.Dataset):
-                problems.append(Problem(f"/{name}/{stimulus}/{layer}", "a group where a dataset should be"))
+                problems.append(PanelProblem(f"/{name}/{stimulus}/{layer}", "a group where a dataset should be"))
                 continue
             n_bad = 0
             if read_values and item.dtype.kind == "f" and item.size:

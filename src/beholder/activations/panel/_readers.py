@@ -14,7 +14,7 @@ from typing import final
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
-from beholder.activations.panel._sources import Source, open_source, require
+from beholder.activations.panel._sources import ActivationSource, open_source, require
 
 SMALL_BYTES = 10 * 1024**2
 CACHE_BYTES = 1024**3
@@ -70,7 +70,7 @@ class LazyActivations:
 class ModelActivations:
     """All stimuli of one model."""
 
-    def __init__(self, source: Source, cache: _Cache, average: bool, model: str) -> None:
+    def __init__(self, source: ActivationSource, cache: _Cache, average: bool, model: str) -> None:
         self._source, self._cache, self._average, self._model = source, cache, average, model
 
     def keys(self) -> list[str]:
@@ -103,7 +103,7 @@ class ModelActivations:
 class ImageActivations:
     """All layers of one model for one stimulus."""
 
-    def __init__(self, source: Source, cache: _Cache, average: bool, model: str, image: str) -> None:
+    def __init__(self, source: ActivationSource, cache: _Cache, average: bool, model: str, image: str) -> None:
         self._source, self._cache, self._average = source, cache, average
         self._model, self._image = model, image
 

@@ -29,7 +29,7 @@ class MissingNameError(UnknownNameError, KeyError):
         return word(ValueError.__str__(self))
 
 
-class Source(ABC):
+class ActivationSource(ABC):
     """Models, stimuli, layers and values of one file or folder; opened when first used, reopened after closing."""
 
     def __init__(self, path: Path) -> None:
@@ -72,7 +72,7 @@ class Source(ABC):
         """Let go of open files."""
 
 
-def open_source(path: str | Path) -> Source:
+def open_source(path: str | Path) -> ActivationSource:
     """The source for a path; whatever is none is an :class:`InputError` (a ``ValueError``)."""
     path = Path(path)
     if path.is_dir():
@@ -84,7 +84,7 @@ def open_source(path: str | Path) -> Source:
 
 
 @final
-class PanelSource(Source):
+class PanelSource(ActivationSource):
     """A panel's HDF5 file."""
 
     def __init__(self, path: Path) -> None:
@@ -154,7 +154,7 @@ def _has(group: h5py.Group, name: str) -> bool:
 
 
 @final
-class StoreSource(Source):
+class StoreSource(ActivationSource):
     """One or several activation stores; a model goes by its name in paths, several stores by their own."""
 
     def __init__(self, path: Path, stores: list[Path]) -> None:

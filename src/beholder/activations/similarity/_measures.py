@@ -149,7 +149,7 @@ def correlate_rdms(rdm_1: np.ndarray, rdm_2: np.ndarray, correlation: str = "pea
 
 @suggest_keywords
 def sparsity(A: Any) -> float:
-    """Share of values that are zero or negative.
+    """Proportion of values that are zero or negative.
 
     Parameters
     ----------

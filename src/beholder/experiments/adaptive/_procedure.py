@@ -33,7 +33,7 @@ class Estimate:
     low, high : float
         The middle 95 % of what is plausible for it; NaN for procedures that do not say.
     target : float
-        Share of right answers.
+        Proportion of right answers.
     n_trials : int
     """
 

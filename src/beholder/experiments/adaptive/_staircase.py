@@ -59,7 +59,7 @@ class ConstantStimuli(AdaptiveProcedure):
         """Nothing but the log counts."""
 
     def estimate(self) -> Estimate:
-        """Between the two levels whose shares of right answers enclose the target, by a line through them."""
+        """Between the two levels whose proportions of right answers enclose the target, by a line through them."""
         places = [self.levels.index(level) for level, _ in self._log]
         right = np.bincount(places, [c for _, c in self._log], len(self.levels))
         shown = np.bincount(places, minlength=len(self.levels))
@@ -118,7 +118,7 @@ class UpDown(AdaptiveProcedure):
 
     @property
     def target(self) -> float:
-        """Share of right answers at which it settles: up and down are equally likely there."""
+        """Proportion of right answers at which it settles: up and down are equally likely there."""
         from scipy.optimize import brentq
 
         up, down = self.parameters.up, self.parameters.down

@@ -19,7 +19,7 @@ from beholder._core.progress import logger, show_progress
 from beholder._core.provenance import FILE_NAME, record_provenance
 from beholder._core.settings import refuse_changes
 from beholder.experiments.build._trials import TrialFiles, TrialReader, find_size, read_copy, write_copy
-from beholder.experiments.design._plan import CATCH, Plan, PlannedTask, PlannedTrial, read_plan
+from beholder.experiments.design._plan import CATCH, ExperimentPlan, PlannedTask, PlannedTrial, read_plan
 from beholder.experiments.design._plan_recognition import ICONS
 from beholder.experiments.flow._experiment import EXPERIMENT, INDEX, KEY, PRACTICE, Experiment, read_experiment
 from beholder.experiments.settings._settings import complete_settings
@@ -33,7 +33,7 @@ _RETRY_SECONDS = 0.2
 
 @final
 @dataclass(frozen=True)
-class _Part:
+class _TaskPart:
     """One folder of trials: a task, or the practice."""
 
     name: str
@@ -41,7 +41,7 @@ class _Part:
 
 
 def build_tasks(
-    plan: Plan | Path | str, folder: Path | str, *, n_references: int | None = None, overwrite: bool = False
+    plan: ExperimentPlan | Path | str, folder: Path | str, *, n_references: int | None = None, overwrite: bool = False
 ) -> Experiment:
     """Write the tasks of a plan as folders that hold all that is shown.
 
@@ -50,7 +50,7 @@ def build_tasks(
 
     Parameters
     ----------
-    plan : Plan or path
+    plan : ExperimentPlan or path
     folder : path
         The folder of tasks, ``task_1`` and on.
     n_references : int, optional
@@ -75,7 +75,7 @@ def build_tasks(
     --------
     >>> build_tasks("plan.json", "exp_data")  # doctest: +SKIP
     """
-    if not isinstance(plan, Plan):
+    if not isinstance(plan, ExperimentPlan):
         plan = read_plan(plan)
     folder = Path(folder)
     settings = plan.settings if n_references is None else plan.settings.replace({"n_references_shown": n_references})
@@ -112,10 +112,10 @@ def build_tasks(
     return read_experiment(folder)
 
 
-def _read_parts(plan: Plan, reader: TrialReader) -> list[_Part]:
-    parts = [_Part(f"task_{task.index}", _read_task(task, reader)) for task in plan.tasks]
+def _read_parts(plan: ExperimentPlan, reader: TrialReader) -> list[_TaskPart]:
+    parts = [_TaskPart(f"task_{task.index}", _read_task(task, reader)) for task in plan.tasks]
     if plan.practice:
-        parts.append(_Part(PRACTICE, tuple(reader.read(trial, "practice") for trial in plan.practice)))
+        parts.append(_TaskPart(PRACTICE, tuple(reader.read(trial, "practice") for trial in plan.practice)))
     return parts
 
 
@@ -128,7 +128,7 @@ def find_role(trial: PlannedTrial) -> str:
     return "catch" if trial.get("mode") == CATCH or trial.get("role") == "catch" else "main"
 
 
-def _hash_stimuli(parts: Sequence[_Part]) -> str:
+def _hash_stimuli(parts: Sequence[_TaskPart]) -> str:
     """One hash of what all the files hold, wherever they lie."""
     known: dict[Path, str] = {}
     rows = []
@@ -145,7 +145,7 @@ def _hash_stimuli(parts: Sequence[_Part]) -> str:
     return hash_settings(rows)
 
 
-def _prepare_folder(work: Output, about: dict[str, Any], overwrite: bool, plan: Plan) -> dict[str, Any]:
+def _prepare_folder(work: Output, about: dict[str, Any], overwrite: bool, plan: ExperimentPlan) -> dict[str, Any]:
     """Refuse a folder of something else; take away what a killed run or, when asked, another plan left.
 
     Gives what the folder says of itself: ``about``, or the same in the words of the earlier version that began it.
@@ -174,7 +174,7 @@ def _prepare_folder(work: Output, about: dict[str, Any], overwrite: bool, plan: 
     return about
 
 
-def _retell(old: Mapping[str, Any], new: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
+def _retell(old: Mapping[str, Any], new: Mapping[str, Any], plan: ExperimentPlan) -> dict[str, Any]:
     """What a folder says of itself, in the words of this version, where an earlier one wrote it of the same plan."""
     told = {**old, "settings": complete_settings(old.get("settings", {}))}
     if old.get("plan_hash") == plan.file_hash:
@@ -193,7 +193,7 @@ def _remove(folder: Path, names: Sequence[str]) -> None:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _drop_damaged(jobs: JobFolder, parts: Sequence[_Part]) -> None:
+def _drop_damaged(jobs: JobFolder, parts: Sequence[_TaskPart]) -> None:
     """Take away parts in which something is damaged or gone, so that they are written anew."""
     sealed = jobs.read_seal()
     for part in parts:
@@ -210,7 +210,7 @@ def _list_files(path: Path) -> list[Path]:
     return [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
 
 
-def _write_parts(jobs: JobFolder, parts: Sequence[_Part]) -> None:
+def _write_parts(jobs: JobFolder, parts: Sequence[_TaskPart]) -> None:
     """Write what is not there; what another run is writing is waited for."""
     folder = jobs.output
     n_trials = sum(len(part.trials) for part in parts)
@@ -221,7 +221,7 @@ def _write_parts(jobs: JobFolder, parts: Sequence[_Part]) -> None:
     done = n_trials - sum(len(part.trials) for part in left)
     with show_progress(f"build {folder.name}", n_trials, "trials", done) as advance:
         while left:
-            busy: list[_Part] = []
+            busy: list[_TaskPart] = []
             for part in left:
                 with jobs.claim(Shard(part.name, len(part.trials))) as is_free:
                     if not is_free:
@@ -268,7 +268,7 @@ class _Copier:
         self._fresh.clear()
 
 
-def _write_part(folder: Path, part: _Part, copier: _Copier) -> None:
+def _write_part(folder: Path, part: _TaskPart, copier: _Copier) -> None:
     temporary = folder / f"{TEMPORARY_PREFIX}{part.name}"
     if temporary.exists():
         shutil.rmtree(temporary)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from beholder._core.errors import InputError
 from beholder.experiments.build._trials import TrialReader
-from beholder.experiments.design._plan import Plan
+from beholder.experiments.design._plan import ExperimentPlan
 from beholder.experiments.design._plan_recognition import ICONS
 from beholder.experiments.settings._kinds import get_task_kind
 from beholder.experiments.settings._settings import Settings
@@ -25,14 +25,14 @@ USUAL_WINDOW = (1280, 720)
 _PLAIN_PX_PER_MM = 96 / 25.4
 
 
-def list_size_notes(plan: Plan) -> list[str]:
+def list_size_notes(plan: ExperimentPlan) -> list[str]:
     """What to know of the sizes that the plan's pictures will have on the screen; empty where nothing is worth a word.
 
     Sizes are read from the files' first bytes.
 
     Parameters
     ----------
-    plan : Plan
+    plan : ExperimentPlan
 
     Returns
     -------
@@ -102,7 +102,7 @@ def find_room(settings: Settings, width: int, height: int) -> int:
     return max(48, int(get_task_kind(settings.kind).find_room(settings, width, height)))
 
 
-def _read_trials(plan: Plan) -> list[list[tuple[int, int]]]:
+def _read_trials(plan: ExperimentPlan) -> list[list[tuple[int, int]]]:
     """Width and height of the pictures of each trial that has any but icons, as far as files can be read."""
     reader = TrialReader(plan.kind, plan.scheme, plan.folder, plan.settings.n_references_shown)
     known: dict[Path, tuple[int, int] | None] = {}

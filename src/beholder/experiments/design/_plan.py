@@ -56,7 +56,7 @@ class PlannedTask:
 
 @final
 @dataclass(frozen=True, repr=False)
-class Plan:
+class ExperimentPlan:
     """Which trials each participant is given.
 
     Attributes
@@ -96,7 +96,7 @@ class Plan:
         practice = f", {len(self.practice)} for practice" if self.practice else ""
         n = self.settings.sessions.n
         several = f", {n} a participant" if n > 1 else ""
-        return f"Plan({self.kind}, {format_count(len(self.tasks), 'task')} of {counts}{several}{practice})"
+        return f"ExperimentPlan({self.kind}, {format_count(len(self.tasks), 'task')} of {counts}{several}{practice})"
 
     def __len__(self) -> int:
         return len(self.tasks)
@@ -158,7 +158,7 @@ def _drop_trials(plan: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, **counts, "n_catch_trials": len(tasks[0].get("raw_catch_trials", []))}
 
 
-def read_plan(path: Path | str) -> Plan:
+def read_plan(path: Path | str) -> ExperimentPlan:
     """Read a plan file; one without ``kind`` and ``settings`` is two-alternative choice with the preset's values.
 
     Raises
@@ -180,7 +180,7 @@ def read_plan(path: Path | str) -> Plan:
     practice = tuple(_check_trials(content.get("practice", []), path))
     check_sessions(settings, len(tasks), path)
     scheme, seed = content.get("scheme", "document"), content.get("seed", 0)
-    return Plan(
+    return ExperimentPlan(
         settings.kind, settings, scheme, seed, tasks, practice, path.resolve().parent, file_hash=hash_settings(content)
     )
 

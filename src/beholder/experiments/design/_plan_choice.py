@@ -10,7 +10,7 @@ import numpy as np
 from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 from beholder.experiments.design._assignment import assign_catch, assign_decks, cut_rows
-from beholder.experiments.design._plan import SCHEMES, Plan, make_task, repeat_tasks
+from beholder.experiments.design._plan import SCHEMES, ExperimentPlan, make_task, repeat_tasks
 from beholder.experiments.design._unit_checks import (
     check_batches,
     check_counts,
@@ -45,7 +45,7 @@ def plan_choice(
     extra_name: str = "",
     seed: int = DEFAULT_SEED,
     settings: Settings | None = None,
-) -> Plan:
+) -> ExperimentPlan:
     """Plan two-alternative choice tasks over the exemplars of a network's units, or the counterfactual variant.
 
     Every unit is shown equally often, never twice among a task's main trials, and at every boundary between tasks the
@@ -145,7 +145,7 @@ def plan_choice(
     trials = [made.make_practice(unit, images, obvious, folder) for unit, obvious in practice]
     told = (*notes, *more, *check_rules(settings, n_trials // n_parts + n_catch))
     every = repeat_tasks(tasks, settings, seed)
-    return Plan(settings.kind, settings, scheme, seed, every, tuple(trials), folder, told)
+    return ExperimentPlan(settings.kind, settings, scheme, seed, every, tuple(trials), folder, told)
 
 
 def _choose_catch(

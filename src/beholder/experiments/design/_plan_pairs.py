@@ -11,7 +11,7 @@ import numpy as np
 from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 from beholder.experiments.design._assignment import cut_rows
-from beholder.experiments.design._plan import CATCH, Plan, PlannedTrial, make_task, repeat_tasks
+from beholder.experiments.design._plan import CATCH, ExperimentPlan, PlannedTrial, make_task, repeat_tasks
 from beholder.experiments.design._plan_recognition import assign_conditions, check_design, drop_practice
 from beholder.experiments.design._stimulus_table import StimulusTable, read_labelled, read_stimulus_table
 from beholder.experiments.design._unit_trials import relate
@@ -35,7 +35,7 @@ def plan_pairs(
     practice_source: Path | str | None = None,
     seed: int = DEFAULT_SEED,
     settings: Settings | None = None,
-) -> Plan:
+) -> ExperimentPlan:
     """Plan pairs of stimuli of which participants say whether they are the same.
 
     With metamers, a pair is made of a stimulus and its metamer of one layer, in either order, or of one of them twice;
@@ -93,7 +93,7 @@ def plan_pairs(
     if n_replaced:
         notes = [*notes, f"{n_replaced} metamers are missing or did not pass: their pairs are the same"]
     every = repeat_tasks(tasks, settings, seed)
-    return Plan(settings.kind, settings, "document", seed, every, tuple(practice), folder, tuple(notes))
+    return ExperimentPlan(settings.kind, settings, "document", seed, every, tuple(practice), folder, tuple(notes))
 
 
 def _pair_versions(table: StimulusTable, stimulus: int, dealt: int, folder: Path) -> PlannedTrial:

@@ -20,7 +20,7 @@ from beholder.experiments.design._assignment import (
     interleave,
     show_product,
 )
-from beholder.experiments.design._plan import CATCH, Plan, PlannedTrial, make_task, repeat_tasks
+from beholder.experiments.design._plan import CATCH, ExperimentPlan, PlannedTrial, make_task, repeat_tasks
 from beholder.experiments.design._stimulus_table import (
     StimulusTable,
     Version,
@@ -57,7 +57,7 @@ def plan_recognition(
     practice_source: Path | str | None = None,
     seed: int = DEFAULT_SEED,
     settings: Settings | None = None,
-) -> Plan:
+) -> ExperimentPlan:
     """Plan recognition of pictures among categories, or of words in sounds.
 
     A participant is shown a stimulus once, in one of its conditions; conditions are spread evenly over the stimuli of
@@ -130,7 +130,7 @@ def plan_recognition(
         tasks.append(make_task(k + 1, main, catch[k], order.permutation(len(main) + len(catch[k])).tolist()))
     every = (*left_out, *notes, *more, *told)
     tasks = repeat_tasks(tasks, settings, seed)
-    return Plan(settings.kind, settings, "document", seed, tasks, tuple(practice), folder, every)
+    return ExperimentPlan(settings.kind, settings, "document", seed, tasks, tuple(practice), folder, every)
 
 
 def check_design(

@@ -15,7 +15,7 @@ from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 from beholder.experiments.design._assignment import assign_decks, cut_rows, explain_counts, show_product
 from beholder.experiments.design._designs import assign_triplets, count_together, order_pairs
-from beholder.experiments.design._plan import CATCH, Plan, PlannedTrial, make_task, repeat_tasks
+from beholder.experiments.design._plan import CATCH, ExperimentPlan, PlannedTrial, make_task, repeat_tasks
 from beholder.experiments.design._stimulus_table import StimulusTable, read_stimulus_table
 from beholder.experiments.design._unit_trials import relate
 from beholder.experiments.settings._kinds import get_task_kind
@@ -50,7 +50,7 @@ def plan_similarity(
     practice_source: Path | str | None = None,
     seed: int = DEFAULT_SEED,
     settings: Settings | None = None,
-) -> Plan:
+) -> ExperimentPlan:
     """Plan odd-one-out triplets, or pairs whose similarity is rated, over all stimuli in all their conditions.
 
     Pairs: every pair equally often, never twice in a task, and stimuli spread evenly over a task. Triplets: every
@@ -103,7 +103,7 @@ def plan_similarity(
         for _ in range(n_practice)
     ]
     every = repeat_tasks(tasks, settings, seed)
-    return Plan(settings.kind, settings, "document", seed, every, tuple(practice), folder, tuple(notes))
+    return ExperimentPlan(settings.kind, settings, "document", seed, every, tuple(practice), folder, tuple(notes))
 
 
 def _list_items(table: StimulusTable) -> list[_Item]:
@@ -158,7 +158,7 @@ def _assign_pairs(
 
 
 def _find_divisor(n_pairs: int, most: int) -> int:
-    """Trials a participant by default: all pairs, or the largest share of them that is not too long."""
+    """Trials a participant by default: all pairs, or the largest proportion of them that is not too long."""
     return max(n for n in range(1, min(n_pairs, most) + 1) if n_pairs % n == 0)
 
 

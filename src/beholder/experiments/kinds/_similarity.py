@@ -45,7 +45,7 @@ def _find_room(settings: Settings, width: int, height: int) -> float:
 def _decide(
     asked: Sequence[Any], measure: Callable[[Any, Any], float], get_scale: Callable[[], Any], rating_steps: int
 ) -> int:
-    """The rating whose share of all pairs is as near."""
+    """The rating whose proportion of all pairs is as near."""
     distance, scale = measure(*asked), get_scale()
     nearer = (np.searchsorted(scale, distance, "left") + np.searchsorted(scale, distance, "right")) / 2 / len(scale)
     return rating_steps - min(int(nearer * rating_steps), rating_steps - 1)

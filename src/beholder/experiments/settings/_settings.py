@@ -78,7 +78,7 @@ class Exclusion:
     Attributes
     ----------
     catch_ratio_min : float or None
-        Least share of catch trials answered right, in [0, 1].
+        Least proportion of catch trials answered right, in [0, 1].
     time_s_min, time_s_max : float or None
         Seconds from the first page to the last answer.
     instructions_s_min : float or None
@@ -121,13 +121,13 @@ class Adaptive:
     method : {"quest+", "up_down"}
         QUEST+ (Watson, 2017), or a staircase.
     target : float
-        Share of right answers that the level should lead to, in (0, 1); QUEST+ reports its threshold there.
+        Proportion of right answers that the level should lead to, in (0, 1); QUEST+ reports its threshold there.
     up, down : int
         Of the staircase: wrong answers in a row that make it easier, right ones that make it harder.
     start : float
         Where on the levels the staircase begins, 0 the first, 1 the last.
     guess : float
-        Share of right answers by chance, in [0, 1).
+        Proportion of right answers by chance, in [0, 1).
     lapse : float
         Share of slips, in [0, 1).
     """

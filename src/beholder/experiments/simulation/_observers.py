@@ -128,7 +128,7 @@ class GuessObserver(Observer):
 
 @final
 class LapseObserver(Observer):
-    """Guesses in a share of trials and answers as another observer does in the others.
+    """Guesses in a proportion of trials and answers as another observer does in the others.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ class LapseObserver(Observer):
 
     def __init__(self, rate: float, of: Observer) -> None:
         if not 0 <= rate <= 1:
-            raise InputError("a share of lapses in [0, 1]", got=f"{rate:g}")
+            raise InputError("a proportion of lapses in [0, 1]", got=f"{rate:g}")
         self.rate = rate
         self.of = of
         self._guess = GuessObserver()
@@ -250,7 +250,7 @@ def parse_observer(
     UnknownNameError
         There is no such observer.
     InputError
-        A share of lapses that is none; ``model`` where no network is given.
+        A proportion of lapses that is none; ``model`` where no network is given.
 
     Examples
     --------

@@ -137,7 +137,7 @@ class PassState:
         self.module = copier.copy_tree(start)
         self._tree = {key: each for key, each in copier.memo.items() if isinstance(each, nn.Module | nn.Parameter)}
         parts = [part for part in list_parts(start).values() if not isinstance(part, torch.jit.ScriptModule)]
-        self._parts = [_Part(each, copier.memo[id(each)], self._tree) for each in parts if not _is_plain(each)]
+        self._parts = [_CopiedPart(each, copier.memo[id(each)], self._tree) for each in parts if not _is_plain(each)]
         self._hooks = [
             (vars(copier.memo[id(part)])[name], key, hook)
             for part in parts for name in HOOKS for key, hook in vars(part).get(name, {}).items() if callable(hook)
@@ -226,7 +226,7 @@ class _Buffer:
 
 
 @final
-class _Part:
+class _CopiedPart:
     """One module of a copy: what its attributes, layers and weights are before every pass."""
 
     def __init__(self, start: nn.Module, made: nn.Module, tree: dict[int, Any]) -> None:

@@ -57,7 +57,7 @@ _CNN_TAGS = (
 
 @final
 @dataclass(frozen=True)
-class _Network:
+class _SoundNetwork:
     """One architecture: where it is built, its published checkpoints, the stages that metamers were made at."""
 
     build: Callable[[], nn.Module]
@@ -91,19 +91,19 @@ def _build_spectemp() -> nn.Module:
 
 
 _NETWORKS = {
-    "cochcnn9": _Network(
+    "cochcnn9": _SoundNetwork(
         _build_cnn,
         _CNN_TAGS,
         Stages(("relu{0..4}*", "avgpool", "relufc*"), {FIRST: "cochleagram", LAST: "classification"}),
         spellings=("kell2018",),
         fake="_fakerelu",
     ),
-    "cochresnet50": _Network(
+    "cochresnet50": _SoundNetwork(
         _build_resnet,
         _RESNET_TAGS,
         Stages(("conv1_relu1*", "layer{1..4}*", "avgpool"), {FIRST: "cochleagram", "conv1_relu1": "relu", LAST: "fc"}),
     ),
-    "spectemp": _Network(
+    "spectemp": _SoundNetwork(
         _build_spectemp,
         ("spectemp_model",),
         Stages(

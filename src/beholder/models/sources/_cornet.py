@@ -13,7 +13,7 @@ from beholder._core.errors import UnknownNameError
 from beholder.models.definitions._base import ModelDefinition, Source
 from beholder.models.preprocessing._read import ImagePreprocessing
 from beholder.models.weights._published import (
-    PublishedFile,
+    PublishedWeights,
     list_imagenet_classes,
     make_file_finder,
     make_tag_fetcher,
@@ -43,7 +43,7 @@ class CornetSource(Source):
         if canonical not in _HASHES:
             raise UnknownNameError("model of cornet", name, self.list_names())
         default = f"{canonical}-{_HASHES[canonical]}"
-        published = {default: PublishedFile(f"{_ADDRESS}/{default}.pth", _HASHES[canonical])}
+        published = {default: PublishedWeights(f"{_ADDRESS}/{default}.pth", _HASHES[canonical])}
 
         def build() -> nn.Module:
             from beholder.models.nets import _cornet as nets

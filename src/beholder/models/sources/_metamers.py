@@ -20,7 +20,7 @@ from beholder.models.definitions._base import ModelDefinition, Source, Weights, 
 from beholder.models.preprocessing._grey import GreyPreprocessing
 from beholder.models.preprocessing._read import ImagePreprocessing, Preprocessing
 from beholder.models.sources._robust import build_architecture, pick_network
-from beholder.models.weights._published import PublishedFile, list_imagenet_classes, make_file_finder
+from beholder.models.weights._published import PublishedWeights, list_imagenet_classes, make_file_finder
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,7 +39,7 @@ _IPCL = "https://visionlab-pretrainedmodels.s3.amazonaws.com/project_instancenet
 
 @final
 @dataclass(frozen=True)
-class _Network:
+class _MetamerNetwork:
     """One architecture: how it is built, what is published for it.
 
     Parameters
@@ -48,7 +48,7 @@ class _Network:
         ``build() -> nn.Module``.
     archived : tuple of str
         Weights whose file ``{tag}.pt`` is in the archive.
-    files : mapping of str to PublishedFile
+    files : mapping of str to PublishedWeights
         Weights with an address of their own.
     adapt : callable
         ``adapt(state, module) -> state``.
@@ -57,7 +57,7 @@ class _Network:
 
     build: Callable[[], nn.Module]
     archived: tuple[str, ...] = ()
-    files: tuple[tuple[str, PublishedFile], ...] = ()
+    files: tuple[tuple[str, PublishedWeights], ...] = ()
     adapt: Callable[[dict[str, Any], nn.Module], dict[str, Any]] = pick_network
     preprocessing: Preprocessing = field(default_factory=ImagePreprocessing)
 
@@ -122,44 +122,44 @@ def _build_hmax() -> nn.Module:
 
 
 _NETWORKS = {
-    "resnet50": _Network(
+    "resnet50": _MetamerNetwork(
         partial(build_architecture, "resnet50"),
         ("resnet50_simclr", "resnet50_moco_v2", "resnet50_byol", "resnet50_random_l2_perturb",
          "resnet50_random_linf8_perturb"),
-        (("resnet50_trained_on_SIN", PublishedFile(
+        (("resnet50_trained_on_SIN", PublishedWeights(
             f"{_GEIRHOS}/6f41d2e86fc60566f78de64ecff35cc61eb6436f/resnet50_train_60_epochs-c8e5653e.pth.tar",
             "c8e5653e")),),
         pick_any_network,
     ),
-    "alexnet": _Network(
+    "alexnet": _MetamerNetwork(
         partial(build_architecture, "alexnet"),
         ("alexnet_early_checkpoint_50", "alexnet_l2_3_robust_training", "alexnet_linf_8_robust_training",
          "alexnet_linf_4_robust_training", "alexnet_l2_3_random_perturb", "alexnet_random_linf_8_perturb"),
-        (("alexnet_trained_on_SIN", PublishedFile(
+        (("alexnet_trained_on_SIN", PublishedWeights(
             f"{_GEIRHOS}/0008049cd10f74a944c6d5e90d4639927f8620ae/alexnet_train_60_epochs_lr0.001-b4aa5238.pth.tar",
             "b4aa5238")),),
         pick_any_network,
     ),
-    "alexnet_reduced_aliasing": _Network(
+    "alexnet_reduced_aliasing": _MetamerNetwork(
         _build_hann, ("alexnet_reduced_aliasing_early_checkpoint", "alexnet_reduced_aliasing"), adapt=pick_hann_network
     ),
-    "alexnet_gn_ipcl": _Network(
+    "alexnet_gn_ipcl": _MetamerNetwork(
         partial(_build_group_norm, 128, True),
-        files=(("ipcl1", PublishedFile(
+        files=(("ipcl1", PublishedWeights(
             f"{_IPCL}/06_instance_imagenet_AlexNet_n5_lr03_pct40_t07_div1000_e100_bs128_bm20_gn_stack_final"
             "_weights_only.pth.tar")),),
         adapt=pick_ipcl,
     ),
-    "alexnet_gn_supervised": _Network(
+    "alexnet_gn_supervised": _MetamerNetwork(
         partial(_build_group_norm, 1000, False),
-        files=(("ipcl12", PublishedFile(
+        files=(("ipcl12", PublishedWeights(
             f"{_IPCL}/alexnet_gn_s1000_imagenet_wus_aug_final_weights_only.pth.tar")),),
     ),
-    "vonealexnet": _Network(_build_vone, ("gvonealexnet_std4",)),
-    "hmax": _Network(
+    "vonealexnet": _MetamerNetwork(_build_vone, ("gvonealexnet_std4",)),
+    "hmax": _MetamerNetwork(
         _build_hmax,
         ("hmax_linear_classification",),
-        ((PATCHES, PublishedFile("https://github.com/wmvanvliet/pytorch_hmax/raw/master/universal_patch_set.mat")),),
+        ((PATCHES, PublishedWeights("https://github.com/wmvanvliet/pytorch_hmax/raw/master/universal_patch_set.mat")),),
         pick_hmax,
         GreyPreprocessing(),
     ),
@@ -182,7 +182,7 @@ class MetamersSource(Source):
         if name not in _NETWORKS:
             raise UnknownNameError("network of metamers", name, self.list_names())
         network = _NETWORKS[name]
-        files = {each: PublishedFile(f"{ARCHIVE_URL}/{each}.pt") for each in network.archived} | dict(network.files)
+        files = {each: PublishedWeights(f"{ARCHIVE_URL}/{each}.pt") for each in network.archived} | dict(network.files)
         tags = tuple(files)
         definition = ModelDefinition(
             source="metamers",

@@ -15,7 +15,7 @@ from beholder._core.errors import InputError, UnknownNameError
 from beholder.models.definitions._base import ModelDefinition, Source
 from beholder.models.preprocessing._read import IMAGENET_MEAN, IMAGENET_STD, ImagePreprocessing
 from beholder.models.weights._published import (
-    PublishedFile,
+    PublishedWeights,
     list_imagenet_classes,
     make_file_finder,
     make_tag_fetcher,
@@ -109,14 +109,14 @@ class RobustSource(Source):
         canonical = short.get(name.lower(), name.lower())
         if canonical not in self.list_names():
             raise UnknownNameError("architecture of robust", name, self.list_names())
-        published: dict[str, PublishedFile] = {}
+        published: dict[str, PublishedWeights] = {}
         if canonical in _PUBLISHED:
             prefix, variants = _PUBLISHED[canonical]
             published = {
-                f"{prefix}_{variant}": PublishedFile(f"{_HUB}/{prefix}_{variant}.ckpt") for variant in variants
+                f"{prefix}_{variant}": PublishedWeights(f"{_HUB}/{prefix}_{variant}.ckpt") for variant in variants
             }
         if canonical == "resnet50":
-            published |= {stem: PublishedFile(url) for stem, url in _LIBRARY.items()}
+            published |= {stem: PublishedWeights(url) for stem, url in _LIBRARY.items()}
         tags = tuple(published)
         return ModelDefinition(
             source="robust",

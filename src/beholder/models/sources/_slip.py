@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 from beholder._core.errors import InputError, UnknownNameError
 from beholder.models.definitions._base import ModelDefinition, Source
 from beholder.models.preprocessing._read import ImagePreprocessing
-from beholder.models.weights._published import PublishedFile, make_file_finder, make_tag_fetcher, make_tag_loader
+from beholder.models.weights._published import PublishedWeights, make_file_finder, make_tag_fetcher, make_tag_loader
 
 if TYPE_CHECKING:
     from torch import nn
@@ -95,7 +95,7 @@ class SlipSource(Source):
         if canonical not in _TAGS:
             raise UnknownNameError("model of slip", name, self.list_names())
         tags = _TAGS[canonical]
-        published = {stem: PublishedFile(f"{_ADDRESS}/{stem}.pt") for stem in tags}
+        published = {stem: PublishedWeights(f"{_ADDRESS}/{stem}.pt") for stem in tags}
         return ModelDefinition(
             source="slip",
             name=canonical,

@@ -17,7 +17,7 @@ AdaptStateDict = Callable[[dict[str, Any], "nn.Module"], dict[str, Any]]
 
 @final
 @dataclass(frozen=True)
-class PublishedFile:
+class PublishedWeights:
     """One checkpoint: its address, and its sha256 (or the first digits of it) where the source publishes one."""
 
     url: str
@@ -29,7 +29,7 @@ class PublishedFile:
         return self.url.partition("?")[0].rsplit("/", 1)[-1]
 
 
-def make_tag_fetcher(model: str, published: Mapping[str, PublishedFile]) -> Callable[[str], Path]:
+def make_tag_fetcher(model: str, published: Mapping[str, PublishedWeights]) -> Callable[[str], Path]:
     """The ``fetch_tag`` of a definition whose weights are ``published``; arguments as for :func:`make_tag_loader`."""
 
     def fetch_tag(tag: str) -> Path:
@@ -42,7 +42,7 @@ def make_tag_fetcher(model: str, published: Mapping[str, PublishedFile]) -> Call
 
 
 def make_tag_loader(
-    model: str, published: Mapping[str, PublishedFile], adapt: AdaptStateDict | None = None
+    model: str, published: Mapping[str, PublishedWeights], adapt: AdaptStateDict | None = None
 ) -> Callable[[nn.Module, str], Weights]:
     """The ``load_tag`` of a definition whose weights are ``published``.
 
@@ -65,7 +65,7 @@ def make_tag_loader(
     return load_tag
 
 
-def make_file_finder(published: Mapping[str, PublishedFile]) -> Callable[[str], str | None]:
+def make_file_finder(published: Mapping[str, PublishedWeights]) -> Callable[[str], str | None]:
     """The ``published_file`` of a definition whose weights are ``published``."""
 
     def find_file(tag: str) -> str | None:

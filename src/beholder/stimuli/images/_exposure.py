@@ -24,11 +24,11 @@ class Exposure:
         Make fully transparent pixels black and leave partly transparent ones as they are; otherwise transparency is
         laid over the mean colour.
     border : float
-        Black border at each side, as a share of the picture's width (left, right) and height (top, bottom).
+        Black border at each side, as a proportion of the picture's width (left, right) and height (top, bottom).
     saturation : float
         In [0, 1]; replicates other than 0 get a saturation factor drawn from [1 - saturation, 1 + saturation].
     hue : float
-        In [0, 0.5]; and their hue turned by a share of the circle drawn from [-hue, hue].
+        In [0, 0.5]; and their hue turned by a proportion of the circle drawn from [-hue, hue].
 
     Raises
     ------

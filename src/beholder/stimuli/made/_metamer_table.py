@@ -142,12 +142,12 @@ def format_passed(own: pd.DataFrame) -> str:
 def fill_verdicts(table: pd.DataFrame, null: Mapping[str, Mapping[str, np.ndarray]]) -> pd.DataFrame:
     """Fill ``percentile`` and ``passed`` from a null distribution.
 
-    ``percentile`` is the smallest, over the three measures as saved, of the share of null pairs strictly below, 0 to
-    100. ``passed``, only where the measured layer is the matched one: above the null's maximum in all three as saved,
-    and the metamer is given the same prediction as the original, by the row's ``decision``; a network that gives no
-    answers at all (no ``decision``) is not asked. Rows stay empty of metamers that were never saved, of layers that the
-    null does not have, and of the first format, which does not tell the decision. Pairs with NaN in any of the three
-    are left out.
+    ``percentile`` is the smallest, over the three measures as saved, of the proportion of null pairs strictly below, 0
+    to 100. ``passed``, only where the measured layer is the matched one: above the null's maximum in all three as
+    saved, and the metamer is given the same prediction as the original, by the row's ``decision``; a network that
+    gives no answers at all (no ``decision``) is not asked. Rows stay empty of metamers that were never saved, of layers
+    that the null does not have, and of the first format, which does not tell the decision. Pairs with NaN in any of
+    the three are left out.
 
     Parameters
     ----------

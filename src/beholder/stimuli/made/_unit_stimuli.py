@@ -79,7 +79,7 @@ class UnitStimulus:
         As the manifest has it: of natural ones, ascending by activation over all recorded stimuli.
     activation : float or None
     percentile : float or None
-        Share of the natural stimuli that it beats, 0 to 100.
+        Proportion of the natural stimuli that it beats, 0 to 100.
     opacity : Path or None
         A grey picture of how much each pixel of a made one matters.
     map : ActivationMap or None

@@ -414,7 +414,7 @@ class StimulusSet:
         seed : int
             Nothing else decides which are drawn: not the model, not other random numbers.
         balanced : bool
-            Draw the same share of every class, up to one stimulus.
+            Draw the same proportion of every class, up to one stimulus.
 
         Raises
         ------
