@@ -3,6 +3,8 @@
 import pytest
 from tests.browser.built_folders import draw_picture
 
+from beholder.responses import read_responses
+
 pytestmark = pytest.mark.browser
 
 
@@ -29,6 +31,36 @@ def test_withdrawal_is_asked_for_once_more_and_deletes(lab):
     person.wait_for("end")
     assert person.page.evaluate("document.body.dataset.end") == "withdrawn"
     assert person.read_state()["step"] == "withdrawn"
+
+
+@pytest.mark.parametrize("recruiter", ["none", "prolific"])
+def test_who_comes_back_after_the_end_can_still_leave_and_the_next_person_cannot_for_them(lab, recruiter):
+    url = lab.serve("similarity", 1, {"practice.n_without": 0, "recruiter": recruiter, "completion_code": "C1"})
+    link = f"{url}/?PROLIFIC_PID=p1&STUDY_ID=s1&SESSION_ID=x1" if recruiter == "prolific" else url
+    person = lab.invite(link)
+    person.wait_for("consent")
+    own = link if recruiter == "prolific" else person.page.url
+    assert person.take_part() == "done"
+    assert not person.page.locator("#leave").is_visible()
+    if recruiter == "none":
+        person.page.reload()
+        person.wait_for("end")
+        assert not person.page.locator("#leave").is_visible()
+    back = lab.invite(own)
+    back.wait_for("end")
+    back.page.click("#leave")
+    back.page.click("[data-action=withdraw]")
+    back.wait_until("document.body.dataset.end === 'withdrawn'")
+    assert len(read_responses(lab.database).participants) == 0
+
+
+def test_what_was_said_of_a_trial_is_gone_with_it(lab):
+    person = lab.invite(lab.serve("same_different", 1, {"practice.n_with_feedback": 0, "feedback": "always"}))
+    person.go_to_trial()
+    person.answer()
+    person.wait_until("document.getElementById('live').textContent.includes('orrect')")
+    person.go_to("end")
+    assert person.page.evaluate("document.getElementById('live').textContent") == ""
 
 
 def test_instructions_promise_no_practice_where_there_is_none(lab):

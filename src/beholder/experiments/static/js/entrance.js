@@ -25,6 +25,7 @@ export class Entrance {
     this.parameters = readParameters(greeting.parameters);
     this.phones = greeting.phones;
     this.several = greeting.n_visits > 1;
+    this.named = false; // whether the link or the address says who is here
   }
 
   /** Whether anybody may come in: no recruiter says who somebody is. */
@@ -55,6 +56,7 @@ export class Entrance {
     }
     if (reply.token === null) return leave(() => showEnd({ ...reply.state, text: "withdrawn.again" }));
     this.hold(reply.token);
+    this.named = true;
     return reply.repeat ? leave(() => showRepeat(reply)) : true;
   }
 
@@ -67,6 +69,7 @@ export class Entrance {
     const over = ENDS.has(state.step);
     if (!over && !familiar) return this.choose("link", token);
     this.hold(token, over);
+    this.named = true;
     return true;
   }
 

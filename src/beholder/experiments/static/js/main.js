@@ -59,6 +59,7 @@ async function takePart(session, entrance) {
     const state = await api.state();
     session.update(state);
     if (ENDS.has(state.step)) {
+      entrance.named &&= !claimed; // who was here until now may have gone, and the next person sit down
       finish(session, entrance, state);
       if (state.step !== "withdrawn") await session.atEnd?.(session.end);
       return;
@@ -101,8 +102,9 @@ function finish(session, entrance, state) {
   session.end = { ...state, text: state.text ?? pickText(state, entrance.several), link, next, begin };
   if (!session.atEnd || state.step === "withdrawn") showEnd(session.end);
   waitUntilOpen(state, () => lookAgain(session, entrance).catch(explain));
-  if (state.upcoming || (state.visit > 1 && state.step === "declined")) {
-    offerWithdrawal(() => withdraw(session, entrance), true);
+  const returned = entrance.named && !session.atEnd && ["done", "screened_out"].includes(state.step);
+  if (returned || state.upcoming || (state.visit > 1 && state.step === "declined")) {
+    offerWithdrawal(() => withdraw(session, entrance), state.visit > 1 || Boolean(state.upcoming));
   }
 }
 

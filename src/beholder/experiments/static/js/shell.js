@@ -7,9 +7,10 @@ const at = (id) => document.getElementById(id);
 /** The element that jsPsych draws in. */
 export const stage = () => at("stage");
 
-/** Name the screen: the heading (seen or only heard), and what style sheets and tests look at. */
+/** Name the screen: the heading (seen or only heard), and what style sheets and tests look at. What was said of the last one is over. */
 export function enter(screen, heading, { seen = true, focus = true } = {}) {
   document.body.dataset.screen = screen;
+  at("live").replaceChildren();
   at("heading").textContent = heading;
   at("heading").classList.toggle("unseen", !seen);
   window.scrollTo(0, 0);
