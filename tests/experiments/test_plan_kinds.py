@@ -378,3 +378,11 @@ def test_choices_of_labels() -> None:
     assert match_choice(f"{wnid}_some_dog", ["cat", "dog"]) == "dog"
     assert match_choice(wnid, ["cat"]) is None
     assert match_choice(f"{wnid}99", ["dog"]) is None
+
+
+@pytest.mark.parametrize("kind", ["feather-pictures", "same-different", "similarity"])
+def test_one_path_is_a_list_of_one(kind: str, metamers: Path, tmp_path: Path) -> None:
+    plan = {"feather-pictures": plan_recognition, "same-different": plan_pairs, "similarity": plan_similarity}
+    settings = make_settings(kind, CHOICES if kind == "feather-pictures" else {})
+    made = [plan[kind](given, tmp_path, settings=settings) for given in (str(metamers), metamers, [metamers])]
+    assert made[0].to_dict() == made[1].to_dict() == made[2].to_dict()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from tests.metamer_folders import write_metamers
+from tests.responses.conftest import make_description, make_trials
 from tests.unit_folders import write_unit
 from torch import nn
 
@@ -29,6 +30,7 @@ from beholder.models import (
     read_preprocessing,
 )
 from beholder.report import SECTIONS, write_rdms
+from beholder.responses import export_responses, open_responses
 from beholder.stimuli import NAMED_SETS
 from beholder.synthesis import (
     OBJECTIVES,
@@ -144,11 +146,14 @@ def write_results(name: str, folder: Path) -> None:
     elif name == "hdf5":
         with h5py.File(folder / "panel.h5", "w") as file:
             file["net/stimulus_0/conv"] = np.zeros((1, 5), np.float32)
+    elif name == "answers":
+        with open_responses(folder.parent / "answers.db", make_description(), make_trials()) as store:
+            export_responses(store.path, folder / "answers")
     elif name == "provenance":
         record_provenance(folder, "net.zarr", {"a": 1})
 
 
-@pytest.mark.parametrize("name", ["rdms", "metamers", "units", "pictures", "figures", "hdf5", "provenance"])
+@pytest.mark.parametrize("name", ["rdms", "metamers", "units", "answers", "pictures", "figures", "hdf5", "provenance"])
 def test_section(name: str, tmp_path: Path) -> None:
     write_results(name, tmp_path)
     check_section(name, tmp_path)
@@ -159,7 +164,7 @@ def test_sections_have_their_turn() -> None:
     kinds = [SECTIONS[name] for name in SECTIONS]
     ours = sorted((kind for kind in kinds if kind.__module__.startswith("beholder.")), key=lambda kind: kind.turn)
     told = [kind.__module__.removeprefix("beholder.report._kind_") for kind in ours]
-    assert told == ["rdms", "metamers", "units", "pictures", "figures", "stores", "hdf5", "provenance"]
+    assert told == ["rdms", "metamers", "units", "answers", "pictures", "figures", "stores", "hdf5", "provenance"]
 
 
 @pytest.mark.parametrize("name", ["inline", "processes"])

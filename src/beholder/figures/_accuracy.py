@@ -10,7 +10,7 @@ import numpy as np
 from beholder._core.errors import InputError
 from beholder.figures._labels import fit_labels
 from beholder.figures._marks import draw_chance, format_share
-from beholder.figures._style import INK, ONE_COLUMN_MM, make_figure, use_style
+from beholder.figures._style import INK, NATURAL_COLOR, ONE_COLUMN_MM, make_figure, use_style
 from beholder.statistics import wilson_interval
 
 if TYPE_CHECKING:
@@ -25,8 +25,11 @@ def plot_accuracy(
     *,
     chance: float | None = None,
     color: str = INK,
+    intervals: Any = None,
+    note: str | None = None,
+    single: Sequence[Sequence[float]] = (),
 ) -> Axes:
-    """Draw the proportion of right answers in each category with its 95 % interval (Wilson).
+    """Draw the proportion of right answers in each category with its 95 % interval (Wilson's, or one handed in).
 
     Parameters
     ----------
@@ -39,18 +42,34 @@ def plot_accuracy(
         Marked by a dashed line.
     color : str
         Of the dots: black for people, a network's own.
+    intervals : array, (n_categories, 2), proportions in [0, 1], optional
+        Ends of other intervals than Wilson's, which takes all answers for independent; NaN where there is none.
+    note : str, optional
+        What stands below the axis in place of the interval's name and n.
+    single : sequence of (n_observers,), proportions in [0, 1], optional
+        Each observer's own proportion in each category, as small grey dots.
     """
     right, shown = np.asarray(n_right, dtype=np.int64), np.asarray(n_shown, dtype=np.int64)
     if not right.shape == shown.shape == (len(categories),) or not len(categories):
         raise InputError(f"counts for {len(categories)} categories", got=f"shapes {right.shape} and {shown.shape}")
     if (shown < 1).any() or (right < 0).any() or (right > shown).any():
         raise InputError("0 <= right <= shown, shown >= 1, in every category", got=f"{right} of {shown}")
-    low, high = wilson_interval(right, shown)
+    ends = np.stack(wilson_interval(right, shown), axis=1) if intervals is None else np.asarray(intervals, float)
+    if ends.shape != (len(categories), 2) or (len(single) and len(single) != len(categories)):
+        raise InputError(
+            f"intervals and proportions of {len(categories)} categories", got=f"{ends.shape}, {len(single)}"
+        )
+    low, high = ends.T
     places = np.arange(len(categories))
     own = ax is None
     with use_style():
         if ax is None:
             ax = make_figure(ONE_COLUMN_MM, 22 + 4.2 * len(categories)).subplots()
+        for place, each in zip(places, single, strict=False):
+            ax.plot(
+                100 * np.asarray(each, dtype=np.float64), np.full(len(each), place), "o", color=NATURAL_COLOR,
+                markersize=3, alpha=0.6, markeredgewidth=0, clip_on=False, zorder=2,
+            )  # fmt: skip
         ax.hlines(places, 100 * low, 100 * high, color=color, linewidth=1.0)
         ax.plot(100 * right / shown, places, "o", color=color, markersize=4, clip_on=False, zorder=3)
         ax.set_yticks(places, list(categories))
@@ -58,7 +77,8 @@ def plot_accuracy(
         ax.set_xlim(0, 102)
         ax.set_xticks([0, 25, 50, 75, 100])
         n = f"{shown.min()}" if shown.min() == shown.max() else f"{shown.min()} to {shown.max()}"
-        ax.set_xlabel(f"Right answers (%)\nline: 95 % interval (Wilson), n = {n} stimuli each")
+        note = f"line: 95 % interval (Wilson), n = {n} stimuli each" if note is None else note
+        ax.set_xlabel(f"Right answers (%)\n{note}")
         if chance is not None:
             draw_chance(ax, 100 * chance, axis="x", text=f"chance {format_share(chance)}")
     if own:

@@ -10,6 +10,8 @@ from ._exclusions import RULES as RULES
 from ._exclusions import ParticipantSummary as ParticipantSummary
 from ._exclusions import list_exclusions as list_exclusions
 from ._export import export_responses as export_responses
+from ._exported import is_export as is_export
+from ._exported import read_export as read_export
 from ._reading import connect_for_reading as connect_for_reading
 from ._reading import read_description as read_description
 from ._reading import read_meta as read_meta
@@ -49,6 +51,11 @@ from ._store import backup_responses as backup_responses
 from ._store import forget_recruits as forget_recruits
 from ._store import open_responses as open_responses
 from ._store import refuse_other as refuse_other
+from ._summary import Accuracy as Accuracy
+from ._summary import AnswerSummary as AnswerSummary
+from ._summary import Skipped as Skipped
+from ._summary import Timing as Timing
+from ._summary import summarize_responses as summarize_responses
 from ._tables import Responses as Responses
 from ._tables import read_responses as read_responses
 from ._takers import Taker as Taker

@@ -70,7 +70,8 @@ def export_responses(path: Path | str, out: Path | str, *, bom: bool = False, da
     record_provenance(
         out, ".", {"kind": responses.kind, "exclusion": dict(responses.rules)},
         experiment=hash_settings(description), plan_hash=description["plan_hash"],
-        n_participants=responses.n_participants, n_answers=len(responses.trials),
+        n_participants=responses.n_participants, n_answers=len(responses.trials), n_visits=responses.n_visits,
+        n_choices=responses.n_choices,
     )  # fmt: skip
     return Export(out, responses, (*files, out / "columns.json", out / "provenance.json"))
 

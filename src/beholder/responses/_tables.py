@@ -51,6 +51,8 @@ class Responses:
         The rules of exclusion.
     n_visits : int
         Sessions that a participant has; each is judged by itself.
+    n_choices : int
+        Answers that a trial can be given; 0 where it is not known.
     """
 
     kind: str
@@ -60,6 +62,7 @@ class Responses:
     conditions: Mapping[str, str]
     rules: Mapping[str, Any]
     n_visits: int = 1
+    n_choices: int = 0
 
     def __repr__(self) -> str:
         n_out = int(self.participants["excluded"].to_numpy(bool).sum())
@@ -136,7 +139,14 @@ def read_responses(path: Path | str, *, dates: bool = False) -> Responses:
         conditions,
         description["settings"].get("exclusion") or {},
         n_visits,
+        _count_choices(description),
     )
+
+
+def _count_choices(description: Mapping[str, Any]) -> int:
+    settings = description["settings"]
+    form = get_answer_form(description["kind"])
+    return len(form.list_values(settings.get("choices") or (), settings.get("rating_steps") or 0))
 
 
 _FIELDS = "trial, n, at, response, choice, correct, confidence, level, rt_ms, details"

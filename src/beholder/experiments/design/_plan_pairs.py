@@ -24,7 +24,7 @@ ORDERS = ((0, 1), (1, 0), (0, 0), (1, 1))
 
 
 def plan_pairs(
-    sources: Sequence[Path | str],
+    sources: Path | str | Sequence[Path | str],
     folder: Path | str = ".",
     *,
     n_trials: int | None = None,

@@ -44,7 +44,7 @@ N_CATCH = 16
 
 
 def plan_recognition(
-    sources: Sequence[Path | str],
+    sources: Path | str | Sequence[Path | str],
     folder: Path | str = ".",
     *,
     n_trials: int | None = None,
@@ -66,7 +66,7 @@ def plan_recognition(
 
     Parameters
     ----------
-    sources : sequence of path
+    sources : path, or sequence of path
         Folders ``metamers/{model}``: the conditions are the originals and each network's layers; a metamer that is
         missing or did not pass is shown as the original. Or one folder or table of labelled stimuli, whose columns are
         conditions.

@@ -39,7 +39,7 @@ class _Item:
 
 
 def plan_similarity(
-    sources: Sequence[Path | str],
+    sources: Path | str | Sequence[Path | str],
     folder: Path | str = ".",
     *,
     n_trials: int | None = None,

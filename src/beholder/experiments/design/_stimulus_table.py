@@ -113,7 +113,7 @@ class StimulusTable:
 
 
 def read_stimulus_table(
-    sources: Sequence[Path | str],
+    sources: Path | str | Sequence[Path | str],
     *,
     layers: Sequence[str] | None = None,
     keep_failed: bool = False,
@@ -123,7 +123,7 @@ def read_stimulus_table(
 
     Parameters
     ----------
-    sources : sequence of path
+    sources : path, or sequence of path
         ``metamers/{model}``, one or more; or a folder or table of stimuli. A table's columns are conditions; rows with
         one ``source`` are versions of one stimulus; ``level`` is a number.
     layers : sequence of str, optional
@@ -133,6 +133,8 @@ def read_stimulus_table(
     adaptive : bool
         Levels are no conditions but what an adaptive method chooses from.
     """
+    if isinstance(sources, str | Path):
+        sources = [sources]
     if not sources:
         raise InputError("-s FOLDER, stimuli or metamers", got="none")
     if is_metamer_set(sources[0]):
