@@ -53,6 +53,7 @@ _PAGE_OF = {
     "analyze": "compare_brains.md",
     "analyze encode": "encoding.md",
     "analyze decode": "encoding.md",
+    "analyze sounds": "encoding.md",
     "analyze tuning": "encoding.md",
 }
 

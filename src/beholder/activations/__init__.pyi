@@ -17,6 +17,8 @@ from .extraction._write import write_activations as write_activations
 from .formats._export_reader import read_export as read_export
 from .formats._exports import export_layer as export_layer
 from .formats._exports import resolve_export_format as resolve_export_format
+from .formats._layer_list import read_layer_list_file as read_layer_list_file
+from .formats._layer_list import write_layer_list_file as write_layer_list_file
 from .formats._panel import write_panel_file as write_panel_file
 from .formats._slices import get_shape as get_shape
 from .formats._slices import slices2tensor as slices2tensor

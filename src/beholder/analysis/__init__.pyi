@@ -62,6 +62,8 @@ from .encoding._ridge import RidgeFit as RidgeFit
 from .encoding._ridge import fit_ridge as fit_ridge
 from .encoding._ridge import make_alphas as make_alphas
 from .encoding._scores import correct_explained_variance as correct_explained_variance
+from .encoding._sounds import list_sound_layers as list_sound_layers
+from .encoding._sounds import write_sound_files as write_sound_files
 from .people._anova import run_mixed_anova as run_mixed_anova
 from .people._mixed import fit_mixed_logistic as fit_mixed_logistic
 from .searchlight._neighbourhoods import iter_ball_neighbours as iter_ball_neighbours

@@ -19,6 +19,7 @@ from beholder.analysis.encoding._participants import split_participants
 from beholder.analysis.encoding._predict import PLS_COMPONENTS, predict_splits
 from beholder.analysis.encoding._predictions import Predictions
 from beholder.analysis.encoding._rows import collect_arrays, list_warnings, make_rows, make_share_rows
+from beholder.analysis.encoding._sounds import open_sound_layers
 from beholder.analysis.encoding._splits import PUBLISHED_SEED, PUBLISHED_SPLITS
 from beholder.analysis.encoding._summary import Tested
 from beholder.recordings import Recordings, open_recordings
@@ -60,11 +61,11 @@ def analyze_encode(
     Parameters
     ----------
     activations : Activations, path, or mapping of str to array, (n_stimuli, *features)
-        Replicates are averaged.
+        Replicates are averaged. A path may be the metamer study's ``natsound_activations.h5``.
     recordings : Recordings or path
         Joined by stimulus id. A path as for :func:`beholder.recordings.open_recordings`.
     layers : sequence of str, optional
-        Default all.
+        Default all. For the metamer study's file of sounds also places in its list, ``["3"]``.
     method : {"ridge", "pls", "banded"}
         Ridge regression with a penalty a unit; partial least squares; all layers jointly, each with a penalty of its
         own (the extra ``brain``).
@@ -132,12 +133,18 @@ def analyze_encode(
         n_splits, zero_center, n_permutations, seed if seed is not None else _SEEDS.get(recipe, DEFAULT_SEED),
     )  # fmt: skip
     asked.check()
-    store = open_layers(activations, stimulus_ids)
     target = recordings if isinstance(recordings, Recordings) else _open(recordings)
     target = target.select(subject=subject, region=region)
+    said = ""
+    if isinstance(activations, str | Path) and Path(activations).suffix.lower() in (".h5", ".hdf5"):
+        store, said = open_sound_layers(Path(activations), target.stimulus_ids, layers)
+        layers = store.layers
+    else:
+        store = open_layers(activations, stimulus_ids)
     joined = join_stimuli(store.stimulus_ids, target.stimulus_ids, id_pattern)
     own_ids: list[str] = [str(target.stimulus_ids[row]) for row in joined.rows_b]
     people, notes = split_participants(target, own_ids)
+    notes = [said, *notes] if said else notes
     group_of = None if groups is None else read_condition(store, groups, "groups")[joined.rows_a]
     names = list(layers or store.layers)
     plans = [asked.plan(person, group_of) for person in people]
@@ -178,7 +185,7 @@ def analyze_encode(
         row["model"] = str(store.model)
     warnings = [*notes, *list_warnings(asked, labels, people, plans, found)]
     return make_result(
-        "encode", rows, settings, warnings=warnings, arrays=collect_arrays(people, plans, found, len(joined))
+        "encode", rows, settings, warnings=warnings, arrays=collect_arrays(asked, people, plans, found, len(joined))
     )
 
 

@@ -211,7 +211,7 @@ def list_warnings(
 
 
 def collect_arrays(
-    people: Sequence[Participant], plans: Sequence[Sequence[Split]], found: Found, n_stimuli: int
+    asked: Asked, people: Sequence[Participant], plans: Sequence[Sequence[Split]], found: Found, n_stimuli: int
 ) -> dict[str, np.ndarray]:
     """Scores of each unit, (n_layers, n_units), with participants and regions, and what each split was trained on."""
     train = np.zeros((len(people), max(len(plan) for plan in plans), n_stimuli), dtype=bool)
@@ -223,6 +223,11 @@ def collect_arrays(
         name: np.array([np.concatenate([getattr(mine[i], name) for mine in found]) for i in range(n_layers)])
         for name in ("r", "corrected", "alphas")
     }
+    if asked.is_published:  # overlapping splits are kept apart, as the study keeps them: (n_layers, n_splits, n_units)
+        for name in ("corrected_of_splits", "alphas_of_splits"):
+            over[name] = np.array(
+                [np.concatenate([getattr(mine[i], name) for mine in found], axis=1) for i in range(n_layers)]
+            )
     return over | {
         "unit": np.concatenate([person.units for person in people]),
         "subject": np.concatenate([np.array([person.subject] * len(person.units), dtype=str) for person in people]),

@@ -60,6 +60,8 @@ class Tested:
     regions : dict of str to RegionScore
     r, corrected, alphas : (n_units,), float
         Over splits: mean r (median of the published recipe's), corrected variance explained, median penalty.
+    corrected_of_splits, alphas_of_splits : (n_splits, n_units), float
+        One row where folds are corrected together.
     at_smallest, at_largest : float
         Share of penalties at an edge of the grid.
     """
@@ -68,6 +70,8 @@ class Tested:
     r: np.ndarray
     corrected: np.ndarray
     alphas: np.ndarray
+    corrected_of_splits: np.ndarray
+    alphas_of_splits: np.ndarray
     at_smallest: float
     at_largest: float
 
@@ -122,7 +126,9 @@ def summarize_units(
             found.r[:, units].mean(axis=1), found.training[:, units].mean(axis=1),
         )  # fmt: skip
     alphas = np.median(found.alphas, axis=0)
-    return Tested(regions, r, corrected, alphas, found.at_smallest, found.at_largest)
+    return Tested(
+        regions, r, corrected, alphas, by_split, found.alphas, found.at_smallest, found.at_largest
+    )  # fmt: skip
 
 
 def _summarize(values: np.ndarray, *, median: bool) -> np.ndarray:

@@ -1,0 +1,47 @@
+"""``beholder analyze sounds``: a network's responses to sounds, as the metamer study's regressions read them."""
+
+from __future__ import annotations
+
+from beholder._core.seeds import DEFAULT_SEED
+from beholder.cli._flags import BatchSize, Layers, OptionalOut, OutputFlags, StimulusFlags, WorkFlags, flags
+from beholder.cli._model_flags import ModelFlags
+
+
+@flags
+class _PassFlags(WorkFlags):
+    batch_size: BatchSize = None
+    """Sounds in one forward pass; default chosen from the work's size."""
+    overwrite: bool = False
+    """Replace activations that were made with other settings."""
+
+
+def sounds(
+    *,
+    model: ModelFlags = ModelFlags(),
+    stimuli: StimulusFlags = StimulusFlags(),
+    layers: Layers = None,
+    out_path: OptionalOut = None,
+    work: _PassFlags = _PassFlags(),
+    output: OutputFlags = OutputFlags(),
+) -> None:
+    """Write natsound_activations.h5, averaged over time, and natsound_activations_full.h5 of a network's stages.
+
+    Example: beholder analyze sounds -D cochresnet50 --in_path 165_natural_sounds
+
+    Parameters
+    ----------
+    model.directory
+        A model directory: its build_network.py is the network, and the files go under it.
+    layers
+        Layers; default the network's recorded stages.
+    out_path
+        Folder for the two files; default the model directory, else this one.
+    """
+    from beholder.activations import extract
+    from beholder.analysis import list_sound_layers, write_sound_files
+
+    network, folder = model.load(), model.join(out_path or ".")
+    heard = stimuli.choose(stimuli.read(), DEFAULT_SEED)
+    acts = extract(network, heard, list_sound_layers(network, layers), out_path=folder / "activations", **vars(work))
+    files = write_sound_files(acts, folder)
+    output.print(map(str, files), {"files": [{"file": str(path)} for path in files]})
