@@ -310,10 +310,10 @@ def test_a_module_is_afterwards_as_it_was(stimuli: StimulusSet, tmp_path: Path) 
     ],
 )
 def test_every_way_of_running_out_of_memory_is_known(error: BaseException) -> None:
-    from beholder.activations.extraction._worker import _is_out_of_memory
+    from beholder._core.errors import is_out_of_memory
 
-    assert _is_out_of_memory(error)
-    assert not _is_out_of_memory(RuntimeError("shapes differ"))
+    assert is_out_of_memory(error)
+    assert not is_out_of_memory(RuntimeError("shapes differ"))
 
 
 @pytest.fixture

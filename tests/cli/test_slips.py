@@ -100,7 +100,7 @@ def test_printed_commands_can_be_pasted(workplace: Path, capsys: pytest.CaptureF
     from beholder.cli._metamers_make import template
     from beholder.models import load_model
     from beholder.models.weights._read import explain_missing
-    from beholder.synthesis.metamers._make import name_null_command
+    from beholder.synthesis.metamers._results import name_null_command
 
     template("my network", picture=True)
     words = shlex.split(capsys.readouterr().out.splitlines()[-1])

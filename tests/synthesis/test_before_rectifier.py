@@ -54,9 +54,7 @@ def model() -> bh.Model:
 def look(model: bh.Model, unit: Unit) -> Unit | None:
     generator = torch.Generator().manual_seed(1)
     images = 2 * torch.randn(4, 3, 8, 8, generator=generator)
-    with Network(model, [unit.layer], images[:1]) as network:
-        network.open([unit.layer])
-        return find_before_rectifier(model, network, unit, images)
+    return find_before_rectifier(model, Network(model, [unit.layer], images[:1]), unit, images)
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,10 @@ import beholder as bh
 from beholder._core.errors import ConfigurationChanged
 from beholder.stimuli import METAMER_COLUMNS, MetamerSet, decide_category, load_wnids, read_metamer_table
 from beholder.synthesis import Whitened, make_metamers
+from beholder.synthesis.engine._session import ProblemResult, open_session
 from beholder.synthesis.images._parameterization import Canvas
-from beholder.synthesis.metamers._bench import MetamerResult, MetamerRunner, MetamerTask
+from beholder.synthesis.metamers._maker import MetamerMaker, MetamerTask
 from beholder.synthesis.metamers._recipe import make_metamer_recipe
-from beholder.synthesis.metamers._session import MetamerWork, open_session
 
 from .nets import SoundNet, count_hooks, make_model
 
@@ -71,7 +71,7 @@ class Followed:
     """Which starts were made of which stimuli, and what came out."""
 
     starts: list[tuple[int, list[str]]]
-    made: list[MetamerResult]
+    made: list[ProblemResult]
 
 
 def follow_starts(
@@ -84,17 +84,17 @@ def follow_starts(
     """Make metamers where each start ends, after two steps, at the given match; their images are the start's number."""
     starts: list[tuple[int, list[str]]] = []
 
-    def run(self: Any, layer: str, tasks: Any, name: str, checkpoint: Any, attempt: int, **_: Any) -> Any:
+    def start(self: Any, tasks: Any, checkpoint: Any, attempt: int) -> Any:
         starts.append((attempt, [task.stimulus_id for task in tasks]))
-        image = np.full(1, attempt, np.float32)
-        ends = [np.array([1.0, 10 ** (-level / 20)], np.float32) for level in decibels[attempt]]
-        return [MetamerResult(image, losses, 2, stopped_by, is_halved=False) for losses in ends]
+        image = np.full((1, 1), attempt, np.float32)
+        ends = [np.array([[1.0, 10 ** (-level / 20)]], np.float32) for level in decibels[attempt]]
+        return [ProblemResult(image, losses, 2, stopped_by) for losses in ends]
 
-    monkeypatch.setattr(MetamerRunner, "_run", run)
-    work = MetamerWork(("1",), ("1",), make_metamer_recipe(net, recipe), (3, 16, 16), 1, 1, False)
+    monkeypatch.setattr(MetamerMaker, "_start", start)
     tasks = [MetamerTask("1", f"{i:06d}", 0, PICTURES[i % 3], "", "") for i in range(len(decibels[0]))]
-    with open_session(net, work) as session:
-        return Followed(starts, session.runner.make(tasks))
+    with open_session(net, ["1"], (3, 16, 16)) as session:
+        maker = MetamerMaker(session, ["1"], ["1"], make_metamer_recipe(net, recipe))
+        return Followed(starts, maker.match(tasks))
 
 
 def test_a_module_never_seen_before() -> None:
@@ -404,15 +404,15 @@ def test_a_poor_match_is_begun_anew_twice_at_most_and_the_best_kept(
     found = follow_starts(net, monkeypatch, "default", [[level] for level in decibels])
     assert [attempt for attempt, _ in found.starts] == list(range(n_starts))
     (made,) = found.made
-    assert made.image.tolist() == [kept]
-    assert made.steps == len(made.losses) == 2 * n_starts
+    assert made.images.tolist() == [[kept]]
+    assert made.steps == made.losses.shape[1] == 2 * n_starts
 
 
 def test_only_what_is_stuck_is_begun_anew(net: bh.Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a batch those below 30 dB; none that had more to go, and none of the published recipe."""
     found = follow_starts(net, monkeypatch, "default", [[20, 40, 20], [25, 35], [22]])
     assert found.starts == [(0, ["000000", "000001", "000002"]), (1, ["000000", "000002"]), (2, ["000000"])]
-    assert [made.image.tolist() for made in found.made] == [[1], [0], [1]]
+    assert [made.images[0].tolist() for made in found.made] == [[1], [0], [1]]
     found = follow_starts(net, monkeypatch, "default", [[20]], stopped_by="steps")
     assert [attempt for attempt, _ in found.starts] == [0]
     found = follow_starts(net, monkeypatch, "published", [[20]])
@@ -564,8 +564,7 @@ def test_whitening_evens_out_what_a_layer_feels() -> None:
     kernel = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0])
     blur.weight.data[:] = torch.outer(kernel, kernel) / 256
     model = bh.wrap(nn.Sequential(blur).eval(), input_range=(0.0, 1.0), input_shape=(3, 32, 32))
-    with Network(model, ["0"], torch.rand(1, 3, 32, 32)).open(["0"]) as network:
-        maker = whiten_layer(network, "0", torch.rand(1, 3, 32, 32))
+    maker = whiten_layer(Network(model, ["0"], torch.rand(1, 3, 32, 32)), "0", torch.rand(1, 3, 32, 32))
     prior = (make_frequency_scale(32, 32, 1.0, torch.device("cpu")) * _TURN) ** _DECAY
     sensitivity = (torch.from_numpy(maker.scale) / prior) ** -2 - 0.1
     transfer = torch.fft.rfft2(blur.weight[0, 0].detach(), s=(32, 32)).abs() ** 2

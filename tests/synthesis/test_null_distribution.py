@@ -258,7 +258,7 @@ def test_pairs_that_are_not_a_number_are_counted_and_left_out(caplog: pytest.Log
 def test_a_null_after_a_make_that_was_stopped_has_the_layers_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from beholder.synthesis.metamers._session import MetamerSession
+    from beholder.synthesis.metamers._maker import MetamerMaker
 
     logging.getLogger("beholder").propagate = True
     caplog.set_level(logging.INFO, "beholder")
@@ -268,7 +268,7 @@ def test_a_null_after_a_make_that_was_stopped_has_the_layers_asked_for(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(MetamerSession, "make", stop)
+        patch.setattr(MetamerMaker, "make", stop)
         with pytest.raises(KeyboardInterrupt):
             make_metamers(model, PICTURES[:2], ["head"], measured=["conv"], iterations=3, out_path=out)
     assert len(read_metamer_table(out / "testnet")) == 0
@@ -375,15 +375,15 @@ def test_interrupted_it_continues_to_the_same_bytes(tmp_path: Path, monkeypatch:
     many = np.random.default_rng(6).random((50, 3, 12, 12), dtype=np.float32)
     settings: dict[str, Any] = {"layers": ["conv"], "n_pairs": 900, "threads": 1}
     null_distribution(make_net(), many, out_path=tmp_path / "whole" / "null_dist", **settings)
-    measured, compute = [], _null_worker.PairMeasurer.measure
+    measured, compute = [], _null_worker.NullWorker.measure
 
-    def stop_there(self: Any, layers: Any, seed: int, split: int, block: Block) -> np.ndarray:
+    def stop_there(self: Any, session: Any, layers: Any, seed: int, split: int, block: Block) -> np.ndarray:
         measured.append(block.index)
         if len(measured) == 3:
             raise KeyboardInterrupt
-        return compute(self, layers, seed, split, block)
+        return compute(self, session, layers, seed, split, block)
 
-    monkeypatch.setattr(_null_worker.PairMeasurer, "measure", stop_there)
+    monkeypatch.setattr(_null_worker.NullWorker, "measure", stop_there)
     with pytest.raises(KeyboardInterrupt):
         null_distribution(make_net(), many, out_path=tmp_path / "part" / "null_dist", **settings)
     null_distribution(make_net(), many, out_path=tmp_path / "part" / "null_dist", **settings)

@@ -529,7 +529,7 @@ def test_too_little_memory_is_taken_in_halves(
     acts: Activations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from beholder._core.errors import BeholderError
-    from beholder.synthesis.visualizations._bench import BatchRun
+    from beholder.synthesis.engine._loop import BatchRun
 
     run, most = BatchRun.run, [4]
 
@@ -556,7 +556,7 @@ def test_too_little_memory_is_taken_in_halves(
 def test_the_first_error_is_told_wherever_it_happens(
     acts: Activations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from beholder.synthesis.visualizations._bench import BatchRun
+    from beholder.synthesis.engine._loop import BatchRun
 
     take_step = BatchRun._take_step
 

@@ -68,26 +68,25 @@ ENDS: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], int | None]] = {
 def open_network(end: Callable[[Tensor, Tensor], Tensor]) -> tuple[Network, Tensor]:
     model = bh.wrap(Whole(end).eval(), input_range=(0.0, 1.0), input_shape=(3, 8, 8))
     example = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
-    return Network(model, ["block"], example[:1]).open(["block"]), example
+    return Network(model, ["block"], example[:1]), example
 
 
 @pytest.mark.parametrize("name", ENDS)
 def test_the_rectifiers_that_make_up_a_layer_are_found(name: str) -> None:
     end, expected = ENDS[name]
     network, images = open_network(end)
-    with network:
-        found = network.find_end_rectifiers("block", images[:1])
-        assert (None if found is None else len(found)) == expected
-        with torch.no_grad():
-            (view,) = network.run(images, [2], ("block",), {}).views()
-            values = view.layer("block")
-            if found is not None:
-                before = view.before_rectifiers("block")
-                assert [each.shape[0] for each in before] == [2] * len(found)
-                assert sum(each.numel() for each in before) == values.numel()
-                assert any(bool((each < 0).any()) for each in before)
-                after = torch.cat([each.clamp(0, c) for each, c in zip(before, found.ceilings, strict=True)], 1)
-                torch.testing.assert_close(after.flatten(), values.flatten(), rtol=0, atol=0)
+    found = network.find_end_rectifiers("block", images[:1])
+    assert (None if found is None else len(found)) == expected
+    with torch.no_grad():
+        (view,) = network.run(images, [2], ("block",), {}).views()
+        values = view.layer("block")
+        if found is not None:
+            before = view.before_rectifiers("block")
+            assert [each.shape[0] for each in before] == [2] * len(found)
+            assert sum(each.numel() for each in before) == values.numel()
+            assert any(bool((each < 0).any()) for each in before)
+            after = torch.cat([each.clamp(0, c) for each, c in zip(before, found.ceilings, strict=True)], 1)
+            torch.testing.assert_close(after.flatten(), values.flatten(), rtol=0, atol=0)
 
 
 def test_straight_gradient_goes_through_the_returned_branch_only() -> None:
@@ -109,13 +108,12 @@ def test_straight_gradient_goes_through_the_returned_branch_only() -> None:
     expected_values = torch.cat([Fake.apply(inner), Fake.apply(block.conv2(F.relu(inner)))], 1)
     loss = (expected_values - target).norm() / target.norm()
     (expected,) = torch.autograd.grad(loss, leaf)
-    with network:
-        ends = network.find_end_rectifiers("block", images[:1])
-        assert ends is not None
-        objective = MatchRectified("block", (target[None, :4], target[None, 4:]), ends, "straight")
-        leaf = images[:1].clone().requires_grad_(True)
-        score = objective.score(network.run(leaf, [1], ("block",), {}).views()[0])
-        (gradient,) = torch.autograd.grad(-score.sum(), leaf)
+    ends = network.find_end_rectifiers("block", images[:1])
+    assert ends is not None
+    objective = MatchRectified("block", (target[None, :4], target[None, 4:]), ends, "straight")
+    leaf = images[:1].clone().requires_grad_(True)
+    score = objective.score(network.run(leaf, [1], ("block",), {}).views()[0])
+    (gradient,) = torch.autograd.grad(-score.sum(), leaf)
     assert -float(score.detach()) == pytest.approx(float(loss.detach()), rel=1e-6)
     torch.testing.assert_close(gradient, expected)
 
@@ -148,18 +146,17 @@ def test_zero_targets_are_refused() -> None:
 
 def test_nothing_is_left_on_the_model() -> None:
     end = ENDS["in place"][0]
-    network, images = open_network(end)
+    _, images = open_network(end)
     module = Whole(end).eval()
     with torch.no_grad():
         expected = module(images)
     model = bh.wrap(module, input_range=(0.0, 1.0), input_shape=(3, 8, 8))
-    with Network(model, ["block"], images[:1]).open(["block"]) as opened:
-        opened.find_end_rectifiers("block", images[:1])
-        opened.run(images, [2], ("block",), {})
+    opened = Network(model, ["block"], images[:1])
+    opened.find_end_rectifiers("block", images[:1])
+    opened.run(images, [2], ("block",), {})
     assert not any(part._forward_hooks or part._forward_pre_hooks for part in module.modules())
     leaf = images.clone().requires_grad_(True)
     torch.testing.assert_close(module(leaf).detach(), expected)
-    network.close()
 
 
 def test_coarse_to_fine_admits_filters() -> None:
@@ -188,14 +185,14 @@ def test_matching_by_parts() -> None:
     target = torch.rand(3, 2, 2, generator=torch.Generator().manual_seed(1))
     curriculum = CoarseToFine((0.0, 4.0, 99.0), (9.0, 9.0, 9.0), every=2)
     objective = MatchByParts("0", target[None], curriculum, steps_per_repeat=20, n_repeats=2)
-    with Network(model, ["0"], images).open(["0"]) as network:
-        for step, channels in ((0, [0]), (8, [0, 1]), (25, [0, 1, 2])):
-            captured = network.run(images, [1], ("0",), {})
-            captured.step = step
-            score = float(objective.score(captured.views()[0]))
-            a, b = images[0, channels], target[channels]
-            assert score == pytest.approx(-float((a - b).norm() / b.norm()), rel=1e-6)
-        whole = float(MatchTarget("0", target[None]).score(captured.views()[0]))
-        assert score == pytest.approx(whole)
+    network = Network(model, ["0"], images)
+    for step, channels in ((0, [0]), (8, [0, 1]), (25, [0, 1, 2])):
+        captured = network.run(images, [1], ("0",), {})
+        captured.step = step
+        score = float(objective.score(captured.views()[0]))
+        a, b = images[0, channels], target[channels]
+        assert score == pytest.approx(-float((a - b).norm() / b.norm()), rel=1e-6)
+    whole = float(MatchTarget("0", target[None]).score(captured.views()[0]))
+    assert score == pytest.approx(whole)
     assert isinstance(Problem(objective), Problem)
     assert np.isfinite(score)

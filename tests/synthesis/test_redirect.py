@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from beholder.models.layers._axis_names import StimulusAxis
 from beholder.synthesis import redirect_gradient
+from beholder.synthesis.gradients._rectifiers import find_rectifiers, pass_straight
 from beholder.synthesis.gradients._redirect import RedirectDeadRectifiers
-from beholder.synthesis.gradients._straight import find_rectifiers, pass_straight
 
 X, G = [[-1.0, -2.0, -3.0]], [[-1.0, 1.0, -2.0]]
 

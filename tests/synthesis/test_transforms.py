@@ -9,7 +9,8 @@ from scipy import ndimage
 
 from beholder import InputError
 from beholder.synthesis import Affine, Crop, Draws, Noise, Pad, RandomCrop, Transform
-from beholder.synthesis.images._transforms import cut_margin, resample
+from beholder.synthesis.engine._loop import cut_margin
+from beholder.synthesis.images._transforms import resample
 
 IMAGES = torch.rand(3, 3, 20, 24, generator=torch.Generator().manual_seed(0))
 SEEDS = np.array([5, 6, 7], dtype=np.uint64)

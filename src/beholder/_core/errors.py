@@ -180,3 +180,13 @@ def find_near_names(name: str, known: Iterable[str], n: int = 3) -> list[str]:
         by_lower.setdefault(candidate.lower(), candidate)
     near = difflib.get_close_matches(name.lower(), list(by_lower), n=n, cutoff=0.6)
     return [by_lower[match] for match in near]
+
+
+_OUT_OF_MEMORY = ("not enough memory", "out of memory", "can't allocate memory", "cannot allocate memory")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an accelerator, torch's CPU allocator or Python itself found no room."""
+    text = str(error).lower()
+    is_one = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return is_one or any(words in text for words in _OUT_OF_MEMORY)

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from beholder._core.errors import BeholderError, InputError
+from beholder._core.errors import BeholderError, InputError, is_out_of_memory
 from beholder._core.progress import logger
 from beholder.activations.extraction._batches import MicroBatch, cut_micro_batches, load_stimulus
 from beholder.activations.extraction._postprocess import project_rows
@@ -182,7 +182,7 @@ class _ExtractionSession:
         try:
             finish = self._start(shard)
         except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             logger.warning("no room for the activations of two shards at once; one is computed after the other")
 
@@ -193,7 +193,7 @@ class _ExtractionSession:
             try:
                 return finish()
             except (MemoryError, RuntimeError) as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 size = sum(math.prod(each.shape) for each in self._worker.passes[shard.payload["pass"]].targets) * 4
                 n_stimuli = shard.payload["stop"] - shard.payload["start"]
@@ -240,7 +240,7 @@ class _ExtractionSession:
             except (MemoryError, RuntimeError) as error:
                 for _, future in futures:
                     future.cancel()
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 facts["smaller_batch"] = self._redo_smaller(tasks, load, state, str(error))
             except BaseException:
@@ -314,7 +314,7 @@ class _ExtractionSession:
                         self._forward(part, load(part), *state)
                 return size
             except (MemoryError, RuntimeError) as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
         raise BeholderError(
             f"expected one stimulus to fit in memory on {self._device}; got {reason.splitlines()[0][:120]}; "
@@ -359,13 +359,3 @@ class _ExtractionSession:
             name = path.relative_to(self._worker.store).as_posix()
             files[name] = write_shard(path, values, layer.layout)
         return files
-
-
-_OUT_OF_MEMORY = ("not enough memory", "out of memory", "can't allocate memory", "cannot allocate memory")
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    """Whether an accelerator, torch's CPU allocator or Python itself found no room."""
-    text = str(error).lower()
-    kinds = (torch.OutOfMemoryError, MemoryError)
-    return isinstance(error, kinds) or any(words in text for words in _OUT_OF_MEMORY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -23,8 +23,8 @@ from beholder.synthesis.gradients._view import Constants
 from beholder.synthesis.images._constraints import Constraint
 from beholder.synthesis.images._draws import Draws
 from beholder.synthesis.images._parameterization import Canvas, Parameterization
-from beholder.synthesis.images._transforms import Transform, cut_margin
-from beholder.synthesis.objectives._base import Problem, check_scores
+from beholder.synthesis.images._transforms import Transform
+from beholder.synthesis.objectives._base import Objective, Problem, check_scores
 
 logger = logging.getLogger("beholder")
 
@@ -69,6 +69,11 @@ class BatchResult:
     transparency: Tensor | None
 
 
+def list_layers(objectives: Iterable[Objective]) -> tuple[str, ...]:
+    """Layers that objectives read, each once."""
+    return tuple(dict.fromkeys(name for objective in objectives for name in objective.layers))
+
+
 def make_image_seeds(problem: Problem) -> list[int]:
     """A seed for each image of a problem, a function of the problem's seed alone."""
     return [derive_seed(problem.seed, "synthesis", i) for i in range(problem.n_images)]
@@ -86,7 +91,7 @@ class BatchRun:
     network: Network
     problems: Sequence[Problem]
     recipe: Recipe
-    layers: tuple[str, ...] = field(init=False)
+    layers: tuple[str, ...] = ()
     seeds: np.ndarray = field(init=False)
     owners: np.ndarray = field(init=False)
     constants: Constants = field(init=False, default_factory=dict)
@@ -94,7 +99,7 @@ class BatchRun:
 
     def __post_init__(self) -> None:
         recipe, device = self.recipe, self.network.device
-        self.layers = tuple(dict.fromkeys(name for p in self.problems for name in p.objective.layers))
+        self.layers = self.layers or list_layers(problem.objective for problem in self.problems)
         self.seeds = np.array([seed for p in self.problems for seed in make_image_seeds(p)], dtype=np.uint64)
         self.owners = np.repeat(np.arange(len(self.problems)), [p.n_images for p in self.problems])
         self.origins = self._stack_origins().to(device) if any(c.needs_origin for c in recipe.constraints) else None
@@ -333,3 +338,12 @@ def read_images(value: Any, n_images: int, recipe: Recipe, what: str) -> Tensor:
         pads = [pad for size in reversed(grow) for pad in (size, size)]
         images = torch.nn.functional.pad(images, pads, mode="reflect")
     return images.contiguous()
+
+
+def cut_margin(images: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """The middle of each image, of the shape that the model takes."""
+    if tuple(images.shape[1:]) == shape:
+        return images
+    for axis, size in enumerate(shape[1:], 2):
+        images = images.narrow(axis, (images.shape[axis] - size) // 2, size)
+    return images

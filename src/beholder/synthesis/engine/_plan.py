@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import TypeVar, final
+
+R = TypeVar("R")
 
 CPU_BATCH, DEVICE_BATCH = 8, 64
 
 
 @final
 @dataclass(frozen=True)
-class Plan:
+class BatchPlan:
     """How the work is cut.
 
     Attributes
@@ -28,6 +30,12 @@ class Plan:
     threads: int
     n_concurrent_batches: int
 
+    def sort(self, made: Sequence[Sequence[R]]) -> list[R]:
+        """What came of each batch's problems, in the order of the problems."""
+        pairs = (zip(members, part, strict=True) for members, part in zip(self.batches, made, strict=True))
+        found = {i: each for pair in pairs for i, each in pair}
+        return [found[i] for i in range(len(found))]
+
 
 def plan_batches(
     sizes: Sequence[int],
@@ -36,7 +44,7 @@ def plan_batches(
     cores: int,
     on_cpu: bool,
     batch_size: int | None = None,
-) -> Plan:
+) -> BatchPlan:
     """Cut problems into batches; a problem is never cut.
 
     On the CPU problems of different layers never share a batch, so that none runs deeper than it must, and every
@@ -67,7 +75,7 @@ def plan_batches(
     for members in groups.values():
         share = -(-sum(sizes[i] for i in members) // n_concurrent_batches) if batch_size is None else limit
         batches.extend(_pack(members, sizes, min(limit, max(share, 1))))
-    return Plan(
+    return BatchPlan(
         tuple(batches),
         threads=1 if n_concurrent_batches > 1 or not on_cpu else cores,
         n_concurrent_batches=min(n_concurrent_batches, len(batches)),

@@ -97,15 +97,3 @@ def pick_parameterization(model: Model, shape: tuple[int, ...]) -> Parameterizat
     if len(shape) == 3 and shape[0] in (1, 3):
         return Fourier()
     return Raw(mean=0.0 if model.input_range is None else sum(model.input_range) / 2)
-
-
-_MOST = 10**9
-
-
-def check_count(value: int, what: str) -> int:
-    """A whole number above 0, of what can be counted out."""
-    if value < 1:
-        raise InputError(f"at least one {what}", got=str(value))
-    if value > _MOST:
-        raise InputError(f"at most {_MOST} {what}s", got=str(value))
-    return int(value)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,33 +14,27 @@ from torch import Tensor, nn
 from beholder._core.errors import InputError
 from beholder._core.progress import show_progress
 from beholder._core.seeds import DEFAULT_SEED
-from beholder._core.threads import open_threads
-from beholder.models import Model, as_model, run_eagerly
+from beholder.models import Model, as_model
 from beholder.synthesis.engine._checkpoint import Checkpoint, describe_model, describe_part
-from beholder.synthesis.engine._loop import BatchResult, BatchRun, Recipe
+from beholder.synthesis.engine._loop import Recipe, list_layers
 from beholder.synthesis.engine._optimizers import Optimizer
-from beholder.synthesis.engine._plan import Plan, plan_batches
-from beholder.synthesis.engine._recipe import check_count, list_problems, make_recipe
+from beholder.synthesis.engine._plan import BatchPlan, plan_batches
+from beholder.synthesis.engine._recipe import list_problems, make_recipe
 from beholder.synthesis.engine._result import Synthesis
+from beholder.synthesis.engine._session import ProblemResult, SynthesisSession, open_session
 from beholder.synthesis.engine._stopping import StopRule
 from beholder.synthesis.engine._validate import (
+    check_count,
     check_gradient,
     check_tensors,
     find_input_shape,
     make_example,
     settle_layout,
 )
-from beholder.synthesis.gradients._network import Network, use_threads
 from beholder.synthesis.images._constraints import Constraint
 from beholder.synthesis.images._parameterization import Parameterization
 from beholder.synthesis.images._transforms import Transform
-from beholder.synthesis.objectives._base import Objective, Problem, check_scores
-
-logger = logging.getLogger("beholder")
-
-
-class _Cancelled(Exception):
-    """Another batch failed, or the user interrupted."""
+from beholder.synthesis.objectives._base import Objective, Problem
 
 
 def synthesize(
@@ -149,7 +141,7 @@ def synthesize(
         on_cpu=observer.device.type == "cpu",
         batch_size=None if batch_size is None else check_count(batch_size, "image in a batch"),
     )
-    names = tuple(dict.fromkeys(name for problem in problems for name in problem.objective.layers))
+    names = list_layers(problem.objective for problem in problems)
     channels_last = settle_layout(observer, names, make_example(observer, shape), None, wanted=channels_last)
     settings = {
         "model": describe_model(observer, identify=checkpoint is not None),
@@ -161,9 +153,13 @@ def synthesize(
         "device": observer.device.type,
     }
     stored = None if checkpoint is None else Checkpoint(checkpoint, settings, check_count(checkpoint_every, "step"))
-    with _open_network(observer, problems, shape, channels_last=channels_last, threads=plan.threads) as network:
-        done = _run_plan(network, problems, recipe, plan, stored)
-        return _collect(network, problems, done, settings)
+    with open_session(
+        observer, names, shape, threads=plan.threads, n_concurrent_batches=plan.n_concurrent_batches,
+        channels_last=channels_last, is_exact=False,
+    ) as session:  # fmt: skip
+        check_gradient(session.network, names, make_example(observer, shape))
+        made = _run_batches(session, problems, recipe, plan, stored)
+    return _collect(problems, plan, made, settings)
 
 
 def score_images(
@@ -199,156 +195,67 @@ def score_images(
         raise InputError(f"one objective, or one for each of {len(batch)} stimuli", got=f"{len(objectives)}")
     if len(batch) == 0:
         return np.empty(0, dtype=np.float32)
-    problems = [Problem(each) for each in objectives]
     scores = np.empty(len(batch), dtype=np.float32)
     shape = tuple(batch.shape[1:])
-    names = tuple(dict.fromkeys(name for each in objectives for name in each.layers))
+    names = list_layers(objectives)
     channels_last = settle_layout(
         observer, names, make_example(observer, shape), None, wanted=channels_last, gradients=False
     )
-    with _open_network(
-        observer, problems, shape, channels_last=channels_last, threads=torch.get_num_threads(), check=False
-    ) as network:
+    with open_session(
+        observer, names, shape, threads=torch.get_num_threads(), channels_last=channels_last, is_exact=False
+    ) as session:
         for start in range(0, len(batch), batch_size):
             part = slice(start, start + batch_size)
-            scores[part] = _score_batch(network, problems[part], batch[part])
+            own = list_layers(objectives[part])
+            scores[part] = session.score(objectives[part], batch[part], [1] * len(objectives[part]), own)
     return scores
 
 
-def _score_batch(network: Network, problems: Sequence[Problem], images: Tensor) -> np.ndarray:
-    layers = tuple(dict.fromkeys(name for problem in problems for name in problem.objective.layers))
-    network.open(layers)
-    sizes = [problem.n_images for problem in problems]
-    with torch.no_grad():
-        views = network.run(images.to(network.device), sizes, layers, {}).views()
-        scores = [
-            check_scores(problem.objective.score(view), problem.n_images, problem.objective)
-            for problem, view in zip(problems, views, strict=True)
-        ]
-    return torch.cat(scores).float().cpu().numpy()
-
-
-@contextlib.contextmanager
-def _open_network(
-    model: Model,
+def _run_batches(
+    session: SynthesisSession,
     problems: Sequence[Problem],
-    shape: tuple[int, ...],
-    *,
-    channels_last: bool,
-    threads: int,
-    check: bool = True,
-) -> Iterator[Network]:
-    layers = tuple(dict.fromkeys(name for problem in problems for name in problem.objective.layers))
-    with (
-        run_eagerly(),
-        use_threads(threads) if model.device.type == "cpu" else contextlib.nullcontext(),
-    ):
-        example = make_example(model, shape)
-        with Network(model, layers, example, channels_last=channels_last) as network:
-            if check:
-                network.open(layers)
-                check_gradient(network, layers, example)
-            yield network
-
-
-def _run_plan(
-    network: Network, problems: Sequence[Problem], recipe: Recipe, plan: Plan, checkpoint: Checkpoint | None
-) -> list[tuple[tuple[int, ...], BatchResult]]:
-    cancelled, lock = threading.Event(), threading.Lock()
-
-    def check_cancelled() -> None:
-        if cancelled.is_set():
-            raise _Cancelled
-
-    for batch in plan.batches:
-        network.open([name for i in batch for name in problems[i].objective.layers])
-    total = recipe.steps * sum(problem.n_images for problem in problems)
+    recipe: Recipe,
+    plan: BatchPlan,
+    checkpoint: Checkpoint | None,
+) -> list[list[ProblemResult]]:
+    """Results of each batch."""
+    lock, total = threading.Lock(), recipe.steps * sum(problem.n_images for problem in problems)
     with show_progress("synthesize", total, "image steps") as show:
 
         def advance(n: int) -> None:
             with lock:
                 show(n)
 
-        def work(job: tuple[int, tuple[int, ...]]) -> list[tuple[tuple[int, ...], BatchResult]]:
-            return _run_batch(
-                network, problems, recipe, job[1], f"batch_{job[0]}", checkpoint, advance, check_cancelled
-            )
-
-        jobs = list(enumerate(plan.batches))
-        if plan.n_concurrent_batches <= 1:
-            return [item for job in jobs for item in work(job)]
-        with open_threads(plan.n_concurrent_batches, "beholder-lane") as pool:
-            try:
-                futures = [pool.submit(work, job) for job in jobs]
-                return [item for future in futures for item in future.result()]
-            except BaseException:
-                cancelled.set()
-                raise
-
-
-def _run_batch(
-    network: Network,
-    problems: Sequence[Problem],
-    recipe: Recipe,
-    members: tuple[int, ...],
-    name: str,
-    checkpoint: Checkpoint | None,
-    advance: Callable[[int], None],
-    check_cancelled: Callable[[], None],
-) -> list[tuple[tuple[int, ...], BatchResult]]:
-    """Run one batch; where memory does not suffice, its halves."""
-    counted = 0
-
-    def count(n: int) -> None:
-        nonlocal counted
-        counted += n
-        advance(n)
-
-    try:
-        run = BatchRun(network, [problems[i] for i in members], recipe)
-        return [(members, run.run(checkpoint=checkpoint, name=name, advance=count, check_cancelled=check_cancelled))]
-    except torch.OutOfMemoryError:
-        if len(members) == 1:
-            raise
-        logger.warning("out of memory with %d problems in a batch; redone in halves", len(members))
-        advance(-counted)
-    half = len(members) // 2
-    parts = ((members[:half], f"{name}a"), (members[half:], f"{name}b"))
-    return [
-        item
-        for part, label in parts
-        for item in _run_batch(network, problems, recipe, part, label, checkpoint, advance, check_cancelled)
-    ]
+        started = []
+        for i, members in enumerate(plan.batches):
+            own = [problems[member] for member in members]
+            finish = session.submit(
+                session.run, own, recipe, name=f"batch_{i}", checkpoint=checkpoint, advance=advance,
+                yardsticks=[problem.objective for problem in own],
+            )  # fmt: skip
+            started.append(finish)
+        return [finish() for finish in started]
 
 
 def _collect(
-    network: Network,
-    problems: Sequence[Problem],
-    done: Sequence[tuple[tuple[int, ...], BatchResult]],
-    settings: dict[str, Any],
+    problems: Sequence[Problem], plan: BatchPlan, made: Sequence[Sequence[ProblemResult]], settings: dict[str, Any]
 ) -> Synthesis:
-    """Put the batches' images into the order of the problems, and score them without augmentation."""
-    sizes = [problem.n_images for problem in problems]
-    ends = np.cumsum(sizes)
-    places = [np.concatenate([np.arange(ends[i] - sizes[i], ends[i]) for i in members]) for members, _ in done]
-    first = done[0][1]
-    n_images = int(ends[-1])
-    images = np.empty((n_images, *first.images.shape[1:]), dtype=np.float32)
-    scores = np.empty(n_images, dtype=np.float32)
-    losses = np.empty((n_images, first.losses.shape[1]), dtype=np.float32)
-    steps = np.zeros(len(problems), dtype=np.int64)
-    alpha = None if first.transparency is None else np.empty_like(images)
-    stopped_by = [""] * len(problems)
-    for (members, result), place in zip(done, places, strict=True):
-        images[place] = result.images.cpu().numpy()
-        losses[place] = result.losses
-        scores[place] = _score_batch(network, [problems[i] for i in members], result.images)
-        if alpha is not None and result.transparency is not None:
-            alpha[place] = result.transparency.cpu().numpy()
-        for i, n_steps, reason in zip(members, result.steps, result.stopped_by, strict=True):
-            steps[i], stopped_by[i] = n_steps, reason
+    """Put the images into the order of the problems."""
+    shared: dict[str, list[int]] = {}
+    for members, part in zip(plan.batches, made, strict=True):
+        for i, each in zip(members, part, strict=True):
+            shared.setdefault(each.batch, []).append(i)
+    results = plan.sort(made)
+    steps = np.array([each.steps for each in results], np.int64)
+    alpha = [each.transparency for each in results if each.transparency is not None]
     return Synthesis(
-        images=images, problems=np.repeat(np.arange(len(problems)), sizes), scores=scores,
-        losses=losses[:, : int(steps.max())], steps=steps, stopped_by=tuple(stopped_by),
-        batches=tuple(members for members, _ in done), settings=settings, transparency=alpha,
-    )  # fmt: skip
+        images=np.concatenate([each.images for each in results]),
+        problems=np.repeat(np.arange(len(problems)), [problem.n_images for problem in problems]),
+        scores=np.concatenate([each.scores for each in results]),
+        losses=np.concatenate([each.losses for each in results])[:, : int(steps.max())],
+        steps=steps,
+        stopped_by=tuple(each.stopped_by for each in results),
+        batches=tuple(tuple(members) for members in shared.values()),
+        settings=settings,
+        transparency=np.concatenate(alpha) if alpha else None,
+    )

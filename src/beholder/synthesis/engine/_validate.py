@@ -7,12 +7,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from beholder._core.errors import InputError
+from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations import probe_layers, resolve_layers, settle_conduct, watch_layers
-from beholder.models import Model, copy_model, run_eagerly
+from beholder.models import Model, as_model, copy_model, load_model, place_model, run_eagerly
 from beholder.synthesis.gradients._network import Network
+
+
+def open_model(model: Model | nn.Module | str, device: str | None, seed: int = DEFAULT_SEED) -> Model:
+    """A model from a name, a module or a model, on the device asked for; ``seed`` is that of random weights."""
+    if isinstance(model, str):
+        return load_model(model, device=device or "auto", seed=seed)
+    return place_model(as_model(model), device)
 
 
 def find_input_shape(model: Model, input_shape: tuple[int, ...] | None) -> tuple[int, ...]:
@@ -58,9 +66,8 @@ def validate_model(
     shape = find_input_shape(model, input_shape)
     example = make_example(model, shape)
     names = tuple(layers) or ("output",)
-    with run_eagerly(), Network(model, names, example) as network:
-        network.open(names)
-        check_gradient(network, names, example)
+    with run_eagerly():
+        check_gradient(Network(model, names, example), names, example)
 
 
 def check_tensors(model: Model, device: str | None = None) -> None:
@@ -133,3 +140,15 @@ def settle_layout(
         probed = probe_layers(copied.module, refs, copied.run, example)
     wanted = wanted and model.device.type == "cpu"
     return settle_conduct(model, watch_layers(probed, gradients=gradients and wanted), example, layouts=wanted)
+
+
+_MOST = 10**9
+
+
+def check_count(value: int, what: str) -> int:
+    """A whole number above 0, of what can be counted out."""
+    if value < 1:
+        raise InputError(f"at least one {what}", got=str(value))
+    if value > _MOST:
+        raise InputError(f"at most {_MOST} {what}s", got=str(value))
+    return int(value)

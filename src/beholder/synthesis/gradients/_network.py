@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, final
 
 import torch
@@ -59,22 +59,14 @@ class Network:
             given = {"axes": model.axes, "modality": model.modality}
             self._probed = probe_layers(first.module, refs, first.run, example, **given)
         self._output = self._probed.pop(OUTPUT) if self._wants_output else None
-        self._layer_sets: set[tuple[str, ...]] = set()
         self._rectifiers: dict[str, EndRectifiers] = {}
-
-    def open(self, layers: Sequence[str]) -> Network:
-        """Allow passes for a set of layers that belongs together, until :meth:`close`."""
-        self._layer_sets.add(self._key(layers))
-        return self
 
     def copy_model(self) -> Model:
         """A copy of the model, laid out as this network is."""
         return self._taps.models.copy()
 
     def _find_tap(self, key: tuple[str, ...]) -> Tap:
-        """Hooks for a set of layers that was opened, on the copy of the thread that asks."""
-        if key not in self._layer_sets:
-            raise KeyError(key)
+        """Hooks for a set of layers, on the copy of the thread that asks."""
         return self._taps.get(key, {name: self._probed[name].ref for name in key})[1]
 
     def find_end_rectifiers(self, name: str, images: Tensor) -> EndRectifiers | None:
@@ -83,7 +75,7 @@ class Network:
         Parameters
         ----------
         name : str
-            A layer, opened by itself before.
+            A layer.
         images : Tensor, (n, *input_shape)
 
         Returns
@@ -103,16 +95,6 @@ class Network:
             self._rectifiers[name] = found
         return found
 
-    def close(self) -> None:
-        """Let no more passes begin."""
-        self._layer_sets.clear()
-
-    def __enter__(self) -> Network:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.close()
-
     def run(self, images: Tensor, sizes: Sequence[int], layers: Sequence[str], constants: Constants) -> Captured:
         """One pass.
 
@@ -123,7 +105,7 @@ class Network:
         sizes : sequence of int
             How many of them belong to each problem, in order.
         layers : sequence of str
-            What the problems read, opened before.
+            What the problems read.
         constants : dict
             Where objectives keep their tensors on the device.
         """
@@ -175,14 +157,3 @@ class Network:
 
     def _forward(self, images: Tensor) -> Any:
         return self._taps.models.get().run(images)
-
-
-@contextlib.contextmanager
-def use_threads(n: int) -> Iterator[None]:
-    """Run torch with ``n`` threads inside one operation."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(n)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -1,4 +1,4 @@
-"""The rectifiers that end a layer: which calls of a pass they are, and what goes into them."""
+"""The rectifiers that end a layer: which calls of a pass they are, what goes into them, a gradient straight through."""
 
 from __future__ import annotations
 
@@ -8,10 +8,89 @@ from typing import Any, final
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from beholder.synthesis.gradients._redirect import read_rectifier_call
-from beholder.synthesis.gradients._straight import find_rectifiers
+from beholder.models import StimulusAxis
+
+_RELU = {F.relu, torch.relu, Tensor.relu, torch.relu_, Tensor.relu_, F.relu_}
+_RELU6 = {F.relu6}
+_HARDTANH = {F.hardtanh, F.hardtanh_}
+_IN_PLACE = {torch.relu_, Tensor.relu_, F.relu_, F.hardtanh_}
+_RECTIFIERS = ("ReluBackward", "HardtanhBackward")
+_KEEP_VALUES = ("Cat", "View", "Reshape", "ReshapeAlias", "UnsafeView", "Clone", "Alias", "Permute", "Transpose")
+_KEEP_VALUES += ("T", "Squeeze", "Unsqueeze", "Copy", "AsStrided", "ToCopy")
+
+
+def read_rectifier_call(
+    func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Tensor, float | None, bool] | None:
+    """Input, ceiling and whether in place of a call of a rectifier; None for any other function."""
+    if func in _RELU or func in _RELU6:
+        ceiling, flag_at = (None if func in _RELU else 6.0), 1
+    elif func in _HARDTANH:
+        bounds = {"min_val": -1.0, "max_val": 1.0}
+        bounds |= dict(zip(bounds, args[1:3], strict=False)) | {k: kwargs[k] for k in bounds if k in kwargs}
+        if bounds["min_val"] != 0:
+            return None
+        ceiling, flag_at = float(bounds["max_val"]), 3
+    else:
+        return None
+    x = args[0] if args else kwargs["input"]
+    in_place = func in _IN_PLACE or bool(kwargs.get("inplace", args[flag_at] if len(args) > flag_at else False))
+    return x, ceiling, in_place
+
+
+def find_rectifiers(node: Any) -> list[Any]:
+    """Rectifiers whose outputs make up a tensor with no arithmetic in between, from its ``grad_fn``."""
+    found, stack, seen = [], [node], set()
+    while stack:
+        node = stack.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        name = node.name().removeprefix("torch::autograd::")
+        if name.startswith(_RECTIFIERS):
+            found.append(node)
+        elif name.split("Backward")[0] in _KEEP_VALUES:
+            stack.extend(parent for parent, _ in node.next_functions)
+    return found
+
+
+def pass_straight(node: Any, rows: slice, place: StimulusAxis) -> int:
+    """Make the backward pass of a layer's own rectifiers the identity, for some items of the batch.
+
+    Parameters
+    ----------
+    node : autograd node or None
+        ``grad_fn`` of the layer's tensor.
+    rows : slice
+        Items of the batch.
+    place : StimulusAxis
+        Where the rectifiers' outputs keep the stimuli.
+
+    Returns
+    -------
+    int
+        How many rectifiers were found.
+
+    Notes
+    -----
+    The forward pass is unchanged. Source: Feather et al. (2023), metamer generation ("fake ReLU").
+    """
+
+    def replace(grad_inputs: tuple[Tensor, ...], grad_outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+        if grad_inputs[0] is None or grad_outputs[0] is None:
+            return None
+        index = (slice(None),) * place.axis + (place.find_rows(rows, grad_inputs[0].shape[place.axis]),)
+        changed = grad_inputs[0].clone(memory_format=torch.preserve_format)
+        changed[index] = grad_outputs[0][index]
+        return (changed, *grad_inputs[1:])
+
+    rectifiers = find_rectifiers(node)
+    for rectifier in rectifiers:
+        rectifier.register_hook(replace)
+    return len(rectifiers)
 
 
 @final

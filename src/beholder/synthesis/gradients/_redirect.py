@@ -11,12 +11,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-logger = logging.getLogger("beholder")
+from beholder.synthesis.gradients._rectifiers import read_rectifier_call
 
-_RELU = {F.relu, torch.relu, Tensor.relu, torch.relu_, Tensor.relu_, F.relu_}
-_RELU6 = {F.relu6}
-_HARDTANH = {F.hardtanh, F.hardtanh_}
-_IN_PLACE = {torch.relu_, Tensor.relu_, F.relu_, F.hardtanh_}
+logger = logging.getLogger("beholder")
 
 
 def redirect_gradient(
@@ -139,22 +136,3 @@ class RedirectDeadRectifiers(TorchFunctionMode):
             return (redirect_gradient(before, grad_outputs[0], grad_inputs[0], n_items, ceiling), *grad_inputs[1:])
 
         node.register_hook(redirect)
-
-
-def read_rectifier_call(
-    func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[Tensor, float | None, bool] | None:
-    """Input, ceiling and whether in place of a call of a rectifier; None for any other function."""
-    if func in _RELU or func in _RELU6:
-        ceiling, flag_at = (None if func in _RELU else 6.0), 1
-    elif func in _HARDTANH:
-        bounds = {"min_val": -1.0, "max_val": 1.0}
-        bounds |= dict(zip(bounds, args[1:3], strict=False)) | {k: kwargs[k] for k in bounds if k in kwargs}
-        if bounds["min_val"] != 0:
-            return None
-        ceiling, flag_at = float(bounds["max_val"]), 3
-    else:
-        return None
-    x = args[0] if args else kwargs["input"]
-    in_place = func in _IN_PLACE or bool(kwargs.get("inplace", args[flag_at] if len(args) > flag_at else False))
-    return x, ceiling, in_place

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder.models import UNTOLD_AXIS, StimulusAxis, explain_untold
-from beholder.synthesis.gradients._straight import pass_straight
+from beholder.synthesis.gradients._rectifiers import pass_straight
 
 Constants = dict[int, tuple[Tensor, Tensor]]
 

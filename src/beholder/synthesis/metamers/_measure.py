@@ -15,6 +15,8 @@ from beholder._core.errors import InputError
 from beholder._core.progress import logger
 from beholder.activations import LayerRef, Match, RankedValues, compute_match, count_calls, parse_layer, probe_layers
 from beholder.models import Model, Vocabulary, copy_model, list_vocabularies, pick_decision, run_eagerly
+from beholder.synthesis.engine._session import SynthesisSession
+from beholder.synthesis.engine._validate import make_example
 from beholder.synthesis.gradients._network import WHOLE, Network
 
 OUTPUT = "output"
@@ -163,8 +165,8 @@ def _keep_usable(model: Model, refs: dict[str, LayerRef], example: Any) -> list[
         return True
 
     names = list(refs) if look(refs) else [name for name, ref in refs.items() if look({name: ref})]
-    with Network(model, names, example) as network, torch.no_grad():
-        captured = network.open(names).run(example, [1], names, {})
+    with torch.no_grad():
+        captured = Network(model, names, example).run(example, [1], names, {})
     return [name for name in names if captured.tensors[name].is_floating_point()] if names else []
 
 
@@ -181,7 +183,7 @@ def gives_answers(model: Model, example: Any) -> bool:
 def check_measured(model: Model, names: Sequence[str], example: Any) -> None:
     """Refuse names that are no layers of the model, before anything is written."""
     with run_eagerly(), torch.no_grad():
-        Network(model, list(names), example).close()
+        Network(model, list(names), example)
 
 
 @final
@@ -206,34 +208,20 @@ class Measurer:
 
     Parameters
     ----------
-    model : Model
-    network : Network
-        With all measured layers and the output.
+    session : SynthesisSession
     layers : sequence of str
         Measured layers.
-    n_kept : int
-        Originals to keep in mind.
-    answers : bool
-        The network gives answers.
     rule : {"first", "mean", "max", "sum"}
         Of categories.
     """
 
-    def __init__(
-        self,
-        model: Model,
-        network: Network,
-        layers: Sequence[str],
-        n_kept: int = 2,
-        *,
-        answers: bool = True,
-        rule: str = "first",
-    ) -> None:
-        self._network, self.layers, self._n_kept = network, tuple(layers), n_kept
-        self.reader = AnswerReader(model, rule)
+    def __init__(self, session: SynthesisSession, layers: Sequence[str], rule: str = "first") -> None:
+        answers = gives_answers(session.model, make_example(session.model, session.shape))
+        self.layers, self._n_kept = tuple(layers), max(2, session.n_concurrent_batches)
         names: list[str] = [*layers, *([OUTPUT] if answers else [])]
         self._names = tuple(dict.fromkeys(names))
-        network.open(self._names)
+        self._network = session.open_network(self._names)
+        self.reader = AnswerReader(session.model, rule)
         self._originals: OrderedDict[str, tuple[dict[str, RankedValues], Prediction]] = OrderedDict()
         self._lock = threading.Lock()
 

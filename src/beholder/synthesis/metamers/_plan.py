@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,20 +14,17 @@ import numpy as np
 from beholder._core.errors import ConfigurationChanged, InputError
 from beholder._core.files import to_path_name, write_bytes
 from beholder._core.hashing import hash_settings
-from beholder._core.settings import keep_batch_size
+from beholder._core.progress import logger
 from beholder.activations import name_bad_stimulus
 from beholder.jobs import JobFolder, Shard
 from beholder.models import Model, prepare_stimulus
-from beholder.stimuli import StimulusSet, list_asked_decisions
-from beholder.synthesis.engine._checkpoint import describe_model
-from beholder.synthesis.engine._recipe import check_count
+from beholder.stimuli import StimulusSet, list_asked_decisions, name_run
 from beholder.synthesis.engine._stimulus_format import StimulusFormat
 from beholder.synthesis.metamers._recipe import MetamerRecipe
 
 FORMAT = "beholder-metamers-2"
 ORIGINALS = "originals"
 _LAYOUT = "layout.json"
-_CPU_BATCH, _DEVICE_BATCH = 1, 32
 
 
 @final
@@ -116,49 +113,6 @@ def _take_new(stimuli: dict[str, dict[str, Any]], known: dict[str, dict[str, Any
     return {key: row for key, row in stimuli.items() if key not in known}
 
 
-def resolve_metamer_settings(
-    model: Model,
-    recipe: MetamerRecipe,
-    n_metamers: int,
-    old: dict[str, Any] | None,
-    *,
-    batch_size: int | None,
-    threads: int | None,
-    stored: bool = True,
-    rule: str = "first",
-    renew: bool = False,
-) -> dict[str, Any]:
-    """Everything that can change a byte. Batch size and threads are chosen when an output is first planned.
-
-    On the CPU a metamer is a batch of its own and every core works on another one, with one thread, unless there are
-    fewer metamers than cores. An output keeps its own, unless it is made anew (``renew``) with another batch size.
-    """
-    on_cpu = model.device.type == "cpu"
-    cores = check_count((os.cpu_count() or 1) if threads is None else threads, "thread")
-    if old is not None and (not renew or batch_size in (None, old["batch_size"])):
-        batch, intra_threads = keep_batch_size(batch_size, old, "metamers"), old["intra_threads"]
-    else:
-        usual = _CPU_BATCH if on_cpu else _DEVICE_BATCH
-        batch = usual if batch_size is None else batch_size
-        intra_threads = max(1, cores // -(-n_metamers // batch)) if on_cpu else 1
-    return {
-        "format": FORMAT,
-        "model": describe_model(model, identify=stored),
-        "recipe": recipe.to_dict(),
-        "device": model.device.type,
-        "batch_size": batch,
-        "intra_threads": intra_threads,
-        "rule": rule,
-    }
-
-
-def count_concurrent_batches(model: Model, settings: dict[str, Any], threads: int | None) -> int:
-    """Batches side by side."""
-    if model.device.type != "cpu":
-        return 1
-    return max(1, (threads or os.cpu_count() or 1) // settings["intra_threads"])
-
-
 def plan_metamer_shards(
     folder: JobFolder,
     plan_hash: str,
@@ -239,6 +193,80 @@ def _find_finished(folder: JobFolder, plan_hash: str) -> dict[tuple[str, int, st
             for stimulus_id in set(payload["stimuli"]) - set(receipt["facts"].get("replaced", ())):
                 found[payload["layer"], payload["seed"], stimulus_id] = shard
     return found
+
+
+def pick_output(plain: Path, recipe: MetamerRecipe, usual: MetamerRecipe) -> Path:
+    """Where metamers of these numbers of steps lie, or go to.
+
+    Parameters
+    ----------
+    plain : path
+        ``metamers/{model}``: what is there goes on; where nothing is, the recipe's usual numbers of steps go there.
+    recipe, usual : MetamerRecipe
+        The one asked for, and with the numbers of steps that it has by itself.
+
+    Returns
+    -------
+    path
+        ``plain``, or ``{model}_I{iterations}_N{repeats}`` beside it.
+    """
+    asked = recipe.iterations, recipe.repeats
+    own = plain.with_name(name_run(plain.name, *asked))
+    if get_job_folder(own).read_settings() is None:
+        old = get_job_folder(plain).read_settings()
+        made = (usual.iterations, usual.repeats) if old is None else read_steps(old)
+        if made == asked:
+            return plain
+    logger.info("metamers of %d x %d steps lie in a folder of their own: %s", *asked, own)
+    return own
+
+
+def read_steps(settings: dict[str, Any]) -> tuple[int, int]:
+    """Iterations and repeats that an output was made with."""
+    return settings["recipe"]["iterations"], settings["recipe"]["repeats"]
+
+
+def get_job_folder(output: Path) -> JobFolder:
+    """The job folder of ``metamers/{model}``."""
+    return JobFolder(output.parent / f".{output.name}.metamers.jobs", output)
+
+
+def find_null_jobs(output: Path) -> JobFolder:
+    """The job folder of ``null_dist/{model}``."""
+    return JobFolder(output.parent / f".{output.name}.null.jobs", output)
+
+
+def forget_metamers(
+    folder: JobFolder, layers: Sequence[str], seeds: Sequence[int], ids: Sequence[str], changed: Sequence[str]
+) -> None:
+    """Forget that some metamers were made, so that they are made anew.
+
+    Parameters
+    ----------
+    folder : JobFolder
+    layers, seeds, ids
+        Which.
+    changed : sequence of str
+        Stimuli of which all metamers are forgotten.
+    """
+    for path in sorted((folder.path / "receipts").glob("*.json")):
+        receipt = folder.peek_receipt(path.stem)
+        if receipt is None:
+            continue
+        payload, facts = receipt["payload"], receipt["facts"]
+        gone = set(changed) if not (payload["layer"] in layers and payload["seed"] in seeds) else {*ids, *changed}
+        gone &= set(payload["stimuli"])
+        left = set(payload["stimuli"]) - gone - set(facts.get("replaced", ()))
+        shutil.rmtree(folder.path / "state" / path.stem, ignore_errors=True)
+        if not left:
+            path.unlink()
+        elif gone:
+            facts["replaced"] = sorted(set(payload["stimuli"]) - left)
+            for part in ("metamers", "skipped"):
+                facts[part] = [each for each in facts[part] if each["stimulus_id"] in left]
+            for part in ("files", "digests"):
+                receipt[part] = {name: mark for name, mark in receipt[part].items() if Path(name).parent.name in left}
+            folder.replace_receipt(path.stem, receipt)
 
 
 def write_originals(

@@ -14,8 +14,8 @@ from beholder.models import Model
 from beholder.synthesis.engine._lbfgs import LBFGS
 from beholder.synthesis.engine._loop import Recipe
 from beholder.synthesis.engine._optimizers import Halving, NormalizedSteps
-from beholder.synthesis.engine._recipe import check_count
 from beholder.synthesis.engine._stopping import Plateau, TargetReached
+from beholder.synthesis.engine._validate import check_count
 from beholder.synthesis.images._constraints import Range
 from beholder.synthesis.images._parameterization import Raw
 from beholder.synthesis.images._whitened import Whitened

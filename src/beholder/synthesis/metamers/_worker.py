@@ -2,178 +2,170 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from beholder._core.files import write_bytes
-from beholder._core.progress import logger
-from beholder.jobs import Finish, Shard
-from beholder.models import Model, ModelWorker
+from beholder._core.settings import keep_batch_size
+from beholder.jobs import Shard
 from beholder.stimuli import StimulusSet, find_metamer_folder, name_metamer
-from beholder.synthesis.engine._checkpoint import Checkpoint
-from beholder.synthesis.metamers._bench import MetamerTask
+from beholder.synthesis.engine._checkpoint import Checkpoint, describe_model
+from beholder.synthesis.engine._session import Made, SessionWorker, SynthesisSession, count_threads
+from beholder.synthesis.engine._validate import make_example, settle_layout
+from beholder.synthesis.metamers._maker import FinishedMetamer, MetamerMaker, MetamerTask, list_target_layers
 from beholder.synthesis.metamers._measure import Measured
-from beholder.synthesis.metamers._memory import log_not_finite
-from beholder.synthesis.metamers._plan import prepare_original
-from beholder.synthesis.metamers._session import (
-    FinishedMetamer,
-    MetamerSession,
-    MetamerWork,
-    make_rows,
-    open_session,
-    pack_numbers,
-)
+from beholder.synthesis.metamers._plan import FORMAT, prepare_original
+from beholder.synthesis.metamers._recipe import MetamerRecipe
+from beholder.synthesis.metamers._results import make_rows, pack_numbers
 
+_CPU_BATCH, _DEVICE_BATCH = 1, 32
 CHECKPOINT_EVERY = 500
 """Steps between two writings of the state of a metamer in work."""
 
 
 @dataclass
-class MetamerWorker(ModelWorker):
-    """Makes, writes and measures metamers.
+class MetamerWorker(SessionWorker):
+    """What is done to each stimulus, the same in every process and in memory.
 
     Parameters
     ----------
-    output : path
-        ``metamers/{model}``.
-    model : Model
-        Reaches worker processes as it is in memory.
-    device : str
     stimuli : StimulusSet
         Holds those of all shards.
-    work : MetamerWork
-    jobs : path
-        The job folder, where states are kept.
+    layers, measured : sequence of str
+        Matched and measured layers.
+    recipe : MetamerRecipe
+    rule : {"first", "mean", "max", "sum"}
+        How a category follows from classes.
+    output, jobs : path
+        ``metamers/{model}``, and the job folder, where states are kept; nowhere for what stays in memory.
     told : mapping of str to (str, str)
         Of each stimulus its class and the decision that its set asks for, as first recorded.
     """
 
-    output: Path
-    model: Model
-    device: str
     stimuli: StimulusSet
-    work: MetamerWork
-    jobs: Path
+    layers: Sequence[str]
+    measured: Sequence[str]
+    recipe: MetamerRecipe
+    rule: str = "first"
+    output: Path = Path()
+    jobs: Path = Path()
     told: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    model_name: str = field(init=False)
-    lookahead: int = field(init=False)
 
-    def __post_init__(self) -> None:
-        assert isinstance(self.model, Model)
-        self.model_name = self.model.name
-        self.lookahead = self.work.n_concurrent_batches if self.work.n_concurrent_batches > 1 else 0
+    def resolve_settings(
+        self,
+        n_metamers: int,
+        old: Mapping[str, Any] | None = None,
+        batch_size: int | None = None,
+        *,
+        renew: bool = False,
+        is_stored: bool = True,
+    ) -> dict[str, Any]:
+        """Everything that can change a byte. Batch size and threads are chosen when an output is first planned.
 
-    @contextlib.contextmanager
-    def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
-        """Load the model, put the hooks on, start the lanes."""
-        model = self.model
-        n_concurrent_batches = max(1, self.work.n_concurrent_batches // n_workers)
-        with (
-            open_session(model, self.work) as session,
-            ThreadPoolExecutor(n_concurrent_batches, thread_name_prefix="beholder-metamer") as pool,
-        ):
-            runner = _ShardRunner(self, model, session)
+        On the CPU a metamer is a batch of its own and every core works on another one, with one thread, unless there
+        are fewer metamers than cores. An output keeps its own, unless it is made anew (``renew``) with another batch
+        size.
+        """
+        if old is not None and (not renew or batch_size in (None, old["batch_size"])):
+            batch, intra_threads = keep_batch_size(batch_size, old, "metamers"), old["intra_threads"]
+        else:
+            usual = _CPU_BATCH if self.model.device.type == "cpu" else _DEVICE_BATCH
+            batch = usual if batch_size is None else batch_size
+            intra_threads = count_threads(self.cores, -(-n_metamers // batch), self.model)
+        example = make_example(self.model, self.shape)
+        return {
+            "format": FORMAT,
+            "model": describe_model(self.model, identify=is_stored),
+            "recipe": self.recipe.to_dict(),
+            "device": self.model.device.type,
+            "batch_size": batch,
+            "intra_threads": intra_threads,
+            "rule": self.rule,
+            "shape": list(self.shape),
+            "channels_last": settle_layout(self.model, self.layers, example, old),
+        }
 
-            def start(shard: Shard) -> Finish:
-                future = pool.submit(runner.work, shard)
-                return future.result
+    def list_layers(self) -> list[str]:
+        """Those that are matched."""
+        return list_target_layers(self.model, self.layers)
 
-            try:
-                yield start
-            finally:
-                session.runner.cancel()
-                pool.shutdown(wait=True, cancel_futures=True)
+    def open_maker(self, session: SynthesisSession) -> MetamerMaker:
+        """Look at every layer."""
+        return MetamerMaker(session, self.layers, self.measured, self.recipe, self.rule)
 
+    def prepare(self, session: SynthesisSession) -> Callable[[Shard], Made]:
+        """As :class:`SessionWorker` has it."""
+        return partial(self._make_shard, self.open_maker(session))
 
-@dataclass
-class _ShardRunner:
-    """A ready worker."""
-
-    worker: MetamerWorker
-    model: Model
-    session: MetamerSession
-
-    def work(self, shard: Shard) -> tuple[dict[str, int], dict[str, Any]]:
-        """Make, measure and write the metamers of a shard; files and facts for its receipt."""
-        state = self.worker.jobs / "state" / shard.key
-        tasks = self._list_tasks(shard)
-        empty = self.session.find_empty(tasks)
-        facts: dict[str, Any] = {"skipped": [], "metamers": []}
-        for task in (task for task, is_empty in zip(tasks, empty, strict=True) if is_empty):
-            logger.warning("%s: %s is zero everywhere, so there is nothing to match", task.stimulus_id, task.layer)
-            facts["skipped"].append({"stimulus_id": task.stimulus_id, "reason": "all zero"})
-        left = [task for task, is_empty in zip(tasks, empty, strict=True) if not is_empty]
+    def _make_shard(self, maker: MetamerMaker, shard: Shard) -> Made:
+        """Make, measure and write the metamers of a shard."""
+        state = self.jobs / "state" / shard.key
+        checkpoint = Checkpoint(state, {"shard": dict(shard.payload)}, CHECKPOINT_EVERY)
+        finished, empty = maker.make(self._list_tasks(shard), checkpoint)
+        facts: dict[str, Any] = {
+            "skipped": [{"stimulus_id": task.stimulus_id, "reason": "all zero"} for task in empty], "metamers": [],
+        }  # fmt: skip
         sizes: dict[str, int] = {}
-        if left:
-            checkpoint = Checkpoint(state, {"shard": dict(shard.payload)}, CHECKPOINT_EVERY)
-            for finished in self.session.make(left, checkpoint):
-                self._write(finished, sizes, facts)
+        for each in finished:
+            self._write(maker, each, sizes, facts)
         shutil.rmtree(state, ignore_errors=True)
         return sizes, facts
 
     def _list_tasks(self, shard: Shard) -> list[MetamerTask]:
-        payload, stimuli, told = shard.payload, self.worker.stimuli, self.worker.told
-        positions = [stimuli.index_of(stimulus_id) for stimulus_id in payload["stimuli"]]
-        return [
-            MetamerTask(
-                payload["layer"],
-                stimuli.ids[i],
-                payload["seed"],
-                prepare_original(self.model, stimuli, i),
-                *told.get(stimuli.ids[i], ()),
-            )
-            for i in positions
-        ]
+        layer, seed = shard.payload["layer"], shard.payload["seed"]
+        tasks = []
+        for stimulus_id in shard.payload["stimuli"]:
+            original = prepare_original(self.model, self.stimuli, self.stimuli.index_of(stimulus_id))
+            tasks.append(MetamerTask(layer, stimulus_id, seed, original, *self.told.get(stimulus_id, ())))
+        return tasks
 
-    def _write(self, finished: FinishedMetamer, sizes: dict[str, int], facts: dict[str, Any]) -> None:
-        worker, task, made, form = self.worker, finished.task, finished.made, self.session.form
-        folder = find_metamer_folder(worker.output, task.layer, task.stimulus_id)
-        stem = folder / name_metamer(task.seed)
+    def _write(
+        self, maker: MetamerMaker, finished: FinishedMetamer, sizes: dict[str, int], facts: dict[str, Any]
+    ) -> None:
+        task, made, form = finished.task, finished.made, maker.form
+        stem = find_metamer_folder(self.output, task.layer, task.stimulus_id) / name_metamer(task.seed)
 
         def commit(suffix: str, data: bytes) -> Path:
             path = stem.with_name(stem.name + suffix)
             write_bytes(path, data)
-            sizes[path.relative_to(worker.output).as_posix()] = len(data)
+            sizes[path.relative_to(self.output).as_posix()] = len(data)
             return path
 
-        path = commit(form.suffix, form.encode(made.image))
-        saved = self.session.measurer.compare(task.stimulus_id, task.original, form.decode(path))
+        path = commit(form.suffix, form.encode(finished.image))
+        saved = maker.measurer.compare(task.stimulus_id, task.original, form.decode(path))
         losses = io.BytesIO()
-        np.save(losses, made.losses, allow_pickle=False)
+        np.save(losses, made.losses[0], allow_pickle=False)
         commit(".losses.npy", losses.getvalue())
-        description = self._describe(finished, saved)
+        description = self._describe(maker, finished, saved)
         commit(".json", (json.dumps(description, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode())
-        rows = make_rows(finished, saved, worker.model_name, worker.work.recipe.name)
+        rows = make_rows(finished, saved, self.model.name, self.recipe.name)
         facts["metamers"].append(
             {"stimulus_id": task.stimulus_id, "stopped_by": made.stopped_by, "rows": [pack_numbers(r) for r in rows]}
         )
         if made.is_halved:
             facts["smaller_batches"] = True
-        log_not_finite(finished)
 
-    def _describe(self, finished: FinishedMetamer, saved: Measured) -> dict[str, Any]:
+    def _describe(self, maker: MetamerMaker, finished: FinishedMetamer, saved: Measured) -> dict[str, Any]:
         """What stands beside a metamer."""
-        task, made, plan = finished.task, finished.made, self.session.runner.plans[finished.task.layer]
-        form = self.session.form
+        task, made, form = finished.task, finished.made, maker.form
         described: dict[str, Any] = {
-            "model": self.worker.model_name,
+            "model": self.model.name,
             "layer": task.layer,
             "stimulus_id": task.stimulus_id,
             "seed": task.seed,
-            "recipe": self.worker.work.recipe.to_dict(),
+            "recipe": self.recipe.to_dict(),
             "steps": made.steps,
             "stopped_by": made.stopped_by,
             "loss": _pack(finished.loss),
-            "rectifiers_passed": plan.n_rectifiers,
+            "rectifiers_passed": maker.plans[task.layer].n_rectifiers,
             "decision": finished.decision,
             "rule": finished.rule,
             "predictions": {
@@ -184,7 +176,7 @@ class _ShardRunner:
         }
         if form.suffix == ".wav":
             described["sample_rate"] = form.sample_rate
-            described["rms"] = _pack(_compute_rms(made.image))
+            described["rms"] = _pack(_compute_rms(finished.image))
             described["rms_original"] = _pack(_compute_rms(task.original))
         return described
 

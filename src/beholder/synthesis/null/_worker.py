@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, final
 
 import numpy as np
 import torch
@@ -17,18 +15,18 @@ from torch import Tensor
 from beholder._core.errors import InputError
 from beholder._core.files import write_bytes
 from beholder._core.seeds import derive_seed
-from beholder._core.threads import open_threads
-from beholder.activations import RankedValues, compute_match, use_exact_math
-from beholder.jobs import Finish, Shard
-from beholder.models import Model, ModelWorker, iter_training_batches, run_eagerly
+from beholder.activations import RankedValues, compute_match
+from beholder.jobs import Shard
+from beholder.models import Model, iter_training_batches, run_eagerly
 from beholder.stimuli import StimulusSet
-from beholder.synthesis.engine._validate import make_example
-from beholder.synthesis.gradients._network import Network, use_threads
+from beholder.synthesis.engine._session import Made, SessionWorker, SynthesisSession
+from beholder.synthesis.gradients._network import Network
 from beholder.synthesis.metamers._plan import prepare_original
 from beholder.synthesis.null._pairs import (
     PAIRS_PER_BLOCK,
     STIMULI_PER_BLOCK,
     Block,
+    count_pairs_per_block,
     draw_block_pairs,
     list_block_pairs,
 )
@@ -40,66 +38,67 @@ _BUDGET = 256 * 2**20
 _BYTES_PER_VALUE = 12
 
 
-@final
-@dataclass(frozen=True)
-class NullWork:
-    """What is measured; the same in every process.
-
-    Attributes
-    ----------
-    layer_sets : tuple of tuple of str
-        The layers of each shard.
-    sizes : mapping of str to int
-        Values of one stimulus in each layer.
-    shape : tuple of int
-        Of one stimulus.
-    n_pairs : int
-        Pairs of one seed and split.
-    shuffle : bool
-    intra_threads, n_concurrent_batches : int
-    channels_last : bool
-        Lay convolution weights out channels-last.
-    """
-
-    layer_sets: tuple[tuple[str, ...], ...]
-    sizes: dict[str, int]
-    shape: tuple[int, ...]
-    n_pairs: int
-    shuffle: bool
-    intra_threads: int
-    n_concurrent_batches: int
-    channels_last: bool
-
-
-@final
-class PairMeasurer:
-    """A network that is open for measuring pairs.
+@dataclass
+class NullWorker(SessionWorker):
+    """Measures and stores blocks of pairs.
 
     Parameters
     ----------
-    model : Model
-    network : Network
     stimuli : StimulusSet or None
         None: the training set of the model's file.
-    work : NullWork
+    sizes : mapping of str to int
+        Values of one stimulus in each layer.
+    n_pairs : int
+        Pairs of one seed and split.
+    jobs : path
+        The job folder; nowhere for what stays in memory.
     """
 
-    def __init__(self, model: Model, network: Network, stimuli: StimulusSet | None, work: NullWork) -> None:
-        self._model, self._network, self._stimuli, self._work = model, network, stimuli, work
-        self._is_closed = False
+    stimuli: StimulusSet | None
+    sizes: Mapping[str, int]
+    n_pairs: int
+    jobs: Path = Path()
 
-    def close(self) -> None:
-        """Let what other threads measure end at its next pair."""
-        self._is_closed = True
+    @property
+    def shuffle(self) -> bool:
+        """Pairs are drawn at random."""
+        return self.settings["shuffle"]
 
-    def measure(self, layers: Sequence[str], seed: int, split: int, block: Block) -> np.ndarray:
+    @property
+    def per_block(self) -> int:
+        """Pairs in one block."""
+        return count_pairs_per_block(0 if self.stimuli is None else len(self.stimuli), shuffle=self._is_drawn)
+
+    @property
+    def _is_drawn(self) -> bool:
+        return self.stimuli is not None and self.shuffle
+
+    def list_layers(self) -> list[str]:
+        """Those that are measured."""
+        return list(self.sizes)
+
+    def prepare(self, session: SynthesisSession) -> Callable[[Shard], Made]:
+        """As :class:`SessionWorker` has it."""
+        return partial(self._make_shard, session)
+
+    def _make_shard(self, session: SynthesisSession, shard: Shard) -> Made:
+        payload = shard.payload
+        block = Block(payload["block"], payload["n_pairs"])
+        buffer = io.BytesIO()
+        values = self.measure(session, payload["layers"], payload["seed"], payload["split"], block)
+        np.save(buffer, values, allow_pickle=False)
+        write_bytes(find_part(self.jobs, shard.key), buffer.getvalue())
+        return {f"../{self.jobs.name}/parts/{shard.key}.npy": len(buffer.getvalue())}, {}
+
+    def measure(
+        self, session: SynthesisSession, layers: Sequence[str], seed: int, split: int, block: Block
+    ) -> np.ndarray:
         """The measures of a block's pairs, (n_layers, n_pairs, 5), float64; columns as in ``VALUES``."""
         values = np.empty((len(layers), block.n_pairs, len(VALUES)))
         places = {name: i for i, name in enumerate(layers)}
         for group in self._group(layers):
-            for row, (first, second) in enumerate(self._iter_pairs(group, seed, split, block)):
-                if self._is_closed:
-                    raise CancelledError
+            for row, (first, second) in enumerate(self._iter_pairs(session.network, group, seed, split, block)):
+                session.check_cancelled()
                 for name in group:
                     match = compute_match(first[name], second[name])
                     values[places[name], row] = [getattr(match, column) for column in VALUES]
@@ -110,7 +109,7 @@ class PairMeasurer:
         groups: list[list[str]] = []
         room = 0
         for name in layers:
-            size = self._work.sizes[name] * _BYTES_PER_VALUE * self._count_kept()
+            size = self._count_bytes([name])
             if not groups or size > room:
                 groups.append([])
                 room = _BUDGET
@@ -118,111 +117,49 @@ class PairMeasurer:
             room -= size
         return [tuple(group) for group in groups]
 
-    def _count_kept(self) -> int:
-        return STIMULI_PER_BLOCK if self._stimuli is not None and self._work.shuffle else 2
+    def _count_bytes(self, layers: Sequence[str]) -> int:
+        """Of what is kept of a block at some layers."""
+        n_kept = STIMULI_PER_BLOCK if self._is_drawn else 2
+        return sum(self.sizes[name] for name in layers) * _BYTES_PER_VALUE * n_kept
+
+    def draw_pairs(self, seed: int, split: int, block: Block) -> np.ndarray:
+        """Positions of a block's stimuli, (n_pairs, 2), where there is a set of them."""
+        assert self.stimuli is not None
+        if self.shuffle:
+            return draw_block_pairs(len(self.stimuli), seed, split, block)
+        return list_block_pairs(len(self.stimuli), self.n_pairs, split, block)
 
     def _iter_pairs(
-        self, layers: tuple[str, ...], seed: int, split: int, block: Block
+        self, network: Network, layers: tuple[str, ...], seed: int, split: int, block: Block
     ) -> Iterator[tuple[dict[str, RankedValues], dict[str, RankedValues]]]:
-        if self._stimuli is None:
+        if self.stimuli is None:
             for batch in self._iter_training_pairs(seed, split, block):
-                yield self._get_activations(layers, batch[:1]), self._get_activations(layers, batch[1:2])
+                yield _get_activations(network, layers, batch[:1]), _get_activations(network, layers, batch[1:2])
             return
-        n_stimuli, work = len(self._stimuli), self._work
-        if work.shuffle:
-            pairs = draw_block_pairs(n_stimuli, seed, split, block)
-        else:
-            pairs = list_block_pairs(n_stimuli, work.n_pairs, split, block)
-        needed = sum(work.sizes[name] for name in layers) * _BYTES_PER_VALUE * self._count_kept()
+        is_kept = self.shuffle and self._count_bytes(layers) <= _BUDGET
         cache: dict[int, dict[str, RankedValues]] = {}
-        for pair in pairs.tolist():
-            if not work.shuffle or needed > _BUDGET:
+        for pair in self.draw_pairs(seed, split, block).tolist():
+            if not is_kept:
                 cache.clear()
             for i in pair:
                 if i not in cache:
-                    image = prepare_original(self._model, self._stimuli, i, work.shape)
-                    cache[i] = self._get_activations(layers, torch.from_numpy(image)[None])
+                    image = prepare_original(self.model, self.stimuli, i, self.shape)
+                    cache[i] = _get_activations(network, layers, torch.from_numpy(image)[None])
             yield cache[pair[0]], cache[pair[1]]
 
     def _iter_training_pairs(self, seed: int, split: int, block: Block) -> Iterator[Tensor]:
         before = block.index * PAIRS_PER_BLOCK
-        start = 0 if self._work.shuffle else 2 * (self._work.n_pairs * split + before)
-        own = derive_seed(seed, "null pairs", split, block.index) % 2**31 if self._work.shuffle else seed
+        start = 0 if self.shuffle else 2 * (self.n_pairs * split + before)
+        own = derive_seed(seed, "null pairs", split, block.index) % 2**31 if self.shuffle else seed
         yield from iter_training_batches(
-            self._model, batch_size=2, n_stimuli=2 * block.n_pairs, start=start, shuffle=self._work.shuffle, seed=own
+            self.model, batch_size=2, n_stimuli=2 * block.n_pairs, start=start, shuffle=self.shuffle, seed=own
         )
 
-    def _get_activations(self, layers: tuple[str, ...], batch: Tensor) -> dict[str, RankedValues]:
-        with torch.no_grad():
-            captured = self._network.run(batch.to(self._network.device), [1], layers, {})
-        return {name: RankedValues(captured.tensors[name][0].float().cpu().numpy()) for name in layers}
 
-    def open(self) -> None:
-        """Put the hooks on that :meth:`measure` needs, before passes run side by side."""
-        for layers in self._work.layer_sets:
-            for group in self._group(layers):
-                self._network.open(group)
-
-
-@contextlib.contextmanager
-def open_pair_measurer(model: Model, stimuli: StimulusSet | None, work: NullWork) -> Iterator[PairMeasurer]:
-    """Copy a network a thread, put hooks on the copies, set the threads."""
-    with (
-        run_eagerly(),
-        use_exact_math("fp32"),
-        use_threads(work.intra_threads) if model.device.type == "cpu" else contextlib.nullcontext(),
-        Network(model, list(work.sizes), make_example(model, work.shape), channels_last=work.channels_last) as network,
-    ):
-        measurer = PairMeasurer(model, network, stimuli, work)
-        measurer.open()
-        yield measurer
-
-
-@dataclass
-class NullWorker(ModelWorker):
-    """Measures and stores blocks of pairs.
-
-    Parameters
-    ----------
-    jobs : path
-        The job folder.
-    model : Model
-        Reaches worker processes as it is in memory.
-    device : str
-    stimuli : StimulusSet or None
-    work : NullWork
-    """
-
-    jobs: Path
-    model: Model
-    device: str
-    stimuli: StimulusSet | None
-    work: NullWork
-    lookahead: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.lookahead = self.work.n_concurrent_batches if self.work.n_concurrent_batches > 1 else 0
-
-    @contextlib.contextmanager
-    def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
-        """Load the model, put the hooks on, start the lanes."""
-        model = self.model
-        n_concurrent_batches = max(1, self.work.n_concurrent_batches // n_workers)
-        with (
-            open_pair_measurer(model, self.stimuli, self.work) as measurer,
-            open_threads(n_concurrent_batches, "beholder-null") as pool,
-            contextlib.closing(measurer),
-        ):
-            yield lambda shard: pool.submit(self._measure, measurer, shard).result
-
-    def _measure(self, measurer: PairMeasurer, shard: Shard) -> tuple[dict[str, int], dict[str, Any]]:
-        payload = shard.payload
-        block = Block(payload["block"], payload["n_pairs"])
-        values = measurer.measure(payload["layers"], payload["seed"], payload["split"], block)
-        buffer = io.BytesIO()
-        np.save(buffer, values, allow_pickle=False)
-        write_bytes(find_part(self.jobs, shard.key), buffer.getvalue())
-        return {f"../{self.jobs.name}/parts/{shard.key}.npy": len(buffer.getvalue())}, {}
+def _get_activations(network: Network, layers: tuple[str, ...], batch: Tensor) -> dict[str, RankedValues]:
+    with torch.no_grad():
+        captured = network.run(batch.to(network.device), [1], layers, {})
+    return {name: RankedValues(captured.tensors[name][0].float().cpu().numpy()) for name in layers}
 
 
 def find_part(jobs: Path, key: str) -> Path:
@@ -233,12 +170,8 @@ def find_part(jobs: Path, key: str) -> Path:
 def check_layers(model: Model, layers: Sequence[str], example: Tensor) -> dict[str, int]:
     """Number of values in each layer; layers that are not floating are refused."""
     sizes = {}
-    with (
-        run_eagerly(),
-        torch.no_grad(),
-        Network(model, list(layers), example).open(layers) as network,
-    ):
-        captured = network.run(example, [1], layers, {})
+    with run_eagerly(), torch.no_grad():
+        captured = Network(model, list(layers), example).run(example, [1], layers, {})
         for name in layers:
             values = captured.tensors[name]
             if not values.is_floating_point():

@@ -7,41 +7,22 @@ from dataclasses import dataclass, field
 from typing import final
 
 import numpy as np
-from torch import Tensor
+import torch
 
 from beholder._core.seeds import derive_seed
 from beholder.models import Unit
+from beholder.synthesis.engine._loop import Recipe
+from beholder.synthesis.engine._plan import plan_batches
+from beholder.synthesis.engine._session import ProblemResult, SynthesisSession
+from beholder.synthesis.engine._stimulus_format import StimulusFormat
 from beholder.synthesis.objectives._base import Objective, Problem
 from beholder.synthesis.objectives._diversity import UnitDiversity
 from beholder.synthesis.objectives._units import Channel
-from beholder.synthesis.visualizations._bench import Runner, UnitProblem, UnitResult
+from beholder.synthesis.visualizations._plan import VisualizationOptions
 from beholder.synthesis.visualizations._standing import SIGNS, NaturalDistribution, judge_activation
 from beholder.synthesis.visualizations._strengths import Trial, find_bracket, propose_strength
 
 _SHARE_WITHOUT_RECORDING = 0.5
-
-
-@final
-@dataclass(frozen=True)
-class VisualizationSpec:
-    """What is wanted of each unit and sign.
-
-    Attributes
-    ----------
-    n_images : int
-        The strongest is made without the diversity term, the others with it, at least two together, since one picture
-        alone is like no other.
-    diversity : float or None
-        Factor of the diversity term; 0 for none; None to search for it.
-    max_loops : int
-        Bisections of the search.
-    seed : int
-    """
-
-    n_images: int
-    diversity: float | None
-    max_loops: int
-    seed: int
 
 
 @final
@@ -89,11 +70,12 @@ class UnitVisualization:
 
 
 def visualize_units(
-    runner: Runner,
+    session: SynthesisSession,
     units: Sequence[Unit],
     naturals: Mapping[Unit, NaturalDistribution | None],
-    spec: VisualizationSpec,
-    blank: Tensor,
+    recipe: Recipe,
+    options: VisualizationOptions,
+    batch_size: int | None,
 ) -> list[UnitVisualization]:
     """Make the images of a group of units; all of them share batches.
 
@@ -103,48 +85,80 @@ def visualize_units(
 
     Parameters
     ----------
-    bench : Runner
-        Open for the set of these units' layers.
+    session : SynthesisSession
+        With the units' layers.
     units : sequence of Unit
-    naturals : mapping of Unit to Natural or None
-    wish : VisualizationSpec
-    blank : Tensor, (*input_shape)
-        A stimulus without content.
+    naturals : mapping of Unit to NaturalDistribution or None
+    recipe : Recipe
+    options : VisualizationOptions
+    batch_size : int or None
+        Images in one batch; fewer are filled up, a larger problem is a batch of its own. None: so is every problem.
 
     Returns
     -------
-    list of Side
+    list of UnitVisualization
         Min and max of each unit, in their order.
     """
     layers = tuple(dict.fromkeys(unit.layer for unit in units))
-    tasks = [_Task(unit, sign, naturals[unit], spec) for unit in units for sign in SIGNS]
-    for task, made in zip(tasks, runner.make([task.order(0.0) for task in tasks], layers), strict=True):
-        task.plain = made
-    adrift = [task for task in tasks if not task.has_natural and task.wants_search]
+    form = StimulusFormat.of_model(session.model, session.shape)
+    states = [_UnitState(unit, sign, naturals[unit], options) for unit in units for sign in SIGNS]
+
+    def make(asked: Sequence[tuple[_UnitState, float]]) -> list[ProblemResult]:
+        """What comes out of one problem depends on the others in the last bits at most."""
+        problems = [state.pose(strength) for state, strength in asked]
+        sizes = [problem.n_images for problem in problems]
+        plan = plan_batches(sizes, [layers] * len(sizes), cores=1, on_cpu=False, batch_size=batch_size or 1)
+
+        def run(batch: Sequence[int]) -> list[ProblemResult]:
+            return session.run(
+                [problems[i] for i in batch], recipe, layers=layers, yardsticks=[asked[i][0].channel for i in batch],
+                form=form, fill_to=batch_size or 0, ways="fewer --n_images or --device cpu",
+                wanted=[f"{sizes[i]} images of {asked[i][0].unit}" for i in batch],
+            )  # fmt: skip
+
+        return plan.sort(session.share(run, plan.batches))
+
+    for state, made in zip(states, make([(state, 0.0) for state in states]), strict=True):
+        state.plain = made
+    adrift = [state for state in states if not state.has_natural and state.wants_search]
     if adrift:
-        for task, activation in zip(adrift, runner.score([t.unit for t in adrift], blank, layers), strict=True):
-            task.blank = activation
-    while active := [(task, strength) for task in tasks if (strength := task.propose()) is not None]:
-        made = runner.make([task.order(strength) for task, strength in active], layers)
-        for (task, strength), each in zip(active, made, strict=True):
-            task.take(strength, each)
-    return [task.finish() for task in tasks]
+        _score_blank(session, adrift, recipe, layers)
+    while active := [(state, strength) for state in states if (strength := state.propose()) is not None]:
+        for (state, strength), made in zip(active, make(active), strict=True):
+            state.take(strength, made)
+    return [state.finish() for state in states]
+
+
+def _score_blank(
+    session: SynthesisSession, states: Sequence[_UnitState], recipe: Recipe, layers: Sequence[str]
+) -> None:
+    """Activations by a stimulus without content."""
+    blank = torch.full(recipe.input_shape, sum(recipe.value_range or (0.0, 0.0)) / 2)
+    with torch.no_grad():
+        (view,) = session.network.run(blank[None].to(session.network.device), [1], layers, {}).views()
+        for state in states:
+            state.blank = float(state.channel.score(view)[0])
 
 
 @dataclass
-class _Task:
-    """The state of one unit and sign."""
+class _UnitState:
+    """How far one unit and sign are."""
 
     unit: Unit
     sign: str
     natural: NaturalDistribution | None
-    spec: VisualizationSpec
-    plain: UnitResult | None = None
+    options: VisualizationOptions
+    plain: ProblemResult | None = None
     blank: float = float("nan")
-    diverse: UnitResult | None = None
+    diverse: ProblemResult | None = None
     strength: float = 0.0
     trials: list[Trial] = field(default_factory=list)
     is_halved: bool = False
+
+    @property
+    def channel(self) -> Channel:
+        """The activation that counts."""
+        return Channel(self.unit.layer, self.unit.channel)
 
     @property
     def has_natural(self) -> bool:
@@ -152,28 +166,27 @@ class _Task:
 
     @property
     def wants_search(self) -> bool:
-        return self.spec.diversity is None and self.spec.n_images > 1
+        return self.options.diversity is None and self.options.n_images > 1
 
-    def order(self, strength: float) -> UnitProblem:
+    def pose(self, strength: float) -> Problem:
         """A problem without diversity has all images, one with it leaves out the strongest, but has at least two."""
-        wanted: Objective = Channel(self.unit.layer, self.unit.channel)
-        wanted = wanted if self.sign == "max" else -wanted
-        n_images = self.spec.n_images
+        wanted: Objective = self.channel if self.sign == "max" else -self.channel
+        n_images = self.options.n_images
         if strength > 0:
             wanted = wanted - strength * UnitDiversity(self.unit.layer, self.unit.channel)
             n_images = max(2, n_images - 1)
-        seed = derive_seed(self.spec.seed, "units", self.unit.layer, self.unit.channel, self.sign)
-        return UnitProblem(Problem(wanted, seed=seed, n_images=n_images), self.unit)
+        seed = derive_seed(self.options.seed, "units", self.unit.layer, self.unit.channel, self.sign)
+        return Problem(wanted, seed=seed, n_images=n_images)
 
     def propose(self) -> float | None:
         """The next strength to make images with."""
-        if self.spec.n_images == 1:
+        if self.options.n_images == 1:
             return None
-        if self.spec.diversity is not None:
-            return self.spec.diversity if self.spec.diversity > 0 and self.diverse is None else None
-        return None if self.falls_short else propose_strength(self.trials, self.spec.max_loops)
+        if self.options.diversity is not None:
+            return self.options.diversity if self.options.diversity > 0 and self.diverse is None else None
+        return None if self.falls_short else propose_strength(self.trials, self.options.max_loops)
 
-    def take(self, strength: float, made: UnitResult) -> None:
+    def take(self, strength: float, made: ProblemResult) -> None:
         """Keep images if the search allows them, or if nothing is searched."""
         self.is_halved = self.is_halved or made.is_halved
         accepted = not self.wants_search or self._passes(made)
@@ -187,20 +200,20 @@ class _Task:
         assert self.plain is not None
         return self.wants_search and not self._passes(self.plain)
 
-    def _passes(self, made: UnitResult) -> bool:
+    def _passes(self, made: ProblemResult) -> bool:
         """Whether the weakest image beats the yardstick."""
         weakest = self._find_weakest(made)
         if self.has_natural:
             return judge_activation(self.natural, weakest, self.sign) == "yes"
         assert self.plain is not None
-        strongest = float(np.nanmax(self._rise(self.plain.activations), initial=-np.inf))
+        strongest = float(np.nanmax(self._rise(self.plain.saved_scores), initial=-np.inf))
         start = float(self._rise(np.array(self.blank)))
         rise = float(self._rise(np.array(weakest)))
         return strongest > start and rise > start + _SHARE_WITHOUT_RECORDING * (strongest - start)
 
-    def _find_weakest(self, made: UnitResult) -> float:
+    def _find_weakest(self, made: ProblemResult) -> float:
         """The least extreme activation; NaN, which passes nothing, if there is one."""
-        activations = made.activations
+        activations = made.saved_scores
         return float(activations.min() if self.sign == "max" else activations.max())
 
     def _rise(self, activations: np.ndarray) -> np.ndarray:
@@ -210,25 +223,25 @@ class _Task:
     def finish(self) -> UnitVisualization:
         """The strongest without diversity and the others with it, in order; all without where none was allowed."""
         assert self.plain is not None
-        strengths = np.zeros(self.spec.n_images)
+        strengths = np.zeros(self.options.n_images)
         if self.diverse is None:
-            parts = [(self.plain, i) for i in range(self.spec.n_images)]
+            parts = [(self.plain, i) for i in range(self.options.n_images)]
         else:
-            best = int(np.argmax(np.nan_to_num(self._rise(self.plain.activations), nan=-np.inf)))
+            best = int(np.argmax(np.nan_to_num(self._rise(self.plain.saved_scores), nan=-np.inf)))
             kept = (
-                range(self.spec.n_images - 1) if self.spec.n_images > 2 else [1 - best]
+                range(self.options.n_images - 1) if self.options.n_images > 2 else [1 - best]
             )  # of other noise than the best
             parts = [*((self.diverse, i) for i in kept), (self.plain, best)]
             strengths[:-1] = self.strength
-        rise = np.nan_to_num(self._rise(np.array([made.activations[i] for made, i in parts])), nan=-np.inf)
+        rise = np.nan_to_num(self._rise(np.array([made.saved_scores[i] for made, i in parts])), nan=-np.inf)
         order = np.argsort(rise, kind="stable")
         parts = [parts[i] for i in order]
         return UnitVisualization(
             unit=self.unit,
             sign=self.sign,
             images=np.stack([made.images[i] for made, i in parts]),
-            activations=np.array([made.activations[i] for made, i in parts], np.float32),
-            unrounded=np.array([made.unrounded[i] for made, i in parts], np.float32),
+            activations=np.array([made.saved_scores[i] for made, i in parts], np.float32),
+            unrounded=np.array([made.scores[i] for made, i in parts], np.float32),
             strengths=strengths[order],
             losses=np.stack([made.losses[i] for made, i in parts]),
             steps=np.array([made.steps for made, _ in parts]),
@@ -241,7 +254,7 @@ class _Task:
         )
 
 
-def _stack_transparency(parts: Sequence[tuple[UnitResult, int]]) -> np.ndarray | None:
+def _stack_transparency(parts: Sequence[tuple[ProblemResult, int]]) -> np.ndarray | None:
     found = [made.transparency[i] for made, i in parts if made.transparency is not None]
     return np.stack(found) if found else None
 

@@ -22,19 +22,18 @@ from beholder.models import (
     Model,
     Unit,
     UnitList,
-    as_model,
     describe_preprocessing,
     list_identities,
-    load_model,
-    place_model,
     run_eagerly,
 )
 from beholder.synthesis.engine._loop import Recipe
+from beholder.synthesis.engine._session import count_cores
 from beholder.synthesis.engine._validate import (
     check_gradient,
     check_tensors,
     find_input_shape,
     make_example,
+    open_model,
     settle_layout,
 )
 from beholder.synthesis.gradients._network import Network
@@ -43,7 +42,6 @@ from beholder.synthesis.visualizations._files import FOLDER, TABLE, TABLE_COLUMN
 from beholder.synthesis.visualizations._plan import (
     VisualizationOptions,
     check_folder_names,
-    count_cores,
     make_shards,
     make_unit_recipe,
     plan_groups,
@@ -153,7 +151,7 @@ def optimize_units(
         batch_size=batch_size, workers=workers, threads=threads, overwrite=overwrite,
     )  # fmt: skip
     chosen.check()
-    observer = _open_model(model, device, chosen.seed)
+    observer = open_model(model, device, chosen.seed)
     asked = UnitList.collect(units, observer)
     if not len(asked):
         raise InputError("at least one unit", got="an empty list")
@@ -173,19 +171,13 @@ def optimize_units(
     return Visualizations.open(output, asked)
 
 
-def _open_model(model: Model | nn.Module | str, device: str | None, seed: int) -> Model:
-    if isinstance(model, str):
-        return load_model(model, device=device or "auto", seed=seed)
-    return place_model(as_model(model), device)
-
-
 def _check_units(model: Model, units: UnitList, shape: tuple[int, ...]) -> None:
     """Look at the model and every unit before hours of work."""
     check_tensors(model)
     example = make_example(model, shape)
-    with run_eagerly(), Network(model, units.layers, example) as network:
+    with run_eagerly():
+        network = Network(model, units.layers, example)
         for layer in units.layers:
-            network.open((layer,))
             check_gradient(network, (layer,), example)
             with torch.no_grad():
                 (view,) = network.run(example, [1], (layer,), {}).views()
@@ -258,20 +250,7 @@ def _run(
             naturals |= _read_naturals(acts, members)
         plan = Plan(f"visualize {output.name}", settings, make_shards(groups, naturals, options.n_images), "images")
         worker = UnitWorker(
-            output=output,
-            model=model,
-            device=str(model.device),
-            recipe=recipe,
-            spec=options.spec,
-            naturals=naturals,
-            layer_sets=tuple(dict.fromkeys(tuple(dict.fromkeys(u.layer for u in group)) for group in groups)),
-            batch_size=settings["batch_size"],
-            intra_threads=settings["intra_threads"],
-            n_concurrent_batches=max(1, count_cores(options) // settings["intra_threads"])
-            if model.device.type == "cpu"
-            else 1,
-            channels_last=settings["channels_last"],
-            described={"parameterization": type(recipe.parameterization).__name__, "n_images": options.n_images},
+            model, recipe.input_shape, settings, count_cores(options.threads), output, recipe, options, naturals
         )
         receipts = work.run(plan, worker, n_workers=options.workers)
         smaller = _write_results(output, folder, plan, receipts)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
@@ -21,12 +20,12 @@ from beholder.synthesis.engine._checkpoint import describe_model, describe_part
 from beholder.synthesis.engine._loop import Recipe
 from beholder.synthesis.engine._optimizers import Adam
 from beholder.synthesis.engine._plan import DEVICE_BATCH
-from beholder.synthesis.engine._recipe import check_count, make_recipe
+from beholder.synthesis.engine._recipe import make_recipe
+from beholder.synthesis.engine._session import count_cores, count_threads
+from beholder.synthesis.engine._validate import check_count
 from beholder.synthesis.images._fourier import Fourier, PhaseOnly
 from beholder.synthesis.images._parameterization import Parameterization, Pixels
-from beholder.synthesis.visualizations._group import VisualizationSpec
 from beholder.synthesis.visualizations._standing import SIGNS, NaturalDistribution
-from beholder.synthesis.visualizations._worker import make_shard_key
 
 FORMAT = "beholder-visualizations-2"
 _RATES = {"fourier": 0.1, "phase": 0.3, "pixels": 0.1}
@@ -71,11 +70,6 @@ class VisualizationOptions:
             raise InputError(f"--parameterization {'|'.join(PARAMETERIZATIONS)}", got=repr(self.parameterization))
         if self.spectrum is not None and self.parameterization != "phase":
             raise InputError("a spectrum with the parameterization 'phase'", got=repr(self.parameterization))
-
-    @property
-    def spec(self) -> VisualizationSpec:
-        """What is wanted of each unit."""
-        return VisualizationSpec(self.n_images, self.diversity, self.max_loops, self.seed)
 
 
 def make_unit_recipe(model: Model, shape: tuple[int, ...], options: VisualizationOptions) -> Recipe:
@@ -129,7 +123,7 @@ def resolve_settings(
     else:
         batch_size = options.batch_size or (None if on_cpu else DEVICE_BATCH)
         n_problems = n_units * len(SIGNS)
-        intra_threads = max(1, count_cores(options) // n_problems) if on_cpu else 1
+        intra_threads = count_threads(count_cores(options.threads), n_problems, model)
     return {
         **model.describe_axes(),
         "format": FORMAT,
@@ -144,11 +138,6 @@ def resolve_settings(
         "batch_size": batch_size,
         "intra_threads": intra_threads,
     }  # fmt: skip
-
-
-def count_cores(options: VisualizationOptions) -> int:
-    """Cores to use."""
-    return options.threads or os.cpu_count() or 1
 
 
 def cut_groups(
@@ -209,7 +198,8 @@ def make_shards(
             "units": [[unit.layer, unit.channel] for unit in group],
             "natural": [natural.hash() for unit in group if (natural := naturals[unit]) is not None] or None,
         }
-        shards.append(Shard(make_shard_key(group), len(SIGNS) * n_images * len(group), payload))
+        name = f"{to_path_name(group[0].layer)}--{group[0].channel}"  # that of a unit which is in no other group
+        shards.append(Shard(name, len(SIGNS) * n_images * len(group), payload))
     return tuple(shards)
 
 
