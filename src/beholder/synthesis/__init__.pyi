@@ -19,7 +19,6 @@ from .engine._synthesize import synthesize as synthesize
 from .engine._validate import validate_model as validate_model
 from .gradients._redirect import redirect_gradient as redirect_gradient
 from .gradients._view import View as View
-from .images._color import make_color_matrix as make_color_matrix
 from .images._constraints import Constraint as Constraint
 from .images._constraints import L2Ball as L2Ball
 from .images._constraints import LinfBall as LinfBall
@@ -29,12 +28,13 @@ from .images._draws import draw_uniform as draw_uniform
 from .images._fourier import Fourier as Fourier
 from .images._fourier import PhaseOnly as PhaseOnly
 from .images._fourier import compute_spectrum as compute_spectrum
+from .images._fourier import measure_spectrum as measure_spectrum
 from .images._parameterization import Canvas as Canvas
 from .images._parameterization import Parameterization as Parameterization
 from .images._parameterization import Pixels as Pixels
 from .images._parameterization import Raw as Raw
 from .images._parameterization import Waveform as Waveform
-from .images._set_spectrum import measure_spectrum as measure_spectrum
+from .images._parameterization import make_color_matrix as make_color_matrix
 from .images._transforms import Affine as Affine
 from .images._transforms import Crop as Crop
 from .images._transforms import Noise as Noise

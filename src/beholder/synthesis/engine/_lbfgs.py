@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 import torch
@@ -53,10 +53,7 @@ class LBFGS(Optimizer):
     max_tries: int = 25
     first_step: float = 1.0
 
-    @property
-    def allows_constraints(self) -> bool:
-        """False."""
-        return False
+    allows_constraints: ClassVar[bool] = False
 
     def start(self, params: Tensor) -> State:
         """An empty memory."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
@@ -18,10 +18,8 @@ State = dict[str, Tensor]
 class Optimizer(ABC):
     """A rule that turns gradients into steps. Every state tensor has one row an image."""
 
-    @property
-    @abstractmethod
-    def allows_constraints(self) -> bool:
-        """Whether its points may be projected after each step."""
+    allows_constraints: ClassVar[bool]
+    """Whether its points may be projected after each step."""
 
     @abstractmethod
     def start(self, params: Tensor) -> State:
@@ -126,10 +124,7 @@ class Adam(Optimizer):
     eps: float = 1e-8
     schedule: Schedule = Constant()
 
-    @property
-    def allows_constraints(self) -> bool:
-        """True."""
-        return True
+    allows_constraints: ClassVar[bool] = True
 
     def start(self, params: Tensor) -> State:
         """Zero moments."""
@@ -177,10 +172,7 @@ class NormalizedSteps(Optimizer):
         if self.norm not in ("l2", "linf"):
             raise InputError("a norm: l2 or linf", got=repr(self.norm))
 
-    @property
-    def allows_constraints(self) -> bool:
-        """True."""
-        return True
+    allows_constraints: ClassVar[bool] = True
 
     def start(self, params: Tensor) -> State:
         """Nothing."""

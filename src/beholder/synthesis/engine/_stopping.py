@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 
@@ -12,15 +12,11 @@ import numpy as np
 class StopRule(ABC):
     """Says of one problem, after each step, whether it is finished."""
 
-    @property
-    @abstractmethod
-    def name(self) -> str:
-        """What ``stopped_by`` says."""
+    name: ClassVar[str]
+    """What ``stopped_by`` says."""
 
-    @property
-    @abstractmethod
-    def needs_gradient(self) -> bool:
-        """Whether it reads the norms of the gradients."""
+    needs_gradient: ClassVar[bool]
+    """Whether it reads the norms of the gradients."""
 
     @abstractmethod
     def is_done(self, losses: np.ndarray, norms: np.ndarray) -> bool:
@@ -47,15 +43,8 @@ class TargetReached(StopRule):
 
     loss: float
 
-    @property
-    def name(self) -> str:
-        """``"target"``."""
-        return "target"
-
-    @property
-    def needs_gradient(self) -> bool:
-        """False."""
-        return False
+    name: ClassVar[str] = "target"
+    needs_gradient: ClassVar[bool] = False
 
     def is_done(self, losses: np.ndarray, norms: np.ndarray) -> bool:
         """Compare the newest losses."""
@@ -80,15 +69,8 @@ class Plateau(StopRule):
     window: int = 50
     relative: bool = True
 
-    @property
-    def name(self) -> str:
-        """``"plateau"``."""
-        return "plateau"
-
-    @property
-    def needs_gradient(self) -> bool:
-        """False."""
-        return False
+    name: ClassVar[str] = "plateau"
+    needs_gradient: ClassVar[bool] = False
 
     def is_done(self, losses: np.ndarray, norms: np.ndarray) -> bool:
         """Compare the best of the newest window with the best before it."""
@@ -128,15 +110,8 @@ class GradientPlateau(StopRule):
     ratio: float = 1.1
     after: int = 2500
 
-    @property
-    def name(self) -> str:
-        """``"gradient plateau"``."""
-        return "gradient plateau"
-
-    @property
-    def needs_gradient(self) -> bool:
-        """True."""
-        return True
+    name: ClassVar[str] = "gradient plateau"
+    needs_gradient: ClassVar[bool] = True
 
     def is_done(self, losses: np.ndarray, norms: np.ndarray) -> bool:
         """Compare the halves."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
@@ -15,10 +15,8 @@ from beholder._core.errors import InputError
 class Constraint(ABC):
     """A set of allowed images and the nearest point in it."""
 
-    @property
-    @abstractmethod
-    def needs_origin(self) -> bool:
-        """Whether it is relative to each problem's ``origin``."""
+    needs_origin: ClassVar[bool]
+    """Whether it is relative to each problem's ``origin``."""
 
     @abstractmethod
     def project(self, images: Tensor, origins: Tensor | None) -> Tensor:
@@ -38,10 +36,7 @@ class Range(Constraint):
     low: float
     high: float
 
-    @property
-    def needs_origin(self) -> bool:
-        """False."""
-        return False
+    needs_origin: ClassVar[bool] = False
 
     def project(self, images: Tensor, origins: Tensor | None) -> Tensor:
         """Clamp."""
@@ -63,10 +58,7 @@ class L2Ball(Constraint):
     def __post_init__(self) -> None:
         _check_radius(self.radius)
 
-    @property
-    def needs_origin(self) -> bool:
-        """True."""
-        return True
+    needs_origin: ClassVar[bool] = True
 
     def project(self, images: Tensor, origins: Tensor | None) -> Tensor:
         """Shrink the difference where it is longer."""
@@ -92,10 +84,7 @@ class LinfBall(Constraint):
     def __post_init__(self) -> None:
         _check_radius(self.radius)
 
-    @property
-    def needs_origin(self) -> bool:
-        """True."""
-        return True
+    needs_origin: ClassVar[bool] = True
 
     def project(self, images: Tensor, origins: Tensor | None) -> Tensor:
         """Clamp the difference."""

@@ -5,19 +5,22 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from beholder._core.errors import InputError
-from beholder.synthesis.images._color import correlate_colors, decorrelate_colors
+from beholder.models import Model, prepare_stimulus
+from beholder.stimuli import StimulusSet
 from beholder.synthesis.images._draws import draw_normal_field
 from beholder.synthesis.images._parameterization import (
     Canvas,
     Parameterization,
     check_plane,
+    correlate_colors,
+    decorrelate_colors,
     has_colors,
     squash,
     unsquash,
@@ -59,15 +62,8 @@ class Fourier(Parameterization):
     decay: float = 1.0
     decorrelate: bool = True
 
-    @property
-    def is_direct(self) -> bool:
-        """False."""
-        return False
-
-    @property
-    def learning_rate(self) -> float:
-        """0.05."""
-        return 0.05
+    is_direct: ClassVar[bool] = False
+    learning_rate: ClassVar[float] = 0.05
 
     def start(self, canvas: Canvas, seed: int) -> Tensor:
         """Noise, (channels, height, width // 2 + 1, 2)."""
@@ -120,15 +116,8 @@ class PhaseOnly(Parameterization):
     spectrum: Any = None
     decorrelate: bool = True
 
-    @property
-    def is_direct(self) -> bool:
-        """False."""
-        return False
-
-    @property
-    def learning_rate(self) -> float:
-        """1."""
-        return 1.0
+    is_direct: ClassVar[bool] = False
+    learning_rate: ClassVar[float] = 1.0
 
     def start(self, canvas: Canvas, seed: int) -> Tensor:
         """Standard normal phases, (channels, height, width // 2 + 1)."""
@@ -216,3 +205,22 @@ def compute_spectrum(images: Iterable[np.ndarray], *, decorrelate: bool = True) 
     if total is None:
         raise InputError("at least one picture", got="none")
     return (total / n_images).float().numpy()
+
+
+def measure_spectrum(model: Model, stimuli: StimulusSet, n_most: int = 500) -> np.ndarray:
+    """Mean magnitude spectrum of a set's pictures as a network takes them, for :class:`PhaseOnly`.
+
+    Parameters
+    ----------
+    model : Model
+        Prepares the pictures.
+    stimuli : StimulusSet
+    n_most : int
+        Pictures that are read, evenly spaced in the set, where it has more.
+
+    Returns
+    -------
+    ndarray, (channels, height, width // 2 + 1), float32
+    """
+    step = max(1, -(-len(stimuli) // n_most))
+    return compute_spectrum(prepare_stimulus(model.preprocessing, stimuli, i) for i in range(0, len(stimuli), step))

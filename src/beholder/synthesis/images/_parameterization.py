@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
 
 from beholder._core.errors import InputError
-from beholder.synthesis.images._color import correlate_colors, decorrelate_colors
 from beholder.synthesis.images._draws import draw_normal_field
 
 _EDGE = 1e-3
+_SQRT_COVARIANCE = ((0.26, 0.09, 0.02), (0.27, 0.0, -0.05), (0.27, -0.09, 0.03))
 
 
 @final
@@ -36,15 +37,11 @@ class Canvas:
 class Parameterization(ABC):
     """Numbers from which images come, image by image, differentiably. Subclass it to bring your own."""
 
-    @property
-    @abstractmethod
-    def is_direct(self) -> bool:
-        """Whether the numbers are the images themselves, so that constraints can be applied to them."""
+    is_direct: ClassVar[bool]
+    """Whether the numbers are the images themselves, so that constraints can be applied to them."""
 
-    @property
-    @abstractmethod
-    def learning_rate(self) -> float:
-        """A learning rate for Adam that suits these numbers."""
+    learning_rate: ClassVar[float]
+    """A learning rate for Adam that suits these numbers."""
 
     @abstractmethod
     def start(self, canvas: Canvas, seed: int) -> Tensor:
@@ -73,15 +70,8 @@ class Raw(Parameterization):
     mean: float = 0.5
     sd: float = 0.05
 
-    @property
-    def is_direct(self) -> bool:
-        """True."""
-        return True
-
-    @property
-    def learning_rate(self) -> float:
-        """0.01."""
-        return 0.01
+    is_direct: ClassVar[bool] = True
+    learning_rate: ClassVar[float] = 0.01
 
     def start(self, canvas: Canvas, seed: int) -> Tensor:
         """Noise, clamped into range."""
@@ -110,15 +100,8 @@ class Waveform(Parameterization):
 
     sd: float = 1e-7
 
-    @property
-    def is_direct(self) -> bool:
-        """True."""
-        return True
-
-    @property
-    def learning_rate(self) -> float:
-        """0.001."""
-        return 0.001
+    is_direct: ClassVar[bool] = True
+    learning_rate: ClassVar[float] = 0.001
 
     def start(self, canvas: Canvas, seed: int) -> Tensor:
         """Faint noise."""
@@ -149,15 +132,8 @@ class Pixels(Parameterization):
     sd: float = 0.01
     decorrelate: bool = True
 
-    @property
-    def is_direct(self) -> bool:
-        """False."""
-        return False
-
-    @property
-    def learning_rate(self) -> float:
-        """0.05."""
-        return 0.05
+    is_direct: ClassVar[bool] = False
+    learning_rate: ClassVar[float] = 0.05
 
     def start(self, canvas: Canvas, seed: int) -> Tensor:
         """Noise."""
@@ -207,3 +183,32 @@ def check_plane(canvas: Canvas, what: str) -> tuple[int, int]:
             hint="Raw() or Waveform()",
         )  # fmt: skip
     return canvas.shape[1], canvas.shape[2]
+
+
+@functools.lru_cache(maxsize=16)
+def make_color_matrix(device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Tensor:
+    """The 3 × 3 matrix M of ``rgb = M · c``.
+
+    A square root of the covariance of the colours of natural pictures, divided by its largest column norm.
+
+    Source: lucid, ``optvis/param/color.py``; Olah, Mordvintsev and Schubert (2017), "Preconditioning and
+    parameterization".
+    """
+    with torch.inference_mode(False):
+        matrix = torch.tensor(_SQRT_COVARIANCE, dtype=torch.float64)
+        return (matrix / matrix.norm(dim=0).max()).to(device, dtype)
+
+
+@functools.lru_cache(maxsize=16)
+def _make_inverse(device: torch.device, dtype: torch.dtype) -> Tensor:
+    return torch.linalg.inv(make_color_matrix("cpu", torch.float64)).to(device, dtype)
+
+
+def correlate_colors(values: Tensor) -> Tensor:
+    """``M · c`` at every pixel, (n, 3, height, width)."""
+    return torch.matmul(make_color_matrix(values.device, values.dtype), values.flatten(2)).view(values.shape)
+
+
+def decorrelate_colors(images: Tensor) -> Tensor:
+    """The inverse of :func:`correlate_colors`."""
+    return torch.matmul(_make_inverse(images.device, images.dtype), images.flatten(2)).view(images.shape)

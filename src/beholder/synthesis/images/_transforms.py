@@ -231,12 +231,3 @@ def resample(images: Tensor, matrix: np.ndarray, shift: np.ndarray, size: tuple[
 def _check_fill(fill: str) -> None:
     if fill not in FILLS:
         raise InputError(f"a fill: {', '.join(FILLS)}", got=repr(fill))
-
-
-def cut_margin(images: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """The middle of each image, of the shape that the model takes."""
-    if tuple(images.shape[1:]) == shape:
-        return images
-    for axis, size in enumerate(shape[1:], 2):
-        images = images.narrow(axis, (images.shape[axis] - size) // 2, size)
-    return images

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 import torch
@@ -53,15 +53,8 @@ class Whitened(Parameterization):
                 object.__setattr__(self, name, np.asarray(value, np.float32))
         object.__setattr__(self, "_placed", {})
 
-    @property
-    def is_direct(self) -> bool:
-        """False."""
-        return False
-
-    @property
-    def learning_rate(self) -> float:
-        """0.05."""
-        return 0.05
+    is_direct: ClassVar[bool] = False
+    learning_rate: ClassVar[float] = 0.05
 
     def start(self, canvas: Canvas, seed: int) -> Tensor:
         """Noise."""

@@ -196,7 +196,7 @@ class Visualizations:
         return path
 
     def plot(self, ax: Axes | None = None, *, unit: int = 0) -> Axes:
-        """Draw the images of one unit: min and max in rows, from weakest to strongest.
+        """Draw the images of one unit: min and max in rows, from weakest to strongest, with their activations.
 
         Parameters
         ----------
@@ -204,9 +204,19 @@ class Visualizations:
         unit : int
             Which of :attr:`units`.
         """
-        from beholder.synthesis.visualizations._plot import plot_visualizations
+        from beholder.figures import plot_stimulus_rows, use_style
 
-        return plot_visualizations(self, unit, ax)
+        if not 0 <= unit < len(self):
+            raise InputError(f"a unit from 0 to {len(self) - 1}", got=str(unit))
+        rows = {sign: list(self.images[unit, i]) for i, sign in enumerate(SIGNS)}
+        captions = {
+            sign: [f"{value:.3g}" if np.isfinite(value) else "–" for value in self.activations[unit, i]]
+            for i, sign in enumerate(SIGNS)
+        }
+        axes = plot_stimulus_rows(rows, ax, captions=captions, value_range=self.images.value_range)
+        with use_style():
+            axes.set_title(str(self.units[unit]))
+        return axes
 
 
 def _read_settings(path: Path) -> dict[str, Any]:
