@@ -23,7 +23,7 @@ from beholder.responses import (
     list_signs,
     read_responses,
 )
-from beholder.responses._evidence import COUNTS, SIGNS, measure_spread, summarize_evidence
+from beholder.responses._evidence import COUNTS, SIGNS, compute_interquartile_range, summarize_evidence
 
 from .test_store import add_session, make_answer
 
@@ -87,8 +87,8 @@ def test_regular_times_are_the_middle_half_of_twenty() -> None:
 def test_the_spread_is_that_of_numpy() -> None:
     values = [trace.rt_ms for trace in make_people(37)]
     low, high = np.quantile(values, [0.25, 0.75], method="weibull")
-    assert measure_spread(values) == pytest.approx(high - low)
-    assert measure_spread(values[:3]) is None
+    assert compute_interquartile_range(values) == pytest.approx(high - low)
+    assert compute_interquartile_range(values[:3]) is None
 
 
 def test_signs_come_in_their_order() -> None:

@@ -91,8 +91,8 @@ class NetworkObserver(Observer):
             return self._name(observation)
         if rule.decide is None:
             first, second = self._prefer(observation)
-            spread = abs(first) + abs(second)
-            confidence = abs(first - second) / spread if spread > 0 else 0.0
+            total = abs(first) + abs(second)
+            confidence = abs(first - second) / total if total > 0 else 0.0
             answer = observation.answers[0 if first >= second else 1]
             return observation.respond(answer, confidence)
         steps = observation.rating_steps

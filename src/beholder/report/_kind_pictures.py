@@ -50,7 +50,7 @@ class PictureKind(SectionKind):
         for path in paths:
             groups.setdefault(path.parent.relative_to(item).as_posix().strip("."), []).append(path)
         cards, broken = [], []
-        for group, path in _spread(groups, _MOST_CARDS):
+        for group, path in _pick_evenly(groups, _MOST_CARDS):
             try:
                 shown = embed_picture(path, _CARD_PIXELS, page.budget)
             except StimulusError:
@@ -98,7 +98,7 @@ def _read_words(item: Path, page: Page) -> FigureRecord | None:
     return read_figure_record(path)
 
 
-def _spread(groups: dict[str, list[Path]], most: int) -> list[tuple[str, Path]]:
+def _pick_evenly(groups: dict[str, list[Path]], most: int) -> list[tuple[str, Path]]:
     """Up to ``most`` pictures: the first of every group, the second of every group, ..., then by group again."""
     rounds = max((len(paths) for paths in groups.values()), default=0)
     chosen: list[tuple[str, Path]] = []

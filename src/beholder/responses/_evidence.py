@@ -80,7 +80,7 @@ class Evidence:
         Answers with which no counts came; before which the browser reported no input; that came sooner after the onset,
         and after the answer before, than they can.
     spread_ms : float or None
-        See :func:`measure_spread`.
+        See :func:`compute_interquartile_range`.
     totals : mapping of str to float
         Sums of :data:`COUNTS` over the whole session, steps and practice too.
     """
@@ -114,7 +114,7 @@ def summarize_evidence(traces: Sequence[Trace], others: Sequence[Mapping[str, An
         sum(trace.is_without_input for trace in traces),
         sum(trace.is_fast for trace in traces),
         sum(trace.is_early for trace in traces),
-        measure_spread([trace.rt_ms for trace in traces]),
+        compute_interquartile_range([trace.rt_ms for trace in traces]),
         {name: sum(get_count(counts, name) for counts in sent) for name in COUNTS},
     )
 
@@ -125,10 +125,10 @@ def get_count(counts: Mapping[str, Any], name: str) -> float:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else 0.0
 
 
-def measure_spread(rts_ms: Sequence[float]) -> float | None:
-    """Width of the middle half of response times in ms (quartiles at ranks of n + 1); None of fewer than four.
+def compute_interquartile_range(rts_ms: Sequence[float]) -> float | None:
+    """Interquartile range of response times in ms (quartiles at ranks of n + 1); None of fewer than four.
 
-    >>> measure_spread([400.0, 500.0, 600.0, 700.0])
+    >>> compute_interquartile_range([400.0, 500.0, 600.0, 700.0])
     250.0
     """
     if len(rts_ms) < 4:
@@ -168,7 +168,7 @@ def list_signs(traces: Sequence[Trace], is_driven: bool = False) -> tuple[str, .
 
     counts = [trace.counts for trace in traces if trace.counts is not None]
     n_presses, n_jumps = (sum(get_count(each, name) for each in counts) for name in ("presses", "jumps"))
-    spread = measure_spread([trace.rt_ms for trace in traces])
+    range_ms = compute_interquartile_range([trace.rt_ms for trace in traces])
     found = {
         "webdriver": is_driven,
         "no_page": holds_often([trace.counts is None for trace in traces]),
@@ -176,6 +176,6 @@ def list_signs(traces: Sequence[Trace], is_driven: bool = False) -> tuple[str, .
         "jumps": n_presses >= JUMPS_N and n_jumps > n_presses / 2,
         "too_fast": holds_often([trace.is_fast for trace in traces]),
         "early": sum(trace.is_early for trace in traces) >= 2,
-        "regular": len(traces) >= REGULAR_N and spread is not None and spread < REGULAR_MS,
+        "regular": len(traces) >= REGULAR_N and range_ms is not None and range_ms < REGULAR_MS,
     }
     return tuple(name for name in SIGNS if found[name])

@@ -117,8 +117,8 @@ def _to_form(rdm: np.ndarray, method: str) -> np.ndarray:
 
         values = rankdata(values)
     elif method in _CENTRED:
-        spread = values.std()
-        values = (values - values.mean()) / (spread if spread > 0 else 1)
+        sd = values.std()
+        values = (values - values.mean()) / (sd if sd > 0 else 1)
     else:
         length = math.sqrt(float((values**2).mean())) if len(values) else 0.0
         values = values / (length if length > 0 else 1)

@@ -80,7 +80,7 @@ def add_uniform_noise(picture: np.ndarray, width: float, *, seed: int = DEFAULT_
     picture = _as_picture(picture)
     _check_level("a width of noise", width, 0, math.inf)
     noise = make_generator(seed, "graded", "uniform").uniform(-width, width, size=picture.shape[:2])
-    return _clip(picture + _spread(noise, picture))
+    return _clip(picture + _add_color_axis(noise, picture))
 
 
 def add_pink_noise(picture: np.ndarray, rms: float, *, exponent: float = 1.0, seed: int = DEFAULT_SEED) -> np.ndarray:
@@ -123,7 +123,7 @@ def add_pink_noise(picture: np.ndarray, rms: float, *, exponent: float = 1.0, se
     gain[f > 0] = f[f > 0] ** -float(exponent)
     noise = np.fft.irfft2(np.fft.rfft2(white) * gain, s=(height, width))
     noise *= rms / math.sqrt(float(np.mean(noise**2)))
-    return _clip(picture + _spread(noise, picture))
+    return _clip(picture + _add_color_axis(noise, picture))
 
 
 def blur_picture(picture: np.ndarray, sigma: float, *, pixels_per_degree: float | None = None) -> np.ndarray:
@@ -202,7 +202,7 @@ def scramble_phase(picture: np.ndarray, width: float, *, seed: int = DEFAULT_SEE
     angles = make_generator(seed, "graded", "phase").uniform(-width, width, size=shape)
     turned = np.exp(1j * np.deg2rad(_make_odd(angles)))
     spectrum = np.fft.fft2(picture, axes=(0, 1))
-    return _clip(np.fft.ifft2(spectrum * _spread(turned, picture), axes=(0, 1)).real)
+    return _clip(np.fft.ifft2(spectrum * _add_color_axis(turned, picture), axes=(0, 1)).real)
 
 
 def add_noise_at_snr(
@@ -311,7 +311,7 @@ def _check_level(name: str, level: float, low: float, high: float) -> None:
         raise InputError(f"{name} {allowed}", got=str(level))
 
 
-def _spread(field: np.ndarray, picture: np.ndarray) -> np.ndarray:
+def _add_color_axis(field: np.ndarray, picture: np.ndarray) -> np.ndarray:
     """One field for all colours of a picture."""
     if picture.ndim > 3 or (picture.ndim == 3 and picture.shape[2] not in (1, 3)):
         raise InputError("a picture of shape (height, width) or (height, width, 3)", got=str(picture.shape))
