@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from beholder.cli._flags import OutputFlags, flags
+from beholder.cli._flags import OutputFlags, flags, list_files
 
 if TYPE_CHECKING:
     from beholder.analysis import Result
@@ -31,4 +31,4 @@ class ResultFlags(OutputFlags):
         files.append(write_report(self.out))
         notes = (f"note: {warning}" for warning in result.warnings)
         lines = [*result.sentences(), *notes, str(files[-1])]
-        self.print(lines, result.to_json() | {"files": [{"file": str(path)} for path in files]})
+        self.print(lines, result.to_json() | {"files": list_files(files)})

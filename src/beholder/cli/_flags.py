@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -200,6 +201,11 @@ def make_app(name: str, help_text: str | None = None) -> App:
         print_error=False,
         result_action="return_value",
     )
+
+
+def list_files(paths: Iterable[Path]) -> list[dict[str, Any]]:
+    """The table ``files`` of ``--json``."""
+    return [{"file": str(path)} for path in paths]
 
 
 def align(rows: Sequence[Sequence[str]], n_left: int = 1) -> list[str]:

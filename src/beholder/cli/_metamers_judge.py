@@ -5,13 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from beholder._core.errors import InputError
-from beholder._core.files import explain_write_errors
-from beholder._core.locks import take_lock
-from beholder.cli._flags import BatchSize, Device, OutputFlags, Seed, WeightsSeed, Words, align, flags
+from beholder.cli._flags import BatchSize, Device, OutputFlags, Seed, WeightsSeed, Words, align, flags, list_files
 
 if TYPE_CHECKING:
     from beholder.evaluation import Judgement, NetworkScatter
@@ -42,7 +39,7 @@ class _ShownFlags:
     """What is shown: 16 categories, a word, or the judge's own classes; default for each stimulus the one that counts.
     """
     interval: Literal["wilson", "bootstrap"] = "wilson"
-    """Of shares: wilson, or bootstrap over stimuli."""
+    """Of proportions: wilson, or bootstrap over stimuli."""
     failed: bool = False
     """Count metamers that did not pass, too."""
     seed: Seed = 42
@@ -59,6 +56,11 @@ class _ComparedFlags:
     """Which attack of that file, NORM:EPS, where it holds several."""
     brain: str | None = None
     """How well networks predict brains: a .csv or .json with network, value."""
+
+    def check(self) -> None:
+        """Raise where flags need one another."""
+        if self.attack and not self.attacked:
+            raise InputError("--attacked FILE beside --attack", got="--attack alone")
 
 
 def judge(
@@ -82,30 +84,16 @@ def judge(
     models
         The judging networks; default all whose metamers are there.
     """
-    from beholder.evaluation import (
-        compare_with_files,
-        find_metamer_sets,
-        judge_metamers,
-        read_judgements,
-        save_judgement_figures,
-    )
+    from beholder.evaluation import draw_judgements, find_metamer_sets, judge_metamers
 
-    if compared.attack and not compared.attacked:
-        raise InputError("--attacked FILE beside --attack", got="--attack alone")
+    compared.check()
     judge_metamers(results_dir, models, **vars(asked))
-    figures = Path(results_dir) / "figures"
-    with explain_write_errors(figures):
-        figures.mkdir(exist_ok=True)
-    with take_lock(figures / ".judge.lock", wait=True):  # the last of several runs draws what all of them have found
-        found = read_judgements(results_dir, asked.sets)
-        scatters = compare_with_files(found, decision=shown.decision, failed=shown.failed, **vars(compared))
-        save_judgement_figures(found, figures, scatters, **vars(shown))
-    layers, matrix = found.recognize_layers(**vars(shown)), found.recognize_models(**vars(shown))
+    found, scatters, figures = draw_judgements(results_dir, asked.sets, **vars(compared), **vars(shown))
     tables: dict[str, Any] = {
-        "layers": layers.to_dict("records"),
-        "matrix": matrix.to_dict("records"),
+        "layers": found.recognize_layers(**vars(shown)).to_dict("records"),
+        "matrix": found.recognize_models(**vars(shown)).to_dict("records"),
         "scatters": [_to_row(name, scatter) for name, scatter in scatters.items()],
-        "files": [{"file": str(path / "judgements.parquet")} for path in find_metamer_sets(results_dir, asked.sets)],
+        "files": list_files(path / "judgements.parquet" for path in find_metamer_sets(results_dir, asked.sets)),
     }
     output.print([*_describe(found, shown, scatters), str(figures)], tables)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from beholder._core.errors import InputError
-from beholder.cli._flags import BatchSize, Hidden, Layers, OptionalOut, OutputFlags, Words, WorkFlags, flags
+from beholder.cli._flags import BatchSize, Hidden, Layers, OptionalOut, OutputFlags, Words, WorkFlags, flags, list_files
 from beholder.cli._metamers_flags import SEED_NAMES, FirstWordFlags, align_records, to_plain, to_records
 from beholder.cli._numbers import refuse_infinite
 
@@ -253,7 +253,7 @@ def _print(made: Metamers, output: OutputFlags) -> None:
     if made.path is not None:
         lines += _describe_levels(made)
         lines.append(str(made.path / "results.parquet"))
-        files = [{"file": str(made.path / "results.parquet")}]
+        files = list_files([made.path / "results.parquet"])
     names = ("stimulus_id", "layer", "seed", "reason")
     skipped: list[dict[str, Any]] = [dict(zip(names, each, strict=True)) for each in made.skipped]
     output.print(lines, {"metamers": to_records(own), "layers": rows, "skipped": skipped, "files": files})
@@ -317,4 +317,4 @@ def template(
         *(str(file) for file in files),
         shlex.join(["beholder", "metamers", "make", str(files[-1]), "-D", str(folder)]),
     ]
-    output.print(lines, {"files": [{"file": str(file)} for file in files]})
+    output.print(lines, {"files": list_files(files)})

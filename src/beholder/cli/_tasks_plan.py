@@ -12,7 +12,7 @@ from beholder._core.errors import InputError
 from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
 from beholder._core.wording import format_count
-from beholder.cli._flags import OutputFlags, Seed, flags
+from beholder.cli._flags import OutputFlags, Seed, flags, list_files
 from beholder.experiments import list_task_kinds
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def plan(
         {"index": task.index, "n_trials": len(task.raw_trials), "n_catch_trials": len(task.raw_catch_trials)}
         for task in made.tasks
     ]
-    output.print([_describe(made), str(path)], {"tasks": rows, "files": [{"file": str(path)}]})
+    output.print([_describe(made), str(path)], {"tasks": rows, "files": list_files([path])})
 
 
 def _make_settings(asked: _PlanFlags) -> Settings:
@@ -273,5 +273,5 @@ def build(
         pages = write_static_pages(made)
         logger.warning("--static is %s", WEAKER)
         lines.append(f"{format_count(len(pages), 'page')} in {pages[0].parent}")
-        tables["pages"] = [{"file": str(page)} for page in pages]
+        tables["pages"] = list_files(pages)
     output.print([*lines, str(made.path)], tables)

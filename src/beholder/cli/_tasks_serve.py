@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from beholder._core.durations import DAY_S
 from beholder._core.errors import InputError
 from beholder._core.wording import format_count
-from beholder.cli._flags import OutputFlags
+from beholder.cli._flags import OutputFlags, list_files
 
 if TYPE_CHECKING:
     from beholder.responses import Responses
@@ -159,7 +159,7 @@ def export(
     made = export_responses(db, out, bom=bom, dates=dates)
     counts, told = _count(made.responses)
     lines = [told, *(f"wrote {path}" for path in made.files)]
-    output.print(lines, {"export": [counts], "files": [{"file": str(path)} for path in made.files]})
+    output.print(lines, {"export": [counts], "files": list_files(made.files)})
 
 
 def _count(found: Responses) -> tuple[dict[str, int], str]:

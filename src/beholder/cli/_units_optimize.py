@@ -21,6 +21,7 @@ from beholder.cli._flags import (
     UnitsFile,
     WorkFlags,
     flags,
+    list_files,
 )
 from beholder.cli._model_flags import ModelFlags
 
@@ -116,7 +117,7 @@ def optimize(
         spectrum=spectrum, transparency=transparency or None, **vars(options),
     )  # fmt: skip
     skipped = [_write_skipped(vis, units, model.join(skipped_units_file))] if skipped_units_file else []
-    tables = {"units": vis.table, "files": [{"file": str(file)} for file in (vis.path / _TABLE, *skipped)]}
+    tables = {"units": vis.table, "files": list_files((vis.path / _TABLE, *skipped))}
     output.print([*_describe(vis), *map(str, skipped), str(vis.path / _TABLE)], tables)
 
 

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from beholder._core.errors import ConfigurationChanged
 from beholder._core.files import read_json
 from beholder._core.provenance import record_provenance
-from beholder.cli._flags import AxesFlags, Hidden, Layers, OutputFlags, Seed, UnitsFile, Words, flags
+from beholder.cli._flags import AxesFlags, Hidden, Layers, OutputFlags, Seed, UnitsFile, Words, flags, list_files
 from beholder.cli._model_flags import SkeletonFlags
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def sample(
     record_provenance(path.parent, path.name, {**settings, "blacklist": [str(file) for file in files]})
     rows = [{"layer": unit.layer, "channel": unit.channel} for unit in units]
     lines = [f"{len(units)} units of {units.model}, {len(units.layers)} layers", str(path)]
-    output.print(lines, {"units": rows, "files": [{"file": str(path)}]})
+    output.print(lines, {"units": rows, "files": list_files([path])})
 
 
 def _write(units: UnitList, path: Path, overwrite: bool) -> None:

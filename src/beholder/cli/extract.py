@@ -23,6 +23,7 @@ from beholder.cli._flags import (
     StoreFlags,
     WeightFlags,
     flags,
+    list_files,
     make_app,
 )
 
@@ -240,7 +241,7 @@ def _tabulate(acts: Activations, layers: Sequence[str], files: Sequence[Path]) -
         for name in layers
     ]
     store = {"model": acts.model, "path": str(acts.path), "n_stimuli": len(acts.stimulus_ids)}
-    return {"store": [store], "layers": rows, "files": [{"file": str(path)} for path in files]}
+    return {"store": [store], "layers": rows, "files": list_files(files)}
 
 
 def _describe(acts: Activations, layers: Sequence[str], files: Sequence[Path]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from beholder._core.errors import InputError
-from beholder.cli._flags import AxesFlags, Device, OutputFlags, PassFlags, Seed, Words, flags, make_app
+from beholder.cli._flags import AxesFlags, Device, OutputFlags, PassFlags, Seed, Words, flags, list_files, make_app
 
 app = make_app("panel")
 
@@ -114,7 +114,7 @@ def panel(
     if not auto_confirm and sys.stdin.isatty() and not _confirm(plan.describe()):
         raise SystemExit(0)
     files = run_panel(plan, device=device, pretrained=pretrained, model_path=model_path)
-    return output.print(map(str, files), {"files": [{"file": str(path)} for path in files]})
+    return output.print(map(str, files), {"files": list_files(files)})
 
 
 def _check_flags(
