@@ -3,6 +3,9 @@ from ._combine import combine_subjects as combine_subjects
 from ._labelled import from_xarray as from_xarray
 from ._nifti import write_nifti as write_nifti
 from ._open import open_recordings as open_recordings
+from ._published import PublishedRegression as PublishedRegression
+from ._published import read_published_regression as read_published_regression
+from ._published import summarize_published_regressions as summarize_published_regressions
 from ._rdms import RecordedRDMs as RecordedRDMs
 from ._recordings import Recordings as Recordings
 from ._summary import count_faults as count_faults

@@ -14,6 +14,7 @@ from beholder.recordings._hdf5 import read_hdf5
 from beholder.recordings._labelled import read_netcdf
 from beholder.recordings._matlab import read_matlab
 from beholder.recordings._mne import read_epochs
+from beholder.recordings._named import NAMED, open_named
 from beholder.recordings._nifti import is_nifti, read_nifti
 from beholder.recordings._rdms import RecordedRDMs
 from beholder.recordings._recordings import Recordings
@@ -66,7 +67,9 @@ def open_recordings(
     ----------
     path : path
         ``.recordings.npz``, ``.npy``, ``.npz``, ``.mat``, ``.h5``, ``.nc``, ``.nii``, ``.nii.gz``, ``-epo.fif``, a
-        folder of beta series (BIDS), or the metamer study's ``voxel_features_array.npy`` (or its folder).
+        folder of beta series (BIDS), or the metamer study's ``voxel_features_array.npy`` (or its folder). Where there
+        is no such path, the name of a published data set that is here: ``rsa-92``, ``algonauts-78``,
+        ``fmri-natural-sounds``.
     stimuli : path, sequence of str, DataFrame, optional
         Ids of the stimuli in the order of the rows, a table with a column of them (events of single trials), or a
         folder of stimulus files. Unless given, they are looked for in the file, then in ``{stem}_stimuli.csv``
@@ -108,8 +111,10 @@ def open_recordings(
     """
     path = Path(path)
     given = Given(stimuli, units, variable, axes, mask, labels, events, name)
+    if not path.exists() and str(path) in NAMED:
+        return open_named(str(path), given)
     if not path.exists():
-        raise InputError("recordings", got=f"nothing at {path}")
+        raise InputError("recordings", got=f"nothing at {path}", hint=f"a file, or one of {', '.join(NAMED)}")
     reader = _choose_reader(path)
     if path.suffix.lower() in _PICKLES:
         raise InputError(

@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal, final
@@ -17,6 +18,7 @@ from beholder._core.errors import BeholderError, InputError, OutputError
 from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors
 from beholder._core.home import HOME_VARIABLE
 from beholder._core.locks import take_lock
+from beholder._core.progress import show_progress
 from beholder.stimuli.assets._files import (
     RECEIPT,
     find_asset_state,
@@ -32,6 +34,7 @@ from beholder.stimuli.assets._manifest import (
     FromArchive,
     FromFiles,
     FromListing,
+    PublishedFile,
     WithModel,
     format_size,
     get_asset,
@@ -41,6 +44,7 @@ from beholder.stimuli.assets._prepare import prepare_asset
 logger = logging.getLogger("beholder")
 
 _MARGIN = 1.05
+_AT_ONCE = 4
 
 
 @final
@@ -157,14 +161,25 @@ def _name_origin(asset: Asset) -> str:
 
 def _fetch_files(asset: Asset, way: FromFiles, folder: Path) -> None:
     _check_room(folder, asset.size or 0, asset.name)
-    for file in way.files:
+    if len(way.files) == 1:
+        download_file(way.files[0].url, folder / way.files[0].path, sha256=way.files[0].sha256)
+        return
+
+    def fetch(file: PublishedFile) -> None:
         try:
-            download_file(file.url, folder / file.path, sha256=file.sha256, show=len(way.files) == 1)
+            download_file(file.url, folder / file.path, sha256=file.sha256, show=False)
         except DownloadFailed as error:
-            if len(way.files) == 1:
-                raise
             hint = f"putting its {len(way.files)} files into {folder}"
             raise DownloadFailed(f"{file.path} of {asset.name} from {file.url}", got=error.got, hint=hint) from error
+
+    wanted = [file for file in way.files if not (folder / file.path).exists()]
+    with show_progress(asset.name, len(way.files), "files", len(way.files) - len(wanted)) as advance:
+        pool = ThreadPoolExecutor(_AT_ONCE)
+        try:
+            for _ in pool.map(fetch, wanted):
+                advance(1)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _fetch_from_archive(asset: Asset, way: FromArchive, folder: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, final
+from urllib.parse import quote
 
 from beholder._core.errors import InputError, UnknownNameError
 
@@ -221,6 +222,8 @@ def _read_asset(table: Mapping[str, Any], archives: Mapping[str, Archive]) -> As
         base = table.get("base", "")
         files = [{"url": base + each["path"], **each} for each in table["files"]]
         ways.append(FromFiles(tuple(PublishedFile(**each) for each in files)))
+    if "listed_in" in table:
+        ways.append(FromFiles(_read_checksums(_DATA.with_name(table["listed_in"]), table["base"])))
     if "listing" in table:
         ways.append(FromListing(table["listing"], table["base"], table["suffix"], tuple(table["chosen"])))
     if "model" in table:
@@ -232,6 +235,12 @@ def _read_asset(table: Mapping[str, Any], archives: Mapping[str, Archive]) -> As
     way = ways[0]
     stated_in = table.get("stated_in") or (way.archive.stated_in if isinstance(way, FromArchive) else "")
     return Asset(table["name"], table["group"], table["what"], table.get("licence", ""), stated_in, way)
+
+
+def _read_checksums(path: Path, base: str) -> tuple[PublishedFile, ...]:
+    """Files of a list, a line each: sha256, size, path."""
+    rows = [line.split("  ", 2) for line in path.read_text(encoding="utf-8").splitlines()]
+    return tuple(PublishedFile(name, base + quote(name, safe="/'"), int(size), sha256) for sha256, size, name in rows)
 
 
 def get_asset(name: str) -> Asset:

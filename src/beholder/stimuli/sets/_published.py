@@ -13,7 +13,7 @@ from beholder._core.errors import InputError
 from beholder._core.tables import read_records
 from beholder.stimuli.assets._files import get_asset_folder, require_asset
 from beholder.stimuli.assets._manifest import FromListing, load_assets
-from beholder.stimuli.assets._prepare import SENTENCES, SENTENCES_FILE
+from beholder.stimuli.assets._prepare import OBJECTS, SENTENCES, SENTENCES_FILE
 from beholder.stimuli.sets._categories import load_categories, load_wnids
 from beholder.stimuli.sets._folder import build_flat, check_folder, list_entries
 from beholder.stimuli.sets._manifest import Manifest
@@ -106,6 +106,18 @@ def build_natural_sounds(folder: Path | str | None, ground_truth: Path | str | N
     return build_flat(sounds, names, "sound")
 
 
+def build_plain_pictures(
+    name: str, member: str, n_pictures: int, folder: Path | str | None, ground_truth: Path | str | None = None
+) -> Manifest:
+    """Numbered pictures of one folder, in the order of the RDMs that were published with them."""
+    place = _find_place(name, folder, member)
+    place = place / member if (place / member).is_dir() else place
+    files = sorted(file for file in list_entries(place)[0] if file.startswith("image_"))
+    if len(files) != n_pictures:
+        raise InputError(f"the {n_pictures} pictures of {name}", got=f"{len(files)} in {place}")
+    return build_flat(place, files, "image")
+
+
 def build_examples(name: str, folder: Path | str | None, ground_truth: Path | str | None = None) -> Manifest:
     """Stimuli of an experiment, ``{i}_{network}/{j}_{stage}/{number}_{network}_{stage}``, by network, stage, number.
 
@@ -159,6 +171,8 @@ PUBLISHED_SETS: dict[str, Builder] = {
     SENTENCES: build_sentences,
     OLD_PICTURES: partial(build_pictures, OLD_PICTURES),
     NATURAL_SOUNDS: build_natural_sounds,
+    OBJECTS: partial(build_plain_pictures, OBJECTS, "pictures", 92),
+    "algonauts-78": partial(build_plain_pictures, "algonauts-78", "stimuli_data", 78),
     **{
         name: partial(build_examples, name)
         for name, asset in load_assets().items()
