@@ -30,6 +30,9 @@ from .models import load_panel as load_panel
 from .models import register_model as register_model
 from .models import select_layers as select_layers
 from .models import wrap as wrap
+from .recordings import RecordedRDMs as RecordedRDMs
+from .recordings import Recordings as Recordings
+from .recordings import open_recordings as open_recordings
 from .report import write_report as write_report
 from .stimuli import Exposure as Exposure
 from .stimuli import StimulusSet as StimulusSet

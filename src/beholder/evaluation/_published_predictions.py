@@ -82,7 +82,8 @@ def compare_with_published(
     Returns
     -------
     DataFrame
-        ``model, judge, decision, layer, proportion, n, published, n_published, difference``; NaN where one side is missing.
+        ``model, judge, decision, layer, proportion, n, published, n_published, difference``; NaN where one side is
+        missing.
 
     Raises
     ------

@@ -17,16 +17,16 @@ from beholder.recordings._rdms import RecordedRDMs, condense, count_stimuli
 from beholder.recordings._recordings import Recordings
 
 ID_COLUMNS = (
-    "stimulus_id", "stim_id", "stimulus", "id", "stim_file", "image", "file", "filename", "file_name", "name",
-    "trial_type",
+    "stimulus_id", "stim_id", "stimulus", "id", "stim_file", "image_path", "image", "file", "filename", "file_name",
+    "name", "trial_type",
 )  # fmt: skip
-_OWN_COLUMNS = tuple(name for name in ID_COLUMNS if name not in ("name", "trial_type"))
+OWN_COLUMNS = tuple(name for name in ID_COLUMNS if name not in ("name", "trial_type"))
 NOT_GIVEN = ("", "n/a", "nan", "None")
 AXES = ("stimulus", "trial", "unit", "repeat", "time", "rdm")
 _DEFAULT_AXES = {2: "stimulus unit", 3: "stimulus unit repeat", 4: "stimulus unit repeat time"}
 _VALUE_NAMES = ("values", "data", "responses", "betas", "rdms", "rdm", "dissimilarities")
 _NET2BRAIN = re.compile(r"(?:fmri|meg)_(.+)_RDMs?\.npz", re.IGNORECASE)
-_PATH_COLUMNS = ("file", "filename", "file_name", "stim_file", "image")
+PATH_COLUMNS = ("image_path", "file", "filename", "file_name", "stim_file", "image")
 
 
 @final
@@ -185,7 +185,7 @@ def _find_stimuli(path: Path, given: Given, beside: Mapping[str, Any], n_rows: i
         if isinstance(given.stimuli, (Mapping, pd.DataFrame)):
             return pd.DataFrame(given.stimuli)
         return pd.DataFrame({"stimulus_id": [str(each) for each in given.stimuli]})
-    named = {key: array for key, array in beside.items() if key in ("stimulus_ids", "stimuli", *_OWN_COLUMNS)}
+    named = {key: array for key, array in beside.items() if key in ("stimulus_ids", "stimuli", *OWN_COLUMNS)}
     named = {
         key: array for key, array in named.items() if len(array) == n_rows and np.asarray(array).dtype.kind in "USiu"
     }
@@ -222,7 +222,7 @@ def _find_ids(table: Any, path: Path, n_rows: int) -> list[str]:
     if column is None:
         raise InputError(f"a column of stimulus ids, as {ID_COLUMNS[0]!r}", got=f"columns {list_names(table.columns)}")
     found = [str(each) for each in table[column].tolist()]
-    if column in _PATH_COLUMNS:
+    if column in PATH_COLUMNS:
         found = name_files(found)
     if len(found) != n_rows:
         raise InputError(f"a row for each of {n_rows} stimuli in {path.name}", got=f"a table of {len(found)} stimuli")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from beholder._core.errors import InputError
-from beholder.recordings._arrays import ID_COLUMNS, Given, name_files, read_trials
+from beholder.recordings._arrays import OWN_COLUMNS, PATH_COLUMNS, Given, name_files, read_trials
 from beholder.recordings._recordings import Recordings
 
 _EXPORT = (
@@ -43,9 +43,9 @@ def read_epochs(path: Path, given: Given) -> Recordings:
 
 def _name_stimuli(epochs: Any) -> list[str]:
     table = epochs.metadata
-    column = next((name for name in ID_COLUMNS if table is not None and name in table.columns), None)
+    column = next((name for name in OWN_COLUMNS if table is not None and name in table.columns), None)
     if table is not None and column is not None:
         found = [str(each) for each in table[column].tolist()]
-        return name_files(found) if column in ("file", "stim_file", "image", "filename", "file_name") else found
+        return name_files(found) if column in PATH_COLUMNS else found
     names = {code: name for name, code in epochs.event_id.items()}
     return [str(names[code]) for code in epochs.events[:, 2].tolist()]

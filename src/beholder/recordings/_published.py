@@ -101,8 +101,8 @@ def summarize_published_regressions(results: Iterable[PublishedRegression]) -> p
     -------
     DataFrame
         ``region`` (``all`` or a mask), ``layer`` (a stage, or ``best``), ``r2`` (median), ``sd``, ``n_voxels``,
-        ``proportion_above_1`` (of voxels, after the median over splits), ``subject_sem`` (standard error over subjects of
-        their medians).
+        ``proportion_above_1`` (of voxels, after the median over splits), ``subject_sem`` (standard error of subjects'
+        medians).
 
     Source: Feather et al. (2023), voxel_regression_functions.py, ``compute_median_across_predictions``.
     """
