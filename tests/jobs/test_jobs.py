@@ -144,6 +144,6 @@ def test_progress_moves_within_a_shard_and_ends_at_the_total(
         assert (total, done) == (24, 0)
         yield told.append
 
-    monkeypatch.setattr("beholder.jobs._run.show_progress", note)
+    monkeypatch.setattr("beholder.jobs._executors.show_progress", note)
     run_plan(plan_squares(24, 8), SquareWorker(folder.output), folder, n_workers=n_workers, executor=executor)
     assert sum(told) == 24 and max(told) <= 5, "the sample worker reports its first three items one by one"

@@ -9,7 +9,7 @@ import pytest
 
 from beholder._core.errors import ConfigurationChanged, OutputBusy
 from beholder.jobs import JobFolder, open_output
-from beholder.jobs._announced import Announcement
+from beholder.jobs._hold import Announcement
 
 
 @pytest.fixture

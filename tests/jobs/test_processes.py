@@ -100,7 +100,9 @@ def test_what_hides_behind_another_module_of_the_name_goes_by_value(tmp_path: Pa
         del sys.modules["twins"]
 
 
-@pytest.mark.parametrize("module", ["collections.abc", "os.path", "numpy", "torch.nn.functional", "beholder.jobs._run"])
+@pytest.mark.parametrize(
+    "module", ["collections.abc", "os.path", "numpy", "torch.nn.functional", "beholder.jobs._work"]
+)
 def test_what_is_installed_is_importable(module: str) -> None:
     __import__(module)
     assert is_importable(sys.modules[module])

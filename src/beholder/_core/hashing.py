@@ -77,3 +77,15 @@ def hash_file_fast(path: Path | str) -> str:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def hash_source(source: Any) -> str:
+    """``xxh128:`` and the hash of a stimulus at hand: a file's bytes, an array, or samples with their rate."""
+    import numpy as np
+
+    if isinstance(source, bytes):
+        return hash_bytes(source)
+    whole: Any = source
+    if isinstance(source, tuple):
+        return hash_bytes(f"{hash_array(np.asarray(whole[0]))} at {int(whole[1])} Hz".encode())
+    return hash_array(np.asarray(whole))

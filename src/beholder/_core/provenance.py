@@ -1,4 +1,4 @@
-"""Where an output came from: ``provenance.json`` in every output folder.
+"""Where an output came from: ``provenance.json`` in every output folder, and the kind of machine it was made on.
 
 The only file, beside logs and report pages, in which times, hosts and command lines may stand.
 """
@@ -193,3 +193,27 @@ def record_provenance(folder: Path | str, output: str, settings: dict[str, Any],
         with take_lock(folder / ".provenance.lock", wait=True):
             write_json(path, {"outputs": {**_read_outputs(path), output: entry}})
     return path
+
+
+def describe_machine() -> dict[str, Any]:
+    """A fingerprint: processor, the instruction set that torch's kernels use, the GPU, versions of packages.
+
+    Torch is asked only where the work has loaded it: what does without has no kernels of torch in it.
+
+    >>> sorted(describe_machine())
+    ['gpu', 'instructions', 'processor', 'versions']
+    """
+    torch: Any = sys.modules.get("torch")
+    instructions = gpu = None
+    if torch is not None:
+        instructions = str(torch.backends.cpu.get_cpu_capability())
+        if torch.cuda.is_initialized():
+            gpu = str(torch.cuda.get_device_name())
+        elif torch.backends.mps.is_available():
+            gpu = "mps"
+    return {
+        "processor": platform.machine(),
+        "instructions": instructions,
+        "gpu": gpu,
+        "versions": read_versions(),
+    }

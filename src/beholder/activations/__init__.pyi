@@ -32,6 +32,7 @@ from .forward._grammar import OUTPUT as OUTPUT
 from .forward._grammar import LayerRef as LayerRef
 from .forward._grammar import parse_layer as parse_layer
 from .forward._hooks import Tap as Tap
+from .forward._hooks import ThreadTaps as ThreadTaps
 from .forward._hooks import pick_tensor as pick_tensor
 from .forward._probe import ProbedLayer as ProbedLayer
 from .forward._probe import count_calls as count_calls
@@ -39,7 +40,6 @@ from .forward._probe import probe_layers as probe_layers
 from .forward._targets import check_path_names as check_path_names
 from .forward._targets import resolve_layers as resolve_layers
 from .forward._targets import sort_layers as sort_layers
-from .forward._thread_taps import ThreadTaps as ThreadTaps
 from .panel._check import check_panel_file as check_panel_file
 from .panel._extract import default_options as default_options
 from .panel._extract import extract_panel as extract_panel

@@ -6,6 +6,7 @@ from ._content import read_digests as read_digests
 from ._content import refuse_damaged as refuse_damaged
 from ._executors import EXECUTORS as EXECUTORS
 from ._executors import Executor as Executor
+from ._executors import run_plan as run_plan
 from ._folder import JobFolder as JobFolder
 from ._output import Output as Output
 from ._output import open_output as open_output
@@ -14,11 +15,10 @@ from ._parcel import ValuePickler as ValuePickler
 from ._plan import Plan as Plan
 from ._plan import Shard as Shard
 from ._plan import cut_range as cut_range
-from ._receipts import Files as Files
-from ._receipts import has_content as has_content
+from ._records import Files as Files
+from ._records import has_content as has_content
 from ._records import read_record as read_record
 from ._records import write_record as write_record
-from ._run import run_plan as run_plan
 from ._verify import FileState as FileState
 from ._verify import OutputCheck as OutputCheck
 from ._verify import verify_outputs as verify_outputs

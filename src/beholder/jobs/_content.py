@@ -9,7 +9,7 @@ from pathlib import Path
 
 from beholder._core.errors import DamagedOutput
 from beholder.jobs._folder import SEAL, JobFolder
-from beholder.jobs._receipts import has_content
+from beholder.jobs._records import has_content
 
 _JOBS = ".jobs"
 _MOST_LEVELS = 6

@@ -18,13 +18,22 @@ from typing import Any
 from beholder._core.files import explain_write_errors, remove_temporaries, sync_files
 from beholder._core.hashing import hash_file_fast
 from beholder._core.locks import LockTaken, has_locks, take_lock
-from beholder._core.machine import describe_machine
 from beholder._core.progress import logger
+from beholder._core.provenance import describe_machine
 from beholder._core.settings import refuse_changes
 from beholder.jobs._hold import MERGE_LOCK, Hold, take_turn, wait_for_hold
 from beholder.jobs._plan import Plan, Shard
-from beholder.jobs._receipts import Files, has_content, mark_files, read_receipt_file, read_signed, write_signed
-from beholder.jobs._records import COPY_SUFFIX, read_json_record, write_json_record
+from beholder.jobs._records import (
+    COPY_SUFFIX,
+    Files,
+    has_content,
+    mark_files,
+    read_json_record,
+    read_receipt_file,
+    read_signed,
+    write_json_record,
+    write_signed,
+)
 
 SEAL = "sealed.json"
 

@@ -1,21 +1,28 @@
-"""Who works in an output: one run alone, or several that share it and take turns with what they have in common.
+"""Who works in an output, and on what: one run alone, or several that share it.
 
 Two locks of the operating system lie in the job folder. ``run.lock`` is held by every run that works in the output:
 shared by those that only add to it, alone by one that replaces what is there or whose parts cannot be told apart.
 ``merge.lock`` is held for moments, by the one run whose turn it is to read and write what is common: settings, layout,
 tables, attributes. A run comes and goes in its turn, so that it knows whether it is alone: only then may it tidy up
 after dead ones. Both are free as soon as their process is dead.
+
+A shard is claimed as a whole. Where runs may put one part into different shards (metamers, several in a batch), a run
+announces in its turn which parts it makes, and leaves those alone that a live one has announced before. Announcements
+are files beside locks: those of a dead run are free, and deleted.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import time
-from collections.abc import Generator
+import uuid
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import final
 
 from beholder._core.errors import OutputBusy
+from beholder._core.files import write_json
 from beholder._core.locks import Lock, LockTaken, has_locks, take_lock
 from beholder._core.progress import logger
 
@@ -151,3 +158,52 @@ def take_turn(folder: Path, output: Path) -> Lock:
                 logger.info("waiting for another run to put together what %s holds", output)
                 is_told = True
             time.sleep(_RETRY_SECONDS)
+
+
+@final
+class Announcement:
+    """The parts that one run makes; for use in its turn.
+
+    Parameters
+    ----------
+    folder : path
+        The job folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "announced"
+        self._path = self._folder / f"{uuid.uuid4().hex}.json"
+        self._lock: Lock | None = None
+
+    def make(self, parts: Iterable[str]) -> set[str]:
+        """Announce parts, but for those that live runs have announced before, which are given."""
+        taken = self._read_others()
+        if self._lock is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._lock = take_lock(self._path.with_suffix(".lock"))
+        wanted = set(parts)
+        write_json(self._path, sorted(wanted - taken))
+        return wanted & taken
+
+    def _read_others(self) -> set[str]:
+        taken: set[str] = set()
+        for path in sorted(self._folder.glob("*.json")):
+            if path == self._path:
+                continue
+            try:
+                with take_lock(path.with_suffix(".lock")):
+                    path.unlink()
+            except LockTaken:
+                taken |= set(json.loads(path.read_text(encoding="utf-8")))
+                continue
+            path.with_suffix(".lock").unlink(missing_ok=True)
+        return taken
+
+    def close(self) -> None:
+        """Take it back."""
+        if self._lock is not None:
+            self._path.unlink(missing_ok=True)
+            self._lock.release()
+            self._path.with_suffix(".lock").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self._folder.rmdir()

@@ -33,11 +33,10 @@ from beholder._core.errors import ConfigurationChanged, OutputBusy
 from beholder._core.files import explain_write_errors, remove_temporaries
 from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
-from beholder.jobs._announced import Announcement
+from beholder.jobs._executors import run_plan
 from beholder.jobs._folder import JobFolder
-from beholder.jobs._hold import Hold
+from beholder.jobs._hold import Announcement, Hold
 from beholder.jobs._plan import Plan
-from beholder.jobs._run import run_plan
 from beholder.jobs._work import Worker
 
 _MOMENT_SECONDS = 1.0

@@ -15,8 +15,15 @@ from beholder._core.progress import logger
 from beholder._core.provenance import FILE_NAME, read_command
 from beholder.jobs._content import find_job_folders, find_output
 from beholder.jobs._folder import SEAL, JobFolder
-from beholder.jobs._receipts import has_content, read_receipt_file, read_signed
-from beholder.jobs._records import COPY_SUFFIX, read_copy, read_json_record, write_record
+from beholder.jobs._records import (
+    COPY_SUFFIX,
+    has_content,
+    read_copy,
+    read_json_record,
+    read_receipt_file,
+    read_signed,
+    write_record,
+)
 
 STATES = ("damaged", "missing", "leftover", "unknown")
 """What can be wrong with a file: other bytes than were written; not there; of a killed run; nothing vouches for it."""

@@ -45,15 +45,16 @@ from beholder.activations.store._arrays import (
     FORMAT,
     create_layer,
     describe_columns,
+    heal_store,
     is_complete,
     job_folder,
     open_group,
     remove_partial_files,
     remove_store,
+    seal_store,
     write_column,
     write_stimuli,
 )
-from beholder.activations.store._health import heal_store, seal_store
 from beholder.activations.store._lazy import Activations
 from beholder.activations.store._manifest import (
     check_unchanged,

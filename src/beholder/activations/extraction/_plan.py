@@ -19,8 +19,7 @@ from beholder._core.hashing import hash_settings
 from beholder._core.progress import logger
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations.extraction._worker import Pass
-from beholder.activations.forward._axes import POOLS
-from beholder.activations.forward._targets import Target, check_path_names
+from beholder.activations.forward._targets import POOLS, Target, check_path_names
 from beholder.activations.store._arrays import (
     FORMAT,
     StoredLayer,

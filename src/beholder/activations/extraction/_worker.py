@@ -25,8 +25,8 @@ from beholder._core.errors import BeholderError, InputError, is_out_of_memory
 from beholder._core.progress import logger
 from beholder.activations.extraction._batches import MicroBatch, cut_micro_batches, load_stimulus
 from beholder.activations.extraction._postprocess import project_rows
+from beholder.activations.forward._hooks import ThreadTaps
 from beholder.activations.forward._targets import Target, make_consumer, route_parts
-from beholder.activations.forward._thread_taps import ThreadTaps
 from beholder.activations.store._arrays import StoredLayer, job_folder
 from beholder.activations.store._shard_file import read_rows, shard_path, write_shard
 from beholder.jobs import Files, Finish, Shard, has_content

@@ -1,7 +1,7 @@
 """Hooks that hand over what modules compute, and stop the pass after the deepest one asked for.
 
 One set of hooks serves any number of threads: what is being collected lives in thread-local state,
-so several batches can go through one model at once.
+so several batches can go through one model at once; where each thread has a copy of the model, it has hooks of its own.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import Any, final
 
 from torch import Tensor, nn
 
 from beholder._core.errors import BeholderError, InputError, UnknownNameError
 from beholder.activations.forward import _attention
 from beholder.activations.forward._grammar import OUTPUT, LayerRef
+from beholder.models import Model, ThreadModels
 
 Consumer = Callable[[str, Tensor], None]
 """Called as ``consume(layer, tensor)`` inside the hook: it must copy or reduce the tensor at once,
@@ -235,3 +236,32 @@ def describe_parts(value: Any) -> str:
     if isinstance(value, tuple | list) and not hasattr(value, "_fields"):
         return f"{len(value)} parts"
     return "parts " + ", ".join(name for name, _ in parts) if parts else type(value).__name__
+
+
+@final
+class ThreadTaps:
+    """Copies of a model for passes side by side, with hooks on sets of layers.
+
+    The hooks are on the copies and go with them; nothing need be closed.
+
+    Parameters
+    ----------
+    model : Model
+    channels_last : bool
+        As for :func:`beholder.models.copy_model`.
+    gives_output : bool
+        As for :class:`~beholder.activations.forward._hooks.Tap`.
+    """
+
+    def __init__(self, model: Model, *, channels_last: bool = False, gives_output: bool = False) -> None:
+        self.models = ThreadModels(model, channels_last=channels_last)
+        self._gives_output = gives_output
+        self._here = threading.local()
+
+    def get(self, key: Hashable, refs: Mapping[str, LayerRef]) -> tuple[Model, Tap]:
+        """The copy of the thread that asks, and hooks on it for the layers that go by ``key``."""
+        model = self.models.get()
+        taps: dict[Hashable, Tap] = self._here.__dict__.setdefault("taps", {})
+        if key not in taps:
+            taps[key] = Tap(model.module, refs, gives_output=self._gives_output)
+        return model, taps[key]

@@ -1,7 +1,7 @@
 """From the names a user asks for to the layers that are captured and the arrays that are stored.
 
-A target is one array of the output. Most targets are one layer; an ensemble joins the global
-maxima of many (``conv_ensemble`` and its three sisters).
+A target is one array of the output. Most targets are one layer, pooled over its axes or whole; an ensemble joins the
+global maxima of many (``conv_ensemble`` and its three sisters).
 """
 
 from __future__ import annotations
@@ -15,12 +15,56 @@ from torch import Tensor, nn
 
 from beholder._core.errors import InputError
 from beholder._core.files import to_path_name
-from beholder.activations.forward._axes import pool_activations, pooled_shape
 from beholder.activations.forward._ensembles import ENSEMBLES, find_ensemble_parts
 from beholder.activations.forward._grammar import LayerRef, parse_layer
 from beholder.activations.forward._hooks import Consumer, is_whole
 from beholder.activations.forward._probe import ProbedLayer
 from beholder.models import Model, ZeroShotForward, match_pattern, select_layers, unwrap_module
+
+POOLS = ("none", "mean", "max", "cls", "center")
+
+
+def pool_activations(values: Tensor, axes: tuple[str, ...], pool: str) -> Tensor:
+    """Reduce activations to one value a channel.
+
+    Parameters
+    ----------
+    values : Tensor, (n, *features)
+        Activations, batch first.
+    axes : tuple of str
+        Names of the feature axes.
+    pool : {"none", "mean", "max", "cls", "center"}
+        ``mean``, ``max``: over space, time or tokens (the class token included); ``cls``: the first
+        token; ``center``: the unit in the middle of the map, at ``size // 2``.
+
+    Returns
+    -------
+    Tensor, (n, n_channels)
+        Or ``values`` themselves for ``none`` and for layers without space, time or tokens.
+    """
+    if pool == "none" or "channel" not in axes or len(axes) == 1:
+        return values
+    if pool == "cls":
+        if "token" not in axes:
+            raise InputError("a layer with tokens for --pool cls", got=f"axes {', '.join(axes)}", hint="--pool mean")
+        values = values.select(1 + axes.index("token"), 0)
+        axes = tuple(axis for axis in axes if axis != "token")
+        return pool_activations(values, axes, "mean")
+    values = values.movedim(1 + axes.index("channel"), 1)
+    if pool == "center":
+        for size in reversed(values.shape[2:]):
+            values = values.select(-1, size // 2)
+        return values
+    values = values.flatten(2)
+    return values.mean(2) if pool == "mean" else values.amax(2)
+
+
+def pooled_shape(shape: tuple[int, ...], axes: tuple[str, ...], pool: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Shape and axis names after :func:`pool_activations`."""
+    if pool == "none" or "channel" not in axes or len(axes) == 1:
+        return shape, axes
+    return (shape[axes.index("channel")],), ("channel",)
+
 
 PRESETS = ("blocks", "stages", "penultimate")
 

@@ -12,8 +12,7 @@ import zarr
 from zarr.codecs import Crc32cCodec
 
 from beholder._core.errors import InputError, UnknownNameError
-from beholder.activations.store._arrays import list_layers, open_group
-from beholder.activations.store._health import open_member, read_small_column
+from beholder.activations.store._arrays import list_layers, open_group, open_member, read_small_column
 from beholder.activations.store._shard_file import DamagedFile, ShardLayout, read_rows, shard_path
 from beholder.activations.store._stimulus_table import read_stimuli
 from beholder.jobs import check_content, refuse_damaged

@@ -9,8 +9,7 @@ import numpy as np
 import zarr
 
 from beholder._core.files import to_path_name
-from beholder.activations.store._arrays import COLUMNS, CONDITIONS
-from beholder.activations.store._health import open_member, read_small_column
+from beholder.activations.store._arrays import COLUMNS, CONDITIONS, open_member, read_small_column
 
 
 def read_stimuli(root: zarr.Group, store: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:

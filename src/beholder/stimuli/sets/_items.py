@@ -9,7 +9,6 @@ import numpy as np
 from PIL import Image
 
 from beholder._core.errors import InputError
-from beholder._core.hashing import hash_array, hash_bytes
 
 
 @final
@@ -93,12 +92,3 @@ def check_item(item: Any, name: str) -> np.ndarray:
         got = f"{name}: {type(item).__name__}" + (f" of {array.dtype}" if array.ndim else "")
         raise InputError("stimuli that are pictures, arrays of numbers or paths of files", got=got)
     return array
-
-
-def hash_source(source: Any) -> str:
-    """``xxh128:`` and the hash of a stimulus at hand: a file's bytes, an array, or samples with their rate."""
-    if isinstance(source, bytes):
-        return hash_bytes(source)
-    if isinstance(source, tuple):
-        return hash_bytes(f"{hash_array(np.asarray(source[0]))} at {int(source[1])} Hz".encode())
-    return hash_array(np.asarray(source))

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal, final
 import numpy as np
 
 from beholder._core.errors import InputError, StimulusError, UnknownNameError
-from beholder._core.hashing import PREFIX
+from beholder._core.files import mark_file, read_file
+from beholder._core.hashing import PREFIX, hash_source
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.stimuli.sets._arrays import HDF5Images, build_from_arrays, take_arrays
 from beholder.stimuli.sets._folder import build_from_folder
 from beholder.stimuli.sets._html import render_set
-from beholder.stimuli.sets._items import hash_source
 from beholder.stimuli.sets._manifest import Kind, Layout, Manifest
-from beholder.stimuli.sets._marks import mark_file, read_file
 from beholder.stimuli.sets._named import NAMED_SETS
 from beholder.stimuli.sets._selection import BadFile, draw_fraction, find_bad_files, find_positions
 from beholder.stimuli.sets._table import build_from_table
