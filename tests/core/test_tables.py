@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from beholder._core.errors import InputError
-from beholder._core.tables import LONGEST_CELL, read_records, read_rows
+from beholder._core.tables import LONGEST_CELL, format_records, read_records, read_rows
 
 
 @pytest.fixture(params=[131_072, 2**31 - 1], ids=["fresh", "lifted"])
@@ -61,3 +61,11 @@ def test_no_table(tmp_path: Path) -> None:
         list(read_rows(tmp_path / "no.csv"))
     with pytest.raises(InputError, match="comma-separated"):
         list(read_rows(tmp_path))
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    rows = [{"a": 'one, "two"\nthree', "b": "é"}, {"a": None}]
+    (tmp_path / "table.csv").write_bytes(format_records(rows, ["b", "a"], "–"))
+    assert read_records(tmp_path / "table.csv") == [{"b": "é", "a": 'one, "two"\nthree'}, {"b": "–", "a": ""}]
+    with pytest.raises(ValueError, match="fields not in fieldnames"):
+        format_records(rows, ["a"])

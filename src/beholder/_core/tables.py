@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from beholder._core.errors import InputError
 
@@ -73,3 +75,26 @@ def read_records(path: Path | str, delimiter: str = ",") -> list[dict[str, str]]
             raise InputError("as many cells in every row", got=got)
         records.append(dict(zip(head, row, strict=True)))
     return records
+
+
+def format_records(records: Iterable[Mapping[str, Any]], columns: Sequence[str], rest: str = "") -> bytes:
+    r"""The bytes of a table that :func:`read_records` reads: a header, lines that end in a line feed.
+
+    Parameters
+    ----------
+    records : iterable of mapping
+        Rows; what is in no column is an error.
+    columns : sequence of str
+    rest : str
+        Stands for what a row lacks.
+
+    Examples
+    --------
+    >>> format_records([{"file": "a.png", "label": "cat, grey"}], ["file", "label"])
+    b'file,label\na.png,"cat, grey"\n'
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval=rest, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return text.getvalue().encode()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ import numpy as np
 from beholder._core.errors import InputError
 from beholder._core.files import write_bytes
 from beholder._core.renamed import accept_old_keywords
+from beholder._core.tables import format_records
 from beholder._core.wording import format_count
 
 if TYPE_CHECKING:
@@ -177,14 +176,8 @@ class BehavioralRDM:
 
     def save(self, path: Path | str) -> None:
         """Write :meth:`to_pandas` as CSV, by rename."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(self._list_pairs()[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(
-            {**row, "dissimilarity": "" if row["dissimilarity"] is None else row["dissimilarity"]}
-            for row in self._list_pairs()
-        )
-        write_bytes(path, text.getvalue().encode())
+        rows = self._list_pairs()
+        write_bytes(path, format_records(rows, list(rows[0])))
 
     def plot(
         self,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +13,7 @@ from typing import Any
 from beholder._core.errors import ConfigurationChanged
 from beholder._core.files import to_path_name, write_bytes
 from beholder._core.hashing import hash_settings
+from beholder._core.tables import format_records
 from beholder.activations import Activations
 from beholder.jobs import Finish, JobFolder, Shard, Worker
 from beholder.models import Preprocessing, Unit
@@ -171,8 +170,4 @@ def format_manifest(rows: list[dict[str, Any]]) -> bytes:
     rows : list of dict
         With the keys ``file, role, source, rank, activation, percentile, seed, settings``.
     """
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
+    return format_records(rows, COLUMNS)

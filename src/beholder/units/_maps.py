@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -17,6 +15,7 @@ from beholder._core.files import to_path_name, write_bytes
 from beholder._core.hashing import hash_file_fast, hash_settings
 from beholder._core.progress import logger
 from beholder._core.provenance import refuse_other_network
+from beholder._core.tables import format_records
 from beholder.activations import parse_layer, probe_layers
 from beholder.jobs import JobFolder, Plan, Shard, check_content, open_output
 from beholder.models import (
@@ -227,7 +226,7 @@ def _write_manifests(
                     "is_aligned": "yes" if recipe.grid.is_aligned else "no",
                 }
             )  # fmt: skip
-        manifest = format_rows(rows)
+        manifest = format_records(rows, COLUMNS)
         write_bytes(folder / MANIFEST, manifest)
         files[(folder / MANIFEST).relative_to(jobs.output).as_posix()] = len(manifest)
         shard = shards[_make_unit_shard(recipe).key]
@@ -238,12 +237,3 @@ def _write_manifests(
 
 def _is_of_chunk(receipt: Mapping[str, Any]) -> bool:
     return "bounds" in receipt["facts"]
-
-
-def format_rows(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """The bytes of a maps' ``manifest.csv``."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
 import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +15,7 @@ import torch
 
 from beholder._core.errors import BeholderError
 from beholder._core.files import write_bytes
+from beholder._core.tables import format_records
 from beholder.activations import Tap, ThreadTaps, parse_layer, use_exact_math, use_threads
 from beholder.jobs import Finish, Shard
 from beholder.models import Model, ModelWorker, StimulusAxis
@@ -121,7 +120,7 @@ class OcclusionWorker(ModelWorker):
                     future.cancel()
                 raise
             path = recipe.unit.path / FOLDER / MANIFEST
-            data = format_rows(rows)
+            data = format_records(rows, COLUMNS)
             write_bytes(path, data)
             return {**sizes, path.relative_to(self.output).as_posix(): len(data)}, {}
 
@@ -240,12 +239,3 @@ def _prepare_colour(model: Model, n_channels: int) -> np.ndarray:
     colour = np.array(IMAGENET_MEAN_COLOUR, dtype=np.float32) / 255
     colour = colour if n_channels == len(colour) else np.full(n_channels, colour.mean(), dtype=np.float32)
     return np.float32(low) + colour * np.float32(high - low)
-
-
-def format_rows(rows: list[dict[str, Any]]) -> bytes:
-    """The bytes of ``manifest.csv``."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()

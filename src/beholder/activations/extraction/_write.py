@@ -20,15 +20,16 @@ from beholder.activations.store._arrays import (
     StoredLayer,
     create_layer,
     describe_columns,
+    heal_store,
     iter_shard_ranges,
     job_folder,
     open_group,
     remove_partial_files,
     remove_store,
+    seal_store,
     write_column,
     write_stimuli,
 )
-from beholder.activations.store._health import heal_store, seal_store
 from beholder.activations.store._lazy import Activations
 from beholder.activations.store._shard_file import plan_layout, shard_path, write_shard
 from beholder.jobs import Finish, Plan, Shard, Worker, open_output

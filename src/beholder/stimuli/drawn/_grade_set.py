@@ -19,6 +19,7 @@ from beholder._core.files import to_path_name, write_bytes
 from beholder._core.hashing import hash_settings
 from beholder._core.progress import logger
 from beholder._core.seeds import DEFAULT_SEED, derive_seed
+from beholder._core.tables import format_records
 from beholder.jobs import Finish, JobFolder, Plan, Shard, Worker, open_output, read_record, write_record
 from beholder.stimuli.images import _graded as graded
 from beholder.stimuli.images._image import open_image, save_picture
@@ -347,13 +348,10 @@ def _list_rows(stimuli: StimulusSet, grade: str, names: Sequence[str], levels: S
 
 def _write_table(folder: JobFolder, rows: list[dict[str, Any]]) -> None:
     columns, merged = _merge_rows(folder, rows)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(merged)
-    write_record(folder.path / TABLE, text.getvalue().encode())
+    data = format_records(merged, columns)
+    write_record(folder.path / TABLE, data)
     with folder.seal(TABLE):
-        write_bytes(folder.output / TABLE, text.getvalue().encode())
+        write_bytes(folder.output / TABLE, data)
     logger.info("%d stimuli in %s", len(merged), folder.output / TABLE)
 
 

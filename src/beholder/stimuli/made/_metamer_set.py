@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ import numpy as np
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import explain_read_errors, read_json_object, to_path_name, write_bytes
 from beholder._core.provenance import read_network
-from beholder._core.tables import read_records
+from beholder._core.tables import format_records, read_records
 from beholder.jobs import check_content, check_source
 from beholder.stimuli.made._metamer_table import RESULTS, read_metamer_table
 
@@ -219,11 +217,7 @@ def write_stimulus_manifest(folder: Path | str, rows: Sequence[Mapping[str, Any]
         With ``stimulus_id, original, file, label, target, sha256``, and ``decision`` where the set asks for one;
         ``original`` relative to the folder.
     """
-    text = io.StringIO()
-    writer: Any = csv.DictWriter(text, list(STIMULUS_COLUMNS), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_bytes(Path(folder) / METAMER_MANIFEST, text.getvalue().encode())
+    write_bytes(Path(folder) / METAMER_MANIFEST, format_records(rows, STIMULUS_COLUMNS))
 
 
 def read_stimulus_manifest(folder: Path | str) -> dict[str, dict[str, str]]:
