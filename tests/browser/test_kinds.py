@@ -40,3 +40,12 @@ def test_categories_without_a_symbol_are_shown_by_name(lab):
     person.page.keyboard.press("s")
     person.page.keyboard.press("Enter")
     person.wait_for("feedback", "practice-intro", "main-intro", "trial")
+
+
+def test_the_question_about_a_word_comes_when_its_answer_can(lab):
+    """Also where the sound has ended before: a short one, heard late."""
+    none = {"practice.n_with_feedback": 0, "level_calibration": False}
+    person = lab.invite(lab.serve("words", 1, {**none, "response_from_ms": 900}))  # of a sound of 200 ms
+    person.go_to_trial()
+    person.wait_until("!document.querySelector('.question').textContent.startsWith('Listen')")
+    assert person.take_part() == "done"

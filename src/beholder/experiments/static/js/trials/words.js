@@ -30,6 +30,7 @@ export class Words extends TrialPlugin {
     this.exact = new Map(this.words.map((word) => [fold(word), word]));
     this.active = -1;
     this.found = [];
+    this.isOver = false; // the sound
     this.input = h("input", {
       id: "word",
       type: "text",
@@ -87,6 +88,7 @@ export class Words extends TrialPlugin {
       this.input.disabled = true;
     };
     const onset = await playInTurn(showing.session, [buffer], { log: showing.log, begun, restart });
+    this.isOver = true;
     if (showing.isOpen) this.question();
     return onset;
   }
@@ -95,6 +97,7 @@ export class Words extends TrialPlugin {
     this.input.disabled = false;
     this.input.focus({ preventScroll: true });
     showing.open();
+    if (this.isOver) this.question(); // a sound that is shorter than the output is late has ended before
     this.check(showing);
   }
 
