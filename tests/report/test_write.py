@@ -15,7 +15,7 @@ from beholder.cli.report import app
 from beholder.figures import FigureRecord, plot_accuracy, save_figure
 from beholder.report import SECTIONS, Section, SectionKind, write_rdms, write_report
 from beholder.report._embed import Budget, embed_picture
-from beholder.report._kind_pictures import _spread
+from beholder.report._kind_pictures import _pick_evenly
 from beholder.report._write import collect_sections, describe_page
 
 HOSTILE = '<script>alert("x")</script>'
@@ -255,7 +255,7 @@ def test_a_figure_that_no_longer_fits_is_reported_missing(tmp_path, monkeypatch)
 
 def test_a_large_gallery_is_thinned_evenly(tmp_path):
     groups = {"a": [tmp_path / f"a{i:02}" for i in range(9)], "b": [tmp_path / "b0"]}
-    assert [(g, p.name) for g, p in _spread(groups, 4)] == [("a", "a00"), ("a", "a01"), ("a", "a02"), ("b", "b0")]
+    assert [(g, p.name) for g, p in _pick_evenly(groups, 4)] == [("a", "a00"), ("a", "a01"), ("a", "a02"), ("b", "b0")]
 
 
 def test_other_rooms_register_their_sections(tmp_path, monkeypatch):

@@ -18,10 +18,11 @@ from tests.forking import FORKING
 from torch import Tensor, nn
 
 import beholder as bh
+from beholder._core.errors import ConfigurationChanged
 from beholder.activations import Activations
 from beholder.models import Unit
 from beholder.stimuli import open_image
-from beholder.synthesis import Visualizations, optimize_units
+from beholder.synthesis import OBJECTIVES, Visualizations, list_unit_objectives, optimize_units
 from beholder.synthesis.visualizations import _worker as _unit_worker
 from beholder.synthesis.visualizations._plan import cut_groups
 
@@ -102,6 +103,50 @@ def test_folder_is_as_the_contract_says(made: Visualizations, acts: Activations)
         assert [ranks[f"min_{k}.png"] for k in range(4)] == [3, 2, 1, 0]
     provenance = json.loads((made.path / "provenance.json").read_text())["outputs"]["optimized_images"]
     assert provenance["units"] == [str(unit) for unit in UNITS]
+
+
+def find_middle(net: nn.Module, layer: str, channel: int, pixels: np.ndarray) -> float:
+    """The unit's value in the middle, with nothing of the package."""
+    seen = []
+    handle = net.get_submodule(layer).register_forward_hook(lambda _m, _a, out: seen.append(out.clone()))
+    with torch.no_grad():
+        net((torch.from_numpy(pixels.astype(np.float32) / 255).permute(2, 0, 1)[None] - 0.5) / 0.25)
+    handle.remove()
+    values = seen[0][0, channel]
+    return float(values[values.shape[0] // 2, values.shape[1] // 2])
+
+
+def test_an_objective_by_its_name(tmp_path: Path) -> None:
+    """Neuron raises the middle and leaves the rest; what is written beside it is the unit's activation."""
+    unit, net = Unit("conv1", 1), SmallNet().eval()
+    options = {"n_images": 1, "activations": None, "parameterization": "pixels", **FAST}
+    images = {}
+    for name in ("Channel", "Neuron"):
+        made = optimize_units(make_model(), [unit], objective=name, out_path=tmp_path / name, **options)
+        folder = made.path / "conv1/channel_1/optimized_images"
+        images[name] = np.asarray(open_image(folder / "max_0.png"))
+        row = next(row for row in read_rows(folder / "manifest.csv") if row["file"] == "max_0.png")
+        assert float(row["activation"]) == pytest.approx(measure(net, "conv1", 1, images[name]), rel=1e-4, abs=1e-6)
+        assert json.loads(row["settings"]).get("objective") == (None if name == "Channel" else name)
+    means = {name: measure(net, "conv1", 1, image) for name, image in images.items()}
+    assert means["Channel"] > means["Neuron"]
+    usual = np.abs(images["Channel"].astype(int) - 128).mean(axis=2) > 8
+    point = np.abs(images["Neuron"].astype(int) - 128).mean(axis=2)
+    assert find_middle(net, "conv1", 1, images["Neuron"]) > 0.9 * find_middle(net, "conv1", 1, images["Channel"])
+    assert usual.mean() > 0.5 and (point > point.max() / 2).mean() < 0.2, "the picture changed in the middle alone"
+    with pytest.raises(ConfigurationChanged):
+        optimize_units(make_model(), [unit], objective="Channel", out_path=tmp_path / "Neuron", **options)
+    for name, told in (
+        ("Logit", "an objective of one unit: Channel, Neuron"),
+        ("Neurons", "'Neurons'; try 'Neuron'"),
+    ):
+        with pytest.raises(bh.InputError, match=told):
+            optimize_units(make_model(), [unit], objective=name, out_path=tmp_path / name, **options)
+        assert not (tmp_path / name).exists()
+
+
+def test_objectives_of_other_packages_that_are_of_one_unit_are_listed() -> None:
+    assert list_unit_objectives()[:2] == ["Channel", "Neuron"] and set(list_unit_objectives()) < set(OBJECTIVES)
 
 
 def test_two_images_are_two(acts: Activations, tmp_path: Path) -> None:

@@ -47,6 +47,9 @@ class _OptimizerFlags(WorkFlags):
     """Bisections of the search."""
     learning_rate: float | None = None
     """Of the optimiser; default what suits the parameterisation."""
+    objective: str = "Channel"
+    """What images are to have much or little of: Channel, the mean over positions; Neuron, the position in the middle;
+    or an objective of another package that a layer and a channel make."""
     parameterization: Literal["fourier", "phase", "pixels"] = "fourier"
     """fourier; phase: only phases are learned, magnitudes are those of natural pictures; pixels."""
     seed: Seed = 42
@@ -57,6 +60,27 @@ class _OptimizerFlags(WorkFlags):
     """Replace stimuli that were made otherwise."""
 
 
+@flags
+class _RecordingFlags:
+    activations: str | None = None
+    """The recording; default ./activations/{model}.mean.zarr, if there is one."""
+    no_recording: bool = False
+    """Compare with no natural stimuli."""
+    in_path: OptionalIn = None
+    """Natural stimuli to record first; with phase, whose magnitudes are taken."""
+
+    def check(self) -> None:
+        """Raise where flags exclude one another."""
+        if self.no_recording and (self.activations or self.in_path):
+            raise InputError("--no_recording alone", got="--activations or --in_path beside it")
+
+    def pick(self, store: Path) -> Path | None:
+        """The recording to compare with; one that was named is there."""
+        if self.activations and not store.exists():
+            raise InputError("a recording", got=f"nothing at {store}", hint="`beholder units record` first")
+        return store if store.exists() and not self.no_recording else None
+
+
 def optimize(
     *,
     units_file: UnitsFile,
@@ -64,9 +88,7 @@ def optimize(
     no_diversity: bool = False,
     options: _OptimizerFlags = _OptimizerFlags(),
     transparency: bool = False,
-    activations: str | None = None,
-    no_recording: bool = False,
-    in_path: OptionalIn = None,
+    recording: _RecordingFlags = _RecordingFlags(),
     out_path: OptionalOut = None,
     skipped_units_file: str | None = None,
     input_shape: Annotated[list[int] | None, Parameter(consume_multiple=True)] = None,
@@ -85,12 +107,6 @@ def optimize(
         Make all images without the term that makes them differ.
     transparency
         Write where the optimiser worked beside each picture; with phase it always is.
-    activations
-        The recording; default ./activations/{model}.mean.zarr, if there is one.
-    no_recording
-        Compare with no natural stimuli.
-    in_path
-        Natural stimuli to record first; with phase, whose magnitudes are taken.
     out_path
         Folder for all models' stimuli; default ./stimuli/.
     skipped_units_file
@@ -102,19 +118,16 @@ def optimize(
     from beholder.synthesis import optimize_units
 
     options = _settle_diversity(options, no_diversity)
-    if no_recording and (activations or in_path):
-        raise InputError("--no_recording alone", got="--activations or --in_path beside it")
+    recording.check()
     read_json(path := model.find(units_file))
     network = model.load(path, axes, options.seed)
     units = UnitList.read(path, network)
-    store = model.find_recording(activations, lambda: network.path_name)
-    spectrum = _record(network, units, in_path, store, activations, options) if in_path else None
-    if activations and not store.exists():
-        raise InputError("a recording", got=f"nothing at {store}", hint="`beholder units record` first")
+    store = model.find_recording(recording.activations, lambda: network.path_name)
+    spectrum = _record(network, units, store, recording, options) if recording.in_path else None
     vis = optimize_units(
-        network, units, activations=store if store.exists() and not no_recording else None,
-        out_path=model.join(out_path or "stimuli"), input_shape=tuple(input_shape) if input_shape else None,
-        spectrum=spectrum, transparency=transparency or None, **vars(options),
+        network, units, activations=recording.pick(store), out_path=model.join(out_path or "stimuli"),
+        input_shape=tuple(input_shape) if input_shape else None, spectrum=spectrum,
+        transparency=transparency or None, **vars(options),
     )  # fmt: skip
     skipped = [_write_skipped(vis, units, model.join(skipped_units_file))] if skipped_units_file else []
     tables = {"units": vis.table, "files": list_files((vis.path / _TABLE, *skipped))}
@@ -128,16 +141,17 @@ def _settle_diversity(options: _OptimizerFlags, no_diversity: bool) -> _Optimize
 
 
 def _record(
-    model: Model, units: UnitList, in_path: str, store: Path, activations: str | None, options: _OptimizerFlags
+    model: Model, units: UnitList, store: Path, recording: _RecordingFlags, options: _OptimizerFlags
 ) -> np.ndarray | None:
     """Record the units' layers into the store, as ``beholder units record`` does; for phases, measure magnitudes."""
     from beholder.stimuli import read_stimuli
     from beholder.synthesis import measure_spectrum
     from beholder.units import record_units
 
-    if activations and store.name != f"{model.path_name}.mean.zarr":
-        raise InputError(f"--activations ending in {model.path_name}.mean.zarr with --in_path", got=activations)
-    stimuli = read_stimuli(in_path)
+    if recording.activations and store.name != f"{model.path_name}.mean.zarr":
+        expected = f"--activations ending in {model.path_name}.mean.zarr with --in_path"
+        raise InputError(expected, got=recording.activations)
+    stimuli = read_stimuli(recording.in_path)
     shared = {"workers": options.workers, "threads": options.threads, "seed": options.seed}
     record_units(model, stimuli, units, out_path=store.parent, **shared)
     return measure_spectrum(model, stimuli) if options.parameterization == "phase" else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.wording import format_count
 from beholder.report._section import TEMPLATES, SectionView
-from beholder.responses import Accuracy, AnswerSummary
+from beholder.responses import AnswerSummary, ConditionAccuracy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ _PRESENTED = {
 
 @final
 @dataclass(frozen=True)
-class Block:
+class AnswerRows:
     """A small table under a heading; cells as they are shown."""
 
     heading: str
@@ -53,7 +53,7 @@ class Block:
 class AnswersView(SectionView):
     """Blocks side by side where there is room."""
 
-    blocks: tuple[Block, ...]
+    blocks: tuple[AnswerRows, ...]
 
     @property
     def template(self) -> Path:
@@ -85,7 +85,7 @@ def format_percent(proportion: float) -> str:
     return f"{100 * proportion:.0f} %"
 
 
-def format_interval(accuracy: Accuracy) -> str:
+def format_interval(accuracy: ConditionAccuracy) -> str:
     """The 95 % interval, empty where there is none."""
     if accuracy.low is None or accuracy.high is None:
         return ""
@@ -107,13 +107,13 @@ def format_value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _list_people(summary: AnswerSummary) -> Block:
+def _list_people(summary: AnswerSummary) -> AnswerRows:
     several = len(summary.visits) > 1
     rows: list[tuple[str | int | float, ...]] = [
         (f"session {k}" if several else "participants", *counts) for k, counts in enumerate(summary.visits, start=1)
     ]
     left = ", ".join(_format_step(step, n) for step, n in summary.steps.items() if step != "done")
-    return Block(
+    return AnswerRows(
         "Who took part", ("", "began", "finished", "included"), tuple(rows), f"Not all the way: {left}." if left else ""
     )
 
@@ -122,15 +122,15 @@ def _format_step(step: str, n: int) -> str:
     return f"{n} {step.replace('_', ' ')}" if step in ("screened_out", "declined") else f"{n} at {step}"
 
 
-def _list_exclusions(summary: AnswerSummary) -> Block:
+def _list_exclusions(summary: AnswerSummary) -> AnswerRows:
     of = "sessions" if len(summary.visits) > 1 else "participants"
     rows = tuple((describe_rule(name, summary.rules), n) for name, n in summary.reasons.items())
     idle = [describe_rule(name, summary.rules) for name in summary.rules if name not in summary.reasons]
     note = f"Of nobody: {'; '.join(idle)}." if idle and rows else ""
-    return Block("Left out, and why", ("rule", of), rows, note)
+    return AnswerRows("Left out, and why", ("rule", of), rows, note)
 
 
-def _list_accuracy(summary: AnswerSummary) -> list[Block]:
+def _list_accuracy(summary: AnswerSummary) -> list[AnswerRows]:
     if summary.overall is None:
         return []
     names = (_NAMES.get(name, name.removeprefix("condition_")) for name in summary.conditions)
@@ -148,19 +148,19 @@ def _list_accuracy(summary: AnswerSummary) -> list[Block]:
         )
     if summary.n_catch:
         notes.append(f"Catch trials: {summary.n_catch_correct:,} of {summary.n_catch:,} right, of everybody.")
-    return [Block("Right answers to main trials", columns, tuple(rows), " ".join(notes))]
+    return [AnswerRows("Right answers to main trials", columns, tuple(rows), " ".join(notes))]
 
 
 def _cell(value: Any) -> str:
     return name_condition((value,))
 
 
-def _measure(each: Accuracy) -> tuple[str | int | float, ...]:
+def _measure(each: ConditionAccuracy) -> tuple[str | int | float, ...]:
     seconds = "" if each.median_rt_ms is None else f"{each.median_rt_ms / 1000:.2f}"
     return format_percent(each.proportion), format_interval(each), len(each.proportions), each.n_answers, seconds
 
 
-def _list_presented(summary: AnswerSummary) -> list[Block]:
+def _list_presented(summary: AnswerSummary) -> list[AnswerRows]:
     n_skipped = sum(len(each.trials) for each in summary.skipped)
     rows = [("gone on without, since a stimulus could not be shown", n_skipped, summary.n_answers + n_skipped)]
     rows += [
@@ -174,13 +174,14 @@ def _list_presented(summary: AnswerSummary) -> list[Block]:
         (f"{each.asked_ms:g}", f"{each.mean_ms:.2f} ± {each.sd_ms:.2f}", each.n_as_asked, each.n)
         for each in summary.timing
     )
+    shown = tuple(rows) if summary.n_answers + n_skipped else ()
     return [
-        Block("How trials were shown", ("trials", "n", "of"), tuple(rows) if summary.n_answers + n_skipped else ()),
-        Block(
+        AnswerRows("How trials were shown", ("trials", "n", "of"), shown),
+        AnswerRows(
             "Gone on without", ("participant", "session", "task", "trials of the built task"), skipped,
             f"{format_count(n_skipped, 'trial')}; they have no answer and count neither as right nor as wrong.",
         ),
-        Block(
+        AnswerRows(
             "How long stimuli were shown", ("ms asked", "ms shown, mean ± SD", "frames as asked", "presentations"),
             timing, "By the page's own frames, not by light on the screen.",
         ),

@@ -51,8 +51,8 @@ from ._store import backup_responses as backup_responses
 from ._store import forget_recruits as forget_recruits
 from ._store import open_responses as open_responses
 from ._store import refuse_other as refuse_other
-from ._summary import Accuracy as Accuracy
 from ._summary import AnswerSummary as AnswerSummary
+from ._summary import ConditionAccuracy as ConditionAccuracy
 from ._summary import Skipped as Skipped
 from ._summary import Timing as Timing
 from ._summary import summarize_responses as summarize_responses

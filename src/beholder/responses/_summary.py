@@ -20,7 +20,7 @@ LEAST_PARTICIPANTS = 5
 
 @final
 @dataclass(frozen=True)
-class Accuracy:
+class ConditionAccuracy:
     """Right answers to the main trials of one condition.
 
     Attributes
@@ -103,9 +103,9 @@ class AnswerSummary:
         Columns whose values tell the rows of ``by_condition`` apart.
     is_of_included : bool
         Whether accuracy is that of the included; else nobody is, and it is that of everybody.
-    overall : Accuracy or None
+    overall : ConditionAccuracy or None
         None where no answer is right.
-    by_condition : tuple of Accuracy
+    by_condition : tuple of ConditionAccuracy
         Without trials in which the original stood in for a metamer that was missing.
     n_replaced : int
         How many those are.
@@ -132,8 +132,8 @@ class AnswerSummary:
     rules: Mapping[str, Any]
     conditions: tuple[str, ...]
     is_of_included: bool
-    overall: Accuracy | None
-    by_condition: tuple[Accuracy, ...]
+    overall: ConditionAccuracy | None
+    by_condition: tuple[ConditionAccuracy, ...]
     n_replaced: int
     chance: float | None
     is_adaptive: bool
@@ -226,7 +226,7 @@ def _find_replaced(responses: Responses, scored: Any) -> np.ndarray:
     return np.zeros(len(scored), bool) if column is None else _flags(scored[column].eq(True))
 
 
-def _get_order(each: Accuracy) -> list[tuple[Any, ...]]:
+def _get_order(each: ConditionAccuracy) -> list[tuple[Any, ...]]:
     """Numbers by size, also those within names: layer2 comes before layer10."""
     parts = []
     for value in each.condition:
@@ -260,7 +260,7 @@ def _count_visits(responses: Responses) -> tuple[tuple[int, int, int], ...]:
     return tuple(counts)
 
 
-def _measure(condition: tuple[Any, ...], rows: Any) -> Accuracy:
+def _measure(condition: tuple[Any, ...], rows: Any) -> ConditionAccuracy:
     import pandas as pd
 
     counted: Any = rows.groupby("participant", sort=True)["correct"].agg(["sum", "size"])
@@ -270,7 +270,7 @@ def _measure(condition: tuple[Any, ...], rows: Any) -> Accuracy:
     condition = tuple(None if pd.isna(value) else value for value in condition)
     proportions = tuple((right / n).tolist())
     rt_ms = float(times.median()) if len(times) else None
-    return Accuracy(condition, proportions, int(right.sum()), int(n.sum()), low, high, rt_ms)
+    return ConditionAccuracy(condition, proportions, int(right.sum()), int(n.sum()), low, high, rt_ms)
 
 
 def _list_skipped(people: Any) -> tuple[Skipped, ...]:

@@ -50,6 +50,8 @@ from .objectives._base import OBJECTIVES as OBJECTIVES
 from .objectives._base import Objective as Objective
 from .objectives._base import Problem as Problem
 from .objectives._match import MatchRectified as MatchRectified
+from .objectives._of_units import list_unit_objectives as list_unit_objectives
+from .objectives._of_units import make_unit_objective as make_unit_objective
 from .objectives._units import Channel as Channel
 from .objectives._units import Difference as Difference
 from .objectives._units import Direction as Direction

@@ -17,6 +17,7 @@ from beholder.synthesis.engine._session import ProblemResult, SynthesisSession
 from beholder.synthesis.engine._stimulus_format import StimulusFormat
 from beholder.synthesis.objectives._base import Objective, Problem
 from beholder.synthesis.objectives._diversity import UnitDiversity
+from beholder.synthesis.objectives._of_units import make_unit_objective
 from beholder.synthesis.objectives._units import Channel
 from beholder.synthesis.visualizations._plan import VisualizationOptions
 from beholder.synthesis.visualizations._standing import SIGNS, NaturalDistribution, judge_activation
@@ -170,7 +171,8 @@ class _UnitState:
 
     def pose(self, strength: float) -> Problem:
         """A problem without diversity has all images, one with it leaves out the strongest, but has at least two."""
-        wanted: Objective = self.channel if self.sign == "max" else -self.channel
+        objective = make_unit_objective(self.options.objective, self.unit)
+        wanted: Objective = objective if self.sign == "max" else -objective
         n_images = self.options.n_images
         if strength > 0:
             wanted = wanted - strength * UnitDiversity(self.unit.layer, self.unit.channel)

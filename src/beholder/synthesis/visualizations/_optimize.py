@@ -37,6 +37,7 @@ from beholder.synthesis.engine._validate import (
     settle_layout,
 )
 from beholder.synthesis.gradients._network import Network
+from beholder.synthesis.objectives._of_units import USUAL, make_unit_objective
 from beholder.synthesis.objectives._units import Channel
 from beholder.synthesis.visualizations._files import FOLDER, TABLE, TABLE_COLUMNS, Row, format_table
 from beholder.synthesis.visualizations._plan import (
@@ -68,6 +69,7 @@ def optimize_units(
     diversity: float | None = None,
     max_loops: int = 2,
     learning_rate: float | None = None,
+    objective: str = USUAL,
     parameterization: str = "fourier",
     spectrum: Any = None,
     transparency: bool | None = None,
@@ -112,6 +114,10 @@ def optimize_units(
         Bisections.
     learning_rate : float, optional
         Of Adam. Default: 0.1, for phases 0.3, for sounds 0.01, for other arrays what :func:`synthesize` takes.
+    objective : str
+        What images are to have much or little of, by its name in :data:`OBJECTIVES`: ``Channel``, the mean over
+        positions; ``Neuron``, the position in the middle; or another that a layer and a channel make
+        (:func:`list_unit_objectives`). What counts beside natural stimuli is always the unit's activation, as recorded.
     parameterization : {"fourier", "phase", "pixels"}
         Of pictures. ``phase``: only the phases are learned (:class:`PhaseOnly`); where the gradient went is
         written beside each picture as ``transparency/{min,max}_{k}.png``.
@@ -147,7 +153,7 @@ def optimize_units(
     """
     chosen = VisualizationOptions(
         n_images=n_images, steps=steps, diversity=diversity, max_loops=max_loops, learning_rate=learning_rate,
-        parameterization=parameterization, spectrum=spectrum, transparency=transparency, seed=seed,
+        objective=objective, parameterization=parameterization, spectrum=spectrum, transparency=transparency, seed=seed,
         batch_size=batch_size, workers=workers, threads=threads, overwrite=overwrite,
     )  # fmt: skip
     chosen.check()
@@ -162,7 +168,7 @@ def optimize_units(
     shape = find_input_shape(observer, input_shape)
     recipe = make_unit_recipe(observer, shape, chosen)
     check_folder_names(asked)
-    _check_units(observer, asked, shape)
+    _check_units(observer, asked, shape, chosen.objective)
     acts = _open_recording(activations, observer)
     if acts is not None:
         _read_naturals(acts, asked)
@@ -171,7 +177,7 @@ def optimize_units(
     return Visualizations.open(output, asked)
 
 
-def _check_units(model: Model, units: UnitList, shape: tuple[int, ...]) -> None:
+def _check_units(model: Model, units: UnitList, shape: tuple[int, ...], objective: str) -> None:
     """Look at the model and every unit before hours of work."""
     check_tensors(model)
     example = make_example(model, shape)
@@ -184,6 +190,7 @@ def _check_units(model: Model, units: UnitList, shape: tuple[int, ...]) -> None:
                 for unit in units:
                     if unit.layer == layer:
                         Channel(layer, unit.channel).score(view)
+                        make_unit_objective(objective, unit).score(view)
 
 
 def _open_recording(activations: Activations | Path | str | None, model: Model) -> Activations | None:

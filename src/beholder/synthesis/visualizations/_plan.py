@@ -25,6 +25,7 @@ from beholder.synthesis.engine._session import count_cores, count_threads
 from beholder.synthesis.engine._validate import check_count
 from beholder.synthesis.images._fourier import Fourier, PhaseOnly
 from beholder.synthesis.images._parameterization import Parameterization, Pixels
+from beholder.synthesis.objectives._of_units import USUAL
 from beholder.synthesis.visualizations._standing import SIGNS, NaturalDistribution
 
 FORMAT = "beholder-visualizations-2"
@@ -45,6 +46,7 @@ class VisualizationOptions:
     diversity: float | None = None
     max_loops: int = 2
     learning_rate: float | None = None
+    objective: str = USUAL
     parameterization: str = "fourier"
     spectrum: Any = None
     transparency: bool | None = None
@@ -133,6 +135,7 @@ def resolve_settings(
         "n_images": options.n_images,
         "diversity": "search" if options.diversity is None else float(options.diversity),
         "max_loops": options.max_loops if options.diversity is None else None,
+        **({} if options.objective == USUAL else {"objective": options.objective}),
         "seed": options.seed,
         "device": model.device.type,
         "batch_size": batch_size,

@@ -18,6 +18,7 @@ from beholder.synthesis.engine._loop import Recipe
 from beholder.synthesis.engine._session import Made, SessionWorker, SynthesisSession
 from beholder.synthesis.engine._stimulus_format import StimulusFormat
 from beholder.synthesis.gradients._before_rectifier import find_before_rectifier
+from beholder.synthesis.objectives._of_units import USUAL
 from beholder.synthesis.visualizations._files import FOLDER, make_unit_files, summarize_side
 from beholder.synthesis.visualizations._group import UnitVisualization, visualize_units
 from beholder.synthesis.visualizations._plan import VisualizationOptions
@@ -59,6 +60,8 @@ class UnitWorker(SessionWorker):
         before = [_look_before(session, side, sides) for side in sides]
         form = StimulusFormat.of_model(self.model, self.shape)
         described = {"parameterization": type(self.recipe.parameterization).__name__, "n_images": options.n_images}
+        if options.objective != USUAL:
+            described["objective"] = options.objective
         has_recording = shard.payload["natural"] is not None
         sizes, rows = {}, []
         for unit in units:
