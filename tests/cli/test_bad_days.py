@@ -166,17 +166,17 @@ def test_a_batch_that_does_not_fit_is_redone_smaller(
     place: Path, tmp_path: Path, beholder: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from beholder.activations import Activations
-    from beholder.activations.extraction._worker import _Session
+    from beholder.activations.extraction._worker import _ExtractionSession
 
     assert beholder(*extract(place, tmp_path / "whole", "--batch_size", "4"))[0] == 0
-    forward = _Session._forward
+    forward = _ExtractionSession._forward
 
-    def forward_in_little_memory(self: _Session, task: object, batch: object, *state: object) -> None:
+    def forward_in_little_memory(self: _ExtractionSession, task: object, batch: object, *state: object) -> None:
         if len(batch) > 2:  # type: ignore[arg-type]
             raise torch.OutOfMemoryError("CUDA out of memory")
         forward(self, task, batch, *state)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(_Session, "_forward", forward_in_little_memory)
+    monkeypatch.setattr(_ExtractionSession, "_forward", forward_in_little_memory)
     code, _, err = beholder(*extract(place, tmp_path / "small", "--batch_size", "4"))
     assert code == 0 and "smaller batches" in err
     listed = json.loads((tmp_path / "small/provenance.json").read_text(encoding="utf-8"))
