@@ -32,17 +32,19 @@ def decode(acts: Any, labels: Any = KINDS, **asked: Any) -> bh.Result:
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_classifiers_are_those_of_scikit_learn(name: Any, n_features: int) -> None:
     pytest.importorskip("sklearn")
+    import sklearn.svm
     from sklearn.decomposition import PCA
     from sklearn.linear_model import LogisticRegression
     from sklearn.neighbors import NearestCentroid
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
-    from sklearn.svm import LinearSVC
+
+    library: Any = sklearn.svm
 
     theirs: Any = {
         "centroid": NearestCentroid(),
         "logistic": LogisticRegression(class_weight="balanced", max_iter=1000, tol=1e-8),
-        "svm": LinearSVC(class_weight="balanced", dual=True, max_iter=20000, random_state=0),
+        "svm": library.LinearSVC(class_weight="balanced", dual=True, max_iter=20000, random_state=0),
         "lda": None,
     }[name]
     x, labels = make_layer(0.5, n_features), np.arange(36) // 12
@@ -92,7 +94,7 @@ def test_each_fold_has_every_class_and_whole_groups() -> None:
 def test_accuracy_is_balanced_and_chance_is_one_in_the_number_of_classes() -> None:
     assert balance_accuracy(np.array([[90, 0], [10, 0]])) == 0.5
     labels = np.array(["a"] * 28 + ["b"] * 8)
-    result = decode({"one": np.random.default_rng(0).normal(size=(36, 2))}, labels, n_permutations=0)
+    result: Any = decode({"one": np.random.default_rng(0).normal(size=(36, 2))}, labels, n_permutations=0)
     assert result.table["chance"][0] == 0.5
     confusions = result.arrays["confusions"][0, 0, 0]
     assert confusions.sum(axis=1).tolist() == [28, 8]

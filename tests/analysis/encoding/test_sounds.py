@@ -1,6 +1,7 @@
 """The metamer study's two scripts: its layout written, read, and taken by the regressions."""
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -29,7 +30,8 @@ def test_the_layout_is_the_studys(tmp_path: Path) -> None:
 
     layers = {name: Layer(name) for name in acts.layers}
     path = write_layer_list_file(tmp_path / "natsound_activations.h5", layers, average_time=True)
-    with h5py.File(path) as file:  # as run_regressions_all_voxels_om_natsounddata.py reads it
+    with h5py.File(path) as opened:  # as run_regressions_all_voxels_om_natsounddata.py reads it
+        file: Any = opened
         layer = file["layer_list"][0]
         assert layer == b"relu0"
         np.testing.assert_allclose(file[layer][:], values.mean(axis=3).reshape(5, 6), rtol=1e-6)
@@ -49,7 +51,7 @@ def test_a_file_of_the_studys_script_goes_through_the_published_recipe(tmp_path:
         file["conv1"], file["relu0"] = generator.normal(size=(21, 4)), features
     runs = (features @ generator.normal(size=(6, 5)))[:, :, None] + 0.5 * generator.normal(size=(21, 5, 3))
     recordings = Recordings(runs, [f"stim{i}" for i in range(21)])
-    result = bh.analyze_encode(path, recordings, layers=["1"], recipe="published", n_splits=3, zero_center=True)
+    result: Any = bh.analyze_encode(path, recordings, layers=["1"], recipe="published", n_splits=3, zero_center=True)
     assert set(result.table["layer"]) == {"relu0"}
     assert result.settings["seed"] == 3882
     assert "names no stimuli" in result.warnings[0]
@@ -65,7 +67,7 @@ def test_a_file_of_the_studys_script_goes_through_the_published_recipe(tmp_path:
 
 
 def test_a_network_of_sounds_is_measured(tmp_path: Path) -> None:
-    net = bh.load_model("beholder:syllables@random")
+    net: Any = bh.load_model("beholder:syllables@random")
     sounds = 0.1 * np.random.default_rng(0).normal(size=(3, *net.input_shape)).astype(np.float32)
     store = bh.extract(net, sounds, list_sound_layers(net, ["block1", "block1_fake_relu"]), out_path=tmp_path)
     path, full = write_sound_files(store, tmp_path)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import numpy as np
 
@@ -85,7 +85,8 @@ def read_layer_list_file(path: Path | str) -> tuple[dict[str, np.ndarray], tuple
     InputError
         A file of another layout.
     """
-    with open_hdf5(path) as file:
+    with open_hdf5(path) as opened:
+        file: Any = opened
         if LAYER_LIST not in file:
             raise InputError(f"an HDF5 file with {LAYER_LIST}, one dataset a layer", got=f"{path} without it")
         names = [name.decode() if isinstance(name, bytes) else str(name) for name in file[LAYER_LIST][:]]

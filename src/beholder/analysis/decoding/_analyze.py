@@ -134,9 +134,12 @@ def analyze_decode(
 
 
 def _name(value: Any) -> str:
-    if value is None or (isinstance(value, float | np.floating) and math.isnan(value)):
+    if value is None:
         return ""
-    return str(int(value)) if isinstance(value, float | np.floating) and float(value).is_integer() else str(value)
+    if np.asarray(value).dtype.kind != "f":
+        return str(value)
+    number = float(value)
+    return "" if math.isnan(number) else str(int(number)) if number.is_integer() else str(number)
 
 
 def _plan_folds(
@@ -144,14 +147,12 @@ def _plan_folds(
     told: Sequence[str],
 ) -> np.ndarray:  # fmt: skip
     """Folds with every class of every condition in each."""
-    classes = np.array([names[number] for number in numbers])
-    several = conditions.max(initial=0) > 0
-    cells = classes
-    if several:
-        cells = np.array([f"{own} in {told[place]}" for own, place in zip(classes, conditions, strict=True)])
-    if len(np.unique(classes)) < 2:
-        raise InputError("labels of two classes or more", got=f"{len(np.unique(classes))}")
-    return plan_class_folds(cells, n_folds, seed, groups)
+    if len(names) < 2:
+        raise InputError("labels of two classes or more", got=f"{len(names)}")
+    cells = [names[int(number)] for number in numbers]
+    if len(told) > 1:
+        cells = [f"{own} in {told[int(place)]}" for own, place in zip(cells, conditions, strict=True)]
+    return plan_class_folds(np.array(cells), n_folds, seed, groups)
 
 
 def _draw_orders(

@@ -127,7 +127,7 @@ def _fit_lda(rows: np.ndarray, labels: np.ndarray) -> Predict:
     classes, numbers = np.unique(labels, return_inverse=True)
     means = np.stack([rows[numbers == each].mean(axis=0) for each in range(len(classes))])
     within, _ = library.ledoit_wolf(rows - means[numbers], assume_centered=True)
-    weights = np.linalg.solve(within, means.T)
+    weights: np.ndarray = np.linalg.solve(np.asarray(within, dtype=np.float64), means.T)
     offsets = np.einsum("cf,fc->c", means, weights) / 2
     return lambda others: classes[(others @ weights - offsets).argmax(axis=1)]
 

@@ -12,7 +12,7 @@ from beholder._core.seeds import make_generator
 from beholder.analysis.decoding._classifiers import Classifier, fit_classifier, prepare_rows
 from beholder.analysis.decoding._folds import balance_accuracy, count_confusions
 
-_N_PARTS = 10
+_N_HALVES = 20
 
 
 @final
@@ -86,8 +86,8 @@ def decode_conditions(
     pairs = [(a, b) for a in range(n_conditions) for b in range(n_conditions)]
     everything = [labels, *orders]
     counts = {pair: np.zeros((len(everything), n_classes, n_classes), dtype=np.int64) for pair in pairs}
-    parts = np.zeros((_N_PARTS, n_conditions, n_conditions, n_classes, n_classes), dtype=np.int64)
-    part_of = make_generator(how.seed, "parts", len(labels)).permutation(len(labels)) % _N_PARTS
+    parts = np.zeros((_N_HALVES, n_conditions, n_conditions, n_classes, n_classes), dtype=np.int64)
+    halves = _draw_halves(labels, how.seed)
     for fold in range(int(folds.max()) + 1):
         for a in range(n_conditions):
             train = np.flatnonzero((folds != fold) & (conditions == a))
@@ -101,8 +101,8 @@ def decode_conditions(
                 for b, (test, rows) in enumerate(zip(tests, turned, strict=True)):
                     if len(test):
                         counts[a, b][i] += count_confusions(own[test], predict(rows), n_classes)
-            for part in range(_N_PARTS):
-                fewer = part_of[train] != part
+            for part in range(_N_HALVES):
+                fewer = halves[part, train]
                 if len(np.unique(labels[train][fewer])) < 2:
                     continue
                 predict = fit_classifier(prepared.rows[fewer], labels[train][fewer], how.classifier)
@@ -118,20 +118,32 @@ def decode_conditions(
     return found
 
 
+def _draw_halves(labels: np.ndarray, seed: int) -> np.ndarray:
+    """Random halves of the stimuli of each class, (n_halves, n_stimuli), bool."""
+    generator = make_generator(seed, "halves", len(labels))
+    chosen = np.zeros((_N_HALVES, len(labels)), dtype=bool)
+    for each in np.unique(labels):
+        rows = np.flatnonzero(labels == each)
+        for half in chosen:
+            half[generator.permutation(rows)[: -(-len(rows) // 2)]] = True
+    return chosen
+
+
 def find_interval(confusions: np.ndarray, without: Sequence[np.ndarray] | np.ndarray) -> tuple[float, float]:
     """95 % interval of a balanced accuracy: over the stimuli it is tested on, and those it is fitted to.
 
     The first variance is that of each class's share, moved a little towards a half so that 10 of 10 right is not
-    certainty; the second the jackknife's that leaves out tenths of the training stimuli. Satterthwaite's degrees of
-    freedom.
+    certainty; the second that over random halves of the training stimuli, the jackknife's that leaves out half (leaving
+    out few would not do: single predictions flip). Satterthwaite's degrees of freedom.
 
     Parameters
     ----------
     confusions : (n_classes, n_classes), int
-    without : (n_parts, n_classes, n_classes), int
-        After fitting without each part.
+    without : (n_halves, n_classes, n_classes), int
+        After fitting to each half.
 
-    Sources: Agresti & Coull (1998), The American Statistician 52, 119-126; Efron (1982), chapter 3.
+    Sources: Agresti & Coull (1998), The American Statistician 52, 119-126; Shao & Wu (1989), Annals of Statistics 17,
+    1176-1197.
     """
     from scipy.special import stdtrit  # pyright: ignore[reportMissingTypeStubs]
 
@@ -141,7 +153,7 @@ def find_interval(confusions: np.ndarray, without: Sequence[np.ndarray] | np.nda
     tested = float((share * (1 - share) / n).sum()) / len(n) ** 2
     scores = np.array([balance_accuracy(each) for each in without if each.any()])
     k = len(scores)
-    trained = float(np.square(scores - scores.mean()).sum()) * (k - 1) / k if k > 1 else 0.0
+    trained = float(scores.var(ddof=1)) if k > 1 else 0.0
     freedom = max(1, int(n.sum()) - len(n))
     together = (tested + trained) ** 2 / (tested**2 / freedom + trained**2 / max(1, k - 1))
     half = float(stdtrit(together, 0.975)) * np.sqrt(tested + trained)

@@ -137,7 +137,7 @@ def analyze_encode(
     target = target.select(subject=subject, region=region)
     said = ""
     if isinstance(activations, str | Path) and Path(activations).suffix.lower() in (".h5", ".hdf5"):
-        store, said = open_sound_layers(Path(activations), target.stimulus_ids, layers)
+        store, said = open_sound_layers(Path(activations), [str(name) for name in target.stimulus_ids], layers)
         layers = store.layers
     else:
         store = open_layers(activations, stimulus_ids)

@@ -143,7 +143,8 @@ def _draw(result: Result) -> Iterator[Drawing]:
             matrix, conditions, conditions, row_name="Fitted in", column_name="Tested in",
             value_name="Balanced accuracy (%)",
         )  # fmt: skip
-        ax.set_title(layers[place], fontsize=8, loc="left")
+        axes: Any = ax
+        axes.set_title(layers[place], fontsize=8, loc="left")
         yield Drawing(
             f"generalisation_{place}", _get_figure(ax), f"Balanced accuracy at {layers[place]} by conditions.",
             "Rows: the condition that the classifier was fitted in; columns: the one it was tested in.",

@@ -79,9 +79,10 @@ def measure_bandwidth(values: np.ndarray, curves: np.ndarray, period: float | No
         right = np.flatnonzero(curve[peak:] <= half[unit])
         if len(left) and len(right):
             a, b = left[-1], peak + right[0]
-            low = np.interp(half[unit], curve[[a, a + 1]], x[[a, a + 1]])
-            high = np.interp(half[unit], curve[[b, b - 1]], x[[b, b - 1]])
-            width = float(high - low)
+            level = float(half[unit])
+            low = float(np.interp(level, curve[[a, a + 1]], x[[a, a + 1]]))
+            high = float(np.interp(level, curve[[b, b - 1]], x[[b, b - 1]]))
+            width = high - low
             found[unit] = width if period is None or width <= period else np.nan
     return found
 
