@@ -45,6 +45,16 @@ def visitor(browser, tmp_path):
             assert person.foreign == []
 
 
+def test_the_next_person_is_promised_no_link_that_a_page_without_a_server_does_not_give(visitor, tmp_path):
+    person = visitor("similarity")
+    assert person.take_part() == "done"
+    take_file(person, tmp_path)
+    person.page.goto("about:blank")
+    person.page.goto(person.url)
+    person.wait_for("next")
+    assert "link" not in person.page.inner_text("main")
+
+
 def check_answers(sent, kind):
     assert (sent["kind"], sent["task"], sent["end"]) == (kind, 1, "done")
     assert [answer["n"] for answer in sent["answers"]] == [1, 2]

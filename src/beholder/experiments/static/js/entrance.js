@@ -91,7 +91,7 @@ export class Entrance {
       if (state.unsaved) return this.choose("unsaved", known);
     }
     if (!this.open) return leave(() => showProblem("recruiter"));
-    await show(Next, this.session, { heading: t("next_person.heading"), values: { several: this.several } });
+    await show(Next, this.session, { heading: t("next_person.heading"), values: { several: this.several, alone: this.session.atEnd !== null } });
     return this.begin();
   }
 

@@ -17,6 +17,7 @@ export const Who = makeScreen("who", ({ display, values, finish }) => {
 
 /** A session is over: somebody else may begin. */
 export const Next = makeScreen("next", ({ display, values, finish }) => {
-  const text = t(values.several ? "upcoming.next_person" : "next_person.text");
+  const alone = values.alone ? "weak.next_person" : "next_person.text"; // without a server there is no link to one's own end
+  const text = t(values.several ? "upcoming.next_person" : alone);
   display.append(sheet(paragraphs(text), another(() => finish({ isNew: true }), true)));
 });
