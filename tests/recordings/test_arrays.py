@@ -66,6 +66,28 @@ def test_rdms_of_a_file(tmp_path):
     np.testing.assert_array_equal(again.values, found.values)
 
 
+def test_a_square_alone_is_an_rdm_and_similarities_are_refused(tmp_path):
+    square = np.abs(VALUES[:, None, 0, 0] - VALUES[None, :, 0, 0])
+    np.save(tmp_path / "a.npy", square)
+    np.testing.assert_array_equal(open_rdms(tmp_path / "a.npy", stimuli=IDS).to_square(), [square])
+    np.save(tmp_path / "b.npy", 1 - square)
+    with pytest.raises(InputError, match="symmetric with 1 there; try 1 - values"):
+        open_recordings(tmp_path / "b.npy", stimuli=IDS)
+    assert open_units(tmp_path / "b.npy", stimuli=IDS, axes="stimulus unit").values.shape == (4, 4, 1)
+
+
+def test_what_nothing_can_be_said_of_is_told(tmp_path, caplog):
+    values = VALUES.copy()
+    values[:, 1] = 7
+    values[2] = np.nan
+    values[0, 0, 1] = np.nan
+    np.save(tmp_path / "a.npy", values)
+    with caplog.at_level("WARNING"):
+        open_units(tmp_path / "a.npy", stimuli=IDS)
+    told = "a.npy: 1 of 4 stimuli without a response; 1 of 3 units without variance; 1 of 24 missing values"
+    assert told in caplog.text
+
+
 def test_pickled_objects_are_refused_with_a_way_to_convert_them(tmp_path):
     objects = np.array([np.ones(2), np.ones(3)], dtype=object)
     np.save(tmp_path / "a.npy", objects, allow_pickle=True)

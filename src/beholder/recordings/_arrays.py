@@ -125,7 +125,7 @@ def build(
     if values.dtype.kind not in "biuf":
         raise InputError("responses that are numbers", got=f"{path} with an array of {values.dtype}")
     axes = (given.axes or "").split()
-    is_rdm = is_rdm or (values.ndim > 2 and not axes and are_square(values))
+    is_rdm = is_rdm or (not axes and are_square(values, path))
     if (is_rdm and not axes) or "rdm" in axes or "pair" in axes or axes.count("stimulus") == 2:
         first = axes.index("rdm") if "rdm" in axes and len(axes) == values.ndim else 0
         return build_rdms(np.moveaxis(values, first, 0), beside, path, given)
@@ -264,13 +264,27 @@ def find_units(path: Path, given: Given, beside: Mapping[str, Any], n_units: int
     return None if found is None else read_table(found)
 
 
-def are_square(values: np.ndarray) -> bool:
-    """Whether an array of three or four axes holds square RDMs along its last two."""
+def are_square(values: np.ndarray, path: Path) -> bool:
+    """Whether an array of two to four axes holds square RDMs along its last two.
+
+    Raises
+    ------
+    InputError
+        They are symmetric with one other value on the diagonal: similarities, which neither RDMs nor responses are.
+    """
     n = values.shape[-1]
-    if n < 3 or values.shape[-2] != n:
+    if n < 3 or values.ndim < 2 or values.shape[-2] != n or values.dtype.kind not in "biuf":
         return False
     flat = values.reshape(-1, n, n)
-    return not np.diagonal(flat, axis1=1, axis2=2).any() and np.allclose(flat, flat.transpose(0, 2, 1), equal_nan=True)
+    if not np.allclose(flat, flat.transpose(0, 2, 1), equal_nan=True):
+        return False
+    diagonal = np.nan_to_num(np.diagonal(flat, axis1=1, axis2=2).astype(np.float64))
+    if diagonal.any() and np.ptp(diagonal) == 0:
+        raise InputError(
+            "RDMs, with zeros on the diagonal", got=f"{path}, symmetric with {diagonal[0, 0]:g} there",
+            hint="1 - values where they are similarities, or axes='stimulus unit' where they are responses",
+        )  # fmt: skip
+    return not diagonal.any()
 
 
 def build_rdms(values: np.ndarray, beside: Mapping[str, Any], path: Path, given: Given) -> RecordedRDMs:

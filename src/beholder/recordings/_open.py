@@ -6,8 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import explain_read_errors
+from beholder._core.progress import logger
 from beholder.recordings._arrays import Given, read_array_file
 from beholder.recordings._bids import read_bids
 from beholder.recordings._hdf5 import read_hdf5
@@ -18,6 +21,7 @@ from beholder.recordings._named import NAMED, open_named
 from beholder.recordings._nifti import is_nifti, read_nifti
 from beholder.recordings._rdms import RecordedRDMs
 from beholder.recordings._recordings import Recordings
+from beholder.recordings._summary import count_faults
 from beholder.recordings._voxel_features import VOXEL_TABLE, VOXELS, read_voxel_features
 
 _READERS: dict[str, Callable[[Path, Given], Recordings | RecordedRDMs]] = {
@@ -124,4 +128,19 @@ def open_recordings(
     if reader is None:
         raise UnknownNameError("kind of recordings by its suffix", path.name, [*_READERS, ".nii", ".nii.gz"])
     with explain_read_errors(path, "recordings"):
-        return reader(path, given)
+        found = reader(path, given)
+    _tell_faults(found, path)
+    return found
+
+
+def _tell_faults(found: Recordings | RecordedRDMs, path: Path) -> None:
+    """One line on what nothing can be said of."""
+    if isinstance(found, RecordedRDMs):
+        missing = int(np.isnan(found.values).sum())
+        told = [f"{missing} of {found.values.size} pairs without a value"] if missing else []
+    else:
+        sizes = {"stimuli": len(found.stimulus_ids), "units": len(found.units), "missing": found.values.size}
+        counts = count_faults(found)
+        told = [f"{n} of {sizes[what.split()[0]]} {what}" for what, n in counts.items() if n]
+    if told:
+        logger.warning("%s: %s", path.name, "; ".join(told))
