@@ -14,6 +14,7 @@ from .activations import sparsity as sparsity
 from .analysis import Result as Result
 from .analysis import analyze_decode as analyze_decode
 from .analysis import analyze_encode as analyze_encode
+from .analysis import analyze_rsa as analyze_rsa
 from .analysis import analyze_tuning as analyze_tuning
 from .analysis import open as open
 from .evaluation import Judgement as Judgement

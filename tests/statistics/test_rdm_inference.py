@@ -84,6 +84,14 @@ def test_differences_are_paired_and_the_same_seed_gives_the_same() -> None:
     assert one.weigh(weights)[1] < 0.01 * one.weigh(one.mean_weights(0))[1]
 
 
+def test_models_that_are_equal_but_for_rounding_do_not_differ() -> None:
+    models, people = simulate_rdms(np.random.default_rng(2), 10, 4)
+    found = bootstrap_rsa(np.concatenate([models, np.expm1(np.log1p(models))]), people, "pearson", n_draws=50)
+    weights = found.mean_weights(0) - found.mean_weights(1)
+    assert found.test(weights) == 1.0
+    assert 0 < found.test(found.mean_weights(0)) < 1
+
+
 def test_the_correction_takes_off_what_is_counted_twice() -> None:
     # Responses that vary by themselves alone, variance s: each bootstrap of one factor gives s, that of both 3 s.
     assert correct_variance(3.0, 1.0, 1.0, 1000, 1000) == pytest.approx(1.0, abs=0.01)

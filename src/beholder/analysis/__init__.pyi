@@ -4,7 +4,9 @@ from ._join import LayerRows as LayerRows
 from ._join import iter_layers as iter_layers
 from ._join import join_stimuli as join_stimuli
 from ._join import open_layers as open_layers
+from ._join import open_recorded as open_recorded
 from ._join import read_condition as read_condition
+from ._join import recordings_of_layer as recordings_of_layer
 from ._open import open as open
 from ._result import RESULT_KINDS as RESULT_KINDS
 from ._result import RESULT_SUFFIX as RESULT_SUFFIX
@@ -66,6 +68,7 @@ from .encoding._sounds import list_sound_layers as list_sound_layers
 from .encoding._sounds import write_sound_files as write_sound_files
 from .people._anova import run_mixed_anova as run_mixed_anova
 from .people._mixed import fit_mixed_logistic as fit_mixed_logistic
+from .rsa._analyze import analyze_rsa as analyze_rsa
 from .searchlight._neighbourhoods import iter_ball_neighbours as iter_ball_neighbours
 from .searchlight._neighbourhoods import iter_mesh_neighbours as iter_mesh_neighbours
 from .searchlight._searchlight import Searchlight as Searchlight

@@ -13,6 +13,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder.activations import Activations
+from beholder.recordings import RecordedRDMs, Recordings, open_recordings
 
 
 @final
@@ -268,3 +269,45 @@ def read_condition(activations: Layers, condition: str | Sequence[Any] | np.ndar
     if values.shape != (n_stimuli,):
         raise InputError(f"{name} with a value for each of {n_stimuli} stimuli", got=f"shape {values.shape}")
     return values
+
+
+Recorded = Recordings | RecordedRDMs | Activations | ArrayLayers
+
+
+def open_recorded(recordings: Any, stimulus_ids: Sequence[str] | None = None) -> Recorded:
+    """What activations are compared with: recordings, RDMs, or another network's layers.
+
+    Parameters
+    ----------
+    recordings : Recordings, RecordedRDMs, Activations, path, or mapping of str to array
+        A path is an activation store, or a file that :func:`beholder.recordings.open_recordings` reads.
+    stimulus_ids : sequence of str, optional
+        Of arrays.
+    """
+    if isinstance(recordings, Recordings | RecordedRDMs):
+        return recordings
+    if isinstance(recordings, str | Path):
+        path = Path(recordings)
+        if not (path.is_dir() and (path / "zarr.json").is_file()):
+            return open_recordings(path)
+    return open_layers(recordings, stimulus_ids, name="recordings")
+
+
+def recordings_of_layer(activations: Layers, layer: str) -> Recordings:
+    """A layer of another network as recordings: its features are units, its replicates repeats; held in memory.
+
+    Parameters
+    ----------
+    activations : Activations or ArrayLayers
+    layer : str
+
+    Returns
+    -------
+    Recordings
+        ``region`` is the layer.
+    """
+    if layer not in activations.layers:
+        raise UnknownNameError("layer of the activations", layer, activations.layers)
+    values = np.asarray(activations[layer][0 : len(activations.stimulus_ids)])
+    flat = values.reshape(*values.shape[:2], -1).transpose(0, 2, 1)
+    return Recordings(flat, activations.stimulus_ids, {"region": [layer] * flat.shape[1]}, name=activations.model)

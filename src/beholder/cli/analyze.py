@@ -2,9 +2,10 @@
 
 from beholder.cli._analyze_decode import decode, tuning
 from beholder.cli._analyze_encode import encode
+from beholder.cli._analyze_rsa import rsa
 from beholder.cli._analyze_sounds import sounds
 from beholder.cli._flags import make_app
 
 app = make_app("analyze", "Networks compared with brains, people and other networks: a table, pictures, a page.")
-for _command in (encode, decode, tuning, sounds):
+for _command in (rsa, encode, decode, tuning, sounds):
     app.command(_command)

@@ -3,6 +3,10 @@ from ._accuracy import wilson_interval as wilson_interval
 from ._distributions import plot_distributions as plot_distributions
 from ._labels import find_overlaps as find_overlaps
 from ._labels import fit_labels as fit_labels
+from ._layer_curves import CurvePanel as CurvePanel
+from ._layer_curves import LayerCurve as LayerCurve
+from ._layer_curves import plot_layer_curve as plot_layer_curve
+from ._layer_curves import plot_layer_curves as plot_layer_curves
 from ._layer_lines import LayerLine as LayerLine
 from ._layer_lines import plot_layer_lines as plot_layer_lines
 from ._layer_lines import plot_unit_histograms as plot_unit_histograms
@@ -25,6 +29,7 @@ from ._save import FigureRecord as FigureRecord
 from ._save import read_figure_record as read_figure_record
 from ._save import save_figure as save_figure
 from ._sounds import draw_sound as draw_sound
+from ._stimulus_map import plot_stimulus_map as plot_stimulus_map
 from ._style import CHANCE_COLOR as CHANCE_COLOR
 from ._style import INK as INK
 from ._style import NATURAL_COLOR as NATURAL_COLOR
@@ -40,3 +45,4 @@ from ._style import colors_of_models as colors_of_models
 from ._style import make_figure as make_figure
 from ._style import use_style as use_style
 from ._tuning import plot_tuning_curves as plot_tuning_curves
+from ._value_matrix import plot_value_matrix as plot_value_matrix

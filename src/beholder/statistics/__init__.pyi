@@ -25,6 +25,7 @@ from ._intervals import Correlation as Correlation
 from ._intervals import bootstrap_proportion as bootstrap_proportion
 from ._intervals import correlate as correlate
 from ._intervals import wilson_interval as wilson_interval
+from ._mds import map_stimuli as map_stimuli
 from ._mixed_logistic import LogisticMixedFit as LogisticMixedFit
 from ._mixed_logistic import RandomTerm as RandomTerm
 from ._mixed_logistic import compare_fits as compare_fits
@@ -52,6 +53,7 @@ from ._rdm_comparison import count_stimuli as count_stimuli
 from ._rdm_inference import PermutationTest as PermutationTest
 from ._rdm_inference import RsaBootstrap as RsaBootstrap
 from ._rdm_inference import bootstrap_rsa as bootstrap_rsa
+from ._rdm_inference import compare_halves as compare_halves
 from ._rdm_inference import correct_variance as correct_variance
 from ._rdm_inference import count_orders as count_orders
 from ._rdm_inference import permute_stimuli as permute_stimuli
@@ -60,3 +62,6 @@ from ._reliability import ReliabilityMethod as ReliabilityMethod
 from ._reliability import compute_reliability as compute_reliability
 from ._reliability import compute_reliability_floor as compute_reliability_floor
 from ._reliability import step_up as step_up
+from ._sign_flips import SignFlipTest as SignFlipTest
+from ._sign_flips import correct_holm as correct_holm
+from ._sign_flips import flip_signs as flip_signs

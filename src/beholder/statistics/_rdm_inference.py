@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, final
 
 import numpy as np
@@ -24,6 +24,7 @@ from beholder.statistics._rdm_comparison import (
 Over = Literal["stimuli", "subjects", "both"]
 _OVER = ("stimuli", "subjects", "both")
 _FEWEST_DISTINCT = 3
+_ROUNDING = 1e-12
 
 
 @final
@@ -35,27 +36,40 @@ class RsaBootstrap:
     ----------
     values : (n_models, n_subjects)
         Each model with each person.
-    estimates : (n_models,)
-        Means over people.
     draws : (n_draws, n_models, n_subjects)
         ``values`` for each draw of stimuli; empty where only people are drawn.
-    subject_weights : (n_draws, n_subjects)
-        How often each person was drawn, over the number of people.
     over : {"stimuli", "subjects", "both"}
-    n_stimuli : int
+    n_stimuli, n_draws, seed : int
     """
 
     values: np.ndarray
-    estimates: np.ndarray
     draws: np.ndarray
-    subject_weights: np.ndarray
     over: Over
     n_stimuli: int
+    n_draws: int
+    seed: int
 
     @property
     def n_subjects(self) -> int:
         """People."""
         return self.values.shape[1]
+
+    @property
+    def estimates(self) -> np.ndarray:
+        """Each model's mean over people, (n_models,)."""
+        return self.values.mean(axis=1)
+
+    @property
+    def subject_weights(self) -> np.ndarray:
+        """How often each person was drawn, over the number of people, (n_draws, n_subjects)."""
+        n = self.n_subjects
+        picked = make_generator(self.seed, "bootstrap", "subjects").integers(0, n, (self.n_draws, n))
+        return np.stack([np.bincount(row, minlength=n) for row in picked]) / n
+
+    def select(self, subjects: Sequence[int], over: Over | None = None) -> RsaBootstrap:
+        """Some people alone, such as those of one region, where several were compared at once."""
+        columns = list(subjects)
+        return replace(self, values=self.values[:, columns], draws=self.draws[:, :, columns], over=over or self.over)
 
     def weigh(self, weights: Any) -> tuple[float, float]:
         """A weighted sum of ``values`` and its standard error, such as the difference of two models' means.
@@ -90,7 +104,9 @@ class RsaBootstrap:
         df = self.find_df(weights)
         if math.isnan(df) or math.isnan(error):
             return math.nan
-        return float(2 * t.sf(abs(estimate) / error, df)) if error > 0 else float(estimate == 0)
+        if error <= _ROUNDING:  # equal in every draw
+            return 1.0 if abs(estimate) <= _ROUNDING else math.nan
+        return float(2 * t.sf(abs(estimate) / error, df))
 
     def find_df(self, weights: Any) -> float:
         """Degrees of freedom: of the number drawn from; of both, by Satterthwaite from the parts of the variance.
@@ -217,9 +233,7 @@ def bootstrap_rsa(
             drawn = np.bincount(generator.integers(0, n, n), minlength=n)
             if (drawn > 0).sum() >= _FEWEST_DISTINCT:
                 draw[:] = _compare_groups(groups, values.shape, drawn)
-    picked = make_generator(seed, "bootstrap", "subjects").integers(0, len(people), (n_draws, len(people)))
-    counts = np.stack([np.bincount(row, minlength=len(people)) for row in picked])
-    return RsaBootstrap(values, values.mean(axis=1), draws, counts / len(people), over, n)
+    return RsaBootstrap(values, draws, over, n, n_draws, seed)
 
 
 def smallest_p(n_orders: int) -> float:
@@ -424,3 +438,20 @@ def _find_stimuli(people: np.ndarray) -> Iterator[tuple[list[int], np.ndarray]]:
 def _vary(values: np.ndarray) -> float:
     values = values[np.isfinite(values)]
     return float(values.var()) if len(values) > 1 else math.nan
+
+
+def compare_halves(
+    model_rdms: np.ndarray, subject_rdms: np.ndarray, method: str, half: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each model's mean comparison over people within some stimuli, and within the others, (n_models,) each.
+
+    Parameters
+    ----------
+    model_rdms, subject_rdms : (n, n_pairs)
+    method : str
+    half : (n_stimuli,), bool
+    """
+    groups = list(_group(model_rdms, subject_rdms, method))
+    shape = (len(model_rdms), len(subject_rdms))
+    one, two = (_compare_groups(groups, shape, part.astype(np.int64)).mean(axis=1) for part in (half, ~half))
+    return one, two

@@ -1,0 +1,1 @@
+"""Representational similarity analysis: layers against brains, people and other networks."""

@@ -1,0 +1,72 @@
+"""``beholder analyze rsa``: layers against brains, people and other networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from beholder.cli._analyze_flags import ResultFlags
+from beholder.cli._flags import Layers, Seed, Words, flags
+
+
+@flags
+class _ComparedFlags:
+    method: str = "spearman"
+    """How RDMs are compared: spearman, rho-a, tau-a, tau-b, pearson, cosine, whitened-cosine, whitened-correlation."""
+    distance: str = "correlation"
+    """How stimuli are compared: correlation, cosine, euclidean, squared-euclidean, gaussian, crossnobis, …"""
+    recorded_distance: str | None = None
+    """The same, of recordings, where it is another one."""
+    by: Words = None
+    """Columns of the recordings that tell targets apart; default region."""
+    conditions: str | None = None
+    """A column of the stimuli, or label, their folder: RDMs are of conditions, which the recordings' ids name."""
+    replicates: Literal["average", "cross"] = "average"
+    """Distances between means over exposures, or between unlike exposures."""
+    id_pattern: str | None = None
+    """A regular expression whose group is what the ids of activations and recordings have in common."""
+    depth_bins: int | None = None
+    """Also means over so many bins of relative depth, which compare networks of unlike depth."""
+
+
+@flags
+class _DrawnFlags:
+    over: Literal["both", "stimuli", "subjects"] = "both"
+    """What intervals generalise to: other stimuli and other people, or one of them."""
+    n_draws: Annotated[int, Parameter(name="--n-draws")] = 1000
+    """Bootstrap draws."""
+    n_permutations: int = 1000
+    """Shuffles of the stimuli."""
+    seed: Seed = 42
+    """Of draws, shuffles and splits."""
+
+
+def rsa(
+    activations: list[Path],
+    /,
+    *,
+    recordings: Path,
+    layers: Layers = None,
+    compared: _ComparedFlags = _ComparedFlags(),
+    drawn: _DrawnFlags = _DrawnFlags(),
+    output: ResultFlags = ResultFlags(),
+) -> None:
+    """Compare the RDMs of layers with those of brain regions, of people, or of another network's layers.
+
+    Example: beholder analyze rsa activations/squeezenet1_1.zarr --recordings brain.recordings.npz
+
+    Parameters
+    ----------
+    activations
+        Stores; several are networks or conditions whose differences are told.
+    recordings
+        Brain data, RDMs, or another network's store.
+    layers
+        Default all of the store.
+    """
+    from beholder.analysis import analyze_rsa
+
+    options: dict[str, Any] = vars(compared) | vars(drawn) | {"by": tuple(compared.by or ("region",))}
+    output.write(analyze_rsa(activations, recordings, layers=layers, **options))
