@@ -51,6 +51,7 @@ _PAGE_OF = {
     "metamers template": "metamers.md",
     "metamers judge": "judge.md",
     "analyze": "compare_brains.md",
+    "analyze rsa": "compare_brains.md",
     "analyze encode": "encoding.md",
     "analyze decode": "encoding.md",
     "analyze sounds": "encoding.md",
