@@ -214,7 +214,7 @@ def bootstrap_rsa(
     >>> people = rng.random((4, 45))
     >>> found = bootstrap_rsa(people.mean(axis=0)[None], people, n_draws=200)
     >>> [round(float(each), 2) for each in found.estimates]
-    [0.54]
+    [0.53]
     """
     check_rdm_method(method)
     if over not in _OVER:
