@@ -137,3 +137,11 @@ def test_trials_gone_on_without_and_what_was_shown_are_counted(store: ResponseSt
     (timing,) = summary.timing
     assert (timing.asked_ms, timing.n, timing.n_as_asked) == (100, 4, 3)
     assert (timing.mean_ms, timing.sd_ms) == (pytest.approx(104.15), pytest.approx(8.3))
+
+
+def test_conditions_of_any_name_have_an_order(store: ResponseStore) -> None:
+    names = ["²", "b10", "b9", "", "٣"]
+    rows = [{"participant": "p", "contrast": name, "correct": True} for name in names]
+    summary = summarize_responses(make_responses(store, rows, {"contrast": "contrast"}))
+    found = [each.condition[0] for each in summary.by_condition]
+    assert sorted(found) == sorted(names) and found.index("b9") < found.index("b10")

@@ -234,7 +234,7 @@ def _get_order(each: ConditionAccuracy) -> list[tuple[Any, ...]]:
             parts.append((0, float(value)))
         else:
             words = re.split(r"(\d+)", "" if value is None else str(value))
-            parts.append((1, [(int(word), "") if word.isdigit() else (-1, word) for word in words]))
+            parts.append((1, [(int(word), "") if word.isdecimal() else (-1, word) for word in words]))
     return parts
 
 
