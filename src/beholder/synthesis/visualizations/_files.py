@@ -44,7 +44,7 @@ def make_unit_files(
 
     Parameters
     ----------
-    sides : sequence of Side
+    sides : sequence of UnitVisualization
         Of one unit.
     natural : NaturalDistribution or None
     form : StimulusFormat
@@ -95,7 +95,7 @@ def summarize_side(
 
     Parameters
     ----------
-    side : Side
+    side : UnitVisualization
     natural : NaturalDistribution or None
     before : Unit or None
         The value before the unit's rectifier, if it was looked for and found.
