@@ -122,6 +122,12 @@ def test_bad_days() -> None:
     values[20:, 3:] = np.nan
     others = analyze(layers, Recordings(values, IDS, recordings.units), n_permutations=0)
     assert set(pick(others, subject="2", statistic="r").n) == {20}
+    assert any("no unit has all repeats" in each for each in others.warnings) is False
+    values = recordings.values.copy()
+    values[::2, :3, 0] = np.nan
+    some = analyze(layers, Recordings(values, IDS, recordings.units), n_permutations=5)
+    assert any(each.startswith("Participant 1: no unit has all repeats") for each in some.warnings)
+    assert "No test was made: 20 permutations are the fewest for a p below .05." in some.warnings
     with pytest.raises(InputError, match="three runs for the published recipe"):
         analyze(layers, make_pair(2)[1], recipe="published")
     with pytest.raises(InputError, match="without a time axis"):

@@ -130,6 +130,8 @@ def analyze_decode(
         warnings.append(f"{len(words) - len(known)} of {len(words)} stimuli have no label and were left out.")
     if n_permutations and not len(orders):
         warnings.append("No test was made: groups neither have one class each nor several each.")
+    elif 0 < n_permutations < _FEWEST_ORDERS:
+        warnings.append(f"No test was made: {_FEWEST_ORDERS} permutations are the fewest for a p below .05.")
     return make_result("decode", table, settings, warnings=warnings, arrays={"confusions": confusions})
 
 

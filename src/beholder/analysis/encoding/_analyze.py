@@ -142,8 +142,8 @@ def analyze_encode(
     else:
         store = open_layers(activations, stimulus_ids)
     joined = join_stimuli(store.stimulus_ids, target.stimulus_ids, id_pattern)
-    own_ids: list[str] = [str(target.stimulus_ids[row]) for row in joined.rows_b]
-    people, notes = split_participants(target, own_ids)
+    recorded: Any = target.stimulus_ids
+    people, notes = split_participants(target, [str(recorded[row]) for row in joined.rows_b.tolist()])
     notes = [said, *notes] if said else notes
     group_of = None if groups is None else read_condition(store, groups, "groups")[joined.rows_a]
     names = list(layers or store.layers)

@@ -13,6 +13,7 @@ from beholder.analysis.encoding._participants import Participant
 from beholder.analysis.encoding._scores import read_p
 from beholder.analysis.encoding._splits import Split
 from beholder.analysis.encoding._summary import RegionScore, Tested
+from beholder.analysis.encoding._uncertainty import FEWEST_ORDERS
 
 Found = Sequence[Sequence[Tested]]
 """Scores of each participant at each layer."""
@@ -189,10 +190,12 @@ def list_warnings(
         ):
             if share >= 0.2:
                 told.append(f"{share:.0%} of units take the {edge} penalty at {layer}: {why}.")
-    for person, plan in zip(people, plans, strict=True):
+    for person, plan, mine in zip(people, plans, found, strict=True):
         name = f"Participant {person.subject}" if person.subject else "The recordings"
         if person.runs is None:
             told.append(f"{name} has one response a stimulus: variance explained cannot be corrected for noise.")
+        elif asked.method != "banded" and all(np.isnan(tested.corrected).all() for tested in mine):
+            told.append(f"{name}: no unit has all repeats of all stimuli, so that nothing is corrected for noise.")
         elif asked.method == "banded":
             told.append("Joint predictions are not corrected for noise.")
         smallest = min(len(test) for _, test in plan)
@@ -203,7 +206,9 @@ def list_warnings(
         and asked.n_permutations
         and not any(len(score.null) for mine in found for tested in mine for score in tested.regions.values())
     ):
-        why = "groups are of different sizes, or there are too few orders of them for a p of .05"
+        why = "groups are of different sizes, or there are too few orders of them for a p below .05"
+        if asked.n_permutations < FEWEST_ORDERS:
+            why = f"{FEWEST_ORDERS} permutations are the fewest for a p below .05"
         told.append(f"No test was made: {'joint fits are not repeated' if asked.method == 'banded' else why}.")
     if len(people) == 1 and len(layers) > 1 and asked.method == "pls":
         told.append("No best layer is named: with one participant PLS has no data to choose it on.")

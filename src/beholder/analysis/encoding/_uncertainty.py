@@ -21,9 +21,12 @@ _COLUMNS = 4096
 def draw_orders(n_stimuli: int, n_permutations: int, seed: int, groups: np.ndarray | None = None) -> np.ndarray:
     """Random orders of stimuli, (n_permutations, n_stimuli); the same for every layer.
 
-    Groups move as wholes, and must be of one size. Empty where there are fewer orders than a p of .05 needs.
+    Groups move as wholes, and must be of one size. Empty where there are, or are asked for, fewer orders than a p below
+    .05 needs.
     """
     nothing = np.empty((0, n_stimuli), dtype=np.int64)
+    if n_permutations < FEWEST_ORDERS:
+        return nothing
     generator = make_generator(seed, "orders", n_stimuli)
     if groups is None:
         if count_orders(n_stimuli) < FEWEST_ORDERS:
