@@ -52,6 +52,8 @@ _PAGE_OF = {
     "metamers judge": "judge.md",
     "analyze": "compare_brains.md",
     "analyze rsa": "compare_brains.md",
+    "analyze cka": "compare_networks.md",
+    "analyze searchlight": "compare_networks.md",
     "analyze encode": "encoding.md",
     "analyze decode": "encoding.md",
     "analyze sounds": "encoding.md",

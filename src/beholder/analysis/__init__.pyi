@@ -45,6 +45,7 @@ from ._statistics import noise_ceiling as noise_ceiling
 from ._statistics import permute_stimuli as permute_stimuli
 from ._statistics import plan_error_consistency as plan_error_consistency
 from ._write import write_result as write_result
+from .cka._analyze import analyze_cka as analyze_cka
 from .cka._cka import compute_cka as compute_cka
 from .cka._cka import compute_cka_matrix as compute_cka_matrix
 from .combinations._combine import Combination as Combination
@@ -69,8 +70,10 @@ from .encoding._sounds import write_sound_files as write_sound_files
 from .people._anova import run_mixed_anova as run_mixed_anova
 from .people._mixed import fit_mixed_logistic as fit_mixed_logistic
 from .rsa._analyze import analyze_rsa as analyze_rsa
+from .searchlight._analyze import analyze_searchlight as analyze_searchlight
 from .searchlight._neighbourhoods import iter_ball_neighbours as iter_ball_neighbours
 from .searchlight._neighbourhoods import iter_mesh_neighbours as iter_mesh_neighbours
 from .searchlight._searchlight import Searchlight as Searchlight
 from .searchlight._searchlight import compute_searchlight as compute_searchlight
+from .searchlight._surface import write_searchlight_maps as write_searchlight_maps
 from .tuning._analyze import analyze_tuning as analyze_tuning

@@ -1,0 +1,83 @@
+"""Kind of result: centred kernel alignment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from beholder.analysis._result import RESULT_KINDS, Drawing, Result, ResultKind, format_estimate, format_p
+from beholder.figures import plot_value_matrix
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def _ask(result: Result) -> str:
+    asked = result.settings
+    other = (asked["other"] or "another network") if asked["is_network"] else "the recordings"
+    return f"Which layers of {asked['model'] or 'the network'} and {other} are alike (CKA)?"
+
+
+def _tell(result: Result) -> list[str]:
+    table: Any = result.table
+    known = table[np.isfinite(table["estimate"])]
+    if not len(known):
+        return ["No CKA is defined."]
+    row: Any = known.loc[known["estimate"].idxmax()]
+    p = f", {format_p(float(row['p']))} for the largest of all layers" if np.isfinite(row["p"]) else ""
+    who = f" of {row['subject']}" if row["subject"] else ""
+    kind = "debiased, 0 by chance" if result.settings["debiased"] else "biased"
+    return [
+        f"Of {len(known):,} pairs, {row['layer']} and {row['target']}{who} are most alike: "
+        f"CKA = {format_estimate(float(row['estimate']))} ({kind}){p}, {int(row['n'])} stimuli. "
+        "The pair was chosen for being the largest, on the same stimuli.",
+        str(result.settings["joined"]),
+    ]
+
+
+def _describe(result: Result) -> str:
+    asked = result.settings
+    estimator = (
+        "its debiased estimate, in which the Hilbert-Schmidt independence criterion is the unbiased U-statistic of "
+        "Song, L. et al. (2012), Journal of Machine Learning Research 13, 1393-1434"
+        if asked["debiased"]
+        else "its biased estimate"
+    )
+    test = (
+        f" p is the share of {asked['n_permutations']} random orders of the stimuli in which the largest CKA of any "
+        f"layer was as large, one-sided (seed {asked['seed']})."
+        if asked["n_permutations"]
+        else ""
+    )
+    return (
+        f"Representations of {asked['n_stimuli']} stimuli were compared by linear centred kernel alignment (CKA; "
+        f"Kornblith, S. et al., 2019, ICML), {estimator}.{test}"
+    )
+
+
+def _plot(result: Result, ax: Axes | None) -> Axes:
+    table: Any = result.table
+    rows: list[str] = list(result.settings["layers"])
+    columns: list[str] = list(dict.fromkeys(table["target"]))
+    means = table.groupby(["layer", "target"], sort=False)["estimate"].mean()
+    values = np.array([[means.get((row, column), np.nan) for column in columns] for row in rows], dtype=np.float64)
+    asked = result.settings
+    return plot_value_matrix(
+        values, rows, columns, ax, row_name=str(asked["model"]),
+        column_name=str(asked["other"]) if asked["is_network"] else "",
+        value_name="CKA" if asked["debiased"] else "CKA, biased",
+    )  # fmt: skip
+
+
+def _draw(result: Result) -> Iterator[Drawing]:
+    figure = cast("Figure", _plot(result, None).get_figure(root=True))
+    yield Drawing(
+        "heat_map", figure, "Matrix of layers by targets, their CKA as colour",
+        "Light: alike. Mean over people where there are several. Chance is 0 for debiased CKA.",
+    )  # fmt: skip
+
+
+RESULT_KINDS.add("cka", ResultKind(_ask, _tell, _describe, _plot, _draw))

@@ -1,0 +1,87 @@
+"""Kind of result: searchlight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from beholder.analysis._result import RESULT_KINDS, Drawing, Result, ResultKind, format_estimate, format_p
+from beholder.figures import plot_value_matrix
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def _ask(result: Result) -> str:
+    return f"Where is the brain like {result.settings['model'] or 'the network'} (searchlight)?"
+
+
+def _describe_size(result: Result) -> str:
+    asked = result.settings
+    if asked["rings"] is not None:
+        return f"{asked['rings']} edges of the surface"
+    along = " along the surface" if asked["mesh"] else ""
+    return f"{asked['radius']:g} {'mm' if asked['in_mm'] or asked['mesh'] else 'voxels'}{along}"
+
+
+def _tell(result: Result) -> list[str]:
+    table: Any = result.table
+    told: list[str] = []
+    for subject in result.settings["subjects"]:
+        peaks = table[(table["subject"] == subject) & (table["statistic"] == "peak") & np.isfinite(table["estimate"])]
+        who = subject or "The recordings"
+        if not len(peaks):
+            told.append(f"{who}: no centre has a value.")
+            continue
+        row: Any = peaks.loc[peaks["estimate"].idxmax()]
+        p = f", {format_p(float(row['p']))} corrected for all centres of the map" if np.isfinite(row["p"]) else ""
+        told.append(
+            f"{who}: {row['layer']} has the highest peak, {format_estimate(float(row['estimate']))} at {row['place']}"
+            f"{p}; {int(row['n']):,} centres. A peak is chosen for being high and overstates its place's likeness."
+        )
+    return [*told, str(result.settings["joined"])]
+
+
+def _describe(result: Result) -> str:
+    asked = result.settings
+    test = (
+        f" p is the share of {asked['n_permutations']} maps with permuted stimuli whose largest value anywhere was as "
+        f"large, one-sided, for each layer by itself (seed {asked['seed']})."
+        if asked["n_permutations"]
+        else ""
+    )
+    return (
+        f"A searchlight of {_describe_size(result)} around each unit of the mask (Kriegeskorte, N., Goebel, R. & "
+        f"Bandettini, P., 2006, PNAS 103, 3863-3868) gave RDMs of {asked['n_stimuli']} stimuli by the distance "
+        f"{asked['distance']}, which were compared with those of {len(asked['layers'])} layers "
+        f"({asked['layer_distance']}) by {asked['method']}. Neighbourhoods of fewer than {asked['min_units']} units "
+        f"were left out.{test}"
+    )
+
+
+def _plot(result: Result, ax: Axes | None) -> Axes:
+    table: Any = result.table
+    has_p = (table["statistic"] == "share of map").any()
+    chosen = table[table["statistic"] == ("share of map" if has_p else "peak")]
+    layers, subjects = list(result.settings["layers"]), list(result.settings["subjects"])
+    values = np.full((len(layers), len(subjects)), np.nan)
+    for _, row in chosen.iterrows():
+        values[layers.index(row["layer"]), subjects.index(row["subject"])] = row["estimate"]
+    return plot_value_matrix(
+        values, layers, [each or "map" for each in subjects], ax,
+        value_name="Share of centres with p < .05" if has_p else f"Peak, {result.settings['method']}",
+    )  # fmt: skip
+
+
+def _draw(result: Result) -> Iterator[Drawing]:
+    figure = cast("Figure", _plot(result, None).get_figure(root=True))
+    yield Drawing(
+        "heat_map", figure, "Matrix of layers by people, how much of the map is like the layer",
+        "Light: more of the map. The maps themselves are NIfTI or GIFTI files.",
+    )  # fmt: skip
+
+
+RESULT_KINDS.add("searchlight", ResultKind(_ask, _tell, _describe, _plot, _draw))

@@ -1,0 +1,53 @@
+"""``beholder analyze cka``: all layers with all regions, or with all layers of another network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from beholder.cli._analyze_flags import ResultFlags
+from beholder.cli._flags import Layers, Seed, Words
+
+
+def cka(
+    activations: Path,
+    /,
+    *,
+    recordings: Path,
+    layers: Layers = None,
+    biased: bool = False,
+    by: Words = None,
+    id_pattern: str | None = None,
+    n_permutations: int = 200,
+    seed: Seed = 42,
+    output: ResultFlags = ResultFlags(),
+) -> None:
+    """Compare all layers with all regions, or with all layers of another network, by linear CKA.
+
+    Example: beholder analyze cka activations/resnet50.zarr --recordings activations/vgg19.zarr
+
+    Parameters
+    ----------
+    activations
+        A store.
+    recordings
+        Another network's store, or recordings of units.
+    layers
+        Of the first store; default all.
+    biased
+        The biased estimate, which is near 1 between noise where features outnumber stimuli.
+    by
+        Columns of the recordings that tell targets apart; default region.
+    id_pattern
+        Regular expression whose group is what the ids of both sides have in common.
+    n_permutations
+        Orders of the stimuli drawn for p; 0 for no test.
+    seed
+        Of the permutations.
+    """
+    from beholder.analysis import analyze_cka
+
+    result = analyze_cka(
+        activations, recordings, layers=layers, debiased=not biased, by=tuple(by or ("region",)), id_pattern=id_pattern,
+        n_permutations=n_permutations, seed=seed,
+    )  # fmt: skip
+    output.write(result)

@@ -1,0 +1,72 @@
+"""``beholder analyze searchlight``: where in the brain RDMs are like those of layers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from beholder.cli._analyze_flags import ResultFlags
+from beholder.cli._flags import Layers, Seed, flags
+
+
+@flags
+class _AroundFlags:
+    radius: float = 3.0
+    """Of the ball around each voxel, in voxels; along a surface in mm."""
+    in_mm: bool = False
+    """The radius is in mm."""
+    mesh: Path | None = None
+    """A surface (.surf.gii) along whose edges neighbours are sought."""
+    rings: int | None = None
+    """Neighbours within so many edges of the surface, instead of a radius."""
+    min_units: int = 5
+    """Neighbourhoods of fewer have no value."""
+
+
+def searchlight(
+    activations: Path,
+    /,
+    *,
+    recordings: Path,
+    layers: Layers = None,
+    around: _AroundFlags = _AroundFlags(),
+    method: str = "spearman",
+    distance: str = "correlation",
+    layer_distance: str = "correlation",
+    id_pattern: str | None = None,
+    n_permutations: int = 100,
+    seed: Seed = 42,
+    output: ResultFlags = ResultFlags(),
+) -> None:
+    """Compare the RDM around each voxel or vertex with those of all layers; maps as NIfTI or GIFTI.
+
+    Example: beholder analyze searchlight activations/resnet50.zarr --recordings voxels.recordings.npz --radius 3
+
+    Parameters
+    ----------
+    activations
+        A store.
+    recordings
+        Voxels with their places, or vertices.
+    layers
+        Default all of the store.
+    method
+        How RDMs are compared: spearman, rho-a, pearson, cosine.
+    distance
+        Of neighbourhoods: correlation, crossnobis, …
+    layer_distance
+        Of layers.
+    id_pattern
+        Regular expression whose group is what the ids of both sides have in common.
+    n_permutations
+        Orders of the stimuli drawn for p, corrected for all centres; 0 for no test.
+    seed
+        Of the permutations.
+    """
+    from beholder.analysis import analyze_searchlight, write_searchlight_maps
+
+    result = analyze_searchlight(
+        activations, recordings, **vars(around), layers=layers, method=method, distance=distance,
+        layer_distance=layer_distance, id_pattern=id_pattern, n_permutations=n_permutations, seed=seed,
+    )  # fmt: skip
+    output.write(result)
+    write_searchlight_maps(result, output.out / "maps")

@@ -1,0 +1,70 @@
+"""CKA of stores and recordings, joined by id."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from beholder._core.errors import InputError
+from beholder.analysis import analyze_cka, compute_cka
+from beholder.recordings import RecordedRDMs, Recordings
+
+IDS = [f"s{i}" for i in range(9)]
+
+
+def make_layers(seed=0, **sizes):
+    generator = np.random.default_rng(seed)
+    return {name: generator.standard_normal((9, n)) for name, n in sizes.items()}
+
+
+def test_all_layers_with_all_layers_joined_by_id_in_any_order():
+    ours, theirs = make_layers(a=12, b=7), make_layers(1, c=5, d=6)
+    order = np.random.default_rng(2).permutation(9)
+    shuffled = {name: values[order] for name, values in theirs.items()}
+    found = analyze_cka(
+        ours, shuffled, stimulus_ids=IDS, recorded_ids=[IDS[i] for i in order], n_permutations=0, debiased=False
+    )
+    table: Any = found.table.set_index(["layer", "target"])["estimate"]
+    for one, x in ours.items():
+        for other, y in theirs.items():
+            assert table[one, other] == pytest.approx(compute_cka(x, y, debiased=False), abs=1e-12)
+    assert any("Biased CKA" in warning for warning in found.warnings) and found.plot() is not None
+    assert "biased estimate" in found.methods() and "most alike" in found.sentences()[0]
+
+
+def test_people_with_other_stimuli_and_units_that_lack_some_have_what_they_have():
+    ours = make_layers(a=12)
+    values = np.random.default_rng(3).standard_normal((9, 8, 2))
+    values[:2, :4] = np.nan
+    values[5, 1] = np.nan
+    brain = Recordings(values, IDS, {"subject": ["p"] * 4 + ["q"] * 4, "region": ["IT"] * 8})
+    found = analyze_cka(ours, brain, stimulus_ids=IDS, n_permutations=19)
+    table: Any = found.table.set_index("subject")
+    expected = compute_cka(ours["a"][2:], values[2:, [0, 2, 3]].mean(axis=2))
+    assert table["estimate"]["p"] == pytest.approx(expected, abs=1e-6) and table["n"].to_dict() == {"p": 7, "q": 9}
+    assert table["estimate"]["q"] == pytest.approx(compute_cka(ours["a"], values[:, 4:].mean(axis=2)), abs=1e-6)
+    assert [warning[:17] for warning in found.warnings] == ["p, IT: 1 of 4 uni", "p, IT: 2 of 9 sti"]
+
+
+def test_p_is_small_for_the_same_features_and_not_for_noise():
+    ours = make_layers(a=30, b=30)
+    same = {"same": ours["b"] @ np.random.default_rng(4).standard_normal((30, 30)), **make_layers(5, noise=20)}
+    found = analyze_cka(ours, same, stimulus_ids=IDS, recorded_ids=IDS, n_permutations=99).table
+    p: Any = found.set_index(["layer", "target"])["p"]
+    assert p["b", "same"] <= 0.03 and p["a", "noise"] > 0.05
+
+
+def test_times_are_targets_of_their_own():
+    values = np.random.default_rng(6).standard_normal((9, 4, 1, 2))
+    found = analyze_cka(make_layers(a=5), Recordings(values, IDS, times=[0.1, 0.2]), stimulus_ids=IDS).table
+    assert found["target"].tolist() == ["recordings 100 ms", "recordings 200 ms"] and found["time"].tolist() == [
+        0.1,
+        0.2,
+    ]
+
+
+def test_what_cannot_be_compared_is_refused():
+    with pytest.raises(InputError, match="analyze rsa"):
+        analyze_cka(make_layers(a=5), RecordedRDMs(np.ones(36), IDS), stimulus_ids=IDS)
+    with pytest.raises(InputError, match="4 stimuli in common"):
+        analyze_cka(make_layers(a=5), {"b": np.eye(3)}, stimulus_ids=IDS, recorded_ids=IDS[:3])
