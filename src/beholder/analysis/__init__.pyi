@@ -70,6 +70,8 @@ from .encoding._sounds import write_sound_files as write_sound_files
 from .people._anova import run_mixed_anova as run_mixed_anova
 from .people._mixed import fit_mixed_logistic as fit_mixed_logistic
 from .rsa._analyze import analyze_rsa as analyze_rsa
+from .rsa._times import TimeCluster as TimeCluster
+from .rsa._times import find_time_clusters as find_time_clusters
 from .searchlight._analyze import analyze_searchlight as analyze_searchlight
 from .searchlight._neighbourhoods import iter_ball_neighbours as iter_ball_neighbours
 from .searchlight._neighbourhoods import iter_mesh_neighbours as iter_mesh_neighbours
