@@ -86,11 +86,10 @@ def _of_recordings(recorded: Recordings, rows: np.ndarray, by: Sequence[str], di
     for labels, part in recorded.split_by([*by, "subject"]):
         name, subject = _name(labels, by), str(labels["subject"])
         values = part.values[rows]
-        runs = part.runs
+        folds = None if part.runs is None else part.runs[rows]
         series = values[..., None] if values.ndim == 3 else values
         for moment in range(series.shape[3]):
             own = _leave_out(series[..., moment], f"{subject or 'the recordings'}, {name}", targets.notes)
-            folds = _read_folds(runs)
             rdm = DISTANCES[distance].compute(own.transpose(0, 2, 1), folds=folds)
             people.setdefault(name, {}).setdefault(subject, []).append(rdm)
     times = recorded.times
@@ -101,14 +100,6 @@ def _of_recordings(recorded: Recordings, rows: np.ndarray, by: Sequence[str], di
             rdms = np.stack([each[moment] for each in subjects.values()])
             targets.found.append(Target(label, tuple(subjects), rdms, time))
     return targets
-
-
-def _read_folds(runs: Any) -> Any:
-    """Labels of repeats where they are the same for every stimulus; else each repeat is a fold of its own."""
-    if runs is None:
-        return None
-    table = np.asarray(runs)
-    return table[0] if table.ndim == 2 and len(table) and (table == table[:1]).all() else None
 
 
 def _leave_out(values: np.ndarray, who: str, notes: list[str]) -> np.ndarray:
