@@ -40,8 +40,8 @@ def test_a_searchlight_writes_a_map_a_layer(beholder, tmp_path):
     values = np.random.default_rng(2).standard_normal((8, 27))
     Recordings(values, IDS, units, volume_shape=(3, 3, 3), affine=np.eye(4)).save(tmp_path / "b.recordings.npz")
     code, out, err = beholder(
-        "analyze", "searchlight", tmp_path / "one.zarr", "--recordings", tmp_path / "b.recordings.npz", "--radius", "1.5",
-        "--n_permutations", "19", "--out", tmp_path / "out",
+        "analyze", "searchlight", tmp_path / "one.zarr", "--recordings", tmp_path / "b.recordings.npz",
+        "--radius", "1.5", "--n_permutations", "19", "--out", tmp_path / "out",
     )  # fmt: skip
     assert code == 0, err
     assert "highest peak" in out and "give no p below 0.05" in out

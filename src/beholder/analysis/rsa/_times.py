@@ -81,7 +81,8 @@ def find_time_clusters(result: Result, n_permutations: int = 10_000, seed: int =
             people = courses.setdefault((str(row["layer"]), moment["name"]), {})
             people.setdefault(str(row["subject"]), {})[float(moment["time"]) / 1000] = float(row["estimate"])
     if result.kind != "rsa" or not courses:
-        raise InputError("the result of an RSA of people's recordings with times", got=f"one of {result.kind} without them")
+        got = f"one of {result.kind} without them"
+        raise InputError("the result of an RSA of people's recordings with times", got=got)
     found: list[TimeCluster] = []
     for (layer, target), people in courses.items():
         times = sorted({time for course in people.values() for time in course})
