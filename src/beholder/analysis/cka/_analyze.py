@@ -77,7 +77,7 @@ def analyze_cka(
     >>> ids = [f"s{i}" for i in range(12)]
     >>> one, two = {"a": rng.normal(size=(12, 9))}, {"b": rng.normal(size=(12, 7)), "c": rng.normal(size=(12, 7))}
     >>> found = analyze_cka(one, two | one, stimulus_ids=ids, recorded_ids=ids, n_permutations=19)
-    >>> found.table[["layer", "target"]].to_numpy().tolist(), round(found.table["estimate"].iloc[2], 6)
+    >>> found.table[["layer", "target"]].to_numpy().tolist(), round(float(found.table["estimate"].iloc[2]), 6)
     ([['a', 'b'], ['a', 'c'], ['a', 'a']], 1.0)
     """
     ours = open_layers(activations, stimulus_ids)
