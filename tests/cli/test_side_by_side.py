@@ -41,7 +41,7 @@ def lab(place: Path) -> Path:
         finish(tokens)
     write_metamers(place / "given" / "metamers" / "shapes", layers=("0", "2"), model="net")
     write_units(place / "net", 6, 3)
-    plan = ["-s", str(place / "net"), "-nt", "4", "-nh", "30", "-nb", "2", "-nc", "0"]
+    plan = ["-s", str(place / "net"), "-nt", "2", "-nh", "9", "-nb", "2", "-nc", "0"]
     finish(["tasks", "plan", *plan, "-o", str(place / "plan.json")])
     return place
 
