@@ -39,6 +39,19 @@ def test_npy_with_tables_beside_it(tmp_path, suffix):
     np.testing.assert_array_equal(again.values, found.values)
 
 
+def test_ids_of_a_table_stay_as_they_are_written(tmp_path):
+    np.save(tmp_path / "a.npy", VALUES)
+    ids = ["1_2", "1e3", "007", "3.0"]
+    (tmp_path / "a_stimuli.csv").write_text("stimulus_id\n" + "\n".join(ids) + "\n")
+    (tmp_path / "a_units.csv").write_text("x,code,gap,dots\n-1.5,1_0,n/a,.\n2,2_0,3,.5\n1e-3,3_0,,2.\n")
+    found = open_units(tmp_path / "a.npy")
+    assert found.stimulus_ids == tuple(ids)
+    assert found.units["x"].tolist() == [-1.5, 2, 0.001]
+    assert found.units["code"].tolist() == ["1_0", "2_0", "3_0"]
+    assert found.units["dots"].tolist() == [".", ".5", "2."]
+    np.testing.assert_array_equal(found.units["gap"], [np.nan, 3, np.nan])
+
+
 def test_axes_in_any_order(tmp_path):
     np.save(tmp_path / "a.npy", VALUES.transpose(2, 0, 1))
     found = open_units(tmp_path / "a.npy", stimuli=IDS, axes="repeat stimulus unit")

@@ -60,6 +60,9 @@ def test_events_name_the_trials_and_repeats_are_kept(tmp_path):
     np.testing.assert_array_equal(found.values[0, :, 0], BETAS[..., 0].reshape(-1))
     np.testing.assert_array_equal(found.values[0, :, 1], BETAS[..., 2].reshape(-1))
     assert np.isnan(found.values[1:, :, 1]).all()
+    without = open_units(path, stimuli=pd.DataFrame({"trial_type": ["a", "n/a", "b", "a"]}))
+    assert without.stimulus_ids == ("a", "b")
+    np.testing.assert_array_equal(without.values[1, :, 0], BETAS[..., 2].reshape(-1))
 
 
 def test_a_volume_comes_back_where_it_was(tmp_path):

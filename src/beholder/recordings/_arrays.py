@@ -147,13 +147,16 @@ def build(
 def read_trials(values: np.ndarray, path: Path, given: Given, units: Any, **kept: Any) -> Recordings:
     """Of single trials, (n_trials, n_units[, n_times]), with a table of stimuli or events that has a row for each.
 
-    Rows of events without a stimulus (``n/a``) have no trial. Trials with the same stimulus become its repeats.
+    Rows of events without a stimulus (``n/a``) are left out, and their trials where there are such. Trials with the
+    same stimulus become its repeats.
     """
     table = _find_stimuli(path, given, {}, len(values))
     if table is not None:
         column = next((name for name in ID_COLUMNS if name in table.columns), None)
-        if column is not None and len(table) > len(values):
-            table = table[~table[column].astype(str).isin(NOT_GIVEN)].reset_index(drop=True)
+        if column is not None:
+            named = np.array([str(each) not in NOT_GIVEN for each in table[column].tolist()], dtype=bool)
+            values = values[named] if len(named) == len(values) else values
+            table = table[named].reset_index(drop=True)
     ids = _find_ids(table, path, len(values))
     runs = next((table[key].tolist() for key in ("run", "session") if table is not None and key in table), None)
     return Recordings.from_trials(values, ids, units, runs=runs, name=given.pick_name(path), **kept)
@@ -194,13 +197,13 @@ def _find_stimuli(path: Path, given: Given, beside: Mapping[str, Any], n_rows: i
         rest = {each: beside[each] for each in ("run", "session") if each in beside and len(beside[each]) == n_rows}
         return pd.DataFrame({"stimulus_id": [_text(each) for each in named[key]], **rest})
     found = find_beside(path, "stimuli")
-    return None if found is None else read_table(found)
+    return None if found is None else read_table(found, ID_COLUMNS)
 
 
 def _read_stimuli(path: Path) -> Any:
     """A table of stimuli, or the files of a folder in the order that stimulus sets have them in."""
     if not path.is_dir():
-        return read_table(path)
+        return read_table(path, ID_COLUMNS)
     import pandas as pd
 
     from beholder.stimuli import StimulusSet

@@ -143,7 +143,7 @@ def _name_trials(file: BidsFile, events: list[BidsFile], n_volumes: int) -> list
     if len(fitting) != 1:
         got = f"{len(fitting)} for {file.path.name}"
         raise InputError("one table of events for each beta series, by sub, ses, task and run", got=got)
-    table = read_table(fitting[0].path)
+    table = read_table(fitting[0].path, ID_COLUMNS)
     kind = file.entities.get("desc")
     types = [str(each) for each in table["trial_type"].tolist()] if "trial_type" in table.columns else []
     if kind in types:

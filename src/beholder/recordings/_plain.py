@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 import zlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,8 @@ _PICKLED = ("allow_pickle", "pickled", "Object arrays")
 _CONVERT = (
     "converting it once where you trust it: numpy.savez('plain.npz', values=numpy.stack(list(objects)).astype('f4'))"
 )
+_WHOLE = re.compile(r"[+-]?(0|[1-9]\d*)")
+_NUMBER = re.compile(r"[+-]?(?=\.?\d)(0|[1-9]\d*)?(\.\d*)?([eE][+-]?\d+)?")
 TABLES = {".csv": ",", ".tsv": "\t", ".txt": "\t", ".parquet": ""}
 
 
@@ -64,8 +68,16 @@ def _explain(path: Path, error: Exception) -> InputError:
     return InputError("a whole file of numpy arrays", got=f"{path} ({text[:160] or type(error).__name__})")
 
 
-def read_table(path: Path | str) -> pd.DataFrame:
-    """A table of ``.csv``, ``.tsv``, ``.txt`` (tabs) or ``.parquet``. Text stays text where a number would lose digits.
+def read_table(path: Path | str, texts: Collection[str] = ()) -> pd.DataFrame:
+    """A table of ``.csv``, ``.tsv``, ``.txt`` (tabs) or ``.parquet``.
+
+    Text stays text where a number would read back differently, as 007 does.
+
+    Parameters
+    ----------
+    path : path
+    texts : collection of str
+        Columns that stay text whatever is in them.
 
     Raises
     ------
@@ -84,7 +96,8 @@ def read_table(path: Path | str) -> pd.DataFrame:
         with explain_read_errors(path, "a parquet table"):
             return pd.read_parquet(path)
     table = pd.DataFrame(read_records(path, TABLES[suffix]), dtype=object)
-    return pd.DataFrame({name: _as_numbers(table[name]) for name in table.columns})
+    columns = {name: table[name] if name in texts else _as_numbers(table[name]) for name in table.columns}
+    return pd.DataFrame(columns)
 
 
 def _as_numbers(column: Any) -> Any:
@@ -95,22 +108,10 @@ def _as_numbers(column: Any) -> Any:
     gaps = [text.strip().lower() in ("", "n/a", "nan") for text in texts]
     if all(gaps):
         return column
-    for kind in (int, float):
-        try:
-            numbers = [np.nan if gap else kind(text) for text, gap in zip(texts, gaps, strict=True)]
-        except ValueError:
-            continue
-        kept = all(
-            gap or text.strip().lstrip("+-")[:1] != "0" or _is_small(text)
-            for text, gap in zip(texts, gaps, strict=True)
-        )
-        return pd.Series(numbers) if kept else column
+    for kind, form in ((int, _WHOLE), (float, _NUMBER)):
+        if all(gap or form.fullmatch(text.strip()) for text, gap in zip(texts, gaps, strict=True)):
+            return pd.Series([np.nan if gap else kind(text) for text, gap in zip(texts, gaps, strict=True)])
     return column
-
-
-def _is_small(text: str) -> bool:
-    digits = text.strip().lstrip("+-")
-    return digits == "0" or digits[:2] in ("0.", "0e", "0E")
 
 
 def find_beside(path: Path, what: str) -> Path | None:
