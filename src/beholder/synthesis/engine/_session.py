@@ -378,7 +378,9 @@ class SessionWorker(ModelWorker, abc.ABC):
 
 def count_cores(threads: int | None) -> int:
     """Cores to use: as many as were asked for, else all."""
-    return check_count((os.cpu_count() or 1) if threads is None else threads, "thread")
+    if threads is None:
+        return os.cpu_count() or 1
+    return check_count(threads, "thread")
 
 
 def count_threads(cores: int, n_batches: int, model: Model) -> int:
