@@ -8,6 +8,7 @@ import pytest
 
 import beholder as bh
 from beholder import InputError
+from beholder.activations import write_activations
 from beholder.recordings import Recordings
 
 IDS = [f"s{i}" for i in range(30)]
@@ -77,6 +78,17 @@ def test_predictions_are_a_store_that_others_take(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.isfinite(predicted), True)
     with pytest.raises(InputError, match="expected the settings"):
         analyze(layers, recordings, predictions=tmp_path / "predicted.zarr", n_permutations=0, seed=7)
+
+
+def test_another_network_is_predicted_layer_by_layer(tmp_path: Path) -> None:
+    layers = make_pair()[0]
+    values = {"a": layers["conv"].reshape(30, 8), "b": layers["noise"]}
+    other = write_activations(tmp_path / "other.zarr", values, IDS, model="other", settings={})
+    for given in (other, tmp_path / "other.zarr"):
+        result = analyze(layers, given, layers=["conv"], n_permutations=0)
+        r = pick(result, statistic="r").set_index("target").estimate
+        assert r["a"] > 0.99
+        assert r["b"] < 0.5
 
 
 def test_partial_least_squares_is_that_of_scikit_learn() -> None:

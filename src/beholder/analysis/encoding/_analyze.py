@@ -10,19 +10,20 @@ import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
+from beholder.activations import Activations
 from beholder.analysis._features import read_features
-from beholder.analysis._join import iter_layers, join_stimuli, open_layers, read_condition
+from beholder.analysis._join import iter_layers, join_stimuli, open_layers, open_recorded, read_condition
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.encoding._asked import Asked
 from beholder.analysis.encoding._banded import predict_jointly
-from beholder.analysis.encoding._participants import split_participants
+from beholder.analysis.encoding._participants import record_channels, split_participants
 from beholder.analysis.encoding._predict import PLS_COMPONENTS, predict_splits
 from beholder.analysis.encoding._predictions import Predictions
 from beholder.analysis.encoding._rows import collect_arrays, list_warnings, make_rows, make_share_rows
 from beholder.analysis.encoding._sounds import open_sound_layers
 from beholder.analysis.encoding._splits import PUBLISHED_SEED, PUBLISHED_SPLITS
 from beholder.analysis.encoding._summary import Tested
-from beholder.recordings import Recordings, open_recordings
+from beholder.recordings import Recordings
 
 _N_PERMUTATIONS = 200
 _SEEDS = {None: DEFAULT_SEED, "published": PUBLISHED_SEED}
@@ -31,7 +32,7 @@ _SEEDS = {None: DEFAULT_SEED, "published": PUBLISHED_SEED}
 @suggest_keywords
 def analyze_encode(
     activations: Any,
-    recordings: Recordings | Path | str,
+    recordings: Recordings | Activations | Path | str,
     *,
     layers: Sequence[str] | None = None,
     method: Literal["ridge", "pls", "banded"] = "ridge",
@@ -62,8 +63,9 @@ def analyze_encode(
     ----------
     activations : Activations, path, or mapping of str to array, (n_stimuli, *features)
         Replicates are averaged. A path may be the metamer study's ``natsound_activations.h5``.
-    recordings : Recordings or path
-        Joined by stimulus id. A path as for :func:`beholder.recordings.open_recordings`.
+    recordings : Recordings, Activations or path
+        Joined by stimulus id. A path as for :func:`beholder.recordings.open_recordings`, or a store of another network,
+        whose layers are regions and whose channels (means over space, time or tokens) are units.
     layers : sequence of str, optional
         Default all. For the metamer study's file of sounds also places in its list, ``["3"]``.
     method : {"ridge", "pls", "banded"}
@@ -133,7 +135,7 @@ def analyze_encode(
         n_splits, zero_center, n_permutations, seed if seed is not None else _SEEDS.get(recipe, DEFAULT_SEED),
     )  # fmt: skip
     asked.check()
-    target = recordings if isinstance(recordings, Recordings) else _open(recordings)
+    target = _open(recordings)
     target = target.select(subject=subject, region=region)
     said = ""
     if isinstance(activations, str | Path) and Path(activations).suffix.lower() in (".h5", ".hdf5"):
@@ -189,8 +191,10 @@ def analyze_encode(
     )
 
 
-def _open(path: Path | str) -> Recordings:
-    found = open_recordings(path)
+def _open(recordings: Any) -> Recordings:
+    found = open_recorded(recordings)
+    if isinstance(found, Activations):
+        return record_channels(found)
     if not isinstance(found, Recordings):
-        raise InputError("responses of units to predict", got=f"RDMs at {path}", hint="beholder analyze rsa")
+        raise InputError("responses of units to predict", got="RDMs", hint="beholder analyze rsa")
     return found

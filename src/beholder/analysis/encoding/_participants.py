@@ -9,6 +9,7 @@ from typing import Any, final
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder.activations import Activations
 from beholder.recordings import Recordings
 
 
@@ -87,3 +88,25 @@ def split_participants(recordings: Recordings, stimulus_ids: Sequence[str]) -> t
         runs = None if chosen.n_repeats < 2 else chosen.values[np.ix_(rows, places)].astype(np.float64)
         found.append(Participant(subject, rows, own[:, kept], runs, places, regions[places]))
     return found, notes
+
+
+def record_channels(acts: Activations) -> Recordings:
+    """Another network as recordings: layers are regions, channels units, each its mean over replicates and places."""
+    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
+
+    columns: list[np.ndarray] = []
+    regions: list[str] = []
+    for name in acts.layers:
+        layer = acts[name]
+        has_channels = "channel" in layer.dims
+        blocks: list[np.ndarray] = []
+        for _, block in layer.iter_blocks():
+            values = block.mean(axis=1, dtype=np.float64)
+            if has_channels:
+                values = np.moveaxis(values, layer.dims.index("channel") - 1, 1)
+                values = values.reshape(*values.shape[:2], -1).mean(axis=2)
+            blocks.append(values.reshape(len(values), -1))
+        columns.append(np.concatenate(blocks))
+        regions += [name] * columns[-1].shape[1]
+    table: Any = pd.DataFrame({"region": regions})
+    return Recordings(np.concatenate(columns, axis=1)[:, :, None], acts.stimulus_ids, table, name=acts.model)
