@@ -68,3 +68,14 @@ def test_what_cannot_be_compared_is_refused():
         analyze_cka(make_layers(a=5), RecordedRDMs(np.ones(36), IDS), stimulus_ids=IDS)
     with pytest.raises(InputError, match="4 stimuli in common"):
         analyze_cka(make_layers(a=5), {"b": np.eye(3)}, stimulus_ids=IDS, recorded_ids=IDS[:3])
+
+
+@pytest.mark.slow
+def test_noise_has_a_small_p_as_often_as_p_says():
+    """The largest of three layers, against its own null."""
+    hits = 0
+    for seed in range(200):
+        ours, theirs = make_layers(seed, a=15, b=15, c=15), make_layers(1000 + seed, d=15)
+        found = analyze_cka(ours, theirs, stimulus_ids=IDS, recorded_ids=IDS, n_permutations=59, seed=seed)
+        hits += found.table["p"].min() < 0.05
+    assert 2 <= hits <= 20, hits

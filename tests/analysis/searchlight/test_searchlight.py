@@ -161,3 +161,13 @@ def test_what_cannot_be_mapped_is_refused():
         compute_searchlight(values, [np.arange(6)], np.vstack([rdms[0], np.ones(28)]))
     with pytest.raises(InputError, match="'spearman'"):
         compute_searchlight(values, [np.arange(6)], rdms, method="speerman")
+
+
+@pytest.mark.slow
+def test_a_map_of_noise_has_a_small_p_anywhere_as_often_as_p_says():
+    hits = 0
+    around = [np.arange(i, i + 8) for i in range(0, 20, 2)]
+    for seed in range(200):
+        values, rdms = make_data(n_units=28, n_rdms=1, seed=seed)
+        hits += np.nanmin(compute_searchlight(values, around, rdms, n_permutations=59, seed=seed).p) < 0.05
+    assert 2 <= hits <= 20, hits
