@@ -14,6 +14,7 @@ from beholder.statistics import (
     compare_rdms,
     correct_variance,
     count_orders,
+    flip_signs,
     permute_stimuli,
 )
 
@@ -112,23 +113,38 @@ def test_one_person_or_two_stimuli_have_no_interval() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["spearman", "rho-a", "pearson", "whitened-cosine"])
+@pytest.mark.parametrize("method", ["spearman", "rho-a", "pearson", "whitened-correlation"])
 def test_noise_layers_are_significant_as_often_as_alpha_says(method: str) -> None:
-    n_studies, hits, hits_max, hits_difference, hits_t = 300, 0, 0, 0, 0
+    n_studies = 150
     rng = np.random.default_rng(1)
+    hits = dict.fromkeys(("p", "p_max", "people", "difference"), 0)
     for study in range(n_studies):
         models, people = simulate_rdms(rng, 16, 6, n_models=4)
         found = permute_stimuli(models[1:], people, method, n_permutations=99, seed=study)
-        hits += int((found.p < 0.05).sum())
-        hits_max += bool((found.p_max < 0.05).any())
-        drawn = bootstrap_rsa(models[1:], people, method, n_draws=200, seed=study)
-        hits_difference += is_beyond(drawn, drawn.mean_weights(0) - drawn.mean_weights(1), 0.0)
-        hits_t += is_beyond(drawn, drawn.mean_weights(2), 0.0) if method != "whitened-cosine" else 0
-    assert 0.01 <= hits / (3 * n_studies) <= 0.10
-    assert 0.01 <= hits_max / n_studies <= 0.10
-    assert 0.01 <= hits_difference / n_studies <= 0.10
+        hits["p"] += int((found.p < 0.05).sum())
+        hits["p_max"] += bool((found.p_max < 0.05).any())
+        drawn = bootstrap_rsa(models[1:], people, method, n_draws=150, seed=study)
+        hits["people"] += int((flip_signs(rng.normal(size=(3, 6))).p < 0.05).sum())
+        hits["difference"] += drawn.test(drawn.mean_weights(0) - drawn.mean_weights(1)) < 0.05
+    shares = {name: n / n_studies / (3 if name in ("p", "people") else 1) for name, n in hits.items()}
+    assert all(0.01 <= share <= 0.10 for share in shares.values()), shares
 
 
-def is_beyond(drawn, weights: np.ndarray, value: float) -> bool:  # type: ignore[no-untyped-def]
-    _, low, high = drawn.interval(weights)
-    return not low <= value <= high
+@pytest.mark.slow
+@pytest.mark.parametrize(("n_stimuli", "n_subjects"), [(20, 8), (40, 5)])
+def test_intervals_cover_and_the_corrected_error_is_nearer_than_the_naive_one(n_stimuli: int, n_subjects: int) -> None:
+    rng = np.random.default_rng(0)
+    estimates, intervals, variances = [], [], []
+    for study in range(200):
+        models, people = simulate_rdms(rng, n_stimuli, n_subjects, n_models=2)
+        found = bootstrap_rsa(models[:1], people, n_draws=200, seed=study)
+        weights = found.mean_weights(0)
+        estimate, low, high = found.interval(weights)
+        estimates.append(estimate)
+        intervals.append((low, high))
+        variances.append(found.variances(weights))
+    low, high = np.array(intervals).T
+    assert 0.90 <= ((low < np.mean(estimates)) & (np.mean(estimates) < high)).mean() <= 0.98
+    naive, corrected = (np.sqrt(np.mean([each[name] for each in variances])) for name in ("naive", "corrected"))
+    true = np.std(estimates)
+    assert abs(corrected - true) < 0.6 * abs(naive - true) and corrected < naive

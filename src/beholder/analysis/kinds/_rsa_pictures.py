@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from beholder.analysis._result import Drawing, Result
-from beholder.analysis.kinds._rsa_words import SYMBOLS, find_ceiling, is_network
+from beholder.analysis.kinds._rsa_words import SYMBOLS, find_ceiling, is_network, shorten_model
 from beholder.figures import (
     CurvePanel,
     LayerCurve,
@@ -99,7 +99,7 @@ def _make_panel(result: Result, target: str) -> CurvePanel:
         wide = people.pivot(index="subject", columns="layer", values="estimate")
         layers = [str(layer) for layer in group["layer"]]
         dots = wide[layers].to_numpy() if len(wide) > 1 else np.empty((0, 0))
-        curves[str(source or model)] = LayerCurve(
+        curves[shorten_model(str(source or model))] = LayerCurve(
             layers, group["estimate"].to_numpy(), group["low"].to_numpy(), group["high"].to_numpy(), dots
         )
     ceiling = find_ceiling(result, target)
@@ -153,7 +153,9 @@ def _draw_rdms(result: Result) -> Iterator[Drawing]:
             shown[title] = square + square.T
     if shown:
         categories = result.arrays.get("categories")
-        fig = plot_rdms(shown, categories=None if categories is None else [str(each) for each in categories])
+        fig = plot_rdms(
+            shown, categories=None if categories is None else [str(each) for each in categories], n_columns=4
+        )
         yield Drawing(
             "rdms", fig, f"Dissimilarity matrices of {', '.join(shown)}",
             "Each square compares the stimulus of its row with that of its column. Dark: alike; light: unlike.",

@@ -35,9 +35,18 @@ def ask_rsa(result: Result) -> str:
     """The question: which layer represents stimuli as what was recorded does."""
     table: Any = result.table
     models = list(dict.fromkeys(name for name in table["model"] if name))
-    who = models[0] if len(models) == 1 else "networks"
+    who = shorten_model(models[0]) if len(models) == 1 else "networks"
     what = "the other network does" if is_network(result) else "brains and people do"
     return f"At which layer does {who} represent stimuli as {what}?"
+
+
+def shorten_model(name: str) -> str:
+    """A network's name without source and weights.
+
+    >>> shorten_model("torchvision:alexnet@IMAGENET1K_V1")
+    'alexnet'
+    """
+    return name.partition(":")[2].partition("@")[0] or name
 
 
 def is_network(result: Result) -> bool:
@@ -61,18 +70,16 @@ def tell_rsa(result: Result) -> list[str]:
 def _tell_nearest(result: Result, row: dict[str, Any]) -> str:
     symbol = SYMBOLS[row["method"]]
     value = f"{symbol} = {format_estimate(row['estimate'])} {format_interval(row['low'], row['high'])}".strip()
-    model = f"{row['layer']} of {row['model']}" + (
-        f" ({row['source']})" if row["source"] not in ("", row["model"]) else ""
-    )
+    model = f"{row['layer']} of {shorten_model(row['model'])}"
+    model += f" ({shorten_model(row['source'])})" if row["source"] not in ("", row["model"]) else ""
     n_layers = _count_layers(result, row)
     p = format_p(row["p_corrected"]) + (f" corrected for {n_layers} layers" if n_layers > 1 else "")
     people = "" if is_network(result) else f", n = {row['n']} {'person' if row['n'] == 1 else 'people'}"
     ending = f"{value}, {p}{people}{_tell_ceiling(result, row)}. {_tell_choice(row, n_layers)}"
     if row["p_corrected"] < 0.05 and row["estimate"] > 0:
         return f"{model} is nearest to {row['target']}: {ending}"
-    return (
-        f"No layer of {row['model']} is told from chance for {row['target']}; the nearest is {row['layer']}: {ending}"
-    )
+    nothing = f"No layer of {shorten_model(row['model'])} is told from chance for {row['target']}"
+    return f"{nothing}; the nearest is {row['layer']}: {ending}"
 
 
 def _count_layers(result: Result, row: dict[str, Any]) -> int:
@@ -117,12 +124,13 @@ def _tell_differences(result: Result) -> list[str]:
         for row in chosen.head(1).to_dict("records"):
             interval = format_interval(row["low"], row["high"])
             told.append(
-                f"{target}: {one} ({row['layer']}) less {two} ({row['other_layer']}) is "
+                f"{target}: {shorten_model(one)} ({row['layer']}) less {shorten_model(two)} ({row['other_layer']}) is "
                 f"{format_estimate(row['estimate'])} {interval}, {format_p(row['p_corrected'])} corrected."
             )
         if len(same):
             n = int((same["p_corrected"] < 0.05).sum())
-            told.append(f"{target}: {one} and {two} differ at {n} of {format_count(len(same), 'layer')} (corrected).")
+            both = f"{shorten_model(one)} and {shorten_model(two)}"
+            told.append(f"{target}: {both} differ at {n} of {format_count(len(same), 'layer')} (corrected).")
     return told
 
 

@@ -129,7 +129,7 @@ def analyze_rsa(
         if isinstance(recorded, Activations | ArrayLayers) and not conditions:
             check_same_stimuli(each, recorded, own, rows_recorded)
     targets = make_targets(recorded, rows_recorded, ids, by=list(by), distance=recorded_distance or distance)
-    logger.info("%s; %d layers, %d targets", joined, sum(map(len, chosen)), len(targets.found))
+    logger.info("%s %d layers, %d targets", joined, sum(map(len, chosen)), len(targets.found))
     names = _name_sources(sources)
     found: list[Source] = []
     for name, source, own, own_rows, own_labels in zip(names, sources, chosen, rows, labels, strict=True):
