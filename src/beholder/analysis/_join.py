@@ -12,8 +12,9 @@ from typing import Any, final
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.hashing import hash_array, hash_settings
 from beholder.activations import Activations
-from beholder.recordings import RecordedRDMs, Recordings, open_recordings
+from beholder.recordings import RecordedRDMs, Recordings, hash_recordings, open_recordings
 
 
 @final
@@ -272,6 +273,20 @@ def read_condition(activations: Layers, condition: str | Sequence[Any] | np.ndar
 
 
 Recorded = Recordings | RecordedRDMs | Activations | ArrayLayers
+
+
+def identify_input(source: Recorded | np.ndarray) -> str:
+    """What was analysed, by content: a hash of values, or of a store's network, settings and stimuli."""
+    if isinstance(source, Recordings | RecordedRDMs):
+        return hash_recordings(source)
+    if isinstance(source, Activations):
+        settings: Any = source.attributes.get("settings") or {}
+        stimuli = list(source.stimulus_hashes) or list(source.stimulus_ids)
+        return hash_settings({"settings": settings, "model": source.model, "stimuli": stimuli})
+    if isinstance(source, ArrayLayers):
+        arrays = {layer: hash_array(np.asarray(source[layer])) for layer in source.layers}
+        return hash_settings({"arrays": arrays, "stimuli": list(source.stimulus_ids)})
+    return hash_array(source.astype(np.str_) if source.dtype == object else source)
 
 
 def open_recorded(recordings: Any, stimulus_ids: Sequence[str] | None = None) -> Recorded:

@@ -1,5 +1,6 @@
 from ._combine import combine_runs as combine_runs
 from ._combine import combine_subjects as combine_subjects
+from ._file import hash_recordings as hash_recordings
 from ._labelled import from_xarray as from_xarray
 from ._nifti import write_nifti as write_nifti
 from ._open import open_recordings as open_recordings

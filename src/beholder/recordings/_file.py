@@ -22,7 +22,7 @@ import numpy as np
 
 from beholder._core.errors import DamagedOutput, InputError
 from beholder._core.files import open_atomic
-from beholder._core.hashing import hash_array, to_canonical_json
+from beholder._core.hashing import hash_array, hash_settings, to_canonical_json
 from beholder._core.narrowing import is_json_object
 from beholder.recordings._rdms import RecordedRDMs
 from beholder.recordings._recordings import Recordings
@@ -36,6 +36,25 @@ FORMAT = "beholder-recordings-1"
 
 def write_recordings(path: Path | str, recordings: Recordings) -> Path:
     """Write recordings; the same ones give the same bytes."""
+    return _write(path, *_take_apart(recordings))
+
+
+def write_rdms(path: Path | str, rdms: RecordedRDMs) -> Path:
+    """Write RDMs; the same ones give the same bytes."""
+    return _write(path, *_take_apart(rdms))
+
+
+def hash_recordings(recordings: Recordings | RecordedRDMs) -> str:
+    """What recordings hold, values, ids, table and all, as a hash; their name does not count."""
+    head, _ = _take_apart(recordings)
+    return hash_settings({**head, "name": ""})
+
+
+def _take_apart(recordings: Recordings | RecordedRDMs) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The head, with a hash of each array, and the arrays."""
+    if isinstance(recordings, RecordedRDMs):
+        head: dict[str, Any] = {"kind": "rdms", "name": recordings.name}
+        return _hash_arrays(head, {"values": recordings.values}, recordings.stimulus_ids, recordings.table)
     affine = None if recordings.affine is None else recordings.affine.tolist()
     shape = None if recordings.volume_shape is None else list(recordings.volume_shape)
     arrays: dict[str, Any] = {"values": recordings.values}
@@ -44,20 +63,12 @@ def write_recordings(path: Path | str, recordings: Recordings) -> Path:
     if recordings.runs is not None:
         arrays["runs"] = recordings.runs.astype(np.str_)
     head = {"kind": "recordings", "name": recordings.name, "volume_shape": shape, "affine": affine}
-    return _write(path, head, arrays, recordings.stimulus_ids, recordings.units)
+    return _hash_arrays(head, arrays, recordings.stimulus_ids, recordings.units)
 
 
-def write_rdms(path: Path | str, rdms: RecordedRDMs) -> Path:
-    """Write RDMs; the same ones give the same bytes."""
-    return _write(path, {"kind": "rdms", "name": rdms.name}, {"values": rdms.values}, rdms.stimulus_ids, rdms.table)
-
-
-def _write(
-    path: Path | str, head: dict[str, Any], arrays: dict[str, Any], ids: tuple[str, ...], table: pd.DataFrame
-) -> Path:
-    path = Path(path)
-    if not path.name.endswith(SUFFIX):
-        raise InputError(f"a file name ending in {SUFFIX}", got=path.name)
+def _hash_arrays(
+    head: dict[str, Any], arrays: dict[str, Any], ids: tuple[str, ...], table: pd.DataFrame
+) -> tuple[dict[str, Any], dict[str, Any]]:
     columns = [str(name) for name in table.columns]
     arrays["stimulus_ids"] = np.array(ids, dtype=np.str_)
     for number, name in enumerate(columns):
@@ -65,9 +76,15 @@ def _write(
         arrays[f"table/{number}"] = column.astype(np.str_) if column.dtype == object else column
     arrays = {name: np.ascontiguousarray(array) for name, array in sorted(arrays.items())}
     digests = {name: hash_array(array) for name, array in arrays.items()}
-    text = to_canonical_json({"format": FORMAT, "columns": columns, "digests": digests, **head})
+    return {"format": FORMAT, "columns": columns, "digests": digests, **head}, arrays
+
+
+def _write(path: Path | str, head: dict[str, Any], arrays: dict[str, Any]) -> Path:
+    path = Path(path)
+    if not path.name.endswith(SUFFIX):
+        raise InputError(f"a file name ending in {SUFFIX}", got=path.name)
     with open_atomic(path) as file:
-        np.savez(file, head=np.array(text), **arrays)
+        np.savez(file, head=np.array(to_canonical_json(head)), **arrays)
     return path
 
 

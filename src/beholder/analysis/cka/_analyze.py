@@ -10,7 +10,7 @@ import numpy as np
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 from beholder.activations import compute_gram
-from beholder.analysis._join import iter_layers, join_stimuli, open_layers, open_recorded
+from beholder.analysis._join import identify_input, iter_layers, join_stimuli, open_layers, open_recorded
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.cka._cka import align_kernel
 from beholder.recordings import RecordedRDMs, Recordings
@@ -125,7 +125,7 @@ def analyze_cka(
         "model": ours.model, "other": "" if isinstance(recorded, Recordings) else recorded.model,
         "is_network": is_network, "layers": list(grams), "debiased": debiased, "by": list(by),
         "id_pattern": id_pattern, "n_stimuli": len(joined), "joined": joined.sentence,
-        "n_permutations": n_permutations, "seed": seed,
+        "n_permutations": n_permutations, "seed": seed, "inputs": [identify_input(ours), identify_input(recorded)],
     }  # fmt: skip
     return make_result("cka", rows, settings, warnings=notes)
 

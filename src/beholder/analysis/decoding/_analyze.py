@@ -11,7 +11,7 @@ import numpy as np
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.analysis._features import IN_MEMORY_BYTES, flatten_rows, read_features
-from beholder.analysis._join import iter_layers, open_layers, read_condition
+from beholder.analysis._join import identify_input, iter_layers, open_layers, read_condition
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.decoding._classifiers import Classifier, check_classifier
 from beholder.analysis.decoding._decode import Decoded, DecodeSettings, decode_conditions
@@ -121,6 +121,8 @@ def analyze_decode(
         "groups": groups if isinstance(groups, str) or groups is None else "given",
         "across": across if isinstance(across, str) or across is None else "given", "conditions": conditions,
         "n_components": n_components, "n_permutations": n_permutations, "seed": seed,
+        "inputs": [identify_input(store), identify_input(numbers), identify_input(condition_of)]
+        + ([] if group_of is None else [identify_input(group_of)]),
     }  # fmt: skip
     confusions = np.array(
         [[[own[a, b].confusions for b in range(len(conditions))] for a in range(len(conditions))] for own in decoded]

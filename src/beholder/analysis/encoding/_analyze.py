@@ -12,7 +12,14 @@ from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations import Activations
 from beholder.analysis._features import read_features
-from beholder.analysis._join import iter_layers, join_stimuli, open_layers, open_recorded, read_condition
+from beholder.analysis._join import (
+    identify_input,
+    iter_layers,
+    join_stimuli,
+    open_layers,
+    open_recorded,
+    read_condition,
+)
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.encoding._asked import Asked
 from beholder.analysis.encoding._banded import predict_jointly
@@ -176,7 +183,7 @@ def analyze_encode(
         "groups": groups if isinstance(groups, str) or groups is None else "given",
         "subject": subject if isinstance(subject, str) or subject is None else list(subject),
         "region": region if isinstance(region, str) or region is None else list(region), "notes": notes,
-        "n_stimuli": len(joined),
+        "n_stimuli": len(joined), "inputs": [identify_input(store), identify_input(target)],
     }  # fmt: skip
     if predictions is not None:
         kept.write(predictions, joined.ids, f"encode:{store.model or 'activations'}", settings, overwrite=overwrite)

@@ -12,7 +12,7 @@ import numpy as np
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations import Activations
-from beholder.analysis._join import ArrayLayers, Joined, join_stimuli, open_layers, open_recorded
+from beholder.analysis._join import ArrayLayers, Joined, identify_input, join_stimuli, open_layers, open_recorded
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.distances._registry import DISTANCES
 from beholder.analysis.rsa._compare import Comparison, Source, compare_target
@@ -277,6 +277,7 @@ def _compare_all(
 
 def _describe_source(source: Layers, name: str) -> dict[str, Any]:
     told: dict[str, Any] = {"name": name, "model": describe_model(source), "n_stimuli": len(source.stimulus_ids)}
+    told["content"] = identify_input(source)
     if isinstance(source, Activations):
         settings: Any = source.attributes.get("settings") or {}
         told |= {"network": settings.get("network"), "pool": settings.get("pool")}
@@ -285,5 +286,7 @@ def _describe_source(source: Layers, name: str) -> dict[str, Any]:
 
 def _describe_recorded(recorded: Any) -> dict[str, Any]:
     if isinstance(recorded, Recordings | RecordedRDMs):
-        return {"name": recorded.name, "kind": type(recorded).__name__, "n_stimuli": len(recorded.stimulus_ids)}
+        content = identify_input(recorded)
+        n_stimuli = len(recorded.stimulus_ids)
+        return {"name": recorded.name, "kind": type(recorded).__name__, "n_stimuli": n_stimuli, "content": content}
     return _describe_source(recorded, "") | {"kind": "network"}

@@ -10,7 +10,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
-from beholder.analysis._join import iter_layers, join_stimuli, open_layers, open_recorded
+from beholder.analysis._join import identify_input, iter_layers, join_stimuli, open_layers, open_recorded
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.distances._registry import DISTANCES
 from beholder.analysis.searchlight._neighbourhoods import iter_ball_neighbours, iter_mesh_neighbours
@@ -142,6 +142,7 @@ def analyze_searchlight(
         "volume_shape": None if recorded.volume_shape is None else list(recorded.volume_shape),
         "affine": None if recorded.affine is None else recorded.affine.tolist(),
         "n_vertices": None if surface is None else len(surface[0]),
+        "inputs": [identify_input(ours), identify_input(recorded)],
     }  # fmt: skip
     return make_result("searchlight", rows, settings, warnings=notes, arrays=arrays)
 

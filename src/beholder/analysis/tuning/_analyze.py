@@ -10,7 +10,7 @@ import numpy as np
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 from beholder.activations import Activations
-from beholder.analysis._join import LayerRows, iter_layers, open_layers, read_condition
+from beholder.analysis._join import LayerRows, identify_input, iter_layers, open_layers, read_condition
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.tuning._curves import (
     average_by_value,
@@ -103,6 +103,7 @@ def analyze_tuning(
     settings = {
         "model": str(store.model), "layers": names, "condition": told, "period": period, "seed": seed,
         "n_permutations": n_permutations, "n_stimuli": len(values), "values": np.unique(values).tolist(),
+        "inputs": [identify_input(store), identify_input(values)],
     }  # fmt: skip
     return make_result("tuning", rows, settings, warnings=warnings, arrays=_collect(found))
 
