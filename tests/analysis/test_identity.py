@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from beholder import ConfigurationChanged
+from beholder._core.errors import ConfigurationChanged
 from beholder.analysis import analyze_cka, analyze_decode, analyze_encode, analyze_rsa, analyze_tuning, write_result
 from beholder.recordings import Recordings, hash_recordings
 

@@ -86,7 +86,7 @@ def test_source(source: str) -> None:
             "kind": "extended", "base": {"kind": "sound", "rate": 8000, "duration": 0.5}, "then": "add_channel"
         }),
     ],
-    ids=repr,
+    ids=lambda each: type(each).__name__,
 )  # fmt: skip
 def test_preprocessing(preprocessing: Preprocessing) -> None:
     assert type(preprocessing) in [PREPROCESSINGS[name] for name in PREPROCESSINGS]
