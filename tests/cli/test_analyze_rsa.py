@@ -66,6 +66,23 @@ def test_what_cannot_be_done_is_one_line(
 ) -> None:
     monkeypatch.chdir(folder)
     (store,) = (folder / "activations").glob("*.zarr")
-    code, out, err = beholder("analyze", "rsa", store, *QUICK, *words, "--quiet")
+    code, out, err = beholder("analyze", "rsa", store, *QUICK, *words, "--quiet", "--out", "elsewhere")
     assert (code, out) == (2, "")
     assert err.startswith("error: ") and told in err and err.count("\n") == 1
+
+
+def test_other_options_are_refused_before_the_work(
+    beholder: Call, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(folder)
+    (store,) = (folder / "activations").glob("*.zarr")
+    asked = ("analyze", "rsa", store, "--recordings", "it.recordings.npz", *QUICK, "--out", tmp_path)
+    assert beholder(*asked)[0] == 0
+
+    def work(*_: object, **__: object) -> None:
+        raise AssertionError("the work began")
+
+    monkeypatch.setattr("beholder.analysis.rsa._analyze._compare_all", work)
+    code, _, err = beholder(*asked, "--method", "pearson")
+    assert code == 2
+    assert "method was 'spearman', now 'pearson'" in err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,21 @@ def write_result(
         files += save_figure(drawing.figure, folder / "figures" / f"{name}_{drawing.name}").values()
     record_provenance(folder, f"{name}.parquet", result.settings, warnings=list(result.warnings))
     return files
+
+
+def check_result_options(options: Mapping[str, Any], folder: Path | str, name: str, *, overwrite: bool = False) -> None:
+    """Refuse options that a result which is there was made without, as far as they can be told before the work.
+
+    Those are numbers, words and truths that the settings hold under the same name; None stands for a default.
+    """
+    path = Path(folder) / f"{name}{RESULT_SUFFIX}"
+    if path.is_file() and not overwrite:
+        old = read_result_settings(path)
+        plain = str | int | float
+        asked = {
+            key: value for key, value in options.items() if isinstance(value, plain) and isinstance(old.get(key), plain)
+        }
+        refuse_changes({key: old[key] for key in asked}, asked, str(path.with_name(f"{name}.parquet")))
 
 
 def check_result_settings(settings: dict[str, Any], folder: Path | str, name: str, *, overwrite: bool = False) -> None:

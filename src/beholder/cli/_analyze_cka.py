@@ -46,8 +46,8 @@ def cka(
     """
     from beholder.analysis import analyze_cka
 
-    result = analyze_cka(
-        activations, recordings, layers=layers, debiased=not biased, by=tuple(by or ("region",)), id_pattern=id_pattern,
+    output.run(
+        "cka", analyze_cka, activations, recordings, layers=layers, debiased=not biased, by=tuple(by or ("region",)),
+        id_pattern=id_pattern,
         n_permutations=n_permutations, seed=seed,
     )  # fmt: skip
-    output.write(result)

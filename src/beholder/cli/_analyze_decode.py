@@ -55,11 +55,10 @@ def decode(
     """
     from beholder.analysis import analyze_decode
 
-    output.write(
-        analyze_decode(
-            activations, labels, layers=layers, classifier=classifier, n_folds=n_folds, groups=groups, across=across,
-            scale=not no_scale, n_components=n_components, n_permutations=n_permutations, seed=rnd_seed,
-        )
+    output.run(
+        "decode", analyze_decode, activations, labels, layers=layers, classifier=classifier, n_folds=n_folds,
+        groups=groups, across=across, scale=not no_scale, n_components=n_components, n_permutations=n_permutations,
+        seed=rnd_seed,
     )  # fmt: skip
 
 
@@ -94,7 +93,7 @@ def tuning(
     """
     from beholder.analysis import analyze_tuning
 
-    result = analyze_tuning(
-        activations, condition, layers=layers, period=period, n_permutations=n_permutations, seed=rnd_seed
-    )
-    output.write(result)
+    output.run(
+        "tuning", analyze_tuning, activations, condition, layers=layers, period=period,
+        n_permutations=n_permutations, seed=rnd_seed,
+    )  # fmt: skip

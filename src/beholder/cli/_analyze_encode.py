@@ -78,10 +78,10 @@ def encode(
     """
     from beholder.analysis import analyze_encode
 
-    result = analyze_encode(
-        activations, recordings, layers=layers, method=method, recipe=recipe, n_folds=n_folds, inner_folds=inner_folds,
+    output.run(
+        "encode", analyze_encode, activations, recordings, layers=layers, method=method, recipe=recipe,
+        n_folds=n_folds, inner_folds=inner_folds,
         groups=groups, alphas=alphas, n_components=n_components, n_splits=n_splits, zero_center=zero_center,
         subject=subject, region=region, id_pattern=id_pattern, n_permutations=n_permutations, predictions=predictions,
         seed=rnd_seed, overwrite=output.overwrite,
     )  # fmt: skip
-    output.write(result)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from beholder.cli._flags import OutputFlags, flags, list_files
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from beholder.analysis import Result
 
 
@@ -21,6 +23,15 @@ class ResultFlags(OutputFlags):
     """Folder of the table, its pictures and the page report.html."""
     overwrite: bool = False
     """Replace a result that was made with other settings."""
+
+    def run(self, kind: str, analyze: Callable[..., Result], /, *sources: Any, **options: Any) -> Result:
+        """Analyse and write; what a result of other options would not be replaced by is refused before the work."""
+        from beholder.analysis import check_result_options
+
+        check_result_options(options, self.out, kind, overwrite=self.overwrite)
+        result = analyze(*sources, **options)
+        self.write(result)
+        return result
 
     def write(self, result: Result) -> None:
         """Write the result and its page, and print what was found."""

@@ -69,4 +69,4 @@ def rsa(
     from beholder.analysis import analyze_rsa
 
     options: dict[str, Any] = vars(compared) | vars(drawn) | {"by": tuple(compared.by or ("region",))}
-    output.write(analyze_rsa(activations, recordings, layers=layers, **options))
+    output.run("rsa", analyze_rsa, activations, recordings, layers=layers, **options)

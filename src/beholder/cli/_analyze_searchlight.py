@@ -64,9 +64,9 @@ def searchlight(
     """
     from beholder.analysis import analyze_searchlight, write_searchlight_maps
 
-    result = analyze_searchlight(
-        activations, recordings, **vars(around), layers=layers, method=method, distance=distance,
-        layer_distance=layer_distance, id_pattern=id_pattern, n_permutations=n_permutations, seed=seed,
+    result = output.run(
+        "searchlight", analyze_searchlight, activations, recordings, **vars(around), layers=layers, method=method,
+        distance=distance, layer_distance=layer_distance, id_pattern=id_pattern, n_permutations=n_permutations,
+        seed=seed,
     )  # fmt: skip
-    output.write(result)
     write_searchlight_maps(result, output.out / "maps")
