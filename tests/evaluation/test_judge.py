@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,14 @@ def test_a_network_recognises_what_is_close_to_the_original(folder, shapes):
         said = shapes.classes[int(shapes(prepared).argmax())]
         row = table[(table["layer"] == one.layer) & (table["stimulus_id"] == one.stimulus_id)].iloc[0]
         assert row["verdict"] == said
+
+
+def test_provenance_says_who_judged_with_which_weights(folder, shapes):
+    judge_metamers(folder, shapes, batch_size=2)
+    outputs = json.loads((folder / "provenance.json").read_text())["outputs"]
+    (entry,) = (entry for name, entry in outputs.items() if name.startswith("judgements.parquet:"))
+    assert (entry["judge"], entry["weights"]) == (shapes.name, shapes.weights.sha256)
+    assert entry["n_files"] == len(list(folder.glob("**/*.png")))
 
 
 def test_sixteen_and_thousand_way(folder):
