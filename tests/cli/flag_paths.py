@@ -311,7 +311,10 @@ def _follow_call(call: ast.AST, use: ast.expr, place: Place, keyword: str = "") 
 
 def _find_parameters(call: ast.Call, use: ast.expr, place: Place, keyword: str = "") -> Iterator[tuple[Path, str, str]]:
     """The parameters of functions of the package that a value of a call goes into."""
-    for file, name in _find_called(call.func, place.file):
+    called, values = call.func, list(call.args)
+    if isinstance(called, ast.Attribute) and called.attr == "run" and len(values) > 1 and _is_word(values[0]):
+        called, values = values[1], values[2:]  # output.run("rsa", analyze_rsa, ...): a function and what it is given
+    for file, name in _find_called(called, place.file):
         node = list_definitions(file).get(name)
         if node is None:
             continue
@@ -334,8 +337,12 @@ def _find_parameters(call: ast.Call, use: ast.expr, place: Place, keyword: str =
             names += [arg.arg for arg in node.args.kwonlyargs]
         if keyword in names:
             yield file, name, keyword
-        elif not keyword and use in call.args and call.args.index(use) < len(names):
-            yield file, name, names[call.args.index(use)]
+        elif not keyword and use in values and values.index(use) < len(names):
+            yield file, name, names[values.index(use)]
+
+
+def _is_word(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def _find_called(function: ast.expr, file: Path) -> list[tuple[Path, str]]:

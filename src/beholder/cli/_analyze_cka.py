@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from beholder.cli._analyze_flags import ResultFlags
+from beholder.cli._analyze_flags import ReadingFlags, ResultFlags
 from beholder.cli._flags import Layers, Seed, Words
 
 
@@ -19,6 +19,7 @@ def cka(
     id_pattern: str | None = None,
     n_permutations: int = 200,
     seed: Seed = 42,
+    reading: ReadingFlags = ReadingFlags(),
     output: ResultFlags = ResultFlags(),
 ) -> None:
     """Compare all layers with all regions, or with all layers of another network, by linear CKA.
@@ -47,7 +48,7 @@ def cka(
     from beholder.analysis import analyze_cka
 
     output.run(
-        "cka", analyze_cka, activations, recordings, layers=layers, debiased=not biased, by=tuple(by or ("region",)),
-        id_pattern=id_pattern,
+        "cka", analyze_cka, activations, reading.open(recordings), layers=layers, debiased=not biased,
+        by=tuple(by or ("region",)), id_pattern=id_pattern,
         n_permutations=n_permutations, seed=seed,
     )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from beholder.cli._analyze_flags import ResultFlags
+from beholder.cli._analyze_flags import ReadingFlags, ResultFlags
 from beholder.cli._flags import Layers, Words
 
 
@@ -31,6 +31,7 @@ def encode(
     n_permutations: int = 200,
     predictions: Path | None = None,
     rnd_seed: Annotated[int | None, Parameter(name=["--rnd-seed", "--seed", "-rs"])] = None,
+    reading: ReadingFlags = ReadingFlags(),
     output: ResultFlags = ResultFlags(),
 ) -> None:
     """Predict responses of voxels, neurons or people from each layer, and say how well on stimuli left out.
@@ -79,7 +80,7 @@ def encode(
     from beholder.analysis import analyze_encode
 
     output.run(
-        "encode", analyze_encode, activations, recordings, layers=layers, method=method, recipe=recipe,
+        "encode", analyze_encode, activations, reading.open(recordings), layers=layers, method=method, recipe=recipe,
         n_folds=n_folds, inner_folds=inner_folds,
         groups=groups, alphas=alphas, n_components=n_components, n_splits=n_splits, zero_center=zero_center,
         subject=subject, region=region, id_pattern=id_pattern, n_permutations=n_permutations, predictions=predictions,

@@ -16,6 +16,35 @@ if TYPE_CHECKING:
 
 
 @flags
+class ReadingFlags:
+    """How recordings are read that do not say all of it themselves."""
+
+    stimuli: Path | None = None
+    """Ids of the rows of --recordings: a table, or the folder of stimulus files; default what lies in or beside it."""
+    units: Path | None = None
+    """Table of its units, a row each: subject, region."""
+    variable: str | None = None
+    """Which array of a file with several."""
+    axes: str | None = None
+    """Names of its axes in order, such as 'repeat stimulus unit'."""
+    mask: Path | None = None
+    """Of NIfTI: image of the voxels to read; whole numbers are regions."""
+    labels: Path | None = None
+    """Names of those regions: a table of index and name."""
+    events: Path | None = None
+    """Of a folder of beta series: where its events.tsv files lie."""
+
+    def open(self, recordings: Path) -> Any:
+        """The recordings, read as the flags say; without any, their path."""
+        told = {name: value for name, value in vars(self).items() if value is not None}
+        if not told:
+            return recordings
+        from beholder.recordings import open_recordings
+
+        return open_recordings(recordings, **told)
+
+
+@flags
 class ResultFlags(OutputFlags):
     """Where a result is written, and what is printed of it."""
 

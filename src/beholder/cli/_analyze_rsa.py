@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from beholder.cli._analyze_flags import ResultFlags
+from beholder.cli._analyze_flags import ReadingFlags, ResultFlags
 from beholder.cli._flags import Layers, Seed, Words, flags
 
 
@@ -19,8 +19,6 @@ class _ComparedFlags:
     """How stimuli are compared: correlation, cosine, euclidean, squared-euclidean, gaussian, crossnobis, …"""
     recorded_distance: str | None = None
     """The same, of recordings, where it is another one."""
-    by: Words = None
-    """Columns of the recordings that tell targets apart; default region."""
     conditions: str | None = None
     """A column of the stimuli, or label, their folder: RDMs are of conditions, which the recordings' ids name."""
     replicates: Literal["average", "cross"] = "average"
@@ -49,8 +47,10 @@ def rsa(
     *,
     recordings: Path,
     layers: Layers = None,
+    by: Words = None,
     compared: _ComparedFlags = _ComparedFlags(),
     drawn: _DrawnFlags = _DrawnFlags(),
+    reading: ReadingFlags = ReadingFlags(),
     output: ResultFlags = ResultFlags(),
 ) -> None:
     """Compare the RDMs of layers with those of brain regions, of people, or of another network's layers.
@@ -65,8 +65,12 @@ def rsa(
         Brain data, RDMs, or another network's store.
     layers
         Default all of the store.
+    by
+        Columns of the recordings that tell targets apart; default region.
     """
     from beholder.analysis import analyze_rsa
 
-    options: dict[str, Any] = vars(compared) | vars(drawn) | {"by": tuple(compared.by or ("region",))}
-    output.run("rsa", analyze_rsa, activations, recordings, layers=layers, **options)
+    output.run(
+        "rsa", analyze_rsa, activations, reading.open(recordings), layers=layers,
+        by=tuple(by or ("region",)), **vars(compared), **vars(drawn),
+    )  # fmt: skip

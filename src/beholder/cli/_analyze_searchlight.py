@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from beholder.cli._analyze_flags import ResultFlags
+from beholder.cli._analyze_flags import ReadingFlags, ResultFlags
 from beholder.cli._flags import Layers, Seed, flags
 
 
@@ -35,6 +35,7 @@ def searchlight(
     id_pattern: str | None = None,
     n_permutations: int = 100,
     seed: Seed = 42,
+    reading: ReadingFlags = ReadingFlags(),
     output: ResultFlags = ResultFlags(),
 ) -> None:
     """Compare the RDM around each voxel or vertex with those of all layers; maps as NIfTI or GIFTI.
@@ -65,8 +66,8 @@ def searchlight(
     from beholder.analysis import analyze_searchlight, write_searchlight_maps
 
     result = output.run(
-        "searchlight", analyze_searchlight, activations, recordings, **vars(around), layers=layers, method=method,
-        distance=distance, layer_distance=layer_distance, id_pattern=id_pattern, n_permutations=n_permutations,
-        seed=seed,
+        "searchlight", analyze_searchlight, activations, reading.open(recordings), **vars(around), layers=layers,
+        method=method, distance=distance, layer_distance=layer_distance, id_pattern=id_pattern,
+        n_permutations=n_permutations, seed=seed,
     )  # fmt: skip
     write_searchlight_maps(result, output.out / "maps")
