@@ -98,6 +98,7 @@ def test_a_frame_without_room_leads_out_of_it(lab, offer):
     with worker.page.page.context.expect_page() as opened:
         worker.page.click("[data-action=tab]")
     worker.page = opened.value
+    worker.page.wait_for_selector("body[data-screen]")
     assert worker.take_part() == "done"
     worker.page.click("form button")
     worker.page.wait_for_selector("#thanks")

@@ -252,7 +252,7 @@ def run_command(tokens: list[str], manifest: str) -> None:
 
 def test_kill_9_in_the_middle_of_a_download(beholder, publisher, tmp_path):
     """The server sends slowly; the process is killed when part of the file is there."""
-    publisher.seconds_a_kilobyte = 0.01
+    publisher.seconds_a_kilobyte = 0.03
     process = FORKING.Process(
         target=run_command, args=(["assets", "fetch", "checkpoint-kell"], str(tmp_path / "assets.toml"))
     )

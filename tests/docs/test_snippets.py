@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import logging
 import shlex
 from collections.abc import Iterator
@@ -55,21 +56,32 @@ def run_python(block: Block, page: Path, names: dict[str, Any]) -> None:
     exec(compile(source, str(page), "exec", dont_inherit=True), names)
 
 
+REGISTRIES = {
+    "EXECUTORS": "jobs._executors",
+    "NAMED_SETS": "stimuli.sets._named",
+    "SECTIONS": "report._section",
+    "SOURCES": "models.definitions._base",
+    "PREPROCESSINGS": "models.preprocessing._base",
+    "METHODS": "experiments.adaptive._procedure",
+    "OBJECTIVES": "synthesis.objectives._base",
+    "TASK_KINDS": "responses",
+    "DISTANCES": "analysis.distances._registry",
+    "RESULT_KINDS": "analysis._result",
+}
+"""Where each registry of the package lies."""
+
+
 @pytest.fixture
 def registries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a page registers is gone after it."""
+    for name, module in REGISTRIES.items():
+        list(getattr(importlib.import_module(f"beholder.{module}"), name))  # the package's own, found at the first look
     monkeypatch.setattr(_entries, "_REGISTERED", list(_entries._REGISTERED))
     kept = [(each, dict(each._entries)) for each in gc.get_objects() if type(each) is Registry]
     yield
     for registry, entries in kept:
-        own = {name: thing for name, thing in registry._entries.items() if is_beholders(thing)}
         registry._entries.clear()
-        registry._entries.update({**own, **entries})
-
-
-def is_beholders(thing: Any) -> bool:
-    """Whether it was found among the package's own modules, at a first look, and not registered by a page."""
-    return str(getattr(thing, "__module__", type(thing).__module__)).startswith("beholder.")
+        registry._entries.update(entries)
 
 
 @pytest.mark.usefixtures("registries")

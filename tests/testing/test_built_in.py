@@ -164,7 +164,18 @@ def test_sections_have_their_turn() -> None:
     kinds = [SECTIONS[name] for name in SECTIONS]
     ours = sorted((kind for kind in kinds if kind.__module__.startswith("beholder.")), key=lambda kind: kind.turn)
     told = [kind.__module__.removeprefix("beholder.report._kind_") for kind in ours]
-    assert told == ["rdms", "metamers", "units", "answers", "pictures", "figures", "stores", "hdf5", "provenance"]
+    assert told == [
+        "analysis",
+        "rdms",
+        "metamers",
+        "units",
+        "answers",
+        "pictures",
+        "figures",
+        "stores",
+        "hdf5",
+        "provenance",
+    ]
 
 
 @pytest.mark.parametrize("name", ["inline", "processes"])

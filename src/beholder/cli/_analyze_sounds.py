@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from beholder._core.seeds import DEFAULT_SEED
-from beholder.cli._flags import BatchSize, Layers, OptionalOut, OutputFlags, StimulusFlags, WorkFlags, flags
+from beholder.cli._flags import BatchSize, Layers, OptionalOut, OutputFlags, Seed, StimulusFlags, WorkFlags, flags
 from beholder.cli._model_flags import ModelFlags
 
 
@@ -22,6 +21,7 @@ def sounds(
     layers: Layers = None,
     out_path: OptionalOut = None,
     work: _PassFlags = _PassFlags(),
+    rnd_seed: Seed = 42,
     output: OutputFlags = OutputFlags(),
 ) -> None:
     """Write natsound_activations.h5, averaged over time, and natsound_activations_full.h5 of a network's stages.
@@ -36,12 +36,14 @@ def sounds(
         Layers; default the network's recorded stages.
     out_path
         Folder for the two files; default the model directory, else this one.
+    rnd_seed
+        Of the weights of a model that ends in @random.
     """
     from beholder.activations import extract
     from beholder.analysis import list_sound_layers, write_sound_files
 
-    network, folder = model.load(), model.join(out_path or ".")
-    heard = stimuli.choose(stimuli.read(), DEFAULT_SEED)
+    network, folder = model.load(seed=rnd_seed), model.join(out_path or ".")
+    heard = stimuli.choose(stimuli.read(), rnd_seed)
     acts = extract(network, heard, list_sound_layers(network, layers), out_path=folder / "activations", **vars(work))
     files = write_sound_files(acts, folder)
     output.print(map(str, files), {"files": [{"file": str(path)} for path in files]})

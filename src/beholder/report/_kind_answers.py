@@ -11,7 +11,7 @@ from beholder._core.wording import format_count
 from beholder.report._answer_view import describe_rule, format_interval, format_percent, make_view, name_condition
 from beholder.report._embed import embed_svg_bytes
 from beholder.report._section import SECTIONS, Page, Picture, Section, SectionKind, Table
-from beholder.responses import AnswerSummary, Responses, is_export, read_export, summarize_responses
+from beholder.responses import AnswerSummary, Responses, is_export, is_older_export, read_export, summarize_responses
 
 _TABLE_ROWS = 400
 _MOST_CONDITIONS = 30
@@ -46,6 +46,9 @@ class AnswerKind(SectionKind):
 
     def render(self, item: Path, page: Page) -> Section:
         """A picture where answers can be right, small tables, a table of sessions."""
+        if is_older_export(item):
+            answer = "An earlier version exported these answers; `beholder tasks export` again shows them here."
+            return Section(title=f"What did people answer?{_name_folder(item, page)}", answer=answer, order=300)
         responses = read_export(item)
         summary = summarize_responses(responses)
         picture = _draw(summary, page)

@@ -11,6 +11,7 @@ from ._exclusions import ParticipantSummary as ParticipantSummary
 from ._exclusions import list_exclusions as list_exclusions
 from ._export import export_responses as export_responses
 from ._exported import is_export as is_export
+from ._exported import is_older_export as is_older_export
 from ._exported import read_export as read_export
 from ._reading import connect_for_reading as connect_for_reading
 from ._reading import read_description as read_description

@@ -29,6 +29,16 @@ def is_export(folder: Path | str) -> bool:
     return all((Path(folder) / name).is_file() for name in (COLUMNS_NAME, *_FILES))
 
 
+def is_older_export(folder: Path | str) -> bool:
+    """Whether an earlier version wrote it, with fewer columns than :func:`read_export` needs."""
+    described = read_json(Path(folder) / COLUMNS_NAME)
+    try:
+        known = {str(each["name"]) for each in described["responses"]}
+    except (KeyError, TypeError) as error:
+        raise InputError("the columns of an export", got=f"{Path(folder) / COLUMNS_NAME} ({error!r})") from error
+    return any(column.name not in known for column in list_trial_columns("visit" in known))
+
+
 def read_export(folder: Path | str) -> Responses:
     """Read what `beholder tasks export` wrote: the tables that the file of answers gave.
 

@@ -15,7 +15,7 @@ from beholder.activations import Activations
 from beholder.analysis._join import ArrayLayers, Joined, identify_input, join_stimuli, open_layers, open_recorded
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.distances._registry import DISTANCES
-from beholder.analysis.rsa._compare import Comparison, Source, compare_target
+from beholder.analysis.rsa._compare import ComparedLayers, Comparison, compare_target
 from beholder.analysis.rsa._layers import (
     REPLICATES,
     Layers,
@@ -27,7 +27,7 @@ from beholder.analysis.rsa._layers import (
     read_conditions,
 )
 from beholder.analysis.rsa._pictures import collect_arrays
-from beholder.analysis.rsa._targets import Target, Targets, make_targets
+from beholder.analysis.rsa._targets import RsaTarget, Targets, make_targets
 from beholder.recordings import RecordedRDMs, Recordings
 from beholder.statistics import RsaBootstrap, bootstrap_rsa, check_rdm_method, pool_rdms
 
@@ -105,7 +105,7 @@ def analyze_rsa(
 
     Notes
     -----
-    Source: Kriegeskorte, Mur and Bandettini, 2008; Nili et al., 2014; Schütt et al., 2023.
+    ComparedLayers: Kriegeskorte, Mur and Bandettini, 2008; Nili et al., 2014; Schütt et al., 2023.
 
     Examples
     --------
@@ -131,12 +131,12 @@ def analyze_rsa(
     targets = make_targets(recorded, rows_recorded, ids, by=list(by), distance=recorded_distance or distance)
     logger.info("%s %d layers, %d targets", joined, sum(map(len, chosen)), len(targets.found))
     names = _name_sources(sources)
-    found: list[Source] = []
+    found: list[ComparedLayers] = []
     for name, source, own, own_rows, own_labels in zip(names, sources, chosen, rows, labels, strict=True):
         rdms = compute_rdms(
             source, own_rows, ids, layers=own, distance=distance, replicates=replicates, labels=own_labels
         )
-        found.append(Source(describe_model(source), name if len(sources) > 1 else "", own, rdms))
+        found.append(ComparedLayers(describe_model(source), name if len(sources) > 1 else "", own, rdms))
     found, targets, ids, kept = _leave_out_stimuli(found, targets, ids)
     notes = [*targets.notes]
     rows_of_table, arrays = _compare_all(
@@ -217,8 +217,8 @@ def _join(
 
 
 def _leave_out_stimuli(
-    sources: list[Source], targets: Targets, ids: list[str]
-) -> tuple[list[Source], Targets, list[str], np.ndarray]:
+    sources: list[ComparedLayers], targets: Targets, ids: list[str]
+) -> tuple[list[ComparedLayers], Targets, list[str], np.ndarray]:
     """Without stimuli that have no distance at some layer, unless that layer has hardly any: then it has no RDM."""
     n = len(ids)
     first, second = np.triu_indices(n, 1)
@@ -245,13 +245,13 @@ def _leave_out_stimuli(
     if len(kept) == n:
         return sources, targets, ids, kept
     pairs = ~lost[first] & ~lost[second]
-    cut = [Source(each.model, each.name, each.layers, each.rdms[:, pairs]) for each in sources]
-    fewer = [Target(each.name, each.subjects, each.rdms[:, pairs], each.time) for each in targets.found]
+    cut = [ComparedLayers(each.model, each.name, each.layers, each.rdms[:, pairs]) for each in sources]
+    fewer = [RsaTarget(each.name, each.subjects, each.rdms[:, pairs], each.time) for each in targets.found]
     return cut, Targets(fewer, targets.notes, targets.is_network), [ids[row] for row in kept], kept
 
 
 def _compare_all(
-    sources: Sequence[Source], targets: Targets, *, method: str, over: str, n_draws: int, n_permutations: int,
+    sources: Sequence[ComparedLayers], targets: Targets, *, method: str, over: str, n_draws: int, n_permutations: int,
     seed: int, depth_bins: int | None, notes: list[str],
 ) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:  # fmt: skip
     """Rows of the table. All people of all targets, and their pooled RDMs, go through one bootstrap."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder.analysis.rsa._choice import Choice, choose_layer
-from beholder.analysis.rsa._targets import Target
+from beholder.analysis.rsa._targets import RsaTarget
 from beholder.statistics import (
     NoiseCeiling,
     RsaBootstrap,
@@ -28,7 +28,7 @@ _MOST_DIFFERENCES = 500
 
 @final
 @dataclass(frozen=True, eq=False)
-class Source:
+class ComparedLayers:
     """RDMs of one network's layers, (n_layers, n_pairs); ``name`` tells sources apart where there are several."""
 
     model: str
@@ -42,8 +42,8 @@ class Source:
 class Comparison:
     """What is known of one target: its people's RDMs, the pooled one, and both bootstraps of all sources' layers."""
 
-    sources: Sequence[Source]
-    target: Target
+    sources: Sequence[ComparedLayers]
+    target: RsaTarget
     pooled: np.ndarray
     people: RsaBootstrap
     averaged: RsaBootstrap
@@ -56,7 +56,7 @@ class Comparison:
         """Stimuli that were compared."""
         return self.people.n_stimuli
 
-    def iter_sources(self) -> Iterator[tuple[Source, range]]:
+    def iter_sources(self) -> Iterator[tuple[ComparedLayers, range]]:
         """Each source with the places of its layers."""
         start = 0
         for source in self.sources:
@@ -96,7 +96,7 @@ def compare_target(
     return rows
 
 
-def _start(given: Comparison, source: Source) -> dict[str, Any]:
+def _start(given: Comparison, source: ComparedLayers) -> dict[str, Any]:
     row = {"model": source.model, "target": given.target.name, "method": given.method, "seed": given.seed}
     row |= {"n_stimuli": given.n_stimuli, "source": source.name}
     return row if math.isnan(given.target.time) else row | {"time": given.target.time}
@@ -115,7 +115,7 @@ def _find_ceiling(given: Comparison, notes: list[str]) -> NoiseCeiling | None:
     return found
 
 
-def _test(given: Comparison, source: Source, notes: list[str]) -> dict[str, np.ndarray]:
+def _test(given: Comparison, source: ComparedLayers, notes: list[str]) -> dict[str, np.ndarray]:
     """p of each layer, raw and corrected for all: of shuffled stimuli (mean, pooled RDM), of people's flipped signs."""  # noqa: D403
     name, n_people = given.target.name, len(given.target.subjects)
     empty = np.full(len(source.layers), math.nan)
@@ -149,13 +149,13 @@ def _test(given: Comparison, source: Source, notes: list[str]) -> dict[str, np.n
     return found
 
 
-def _places(given: Comparison, source: Source) -> slice:
+def _places(given: Comparison, source: ComparedLayers) -> slice:
     found = next(places for each, places in given.iter_sources() if each is source)
     return slice(found.start, found.stop)
 
 
 def _list_layers(
-    given: Comparison, source: Source, places: range, ceiling: NoiseCeiling | None, tests: dict[str, np.ndarray]
+    given: Comparison, source: ComparedLayers, places: range, ceiling: NoiseCeiling | None, tests: dict[str, np.ndarray]
 ) -> Iterator[dict[str, Any]]:
     n_people, n_layers = len(given.target.subjects), len(places)
     for own, (place, layer) in enumerate(zip(places, source.layers, strict=True)):
@@ -181,7 +181,7 @@ def _share(estimate: float, ceiling: NoiseCeiling | None) -> float:
     return 100 * estimate / ceiling.lower if ceiling is not None and ceiling.is_above_chance else math.nan
 
 
-def _list_bins(given: Comparison, source: Source, places: range, n_bins: int) -> Iterator[dict[str, Any]]:
+def _list_bins(given: Comparison, source: ComparedLayers, places: range, n_bins: int) -> Iterator[dict[str, Any]]:
     for number, weights in enumerate(_weigh_bins(given, places, n_bins)):
         if not weights.any():
             continue
@@ -211,7 +211,7 @@ def _weigh_bins(given: Comparison, places: range, n_bins: int) -> list[np.ndarra
 
 
 def _tell_choice(
-    given: Comparison, source: Source, places: range, choice: Choice, ceiling: NoiseCeiling | None,
+    given: Comparison, source: ComparedLayers, places: range, choice: Choice, ceiling: NoiseCeiling | None,
     tests: dict[str, np.ndarray],
 ) -> dict[str, Any]:  # fmt: skip
     """The nearest layer; its interval is as wide as that of what was chosen, around the value in those who did not."""
@@ -231,7 +231,7 @@ def _spread(given: Comparison, places: range, choice: Choice) -> np.ndarray:
     return weights
 
 
-def _compare_layers(given: Comparison, source: Source, places: range, notes: list[str]) -> list[dict[str, Any]]:
+def _compare_layers(given: Comparison, source: ComparedLayers, places: range, notes: list[str]) -> list[dict[str, Any]]:
     pairs = list(itertools.combinations(range(len(places)), 2))
     if len(pairs) > _MOST_DIFFERENCES:
         notes.append(

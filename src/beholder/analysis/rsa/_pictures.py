@@ -11,7 +11,7 @@ import numpy as np
 
 from beholder._core.errors import BeholderError
 from beholder.activations import Activations
-from beholder.analysis.rsa._compare import Source
+from beholder.analysis.rsa._compare import ComparedLayers
 from beholder.analysis.rsa._layers import Layers
 from beholder.analysis.rsa._targets import Targets
 from beholder.statistics import map_stimuli, pool_rdms
@@ -25,8 +25,8 @@ _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
 def collect_arrays(
-    sources: Sequence[Source], targets: Targets, rows: Sequence[dict[str, Any]], ids: Sequence[str], first: Layers,
-    places: np.ndarray, method: str, *, by_label: bool,
+    sources: Sequence[ComparedLayers], targets: Targets, rows: Sequence[dict[str, Any]], ids: Sequence[str],
+    first: Layers, places: np.ndarray, method: str, *, by_label: bool,
 ) -> dict[str, np.ndarray]:  # fmt: skip
     """RDMs of targets and of their nearest layers, the map of the first one, categories, thumbnails.
 

@@ -20,7 +20,7 @@ Recorded = Recordings | RecordedRDMs | Activations | ArrayLayers
 
 @final
 @dataclass(frozen=True, eq=False)
-class Target:
+class RsaTarget:
     """One thing that layers are compared with, such as a region.
 
     Attributes
@@ -46,13 +46,13 @@ class Targets:
 
     Attributes
     ----------
-    found : list of Target
+    found : list of RsaTarget
     notes : list of str
     is_network : bool
         Whether they are another network's layers.
     """
 
-    found: list[Target]
+    found: list[RsaTarget]
     notes: list[str] = field(default_factory=list[str])
     is_network: bool = False
 
@@ -98,7 +98,7 @@ def _of_recordings(recorded: Recordings, rows: np.ndarray, by: Sequence[str], di
             time = float("nan") if times is None else float(times[moment])
             label = name if times is None else f"{name} {1000 * time:g} ms".strip()
             rdms = np.stack([each[moment] for each in subjects.values()])
-            targets.found.append(Target(label, tuple(subjects), rdms, time))
+            targets.found.append(RsaTarget(label, tuple(subjects), rdms, time))
     return targets
 
 
@@ -147,14 +147,14 @@ def _of_rdms(recorded: RecordedRDMs, rows: np.ndarray, by: Sequence[str]) -> Tar
                 hint="--by with the columns that tell them apart",
             )  # fmt: skip
         own[subject] = row
-    found = [Target(name, tuple(own), values[list(own.values())], times[name]) for name, own in groups.items()]
+    found = [RsaTarget(name, tuple(own), values[list(own.values())], times[name]) for name, own in groups.items()]
     return Targets(found)
 
 
 def _of_network(recorded: Layers, rows: np.ndarray, ids: Sequence[str], distance: str) -> Targets:
     layers = list_layers(recorded, None)
     rdms = compute_rdms(recorded, rows, ids, layers=layers, distance=distance, replicates="average")
-    found = [Target(layer, ("",), rdm[None]) for layer, rdm in zip(layers, rdms, strict=True)]
+    found = [RsaTarget(layer, ("",), rdm[None]) for layer, rdm in zip(layers, rdms, strict=True)]
     return Targets(found, is_network=True)
 
 
@@ -163,6 +163,6 @@ def _name(labels: Any, by: Sequence[str]) -> str:
     return " ".join(told) or "recordings"
 
 
-def iter_moments(targets: Sequence[Target]) -> Iterator[float]:
+def iter_moments(targets: Sequence[RsaTarget]) -> Iterator[float]:
     """Times of targets, each once."""
     yield from dict.fromkeys(cast(Any, target.time) for target in targets if not np.isnan(target.time))

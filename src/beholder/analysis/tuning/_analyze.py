@@ -112,9 +112,7 @@ def _to_numbers(values: np.ndarray) -> np.ndarray:
     try:
         return np.array([np.nan if str(each).strip() in ("", "None", "nan") else float(each) for each in values])
     except ValueError as error:
-        raise InputError(
-            "a condition of numbers", got=str(error), hint="beholder analyze decode for categories"
-        ) from error
+        raise InputError("a condition of numbers", got=str(error), hint="analyze_decode, for categories") from error
 
 
 def _check(values: np.ndarray, period: float | None) -> None:
