@@ -42,6 +42,7 @@ PRINTED = re.compile(r"`(beholder [a-z][^`]*)`|^(beholder [a-z][^;`]*?)(?:, | to
 FLAG = re.compile(r"(?<![\w-])--?[A-Za-z][\w-]*(?!\w)")
 OTHERS = {
     "--UNQUOTED",
+    "-UNQUOTED",
     "--no-sandbox",
     "--use-fake-device-for-media-stream",
     "-P",

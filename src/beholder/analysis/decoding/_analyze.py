@@ -182,8 +182,9 @@ def _read(layer: Any, name: str, scale: bool) -> np.ndarray:
     if scale:
         raise InputError(
             f"a layer of at most {IN_MEMORY_BYTES / 2**30:.0f} GiB to scale its features",
-            got=f"{n_bytes / 2**30:.1f} GiB at {name}", hint="features that are not scaled, or activations that are pooled",
-        )  # fmt: skip
+            got=f"{n_bytes / 2**30:.1f} GiB at {name}",
+            hint="features that are not scaled, or activations that are pooled",
+        )
     return read_features(layer, name)
 
 
