@@ -242,9 +242,10 @@ def test_a_fetched_set_is_stimuli_by_its_name(beholder, publisher, place, tmp_pa
     assert code == 2 and "elsewhere" in err
 
 
-def run_command(tokens: list[str], manifest: str) -> None:
+def run_command(tokens: list[str], manifest: str, environment: dict[str, str]) -> None:
     from beholder.cli._main import run, split_globals
 
+    os.environ.update(environment)  # what forks has the environment of when it began
     _asset_manifest._DATA = Path(manifest)
     load_assets.cache_clear()
     sys.exit(run(split_globals(tokens)[0]))
@@ -254,7 +255,8 @@ def test_kill_9_in_the_middle_of_a_download(beholder, publisher, tmp_path):
     """The server sends slowly; the process is killed when part of the file is there."""
     publisher.seconds_a_kilobyte = 0.03
     process = FORKING.Process(
-        target=run_command, args=(["assets", "fetch", "checkpoint-kell"], str(tmp_path / "assets.toml"))
+        target=run_command,
+        args=(["assets", "fetch", "checkpoint-kell"], str(tmp_path / "assets.toml"), dict(os.environ)),
     )
     process.start()
     part = get_asset_folder("checkpoint-kell") / "kell.pt.part"

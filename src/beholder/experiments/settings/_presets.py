@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -14,7 +14,6 @@ PRESETS: tuple[str, ...] = tuple(get_task_kind(kind).preset for kind in KINDS)
 """Names of the presets of this package, one a kind of task."""
 
 
-@cache
 def get_preset(name: str) -> Settings:
     """Settings of a preset.
 
@@ -36,7 +35,12 @@ def get_preset(name: str) -> Settings:
     makers = {kind.preset: kind.make_preset for kind in map(get_task_kind, list_task_kinds())}
     if name not in makers:
         raise UnknownNameError("preset", name, makers)
-    return makers[name]().replace({"preset": name})
+    return _make_preset(makers[name], name)
+
+
+@cache
+def _make_preset(make: Callable[[], Settings], name: str) -> Settings:
+    return make().replace({"preset": name})
 
 
 def name_preset(kind: str) -> str:
