@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,13 +22,13 @@ from beholder.activations.extraction._postprocess import (
     Step,
     fit_postprocess,
 )
+from beholder.activations.extraction._write import RowWorker, cut_rows, plan_rows
 from beholder.activations.store._arrays import (
     FORMAT,
     StoredLayer,
     create_layer,
     describe_columns,
     heal_store,
-    iter_shard_ranges,
     job_folder,
     open_group,
     remove_partial_files,
@@ -39,11 +38,8 @@ from beholder.activations.store._arrays import (
     write_stimuli,
 )
 from beholder.activations.store._lazy import Activations, LayerActivations
-from beholder.activations.store._shard_file import plan_layout, shard_path, write_shard
 from beholder.activations.store._stimulus_table import read_stimuli
-from beholder.jobs import Finish, Plan, Shard, Worker, open_output
-
-_SHARD_BYTES = 32 * 2**20
+from beholder.jobs import Plan, open_output
 
 
 def name_steps(steps: Sequence[Step]) -> str:
@@ -97,25 +93,19 @@ def process_activations(
         remove_partial_files(store)
         heal_store(store)
         output.settle(settings)
-        worker = _DeriveWorker(acts, store, tuple(steps), seed)
         attributes: dict[str, Any] = dict(open_group(store).attrs) if (store / "zarr.json").exists() else {}
         old = attributes.get("layers", [])
         order = list(dict.fromkeys([*Activations(acts.path, partial=True).layers, *old]))
         order = [name for name in order if name in (*old, *names)]
-        records = {}
-        for name in names:
-            records[name] = worker.fit(name).to_dict()
-        _make_groups(store, acts, worker, order, settings, records)
-        shards = [
-            Shard(
-                f"{worker.layouts[name].path_name}-{start:08d}",
-                stop - start,
-                {"layer": name, "start": start, "stop": stop},
-            )
-            for name in names
-            for start, stop in iter_shard_ranges(len(acts.stimulus_ids), worker.layouts[name].layout.rows)
-        ]
-        output.run(Plan(f"process {acts.path.stem}", settings, tuple(shards)), worker)
+        fitted = {name: fit_postprocess(acts[name], tuple(steps), seed) for name in names}
+        records = {name: each.to_dict() for name, each in fitted.items()}
+        stored = {name: _plan_layer(name, each) for name, each in fitted.items()}
+        _make_groups(store, acts, stored, order, settings, records)
+        worker = RowWorker(
+            store, stored, lambda name, start, stop: transform_rows(fitted[name], acts[name], start, stop)
+        )  # fmt: skip
+        shards = cut_rows(stored.values(), len(acts.stimulus_ids))
+        output.run(Plan(f"process {acts.path.stem}", settings, shards), worker)
         root = open_group(store, "a")
         root.attrs["complete"] = True
         seal_store(store)
@@ -127,7 +117,7 @@ def process_activations(
 def _make_groups(
     store: Path,
     acts: Activations,
-    worker: _DeriveWorker,
+    stored: Mapping[str, StoredLayer],
     layers: Sequence[str],
     settings: dict[str, Any],
     records: dict[str, Any],
@@ -149,49 +139,14 @@ def _make_groups(
         )
         write_stimuli(root, *read_stimuli(open_group(acts.path), acts.path))
         n_replicates = int(acts.attributes["n_replicates"])
-        for layer in worker.layouts.values():
+        for layer in stored.values():
             create_layer(root, layer, len(acts.stimulus_ids), n_replicates)
             write_column(root[layer.path_name], "stimulus", acts.stimulus_ids)  # type: ignore[arg-type]
 
 
-@dataclass
-class _DeriveWorker(Worker):
-    """Transforms and writes shards of fitted layers, inline."""
-
-    acts: Activations
-    store: Path
-    steps: tuple[Step, ...]
-    seed: int
-    layouts: dict[str, StoredLayer] = field(default_factory=dict)
-    fitted: dict[str, Postprocess] = field(default_factory=dict)
-    lookahead: int = 0
-
-    def fit(self, name: str) -> Postprocess:
-        """Fit the steps to a layer and plan its shards."""
-        values = self.acts[name]
-        self.fitted[name] = fitted = fit_postprocess(values, self.steps, self.seed)
-        rows = max(1, min(256, _SHARD_BYTES // (4 * max(fitted.n_features, fitted.n_inputs))))
-        axis = "component" if fitted.components is not None else "feature"
-        self.layouts[name] = StoredLayer(name, (axis,), plan_layout(rows, (fitted.n_features,), "float32"))
-        return fitted
-
-    @contextlib.contextmanager
-    def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
-        """Nothing to get ready."""
-        yield self._start
-
-    def _start(self, shard: Shard) -> Finish:
-        def finish() -> tuple[dict[str, tuple[int, str]], dict[str, Any]]:
-            name, start, stop = shard.payload["layer"], shard.payload["start"], shard.payload["stop"]
-            values = transform_rows(self.fitted[name], self.acts[name], start, stop)
-            layer = self.layouts[name]
-            files = {}
-            for replicate in range(values.shape[1]):
-                path = shard_path(self.store / layer.path_name / "values", start // layer.layout.rows, replicate, 1)
-                files[path.relative_to(self.store).as_posix()] = write_shard(path, values[:, replicate], layer.layout)
-            return files, {}
-
-        return finish
+def _plan_layer(name: str, fitted: Postprocess) -> StoredLayer:
+    axis = "component" if fitted.components is not None else "feature"
+    return plan_rows(name, axis, fitted.n_features, max(fitted.n_features, fitted.n_inputs))
 
 
 def transform_rows(fitted: Postprocess, values: LayerActivations, start: int, stop: int) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -91,24 +91,16 @@ def write_activations(
         remove_partial_files(store)
         heal_store(store)
         output.settle(whole)
-        stored = {name: _plan_layer(name, values, axis) for name, values in layers.items()}
+        stored = {name: plan_rows(name, axis, values.shape[1]) for name, values in layers.items()}
         _make_groups(store, stored, ids, {"model": model, "settings": whole, "layers": list(layers)})
-        shards = [
-            Shard(f"{layer.path_name}-{start:08d}", stop - start, {"layer": name, "start": start, "stop": stop})
-            for name, layer in stored.items()
-            for start, stop in iter_shard_ranges(len(ids), layer.layout.rows)
-        ]
-        output.run(Plan(f"write {store.stem}", whole, tuple(shards)), _WriteWorker(store, layers, stored))
+        worker = RowWorker(
+            store, stored, lambda name, start, stop: layers[name][start:stop, None].astype(np.float32)
+        )  # fmt: skip
+        output.run(Plan(f"write {store.stem}", whole, cut_rows(stored.values(), len(ids))), worker)
         open_group(store, "a").attrs["complete"] = True
         seal_store(store)
         output.record(store.parent, store.name, {})
     return Activations(store)
-
-
-def _plan_layer(name: str, values: np.ndarray, axis: str) -> StoredLayer:
-    width = values.shape[1]
-    rows = max(1, min(256, _SHARD_BYTES // (4 * width)))
-    return StoredLayer(name, (axis,), plan_layout(rows, (width,), "float32"))
 
 
 def _make_groups(
@@ -130,14 +122,37 @@ def _make_groups(
             write_column(root[layer.path_name], "stimulus", ids)  # type: ignore[arg-type]
 
 
+def plan_rows(name: str, axis: str, n_features: int, n_widest: int | None = None) -> StoredLayer:
+    """A layer of rows (n_features,), float32, in shards of about 32 MB of the widest that is held on the way."""
+    rows = max(1, min(256, _SHARD_BYTES // (4 * (n_widest or n_features))))
+    return StoredLayer(name, (axis,), plan_layout(rows, (n_features,), "float32"))
+
+
+def cut_rows(layers: Iterable[StoredLayer], n_stimuli: int) -> tuple[Shard, ...]:
+    """The shards of layers that :class:`RowWorker` writes."""
+    return tuple(
+        Shard(f"{layer.path_name}-{start:08d}", stop - start, {"layer": layer.name, "start": start, "stop": stop})
+        for layer in layers
+        for start, stop in iter_shard_ranges(n_stimuli, layer.layout.rows)
+    )
+
+
 @final
 @dataclass
-class _WriteWorker(Worker):
-    """Writes shards of values that are in memory, inline."""
+class RowWorker(Worker):
+    """Computes rows of layers and writes them, inline.
+
+    Attributes
+    ----------
+    store : Path
+    layers : mapping of str to StoredLayer
+    compute : callable
+        Of layer, start and stop: rows (n, n_replicates, n_features), float32.
+    """
 
     store: Path
-    values: Mapping[str, np.ndarray]
     layers: Mapping[str, StoredLayer]
+    compute: Callable[[str, int, int], np.ndarray]
     lookahead: int = 0
 
     @contextlib.contextmanager
@@ -148,9 +163,11 @@ class _WriteWorker(Worker):
     def _start(self, shard: Shard) -> Finish:
         def finish() -> tuple[dict[str, tuple[int, str]], dict[str, Any]]:
             name, start, stop = shard.payload["layer"], shard.payload["start"], shard.payload["stop"]
-            layer = self.layers[name]
-            path = shard_path(self.store / layer.path_name / "values", start // layer.layout.rows, 0, 1)
-            written = write_shard(path, self.values[name][start:stop].astype(np.float32), layer.layout)
-            return {path.relative_to(self.store).as_posix(): written}, {}
+            values, layer = self.compute(name, start, stop), self.layers[name]
+            files = {}
+            for replicate in range(values.shape[1]):
+                path = shard_path(self.store / layer.path_name / "values", start // layer.layout.rows, replicate, 1)
+                files[path.relative_to(self.store).as_posix()] = write_shard(path, values[:, replicate], layer.layout)
+            return files, {}
 
         return finish
