@@ -87,6 +87,15 @@ def _replace(match: re.Match[str]) -> str:
 _PROSE = {"of", "or", "and", "with", "where", "to", "for", "above", "from", "is", "in"}
 
 
+def flow_text(text: str) -> str:
+    r"""A text that was written over several lines, as one.
+
+    >>> flow_text("Stimuli were shown\n    once.")
+    'Stimuli were shown once.'
+    """
+    return " ".join(text.split())
+
+
 def format_count(n: int, what: str) -> str:
     """So many of something.
 

@@ -10,7 +10,7 @@ import numpy as np
 from beholder._core.errors import InputError
 from beholder.figures._labels import fit_labels
 from beholder.figures._marks import draw_chance, format_share
-from beholder.figures._rdm import add_colorbar
+from beholder.figures._rdm import finish_matrix
 from beholder.figures._style import INK, ONE_COLUMN_MM, TWO_COLUMNS_MM, colors_of_models, make_figure, use_style
 
 if TYPE_CHECKING:
@@ -65,16 +65,7 @@ def plot_share_matrix(
             words = "–" if np.isnan(value) else f"{100 * value:.0f}"
             ink = INK if np.isnan(value) or value > 0.55 else "#ffffff"
             ax.text(column, row, words, ha="center", va="center", color=ink, fontsize=7)
-        ax.set_xticks(range(len(columns)), list(columns))
-        ax.set_yticks(range(len(rows)), list(rows))
-        ax.set_xlabel(column_name)
-        ax.set_ylabel(row_name)
-        ax.tick_params(length=0)
-        for spine in ax.spines.values():
-            spine.set_visible(False)
-        fig = ax.get_figure(root=True)
-        assert fig is not None
-        add_colorbar(fig, image, [ax], name=value_name)
+        fig = finish_matrix(ax, image, rows, columns, row_name, column_name, value_name)
     if own:
         fit_labels(fig)
     return ax

@@ -172,6 +172,23 @@ def add_colorbar(fig: Any, image: Any, axes: Sequence[Axes], *, name: str) -> No
         bar.outline.set_visible(False)
 
 
+def finish_matrix(
+    ax: Axes, image: Any, rows: Sequence[str], columns: Sequence[str], row_name: str, column_name: str, value_name: str
+) -> Figure:
+    """Name the rows, columns and colours of a matrix that was drawn into ``ax``, without a frame; give its figure."""
+    ax.set_xticks(range(len(columns)), list(columns))
+    ax.set_yticks(range(len(rows)), list(rows))
+    ax.set_xlabel(column_name)
+    ax.set_ylabel(row_name)
+    ax.tick_params(length=0)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    fig = ax.get_figure(root=True)
+    assert fig is not None
+    add_colorbar(fig, image, [ax], name=value_name)
+    return fig
+
+
 def group_by_category(
     categories: Sequence[str] | None, n_stimuli: int
 ) -> tuple[np.ndarray, list[tuple[str, int, int]]]:

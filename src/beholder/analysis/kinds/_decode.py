@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from beholder._core.wording import flow_text
 from beholder.analysis._result import (
     RESULT_KINDS,
     Drawing,
@@ -29,10 +30,6 @@ _NAMES = {
     "lda": "linear discriminant analysis",
 }
 _MOST_MATRICES = 4
-
-
-def _flow(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _tell(result: Result) -> list[str]:
@@ -91,7 +88,7 @@ def _describe_methods(result: Result) -> str:
         if asked["n_permutations"]
         else ""
     )
-    return _flow(
+    return flow_text(
         f"""The {len(asked["classes"])} classes of {asked["labels"]} were told from the activations of each of
         {len(asked["layers"])} layers of {asked["model"] or "a network"} to {asked["n_stimuli"]} stimuli by
         {_NAMES[asked["classifier"]]} (scikit-learn; Pedregosa et al., 2011), in {asked["n_folds"]} folds with every

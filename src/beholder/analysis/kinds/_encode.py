@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from beholder._core.wording import flow_text
 from beholder.analysis._result import (
     RESULT_KINDS,
     Drawing,
@@ -86,17 +87,13 @@ def _tell(result: Result) -> list[str]:
     return told
 
 
-def _flow(text: str) -> str:
-    return " ".join(text.split())
-
-
 def _describe_methods(result: Result) -> str:
     """A paragraph for a paper."""
     asked = result.settings
     start = f"""Responses to {asked["n_stimuli"]} stimuli were predicted from each of {len(asked["layers"])} layers of
         {asked["model"] or "a network"}"""
     if asked["recipe"] == "published":
-        return _flow(
+        return flow_text(
             f"""{start} by the procedure of Feather et al. (2023). In each of {asked["n_splits"]} random splits, half of
             the stimuli trained a ridge regression for each unit, its penalty one of 80 (10^-40 to 10^39) chosen by
             leave-one-out within the training stimuli; r² of predicted and measured responses to the other half was
@@ -118,7 +115,7 @@ def _describe_methods(result: Result) -> str:
         mean r as large; against the largest of all layers where layers are compared. Tests and intervals are computed
         from 200 units of a region at most."""
     intervals = "Intervals are jackknife intervals over stimuli, or Student's over participants."
-    return _flow(
+    return flow_text(
         f"""{start} {how}, in {asked["n_folds"]} folds of which each was predicted once from the others (seed
         {asked["seed"]}). Scores are Pearson's r, signed, averaged over folds and units. Corrected variance explained is
         r² divided by the reliability of the responses and by that of predictions made from single runs (Schoppe et al.,

@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from beholder._core.wording import flow_text
 from beholder.analysis._result import RESULT_KINDS, Drawing, Result, ResultKind, format_p
 from beholder.figures import plot_layer_lines, plot_tuning_curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-
-def _flow(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _pick(result: Result, statistic: str) -> Any:
@@ -67,7 +64,7 @@ def _describe_methods(result: Result) -> str:
         if len(_pick(result, "share-tuned"))
         else ""
     )
-    return _flow(
+    return flow_text(
         f"""Responses of units of {len(asked["layers"])} layers of {asked["model"] or "a network"} to
         {asked["n_stimuli"]} stimuli were averaged for each of {len(values)} values of {asked["condition"]}
         ({values[0]:g} to {values[-1]:g}). {how}, bandwidth the full width at half height between the curve's minimum
