@@ -20,8 +20,8 @@ _KEYWORDS = {
 """Flags that Python knows under another name than their own."""
 
 _SWITCHES = {
-    "append", "balanced", "browser", "failed", "overwrite", "pretrained", "run_code", "shuffle", "skip_bad",
-    "transparency",
+    "append", "balanced", "browser", "failed", "include_excluded", "overwrite", "pretrained", "run_code",
+    "shuffle", "skip_bad", "transparency",
 }  # fmt: skip
 _WORDED = {
     "device", "dtype", "file_format", "kind", "loss", "parameterization", "pool", "recipe", "reduce", "scheme",

@@ -13,6 +13,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.hashing import hash_array, hash_settings
+from beholder._core.id_patterns import extract_ids
 from beholder.activations import Activations
 from beholder.recordings import RecordedRDMs, Recordings, hash_recordings, open_recordings
 
@@ -93,18 +94,7 @@ def join_stimuli(
 
 def _map_ids(ids: Sequence[str], pattern: str | None, name: str) -> dict[str, int]:
     """Compared id to its row."""
-    try:
-        compiled = re.compile(pattern) if pattern is not None else None
-    except re.error as error:
-        raise InputError("a regular expression for --id_pattern", got=f"{pattern} ({error})") from error
-    keys: list[tuple[str, int]] = []
-    for row, stimulus_id in enumerate(ids):
-        match = compiled.search(stimulus_id) if compiled else None
-        if compiled is None:
-            keys.append((stimulus_id, row))
-        elif match is not None:
-            found = match[1] if compiled.groups else match[0]
-            keys.append((found or "", row))
+    keys = [(key, row) for row, key in enumerate(extract_ids(ids, pattern)) if key is not None]
     twice = [key for key, count in Counter(key for key, _ in keys).items() if count > 1]
     if twice:
         raise InputError(

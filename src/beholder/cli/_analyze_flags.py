@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from beholder.cli._flags import OutputFlags, flags, list_files
+from beholder.cli._flags import OutputFlags, Words, flags, list_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from beholder.analysis import Result
+    from beholder.responses import Trials
 
 
 @flags
@@ -42,6 +43,24 @@ class ReadingFlags:
         from beholder.recordings import open_recordings
 
         return open_recordings(recordings, **told)
+
+
+@flags
+class TrialFlags:
+    """How tables of single answers are read."""
+
+    columns: Words = None
+    """What the columns are called, NAME=COLUMN …: participant=subj response=object_response truth=category."""
+    id_pattern: str | None = None
+    """A regular expression whose group is the stimulus's own name in the ids."""
+    include_excluded: bool = False
+    """Of exports: also answers of participants who broke a rule or did not finish."""
+
+    def read(self, files: Iterable[Path]) -> Trials:
+        """All answers of the files in one table."""
+        from beholder.responses import read_trials
+
+        return read_trials(*files, **vars(self))
 
 
 @flags
