@@ -1,4 +1,5 @@
 from ._compared_files import compare_with_files as compare_with_files
+from ._decide import decide as decide
 from ._drawn import draw_judgements as draw_judgements
 from ._judge import judge_metamers as judge_metamers
 from ._judgement import Judgement as Judgement
