@@ -157,6 +157,16 @@ def test_an_export_by_folder_by_file_and_by_its_file_of_answers(store: ResponseS
     assert set(tables[0]["condition"]) == {"0.5", "1.0"}
 
 
+def test_originals_that_stood_in_for_metamers_are_left_out(store: ResponseStore, tmp_path: Path) -> None:
+    fill(store)
+    out = export_responses(store.path, tmp_path / "out").out
+    table: Any = pd.read_csv(out / "responses_included.csv")
+    table["replaced"] = [trial == 2 for trial in table["trial"]]
+    table.to_csv(tmp_path / "answers.csv", index=False)
+    found = read_trials(tmp_path / "answers.csv")
+    assert len(found.table) == 1 and "1 to originals that stood in for metamers" in found.sentences[1]
+
+
 @pytest.mark.parametrize("name", ["cue-conflict", "contrast", "uniform-noise"])
 def test_published_trials_as_pandas_counts_them(name: str, shared_data: Path) -> None:
     folder = shared_data / "shape_texture" / "human" / name

@@ -5,7 +5,7 @@ import scipy.stats
 
 from beholder._core.errors import InputError
 from beholder.evaluation import summarize_verdicts
-from beholder.statistics import bootstrap_proportion, correlate
+from beholder.statistics import bootstrap_proportion, compute_mean_interval, correlate
 
 
 @pytest.mark.parametrize("n", [4, 5, 25])
@@ -77,3 +77,14 @@ def test_wilson_agrees_with_scipy():
 def test_a_bootstrap_wants_a_count_of_each_stimulus(right, shown):
     with pytest.raises(InputError, match="counts for at least one stimulus"):
         bootstrap_proportion(right, shown)
+
+
+def test_interval_of_a_mean_is_that_of_a_t_test():
+    values = [0.7, 0.81, 0.92, 0.6, np.nan]
+    found = compute_mean_interval(values)
+    expected = scipy.stats.ttest_1samp(values[:-1], 0).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    assert found.estimate == pytest.approx(np.mean(values[:-1]), abs=1e-12) and found.n == 4
+    assert compute_mean_interval([0.9, 1.0], (0, 1)).high == 1
+    assert compute_mean_interval([0.5]).n == 1 and np.isnan(compute_mean_interval([0.5]).low)
+    assert np.isnan(compute_mean_interval([]).estimate)

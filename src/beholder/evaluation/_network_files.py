@@ -12,12 +12,13 @@ from beholder._core import tables
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import read_json
 from beholder.evaluation._judgement_table import NATURAL
+from beholder.responses import read_recognition_matrix
+from beholder.statistics import compute_mean_interval
 
 if TYPE_CHECKING:
     import pandas as pd
 
 NATURAL_WORDS = ("", "natural", "orig", "original")
-_MATRIX = "participant_data_matrix"
 _NETWORK_COLUMNS = ("network", "model")
 _VALUE_COLUMNS = ("value", "brain_prediction", "r2", "score")
 
@@ -89,17 +90,12 @@ def read_human_recognition(path: Path | str, layers: Mapping[str, Sequence[str]]
 
 
 def _read_matrix(path: Path, layers: Mapping[str, Sequence[str]], network: str) -> list[tuple[str, str, str, float]]:
-    import scipy.io
-
     if not network:
         raise InputError(f"the network of {path.name}", got="no name", hint=f"NETWORK={path}")
     model = name_network(network, layers)
-    try:
-        matrix = np.asarray(scipy.io.loadmat(path, variable_names=[_MATRIX])[_MATRIX], dtype=np.float64)
-    except (OSError, ValueError, KeyError, NotImplementedError) as error:
-        raise InputError(f"a .mat file with {_MATRIX}", got=f"{path} ({error})") from error
     stages = (NATURAL, *layers[model])
-    if matrix.ndim != 3 or matrix.shape[1] != len(stages) or matrix.shape[2] != 2:
+    matrix = read_recognition_matrix(path).values
+    if matrix.shape[1] != len(stages):
         raise InputError(
             f"a matrix participants × {len(stages)} × 2: natural stimuli, then {', '.join(stages[1:])}",
             got=f"{matrix.shape} in {path}", hint="a .csv that names the layers",
@@ -109,22 +105,20 @@ def _read_matrix(path: Path, layers: Mapping[str, Sequence[str]], network: str) 
         (model, stage, str(who), float(people[who, place]))
         for who in range(len(people))
         for place, stage in enumerate(stages)
+        if not np.isnan(people[who, place])
     ]
 
 
 def _average_people(rows: list[tuple[str, str, str, float]]) -> pd.DataFrame:
     import pandas as pd
-    from scipy.stats import t
 
     found: dict[tuple[str, str], dict[str | int, list[float]]] = {}
     for k, (model, layer, who, share) in enumerate(rows):
         found.setdefault((model, layer), {}).setdefault(who or k, []).append(share)
     made = []
     for (model, layer), people in found.items():
-        shares = [float(np.mean(own)) for own in people.values()]
-        n, mean = len(shares), float(np.mean(shares))
-        half = float(t.ppf(0.975, n - 1) * np.std(shares, ddof=1) / n**0.5) if n > 1 else np.nan
-        made.append((model, layer, n, mean, mean - half, mean + half))
+        mean = compute_mean_interval([np.mean(own) for own in people.values()])
+        made.append((model, layer, mean.n, mean.estimate, mean.low, mean.high))
     return pd.DataFrame(made, columns=["model", "layer", "n_participants", "accuracy", "low", "high"])
 
 

@@ -178,6 +178,9 @@ def _choose_own(file: TrialFile, include_excluded: bool, left: Counter[str], whe
     if "role" in columns:
         is_main = [main and str(role) != "practice" for main, role in zip(is_main, columns["role"], strict=True)]
     keep = _apply([True] * n, is_main, "to catch trials or in practice", left)
+    if "replaced" in columns:
+        shown = [not to_truth(cell, "replaced", where) for cell in columns["replaced"]]
+        keep = _apply(keep, shown, "to originals that stood in for metamers", left)
     if include_excluded:
         return keep
     kept = [not to_truth(cell, "excluded", where) for cell in columns["excluded"]]

@@ -23,6 +23,7 @@ from ._error_consistency import compute_error_consistency as compute_error_consi
 from ._error_consistency import plan_error_consistency as plan_error_consistency
 from ._intervals import Correlation as Correlation
 from ._intervals import bootstrap_proportion as bootstrap_proportion
+from ._intervals import compute_mean_interval as compute_mean_interval
 from ._intervals import correlate as correlate
 from ._intervals import wilson_interval as wilson_interval
 from ._mds import map_stimuli as map_stimuli

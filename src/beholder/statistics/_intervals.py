@@ -9,6 +9,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED, make_generator
+from beholder.statistics._bca import Interval
 
 _N_DRAWS = 1000
 
@@ -25,6 +26,38 @@ def wilson_interval(n_right: Any, n_shown: Any, z: float = 1.959963984540054) ->
     half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
     scale = 1 + z**2 / n
     return np.clip((middle - half) / scale, 0, 1), np.clip((middle + half) / scale, 0, 1)
+
+
+def compute_mean_interval(values: Any, bounds: tuple[float, float] = (-np.inf, np.inf)) -> Interval:
+    r"""Mean with the 95 % interval of Student's t, :math:`\bar x \pm t_{n-1} s / \sqrt n`.
+
+    Parameters
+    ----------
+    values : (n,), float
+        One of each person, or of each stimulus; NaN is left out.
+    bounds : (low, high)
+        What the quantity can be at most, at which the interval ends.
+
+    Returns
+    -------
+    Interval
+        NaN where there is no value; without ends where there is one.
+
+    Source: Student 1908, Biometrika 6, 1-25.
+
+    >>> found = compute_mean_interval([0.5, 0.7, 0.9], (0, 1))
+    >>> round(found.estimate, 2), round(found.low, 3), found.high, found.n
+    (0.7, 0.203, 1.0, 3)
+    """
+    from scipy.stats import t
+
+    known = np.asarray(values, dtype=np.float64).ravel()
+    known = known[~np.isnan(known)]
+    n = len(known)
+    mean = float(known.mean()) if n else float("nan")
+    half = float(t.ppf(0.975, n - 1) * known.std(ddof=1) / n**0.5) if n > 1 else float("nan")
+    low, high = (float(np.clip(end, *bounds)) for end in (mean - half, mean + half))
+    return Interval(mean, low, high, n)
 
 
 def bootstrap_proportion(
