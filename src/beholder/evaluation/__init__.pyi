@@ -1,3 +1,4 @@
+from ._answers import answer_stimuli as answer_stimuli
 from ._compared_files import compare_with_files as compare_with_files
 from ._decide import decide as decide
 from ._drawn import draw_judgements as draw_judgements

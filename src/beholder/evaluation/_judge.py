@@ -23,6 +23,7 @@ from beholder.evaluation._judgement_table import (
     write_judgement_table,
 )
 from beholder.evaluation._metamer_sets import find_metamer_sets, refuse_twins
+from beholder.evaluation._outputs import CPU_BATCH, DEVICE_BATCH
 from beholder.evaluation._verdicts import (
     DECISIONS,
     Vocabulary,
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 FORMAT = "beholder-judgements-2"
 _LAYOUT = "layout.json"
 _FILES_IN_SHARD = 64
-_CPU_BATCH, _DEVICE_BATCH = 8, 64
 
 
 @final
@@ -246,7 +246,7 @@ def _resolve_settings(
 
     if batch_size is not None and batch_size < 1:
         raise InputError("--batch_size of 1 or more", got=str(batch_size))
-    default = _CPU_BATCH if judge.device.type == "cpu" else _DEVICE_BATCH
+    default = CPU_BATCH if judge.device.type == "cpu" else DEVICE_BATCH
     if old is not None and old["device"] == judge.device.type:
         batch_size = keep_batch_size(batch_size, old, "verdicts")
     return {

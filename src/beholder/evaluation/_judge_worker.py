@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from beholder._core.errors import InputError
-from beholder.activations import capture
+from beholder.evaluation._outputs import compute_outputs, open_network
 from beholder.evaluation._saved_stimuli import prepare_saved
 from beholder.evaluation._verdicts import list_vocabularies
 from beholder.jobs import Finish, Shard
-from beholder.models import Model, ModelWorker, copy_model
+from beholder.models import Model, ModelWorker
 
 
 @dataclass
@@ -45,14 +44,8 @@ class JudgeWorker(ModelWorker):
     @contextlib.contextmanager
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
         """Load the network."""
-        model = copy_model(self.model)
-        threads = torch.get_num_threads()
-        if n_workers > 1:
-            torch.set_num_threads(max(1, threads // n_workers))
-        try:
+        with open_network(self.model, n_workers) as model:
             yield lambda shard: lambda: ({}, self._judge(model, shard.payload["files"]))
-        finally:
-            torch.set_num_threads(threads)
 
     def _judge(self, model: Model, files: list[list[str]]) -> dict[str, Any]:
         """The width of the network's output, and its verdicts on files, a list a decision."""
@@ -68,14 +61,7 @@ class JudgeWorker(ModelWorker):
     def _run(self, model: Model, names: list[str]) -> np.ndarray:
         """Outputs of the network, (n_files, n_outputs), float32."""
         prepared = [prepare_saved(self.folder / name, model.preprocessing) for name in names]
-        shapes = {array.shape for array in prepared}
-        if len(shapes) > 1:
-            raise InputError(f"stimuli of one shape for {model.name}", got=", ".join(map(str, sorted(shapes))))
-        prepared += prepared[:1] * (self.batch_size - len(prepared))
-        batch = torch.from_numpy(np.stack(prepared)).to(model.device)
-        with torch.inference_mode():
-            logits, _ = capture(model, batch, [])
-        values = logits.float().cpu().numpy()[: len(names)]
+        values = compute_outputs(model, prepared, self.batch_size)
         if values.ndim != 2 or not list_vocabularies(values.shape[1], model.classes, model.modality):
             raise InputError(
                 "judges whose outputs have names", got=f"{model.name}, whose {values.shape[1:]} have none",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from beholder._core.errors import InputError, StimulusError
-from beholder.models import Preprocessing
-from beholder.stimuli import load_sound, open_image
+from beholder.models import Preprocessing, prepare_stimulus
+from beholder.stimuli import StimulusSet, load_sound, open_image
 
 
 def prepare_shown(content: bytes, preprocessing: Preprocessing) -> np.ndarray:
@@ -18,6 +19,21 @@ def prepare_shown(content: bytes, preprocessing: Preprocessing) -> np.ndarray:
     if preprocessing.modality == "sound":
         raise InputError("a network of pictures for pictures", got=f"one of {preprocessing.describe()}")
     return _prepare_picture(content, preprocessing, preprocessing.input_shape)
+
+
+def prepare_as_shown(stimuli: StimulusSet, i: int, preprocessing: Preprocessing) -> np.ndarray:
+    """Stimulus ``i`` of a set as people are shown it, as a network takes it; see :func:`prepare_saved`.
+
+    Files and pictures of 8 bits that have the network's shape are shown as they are; floats are taken as everywhere.
+    """
+    source = stimuli.read(i)[0]
+    if isinstance(source, bytes):
+        return prepare_shown(source, preprocessing)
+    if stimuli.kind == "image" and isinstance(source, np.ndarray) and source.dtype == np.uint8:
+        if preprocessing.modality == "sound":
+            raise InputError("a network of pictures for pictures", got=f"one of {preprocessing.describe()}")
+        return _prepare_picture(source, preprocessing, preprocessing.input_shape)
+    return prepare_stimulus(preprocessing, stimuli, i, source)
 
 
 def prepare_saved(path: Path, preprocessing: Preprocessing) -> np.ndarray:
@@ -64,9 +80,9 @@ def _prepare_sound(source: Path | bytes, preprocessing: Preprocessing) -> np.nda
     return preprocessing.prepare((samples, rate))
 
 
-def _prepare_picture(source: Path | bytes, preprocessing: Preprocessing, shape: tuple[int, ...] | None) -> np.ndarray:
-    from PIL import Image
-
+def _prepare_picture(
+    source: Path | bytes | np.ndarray, preprocessing: Preprocessing, shape: tuple[int, ...] | None
+) -> np.ndarray:
     picture = open_image(source)
     if shape is None or len(shape) != 3 or shape[0] not in (1, 3):
         return preprocessing.prepare(picture)

@@ -1,0 +1,225 @@
+"""A network's answers to stimuli, as a table of trials like those of people."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
+from beholder._core.files import to_path_name, write_bytes
+from beholder._core.hashing import hash_settings
+from beholder._core.seeds import DEFAULT_SEED
+from beholder._core.settings import keep_batch_size
+from beholder.evaluation._answer_worker import AnswerWorker
+from beholder.evaluation._known_categories import find_categories
+from beholder.evaluation._outputs import CPU_BATCH, DEVICE_BATCH, count_outputs
+from beholder.jobs import JobFolder, Plan, Shard, cut_range, open_output
+from beholder.models import (
+    Model,
+    as_model,
+    collect_stimuli,
+    describe_preprocessing,
+    identify_model,
+    load_model,
+    pick_device,
+)
+from beholder.responses import Trials
+from beholder.stimuli import CATEGORY_RULES, StimulusSet
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import nn
+
+FORMAT = "beholder-answers-1"
+_STIMULI_IN_SHARD = 64
+_CONDITIONS = {"condition": ("condition", "grade"), "level": ("level",), "texture": ("texture",)}
+"""Columns of trials, and the conditions of a set that fill them."""
+
+
+@suggest_keywords
+def answer_stimuli(
+    model: Model | nn.Module | str,
+    stimuli: StimulusSet | Path | str | Any,
+    categories: Mapping[str, Sequence[int | str]] | None = None,
+    *,
+    rule: str = "first",
+    out_path: Path | str = "answers",
+    name: str | None = None,
+    device: str = "auto",
+    batch_size: int | None = None,
+    workers: int = 1,
+    overwrite: bool = False,
+    weights_seed: int = DEFAULT_SEED,
+) -> Trials:
+    """Ask a network what stimuli are, as people are asked: one category of several for each.
+
+    Stimuli are shown as people see them: what has the network's size is neither resized nor cropped, a picture of the
+    same proportions is resized as a whole, anything else is prepared like any file. The table is
+    ``{out_path}/{model}.parquet``, which :func:`beholder.responses.read_trials` reads; interrupted work is continued.
+
+    Parameters
+    ----------
+    model : Model, nn.Module or str
+    stimuli : StimulusSet, or whatever holds stimuli
+        Labels say what is right, where they are categories, class names or WordNet ids; the columns ``condition`` (or
+        ``grade``), ``level`` and ``texture`` are kept.
+    categories : mapping of str to sequence of int or str, optional
+        The classes of each category: numbers of outputs, WordNet ids or names. Default the 16 of ImageNet's classes,
+        the words of networks of words, or the network's own classes: the first of these that holds a label.
+    rule : {"first", "mean", "max", "sum"}
+        How a category follows from classes: :func:`beholder.evaluation.decide`.
+    out_path : path
+    name : str, optional
+        What the network is called in the table and the file's name; default its own name.
+    device : str
+        Of a model given by name.
+    batch_size : int, optional
+        Stimuli in one pass; default 8 on the CPU, 64 elsewhere. Kept by what was begun.
+    workers : int
+        Processes.
+    overwrite : bool
+        Replace answers to other stimuli, by another rule or of a network that has changed.
+    weights_seed : int
+        Of a name that ends in ``@random``.
+
+    Returns
+    -------
+    Trials
+        Columns ``participant, stimulus, response, rule``; ``truth`` and ``correct`` where labels tell; what the set has
+        of ``condition, level, texture``. Stimuli whose label is none of the categories are left out, with a sentence.
+
+    Raises
+    ------
+    InputError
+        A network whose outputs are not the categories, or of another sense.
+    ConfigurationChanged
+        Answers are there to other stimuli, by another rule, or of another network of this name.
+
+    Examples
+    --------
+    >>> trials = answer_stimuli("squeezenet1_1", "cue_conflict/")  # doctest: +SKIP
+    """
+    if rule not in CATEGORY_RULES:
+        raise UnknownNameError("rule", rule, CATEGORY_RULES)
+    asked = (
+        load_model(model, device=pick_device(device), seed=weights_seed) if isinstance(model, str) else as_model(model)
+    )
+    found = collect_stimuli(asked, stimuli)
+    if not len(found):
+        raise InputError("at least one stimulus", got="an empty stimulus set")
+    labels = find_labels(found)
+    known = find_categories(asked, count_outputs(asked), labels, categories)
+    meant = {label: known.look_up(label) for label in set(labels)}
+    truths = [meant[label] for label in labels] or [""] * len(found)
+    kept = [i for i, truth in enumerate(truths) if truth or not any(truths)]
+    shown = found[kept].pin()
+    who = name or asked.path_name
+    out = Path(out_path)
+    file = f"{to_path_name(who)}.parquet"
+    folder = JobFolder(out.parent / f".{out.name}.answers.jobs" / to_path_name(who), out)
+    with open_output(folder, replace=partial(folder.clear, [out / file]) if overwrite else None) as output:
+        settings = _resolve_settings(asked, who, shown, known.outputs, rule, batch_size, folder.read_settings())
+        output.settle(settings, vacant=[out / file])
+        shards = tuple(
+            Shard(f"stimuli-{start:06d}", stop - start, {"start": start, "stop": stop})
+            for start, stop in cut_range(0, len(shown), _STIMULI_IN_SHARD)
+        )
+        worker = AnswerWorker(shown, asked, str(asked.device), settings["batch_size"], known.outputs, rule)
+        receipts = output.run(Plan(f"answers of {who}", settings, shards), worker, n_workers=workers)
+        answers = [each for receipt in receipts for each in receipt["facts"]["answers"]]
+        table = make_answer_table(who, shown, [truths[i] for i in kept], answers, rule)
+        with folder.seal(file):
+            write_answer_table(out / file, table)
+        facts = {"model": asked.name, "weights": asked.weights.sha256, "stimuli": shown.describe()}
+        output.record(out, file, facts)
+    told = [f"{who} answered to {len(shown):,} stimuli by the rule {rule}."]
+    if len(kept) < len(found):
+        other = found.labels[truths.index("")]
+        told.append(
+            f"{len(found) - len(kept):,} of {len(found):,} stimuli are left out: their labels, such as {other!r}, are "
+            "none of the categories."
+        )
+    if not any(truths):
+        told.append("No labels tell what is right.")
+    return Trials(table, tuple(told))
+
+
+def find_labels(stimuli: StimulusSet) -> tuple[str, ...]:
+    """Labels of the stimuli; empty for a flat folder, whose files are each their own class."""
+    return () if stimuli.layout == "flat" or stimuli.labels == stimuli.ids else stimuli.labels
+
+
+def _resolve_settings(
+    model: Model,
+    name: str,
+    stimuli: StimulusSet,
+    categories: dict[str, list[int]],
+    rule: str,
+    batch_size: int | None,
+    old: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """Everything that can change the table. The batch size is chosen when the network is first asked."""
+    if batch_size is not None and batch_size < 1:
+        raise InputError("--batch_size of 1 or more", got=str(batch_size))
+    if old is not None and old["device"] == model.device.type:
+        batch_size = keep_batch_size(batch_size, old, "answers")
+    columns = {column: list(map(str, values)) for column, values in stimuli.conditions.items()}
+    return {
+        "format": FORMAT,
+        "participant": name,
+        "model": model.name,
+        "network": identify_model(model),
+        "preprocessing": describe_preprocessing(model),
+        "device": model.device.type,
+        "batch_size": batch_size or (CPU_BATCH if model.device.type == "cpu" else DEVICE_BATCH),
+        "rule": rule,
+        "categories": categories,
+        "n_stimuli": len(stimuli),
+        "stimuli": hash_settings([stimuli.ids, stimuli.hashes, find_labels(stimuli), columns]),
+    }
+
+
+def make_answer_table(
+    name: str, stimuli: StimulusSet, truths: Sequence[str], answers: Sequence[str], rule: str
+) -> pd.DataFrame:
+    """A row a stimulus, in the columns of trials; truths that are all empty stay away."""
+    import pandas as pd
+
+    n = len(stimuli)
+    columns: dict[str, Any] = {"participant": [name] * n, "stimulus": list(stimuli.ids)}
+    own = {str(column).casefold(): values for column, values in stimuli.conditions.items()}
+    for column, sources in _CONDITIONS.items():
+        values = next((own[source] for source in sources if source in own), None)
+        if values is not None:
+            columns[column] = list(map(_to_level, values)) if column == "level" else list(map(str, values))
+    if any(truths):
+        columns["truth"] = list(truths)
+    columns["response"] = list(answers)
+    if any(truths):
+        columns["correct"] = [answer == truth for answer, truth in zip(answers, truths, strict=True)]
+    columns["rule"] = [rule] * n
+    kinds = {"correct": "bool", "level": "float64"}
+    return pd.DataFrame({key: pd.Series(cells, dtype=kinds.get(key, "str")) for key, cells in columns.items()})  # type: ignore[call-overload]
+
+
+def _to_level(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+def write_answer_table(path: Path, table: pd.DataFrame) -> None:
+    """Write the table as Parquet, by rename; equal tables give equal bytes."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {"correct": pa.bool_(), "level": pa.float64()}
+    schema = pa.schema([(str(column), kinds.get(str(column), pa.string())) for column in table.columns])
+    made = pa.Table.from_pandas(table, schema=schema, preserve_index=False).replace_schema_metadata(None)
+    buffer = io.BytesIO()
+    pq.write_table(made, buffer, compression="zstd")
+    write_bytes(path, buffer.getvalue())
