@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from beholder._core.errors import InputError, OutputError, UnknownNameError
+from beholder._core.hashing import hash_file
 from beholder.stimuli import (
     fetch_assets,
     find_asset,
@@ -64,6 +65,31 @@ def test_every_asset_says_what_it_is_and_who_says_where():
 def test_published_file_names_belong_to_one_asset():
     files = [file for asset in load_assets().values() for file in asset.files if not asset.name.startswith("human-")]
     assert len(files) == len(set(files))
+
+
+def test_pictures_and_trials_of_recognition_are_those_at_hand(shared_data):
+    """Files of the published sets that are here have the hashes of the list."""
+    counts = {
+        "shape-texture-cue-conflict": 1280, "shape-texture-edges": 160, "shape-texture-silhouettes": 160,
+        "recognition-trials": 90,
+    }  # fmt: skip
+    here = {
+        "cue_conflict_sample": "style-transfer-preprocessed-512",
+        "edges": "edges",
+        "silhouettes": "filled-silhouettes",
+    }
+    hashes = {}
+    for name, count in counts.items():
+        asset = get_asset(name)
+        assert len(asset.files) == len(set(asset.files)) == len(asset.published_hashes) == count
+        hashes |= asset.published_hashes
+    folder = shared_data / "shape_texture"
+    for place, published in {**here, "human": ""}.items():
+        files = [*sorted((folder / place).glob("bear/*.png")), *sorted((folder / place).glob("edge/*.csv"))]
+        assert files
+        for file in files:
+            name = file.relative_to(folder / place).as_posix()
+            assert hash_file(file) == hashes[f"{published}/{name}".lstrip("/")]
 
 
 def test_what_was_promised_is_there():
