@@ -12,9 +12,11 @@ from .activations import load_lazy_activations as load_lazy_activations
 from .activations import process_activations as process_activations
 from .activations import sparsity as sparsity
 from .analysis import Result as Result
+from .analysis import analyze_anova as analyze_anova
 from .analysis import analyze_cka as analyze_cka
 from .analysis import analyze_decode as analyze_decode
 from .analysis import analyze_encode as analyze_encode
+from .analysis import analyze_mixed as analyze_mixed
 from .analysis import analyze_rsa as analyze_rsa
 from .analysis import analyze_searchlight as analyze_searchlight
 from .analysis import analyze_tuning as analyze_tuning

@@ -257,6 +257,8 @@ class ResultKind:
         The main picture, into ``ax`` where one is given.
     draw : callable
         Every picture of the report, one after the other.
+    attach : callable, optional
+        Writes further files into a folder, under names that begin with the result's, and gives their paths.
     """
 
     title: Callable[[Result], str]
@@ -264,6 +266,7 @@ class ResultKind:
     methods: Callable[[Result], str]
     plot: Callable[[Result, Axes | None], Axes]
     draw: Callable[[Result], Iterator[Drawing]]
+    attach: Callable[[Result, Path, str], list[Path]] | None = None
 
 
 RESULT_KINDS: Registry[ResultKind] = Registry("kind of result", modules="beholder.analysis.kinds._*")

@@ -38,6 +38,8 @@ def write_result(
     check_result_settings(result.settings, folder, name, overwrite=overwrite)
     folder.mkdir(parents=True, exist_ok=True)
     files = [result.save(folder / f"{name}.parquet")]
+    attach = RESULT_KINDS[result.kind].attach
+    files += attach(result, folder, name) if attach is not None else []
     for drawing in RESULT_KINDS[result.kind].draw(result) if figures else ():
         files += save_figure(drawing.figure, folder / "figures" / f"{name}_{drawing.name}").values()
     record_provenance(folder, f"{name}.parquet", result.settings, warnings=list(result.warnings))

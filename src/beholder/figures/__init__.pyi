@@ -1,6 +1,7 @@
 from ._accuracy import plot_accuracy as plot_accuracy
 from ._accuracy import wilson_interval as wilson_interval
 from ._distributions import plot_distributions as plot_distributions
+from ._estimates import plot_estimates as plot_estimates
 from ._labels import find_overlaps as find_overlaps
 from ._labels import fit_labels as fit_labels
 from ._layer_curves import CurvePanel as CurvePanel

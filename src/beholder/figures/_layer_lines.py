@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from beholder.figures._marks import draw_chance
 from beholder.figures._style import (
     INK,
     ONE_COLUMN_MM,
+    PEOPLE_COLOR,
     TWO_COLUMNS_MM,
     colors_of_layers,
     colors_of_models,
@@ -39,8 +40,10 @@ def plot_layer_lines(
     value_name: str,
     interval: str,
     chance: float | None = None,
+    place_name: str = "Layer",
+    people: Collection[str] = (),
 ) -> Axes:
-    """Draw a value at each layer, in network order from left to right, a line a name.
+    """Draw a value at each layer, or another ordered place, from left to right in network order, a line a name.
 
     Parameters
     ----------
@@ -54,12 +57,18 @@ def plot_layer_lines(
         What the vertical lines are, with n.
     chance : float, optional
         Marked by a dashed line.
+    place_name : str
+        What the places are.
+    people : collection of str
+        Lines of people, which are black.
     """
     if not lines or not all(lines.values()):
         raise InputError("at least one line with one layer", got="none")
     layers = list(dict.fromkeys(layer for line in lines.values() for layer in line))
-    is_named = len(lines) <= _MOST_NAMED
-    colors = colors_of_models(list(lines)) if is_named else dict.fromkeys(lines, "#9a9da1")
+    others = [name for name in lines if name not in people]
+    is_named = len(others) <= _MOST_NAMED
+    colors = colors_of_models(others) if is_named else dict.fromkeys(lines, "#9a9da1")
+    colors |= dict.fromkeys(people, PEOPLE_COLOR)
     own = ax is None
     with use_style():
         if ax is None:
@@ -76,7 +85,7 @@ def plot_layer_lines(
         ax.set_xticks(range(len(layers)), layers)
         ax.set_xlim(-0.5, len(layers) - 0.5)
         ax.set_ylabel(value_name)
-        ax.set_xlabel(f"Layer\n{interval}")
+        ax.set_xlabel(f"{place_name}\n{interval}")
         if chance is not None:
             draw_chance(ax, chance)
         if is_named and any(lines):

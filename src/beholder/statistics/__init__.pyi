@@ -1,6 +1,8 @@
 from ._anova import AnovaEffect as AnovaEffect
 from ._anova import fit_anova as fit_anova
 from ._anova import permute_mixed_anova as permute_mixed_anova
+from ._anova_effects import compute_eta_interval as compute_eta_interval
+from ._anova_effects import permute_paired_anova as permute_paired_anova
 from ._bca import Interval as Interval
 from ._bca import compute_bca_interval as compute_bca_interval
 from ._circular import CircularBias as CircularBias

@@ -13,6 +13,7 @@ import numpy as np
 from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 
+INTERCEPT = "(Intercept)"
 _CHUNK = 500
 
 
@@ -61,6 +62,7 @@ def fit_anova(
     *,
     within: Sequence[str] = (),
     between: Mapping[str, Sequence[Any]] | None = None,
+    intercept: bool = False,
 ) -> dict[str, AnovaEffect]:
     r"""An analysis of variance with any factors within and between participants.
 
@@ -76,11 +78,13 @@ def fit_anova(
         Names of the factors along the further axes.
     between : mapping of str to sequence, optional
         By name, the level of each participant.
+    intercept : bool
+        Also the line ``(Intercept)``: is the mean of all cells 0?
 
     Returns
     -------
     dict of str to AnovaEffect
-        By the names of the factors, joined by ``:``; factors between participants come first.
+        By the names of the factors, joined by ``:``; factors between participants come first, before all the intercept.
 
     Raises
     ------
@@ -117,8 +121,9 @@ def fit_anova(
     found: dict[str, AnovaEffect] = {}
     for stratum in strata:
         for name, sum_sq, df in stratum.effects:
-            found[name] = _test(sum_sq, df, stratum, df_residual, all_errors)
-    return dict(sorted(found.items(), key=lambda item: item[0].count(":")))
+            if name or intercept:
+                found[name or INTERCEPT] = _test(sum_sq, df, stratum, df_residual, all_errors)
+    return dict(sorted(found.items(), key=lambda item: (item[0] != INTERCEPT, item[0].count(":"))))
 
 
 def permute_mixed_anova(
@@ -255,10 +260,9 @@ def _fit_stratum(
         place = slice(start, start + columns.shape[1])
         start = place.stop
         full = ":".join(each for each in (term, name) if each)
-        if full:
-            found = weights[place]
-            sum_sq = float(np.trace(found.T @ np.linalg.solve(inverse[place, place], found)))
-            effects.append((full, sum_sq, columns.shape[1] * z.shape[1]))
+        found = weights[place]
+        sum_sq = float(np.trace(found.T @ np.linalg.solve(inverse[place, place], found)))
+        effects.append((full, sum_sq, columns.shape[1] * z.shape[1]))
     return _Stratum(effects, float((residual**2).sum()), residual.T @ residual)
 
 

@@ -56,27 +56,22 @@ def fit_mixed_logistic(
     >>> fit_mixed_logistic(table, "correct ~ level").names
     ('(Intercept)', 'level')
     """
-    outcome, terms = _parse(formula)
+    outcome, terms = parse_formula(formula)
     slopes = dict(groups) if isinstance(groups, Mapping) else dict.fromkeys(groups)
     used = [outcome, *(name for term in terms for name in term), *slopes, *(name for name in slopes.values() if name)]
-    columns = {name: _read(table, name) for name in dict.fromkeys(used)}
-    missing = {name: int(_is_missing(column).sum()) for name, column in columns.items()}
+    columns = {name: read_column(table, name) for name in dict.fromkeys(used)}
+    missing = {name: int(find_missing(column).sum()) for name, column in columns.items()}
     if any(missing.values()):
         got = ", ".join(f"{count} missing in {name}" for name, count in missing.items() if count)
         raise InputError(
             "a value in every row", got=got, hint="leave those trials out first, so that it is known which"
         )
-    coded = {name: _code(name, columns[name]) for name in {name for term in terms for name in term}}
-    names, parts = ["(Intercept)"], [np.ones(len(columns[outcome]))]
-    for term in terms:
-        for label, values in _multiply([coded[name] for name in term]):
-            names.append(label)
-            parts.append(values)
+    names, design = make_design(terms, columns, find_levels(columns))
     random = [_make_term(group, columns[group], slope, columns) for group, slope in slopes.items()]
-    return fit_logistic_mixed(columns[outcome], np.stack(parts, axis=1), names, random)
+    return fit_logistic_mixed(columns[outcome], design, names, random)
 
 
-def _parse(formula: str) -> tuple[str, list[tuple[str, ...]]]:
+def parse_formula(formula: str) -> tuple[str, list[tuple[str, ...]]]:
     """The outcome, and each term's variables, main effects first."""
     expected = "a formula such as 'correct ~ condition + size'"
     sides = formula.split("~")
@@ -101,27 +96,59 @@ def _parse(formula: str) -> tuple[str, list[tuple[str, ...]]]:
     return sides[0].strip(), sorted(terms, key=len)
 
 
-def _read(table: Any, name: str) -> np.ndarray:
+def read_column(table: Any, name: str) -> np.ndarray:
+    """A column of a table, by name."""
     known = [str(column) for column in (table.columns if hasattr(table, "columns") else table)]
     if name not in known:
         raise UnknownNameError("column", name, known)
     return np.asarray(table[name])
 
 
-def _is_missing(column: np.ndarray) -> np.ndarray:
+def find_missing(column: np.ndarray) -> np.ndarray:
+    """Where a column has no value."""
     import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
     return np.asarray(pd.isna(column))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
 
 
-def _code(name: str, column: np.ndarray) -> list[tuple[str, np.ndarray]]:
+def find_levels(columns: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
+    """Levels of the columns that hold words, in alphabetical order; numbers have none."""
+    return {
+        name: sorted(set(column.astype(str).tolist()))
+        for name, column in columns.items()
+        if column.dtype.kind not in "iufb"
+    }
+
+
+def make_design(
+    terms: Sequence[tuple[str, ...]], columns: Mapping[str, np.ndarray], levels: Mapping[str, Sequence[str]]
+) -> tuple[list[str], np.ndarray]:
+    """Names of the fixed coefficients and the design, (n_rows, n_coefficients), the intercept first.
+
+    Parameters
+    ----------
+    terms : sequence of tuple of str
+        As :func:`parse_formula` gives them.
+    columns : mapping of str to (n_rows,)
+    levels : mapping of str to sequence of str
+        Of the columns that hold words; each is compared with the first.
+    """
+    n = len(next(iter(columns.values())))
+    names, parts = ["(Intercept)"], [np.ones(n)]
+    for term in terms:
+        for label, values in _multiply([_code(name, columns[name], levels.get(name)) for name in term]):
+            names.append(label)
+            parts.append(values)
+    return names, np.stack(parts, axis=1)
+
+
+def _code(name: str, column: np.ndarray, levels: Sequence[str] | None) -> list[tuple[str, np.ndarray]]:
     """A predictor's names and columns."""
-    if column.dtype.kind in "iufb":
+    if levels is None:
         return [(name, column.astype(np.float64))]
-    words = column.astype(str)
-    levels = sorted(set(words.tolist()))
     if len(levels) < 2:
         raise InputError(f"at least two levels of {name}", got=f"only {levels[0]}" if levels else "none")
+    words = column.astype(str)
     return [(f"{name}[{level}]", (words == level).astype(np.float64)) for level in levels[1:]]
 
 
@@ -136,7 +163,7 @@ def _make_term(group: str, column: np.ndarray, slope: str | None, columns: dict[
     _, codes = np.unique(column.astype(str), return_inverse=True)
     if slope is None:
         return RandomTerm(group, codes)
-    coded = _code(slope, columns[slope])
+    coded = _code(slope, columns[slope], find_levels({slope: columns[slope]}).get(slope))
     if len(coded) != 1:
         raise InputError(f"a number or two levels for the slope of {group}", got=f"{len(coded) + 1} levels of {slope}")
     return RandomTerm(group, codes, coded[0][1], coded[0][0])

@@ -1,0 +1,39 @@
+"""``beholder analyze mixed``: single answers of people to stimuli by a logistic mixed model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from beholder.cli._analyze_flags import ResultFlags, TrialFlags
+from beholder.cli._flags import Words
+
+
+def mixed(
+    answers: list[Path],
+    /,
+    *,
+    formula: str = "correct ~ condition",
+    groups: Words = None,
+    trials: TrialFlags = TrialFlags(),
+    output: ResultFlags = ResultFlags(),
+) -> None:
+    """Fit a logistic mixed model to single answers, people and stimuli crossed; Wald and likelihood-ratio tests.
+
+    Writes the same model as a script for R's lme4, with the answers as a tidy table.
+
+    Example: beholder analyze mixed edge/ silhouette/ --columns participant=subj condition=source
+
+    Parameters
+    ----------
+    answers
+        Exports, tables of answers, folders of tables.
+    formula
+        Column of answers, then predictors: "correct ~ condition + level", a:b or a*b for interactions.
+    groups
+        Columns of what was drawn at random; default participant and stimulus. participant=condition: the condition's
+        effect differs between participants, too.
+    """
+    from beholder.analysis import analyze_mixed
+
+    chosen = tuple(groups or ("participant", "stimulus"))
+    output.run("mixed", analyze_mixed, answers, formula=formula, groups=chosen, **vars(trials))

@@ -1,0 +1,74 @@
+"""Estimates with their intervals, one below the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from beholder._core.errors import InputError
+from beholder.figures._labels import fit_labels
+from beholder.figures._marks import draw_chance
+from beholder.figures._style import INK, NATURAL_COLOR, ONE_COLUMN_MM, make_figure, use_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def plot_estimates(
+    estimates: Mapping[str, tuple[float, float, float]],
+    ax: Axes | None = None,
+    *,
+    value_name: str,
+    interval: str,
+    reference: float | None = None,
+    reference_name: str | None = None,
+    single: Mapping[str, Sequence[float]] | None = None,
+    colors: Mapping[str, str] | None = None,
+) -> Axes:
+    """Draw numbers as dots with lines, the first on top.
+
+    Parameters
+    ----------
+    estimates : mapping of str to (value, low, high)
+        Name to a number and the ends of its interval, which may be NaN.
+    ax : matplotlib Axes, optional
+        A figure of one-column width is made without it.
+    value_name : str
+        The quantity with its unit.
+    interval : str
+        What the lines are, with n.
+    reference : float, optional
+        Marked by a dashed line: no effect, chance.
+    reference_name : str, optional
+        What stands on that line.
+    single : mapping of str to sequence of float, optional
+        Values of single people behind a number, as small grey dots.
+    colors : mapping of str to str, optional
+        Of dots and lines; default black.
+    """
+    if not estimates or not any(np.isfinite(each[0]) for each in estimates.values()):
+        raise InputError("at least one estimate", got="none that is a number" if estimates else "none")
+    own = ax is None
+    with use_style():
+        if ax is None:
+            ax = make_figure(ONE_COLUMN_MM, 24 + 6 * len(estimates)).subplots()
+        for place, (name, (value, low, high)) in enumerate(estimates.items()):
+            color = (colors or {}).get(name, INK)
+            dots = np.asarray(list((single or {}).get(name, ())), dtype=np.float64)
+            ax.plot(
+                dots, np.full(len(dots), place + 0.22), "o", color=NATURAL_COLOR, markersize=2.5, alpha=0.6,
+                markeredgewidth=0, clip_on=False, zorder=2,
+            )  # fmt: skip
+            ax.hlines([place], [low], [high], color=color, linewidth=1.0)
+            ax.plot([value], [place], "o", color=color, markersize=4, zorder=3)
+        ax.set_yticks(range(len(estimates)), list(estimates))
+        ax.set_ylim(len(estimates) - 0.4, -0.6)
+        ax.set_xlabel(f"{value_name}\n{interval}")
+        if reference is not None:
+            draw_chance(ax, reference, axis="x", text=reference_name)
+    if own:
+        fig: Any = ax.get_figure(root=True)
+        fit_labels(fig)
+    return ax
