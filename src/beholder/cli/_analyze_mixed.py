@@ -21,7 +21,8 @@ def mixed(
 
     Writes the same model as a script for R's lme4, with the answers as a tidy table.
 
-    Example: beholder analyze mixed edge/ silhouette/ --columns participant=subj condition=source
+    Example: beholder analyze mixed edge/ silhouette/ --columns participant=subj condition=source --groups participant
+    condition:stimulus
 
     Parameters
     ----------
@@ -30,8 +31,8 @@ def mixed(
     formula
         Column of answers, then predictors: "correct ~ condition + level", a:b or a*b for interactions.
     groups
-        Columns of what was drawn at random; default participant and stimulus. participant=condition: the condition's
-        effect differs between participants, too.
+        Columns of what was drawn at random; default participant and stimulus. condition:stimulus where stimuli of one
+        name are unlike in unlike conditions; participant=condition where that effect differs between participants.
     """
     from beholder.analysis import analyze_mixed
 

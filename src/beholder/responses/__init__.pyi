@@ -68,6 +68,7 @@ from ._takers import TakerLog as TakerLog
 from ._takers import count_takers as count_takers
 from ._takers import read_takers as read_takers
 from ._trial_columns import TRIAL_TABLE_COLUMNS as TRIAL_TABLE_COLUMNS
+from ._trial_columns import parse_columns as parse_columns
 from ._trials import Trials as Trials
 from ._trials import read_trials as read_trials
 from ._upgrade import upgrade_responses as upgrade_responses

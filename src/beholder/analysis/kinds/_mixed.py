@@ -68,7 +68,8 @@ def _tell(result: Result) -> list[str]:
 
 
 def _name_many(group: str) -> str:
-    return {"stimulus": "stimuli"}.get(group, f"{group}s")
+    *of, last = group.split(":")
+    return ({"stimulus": "stimuli"}.get(last, f"{last}s")) + "".join(f" of each {name}" for name in of)
 
 
 def _format_logit(value: float) -> str:

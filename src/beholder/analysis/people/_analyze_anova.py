@@ -13,9 +13,9 @@ from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.analysis._join import identify_input
 from beholder.analysis._result import Result, make_result
-from beholder.analysis.people._designs import Design, design_from_matrix, design_from_table
+from beholder.analysis.people._designs import Design, design_from_matrix, design_from_table, sort_levels
 from beholder.analysis.people._read import MATRICES, read_matrix, read_value_table
-from beholder.responses import Trials, parse_columns, read_trials
+from beholder.responses import Trials, read_trials
 from beholder.statistics import (
     AnovaEffect,
     compute_eta_interval,
@@ -107,7 +107,7 @@ def analyze_anova(
         notes += [*(_name(design, note) for note in design.notes), *_warn(design)]
         described.append(_describe(design, bool(permuted)))
     settings: dict[str, Any] = {
-        "value": value, "designs": described, "paired": paired, "columns": dict(parse_columns(columns)),
+        "value": value, "designs": described, "paired": paired, "columns": parse_any(columns),
         "id_pattern": id_pattern, "include_excluded": include_excluded,
         "n_permutations": n_permutations if any(each["permuted"] for each in described) else 0, "seed": seed,
         "read": told,
@@ -225,7 +225,7 @@ def _warn(design: Design) -> list[str]:
     told: list[str] = []
     if "observer" in design.within or "observer" in design.between:
         levels = design.within.get("observer") or design.between["observer"]
-        if "network" in levels:
+        if "network" in {level.casefold() for level in levels}:
             told.append(
                 "The network's rows are one network, scored on each participant's stimuli: the test speaks of these "
                 "people and stimuli, not of networks at large."
@@ -245,8 +245,6 @@ def _name(design: Design, note: str) -> str:
 
 def _describe(design: Design, permuted: bool) -> dict[str, Any]:
     """What pictures and words need to know of a design, plain JSON."""
-    from beholder.analysis.people._designs import sort_levels
-
     return {
         "name": design.name, "kind": design.kind, "paired": design.paired, "permuted": permuted,
         "within": {name: list(levels) for name, levels in design.within.items()},

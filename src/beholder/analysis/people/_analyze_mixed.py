@@ -19,6 +19,8 @@ from beholder.analysis.people._mixed import (
     find_levels,
     find_missing,
     fit_mixed_logistic,
+    join_columns,
+    list_columns,
     make_design,
     parse_formula,
     read_column,
@@ -30,6 +32,7 @@ _Z = 1.959963984540054
 _NODES = 41
 _MOST_CELLS = 24
 _MOST_VALUES = 6
+_MOST_SINGLE = 0.7
 
 
 @suggest_keywords
@@ -51,8 +54,9 @@ def analyze_mixed(
     formula : str
         As for :func:`fit_mixed_logistic`: the column of answers, then predictors joined by ``+``, ``:`` or ``*``.
     groups : sequence of str, or mapping of str to str or None
-        Columns whose levels have intercepts of their own. ``participant=condition``, or a mapping, lets the effect of
-        one predictor differ between them, too.
+        Columns whose levels have intercepts of their own; ``condition:stimulus`` where stimuli of one name are unlike in
+        unlike conditions. ``participant=condition``, or a mapping, lets the effect of one predictor differ between
+        them, too.
     columns, id_pattern, include_excluded
         As for :func:`beholder.responses.read_trials`.
 
@@ -88,8 +92,7 @@ def analyze_mixed(
     outcome, terms = parse_formula(formula)
     slopes = _parse_groups(groups)
     predictors = list(dict.fromkeys(name for term in terms for name in term))
-    used = dict.fromkeys([outcome, *predictors, *slopes, *(name for name in slopes.values() if name)])
-    given = {name: read_column(table, name) for name in used}
+    given = {name: read_column(table, name) for name in list_columns(outcome, terms, slopes)}
     keep = ~np.any([find_missing(column) for column in given.values()], axis=0)
     notes: list[str] = []
     if not keep.all():
@@ -99,6 +102,7 @@ def analyze_mixed(
         raise InputError("answers with a value in every column of the formula", got="none")
     data = {name: np.array(column[keep].tolist()) for name, column in given.items()}
     fit = fit_mixed_logistic(data, formula, slopes)
+    notes += _find_single(fit)
     rows = _make_rows(fit)
     smaller: list[LogisticMixedFit] = []
     for term in terms:
@@ -146,6 +150,16 @@ def _parse_groups(groups: Sequence[str] | Mapping[str, str | None]) -> dict[str,
     return {name: slope or None for name, _, slope in pairs}
 
 
+def _find_single(fit: LogisticMixedFit) -> list[str]:
+    """Groups that tell nothing, since hardly any level has a second answer."""
+    return [
+        f"{count:,} levels of {name} have {fit.n_trials:,} answers: with hardly a second answer to each, {name} cannot be "
+        "told from chance. If ids carry prefixes, --id_pattern takes them off."
+        for name, count in fit.n_levels.items()
+        if count > _MOST_SINGLE * fit.n_trials
+    ]
+
+
 def _close(warning: str) -> str:
     return f"{warning[0].upper()}{warning[1:]}."
 
@@ -161,7 +175,7 @@ def _make_rows(fit: LogisticMixedFit) -> list[dict[str, Any]]:
              "z": float(fit.z[k])}
         )  # fmt: skip
     for name, sd in fit.sds.items():
-        group = name.split(":")[0]
+        group = name.split(": ")[0]
         rows.append({"target": name, "statistic": "standard deviation", "estimate": sd, "n": fit.n_levels[group]})
     for name, r in fit.correlations.items():
         rows.append({"target": name, "statistic": "correlation", "estimate": r, "n": fit.n_levels[name]})
@@ -186,8 +200,7 @@ def _make_cells(
     _, design = make_design(terms, columns | {"": np.zeros(len(cells))}, levels)
     spread = _find_spread(fit, slopes, columns, levels, len(cells))
     rows: list[dict[str, Any]] = []
-    first = next(iter(slopes))
-    who = data[first].astype(str)
+    who = join_columns(next(iter(slopes)), data)
     right = data[outcome].astype(np.float64)
     for k, cell in enumerate(cells):
         at, se = float(design[k] @ fit.estimate), math.sqrt(max(0.0, float(design[k] @ fit.covariance @ design[k])))

@@ -47,7 +47,8 @@ def make_lme4_script(settings: Mapping[str, Any], table: str, columns: Sequence[
     groups: Mapping[str, str | None] = settings["groups"]
     levels: Mapping[str, Sequence[str]] = settings["levels"]
     random = " + ".join(f"(1 + {slope} | {group})" if slope else f"(1 | {group})" for group, slope in groups.items())
-    words = [name for name in columns if name in levels or name in groups]
+    grouped = {name for group in groups for name in group.split(":")}
+    words = [name for name in columns if name in levels or name in grouped]
     classes = ", ".join(f"{_quote_name(name)} = 'character'" for name in words)
     factors = [
         f"d${_quote_name(name)} <- factor(d${_quote_name(name)}, levels = c({', '.join(map(_quote, own))}))"

@@ -29,7 +29,8 @@ def fit_mixed_logistic(
     groups : sequence of str, or mapping of str to str or None
         Columns whose levels have intercepts of their own; a mapping adds the one predictor whose slope differs too:
         ``{"participant": "condition", "stimulus": None}``. Levels of one name are one person or one stimulus, so people
-        of different experiments need different names.
+        of different experiments need different names; ``"condition:stimulus"`` takes stimuli of one name in unlike
+        conditions for unlike stimuli.
 
     Returns
     -------
@@ -58,8 +59,8 @@ def fit_mixed_logistic(
     """
     outcome, terms = parse_formula(formula)
     slopes = dict(groups) if isinstance(groups, Mapping) else dict.fromkeys(groups)
-    used = [outcome, *(name for term in terms for name in term), *slopes, *(name for name in slopes.values() if name)]
-    columns = {name: read_column(table, name) for name in dict.fromkeys(used)}
+    used = list_columns(outcome, terms, slopes)
+    columns = {name: read_column(table, name) for name in used}
     missing = {name: int(find_missing(column).sum()) for name, column in columns.items()}
     if any(missing.values()):
         got = ", ".join(f"{count} missing in {name}" for name, count in missing.items() if count)
@@ -67,7 +68,7 @@ def fit_mixed_logistic(
             "a value in every row", got=got, hint="leave those trials out first, so that it is known which"
         )
     names, design = make_design(terms, columns, find_levels(columns))
-    random = [_make_term(group, columns[group], slope, columns) for group, slope in slopes.items()]
+    random = [_make_term(group, join_columns(group, columns), slope, columns) for group, slope in slopes.items()]
     return fit_logistic_mixed(columns[outcome], design, names, random)
 
 
@@ -94,6 +95,19 @@ def parse_formula(formula: str) -> tuple[str, list[tuple[str, ...]]]:
         elif names != ["1"]:
             terms[tuple(names)] = None
     return sides[0].strip(), sorted(terms, key=len)
+
+
+def list_columns(outcome: str, terms: Sequence[tuple[str, ...]], slopes: Mapping[str, str | None]) -> list[str]:
+    """Columns that a model needs, each once."""
+    grouped = [name for group in slopes for name in group.split(":")]
+    predictors = [name for term in terms for name in term]
+    return list(dict.fromkeys([outcome, *predictors, *grouped, *(name for name in slopes.values() if name)]))
+
+
+def join_columns(group: str, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Levels of a group, (n_rows,): a column, or the combinations of several (``a:b``)."""
+    parts = [columns[name].astype(str).tolist() for name in group.split(":")]
+    return np.array([":".join(each) for each in zip(*parts, strict=True)])
 
 
 def read_column(table: Any, name: str) -> np.ndarray:
@@ -160,7 +174,7 @@ def _multiply(parts: list[list[tuple[str, np.ndarray]]]) -> list[tuple[str, np.n
 
 
 def _make_term(group: str, column: np.ndarray, slope: str | None, columns: dict[str, np.ndarray]) -> RandomTerm:
-    _, codes = np.unique(column.astype(str), return_inverse=True)
+    _, codes = np.unique(column, return_inverse=True)
     if slope is None:
         return RandomTerm(group, codes)
     coded = _code(slope, columns[slope], find_levels({slope: columns[slope]}).get(slope))
