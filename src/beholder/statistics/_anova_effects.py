@@ -13,9 +13,7 @@ from beholder._core.seeds import DEFAULT_SEED, make_generator
 _CHUNK = 500
 
 
-def permute_paired_anova(
-    values: Any, *, n_permutations: int = 10_000, seed: int = DEFAULT_SEED
-) -> tuple[float, float]:
+def permute_paired_anova(values: Any, *, n_permutations: int = 10_000, seed: int = DEFAULT_SEED) -> tuple[float, float]:
     r"""Permutation p of observer and of observer × stage where both observers have each participant's stimuli.
 
     Observer: the two rows of a pair are exchanged or not, stages averaged. Interaction: the stages of each row are

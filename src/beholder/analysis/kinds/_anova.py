@@ -134,7 +134,7 @@ def _plot(result: Result, ax: Axes | None = None, place: int = 0) -> Axes:
     n = sorted({row["n"] for row in means if row["n"]})
     words = f"line: 95 % interval over rows, n = {n[0]}" + (f" to {n[-1]}" if len(n) > 1 else "")
     return plot_layer_lines(
-        lines, ax, value_name=_VALUES.get(result.settings["value"], result.settings["value"]), interval=words,
+        lines, ax, value_name=_VALUES.get(str(result.settings["value"]), str(result.settings["value"])), interval=words,
         place_name=along.capitalize(), people=[name for name in lines if name.casefold() in _PEOPLE],
     )  # fmt: skip
 

@@ -33,7 +33,9 @@ def _tell(result: Result) -> list[str]:
     """Each effect in logits with both tests; proportions; how much people and stimuli differ."""
     asked = result.settings
     levels = asked["n_levels"]
-    n = f"{asked['n_trials']:,} answers, " + ", ".join(f"{count:,} {_name_many(name)}" for name, count in levels.items())
+    n = f"{asked['n_trials']:,} answers, " + ", ".join(
+        f"{count:,} {_name_many(name)}" for name, count in levels.items()
+    )
     tests = {row["target"]: row for row in _pick(result, "likelihood ratio")}
     told: list[str] = []
     for row in _pick(result, "coefficient"):

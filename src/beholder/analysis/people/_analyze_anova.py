@@ -13,12 +13,13 @@ from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.analysis._join import identify_input
 from beholder.analysis._result import Result, make_result
-from beholder.analysis.people._designs import Design, design_from_matrix, design_from_table, sort_levels
-from beholder.analysis.people._read import MATRICES, read_matrix, read_value_table
-from beholder.responses import Trials, read_trials
+from beholder.analysis.people._designs import OBSERVERS, Design, design_from_matrix, design_from_table, sort_levels
+from beholder.analysis.people._values import list_columns_of, list_paths, read_value_table
+from beholder.responses import MATRIX_SUFFIXES, Trials, read_recognition_matrix, read_trials
 from beholder.statistics import (
     AnovaEffect,
     compute_eta_interval,
+    compute_mean_interval,
     fit_anova,
     permute_mixed_anova,
     permute_paired_anova,
@@ -94,8 +95,29 @@ def analyze_anova(
     >>> found.table.query("statistic == 'F'")["effect"].tolist()
     ['(Intercept)', 'observer', 'stage', 'observer:stage']
     """
-    options: dict[str, Any] = {"columns": columns, "id_pattern": id_pattern, "include_excluded": include_excluded}
-    designs, told = _open(answers, value, within, between, subject, paired, variable, options)
+    paths = list_paths(answers)
+    told: list[str] = []
+    if any(path.suffix in MATRIX_SUFFIXES for path in paths):
+        if within or between or not all(path.suffix in MATRIX_SUFFIXES for path in paths):
+            got = "factors for matrices" if within or between else "both"
+            raise InputError("matrices alone, or tables with their factors", got=got)
+        designs = [_from_file(path, variable, paired) for path in paths]
+    elif paths or isinstance(answers, Trials | Mapping) or hasattr(answers, "columns"):
+        if paired:
+            raise InputError("matrices (.mat, .npy) with --paired", got="tables")
+        if paths and value not in _TRIAL_VALUES:
+            answers = read_value_table(paths, parse_any(columns))
+        elif paths:
+            answers = read_trials(*paths, columns=columns, id_pattern=id_pattern, include_excluded=include_excluded)
+        table, told = list_columns_of(answers)
+        if not within and not between and "condition" in table:
+            within = ["condition"]
+        name = paths[0].stem if len(paths) == 1 else ""
+        designs = [design_from_table(table, value, within or (), between or (), subject, name)]
+    else:
+        if within or between:
+            raise InputError("a table for factors by name", got="an array, whose factors are observer and stage")
+        designs = [_from_arrays(answers, paired)]
     rows: list[dict[str, Any]] = []
     notes: list[str] = []
     described: list[dict[str, Any]] = []
@@ -115,48 +137,19 @@ def analyze_anova(
     return make_result("anova", rows, settings, warnings=notes)
 
 
-def _open(
-    answers: Any, value: str, within: Sequence[str] | None, between: Sequence[str] | None, subject: str, paired: bool,
-    variable: str | None, options: dict[str, Any],
-) -> tuple[list[Design], list[str]]:  # fmt: skip
-    """The designs, and sentences on what was read."""
-    several: list[Any] = list(cast(Any, answers)) if isinstance(answers, list | tuple) else [answers]
-    paths = [Path(each) for each in several if isinstance(each, str | Path)]
-    if paths and len(paths) == len(several):
-        are_matrices = [path.suffix in MATRICES for path in paths]
-        if any(are_matrices):
-            if not all(are_matrices) or within or between:
-                got = "both" if not all(are_matrices) else "factors for matrices"
-                raise InputError("matrices alone, or tables with their factors", got=got)
-            return [read_matrix(path, variable, paired=paired) for path in paths], []
-        if paired:
-            raise InputError("matrices (.mat, .npy) with --paired", got=", ".join(path.name for path in paths))
-        if value not in _TRIAL_VALUES:
-            table = read_value_table(paths, parse_any(options["columns"]))
-            return [design_from_table(table, value, within or (), between or (), subject, paths[0].stem)], []
-        answers = read_trials(*paths, **options)
-    if isinstance(answers, Trials):
-        own = list(answers.sentences)
-        answers = answers.table
-    else:
-        own = []
-    if hasattr(answers, "columns") or isinstance(answers, Mapping):
-        found: Any = answers
-        table = {str(name): found[name] for name in found}
-        if paired:
-            raise InputError("participants × stages × [human, network] with paired", got="a table")
-        if not within and not between and "condition" in table:
-            within = ["condition"]
-        return [design_from_table(table, value, within or (), between or (), subject)], own
-    if within or between:
-        raise InputError("a table for factors by name", got="an array, whose factors are observer and stage")
-    return [_from_arrays(answers, paired)], own
-
-
 def parse_any(columns: Mapping[str, str] | Sequence[str] | None) -> dict[str, str]:
     """New name to column from a mapping or words ``name=column``, whatever the names."""
-    pairs = columns.items() if isinstance(columns, Mapping) else [str(each).partition("=")[::2] for each in columns or ()]
+    pairs = (
+        columns.items() if isinstance(columns, Mapping) else [str(each).partition("=")[::2] for each in columns or ()]
+    )
     return {str(new): str(old) for new, old in pairs}
+
+
+def _from_file(path: Path, variable: str | None, paired: bool) -> Design:
+    read = read_recognition_matrix(path, variable)
+    return design_from_matrix(
+        read.values, read.name, stages=read.stages, people=read.participants, observers=read.observers, paired=paired
+    )
 
 
 def _from_arrays(values: Any, paired: bool) -> Design:
@@ -168,20 +161,18 @@ def _from_arrays(values: Any, paired: bool) -> Design:
             if first.shape[1] != second.shape[1]:
                 raise InputError("two groups with the same stages", got=f"{first.shape[1]} and {second.shape[1]}")
             levels = tuple(str(k + 1) for k in range(first.shape[1]))
-            names = ("human",) * len(first) + ("network",) * len(second)
+            names = (OBSERVERS[0],) * len(first) + (OBSERVERS[1],) * len(second)
             rows = tuple(str(k + 1) for group in groups for k in range(len(group)))
             return Design("", np.concatenate(groups), rows, {"stage": levels}, {"observer": names})
     return design_from_matrix(values, paired=paired)
 
 
 def _permute(design: Design, n_permutations: int, seed: int) -> dict[str, float]:
-    """p by permutation, of the effects that have one."""
+    """Permutation p of the effects that have one."""
     if not n_permutations:
         return {}
     if design.paired:
-        first, second = permute_paired_anova(
-            np.moveaxis(design.values, 1, 2), n_permutations=n_permutations, seed=seed
-        )
+        first, second = permute_paired_anova(np.moveaxis(design.values, 1, 2), n_permutations=n_permutations, seed=seed)
         return {"observer": first, "observer:stage": second}
     if len(design.within) == len(design.between) == 1:
         (group, labels), (stage, _) = next(iter(design.between.items())), next(iter(design.within.items()))
@@ -206,16 +197,13 @@ def _make_row(
 
 
 def _make_means(design: Design) -> list[dict[str, Any]]:
-    from scipy.stats import t
-
     rows: list[dict[str, Any]] = []
     for cell, values in design.list_cells():
-        n = len(values)
-        mean = float(values.mean()) if n else float("nan")
-        half = float(t.ppf(0.975, n - 1) * values.std(ddof=1) / n**0.5) if n > 1 else float("nan")
+        mean = compute_mean_interval(values)
         rows.append(
-            {"model": design.name, "statistic": "mean", "method": design.kind, "estimate": mean, "low": mean - half,
-             "high": mean + half, "n": n, "effect": ":".join(cell), "cell": ", ".join(cell.values())}
+            {"model": design.name, "statistic": "mean", "method": design.kind, "estimate": mean.estimate,
+             "low": mean.low, "high": mean.high, "n": mean.n, "effect": ":".join(cell),
+             "cell": ", ".join(cell.values())}
         )  # fmt: skip
     return rows
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +24,8 @@ from beholder.analysis.people._mixed import (
     parse_formula,
     read_column,
 )
-from beholder.responses import Trials, parse_columns, read_trials
+from beholder.analysis.people._values import list_columns_of, list_paths
+from beholder.responses import parse_columns, read_trials
 from beholder.statistics import LogisticMixedFit, compare_fits
 
 _Z = 1.959963984540054
@@ -45,7 +45,7 @@ def analyze_mixed(
     id_pattern: str | None = None,
     include_excluded: bool = False,
 ) -> Result:
-    """A logistic mixed model of single answers, people and stimuli as crossed random factors; Wald and likelihood ratio.
+    """A logistic mixed model of single answers, with people and stimuli as crossed random factors, and its tests.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ def analyze_mixed(
     formula : str
         As for :func:`fit_mixed_logistic`: the column of answers, then predictors joined by ``+``, ``:`` or ``*``.
     groups : sequence of str, or mapping of str to str or None
-        Columns whose levels have intercepts of their own; ``condition:stimulus`` where stimuli of one name are unlike in
-        unlike conditions. ``participant=condition``, or a mapping, lets the effect of one predictor differ between
+        Columns whose levels have intercepts of their own; ``condition:stimulus`` where stimuli of one name are unlike
+        in unlike conditions. ``participant=condition``, or a mapping, lets the effect of one predictor differ between
         them, too.
     columns, id_pattern, include_excluded
         As for :func:`beholder.responses.read_trials`.
@@ -65,9 +65,9 @@ def analyze_mixed(
     Result
         ``kind`` is ``mixed``. Statistics: ``coefficient`` in logits (``target`` its name; ``se, z``, Wald's interval
         and p); ``likelihood ratio`` (``target`` a term of the formula; chi-square, ``df``); ``standard deviation``
-        between levels of a group, and ``correlation`` of intercept and slope; ``proportion correct`` of each cell of the
-        predictors, over other people and stimuli than these; ``observed proportion`` of each participant in each cell;
-        ``log likelihood``.
+        between levels of a group, and ``correlation`` of intercept and slope; ``proportion correct`` of each cell of
+        the predictors, over other people and stimuli than these; ``observed proportion`` of each participant in each
+        cell; ``log likelihood``.
 
     Raises
     ------
@@ -88,7 +88,10 @@ def analyze_mixed(
     >>> found.table.query("statistic == 'likelihood ratio'")["target"].tolist()
     ['level']
     """
-    table, told = _read(answers, {"columns": columns, "id_pattern": id_pattern, "include_excluded": include_excluded})
+    paths = list_paths(answers)
+    if paths:
+        answers = read_trials(*paths, columns=columns, id_pattern=id_pattern, include_excluded=include_excluded)
+    table, told = list_columns_of(answers)
     outcome, terms = parse_formula(formula)
     slopes = _parse_groups(groups)
     predictors = list(dict.fromkeys(name for term in terms for name in term))
@@ -133,15 +136,6 @@ def analyze_mixed(
     )  # fmt: skip
 
 
-def _read(answers: Any, options: dict[str, Any]) -> tuple[Any, list[str]]:
-    several: list[Any] = list(cast(Any, answers)) if isinstance(answers, list | tuple) else [answers]
-    if several and all(isinstance(each, str | Path) for each in several):
-        answers = read_trials(*several, **options)
-    if isinstance(answers, Trials):
-        return answers.table, list(answers.sentences)
-    return answers, []
-
-
 def _parse_groups(groups: Sequence[str] | Mapping[str, str | None]) -> dict[str, str | None]:
     """Group to the predictor whose slope differs between its levels."""
     if isinstance(groups, Mapping):
@@ -153,8 +147,8 @@ def _parse_groups(groups: Sequence[str] | Mapping[str, str | None]) -> dict[str,
 def _find_single(fit: LogisticMixedFit) -> list[str]:
     """Groups that tell nothing, since hardly any level has a second answer."""
     return [
-        f"{count:,} levels of {name} have {fit.n_trials:,} answers: with hardly a second answer to each, {name} cannot be "
-        "told from chance. If ids carry prefixes, --id_pattern takes them off."
+        f"{count:,} levels of {name} have {fit.n_trials:,} answers: with hardly a second answer to each, {name} cannot "
+        "be told from chance. If ids carry prefixes, --id_pattern takes them off."
         for name, count in fit.n_levels.items()
         if count > _MOST_SINGLE * fit.n_trials
     ]
@@ -245,7 +239,7 @@ def _find_spread(
 
 def _average(logit: float, sd: float) -> float:
     """The mean proportion over people and stimuli whose logits are spread normally."""
-    from scipy.special import expit
+    from scipy.special import expit  # pyright: ignore[reportMissingTypeStubs]
 
     z, weight = np.polynomial.hermite_e.hermegauss(_NODES)
     return float(weight @ expit(logit + sd * z) / weight.sum())

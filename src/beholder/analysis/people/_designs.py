@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy as np
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.wording import format_count
 
-OBSERVERS = ("human", "network")
+OBSERVERS = ("Human", "Network")
 _MOST_NAMED = 5
 _TRUTHS = {"true": 1.0, "false": 0.0, "": np.nan, "na": np.nan, "<na>": np.nan}
 
@@ -50,7 +51,7 @@ class Design:
 
     @property
     def kind(self) -> str:
-        """Mixed, repeated measures, one-way, two-way, …"""
+        """What the design is called: mixed, repeated measures, one-way, two-way, and so on."""
         if self.within:
             return "mixed" if self.between else "repeated measures"
         return {1: "one-way", 2: "two-way"}.get(len(self.between), f"{len(self.between)}-way")
@@ -96,7 +97,7 @@ def design_from_matrix(
         raise InputError(expected, got=f"shape {array.shape}" + (f" in {name}" if name else ""))
     n, n_stages = array.shape[:2]
     levels = tuple(stages) or tuple(str(k + 1) for k in range(n_stages))
-    rows = tuple(people) or tuple(str(k + 1) for k in range(n))
+    rows: tuple[str, ...] = tuple(people) or tuple(str(k + 1) for k in range(n))
     if len(levels) != n_stages or len(rows) != n or len(set(levels)) != n_stages:
         raise InputError(f"{n_stages} names of stages and {n} of participants", got=f"{levels} and {len(rows)} names")
     if array.ndim == 2:
@@ -104,11 +105,19 @@ def design_from_matrix(
             raise InputError("participants × stages × [human, network] with --paired", got=f"shape {array.shape}")
         return Design(name, array, rows, {"stage": levels}, {})
     first, second = observers
+    whole = [bool(np.isfinite(own).all()) for own in array]
+    notes: tuple[str, ...] = ()
+    if not all(whole):
+        lost = [each for each, kept in zip(rows, whole, strict=True) if not kept]
+        notes = (f"{format_count(len(lost), 'participant')} of {n} without a value at every stage left out: "
+                 f"{_join(lost)}.",)  # fmt: skip
+        array, rows = array[whole], tuple(each for each, kept in zip(rows, whole, strict=True) if kept)
+        n = len(rows)
     if paired:
         pairs = np.moveaxis(array, 2, 1)
-        return Design(name, pairs, rows, {"observer": (first, second), "stage": levels}, {}, paired=True)
+        return Design(name, pairs, rows, {"observer": (first, second), "stage": levels}, {}, notes, paired=True)
     both = np.concatenate([array[:, :, 0], array[:, :, 1]])
-    return Design(name, both, rows * 2, {"stage": levels}, {"observer": (first,) * n + (second,) * n})
+    return Design(name, both, rows * 2, {"stage": levels}, {"observer": (first,) * n + (second,) * n}, notes)
 
 
 def design_from_table(
@@ -153,6 +162,9 @@ def design_from_table(
     people = sort_levels([who[k] for k in places])
     levels = {column: sort_levels([factors[column][k] for k in places]) for column in within}
     groups = {column: _find_groups(column, who, factors[column], places) for column in between}
+    for column in [*within, *between]:
+        if len(set(factors[column])) < 2:
+            raise InputError(f"at least two levels of {column}", got=f"only {next(iter(factors[column]), '')!r}")
     codes = [np.array([people.index(who[k]) for k in places], dtype=np.int64)]
     codes += [np.array([levels[column].index(factors[column][k]) for k in places]) for column in within]
     shape = (len(people), *(len(each) for each in levels.values()))
@@ -160,7 +172,7 @@ def design_from_table(
     size = int(np.prod(shape))
     counts = np.bincount(flat, minlength=size).reshape(shape)
     sums = np.bincount(flat, numbers[places], minlength=size).reshape(shape)
-    whole = (counts > 0).reshape(len(people), -1).all(axis=1)
+    whole = np.asarray((counts > 0).reshape(len(people), -1).min(axis=1, initial=True))
     if not whole.all():
         notes.append(_tell_incomplete(people, counts, whole, levels))
     if not whole.any():
@@ -187,14 +199,14 @@ def sort_levels(levels: Sequence[str]) -> list[str]:
     return sorted(dict.fromkeys(levels), key=key)
 
 
-def _find_groups(column: str, who: Sequence[str], labels: Sequence[str], places: np.ndarray) -> dict[str, str]:
+def _find_groups(column: str, who: list[str], labels: list[str], places: np.ndarray) -> dict[str, str]:
     """The one level of each participant."""
     found: dict[str, str] = {}
-    for k in places:
-        before = found.setdefault(who[k], labels[k])
-        if before != labels[k]:
+    for person, label in [(who[int(k)], labels[int(k)]) for k in places]:
+        before = found.setdefault(person, label)
+        if before != label:
             raise InputError(
-                f"one level of {column} for each participant", got=f"{who[k]} in {before} and {labels[k]}",
+                f"one level of {column} for each participant", got=f"{person} in {before} and {label}",
                 hint=f"--within {column}",
             )  # fmt: skip
     return found
@@ -207,11 +219,14 @@ def _tell_incomplete(
     place = int(np.flatnonzero(~whole)[0])
     cell = np.unravel_index(int(np.argmin(counts[place])), counts.shape[1:])
     where = ", ".join(own[int(k)] for own, k in zip(levels.values(), cell, strict=True))
-    named = ", ".join(lost[:_MOST_NAMED]) + (", …" if len(lost) > _MOST_NAMED else "")
     return (
-        f"{format_count(len(lost), 'participant')} of {len(people)} without a value in every cell left out ({named}; "
-        f"{lost[0]} has none in {where}); a mixed model takes them."
+        f"{format_count(len(lost), 'participant')} of {len(people)} without a value in every cell left out "
+        f"({_join(lost)}; {lost[0]} has none in {where}); a mixed model takes them."
     )
+
+
+def _join(names: Sequence[str]) -> str:
+    return ", ".join(names[:_MOST_NAMED]) + (", …" if len(names) > _MOST_NAMED else "")
 
 
 def _read_numbers(column: Any, name: str) -> np.ndarray:
@@ -227,7 +242,7 @@ def _read_numbers(column: Any, name: str) -> np.ndarray:
 
 
 def _to_text(value: Any) -> str:
-    if value is None or value != value:  # NaN is not itself
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))

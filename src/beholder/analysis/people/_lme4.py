@@ -23,7 +23,9 @@ def write_lme4_files(result: Result, folder: Path, name: str) -> list[Path]:
     folder : path
     name : str
     """
-    columns = {key.removeprefix(_PREFIX): result.arrays[key].tolist() for key in result.arrays if key.startswith(_PREFIX)}
+    columns = {
+        key.removeprefix(_PREFIX): result.arrays[key].tolist() for key in result.arrays if key.startswith(_PREFIX)
+    }
     if not columns:
         return []
     outcome = str(result.settings["outcome"])
