@@ -71,18 +71,38 @@ def test_what_cannot_be_done_is_one_line(
     assert err.startswith("error: ") and told in err and err.count("\n") == 1
 
 
-def test_other_options_are_refused_before_the_work(
+def test_other_options_and_inputs_are_refused_before_the_work(
     beholder: Call, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(folder)
     (store,) = (folder / "activations").glob("*.zarr")
-    asked = ("analyze", "rsa", store, "--recordings", "it.recordings.npz", *QUICK, "--out", tmp_path)
-    assert beholder(*asked)[0] == 0
+    asked = ("analyze", "rsa", store, *QUICK, "--out", tmp_path, "--recordings")
+    assert beholder(*asked, "it.recordings.npz")[0] == 0
 
     def work(*_: object, **__: object) -> None:
         raise AssertionError("the work began")
 
-    monkeypatch.setattr("beholder.analysis.rsa._analyze._compare_all", work)
-    code, _, err = beholder(*asked, "--method", "pearson")
+    monkeypatch.setattr("beholder.analysis.rsa._analyze.make_targets", work)
+    code, _, err = beholder(*asked, "it.recordings.npz", "--method", "pearson")
     assert code == 2
     assert "method was 'spearman', now 'pearson'" in err
+    rdms = RecordedRDMs(np.random.default_rng(1).random((3, 15)), [f"picture_{i}" for i in range(6)])
+    rdms.save(folder / "else.recordings.npz")
+    code, _, err = beholder(*asked, "else.recordings.npz")
+    assert code == 2
+    assert "inputs.recordings was" in err and err.count("\n") == 1
+
+
+def test_several_files_are_regions_or_conditions(
+    beholder: Call, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(folder)
+    (store,) = (folder / "activations").glob("*.zarr")
+    people = {"subject": ["a", "b", "c"], "region": ["IT"] * 3}
+    ids = [f"picture_{i}" for i in range(6)]
+    RecordedRDMs(np.random.default_rng(3).random((3, 15)), ids, people).save(folder / "after.recordings.npz")
+    files = ("--recordings", "it.recordings.npz", "after.recordings.npz")
+    code, out, err = beholder("analyze", "rsa", store, *files, *QUICK, "--out", tmp_path, "--json")
+    assert code == 0, err
+    rows = [row for row in json.loads(out)["rsa"] if row["statistic"] == "difference of recordings"]
+    assert {(row["target"], row["other_target"]) for row in rows} == {("it IT", "after IT")}

@@ -1,3 +1,5 @@
+from ._inputs import guard_result as guard_result
+from ._inputs import identify_inputs as identify_inputs
 from ._join import ArrayLayers as ArrayLayers
 from ._join import Joined as Joined
 from ._join import LayerRows as LayerRows
@@ -44,7 +46,6 @@ from ._statistics import fit_psychometrics as fit_psychometrics
 from ._statistics import noise_ceiling as noise_ceiling
 from ._statistics import permute_stimuli as permute_stimuli
 from ._statistics import plan_error_consistency as plan_error_consistency
-from ._write import check_result_options as check_result_options
 from ._write import write_result as write_result
 from .cka._analyze import analyze_cka as analyze_cka
 from .cka._cka import compute_cka as compute_cka

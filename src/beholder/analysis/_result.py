@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, cast, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import DamagedOutput, InputError
 from beholder._core.files import explain_read_errors, open_atomic, read_json_object, write_bytes, write_json
+from beholder._core.hashing import hash_bytes
 from beholder._core.registry import Registry
 
 if TYPE_CHECKING:
@@ -109,19 +110,21 @@ class Result:
         path = Path(path)
         if path.suffix != ".parquet":
             raise InputError("a file name ending in .parquet", got=str(path), hint=f"{path.stem}.parquet")
-        record = {
-            "format": FORMAT, "kind": self.kind, "settings": self.settings,
-            "warnings": list(self.warnings), "arrays": sorted(self.arrays),
-        }  # fmt: skip
-        library: Any = pa
-        table = library.Table.from_pandas(self.table, preserve_index=False)
-        table = table.replace_schema_metadata({"beholder": json.dumps(record, sort_keys=True)})
-        arrays = path.with_suffix(".npz")
+        arrays, content = path.with_suffix(".npz"), b""
         if self.arrays:
             buffer = io.BytesIO()
             plain: dict[str, Any] = {name: np.asarray(self.arrays[name]) for name in sorted(self.arrays)}
             np.savez_compressed(buffer, **plain)
-            write_bytes(arrays, buffer.getvalue())
+            content = buffer.getvalue()
+        record = {
+            "format": FORMAT, "kind": self.kind, "settings": self.settings, "warnings": list(self.warnings),
+            "arrays": sorted(self.arrays), "arrays_hash": hash_bytes(content) if content else None,
+        }  # fmt: skip
+        library: Any = pa
+        table = library.Table.from_pandas(self.table, preserve_index=False)
+        table = table.replace_schema_metadata({"beholder": json.dumps(record, sort_keys=True)})
+        if content:
+            write_bytes(arrays, content)
         else:
             arrays.unlink(missing_ok=True)
         with open_atomic(path) as file:
@@ -208,7 +211,13 @@ def open_result(path: Path | str) -> Result:
             raise InputError(f"a result of the format {FORMAT}", got=f"{path} of {record['format']}")
         arrays: dict[str, np.ndarray] = {}
         if record["arrays"] and path.with_suffix(".npz").is_file():
-            with np.load(path.with_suffix(".npz"), allow_pickle=False) as content:
+            stored = path.with_suffix(".npz").read_bytes()
+            if record.get("arrays_hash") not in (None, hash_bytes(stored)):
+                raise DamagedOutput(
+                    f"the arrays of {path.name} in {path.stem}.npz", got="those of another result",
+                    hint="the analysis again: it was interrupted while it wrote",
+                )  # fmt: skip
+            with np.load(io.BytesIO(stored), allow_pickle=False) as content:
                 arrays = {name: content[name] for name in record["arrays"]}
         return Result(record["kind"], found.to_pandas(), record["settings"], tuple(record["warnings"]), arrays)
 

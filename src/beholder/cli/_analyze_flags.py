@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from beholder._core.errors import InputError
 from beholder.cli._flags import OutputFlags, Words, flags, list_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from beholder.analysis import Result
     from beholder.responses import Trials
@@ -28,8 +29,8 @@ class ReadingFlags:
     """Which array of a file with several."""
     axes: str | None = None
     """Names of its axes in order, such as 'repeat stimulus unit'."""
-    mask: Path | None = None
-    """Of NIfTI: image of the voxels to read; whole numbers are regions."""
+    mask: Words = None
+    """Of NIfTI: image of the voxels to read; whole numbers are regions. Or an image a region: V1=v1.nii V4=v4.nii."""
     labels: Path | None = None
     """Names of those regions: a table of index and name."""
     events: Path | None = None
@@ -37,12 +38,29 @@ class ReadingFlags:
 
     def open(self, recordings: Path) -> Any:
         """The recordings, read as the flags say; without any, their path."""
-        told = {name: value for name, value in vars(self).items() if value is not None}
+        told: dict[str, Any] = {name: value for name, value in vars(self).items() if value is not None}
+        if self.mask:
+            told["mask"] = _read_masks(self.mask)
         if not told:
             return recordings
         from beholder.recordings import open_recordings
 
         return open_recordings(recordings, **told)
+
+
+def _read_masks(words: Sequence[str]) -> Path | dict[str, Path]:
+    """One image, or one for each region: ``name=file``, or a file that the region is called after."""
+    if len(words) == 1 and ("=" not in words[0] or Path(words[0]).exists()):
+        return Path(words[0])
+    found: dict[str, Path] = {}
+    for word in words:
+        name, _, path = word.partition("=")
+        if not path or Path(word).exists():
+            name, path = Path(word).name.partition(".")[0], word
+        if name in found:
+            raise InputError("a name of its own for each mask", got=f"{name} twice", hint=f"name={path}")
+        found[name] = Path(path)
+    return found
 
 
 @flags
@@ -73,11 +91,11 @@ class ResultFlags(OutputFlags):
     """Replace a result that was made with other settings."""
 
     def run(self, kind: str, analyze: Callable[..., Result], /, *sources: Any, **options: Any) -> Result:
-        """Analyse and write; what a result of other options would not be replaced by is refused before the work."""
-        from beholder.analysis import check_result_options
+        """Analyse and write; options and inputs that a result which is there was not made of are refused beforehand."""
+        from beholder.analysis import guard_result
 
-        check_result_options(options, self.out, kind, overwrite=self.overwrite)
-        result = analyze(*sources, **options)
+        with guard_result(options, self.out, kind, overwrite=self.overwrite):
+            result = analyze(*sources, **options)
         self.write(result)
         return result
 

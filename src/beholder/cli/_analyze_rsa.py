@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from beholder.cli._analyze_flags import ReadingFlags, ResultFlags
-from beholder.cli._flags import Layers, Seed, Words, flags
+from beholder.cli._flags import Layers, Paths, Seed, Words, flags
 
 
 @flags
@@ -45,7 +45,7 @@ def rsa(
     activations: list[Path],
     /,
     *,
-    recordings: Path,
+    recordings: Paths,
     layers: Layers = None,
     by: Words = None,
     compared: _ComparedFlags = _ComparedFlags(),
@@ -62,7 +62,7 @@ def rsa(
     activations
         Stores; several are networks or conditions whose differences are told.
     recordings
-        Brain data, RDMs, or another network's store.
+        Brain data, RDMs, or another network's store; several are regions or conditions whose differences are told.
     layers
         Default all of the store.
     by
@@ -71,6 +71,6 @@ def rsa(
     from beholder.analysis import analyze_rsa
 
     output.run(
-        "rsa", analyze_rsa, activations, reading.open(recordings), layers=layers,
+        "rsa", analyze_rsa, activations, [reading.open(each) for each in recordings], layers=layers,
         by=tuple(by or ("region",)), **vars(compared), **vars(drawn),
     )  # fmt: skip

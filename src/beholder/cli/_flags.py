@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ModelName = Annotated[str, Parameter(name=["--model-name", "-m"])]
+Paths = Annotated[list[Path], Parameter(consume_multiple=True)]
 Words = Annotated[list[str] | None, Parameter(consume_multiple=True)]
 Layers = Annotated[list[str] | None, Parameter(name=["--layers", "--module-name", "-mn"], consume_multiple=True)]
 Seed = Annotated[int, Parameter(name=["--rnd-seed", "--seed", "-rs"], validator=refuse_infinite)]

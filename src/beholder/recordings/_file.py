@@ -115,12 +115,13 @@ def read_own(path: Path, arrays: Mapping[str, np.ndarray]) -> Recordings | Recor
             raise DamagedOutput("recordings as they were written", got=f"{path}, whose {name!r} has changed")
     import pandas as pd
 
-    columns = {name: _open_column(arrays[f"table/{number}"]) for number, name in enumerate(head["columns"])}
+    name = head["name"] or path.name.removesuffix(SUFFIX)
+    columns = {column: _open_column(arrays[f"table/{number}"]) for number, column in enumerate(head["columns"])}
     table = pd.DataFrame(columns)
     ids = [str(each) for each in arrays["stimulus_ids"]]
     if head["kind"] == "rdms":
-        return RecordedRDMs(arrays["values"], ids, table, head["name"])
-    kept = {name: head[name] for name in ("name", "volume_shape", "affine")}
+        return RecordedRDMs(arrays["values"], ids, table, name)
+    kept = {"name": name} | {key: head[key] for key in ("volume_shape", "affine")}
     return Recordings(arrays["values"], ids, table, arrays.get("times"), arrays.get("runs"), **kept)
 
 

@@ -21,6 +21,8 @@ _ALIASES = {
 }
 
 Choice = str | Sequence[str] | None
+MASK = "mask"
+"""In place of a column: each of the overlapping masks that columns ``in_{name}`` tell of."""
 
 
 def check_ids(stimulus_ids: Any, n_stimuli: int, hint: str | None = None) -> tuple[str, ...]:
@@ -125,20 +127,43 @@ def choose_rows(table: pd.DataFrame, wanted: Mapping[str, Choice], what: str) ->
             continue
         found = table[column].astype(str).to_numpy()
         values = [choice] if isinstance(choice, str) else [str(each) for each in choice]
-        known = dict.fromkeys(found.tolist())
+        masks = list_masks(table) if column == "region" else {}
+        known = dict.fromkeys([*found.tolist(), *masks])
+        inside = np.isin(found, values)
         for value in values:
             if value not in known:
-                raise UnknownNameError(f"{column} of these recordings", value, known)
-        chosen &= np.isin(found, values)
+                raise UnknownNameError(f"{column} of these recordings", value, [name for name in known if name])
+            if value in masks:
+                inside |= table[masks[value]].to_numpy(dtype=bool)
+        chosen &= inside
     if not chosen.any():
         shown = ", ".join(f"{column} {choice!r}" for column, choice in wanted.items() if choice is not None)
         raise InputError(f"{what} of that description", got=f"none with {shown}")
     return chosen
 
 
+def list_masks(table: pd.DataFrame) -> dict[str, str]:
+    """Names of overlapping masks to their columns, ``in_{name}``, of truths."""
+    found = [str(each) for each in table.columns if str(each).startswith("in_") and table[each].dtype == bool]
+    return {name.removeprefix("in_"): name for name in found}
+
+
 def iter_groups(table: pd.DataFrame, columns: str | Sequence[str]) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
-    """Each combination of values in some columns, in order of first appearance, with its rows, (n_rows,) bool."""
+    """Each combination of values in some columns, in order of first appearance, with its rows, (n_rows,) bool.
+
+    ``mask`` stands for the columns ``in_{name}`` of a table that has no column of this name: each mask has the rows in
+    it, and a row may be in several.
+    """
     names = [columns] if isinstance(columns, str) else list(columns)
+    masks = list_masks(table)
+    if MASK in names and MASK not in table.columns and masks:
+        others = [name for name in names if name != MASK]
+        for mask, column in masks.items():
+            inside = table[column].to_numpy(dtype=bool)
+            for labels, chosen in iter_groups(table, others):
+                if (chosen & inside).any():
+                    yield {name: mask if name == MASK else labels[name] for name in names}, chosen & inside
+        return
     for name in names:
         if name not in table.columns:
             raise UnknownNameError("column of these recordings", name, [str(each) for each in table.columns])

@@ -28,6 +28,8 @@ from ._intervals import bootstrap_proportion as bootstrap_proportion
 from ._intervals import compute_mean_interval as compute_mean_interval
 from ._intervals import correlate as correlate
 from ._intervals import wilson_interval as wilson_interval
+from ._jackknife import JackknifeMean as JackknifeMean
+from ._jackknife import jackknife_mean as jackknife_mean
 from ._mds import map_stimuli as map_stimuli
 from ._mixed_logistic import LogisticMixedFit as LogisticMixedFit
 from ._mixed_logistic import RandomTerm as RandomTerm

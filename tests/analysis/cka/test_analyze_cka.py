@@ -70,6 +70,54 @@ def test_what_cannot_be_compared_is_refused():
         analyze_cka(make_layers(a=5), {"b": np.eye(3)}, stimulus_ids=IDS, recorded_ids=IDS[:3])
 
 
+def test_people_with_the_same_stimuli_have_a_mean_with_an_interval_over_both():
+    rng = np.random.default_rng(7)
+    shared = rng.standard_normal((9, 6))
+    brain = Recordings(
+        np.hstack([shared @ rng.standard_normal((6, 5)) + rng.standard_normal((9, 5)) for _ in range(3)]), IDS,
+        {"subject": np.repeat(["p", "q", "r"], 5), "region": ["IT"] * 15},
+    )  # fmt: skip
+    found = analyze_cka({"a": shared}, brain, stimulus_ids=IDS, n_permutations=19)
+    table: Any = found.table.set_index("statistic")
+    people: Any = table.loc["cka"]
+    (mean,) = table.loc[["mean over subjects"]].to_dict("records")
+    assert mean["estimate"] == pytest.approx(people["estimate"].mean()) and (mean["n"], mean["n_stimuli"]) == (3, 9)
+    assert mean["low"] < mean["estimate"] < mean["high"] and mean["interval"] == "both" and mean["p"] <= 0.1
+    assert (people["low"] < people["estimate"]).all() and (people["estimate"] < people["high"]).all()
+    assert "mean over 3 people" in found.sentences()[0] and "[" in found.sentences()[0]
+    assert "jackknife" in found.methods()
+
+
+def test_more_kernels_than_memory_holds_are_never_held(monkeypatch):
+    ours, theirs = make_layers(a=12, b=7), make_layers(1, c=5)
+    asked = {"stimulus_ids": IDS, "recorded_ids": IDS, "n_permutations": 19}
+    whole = analyze_cka(ours, theirs, **asked)
+    monkeypatch.setattr("beholder.analysis.cka._compare.HELD_BYTES", 0)
+    monkeypatch.setattr("beholder.analysis.cka._compare.TEST_STIMULI", 6)
+    streamed = analyze_cka(ours, theirs, **asked)
+    for column in ("estimate", "low", "high"):
+        np.testing.assert_allclose(streamed.table[column], whole.table[column], atol=1e-12)
+    assert "p is of 6 of 9 stimuli, drawn at random." in streamed.warnings
+    assert streamed.table["p"].between(0.05, 1).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n", "gain"), [(12, 1.5), (20, 4.0), (50, 0.7)])
+def test_intervals_cover_what_all_stimuli_would_give(n, gain):
+    rng = np.random.default_rng(8)
+    first, second = gain * rng.standard_normal((5, 30)) / 5**0.5, gain * rng.standard_normal((5, 20)) / 5**0.5
+    norm = np.linalg.norm
+    true = norm(first.T @ second) ** 2 / (norm(first.T @ first + np.eye(30)) * norm(second.T @ second + np.eye(20)))
+    ids, hits = [f"s{i}" for i in range(n)], 0
+    for _ in range(200):
+        shared = rng.standard_normal((n, 5))
+        ours = {"a": shared @ first + rng.standard_normal((n, 30))}
+        theirs = {"b": shared @ second + rng.standard_normal((n, 20))}
+        table: Any = analyze_cka(ours, theirs, stimulus_ids=ids, recorded_ids=ids, n_permutations=0).table
+        hits += int((table["low"][0] < true) & (true < table["high"][0]))
+    assert 0.90 <= hits / 200 <= 0.985, hits
+
+
 @pytest.mark.slow
 def test_noise_has_a_small_p_as_often_as_p_says():
     """The largest of three layers, against its own null."""

@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
-from beholder._core.seeds import DEFAULT_SEED, make_generator
-from beholder.activations import compute_gram
-from beholder.analysis._join import identify_input, iter_layers, join_stimuli, open_layers, open_recorded
+from beholder._core.seeds import DEFAULT_SEED
+from beholder.analysis._inputs import identify_inputs
+from beholder.analysis._join import iter_layers, join_stimuli, open_layers, open_recorded
 from beholder.analysis._result import Result, make_result
-from beholder.analysis.cka._cka import align_kernel
+from beholder.analysis.cka._compare import CkaTarget, compare_kernels
 from beholder.recordings import RecordedRDMs, Recordings
 
 _FEWEST_STIMULI = 4
-_Target = tuple[dict[str, Any], np.ndarray, np.ndarray]
 
 
 @suggest_keywords
@@ -35,7 +34,8 @@ def analyze_cka(
 ) -> Result:
     """Linear CKA of every layer with every region and person, or with every layer of another network.
 
-    Each layer of either side is read once. A kernel (n_stimuli², float64) is held for each layer of ``activations``.
+    Each layer of either side is read once where their kernels (n_stimuli², float64) fit in 1 GB together; else layers
+    are read a few times, and tiles of kernels are computed from groups of stimuli: 50,000 stimuli need no more memory.
 
     Parameters
     ----------
@@ -54,13 +54,15 @@ def analyze_cka(
     stimulus_ids, recorded_ids : sequence of str, optional
         Of arrays.
     n_permutations : int
-        Orders of the stimuli drawn for p, that of the largest CKA over layers; 0 for no test.
+        Orders of the stimuli drawn for p, that of the largest CKA over layers; 0 for no test. Above 2,000 stimuli, of
+        as many drawn ones.
     seed : int
 
     Returns
     -------
     Result
-        Statistic ``cka`` for every layer, target and person.
+        Statistic ``cka`` for every layer, target and person, with the interval over stimuli (jackknife); ``mean over
+        subjects`` where there are several, with that over stimuli and people.
 
     Raises
     ------
@@ -84,6 +86,7 @@ def analyze_cka(
     recorded = open_recorded(recordings, recorded_ids)
     if isinstance(recorded, RecordedRDMs):
         raise InputError("responses of units, or another network's store", got="RDMs", hint="`beholder analyze rsa`")
+    inputs = identify_inputs(activations=ours, recordings=recorded)
     is_network = not isinstance(recorded, Recordings)
     joined = join_stimuli(
         ours.stimulus_ids, recorded.stimulus_ids, id_pattern,
@@ -92,30 +95,18 @@ def analyze_cka(
     if len(joined) < _FEWEST_STIMULI:
         raise InputError(f"{_FEWEST_STIMULI} stimuli in common or more", got=joined.sentence)
     notes: list[str] = []
-    grams = {name: compute_gram(values) for name, values in iter_layers(ours, joined.rows_a, joined.ids, layers)}
-    targets = (
-        _iter_regions(recorded, joined.rows_b, by, notes)
-        if isinstance(recorded, Recordings)
-        else (
-            ({"target": name}, np.arange(len(joined)), compute_gram(values))
-            for name, values in iter_layers(recorded, joined.rows_b, joined.ids)
-        )
+    layer_rows = dict(iter_layers(ours, joined.rows_a, joined.ids, layers))
+    if isinstance(recorded, Recordings):
+        targets = list(_iter_regions(recorded, joined.rows_b, by, notes))
+    else:
+        everyone = np.arange(len(joined))
+        others = iter_layers(recorded, joined.rows_b, joined.ids)
+        targets = [CkaTarget({"target": name}, everyone, values) for name, values in others]
+    rows = compare_kernels(
+        layer_rows, targets, debiased=debiased, n_permutations=n_permutations, seed=seed, notes=notes
     )
-    rows: list[dict[str, Any]] = []
-    generator = make_generator(seed, "cka permutations")
-    for words, stimuli, gram in targets:
-        own = np.stack([align_kernel(each[np.ix_(stimuli, stimuli)], debiased) for each in grams.values()])
-        other = align_kernel(gram, debiased)
-        found = own @ other
-        p = _test(own, gram, found, debiased, n_permutations, generator)
-        for row, layer in enumerate(grams):
-            rows.append(
-                {
-                    "model": ours.model, "layer": layer, **words, "statistic": "cka",
-                    "method": "debiased" if debiased else "biased", "estimate": float(found[row]), "p": float(p[row]),
-                    "n": len(stimuli), "seed": seed,
-                }
-            )  # fmt: skip
+    shared = {"model": ours.model, "method": "debiased" if debiased else "biased", "seed": seed}
+    rows = [shared | row for row in rows]
     undefined = sum(1 for row in rows if np.isnan(row["estimate"]))
     if undefined:
         notes.append(f"{undefined} of {len(rows)} values are not defined: one side does not vary.")
@@ -123,15 +114,15 @@ def analyze_cka(
         notes.append("Biased CKA rises with the number of features and falls with that of stimuli: .96 between noise.")
     settings = {
         "model": ours.model, "other": "" if isinstance(recorded, Recordings) else recorded.model,
-        "is_network": is_network, "layers": list(grams), "debiased": debiased, "by": list(by),
+        "is_network": is_network, "layers": list(layer_rows), "debiased": debiased, "by": list(by),
         "id_pattern": id_pattern, "n_stimuli": len(joined), "joined": joined.sentence,
-        "n_permutations": n_permutations, "seed": seed, "inputs": [identify_input(ours), identify_input(recorded)],
+        "n_permutations": n_permutations, "seed": seed, "inputs": inputs,
     }  # fmt: skip
     return make_result("cka", rows, settings, warnings=notes)
 
 
-def _iter_regions(recorded: Recordings, rows: np.ndarray, by: Sequence[str], notes: list[str]) -> Iterator[_Target]:
-    """Words, stimuli and kernel of each region, person and time."""
+def _iter_regions(recorded: Recordings, rows: np.ndarray, by: Sequence[str], notes: list[str]) -> Iterator[CkaTarget]:
+    """Each region, person and time."""
     for labels, part in recorded.split_by([*by, "subject"]):
         name = " ".join(str(labels[column]) for column in by if str(labels[column])) or "recordings"
         subject = str(labels["subject"])
@@ -154,18 +145,4 @@ def _iter_regions(recorded: Recordings, rows: np.ndarray, by: Sequence[str], not
                     got=f"{int(kept.sum())} units, {len(there)} stimuli",
                 )
             words = {"target": label, "subject": subject} | ({} if time is None else {"time": time})
-            yield words, there, compute_gram(values[there][:, kept])
-
-
-def _test(
-    own: np.ndarray, gram: np.ndarray, found: np.ndarray, debiased: bool, n_permutations: int, generator: Any
-) -> np.ndarray:
-    """P of each layer against the largest CKA of any layer with stimuli permuted, one-sided."""
-    if not n_permutations or np.isnan(found).all():
-        return np.full(len(found), np.nan)
-    reached = np.zeros(len(found))
-    for _ in range(n_permutations):
-        order = generator.permutation(len(gram))
-        largest = np.nanmax(own @ align_kernel(gram[np.ix_(order, order)], debiased))
-        reached += largest >= found - 1e-12
-    return np.where(np.isnan(found), np.nan, (1 + reached) / (1 + n_permutations))
+            yield CkaTarget(words, there, values[there][:, None, kept])

@@ -11,7 +11,8 @@ import numpy as np
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.analysis._features import IN_MEMORY_BYTES, flatten_rows, read_features
-from beholder.analysis._join import identify_input, iter_layers, open_layers, read_condition
+from beholder.analysis._inputs import identify_inputs
+from beholder.analysis._join import iter_layers, open_layers, read_condition
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.decoding._classifiers import Classifier, check_classifier
 from beholder.analysis.decoding._decode import Decoded, DecodeSettings, decode_conditions
@@ -104,6 +105,7 @@ def analyze_decode(
         found = np.array([_name(value) for value in read_condition(store, across, "across")[known]])
         conditions, condition_of = np.unique(found, return_inverse=True)
         conditions = [str(each) for each in conditions]
+    inputs = identify_inputs(activations=store, labels=numbers, across=condition_of, groups=group_of)
     folds = _plan_folds(numbers, condition_of, n_folds, seed, group_of, [str(each) for each in classes], conditions)
     orders = _draw_orders(numbers, condition_of, n_permutations, seed, group_of)
     how = DecodeSettings(classifier=classifier, scale=scale, n_components=n_components, seed=seed)
@@ -121,8 +123,7 @@ def analyze_decode(
         "groups": groups if isinstance(groups, str) or groups is None else "given",
         "across": across if isinstance(across, str) or across is None else "given", "conditions": conditions,
         "n_components": n_components, "n_permutations": n_permutations, "seed": seed,
-        "inputs": [identify_input(store), identify_input(numbers), identify_input(condition_of)]
-        + ([] if group_of is None else [identify_input(group_of)]),
+        "inputs": inputs,
     }  # fmt: skip
     confusions = np.array(
         [[[own[a, b].confusions for b in range(len(conditions))] for a in range(len(conditions))] for own in decoded]

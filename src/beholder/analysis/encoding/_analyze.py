@@ -12,8 +12,8 @@ from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations import Activations
 from beholder.analysis._features import read_features
+from beholder.analysis._inputs import identify_inputs
 from beholder.analysis._join import (
-    identify_input,
     iter_layers,
     join_stimuli,
     open_layers,
@@ -150,6 +150,7 @@ def analyze_encode(
         layers = store.layers
     else:
         store = open_layers(activations, stimulus_ids)
+    inputs = identify_inputs(activations=store, recordings=target)
     joined = join_stimuli(store.stimulus_ids, target.stimulus_ids, id_pattern)
     recorded: Any = target.stimulus_ids
     people, notes = split_participants(target, [str(recorded[row]) for row in joined.rows_b.tolist()])
@@ -183,7 +184,7 @@ def analyze_encode(
         "groups": groups if isinstance(groups, str) or groups is None else "given",
         "subject": subject if isinstance(subject, str) or subject is None else list(subject),
         "region": region if isinstance(region, str) or region is None else list(region), "notes": notes,
-        "n_stimuli": len(joined), "inputs": [identify_input(store), identify_input(target)],
+        "n_stimuli": len(joined), "inputs": inputs,
     }  # fmt: skip
     if predictions is not None:
         kept.write(predictions, joined.ids, f"encode:{store.model or 'activations'}", settings, overwrite=overwrite)

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from beholder.analysis._result import RESULT_KINDS, Drawing, Result, ResultKind, format_estimate, format_p
+from beholder.analysis._result import (
+    RESULT_KINDS,
+    Drawing,
+    Result,
+    ResultKind,
+    format_estimate,
+    format_interval,
+    format_p,
+)
 from beholder.figures import plot_value_matrix
 
 if TYPE_CHECKING:
@@ -23,16 +31,20 @@ def _ask(result: Result) -> str:
 
 def _tell(result: Result) -> list[str]:
     table: Any = result.table
-    known = table[np.isfinite(table["estimate"])]
+    has_means = (table["statistic"] == "mean over subjects").any()
+    told = table[table["statistic"] == ("mean over subjects" if has_means else "cka")]
+    known = told[np.isfinite(told["estimate"])]
     if not len(known):
         return ["No CKA is defined."]
     row: Any = known.loc[known["estimate"].idxmax()]
     p = f", {format_p(float(row['p']))} for the largest of all layers" if np.isfinite(row["p"]) else ""
     who = f" of {row['subject']}" if row["subject"] else ""
+    people = f", mean over {int(row['n'])} people" if has_means else ""
     kind = "debiased, 0 by chance" if result.settings["debiased"] else "biased"
     return [
         f"Of {len(known):,} pairs, {row['layer']} and {row['target']}{who} are most alike: "
-        f"CKA = {format_estimate(float(row['estimate']))} ({kind}){p}, {int(row['n'])} stimuli. "
+        f"CKA = {format_estimate(float(row['estimate']))} {format_interval(float(row['low']), float(row['high']))} "
+        f"({kind}){p}, {int(row['n_stimuli'])} stimuli{people}. "
         "The pair was chosen for being the largest, on the same stimuli.",
         str(result.settings["joined"]),
     ]
@@ -40,6 +52,8 @@ def _tell(result: Result) -> list[str]:
 
 def _describe(result: Result) -> str:
     asked = result.settings
+    table: Any = result.table
+    has_means = (table["statistic"] == "mean over subjects").any()
     estimator = (
         "its debiased estimate, in which the Hilbert-Schmidt independence criterion is the unbiased U-statistic of "
         "Song, L. et al. (2012), Journal of Machine Learning Research 13, 1393-1434"
@@ -54,7 +68,9 @@ def _describe(result: Result) -> str:
     )
     return (
         f"Representations of {asked['n_stimuli']} stimuli were compared by linear centred kernel alignment (CKA; "
-        f"Kornblith, S. et al., 2019, ICML), {estimator}.{test}"
+        f"Kornblith, S. et al., 2019, ICML), {estimator}. Intervals (95 %) are by leaving out one stimulus at a time"
+        + (", and over people, less what both count" if has_means else "")
+        + f" (jackknife; Efron, B. & Stein, C., 1981, Annals of Statistics 9, 586-596).{test}"
     )
 
 
@@ -62,7 +78,7 @@ def _plot(result: Result, ax: Axes | None) -> Axes:
     table: Any = result.table
     rows: list[str] = list(result.settings["layers"])
     columns: list[str] = list(dict.fromkeys(table["target"]))
-    means = table.groupby(["layer", "target"], sort=False)["estimate"].mean()
+    means = table[table["statistic"] == "cka"].groupby(["layer", "target"], sort=False)["estimate"].mean()
     values = np.array([[means.get((row, column), np.nan) for column in columns] for row in rows], dtype=np.float64)
     asked = result.settings
     return plot_value_matrix(

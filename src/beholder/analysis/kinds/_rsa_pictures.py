@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from beholder.analysis._result import Drawing, Result
+from beholder.analysis.kinds._rsa_differences import has_times
+from beholder.analysis.kinds._rsa_times import draw_times, make_courses
 from beholder.analysis.kinds._rsa_words import SYMBOLS, find_ceiling, is_network, shorten_model
+from beholder.analysis.rsa._targets import strip_moment
 from beholder.figures import (
     CurvePanel,
     LayerCurve,
@@ -16,6 +19,7 @@ from beholder.figures import (
     plot_layer_curves,
     plot_rdms,
     plot_stimulus_map,
+    plot_time_course,
     plot_value_matrix,
 )
 
@@ -34,13 +38,18 @@ def plot_rsa(result: Result, ax: Axes | None = None) -> Axes:
     table: Any = result.table
     means = table[table["statistic"] == "mean over subjects"].sort_values("estimate", ascending=False, kind="stable")
     target = str(means["target"].iloc[0])
+    if has_times(result):
+        name = strip_moment(target, float(means["time"].iloc[0]))
+        return plot_time_course(make_courses(result)[name], ax, name=_name_values(result), title=name)
     return plot_layer_curve(_make_panel(result, target), ax, name=_name_values(result), title=target)
 
 
 def draw_rsa(result: Result) -> Iterator[Drawing]:
     """All pictures."""
     targets = list_targets(result)
-    if not is_network(result):
+    if has_times(result):
+        yield draw_times(result, _name_values(result))
+    elif not is_network(result):
         shown = targets[:_MOST_PANELS]
         panels = {name: _make_panel(result, name) for name in shown}
         fig = plot_layer_curves(panels, name=_name_values(result), note=_note(result))
@@ -76,7 +85,8 @@ def draw_rsa(result: Result) -> Iterator[Drawing]:
 def list_targets(result: Result) -> list[str]:
     """Targets in the order of the table."""
     table: Any = result.table
-    return [str(name) for name in dict.fromkeys(table["target"]) if name]
+    means = table[table["statistic"] == "mean over subjects"]
+    return [str(name) for name in dict.fromkeys(means["target"]) if name]
 
 
 def _name_values(result: Result) -> str:

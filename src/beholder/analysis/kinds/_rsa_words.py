@@ -5,9 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from beholder._core.wording import format_count
 from beholder.analysis._result import Result, format_estimate, format_interval, format_p
 from beholder.analysis.distances._registry import DISTANCES
+from beholder.analysis.kinds._rsa_differences import (
+    has_times,
+    shorten_model,
+    tell_clusters,
+    tell_differences,
+    tell_recordings,
+)
 
 _MOST_TOLD = 6
 
@@ -40,31 +46,28 @@ def ask_rsa(result: Result) -> str:
     return f"At which layer does {who} represent stimuli as {what}?"
 
 
-def shorten_model(name: str) -> str:
-    """A network's name without source and weights.
-
-    >>> shorten_model("torchvision:alexnet@IMAGENET1K_V1")
-    'alexnet'
-    """
-    return name.partition(":")[2].partition("@")[0] or name
-
-
 def is_network(result: Result) -> bool:
     """Whether layers were compared with another network's."""
-    return result.settings.get("recordings", {}).get("kind") == "network"
+    return all(each["kind"] == "network" for each in result.settings.get("recordings", [])) and bool(
+        result.settings.get("recordings")
+    )
 
 
 def tell_rsa(result: Result) -> list[str]:
     """A sentence for each target and network, the nearest first; then differences of networks or conditions."""
     table: Any = result.table
     nearest = table[table["statistic"] == "nearest layer"].sort_values("estimate", ascending=False, kind="stable")
-    told = [_tell_nearest(result, row) for row in nearest.head(_MOST_TOLD).to_dict("records")]
-    if len(nearest) > _MOST_TOLD:
-        told.append(f"{len(nearest) - _MOST_TOLD} further targets are in the table.")
+    over_time = has_times(result)
+    most = 1 if over_time else _MOST_TOLD
+    told = [_tell_nearest(result, row) for row in nearest.head(most).to_dict("records")]
+    if over_time and told:
+        told[0] += " This moment was chosen for being the highest."
+    if len(nearest) > most:
+        told.append(f"{len(nearest) - most} further {'moments' if over_time else 'targets'} are in the table.")
     if not told:
         n = int(result.settings["n_stimuli"])
         told = [f"No layer is told: with {n} stimuli it cannot be chosen on others than those that give its value."]
-    return told + _tell_differences(result)
+    return tell_clusters(result) + told + tell_differences(result) + tell_recordings(result)
 
 
 def _tell_nearest(result: Result, row: dict[str, Any]) -> str:
@@ -73,10 +76,11 @@ def _tell_nearest(result: Result, row: dict[str, Any]) -> str:
     model = f"{row['layer']} of {shorten_model(row['model'])}"
     model += f" ({shorten_model(row['source'])})" if row["source"] not in ("", row["model"]) else ""
     n_layers = _count_layers(result, row)
-    p = format_p(row["p_corrected"]) + (f" corrected for {n_layers} layers" if n_layers > 1 else "")
+    tested = not math.isnan(row["p_corrected"])
+    p = format_p(row["p_corrected"]) + (f" corrected for {n_layers} layers" if tested and n_layers > 1 else "")
     people = "" if is_network(result) else f", n = {row['n']} {'person' if row['n'] == 1 else 'people'}"
     ending = f"{value}, {p}{people}{_tell_ceiling(result, row)}. {_tell_choice(row, n_layers)}"
-    if row["p_corrected"] < 0.05 and row["estimate"] > 0:
+    if not tested or (row["p_corrected"] < 0.05 and row["estimate"] > 0):
         return f"{model} is nearest to {row['target']}: {ending}"
     nothing = f"No layer of {shorten_model(row['model'])} is told from chance for {row['target']}"
     return f"{nothing}; the nearest is {row['layer']}: {ending}"
@@ -112,28 +116,6 @@ def _tell_choice(row: dict[str, Any], n_layers: int) -> str:
     return f"The layer was chosen on half of the stimuli and its value taken from the other half ({agree})."
 
 
-def _tell_differences(result: Result) -> list[str]:
-    table: Any = result.table
-    if "other_source" not in table.columns:
-        return []
-    between = table[(table["statistic"] == "difference") & (table["other_source"] != "")]
-    told: list[str] = []
-    for (target, one, two), group in between.groupby(["target", "source", "other_source"], sort=False):
-        chosen = group[group["chosen_on"].isin(["subjects", "stimuli"])] if "chosen_on" in group else group.head(0)
-        same = group[group["layer"] == group["other_layer"]]
-        for row in chosen.head(1).to_dict("records"):
-            interval = format_interval(row["low"], row["high"])
-            told.append(
-                f"{target}: {shorten_model(one)} ({row['layer']}) less {shorten_model(two)} ({row['other_layer']}) is "
-                f"{format_estimate(row['estimate'])} {interval}, {format_p(row['p_corrected'])} corrected."
-            )
-        if len(same):
-            n = int((same["p_corrected"] < 0.05).sum())
-            both = f"{shorten_model(one)} and {shorten_model(two)}"
-            told.append(f"{target}: {both} differ at {n} of {format_count(len(same), 'layer')} (corrected).")
-    return told
-
-
 def describe_rsa(result: Result) -> str:
     """The Methods paragraph."""
     settings = result.settings
@@ -166,6 +148,18 @@ def describe_rsa(result: Result) -> str:
     if "stimuli" in chosen:
         parts.append(
             "The nearest layer was chosen on random halves of the stimuli; its value is that in the other halves."
+        )
+    statistics = set(table["statistic"])
+    if "difference of recordings" in statistics:
+        parts.append(
+            "Recordings were told apart at each layer by the difference of the same people's comparisons, with its "
+            "bootstrapped standard error, corrected for layers by Holm's method."
+        )
+    if "cluster over time" in statistics:
+        parts.append(
+            "Stretches of time are clusters of people's comparisons beyond p = .05, two-sided, whose mass was tested "
+            "by flipping the signs of people (Maris, E. & Oostenveld, R., 2007, J. Neurosci. Methods 164, "
+            "177-190), for each layer by itself."
         )
     if recorded != distance or DISTANCES[distance].can_be_negative:
         parts.append("Negative dissimilarities were kept.")

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
+from beholder._core.errors import UnknownNameError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations import Activations
-from beholder.analysis._join import ArrayLayers, Joined, identify_input, join_stimuli, open_layers, open_recorded
+from beholder.analysis._inputs import identify_inputs, number_inputs
+from beholder.analysis._join import ArrayLayers
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.distances._registry import DISTANCES
 from beholder.analysis.rsa._compare import ComparedLayers, Comparison, compare_target
 from beholder.analysis.rsa._layers import (
     REPLICATES,
-    Layers,
     Replicates,
     check_same_stimuli,
     compute_rdms,
@@ -27,13 +26,23 @@ from beholder.analysis.rsa._layers import (
     read_conditions,
 )
 from beholder.analysis.rsa._pictures import collect_arrays
-from beholder.analysis.rsa._targets import RsaTarget, Targets, make_targets
-from beholder.recordings import RecordedRDMs, Recordings
+from beholder.analysis.rsa._recordings import compare_recordings
+from beholder.analysis.rsa._sides import (
+    describe_recorded,
+    describe_source,
+    join_sides,
+    leave_out_stimuli,
+    name_recordings,
+    name_sources,
+    open_sources,
+    open_targets,
+)
+from beholder.analysis.rsa._targets import Targets, join_targets, make_targets
+from beholder.analysis.rsa._times import gather_moments, list_time_clusters
 from beholder.statistics import RsaBootstrap, bootstrap_rsa, check_rdm_method, pool_rdms
 
 logger = logging.getLogger("beholder")
 
-_FEWEST_STIMULI = 3
 _OVER = ("stimuli", "subjects", "both")
 
 
@@ -65,8 +74,9 @@ def analyze_rsa(
     activations : Activations, path, mapping of str to array, or a list of these
         A store (what :func:`beholder.extract` gave), or arrays (n_stimuli, *features) by layer with ``stimulus_ids``.
         Several stores are networks or conditions whose differences are told, each with an interval.
-    recordings : Recordings, RecordedRDMs, Activations, path, or mapping of str to array
-        Stimuli × units × repeats, RDMs, or another network's store, each of whose layers is a target.
+    recordings : Recordings, RecordedRDMs, Activations, path, mapping of str to array, or a list of these
+        Stimuli × units × repeats, RDMs, or another network's store, each of whose layers is a target. Several are
+        regions or conditions; those of one name, such as IT before and after, are told apart with an interval.
     layers : sequence of str, optional
         Default all of the store.
     method : str
@@ -96,7 +106,8 @@ def analyze_rsa(
         Statistics, each for every layer and target: ``comparison`` (one person), ``mean over subjects``,
         ``averaged RDM`` (people's RDMs pooled first), ``mean of depth bin``; for every target ``ceiling lower``,
         ``ceiling upper``, ``ceiling chance``, ``nearest layer`` (chosen on other people or stimuli than those that
-        give its estimate); ``difference`` of two layers, or of two networks or conditions.
+        give its estimate); ``difference`` of two layers, or of two networks or conditions; ``difference of
+        recordings``; ``cluster over time`` of recordings with times (:func:`find_time_clusters`).
 
     Raises
     ------
@@ -105,10 +116,11 @@ def analyze_rsa(
 
     Notes
     -----
-    ComparedLayers: Kriegeskorte, Mur and Bandettini, 2008; Nili et al., 2014; Schütt et al., 2023.
+    Sources: Kriegeskorte, Mur and Bandettini, 2008; Nili et al., 2014; Schütt et al., 2023.
 
     Examples
     --------
+    >>> from beholder.recordings import Recordings
     >>> rng = np.random.default_rng(1)
     >>> ids = [f"stimulus_{i}" for i in range(12)]
     >>> features = rng.normal(size=(12, 20))
@@ -120,39 +132,44 @@ def analyze_rsa(
     """
     check_rdm_method(method)
     _check_names(distance, recorded_distance, replicates, over)
-    sources = _open_sources(activations, stimulus_ids)
-    recorded = open_recorded(recordings, recorded_ids)
+    sources, recorded = open_sources(activations, stimulus_ids), open_targets(recordings, recorded_ids)
+    inputs = identify_inputs(**number_inputs("activations", sources), **number_inputs("recordings", recorded))
+    names, recorded_names = name_sources(sources), name_recordings(recorded)
     chosen = [list_layers(each, layers) for each in sources]
     labels = [read_conditions(each, conditions) if conditions else None for each in sources]
-    ids, rows, rows_recorded, joined = _join(sources, labels, recorded, id_pattern)
-    for each, own in zip(sources, rows, strict=True):
-        if isinstance(recorded, Activations | ArrayLayers) and not conditions:
-            check_same_stimuli(each, recorded, own, rows_recorded)
-    targets = make_targets(recorded, rows_recorded, ids, by=list(by), distance=recorded_distance or distance)
-    logger.info("%s %d layers, %d targets", joined, sum(map(len, chosen)), len(targets.found))
-    names = _name_sources(sources)
+    joined = join_sides(sources, labels, recorded, id_pattern)
+    parts: list[Targets] = []
+    for other, rows in zip(recorded, joined.rows_recorded, strict=True):
+        for source, own_rows in zip(sources, joined.rows, strict=True):
+            if isinstance(other, Activations | ArrayLayers) and not conditions:
+                check_same_stimuli(source, other, own_rows, rows)
+        parts.append(make_targets(other, rows, joined.ids[0], by=list(by), distance=recorded_distance or distance))
+    targets = join_targets(parts, recorded_names)
+    logger.info("%s %d layers, %d targets", joined.sentence, sum(map(len, chosen)), len(targets.found))
     found: list[ComparedLayers] = []
-    for name, source, own, own_rows, own_labels in zip(names, sources, chosen, rows, labels, strict=True):
+    for place, (source, own) in enumerate(zip(sources, chosen, strict=True)):
         rdms = compute_rdms(
-            source, own_rows, ids, layers=own, distance=distance, replicates=replicates, labels=own_labels
-        )
-        found.append(ComparedLayers(describe_model(source), name if len(sources) > 1 else "", own, rdms))
-    found, targets, ids, kept = _leave_out_stimuli(found, targets, ids)
+            source, joined.rows[place], joined.ids[place], layers=own, distance=distance, replicates=replicates,
+            labels=labels[place],
+        )  # fmt: skip
+        found.append(ComparedLayers(describe_model(source), names[place] if len(sources) > 1 else "", own, rdms))
+    found, targets, ids, kept = leave_out_stimuli(found, targets, joined.ids[0])
     notes = [*targets.notes]
-    rows_of_table, arrays = _compare_all(
+    rows_of_table = _compare_all(
         found, targets, method=method, over=over, n_draws=n_draws, n_permutations=n_permutations, seed=seed,
         depth_bins=depth_bins, notes=notes,
     )  # fmt: skip
-    arrays |= collect_arrays(
-        found, targets, rows_of_table, ids, sources[0], rows[0][kept], method, by_label=not conditions
+    arrays = collect_arrays(
+        found, targets, rows_of_table, ids, sources[0], joined.rows[0][kept], method, by_label=not conditions
     )
     settings: dict[str, Any] = {
-        "activations": [_describe_source(each, name) for each, name in zip(sources, names, strict=True)],
-        "recordings": _describe_recorded(recorded), "layers": list(layers) if layers is not None else None,
+        "activations": [describe_source(each, name) for each, name in zip(sources, names, strict=True)],
+        "recordings": [describe_recorded(each, name) for each, name in zip(recorded, recorded_names, strict=True)],
+        "layers": list(layers) if layers is not None else None,
         "method": method, "distance": distance, "recorded_distance": recorded_distance or distance,
         "by": list(by), "conditions": conditions, "replicates": replicates, "id_pattern": id_pattern,
         "depth_bins": depth_bins, "over": over, "n_draws": n_draws, "n_permutations": n_permutations, "seed": seed,
-        "n_stimuli": len(ids), "joined": joined,
+        "n_stimuli": len(ids), "joined": joined.sentence, "inputs": inputs,
     }  # fmt: skip
     return make_result("rsa", rows_of_table, settings, warnings=notes, arrays=arrays)
 
@@ -167,93 +184,10 @@ def _check_names(distance: str, recorded_distance: str | None, replicates: str, 
         raise UnknownNameError("what to draw", over, _OVER)
 
 
-def _open_sources(activations: Any, stimulus_ids: Sequence[str] | None) -> list[Layers]:
-    several: list[Any] = list(cast(Any, activations)) if isinstance(activations, list | tuple) else [activations]
-    if not several:
-        raise InputError("activations", got="an empty list")
-    return [open_layers(each, stimulus_ids) for each in several]
-
-
-def _name_sources(sources: Sequence[Layers]) -> list[str]:
-    """A name for each: the model, or where that is not enough the store."""
-    models = [describe_model(each) for each in sources]
-    stems = [
-        each.path.stem if isinstance(each, Activations) else model for each, model in zip(sources, models, strict=True)
-    ]
-    folders = [
-        f"{each.path.parent.name}/{stem}" if isinstance(each, Activations) else stem
-        for each, stem in zip(sources, stems, strict=True)
-    ]
-    for names in (models, stems, folders):
-        if len(set(names)) == len(names):
-            return names
-    return [f"{name} ({place + 1})" for place, name in enumerate(folders)]
-
-
-def _join(
-    sources: Sequence[Layers], labels: Sequence[Sequence[str] | None], recorded: Any, id_pattern: str | None
-) -> tuple[list[str], list[np.ndarray], np.ndarray, str]:
-    """Ids that all have, the rows of each source, the rows of the recordings, and how many joined."""
-    names = ("the activations", "the recordings")
-    joins: list[tuple[tuple[str, ...], Joined]] = []
-    for source, own in zip(sources, labels, strict=True):
-        ids = source.stimulus_ids if own is None else tuple(dict.fromkeys(own))
-        joins.append((ids, join_stimuli(ids, recorded.stimulus_ids, id_pattern, names=names)))
-    shared = set(joins[0][1].ids).intersection(*(join.ids for _, join in joins))
-    common = [key for key in joins[0][1].ids if key in shared]
-    if len(common) < _FEWEST_STIMULI:
-        raise InputError(f"{_FEWEST_STIMULI} stimuli or more in common", got=joins[0][1].sentence)
-    rows, plain = list[np.ndarray](), list[str]()
-    for ids, join in joins:
-        place = {key: (a, b) for key, a, b in zip(join.ids, join.rows_a, join.rows_b, strict=True)}
-        places: list[int] = [int(place[key][0]) for key in common]
-        rows.append(np.array(places, dtype=np.int64))
-        plain = plain or [ids[row] for row in places]
-    first = dict(zip(joins[0][1].ids, joins[0][1].rows_b, strict=True))
-    sentence = joins[0][1].sentence
-    if len(common) != len(joins[0][1]):
-        sentence += f" {len(common):,} of them are in all activations."
-    return plain, rows, np.array([first[key] for key in common], dtype=np.int64), sentence
-
-
-def _leave_out_stimuli(
-    sources: list[ComparedLayers], targets: Targets, ids: list[str]
-) -> tuple[list[ComparedLayers], Targets, list[str], np.ndarray]:
-    """Without stimuli that have no distance at some layer, unless that layer has hardly any: then it has no RDM."""
-    n = len(ids)
-    first, second = np.triu_indices(n, 1)
-    lost = np.zeros(n, dtype=bool)
-    for source in sources:
-        for layer, rdm in zip(source.layers, source.rdms, strict=True):
-            missing = ~np.isfinite(rdm)
-            if not missing.any():
-                continue
-            pairs = np.bincount(first, missing, n) + np.bincount(second, missing, n)
-            own = pairs >= n - 1
-            if own.sum() > n / 2 or own.sum() == 0:
-                targets.notes.append(
-                    f"{layer} of {source.model} has no RDM: its activations hardly differ between stimuli."
-                )
-                rdm[:] = math.nan
-            else:
-                lost |= own
-                targets.notes.append(
-                    f"{int(own.sum())} of {n} stimuli have no distance from others at {layer} (no unit differs) and "
-                    "are left out everywhere."
-                )
-    kept = np.flatnonzero(~lost)
-    if len(kept) == n:
-        return sources, targets, ids, kept
-    pairs = ~lost[first] & ~lost[second]
-    cut = [ComparedLayers(each.model, each.name, each.layers, each.rdms[:, pairs]) for each in sources]
-    fewer = [RsaTarget(each.name, each.subjects, each.rdms[:, pairs], each.time) for each in targets.found]
-    return cut, Targets(fewer, targets.notes, targets.is_network), [ids[row] for row in kept], kept
-
-
 def _compare_all(
     sources: Sequence[ComparedLayers], targets: Targets, *, method: str, over: str, n_draws: int, n_permutations: int,
     seed: int, depth_bins: int | None, notes: list[str],
-) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:  # fmt: skip
+) -> list[dict[str, Any]]:  # fmt: skip
     """Rows of the table. All people of all targets, and their pooled RDMs, go through one bootstrap."""
     models = np.concatenate([source.rdms for source in sources])
     pooled = np.stack([pool_rdms(target.rdms, method) for target in targets.found])
@@ -262,9 +196,11 @@ def _compare_all(
     everyone = np.concatenate([people, pooled])
     boot: RsaBootstrap = bootstrap_rsa(models, everyone, method, over=drawn_over, n_draws=n_draws, seed=seed)
     rows: list[dict[str, Any]] = []
+    columns: list[range] = []
     start = 0
     for place, target in enumerate(targets.found):
         own = range(start, start + len(target.subjects))
+        columns.append(own)
         start += len(target.subjects)
         one: Any = over if len(own) > 1 else "stimuli"
         comparison = Comparison(
@@ -272,21 +208,7 @@ def _compare_all(
             method, n_permutations, seed,
         )  # fmt: skip
         rows += compare_target(comparison, depth_bins, differences=not targets.is_network, notes=notes)
-    return rows, {}
-
-
-def _describe_source(source: Layers, name: str) -> dict[str, Any]:
-    told: dict[str, Any] = {"name": name, "model": describe_model(source), "n_stimuli": len(source.stimulus_ids)}
-    told["content"] = identify_input(source)
-    if isinstance(source, Activations):
-        settings: Any = source.attributes.get("settings") or {}
-        told |= {"network": settings.get("network"), "pool": settings.get("pool")}
-    return told
-
-
-def _describe_recorded(recorded: Any) -> dict[str, Any]:
-    if isinstance(recorded, Recordings | RecordedRDMs):
-        content = identify_input(recorded)
-        n_stimuli = len(recorded.stimulus_ids)
-        return {"name": recorded.name, "kind": type(recorded).__name__, "n_stimuli": n_stimuli, "content": content}
-    return _describe_source(recorded, "") | {"kind": "network"}
+    rows += compare_recordings(sources, targets.found, columns, boot, method, over, notes)
+    rows += list_time_clusters(rows, notes, seed)
+    notes[:] = gather_moments(notes, targets.found)
+    return rows

@@ -125,7 +125,7 @@ def _test(given: Comparison, source: ComparedLayers, notes: list[str]) -> dict[s
     try:
         stimuli = permute_stimuli(source.rdms, given.target.rdms, given.method, **options)
         found |= {"p": stimuli.p, "p_max": stimuli.p_max}
-        if stimuli.smallest_p > ALPHA:
+        if stimuli.smallest_p > ALPHA and given.n_permutations:
             notes.append(
                 f"{name}: the smallest p that shuffling {given.n_stimuli} stimuli can give is "
                 f"{stimuli.smallest_p:.3f}, above {ALPHA}: not run."

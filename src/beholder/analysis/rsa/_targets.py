@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast, final
 
 import numpy as np
@@ -16,6 +17,7 @@ from beholder.analysis.rsa._layers import Layers, compute_rdms, list_layers
 from beholder.recordings import RecordedRDMs, Recordings
 
 Recorded = Recordings | RecordedRDMs | Activations | ArrayLayers
+UNNAMED = "recordings"
 
 
 @final
@@ -31,12 +33,18 @@ class RsaTarget:
         NaN where a person lacks a stimulus.
     time : float
         Seconds; NaN where there is no time.
+    label : str
+        The name without that of the recordings, where there are several: what they have in common.
+    recordings : str
+        Which of several.
     """
 
     name: str
     subjects: tuple[str, ...]
     rdms: np.ndarray
     time: float = float("nan")
+    label: str = ""
+    recordings: str = ""
 
 
 @final
@@ -80,6 +88,22 @@ def make_targets(
     return _of_network(recorded, rows, ids, distance)
 
 
+def join_targets(parts: Sequence[Targets], names: Sequence[str]) -> Targets:
+    """Targets of several recordings, named by these where a name alone is not enough."""
+    if len(parts) == 1:
+        return parts[0]
+    counts = Counter(target.name for part in parts for target in part.found)
+    found: list[RsaTarget] = []
+    notes: list[str] = []
+    for part, name in zip(parts, names, strict=True):
+        notes += [f"{name}: {note}" for note in part.notes]
+        for target in part.found:
+            alone = counts[target.name] == 1 and target.name != UNNAMED
+            told = target.name if alone else f"{name} {target.name.removeprefix(UNNAMED)}".strip()
+            found.append(replace(target, name=told, label=target.name, recordings=name))
+    return Targets(found, notes, parts[0].is_network)
+
+
 def _of_recordings(recorded: Recordings, rows: np.ndarray, by: Sequence[str], distance: str) -> Targets:
     targets = Targets([])
     people: dict[str, dict[str, list[np.ndarray]]] = {}
@@ -96,7 +120,7 @@ def _of_recordings(recorded: Recordings, rows: np.ndarray, by: Sequence[str], di
     for name, subjects in people.items():
         for moment in range(1 if times is None else len(times)):
             time = float("nan") if times is None else float(times[moment])
-            label = name if times is None else f"{name} {1000 * time:g} ms".strip()
+            label = name if times is None else name_moment(name, time)
             rdms = np.stack([each[moment] for each in subjects.values()])
             targets.found.append(RsaTarget(label, tuple(subjects), rdms, time))
     return targets
@@ -137,7 +161,7 @@ def _of_rdms(recorded: RecordedRDMs, rows: np.ndarray, by: Sequence[str]) -> Tar
     for row, record in enumerate(table[columns].to_dict("records")):
         name = _name(record, by)
         time = float(record["time"]) if str(record.get("time", "")) not in ("", "nan") else float("nan")
-        name = name if np.isnan(time) else f"{name} {1000 * time:g} ms".strip()
+        name = name if np.isnan(time) else name_moment(name, time)
         subject = str(record.get("subject", ""))
         own = groups.setdefault(name, {})
         times[name] = time
@@ -160,7 +184,25 @@ def _of_network(recorded: Layers, rows: np.ndarray, ids: Sequence[str], distance
 
 def _name(labels: Any, by: Sequence[str]) -> str:
     told = [str(labels[column]) for column in by if str(labels[column])]
-    return " ".join(told) or "recordings"
+    return " ".join(told) or UNNAMED
+
+
+def name_moment(name: str, time: float) -> str:
+    """A target at a moment.
+
+    >>> name_moment("IT", 0.1)
+    'IT 100 ms'
+    """
+    return f"{name} {1000 * time:g} ms".strip()
+
+
+def strip_moment(target: str, time: float) -> str:
+    """Its name without the moment.
+
+    >>> strip_moment("IT 100 ms", 0.1)
+    'IT'
+    """
+    return target.removesuffix(f"{1000 * time:g} ms").strip() or target
 
 
 def iter_moments(targets: Sequence[RsaTarget]) -> Iterator[float]:

@@ -10,7 +10,8 @@ import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
-from beholder.analysis._join import identify_input, iter_layers, join_stimuli, open_layers, open_recorded
+from beholder.analysis._inputs import identify_inputs
+from beholder.analysis._join import iter_layers, join_stimuli, open_layers, open_recorded
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.distances._registry import DISTANCES
 from beholder.analysis.searchlight._neighbourhoods import iter_ball_neighbours, iter_mesh_neighbours
@@ -96,6 +97,7 @@ def analyze_searchlight(
     recorded = open_recorded(recordings)
     if not isinstance(recorded, Recordings) or recorded.values.ndim != 3:
         raise InputError("recordings of voxels or vertices, without time", got=repr(recorded)[:80])
+    inputs = identify_inputs(activations=ours, recordings=recorded)
     joined = join_stimuli(ours.stimulus_ids, recorded.stimulus_ids, id_pattern)
     if len(joined) < _FEWEST_STIMULI:
         raise InputError(f"{_FEWEST_STIMULI} stimuli in common or more", got=joined.sentence)
@@ -142,7 +144,7 @@ def analyze_searchlight(
         "volume_shape": None if recorded.volume_shape is None else list(recorded.volume_shape),
         "affine": None if recorded.affine is None else recorded.affine.tolist(),
         "n_vertices": None if surface is None else len(surface[0]),
-        "inputs": [identify_input(ours), identify_input(recorded)],
+        "inputs": inputs,
     }  # fmt: skip
     return make_result("searchlight", rows, settings, warnings=notes, arrays=arrays)
 

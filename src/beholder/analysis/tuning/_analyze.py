@@ -10,7 +10,8 @@ import numpy as np
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 from beholder.activations import Activations
-from beholder.analysis._join import LayerRows, identify_input, iter_layers, open_layers, read_condition
+from beholder.analysis._inputs import identify_inputs
+from beholder.analysis._join import LayerRows, iter_layers, open_layers, read_condition
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.tuning._curves import (
     average_by_value,
@@ -83,6 +84,7 @@ def analyze_tuning(
     known = np.flatnonzero(np.isfinite(numbers))
     values = numbers[known]
     _check(values, period)
+    inputs = identify_inputs(activations=store, condition=values)
     names = list(layers or store.layers)
     generator = make_generator(seed, "tuning", len(values))
     orders = generator.permuted(np.tile(np.arange(len(values)), (n_permutations, 1)), axis=1)
@@ -103,7 +105,7 @@ def analyze_tuning(
     settings = {
         "model": str(store.model), "layers": names, "condition": told, "period": period, "seed": seed,
         "n_permutations": n_permutations, "n_stimuli": len(values), "values": np.unique(values).tolist(),
-        "inputs": [identify_input(store), identify_input(values)],
+        "inputs": inputs,
     }  # fmt: skip
     return make_result("tuning", rows, settings, warnings=warnings, arrays=_collect(found))
 
