@@ -34,7 +34,7 @@ def test_small_variance_is_variance_and_rounding_is_not():
 
 def test_a_file_is_opened_and_shown(tmp_path):
     path = make().save(tmp_path / "it.recordings.npz")
-    assert repr(bh.open(path)) == repr(make())
+    assert repr(bh.open(path)) == repr(make()).replace("Recordings", "Recordings it")  # unnamed: called as its file
     shown = describe_file(path)
     assert shown.kind == "recordings"
     assert shown.facts["units without variance"] == 1

@@ -178,6 +178,7 @@ class _Test:
 
 def _cut_rows(layer: Any, rows: np.ndarray) -> Any:
     if isinstance(layer, np.ndarray):
-        return layer[rows]
+        array: np.ndarray = layer
+        return array[rows]
     places: list[int] = rows.tolist()
     return LayerRows(layer, rows, [layer.stimulus_ids[row] for row in places])
