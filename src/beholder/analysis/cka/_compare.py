@@ -71,10 +71,9 @@ def compare_kernels(
             others = [read_kernel(target.values) for target in own]
             found = align_sides(HeldKernels([*cut, *others]), len(layers), debiased)
         else:
-            parts = [
-                LayerRows(layer, stimuli, [layer.stimulus_ids[row] for row in stimuli]) for layer in layers.values()
-            ]
-            found = align_sides(StreamedKernels([*parts, *(target.values for target in own)]), len(layers), debiased)
+            parts: list[Any] = [_cut_rows(layer, stimuli) for layer in layers.values()]
+            parts += [target.values for target in own]
+            found = align_sides(StreamedKernels(parts), len(layers), debiased)
             cut, others = [], []
         test = _Test(layers, own, stimuli, cut, others, debiased, n_permutations, generator, notes)
         for number, place in enumerate(places):
