@@ -5,8 +5,9 @@ import pytest
 
 from beholder import InputError
 from beholder.analysis.encoding._banded import share_r2
-from beholder.analysis.encoding._choose import choose_on_others, choose_on_training
-from beholder.analysis.encoding._predict import Procedure, correct_each_split, predict_splits
+from beholder.analysis.encoding._best_layer import choose_on_others, choose_on_training
+from beholder.analysis.encoding._corrected import correct_each_split
+from beholder.analysis.encoding._predict import Procedure, predict_splits
 from beholder.analysis.encoding._scores import correct_explained_variance, correlate_columns
 from beholder.analysis.encoding._splits import plan_folds, plan_published_splits
 from beholder.analysis.encoding._uncertainty import draw_orders

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,15 +22,17 @@ from beholder.analysis._join import (
     read_condition,
 )
 from beholder.analysis._result import Result, make_result
-from beholder.analysis.encoding._asked import Asked
-from beholder.analysis.encoding._banded import predict_jointly
+from beholder.analysis.encoding._banded import plan_joint_refits, predict_jointly
 from beholder.analysis.encoding._participants import record_channels, split_participants
 from beholder.analysis.encoding._predict import PLS_COMPONENTS, predict_splits
-from beholder.analysis.encoding._predictions import Predictions
-from beholder.analysis.encoding._rows import collect_arrays, list_warnings, make_rows, make_share_rows
+from beholder.analysis.encoding._prediction_store import Predictions
+from beholder.analysis.encoding._refit import plan_refits
+from beholder.analysis.encoding._settings import EncodeSettings
 from beholder.analysis.encoding._sounds import open_sound_layers
 from beholder.analysis.encoding._splits import PUBLISHED_SEED, PUBLISHED_SPLITS
 from beholder.analysis.encoding._summary import Tested
+from beholder.analysis.encoding._table import collect_arrays, make_rows, make_share_rows
+from beholder.analysis.encoding._warnings import list_warnings
 from beholder.recordings import Recordings
 
 _N_PERMUTATIONS = 200
@@ -103,8 +106,7 @@ def analyze_encode(
     id_pattern : str, optional
         A regular expression whose group is what ids have in common.
     n_permutations : int
-        Orders of the stimuli drawn for p, each fitted anew; 0 for no test. Tests and intervals are computed from 200
-        units of a region at most.
+        Orders of the stimuli drawn for p, all units fitted anew in each; 0 for no test.
     predictions : path, optional
         A store (``.zarr``) for predicted responses, which other commands take as they take activations.
     seed : int, optional
@@ -137,11 +139,11 @@ def analyze_encode(
     >>> float(result.table.estimate[0]) > 0.99
     True
     """
-    asked = Asked(
+    options = EncodeSettings(
         method, recipe, n_folds, inner_folds, None if alphas is None else tuple(map(float, alphas)), n_components,
         n_splits, zero_center, n_permutations, seed if seed is not None else _SEEDS.get(recipe, DEFAULT_SEED),
     )  # fmt: skip
-    asked.check()
+    options.check()
     target = _open(recordings)
     target = target.select(subject=subject, region=region)
     said = ""
@@ -157,7 +159,8 @@ def analyze_encode(
     notes = [said, *notes] if said else notes
     group_of = None if groups is None else read_condition(store, groups, "groups")[joined.rows_a]
     names = list(layers or store.layers)
-    plans = [asked.plan(person, group_of) for person in people]
+    plans = [options.plan(person, group_of) for person in people]
+    draws = [options.draw(person, group_of, len(joined)) for person in people]
     kept = Predictions(names if method != "banded" else ["joint"], len(joined), len(target.units))
     found: list[list[Tested]] = [[] for _ in people]
     shares: list[np.ndarray] = []
@@ -166,20 +169,23 @@ def analyze_encode(
     )
     if method == "banded":
         everything = [matrix for _, matrix in features]
-        for person, splits, tested in zip(people, plans, found, strict=True):
-            joint, share = predict_jointly([m[person.rows] for m in everything], person.responses, splits, asked.seed)
-            tested.append(asked.test(joint, person, splits, None, group_of))
+        for person, splits, drawn, tested in zip(people, plans, draws, found, strict=True):
+            own = [matrix[person.rows] for matrix in everything]
+            joint, share, weights = predict_jointly(own, person.responses, splits, options.seed)
+            tested.append(options.score(joint, person, splits, partial(plan_joint_refits, own, weights, splits), drawn))
             shares.append(share)
             kept.add("joint", person, splits, joint.predicted)
     else:
         for name, matrix in features:
-            for person, splits, tested in zip(people, plans, found, strict=True):
+            for person, splits, drawn, tested in zip(people, plans, draws, found, strict=True):
                 own = matrix[person.rows]
-                fitted = predict_splits(own, person.responses, person.runs, splits, asked.procedure)
-                tested.append(asked.test(fitted, person, splits, own, group_of))
+                fitted = predict_splits(own, person.responses, person.runs, splits, options.procedure)
+                tested.append(
+                    options.score(fitted, person, splits, partial(plan_refits, own, how=options.procedure), drawn)
+                )
                 kept.add(name, person, splits, fitted.predicted)
     settings = {
-        **asked.to_dict(), "model": str(store.model), "layers": names, "recordings": target.name,
+        **options.to_dict(), "model": str(store.model), "layers": names, "recordings": target.name,
         "stimuli": joined.sentence, "id_pattern": id_pattern,
         "groups": groups if isinstance(groups, str) or groups is None else "given",
         "subject": subject if isinstance(subject, str) or subject is None else list(subject),
@@ -189,13 +195,13 @@ def analyze_encode(
     if predictions is not None:
         kept.write(predictions, joined.ids, f"encode:{store.model or 'activations'}", settings, overwrite=overwrite)
     labels = ["joint"] if method == "banded" else names
-    rows = make_rows(asked, labels, people, found)
-    rows += make_share_rows(asked, names, people, shares) if shares else []
+    rows = make_rows(options, labels, people, found, group_of)
+    rows += make_share_rows(options, names, people, shares) if shares else []
     for row in rows:
         row["model"] = str(store.model)
-    warnings = [*notes, *list_warnings(asked, labels, people, plans, found)]
+    warnings = [*notes, *list_warnings(options, labels, people, plans, found)]
     return make_result(
-        "encode", rows, settings, warnings=warnings, arrays=collect_arrays(asked, people, plans, found, len(joined))
+        "encode", rows, settings, warnings=warnings, arrays=collect_arrays(options, people, plans, found, len(joined))
     )
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, final, get_args
+from typing import Any, Literal, final
 
 import numpy as np
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError
 from beholder.analysis.encoding._ridge import fit_ridge, make_alphas
-from beholder.analysis.encoding._scores import correct_explained_variance, correlate_columns, standardize
+from beholder.analysis.encoding._scores import correlate_columns, standardize
 from beholder.analysis.encoding._splits import Split
-from beholder.statistics import compute_reliability
 
 EncodeMethod = Literal["ridge", "pls"]
 PLS_COMPONENTS = 25
@@ -84,17 +83,13 @@ class Procedure:
 
 @final
 @dataclass(frozen=True, eq=False)
-class _Fitted:
+class Fitted:
+    """A fitted regression: what it predicts, R² within its training stimuli, penalties, shares of them at the edges."""
+
     predict: Callable[[np.ndarray], np.ndarray]
     training: np.ndarray
     alphas: np.ndarray
     edges: tuple[float, float]
-
-
-def check_method(method: str) -> None:
-    """Refuse what is no method."""
-    if method not in get_args(EncodeMethod):
-        raise UnknownNameError("method of encoding", method, get_args(EncodeMethod))
 
 
 def predict_splits(
@@ -127,7 +122,7 @@ def predict_splits(
         centre = responses[train].mean(axis=0) if how.zero_center else 0.0
         fitted = _fit(features[train], responses[train] - centre, how)
         found = fitted.predict(features[test])
-        predicted.append(found)
+        predicted.append(found + centre)
         r[i] = correlate_columns(found, responses[test] - centre, how.constant)
         training[i], alphas[i] = fitted.training, fitted.alphas
         edges.append(fitted.edges)
@@ -137,74 +132,48 @@ def predict_splits(
     return Predicted(predicted, r, by_run or None, whole, training, alphas, float(smallest), float(largest))
 
 
-def correct_each_split(found: Predicted, runs: np.ndarray, splits: Sequence[Split], how: Procedure) -> np.ndarray:
-    """Corrected variance explained of each split, (n_splits, n_units), as published; NaN for a unit with a missing run.
-
-    Divided by the reliability of the training responses and that of the test predictions.
-    """
-    corrected = np.full(found.r.shape, np.nan)
-    for i, ((train, _), own) in enumerate(zip(splits, found.by_run or [], strict=False)):
-        responses_hold = compute_reliability(runs[train][:, found.whole], how.reliability, floor=True)
-        predictions_hold = compute_reliability(own, how.reliability, floor=True, constant=0.0)
-        corrected[i, found.whole] = correct_explained_variance(
-            found.r[i, found.whole], responses_hold, predictions_hold
-        )
-    return corrected
-
-
-def correct_pooled(found: Predicted, runs: np.ndarray, how: Procedure) -> np.ndarray:
-    """Corrected variance explained of folds, (n_units,); NaN for a unit with a missing run.
-
-    The mean r over folds squared, divided by the reliability of all responses and that of all predictions, taken about
-    each fold's mean.
-    """
-    corrected = np.full(found.r.shape[1], np.nan)
-    if found.by_run:
-        own = np.concatenate([part - part.mean(axis=0) for part in found.by_run])
-        responses_hold = compute_reliability(runs[:, found.whole], how.reliability, floor=True)
-        predictions_hold = compute_reliability(own, how.reliability, floor=True, constant=0.0)
-        r = found.r.mean(axis=0)[found.whole]
-        corrected[found.whole] = correct_explained_variance(r, responses_hold, predictions_hold)
-    return corrected
-
-
 def _predict_runs(
     features: np.ndarray, runs: np.ndarray, train: np.ndarray, test: np.ndarray, how: Procedure
 ) -> np.ndarray:
-    """Predictions of models fitted to each run alone, (n_test, n_units, n_runs); all runs are targets of one fit."""
+    """Predictions of models fitted to each run alone, (n_test, n_units, n_runs)."""
     n_units, n_runs = runs.shape[1:]
     targets = runs[train].reshape(len(train), -1)
-    fitted = _fit(features[train], targets - targets.mean(axis=0) if how.zero_center else targets, how)
-    found = fitted.predict(features[test])
+    targets = targets - targets.mean(axis=0) if how.zero_center else targets
+    if how.method == "pls":  # units share components, runs must not
+        own = [_fit(features[train], targets[:, run::n_runs], how).predict(features[test]) for run in range(n_runs)]
+        found = np.stack(own, axis=2).reshape(len(test), -1)
+    else:
+        found = _fit(features[train], targets, how).predict(features[test])
     if how.constant is not None:
         found = np.where(standardize(found, constant=how.constant).any(axis=0), found, found.mean(axis=0))
     return found.reshape(len(test), n_units, n_runs)
 
 
-def _fit(features: np.ndarray, targets: np.ndarray, how: Procedure) -> _Fitted:
-    return _fit_ridge(features, targets, how) if how.method == "ridge" else _fit_pls(features, targets, how)
+def _fit(features: np.ndarray, targets: np.ndarray, how: Procedure) -> Fitted:
+    return _fit_ridge(features, targets, how) if how.method == "ridge" else fit_pls(features, targets, how.n_components)
 
 
-def _fit_ridge(features: np.ndarray, targets: np.ndarray, how: Procedure) -> _Fitted:
+def _fit_ridge(features: np.ndarray, targets: np.ndarray, how: Procedure) -> Fitted:
     alphas = make_alphas(features) if how.alphas is None else np.array(how.alphas)
     fit = fit_ridge(features, targets, alphas, how.inner_folds)
-    return _Fitted(fit.predict, fit.scores, fit.alphas, (fit.at_smallest, fit.at_largest))
+    return Fitted(fit.predict, fit.scores, fit.alphas, (fit.at_smallest, fit.at_largest))
 
 
-def _fit_pls(features: np.ndarray, targets: np.ndarray, how: Procedure) -> _Fitted:
+def fit_pls(features: np.ndarray, targets: np.ndarray, n_components: int) -> Fitted:
+    """Partial least squares of all targets together, features unscaled."""
     from sklearn import cross_decomposition  # pyright: ignore[reportMissingTypeStubs]
 
     most = min(len(features) - 1, features.shape[1])
-    if how.n_components > most:
+    if n_components > most:
         raise InputError(
             f"at most {most} components of PLS for {len(features)} training stimuli and {features.shape[1]} features",
-            got=f"{how.n_components}", hint=f"n_components={min(10, most)}",
+            got=f"{n_components}", hint=f"n_components={min(10, most)}",
         )  # fmt: skip
     library: Any = cross_decomposition
-    model = library.PLSRegression(n_components=how.n_components, scale=False).fit(features, targets)
+    model = library.PLSRegression(n_components=n_components, scale=False).fit(features, targets)
     nothing = np.full(targets.shape[1], np.nan)
 
     def predict(x: np.ndarray) -> np.ndarray:
         return np.asarray(model.predict(x)).reshape(len(x), -1)
 
-    return _Fitted(predict, nothing, nothing, (0.0, 0.0))
+    return Fitted(predict, nothing, nothing, (0.0, 0.0))

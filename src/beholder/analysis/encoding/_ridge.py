@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 
 from beholder._core.errors import InputError
-from beholder.analysis.encoding._directions import Directions, decompose
+from beholder.analysis.encoding._decomposition import Decomposition, decompose
 
 _N_ALPHAS = 21
 _DECADES = 5.0
@@ -162,7 +162,7 @@ def fit_ridge(
     kind = np.result_type(features.dtype, targets.dtype)
     features, targets = features.astype(kind, copy=False), targets.astype(kind, copy=False)
     whole = decompose(features, float(penalties.min()))
-    used, place = _tell_apart(penalties, whole)
+    used, place = tell_apart(penalties, whole)
     if folds is None:
         errors, spread = _leave_one_out(whole, targets, used)
     else:
@@ -172,7 +172,7 @@ def fit_ridge(
 
 
 def _make_fit(
-    whole: Directions, targets: np.ndarray, named: np.ndarray, used: np.ndarray, errors: np.ndarray,
+    whole: Decomposition, targets: np.ndarray, named: np.ndarray, used: np.ndarray, errors: np.ndarray,
     spread: np.ndarray, best: np.ndarray,
 ) -> RidgeFit:  # fmt: skip
     chosen = named[best]
@@ -190,7 +190,7 @@ def _make_fit(
     return RidgeFit(chosen, scores, means, whole.means, low, high, whole.axes, weights)
 
 
-def _tell_apart(penalties: np.ndarray, whole: Directions) -> tuple[np.ndarray, np.ndarray]:
+def tell_apart(penalties: np.ndarray, whole: Decomposition) -> tuple[np.ndarray, np.ndarray]:
     """The penalties that floating point tells apart, in the order given, and the place of the first of each among all.
 
     A tie goes to the first, so that of penalties that give the same fit the one that was named first is chosen.
@@ -207,7 +207,7 @@ def _iter_blocks(n_rows: int, targets: np.ndarray) -> Iterator[slice]:
         yield slice(start, start + width)
 
 
-def _leave_one_out(whole: Directions, targets: np.ndarray, alphas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _leave_one_out(whole: Decomposition, targets: np.ndarray, alphas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Squared errors, (n_alphas, n_targets), and those of the mean of the others, (n_targets,)."""
     n, left = len(targets), whole.left
     n_directions = left.shape[1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from beholder._core.errors import InputError
 
 _ROUNDING = 1e-10
+_SINGLE = 1e-6
 PUBLISHED_CONSTANT = 1e-8
 
 
@@ -72,28 +72,6 @@ def correct_explained_variance(r: Any, reliability: Any, predicted_reliability: 
     return np.divide(squared, product, out=np.full(np.broadcast(squared, product).shape, np.nan), where=product > 0)
 
 
-def spread_over_tested(predicted: Sequence[np.ndarray], measured: Sequence[np.ndarray]) -> float:
-    r"""Variance of the mean r over units and folds that comes of the stimuli it was tested on.
-
-    The infinitesimal jackknife's: each test stimulus moves r by :math:`z_i \hat z_i - r (z_i^2 + \hat z_i^2)/2`, z of
-    unit variance; averaged over units first, so that units which vary together count as they should.
-
-    Parameters
-    ----------
-    predicted, measured : sequence of (n_stimuli, n_units)
-        Of each fold, columns centred and of length 1 (:func:`standardize`).
-
-    Source: Efron (1982), The jackknife, the bootstrap and other resampling plans, chapter 6.
-    """
-    total = 0.0
-    for a, b in zip(predicted, measured, strict=True):
-        n = len(a)
-        products = a * b
-        moved = n * (products - products.sum(axis=0) * (np.square(a) + np.square(b)) / 2).mean(axis=1)
-        total += float(moved @ moved) / (n * max(1, n - 2))
-    return total / len(predicted) ** 2
-
-
 def count_orders(n: int, enough: int = 1000) -> int:
     """In how many ways n things can be ordered, up to ``enough``."""
     total = 1
@@ -108,4 +86,4 @@ def read_p(estimate: float, null: np.ndarray) -> float:
     """One-sided p: (1 + draws as large) / (1 + draws)."""
     if not len(null):
         raise InputError("permutations", got="none")
-    return (1 + int((null >= estimate - 1e-12).sum())) / (1 + len(null))
+    return (1 + int((null >= estimate - _SINGLE).sum())) / (1 + len(null))

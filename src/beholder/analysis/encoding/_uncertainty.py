@@ -1,21 +1,37 @@
-"""What chance gives, and how far the mean r would vary: by fitting again, to other orders of stimuli and to fewer."""
+"""What chance gives, and how far a mean r would vary: by fitting again, to other orders of stimuli and to fewer."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 
 from beholder._core.seeds import make_generator
-from beholder.analysis.encoding._predict import Procedure, predict_splits
-from beholder.analysis.encoding._scores import count_orders, spread_over_tested, standardize
+from beholder.analysis.encoding._refit import Refits, unit_columns
+from beholder.analysis.encoding._scores import count_orders
 from beholder.analysis.encoding._splits import Split
 
-MOST_UNITS = 200
-"""Units of a region that tests and intervals are computed from, drawn by the seed."""
 FEWEST_ORDERS = 20
 _N_PARTS = 10
-_COLUMNS = 4096
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """Where the variance of a mean r comes from.
+
+    Attributes
+    ----------
+    tested : (n_joined,), float
+        How far each stimulus moves the mean r by being tested on; 0 for those that are not.
+    trained : (n_parts,), float
+        The mean r when a part of the stimuli is not fitted to.
+    """
+
+    tested: np.ndarray
+    trained: np.ndarray
 
 
 def draw_orders(n_stimuli: int, n_permutations: int, seed: int, groups: np.ndarray | None = None) -> np.ndarray:
@@ -43,64 +59,149 @@ def draw_orders(n_stimuli: int, n_permutations: int, seed: int, groups: np.ndarr
     return orders
 
 
-def choose_units(units: np.ndarray, seed: int) -> np.ndarray:
-    """All units, or as many as tests are computed from."""
-    if len(units) <= MOST_UNITS:
-        return units
-    return np.sort(make_generator(seed, "tested units").choice(units, MOST_UNITS, replace=False))
+def restrict_orders(orders: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Orders of some of the stimuli that agree with those of all: each stimulus goes on to the next that is among them.
 
+    Participants with other stimuli thereby keep, in each order, what they have in common: their nulls vary together as
+    their responses do.
 
-def permute_mean_r(
-    features: np.ndarray, responses: np.ndarray, splits: Sequence[Split], how: Procedure, orders: np.ndarray
-) -> np.ndarray:
-    """The mean r over units and folds when the stimuli have other orders, fitted anew, (n_permutations,).
+    Parameters
+    ----------
+    orders : (n_permutations, n_stimuli), int
+    rows : (n_some,), int
 
-    Giving other orders to the predictions alone would find p < .05 in one noise layer of eight: two stimuli meet twice,
-    once as training and once as test stimulus.
+    >>> restrict_orders(np.array([[1, 2, 3, 0]]), np.array([0, 1, 3]))
+    array([[1, 2, 0]])
     """
-    n_units = responses.shape[1]
-    step = 1 if how.method == "pls" else max(1, _COLUMNS // n_units)
+    place = np.full(orders.shape[1] if orders.size else int(rows.max(initial=-1)) + 1, -1)
+    place[rows] = np.arange(len(rows))
+    found = orders[:, rows]
+    outside = np.nonzero(place[found] < 0)
+    while len(outside[0]):
+        found[outside] = orders[outside[0], found[outside]]
+        still = place[found[outside]] < 0
+        outside = (outside[0][still], outside[1][still])
+    return place[found]
+
+
+def draw_parts(n_stimuli: int, seed: int, groups: np.ndarray | None = None) -> np.ndarray:
+    """The tenth that each stimulus belongs to, (n_stimuli,), int; groups are whole."""
+    numbers = np.arange(n_stimuli) if groups is None else np.unique(groups.astype(str), return_inverse=True)[1]
+    n = int(numbers.max()) + 1
+    return (make_generator(seed, "parts", n).permutation(n) % min(_N_PARTS, n))[numbers]
+
+
+def permute_r(
+    refits: Refits, responses: np.ndarray, orders: np.ndarray, regions: Sequence[np.ndarray], *, median: bool
+) -> np.ndarray:
+    """The mean r over units of each region, (1 + n_permutations, n_regions): as it is, then with other orders.
+
+    All is fitted anew. Giving other orders to the predictions alone would find p < .05 in one noise layer of eight: two
+    stimuli meet twice, once as training and once as test stimulus.
+
+    Parameters
+    ----------
+    refits : Refits
+    responses : (n_stimuli, n_units), float
+    orders : (n_permutations, n_stimuli), int
+    regions : sequence of (n_units_of_it,), int
+    median : bool
+        Of splits; default their mean.
+    """
+    n_stimuli, n_units = responses.shape
+    responses = (responses - responses.mean(axis=0)).astype(np.float32)
+    everything = np.vstack([np.arange(n_stimuli), orders])
+    step = max(1, refits.n_columns // n_units)
     found: list[np.ndarray] = []
-    for start in range(0, len(orders), step):
-        some = orders[start : start + step]
-        moved = responses[some].transpose(1, 0, 2).reshape(len(responses), -1)
-        r = predict_splits(features, moved, None, splits, how).r
-        found.append(r.reshape(len(splits), len(some), n_units).mean(axis=(0, 2)))
-    return np.concatenate(found) if found else np.empty(0)
+    for start in range(0, len(everything), step):
+        some = everything[start : start + step]
+        moved = responses[some].transpose(1, 0, 2).reshape(n_stimuli, -1)
+        r = _combine(refits.correlate(moved), median=median).reshape(len(some), n_units)
+        found.append(np.stack([r[:, units].mean(axis=1) for units in regions], axis=1))
+    return np.concatenate(found)
 
 
-def find_interval(
-    features: np.ndarray, responses: np.ndarray, splits: Sequence[Split], how: Procedure, r: float, seed: int
-) -> tuple[float, float]:
-    """95 % interval of the mean r over units and folds: over the stimuli it is tested on, and those it is fitted to.
+def spread_r(
+    predicted: Sequence[np.ndarray], responses: np.ndarray, splits: Sequence[Split], regions: Sequence[np.ndarray],
+    again: Callable[[Sequence[Split]], np.ndarray], parts: np.ndarray, rows: np.ndarray, n_joined: int, *,
+    constant: float | None = None,
+) -> list[Spread]:  # fmt: skip
+    r"""How far the mean r of each region varies with the stimuli that it is tested on and fitted to.
 
-    Both variances add up, and the degrees of freedom are Satterthwaite's. That of the training stimuli is the
-    jackknife's that leaves out a tenth of them.
+    The first is the infinitesimal jackknife's: each test stimulus moves r by :math:`z_i \hat z_i - r (z_i^2 +
+    \hat z_i^2)/2`, z of unit variance; averaged over units first, so that units which vary together count as they
+    should. The second is the jackknife's that leaves out a tenth of the stimuli.
 
-    Sources: Efron (1982), The jackknife, the bootstrap and other resampling plans, chapters 3 and 6; Satterthwaite
-    (1946), Biometrics Bulletin 2, 110-114.
+    Parameters
+    ----------
+    predicted : sequence of (n_test, n_units)
+        Of each split.
+    responses : (n_stimuli, n_units), float
+    splits : sequence of (train, test)
+    regions : sequence of (n_units_of_it,), int
+    again : callable
+        r, (n_splits, n_units), after fitting to other training stimuli.
+    parts : (n_stimuli,), int
+    rows : (n_stimuli,), int
+        Places of the stimuli among all that are joined, ``n_joined``.
+    constant : float, optional
+        Standard deviation up to which a prediction counts as constant.
+
+    Source: Efron (1982), The jackknife, the bootstrap and other resampling plans, chapters 3 and 6.
+    """
+    tested = np.zeros((len(regions), n_joined))
+    for found, (_, test) in zip(predicted, splits, strict=True):
+        a, b, n = unit_columns(found, constant), unit_columns(responses[test]), len(test)
+        products = a * b
+        moved = n * (products - products.sum(axis=0) * (np.square(a) + np.square(b)) / 2)
+        scale = len(splits) * np.sqrt(n * max(1, n - 2))
+        for own, units in zip(tested, regions, strict=True):
+            own[rows[test]] += moved[:, units].mean(axis=1) / scale
+    without = [
+        again([(train[parts[train] != part], test) for train, test in splits]).mean(axis=0) for part in np.unique(parts)
+    ]
+    return [
+        Spread(own, np.array([r[units].mean() for r in without])) for own, units in zip(tested, regions, strict=True)
+    ]
+
+
+def find_half_width(spreads: Sequence[Spread], groups: np.ndarray | None, n_tested: int) -> float:
+    """Half the 95 % interval of a mean r over units, folds and people; NaN where it cannot be told.
+
+    Both variances add up, and the degrees of freedom are Satterthwaite's.
+
+    Parameters
+    ----------
+    spreads : sequence of Spread
+        Of each participant whose mean it is.
+    groups : (n_joined,), optional
+        Stimuli that vary together.
+    n_tested : int
+        Stimuli in the smallest test set.
+
+    Source: Satterthwaite (1946), Biometrics Bulletin 2, 110-114.
     """
     from scipy.special import stdtrit  # pyright: ignore[reportMissingTypeStubs]
 
-    n = len(features)
-    sizes = np.abs(responses - responses.mean(axis=0)).max(axis=0)
-    predicted = predict_splits(features, responses, None, splits, how).predicted
-    tested = spread_over_tested(
-        [standardize(part, sizes, how.constant) for part in predicted],
-        [standardize(responses[test]) for _, test in splits],
-    )
-    part_of = make_generator(seed, "parts", n).permutation(n) % _N_PARTS
-    without = np.array(
-        [
-            predict_splits(features, responses, None, [(a[part_of[a] != part], b) for a, b in splits], how).r.mean()
-            for part in range(_N_PARTS)
-        ]
-    )
-    trained = float(np.square(without - without.mean()).sum()) * (_N_PARTS - 1) / _N_PARTS
+    moved = np.mean([spread.tested for spread in spreads], axis=0)
+    without = np.mean([spread.trained for spread in spreads], axis=0)
+    seen = np.any([spread.tested != 0 for spread in spreads], axis=0)
+    n, correction = int(seen.sum()), 1.0
+    if groups is not None:
+        numbers = np.unique(groups[seen].astype(str), return_inverse=True)[1]
+        moved = np.bincount(numbers, moved[seen])
+        n = len(moved)
+        correction = n / max(1, n - 1)
+    tested = float(moved @ moved) * correction
+    n_parts = len(without)
+    trained = float(np.square(without - without.mean()).sum()) * (n_parts - 1) / n_parts
     total = tested + trained
-    freedom = (n - 2 * len(splits), _N_PARTS - 1)
-    if not total > 0 or freedom[0] < 1:
-        return np.nan, np.nan
+    freedom = (n * (1 - 2 / n_tested), n_parts - 1)
+    if not total > 0 or min(freedom) < 1:
+        return np.nan
     together = total**2 / (tested**2 / freedom[0] + trained**2 / freedom[1])
-    half = float(stdtrit(together, 0.975)) * np.sqrt(total)
-    return max(-1.0, r - half), min(1.0, r + half)
+    return float(stdtrit(together, 0.975)) * np.sqrt(total)
+
+
+def _combine(r: np.ndarray, *, median: bool) -> np.ndarray:
+    return np.median(r, axis=0) if median else r.mean(axis=0)

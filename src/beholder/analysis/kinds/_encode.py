@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beholder._core.wording import flow_text
 from beholder.analysis._result import (
     RESULT_KINDS,
     Drawing,
@@ -17,7 +16,8 @@ from beholder.analysis._result import (
     format_interval,
     format_p,
 )
-from beholder.figures import plot_layer_lines, plot_unit_histograms
+from beholder.analysis.kinds._encode_methods import describe_methods
+from beholder.figures import plot_layer_lines, plot_unit_histograms, plot_value_matrix
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,49 +81,12 @@ def _tell(result: Result) -> list[str]:
     if "n_above_1" in table.columns:
         rows = table[(table["statistic"] == "corrected-r2") & (table["subject"] == subject)]
         above, n = int(rows["n_above_1"].sum()), int(rows["n_units"].sum())
-        told.append(
-            f"Corrected variance explained is above 1 in {above:,} of {n:,} pairs of unit and layer: kept, and counted."
-        )
+        if above:
+            told.append(
+                f"Corrected variance explained is above 1 in {above:,} of {n:,} pairs of unit and layer: kept, and "
+                "counted."
+            )
     return told
-
-
-def _describe_methods(result: Result) -> str:
-    """A paragraph for a paper."""
-    asked = result.settings
-    start = f"""Responses to {asked["n_stimuli"]} stimuli were predicted from each of {len(asked["layers"])} layers of
-        {asked["model"] or "a network"}"""
-    if asked["recipe"] == "published":
-        return flow_text(
-            f"""{start} by the procedure of Feather et al. (2023). In each of {asked["n_splits"]} random splits, half of
-            the stimuli trained a ridge regression for each unit, its penalty one of 80 (10^-40 to 10^39) chosen by
-            leave-one-out within the training stimuli; r² of predicted and measured responses to the other half was
-            divided by the reliability of the training responses and by that of predictions from each of three runs
-            (Spearman-Brown of the median of three pairs, not below the correlation that chance exceeds with p = .05).
-            Values are medians over splits and over units; values above 1 were kept. Feather, J., Leclerc, G., Mądry, A.
-            & McDermott, J. H. (2023). Nature Neuroscience 26, 2017-2034."""
-        )
-    inner = "leave-one-out" if asked["inner_folds"] is None else f"{asked['inner_folds']}-fold cross-validation"
-    how = {
-        "ridge": f"""by ridge regression, with a penalty for each unit chosen by {inner} within the training stimuli
-            (Hoerl & Kennard, 1970)""",
-        "pls": f"by partial least squares with {asked['n_components']} components",
-        "banded": """from all layers jointly by banded ridge regression (Nunez-Elizalde et al., 2019) with himalaya
-            (Dupré la Tour et al., 2022)""",
-    }[asked["method"]]
-    has_tests = asked["method"] != "banded"
-    test = f"""p is one-sided: the share of {asked["n_permutations"]} random orders of the stimuli, fitted anew, with a
-        mean r as large; against the largest of all layers where layers are compared. Tests and intervals are computed
-        from 200 units of a region at most."""
-    intervals = "Intervals are jackknife intervals over stimuli, or Student's over participants."
-    return flow_text(
-        f"""{start} {how}, in {asked["n_folds"]} folds of which each was predicted once from the others (seed
-        {asked["seed"]}). Scores are Pearson's r, signed, averaged over folds and units. Corrected variance explained is
-        r² divided by the reliability of the responses and by that of predictions made from single runs (Schoppe et al.,
-        2016); values above 1 were kept. {intervals if has_tests else ""}
-        {test if has_tests and asked["n_permutations"] else ""} Layers that are called best were chosen on other data
-        than those that gave their r. Hoerl, A. E. & Kennard, R. W. (1970). Technometrics 12, 55-67. Schoppe, O. et al.
-        (2016). Frontiers in Computational Neuroscience 10, 10."""
-    )
 
 
 def _plot(result: Result, ax: Axes | None = None) -> Axes:
@@ -139,7 +102,8 @@ def _plot(result: Result, ax: Axes | None = None) -> Axes:
     lines = {region: line for region, line in lines.items() if line}
     has_interval = any(np.isfinite(low) for line in lines.values() for _, low, _ in line.values())
     people = _name_people(result)
-    over = "participants" if subject == "" and "participants" in people else "stimuli"
+    kinds = {str(each) for each in _pick(result, subject=subject, statistic="r").get("interval", [])} - {""}
+    over = next(iter(kinds), "stimuli")
     words = f"line: 95 % interval over {over}; {people}" if has_interval else people
     return plot_layer_lines(lines, ax, value_name="Mean r of predicted and measured", interval=words, chance=0.0)
 
@@ -155,8 +119,14 @@ def _draw(result: Result) -> Iterator[Drawing]:
         "layers", _get_figure(_plot(result)), "Mean correlation of predicted and measured responses at each layer.",
         "r is between predicted and measured responses to stimuli that the regression was not fitted to; 0 is chance.",
     )  # fmt: skip
+    layers, regions = _list(result, "layer"), [region for region in _list(result, "target") if region]
+    if len(result.settings["layers"]) > 1 and len(regions) > 1:
+        ax, what = _plot_matrix(result)
+        yield Drawing(
+            "heat_map", _get_figure(ax), f"{what} of layers by regions.",
+            "Light: predicted well; the frame marks the largest value of each column, chosen on the data shown.",
+        )  # fmt: skip
     corrected = result.arrays.get("corrected")
-    layers = _list(result, "layer")
     if corrected is not None and np.isfinite(corrected).any(axis=1).all():
         names = [name for name in result.settings["layers"] if name in layers]
         ax = plot_unit_histograms(
@@ -166,8 +136,29 @@ def _draw(result: Result) -> Iterator[Drawing]:
             "units", _get_figure(ax), "Distribution over units of corrected variance explained, a row a layer.",
             "Values above 1 occur where reliabilities are low. They are kept: cutting them off would bias medians.",
         )  # fmt: skip
+    elif np.isfinite(result.arrays["r"]).any(axis=1).all():
+        ax = plot_unit_histograms(
+            dict(zip(layers, result.arrays["r"], strict=False)), value_name="r of predicted and measured"
+        )
+        yield Drawing(
+            "units", _get_figure(ax), "Distribution over units of r, a row a layer.",
+            "r is signed: noise lies on both sides of 0.",
+        )  # fmt: skip
+
+
+def _plot_matrix(result: Result) -> tuple[Axes, str]:
+    """Each layer in each region: mean r, or its part of the R² of all layers jointly; and what it is."""
+    statistic, what = ("r2-share", "Part of R²") if result.settings["method"] == "banded" else ("r", "Mean r")
+    rows = _pick(result, statistic=statistic)
+    rows = rows.groupby(["layer", "target"], sort=False, as_index=False)["estimate"].mean()
+    layers, regions = ([str(each) for each in dict.fromkeys(rows[column])] for column in ("layer", "target"))
+    wide = rows.pivot(index="layer", columns="target", values="estimate").loc[layers, regions]
+    values = wide.to_numpy()
+    filled = np.where(np.isnan(values), -np.inf, values)
+    marks = np.isfinite(filled) & (filled == filled.max(axis=0, keepdims=True))
+    return plot_value_matrix(values, layers, regions, value_name=what, marks=marks), what
 
 
 RESULT_KINDS.register("encode")(
-    ResultKind(lambda _: "How well do layers predict responses?", _tell, _describe_methods, _plot, _draw)
+    ResultKind(lambda _: "How well do layers predict responses?", _tell, describe_methods, _plot, _draw)
 )

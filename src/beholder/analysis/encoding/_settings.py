@@ -1,8 +1,8 @@
-"""What was asked of an encoding analysis, checked, and what follows from it."""
+"""Settings of an encoding analysis: checked, and what follows from them for a participant."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -11,10 +11,11 @@ import numpy as np
 from beholder._core.errors import InputError, UnknownNameError
 from beholder.analysis.encoding._participants import Participant
 from beholder.analysis.encoding._predict import Predicted, Procedure
+from beholder.analysis.encoding._refit import Refits
 from beholder.analysis.encoding._scores import PUBLISHED_CONSTANT
 from beholder.analysis.encoding._splits import Split, plan_folds, plan_published_splits
-from beholder.analysis.encoding._summary import Tested, summarize_units
-from beholder.analysis.encoding._uncertainty import draw_orders
+from beholder.analysis.encoding._summary import Resampling, Tested, summarize_units
+from beholder.analysis.encoding._uncertainty import draw_orders, draw_parts, restrict_orders
 
 METHODS = ("ridge", "pls", "banded")
 PUBLISHED_ALPHAS = tuple(float(10.0**power) for power in range(39, -41, -1))
@@ -22,7 +23,7 @@ PUBLISHED_ALPHAS = tuple(float(10.0**power) for power in range(39, -41, -1))
 
 @final
 @dataclass(frozen=True)
-class Asked:
+class EncodeSettings:
     """Keywords of :func:`beholder.analyze_encode` that decide numbers."""
 
     method: str
@@ -81,17 +82,25 @@ class Asked:
             )
         return plan_published_splits(n, self.n_splits, self.seed)
 
-    def test(
-        self, found: Predicted, person: Participant, splits: Sequence[Split], features: np.ndarray | None,
-        groups: np.ndarray | None,
+    def draw(self, person: Participant, groups: np.ndarray | None, n_joined: int) -> Resampling:
+        """How intervals and tests draw a participant's stimuli: those of all participants agree."""
+        parts = draw_parts(n_joined, self.seed, groups)[person.rows]
+        orders = draw_orders(n_joined, self.n_permutations, self.seed, groups)
+        if groups is None:
+            fewest = draw_orders(len(person.rows), self.n_permutations, self.seed)
+            orders = restrict_orders(orders, person.rows) if len(fewest) else fewest
+        elif len(person.rows) < n_joined:  # groups of which some stimuli are missing have other sizes
+            orders = draw_orders(len(person.rows), self.n_permutations, self.seed, groups[person.rows])
+        return Resampling(orders, parts, person.rows, groups, n_joined)
+
+    def score(
+        self, found: Predicted, person: Participant, splits: Sequence[Split],
+        plan: Callable[[Sequence[Split]], Refits], drawn: Resampling,
     ) -> Tested:  # fmt: skip
-        """Scores of a layer's predictions of a participant."""
-        n = len(person.rows)
-        own = None if groups is None else groups[person.rows]
-        orders = draw_orders(n, self.n_permutations, self.seed, own)
-        again = None if self.is_published or features is None else features
+        """Scores of a layer's predictions of a participant; ``plan`` makes regressions that are fitted again."""
         return summarize_units(
-            found, person, splits, self.procedure, again, orders, self.seed, each_split=self.is_published
+            found, person, splits, self.procedure, plan, drawn, each_split=self.is_published,
+            has_test=self.method != "banded",
         )  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:

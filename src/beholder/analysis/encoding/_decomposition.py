@@ -12,7 +12,7 @@ _ILL_CONDITIONED = 1e-8
 
 @final
 @dataclass(frozen=True, eq=False)
-class Directions:
+class Decomposition:
     """Centred features as ``left · √squares · axesᵀ``.
 
     Attributes
@@ -42,7 +42,7 @@ class Directions:
         return (np.sqrt(squares) / (squares + penalties)).astype(self.left.dtype)
 
 
-def decompose(features: np.ndarray, smallest_penalty: float) -> Directions:
+def decompose(features: np.ndarray, smallest_penalty: float) -> Decomposition:
     """Decompose features, (n_stimuli, n_features).
 
     By the eigenvectors of X Xᵀ or Xᵀ X, whichever is smaller, in double precision; by X's own singular values where the
@@ -64,12 +64,12 @@ def decompose(features: np.ndarray, smallest_penalty: float) -> Directions:
     squares, vectors = squares[kept], vectors[:, kept].astype(features.dtype)
     roots = np.sqrt(squares).astype(features.dtype)
     if is_wide:
-        return Directions(means, vectors, squares, centred.T @ vectors / roots)
-    return Directions(means, centred @ vectors / roots, squares, vectors)
+        return Decomposition(means, vectors, squares, centred.T @ vectors / roots)
+    return Decomposition(means, centred @ vectors / roots, squares, vectors)
 
 
-def _decompose_exactly(centred: np.ndarray, means: np.ndarray, n_most: int) -> Directions:
+def _decompose_exactly(centred: np.ndarray, means: np.ndarray, n_most: int) -> Decomposition:
     left, values, right = np.linalg.svd(centred.astype(np.float64), full_matrices=False)
     kept = np.flatnonzero(values > values[0] * max(centred.shape) * np.finfo(centred.dtype).eps)[:n_most]
     kind = centred.dtype
-    return Directions(means, left[:, kept].astype(kind), np.square(values[kept]), right[kept].T.astype(kind))
+    return Decomposition(means, left[:, kept].astype(kind), np.square(values[kept]), right[kept].T.astype(kind))

@@ -1,0 +1,57 @@
+"""What a reader should not conclude from an encoding analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from beholder.analysis.encoding._participants import Participant
+from beholder.analysis.encoding._settings import EncodeSettings
+from beholder.analysis.encoding._splits import Split
+from beholder.analysis.encoding._summary import Tested
+from beholder.analysis.encoding._uncertainty import FEWEST_ORDERS
+
+
+def list_warnings(
+    settings: EncodeSettings,
+    layers: Sequence[str],
+    people: Sequence[Participant],
+    plans: Sequence[Sequence[Split]],
+    found: Sequence[Sequence[Tested]],
+) -> list[str]:
+    """Whole sentences on edges of the grid, values that were not computed, and choices that could not be made."""
+    told: list[str] = []
+    for i, layer in enumerate(layers):
+        mine = [tested[i] for tested in found]
+        for share, edge, why in (
+            (np.mean([tested.at_smallest for tested in mine]), "smallest", "smaller penalties may fit better"),
+            (
+                np.mean([tested.at_largest for tested in mine]),
+                "largest",
+                "it predicts them hardly better than their mean",
+            ),
+        ):
+            if share >= 0.2:
+                told.append(f"{share:.0%} of units take the {edge} penalty at {layer}: {why}.")
+    for person, plan, mine in zip(people, plans, found, strict=True):
+        name = f"Participant {person.subject}" if person.subject else "The recordings"
+        if person.runs is None:
+            told.append(f"{name} has one response a stimulus: variance explained cannot be corrected for noise.")
+        elif settings.method != "banded" and all(np.isnan(tested.corrected).all() for tested in mine):
+            told.append(f"{name}: no unit has all repeats of all stimuli, so that nothing is corrected for noise.")
+        elif settings.method == "banded":
+            told.append("Joint predictions are not corrected for noise.")
+        smallest = min(len(test) for _, test in plan)
+        if smallest < 10:
+            told.append(f"r of {name[0].lower()}{name[1:]} is told from as few as {smallest} stimuli a fold.")
+    if settings.n_permutations and not any(
+        len(score.null) for mine in found for tested in mine for score in tested.regions.values()
+    ):
+        why = "groups are of different sizes, or there are too few orders of them for a p below .05"
+        if settings.n_permutations < FEWEST_ORDERS:
+            why = f"{FEWEST_ORDERS} permutations are the fewest for a p below .05"
+        told.append(f"No test was made: {'joint fits are not repeated' if settings.method == 'banded' else why}.")
+    if len(people) == 1 and len(layers) > 1 and settings.method == "pls":
+        told.append("No best layer is named: with one participant PLS has no data to choose it on.")
+    return told
