@@ -85,6 +85,16 @@ def test_a_column_that_only_some_files_have_is_told(tmp_path: Path) -> None:
         read_trials(folder, columns=[*PUBLISHED[:3], "condition=conditions"])
 
 
+def test_answers_of_networks_need_neither_the_columns_nor_the_pattern_of_people(tmp_path: Path) -> None:
+    text = "participant,stimulus,truth,response,rule\nnet,cat3-dog1,cat,cat,mean\n"
+    (tmp_path / "net.csv").write_text(text, encoding="utf-8")
+    found = read_trials(tmp_path / "net.csv", columns=PUBLISHED, id_pattern=r"_00_([^_]+)\.png$")
+    assert found.table[["participant", "stimulus", "rule"]].to_numpy().tolist() == [["net", "cat3-dog1", "mean"]]
+    (tmp_path / "person.csv").write_text(text.replace("rule", "note"), encoding="utf-8")
+    with pytest.raises(InputError, match="name of a column of person"):
+        read_trials(tmp_path / "person.csv", columns=PUBLISHED)
+
+
 def test_what_is_no_table_of_answers(tmp_path: Path) -> None:
     table = tmp_path / "a.csv"
     with pytest.raises(InputError, match="got nothing at"):

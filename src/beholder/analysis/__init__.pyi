@@ -73,6 +73,7 @@ from .people._analyze_anova import analyze_anova as analyze_anova
 from .people._analyze_mixed import analyze_mixed as analyze_mixed
 from .people._anova import run_mixed_anova as run_mixed_anova
 from .people._mixed import fit_mixed_logistic as fit_mixed_logistic
+from .recognition._analyze import analyze_recognition as analyze_recognition
 from .rsa._analyze import analyze_rsa as analyze_rsa
 from .rsa._times import TimeCluster as TimeCluster
 from .rsa._times import find_time_clusters as find_time_clusters

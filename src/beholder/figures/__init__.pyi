@@ -15,6 +15,8 @@ from ._layers import plot_layer_activations as plot_layer_activations
 from ._maps import plot_feature_maps as plot_feature_maps
 from ._marks import draw_chance as draw_chance
 from ._marks import draw_noise_ceiling as draw_noise_ceiling
+from ._matched import plot_confusions as plot_confusions
+from ._matched import plot_matched_scatter as plot_matched_scatter
 from ._networks import plot_network_scatter as plot_network_scatter
 from ._networks import plot_share_matrix as plot_share_matrix
 from ._networks import plot_shares_by_layer as plot_shares_by_layer
@@ -25,6 +27,8 @@ from ._rdm import add_colorbar as add_colorbar
 from ._rdm import plot_rdm as plot_rdm
 from ._rdm import plot_rdms as plot_rdms
 from ._rdm import rank_rdm as rank_rdm
+from ._recognition import plot_observer_shares as plot_observer_shares
+from ._recognition import plot_recognition_curves as plot_recognition_curves
 from ._save import RECORD_SUFFIX as RECORD_SUFFIX
 from ._save import FigureRecord as FigureRecord
 from ._save import read_figure_record as read_figure_record

@@ -17,6 +17,7 @@ from ._reading import connect_for_reading as connect_for_reading
 from ._reading import read_description as read_description
 from ._reading import read_meta as read_meta
 from ._recognition_matrix import MATRIX_SUFFIXES as MATRIX_SUFFIXES
+from ._recognition_matrix import OBSERVERS as OBSERVERS
 from ._recognition_matrix import RecognitionMatrix as RecognitionMatrix
 from ._recognition_matrix import read_recognition_matrix as read_recognition_matrix
 from ._recognition_matrix import write_recognition_matrix as write_recognition_matrix

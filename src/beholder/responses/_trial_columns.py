@@ -90,6 +90,15 @@ def is_own_table(names: Sequence[str]) -> bool:
     return {"participant", "choice", "correct", "catch_trial", "excluded", "rt_ms"} <= set(names)
 
 
+def is_network_table(names: Collection[str]) -> bool:
+    """Whether a table has the columns of networks' answers, which need no others' names.
+
+    >>> is_network_table(["participant", "stimulus", "response", "rule"])
+    True
+    """
+    return {"participant", "response", "rule"} <= set(names)
+
+
 def match_columns(
     names: Sequence[str], asked: Mapping[str, str], where: str, others: Collection[str] = ()
 ) -> dict[str, str]:
@@ -103,7 +112,8 @@ def match_columns(
     where : str
         The file, for messages.
     others : collection of str
-        Columns of the files that are read with it: what one of them has need not be in this one.
+        Columns of the files that are read with it: what one of them has need not be in this one. Nor need the columns
+        of people's files be in a table of networks' answers.
 
     Raises
     ------
@@ -127,7 +137,7 @@ def match_columns(
             if column is not None:
                 found[name] = column
                 continue
-            if _find(list(others), asked[name], _SEVERAL) is None:
+            if not is_network_table(names) and _find(list(others), asked[name], _SEVERAL) is None:
                 raise UnknownNameError(f"column of {where}", asked[name], names)
         wanted = _OWN.get(name, name) if own else name
         if own and _OWN_CONDITIONS.get(name) in names:

@@ -78,7 +78,8 @@ def read_trials(
         under its own name. The column ``source`` is the file or folder itself. A column that ends in ``_ms`` is
         brought to seconds.
     id_pattern : str, optional
-        A regular expression whose first group is the stimulus's own name; answers to others are left out.
+        A regular expression whose first group is the stimulus's own name; answers to others are left out. Tables of
+        networks, whose rule is told, keep their ids where it fits none of them.
     include_excluded : bool
         Of exports: with those who broke a rule or did not finish. Catch trials and practice are always left out.
 
@@ -158,6 +159,8 @@ def _read_part(
     keep = _apply(keep, [bool(who) for who in part["participant"]], "without a participant", left)
     if "stimulus" in part and pattern is not None:
         ids = extract_ids(part["stimulus"], pattern)
+        if "rule" in part and all(part["rule"]) and not any(ids):
+            ids = list(part["stimulus"])
         keep = _apply(keep, [each is not None for each in ids], "whose id --id_pattern does not fit", left)
         part["stimulus"] = [each or "" for each in ids]
     if judged:

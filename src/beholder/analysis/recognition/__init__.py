@@ -1,0 +1,1 @@
+"""How often people and networks are right, where, and on which stimuli."""

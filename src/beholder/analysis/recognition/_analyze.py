@@ -1,0 +1,303 @@
+"""``analyze recognition``: how often people and networks are right, and where they part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.hashing import hash_array, hash_settings
+from beholder._core.seeds import DEFAULT_SEED
+from beholder.analysis._result import Result, make_result
+from beholder.analysis.recognition._answers import Answers, name_missing, open_answers
+from beholder.analysis.recognition._cells import Cell, choose_by, file_answers, list_cells
+from beholder.analysis.recognition._confusion import (
+    CONFUSION,
+    MOST_LABELS,
+    NO_ANSWER,
+    Confusions,
+    clean,
+    count_confusions,
+    list_confusion_rows,
+)
+from beholder.analysis.recognition._cues import add_texture, iter_cue_rows, note_cues
+from beholder.analysis.recognition._generators import (
+    average_layers,
+    iter_generator_rows,
+    list_generators,
+    list_measure_rows,
+    read_measures,
+)
+from beholder.analysis.recognition._matched import MATCHED, list_matched_rows, list_matrix_rows, match_answers
+from beholder.analysis.recognition._proportions import PERSON, PROPORTION, iter_differences, iter_proportions
+from beholder.responses import MATRIX_SUFFIXES, RecognitionMatrix, read_recognition_matrix
+
+
+@suggest_keywords
+def analyze_recognition(
+    answers: Any,
+    networks: Any = None,
+    *,
+    columns: Mapping[str, str] | Sequence[str] | None = None,
+    id_pattern: str | None = None,
+    include_excluded: bool = False,
+    by: Sequence[str] | None = None,
+    stages: Sequence[str] | None = None,
+    texture_pattern: str | None = None,
+    chance: float | None = None,
+    rule: str | None = None,
+    attacked: Path | str | None = None,
+    attack: str | None = None,
+    brain: Path | str | None = None,
+    seed: int = DEFAULT_SEED,
+) -> Result:
+    """How often people and networks are right, by condition, level or layer, and what they answer where they are not.
+
+    Parameters
+    ----------
+    answers : Trials, DataFrame, path or sequence of path
+        Single answers, as :func:`beholder.responses.read_trials` reads them; those whose ``rule`` is told are a
+        network's, all others a person's. Or ``.mat`` and ``.npy`` files in the published form, participants × stages ×
+        [human, network], one a network, each also as ``"NETWORK=FILE"``.
+    networks : Trials, DataFrame, path or sequence of path, optional
+        Answers of networks to the same stimuli; also folders of metamers that were judged.
+    columns, id_pattern, include_excluded
+        As for :func:`beholder.responses.read_trials`.
+    by : sequence of str, optional
+        Columns that tell cells apart; default those that vary of network and layer, else level, else condition.
+    stages : sequence of str, optional
+        Values of the last of ``by``, in order, which alone are counted; of matrices the names of their stages.
+    texture_pattern : str, optional
+        Of stimuli whose cues disagree: a regular expression whose group in the stimulus's id is the texture's label;
+        ``truth`` is the shape's. A column ``texture`` says the same.
+    chance : float in (0, 1), optional
+        Proportion correct by guessing; default 1 over the labels that occur.
+    rule : {"first", "mean", "max", "sum"}, optional
+        Of networks whose tables do not tell by which rule a category follows from their outputs.
+    attacked, brain : path, optional
+        Accuracy under attack and prediction of brains of the networks that stimuli were made for, as for
+        ``beholder metamers judge``.
+    attack : str, optional
+        Which attack, ``NORM:EPS``.
+    seed : int
+        Of bootstrap draws, where one observer answered stimuli several times.
+
+    Returns
+    -------
+    Result
+        ``kind`` is ``recognition``. Statistics: ``proportion correct`` (of people, each person, each network),
+        ``difference``, ``proportion correct on the stimuli of one person`` (of a network), ``confusion``, ``shape
+        bias`` and choices, ``recognised`` (of each network's stimuli, all layers), measures and their correlations. The
+        column ``observer`` says whose they are, ``rule`` a network's decision rule, ``n_answers`` how many answers.
+        ``n`` is what the interval is over: people for people, stimuli for one observer.
+
+    Raises
+    ------
+    InputError
+        Answers that are neither right nor wrong; nothing in common; single answers and matrices at once.
+
+    Notes
+    -----
+    Shape bias: Geirhos et al. 2019, ICLR. Matched scoring: Feather et al. 2023, Nature Neuroscience 26.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = [(who, f"s{k}", "ab"[k % 2], k % 3 > n) for n, who in enumerate(["p1", "p2"]) for k in range(12)]
+    >>> people = pd.DataFrame(rows, columns=["participant", "stimulus", "condition", "correct"])
+    >>> found = analyze_recognition(people)
+    >>> found.table.query("observer == 'people' and target == 'all'")[["estimate", "n"]].to_numpy().tolist()
+    [[0.5, 2.0]]
+    """
+    if chance is not None and not 0 < chance < 1:
+        raise InputError("a --chance between 0 and 1", got=f"{chance:g}")
+    matrices = _open_matrices(answers)
+    measured = {"attacked": attacked, "attack": attack, "brain": brain}
+    if matrices is not None:
+        if networks is not None or by or columns or texture_pattern:
+            raise InputError("matrices alone", got="matrices with --networks, --by, --columns or --texture_pattern")
+        return _analyze_matrices(matrices, stages, chance, measured, seed)
+    opened = open_answers(
+        answers, networks, columns=columns, id_pattern=id_pattern, include_excluded=include_excluded, rule=rule
+    )
+    return _analyze_answers(opened, by, stages, texture_pattern, id_pattern, chance, measured, seed)
+
+
+def _open_matrices(answers: Any) -> list[RecognitionMatrix] | None:
+    """Matrices, where all that is given are files of these."""
+    if isinstance(answers, RecognitionMatrix):
+        return [answers]
+    several: list[Any] = [answers] if isinstance(answers, str | Path) else []
+    if isinstance(answers, list | tuple):
+        several = list(cast(Sequence[Any], answers))
+    if not several or not all(isinstance(each, str | Path | RecognitionMatrix) for each in several):
+        return None
+    are = [isinstance(each, RecognitionMatrix) or Path(each).suffix in MATRIX_SUFFIXES for each in several]
+    if not any(are):
+        return None
+    if not all(are):
+        raise InputError("single answers, or matrices", got="both")
+    found: list[RecognitionMatrix] = []
+    for each in several:
+        if isinstance(each, RecognitionMatrix):
+            found.append(each)
+            continue
+        name, mark, file = str(each).partition("=")
+        path = Path(file) if mark and not Path(each).exists() else Path(each)
+        read = read_recognition_matrix(path)
+        title = name if path != Path(each) else shorten_file_name(path.stem)
+        found.append(RecognitionMatrix(read.values, read.participants, read.stages, read.observers, title))
+    names = [each.name for each in found]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError("matrices of different networks", got=f"{twice!r} twice", hint="NETWORK=FILE")
+    return found
+
+
+def shorten_file_name(stem: str) -> str:
+    """The network in the name of a published file.
+
+    >>> shorten_file_name("VisionExperiment1_network_vs_humans_datamatrix_vgg_19_public")
+    'vgg_19'
+    """
+    return (stem.partition("datamatrix_")[2] or stem).removesuffix("_public")
+
+
+def _analyze_matrices(
+    matrices: Sequence[RecognitionMatrix], stages: Sequence[str] | None, chance: float | None,
+    measured: Mapping[str, Any], seed: int,
+) -> Result:  # fmt: skip
+    rows: list[dict[str, Any]] = []
+    arrays: dict[str, np.ndarray] = {}
+    notes: list[str] = []
+    told: list[dict[str, Any]] = []
+    for place, matrix in enumerate(matrices):
+        names = list(stages or matrix.stages)
+        if len(names) != len(matrix.stages):
+            raise InputError(f"{len(matrix.stages)} --stages of {matrix.name}", got=", ".join(names))
+        rows += list_matrix_rows(matrix, names)
+        arrays |= _keep_matrix(place, RecognitionMatrix(matrix.values, matrix.participants, tuple(names)))
+        told.append({"name": matrix.name, "n_people": len(matrix.participants), "stages": names})
+        n_missing = int(np.isnan(matrix.values[:, :, 0]).any(axis=1).sum())
+        if n_missing:
+            notes.append(f"{matrix.name}: {n_missing} participants lack a stage; means there are over the others.")
+    generators = [matrix.name for matrix in matrices]
+    measures = read_measures(generators, **measured)
+    more, further = list_measure_rows(average_layers([row for row in rows if row["statistic"] == PROPORTION]), measures)
+    notes.append(
+        "A matrix tells no single answers: the network's intervals are over the stimuli of different people, and it is "
+        "one network."
+    )
+    settings: dict[str, Any] = {
+        "form": "matrices", "by": ["model", "layer"], "networks": generators, "rules": {}, "matched": told,
+        "n_people": max(len(matrix.participants) for matrix in matrices), "chance": chance,
+        "chance_of": "given" if chance else "", "stages": list(stages or ()), "seed": seed,
+        "sentences": [
+            f"{each['name']}: {each['n_people']} participants, {len(each['stages'])} stages." for each in told
+        ],
+        "cells": [Cell(s, m.name, s).to_words() for m in matrices for s in (stages or m.stages)],
+        "inputs": [hash_settings({"names": list(m.stages), "values": hash_array(m.values)}) for m in matrices],
+    }  # fmt: skip
+    rows = sorted([*rows, *more], key=_get_turn)
+    return make_result("recognition", rows, settings, warnings=[*notes, *further], arrays=arrays)
+
+
+def _analyze_answers(
+    opened: Answers, by: Sequence[str] | None, stages: Sequence[str] | None, texture_pattern: str | None,
+    id_pattern: str | None, chance: float | None, measured: Mapping[str, Any], seed: int,
+) -> Result:  # fmt: skip
+    chosen = choose_by(opened.people if len(opened.people) else opened.networks, by)
+    people = file_answers(add_texture(opened.people, texture_pattern), chosen)
+    own = [name for name in chosen if name in opened.networks.columns]
+    if len(opened.networks) and own != chosen:
+        lacking = [name for name in chosen if name not in own]
+        raise InputError(
+            f"networks' answers by {', '.join(chosen)}", got=f"tables without {', '.join(lacking)}",
+            hint="--columns, or --by",
+        )  # fmt: skip
+    networks = file_answers(add_texture(opened.networks, texture_pattern), chosen if len(opened.networks) else ())
+    cells = list_cells([people, networks], chosen, stages)
+    keys = [cell.key for cell in cells]
+    people, networks = (table[table["cell"].isin(keys)].reset_index(drop=True) for table in (people, networks))
+    if not len(people) and not len(networks):
+        raise InputError("at least one answer in the stages", got="none")
+    counted = Answers(people, networks, opened.rules, opened.is_joined, opened.sentences, opened.notes)
+    notes = [*opened.notes, *(name_missing(people, keys, "participant") if len(people) else [])]
+    notes += [*(name_missing(networks, keys, "network") if len(networks) else []), *note_cues(counted)]
+    rows = [*iter_proportions(counted, cells, seed), *iter_differences(counted, cells, seed)]
+    rows += iter_cue_rows(counted, cells, seed)
+    generators = list_generators(cells)
+    rows += iter_generator_rows(counted, cells, seed)
+    measures = read_measures(generators, **measured)
+    more, further = list_measure_rows(average_layers([row for row in rows if row["statistic"] == PROPORTION]), measures)
+    rows, notes = [*rows, *more], [*notes, *further]
+    matrices, unmatched = match_answers(counted, cells)
+    notes += unmatched
+    arrays: dict[str, np.ndarray] = {}
+    for place, matrix in enumerate(matrices):
+        arrays |= _keep_matrix(place, matrix)
+        network = matrix.name.partition(" on ")[0]
+        there = [cell for cell in cells if cell.stage in matrix.stages and _belongs(cell, matrix.name, generators)]
+        rows += list_matched_rows(matrix, there, opened.rules.get(network, ""))
+    confusions = count_confusions(counted, cells)
+    if confusions is not None:
+        rows += list_confusion_rows(confusions, opened.rules)
+        arrays |= _keep_confusions(confusions)
+    rows.sort(key=_get_turn)
+    labels = _list_labels(counted)
+    settings: dict[str, Any] = {
+        "form": "answers", "by": chosen, "stages": list(stages or ()), "networks": list(opened.rules),
+        "rules": opened.rules, "n_people": len(set(people["participant"])) if len(people) else 0,
+        "n_labels": len(labels), "chance": chance or (1 / len(labels) if len(labels) > 1 else None),
+        "chance_of": "given" if chance else "labels" if len(labels) > 1 else "", "id_pattern": id_pattern,
+        "texture_pattern": texture_pattern, "is_joined": opened.is_joined, "seed": seed,
+        "cells": [cell.to_words() for cell in cells],
+        "matched": [
+            {"name": m.name, "n_people": len(m.participants), "stages": list(m.stages)} for m in matrices
+        ],
+        "sentences": list(opened.sentences), "inputs": [counted.content],
+    }  # fmt: skip
+    return make_result("recognition", rows, settings, warnings=notes, arrays=arrays)
+
+
+def _get_turn(row: Mapping[str, Any]) -> int:
+    """What is told first comes first: people and networks, then by label, then single people, then confusions."""
+    if row["statistic"] == CONFUSION:
+        return 3
+    if row["statistic"] == MATCHED or row["observer"] == PERSON:
+        return 2
+    return 1 if row.get("truth") else 0
+
+
+def _belongs(cell: Cell, name: str, generators: Sequence[str]) -> bool:
+    """Whether a cell is among a matrix's stages."""
+    if not generators or cell.is_original:
+        return True
+    return cell.generator == (name.partition(" on ")[2] or name)
+
+
+def _list_labels(answers: Answers) -> list[str]:
+    """What can be answered: labels that occur, as answers or as truths; none where they are too many to be choices."""
+    found: set[str] = set()
+    for table in (answers.people, answers.networks):
+        for column in ("truth", "response") if len(table) and "truth" in table.columns else ():
+            found |= {clean(value) for value in table[column]} if column in table.columns else set()
+    found.discard(NO_ANSWER)
+    return sorted(found) if len(found) <= MOST_LABELS else []
+
+
+def _keep_matrix(place: int, matrix: RecognitionMatrix) -> dict[str, np.ndarray]:
+    return {
+        f"matched_{place}": matrix.values, f"matched_{place}_people": np.array(matrix.participants),
+        f"matched_{place}_stages": np.array(matrix.stages),
+    }  # fmt: skip
+
+
+def _keep_confusions(found: Confusions) -> dict[str, np.ndarray]:
+    return {
+        "confusions": found.counts, "confusions_observers": np.array(found.observers),
+        "confusions_labels": np.array(found.labels), "confusions_answers": np.array(found.answers),
+    }  # fmt: skip

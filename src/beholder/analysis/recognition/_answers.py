@@ -1,0 +1,250 @@
+"""Single answers of people apart from those of networks, joined by stimulus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+
+from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.hashing import hash_settings
+from beholder._core.wording import format_count
+from beholder.evaluation import read_judgements
+from beholder.responses import TRIAL_TABLE_COLUMNS, Trials, read_trials
+from beholder.stimuli import CATEGORY_RULES, is_metamer_set
+
+ORIGINAL = "original"
+ORIGINALS = ("", "natural", "orig", ORIGINAL)
+_SHOWN = ("model", "layer", "condition", "level")
+"""Columns that tell how a stimulus was shown."""
+_SHOWN_NAMES = 3
+_PATTERN_HINT = "--id_pattern, whose group is the stimulus's own name"
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Answers of people, and of networks to the same stimuli.
+
+    Attributes
+    ----------
+    people, networks : DataFrame
+        Columns of trial tables with ``participant`` and ``correct`` always there; in ``key`` what was shown, by which
+        the two are joined. Networks' rows are those whose stimuli people were shown, where both tell.
+    rules : dict of str to str
+        The decision rule of each network, empty where it is not told.
+    is_joined : bool
+        Whether networks answered stimuli that people were shown.
+    sentences : tuple of str
+        What was read and joined.
+    notes : tuple of str
+        What a reader should know.
+    """
+
+    people: Any
+    networks: Any
+    rules: dict[str, str]
+    is_joined: bool
+    sentences: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def content(self) -> str:
+        """A hash of all answers."""
+        parts = [
+            {str(name): [str(each) for each in table[name]] for name in table.columns}
+            for table in (self.people, self.networks)
+        ]
+        return hash_settings({"people": parts[0], "networks": parts[1]})
+
+
+def open_answers(
+    answers: Any,
+    networks: Any,
+    *,
+    columns: Mapping[str, str] | Sequence[str] | None,
+    id_pattern: str | None,
+    include_excluded: bool,
+    rule: str | None,
+) -> Answers:
+    """Read people's and networks' answers, and join them.
+
+    Parameters
+    ----------
+    answers : Trials, DataFrame, path or sequence of path
+        Answers whose ``rule`` is told are a network's, all others a person's.
+    networks : Trials, DataFrame, path or sequence of path, optional
+        Answers of networks; also folders ``metamers/{model}`` (or of several of these) that were judged.
+    columns, id_pattern, include_excluded
+        As for :func:`beholder.responses.read_trials`.
+    rule : str, optional
+        Of networks whose tables do not tell it.
+
+    Raises
+    ------
+    InputError
+        Answers that are neither right nor wrong; a name of a person and a network; nothing in common.
+    """
+    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
+
+    if rule is not None and rule not in CATEGORY_RULES:
+        raise UnknownNameError("rule", rule, CATEGORY_RULES)
+    reading: dict[str, Any] = {
+        "columns": columns, "id_pattern": id_pattern, "include_excluded": include_excluded
+    }  # fmt: skip
+    table, told = _open(answers, reading)
+    is_network = table["rule"].astype(str) != "" if "rule" in table.columns else np.zeros(len(table), dtype=bool)
+    people, nets = table[~is_network], table[is_network]
+    if networks is not None:
+        others, more = _open(networks, reading, judged=True)
+        library: Any = pd
+        nets = library.concat([nets, others], ignore_index=True) if len(nets) else others
+        told = [*(f"People: {each}" for each in told), *(f"Networks: {each}" for each in more)]
+    for part in (people, nets):
+        if len(part):
+            _check(part)
+    twice = sorted(set(people["participant"]) & set(nets["participant"])) if len(nets) else []
+    if twice:
+        raise InputError("names that are a person's or a network's", got=f"both for {twice[0]!r}")
+    rules, notes = _find_rules(nets, rule)
+    people, nets, joined, sentences, more_notes = _join(people, nets)
+    return Answers(people, nets, rules, joined, (*told, *sentences), (*notes, *more_notes))
+
+
+def _open(source: Any, reading: Mapping[str, Any], judged: bool = False) -> tuple[Any, list[str]]:
+    """A table of answers, and sentences on it."""
+    if isinstance(source, Trials):
+        return source.table.copy(), list(source.sentences)
+    if hasattr(source, "columns"):
+        table = source.copy()
+        return table[[name for name in TRIAL_TABLE_COLUMNS if name in table.columns]], []
+    several: list[Any] = [source] if isinstance(source, str | Path) else list(source)
+    paths = [Path(each) for each in several]
+    metamers = [path for path in paths if judged and _is_judged(path)]
+    tables = [path for path in paths if path not in metamers]
+    parts: list[Any] = []
+    told: list[str] = []
+    if tables:
+        trials = read_trials(*tables, **reading)
+        parts.append(trials.table)
+        told += trials.sentences
+    for path in metamers:
+        part, sentence = _read_judged(path)
+        parts.append(part)
+        told.append(sentence)
+    if not parts:
+        raise InputError("at least one file of answers", got="none")
+    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
+
+    library: Any = pd
+    return (parts[0] if len(parts) == 1 else library.concat(parts, ignore_index=True)), told
+
+
+def _is_judged(path: Path) -> bool:
+    return path.is_dir() and (
+        is_metamer_set(path) or any(is_metamer_set(each) for each in sorted(path.iterdir()) if each.is_dir())
+    )
+
+
+def _read_judged(path: Path) -> tuple[Any, str]:
+    """What judging networks answered, in the columns of trial tables; one decision, that which people can make."""
+    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
+
+    found = read_judgements(path)
+    verdicts: Any = found.select()
+    chosen = verdicts[verdicts["decision"] == found.decision]
+    is_original = chosen["layer"].astype(str) == ""
+    table: Any = pd.DataFrame({
+        "participant": chosen["judge"].astype(str), "stimulus": chosen["stimulus_id"].astype(str),
+        "model": chosen["model"].astype(str).where(~is_original, ""),
+        "layer": chosen["layer"].astype(str).where(~is_original, ORIGINAL),
+        "truth": chosen["reference"].astype(str), "response": chosen["verdict"].astype(str),
+        "correct": chosen["correct"].astype(bool), "rule": chosen["rule"].astype(str),
+        "seed": chosen["seed"],
+    })  # fmt: skip
+    table = table.drop_duplicates(["participant", "stimulus", "model", "layer", "seed"]).drop(columns="seed")
+    left = len(verdicts) - len(chosen)
+    more = f"; {left:,} by another decision than {found.decision} are left out" if left else ""
+    return table.reset_index(drop=True), f"{len(table):,} verdicts of {len(found.judges)} judges in {path.name}{more}."
+
+
+def _check(table: Any) -> None:
+    if "correct" not in table.columns or table["correct"].isna().any():
+        raise InputError(
+            "answers that are right or wrong", got="a table without truth or correct", hint="--columns truth=…"
+        )
+
+
+def _find_rules(networks: Any, rule: str | None) -> tuple[dict[str, str], list[str]]:
+    """The rule of each network, and a note on those that are not told."""
+    found: dict[str, str] = {}
+    names = dict.fromkeys(str(name) for name in networks["participant"]) if len(networks) else {}
+    for name in names:
+        own: Any = networks[networks["participant"] == name]
+        said = {str(each) for each in own["rule"]} - {""} if "rule" in own.columns else set[str]()
+        if len(said) > 1:
+            raise InputError(f"one rule of {name}", got=" and ".join(sorted(said)), hint="tables of one rule each")
+        found[name] = next(iter(said), rule or "")
+    unknown = [name for name, each in found.items() if not each]
+    notes = [
+        f"By which rule the answers of {_list_names(unknown)} follow from outputs is not told in the tables; --rule "
+        "says so."
+    ]
+    return found, notes if unknown else []
+
+
+def _list_names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
+    return ", ".join(names[:_SHOWN_NAMES]) + more
+
+
+def _join(people: Any, networks: Any) -> tuple[Any, Any, bool, list[str], list[str]]:
+    """Both with what was shown as ``key``; networks where people were shown the same."""
+    shown = [name for name in _SHOWN if name in people.columns and name in networks.columns] if len(networks) else []
+    has_ids = all("stimulus" in part.columns and (part["stimulus"] != "").all() for part in (people, networks))
+    people, networks = (part.assign(key=_make_keys(part, shown)).reset_index(drop=True) for part in (people, networks))
+    if not len(networks) or not len(people):
+        return people, networks, False, [], []
+    if not has_ids:
+        note = "Stimuli are not told on both sides, so that networks are not scored on the very stimuli of people."
+        return people, networks, False, [], [note]
+    of_people, of_networks = set(people["key"]), set(networks["key"])
+    common = of_people & of_networks
+    if not common:
+        same = set(people["stimulus"]) & set(networks["stimulus"])
+        one, two = (part.iloc[0] for part in (people, networks))
+        raise InputError(
+            "stimuli that people and networks both answered" + (", shown alike" if same else ""),
+            got="none: " + " and ".join(
+                f"{row['stimulus']!r}" + (f" ({', '.join(f'{n} {row[n]}' for n in shown)})" if same else "")
+                for row in (one, two)
+            ),
+            hint=f"the same {' and '.join(shown)} in both" if same else _PATTERN_HINT,
+        )  # fmt: skip
+    told = [
+        f"{len(common):,} stimuli as shown in common: {len(common):,} of {len(of_people):,} of people, "
+        f"{len(common):,} of {len(of_networks):,} of networks."
+    ]
+    return people, networks[networks["key"].isin(common)].reset_index(drop=True), True, told, []
+
+
+def _make_keys(table: Any, shown: Sequence[str]) -> list[str]:
+    if "stimulus" not in table.columns:
+        return [""] * len(table)
+    columns = [[str(value) for value in table[name]] for name in ("stimulus", *shown)]
+    return ["\n".join(words) for words in zip(*columns, strict=True)]
+
+
+def name_missing(table: Any, cells: Sequence[str], who: str) -> list[str]:
+    """A note on participants (or networks) without answers in some of the cells."""
+    found = {name: set(own["cell"]) for name, own in table.groupby("participant", sort=True)}
+    lacking = {str(name): [cell for cell in cells if cell not in own] for name, own in found.items()}
+    lacking = {name: missing for name, missing in lacking.items() if missing}
+    if not lacking:
+        return []
+    name, missing = next(iter(lacking.items()))
+    words = format_count(len(lacking), who)
+    return [f"{words} without answers in some conditions ({name} in {missing[0]}): means there are over the others."]

@@ -1,0 +1,117 @@
+"""Which answers are given to which stimuli: confusion matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+from beholder.analysis.recognition._answers import Answers
+from beholder.analysis.recognition._cells import EVERY, Cell
+from beholder.analysis.recognition._proportions import (
+    NETWORK,
+    OVER_PEOPLE,
+    OVER_STIMULI,
+    PEOPLE,
+    make_row,
+    take_cell,
+)
+from beholder.statistics import Interval, compute_mean_interval, wilson_interval
+
+CONFUSION = "confusion"
+MOST_LABELS = 40
+NO_ANSWER = "none"
+_NONE = ("", "na", "nan", "none", "n/a")
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Confusions:
+    """Counts of answers by true label.
+
+    Attributes
+    ----------
+    observers : tuple of str
+        Empty for people, then networks.
+    labels : tuple of str
+    answers : tuple of str
+        The labels, then answers that never are right.
+    counts : (n_observers, n_cells, n_labels, n_answers), int
+    people : (n_participants, n_labels, n_answers), int
+        Of each participant, over all cells.
+    """
+
+    observers: tuple[str, ...]
+    labels: tuple[str, ...]
+    answers: tuple[str, ...]
+    counts: np.ndarray
+    people: np.ndarray
+
+
+def count_confusions(answers: Answers, cells: Sequence[Cell]) -> Confusions | None:
+    """Confusion matrices of people and networks; None where labels or answers are not told, or are too many."""
+    sides = [table for table in (answers.people, answers.networks) if len(table)]
+    if not all({"truth", "response"} <= set(table.columns) for table in sides):
+        return None
+    labels = sorted({str(value) for table in sides for value in table["truth"]} - {""})
+    given = {clean(value) for table in sides for value in table["response"]}
+    if not 2 <= len(labels) <= MOST_LABELS or len(given) > 2 * MOST_LABELS:
+        return None
+    others = sorted(given - set(labels) - {NO_ANSWER})
+    columns = (*labels, *others, *([NO_ANSWER] if NO_ANSWER in given else []))
+    tables = [answers.people] if len(answers.people) else []
+    names = [""] if len(answers.people) else []
+    for name in answers.rules:
+        names.append(name)
+        tables.append(answers.networks[answers.networks["participant"] == name])
+    counts = np.zeros((len(names), max(1, len(cells)), len(labels), len(columns)), dtype=np.int64)
+    for row, table in enumerate(tables):
+        for place, cell in enumerate(cells or [EVERY]):
+            counts[row, place] = _count(take_cell(table, cell), labels, columns)
+    people = [_count(own, labels, columns) for _, own in answers.people.groupby("participant", sort=True)]
+    stacked = np.stack(people) if people else np.zeros((0, len(labels), len(columns)), dtype=np.int64)
+    return Confusions(tuple(names), tuple(labels), columns, counts, stacked)
+
+
+def clean(response: Any) -> str:
+    """An answer, or that there is none.
+
+    >>> clean("bird"), clean("NA")
+    ('bird', 'none')
+    """
+    return NO_ANSWER if str(response).casefold() in _NONE else str(response)
+
+
+def _count(table: Any, labels: Sequence[str], columns: Sequence[str]) -> np.ndarray:
+    rows, places = {name: k for k, name in enumerate(labels)}, {name: k for k, name in enumerate(columns)}
+    counts = np.zeros((len(labels), len(columns)), dtype=np.int64)
+    for truth, response in zip(table["truth"], table["response"], strict=True):
+        if truth in rows:
+            counts[rows[truth], places[clean(response)]] += 1
+    return counts
+
+
+def list_confusion_rows(found: Confusions, rules: dict[str, str]) -> list[dict[str, Any]]:
+    """A row for each answer that was given to each label, over all cells."""
+    rows: list[dict[str, Any]] = []
+    for place, name in enumerate(found.observers):
+        counts = found.counts[place].sum(axis=0)
+        for i, j in np.argwhere(counts > 0).tolist():
+            n = int(counts[i].sum())
+            if name or len(found.people) < 2:
+                low, high = (float(end) for end in wilson_interval(counts[i, j], n))
+                interval, method = Interval(counts[i, j] / n, low, high, n), OVER_STIMULI
+            else:
+                totals = found.people[:, i].sum(axis=1)
+                interval = compute_mean_interval((found.people[:, i, j] / np.maximum(totals, 1))[totals > 0], (0, 1))
+                method = OVER_PEOPLE
+            rows.append(
+                make_row(
+                    EVERY, CONFUSION, method, interval, observer=NETWORK if name else PEOPLE, model=name,
+                    rule=rules.get(name, ""), n_answers=int(counts[i, j]), truth=found.labels[i],
+                    response=found.answers[j],
+                )
+            )  # fmt: skip
+    return rows

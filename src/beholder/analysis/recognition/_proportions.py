@@ -1,0 +1,178 @@
+"""Proportions correct by observer and cell, and their differences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from beholder.analysis.recognition._answers import Answers
+from beholder.analysis.recognition._cells import EVERY, Cell, with_all
+from beholder.statistics import Interval, bootstrap_proportion, compute_mean_interval, wilson_interval
+
+PROPORTION = "proportion correct"
+DIFFERENCE = "difference"
+PEOPLE, PERSON, NETWORK = "people", "person", "network"
+OVER_PEOPLE = "Student's t over people"
+OVER_STIMULI = "Wilson over stimuli"
+DRAWN_STIMULI = "bootstrap over stimuli"
+T_STIMULI = "Student's t over stimuli"
+_SHARES = (0.0, 1.0)
+_DIFFERENCES = (-1.0, 1.0)
+
+
+def take_cell(table: Any, cell: Cell) -> Any:
+    """Answers in a cell."""
+    return table if cell is EVERY else table[table["cell"] == cell.key]
+
+
+def score_people(rows: Any, column: str = "correct") -> dict[str, tuple[float, int]]:
+    """Mean of each participant, and how many answers it is of.
+
+    Parameters
+    ----------
+    rows : DataFrame
+    column : str
+        Truths, or numbers.
+    """
+    if not len(rows):
+        return {}
+    found: Any = rows.groupby("participant", sort=True)[column].agg(["mean", "size"])
+    return {str(name): (float(mean), int(size)) for name, mean, size in found.itertuples()}
+
+
+def measure_share(right: Any, stimuli: Sequence[str] | None, seed: int) -> tuple[Interval, str]:
+    """Share of one observer with its interval over stimuli, and what kind of interval that is.
+
+    Answers to one stimulus stay together; where each is there once, the interval is Wilson's.
+
+    Parameters
+    ----------
+    right : (n_answers,), bool
+    stimuli : sequence of str, (n_answers,), optional
+        Default all different.
+    seed : int
+        Of the draws.
+    """
+    values = np.asarray(right, dtype=np.float64)
+    if not len(values):
+        return Interval(math.nan, math.nan, math.nan, 0), OVER_STIMULI
+    share = float(values.mean())
+    groups = np.unique(np.asarray(stimuli), return_inverse=True)[1] if stimuli is not None else np.arange(len(values))
+    counts = np.bincount(groups)
+    if len(counts) == len(values):
+        low, high = (float(end) for end in wilson_interval(values.sum(), len(values)))
+        return Interval(share, low, high, len(values)), OVER_STIMULI
+    if len(counts) == 1:
+        return Interval(share, math.nan, math.nan, 1), DRAWN_STIMULI
+    low, high = bootstrap_proportion(np.bincount(groups, values), counts, seed=seed)
+    return Interval(share, low, high, len(counts)), DRAWN_STIMULI
+
+
+def iter_proportions(answers: Answers, cells: Sequence[Cell], seed: int) -> Iterator[dict[str, Any]]:
+    """A row for people, each person and each network, in each cell and in all."""
+    for cell in with_all(cells):
+        rows = take_cell(answers.people, cell)
+        scores = score_people(rows)
+        if len(scores) > 1:
+            found = compute_mean_interval([mean for mean, _ in scores.values()], _SHARES)
+            yield make_row(cell, PROPORTION, OVER_PEOPLE, found, observer=PEOPLE, n_answers=len(rows))
+        elif scores:
+            found, method = measure_share(rows["correct"], _ids(rows), seed)
+            yield make_row(cell, PROPORTION, method, found, observer=PEOPLE, n_answers=len(rows), seed=seed)
+        for name in answers.rules:
+            own = take_cell(answers.networks[answers.networks["participant"] == name], cell)
+            if len(own):
+                found, method = measure_share(own["correct"], _ids(own), seed)
+                rule = answers.rules[name]
+                yield make_row(
+                    cell, PROPORTION, method, found, observer=NETWORK, model=name, rule=rule, n_answers=len(own),
+                    seed=seed,
+                )  # fmt: skip
+    for name, own in answers.people.groupby("participant", sort=True) if len(answers.people) else ():
+        for cell in with_all(cells):
+            rows = take_cell(own, cell)
+            if len(rows):
+                found, method = measure_share(rows["correct"], _ids(rows), seed)
+                yield make_row(
+                    cell, PROPORTION, method, found, observer=PERSON, subject=str(name), n_answers=len(rows), seed=seed
+                )
+
+
+def _ids(rows: Any) -> list[str] | None:
+    """What was shown of each answer; None where it is not told."""
+    return list(rows["key"]) if "stimulus" in rows.columns else None
+
+
+def iter_differences(answers: Answers, cells: Sequence[Cell], seed: int) -> Iterator[dict[str, Any]]:
+    """People less each network on the same stimuli; networks less one another; people's cells less the first."""
+    names = list(answers.rules)
+    if answers.is_joined:
+        for cell in with_all(cells):
+            rows = take_cell(answers.people, cell)
+            for name in names:
+                yield from _compare_with_network(answers, rows, cell, name)
+    for cell in with_all(cells) if "stimulus" in answers.networks.columns else ():
+        for place, one in enumerate(names):
+            for two in names[place + 1 :]:
+                first, second = (_score_keys(take_cell(answers.networks, cell), name) for name in (one, two))
+                common = [key for key in first if key in second]
+                if common:
+                    found = compute_mean_interval([first[key] - second[key] for key in common], _DIFFERENCES)
+                    yield make_row(
+                        cell, DIFFERENCE, T_STIMULI, found, observer=NETWORK, model=one, minus=two,
+                        n_answers=len(common), rule=answers.rules[one],
+                    )  # fmt: skip
+    first = score_people(take_cell(answers.people, cells[0])) if len(cells) > 1 and len(answers.people) else {}
+    for cell in cells[1:]:
+        scores = score_people(take_cell(answers.people, cell))
+        both = [name for name in first if name in scores]
+        if len(both) > 1:
+            found = compute_mean_interval([scores[name][0] - first[name][0] for name in both], _DIFFERENCES)
+            n_answers = sum(scores[name][1] + first[name][1] for name in both)
+            minus = cells[0].target or " ".join(word for word in (cells[0].generator, cells[0].layer) if word)
+            yield make_row(cell, DIFFERENCE, OVER_PEOPLE, found, observer=PEOPLE, minus=minus, n_answers=n_answers)
+
+
+def _compare_with_network(answers: Answers, rows: Any, cell: Cell, name: str) -> Iterator[dict[str, Any]]:
+    matched = match_network(answers, rows, name)
+    if not len(matched):
+        return
+    people = matched.groupby("participant")[["correct", "network"]].mean()
+    if len(people) > 1:
+        found = compute_mean_interval(people["correct"] - people["network"], _DIFFERENCES)
+        method = OVER_PEOPLE
+    else:
+        means = matched.groupby("key")[["correct", "network"]].mean()
+        found, method = compute_mean_interval(means["correct"] - means["network"], _DIFFERENCES), T_STIMULI
+    yield make_row(
+        cell, DIFFERENCE, method, found, observer=PEOPLE, minus=name, n_answers=len(matched), rule=answers.rules[name]
+    )
+
+
+def match_network(answers: Answers, rows: Any, name: str) -> Any:
+    """People's answers to stimuli that a network answered, with its own score on each in ``network``."""
+    scores = _score_keys(answers.networks, name)
+    known = rows[rows["key"].isin(scores)]
+    return known.assign(network=[scores[key] for key in known["key"]], correct=known["correct"].astype(float))
+
+
+def _score_keys(networks: Any, name: str) -> dict[str, float]:
+    own = networks[networks["participant"] == name]
+    found: Any = own.assign(correct=own["correct"].astype(float)).groupby("key", sort=True)["correct"].mean()
+    return {str(key): float(value) for key, value in found.items()}
+
+
+def make_row(
+    cell: Cell, statistic: str, method: str, found: Interval, *, observer: str, model: str = "", subject: str = "",
+    minus: str = "", rule: str = "", n_answers: int = 0, seed: int = 0, **more: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """A row of the result."""
+    return {
+        "model": model, **cell.to_row(), "subject": subject, "statistic": statistic, "method": method,
+        "estimate": found.estimate, "low": found.low, "high": found.high, "n": found.n,
+        "seed": seed if method == DRAWN_STIMULI else 0,
+        "observer": observer, "minus": minus, "rule": rule, "n_answers": n_answers, **more,
+    }  # fmt: skip
