@@ -58,6 +58,7 @@ _PAGE_OF = {
     "analyze decode": "encoding.md",
     "analyze sounds": "encoding.md",
     "analyze tuning": "encoding.md",
+    "analyze recognition": "compare_people.md",
     "analyze anova": "compare_people.md",
     "analyze mixed": "compare_people.md",
 }

@@ -199,7 +199,7 @@ def _analyze_matrices(
             f"{each['name']}: {each['n_people']} participants, {len(each['stages'])} stages." for each in told
         ],
         "cells": [Cell(s, m.name, s).to_words() for m in matrices for s in (stages or m.stages)],
-        "inputs": [hash_settings({"names": list(m.stages), "values": hash_array(m.values)}) for m in matrices],
+        "inputs": {m.name: hash_settings({"stages": list(m.stages), "values": hash_array(m.values)}) for m in matrices},
     }  # fmt: skip
     rows = sorted([*rows, *more], key=_get_turn)
     return make_result("recognition", rows, settings, warnings=[*notes, *further], arrays=arrays)
@@ -258,7 +258,7 @@ def _analyze_answers(
         "matched": [
             {"name": m.name, "n_people": len(m.participants), "stages": list(m.stages)} for m in matrices
         ],
-        "sentences": list(opened.sentences), "inputs": [counted.content],
+        "sentences": list(opened.sentences), "inputs": counted.content,
     }  # fmt: skip
     return make_result("recognition", rows, settings, warnings=notes, arrays=arrays)
 

@@ -52,13 +52,13 @@ class Answers:
     notes: tuple[str, ...]
 
     @property
-    def content(self) -> str:
-        """A hash of all answers."""
-        parts = [
-            {str(name): [str(each) for each in table[name]] for name in table.columns}
-            for table in (self.people, self.networks)
-        ]
-        return hash_settings({"people": parts[0], "networks": parts[1]})
+    def content(self) -> dict[str, str]:
+        """A hash of people's answers, and of networks'."""
+        return {
+            side: hash_settings({str(name): [str(each) for each in table[name]] for name in table.columns})
+            for side, table in (("people", self.people), ("networks", self.networks))
+            if len(table)
+        }
 
 
 def open_answers(
