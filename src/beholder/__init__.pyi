@@ -12,6 +12,7 @@ from .activations import load_lazy_activations as load_lazy_activations
 from .activations import process_activations as process_activations
 from .activations import sparsity as sparsity
 from .analysis import Result as Result
+from .analysis import analyze_agreement as analyze_agreement
 from .analysis import analyze_anova as analyze_anova
 from .analysis import analyze_cka as analyze_cka
 from .analysis import analyze_decode as analyze_decode

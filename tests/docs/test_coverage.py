@@ -52,6 +52,7 @@ _PAGE_OF = {
     "metamers judge": "judge.md",
     "analyze": "compare_brains.md",
     "analyze rsa": "compare_brains.md",
+    "analyze agreement": "compare_people.md",
     "analyze cka": "compare_networks.md",
     "analyze searchlight": "compare_networks.md",
     "analyze encode": "encoding.md",

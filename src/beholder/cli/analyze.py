@@ -1,5 +1,6 @@
 """``beholder analyze``: from activations, recordings and answers to tables, pictures and a page."""
 
+from beholder.cli._analyze_agreement import agreement
 from beholder.cli._analyze_anova import anova
 from beholder.cli._analyze_cka import cka
 from beholder.cli._analyze_decode import decode, tuning
@@ -12,5 +13,5 @@ from beholder.cli._analyze_sounds import sounds
 from beholder.cli._flags import make_app
 
 app = make_app("analyze", "Networks compared with brains, people and other networks: a table, pictures, a page.")
-for _command in (rsa, cka, searchlight, encode, decode, tuning, sounds, recognition, anova, mixed):
+for _command in (rsa, cka, searchlight, encode, decode, tuning, sounds, recognition, agreement, anova, mixed):
     app.command(_command)

@@ -20,6 +20,7 @@ from ._matched import plot_matched_scatter as plot_matched_scatter
 from ._networks import plot_network_scatter as plot_network_scatter
 from ._networks import plot_share_matrix as plot_share_matrix
 from ._networks import plot_shares_by_layer as plot_shares_by_layer
+from ._over_conditions import plot_over_conditions as plot_over_conditions
 from ._picker import PickerStimulus as PickerStimulus
 from ._picker import render_picker as render_picker
 from ._pictures import plot_stimulus_rows as plot_stimulus_rows

@@ -13,6 +13,12 @@ from ._clusters import Cluster as Cluster
 from ._clusters import ClusterTest as ClusterTest
 from ._clusters import find_clusters_in_null as find_clusters_in_null
 from ._clusters import flip_clusters as flip_clusters
+from ._confusions import ConfusionAgreement as ConfusionAgreement
+from ._confusions import compare_confusions as compare_confusions
+from ._confusions import correlate_confusions as correlate_confusions
+from ._crossed import OVER as OVER
+from ._crossed import CrossedEstimates as CrossedEstimates
+from ._crossed import Over as Over
 from ._detection import compute_criterion as compute_criterion
 from ._detection import compute_dprime as compute_dprime
 from ._detection import compute_mafc_dprime as compute_mafc_dprime
@@ -30,6 +36,9 @@ from ._intervals import correlate as correlate
 from ._intervals import wilson_interval as wilson_interval
 from ._jackknife import JackknifeMean as JackknifeMean
 from ._jackknife import jackknife_mean as jackknife_mean
+from ._kappas import MeanKappas as MeanKappas
+from ._kappas import average_kappas as average_kappas
+from ._kappas import compute_kappas as compute_kappas
 from ._mds import map_stimuli as map_stimuli
 from ._mixed_logistic import LogisticMixedFit as LogisticMixedFit
 from ._mixed_logistic import RandomTerm as RandomTerm
@@ -50,6 +59,10 @@ from ._psychometric_fit import PsychometricFit as PsychometricFit
 from ._psychometric_fit import bootstrap_psychometric as bootstrap_psychometric
 from ._psychometric_fit import fit_psychometric as fit_psychometric
 from ._psychometric_fit import fit_psychometrics as fit_psychometrics
+from ._rank_groups import GroupComparison as GroupComparison
+from ._rank_groups import GroupPair as GroupPair
+from ._rank_groups import compare_groups as compare_groups
+from ._rank_groups import compute_superiority as compute_superiority
 from ._rdm_comparison import RDM_METHODS as RDM_METHODS
 from ._rdm_comparison import check_rdm_method as check_rdm_method
 from ._rdm_comparison import compare_rdms as compare_rdms
