@@ -50,6 +50,27 @@ def test_pictures_load_and_nothing_is_asked_of_a_server(tab, page):
     assert errors == []
 
 
+def test_tables_sort_by_a_column(tab, tmp_path):
+    """Numbers by size, words with numbers in them too, what is empty below; a heading is a button."""
+    table = {"n": [10, float("nan"), 2.5, -3, 1000.5], "layer": ["conv10", "conv9", "", "conv1", "fc"]}
+    fig = plot_rdms({"conv1": [[0, 1], [1, 0]]})
+    save_figure(fig, tmp_path / "rdms", table=table, record=FigureRecord(title="Alike?", answer="", alt=""))
+    tab.show(write_report(tmp_path), 1280)
+    tab.run("document.querySelector('details').open = true")
+    cells = "[...document.querySelectorAll('.scroll tbody')[0].rows].map((row) => row.cells[{}].textContent).join('|')"
+    press = "document.querySelectorAll('.scroll th .sort')[0].click()"
+    tab.run(press)
+    assert tab.run(cells.format(0)) == "-3|2.5|10|1,000.5|"
+    tab.run(press)
+    assert tab.run(cells.format(0)) == "1,000.5|10|2.5|-3|"
+    assert tab.run("document.querySelector('.scroll th').getAttribute('aria-sort')") == "descending"
+    tab.run("document.querySelectorAll('.scroll th .sort')[1].focus()")
+    assert tab.run("document.activeElement.tagName") == "BUTTON"
+    tab.run("document.activeElement.click()")
+    assert tab.run(cells.format(1)) == "conv1|conv9|conv10|fc|"
+    assert tab.run("document.querySelectorAll('.scroll th[aria-sort]').length") == 1
+
+
 def test_keyboard_moves_through_the_gallery_and_shows_facts(tab, page):
     tab.show(page, 1280)
     tab.run("document.querySelector('.card[tabindex=\"0\"]').focus()")

@@ -66,7 +66,8 @@ def plot_matched_scatter(
         ax.set_xticks([0, 25, 50, 75, 100])
         ax.set_yticks([0, 25, 50, 75, 100])
         ax.set_aspect("equal")
-        ax.set_xlabel(f"{network} on the same stimuli, correct (%)\na dot is a person and stage, the line equality")
+        ax.set_title(network)
+        ax.set_xlabel("Network on the same stimuli, correct (%)\na dot is a person and stage, the line equality")
         ax.set_ylabel("Person, correct (%)")
         if chance is not None:
             draw_chance(ax, 100 * chance, text=f"chance\n{format_share(chance)}")

@@ -7,6 +7,7 @@ import datetime
 import functools
 import hashlib
 import logging
+import math
 import os
 from collections.abc import Iterable
 from dataclasses import replace
@@ -220,8 +221,14 @@ def _read_words(path: Path) -> dict[str, str]:
 
 
 def format_cell(value: Any) -> str:
-    """A table's cell: numbers with at most four significant digits behind the point, whole ones as they are."""
+    """A table's cell: numbers with at most four significant digits behind the point, whole ones as they are.
+
+    >>> format_cell(0.123456), format_cell(12), format_cell(float("nan"))
+    ('0.1235', '12', '')
+    """
     if isinstance(value, float):
+        if math.isnan(value):
+            return ""
         return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.1f}"
     return str(value)
 

@@ -85,7 +85,8 @@ def test_a_network_is_one_observer_over_stimuli_with_its_rule(found: Result, net
         "wide": "mean",
     }
     (everything,) = pick(found, statistic="proportion correct", model="net", target="all").to_dict("records")
-    assert (everything["n"], everything["method"]) == (36, "Wilson over stimuli")
+    assert (everything["n"], everything["n_answers"]) == (18, 36)  # a stimulus in two conditions is one stimulus
+    assert everything["method"] == "bootstrap over stimuli"
 
 
 def test_a_network_that_answered_stimuli_several_times_is_drawn_by_stimulus(
@@ -111,8 +112,12 @@ def test_differences_are_matched_by_stimulus_and_person(
     )
     wide = networks[networks["participant"] == "wide"].set_index(["stimulus", "condition"])["correct"].astype(float)
     (row,) = pick(found, statistic="difference", observer="network", target="all").to_dict("records")
-    assert (row["model"], row["minus"], row["n"]) == ("net", "wide", 36)
-    assert row["estimate"] == pytest.approx((net.astype(float) - wide).mean(), abs=1e-12)
+    assert (row["model"], row["minus"], row["n"]) == ("net", "wide", 18)
+    by_stimulus = (net.astype(float) - wide).groupby("stimulus").mean()
+    ends = stats.ttest_1samp(by_stimulus, 0).confidence_interval(0.95)
+    assert (row["estimate"], row["low"], row["high"]) == pytest.approx(
+        (by_stimulus.mean(), ends.low, ends.high), abs=1e-12
+    )
     ten, two = (people[people["condition"] == name].groupby("participant")["correct"].mean() for name in ("10", "2"))
     (row,) = pick(found, statistic="difference", observer="people", minus="2").to_dict("records")
     assert (row["target"], row["estimate"]) == ("10", pytest.approx((ten - two).mean(), abs=1e-12))

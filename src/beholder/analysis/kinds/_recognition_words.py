@@ -96,19 +96,29 @@ def _tell_cells(result: Result) -> list[str]:
     asked = result.settings
     if len(asked["cells"]) < 2:
         return []
-    told: list[str] = []
+    generators = list(dict.fromkeys(cell["generator"] for cell in asked["cells"] if cell["generator"]))
+    told = [_tell_span(result, generator) for generator in generators[:_MOST_NAMED] or [""]]
+    return [each for each in told if each]
+
+
+def _tell_span(result: Result, generator: str) -> str:
+    """From the first to the last condition of stimuli made for one network, or of all."""
+    asked = result.settings
+    parts: list[str] = []
     for observer, name in [(PEOPLE, ""), *((NETWORK, name) for name in asked["networks"][:_MOST_NAMED])]:
         rows = [
-            row for row in pick(result, PROPORTION, observer) if row["model"] == name and not _is_all(row)
-        ]  # fmt: skip
-        if rows:
+            row
+            for row in pick(result, PROPORTION, observer)
+            if row["model"] == name and row["generator"] in ("", generator) and not _is_all(row)
+        ]
+        if len(rows) > 1:
             first, last = rows[0], rows[-1]
-            told.append(
+            parts.append(
                 f"{name or 'people'} from {format_percent(first)} at {_name_cell(first)} to {format_percent(last)} at "
                 f"{_name_cell(last)}"
             )
-    text = "; ".join(told)
-    return [f"By {' and '.join(asked['by'])}: {text}."] if told else []
+    what = f"Made for {generator}" if generator else f"By {' and '.join(asked['by'])}"
+    return f"{what}: {'; '.join(parts)}." if parts else ""
 
 
 def _is_all(row: dict[str, Any]) -> bool:
@@ -116,7 +126,7 @@ def _is_all(row: dict[str, Any]) -> bool:
 
 
 def _name_cell(row: dict[str, Any]) -> str:
-    return " ".join(word for word in (row["generator"], row["layer"], row["target"]) if word)
+    return " ".join(word for word in (row["layer"], row["target"]) if word)
 
 
 def _tell_differences(result: Result) -> list[str]:

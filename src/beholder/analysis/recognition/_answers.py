@@ -21,6 +21,8 @@ ORIGINALS = ("", "natural", "orig", ORIGINAL)
 _SHOWN = ("model", "layer", "condition", "level")
 """Columns that tell how a stimulus was shown."""
 _SHOWN_NAMES = 3
+_OWN_CLASSES = "first"
+"""The rule of judges that name one of their own classes: the most likely one."""
 _PATTERN_HINT = "--id_pattern, whose group is the stimulus's own name"
 
 
@@ -162,7 +164,8 @@ def _read_judged(path: Path) -> tuple[Any, str]:
         "model": chosen["model"].astype(str).where(~is_original, ""),
         "layer": chosen["layer"].astype(str).where(~is_original, ORIGINAL),
         "truth": chosen["reference"].astype(str), "response": chosen["verdict"].astype(str),
-        "correct": chosen["correct"].astype(bool), "rule": chosen["rule"].astype(str),
+        "correct": chosen["correct"].astype(bool),
+        "rule": chosen["rule"].astype(str).where(chosen["rule"].astype(str) != "", _OWN_CLASSES),
         "seed": chosen["seed"],
     })  # fmt: skip
     table = table.drop_duplicates(["participant", "stimulus", "model", "layer", "seed"]).drop(columns="seed")

@@ -21,6 +21,8 @@ from beholder.analysis.recognition._proportions import (
 from beholder.statistics import Interval, compute_mean_interval, wilson_interval
 
 CONFUSION = "confusion"
+OVER_ANSWERS = "Wilson over answers"
+"""As if each answer was to another stimulus, which narrows the interval where stimuli come in several conditions."""
 MOST_LABELS = 40
 NO_ANSWER = "none"
 _NONE = ("", "na", "nan", "none", "n/a")
@@ -102,7 +104,8 @@ def list_confusion_rows(found: Confusions, rules: dict[str, str]) -> list[dict[s
             n = int(counts[i].sum())
             if name or len(found.people) < 2:
                 low, high = (float(end) for end in wilson_interval(counts[i, j], n))
-                interval, method = Interval(counts[i, j] / n, low, high, n), OVER_STIMULI
+                interval = Interval(counts[i, j] / n, low, high, n)
+                method = OVER_STIMULI if found.counts.shape[1] == 1 else OVER_ANSWERS
             else:
                 totals = found.people[:, i].sum(axis=1)
                 interval = compute_mean_interval((found.people[:, i, j] / np.maximum(totals, 1))[totals > 0], (0, 1))

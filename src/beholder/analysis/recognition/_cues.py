@@ -16,6 +16,7 @@ from beholder.analysis.recognition._proportions import (
     OVER_PEOPLE,
     PEOPLE,
     PERSON,
+    list_ids,
     make_row,
     measure_share,
     score_people,
@@ -116,12 +117,12 @@ def _count_one(
 ) -> Iterator[dict[str, Any]]:
     """Of one observer, over stimuli."""
     if len(decided):
-        found, method = measure_share(decided["by_shape"], list(decided["key"]), seed)
+        found, method = measure_share(decided["by_shape"], list_ids(decided), seed)
         yield make_row(
             cell, SHAPE_BIAS, method, found, observer=observer, n_answers=len(decided), seed=seed, truth=label, **words
         )
     for choice, statistic in CHOICES.items() if len(rows) else ():
-        found, method = measure_share(rows["choice"] == choice, list(rows["key"]), seed)
+        found, method = measure_share(rows["choice"] == choice, list_ids(rows), seed)
         yield make_row(
             cell, statistic, method, found, observer=observer, n_answers=len(rows), seed=seed, truth=label, **words
         )

@@ -15,6 +15,7 @@ from beholder.analysis.recognition._proportions import (
     NETWORK,
     OVER_PEOPLE,
     PEOPLE,
+    list_ids,
     make_row,
     measure_share,
     score_people,
@@ -39,13 +40,13 @@ def iter_generator_rows(answers: Answers, cells: Sequence[Cell], seed: int) -> I
             found = compute_mean_interval([mean for mean, _ in scores.values()], (0, 1))
             yield make_row(where, RECOGNISED, OVER_PEOPLE, found, observer=PEOPLE, n_answers=len(rows))
         elif scores:
-            found, method = measure_share(rows["correct"], list(rows["key"]), seed)
+            found, method = measure_share(rows["correct"], list_ids(rows), seed)
             yield make_row(where, RECOGNISED, method, found, observer=PEOPLE, n_answers=len(rows), seed=seed)
         for name in answers.rules:
             mine = answers.networks[answers.networks["participant"] == name]
             mine = mine[mine["cell"].isin(own)]
             if len(mine):
-                found, method = measure_share(mine["correct"], list(mine["stimulus"]), seed)
+                found, method = measure_share(mine["correct"], list_ids(mine), seed)
                 yield make_row(
                     where, RECOGNISED, method, found, observer=NETWORK, model=name, rule=answers.rules[name],
                     n_answers=len(mine), seed=seed,

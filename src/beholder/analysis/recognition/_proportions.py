@@ -80,12 +80,12 @@ def iter_proportions(answers: Answers, cells: Sequence[Cell], seed: int) -> Iter
             found = compute_mean_interval([mean for mean, _ in scores.values()], _SHARES)
             yield make_row(cell, PROPORTION, OVER_PEOPLE, found, observer=PEOPLE, n_answers=len(rows))
         elif scores:
-            found, method = measure_share(rows["correct"], _ids(rows), seed)
+            found, method = measure_share(rows["correct"], list_ids(rows), seed)
             yield make_row(cell, PROPORTION, method, found, observer=PEOPLE, n_answers=len(rows), seed=seed)
         for name in answers.rules:
             own = take_cell(answers.networks[answers.networks["participant"] == name], cell)
             if len(own):
-                found, method = measure_share(own["correct"], _ids(own), seed)
+                found, method = measure_share(own["correct"], list_ids(own), seed)
                 rule = answers.rules[name]
                 yield make_row(
                     cell, PROPORTION, method, found, observer=NETWORK, model=name, rule=rule, n_answers=len(own),
@@ -95,15 +95,15 @@ def iter_proportions(answers: Answers, cells: Sequence[Cell], seed: int) -> Iter
         for cell in with_all(cells):
             rows = take_cell(own, cell)
             if len(rows):
-                found, method = measure_share(rows["correct"], _ids(rows), seed)
+                found, method = measure_share(rows["correct"], list_ids(rows), seed)
                 yield make_row(
                     cell, PROPORTION, method, found, observer=PERSON, subject=str(name), n_answers=len(rows), seed=seed
                 )
 
 
-def _ids(rows: Any) -> list[str] | None:
-    """What was shown of each answer; None where it is not told."""
-    return list(rows["key"]) if "stimulus" in rows.columns else None
+def list_ids(rows: Any) -> list[str] | None:
+    """The stimulus of each answer, of which all versions are one; None where it is not told."""
+    return list(rows["stimulus"]) if "stimulus" in rows.columns else None
 
 
 def iter_differences(answers: Answers, cells: Sequence[Cell], seed: int) -> Iterator[dict[str, Any]]:
@@ -120,7 +120,7 @@ def iter_differences(answers: Answers, cells: Sequence[Cell], seed: int) -> Iter
                 first, second = (_score_keys(take_cell(answers.networks, cell), name) for name in (one, two))
                 common = [key for key in first if key in second]
                 if common:
-                    found = compute_mean_interval([first[key] - second[key] for key in common], _DIFFERENCES)
+                    found = compute_mean_interval(_average_versions(first, second, common), _DIFFERENCES)
                     yield make_row(
                         cell, DIFFERENCE, T_STIMULI, found, observer=NETWORK, model=one, minus=two,
                         n_answers=len(common), rule=answers.rules[one],
@@ -145,7 +145,7 @@ def _compare_with_network(answers: Answers, rows: Any, cell: Cell, name: str) ->
         found = compute_mean_interval(people["correct"] - people["network"], _DIFFERENCES)
         method = OVER_PEOPLE
     else:
-        means = matched.groupby("key")[["correct", "network"]].mean()
+        means = matched.groupby("stimulus")[["correct", "network"]].mean()
         found, method = compute_mean_interval(means["correct"] - means["network"], _DIFFERENCES), T_STIMULI
     yield make_row(
         cell, DIFFERENCE, method, found, observer=PEOPLE, minus=name, n_answers=len(matched), rule=answers.rules[name]
@@ -157,6 +157,14 @@ def match_network(answers: Answers, rows: Any, name: str) -> Any:
     scores = _score_keys(answers.networks, name)
     known = rows[rows["key"].isin(scores)]
     return known.assign(network=[scores[key] for key in known["key"]], correct=known["correct"].astype(float))
+
+
+def _average_versions(first: dict[str, float], second: dict[str, float], keys: Sequence[str]) -> list[float]:
+    """Mean difference of each stimulus over all versions that were shown."""
+    found: dict[str, list[float]] = {}
+    for key in keys:
+        found.setdefault(key.partition("\n")[0], []).append(first[key] - second[key])
+    return [float(np.mean(values)) for values in found.values()]
 
 
 def _score_keys(networks: Any, name: str) -> dict[str, float]:

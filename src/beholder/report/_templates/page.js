@@ -13,6 +13,32 @@ for (const button of document.querySelectorAll(".copy")) {
     setTimeout(() => { button.textContent = "Copy"; }, 1500);
   });
 }
+// Tables sort by a column: rising, at the next press falling; what is empty stays below.
+for (const table of document.querySelectorAll(".scroll table")) {
+  const body = table.tBodies[0];
+  if (body.rows.length < 2) continue;
+  const heads = [...table.tHead.rows[0].cells];
+  heads.forEach((head, column) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "sort";
+    button.append(...head.childNodes);
+    head.append(button);
+    button.addEventListener("click", () => {
+      const side = head.getAttribute("aria-sort") === "ascending" ? -1 : 1;
+      for (const other of heads) other.removeAttribute("aria-sort");
+      head.setAttribute("aria-sort", side === 1 ? "ascending" : "descending");
+      const read = (row) => row.cells[column].textContent.trim();
+      const number = (text) => (text === "" ? NaN : Number(text.replaceAll(",", "").replace("−", "-")));
+      const compare = (a, b) => {
+        if (a === "" || b === "") return (a === "") - (b === "");
+        const [x, y] = [number(a), number(b)];
+        return side * (Number.isNaN(x) || Number.isNaN(y) ? a.localeCompare(b, "en", { numeric: true }) : x - y);
+      };
+      body.replaceChildren(...[...body.rows].sort((a, b) => compare(read(a), read(b))));
+    });
+  });
+}
 // One stop for the Tab key in each scope; arrows move within it and on to its neighbours.
 const roam = (root, scopes) => {
   const parts = scopes.map((scope) => [...scope.querySelectorAll(".card")]);
