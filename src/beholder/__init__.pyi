@@ -18,6 +18,7 @@ from .analysis import analyze_cka as analyze_cka
 from .analysis import analyze_decode as analyze_decode
 from .analysis import analyze_encode as analyze_encode
 from .analysis import analyze_mixed as analyze_mixed
+from .analysis import analyze_psychometrics as analyze_psychometrics
 from .analysis import analyze_recognition as analyze_recognition
 from .analysis import analyze_rsa as analyze_rsa
 from .analysis import analyze_searchlight as analyze_searchlight

@@ -62,6 +62,7 @@ _PAGE_OF = {
     "analyze recognition": "compare_people.md",
     "analyze anova": "compare_people.md",
     "analyze mixed": "compare_people.md",
+    "analyze psychometrics": "compare_people.md",
 }
 
 

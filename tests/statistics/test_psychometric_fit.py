@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.seeds import make_generator
 from beholder.statistics import (
     bootstrap_psychometric,
+    bootstrap_psychometrics,
     fit_psychometric,
     fit_psychometrics,
     psychometric,
@@ -66,6 +68,18 @@ def test_the_likelihood_is_the_largest(function: str, lapse: float | str) -> Non
         right * np.log(share / fit.predict(x)) + (shown - right) * np.log((1 - share) / (1 - fit.predict(x)))
     )
     assert fit.deviance == pytest.approx(deviance.sum())
+
+
+# psignifit 4.3 (GPL-3, run apart): psignifit(data, sigmoid=..., experiment_type="2AFC", fixed_parameters={"lambda": .02,
+# "eta": 0.}, priors={"threshold": flat, "width": flat}, bounds={"threshold": (-4, 8), "width": (.05, 20)}), flat =
+# lambda x: np.ones_like(x); parameter_estimate
+PSIGNIFIT = {"logit": (1.92767, 3.53944), "probit": (1.92370, 3.40253), "gumbel": (2.03013, 3.96637)}
+
+
+@pytest.mark.parametrize("function", PSIGNIFIT)
+def test_threshold_and_width_are_psignifits(function: str) -> None:
+    fit = fit_psychometric(LEVELS, RIGHT, SHOWN, function, 0.5, 0.02)
+    assert (fit.threshold, fit.width) == pytest.approx(PSIGNIFIT[function], rel=2e-4)
 
 
 def test_functions_are_those_that_observers_are_simulated_by() -> None:
@@ -138,6 +152,32 @@ def test_one_lapse_rate_for_two_conditions() -> None:
         for step in (-0.005, 0.0, 0.005)
     ]
     assert around[1] == max(around)
+
+
+def test_draws_of_a_shared_lapse_rate_are_fitted_as_the_answers_are() -> None:
+    right = [[51, 62, 80, 92, 95], [50, 52, 66, 85, 93]]
+    fits = fit_psychometrics([LEVELS] * 2, right, [SHOWN] * 2)
+    drawn = bootstrap_psychometrics(fits, [LEVELS] * 2, right, [SHOWN] * 2, n_draws=30, seed=3)
+    np.testing.assert_array_equal(drawn[0].lapse, drawn[1].lapse)
+    rng = make_generator(3, "bootstrap", "psychometrics")
+    draws = [rng.binomial(100, np.array(each) / 100, (30, 5)) for each in right]
+    for place in range(4):
+        alone = fit_psychometrics([LEVELS] * 2, [each[place] for each in draws], [SHOWN] * 2)
+        assert drawn[0].lapse[place] == pytest.approx(alone[0].lapse, abs=2e-3)
+        assert drawn[1].threshold[place] == pytest.approx(alone[1].threshold, abs=0.02)
+
+
+def test_levels_of_draws_at_another_criterion() -> None:
+    fit = fit_psychometric(LEVELS, RIGHT, SHOWN)
+    drawn = bootstrap_psychometric(fit, LEVELS, RIGHT, SHOWN, n_draws=20)
+    middle = drawn.find_levels(fit, (0.5 + 0.98) / 2)
+    np.testing.assert_allclose(middle, drawn.threshold)
+    higher = drawn.find_levels(fit, 0.9)
+    assert (higher > middle).all()
+    slope = 2 * math.log(19) / drawn.width[0]
+    share = psychometric(higher[0], drawn.threshold[0], slope, 0.5, drawn.lapse[0], function="logistic")
+    assert float(share) == pytest.approx(0.9)
+    assert np.isnan(drawn.find_levels(fit, 0.99)).all()
 
 
 def test_bootstrap_and_goodness_of_fit() -> None:

@@ -6,6 +6,7 @@ from beholder.cli._analyze_cka import cka
 from beholder.cli._analyze_decode import decode, tuning
 from beholder.cli._analyze_encode import encode
 from beholder.cli._analyze_mixed import mixed
+from beholder.cli._analyze_psychometrics import psychometrics
 from beholder.cli._analyze_recognition import recognition
 from beholder.cli._analyze_rsa import rsa
 from beholder.cli._analyze_searchlight import searchlight
@@ -13,5 +14,7 @@ from beholder.cli._analyze_sounds import sounds
 from beholder.cli._flags import make_app
 
 app = make_app("analyze", "Networks compared with brains, people and other networks: a table, pictures, a page.")
-for _command in (rsa, cka, searchlight, encode, decode, tuning, sounds, recognition, agreement, anova, mixed):
+for _command in (
+    rsa, cka, searchlight, encode, decode, tuning, sounds, recognition, agreement, anova, mixed, psychometrics
+):  # fmt: skip
     app.command(_command)

@@ -24,6 +24,8 @@ from ._over_conditions import plot_over_conditions as plot_over_conditions
 from ._picker import PickerStimulus as PickerStimulus
 from ._picker import render_picker as render_picker
 from ._pictures import plot_stimulus_rows as plot_stimulus_rows
+from ._psychometric import PsychometricCurve as PsychometricCurve
+from ._psychometric import plot_psychometrics as plot_psychometrics
 from ._rdm import add_colorbar as add_colorbar
 from ._rdm import plot_rdm as plot_rdm
 from ._rdm import plot_rdms as plot_rdms

@@ -52,7 +52,7 @@ def plot_estimates(
     value_name : str
         The quantity with its unit.
     interval : str
-        What the lines are, with n.
+        What the lines are, with n; in several lines where it is long.
     reference : float, optional
         Marked by a dashed line: no effect, chance.
     reference_name : str, optional

@@ -57,6 +57,7 @@ from ._psychometric import psychometric as psychometric
 from ._psychometric_fit import PsychometricBootstrap as PsychometricBootstrap
 from ._psychometric_fit import PsychometricFit as PsychometricFit
 from ._psychometric_fit import bootstrap_psychometric as bootstrap_psychometric
+from ._psychometric_fit import bootstrap_psychometrics as bootstrap_psychometrics
 from ._psychometric_fit import fit_psychometric as fit_psychometric
 from ._psychometric_fit import fit_psychometrics as fit_psychometrics
 from ._rank_groups import GroupComparison as GroupComparison

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -142,6 +143,7 @@ def _rates(n_hits: float, n_signal: float, n_alarms: float, n_noise: float, corr
     return (n_hits + 0.5) / (n_signal + 1), (n_alarms + 0.5) / (n_noise + 1)
 
 
+@lru_cache(maxsize=1)
 def _grid() -> tuple[np.ndarray, np.ndarray]:
     """Nodes and weights of an integral over the normal's range and that of any signal."""
     nodes, weights = np.polynomial.legendre.leggauss(_NODES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, final
 
@@ -105,6 +106,15 @@ class PsychometricBootstrap:
         tail = 50 * (1 - confidence)
         low, high = np.percentile(getattr(self, name), (tail, 100 - tail))
         return float(low), float(high)
+
+    def find_levels(self, fit: PsychometricFit, p_correct: float) -> np.ndarray:
+        """The level of each draw at which a proportion correct is reached, (n_draws,); NaN where it never is."""
+        kernel = _kernel(fit.function)
+        share = (p_correct - fit.guess) / (1 - fit.guess - self.lapse)
+        inside = (share > 0) & (share < 1)
+        shift = _invert_all(np.where(inside, share, 0.5), kernel) - _invert(0.5, kernel)
+        x = _transform(self.threshold, fit.function) + self.width / _SCALE[kernel] * shift
+        return np.where(inside, np.exp(x) if fit.function == "weibull" else x, np.nan)
 
 
 def fit_psychometric(
@@ -243,6 +253,79 @@ def fit_psychometrics(
     return [fit_psychometric(*each, function, guess, best, prior=prior) for each in conditions]
 
 
+def bootstrap_psychometrics(
+    fits: Sequence[PsychometricFit], levels: Any, n_right: Any, n_shown: Any, *, prior: Prior = "none",
+    n_draws: int = 1000, seed: int = DEFAULT_SEED,
+) -> list[PsychometricBootstrap]:  # fmt: skip
+    """Draw the answers of all conditions anew and fit them, each draw with a shared lapse rate of its own.
+
+    Parameters
+    ----------
+    fits : sequence of PsychometricFit
+        What :func:`fit_psychometrics` gave for these data.
+    levels, n_right, n_shown, prior
+        As given to it.
+    n_draws, seed : int
+
+    Returns
+    -------
+    list of PsychometricBootstrap
+        One of each condition. Goodness of fit is of each condition alone, its lapse rate taken as known.
+
+    Notes
+    -----
+    Source: as :func:`bootstrap_psychometric`.
+    """
+    counts = [_check_counts(*each) for each in zip(levels, n_right, n_shown, strict=True)]
+    first = fits[0]
+    fitters = [
+        _Fitter(_transform(x, first.function), shown, first.guess, first.lapse, _kernel(first.function), prior)
+        for x, _, shown in counts
+    ]
+    rng = make_generator(seed, "bootstrap", "psychometrics")
+    drawn = [
+        rng.binomial(shown.astype(np.int64), right / shown, (n_draws, len(x))).astype(np.float64)
+        for x, right, shown in counts
+    ]
+
+    def lose(lapse: np.ndarray) -> np.ndarray:
+        total = np.zeros(n_draws) if prior == "none" else -9 * np.log1p(-lapse)
+        return total - sum(fitter.fit(right, lapse)[1] for fitter, right in zip(fitters, drawn, strict=True))
+
+    lapse = _search(lose, n_draws, min(fitter.most_lapse for fitter in fitters))
+    found: list[PsychometricBootstrap] = []
+    for fit, fitter, own, (x, right, shown) in zip(fits, fitters, drawn, counts, strict=True):
+        theta, _ = fitter.fit(own, lapse)
+        alone = bootstrap_psychometric(
+            fit, x, right, shown, lapse=fit.lapse, prior=prior, n_draws=n_draws, parametric=True, seed=seed
+        )
+        threshold = np.exp(theta[:, 0]) if fit.function == "weibull" else theta[:, 0].copy()
+        found.append(
+            PsychometricBootstrap(threshold, np.exp(theta[:, 1]), theta[:, 2].copy(), alone.deviance, alone.p)
+        )
+    return found
+
+
+def _search(lose: Callable[[np.ndarray], np.ndarray], n: int, most: float) -> np.ndarray:
+    """Where each of n functions is least between 0 and most, by golden sections side by side, to 0.002."""
+    ratio = (math.sqrt(5) - 1) / 2
+    low, high = np.zeros(n), np.full(n, most)
+    inner, outer = high - ratio * (high - low), low + ratio * (high - low)
+    at_inner, at_outer = lose(inner), lose(outer)
+    while float((high - low).max()) > 2e-3:
+        left = at_inner < at_outer
+        low, high = np.where(left, low, inner), np.where(left, outer, high)
+        tried = np.where(left, high - ratio * (high - low), low + ratio * (high - low))
+        value = lose(tried)
+        inner, at_inner, outer, at_outer = (
+            np.where(left, tried, outer), np.where(left, value, at_outer),
+            np.where(left, inner, tried), np.where(left, at_inner, value),
+        )  # fmt: skip
+    best = (low + high) / 2
+    zero = np.zeros(n)
+    return np.where(lose(zero) <= lose(best), zero, best)
+
+
 @final
 class _Fitter:
     """Many data sets of the same levels fitted side by side: parameters are (threshold, log width, lapse)."""
@@ -279,9 +362,14 @@ class _Fitter:
         """What is made as large as can be."""
         return self.likelihood(theta, right) + self._penalty(theta)
 
-    def fit(self, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Best parameters (n_sets, 3) and the objective there, by scoring from the best of a grid."""
+    def fit(self, right: np.ndarray, lapse: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Best parameters (n_sets, 3) and the objective there, by scoring from the best of a grid.
+
+        Where it is not free, each set may have a lapse rate of its own.
+        """
         theta = self._start(right)
+        if lapse is not None:
+            theta[:, 2] = lapse
         value = np.maximum(self.objective(theta, right), -1e300)
         damping = np.full(len(theta), 1e-3)
         going = np.ones(len(theta), dtype=bool)
@@ -416,11 +504,15 @@ def _transform(x: Any, name: str) -> Any:
 
 
 def _invert(share: float, kernel: str) -> float:
+    return float(_invert_all(np.float64(share), kernel))
+
+
+def _invert_all(share: Any, kernel: str) -> np.ndarray:
     from scipy.special import logit, ndtri
 
     if kernel == "gumbel":
-        return math.log(-math.log1p(-share))
-    return float(logit(share) if kernel == "logit" else ndtri(share))
+        return np.log(-np.log1p(-share))
+    return np.asarray(logit(share) if kernel == "logit" else ndtri(share))
 
 
 def _place(x: np.ndarray, theta: np.ndarray, kernel: str) -> tuple[np.ndarray, np.ndarray]:

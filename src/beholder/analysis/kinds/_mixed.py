@@ -74,6 +74,11 @@ def _name_many(group: str) -> str:
     return ({"stimulus": "stimuli"}.get(last, f"{last}s")) + "".join(f" of each {name}" for name in of)
 
 
+def _name_one(group: str) -> str:
+    *of, last = group.split(":")
+    return last + "".join(f" in each {name}" for name in of)
+
+
 def _format_logit(value: float) -> str:
     return f"{value:.2f}".replace("-", "−")
 
@@ -116,7 +121,7 @@ def _plot(result: Result, ax: Axes | None = None) -> Axes:
     n = result.settings["n_levels"][first]
     return plot_estimates(
         shares, ax, value_name="Right answers (%)", single=single,  # type: ignore[arg-type]
-        interval=f"line: 95 % interval over people and stimuli; grey: each {first}, n = {n}",
+        interval=f"line: 95 % interval over people and stimuli\ngrey: each {_name_one(first)}, n = {n}",
     )  # fmt: skip
 
 

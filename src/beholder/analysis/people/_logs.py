@@ -1,0 +1,74 @@
+"""Logs of staircases and QUEST+: the answers that a procedure chose levels by, and where it puts the threshold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from beholder._core.errors import InputError
+from beholder.experiments import AdaptiveProcedure
+
+_KEPT = ("participant", "condition", "answers")
+
+
+def read_logs(path: Path | str) -> list[tuple[str, str, AdaptiveProcedure]]:
+    """Participant, condition and procedure of each log in a JSON file.
+
+    Parameters
+    ----------
+    path : path
+        One object or a list: the settings that :meth:`AdaptiveProcedure.to_dict` gives (``method``, ``levels``, …) with
+        ``answers``, ``[[level, correct], …]`` in order, and ``participant`` and ``condition`` where they are told.
+
+    Raises
+    ------
+    InputError
+        Another content, an answer at none of the levels.
+    """
+    path = Path(path)
+    expected = "logs of adaptive procedures: {method, levels, …, answers: [[level, correct], …]}"
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(expected, got=f"{path} ({error})") from error
+    logs: list[Any] = list(cast(Any, content)) if isinstance(content, list) else [content]
+    found: list[tuple[str, str, AdaptiveProcedure]] = []
+    for place, log in enumerate(logs):
+        if not isinstance(log, Mapping) or not isinstance(log.get("answers"), list) or "method" not in log:
+            raise InputError(expected, got=f"{path} without them" + (f" at {place}" if place else ""))
+        own = {str(key): value for key, value in cast(Mapping[Any, Any], log).items()}
+        answers = [_read_answer(each, path) for each in own["answers"]]
+        settings = {key: value for key, value in own.items() if key not in _KEPT}
+        who = str(own.get("participant") or (path.stem if len(logs) == 1 else f"{path.stem}_{place + 1}"))
+        found.append((who, str(own.get("condition") or ""), AdaptiveProcedure.from_dict(settings).replay(answers)))
+    return found
+
+
+def list_log_trials(logs: Sequence[tuple[str, str, AdaptiveProcedure]]) -> dict[str, list[Any]]:
+    """The answers of logs as columns of a table of trials."""
+    rows = [(who, condition, level, right) for who, condition, log in logs for level, right in log.log]
+    names = ("participant", "condition", "level", "correct")
+    return {name: [row[place] for row in rows] for place, name in enumerate(names)}
+
+
+def describe_logs(logs: Sequence[tuple[str, str, AdaptiveProcedure]]) -> Iterator[dict[str, Any]]:
+    """Where each procedure puts the threshold: the mean of its last reversals, or of its posterior."""
+    for who, condition, log in logs:
+        found = log.estimate()
+        yield {
+            "subject": who, "target": condition, "statistic": "estimate of the procedure",
+            "method": str(log.to_dict()["method"]), "estimate": found.threshold, "low": found.low, "high": found.high,
+            "n": found.n_trials, "p_correct": found.target,
+        }  # fmt: skip
+
+
+def _read_answer(answer: Any, path: Path) -> tuple[float, bool]:
+    try:
+        level, right = answer
+        if right not in (True, False, 0, 1):
+            raise ValueError(right)
+        return float(level), bool(right)
+    except (TypeError, ValueError) as error:
+        raise InputError("answers [level, right or wrong]", got=f"{answer!r} in {path}") from error

@@ -1,0 +1,82 @@
+"""``beholder analyze psychometrics``: thresholds, sensitivity and response times of people and networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from beholder.cli._analyze_flags import ResultFlags, TrialFlags
+from beholder.cli._flags import Seed, Words, flags
+
+Files = Annotated[list[Path] | None, Parameter(consume_multiple=True)]
+
+
+@flags
+class _FitFlags:
+    function: Literal["logit", "probit", "weibull"] = "logit"
+    """Form of the psychometric function."""
+    scale: Literal["linear", "log"] | None = None
+    """Functions of levels or of their logarithms; default linear, for weibull log."""
+    direction: Literal["auto", "rising", "falling"] = "auto"
+    """Whether higher levels are easier; default by the trend of all answers."""
+    guess: float | None = None
+    """Guess rate of the design; default 1 over the alternatives, 1/3 of odd-one-out, 0 of yes-no."""
+    lapse: float | Literal["free", "shared"] = 0.02
+    """A number, free in each condition, or shared by all conditions of an observer."""
+    prior: Literal["none", "weak"] = "none"
+    """Maximum likelihood, or the maximum with weak priors."""
+    p_correct: float | None = None
+    """The threshold is the level at this proportion correct; default midway between guessing and lapsing."""
+
+
+@flags
+class _TaskFlags:
+    task: Literal["mafc", "yes-no", "odd-one-out"] = "mafc"
+    """For d' and for guessing."""
+    n_alternatives: int | None = None
+    """Of mafc; default the labels that occur."""
+    signal: str | None = None
+    """Of yes-no: the label that says that there is one."""
+
+
+def psychometrics(
+    answers: list[Path],
+    /,
+    *,
+    networks: Files = None,
+    by: Words = None,
+    fit: _FitFlags = _FitFlags(),
+    asked: _TaskFlags = _TaskFlags(),
+    n_draws: Annotated[int, Parameter(name="--n-draws")] = 1000,
+    rnd_seed: Seed = 42,
+    trials: TrialFlags = TrialFlags(),
+    output: ResultFlags = ResultFlags(),
+) -> None:
+    """Thresholds of psychometric functions, d' and criterion, response times, by observer and condition.
+
+    Example: beholder analyze psychometrics answers/ --p_correct 0.75
+
+    Example: beholder analyze psychometrics contrast/ --scale log --columns participant=subj response=object_response
+    truth=category level=condition
+
+    Parameters
+    ----------
+    answers
+        What holds single answers with levels; a .csv of level, n_right, n_shown; logs of staircases and QUEST+ (.json).
+    networks
+        Answers of networks, drawn into the same panels.
+    by
+        Columns that tell conditions apart; default condition.
+    n_draws
+        Bootstrap draws for intervals; 0 for none.
+    rnd_seed
+        Of the draws.
+    """
+    from beholder.analysis import analyze_psychometrics
+
+    output.run(
+        "psychometrics", analyze_psychometrics, answers, networks, by=by, n_draws=n_draws, seed=rnd_seed,
+        **vars(fit), **vars(asked), **vars(trials),
+    )  # fmt: skip
