@@ -70,9 +70,9 @@ def test_the_likelihood_is_the_largest(function: str, lapse: float | str) -> Non
     assert fit.deviance == pytest.approx(deviance.sum())
 
 
-# psignifit 4.3 (GPL-3, run apart): psignifit(data, sigmoid=..., experiment_type="2AFC", fixed_parameters={"lambda": .02,
-# "eta": 0.}, priors={"threshold": flat, "width": flat}, bounds={"threshold": (-4, 8), "width": (.05, 20)}), flat =
-# lambda x: np.ones_like(x); parameter_estimate
+# psignifit 4.3 (GPL-3, run apart): psignifit(data, sigmoid=..., experiment_type="2AFC", fixed_parameters={
+# "lambda": .02, "eta": 0.}, priors={"threshold": flat, "width": flat}, bounds={"threshold": (-4, 8),
+# "width": (.05, 20)}), flat = lambda x: np.ones_like(x); parameter_estimate
 PSIGNIFIT = {"logit": (1.92767, 3.53944), "probit": (1.92370, 3.40253), "gumbel": (2.03013, 3.96637)}
 
 

@@ -300,9 +300,7 @@ def bootstrap_psychometrics(
             fit, x, right, shown, lapse=fit.lapse, prior=prior, n_draws=n_draws, parametric=True, seed=seed
         )
         threshold = np.exp(theta[:, 0]) if fit.function == "weibull" else theta[:, 0].copy()
-        found.append(
-            PsychometricBootstrap(threshold, np.exp(theta[:, 1]), theta[:, 2].copy(), alone.deviance, alone.p)
-        )
+        found.append(PsychometricBootstrap(threshold, np.exp(theta[:, 1]), theta[:, 2].copy(), alone.deviance, alone.p))
     return found
 
 

@@ -73,7 +73,7 @@ def _draw_panels(result: Result, ax: Axes | None = None) -> Figure:
     for condition in conditions:
         here = counts["condition"] == condition
         ends = counts["level"][here].min(), counts["level"][here].max()
-        x = np.geomspace(*ends, _N_POINTS) if scale.log else np.linspace(*ends, _N_POINTS)
+        x: np.ndarray = np.geomspace(*ends, _N_POINTS) if scale.log else np.linspace(*ends, _N_POINTS)
         panel: dict[str, PsychometricCurve] = {}
         people = here & ~counts["network"].astype(bool)
         own = list(dict.fromkeys(counts["observer"][people].tolist()))
@@ -133,7 +133,15 @@ def _predict(fit: dict[str, Any] | None, x: np.ndarray, scale: LevelScale) -> np
     if fit is None or not math.isfinite(fit["at"]):
         return np.empty(0)
     made = PsychometricFit(
-        fit["at"], fit["width"], fit["guess"], fit["lapse"], 0.0, 0.0, fit["method"], int(fit["n_levels"]), int(fit["n"])
+        fit["at"],
+        fit["width"],
+        fit["guess"],
+        fit["lapse"],
+        0.0,
+        0.0,
+        fit["method"],
+        int(fit["n_levels"]),
+        int(fit["n"]),
     )
     return made.predict(scale.apply(x))
 

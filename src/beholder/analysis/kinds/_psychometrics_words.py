@@ -28,7 +28,9 @@ def name_condition(condition: str) -> str:
 def ask_psychometrics(result: Result) -> str:
     """The question."""
     if pick_rows(result, "threshold") or pick_rows(result, "estimate of the procedure"):
-        return "At which level do people and networks see it?" if result.settings["networks"] else "Where are thresholds?"
+        return (
+            "At which level do people and networks see it?" if result.settings["networks"] else "Where are thresholds?"
+        )
     return "How well are stimuli told apart, and how fast?"
 
 
@@ -42,7 +44,9 @@ def tell_psychometrics(result: Result) -> list[str]:
         here = [row for row in rows if row["target"] == condition]
         if condition in means:
             mean = means[condition]
-            fewer = f" of {int(mean['n_asked'])}, whose thresholds lie within the levels" * (mean["n"] < mean["n_asked"])
+            fewer = f" of {int(mean['n_asked'])}, whose thresholds lie within the levels" * (
+                mean["n"] < mean["n_asked"]
+            )
             told_of = f"people {_tell(mean)}, n = {mean['n']}{fewer}"
             parts.append(told_of if mean["n"] else f"none of {int(mean['n_asked'])} people has one within the levels")
         single = [row for row in here if row["model"] or (condition not in means and row["subject"] != POOLED)]
@@ -116,8 +120,8 @@ def describe_psychometrics(result: Result) -> str:
         }
         prior = (
             """the maximum a posteriori, with a normal prior of the threshold (mean the middle of the levels, standard
-            deviation their range), a normal prior of the width's logarithm (mean that of half the range, standard deviation
-            1)"""
+            deviation their range), a normal prior of the width's logarithm (mean that of half the range, standard
+            deviation 1)"""
             + (" and a Beta(1, 10) prior of the lapse rate" if isinstance(lapse, str) else "")
             if asked["prior"] == "weak"
             else "maximum likelihood"
@@ -125,17 +129,17 @@ def describe_psychometrics(result: Result) -> str:
         logs = " of the logarithm (base 10) of levels" if asked["scale"] == "log" else " of levels"
         negated = ", negated, since higher levels are harder" if asked["falling"] else ""
         drawn = (
-            f"""Intervals are 95 %, percentiles of {asked["n_draws"]:,} draws of the answers (seed {asked["seed"]}); p of
-            the fit is the share of draws from the fitted function with a deviance as large."""
+            f"""Intervals are 95 %, percentiles of {asked["n_draws"]:,} draws of the answers (seed {asked["seed"]}); p
+            of the fit is the share of draws from the fitted function with a deviance as large."""
             if asked["n_draws"]
             else ""
         )
         parts.append(
             f"""Psychometric functions, {_NAMES[asked["function"]]}{logs}{negated}, with a guess rate of
-            {asked["guess"]:.3g} and {lapsed.get(str(lapse), f"a lapse rate of {lapse}")}, were fitted to each observer's
-            answers by {prior} (Wichmann & Hill, 2001). The threshold lies {_name_criterion(result)}. {drawn} Means
-            over people leave out thresholds outside the levels; conditions were compared by paired t-tests, corrected by
-            Holm's method (1979)."""
+            {asked["guess"]:.3g} and {lapsed.get(str(lapse), f"a lapse rate of {lapse}")}, were fitted to each
+            observer's answers by {prior} (Wichmann & Hill, 2001). The threshold lies {_name_criterion(result)}. {drawn}
+            Means over people leave out thresholds outside the levels; conditions were compared by paired t-tests,
+            corrected by Holm's method (1979)."""
         )
         cited += ["Holm, S. (1979). Scandinavian Journal of Statistics 6, 65-70.",
                   "Wichmann, F. A. & Hill, N. J. (2001). Perception & Psychophysics 63, 1293-1329."]  # fmt: skip

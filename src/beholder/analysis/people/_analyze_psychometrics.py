@@ -25,7 +25,7 @@ from beholder.analysis.people._sensitivity import (
 from beholder.analysis.people._thresholds import FitSettings, Lapse, fit_thresholds
 from beholder.analysis.people._values import list_columns_of, list_paths, read_value_table
 from beholder.experiments import AdaptiveProcedure
-from beholder.responses import read_trials
+from beholder.responses import parse_columns, read_trials
 
 _FUNCTIONS = {"logit": "logit", "logistic": "logit", "probit": "probit", "normal": "probit", "weibull": "gumbel"}
 
@@ -54,15 +54,15 @@ def analyze_psychometrics(
 ) -> Result:
     r"""Psychometric functions, d' and criterion, response times, of each person and network in each condition.
 
-    :math:`\psi(x) = \gamma + (1 - \gamma - \lambda) F(x)`, F the logistic, the normal or (``weibull``) the Gumbel of the
-    logarithm.
+    :math:`\psi(x) = \gamma + (1 - \gamma - \lambda) F(x)`, F the logistic, the normal or (``weibull``) the Gumbel of
+    the logarithm.
 
     Parameters
     ----------
     answers : path, sequence of path, table, Trials, AdaptiveProcedure, or mapping of str to AdaptiveProcedure
         Single answers with ``level``, as :func:`beholder.responses.read_trials` reads them; a table with ``level``,
-        ``n_right`` and ``n_shown``; logs of staircases and QUEST+ (``.json``), or the procedures. Without levels, d' and
-        response times alone.
+        ``n_right`` and ``n_shown``; logs of staircases and QUEST+ (``.json``), or the procedures. Without levels, d'
+        and response times alone.
     networks : the same, optional
         Answers of networks. Rows of ``answers`` with a decision rule are networks' too.
     by : sequence of str, optional
@@ -95,9 +95,9 @@ def analyze_psychometrics(
     Returns
     -------
     Result
-        ``kind`` is ``psychometrics``. Statistics: ``threshold`` (of each person in ``subject``, of ``all people`` pooled,
-        of each network in ``model``; ``width, guess, lapse, deviance, p_fit``), ``width``, ``lapse rate``, ``mean
-        threshold`` over people, ``difference`` between conditions; ``estimate of the procedure``; ``d'``,
+        ``kind`` is ``psychometrics``. Statistics: ``threshold`` (of each person in ``subject``, of ``all people``
+        pooled, of each network in ``model``, with ``width, guess, lapse, deviance, p_fit``), ``width``, ``lapse rate``,
+        ``mean threshold`` over people, ``difference`` between conditions; ``estimate of the procedure``; ``d'``,
         ``criterion``, ``median response time``, and their means over people.
 
     Raises
@@ -143,7 +143,8 @@ def analyze_psychometrics(
     settings: dict[str, Any] = {
         "by": chosen, "function": function, "guess": guess, "lapse": lapse, "prior": prior, "p_correct": p_correct,
         "task": task, "n_alternatives": m, "signal": signal, "n_draws": n_draws, "seed": seed, "read": told,
-        "id_pattern": id_pattern, "include_excluded": include_excluded, "networks": _list_networks(table),
+        "columns": parse_columns(columns), "id_pattern": id_pattern, "include_excluded": include_excluded,
+        "networks": _list_networks(table),
         "scale": scale or ("log" if function == "weibull" else "linear"), "falling": False,
         "content": hash_settings({name: identify_input(_plain(column)) for name, column in sorted(table.items())}),
     }  # fmt: skip
@@ -202,7 +203,7 @@ def _is_counted(paths: Sequence[Path]) -> bool:
 
     if not all(path.is_file() and path.suffix == ".csv" for path in paths):
         return False
-    head = next(read_rows(paths[0]), [])
+    head = next(read_rows(paths[0]), list[str]())
     return {"level", "n_right", "n_shown"} <= set(head)
 
 
@@ -217,7 +218,9 @@ def _join(parts: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
             nothing: Any = float("nan") if name in ("level", "rt", "confidence") else ""
             joined[name] += list(part.get(name, [nothing] * n))
         rules = [str(each) for each in part.get("rule", [""] * n)]
-        is_network += [bool(own) or bool(rule) for own, rule in zip(part.get("network", [False] * n), rules, strict=True)]
+        is_network += [
+            bool(own) or bool(rule) for own, rule in zip(part.get("network", [False] * n), rules, strict=True)
+        ]
     joined["network"] = is_network
     return joined
 
@@ -249,8 +252,10 @@ def _find_guess(guess: float | None, task: Task, m: int) -> float:
     if guess is not None:
         return guess
     if task == "mafc" and m < 2:
-        raise InputError("the guess rate of the design", got="answers that do not tell how many alternatives there were",
-                         hint="--guess 0.5 or --n_alternatives 2")  # fmt: skip
+        raise InputError(
+            "the guess rate of the design", got="answers that do not tell how many alternatives there were",
+            hint="--guess 0.5 or --n_alternatives 2",
+        )  # fmt: skip
     return {"mafc": 1 / max(m, 1), "yes-no": 0.0, "odd-one-out": 1 / 3}[task]
 
 

@@ -36,9 +36,10 @@ def read_logs(path: Path | str) -> list[tuple[str, str, AdaptiveProcedure]]:
     logs: list[Any] = list(cast(Any, content)) if isinstance(content, list) else [content]
     found: list[tuple[str, str, AdaptiveProcedure]] = []
     for place, log in enumerate(logs):
-        if not isinstance(log, Mapping) or not isinstance(log.get("answers"), list) or "method" not in log:
+        pairs = cast(Mapping[Any, Any], log).items() if isinstance(log, Mapping) else ()
+        own: dict[str, Any] = {str(key): value for key, value in pairs}
+        if not isinstance(own.get("answers"), list) or "method" not in own:
             raise InputError(expected, got=f"{path} without them" + (f" at {place}" if place else ""))
-        own = {str(key): value for key, value in cast(Mapping[Any, Any], log).items()}
         answers = [_read_answer(each, path) for each in own["answers"]]
         settings = {key: value for key, value in own.items() if key not in _KEPT}
         who = str(own.get("participant") or (path.stem if len(logs) == 1 else f"{path.stem}_{place + 1}"))

@@ -57,7 +57,9 @@ def compute_sensitivity(
     """
     who, conditions, networks = list_observers(table, by)
     correct = np.array([float(each) for each in table["correct"]])
-    truth, response = (np.array([str(each) for each in table.get(name, [""] * len(who))]) for name in ("truth", "response"))
+    truth, response = (
+        np.array([str(each) for each in table.get(name, [""] * len(who))]) for name in ("truth", "response")
+    )
     if task == "yes-no":
         labels = sorted({label for label in truth.tolist() if label.casefold() not in NO_ANSWER})
         if signal is None:
@@ -74,7 +76,9 @@ def compute_sensitivity(
         if task == "yes-no":
             found = _detect(truth[own] == signal, response[own] == signal)
             if found is None:
-                kinds = "no trial with the signal" if not (truth[own] == signal).any() else "no trial without the signal"
+                kinds = (
+                    "no trial with the signal" if not (truth[own] == signal).any() else "no trial without the signal"
+                )
                 notes.append(f"{observer}{f' in {condition}' if condition else ''}: {kinds}, so no d'.")
                 continue
             rows += [shared | each for each in found]
@@ -134,7 +138,7 @@ def _share(observer: str, condition: str, is_network: bool, n: int) -> dict[str,
 
 
 def _detect(is_signal: np.ndarray, said: np.ndarray) -> list[dict[str, Any]] | None:
-    """d' and criterion with the log-linear correction; intervals by the variance of normal deviates."""
+    """D' and criterion with the log-linear correction; intervals by the variance of normal deviates."""
     from scipy.stats import norm
 
     n, m = int(is_signal.sum()), int((~is_signal).sum())
@@ -159,7 +163,7 @@ def _detect(is_signal: np.ndarray, said: np.ndarray) -> list[dict[str, Any]] | N
 
 
 def _choose(n_right: int, n: int, task: Task, m: int) -> dict[str, Any]:
-    """d' of a choice: that of the proportion correct, and of the ends of its interval (Wilson's)."""
+    """D' of a choice: that of the proportion correct, and of the ends of its interval (Wilson's)."""
     ends = [float(np.clip(end, 0, 1)) for end in wilson_interval(n_right, n)]
     shares = (n_right / n, *ends)
     if task == "mafc":

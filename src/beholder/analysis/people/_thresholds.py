@@ -83,9 +83,7 @@ def fit_thresholds(
     return rows, notes
 
 
-def _list_warnings(
-    counts: Counts, fit: PsychometricFit, threshold: dict[str, Any], how: FitSettings
-) -> list[str]:
+def _list_warnings(counts: Counts, fit: PsychometricFit, threshold: dict[str, Any], how: FitSettings) -> list[str]:
     """What the answers do not tell, in units of levels."""
     told = [warning for warning in fit.warnings if not warning.startswith("the threshold")]
     value = threshold["estimate"]
@@ -150,7 +148,7 @@ def _make_rows(
         if len(known) == len(values):
             ends = scale.invert_ends(*(float(end) for end in np.percentile(known, (2.5, 97.5))))
     moved = scale.apply(counts.levels)
-    shared = {
+    shared: dict[str, Any] = {
         "model": counts.observer if counts.is_network else "", "subject": "" if counts.is_network else counts.observer,
         "target": counts.condition, "method": fit.function, "n": counts.n, "seed": how.seed,
     }  # fmt: skip
@@ -160,7 +158,7 @@ def _make_rows(
         "p_fit": None if drawn is None else drawn.p, "n_levels": fit.n_levels,
         "inside": bool(not math.isnan(x) and moved.min() <= x <= moved.max()),
     }  # fmt: skip
-    rows = [threshold]
+    rows: list[dict[str, Any]] = [threshold]
     for name, value in (("width", fit.width), ("lapse", fit.lapse)):
         if name == "lapse" and not isinstance(how.lapse, str):
             continue
@@ -206,7 +204,9 @@ def _compare(own: dict[str, dict[str, float]], scale: LevelScale) -> list[dict[s
         values = sign * np.array([own[first][name] - own[second][name] for name in both])
         mean = compute_mean_interval(values)
         spread = float(values.std(ddof=1))
-        statistic = mean.estimate / (spread / math.sqrt(len(both))) if spread else math.copysign(math.inf, mean.estimate)
+        statistic = (
+            mean.estimate / (spread / math.sqrt(len(both))) if spread else math.copysign(math.inf, mean.estimate)
+        )
         p = float(2 * t.sf(abs(statistic), len(both) - 1)) if mean.estimate or spread else 1.0
         made.append(
             {"target": first, "other": second, "statistic": "difference", "n": len(both), "p": p,
