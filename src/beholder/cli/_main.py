@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib.metadata
 import io
 import logging
 import os
@@ -15,13 +13,12 @@ from collections.abc import Sequence
 from types import FrameType
 
 from cyclopts import App, CycloptsError
-from cyclopts.exceptions import UnknownCommandError, UnknownOptionError, ValidationError
 
 from beholder import __version__
-from beholder._core.errors import BeholderError, find_near_names
 from beholder._core.files import explain_write_errors
 from beholder._core.progress import set_quiet
 from beholder._core.wording import at_command_line
+from beholder.cli._failures import describe_failure
 
 logger = logging.getLogger("beholder")
 
@@ -65,7 +62,6 @@ for _name, (_target, _help) in COMMANDS.items():
 
 _as_typed: dict[str, str] = {}
 _FLAG = re.compile(r"--?[A-Za-z][\w-]*")
-_LONG_FLAG = re.compile(r"(?<![\w-])--[a-z][^\s\"',.;?=]*")
 
 
 class Terminated(KeyboardInterrupt):
@@ -152,74 +148,10 @@ def _run(tokens: Sequence[str], verbose: bool) -> int:
         return TERMINATED if isinstance(stop, Terminated) else INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except CycloptsError as error:
-        return complain(describe_usage_error(error), 2)
-    except BeholderError as error:
-        if verbose:
-            logger.exception("traceback")
-        return complain(str(error), error.exit_code)
-    except ModuleNotFoundError as error:
-        if verbose:
-            logger.exception("traceback")
-        return complain(*describe_missing_package(error))
-    except MemoryError:
-        return complain("expected enough memory; try fewer layers at a time, --pool mean or a smaller --batch_size", 1)
     except Exception as error:
-        if verbose:
+        if verbose and not isinstance(error, CycloptsError | MemoryError):
             logger.exception("traceback")
-        return complain(describe_surprise(error), 1)
+        text, code = describe_failure(error, _as_typed, COMMANDS)
+        print(f"error: {text}", file=sys.stderr)
+        return code
     return 0
-
-
-def describe_surprise(error: Exception) -> str:
-    """An error that nobody expected, in one line."""
-    text = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"{text[:300]} (run with --verbose for the traceback)"
-
-
-def describe_missing_package(error: ModuleNotFoundError) -> tuple[str, int]:
-    """One line and an exit code: how to install what Beholder needs, where the environment has been kept small."""
-    module = (error.name or "").partition(".")[0]
-    package = {"PIL": "pillow", "open_clip": "open_clip_torch", "google_crc32c": "google-crc32c"}.get(module, module)
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        for line in importlib.metadata.requires("beholder") or ():
-            if "extra ==" not in line and re.match(r"[\w.-]+", line)[0] == package:  # type: ignore[index]
-                return f"expected the package {package!r}; got an environment without it; try pip install {package}", 2
-    return describe_surprise(error), 1
-
-
-def complain(text: str, code: int) -> int:
-    """Print one line to stderr and return the exit code."""
-    print(f"error: {text}", file=sys.stderr)
-    return code
-
-
-def _spell(flag: str) -> str:
-    """A flag as the documents write it: ``--batch_size``, ``-mn``."""
-    return "--" + flag[2:].replace("-", "_") if flag.startswith("--") else flag
-
-
-def describe_usage_error(error: CycloptsError) -> str:
-    """A usage error in one line: expected, got, try."""
-    command = " ".join(["beholder", *(error.command_chain or ())])
-    if isinstance(error, UnknownOptionError) and error.token is not None:
-        got = error.token.keyword or error.token.value
-        known = [name for argument in error.argument_collection or () for name in argument.names if name[0] == "-"]
-        if got.startswith("--"):
-            near = find_near_names(got, [name for name in known if name.startswith("--")])
-        else:  # a short flag that is none: the long ones that begin like it
-            near = [name for name in known if name.startswith(f"-{got}")][:3]
-        hint = " or ".join(_spell(name) for name in near) or f"{command} --help"
-        return f"expected a flag of {command}; got {_as_typed.get(got, got)}; try {hint}"
-    if isinstance(error, UnknownCommandError):
-        got = error.unused_tokens[0] if error.unused_tokens else ""
-        near = find_near_names(got, list(COMMANDS))
-        return f"expected a command of {command}; got {got!r}; try {' or '.join(near) or 'beholder --help'}"
-    if isinstance(error, ValidationError) and error.argument is not None and error.argument.tokens:
-        token = error.argument.tokens[0]
-        name = _as_typed.get(token.keyword, _spell(token.keyword)) if token.keyword else error.argument.name
-        given = " ".join(each.value for each in error.argument.tokens)
-        return f"expected {error.exception_message} for {name}; got {given}; try {command} --help"
-    text = _LONG_FLAG.sub(lambda flag: _as_typed.get(flag[0], _spell(flag[0])), " ".join(str(error).split()))
-    return f"{text.rstrip('.')}; try {command} --help"

@@ -16,7 +16,7 @@ from beholder.cli._flags import OutputFlags, Seed, flags, list_files
 from beholder.experiments import list_task_kinds
 
 if TYPE_CHECKING:
-    from beholder.experiments import ExperimentPlan, Settings
+    from beholder.experiments import Experiment, ExperimentPlan, Settings
 
     Kinds = str
 else:
@@ -262,16 +262,22 @@ def build(
     if static:
         check_static(plan.settings, any("levels" in trial for task in plan.tasks for trial in task.trials))
     made = build_tasks(plan, target, n_references=n_references, overwrite=overwrite)
-    rows = [
+    pages = _write_pages(made) if static else []
+    written = [f"{format_count(len(pages), 'page')} in {pages[0].parent}"] if pages else []
+    tables = {"tasks": _list_tasks(made), "experiment": [{"folder": str(made.path), "kind": made.kind}]}
+    output.print([repr(made), *written, str(made.path)], tables | ({"pages": list_files(pages)} if pages else {}))
+
+
+def _write_pages(made: Experiment) -> list[Path]:
+    from beholder.experiments import WEAKER, write_static_pages
+
+    pages = write_static_pages(made)
+    logger.warning("--static is %s", WEAKER)
+    return pages
+
+
+def _list_tasks(made: Experiment) -> list[dict[str, Any]]:
+    return [
         {"task": task.index, "n_trials": len(task), "folder": str(made.path / f"task_{task.index}")}
         for task in made.tasks
     ]
-    lines, tables = [repr(made)], {"tasks": rows, "experiment": [{"folder": str(made.path), "kind": made.kind}]}
-    if static:
-        from beholder.experiments import WEAKER, write_static_pages
-
-        pages = write_static_pages(made)
-        logger.warning("--static is %s", WEAKER)
-        lines.append(f"{format_count(len(pages), 'page')} in {pages[0].parent}")
-        tables["pages"] = list_files(pages)
-    output.print([*lines, str(made.path)], tables)

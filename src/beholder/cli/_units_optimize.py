@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -130,8 +130,7 @@ def optimize(
         transparency=transparency or None, **vars(options),
     )  # fmt: skip
     skipped = [_write_skipped(vis, units, model.join(skipped_units_file))] if skipped_units_file else []
-    tables = {"units": vis.table, "files": list_files((vis.path / _TABLE, *skipped))}
-    output.print([*_describe(vis), *map(str, skipped), str(vis.path / _TABLE)], tables)
+    _print(vis, skipped, output)
 
 
 def _settle_diversity(options: _OptimizerFlags, no_diversity: bool) -> _OptimizerFlags:
@@ -155,6 +154,11 @@ def _record(
     shared = {"workers": options.workers, "threads": options.threads, "seed": options.seed}
     record_units(model, stimuli, units, out_path=store.parent, **shared)
     return measure_spectrum(model, stimuli) if options.parameterization == "phase" else None
+
+
+def _print(vis: Visualizations, skipped: Sequence[Path], output: OutputFlags) -> None:
+    tables = {"units": vis.table, "files": list_files((vis.path / _TABLE, *skipped))}
+    output.print([*_describe(vis), *map(str, skipped), str(vis.path / _TABLE)], tables)
 
 
 def _describe(vis: Visualizations) -> Iterator[str]:

@@ -107,12 +107,15 @@ def fetch(
     dry_run
         Say what would be fetched, from where.
     """
+    from beholder.models import fetch_published
+
     wanted = _pick_names(names, group or ())
     if dry_run:
         plan = [_plan(name) for name in wanted]
         output.print(_align([_format_plan(record) for record in plan]), {"plan": plan})
         return
-    records = _fetch(wanted, None if stimuli is None else read_numbers(stimuli))
+    fetched = fetch_published(wanted, stimuli=None if stimuli is None else read_numbers(stimuli))
+    records = [{**vars(each), "path": str(each.path)} for each in fetched]
     output.print((f"{r['name']}: {r['path']} ({r['outcome']})" for r in records), {"assets": records})
 
 
@@ -144,33 +147,6 @@ def _format_plan(record: dict[str, Any]) -> Sequence[str]:
     first, more = next(iter(record["addresses"]), ""), len(record["addresses"]) - 1
     size = format_size(record["size"]) if record["size"] else "?"
     return record["name"], way, size, f"{first} and {more} more" if more > 0 else first
-
-
-def _fetch(names: Sequence[str], stimuli: Sequence[int] | None) -> list[dict[str, Any]]:
-    """Fetch; weights that a model source keeps are fetched by it."""
-    from beholder.stimuli import fetch_assets, get_asset
-
-    by_model = {name: model for name in names if (model := get_asset(name).model) is not None}
-    failed: list[BeholderError] = []
-    records: list[dict[str, Any]] = []
-    try:
-        for fetched in fetch_assets([name for name in names if name not in by_model], stimuli=stimuli):
-            records.append({"name": fetched.name, "path": str(fetched.path), "outcome": fetched.outcome})
-    except BeholderError as error:
-        failed.append(error)
-    if by_model:
-        from beholder.models import fetch_weights
-
-        try:
-            for name, (_, weights) in zip(by_model, fetch_weights(by_model.values()), strict=True):
-                records.append({"name": name, "path": weights.file, "outcome": "with its model"})
-        except BeholderError as error:
-            failed.append(error)
-    if failed:
-        for error in failed[1:]:
-            logger.warning("%s", error)
-        raise failed[0]
-    return records
 
 
 def read_numbers(words: Sequence[str]) -> list[int]:

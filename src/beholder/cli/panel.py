@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -32,6 +32,10 @@ class _PlanFlags:
     """Leave out files that cannot be read."""
     run_code: bool = False
     """Run the Python files (file:PATH) that --panel_file names."""
+
+    def list_given(self) -> dict[str, Any]:
+        """The flags that were given, or have a default of their own."""
+        return {name: value for name, value in vars(self).items() if value is not None}
 
 
 @flags
@@ -107,12 +111,10 @@ def panel(
         replicates=replicates, pool=pool, exposure=Exposure(**vars(exposure)), axes=axes.read(), seed=rnd_seed,
         **vars(passes),
     )  # fmt: skip
-    options.check()
     device = pick_device(device) if device != "auto" else "auto"
-    given = {name: value for name, value in vars(asked).items() if value is not None}
-    plan = plan_panel(stimuli_root or "", output_dir or "", options=options, **given)
-    if not auto_confirm and sys.stdin.isatty() and not _confirm(plan.describe()):
-        raise SystemExit(0)
+    plan = plan_panel(stimuli_root or "", output_dir or "", options=options, **asked.list_given())
+    if not auto_confirm and sys.stdin.isatty():
+        _confirm(plan.describe())
     files = run_panel(plan, device=device, pretrained=pretrained, model_path=model_path)
     return output.print(map(str, files), {"files": list_files(files)})
 
@@ -127,11 +129,12 @@ def _check_flags(
         raise InputError("one model with --model_path", got=f"{len(models or ())} in --models")
 
 
-def _confirm(lines: Sequence[str]) -> bool:
-    """Show what is going to be done and ask."""
+def _confirm(lines: Sequence[str]) -> None:
+    """Show what is going to be done and ask; end unless the answer is yes."""
     print("\n".join(lines), file=sys.stderr)
     print("Proceed with activation extraction? (y/n): ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip() in ("y", "Y")
+    if sys.stdin.readline().strip() not in ("y", "Y"):
+        raise SystemExit(0)
 
 
 def _check_file(path: str, output: OutputFlags) -> None:

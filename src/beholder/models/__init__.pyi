@@ -76,6 +76,7 @@ from .preprocessing._read import read_preprocessing as read_preprocessing
 from .sources._dataset import read_noise_mean as read_noise_mean
 from .sources._listing import fetch_weights as fetch_weights
 from .sources._listing import list_models as list_models
+from .sources._published import fetch_published as fetch_published
 from .sources._template import write_template as write_template
 from .sources._training_batches import iter_training_batches as iter_training_batches
 from .weights._key_rules import read_key_rules as read_key_rules

@@ -1,3 +1,4 @@
+from .assets._fetch import FetchedAsset as FetchedAsset
 from .assets._fetch import fetch_assets as fetch_assets
 from .assets._files import FileCheck as FileCheck
 from .assets._files import find_asset as find_asset

@@ -93,6 +93,8 @@ def plan_panel(
     options: ExtractOptions | None = None,
 ) -> PanelPlan:
     """Check names, folders and stimuli before any work. Arguments as for :func:`extract_panel`."""
+    options = options or default_options()
+    options.check()
     known = {alias.path_name: alias for alias in load_panel(panel_file, run_code=run_code)}
     asked = [_find_entry(name, known) for name in models] if models else [(alias, None) for alias in known.values()]
     names = [_name_model(model, tag, known) for model, tag in asked]
@@ -105,7 +107,7 @@ def plan_panel(
         tags=tuple(tag for _, tag in asked),
         folders=_find_folders(Path(stimuli_root), folders, output_prefix, skip_bad),
         output_dir=Path(output_dir),
-        options=options or default_options(),
+        options=options,
         layers=tuple(layers),
         average_replicates=average_replicates,
     )

@@ -49,21 +49,21 @@ _AT_ONCE = 4
 
 @final
 @dataclass(frozen=True)
-class Fetched:
+class FetchedAsset:
     """What came of fetching one asset.
 
     Parameters
     ----------
     name : str
     path : Path
-        Its folder.
-    outcome : {"fetched", "kept"}
+        Its folder; the file of weights that a source of models keeps.
+    outcome : {"fetched", "kept", "with its model"}
         "kept": it was here already.
     """
 
     name: str
     path: Path
-    outcome: Literal["fetched", "kept"]
+    outcome: Literal["fetched", "kept", "with its model"]
 
 
 def get_archives_folder() -> Path:
@@ -71,7 +71,7 @@ def get_archives_folder() -> Path:
     return get_assets_folder() / "archives"
 
 
-def fetch_assets(names: Iterable[str], *, stimuli: Sequence[int] | None = None) -> list[Fetched]:
+def fetch_assets(names: Iterable[str], *, stimuli: Sequence[int] | None = None) -> list[FetchedAsset]:
     """Fetch published assets; what is here is kept, what broke off is taken up again.
 
     An asset's folder gets its name when everything in it is there. Of an archive of few large files, only the asked
@@ -88,7 +88,7 @@ def fetch_assets(names: Iterable[str], *, stimuli: Sequence[int] | None = None) 
 
     Returns
     -------
-    list of Fetched
+    list of FetchedAsset
         In the order asked for.
 
     Raises
@@ -97,7 +97,7 @@ def fetch_assets(names: Iterable[str], *, stimuli: Sequence[int] | None = None) 
         After all others were fetched; of several that failed, names them.
     """
     assets = [get_asset(name) for name in dict.fromkeys(names)]
-    done: dict[str, Fetched] = {}
+    done: dict[str, FetchedAsset] = {}
     failed: dict[str, BeholderError] = {}
     for asset in assets:
         try:
@@ -117,12 +117,12 @@ def fetch_assets(names: Iterable[str], *, stimuli: Sequence[int] | None = None) 
     return [done[asset.name] for asset in assets]
 
 
-def _fetch_one(asset: Asset, stimuli: Sequence[int] | None) -> Fetched:
+def _fetch_one(asset: Asset, stimuli: Sequence[int] | None) -> FetchedAsset:
     folder = get_asset_folder(asset.name)
     if isinstance(asset.way, WithModel | ByHand) and find_asset_state(asset) != "here":
         require_asset(asset.name)
     if not isinstance(asset.way, FromListing) and find_asset_state(asset) == "here" and (folder / RECEIPT).exists():
-        return Fetched(asset.name, folder, "kept")
+        return FetchedAsset(asset.name, folder, "kept")
     with explain_write_errors(folder), _hold(asset):
         changed = False
         if isinstance(asset.way, FromListing):
@@ -136,7 +136,7 @@ def _fetch_one(asset: Asset, stimuli: Sequence[int] | None) -> Fetched:
         if changed or not (folder / RECEIPT).exists():
             prepare_asset(asset.name, folder)
             write_receipt(asset, folder, _name_origin(asset) if changed else None)
-    return Fetched(asset.name, folder, "fetched" if changed else "kept")
+    return FetchedAsset(asset.name, folder, "fetched" if changed else "kept")
 
 
 @contextlib.contextmanager
