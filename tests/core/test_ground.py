@@ -163,6 +163,7 @@ def test_registries_suggest_and_grow() -> None:
         ("experiments", "Staircase", "AdaptiveProcedure"), ("models", "Blueprint", "ModelDefinition"),
         ("responses", "Conduct", "ParticipantSummary"), ("units", "deal_" + "unit", "assign_unit"),
         ("activations", "iterate_" + "unit_values", "iter_unit_values"), ("stimuli", "tell_" + "steps", "format_steps"),
+        ("figures", "plot_share_" + "matrix", "plot_proportion_matrix"),
     ],
 )  # fmt: skip
 def test_a_renamed_public_name_works_and_says_what_it_is_called_now(room: str, old: str, new: str) -> None:

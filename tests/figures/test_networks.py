@@ -4,29 +4,37 @@ import numpy as np
 import pytest
 
 from beholder._core.errors import InputError
-from beholder.figures import draw_sound, find_overlaps, plot_network_scatter, plot_share_matrix, plot_shares_by_layer
+from beholder.figures import (
+    draw_sound,
+    find_overlaps,
+    plot_network_scatter,
+    plot_proportion_matrix,
+    plot_proportions_by_layer,
+)
 
 NAMES = ["resnet50", "vision_transformer_vit_large_patch16_224", "alexnet"]
 LAYERS = ["original", "conv1_relu1", "layer1", "layer2", "layer3", "layer4", "avgpool", "final"]
 
 
-def _line(share):
-    return dict.fromkeys(LAYERS, (share, share - 0.1, share + 0.1))
+def _line(proportion):
+    return dict.fromkeys(LAYERS, (proportion, proportion - 0.1, proportion + 0.1))
 
 
 def test_matrix_writes_every_value_and_nothing_overlaps():
-    shares = np.array([[1, 0.5, np.nan], [0.25, 0.125, 0]])
-    ax: Any = plot_share_matrix(shares, NAMES[:2], NAMES, row_name="made", column_name="judge", value_name="%")
+    proportions = np.array([[1, 0.5, np.nan], [0.25, 0.125, 0]])
+    ax: Any = plot_proportion_matrix(
+        proportions, NAMES[:2], NAMES, row_name="made", column_name="judge", value_name="%"
+    )
     assert [text.get_text() for text in ax.texts] == ["100", "50", "–", "25", "12", "0"]
     assert find_overlaps(ax.figure) == []
     with pytest.raises(InputError):
-        plot_share_matrix(shares, NAMES, NAMES, row_name="", column_name="", value_name="")
+        plot_proportion_matrix(proportions, NAMES, NAMES, row_name="", column_name="", value_name="")
 
 
 @pytest.mark.parametrize("n_models", [1, 3])
 def test_lines_by_layer(n_models):
     panels = {name: {judge: _line(0.3 + 0.1 * i) for i, judge in enumerate(NAMES)} for name in NAMES[:n_models]}
-    fig = plot_shares_by_layer(panels, chance=1 / 16)
+    fig = plot_proportions_by_layer(panels, chance=1 / 16)
     shown: Any = [ax for ax in fig.axes if ax.get_visible()]
     assert len(shown) == n_models
     assert [label.get_text() for label in shown[0].get_yticklabels()] == LAYERS

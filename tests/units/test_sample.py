@@ -132,16 +132,16 @@ def test_refusals() -> None:
         sample_units("beholder:shapes", 1, layers=["block1.convs"])
 
 
-def test_shares_have_about_the_same_work() -> None:
+def test_lists_have_about_the_same_work() -> None:
     units = UnitList(tuple(Unit(layer, channel) for layer in ("wide", "narrow", "middle") for channel in range(2)))
-    shares = assign_units(units, 3, WIDTHS)
-    assert [[unit.layer for unit in share] for share in shares] == [
+    lists = assign_units(units, 3, WIDTHS)
+    assert [[unit.layer for unit in own] for own in lists] == [
         ["narrow", "middle"],
         ["narrow", "wide"],
         ["middle", "wide"],
     ]
-    assert sorted(unit for share in shares for unit in share) == sorted(units)
-    with pytest.raises(bh.InputError, match="1 to 6 shares"):
+    assert sorted(unit for own in lists for unit in own) == sorted(units)
+    with pytest.raises(bh.InputError, match="1 to 6 lists"):
         assign_units(units, 7, WIDTHS)
 
 

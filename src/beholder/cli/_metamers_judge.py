@@ -117,8 +117,8 @@ def _describe(found: Judgement, shown: _ShownFlags, scatters: dict[str, NetworkS
     own = dict(zip(found.models, shorten_names(found.models), strict=True))
     rows = [["metamers of", "layer", "decision", *names.values()]]
     for (model, layer, decision), group in layers.groupby(["model", "layer", "decision"], sort=False):  # type: ignore[misc]
-        shares = dict(zip(group["judge"], group["accuracy"], strict=True))
-        cells = [f"{100 * shares[judge]:.0f} %" if judge in shares else "–" for judge in names]
+        proportions = dict(zip(group["judge"], group["accuracy"], strict=True))
+        cells = [f"{100 * proportions[judge]:.0f} %" if judge in proportions else "–" for judge in names]
         rows.append([own[model], layer or "original", decision, *cells])
     yield from align(rows, n_left=3)
     for name, scatter in scatters.items():

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def refuse_below_zero(kind: Any, value: Any) -> None:
-    """Refuse a number of a flag that is not finite or below 0, as no count, time, size or share is.
+    """Refuse a number of a flag that is not finite or below 0, as no count, time, size or proportion is.
 
     Every flag is checked so; one whose numbers may be anything says so by a ``validator`` of its own.
     """

@@ -115,8 +115,8 @@ def split(
     path = model.find(units_file)
     network = model.look(path)
     rows = []
-    for i, share in enumerate(split_units(UnitList.read(path, network), n, network)):
-        file = share.save(path.with_name(f"{path.stem}_{i}.json"))
-        rows.append({"file": str(file), "n_units": len(share)})
+    for i, part in enumerate(split_units(UnitList.read(path, network), n, network)):
+        file = part.save(path.with_name(f"{path.stem}_{i}.json"))
+        rows.append({"file": str(file), "n_units": len(part)})
     record_provenance(path.parent, path.name.removesuffix(".json") + "_*.json", {"units_file": path.name, "n": n})
     output.print([f"{row['file']}: {row['n_units']} units" for row in rows], {"files": rows})

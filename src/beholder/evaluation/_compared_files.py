@@ -49,8 +49,8 @@ def compare_with_files(
         title, table = "Recognised by people (%)", pd.concat(parts)
         scatters["people"] = compare_networks(found, table, title, decision=decision, failed=failed)
     if attacked:
-        shares = read_attacked_accuracy(attacked, found.layers, attack)
-        percent = {name: 100 * share for name, share in shares.items()}
+        proportions = read_attacked_accuracy(attacked, found.layers, attack)
+        percent = {name: 100 * proportion for name, proportion in proportions.items()}
         title = f"Accuracy under attack{f' {attack}' if attack else ''} (%)"
         scatters["attacked"] = compare_networks(found, percent, title, decision=decision, failed=failed)
     if brain:

@@ -210,18 +210,18 @@ class Judgement:
         decision, failed
             As for :meth:`select`.
         """
-        from beholder.figures import plot_share_matrix
+        from beholder.figures import plot_proportion_matrix
 
         matrix = self.to_matrix(decision, failed=failed)
         models, decisions = (list(matrix.index.get_level_values(name)) for name in ("model", "decision"))
-        return plot_share_matrix(
+        return plot_proportion_matrix(
             matrix.to_numpy(dtype=float), self._name_rows(models, decisions), shorten_names(matrix.columns), ax,
             row_name="Metamers of", column_name="Judged by", value_name="Recognised (%)",
         )  # fmt: skip
 
     def plot_layers(self, *, decision: str | None = None, failed: bool = False, interval: str = "wilson") -> Figure:
         """Draw proportions of right verdicts by layer, a panel a generating network, a line a judge."""
-        from beholder.figures import plot_shares_by_layer
+        from beholder.figures import plot_proportions_by_layer
 
         found: Any = self.recognize_layers(decision, failed=failed, interval=interval)
         names = dict(zip(self.judges, shorten_names(self.judges), strict=True))
@@ -238,7 +238,7 @@ class Judgement:
         counts = sorted(set(found["n"]))
         n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
         words = f"95 % interval ({interval.capitalize()}), n = {n}"
-        return plot_shares_by_layer(panels, chance=chance, interval=words)
+        return plot_proportions_by_layer(panels, chance=chance, interval=words)
 
 
 def describe_decisions(decisions: Iterable[str]) -> str:
@@ -294,7 +294,7 @@ def shorten_names(names: object) -> list[str]:
 
 def _read_line(rows: pd.DataFrame) -> dict[str, tuple[float, float, float]]:
     values = zip(rows["layer"], rows["accuracy"], rows["low"], rows["high"], strict=True)
-    return {layer or "original": (float(share), float(low), float(high)) for layer, share, low, high in values}
+    return {layer or "original": (float(rate), float(low), float(high)) for layer, rate, low, high in values}
 
 
 def _count(names: tuple[str, ...], word: str) -> str:

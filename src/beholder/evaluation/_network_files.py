@@ -85,7 +85,7 @@ def read_human_recognition(path: Path | str, layers: Mapping[str, Sequence[str]]
             layer = NATURAL if layer in NATURAL_WORDS else layer
             if layer != NATURAL and layer not in layers[model]:
                 raise UnknownNameError(f"matched layer of {model}", layer, layers[model])
-            rows.append((model, layer, str(row.get("participant") or ""), _to_share(row, "accuracy", path)))
+            rows.append((model, layer, str(row.get("participant") or ""), _to_proportion(row, "accuracy", path)))
     return _average_people(rows)
 
 
@@ -113,8 +113,8 @@ def _average_people(rows: list[tuple[str, str, str, float]]) -> pd.DataFrame:
     import pandas as pd
 
     found: dict[tuple[str, str], dict[str | int, list[float]]] = {}
-    for k, (model, layer, who, share) in enumerate(rows):
-        found.setdefault((model, layer), {}).setdefault(who or k, []).append(share)
+    for k, (model, layer, who, proportion) in enumerate(rows):
+        found.setdefault((model, layer), {}).setdefault(who or k, []).append(proportion)
     made = []
     for (model, layer), people in found.items():
         mean = compute_mean_interval([np.mean(own) for own in people.values()])
@@ -152,7 +152,7 @@ def read_attacked_accuracy(path: Path | str, known: Iterable[str], attack: str |
                 network = name_network(_pick(row, _NETWORK_COLUMNS, path), known)
             except UnknownNameError:
                 continue
-            found.setdefault(name, {})[network] = _to_share(row, "accuracy_top1", path)
+            found.setdefault(name, {})[network] = _to_proportion(row, "accuracy_top1", path)
     if attack is None and len(found) == 1:
         attack = next(iter(found))
     if attack is not None:
@@ -221,10 +221,10 @@ def _to_number(value: Any, path: Path) -> float:
     return number
 
 
-def _to_share(row: Mapping[str, Any], column: str, path: Path) -> float:
+def _to_proportion(row: Mapping[str, Any], column: str, path: Path) -> float:
     if column not in row:
         raise InputError(f"a column {column}", got=f"{path} with {', '.join(row)}")
-    share = _to_number(row[column], path)
-    if not 0 <= share <= 1:
-        raise InputError(f"{column} from 0 to 1", got=f"{share:g} in {path}")
-    return share
+    proportion = _to_number(row[column], path)
+    if not 0 <= proportion <= 1:
+        raise InputError(f"{column} from 0 to 1", got=f"{proportion:g} in {path}")
+    return proportion

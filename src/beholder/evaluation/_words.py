@@ -31,9 +31,9 @@ _AGAINST = {
 }
 
 
-def describe_matrix_figure(found: Judgement, shares: pd.DataFrame) -> FigureRecord:
+def describe_matrix_figure(found: Judgement, proportions: pd.DataFrame) -> FigureRecord:
     """Words for the matrix generating × judging network."""
-    table: Any = shares
+    table: Any = proportions
     others = table[table["model"] != table["judge"]]
     told = others if len(others) else table
     who = "other networks" if len(others) else "the network itself"
@@ -47,15 +47,15 @@ def describe_matrix_figure(found: Judgement, shares: pd.DataFrame) -> FigureReco
         answer=f"Over all matched layers, {who} recognise{'' if len(others) else 's'} {span} of the metamers.",
         explanation="A row is the network that the metamers were made for, a column the network that judges them. "
         "On the diagonal, where there is one, a network judges its own.",
-        alt=f"Matrix of {len(found.models)} by {len(found.judges)} networks with the share recognised in each cell.",
-        method=_format_method(found, shares),
+        alt=f"Matrix of {len(found.models)} by {len(found.judges)} networks, each cell the proportion recognised.",
+        method=_format_method(found, proportions),
         order=420,
     )
 
 
-def describe_layers_figure(found: Judgement, shares: pd.DataFrame) -> FigureRecord:
-    """Words for the shares by layer."""
-    table: Any = shares
+def describe_layers_figure(found: Judgement, proportions: pd.DataFrame) -> FigureRecord:
+    """Words for the proportions by layer."""
+    table: Any = proportions
     others = table[(table["model"] != table["judge"])]
     told = others if len(others) else table
     parts = []
@@ -76,8 +76,8 @@ def describe_layers_figure(found: Judgement, shares: pd.DataFrame) -> FigureReco
         answer=f"Recognised, on average over judges: {'; '.join(parts[:3])}{more}." if parts else "",
         explanation="One dot a judge and layer, early layers above late ones; “original” is the natural stimulus. "
         "A network whose metamers others do not recognise has learned to ignore what others rely on.",
-        alt=f"Share recognised at each layer by {len(found.judges)} judges, with 95 percent intervals.",
-        method=_format_method(found, shares),
+        alt=f"Proportion recognised at each layer by {len(found.judges)} judges, with 95 percent intervals.",
+        method=_format_method(found, proportions),
         order=410,
     )
 
@@ -100,22 +100,22 @@ def describe_scatter_figure(scatter: NetworkScatter) -> FigureRecord:
     )
 
 
-def _format_span(shares: Any) -> str:
-    low, high = 100 * float(shares.min()), 100 * float(shares.max())
+def _format_span(proportions: Any) -> str:
+    low, high = 100 * float(proportions.min()), 100 * float(proportions.max())
     return f"{low:.0f} to {high:.0f} %" if round(low) != round(high) else f"{low:.0f} %"
 
 
-def _format_method(found: Judgement, shares: pd.DataFrame) -> str:
+def _format_method(found: Judgement, proportions: pd.DataFrame) -> str:
     """How verdicts were got and counted."""
-    decisions = list(dict.fromkeys(shares["decision"]))
+    decisions = list(dict.fromkeys(proportions["decision"]))
     rows: Any = found.table[found.table["decision"].isin(decisions)]
     against = " or ".join(words for key, words in _AGAINST.items() if key in set(rows["against"]))
-    rules = {decision: next(iter(shares[shares["decision"] == decision]["rule"])) for decision in decisions}
+    rules = {decision: next(iter(proportions[proportions["decision"] == decision]["rule"])) for decision in decisions}
     parts = [f"{_ASKED[each]}{f': {_RULES[rules[each]]}' if rules[each] else ''}." for each in decisions]
     parts.append(f"An answer is right when it is {against}.")
     chance = [f"{100 * CHANCE[decision]:.3g} %" for decision in decisions if decision in CHANCE]
     if chance:
         parts.append(f"Chance is {' or '.join(chance)}.")
-    n = sorted({int(value) for value in shares["n"]})
+    n = sorted({int(value) for value in proportions["n"]})
     parts.append(f"n = {n[0]}{f' to {n[-1]}' if len(n) > 1 else ''} answers a value. Metamers are shown as saved.")
     return " ".join(parts)

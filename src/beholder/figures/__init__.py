@@ -6,4 +6,8 @@ the axes. No pyplot and no global state: figures are :class:`matplotlib.figure.F
 
 from beholder._core.lazy import attach
 
-__getattr__, __dir__, __all__ = attach(__name__, __file__)
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    __file__,
+    {"plot_share_matrix": "plot_proportion_matrix", "plot_shares_by_layer": "plot_proportions_by_layer"},
+)

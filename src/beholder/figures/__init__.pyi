@@ -18,8 +18,8 @@ from ._marks import draw_noise_ceiling as draw_noise_ceiling
 from ._matched import plot_confusions as plot_confusions
 from ._matched import plot_matched_scatter as plot_matched_scatter
 from ._networks import plot_network_scatter as plot_network_scatter
-from ._networks import plot_share_matrix as plot_share_matrix
-from ._networks import plot_shares_by_layer as plot_shares_by_layer
+from ._networks import plot_proportion_matrix as plot_proportion_matrix
+from ._networks import plot_proportions_by_layer as plot_proportions_by_layer
 from ._over_conditions import plot_over_conditions as plot_over_conditions
 from ._picker import PickerStimulus as PickerStimulus
 from ._picker import render_picker as render_picker

@@ -9,7 +9,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder.figures._labels import fit_labels
-from beholder.figures._marks import draw_chance, format_share
+from beholder.figures._marks import draw_chance, format_proportion
 from beholder.figures._style import INK, NATURAL_COLOR, ONE_COLUMN_MM, make_figure, use_style
 from beholder.statistics import wilson_interval
 
@@ -80,7 +80,7 @@ def plot_accuracy(
         note = f"line: 95 % interval (Wilson), n = {n} stimuli each" if note is None else note
         ax.set_xlabel(f"Right answers (%)\n{note}")
         if chance is not None:
-            draw_chance(ax, 100 * chance, axis="x", text=f"chance {format_share(chance)}")
+            draw_chance(ax, 100 * chance, axis="x", text=f"chance {format_proportion(chance)}")
     if own:
         fig = ax.get_figure(root=True)
         assert fig is not None

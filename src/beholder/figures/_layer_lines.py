@@ -112,7 +112,7 @@ def plot_unit_histograms(
     limit: float | None = None,
     all_layers: Sequence[str] | None = None,
 ) -> Axes:
-    """Draw how a quantity of units is distributed at each layer, early above late, with the share above a limit.
+    """Draw how a quantity of units is distributed at each layer, early above late, with the proportion above a limit.
 
     Parameters
     ----------
@@ -123,8 +123,8 @@ def plot_unit_histograms(
     value_name : str
         The quantity with its unit.
     limit : float, optional
-        Marked; the share of units above it stands beside each histogram. Bars end at twice the limit, which holds what
-        lies beyond.
+        Marked; the proportion of units above it stands beside each histogram. Bars end at twice the limit, which holds
+        what lies beyond.
     all_layers : sequence of str, optional
         The network's layers, so that colours agree with other pictures; those of ``values`` unless given.
     """
@@ -149,9 +149,9 @@ def plot_unit_histograms(
             )
             ax.plot([np.median(np.clip(column, low, high))] * 2, [base - 0.8, base], color=INK, linewidth=1.0)
             if limit is not None:
-                share = f"{(column > limit).mean():.1%} above {limit:g}"
+                proportion = f"{(column > limit).mean():.1%} above {limit:g}"
                 ax.annotate(
-                    share, (1, place), (3, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
+                    proportion, (1, place), (3, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
                     ha="left", va="center", fontsize=7, color=INK,
                 )  # fmt: skip
         if limit is not None and edges[0] < limit < edges[-1]:

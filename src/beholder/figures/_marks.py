@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def format_share(value: float) -> str:
-    """A share as a percentage with as many digits as it needs.
+def format_proportion(value: float) -> str:
+    """A proportion as a percentage with as many digits as it needs.
 
-    >>> format_share(0.0625), format_share(0.5), format_share(0.001)
+    >>> format_proportion(0.0625), format_proportion(0.5), format_proportion(0.001)
     ('6.25 %', '50 %', '0.1 %')
     """
     return f"{100 * value:.3g} %"

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder._core.renamed import accept_old_keywords
 from beholder.figures._labels import fit_labels
-from beholder.figures._marks import draw_chance, format_share
+from beholder.figures._marks import draw_chance, format_proportion
 from beholder.figures._rdm import finish_matrix
 from beholder.figures._style import INK, ONE_COLUMN_MM, TWO_COLUMNS_MM, colors_of_models, make_figure, use_style
 
@@ -26,8 +27,9 @@ _LONG_NAME = 28
 Line = Mapping[str, tuple[float, float, float]]
 
 
-def plot_share_matrix(
-    shares: Any,
+@accept_old_keywords(shares="proportions")
+def plot_proportion_matrix(
+    proportions: Any,
     rows: Sequence[str],
     columns: Sequence[str],
     ax: Axes | None = None,
@@ -36,11 +38,11 @@ def plot_share_matrix(
     column_name: str,
     value_name: str,
 ) -> Axes:
-    """Draw a matrix of shares, each cell with its value in per cent.
+    """Draw a matrix of proportions, each cell with its value in per cent.
 
     Parameters
     ----------
-    shares : (n_rows, n_columns), float in [0, 1]
+    proportions : (n_rows, n_columns), float in [0, 1]
         NaN where there is none.
     rows, columns : sequence of str
     ax : matplotlib Axes, optional
@@ -48,11 +50,11 @@ def plot_share_matrix(
     row_name, column_name, value_name : str
         What the rows, the columns and the colours are.
     """
-    values = np.asarray(shares, dtype=np.float64)
+    values = np.asarray(proportions, dtype=np.float64)
     if values.shape != (len(rows), len(columns)) or not values.size:
-        raise InputError(f"shares of shape ({len(rows)}, {len(columns)})", got=str(values.shape))
+        raise InputError(f"proportions of shape ({len(rows)}, {len(columns)})", got=str(values.shape))
     if np.nanmin(values, initial=0) < 0 or np.nanmax(values, initial=1) > 1:
-        raise InputError("shares in [0, 1]", got=f"{np.nanmin(values):g} to {np.nanmax(values):g}")
+        raise InputError("proportions in [0, 1]", got=f"{np.nanmin(values):g} to {np.nanmax(values):g}")
     own = ax is None
     with use_style():
         if ax is None:
@@ -71,14 +73,14 @@ def plot_share_matrix(
     return ax
 
 
-def plot_shares_by_layer(
+def plot_proportions_by_layer(
     panels: Mapping[str, Mapping[str, Line]], *, chance: float | None = None, interval: str = "95 % interval"
 ) -> Figure:
     """Draw proportions of right verdicts at each layer, early above late: a panel a network, a line a judge.
 
     Parameters
     ----------
-    panels : mapping of str to mapping of str to mapping of str to (share, low, high)
+    panels : mapping of str to mapping of str to mapping of str to (proportion, low, high)
         Network, judge, layer. Judges have the same colour in all panels; beyond six they are grey and unnamed.
     chance : float in [0, 1], optional
         Marked by a dashed line.
@@ -112,7 +114,7 @@ def plot_shares_by_layer(
             ax.set_xticks([0, 25, 50, 75, 100])
             ax.set_title(f"Metamers of {name}" if len(name) < _LONG_NAME else name, pad=12 if chance is not None else 4)
             if chance is not None:
-                draw_chance(ax, 100 * chance, axis="x", text=f"chance {format_share(chance)}")
+                draw_chance(ax, 100 * chance, axis="x", text=f"chance {format_proportion(chance)}")
         for ax in axes.flat[len(panels) :]:
             ax.set_visible(False)
         fig.supxlabel(f"Recognised (%)\nline: {interval}", fontsize=8)
@@ -127,12 +129,12 @@ def plot_shares_by_layer(
 
 def _draw_line(ax: Axes, line: Line, layers: Sequence[str], shift: float, color: str) -> Any:
     places = np.array([layers.index(layer) for layer in line]) + shift
-    shares, lows, highs = (100 * np.array([values[i] for values in line.values()]) for i in range(3))
+    proportions, lows, highs = (100 * np.array([values[i] for values in line.values()]) for i in range(3))
     ax.hlines(places, lows, highs, color=color, linewidth=1.0)
     # A line joins layers only: the original is no layer.
     inner = [i for i, layer in enumerate(line) if layer != "original"]
-    ax.plot(shares[inner], places[inner], color=color, linewidth=0.6, alpha=0.55)
-    (dots,) = ax.plot(shares, places, "o", color=color, markersize=4, clip_on=False, zorder=3)
+    ax.plot(proportions[inner], places[inner], color=color, linewidth=0.6, alpha=0.55)
+    (dots,) = ax.plot(proportions, places, "o", color=color, markersize=4, clip_on=False, zorder=3)
     return dots
 
 

@@ -111,7 +111,7 @@ def _draw_ends(low: float, high: float) -> Markup:
 
 
 def draw_losses(curves: Sequence[np.ndarray]) -> Chart | None:
-    """A line a metamer, loss on a logarithmic axis over the share of steps; None without any.
+    """A line a metamer, loss on a logarithmic axis over the proportion of steps; None without any.
 
     Parameters
     ----------

@@ -81,8 +81,8 @@ class _Axis:
 
     def find(self, value: float) -> float:
         """Place in per cent, 1.5 to 98.5, clipped."""
-        share = (value - self.low) / (self.high - self.low)
-        return 1.5 + 97.0 * min(1.0, max(0.0, share))
+        proportion = (value - self.low) / (self.high - self.low)
+        return 1.5 + 97.0 * min(1.0, max(0.0, proportion))
 
     def is_outside(self, value: float) -> bool:
         slack = 1e-9 * (self.high - self.low)

@@ -68,8 +68,8 @@ def make_overlay(one: UnitStimulus, scale: Scale) -> Overlay | None:
     values = _read_map(one)
     if values is None or one.map is None:
         return None
-    share = (values - low) / (high - low) if high > low else np.ones_like(values)
-    veil, edges = _continue_to_edges(_DARKEST * (1 - share.clip(0, 1)), one.map)
+    proportion = (values - low) / (high - low) if high > low else np.ones_like(values)
+    veil, edges = _continue_to_edges(_DARKEST * (1 - proportion.clip(0, 1)), one.map)
     veil = _shrink(veil)
     pixels = np.zeros((*veil.shape, 2), np.uint8)
     pixels[..., 1] = np.rint(255 * veil)

@@ -26,7 +26,7 @@ class Cluster:
     mass : float
         Sum of the statistic over them; negative where values lie below zero.
     p : float
-        Share of permutations whose largest mass is as far from zero, the data as they are among them.
+        Proportion of permutations whose largest mass is as far from zero, the data as they are among them.
     """
 
     start: int
@@ -71,7 +71,7 @@ def flip_clusters(
     r"""Stretches of time in which the mean over subjects differs from 0, by flipping the signs of subjects.
 
     Time points whose :math:`t = \bar x / (s / \sqrt n)` lies beyond a threshold on one side and that follow each other
-    are a cluster; its mass is the sum of t. p is the share of sign flips whose largest mass is as far from zero.
+    are a cluster; its mass is the sum of t. p is the proportion of sign flips whose largest mass is as far from zero.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def flip_clusters(
 
 
 @suggest_keywords
-def find_clusters_in_null(values: Any, null: Any, share: float = 0.05) -> ClusterTest:
+def find_clusters_in_null(values: Any, null: Any, alpha: float = 0.05) -> ClusterTest:
     """Stretches of time in which one course lies above what a null distribution of courses has.
 
     For one subject, or for means over few: signs of four subjects can be flipped in eight ways only, but stimuli can be
@@ -138,8 +138,8 @@ def find_clusters_in_null(values: Any, null: Any, share: float = 0.05) -> Cluste
     values : (n_times,), float
     null : (n_permutations, n_times), float
         The same course with stimuli permuted, the same permutation at all times of a row.
-    share : float
-        A time point is of a cluster where z lies above what this share of a standard normal does, one-sided.
+    alpha : float
+        A time point is of a cluster where z lies beyond this level of a standard normal, one-sided.
 
     Raises
     ------
@@ -157,11 +157,11 @@ def find_clusters_in_null(values: Any, null: Any, share: float = 0.05) -> Cluste
             "values (n_times,) and a null (n_permutations, n_times) of 19 permutations or more",
             got=f"shapes {course.shape} and {drawn.shape}",
         )
-    if not (np.isfinite(course).all() and np.isfinite(drawn).all()) or not 0 < share < 0.5:
-        raise InputError("finite values and a share between 0 and 0.5", got=f"others, or share={share}")
+    if not (np.isfinite(course).all() and np.isfinite(drawn).all()) or not 0 < alpha < 0.5:
+        raise InputError("finite values and alpha between 0 and 0.5", got=f"others, or alpha={alpha}")
     from scipy.stats import norm  # pyright: ignore[reportMissingTypeStubs]
 
-    threshold = float(cast(Any, norm).ppf(1 - share))
+    threshold = float(cast(Any, norm).ppf(1 - alpha))
     rows = np.vstack([course, drawn])
     spread = rows.std(axis=0)
     z = (rows - rows.mean(axis=0)) / np.where(spread > 0, spread, 1)

@@ -31,7 +31,8 @@ class ErrorConsistency:
     p : float
         Against 0, two-sided and exact (Fisher).
     observed, expected : float in [0, 1]
-        Share of stimuli that both get right or both wrong, and what independent observers of these accuracies reach.
+        Proportion of stimuli that both get right or both wrong, and what independent observers of these accuracies
+        reach.
     accuracy_1, accuracy_2 : float in [0, 1]
     n : int
         Number of stimuli.
@@ -234,11 +235,11 @@ def _check_lengths(first: np.ndarray, second: np.ndarray) -> None:
 
 def _kappa(counts: np.ndarray) -> np.ndarray:
     """For counts (..., 4) of both wrong, second right alone, first right alone, both right."""
-    shares = counts / counts.sum(axis=-1, keepdims=True)
-    a, b = shares[..., 2] + shares[..., 3], shares[..., 1] + shares[..., 3]
+    proportions = counts / counts.sum(axis=-1, keepdims=True)
+    a, b = proportions[..., 2] + proportions[..., 3], proportions[..., 1] + proportions[..., 3]
     expected = a * b + (1 - a) * (1 - b)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(expected < 1, (shares[..., 0] + shares[..., 3] - expected) / (1 - expected), np.nan)
+        return np.where(expected < 1, (proportions[..., 0] + proportions[..., 3] - expected) / (1 - expected), np.nan)
 
 
 def _difference(counts: np.ndarray) -> np.ndarray:

@@ -87,8 +87,8 @@ def bootstrap_proportion(
     if right.ndim != 1 or right.shape != shown.shape or not len(right) or (shown <= 0).any():
         raise InputError("counts for at least one stimulus", got=f"shapes {right.shape} and {shown.shape}")
     drawn = make_generator(seed, "bootstrap").integers(0, len(right), (n_draws, len(right)))
-    shares = right[drawn].sum(axis=1) / shown[drawn].sum(axis=1)
-    low, high = np.percentile(shares, (2.5, 97.5))
+    proportions = right[drawn].sum(axis=1) / shown[drawn].sum(axis=1)
+    low, high = np.percentile(proportions, (2.5, 97.5))
     return float(low), float(high)
 
 

@@ -22,8 +22,8 @@ def map_stimuli(rdm: Any) -> tuple[np.ndarray, float]:
     places : (n_stimuli, 2)
         Along the two directions in which stimuli differ most, the first one first; signs so that each direction's
         largest coordinate is positive.
-    share : float
-        Of the stimuli's spread that the two directions hold.
+    proportion : float
+        Of the stimuli's variance that the two directions hold.
 
     Notes
     -----
@@ -31,8 +31,8 @@ def map_stimuli(rdm: Any) -> tuple[np.ndarray, float]:
 
     Examples
     --------
-    >>> places, share = map_stimuli([1.0, 2.0, 1.0])  # three points in a row
-    >>> [round(float(x), 6) + 0.0 for x in abs(places[:, 0])], round(share, 6)
+    >>> places, proportion = map_stimuli([1.0, 2.0, 1.0])  # three points in a row
+    >>> [round(float(x), 6) + 0.0 for x in abs(places[:, 0])], round(proportion, 6)
     ([1.0, 0.0, 1.0], 1.0)
     """
     pairs = condense_rdm(rdm)
@@ -47,5 +47,5 @@ def map_stimuli(rdm: Any) -> tuple[np.ndarray, float]:
     if places.shape[1] < 2:
         places = np.hstack([places, np.zeros((n, 2 - places.shape[1]))])
     signs = np.sign(places[np.abs(places).argmax(axis=0), np.arange(2)])
-    spread = np.maximum(sizes, 0).sum()
-    return places * np.where(signs == 0, 1, signs), float(kept.sum() / spread) if spread > 0 else 1.0
+    total = np.maximum(sizes, 0).sum()
+    return places * np.where(signs == 0, 1, signs), float(kept.sum() / total) if total > 0 else 1.0

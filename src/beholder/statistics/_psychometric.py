@@ -60,10 +60,10 @@ def psychometric(
     _check_function(function)
     z = np.asarray(slope) * (np.asarray(level) - np.asarray(threshold))
     if function == "weibull":
-        share = -np.expm1(-(10.0 ** np.minimum(z, 300.0)))
+        proportion = -np.expm1(-(10.0 ** np.minimum(z, 300.0)))
     else:
-        share = expit(z) if function == "logistic" else ndtr(z)
-    return np.asarray(guess + (1 - np.asarray(guess) - np.asarray(lapse)) * share)
+        proportion = expit(z) if function == "logistic" else ndtr(z)
+    return np.asarray(guess + (1 - np.asarray(guess) - np.asarray(lapse)) * proportion)
 
 
 def find_level(
@@ -82,13 +82,13 @@ def find_level(
     from scipy.special import logit, ndtri
 
     _check_function(function)
-    share = (target - guess) / (1 - guess - lapse)
-    if not 0 < share < 1:
+    proportion = (target - guess) / (1 - guess - lapse)
+    if not 0 < proportion < 1:
         raise InputError(f"a target between {guess:g} and {1 - lapse:g}", got=f"{target:g}")
     if function == "weibull":
-        z = np.log10(-np.log1p(-share))
+        z = np.log10(-np.log1p(-proportion))
     else:
-        z = logit(share) if function == "logistic" else ndtri(share)
+        z = logit(proportion) if function == "logistic" else ndtri(proportion)
     return float(threshold + z / slope)
 
 

@@ -69,14 +69,14 @@ class PsychometricFit:
 
     def find_level(self, p_correct: float) -> float:
         """The level at which this proportion correct is reached: the threshold by another criterion."""
-        share = (p_correct - self.guess) / (1 - self.guess - self.lapse)
-        if not 0 < share < 1:
+        proportion = (p_correct - self.guess) / (1 - self.guess - self.lapse)
+        if not 0 < proportion < 1:
             raise InputError(
                 f"a proportion correct between {self.guess:g} and {1 - self.lapse:g}", got=f"{p_correct:g}"
             )
         kernel = _kernel(self.function)
         x = _transform(np.float64(self.threshold), self.function) + self.width / _SCALE[kernel] * (
-            _invert(share, kernel) - _invert(0.5, kernel)
+            _invert(proportion, kernel) - _invert(0.5, kernel)
         )
         return float(np.exp(x)) if self.function == "weibull" else float(x)
 
@@ -92,7 +92,7 @@ class PsychometricBootstrap:
     deviance : (n_draws,), float
         Of the draws from the fitted function.
     p : float
-        Share of these at least as large as the fit's: goodness of fit; small where the function does not fit.
+        Proportion of these at least as large as the fit's: goodness of fit; small where the function does not fit.
     """
 
     threshold: np.ndarray
@@ -110,9 +110,9 @@ class PsychometricBootstrap:
     def find_levels(self, fit: PsychometricFit, p_correct: float) -> np.ndarray:
         """The level of each draw at which a proportion correct is reached, (n_draws,); NaN where it never is."""
         kernel = _kernel(fit.function)
-        share = (p_correct - fit.guess) / (1 - fit.guess - self.lapse)
-        inside = (share > 0) & (share < 1)
-        shift = _invert_all(np.where(inside, share, 0.5), kernel) - _invert(0.5, kernel)
+        proportion = (p_correct - fit.guess) / (1 - fit.guess - self.lapse)
+        inside = (proportion > 0) & (proportion < 1)
+        shift = _invert_all(np.where(inside, proportion, 0.5), kernel) - _invert(0.5, kernel)
         x = _transform(self.threshold, fit.function) + self.width / _SCALE[kernel] * shift
         return np.where(inside, np.exp(x) if fit.function == "weibull" else x, np.nan)
 
@@ -141,7 +141,7 @@ def fit_psychometric(
     guess : float in [0, 1)
         By design: 1/m for m alternatives, 0 for yes/no.
     lapse : float in [0, 1) or "free"
-        Share of wrong answers however easy a level is; ``free``: fitted, from 0 to 1/2.
+        Proportion of wrong answers however easy a level is; ``free``: fitted, from 0 to 1/2.
     prior : {"none", "weak"}
         ``weak`` adds the log densities of a normal of the threshold (middle of the levels, their range as standard
         deviation), a normal of the width's logarithm (that of half the range, 1) and, where free, a Beta(1, 10) of the
@@ -446,10 +446,10 @@ def _describe(fitter: _Fitter, theta: np.ndarray, right: np.ndarray, levels: np.
     elif not levels.min() <= threshold <= levels.max():
         warnings.append(f"the threshold {threshold:.3g} lies outside the levels {levels.min():g} to {levels.max():g}")
     width = float(np.exp(theta[1]))
-    share = (_predict(fitter.x, theta[None], fitter.guess, fitter.kernel)[0] - fitter.guess) / (
+    proportion = (_predict(fitter.x, theta[None], fitter.guess, fitter.kernel)[0] - fitter.guess) / (
         1 - fitter.guess - theta[2]
     )
-    if not ((share > 0.005) & (share < 0.995)).any():
+    if not ((proportion > 0.005) & (proportion < 0.995)).any():
         warnings.append("the answers change in one step between two levels: the width cannot be told")
     elif width >= fitter.widths[1] * 0.99:
         warnings.append("the answers do not change with the level: the width is at its highest and cannot be told")
@@ -501,16 +501,16 @@ def _transform(x: Any, name: str) -> Any:
     return np.log(x) if name == "weibull" else x
 
 
-def _invert(share: float, kernel: str) -> float:
-    return float(_invert_all(np.float64(share), kernel))
+def _invert(proportion: float, kernel: str) -> float:
+    return float(_invert_all(np.float64(proportion), kernel))
 
 
-def _invert_all(share: Any, kernel: str) -> np.ndarray:
+def _invert_all(proportion: Any, kernel: str) -> np.ndarray:
     from scipy.special import logit, ndtri
 
     if kernel == "gumbel":
-        return np.log(-np.log1p(-share))
-    return np.asarray(logit(share) if kernel == "logit" else ndtri(share))
+        return np.log(-np.log1p(-proportion))
+    return np.asarray(logit(proportion) if kernel == "logit" else ndtri(proportion))
 
 
 def _place(x: np.ndarray, theta: np.ndarray, kernel: str) -> tuple[np.ndarray, np.ndarray]:
@@ -523,12 +523,12 @@ def _predict(x: np.ndarray, theta: np.ndarray, guess: float, kernel: str) -> np.
     from scipy.special import expit, ndtr
 
     z, _ = _place(x, theta, kernel)
-    shares = {
+    proportions = {
         "gumbel": lambda: -np.expm1(-np.exp(np.minimum(z, 700))),
         "logit": lambda: expit(z),
         "probit": lambda: ndtr(z),
     }
-    return guess + (1 - guess - theta[:, 2:]) * shares[kernel]()
+    return guess + (1 - guess - theta[:, 2:]) * proportions[kernel]()
 
 
 def _differentiate(x: np.ndarray, theta: np.ndarray, guess: float, kernel: str) -> tuple[np.ndarray, np.ndarray]:
@@ -538,17 +538,17 @@ def _differentiate(x: np.ndarray, theta: np.ndarray, guess: float, kernel: str) 
     z, slope = _place(x, theta, kernel)
     if kernel == "gumbel":
         inner = np.exp(np.minimum(z, 700))
-        share, density = -np.expm1(-inner), np.exp(np.minimum(z, 700) - inner)
+        proportion, density = -np.expm1(-inner), np.exp(np.minimum(z, 700) - inner)
     elif kernel == "logit":
-        share = expit(z)
-        density = share * (1 - share)
+        proportion = expit(z)
+        density = proportion * (1 - proportion)
     else:
-        share, density = ndtr(z), np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
+        proportion, density = ndtr(z), np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
     room = 1 - guess - theta[:, 2:]
     slopes = np.stack(
-        [-room * density * slope, -room * density * slope * (x - theta[:, :1]), -share], axis=2
+        [-room * density * slope, -room * density * slope * (x - theta[:, :1]), -proportion], axis=2
     )  # fmt: skip
-    return guess + room * share, slopes
+    return guess + room * proportion, slopes
 
 
 def _saturated(right: np.ndarray, shown: np.ndarray) -> np.ndarray:

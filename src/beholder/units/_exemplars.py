@@ -161,7 +161,7 @@ def find_exemplars(
     """Choose, for each unit, the stimuli that drive it most and least.
 
     The references are the 9B most extreme stimuli of each sign; the queries, one a batch, come from a window of
-    less extreme ranks. See :func:`beholder.units.deal_unit`.
+    less extreme ranks. See :func:`beholder.units.assign_unit`.
 
     Parameters
     ----------

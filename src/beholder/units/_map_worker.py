@@ -176,9 +176,9 @@ def encode_map(values: np.ndarray) -> tuple[bytes, float, float]:
     if not np.isfinite(values).all():
         raise BeholderError("expected finite activations; got a map with values that are not")
     low, high = float(values.min()), float(values.max())
-    share = (values.astype(np.float64) - low) / (high - low) if high > low else np.zeros(values.shape)
+    proportion = (values.astype(np.float64) - low) / (high - low) if high > low else np.zeros(values.shape)
     buffer = io.BytesIO()
-    Image.fromarray(np.rint(255 * share).astype(np.uint8)).save(buffer, "PNG", optimize=True)
+    Image.fromarray(np.rint(255 * proportion).astype(np.uint8)).save(buffer, "PNG", optimize=True)
     return buffer.getvalue(), low, high
 
 

@@ -10,13 +10,13 @@ from beholder.units._layers import list_unit_layers
 
 
 def assign_units(units: UnitList, n: int, widths: Mapping[str, int]) -> list[UnitList]:
-    """Deal units round-robin, those of narrow layers first, so that each share is about the same work.
+    """Deal units round-robin, those of narrow layers first, so that each list is about the same work.
 
     Parameters
     ----------
     units : UnitList
     n : int
-        Number of shares, at most one a unit.
+        Number of lists, at most one a unit.
     widths : mapping of str to int
         Number of channels of each layer.
 
@@ -26,7 +26,7 @@ def assign_units(units: UnitList, n: int, widths: Mapping[str, int]) -> list[Uni
         ``n`` of them, whose sizes differ by at most one.
     """
     if not 1 <= n <= len(units):
-        raise InputError(f"1 to {len(units)} shares, one unit at least in each", got=str(n))
+        raise InputError(f"1 to {len(units)} lists, one unit at least in each", got=str(n))
     dealt = sorted(units, key=lambda unit: widths[unit.layer])
     return [UnitList(tuple(dealt[i::n]), units.model, units.seed) for i in range(n)]
 
@@ -38,7 +38,7 @@ def split_units(units: UnitList, n: int, model: Model | str) -> list[UnitList]:
     ----------
     units : UnitList
     n : int
-        Number of shares.
+        Number of lists.
     model : Model or str
         A name is looked at without weights.
     """

@@ -108,8 +108,8 @@ def _choose_count(variances: np.ndarray, total: float, variance: float | None, n
         return n_components
     if not total > 0:
         raise InputError("activations that vary", got="rows that are all alike, which have no principal components")
-    share = 0.9 if variance is None else variance
-    return min(int(np.searchsorted(np.cumsum(variances) / total, share, side="right")) + 1, len(variances))
+    proportion = 0.9 if variance is None else variance
+    return min(int(np.searchsorted(np.cumsum(variances) / total, proportion, side="right")) + 1, len(variances))
 
 
 def _decompose(matrix: np.ndarray, n_rows: int, variance: float | None, n_components: int | None) -> tuple:

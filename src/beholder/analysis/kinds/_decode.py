@@ -17,7 +17,7 @@ from beholder.analysis._result import (
     format_interval,
     format_p,
 )
-from beholder.figures import plot_layer_lines, plot_share_matrix
+from beholder.figures import plot_layer_lines, plot_proportion_matrix
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -136,7 +136,7 @@ def _draw(result: Result) -> Iterator[Drawing]:
     for place in places.tolist():
         own = table[table["layer"] == layers[place]]
         matrix = np.array([[_pick(own, a, b)["estimate"].iloc[0] for b in conditions] for a in conditions])
-        ax = plot_share_matrix(
+        ax = plot_proportion_matrix(
             matrix, conditions, conditions, row_name="Fitted in", column_name="Tested in",
             value_name="Balanced accuracy (%)",
         )  # fmt: skip

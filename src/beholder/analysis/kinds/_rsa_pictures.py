@@ -78,7 +78,7 @@ def draw_rsa(result: Result) -> Iterator[Drawing]:
         yield Drawing(
             "map", _get_figure(ax), f"Map of the stimuli by their dissimilarities at {layer}",
             f"Stimuli that {layer} has alike lie near one another (classical multidimensional scaling; the plane holds "
-            f"{100 * share:.0f} % of their spread).",
+            f"{100 * share:.0f} % of their variance).",
         )  # fmt: skip
 
 

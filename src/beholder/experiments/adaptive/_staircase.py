@@ -211,10 +211,10 @@ def describe_adaptive(adaptive: Adaptive, levels: tuple[float, ...]) -> Mapping[
     }  # fmt: skip
 
 
-def _cross(levels: np.ndarray, shares: np.ndarray, target: float) -> float:
-    """Where a broken line through the shares first reaches the target, from the hardest on; NaN where it does not."""
+def _cross(levels: np.ndarray, proportions: np.ndarray, target: float) -> float:
+    """Where a line through the proportions first reaches the target, from the hardest on; NaN where it does not."""
     for k in range(len(levels) - 1):
-        below, above = shares[k], shares[k + 1]
+        below, above = proportions[k], proportions[k + 1]
         if below <= target <= above and above > below:
             return float(levels[k] + (target - below) / (above - below) * (levels[k + 1] - levels[k]))
     return math.nan

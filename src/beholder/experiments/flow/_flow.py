@@ -67,7 +67,7 @@ def find_breaks(settings: Settings, n_trials: int) -> list[int]:
     >>> find_breaks(make_settings("feather-pictures"), 416)
     [104, 208, 312]
     """
-    places = {round(n_trials * share) for share in settings.break_fractions}
+    places = {round(n_trials * proportion) for proportion in settings.break_fractions}
     return sorted(place for place in places if 0 < place < n_trials)
 
 

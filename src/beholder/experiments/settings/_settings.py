@@ -129,7 +129,7 @@ class Adaptive:
     guess : float
         Proportion of right answers by chance, in [0, 1).
     lapse : float
-        Share of slips, in [0, 1).
+        Proportion of slips, in [0, 1).
     """
 
     method: Literal["quest+", "up_down"] = "quest+"
@@ -199,7 +199,7 @@ class Settings:
     shuffle_trials : bool
         Whether every participant has an order of trials of their own; else that of the plan.
     break_fractions : tuple of float
-        Shares of the main trials, in (0, 1), after which a break is offered.
+        Proportions of the main trials, in (0, 1), after which a break is offered.
     comment : bool
         Whether the end asks for an optional comment.
     consent_version : str
@@ -302,7 +302,7 @@ class Settings:
         _check_counts(self, "", least=least)
         if not _COLOUR.fullmatch(self.background):
             raise InputError("background as #rrggbb", got=repr(self.background))
-        if not all(0 < share < 1 for share in self.break_fractions):
+        if not all(0 < proportion < 1 for proportion in self.break_fractions):
             raise InputError("break_fractions between 0 and 1", got=str(list(self.break_fractions)))
         if list(self.break_fractions) != sorted(set(self.break_fractions)):
             raise InputError("break_fractions in rising order", got=str(list(self.break_fractions)))

@@ -261,10 +261,10 @@ def parse_observer(
     if name == "lapse":
         rate, _, inner = rest.partition(":")
         try:
-            share = float(rate or LAPSE_RATE)
+            proportion = float(rate or LAPSE_RATE)
         except ValueError:
             raise InputError("lapse:RATE or lapse:RATE:OBSERVER", got=text, hint="lapse:0.1") from None
-        return LapseObserver(share, parse_observer(inner or "ideal", experiment, make_model_observer))
+        return LapseObserver(proportion, parse_observer(inner or "ideal", experiment, make_model_observer))
     if rest or name not in OBSERVERS:
         raise UnknownNameError("observer", text, OBSERVERS)
     if name == "guess":

@@ -129,17 +129,17 @@ class ResponseTimes:
         least = self.settings.exclusion.instructions_s_min or 0.0
         return [seconds * max(1.0, 1.2 * least / sum(pages)) for seconds in pages]
 
-    def wait(self, share: float, elapsed: float) -> float:
+    def wait(self, proportion: float, elapsed: float) -> float:
         """Seconds to pause, so that the whole takes no less than the experiment asks for.
 
         Parameters
         ----------
-        share : float
+        proportion : float
             Of the main trials, with the coming one.
         elapsed : float
             Seconds since the first page.
         """
-        return max(0.0, 1.1 * (self.settings.exclusion.time_s_min or 0.0) * share - elapsed)
+        return max(0.0, 1.1 * (self.settings.exclusion.time_s_min or 0.0) * proportion - elapsed)
 
     def come_back(self, upcoming: Mapping[str, Any], now: float) -> float:
         """Seconds to stay away until a session that opens later, some hours into the time in which it can be begun.

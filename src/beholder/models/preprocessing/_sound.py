@@ -129,8 +129,8 @@ class SoundPreprocessing(Preprocessing):
         if self.rms is not None:
             from beholder.stimuli import set_rms
 
-            share = len(samples) / (len(samples) + max(missing, 0))
-            samples = set_rms(samples, self.rms / share**0.5)
+            proportion = len(samples) / (len(samples) + max(missing, 0))
+            samples = set_rms(samples, self.rms / proportion**0.5)
         if missing > 0:
             place = "on both sides" if self.pad == "center" else "at the end"
             self._tell("padded with silence %s", place, len(samples))

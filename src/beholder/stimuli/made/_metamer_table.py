@@ -183,12 +183,12 @@ def fill_verdicts(table: pd.DataFrame, null: Mapping[str, Mapping[str, np.ndarra
         measured = measured[~np.isnan(measured).any(axis=1)]
         if not len(rows) or not len(measured):
             continue
-        shares, above = [], []
+        proportions, above = [], []
         for column in range(len(MEASURES)):
             ordered = np.sort(measured[:, column])
-            shares.append(100.0 * np.searchsorted(ordered, values[rows, column], side="left") / len(ordered))
+            proportions.append(100.0 * np.searchsorted(ordered, values[rows, column], side="left") / len(ordered))
             above.append(values[rows, column] > ordered[-1])
-        percentile[rows] = np.min(shares, axis=0)
+        percentile[rows] = np.min(proportions, axis=0)
         success = np.all(above, axis=0) & same[rows]
         for row, good in zip(rows, success, strict=True):
             if at_own[row]:

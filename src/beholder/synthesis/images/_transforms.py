@@ -84,11 +84,11 @@ class RandomCrop(Transform):
     Parameters
     ----------
     side : float
-        Mean of its side, as a share of the image.
+        Mean of its side, as a proportion of the image.
     side_sd : float
         Standard deviation of it; clipped to [0.05, 1].
     center_sd : float
-        Standard deviation of the centre about the middle, as a share of the image; the piece stays inside.
+        Standard deviation of the centre about the middle, as a proportion of the image; the piece stays inside.
 
     Notes
     -----

@@ -39,7 +39,7 @@ class Whitened(Parameterization):
     colors : array, (channels, channels), optional
         C, orthonormal, its columns the axes of colour that ``scale`` counts in. None: the channels themselves.
     sd : float
-        Of the noise about the middle to start from, as a share of the range.
+        Of the noise about the middle to start from, as a proportion of the range.
     """
 
     scale: Any = None
