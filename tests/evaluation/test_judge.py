@@ -152,7 +152,7 @@ def test_each_stimulus_is_judged_by_the_decision_that_counts_for_it(tmp_path):
         middle = (own.mean() + z**2 / (2 * n)) / (1 + z**2 / n)
         half = z / (1 + z**2 / n) * np.sqrt(own.mean() * (1 - own.mean()) / n + z**2 / (4 * n**2))
         assert (row["low"], row["high"]) == pytest.approx((max(0, middle - half), min(1, middle + half)), abs=1e-9)
-    matrix = found.to_matrix()
+    matrix: Any = found.to_matrix()
     assert matrix.index.tolist() == [("beholder:shapes@v1", "category"), ("beholder:shapes@v1", "class")]
     assert np.isnan(matrix.loc[("beholder:shapes@v1", "category"), "five"])
     made = main[main["layer"] != ""]

@@ -1,6 +1,7 @@
 """Published judgements: pickles of plain lists, beside a table of judgements."""
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,7 +34,7 @@ def test_proportions_are_compared_by_network_judge_and_layer(tmp_path):
     published = read_published_predictions(write(tmp_path / "accuracy_on_metamers_from_vgg_19.pckl"))
     row = {"model": "vgg_19", "judge": "alexnet", "decision": "category", "layer": "features.1"}
     own = pd.DataFrame([{**row, "correct": right} for right in (True, False)])
-    found = compare_with_published(own, published, layers={"features.1": "relu0"}).set_index("layer")
+    found: Any = compare_with_published(own, published, layers={"features.1": "relu0"}).set_index("layer")
     assert found.loc["relu0", ["proportion", "n", "n_published"]].tolist() == [0.5, 2, 3]
     assert found.loc["relu0", "difference"] == pytest.approx(0.5 - 2 / 3)
     assert np.isnan(found.loc["fc", "proportion"])

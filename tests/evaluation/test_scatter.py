@@ -50,7 +50,10 @@ def test_people_layer_by_layer_from_a_matrix_and_a_table(judgement, tmp_path):
     for place, model in enumerate(NETWORKS):
         matrix = np.stack([generator.uniform(0, 1, (12, 3)), np.ones((12, 3))], axis=2)
         scipy.io.savemat(tmp_path / f"{place}.mat", {"participant_data_matrix": matrix})
-        found = read_human_recognition(tmp_path / f"{place}.mat", LAYERS, model.partition(":")[2].partition("@")[0])
+        name = model.partition(":")[2].partition("@")[0]
+        found: Any = read_human_recognition(tmp_path / f"{place}.mat", LAYERS, name)
+            tmp_path / f"{place}.mat", LAYERS, model.partition(":")[2].partition("@")[0]
+        )
         assert found["layer"].tolist() == ["", "early", "late"]
         assert found["accuracy"].to_numpy() == pytest.approx(matrix[:, :, 0].mean(0))
         early = matrix[:, 1, 0]
@@ -74,7 +77,7 @@ def test_sessions_of_one_person_are_one_participant(judgement, tmp_path):
     """Rows of one participant are no sample of their own: the interval is that of the people."""
     rows = ["one,early,p1,0.2", "one,early,p1,0.4", "one,early,p2,0.5", "one,early,p2,0.7", "one,early,p3,0.9"]
     (tmp_path / "people.csv").write_text("\n".join(["network,layer,participant,accuracy", *rows]))
-    found = read_human_recognition(tmp_path / "people.csv", LAYERS)
+    found: Any = read_human_recognition(tmp_path / "people.csv", LAYERS)
     shares = np.array([0.3, 0.6, 0.9])
     interval = scipy.stats.t.interval(0.95, 2, shares.mean(), scipy.stats.sem(shares))
     assert found.loc[0, "n_participants"] == 3

@@ -74,7 +74,8 @@ def test_a_summary_counts_people_sessions_and_reasons(store: ResponseStore) -> N
 def make_responses(store: ResponseStore, rows: list[dict[str, Any]], conditions: dict[str, str]) -> Responses:
     """Tables of the real columns, with these cells in the trials and a participant a name."""
     found = read_responses(store.path)
-    trials = pd.DataFrame(rows).assign(catch_trial=False, level=pd.NA, rt_ms=500.0)
+    table: Any = pd.DataFrame(rows)
+    trials = table.assign(catch_trial=False, level=pd.NA, rt_ms=500.0)
     for name in found.trials.columns:
         if name not in trials:
             trials[name] = pd.Series([pd.NA] * len(trials), dtype=found.trials[name].dtype)

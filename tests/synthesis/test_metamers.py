@@ -125,7 +125,7 @@ def test_the_table_against_direct_measures() -> None:
     for (stimulus_id, layer, seed), image in zip(made.keys, made.stimuli, strict=True):
         _, x = bh.capture(model, PICTURES[int(stimulus_id)][None], layers)
         logits, y = bh.capture(model, image[None], layers)
-        rows = table[(table["stimulus_id"] == stimulus_id) & (table["layer"] == layer)].set_index("measured_layer")
+        rows: Any = table[(table["stimulus_id"] == stimulus_id) & (table["layer"] == layer)].set_index("measured_layer")
         for name in layers:
             a, b = (each[name].flatten().double().numpy() for each in (x, y))
             row = rows.loc[name]

@@ -77,6 +77,11 @@ def read_records(path: Path | str, delimiter: str = ",") -> list[dict[str, str]]
     return records
 
 
+def list_rows(frame: Any) -> list[dict[str, Any]]:
+    """Rows of a DataFrame as mappings from column to value, by names that are texts as ours are."""
+    return frame.to_dict("records")
+
+
 def format_records(records: Iterable[Mapping[str, Any]], columns: Sequence[str], rest: str = "") -> bytes:
     r"""The bytes of a table that :func:`read_records` reads: a header, lines that end in a line feed.
 

@@ -18,7 +18,7 @@ from beholder._core.hashing import hash_bytes
 from beholder._core.registry import Registry
 
 if TYPE_CHECKING:
-    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -104,8 +104,8 @@ class Result:
 
         The same result gives the same bytes. :func:`open_result` and ``bh.open`` read it.
         """
-        import pyarrow as pa  # pyright: ignore[reportMissingTypeStubs]
-        from pyarrow import parquet  # pyright: ignore[reportMissingTypeStubs]
+        import pyarrow as pa
+        from pyarrow import parquet
 
         path = Path(path)
         if path.suffix != ".parquet":
@@ -161,7 +161,7 @@ def make_result(
     >>> list(made.table.columns)[:7]
     ['model', 'layer', 'target', 'subject', 'statistic', 'method', 'estimate']
     """
-    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
+    import pandas as pd
 
     further = dict.fromkeys(key for row in rows for key in row if key not in COLUMNS)
     columns: dict[str, Any] = {}
@@ -198,7 +198,7 @@ def open_result(path: Path | str) -> Result:
     if not path.is_file():
         raise InputError(expected, got=f"no file at {path}")
     with explain_read_errors(path, expected):
-        from pyarrow import parquet  # pyright: ignore[reportMissingTypeStubs]
+        from pyarrow import parquet
 
         reader: Any = parquet
         found: Any = reader.read_table(path)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from beholder._core.errors import InputError
+from beholder._core.tables import list_rows
 from beholder.cli._flags import WeightsSeed, align, flags
 from beholder.cli._model_flags import ModelFlags
 
@@ -48,7 +49,7 @@ class FirstWordFlags(ModelFlags):
 
 def to_records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """A table as records for JSON: empty cells, infinities and NaN as null."""
-    return [{str(key): to_plain(value) for key, value in row.items()} for row in table.to_dict("records")]
+    return [{str(key): to_plain(value) for key, value in row.items()} for row in list_rows(table)]
 
 
 def to_plain(value: Any) -> Any:

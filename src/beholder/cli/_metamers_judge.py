@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 from beholder._core.errors import InputError
+from beholder._core.tables import list_rows
 from beholder.cli._flags import BatchSize, Device, OutputFlags, Seed, WeightsSeed, Words, align, flags, list_files
 
 if TYPE_CHECKING:
@@ -90,8 +91,8 @@ def judge(
     judge_metamers(results_dir, models, **vars(asked))
     found, scatters, figures = draw_judgements(results_dir, asked.sets, **vars(compared), **vars(shown))
     tables: dict[str, Any] = {
-        "layers": found.recognize_layers(**vars(shown)).to_dict("records"),
-        "matrix": found.recognize_models(**vars(shown)).to_dict("records"),
+        "layers": list_rows(found.recognize_layers(**vars(shown))),
+        "matrix": list_rows(found.recognize_models(**vars(shown))),
         "scatters": [_to_row(name, scatter) for name, scatter in scatters.items()],
         "files": list_files(path / "judgements.parquet" for path in find_metamer_sets(results_dir, asked.sets)),
     }
@@ -108,7 +109,7 @@ def _describe(found: Judgement, shown: _ShownFlags, scatters: dict[str, NetworkS
     """A table for people: a row a network and layer, a column a judge."""
     from beholder.evaluation import shorten_names
 
-    layers = found.recognize_layers(**vars(shown))
+    layers: Any = found.recognize_layers(**vars(shown))
     yield repr(found)
     left_out = len(found.select(shown.decision, failed=True)) - len(found.select(shown.decision))
     if left_out and not shown.failed:
@@ -116,7 +117,7 @@ def _describe(found: Judgement, shown: _ShownFlags, scatters: dict[str, NetworkS
     names = dict(zip(found.judges, shorten_names(found.judges), strict=True))
     own = dict(zip(found.models, shorten_names(found.models), strict=True))
     rows = [["metamers of", "layer", "decision", *names.values()]]
-    for (model, layer, decision), group in layers.groupby(["model", "layer", "decision"], sort=False):  # type: ignore[misc]
+    for (model, layer, decision), group in layers.groupby(["model", "layer", "decision"], sort=False):
         proportions = dict(zip(group["judge"], group["accuracy"], strict=True))
         cells = [f"{100 * proportions[judge]:.0f} %" if judge in proportions else "–" for judge in names]
         rows.append([own[model], layer or "original", decision, *cells])

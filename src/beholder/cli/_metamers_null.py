@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from beholder._core.errors import InputError
+from beholder._core.tables import list_rows
 from beholder.cli._flags import Layers, OptionalIn, OutputFlags, WorkFlags, flags, list_files
 from beholder.cli._metamers_flags import SEED_NAMES, FirstWordFlags, align_records, to_records
 from beholder.cli._numbers import refuse_infinite
@@ -71,7 +72,7 @@ def null(
     )  # fmt: skip
     maxima, path = found.find_maxima(), found.path
     assert path is not None
-    table = align_records(("layer", "spearman", "pearson", "db_snr"), maxima.to_dict("records"))
+    table = align_records(("layer", "spearman", "pearson", "db_snr"), list_rows(maxima))
     files = list_files(sorted(path.glob("*.parquet")))
     lines = [f"{len(found):,} pairs; what a metamer has to exceed:", *table, str(path)]
     output.print(lines, {"maxima": to_records(maxima), "files": files})

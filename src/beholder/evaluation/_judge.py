@@ -14,6 +14,7 @@ from beholder._core.hashing import hash_file
 from beholder._core.progress import logger
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.settings import keep_batch_size
+from beholder._core.tables import list_rows
 from beholder.evaluation._judgement import Judgement, read_judgements
 from beholder.evaluation._judgement_table import (
     JUDGEMENTS,
@@ -351,7 +352,7 @@ def _merge(outer: JobFolder, made: MetamerSet, rows: list[dict[str, Any]], judge
     path = outer.output / JUDGEMENTS
     items = list_items(made)
     order = {_find_place(vars(item)): place for place, item in enumerate(items)}
-    old = read_judgement_table(path).to_dict("records") if path.exists() else []
+    old = list_rows(read_judgement_table(path)) if path.exists() else []
     kept: list[dict[str, Any]] = []
     for whose, some in (("other judges", [row for row in old if row["judge"] != judge]), (judge, rows)):
         current = [row for row in some if _find_place(row) in order]

@@ -174,7 +174,7 @@ class Judgement:
         """
         found = self.recognize_models(decision, failed=failed)
         rows = set(zip(found["model"], found["decision"], strict=True))
-        wide = found.pivot(index=["model", "decision"], columns="judge", values="accuracy")
+        wide: Any = found.pivot(index=["model", "decision"], columns="judge", values="accuracy")
         keys = [(name, each) for name in self.models for each in DECISIONS if (name, each) in rows]
         return wide.loc[keys, [name for name in self.judges if name in set(found["judge"])]]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from beholder._core.errors import InputError
 from beholder._core.files import write_bytes
+from beholder._core.tables import list_rows
 from beholder.jobs import check_content
 from beholder.models import DECISIONS
 
@@ -77,4 +78,4 @@ def read_judgement_table(path: Path | str) -> pd.DataFrame:
     if "main" not in table:
         place = table["decision"].map(DECISIONS.index)
         table["main"] = place == place.groupby(table["judge"]).transform("min")
-    return make_judgement_table(table[list(_KINDS)].to_dict("records"))
+    return make_judgement_table(list_rows(table[list(_KINDS)]))

@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, final
+from typing import Any, cast, final
 
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.narrowing import is_mapping
 from beholder.recordings._labels import list_names
 from beholder.recordings._plain import find_beside, read_npy, read_npz, read_table
 from beholder.recordings._rdms import RecordedRDMs, condense, count_stimuli
@@ -91,7 +92,7 @@ def build_named(arrays: Mapping[str, np.ndarray], path: Path, given: Given) -> R
 def read_values(array: Any) -> np.ndarray:
     """An array, or what a dataset of HDF5 holds."""
     if isinstance(array, np.ndarray):
-        return array
+        return cast(np.ndarray, array)
     from beholder.recordings._hdf5 import read_dataset
 
     return read_dataset(array)
@@ -183,11 +184,12 @@ def _find_stimuli(path: Path, given: Given, beside: Mapping[str, Any], n_rows: i
     import pandas as pd
 
     if given.stimuli is not None:
-        if isinstance(given.stimuli, (str, Path)):
-            return _read_stimuli(Path(given.stimuli))
-        if isinstance(given.stimuli, (Mapping, pd.DataFrame)):
-            return pd.DataFrame(given.stimuli)
-        return pd.DataFrame({"stimulus_id": [str(each) for each in given.stimuli]})
+        stimuli: Any = given.stimuli
+        if isinstance(stimuli, (str, Path)):
+            return _read_stimuli(Path(stimuli))
+        if is_mapping(stimuli) or isinstance(stimuli, pd.DataFrame):
+            return pd.DataFrame(stimuli)
+        return pd.DataFrame({"stimulus_id": [str(each) for each in stimuli]})
     named = {key: array for key, array in beside.items() if key in ("stimulus_ids", "stimuli", *OWN_COLUMNS)}
     named = {
         key: array for key, array in named.items() if len(array) == n_rows and np.asarray(array).dtype.kind in "USiu"

@@ -39,21 +39,38 @@ def read_hdf5(path: Path, given: Given) -> Recordings | RecordedRDMs:
 
 
 def _iter_datasets(file: Any) -> Iterator[tuple[str, Any]]:
-    import h5py
-
     names: list[str] = []
     file.visit(names.append)
     for name in names:
         item = file[name]
-        if isinstance(item, h5py.Dataset) and item.shape is not None:
+        if is_dataset(item) and item.shape is not None:
             yield name, item
+
+
+def is_dataset(item: Any) -> bool:
+    """Whether an entry of a file holds values, and no further entries."""
+    import h5py
+
+    return isinstance(item, h5py.Dataset)
+
+
+def _is_group(item: Any) -> bool:
+    import h5py
+
+    return isinstance(item, h5py.Group)
+
+
+def list_entries(group: Any) -> list[tuple[str, Any]]:
+    """Names and entries of a file or group."""
+    return [(str(name), item) for name, item in group.items()]
 
 
 def read_dataset(dataset: Any) -> np.ndarray:
     """A dataset's values, texts as such; other Python objects are an error."""
     import h5py
 
-    if h5py.check_string_dtype(dataset.dtype) is not None:
+    library: Any = h5py
+    if library.check_string_dtype(dataset.dtype) is not None:
         texts = np.asarray(dataset.asstr("utf-8", "replace")[()], dtype=object)
         return texts.astype(np.str_)
     if dataset.dtype.kind == "S":
@@ -81,11 +98,9 @@ class _Lazy(Mapping[str, Any]):
 
 def _read_group(group: Any) -> dict[str, np.ndarray]:
     """Datasets and attributes of a group, as rsatoolbox writes a dictionary; lists that numpy refused are left out."""
-    import h5py
-
     found: dict[str, np.ndarray] = {}
-    for name, item in group.items():
-        if isinstance(item, h5py.Dataset) and item.shape is not None:
+    for name, item in list_entries(group):
+        if is_dataset(item) and item.shape is not None:
             found[name] = read_dataset(item)
     for name, value in group.attrs.items():
         found[name] = np.asarray(value)
@@ -131,18 +146,14 @@ def read_matlab_hdf5(path: Path) -> dict[str, np.ndarray]:
 
     found: dict[str, np.ndarray] = {}
     with h5py.File(path, "r") as file:
-        for name, item in file.items():
+        for name, item in list_entries(file):
             if name.startswith("#"):
                 continue
-            if isinstance(item, h5py.Dataset):
-                value = _read_matlab_value(file, item)
+            fields = list_entries(item) if _is_group(item) else []
+            for place, each in [(name, item), *((f"{name}/{field}", inner) for field, inner in fields)]:
+                value = _read_matlab_value(file, each) if is_dataset(each) else None
                 if value is not None:
-                    found[name] = value
-            elif isinstance(item, h5py.Group):
-                for field, inner in item.items():
-                    value = _read_matlab_value(file, inner) if isinstance(inner, h5py.Dataset) else None
-                    if value is not None:
-                        found[f"{name}/{field}"] = value
+                    found[place] = value
     return found
 
 
@@ -150,13 +161,14 @@ def _read_matlab_value(file: Any, dataset: Any) -> np.ndarray | None:
     """Numbers, text, or a cell array of texts; None for anything else."""
     import h5py
 
+    library: Any = h5py
     kind = dataset.attrs.get("MATLAB_class", b"")
     kind = kind.decode() if isinstance(kind, bytes) else str(kind)
     if "MATLAB_empty" in dataset.attrs:
         return None
     if kind == "char":
         return np.array(["".join(map(chr, row)) for row in np.asarray(dataset[()]).T.tolist()])
-    if h5py.check_ref_dtype(dataset.dtype) is not None:
+    if library.check_ref_dtype(dataset.dtype) is not None:
         cells = [_read_matlab_value(file, file[each]) for each in np.asarray(dataset[()]).T.reshape(-1)]
         if any(each is None or each.dtype.kind != "U" or each.size != 1 for each in cells):
             return None

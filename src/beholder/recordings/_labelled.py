@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.progress import logger
 from beholder.recordings._arrays import Given, read_trials
-from beholder.recordings._hdf5 import read_dataset
+from beholder.recordings._hdf5 import is_dataset, list_entries, read_dataset
 from beholder.recordings._labels import list_names
 from beholder.recordings._recordings import Recordings
 
@@ -161,8 +161,10 @@ def _read_netcdf3(path: Path) -> _Content:
     dims: dict[str, tuple[str, ...]] = {}
     units: dict[str, str] = {}
     with netcdf_file(path, "r", mmap=False) as file:
-        for name, variable in file.variables.items():
-            value, axes = np.array(variable[...]), tuple(variable.dimensions)
+        variables = cast(Mapping[str, Any], file.variables)
+        for name, variable in variables.items():
+            value = np.array(variable[...])
+            axes = tuple(variable.dimensions)
             if value.dtype.kind == "S" and value.ndim == 2:
                 value, axes = (
                     np.array([b"".join(row).decode("utf-8", "replace").rstrip("\0 ") for row in value]),
@@ -181,11 +183,8 @@ def _read_netcdf4(path: Path) -> _Content:
     dims: dict[str, tuple[str, ...]] = {}
     units: dict[str, str] = {}
     with h5py.File(path, "r") as file:
-        for name, item in file.items():
-            if (
-                not isinstance(item, h5py.Dataset)
-                or str(item.attrs.get("NAME", b"")).find("not a netCDF variable") >= 0
-            ):
+        for name, item in list_entries(file):
+            if not is_dataset(item) or "not a netCDF variable" in str(item.attrs.get("NAME", b"")):
                 continue
             arrays[name] = read_dataset(item)
             dims[name] = _name_axes(name, item)

@@ -106,9 +106,10 @@ def _clean(column: Any, *, text: bool) -> np.ndarray:
 def _word(value: Any) -> str:
     if isinstance(value, (bytes, np.bytes_)):
         return value.decode("utf-8", "replace")
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        return str(int(value))
-    return str(value)
+    number: Any = value
+    if isinstance(value, (float, np.floating)) and float(number).is_integer():
+        return str(int(number))
+    return str(number)
 
 
 def choose_rows(table: pd.DataFrame, wanted: Mapping[str, Choice], what: str) -> np.ndarray:

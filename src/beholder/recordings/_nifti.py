@@ -11,6 +11,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, MissingExtra
 from beholder._core.files import explain_read_errors, write_bytes
+from beholder._core.narrowing import is_mapping
 from beholder.recordings._arrays import Given, read_trials
 from beholder.recordings._plain import read_table
 from beholder.recordings._recordings import Recordings
@@ -71,10 +72,10 @@ def find_voxels(
     given: Given, shape: tuple[int, ...], affine: Any, path: Path
 ) -> tuple[np.ndarray, dict[str, list[str]]]:
     """Places of the voxels that are read, (n_units, 3), and columns that the mask gives them."""
-    mask = given.mask
+    mask: Any = given.mask
     if mask is None:
         return np.argwhere(np.ones(shape, dtype=bool)), {}
-    if isinstance(mask, Mapping):
+    if is_mapping(mask):
         parts = {str(name): _load_mask(Path(each), shape, affine, path) != 0 for name, each in mask.items()}
         found = {name: np.argwhere(part) for name, part in parts.items()}
         empty = [name for name, each in found.items() if not len(each)]
@@ -116,7 +117,7 @@ def _read_labels(labels: Any) -> dict[int, str]:
     """Number to name of regions: a mapping, or a table with ``index`` and ``name``, as BIDS has them."""
     if labels is None:
         return {}
-    if isinstance(labels, Mapping):
+    if is_mapping(labels):
         return {int(number): str(name) for number, name in labels.items()}
     table = read_table(labels)
     if not {"index", "name"} <= set(table.columns):

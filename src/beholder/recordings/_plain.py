@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -36,14 +36,14 @@ def read_npy(path: Path) -> np.ndarray:
     """
     try:
         with path.open("rb") as file:
-            array = np.load(file, allow_pickle=False)
+            array: Any = np.load(file, allow_pickle=False)
     except FileNotFoundError as error:
         raise InputError("an .npy file", got=f"no file at {path}") from error
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise _explain(path, error) from error
     if not isinstance(array, np.ndarray):
         raise InputError("an .npy file of one array", got=f"{path}, an archive of several", hint="the suffix .npz")
-    return array
+    return cast(np.ndarray, array)
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder._core.narrowing import is_json_object
 from beholder._core.plain_pickle import read_plain_pickle
 from beholder.recordings._voxel_features import label_masks
 
@@ -69,9 +70,10 @@ def read_published_regression(path: Path | str) -> PublishedRegression:
         "voxel_meta",
         "roi_masks",
     )
-    if not isinstance(content, dict) or any(name not in content for name in wanted):
+    if not is_json_object(content) or any(name not in content for name in wanted):
         raise InputError("published results of a regression, with r2s, alphas and voxel_meta", got=str(path))
-    r2, meta = np.asarray(content["r2s"], dtype=np.float64), np.asarray(content["voxel_meta"])
+    r2 = np.asarray(content["r2s"], dtype=np.float64)
+    meta: np.ndarray = np.asarray(content["voxel_meta"])
     if r2.ndim != 2 or len(meta) != len(r2) or not meta.dtype.names:
         raise InputError("a row of voxel_meta for each voxel of r2s", got=f"{meta.shape} and {r2.shape} in {path}")
     columns: dict[str, Any] = {}

@@ -163,8 +163,8 @@ class Recordings:
         if not missing.any():
             return self.values.mean(axis=2)
         n = (~missing).sum(axis=2)
-        total = np.where(missing, 0, self.values).sum(axis=2)
-        return np.divide(total, n, out=np.full(total.shape, np.nan, dtype=total.dtype), where=n > 0)
+        total = np.nansum(self.values, axis=2)
+        return np.divide(total, n, out=np.full_like(total, np.nan), where=n > 0)
 
     def select(
         self, *, subject: Choice = None, region: Choice = None, stimulus_ids: Sequence[str] | None = None

@@ -10,6 +10,7 @@ from typing import Any, final
 
 import numpy as np
 
+from beholder._core.tables import list_rows
 from beholder.figures import colors_of_layers
 from beholder.report._metamer_charts import Chart, draw_losses, draw_null
 from beholder.report._metamer_view import (
@@ -69,7 +70,7 @@ class MetamerKind(SectionKind):
             page.claim(item / name)
         for one in made:
             page.claim(one.path.parent)
-        own = [row for row in made.to_pandas().to_dict("records") if row["layer"] == row["measured_layer"]]
+        own = [row for row in list_rows(made.to_pandas()) if row["layer"] == row["measured_layer"]]
         measures = {(row["layer"], row["stimulus_id"], row["seed"]): row for row in own}
         colors = colors_of_layers(made.layers)
         null = read_null_histograms(find_null_folder(item)) if has_own_null(made, find_null_folder(item)) else {}

@@ -95,7 +95,7 @@ def read_progress(
     asked = {"session": session}
     one = "WHERE (:session IS NULL OR session = :session)"
     rows = get_answer_form(description["kind"]).rows
-    rules = description["settings"].get("exclusion") or {}
+    rules: dict[str, Any] = description["settings"].get("exclusion") or {}
     answered = {row[0]: row[1:] for row in connection.execute(_ANSWERED, asked)}
     chosen: dict[int, dict[str, int]] = {}
     if rows:
@@ -115,7 +115,7 @@ def read_progress(
     )
     for number, trial in connection.execute(sql, {**asked, "skipped": SKIPPED}):
         skipped.setdefault(number, []).append(trial)
-    progress = []
+    progress: list[Progress] = []
     for number, participant, task, started, step, last, n_trials, visit in connection.execute(_LAST, asked).fetchall():
         n, n_catch, catch_correct, n_main, main_correct, last_answer, response_s = answered.get(
             number, (0, 0, 0, 0, 0, None, 0.0)
@@ -146,7 +146,8 @@ def read_progress(
 
 def count_visits(description: Mapping[str, Any]) -> int:
     """How many sessions a participant has, by the description of an experiment."""
-    return int((description["settings"].get("sessions") or {}).get("n", 1))
+    sessions: dict[str, Any] = description["settings"].get("sessions") or {}
+    return int(sessions.get("n", 1))
 
 
 def read_evidence(connection: sqlite3.Connection, session: int | None = None) -> dict[int, Evidence]:

@@ -92,7 +92,7 @@ class Evidence:
     n_fast: int = 0
     n_early: int = 0
     spread_ms: float | None = None
-    totals: Mapping[str, float] = field(default_factory=dict)
+    totals: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 def summarize_evidence(traces: Sequence[Trace], others: Sequence[Mapping[str, Any]] = ()) -> Evidence:

@@ -60,7 +60,8 @@ def read_export(folder: Path | str) -> Responses:
     if not is_export(folder):
         raise InputError("a folder that `beholder tasks export` wrote", got=str(folder))
     facts = _read_facts(folder / FILE_NAME)
-    kind, rules = facts["settings"]["kind"], facts["settings"].get("exclusion") or {}
+    kind: str = facts["settings"]["kind"]
+    rules: dict[str, Any] = facts["settings"].get("exclusion") or {}
     trials, practice = (_read_parquet(folder / name) for name in _FILES[:2])
     visits = "visit" in trials
     people: Any = _read_csv(folder / _FILES[2], list_participant_columns(visits, True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -74,7 +74,7 @@ def _explain(path: Path, error: sqlite3.Error) -> InputError:
 
 
 @contextlib.contextmanager
-def open_for_reading(path: Path | str) -> Iterator[sqlite3.Connection]:
+def open_for_reading(path: Path | str) -> Generator[sqlite3.Connection]:
     """:func:`connect_for_reading` in one transaction: everything is read as of one moment.
 
     Raises

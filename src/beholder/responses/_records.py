@@ -32,7 +32,7 @@ class TrialKey:
     mode: str
     unit: Mapping[str, Any] | None
     correct: str | None
-    conditions: Mapping[str, Any] = field(default_factory=dict)
+    conditions: Mapping[str, Any] = field(default_factory=dict[str, Any])
     levels: Sequence[float] = ()
 
 
@@ -110,7 +110,7 @@ class Event:
     at: float
     event: str
     step: str
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 PRESENTED = "presented"

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Protocol, final
 
 from beholder._core.errors import InputError
+from beholder._core.narrowing import class_of, is_json_object
 from beholder._core.registry import Registry
 
 
@@ -137,8 +138,8 @@ def check_response(
     """
     form = get_answer_form(kind)
     wanted = {form.name, "confidence"} if confidence_steps > 1 else {form.name}
-    if not isinstance(response, dict) or set(response) != wanted:
-        got = ", ".join(sorted(map(str, response)))[:80] if isinstance(response, dict) else type(response).__name__
+    if not is_json_object(response) or set(response) != wanted:
+        got = ", ".join(sorted(map(str, response)))[:80] if is_json_object(response) else class_of(response).__name__
         raise InputError(f"a response with {' and '.join(sorted(wanted))} and nothing else", got=got or "nothing")
     _check_value(form.name, response[form.name], form.list_values(choices, rating_steps))
     if confidence_steps > 1:

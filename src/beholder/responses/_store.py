@@ -9,7 +9,7 @@ import secrets
 import shlex
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar, final
@@ -321,7 +321,7 @@ def write_file(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
 
 
 @contextlib.contextmanager
-def _place_whole(path: Path) -> Iterator[Path]:
+def _place_whole(path: Path) -> Generator[Path]:
     """A name beside ``path`` for SQLite to write to; what is there then stands at ``path``, on disk, or nothing is."""
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}")
     parts = [Path(f"{temporary}{suffix}") for suffix in ("", "-journal", "-wal", "-shm")]

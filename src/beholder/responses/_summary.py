@@ -177,6 +177,7 @@ def summarize_responses(responses: Responses) -> AnswerSummary:
     groups = scored[~replaced].groupby(list(names), dropna=False) if names else ()
     rated = len(scored) > 0
     catch = trials[_flags(trials["catch_trial"]) & trials["correct"].notna()]
+    steps: Counter[str] = Counter(people["step"].tolist())
     return AnswerSummary(
         kind=responses.kind,
         n_participants=responses.n_participants,
@@ -184,7 +185,7 @@ def summarize_responses(responses: Responses) -> AnswerSummary:
         n_included=len(included),
         n_simulated=people.loc[_flags(people["simulated"]), "participant"].nunique(),
         visits=_count_visits(responses),
-        steps=dict(Counter(people["step"].tolist()).most_common()),
+        steps=dict(steps.most_common()),
         reasons=dict(Counter(word for words in people["exclusion_reasons"].dropna() for word in words.split())),
         rules={name: bound for name, bound in responses.rules.items() if bound is not None and bound is not False},
         conditions=names,
@@ -228,7 +229,7 @@ def _find_replaced(responses: Responses, scored: Any) -> np.ndarray:
 
 def _get_order(each: ConditionAccuracy) -> list[tuple[Any, ...]]:
     """Numbers by size, also those within names: layer2 comes before layer10."""
-    parts = []
+    parts: list[tuple[Any, ...]] = []
     for value in each.condition:
         if isinstance(value, int | float):
             parts.append((0, float(value)))
@@ -246,14 +247,15 @@ def _count_people(responses: Responses) -> tuple[set[str], set[str]]:
     """Who is through all sessions; who of them breaks no rule in any."""
     people: Any = responses.participants
     done = people[_flags(people["finished"])]
-    through = {name for name, n in Counter(done["participant"]).items() if n >= responses.n_visits}
+    finished: Counter[str] = Counter(done["participant"])
+    through = {name for name, n in finished.items() if n >= responses.n_visits}
     broken = set(people.loc[_flags(people["excluded"]), "participant"])
     return through, through - broken
 
 
 def _count_visits(responses: Responses) -> tuple[tuple[int, int, int], ...]:
     people: Any = responses.participants
-    counts = []
+    counts: list[tuple[int, int, int]] = []
     for visit in range(1, responses.n_visits + 1):
         rows = people[people["visit"] == visit] if responses.n_visits > 1 else people
         counts.append((len(rows), int(_flags(rows["finished"]).sum()), int((~_flags(rows["excluded"])).sum())))

@@ -8,9 +8,10 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, cast, final
 
 from beholder._core.durations import DAY_S
+from beholder._core.narrowing import class_of
 from beholder._core.wording import format_count
 from beholder.responses._columns import (
     BLOCK_COLUMN,
@@ -80,7 +81,7 @@ class Responses:
     @property
     def included(self) -> pd.DataFrame:
         """The trials of sessions that were finished and break no rule."""
-        return self.trials.loc[~self.trials["excluded"].to_numpy(bool)]
+        return cast("pd.DataFrame", self.trials.loc[~self.trials["excluded"].to_numpy(bool)])
 
     def to_pandas(self) -> pd.DataFrame:
         """All trials."""
@@ -166,7 +167,7 @@ def _read_keys(connection: sqlite3.Connection) -> dict[tuple[int, int], dict[str
 
 def _read_shown(connection: sqlite3.Connection) -> dict[tuple[int, int], list[Any]]:
     """Trials as presented, by session and practice block (0: the main trials)."""
-    found = {}
+    found: dict[tuple[int, int], list[Any]] = {}
     for session, text in connection.execute("SELECT session, presentation FROM sessions"):
         presentation = json.loads(text)
         for block, rows in enumerate([presentation["main"], *presentation["practice"]]):
@@ -216,10 +217,9 @@ def _make_row(
     session, block, trial, n, at, response, choice, correct, confidence, level, rt_ms, details = row
     person, measured = people[session], json.loads(details)
     key = keys[0 if block else person.task, n]
-    unit = key["unit"]
+    unit: Mapping[str, Any] = key["unit"] or {}
     unit_name = f"{unit['model']}/{unit['layer']}/{unit['channel']}" if unit else None
-    unit = unit or {}
-    evidence = measured.get("evidence") or {}
+    evidence: Mapping[str, Any] = measured.get("evidence") or {}
     pressed = json.loads(response)[get_answer_form(kind).name]
     return [
         block, person.participant, session, person.task, trial, key["mode"], unit_name, choice,
@@ -252,7 +252,7 @@ def _list_participants(connection: sqlite3.Connection, progress: Sequence[Progre
     consent, checks, comments, joins = (
         read_last_data(connection, event) for event in ("consent", "checks", "comment", "join")
     )
-    rows = []
+    rows: list[list[Any]] = []
     for each in progress:
         conduct, found, checked = each.conduct, each.evidence, checks.get(each.session, {})
         rows.append([
@@ -306,7 +306,7 @@ def _infer(values: Sequence[Any]) -> Any:
     import pandas as pd
 
     present = [value for value in values if value is not None]
-    kinds = {type(value) for value in present}
+    kinds = {class_of(value) for value in present}
     if kinds == {bool}:
         return pd.array(list(values), dtype="boolean")
     if kinds == {int}:

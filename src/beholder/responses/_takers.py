@@ -82,7 +82,8 @@ def count_takers(
         Who is through with a session that is not the last, and was so before this time, cannot come back any more and
         does not count; None: everybody can.
     """
-    out, latest = set(), {}
+    out: set[str] = set()
+    latest: dict[str, Taker] = {}
     for taker in takers:
         if taker.session in without:
             out.add(taker.participant)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from beholder._core.errors import InputError
@@ -70,7 +70,7 @@ def upgrade_responses(path: Path | str, out: Path | str) -> Path:
 
 
 @contextlib.contextmanager
-def _hold(path: Path) -> Iterator[None]:
+def _hold(path: Path) -> Generator[None]:
     """Keep servers from the file meanwhile, where its folder can be written at all."""
     lock = take_file(path) if path.is_file() and os.access(path.resolve().parent, os.W_OK) else None
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, cast, final
 
 import numpy as np
 
@@ -181,4 +181,5 @@ def _predict(train: np.ndarray, targets: np.ndarray, test: np.ndarray, alpha: fl
     kernel = train @ train.T
     kernel[np.diag_indices(len(kernel))] += alpha * max(kernel.trace() / len(kernel), 1e-300)
     centre = targets.mean(axis=0)
-    return test @ train.T @ np.linalg.solve(kernel, targets - centre) + centre
+    weights = cast(np.ndarray, np.linalg.solve(kernel, targets - centre))
+    return test @ train.T @ weights + centre

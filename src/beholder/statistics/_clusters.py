@@ -109,7 +109,7 @@ def flip_clusters(
         raise InputError("finite values", got=f"{int((~np.isfinite(array)).sum())} that are NaN or infinite")
     n = len(array)
     if threshold is None:
-        from scipy.stats import t as student  # pyright: ignore[reportMissingTypeStubs]
+        from scipy.stats import t as student
 
         threshold = float(cast(Any, student).ppf(0.975, n - 1))
     squares = (array**2).sum(axis=0)
@@ -159,7 +159,7 @@ def find_clusters_in_null(values: Any, null: Any, alpha: float = 0.05) -> Cluste
         )
     if not (np.isfinite(course).all() and np.isfinite(drawn).all()) or not 0 < alpha < 0.5:
         raise InputError("finite values and alpha between 0 and 0.5", got=f"others, or alpha={alpha}")
-    from scipy.stats import norm  # pyright: ignore[reportMissingTypeStubs]
+    from scipy.stats import norm
 
     threshold = float(cast(Any, norm).ppf(1 - alpha))
     rows = np.vstack([course, drawn])
@@ -195,7 +195,7 @@ def _compute_t(sums: np.ndarray, squares: np.ndarray, n: int) -> np.ndarray:
 def _iter_flips(n: int, n_permutations: int, is_exact: bool, seed: int) -> Iterator[np.ndarray]:
     """Blocks of signs, (n_rows, n_subjects), no flip at all first."""
     if is_exact:
-        codes = np.arange(2 ** (n - 1))
+        codes = np.arange(1 << (n - 1))
         yield 1.0 - 2.0 * ((codes[:, None] >> np.arange(n)) & 1)
         return
     yield np.ones((1, n))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, final
+from typing import Any, Literal, cast, final
 
 import numpy as np
 
@@ -169,4 +169,4 @@ def compute_chance(x: Any) -> np.ndarray:
     """The logistic function."""
     from scipy.special import expit
 
-    return expit(x)
+    return cast(np.ndarray, expit(x))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, cast, final
 
 import numpy as np
 
@@ -139,6 +139,6 @@ def correlate(x: Any, y: Any) -> Correlation:
         return Correlation(np.nan, np.nan, np.nan, n)
     from scipy.stats import pearsonr
 
-    found: Any = pearsonr(x, y)
+    found = cast(Any, pearsonr(x, y))
     low, high = found.confidence_interval(0.95) if n > 3 else (np.nan, np.nan)
     return Correlation(float(found.statistic), float(low), float(high), n)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, cast, final
 
 import numpy as np
 
 from beholder._core.errors import InputError
 
 if TYPE_CHECKING:
-    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
+    import pandas as pd
 
 _INNER = 100
 _LARGE = 12.0
@@ -79,7 +79,7 @@ class LogisticMixedFit:
 
     def to_pandas(self) -> pd.DataFrame:
         """The fixed coefficients, indexed by name: ``estimate, se, z, p, low, high`` (Wald's 95 % interval)."""
-        import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
+        import pandas as pd
 
         ends = np.array([self.interval(name) for name in self.names])
         columns = {
@@ -366,9 +366,9 @@ class _Problem:
         complement = rest - cross.T @ solved
         from scipy.linalg import cho_factor, cho_solve
 
-        factor = cho_factor(complement)
+        factor = cast(Any, cho_factor(complement))
         log_det += 2 * float(np.log(np.diag(factor[0])).sum())
-        others = np.asarray(cho_solve(factor, gradient[split:] - solved.T @ gradient[:split]))
+        others = cast(np.ndarray, cho_solve(factor, gradient[split:] - solved.T @ gradient[:split]))
         mine = np.einsum("gij,gj->gi", inverse, first).ravel() - solved @ others
         return np.concatenate([mine, others]), log_det
 

@@ -193,8 +193,8 @@ def plan_power(
         raise InputError("an alpha between 0 and 1", got=f"{alpha:g}")
     if not alpha < target < 1:
         raise InputError(f"a power between {alpha:g} and 1", got=f"{target:g}")
-    options = {"n_items": n_items, "alpha": alpha}
-    recommended = []
+    options: dict[str, Any] = {"n_items": n_items, "alpha": alpha}
+    recommended: list[dict[str, Any]] = []
     for k in n_trials:
         n = _find_participants(effect, k, target, options)
         row: dict[str, Any] = {"n_trials": k, "n_participants": n, "power": None, "power_simulated": None}

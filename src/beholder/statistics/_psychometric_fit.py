@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, final
+from typing import Any, Literal, cast, final
 
 import numpy as np
 
@@ -387,7 +387,8 @@ class _Fitter:
         return theta, value
 
     def _start(self, right: np.ndarray) -> np.ndarray:
-        places = np.linspace(self.x.min() - self.range / 4, self.x.max() + self.range / 4, 25)
+        low, high = float(self.x.min()), float(self.x.max())
+        places = np.linspace(low - self.range / 4, high + self.range / 4, 25)
         widths = self.range * np.array([0.05, 0.15, 0.4, 0.8, 1.6, 4.0])
         lapses = np.array([0.005, 0.05, 0.2]) if self.free else np.array([self.lapse])
         lapses = np.minimum(lapses, self.most_lapse)
@@ -425,7 +426,7 @@ class _Fitter:
         information[np.broadcast_to(fixed[:, None, :], information.shape)] = 0
         diagonal = np.einsum("bpp->bp", information)
         diagonal += damping[:, None] * np.maximum(diagonal, 1e-10) + fixed + 1e-300
-        step = np.linalg.solve(information, gradient[:, :, None])[:, :, 0]
+        step = cast(np.ndarray, np.linalg.solve(information, gradient[:, :, None]))[:, :, 0]
         step[:, 0] = np.clip(step[:, 0], -self.range, self.range)
         step[:, 1] = np.clip(step[:, 1], -1, 1)
         tried = theta + step

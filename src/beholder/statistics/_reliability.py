@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
@@ -91,7 +91,7 @@ def compute_reliability(
         raise InputError("a reliability between 0 and 1 where there is a floor", got="ncsnr", hint="'ncsnr-ceiling'")
     _check_runs(values, method)
     units = values[:, None, :] if values.ndim == 2 else values
-    found = np.full(units.shape[1], np.nan)
+    found = _undefined(units.shape[1])
     for chosen, present in _iter_patterns(units):
         found[chosen] = _FORMULAS[method](units[:, chosen], present, constant, seed)
     if floor:
@@ -167,15 +167,19 @@ def _iter_patterns(units: np.ndarray) -> Iterator[tuple[Any, np.ndarray]]:
         yield np.flatnonzero(which.reshape(-1) == number), present[:, unit]
 
 
+def _undefined(n_units: int) -> np.ndarray:
+    return np.full(n_units, np.nan)
+
+
 def _is_flat(values: np.ndarray) -> np.ndarray:
     """Whether a unit's values, along the first axis, are the same but for rounding."""
-    return np.ptp(values, axis=0) <= np.abs(values).max(axis=0) * 1e-12
+    return cast(np.ndarray, np.ptp(values, axis=0) <= np.abs(values).max(axis=0) * 1e-12)
 
 
 def _correlate(a: np.ndarray, b: np.ndarray, constant: float) -> np.ndarray:
     """Pearson's r over the first axis, (n_units,)."""
     if len(a) < _LEAST_STIMULI:
-        return np.full(a.shape[1], np.nan)
+        return _undefined(a.shape[1])
     norms: list[np.ndarray] = []
     flat = np.zeros(a.shape[1], dtype=bool)
     centred: list[np.ndarray] = []
@@ -187,7 +191,7 @@ def _correlate(a: np.ndarray, b: np.ndarray, constant: float) -> np.ndarray:
     product = np.einsum("su,su->u", *centred)
     scale = norms[0] * norms[1]
     usable = ~flat & (scale > 0)
-    r = np.divide(product, scale, out=np.full(a.shape[1], np.nan), where=usable)
+    r = np.divide(product, scale, out=_undefined(a.shape[1]), where=usable)
     return np.where(usable, np.clip(r, -1, 1), constant)
 
 
@@ -240,9 +244,9 @@ def _split_half(units: np.ndarray, present: np.ndarray, constant: float, seed: i
 def _alpha(units: np.ndarray, present: np.ndarray, _constant: float, _seed: int) -> np.ndarray:
     whole, n_runs = units[present.all(axis=1)], units.shape[2]
     if len(whole) < _LEAST_STIMULI:
-        return np.full(units.shape[1], np.nan)
+        return _undefined(units.shape[1])
     parts, sums = whole.var(axis=0, ddof=1).sum(axis=1), whole.sum(axis=2)
-    ratio = np.divide(parts, sums.var(axis=0, ddof=1), out=np.full(parts.shape, np.nan), where=~_is_flat(sums))
+    ratio = np.divide(parts, sums.var(axis=0, ddof=1), out=_undefined(len(parts)), where=~_is_flat(sums))
     return n_runs / (n_runs - 1) * (1 - ratio)
 
 
@@ -250,7 +254,7 @@ def _split_variance(units: np.ndarray, present: np.ndarray) -> tuple[np.ndarray,
     """Variance of the signal and of the noise of one run, (n_units,) each; NaN for units that do not vary."""
     whole = units[present.all(axis=1)]
     if len(whole) < _LEAST_STIMULI:
-        return np.full(units.shape[1], np.nan), np.full(units.shape[1], np.nan)
+        return _undefined(units.shape[1]), _undefined(units.shape[1])
     noise = whole.var(axis=2, ddof=1).mean(axis=0)
     responses = whole.transpose(0, 2, 1).reshape(-1, whole.shape[1])
     signal = np.maximum(responses.var(axis=0, ddof=1) - noise, 0)

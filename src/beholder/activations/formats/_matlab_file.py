@@ -53,7 +53,8 @@ def write_matlab_file(path: Path, name: str, values: Rows, others: Mapping[str, 
             hint="--file_format h5, which MATLAB reads with h5read",
         )
     small = io.BytesIO()
-    scipy.io.savemat(small, {key: _to_matlab(value) for key, value in others.items()}, oned_as="column")
+    write: Any = scipy.io.savemat  # whose types know no files in memory
+    write(small, {key: _to_matlab(value) for key, value in others.items()}, oned_as="column")
     head = _make_array_head(name, shape, dtype)
     with open_atomic(path, "w+b") as file:
         file.write(_HEADER)

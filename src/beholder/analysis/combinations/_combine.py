@@ -113,7 +113,7 @@ def combine_rdms(
 
 def fit_weights(target: np.ndarray, models: np.ndarray) -> np.ndarray:
     """Non-negative least squares with a free intercept, from (n_pairs,) and (n_models, n_pairs)."""
-    from scipy.optimize import nnls  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
+    from scipy.optimize import nnls  # pyright: ignore[reportUnknownVariableType]
 
     solve = cast(Any, nnls)
     centred = models - models.mean(axis=1, keepdims=True)

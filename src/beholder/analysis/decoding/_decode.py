@@ -145,7 +145,7 @@ def find_interval(confusions: np.ndarray, without: Sequence[np.ndarray] | np.nda
     Sources: Agresti & Coull (1998), The American Statistician 52, 119-126; Shao & Wu (1989), Annals of Statistics 17,
     1176-1197.
     """
-    from scipy.special import stdtrit  # pyright: ignore[reportMissingTypeStubs]
+    from scipy.special import stdtrit
 
     totals = confusions.sum(axis=1)
     n = totals[totals > 0]

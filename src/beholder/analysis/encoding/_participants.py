@@ -92,7 +92,7 @@ def split_participants(recordings: Recordings, stimulus_ids: Sequence[str]) -> t
 
 def record_channels(acts: Activations) -> Recordings:
     """Another network as recordings: layers are regions, channels units, each its mean over replicates and places."""
-    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
+    import pandas as pd
 
     columns: list[np.ndarray] = []
     regions: list[str] = []

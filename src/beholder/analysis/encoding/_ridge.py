@@ -235,7 +235,7 @@ def _leave_one_out(whole: Decomposition, targets: np.ndarray, alphas: np.ndarray
 def _cross_validate(
     features: np.ndarray, targets: np.ndarray, alphas: np.ndarray, folds: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    from scipy.linalg import blas  # pyright: ignore[reportMissingTypeStubs]
+    from scipy.linalg import blas
 
     errors, spread = np.zeros((len(alphas), targets.shape[1])), np.zeros(targets.shape[1])
     library: Any = blas

@@ -181,7 +181,7 @@ def find_half_width(spreads: Sequence[Spread], groups: np.ndarray | None, n_test
 
     Source: Satterthwaite (1946), Biometrics Bulletin 2, 110-114.
     """
-    from scipy.special import stdtrit  # pyright: ignore[reportMissingTypeStubs]
+    from scipy.special import stdtrit
 
     moved = np.mean([spread.tested for spread in spreads], axis=0)
     without = np.mean([spread.trained for spread in spreads], axis=0)

@@ -13,7 +13,7 @@ from beholder._core.seeds import DEFAULT_SEED
 from beholder.statistics import fit_anova, permute_mixed_anova
 
 if TYPE_CHECKING:
-    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
+    import pandas as pd
 
 
 _EFFECTS = ["observer", "stage", "observer:stage"]
@@ -67,7 +67,7 @@ def run_mixed_anova(
     >>> run_mixed_anova(values).loc["observer:stage", "df_2"]
     np.float64(4.0)
     """
-    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
+    import pandas as pd
 
     people, network = _split(values)
     both = np.concatenate([people, network])

@@ -15,7 +15,7 @@ from beholder.analysis._result import Result
 
 def _load_nibabel() -> Any:
     try:
-        import nibabel  # pyright: ignore[reportMissingTypeStubs]
+        import nibabel
     except ImportError:
         raise MissingExtra("nibabel", "brain", "NIfTI and GIFTI files") from None
     return nibabel

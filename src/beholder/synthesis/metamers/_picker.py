@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from beholder._core.tables import list_rows
 from beholder.figures import PickerStimulus, draw_sound, render_picker
 from beholder.models import sketch_cochleagram
 from beholder.synthesis.engine._stimulus_format import StimulusFormat
@@ -33,7 +34,7 @@ def pick_metamers(made: Metamers) -> str:
     if not len(made) or made.form.suffix not in (".png", ".wav"):
         return ""
     own: Any = made.table[made.table["layer"] == made.table["measured_layer"]]
-    rows = {(row["stimulus_id"], row["layer"], row["seed"]): row for row in own.to_dict("records")}
+    rows = {(row["stimulus_id"], row["layer"], row["seed"]): row for row in list_rows(own)}
     originals: dict[str, PickerStimulus] = {}
     shown: dict[tuple[str, str, int], PickerStimulus] = {}
     size = 0
