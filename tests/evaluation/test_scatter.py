@@ -52,8 +52,6 @@ def test_people_layer_by_layer_from_a_matrix_and_a_table(judgement, tmp_path):
         scipy.io.savemat(tmp_path / f"{place}.mat", {"participant_data_matrix": matrix})
         name = model.partition(":")[2].partition("@")[0]
         found: Any = read_human_recognition(tmp_path / f"{place}.mat", LAYERS, name)
-            tmp_path / f"{place}.mat", LAYERS, model.partition(":")[2].partition("@")[0]
-        )
         assert found["layer"].tolist() == ["", "early", "late"]
         assert found["accuracy"].to_numpy() == pytest.approx(matrix[:, :, 0].mean(0))
         early = matrix[:, 1, 0]

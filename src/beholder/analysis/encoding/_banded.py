@@ -98,7 +98,7 @@ def plan_joint_refits(
 
 
 def _plan_refit(kernels: Sequence[tuple[np.ndarray, np.ndarray]], weights: np.ndarray) -> Refit:
-    from scipy.linalg import solve  # pyright: ignore[reportMissingTypeStubs]
+    from scipy.linalg import solve
 
     seen, unseen = (np.stack(side) for side in zip(*kernels, strict=True))
     distinct, of_unit = np.unique(weights.T, axis=0, return_inverse=True)

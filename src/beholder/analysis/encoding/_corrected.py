@@ -102,7 +102,7 @@ def find_jackknife_half_width(without: np.ndarray) -> float:
 
     Source: Efron (1982), The jackknife, the bootstrap and other resampling plans, chapter 3.
     """
-    from scipy.special import stdtrit  # pyright: ignore[reportMissingTypeStubs]
+    from scipy.special import stdtrit
 
     n = len(without)
     variance = float(np.square(without - without.mean()).sum()) * (n - 1) / n

@@ -110,7 +110,7 @@ def _bound_over_people(
 
 
 def _find_student_half_width(values: Sequence[float]) -> float:
-    from scipy.special import stdtrit  # pyright: ignore[reportMissingTypeStubs]
+    from scipy.special import stdtrit
 
     n = len(values)
     return float(stdtrit(n - 1, 0.975)) * float(np.std(values, ddof=1)) / np.sqrt(n)

@@ -239,7 +239,7 @@ def _find_spread(
 
 def _average(logit: float, sd: float) -> float:
     """The mean proportion over people and stimuli whose logits are spread normally."""
-    from scipy.special import expit  # pyright: ignore[reportMissingTypeStubs]
+    from scipy.special import expit
 
     z, weight = np.polynomial.hermite_e.hermegauss(_NODES)
     return float(weight @ expit(logit + sd * z) / weight.sum())

@@ -120,7 +120,7 @@ def read_column(table: Any, name: str) -> np.ndarray:
 
 def find_missing(column: np.ndarray) -> np.ndarray:
     """Where a column has no value."""
-    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
+    import pandas as pd
 
     return np.asarray(pd.isna(column))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
 

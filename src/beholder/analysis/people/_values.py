@@ -57,7 +57,7 @@ def read_value_table(paths: Sequence[Path | str], columns: Mapping[str, str]) ->
 
 def _read_table(path: Path) -> dict[str, list[Any]]:
     if path.suffix == ".parquet":
-        import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
+        import pandas as pd
 
         try:
             table: Any = pd.read_parquet(path)  # pyright: ignore[reportUnknownMemberType]
