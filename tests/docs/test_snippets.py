@@ -67,6 +67,7 @@ REGISTRIES = {
     "TASK_KINDS": "responses",
     "DISTANCES": "analysis.distances._registry",
     "RESULT_KINDS": "analysis._result",
+    "READERS": "recordings",
 }
 """Where each registry of the package lies."""
 

@@ -9,15 +9,28 @@ from types import ModuleType
 import pytest
 from PIL import Image
 
+from beholder.analysis import DISTANCES, RESULT_KINDS
 from beholder.jobs import EXECUTORS
 from beholder.models import PREPROCESSINGS, SOURCES
+from beholder.recordings import READERS
 from beholder.report import SECTIONS
 from beholder.responses import TASK_KINDS
 from beholder.stimuli import NAMED_SETS
 from beholder.synthesis import OBJECTIVES
 
 TOY = Path(__file__).parent / "toy"
-REGISTRIES = (EXECUTORS, PREPROCESSINGS, SOURCES, SECTIONS, NAMED_SETS, OBJECTIVES, TASK_KINDS)
+REGISTRIES = (
+    EXECUTORS,
+    PREPROCESSINGS,
+    SOURCES,
+    SECTIONS,
+    NAMED_SETS,
+    OBJECTIVES,
+    TASK_KINDS,
+    DISTANCES,
+    RESULT_KINDS,
+    READERS,
+)
 ENTRY_POINTS = """
 [beholder.models]
 toy = toy_lab:ToySource
@@ -33,6 +46,12 @@ backwards = toy_lab:run_backwards
 dots = toy_lab:build_dots
 [beholder.task_kinds]
 brighter = toy_lab:BRIGHTER
+[beholder.distances]
+city-block = toy_lab:CITY_BLOCK
+[beholder.result_kinds]
+means = toy_lab:MEANS
+[beholder.recordings]
+.rates = toy_lab:read_rates
 """
 
 

@@ -15,19 +15,26 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
+from scipy.spatial.distance import pdist
 from torch import Tensor, nn
 
+from beholder.analysis import DISTANCES, RESULT_KINDS, Distance, Drawing, make_result
 from beholder.experiments import NetworkRule, make_settings
 from beholder.jobs import EXECUTORS
 from beholder.models import SOURCES, ArrayPreprocessing, ImagePreprocessing
+from beholder.recordings import READERS, Recordings
 from beholder.report import SECTIONS, Section, SectionKind, find_files
 from beholder.responses import TASK_KINDS, AnswerForm
 from beholder.stimuli import NAMED_SETS
 from beholder.synthesis import FromFunction
 from beholder.testing import (
+    check_distance,
     check_executor,
     check_objective,
     check_preprocessing,
+    check_recordings_reader,
+    check_result_kind,
     check_section,
     check_source,
     check_stimulus_set,
@@ -331,3 +338,50 @@ def test_task_kind_whose_instructions_or_planner_are_wrong(toy: ModuleType, pair
     TASK_KINDS.add("brighter", toy.BRIGHTER.form)
     expect_failure("a beholder.experiments.TaskKind as brighter; got AnswerForm", lambda: check_task_kind("brighter"))
     expect_failure("a kind of task called 'absent'", lambda: check_task_kind("absent"))
+
+
+def count_pairs(values: Any, folds: Any = None, precision: Any = None) -> np.ndarray:
+    return np.arange(1.0, len(values) * (len(values) - 1) // 2 + 1)
+
+
+@pytest.mark.parametrize(
+    ("compute", "words", "message"),
+    [
+        (count_pairs, "", "words of broken"),
+        (lambda values, **_: np.zeros(len(values)), "b", "a condensed RDM of 15 pairs"),
+        (lambda values, **_: -count_pairs(values), "b", "can_be_negative"),
+        (count_pairs, "b", "whatever order"),
+        (lambda values, **_: pdist(values.mean(axis=1)), "b", "leave out a repeat that is missing"),
+        (lambda values, **_: pdist(np.nan_to_num(values).mean(axis=1)), "b", "a stimulus without values"),
+    ],
+)
+def test_distance(compute: Callable[..., np.ndarray], words: str, message: str) -> None:
+    DISTANCES.add("broken", Distance(words, compute))
+    expect_failure(message, lambda: check_distance("broken"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"title": lambda result: "Means"}, "a question as the title"),
+        ({"sentences": lambda result: []}, "a sentence from means"),
+        ({"methods": lambda result: f"By {id(result)}."}, "told alike after it was saved"),
+        ({"plot": lambda result, ax: None}, "the axes from plot"),
+        ({"draw": lambda result: iter(())}, "a picture from draw"),
+        ({"draw": lambda result: iter([Drawing("a", Figure(), " ")])}, "words for who cannot see"),
+    ],
+)
+def test_result_kind(toy: ModuleType, change: dict[str, Any], message: str) -> None:
+    RESULT_KINDS.add("means", dataclasses.replace(toy.MEANS, **change))
+    result = make_result("means", [{"layer": "conv1", "estimate": 0.5}], {})
+    expect_failure(message, lambda: check_result_kind(result))
+
+
+def test_recordings_reader(tmp_path: Path) -> None:
+    path, draws = tmp_path / "cells.broken", itertools.count()
+    path.write_text("anything")
+    expect_failure(r"a reader of \.broken", lambda: check_recordings_reader(path))
+    READERS.add(".broken", lambda path, given: Recordings([[next(draws)], [1.0]], ["a", "b"]))
+    expect_failure("the same each time", lambda: check_recordings_reader(path))
+    READERS.add(".broken", lambda path, given: Recordings([[0.0], [1.0]], ["a", "b"]))
+    expect_failure("cut in half to be refused", lambda: check_recordings_reader(path))

@@ -9,13 +9,16 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import savemat
 from tests.metamer_folders import write_metamers
 from tests.responses.conftest import make_description, make_trials
 from tests.unit_folders import write_unit
 from torch import nn
 
+import beholder as bh
 import beholder.synthesis
 from beholder._core.provenance import record_provenance
+from beholder.analysis import DISTANCES
 from beholder.experiments import KINDS
 from beholder.figures import FigureRecord, plot_accuracy, save_figure
 from beholder.jobs import EXECUTORS
@@ -47,9 +50,12 @@ from beholder.synthesis import (
     TotalVariation,
 )
 from beholder.testing import (
+    check_distance,
     check_executor,
     check_objective,
     check_preprocessing,
+    check_recordings_reader,
+    check_result_kind,
     check_section,
     check_source,
     check_stimulus_set,
@@ -196,3 +202,29 @@ def test_stimulus_set(tmp_path: Path) -> None:
         (tmp_path / wnid).mkdir()
         Image.new("RGB", (8, 8)).save(tmp_path / wnid / f"{wnid}_1.JPEG")
     check_stimulus_set("imagenet-val", tmp_path)
+
+
+@pytest.mark.parametrize("name", DISTANCES.names())
+def test_distance(name: str) -> None:
+    check_distance(name)
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".npy", ".mat", ".h5"])
+def test_recordings_reader(suffix: str, tmp_path: Path) -> None:
+    path, values, ids = tmp_path / f"cells{suffix}", np.arange(6.0).reshape(3, 2), ["a", "b", "c"]
+    if suffix == ".npz":
+        np.savez(path, values=values, stimulus_ids=ids)
+    elif suffix == ".npy":
+        np.save(path, values)
+    elif suffix == ".mat":
+        savemat(path, {"values": values})
+    else:
+        with h5py.File(path, "w") as file:
+            file["values"] = values
+    check_recordings_reader(path, stimuli=ids)
+
+
+def test_result_kind() -> None:
+    values = np.random.default_rng(0).random((8, 3))
+    ids = [f"s{k}" for k in range(8)]
+    check_result_kind(bh.analyze_cka({"conv": values}, bh.Recordings(values, ids), stimulus_ids=ids, n_permutations=19))

@@ -9,17 +9,22 @@ import numpy as np
 import pytest
 
 import beholder as bh
+from beholder.analysis import DISTANCES, RESULT_KINDS, make_result
 from beholder.experiments import get_task_kind, list_task_kinds, make_settings, read_texts
 from beholder.jobs import EXECUTORS
 from beholder.models import PREPROCESSINGS, SOURCES, read_preprocessing
+from beholder.recordings import READERS
 from beholder.report import SECTIONS, write_report
 from beholder.responses import TASK_KINDS, get_answer_form
 from beholder.stimuli import list_named_sets
 from beholder.synthesis import OBJECTIVES, synthesize
 from beholder.testing import (
+    check_distance,
     check_executor,
     check_objective,
     check_preprocessing,
+    check_recordings_reader,
+    check_result_kind,
     check_section,
     check_source,
     check_stimulus_set,
@@ -73,6 +78,35 @@ def test_task_kind(toy: ModuleType, pairs: Path) -> None:
     check_task_kind("brighter", [pairs])
     assert make_settings(kind="brighter").preset == "brightness"
     assert read_texts(kind="brighter")["brighter.left"] == "left picture"
+
+
+def test_distance(toy: ModuleType) -> None:
+    assert "city-block" in DISTANCES
+    check_distance("city-block")
+    values, ids = np.random.default_rng(0).random((8, 3)), [f"s{k}" for k in range(8)]
+    found = bh.analyze_rsa(
+        {"conv": values}, bh.Recordings(values, ids), stimulus_ids=ids, distance="city-block", n_draws=0,
+        n_permutations=0,
+    )  # fmt: skip
+    assert "city-block distance" in found.methods() and found.to_pandas()["estimate"].iloc[0] == pytest.approx(1)
+
+
+def test_result_kind(toy: ModuleType, tmp_path: Path) -> None:
+    assert "means" in RESULT_KINDS
+    rows = [{"layer": layer, "estimate": value} for layer, value in (("conv1", 0.5), ("conv2", 0.75))]
+    result = make_result("means", rows, {"seed": 1})
+    check_result_kind(result)
+    result.save(tmp_path / "means.parquet")
+    html = write_report(tmp_path).read_text(encoding="utf-8")
+    assert "Which layer is most active?" in html and "conv2 is." in html
+
+
+def test_recordings_reader(toy: ModuleType, tmp_path: Path) -> None:
+    assert ".rates" in READERS
+    path = tmp_path / "cell.rates"
+    path.write_text("face 3.5 0\nhouse 1 12\nhand 7 4\n")
+    check_recordings_reader(path)
+    assert bh.open_recordings(path).stimulus_ids == ("face", "house", "hand")
 
 
 def test_a_file_of_answers_to_a_kind_from_elsewhere_is_read_before_anything_asked_for_its_record(

@@ -63,6 +63,7 @@ from .distances._precision import estimate_precision as estimate_precision
 from .distances._rates import compute_poisson_rdm as compute_poisson_rdm
 from .distances._registry import DISTANCES as DISTANCES
 from .distances._registry import Distance as Distance
+from .distances._repeats import average_repeats as average_repeats
 from .encoding._analyze import analyze_encode as analyze_encode
 from .encoding._ridge import RidgeFit as RidgeFit
 from .encoding._ridge import fit_ridge as fit_ridge

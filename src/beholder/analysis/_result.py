@@ -278,7 +278,9 @@ class ResultKind:
     attach: Callable[[Result, Path, str], list[Path]] | None = None
 
 
-RESULT_KINDS: Registry[ResultKind] = Registry("kind of result", modules="beholder.analysis.kinds._*")
+RESULT_KINDS: Registry[ResultKind] = Registry(
+    "kind of result", "beholder.result_kinds", modules="beholder.analysis.kinds._*"
+)
 
 
 def format_estimate(value: float, *, digits: int = 2) -> str:

@@ -1,9 +1,11 @@
+from ._arrays import ReadOptions as ReadOptions
 from ._combine import combine_runs as combine_runs
 from ._combine import combine_subjects as combine_subjects
-from ._file import hash_recordings as hash_recordings
 from ._labelled import from_xarray as from_xarray
 from ._nifti import write_nifti as write_nifti
+from ._open import READERS as READERS
 from ._open import open_recordings as open_recordings
+from ._own_file import hash_recordings as hash_recordings
 from ._published import PublishedRegression as PublishedRegression
 from ._published import read_published_regression as read_published_regression
 from ._published import summarize_published_regressions as summarize_published_regressions

@@ -32,7 +32,7 @@ PATH_COLUMNS = ("image_path", "file", "filename", "file_name", "stim_file", "ima
 
 @final
 @dataclass(frozen=True)
-class Given:
+class ReadOptions:
     """What somebody says of a file of numbers.
 
     Parameters
@@ -65,14 +65,14 @@ class Given:
         """The name that was given, or the file's without its suffixes."""
         return self.name or path.name.split(".")[0]
 
-    def replaced(self, **changes: Any) -> Given:
+    def replaced(self, **changes: Any) -> ReadOptions:
         """The same with something else."""
         return replace(self, **changes)
 
 
-def read_array_file(path: Path, given: Given) -> Recordings | RecordedRDMs:
+def read_array_file(path: Path, given: ReadOptions) -> Recordings | RecordedRDMs:
     """Of ``.npy`` or ``.npz`` that is not Beholder's own."""
-    from beholder.recordings._file import is_own, read_own
+    from beholder.recordings._own_file import is_own, read_own
 
     if path.suffix.lower() == ".npy":
         return build(read_npy(path), {}, path, given)
@@ -82,7 +82,7 @@ def read_array_file(path: Path, given: Given) -> Recordings | RecordedRDMs:
     return build_named(arrays, path, given)
 
 
-def build_named(arrays: Mapping[str, np.ndarray], path: Path, given: Given) -> Recordings | RecordedRDMs:
+def build_named(arrays: Mapping[str, np.ndarray], path: Path, given: ReadOptions) -> Recordings | RecordedRDMs:
     """Of several named arrays: the one of values, ids and columns of units by their names."""
     name = choose_variable(arrays, path, given)
     beside = {key: read_values(array) for key, array in arrays.items() if key != name and array.ndim == 1}
@@ -93,12 +93,12 @@ def read_values(array: Any) -> np.ndarray:
     """An array, or what a dataset of HDF5 holds."""
     if isinstance(array, np.ndarray):
         return cast(np.ndarray, array)
-    from beholder.recordings._hdf5 import read_dataset
+    from beholder.recordings._hdf5_values import read_dataset
 
     return read_dataset(array)
 
 
-def choose_variable(arrays: Mapping[str, np.ndarray], path: Path, given: Given) -> str:
+def choose_variable(arrays: Mapping[str, np.ndarray], path: Path, given: ReadOptions) -> str:
     """The name of the array that holds the responses.
 
     Raises
@@ -119,7 +119,7 @@ def choose_variable(arrays: Mapping[str, np.ndarray], path: Path, given: Given) 
 
 
 def build(
-    values: np.ndarray, beside: Mapping[str, Any], path: Path, given: Given, *, is_rdm: bool = False
+    values: np.ndarray, beside: Mapping[str, Any], path: Path, given: ReadOptions, *, is_rdm: bool = False
 ) -> Recordings | RecordedRDMs:
     """Of one array; ``beside`` has further arrays of the file, by name, one value a stimulus, unit, time or RDM."""
     name = given.pick_name(path)
@@ -145,7 +145,7 @@ def build(
     return Recordings(ordered, ids, units, times, name=name)
 
 
-def read_trials(values: np.ndarray, path: Path, given: Given, units: Any, **kept: Any) -> Recordings:
+def read_trials(values: np.ndarray, path: Path, given: ReadOptions, units: Any, **kept: Any) -> Recordings:
     """Of single trials, (n_trials, n_units[, n_times]), with a table of stimuli or events that has a row for each.
 
     Rows of events without a stimulus (``n/a``) are left out, and their trials where there are such. Trials with the
@@ -179,7 +179,7 @@ def _order(values: np.ndarray, axes: Sequence[str], path: Path) -> np.ndarray:
     return moved if "repeat" in axes else np.expand_dims(moved, 2)
 
 
-def _find_stimuli(path: Path, given: Given, beside: Mapping[str, Any], n_rows: int) -> Any:
+def _find_stimuli(path: Path, given: ReadOptions, beside: Mapping[str, Any], n_rows: int) -> Any:
     """A table of stimuli (a DataFrame), from what was given, the file itself or a table beside it."""
     import pandas as pd
 
@@ -255,7 +255,7 @@ def _strip_suffix(path: str) -> str:
     return folder + slash + (stem if dot and stem and 1 <= len(suffix) <= 5 else name)
 
 
-def find_units(path: Path, given: Given, beside: Mapping[str, Any], n_units: int, what: str = "units") -> Any:
+def find_units(path: Path, given: ReadOptions, beside: Mapping[str, Any], n_units: int, what: str = "units") -> Any:
     """The table of units (or of RDMs), from what was given, the file itself or a table beside it."""
     import pandas as pd
 
@@ -292,7 +292,7 @@ def are_square(values: np.ndarray, path: Path) -> bool:
     return not diagonal.any()
 
 
-def build_rdms(values: np.ndarray, beside: Mapping[str, Any], path: Path, given: Given) -> RecordedRDMs:
+def build_rdms(values: np.ndarray, beside: Mapping[str, Any], path: Path, given: ReadOptions) -> RecordedRDMs:
     """Of RDMs along the first axis; of four axes (n_subjects, n_times, n_stimuli, n_stimuli)."""
     columns = dict(beside)
     if values.ndim == 4:

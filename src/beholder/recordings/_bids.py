@@ -10,7 +10,7 @@ from typing import Any, final
 import numpy as np
 
 from beholder._core.errors import InputError
-from beholder.recordings._arrays import ID_COLUMNS, NOT_GIVEN, Given
+from beholder.recordings._arrays import ID_COLUMNS, NOT_GIVEN, ReadOptions
 from beholder.recordings._combine import combine_runs, combine_subjects
 from beholder.recordings._nifti import find_voxels, import_nibabel, is_nifti, place_voxels
 from beholder.recordings._plain import read_table
@@ -47,7 +47,7 @@ def parse_name(path: Path) -> BidsFile:
     return BidsFile(path, {key: value for key, dash, value in pairs if dash}, last)
 
 
-def read_bids(folder: Path, given: Given) -> Recordings:
+def read_bids(folder: Path, given: ReadOptions) -> Recordings:
     """Of every ``*_betaseries.nii[.gz]`` below a folder, else of every ``*_statmap.nii[.gz]`` of an effect.
 
     A beta series has a volume for each row of the run's ``*_events.tsv`` that names a stimulus (``stimulus_id``,
@@ -92,7 +92,7 @@ def read_bids(folder: Path, given: Given) -> Recordings:
     return combine_subjects(subjects, name=given.name or folder.name)
 
 
-def _find_events(folder: Path, given: Given) -> list[BidsFile]:
+def _find_events(folder: Path, given: ReadOptions) -> list[BidsFile]:
     root = folder if given.events is None else Path(given.events)
     events = [parse_name(path) for path in sorted(root.rglob("*_events.tsv"))]
     if not events:
@@ -113,7 +113,7 @@ def _join_masks(paths: list[Path], folder: Path) -> Any:
 
 
 def _read_voxels(
-    path: Path, given: Given, mask: Any, volume: tuple[tuple[int, ...], np.ndarray] | None
+    path: Path, given: ReadOptions, mask: Any, volume: tuple[tuple[int, ...], np.ndarray] | None
 ) -> tuple[np.ndarray, Any, tuple[tuple[int, ...], np.ndarray]]:
     """Values, (n_volumes, n_units), the table of units, and shape and affine, as those of the run before."""
     image = import_nibabel().load(path)

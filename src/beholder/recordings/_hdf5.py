@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
-from beholder.recordings._arrays import Given, build_named, build_rdms
+from beholder.recordings._arrays import ReadOptions, build_named, build_rdms
+from beholder.recordings._hdf5_values import is_dataset, is_group, list_entries, read_dataset
 from beholder.recordings._rdms import RecordedRDMs
 from beholder.recordings._recordings import Recordings
 
@@ -17,7 +18,7 @@ _RSATOOLBOX = tuple(f"{kind}descriptors" for kind in ("", "rdm_", "pattern_", "o
 _ID_DESCRIPTORS = ("stimulus_id", "conds", "condition", "stimulus", "stim", "image", "index")
 
 
-def read_hdf5(path: Path, given: Given) -> Recordings | RecordedRDMs:
+def read_hdf5(path: Path, given: ReadOptions) -> Recordings | RecordedRDMs:
     """Of an ``.h5`` file: rsatoolbox's, or one array of responses among others, ``group/name`` where it lies deeper."""
     import h5py
 
@@ -47,39 +48,6 @@ def _iter_datasets(file: Any) -> Iterator[tuple[str, Any]]:
             yield name, item
 
 
-def is_dataset(item: Any) -> bool:
-    """Whether an entry of a file holds values, and no further entries."""
-    import h5py
-
-    return isinstance(item, h5py.Dataset)
-
-
-def _is_group(item: Any) -> bool:
-    import h5py
-
-    return isinstance(item, h5py.Group)
-
-
-def list_entries(group: Any) -> list[tuple[str, Any]]:
-    """Names and entries of a file or group."""
-    return [(str(name), item) for name, item in group.items()]
-
-
-def read_dataset(dataset: Any) -> np.ndarray:
-    """A dataset's values, texts as such; other Python objects are an error."""
-    import h5py
-
-    library: Any = h5py
-    if library.check_string_dtype(dataset.dtype) is not None:
-        texts = np.asarray(dataset.asstr("utf-8", "replace")[()], dtype=object)
-        return texts.astype(np.str_)
-    if dataset.dtype.kind == "S":
-        return np.char.decode(dataset[()], "utf-8", "replace")
-    if dataset.dtype.hasobject:
-        raise InputError("numbers and texts", got=f"references or objects in {dataset.name}")
-    return np.asarray(dataset[()])
-
-
 class _Lazy(Mapping[str, Any]):
     """Datasets by name, of which only those that are asked for are read."""
 
@@ -107,7 +75,7 @@ def _read_group(group: Any) -> dict[str, np.ndarray]:
     return found
 
 
-def _open_rsatoolbox(file: Any, path: Path, given: Given) -> Recordings | RecordedRDMs:
+def _open_rsatoolbox(file: Any, path: Path, given: ReadOptions) -> Recordings | RecordedRDMs:
     groups = {name: _read_group(file[name]) for name in _RSATOOLBOX if name in file}
     if "dissimilarities" in file:
         by_pattern, by_rdm = groups.get("pattern_descriptors", {}), groups.get("rdm_descriptors", {})
@@ -149,7 +117,7 @@ def read_matlab_hdf5(path: Path) -> dict[str, np.ndarray]:
         for name, item in list_entries(file):
             if name.startswith("#"):
                 continue
-            fields = list_entries(item) if _is_group(item) else []
+            fields = list_entries(item) if is_group(item) else []
             for place, each in [(name, item), *((f"{name}/{field}", inner) for field, inner in fields)]:
                 value = _read_matlab_value(file, each) if is_dataset(each) else None
                 if value is not None:

@@ -10,8 +10,8 @@ import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.progress import logger
-from beholder.recordings._arrays import Given, read_trials
-from beholder.recordings._hdf5 import is_dataset, list_entries, read_dataset
+from beholder.recordings._arrays import ReadOptions, read_trials
+from beholder.recordings._hdf5_values import is_dataset, list_entries, read_dataset
 from beholder.recordings._labels import list_names
 from beholder.recordings._recordings import Recordings
 
@@ -53,7 +53,7 @@ def from_xarray(array: Any, *, stimuli: Any = None, name: str = "") -> Recording
     milliseconds = any(
         str(value.attrs.get("units", "")) == "ms" for key, value in array.coords.items() if key in _TIMES
     )
-    given = Given(stimuli=stimuli, name=name or str(array.name or ""))
+    given = ReadOptions(stimuli=stimuli, name=name or str(array.name or ""))
     return build_labelled(
         np.asarray(array.values), [str(each) for each in array.dims], coordinates, Path("array"), given, milliseconds
     )
@@ -70,7 +70,7 @@ def build_labelled(
     dims: Sequence[str],
     coordinates: Coordinates,
     path: Path,
-    given: Given,
+    given: ReadOptions,
     milliseconds: bool = False,
 ) -> Recordings:
     """Recordings of an array, the names of its axes, and one-dimensional coordinates."""
@@ -107,7 +107,7 @@ def _find_runs(along: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
     return {} if found is None else {"run": [str(each) for each in found.tolist()]}
 
 
-def _choose_ids(along: Mapping[str, np.ndarray], given: Given) -> list[str]:
+def _choose_ids(along: Mapping[str, np.ndarray], given: ReadOptions) -> list[str]:
     if given.stimuli is not None:
         return [str(each) for each in given.stimuli]
     texts = [key for key, value in along.items() if value.dtype.kind in "USO"]
@@ -134,7 +134,7 @@ def _choose_times(along: Mapping[str, np.ndarray], n_times: int, milliseconds: b
     return times / 1000 if milliseconds else times
 
 
-def read_netcdf(path: Path, given: Given) -> Recordings:
+def read_netcdf(path: Path, given: ReadOptions) -> Recordings:
     """Of a netCDF file, version 3 (by scipy) or 4 (by h5py): one variable of two to four axes, and its coordinates."""
     with path.open("rb") as file:
         is_hdf5 = file.read(8) == b"\x89HDF\r\n\x1a\n"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from beholder._core.errors import InputError
-from beholder.recordings._arrays import Given, build_named, build_rdms, name_files
+from beholder.recordings._arrays import ReadOptions, build_named, build_rdms, name_files
 from beholder.recordings._hdf5 import read_matlab_hdf5
 from beholder.recordings._rdms import RecordedRDMs, condense
 from beholder.recordings._recordings import Recordings
@@ -17,7 +17,7 @@ from beholder.recordings._recordings import Recordings
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
-def read_matlab(path: Path, given: Given) -> Recordings | RecordedRDMs:
+def read_matlab(path: Path, given: ReadOptions) -> Recordings | RecordedRDMs:
     """Of a ``.mat`` file, of version 5 (by scipy) or 7.3 (HDF5).
 
     Beside plain arrays: an array of structs with a field ``RDM``, as the RSA toolbox has them, and the similarity
@@ -59,7 +59,7 @@ def _read_cells(cells: np.ndarray) -> np.ndarray | None:
     return np.array([str(each.reshape(-1)[0]) if each.size else "" for each in found])
 
 
-def _open_structs(structs: np.ndarray, path: Path, given: Given) -> RecordedRDMs:
+def _open_structs(structs: np.ndarray, path: Path, given: ReadOptions) -> RecordedRDMs:
     flat = structs.reshape(-1)
     names = structs.dtype.names or ()
     values = np.concatenate([condense(_squeeze(np.asarray(each))) for each in flat["RDM"]])
@@ -79,7 +79,7 @@ def _split_names(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return columns | {name: np.array(column) for name, column in split.items() if name not in columns}
 
 
-def _open_meadows(arrays: Mapping[str, np.ndarray], judged: list[str], path: Path, given: Given) -> RecordedRDMs:
+def _open_meadows(arrays: Mapping[str, np.ndarray], judged: list[str], path: Path, given: ReadOptions) -> RecordedRDMs:
     """Similarity judgements: an RDM a participant, each with its own order of stimuli."""
     found: list[RecordedRDMs] = []
     for name in judged:

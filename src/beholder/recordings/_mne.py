@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from beholder._core.errors import InputError
-from beholder.recordings._arrays import OWN_COLUMNS, PATH_COLUMNS, Given, name_files, read_trials
+from beholder.recordings._arrays import OWN_COLUMNS, PATH_COLUMNS, ReadOptions, name_files, read_trials
 from beholder.recordings._recordings import Recordings
 
 _EXPORT = (
@@ -18,7 +18,7 @@ _EXPORT = (
 )
 
 
-def read_epochs(path: Path, given: Given) -> Recordings:
+def read_epochs(path: Path, given: ReadOptions) -> Recordings:
     """Of ``-epo.fif``: epochs × channels × times; the stimulus of an epoch is in its metadata, or its event's name.
 
     Channels that are marked as bad are left out. Where ``given.stimuli`` is a table, it has a row for each epoch.

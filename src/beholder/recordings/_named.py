@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from beholder._core.errors import InputError
-from beholder.recordings._arrays import Given, read_array_file
+from beholder.recordings._arrays import ReadOptions, read_array_file
 from beholder.recordings._matlab import read_matlab
 from beholder.recordings._rdms import RecordedRDMs
 from beholder.recordings._recordings import Recordings
@@ -19,7 +19,7 @@ from beholder.stimuli import require_asset
 _N_OBJECTS, _N_SCENES = 92, 78
 
 
-def open_named(name: str, given: Given) -> Recordings | RecordedRDMs:
+def open_named(name: str, given: ReadOptions) -> Recordings | RecordedRDMs:
     """Recordings or RDMs of an asset.
 
     Raises
@@ -30,14 +30,14 @@ def open_named(name: str, given: Given) -> Recordings | RecordedRDMs:
     return NAMED[name](require_asset(name), given.replaced(name=given.name or name))
 
 
-def _open_objects(folder: Path, given: Given) -> RecordedRDMs:
+def _open_objects(folder: Path, given: ReadOptions) -> RecordedRDMs:
     """RDMs of human inferior temporal cortex over the 92 objects, 4 people × 2 sessions."""
     ids = [f"image_{number + 1:02d}" for number in range(_N_OBJECTS)]
     found = read_matlab(folder / "92_brainRDMs.mat", given.replaced(stimuli=ids))
     return _check(found, folder)
 
 
-def _open_scenes(folder: Path, given: Given) -> RecordedRDMs:
+def _open_scenes(folder: Path, given: ReadOptions) -> RecordedRDMs:
     """RDMs of early visual and inferior temporal cortex over 78 pictures, 15 people."""
     ids = [f"image_{number + 1:02d}" for number in range(_N_SCENES)]
     parts: list[RecordedRDMs] = []
@@ -54,12 +54,12 @@ def _check(found: Recordings | RecordedRDMs, folder: Path) -> RecordedRDMs:
     return found
 
 
-def _open_sounds(folder: Path, given: Given) -> Recordings:
+def _open_sounds(folder: Path, given: ReadOptions) -> Recordings:
     inside = folder / "fMRI_natsound_data"
     return read_voxel_features((inside if inside.is_dir() else folder) / VOXELS, given)
 
 
-NAMED: dict[str, Callable[[Path, Given], Recordings | RecordedRDMs]] = {
+NAMED: dict[str, Callable[[Path, ReadOptions], Recordings | RecordedRDMs]] = {
     "rsa-92": _open_objects,
     "algonauts-78": _open_scenes,
     "fmri-natural-sounds": _open_sounds,

@@ -12,7 +12,7 @@ import numpy as np
 from beholder._core.errors import InputError, MissingExtra
 from beholder._core.files import explain_read_errors, write_bytes
 from beholder._core.narrowing import is_mapping
-from beholder.recordings._arrays import Given, read_trials
+from beholder.recordings._arrays import ReadOptions, read_trials
 from beholder.recordings._plain import read_table
 from beholder.recordings._recordings import Recordings
 
@@ -37,7 +37,7 @@ def is_nifti(path: Path) -> bool:
     return path.name.lower().endswith(NIFTI)
 
 
-def read_nifti(path: Path, given: Given) -> Recordings:
+def read_nifti(path: Path, given: ReadOptions) -> Recordings:
     """Of a volume a stimulus or trial (4-D), within a mask; the table of stimuli or events has a row for each volume.
 
     ``given.mask`` is an image, whose values other than 0 are in; with ``given.labels``, or where it has several whole
@@ -69,7 +69,7 @@ def _read_volumes(image: Any, shape: tuple[int, ...], places: np.ndarray, *, com
 
 
 def find_voxels(
-    given: Given, shape: tuple[int, ...], affine: Any, path: Path
+    given: ReadOptions, shape: tuple[int, ...], affine: Any, path: Path
 ) -> tuple[np.ndarray, dict[str, list[str]]]:
     """Places of the voxels that are read, (n_units, 3), and columns that the mask gives them."""
     mask: Any = given.mask

@@ -11,7 +11,8 @@ import numpy as np
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import explain_read_errors
 from beholder._core.progress import logger
-from beholder.recordings._arrays import Given, read_array_file
+from beholder._core.registry import Registry
+from beholder.recordings._arrays import ReadOptions, read_array_file
 from beholder.recordings._bids import read_bids
 from beholder.recordings._hdf5 import read_hdf5
 from beholder.recordings._labelled import read_netcdf
@@ -24,27 +25,31 @@ from beholder.recordings._recordings import Recordings
 from beholder.recordings._summary import count_faults
 from beholder.recordings._voxel_features import VOXEL_TABLE, VOXELS, read_voxel_features
 
-_READERS: dict[str, Callable[[Path, Given], Recordings | RecordedRDMs]] = {
-    ".npy": read_array_file,
-    ".npz": read_array_file,
-    ".mat": read_matlab,
-    ".h5": read_hdf5,
-    ".hdf5": read_hdf5,
-    ".nc": read_netcdf,
-    ".nc4": read_netcdf,
-    ".fif": read_epochs,
-}
+Reader = Callable[[Path, ReadOptions], Recordings | RecordedRDMs]
+READERS: Registry[Reader] = Registry("kind of recordings", "beholder.recordings")
+"""Suffix in small letters, ``.npy``, to what reads such a file."""
+
+for _suffix, _reader in {
+    ".npy": read_array_file, ".npz": read_array_file, ".mat": read_matlab, ".h5": read_hdf5, ".hdf5": read_hdf5,
+    ".nc": read_netcdf, ".nc4": read_netcdf, ".fif": read_epochs,
+}.items():  # fmt: skip
+    READERS.add(_suffix, _reader)
 
 
-def _choose_reader(path: Path) -> Callable[[Path, Given], Recordings | RecordedRDMs] | None:
+def _choose_reader(path: Path) -> Reader | None:
     if path.name == VOXELS and path.with_name(VOXEL_TABLE).is_file():
         return read_voxel_features
     if path.is_dir():
         return _read_folder
-    return read_nifti if is_nifti(path) else _READERS.get(path.suffix.lower())
+    if is_nifti(path):
+        return read_nifti
+    suffix = path.suffix.lower()
+    if suffix not in READERS:
+        return None
+    return READERS[suffix]
 
 
-def _read_folder(path: Path, given: Given) -> Recordings | RecordedRDMs:
+def _read_folder(path: Path, given: ReadOptions) -> Recordings | RecordedRDMs:
     """Of the study's folder of voxels, or a BIDS derivative."""
     return read_voxel_features(path / VOXELS, given) if (path / VOXELS).is_file() else read_bids(path, given)
 
@@ -114,7 +119,7 @@ def open_recordings(
     Recordings it: 3 stimuli x 2 units x 1 repeat; regions IT, V4
     """
     path = Path(path)
-    given = Given(stimuli, units, variable, axes, mask, labels, events, name)
+    given = ReadOptions(stimuli, units, variable, axes, mask, labels, events, name)
     if not path.exists() and str(path) in NAMED:
         return open_named(str(path), given)
     if not path.exists():
@@ -126,7 +131,7 @@ def open_recordings(
             "numpy.savez('plain.npz', values=…, stimulus_ids=…), or RDMs.save('rdms.hdf5', file_type='hdf5')",
         )  # fmt: skip
     if reader is None:
-        raise UnknownNameError("kind of recordings by its suffix", path.name, [*_READERS, ".nii", ".nii.gz"])
+        raise UnknownNameError("kind of recordings by its suffix", path.name, [*READERS, ".nii", ".nii.gz"])
     with explain_read_errors(path, "recordings"):
         found = reader(path, given)
     _tell_faults(found, path)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder.recordings._file import Parts, hash_arrays, write_parts
 from beholder.recordings._labels import (
     Choice,
     check_ids,
@@ -121,9 +122,12 @@ class RecordedRDMs:
 
     def save(self, path: Path | str) -> Path:
         """Write as ``{name}.recordings.npz``, which :func:`open_recordings` and ``beholder.open`` read."""
-        from beholder.recordings._file import write_rdms
+        return write_parts(path, self.take_apart())
 
-        return write_rdms(path, self)
+    def take_apart(self) -> Parts:
+        """What the file holds: its head, with a hash of each array, and the arrays."""
+        head = {"kind": "rdms", "name": self.name}
+        return hash_arrays(head, {"values": self.values}, self.stimulus_ids, self.table)
 
 
 def count_stimuli(n_pairs: int) -> int:

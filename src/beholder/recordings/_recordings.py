@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder.recordings._file import Parts, hash_arrays, write_parts
 from beholder.recordings._labels import Choice, check_ids, choose_rows, find_positions, iter_groups, make_table
 
 if TYPE_CHECKING:
@@ -222,9 +223,19 @@ class Recordings:
 
     def save(self, path: Path | str) -> Path:
         """Write as ``{name}.recordings.npz``, which :func:`open_recordings` and ``beholder.open`` read."""
-        from beholder.recordings._file import write_recordings
+        return write_parts(path, self.take_apart())
 
-        return write_recordings(path, self)
+    def take_apart(self) -> Parts:
+        """What the file holds: its head, with a hash of each array, and the arrays."""
+        affine = None if self.affine is None else self.affine.tolist()
+        shape = None if self.volume_shape is None else list(self.volume_shape)
+        arrays: dict[str, Any] = {"values": self.values}
+        if self.times is not None:
+            arrays["times"] = self.times
+        if self.runs is not None:
+            arrays["runs"] = self.runs.astype(np.str_)
+        head = {"kind": "recordings", "name": self.name, "volume_shape": shape, "affine": affine}
+        return hash_arrays(head, arrays, self.stimulus_ids, self.units)
 
 
 def _check_values(values: Any) -> np.ndarray:

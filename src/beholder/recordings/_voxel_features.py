@@ -9,7 +9,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.plain_pickle import read_plain_pickle
-from beholder.recordings._arrays import Given
+from beholder.recordings._arrays import ReadOptions
 from beholder.recordings._plain import read_npy
 from beholder.recordings._recordings import Recordings
 
@@ -19,7 +19,7 @@ _SOUNDS, _MASKS = "neural_stim_meta.npy", "roi_masks.cpy"
 _N_RUNS = 3
 
 
-def read_voxel_features(path: Path, given: Given) -> Recordings:
+def read_voxel_features(path: Path, given: ReadOptions) -> Recordings:
     """Of ``voxel_features_array.npy``, (n_sounds, n_voxels, 3 runs), with its tables beside it.
 
     Voxels are kept that have three runs (``n_reps`` of ``voxel_features_meta.npy``), 7,694 of the published ones, as in

@@ -180,21 +180,6 @@ def test_distances_that_mean_nothing_are_refused():
             DISTANCES[name].compute(values[:, None])
 
 
-@pytest.mark.parametrize("name", DISTANCES.names())
-def test_a_missing_repeat_is_left_out_and_a_stimulus_without_one_has_no_distance(name):
-    values = np.random.default_rng(6).random((6, 3, 5))
-    whole = DISTANCES[name].compute(values)
-    assert np.isfinite(whole).all() and whole.shape == (15,)
-    values[2, 1] = np.nan
-    assert np.isfinite(DISTANCES[name].compute(values)).all()
-    values[2] = np.nan
-    found = DISTANCES[name].compute(values)
-    pairs = np.array(np.triu_indices(6, 1))
-    np.testing.assert_array_equal(np.isnan(found), (pairs == 2).any(axis=0))
-    others = DISTANCES[name].compute(np.delete(values, 2, axis=0))
-    np.testing.assert_allclose(found[np.isfinite(found)], others, rtol=1e-10)
-
-
 def test_crossnobis_of_repeats_estimates_the_precision_from_residuals_and_takes_folds():
     values = np.random.default_rng(7).standard_normal((5, 4, 3))
     rows, conditions, folds = values.reshape(20, 3), np.repeat(np.arange(5), 4), np.tile([0, 0, 1, 1], 5)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -10,11 +10,16 @@ from typing import Any, final
 import numpy as np
 import torch
 import toy_kind
+from matplotlib.axes import Axes
+from scipy.spatial.distance import pdist
 from torch import Tensor, nn
 
-from beholder import InputError
+from beholder import InputError, Recordings, Result
+from beholder.analysis import Distance, Drawing, ResultKind
+from beholder.figures import make_figure
 from beholder.jobs import JobFolder, Plan, Shard, Worker, work_through
 from beholder.models import ImagePreprocessing, ModelDefinition, Preprocessing, Source
+from beholder.recordings import ReadOptions
 from beholder.report import Page, Section, SectionKind, SectionView, find_files
 from beholder.stimuli import Manifest
 from beholder.synthesis import Objective, View
@@ -149,3 +154,43 @@ def build_dots(folder: Path | str | None, ground_truth: Path | str | None = None
         raise InputError("pictures of dots", got=f"none in {place}")
     labels = tuple(Path(file).stem for file in files)
     return Manifest("image", labels, files, place, labels, np.arange(len(files)))
+
+
+def compute_city_block(values: Any, *, folds: Any = None, precision: Any = None) -> np.ndarray:
+    """Of means over the repeats that are there; NaN for a stimulus without any."""
+    there = ~np.isnan(values)
+    sums, n = np.where(there, values, 0).sum(axis=1), there.sum(axis=1)
+    means = np.divide(sums, n, out=np.full(sums.shape, np.nan), where=n > 0)
+    return pdist(means.reshape(len(means), -1), "cityblock")
+
+
+CITY_BLOCK = Distance("city-block distance", compute_city_block)
+
+
+def plot_means(result: Result, ax: Axes | None) -> Axes:
+    ax = make_figure().subplots() if ax is None else ax
+    ax.bar(result.table["layer"], result.table["estimate"])
+    return ax
+
+
+def draw_means(result: Result) -> Iterator[Drawing]:
+    fig = make_figure()
+    plot_means(result, fig.subplots())
+    yield Drawing("means", fig, "Bars: a mean for each layer.")
+
+
+MEANS = ResultKind(
+    title=lambda result: "Which layer is most active?",
+    sentences=lambda result: [f"{result.table['layer'][result.table['estimate'].argmax()]} is."],
+    methods=lambda result: "Activations were averaged.",
+    plot=plot_means,
+    draw=draw_means,
+)
+
+
+def read_rates(path: Path, given: ReadOptions) -> Recordings:
+    """A line a stimulus: its id, then the rates of all units."""
+    rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
+    if not rows or len({len(row) for row in rows}) != 1:
+        raise InputError("lines of an id and rates, as many on each", got=str(path))
+    return Recordings([[float(rate) for rate in row[1:]] for row in rows], [row[0] for row in rows], given.units)

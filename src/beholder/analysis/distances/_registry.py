@@ -50,7 +50,7 @@ class Distance:
     can_be_negative: bool = False
 
 
-DISTANCES: Registry[Distance] = Registry("distance", modules="beholder.analysis.distances._*")
+DISTANCES: Registry[Distance] = Registry("distance", "beholder.distances", modules="beholder.analysis.distances._*")
 
 _RSA = "Kriegeskorte, Mur & Bandettini, 2008, Frontiers in Systems Neuroscience 2:4"
 

@@ -1,0 +1,43 @@
+"""What entries of an HDF5 file are, and the values of one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from beholder._core.errors import InputError
+
+
+def is_dataset(item: Any) -> bool:
+    """Whether an entry of a file holds values, and no further entries."""
+    import h5py
+
+    return isinstance(item, h5py.Dataset)
+
+
+def is_group(item: Any) -> bool:
+    """Whether an entry of a file holds further entries."""
+    import h5py
+
+    return isinstance(item, h5py.Group)
+
+
+def list_entries(group: Any) -> list[tuple[str, Any]]:
+    """Names and entries of a file or group."""
+    return [(str(name), item) for name, item in group.items()]
+
+
+def read_dataset(dataset: Any) -> np.ndarray:
+    """A dataset's values, texts as such; other Python objects are an error."""
+    import h5py
+
+    library: Any = h5py
+    if library.check_string_dtype(dataset.dtype) is not None:
+        texts = np.asarray(dataset.asstr("utf-8", "replace")[()], dtype=object)
+        return texts.astype(np.str_)
+    if dataset.dtype.kind == "S":
+        return np.char.decode(dataset[()], "utf-8", "replace")
+    if dataset.dtype.hasobject:
+        raise InputError("numbers and texts", got=f"references or objects in {dataset.name}")
+    return np.asarray(dataset[()])
