@@ -9,7 +9,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder.figures._labels import fit_labels
-from beholder.figures._marks import draw_chance, format_share
+from beholder.figures._marks import draw_chance, format_proportion
 from beholder.figures._rdm import add_colorbar
 from beholder.figures._style import (
     CHANCE_COLOR,
@@ -70,7 +70,7 @@ def plot_matched_scatter(
         ax.set_xlabel("Network on the same stimuli, correct (%)\na dot is a person and stage, the line equality")
         ax.set_ylabel("Person, correct (%)")
         if chance is not None:
-            draw_chance(ax, 100 * chance, text=f"chance\n{format_share(chance)}")
+            draw_chance(ax, 100 * chance, text=f"chance\n{format_proportion(chance)}")
             draw_chance(ax, 100 * chance, axis="x", text="")
         if len(stages) > 1:
             fig: Any = ax.get_figure(root=True)

@@ -10,7 +10,7 @@ import numpy as np
 from beholder._core.errors import InputError
 from beholder.figures._labels import fit_labels
 from beholder.figures._layer_lines import LayerLine
-from beholder.figures._marks import draw_chance, format_share
+from beholder.figures._marks import draw_chance, format_proportion
 from beholder.figures._style import (
     NATURAL_COLOR,
     ONE_COLUMN_MM,
@@ -101,7 +101,7 @@ def plot_recognition_curves(
             ax.set_yticks([0, 25, 50, 75, 100])
             ax.set_title(title)
             if chance is not None:
-                draw_chance(ax, 100 * chance, text=f"chance\n{format_share(chance)}")
+                draw_chance(ax, 100 * chance, text=f"chance\n{format_proportion(chance)}")
         for ax in axes.flat[len(panels) :]:
             ax.set_visible(False)
         fig.supylabel("Correct (%)", fontsize=8)

@@ -102,7 +102,7 @@ def collect_observers(trials: Trials, networks: Trials | None, conditions: Seque
     """
     table = _mark(trials.table, False)
     if networks is not None:
-        import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
+        import pandas as pd
 
         library: Any = pd
         table = library.concat([table, _mark(networks.table, True)], ignore_index=True)

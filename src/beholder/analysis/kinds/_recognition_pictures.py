@@ -18,8 +18,8 @@ from beholder.figures import (
     plot_matched_scatter,
     plot_network_scatter,
     plot_observer_shares,
+    plot_proportion_matrix,
     plot_recognition_curves,
-    plot_share_matrix,
 )
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def _draw_generators(result: Result) -> Iterator[Drawing]:
     matrix = np.full((len(makers), len(judges)), np.nan)
     for row in rows:
         matrix[makers.index(row["generator"]), judges.index(row["model"] or "people")] = row["estimate"]
-    ax: Any = plot_share_matrix(
+    ax: Any = plot_proportion_matrix(
         matrix, makers, judges, row_name="Made for", column_name="Recognised by", value_name="Recognised (%)"
     )
     yield Drawing(

@@ -90,7 +90,7 @@ def open_answers(
     InputError
         Answers that are neither right nor wrong; a name of a person and a network; nothing in common.
     """
-    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
+    import pandas as pd
 
     if rule is not None and rule not in CATEGORY_RULES:
         raise UnknownNameError("rule", rule, CATEGORY_RULES)
@@ -139,7 +139,7 @@ def _open(source: Any, reading: Mapping[str, Any], judged: bool = False) -> tupl
         told.append(sentence)
     if not parts:
         raise InputError("at least one file of answers", got="none")
-    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
+    import pandas as pd
 
     library: Any = pd
     return (parts[0] if len(parts) == 1 else library.concat(parts, ignore_index=True)), told
@@ -153,7 +153,7 @@ def _is_judged(path: Path) -> bool:
 
 def _read_judged(path: Path) -> tuple[Any, str]:
     """What judging networks answered, in the columns of trial tables; one decision, that which people can make."""
-    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
+    import pandas as pd
 
     found = read_judgements(path)
     verdicts: Any = found.select()
