@@ -43,7 +43,7 @@ class RdmKind(SectionKind):
             explanation="Each square compares the stimulus of its row with that of its column. "
             "Dark: alike to the layer; light: unlike. Dark blocks along the diagonal are categories kept together.",
             table=Table(("layer",), tuple((layer,) for layer in stored.layers), page.link(item)),
-            method=f"{stored.measures[0]} dissimilarity, shown as the proportion of pairs that are at least as alike.",
+            method=f"{stored.measures[0]} dissimilarity, shown as the share of pairs that are as alike or more alike.",
             warnings=() if picture else ("No picture: the file is empty, or holds too many stimuli for a page.",),
             order=400,
             facts={"model": stored.model, "stimuli": f"{n:,} stimuli"},
