@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder.activations import compute_gram
 
 IN_MEMORY_BYTES = 2**30
-_BLOCK_BYTES = 128 * 2**20
-_COLUMNS = 8192
 
 
-def read_features(layer: Any, name: str = "layer", max_bytes: int = IN_MEMORY_BYTES) -> np.ndarray:
+def read_features(layer: Any, name: str = "layer") -> np.ndarray:
     """Features of all stimuli, replicates averaged: (n_stimuli, n), n at most the number of stimuli.
 
     A layer with more features than stimuli is turned onto the directions in which its stimuli differ: coordinates with
     the same inner products between stimuli, so that every ridge regression, PLS without scaling and distance of it
-    has the same result. Its inner products are summed over blocks where it is larger than ``max_bytes``, and the layer
-    is never held.
+    has the same result. Its inner products are computed block by block (:func:`beholder.activations.compute_gram`), in
+    double precision, and the layer is never held.
 
     Parameters
     ----------
@@ -44,11 +43,7 @@ def read_features(layer: Any, name: str = "layer", max_bytes: int = IN_MEMORY_BY
         features = flatten_rows(layer[0:n_stimuli])
         _check(float(np.square(features - features.mean(axis=0)).sum()), name)
         return features
-    if 8 * n_stimuli * n_features <= max_bytes:
-        whole = flatten_rows(layer[0:n_stimuli])
-        products = _multiply(whole - whole.mean(axis=0))
-    else:
-        products = _multiply_blocks(layer, n_stimuli, max(1, _BLOCK_BYTES // (8 * n_features)))
+    products = compute_gram(_DoubleRows(layer, name))
     _check(float(np.trace(products)), name)
     squares, vectors = np.linalg.eigh(products)
     kept = squares > squares[-1] * n_stimuli * np.finfo(np.float64).eps
@@ -69,32 +64,18 @@ def flatten_rows(block: Any) -> np.ndarray:
     return values.reshape(len(values), -1).astype(np.float64)
 
 
-def _multiply(rows: np.ndarray) -> np.ndarray:
-    products = np.zeros((len(rows), len(rows)))
-    for start in range(0, rows.shape[1], _COLUMNS):
-        part = rows[:, start : start + _COLUMNS]
-        products += part @ part.T
-    return products
+@final
+class _DoubleRows:
+    """A layer in double precision, read when sliced."""
 
+    def __init__(self, layer: Any, name: str) -> None:
+        self._layer, self._name = layer, name
+        self.shape: tuple[int, ...] = tuple(int(size) for size in layer.shape)
+        self.dtype = np.dtype(np.float64)
+        self.stimulus_ids = tuple(map(str, range(self.shape[0])))
 
-def _multiply_blocks(layer: Any, n_stimuli: int, step: int) -> np.ndarray:
-    """Inner products of rows about their mean, four blocks of rows against one at a time."""
-    shift = flatten_rows(layer[0 : min(step, n_stimuli)]).mean(axis=0)
-
-    def read(start: int) -> np.ndarray:
-        return flatten_rows(layer[start : min(start + step, n_stimuli)]) - shift
-
-    products = np.zeros((n_stimuli, n_stimuli))
-    for first in range(0, n_stimuli, 4 * step):
-        left = np.concatenate([read(start) for start in range(first, min(first + 4 * step, n_stimuli), step)])
-        last = first + len(left)
-        products[first:last, first:last] = left @ left.T
-        for start in range(0, first, step):
-            part = left @ read(start).T
-            products[first:last, start : start + part.shape[1]] = part
-            products[start : start + part.shape[1], first:last] = part.T
-    means = products.mean(axis=0)
-    products -= means
-    products -= means[:, None]
-    products += means.mean()
-    return products
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        values = np.asarray(self._layer[rows]).astype(np.float64)
+        if not np.isfinite(values).all():
+            raise InputError("finite activations", got=f"NaN or infinite values in {self._name}")
+        return values

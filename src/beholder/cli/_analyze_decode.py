@@ -10,7 +10,8 @@ from beholder.cli._flags import Layers, Seed
 
 
 def decode(
-    activations: Path,
+    activations: list[Path],
+    /,
     *,
     labels: str = "label",
     layers: Layers = None,
@@ -20,6 +21,9 @@ def decode(
     across: str | None = None,
     no_scale: bool = False,
     n_components: int | None = None,
+    period: float | None = None,
+    reference: str | None = None,
+    depth_bins: int | None = None,
     n_permutations: int = 200,
     rnd_seed: Seed = 42,
     output: ResultFlags = ResultFlags(),
@@ -31,7 +35,7 @@ def decode(
     Parameters
     ----------
     activations
-        A store.
+        Stores; several are networks whose differences are told.
     labels
         Column of the stimuli's table that holds the classes.
     layers
@@ -48,6 +52,12 @@ def decode(
         Leave features as they are; default divided by their standard deviation over training stimuli.
     n_components
         Principal components of the training stimuli to keep.
+    period
+        The labels are numbers around a circle (180: orientation): decode their value in place of a class.
+    reference
+        With --period: column of values that may attract or repel what is decoded.
+    depth_bins
+        Also means over so many bins of relative depth, which compare networks of unlike depth.
     n_permutations
         Orders of the labels drawn for p; 0 for no test.
     rnd_seed
@@ -56,9 +66,10 @@ def decode(
     from beholder.analysis import analyze_decode
 
     output.run(
-        "decode", analyze_decode, activations, labels, layers=layers, classifier=classifier, n_folds=n_folds,
-        groups=groups, across=across, scale=not no_scale, n_components=n_components, n_permutations=n_permutations,
-        seed=rnd_seed,
+        "decode" if period is None else "decode-circular", analyze_decode, activations, labels, layers=layers,
+        classifier=classifier, n_folds=n_folds, groups=groups, across=across, scale=not no_scale,
+        n_components=n_components, period=period, reference=reference, depth_bins=depth_bins,
+        n_permutations=n_permutations, seed=rnd_seed,
     )  # fmt: skip
 
 

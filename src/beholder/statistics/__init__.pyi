@@ -33,6 +33,7 @@ from ._intervals import Correlation as Correlation
 from ._intervals import bootstrap_proportion as bootstrap_proportion
 from ._intervals import compute_mean_interval as compute_mean_interval
 from ._intervals import correlate as correlate
+from ._intervals import find_half_width as find_half_width
 from ._intervals import wilson_interval as wilson_interval
 from ._jackknife import JackknifeMean as JackknifeMean
 from ._jackknife import jackknife_mean as jackknife_mean

@@ -114,7 +114,9 @@ def compute_circular_bias(
 
 
 @suggest_keywords
-def decode_circular(features: Any, values: Any, period: float, folds: Any, alpha: float = 1.0) -> np.ndarray:
+def decode_circular(
+    features: Any, values: Any, period: float, folds: Any, alpha: float = 1.0, left_out: Any = None
+) -> np.ndarray:
     r"""Decode a circular variable from features of stimuli that the decoder has not seen.
 
     Ridge regression to cosine and sine of the variable, :math:`\hat v = \operatorname{atan2}(\hat s, \hat c)`. Features
@@ -124,17 +126,19 @@ def decode_circular(features: Any, values: Any, period: float, folds: Any, alpha
     Parameters
     ----------
     features : (n_stimuli, n_features), float
-    values : (n_stimuli,), float
-        In the units of ``period``.
+    values : (n_stimuli,) or (n_draws, n_stimuli), float
+        In the units of ``period``; draws, such as values in other orders, are decoded each by itself.
     period : float
     folds : (n_stimuli,)
         Labels: stimuli of one fold are decoded by a decoder fitted to all others.
     alpha : float
         Above 0.
+    left_out : (n_stimuli,), bool, optional
+        Stimuli that are decoded and no decoder is fitted to.
 
     Returns
     -------
-    ndarray of float64, (n_stimuli,)
+    ndarray of float64, of the values' shape
         In [0, period).
 
     Raises
@@ -156,7 +160,9 @@ def decode_circular(features: Any, values: Any, period: float, folds: Any, alpha
         np.asarray(folds),
     )
     rows = rows.reshape(len(rows), -1) if rows.ndim > 1 else rows
-    if rows.ndim != 2 or shown.shape != (len(rows),) or labels.shape != (len(rows),):
+    fitted = np.ones(len(rows), dtype=bool) if left_out is None else ~np.asarray(left_out, dtype=bool)
+    right = shown.ndim in (1, 2) and shown.shape[-1:] == labels.shape == fitted.shape == (len(rows),)
+    if rows.ndim != 2 or not right:
         raise InputError(
             "features (n_stimuli, n_features) with a value and a fold each",
             got=f"shapes {rows.shape}, {shown.shape} and {labels.shape}",
@@ -165,13 +171,15 @@ def decode_circular(features: Any, values: Any, period: float, folds: Any, alpha
         raise InputError("finite features and values, a period and an alpha above 0", got="others")
     if len(np.unique(labels)) < 2:
         raise InputError("two folds or more", got="1")
-    angles = shown * (2 * math.pi / period)
-    targets = np.column_stack([np.cos(angles), np.sin(angles)])
-    decoded = np.empty((len(rows), 2))
+    angles = np.atleast_2d(shown).T * (2 * math.pi / period)
+    n_draws = angles.shape[1]
+    targets = np.concatenate([np.cos(angles), np.sin(angles)], axis=1)
+    decoded = np.empty((len(rows), 2 * n_draws))
     for label in np.unique(labels):
         test = labels == label
-        decoded[test] = _predict(rows[~test], targets[~test], rows[test], alpha)
-    return (np.arctan2(decoded[:, 1], decoded[:, 0]) * (period / (2 * math.pi))) % period
+        decoded[test] = _predict(rows[~test & fitted], targets[~test & fitted], rows[test], alpha)
+    found = np.arctan2(decoded[:, n_draws:], decoded[:, :n_draws]).T * (period / (2 * math.pi)) % period
+    return found.reshape(shown.shape)
 
 
 def _predict(train: np.ndarray, targets: np.ndarray, test: np.ndarray, alpha: float) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast, final
 
@@ -142,3 +144,36 @@ def correlate(x: Any, y: Any) -> Correlation:
     found = cast(Any, pearsonr(x, y))
     low, high = found.confidence_interval(0.95) if n > 3 else (np.nan, np.nan)
     return Correlation(float(found.statistic), float(low), float(high), n)
+
+
+def find_half_width(variances: Sequence[float], freedoms: Sequence[float], level: float = 0.95) -> float:
+    """Half the interval of what has several sources of variance that add up, by Student's t.
+
+    Degrees of freedom are Satterthwaite's: (Σ v)² / Σ (v² / f).
+
+    Parameters
+    ----------
+    variances : sequence of float, at least 0
+        Of each source.
+    freedoms : sequence of float
+        Degrees of freedom of each; below 1 counts as 1.
+    level : float in (0, 1)
+
+    Returns
+    -------
+    float
+        NaN where nothing varies.
+
+    Source: Satterthwaite (1946), An approximate distribution of estimates of variance components, Biometrics Bulletin
+    2, 110-114.
+
+    >>> round(find_half_width([4.0, 0.0], [9, 1]), 3)
+    4.524
+    """
+    from scipy.special import stdtrit
+
+    total = sum(variances)
+    if not total > 0:
+        return math.nan
+    together = total**2 / sum(v**2 / max(1.0, f) for v, f in zip(variances, freedoms, strict=True))
+    return float(stdtrit(together, (1 + level) / 2)) * math.sqrt(total)

@@ -13,7 +13,7 @@ from beholder.analysis.encoding._uncertainty import (
     Spread,
     draw_orders,
     draw_parts,
-    find_half_width,
+    find_r_half_width,
     permute_r,
     restrict_orders,
     spread_r,
@@ -115,16 +115,16 @@ def test_stimuli_that_vary_together_are_not_counted_apart() -> None:
     moved = generator.normal(size=40)
     one = Spread(moved / 40, np.zeros(10))
     four = Spread(np.repeat(moved, 4) / 160, np.zeros(10))
-    alone, copies = find_half_width([one], None, 8), find_half_width([four], np.repeat(np.arange(40), 4), 32)
+    alone, copies = find_r_half_width([one], None, 8), find_r_half_width([four], np.repeat(np.arange(40), 4), 32)
     assert copies == pytest.approx(alone, rel=0.05)
-    assert find_half_width([four], None, 32) < 0.6 * alone
+    assert find_r_half_width([four], None, 32) < 0.6 * alone
 
 
 def test_the_interval_of_two_people_knows_that_they_saw_the_same_stimuli() -> None:
     moved = np.random.default_rng(3).normal(size=40) / 40
     one, other = Spread(moved, np.zeros(10)), Spread(-moved, np.zeros(10))
-    assert find_half_width([one, one], None, 8) == pytest.approx(find_half_width([one], None, 8))
-    assert np.isnan(find_half_width([one, other], None, 8))
+    assert find_r_half_width([one, one], None, 8) == pytest.approx(find_r_half_width([one], None, 8))
+    assert np.isnan(find_r_half_width([one, other], None, 8))
 
 
 def test_joint_regressions_fitted_again_are_the_ones_that_were_fitted() -> None:
@@ -139,4 +139,4 @@ def test_joint_regressions_fitted_again_are_the_ones_that_were_fitted() -> None:
         np.arange(30), 30,
     )[0]  # fmt: skip
     assert len(set(spread.trained)) == 10
-    assert 0 < find_half_width([spread], None, 10) < 1
+    assert 0 < find_r_half_width([spread], None, 10) < 1

@@ -115,3 +115,23 @@ def test_bad_days() -> None:
     assert "1 of 6 stimuli have no value and were left out." in gaps.warnings
     flat = tune({"v1": np.ones((6, 2))}, [1, 2, 3, 1, 2, 3])
     assert "2 of 2 units of v1 give all values one response." in flat.warnings
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shared", [0.0, 2.0])
+def test_calibration(shared: float) -> None:
+    """Shares of units of untuned layers, however much units vary together: p < .05 in 1 to 10 %, 5 % of units tuned."""
+    rows = []
+    for seed in range(300):
+        generator = np.random.default_rng(seed)
+        acts = {
+            name: generator.normal(size=(36, 20)) + shared * generator.normal(size=(36, 1)) for name in ("a", "b", "c")
+        }
+        table = tune(acts, np.tile(ANGLES, 3), period=180, n_permutations=60, seed=seed).table
+        share = table[table["statistic"] == "share-tuned"]
+        rows.append([*share[["estimate", "shuffled", "p"]].to_numpy(dtype=float)[0], share["p_of_all_layers"].min()])
+    estimate, shuffled, p, smallest = np.array(rows).T
+    assert 0.01 <= (p < 0.05).mean() <= 0.1
+    assert 0.01 <= (smallest < 0.05).mean() <= 0.1
+    assert estimate.mean() == pytest.approx(0.05, abs=0.015)
+    assert shuffled.mean() == pytest.approx(0.05, abs=0.01)

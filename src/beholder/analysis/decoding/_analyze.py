@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,15 @@ import numpy as np
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.analysis._features import IN_MEMORY_BYTES, flatten_rows, read_features
-from beholder.analysis._inputs import identify_inputs
-from beholder.analysis._join import iter_layers, open_layers, read_condition
+from beholder.analysis._inputs import identify_inputs, number_inputs
+from beholder.analysis._join import iter_layers, read_condition
 from beholder.analysis._result import Result, make_result
+from beholder.analysis.decoding._circular import CircularTask, check_circle, decode_layer, make_circular_rows
 from beholder.analysis.decoding._classifiers import Classifier, check_classifier
-from beholder.analysis.decoding._decode import Decoded, DecodeSettings, decode_conditions
-from beholder.analysis.decoding._folds import draw_label_orders, plan_class_folds
-
-_FEWEST_ORDERS = 20
+from beholder.analysis.decoding._decode import DecodeSettings, decode_conditions
+from beholder.analysis.decoding._folds import draw_label_orders, plan_class_folds, plan_value_folds
+from beholder.analysis.decoding._sources import Source, open_sources
+from beholder.analysis.decoding._table import FEWEST_ORDERS, Cell, make_rows
 
 
 @suggest_keywords
@@ -33,6 +34,9 @@ def analyze_decode(
     across: str | Sequence[Any] | np.ndarray | None = None,
     scale: bool = True,
     n_components: int | None = None,
+    period: float | None = None,
+    reference: str | Sequence[float] | np.ndarray | None = None,
+    depth_bins: int | None = None,
     n_permutations: int = 200,
     stimulus_ids: Sequence[str] | None = None,
     seed: int = DEFAULT_SEED,
@@ -44,8 +48,8 @@ def analyze_decode(
 
     Parameters
     ----------
-    activations : Activations, path, or mapping of str to array, (n_stimuli, *features)
-        Replicates are averaged.
+    activations : Activations, path, mapping of str to array, (n_stimuli, *features), or a list of these
+        Replicates are averaged. Several are networks whose differences are told, over the stimuli that all have.
     labels : str or (n_stimuli,)
         A column of the stimuli's table, or a class for each stimulus. Stimuli with an empty one are left out.
     layers : sequence of str, optional
@@ -61,6 +65,13 @@ def analyze_decode(
         Divide features by their standard deviation over training stimuli.
     n_components : int, optional
         Principal components of the training stimuli to keep.
+    period : float, optional
+        The labels are numbers around a circle, 180 for orientation, 360 for direction or hue: their value is decoded by
+        ridge regression to its cosine and sine, in place of a class.
+    reference : str or (n_stimuli,), optional
+        Of a circular variable: values that may attract or repel what is decoded, such as the orientation before.
+    depth_bins : int, optional
+        Also means over layers in so many bins of relative depth, which compare networks of unlike depth.
     n_permutations : int
         Orders of the labels drawn for p, each fitted anew; 0 for no test.
     stimulus_ids : sequence of str, optional
@@ -71,9 +82,12 @@ def analyze_decode(
     Returns
     -------
     Result
-        ``kind`` is ``decode``; the statistic ``balanced-accuracy``, with ``chance``, ``p_of_all_layers`` and, with
-        ``across``, ``fitted_in`` and ``tested_in``. ``arrays["confusions"]`` are (n_layers, n_conditions, n_conditions,
-        n_classes, n_classes).
+        ``kind`` is ``decode``; statistics ``balanced-accuracy``, with ``chance``, ``p_of_all_layers`` and, with
+        ``across``, ``fitted_in`` and ``tested_in``; ``mean of depth bin``; ``difference`` of two networks.
+        ``arrays["confusions"]`` are (n_layers, n_conditions, n_conditions, n_classes, n_classes), of one network after
+        the other.
+        With ``period`` the kind is ``decode-circular``: ``circular-error``, the mean absolute error, and
+        ``circular-bias``, above 0 attraction to the reference; ``arrays["decoded"]`` are (n_layers, n_stimuli).
 
     Raises
     ------
@@ -94,48 +108,131 @@ def analyze_decode(
     1.0
     """
     check_classifier(classifier)
-    store = open_layers(activations, stimulus_ids)
-    words = np.array([_name(value) for value in read_condition(store, labels, "labels")])
+    if depth_bins is not None and depth_bins < 1:
+        raise InputError("1 bin of depth or more", got=f"{depth_bins}")
+    sources, note = open_sources(activations, stimulus_ids, layers)
+    notes = [note] if note else []
+    first = sources[0]
+    words = np.array([_name(value) for value in read_condition(first.store, labels, "labels")[first.rows]])
     known = np.flatnonzero(words != "")
+    if len(known) < len(words):
+        notes.append(f"{len(words) - len(known)} of {len(words)} stimuli have no label and were left out.")
+    group_of = None
+    if groups is not None:
+        group_of = read_condition(first.store, groups, "groups")[first.rows[known]].astype(str)
+    told = labels if isinstance(labels, str) else "labels"
+    settings: dict[str, Any] = {
+        "model": ", ".join(source.model for source in sources), "sources": [source.name for source in sources],
+        "layers": list(dict.fromkeys(layer for source in sources for layer in source.layers)), "labels": told,
+        "n_stimuli": len(known), "n_folds": n_folds, "groups": _tell_column(groups), "depth_bins": depth_bins,
+        "n_permutations": n_permutations, "seed": seed,
+    }  # fmt: skip
+    stores = number_inputs("activations", [source.store for source in sources])
+    if period is not None:
+        if across is not None or n_components is not None or not scale:
+            raise InputError("a circular variable by itself", got="across, n_components or unscaled features beside it")
+        task = _plan_circle(words[known], period, first, known, reference, group_of, n_folds, n_permutations, seed)
+        settings |= {"period": period, "reference": _tell_column(reference)}
+        settings["inputs"] = identify_inputs(**stores, labels=task.values, groups=group_of, reference=task.references)
+        return _analyze_circle(sources, known, task, settings, depth_bins, notes)
+    if reference is not None:
+        raise InputError("a reference with the period of a circular variable", got="a reference alone")
     classes, numbers = np.unique(words[known], return_inverse=True)
-    group_of = None if groups is None else read_condition(store, groups, "groups")[known].astype(str)
     if across is None:
         conditions, condition_of = [""], np.zeros(len(known), dtype=np.int64)
     else:
-        found = np.array([_name(value) for value in read_condition(store, across, "across")[known]])
-        conditions, condition_of = np.unique(found, return_inverse=True)
+        found = read_condition(first.store, across, "across")[first.rows[known]]
+        conditions, condition_of = np.unique(np.array([_name(value) for value in found]), return_inverse=True)
         conditions = [str(each) for each in conditions]
-    inputs = identify_inputs(activations=store, labels=numbers, across=condition_of, groups=group_of)
+    settings |= {
+        "classes": [str(each) for each in classes], "classifier": classifier, "scale": scale,
+        "across": _tell_column(across), "conditions": conditions, "n_components": n_components,
+    }  # fmt: skip
+    settings["inputs"] = identify_inputs(**stores, labels=numbers, across=condition_of, groups=group_of)
     folds = _plan_folds(numbers, condition_of, n_folds, seed, group_of, [str(each) for each in classes], conditions)
     orders = _draw_orders(numbers, condition_of, n_permutations, seed, group_of)
     how = DecodeSettings(classifier=classifier, scale=scale, n_components=n_components, seed=seed)
-    names = list(layers or store.layers)
-    decoded: list[dict[tuple[int, int], Decoded]] = []
-    for name, rows in iter_layers(store, known, [store.stimulus_ids[row] for row in known], names):
-        decoded.append(decode_conditions(_read(rows, name, scale), numbers, condition_of, folds, orders, how))
-    told = labels if isinstance(labels, str) else "labels"
-    table = _make_rows(names, decoded, conditions, condition_of, told, how, len(classes))
-    for row in table:
-        row["model"] = str(store.model)
-    settings = {
-        "model": str(store.model), "layers": names, "labels": told, "classes": [str(each) for each in classes],
-        "n_stimuli": len(known), "classifier": classifier, "n_folds": n_folds, "scale": scale,
-        "groups": groups if isinstance(groups, str) or groups is None else "given",
-        "across": across if isinstance(across, str) or across is None else "given", "conditions": conditions,
-        "n_components": n_components, "n_permutations": n_permutations, "seed": seed,
-        "inputs": inputs,
-    }  # fmt: skip
+    decoded = [
+        [
+            decode_conditions(_read(rows, name, scale), numbers, condition_of, folds, orders, how)
+            for name, rows in _iter_rows(source, known)
+        ]
+        for source in sources
+    ]
+    table: list[dict[str, Any]] = []
+    for a, fitted_in in enumerate(conditions):
+        for b, tested_in in enumerate(conditions):
+            start = {
+                "target": told, "method": classifier, "n": int((condition_of == b).sum()), "seed": seed,
+                "chance": 1 / len(classes),
+            }  # fmt: skip
+            start |= {"fitted_in": fitted_in, "tested_in": tested_in} if len(conditions) > 1 else {}
+            cell = Cell(start, [[own[a, b] for own in mine] for mine in decoded], numbers)
+            table += make_rows(cell, sources, depth_bins)
+    places = range(len(conditions))
     confusions = np.array(
-        [[[own[a, b].confusions for b in range(len(conditions))] for a in range(len(conditions))] for own in decoded]
+        [[[own[a, b].confusions for b in places] for a in places] for mine in decoded for own in mine]
     )
-    warnings: list[str] = []
-    if len(known) < len(words):
-        warnings.append(f"{len(words) - len(known)} of {len(words)} stimuli have no label and were left out.")
-    if n_permutations and not len(orders):
-        warnings.append("No test was made: groups neither have one class each nor several each.")
-    elif 0 < n_permutations < _FEWEST_ORDERS:
-        warnings.append(f"No test was made: {_FEWEST_ORDERS} permutations are the fewest for a p below .05.")
-    return make_result("decode", table, settings, warnings=warnings, arrays={"confusions": confusions})
+    notes += _warn_of_no_test(n_permutations, len(orders))
+    return make_result("decode", table, settings, warnings=notes, arrays={"confusions": confusions})
+
+
+def _tell_column(values: Any) -> str | None:
+    return values if isinstance(values, str) or values is None else "given"
+
+
+def _iter_rows(source: Source, known: np.ndarray) -> Iterator[tuple[str, Any]]:
+    ids = [source.ids[int(row)] for row in known]
+    return iter_layers(source.store, source.rows[known], ids, source.layers)
+
+
+def _warn_of_no_test(n_permutations: int, n_orders: int) -> list[str]:
+    if n_permutations and not n_orders:
+        return ["No test was made: groups neither have one class each nor several each."]
+    if 0 < n_permutations < FEWEST_ORDERS:
+        return [f"No test was made: {FEWEST_ORDERS} permutations are the fewest for a p below .05."]
+    return []
+
+
+def _plan_circle(
+    words: np.ndarray, period: float, first: Source, known: np.ndarray, reference: Any, groups: np.ndarray | None,
+    n_folds: int, n_permutations: int, seed: int,
+) -> CircularTask:  # fmt: skip
+    values = _to_numbers(words, "labels that are numbers, to decode a circular variable")
+    check_circle(values, period)
+    references = None
+    if reference is not None:
+        found = read_condition(first.store, reference, "reference")[first.rows[known]]
+        references = _to_numbers(np.array([_name(value) or "nan" for value in found]), "a reference of numbers")
+    folds = plan_value_folds(len(values), n_folds, seed, groups)
+    unique, numbers = np.unique(values, return_inverse=True)
+    orders = draw_label_orders(numbers, n_permutations, seed, groups)
+    return CircularTask(
+        values, period, folds, unique[orders.astype(np.int64)],
+        np.arange(len(values)) if groups is None else np.unique(groups, return_inverse=True)[1], references, seed,
+    )  # fmt: skip
+
+
+def _to_numbers(words: np.ndarray, expected: str) -> np.ndarray:
+    try:
+        return words.astype(np.float64)
+    except ValueError as error:
+        raise InputError(expected, got=str(error)) from error
+
+
+def _analyze_circle(
+    sources: Sequence[Source], known: np.ndarray, task: CircularTask, settings: dict[str, Any], depth_bins: int | None,
+    notes: list[str],
+) -> Result:  # fmt: skip
+    decoded = [
+        [decode_layer(_read(rows, name, scale=True), task) for name, rows in _iter_rows(source, known)]
+        for source in sources
+    ]
+    start = {"target": settings["labels"], "method": "ridge", "n": len(task.values), "seed": task.seed}
+    table = make_circular_rows(task, sources, decoded, start, depth_bins)
+    arrays = {"decoded": np.stack([own.decoded for mine in decoded for own in mine]), "values": task.values}
+    notes += _warn_of_no_test(settings["n_permutations"], len(task.orders))
+    return make_result("decode-circular", table, settings, warnings=notes, arrays=arrays)
 
 
 def _name(value: Any) -> str:
@@ -187,32 +284,3 @@ def _read(layer: Any, name: str, scale: bool) -> np.ndarray:
             hint="features that are not scaled, or activations that are pooled",
         )
     return read_features(layer, name)
-
-
-def _make_rows(
-    layers: Sequence[str], decoded: Sequence[dict[tuple[int, int], Decoded]], conditions: Sequence[str],
-    condition_of: np.ndarray, labels: str, how: DecodeSettings, n_classes: int,
-) -> list[dict[str, Any]]:  # fmt: skip
-    rows: list[dict[str, Any]] = []
-    for a, fitted_in in enumerate(conditions):
-        for b, tested_in in enumerate(conditions):
-            mine = [own[a, b] for own in decoded]
-            has_test = min(len(own.null) for own in mine) >= _FEWEST_ORDERS
-            largest = np.max([own.null for own in mine], axis=0) if has_test else None
-            for layer, own in zip(layers, mine, strict=True):
-                row = {
-                    "layer": layer, "target": labels, "statistic": "balanced-accuracy", "method": how.classifier,
-                    "estimate": own.accuracy, "low": own.low, "high": own.high,
-                    "p": None if largest is None else _read_p(own.accuracy, own.null),
-                    "n": int((condition_of == b).sum()), "seed": how.seed, "chance": 1 / n_classes,
-                    "p_of_all_layers": None if largest is None else _read_p(own.accuracy, largest),
-                }  # fmt: skip
-                if len(conditions) > 1:
-                    row |= {"fitted_in": fitted_in, "tested_in": tested_in}
-                rows.append(row)
-    return rows
-
-
-def _read_p(accuracy: float, null: np.ndarray) -> float:
-    """One-sided p: (1 + draws as large) / (1 + draws)."""
-    return (1 + int((null >= accuracy - 1e-12).sum())) / (1 + len(null))

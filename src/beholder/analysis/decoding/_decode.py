@@ -11,6 +11,7 @@ import numpy as np
 from beholder._core.seeds import make_generator
 from beholder.analysis.decoding._classifiers import Classifier, fit_classifier, prepare_rows
 from beholder.analysis.decoding._folds import balance_accuracy, count_confusions
+from beholder.statistics import find_half_width
 
 _N_HALVES = 20
 
@@ -28,12 +29,18 @@ class Decoded:
         95 % interval of the balanced accuracy.
     null : (n_permutations,), float
         Balanced accuracy under labels in other orders, fitted anew.
+    hits : (n_stimuli,), float
+        1 for stimuli that were told right, 0 for others; NaN for those that were not tested.
+    halves : (n_halves,), float
+        Balanced accuracy after fitting to random halves of the training stimuli; NaN where none could be fitted.
     """
 
     confusions: np.ndarray
     low: float
     high: float
     null: np.ndarray
+    hits: np.ndarray
+    halves: np.ndarray
 
     @property
     def accuracy(self) -> float:
@@ -85,6 +92,7 @@ def decode_conditions(
     n_conditions, n_classes = int(conditions.max()) + 1, int(labels.max()) + 1
     pairs = [(a, b) for a in range(n_conditions) for b in range(n_conditions)]
     everything = [labels, *orders]
+    hits = {pair: np.full(len(labels), np.nan) for pair in pairs}
     counts = {pair: np.zeros((len(everything), n_classes, n_classes), dtype=np.int64) for pair in pairs}
     parts = np.zeros((_N_HALVES, n_conditions, n_conditions, n_classes, n_classes), dtype=np.int64)
     halves = _draw_halves(labels, how.seed)
@@ -100,7 +108,10 @@ def decode_conditions(
                 predict = fit_classifier(prepared.rows, own[train], how.classifier)
                 for b, (test, rows) in enumerate(zip(tests, turned, strict=True)):
                     if len(test):
-                        counts[a, b][i] += count_confusions(own[test], predict(rows), n_classes)
+                        told = predict(rows)
+                        counts[a, b][i] += count_confusions(own[test], told, n_classes)
+                        if i == 0:
+                            hits[a, b][test] = told == own[test]
             for part in range(_N_HALVES):
                 fewer = halves[part, train]
                 if len(np.unique(labels[train][fewer])) < 2:
@@ -114,7 +125,8 @@ def decode_conditions(
         confusions = counts[a, b][0]
         low, high = find_interval(confusions, parts[:, a, b])
         null = np.array([balance_accuracy(each) for each in counts[a, b][1:] if each.any()])
-        found[a, b] = Decoded(confusions, low, high, null)
+        halved = np.array([balance_accuracy(each) if each.any() else np.nan for each in parts[:, a, b]])
+        found[a, b] = Decoded(confusions, low, high, null, hits[a, b], halved)
     return found
 
 
@@ -145,17 +157,45 @@ def find_interval(confusions: np.ndarray, without: Sequence[np.ndarray] | np.nda
     Sources: Agresti & Coull (1998), The American Statistician 52, 119-126; Shao & Wu (1989), Annals of Statistics 17,
     1176-1197.
     """
-    from scipy.special import stdtrit
-
     totals = confusions.sum(axis=1)
     n = totals[totals > 0]
     share = (np.diagonal(confusions)[totals > 0] + 1) / (n + 2)
     tested = float((share * (1 - share) / n).sum()) / len(n) ** 2
     scores = np.array([balance_accuracy(each) for each in without if each.any()])
-    k = len(scores)
-    trained = float(scores.var(ddof=1)) if k > 1 else 0.0
-    freedom = max(1, int(n.sum()) - len(n))
-    together = (tested + trained) ** 2 / (tested**2 / freedom + trained**2 / max(1, k - 1))
-    half = float(stdtrit(together, 0.975)) * np.sqrt(tested + trained)
+    trained = float(scores.var(ddof=1)) if len(scores) > 1 else 0.0
+    half = find_half_width((tested, trained), (int(n.sum()) - len(n), len(scores) - 1))
     middle = balance_accuracy(confusions)
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def find_mean_interval(
+    decoded: Sequence[Decoded], weights: np.ndarray, labels: np.ndarray, bounds: tuple[float, float]
+) -> tuple[float, float, float]:
+    """A weighted mean of layers' balanced accuracies (a difference is one) and its 95 % interval.
+
+    The layers were tested on the same stimuli and fitted to the same halves, so that what they share does not count
+    twice; it does not count at all in a difference. A class whose stimuli are all told alike varies as one of a size
+    two larger with one told otherwise would.
+
+    Parameters
+    ----------
+    decoded : sequence of Decoded
+    weights : (n_layers,), float
+    labels : (n_stimuli,), int
+    bounds : (float, float)
+        Of the interval.
+    """
+    hits: np.ndarray = weights @ np.stack([own.hits for own in decoded])
+    tested, n_classes, n_tested = 0.0, 0, 0
+    for each in np.unique(labels[np.isfinite(hits)]):
+        mine = hits[(labels == each) & np.isfinite(hits)]
+        n = len(mine)
+        spread = float(mine.var(ddof=1)) if n > 1 else 0.0
+        tested += (spread if spread > 0 else (n + 1) / (n + 2) ** 2) / n
+        n_classes, n_tested = n_classes + 1, n_tested + n
+    halves: np.ndarray = weights @ np.stack([own.halves for own in decoded])
+    halves = halves[np.isfinite(halves)]
+    trained = float(halves.var(ddof=1)) if len(halves) > 1 else 0.0
+    half = find_half_width((tested / max(1, n_classes) ** 2, trained), (n_tested - n_classes, len(halves) - 1))
+    middle = float(weights @ np.array([own.accuracy for own in decoded]))
+    return middle, max(bounds[0], middle - half), min(bounds[1], middle + half)

@@ -53,6 +53,21 @@ def plan_class_folds(labels: np.ndarray, n_folds: int, seed: int, groups: np.nda
     return folds
 
 
+def plan_value_folds(n_stimuli: int, n_folds: int, seed: int, groups: np.ndarray | None = None) -> np.ndarray:
+    """The fold of each stimulus, (n_stimuli,), int, where there are no classes: dealt at random, groups kept whole.
+
+    Raises
+    ------
+    InputError
+        Fewer than two folds, or more than there are stimuli (or groups).
+    """
+    units = np.arange(n_stimuli) if groups is None else np.unique(groups.astype(str), return_inverse=True)[1]
+    n = int(units.max()) + 1
+    if not 2 <= n_folds <= n:
+        raise InputError(f"2 to {n} folds of {n} {'stimuli' if groups is None else 'groups'}", got=f"{n_folds}")
+    return (make_generator(seed, "value folds", n).permutation(n) % n_folds)[units]
+
+
 def count_confusions(labels: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
     """(n_classes, n_classes), int: true classes along rows, predicted along columns."""
     counts = np.zeros((n_classes, n_classes), dtype=np.int64)

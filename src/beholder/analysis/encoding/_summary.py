@@ -20,7 +20,7 @@ from beholder.analysis.encoding._participants import Participant
 from beholder.analysis.encoding._predict import Predicted, Procedure
 from beholder.analysis.encoding._refit import Refits
 from beholder.analysis.encoding._splits import Split
-from beholder.analysis.encoding._uncertainty import Spread, find_half_width, permute_r, spread_r
+from beholder.analysis.encoding._uncertainty import Spread, find_r_half_width, permute_r, spread_r
 
 
 @final
@@ -173,7 +173,7 @@ def summarize_units(
     for place, (region, own) in enumerate(members.items()):
         known = corrected[own][~np.isnan(corrected[own])]
         regions[region] = RegionScore(
-            len(own), float(r[own].mean()), find_half_width([spreads[place]], drawn.groups, n_tested), spreads[place],
+            len(own), float(r[own].mean()), find_r_half_width([spreads[place]], drawn.groups, n_tested), spreads[place],
             float(nulls[0, place]), nulls[1:, place], find_median(known),
             _spread(by_split[:, own]) if each_split else np.nan, without[:, place], len(known), int((known > 1).sum()),
             n_tested, found.r[:, own].mean(axis=1), found.training[:, own].mean(axis=1),

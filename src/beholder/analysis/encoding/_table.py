@@ -14,7 +14,7 @@ from beholder.analysis.encoding._scores import read_p
 from beholder.analysis.encoding._settings import EncodeSettings
 from beholder.analysis.encoding._splits import Split
 from beholder.analysis.encoding._summary import RegionScore, Tested
-from beholder.analysis.encoding._uncertainty import Spread, find_half_width
+from beholder.analysis.encoding._uncertainty import Spread, find_r_half_width
 
 Found = Sequence[Sequence[Tested]]
 """Scores of each participant at each layer."""
@@ -106,7 +106,7 @@ def _bound_over_people(
     """Interval of the mean r over participants: over participants, of two over stimuli."""
     if len(values) >= _FEWEST_PEOPLE:
         return _bound(float(np.mean(values)), _find_student_half_width(values), "participants")
-    return _bound(float(np.mean(values)), find_half_width(spreads, groups, n_tested))
+    return _bound(float(np.mean(values)), find_r_half_width(spreads, groups, n_tested))
 
 
 def _find_student_half_width(values: Sequence[float]) -> float:

@@ -12,6 +12,7 @@ from beholder._core.seeds import make_generator
 from beholder.analysis.encoding._refit import Refits, unit_columns
 from beholder.analysis.encoding._scores import count_orders
 from beholder.analysis.encoding._splits import Split
+from beholder.statistics import find_half_width
 
 FEWEST_ORDERS = 20
 _N_PARTS = 10
@@ -110,7 +111,7 @@ def permute_r(
     """
     n_stimuli, n_units = responses.shape
     responses = (responses - responses.mean(axis=0)).astype(np.float32)
-    everything = np.vstack([np.arange(n_stimuli), orders])
+    everything = np.vstack([np.arange(len(responses), dtype=np.int64), orders])
     step = max(1, refits.n_columns // n_units)
     found: list[np.ndarray] = []
     for start in range(0, len(everything), step):
@@ -165,10 +166,8 @@ def spread_r(
     ]
 
 
-def find_half_width(spreads: Sequence[Spread], groups: np.ndarray | None, n_tested: int) -> float:
+def find_r_half_width(spreads: Sequence[Spread], groups: np.ndarray | None, n_tested: int) -> float:
     """Half the 95 % interval of a mean r over units, folds and people; NaN where it cannot be told.
-
-    Both variances add up, and the degrees of freedom are Satterthwaite's.
 
     Parameters
     ----------
@@ -178,11 +177,7 @@ def find_half_width(spreads: Sequence[Spread], groups: np.ndarray | None, n_test
         Stimuli that vary together.
     n_tested : int
         Stimuli in the smallest test set.
-
-    Source: Satterthwaite (1946), Biometrics Bulletin 2, 110-114.
     """
-    from scipy.special import stdtrit
-
     moved = np.mean([spread.tested for spread in spreads], axis=0)
     without = np.mean([spread.trained for spread in spreads], axis=0)
     seen = np.any([spread.tested != 0 for spread in spreads], axis=0)
@@ -195,12 +190,8 @@ def find_half_width(spreads: Sequence[Spread], groups: np.ndarray | None, n_test
     tested = float(moved @ moved) * correction
     n_parts = len(without)
     trained = float(np.square(without - without.mean()).sum()) * (n_parts - 1) / n_parts
-    total = tested + trained
-    freedom = (n * (1 - 2 / n_tested), n_parts - 1)
-    if not total > 0 or min(freedom) < 1:
-        return np.nan
-    together = total**2 / (tested**2 / freedom[0] + trained**2 / freedom[1])
-    return float(stdtrit(together, 0.975)) * np.sqrt(total)
+    freedoms = (n * (1 - 2 / n_tested), n_parts - 1)
+    return find_half_width((tested, trained), freedoms) if min(freedoms) >= 1 else np.nan
 
 
 def _combine(r: np.ndarray, *, median: bool) -> np.ndarray:

@@ -17,7 +17,15 @@ from beholder.analysis._result import (
     format_interval,
     format_p,
 )
-from beholder.figures import plot_layer_lines, plot_proportion_matrix
+from beholder.analysis.kinds._rsa_differences import shorten_model
+from beholder.figures import (
+    CurvePanel,
+    LayerCurve,
+    plot_layer_curve,
+    plot_layer_curves,
+    plot_layer_lines,
+    plot_proportion_matrix,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,6 +38,7 @@ _NAMES = {
     "lda": "linear discriminant analysis",
 }
 _MOST_MATRICES = 4
+_MOST_PANELS = 6
 
 
 def _tell(result: Result) -> list[str]:
@@ -37,9 +46,11 @@ def _tell(result: Result) -> list[str]:
     table: Any = result.table
     asked = result.settings
     told: list[str] = []
-    for fitted, tested in _list_pairs(result):
-        rows = _pick(table, fitted, tested)
+    cells = [(pair, source) for pair in _list_pairs(result) for source in list_sources(result)]
+    for (fitted, tested), source in cells:
+        rows = pick_source(_pick(table, fitted, tested), source)
         where = f" after fitting in {fitted} and testing in {tested}" if fitted else ""
+        where += f" from {shorten_model(source)}" if source else ""
         parts = [
             f"{row['layer']} {format_estimate(float(row['estimate']))} "
             f"{format_interval(float(row['low']), float(row['high']))}".strip()
@@ -51,7 +62,26 @@ def _tell(result: Result) -> list[str]:
             f"Balanced accuracy of {len(asked['classes'])} classes of {asked['labels']}{where}: {shown}; chance is "
             f"{format_estimate(1 / len(asked['classes']))}, n = {int(rows['n'].iloc[0])} stimuli."
         )
-    return told
+    return told + tell_differences(result)
+
+
+def tell_differences(result: Result, digits: int = 2) -> list[str]:
+    """Networks whose means over a bin of depth differ by more than the interval."""
+    table: Any = result.table
+    rows = table[(table["statistic"] == "difference") & table["layer"].str.startswith("depth ")]
+    if not len(rows):
+        return []
+    told = [
+        f"{shorten_model(str(row['source']))} less {shorten_model(str(row['other_source']))} at {row['layer']}: "
+        f"{format_estimate(float(row['estimate']), digits=digits)} "
+        f"{format_interval(float(row['low']), float(row['high']), digits=digits)}"
+        + (f" (fitted in {row['fitted_in']}, tested in {row['tested_in']})" if "fitted_in" in rows.columns else "")
+        for _, row in rows.iterrows()
+        if row["low"] > 0 or row["high"] < 0
+    ]
+    if not told:
+        return ["No two networks differ by more than the interval in any bin of relative depth."]
+    return ["; ".join(told[:6]) + (f"; and {len(told) - 6} more differences." if len(told) > 6 else ".")]
 
 
 def _list_pairs(result: Result) -> list[tuple[str, str]]:
@@ -59,7 +89,18 @@ def _list_pairs(result: Result) -> list[tuple[str, str]]:
     return [(a, b) for a in conditions for b in conditions]
 
 
-def _pick(table: Any, fitted: str, tested: str) -> Any:
+def list_sources(result: Result) -> list[str]:
+    """Names that tell networks apart; one empty one where there is one network."""
+    return [str(name) for name in result.settings["sources"]]
+
+
+def pick_source(rows: Any, source: str) -> Any:
+    """Rows of one network."""
+    return rows[rows["source"] == source] if source else rows
+
+
+def _pick(table: Any, fitted: str, tested: str, statistic: str = "balanced-accuracy") -> Any:
+    table = table[table["statistic"] == statistic]
     if "fitted_in" not in table.columns:
         return table
     return table[(table["fitted_in"] == fitted) & (table["tested_in"] == tested)]
@@ -89,18 +130,38 @@ def _describe_methods(result: Result) -> str:
         else ""
     )
     return flow_text(
-        f"""The {len(asked["classes"])} classes of {asked["labels"]} were told from the activations of each of
-        {len(asked["layers"])} layers of {asked["model"] or "a network"} to {asked["n_stimuli"]} stimuli by
-        {_NAMES[asked["classifier"]]} (scikit-learn; Pedregosa et al., 2011), in {asked["n_folds"]} folds with every
-        class in each{groups} (seed {asked["seed"]}). Features were {scaling}{reduced}, within the folds. {across}
+        f"""The {len(asked["classes"])} classes of {asked["labels"]} were told from the activations of
+        {name_layers(result)} to {asked["n_stimuli"]} stimuli by {_NAMES[asked["classifier"]]} (scikit-learn; Pedregosa
+        et al., 2011), in {asked["n_folds"]} folds with every class in each{groups} (seed {asked["seed"]}). Features
+        were {scaling}{reduced}, within the folds. {across}
         Accuracy is balanced: the mean over classes of the share told right. Intervals are 95 %, over the stimuli that
-        were tested and those that were fitted. {test} Pedregosa, F. et al. (2011). Journal of Machine Learning Research
-        12, 2825-2830. Ojala, M. & Garriga, G. C. (2010). Journal of Machine Learning Research 11, 1833-1863."""
+        were tested and those that were fitted. {describe_bins(result)} {test} Pedregosa, F. et al. (2011). Journal of
+        Machine Learning Research 12, 2825-2830. Ojala, M. & Garriga, G. C. (2010). Journal of Machine Learning Research
+        11, 1833-1863."""
     )
+
+
+def name_layers(result: Result) -> str:
+    """Whose layers were decoded."""
+    asked = result.settings
+    n = len(asked["layers"])
+    if len(asked["sources"]) > 1:
+        return f"the layers of {' and '.join(map(shorten_model, asked['sources']))}"
+    return f"{'each of ' if n > 1 else ''}{n} layer{'s' if n > 1 else ''} of {asked['model'] or 'a network'}"
+
+
+def describe_bins(result: Result) -> str:
+    """How networks of unlike depth were compared."""
+    n = result.settings["depth_bins"]
+    return f"Layers were averaged in {n} bins of relative depth, from 0 at the first to 1 at the last." if n else ""
 
 
 def _plot(result: Result, ax: Axes | None = None) -> Axes:
     """Balanced accuracy at each layer; with conditions, within and between them on average."""
+    if len(list_sources(result)) > 1:
+        fitted, tested = _list_pairs(result)[0]
+        title = f"{fitted} to {tested}" if fitted else ""
+        return plot_layer_curve(_make_panel(result, fitted, tested), ax, name="Balanced accuracy", title=title)
     table: Any = result.table
     lines: dict[str, dict[str, tuple[float, float, float]]] = {}
     pairs = _list_pairs(result)
@@ -116,6 +177,32 @@ def _plot(result: Result, ax: Axes | None = None) -> Axes:
     return plot_layer_lines(lines, ax, value_name="Balanced accuracy", interval=words, chance=chance)
 
 
+def _make_panel(result: Result, fitted: str, tested: str) -> CurvePanel:
+    chance = 1 / len(result.settings["classes"])
+    rows = _pick(result.table, fitted, tested)
+    return CurvePanel(make_curves(result, rows), chance=chance, chance_text=f"chance {format_estimate(chance)}")
+
+
+def make_curves(result: Result, rows: Any) -> dict[str, LayerCurve]:
+    """A curve over layers for each network."""
+    curves: dict[str, LayerCurve] = {}
+    for source in list_sources(result):
+        mine = pick_source(rows, source)
+        layers = [str(each) for each in mine["layer"]]
+        columns = (mine[name].to_numpy(dtype=float) for name in ("estimate", "low", "high"))
+        curves[shorten_model(source or str(result.settings["model"]))] = LayerCurve(layers, *columns)
+    return curves
+
+
+def _draw_curves(result: Result) -> Figure:
+    if len(list_sources(result)) == 1:
+        return _get_figure(_plot(result))
+    pairs = _list_pairs(result)[:_MOST_PANELS]
+    panels = {f"{a} to {b}" if a else "": _make_panel(result, a, b) for a, b in pairs}
+    note = f"dot and line: balanced accuracy and 95 % interval over stimuli, n = {result.settings['n_stimuli']}"
+    return plot_layer_curves(panels, name="Balanced accuracy", note=note)
+
+
 def _get_figure(ax: Axes) -> Figure:
     fig: Any = ax.get_figure(root=True)
     return fig
@@ -124,12 +211,12 @@ def _get_figure(ax: Axes) -> Figure:
 def _draw(result: Result) -> Iterator[Drawing]:
     """The depth curve, and generalisation matrices of the first, middle and last layers."""
     yield Drawing(
-        "layers", _get_figure(_plot(result)), "Balanced accuracy at each layer, early to late.",
+        "layers", _draw_curves(result), "Balanced accuracy at each layer, early to late.",
         "Share told right of stimuli that the classifier was not fitted to, each class counting the same.",
     )  # fmt: skip
     conditions: list[str] = result.settings["conditions"]
     layers: list[str] = result.settings["layers"]
-    if len(conditions) < 2:
+    if len(conditions) < 2 or len(list_sources(result)) > 1:
         return
     places = np.unique(np.linspace(0, len(layers) - 1, min(_MOST_MATRICES, len(layers))).round().astype(int))
     table: Any = result.table
