@@ -14,6 +14,7 @@ from scipy import stats
 import beholder as bh
 from beholder._core.errors import InputError
 from beholder.analysis import RESULT_KINDS, Result, write_result
+from beholder.evaluation import Judgement
 from beholder.responses import RecognitionMatrix, read_recognition_matrix
 
 PUBLISHED = ["participant=subj", "response=object_response", "truth=category", "stimulus=imagename"]
@@ -221,6 +222,36 @@ def test_generating_and_judging_networks_and_their_measures(tmp_path: Path) -> N
     assert found.settings["matched"][0]["stages"] == ["original", "l1", "l10"]
     with pytest.raises(InputError, match="stimuli that were made for networks"):
         bh.analyze_recognition(make_answers(["p1", "p2"], 0), attacked=tmp_path / "attacked.csv")
+
+
+def test_judges_of_metamers_are_networks_that_answered() -> None:
+    """Verdicts by category count where people can give them; originals stand once, whichever network's they are."""
+    rows: list[dict[str, Any]] = []
+    for model in ("src:a@w", "src:b@w"):
+        for layer in ("", "l1"):
+            for k in range(4):
+                for decision, right in (("category", k > 0), ("class", False)):
+                    rows.append({
+                        "model": model, "judge": "src:a@w", "decision": decision, "layer": layer,
+                        "stimulus_id": f"s{k}", "seed": 0, "verdict": "cat" if right else "dog", "reference": "cat",
+                        "against": "label", "correct": right, "sha256": "", "passed": None, "main": True,
+                        "rule": "first" if decision == "category" else "",
+                    })  # fmt: skip
+    judgement = Judgement(pd.DataFrame(rows), {"src:a@w": ("l1",), "src:b@w": ("l1",)})
+    people = pd.DataFrame([
+        {"participant": who, "stimulus": f"s{k}", "model": model, "layer": layer, "correct": k > 1}
+        for who in ("p1", "p2") for k in range(4)
+        for model, layer in (("", "original"), ("src:a@w", "l1"), ("src:b@w", "l1"))
+    ])  # fmt: skip
+    found = bh.analyze_recognition(people, judgement)
+    rows_found = pick(found, statistic="proportion correct", observer="network")
+    assert rows_found["n_answers"].tolist() == [4, 4, 4, 12]
+    assert rows_found["estimate"].tolist() == [0.75] * 4 and set(rows_found["rule"]) == {"first"}
+    assert rows_found["generator"].tolist() == ["", "src:a@w", "src:b@w", ""]
+    assert "12 verdicts of 1 judges of metamers; 16 by another decision than category" in " ".join(found.sentences())
+    (told,) = found.settings["matched"]
+    assert told == {"name": "src:a@w", "n_people": 2, "stages": ["original", "l1"]}  # its own, in the published form
+    assert found.arrays["matched_0"].tolist() == [[[0.5, 0.75]] * 2] * 2
 
 
 def test_matrices_in_the_published_form(tmp_path: Path) -> None:

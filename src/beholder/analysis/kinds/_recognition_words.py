@@ -236,7 +236,7 @@ def describe_recognition(result: Result) -> str:
             over the stimuli of different people. Differences are paired by person."""
     elif asked["networks"]:
         networks = """A network is one observer: its interval is Wilson's over stimuli (1927), where stimuli were
-            answered several times a bootstrap over stimuli."""
+            answered several times or in several versions a bootstrap over stimuli."""
         cited.append("Wilson, E. B. (1927). Journal of the American Statistical Association 22, 209-212.")
     if asked["form"] == "answers" and asked.get("is_joined"):
         networks += """ Networks were scored on the very stimuli that each person was shown (Feather et al., 2023), and

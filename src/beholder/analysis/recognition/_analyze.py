@@ -62,8 +62,8 @@ def analyze_recognition(
         Single answers, as :func:`beholder.responses.read_trials` reads them; those whose ``rule`` is told are a
         network's, all others a person's. Or ``.mat`` and ``.npy`` files in the published form, participants × stages ×
         [human, network], one a network, each also as ``"NETWORK=FILE"``.
-    networks : Trials, DataFrame, path or sequence of path, optional
-        Answers of networks to the same stimuli; also folders of metamers that were judged.
+    networks : Trials, DataFrame, Judgement, path or sequence of path, optional
+        Answers of networks to the same stimuli; also what judges said of metamers, or the folders of these.
     columns, id_pattern, include_excluded
         As for :func:`beholder.responses.read_trials`.
     by : sequence of str, optional

@@ -12,7 +12,7 @@ import numpy as np
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.hashing import hash_settings
 from beholder._core.wording import format_count
-from beholder.evaluation import read_judgements
+from beholder.evaluation import Judgement, read_judgements
 from beholder.responses import TRIAL_TABLE_COLUMNS, Trials, read_trials
 from beholder.stimuli import CATEGORY_RULES, is_metamer_set
 
@@ -78,7 +78,7 @@ def open_answers(
     ----------
     answers : Trials, DataFrame, path or sequence of path
         Answers whose ``rule`` is told are a network's, all others a person's.
-    networks : Trials, DataFrame, path or sequence of path, optional
+    networks : Trials, DataFrame, Judgement, path or sequence of path, optional
         Answers of networks; also folders ``metamers/{model}`` (or of several of these) that were judged.
     columns, id_pattern, include_excluded
         As for :func:`beholder.responses.read_trials`.
@@ -120,6 +120,9 @@ def _open(source: Any, reading: Mapping[str, Any], judged: bool = False) -> tupl
     """A table of answers, and sentences on it."""
     if isinstance(source, Trials):
         return source.table.copy(), list(source.sentences)
+    if isinstance(source, Judgement):
+        table, sentence = _list_verdicts(source, "metamers")
+        return table, [sentence]
     if hasattr(source, "columns"):
         table = source.copy()
         return table[[name for name in TRIAL_TABLE_COLUMNS if name in table.columns]], []
@@ -134,7 +137,7 @@ def _open(source: Any, reading: Mapping[str, Any], judged: bool = False) -> tupl
         parts.append(trials.table)
         told += trials.sentences
     for path in metamers:
-        part, sentence = _read_judged(path)
+        part, sentence = _list_verdicts(read_judgements(path), path.name)
         parts.append(part)
         told.append(sentence)
     if not parts:
@@ -151,11 +154,10 @@ def _is_judged(path: Path) -> bool:
     )
 
 
-def _read_judged(path: Path) -> tuple[Any, str]:
+def _list_verdicts(found: Judgement, name: str) -> tuple[Any, str]:
     """What judging networks answered, in the columns of trial tables; one decision, that which people can make."""
     import pandas as pd
 
-    found = read_judgements(path)
     verdicts: Any = found.select()
     chosen = verdicts[verdicts["decision"] == found.decision]
     is_original = chosen["layer"].astype(str) == ""
@@ -171,7 +173,7 @@ def _read_judged(path: Path) -> tuple[Any, str]:
     table = table.drop_duplicates(["participant", "stimulus", "model", "layer", "seed"]).drop(columns="seed")
     left = len(verdicts) - len(chosen)
     more = f"; {left:,} by another decision than {found.decision} are left out" if left else ""
-    return table.reset_index(drop=True), f"{len(table):,} verdicts of {len(found.judges)} judges in {path.name}{more}."
+    return table.reset_index(drop=True), f"{len(table):,} verdicts of {len(found.judges)} judges of {name}{more}."
 
 
 def _check(table: Any) -> None:
