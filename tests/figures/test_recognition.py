@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -29,7 +31,7 @@ def test_curves_with_people_black_in_front() -> None:
     fig = plot_recognition_curves(panels, single=single, chance=1 / 16, place_name="Layer", interval="line: n = 3")
     assert find_overlaps(fig) == []
     first = fig.axes[0]
-    dots = [line for line in first.lines if line.get_marker() == "o"]
+    dots: list[Any] = [line for line in first.lines if line.get_marker() == "o"]
     assert [line.get_color() for line in dots[-2:]] == [OKABE_ITO["orange"], PEOPLE_COLOR]
     assert dots[-1].get_ydata().tolist() == pytest.approx([90, 70, 50, 30])
     assert sorted(dots[0].get_ydata()) == [50, 70]  # single people
@@ -67,7 +69,7 @@ def test_matched_proportions_and_confusions() -> None:
     ax = plot_matched_scatter(values, LAYERS, network="a_network_with_a_rather_long_name", chance=0.0625)
     fig = ax.get_figure(root=True)
     assert fig is not None and find_overlaps(fig) == []
-    dots = [line for line in ax.lines if line.get_marker() == "o"]
+    dots: list[Any] = [line for line in ax.lines if line.get_marker() == "o"]
     assert np.asarray(dots[0].get_ydata()) == pytest.approx(100 * values[:, 0, 0])  # people upwards
     with pytest.raises(InputError):
         plot_matched_scatter(values * np.nan, LAYERS, network="")

@@ -142,6 +142,7 @@ def read_attacked_accuracy(path: Path | str, known: Iterable[str], attack: str |
     """
     path, known = Path(path), list(known)
     found: dict[str, dict[str, float]] = {}
+    others: list[str] = []
     for row in read_records(path):
         if "eps" not in row:
             raise InputError("rows with the columns model, norm, eps, accuracy_top1", got=str(path))
@@ -150,9 +151,13 @@ def read_attacked_accuracy(path: Path | str, known: Iterable[str], attack: str |
         if eps > 0:
             try:
                 network = name_network(_pick(row, _NETWORK_COLUMNS, path), known)
-            except UnknownNameError:
+            except UnknownNameError as error:
+                others.append(error.name)
                 continue
             found.setdefault(name, {})[network] = _to_proportion(row, "accuracy_top1", path)
+    if not found and others:
+        got = f"that of {', '.join(dict.fromkeys(others))[:80]} in {path}"
+        raise InputError(f"attacked accuracy of {', '.join(map(_bare, known))[:80]}", got=got)
     if attack is None and len(found) == 1:
         attack = next(iter(found))
     if attack is not None:

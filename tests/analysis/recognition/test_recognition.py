@@ -273,6 +273,35 @@ def test_matrices_in_the_published_form(tmp_path: Path) -> None:
         bh.analyze_recognition(matrix, make_answers(["net"], 0))
 
 
+def test_recognition_of_matrices_and_attacked_accuracy_leave_natural_stimuli_out(tmp_path: Path) -> None:
+    values = np.random.default_rng(1).uniform(0.1, 0.9, (4, 5, 3, 2))
+    attacked = {"w": 0.1, "x": 0.5, "y": 0.2, "z": 0.4}
+    matrices = [
+        RecognitionMatrix(own, tuple("abcde"), ("natural_image", "l1", "l2"), name=name)
+        for own, name in zip(values, attacked, strict=True)
+    ]
+    lines = [f"{name},linf,0.01,{share}\n" for name, share in attacked.items()]
+    (tmp_path / "attacked.csv").write_text("model,norm,eps,accuracy_top1\n" + "".join(lines), encoding="utf-8")
+    found = bh.analyze_recognition(matrices, attacked=tmp_path / "attacked.csv")
+    (row,) = pick(found, statistic="recognition and attacked accuracy").to_dict("records")
+    r = stats.pearsonr(values[:, :, 1:, 0].mean(axis=(1, 2)), list(attacked.values()))
+    ends = r.confidence_interval(0.95)
+    assert (row["estimate"], row["low"], row["high"]) == pytest.approx((r.statistic, ends.low, ends.high), abs=1e-12)
+    with pytest.raises(InputError, match="attacked accuracy of w, x, y, z; got that of q in"):
+        (tmp_path / "others.csv").write_text("model,norm,eps,accuracy_top1\nq,linf,0.01,0.5\n", encoding="utf-8")
+        bh.analyze_recognition(matrices, attacked=tmp_path / "others.csv")
+
+
+def test_what_people_were_not_shown_does_not_count(people: pd.DataFrame, networks: pd.DataFrame) -> None:
+    seen = people[people["stimulus"].str.startswith("cat")]
+    found = bh.analyze_recognition(seen, networks)
+    (row,) = pick(found, statistic="proportion correct", model="net", condition="2").to_dict("records")
+    own = networks[(networks["participant"] == "net") & (networks["condition"] == "2")]
+    own = own[own["stimulus"].str.startswith("cat")]
+    assert (row["estimate"], row["n"]) == (own["correct"].mean(), 6)
+    assert "12 stimuli as shown in common: 12 of 12 of people, 12 of 36 of networks." in found.sentences()
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
