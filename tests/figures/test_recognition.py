@@ -14,7 +14,7 @@ from beholder.figures import (
     find_overlaps,
     plot_confusions,
     plot_matched_scatter,
-    plot_observer_shares,
+    plot_observer_proportions,
     plot_recognition_curves,
 )
 
@@ -49,18 +49,18 @@ def test_many_networks_are_grey_and_unnamed() -> None:
     assert [text.get_text() for text in fig.legends[0].get_texts()] == ["people"]
 
 
-def test_shares_row_by_row() -> None:
-    shares = {"people": {"all": (0.96, 0.94, 0.97), "cat": (0.9, 0.8, 1.0)}, "net": {"all": (0.18, 0.15, 0.21)}}
-    ax = plot_observer_shares(
-        shares, value_name="share of shape (%)", interval="line: n = 10", reference=0.5, reference_name="",
+def test_proportions_row_by_row() -> None:
+    proportions = {"people": {"all": (0.96, 0.94, 0.97), "cat": (0.9, 0.8, 1.0)}, "net": {"all": (0.18, 0.15, 0.21)}}
+    ax = plot_observer_proportions(
+        proportions, value_name="proportion of shape (%)", interval="line: n = 10", reference=0.5, reference_name="",
         ends=("texture", "shape"), single={"all": [0.9, 0.99]},
     )  # fmt: skip
     fig = ax.get_figure(root=True)
     assert fig is not None and find_overlaps(fig) == []
     assert [text.get_text() for text in ax.get_yticklabels()] == ["all", "cat"]
-    assert ax.get_xlabel().startswith("texture ← share of shape (%) → shape")
+    assert ax.get_xlabel().startswith("texture ← proportion of shape (%) → shape")
     with pytest.raises(InputError):
-        plot_observer_shares({}, value_name="", interval="")
+        plot_observer_proportions({}, value_name="", interval="")
 
 
 def test_matched_proportions_and_confusions() -> None:

@@ -30,7 +30,7 @@ from ._rdm import add_colorbar as add_colorbar
 from ._rdm import plot_rdm as plot_rdm
 from ._rdm import plot_rdms as plot_rdms
 from ._rdm import rank_rdm as rank_rdm
-from ._recognition import plot_observer_shares as plot_observer_shares
+from ._recognition import plot_observer_proportions as plot_observer_proportions
 from ._recognition import plot_recognition_curves as plot_recognition_curves
 from ._save import RECORD_SUFFIX as RECORD_SUFFIX
 from ._save import FigureRecord as FigureRecord

@@ -47,9 +47,13 @@ def plot_matched_scatter(
     chance : float in (0, 1), optional
         Marked on both axes.
     """
-    shares = 100 * np.asarray(values, dtype=np.float64)
-    if shares.ndim != 3 or shares.shape[1:] != (len(stages), 2) or not np.isfinite(shares).all(axis=2).any():
-        raise InputError(f"values (n_participants, {len(stages)}, 2)", got=f"shape {shares.shape}")
+    proportions = 100 * np.asarray(values, dtype=np.float64)
+    if (
+        proportions.ndim != 3
+        or proportions.shape[1:] != (len(stages), 2)
+        or not np.isfinite(proportions).all(axis=2).any()
+    ):
+        raise InputError(f"values (n_participants, {len(stages)}, 2)", got=f"shape {proportions.shape}")
     colors = colors_of_layers(list(stages)) if len(stages) > 1 else {stages[0]: PEOPLE_COLOR}
     own = ax is None
     with use_style():
@@ -58,7 +62,7 @@ def plot_matched_scatter(
         ax.plot([0, 100], [0, 100], color=CHANCE_COLOR, linewidth=0.7, zorder=1)
         for place, stage in enumerate(stages):
             ax.plot(
-                shares[:, place, 1], shares[:, place, 0], "o", color=colors[stage], markersize=3.5, alpha=0.8,
+                proportions[:, place, 1], proportions[:, place, 0], "o", color=colors[stage], markersize=3.5, alpha=0.8,
                 markeredgewidth=0, label=stage, zorder=3, clip_on=False,
             )  # fmt: skip
         ax.set_xlim(0, 102)
@@ -88,7 +92,7 @@ def plot_matched_scatter(
 def plot_confusions(
     matrices: Mapping[str, Any], labels: Sequence[str], answers: Sequence[str], *, value_name: str = "Answers (%)"
 ) -> Figure:
-    """Draw confusion matrices side by side on one scale: the share of each answer among those to each label.
+    """Draw confusion matrices side by side on one scale: the proportion of each answer among those to each label.
 
     Parameters
     ----------
@@ -112,8 +116,8 @@ def plot_confusions(
         image: Any = None
         for ax, (name, matrix) in zip(axes.flat, counts.items(), strict=False):
             totals = matrix.sum(axis=1, keepdims=True)
-            shares = np.divide(100 * matrix, totals, out=np.full_like(matrix, np.nan), where=totals > 0)
-            image = ax.imshow(shares, cmap=_COLORMAP, vmin=0, vmax=100, aspect="auto")
+            proportions = np.divide(100 * matrix, totals, out=np.full_like(matrix, np.nan), where=totals > 0)
+            image = ax.imshow(proportions, cmap=_COLORMAP, vmin=0, vmax=100, aspect="auto")
             ax.set_xticks(range(len(answers)), answers, rotation=90)
             ax.set_yticks(range(len(labels)), labels)
             ax.set_title(f"{name}, n = {int(matrix.sum()):,}")

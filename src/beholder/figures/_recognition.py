@@ -1,4 +1,4 @@
-"""Pictures of people and networks side by side: curves over conditions, shares row by row."""
+"""Pictures of people and networks side by side: curves over conditions, proportions row by row."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def plot_recognition_curves(
 
     Parameters
     ----------
-    panels : mapping of str to mapping of str to mapping of str to (share, low, high)
+    panels : mapping of str to mapping of str to mapping of str to (proportion, low, high)
         Title, observer, stage from left to right. Beyond six networks they are grey and unnamed.
     people : str
         The observer that is people: black, in front.
@@ -119,17 +119,17 @@ def _draw_curve(
     ax: Axes, line: LayerLine, stages: Sequence[str], shift: float, color: str, front: bool, joined: bool
 ) -> Any:
     places = np.array([stages.index(stage) for stage in line]) + shift
-    shares, lows, highs = 100 * np.array(list(line.values()), dtype=np.float64).T
+    proportions, lows, highs = 100 * np.array(list(line.values()), dtype=np.float64).T
     order = 4 if front else 3
     ax.vlines(places, lows, highs, color=color, linewidth=1.2 if front else 1.0, zorder=order)
     if joined:
-        ax.plot(places, shares, color=color, linewidth=0.9 if front else 0.7, alpha=0.7, zorder=order)
-    (dots,) = ax.plot(places, shares, "o", color=color, markersize=4, zorder=order + 2, clip_on=False)
+        ax.plot(places, proportions, color=color, linewidth=0.9 if front else 0.7, alpha=0.7, zorder=order)
+    (dots,) = ax.plot(places, proportions, "o", color=color, markersize=4, zorder=order + 2, clip_on=False)
     return dots
 
 
-def plot_observer_shares(
-    shares: Mapping[str, LayerLine],
+def plot_observer_proportions(
+    proportions: Mapping[str, LayerLine],
     ax: Axes | None = None,
     *,
     people: str = "people",
@@ -140,18 +140,18 @@ def plot_observer_shares(
     reference_name: str | None = None,
     ends: tuple[str, str] = ("", ""),
 ) -> Axes:
-    """Draw a share of every observer in every row, such as shape bias by category, dots beside one another.
+    """Draw a proportion of every observer in every row, such as shape bias by category, dots beside one another.
 
     Parameters
     ----------
-    shares : mapping of str to mapping of str to (share, low, high)
+    proportions : mapping of str to mapping of str to (proportion, low, high)
         Observer, row from top to bottom.
     ax : matplotlib Axes, optional
         A figure of one-column width is made without it.
     people : str
         The observer that is people.
     single : mapping of str to sequence of float, optional
-        Row to the shares of single people, small grey dots.
+        Row to the proportions of single people, small grey dots.
     value_name, interval : str
         The quantity; what the lines are, with n.
     reference : float in [0, 1], optional
@@ -161,17 +161,17 @@ def plot_observer_shares(
     ends : (str, str)
         What 0 and 1 mean.
     """
-    if not shares or not all(shares.values()):
+    if not proportions or not all(proportions.values()):
         raise InputError("at least one observer with one row", got="none")
-    rows = list(dict.fromkeys(row for line in shares.values() for row in line))
-    colors, few = color_observers(list(shares), people)
+    rows = list(dict.fromkeys(row for line in proportions.values() for row in line))
+    colors, few = color_observers(list(proportions), people)
     own = ax is None
-    order = sorted(shares, key=lambda name: (name != people, name))
+    order = sorted(proportions, key=lambda name: (name != people, name))
     with use_style():
         if ax is None:
-            legend = 4 * len(order) if few and any(len(line) > 1 for line in shares.values()) else 2
+            legend = 4 * len(order) if few and any(len(line) > 1 for line in proportions.values()) else 2
             ax = make_figure(ONE_COLUMN_MM, 24 + legend + (3.4 + 1.3 * min(len(order), 7)) * len(rows)).subplots()
-        apart = any(len(line) > 1 for line in shares.values())
+        apart = any(len(line) > 1 for line in proportions.values())
         for row, dots in (single or {}).items():
             if row in rows:
                 ax.plot(
@@ -180,8 +180,8 @@ def plot_observer_shares(
                 )  # fmt: skip
         for index, name in enumerate(order):
             shift = 0.6 * ((index + 0.5) / len(order) - 0.5) if apart else 0.0
-            places = np.array([rows.index(row) for row in shares[name]]) + shift
-            values, lows, highs = 100 * np.array(list(shares[name].values()), dtype=np.float64).T
+            places = np.array([rows.index(row) for row in proportions[name]]) + shift
+            values, lows, highs = 100 * np.array(list(proportions[name].values()), dtype=np.float64).T
             ax.hlines(places, lows, highs, color=colors[name], linewidth=1.0)
             ax.plot(values, places, "o", color=colors[name], markersize=3.5, label=name, zorder=3, clip_on=False)
         ax.set_yticks(range(len(rows)), rows)

@@ -61,16 +61,16 @@ def pick(result: Result, **wanted: Any) -> Any:
 
 def test_proportions_of_people_are_means_over_people(found: Result, people: pd.DataFrame) -> None:
     for condition in ("2", "10"):
-        shares = people[people["condition"] == condition].groupby("participant")["correct"].mean()
+        proportions = people[people["condition"] == condition].groupby("participant")["correct"].mean()
         (row,) = pick(
             found, statistic="proportion correct", observer="people", condition=condition
         ).to_dict("records")  # fmt: skip
-        ends = stats.ttest_1samp(shares, 0).confidence_interval(0.95)
-        assert row["estimate"] == pytest.approx(shares.mean(), abs=1e-12)
+        ends = stats.ttest_1samp(proportions, 0).confidence_interval(0.95)
+        assert row["estimate"] == pytest.approx(proportions.mean(), abs=1e-12)
         assert (row["low"], row["high"]) == pytest.approx((max(0, ends.low), min(1, ends.high)), abs=1e-12)
         assert (row["n"], row["n_answers"]) == (3, 54)
         own = pick(found, statistic="proportion correct", observer="person", condition=condition)
-        assert own.set_index("subject")["estimate"].to_dict() == pytest.approx(shares.to_dict(), abs=1e-12)
+        assert own.set_index("subject")["estimate"].to_dict() == pytest.approx(proportions.to_dict(), abs=1e-12)
     order = list(dict.fromkeys(pick(found, statistic="proportion correct")["target"]))
     assert order == ["2", "10", "all"]  # numbers by size
 
@@ -104,12 +104,12 @@ def test_differences_are_matched_by_stimulus_and_person(
 ) -> None:
     net = networks[networks["participant"] == "net"].set_index(["stimulus", "condition"])["correct"]
     joined = people.assign(network=[net[key] for key in zip(people["stimulus"], people["condition"], strict=True)])
-    shares = joined.groupby("participant")[["correct", "network"]].mean()
+    proportions = joined.groupby("participant")[["correct", "network"]].mean()
     (row,) = pick(found, statistic="difference", observer="people", target="all", minus="net").to_dict("records")
-    test = stats.ttest_rel(shares["correct"], shares["network"])
+    test = stats.ttest_rel(proportions["correct"], proportions["network"])
     ends = test.confidence_interval(0.95)
     assert (row["estimate"], row["low"], row["high"]) == pytest.approx(
-        ((shares["correct"] - shares["network"]).mean(), ends.low, ends.high), abs=1e-12
+        ((proportions["correct"] - proportions["network"]).mean(), ends.low, ends.high), abs=1e-12
     )
     wide = networks[networks["participant"] == "wide"].set_index(["stimulus", "condition"])["correct"].astype(float)
     (row,) = pick(found, statistic="difference", observer="network", target="all").to_dict("records")
@@ -163,9 +163,9 @@ def test_shape_bias_by_its_definition(found: Result, people: pd.DataFrame, netwo
     assert people_row["estimate"] == pytest.approx(bias[["p1", "p2", "p3"]].mean(), abs=1e-12)
     (net,) = rows[rows["model"] == "net"].to_dict("records")
     assert net["estimate"] == pytest.approx(bias["net"], abs=1e-12)
-    share = pick(found, statistic="texture choices", model="net", target="all", truth="").iloc[0]
+    proportion = pick(found, statistic="texture choices", model="net", target="all", truth="").iloc[0]
     own = both[both["participant"] == "net"]
-    assert share["estimate"] == pytest.approx((own["response"] == own["texture"]).mean(), abs=1e-12)
+    assert proportion["estimate"] == pytest.approx((own["response"] == own["texture"]).mean(), abs=1e-12)
     assert any("one label" in each for each in found.warnings)
 
 
@@ -175,8 +175,10 @@ def test_confusions_are_those_of_a_cross_table(found: Result, people: pd.DataFra
     assert labels == sorted(LABELS)
     assert found.arrays["confusions"][0].sum(axis=0).tolist() == expected.tolist()
     (row,) = pick(found, statistic="confusion", observer="people", truth="dog", response="car").to_dict("records")
-    shares = people[people["truth"] == "dog"].groupby("participant")["response"].agg(lambda own: (own == "car").mean())
-    assert row["estimate"] == pytest.approx(shares.mean(), abs=1e-12) and row["n"] == 3
+    proportions = (
+        people[people["truth"] == "dog"].groupby("participant")["response"].agg(lambda own: (own == "car").mean())
+    )
+    assert row["estimate"] == pytest.approx(proportions.mean(), abs=1e-12) and row["n"] == 3
 
 
 def test_what_is_told_and_drawn(found: Result, tmp_path: Path) -> None:
@@ -210,8 +212,8 @@ def test_generating_and_judging_networks_and_their_measures(tmp_path: Path) -> N
     found = bh.analyze_recognition(
         pd.DataFrame(rows), attacked=tmp_path / "attacked.csv", brain=tmp_path / "brain.csv", chance=0.25
     )
-    shares = pick(found, statistic="recognised").set_index(["generator", "observer"])["estimate"].to_dict()
-    assert shares == pytest.approx({
+    proportions = pick(found, statistic="recognised").set_index(["generator", "observer"])["estimate"].to_dict()
+    assert proportions == pytest.approx({
         ("src:a@w", "people"): (6 / 16 + 4 / 16) / 2, ("src:a@w", "network"): 6 / 16,
         ("src:b@w", "people"): (14 / 16 + 12 / 16) / 2, ("src:b@w", "network"): 14 / 16,
     })  # fmt: skip
@@ -280,7 +282,7 @@ def test_recognition_of_matrices_and_attacked_accuracy_leave_natural_stimuli_out
         RecognitionMatrix(own, tuple("abcde"), ("natural_image", "l1", "l2"), name=name)
         for own, name in zip(values, attacked, strict=True)
     ]
-    lines = [f"{name},linf,0.01,{share}\n" for name, share in attacked.items()]
+    lines = [f"{name},linf,0.01,{proportion}\n" for name, proportion in attacked.items()]
     (tmp_path / "attacked.csv").write_text("model,norm,eps,accuracy_top1\n" + "".join(lines), encoding="utf-8")
     found = bh.analyze_recognition(matrices, attacked=tmp_path / "attacked.csv")
     (row,) = pick(found, statistic="recognition and attacked accuracy").to_dict("records")
@@ -350,7 +352,7 @@ def test_nothing_is_drawn_of_nothing(people: pd.DataFrame) -> None:
 
 
 def test_published_cue_conflict(shared_data: Path) -> None:
-    """Shape and texture choices as pandas counts them; people's share of shape is the published 95.9 %."""
+    """Shape and texture choices as pandas counts them; people's proportion of shape is the published 95.9 %."""
     data = shared_data / "shape_texture"
     found = bh.analyze_recognition(
         data / "human" / "cue-conflict", data / "networks", columns=PUBLISHED, id_pattern=r"_00_([^_]+)\.png$",

@@ -17,7 +17,7 @@ from beholder.figures import (
     plot_confusions,
     plot_matched_scatter,
     plot_network_scatter,
-    plot_observer_shares,
+    plot_observer_proportions,
     plot_proportion_matrix,
     plot_recognition_curves,
 )
@@ -41,7 +41,9 @@ def plot_recognition(result: Result, ax: Axes | None) -> Axes:
     panels, _ = _list_panels(result)
     lines = next(iter(panels.values()))
     if all(len(line) == 1 for line in lines.values()):
-        return plot_observer_shares(_name_rows(lines), ax, value_name="Correct (%)", interval=_say_intervals(result))
+        return plot_observer_proportions(
+            _name_rows(lines), ax, value_name="Correct (%)", interval=_say_intervals(result)
+        )
     from beholder.figures import plot_layer_lines
 
     return plot_layer_lines(
@@ -71,8 +73,8 @@ def _draw_main(result: Result) -> Figure:
     words = _say_intervals(result)
     if all(len(line) == 1 for lines in panels.values() for line in lines.values()):
         lines = next(iter(panels.values()))
-        dots = {"people": [share for own in single.values() for each in own.values() for share in each]}
-        ax: Any = plot_observer_shares(
+        dots = {"people": [proportion for own in single.values() for each in own.values() for proportion in each]}
+        ax: Any = plot_observer_proportions(
             _name_rows(lines), value_name="Correct (%)", interval=words, reference=asked["chance"],
             reference_name=_say_chance(asked["chance"]), single=dots,
         )  # fmt: skip
@@ -107,7 +109,7 @@ def _name_rows(lines: dict[str, _Line]) -> dict[str, _Line]:
 
 
 def _list_panels(result: Result) -> tuple[dict[str, dict[str, _Line]], dict[str, dict[str, list[float]]]]:
-    """Title, observer, stage to share and interval; and the proportions of single people."""
+    """Title, observer, stage to proportion and interval; and the proportions of single people."""
     asked = result.settings
     generators = list(dict.fromkeys(cell["generator"] for cell in asked["cells"] if cell["generator"]))
     rows = pick(result, PROPORTION)
@@ -174,7 +176,7 @@ def _draw_cues(result: Result) -> Iterator[Drawing]:
     rows = table[(table["statistic"] == SHAPE_BIAS) & (table["target"] == "all") & (table["method"] != POOLED)]
     if not len(rows):
         return
-    shares: dict[str, _Line] = {}
+    proportions: dict[str, _Line] = {}
     single: dict[str, list[float]] = {}
     for row in rows.to_dict("records"):
         if math.isnan(row["estimate"]):
@@ -183,22 +185,22 @@ def _draw_cues(result: Result) -> Iterator[Drawing]:
             single.setdefault("all", []).append(row["estimate"])
             continue
         name, label = row["model"] or "people", row["truth"] or "all"
-        shares.setdefault(name, {})[label] = (row["estimate"], row["low"], row["high"])
-    shares = {name: {"all": line["all"], **line} for name, line in shares.items() if "all" in line}
-    if not shares:
+        proportions.setdefault(name, {})[label] = (row["estimate"], row["low"], row["high"])
+    proportions = {name: {"all": line["all"], **line} for name, line in proportions.items() if "all" in line}
+    if not proportions:
         return
     n_people = result.settings["n_people"]
     words = ",\n".join(
         ([f"over {n_people} people"] if n_people > 1 else [])
-        + (["of networks over stimuli"] if len(shares) > 1 else [])
+        + (["of networks over stimuli"] if len(proportions) > 1 else [])
     )
-    ax: Any = plot_observer_shares(
-        shares, value_name="share of shape (%)", interval=f"line: 95 % interval {words}", reference=0.5,
+    ax: Any = plot_observer_proportions(
+        proportions, value_name="proportion of shape (%)", interval=f"line: 95 % interval {words}", reference=0.5,
         reference_name="", ends=("texture", "shape"), single=single,
     )  # fmt: skip
     yield Drawing(
         "shape_bias", ax.get_figure(root=True), "Shape bias of every observer, in all and by the label of the shape.",
-        "Of answers by shape or texture, the share by shape. Rows: label of the shape.",
+        "Of answers by shape or texture, the proportion by shape. Rows: label of the shape.",
     )  # fmt: skip
 
 
@@ -215,7 +217,7 @@ def _draw_generators(result: Result) -> Iterator[Drawing]:
         matrix, makers, judges, row_name="Made for", column_name="Recognised by", value_name="Recognised (%)"
     )
     yield Drawing(
-        "generators", ax.get_figure(root=True), "Share recognised, by network that stimuli were made for and observer.",
+        "generators", ax.get_figure(root=True), "Proportion recognised, by network that stimuli were made for and observer.",
         "All layers together, natural stimuli left out.",
     )  # fmt: skip
 
@@ -256,6 +258,6 @@ def _draw_confusions(result: Result) -> Iterator[Drawing]:
     few = dict(list(shown.items())[:_MOST_MATRICES])
     more = f" The first {len(few)} of {len(shown)} observers." if len(shown) > len(few) else ""
     yield Drawing(
-        "confusions", plot_confusions(few, labels, answers), "Confusion matrices: shares of answers by what was shown.",
+        "confusions", plot_confusions(few, labels, answers), "Confusion matrices: proportions of answers by what was shown.",
         f"Rows add up to 100 %; all conditions together.{more}",
     )  # fmt: skip

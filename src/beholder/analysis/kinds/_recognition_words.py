@@ -53,17 +53,17 @@ def tell_recognition(result: Result) -> list[str]:
 
 
 def format_percent(row: dict[str, Any], *, digits: int = 1) -> str:
-    """A share in per cent with its interval.
+    """A proportion in per cent with its interval.
 
     >>> format_percent({"estimate": 0.776, "low": 0.7212, "high": 0.83})
     '77.6 % [72.1, 83.0]'
     """
     if math.isnan(row["estimate"]):
         return "not defined"
-    share = f"{100 * row['estimate']:.{digits}f} %"
+    proportion = f"{100 * row['estimate']:.{digits}f} %"
     if math.isnan(row["low"]):
-        return share
-    return f"{share} [{100 * row['low']:.{digits}f}, {100 * row['high']:.{digits}f}]"
+        return proportion
+    return f"{proportion} [{100 * row['low']:.{digits}f}, {100 * row['high']:.{digits}f}]"
 
 
 def _tell_overall(result: Result) -> str:
@@ -172,7 +172,7 @@ def _tell_cues(result: Result) -> list[str]:
         else:
             parts.append(f"{row['model']} {value} (n = {row['n']:,} stimuli by either cue)")
     more = f"; and {len(parts) - 6} more" if len(parts) > 6 else ""
-    return [f"Shape bias, the share of shape among answers by shape or texture: {'; '.join(parts[:6])}{more}."]
+    return [f"Shape bias, the proportion of shape among answers by shape or texture: {'; '.join(parts[:6])}{more}."]
 
 
 def _tell_matrix(result: Result, told: dict[str, Any]) -> str:

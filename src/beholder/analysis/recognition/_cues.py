@@ -18,7 +18,7 @@ from beholder.analysis.recognition._proportions import (
     PERSON,
     list_ids,
     make_row,
-    measure_share,
+    measure_proportion,
     score_people,
     take_cell,
 )
@@ -64,7 +64,7 @@ def take_conflicts(table: Any) -> Any:
 def iter_cue_rows(answers: Answers, cells: Sequence[Cell], seed: int) -> Iterator[dict[str, Any]]:
     """Shape bias and choices of people, each person and each network; by cell, in all, and by label of the shape.
 
-    Shape bias is the share of shape choices among choices of either cue; stimuli of one label count as none.
+    Shape bias is the proportion of shape choices among choices of either cue; stimuli of one label count as none.
     """
     for table, is_people in ((answers.people, True), (answers.networks, False)):
         both = take_conflicts(table)
@@ -117,12 +117,12 @@ def _count_one(
 ) -> Iterator[dict[str, Any]]:
     """Of one observer, over stimuli."""
     if len(decided):
-        found, method = measure_share(decided["by_shape"], list_ids(decided), seed)
+        found, method = measure_proportion(decided["by_shape"], list_ids(decided), seed)
         yield make_row(
             cell, SHAPE_BIAS, method, found, observer=observer, n_answers=len(decided), seed=seed, truth=label, **words
         )
     for choice, statistic in CHOICES.items() if len(rows) else ():
-        found, method = measure_share(rows["choice"] == choice, list_ids(rows), seed)
+        found, method = measure_proportion(rows["choice"] == choice, list_ids(rows), seed)
         yield make_row(
             cell, statistic, method, found, observer=observer, n_answers=len(rows), seed=seed, truth=label, **words
         )
@@ -135,8 +135,8 @@ def note_cues(answers: Answers) -> list[str]:
         both = take_conflicts(table)
         if both is None:
             continue
-        shares: Any = (both["choice"] != "other").groupby(both["participant"]).any()
-        never = [str(name) for name, any_ in shares.items() if not any_]
+        proportions: Any = (both["choice"] != "other").groupby(both["participant"]).any()
+        never = [str(name) for name, any_ in proportions.items() if not any_]
         if never:
             told.append(f"Shape bias of {never[0]} is not defined: no {who}'s answer of theirs is by either cue.")
         same = table[(table["texture"] == table["truth"]) & (table["texture"] != "")]

@@ -17,7 +17,7 @@ from beholder.analysis.recognition._proportions import (
     PEOPLE,
     list_ids,
     make_row,
-    measure_share,
+    measure_proportion,
     score_people,
 )
 from beholder.evaluation import read_attacked_accuracy, read_brain_prediction
@@ -40,13 +40,13 @@ def iter_generator_rows(answers: Answers, cells: Sequence[Cell], seed: int) -> I
             found = compute_mean_interval([mean for mean, _ in scores.values()], (0, 1))
             yield make_row(where, RECOGNISED, OVER_PEOPLE, found, observer=PEOPLE, n_answers=len(rows))
         elif scores:
-            found, method = measure_share(rows["correct"], list_ids(rows), seed)
+            found, method = measure_proportion(rows["correct"], list_ids(rows), seed)
             yield make_row(where, RECOGNISED, method, found, observer=PEOPLE, n_answers=len(rows), seed=seed)
         for name in answers.rules:
             mine = answers.networks[answers.networks["participant"] == name]
             mine = mine[mine["cell"].isin(own)]
             if len(mine):
-                found, method = measure_share(mine["correct"], list_ids(mine), seed)
+                found, method = measure_proportion(mine["correct"], list_ids(mine), seed)
                 yield make_row(
                     where, RECOGNISED, method, found, observer=NETWORK, model=name, rule=answers.rules[name],
                     n_answers=len(mine), seed=seed,

@@ -19,7 +19,7 @@ OVER_PEOPLE = "Student's t over people"
 OVER_STIMULI = "Wilson over stimuli"
 DRAWN_STIMULI = "bootstrap over stimuli"
 T_STIMULI = "Student's t over stimuli"
-_SHARES = (0.0, 1.0)
+_PROPORTIONS = (0.0, 1.0)
 _DIFFERENCES = (-1.0, 1.0)
 
 
@@ -43,8 +43,8 @@ def score_people(rows: Any, column: str = "correct") -> dict[str, tuple[float, i
     return {str(name): (float(mean), int(size)) for name, mean, size in found.itertuples()}
 
 
-def measure_share(right: Any, stimuli: Sequence[str] | None, seed: int) -> tuple[Interval, str]:
-    """Share of one observer with its interval over stimuli, and what kind of interval that is.
+def measure_proportion(right: Any, stimuli: Sequence[str] | None, seed: int) -> tuple[Interval, str]:
+    """Proportion of one observer with its interval over stimuli, and what kind of interval that is.
 
     Answers to one stimulus stay together; where each is there once, the interval is Wilson's.
 
@@ -59,16 +59,16 @@ def measure_share(right: Any, stimuli: Sequence[str] | None, seed: int) -> tuple
     values = np.asarray(right, dtype=np.float64)
     if not len(values):
         return Interval(math.nan, math.nan, math.nan, 0), OVER_STIMULI
-    share = float(values.mean())
+    proportion = float(values.mean())
     groups = np.unique(np.asarray(stimuli), return_inverse=True)[1] if stimuli is not None else np.arange(len(values))
     counts = np.bincount(groups)
     if len(counts) == len(values):
         low, high = (float(end) for end in wilson_interval(values.sum(), len(values)))
-        return Interval(share, low, high, len(values)), OVER_STIMULI
+        return Interval(proportion, low, high, len(values)), OVER_STIMULI
     if len(counts) == 1:
-        return Interval(share, math.nan, math.nan, 1), DRAWN_STIMULI
+        return Interval(proportion, math.nan, math.nan, 1), DRAWN_STIMULI
     low, high = bootstrap_proportion(np.bincount(groups, values), counts, seed=seed)
-    return Interval(share, low, high, len(counts)), DRAWN_STIMULI
+    return Interval(proportion, low, high, len(counts)), DRAWN_STIMULI
 
 
 def iter_proportions(answers: Answers, cells: Sequence[Cell], seed: int) -> Iterator[dict[str, Any]]:
@@ -77,15 +77,15 @@ def iter_proportions(answers: Answers, cells: Sequence[Cell], seed: int) -> Iter
         rows = take_cell(answers.people, cell)
         scores = score_people(rows)
         if len(scores) > 1:
-            found = compute_mean_interval([mean for mean, _ in scores.values()], _SHARES)
+            found = compute_mean_interval([mean for mean, _ in scores.values()], _PROPORTIONS)
             yield make_row(cell, PROPORTION, OVER_PEOPLE, found, observer=PEOPLE, n_answers=len(rows))
         elif scores:
-            found, method = measure_share(rows["correct"], list_ids(rows), seed)
+            found, method = measure_proportion(rows["correct"], list_ids(rows), seed)
             yield make_row(cell, PROPORTION, method, found, observer=PEOPLE, n_answers=len(rows), seed=seed)
         for name in answers.rules:
             own = take_cell(answers.networks[answers.networks["participant"] == name], cell)
             if len(own):
-                found, method = measure_share(own["correct"], list_ids(own), seed)
+                found, method = measure_proportion(own["correct"], list_ids(own), seed)
                 rule = answers.rules[name]
                 yield make_row(
                     cell, PROPORTION, method, found, observer=NETWORK, model=name, rule=rule, n_answers=len(own),
@@ -95,7 +95,7 @@ def iter_proportions(answers: Answers, cells: Sequence[Cell], seed: int) -> Iter
         for cell in with_all(cells):
             rows = take_cell(own, cell)
             if len(rows):
-                found, method = measure_share(rows["correct"], list_ids(rows), seed)
+                found, method = measure_proportion(rows["correct"], list_ids(rows), seed)
                 yield make_row(
                     cell, PROPORTION, method, found, observer=PERSON, subject=str(name), n_answers=len(rows), seed=seed
                 )
