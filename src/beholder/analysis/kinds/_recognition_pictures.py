@@ -217,7 +217,7 @@ def _draw_generators(result: Result) -> Iterator[Drawing]:
         matrix, makers, judges, row_name="Made for", column_name="Recognised by", value_name="Recognised (%)"
     )
     yield Drawing(
-        "generators", ax.get_figure(root=True), "Proportion recognised, by network that stimuli were made for and observer.",
+        "generators", ax.get_figure(root=True), "Who recognises stimuli that were made for which network.",
         "All layers together, natural stimuli left out.",
     )  # fmt: skip
 
@@ -258,6 +258,6 @@ def _draw_confusions(result: Result) -> Iterator[Drawing]:
     few = dict(list(shown.items())[:_MOST_MATRICES])
     more = f" The first {len(few)} of {len(shown)} observers." if len(shown) > len(few) else ""
     yield Drawing(
-        "confusions", plot_confusions(few, labels, answers), "Confusion matrices: proportions of answers by what was shown.",
+        "confusions", plot_confusions(few, labels, answers), "Confusion matrices: which answers were given to which label.",
         f"Rows add up to 100 %; all conditions together.{more}",
     )  # fmt: skip
