@@ -99,7 +99,7 @@ def write_recognition_matrix(path: Path | str, matrix: RecognitionMatrix) -> Pat
     path = Path(path)
     if path.suffix != ".mat":
         raise InputError("a file name ending in .mat", got=str(path))
-    buffer = io.BytesIO()
+    buffer: Any = io.BytesIO()
     content = {
         _MATRIX: matrix.values, "participants": np.array(matrix.participants),
         "model_layers": np.array(matrix.stages), "conditions": np.array(matrix.observers),
@@ -127,7 +127,11 @@ def _read_names(value: np.ndarray | None, n: int) -> tuple[str, ...]:
     """Names of an axis's places, where there is one for each."""
     if value is None:
         return ()
-    names = tuple(
-        str(each[0] if isinstance(each, np.ndarray) and each.size else each).strip() for each in value.ravel()
-    )
+    names = tuple(_read_name(each) for each in value.ravel().tolist())
     return names if len(names) == n == len(set(names)) else ()
+
+
+def _read_name(cell: Any) -> str:
+    """A row of characters, or a cell that holds one."""
+    plain: Any = np.asarray(cell)
+    return str(plain.item() if plain.size == 1 else cell).strip()

@@ -258,6 +258,6 @@ def _draw_confusions(result: Result) -> Iterator[Drawing]:
     few = dict(list(shown.items())[:_MOST_MATRICES])
     more = f" The first {len(few)} of {len(shown)} observers." if len(shown) > len(few) else ""
     yield Drawing(
-        "confusions", plot_confusions(few, labels, answers), "Confusion matrices: which answers were given to which label.",
+        "confusions", plot_confusions(few, labels, answers), "Confusion matrices: which answers follow which label.",
         f"Rows add up to 100 %; all conditions together.{more}",
     )  # fmt: skip
