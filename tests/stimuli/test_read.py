@@ -34,6 +34,22 @@ def test_a_path_with_nothing_and_no_path_are_refused(tmp_path: Path) -> None:
         read_stimuli(image_set="no-such-set")
 
 
+def test_what_has_no_part_in_what_is_read_is_refused(tmp_path: Path, fill) -> None:
+    """Nothing that was asked for is left out without a word."""
+    folder = fill(tmp_path / "images", "a/1.png", "b/2.png")
+    (tmp_path / "table.csv").write_text("file\nimages/b/2.png\n")
+    with pytest.raises(InputError, match="in the layout 'classes' with things; got kind='sound' and layout='flat'"):
+        StimulusSet.from_folder(folder, things=True, kind="sound", layout="flat")
+    with pytest.raises(InputError, match="in the layout 'flat' with things_behavior; got layout='classes'"):
+        read_stimuli(folder, things_behavior=True, layout="classes")
+    with pytest.raises(InputError, match="a folder, to take it in a layout"):
+        read_stimuli(tmp_path / "table.csv", layout="flat")
+    with pytest.raises(InputError, match="imagenet-val without layout, things"):
+        read_stimuli(folder, image_set="imagenet-val", layout="flat", things=True)
+    with pytest.raises(InputError, match="ground_truth with a named set"):
+        read_stimuli(folder, ground_truth=tmp_path / "truth.txt")
+
+
 def test_targets_are_one_a_stimulus(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("3\n0\n")
     np.save(tmp_path / "a.npy", np.array([3, 0]))

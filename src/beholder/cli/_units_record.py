@@ -75,7 +75,7 @@ def record(
     from beholder.units import measure_accuracy, record_units
 
     path = _find_units(model, units_file, layers)
-    found = stimuli.read(targets)
+    found = stimuli.read(targets if stimuli.image_set else None)
     own = read_targets(targets, len(found)) if targets and not stimuli.image_set else None
     known = None if own is None else dict(zip(found.ids, own, strict=True))
     network = model.load(path, axes, rnd_seed)

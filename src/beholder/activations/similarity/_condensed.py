@@ -21,7 +21,7 @@ FLOAT32_ROWS = 10_000
 
 _GROUP_BYTES = 512 * 2**20
 _BLOCK_BYTES = 128 * 2**20
-_TILE_ROWS = 256
+_TILE_ROWS = 1280
 _PASS_VALUES = 2**18
 
 _Lengths = np.ndarray | None
@@ -232,16 +232,20 @@ def _fill_pairs(
     room = np.empty(0)
     for (start, stop), blocks in groups:
         left, squares = prepare(start, stop)
-        if len(room) < _TILE_ROWS * len(left):
-            room = np.empty(_TILE_ROWS * len(left), left.dtype)
-        for low, high in _cut(0, len(left), _TILE_ROWS):
-            tile = room[: (high - low) * (len(left) - low)].reshape(high - low, -1)
-            np.matmul(left[low:high], left[low:].T, out=tile)
-            own = None if squares is None else (squares[low:high], squares[low:])
-            _write_tile(out, n_rows, tile, start + low, start + low, own)
+        step = -(-len(left) // -(-len(left) // _TILE_ROWS))  # equal ones
+        if len(room) < step * len(left):
+            room = np.empty(step * len(left), left.dtype)
+        for low, high in _cut(0, len(left), step):
+            for first, last in ((low, high), (high, len(left))):  # rows with themselves cost half, as BLAS's syrk
+                if first == last:
+                    continue
+                tile = room[: (high - low) * (last - first)].reshape(high - low, -1)
+                np.matmul(left[low:high], left[first:last].T, out=tile)
+                own = None if squares is None else (squares[low:high], squares[first:last])
+                _write_tile(out, n_rows, tile, start + low, start + first, own)
         for low, high in blocks:
             right, other = prepare(low, high)
-            for top, bottom in _cut(0, len(left), _TILE_ROWS):
+            for top, bottom in _cut(0, len(left), step):
                 both = None if squares is None or other is None else (squares[top:bottom], other)
                 _write_tile(out, n_rows, left[top:bottom] @ right.T, start + top, low, both)
 
@@ -249,19 +253,21 @@ def _fill_pairs(
 def _write_tile(
     out: np.ndarray, n_rows: int, tile: np.ndarray, row: int, column: int, squares: tuple[np.ndarray, np.ndarray] | None
 ) -> None:
-    if squares is None:
-        np.clip(tile, -1, 1, out=tile)
-        np.subtract(1, tile, out=tile)
-    else:
-        tile *= -2
-        tile += squares[0][:, None]
-        tile += squares[1]
-        np.maximum(tile, 0, out=tile)
-    for i, values in enumerate(tile, start=row):
-        first = max(column, i + 1)
-        place = i * (2 * n_rows - i - 1) // 2 + first - i - 1
-        part = values[first - column :]
-        out[place : place + len(part)] = part
+    for low, high in _cut(0, len(tile), max(1, _PASS_VALUES // tile.shape[1])):
+        part = tile[low:high]
+        if squares is None:
+            np.clip(part, -1, 1, out=part)
+            np.subtract(1, part, out=part)
+        else:
+            part *= -2
+            part += squares[0][low:high, None]
+            part += squares[1]
+            np.maximum(part, 0, out=part)
+        for i, values in enumerate(part, start=row + low):
+            first = max(column, i + 1)
+            place = i * (2 * n_rows - i - 1) // 2 + first - i - 1
+            kept = values[first - column :]
+            out[place : place + len(kept)] = kept
 
 
 def _finish(out: np.ndarray, method: str, n_features: int, n_rows: int) -> np.ndarray:

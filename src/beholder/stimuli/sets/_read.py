@@ -41,15 +41,25 @@ def read_stimuli(
     InputError
         Nothing is there, or it is not of that form.
     """
+    given = {"layout": layout, "things": things, "things_behavior": things_behavior}
+    asked = [name for name, value in given.items() if value]
+    if image_set and asked:
+        raise InputError(f"the named set {image_set} without {', '.join(asked)}, which are of folders", got="both")
+    if ground_truth is not None and not image_set:
+        raise InputError("ground_truth with a named set", got=f"{ground_truth} without", hint="image_set")
     if image_set:
         return StimulusSet.from_named(image_set, path, ground_truth=ground_truth, skip_bad=skip_bad)
     if path is None:
         raise InputError("a folder of stimuli, or the name of a set", got="neither")
     if things or things_behavior:
-        return StimulusSet.from_folder(path, things=things, things_behavior=things_behavior, skip_bad=skip_bad)
+        return StimulusSet.from_folder(
+            path, layout=layout, things=things, things_behavior=things_behavior, skip_bad=skip_bad
+        )
     if Path(path).is_dir():
         made = StimulusSet.from_manifest(build_from_folder(path, layout=layout))
         return made.drop_bad_files() if skip_bad else made
+    if layout is not None:
+        raise InputError("a folder, to take it in a layout", got=f"{path} with layout={layout!r}")
     return as_stimulus_set(Path(path), skip_bad=skip_bad)
 
 

@@ -137,6 +137,12 @@ class StimulusSet:
         """
         if things and things_behavior:
             raise InputError("one of things and things_behavior", got="both")
+        if things or things_behavior:
+            name, own = ("things", "classes") if things else ("things_behavior", "flat")
+            other = [f"kind={kind!r}"] if kind not in (None, "image") else []
+            other += [f"layout={layout!r}"] if layout not in (None, own) else []
+            if other:
+                raise InputError(f"pictures in the layout {own!r} with {name}", got=" and ".join(other))
         if things:
             manifest = build_from_things(folder, None if things is True else things)
         elif things_behavior:
