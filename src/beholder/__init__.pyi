@@ -15,6 +15,7 @@ from .analysis import Result as Result
 from .analysis import analyze_agreement as analyze_agreement
 from .analysis import analyze_anova as analyze_anova
 from .analysis import analyze_cka as analyze_cka
+from .analysis import analyze_combine as analyze_combine
 from .analysis import analyze_decode as analyze_decode
 from .analysis import analyze_encode as analyze_encode
 from .analysis import analyze_mixed as analyze_mixed

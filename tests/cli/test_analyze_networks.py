@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from beholder.activations import write_activations
-from beholder.recordings import Recordings
+from beholder.recordings import RecordedRDMs, Recordings
 
 IDS = [f"s{i}" for i in range(8)]
 
@@ -48,3 +48,20 @@ def test_a_searchlight_writes_a_map_a_layer(beholder, tmp_path):
     assert sorted(path.name for path in (tmp_path / "out" / "maps").iterdir()) == [
         "map_conv1.nii.gz", "map_conv1_p.nii.gz",
     ]  # fmt: skip
+
+
+def test_combined_layers_and_models_write_a_page(beholder, tmp_path):
+    write_store(tmp_path / "one.zarr", 0, conv1=9, conv2=9)
+    rng = np.random.default_rng(3)
+    for name in ("it", "pixels"):
+        RecordedRDMs(rng.random((1, 28)), IDS, {"region": [name]}).save(tmp_path / f"{name}.recordings.npz")
+    code, out, err = beholder(
+        "analyze", "combine", tmp_path / "one.zarr", "--recordings", tmp_path / "it.recordings.npz", "--models",
+        tmp_path / "pixels.recordings.npz", "--n_permutations", "19", "--n_repeats", "2", "--out", tmp_path / "out",
+        "--json",
+    )  # fmt: skip
+    assert code == 0, err
+    assert {row["layer"] for row in json.loads(out)["combine"] if row["statistic"] == "single model"} == {
+        "conv1", "conv2", "pixels",
+    }  # fmt: skip
+    assert "Groen" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")

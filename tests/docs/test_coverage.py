@@ -54,6 +54,7 @@ _PAGE_OF = {
     "analyze rsa": "compare_brains.md",
     "analyze agreement": "compare_people.md",
     "analyze cka": "compare_networks.md",
+    "analyze combine": "compare_networks.md",
     "analyze searchlight": "compare_networks.md",
     "analyze encode": "encoding.md",
     "analyze decode": "encoding.md",

@@ -2,8 +2,10 @@ from ._inputs import guard_result as guard_result
 from ._inputs import identify_inputs as identify_inputs
 from ._join import ArrayLayers as ArrayLayers
 from ._join import Joined as Joined
+from ._join import JoinedMany as JoinedMany
 from ._join import LayerRows as LayerRows
 from ._join import iter_layers as iter_layers
+from ._join import join_many as join_many
 from ._join import join_stimuli as join_stimuli
 from ._join import open_layers as open_layers
 from ._join import open_recorded as open_recorded
@@ -51,6 +53,7 @@ from .agreement._analyze import analyze_agreement as analyze_agreement
 from .cka._analyze import analyze_cka as analyze_cka
 from .cka._cka import compute_cka as compute_cka
 from .cka._cka import compute_cka_matrix as compute_cka_matrix
+from .combinations._analyze import analyze_combine as analyze_combine
 from .combinations._combine import Combination as Combination
 from .combinations._combine import combine_rdms as combine_rdms
 from .combinations._partition import Partition as Partition

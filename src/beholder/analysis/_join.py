@@ -92,6 +92,47 @@ def join_stimuli(
     return Joined(tuple(common), rows_a, rows_b, sentence)
 
 
+@final
+@dataclass(frozen=True, eq=False)
+class JoinedMany:
+    """Stimuli that several sides have in common.
+
+    Attributes
+    ----------
+    ids : tuple of str
+        In the order of the first side.
+    rows : list of (n_stimuli,), int
+        Their places on each side.
+    sentences : list of str
+        How many the first side and each other one have in common.
+    """
+
+    ids: tuple[str, ...]
+    rows: list[np.ndarray]
+    sentences: list[str]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def join_many(ids: Sequence[Sequence[str]], id_pattern: str | None = None, *, names: Sequence[str]) -> JoinedMany:
+    """Places of the stimuli that all sides have, by id; each side joins with the first as in :func:`join_stimuli`.
+
+    >>> joined = join_many([["a", "b", "c"], ["c", "b"], ["b", "c", "d"]], names=["one", "two", "three"])
+    >>> joined.ids, [rows.tolist() for rows in joined.rows]
+    (('b', 'c'), [[1, 2], [1, 0], [0, 1]])
+    """
+    sides = list(zip(ids, names, strict=True))
+    joins = [join_stimuli(ids[0], other, id_pattern, names=(names[0], name)) for other, name in sides[1:]]
+    shared = set(joins[0].ids).intersection(*(join.ids for join in joins))
+    common = [key for key in joins[0].ids if key in shared]
+    rows: list[np.ndarray] = []
+    for keys, places in [(joins[0].ids, joins[0].rows_a), *((join.ids, join.rows_b) for join in joins)]:
+        place = dict(zip(keys, places.tolist(), strict=True))
+        rows.append(np.array([place[key] for key in common], dtype=np.int64))
+    return JoinedMany(tuple(common), rows, [join.sentence for join in joins])
+
+
 def _map_ids(ids: Sequence[str], pattern: str | None, name: str) -> dict[str, int]:
     """Compared id to its row."""
     keys = [(key, row) for row, key in enumerate(extract_ids(ids, pattern)) if key is not None]

@@ -3,6 +3,7 @@
 from beholder.cli._analyze_agreement import agreement
 from beholder.cli._analyze_anova import anova
 from beholder.cli._analyze_cka import cka
+from beholder.cli._analyze_combine import combine
 from beholder.cli._analyze_decode import decode, tuning
 from beholder.cli._analyze_encode import encode
 from beholder.cli._analyze_mixed import mixed
@@ -15,6 +16,6 @@ from beholder.cli._flags import make_app
 
 app = make_app("analyze", "Networks compared with brains, people and other networks: a table, pictures, a page.")
 for _command in (
-    rsa, cka, searchlight, encode, decode, tuning, sounds, recognition, agreement, anova, mixed, psychometrics
+    rsa, cka, combine, searchlight, encode, decode, tuning, sounds, recognition, agreement, anova, mixed, psychometrics
 ):  # fmt: skip
     app.command(_command)

@@ -17,6 +17,8 @@ from ._marks import draw_chance as draw_chance
 from ._marks import draw_noise_ceiling as draw_noise_ceiling
 from ._matched import plot_confusions as plot_confusions
 from ._matched import plot_matched_scatter as plot_matched_scatter
+from ._model_scores import ModelScore as ModelScore
+from ._model_scores import plot_model_scores as plot_model_scores
 from ._networks import plot_network_scatter as plot_network_scatter
 from ._networks import plot_proportion_matrix as plot_proportion_matrix
 from ._networks import plot_proportions_by_layer as plot_proportions_by_layer

@@ -64,7 +64,7 @@ def plot_value_matrix(
         for (row, column), value in np.ndenumerate(matrix):
             dark = bool(np.isfinite(value) and (value - low) / (high - low) < 0.55)
             if written and room > 5:
-                words = "–" if np.isnan(value) else f"{value:.2f}".replace("0.", ".", 1).replace("-", "−")
+                words = "–" if np.isnan(value) else f"{value:z.2f}".replace("0.", ".", 1).replace("-", "−")
                 ax.text(column, row, words, ha="center", va="center", fontsize=7, color="#ffffff" if dark else INK)
             if marks is not None and np.asarray(marks)[row, column]:
                 ax.add_patch(_make_frame(column, row, "#ffffff" if dark else INK))

@@ -45,7 +45,7 @@ def test_held_out_stimuli_never_reach_the_fit():
     found = combine_rdms(target, models, n_folds=3, n_repeats=1, seed=7)
     from beholder.analysis.combinations import _combine
 
-    splits = list(_combine._iter_splits(12, 3, 1, 7))
+    splits = list(_combine.iter_splits(12, 3, 1, 7))
     assert all(not set(train) & set(test) for train, test in splits)
     assert sum(len(test) for _, test in splits) == 3 * 6 and all(len(train) == 28 for train, _ in splits)
     used = np.unique(np.concatenate([np.concatenate(split) for split in splits]))

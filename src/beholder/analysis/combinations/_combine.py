@@ -84,17 +84,11 @@ def combine_rdms(
     >>> round(found.score, 3), round(float(found.weights[1] / found.weights[0]))
     (1.0, 2)
     """
-    if method not in SCORES:
-        raise UnknownNameError("score", method, SCORES)
+    check_score(method)
     wanted, scaled, n_stimuli = prepare_rdms(target, models)
-    if n_folds < 2 or n_repeats < 1 or n_stimuli // max(n_folds, 1) < _LEAST_STIMULI:
-        raise InputError(
-            f"2 folds or more of {_LEAST_STIMULI} stimuli at least",
-            got=f"{n_folds} folds of {n_stimuli} stimuli, {n_repeats} times",
-            hint=f"n_folds={max(2, n_stimuli // _LEAST_STIMULI)}" if n_stimuli >= 2 * _LEAST_STIMULI else None,
-        )
+    check_folds(n_stimuli, n_folds, n_repeats)
     scores: list[np.ndarray] = []
-    for train, test in _iter_splits(n_stimuli, n_folds, n_repeats, seed):
+    for train, test in iter_splits(n_stimuli, n_folds, n_repeats, seed):
         train, test = train[np.isfinite(wanted[train])], test[np.isfinite(wanted[test])]
         if len(train) < len(scaled) + 2 or len(test) < 3:
             raise InputError(
@@ -104,11 +98,27 @@ def combine_rdms(
             )  # fmt: skip
         weights = fit_weights(wanted[train], scaled[:, train])
         predicted = np.vstack([weights @ scaled[:, test], scaled[:, test].sum(axis=0), scaled[:, test]])
-        scores.append(np.array([_correlate(wanted[test], each, method) for each in predicted]))
+        scores.append(np.array([correlate_rdms(wanted[test], each, method) for each in predicted]))
     means = np.mean(scores, axis=0)
     known = np.isfinite(wanted)
     weights = fit_weights(wanted[known], scaled[:, known])
     return Combination(weights, float(means[0]), float(means[1]), means[2:], n_folds, n_repeats)
+
+
+def check_score(method: str) -> None:
+    """Refuse a name that is no score."""
+    if method not in SCORES:
+        raise UnknownNameError("score", method, SCORES)
+
+
+def check_folds(n_stimuli: int, n_folds: int, n_repeats: int) -> None:
+    """Refuse folds of fewer than four stimuli."""
+    if n_folds < 2 or n_repeats < 1 or n_stimuli // max(n_folds, 1) < _LEAST_STIMULI:
+        raise InputError(
+            f"2 folds or more of {_LEAST_STIMULI} stimuli at least",
+            got=f"{n_folds} folds of {n_stimuli} stimuli, {n_repeats} times",
+            hint=f"n_folds={max(2, n_stimuli // _LEAST_STIMULI)}" if n_stimuli >= 2 * _LEAST_STIMULI else None,
+        )
 
 
 def fit_weights(target: np.ndarray, models: np.ndarray) -> np.ndarray:
@@ -146,7 +156,7 @@ def prepare_rdms(target: Any, models: Any) -> tuple[np.ndarray, np.ndarray, int]
     return wanted, several / spreads[:, None], n_stimuli
 
 
-def _iter_splits(n_stimuli: int, n_folds: int, n_repeats: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def iter_splits(n_stimuli: int, n_folds: int, n_repeats: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Pairs outside each fold of stimuli, and inside."""
     generator = make_generator(seed, "folds of stimuli")
     first, second = np.triu_indices(n_stimuli, 1)
@@ -157,8 +167,8 @@ def _iter_splits(n_stimuli: int, n_folds: int, n_repeats: int, seed: int) -> Ite
             yield np.flatnonzero(~inside[first] & ~inside[second]), np.flatnonzero(inside[first] & inside[second])
 
 
-def _correlate(wanted: np.ndarray, predicted: np.ndarray, method: str) -> float:
-    """NaN where predictions do not vary, such as of weights that are all 0."""
+def correlate_rdms(wanted: np.ndarray, predicted: np.ndarray, method: str) -> float:
+    """Of values or ranks; 0 where predictions do not vary, such as of weights that are all 0."""
     from beholder.activations import rank_values
 
     a, b = (rank_values(wanted), rank_values(predicted)) if method == "spearman" else (wanted, predicted)

@@ -9,9 +9,9 @@ from typing import Any, cast, final
 
 import numpy as np
 
-from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.activations import rank_values
-from beholder.analysis.combinations._combine import SCORES, prepare_rdms
+from beholder.analysis.combinations._combine import check_score, prepare_rdms
 
 
 @final
@@ -70,8 +70,7 @@ def partition_variance(target: Any, models: Mapping[str, Any], method: str = "sp
     >>> round(found.total, 6), round(found.parts["a",] + found.parts["a", "b"], 6)
     (1.0, 1.0)
     """
-    if method not in SCORES:
-        raise UnknownNameError("score", method, SCORES)
+    check_score(method)
     if len(models) not in (2, 3):
         raise InputError("two or three models", got=f"{len(models)}")
     groups = {name: np.atleast_2d(np.asarray(rdms, dtype=np.float64)) for name, rdms in models.items()}

@@ -11,7 +11,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder.activations import Activations
-from beholder.analysis._join import join_stimuli, open_layers, open_recorded
+from beholder.analysis._join import join_many, open_layers, open_recorded
 from beholder.analysis.rsa._compare import ComparedLayers
 from beholder.analysis.rsa._layers import Layers, describe_model
 from beholder.analysis.rsa._targets import Recorded, Targets
@@ -112,24 +112,20 @@ def join_sides(
     InputError
         Fewer than three in common.
     """
-    names = ("the activations", "the recordings")
     own_ids = [
         source.stimulus_ids if own is None else tuple(dict.fromkeys(own))
         for source, own in zip(sources, labels, strict=True)
     ]
-    first = [join_stimuli(ids, recorded[0].stimulus_ids, id_pattern, names=names) for ids in own_ids]
-    others = [join_stimuli(own_ids[0], each.stimulus_ids, id_pattern, names=names) for each in recorded[1:]]
-    shared = set(first[0].ids).intersection(*(join.ids for join in (*first, *others)))
-    common = [key for key in first[0].ids if key in shared]
-    if len(common) < _FEWEST_STIMULI:
-        got = first[0].sentence if len(first) + len(others) == 1 else f"{len(common)} in all of them"
+    names = ["the activations"] * len(sources) + ["the recordings"] * len(recorded)
+    joined = join_many([*own_ids, *(each.stimulus_ids for each in recorded)], id_pattern, names=names)
+    sentence = joined.sentences[len(sources) - 1]
+    if len(joined) < _FEWEST_STIMULI:
+        got = sentence if len(names) == 2 else f"{len(joined)} in all of them"
         raise InputError(f"{_FEWEST_STIMULI} stimuli or more in common", got=got)
-    rows = [_pick(join.ids, join.rows_a, common) for join in first]
-    rows_recorded = [_pick(join.ids, join.rows_b, common) for join in (first[0], *others)]
-    sentence = first[0].sentence
-    if len(common) != len(first[0]):
-        where = "all activations" if not others else "all recordings" if len(first) == 1 else "all of both"
-        sentence += f" {len(common):,} of them are in {where}."
+    if len(names) > 2 and not sentence.startswith(f"{len(joined):,} "):
+        where = "all activations" if len(recorded) == 1 else "all recordings" if len(sources) == 1 else "all of both"
+        sentence += f" {len(joined):,} of them are in {where}."
+    rows, rows_recorded = joined.rows[: len(sources)], joined.rows[len(sources) :]
     own = [_name(ids, places) for ids, places in zip(own_ids, rows, strict=True)]
     return JoinedSides(own, rows, rows_recorded, sentence)
 
@@ -137,11 +133,6 @@ def join_sides(
 def _name(ids: Sequence[str], rows: np.ndarray) -> list[str]:
     places: list[int] = rows.tolist()
     return [ids[row] for row in places]
-
-
-def _pick(ids: Sequence[str], rows: np.ndarray, wanted: Sequence[str]) -> np.ndarray:
-    place = dict(zip(ids, rows.tolist(), strict=True))
-    return np.array([place[key] for key in wanted], dtype=np.int64)
 
 
 def leave_out_stimuli(

@@ -1,0 +1,68 @@
+"""``beholder analyze combine``: what several layers, networks or models explain together, and what each alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from beholder.cli._analyze_flags import ReadingFlags, ResultFlags
+from beholder.cli._flags import Layers, Seed, Words, flags
+
+
+@flags
+class _FittedFlags:
+    method: Literal["spearman", "pearson"] = "spearman"
+    """How predictions are scored, and whether shares of variance are of ranks."""
+    distance: str = "correlation"
+    """How stimuli are compared: correlation, cosine, euclidean, crossnobis, …"""
+    recorded_distance: str | None = None
+    """The same, of recordings, where it is another one."""
+    id_pattern: str | None = None
+    """Regular expression whose group is what the ids of all sides have in common."""
+    n_folds: int = 2
+    """Folds of the stimuli: weights are fitted outside of each and scored inside."""
+    n_repeats: int = 20
+    """Ways to deal stimuli into folds."""
+    n_permutations: int = 200
+    """Orders of the stimuli drawn for p; 0 for no test."""
+    seed: Seed = 42
+    """Of folds and permutations."""
+
+
+def combine(
+    activations: list[Path],
+    /,
+    *,
+    recordings: Path,
+    layers: Layers = None,
+    models: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
+    by: Words = None,
+    fitted: _FittedFlags = _FittedFlags(),
+    reading: ReadingFlags = ReadingFlags(),
+    output: ResultFlags = ResultFlags(),
+) -> None:
+    """Predict regions by several RDMs together: weighted, unweighted, each alone, and the variance that they share.
+
+    Example: beholder analyze combine activations/resnet50.zarr --recordings it.npz --layers layer2 layer4
+
+    Parameters
+    ----------
+    activations
+        A store, each of whose layers is a model; several stores are models with all their layers.
+    recordings
+        Brain data, or RDMs.
+    layers
+        Default all.
+    models
+        Files of RDMs that are models, too: of categories, of pixels.
+    by
+        Columns of the recordings that tell targets apart; default region.
+    """
+    from beholder.analysis import analyze_combine
+
+    output.run(
+        "combine", analyze_combine, activations, reading.open(recordings), layers=layers, models=models,
+        by=tuple(by or ("region",)), **vars(fitted),
+    )  # fmt: skip
