@@ -82,6 +82,18 @@ def test_rho_a_is_the_mean_over_all_ways_to_break_ties() -> None:
     assert compare_rdms(one, two, "spearman") > compare_rdms(one, two, "rho-a")
 
 
+def test_taus_of_signs_are_those_of_scipy_with_ties_and_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(6)
+    rdms, drawn = rng.integers(0, 9, (4, 28)).astype(float), np.array([2, 0, 1, 1, 3, 0, 1, 0])
+    pairs = Pairs(8)
+    for method in ("tau-a", "tau-b"):
+        found = compare_prepared(PreparedRdms(rdms[:2], pairs, method), PreparedRdms(rdms[2:], pairs, method), drawn)
+        monkeypatch.setattr("beholder.statistics._rdm_comparison._MOST_SIGN_PAIRS", 0)
+        expected = compare_prepared(PreparedRdms(rdms[:2], pairs, method), PreparedRdms(rdms[2:], pairs, method), drawn)
+        monkeypatch.undo()
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
 def test_tau_a_by_hand() -> None:
     # Pairs of entries: (1,2) and (1,3) concordant, (2,3) tied in the second.
     assert compare_rdms([1, 2, 3], [1, 2, 2], "tau-a") == pytest.approx(2 / 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 from typing import Any, final
@@ -15,6 +16,7 @@ logger = logging.getLogger("beholder")
 RDM_METHODS = ("spearman", "rho-a", "tau-a", "tau-b", "pearson", "cosine", "whitened-cosine", "whitened-correlation")
 _RANKS = ("spearman", "rho-a")
 _TAUS = ("tau-a", "tau-b")
+_MOST_SIGN_PAIRS, _MOST_SIGN_BYTES = 500, 2**28
 
 
 def check_rdm_method(method: str) -> None:
@@ -140,6 +142,15 @@ class PreparedRdms:
         self.pairs, self.method = pairs, method
         self._sorted = [_sort(row, pairs) for row in self.values] if method in _RANKS else []
 
+    @functools.cached_property
+    def signs(self) -> np.ndarray | None:
+        """Which of every two pairs is farther apart, (n_rdms, n_pairs · (n_pairs - 1) / 2); None if those are many."""
+        n = len(self.pairs)
+        if n > _MOST_SIGN_PAIRS or 2 * len(self) * n * (n - 1) > _MOST_SIGN_BYTES:
+            return None
+        first, second = np.triu_indices(n, 1)
+        return np.sign(self.values[:, first] - self.values[:, second]).astype(np.float32)
+
     def __len__(self) -> int:
         return len(self.values)
 
@@ -180,6 +191,8 @@ def compare_prepared(one: PreparedRdms, two: PreparedRdms, drawn: np.ndarray | N
     """
     method = one.method
     if method in _TAUS:
+        if one.signs is not None and two.signs is not None:
+            return _compare_signs(one.signs, two.signs, one.pairs.weigh(drawn), method)
         weights = one.pairs.weigh(drawn).astype(np.int64)
         repeated = [np.repeat(each.values, weights, axis=1) for each in (one, two)]
         return np.array([[_tau(x, y, method) for y in repeated[1]] for x in repeated[0]])
@@ -264,6 +277,19 @@ def _whiten(
     effects[:, there] = np.linalg.solve(normal, sums[:, there].T).T
     residuals = -0.5 * values - effects[:, pairs.first] - effects[:, pairs.second]
     return np.concatenate([residuals, -2 * effects], axis=1), np.concatenate([2 * weights, own])
+
+
+def _compare_signs(one: np.ndarray, two: np.ndarray, weights: np.ndarray, method: str) -> np.ndarray:
+    """Kendall's tau from signs, a pair that occurs several times tied with itself."""
+    first, second = np.triu_indices(len(weights), 1)
+    products = weights[first] * weights[second]
+    total = weights.sum() * (weights.sum() - 1) / 2
+    found = (one * products) @ two.T.astype(np.float64)
+    if method == "tau-a":
+        return found / total if total > 0 else np.full(found.shape, np.nan)
+    untied = [np.abs(each) @ products for each in (one, two)]
+    lengths = np.sqrt(np.outer(*untied))
+    return np.where(lengths > 0, found / np.where(lengths > 0, lengths, 1), np.nan)
 
 
 def _tau(x: np.ndarray, y: np.ndarray, method: str) -> float:

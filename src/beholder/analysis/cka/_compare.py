@@ -176,8 +176,7 @@ class _Test:
 
 
 def _cut_rows(layer: Any, rows: np.ndarray) -> Any:
-    if isinstance(layer, np.ndarray):
-        array: np.ndarray = layer
-        return array[rows]
+    if not isinstance(layer, LayerRows):
+        return layer[rows]
     places: list[int] = rows.tolist()
     return LayerRows(layer, rows, [layer.stimulus_ids[row] for row in places])

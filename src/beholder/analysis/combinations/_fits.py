@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast, final
+from typing import Any, final
 
 import numpy as np
 
@@ -83,7 +83,8 @@ class Fits:
         means = np.mean(found, axis=0)
         known = np.isfinite(wanted)
         weights = fit_weights(wanted[known], scaled[:, known])
-        return HeldOut(*map(float, means[:3]), means[3:], Counter(chosen).most_common(1)[0][0], weights)
+        weighted, unweighted, best_single = (float(each) for each in means[:3])
+        return HeldOut(weighted, unweighted, best_single, means[3:], Counter(chosen).most_common(1)[0][0], weights)
 
     def score(self, target: np.ndarray) -> float:
         """Of the weighted sum alone, as permutations need it."""
@@ -109,5 +110,5 @@ class Fits:
     def _fit(self, wanted: np.ndarray, scaled: np.ndarray, train: np.ndarray) -> np.ndarray:
         """Predictions of all pairs."""
         if len(scaled) == 1:  # a single RDM needs no weight, but its sign is no free parameter either
-            return cast(Any, scaled[0])
+            return scaled[0]
         return fit_weights(wanted[train], scaled[:, train]) @ scaled

@@ -14,6 +14,7 @@ from beholder.analysis.kinds._rsa_differences import (
     tell_differences,
     tell_recordings,
 )
+from beholder.statistics import JACKKNIFED
 
 _MOST_TOLD = 6
 
@@ -171,6 +172,7 @@ def _describe_intervals(result: Result) -> str:
     settings = result.settings
     table: Any = result.table
     used = {name for name in table.get("interval", []) if name} - {""}
+    jackknifed = settings["method"] in JACKKNIFED
     draws = f"{settings['n_draws']:,}"
     told = list[str]()
     if "both" in used:
@@ -187,6 +189,11 @@ def _describe_intervals(result: Result) -> str:
             else f"Intervals (95 %) are from {draws} bootstrap draws"
         )
         told.append(f"{start}{'' if not told else ' from draws'} of stimuli alone")
+    if jackknifed and told:
+        return (
+            f"{'; '.join(told)}. Draws of stimuli were of their pseudo-values, less what the jackknife counts twice "
+            "(Efron & Stein, 1981, Annals of Statistics 9, 586-596)."
+        )
     return f"{'; '.join(told)}. Pairs of a stimulus with itself were left out." if told else ""
 
 
