@@ -9,7 +9,7 @@ from typing import Literal, final
 import numpy as np
 
 from beholder._core.seeds import make_generator
-from beholder.statistics._rdm_inference import correct_variance
+from beholder.statistics._rsa_bootstrap import correct_variance
 
 Over = Literal["both", "stimuli", "people"]
 OVER = ("both", "stimuli", "people")
