@@ -19,6 +19,7 @@ from .analysis import analyze_combine as analyze_combine
 from .analysis import analyze_decode as analyze_decode
 from .analysis import analyze_encode as analyze_encode
 from .analysis import analyze_mixed as analyze_mixed
+from .analysis import analyze_power as analyze_power
 from .analysis import analyze_psychometrics as analyze_psychometrics
 from .analysis import analyze_recognition as analyze_recognition
 from .analysis import analyze_rsa as analyze_rsa

@@ -64,6 +64,7 @@ _PAGE_OF = {
     "analyze anova": "compare_people.md",
     "analyze mixed": "compare_people.md",
     "analyze psychometrics": "compare_people.md",
+    "analyze power": "compare_people.md",
 }
 
 

@@ -76,6 +76,7 @@ from .encoding._sounds import list_sound_layers as list_sound_layers
 from .encoding._sounds import write_sound_files as write_sound_files
 from .people._analyze_anova import analyze_anova as analyze_anova
 from .people._analyze_mixed import analyze_mixed as analyze_mixed
+from .people._analyze_power import analyze_power as analyze_power
 from .people._analyze_psychometrics import analyze_psychometrics as analyze_psychometrics
 from .people._anova import run_mixed_anova as run_mixed_anova
 from .people._mixed import fit_mixed_logistic as fit_mixed_logistic

@@ -26,6 +26,7 @@ from ._over_conditions import plot_over_conditions as plot_over_conditions
 from ._picker import PickerStimulus as PickerStimulus
 from ._picker import render_picker as render_picker
 from ._pictures import plot_stimulus_rows as plot_stimulus_rows
+from ._power import plot_power as plot_power
 from ._psychometric import PsychometricCurve as PsychometricCurve
 from ._psychometric import plot_psychometrics as plot_psychometrics
 from ._rdm import add_colorbar as add_colorbar

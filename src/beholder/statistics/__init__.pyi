@@ -24,6 +24,7 @@ from ._detection import compute_dprime as compute_dprime
 from ._detection import compute_mafc_dprime as compute_mafc_dprime
 from ._detection import compute_oddity_dprime as compute_oddity_dprime
 from ._effect import Effect as Effect
+from ._effect import make_effect as make_effect
 from ._error_consistency import ErrorConsistency as ErrorConsistency
 from ._error_consistency import KappaDifference as KappaDifference
 from ._error_consistency import compare_error_consistency as compare_error_consistency
@@ -51,6 +52,9 @@ from ._noise_ceiling import pool_rdms as pool_rdms
 from ._power import PowerAnalysis as PowerAnalysis
 from ._power import compute_power as compute_power
 from ._power import plan_power as plan_power
+from ._power_designs import draw_threshold_differences as draw_threshold_differences
+from ._power_designs import simulate_kappa_power as simulate_kappa_power
+from ._power_designs import simulate_t_power as simulate_t_power
 from ._power_draws import simulate_power as simulate_power
 from ._psychometric import Function as Function
 from ._psychometric import find_level as find_level
@@ -60,6 +64,7 @@ from ._psychometric_fit import PsychometricFit as PsychometricFit
 from ._psychometric_fit import bootstrap_psychometric as bootstrap_psychometric
 from ._psychometric_fit import bootstrap_psychometrics as bootstrap_psychometrics
 from ._psychometric_fit import fit_psychometric as fit_psychometric
+from ._psychometric_fit import fit_psychometric_sets as fit_psychometric_sets
 from ._psychometric_fit import fit_psychometrics as fit_psychometrics
 from ._rank_groups import GroupComparison as GroupComparison
 from ._rank_groups import GroupPair as GroupPair

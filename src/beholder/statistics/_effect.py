@@ -121,6 +121,36 @@ class Effect:
         }
 
 
+def make_effect(
+    intercepts: tuple[float, float], participant_sd: float, effect_sd: float, item_sd: float, *,
+    design: Literal["within", "between"] = "within", items: Literal["shared", "separate"] = "shared",
+) -> Effect:  # fmt: skip
+    """The effect of a logistic mixed model: its numbers in logits, as proportions of right answers.
+
+    Parameters
+    ----------
+    intercepts : (float, float)
+        Of the two conditions, at a typical participant and stimulus.
+    participant_sd, effect_sd, item_sd : float
+        Standard deviations between participants, of their own effect, and between stimuli.
+    design, items
+        As for :class:`Effect`.
+
+    >>> made = make_effect((0.5, 1.5), 0.6, 0.4, 0.8)
+    >>> [round(each, 2) for each in made.intercepts]
+    [0.5, 1.5]
+    """
+    own = effect_sd if design == "within" else 0.0
+    total = math.sqrt(participant_sd**2 + own**2 / 4 + item_sd**2)
+    first, second = (_mean_and_variance(intercept, total)[0] for intercept in intercepts)
+    middle = (first + second) / 2
+    people, things = (
+        math.sqrt(_mean_and_variance(_find_intercept(middle, sd), sd)[1]) if sd else 0.0
+        for sd in (participant_sd, item_sd)
+    )
+    return Effect(first, second, people, own * middle * (1 - middle), things, design, items)
+
+
 def check_sizes(effect: Effect, n: int, k: int, n_items: int | None, alpha: float) -> int:
     """The number of stimuli in each condition."""
     if n < 2 or k < 1:

@@ -253,6 +253,38 @@ def fit_psychometrics(
     return [fit_psychometric(*each, function, guess, best, prior=prior) for each in conditions]
 
 
+def fit_psychometric_sets(
+    levels: Any, n_right: Any, n_shown: Any, function: str = "logit", guess: float = 0.5,
+    lapse: float | Literal["free"] = 0.02, *, prior: Prior = "none",
+) -> np.ndarray:  # fmt: skip
+    """Fit many data sets of the same levels and trials side by side.
+
+    Parameters
+    ----------
+    levels, n_shown : (n_levels,)
+    n_right : (n_sets, n_levels)
+    function, guess, lapse, prior
+        As for :func:`fit_psychometric`.
+
+    Returns
+    -------
+    (n_sets, 3), float
+        Threshold, width and lapse rate of each.
+
+    >>> fit_psychometric_sets([0, 1, 2], [[5, 7, 10], [5, 9, 10]], [10, 10, 10])[:, 0].round(2).tolist()
+    [1.01, 0.91]
+    """
+    right = np.asarray(n_right, dtype=np.float64)
+    x, _, shown = _check_counts(levels, np.zeros(np.shape(levels)), n_shown)
+    name = _check_function(function)
+    _check_rates(guess, lapse)
+    if right.ndim != 2 or right.shape[1] != len(x) or (right < 0).any() or (right > shown).any():
+        raise InputError(f"right answers (n_sets, {len(x)}) from 0 to those shown", got=f"shape {right.shape}")
+    theta, _ = _Fitter(_transform(x, name), shown, guess, lapse, _kernel(name), prior).fit(right)
+    threshold = np.exp(theta[:, 0]) if name == "weibull" else theta[:, 0]
+    return np.stack([threshold, np.exp(theta[:, 1]), theta[:, 2]], axis=1)
+
+
 def bootstrap_psychometrics(
     fits: Sequence[PsychometricFit], levels: Any, n_right: Any, n_shown: Any, *, prior: Prior = "none",
     n_draws: int = 1000, seed: int = DEFAULT_SEED,
