@@ -73,8 +73,8 @@ def _describe_methods(result: Result) -> str:
         "anova": """participants were drawn with replacement from the pilot's, within groups, and tested by analysis of
         variance with Greenhouse and Geisser's correction""",
         "accuracy": """the proportions and the standard deviations between participants, of their own effects and
-        between stimuli were estimated by a logistic mixed model; participants, stimuli and answers were drawn from it and
-        tested by a t-test, or min F' where conditions have their own stimuli (Clark, 1973)""",
+        between stimuli were estimated by a logistic mixed model; participants, stimuli and answers were drawn from it
+        and tested by a t-test, or min F' where conditions have their own stimuli (Clark, 1973)""",
         "kappa": """stimuli were drawn with replacement from the pilot's, all answers to one together, and the
         difference of the two kappas tested by its large-sample standard error over stimuli (Fleiss et al., 1969)""",
         "threshold": """the spread of thresholds between people beyond the noise of their fits was estimated; people

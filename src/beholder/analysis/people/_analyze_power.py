@@ -104,8 +104,8 @@ def analyze_power(
     -------
     Result
         ``kind`` is ``power``. Statistics: ``power`` (``n`` participants or stimuli, ``n_trials``; Wilson's interval
-        over the drawn experiments) and ``needed``, the least of those tried that reaches ``target_power``; NaN where none
-        does.
+        over the drawn experiments) and ``needed``, the least of those tried that reaches ``target_power``; NaN where
+        none does.
 
     Raises
     ------
@@ -213,8 +213,8 @@ def _plan_threshold(
         without = told.pop("share_without")
         if not told["effect_sd"]:
             notes.append(
-                f"The {told['n_pilot']} people of the pilot do not differ in their effect beyond noise; where others do,"
-                " power is less."
+                f"The {told['n_pilot']} people of the pilot do not differ in their effect beyond noise; where others do"
+                " differ, power is less."
             )
         if without > _MOST_WITHOUT:
             notes.append(f"{without:.0%} of the drawn people have no threshold within the levels.")
