@@ -104,8 +104,8 @@ class Result:
 
         The same result gives the same bytes. :func:`open_result` and ``bh.open`` read it.
         """
-        import pyarrow as pa
-        from pyarrow import parquet
+        import pyarrow as pa  # pyright: ignore[reportMissingTypeStubs]
+        from pyarrow import parquet  # pyright: ignore[reportMissingTypeStubs]
 
         path = Path(path)
         if path.suffix != ".parquet":
@@ -198,7 +198,7 @@ def open_result(path: Path | str) -> Result:
     if not path.is_file():
         raise InputError(expected, got=f"no file at {path}")
     with explain_read_errors(path, expected):
-        from pyarrow import parquet
+        from pyarrow import parquet  # pyright: ignore[reportMissingTypeStubs]
 
         reader: Any = parquet
         found: Any = reader.read_table(path)

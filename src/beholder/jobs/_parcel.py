@@ -1,7 +1,7 @@
 """How work gets to other processes: by value, code included where they could not import it."""
 
 # cloudpickle has no types
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 from __future__ import annotations
 

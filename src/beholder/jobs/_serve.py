@@ -1,7 +1,7 @@
 """What a worker process runs: read the parcel, work through the shards, tell the parent, die with it."""
 
 # cloudpickle has no types
-# pyright: reportUnknownMemberType=false
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder.recordings._arrays import ReadOptions, build_named, build_rdms
-from beholder.recordings._hdf5_values import is_dataset, is_group, list_entries, read_dataset
+from beholder.recordings._hdf5_values import import_h5py, is_dataset, is_group, list_entries, read_dataset
 from beholder.recordings._rdms import RecordedRDMs
 from beholder.recordings._recordings import Recordings
 
@@ -20,9 +20,7 @@ _ID_DESCRIPTORS = ("stimulus_id", "conds", "condition", "stimulus", "stim", "ima
 
 def read_hdf5(path: Path, given: ReadOptions) -> Recordings | RecordedRDMs:
     """Of an ``.h5`` file: rsatoolbox's, or one array of responses among others, ``group/name`` where it lies deeper."""
-    import h5py
-
-    with h5py.File(path, "r") as file:
+    with import_h5py().File(path, "r") as file:
         if any(name in file for name in _RSATOOLBOX):
             return _open_rsatoolbox(file, path, given)
         datasets = dict(_iter_datasets(file))
@@ -110,10 +108,8 @@ def _choose_ids(descriptors: Mapping[str, np.ndarray], path: Path) -> list[str]:
 
 def read_matlab_hdf5(path: Path) -> dict[str, np.ndarray]:
     """Variables of a MATLAB file of version 7.3, with the axes as MATLAB has them."""
-    import h5py
-
     found: dict[str, np.ndarray] = {}
-    with h5py.File(path, "r") as file:
+    with import_h5py().File(path, "r") as file:
         for name, item in list_entries(file):
             if name.startswith("#"):
                 continue
@@ -127,16 +123,13 @@ def read_matlab_hdf5(path: Path) -> dict[str, np.ndarray]:
 
 def _read_matlab_value(file: Any, dataset: Any) -> np.ndarray | None:
     """Numbers, text, or a cell array of texts; None for anything else."""
-    import h5py
-
-    library: Any = h5py
     kind = dataset.attrs.get("MATLAB_class", b"")
     kind = kind.decode() if isinstance(kind, bytes) else str(kind)
     if "MATLAB_empty" in dataset.attrs:
         return None
     if kind == "char":
         return np.array(["".join(map(chr, row)) for row in np.asarray(dataset[()]).T.tolist()])
-    if library.check_ref_dtype(dataset.dtype) is not None:
+    if import_h5py().check_ref_dtype(dataset.dtype) is not None:
         cells = [_read_matlab_value(file, file[each]) for each in np.asarray(dataset[()]).T.reshape(-1)]
         if any(each is None or each.dtype.kind != "U" or each.size != 1 for each in cells):
             return None

@@ -9,18 +9,21 @@ import numpy as np
 from beholder._core.errors import InputError
 
 
+def import_h5py() -> Any:
+    """h5py, which has no types."""
+    import h5py  # pyright: ignore[reportMissingTypeStubs]
+
+    return h5py
+
+
 def is_dataset(item: Any) -> bool:
     """Whether an entry of a file holds values, and no further entries."""
-    import h5py
-
-    return isinstance(item, h5py.Dataset)
+    return isinstance(item, import_h5py().Dataset)
 
 
 def is_group(item: Any) -> bool:
     """Whether an entry of a file holds further entries."""
-    import h5py
-
-    return isinstance(item, h5py.Group)
+    return isinstance(item, import_h5py().Group)
 
 
 def list_entries(group: Any) -> list[tuple[str, Any]]:
@@ -30,10 +33,7 @@ def list_entries(group: Any) -> list[tuple[str, Any]]:
 
 def read_dataset(dataset: Any) -> np.ndarray:
     """A dataset's values, texts as such; other Python objects are an error."""
-    import h5py
-
-    library: Any = h5py
-    if library.check_string_dtype(dataset.dtype) is not None:
+    if import_h5py().check_string_dtype(dataset.dtype) is not None:
         texts = np.asarray(dataset.asstr("utf-8", "replace")[()], dtype=object)
         return texts.astype(np.str_)
     if dataset.dtype.kind == "S":

@@ -11,7 +11,7 @@ import numpy as np
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.progress import logger
 from beholder.recordings._arrays import ReadOptions, read_trials
-from beholder.recordings._hdf5_values import is_dataset, list_entries, read_dataset
+from beholder.recordings._hdf5_values import import_h5py, is_dataset, list_entries, read_dataset
 from beholder.recordings._labels import list_names
 from beholder.recordings._recordings import Recordings
 
@@ -177,12 +177,10 @@ def _read_netcdf3(path: Path) -> _Content:
 
 
 def _read_netcdf4(path: Path) -> _Content:
-    import h5py
-
     arrays: dict[str, np.ndarray] = {}
     dims: dict[str, tuple[str, ...]] = {}
     units: dict[str, str] = {}
-    with h5py.File(path, "r") as file:
+    with import_h5py().File(path, "r") as file:
         for name, item in list_entries(file):
             if not is_dataset(item) or "not a netCDF variable" in str(item.attrs.get("NAME", b"")):
                 continue

@@ -56,7 +56,7 @@ def read_own(path: Path, arrays: Mapping[str, np.ndarray]) -> Recordings | Recor
     ids = [str(each) for each in arrays["stimulus_ids"]]
     if head["kind"] == "rdms":
         return RecordedRDMs(arrays["values"], ids, table, name)
-    kept = {"name": name} | {key: head[key] for key in ("volume_shape", "affine")}
+    kept: dict[str, Any] = {"name": name} | {key: head[key] for key in ("volume_shape", "affine")}
     return Recordings(arrays["values"], ids, table, arrays.get("times"), arrays.get("runs"), **kept)
 
 

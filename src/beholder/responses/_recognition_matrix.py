@@ -105,7 +105,8 @@ def write_recognition_matrix(path: Path | str, matrix: RecognitionMatrix) -> Pat
         "model_layers": np.array(matrix.stages), "conditions": np.array(matrix.observers),
         "axis_order": np.array(["participants", "model_layers", "conditions"]),
     }  # fmt: skip
-    scipy.io.savemat(buffer, content)
+    write: Any = scipy.io.savemat  # whose types know no files in memory
+    write(buffer, content)
     head = b"MATLAB 5.0 MAT-file, written by Beholder".ljust(116)  # the default names machine and time
     write_bytes(path, head + buffer.getvalue()[116:])
     return path

@@ -135,7 +135,7 @@ def compare_confusions(
 def _find_wrong(counts: np.ndarray) -> np.ndarray:
     """Shares of wrong answers, (..., n_true * (n_answers - 1)); NaN in rows without answers."""
     n_true, n_answers = counts.shape[-2:]
-    wrong = np.arange(n_answers) != np.arange(n_true)[:, None]
+    wrong = np.arange(int(n_answers)) != np.arange(int(n_true))[:, None]
     with np.errstate(invalid="ignore", divide="ignore"):
         shares = counts / counts.sum(axis=-1, keepdims=True)
     return shares[..., wrong]

@@ -543,7 +543,7 @@ def _invert_all(proportion: Any, kernel: str) -> np.ndarray:
 
     if kernel == "gumbel":
         return np.log(-np.log1p(-proportion))
-    return np.asarray(logit(proportion) if kernel == "logit" else ndtri(proportion))
+    return cast(np.ndarray, logit(proportion) if kernel == "logit" else ndtri(proportion))
 
 
 def _place(x: np.ndarray, theta: np.ndarray, kernel: str) -> tuple[np.ndarray, np.ndarray]:

@@ -106,14 +106,14 @@ def _fit_centroid(rows: np.ndarray, labels: np.ndarray) -> Predict:
 
 
 def _fit_logistic(rows: np.ndarray, labels: np.ndarray) -> Predict:
-    from sklearn import linear_model
+    from sklearn import linear_model  # pyright: ignore[reportMissingTypeStubs]
 
     library: Any = linear_model
     return library.LogisticRegression(class_weight="balanced", max_iter=_MOST_STEPS).fit(rows, labels).predict
 
 
 def _fit_svm(rows: np.ndarray, labels: np.ndarray) -> Predict:
-    from sklearn import svm
+    from sklearn import svm  # pyright: ignore[reportMissingTypeStubs]
 
     library: Any = svm
     model = library.LinearSVC(class_weight="balanced", dual=True, max_iter=20 * _MOST_STEPS, random_state=0)
@@ -121,7 +121,7 @@ def _fit_svm(rows: np.ndarray, labels: np.ndarray) -> Predict:
 
 
 def _fit_lda(rows: np.ndarray, labels: np.ndarray) -> Predict:
-    from sklearn import covariance
+    from sklearn import covariance  # pyright: ignore[reportMissingTypeStubs]
 
     library: Any = covariance
     classes, numbers = np.unique(labels, return_inverse=True)

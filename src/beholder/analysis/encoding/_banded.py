@@ -50,7 +50,7 @@ def predict_jointly(
     Source: Nunez-Elizalde et al. (2019), NeuroImage 197, 482-492; Dupré la Tour et al. (2022), NeuroImage 264, 119728.
     """
     try:
-        from himalaya import kernel_ridge
+        from himalaya import kernel_ridge  # pyright: ignore[reportMissingTypeStubs]
     except ImportError as error:
         raise MissingExtra("himalaya", "brain", "banded ridge") from error
     predicted: list[np.ndarray] = []

@@ -161,7 +161,7 @@ def _fit_ridge(features: np.ndarray, targets: np.ndarray, how: Procedure) -> Fit
 
 def fit_pls(features: np.ndarray, targets: np.ndarray, n_components: int) -> Fitted:
     """Partial least squares of all targets together, features unscaled."""
-    from sklearn import cross_decomposition
+    from sklearn import cross_decomposition  # pyright: ignore[reportMissingTypeStubs]
 
     most = min(len(features) - 1, features.shape[1])
     if n_components > most:

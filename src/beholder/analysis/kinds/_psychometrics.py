@@ -72,8 +72,8 @@ def _draw_panels(result: Result, ax: Axes | None = None) -> Figure:
     panels: dict[str, dict[str, PsychometricCurve]] = {}
     for condition in conditions:
         here = counts["condition"] == condition
-        ends = counts["level"][here].min(), counts["level"][here].max()
-        x: np.ndarray = np.geomspace(*ends, _N_POINTS) if scale.log else np.linspace(*ends, _N_POINTS)
+        ends = float(counts["level"][here].min()), float(counts["level"][here].max())
+        x = np.geomspace(*ends, _N_POINTS) if scale.log else np.linspace(*ends, _N_POINTS)
         panel: dict[str, PsychometricCurve] = {}
         people = here & ~counts["network"].astype(bool)
         own = list(dict.fromkeys(counts["observer"][people].tolist()))
