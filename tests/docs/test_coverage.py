@@ -65,6 +65,8 @@ _PAGE_OF = {
     "analyze mixed": "compare_people.md",
     "analyze psychometrics": "compare_people.md",
     "analyze power": "compare_people.md",
+    "evaluate": "compare_people.md",
+    "evaluate battery": "compare_people.md",
 }
 
 

@@ -50,6 +50,7 @@ from ._statistics import permute_stimuli as permute_stimuli
 from ._statistics import plan_error_consistency as plan_error_consistency
 from ._write import write_result as write_result
 from .agreement._analyze import analyze_agreement as analyze_agreement
+from .battery._evaluate import evaluate_battery as evaluate_battery
 from .cka._analyze import analyze_cka as analyze_cka
 from .cka._cka import compute_cka as compute_cka
 from .cka._cka import compute_cka_matrix as compute_cka_matrix

@@ -7,7 +7,8 @@ from typing import Any
 
 from beholder.report._section import Section, Table
 
-_WORDS = 2_000
+_WORDS = 12_000
+"""A Methods paragraph of several analyses, with its references, is whole."""
 _CELL = 300
 _COLUMNS = 60
 _LINES = 20

@@ -1,0 +1,1 @@
+"""Networks on the stimuli of a published experiment, beside the people who took it."""

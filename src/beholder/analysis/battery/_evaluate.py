@@ -1,0 +1,166 @@
+"""``evaluate battery``: networks on the stimuli of a published experiment, beside the people who took it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
+from beholder._core.hashing import hash_settings
+from beholder._core.progress import logger
+from beholder._core.seeds import DEFAULT_SEED
+from beholder.analysis._inputs import identify_inputs
+from beholder.analysis._result import Result
+from beholder.analysis.agreement._analyze import analyze_agreement
+from beholder.analysis.battery._parts import combine_results
+from beholder.analysis.battery._pictures import Joined, join_pictures
+from beholder.analysis.battery._published import open_people
+from beholder.analysis.recognition._analyze import analyze_recognition
+from beholder.evaluation import answer_stimuli
+from beholder.models import Model, as_model, identify_model, load_model, pick_device
+from beholder.responses import Trials
+from beholder.stimuli import CATEGORY_RULES, StimulusSet, as_stimulus_set
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@suggest_keywords
+def evaluate_battery(
+    models: Model | nn.Module | str | Sequence[Model | nn.Module | str],
+    stimuli: StimulusSet | Path | str | Any,
+    trials: Trials | Path | str | Sequence[Path | str],
+    *,
+    columns: Mapping[str, str] | Sequence[str] | None = None,
+    id_pattern: str | None = None,
+    texture_pattern: str | None = None,
+    include_excluded: bool = False,
+    categories: Mapping[str, Sequence[int | str]] | None = None,
+    rule: str = "first",
+    answers: Path | str = "answers",
+    n_draws: int = 1000,
+    n_permutations: int = 1000,
+    seed: int = DEFAULT_SEED,
+    device: str = "auto",
+    batch_size: int | None = None,
+    workers: int = 1,
+    overwrite: bool = False,
+    weights_seed: int = DEFAULT_SEED,
+) -> Result:
+    """Ask networks what people were asked in a published experiment, and compare them with these people.
+
+    The pictures that are there are joined with the trials by name; what people were shown and is not there is left out
+    on both sides, with a sentence. Networks are shown them as they are, and answer by a named rule.
+
+    Parameters
+    ----------
+    models : Model, nn.Module, str, or sequence of them
+    stimuli : StimulusSet, or whatever holds stimuli
+        Pictures under their own names, or as the trials name them.
+    trials : Trials, path or sequence of path
+        Single answers of people, as :func:`beholder.responses.read_trials` reads them. Without ``columns``, those of
+        bethgelab/model-vs-human are found by themselves.
+    columns, include_excluded
+        As for :func:`beholder.responses.read_trials`.
+    id_pattern : str, optional
+        A regular expression whose group is a picture's own name, in trials and of files; default that of published
+        names.
+    texture_pattern : str, optional
+        A regular expression whose group in a picture's id is the label of its texture, where that is another cue than
+        its shape; default told from ids such as ``bird3-knife2``.
+    categories : mapping of str to sequence of int or str, optional
+        As for :func:`beholder.evaluation.answer_stimuli`.
+    rule : {"first", "mean", "max", "sum"}
+        How a category follows from classes: :func:`beholder.evaluation.decide`.
+    answers : path
+        Folder of the networks' answers, which are kept and continued.
+    n_draws, n_permutations, seed : int
+        Of intervals and tests of agreement.
+    device, batch_size, workers, overwrite, weights_seed
+        As for :func:`beholder.evaluation.answer_stimuli`.
+
+    Returns
+    -------
+    Result
+        ``kind`` is ``battery``: rows of :func:`analyze_recognition` and :func:`analyze_agreement`, told apart by the
+        column ``part``.
+
+    Raises
+    ------
+    InputError
+        Pictures and trials that do not belong together; a network that cannot answer with the trials' categories.
+
+    Notes
+    -----
+    Source: Geirhos et al. 2021, Partial success in closing the gap between human and machine vision, NeurIPS 34.
+
+    Examples
+    --------
+    >>> found = evaluate_battery("squeezenet1_1", "cue_conflict/", "human/cue-conflict")  # doctest: +SKIP
+    """
+    if rule not in CATEGORY_RULES:
+        raise UnknownNameError("rule", rule, CATEGORY_RULES)
+    people = open_people(trials, columns, id_pattern, include_excluded)
+    found = stimuli if isinstance(stimuli, StimulusSet) else as_stimulus_set(stimuli)
+    joined = join_pictures(found, people, id_pattern, texture_pattern)
+    for sentence in (*people.sentences, *joined.sentences):
+        logger.info(sentence)
+    inputs = identify_inputs(trials=joined.people.table.astype(str).to_numpy(dtype=np.str_))
+    networks = _load(models, device, weights_seed)
+    asked: dict[str, Any] = {"rule": rule, "out_path": answers, "batch_size": batch_size, "workers": workers}
+    given = [answer_stimuli(net, joined.stimuli, categories, overwrite=overwrite, **asked) for net in networks]
+    of_networks = _join_tables(given, joined)
+    of_people = Trials(joined.people.table, ())
+    parts = {
+        "recognition": analyze_recognition(of_people, of_networks, seed=seed),
+        "agreement": analyze_agreement(
+            of_people, of_networks, n_draws=n_draws, n_permutations=n_permutations, seed=seed
+        ),
+    }
+    settings: dict[str, Any] = {
+        "models": [net.path_name for net in networks], "rule": rule, "set": _name_set(trials),
+        "n_people": int(joined.people.table["participant"].nunique()), "n_stimuli": len(joined.stimuli),
+        "id_pattern": id_pattern, "texture_pattern": texture_pattern, "include_excluded": include_excluded,
+        "n_draws": n_draws, "n_permutations": n_permutations, "seed": seed,
+        "sentences": [*joined.sentences, *_tell_left_out(given)], "people": list(people.sentences),
+        "networks": {net.path_name: hash_settings(identify_model(net)) for net in networks}, "inputs": inputs,
+    }  # fmt: skip
+    return combine_results("battery", parts, settings, joined.notes)
+
+
+def _load(models: Any, device: str, weights_seed: int) -> list[Model]:
+    listed: list[Any] = list(cast("list[Any]", models)) if isinstance(models, list | tuple) else [models]
+    found = [
+        load_model(each, device=pick_device(device), seed=weights_seed) if isinstance(each, str) else as_model(each)
+        for each in listed
+    ]
+    names = [net.path_name for net in found]
+    if not names:
+        raise InputError("at least one network", got="none")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError("networks of different names", got=f"{twice!r} twice")
+    return found
+
+
+def _join_tables(given: Sequence[Trials], joined: Joined) -> Trials:
+    """Answers of all networks, in the columns that people's have."""
+    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
+
+    library: Any = pd
+    return Trials(library.concat([each.table for each in given], ignore_index=True), ())
+
+
+def _tell_left_out(given: Sequence[Trials]) -> list[str]:
+    return list(dict.fromkeys(sentence for each in given for sentence in each.sentences[1:]))
+
+
+def _name_set(trials: Any) -> str:
+    """What the trials are called: the name of their folder or file; empty where they are in memory."""
+    if isinstance(trials, Trials):
+        return ""
+    paths = [trials] if isinstance(trials, str | Path) else list(trials)
+    return Path(paths[0]).resolve().stem if paths else ""

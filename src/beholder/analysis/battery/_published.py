@@ -1,0 +1,141 @@
+"""The published form of trials and of names of pictures, as bethgelab/model-vs-human has them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast, final
+
+from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.hashing import hash_file
+from beholder.responses import Trials, read_trials
+from beholder.stimuli import StimulusSet, get_asset
+
+PUBLISHED_COLUMNS = {
+    "participant": "subj", "response": "object_response", "truth": "category", "condition": "condition",
+    "stimulus": "imagename",
+}  # fmt: skip
+"""Columns of trials, and what they are called there."""
+
+PUBLISHED_SETS = {
+    "s5n": "shape-texture-cue-conflict", "edg": "shape-texture-edges", "sif": "shape-texture-silhouettes",
+}  # fmt: skip
+"""Code of an experiment in the names of its pictures, and the asset that holds them."""
+
+_NAME = re.compile(
+    r"^\d+_(?P<code>[a-z0-9]+)_[^_]+_(?P<shown>[^_]+_[^_]+_\d+_(?P<own>.+?))(?:\.(?:png|jpe?g))?$", re.IGNORECASE
+)
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_FEWEST_LEVELS = 3
+_LOOKED_INTO = 8
+
+
+@final
+@dataclass(frozen=True)
+class PublishedName:
+    """What the name of a picture says.
+
+    Attributes
+    ----------
+    code : str
+        Of the experiment.
+    shown : str
+        Condition, category, crop and own name: the picture as it was shown.
+    own : str
+        Its own name.
+    """
+
+    code: str
+    shown: str
+    own: str
+
+
+def read_name(name: str) -> PublishedName | None:
+    """Take the published name of a picture apart; None where it is no such name.
+
+    >>> read_name("0001_s5n_s01_0_bird_00_bird3-bird2.png")
+    PublishedName(code='s5n', shown='0_bird_00_bird3-bird2', own='bird3-bird2')
+    >>> read_name("bird3-bird2")
+    """
+    match = _NAME.match(name)
+    return PublishedName(match["code"], match["shown"], match["own"]) if match else None
+
+
+def open_people(
+    trials: Any, columns: Any = None, id_pattern: str | None = None, include_excluded: bool = False
+) -> Trials:
+    """People's trials: as they are, or read from paths, published columns found by themselves.
+
+    Conditions that are graded in three steps or more (``c30``, ``0.03``) fill the column ``level``, too.
+    """
+    if isinstance(trials, Trials):
+        return trials
+    paths: list[Path | str] = [trials] if isinstance(trials, str | Path) else list(cast(Sequence[Path | str], trials))
+    reading: dict[str, Any] = {"id_pattern": id_pattern, "include_excluded": include_excluded}
+    if columns is not None:
+        return read_trials(*paths, columns=columns, **reading)
+    try:
+        found = read_trials(*paths, columns=PUBLISHED_COLUMNS, **reading)
+    except UnknownNameError:
+        return read_trials(*paths, **reading)
+    if are_levels(found.table["condition"]):
+        return read_trials(*paths, columns={**PUBLISHED_COLUMNS, "level": "condition"}, **reading)
+    return found
+
+
+def are_levels(conditions: Any) -> bool:
+    """Whether conditions are one number each, of three or more, with the same letters before it.
+
+    >>> are_levels(["c30", "c5", "c100"]), are_levels(["0", "pow", "1"]), are_levels(["1-10-10", "2-10-10", "4-10-10"])
+    (True, False, False)
+    """
+    names = {str(each) for each in conditions}
+    numbers = [_NUMBER.findall(name) for name in names]
+    around = {_NUMBER.sub("#", name) for name in names}
+    return len(names) >= _FEWEST_LEVELS and len(around) == 1 and all(len(found) == 1 for found in numbers)
+
+
+def check_pictures(stimuli: StimulusSet, positions: Sequence[int], names: Sequence[str]) -> list[str]:
+    """Whether pictures are those of the trials' experiment, where both are published ones.
+
+    Sets share names of pictures: edge drawings and silhouettes do.
+
+    Parameters
+    ----------
+    stimuli : StimulusSet
+    positions : sequence of int
+        Pictures that trials are about; a few are looked into.
+    names : sequence of str
+        Of the pictures, in the trials.
+
+    Returns
+    -------
+    list of str
+        A note where they are other files than the published ones.
+
+    Raises
+    ------
+    InputError
+        Pictures of another published set, or trials of several experiments.
+    """
+    codes = sorted({found.code for found in map(read_name, names) if found is not None})
+    if len(codes) > 1:
+        raise InputError("trials of one experiment", got=f"those of {', '.join(codes)}", hint="one folder of trials")
+    wanted = PUBLISHED_SETS.get(codes[0]) if codes else None
+    if wanted is None or stimuli.arrays is not None:
+        return []
+    sets = {name: set(get_asset(name).published_hashes.values()) for name in PUBLISHED_SETS.values()}
+    step = max(1, len(positions) // _LOOKED_INTO)
+    others = 0
+    for place in positions[::step]:
+        content = hash_file(stimuli.path(place))
+        found = next((name for name, hashes in sets.items() if content in hashes), None)
+        if found is not None and found != wanted:
+            raise InputError(
+                f"pictures of {wanted}, which the trials are about", got=f"{stimuli.files[place]} of {found}",
+                hint="the trials to these pictures",
+            )  # fmt: skip
+        others += found is None
+    return ["The pictures are other files than the published ones."] if others else []

@@ -1,0 +1,125 @@
+"""Kind of result: networks on a published experiment, beside the people who took it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from beholder._core.wording import flow_text
+from beholder.analysis._result import RESULT_KINDS, Drawing, Result, ResultKind
+from beholder.analysis.battery._parts import list_parts, take_part
+from beholder.figures import colors_of_models, plot_estimates
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_MOST_NETWORKS = 4
+_MOST_PEOPLE = 40
+_CUE = "Shape bias"
+_MATCHED = "matched"
+_PAIR, _CEILING, _KAPPA = "pair", "people with one another", "error consistency"
+
+
+def _name_set(result: Result) -> str:
+    name = result.settings["set"]
+    return f" of {name}" if name else ""
+
+
+def _ask(result: Result) -> str:
+    models: list[str] = result.settings["models"]
+    who = models[0] if len(models) == 1 else f"{len(models)} networks"
+    return f"{'Does' if len(models) == 1 else 'Do'} {who} see the pictures{_name_set(result)} as people do?"
+
+
+def _tell(result: Result) -> list[str]:
+    """Proportions correct, the cue, error consistency; then the rest, and what was joined."""
+    parts = list_parts(result)
+    of_parts = {
+        name: [text for text in RESULT_KINDS[part.kind].sentences(part) if text not in part.settings["sentences"]]
+        for name, part in parts.items()
+    }
+    cues = [text for told in of_parts.values() for text in told if text.startswith(_CUE)]
+    first = [told[0] for told in of_parts.values() if told]
+    main = [*first[:1], *cues[:1], *first[1:]]
+    rest = [text for told in of_parts.values() for text in told if text not in main]
+    return [*main, *rest, *result.settings["sentences"], *result.settings["people"]]
+
+
+def _describe(result: Result) -> str:
+    asked = result.settings
+    models: list[str] = asked["models"]
+    who = " and ".join(models) if len(models) < _MOST_NETWORKS else f"{len(models)} networks"
+    own = flow_text(
+        f"""{who} {"was" if len(models) == 1 else "were"} shown {asked["n_stimuli"]:,} pictures that
+        {asked["n_people"]} people had been shown in a published experiment{_name_set(result)}, in the size in which
+        people saw them, without crop, and answered by the rule {asked["rule"]!r} (Geirhos, R. et al., 2021, Partial
+        success in closing the gap between human and machine vision, NeurIPS 34)."""
+    )
+    return " ".join([own, *(RESULT_KINDS[part.kind].methods(part) for part in list_parts(result).values())])
+
+
+def _plot(result: Result, ax: Axes | None) -> Axes:
+    """Proportions correct."""
+    part = take_part(result, "recognition")
+    return RESULT_KINDS[part.kind].plot(part, ax)
+
+
+def _draw(result: Result) -> Iterator[Drawing]:
+    """Pictures of each part, and error consistency with every single person."""
+    for place, drawing in enumerate(_draw_all(result), start=1):
+        told = drawing.explanation or drawing.alt
+        yield dataclasses.replace(drawing, explanation=f"Picture {place}: {told}")
+
+
+def _draw_all(result: Result) -> Iterator[Drawing]:
+    for name, part in list_parts(result).items():
+        if name == "agreement":
+            yield from _draw_people(result)
+        for drawing in RESULT_KINDS[part.kind].draw(part):
+            if not (drawing.name.startswith(_MATCHED) and len(part.settings["cells"]) < 2):  # a dot a person, in a row
+                yield dataclasses.replace(drawing, name=f"{name}_{drawing.name}")
+
+
+def _draw_people(result: Result) -> Iterator[Drawing]:
+    """A picture a network: its error consistency with every person, where there is one condition."""
+    table: Any = result.table
+    own = table[table["part"] == "agreement"]
+    pairs = own[(own["statistic"] == _PAIR) & (own["subject"] != "") & own["estimate"].notna()]
+    if pairs["target"].nunique() != 1:
+        return
+    ceilings = own[(own["statistic"] == _CEILING) & (own["method"] == _KAPPA)].to_dict("records")
+    band = (ceilings[0]["low"], ceilings[0]["high"]) if ceilings else None
+    models: list[str] = result.settings["models"]
+    colors = colors_of_models(models)
+    for place, model in enumerate(models[:_MOST_NETWORKS]):
+        rows = pairs[pairs["model"] == model].sort_values("estimate", ascending=False, kind="stable")
+        people = {
+            str(row["subject"]): (row["estimate"], row["low"], row["high"])
+            for row in rows.head(_MOST_PEOPLE).to_dict("records")
+        }
+        if not people:
+            continue
+        ax: Any = plot_estimates(
+            people, value_name=f"Error consistency with {model} (κ)",
+            interval=f"95 % interval over {result.settings['n_stimuli']:,} stimuli", reference=0,
+            reference_name="chance 0", colors=dict.fromkeys(people, colors[model]), band=band,
+            band_name=_CEILING,
+        )  # fmt: skip
+        yield Drawing(
+            f"people_{place}", ax.get_figure(root=True), f"Error consistency of {model} with every single person",
+            "A row is a person of the experiment; band: people with one another.",
+        )  # fmt: skip
+
+
+def _attach(result: Result, folder: Path, name: str) -> list[Path]:
+    """What the parts leave beside their tables."""
+    found: list[Path] = []
+    for key, part in list_parts(result).items():
+        attach = RESULT_KINDS[part.kind].attach
+        found += attach(part, folder, f"{name}_{key}") if attach is not None else []
+    return found
+
+
+RESULT_KINDS.add("battery", ResultKind(_ask, _tell, _describe, _plot, _draw, _attach))

@@ -1,0 +1,68 @@
+"""``beholder evaluate battery``: networks on a published experiment, beside the people who took it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from beholder._core.errors import InputError
+from beholder.cli._analyze_flags import ResultFlags, TrialFlags
+from beholder.cli._flags import BatchSize, Paths, Seed, WeightFlags, WeightsSeed, flags
+
+
+@flags
+class _AskedFlags:
+    rule: Literal["first", "mean", "max", "sum"] = "first"
+    """How a category follows from classes."""
+    texture_pattern: str | None = None
+    """A regular expression whose group in a picture's id is the label of its texture; bird3-knife2 tells it itself."""
+    n_draws: Annotated[int, Parameter(name="--n-draws")] = 1000
+    """Bootstrap draws of agreement."""
+    n_permutations: int = 1000
+    """Shuffles of answers over stimuli for tests of agreement; 0 for none."""
+    seed: Seed = 42
+    """Of draws and shuffles."""
+    batch_size: BatchSize = None
+    """Pictures in one pass; default 8 on the CPU, 64 elsewhere."""
+    workers: int = 1
+    """Processes."""
+    weights_seed: WeightsSeed = 42
+    """Of weights of networks that end in @random."""
+
+
+def battery(
+    models: list[str],
+    /,
+    *,
+    stimuli: Path,
+    trials: Paths,
+    asked: _AskedFlags = _AskedFlags(),
+    weights: WeightFlags = WeightFlags(),
+    reading: TrialFlags = TrialFlags(),
+    output: ResultFlags = ResultFlags(),
+) -> None:
+    """Ask networks what people were asked: accuracy, shape bias, error consistency with every person.
+
+    Example: beholder evaluate battery squeezenet1_1 --stimuli cue_conflict --trials human/cue-conflict
+
+    Parameters
+    ----------
+    models
+        source:name[@weights] or an alias, one or more.
+    stimuli
+        Folder or table of pictures, under their own names or as the trials name them.
+    trials
+        Single answers of people: a folder of tables, tables, or an export.
+    """
+    from beholder.analysis import evaluate_battery
+    from beholder.models import load_model
+
+    if weights.model_path and len(models) > 1:
+        raise InputError("one network with --model_path", got=", ".join(models))
+    networks = [load_model(name, seed=asked.weights_seed, **vars(weights)) for name in models]
+    output.run(
+        "battery", evaluate_battery, networks, stimuli, trials, answers=output.out / "answers",
+        overwrite=output.overwrite, **vars(asked), **vars(reading),
+    )  # fmt: skip
