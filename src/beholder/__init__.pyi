@@ -18,6 +18,7 @@ from .analysis import analyze_cka as analyze_cka
 from .analysis import analyze_combine as analyze_combine
 from .analysis import analyze_decode as analyze_decode
 from .analysis import analyze_encode as analyze_encode
+from .analysis import analyze_interpretability as analyze_interpretability
 from .analysis import analyze_mixed as analyze_mixed
 from .analysis import analyze_power as analyze_power
 from .analysis import analyze_psychometrics as analyze_psychometrics

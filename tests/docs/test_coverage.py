@@ -53,6 +53,7 @@ _PAGE_OF = {
     "analyze": "compare_brains.md",
     "analyze rsa": "compare_brains.md",
     "analyze agreement": "compare_people.md",
+    "analyze interpretability": "compare_people.md",
     "analyze cka": "compare_networks.md",
     "analyze combine": "compare_networks.md",
     "analyze searchlight": "compare_networks.md",

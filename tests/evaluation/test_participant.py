@@ -116,6 +116,37 @@ def test_a_layer_prefers_what_is_like_the_references(net, folder):
         assert observer.answer(seen, RNG)["choice"] == ("upper" if scores[0] > scores[1] else "lower")
 
 
+def test_a_temperature_grades_the_choice(net, folder):
+    """The share of choices is the softmax of the difference of correlations, confidence goes with it."""
+    experiment = folder("2afc")
+    trial = experiment.tasks[0].trials[0]
+    upper, lower = (trial.files[f"query_{sign}"] for sign in ("min", "max"))
+    left, right = ([trial.files[f"reference_{sign}_{k}"] for k in range(3)] for sign in ("min", "max"))
+    scores = [
+        np.mean([distance(net, query, each, "block3") for each in left])
+        - np.mean([distance(net, query, each, "block3") for each in right])
+        for query in (upper, lower)
+    ]
+    temperature = abs(scores[0] - scores[1])
+    observer = NetworkObserver(net, experiment, "block3", temperature)
+    seen = see("2afc", {"upper": upper, "lower": lower, "left": left, "right": right}, confidence_steps=3)
+    rng = np.random.default_rng(1)
+    answers = [observer.answer(seen, rng) for _ in range(2000)]
+    share = np.mean([answer["choice"] == "upper" for answer in answers])
+    expected = 1 / (1 + np.exp(-(scores[0] - scores[1]) / temperature))
+    assert share == pytest.approx(expected, abs=0.035)  # three standard errors
+    assert {answer["confidence"] for answer in answers} == {min(int(abs(2 * expected - 1) * 3), 2) + 1}
+    cold = NetworkObserver(net, experiment, "block3", 1e-9)
+    assert cold.answer(seen, rng)["choice"] == NetworkObserver(net, experiment, "block3").answer(seen, rng)["choice"]
+
+
+def test_a_temperature_is_of_two_alternatives(net, folder):
+    with pytest.raises(InputError, match="above 0; got 0"):
+        NetworkObserver(net, folder("2afc", n_trials=1), None, 0.0)
+    with pytest.raises(InputError, match=r"two alternatives for temperature.*; got odd_one_out"):
+        NetworkObserver(net, folder("odd_one_out", n_trials=1), "block5", 0.1)
+
+
 def test_counterfactual_goes_by_the_unit_too(net, folder):
     experiment = folder("counterfactual")
     observer = NetworkObserver(net, experiment)

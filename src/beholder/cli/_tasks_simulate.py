@@ -30,8 +30,15 @@ class ObserverFlags(WeightFlags):
     """Of the observer model: source:name[@weights] or an alias."""
     layer: str | None = None
     """Its layer; default the trial's unit (2afc, counterfactual), else its output."""
+    temperature: Annotated[float | None, Parameter(validator=refuse_infinite)] = None
+    """Of the observer model in trials of two alternatives: choices by the softmax of what speaks for either."""
     weights_seed: WeightsSeed = 42
     """Of the weights of a model that ends in @random."""
+
+    def describe(self) -> str:
+        """The observer in words."""
+        more = [self.model_name, self.layer, None if self.temperature is None else f"temperature {self.temperature:g}"]
+        return " ".join([self.observer, *(each for each in more if each)])
 
     def make(self, experiment: Experiment) -> Observer:
         """The observer."""
@@ -48,7 +55,7 @@ class ObserverFlags(WeightFlags):
             raise InputError("--model_name NAME with --observer model", got="none")
         weights = {"pretrained": self.pretrained, "model_path": self.model_path, "seed": self.weights_seed}
         model = load_model(self.model_name, device=self.device, **weights)
-        return NetworkObserver(model, experiment, self.layer)
+        return NetworkObserver(model, experiment, self.layer, self.temperature)
 
 
 @flags
@@ -128,13 +135,16 @@ def simulate(
     take_part = take_part_in_browser if browser else None
     experiment = read_experiment(folder)
     watcher = observer.make(experiment)
+    if observer.temperature is not None and not observer.observer.endswith("model"):
+        raise InputError("--observer model with --temperature", got=f"--observer {observer.observer}")
     made = simulate_participants(experiment, db, participants[0], watcher, seed=seed, take_part=take_part)
     facts = {
-        "db": str(made.db), "observer": observer.observer, "n_before": made.n_before, "n_answers": made.n_answers,
+        "db": str(made.db), "observer": observer.observer, "model": observer.model_name, "layer": observer.layer,
+        "temperature": observer.temperature, "n_before": made.n_before, "n_answers": made.n_answers,
         "n_correct": made.n_correct,
     }  # fmt: skip
     tables = {"simulation": [facts], "participants": [asdict(outcome) for outcome in made.outcomes]}
-    return output.print(_describe(made, observer.observer), tables)
+    return output.print(_describe(made, observer.describe()), tables)
 
 
 def _describe(made: Simulation, observer: str) -> Iterator[str]:

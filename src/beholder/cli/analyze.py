@@ -6,6 +6,7 @@ from beholder.cli._analyze_cka import cka
 from beholder.cli._analyze_combine import combine
 from beholder.cli._analyze_decode import decode, tuning
 from beholder.cli._analyze_encode import encode
+from beholder.cli._analyze_interpretability import interpretability
 from beholder.cli._analyze_mixed import mixed
 from beholder.cli._analyze_power import power
 from beholder.cli._analyze_psychometrics import psychometrics
@@ -17,7 +18,7 @@ from beholder.cli._flags import make_app
 
 app = make_app("analyze", "Networks compared with brains, people and other networks: a table, pictures, a page.")
 for _command in (
-    rsa, cka, combine, searchlight, encode, decode, tuning, sounds, recognition, agreement, anova, mixed,
-    psychometrics, power,
+    rsa, cka, combine, searchlight, encode, decode, tuning, sounds, recognition, agreement, interpretability,
+    anova, mixed, psychometrics, power,
 ):  # fmt: skip
     app.command(_command)

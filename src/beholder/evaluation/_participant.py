@@ -52,7 +52,8 @@ class NetworkObserver(Observer):
     ===============  =================================================================================================
 
     Distances are 1 minus the correlation of activations at ``layer``, by default the output. Confidence is how far the
-    two sides are apart, as a proportion of both. Nothing is random: what a person would draw by chance it does not.
+    two sides are apart, as a proportion of both. Nothing is random: what a person would draw by chance it does not,
+    unless a ``temperature`` grades the choice between two.
 
     Parameters
     ----------
@@ -61,14 +62,24 @@ class NetworkObserver(Observer):
         The built folder: units of the trials, and pairs to scale ratings by, are read there.
     layer : str, optional
         A layer's name.
+    temperature : float, above 0, optional
+        Of two alternatives (2afc, counterfactual), choose the first with the probability
+        1 / (1 + exp(-d / temperature)), d what speaks for it less what speaks for the second: the softmax of both. With
+        ``layer``, d is a difference of correlations. Confidence is then how far that probability is from 1/2, times 2.
 
     Raises
     ------
     InputError
-        A network of another sense, without names for its outputs where they are asked, or without the trials' units.
+        A temperature of 0 or less, or for another kind of trial; a network of another sense, without names for its
+        outputs where they are asked, or without the trials' units.
     """
 
-    def __init__(self, model: Model, experiment: Experiment, layer: str | None = None) -> None:
+    def __init__(
+        self, model: Model, experiment: Experiment, layer: str | None = None, temperature: float | None = None
+    ) -> None:
+        if temperature is not None:
+            _check_temperature(temperature, experiment.kind)
+        self.temperature = temperature
         self.model = model
         self._ready = copy_model(model)
         self.layer = layer
@@ -91,6 +102,10 @@ class NetworkObserver(Observer):
             return self._name(observation)
         if rule.decide is None:
             first, second = self._prefer(observation)
+            if self.temperature is not None:
+                share = choose_share((first - second) / self.temperature)
+                answer = observation.answers[0 if rng.random() < share else 1]
+                return observation.respond(answer, abs(2 * share - 1))
             total = abs(first) + abs(second)
             confidence = abs(first - second) / total if total > 0 else 0.0
             answer = observation.answers[0 if first >= second else 1]
@@ -264,6 +279,23 @@ class NetworkObserver(Observer):
         if channel >= values.shape[axis]:
             raise InputError(f"a channel of {layer!r} from 0 to {values.shape[axis] - 1}", got=str(channel))
         return values.select(axis, channel).float().reshape(len(values), -1).mean(1).tolist()
+
+
+def choose_share(difference: float) -> float:
+    """How often the first of two is chosen, for a difference in units of the temperature: the logistic function.
+
+    >>> choose_share(0.0), choose_share(-1000.0)
+    (0.5, 0.0)
+    """
+    return 1 / (1 + math.exp(-difference)) if difference > -700 else 0.0
+
+
+def _check_temperature(temperature: float, kind: str) -> None:
+    if not (math.isfinite(temperature) and temperature > 0):
+        raise InputError("a --temperature above 0", got=f"{temperature:g}")
+    rule = get_task_kind(kind).network
+    if rule.by == "names" or rule.decide is not None:
+        raise InputError("trials of two alternatives for --temperature (2afc, counterfactual)", got=kind)
 
 
 def _normalize_rows(values: np.ndarray) -> np.ndarray:

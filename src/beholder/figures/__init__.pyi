@@ -22,7 +22,6 @@ from ._model_scores import plot_model_scores as plot_model_scores
 from ._networks import plot_network_scatter as plot_network_scatter
 from ._networks import plot_proportion_matrix as plot_proportion_matrix
 from ._networks import plot_proportions_by_layer as plot_proportions_by_layer
-from ._over_conditions import plot_over_conditions as plot_over_conditions
 from ._picker import PickerStimulus as PickerStimulus
 from ._picker import render_picker as render_picker
 from ._pictures import plot_stimulus_rows as plot_stimulus_rows

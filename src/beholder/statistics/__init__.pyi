@@ -70,6 +70,7 @@ from ._rank_groups import GroupComparison as GroupComparison
 from ._rank_groups import GroupPair as GroupPair
 from ._rank_groups import compare_groups as compare_groups
 from ._rank_groups import compute_superiority as compute_superiority
+from ._rank_groups import correlate_ranks as correlate_ranks
 from ._rdm_comparison import RDM_METHODS as RDM_METHODS
 from ._rdm_comparison import check_rdm_method as check_rdm_method
 from ._rdm_comparison import compare_rdms as compare_rdms

@@ -154,3 +154,16 @@ def _test_superiority(first: np.ndarray, second: np.ndarray) -> tuple[float, flo
     with np.errstate(invalid="ignore", divide="ignore"):
         found: Any = brunnermunzel(second, first, distribution=distribution)
     return float(found.statistic), float(found.pvalue)
+
+
+def correlate_ranks(first: np.ndarray, second: np.ndarray) -> float:
+    """Spearman's rank correlation, ties by mid-ranks; NaN where a side does not vary.
+
+    >>> correlate_ranks(np.array([1.0, 2, 3]), np.array([2.0, 9, 8]))
+    0.5
+    """
+    from scipy.stats import rankdata
+
+    left, right = (rankdata(each) - (len(each) + 1) / 2 for each in (first, second))
+    square = float((left @ left) * (right @ right))
+    return float(left @ right) / math.sqrt(square) if square > 0 else math.nan

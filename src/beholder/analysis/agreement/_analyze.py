@@ -123,7 +123,7 @@ def analyze_agreement(
         "n_stimuli": sum(len(each.stimuli) for each in observers.conditions), "n_classes": observers.n_classes,
         "width": width, "over": over,
         "n_draws": n_draws, "n_permutations": n_permutations, "seed": seed,
-        "sentences": list(observers.sentences), "inputs": [observers.content],
+        "sentences": list(observers.sentences), "inputs": {"answers": observers.content},
     }  # fmt: skip
     return make_result("agreement", rows, settings, warnings=notes, arrays=arrays)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from beholder.analysis._result import Drawing, Result
 from beholder.analysis.kinds._agreement_words import CEILING, CONFUSIONS, KAPPA, MEAN, PAIR, pick_rows
-from beholder.figures import colors_of_models, plot_estimates, plot_over_conditions, plot_value_matrix
+from beholder.figures import colors_of_models, plot_estimates, plot_layer_lines, plot_value_matrix
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -110,8 +110,8 @@ def _plot_conditions(result: Result) -> Axes:
         if len(rows)
     }
     note = f"mean and 95 % interval; n = {len(result.settings['people'])} people"
-    return plot_over_conditions(
-        lines, conditions, people=PEOPLE, name=_NAMES[KAPPA], chance=0, chance_text="chance 0", note=note
+    return plot_layer_lines(
+        lines, value_name=_NAMES[KAPPA], interval=note, chance=0, place_name="Condition", people=[PEOPLE]
     )
 
 

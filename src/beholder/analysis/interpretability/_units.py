@@ -1,0 +1,138 @@
+"""Answers to trials about units: who answered, which unit, right or not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.hashing import hash_settings
+from beholder.responses import Trials, is_export, read_export, read_trials, summarize_responses
+
+_BATCH = "batch"
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class UnitAnswers:
+    """Answers to trials about units.
+
+    Attributes
+    ----------
+    table : DataFrame
+        ``participant, model, layer, unit, mode, trial_key, correct`` and ``confidence`` where it was asked; ``unit`` is
+        model/layer/channel, ``trial_key`` the unit with the exemplars that were shown (empty where they are not told).
+    left_out : tuple of (str, int)
+        Participants: all, finished, included, and how many sessions break which rule; of exports alone.
+    sentences : tuple of str
+    """
+
+    table: Any
+    left_out: tuple[tuple[str, int], ...]
+    sentences: tuple[str, ...]
+
+    @property
+    def content(self) -> str:
+        """A hash of all answers."""
+        names = ("participant", "unit", "mode", "trial_key", "correct")
+        return hash_settings({name: [str(each) for each in self.table[name]] for name in names})
+
+
+def open_unit_answers(trials: Any, columns: Any, include_excluded: bool) -> UnitAnswers:
+    """Read answers, and keep those about units.
+
+    Parameters
+    ----------
+    trials : Trials, path or sequence of paths
+    columns, include_excluded
+        As for :func:`beholder.responses.read_trials`.
+
+    Raises
+    ------
+    InputError
+        No answer about a unit; answers that are neither right nor wrong.
+    """
+    paths: list[Path] = []
+    if isinstance(trials, Trials):
+        found = trials
+    else:
+        several: list[Any] = [trials] if isinstance(trials, str | Path) else list(trials)
+        paths = [Path(each) for each in several]
+        found = _read(paths, columns, include_excluded)
+    table: Any = found.table.copy()
+    if "correct" not in table.columns:
+        raise InputError("answers that are right or wrong", got="a table without correct", hint="--columns correct=…")
+    if "unit" not in table.columns or not (table["unit"] != "").any():
+        raise InputError(
+            "answers to trials about units (2afc, counterfactual)", got="a table without units",
+            hint="--columns unit=… model=… layer=…",
+        )  # fmt: skip
+    n_all = len(table)
+    table = table[table["unit"] != ""].reset_index(drop=True)
+    for name in ("model", "layer", "mode", "stimulus"):
+        if name not in table.columns:
+            table[name] = ""
+    parts = zip(table["model"], table["layer"], table["unit"], strict=True)
+    table["unit"] = [unit if "/" in unit else f"{model}/{layer}/{unit}" for model, layer, unit in parts]
+    shown = zip(table["unit"], table["mode"], table["stimulus"], strict=True)
+    table["trial_key"] = [f"{unit} {mode} {stimulus}" if stimulus else "" for unit, mode, stimulus in shown]
+    sentences = list(found.sentences)
+    if len(table) < n_all:
+        sentences.append(f"{n_all - len(table):,} of {n_all:,} answers are about no unit and left out.")
+    return UnitAnswers(table, tuple(_count_left_out(paths)), tuple(sentences))
+
+
+def _read(paths: Sequence[Path], columns: Any, include_excluded: bool) -> Trials:
+    """With the batch of exemplars as the stimulus, where the tables tell it."""
+    from beholder.responses import parse_columns
+
+    asked = parse_columns(columns)
+    if "stimulus" not in asked:
+        try:
+            return read_trials(*paths, columns=asked | {"stimulus": _BATCH}, include_excluded=include_excluded)
+        except UnknownNameError as error:
+            if repr(_BATCH) not in str(error):
+                raise
+    return read_trials(*paths, columns=asked, include_excluded=include_excluded)
+
+
+def _count_left_out(paths: Sequence[Path]) -> list[tuple[str, int]]:
+    """Of exports: participants, and sessions that break a rule."""
+    counts: dict[str, int] = {}
+    for path in paths:
+        if not (path.is_dir() and is_export(path)):
+            continue
+        found = summarize_responses(read_export(path))
+        told = {"participants": found.n_participants, "finished": found.n_finished, "included": found.n_included}
+        for name, n in {**told, **{f"left out by {rule}": n for rule, n in found.reasons.items()}}.items():
+            counts[name] = counts.get(name, 0) + n
+    return list(counts.items())
+
+
+def order_layers(names: Sequence[str], asked: Sequence[str] | None) -> list[str]:
+    """Layers as asked, else by their names, numbers within them by size.
+
+    Raises
+    ------
+    InputError
+        A layer of the answers that is not among those asked for.
+
+    Examples
+    --------
+    >>> order_layers(["layer10.0", "layer2.1", "layer2.0"], None)
+    ['layer2.0', 'layer2.1', 'layer10.0']
+    """
+    known = sorted(set(names), key=lambda name: [(int(p), "") if p.isdigit() else (-1, p) for p in _split(name)])
+    if asked is None:
+        return known
+    missing = [name for name in known if name not in asked]
+    if missing:
+        raise InputError("all layers of the answers in --layers", got=f"none of {', '.join(missing[:5])}")
+    return list(dict.fromkeys(asked))
+
+
+def _split(name: str) -> list[str]:
+    return [part for part in re.split(r"(\d+)", name) if part]

@@ -1,0 +1,52 @@
+"""``beholder analyze interpretability``: how well people know what drives units."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from beholder.cli._analyze_flags import ResultFlags
+from beholder.cli._flags import Layers, Seed, Words
+
+
+def interpretability(
+    exports: list[Path],
+    /,
+    *,
+    machine: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
+    columns: Words = None,
+    include_excluded: bool = False,
+    layers: Layers = None,
+    n_draws: Annotated[int, Parameter(name="--n-draws")] = 10_000,
+    seed: Seed = 42,
+    output: ResultFlags = ResultFlags(),
+) -> None:
+    """Proportion correct of units, layers and networks in two-alternative trials, by confidence, with a machine beside.
+
+    Example: beholder analyze interpretability answers --machine machine_answers
+
+    Parameters
+    ----------
+    exports
+        Exports of 2afc or counterfactual experiments, or tables of others.
+    machine
+        The same trials answered by a machine: an export of tasks simulate --observer model.
+    columns
+        What the columns are called, NAME=COLUMN …: participant=participant_id unit=channel.
+    include_excluded
+        Of exports: also answers of participants who broke a rule or did not finish.
+    layers
+        The network's layers in order, over which depth is counted; default those of the answers by their names.
+    n_draws
+        Bootstrap draws of units.
+    seed
+        Of the draws.
+    """
+    from beholder.analysis import analyze_interpretability
+
+    output.run(
+        "interpretability", analyze_interpretability, exports, machine, columns=columns,
+        include_excluded=include_excluded, layers=layers, n_draws=n_draws, seed=seed,
+    )  # fmt: skip
