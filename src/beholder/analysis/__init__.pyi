@@ -76,6 +76,8 @@ from .encoding._scores import correct_explained_variance as correct_explained_va
 from .encoding._sounds import list_sound_layers as list_sound_layers
 from .encoding._sounds import write_sound_files as write_sound_files
 from .interpretability._analyze import analyze_interpretability as analyze_interpretability
+from .interpretability._units import UnitAnswers as UnitAnswers
+from .interpretability._units import read_unit_answers as read_unit_answers
 from .people._analyze_anova import analyze_anova as analyze_anova
 from .people._analyze_mixed import analyze_mixed as analyze_mixed
 from .people._analyze_power import analyze_power as analyze_power

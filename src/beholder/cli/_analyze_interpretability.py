@@ -44,9 +44,8 @@ def interpretability(
     seed
         Of the draws.
     """
-    from beholder.analysis import analyze_interpretability
+    from beholder.analysis import analyze_interpretability, read_unit_answers
 
-    output.run(
-        "interpretability", analyze_interpretability, exports, machine, columns=columns,
-        include_excluded=include_excluded, layers=layers, n_draws=n_draws, seed=seed,
-    )  # fmt: skip
+    people = read_unit_answers(exports, columns=columns, include_excluded=include_excluded)
+    others = None if machine is None else read_unit_answers(machine, columns=columns, include_excluded=True)
+    output.run("interpretability", analyze_interpretability, people, others, layers=layers, n_draws=n_draws, seed=seed)

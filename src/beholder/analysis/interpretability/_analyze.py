@@ -18,7 +18,7 @@ from beholder.analysis.interpretability._rows import (
     iter_network_rows,
     iter_unit_rows,
 )
-from beholder.analysis.interpretability._units import UnitAnswers, open_unit_answers, order_layers
+from beholder.analysis.interpretability._units import UnitAnswers, order_layers, read_unit_answers
 
 logger = logging.getLogger("beholder")
 
@@ -41,10 +41,10 @@ def analyze_interpretability(
 
     Parameters
     ----------
-    trials : Trials, path or sequence of paths
+    trials : UnitAnswers, Trials, path or sequence of paths
         Answers to two-alternative trials about units, as :func:`beholder.responses.read_trials` reads them; ``mode``
         tells natural from synthesised references.
-    machine : Trials, path or sequence of paths, optional
+    machine : UnitAnswers, Trials, path or sequence of paths, optional
         A machine's answers to the same trials, such as an export of ``beholder tasks simulate --observer model``; rules
         of exclusion are for people.
     columns, include_excluded
@@ -81,8 +81,8 @@ def analyze_interpretability(
     >>> [round(each, 2) for each in found.table.query("statistic == 'mean of units'").estimate]
     [0.79]
     """
-    answers = open_unit_answers(trials, columns, include_excluded)
-    of_machine = None if machine is None else open_unit_answers(machine, columns, True)
+    answers = read_unit_answers(trials, columns=columns, include_excluded=include_excluded)
+    of_machine = None if machine is None else read_unit_answers(machine, columns=columns, include_excluded=True)
     for sentence in answers.sentences:
         logger.info(sentence)
     asked = UnitSettings(n_draws, seed)
@@ -103,7 +103,7 @@ def analyze_interpretability(
         "layers": names, "n_units": int(units["unit"].nunique()), "n_answers": len(answers.table),
         "n_people": int(answers.table["participant"].nunique()), "has_machine": of_machine is not None,
         "n_machine_answers": 0 if of_machine is None else len(of_machine.table),
-        "include_excluded": include_excluded, "n_draws": n_draws, "seed": seed,
+        "n_draws": n_draws, "seed": seed,
         "sentences": list(answers.sentences),
         "inputs": {"answers": answers.content} | ({} if of_machine is None else {"machine": of_machine.content}),
     }  # fmt: skip

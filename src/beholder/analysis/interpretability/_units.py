@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.hashing import hash_settings
-from beholder.responses import Trials, is_export, read_export, read_trials, summarize_responses
+from beholder.responses import Trials, is_export, parse_columns, read_export, read_trials, summarize_responses
 
 _BATCH = "batch"
 
@@ -41,20 +41,24 @@ class UnitAnswers:
         return hash_settings({name: [str(each) for each in self.table[name]] for name in names})
 
 
-def open_unit_answers(trials: Any, columns: Any, include_excluded: bool) -> UnitAnswers:
-    """Read answers, and keep those about units.
+def read_unit_answers(
+    trials: Any, *, columns: Mapping[str, str] | Sequence[str] | None = None, include_excluded: bool = False
+) -> UnitAnswers:
+    """Read answers to trials about units, and of exports who is left out.
 
     Parameters
     ----------
-    trials : Trials, path or sequence of paths
+    trials : UnitAnswers, Trials, path or sequence of paths
     columns, include_excluded
-        As for :func:`beholder.responses.read_trials`.
+        As for :func:`beholder.responses.read_trials`; ``stimulus`` is the batch of exemplars where that is told.
 
     Raises
     ------
     InputError
         No answer about a unit; answers that are neither right nor wrong.
     """
+    if isinstance(trials, UnitAnswers):
+        return trials
     paths: list[Path] = []
     if isinstance(trials, Trials):
         found = trials
@@ -87,8 +91,6 @@ def open_unit_answers(trials: Any, columns: Any, include_excluded: bool) -> Unit
 
 def _read(paths: Sequence[Path], columns: Any, include_excluded: bool) -> Trials:
     """With the batch of exemplars as the stimulus, where the tables tell it."""
-    from beholder.responses import parse_columns
-
     asked = parse_columns(columns)
     if "stimulus" not in asked:
         try:

@@ -112,10 +112,10 @@ def _tell_left_out(result: Result) -> list[str]:
     if not counts:
         return []
     rules = [f"{name.removeprefix('left out by ')} {n}" for name, n in counts.items() if name.startswith("left out")]
-    why = f" (sessions that break a rule: {', '.join(rules)})" if rules else ""
-    kept = "included" if not result.settings["include_excluded"] else "would be included"
+    why = f" (sessions that break one: {', '.join(rules)})" if rules else ""
     return [
-        f"Of {counts['participants']} participants {counts['finished']} finished and {counts['included']} {kept}{why}."
+        f"Of {counts['participants']} participants {counts['finished']} finished and {counts['included']} break no "
+        f"rule{why}."
     ]
 
 
