@@ -17,6 +17,7 @@ from beholder.responses._trial_columns import (
     NUMBERS,
     SOURCE,
     TRIAL_TABLE_COLUMNS,
+    is_network_table,
     is_own_table,
     match_columns,
     parse_columns,
@@ -268,10 +269,11 @@ def _tell(
         told.append(
             f"{format_count(shared, 'participant')} in several sources: who bears one name is taken for one person."
         )
+    others = [file for file in files if not is_network_table(file.columns)]
     for name, column in asked.items():
-        n_with = sum(column.casefold() in {each.casefold() for each in file.columns} for file in files)
-        if n_with < len(files) and column != SOURCE:
-            told.append(f"The column {column} ({name}) stands in {n_with} of {len(files)} files.")
+        n_with = sum(column.casefold() in {each.casefold() for each in file.columns} for file in others)
+        if n_with < len(others) and column != SOURCE:
+            told.append(f"The column {column} ({name}) stands in {n_with} of {len(others)} files.")
     if asked.get("level") and asked["level"] == asked.get("condition"):
         told.append(f"Levels are the numbers in the column {asked['level']}.")
     return told

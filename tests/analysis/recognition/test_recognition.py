@@ -301,7 +301,27 @@ def test_what_people_were_not_shown_does_not_count(people: pd.DataFrame, network
     own = networks[(networks["participant"] == "net") & (networks["condition"] == "2")]
     own = own[own["stimulus"].str.startswith("cat")]
     assert (row["estimate"], row["n"]) == (own["correct"].mean(), 6)
-    assert "12 stimuli as shown in common: 12 of 12 of people, 12 of 36 of networks." in found.sentences()
+    assert "12 stimuli as shown in common: 12 of 12 of people, 12 of 36 of each network." in found.sentences()
+
+
+def test_tables_of_networks_that_tell_more_and_less(people: pd.DataFrame, networks: pd.DataFrame) -> None:
+    """One tells conditions, the other none, since its stimuli were shown in one; a third answered other stimuli."""
+    seen = people[people["condition"] == "2"]
+    net, wide = (
+        networks[(networks["participant"] == name) & (networks["condition"] == "2")] for name in ("net", "wide")
+    )
+    other = net.assign(participant="other", stimulus="x" + net["stimulus"])
+    found = bh.analyze_recognition(seen, pd.concat([net, wide.drop(columns="condition"), other]))
+    rows = pick(found, statistic="proportion correct", observer="network").set_index("model")
+    assert rows["estimate"].to_dict() == {"net": net["correct"].mean(), "wide": wide["correct"].mean()}
+    assert any("other answered no stimulus that people were shown" in each for each in found.warnings)
+    assert found.settings["networks"] == ["net", "wide"]
+    (row,) = pick(found, statistic="difference", observer="people", minus="wide").to_dict("records")
+    own = seen.merge(wide[["stimulus", "correct"]], on="stimulus", suffixes=("", "_net"))
+    means = own.groupby("participant")[["correct", "correct_net"]].mean()
+    assert row["estimate"] == pytest.approx((means["correct"] - means["correct_net"]).mean(), abs=1e-12)
+    (row,) = pick(found, statistic="difference", observer="network").to_dict("records")
+    assert (row["model"], row["minus"], row["n"]) == ("net", "wide", 18)
 
 
 @pytest.mark.parametrize(
@@ -326,7 +346,7 @@ def test_answers_that_do_not_go_together(people: pd.DataFrame, networks: pd.Data
         bh.analyze_recognition(people, networks.assign(condition="c" + networks["condition"]))
     with pytest.raises(InputError, match="a person's or a network's; got both for 'p1'"):
         bh.analyze_recognition(people, networks.assign(participant="p1"))
-    with pytest.raises(InputError, match="networks' answers by condition; got tables without condition"):
+    with pytest.raises(InputError, match="networks' answers by condition; got those of net without condition"):
         bh.analyze_recognition(people, networks.drop(columns="condition").drop_duplicates(["participant", "stimulus"]))
     with pytest.raises(InputError, match="right or wrong"):
         bh.analyze_recognition(people.drop(columns="correct"))
@@ -342,6 +362,7 @@ def test_nothing_is_drawn_of_nothing(people: pd.DataFrame) -> None:
     assert not len(pick(found, statistic="shape bias"))
     assert any("Shape bias of p1 is not defined" in each for each in found.warnings)
     assert {each.name for each in RESULT_KINDS["recognition"].draw(found)} == {"curves", "confusions"}
+    assert any(each.startswith("People do not differ in 2 and 2 more conditions") for each in found.warnings)
     alone = bh.analyze_recognition(
         people[people["participant"] == "p1"][["participant", "stimulus", "correct"]]
     )  # fmt: skip

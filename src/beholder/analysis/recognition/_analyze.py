@@ -31,8 +31,15 @@ from beholder.analysis.recognition._generators import (
     list_measure_rows,
     read_measures,
 )
+from beholder.analysis.recognition._joining import is_told
 from beholder.analysis.recognition._matched import MATCHED, list_matched_rows, list_matrix_rows, match_answers
-from beholder.analysis.recognition._proportions import PERSON, PROPORTION, iter_differences, iter_proportions
+from beholder.analysis.recognition._proportions import (
+    PERSON,
+    PROPORTION,
+    iter_differences,
+    iter_proportions,
+    note_equal_people,
+)
 from beholder.responses import MATRIX_SUFFIXES, RecognitionMatrix, read_recognition_matrix
 
 
@@ -184,6 +191,7 @@ def _analyze_matrices(
         n_missing = int(np.isnan(matrix.values[:, :, 0]).any(axis=1).sum())
         if n_missing:
             notes.append(f"{matrix.name}: {n_missing} participants lack a stage; means there are over the others.")
+    notes += note_equal_people(rows)
     generators = [matrix.name for matrix in matrices]
     measures = read_measures(generators, **measured)
     more, further = list_measure_rows(average_layers([row for row in rows if row["statistic"] == PROPORTION]), measures)
@@ -211,23 +219,23 @@ def _analyze_answers(
 ) -> Result:  # fmt: skip
     chosen = choose_by(opened.people if len(opened.people) else opened.networks, by)
     people = file_answers(add_texture(opened.people, texture_pattern), chosen)
-    own = [name for name in chosen if name in opened.networks.columns]
-    if len(opened.networks) and own != chosen:
-        lacking = [name for name in chosen if name not in own]
-        raise InputError(
-            f"networks' answers by {', '.join(chosen)}", got=f"tables without {', '.join(lacking)}",
-            hint="--columns, or --by",
-        )  # fmt: skip
+    for name in opened.rules:
+        own = opened.networks[opened.networks["participant"] == name]
+        lacking = [e for e in chosen if e not in own.columns or (e == chosen[-1] and not is_told(own, e))]
+        if lacking:
+            got = f"those of {name} without {', '.join(lacking)}"
+            raise InputError(f"networks' answers by {', '.join(chosen)}", got=got, hint="--columns, or --by")
     networks = file_answers(add_texture(opened.networks, texture_pattern), chosen if len(opened.networks) else ())
     cells = list_cells([people, networks], chosen, stages)
     keys = [cell.key for cell in cells]
     people, networks = (table[table["cell"].isin(keys)].reset_index(drop=True) for table in (people, networks))
     if not len(people) and not len(networks):
         raise InputError("at least one answer in the stages", got="none")
-    counted = Answers(people, networks, opened.rules, opened.is_joined, opened.sentences, opened.notes)
+    counted = Answers(people, networks, opened.rules, opened.shown, opened.is_joined, opened.sentences, opened.notes)
     notes = [*opened.notes, *(name_missing(people, keys, "participant") if len(people) else [])]
     notes += [*(name_missing(networks, keys, "network") if len(networks) else []), *note_cues(counted)]
     rows = [*iter_proportions(counted, cells, seed), *iter_differences(counted, cells, seed)]
+    notes += note_equal_people(rows)
     rows += iter_cue_rows(counted, cells, seed)
     generators = list_generators(cells)
     rows += iter_generator_rows(counted, cells, seed)

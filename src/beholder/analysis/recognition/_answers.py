@@ -12,18 +12,16 @@ import numpy as np
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.hashing import hash_settings
 from beholder._core.wording import format_count
+from beholder.analysis.recognition._joining import Shown, join_answers
 from beholder.evaluation import Judgement, read_judgements
 from beholder.responses import TRIAL_TABLE_COLUMNS, Trials, read_trials
 from beholder.stimuli import CATEGORY_RULES, is_metamer_set
 
 ORIGINAL = "original"
 ORIGINALS = ("", "natural", "orig", ORIGINAL)
-_SHOWN = ("model", "layer", "condition", "level")
-"""Columns that tell how a stimulus was shown."""
 _SHOWN_NAMES = 3
 _OWN_CLASSES = "first"
 """The rule of judges that name one of their own classes: the most likely one."""
-_PATTERN_HINT = "--id_pattern, whose group is the stimulus's own name"
 
 
 @final
@@ -34,10 +32,12 @@ class Answers:
     Attributes
     ----------
     people, networks : DataFrame
-        Columns of trial tables with ``participant`` and ``correct`` always there; in ``key`` what was shown, by which
-        the two are joined. Networks' rows are those whose stimuli people were shown, where both tell.
+        Columns of trial tables with ``participant`` and ``correct`` always there. Networks' rows are those whose
+        stimuli people were shown, where both tell.
     rules : dict of str to str
         The decision rule of each network, empty where it is not told.
+    shown : dict of str to tuple of str
+        Columns that tell, beside the stimulus, what a network and people were shown.
     is_joined : bool
         Whether networks answered stimuli that people were shown.
     sentences : tuple of str
@@ -49,6 +49,7 @@ class Answers:
     people: Any
     networks: Any
     rules: dict[str, str]
+    shown: Shown
     is_joined: bool
     sentences: tuple[str, ...]
     notes: tuple[str, ...]
@@ -112,8 +113,9 @@ def open_answers(
     if twice:
         raise InputError("names that are a person's or a network's", got=f"both for {twice[0]!r}")
     rules, notes = _find_rules(nets, rule)
-    people, nets, joined, sentences, more_notes = _join(people, nets)
-    return Answers(people, nets, rules, joined, (*told, *sentences), (*notes, *more_notes))
+    people, nets, shown, joined, sentences, more_notes = join_answers(people.reset_index(drop=True), nets)
+    rules = {name: each for name, each in rules.items() if name in shown}
+    return Answers(people, nets, rules, shown, joined, (*told, *sentences), (*notes, *more_notes))
 
 
 def _open(source: Any, reading: Mapping[str, Any], judged: bool = False) -> tuple[Any, list[str]]:
@@ -204,43 +206,6 @@ def _find_rules(networks: Any, rule: str | None) -> tuple[dict[str, str], list[s
 def _list_names(names: Sequence[str]) -> str:
     more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
     return ", ".join(names[:_SHOWN_NAMES]) + more
-
-
-def _join(people: Any, networks: Any) -> tuple[Any, Any, bool, list[str], list[str]]:
-    """Both with what was shown as ``key``; networks where people were shown the same."""
-    shown = [name for name in _SHOWN if name in people.columns and name in networks.columns] if len(networks) else []
-    has_ids = all("stimulus" in part.columns and (part["stimulus"] != "").all() for part in (people, networks))
-    people, networks = (part.assign(key=_make_keys(part, shown)).reset_index(drop=True) for part in (people, networks))
-    if not len(networks) or not len(people):
-        return people, networks, False, [], []
-    if not has_ids:
-        note = "Stimuli are not told on both sides, so that networks are not scored on the very stimuli of people."
-        return people, networks, False, [], [note]
-    of_people, of_networks = set(people["key"]), set(networks["key"])
-    common = of_people & of_networks
-    if not common:
-        same = set(people["stimulus"]) & set(networks["stimulus"])
-        one, two = (part.iloc[0] for part in (people, networks))
-        raise InputError(
-            "stimuli that people and networks both answered" + (", shown alike" if same else ""),
-            got="none: " + " and ".join(
-                f"{row['stimulus']!r}" + (f" ({', '.join(f'{n} {row[n]}' for n in shown)})" if same else "")
-                for row in (one, two)
-            ),
-            hint=f"the same {' and '.join(shown)} in both" if same else _PATTERN_HINT,
-        )  # fmt: skip
-    told = [
-        f"{len(common):,} stimuli as shown in common: {len(common):,} of {len(of_people):,} of people, "
-        f"{len(common):,} of {len(of_networks):,} of networks."
-    ]
-    return people, networks[networks["key"].isin(common)].reset_index(drop=True), True, told, []
-
-
-def _make_keys(table: Any, shown: Sequence[str]) -> list[str]:
-    if "stimulus" not in table.columns:
-        return [""] * len(table)
-    columns = [[str(value) for value in table[name]] for name in ("stimulus", *shown)]
-    return ["\n".join(words) for words in zip(*columns, strict=True)]
 
 
 def name_missing(table: Any, cells: Sequence[str], who: str) -> list[str]:

@@ -62,7 +62,7 @@ def count_confusions(answers: Answers, cells: Sequence[Cell]) -> Confusions | No
     if not 2 <= len(labels) <= MOST_LABELS or len(given) > 2 * MOST_LABELS:
         return None
     others = sorted(given - set(labels) - {NO_ANSWER})
-    columns = (*labels, *others, *([NO_ANSWER] if NO_ANSWER in given else []))
+    columns = (*labels, *others, *([NO_ANSWER] if NO_ANSWER in given - set(labels) else []))
     tables = [answers.people] if len(answers.people) else []
     names = [""] if len(answers.people) else []
     for name in answers.rules:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from beholder.analysis.recognition._answers import Answers
 from beholder.analysis.recognition._cells import EVERY, Cell, with_all
+from beholder.analysis.recognition._joining import make_keys, name_key
 from beholder.statistics import Interval, bootstrap_proportion, compute_mean_interval, wilson_interval
 
 PROPORTION = "proportion correct"
@@ -101,6 +102,18 @@ def iter_proportions(answers: Answers, cells: Sequence[Cell], seed: int) -> Iter
                 )
 
 
+def note_equal_people(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A note on conditions in which people do not differ, such as where all are right: the interval has no width."""
+    flat = [
+        " ".join(word for word in (row["generator"], row["layer"], row["target"]) if word)
+        for row in rows
+        if row["statistic"] == PROPORTION and row["observer"] == PEOPLE and row["n"] > 1 and row["low"] == row["high"]
+    ]
+    more = f" and {len(flat) - 1} more conditions" if len(flat) > 1 else ""
+    told = f"People do not differ in {flat[0]}{more}: intervals over people have no width there." if flat else ""
+    return [told] if told else []
+
+
 def list_ids(rows: Any) -> list[str] | None:
     """The stimulus of each answer, of which all versions are one; None where it is not told."""
     return list(rows["stimulus"]) if "stimulus" in rows.columns else None
@@ -117,7 +130,9 @@ def iter_differences(answers: Answers, cells: Sequence[Cell], seed: int) -> Iter
     for cell in with_all(cells) if "stimulus" in answers.networks.columns else ():
         for place, one in enumerate(names):
             for two in names[place + 1 :]:
-                first, second = (_score_keys(take_cell(answers.networks, cell), name) for name in (one, two))
+                both = [each for each in answers.shown[one] if each in answers.shown[two]]
+                rows = take_cell(answers.networks, cell)
+                first, second = (_score_keys(rows[rows["participant"] == name], both) for name in (one, two))
                 common = [key for key in first if key in second]
                 if common:
                     found = compute_mean_interval(_average_versions(first, second, common), _DIFFERENCES)
@@ -154,9 +169,11 @@ def _compare_with_network(answers: Answers, rows: Any, cell: Cell, name: str) ->
 
 def match_network(answers: Answers, rows: Any, name: str) -> Any:
     """People's answers to stimuli that a network answered, with its own score on each in ``network``."""
-    scores = _score_keys(answers.networks, name)
-    known = rows[rows["key"].isin(scores)]
-    return known.assign(network=[scores[key] for key in known["key"]], correct=known["correct"].astype(float))
+    shown, networks = answers.shown[name], answers.networks
+    scores = _score_keys(networks[networks["participant"] == name], shown)
+    known = rows[rows[name_key(shown)].isin(scores)]
+    network = [scores[key] for key in known[name_key(shown)]]
+    return known.assign(network=network, correct=known["correct"].astype(float))
 
 
 def _average_versions(first: dict[str, float], second: dict[str, float], keys: Sequence[str]) -> list[float]:
@@ -167,9 +184,10 @@ def _average_versions(first: dict[str, float], second: dict[str, float], keys: S
     return [float(np.mean(values)) for values in found.values()]
 
 
-def _score_keys(networks: Any, name: str) -> dict[str, float]:
-    own = networks[networks["participant"] == name]
-    found: Any = own.assign(correct=own["correct"].astype(float)).groupby("key", sort=True)["correct"].mean()
+def _score_keys(own: Any, shown: Sequence[str]) -> dict[str, float]:
+    """A network's mean score on each stimulus as it was shown."""
+    scored = own.assign(correct=own["correct"].astype(float), key=make_keys(own, shown))
+    found: Any = scored.groupby("key", sort=True)["correct"].mean()
     return {str(key): float(value) for key, value in found.items()}
 
 
