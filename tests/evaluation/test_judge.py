@@ -17,8 +17,7 @@ import beholder as bh
 from beholder._core.errors import ConfigurationChanged, InputError
 from beholder.evaluation import compare_networks, describe_matrix_figure, judge_metamers, read_judgements
 from beholder.evaluation._judgement_table import JUDGEMENTS
-from beholder.models import ImagePreprocessing
-from beholder.models.weights._published import list_imagenet_classes
+from beholder.models import ImagePreprocessing, list_imagenet_classes
 from beholder.stimuli import (
     MetamerSet,
     load_wnids,

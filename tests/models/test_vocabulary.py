@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from beholder._core.errors import InputError
-from beholder.models.weights._published import list_imagenet_classes
+from beholder.models import list_imagenet_classes
 from beholder.models.words._vocabulary import (
     Vocabulary,
     find_output_wnids,

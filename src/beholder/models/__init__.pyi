@@ -81,11 +81,11 @@ from .sources._template import write_template as write_template
 from .sources._training_batches import iter_training_batches as iter_training_batches
 from .weights._key_rules import read_key_rules as read_key_rules
 from .weights._key_rules import rename_keys as rename_keys
-from .weights._published import list_imagenet_classes as list_imagenet_classes
 from .weights._read import read_weights as read_weights
 from .words._text_observer import make_text_observer as make_text_observer
 from .words._vocabulary import DECISIONS as DECISIONS
 from .words._vocabulary import Vocabulary as Vocabulary
+from .words._vocabulary import list_imagenet_classes as list_imagenet_classes
 from .words._vocabulary import list_vocabularies as list_vocabularies
 from .words._vocabulary import pick_decision as pick_decision
 from .words._zero_shot import ZERO_SHOT as ZERO_SHOT

@@ -14,11 +14,11 @@ from beholder.models.definitions._base import ModelDefinition, Source
 from beholder.models.preprocessing._read import ImagePreprocessing
 from beholder.models.weights._published import (
     PublishedWeights,
-    list_imagenet_classes,
     make_file_finder,
     make_tag_fetcher,
     make_tag_loader,
 )
+from beholder.models.words._vocabulary import list_imagenet_classes
 
 if TYPE_CHECKING:
     from torch import nn

@@ -275,7 +275,7 @@ def read_classes(dataset: Any) -> tuple[str, ...] | None:
             return tuple(str(mapping[number]) for number in numbers)
         return None
     if mapping is None and get_attribute(dataset, "num_classes") == 1000 and get_attribute(dataset, "SR") is None:
-        from beholder.models.weights._published import list_imagenet_classes
+        from beholder.models.words._vocabulary import list_imagenet_classes
 
         return list_imagenet_classes()
     return None

@@ -20,7 +20,8 @@ from beholder.models.definitions._base import ModelDefinition, Source, Weights, 
 from beholder.models.preprocessing._grey import GreyPreprocessing
 from beholder.models.preprocessing._read import ImagePreprocessing, Preprocessing
 from beholder.models.sources._robust import build_architecture, pick_network
-from beholder.models.weights._published import PublishedWeights, list_imagenet_classes, make_file_finder
+from beholder.models.weights._published import PublishedWeights, make_file_finder
+from beholder.models.words._vocabulary import list_imagenet_classes
 
 if TYPE_CHECKING:
     from torch import nn

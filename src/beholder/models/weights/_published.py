@@ -72,10 +72,3 @@ def make_file_finder(published: Mapping[str, PublishedWeights]) -> Callable[[str
         return published[tag].file_name if tag in published else None
 
     return find_file
-
-
-def list_imagenet_classes() -> tuple[str, ...]:
-    """The thousand ImageNet classes in the order of the outputs."""
-    from torchvision.models import ResNet50_Weights
-
-    return tuple(ResNet50_Weights.IMAGENET1K_V1.meta["categories"])

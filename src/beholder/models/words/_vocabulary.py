@@ -231,8 +231,6 @@ def find_output_wnids(n_outputs: int, classes: tuple[str, ...]) -> tuple[str, ..
 
 def _find_by_name(classes: Sequence[str]) -> list[str]:
     """By English names: in the usual order, with the output for the background before it or not; else one by one."""
-    from beholder.models.weights._published import list_imagenet_classes
-
     wnids = load_wnids()
     usual, names = [_simplify(name) for name in list_imagenet_classes()], [_simplify(name) for name in classes]
     before = len(names) - len(usual)
@@ -243,6 +241,13 @@ def _find_by_name(classes: Sequence[str]) -> list[str]:
     of_name = dict(zip(usual, wnids, strict=True))
     counts = Counter(names)
     return [of_name.get(name, "") if counts[name] == 1 else "" for name in names]
+
+
+def list_imagenet_classes() -> tuple[str, ...]:
+    """The thousand ImageNet classes in the order of the outputs."""
+    from torchvision.models import ResNet50_Weights
+
+    return tuple(ResNet50_Weights.IMAGENET1K_V1.meta["categories"])
 
 
 def _simplify(name: str) -> str:

@@ -283,8 +283,8 @@ def pick_better(made: ProblemResult, other: ProblemResult) -> ProblemResult:
 
 def list_target_layers(model: Model, layers: Sequence[str]) -> list[str]:
     """The layers; of a network driven through ``with_latent`` also those with the same values, really rectified."""
-    known = () if model.latent is None else model.latent.names
     plain = [layer.removesuffix(end) for layer in layers for end in _FAKE if layer.endswith(end)]
+    known = model.latent.names if plain and model.latent is not None else ()
     return list(dict.fromkeys([*layers, *(name for name in plain if name in known)]))
 
 

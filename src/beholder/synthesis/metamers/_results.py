@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import shlex
 from collections.abc import Sequence
@@ -132,7 +133,7 @@ def log_verdicts(table: Any, null: Path, model: Model, output: Path) -> None:
     known = own[own["passed"].notna()]
     if len(known):
         logger.info("%s metamers pass (null: %s)", format_passed(known), null)
-    if missing:
+    if missing and logger.isEnabledFor(logging.INFO):  # the command is looked for in the catalog
         logger.info(
             "no null distribution yet for %s, so `percentile` and `passed` are empty; `%s` fills them in",
             ", ".join(missing[:4]), name_null_command(model, missing[:4], null.parent, output.parent),
