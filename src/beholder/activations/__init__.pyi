@@ -1,18 +1,12 @@
 from ._open import open as open
-from .extraction._batches import load_stimulus as load_stimulus
-from .extraction._batches import name_bad_stimulus as name_bad_stimulus
 from .extraction._dataloader import dataloader as dataloader
 from .extraction._derive import process_activations as process_activations
-from .extraction._extract import check_modality as check_modality
 from .extraction._extract import extract as extract
-from .extraction._extract import list_asked_layers as list_asked_layers
 from .extraction._postprocess import Step as Step
 from .extraction._postprocess import fit_postprocess as fit_postprocess
 from .extraction._postprocess import parse_reduce as parse_reduce
 from .extraction._postprocess import plan_steps as plan_steps
 from .extraction._postprocess import project_rows as project_rows
-from .extraction._worker import use_exact_math as use_exact_math
-from .extraction._worker import use_threads as use_threads
 from .extraction._write import write_activations as write_activations
 from .formats._export_reader import read_export as read_export
 from .formats._exports import export_layer as export_layer
@@ -27,6 +21,8 @@ from .formats._splits import merge_activations as merge_activations
 from .formats._splits import split_activations as split_activations
 from .forward._capture import capture as capture
 from .forward._conduct import settle_conduct as settle_conduct
+from .forward._conduct import use_exact_math as use_exact_math
+from .forward._conduct import use_threads as use_threads
 from .forward._conduct import watch_layers as watch_layers
 from .forward._grammar import OUTPUT as OUTPUT
 from .forward._grammar import LayerRef as LayerRef
@@ -38,6 +34,7 @@ from .forward._probe import ProbedLayer as ProbedLayer
 from .forward._probe import count_calls as count_calls
 from .forward._probe import probe_layers as probe_layers
 from .forward._targets import check_path_names as check_path_names
+from .forward._targets import list_asked_layers as list_asked_layers
 from .forward._targets import resolve_layers as resolve_layers
 from .forward._targets import sort_layers as sort_layers
 from .panel._check import check_panel_file as check_panel_file

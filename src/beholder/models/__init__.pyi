@@ -56,13 +56,16 @@ from .network._readout import ZeroShotForward as ZeroShotForward
 from .network._state import ThreadModels as ThreadModels
 from .network._state import copy_model as copy_model
 from .network._state import has_convolutions as has_convolutions
-from .network._state import place_model as place_model
 from .network._state import run_eagerly as run_eagerly
+from .network._stimuli import check_modality as check_modality
 from .network._stimuli import collect_stimuli as collect_stimuli
+from .network._stimuli import load_stimulus as load_stimulus
 from .network._stimuli import log_class_order as log_class_order
 from .network._stimuli import make_batch as make_batch
+from .network._stimuli import name_bad_stimulus as name_bad_stimulus
 from .network._stimuli import prepare_stimulus as prepare_stimulus
 from .network._wrap import as_model as as_model
+from .network._wrap import open_model as open_model
 from .network._wrap import unwrap_module as unwrap_module
 from .network._wrap import wrap as wrap
 from .preprocessing._base import PREPROCESSINGS as PREPROCESSINGS

@@ -11,8 +11,7 @@ import numpy as np
 from PIL import Image
 
 from beholder._core.errors import StimulusError
-from beholder.activations import load_stimulus
-from beholder.models import ImagePreprocessing, Preprocessing
+from beholder.models import ImagePreprocessing, Preprocessing, load_stimulus
 from beholder.stimuli import StimulusSet, load_sound, open_image
 
 _CACHE_BYTES = 128 * 2**20

@@ -11,8 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from beholder._core.errors import suggest_keywords
-from beholder.activations.extraction._batches import name_bad_stimulus
-from beholder.models import Model, Preprocessing, collect_stimuli, prepare_stimulus
+from beholder.models import Model, Preprocessing, collect_stimuli, name_bad_stimulus, prepare_stimulus
 from beholder.stimuli import StimulusSet
 
 

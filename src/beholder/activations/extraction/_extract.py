@@ -1,6 +1,6 @@
 """Extraction: from a model, a stimulus set and layer names to a store on disk.
 
-Planning is in ``_extract_plan``, computing in ``_worker``; here the two meet.
+Planning is in ``_plan``, computing in ``_worker``; here the two meet.
 """
 
 from __future__ import annotations
@@ -18,17 +18,16 @@ from beholder._core.files import explain_write_errors, to_path_name
 from beholder._core.progress import logger
 from beholder._core.provenance import read_versions
 from beholder._core.seeds import DEFAULT_SEED
-from beholder.activations.extraction._batches import load_stimulus
 from beholder.activations.extraction._plan import (
     ExtractOptions,
-    count_cores,
+    Pass,
     plan_passes,
     plan_shards,
     read_layout_names,
     read_passes,
     resolve_settings,
 )
-from beholder.activations.extraction._worker import Compute, ExtractWorker, Pass
+from beholder.activations.extraction._worker import ExtractWorker
 from beholder.activations.forward._conduct import settle_conduct, watch_layers
 from beholder.activations.forward._ensembles import ENSEMBLES, find_ensemble_parts
 from beholder.activations.forward._grammar import OUTPUT, LayerRef, parse_layer
@@ -36,6 +35,7 @@ from beholder.activations.forward._probe import ProbedLayer, probe_layers
 from beholder.activations.forward._targets import (
     Target,
     expand_presets,
+    list_asked_layers,
     make_targets,
     resolve_layers,
     route_parts,
@@ -67,13 +67,13 @@ from beholder.activations.store._manifest import (
 from beholder.jobs import JobFolder, Plan, open_output
 from beholder.models import (
     Model,
-    as_model,
+    check_modality,
     collect_stimuli,
     copy_model,
     explain_shape_errors,
-    load_model,
+    load_stimulus,
     log_class_order,
-    place_model,
+    open_model,
     run_eagerly,
     unwrap_module,
 )
@@ -194,16 +194,6 @@ def check_names(layers: Sequence[str]) -> None:
         raise InputError("at least one layer", got="none", hint="beholder layers MODEL")
 
 
-def open_model(model: Model | torch.nn.Module | str, device: str | None, seed: int = DEFAULT_SEED) -> Model:
-    """A model from a name, a module or a model, on the device asked for; what was given stays where it is.
-
-    ``seed`` is that of a name's random weights.
-    """
-    if isinstance(model, str):
-        return load_model(model, device=device or "auto", seed=seed)
-    return place_model(as_model(model), device)
-
-
 def store_name(model: Model, options: ExtractOptions) -> str:
     """``{model}.zarr``, ``{model}.{pool}.zarr`` when pooled, with the projection when reduced."""
     parts = [to_path_name(model.path_name)]
@@ -259,17 +249,7 @@ def extract_to_store(
         shards = plan_shards(passes, stimuli, n_replicates, asked)
         unit = "stimuli" if n_replicates == 1 else "exposures"
         plan = Plan(f"extract {model.path_name}", settings, shards, unit)
-        compute = Compute(
-            micro_batch=settings["micro_batch"],
-            intra_threads=settings["intra_threads"],
-            n_concurrent_batches=(options.threads or count_cores()) if settings["intra_threads"] == 1 else 1,
-            precision=options.precision,
-            seed=options.seed,
-            reduce_to=options.reduce_to,
-            channels_last=settings["channels_last"],
-            exposure=options.exposure,
-        )
-        worker = ExtractWorker(store, model, str(model.device), stimuli, passes, compute)
+        worker = ExtractWorker(store, model, str(model.device), stimuli, passes, options, settings)
         receipts = output.run(plan, worker, n_workers=options.workers)
         smaller = _finish_store(store, stimuli, plan.hash, receipts)
         facts = {
@@ -310,12 +290,6 @@ def _drop_bad(folder: JobFolder, store: Path, manifest: Any, stimuli: StimulusSe
     return None
 
 
-def check_modality(model: Model, stimuli: StimulusSet) -> None:
-    """Refuse sounds for a model of pictures, and the reverse."""
-    if "array" not in (stimuli.kind, model.modality) and stimuli.kind != model.modality:
-        raise InputError(f"{model.modality}s, which {model.name} takes", got=f"{len(stimuli)} {stimuli.kind}s")
-
-
 def find_targets(
     model: Model, stimuli: StimulusSet, layers: Sequence[str], options: ExtractOptions
 ) -> tuple[list[Target], torch.Tensor]:
@@ -348,12 +322,6 @@ def _settle_layout(model: Model, example: torch.Tensor, targets: Sequence[Target
         return bool(old.get("channels_last", True))
     layers = {name: feeds[0][1].layer for name, feeds in route_parts(targets).items()}
     return settle_conduct(model, watch_layers(layers), example)
-
-
-def list_asked_layers(model: Model, layers: Sequence[str]) -> list[str]:
-    """Exact names that a list of names, patterns, presets and ensembles stands for."""
-    refs = resolve_layers(unwrap_module(model.module), expand_presets(model, layers), model.taps)
-    return [*refs, *(name for name in layers if name in ENSEMBLES)]
 
 
 def _grow_store(

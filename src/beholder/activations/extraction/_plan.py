@@ -18,7 +18,6 @@ from beholder._core.errors import ConfigurationChanged, InputError
 from beholder._core.hashing import hash_settings
 from beholder._core.progress import logger
 from beholder._core.seeds import DEFAULT_SEED
-from beholder.activations.extraction._worker import Pass
 from beholder.activations.forward._targets import POOLS, Target, check_path_names
 from beholder.activations.store._arrays import (
     FORMAT,
@@ -76,6 +75,14 @@ class ExtractOptions:
                 raise InputError(f"--{name} of at least 1", got=str(value))
             if value is not None and value > MOST:
                 raise InputError(f"--{name} of at most {MOST}", got=str(value))
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Layers that are extracted together: their targets, and how they lie in the store."""
+
+    targets: tuple[Target, ...]
+    layers: tuple[StoredLayer, ...]
 
 
 MOST = 1 << 20
@@ -234,3 +241,30 @@ def plan_shards(
                 }
                 shards.append(Shard(f"p{which}-r{replicate}-{start:08d}", stop - start, payload))
     return tuple(shards)
+
+
+@dataclass
+class MicroBatch:
+    """One micro-batch: which slots are computed, and which stimulus stands in each slot."""
+
+    rows: slice
+    keep: slice
+    members: list[int]
+
+
+def cut_micro_batches(start: int, stop: int, first: int, size: int, *, align: bool = True) -> list[MicroBatch]:
+    """Cut ``[start, stop)`` into micro-batches; those wholly before ``first`` are skipped.
+
+    Slots before ``first`` (already stored) and after ``stop`` are padded with a computed member, so
+    that a stimulus has the same slot of the same size whenever it is computed.
+    """
+    tasks = []
+    for low in range(start, stop, size):
+        high = min(low + size, stop)
+        begin = max(low, first)
+        if begin >= high:
+            continue
+        slots = range(low, low + size) if align else range(low, high)
+        members = [i if begin <= i < high else begin for i in slots]
+        tasks.append(MicroBatch(slice(begin, high), slice(begin - low, high - low), members))
+    return tasks

@@ -23,55 +23,18 @@ from torch import Tensor
 
 from beholder._core.errors import BeholderError, InputError, is_out_of_memory
 from beholder._core.progress import logger
-from beholder.activations.extraction._batches import MicroBatch, cut_micro_batches, load_stimulus
+from beholder.activations.extraction._plan import ExtractOptions, MicroBatch, Pass, count_cores, cut_micro_batches
 from beholder.activations.extraction._postprocess import project_rows
+from beholder.activations.forward._conduct import use_exact_math, use_threads
 from beholder.activations.forward._hooks import ThreadTaps
-from beholder.activations.forward._targets import Target, make_consumer, route_parts
-from beholder.activations.store._arrays import StoredLayer, job_folder
+from beholder.activations.forward._targets import make_consumer, route_parts
+from beholder.activations.store._arrays import job_folder
 from beholder.activations.store._shard_file import read_rows, shard_path, write_shard
 from beholder.jobs import Files, Finish, Shard, has_content
-from beholder.models import ImagePreprocessing, Model, ModelWorker
-from beholder.stimuli import Exposure, StimulusSet
+from beholder.models import ImagePreprocessing, Model, ModelWorker, load_stimulus
+from beholder.stimuli import StimulusSet
 
 _PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-@dataclass(frozen=True)
-class Pass:
-    """Layers that are extracted together: their targets, and how they lie in the store."""
-
-    targets: tuple[Target, ...]
-    layers: tuple[StoredLayer, ...]
-
-
-@dataclass(frozen=True)
-class Compute:
-    """The settings that say how values are computed.
-
-    Attributes
-    ----------
-    micro_batch : int
-        Stimuli in one forward pass; the last one is padded.
-    intra_threads : int
-        Threads inside one operation.
-    n_concurrent_batches : int
-        Micro-batches in flight on the CPU; does not change any value.
-    precision : {"fp32", "bf16", "fp16"}
-    seed : int
-    reduce_to : int or None
-        Columns of the sparse random projection, if one is applied.
-    channels_last : bool
-    exposure : Exposure or None
-    """
-
-    micro_batch: int
-    intra_threads: int
-    n_concurrent_batches: int
-    precision: str = "fp32"
-    seed: int = 42
-    reduce_to: int | None = None
-    channels_last: bool = True
-    exposure: Exposure | None = None
 
 
 @dataclass
@@ -87,7 +50,10 @@ class ExtractWorker(ModelWorker):
     device : str
     stimuli : StimulusSet
     passes : sequence of Pass
-    compute : Compute
+    options : ExtractOptions
+        Of this run; they agree with the settings wherever these decide a byte.
+    settings : mapping
+        Of the store: ``micro_batch``, ``intra_threads``, ``channels_last``, …
     """
 
     store: Path
@@ -95,7 +61,8 @@ class ExtractWorker(ModelWorker):
     device: str
     stimuli: StimulusSet
     passes: Sequence[Pass]
-    compute: Compute
+    options: ExtractOptions
+    settings: Mapping[str, Any]
     lookahead: int = field(default=1, init=False)
 
     @contextlib.contextmanager
@@ -103,49 +70,20 @@ class ExtractWorker(ModelWorker):
         """Load the model, set the threads, start the lanes."""
         model = self.model
         on_cpu = torch.device(self.device).type == "cpu"
-        n_concurrent_batches = (
-            max(1, self.compute.n_concurrent_batches // n_workers)
-            if on_cpu
-            else max(1, (os.cpu_count() or 1) // n_workers)
-        )
+        intra_threads = self.settings["intra_threads"]
+        cores = os.cpu_count() or 1
+        if on_cpu:
+            cores = (self.options.threads or count_cores()) if intra_threads == 1 else 1
         with (
-            use_threads(self.compute.intra_threads),
-            use_exact_math(self.compute.precision),
-            ThreadPoolExecutor(n_concurrent_batches, thread_name_prefix="beholder-lane") as pool,
+            use_threads(intra_threads),
+            use_exact_math(self.options.precision),
+            ThreadPoolExecutor(max(1, cores // n_workers), thread_name_prefix="beholder-lane") as pool,
         ):
             session = _ExtractionSession(self, model, pool, on_cpu)
             try:
                 yield session.start
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextlib.contextmanager
-def use_threads(n: int) -> Iterator[None]:
-    """Run torch with ``n`` intra-op threads inside the block."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(n)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextlib.contextmanager
-def use_exact_math(precision: str) -> Iterator[None]:
-    """Switch off what makes float32 results differ between runs: TF32 and algorithm search."""
-    cudnn = torch.backends.cudnn
-    before = (cudnn.deterministic, cudnn.benchmark, torch.get_float32_matmul_precision(), cudnn.allow_tf32)
-    cudnn.deterministic, cudnn.benchmark = True, False
-    if precision == "fp32":
-        torch.set_float32_matmul_precision("highest")
-        cudnn.allow_tf32 = False
-    try:
-        yield
-    finally:
-        cudnn.deterministic, cudnn.benchmark = before[:2]
-        torch.set_float32_matmul_precision(before[2])
-        cudnn.allow_tf32 = before[3]
 
 
 def cast_values(values: np.ndarray, dtype: str, layer: str) -> np.ndarray:
@@ -169,10 +107,10 @@ class _ExtractionSession:
 
     def __init__(self, worker: ExtractWorker, model: Model, pool: ThreadPoolExecutor, on_cpu: bool) -> None:
         self._worker, self._model, self._pool, self._on_cpu = worker, model, pool, on_cpu
-        self._taps = ThreadTaps(model, channels_last=worker.compute.channels_last, gives_output=True)
+        self._taps = ThreadTaps(model, channels_last=worker.settings["channels_last"], gives_output=True)
         arrays = worker.stimuli.arrays
         as_floats = arrays is not None and np.dtype(getattr(arrays, "dtype", np.uint8)).kind == "f"
-        exposed = worker.compute.exposure is not None
+        exposed = worker.options.exposure is not None
         self._as_uint8 = isinstance(model.preprocessing, ImagePreprocessing) and (exposed or not as_floats)
         self._device = torch.device(worker.device)
         self._folder = job_folder(worker.store)
@@ -215,7 +153,7 @@ class _ExtractionSession:
         }
         read: dict[int, tuple[str, list[int] | None]] = {}
         routes = route_parts(job.targets)
-        tasks = cut_micro_batches(start, stop, start + kept, self._worker.compute.micro_batch)
+        tasks = cut_micro_batches(start, stop, start + kept, self._worker.settings["micro_batch"])
         replicate = payload["replicate"]
         state = (which, routes, outputs, start)
 
@@ -263,9 +201,9 @@ class _ExtractionSession:
                 worker.stimuli,
                 i,
                 self._model.preprocessing,
-                worker.compute.exposure,
+                worker.options.exposure,
                 replicate=replicate,
-                seed=worker.compute.seed,
+                seed=worker.options.seed,
                 as_uint8=self._as_uint8,
             )
             read[i] = (what[0], what[1])
@@ -285,14 +223,13 @@ class _ExtractionSession:
         outputs: Mapping[str, Tensor],
         base: int,
     ) -> None:
-        compute = self._worker.compute
         model, tap = self._taps.get(which, {name: feeds[0][1].layer.ref for name, feeds in routes.items()})
         rows = slice(task.rows.start - base, task.rows.stop - base)
-        dtype = _PRECISIONS.get(compute.precision)
+        dtype = _PRECISIONS.get(self._worker.options.precision)
         cast = torch.autocast(self._device.type, dtype) if dtype else contextlib.nullcontext()
         with torch.inference_mode(), cast, warnings.catch_warnings():
             if self._as_uint8 and isinstance(model.preprocessing, ImagePreprocessing):
-                layout = torch.channels_last if compute.channels_last else torch.contiguous_format
+                layout = torch.channels_last if self._worker.settings["channels_last"] else torch.contiguous_format
                 x = model.preprocessing.normalize_uint8(batch).to(self._device).contiguous(memory_format=layout)
             else:
                 x = model.normalize(torch.tensor(batch, device=self._device))
@@ -302,10 +239,10 @@ class _ExtractionSession:
     def _redo_smaller(
         self, tasks: Sequence[MicroBatch], load: Callable[[MicroBatch], Any], state: Any, reason: str
     ) -> int:
-        size = self._worker.compute.micro_batch
+        size = planned = self._worker.settings["micro_batch"]
         while size > 1:
             size = -(-size // 2)
-            logger.warning("a batch of %d does not fit in memory; trying %d", self._worker.compute.micro_batch, size)
+            logger.warning("a batch of %d does not fit in memory; trying %d", planned, size)
             if self._device.type == "cuda":
                 torch.cuda.empty_cache()
             try:
@@ -342,13 +279,13 @@ class _ExtractionSession:
         return {start + row: pair for row, pair in enumerate(zip(hashes, marks, strict=True))}
 
     def _write(self, shard: Shard, job: Pass, outputs: Mapping[str, Tensor], kept: int) -> dict[str, tuple[int, str]]:
-        payload, compute = shard.payload, self._worker.compute
+        payload, options = shard.payload, self._worker.options
         files = {}
         for target, layer in zip(job.targets, job.layers, strict=True):
             values = outputs[target.name].numpy()
-            if compute.reduce_to:
+            if options.reduce_to:
                 flat = values.reshape(len(values), -1)
-                values = project_rows(flat, compute.reduce_to, compute.seed, target.name)
+                values = project_rows(flat, options.reduce_to, options.seed, target.name)
             folder = self._worker.store / layer.path_name / "values"
             path = shard_path(
                 folder, payload["start"] // layer.layout.rows, payload["replicate"], len(layer.layout.features)

@@ -1,9 +1,10 @@
-"""How a network behaves in a pass: whether its layout is free, whether chance or the rest of a batch plays a part."""
+"""How a network behaves in a pass: threads and arithmetic, whether its layout is free, whether chance plays a part."""
 
 from __future__ import annotations
 
+import contextlib
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -18,6 +19,34 @@ Look = Callable[[Model, Tensor], tuple[list[Tensor], list[Tensor]]]
 """What a model, a copy, makes of a batch: of the layers, their stimuli first; and what else must be the same."""
 
 _SAME = 1e-3
+
+
+@contextlib.contextmanager
+def use_threads(n: int) -> Iterator[None]:
+    """Run torch with ``n`` intra-op threads inside the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def use_exact_math(precision: str) -> Iterator[None]:
+    """Switch off what makes float32 results differ between runs: TF32 and algorithm search."""
+    cudnn = torch.backends.cudnn
+    before = (cudnn.deterministic, cudnn.benchmark, torch.get_float32_matmul_precision(), cudnn.allow_tf32)
+    cudnn.deterministic, cudnn.benchmark = True, False
+    if precision == "fp32":
+        torch.set_float32_matmul_precision("highest")
+        cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        cudnn.deterministic, cudnn.benchmark = before[:2]
+        torch.set_float32_matmul_precision(before[2])
+        cudnn.allow_tf32 = before[3]
 
 
 def watch_layers(layers: Mapping[str, ProbedLayer], *, gradients: bool = False) -> Look:

@@ -154,6 +154,12 @@ def expand_presets(model: Model, layers: Sequence[str]) -> list[str]:
     return names
 
 
+def list_asked_layers(model: Model, layers: Sequence[str]) -> list[str]:
+    """Exact names that a list of names, patterns, presets and ensembles stands for."""
+    refs = resolve_layers(unwrap_module(model.module), expand_presets(model, layers), model.taps)
+    return [*refs, *(name for name in layers if name in ENSEMBLES)]
+
+
 def make_targets(
     model: Model, names: Sequence[str], probed: Mapping[str, ProbedLayer], pool: str, *, flatten: bool, token_pool: bool
 ) -> list[Target]:

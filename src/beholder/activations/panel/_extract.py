@@ -18,10 +18,11 @@ from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.settings import refuse_changes
-from beholder.activations.extraction._extract import extract_to_store, list_asked_layers
+from beholder.activations.extraction._extract import extract_to_store
 from beholder.activations.extraction._plan import ExtractOptions
 from beholder.activations.formats._hdf5 import open_hdf5
 from beholder.activations.formats._panel import write_panel_file
+from beholder.activations.forward._targets import list_asked_layers
 from beholder.activations.show._describe import describe_file
 from beholder.activations.store._arrays import is_complete
 from beholder.activations.store._lazy import Activations

@@ -83,15 +83,6 @@ def _copy_model(model: Model, device: str | torch.device | None, *, channels_las
     return replace(model, module=state.module, state=state)
 
 
-def place_model(model: Model, device: str | None) -> Model:
-    """The model on a device: itself where it is there already or none is asked for, else a copy."""
-    from beholder.models.definitions._devices import pick_device
-
-    if device is None or torch.device(pick_device(device)) == model.device:
-        return model
-    return replace(copy_model(model, pick_device(device)), state=None)
-
-
 def run_eagerly() -> contextlib.AbstractContextManager[Any]:
     """Passes that reach the hooks: in the context nothing that ``torch.compile`` made runs compiled.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +16,15 @@ from beholder.models.preprocessing._read import (
     Preprocessing,
     SoundPreprocessing,
 )
-from beholder.stimuli import StimulusSet, as_stimulus_set, load_wnids, looks_like_pictures
+from beholder.stimuli import (
+    Exposure,
+    StimulusSet,
+    as_stimulus_set,
+    expose_image,
+    load_wnids,
+    looks_like_pictures,
+    open_image,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -83,6 +93,45 @@ def prepare_stimulus(preprocessing: Preprocessing, stimuli: StimulusSet, i: int,
         if (low, high) != (0.0, 1.0):
             source = source * np.float32(high - low) + np.float32(low)
     return preprocessing.prepare(source)
+
+
+def load_stimulus(
+    stimuli: StimulusSet,
+    index: int,
+    preprocessing: Preprocessing,
+    exposure: Exposure | None,
+    *,
+    replicate: int = 0,
+    seed: int = 0,
+    as_uint8: bool = False,
+) -> tuple[np.ndarray, str, list[int] | None]:
+    """One stimulus, read, exposed and prepared; the hash of its file or array, and the mark of the file."""
+    source, digest, mark = stimuli.read(index)
+    with name_bad_stimulus(stimuli, index):
+        if exposure is not None:
+            picture = open_image(source, keep_alpha=True)
+            source = expose_image(picture, replicate, exposure=exposure, seed=seed, stimulus_id=stimuli.ids[index])
+        if as_uint8:
+            return preprocessing.prepare_uint8(source), digest, mark
+        return prepare_stimulus(preprocessing, stimuli, index, source), digest, mark
+
+
+@contextlib.contextmanager
+def name_bad_stimulus(stimuli: StimulusSet, index: int) -> Iterator[None]:
+    """Say which file it was when a stimulus given as bytes cannot be read, or is none that the network takes."""
+    try:
+        yield
+    except InputError as error:
+        name = stimuli.files[index] or stimuli.ids[index]
+        if name in str(error):
+            raise
+        reason = error.got or str(error)
+        if not stimuli.files[index] or (error.hint is not None and not reason.startswith("bytes")):
+            raise type(error)(error.expected, got=f"{name} with {reason}", hint=error.hint) from error
+        reason = reason.removeprefix("bytes") if reason.startswith("bytes") else f" {reason}"
+        raise type(error)(
+            "a stimulus that can be read", got=f"{name}{reason}", hint="--skip_bad to leave such files out"
+        ) from error
 
 
 def make_batch(model: Model, stimuli: Any) -> Tensor:
@@ -208,6 +257,12 @@ def _check_values(model: Model | Preprocessing, low: float, high: float) -> None
 
 def _tell(limits: tuple[float, float] | None) -> str:
     return "any range" if limits is None else f"[{limits[0]:g}, {limits[1]:g}]"
+
+
+def check_modality(model: Model, stimuli: StimulusSet) -> None:
+    """Refuse sounds for a model of pictures, and the reverse."""
+    if "array" not in (stimuli.kind, model.modality) and stimuli.kind != model.modality:
+        raise InputError(f"{model.modality}s, which {model.name} takes", got=f"{len(stimuli)} {stimuli.kind}s")
 
 
 def log_class_order(model: Model, stimuli: StimulusSet) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import to_path_name
+from beholder._core.seeds import DEFAULT_SEED
 from beholder.models.definitions._base import Weights, call_module
 from beholder.models.network._model import Model, make_plain_model
 from beholder.models.preprocessing._extended import ExtendedPreprocessing, add_channel
@@ -173,6 +175,31 @@ def as_model(model: Model | nn.Module) -> Model:
         plain = Model("", "", inner, ArrayPreprocessing(), Weights(tag="wrapped"))
         return wrap(copy_model(plain).module)
     return wrap(model)
+
+
+def open_model(model: Model | nn.Module | str, device: str | None, seed: int = DEFAULT_SEED) -> Model:
+    """A model from a name, a module or a model, on the device asked for; what was given stays where it is.
+
+    Parameters
+    ----------
+    model : Model, nn.Module or str
+    device : str or None
+        None: where it is; a name is loaded on ``auto``.
+    seed : int
+        Of a name's random weights.
+    """
+    import torch
+
+    from beholder.models.definitions._devices import pick_device
+    from beholder.models.network._load import load_model
+    from beholder.models.network._state import copy_model
+
+    if isinstance(model, str):
+        return load_model(model, device=device or "auto", seed=seed)
+    found = as_model(model)
+    if device is None or torch.device(pick_device(device)) == found.device:
+        return found
+    return replace(copy_model(found, pick_device(device)), state=None)
 
 
 def _add_channel(module: nn.Module, preprocessing: Preprocessing, normalize: Any) -> Preprocessing:

@@ -7,20 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from beholder._core.errors import InputError
-from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations import probe_layers, resolve_layers, settle_conduct, watch_layers
-from beholder.models import Model, as_model, copy_model, load_model, place_model, run_eagerly
+from beholder.models import Model, copy_model, run_eagerly
 from beholder.synthesis.gradients._network import Network
-
-
-def open_model(model: Model | nn.Module | str, device: str | None, seed: int = DEFAULT_SEED) -> Model:
-    """A model from a name, a module or a model, on the device asked for; ``seed`` is that of random weights."""
-    if isinstance(model, str):
-        return load_model(model, device=device or "auto", seed=seed)
-    return place_model(as_model(model), device)
 
 
 def find_input_shape(model: Model, input_shape: tuple[int, ...] | None) -> tuple[int, ...]:

@@ -17,9 +17,9 @@ from beholder._core.files import explain_write_errors, read_json, to_path_name
 from beholder._core.hashing import hash_settings
 from beholder._core.progress import logger, show_progress
 from beholder._core.settings import compare_settings
-from beholder.activations import check_modality, check_path_names, list_asked_layers, sort_layers
+from beholder.activations import check_path_names, list_asked_layers, sort_layers
 from beholder.jobs import JobFolder, Output, Plan, open_output
-from beholder.models import Model, collect_stimuli, explain_shape_errors, run_eagerly
+from beholder.models import Model, check_modality, collect_stimuli, explain_shape_errors, open_model, run_eagerly
 from beholder.stimuli import (
     CATEGORY_RULES,
     METAMER_COLUMNS,
@@ -33,7 +33,7 @@ from beholder.stimuli import (
 )
 from beholder.synthesis.engine._session import count_cores
 from beholder.synthesis.engine._stimulus_format import StimulusFormat
-from beholder.synthesis.engine._validate import check_count, check_tensors, make_example, open_model
+from beholder.synthesis.engine._validate import check_count, check_tensors, make_example
 from beholder.synthesis.metamers._maker import FinishedMetamer, MetamerTask
 from beholder.synthesis.metamers._measure import check_measured, list_measured_layers
 from beholder.synthesis.metamers._plan import (

@@ -15,9 +15,8 @@ from beholder._core.errors import ConfigurationChanged, InputError
 from beholder._core.files import to_path_name, write_bytes
 from beholder._core.hashing import hash_settings
 from beholder._core.progress import logger
-from beholder.activations import name_bad_stimulus
 from beholder.jobs import JobFolder, Shard
-from beholder.models import Model, prepare_stimulus
+from beholder.models import Model, name_bad_stimulus, prepare_stimulus
 from beholder.stimuli import StimulusSet, list_asked_decisions, name_run
 from beholder.synthesis.engine._stimulus_format import StimulusFormat
 from beholder.synthesis.metamers._recipe import MetamerRecipe

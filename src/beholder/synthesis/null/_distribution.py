@@ -15,9 +15,17 @@ from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import explain_write_errors, to_path_name
 from beholder._core.hashing import hash_file_fast, hash_settings
 from beholder._core.progress import logger, show_progress
-from beholder.activations import check_modality, check_path_names, list_asked_layers
+from beholder.activations import check_path_names, list_asked_layers
 from beholder.jobs import Plan, open_output
-from beholder.models import Model, collect_stimuli, explain_shape_errors, run_eagerly, try_to_identify
+from beholder.models import (
+    Model,
+    check_modality,
+    collect_stimuli,
+    explain_shape_errors,
+    open_model,
+    run_eagerly,
+    try_to_identify,
+)
 from beholder.stimuli import (
     NULL_LAYERS,
     NullSet,
@@ -33,7 +41,6 @@ from beholder.synthesis.engine._validate import (
     check_tensors,
     find_input_shape,
     make_example,
-    open_model,
     settle_layout,
 )
 from beholder.synthesis.metamers._measure import list_measured_layers

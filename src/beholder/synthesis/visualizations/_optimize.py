@@ -24,6 +24,7 @@ from beholder.models import (
     UnitList,
     describe_preprocessing,
     list_identities,
+    open_model,
     run_eagerly,
 )
 from beholder.synthesis.engine._loop import Recipe
@@ -33,7 +34,6 @@ from beholder.synthesis.engine._validate import (
     check_tensors,
     find_input_shape,
     make_example,
-    open_model,
     settle_layout,
 )
 from beholder.synthesis.gradients._network import Network
