@@ -22,13 +22,12 @@ from beholder.activations.forward._targets import POOLS, Target, check_path_name
 from beholder.activations.store._arrays import (
     FORMAT,
     StoredLayer,
-    iter_shard_ranges,
     job_folder,
     layout_from_dict,
     layout_to_dict,
 )
 from beholder.activations.store._shard_file import plan_layout
-from beholder.jobs import Shard
+from beholder.jobs import Shard, cut_range
 from beholder.models import Model, describe_preprocessing, identify_model
 from beholder.stimuli import Exposure, StimulusSet
 
@@ -231,7 +230,7 @@ def plan_shards(
             continue
         rows = job.layers[0].layout.rows
         for replicate in range(n_replicates):
-            for start, stop in iter_shard_ranges(len(stimuli), rows):
+            for start, stop in cut_range(0, len(stimuli), rows):
                 payload = {
                     "pass": which,
                     "replicate": replicate,

@@ -21,7 +21,6 @@ from beholder.activations.store._arrays import (
     create_layer,
     describe_columns,
     heal_store,
-    iter_shard_ranges,
     job_folder,
     open_group,
     remove_partial_files,
@@ -32,7 +31,7 @@ from beholder.activations.store._arrays import (
 )
 from beholder.activations.store._lazy import Activations
 from beholder.activations.store._shard_file import plan_layout, shard_path, write_shard
-from beholder.jobs import Finish, Plan, Shard, Worker, open_output
+from beholder.jobs import Finish, Plan, Shard, Worker, cut_range, open_output
 
 _SHARD_BYTES = 32 * 2**20
 
@@ -133,7 +132,7 @@ def cut_rows(layers: Iterable[StoredLayer], n_stimuli: int) -> tuple[Shard, ...]
     return tuple(
         Shard(f"{layer.path_name}-{start:08d}", stop - start, {"layer": layer.name, "start": start, "stop": stop})
         for layer in layers
-        for start, stop in iter_shard_ranges(n_stimuli, layer.layout.rows)
+        for start, stop in cut_range(0, n_stimuli, layer.layout.rows)
     )
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -175,12 +175,6 @@ def remove_partial_files(store: Path) -> None:
     for path in store.rglob("*.partial"):
         with contextlib.suppress(OSError):
             path.unlink()
-
-
-def iter_shard_ranges(n: int, rows: int) -> Iterator[tuple[int, int]]:
-    """Ranges of stimuli of the shards of an array."""
-    for start in range(0, n, rows):
-        yield start, min(n, start + rows)
 
 
 def layout_to_dict(layer: StoredLayer) -> dict[str, Any]:
