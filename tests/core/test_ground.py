@@ -164,12 +164,16 @@ def test_registries_suggest_and_grow() -> None:
         ("responses", "Conduct", "ParticipantSummary"), ("units", "deal_" + "unit", "assign_unit"),
         ("activations", "iterate_" + "unit_values", "iter_unit_values"), ("stimuli", "tell_" + "steps", "format_steps"),
         ("figures", "plot_share_" + "matrix", "plot_proportion_matrix"),
+        ("models", "place_model", "open_model"), ("activations", "load_stimulus", "beholder.models.load_stimulus"),
+        ("activations", "name_bad_stimulus", "beholder.models.name_bad_stimulus"),
+        ("activations", "check_modality", "beholder.models.check_modality"),
     ],
 )  # fmt: skip
 def test_a_renamed_public_name_works_and_says_what_it_is_called_now(room: str, old: str, new: str) -> None:
     module = importlib.import_module(f"beholder.{room}")
     with pytest.warns(DeprecationWarning, match=rf"beholder\.{room}\.{old} is now called {new}"):
-        assert getattr(module, old) is getattr(module, new)
+        place, _, name = new.rpartition(".")
+        assert getattr(module, old) is getattr(importlib.import_module(place) if place else module, name)
     assert old not in dir(module)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -25,7 +26,8 @@ def attach(package: str, file: str, renamed: Mapping[str, str] | None = None) ->
         ``__file__`` of the package. ``__init__.pyi`` beside it holds a line
         ``from ._image import open_image as open_image`` for each public name.
     renamed : mapping of str to str, optional
-        Old name to the one that took its place: it still works, with a :class:`DeprecationWarning`.
+        Old name to the one that took its place; of another room with that before it, ``beholder.models.open_model``.
+        It still works, with a :class:`DeprecationWarning`.
 
     Examples
     --------
@@ -41,7 +43,8 @@ def attach(package: str, file: str, renamed: Mapping[str, str] | None = None) ->
         if renamed and name in renamed:
             new = renamed[name]
             warnings.warn(f"{package}.{name} is now called {new}", DeprecationWarning, stacklevel=2)
-            return load(new)
+            room, _, plain = new.rpartition(".")
+            return getattr(importlib.import_module(room), plain) if room else load(new)
         raise AttributeError(describe_missing(package, name, names))
 
     return get_public, list_names, names

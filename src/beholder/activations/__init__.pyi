@@ -24,9 +24,8 @@ from .forward._conduct import settle_conduct as settle_conduct
 from .forward._conduct import use_exact_math as use_exact_math
 from .forward._conduct import use_threads as use_threads
 from .forward._conduct import watch_layers as watch_layers
-from .forward._grammar import OUTPUT as OUTPUT
-from .forward._grammar import LayerRef as LayerRef
-from .forward._grammar import parse_layer as parse_layer
+from .forward._hooks import OUTPUT as OUTPUT
+from .forward._hooks import LayerRef as LayerRef
 from .forward._hooks import Tap as Tap
 from .forward._hooks import ThreadTaps as ThreadTaps
 from .forward._hooks import pick_tensor as pick_tensor
@@ -35,6 +34,7 @@ from .forward._probe import count_calls as count_calls
 from .forward._probe import probe_layers as probe_layers
 from .forward._targets import check_path_names as check_path_names
 from .forward._targets import list_asked_layers as list_asked_layers
+from .forward._targets import parse_layer as parse_layer
 from .forward._targets import resolve_layers as resolve_layers
 from .forward._targets import sort_layers as sort_layers
 from .panel._check import check_panel_file as check_panel_file

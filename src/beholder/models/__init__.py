@@ -2,6 +2,10 @@
 
 from beholder._core.lazy import attach
 
-__getattr__, __dir__, __all__ = attach(
-    __name__, __file__, {"Blueprint": "ModelDefinition", "iterate_training_batches": "iter_training_batches"}
-)
+_RENAMED = {
+    "Blueprint": "ModelDefinition",
+    "iterate_training_batches": "iter_training_batches",
+    "place_model": "open_model",
+}
+
+__getattr__, __dir__, __all__ = attach(__name__, __file__, _RENAMED)

@@ -27,8 +27,12 @@ from .layers._axis_names import explain_untold as explain_untold
 from .layers._axis_names import find_stimulus_axis as find_stimulus_axis
 from .layers._axis_names import name_axes as name_axes
 from .layers._axis_names import parse_axes as parse_axes
+from .layers._layer_names import OUTPUT as OUTPUT
+from .layers._layer_names import LayerRef as LayerRef
+from .layers._layer_names import match_pattern as match_pattern
+from .layers._layer_names import parse_layer as parse_layer
+from .layers._presets import LAYER_PRESETS as LAYER_PRESETS
 from .layers._presets import list_layers as list_layers
-from .layers._presets import match_pattern as match_pattern
 from .layers._presets import select_layers as select_layers
 from .layers._tree import LayerInfo as LayerInfo
 from .layers._tree import describe_layers as describe_layers

@@ -30,7 +30,6 @@ from beholder.activations.extraction._plan import (
 from beholder.activations.extraction._worker import ExtractWorker
 from beholder.activations.forward._conduct import settle_conduct, watch_layers
 from beholder.activations.forward._ensembles import ENSEMBLES, find_ensemble_parts
-from beholder.activations.forward._grammar import OUTPUT, LayerRef, parse_layer
 from beholder.activations.forward._probe import ProbedLayer, probe_layers
 from beholder.activations.forward._targets import (
     Target,
@@ -66,6 +65,8 @@ from beholder.activations.store._manifest import (
 )
 from beholder.jobs import JobFolder, Plan, open_output
 from beholder.models import (
+    OUTPUT,
+    LayerRef,
     Model,
     check_modality,
     collect_stimuli,
@@ -74,6 +75,7 @@ from beholder.models import (
     load_stimulus,
     log_class_order,
     open_model,
+    parse_layer,
     run_eagerly,
     unwrap_module,
 )

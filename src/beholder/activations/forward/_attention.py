@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from beholder._core.errors import InputError
-from beholder.activations.forward._grammar import LayerRef
+from beholder.models import LayerRef
 
 Give = Callable[[Tensor], None]
 

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder.activations.forward._ensembles import ENSEMBLES
-from beholder.activations.forward._grammar import LayerRef
 from beholder.activations.forward._hooks import Tap, pick_tensor
 from beholder.activations.forward._probe import check_calls, count_calls
 from beholder.activations.forward._targets import expand_presets, resolve_layers
 from beholder.models import (
     ArrayPreprocessing,
+    LayerRef,
     Model,
     Weights,
     copy_model,

@@ -16,8 +16,7 @@ from torch import Tensor, nn
 
 from beholder._core.errors import BeholderError, InputError, UnknownNameError
 from beholder.activations.forward import _attention
-from beholder.activations.forward._grammar import OUTPUT, LayerRef
-from beholder.models import Model, ThreadModels
+from beholder.models import OUTPUT, LayerRef, Model, ThreadModels
 
 Consumer = Callable[[str, Tensor], None]
 """Called as ``consume(layer, tensor)`` inside the hook: it must copy or reduce the tensor at once,

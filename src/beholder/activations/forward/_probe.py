@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from beholder._core.errors import InputError
 from beholder._core.progress import logger
 from beholder.activations.forward._fold import find_rows
-from beholder.activations.forward._grammar import LayerRef
 from beholder.activations.forward._hooks import Tap, find_module, is_whole
 from beholder.models import (
     UNTOLD_AXIS,
+    LayerRef,
     StimulusAxis,
     check_axes,
     explain_untold,

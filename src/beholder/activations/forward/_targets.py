@@ -16,10 +16,18 @@ from torch import Tensor, nn
 from beholder._core.errors import InputError
 from beholder._core.files import to_path_name
 from beholder.activations.forward._ensembles import ENSEMBLES, find_ensemble_parts
-from beholder.activations.forward._grammar import LayerRef, parse_layer
 from beholder.activations.forward._hooks import Consumer, is_whole
 from beholder.activations.forward._probe import ProbedLayer
-from beholder.models import Model, ZeroShotForward, match_pattern, select_layers, unwrap_module
+from beholder.models import (
+    LAYER_PRESETS,
+    LayerRef,
+    Model,
+    ZeroShotForward,
+    match_pattern,
+    parse_layer,
+    select_layers,
+    unwrap_module,
+)
 
 POOLS = ("none", "mean", "max", "cls", "center")
 
@@ -64,9 +72,6 @@ def pooled_shape(shape: tuple[int, ...], axes: tuple[str, ...], pool: str) -> tu
     if pool == "none" or "channel" not in axes or len(axes) == 1:
         return shape, axes
     return (shape[axes.index("channel")],), ("channel",)
-
-
-PRESETS = ("blocks", "stages", "penultimate")
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,7 @@ def expand_presets(model: Model, layers: Sequence[str]) -> list[str]:
     for name in layers:
         if name == "recorded" and name not in modules:
             names += model.layers
-        elif name.startswith("preset:") or (name in PRESETS and name not in modules):
+        elif name.startswith("preset:") or (name in LAYER_PRESETS and name not in modules):
             names += select_layers(model, name)
         else:
             names.append(name)

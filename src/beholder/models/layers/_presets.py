@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
+from beholder.models.layers._layer_names import match_pattern
 from beholder.models.layers._tree import LayerInfo, ProbedNetwork, probe_network
 from beholder.models.network._model import Model
 
 if TYPE_CHECKING:
     from torch import nn
 
-PRESETS = ("blocks", "stages", "penultimate")
+LAYER_PRESETS = ("blocks", "stages", "penultimate")
 _PREFIX = "preset:"
 _STAGE_DEPTH = 3
 _N_QUARTERS = 4
-_SUFFIX = re.compile(r"[@:]")
-_PART = re.compile(r"(?P<path>.*)(?P<part>\[[^\[\]]+\])")
-_OUTPUT = "output"
 
 
 @suggest_keywords
@@ -119,54 +116,9 @@ def list_layers(
 
 def _read_preset(pattern: str, paths: Sequence[str]) -> str | None:
     name = pattern.removeprefix(_PREFIX)
-    if pattern.startswith(_PREFIX) and name not in PRESETS:
-        raise UnknownNameError("preset", name, PRESETS)
-    return name if name in PRESETS and (pattern.startswith(_PREFIX) or name not in paths) else None
-
-
-def match_pattern(pattern: str, paths: Sequence[str]) -> list[str] | None:
-    """Layers that a pattern with ``* ? [...]`` stands for; None for a plain name.
-
-    What stands behind the path (``@2``, ``:in``, ``[1]``) is kept behind each. A name is first read as it is: ``[...]``
-    at the end are parts of what a layer gives where what stands before them fits a layer (or is ``output``); else they
-    are a choice of characters.
-
-    Parameters
-    ----------
-    pattern : str
-    paths : sequence of str
-        The layers that there are.
-
-    Examples
-    --------
-    >>> match_pattern("layer?.relu@2:in", ["conv", "layer1.relu", "layer2.relu"])
-    ['layer1.relu@2:in', 'layer2.relu@2:in']
-    >>> match_pattern("layer[12].relu", ["conv", "layer1.relu", "layer2.relu"])
-    ['layer1.relu', 'layer2.relu']
-    >>> match_pattern("rnn.lstm[1][0]", ["rnn.lstm"]) is None
-    True
-    """
-    path, suffix = _SUFFIX.split(pattern, maxsplit=1)[0], ""
-    if len(path) < len(pattern):
-        suffix = pattern[len(path) :]
-    else:
-        path, suffix = _take_parts_off(path, paths)
-    if not any(sign in path for sign in "*?["):
-        return None
-    return [known + suffix for known in paths if fnmatch.fnmatchcase(known, path)]
-
-
-def _take_parts_off(path: str, paths: Sequence[str]) -> tuple[str, str]:
-    """A path and the ``[...]`` behind it that are parts: as many as leave the name or pattern of a layer."""
-    base, parts = path, []
-    while match := _PART.fullmatch(base):
-        base, part = match["path"], match["part"]
-        parts.insert(0, part)
-    for k in range(len(parts) + 1):
-        start = base + "".join(parts[:k])
-        if k < len(parts) and (start == _OUTPUT or any(fnmatch.fnmatchcase(known, start) for known in paths)):
-            return start, "".join(parts[k:])
-    return path, ""
+    if pattern.startswith(_PREFIX) and name not in LAYER_PRESETS:
+        raise UnknownNameError("preset", name, LAYER_PRESETS)
+    return name if name in LAYER_PRESETS and (pattern.startswith(_PREFIX) or name not in paths) else None
 
 
 def _match(pattern: str, paths: Sequence[str]) -> list[str]:
