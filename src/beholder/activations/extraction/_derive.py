@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +21,17 @@ from beholder.activations.extraction._postprocess import (
     Step,
     fit_postprocess,
 )
-from beholder.activations.extraction._write import RowWorker, cut_rows, plan_rows
+from beholder.activations.extraction._write import fill_store, open_store, plan_rows
 from beholder.activations.store._arrays import (
     FORMAT,
     StoredLayer,
-    create_layer,
     describe_columns,
-    heal_store,
     job_folder,
+    make_arrays,
     open_group,
-    remove_partial_files,
-    remove_store,
-    seal_store,
-    write_column,
-    write_stimuli,
+    read_stimuli,
 )
 from beholder.activations.store._lazy import Activations, LayerActivations
-from beholder.activations.store._stimulus_table import read_stimuli
-from beholder.jobs import Plan, open_output
 
 
 def name_steps(steps: Sequence[Step]) -> str:
@@ -88,11 +80,7 @@ def process_activations(
         "steps": [{"step": type(step).__name__, **asdict(step)} for step in steps],
         "seed": seed,
     }
-    replace = partial(remove_store, store) if overwrite else None
-    with open_output(job_folder(store), replace=replace, wait=True) as output:
-        remove_partial_files(store)
-        heal_store(store)
-        output.settle(settings)
+    with open_store(store, settings, overwrite=overwrite) as output:
         attributes: dict[str, Any] = dict(open_group(store).attrs) if (store / "zarr.json").exists() else {}
         old = attributes.get("layers", [])
         order = list(dict.fromkeys([*Activations(acts.path, partial=True).layers, *old]))
@@ -101,16 +89,12 @@ def process_activations(
         records = {name: each.to_dict() for name, each in fitted.items()}
         stored = {name: _plan_layer(name, each) for name, each in fitted.items()}
         _make_groups(store, acts, stored, order, settings, records)
-        worker = RowWorker(
-            store, stored, lambda name, start, stop: transform_rows(fitted[name], acts[name], start, stop)
-        )  # fmt: skip
-        shards = cut_rows(stored.values(), len(acts.stimulus_ids))
-        output.run(Plan(f"process {acts.path.stem}", settings, shards), worker)
-        root = open_group(store, "a")
-        root.attrs["complete"] = True
-        seal_store(store)
+
+        def compute(name: str, start: int, stop: int) -> np.ndarray:
+            return transform_rows(fitted[name], acts[name], start, stop)
+
         facts = {"processing": records, "source": acts.path.name}
-        output.record(store.parent, store.name, facts)
+        fill_store(output, store, f"process {acts.path.stem}", stored, compute, len(acts.stimulus_ids), facts)
     return Activations(store)
 
 
@@ -123,6 +107,7 @@ def _make_groups(
     records: dict[str, Any],
 ) -> None:
     job_folder(store).unseal()
+    columns, conditions = read_stimuli(open_group(acts.path), acts.path)
     with explain_write_errors(store):
         root = open_group(store, "a")
         known: dict[str, Any] = {**root.attrs.get("processing", {}), **records}  # type: ignore[dict-item]
@@ -130,18 +115,14 @@ def _make_groups(
         root.attrs.put(
             {
                 **acts.attributes,
-                **describe_columns(*read_stimuli(open_group(acts.path), acts.path)),
+                **describe_columns(columns, conditions),
                 "settings": settings,
                 "layers": list(layers),
                 "processing": processing,
                 "complete": False,
             }
         )
-        write_stimuli(root, *read_stimuli(open_group(acts.path), acts.path))
-        n_replicates = int(acts.attributes["n_replicates"])
-        for layer in stored.values():
-            create_layer(root, layer, len(acts.stimulus_ids), n_replicates)
-            write_column(root[layer.path_name], "stimulus", acts.stimulus_ids)  # type: ignore[arg-type]
+        make_arrays(root, columns, conditions, stored.values(), int(acts.attributes["n_replicates"]))
 
 
 def _plan_layer(name: str, fitted: Postprocess) -> StoredLayer:

@@ -42,17 +42,16 @@ from beholder.activations.forward._targets import (
 )
 from beholder.activations.store._arrays import (
     FORMAT,
-    create_layer,
     describe_columns,
     heal_store,
     is_complete,
     job_folder,
+    make_arrays,
     open_group,
     remove_partial_files,
     remove_store,
     seal_store,
     write_column,
-    write_stimuli,
 )
 from beholder.activations.store._lazy import Activations
 from beholder.activations.store._manifest import (
@@ -363,11 +362,8 @@ def _grow_store(
         old = {key: value for key, value in dict(root.attrs).items() if key != "complete"}
         if old != {key: value for key, value in attributes.items() if key != "complete"}:
             root.attrs.put(attributes)
-        write_stimuli(root, columns, stimuli.conditions)
-        for job in passes:
-            for layer in job.layers:
-                create_layer(root, layer, len(stimuli), n_replicates)
-                write_column(root[layer.path_name], "stimulus", stimuli.ids)  # type: ignore[arg-type]
+        layers = (layer for job in passes for layer in job.layers)
+        make_arrays(root, columns, stimuli.conditions, layers, n_replicates)
     return n_replicates
 
 

@@ -18,22 +18,23 @@ from beholder.activations.forward._targets import check_path_names
 from beholder.activations.store._arrays import (
     FORMAT,
     StoredLayer,
-    create_layer,
     describe_columns,
     heal_store,
     job_folder,
+    make_arrays,
     open_group,
     remove_partial_files,
     remove_store,
     seal_store,
-    write_column,
-    write_stimuli,
 )
 from beholder.activations.store._lazy import Activations
 from beholder.activations.store._shard_file import plan_layout, shard_path, write_shard
-from beholder.jobs import Finish, Plan, Shard, Worker, cut_range, open_output
+from beholder.jobs import Finish, Output, Plan, Shard, Worker, cut_range, open_output
 
 _SHARD_BYTES = 32 * 2**20
+
+Compute = Callable[[str, int, int], np.ndarray]
+"""``compute(layer, start, stop)`` gives rows (n, n_replicates, n_features), float32."""
 
 
 @suggest_keywords
@@ -84,21 +85,14 @@ def write_activations(
         if values.ndim != 2 or len(values) != len(ids):
             raise InputError(f"({len(ids)}, n_units) values at {name}", got=f"shape {values.shape}")
     whole = {"format": FORMAT, "written": dict(settings), "layers": list(layers)}
-    with open_output(
-        job_folder(store), replace=partial(remove_store, store) if overwrite else None, wait=True
-    ) as output:
-        remove_partial_files(store)
-        heal_store(store)
-        output.settle(whole)
+    with open_store(store, whole, overwrite=overwrite) as output:
         stored = {name: plan_rows(name, axis, values.shape[1]) for name, values in layers.items()}
         _make_groups(store, stored, ids, {"model": model, "settings": whole, "layers": list(layers)})
-        worker = RowWorker(
-            store, stored, lambda name, start, stop: layers[name][start:stop, None].astype(np.float32)
-        )  # fmt: skip
-        output.run(Plan(f"write {store.stem}", whole, cut_rows(stored.values(), len(ids))), worker)
-        open_group(store, "a").attrs["complete"] = True
-        seal_store(store)
-        output.record(store.parent, store.name, {})
+
+        def compute(name: str, start: int, stop: int) -> np.ndarray:
+            return layers[name][start:stop, None].astype(np.float32)
+
+        fill_store(output, store, f"write {store.stem}", stored, compute, len(ids), {})
     return Activations(store)
 
 
@@ -115,10 +109,35 @@ def _make_groups(
                 "versions": read_versions(), "complete": False,
             }
         )  # fmt: skip
-        write_stimuli(root, columns, {})
-        for layer in layers.values():
-            create_layer(root, layer, len(ids), 1)
-            write_column(root[layer.path_name], "stimulus", ids)  # type: ignore[arg-type]
+        make_arrays(root, columns, {}, layers.values(), 1)
+
+
+@contextlib.contextmanager
+def open_store(store: Path, settings: Mapping[str, Any], *, overwrite: bool) -> Iterator[Output]:
+    """A store of computed values, in which one run works at a time."""
+    replace = partial(remove_store, store) if overwrite else None
+    with open_output(job_folder(store), replace=replace, wait=True) as output:
+        remove_partial_files(store)
+        heal_store(store)
+        output.settle(settings)
+        yield output
+
+
+def fill_store(
+    output: Output,
+    store: Path,
+    what: str,
+    layers: Mapping[str, StoredLayer],
+    compute: Compute,
+    n_stimuli: int,
+    facts: Mapping[str, Any],
+) -> None:
+    """Compute the rows of all layers, and vouch for the store; ``what`` is said of the progress."""
+    plan = Plan(what, output.settings, cut_rows(layers.values(), n_stimuli))
+    output.run(plan, RowWorker(store, layers, compute))
+    open_group(store, "a").attrs["complete"] = True
+    seal_store(store)
+    output.record(store.parent, store.name, facts)
 
 
 def plan_rows(name: str, axis: str, n_features: int, n_widest: int | None = None) -> StoredLayer:
@@ -146,12 +165,11 @@ class RowWorker(Worker):
     store : Path
     layers : mapping of str to StoredLayer
     compute : callable
-        Of layer, start and stop: rows (n, n_replicates, n_features), float32.
     """
 
     store: Path
     layers: Mapping[str, StoredLayer]
-    compute: Callable[[str, int, int], np.ndarray]
+    compute: Compute
     lookahead: int = 0
 
     @contextlib.contextmanager

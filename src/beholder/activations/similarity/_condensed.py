@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
-from beholder.activations.formats._rows import LayerValues, Rows, as_rows, count_features
-from beholder.activations.similarity._flatten import flatten_rows
+from beholder.activations.formats._rows import LayerValues, Rows, as_rows, count_features, flatten_rows
 
 logger = logging.getLogger("beholder")
 

@@ -10,8 +10,14 @@ from typing import Any
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
-from beholder.activations.formats._rows import LayerValues, Rows, as_rows, count_block_rows, iter_row_blocks
-from beholder.activations.similarity._flatten import flatten_rows
+from beholder.activations.formats._rows import (
+    LayerValues,
+    Rows,
+    as_rows,
+    count_block_rows,
+    flatten_rows,
+    iter_row_blocks,
+)
 
 logger = logging.getLogger("beholder")
 

@@ -149,6 +149,20 @@ def write_stimuli(root: zarr.Group, columns: Mapping[str, Any], conditions: Mapp
         del inside[name]
 
 
+def make_arrays(
+    root: zarr.Group,
+    columns: Mapping[str, Any],
+    conditions: Mapping[str, Any],
+    layers: Iterable[StoredLayer],
+    n_replicates: int,
+) -> None:
+    """Write the table of stimuli, and make each layer's array, or give it their number."""
+    write_stimuli(root, columns, conditions)
+    for layer in layers:
+        create_layer(root, layer, len(columns["id"]), n_replicates)
+        write_column(root[layer.path_name], "stimulus", columns["id"])  # type: ignore[arg-type]
+
+
 def describe_columns(columns: Iterable[str], conditions: Iterable[str]) -> dict[str, list[str]]:
     """What the root's attributes say of the table of stimuli."""
     return {"stimulus_columns": list(columns), "stimulus_conditions": list(conditions)}
@@ -268,3 +282,28 @@ def read_small_column(group: zarr.Group, store: Path, path: str) -> Any:
         raise
     except Exception as error:  # whatever zarr makes of bytes that are none of its own
         raise refuse_damaged(store / path, store) from error
+
+
+def read_stimuli(root: zarr.Group, store: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """The columns of the table of stimuli, and the conditions, each (n_stimuli,).
+
+    Stores of the first version had the conditions among the columns, under names made fit for paths.
+
+    Raises
+    ------
+    DamagedOutput
+        A column cannot be read.
+    """
+    group = open_member(root, store, "stimuli")
+    names: Any = root.attrs.get("stimulus_columns", ["id"])
+    columns = {name: read_small_column(group, store, f"stimuli/{to_path_name(name)}") for name in names}
+    found = {name: np.asarray(column) for name, column in columns.items() if column is not None}
+    told: Any = root.attrs.get("stimulus_conditions")
+    if told is None:
+        own = {name: column for name, column in found.items() if name in COLUMNS}
+        return own, {name: column for name, column in found.items() if name not in own}
+    conditions = {}
+    for place, name in enumerate(told):
+        inside = open_member(root, store, f"stimuli/{CONDITIONS}")
+        conditions[str(name)] = np.asarray(read_small_column(inside, store, f"stimuli/{CONDITIONS}/{place}"))
+    return found, conditions

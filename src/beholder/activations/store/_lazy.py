@@ -12,9 +12,8 @@ import zarr
 from zarr.codecs import Crc32cCodec
 
 from beholder._core.errors import InputError, UnknownNameError
-from beholder.activations.store._arrays import list_layers, open_group, open_member, read_small_column
+from beholder.activations.store._arrays import list_layers, open_group, open_member, read_small_column, read_stimuli
 from beholder.activations.store._shard_file import DamagedFile, ShardLayout, read_rows, shard_path
-from beholder.activations.store._stimulus_table import read_stimuli
 from beholder.jobs import check_content, refuse_damaged
 from beholder.stimuli import name_conditions
 

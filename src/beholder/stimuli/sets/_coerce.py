@@ -21,8 +21,7 @@ from beholder.stimuli.sets._datasets import (
     is_loader,
     is_torch,
 )
-from beholder.stimuli.sets._files import collect_files
-from beholder.stimuli.sets._folder import find_kind
+from beholder.stimuli.sets._folder import build_flat, find_kind
 from beholder.stimuli.sets._items import StimulusItems, check_item, is_tensor, to_plain
 from beholder.stimuli.sets._set import StimulusSet
 
@@ -86,6 +85,42 @@ def as_stimulus_set(source: Any, *, skip_bad: bool = False, shape: tuple[int, ..
         if not isinstance(source, Iterable):
             raise _explain(source)
     return _from_items(list(source))
+
+
+def collect_files(paths: Sequence[Path | str]) -> StimulusSet:
+    """Take files in the order in which they are named; each is its own class.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        All pictures or all sounds.
+
+    Returns
+    -------
+    StimulusSet
+        Its root is the deepest folder that holds all of them. A file named twice is taken once.
+
+    Raises
+    ------
+    InputError
+        A file that is missing or neither picture nor sound, or both kinds.
+    """
+    files = list(dict.fromkeys(Path(path).absolute() for path in paths))
+    if not files:
+        raise InputError("at least one file", got="none")
+    missing = [path for path in files if not path.is_file()]
+    if missing:
+        raise InputError("files of stimuli", got=f"no file at {missing[0]}")
+    kinds = {path: find_kind(path.name) for path in files}
+    strange = [path for path, kind in kinds.items() if kind not in ("image", "sound")]
+    if strange:
+        raise InputError("pictures or sounds", got=f"{strange[0]}")
+    if len(set(kinds.values())) > 1:
+        raise InputError("pictures or sounds", got="both")
+    root = Path(os.path.commonpath([path.parent for path in files]))
+    (kind,) = set(kinds.values())
+    names = [path.relative_to(root).as_posix() for path in files]
+    return StimulusSet.from_manifest(build_flat(root, names, kind))  # type: ignore[arg-type]
 
 
 def _from_path(path: Path, skip_bad: bool) -> StimulusSet:
