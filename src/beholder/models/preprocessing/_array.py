@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.errors import InputError, StimulusError, format_values
-from beholder.models.preprocessing._base import PREPROCESSINGS, Preprocessing, check_fields, refuse_uint8
+from beholder.models.preprocessing._base import PREPROCESSINGS, Preprocessing, check_fields
 from beholder.models.preprocessing._sound import is_tensor, read_samples
 from beholder.stimuli import looks_like_pictures, open_image
 
@@ -70,11 +70,6 @@ class ArrayPreprocessing(Preprocessing):
     def sample_rate(self) -> int | None:
         """``rate``."""
         return self.rate
-
-    @property
-    def supports_uint8(self) -> bool:
-        """False."""
-        return False
 
     def prepare(self, source: Any) -> np.ndarray:
         """Array, tensor or file to float32; see the class."""
@@ -169,14 +164,6 @@ class ArrayPreprocessing(Preprocessing):
     def list_normalizing(self) -> list[Any]:
         """``normalize_with``, if there is one."""
         return [] if self.normalize_with is None else ["own", self.normalize_with]
-
-    def prepare_uint8(self, source: Any) -> np.ndarray:
-        """Not offered."""
-        raise refuse_uint8(self)
-
-    def normalize_uint8(self, batch: np.ndarray) -> Tensor:
-        """Not offered."""
-        raise refuse_uint8(self)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able description; functions are named, not kept."""

@@ -38,9 +38,9 @@ class Preprocessing(ABC):
         """Samples per second of a prepared sound; None for what is not a sound."""
 
     @property
-    @abstractmethod
     def supports_uint8(self) -> bool:
         """Whether :meth:`prepare_uint8` and :meth:`normalize_uint8` are the faster road to the same input."""
+        return False
 
     @abstractmethod
     def prepare(self, source: Any) -> np.ndarray:
@@ -50,13 +50,16 @@ class Preprocessing(ABC):
     def normalize(self, x: Tensor) -> Tensor:
         """Turn a prepared batch into the network's input, differentiably."""
 
-    @abstractmethod
     def prepare_uint8(self, source: Any) -> np.ndarray:
-        """Turn a picture into uint8 (height, width, 3)."""
+        """Turn a picture into uint8 (height, width, 3), where that is supported."""
+        raise self._refuse_uint8()
 
-    @abstractmethod
     def normalize_uint8(self, batch: np.ndarray) -> Tensor:
-        """Turn uint8 (n_stimuli, height, width, 3) into the network's input."""
+        """Turn uint8 (n_stimuli, height, width, 3) into the network's input, where that is supported."""
+        raise self._refuse_uint8()
+
+    def _refuse_uint8(self) -> InputError:
+        return InputError("a preprocessing for pictures", got=f"one for {self.modality}s", hint="prepare and normalize")
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
@@ -83,13 +86,6 @@ class Preprocessing(ABC):
 PREPROCESSINGS: Registry[type[Preprocessing]] = Registry(
     "kind of preprocessing", "beholder.preprocessing", modules="beholder.models.preprocessing._*"
 )
-
-
-def refuse_uint8(preprocessing: Preprocessing) -> InputError:
-    """The error of a preprocessing that has no uint8 road."""
-    return InputError(
-        "a preprocessing for pictures", got=f"one for {preprocessing.modality}s", hint="prepare and normalize"
-    )
 
 
 def check_fields(cls: type, table: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError
-from beholder.models.preprocessing._base import PREPROCESSINGS, Preprocessing, refuse_uint8
+from beholder.models.preprocessing._base import PREPROCESSINGS, Preprocessing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,11 +50,6 @@ class ExtendedPreprocessing(Preprocessing):
         """That of ``base``."""
         return self.base.sample_rate
 
-    @property
-    def supports_uint8(self) -> bool:
-        """False."""
-        return False
-
     def prepare(self, source: Any) -> np.ndarray:
         """As ``base``."""
         return self.base.prepare(source)
@@ -62,14 +57,6 @@ class ExtendedPreprocessing(Preprocessing):
     def normalize(self, x: Tensor) -> Tensor:
         """As ``base``, then ``then``."""
         return self.then(self.base.normalize(x))
-
-    def prepare_uint8(self, source: Any) -> np.ndarray:
-        """Not offered."""
-        raise refuse_uint8(self)
-
-    def normalize_uint8(self, batch: np.ndarray) -> Tensor:
-        """Not offered."""
-        raise refuse_uint8(self)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able description; a function of the user's own is named, not kept."""

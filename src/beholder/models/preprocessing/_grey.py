@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.errors import StimulusError, format_values
-from beholder.models.preprocessing._base import PREPROCESSINGS, Preprocessing, check_fields, refuse_uint8
+from beholder.models.preprocessing._base import PREPROCESSINGS, Preprocessing, check_fields
 from beholder.models.preprocessing._image import ImagePreprocessing, _as_array
 
 if TYPE_CHECKING:
@@ -59,11 +59,6 @@ class GreyPreprocessing(Preprocessing):
         """None."""
         return None
 
-    @property
-    def supports_uint8(self) -> bool:
-        """False."""
-        return False
-
     def prepare(self, source: Any) -> np.ndarray:
         """Decode, resize, crop, make grey.
 
@@ -94,14 +89,6 @@ class GreyPreprocessing(Preprocessing):
     def list_normalizing(self) -> list[Any]:
         """Nothing."""
         return []
-
-    def prepare_uint8(self, source: Any) -> np.ndarray:
-        """Not offered."""
-        raise refuse_uint8(self)
-
-    def normalize_uint8(self, batch: np.ndarray) -> Tensor:
-        """Not offered."""
-        raise refuse_uint8(self)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able description."""

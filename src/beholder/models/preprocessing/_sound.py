@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.errors import InputError, StimulusError
-from beholder.models.preprocessing._base import PREPROCESSINGS, Preprocessing, check_fields, refuse_uint8
+from beholder.models.preprocessing._base import PREPROCESSINGS, Preprocessing, check_fields
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -100,11 +100,6 @@ class SoundPreprocessing(Preprocessing):
         """``rate``."""
         return self.rate
 
-    @property
-    def supports_uint8(self) -> bool:
-        """False."""
-        return False
-
     def prepare(self, source: Any) -> np.ndarray:
         """Decode, resample, cut, set the level, pad.
 
@@ -174,14 +169,6 @@ class SoundPreprocessing(Preprocessing):
         """The front end, and what it depends on."""
         own = {"whisper": (self.n_mels,), "ast": (self.n_mels, self.n_frames, self.mean, self.std)}
         return [] if self.front_end == "waveform" else [self.front_end, self.rate, *own.get(self.front_end, ())]
-
-    def prepare_uint8(self, source: Any) -> np.ndarray:
-        """Not offered."""
-        raise refuse_uint8(self)
-
-    def normalize_uint8(self, batch: np.ndarray) -> Tensor:
-        """Not offered."""
-        raise refuse_uint8(self)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able description."""

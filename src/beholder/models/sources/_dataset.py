@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.errors import StimulusError, format_values
-from beholder.models.preprocessing._base import Preprocessing, refuse_uint8
+from beholder.models.preprocessing._base import Preprocessing
 from beholder.models.preprocessing._sound import is_tensor
 
 if TYPE_CHECKING:
@@ -90,11 +90,6 @@ class DatasetPreprocessing(Preprocessing):
         """``rate``, of sounds."""
         return self.rate if self.modality == "sound" else None
 
-    @property
-    def supports_uint8(self) -> bool:
-        """False."""
-        return False
-
     def prepare(self, source: Any) -> np.ndarray:
         """Open, resample, cut to length, transform.
 
@@ -127,14 +122,6 @@ class DatasetPreprocessing(Preprocessing):
     def list_normalizing(self) -> list[Any]:
         """The channel axis that sounds get back."""
         return [] if self.shape in (None, self.input_shape) else ["shaped", self.shape]
-
-    def prepare_uint8(self, source: Any) -> np.ndarray:
-        """Not offered."""
-        raise refuse_uint8(self)
-
-    def normalize_uint8(self, batch: np.ndarray) -> Tensor:
-        """Not offered."""
-        raise refuse_uint8(self)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able description, without the place of the file."""
