@@ -147,7 +147,7 @@ class _ExtractionSession:
         payload = shard.payload
         which, start, stop = payload["pass"], payload["start"], payload["stop"]
         job = self._worker.passes[which]
-        kept = self._keep_rows(shard, job)
+        kept = self._keep_rows(shard)
         outputs = {
             target.name: torch.empty((stop - start, *target.shape), dtype=torch.float32) for target in job.targets
         }
@@ -258,7 +258,7 @@ class _ExtractionSession:
             "try another --device: finished parts are kept"
         )
 
-    def _keep_rows(self, shard: Shard, job: Pass) -> int:
+    def _keep_rows(self, shard: Shard) -> int:
         """Rows of an earlier, part-filled version of this shard that need no computing."""
         old = self._folder.peek_receipt(shard.key)
         settings = self._folder.read_settings()

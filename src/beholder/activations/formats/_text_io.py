@@ -20,8 +20,6 @@ import numpy as np
 
 from beholder._core.errors import InputError
 
-SPELLINGS = ("fixed5", "e18", "exact")
-
 _TEMPLATES = {"fixed5": "%-7.5f", "e18": "%.18e"}
 _CHUNK = 1 << 15  # numbers formatted at once: keeps the working set in the cache
 _COMMENT = re.compile(rb"#[^\n]*")
