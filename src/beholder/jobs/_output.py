@@ -102,17 +102,13 @@ class Output:
         with self.pause():
             return run_plan(plan, worker, self.folder, n_workers=n_workers)
 
-    @contextlib.contextmanager
-    def pause(self) -> Generator[None]:
+    def pause(self) -> contextlib.AbstractContextManager[None]:
         """Let others have their turn inside the block."""
-        with self._hold.pause():
-            yield
+        return self._hold.pause()
 
-    @contextlib.contextmanager
-    def resume(self) -> Generator[None]:
+    def resume(self) -> contextlib.AbstractContextManager[None]:
         """Have the turn for a block inside a :meth:`pause`."""
-        with self._hold.resume():
-            yield
+        return self._hold.resume()
 
     def wait(self, why: str) -> None:
         """Let other runs work for a moment; ``why`` is told, the first time."""
