@@ -12,11 +12,15 @@ from PIL import Image
 
 from beholder._core.errors import InputError
 from beholder.analysis.battery._pictures import join_pictures
-from beholder.analysis.battery._published import open_people
-from beholder.responses import Trials
+from beholder.analysis.battery._published import read_people
+from beholder.responses import Trials, read_trials
 from beholder.stimuli import StimulusSet, read_stimuli
 
 HEAD = "subj,Session,trial,rt,object_response,category,condition,imagename"
+
+
+def open_people(folder: Path, id_pattern: str | None = None) -> Trials:
+    return read_people(lambda columns: read_trials(folder, columns=columns, id_pattern=id_pattern))
 
 
 def write_pictures(folder: Path, names: list[str]) -> StimulusSet:

@@ -17,11 +17,11 @@ from beholder.analysis._result import Result
 from beholder.analysis.agreement._analyze import analyze_agreement
 from beholder.analysis.battery._parts import combine_results
 from beholder.analysis.battery._pictures import Joined, join_pictures
-from beholder.analysis.battery._published import open_people
+from beholder.analysis.battery._published import read_people
 from beholder.analysis.recognition._analyze import analyze_recognition
 from beholder.evaluation import answer_stimuli
 from beholder.models import Model, as_model, identify_model, load_model, pick_device
-from beholder.responses import Trials
+from beholder.responses import Trials, read_trials
 from beholder.stimuli import CATEGORY_RULES, StimulusSet, as_stimulus_set
 
 if TYPE_CHECKING:
@@ -103,15 +103,24 @@ def evaluate_battery(
     """
     if rule not in CATEGORY_RULES:
         raise UnknownNameError("rule", rule, CATEGORY_RULES)
-    people = open_people(trials, columns, id_pattern, include_excluded)
+    paths = _list_paths(trials)
+    people = trials if isinstance(trials, Trials) else read_people(
+        lambda names: read_trials(*paths, columns=names, id_pattern=id_pattern, include_excluded=include_excluded),
+        columns,
+    )  # fmt: skip
     found = stimuli if isinstance(stimuli, StimulusSet) else as_stimulus_set(stimuli)
     joined = join_pictures(found, people, id_pattern, texture_pattern)
     for sentence in (*people.sentences, *joined.sentences):
         logger.info(sentence)
     inputs = identify_inputs(trials=joined.people.table.astype(str).to_numpy(dtype=np.str_))
     networks = _load(models, device, weights_seed)
-    asked: dict[str, Any] = {"rule": rule, "out_path": answers, "batch_size": batch_size, "workers": workers}
-    given = [answer_stimuli(net, joined.stimuli, categories, overwrite=overwrite, **asked) for net in networks]
+    given = [
+        answer_stimuli(
+            net, joined.stimuli, categories, rule=rule, out_path=answers, batch_size=batch_size, workers=workers,
+            overwrite=overwrite,
+        )
+        for net in networks
+    ]  # fmt: skip
     of_networks = _join_tables(given, joined)
     of_people = Trials(joined.people.table, ())
     parts = {
@@ -121,7 +130,7 @@ def evaluate_battery(
         ),
     }
     settings: dict[str, Any] = {
-        "models": [net.path_name for net in networks], "rule": rule, "set": _name_set(trials),
+        "models": [net.path_name for net in networks], "rule": rule, "set": paths[0].resolve().stem if paths else "",
         "n_people": int(joined.people.table["participant"].nunique()), "n_stimuli": len(joined.stimuli),
         "id_pattern": id_pattern, "texture_pattern": texture_pattern, "include_excluded": include_excluded,
         "n_draws": n_draws, "n_permutations": n_permutations, "seed": seed,
@@ -158,9 +167,8 @@ def _tell_left_out(given: Sequence[Trials]) -> list[str]:
     return list(dict.fromkeys(sentence for each in given for sentence in each.sentences[1:]))
 
 
-def _name_set(trials: Any) -> str:
-    """What the trials are called: the name of their folder or file; empty where they are in memory."""
+def _list_paths(trials: Any) -> list[Path]:
+    """Where trials lie; nowhere, where they are in memory."""
     if isinstance(trials, Trials):
-        return ""
-    paths = [trials] if isinstance(trials, str | Path) else list(trials)
-    return Path(paths[0]).resolve().stem if paths else ""
+        return []
+    return [Path(each) for each in ([trials] if isinstance(trials, str | Path) else trials)]

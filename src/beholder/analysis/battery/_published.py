@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, cast, final
+from typing import Any, final
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.hashing import hash_file
-from beholder.responses import Trials, read_trials
+from beholder.responses import Trials
 from beholder.stimuli import StimulusSet, get_asset
+
+Columns = Mapping[str, str] | Sequence[str] | None
 
 PUBLISHED_COLUMNS = {
     "participant": "subj", "response": "object_response", "truth": "category", "condition": "condition",
@@ -63,26 +64,25 @@ def read_name(name: str) -> PublishedName | None:
     return PublishedName(match["code"], match["shown"], match["own"]) if match else None
 
 
-def open_people(
-    trials: Any, columns: Any = None, id_pattern: str | None = None, include_excluded: bool = False
-) -> Trials:
-    """People's trials: as they are, or read from paths, published columns found by themselves.
+def read_people(read: Callable[[Columns], Trials], columns: Columns = None) -> Trials:
+    """People's trials, published columns found by themselves.
 
     Conditions that are graded in three steps or more (``c30``, ``0.03``) fill the column ``level``, too.
+
+    Parameters
+    ----------
+    read : callable
+        Reads the trials by what their columns are called.
+    columns : mapping of str to str, or sequence of ``"name=column"``, optional
+        What is known of these; nothing is found then.
     """
-    if isinstance(trials, Trials):
-        return trials
-    paths: list[Path | str] = [trials] if isinstance(trials, str | Path) else list(cast(Sequence[Path | str], trials))
-    reading: dict[str, Any] = {"id_pattern": id_pattern, "include_excluded": include_excluded}
     if columns is not None:
-        return read_trials(*paths, columns=columns, **reading)
+        return read(columns)
     try:
-        found = read_trials(*paths, columns=PUBLISHED_COLUMNS, **reading)
+        found = read(PUBLISHED_COLUMNS)
     except UnknownNameError:
-        return read_trials(*paths, **reading)
-    if are_levels(found.table["condition"]):
-        return read_trials(*paths, columns={**PUBLISHED_COLUMNS, "level": "condition"}, **reading)
-    return found
+        return read(None)
+    return read({**PUBLISHED_COLUMNS, "level": "condition"}) if are_levels(found.table["condition"]) else found
 
 
 def are_levels(conditions: Any) -> bool:
