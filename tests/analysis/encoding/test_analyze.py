@@ -81,6 +81,28 @@ def test_predictions_are_a_store_that_others_take(tmp_path: Path) -> None:
         analyze(layers, recordings, predictions=tmp_path / "predicted.zarr", n_permutations=0, seed=7)
 
 
+def test_predictions_have_no_gaps_that_later_commands_would_stumble_over(tmp_path: Path) -> None:
+    layers, recordings = make_pair()
+    values = recordings.values.copy()
+    values[:, 0] = 3.0  # a unit that is left out
+    values[25:, 3:] = np.nan  # participant 2 saw fewer
+    result = analyze(
+        layers, Recordings(values, IDS, recordings.units), predictions=tmp_path / "p.zarr", n_permutations=0,
+        recipe="published", n_splits=2,
+    )  # fmt: skip
+    store = bh.open(tmp_path / "p.zarr")
+    predicted = store["conv"].to_numpy()
+    assert np.isfinite(predicted).all()
+    assert predicted.shape[1] == 5
+    assert store.attributes["settings"]["written"]["units"] == [1, 2, 3, 4, 5]
+    assert len(store.stimulus_ids) < 25
+    said = " ".join(result.warnings)
+    assert "1 of 6 units, to which nothing was fitted, have no predictions." in said
+    assert f"{30 - len(store.stimulus_ids)} of 30 stimuli were not predicted for all units: left out." in said
+    rsa = bh.analyze_rsa(store, recordings, distance="euclidean", n_draws=20, n_permutations=20)
+    assert np.isfinite(rsa.table[rsa.table["statistic"] == "comparison"]["estimate"]).all()
+
+
 def test_another_network_is_predicted_layer_by_layer(tmp_path: Path) -> None:
     layers = make_pair()[0]
     values = {"a": layers["conv"].reshape(30, 8), "b": layers["noise"]}
@@ -139,7 +161,10 @@ def test_bad_days() -> None:
     values = recordings.values.copy()
     values[::2, :3, 0] = np.nan
     some = analyze(layers, Recordings(values, IDS, recordings.units), n_permutations=5)
-    assert any(each.startswith("Participant 1: no unit has all repeats") for each in some.warnings)
+    assert (
+        "Participant 1: no unit has all repeats of all stimuli, so that nothing is corrected for noise."
+        in some.warnings
+    )
     assert "No test was made: 20 permutations are the fewest for a p below .05." in some.warnings
     with pytest.raises(InputError, match="three runs for the published recipe"):
         analyze(layers, make_pair(2)[1], recipe="published")

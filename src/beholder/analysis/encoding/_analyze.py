@@ -108,7 +108,8 @@ def analyze_encode(
     n_permutations : int
         Orders of the stimuli drawn for p, all units fitted anew in each; 0 for no test.
     predictions : path, optional
-        A store (``.zarr``) for predicted responses, which other commands take as they take activations.
+        A store (``.zarr``) for predicted responses, which other commands take as they take activations. Without stimuli
+        that no split tested.
     seed : int, optional
         Of folds and permutations; default 42, 3882 for the published recipe.
     overwrite : bool
@@ -193,7 +194,8 @@ def analyze_encode(
         "n_stimuli": len(joined), "inputs": inputs,
     }  # fmt: skip
     if predictions is not None:
-        kept.write(predictions, joined.ids, f"encode:{store.model or 'activations'}", settings, overwrite=overwrite)
+        model = f"encode:{store.model or 'activations'}"
+        notes += kept.write(predictions, joined.ids, model, settings, overwrite=overwrite)
     labels = ["joint"] if method == "banded" else names
     rows = make_rows(options, labels, people, found, group_of)
     rows += make_share_rows(options, names, people, shares) if shares else []

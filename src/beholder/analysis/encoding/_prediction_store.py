@@ -8,7 +8,7 @@ from typing import Any, final
 
 import numpy as np
 
-from beholder.activations import Activations, write_activations
+from beholder.activations import write_activations
 from beholder.analysis.encoding._participants import Participant
 from beholder.analysis.encoding._splits import Split
 
@@ -41,12 +41,41 @@ class Predictions:
 
     def write(
         self, path: Path | str, stimulus_ids: Sequence[str], model: str, settings: Mapping[str, Any], *, overwrite: bool
-    ) -> Activations:
-        """Write a store whose layers are those that predicted and whose units are those of the recordings."""
+    ) -> list[str]:
+        """Write a store whose layers are those that predicted and whose units are those of the recordings; no gaps.
+
+        Units that nothing was fitted to are left out (``units`` of the settings tells the others' places among those of
+        the recordings), then stimuli of which some unit has no prediction; where no stimulus would be left, those have
+        NaN.
+
+        Returns
+        -------
+        list of str
+            Sentences on what is not in the store.
+        """
+        known = np.all([self._counts[name] > 0 for name in self._layers], axis=0)
+        units = np.flatnonzero(known.any(axis=0))
+        rows = np.flatnonzero(known[:, units].all(axis=1))
+        n_stimuli, n_units = self._shape
+        notes: list[str] = []
+        if not len(rows):
+            rows = np.flatnonzero(known[:, units].any(axis=1))
+            notes.append(
+                "Predictions have gaps: no stimulus was predicted for all units. Predictions of one participant "
+                "(subject) have none."
+            )
+        if len(units) < n_units:
+            notes.append(
+                f"{n_units - len(units)} of {n_units} units, to which nothing was fitted, have no predictions."
+            )
+        if len(rows) < n_stimuli:
+            notes.append(f"{n_stimuli - len(rows)} of {n_stimuli} stimuli were not predicted for all units: left out.")
         layers: dict[str, np.ndarray] = {}
         for name in self._layers:
-            count = self._counts[name]
-            layers[name] = np.divide(
-                self._sums[name], count, out=np.full(self._shape, np.nan, np.float32), where=count > 0
-            )
-        return write_activations(path, layers, stimulus_ids, model=model, settings=settings, overwrite=overwrite)
+            sums, count = self._sums[name][np.ix_(rows, units)], self._counts[name][np.ix_(rows, units)]
+            layers[name] = np.divide(sums, count, out=np.full(sums.shape, np.nan, np.float32), where=count > 0)
+        ids = [stimulus_ids[row] for row in rows.tolist()]
+        write_activations(
+            path, layers, ids, model=model, settings={**settings, "units": units.tolist()}, overwrite=overwrite
+        )
+        return notes

@@ -12,6 +12,8 @@ from beholder.analysis.encoding._splits import Split
 from beholder.analysis.encoding._summary import Tested
 from beholder.analysis.encoding._uncertainty import FEWEST_ORDERS
 
+_FEWEST_TESTED = 10
+
 
 def list_warnings(
     settings: EncodeSettings,
@@ -34,17 +36,25 @@ def list_warnings(
         ):
             if share >= 0.2:
                 told.append(f"{share:.0%} of units take the {edge} penalty at {layer}: {why}.")
-    for person, plan, mine in zip(people, plans, found, strict=True):
-        name = f"Participant {person.subject}" if person.subject else "The recordings"
-        if person.runs is None:
-            told.append(f"{name} has one response a stimulus: variance explained cannot be corrected for noise.")
-        elif settings.method != "banded" and all(np.isnan(tested.corrected).all() for tested in mine):
-            told.append(f"{name}: no unit has all repeats of all stimuli, so that nothing is corrected for noise.")
-        elif settings.method == "banded":
-            told.append("Joint predictions are not corrected for noise.")
-        smallest = min(len(test) for _, test in plan)
-        if smallest < 10:
-            told.append(f"r of {name[0].lower()}{name[1:]} is told from as few as {smallest} stimuli a fold.")
+    if settings.method == "banded":
+        told.append("Joint predictions are not corrected for noise.")
+    once = [person.subject for person in people if person.runs is None]
+    if once:
+        who = _name(once, people)
+        have = "has" if who.startswith("Participant ") else "have"
+        told.append(f"{who} {have} one response a stimulus: variance explained cannot be corrected for noise.")
+    elif settings.method != "banded":
+        torn = [
+            person.subject
+            for person, mine in zip(people, found, strict=True)
+            if all(np.isnan(tested.corrected).all() for tested in mine)
+        ]
+        if torn:
+            why = "no unit has all repeats of all stimuli, so that nothing is corrected for noise"
+            told.append(f"{_name(torn, people)}: {why}.")
+    smallest = min(len(test) for plan in plans for _, test in plan)
+    if smallest < _FEWEST_TESTED:
+        told.append(f"r is told from as few as {smallest} stimuli a fold.")
     if settings.n_permutations and not any(
         len(score.null) for mine in found for tested in mine for score in tested.regions.values()
     ):
@@ -55,3 +65,12 @@ def list_warnings(
     if len(people) == 1 and len(layers) > 1 and settings.method == "pls":
         told.append("No best layer is named: with one participant PLS has no data to choose it on.")
     return told
+
+
+def _name(subjects: Sequence[str], people: Sequence[Participant]) -> str:
+    """Some of the participants."""
+    if not any(subjects):
+        return "The recordings"
+    if len(subjects) > 1 and len(subjects) == len(people):
+        return "All participants"
+    return f"Participant{'s' if len(subjects) > 1 else ''} {', '.join(subjects)}"
