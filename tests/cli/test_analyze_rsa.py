@@ -90,7 +90,7 @@ def test_other_options_and_inputs_are_refused_before_the_work(
     rdms.save(folder / "else.recordings.npz")
     code, _, err = beholder(*asked, "else.recordings.npz")
     assert code == 2
-    assert "inputs.recordings was" in err and err.count("\n") == 1
+    assert "got other content in the recordings" in err and err.count("\n") == 1
 
 
 def test_several_files_are_regions_or_conditions(

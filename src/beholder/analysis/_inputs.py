@@ -10,7 +10,7 @@ from typing import Any
 
 from beholder._core.settings import refuse_changes
 from beholder.analysis._join import identify_input
-from beholder.analysis._result import RESULT_SUFFIX, read_result_settings
+from beholder.analysis._result import RESULT_SUFFIX, read_result_settings, refuse_other_inputs
 
 _kept: ContextVar[tuple[dict[str, Any], str] | None] = ContextVar("inputs of a result", default=None)
 
@@ -64,7 +64,7 @@ def identify_inputs(**inputs: Any) -> dict[str, str]:
     found = {name: identify_input(value) for name, value in inputs.items() if value is not None}
     kept = _kept.get()
     if kept is not None:
-        refuse_changes({"inputs": kept[0].get("inputs")}, {"inputs": found}, kept[1])
+        refuse_other_inputs(kept[0].get("inputs"), found, kept[1])
     return found
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast, final
 
 import numpy as np
 
-from beholder._core.errors import DamagedOutput, InputError
+from beholder._core.errors import ConfigurationChanged, DamagedOutput, InputError
 from beholder._core.files import explain_read_errors, open_atomic, read_json_object, write_bytes, write_json
 from beholder._core.hashing import hash_bytes
 from beholder._core.registry import Registry
@@ -220,6 +220,23 @@ def open_result(path: Path | str) -> Result:
             with np.load(io.BytesIO(stored), allow_pickle=False) as content:
                 arrays = {name: content[name] for name in record["arrays"]}
         return Result(record["kind"], found.to_pandas(), record["settings"], tuple(record["warnings"]), arrays)
+
+
+def refuse_other_inputs(old: Any, new: Any, output: str) -> None:
+    """Refuse inputs of other content than those that a result was made of, by their names: a mapping to their hashes.
+
+    Raises
+    ------
+    ConfigurationChanged
+        Which.
+    """
+    if old != new:
+        named: list[dict[str, Any]] = [each for each in (old, new) if isinstance(each, dict)]
+        other = sorted(name for name in {*old, *new} if old.get(name) != new.get(name)) if len(named) == 2 else []
+        raise ConfigurationChanged(
+            f"the inputs that {output} was made of", got=f"other content in the {', the '.join(other) or 'inputs'}",
+            hint="another output folder, or --overwrite to replace it",
+        )  # fmt: skip
 
 
 def read_result_settings(path: Path | str) -> dict[str, Any]:

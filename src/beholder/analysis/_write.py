@@ -8,7 +8,7 @@ from typing import Any
 from beholder._core.locks import take_lock
 from beholder._core.provenance import record_provenance
 from beholder._core.settings import refuse_changes
-from beholder.analysis._result import RESULT_KINDS, RESULT_SUFFIX, Result, read_result_settings
+from beholder.analysis._result import RESULT_KINDS, RESULT_SUFFIX, Result, read_result_settings, refuse_other_inputs
 from beholder.figures import save_figure
 
 
@@ -53,4 +53,6 @@ def check_result_settings(settings: dict[str, Any], folder: Path | str, name: st
     """Refuse other settings for a result that is there; before the hours of work, where a command can."""
     path = Path(folder) / f"{name}{RESULT_SUFFIX}"
     if path.is_file() and not overwrite:
-        refuse_changes(read_result_settings(path), settings, str(path.with_name(f"{name}.parquet")))
+        old, output = read_result_settings(path), str(path.with_name(f"{name}.parquet"))
+        refuse_changes(old | {"inputs": None}, settings | {"inputs": None}, output)
+        refuse_other_inputs(old.get("inputs"), settings.get("inputs"), output)

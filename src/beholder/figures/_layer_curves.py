@@ -10,6 +10,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder.figures._labels import fit_labels
+from beholder.figures._marks import draw_chance
 from beholder.figures._style import (
     CHANCE_COLOR,
     INK,
@@ -162,11 +163,7 @@ def _draw_panel(ax: Axes, panel: CurvePanel) -> None:
             ha="left", va="bottom", color=CHANCE_COLOR, fontsize=7,
         )  # fmt: skip
     if panel.chance is not None:
-        ax.axhline(panel.chance, color=CHANCE_COLOR, linestyle=(0, (4, 2)), linewidth=0.8, zorder=1)
-        ax.annotate(
-            panel.chance_text, (1, panel.chance), (-2, -1), xycoords=("axes fraction", "data"),
-            textcoords="offset points", ha="right", va="top", color=CHANCE_COLOR, fontsize=7,
-        )  # fmt: skip
+        draw_chance(ax, panel.chance, text=panel.chance_text)
     longest = max(panel.curves.values(), key=lambda curve: len(curve.layers))
     one_axis = all(list(curve.layers) == list(longest.layers) for curve in panel.curves.values())
     for index, (name, curve) in enumerate(panel.curves.items()):

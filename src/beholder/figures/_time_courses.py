@@ -10,7 +10,8 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder.figures._labels import fit_labels
-from beholder.figures._style import CHANCE_COLOR, TWO_COLUMNS_MM, colors_of_layers, make_figure, use_style
+from beholder.figures._marks import draw_chance
+from beholder.figures._style import TWO_COLUMNS_MM, colors_of_layers, make_figure, use_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,7 +106,7 @@ def plot_time_courses(panels: Mapping[str, Mapping[str, TimeCourse]], *, name: s
 
 def _draw(ax: Axes, courses: Mapping[str, TimeCourse]) -> None:
     colors = colors_of_layers(list(courses))
-    ax.axhline(0, color=CHANCE_COLOR, linestyle=(0, (4, 2)), linewidth=0.8, zorder=1)
+    draw_chance(ax, 0, text="chance 0")
     ends: list[np.ndarray] = [np.zeros(1)]
     for layer, course in courses.items():
         times = 1000 * np.asarray(course.times, dtype=np.float64)
@@ -125,10 +126,6 @@ def _draw(ax: Axes, courses: Mapping[str, TimeCourse]) -> None:
             ends_ms = _widen(1000 * start, 1000 * stop, 1000 * np.asarray(courses[layer].times, dtype=np.float64))
             ax.plot(ends_ms, [height, height], color=colors[layer], linewidth=2.5, solid_capstyle="butt", zorder=3)
     ax.set_ylim(bottom - _STEP * span * (len(marked) + 2.5), top + 0.06 * span)
-    ax.annotate(
-        "chance 0", (1, 0), (3, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
-        ha="left", va="center", color=CHANCE_COLOR, fontsize=7,
-    )  # fmt: skip
     ax.set_xlabel("Time (ms)")
 
 
