@@ -1,3 +1,4 @@
+from ._behavior import read_behavior as read_behavior
 from ._inputs import guard_result as guard_result
 from ._inputs import identify_inputs as identify_inputs
 from ._join import ArrayLayers as ArrayLayers

@@ -15,6 +15,7 @@ from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.hashing import hash_array, hash_settings
 from beholder._core.id_patterns import extract_ids
 from beholder.activations import Activations
+from beholder.analysis._behavior import is_behavior, read_behavior
 from beholder.recordings import RecordedRDMs, Recordings, hash_recordings, open_recordings
 
 
@@ -326,7 +327,8 @@ def open_recorded(recordings: Any, stimulus_ids: Sequence[str] | None = None) ->
     Parameters
     ----------
     recordings : Recordings, RecordedRDMs, Activations, path, or mapping of str to array
-        A path is an activation store, or a file that :func:`beholder.recordings.open_recordings` reads.
+        A path is an activation store, an export of odd-one-out or similarity trials, or a file that
+        :func:`beholder.recordings.open_recordings` reads.
     stimulus_ids : sequence of str, optional
         Of arrays.
     """
@@ -334,6 +336,8 @@ def open_recorded(recordings: Any, stimulus_ids: Sequence[str] | None = None) ->
         return recordings
     if isinstance(recordings, str | Path):
         path = Path(recordings)
+        if is_behavior(path):
+            return read_behavior(path)
         if not (path.is_dir() and (path / "zarr.json").is_file()):
             return open_recordings(path)
     return open_layers(recordings, stimulus_ids, name="recordings")

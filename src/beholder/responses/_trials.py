@@ -220,7 +220,8 @@ def _check_verdicts(joined: Mapping[str, list[Any]], files: Sequence[TrialFile])
             got=f"both among {', '.join(dict.fromkeys(file.source for file in files))}",
         )
     truths, answers = joined.get("truth", []), joined.get("response", [])
-    if len(answers) >= _TELLING and truths and not set(truths) & set(answers) and not any(joined.get("correct", ())):
+    has_labels = any(truths)  # none where nothing is right: odd-one-out, ratings
+    if len(answers) >= _TELLING and has_labels and not {*truths} & {*answers} and not any(joined.get("correct", ())):
         got = f"responses such as {answers[0]!r} and labels such as {truths[0]!r}"
         raise InputError("responses that are spelled as the labels", got=got, hint="--columns response=… truth=…")
 

@@ -67,13 +67,13 @@ def read_unit_answers(
         paths = [Path(each) for each in several]
         found = _read(paths, columns, include_excluded)
     table: Any = found.table.copy()
-    if "correct" not in table.columns:
-        raise InputError("answers that are right or wrong", got="a table without correct", hint="--columns correct=…")
     if "unit" not in table.columns or not (table["unit"] != "").any():
         raise InputError(
             "answers to trials about units (2afc, counterfactual)", got="a table without units",
             hint="--columns unit=… model=… layer=…",
         )  # fmt: skip
+    if "correct" not in table.columns:
+        raise InputError("answers that are right or wrong", got="a table without correct", hint="--columns correct=…")
     n_all = len(table)
     table = table[table["unit"] != ""].reset_index(drop=True)
     for name in ("model", "layer", "mode", "stimulus"):
