@@ -107,7 +107,9 @@ def main() -> None:
     for name, make in RUNS.items():
         found = count(make)
         rooms = Counter(file.partition("/")[0] for file in found)
-        print(f"{name}: {len(found)} files", *(f"{room} {n}" for room, n in rooms.most_common()), sep="  ")
+        lines = sum((SOURCE / file).read_text(encoding="utf-8").count("\n") for file in found)
+        words = f"{name}: {len(found)} files of {lines / len(found):.0f} lines"
+        print(words, *(f"{room} {n}" for room, n in rooms.most_common()), sep="  ")
         if asked.files:
             print(*(f"    {file}" for file in sorted(found)), sep="\n")
 
