@@ -352,6 +352,8 @@ def test_answers_that_do_not_go_together(people: pd.DataFrame, networks: pd.Data
         bh.analyze_recognition(people.drop(columns="correct"))
     told = bh.analyze_recognition(people, networks.drop(columns="rule"))
     assert any("By which rule the answers of net, wide follow" in each for each in told.warnings)
+    with pytest.raises(InputError, match="the rule that the table of net tells: mean"):
+        bh.analyze_recognition(people, networks, rule="sum")
     assert bh.analyze_recognition(people, networks.drop(columns="rule"), rule="sum").settings["rules"]["net"] == "sum"
 
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
-from beholder._core.hashing import hash_array, hash_settings
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.recognition._answers import Answers, name_missing, open_answers
-from beholder.analysis.recognition._cells import Cell, choose_by, file_answers, list_cells
+from beholder.analysis.recognition._cells import choose_by, file_answers, list_cells
 from beholder.analysis.recognition._confusion import (
-    CONFUSION,
     MOST_LABELS,
     NO_ANSWER,
     Confusions,
@@ -32,15 +30,15 @@ from beholder.analysis.recognition._generators import (
     read_measures,
 )
 from beholder.analysis.recognition._joining import is_told
-from beholder.analysis.recognition._matched import MATCHED, list_matched_rows, list_matrix_rows, match_answers
+from beholder.analysis.recognition._matched import list_matched_rows, match_answers
+from beholder.analysis.recognition._matrices import analyze_matrices, open_matrices
 from beholder.analysis.recognition._proportions import (
-    PERSON,
     PROPORTION,
     iter_differences,
     iter_proportions,
     note_equal_people,
 )
-from beholder.responses import MATRIX_SUFFIXES, RecognitionMatrix, read_recognition_matrix
+from beholder.analysis.recognition._turns import get_turn, keep_matrix
 
 
 @suggest_keywords
@@ -121,96 +119,16 @@ def analyze_recognition(
     """
     if chance is not None and not 0 < chance < 1:
         raise InputError("a --chance between 0 and 1", got=f"{chance:g}")
-    matrices = _open_matrices(answers)
+    matrices = open_matrices(answers)
     measured = {"attacked": attacked, "attack": attack, "brain": brain}
     if matrices is not None:
-        if networks is not None or by or columns or texture_pattern:
-            raise InputError("matrices alone", got="matrices with --networks, --by, --columns or --texture_pattern")
-        return _analyze_matrices(matrices, stages, chance, measured, seed)
+        if networks is not None or by or columns or texture_pattern or id_pattern or rule:
+            raise InputError("matrices alone", got="matrices with flags of single answers, such as --networks or --by")
+        return analyze_matrices(matrices, stages, chance, measured, seed)
     opened = open_answers(
         answers, networks, columns=columns, id_pattern=id_pattern, include_excluded=include_excluded, rule=rule
     )
     return _analyze_answers(opened, by, stages, texture_pattern, id_pattern, chance, measured, seed)
-
-
-def _open_matrices(answers: Any) -> list[RecognitionMatrix] | None:
-    """Matrices, where all that is given are files of these."""
-    if isinstance(answers, RecognitionMatrix):
-        return [answers]
-    several: list[Any] = [answers] if isinstance(answers, str | Path) else []
-    if isinstance(answers, list | tuple):
-        several = list(cast(Sequence[Any], answers))
-    if not several or not all(isinstance(each, str | Path | RecognitionMatrix) for each in several):
-        return None
-    are = [isinstance(each, RecognitionMatrix) or Path(each).suffix in MATRIX_SUFFIXES for each in several]
-    if not any(are):
-        return None
-    if not all(are):
-        raise InputError("single answers, or matrices", got="both")
-    found: list[RecognitionMatrix] = []
-    for each in several:
-        if isinstance(each, RecognitionMatrix):
-            found.append(each)
-            continue
-        name, mark, file = str(each).partition("=")
-        path = Path(file) if mark and not Path(each).exists() else Path(each)
-        read = read_recognition_matrix(path)
-        title = name if path != Path(each) else shorten_file_name(path.stem)
-        found.append(RecognitionMatrix(read.values, read.participants, read.stages, read.observers, title))
-    names = [each.name for each in found]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise InputError("matrices of different networks", got=f"{twice!r} twice", hint="NETWORK=FILE")
-    return found
-
-
-def shorten_file_name(stem: str) -> str:
-    """The network in the name of a published file.
-
-    >>> shorten_file_name("VisionExperiment1_network_vs_humans_datamatrix_vgg_19_public")
-    'vgg_19'
-    """
-    return (stem.partition("datamatrix_")[2] or stem).removesuffix("_public")
-
-
-def _analyze_matrices(
-    matrices: Sequence[RecognitionMatrix], stages: Sequence[str] | None, chance: float | None,
-    measured: Mapping[str, Any], seed: int,
-) -> Result:  # fmt: skip
-    rows: list[dict[str, Any]] = []
-    arrays: dict[str, np.ndarray] = {}
-    notes: list[str] = []
-    told: list[dict[str, Any]] = []
-    for place, matrix in enumerate(matrices):
-        names = list(stages or matrix.stages)
-        if len(names) != len(matrix.stages):
-            raise InputError(f"{len(matrix.stages)} --stages of {matrix.name}", got=", ".join(names))
-        rows += list_matrix_rows(matrix, names)
-        arrays |= _keep_matrix(place, RecognitionMatrix(matrix.values, matrix.participants, tuple(names)))
-        told.append({"name": matrix.name, "n_people": len(matrix.participants), "stages": names})
-        n_missing = int(np.isnan(matrix.values[:, :, 0]).any(axis=1).sum())
-        if n_missing:
-            notes.append(f"{matrix.name}: {n_missing} participants lack a stage; means there are over the others.")
-    notes += note_equal_people(rows)
-    generators = [matrix.name for matrix in matrices]
-    measures = read_measures(generators, **measured)
-    more, further = list_measure_rows(average_layers([row for row in rows if row["statistic"] == PROPORTION]), measures)
-    notes.append(
-        "A matrix tells no single answers: the network's intervals are over the stimuli of different people, and it is "
-        "one network."
-    )
-    settings: dict[str, Any] = {
-        "form": "matrices", "by": ["model", "layer"], "networks": generators, "rules": {}, "matched": told,
-        "n_people": max(len(matrix.participants) for matrix in matrices), "chance": chance,
-        "chance_of": "given" if chance else "", "stages": list(stages or ()), "seed": seed,
-        "sentences": [
-            f"{each['name']}: {each['n_people']} participants, {len(each['stages'])} stages." for each in told
-        ],
-        "cells": [Cell(s, m.name, s).to_words() for m in matrices for s in (stages or m.stages)],
-        "inputs": {m.name: hash_settings({"stages": list(m.stages), "values": hash_array(m.values)}) for m in matrices},
-    }  # fmt: skip
-    rows = sorted([*rows, *more], key=_get_turn)
-    return make_result("recognition", rows, settings, warnings=[*notes, *further], arrays=arrays)
 
 
 def _analyze_answers(
@@ -242,19 +160,17 @@ def _analyze_answers(
     measures = read_measures(generators, **measured)
     more, further = list_measure_rows(average_layers([row for row in rows if row["statistic"] == PROPORTION]), measures)
     rows, notes = [*rows, *more], [*notes, *further]
-    matrices, unmatched = match_answers(counted, cells)
+    matched, unmatched = match_answers(counted, cells)
     notes += unmatched
     arrays: dict[str, np.ndarray] = {}
-    for place, matrix in enumerate(matrices):
-        arrays |= _keep_matrix(place, matrix)
-        network = matrix.name.partition(" on ")[0]
-        there = [cell for cell in cells if cell.stage in matrix.stages and _belongs(cell, matrix.name, generators)]
-        rows += list_matched_rows(matrix, there, opened.rules.get(network, ""))
+    for place, (matrix, stages_of, name) in enumerate(matched):
+        arrays |= keep_matrix(place, matrix)
+        rows += list_matched_rows(matrix, stages_of, opened.rules[name])
     confusions = count_confusions(counted, cells)
     if confusions is not None:
         rows += list_confusion_rows(confusions, opened.rules)
         arrays |= _keep_confusions(confusions)
-    rows.sort(key=_get_turn)
+    rows.sort(key=get_turn)
     labels = _list_labels(counted)
     settings: dict[str, Any] = {
         "form": "answers", "by": chosen, "stages": list(stages or ()), "networks": list(opened.rules),
@@ -264,27 +180,11 @@ def _analyze_answers(
         "texture_pattern": texture_pattern, "is_joined": opened.is_joined, "seed": seed,
         "cells": [cell.to_words() for cell in cells],
         "matched": [
-            {"name": m.name, "n_people": len(m.participants), "stages": list(m.stages)} for m in matrices
+            {"name": m.name, "n_people": len(m.participants), "stages": list(m.stages)} for m, _, _ in matched
         ],
         "sentences": list(opened.sentences), "inputs": counted.content,
     }  # fmt: skip
     return make_result("recognition", rows, settings, warnings=notes, arrays=arrays)
-
-
-def _get_turn(row: Mapping[str, Any]) -> int:
-    """What is told first comes first: people and networks, then by label, then single people, then confusions."""
-    if row["statistic"] == CONFUSION:
-        return 3
-    if row["statistic"] == MATCHED or row["observer"] == PERSON:
-        return 2
-    return 1 if row.get("truth") else 0
-
-
-def _belongs(cell: Cell, name: str, generators: Sequence[str]) -> bool:
-    """Whether a cell is among a matrix's stages."""
-    if not generators or cell.is_original:
-        return True
-    return cell.generator == (name.partition(" on ")[2] or name)
 
 
 def _list_labels(answers: Answers) -> list[str]:
@@ -295,13 +195,6 @@ def _list_labels(answers: Answers) -> list[str]:
             found |= {clean(value) for value in table[column]} if column in table.columns else set()
     found.discard(NO_ANSWER)
     return sorted(found) if len(found) <= MOST_LABELS else []
-
-
-def _keep_matrix(place: int, matrix: RecognitionMatrix) -> dict[str, np.ndarray]:
-    return {
-        f"matched_{place}": matrix.values, f"matched_{place}_people": np.array(matrix.participants),
-        f"matched_{place}_stages": np.array(matrix.stages),
-    }  # fmt: skip
 
 
 def _keep_confusions(found: Confusions) -> dict[str, np.ndarray]:

@@ -194,6 +194,8 @@ def _find_rules(networks: Any, rule: str | None) -> tuple[dict[str, str], list[s
         said = {str(each) for each in own["rule"]} - {""} if "rule" in own.columns else set[str]()
         if len(said) > 1:
             raise InputError(f"one rule of {name}", got=" and ".join(sorted(said)), hint="tables of one rule each")
+        if rule and said and said != {rule}:
+            raise InputError(f"the rule that the table of {name} tells: {', '.join(said)}", got=f"--rule {rule}")
         found[name] = next(iter(said), rule or "")
     unknown = [name for name, each in found.items() if not each]
     notes = [
@@ -216,5 +218,6 @@ def name_missing(table: Any, cells: Sequence[str], who: str) -> list[str]:
     if not lacking:
         return []
     name, missing = next(iter(lacking.items()))
+    where = " ".join(missing[0].split("\n"))
     words = format_count(len(lacking), who)
-    return [f"{words} without answers in some conditions ({name} in {missing[0]}): means there are over the others."]
+    return [f"{words} without answers in some conditions ({name} in {where}): means there are over the others."]

@@ -10,12 +10,7 @@ import numpy as np
 from beholder.analysis.recognition._answers import Answers
 from beholder.analysis.recognition._cells import Cell
 from beholder.analysis.recognition._proportions import (
-    DIFFERENCE,
     NETWORK,
-    OVER_PEOPLE,
-    PEOPLE,
-    PERSON,
-    PROPORTION,
     make_row,
     match_network,
     take_cell,
@@ -24,9 +19,10 @@ from beholder.responses import OBSERVERS, RecognitionMatrix
 from beholder.statistics import compute_mean_interval
 
 MATCHED = "proportion correct on the stimuli of one person"
+Matched = tuple[RecognitionMatrix, list[Cell], str]
 
 
-def match_answers(answers: Answers, cells: Sequence[Cell]) -> tuple[list[RecognitionMatrix], list[str]]:
+def match_answers(answers: Answers, cells: Sequence[Cell]) -> tuple[list[Matched], list[str]]:
     """For each network, people's proportions correct and its own on the same stimuli, stage by stage.
 
     Parameters
@@ -37,15 +33,16 @@ def match_answers(answers: Answers, cells: Sequence[Cell]) -> tuple[list[Recogni
 
     Returns
     -------
-    matrices : list of RecognitionMatrix
-        Named as the network; where stimuli were made for several networks, one for each of these that answers itself,
-        with the originals and its own layers, else one for each network that answers and each that they were made for.
+    matched : list of (RecognitionMatrix, list of Cell, str)
+        The cells of its stages, and the network. Named as the network; where stimuli were made for several networks,
+        one for each of these that answers itself, with the originals and its own layers, else one for each network that
+        answers and each that they were made for.
     notes : list of str
         What could not be matched.
     """
     if not answers.is_joined:
         return [], []
-    made: list[RecognitionMatrix] = []
+    made: list[Matched] = []
     notes: list[str] = []
     people = sorted({str(name) for name in answers.people["participant"]})
     for name in answers.rules:
@@ -70,11 +67,11 @@ def match_answers(answers: Answers, cells: Sequence[Cell]) -> tuple[list[Recogni
                     f"{title}: {n_all - n_matched:,} of {n_all:,} answers of people are to stimuli that the network "
                     "did not answer; the matched proportions are without them."
                 )
-            stages = [cell.stage for cell, kept in zip(own, stages_there, strict=True) if kept]
-            names = [who for who, kept in zip(people, there, strict=True) if kept]
-            made.append(
-                RecognitionMatrix(values[there][:, stages_there], tuple(names), tuple(stages), OBSERVERS, title)
-            )
+            kept = [cell for cell, has in zip(own, stages_there, strict=True) if has]
+            names = [who for who, has in zip(people, there, strict=True) if has]
+            stages = tuple(cell.stage for cell in kept)
+            matrix = RecognitionMatrix(values[there][:, stages_there], tuple(names), stages, OBSERVERS, title)
+            made.append((matrix, kept, name))
     return made, notes
 
 
@@ -98,27 +95,4 @@ def list_matched_rows(matrix: RecognitionMatrix, cells: Sequence[Cell], rule: st
                 found = compute_mean_interval([network])
                 words: dict[str, Any] = {"model": matrix.name, "subject": who, "rule": rule, "person": float(human)}
                 rows.append(make_row(cell, MATCHED, "no interval", found, observer=NETWORK, **words))
-    return rows
-
-
-def list_matrix_rows(matrix: RecognitionMatrix, stages: Sequence[str]) -> list[dict[str, Any]]:
-    """Proportions and differences of a published matrix, which tells no single answers."""
-    rows: list[dict[str, Any]] = []
-    people, network = matrix.values[:, :, 0], matrix.values[:, :, 1]
-    for place, stage in enumerate(stages):
-        cell = Cell(stage, matrix.name, stage)
-        if not np.isfinite(people[:, place]).any() and not np.isfinite(network[:, place]).any():
-            continue
-        for values, observer, model in ((people, PEOPLE, ""), (network, NETWORK, matrix.name)):
-            found = compute_mean_interval(values[:, place], (0, 1))
-            method = OVER_PEOPLE if observer == PEOPLE else "Student's t over the stimuli of people"
-            rows.append(make_row(cell, PROPORTION, method, found, observer=observer, model=model))
-        found = compute_mean_interval(people[:, place] - network[:, place], (-1, 1))
-        rows.append(make_row(cell, DIFFERENCE, OVER_PEOPLE, found, observer=PEOPLE, minus=matrix.name))
-    for who, own in zip(matrix.participants, people, strict=True):
-        for place, stage in enumerate(stages):
-            if np.isfinite(own[place]):
-                found = compute_mean_interval([own[place]])
-                cell = Cell(stage, matrix.name, stage)
-                rows.append(make_row(cell, PROPORTION, "no interval", found, observer=PERSON, subject=who))
     return rows
