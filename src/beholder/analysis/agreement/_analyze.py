@@ -12,6 +12,7 @@ import numpy as np
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.wording import format_count
+from beholder.analysis._inputs import identify_inputs
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.agreement._observers import Observers, collect_observers, open_trials
 from beholder.analysis.agreement._rows import (
@@ -103,6 +104,7 @@ def analyze_agreement(
         raise InputError("two observers or more", got=", ".join((*observers.people, *observers.networks)))
     for sentence in (*observers.sentences, *observers.notes):
         logger.info(sentence)
+    inputs = identify_inputs(answers=np.array([observers.content]))
     asked = AgreementSettings(width, over, n_draws, n_permutations, seed)
     pairs = [row for each in observers.conditions for row in iter_pairs(observers, each, asked)]
     rows, arrays, notes = list(pairs), dict[str, np.ndarray](), [*observers.notes, *_note(observers, pairs)]
@@ -123,7 +125,7 @@ def analyze_agreement(
         "n_stimuli": sum(len(each.stimuli) for each in observers.conditions), "n_classes": observers.n_classes,
         "width": width, "over": over,
         "n_draws": n_draws, "n_permutations": n_permutations, "seed": seed,
-        "sentences": list(observers.sentences), "inputs": {"answers": observers.content},
+        "sentences": list(observers.sentences), "inputs": inputs,
     }  # fmt: skip
     return make_result("agreement", rows, settings, warnings=notes, arrays=arrays)
 

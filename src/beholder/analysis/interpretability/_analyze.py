@@ -6,8 +6,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
+from beholder.analysis._inputs import identify_inputs
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.interpretability._rows import (
     UnitSettings,
@@ -85,6 +88,9 @@ def analyze_interpretability(
     of_machine = None if machine is None else read_unit_answers(machine, columns=columns, include_excluded=True)
     for sentence in answers.sentences:
         logger.info(sentence)
+    inputs = identify_inputs(
+        answers=np.array([answers.content]), machine=None if of_machine is None else np.array([of_machine.content])
+    )
     asked = UnitSettings(n_draws, seed)
     units = average_units(answers.table)
     names = order_layers([str(each) for each in units["layer"]], layers)
@@ -105,7 +111,7 @@ def analyze_interpretability(
         "n_machine_answers": 0 if of_machine is None else len(of_machine.table),
         "n_draws": n_draws, "seed": seed,
         "sentences": list(answers.sentences),
-        "inputs": {"answers": answers.content} | ({} if of_machine is None else {"machine": of_machine.content}),
+        "inputs": inputs,
     }  # fmt: skip
     return make_result("interpretability", rows, settings, warnings=_note(answers, units, layers is not None))
 

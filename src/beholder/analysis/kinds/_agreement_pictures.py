@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PEOPLE = "people with one another"
 _NAMES = {KAPPA: "Error consistency (κ)", CONFUSIONS: "Correlation of confusions (r)"}
 _MOST_LINES = 6
+_GREY = "#9a9da1"
 _MOST_ROWS = 60
 
 
@@ -67,11 +68,11 @@ def _plot_means(result: Result, method: str, ax: Axes | None) -> Axes:
     rows = ceiling + means.to_dict("records")[:_MOST_ROWS]
     names = [str(row["model"]) or PEOPLE for row in rows]
     networks = names[len(ceiling) :]
-    colors = colors_of_models(networks) if len(networks) <= _MOST_LINES else dict[str, str]()
+    colors = colors_of_models(networks) if len(networks) <= _MOST_LINES else dict.fromkeys(networks, _GREY)
     ranges = {name: (row["low_bound"], row["high_bound"]) for name, row in zip(names, rows, strict=True)
               if row["model"] and method == KAPPA}  # fmt: skip
     asked = result.settings
-    interval = f"mean and 95 % interval; n = {len(asked['people'])} people, {asked['n_stimuli']:,} stimuli"
+    interval = f"mean and 95 % interval,\nn = {len(asked['people'])} people, {asked['n_stimuli']:,} stimuli"
     band = (ceiling[0]["low"], ceiling[0]["high"]) if ceiling and networks else None
     return plot_estimates(
         {name: (row["estimate"], row["low"], row["high"]) for name, row in zip(names, rows, strict=True)}, ax,

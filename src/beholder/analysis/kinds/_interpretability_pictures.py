@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _VALUE = "Proportion correct"
 _MOST_NAMED = 6
+_GREY = "#9a9da1"
 _MOST_ROWS = 40
 
 
@@ -29,7 +30,7 @@ def plot_units(result: Result, ax: Axes | None = None) -> Axes:
     rows = pick(result, "mean of units")[:_MOST_ROWS]
     units = pick(result, "unit")
     models = list(dict.fromkeys(shorten_model(row["model"]) for row in rows))
-    own = colors_of_models(models) if len(models) <= _MOST_NAMED else dict[str, str]()
+    own = colors_of_models(models) if len(models) <= _MOST_NAMED else dict.fromkeys(models, _GREY)
     single: dict[str, list[float]] = {}
     for unit in units:
         single.setdefault(name_group(unit), []).append(unit["estimate"])
@@ -38,7 +39,7 @@ def plot_units(result: Result, ax: Axes | None = None) -> Axes:
         interval=f"mean and 95 % interval (BCa) over units,\n{_count(rows)}; small dots: units",
         reference=CHANCE, reference_name="chance .50",
         single=single,
-        colors={name_group(row): own[shorten_model(row["model"])] for row in rows if own},
+        colors={name_group(row): own[shorten_model(row["model"])] for row in rows},
     )  # fmt: skip
 
 
@@ -66,7 +67,7 @@ def draw_units(result: Result) -> Iterator[Drawing]:
     layers = _list_lines(pick(result, "mean of units of layer"), "layer")
     if any(len(line) > 1 for line in layers.values()):
         ax = plot_layer_lines(
-            layers, value_name=_VALUE, interval="95 % interval (BCa) over the units of a layer, where there are five",
+            layers, value_name=_VALUE, interval="95 % interval (BCa) over units,\nof layers with five or more",
             chance=CHANCE,
         )  # fmt: skip
         yield Drawing("layers", _get_figure(ax), "Proportion correct by layer", "Mean of the units of each layer.")
