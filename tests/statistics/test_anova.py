@@ -221,3 +221,20 @@ def test_permutations_hold_their_level() -> None:
     )
     assert ((found < 0.05).mean(axis=0) > 0.02).all()
     assert ((found < 0.05).mean(axis=0) < 0.09).all()
+
+
+@pytest.mark.slow
+def test_corrected_p_hold_their_level_with_crossed_variance() -> None:
+    """Proportions of 20 answers of people to stimuli that differ, spread more in later stages: F alone is too large."""
+    rng = np.random.default_rng(8)
+    found = []
+    for _ in range(600):
+        spread = rng.normal(size=(12, 5)) * [0.1, 0.2, 0.5, 1.2, 2.0]
+        logits = 0.4 + rng.normal(0, 0.5, size=(12, 1)) + spread
+        values = rng.binomial(20, 1 / (1 + np.exp(-logits))) / 20
+        line = fit_anova(values - values.mean(axis=0), within=["stage"])["stage"]
+        assert pytest.approx(0, abs=1e-9) == line.F
+        mixed = fit_anova(values, within=["stage"], between={"group": [0, 1] * 6})["group:stage"]
+        found.append((mixed.p < 0.05, mixed.p_gg < 0.05))
+    uncorrected, corrected = np.mean(found, axis=0)
+    assert uncorrected > corrected and 0.02 <= corrected <= 0.075

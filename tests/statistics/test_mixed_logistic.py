@@ -160,3 +160,32 @@ def test_bad_input(change: dict[str, list[int]], message: str) -> None:
         )
     with pytest.raises(InputError, match="at least one grouping factor"):
         fit_logistic_mixed([1, 0], [[1.0], [1.0]], ["a"], [])
+
+
+@pytest.mark.slow
+def test_tests_hold_their_level_and_intervals_cover_with_crossed_variance() -> None:
+    """12 people x 24 stimuli, each in one condition: a plain logit finds effects where there are none."""
+    rng = np.random.default_rng(7)
+    person, item = (each.ravel() for each in np.meshgrid(np.arange(12), np.arange(24), indexing="ij"))
+    condition = (item % 2).astype(float)
+    design = np.stack([np.ones(len(item)), condition], axis=1)
+    terms = [RandomTerm("person", person), RandomTerm("item", item)]
+    wald, ratio, plain, inside = [], [], [], []
+    for effect in (0.0, -1.0):
+        for _ in range(60):
+            logits = 0.8 + effect * condition + 0.6 * rng.normal(size=12)[person] + rng.normal(size=24)[item]
+            correct = (rng.random(len(item)) < 1 / (1 + np.exp(-logits))).astype(int)
+            found = fit_logistic_mixed(correct, design, ["(Intercept)", "condition"], terms)
+            low, high = found.interval("condition")
+            inside.append(low <= effect <= high)
+            if effect:
+                continue
+            smaller = fit_logistic_mixed(correct, design[:, :1], ["(Intercept)"], terms)
+            wald.append(found.p[1] < 0.05)
+            ratio.append(compare_fits(found, smaller)[2] < 0.05)
+            counts = [[correct[condition == side].sum(), (1 - correct[condition == side]).sum()] for side in (0, 1)]
+            odds = math.log(counts[1][0] * counts[0][1] / (counts[1][1] * counts[0][0]))
+            plain.append(abs(odds) > 1.96 * math.sqrt(sum(1 / count for row in counts for count in row)))
+    assert np.mean(wald) <= 0.12 and np.mean(ratio) <= 0.12
+    assert np.mean(plain) > 0.2
+    assert 0.88 <= np.mean(inside) <= 0.99

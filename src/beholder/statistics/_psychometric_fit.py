@@ -322,7 +322,7 @@ def bootstrap_psychometrics(
 
     def lose(lapse: np.ndarray) -> np.ndarray:
         total = np.zeros(n_draws) if prior == "none" else -9 * np.log1p(-lapse)
-        return total - sum(fitter.fit(right, lapse)[1] for fitter, right in zip(fitters, drawn, strict=True))
+        return total - sum(fitter.fit(right, lapse, 1e-7)[1] for fitter, right in zip(fitters, drawn, strict=True))
 
     lapse = _search(lose, n_draws, min(fitter.most_lapse for fitter in fitters))
     found: list[PsychometricBootstrap] = []
@@ -392,10 +392,13 @@ class _Fitter:
         """What is made as large as can be."""
         return self.likelihood(theta, right) + self._penalty(theta)
 
-    def fit(self, right: np.ndarray, lapse: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def fit(
+        self, right: np.ndarray, lapse: np.ndarray | None = None, tolerance: float = 1e-12
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Best parameters (n_sets, 3) and the objective there, by scoring from the best of a grid.
 
-        Where it is not free, each set may have a lapse rate of its own.
+        Where it is not free, each set may have a lapse rate of its own. A set ends when a step gains less than the
+        tolerance, relative to the objective.
         """
         theta = self._start(right)
         if lapse is not None:
@@ -414,7 +417,7 @@ class _Fitter:
             moved = np.abs(tried - theta[rows]).max(axis=1)
             theta[rows[better]], value[rows[better]] = tried[better], found[better]
             damping[rows] = np.where(better, np.maximum(damping[rows] / 10, 1e-12), damping[rows] * 10)
-            done = (better & (gain < 1e-12 * (1 + np.abs(value[rows])))) | (moved < 1e-10) | (damping[rows] > 1e12)
+            done = (better & (gain < tolerance * (1 + np.abs(value[rows])))) | (moved < 1e-10) | (damping[rows] > 1e12)
             going[rows[done]] = False
         return theta, value
 

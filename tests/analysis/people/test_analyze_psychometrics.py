@@ -205,3 +205,22 @@ def test_bad_days() -> None:
         analyze_psychometrics(trials, lapse="some")  # type: ignore[arg-type]
     with pytest.raises(UnknownNameError):
         analyze_psychometrics(trials, function="logits")  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_intervals_of_sensitivity_cover() -> None:
+    """d' of yes and no at 1.5, of 4 alternatives at 1.2: 95 % intervals of 80 answers."""
+    rng = np.random.default_rng(9)
+    noise = rng.normal(size=(400_000, 3)).max(axis=1)
+    share = float((rng.normal(1.2, size=400_000) > noise).mean())
+    inside: list[tuple[bool, bool]] = []
+    for _ in range(300):
+        truth = np.repeat([True, False], 40)
+        said = rng.normal(size=80) + 1.5 * truth > 0.9
+        yes = {"truth": np.where(truth, "yes", "no"), "response": np.where(said, "yes", "no"), "correct": truth == said}
+        row = pick(analyze_psychometrics(yes, task="yes-no", signal="yes"), "d'").iloc[0]
+        right = rng.random(80) < share
+        choice = pick(analyze_psychometrics({"correct": right}, n_alternatives=4), "d'").iloc[0]
+        inside.append((row["low"] <= 1.5 <= row["high"], choice["low"] <= 1.2 <= choice["high"]))
+    covered = np.mean(inside, axis=0)
+    assert (covered >= 0.91).all() and (covered <= 0.985).all()
