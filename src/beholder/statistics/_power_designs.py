@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -75,7 +75,7 @@ def simulate_t_power(
         mean = drawn.sum(axis=1) / known
         spread = np.sqrt(np.maximum((drawn**2).sum(axis=1) - known * mean**2, 0) / (known - 1))
         statistic = np.abs(mean) / (spread / np.sqrt(known))
-    p = 2 * t.sf(statistic, np.maximum(known - 1, 1))
+    p: np.ndarray = 2 * np.asarray(cast(Any, t).sf(statistic, np.maximum(known - 1, 1)))
     return float((np.where((known > 1) & ~np.isnan(p), p, 1.0) < alpha).mean())
 
 
