@@ -167,7 +167,7 @@ def _draw_matched(result: Result) -> Iterator[Drawing]:
         yield Drawing(
             f"matched_{place}", ax.get_figure(root=True),
             f"Proportion correct of each person on that of {told['name']} for the very same stimuli.",
-            "Above the line people are right more often than the network on what they were shown.",
+            "" if place else "Above the line people are right more often than the network on what they were shown.",
         )  # fmt: skip
 
 
