@@ -16,7 +16,7 @@ from beholder.statistics._rdm_groups import compare_groups, group_rdms, stack_rd
 
 Over = Literal["stimuli", "subjects", "both"]
 _OVER = ("stimuli", "subjects", "both")
-JACKKNIFED = ("whitened-cosine", "whitened-correlation", "tau-a", "tau-b")
+JACKKNIFED = ("pearson", "whitened-cosine", "whitened-correlation", "tau-a", "tau-b")
 """Comparisons whose draws of stimuli are of pseudo-values, since a draw that repeats stimuli biases them or is slow."""
 
 _FEWEST_DISTINCT = 3
@@ -207,8 +207,8 @@ def bootstrap_rsa(
     RDMs are sorted once: a draw gives each pair of stimuli the weight m_i m_j, and ranks are cumulated weights. Pairs
     of a stimulus with itself are left out. Equal draws for all models, so that differences are paired.
 
-    Of the whitened comparisons and the taus, pseudo-values of stimuli are drawn (n times the comparison less n - 1
-    times that without the stimulus), whose mean varies as the jackknife says, less what it counts twice: repeated
+    Of Pearson's, the whitened comparisons and the taus, pseudo-values of stimuli are drawn (n times the comparison less
+    n - 1 times that without the stimulus), whose mean varies as the jackknife says, less what it counts twice: repeated
     stimuli would leave whitening fewer patterns than there are, and differences would vary too much.
 
     Parameters
