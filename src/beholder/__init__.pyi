@@ -23,6 +23,7 @@ from .analysis import analyze_mixed as analyze_mixed
 from .analysis import analyze_power as analyze_power
 from .analysis import analyze_psychometrics as analyze_psychometrics
 from .analysis import analyze_recognition as analyze_recognition
+from .analysis import analyze_regressions as analyze_regressions
 from .analysis import analyze_rsa as analyze_rsa
 from .analysis import analyze_searchlight as analyze_searchlight
 from .analysis import analyze_tuning as analyze_tuning

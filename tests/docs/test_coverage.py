@@ -60,6 +60,7 @@ _PAGE_OF = {
     "analyze encode": "encoding.md",
     "analyze decode": "encoding.md",
     "analyze sounds": "encoding.md",
+    "analyze regressions": "recordings.md",
     "analyze tuning": "encoding.md",
     "analyze recognition": "compare_people.md",
     "analyze anova": "compare_people.md",

@@ -70,6 +70,7 @@ from .distances._registry import DISTANCES as DISTANCES
 from .distances._registry import Distance as Distance
 from .distances._repeats import average_repeats as average_repeats
 from .encoding._analyze import analyze_encode as analyze_encode
+from .encoding._published import analyze_regressions as analyze_regressions
 from .encoding._ridge import RidgeFit as RidgeFit
 from .encoding._ridge import fit_ridge as fit_ridge
 from .encoding._ridge import make_alphas as make_alphas

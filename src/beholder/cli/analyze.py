@@ -11,6 +11,7 @@ from beholder.cli._analyze_mixed import mixed
 from beholder.cli._analyze_power import power
 from beholder.cli._analyze_psychometrics import psychometrics
 from beholder.cli._analyze_recognition import recognition
+from beholder.cli._analyze_regressions import regressions
 from beholder.cli._analyze_rsa import rsa
 from beholder.cli._analyze_searchlight import searchlight
 from beholder.cli._analyze_sounds import sounds
@@ -18,7 +19,7 @@ from beholder.cli._flags import make_app
 
 app = make_app("analyze", "Networks compared with brains, people and other networks: a table, pictures, a page.")
 for _command in (
-    rsa, cka, combine, searchlight, encode, decode, tuning, sounds, recognition, agreement, interpretability,
-    anova, mixed, psychometrics, power,
+    rsa, cka, combine, searchlight, encode, decode, tuning, sounds, regressions, recognition, agreement,
+    interpretability, anova, mixed, psychometrics, power,
 ):  # fmt: skip
     app.command(_command)

@@ -163,8 +163,9 @@ class RsaBootstrap:
         """The part of a jackknife's variance that it counts twice: half of the mean square of what pairs change."""
         if not len(self.interactions):
             return 0.0
-        changes = (self.interactions[:, used] * weights).sum(axis=(1, 2))
-        half = float(np.nanmean(changes**2)) / 2 if np.isfinite(changes).any() else 0.0
+        changes: np.ndarray = (self.interactions[:, used] * weights).sum(axis=(1, 2))
+        known = changes[np.isfinite(changes)]
+        half = float((known**2).mean()) / 2 if len(known) else 0.0
         return min(half, stimuli / 2)
 
 
