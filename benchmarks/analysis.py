@@ -1,13 +1,14 @@
 """Analyses against rsatoolbox, scikit-learn and himalaya, each with the same numbers in one run.
 
-Usage: python benchmarks/analysis.py [--rows rdm large blocks searchlight ridge wide bootstrap] [--small]
+Usage: python benchmarks/analysis.py [--rows rdm large blocks searchlight ridge orders wide bootstrap] [--small]
 
 ``rdm``: correlation dissimilarities of 5,000 x 5,000 float32, beside rsatoolbox's and the bare product X @ X.T.
 ``large``: 26,000 x 5,000 in a process of its own, whose peak memory is told.
 ``blocks``: RDMs of all 16 blocks of ResNet-50 (means over space) x 50,000 stimuli, layers read as they are asked for.
 ``searchlight``: 30,000 centres x 92 stimuli x 8 layers, with 100 permutations.
-``ridge``: 7,694 targets x 80 penalties x 10 splits of 83 stimuli, beside a loop of scikit-learn's RidgeCV, which is
-timed on 40 targets of one split and multiplied up, and himalaya's kernel ridge.
+``ridge``: 7,694 targets x 80 penalties x 10 splits of 83 stimuli, leave-one-out, beside a loop of scikit-learn's
+RidgeCV, which is timed on 40 targets of one split and multiplied up, and himalaya's kernel ridge, timed on one split.
+``orders``: p of the same targets from 200 orders of 165 stimuli, all fitted anew, beside the fit that it belongs to.
 ``wide``: 3,000 samples x 1,000 features x 30,000 targets x 20 penalties x 3 folds, beside himalaya.
 ``bootstrap``: draws of 1,000 stimuli x 4 subjects, beside rsatoolbox's on fewer draws, multiplied up.
 ``--small``: a tenth of each side, to see that all rows run.
@@ -30,7 +31,7 @@ from peers import INSTALL, stop
 
 from beholder.activations import compute_condensed_rdm
 
-_ROWS = ("rdm", "large", "blocks", "searchlight", "ridge", "wide", "bootstrap")
+_ROWS = ("rdm", "large", "blocks", "searchlight", "ridge", "orders", "wide", "bootstrap")
 _WIDTHS = [256] * 3 + [512] * 4 + [1024] * 6 + [2048] * 3
 
 _LARGE = textwrap.dedent(
@@ -157,6 +158,27 @@ def compare_ridge(shrink: int) -> None:
     model = ridge.KernelRidgeCV(alphas=alphas, kernel="linear", cv=83)
     himalaya = clock(lambda: model.fit(features, voxels), 1) * n_splits
     tell(f"ridge, {n_targets} targets x 80 x {n_splits}", ours, sklearn=sklearn, himalaya=himalaya)
+    print(f"{'':<44}sklearn: 40 targets of one split, himalaya: one split, multiplied up; all leave-one-out")
+
+
+def compare_orders(shrink: int) -> None:
+    """A test of all targets: what it costs beyond the fit."""
+    from beholder.analysis import analyze_encode
+    from beholder.recordings import Recordings
+
+    generator = np.random.default_rng(0)
+    ids, n_targets = [f"s{i}" for i in range(165)], 7694 // shrink
+    layer, recorded = (
+        generator.standard_normal((165, 512)),
+        Recordings(generator.standard_normal((165, n_targets)), ids),
+    )
+
+    def run(n_permutations: int) -> float:
+        return clock(lambda: analyze_encode({"a": layer}, recorded, stimulus_ids=ids, n_permutations=n_permutations), 1)
+
+    run(0)
+    fit, tested = run(0), run(200)
+    tell(f"200 orders, {n_targets} targets, 165 stimuli", fit, with_test=tested)
 
 
 def compare_wide(shrink: int) -> None:
@@ -195,6 +217,7 @@ _COMPARE: dict[str, Callable[[int], None]] = {
     "blocks": measure_blocks,
     "searchlight": measure_searchlight,
     "ridge": compare_ridge,
+    "orders": compare_orders,
     "wide": compare_wide,
     "bootstrap": compare_bootstrap,
 }

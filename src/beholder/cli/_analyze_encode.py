@@ -21,7 +21,7 @@ def encode(
     n_folds: int = 5,
     inner_folds: int | None = None,
     groups: str | None = None,
-    alphas: list[float] | None = None,
+    alphas: Annotated[list[float] | None, Parameter(consume_multiple=True)] = None,
     n_components: int = 25,
     n_splits: int = 10,
     zero_center: Annotated[bool, Parameter(name=["--zero-center", "-Z"])] = False,

@@ -166,6 +166,13 @@ def test_bad_days() -> None:
         in some.warnings
     )
     assert "No test was made: 20 permutations are the fewest for a p below .05." in some.warnings
+    values = recordings.values.copy()
+    values[5:, 2] = 7.0
+    sparse = analyze(layers, Recordings(values, IDS, recordings.units), n_permutations=20, n_folds=5)
+    assert any(
+        each.startswith("1 of 6 units, which give all test stimuli of a fold the same") for each in sparse.warnings
+    )
+    assert np.isfinite(sparse.table.loc[sparse.table["statistic"] == "r", "p"]).all()
     with pytest.raises(InputError, match="three runs for the published recipe"):
         analyze(layers, make_pair(2)[1], recipe="published")
     with pytest.raises(InputError, match="without a time axis"):

@@ -49,10 +49,15 @@ def plan_folds(
     if smallest < LEAST_TESTED:
         raise InputError(
             f"at least {LEAST_TESTED} stimuli in each of {n_folds} folds, for a correlation to be told from them",
-            got=f"{smallest} of {n_stimuli} stimuli in one", hint="fewer folds, or more stimuli",
+            got=f"{smallest} of {n_stimuli} stimuli in one", hint=_suggest_folds(n_stimuli, n_folds),
         )  # fmt: skip
     everything = np.arange(n_stimuli)
     return [(np.setdiff1d(everything, part), np.sort(part)) for part in parts]
+
+
+def _suggest_folds(n_stimuli: int, n_folds: int) -> str:
+    most = n_stimuli // LEAST_TESTED
+    return f"n_folds={most}" if 2 <= most < n_folds else "more stimuli, or folds of equal size"
 
 
 def _deal_groups(groups: np.ndarray, n_stimuli: int, n_folds: int, generator: np.random.Generator) -> list[np.ndarray]:

@@ -52,6 +52,13 @@ def list_warnings(
         if torn:
             why = "no unit has all repeats of all stimuli, so that nothing is corrected for noise"
             told.append(f"{_name(torn, people)}: {why}.")
+    n_units = sum(len(person.units) for person in people)
+    n_lost = n_units - min(_count_scored(found, i) for i in range(len(layers)))
+    if n_lost:
+        told.append(
+            f"{n_lost} of {n_units} units, which give all test stimuli of a fold the same response, have no r there: "
+            "left out."
+        )
     smallest = min(len(test) for plan in plans for _, test in plan)
     if smallest < _FEWEST_TESTED:
         told.append(f"r is told from as few as {smallest} stimuli a fold.")
@@ -65,6 +72,10 @@ def list_warnings(
     if len(people) == 1 and len(layers) > 1 and settings.method == "pls":
         told.append("No best layer is named: with one participant PLS has no data to choose it on.")
     return told
+
+
+def _count_scored(found: Sequence[Sequence[Tested]], layer: int) -> int:
+    return sum(score.n_units for mine in found for score in mine[layer].regions.values())
 
 
 def _name(subjects: Sequence[str], people: Sequence[Participant]) -> str:
