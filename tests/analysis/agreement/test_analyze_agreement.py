@@ -221,3 +221,15 @@ def test_published_people_and_a_network(shared_data: Path) -> None:
     assert means.estimate["squeezenet1-1"] == pytest.approx(0.0579563351005427, abs=1e-12)
     assert means.observed["squeezenet1-1"] == pytest.approx(0.34539062499999995, abs=1e-12)
     assert means.p.max() == 0.01
+
+
+def test_a_network_that_tells_no_condition_answered_in_that_of_people(tmp_path: Path) -> None:
+    people = read_trials(write(tmp_path / "people.csv", {"p0": 2.0, "p1": 2.0}, conditions=("easy",)))
+    told = read_trials(write(tmp_path / "net.csv", {"net": 1.0}, conditions=("easy",), seed=1)).table
+    found = analyze_agreement(people, type(people)(told.drop(columns="condition"), ()), **QUICK)
+    same = analyze_agreement(people, type(people)(told, ()), **QUICK)
+    assert (
+        pick(found, "mean over people", target="easy")["estimate"].tolist()
+        == pick(same, "mean over people", target="easy")["estimate"].tolist()
+    )
+    assert "net: no condition told, taken for that of people, easy." in found.warnings

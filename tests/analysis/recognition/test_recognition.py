@@ -294,6 +294,16 @@ def test_recognition_of_matrices_and_attacked_accuracy_leave_natural_stimuli_out
         bh.analyze_recognition(matrices, attacked=tmp_path / "others.csv")
 
 
+def test_two_columns_are_a_panel_for_each_value_of_the_first(people: pd.DataFrame) -> None:
+    found = bh.analyze_recognition(people.assign(level=people["stimulus"].str[0].map({"c": 1.0, "d": 0.5})))
+    assert found.settings["by"] == ["condition", "level"]
+    figure: Any = next(iter(RESULT_KINDS["recognition"].draw(found))).figure
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["2", "10"]
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["0.5", "1"]
+    assert any(each.startswith("10: people from") and "% at 0.5 to" in each.replace("] at", "% at") for each in
+               found.sentences())  # fmt: skip
+
+
 def test_what_people_were_not_shown_does_not_count(people: pd.DataFrame, networks: pd.DataFrame) -> None:
     seen = people[people["stimulus"].str.startswith("cat")]
     found = bh.analyze_recognition(seen, networks)

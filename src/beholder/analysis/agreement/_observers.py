@@ -110,7 +110,9 @@ def collect_observers(trials: Trials, networks: Trials | None, conditions: Seque
     both = [str(name) for name in of_network.index[of_network > 1]]
     if both:
         raise InputError("names that are a person's or a network's", got=f"both for {both[0]!r}")
+    table, filled = _fill_conditions(table)
     table, notes = _drop_repeats(table)
+    notes = [*filled, *notes]
     people, nets = (_list_names(table[table["is_network"] == side]) for side in (False, True))
     asked = _choose_conditions(table, conditions, bool(people))
     if conditions is not None:
@@ -127,6 +129,19 @@ def collect_observers(trials: Trials, networks: Trials | None, conditions: Seque
     answers = [{"c": each.name, "s": each.stimuli, "r": np.nan_to_num(each.correct, nan=-1).tolist()} for each in found]
     content = hash_settings({"observers": names, "answers": answers, "given": [e.answers.tolist() for e in found]})
     return Observers(people, nets, tuple(found), classes, n_classes, content, tuple(sentences), tuple(notes))
+
+
+def _fill_conditions(table: Any) -> tuple[Any, list[str]]:
+    """Networks that tell no condition answered in that of people, where these have one."""
+    is_network = table["is_network"].astype(bool)
+    known = {str(name) for name in table.loc[~is_network, "condition"]}
+    untold = (table["condition"] == "").groupby(table["participant"]).transform("all") & is_network
+    if len(known) != 1 or known == {""} or not untold.any():
+        return table, []
+    (name,) = known
+    who = sorted({str(each) for each in table.loc[untold, "participant"]})
+    note = f"{', '.join(who)}: no condition told, taken for that of people, {name}."
+    return table.assign(condition=table["condition"].where(~untold, name)), [note]
 
 
 def _mark(table: Any, is_network: bool) -> Any:

@@ -94,7 +94,7 @@ def _is_ordered(asked: dict[str, Any]) -> bool:
     if asked["by"] and asked["by"][-1] in ("layer", "level"):
         return True
     try:
-        return all(math.isfinite(float(cell["stage"])) for cell in asked["cells"])
+        return all(math.isfinite(float(cell["place"])) for cell in asked["cells"])
     except ValueError:
         return False
 
@@ -116,11 +116,11 @@ def _list_panels(result: Result) -> tuple[dict[str, dict[str, _Line]], dict[str,
     panels: dict[str, dict[str, _Line]] = {}
     single: dict[str, dict[str, list[float]]] = {}
     for generator in generators or [""]:
-        title = f"Made for {generator}" if generator else ""
         for cell in asked["cells"]:
             if cell["generator"] not in ("", generator):  # originals of all generators are none's
                 continue
-            stage = cell["stage"] if len(asked["cells"]) > 1 else _ALL_STIMULI
+            title = f"Made for {generator}" if generator else cell["panel"]
+            stage = cell["place"] if len(asked["cells"]) > 1 else _ALL_STIMULI
             for row in rows:
                 if (row["generator"], row["layer"], row["target"]) != (
                     cell["generator"], cell["layer"], cell["target"],

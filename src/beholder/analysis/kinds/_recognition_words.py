@@ -97,27 +97,31 @@ def _tell_cells(result: Result) -> list[str]:
     if len(asked["cells"]) < 2:
         return []
     generators = list(dict.fromkeys(cell["generator"] for cell in asked["cells"] if cell["generator"]))
-    told = [_tell_span(result, generator) for generator in generators[:_MOST_NAMED] or [""]]
-    return [each for each in told if each]
+    panels = [] if generators else list(dict.fromkeys(cell["panel"] for cell in asked["cells"]))
+    told = [
+        *(_tell_span(result, f"Made for {name}", "generator", ("", name)) for name in generators[:_MOST_NAMED]),
+        *(_tell_span(result, name or f"By {' and '.join(asked['by'])}", "panel", (name,)) for name in panels),
+    ]
+    return [each for each in told[: 2 * _MOST_NAMED] if each]
 
 
-def _tell_span(result: Result, generator: str) -> str:
-    """From the first to the last condition of stimuli made for one network, or of all."""
+def _tell_span(result: Result, what: str, column: str, values: Sequence[str]) -> str:
+    """From the first to the last condition of a picture's panel."""
     asked = result.settings
+    places = {_key(cell): cell["place"] for cell in asked["cells"] if cell[column] in values}
     parts: list[str] = []
     for observer, name in [(PEOPLE, ""), *((NETWORK, name) for name in asked["networks"][:_MOST_NAMED])]:
         rows = [
             row
             for row in pick(result, PROPORTION, observer)
-            if row["model"] == name and row["generator"] in ("", generator) and not _is_all(row)
+            if row["model"] == name and _key(row) in places and not _is_all(row)
         ]
         if len(rows) > 1:
             first, last = rows[0], rows[-1]
             parts.append(
-                f"{name or 'people'} from {format_percent(first)} at {_name_cell(first)} to {format_percent(last)} at "
-                f"{_name_cell(last)}"
+                f"{name or 'people'} from {format_percent(first)} at {places[_key(first)]} "
+                f"to {format_percent(last)} at {places[_key(last)]}"
             )
-    what = f"Made for {generator}" if generator else f"By {' and '.join(asked['by'])}"
     return f"{what}: {'; '.join(parts)}." if parts else ""
 
 
@@ -125,8 +129,8 @@ def _is_all(row: dict[str, Any]) -> bool:
     return row["target"] == "all" and not row["layer"]
 
 
-def _name_cell(row: dict[str, Any]) -> str:
-    return " ".join(word for word in (row["layer"], row["target"]) if word)
+def _key(row: dict[str, Any]) -> tuple[str, str, str]:
+    return row["generator"], row["layer"], row["target"]
 
 
 def _tell_differences(result: Result) -> list[str]:

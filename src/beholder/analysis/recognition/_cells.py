@@ -67,7 +67,11 @@ class Cell:
 
     def to_words(self) -> dict[str, str]:
         """What pictures need to know."""
-        return {"generator": self.generator, "layer": self.layer, "target": self.target, "stage": self.stage}
+        words = {"generator": self.generator, "layer": self.layer, "target": self.target, "stage": self.stage}
+        values = self.key.split("\n")
+        if self.generator or self.layer or len(values) < 2:
+            return {**words, "panel": "", "place": self.stage}
+        return {**words, "panel": ", ".join(values[:-1]), "place": values[-1]}
 
     def to_row(self) -> dict[str, Any]:
         """Its columns in a result."""
