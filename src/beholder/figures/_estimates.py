@@ -75,7 +75,7 @@ def plot_estimates(
         if ax is None:
             longer = _MM_PER_LETTER * max(0, max(map(len, estimates)) - _SHORT_NAME)
             width = min(TWO_COLUMNS_MM, ONE_COLUMN_MM + longer)
-            ax = make_figure(width, 24 + 4 * interval.count("\n") + 6 * len(estimates)).subplots()
+            ax = make_figure(width, 24 + 4 * interval.count("\n") + 6 * max(2, len(estimates))).subplots()
         if band is not None and np.isfinite(band).all():
             ax.axvspan(*band, color=NATURAL_COLOR, alpha=0.22, linewidth=0, zorder=0)
             ax.annotate(

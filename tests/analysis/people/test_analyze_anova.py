@@ -122,7 +122,7 @@ def test_answers_are_averaged_in_each_cell() -> None:
     found = analyze_anova(trials)
     expected = fit_anova(cells.to_numpy(), within=["condition"])["condition"]
     assert pick(found, "condition")["estimate"] == pytest.approx(expected.F)
-    assert found.settings["designs"][0]["within"] == {"condition": ["c5", "c10", "c100"]}
+    assert found.settings["designs"][0]["within"] == [["condition", ["c5", "c10", "c100"]]]
     mixed = analyze_anova(trials, within=["condition"], between=["group"], n_permutations=99)
     assert pick(mixed, "group")["df_2"] == 5 and np.isfinite(pick(mixed, "group:condition")["p_permutation"])
     alone = analyze_anova(trials, value="rt", between=["group"])
@@ -131,6 +131,23 @@ def test_answers_are_averaged_in_each_cell() -> None:
         fit_anova(own.to_numpy(), between={"group": [name for name, _ in own.index]})["group"].F
     )
     assert alone.sentences()[0].startswith("group: F(1, 5) = ")
+
+
+def test_saved_results_draw_the_factors_in_their_order(tmp_path: Path) -> None:
+    """Settings are saved with sorted keys, which must not reorder cells."""
+    rng = np.random.default_rng(2)
+    rows = [
+        {"participant": f"p{who}", "zone": zone, "angle": angle, "correct": rng.random()}
+        for who in range(4) for zone in ("near", "far") for angle in ("0", "45", "90")
+    ]  # fmt: skip
+    found = analyze_anova(pd.DataFrame(rows), within=["zone", "angle"])
+    opened = open_result(found.save(tmp_path / "anova.parquet"))
+    for result in (found, opened):
+        (drawing,) = RESULT_KINDS["anova"].draw(result)
+        line = next(each for each in drawing.figure.axes[0].get_lines() if each.get_label() == "near")
+        expected = pd.DataFrame(rows).query("zone == 'near'").groupby("angle")["correct"].mean()
+        np.testing.assert_allclose(np.asarray(line.get_ydata()), expected[["0", "45", "90"]])
+    assert opened.methods() == found.methods() and opened.sentences() == found.sentences()
 
 
 def test_who_has_no_trial_in_a_condition_is_left_out_and_named() -> None:

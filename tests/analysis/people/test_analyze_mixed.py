@@ -88,18 +88,22 @@ def test_proportions_are_averages_over_people_and_stimuli() -> None:
 
 
 def test_a_result_tells_draws_and_opens_again(tmp_path: Path) -> None:
-    found = analyze_mixed(make_table(), groups=["participant=condition", "stimulus"])
+    found = analyze_mixed(make_table(), groups=["stimulus", "participant=condition"])
     files = write_result(found, tmp_path)
     assert {path.name for path in files} >= {"mixed.parquet", "mixed_trials.csv", "mixed_lme4.R"}
     opened = open_result(tmp_path / "mixed.parquet")
-    assert opened.sentences() == found.sentences() and "logits (odds ×" in opened.sentences()[0]
+    assert opened.sentences() == found.sentences() and opened.methods() == found.methods()
+    assert "logits (odds ×" in opened.sentences()[0]
     assert (
         "slope of condition" in opened.methods() and "Levels of condition were compared with edge." in opened.methods()
+    )
+    assert (
+        opened.plot().get_xlabel() == found.plot().get_xlabel() and "each stimulus, n = 20" in found.plot().get_xlabel()
     )
     drawings = list(RESULT_KINDS["mixed"].draw(opened))
     assert [each.name for each in drawings] == ["proportions", "coefficients"]
     script = (tmp_path / "mixed_lme4.R").read_text()
-    assert "correct ~ condition + (1 + condition | participant) + (1 | stimulus)" in script
+    assert "correct ~ condition + (1 | stimulus) + (1 + condition | participant)" in script
     trials: Any = pd.read_csv(tmp_path / "mixed_trials.csv")
     assert trials["correct"].sum() == make_table()["correct"].sum() and len(trials) == 160
 

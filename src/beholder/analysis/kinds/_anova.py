@@ -37,7 +37,7 @@ def _ask(result: Result) -> str:
 
 
 def _list_factors(design: dict[str, Any]) -> list[str]:
-    return [*design["between"], *design["within"]]
+    return [name for name, _ in (*design["between"], *design["within"])]
 
 
 def _own(result: Result, design: dict[str, Any], statistic: str) -> Any:
@@ -72,7 +72,7 @@ def _tell_effect(row: dict[str, Any]) -> str:
 
 
 def _tell_n(design: dict[str, Any]) -> str:
-    if "observer" in design["between"]:
+    if "observer" in dict(design["between"]):
         return f"{design['n_rows']} rows"
     return f"{design['n_rows']} participants" if design["within"] else f"{design['n_rows']} observations"
 
@@ -82,7 +82,7 @@ def _describe_methods(result: Result) -> str:
     asked = result.settings
     kinds = " and ".join(dict.fromkeys(each["kind"] for each in asked["designs"]))
     first = asked["designs"][0]
-    factors = [f"{name} between" for name in first["between"]] + [f"{name} within" for name in first["within"]]
+    factors = [f"{name} between" for name, _ in first["between"]] + [f"{name} within" for name, _ in first["within"]]
     what = _VALUES.get(asked["value"], str(asked["value"]))
     within = any(each["within"] for each in asked["designs"])
     paired = (
@@ -122,8 +122,8 @@ def _describe_methods(result: Result) -> str:
 def _plot(result: Result, ax: Axes | None = None, place: int = 0) -> Axes:
     """Means with intervals over the levels of the longest factor, a line for each level of the others."""
     design = result.settings["designs"][place]
-    groups = {**design["between"], **design["within"]}
-    along = max(design["within"] or groups, key=lambda name: len(groups[name]))
+    groups: dict[str, list[str]] = dict([*design["between"], *design["within"]])
+    along = max((name for name, _ in design["within"] or design["between"]), key=lambda name: len(groups[name]))
     means = _own(result, design, "mean").to_dict("records")
     lines: dict[str, dict[str, tuple[float, float, float]]] = {}
     for levels, row in zip(itertools.product(*groups.values()), means, strict=True):

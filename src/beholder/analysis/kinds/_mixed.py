@@ -34,7 +34,7 @@ def _tell(result: Result) -> list[str]:
     asked = result.settings
     levels = asked["n_levels"]
     n = f"{asked['n_trials']:,} answers, " + ", ".join(
-        f"{count:,} {_name_many(name)}" for name, count in levels.items()
+        f"{levels[name]:,} {_name_many(name)}" for name, _ in asked["groups"]
     )
     tests = {row["target"]: row for row in _pick(result, "likelihood ratio")}
     told: list[str] = []
@@ -93,9 +93,10 @@ def _describe_methods(result: Result) -> str:
     asked = result.settings
     random = " and ".join(
         f"{name} (intercept and slope of {slope}, correlated)" if slope else f"{name} (intercept)"
-        for name, slope in asked["groups"].items()
+        for name, slope in asked["groups"]
     )
-    coded = " ".join(f"Levels of {name} were compared with {own[0]}." for name, own in asked["levels"].items())
+    words = dict.fromkeys(name for term in asked["terms"] for name in term if name in asked["levels"])
+    coded = " ".join(f"Levels of {name} were compared with {asked['levels'][name][0]}." for name in words)
     return flow_text(
         f"""Right and wrong answers were modelled by a logistic mixed model, {asked["formula"]}, with random effects of
         {random}, crossed (Baayen et al., 2008; Jaeger, 2008), fitted by maximum likelihood with Laplace's approximation
@@ -117,7 +118,7 @@ def _plot(result: Result, ax: Axes | None = None) -> Axes:
     for row in _pick(result, "observed proportion"):
         single.setdefault(row["target"], []).append(100 * row["estimate"])
     shares = {row["target"]: tuple(100 * row[key] for key in ("estimate", "low", "high")) for row in rows}
-    first = next(iter(result.settings["groups"]))
+    first = result.settings["groups"][0][0]
     n = result.settings["n_levels"][first]
     return plot_estimates(
         shares, ax, value_name="Right answers (%)", single=single,  # type: ignore[arg-type]

@@ -235,7 +235,8 @@ def _describe(design: Design, permuted: bool) -> dict[str, Any]:
     """What pictures and words need to know of a design, plain JSON."""
     return {
         "name": design.name, "kind": design.kind, "paired": design.paired, "permuted": permuted,
-        "within": {name: list(levels) for name, levels in design.within.items()},
-        "between": {name: sort_levels(levels) for name, levels in design.between.items()},
+        # lists, since the keys of settings are sorted when they are saved
+        "between": [[name, sort_levels(levels)] for name, levels in design.between.items()],
+        "within": [[name, list(levels)] for name, levels in design.within.items()],
         "n_rows": len(design.rows), "content": identify_input(design.values),
     }  # fmt: skip

@@ -124,8 +124,9 @@ def analyze_mixed(
     rows.append({"statistic": "log likelihood", "method": "Laplace", "estimate": fit.log_likelihood, "n": fit.n_trials})
     rows = [row | {"model": ""} for row in rows]
     levels = find_levels({name: data[name] for name in [*predictors, *(name for name in slopes.values() if name)]})
-    settings: dict[str, Any] = {
-        "formula": formula, "groups": dict(slopes), "columns": dict(parse_columns(columns)), "id_pattern": id_pattern,
+    settings: dict[str, Any] = {  # groups in a list, since the keys of settings are sorted when they are saved
+        "formula": formula, "groups": [[name, slope] for name, slope in slopes.items()],
+        "columns": dict(parse_columns(columns)), "id_pattern": id_pattern,
         "include_excluded": include_excluded, "n_trials": fit.n_trials, "n_levels": fit.n_levels, "levels": levels,
         "terms": [list(term) for term in terms], "outcome": outcome, "n_parameters": fit.n_parameters,
         "content": hash_settings({name: identify_input(column) for name, column in data.items()}), "read": told,

@@ -41,15 +41,15 @@ def write_lme4_files(result: Result, folder: Path, name: str) -> list[Path]:
 def make_lme4_script(settings: Mapping[str, Any], table: str, columns: Sequence[str]) -> str:
     """The text of the script.
 
-    >>> asked = {"formula": "correct ~ condition", "groups": {"participant": "condition", "stimulus": None},
+    >>> asked = {"formula": "correct ~ condition", "groups": [["participant", "condition"], ["stimulus", None]],
     ...          "levels": {"condition": ["edge", "silhouette"]}, "outcome": "correct"}
     >>> print(make_lme4_script(asked, "trials.csv", ["correct", "condition"]).splitlines()[-4])
     m <- glmer(correct ~ condition + (1 + condition | participant) + (1 | stimulus), data = d, family = binomial,
     """
-    groups: Mapping[str, str | None] = settings["groups"]
+    groups: Sequence[tuple[str, str | None]] = settings["groups"]
     levels: Mapping[str, Sequence[str]] = settings["levels"]
-    random = " + ".join(f"(1 + {slope} | {group})" if slope else f"(1 | {group})" for group, slope in groups.items())
-    grouped = {name for group in groups for name in group.split(":")}
+    random = " + ".join(f"(1 + {slope} | {group})" if slope else f"(1 | {group})" for group, slope in groups)
+    grouped = {name for group, _ in groups for name in group.split(":")}
     words = [name for name in columns if name in levels or name in grouped]
     classes = ", ".join(f"{_quote_name(name)} = 'character'" for name in words)
     factors = [
