@@ -54,3 +54,21 @@ def test_a_circular_variable_and_its_bias(beholder, stores, tmp_path):
     )
     assert code == 2
     assert "labels that are numbers" in err
+
+
+def test_stimuli_of_one_id_are_not_of_two_kinds(beholder, stores, tmp_path):
+    import beholder as bh
+
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    table = pd.read_csv(stores[0].parents[1] / "pictures.csv")
+    table["kind"] = table["kind"].where(table.index != 5, "a")
+    table["file"] = [str(stores[0].parents[1] / name) for name in table["file"]]
+    table["id"] = [f"p{i}" for i in range(24)]
+    table.to_csv(folder / "pictures.csv", index=False)
+    net = bh.load_model("beholder:shapes@random")
+    bh.extract(net, folder / "pictures.csv", layers=["block1"], pool="mean", out_path=folder / "other")
+    other = next((folder / "other").glob("*.zarr"))
+    code, _, err = beholder("analyze", "decode", stores[0], other, "--labels", "kind", "--out", tmp_path / "out")
+    assert code == 2
+    assert "1 that differ, 'p5' first" in err

@@ -71,8 +71,9 @@ def test_bad_days() -> None:
     acts = {"v1": respond(SHOWN)}
     with pytest.raises(InputError, match=r"values within one period; got .* with a period of 90"):
         decode(acts, period=90)
-    with pytest.raises(InputError, match="a circular variable by itself"):
-        decode(acts, across=np.arange(60) % 2)
+    for beside in ({"across": np.arange(60) % 2}, {"classifier": "lda"}):
+        with pytest.raises(InputError, match="a circular variable, decoded by ridge regression"):
+            decode(acts, **beside)
     with pytest.raises(InputError, match="a reference with the period"):
         decode(acts, period=None, reference=BEFORE)
     with pytest.raises(InputError, match="labels that are numbers"):

@@ -12,13 +12,13 @@ from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.analysis._features import IN_MEMORY_BYTES, flatten_rows, read_features
 from beholder.analysis._inputs import identify_inputs, number_inputs
-from beholder.analysis._join import iter_layers, read_condition
+from beholder.analysis._join import iter_layers
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.decoding._circular import CircularTask, check_circle, decode_layer, make_circular_rows
 from beholder.analysis.decoding._classifiers import Classifier, check_classifier
 from beholder.analysis.decoding._decode import DecodeSettings, decode_conditions
 from beholder.analysis.decoding._folds import draw_label_orders, plan_class_folds, plan_value_folds
-from beholder.analysis.decoding._sources import Source, open_sources
+from beholder.analysis.decoding._sources import Source, open_sources, read_shared
 from beholder.analysis.decoding._table import FEWEST_ORDERS, Cell, make_rows
 
 
@@ -112,14 +112,13 @@ def analyze_decode(
         raise InputError("1 bin of depth or more", got=f"{depth_bins}")
     sources, note = open_sources(activations, stimulus_ids, layers)
     notes = [note] if note else []
-    first = sources[0]
-    words = np.array([_name(value) for value in read_condition(first.store, labels, "labels")[first.rows]])
+    words = np.array([_name(value) for value in read_shared(sources, labels, "labels")])
     known = np.flatnonzero(words != "")
     if len(known) < len(words):
         notes.append(f"{len(words) - len(known)} of {len(words)} stimuli have no label and were left out.")
     group_of = None
     if groups is not None:
-        group_of = read_condition(first.store, groups, "groups")[first.rows[known]].astype(str)
+        group_of = read_shared(sources, groups, "groups")[known].astype(str)
     told = labels if isinstance(labels, str) else "labels"
     settings: dict[str, Any] = {
         "model": ", ".join(source.model for source in sources), "sources": [source.name for source in sources],
@@ -129,9 +128,12 @@ def analyze_decode(
     }  # fmt: skip
     stores = number_inputs("activations", [source.store for source in sources])
     if period is not None:
-        if across is not None or n_components is not None or not scale:
-            raise InputError("a circular variable by itself", got="across, n_components or unscaled features beside it")
-        task = _plan_circle(words[known], period, first, known, reference, group_of, n_folds, n_permutations, seed)
+        if across is not None or n_components is not None or not scale or classifier != "logistic":
+            raise InputError(
+                "a circular variable, decoded by ridge regression",
+                got="a classifier, across, n_components or no scaling",
+            )
+        task = _plan_circle(words[known], period, sources, known, reference, group_of, n_folds, n_permutations, seed)
         settings |= {"period": period, "reference": _tell_column(reference)}
         settings["inputs"] = identify_inputs(**stores, labels=task.values, groups=group_of, reference=task.references)
         return _analyze_circle(sources, known, task, settings, depth_bins, notes)
@@ -141,7 +143,7 @@ def analyze_decode(
     if across is None:
         conditions, condition_of = [""], np.zeros(len(known), dtype=np.int64)
     else:
-        found = read_condition(first.store, across, "across")[first.rows[known]]
+        found = read_shared(sources, across, "across")[known]
         conditions, condition_of = np.unique(np.array([_name(value) for value in found]), return_inverse=True)
         conditions = [str(each) for each in conditions]
     settings |= {
@@ -195,14 +197,14 @@ def _warn_of_no_test(n_permutations: int, n_orders: int) -> list[str]:
 
 
 def _plan_circle(
-    words: np.ndarray, period: float, first: Source, known: np.ndarray, reference: Any, groups: np.ndarray | None,
-    n_folds: int, n_permutations: int, seed: int,
+    words: np.ndarray, period: float, sources: Sequence[Source], known: np.ndarray, reference: Any,
+    groups: np.ndarray | None, n_folds: int, n_permutations: int, seed: int,
 ) -> CircularTask:  # fmt: skip
     values = _to_numbers(words, "labels that are numbers, to decode a circular variable")
     check_circle(values, period)
     references = None
     if reference is not None:
-        found = read_condition(first.store, reference, "reference")[first.rows[known]]
+        found = read_shared(sources, reference, "reference")[known]
         references = _to_numbers(np.array([_name(value) or "nan" for value in found]), "a reference of numbers")
     folds = plan_value_folds(len(values), n_folds, seed, groups)
     unique, numbers = np.unique(values, return_inverse=True)

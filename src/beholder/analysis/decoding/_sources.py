@@ -10,7 +10,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder.activations import Activations
-from beholder.analysis._join import Layers, join_stimuli, open_layers
+from beholder.analysis._join import Layers, join_stimuli, open_layers, read_condition
 
 
 @final
@@ -97,6 +97,29 @@ def _name_stores(stores: Sequence[Layers]) -> list[str]:
         if len(set(names)) == len(names) and all(names):
             return names
     return [f"{name or 'network'} ({place + 1})" for place, name in enumerate(stems)]
+
+
+def read_shared(sources: Sequence[Source], condition: Any, name: str) -> np.ndarray:
+    """A value for each shared stimulus: of the first source, with which others that have the column must agree.
+
+    Raises
+    ------
+    InputError
+        Stimuli of one id with unlike values.
+    """
+    first = sources[0]
+    values = read_condition(first.store, condition, name)[first.rows]
+    for other in sources[1:] if isinstance(condition, str) else ():
+        table: Any = other.store.stimuli if isinstance(other.store, Activations) else {}
+        if condition in list(table):
+            unlike = np.flatnonzero(values.astype(str) != np.asarray(table[condition])[other.rows].astype(str))
+            if len(unlike):
+                place = int(unlike[0])
+                raise InputError(
+                    f"the same {condition} of a stimulus in {first.name} and {other.name}",
+                    got=f"{len(unlike)} that differ, {first.ids[place]!r} first",
+                )
+    return values
 
 
 def weigh_bins(n_layers: int, n_bins: int) -> list[np.ndarray]:
