@@ -137,6 +137,11 @@ def test_rows_that_cannot_be_judged(tmp_path: Path) -> None:
     found = read_trials(table)
     assert found.table["correct"].tolist() == [True, True]
     assert "1 of 3 answers are left out: 1 that tell neither" in found.sentences[1]
+    assert not any("says otherwise" in each for each in found.sentences)
+    table.write_text("participant,truth,response,correct\na,cat,cat,0\na,cat,dog,0\n", encoding="utf-8")
+    found = read_trials(table)
+    assert found.table["correct"].tolist() == [False, False]
+    assert "Of 1 answer the column correct says otherwise than response and truth, and counts." in found.sentences
     (tmp_path / "b.csv").write_text("participant,response,correct\nb,2,\n", encoding="utf-8")
     assert "correct" not in read_trials(tmp_path / "b.csv").table
     with pytest.raises(InputError, match="in every file, or in none"):

@@ -262,6 +262,7 @@ def _tell(
         )
         if n_none:
             told.append(f"{format_count(n_none, 'answer')} counted as wrong: no response, or na.")
+    told += _tell_contradictions(joined)
     places: dict[str, set[str]] = {}
     for who, source in zip(joined["participant"], joined["source"], strict=True):
         places.setdefault(who, set()).add(source)
@@ -278,3 +279,15 @@ def _tell(
     if asked.get("level") and asked["level"] == asked.get("condition"):
         told.append(f"Levels are the numbers in the column {asked['level']}.")
     return told
+
+
+def _tell_contradictions(joined: Mapping[str, list[Any]]) -> list[str]:
+    """Where a file says that an answer is right or wrong, and response and label say otherwise; it counts as told."""
+    if not {"truth", "response", "correct"} <= set(joined) or not set(joined["truth"]) & set(joined["response"]):
+        return []
+    n = sum(
+        bool(truth) and verdict != (truth == answer)
+        for truth, answer, verdict in zip(joined["truth"], joined["response"], joined["correct"], strict=True)
+    )
+    words = "says otherwise than response and truth, and counts"
+    return [f"Of {format_count(n, 'answer')} the column correct {words}."] if n else []
