@@ -29,6 +29,16 @@ def test_all_layers_with_all_layers_joined_by_id_in_any_order():
         for other, y in theirs.items():
             assert table[one, other] == pytest.approx(compute_cka(x, y, debiased=False), abs=1e-12)
     assert any("Biased CKA" in warning for warning in found.warnings) and found.plot() is not None
+    from beholder.analysis import RESULT_KINDS, ArrayLayers
+    from beholder.figures import find_overlaps
+
+    sides = [
+        ArrayLayers(each, IDS, f"torchvision:a_network_{i}@IMAGENET1K_V1") for i, each in enumerate((ours, theirs))
+    ]
+    named = analyze_cka(*sides, n_permutations=0)
+    (drawing,) = RESULT_KINDS["cka"].draw(named)
+    assert find_overlaps(drawing.figure) == []
+    assert RESULT_KINDS["cka"].title(named) == "Which layers of a_network_0 and a_network_1 are alike (CKA)?"
     assert "biased estimate" in found.methods() and "most alike" in found.sentences()[0]
 
 

@@ -16,6 +16,7 @@ from beholder.analysis._result import (
     format_interval,
     format_p,
 )
+from beholder.analysis.kinds._rsa_differences import shorten_model
 from beholder.figures import plot_value_matrix
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 def _ask(result: Result) -> str:
     asked = result.settings
-    other = (asked["other"] or "another network") if asked["is_network"] else "the recordings"
-    return f"Which layers of {asked['model'] or 'the network'} and {other} are alike (CKA)?"
+    other = (shorten_model(asked["other"]) or "another network") if asked["is_network"] else "the recordings"
+    return f"Which layers of {shorten_model(asked['model']) or 'the network'} and {other} are alike (CKA)?"
 
 
 def _tell(result: Result) -> list[str]:
@@ -82,8 +83,8 @@ def _plot(result: Result, ax: Axes | None) -> Axes:
     values = np.array([[means.get((row, column), np.nan) for column in columns] for row in rows], dtype=np.float64)
     asked = result.settings
     return plot_value_matrix(
-        values, rows, columns, ax, row_name=str(asked["model"]),
-        column_name=str(asked["other"]) if asked["is_network"] else "",
+        values, rows, columns, ax, row_name=shorten_model(str(asked["model"])),
+        column_name=shorten_model(str(asked["other"])) if asked["is_network"] else "",
         value_name="CKA" if asked["debiased"] else "CKA, biased",
     )  # fmt: skip
 

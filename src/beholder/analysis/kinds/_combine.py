@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MOST_DRAWN = 6
+_LEAST_SHARE = 0.005
 _SCORES = ("single model", "best single model", "unweighted sum", "weighted sum")
 
 
@@ -75,7 +76,10 @@ def _tell_shares(target: str, rows: Any) -> str:
     shares = ", ".join(
         f"{' and '.join(names)} {'together' if len(names) > 1 else 'alone'} {format_estimate(float(value))}"
         for names, value in zip((str(each).split(" & ") for each in parts["layer"]), parts["estimate"], strict=True)
+        if abs(value) >= _LEAST_SHARE
     )
+    n_small = int((parts["estimate"].abs() < _LEAST_SHARE).sum())
+    shares += f"{', ' if shares else ''}{n_small} further parts less than .005 each" if n_small else ""
     return f"{target}: of its variance the models explain {total}: {shares}. Shares describe and do not test."
 
 

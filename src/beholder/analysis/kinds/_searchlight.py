@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from beholder.analysis._result import RESULT_KINDS, Drawing, Result, ResultKind, format_estimate, format_p
+from beholder.analysis.kinds._rsa_differences import shorten_model
 from beholder.figures import plot_value_matrix
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def _ask(result: Result) -> str:
-    return f"Where is the brain like {result.settings['model'] or 'the network'} (searchlight)?"
+    return f"Where is the brain like {shorten_model(result.settings['model']) or 'the network'} (searchlight)?"
 
 
 def _describe_size(result: Result) -> str:
