@@ -38,7 +38,7 @@ class ReadingFlags:
 
     def open(self, recordings: Path) -> Any:
         """The recordings, read as the flags say; without any, their path."""
-        told: dict[str, Any] = {name: value for name, value in vars(self).items() if value is not None}
+        told = {name: value for name, value in vars(self).items() if value is not None}
         if self.mask:
             told["mask"] = _read_masks(self.mask)
         if not told:

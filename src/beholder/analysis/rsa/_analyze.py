@@ -12,7 +12,7 @@ from beholder._core.errors import UnknownNameError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations import Activations
 from beholder.analysis._inputs import identify_inputs, number_inputs
-from beholder.analysis._join import ArrayLayers
+from beholder.analysis._join import ArrayLayers, join_many
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.distances._registry import DISTANCES
 from beholder.analysis.rsa._compare import ComparedLayers, Comparison, compare_target
@@ -30,12 +30,13 @@ from beholder.analysis.rsa._recordings import compare_recordings
 from beholder.analysis.rsa._sides import (
     describe_recorded,
     describe_source,
-    join_sides,
     leave_out_stimuli,
+    list_ids,
     name_recordings,
     name_sources,
     open_sources,
     open_targets,
+    tell_sides,
 )
 from beholder.analysis.rsa._targets import Targets, join_targets, make_targets
 from beholder.analysis.rsa._times import gather_moments, list_time_clusters
@@ -137,7 +138,9 @@ def analyze_rsa(
     names, recorded_names = name_sources(sources), name_recordings(recorded)
     chosen = [list_layers(each, layers) for each in sources]
     labels = [read_conditions(each, conditions) if conditions else None for each in sources]
-    joined = join_sides(sources, labels, recorded, id_pattern)
+    own_ids, sides = list_ids(sources, labels), ["the activations"] * len(sources) + ["the recordings"] * len(recorded)
+    all_ids = [*own_ids, *(each.stimulus_ids for each in recorded)]
+    joined = tell_sides(join_many(all_ids, id_pattern, names=sides), own_ids)
     parts: list[Targets] = []
     for other, rows in zip(recorded, joined.rows_recorded, strict=True):
         for source, own_rows in zip(sources, joined.rows, strict=True):

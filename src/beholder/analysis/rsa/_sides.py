@@ -11,7 +11,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder.activations import Activations
-from beholder.analysis._join import join_many, open_layers, open_recorded
+from beholder.analysis._join import JoinedMany, open_layers, open_recorded
 from beholder.analysis.rsa._compare import ComparedLayers
 from beholder.analysis.rsa._layers import Layers, describe_model
 from beholder.analysis.rsa._targets import Recorded, Targets
@@ -95,37 +95,37 @@ class JoinedSides:
     sentence: str
 
 
-def join_sides(
-    sources: Sequence[Layers], labels: Sequence[Sequence[str] | None], recorded: Sequence[Any], id_pattern: str | None
-) -> JoinedSides:
-    """Join all activations with all recordings by id.
+def list_ids(sources: Sequence[Layers], labels: Sequence[Sequence[str] | None]) -> list[tuple[str, ...]]:
+    """What each source is joined by: its stimuli, or where there are labels the conditions that these name."""
+    return [
+        source.stimulus_ids if own is None else tuple(dict.fromkeys(own))
+        for source, own in zip(sources, labels, strict=True)
+    ]
+
+
+def tell_sides(joined: JoinedMany, own_ids: Sequence[Sequence[str]]) -> JoinedSides:
+    """What all activations and all recordings have, of what was joined in this order.
 
     Parameters
     ----------
-    sources, recorded : sequence
-    labels : sequence
-        The condition of each stimulus of a source, whose names are joined instead of ids; None where ids are.
-    id_pattern : str, optional
+    joined : JoinedMany
+    own_ids : sequence
+        Of the activations, as :func:`list_ids`.
 
     Raises
     ------
     InputError
         Fewer than three in common.
     """
-    own_ids = [
-        source.stimulus_ids if own is None else tuple(dict.fromkeys(own))
-        for source, own in zip(sources, labels, strict=True)
-    ]
-    names = ["the activations"] * len(sources) + ["the recordings"] * len(recorded)
-    joined = join_many([*own_ids, *(each.stimulus_ids for each in recorded)], id_pattern, names=names)
-    sentence = joined.sentences[len(sources) - 1]
+    n_sources, n_sides = len(own_ids), len(joined.rows)
+    sentence = joined.sentences[n_sources - 1]
     if len(joined) < _FEWEST_STIMULI:
-        got = sentence if len(names) == 2 else f"{len(joined)} in all of them"
+        got = sentence if n_sides == 2 else f"{len(joined)} in all of them"
         raise InputError(f"{_FEWEST_STIMULI} stimuli or more in common", got=got)
-    if len(names) > 2 and not sentence.startswith(f"{len(joined):,} "):
-        where = "all activations" if len(recorded) == 1 else "all recordings" if len(sources) == 1 else "all of both"
+    if n_sides > 2 and not sentence.startswith(f"{len(joined):,} "):
+        where = "all activations" if n_sides - n_sources == 1 else "all recordings" if n_sources == 1 else "all of both"
         sentence += f" {len(joined):,} of them are in {where}."
-    rows, rows_recorded = joined.rows[: len(sources)], joined.rows[len(sources) :]
+    rows, rows_recorded = joined.rows[:n_sources], joined.rows[n_sources:]
     own = [_name(ids, places) for ids, places in zip(own_ids, rows, strict=True)]
     return JoinedSides(own, rows, rows_recorded, sentence)
 
