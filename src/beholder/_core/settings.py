@@ -9,6 +9,7 @@ from typing import Any
 from beholder._core.errors import ConfigurationChanged
 from beholder._core.narrowing import is_mapping
 from beholder._core.progress import logger
+from beholder._core.wording import show_value
 
 _NETWORK = re.compile(r"(\w+\.)?network was ")
 
@@ -107,5 +108,4 @@ def _word_network(differences: list[str], new: Mapping[str, Any]) -> list[str]:
 
 
 def _show(value: Any) -> str:
-    text = "unset" if value is None else repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return "unset" if value is None else show_value(value)

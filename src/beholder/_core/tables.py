@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from beholder._core.errors import InputError
+from beholder._core.files import open_atomic
 
 LONGEST_CELL = 131_072
 """Characters of a cell: Python's own limit, which is the process's and which other packages lift as they load."""
@@ -80,6 +81,22 @@ def read_records(path: Path | str, delimiter: str = ",") -> list[dict[str, str]]
 def list_rows(frame: Any) -> list[dict[str, Any]]:
     """Rows of a DataFrame as mappings from column to value, by names that are texts as ours are."""
     return frame.to_dict("records")
+
+
+def save_frame(frame: Any, path: Path | str) -> Path:
+    """Write a DataFrame as ``.csv`` or ``.parquet``, by rename.
+
+    Raises
+    ------
+    InputError
+        The name ends otherwise.
+    """
+    path = Path(path)
+    if path.suffix not in (".csv", ".parquet"):
+        raise InputError("a file name ending in .csv or .parquet", got=str(path))
+    with open_atomic(path) as file:
+        frame.to_csv(file, index=False) if path.suffix == ".csv" else frame.to_parquet(file, index=False)
+    return path
 
 
 def format_records(records: Iterable[Mapping[str, Any]], columns: Sequence[str], rest: str = "") -> bytes:

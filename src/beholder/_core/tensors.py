@@ -24,6 +24,12 @@ _INTERNAL = frozenset({
 })  # fmt: skip
 
 
+def is_tensor(value: Any) -> bool:
+    """Whether a value is a torch tensor."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
 def is_module(value: Any) -> bool:
     """Whether a value is a ``torch.nn.Module``."""
     torch = sys.modules.get("torch")

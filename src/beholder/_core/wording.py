@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Generator
+from typing import Any
 
 _KEYWORDS = {
     "flatten_acts": "flatten", "in_path": "stimuli", "model_name": "model",
@@ -94,6 +95,16 @@ def flow_text(text: str) -> str:
     'Stimuli were shown once.'
     """
     return " ".join(text.split())
+
+
+def show_value(value: Any) -> str:
+    """A value as Python writes it, cut after 60 characters.
+
+    >>> show_value("a" * 80)[-6:]
+    'aaa...'
+    """
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def format_count(n: int, what: str) -> str:

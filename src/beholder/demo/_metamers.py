@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from beholder._core.errors import ConfigurationChanged
+from beholder.demo._units import redo
 
 if TYPE_CHECKING:
     from beholder.models import Model
@@ -62,15 +61,6 @@ def _make(
     from beholder.synthesis import make_metamers, null_distribution
 
     null = {"out_path": folder / "null_dist", "n_pairs": n_pairs}
-    _redo(lambda **again: null_distribution(net, everything, layers, **null, **again))
+    redo(lambda **again: null_distribution(net, everything, layers, **null, **again))
     made = {"out_path": folder / "metamers", "iterations": _ITERATIONS, "measured": layers}
-    return _redo(lambda **again: make_metamers(net, chosen, layers, **made, **again))
-
-
-def _redo(work: Callable[..., Any]) -> Any:
-    """Do it; what an older demo left that was made otherwise is made anew."""
-    try:
-        return work()
-    except ConfigurationChanged as change:
-        logger.info("demo: making anew: %s", change)
-        return work(overwrite=True)
+    return redo(lambda **again: make_metamers(net, chosen, layers, **made, **again))

@@ -45,21 +45,21 @@ def show_units(net: Model, stimuli: StimulusSet, folder: Path, n_units: int, see
 
     units = sample_units(net, n_units, seed=seed, layers=LAYERS)
     units.save(folder / "units.json")
-    acts = _redo(lambda **again: record_units(net, stimuli, units, out_path=folder / "activations", **again))
+    acts = redo(lambda **again: record_units(net, stimuli, units, out_path=folder / "activations", **again))
     n_batches = min(_MOST_BATCHES, len(stimuli) // _STIMULI_PER_BATCH)
     best = find_exemplars(acts, units, num_batches=n_batches, seed=seed)
-    written = _redo(lambda **again: write_exemplars(best, folder / "stimuli", stimuli=stimuli, model=net, **again))
+    written = redo(lambda **again: write_exemplars(best, folder / "stimuli", stimuli=stimuli, model=net, **again))
     logger.info("demo: drawing what drives %d units", len(units))
-    _redo(
+    redo(
         lambda **again: optimize_units(
             net, units, N_IMAGES,
             activations=acts, out_path=folder / "stimuli", steps=STEPS, diversity=DIVERSITY, seed=seed, **again,
         )
     )  # fmt: skip
-    return _redo(lambda **again: map_units(net, written, **again))
+    return redo(lambda **again: map_units(net, written, **again))
 
 
-def _redo(run: Callable[..., Any]) -> Any:
+def redo(run: Callable[..., Any]) -> Any:
     """Run a step; what an older demo made in another way is made anew."""
     try:
         return run()

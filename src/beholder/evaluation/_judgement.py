@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError
-from beholder._core.files import open_atomic
 from beholder._core.seeds import DEFAULT_SEED
+from beholder._core.tables import save_frame
 from beholder.evaluation._judgement_table import JUDGEMENTS, NATURAL, read_judgement_table
 from beholder.evaluation._metamer_sets import find_metamer_sets, refuse_twins
 from beholder.evaluation._summaries import summarize_verdicts
@@ -78,12 +78,7 @@ class Judgement:
 
     def save(self, path: Path | str) -> Path:
         """Write the table as ``.csv`` or ``.parquet``, by rename."""
-        path = Path(path)
-        if path.suffix not in (".csv", ".parquet"):
-            raise InputError("a file name ending in .csv or .parquet", got=str(path))
-        with open_atomic(path) as file:
-            self.table.to_csv(file, index=False) if path.suffix == ".csv" else self.table.to_parquet(file, index=False)
-        return path
+        return save_frame(self.table, path)
 
     def select(self, decision: str | None = None, *, failed: bool = False) -> pd.DataFrame:
         """Verdicts of one decision a judge and stimulus; of metamers that did not pass only if asked.

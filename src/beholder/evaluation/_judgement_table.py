@@ -6,11 +6,10 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beholder._core.errors import InputError
 from beholder._core.files import write_bytes
 from beholder._core.tables import list_rows
-from beholder.jobs import check_content
 from beholder.models import DECISIONS
+from beholder.stimuli import read_output_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,20 +58,8 @@ def read_judgement_table(path: Path | str) -> pd.DataFrame:
     path : path
         The file, or the folder of metamers that holds it.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    file = Path(path) / JUDGEMENTS if Path(path).is_dir() else Path(path)
-    if not file.exists():
-        raise InputError("a table of judgements", got=f"no file at {file}", hint="`beholder metamers judge` first")
-    check_content(file.parent, file)
-    try:
-        table = pq.read_table(file).to_pandas()
-    except (OSError, pa.ArrowException) as error:
-        raise InputError("a Parquet file", got=f"{file} ({error})") from error
-    missing = [name for name in _KINDS if name not in table and name not in _LATER]
-    if missing:
-        raise InputError("a table of judgements", got=f"{file} without {', '.join(missing[:4])}")
+    wanted = [name for name in _KINDS if name not in _LATER]
+    table = read_output_table(path, JUDGEMENTS, "a table of judgements", wanted, hint="`beholder metamers judge` first")
     if "rule" not in table:
         table["rule"] = ["first" if decision == "category" else "" for decision in table["decision"]]
     if "main" not in table:

@@ -42,6 +42,7 @@ from .layers._unit_layers import load_skeleton as load_skeleton
 from .layers._unit_layers import make_blank_input as make_blank_input
 from .layers._units import Unit as Unit
 from .layers._units import UnitList as UnitList
+from .layers._units import check_folder_names as check_folder_names
 from .nets._spectemp import RippleFilterbank as RippleFilterbank
 from .network._command import find_model_words as find_model_words
 from .network._identity import describe_preprocessing as describe_preprocessing

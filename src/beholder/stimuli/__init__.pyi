@@ -63,6 +63,7 @@ from .made._metamer_table import fill_verdicts as fill_verdicts
 from .made._metamer_table import format_passed as format_passed
 from .made._metamer_table import make_metamer_table as make_metamer_table
 from .made._metamer_table import read_metamer_table as read_metamer_table
+from .made._metamer_table import read_output_table as read_output_table
 from .made._metamer_table import tells_decisions as tells_decisions
 from .made._metamer_table import write_metamer_table as write_metamer_table
 from .made._null_histogram import NULL_HISTOGRAMS as NULL_HISTOGRAMS

@@ -12,7 +12,7 @@ from beholder._core.files import explain_write_errors, to_path_name
 from beholder._core.provenance import find_network, refuse_other_network
 from beholder.activations import Activations
 from beholder.jobs import JobFolder, Plan, open_output
-from beholder.models import Model, Unit, collect_stimuli
+from beholder.models import Model, check_folder_names, collect_stimuli
 from beholder.stimuli import StimulusSet
 from beholder.units._exemplar_worker import (
     FOLDER,
@@ -87,7 +87,7 @@ def write_exemplars(
     else:
         found = collect_stimuli(preprocessing, stimuli)
     _check_ids(acts, found)
-    _check_folders(exemplars.units)
+    check_folder_names(exemplars.units)
     name = to_path_name(str(acts.attributes.get("path_name") or acts.path.name.partition(".")[0]))
     output = Path(out_path) / (f"{name}_{to_path_name(extra_name)}" if extra_name else name)
     folder = JobFolder(output.parent / f".{output.name}.exemplars.jobs", output)
@@ -137,11 +137,3 @@ def _check_ids(acts: Activations, stimuli: StimulusSet) -> None:
             f"the {len(acts.stimulus_ids)} stimuli that were recorded",
             got=f"{len(stimuli)} without {len(missing)} of them, such as {min(missing)!r}",
         )
-
-
-def _check_folders(units: tuple[Unit, ...]) -> None:
-    seen: dict[str, str] = {}
-    for unit in units:
-        other = seen.setdefault(to_path_name(unit.layer), unit.layer)
-        if other != unit.layer:
-            raise InputError("layers with different folder names", got=f"{other!r} and {unit.layer!r}")

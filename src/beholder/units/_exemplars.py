@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
-from beholder._core.files import open_atomic
 from beholder._core.progress import logger
 from beholder._core.seeds import DEFAULT_SEED
+from beholder._core.tables import save_frame
 from beholder.activations import Activations, LayerActivations, iter_unit_values
 from beholder.models import Unit, UnitList
 from beholder.units._buckets import SIGNS, assign_released, assign_unit, order_by_value
@@ -135,13 +135,7 @@ class Exemplars:
 
     def save(self, path: Path | str) -> Path:
         """Write the table as ``.csv`` or ``.parquet``, by rename."""
-        path = Path(path)
-        if path.suffix not in (".csv", ".parquet"):
-            raise InputError("a file name ending in .csv or .parquet", got=str(path))
-        with open_atomic(path) as file:
-            table = self.to_pandas()
-            table.to_csv(file, index=False) if path.suffix == ".csv" else table.to_parquet(file, index=False)
-        return path
+        return save_frame(self.to_pandas(), path)
 
 
 @suggest_keywords

@@ -16,12 +16,13 @@ from PIL import Image
 
 from beholder._core.errors import BeholderError, InputError
 from beholder._core.files import write_bytes
-from beholder.activations import ThreadTaps, parse_layer, use_exact_math, use_threads
+from beholder.activations import ThreadTaps, parse_layer
 from beholder.jobs import Finish, Shard
 from beholder.models import Model, ModelWorker, StimulusAxis
 from beholder.stimuli import UnitStimuli, UnitStimulus
 from beholder.units._encode import decode_prepared
 from beholder.units._map_grid import MapGrid
+from beholder.units._threads import iter_results, open_threads
 
 FOLDER = "activation_maps"
 _TOLERANCE = 0.05
@@ -79,18 +80,8 @@ class MapWorker(ModelWorker):
     @contextlib.contextmanager
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
         """Load the model, start the threads."""
-        model = self.model
-        on_cpu = torch.device(self.device).type == "cpu"
-        with (
-            use_threads(1 if on_cpu else torch.get_num_threads()),
-            use_exact_math("fp32"),
-            ThreadPoolExecutor(max(1, self.cores // n_workers) if on_cpu else 1, "beholder-map") as pool,
-        ):
-            taps = ThreadTaps(model)
-            try:
-                yield lambda shard: self._start(self.chunks[shard.key], pool, taps)
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+        with open_threads(self.model, self.device, self.cores // n_workers, "beholder-map") as (pool, taps):
+            yield lambda shard: self._start(self.chunks[shard.key], pool, taps)
 
     def _start(self, chunk: Sequence[Sequence[Wanted]], pool: ThreadPoolExecutor, taps: ThreadTaps) -> Finish:
         layers = find_layers(chunk)
@@ -99,14 +90,9 @@ class MapWorker(ModelWorker):
         def finish() -> tuple[dict[str, int], dict[str, Any]]:
             sizes: dict[str, int] = {}
             bounds: dict[str, list[str]] = {}
-            try:
-                for future in futures:
-                    for name, size, numbers in future.result():
-                        sizes[name], bounds[name] = size, numbers
-            except BaseException:
-                for future in futures:
-                    future.cancel()
-                raise
+            for made in iter_results(futures):
+                for name, size, numbers in made:
+                    sizes[name], bounds[name] = size, numbers
             return sizes, {"bounds": bounds}
 
         return finish

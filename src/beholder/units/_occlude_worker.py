@@ -16,12 +16,13 @@ import torch
 from beholder._core.errors import BeholderError
 from beholder._core.files import write_bytes
 from beholder._core.tables import format_records
-from beholder.activations import Tap, ThreadTaps, parse_layer, use_exact_math, use_threads
+from beholder.activations import Tap, ThreadTaps, parse_layer
 from beholder.jobs import Finish, Shard
 from beholder.models import Model, ModelWorker, StimulusAxis
 from beholder.stimuli import IMAGENET_MEAN_COLOUR, UnitStimuli, UnitStimulus
 from beholder.units._encode import decode_prepared, encode_prepared
 from beholder.units._map_worker import check_mean
+from beholder.units._threads import iter_results, open_threads
 
 FOLDER = "counterfactual_images"
 MANIFEST = "manifest.csv"
@@ -89,18 +90,8 @@ class OcclusionWorker(ModelWorker):
     @contextlib.contextmanager
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
         """Load the model, start the threads."""
-        model = self.model
-        on_cpu = torch.device(self.device).type == "cpu"
-        with (
-            use_threads(1 if on_cpu else torch.get_num_threads()),
-            use_exact_math("fp32"),
-            ThreadPoolExecutor(max(1, self.cores // n_workers) if on_cpu else 1, "beholder-occlude") as pool,
-        ):
-            taps = ThreadTaps(model)
-            try:
-                yield lambda shard: self._start(self.recipes[shard.key], pool, taps)
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+        with open_threads(self.model, self.device, self.cores // n_workers, "beholder-occlude") as (pool, taps):
+            yield lambda shard: self._start(self.recipes[shard.key], pool, taps)
 
     def _start(self, recipe: OcclusionRecipe, pool: ThreadPoolExecutor, taps: ThreadTaps) -> Finish:
         bases = list_bases(recipe.unit)
@@ -109,16 +100,10 @@ class OcclusionWorker(ModelWorker):
         def finish() -> tuple[dict[str, int], dict[str, Any]]:
             sizes: dict[str, int] = {}
             rows = []
-            try:
-                for future in futures:
-                    made, row = future.result()
-                    sizes |= made
-                    rows.append(row)
-                    self.report(1)
-            except BaseException:
-                for future in futures:
-                    future.cancel()
-                raise
+            for made, row in iter_results(futures):
+                sizes |= made
+                rows.append(row)
+                self.report(1)
             path = recipe.unit.path / FOLDER / MANIFEST
             data = format_records(rows, COLUMNS)
             write_bytes(path, data)

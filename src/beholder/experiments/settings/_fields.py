@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from beholder._core.errors import InputError, UnknownNameError, find_near_names
 from beholder._core.registry import Registry
+from beholder._core.wording import show_value
 
 T = TypeVar("T")
 
@@ -40,7 +41,7 @@ def parse_fields(cls: type[T], values: Any, what: str, group: str = "") -> T:
         of, hint = "", None
         if group:
             of, hint = f" for {group.rstrip('.')!r}", f"{group}{dataclasses.fields(cls)[0].name}=…"  # type: ignore[arg-type]
-        raise InputError(f"an object of {what}s{of}", got=_show(values), hint=hint)
+        raise InputError(f"an object of {what}s{of}", got=show_value(values), hint=hint)
     kinds = typing.get_type_hints(cls)
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for name in values:
@@ -87,13 +88,13 @@ def _parse(kind: Any, value: Any, what: str, name: str) -> Any:
         return _parse_choice(options, value, field)
     if origin is tuple:
         if not isinstance(value, list | tuple):
-            raise InputError(f"a list for {field}", got=_show(value))
+            raise InputError(f"a list for {field}", got=show_value(value))
         return tuple(_parse(options[0], each, what, name) for each in value)
     if dataclasses.is_dataclass(kind):
         return value if isinstance(value, kind) else parse_fields(kind, value, what, f"{name}.")  # type: ignore[arg-type]
     if isinstance(origin, type) and issubclass(origin, Mapping):
         if not isinstance(value, Mapping) or not all(isinstance(each, str) for pair in value.items() for each in pair):
-            raise InputError(f"an object of texts for {field}", got=_show(value))
+            raise InputError(f"an object of texts for {field}", got=show_value(value))
         return types.MappingProxyType(dict(value))
     return _parse_scalar(kind, value, field)
 
@@ -102,7 +103,7 @@ def _parse_choice(options: Collection[Any] | Registry[Any], value: Any, field: s
     if value not in options:
         known = [str(option) for option in options]
         hint = " or ".join(find_near_names(str(value), known)) or None
-        raise InputError(f"one of {', '.join(known)} for {field}", got=_show(value), hint=hint)
+        raise InputError(f"one of {', '.join(known)} for {field}", got=show_value(value), hint=hint)
     return value
 
 
@@ -115,12 +116,7 @@ def _parse_scalar(kind: type, value: Any, field: str) -> Any:
     if kind is int and isinstance(value, float) and value.is_integer():
         return int(value)
     if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
-        raise InputError(f"{_NAMES[kind]} for {field}", got=_show(value))
+        raise InputError(f"{_NAMES[kind]} for {field}", got=show_value(value))
     if kind is float and value - value != 0:
-        raise InputError(f"a finite number for {field}", got=_show(value))
+        raise InputError(f"a finite number for {field}", got=show_value(value))
     return value
-
-
-def _show(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

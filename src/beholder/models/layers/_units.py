@@ -304,3 +304,12 @@ def spell_joined(layer: str) -> list[str]:
     if match:
         spellings.append(to_joined(match["block"]) + "_shortcut")
     return spellings
+
+
+def check_folder_names(units: Iterable[Unit]) -> None:
+    """Refuse layers that would share a folder."""
+    seen: dict[str, str] = {}
+    for unit in units:
+        other = seen.setdefault(to_path_name(unit.layer), unit.layer)
+        if other != unit.layer:
+            raise InputError("layers with different folder names", got=f"{other!r} and {unit.layer!r}")

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.errors import InputError, StimulusError, format_values
+from beholder._core.tensors import is_tensor
 from beholder.models.preprocessing._base import PREPROCESSINGS, Preprocessing, check_fields
-from beholder.models.preprocessing._sound import is_tensor, read_samples
+from beholder.models.preprocessing._sound import read_samples
 from beholder.stimuli import looks_like_pictures, open_image
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.errors import InputError, StimulusError
+from beholder._core.tensors import is_tensor
 from beholder.models.preprocessing._base import PREPROCESSINGS, Preprocessing, check_fields
 
 if TYPE_CHECKING:
@@ -216,11 +217,3 @@ def log_once(message: str, key: str | None = None) -> None:
     if (key or message) not in _told:
         _told.add(key or message)
         logger.info("%s", message)
-
-
-def is_tensor(value: Any) -> bool:
-    """Whether ``value`` is a torch tensor, without importing torch."""
-    import sys
-
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(value, torch.Tensor)

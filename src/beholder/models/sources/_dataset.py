@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.errors import StimulusError, format_values
+from beholder._core.tensors import is_tensor
 from beholder.models.preprocessing._base import Preprocessing
-from beholder.models.preprocessing._sound import is_tensor
 
 if TYPE_CHECKING:
     from torch import Tensor

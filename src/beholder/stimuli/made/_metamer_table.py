@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,6 +79,39 @@ def write_metamer_table(path: Path | str, table: pd.DataFrame) -> None:
     write_bytes(path, buffer.getvalue())
 
 
+def read_output_table(path: Path | str, name: str, what: str, wanted: Sequence[str], *, hint: str) -> pd.DataFrame:
+    """A Parquet table of an output, whose bytes are as they were written.
+
+    Parameters
+    ----------
+    path : path
+        The file, or the folder that holds it.
+    name : str
+        Of the file in its folder.
+    what : str
+        What it is, for messages.
+    wanted : sequence of str
+        Columns that it has to have.
+    hint : str
+        What to do where there is no file.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = Path(path) / name if Path(path).is_dir() else Path(path)
+    if not file.exists():
+        raise InputError(what, got=f"no file at {file}", hint=hint)
+    check_content(file.parent, file)
+    try:
+        table = pq.read_table(file).to_pandas()
+    except (OSError, pa.ArrowException) as error:
+        raise InputError("a Parquet file", got=f"{file} ({error})") from error
+    missing = [column for column in wanted if column not in table]
+    if missing:
+        raise InputError(what, got=f"{file} without {', '.join(missing[:4])}")
+    return table
+
+
 def read_metamer_table(path: Path | str) -> pd.DataFrame:
     """Read ``results.parquet``; ``passed`` is of pandas' ``boolean`` type, with empty cells.
 
@@ -90,20 +123,8 @@ def read_metamer_table(path: Path | str) -> pd.DataFrame:
     path : path
         The file, or the folder that holds it.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    file = Path(path) / RESULTS if Path(path).is_dir() else Path(path)
-    if not file.exists():
-        raise InputError("a table of metamers", got=f"no file at {file}", hint="`beholder metamers make` first")
-    check_content(file.parent, file)
-    try:
-        table = pq.read_table(file).to_pandas()
-    except (OSError, pa.ArrowException) as error:
-        raise InputError("a Parquet file", got=f"{file} ({error})") from error
-    missing = [name for name in _KINDS if name not in table and name not in _LATER]
-    if missing:
-        raise InputError("a table of metamers", got=f"{file} without {', '.join(missing[:4])}")
+    wanted = [name for name in _KINDS if name not in _LATER]
+    table = read_output_table(path, RESULTS, "a table of metamers", wanted, hint="`beholder metamers make` first")
     table = table.assign(**{name: None for name in _LATER if name not in table})
     return make_metamer_table({name: table[name].tolist() for name in _KINDS})
 

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from beholder._core.errors import InputError
+from beholder._core.tensors import is_tensor
 from beholder.stimuli.images._picture import check_picture, is_transparent, looks_like_pictures
 from beholder.stimuli.sets._arrays import build_from_items
 from beholder.stimuli.sets._datasets import (
@@ -22,7 +23,7 @@ from beholder.stimuli.sets._datasets import (
     is_torch,
 )
 from beholder.stimuli.sets._folder import build_flat, find_kind
-from beholder.stimuli.sets._items import StimulusItems, check_item, is_tensor, to_plain
+from beholder.stimuli.sets._items import StimulusItems, check_item, to_plain
 from beholder.stimuli.sets._set import StimulusSet
 
 _HDF5 = frozenset({".h5", ".hdf5", ".hdf"})

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from beholder._core.errors import InputError, StimulusError
+from beholder._core.tensors import is_tensor
 from beholder.stimuli.images._picture import is_transparent, looks_like_pictures
 from beholder.stimuli.sets._arrays import build_from_items
-from beholder.stimuli.sets._items import StimulusItems, check_item, is_tensor, to_plain
+from beholder.stimuli.sets._items import StimulusItems, check_item, to_plain
 from beholder.stimuli.sets._manifest import Kind
 from beholder.stimuli.sets._set import StimulusSet
 

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from beholder._core.errors import InputError
+from beholder._core.tensors import is_tensor
 
 
 @final
@@ -75,14 +76,6 @@ def to_plain(value: Any) -> Any:
         value = value.detach().cpu()
         return (value.float() if value.is_floating_point() and value.element_size() < 4 else value).numpy()
     return value
-
-
-def is_tensor(value: Any) -> bool:
-    """Whether a value is a torch tensor, without loading torch."""
-    import sys
-
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(value, torch.Tensor)
 
 
 def check_item(item: Any, name: str) -> np.ndarray:

@@ -16,6 +16,7 @@ from beholder._core.errors import ConfigurationChanged, InputError
 from beholder._core.files import open_atomic, read_json, write_json
 from beholder._core.hashing import hash_array
 from beholder._core.origins import find_owner
+from beholder._core.wording import show_value
 from beholder.models import Model, describe_preprocessing, identify_model
 
 SETTINGS = "synthesis.json"
@@ -125,9 +126,4 @@ def find_difference(before: Any, now: Any, path: str = "") -> str:
             if found:
                 return found
         return ""
-    return "" if before == now else f"{path}: {_shorten(now)} instead of {_shorten(before)}"
-
-
-def _shorten(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return "" if before == now else f"{path}: {show_value(now)} instead of {show_value(before)}"

@@ -22,6 +22,7 @@ from beholder.models import (
     Model,
     Unit,
     UnitList,
+    check_folder_names,
     describe_preprocessing,
     list_identities,
     open_model,
@@ -42,7 +43,6 @@ from beholder.synthesis.objectives._units import Channel
 from beholder.synthesis.visualizations._files import FOLDER, TABLE, TABLE_COLUMNS, Row, format_table
 from beholder.synthesis.visualizations._plan import (
     VisualizationOptions,
-    check_folder_names,
     make_shards,
     make_unit_recipe,
     plan_groups,

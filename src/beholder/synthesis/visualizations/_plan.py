@@ -204,12 +204,3 @@ def make_shards(
         name = f"{to_path_name(group[0].layer)}--{group[0].channel}"  # that of a unit which is in no other group
         shards.append(Shard(name, len(SIGNS) * n_images * len(group), payload))
     return tuple(shards)
-
-
-def check_folder_names(units: Sequence[Unit]) -> None:
-    """Refuse layers that would share a folder."""
-    seen: dict[str, str] = {}
-    for unit in units:
-        other = seen.setdefault(to_path_name(unit.layer), unit.layer)
-        if other != unit.layer:
-            raise InputError("layers with different folder names", got=f"{other!r} and {unit.layer!r}")

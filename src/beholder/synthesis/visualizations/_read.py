@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
-from beholder._core.files import explain_read_errors, open_atomic, read_json
+from beholder._core.files import explain_read_errors, read_json
 from beholder._core.provenance import FILE_NAME
+from beholder._core.tables import save_frame
 from beholder.models import Unit
 from beholder.synthesis.engine._stimulus_format import StimulusFormat
 from beholder.synthesis.visualizations._files import (
@@ -187,13 +188,7 @@ class Visualizations:
 
     def save(self, path: Path | str) -> Path:
         """Write the table of images as ``.csv`` or ``.parquet``, by rename."""
-        path = Path(path)
-        if path.suffix not in (".csv", ".parquet"):
-            raise InputError("a file name ending in .csv or .parquet", got=str(path))
-        with open_atomic(path) as file:
-            table = self.to_pandas()
-            table.to_csv(file, index=False) if path.suffix == ".csv" else table.to_parquet(file, index=False)
-        return path
+        return save_frame(self.to_pandas(), path)
 
     def plot(self, ax: Axes | None = None, *, unit: int = 0) -> Axes:
         """Draw the images of one unit: min and max in rows, from weakest to strongest, with their activations.
