@@ -26,7 +26,6 @@ LONGER = {
     ("units record", "batch_size"): "a recording is an extraction",
     ("tasks serve", "fill"): "who comes in is decided at the entrance, behind the book of participants",
     ("tasks import", "db"): "files of answers belong to the room of responses",
-    ("metamers make", "model_name"): "a network is loaded as any network is",
     ("metamers judge", "seed"): "a method of the verdicts counts them, and intervals are of the room of statistics",
     ("metamers judge", "weights_seed"): "a judge is loaded as any network is",
 }

@@ -21,6 +21,7 @@ from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations.extraction._plan import (
     ExtractOptions,
     Pass,
+    count_cores,
     plan_passes,
     plan_shards,
     read_layout_names,
@@ -250,7 +251,11 @@ def extract_to_store(
         shards = plan_shards(passes, stimuli, n_replicates, asked)
         unit = "stimuli" if n_replicates == 1 else "exposures"
         plan = Plan(f"extract {model.path_name}", settings, shards, unit)
-        worker = ExtractWorker(store, model, str(model.device), stimuli, passes, options, settings)
+        n_concurrent_batches = (options.threads or count_cores()) if settings["intra_threads"] == 1 else 1
+        worker = ExtractWorker(
+            store, model, str(model.device), stimuli, passes, settings, n_concurrent_batches, options.precision,
+            options.exposure, options.reduce_to, options.seed,
+        )  # fmt: skip
         receipts = output.run(plan, worker, n_workers=options.workers)
         smaller = _finish_store(store, stimuli, plan.hash, receipts)
         facts = {

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from beholder._core.errors import BeholderError, InputError, is_out_of_memory
 from beholder._core.progress import logger
-from beholder.activations.extraction._plan import ExtractOptions, MicroBatch, Pass, count_cores, cut_micro_batches
+from beholder.activations.extraction._plan import MicroBatch, Pass, cut_micro_batches
 from beholder.activations.extraction._postprocess import project_rows
 from beholder.activations.forward._conduct import use_exact_math, use_threads
 from beholder.activations.forward._hooks import ThreadTaps
@@ -32,7 +32,7 @@ from beholder.activations.store._arrays import job_folder
 from beholder.activations.store._shard_file import read_rows, shard_path, write_shard
 from beholder.jobs import Files, Finish, Shard, has_content
 from beholder.models import ImagePreprocessing, Model, ModelWorker, load_stimulus
-from beholder.stimuli import StimulusSet
+from beholder.stimuli import Exposure, StimulusSet
 
 _PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -50,10 +50,12 @@ class ExtractWorker(ModelWorker):
     device : str
     stimuli : StimulusSet
     passes : sequence of Pass
-    options : ExtractOptions
-        Of this run; they agree with the settings wherever these decide a byte.
     settings : mapping
         Of the store: ``micro_batch``, ``intra_threads``, ``channels_last``, …
+    n_concurrent_batches : int
+        Micro-batches in flight on the CPU; does not change any value.
+    precision, exposure, reduce_to, seed
+        As for :func:`extract`.
     """
 
     store: Path
@@ -61,8 +63,12 @@ class ExtractWorker(ModelWorker):
     device: str
     stimuli: StimulusSet
     passes: Sequence[Pass]
-    options: ExtractOptions
     settings: Mapping[str, Any]
+    n_concurrent_batches: int
+    precision: str
+    exposure: Exposure | None
+    reduce_to: int | None
+    seed: int
     lookahead: int = field(default=1, init=False)
 
     @contextlib.contextmanager
@@ -70,14 +76,11 @@ class ExtractWorker(ModelWorker):
         """Load the model, set the threads, start the lanes."""
         model = self.model
         on_cpu = torch.device(self.device).type == "cpu"
-        intra_threads = self.settings["intra_threads"]
-        cores = os.cpu_count() or 1
-        if on_cpu:
-            cores = (self.options.threads or count_cores()) if intra_threads == 1 else 1
+        n_lanes = (self.n_concurrent_batches if on_cpu else os.cpu_count() or 1) // n_workers
         with (
-            use_threads(intra_threads),
-            use_exact_math(self.options.precision),
-            ThreadPoolExecutor(max(1, cores // n_workers), thread_name_prefix="beholder-lane") as pool,
+            use_threads(self.settings["intra_threads"]),
+            use_exact_math(self.precision),
+            ThreadPoolExecutor(max(1, n_lanes), thread_name_prefix="beholder-lane") as pool,
         ):
             session = _ExtractionSession(self, model, pool, on_cpu)
             try:
@@ -110,7 +113,7 @@ class _ExtractionSession:
         self._taps = ThreadTaps(model, channels_last=worker.settings["channels_last"], gives_output=True)
         arrays = worker.stimuli.arrays
         as_floats = arrays is not None and np.dtype(getattr(arrays, "dtype", np.uint8)).kind == "f"
-        exposed = worker.options.exposure is not None
+        exposed = worker.exposure is not None
         self._as_uint8 = isinstance(model.preprocessing, ImagePreprocessing) and (exposed or not as_floats)
         self._device = torch.device(worker.device)
         self._folder = job_folder(worker.store)
@@ -201,9 +204,9 @@ class _ExtractionSession:
                 worker.stimuli,
                 i,
                 self._model.preprocessing,
-                worker.options.exposure,
+                worker.exposure,
                 replicate=replicate,
-                seed=worker.options.seed,
+                seed=worker.seed,
                 as_uint8=self._as_uint8,
             )
             read[i] = (what[0], what[1])
@@ -225,7 +228,7 @@ class _ExtractionSession:
     ) -> None:
         model, tap = self._taps.get(which, {name: feeds[0][1].layer.ref for name, feeds in routes.items()})
         rows = slice(task.rows.start - base, task.rows.stop - base)
-        dtype = _PRECISIONS.get(self._worker.options.precision)
+        dtype = _PRECISIONS.get(self._worker.precision)
         cast = torch.autocast(self._device.type, dtype) if dtype else contextlib.nullcontext()
         with torch.inference_mode(), cast, warnings.catch_warnings():
             if self._as_uint8 and isinstance(model.preprocessing, ImagePreprocessing):
@@ -279,13 +282,13 @@ class _ExtractionSession:
         return {start + row: pair for row, pair in enumerate(zip(hashes, marks, strict=True))}
 
     def _write(self, shard: Shard, job: Pass, outputs: Mapping[str, Tensor], kept: int) -> dict[str, tuple[int, str]]:
-        payload, options = shard.payload, self._worker.options
+        payload, worker = shard.payload, self._worker
         files = {}
         for target, layer in zip(job.targets, job.layers, strict=True):
             values = outputs[target.name].numpy()
-            if options.reduce_to:
+            if worker.reduce_to:
                 flat = values.reshape(len(values), -1)
-                values = project_rows(flat, options.reduce_to, options.seed, target.name)
+                values = project_rows(flat, worker.reduce_to, worker.seed, target.name)
             folder = self._worker.store / layer.path_name / "values"
             path = shard_path(
                 folder, payload["start"] // layer.layout.rows, payload["replicate"], len(layer.layout.features)
