@@ -122,6 +122,7 @@ def test_answers_are_averaged_in_each_cell() -> None:
     found = analyze_anova(trials)
     expected = fit_anova(cells.to_numpy(), within=["condition"])["condition"]
     assert pick(found, "condition")["estimate"] == pytest.approx(expected.F)
+    assert found.settings["n_permutations"] == 10_000 and "permutation" not in found.methods().lower()
     assert found.settings["designs"][0]["within"] == [["condition", ["c5", "c10", "c100"]]]
     mixed = analyze_anova(trials, within=["condition"], between=["group"], n_permutations=99)
     assert pick(mixed, "group")["df_2"] == 5 and np.isfinite(pick(mixed, "group:condition")["p_permutation"])

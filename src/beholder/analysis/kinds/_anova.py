@@ -84,7 +84,7 @@ def _describe_methods(result: Result) -> str:
     first = asked["designs"][0]
     factors = [f"{name} between" for name, _ in first["between"]] + [f"{name} within" for name, _ in first["within"]]
     what = _VALUES.get(asked["value"], str(asked["value"]))
-    within = any(each["within"] for each in asked["designs"])
+    within, permutes = (any(each[name] for each in asked["designs"]) for name in ("within", "permuted"))
     paired = (
         """The two rows of a participant's stimuli, the participant's own and the network's, were taken as a pair."""
         if asked["paired"]
@@ -101,7 +101,7 @@ def _describe_methods(result: Result) -> str:
         f"""Permutation p are (1 + k) / (1 + N) of N = {asked["n_permutations"]:,} permutations: of the labels of rows
         for the factor between observers, of labels and of the places within each row for the interaction (Feather et
         al., 2023; seed {asked["seed"]})."""
-        if asked["n_permutations"]
+        if permutes
         else ""
     )
     cited = ["Steiger, J. H. (2004). Psychological Methods 9, 164-182.", "Winer, B. J., Brown, D. R. & Michels, K. M. "
@@ -109,7 +109,7 @@ def _describe_methods(result: Result) -> str:
     if within:
         cited += ["Greenhouse, S. W. & Geisser, S. (1959). Psychometrika 24, 95-112.",
                   "Lecoutre, B. (1991). Journal of Educational Statistics 16, 371-372."]  # fmt: skip
-    if asked["n_permutations"]:
+    if permutes:
         cited.append("Feather, J. et al. (2023). Nature Neuroscience 26, 2017-2034.")
     return flow_text(
         f"""{what} was compared by {kinds} analysis of variance ({", ".join(factors)} participants; sums of squares of

@@ -131,8 +131,7 @@ def analyze_anova(
     settings: dict[str, Any] = {
         "value": value, "designs": described, "paired": paired, "columns": parse_any(columns),
         "id_pattern": id_pattern, "include_excluded": include_excluded,
-        "n_permutations": n_permutations if any(each["permuted"] for each in described) else 0, "seed": seed,
-        "read": told,
+        "n_permutations": n_permutations, "subject": subject, "variable": variable, "seed": seed, "read": told,
     }  # fmt: skip
     return make_result("anova", rows, settings, warnings=notes)
 

@@ -159,7 +159,9 @@ def analyze_power(
     settings: dict[str, Any] = {
         "design": design, "effect": effect, "effect_scale": effect_scale, "alpha": alpha, "target_power": target_power,
         "n_simulations": n_simulations, "seed": seed, "columns": parse_columns(columns), "id_pattern": id_pattern,
-        "include_excluded": include_excluded, "read": told, "n": counts, "trials": list(plan.trials), "each": False,
+        "include_excluded": include_excluded, "condition": condition, "within": list(within or ()),
+        "between": list(between or ()), "function": function, "scale": scale, "guess": guess, "lapse": lapse,
+        "read": told, "n": counts, "trials": list(plan.trials), "each": False,
         "content": hash_settings({name: identify_input(_to_words(column)) for name, column in table.items()}),
     }  # fmt: skip
     return make_result("power", rows, settings | plan.told, warnings=plan.notes)

@@ -142,7 +142,8 @@ def analyze_psychometrics(
     notes: list[str] = []
     settings: dict[str, Any] = {
         "by": chosen, "function": function, "guess": guess, "lapse": lapse, "prior": prior, "p_correct": p_correct,
-        "task": task, "n_alternatives": m, "signal": signal, "n_draws": n_draws, "seed": seed, "read": told,
+        "direction": direction, "task": task, "n_alternatives": m, "signal": signal, "n_draws": n_draws, "seed": seed,
+        "read": told,
         "columns": parse_columns(columns), "id_pattern": id_pattern, "include_excluded": include_excluded,
         "networks": _list_networks(table),
         "scale": scale or ("log" if function == "weibull" else "linear"), "falling": False,
