@@ -166,6 +166,18 @@ def test_one_person_missing_conditions_and_repeats(tmp_path: Path) -> None:
     assert not len(pick(found, "people with one another", target="easy"))
 
 
+def test_of_two_answers_the_first_counts(tables: tuple[Path, Path], tmp_path: Path) -> None:
+    people, networks = tables
+    text = people.read_text()
+    first = text.splitlines()[1]
+    other = next(each for each in CLASSES if not first.endswith(each))
+    again = tmp_path / "again.csv"
+    again.write_text(f"{text}{first.rsplit(',', 1)[0]},{other}\n")
+    found = analyze_agreement(again, networks, **QUICK)
+    assert found.table.equals(analyze_agreement(people, networks, **QUICK).table)
+    assert any("1 answer to stimuli" in line for line in found.warnings)
+
+
 def test_bad_input(tables: tuple[Path, Path], tmp_path: Path) -> None:
     people, networks = tables
     other = write(tmp_path / "other.csv", {"net": 1.0}, conditions=("x",))

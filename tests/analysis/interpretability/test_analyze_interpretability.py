@@ -134,6 +134,15 @@ def test_it_is_told_and_drawn(found: bh.Result, tmp_path: Path) -> None:
     assert bh.open(tmp_path / "interpretability.parquet").sentences() == told
 
 
+def test_who_saw_a_trial_twice_has_one_error_consistency(tmp_path: Path) -> None:
+    rows = answer(0, networks=(0.5,))
+    machine = write(tmp_path / "machine.csv", answer(9, networks=(0.5,), who="m"))
+    once = analyze_interpretability(write(tmp_path / "once.csv", rows), machine, n_draws=50)
+    twice = analyze_interpretability(write(tmp_path / "twice.csv", [*rows, rows[0]]), machine, n_draws=50)
+    name = "error consistency with machine"
+    assert pick(twice, name).estimate.tolist() == pick(once, name).estimate.tolist()
+
+
 def test_layers_in_the_networks_order(tmp_path: Path) -> None:
     people = write(tmp_path / "people.csv", answer(1, networks=(0.5,), modes=("natural",)))
     layers = ["layer12", "pool", "layer11", "layer10", "layer9"]
