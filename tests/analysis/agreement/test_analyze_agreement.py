@@ -178,6 +178,24 @@ def test_of_two_answers_the_first_counts(tables: tuple[Path, Path], tmp_path: Pa
     assert any("1 answer to stimuli" in line for line in found.warnings)
 
 
+def test_networks_without_conditions_have_those_of_the_stimuli(tmp_path: Path) -> None:
+    for file in (
+        write(tmp_path / "people.csv", {"p0": 2.0, "p1": 2.0}), write(tmp_path / "told.csv", {"net": 1.0}, seed=1)
+    ):  # fmt: skip
+        file.write_text(re.sub(r",s(\d+),(e|h)", r",\2\1,\2", file.read_text()))
+    silent = re.sub(",(easy|hard),", ",,", (tmp_path / "told.csv").read_text())
+    (tmp_path / "silent.csv").write_text(silent)
+    expected = analyze_agreement(tmp_path / "people.csv", tmp_path / "told.csv", **QUICK)
+    found = analyze_agreement(tmp_path / "people.csv", tmp_path / "silent.csv", **QUICK)
+    assert found.table.equals(expected.table)
+    assert "net: no condition told, taken for those in which people saw the stimuli." in found.warnings
+    both = write(tmp_path / "both.csv", {"p0": 2.0, "p1": 2.0})
+    plain = tmp_path / "plain.csv"
+    plain.write_text(re.sub(",(easy|hard),", ",,", write(tmp_path / "net.csv", {"net": 1.0}).read_text()))
+    with pytest.raises(InputError, match=r"conditions in networks' tables, .* in several; got none for 's0'"):
+        analyze_agreement(both, plain, **QUICK)
+
+
 def test_bad_input(tables: tuple[Path, Path], tmp_path: Path) -> None:
     people, networks = tables
     other = write(tmp_path / "other.csv", {"net": 1.0}, conditions=("x",))

@@ -90,7 +90,7 @@ def collect_observers(trials: Trials, networks: Trials | None, conditions: Seque
     trials : Trials
         Answers whose ``rule`` is told are a network's, all others a person's.
     networks : Trials, optional
-        Answers of networks.
+        Answers of networks. A side whose tables tell no condition has those of the other's stimuli.
     conditions : sequence of str, optional
         Default all that people answered in (without people, networks).
 
@@ -131,19 +131,6 @@ def collect_observers(trials: Trials, networks: Trials | None, conditions: Seque
     return Observers(people, nets, tuple(found), classes, n_classes, content, tuple(sentences), tuple(notes))
 
 
-def _fill_conditions(table: Any) -> tuple[Any, list[str]]:
-    """Networks that tell no condition answered in that of people, where these have one."""
-    is_network = table["is_network"].astype(bool)
-    known = {str(name) for name in table.loc[~is_network, "condition"]}
-    untold = (table["condition"] == "").groupby(table["participant"]).transform("all") & is_network
-    if len(known) != 1 or known == {""} or not untold.any():
-        return table, []
-    (name,) = known
-    who = sorted({str(each) for each in table.loc[untold, "participant"]})
-    note = f"{', '.join(who)}: no condition told, taken for that of people, {name}."
-    return table.assign(condition=table["condition"].where(~untold, name)), [note]
-
-
 def _mark(table: Any, is_network: bool) -> Any:
     """The columns that agreement is about, and whose answers they are."""
     _check(table)
@@ -165,6 +152,29 @@ def _check(table: Any) -> None:
         raise InputError(
             "the stimulus of every answer, by which observers are joined", got="none", hint="--columns stimulus=…"
         )
+
+
+def _fill_conditions(table: Any) -> tuple[Any, list[str]]:
+    """Networks that tell no condition answered in those in which people saw the stimuli."""
+    is_network = table["is_network"].astype(bool)
+    untold = (table["condition"] == "").groupby(table["participant"]).transform("all") & is_network
+    people: Any = table[~is_network]
+    names = {str(name) for name in people["condition"]}
+    if not untold.any() or not names - {""}:
+        return table, []
+    several: Any = people.groupby("stimulus", sort=True)["condition"].nunique()
+    ambiguous = sorted({str(name) for name in several.index[several > 1]} & set(table.loc[untold, "stimulus"]))
+    if ambiguous:
+        raise InputError(
+            "conditions in networks' tables, where people saw stimuli in several", got=f"none for {ambiguous[0]!r}",
+            hint="--columns condition=…",
+        )  # fmt: skip
+    known = dict(zip(people["stimulus"], people["condition"], strict=True))
+    filled = table["stimulus"].map(known).fillna("")
+    who = ", ".join(sorted({str(each) for each in table.loc[untold, "participant"]}))
+    whose = f"that of people, {next(iter(names))}" if len(names) == 1 else "those in which people saw the stimuli"
+    table = table.assign(condition=table["condition"].where(~untold, filled))
+    return table, [f"{who}: no condition told, taken for {whose}."]
 
 
 def _drop_repeats(table: Any) -> tuple[Any, list[str]]:
