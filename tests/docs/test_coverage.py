@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -223,3 +224,9 @@ def test_no_page_is_missing_from_the_navigation() -> None:
     text = Path(ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     for page in PAGES[1:]:
         assert f": {page.name}\n" in text
+
+
+def test_the_picture_of_the_house_is_the_order_that_the_linter_holds() -> None:
+    tool = runpy.run_path(str(ROOT / "tools" / "draw_house.py"))
+    drawn = tool["draw_house"](tool["read_orders"]())
+    assert (ROOT / "docs" / "house.svg").read_text(encoding="utf-8") == drawn, "python tools/draw_house.py"
