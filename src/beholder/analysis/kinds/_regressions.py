@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,6 @@ from beholder.figures import CurvePanel, LayerCurve, plot_layer_curve, plot_laye
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 _NAME = "Corrected variance explained (median)"
 _MOST_PANELS = 6
@@ -62,7 +61,7 @@ def _draw(result: Result) -> Iterator[Drawing]:
     table: Any = result.table
     targets = [str(each) for each in dict.fromkeys(table["target"])]
     panels = {name: _make_panel(result, name) for name in targets[:_MOST_PANELS]}
-    fig = cast("Figure", plot_layer_curves(panels, name=_NAME))
+    fig = plot_layer_curves(panels, name=_NAME)
     yield Drawing(
         "stages", fig, f"Curves over stages for {', '.join(panels)}",
         "Dots: median over voxels of the published corrected variance explained, by stage in the order of the files' "
