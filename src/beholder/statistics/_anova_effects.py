@@ -78,7 +78,7 @@ def compute_eta_interval(f: float, df_1: float, df_2: float, confidence: float =
     Source: Steiger 2004, Psychological Methods 9, 164-182.
 
     >>> [round(end, 3) for end in compute_eta_interval(8.0, 2, 30)]
-    [0.077, 0.525]
+    [0.068, 0.528]
     """
     if not 0 < confidence < 1:
         raise InputError("a confidence between 0 and 1", got=f"{confidence:g}")

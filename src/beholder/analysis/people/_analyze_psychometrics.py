@@ -115,7 +115,7 @@ def analyze_psychometrics(
     >>> table = {"level": [1, 2, 3, 4, 5], "n_right": [21, 24, 33, 39, 40], "n_shown": [40] * 5}
     >>> found = analyze_psychometrics(table, guess=0.5, n_draws=100)
     >>> found.table.query("statistic == 'threshold'")["estimate"].round(1).tolist()
-    [2.8]
+    [2.6]
     """
     _check_names(function, task, prior, lapse)
     options: dict[str, Any] = {"columns": columns, "id_pattern": id_pattern, "include_excluded": include_excluded}
