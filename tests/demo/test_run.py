@@ -8,10 +8,12 @@ from PIL import Image
 
 from beholder._core.errors import InputError
 from beholder.activations import Activations
+from beholder.analysis import open_result
 from beholder.cli.demo import app
 from beholder.demo import run_demo
 from beholder.demo._figures import MEASURES, find_neighbours
 from beholder.demo._metamers import PICTURE_LAYERS, SOUND_LAYERS
+from beholder.demo._recognition import LEVELS
 from beholder.demo._run import draw_stimuli, record_layers
 from beholder.demo._units import LAYERS as unit_layers
 from beholder.models import load_model
@@ -25,8 +27,14 @@ LAYERS = ["block1", "block2", "block3", "block4", "block5", "classifier"]
 def demo(tmp_path_factory):
     """The demo with two pictures a category, and with no network to be had."""
     out = tmp_path_factory.mktemp("demo") / "out"
+    connect = socket.socket.connect
+
+    def connect_here(own, address):
+        """To the demo's own experiment on this machine, and nowhere else."""
+        return connect(own, address) if address[0] == "127.0.0.1" else pytest.fail("the demo reached for a network")
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(socket.socket, "connect", lambda *_: pytest.fail("the demo reached for a network"))
+        patch.setattr(socket.socket, "connect", connect_here)
         page = run_demo(out, n_per_category=2, n_units=1, n_metamers=1)
     return out, page
 
@@ -55,6 +63,22 @@ def test_metamers_of_pictures_and_sounds_are_made_and_tested(demo):
         assert len(own) == len(layers)
         assert own["passed"].notna().all()
         assert f"What can beholder:{model}@v1 not tell apart?" in page.read_text()
+
+
+def test_layers_are_compared_and_simulated_people_with_the_network(demo):
+    out, page = demo
+    html = page.read_text()
+    layers: Any = open_result(out / "layers" / "decode.parquet").table
+    by_layer = dict(zip(layers["layer"], layers["estimate"], strict=True))
+    assert list(by_layer) == LAYERS and by_layer["classifier"] > 0.8 > by_layer["block1"]
+    found = open_result(out / "recognition" / "recognition.parquet")
+    table: Any = found.table[found.table["statistic"] == "proportion correct"]
+    for observer in ("people", "network"):
+        own = table[(table["observer"] == observer) & table["level"].notna()].sort_values("level")
+        assert own["level"].tolist() == list(LEVELS)
+        assert own["estimate"].iloc[0] > 0.8 > own["estimate"].iloc[-1]
+    assert "No person took part" in found.warnings[0] and found.warnings[0] in html
+    assert found.sentences()[0] in html
 
 
 def test_store_holds_every_recorded_layer(demo):

@@ -122,6 +122,16 @@ def test_networks_of_their_own_classes_and_given_categories(pictures: Path, tmp_
     assert set(of_arrays["condition"]) == {"noise"} and set(of_arrays["level"]) == {0.5}
 
 
+def test_versions_of_stimuli_are_called_as_in_answers_of_people(tmp_path: Path) -> None:
+    arrays = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
+    columns = {"grade": ["noise"] * 4, "level": [0.1, 0.1, 0.5, 0.5], "original": ["a", "b"] * 2}
+    shown = bh.StimulusSet.from_arrays(arrays, labels=["dog", "clock"] * 2, conditions=columns)
+    table: Any = answer_stimuli(make_network(), shown, out_path=tmp_path).table
+    assert table["stimulus"].tolist() == ["a", "b"] * 2
+    assert table["condition"].tolist() == ["level=0.1"] * 2 + ["level=0.5"] * 2
+    assert table["level"].tolist() == columns["level"]
+
+
 def test_labels_that_are_none_of_the_categories(pictures: Path, tmp_path: Path) -> None:
     (pictures / "clock").rename(pictures / "harpsichord")
     found = answer_stimuli(make_network(), pictures, out_path=tmp_path / "answers")

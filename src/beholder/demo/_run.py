@@ -39,7 +39,8 @@ def run_demo(
     Pictures are drawn, shown to the bundled network ``beholder:shapes``, its layers recorded, compared and
     pictured; for a few of its units, the pictures that drive them are found, and others made; of a few pictures, and of
     syllables that ``beholder:syllables`` hears, metamers are made. People can be asked about the units: an experiment
-    is built, and a handful of simulated participants take it. Run again, it keeps what is done and draws the figures
+    is built, and a handful of simulated participants take it; others name pictures in noise, as the network does. Run
+    again, it keeps what is done and draws the figures
     and the page anew.
 
     Parameters
@@ -68,6 +69,7 @@ def run_demo(
     from beholder.demo._experiment import make_demo_experiment
     from beholder.demo._figures import draw_figures
     from beholder.demo._metamers import make_demo_metamers
+    from beholder.demo._recognition import compare_layers, compare_recognition
     from beholder.demo._units import show_units
     from beholder.models import load_model
     from beholder.report import write_report
@@ -84,11 +86,14 @@ def run_demo(
     acts = record_layers(net, stimuli, out / "activations")
     logger.info("demo: comparing layers")
     draw_figures(acts, stimuli, out / "figures")
+    compare_layers(acts, stimuli, out / "layers")
     logger.info("demo: looking at single units")
     units = show_units(net, stimuli, out / "units", n_units, seed)
     logger.info("demo: making an experiment")
     made_of = out / "units" / "stimuli" / net.path_name
     n_trials = make_demo_experiment(net, made_of, out / "experiment", out / "figures", seed)
+    logger.info("demo: asking who recognises pictures in noise")
+    compare_recognition(net, stimuli, out / "recognition", seed)
     seen, heard = make_demo_metamers(net, stimuli, out, n_metamers, seed)
     write_json(out / "stimuli.figure.json", asdict(describe_stimuli(len(stimuli), seed)))
     write_json(

@@ -16,6 +16,7 @@ from beholder._core.settings import keep_batch_size
 from beholder.evaluation._answer_worker import AnswerWorker
 from beholder.evaluation._known_categories import find_categories
 from beholder.evaluation._outputs import CPU_BATCH, DEVICE_BATCH, count_outputs
+from beholder.experiments import name_versions
 from beholder.jobs import JobFolder, Plan, Shard, cut_range, open_output
 from beholder.models import (
     Model,
@@ -65,7 +66,8 @@ def answer_stimuli(
     model : Model, nn.Module or str
     stimuli : StimulusSet, or whatever holds stimuli
         Labels say what is right, where they are categories, class names or WordNet ids; the columns ``condition`` (or
-        ``grade``), ``level`` and ``texture`` are kept.
+        ``grade``), ``level`` and ``texture`` are kept; in a set of versions of stimuli (a column
+        ``source`` or ``original``) stimuli and conditions are named as in answers of people to them.
     categories : mapping of str to sequence of int or str, optional
         The classes of each category: numbers of outputs, WordNet ids or names. Default the 16 of ImageNet's classes,
         the words of networks of words, or the network's own classes: the first of these that holds a label.
@@ -189,8 +191,11 @@ def make_answer_table(
     import pandas as pd
 
     n = len(stimuli)
-    columns: dict[str, Any] = {"participant": [name] * n, "stimulus": list(stimuli.ids)}
     own = {str(column).casefold(): values for column, values in stimuli.conditions.items()}
+    versions = name_versions(stimuli)
+    ids, shown = versions or (list(stimuli.ids), None)
+    own = own if shown is None else {**own, "condition": shown}
+    columns: dict[str, Any] = {"participant": [name] * n, "stimulus": ids}
     for column, sources in _CONDITIONS.items():
         values = next((own[source] for source in sources if source in own), None)
         if values is not None:

@@ -24,6 +24,7 @@ from .design._plan_choice import plan_choice as plan_choice
 from .design._plan_pairs import plan_pairs as plan_pairs
 from .design._plan_recognition import plan_recognition as plan_recognition
 from .design._plan_similarity import plan_similarity as plan_similarity
+from .design._stimulus_table import name_versions as name_versions
 from .flow._addresses import AddressBook as AddressBook
 from .flow._experiment import Experiment as Experiment
 from .flow._experiment import Task as Task

@@ -247,14 +247,12 @@ def read_labelled(source: Path, adaptive: bool = False) -> StimulusTable:
     if stimuli.arrays is not None:
         raise InputError("stimuli that are files", got=f"arrays in {source}")
     columns = {name: list(values) for name, values in stimuli.conditions.items()}
-    base = next((columns.pop(name) for name in _BASES if name in columns), list(stimuli.ids))
+    base = find_bases(stimuli) or list(stimuli.ids)
     levels = [_to_level(value, source) for value in columns.get(_LEVEL, [])]
-    if adaptive:
-        if not levels:
-            raise InputError("a column 'level' for --levels adaptive", got=f"{source} without")
-        columns.pop(_LEVEL)
+    if adaptive and not levels:
+        raise InputError("a column 'level' for --levels adaptive", got=f"{source} without")
     falls = bool(columns.get("grade")) and set(columns["grade"]) <= HARDER_GRADES
-    names = [name for name in columns if name not in _NO_CONDITION and len(set(map(str, columns[name]))) > 1]
+    names = list_varied(stimuli, adaptive)
     keys = [tuple(str(columns[name][i]) for name in names) for i in range(len(stimuli))]
     order = sorted(range(len(stimuli)), key=lambda i: (_sort_key(columns, names, i), levels[i] if levels else 0.0))
     kinds = list(dict.fromkeys(keys[i] for i in order))
@@ -262,7 +260,7 @@ def read_labelled(source: Path, adaptive: bool = False) -> StimulusTable:
     conditions = []
     for kind in kinds:
         about = {name: _to_plain(columns[name][keys.index(kind)]) for name in names}
-        conditions.append(Condition(", ".join(f"{n}={v}" for n, v in about.items()) or mode, mode, about))
+        conditions.append(Condition(name_condition(about) or mode, mode, about))
     ids = tuple(sorted({str(name) for name in base}))
     place = {name: i for i, name in enumerate(ids)}
     found: dict[tuple[int, int], list[tuple[float, Path]]] = {}
@@ -278,6 +276,45 @@ def read_labelled(source: Path, adaptive: bool = False) -> StimulusTable:
     _require_all(ids, conditions, versions, source)
     told = tuple(labels[i] for i in range(len(ids)))
     return StimulusTable(ids, told, (None,) * len(ids), tuple(conditions), versions)
+
+
+def find_bases(stimuli: StimulusSet) -> list[str] | None:
+    """The stimulus of which each is a version, by a column ``source``, ``original``, …; None without one."""
+    return next((list(map(str, stimuli.conditions[name])) for name in _BASES if name in stimuli.conditions), None)
+
+
+def list_varied(stimuli: StimulusSet, adaptive: bool = False) -> list[str]:
+    """Columns that tell conditions apart: those that vary and say how a stimulus is shown."""
+    base = next((name for name in _BASES if name in stimuli.conditions), None)
+    left_out = {base, *_NO_CONDITION, *([_LEVEL] if adaptive else [])}
+    return [
+        name for name, values in stimuli.conditions.items() if name not in left_out and len(set(map(str, values))) > 1
+    ]
+
+
+def name_condition(about: Mapping[str, Any]) -> str:
+    """A condition by its columns, as trials and exports name it.
+
+    >>> name_condition({"grade": "blur", "level": 4})
+    'grade=blur, level=4'
+    """
+    return ", ".join(f"{name}={value}" for name, value in about.items())
+
+
+def name_versions(stimuli: StimulusSet) -> tuple[list[str], list[str]] | None:
+    """What an experiment on versions of stimuli calls each: its stimulus, and its condition; None of other sets.
+
+    Parameters
+    ----------
+    stimuli : StimulusSet
+        With a column that names the stimulus of which each is a version.
+    """
+    bases = find_bases(stimuli)
+    if bases is None:
+        return None
+    names = list_varied(stimuli)
+    rows = range(len(stimuli))
+    return bases, [name_condition({name: _to_plain(stimuli.conditions[name][i]) for name in names}) for i in rows]
 
 
 def _make_version(files: list[tuple[float, Path]], adaptive: bool, source: Path) -> Version:
