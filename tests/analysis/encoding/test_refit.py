@@ -57,6 +57,13 @@ def test_many_units_turned_have_the_components_of_scikit_learn() -> None:
     assert np.corrcoef(again.ravel(), expected.ravel())[0, 1] > 0.9999
 
 
+def test_components_that_do_not_settle_are_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Noise has directions that covary nearly equally with the targets, among which iterations wander."""
+    monkeypatch.setattr("beholder.analysis.encoding._predict._MOST_STEPS", 1)
+    refits = plan_refits(X, SPLITS, Procedure(method="pls", n_components=2))
+    assert np.isfinite(refits.correlate(Y)).all()
+
+
 def test_runs_share_no_components() -> None:
     """Predictions from one run must not know the other, or their reliability would be too high."""
     cross = pytest.importorskip("sklearn.cross_decomposition")

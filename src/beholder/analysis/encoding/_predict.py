@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, final
@@ -15,6 +16,7 @@ from beholder.analysis.encoding._splits import Split
 
 EncodeMethod = Literal["ridge", "pls"]
 PLS_COMPONENTS = 25
+_MOST_STEPS = 5000
 
 
 @final
@@ -170,7 +172,11 @@ def fit_pls(features: np.ndarray, targets: np.ndarray, n_components: int) -> Fit
             got=f"{n_components}", hint=f"n_components={min(10, most)}",
         )  # fmt: skip
     library: Any = cross_decomposition
-    model = library.PLSRegression(n_components=n_components, scale=False).fit(features, targets)
+    model = library.PLSRegression(n_components=n_components, scale=False, max_iter=_MOST_STEPS)
+    with warnings.catch_warnings():
+        # Of two directions that covary equally with the targets either will do: noise has many such.
+        warnings.filterwarnings("ignore", "Maximum number of iterations", category=UserWarning)
+        model.fit(features, targets)
     nothing = np.full(targets.shape[1], np.nan)
 
     def predict(x: np.ndarray) -> np.ndarray:
