@@ -36,8 +36,8 @@ def test_against_scipy(kind: str, size: int) -> None:
     match = compute_match(x.reshape(1, -1), y)
     a, b = x.astype(np.float64), y.astype(np.float64)
     if len(set(a)) > 1 and len(set(b)) > 1:
-        assert match.spearman == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-12)  # pyright: ignore[reportAttributeAccessIssue]
-        assert match.pearson == pytest.approx(stats.pearsonr(a, b).statistic, abs=1e-9)  # pyright: ignore[reportAttributeAccessIssue]
+        assert match.spearman == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-12)
+        assert match.pearson == pytest.approx(stats.pearsonr(a, b).statistic, abs=1e-9)
     assert match.db_snr == pytest.approx(10 * np.log10((a**2).sum() / ((a - b) ** 2).sum()), abs=1e-9)
     assert match.db_snr_published == pytest.approx(
         10 * np.log10(np.linalg.norm(a) / np.linalg.norm(a - b)), abs=1e-9

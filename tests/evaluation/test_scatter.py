@@ -61,7 +61,7 @@ def test_people_layer_by_layer_from_a_matrix_and_a_table(judgement, tmp_path):
         points += [(0.9 - 0.1 * place, early.mean()), (0.1 * place, matrix[:, 2, 0].mean())]
     scatter = compare_networks(judgement, pd.concat(frames), "Recognised by people (%)")
     assert scatter.correlation.n == 10
-    assert scatter.correlation.r == pytest.approx(scipy.stats.pearsonr(*zip(*points, strict=True)).statistic)  # pyright: ignore[reportAttributeAccessIssue]
+    assert scatter.correlation.r == pytest.approx(scipy.stats.pearsonr(*zip(*points, strict=True)).statistic)
     ax = scatter.plot()
     assert ax.get_ylabel() == "Recognised by people (%)"
     people = pd.concat(frames)

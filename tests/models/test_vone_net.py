@@ -59,9 +59,9 @@ def test_parameters_follow_the_measured_distributions():
     middle = (drawn.cycles_across > edges[2]) & (drawn.cycles_across <= edges[3])
     share = np.histogram(drawn.cycles_along[middle], edges)[0] / middle.sum()
     np.testing.assert_allclose(share, np.array([1, 2, 19, 17, 3]) / 42, atol=0.01)
-    rank = spearmanr(drawn.frequency, drawn.cycles_across).statistic  # pyright: ignore[reportAttributeAccessIssue]
+    rank = spearmanr(drawn.frequency, drawn.cycles_across).statistic
     assert rank == pytest.approx(6 / np.pi * np.arcsin(0.75 / 2), abs=0.01)
-    assert abs(spearmanr(drawn.phase, drawn.orientation).statistic) < 0.02  # pyright: ignore[reportAttributeAccessIssue]
+    assert abs(spearmanr(drawn.phase, drawn.orientation).statistic) < 0.02
 
 
 def test_the_same_seed_draws_the_same_cells():

@@ -129,8 +129,8 @@ def test_the_table_against_direct_measures() -> None:
         for name in layers:
             a, b = (each[name].flatten().double().numpy() for each in (x, y))
             row = rows.loc[name]
-            assert row["spearman"] == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-3)  # pyright: ignore[reportAttributeAccessIssue]
-            assert row["pearson"] == pytest.approx(stats.pearsonr(a, b).statistic, abs=1e-4)  # pyright: ignore[reportAttributeAccessIssue]
+            assert row["spearman"] == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-3)
+            assert row["pearson"] == pytest.approx(stats.pearsonr(a, b).statistic, abs=1e-4)
             assert row["db_snr"] == pytest.approx(10 * np.log10((a**2).sum() / ((a - b) ** 2).sum()), abs=0.02)
             assert row["prediction_metamer"] == str(int(logits.argmax()))
             assert (row["seed"], row["recipe"], row["model"]) == (seed, "default", "SmallNet")

@@ -94,8 +94,8 @@ def test_measures_against_scipy_and_plain_numpy() -> None:
         values = found[layer].flatten(1).double().numpy()
         for row, (i, k) in enumerate(list_drawn_pairs(30, 3, 0)):
             x, y, got = values[i], values[k], {name: float(null[layer][name][row]) for name in NULL_COLUMNS}
-            assert got["spearman"] == pytest.approx(stats.spearmanr(x, y).statistic, abs=1e-6)  # pyright: ignore[reportAttributeAccessIssue]
-            assert got["pearson"] == pytest.approx(stats.pearsonr(x, y).statistic, abs=1e-6)  # pyright: ignore[reportAttributeAccessIssue]
+            assert got["spearman"] == pytest.approx(stats.spearmanr(x, y).statistic, abs=1e-6)
+            assert got["pearson"] == pytest.approx(stats.pearsonr(x, y).statistic, abs=1e-6)
             assert got["db_snr"] == pytest.approx(10 * np.log10((x**2).sum() / ((x - y) ** 2).sum()), abs=1e-3)
             assert got["db_snr_published"] == pytest.approx(
                 10 * np.log10(np.linalg.norm(x) / np.linalg.norm(x - y)), abs=1e-3
@@ -296,7 +296,7 @@ def test_without_shuffle_neighbours_are_measured() -> None:
     with torch.no_grad():
         _, found = bh.capture(model, PICTURES, ["conv"])
     values = found["conv"].flatten(1).double().numpy()
-    expected = [stats.pearsonr(values[i], values[i + 1]).statistic for i in range(8, 16, 2)]  # pyright: ignore[reportAttributeAccessIssue]
+    expected = [stats.pearsonr(values[i], values[i + 1]).statistic for i in range(8, 16, 2)]
     np.testing.assert_allclose(null["conv"]["pearson"], expected, atol=1e-6)
     with pytest.raises(bh.InputError, match="shuffle=True"):
         null_distribution(model, PICTURES, ["conv"], n_pairs=4, split=2, shuffle=False)
@@ -459,7 +459,7 @@ def test_the_training_set_of_a_model_directory(tmp_path: Path) -> None:
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", stats.ConstantInputWarning)
-        expected = [stats.pearsonr(x, y).statistic for x, y in zip(first, second, strict=True)]  # pyright: ignore[reportAttributeAccessIssue]
+        expected = [stats.pearsonr(x, y).statistic for x, y in zip(first, second, strict=True)]
     np.testing.assert_allclose(null["final"]["pearson"], expected, atol=1e-5)
     shuffled = [null_distribution(model, n_pairs=8, seed=seed)["final"]["norm_signal"].tolist() for seed in (0, 0, 1)]
     assert shuffled[0] == shuffled[1] != shuffled[2]

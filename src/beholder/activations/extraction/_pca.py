@@ -130,7 +130,7 @@ def _decompose(matrix: np.ndarray, n_rows: int, variance: float | None, n_compon
 def _fit_covariance(
     blocks: Blocks, shape: tuple[int, int], variance: float | None, n_components: int | None
 ) -> Components:
-    from scipy.linalg.blas import dsyrk  # pyright: ignore[reportAttributeAccessIssue]
+    from scipy.linalg.blas import dsyrk
 
     n_rows, n_features = shape
     products = np.zeros((n_features, n_features), order="F")

@@ -123,7 +123,7 @@ def check_folds(n_stimuli: int, n_folds: int, n_repeats: int) -> None:
 
 def fit_weights(target: np.ndarray, models: np.ndarray) -> np.ndarray:
     """Non-negative least squares with a free intercept, from (n_pairs,) and (n_models, n_pairs)."""
-    from scipy.optimize import nnls  # pyright: ignore[reportUnknownVariableType]
+    from scipy.optimize import nnls
 
     solve = cast(Any, nnls)
     centred = models - models.mean(axis=1, keepdims=True)

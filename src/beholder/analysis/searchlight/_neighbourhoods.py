@@ -110,7 +110,7 @@ def iter_mesh_neighbours(
     reach = float(cast(float, radius)) * _SLACK if by_radius else float(cast(int, n_rings)) + 0.5
     if reach <= (0 if by_radius else 0.5):
         raise InputError("a radius above 0, or one ring or more", got=f"n_rings={n_rings}, radius={radius}")
-    from scipy.sparse import csr_matrix  # pyright: ignore[reportUnknownVariableType]
+    from scipy.sparse import csr_matrix
 
     ends = np.vstack([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
     ends = np.unique(np.sort(ends, axis=1), axis=0)
@@ -125,7 +125,7 @@ def iter_mesh_neighbours(
 
 
 def _iter_reached(graph: Any, n_vertices: int, reach: float) -> Iterator[np.ndarray]:
-    from scipy.sparse.csgraph import dijkstra  # pyright: ignore[reportUnknownVariableType]
+    from scipy.sparse.csgraph import dijkstra
 
     for start in range(0, n_vertices, _CENTRES_AT_ONCE):
         centres: Any = range(start, min(start + _CENTRES_AT_ONCE, n_vertices))
