@@ -93,7 +93,7 @@ def test_average_over_replicates(tmp_path):
     file: Any
     with h5py.File(tmp_path / "p.h5") as file:
         value: Any = file["m"][IDS[2]]["conv1"][:]
-        np.testing.assert_allclose(value, model["conv1"][2:3][0].reshape(4, -1).mean(axis=0, keepdims=True), atol=1e-6)  # pyright: ignore[reportCallIssue]
+        np.testing.assert_allclose(value, model["conv1"][2:3][0].reshape(4, -1).mean(axis=0, keepdims=True), atol=1e-6)
         assert file["m"].attrs["average_replicates"]
         assert file["m"].attrs["n_replicates"] == 1
 

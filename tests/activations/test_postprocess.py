@@ -115,7 +115,7 @@ def test_all_components_of_few_rows_stay_orthonormal():
 @pytest.mark.parametrize("shape", [(300, 60), (60, 300)])
 def test_signs_are_fixed(shape):
     axes: Any = fit_postprocess(make_matrix(*shape), [CompressActs()]).components.axes  # pyright: ignore[reportOptionalMemberAccess]
-    assert (axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])] > 0).all()  # pyright: ignore[reportCallIssue]
+    assert (axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])] > 0).all()
 
 
 def test_rows_are_scored_directly_where_the_directions_would_be_too_large(monkeypatch):

@@ -76,7 +76,7 @@ def test_clicks_of_a_script_are_no_input(lab):
     trials: Any
     trials, people = read_trials(lab), read_responses(lab.database).participants
     assert (trials["scripted_events"] >= 1).all()
-    assert (trials[["key_presses", "pointer_presses", "clicks"]] == 0).all(axis=None)  # pyright: ignore[reportArgumentType]
+    assert (trials[["key_presses", "pointer_presses", "clicks"]] == 0).all(axis=None)
     assert people["n_without_input"][0] == 3 and "no_input" in list_signs(people)
 
 

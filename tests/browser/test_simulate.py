@@ -62,4 +62,4 @@ def test_participants_in_the_browser_come_back_on_another_day(tmp_path):
     people: Any = read_responses(tmp_path / "seen").participants
     assert people["visit"].tolist() == [1, 2]
     assert people["simulated"].all()
-    assert 1 <= people["days_since_last"][1] <= 2  # pyright: ignore[reportGeneralTypeIssues]
+    assert 1 <= people["days_since_last"][1] <= 2

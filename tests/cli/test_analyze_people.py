@@ -59,13 +59,13 @@ def test_answers_by_each_command(beholder: Call, trials: Path, tmp_path: Path) -
     code, out, err = beholder(*argv, "--out", tmp_path / "a", "--json")
     assert code == 0, err
     options = {"columns": COLUMNS[1:], "id_pattern": "_(x[0-9]+)"}
-    table = analyze_anova(trials, within=["condition"], **options).table  # type: ignore[arg-type]
+    table = analyze_anova(trials, within=["condition"], **options).table
     assert [row["estimate"] for row in json.loads(out)["anova"]] == pytest.approx(table["estimate"].tolist())
     argv = ["analyze", "mixed", trials, *read, "--formula", "correct ~ condition + level", "--groups", "participant"]
     code, out, err = beholder(*argv, "--out", tmp_path / "m", "--json")
     assert code == 0, err
     told = json.loads(out)
-    found = analyze_mixed(trials, "correct ~ condition + level", groups=["participant"], **options)  # type: ignore[arg-type]
+    found = analyze_mixed(trials, "correct ~ condition + level", groups=["participant"], **options)
     expected = found.table
     assert [row["estimate"] for row in told["mixed"]] == pytest.approx(expected["estimate"].tolist())
     assert {"mixed_lme4.R", "mixed_trials.csv"} <= {Path(each["file"]).name for each in told["files"]}
@@ -77,7 +77,7 @@ def test_thresholds_by_command(beholder: Call, trials: Path, tmp_path: Path) -> 
     code, out, err = beholder(*argv, "--lapse", "free", "--prior", "weak", "--json")
     assert code == 0, err
     options = {"columns": COLUMNS[1:], "scale": "log", "n_draws": 0, "lapse": "free", "prior": "weak"}
-    table = analyze_psychometrics(trials, **options).table  # type: ignore[arg-type]
+    table = analyze_psychometrics(trials, **options).table
     rows = json.loads(out)["psychometrics"]
     assert [row["estimate"] for row in rows] == pytest.approx(table["estimate"].tolist(), nan_ok=True)
     assert {"threshold", "d'", "median response time, right answers"} <= {row["statistic"] for row in rows}

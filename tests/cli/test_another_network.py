@@ -234,7 +234,7 @@ def test_a_judge_that_changed_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "metamers"
     judge = wrap(make_module(2), name="judge")
     judge_metamers(folder, judge)
-    zero_a_filter(judge.module)  # type: ignore[arg-type]
+    zero_a_filter(judge.module)
     with pytest.raises(ConfigurationChanged, match="judge has other weights"):
         judge_metamers(folder, judge)
     judge_metamers(folder, judge, overwrite=True)

@@ -156,10 +156,10 @@ def test_a_debug_run_and_the_full_one_side_by_side(
     assert [path.name for path in Path("eyes/null_dist").iterdir() if not path.name.startswith(".")] == ["eyes"]
     for folder in runs:
         assert f"percentiles and verdicts filled in: {folder}/results.parquet" in err
-        assert not read_metamer_table(folder)["percentile"].isna().any()  # pyright: ignore[reportGeneralTypeIssues]
+        assert not read_metamer_table(folder)["percentile"].isna().any()
     code, _, err = beholder(*line, "-I", "4", "-N", "3", "--seed", "1")  # judged as it is made
     assert code == 0, err
-    assert not read_metamer_table(other)["percentile"].isna().any()  # pyright: ignore[reportGeneralTypeIssues]
+    assert not read_metamer_table(other)["percentile"].isna().any()
     code, out, err = beholder("report", "eyes", "--out", "page.html")
     assert code == 0, err
     page = Path("page.html").read_text()
@@ -295,7 +295,7 @@ def test_make_null_and_make_again(workplace: Path, beholder: Call) -> None:
     n_passed = int(lines[2].split()[-1])
     own = pd.read_parquet("metamers/net/results.parquet").query("layer == measured_layer and layer == '0'")
     assert n_passed == own["passed"].sum()
-    assert f"{int(read_metamer_table('metamers/net')['passed'].sum())} of 24 metamers pass" in err  # pyright: ignore[reportArgumentType]
+    assert f"{int(read_metamer_table('metamers/net')['passed'].sum())} of 24 metamers pass" in err
 
 
 def test_words_are_understood_in_any_of_their_forms(workplace: Path, templates: Path, beholder: Call) -> None:

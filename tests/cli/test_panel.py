@@ -82,7 +82,7 @@ def test_averages_do_not_replace_replicates(place: Path, tmp_path: Path, beholde
         h5py.File(tmp_path / "mean/model_activations_root.h5") as mean,
     ):
         expected = single["net/picture_0/5"][:].mean(0, keepdims=True)
-        np.testing.assert_allclose(mean["net/picture_0/5"][:], expected, rtol=1e-6)  # pyright: ignore[reportCallIssue]
+        np.testing.assert_allclose(mean["net/picture_0/5"][:], expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("answer", "done"), [("y\n", True), ("n\n", False), ("\n", False)])

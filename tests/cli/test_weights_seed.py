@@ -59,7 +59,7 @@ def test_metamers_of_random_networks(
     code, _, err = beholder(*words)
     assert code == 0, err
     folder = Path(out) / "shapes--random"
-    assert read_metamer_table(folder)["passed"].notna().all()  # pyright: ignore[reportGeneralTypeIssues]
+    assert read_metamer_table(folder)["passed"].notna().all()
     assert (Path("my study/null_dist") / folder.name / "layers.json").is_file() and not Path("null_dist").exists()
     code, _, refused = beholder(*[word for word in words if word not in ("--weights_seed", "7")], "-N", "4")
     assert code == 2 and "other weights" in refused

@@ -155,7 +155,7 @@ def test_each_stimulus_is_judged_by_the_decision_that_counts_for_it(tmp_path):
     assert matrix.index.tolist() == [("beholder:shapes@v1", "category"), ("beholder:shapes@v1", "class")]
     assert np.isnan(matrix.loc[("beholder:shapes@v1", "category"), "five"])
     made = main[main["layer"] != ""]
-    for (model, decision), row in matrix.iterrows():  # pyright: ignore[reportGeneralTypeIssues]
+    for (model, decision), row in matrix.iterrows():
         own = made[(made["judge"] == "first") & (made["decision"] == decision)]
         assert row["first"] == own["correct"].mean(), model
     others = found.recognize_by_others().set_index(["layer", "decision"])

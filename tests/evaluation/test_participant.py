@@ -127,7 +127,7 @@ def test_a_temperature_grades_the_choice(net, folder):
         - np.mean([distance(net, query, each, "block3") for each in right])
         for query in (upper, lower)
     ]
-    temperature = abs(scores[0] - scores[1])
+    temperature = float(abs(scores[0] - scores[1]))
     observer = NetworkObserver(net, experiment, "block3", temperature)
     seen = see("2afc", {"upper": upper, "lower": lower, "left": left, "right": right}, confidence_steps=3)
     rng = np.random.default_rng(1)
@@ -168,7 +168,7 @@ def test_recognition_is_the_best_of_the_choices(net, folder):
         logits = read_layer(net, path, "block2.conv")[1]
         allowed: Any = {name: logits[list(names).index(name)] for name in choices}
         answer = observer.answer(see("recognition", {"stimulus": path}, choices), RNG)
-        assert answer == {"label": max(allowed, key=allowed.get)}  # pyright: ignore[reportCallIssue]
+        assert answer == {"label": max(allowed, key=allowed.get)}
 
 
 def test_sounds_are_named_by_a_network_of_sounds(tmp_path):

@@ -329,7 +329,7 @@ def test_who_knows_the_key_passes_the_catch_trials(tmp_path: Path, kind: str) ->
     made = simulate_participants(build_tasks(plan, tmp_path / "built"), tmp_path / "answers.sqlite", 1, "ideal")
     assert [outcome.end for outcome in made.outcomes] == ["done"]
     catch = read_responses(tmp_path / "answers.sqlite").trials.query("catch_trial")
-    assert len(catch) == 2 and catch["correct"].all()  # pyright: ignore[reportGeneralTypeIssues]
+    assert len(catch) == 2 and catch["correct"].all()
 
 
 def test_odd_one_out(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_scores_follow_what_was_shown(kind: str, tmp_path: Path) -> None:
         if key.correct is not None:
             assert row.correct == (row.choice == key.correct)
     if kind in ("2afc", "counterfactual", "odd_one_out"):
-        assert 0 < table["correct"].sum() < len(table)  # pyright: ignore[reportGeneralTypeIssues]
+        assert 0 < table["correct"].sum() < len(table)
 
 
 def test_a_reload_goes_on_at_the_next_trial_also_after_a_restart(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_only_mturk_may_frame_the_page_and_take_the_form(tmp_path: Path) -> None
     write_folder(tmp_path / "b", changes={"recruiter": "mturk"})
     with serving(tmp_path / "b", tmp_path / "a.db") as (client, _):
         reply: Any = client.get("/")
-    policy: Any = dict(part.strip().partition(" ")[::2] for part in reply.headers["content-security-policy"].split(";"))  # pyright: ignore[reportCallIssue]
+    policy: Any = dict(part.strip().partition(" ")[::2] for part in reply.headers["content-security-policy"].split(";"))
     sites = ["https://www.mturk.com", "https://worker.mturk.com", "https://workersandbox.mturk.com"]
     assert policy["frame-ancestors"].split() == sites and policy["form-action"].split() == ["'self'", *sites]
     assert "x-frame-options" not in reply.headers

@@ -136,7 +136,7 @@ def test_an_adaptive_staircase_goes_where_the_observer_goes(tmp_path):
     simulate_participants(experiment, tmp_path / "ideal", 1, "ideal")
     assert read_responses(tmp_path / "ideal").trials["level"].tolist() == [0.8, 0.4, 0.2, 0.1, *[0.05] * 8]
     simulate_participants(experiment, tmp_path / "guess", 1, "guess")
-    assert read_responses(tmp_path / "guess").trials["level"].mean() > 0.5  # pyright: ignore[reportGeneralTypeIssues]
+    assert read_responses(tmp_path / "guess").trials["level"].mean() > 0.5
 
 
 def test_recruits_come_with_the_parameters_of_their_recruiter(tmp_path):

@@ -200,7 +200,7 @@ def test_spectemp_tells_directions_apart_and_averages_power():
     for way in (1, -1):
         ripple = torch.cos(2 * torch.pi * (8 * frame + way * 0.5 * channel))[None]
         power = bank(ripple)[0, :, 50:160, 100:300].square().mean(dim=(1, 2))
-        powers[way] = dict(zip(bank.ripples, power.tolist(), strict=True))  # pyright: ignore[reportArgumentType, reportCallIssue]
+        powers[way] = dict(zip(bank.ripples, power.tolist(), strict=True))
         best = max(powers[way], key=powers[way].get)
         assert (abs(best[0]), best[1]) == (8, 0.5)
     assert powers[1][8, 0.5] > 20 * powers[-1][8, 0.5]

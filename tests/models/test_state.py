@@ -96,7 +96,7 @@ def test_threads_have_a_copy_each() -> None:
         thread.join()
     assert len({id(model.module) for model in seen}) == 3 and all(
         a is b for a, b in zip(seen[::2], seen[1::2], strict=True)
-    )  # type: ignore[attr-defined]
+    )
 
 
 def test_shared_parts_stay_shared_and_hooks_run_on_the_copy() -> None:

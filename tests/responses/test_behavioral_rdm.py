@@ -131,7 +131,7 @@ def test_a_csv_gives_what_parquet_gives_whatever_stimuli_are_called(kind, names,
     assert from_csv.n_participants == from_parquet.n_participants == 3
     assert np.array_equal(from_csv.rdm, from_parquet.rdm, equal_nan=True)
     used: Any = table[~table["catch_trial"]]
-    ratings: Any = pd.to_numeric(used["choice"], errors="coerce").to_numpy()  # pyright: ignore[reportAttributeAccessIssue]
+    ratings: Any = pd.to_numeric(used["choice"], errors="coerce").to_numpy()
     for (i, first), (j, second) in itertools.combinations(enumerate(sorted(names)), 2):
         sides = used[[name for name in used if name.endswith("_id")]].to_numpy()
         both = (sides == first).any(1) & (sides == second).any(1)

@@ -187,7 +187,7 @@ def test_permutations_by_enumeration() -> None:
 
 
 def test_permuted_f_of_the_interaction_is_the_tables() -> None:
-    from beholder.statistics._anova import _compute_f  # pyright: ignore[reportPrivateUsage]
+    from beholder.statistics._anova import _compute_f
 
     member = np.array([[label == name for label in GROUPS] for name in "ab"], dtype=float)
     centred = UNEQUAL - UNEQUAL.mean(axis=1, keepdims=True)

@@ -16,7 +16,7 @@ from beholder.statistics import (
     simulate_kappa_power,
     simulate_t_power,
 )
-from beholder.statistics._power_designs import _find_difference  # pyright: ignore[reportPrivateUsage]
+from beholder.statistics._power_designs import _find_difference
 
 LEVELS = np.arange(5.0)
 

@@ -133,9 +133,9 @@ def test_pairs_that_are_not_a_number_are_left_out() -> None:
         shares = [100 * np.mean(whole[n][kept] < row[f"{n}_saved"]) for n in whole]
         assert verdict["percentile"] == pytest.approx(min(shares))
         assert verdict["passed"] == all(row[f"{n}_saved"] > whole[n][kept].max() for n in whole)
-    assert 0 < judged["passed"].sum() < 40  # pyright: ignore[reportGeneralTypeIssues]
+    assert 0 < judged["passed"].sum() < 40
     nothing = {name: np.full(3, np.nan) for name in pairs}
-    assert fill_verdicts(make_table(rows), {"l1": nothing})["passed"].isna().all()  # pyright: ignore[reportGeneralTypeIssues]
+    assert fill_verdicts(make_table(rows), {"l1": nothing})["passed"].isna().all()
 
 
 def test_tables_of_the_first_format_are_read_and_not_judged(tmp_path: Path) -> None:

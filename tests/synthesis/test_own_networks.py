@@ -76,7 +76,7 @@ def test_networks_that_keep_something_are_the_same_on_any_number_of_threads(name
         metamers: Any = make_metamers(
             model, images, ["conv"], recipe="published", iterations=3, repeats=1, measured=["fc"], **settings
         )
-        found["metamers"] = np.stack(metamers.stimuli)  # pyright: ignore[reportCallIssue]
+        found["metamers"] = np.stack(metamers.stimuli)
         found["measures"] = metamers.to_pandas()["db_snr"].to_numpy()
         null = null_distribution(model, images, ["fc"], n_pairs=8, threads=threads)
         found["null"] = np.asarray(null["fc"]["db_snr"])

@@ -71,7 +71,7 @@ class Noisy(nn.Module):
     ],
 )
 def test_source(change: dict[str, Any], message: str, toy: ModuleType) -> None:
-    class BadSource(SOURCES["toy"]):  # type: ignore[misc]
+    class BadSource(SOURCES["toy"]):
         def find(self, name: str, tag: str | None) -> Any:
             return dataclasses.replace(super().find(name, tag), **{"source": "bad", **change})
 
@@ -80,11 +80,11 @@ def test_source(change: dict[str, Any], message: str, toy: ModuleType) -> None:
 
 
 def test_source_whose_names_or_errors_are_wrong(toy: ModuleType) -> None:
-    class Unsorted(toy.ToySource):  # type: ignore[misc]
+    class Unsorted(toy.ToySource):
         def list_names(self) -> list[str]:
             return ["line", "a"]
 
-    class Raising(toy.ToySource):  # type: ignore[misc]
+    class Raising(toy.ToySource):
         def find(self, name: str, tag: str | None) -> Any:
             return {"line": None}[name]
 

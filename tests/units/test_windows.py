@@ -86,4 +86,4 @@ def test_settings_of_the_document_and_the_paper() -> None:
 )
 def test_refusals(options: dict[str, object], message: str) -> None:
     with pytest.raises(bh.InputError, match=message):
-        plan_windows(**{"n_stimuli": 1000, **options})  # type: ignore[arg-type]
+        plan_windows(**{"n_stimuli": 1000, **options})
