@@ -26,6 +26,8 @@ PROGRAMS = {
     "import-linter",
     "mkdocs-material",
     "mkdocstrings",
+    "pandas-stubs",
+    "scipy-stubs",
     "httpx2",
     "ipykernel",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, final
 
@@ -64,10 +64,6 @@ class ReadOptions:
     def pick_name(self, path: Path) -> str:
         """The name that was given, or the file's without its suffixes."""
         return self.name or path.name.split(".")[0]
-
-    def replaced(self, **changes: Any) -> ReadOptions:
-        """The same with something else."""
-        return replace(self, **changes)
 
 
 def read_array_file(path: Path, given: ReadOptions) -> Recordings | RecordedRDMs:

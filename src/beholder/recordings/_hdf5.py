@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def _open_rsatoolbox(file: Any, path: Path, given: ReadOptions) -> Recordings | 
         by_pattern, by_rdm = groups.get("pattern_descriptors", {}), groups.get("rdm_descriptors", {})
         beside = {name: column for name, column in by_rdm.items() if name != "index"}
         ids = given.stimuli if given.stimuli is not None else _choose_ids(by_pattern, path)
-        return build_rdms(read_dataset(file["dissimilarities"]), beside, path, given.replaced(stimuli=ids))
+        return build_rdms(read_dataset(file["dissimilarities"]), beside, path, replace(given, stimuli=ids))
     if "measurements" not in file:
         raise InputError("RDMs or a data set of rsatoolbox", got=f"{path} with neither")
     values, rows = read_dataset(file["measurements"]), groups.get("obs_descriptors", {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -93,7 +94,7 @@ def build_labelled(
         units = given.units
     if "repeat" in places:
         return Recordings(ordered, ids, units, times, name=given.pick_name(path))
-    trials = given.replaced(stimuli={"stimulus_id": ids, **_find_runs(along["stimulus"])})
+    trials = replace(given, stimuli={"stimulus_id": ids, **_find_runs(along["stimulus"])})
     kept = {} if times is None else {"times": times}
     return read_trials(ordered, path, trials, units, **kept)
 

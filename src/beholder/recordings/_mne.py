@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def read_epochs(path: Path, given: ReadOptions) -> Recordings:
     if np.isfinite(places).all() and places.any():
         units |= {name: places[:, axis] for axis, name in enumerate("xyz")}
     times = np.asarray(epochs.times, dtype=np.float64)
-    return read_trials(values, path, given.replaced(stimuli=ids), given.units or units, times=times)
+    return read_trials(values, path, replace(given, stimuli=ids), given.units or units, times=times)
 
 
 def _name_stimuli(epochs: Any) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +28,13 @@ def open_named(name: str, given: ReadOptions) -> Recordings | RecordedRDMs:
     InputError
         It is not on this machine; the line says how to fetch it.
     """
-    return NAMED[name](require_asset(name), given.replaced(name=given.name or name))
+    return NAMED[name](require_asset(name), replace(given, name=given.name or name))
 
 
 def _open_objects(folder: Path, given: ReadOptions) -> RecordedRDMs:
     """RDMs of human inferior temporal cortex over the 92 objects, 4 people × 2 sessions."""
     ids = [f"image_{number + 1:02d}" for number in range(_N_OBJECTS)]
-    found = read_matlab(folder / "92_brainRDMs.mat", given.replaced(stimuli=ids))
+    found = read_matlab(folder / "92_brainRDMs.mat", replace(given, stimuli=ids))
     return _check(found, folder)
 
 
@@ -43,7 +44,7 @@ def _open_scenes(folder: Path, given: ReadOptions) -> RecordedRDMs:
     parts: list[RecordedRDMs] = []
     for region in ("EVC", "IT"):
         path = folder / "brain_data" / f"fmri_{region}_RDMs.npz"
-        parts.append(_check(read_array_file(path, given.replaced(stimuli=ids)), folder))
+        parts.append(_check(read_array_file(path, replace(given, stimuli=ids)), folder))
     table = pd.concat([part.table for part in parts], ignore_index=True)
     return RecordedRDMs(np.concatenate([part.values for part in parts]), ids, table, given.name)
 

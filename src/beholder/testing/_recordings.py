@@ -13,7 +13,9 @@ from beholder.recordings import READERS, RecordedRDMs, Recordings, open_recordin
 from beholder.testing._expect import expect, explain, fail
 
 
-def check_recordings_reader(path: Path | str, **options: Any) -> None:
+def check_recordings_reader(
+    path: Path | str, *, stimuli: Any = None, units: Any = None, variable: str | None = None, axes: str | None = None
+) -> None:
     """Check a reader of recordings, or of RDMs as data, as :func:`beholder.open_recordings` and every command use it.
 
     Parameters
@@ -21,7 +23,7 @@ def check_recordings_reader(path: Path | str, **options: Any) -> None:
     path : path
         A small file whose suffix is a name of :data:`beholder.recordings.READERS`: that of the entry point, or as it
         was added there.
-    **options
+    stimuli, units, variable, axes
         As for :func:`beholder.open_recordings`.
 
     Raises
@@ -36,6 +38,7 @@ def check_recordings_reader(path: Path | str, **options: Any) -> None:
     >>> check_recordings_reader("small.npz")
     """
     path = Path(path)
+    options: dict[str, Any] = {"stimuli": stimuli, "units": units, "variable": variable, "axes": axes}
     expect(
         path.suffix.lower() in READERS, f"a reader of {path.suffix} in beholder.recordings.READERS", got="none",
         hint="an entry point beholder.recordings",
