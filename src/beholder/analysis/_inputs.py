@@ -65,6 +65,7 @@ def identify_inputs(**inputs: Any) -> dict[str, str]:
     kept = _kept.get()
     if kept is not None:
         refuse_other_inputs(kept[0].get("inputs"), found, kept[1])
+        _kept.set(None)  # analyses that are parts of this one have inputs of their own
     return found
 
 

@@ -56,7 +56,7 @@ def iter_pairs(observers: Observers, condition: ConditionAnswers, asked: Agreeme
         who = (
             {"subject": names[first], "other": names[second]}
             if first < n_people
-            else {"model": names[first]} | {"subject" if second < n_people else "other": names[second]}
+            else {"model": names[first], "other": ""} | {"subject" if second < n_people else "other": names[second]}
         )
         yield {
             **who, "target": condition.name, "statistic": PAIR, "method": KAPPA, "estimate": found.kappa,

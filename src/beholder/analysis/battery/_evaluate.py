@@ -59,7 +59,8 @@ def evaluate_battery(
     ----------
     models : Model, nn.Module, str, or sequence of them
     stimuli : StimulusSet, or whatever holds stimuli
-        Pictures under their own names, or as the trials name them.
+        Pictures under their own names, or as the trials name them; or versions of stimuli (a column ``original`` or
+        ``source``), which answers of an experiment on them join by stimulus, condition and level.
     trials : Trials, path or sequence of path
         Single answers of people, as :func:`beholder.responses.read_trials` reads them. Without ``columns``, those of
         bethgelab/model-vs-human are found by themselves.

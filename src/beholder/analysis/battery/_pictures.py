@@ -13,6 +13,7 @@ import numpy as np
 from beholder._core.errors import InputError
 from beholder._core.id_patterns import extract_ids
 from beholder.analysis.battery._published import check_pictures, read_name
+from beholder.analysis.battery._versions import name_pictures
 from beholder.responses import Trials
 from beholder.stimuli import StimulusSet
 
@@ -48,6 +49,8 @@ def join_pictures(
 ) -> Joined:
     """Join pictures with trials by name: as it is, as it was shown, or without what was put before it.
 
+    Versions of stimuli join the answers of an experiment on them by stimulus and condition.
+
     Parameters
     ----------
     stimuli : StimulusSet
@@ -72,8 +75,9 @@ def join_pictures(
         raise InputError(
             "answers that are right or wrong", got="trials without truth or correct", hint="--columns truth=…"
         )
-    names = list(dict.fromkeys(str(name) for name in table["stimulus"]))
     pictures = _name_pictures(stimuli, id_pattern)
+    table = table.assign(stimulus=name_pictures(stimuli, table, list(pictures)))
+    names = list(dict.fromkeys(str(name) for name in table["stimulus"]))
     of_name = _match(pictures, names)
     joined: Any = table[table["stimulus"].isin(of_name)].copy()
     joined["stimulus"] = [of_name[str(name)] for name in joined["stimulus"]]

@@ -53,7 +53,7 @@ def _describe(result: Result) -> str:
     who = " and ".join(models) if len(models) < _MOST_NETWORKS else f"{len(models)} networks"
     own = flow_text(
         f"""{who} {"was" if len(models) == 1 else "were"} shown {asked["n_stimuli"]:,} pictures that
-        {asked["n_people"]} people had been shown in a published experiment{_name_set(result)}, in the size in which
+        {asked["n_people"]} people had been shown in an experiment{_name_set(result)}, in the size in which
         people saw them, without crop, and answered by the rule {asked["rule"]!r} (Geirhos, R. et al., 2021, Partial
         success in closing the gap between human and machine vision, NeurIPS 34)."""
     )

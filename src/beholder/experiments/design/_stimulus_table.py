@@ -301,18 +301,25 @@ def name_condition(about: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in about.items())
 
 
-def name_versions(stimuli: StimulusSet) -> tuple[list[str], list[str]] | None:
+def name_versions(stimuli: StimulusSet, names: Sequence[str] | None = None) -> tuple[list[str], list[str]] | None:
     """What an experiment on versions of stimuli calls each: its stimulus, and its condition; None of other sets.
 
     Parameters
     ----------
     stimuli : StimulusSet
         With a column that names the stimulus of which each is a version.
+    names : sequence of str, optional
+        Columns that tell the experiment's conditions apart; default those that vary in the set.
+
+    Returns
+    -------
+    tuple of list of str
+        Stimuli and conditions; None where the set has not all of these columns, either.
     """
     bases = find_bases(stimuli)
-    if bases is None:
+    names = list_varied(stimuli) if names is None else names
+    if bases is None or not set(names) <= set(stimuli.conditions):
         return None
-    names = list_varied(stimuli)
     rows = range(len(stimuli))
     return bases, [name_condition({name: _to_plain(stimuli.conditions[name][i]) for name in names}) for i in rows]
 
