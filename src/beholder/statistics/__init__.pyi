@@ -90,5 +90,6 @@ from ._sign_flips import SignFlipTest as SignFlipTest
 from ._sign_flips import correct_holm as correct_holm
 from ._sign_flips import flip_signs as flip_signs
 from ._stimulus_permutation import PermutationTest as PermutationTest
+from ._stimulus_permutation import compute_permutation_p as compute_permutation_p
 from ._stimulus_permutation import count_orders as count_orders
 from ._stimulus_permutation import permute_stimuli as permute_stimuli

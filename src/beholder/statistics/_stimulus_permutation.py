@@ -25,6 +25,32 @@ def smallest_p(n_orders: int) -> float:
     return 1 / n_orders
 
 
+def compute_permutation_p(observed: float, null: np.ndarray, *, tolerance: float = 1e-12) -> float:
+    """One-sided p of a permutation test: (1 + draws as large) / (1 + draws).
+
+    Parameters
+    ----------
+    observed : float
+    null : (n_permutations,), float
+        The same of permuted data.
+    tolerance : float
+        By how much a draw may be smaller and count as large, for rounding.
+
+    Raises
+    ------
+    InputError
+        No permutations.
+
+    Examples
+    --------
+    >>> compute_permutation_p(0.4, np.array([0.1, 0.4, 0.5]))
+    0.75
+    """
+    if not len(null):
+        raise InputError("permutations", got="none")
+    return (1 + int((null >= observed - tolerance).sum())) / (1 + len(null))
+
+
 def count_orders(n_stimuli: int, n_permutations: int) -> int:
     """Orders that a permutation test of stimuli looks at, the observed one among them: all, where those are fewer."""
     return min(math.factorial(min(n_stimuli, 20)), n_permutations + 1)

@@ -12,8 +12,15 @@ import numpy as np
 from beholder._core.errors import InputError
 from beholder._core.seeds import make_generator
 from beholder.analysis.decoding._sources import Source, weigh_bins
-from beholder.analysis.decoding._table import FEWEST_ORDERS, name_bin, read_p
-from beholder.statistics import compute_circular_bias, correct_holm, decode_circular, find_half_width, wrap_difference
+from beholder.analysis.decoding._table import FEWEST_ORDERS, name_bin
+from beholder.statistics import (
+    compute_circular_bias,
+    compute_permutation_p,
+    correct_holm,
+    decode_circular,
+    find_half_width,
+    wrap_difference,
+)
 
 _N_PARTS = 10
 
@@ -114,7 +121,10 @@ def make_circular_rows(
             row |= {"depth": place / max(1, len(mine) - 1)} | _tell_mean(task, weights @ errors, weights @ parts)
             if has_test:  # small errors are the large values
                 error = float(errors[place].mean())
-                row |= {"p": read_p(-error, -nulls[place]), "p_of_all_layers": read_p(-error, -nulls.min(axis=0))}
+                row |= {
+                    "p": compute_permutation_p(-error, -nulls[place]),
+                    "p_of_all_layers": compute_permutation_p(-error, -nulls.min(axis=0)),
+                }
             rows.append(row)
         if task.references is not None:
             rows += _list_biases(task, source, mine, name)

@@ -11,6 +11,7 @@ import numpy as np
 
 from beholder.analysis.decoding._decode import Decoded, find_mean_interval
 from beholder.analysis.decoding._sources import Source, weigh_bins
+from beholder.statistics import compute_permutation_p
 
 FEWEST_ORDERS = 20
 
@@ -58,8 +59,8 @@ def _row_a_layer(cell: Cell, source: Source, decoded: Sequence[Decoded]) -> list
         rows.append(
             _name(cell, source) | {
                 "layer": layer, "statistic": "balanced-accuracy", "estimate": own.accuracy, "low": own.low,
-                "high": own.high, "p": None if largest is None else read_p(own.accuracy, own.null),
-                "p_of_all_layers": None if largest is None else read_p(own.accuracy, largest),
+                "high": own.high, "p": None if largest is None else compute_permutation_p(own.accuracy, own.null),
+                "p_of_all_layers": None if largest is None else compute_permutation_p(own.accuracy, largest),
                 "depth": place / max(1, len(decoded) - 1),
             }
         )  # fmt: skip
@@ -100,8 +101,3 @@ def _list_differences(
         row = _name(cell, one) | {"layer": layer, "statistic": "difference", "other_model": two.model}
         rows.append(row | {"other_source": two.name, "estimate": estimate, "low": low, "high": high})
     return rows
-
-
-def read_p(accuracy: float, null: np.ndarray) -> float:
-    """One-sided p: (1 + draws as large) / (1 + draws)."""
-    return (1 + int((null >= accuracy - 1e-12).sum())) / (1 + len(null))

@@ -6,10 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from beholder._core.errors import InputError
-
 _ROUNDING = 1e-10
-_SINGLE = 1e-6
 PUBLISHED_CONSTANT = 1e-8
 
 
@@ -70,20 +67,3 @@ def correct_explained_variance(r: Any, reliability: Any, predicted_reliability: 
     product = np.asarray(reliability, dtype=np.float64) * np.asarray(predicted_reliability, dtype=np.float64)
     squared = np.square(np.asarray(r, dtype=np.float64))
     return np.divide(squared, product, out=np.full(np.broadcast(squared, product).shape, np.nan), where=product > 0)
-
-
-def count_orders(n: int, enough: int = 1000) -> int:
-    """In how many ways n things can be ordered, up to ``enough``."""
-    total = 1
-    for factor in range(2, n + 1):
-        total *= factor
-        if total >= enough:
-            return enough
-    return total
-
-
-def read_p(estimate: float, null: np.ndarray) -> float:
-    """One-sided p: (1 + draws as large) / (1 + draws)."""
-    if not len(null):
-        raise InputError("permutations", got="none")
-    return (1 + int((null >= estimate - _SINGLE).sum())) / (1 + len(null))

@@ -10,15 +10,16 @@ import numpy as np
 from beholder.analysis.encoding._best_layer import Chosen, choose_on_others, choose_on_training
 from beholder.analysis.encoding._corrected import find_jackknife_half_width
 from beholder.analysis.encoding._participants import Participant
-from beholder.analysis.encoding._scores import read_p
 from beholder.analysis.encoding._settings import EncodeSettings
 from beholder.analysis.encoding._splits import Split
 from beholder.analysis.encoding._summary import RegionScore, Tested
 from beholder.analysis.encoding._uncertainty import Spread, find_r_half_width
+from beholder.statistics import compute_permutation_p
 
 Found = Sequence[Sequence[Tested]]
 """Scores of each participant at each layer."""
 _FEWEST_PEOPLE = 3
+_SINGLE = 1e-6  # what single precision rounds
 
 
 def make_rows(
@@ -65,7 +66,10 @@ def _read_ps(estimates: Sequence[float], nulls: Sequence[np.ndarray]) -> list[tu
     if not len(nulls[0]):
         return [(None, None)] * len(estimates)
     largest = np.max(nulls, axis=0)
-    return [(read_p(r, null), read_p(r, largest)) for r, null in zip(estimates, nulls, strict=True)]
+    return [
+        (compute_permutation_p(r, null, tolerance=_SINGLE), compute_permutation_p(r, largest, tolerance=_SINGLE))
+        for r, null in zip(estimates, nulls, strict=True)
+    ]
 
 
 def _row_a_layer(

@@ -10,9 +10,8 @@ import numpy as np
 
 from beholder._core.seeds import make_generator
 from beholder.analysis.encoding._refit import Refits, unit_columns
-from beholder.analysis.encoding._scores import count_orders
 from beholder.analysis.encoding._splits import Split
-from beholder.statistics import find_half_width
+from beholder.statistics import count_orders, find_half_width
 
 FEWEST_ORDERS = 20
 _N_PARTS = 10
@@ -46,12 +45,12 @@ def draw_orders(n_stimuli: int, n_permutations: int, seed: int, groups: np.ndarr
         return nothing
     generator = make_generator(seed, "orders", n_stimuli)
     if groups is None:
-        if count_orders(n_stimuli) < FEWEST_ORDERS:
+        if count_orders(n_stimuli, FEWEST_ORDERS) < FEWEST_ORDERS:
             return nothing
         return generator.permuted(np.tile(np.arange(n_stimuli), (n_permutations, 1)), axis=1)
     names, numbers = np.unique(groups.astype(str), return_inverse=True)
     sizes = np.bincount(numbers)
-    if len(set(sizes.tolist())) > 1 or count_orders(len(names)) < FEWEST_ORDERS:
+    if len(set(sizes.tolist())) > 1 or count_orders(len(names), FEWEST_ORDERS) < FEWEST_ORDERS:
         return nothing
     members = np.argsort(numbers, kind="stable").reshape(len(names), -1)
     moved = generator.permuted(np.tile(np.arange(len(names)), (n_permutations, 1)), axis=1)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from beholder.analysis._result import Drawing, Result
 from beholder.analysis.kinds._agreement_words import CEILING, CONFUSIONS, KAPPA, MEAN, PAIR, pick_rows
+from beholder.analysis.kinds._telling import get_figure
 from beholder.figures import colors_of_models, plot_estimates, plot_layer_lines, plot_value_matrix
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 PEOPLE = "people with one another"
 _NAMES = {KAPPA: "Error consistency (κ)", CONFUSIONS: "Correlation of confusions (r)"}
@@ -35,23 +35,23 @@ def draw_agreement(result: Result) -> Iterator[Drawing]:
     asked = result.settings
     if asked["people"] and _has_means(result, KAPPA):
         yield Drawing(
-            "kappas", _get_figure(_plot_means(result, KAPPA, None)), "Error consistency of each network with people",
+            "kappas", get_figure(_plot_means(result, KAPPA, None)), "Error consistency of each network with people",
             "Dots with lines: means and 95 % intervals; small dots: single people; pale bar: what accuracies allow; "
             "band: people with one another, their interval.",
         )  # fmt: skip
         if len(asked["conditions"]) > 1:
             yield Drawing(
-                "conditions", _get_figure(_plot_conditions(result)), "Error consistency over conditions",
+                "conditions", get_figure(_plot_conditions(result)), "Error consistency over conditions",
                 "Black: people with one another. Where all are right or all wrong little can be told.",
             )  # fmt: skip
     if len(asked["people"]) + len(asked["networks"]) > 2 or not asked["people"]:
         yield Drawing(
-            "matrix", _get_figure(_plot_matrix(result, None)), "Matrix of error consistency of all observers",
+            "matrix", get_figure(_plot_matrix(result, None)), "Matrix of error consistency of all observers",
             "Every observer with every other, the mean over conditions. Light: they fail on the same stimuli.",
         )  # fmt: skip
     if _has_means(result, CONFUSIONS):
         yield Drawing(
-            "confusions", _get_figure(_plot_means(result, CONFUSIONS, None)),
+            "confusions", get_figure(_plot_means(result, CONFUSIONS, None)),
             "Correlation of wrong answers with those of people",
             "Correlation of wrong answers with those of all people but one; band: of one person with the others.",
         )  # fmt: skip
@@ -132,7 +132,3 @@ def _plot_matrix(result: Result, ax: Axes | None) -> Axes:
                 counts[i, j] += 1
     values = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
     return plot_value_matrix(values, names, names, ax, value_name="Error consistency (κ)")
-
-
-def _get_figure(ax: Axes) -> Figure:
-    return cast("Figure", ax.get_figure(root=True))

@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 from beholder._core.wording import flow_text, format_count
-from beholder.analysis._result import Result, format_estimate, format_interval, format_p
+from beholder.analysis._result import Result, format_estimate, format_p
+from beholder.analysis.kinds._telling import format_value
 
 KAPPA, CONFUSIONS = "error consistency", "confusion correlation"
 MEAN, CEILING, FROM_PEOPLE, DIFFERENCE, PAIR = (
@@ -53,8 +54,7 @@ def tell_agreement(result: Result) -> list[str]:
 
 
 def _value(row: dict[str, Any], symbol: str) -> str:
-    value = f"{symbol} = {format_estimate(row['estimate'])} {format_interval(row['low'], row['high'])}".strip()
-    return f"{symbol} is not defined" if math.isnan(row["estimate"]) else value
+    return f"{symbol} is not defined" if math.isnan(row["estimate"]) else format_value(row, symbol)
 
 
 def _tell_network(result: Result, row: dict[str, Any]) -> str:

@@ -17,11 +17,11 @@ from beholder.analysis._result import (
     format_interval,
     format_p,
 )
+from beholder.analysis.kinds._telling import get_figure
 from beholder.figures import plot_layer_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 _VALUES = {"correct": "Proportion correct", "rt": "Response time (s)", "confidence": "Confidence"}
 _PEOPLE = ("human", "humans", "people", "person", "participants")
@@ -145,8 +145,7 @@ def _draw(result: Result) -> Iterator[Drawing]:
         ax = _plot(result, None, place)
         if len(result.settings["designs"]) > 1:
             ax.set_title(design["name"], fontsize=8, loc="left", y=1.08)  # pyright: ignore[reportUnknownMemberType]
-        fig: Any = ax.get_figure(root=True)
-        figure: Figure = fig
+        figure = get_figure(ax)
         yield Drawing(
             f"means_{place}" if place else "means", figure,
             f"Means of {', '.join(_list_factors(design))}, with intervals." + _tell_name(design),

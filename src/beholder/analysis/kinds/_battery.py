@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from beholder._core.wording import flow_text
 from beholder.analysis._result import RESULT_KINDS, Drawing, Result, ResultKind
 from beholder.analysis.battery._parts import list_parts, take_part
+from beholder.analysis.kinds._telling import get_figure
 from beholder.figures import colors_of_models, plot_estimates
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _draw_people(result: Result) -> Iterator[Drawing]:
             band_name=_CEILING,
         )  # fmt: skip
         yield Drawing(
-            f"people_{place}", ax.get_figure(root=True), f"Error consistency of {model} with every single person",
+            f"people_{place}", get_figure(ax), f"Error consistency of {model} with every single person",
             "A row is a person of the experiment; band: people with one another.",
         )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,16 +12,13 @@ from beholder.analysis._result import (
     Drawing,
     Result,
     ResultKind,
-    format_estimate,
-    format_interval,
     format_p,
 )
-from beholder.analysis.kinds._rsa_differences import shorten_model
+from beholder.analysis.kinds._telling import format_value, get_figure, shorten_model
 from beholder.figures import plot_value_matrix
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 
 def _ask(result: Result) -> str:
@@ -44,8 +41,7 @@ def _tell(result: Result) -> list[str]:
     kind = "debiased, 0 by chance" if result.settings["debiased"] else "biased"
     return [
         f"Of {len(known):,} pairs, {row['layer']} and {row['target']}{who} are most alike: "
-        f"CKA = {format_estimate(float(row['estimate']))} {format_interval(float(row['low']), float(row['high']))} "
-        f"({kind}){p}, {int(row['n_stimuli'])} stimuli{people}. "
+        f"{format_value(row, 'CKA')} ({kind}){p}, {int(row['n_stimuli'])} stimuli{people}. "
         "The pair was chosen for being the largest, on the same stimuli.",
         str(result.settings["joined"]),
     ]
@@ -90,7 +86,7 @@ def _plot(result: Result, ax: Axes | None) -> Axes:
 
 
 def _draw(result: Result) -> Iterator[Drawing]:
-    figure = cast("Figure", _plot(result, None).get_figure(root=True))
+    figure = get_figure(_plot(result, None))
     yield Drawing(
         "heat_map", figure, "Matrix of layers by targets, their CKA as colour",
         "Light: alike. Mean over people where there are several. Chance is 0 for debiased CKA.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,15 +13,14 @@ from beholder.analysis._result import (
     Result,
     ResultKind,
     format_estimate,
-    format_interval,
     format_p,
 )
 from beholder.analysis.distances._registry import DISTANCES
+from beholder.analysis.kinds._telling import format_value, get_figure
 from beholder.figures import ModelScore, plot_model_scores, plot_value_matrix
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 _MOST_DRAWN = 6
 _LEAST_SHARE = 0.005
@@ -56,18 +55,13 @@ def _tell(result: Result) -> list[str]:
         p = f", {format_p(float(together['p']))}" if np.isfinite(together["p"]) else ""
         p_gain = f", {format_p(float(gain['p']))}" if np.isfinite(gain["p"]) else ""
         told.append(
-            f"{target}: on stimuli left out, the weighted sum has {symbol} = {_tell_value(together)}{p}; the best "
-            f"single model ({best['chosen']}, chosen on the other stimuli) {_tell_value(best)}; the gain is "
-            f"{_tell_value(gain)}{p_gain}."
+            f"{target}: on stimuli left out, the weighted sum has {symbol} = {format_value(together)}{p}; the best "
+            f"single model ({best['chosen']}, chosen on the other stimuli) {format_value(best)}; the gain is "
+            f"{format_value(gain)}{p_gain}."
         )
         if "variance total" in rows.index:
             told.append(_tell_shares(target, rows))
     return [*told, str(result.settings["joined"])]
-
-
-def _tell_value(row: Any) -> str:
-    interval = format_interval(float(row["low"]), float(row["high"]))
-    return f"{format_estimate(float(row['estimate']))} {interval}".strip()
 
 
 def _tell_shares(target: str, rows: Any) -> str:
@@ -142,7 +136,7 @@ def _draw(result: Result) -> Iterator[Drawing]:
         ax = plot_model_scores(scores, name=f"Agreement on stimuli left out ({kind})", title=target)
         told = ", ".join(f"{name} {score.value:.2f}" for name, score in scores.items())
         yield Drawing(
-            f"scores_{number + 1}", cast("Figure", ax.get_figure(root=True)), f"Scores for {target}: {told}",
+            f"scores_{number + 1}", get_figure(ax), f"Scores for {target}: {told}",
             "Dots with lines: mean over people and its 95 % interval; small dots: single people. Orange: sums of all "
             "models. The best single model was chosen on the other stimuli; chance is 0.",
         )  # fmt: skip
@@ -155,7 +149,7 @@ def _draw(result: Result) -> Iterator[Drawing]:
         values = np.array([[share[part] for share in shares] for part in parts], dtype=np.float64)
         ax = plot_value_matrix(values, parts, targets, value_name="Share of variance")
         yield Drawing(
-            "variance", cast("Figure", ax.get_figure(root=True)), "Matrix of shares of variance by models and targets",
+            "variance", get_figure(ax), "Matrix of shares of variance by models and targets",
             "What a model explains alone, and what models explain in common and no others do. A share below 0 is one "
             "that another model suppresses.",
         )  # fmt: skip

@@ -14,10 +14,9 @@ from beholder.analysis._result import (
     Result,
     ResultKind,
     format_estimate,
-    format_interval,
     format_p,
 )
-from beholder.analysis.kinds._rsa_differences import shorten_model
+from beholder.analysis.kinds._telling import format_value, get_figure, shorten_model
 from beholder.figures import (
     CurvePanel,
     LayerCurve,
@@ -52,8 +51,7 @@ def _tell(result: Result) -> list[str]:
         where = f" after fitting in {fitted} and testing in {tested}" if fitted else ""
         where += f" from {shorten_model(source)}" if source else ""
         parts = [
-            f"{row['layer']} {format_estimate(float(row['estimate']))} "
-            f"{format_interval(float(row['low']), float(row['high']))}".strip()
+            f"{row['layer']} {format_value(row)}"
             + (f" ({format_p(float(row['p_of_all_layers']))})" if np.isfinite(row["p_of_all_layers"]) else "")
             for _, row in rows.iterrows()
         ]
@@ -73,8 +71,7 @@ def tell_differences(result: Result, digits: int = 2) -> list[str]:
         return []
     told = [
         f"{shorten_model(str(row['source']))} less {shorten_model(str(row['other_source']))} at {row['layer']}: "
-        f"{format_estimate(float(row['estimate']), digits=digits)} "
-        f"{format_interval(float(row['low']), float(row['high']), digits=digits)}"
+        f"{format_value(row, digits=digits)}"
         + (f" (fitted in {row['fitted_in']}, tested in {row['tested_in']})" if "fitted_in" in rows.columns else "")
         for _, row in rows.iterrows()
         if row["low"] > 0 or row["high"] < 0
@@ -196,16 +193,11 @@ def make_curves(result: Result, rows: Any) -> dict[str, LayerCurve]:
 
 def _draw_curves(result: Result) -> Figure:
     if len(list_sources(result)) == 1:
-        return _get_figure(_plot(result))
+        return get_figure(_plot(result))
     pairs = _list_pairs(result)[:_MOST_PANELS]
     panels = {f"{a} to {b}" if a else "": _make_panel(result, a, b) for a, b in pairs}
     note = f"dot and line: balanced accuracy and 95 % interval over stimuli, n = {result.settings['n_stimuli']}"
     return plot_layer_curves(panels, name="Balanced accuracy", note=note)
-
-
-def _get_figure(ax: Axes) -> Figure:
-    fig: Any = ax.get_figure(root=True)
-    return fig
 
 
 def _draw(result: Result) -> Iterator[Drawing]:
@@ -230,7 +222,7 @@ def _draw(result: Result) -> Iterator[Drawing]:
         axes: Any = ax
         axes.set_title(layers[place], fontsize=8, loc="left")
         yield Drawing(
-            f"generalisation_{place}", _get_figure(ax), f"Balanced accuracy at {layers[place]} by conditions.",
+            f"generalisation_{place}", get_figure(ax), f"Balanced accuracy at {layers[place]} by conditions.",
             "Rows: the condition that the classifier was fitted in; columns: the one it was tested in.",
         )  # fmt: skip
 

@@ -16,17 +16,12 @@ from beholder.analysis.kinds._decode import (
     pick_source,
     tell_differences,
 )
-from beholder.analysis.kinds._rsa_differences import shorten_model
+from beholder.analysis.kinds._telling import select_rows, shorten_model
 from beholder.figures import CurvePanel, plot_layer_curve, plot_layer_curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-
-def _pick(result: Result, statistic: str) -> Any:
-    table: Any = result.table
-    return table[table["statistic"] == statistic]
 
 
 def _format(row: Any) -> str:
@@ -48,12 +43,12 @@ def _tell(result: Result) -> list[str]:
     name = result.settings["labels"]
     for source in list_sources(result):
         where = f" from {shorten_model(source)}" if source else ""
-        rows = pick_source(_pick(result, "circular-error"), source)
+        rows = pick_source(select_rows(result, "circular-error"), source)
         told.append(
             f"{name} is decoded{where} with a mean absolute error of {_list_rows(rows)}; chance is "
             f"{float(rows['chance'].mean()):.1f}, n = {int(rows['n'].iloc[0])} stimuli."
         )
-        biases = pick_source(_pick(result, "circular-bias"), source)
+        biases = pick_source(select_rows(result, "circular-bias"), source)
         if len(biases):
             told.append(
                 f"Bias towards {_name_reference(result)}{where} (above 0 attraction, below 0 repulsion): "
@@ -96,7 +91,7 @@ def _describe_methods(result: Result) -> str:
 
 
 def _make_panel(result: Result, statistic: str) -> CurvePanel:
-    rows = _pick(result, statistic)
+    rows = select_rows(result, statistic)
     chance = float(rows["chance"].mean()) if statistic == "circular-error" else 0.0
     text = f"chance {chance:.1f}" if statistic == "circular-error" else "no bias"
     return CurvePanel(make_curves(result, rows), chance=chance, chance_text=text)
@@ -112,7 +107,7 @@ def _name_error(result: Result) -> str:
 
 
 def _draw_curves(result: Result, statistic: str, name: str) -> Figure:
-    note = f"dot and line: mean and 95 % interval over stimuli, n = {int(_pick(result, statistic)['n'].iloc[0])}"
+    note = f"dot and line: mean and 95 % interval over stimuli, n = {int(select_rows(result, statistic)['n'].iloc[0])}"
     return plot_layer_curves({"": _make_panel(result, statistic)}, name=name, note=note)
 
 
@@ -123,7 +118,7 @@ def _draw(result: Result) -> Iterator[Drawing]:
         "Mean absolute error of the decoded variable at each layer.",
         "Of stimuli that the decoder was not fitted to; lines are 95 % intervals over stimuli.",
     )  # fmt: skip
-    if len(_pick(result, "circular-bias")):
+    if len(select_rows(result, "circular-bias")):
         yield Drawing(
             "bias", _draw_curves(result, "circular-bias", f"Bias towards {_name_reference(result)}"),
             "Mean error towards the reference at each layer.",

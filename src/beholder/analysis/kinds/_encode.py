@@ -12,23 +12,14 @@ from beholder.analysis._result import (
     Drawing,
     Result,
     ResultKind,
-    format_estimate,
-    format_interval,
     format_p,
 )
 from beholder.analysis.kinds._encode_methods import describe_methods
+from beholder.analysis.kinds._telling import format_value, get_figure, select_rows
 from beholder.figures import plot_layer_lines, plot_unit_histograms, plot_value_matrix
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-
-def _pick(result: Result, **wanted: Any) -> Any:
-    table: Any = result.table
-    for name, value in wanted.items():
-        table = table[table[name] == value]
-    return table
 
 
 def _list(result: Result, column: str) -> list[str]:
@@ -52,30 +43,26 @@ def _tell(result: Result) -> list[str]:
     told: list[str] = []
     subject = _everyone(result)
     for region in _list(result, "target"):
-        rows = _pick(result, target=region, subject=subject, statistic="r")
+        rows = select_rows(result, "r", target=region, subject=subject)
         if not len(rows):
             continue
         where = region or "the units"
-        best = _pick(result, target=region, subject=subject, statistic="r-best-layer")
+        best = select_rows(result, "r-best-layer", target=region, subject=subject)
         many = len({name for name in _list(result, "subject") if name}) > 1
         if len(best):
             row = best.iloc[0]
             how = f"the layer was chosen on {'each other' if many else ''}{'' if many else 'the training stimuli'}"
             how = "each participant's layer was chosen on the others" if many else how
-            interval = format_interval(float(row["low"]), float(row["high"]))
             told.append(
-                f"{row['layer']} predicts {where} best: mean r = {format_estimate(float(row['estimate']))}"
-                f"{' ' + interval if interval else ''} on stimuli left out, {_name_people(result)}, "
-                f"{int(row['n_units']):,} units; {how}."
+                f"{row['layer']} predicts {where} best: mean {format_value(row, 'r')} on stimuli left out, "
+                f"{_name_people(result)}, {int(row['n_units']):,} units; {how}."
             )
         else:
             for _, row in rows.iterrows():
-                interval = format_interval(float(row["low"]), float(row["high"]))
                 p = f", {format_p(float(row['p']))}" if np.isfinite(row["p"]) else ""
                 told.append(
-                    f"{row['layer']} predicts {where} with a mean r of {format_estimate(float(row['estimate']))}"
-                    f"{' ' + interval if interval else ''}{p} on stimuli left out, {_name_people(result)}, "
-                    f"{int(row['n_units']):,} units."
+                    f"{row['layer']} predicts {where} with a mean r of {format_value(row)}{p} on stimuli left out, "
+                    f"{_name_people(result)}, {int(row['n_units']):,} units."
                 )
     table: Any = result.table
     if "n_above_1" in table.columns:
@@ -94,7 +81,7 @@ def _plot(result: Result, ax: Axes | None = None) -> Axes:
     subject = _everyone(result)
     lines: dict[str, dict[str, tuple[float, float, float]]] = {}
     for region in _list(result, "target"):
-        rows = _pick(result, target=region, subject=subject, statistic="r")
+        rows = select_rows(result, "r", target=region, subject=subject)
         lines[region] = {
             str(row["layer"]): (float(row["estimate"]), float(row["low"]), float(row["high"]))
             for _, row in rows.iterrows()
@@ -102,28 +89,23 @@ def _plot(result: Result, ax: Axes | None = None) -> Axes:
     lines = {region: line for region, line in lines.items() if line}
     has_interval = any(np.isfinite(low) for line in lines.values() for _, low, _ in line.values())
     people = _name_people(result)
-    kinds = {str(each) for each in _pick(result, subject=subject, statistic="r").get("interval", [])} - {""}
+    kinds = {str(each) for each in select_rows(result, "r", subject=subject).get("interval", [])} - {""}
     over = next(iter(kinds), "stimuli")
     words = f"line: 95 % interval over {over}; {people}" if has_interval else people
     return plot_layer_lines(lines, ax, value_name="Mean r of predicted and measured", interval=words, chance=0.0)
 
 
-def _get_figure(ax: Axes) -> Figure:
-    fig: Any = ax.get_figure(root=True)
-    return fig
-
-
 def _draw(result: Result) -> Iterator[Drawing]:
     """The layer curve, and how units are distributed."""
     yield Drawing(
-        "layers", _get_figure(_plot(result)), "Mean correlation of predicted and measured responses at each layer.",
+        "layers", get_figure(_plot(result)), "Mean correlation of predicted and measured responses at each layer.",
         "r is between predicted and measured responses to stimuli that the regression was not fitted to; 0 is chance.",
     )  # fmt: skip
     layers, regions = _list(result, "layer"), [region for region in _list(result, "target") if region]
     if len(result.settings["layers"]) > 1 and len(regions) > 1:
         ax, what = _plot_matrix(result)
         yield Drawing(
-            "heat_map", _get_figure(ax), f"{what} of layers by regions.",
+            "heat_map", get_figure(ax), f"{what} of layers by regions.",
             "Light: predicted well; the frame marks the largest value of each column, chosen on the data shown.",
         )  # fmt: skip
     corrected = result.arrays.get("corrected")
@@ -133,7 +115,7 @@ def _draw(result: Result) -> Iterator[Drawing]:
             dict(zip(names, corrected, strict=True)), value_name="Corrected variance explained", limit=1.0
         )
         yield Drawing(
-            "units", _get_figure(ax), "Distribution over units of corrected variance explained, a row a layer.",
+            "units", get_figure(ax), "Distribution over units of corrected variance explained, a row a layer.",
             "Values above 1 occur where reliabilities are low. They are kept: cutting them off would bias medians.",
         )  # fmt: skip
     elif np.isfinite(result.arrays["r"]).any(axis=1).all():
@@ -141,7 +123,7 @@ def _draw(result: Result) -> Iterator[Drawing]:
             dict(zip(layers, result.arrays["r"], strict=False)), value_name="r of predicted and measured"
         )
         yield Drawing(
-            "units", _get_figure(ax), "Distribution over units of r, a row a layer.",
+            "units", get_figure(ax), "Distribution over units of r, a row a layer.",
             "r is signed: noise lies on both sides of 0.",
         )  # fmt: skip
 
@@ -149,7 +131,7 @@ def _draw(result: Result) -> Iterator[Drawing]:
 def _plot_matrix(result: Result) -> tuple[Axes, str]:
     """Each layer in each region: mean r, or its part of the R² of all layers jointly; and what it is."""
     statistic, what = ("r2-share", "Part of R²") if result.settings["method"] == "banded" else ("r", "Mean r")
-    rows = _pick(result, statistic=statistic)
+    rows = select_rows(result, statistic)
     rows = rows.groupby(["layer", "target"], sort=False, as_index=False)["estimate"].mean()
     layers, regions = ([str(each) for each in dict.fromkeys(rows[column])] for column in ("layer", "target"))
     wide = rows.pivot(index="layer", columns="target", values="estimate").loc[layers, regions]

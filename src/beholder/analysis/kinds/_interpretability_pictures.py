@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from beholder.analysis._result import Drawing, Result, format_estimate, format_interval
-from beholder.analysis.kinds._interpretability_words import CHANCE, name_group, pick
-from beholder.analysis.kinds._rsa_words import shorten_model
+from beholder.analysis.kinds._interpretability_words import CHANCE, name_group
+from beholder.analysis.kinds._telling import get_figure, pick_rows, shorten_model
 from beholder.figures import (
     colors_of_models,
     plot_estimates,
@@ -17,7 +17,6 @@ from beholder.figures import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 _VALUE = "Proportion correct"
 _MOST_NAMED = 6
@@ -27,8 +26,8 @@ _MOST_ROWS = 40
 
 def plot_units(result: Result, ax: Axes | None = None) -> Axes:
     """Mean of units of each network and mode, with single units."""
-    rows = pick(result, "mean of units")[:_MOST_ROWS]
-    units = pick(result, "unit")
+    rows = pick_rows(result, "mean of units")[:_MOST_ROWS]
+    units = pick_rows(result, "unit")
     models = list(dict.fromkeys(shorten_model(row["model"]) for row in rows))
     own = colors_of_models(models) if len(models) <= _MOST_NAMED else dict.fromkeys(models, _GREY)
     single: dict[str, list[float]] = {}
@@ -51,26 +50,26 @@ def _count(rows: list[dict[str, Any]]) -> str:
 def draw_units(result: Result) -> Iterator[Drawing]:
     """All pictures."""
     yield Drawing(
-        "units", _get_figure(plot_units(result)), "Proportion correct of units by network and mode",
+        "units", get_figure(plot_units(result)), "Proportion correct of units by network and mode",
         "Dots with lines: mean of units and its 95 % interval; small dots: single units; dashed: chance.",
     )  # fmt: skip
-    confidence = _list_lines(pick(result, "mean of units at confidence"), "confidence")
+    confidence = _list_lines(pick_rows(result, "mean of units at confidence"), "confidence")
     if any(len(line) > 1 for line in confidence.values()):
         ax = plot_layer_lines(
             confidence, value_name=_VALUE, interval="95 % interval (BCa) over units", chance=CHANCE,
             place_name="Confidence",
         )  # fmt: skip
         yield Drawing(
-            "confidence", _get_figure(ax), "Proportion correct by confidence",
+            "confidence", get_figure(ax), "Proportion correct by confidence",
             "Units are averaged among the answers given with each confidence.",
         )  # fmt: skip
-    layers = _list_lines(pick(result, "mean of units of layer"), "layer")
+    layers = _list_lines(pick_rows(result, "mean of units of layer"), "layer")
     if any(len(line) > 1 for line in layers.values()):
         ax = plot_layer_lines(
             layers, value_name=_VALUE, interval="95 % interval (BCa) over units,\nof layers with five or more",
             chance=CHANCE,
         )  # fmt: skip
-        yield Drawing("layers", _get_figure(ax), "Proportion correct by layer", "Mean of the units of each layer.")
+        yield Drawing("layers", get_figure(ax), "Proportion correct by layer", "Mean of the units of each layer.")
     yield from _draw_machine(result)
 
 
@@ -83,12 +82,12 @@ def _list_lines(rows: list[dict[str, Any]], place: str) -> dict[str, dict[str, t
 
 
 def _draw_machine(result: Result) -> Iterator[Drawing]:
-    rows = [row for row in pick(result, "unit of machine") if row["estimate"] == row["estimate"]]
+    rows = [row for row in pick_rows(result, "unit of machine") if row["estimate"] == row["estimate"]]
     if not rows:
         return
-    people = {(unit["unit"], unit["target"]): unit["estimate"] for unit in pick(result, "unit")}
+    people = {(unit["unit"], unit["target"]): unit["estimate"] for unit in pick_rows(result, "unit")}
     shown = [row for row in rows if (row["unit"], row["target"]) in people]
-    found = pick(result, "rank correlation with machine")
+    found = pick_rows(result, "rank correlation with machine")
     words = "\n".join(
         f"{name_group(row)}: rank r = {format_estimate(row['estimate'])} {format_interval(row['low'], row['high'])}"
         for row in found[:3]
@@ -99,10 +98,6 @@ def _draw_machine(result: Result) -> Iterator[Drawing]:
         groups=[name_group(row) for row in shown],
     )  # fmt: skip
     yield Drawing(
-        "machine", _get_figure(ax), "People's proportion correct on the machine's, a dot a unit",
+        "machine", get_figure(ax), "People's proportion correct on the machine's, a dot a unit",
         f"{len(shown)} units. On the diagonal people and the machine are right equally often.",
     )  # fmt: skip
-
-
-def _get_figure(ax: Axes) -> Figure:
-    return cast("Figure", ax.get_figure(root=True))

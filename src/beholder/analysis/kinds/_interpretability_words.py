@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from beholder._core.wording import flow_text
-from beholder.analysis._result import Result, format_estimate, format_interval, format_p
-from beholder.analysis.kinds._rsa_words import shorten_model
+from beholder.analysis._result import Result, format_p
+from beholder.analysis.kinds._telling import format_value, pick_rows, shorten_model
 
 CHANCE = 0.5
 _MOST_TOLD = 6
@@ -20,40 +20,29 @@ def ask_units(result: Result) -> str:
     return f"How well do people know what drives {whose}?"
 
 
-def pick(result: Result, statistic: str) -> list[dict[str, Any]]:
-    """Rows of one statistic."""
-    table: Any = result.table
-    return table[table["statistic"] == statistic].to_dict("records")
-
-
 def name_group(row: dict[str, Any]) -> str:
     """Network and mode of a row."""
     return ", ".join(word for word in (shorten_model(str(row["model"])), str(row["target"])) if word) or "all units"
 
 
-def _value(row: dict[str, Any], symbol: str = "") -> str:
-    words = f"{format_estimate(row['estimate'])} {format_interval(row['low'], row['high'])}".strip()
-    return f"{symbol} = {words}" if symbol else words
-
-
 def tell_units(result: Result) -> list[str]:
     """Means, then confidence, depth, networks, modes, the machine, who is left out."""
-    means = pick(result, "mean of units")
+    means = pick_rows(result, "mean of units")
     told = [
-        f"{name_group(row)}: {_value(row)} right (chance .50), mean of {row['n']:,} units, "
+        f"{name_group(row)}: {format_value(row)} right (chance .50), mean of {row['n']:,} units, "
         f"{int(row['n_people']):,} people, {int(row['n_answers']):,} answers."
         for row in means[:_MOST_TOLD]
     ]
     if len(means) > _MOST_TOLD:
         told.append(f"{len(means) - _MOST_TOLD} further networks and modes are in the table.")
     told += _tell_confidence(result)[:_MOST_TOLD]
-    for row in pick(result, "rank correlation with depth")[:_MOST_TOLD]:
+    for row in pick_rows(result, "rank correlation with depth")[:_MOST_TOLD]:
         if math.isfinite(row["estimate"]):
-            told.append(f"{name_group(row)}: with depth {_value(row, 'rank r')}, {format_p(row['p'])}.")
+            told.append(f"{name_group(row)}: with depth {format_value(row, 'rank r')}, {format_p(row['p'])}.")
     told += _tell_networks(result)
-    for row in pick(result, "difference of modes")[:_MOST_TOLD]:
+    for row in pick_rows(result, "difference of modes")[:_MOST_TOLD]:
         told.append(
-            f"{shorten_model(row['model'])}: {row['target']} less {row['other']} {_value(row)}, {row['n']} units."
+            f"{shorten_model(row['model'])}: {row['target']} less {row['other']} {format_value(row)}, {row['n']} units."
         )
     told += _tell_machine(result)[:_MOST_TOLD]
     return told + _tell_left_out(result)
@@ -61,15 +50,15 @@ def tell_units(result: Result) -> list[str]:
 
 def _tell_confidence(result: Result) -> list[str]:
     groups: dict[str, list[dict[str, Any]]] = {}
-    for row in pick(result, "mean of units at confidence"):
+    for row in pick_rows(result, "mean of units at confidence"):
         groups.setdefault(name_group(row), []).append(row)
     told: list[str] = []
     for name, rows in groups.items():
         if len(rows) > 1:
             least, most = rows[0], rows[-1]
             told.append(
-                f"{name}: {_value(least)} right at confidence {least['confidence']:g} "
-                f"({int(least['n_answers']):,} answers), {_value(most)} at {most['confidence']:g} "
+                f"{name}: {format_value(least)} right at confidence {least['confidence']:g} "
+                f"({int(least['n_answers']):,} answers), {format_value(most)} at {most['confidence']:g} "
                 f"({int(most['n_answers']):,})."
             )
     return told
@@ -77,8 +66,8 @@ def _tell_confidence(result: Result) -> list[str]:
 
 def _tell_networks(result: Result) -> list[str]:
     told: list[str] = []
-    pairs = pick(result, "difference")
-    for row in pick(result, "Kruskal-Wallis"):
+    pairs = pick_rows(result, "difference")
+    for row in pick_rows(result, "Kruskal-Wallis"):
         mode = f"{row['target']}: " if row["target"] else ""
         own = [pair for pair in pairs if pair["target"] == row["target"]]
         n = sum(pair["p_corrected"] < 0.05 for pair in own)
@@ -95,20 +84,23 @@ def _tell_networks(result: Result) -> list[str]:
 
 def _tell_machine(result: Result) -> list[str]:
     told: list[str] = []
-    scores = {name_group(row): row for row in pick(result, "machine mean of units")}
-    kappas = {name_group(row): row for row in pick(result, "error consistency with machine")}
-    for row in pick(result, "rank correlation with machine"):
+    scores = {name_group(row): row for row in pick_rows(result, "machine mean of units")}
+    kappas = {name_group(row): row for row in pick_rows(result, "error consistency with machine")}
+    for row in pick_rows(result, "rank correlation with machine"):
         name = name_group(row)
-        like = f"{_value(row, 'rank r')}, {format_p(row['p'])}" if math.isfinite(row["estimate"]) else "not defined"
-        single = f"; single trials {_value(kappas[name], 'κ')}" if name in kappas else ""
+        like = (
+            f"{format_value(row, 'rank r')}, {format_p(row['p'])}" if math.isfinite(row["estimate"]) else "not defined"
+        )
+        single = f"; single trials {format_value(kappas[name], 'κ')}" if name in kappas else ""
         told.append(
-            f"{name}: the machine is right on {_value(scores[name])}, over {row['n']} units with people {like}{single}."
+            f"{name}: the machine is right on {format_value(scores[name])}, over {row['n']} units with people "
+            f"{like}{single}."
         )
     return told
 
 
 def _tell_left_out(result: Result) -> list[str]:
-    counts = {str(row["target"]): int(row["n"]) for row in pick(result, "participants")}
+    counts = {str(row["target"]): int(row["n"]) for row in pick_rows(result, "participants")}
     if not counts:
         return []
     rules = [f"{name.removeprefix('left out by ')} {n}" for name, n in counts.items() if name.startswith("left out")]
@@ -126,7 +118,7 @@ def describe_units(result: Result) -> str:
     compared = (
         """Networks were compared by Kruskal and Wallis' test of unit proportions in each mode, pairs by Conover and
         Iman's test and by Brunner and Munzel's (t distribution up to 50 units), both corrected by Holm's method."""
-        if pick(result, "Kruskal-Wallis")
+        if pick_rows(result, "Kruskal-Wallis")
         else ""
     )
     machine = (

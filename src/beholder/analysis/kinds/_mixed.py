@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from beholder._core.wording import flow_text
 from beholder.analysis._result import RESULT_KINDS, Drawing, Result, ResultKind, format_estimate, format_p
+from beholder.analysis.kinds._telling import get_figure, pick_rows
 from beholder.analysis.people._lme4 import write_lme4_files
 from beholder.figures import plot_estimates
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 _INTERCEPT = "(Intercept)"
-
-
-def _pick(result: Result, statistic: str) -> list[dict[str, Any]]:
-    table: Any = result.table
-    return table[table["statistic"] == statistic].to_dict("records")
 
 
 def _ask(result: Result) -> str:
@@ -36,9 +31,9 @@ def _tell(result: Result) -> list[str]:
     n = f"{asked['n_trials']:,} answers, " + ", ".join(
         f"{levels[name]:,} {_name_many(name)}" for name, _ in asked["groups"]
     )
-    tests = {row["target"]: row for row in _pick(result, "likelihood ratio")}
+    tests = {row["target"]: row for row in pick_rows(result, "likelihood ratio")}
     told: list[str] = []
-    for row in _pick(result, "coefficient"):
+    for row in pick_rows(result, "coefficient"):
         if row["target"] == _INTERCEPT and len(asked["terms"]):
             continue
         odds = ", ".join(_format_odds(row[end]) for end in ("low", "high"))
@@ -52,7 +47,7 @@ def _tell(result: Result) -> list[str]:
             f"{name.replace(':', ' × ')}: χ²({int(row['df'])}) = {row['estimate']:.2f}, {format_p(row['p'])} "
             "(likelihood ratio)."
         )
-    shares = _pick(result, "proportion correct")
+    shares = pick_rows(result, "proportion correct")
     if shares:
         parts = [
             f"{format_estimate(row['estimate'])} [{format_estimate(row['low'])}, {format_estimate(row['high'])}] in "
@@ -63,7 +58,7 @@ def _tell(result: Result) -> list[str]:
     spread = "; ".join(
         f"{row['estimate']:.2f} between {_name_many(row['target'].split(': ')[0])}"
         + (f" in the effect of {row['target'].split(': ')[1]}" if ": " in row["target"] else "")
-        for row in _pick(result, "standard deviation")
+        for row in pick_rows(result, "standard deviation")
     )
     told.append(f"Standard deviations in logits: {spread}.")
     return [*told, *asked["read"]]
@@ -111,11 +106,11 @@ def _describe_methods(result: Result) -> str:
 
 def _plot(result: Result, ax: Axes | None = None) -> Axes:
     """Proportion correct in each cell, or without cells the coefficients."""
-    rows = _pick(result, "proportion correct")
+    rows = pick_rows(result, "proportion correct")
     if not rows:
         return _plot_coefficients(result, ax)
     single: dict[str, list[float]] = {}
-    for row in _pick(result, "observed proportion"):
+    for row in pick_rows(result, "observed proportion"):
         single.setdefault(row["target"], []).append(100 * row["estimate"])
     shares = {row["target"]: tuple(100 * row[key] for key in ("estimate", "low", "high")) for row in rows}
     first = result.settings["groups"][0][0]
@@ -127,7 +122,7 @@ def _plot(result: Result, ax: Axes | None = None) -> Axes:
 
 
 def _plot_coefficients(result: Result, ax: Axes | None = None) -> Axes:
-    rows = _pick(result, "coefficient")
+    rows = pick_rows(result, "coefficient")
     shown = [row for row in rows if row["target"] != _INTERCEPT] or rows
     values = {row["target"]: (row["estimate"], row["low"], row["high"]) for row in shown}
     return plot_estimates(
@@ -137,22 +132,17 @@ def _plot_coefficients(result: Result, ax: Axes | None = None) -> Axes:
 
 
 def _draw(result: Result) -> Iterator[Drawing]:
-    if _pick(result, "proportion correct"):
+    if pick_rows(result, "proportion correct"):
         yield Drawing(
-            "proportions", _get_figure(_plot(result)), "Proportion of right answers in each cell, with intervals.",
+            "proportions", get_figure(_plot(result)), "Proportion of right answers in each cell, with intervals.",
             "Black: the model's proportion for other people and stimuli; grey: each participant's own.",
         )  # fmt: skip
-    values = [row["estimate"] for row in _pick(result, "coefficient")]
+    values = [row["estimate"] for row in pick_rows(result, "coefficient")]
     if len(result.settings["terms"]) and all(abs(value) < 12 for value in values):
         yield Drawing(
-            "coefficients", _get_figure(_plot_coefficients(result)), "Coefficients in logits, with intervals.",
+            "coefficients", get_figure(_plot_coefficients(result)), "Coefficients in logits, with intervals.",
             "0: no effect. A word in brackets is compared with the first in alphabetical order.",
         )  # fmt: skip
-
-
-def _get_figure(ax: Axes) -> Figure:
-    fig: Any = ax.get_figure(root=True)
-    return fig
 
 
 RESULT_KINDS.add("mixed", ResultKind(_ask, _tell, _describe_methods, _plot, _draw, write_lme4_files))

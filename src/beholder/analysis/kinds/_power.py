@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from beholder._core.wording import flow_text
 from beholder.analysis._result import RESULT_KINDS, Drawing, Result, ResultKind, format_estimate
+from beholder.analysis.kinds._telling import get_figure, pick_rows
 from beholder.figures import plot_power
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-
-def _pick(result: Result, statistic: str) -> list[dict[str, Any]]:
-    table: Any = result.table
-    return table[table["statistic"] == statistic].to_dict("records")
 
 
 def _name_counted(result: Result) -> str:
@@ -51,10 +46,10 @@ def _tell(result: Result) -> list[str]:
     """What is needed, for each number of trials; then the powers."""
     asked = result.settings
     told: list[str] = []
-    for row in _pick(result, "needed"):
+    for row in pick_rows(result, "needed"):
         m = int(row["n_trials"])
         trials = f" with {m} trials in each condition{' and level' * (asked['design'] == 'threshold')}" if m else ""
-        powers = [each for each in _pick(result, "power") if each["n_trials"] == row["n_trials"]]
+        powers = [each for each in pick_rows(result, "power") if each["n_trials"] == row["n_trials"]]
         listed = ", ".join(f"{format_estimate(each['estimate'])} with {each['n']:,}" for each in powers)
         if math.isnan(row["estimate"]):
             start = f"None of the numbers tried reaches a power of {asked['target_power']:g}{trials}"
@@ -96,7 +91,7 @@ def _describe_methods(result: Result) -> str:
 def _plot(result: Result, ax: Axes | None = None) -> Axes:
     """Power over the numbers tried, a line a number of trials."""
     lines: dict[str, list[tuple[float, float, float, float]]] = {}
-    for row in _pick(result, "power"):
+    for row in pick_rows(result, "power"):
         name = f"{int(row['n_trials'])} trials" if row["n_trials"] else result.settings["design"]
         lines.setdefault(name, []).append((row["n"], row["estimate"], row["low"], row["high"]))
     return plot_power(
@@ -106,8 +101,7 @@ def _plot(result: Result, ax: Axes | None = None) -> Axes:
 
 
 def _draw(result: Result) -> Iterator[Drawing]:
-    fig: Any = _plot(result).get_figure(root=True)
-    figure: Figure = fig
+    figure = get_figure(_plot(result))
     yield Drawing(
         "curve", figure, f"Power over numbers of {_name_counted(result)}.",
         "Share of drawn experiments in which the effect comes out. Pilots that were followed up overestimate effects.",

@@ -11,9 +11,9 @@ from beholder.analysis.kinds._psychometrics_words import (
     ask_psychometrics,
     describe_psychometrics,
     name_condition,
-    pick_rows,
     tell_psychometrics,
 )
+from beholder.analysis.kinds._telling import get_figure, pick_rows
 from beholder.analysis.people._levels import LevelScale
 from beholder.analysis.people._thresholds import POOLED
 from beholder.figures import PsychometricCurve, colors_of_models, plot_estimates, plot_psychometrics
@@ -53,8 +53,7 @@ def _draw(result: Result) -> Iterator[Drawing]:
                       ("median response time, right answers", "times")):  # fmt: skip
         rows = [row for row in pick_rows(result, name) if math.isfinite(row["estimate"])]
         if rows and (name != "threshold" or len({row["target"] for row in rows}) > 1 or len(rows) > 2):
-            fig: Any = _plot_measure(result, name).get_figure(root=True)
-            figure: Figure = fig
+            figure = get_figure(_plot_measure(result, name))
             yield Drawing(
                 end, figure, f"{name} in each condition, with intervals.",
                 "Black: mean over people with its interval; grey: each of them; colours: networks.",

@@ -7,17 +7,12 @@ from typing import Any
 
 from beholder._core.wording import flow_text
 from beholder.analysis._result import Result, format_p
+from beholder.analysis.kinds._telling import pick_rows
 from beholder.analysis.people._thresholds import POOLED
 
 _MOST_TOLD = 6
 _NAMES = {"logit": "logistic", "logistic": "logistic", "probit": "cumulative normal", "normal": "cumulative normal",
           "weibull": "Weibull"}  # fmt: skip
-
-
-def pick_rows(result: Result, statistic: str) -> list[dict[str, Any]]:
-    """Rows of one statistic."""
-    table: Any = result.table
-    return table[table["statistic"] == statistic].to_dict("records")
 
 
 def name_condition(condition: str) -> str:

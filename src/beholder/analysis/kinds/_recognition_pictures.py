@@ -10,6 +10,7 @@ import numpy as np
 
 from beholder.analysis._result import Drawing, Result, format_estimate, format_interval
 from beholder.analysis.kinds._recognition_words import pick
+from beholder.analysis.kinds._telling import get_figure
 from beholder.analysis.recognition._cues import POOLED, SHAPE_BIAS
 from beholder.analysis.recognition._generators import CORRELATION, MEASURES, RECOGNISED, average_layers
 from beholder.analysis.recognition._proportions import NETWORK, PEOPLE, PERSON, PROPORTION
@@ -78,7 +79,7 @@ def _draw_main(result: Result) -> Figure:
             _name_rows(lines), value_name="Correct (%)", interval=words, reference=asked["chance"],
             reference_name=_say_chance(asked["chance"]), single=dots,
         )  # fmt: skip
-        return ax.get_figure(root=True)
+        return get_figure(ax)
     more = len(panels) > _MOST_PANELS
     shown = dict(list(panels.items())[:_MOST_PANELS])
     if more:
@@ -165,7 +166,7 @@ def _draw_matched(result: Result) -> Iterator[Drawing]:
             continue
         ax: Any = plot_matched_scatter(values, told["stages"], network=told["name"], chance=result.settings["chance"])
         yield Drawing(
-            f"matched_{place}", ax.get_figure(root=True),
+            f"matched_{place}", get_figure(ax),
             f"Proportion correct of each person on that of {told['name']} for the very same stimuli.",
             "" if place else "Above the line people are right more often than the network on what they were shown.",
         )  # fmt: skip
@@ -199,7 +200,7 @@ def _draw_cues(result: Result) -> Iterator[Drawing]:
         reference_name="", ends=("texture", "shape"), single=single,
     )  # fmt: skip
     yield Drawing(
-        "shape_bias", ax.get_figure(root=True), "Shape bias of every observer, in all and by the label of the shape.",
+        "shape_bias", get_figure(ax), "Shape bias of every observer, in all and by the label of the shape.",
         "Of answers by shape or texture, the proportion by shape. Rows: label of the shape.",
     )  # fmt: skip
 
@@ -217,7 +218,7 @@ def _draw_generators(result: Result) -> Iterator[Drawing]:
         matrix, makers, judges, row_name="Made for", column_name="Recognised by", value_name="Recognised (%)"
     )
     yield Drawing(
-        "generators", ax.get_figure(root=True), "Who recognises stimuli that were made for which network.",
+        "generators", get_figure(ax), "Who recognises stimuli that were made for which network.",
         "All layers together, natural stimuli left out.",
     )  # fmt: skip
 
@@ -239,7 +240,7 @@ def _draw_measures(result: Result) -> Iterator[Drawing]:
             words=words,
         )  # fmt: skip
         yield Drawing(
-            key, ax.get_figure(root=True), f"{name.capitalize()} of networks on people's recognition of their stimuli.",
+            key, get_figure(ax), f"{name.capitalize()} of networks on people's recognition of their stimuli.",
             "A dot is a network; recognition is the mean over its layers.",
         )  # fmt: skip
 

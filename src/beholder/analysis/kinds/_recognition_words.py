@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from beholder._core.wording import flow_text
-from beholder.analysis._result import Result, format_estimate, format_interval
+from beholder.analysis._result import Result, format_estimate
+from beholder.analysis.kinds._telling import format_value
 from beholder.analysis.recognition._cues import POOLED, SHAPE_BIAS
 from beholder.analysis.recognition._generators import CORRELATION, MEASURES, RECOGNISED
 from beholder.analysis.recognition._proportions import DIFFERENCE, NETWORK, OVER_PEOPLE, PEOPLE, PROPORTION
@@ -166,9 +167,7 @@ def _tell_cues(result: Result) -> list[str]:
     for row in rows:
         if row["method"] == POOLED:
             continue
-        value = (
-            f"{format_estimate(row['estimate'], digits=3)} {format_interval(row['low'], row['high'], digits=3)}".strip()
-        )
+        value = format_value(row, digits=3)
         if row["observer"] == PEOPLE:
             more = f"; {format_estimate(pooled['estimate'], digits=3)} of all answers together" if pooled else ""
             over = "people" if row["method"] == OVER_PEOPLE else "stimuli"
@@ -207,11 +206,7 @@ def _tell_measures(result: Result) -> list[str]:
     told: list[str] = []
     for key, statistic in CORRELATION.items():
         for row in pick(result, statistic):
-            r = (
-                f"r = {format_estimate(row['estimate'])} {format_interval(row['low'], row['high'])}".strip()
-                if not math.isnan(row["estimate"])
-                else "r cannot be told"
-            )
+            r = "r cannot be told" if math.isnan(row["estimate"]) else format_value(row, "r")
             told.append(f"People's recognition of networks' stimuli and {MEASURES[key]}: {r}, n = {row['n']} networks.")
     return told
 

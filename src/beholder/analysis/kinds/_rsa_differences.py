@@ -5,22 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from beholder._core.wording import format_count
-from beholder.analysis._result import Result, format_estimate, format_interval, format_p
+from beholder.analysis._result import Result, format_p
+from beholder.analysis.kinds._telling import format_value, shorten_model
 
 
 def has_times(result: Result) -> bool:
     """Whether targets are moments, two or more."""
     table: Any = result.table
     return "time" in table.columns and table["time"].dropna().nunique() > 1
-
-
-def shorten_model(name: str) -> str:
-    """A network's name without source and weights.
-
-    >>> shorten_model("torchvision:alexnet@IMAGENET1K_V1")
-    'alexnet'
-    """
-    return name.partition(":")[2].partition("@")[0] or name
 
 
 def tell_differences(result: Result) -> list[str]:
@@ -34,10 +26,9 @@ def tell_differences(result: Result) -> list[str]:
         chosen = group[group["chosen_on"].isin(["subjects", "stimuli"])] if "chosen_on" in group else group.head(0)
         same = group[group["layer"] == group["other_layer"]]
         for row in chosen.head(1).to_dict("records"):
-            interval = format_interval(row["low"], row["high"])
             told.append(
                 f"{target}: {shorten_model(one)} ({row['layer']}) less {shorten_model(two)} ({row['other_layer']}) is "
-                f"{format_estimate(row['estimate'])} {interval}, {format_p(row['p_corrected'])} corrected."
+                f"{format_value(row)}, {format_p(row['p_corrected'])} corrected."
             )
         if len(same):
             n = int((same["p_corrected"] < 0.05).sum())
@@ -67,8 +58,8 @@ def tell_recordings(result: Result) -> list[str]:
         who = f" of {shorten_model(str(source))}" if source else ""
         told.append(
             f"{one} and {two} differ at {n} of {format_count(len(known), 'layer')}{who} (corrected); most at "
-            f"{row['layer']}: {one} less {two} is {format_estimate(row['estimate'])} "
-            f"{format_interval(row['low'], row['high'])}, {format_p(row['p_corrected'])} corrected."
+            f"{row['layer']}: {one} less {two} is {format_value(row)}, "
+            f"{format_p(row['p_corrected'])} corrected."
         )
     return told
 

@@ -10,7 +10,8 @@ import numpy as np
 from beholder.analysis._result import Drawing, Result
 from beholder.analysis.kinds._rsa_differences import has_times
 from beholder.analysis.kinds._rsa_times import draw_times, make_courses
-from beholder.analysis.kinds._rsa_words import SYMBOLS, find_ceiling, is_network, shorten_model
+from beholder.analysis.kinds._rsa_words import SYMBOLS, find_ceiling, is_network
+from beholder.analysis.kinds._telling import get_figure, shorten_model
 from beholder.analysis.rsa._targets import strip_moment
 from beholder.figures import (
     CurvePanel,
@@ -25,7 +26,6 @@ from beholder.figures import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 _MOST_PANELS = 6
 _MOST_COLUMNS = 60
@@ -62,7 +62,7 @@ def draw_rsa(result: Result) -> Iterator[Drawing]:
         )  # fmt: skip
     if len(targets) > 1:
         yield Drawing(
-            "heat_map", _get_figure(_plot_matrix(result, None)), "Matrix of layers by targets",
+            "heat_map", get_figure(_plot_matrix(result, None)), "Matrix of layers by targets",
             "Light: alike; the frame marks the largest value of each column.",
         )  # fmt: skip
     yield from _draw_rdms(result)
@@ -76,7 +76,7 @@ def draw_rsa(result: Result) -> Iterator[Drawing]:
             title=f"Stimuli as {layer} has them",
         )  # fmt: skip
         yield Drawing(
-            "map", _get_figure(ax), f"Map of the stimuli by their dissimilarities at {layer}",
+            "map", get_figure(ax), f"Map of the stimuli by their dissimilarities at {layer}",
             f"Stimuli that {layer} has alike lie near one another (classical multidimensional scaling; the plane holds "
             f"{100 * share:.0f} % of their variance).",
         )  # fmt: skip
@@ -175,9 +175,3 @@ def _draw_rdms(result: Result) -> Iterator[Drawing]:
 def _name_rdms(target: str, layer: str) -> tuple[tuple[str, str], tuple[str, str]]:
     """Arrays of a target and of its nearest layer, and their titles."""
     return (f"target {target}", target), (f"layer {layer}", f"{layer} (layer)")
-
-
-def _get_figure(ax: Axes) -> Figure:
-    fig = ax.get_figure(root=True)
-    assert fig is not None
-    return fig

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from beholder.analysis._result import Result, format_estimate, format_interval, format_p
+from beholder.analysis._result import Result, format_estimate, format_p
 from beholder.analysis.distances._registry import DISTANCES
 from beholder.analysis.kinds._rsa_differences import (
     has_times,
-    shorten_model,
     tell_clusters,
     tell_differences,
     tell_recordings,
 )
+from beholder.analysis.kinds._telling import format_value, shorten_model
 from beholder.statistics import JACKKNIFED
 
 _MOST_TOLD = 6
@@ -73,7 +73,7 @@ def tell_rsa(result: Result) -> list[str]:
 
 def _tell_nearest(result: Result, row: dict[str, Any]) -> str:
     symbol = SYMBOLS[row["method"]]
-    value = f"{symbol} = {format_estimate(row['estimate'])} {format_interval(row['low'], row['high'])}".strip()
+    value = format_value(row, symbol)
     model = f"{row['layer']} of {shorten_model(row['model'])}"
     model += f" ({shorten_model(row['source'])})" if row["source"] not in ("", row["model"]) else ""
     n_layers = _count_layers(result, row)
@@ -214,8 +214,3 @@ def _cite(method: str, distance: str, recorded: str) -> str:
     own = {DISTANCES[name].citation for name in (distance, recorded)} - {""}
     cited += sorted(each for each in own if "Bandettini" not in each)
     return "References: " + " ".join(cited)
-
-
-def find_share(result: Result, row: dict[str, Any]) -> float:
-    """Percent of the lower ceiling of a row, NaN where the ceiling is not above chance."""
-    return float(row.get("percent_of_ceiling", math.nan))

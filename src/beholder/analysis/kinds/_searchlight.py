@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from beholder.analysis._result import RESULT_KINDS, Drawing, Result, ResultKind, format_estimate, format_p
-from beholder.analysis.kinds._rsa_differences import shorten_model
+from beholder.analysis.kinds._telling import get_figure, shorten_model
 from beholder.figures import plot_value_matrix
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 
 def _ask(result: Result) -> str:
@@ -78,7 +77,7 @@ def _plot(result: Result, ax: Axes | None) -> Axes:
 
 
 def _draw(result: Result) -> Iterator[Drawing]:
-    figure = cast("Figure", _plot(result, None).get_figure(root=True))
+    figure = get_figure(_plot(result, None))
     yield Drawing(
         "heat_map", figure, "Matrix of layers by people, how much of the map is like the layer",
         "Light: more of the map. The maps themselves are NIfTI or GIFTI files.",

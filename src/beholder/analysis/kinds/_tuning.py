@@ -3,41 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from beholder._core.wording import flow_text
 from beholder.analysis._result import RESULT_KINDS, Drawing, Result, ResultKind, format_p
+from beholder.analysis.kinds._telling import get_figure, select_rows
 from beholder.figures import plot_layer_lines, plot_tuning_curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-
-def _pick(result: Result, statistic: str) -> Any:
-    table: Any = result.table
-    return table[table["statistic"] == statistic]
 
 
 def _tell(result: Result) -> list[str]:
     """Shares of tuned units against shuffles, and whether averaging keeps contrast."""
     told: list[str] = []
     asked = result.settings
-    for _, row in _pick(result, "share-tuned").iterrows():
+    for _, row in select_rows(result, "share-tuned").iterrows():
         told.append(
             f"{row['layer']}: {float(row['estimate']):.0%} of {int(row['n_units']):,} units are tuned to "
             f"{asked['condition']} ({float(row['shuffled']):.0%} after shuffling, "
             f"{format_p(float(row['p_of_all_layers']))} against all layers), n = {int(row['n'])} stimuli."
         )
     if not told:
-        for _, row in _pick(result, "selectivity").iterrows():
+        for _, row in select_rows(result, "selectivity").iterrows():
             told.append(
                 f"{row['layer']}: median selectivity {float(row['estimate']):.2f} for {asked['condition']} over "
                 f"{int(row['n_units']):,} units; not tested against chance."
             )
-    for _, row in _pick(result, "contrast-kept").iterrows():
+    for _, row in select_rows(result, "contrast-kept").iterrows():
         told.append(
             f"{row['layer']}: averaged replicates keep {float(row['estimate']):.0%} of the clean exposure's contrast "
             f"(median over {int(row['n_units']):,} units)."
@@ -61,7 +56,7 @@ def _describe_methods(result: Result) -> str:
         f"""A unit is tuned where the share of its variance over stimuli that lies between values is among the largest
         5 % of {asked["n_permutations"]} shuffles of the values over stimuli; the share of tuned units was compared with
         that of the shuffles, and with the largest of all layers."""
-        if len(_pick(result, "share-tuned"))
+        if len(select_rows(result, "share-tuned"))
         else ""
     )
     return flow_text(
@@ -74,8 +69,10 @@ def _describe_methods(result: Result) -> str:
 
 def _plot(result: Result, ax: Axes | None = None) -> Axes:
     """Share of tuned units at each layer, beside that of shuffles; without a test the median selectivity."""
-    shares = _pick(result, "share-tuned")
-    name, rows = ("Share of units", shares) if len(shares) else ("Median selectivity", _pick(result, "selectivity"))
+    shares = select_rows(result, "share-tuned")
+    name, rows = (
+        ("Share of units", shares) if len(shares) else ("Median selectivity", select_rows(result, "selectivity"))
+    )
     nothing = (np.nan, np.nan)
     lines = {
         "tuned" if len(shares) else "": {str(r["layer"]): (float(r["estimate"]), *nothing) for _, r in rows.iterrows()}
@@ -85,15 +82,10 @@ def _plot(result: Result, ax: Axes | None = None) -> Axes:
     return plot_layer_lines(lines, ax, value_name=name, interval=f"n = {result.settings['n_stimuli']} stimuli")
 
 
-def _get_figure(ax: Axes) -> Figure:
-    fig: Any = ax.get_figure(root=True)
-    return fig
-
-
 def _draw(result: Result) -> Iterator[Drawing]:
     """Shares over depth, and curves."""
     yield Drawing(
-        "layers", _get_figure(_plot(result)), "Share of tuned units at each layer.",
+        "layers", get_figure(_plot(result)), "Share of tuned units at each layer.",
         "Units whose responses differ between values more than 95 % of shuffles do.",
     )  # fmt: skip
     curves, layer_of = result.arrays.get("curves"), result.arrays.get("curves_layer")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast, final
 
@@ -203,8 +203,3 @@ def strip_moment(target: str, time: float) -> str:
     'IT'
     """
     return target.removesuffix(f"{1000 * time:g} ms").strip() or target
-
-
-def iter_moments(targets: Sequence[RsaTarget]) -> Iterator[float]:
-    """Times of targets, each once."""
-    yield from dict.fromkeys(cast(Any, target.time) for target in targets if not np.isnan(target.time))

@@ -21,6 +21,7 @@ from beholder.analysis.tuning._curves import (
     measure_selectivity,
     shuffle_units,
 )
+from beholder.statistics import compute_permutation_p
 
 _KEPT_CURVES = 200
 _CONTRAST_LOST = 0.8
@@ -190,8 +191,8 @@ def _make_rows(
             tuned = own["p"] <= 0.05
             rows.append(
                 start | {
-                    "statistic": "share-tuned", "estimate": own["share"], "p": _read_p(own["share"], own["shuffled"]),
-                    "shuffled": float(own["shuffled"].mean()), "p_of_all_layers": _read_p(own["share"], largest),
+                    "statistic": "share-tuned", "estimate": own["share"], "p": compute_permutation_p(own["share"], own["shuffled"]),
+                    "shuffled": float(own["shuffled"].mean()), "p_of_all_layers": compute_permutation_p(own["share"], largest),
                 }
             )  # fmt: skip
         for statistic in ("selectivity", "bandwidth"):
@@ -213,10 +214,6 @@ def _make_rows(
         if own["flat"]:
             warnings.append(f"{own['flat']} of {len(own['preferred'])} units of {layer} give all values one response.")
     return rows, warnings
-
-
-def _read_p(share: float, shuffled: np.ndarray) -> float:
-    return (1 + int((shuffled >= share - 1e-12).sum())) / (1 + len(shuffled))
 
 
 def _collect(found: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:
