@@ -14,7 +14,7 @@ from beholder.cli._flags import Layers, Seed, Words, flags
 @flags
 class _FittedFlags:
     method: Literal["spearman", "pearson"] = "spearman"
-    """How predictions are scored, and whether shares of variance are of ranks."""
+    """How predictions are scored, and whether proportions of variance are of ranks."""
     distance: str = "correlation"
     """How stimuli are compared: correlation, cosine, euclidean, crossnobis, …"""
     recorded_distance: str | None = None

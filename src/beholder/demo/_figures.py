@@ -77,7 +77,7 @@ def draw_maps(acts: Activations, stimuli: StimulusSet, path: Path) -> None:
 
 
 def draw_activity(acts: Activations, path: Path) -> None:
-    """Share of active units of each picture, by layer."""
+    """Proportion of active units of each picture, by layer."""
     shares = {
         layer: np.concatenate(
             [100 * (block > 0).reshape(len(block), -1).mean(axis=1) for _, block in acts[layer].iter_blocks()]

@@ -60,8 +60,8 @@ def describe_activity(means: Mapping[str, float]) -> FigureRecord:
         explanation="One small dot a picture. A unit is active where its value is above zero, which "
         "is what its ReLU lets through. "
         "Few active units mean that each says something specific.",
-        alt="Share of active units for each picture, layer by layer.",
-        method="Share of values above zero in a layer, for each picture.",
+        alt="Proportion of active units for each picture, layer by layer.",
+        method="Proportion of values above zero in a layer, for each picture.",
         order=310,
     )
 
@@ -93,7 +93,7 @@ def describe_neighbours(shares: Mapping[str, float], chance: float, n_stimuli: i
         answer=f"The most alike picture is of the same category most often at {best} ({100 * shares[best]:.0f} %; "
         f"chance {100 * chance:.1f} %).",
         explanation="For every picture, the one that is most alike to a layer is looked up in the matrices above.",
-        alt="Share of pictures whose nearest neighbour has the same category, layer by layer.",
+        alt="Proportion of pictures whose nearest neighbour has the same category, layer by layer.",
         method=f"Correlation dissimilarity, {n_stimuli} pictures. The pictures are compared with "
         "each other, so the intervals are "
         "only a guide.",

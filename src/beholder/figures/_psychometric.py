@@ -36,11 +36,11 @@ class PsychometricCurve:
 
     Attributes
     ----------
-    levels, shares, low, high : (n_levels,), float
+    levels, proportions, low, high : (n_levels,), float
         Proportions correct in [0, 1] and the ends of their intervals.
     x, y : (n_points,), float
         The fitted function; empty where there is none.
-    threshold, threshold_share : float
+    threshold, threshold_proportion : float
         The point of it that is the threshold; NaN where there is none.
     is_people : bool
     single : sequence of (n_points,), float
@@ -48,13 +48,13 @@ class PsychometricCurve:
     """
 
     levels: np.ndarray
-    shares: np.ndarray
+    proportions: np.ndarray
     low: np.ndarray
     high: np.ndarray
     x: np.ndarray
     y: np.ndarray
     threshold: float = float("nan")
-    threshold_share: float = float("nan")
+    threshold_proportion: float = float("nan")
     is_people: bool = True
     single: Sequence[np.ndarray] = field(default_factory=list[np.ndarray])
 
@@ -140,10 +140,12 @@ def _draw(
             ax.plot(curve.x, 100 * curve.y, color=color, linewidth=1.2, zorder=3)
         if np.isfinite(curve.threshold):
             ax.plot(
-                [curve.threshold] * 2, [0, 100 * curve.threshold_share], color=color, linewidth=0.7,
+                [curve.threshold] * 2, [0, 100 * curve.threshold_proportion], color=color, linewidth=0.7,
                 linestyle=(0, (1, 1.5)), zorder=2,
             )  # fmt: skip
         ax.vlines(curve.levels, 100 * curve.low, 100 * curve.high, color=color, linewidth=0.9, zorder=3)
-        ax.plot(curve.levels, 100 * curve.shares, "o", color=color, markersize=3.5, zorder=4, label=name, clip_on=False)
+        ax.plot(
+            curve.levels, 100 * curve.proportions, "o", color=color, markersize=3.5, zorder=4, label=name, clip_on=False
+        )
     ax.set_ylim(0, 102)
     ax.set_yticks([0, 25, 50, 75, 100])

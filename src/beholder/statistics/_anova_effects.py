@@ -92,7 +92,7 @@ def compute_eta_interval(f: float, df_1: float, df_2: float, confidence: float =
 
 
 def _find_noncentrality(f: float, df_1: float, df_2: float, share: float) -> float:
-    """The noncentrality at which this share of F lies below the observed one; 0 where none does."""
+    """The noncentrality at which this proportion of F lies below the observed one; 0 where none does."""
     from scipy.optimize import brentq
     from scipy.special import ncfdtr
 

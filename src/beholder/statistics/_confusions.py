@@ -36,7 +36,7 @@ class ConfusionAgreement:
 
 
 def correlate_confusions(one: Any, two: Any) -> np.ndarray:
-    """Pearson's correlation of the wrong answers of confusion matrices: shares of each true class, diagonal left out.
+    """Pearson's correlation of wrong answers in confusion matrices: proportions of each true class.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def compare_confusions(
 
 
 def _find_wrong(counts: np.ndarray) -> np.ndarray:
-    """Shares of wrong answers, (..., n_true * (n_answers - 1)); NaN in rows without answers."""
+    """Proportions of wrong answers, (..., n_true * (n_answers - 1)); NaN in rows without answers."""
     n_true, n_answers = counts.shape[-2:]
     wrong = np.arange(int(n_answers)) != np.arange(int(n_true))[:, None]
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -25,8 +25,8 @@ class MeanKappas:
     crossed : CrossedEstimates
         A value for each network, then the people's: means over conditions, then over people (pairs of people).
     p : (n_networks + 1,)
-        Of the same, against 0: the share of shuffles of each network's answers over stimuli within conditions (of each
-        person's, last) whose mean is as far from 0, two-sided. NaN without shuffles.
+        Of the same, against 0: the proportion of shuffles of each network's answers over stimuli within conditions (of
+        each person's, last) whose mean is as far from 0, two-sided. NaN without shuffles.
     p_corrected : (n_networks + 1,)
         Of networks, corrected for their number by the largest of them in each shuffle, in units of its spread.
     """

@@ -36,7 +36,7 @@ class NoiseCeiling:
         What the lower one stays below in 95 % of RDMs whose stimuli were shuffled in each person by itself. NaN where
         it was not asked for.
     p : float
-        Share of shuffles that reach the lower ceiling, (1 + k) / (1 + n).
+        Proportion of shuffles that reach the lower ceiling, (1 + k) / (1 + n).
     n : int
         People.
     """
@@ -49,7 +49,7 @@ class NoiseCeiling:
 
     @property
     def is_above_chance(self) -> bool:
-        """Whether people agree at all: only then does a share of the ceiling mean something."""
+        """Whether people agree at all: only then does a proportion of the ceiling mean something."""
         return self.lower > self.chance
 
 
@@ -141,7 +141,7 @@ def _compare(one: np.ndarray, two: np.ndarray, method: str) -> float:
 
 
 def _shuffle(forms: np.ndarray, method: str, lower: float, n_permutations: int, seed: int) -> tuple[float, float]:
-    """95th percentile of the lower ceiling when stimuli are shuffled in each person, and the share that reach it."""
+    """95th percentile of the lower ceiling when stimuli are shuffled in each person, and how many of them reach it."""
     if n_permutations < 1 or math.isnan(lower):
         return math.nan, math.nan
     n_people, n_pairs = forms.shape

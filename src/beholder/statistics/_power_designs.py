@@ -52,7 +52,7 @@ def draw_threshold_differences(
 def simulate_t_power(
     differences: Any, n: int, *, alpha: float = 0.05, n_simulations: int = 1000, seed: int = DEFAULT_SEED
 ) -> float:
-    """Share of experiments of n people in which a two-sided t-test of their differences from 0 comes out.
+    """Proportion of experiments of n people in which a two-sided t-test of their differences from 0 comes out.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def simulate_kappa_power(
     correct_1: Any, correct_2: Any, people: Any, n: int, *, scale: float = 1.0, alpha: float = 0.05,
     n_simulations: int = 1000, seed: int = DEFAULT_SEED,
 ) -> float:  # fmt: skip
-    r"""Share of experiments of n stimuli in which two networks' error consistency with people differs.
+    r"""Proportion of experiments of n stimuli in which two networks' error consistency with people differs.
 
     Stimuli are drawn from the pilot's with replacement, all answers to one together. The difference of the mean kappas
     is tested two-sided by its large-sample standard error over stimuli.

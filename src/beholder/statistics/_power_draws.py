@@ -35,7 +35,7 @@ def simulate_power(
     Returns
     -------
     float
-        Share of experiments that came out significant.
+        Proportion of experiments that came out significant.
     """
     from scipy import stats
 

@@ -261,7 +261,7 @@ def explain_unusable(values: np.ndarray) -> str | None:
 
 
 def compute_percentiles(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Share of ``values`` strictly below what was chosen for max, strictly above what was chosen for min.
+    """Proportion of ``values`` strictly below what was chosen for max, strictly above what was chosen for min.
 
     Parameters
     ----------

@@ -136,7 +136,7 @@ def test_layers_jointly_share_the_variance() -> None:
     layers = make_pair()[0]
     signal = layers["conv"].reshape(30, 8)[:, :2] + 0.5 * layers["noise"][:, :2]
     result = analyze(layers, Recordings(signal, IDS), method="banded")
-    shares = pick(result, statistic="r2-share").estimate.to_numpy()
+    shares = pick(result, statistic="r2-part").estimate.to_numpy()
     assert shares[1] > shares[0] > 0.05
     assert pick(result, layer="joint", statistic="r").estimate.item() > 0.9
 

@@ -66,7 +66,7 @@ def test_tuned_units_are_told_from_noise_and_layers_from_each_other() -> None:
     tuned = np.cos(2 * np.pi * (values[:, None] - generator.uniform(0, 180, 10)) / 180)
     acts = {"noise": generator.normal(size=(48, 30)), "v1": tuned + 0.3 * generator.normal(size=(48, 10))}
     result = tune(acts, values, period=180)
-    rows: Any = result.table[result.table["statistic"] == "share-tuned"].set_index("layer")
+    rows: Any = result.table[result.table["statistic"] == "proportion-tuned"].set_index("layer")
     assert rows.estimate["v1"] == 1
     assert rows.estimate["noise"] < 0.3
     assert (rows.p["v1"], rows.p_of_all_layers["v1"]) == (1 / 41, 1 / 41)
@@ -128,7 +128,7 @@ def test_calibration(shared: float) -> None:
             name: generator.normal(size=(36, 20)) + shared * generator.normal(size=(36, 1)) for name in ("a", "b", "c")
         }
         table = tune(acts, np.tile(ANGLES, 3), period=180, n_permutations=60, seed=seed).table
-        share = table[table["statistic"] == "share-tuned"]
+        share = table[table["statistic"] == "proportion-tuned"]
         rows.append([*share[["estimate", "shuffled", "p"]].to_numpy(dtype=float)[0], share["p_of_all_layers"].min()])
     estimate, shuffled, p, smallest = np.array(rows).T
     assert 0.01 <= (p < 0.05).mean() <= 0.1

@@ -54,7 +54,7 @@ def analyze_combine(
     models : RecordedRDMs, path, or a list of these, optional
         Further models, joined by id.
     method : {"spearman", "pearson"}
-        How predictions are scored, and whether shares of variance are of ranks.
+        How predictions are scored, and whether proportions of variance are of ranks.
     distance, recorded_distance : str
         A name of :data:`beholder.analysis.DISTANCES`, of layers and of recordings (default the same).
     by : sequence of str

@@ -17,13 +17,14 @@ from beholder.analysis.combinations._combine import check_score, prepare_rdms
 @final
 @dataclass(frozen=True)
 class Partition:
-    """Shares of an RDM's variance by which models explain them.
+    """Proportions of an RDM's variance by which models explain them.
 
     Attributes
     ----------
     parts : dict
-        Names of models to the share that they and no others have in common:  ``{("gist",): .02, ("gist", "v1"): .1}``.
-        Together they are ``total``. A share below 0 is one that a model suppresses, no error; it is kept.
+        Names of models to the proportion that they and no others have in common:
+        ``{("gist",): .02, ("gist", "v1"): .1}``. Together they are ``total``. A proportion below 0 is one that a
+        model suppresses, no error; it is kept.
     alone : dict
         Name of a model to its own R².
     total : float
@@ -41,7 +42,7 @@ class Partition:
 def partition_variance(target: Any, models: Mapping[str, Any], method: str = "spearman") -> Partition:
     r"""Divide the explained variance of an RDM between two or three models (commonality analysis).
 
-    From the R² of least squares with every subset of the models; of two, the share of a alone is
+    From the R² of least squares with every subset of the models; of two, the proportion of a alone is
     :math:`R^2_{ab} - R^2_b`, and that of both :math:`R^2_a + R^2_b - R^2_{ab}`.
 
     Parameters
@@ -60,8 +61,9 @@ def partition_variance(target: Any, models: Mapping[str, Any], method: str = "sp
 
     Notes
     -----
-    Pairs of stimuli are not independent: these shares describe, they do not test. Source: Groen et al. (2018), Distinct
-    contributions of functional and deep neural network features to representational similarity of scenes, eLife 7.
+    Pairs of stimuli are not independent: these proportions describe, they do not test. Source: Groen et al. (2018),
+    Distinct contributions of functional and deep neural network features to representational similarity of scenes,
+    eLife 7.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Rows of a table of combined RDMs: scores of sums and of single models, weights, shares of variance, tests."""
+"""Rows of a table of combined RDMs: scores of sums and of single models, weights, proportions of variance, tests."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def analyze_decode(
     """Tell categories or conditions of stimuli from each layer, and say how well on stimuli left out.
 
     Scaler and principal components are fitted within the folds. Accuracy is balanced: the mean over classes of the
-    share told right, whose chance is one in the number of classes.
+    proportion correct, whose chance is one in the number of classes.
 
     Parameters
     ----------

@@ -76,7 +76,7 @@ def count_confusions(labels: np.ndarray, predicted: np.ndarray, n_classes: int) 
 
 
 def balance_accuracy(confusions: np.ndarray) -> float:
-    """Mean over classes of the share of its stimuli that were told right; chance is 1/n_classes whatever their numbers.
+    """Mean over classes of the proportion correct; chance is 1/n_classes, however many stimuli each class has.
 
     >>> balance_accuracy(np.array([[9, 1], [1, 1]]))
     0.7

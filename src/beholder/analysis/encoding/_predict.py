@@ -39,7 +39,7 @@ class Predicted:
     alphas : (n_splits, n_units), float
         NaN for a method without penalties.
     at_smallest, at_largest : float
-        Share of units and splits with a penalty at an edge of the grid.
+        Proportion of units and splits with a penalty at an edge of the grid.
     """
 
     predicted: list[np.ndarray]
@@ -86,7 +86,7 @@ class Procedure:
 @final
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A fitted regression: what it predicts, R² within its training stimuli, penalties, shares of them at the edges."""
+    """A fitted regression: what it predicts, R² within its training stimuli, penalties, how many are at the edges."""
 
     predict: Callable[[np.ndarray], np.ndarray]
     training: np.ndarray

@@ -34,7 +34,7 @@ class RidgeFit:
     means : (n_features,), float
         Mean of each feature.
     at_smallest, at_largest : float in [0, 1]
-        Share of targets whose penalty is at that edge of the grid, or cannot be told from it.
+        Proportion of targets whose penalty is at that edge of the grid, or cannot be told from it.
     axes : (n_features, n_directions), float
     weights : (n_directions, n_targets), float
         ``axes @ weights`` are the coefficients.

@@ -47,7 +47,7 @@ def correlate_columns(predicted: np.ndarray, measured: np.ndarray, constant: flo
 
 
 def correct_explained_variance(r: Any, reliability: Any, predicted_reliability: Any) -> np.ndarray:
-    """Share of the variance that could be explained and is: r²/(reliability of responses · reliability of predictions).
+    """Explained proportion of the explainable variance: r²/(reliability of responses · reliability of predictions).
 
     Values above 1 occur where reliabilities are low; they are kept.
 

@@ -110,7 +110,7 @@ class Tested:
     corrected_of_splits, alphas_of_splits : (n_splits, n_units), float
         One row where folds are corrected together.
     at_smallest, at_largest : float
-        Share of penalties at an edge of the grid.
+        Proportion of penalties at an edge of the grid.
     """
 
     regions: dict[str, RegionScore]

@@ -210,7 +210,7 @@ def make_share_rows(
             for layer, values in zip(layers, mine, strict=True):
                 rows.append(
                     _start(settings, region, person.subject, len(person.rows)) | {
-                        "layer": layer, "statistic": "r2-share", "estimate": float(values.mean()),
+                        "layer": layer, "statistic": "r2-part", "estimate": float(values.mean()),
                         "n_units": len(values),
                     }
                 )  # fmt: skip

@@ -170,8 +170,9 @@ def describe_agreement(result: Result) -> str:
     )
     has_confusions = bool(len(pick_rows(result, CEILING, CONFUSIONS)))
     confusions = (
-        """Confusion matrices were compared by Pearson's correlation of the shares of wrong answers to each class, each
-        network's and each person's with the pooled matrix of all people but one, averaged over who was left out."""
+        """Confusion matrices were compared by Pearson's correlation of the proportions of wrong answers to each class,
+        each network's and each person's with the pooled matrix of all people but one, averaged over who was left
+        out."""
         if has_confusions
         else ""
     )

@@ -58,8 +58,8 @@ def _describe(result: Result) -> str:
         else "its biased estimate"
     )
     test = (
-        f" p is the share of {asked['n_permutations']} random orders of the stimuli in which the largest CKA of any "
-        f"layer was as large, one-sided (seed {asked['seed']})."
+        f" p is the proportion of {asked['n_permutations']} random orders of the stimuli in which the largest CKA of "
+        f"any layer was as large, one-sided (seed {asked['seed']})."
         if asked["n_permutations"]
         else ""
     )

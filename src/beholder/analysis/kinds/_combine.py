@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MOST_DRAWN = 6
-_LEAST_SHARE = 0.005
+_LEAST_PART = 0.005
 _SCORES = ("single model", "best single model", "unweighted sum", "weighted sum")
 
 
@@ -60,21 +60,21 @@ def _tell(result: Result) -> list[str]:
             f"{format_value(gain)}{p_gain}."
         )
         if "variance total" in rows.index:
-            told.append(_tell_shares(target, rows))
+            told.append(_tell_parts(target, rows))
     return [*told, str(result.settings["joined"])]
 
 
-def _tell_shares(target: str, rows: Any) -> str:
-    parts = rows.loc[["variance shared"]]
+def _tell_parts(target: str, rows: Any) -> str:
+    found = rows.loc[["variance shared"]]
     total = format_estimate(float(rows.loc["variance total"]["estimate"]))
-    shares = ", ".join(
+    told = ", ".join(
         f"{' and '.join(names)} {'together' if len(names) > 1 else 'alone'} {format_estimate(float(value))}"
-        for names, value in zip((str(each).split(" & ") for each in parts["layer"]), parts["estimate"], strict=True)
-        if abs(value) >= _LEAST_SHARE
+        for names, value in zip((str(each).split(" & ") for each in found["layer"]), found["estimate"], strict=True)
+        if abs(value) >= _LEAST_PART
     )
-    n_small = int((parts["estimate"].abs() < _LEAST_SHARE).sum())
-    shares += f"{', ' if shares else ''}{n_small} further parts less than .005 each" if n_small else ""
-    return f"{target}: of its variance the models explain {total}: {shares}. Shares describe and do not test."
+    n_small = int((found["estimate"].abs() < _LEAST_PART).sum())
+    told += f"{', ' if told else ''}{n_small} further parts less than .005 each" if n_small else ""
+    return f"{target}: of its variance the models explain {total}: {told}. These proportions describe and do not test."
 
 
 def _describe(result: Result) -> str:
@@ -144,14 +144,14 @@ def _draw(result: Result) -> Iterator[Drawing]:
     if (table["statistic"] == "variance shared").any():
         targets = _targets(result)
         rows = [_over_people(result, target) for target in targets]
-        shares = [each[each["statistic"] == "variance shared"].set_index("layer")["estimate"] for each in rows]
-        parts = list(shares[0].index)
-        values = np.array([[share[part] for share in shares] for part in parts], dtype=np.float64)
-        ax = plot_value_matrix(values, parts, targets, value_name="Share of variance")
+        variances = [each[each["statistic"] == "variance shared"].set_index("layer")["estimate"] for each in rows]
+        parts = list(variances[0].index)
+        values = np.array([[each[part] for each in variances] for part in parts], dtype=np.float64)
+        ax = plot_value_matrix(values, parts, targets, value_name="Proportion of variance")
         yield Drawing(
-            "variance", get_figure(ax), "Matrix of shares of variance by models and targets",
-            "What a model explains alone, and what models explain in common and no others do. A share below 0 is one "
-            "that another model suppresses.",
+            "variance", get_figure(ax), "Matrix of proportions of variance by models and targets",
+            "What a model explains alone, and what models explain in common and no others do. A proportion below 0 is "
+            "one that another model suppresses.",
         )  # fmt: skip
 
 

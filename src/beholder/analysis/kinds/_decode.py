@@ -121,8 +121,8 @@ def _describe_methods(result: Result) -> str:
         else ""
     )
     test = (
-        f"""p is one-sided: the share of {asked["n_permutations"]} random orders of the labels, fitted anew, with an
-        accuracy as high, against the best of all layers where layers are compared (Ojala & Garriga, 2010)."""
+        f"""p is one-sided: the proportion of {asked["n_permutations"]} random orders of the labels, fitted anew, with
+        an accuracy as high, against the best of all layers where layers are compared (Ojala & Garriga, 2010)."""
         if asked["n_permutations"]
         else ""
     )
@@ -131,7 +131,7 @@ def _describe_methods(result: Result) -> str:
         {name_layers(result)} to {asked["n_stimuli"]} stimuli by {_NAMES[asked["classifier"]]} (scikit-learn; Pedregosa
         et al., 2011), in {asked["n_folds"]} folds with every class in each{groups} (seed {asked["seed"]}). Features
         were {scaling}{reduced}, within the folds. {across}
-        Accuracy is balanced: the mean over classes of the share told right. Intervals are 95 %, over the stimuli that
+        Accuracy is balanced: the mean over classes of the proportion correct. Intervals are 95 %, over the stimuli that
         were tested and those that were fitted. {describe_bins(result)} {test} Pedregosa, F. et al. (2011). Journal of
         Machine Learning Research 12, 2825-2830. Ojala, M. & Garriga, G. C. (2010). Journal of Machine Learning Research
         11, 1833-1863."""
@@ -204,7 +204,7 @@ def _draw(result: Result) -> Iterator[Drawing]:
     """The depth curve, and generalisation matrices of the first, middle and last layers."""
     yield Drawing(
         "layers", _draw_curves(result), "Balanced accuracy at each layer, early to late.",
-        "Share told right of stimuli that the classifier was not fitted to, each class counting the same.",
+        "Proportion correct of stimuli that the classifier was not fitted to, each class counting the same.",
     )  # fmt: skip
     conditions: list[str] = result.settings["conditions"]
     layers: list[str] = result.settings["layers"]

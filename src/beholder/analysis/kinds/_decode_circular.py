@@ -75,8 +75,8 @@ def _describe_methods(result: Result) -> str:
         else ""
     )
     test = (
-        f"""p of errors is one-sided: the share of {asked["n_permutations"]} random orders of the values, fitted anew,
-        with an error as small, against the smallest of all layers."""
+        f"""p of errors is one-sided: the proportion of {asked["n_permutations"]} random orders of the values, fitted
+        anew, with an error as small, against the smallest of all layers."""
         if asked["n_permutations"]
         else ""
     )

@@ -130,7 +130,7 @@ def _draw(result: Result) -> Iterator[Drawing]:
 
 def _plot_matrix(result: Result) -> tuple[Axes, str]:
     """Each layer in each region: mean r, or its part of the R² of all layers jointly; and what it is."""
-    statistic, what = ("r2-share", "Part of R²") if result.settings["method"] == "banded" else ("r", "Mean r")
+    statistic, what = ("r2-part", "Part of R²") if result.settings["method"] == "banded" else ("r", "Mean r")
     rows = select_rows(result, statistic)
     rows = rows.groupby(["layer", "target"], sort=False, as_index=False)["estimate"].mean()
     layers, regions = ([str(each) for each in dict.fromkeys(rows[column])] for column in ("layer", "target"))

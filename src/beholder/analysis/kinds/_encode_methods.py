@@ -86,6 +86,6 @@ def _describe_test(asked: dict[str, Any]) -> str:
     ridge = (
         ", with penalties by generalised cross-validation (Golub et al., 1979)" if asked["method"] == "ridge" else ""
     )
-    return f"""p is one-sided: the share of {asked["n_permutations"]} random orders of the stimuli, in each of which all
-        units were fitted anew{ridge}, with a mean r as large; against the largest of all layers where layers are
-        compared."""
+    return f"""p is one-sided: the proportion of {asked["n_permutations"]} random orders of the stimuli, in each of
+        which all units were fitted anew{ridge}, with a mean r as large; against the largest of all layers where layers
+        are compared."""

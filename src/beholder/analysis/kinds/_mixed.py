@@ -47,12 +47,12 @@ def _tell(result: Result) -> list[str]:
             f"{name.replace(':', ' × ')}: χ²({int(row['df'])}) = {row['estimate']:.2f}, {format_p(row['p'])} "
             "(likelihood ratio)."
         )
-    shares = pick_rows(result, "proportion correct")
-    if shares:
+    proportions = pick_rows(result, "proportion correct")
+    if proportions:
         parts = [
             f"{format_estimate(row['estimate'])} [{format_estimate(row['low'])}, {format_estimate(row['high'])}] in "
             f"{row['target']}"
-            for row in shares[:6]
+            for row in proportions[:6]
         ]
         told.append(f"Proportion correct, over people and stimuli: {'; '.join(parts)}.")
     spread = "; ".join(
@@ -112,11 +112,11 @@ def _plot(result: Result, ax: Axes | None = None) -> Axes:
     single: dict[str, list[float]] = {}
     for row in pick_rows(result, "observed proportion"):
         single.setdefault(row["target"], []).append(100 * row["estimate"])
-    shares = {row["target"]: tuple(100 * row[key] for key in ("estimate", "low", "high")) for row in rows}
+    proportions = {row["target"]: tuple(100 * row[key] for key in ("estimate", "low", "high")) for row in rows}
     first = result.settings["groups"][0][0]
     n = result.settings["n_levels"][first]
     return plot_estimates(
-        shares, ax, value_name="Right answers (%)", single=single,  # type: ignore[arg-type]
+        proportions, ax, value_name="Right answers (%)", single=single,  # type: ignore[arg-type]
         interval=f"line: 95 % interval over people and stimuli\ngrey: each {_name_one(first)}, n = {n}",
     )  # fmt: skip
 

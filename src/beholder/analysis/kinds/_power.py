@@ -83,7 +83,7 @@ def _describe_methods(result: Result) -> str:
     }[asked["design"]]
     scaled = f" The pilot's effect was multiplied by {asked['effect_scale']:g}." if asked["effect_scale"] != 1 else ""
     return flow_text(
-        f"""Power was simulated from pilot data: {how}. Each number is the share of {asked["n_simulations"]:,}
+        f"""Power was simulated from pilot data: {how}. Each number is the proportion of {asked["n_simulations"]:,}
         experiments with p < {asked["alpha"]:g}, two-sided (seed {asked["seed"]}).{scaled} References: {cited}"""
     )
 
@@ -104,7 +104,8 @@ def _draw(result: Result) -> Iterator[Drawing]:
     figure = get_figure(_plot(result))
     yield Drawing(
         "curve", figure, f"Power over numbers of {_name_counted(result)}.",
-        "Share of drawn experiments in which the effect comes out. Pilots that were followed up overestimate effects.",
+        "Proportion of drawn experiments in which the effect comes out. "
+        "Pilots that were followed up overestimate effects.",
     )  # fmt: skip
 
 

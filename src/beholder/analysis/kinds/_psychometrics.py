@@ -107,17 +107,17 @@ def _make_curve(
 
     levels = np.unique(counts["level"][chosen])
     several = len(set(counts["observer"][chosen].tolist())) > 1
-    shares: list[tuple[float, float, float]] = []
+    proportions: list[tuple[float, float, float]] = []
     for level in levels:
         own = chosen & (counts["level"] == level)
         right, shown = counts["n_right"][own], counts["n_shown"][own]
         if several:
             mean = compute_mean_interval(right / shown, (0, 1))
-            shares.append((mean.estimate, mean.low, mean.high))
+            proportions.append((mean.estimate, mean.low, mean.high))
         else:
             low, high = wilson_interval(right.sum(), shown.sum())
-            shares.append((float(right.sum() / shown.sum()), float(low), float(high)))
-    values, low, high = np.array(shares).T
+            proportions.append((float(right.sum() / shown.sum()), float(low), float(high)))
+    values, low, high = np.array(proportions).T
     y = _predict(fit, x, scale)
     threshold = float(fit["estimate"]) if fit is not None and fit["inside"] else math.nan
     at = float(_predict(fit, np.array([threshold]), scale)[0]) if math.isfinite(threshold) and len(y) else math.nan

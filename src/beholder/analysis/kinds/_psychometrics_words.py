@@ -125,7 +125,7 @@ def describe_psychometrics(result: Result) -> str:
         negated = ", negated, since higher levels are harder" if asked["falling"] else ""
         drawn = (
             f"""Intervals are 95 %, percentiles of {asked["n_draws"]:,} draws of the answers (seed {asked["seed"]}); p
-            of the fit is the share of draws from the fitted function with a deviance as large."""
+            of the fit is the proportion of draws from the fitted function with a deviance as large."""
             if asked["n_draws"]
             else ""
         )

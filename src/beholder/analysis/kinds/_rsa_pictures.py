@@ -67,7 +67,7 @@ def draw_rsa(result: Result) -> Iterator[Drawing]:
         )  # fmt: skip
     yield from _draw_rdms(result)
     if "map" in result.arrays:
-        layer, share = str(result.arrays["map_layer"]), float(result.arrays["map_share"])
+        layer, proportion = str(result.arrays["map_layer"]), float(result.arrays["map_proportion"])
         pictures = result.arrays.get("thumbnails")
         categories = result.arrays.get("categories")
         ax = plot_stimulus_map(
@@ -78,7 +78,7 @@ def draw_rsa(result: Result) -> Iterator[Drawing]:
         yield Drawing(
             "map", get_figure(ax), f"Map of the stimuli by their dissimilarities at {layer}",
             f"Stimuli that {layer} has alike lie near one another (classical multidimensional scaling; the plane holds "
-            f"{100 * share:.0f} % of their variance).",
+            f"{100 * proportion:.0f} % of their variance).",
         )  # fmt: skip
 
 

@@ -48,8 +48,8 @@ def _tell(result: Result) -> list[str]:
 def _describe(result: Result) -> str:
     asked = result.settings
     test = (
-        f" p is the share of {asked['n_permutations']} maps with permuted stimuli whose largest value anywhere was as "
-        f"large, one-sided, for each layer by itself (seed {asked['seed']})."
+        f" p is the proportion of {asked['n_permutations']} maps with permuted stimuli whose largest value anywhere "
+        f"was as large, one-sided, for each layer by itself (seed {asked['seed']})."
         if asked["n_permutations"]
         else ""
     )
@@ -64,15 +64,15 @@ def _describe(result: Result) -> str:
 
 def _plot(result: Result, ax: Axes | None) -> Axes:
     table: Any = result.table
-    has_p = (table["statistic"] == "share of map").any()
-    chosen = table[table["statistic"] == ("share of map" if has_p else "peak")]
+    has_p = (table["statistic"] == "proportion of map").any()
+    chosen = table[table["statistic"] == ("proportion of map" if has_p else "peak")]
     layers, subjects = list(result.settings["layers"]), list(result.settings["subjects"])
     values = np.full((len(layers), len(subjects)), np.nan)
     for _, row in chosen.iterrows():
         values[layers.index(row["layer"]), subjects.index(row["subject"])] = row["estimate"]
     return plot_value_matrix(
         values, layers, [each or "map" for each in subjects], ax,
-        value_name="Share of centres with p < .05" if has_p else f"Peak, {result.settings['method']}",
+        value_name="Proportion of centres with p < .05" if has_p else f"Peak, {result.settings['method']}",
     )  # fmt: skip
 
 

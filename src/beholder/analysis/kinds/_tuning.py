@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def _tell(result: Result) -> list[str]:
-    """Shares of tuned units against shuffles, and whether averaging keeps contrast."""
+    """Proportions of tuned units against shuffles, and whether averaging keeps contrast."""
     told: list[str] = []
     asked = result.settings
-    for _, row in select_rows(result, "share-tuned").iterrows():
+    for _, row in select_rows(result, "proportion-tuned").iterrows():
         told.append(
             f"{row['layer']}: {float(row['estimate']):.0%} of {int(row['n_units']):,} units are tuned to "
             f"{asked['condition']} ({float(row['shuffled']):.0%} after shuffling, "
@@ -53,10 +53,10 @@ def _describe_methods(result: Result) -> str:
             its minimum (Vinje & Gallant, 2000)"""
         cited = "Vinje, W. E. & Gallant, J. L. (2000). Science 287, 1273-1276."
     test = (
-        f"""A unit is tuned where the share of its variance over stimuli that lies between values is among the largest
-        5 % of {asked["n_permutations"]} shuffles of the values over stimuli; the share of tuned units was compared with
-        that of the shuffles, and with the largest of all layers."""
-        if len(select_rows(result, "share-tuned"))
+        f"""A unit is tuned where the proportion of its variance over stimuli that lies between values is among the
+        largest 5 % of {asked["n_permutations"]} shuffles of the values over stimuli; the proportion of tuned units was
+        compared with that of the shuffles, and with the largest of all layers."""
+        if len(select_rows(result, "proportion-tuned"))
         else ""
     )
     return flow_text(
@@ -68,24 +68,24 @@ def _describe_methods(result: Result) -> str:
 
 
 def _plot(result: Result, ax: Axes | None = None) -> Axes:
-    """Share of tuned units at each layer, beside that of shuffles; without a test the median selectivity."""
-    shares = select_rows(result, "share-tuned")
+    """Proportion of tuned units at each layer, beside that of shuffles; without a test the median selectivity."""
+    tuned = select_rows(result, "proportion-tuned")
     name, rows = (
-        ("Share of units", shares) if len(shares) else ("Median selectivity", select_rows(result, "selectivity"))
+        ("Proportion of units", tuned) if len(tuned) else ("Median selectivity", select_rows(result, "selectivity"))
     )
     nothing = (np.nan, np.nan)
     lines = {
-        "tuned" if len(shares) else "": {str(r["layer"]): (float(r["estimate"]), *nothing) for _, r in rows.iterrows()}
+        "tuned" if len(tuned) else "": {str(r["layer"]): (float(r["estimate"]), *nothing) for _, r in rows.iterrows()}
     }
-    if len(shares):
+    if len(tuned):
         lines["shuffled"] = {str(r["layer"]): (float(r["shuffled"]), *nothing) for _, r in rows.iterrows()}
     return plot_layer_lines(lines, ax, value_name=name, interval=f"n = {result.settings['n_stimuli']} stimuli")
 
 
 def _draw(result: Result) -> Iterator[Drawing]:
-    """Shares over depth, and curves."""
+    """Proportions over depth, and curves."""
     yield Drawing(
-        "layers", get_figure(_plot(result)), "Share of tuned units at each layer.",
+        "layers", get_figure(_plot(result)), "Proportion of tuned units at each layer.",
         "Units whose responses differ between values more than 95 % of shuffles do.",
     )  # fmt: skip
     curves, layer_of = result.arrays.get("curves"), result.arrays.get("curves_layer")

@@ -27,7 +27,7 @@ from beholder.statistics import (
 def simulate_anova_power(
     design: Design, effect: str, n: int, *, scale: float, alpha: float, n_simulations: int, seed: int
 ) -> float:
-    """Share of experiments of n participants (in each group) in which an effect comes out.
+    """Proportion of experiments of n participants (in each group) in which an effect comes out.
 
     Rows of the pilot are drawn with replacement within their group, their deviations from its mean enlarged for the
     pilot's own number, and the effect multiplied by ``scale``; p is corrected for sphericity.

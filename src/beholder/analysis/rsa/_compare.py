@@ -110,7 +110,7 @@ def _find_ceiling(given: Comparison, notes: list[str]) -> NoiseCeiling | None:
     if not found.is_above_chance:
         notes.append(
             f"{name}: people's RDMs do not agree above chance (lower noise ceiling {found.lower:.3f}, shuffled stimuli "
-            f"up to {found.chance:.3f}): no share of the ceiling is told."
+            f"up to {found.chance:.3f}): no percentage of the ceiling is reported."
         )
     return found
 

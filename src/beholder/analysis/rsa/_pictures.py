@@ -49,8 +49,8 @@ def collect_arrays(
     found = [row for row in rows if row["statistic"] == "nearest layer" and f"layer {row['layer']}" in arrays]
     if found:
         layer = str(max(found, key=lambda row: row["estimate"])["layer"])
-        coordinates, share = map_stimuli(arrays[f"layer {layer}"])
-        arrays |= {"map": coordinates, "map_share": np.array(share), "map_layer": np.array(layer)}
+        coordinates, proportion = map_stimuli(arrays[f"layer {layer}"])
+        arrays |= {"map": coordinates, "map_proportion": np.array(proportion), "map_layer": np.array(layer)}
     if by_label and isinstance(first, Activations):
         arrays |= _read_stimuli(first, places)
     return arrays

@@ -69,7 +69,7 @@ def analyze_searchlight(
     Returns
     -------
     Result
-        For every layer and person ``peak`` (the largest value, with its p and place), ``share of map`` (of centres
+        For every layer and person ``peak`` (the largest value, with its p and place), ``proportion of map`` (of centres
         whose p is below .05, corrected for all centres) and ``mean``. Maps are its arrays:
         :func:`write_searchlight_maps`.
 
@@ -91,7 +91,7 @@ def analyze_searchlight(
     >>> brain = Recordings(rng.normal(size=(8, 36)), ids, units)
     >>> found = analyze_searchlight({"conv1": rng.normal(size=(8, 9))}, brain, radius=1.5, stimulus_ids=ids)
     >>> found.table["statistic"].tolist(), found.arrays["estimates_0"].shape
-    (['peak', 'share of map', 'mean'], (1, 36))
+    (['peak', 'proportion of map', 'mean'], (1, 36))
     """
     ours = open_layers(activations, stimulus_ids)
     recorded = open_recorded(recordings)
@@ -233,5 +233,7 @@ def _sum_up(estimates: np.ndarray, p: np.ndarray, places: np.ndarray) -> list[di
         {"statistic": "peak", "estimate": float(estimates[peak]), "p": float(p[peak]), "n": n, "place": told}
     ]
     if np.isfinite(p[known]).all():
-        found.append({"statistic": "share of map", "estimate": float((p[known] < _ALPHA).mean()), "n": n, "place": ""})
+        found.append(
+            {"statistic": "proportion of map", "estimate": float((p[known] < _ALPHA).mean()), "n": n, "place": ""}
+        )
     return [*found, {"statistic": "mean", "estimate": float(estimates[known].mean()), "n": n, "place": ""}]

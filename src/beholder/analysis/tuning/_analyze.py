@@ -60,9 +60,9 @@ def analyze_tuning(
     Returns
     -------
     Result
-        ``kind`` is ``tuning``. Statistics of a layer: ``share-tuned`` (``shuffled`` is what shuffling gives on
-        average), medians over tuned units of ``selectivity`` and ``bandwidth``, and ``contrast-kept`` where there are
-        replicates. Of each unit, in ``arrays``: ``preferred``, ``bandwidth``, ``selectivity``, ``p``, ``layer``.
+        ``kind`` is ``tuning``. Statistics of a layer: ``proportion-tuned`` (``shuffled`` is what shuffling gives
+        on average), medians over tuned units of ``selectivity`` and ``bandwidth``, and ``contrast-kept`` where there
+        are replicates. Of each unit, in ``arrays``: ``preferred``, ``bandwidth``, ``selectivity``, ``p``, ``layer``.
 
     Raises
     ------
@@ -167,7 +167,7 @@ def _tune(
     best = np.argsort(-found["selectivity"], kind="stable")[:_KEPT_CURVES]
     found["curves"] = curves[:, best].T.astype(np.float32)
     if orders is not None:
-        _, found["p"], found["share"], found["shuffled"] = shuffle_units(responses, values, orders)
+        _, found["p"], found["proportion"], found["shuffled"] = shuffle_units(responses, values, orders)
     if units.shape[1] > 1:
         found["kept"] = compare_contrast(average_by_value(units[:, 0], values)[1], curves)
         found["n_replicates"] = units.shape[1]
@@ -179,7 +179,7 @@ def _make_rows(
 ) -> tuple[list[dict[str, Any]], list[str]]:
     rows: list[dict[str, Any]] = []
     warnings: list[str] = []
-    has_test = all("share" in own for own in found)
+    has_test = all("proportion" in own for own in found)
     largest = np.max([own["shuffled"] for own in found], axis=0) if has_test else np.empty(0)
     for layer, own in zip(layers, found, strict=True):
         start = {
@@ -191,8 +191,10 @@ def _make_rows(
             tuned = own["p"] <= 0.05
             rows.append(
                 start | {
-                    "statistic": "share-tuned", "estimate": own["share"], "p": compute_permutation_p(own["share"], own["shuffled"]),
-                    "shuffled": float(own["shuffled"].mean()), "p_of_all_layers": compute_permutation_p(own["share"], largest),
+                    "statistic": "proportion-tuned", "estimate": own["proportion"],
+                    "p": compute_permutation_p(own["proportion"], own["shuffled"]),
+                    "shuffled": float(own["shuffled"].mean()),
+                    "p_of_all_layers": compute_permutation_p(own["proportion"], largest),
                 }
             )  # fmt: skip
         for statistic in ("selectivity", "bandwidth"):

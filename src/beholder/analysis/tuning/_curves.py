@@ -102,13 +102,13 @@ def shuffle_units(
     Returns
     -------
     explained : (n_units,), float
-        Share of a unit's variance over stimuli that is between values (η²).
+        Proportion of a unit's variance over stimuli that is between values (η²).
     p : (n_units,), float
         (1 + shuffles that explain as much) / (1 + shuffles).
-    share : float
+    proportion : float
         Of units with p ≤ .05.
     shuffled : (n_permutations,), float
-        The same share, of each shuffle among the others.
+        The same proportion, of each shuffle among the others.
 
     Source: Good (2005), Permutation, parametric and bootstrap tests of hypotheses, chapter 3.
     """
@@ -129,8 +129,8 @@ def shuffle_units(
     rounded = np.round(explained, 12)
     ranks = np.stack([(rounded >= each).sum(axis=0) / n for each in rounded])
     ranks[:, ~varies] = 1
-    shares = (ranks <= 0.05).mean(axis=1)
-    return explained[0], ranks[0], float(shares[0]), shares[1:]
+    tuned = (ranks <= 0.05).mean(axis=1)
+    return explained[0], ranks[0], float(tuned[0]), tuned[1:]
 
 
 def compare_contrast(clean: np.ndarray, averaged: np.ndarray) -> np.ndarray:

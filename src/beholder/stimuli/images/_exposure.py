@@ -140,7 +140,7 @@ def shift_hue(image: Image.Image, turn: float) -> Image.Image:
     image : PIL.Image.Image
         RGB.
     turn : float
-        Share of the colour circle, in [-0.5, 0.5].
+        Proportion of the colour circle, in [-0.5, 0.5].
     """
     hue, saturation, value = image.convert("HSV").split()
     moved = np.asarray(hue) + np.uint8(int(turn * 255) % 256)

@@ -44,7 +44,7 @@ class LBFGS(Optimizer):
     max_tries : int
         Evaluations in one line search.
     first_step : float
-        Length of the first trial step as a share of ``min(1, 1 / ‖g‖₁)``.
+        Length of the first trial step as a proportion of ``min(1, 1 / ‖g‖₁)``.
     """
 
     history: int = 10

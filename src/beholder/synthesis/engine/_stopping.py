@@ -59,7 +59,7 @@ class Plateau(StopRule):
     Parameters
     ----------
     tolerance : float
-        Share of the loss ``window`` steps ago, if ``relative``.
+        Proportion of the loss ``window`` steps ago, if ``relative``.
     window : int
         Steps.
     relative : bool

@@ -153,6 +153,6 @@ def list_block_pairs(n_stimuli: int, n_pairs: int, split: int, block: Block) -> 
 
 
 def log_same_class(labels: Sequence[str], pairs: np.ndarray) -> float:
-    """Share of the pairs whose stimuli are of one class."""
+    """Proportion of the pairs whose stimuli are of one class."""
     classes = np.asarray(labels)
     return float((classes[pairs[:, 0]] == classes[pairs[:, 1]]).mean()) if len(pairs) else 0.0

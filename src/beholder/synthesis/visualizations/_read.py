@@ -90,7 +90,7 @@ class Visualizations:
     activations : (n_units, 2, n_images), float32
         Of the images as saved, without augmentation.
     percentiles : (n_units, 2, n_images), float64
-        Share of natural stimuli strictly below (for min: strictly above), 0 to 100; NaN without a recording.
+        Proportion of natural stimuli strictly below (for min: strictly above), 0 to 100; NaN without a recording.
     losses : (n_units, 2, n_images, n_steps), float32
         Minus the objective at each step, as the augmented image had it.
     table : tuple of dict

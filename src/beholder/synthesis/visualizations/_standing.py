@@ -58,7 +58,7 @@ class NaturalDistribution:
 
 
 def compute_percentiles(natural: NaturalDistribution, activations: np.ndarray, sign: str) -> np.ndarray:
-    """Share of natural stimuli strictly below, for min strictly above, 0 to 100; NaN where unknown.
+    """Proportion of natural stimuli strictly below, for min strictly above, 0 to 100; NaN where unknown.
 
     Parameters
     ----------
