@@ -54,7 +54,7 @@ def test_a_folder_whose_columns_differ_in_case(tmp_path: Path) -> None:
 def test_a_stimulus_that_the_pattern_does_not_fit_is_left_out_and_told(tmp_path: Path) -> None:
     found = read_trials(write_people(tmp_path / "human"), columns=PUBLISHED, id_pattern=r"_(cat\d-dog\d)\.png")
     assert found.table["stimulus"].tolist() == ["cat3-dog1", "cat4-dog2"]
-    assert found.sentences[1] == "1 of 3 answers are left out: 1 whose id --id_pattern does not fit."
+    assert found.sentences[1] == "1 of 3 answers are left out: 1 whose id the pattern does not fit."
     with pytest.raises(InputError, match=r"at least one answer that counts; got 3 answers: 3 whose id"):
         read_trials(tmp_path / "human", columns=PUBLISHED, id_pattern="horse")
     with pytest.raises(InputError, match="a regular expression"):
@@ -111,9 +111,9 @@ def test_what_is_no_table_of_answers(tmp_path: Path) -> None:
     table.write_text("participant,correct\na,2\n", encoding="utf-8")
     with pytest.raises(InputError, match="true or false, 1 or 0"):
         read_trials(table)
-    table.write_text("participant,truth,response\n" + "a,cat,Cat\n" * 10, encoding="utf-8")
+    table.write_text("participant,truth,response\n" + "a,cat,1_cat\n" * 10, encoding="utf-8")
     with pytest.raises(
-        InputError, match=r"spelled as the labels; got responses such as 'Cat' and labels such as 'cat'"
+        InputError, match=r"spelled as the labels; got responses such as '1_cat' and labels such as 'cat'"
     ):
         read_trials(table)
     table.write_text("participant,truth,response,rt_ms\na,cat,cat,quick\n", encoding="utf-8")

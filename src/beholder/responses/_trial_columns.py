@@ -131,24 +131,25 @@ def match_columns(
     found: dict[str, str] = {}
     for name in TRIAL_TABLE_COLUMNS:
         if name in asked:
-            column = _find(names, asked[name], where)
+            column = find_column(names, asked[name], where)
             if column is None and asked[name] == SOURCE:
                 column = SOURCE
             if column is not None:
                 found[name] = column
                 continue
-            if not is_network_table(names) and _find(list(others), asked[name], _SEVERAL) is None:
+            if not is_network_table(names) and find_column(list(others), asked[name], _SEVERAL) is None:
                 raise UnknownNameError(f"column of {where}", asked[name], names)
         wanted = _OWN.get(name, name) if own else name
         if own and _OWN_CONDITIONS.get(name) in names:
             wanted = _OWN_CONDITIONS[name]
-        column = _find(names, wanted, where)
+        column = find_column(names, wanted, where)
         if column is not None and name != SOURCE:
             found[name] = column
     return found
 
 
-def _find(names: Sequence[str], wanted: str, where: str) -> str | None:
+def find_column(names: Sequence[str], wanted: str, where: str) -> str | None:
+    """A file's column by its name in any case, None where there is none."""
     if wanted in names:
         return wanted
     fitting = [name for name in dict.fromkeys(names) if name.strip().casefold() == wanted.strip().casefold()]
@@ -200,9 +201,9 @@ def to_truth(value: Any, name: str, where: str) -> bool | None:
     (True, False, None)
     """
     text = str(value).strip().casefold() if isinstance(value, bool) else to_text(value).casefold()
-    if text in ("true", "1", "t", "yes"):
+    if text in ("true", "1", "1.0", "t", "yes"):
         return True
-    if text in ("false", "0", "f", "no"):
+    if text in ("false", "0", "0.0", "f", "no"):
         return False
     if text in NO_ANSWER or text == "<na>":
         return None

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError
 from beholder._core.tables import read_rows
 from beholder.responses._exported import is_export
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 _DATABASES = (".db", ".sqlite", ".sqlite3")
@@ -37,21 +40,32 @@ class TrialFile:
     columns: dict[str, list[Any]]
 
 
-def read_trial_files(*paths: Path | str) -> list[TrialFile]:
-    """The tables at some paths, each path once; two of one name are told apart by the folder above.
+def read_trial_files(*sources: Path | str | pd.DataFrame) -> list[TrialFile]:
+    """The tables at some paths, each path once, and those in memory; twins in name bear their folder's.
 
     Raises
     ------
     InputError
         As :func:`read_trial_tables`.
     """
+    paths = [each for each in sources if isinstance(each, Path | str)]
+    frames = [each for each in sources if not isinstance(each, Path | str)]
     places = list(dict.fromkeys(Path(each).resolve() for each in paths))
     names = [place.name for place in places]
-    sources = [
+    named = [
         name if names.count(name) == 1 else f"{place.parent.name}/{name}"
         for place, name in zip(places, names, strict=True)
     ]
-    return [file for place, source in zip(places, sources, strict=True) for file in read_trial_tables(place, source)]
+    files = [file for place, name in zip(places, named, strict=True) for file in read_trial_tables(place, name)]
+    return files + [
+        _open_frame(frame, "the table" if len(frames) == 1 else f"table {k + 1}") for k, frame in enumerate(frames)
+    ]
+
+
+def _open_frame(frame: pd.DataFrame, name: str) -> TrialFile:
+    if not len(frame):
+        raise InputError("a table with at least one answer", got="one which has none")
+    return TrialFile(name, name, _list_columns(frame))
 
 
 def read_trial_tables(path: Path, source: str) -> list[TrialFile]:

@@ -17,6 +17,7 @@ from beholder.responses._trial_columns import (
     NUMBERS,
     SOURCE,
     TRIAL_TABLE_COLUMNS,
+    find_column,
     is_network_table,
     is_own_table,
     match_columns,
@@ -26,6 +27,14 @@ from beholder.responses._trial_columns import (
     to_truth,
 )
 from beholder.responses._trial_files import TrialFile, read_trial_files
+from beholder.responses._trial_repairs import (
+    Copies,
+    find_further,
+    find_median,
+    is_in_milliseconds,
+    spell_alike,
+    to_numbers,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,18 +71,19 @@ class Trials:
 
 
 def read_trials(
-    *paths: Path | str,
+    *paths: Path | str | pd.DataFrame,
     columns: Mapping[str, str] | Sequence[str] | None = None,
     id_pattern: str | None = None,
     include_excluded: bool = False,
+    further: Sequence[str] = (),
 ) -> Trials:
     r"""Read single answers into one table. Nothing is joined by position.
 
     Parameters
     ----------
-    *paths : path
+    *paths : path or DataFrame
         A folder that ``beholder tasks export`` wrote, or its ``responses.csv`` or ``.parquet``; a file of answers; a
-        ``.csv``, ``.tsv`` or ``.parquet`` of others or of networks; a folder of these.
+        ``.csv``, ``.tsv`` or ``.parquet`` of others or of networks; a folder of these. Or such a table in memory.
     columns : mapping of str to str, or sequence of ``"name=column"``, optional
         What columns of :data:`TRIAL_TABLE_COLUMNS` are called in the files, in any case; what is not named is found
         under its own name. The column ``source`` is the file or folder itself. A column that ends in ``_ms`` is
@@ -83,6 +93,9 @@ def read_trials(
         networks, whose rule is told, keep their ids where it fits none of them.
     include_excluded : bool
         Of exports: with those who broke a rule or did not finish. Catch trials and practice are always left out.
+    further : sequence of str
+        Other columns to keep, by their own names in any case: numbers where every cell is one, else words. A file of
+        several may lack them.
 
     Returns
     -------
@@ -91,8 +104,8 @@ def read_trials(
     Raises
     ------
     InputError
-        No table; columns that do not tell who answered and whether it was right; a pattern that fits no stimulus;
-        answers that are spelled unlike all labels.
+        No table; no such further column; columns that do not tell who answered and whether it was right; a pattern that
+        fits no stimulus; answers that are spelled unlike all labels.
 
     Examples
     --------
@@ -110,9 +123,14 @@ def read_trials(
         raise InputError("at least one file of answers", got="none")
     left: Counter[str] = Counter()
     known = list(dict.fromkeys(name for file in files for name in file.columns))
-    parts = [_read_part(file, asked, known, id_pattern, include_excluded, left) for file in files]
+    wanted = [name for name in dict.fromkeys(further) if name not in TRIAL_TABLE_COLUMNS]
+    notes: list[str] = []
+    copies = Copies()
+    parts = [
+        _read_part(file, asked, known, wanted, id_pattern, include_excluded, left, notes, copies) for file in files
+    ]
     n_read = sum(len(next(iter(file.columns.values()))) for file in files)
-    names = [name for name in TRIAL_TABLE_COLUMNS if any(name in part for part in parts)]
+    names = [name for name in (*TRIAL_TABLE_COLUMNS, *wanted) if any(name in part for part in parts)]
     joined: dict[str, list[Any]] = {
         name: [value for part in parts for value in part.get(name, [_nothing(name)] * len(part["participant"]))]
         for name in names
@@ -120,17 +138,21 @@ def read_trials(
     if not joined["participant"]:
         reasons = "; ".join(f"{count:,} {why}" for why, count in left.items())
         raise InputError("at least one answer that counts", got=f"{n_read:,} answers: {reasons}", hint=_hint(left))
-    _check_verdicts(joined, files)
-    return Trials(_make_table(joined), tuple(_tell(joined, n_read, files, left, asked)))
+    _check_verdicts(joined, files, asked.get("correct", "correct"))
+    told = [*_tell(joined, n_read, files, left, asked), *notes, *copies.tell()]
+    return Trials(_make_table(joined, wanted), tuple(told))
 
 
 def _read_part(
     file: TrialFile,
     asked: Mapping[str, str],
     known: Sequence[str],
+    further: Sequence[str],
     pattern: str | None,
     include_excluded: bool,
     left: Counter[str],
+    notes: list[str],
+    copies: Copies,
 ) -> dict[str, list[Any]]:
     """The answers of one file that count, by the columns of trial tables."""
     where = f"{file.source}/{file.name}" if file.name != file.source else file.name
@@ -151,20 +173,32 @@ def _read_part(
             part[name] = [to_number(cell, name, where) for cell in cells]
             if name == "rt" and column.casefold().endswith("_ms"):
                 part[name] = [value / _MS for value in part[name]]
+            elif name == "rt" and is_in_milliseconds(part[name]):
+                notes.append(f"Response times of {where} are taken for milliseconds: their median is "
+                             f"{find_median(part[name]):,.0f}.")  # fmt: skip
+                part[name] = [value / _MS for value in part[name]]
         elif name == "correct":
             part[name] = [to_truth(cell, column, where) for cell in cells]
         else:
             part[name] = [to_text(cell) for cell in cells]
     part["source"] = [file.source] * n
+    is_network = "rule" in part and all(part["rule"])
+    for name in further:
+        column = find_further(list(file.columns), name, where, known, is_network)
+        part[name] = [to_text(cell) for cell in given[column]] if column else [""] * n
     keep = _choose_own(file, include_excluded, left, where) if is_own_table(list(file.columns)) else [True] * n
     keep = _apply(keep, [bool(who) for who in part["participant"]], "without a participant", left)
+    keep = _apply(
+        keep, copies.find(file, matched), "that stand there twice, the same trial alike in every column", left
+    )
     if "stimulus" in part and pattern is not None:
         ids = extract_ids(part["stimulus"], pattern)
         if "rule" in part and all(part["rule"]) and not any(ids):
             ids = list(part["stimulus"])
-        keep = _apply(keep, [each is not None for each in ids], "whose id --id_pattern does not fit", left)
+        keep = _apply(keep, [each is not None for each in ids], "whose id the pattern does not fit", left)
         part["stimulus"] = [each or "" for each in ids]
     if judged:
+        spell_alike(part, notes, where)
         part["correct"] = _judge(part)
         told = [verdict is not None for verdict in part["correct"]]
         if any(told):
@@ -213,7 +247,7 @@ def _nothing(name: str) -> Any:
     return None if name == "correct" else math.nan if name in NUMBERS else ""
 
 
-def _check_verdicts(joined: Mapping[str, list[Any]], files: Sequence[TrialFile]) -> None:
+def _check_verdicts(joined: Mapping[str, list[Any]], files: Sequence[TrialFile], correct: str) -> None:
     if any(verdict is None for verdict in joined.get("correct", ())):
         raise InputError(
             "answers that can be right or wrong in every file, or in none",
@@ -221,20 +255,23 @@ def _check_verdicts(joined: Mapping[str, list[Any]], files: Sequence[TrialFile])
         )
     truths, answers = joined.get("truth", []), joined.get("response", [])
     has_labels = any(truths)  # none where nothing is right: odd-one-out, ratings
-    if len(answers) >= _TELLING and has_labels and not {*truths} & {*answers} and not any(joined.get("correct", ())):
+    compared = has_labels and not all(find_column(list(file.columns), correct, "several files") for file in files)
+    if len(answers) >= _TELLING and compared and not {*truths} & {*answers} and not any(joined.get("correct", ())):
         got = f"responses such as {answers[0]!r} and labels such as {truths[0]!r}"
         raise InputError("responses that are spelled as the labels", got=got, hint="--columns response=… truth=…")
 
 
-def _make_table(joined: Mapping[str, list[Any]]) -> pd.DataFrame:
+def _make_table(joined: dict[str, list[Any]], further: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
-    kinds = {"correct": "bool"} | dict.fromkeys(NUMBERS, "float64")
+    joined |= {name: to_numbers(joined[name]) for name in further}
+    numbers = [name for name in further if not isinstance(joined[name][0], str)]
+    kinds = {"correct": "bool"} | dict.fromkeys((*NUMBERS, *numbers), "float64")
     return pd.DataFrame({name: pd.Series(cells, dtype=kinds.get(name, "str")) for name, cells in joined.items()})  # type: ignore[call-overload]
 
 
 def _hint(left: Mapping[str, int]) -> str | None:
-    if any("id_pattern" in why for why in left):
+    if any("the pattern" in why for why in left):
         return "another --id_pattern"
     return "--include_excluded" if any("excluded" in why for why in left) else None
 

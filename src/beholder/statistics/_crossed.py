@@ -60,6 +60,8 @@ class CrossedEstimates:
         m, n = self.n_stimuli, self.n_people
         stimuli = stimuli * m / (m - 1) if m > 1 else math.nan
         people = people * n / (n - 1) if n > 1 else math.nan
+        if self.over == "both" and m < 2:
+            return estimate, math.nan, math.nan, math.nan
         if self.over == "stimuli" or (n < 2 and self.over == "both"):
             variance, df = stimuli, m - 1.0
         elif self.over == "people":

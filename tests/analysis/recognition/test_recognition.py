@@ -338,7 +338,7 @@ def test_tables_of_networks_that_tell_more_and_less(people: pd.DataFrame, networ
     ("options", "said"),
     [
         ({"chance": 1.5}, "between 0 and 1"),
-        ({"by": ["colour"]}, "column of the answers"),
+        ({"by": ["colour"]}, "column of the table; got 'colour'"),
         ({"stages": ["3"]}, "name of a condition of the answers"),
         ({"rule": "median"}, "name of a rule"),
         ({"texture_pattern": "x(y)"}, "which fits none, such as"),
@@ -359,7 +359,7 @@ def test_answers_that_do_not_go_together(people: pd.DataFrame, networks: pd.Data
     with pytest.raises(InputError, match="networks' answers by condition; got those of net without condition"):
         bh.analyze_recognition(people, networks.drop(columns="condition").drop_duplicates(["participant", "stimulus"]))
     with pytest.raises(InputError, match="right or wrong"):
-        bh.analyze_recognition(people.drop(columns="correct"))
+        bh.analyze_recognition(people.drop(columns=["correct", "truth"]))
     told = bh.analyze_recognition(people, networks.drop(columns="rule"))
     assert any("By which rule the answers of net, wide follow" in each for each in told.warnings)
     with pytest.raises(InputError, match="the rule that the table of net tells: mean"):

@@ -52,10 +52,10 @@ def analyze_agreement(
 
     Parameters
     ----------
-    trials : Trials, path or sequence of paths
+    trials : Trials, DataFrame, path or sequence of paths
         Single answers, as :func:`beholder.responses.read_trials` reads them. Answers by a decision rule are a
         network's, all others a person's.
-    networks : Trials, path or sequence of paths, optional
+    networks : Trials, DataFrame, path or sequence of paths, optional
         Answers that are networks'.
     columns, id_pattern, include_excluded
         As for :func:`beholder.responses.read_trials`, where paths are given.

@@ -78,7 +78,7 @@ def open_trials(
     """Trials as they are, or read from paths."""
     if isinstance(trials, Trials):
         return trials
-    paths: list[Path | str] = [trials] if isinstance(trials, str | Path) else list(trials)
+    paths: list[Any] = [trials] if isinstance(trials, str | Path) or hasattr(trials, "columns") else list(trials)
     return read_trials(*paths, columns=columns, id_pattern=id_pattern, include_excluded=include_excluded)
 
 
@@ -111,8 +111,9 @@ def collect_observers(trials: Trials, networks: Trials | None, conditions: Seque
     if both:
         raise InputError("names that are a person's or a network's", got=f"both for {both[0]!r}")
     table, filled = _fill_conditions(table)
+    table, untold = _drop_untold(table)
     table, notes = _drop_repeats(table)
-    notes = [*filled, *notes]
+    notes = [*filled, *untold, *notes]
     people, nets = (_list_names(table[table["is_network"] == side]) for side in (False, True))
     asked = _choose_conditions(table, conditions, bool(people))
     if conditions is not None:
@@ -175,6 +176,14 @@ def _fill_conditions(table: Any) -> tuple[Any, list[str]]:
     whose = f"that of people, {next(iter(names))}" if len(names) == 1 else "those in which people saw the stimuli"
     table = table.assign(condition=table["condition"].where(~untold, filled))
     return table, [f"{who}: no condition told, taken for {whose}."]
+
+
+def _drop_untold(table: Any) -> tuple[Any, list[str]]:
+    """Without answers that tell no condition, where others do."""
+    told: Any = table["condition"].astype(str) != ""
+    if told.all() or not told.any():
+        return table, []
+    return table[told], [f"{format_count(int((~told).sum()), 'answer')} without a condition left out."]
 
 
 def _drop_repeats(table: Any) -> tuple[Any, list[str]]:

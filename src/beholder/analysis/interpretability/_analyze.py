@@ -44,10 +44,10 @@ def analyze_interpretability(
 
     Parameters
     ----------
-    trials : UnitAnswers, Trials, path or sequence of paths
+    trials : UnitAnswers, Trials, DataFrame, path or sequence of paths
         Answers to two-alternative trials about units, as :func:`beholder.responses.read_trials` reads them; ``mode``
         tells natural from synthesised references.
-    machine : UnitAnswers, Trials, path or sequence of paths, optional
+    machine : UnitAnswers, Trials, DataFrame, path or sequence of paths, optional
         A machine's answers to the same trials, such as an export of ``beholder tasks simulate --observer model``; rules
         of exclusion are for people.
     columns, include_excluded

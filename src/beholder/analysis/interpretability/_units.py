@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import Any, cast, final
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.hashing import hash_settings
@@ -48,7 +48,7 @@ def read_unit_answers(
 
     Parameters
     ----------
-    trials : UnitAnswers, Trials, path or sequence of paths
+    trials : UnitAnswers, Trials, DataFrame, path or sequence of paths
     columns, include_excluded
         As for :func:`beholder.responses.read_trials`; ``stimulus`` is the batch of exemplars where that is told.
 
@@ -63,9 +63,9 @@ def read_unit_answers(
     if isinstance(trials, Trials):
         found = trials
     else:
-        several: list[Any] = [trials] if isinstance(trials, str | Path) else list(trials)
-        paths = [Path(each) for each in several]
-        found = _read(paths, columns, include_excluded)
+        several: list[Any] = list(cast(Any, trials)) if isinstance(trials, list | tuple) else [trials]
+        paths = [Path(each) for each in several if isinstance(each, str | Path)]
+        found = _read(several, columns, include_excluded)
     table: Any = found.table.copy()
     if "unit" not in table.columns or not (table["unit"] != "").any():
         raise InputError(
@@ -89,7 +89,7 @@ def read_unit_answers(
     return UnitAnswers(table, tuple(_count_left_out(paths)), tuple(sentences))
 
 
-def _read(paths: Sequence[Path], columns: Any, include_excluded: bool) -> Trials:
+def _read(paths: Sequence[Any], columns: Any, include_excluded: bool) -> Trials:
     """With the batch of exemplars as the stimulus, where the tables tell it."""
     asked = parse_columns(columns)
     if "stimulus" not in asked:

@@ -108,7 +108,10 @@ def analyze_anova(
         if paths and value not in _TRIAL_VALUES:
             answers = read_value_table(paths, parse_any(columns))
         elif paths:
-            answers = read_trials(*paths, columns=columns, id_pattern=id_pattern, include_excluded=include_excluded)
+            answers = read_trials(
+                *paths, columns=columns, id_pattern=id_pattern, include_excluded=include_excluded,
+                further=[*(within or ()), *(between or ()), subject],
+            )  # fmt: skip
         table, told = list_columns_of(answers)
         if not within and not between and "condition" in table:
             within = ["condition"]

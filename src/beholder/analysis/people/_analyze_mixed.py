@@ -18,6 +18,7 @@ from beholder.analysis.people._mixed import (
     find_levels,
     find_missing,
     fit_mixed_logistic,
+    is_empty,
     join_columns,
     list_columns,
     make_design,
@@ -88,18 +89,22 @@ def analyze_mixed(
     >>> found.table.query("statistic == 'likelihood ratio'")["target"].tolist()
     ['level']
     """
-    paths = list_paths(answers)
-    if paths:
-        answers = read_trials(*paths, columns=columns, id_pattern=id_pattern, include_excluded=include_excluded)
-    table, told = list_columns_of(answers)
     outcome, terms = parse_formula(formula)
     slopes = _parse_groups(groups)
+    paths = list_paths(answers)
+    if paths:
+        answers = read_trials(
+            *paths, columns=columns, id_pattern=id_pattern, include_excluded=include_excluded,
+            further=list_columns(outcome, terms, slopes),
+        )  # fmt: skip
+    table, told = list_columns_of(answers)
     predictors = list(dict.fromkeys(name for term in terms for name in term))
     given = {name: read_column(table, name) for name in list_columns(outcome, terms, slopes)}
-    keep = ~np.any([find_missing(column) for column in given.values()], axis=0)
+    lacks = {name: find_missing(column) | (is_empty(column) & (name != "layer")) for name, column in given.items()}
+    keep = ~np.any(list(lacks.values()), axis=0)
     notes: list[str] = []
     if not keep.all():
-        lacking = [name for name, column in given.items() if find_missing(column).any()]
+        lacking = [name for name, lost in lacks.items() if lost.any()]
         notes.append(f"{format_count(int((~keep).sum()), 'answer')} without {' or '.join(lacking)} left out.")
     if not keep.any():
         raise InputError("answers with a value in every column of the formula", got="none")

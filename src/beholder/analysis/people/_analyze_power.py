@@ -131,7 +131,11 @@ def analyze_power(
     is_matrix = any(path.suffix in MATRIX_SUFFIXES for path in paths) or not (paths or _is_table(pilot))
     if design != "anova" or not is_matrix:
         if paths:
-            pilot = read_trials(*paths, columns=columns, id_pattern=id_pattern, include_excluded=include_excluded)
+            factors = [*(within or ()), *(between or ())] if design == "anova" and (within or between) else [condition]
+            pilot = read_trials(
+                *paths, columns=columns, id_pattern=id_pattern, include_excluded=include_excluded,
+                further=[] if design == "kappa" else factors,
+            )  # fmt: skip
         table, told = list_columns_of(pilot)
     drawn = {"alpha": alpha, "n_simulations": n_simulations, "seed": seed}
     if design == "anova":

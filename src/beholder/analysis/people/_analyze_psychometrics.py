@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -11,6 +12,7 @@ import numpy as np
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.hashing import hash_settings
 from beholder._core.seeds import DEFAULT_SEED
+from beholder._core.wording import format_count
 from beholder.analysis._join import identify_input
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.people._levels import Direction, LevelScale, Scale, choose_scale, count_levels
@@ -23,7 +25,7 @@ from beholder.analysis.people._sensitivity import (
     summarize_times,
 )
 from beholder.analysis.people._thresholds import FitSettings, Lapse, fit_thresholds
-from beholder.analysis.people._values import list_columns_of, list_paths, read_value_table
+from beholder.analysis.people._values import is_trial_table, list_columns_of, list_paths, read_value_table
 from beholder.experiments import AdaptiveProcedure
 from beholder.responses import parse_columns, read_trials
 
@@ -118,28 +120,29 @@ def analyze_psychometrics(
     [2.6]
     """
     _check_names(function, task, prior, lapse)
-    options: dict[str, Any] = {"columns": columns, "id_pattern": id_pattern, "include_excluded": include_excluded}
+    options: dict[str, Any] = {
+        "columns": columns, "id_pattern": id_pattern, "include_excluded": include_excluded, "further": by or ()
+    }  # fmt: skip
     logs, files = _list_logs(answers)
     if files:
-        answers = read_value_table(files, {}) if _is_counted(files) else read_trials(
-            *files, columns=columns, id_pattern=id_pattern, include_excluded=include_excluded
-        )  # fmt: skip
+        answers = read_value_table(files, {}) if _is_counted(files) else read_trials(*files, **options)
+    elif is_trial_table(answers):
+        answers = read_trials(answers, **options)
     told: list[str] = []
     parts: list[dict[str, Any]] = [list_log_trials(logs)] if logs else []
     if files or not logs:
         table, told = list_columns_of(answers)
         parts.append(table)
     if networks is not None:
-        paths = list_paths(networks)
-        own, more = list_columns_of(read_trials(*paths, **options) if paths else networks)
-        n_own = len(next(iter(own.values())))
-        parts.append(own | {"network": [True] * n_own})
+        own, more = _read_networks(networks, options)
+        parts.append(own)
         told += more
     table = _join(parts)
     chosen = list(by) if by is not None else _choose_by(table)
+    table, lacking = _leave_out_untold(table, chosen)
     m = n_alternatives or (0 if task != "mafc" else find_alternatives(table))
     rows: list[dict[str, Any]] = list(describe_logs(logs))
-    notes: list[str] = []
+    notes: list[str] = lacking
     settings: dict[str, Any] = {
         "by": chosen, "function": function, "guess": guess, "lapse": lapse, "prior": prior, "p_correct": p_correct,
         "direction": direction, "task": task, "n_alternatives": m, "signal": signal, "n_draws": n_draws, "seed": seed,
@@ -158,6 +161,9 @@ def analyze_psychometrics(
     if _has_values(table, "level"):
         guessing = _find_guess(guess, task, m)
         levelled = _keep_signals(table, signal) if task == "yes-no" else table
+        without = sum(not math.isfinite(float(each)) for each in levelled["level"])
+        if without:
+            notes.append(f"{format_count(without, 'answer')} without a level: not in the functions.")
         counts = count_levels(levelled, chosen)
         moved = choose_scale(counts, settings["scale"], direction)
         how = FitSettings(_FUNCTIONS[function], guessing, lapse, prior, p_correct, n_draws, seed)
@@ -198,6 +204,13 @@ def _list_logs(answers: Any) -> tuple[list[tuple[str, str, AdaptiveProcedure]], 
     return logs, [path for path in paths if path.suffix != ".json"]
 
 
+def _read_networks(networks: Any, options: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Columns of networks' answers, marked as theirs, and sentences on them."""
+    sources: list[Any] = [*list_paths(networks)] or ([networks] if is_trial_table(networks) else [])
+    own, told = list_columns_of(read_trials(*sources, **options) if sources else networks)
+    return own | {"network": [True] * len(next(iter(own.values())))}, told
+
+
 def _is_counted(paths: Sequence[Path]) -> bool:
     """Whether tables count right answers at levels, rather than hold single ones."""
     from beholder._core.tables import read_rows
@@ -224,6 +237,16 @@ def _join(parts: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
         ]
     joined["network"] = is_network
     return joined
+
+
+def _leave_out_untold(table: dict[str, list[Any]], by: Sequence[str]) -> tuple[dict[str, list[Any]], list[str]]:
+    """Answers that tell their condition, and a note on the others."""
+    columns = [table[name] for name in by if name in table and name not in ("model", "layer")]
+    told = [all(str(each).strip() not in ("", "nan") for each in cells) for cells in zip(*columns, strict=True)]
+    if all(told):
+        return table, []
+    kept = {name: [cell for cell, has in zip(cells, told, strict=True) if has] for name, cells in table.items()}
+    return kept, [f"{format_count(told.count(False), 'answer')} without {' or '.join(by)} left out."]
 
 
 def _choose_by(table: Mapping[str, Any]) -> list[str]:

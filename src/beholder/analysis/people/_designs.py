@@ -16,6 +16,7 @@ from beholder._core.wording import format_count
 
 OBSERVERS = ("Human", "Network")
 _MOST_NAMED = 5
+_NOTHING = ("", "na", "nan", "<na>")
 _TRUTHS = {"true": 1.0, "false": 0.0, "": np.nan, "na": np.nan, "<na>": np.nan}
 
 
@@ -153,18 +154,25 @@ def design_from_table(
             raise UnknownNameError("column", column, known)
     numbers = _read_numbers(table[value], value)
     who = [str(k + 1) for k in range(len(numbers))] if alone else [_to_text(each) for each in table[subject]]
-    factors = {column: [_to_text(each) for each in table[column]] for column in [*within, *between]}
-    keep = np.isfinite(numbers)
+    factors = {column: _read_factor(table[column], column) for column in [*within, *between]}
+    keep = np.ones(len(numbers), dtype=bool)
     notes: list[str] = []
-    if not keep.all():
-        notes.append(f"{format_count(int((~keep).sum()), 'row')} without {value} left out.")
+    told = {value: np.isfinite(numbers), subject: np.array([bool(each) for each in who])}
+    for column, has in (
+        told | {name: np.array([bool(each) for each in cells]) for name, cells in factors.items()}
+    ).items():
+        lost = int((keep & ~has).sum())
+        if lost:
+            notes.append(f"{format_count(lost, 'row')} without {column} left out.")
+        keep &= has
     places = np.flatnonzero(keep)
     people = sort_levels([who[k] for k in places])
     levels = {column: sort_levels([factors[column][k] for k in places]) for column in within}
     groups = {column: _find_groups(column, who, factors[column], places) for column in between}
     for column in [*within, *between]:
-        if len(set(factors[column])) < 2:
-            raise InputError(f"at least two levels of {column}", got=f"only {next(iter(factors[column]), '')!r}")
+        there = sort_levels([factors[column][k] for k in places])
+        if len(there) < 2:
+            raise InputError(f"at least two levels of {column}", got=f"only {there[0]!r}" if there else "none")
     codes = [np.array([people.index(who[k]) for k in places], dtype=np.int64)]
     codes += [np.array([levels[column].index(factors[column][k]) for k in places]) for column in within]
     shape = (len(people), *(len(each) for each in levels.values()))
@@ -197,6 +205,13 @@ def sort_levels(levels: Sequence[str]) -> list[str]:
         return [(0, float(part), "") if place % 2 else (1, 0.0, part) for place, part in enumerate(parts) if part]
 
     return sorted(dict.fromkeys(levels), key=key)
+
+
+def _read_factor(cells: Any, column: str) -> list[str]:
+    """Levels as words; nothing where there is none, but for stimuli of no layer, which are the originals."""
+    nothing = "original" if column == "layer" else ""
+    words = [_to_text(each) for each in cells]
+    return [nothing if word.casefold() in _NOTHING else word for word in words]
 
 
 def _find_groups(column: str, who: list[str], labels: list[str], places: np.ndarray) -> dict[str, str]:

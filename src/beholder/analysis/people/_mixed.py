@@ -125,6 +125,11 @@ def find_missing(column: np.ndarray) -> np.ndarray:
     return np.asarray(pd.isna(column))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
 
 
+def is_empty(column: np.ndarray) -> np.ndarray:
+    """Where a column holds an empty word, as files have it for no value."""
+    return np.array([isinstance(each, str) and not each.strip() for each in column.tolist()], dtype=bool)
+
+
 def find_levels(columns: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
     """Levels of the columns that hold words, in alphabetical order; numbers have none."""
     return {

@@ -18,6 +18,14 @@ def list_paths(answers: Any) -> list[Path]:
     return paths if len(paths) == len(several) else []
 
 
+def is_trial_table(answers: Any) -> bool:
+    """Whether this is a DataFrame of single answers, which is read as a file of them is."""
+    if not hasattr(answers, "columns"):
+        return False
+    names = {str(name).casefold() for name in answers.columns}
+    return "participant" in names and ("correct" in names or {"truth", "response"} <= names) and "n_right" not in names
+
+
 def list_columns_of(answers: Any) -> tuple[dict[str, Any], list[str]]:
     """Columns of a table by name, and sentences on how it was read."""
     told = list(answers.sentences) if isinstance(answers, Trials) else []

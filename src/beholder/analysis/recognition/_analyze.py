@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.recognition._answers import Answers, name_missing, open_answers
-from beholder.analysis.recognition._cells import choose_by, file_answers, list_cells
+from beholder.analysis.recognition._cells import choose_by, file_answers, leave_out_untold, list_cells
 from beholder.analysis.recognition._confusion import (
     MOST_LABELS,
     NO_ANSWER,
@@ -126,8 +127,9 @@ def analyze_recognition(
             raise InputError("matrices alone", got="matrices with flags of single answers, such as --networks or --by")
         return analyze_matrices(matrices, stages, chance, measured, seed)
     opened = open_answers(
-        answers, networks, columns=columns, id_pattern=id_pattern, include_excluded=include_excluded, rule=rule
-    )
+        answers, networks, columns=columns, id_pattern=id_pattern, include_excluded=include_excluded, rule=rule,
+        by=by or (),
+    )  # fmt: skip
     return _analyze_answers(opened, by, stages, texture_pattern, id_pattern, chance, measured, seed)
 
 
@@ -136,6 +138,9 @@ def _analyze_answers(
     id_pattern: str | None, chance: float | None, measured: Mapping[str, Any], seed: int,
 ) -> Result:  # fmt: skip
     chosen = choose_by(opened.people if len(opened.people) else opened.networks, by)
+    own, untold = leave_out_untold(opened.people, chosen, "people")
+    others, more_untold = leave_out_untold(opened.networks, chosen, "networks")
+    opened = replace(opened, people=own, networks=others, notes=(*opened.notes, *untold, *more_untold))
     people = file_answers(add_texture(opened.people, texture_pattern), chosen)
     for name in opened.rules:
         own = opened.networks[opened.networks["participant"] == name]

@@ -14,7 +14,7 @@ from beholder._core.hashing import hash_settings
 from beholder._core.wording import format_count
 from beholder.analysis.recognition._joining import Shown, join_answers
 from beholder.evaluation import Judgement, read_judgements
-from beholder.responses import TRIAL_TABLE_COLUMNS, Trials, read_trials
+from beholder.responses import Trials, read_trials
 from beholder.stimuli import CATEGORY_RULES, is_metamer_set
 
 ORIGINAL = "original"
@@ -72,6 +72,7 @@ def open_answers(
     id_pattern: str | None,
     include_excluded: bool,
     rule: str | None,
+    by: Sequence[str] = (),
 ) -> Answers:
     """Read people's and networks' answers, and join them.
 
@@ -85,6 +86,8 @@ def open_answers(
         As for :func:`beholder.responses.read_trials`.
     rule : str, optional
         Of networks whose tables do not tell it.
+    by : sequence of str
+        Columns by which answers will be told apart.
 
     Raises
     ------
@@ -96,7 +99,7 @@ def open_answers(
     if rule is not None and rule not in CATEGORY_RULES:
         raise UnknownNameError("rule", rule, CATEGORY_RULES)
     reading: dict[str, Any] = {
-        "columns": columns, "id_pattern": id_pattern, "include_excluded": include_excluded
+        "columns": columns, "id_pattern": id_pattern, "include_excluded": include_excluded, "further": by
     }  # fmt: skip
     table, told = _open(answers, reading)
     is_network = table["rule"].astype(str) != "" if "rule" in table.columns else np.zeros(len(table), dtype=bool)
@@ -126,8 +129,8 @@ def _open(source: Any, reading: Mapping[str, Any], judged: bool = False) -> tupl
         table, sentence = _list_verdicts(source, "metamers")
         return table, [sentence]
     if hasattr(source, "columns"):
-        table = source.copy()
-        return table[[name for name in TRIAL_TABLE_COLUMNS if name in table.columns]], []
+        trials = read_trials(source, **reading)
+        return trials.table, list(trials.sentences)
     several: list[Any] = [source] if isinstance(source, str | Path) else list(source)
     paths = [Path(each) for each in several]
     metamers = [path for path in paths if judged and _is_judged(path)]

@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
+import numpy as np
+
 from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.wording import format_count
 from beholder.analysis.recognition._answers import ORIGINALS
 
 ALL = "all"
@@ -108,7 +111,7 @@ def choose_by(table: Any, asked: Sequence[str] | None) -> list[str]:
     known = [name for name in _GROUPS if name in table.columns]
     if asked is not None:
         for name in asked:
-            if name not in known:
+            if name not in known and name not in table.columns:
                 raise UnknownNameError("column of the answers", name, known)
         return list(dict.fromkeys(asked))
     varied = [name for name in known if table[name].nunique(dropna=False) > 1]
@@ -118,6 +121,26 @@ def choose_by(table: Any, asked: Sequence[str] | None) -> list[str]:
         both = "condition" in varied and bool((table.groupby("level")["condition"].nunique() > 1).any())
         return ["condition", "level"] if both else ["level"]
     return ["condition"] if "condition" in varied else []
+
+
+def leave_out_untold(table: Any, by: Sequence[str], whose: str) -> tuple[Any, list[str]]:
+    """Answers that tell where they belong, and a note on the others.
+
+    Originals have neither network nor layer, and need no level where another column tells them.
+    """
+    names = [name for name in by if name not in ("model", "layer")]
+    alone = len(by) == 1
+    lacks = np.zeros(len(table), dtype=bool)
+    lacking: list[str] = []
+    for name in names if len(table) else ():
+        own = np.array([to_word(value) == "" for value in table[name]]) if name in table.columns else lacks
+        if own.any() and not own.all() and (alone or name != "level"):
+            lacks |= own
+            lacking.append(name)
+    if not lacks.any():
+        return table, []
+    words = f"{format_count(int(lacks.sum()), 'answer')} of {whose} without {' or '.join(lacking)} left out."
+    return table[~lacks].reset_index(drop=True), [words]
 
 
 def file_answers(table: Any, by: Sequence[str]) -> Any:

@@ -1,0 +1,82 @@
+"""What is put right in tables of others, and told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from beholder._core.errors import UnknownNameError
+from beholder.responses import read_trials
+
+HEAD = "participant,trial,stimulus,condition,truth,response,rt\n"
+
+
+def write(path: Path, *rows: str, head: str = HEAD) -> Path:
+    path.write_text(head + "\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+def test_a_trial_that_stands_there_twice_counts_once(tmp_path: Path) -> None:
+    rows = ["a,1,s1,x,cat,cat,0.5", "a,2,s2,x,dog,cat,0.6", "a,2,s2,x,dog,cat,0.6", "a,3,s2,x,dog,cat,0.6"]
+    found = read_trials(write(tmp_path / "a.csv", *rows))
+    assert found.table["trial"].tolist() == ["1", "2", "3"]
+    assert "1 of 4 answers are left out: 1 that stand there twice" in found.sentences[1]
+    (tmp_path / "twice").mkdir()
+    for name in ("a", "copy of a"):
+        write(tmp_path / "twice" / f"{name}.csv", *rows[:2])
+    assert len(read_trials(tmp_path / "twice").table) == 2
+
+
+def test_without_trials_copies_are_told_and_count(tmp_path: Path) -> None:
+    head = "participant,stimulus,correct\n"
+    found = read_trials(write(tmp_path / "a.csv", "a,s1,1", "a,s1,1", "a,s2,0", head=head))
+    assert len(found.table) == 3 and "1 answer stand there a second time" in found.sentences[-1]
+    levels = write(tmp_path / "levels.csv", "a,1,1", "a,1,1", head="participant,level,correct\n")
+    assert len(read_trials(levels).sentences) == 1
+
+
+def test_cases_of_letters(tmp_path: Path) -> None:
+    found = read_trials(write(tmp_path / "a.csv", "a,1,s1,x,cat,CAT,0.5", "a,2,s2,x,Dog,dog,0.6", "a,3,s3,x,cat,x,1"))
+    assert found.table["response"].tolist() == ["cat", "Dog", "x"]
+    assert found.table["correct"].tolist() == [True, True, False]
+    assert any("2 answers of a.csv differ from labels in the case" in sentence for sentence in found.sentences)
+    letters = read_trials(write(tmp_path / "b.csv", "a,1,s1,x,A,a,0.5", "a,2,s2,x,a,a,0.6"))
+    assert letters.table["correct"].tolist() == [False, True]
+
+
+def test_milliseconds(tmp_path: Path) -> None:
+    found = read_trials(write(tmp_path / "a.csv", "a,1,s1,x,cat,cat,512", "a,2,s2,x,dog,cat,734", "a,3,s2,x,dog,cat,"))
+    assert found.table["rt"].tolist()[:2] == [0.512, 0.734]
+    assert any("taken for milliseconds: their median is 623" in sentence for sentence in found.sentences)
+
+
+def test_verdicts_of_a_table_with_missing_ones(tmp_path: Path) -> None:
+    found = read_trials(write(tmp_path / "a.csv", "a,1.0", "a,0.0", "a,", head="participant,correct\n"))
+    assert found.table["correct"].tolist() == [True, False]
+    assert "1 that tell neither what is right" in found.sentences[1]
+
+
+def test_further_columns_are_numbers_where_all_are(tmp_path: Path) -> None:
+    one = write(tmp_path / "a.csv", "a,1,old,20", "b,0,young,", head="participant,correct,Group,age\n")
+    table = read_trials(one, further=["group", "age", "participant"]).table
+    assert table["group"].tolist() == ["old", "young"]
+    assert table["age"].iloc[0] == 20.0 and pd.isna(table["age"].iloc[1])
+    other = write(tmp_path / "b.csv", "c,1", head="participant,correct\n")
+    assert read_trials(one, other, further=["group"]).table["group"].tolist() == ["old", "young", ""]
+    with pytest.raises(UnknownNameError, match=r"a column of a\.csv; got 'grup'; try 'Group'"):
+        read_trials(one, further=["grup"])
+
+
+def test_a_table_in_memory_is_read_as_its_file(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "a,1,s1,x,cat,CAT,512", ",2,s2,x,dog,cat,734")
+    frame = pd.read_csv(path).rename(columns=str.upper)
+    from_file, from_frame = read_trials(path).table, read_trials(frame).table
+    pd.testing.assert_frame_equal(from_frame.drop(columns="source"), from_file.drop(columns="source"))
+
+
+def test_who_is_always_wrong_is_told_so_by_the_file(tmp_path: Path) -> None:
+    rows = [f"a,s{k},cat,frog,0" for k in range(12)]
+    head = "participant,stimulus,truth,response,correct\n"
+    assert not read_trials(write(tmp_path / "a.csv", *rows, head=head)).table["correct"].any()
