@@ -11,7 +11,6 @@ from ._join import join_stimuli as join_stimuli
 from ._join import open_layers as open_layers
 from ._join import open_recorded as open_recorded
 from ._join import read_condition as read_condition
-from ._join import recordings_of_layer as recordings_of_layer
 from ._open import open as open
 from ._result import RESULT_KINDS as RESULT_KINDS
 from ._result import RESULT_SUFFIX as RESULT_SUFFIX

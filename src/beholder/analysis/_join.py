@@ -341,23 +341,3 @@ def open_recorded(recordings: Any, stimulus_ids: Sequence[str] | None = None) ->
         if not (path.is_dir() and (path / "zarr.json").is_file()):
             return open_recordings(path)
     return open_layers(recordings, stimulus_ids, name="recordings")
-
-
-def recordings_of_layer(activations: Layers, layer: str) -> Recordings:
-    """A layer of another network as recordings: its features are units, its replicates repeats; held in memory.
-
-    Parameters
-    ----------
-    activations : Activations or ArrayLayers
-    layer : str
-
-    Returns
-    -------
-    Recordings
-        ``region`` is the layer.
-    """
-    if layer not in activations.layers:
-        raise UnknownNameError("layer of the activations", layer, activations.layers)
-    values = np.asarray(activations[layer][0 : len(activations.stimulus_ids)])
-    flat = values.reshape(*values.shape[:2], -1).transpose(0, 2, 1)
-    return Recordings(flat, activations.stimulus_ids, {"region": [layer] * flat.shape[1]}, name=activations.model)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
 from beholder._core.errors import ConfigurationChanged
+from beholder.demo._units import redo
 from beholder.experiments import GuessObserver, IdealObserver, Observation, Observer, TrialFinder
 
 if TYPE_CHECKING:
@@ -81,10 +81,10 @@ def compare_recognition(net: Model, stimuli: StimulusSet, folder: Path, seed: in
 
     labels = list(stimuli.labels)
     shown = stimuli[[labels.index(label) for label in dict.fromkeys(labels)]]
-    _redo(lambda **again: grade_stimuli(shown, "uniform_noise", LEVELS, out_path=folder / "graded", seed=seed, **again))
+    redo(lambda **again: grade_stimuli(shown, "uniform_noise", LEVELS, out_path=folder / "graded", seed=seed, **again))
     _ask_people(folder, seed)
     pictures = StimulusSet.from_table(folder / "graded" / "stimuli.csv")
-    _redo(lambda **again: answer_stimuli(net, pictures, out_path=folder / "networks", **again))
+    redo(lambda **again: answer_stimuli(net, pictures, out_path=folder / "networks", **again))
     found = analyze_recognition(folder / "people", folder / "networks", by=["level"], seed=seed)
     note = "No person took part: participants are simulated, and see a picture the less often the more noise it has."
     write_result(dataclasses.replace(found, warnings=(note, *found.warnings)), folder, overwrite=True)
@@ -112,12 +112,3 @@ def _ask_people(folder: Path, seed: int) -> None:
         experiment = build_tasks(plan, folder / "tasks", overwrite=True)
     simulate_participants(experiment, db, N_PARTICIPANTS, NoisyObserver(experiment), seed=seed)
     export_responses(db, folder / "people")
-
-
-def _redo(work: Callable[..., Any]) -> Any:
-    """Do it; what an older demo left that was made otherwise is made anew."""
-    try:
-        return work()
-    except ConfigurationChanged as change:
-        logger.info("demo: making anew: %s", change)
-        return work(overwrite=True)

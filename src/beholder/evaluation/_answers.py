@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
-from beholder._core.files import to_path_name, write_bytes
+from beholder._core.files import to_path_name
 from beholder._core.hashing import hash_settings
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.settings import keep_batch_size
+from beholder._core.tables import write_parquet
 from beholder.evaluation._answer_worker import AnswerWorker
 from beholder.evaluation._known_categories import find_categories
 from beholder.evaluation._outputs import CPU_BATCH, DEVICE_BATCH, count_outputs
@@ -219,12 +219,5 @@ def _to_level(value: Any) -> float:
 
 def write_answer_table(path: Path, table: pd.DataFrame) -> None:
     """Write the table as Parquet, by rename; equal tables give equal bytes."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    kinds = {"correct": pa.bool_(), "level": pa.float64()}
-    schema = pa.schema([(str(column), kinds.get(str(column), pa.string())) for column in table.columns])
-    made = pa.Table.from_pandas(table, schema=schema, preserve_index=False).replace_schema_metadata(None)
-    buffer = io.BytesIO()
-    pq.write_table(made, buffer, compression="zstd")
-    write_bytes(path, buffer.getvalue())
+    kinds = {"correct": "bool", "level": "float64"}
+    write_parquet(path, table, {str(column): kinds.get(str(column), "string") for column in table.columns})

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beholder._core.files import write_bytes
-from beholder._core.tables import list_rows
+from beholder._core.tables import list_rows, write_parquet
 from beholder.models import DECISIONS
 from beholder.stimuli import read_output_table
 
@@ -39,15 +37,7 @@ def make_judgement_table(rows: list[dict[str, object]]) -> pd.DataFrame:
 
 def write_judgement_table(path: Path | str, table: pd.DataFrame) -> None:
     """Write the table as Parquet, by rename; equal tables give equal bytes."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    kinds = {"string": pa.string(), "int64": pa.int64(), "bool": pa.bool_()}
-    schema = pa.schema([(name, kinds[kind]) for name, kind in _KINDS.items()])
-    made = pa.Table.from_pandas(table[list(_KINDS)], schema=schema, preserve_index=False).replace_schema_metadata(None)
-    buffer = io.BytesIO()
-    pq.write_table(made, buffer, compression="zstd")
-    write_bytes(path, buffer.getvalue())
+    write_parquet(path, table, _KINDS)
 
 
 def read_judgement_table(path: Path | str) -> pd.DataFrame:

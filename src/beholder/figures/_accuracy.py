@@ -82,7 +82,5 @@ def plot_accuracy(
         if chance is not None:
             draw_chance(ax, 100 * chance, axis="x", text=f"chance {format_proportion(chance)}")
     if own:
-        fig = ax.get_figure(root=True)
-        assert fig is not None
-        fit_labels(fig)
+        fit_labels(ax)
     return ax

@@ -60,7 +60,5 @@ def plot_distributions(
         n = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
         ax.set_xlabel(f"{name}\nn = {n} pairs; line: maximum")
     if own:
-        fig = ax.get_figure(root=True)
-        assert fig is not None
-        fit_labels(fig)
+        fit_labels(ax)
     return ax

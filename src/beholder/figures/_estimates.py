@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -102,6 +102,5 @@ def plot_estimates(
         if reference is not None:
             draw_chance(ax, reference, axis="x", text=reference_name)
     if own:
-        fig: Any = ax.get_figure(root=True)
-        fit_labels(fig)
+        fit_labels(ax)
     return ax

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
     from matplotlib.text import Text
@@ -15,13 +16,19 @@ _GAP_PT = 1.0
 _ROTATIONS = (45.0, 90.0)
 
 
-def fit_labels(fig: Figure) -> None:
-    """Turn, then thin, the tick labels of every axes of ``fig`` until none overlaps its neighbour.
+def fit_labels(fig: Figure | Axes) -> None:
+    """Turn, then thin, the tick labels of every axes of a figure until none overlaps its neighbour.
 
     Labels along x are first turned by 45, then by 90 degrees, all axes with the same labels alike. Only if
     they are still too many is every second (third, ...) label left out; its tick stays. An axis name that
     would leave the figure is moved to the end of its axis.
+
+    Parameters
+    ----------
+    fig : matplotlib Figure or Axes
+        Axes stand for their figure.
     """
+    fig = _root(fig)
     fig.draw_without_rendering()
     axes = [axis for ax in fig.axes for axis in (ax.xaxis, ax.yaxis)]
     changed = bool(sum(_keep_inside(axis) for axis in axes))

@@ -100,9 +100,7 @@ def plot_layer_curve(panel: CurvePanel, ax: Axes | None = None, *, name: str, ti
         ax.set_ylabel(name)
         ax.set_title(title)
     if own:
-        fig = ax.get_figure(root=True)
-        assert fig is not None
-        fit_labels(fig)
+        fit_labels(ax)
     return ax
 
 

@@ -93,9 +93,7 @@ def plot_layer_lines(
             n_columns = _count_columns(lines, 25.4 * fig.get_figwidth())
             ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=n_columns, borderaxespad=0.2)
     if own:
-        fig = ax.get_figure(root=True)
-        assert fig is not None
-        fit_labels(fig)
+        fit_labels(ax)
     return ax
 
 
@@ -163,7 +161,5 @@ def plot_unit_histograms(
         beyond = "; the last bar holds what lies beyond" if limit is not None and high == 2 * limit else ""
         ax.set_xlabel(f"{value_name}\nn = {n} units; line: median{beyond}")
     if own:
-        fig = ax.get_figure(root=True)
-        assert fig is not None
-        fit_labels(fig)
+        fit_labels(ax)
     return ax

@@ -75,9 +75,7 @@ def plot_layer_activations(
         if chance is not None:
             draw_chance(ax, chance, axis="x")
     if own:
-        fig = ax.get_figure(root=True)
-        assert fig is not None
-        fit_labels(fig)
+        fit_labels(ax)
     return ax
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from beholder.figures._style import CHANCE_COLOR, NATURAL_COLOR
 
@@ -45,6 +45,15 @@ def draw_chance(ax: Axes, value: float, *, axis: Literal["x", "y"] = "y", text: 
             text, (value, 1), (2, 2), xycoords=("data", "axes fraction"), textcoords="offset points",
             ha="left", va="bottom", color=CHANCE_COLOR, fontsize=7,
         )  # fmt: skip
+
+
+def add_legend(ax: Axes, loc: str, *, n_columns: int) -> None:
+    """A legend beside the axes where ``loc`` begins with ``outside`` (of the figure), else inside of them."""
+    if loc.startswith("outside"):
+        figure: Any = ax.get_figure(root=True)
+        figure.legend(loc=loc, ncols=n_columns)
+    else:
+        ax.legend(loc=loc)  # pyright: ignore[reportArgumentType]
 
 
 def draw_noise_ceiling(ax: Axes, low: float, high: float, *, text: str = "noise ceiling") -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder.figures._labels import fit_labels
-from beholder.figures._marks import draw_chance, format_proportion
+from beholder.figures._marks import add_legend, draw_chance, format_proportion
 from beholder.figures._rdm import add_colorbar
 from beholder.figures._style import (
     CHANCE_COLOR,
@@ -77,15 +77,9 @@ def plot_matched_scatter(
             draw_chance(ax, 100 * chance, text=f"chance\n{format_proportion(chance)}")
             draw_chance(ax, 100 * chance, axis="x", text="")
         if len(stages) > 1:
-            fig: Any = ax.get_figure(root=True)
-            if own:
-                fig.legend(loc="outside lower center", ncols=2)
-            else:
-                ax.legend(loc="best")
+            add_legend(ax, "outside lower center" if own else "best", n_columns=2)
     if own:
-        fig = ax.get_figure(root=True)
-        assert fig is not None
-        fit_labels(fig)
+        fit_labels(ax)
     return ax
 
 

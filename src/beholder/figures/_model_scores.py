@@ -75,7 +75,5 @@ def plot_model_scores(scores: Mapping[str, ModelScore], ax: Axes | None = None, 
         ax.set_xlabel(name)
         ax.set_title(title)
     if own:
-        fig = ax.get_figure(root=True)
-        assert fig is not None
-        fit_labels(fig)
+        fit_labels(ax)
     return ax

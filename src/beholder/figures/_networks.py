@@ -10,7 +10,7 @@ import numpy as np
 from beholder._core.errors import InputError
 from beholder._core.renamed import accept_old_keywords
 from beholder.figures._labels import fit_labels
-from beholder.figures._marks import draw_chance, format_proportion
+from beholder.figures._marks import add_legend, draw_chance, format_proportion
 from beholder.figures._rdm import finish_matrix
 from beholder.figures._style import INK, ONE_COLUMN_MM, TWO_COLUMNS_MM, colors_of_models, make_figure, use_style
 
@@ -182,11 +182,7 @@ def plot_network_scatter(
         ax.set_ylabel(y_name)
         ax.set_title(words)
         if groups is not None and few and len(set(owners)) > 1:
-            fig: Any = ax.get_figure(root=True)
-            if own:
-                fig.legend(loc="outside lower center", ncols=1)
-            else:
-                ax.legend(loc="best")
+            add_legend(ax, "outside lower center" if own else "best", n_columns=1)
         elif groups is None and len(names) <= 12:
             middle = (x.min() + x.max()) / 2
             for name, a, b in zip(names, x, y, strict=True):
@@ -196,7 +192,5 @@ def plot_network_scatter(
                     ha="left" if left else "right", va="center",
                 )  # fmt: skip
     if own:
-        fig = ax.get_figure(root=True)
-        assert fig is not None
-        fit_labels(fig)
+        fit_labels(ax)
     return ax

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -57,6 +57,5 @@ def plot_power(
         if len(lines) > 1:
             ax.legend(loc="lower right")
     if own:
-        fig: Any = ax.get_figure(root=True)
-        fit_labels(fig)
+        fit_labels(ax)
     return ax

@@ -110,9 +110,7 @@ def plot_rdm(
             assert fig is not None
             add_colorbar(fig, image, [ax], name=name or (RANK_NAME if rank else "Dissimilarity"))
     if own:
-        fig = ax.get_figure(root=True)
-        assert fig is not None
-        fit_labels(fig)
+        fit_labels(ax)
     return ax
 
 

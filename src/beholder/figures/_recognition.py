@@ -10,7 +10,7 @@ import numpy as np
 from beholder._core.errors import InputError
 from beholder.figures._labels import fit_labels
 from beholder.figures._layer_lines import LayerLine
-from beholder.figures._marks import draw_chance, format_proportion
+from beholder.figures._marks import add_legend, draw_chance, format_proportion
 from beholder.figures._style import (
     NATURAL_COLOR,
     ONE_COLUMN_MM,
@@ -193,13 +193,7 @@ def plot_observer_proportions(
         if reference is not None:
             draw_chance(ax, 100 * reference, axis="x", text=reference_name)
         if few and len(order) > 1 and apart:
-            fig: Any = ax.get_figure(root=True)
-            if own:
-                fig.legend(loc="outside upper left", ncols=1)
-            else:
-                ax.legend(loc="best")
+            add_legend(ax, "outside upper left" if own else "best", n_columns=1)
     if own:
-        fig = ax.get_figure(root=True)
-        assert fig is not None
-        fit_labels(fig)
+        fit_labels(ax)
     return ax

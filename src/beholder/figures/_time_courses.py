@@ -68,9 +68,7 @@ def plot_time_course(courses: Mapping[str, TimeCourse], ax: Axes | None = None, 
         if own:
             _name_layers(ax)
     if own:
-        fig = ax.get_figure(root=True)
-        assert fig is not None
-        fit_labels(fig)
+        fit_labels(ax)
     return ax
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
@@ -23,7 +23,7 @@ from beholder.report._metamer_view import (
     make_row,
     plan_side,
 )
-from beholder.report._section import SECTIONS, Page, Section, SectionKind, Table
+from beholder.report._section import SECTIONS, Page, Section, SectionKind, Table, list_choices
 from beholder.report._unit_thumbnails import is_sound
 from beholder.stimuli import (
     MetamerFile,
@@ -97,7 +97,7 @@ class MetamerKind(SectionKind):
             layers=tuple(
                 _make_charts(made, layer, measures, colors[layer], null.get(layer, {})) for layer in made.layers
             ),
-            choices=_list_choices(one.layer for one in made),
+            choices=list_choices(one.layer for one in made),
             verdicts=tuple((key, f"{VERDICTS[key]} ({n})") for key, n in Counter(verdicts).items()),
             noun=noun,
             n_pairs=n_pairs,
@@ -192,10 +192,6 @@ def _read_losses(files: Sequence[MetamerFile]) -> list[np.ndarray]:
         except (OSError, ValueError):
             continue
     return curves
-
-
-def _list_choices(values: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    return tuple((value, f"{value} ({n})") for value, n in Counter(values).items())
 
 
 def _list_cells(row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import final
 
 from beholder.figures import colors_of_layers
-from beholder.report._section import SECTIONS, Page, Section, SectionKind, Table
+from beholder.report._section import SECTIONS, Page, Section, SectionKind, Table, list_choices
 from beholder.report._unit_thumbnails import Thumbnailer, plan_thumbnails
 from beholder.report._unit_view import HEADINGS, UnitCard, UnitGallery, format_noun, make_card
 from beholder.stimuli import ModelStimuli, is_model_stimuli, read_model_stimuli
@@ -59,7 +59,7 @@ class UnitKind(SectionKind):
             view=UnitGallery(
                 units=tuple(cards),
                 models=tuple((model.model, f"{model.model} ({len(model)})") for model in models),
-                layers=_list_choices([card.layer for card in cards]),
+                layers=list_choices(card.layer for card in cards),
                 verdicts=_list_verdicts(cards),
                 has_maps=_has_maps(cards),
                 noun=noun,
@@ -104,10 +104,6 @@ def _make_cards(models: list[ModelStimuli], page: Page) -> tuple[list[UnitCard],
                 return cards, thumbnailer.broken
             cards.append(card)
     return cards, thumbnailer.broken
-
-
-def _list_choices(values: list[str]) -> tuple[tuple[str, str], ...]:
-    return tuple((value, f"{value} ({n})") for value, n in Counter(values).items())
 
 
 def _list_verdicts(cards: list[UnitCard]) -> tuple[tuple[str, str], ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import fnmatch
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, final
@@ -226,3 +227,8 @@ def _walk(folder: Path) -> Iterator[Path]:
         for name in sorted([*stores, *files]):
             if not name.startswith("."):
                 yield Path(root) / name
+
+
+def list_choices(values: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Values to filter by, each once, with how many there are of it."""
+    return tuple((value, f"{value} ({n})") for value, n in Counter(values).items())

@@ -159,12 +159,13 @@ def _plan_groups(values: Rows, directions: bool) -> _Groups:
     if isinstance(values, np.ndarray):
         group = max(group, -(-n_rows // 2))
     return [
-        ((start, min(start + group, n_rows)), list(_cut(min(start + group, n_rows), n_rows, block)))
+        ((start, min(start + group, n_rows)), list(cut_rows(min(start + group, n_rows), n_rows, block)))
         for start in range(0, n_rows, group)
     ]
 
 
-def _cut(start: int, stop: int, step: int) -> Iterator[tuple[int, int]]:
+def cut_rows(start: int, stop: int, step: int) -> Iterator[tuple[int, int]]:
+    """Ends of blocks of so many rows; the last may be smaller."""
     for low in range(start, stop, step):
         yield low, min(low + step, stop)
 
@@ -182,7 +183,7 @@ def _turn_to_directions(rows: np.ndarray, start: int, method: str) -> np.ndarray
     out = np.empty(rows.shape, rows.dtype)
     step = max(1, _PASS_VALUES // rows.shape[1])
     flat_below = (4 * np.finfo(rows.dtype).eps) ** 2 * rows.shape[1]
-    for low, high in _cut(0, len(rows), step):
+    for low, high in cut_rows(0, len(rows), step):
         part, turned = rows[low:high], out[low:high]
         if method == "correlation":
             means = part.mean(axis=1, dtype=np.float64)
@@ -220,7 +221,7 @@ def _refuse_rows(rows: np.ndarray, start: int) -> InputError:
 
 def _multiply_columns(left: np.ndarray, right: np.ndarray, out: np.ndarray) -> None:
     out[:] = 0
-    for low, high in _cut(0, left.shape[1], 4096):
+    for low, high in cut_rows(0, left.shape[1], 4096):
         out += left[:, low:high] @ right[:, low:high].T
 
 
@@ -234,7 +235,7 @@ def _fill_pairs(
         step = -(-len(left) // -(-len(left) // _TILE_ROWS))  # equal ones
         if len(room) < step * len(left):
             room = np.empty(step * len(left), left.dtype)
-        for low, high in _cut(0, len(left), step):
+        for low, high in cut_rows(0, len(left), step):
             for first, last in ((low, high), (high, len(left))):  # rows with themselves cost half, as BLAS's syrk
                 if first == last:
                     continue
@@ -244,7 +245,7 @@ def _fill_pairs(
                 _write_tile(out, n_rows, tile, start + low, start + first, own)
         for low, high in blocks:
             right, other = prepare(low, high)
-            for top, bottom in _cut(0, len(left), step):
+            for top, bottom in cut_rows(0, len(left), step):
                 both = None if squares is None or other is None else (squares[top:bottom], other)
                 _write_tile(out, n_rows, left[top:bottom] @ right.T, start + top, low, both)
 
@@ -252,7 +253,7 @@ def _fill_pairs(
 def _write_tile(
     out: np.ndarray, n_rows: int, tile: np.ndarray, row: int, column: int, squares: tuple[np.ndarray, np.ndarray] | None
 ) -> None:
-    for low, high in _cut(0, len(tile), max(1, _PASS_VALUES // tile.shape[1])):
+    for low, high in cut_rows(0, len(tile), max(1, _PASS_VALUES // tile.shape[1])):
         part = tile[low:high]
         if squares is None:
             np.clip(part, -1, 1, out=part)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from beholder.activations.formats._rows import (
     flatten_rows,
     iter_row_blocks,
 )
+from beholder.activations.similarity._condensed import cut_rows
 
 logger = logging.getLogger("beholder")
 
@@ -218,22 +219,17 @@ def _multiply_blocks(values: Rows, averaged: bool, method: str) -> tuple[np.ndar
         return rows - shift if method in ("euclidean", "gaussian") else rows
 
     for start in range(0, n_rows, 4 * step):
-        left = np.concatenate([read(a, b) for a, b in _cut(start, min(start + 4 * step, n_rows), step)])
+        left = np.concatenate([read(a, b) for a, b in cut_rows(start, min(start + 4 * step, n_rows), step)])
         stop = start + len(left)
         products[start:stop, start:stop] = left @ left.T
         squares[start:stop] = products.diagonal()[start:stop]
         if method in ("correlation", "cosine"):
             squares[start:stop] = left.any(axis=1)
-        for a, b in _cut(0, start, step):
+        for a, b in cut_rows(0, start, step):
             part = left @ read(a, b).T
             products[start:stop, a:b] = part
             products[a:b, start:stop] = part.T
     return products, squares
-
-
-def _cut(start: int, stop: int, step: int) -> Iterator[tuple[int, int]]:
-    for low in range(start, stop, step):
-        yield low, min(low + step, stop)
 
 
 def _finish(products: np.ndarray, squares: np.ndarray, method: str) -> np.ndarray:

@@ -103,9 +103,7 @@ def analyze_combine(
     sources = [open_layers(each, stimulus_ids) for each in _list(activations)]
     target = open_recorded(recordings)
     if not isinstance(target, Recordings | RecordedRDMs):
-        raise InputError(
-            "recordings or RDMs", got="another network", hint="recordings_of_layer, or its layers as models"
-        )
+        raise InputError("recordings or RDMs", got="another network", hint="its layers as models")
     if isinstance(target, Recordings) and target.times is not None:
         raise InputError("recordings without a time axis, or of one time", got=f"{len(target.times)} times")
     others = [_open_rdms(each) for each in _list(models)]

@@ -12,7 +12,7 @@ import numpy as np
 from beholder._core.errors import InputError
 from beholder._core.seeds import make_generator
 from beholder.analysis.decoding._sources import Source, weigh_bins
-from beholder.analysis.decoding._table import FEWEST_ORDERS, name_bin
+from beholder.analysis.decoding._table import FEWEST_ORDERS, list_compared, name_bin
 from beholder.statistics import (
     compute_circular_bias,
     compute_permutation_p,
@@ -190,17 +190,9 @@ def _list_differences(
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Errors of the first network less those of the second: at layers of one name, and in bins of relative depth."""
     (source, first), (other, second) = one, two
-    asked = [
-        (layer, np.eye(len(first))[place], np.eye(len(second))[other.layers.index(layer)])
-        for place, layer in enumerate(source.layers)
-        if layer in other.layers
-    ]
-    if n_bins:
-        pairs = zip(weigh_bins(len(first), n_bins), weigh_bins(len(second), n_bins), strict=True)
-        asked += [(name_bin(i, n_bins), a, b) for i, (a, b) in enumerate(pairs) if a.any() and b.any()]
     measured, compared = _measure_errors(task, first), _measure_errors(task, second)
     rows: list[dict[str, Any]] = []
-    for layer, a, b in asked:
+    for layer, a, b in list_compared(source, other, n_bins):
         row = _name(source) | start | {"layer": layer, "statistic": "difference", "other_model": other.model}
         row |= {"other_source": other.name}
         errors, parts = (a @ mine - b @ theirs for mine, theirs in zip(measured, compared, strict=True))

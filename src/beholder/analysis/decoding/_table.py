@@ -83,19 +83,26 @@ def name_bin(number: int, n_bins: int) -> str:
     return f"depth {number + 1} of {n_bins}"
 
 
+def list_compared(one: Source, two: Source, n_bins: int | None) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """Where two networks are compared: layers of one name, then bins of depth, with the weights of either's layers."""
+    n, m = len(one.layers), len(two.layers)
+    found = [
+        (layer, np.eye(n)[place], np.eye(m)[two.layers.index(layer)])
+        for place, layer in enumerate(one.layers)
+        if layer in two.layers
+    ]
+    if n_bins:
+        pairs = zip(weigh_bins(n, n_bins), weigh_bins(m, n_bins), strict=True)
+        found += [(name_bin(i, n_bins), a, b) for i, (a, b) in enumerate(pairs) if a.any() and b.any()]
+    return found
+
+
 def _list_differences(
     cell: Cell, one: Source, first: Sequence[Decoded], two: Source, second: Sequence[Decoded], n_bins: int | None
 ) -> list[dict[str, Any]]:
     """The first network less the second: at layers of one name, and in bins of relative depth."""
-    asked: list[tuple[str, np.ndarray, np.ndarray]] = []
-    for place, layer in enumerate(one.layers):
-        if layer in two.layers:
-            asked.append((layer, np.eye(len(first))[place], np.eye(len(second))[two.layers.index(layer)]))
-    if n_bins:
-        pairs = zip(weigh_bins(len(first), n_bins), weigh_bins(len(second), n_bins), strict=True)
-        asked += [(name_bin(i, n_bins), a, b) for i, (a, b) in enumerate(pairs) if a.any() and b.any()]
     rows: list[dict[str, Any]] = []
-    for layer, a, b in asked:
+    for layer, a, b in list_compared(one, two, n_bins):
         weights = np.concatenate([a, -b])
         estimate, low, high = find_mean_interval([*first, *second], weights, cell.labels, (-1.0, 1.0))
         row = _name(cell, one) | {"layer": layer, "statistic": "difference", "other_model": two.model}

@@ -16,7 +16,7 @@ from beholder.analysis._result import (
     format_estimate,
     format_p,
 )
-from beholder.analysis.kinds._telling import format_value, get_figure, shorten_model
+from beholder.analysis.kinds._telling import format_value, get_figure, list_estimates, shorten_model
 from beholder.figures import (
     CurvePanel,
     LayerCurve,
@@ -165,10 +165,7 @@ def _plot(result: Result, ax: Axes | None = None) -> Axes:
     names = {(a, b): "" if len(pairs) == 1 else a if a == b else f"{a} to {b}" for a, b in pairs}
     for (fitted, tested), name in names.items():
         rows = _pick(table, fitted, tested)
-        lines[name] = {
-            str(row["layer"]): (float(row["estimate"]), float(row["low"]), float(row["high"]))
-            for _, row in rows.iterrows()
-        }
+        lines[name] = list_estimates(rows)
     words = f"line: 95 % interval over stimuli, n = {result.settings['n_stimuli']}"
     chance = 1 / len(result.settings["classes"])
     return plot_layer_lines(lines, ax, value_name="Balanced accuracy", interval=words, chance=chance)

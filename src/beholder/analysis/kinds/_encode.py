@@ -15,7 +15,7 @@ from beholder.analysis._result import (
     format_p,
 )
 from beholder.analysis.kinds._encode_methods import describe_methods
-from beholder.analysis.kinds._telling import format_value, get_figure, select_rows
+from beholder.analysis.kinds._telling import format_value, get_figure, list_estimates, mark_largest, select_rows
 from beholder.figures import plot_layer_lines, plot_unit_histograms, plot_value_matrix
 
 if TYPE_CHECKING:
@@ -82,10 +82,7 @@ def _plot(result: Result, ax: Axes | None = None) -> Axes:
     lines: dict[str, dict[str, tuple[float, float, float]]] = {}
     for region in _list(result, "target"):
         rows = select_rows(result, "r", target=region, subject=subject)
-        lines[region] = {
-            str(row["layer"]): (float(row["estimate"]), float(row["low"]), float(row["high"]))
-            for _, row in rows.iterrows()
-        }
+        lines[region] = list_estimates(rows)
     lines = {region: line for region, line in lines.items() if line}
     has_interval = any(np.isfinite(low) for line in lines.values() for _, low, _ in line.values())
     people = _name_people(result)
@@ -136,8 +133,7 @@ def _plot_matrix(result: Result) -> tuple[Axes, str]:
     layers, regions = ([str(each) for each in dict.fromkeys(rows[column])] for column in ("layer", "target"))
     wide = rows.pivot(index="layer", columns="target", values="estimate").loc[layers, regions]
     values = wide.to_numpy()
-    filled = np.where(np.isnan(values), -np.inf, values)
-    marks = np.isfinite(filled) & (filled == filled.max(axis=0, keepdims=True))
+    marks = mark_largest(values)
     return plot_value_matrix(values, layers, regions, value_name=what, marks=marks), what
 
 

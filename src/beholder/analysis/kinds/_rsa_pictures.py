@@ -11,7 +11,7 @@ from beholder.analysis._result import Drawing, Result
 from beholder.analysis.kinds._rsa_differences import has_times
 from beholder.analysis.kinds._rsa_times import draw_times, make_courses
 from beholder.analysis.kinds._rsa_words import SYMBOLS, find_ceiling, is_network
-from beholder.analysis.kinds._telling import get_figure, shorten_model
+from beholder.analysis.kinds._telling import get_figure, mark_largest, shorten_model
 from beholder.analysis.rsa._targets import strip_moment
 from beholder.figures import (
     CurvePanel,
@@ -139,8 +139,7 @@ def _plot_matrix(result: Result, ax: Axes | None) -> Axes:
     targets = list_targets(result)[:_MOST_COLUMNS]
     wide = wide.loc[list(dict.fromkeys(rows)), targets]
     values = wide.to_numpy()
-    filled = np.where(np.isnan(values), -np.inf, values)
-    marks = np.isfinite(filled) & (filled == filled.max(axis=0, keepdims=True))
+    marks = mark_largest(values)
     return plot_value_matrix(
         values, list(wide.index), targets, ax, value_name=_name_values(result), marks=marks,
         column_name="layer of the other network" if is_network(result) else "",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from beholder.analysis._result import Result, format_estimate, format_interval
 
 if TYPE_CHECKING:
@@ -36,6 +38,18 @@ def format_value(row: Mapping[str, Any], symbol: str = "", *, digits: int = 2) -
     estimate, low, high = (float(row[name]) for name in ("estimate", "low", "high"))
     words = f"{format_estimate(estimate, digits=digits)} {format_interval(low, high, digits=digits)}".strip()
     return f"{symbol} = {words}" if symbol else words
+
+
+def list_estimates(rows: Any, names: str = "layer") -> dict[str, tuple[float, float, float]]:
+    """Estimate and interval of each row of a DataFrame, by the words in a column."""
+    values = zip(rows[names], rows["estimate"], rows["low"], rows["high"], strict=True)
+    return {str(name): (float(estimate), float(low), float(high)) for name, estimate, low, high in values}
+
+
+def mark_largest(values: np.ndarray) -> np.ndarray:
+    """Which values are the largest of their columns, NaN aside."""
+    filled = np.where(np.isnan(values), -np.inf, values)
+    return np.isfinite(filled) & (filled == filled.max(axis=0, keepdims=True))
 
 
 def shorten_model(name: str) -> str:

@@ -10,7 +10,6 @@ from typing import Any, Literal, final
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
-from beholder._core.hashing import hash_settings
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.analysis._join import identify_input
 from beholder.analysis._result import Result, make_result
@@ -22,7 +21,7 @@ from beholder.analysis.people._pilots import (
     simulate_anova_power,
 )
 from beholder.analysis.people._sensitivity import find_alternatives
-from beholder.analysis.people._values import list_columns_of, list_paths
+from beholder.analysis.people._values import identify_columns, list_columns_of, list_paths
 from beholder.responses import MATRIX_SUFFIXES, parse_columns, read_recognition_matrix, read_trials
 from beholder.statistics import simulate_kappa_power, simulate_power, simulate_t_power, wilson_interval
 
@@ -166,7 +165,7 @@ def analyze_power(
         "include_excluded": include_excluded, "condition": condition, "within": list(within or ()),
         "between": list(between or ()), "function": function, "scale": scale, "guess": guess, "lapse": lapse,
         "read": told, "n": counts, "trials": list(plan.trials), "each": False,
-        "content": hash_settings({name: identify_input(_to_words(column)) for name, column in table.items()}),
+        "content": identify_columns(table),
     }  # fmt: skip
     return make_result("power", rows, settings | plan.told, warnings=plan.notes)
 
@@ -259,10 +258,6 @@ def _make_rows(
 
 def _is_table(pilot: Any) -> bool:
     return hasattr(pilot, "columns") or hasattr(pilot, "keys") or hasattr(pilot, "table")
-
-
-def _to_words(column: Any) -> np.ndarray:
-    return np.array([str(cell) for cell in column])
 
 
 def _open_matrix(paths: Sequence[Any], pilot: Any) -> Design:

@@ -10,10 +10,8 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
-from beholder._core.hashing import hash_settings
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.wording import format_count
-from beholder.analysis._join import identify_input
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.people._levels import Direction, LevelScale, Scale, choose_scale, count_levels
 from beholder.analysis.people._logs import describe_logs, list_log_trials, read_logs
@@ -25,7 +23,13 @@ from beholder.analysis.people._sensitivity import (
     summarize_times,
 )
 from beholder.analysis.people._thresholds import FitSettings, Lapse, fit_thresholds
-from beholder.analysis.people._values import is_trial_table, list_columns_of, list_paths, read_value_table
+from beholder.analysis.people._values import (
+    identify_columns,
+    is_trial_table,
+    list_columns_of,
+    list_paths,
+    read_value_table,
+)
 from beholder.experiments import AdaptiveProcedure
 from beholder.responses import parse_columns, read_trials
 
@@ -150,7 +154,7 @@ def analyze_psychometrics(
         "columns": parse_columns(columns), "id_pattern": id_pattern, "include_excluded": include_excluded,
         "networks": _list_networks(table),
         "scale": scale or ("log" if function == "weibull" else "linear"), "falling": False,
-        "content": hash_settings({name: identify_input(_plain(column)) for name, column in sorted(table.items())}),
+        "content": identify_columns(table),
     }  # fmt: skip
     arrays: dict[str, np.ndarray] = {}
     sensitivity: list[dict[str, Any]] = []
@@ -262,10 +266,6 @@ def _choose_by(table: Mapping[str, Any]) -> list[str]:
 def _list_networks(table: Mapping[str, Any]) -> list[str]:
     pairs = zip(table.get("participant", ()), table["network"], strict=False)
     return sorted({str(name) for name, is_network in pairs if is_network})
-
-
-def _plain(column: Sequence[Any]) -> np.ndarray:
-    return np.array([str(each) for each in column])
 
 
 def _has_values(table: Mapping[str, Any], name: str) -> bool:

@@ -6,8 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+
 from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.hashing import hash_settings
 from beholder._core.tables import read_records
+from beholder.analysis._join import identify_input
 from beholder.responses import Trials
 
 
@@ -33,6 +37,12 @@ def list_columns_of(answers: Any) -> tuple[dict[str, Any], list[str]]:
     if not hasattr(table, "columns") and not hasattr(table, "keys"):
         raise InputError("a table of answers, or files of them", got=type(answers).__name__)
     return {str(name): table[name] for name in table}, told
+
+
+def identify_columns(table: Mapping[str, Any]) -> str:
+    """Hash of the content of columns, in any order, their cells as words."""
+    words = {name: np.array([str(cell) for cell in column]) for name, column in table.items()}
+    return hash_settings({name: identify_input(column) for name, column in words.items()})
 
 
 def read_value_table(paths: Sequence[Path | str], columns: Mapping[str, str]) -> dict[str, list[Any]]:

@@ -88,6 +88,23 @@ PREPROCESSINGS: Registry[type[Preprocessing]] = Registry(
 )
 
 
+def describe_fields(kind: str, preprocessing: Any) -> dict[str, Any]:
+    """JSON-able description of a preprocessing that is a dataclass of plain values."""
+    import dataclasses
+
+    fields = dataclasses.asdict(preprocessing).items()
+    return {"kind": kind, **{name: list(value) if isinstance(value, tuple) else value for name, value in fields}}
+
+
+def read_fields(cls: type, table: Mapping[str, Any]) -> dict[str, Any]:
+    """Its fields from such a description; ``crop = 224`` means a square."""
+    check_fields(cls, table)
+    fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in table.items()}
+    if isinstance(fields.get("crop"), int):
+        fields["crop"] = (fields["crop"], fields["crop"])
+    return fields
+
+
 def check_fields(cls: type, table: Mapping[str, Any]) -> None:
     """Refuse fields that a preprocessing does not have."""
     import dataclasses

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
 from beholder._core.errors import StimulusError, format_values
-from beholder.models.preprocessing._base import PREPROCESSINGS, Preprocessing, check_fields
+from beholder.models.preprocessing._base import PREPROCESSINGS, Preprocessing, describe_fields, read_fields
 from beholder.models.preprocessing._image import ImagePreprocessing, _as_array
 
 if TYPE_CHECKING:
@@ -92,16 +92,12 @@ class GreyPreprocessing(Preprocessing):
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able description."""
-        return {"kind": "grey", **{k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}}
+        return describe_fields("grey", self)
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> GreyPreprocessing:
         """From a table with any of the fields; ``crop = 250`` means a square."""
-        check_fields(cls, table)
-        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
-        if isinstance(fields.get("crop"), int):
-            fields["crop"] = (fields["crop"], fields["crop"])
-        return cls(**fields)
+        return cls(**read_fields(cls, table))
 
     def describe(self) -> str:
         """``"1×250×250"``."""

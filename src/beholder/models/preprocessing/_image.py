@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
 from beholder._core.errors import InputError, StimulusError, format_values
-from beholder.models.preprocessing._base import PREPROCESSINGS, Preprocessing, check_fields
+from beholder.models.preprocessing._base import PREPROCESSINGS, Preprocessing, describe_fields, read_fields
 from beholder.stimuli import open_image, to_picture
 
 if TYPE_CHECKING:
@@ -202,16 +202,12 @@ class ImagePreprocessing(Preprocessing):
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able description."""
-        return {"kind": "image", **{k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}}
+        return describe_fields("image", self)
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> ImagePreprocessing:
         """From a table with any of the fields; ``crop = 224`` means a square."""
-        check_fields(cls, table)
-        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
-        if isinstance(fields.get("crop"), int):
-            fields["crop"] = (fields["crop"], fields["crop"])
-        return cls(**fields)
+        return cls(**read_fields(cls, table))
 
     def describe(self) -> str:
         """``"3×224×224"``."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from beholder._core.errors import InputError
-from beholder._core.files import write_bytes
+from beholder._core.tables import write_parquet
 from beholder.jobs import check_content
 
 if TYPE_CHECKING:
@@ -65,18 +64,7 @@ def write_metamer_table(path: Path | str, table: pd.DataFrame) -> None:
     table : DataFrame
         With all of :data:`METAMER_COLUMNS`.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    kinds = {"string": pa.string(), "int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_()}
-    schema = pa.schema([(name, kinds[kind]) for name, kind in _KINDS.items()])
-    buffer = io.BytesIO()
-    pq.write_table(
-        pa.Table.from_pandas(table[list(_KINDS)], schema=schema, preserve_index=False).replace_schema_metadata(None),
-        buffer,
-        compression="zstd",
-    )
-    write_bytes(path, buffer.getvalue())
+    write_parquet(path, table, _KINDS)
 
 
 def read_output_table(path: Path | str, name: str, what: str, wanted: Sequence[str], *, hint: str) -> pd.DataFrame:

@@ -121,6 +121,14 @@ class View:
         return 1 + axes.index("channel")
 
 
+def freeze_target(target: Any, layer: str) -> Tensor:
+    """Activations to be matched as :func:`freeze_array` holds them; all zero they have no distance."""
+    tensor = freeze_array(target, f"the target at {layer}")
+    if not float(tensor.norm()) > 0:
+        raise InputError(f"a target at {layer} to match", got="activations that are all zero")
+    return tensor
+
+
 def freeze_array(value: Any, what: str, check: Callable[[Tensor], bool] = lambda _: True) -> Tensor:
     """A float32 copy of an array on the CPU, for objectives to hold."""
     tensor = value.detach().cpu().float().clone() if isinstance(value, Tensor) else torch.tensor(value).float()

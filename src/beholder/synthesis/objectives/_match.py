@@ -18,7 +18,7 @@ from beholder.synthesis.gradients._rectifiers import (
     sum_one_sided,
     sum_straight,
 )
-from beholder.synthesis.gradients._view import View, freeze_array
+from beholder.synthesis.gradients._view import View, freeze_array, freeze_target
 from beholder.synthesis.objectives._base import OBJECTIVES, Objective
 
 KINDS = ("one-sided", "straight")
@@ -187,9 +187,7 @@ class MatchByParts(Objective):
     through_rectifier: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "target", freeze_array(self.target, f"the target at {self.layer}"))
-        if not float(self.target.norm()) > 0:
-            raise InputError(f"a target at {self.layer} to match", got="activations that are all zero")
+        object.__setattr__(self, "target", freeze_target(self.target, self.layer))
 
     @property
     def layers(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from beholder._core.errors import InputError
-from beholder.synthesis.gradients._view import View, freeze_array
+from beholder.synthesis.gradients._view import View, freeze_array, freeze_target
 from beholder.synthesis.objectives._base import OBJECTIVES, Objective
 
 _SMALL = 1e-12
@@ -243,9 +243,7 @@ class MatchTarget(Objective):
     squared: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "target", freeze_array(self.target, f"the target at {self.layer}"))
-        if not float(self.target.norm()) > 0:
-            raise InputError(f"a target at {self.layer} to match", got="activations that are all zero")
+        object.__setattr__(self, "target", freeze_target(self.target, self.layer))
 
     @property
     def layers(self) -> tuple[str, ...]:
