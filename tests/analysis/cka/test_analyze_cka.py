@@ -53,7 +53,11 @@ def test_people_with_other_stimuli_and_units_that_lack_some_have_what_they_have(
     expected = compute_cka(ours["a"][2:], values[2:, [0, 2, 3]].mean(axis=2))
     assert table["estimate"]["p"] == pytest.approx(expected, abs=1e-6) and table["n"].to_dict() == {"p": 7, "q": 9}
     assert table["estimate"]["q"] == pytest.approx(compute_cka(ours["a"], values[:, 4:].mean(axis=2)), abs=1e-6)
-    assert [warning[:17] for warning in found.warnings] == ["p, IT: 1 of 4 uni", "p, IT: 2 of 9 sti"]
+    told = ["p, IT: 1 of 4 uni", "p, IT: 2 of 9 sti", "2 of 2 intervals "]
+    assert [warning[:17] for warning in found.warnings] == told
+    assert "around a CKA of 0 they are wider than need be" in found.warnings[2]
+    alike = analyze_cka(ours, {"b": ours["a"]}, stimulus_ids=IDS, recorded_ids=IDS, n_permutations=0)
+    assert not alike.warnings
 
 
 def test_p_is_small_for_the_same_features_and_not_for_noise():

@@ -64,6 +64,7 @@ def test_over_people_there_is_an_interval_and_a_p(found: Result) -> None:
     people = found.table[(found.table["statistic"] == "weighted sum") & (found.table["subject"] != "")]["estimate"]
     assert row["estimate"] == pytest.approx(people.mean()) and row["p"] == 1 / 20 and row["n"] == 3
     assert row["low"] < row["estimate"] < row["high"]
+    assert pick(found, "weight", subject="")[["low", "high"]].isna().all(axis=None)  # they end at 0
     assert any("no gain can have a p below 0.125" in note for note in found.warnings)
     assert "on stimuli left out" in found.sentences()[0] and "Groen" in found.methods()
     for drawing in RESULT_KINDS["combine"].draw(found):

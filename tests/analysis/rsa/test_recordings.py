@@ -71,6 +71,33 @@ def test_the_interval_of_a_difference_is_that_of_paired_draws() -> None:
     assert row["high"] - row["estimate"] == pytest.approx(t.ppf(0.975, 9) * error, rel=1e-6)
 
 
+@pytest.mark.parametrize("method", ["spearman", "pearson"])
+@pytest.mark.parametrize("people", ["abcd", "wxyz"], ids=["the same people", "other people"])
+@pytest.mark.parametrize("over", ["stimuli", "both"])
+def test_a_difference_the_other_way_round_has_the_same_interval(method: str, people: str, over: str) -> None:
+    base, other = record(2, "base"), record(0.3, "confound", people=people, seed=2)
+    there, back = (
+        pick(analyze(*pair, method=method, over=over), "difference of recordings", layer="near").to_dict("records")[0]
+        for pair in ((base, other), (other, base))
+    )
+    assert (there["low"], there["high"]) == pytest.approx((-back["high"], -back["low"]), rel=1e-9)
+    assert there["p"] == pytest.approx(back["p"])
+
+
+def test_a_difference_of_equal_recordings_does_not_vary() -> None:
+    base = record(2, "base")
+    same = RecordedRDMs(base.values, IDS, base.table, "confound")
+    row = pick(analyze(base, same, method="pearson"), "difference of recordings", layer="near").to_dict("records")[0]
+    assert (row["low"], row["high"], row["p"]) == pytest.approx((0, 0, 1), abs=1e-9)
+
+
+def test_few_stimuli_make_intervals_of_ranks_too_careful_and_a_note_says_so() -> None:
+    def count(**options: Any) -> int:
+        return sum("wider than need be" in note for note in analyze(record(2, "base"), **options).warnings)
+
+    assert [count(), count(method="pearson"), count(over="subjects")] == [1, 0, 0]
+
+
 def test_regions_in_files_of_their_own_keep_their_names() -> None:
     result = analyze(record(1, "one", region="V1"), record(2, "two"))
     assert list(dict.fromkeys(pick(result, "comparison")["target"])) == ["V1", "IT"]

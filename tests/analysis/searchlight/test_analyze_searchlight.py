@@ -95,3 +95,23 @@ def test_what_has_no_place_is_refused(tmp_path):
     pytest.importorskip("nibabel")
     with pytest.raises(InputError, match="affine of their volume"):
         write_searchlight_maps(found, tmp_path)
+
+
+def test_a_person_who_lacks_stimuli_is_compared_over_the_others():
+    values = np.random.default_rng(0).standard_normal((8, len(PLACES), 1))
+    missing = values.copy()
+    missing[[2, 6]] = np.nan
+    missing[0, 5] = np.nan
+    asked = {"radius": 1.5, "n_permutations": 19, "min_units": 4}
+    found = analyze_searchlight(make_layers(), make_brain(missing), stimulus_ids=IDS, **asked)
+    kept = [0, 1, 3, 4, 5, 7]
+    fewer = {name: rows[kept] for name, rows in make_layers().items()}
+    units = make_brain().units
+    brain = Recordings(missing[kept], [IDS[i] for i in kept], units, volume_shape=(5, 4, 3), affine=AFFINE)
+    alone = analyze_searchlight(fewer, brain, stimulus_ids=[IDS[i] for i in kept], **asked)
+    np.testing.assert_array_equal(found.arrays["estimates_0"], alone.arrays["estimates_0"])
+    assert "p: 2 of 8 stimuli have no data and are left out." in found.warnings
+    assert f"p: 1 of {len(PLACES)} units lack some stimuli and are in no neighbourhood." in found.warnings
+    missing[1:] = np.nan
+    with pytest.raises(InputError, match="4 stimuli or more with data of p"):
+        analyze_searchlight(make_layers(), make_brain(missing), stimulus_ids=IDS)

@@ -48,7 +48,7 @@ def describe_target(
     for statistic, layer in keys:
         values = [row["estimate"] for row in rows if (row["statistic"], row["layer"]) == (statistic, layer)]
         row = {"target": target, "subject": "", "statistic": statistic, "layer": layer, "n": len(values)}
-        means.append(row | _average(values) | {"chosen": _name_best(fits, held, statistic)})
+        means.append(row | _average(values, bounded=statistic == "weight") | {"chosen": _name_best(fits, held, statistic)})
         if statistic == "weighted sum":
             means[-1]["p"] = p
         if statistic == "gain":
@@ -88,12 +88,16 @@ def _divide(fits: Fits, rdm: np.ndarray) -> dict[tuple[str, str], float]:
     return found
 
 
-def _average(values: Sequence[float]) -> dict[str, float]:
-    """Mean over people, from three on with its interval by Student's t."""
+def _average(values: Sequence[float], *, bounded: bool) -> dict[str, float]:
+    """Mean over people, from three on with its interval by Student's t.
+
+    Weights have none: they end at 0, and Student's intervals of them held the true mean in 73 to 93 % of simulated
+    studies of six people.
+    """
     from scipy.stats import t
 
     mean = float(np.mean(values))
-    if len(values) < _FEWEST_PEOPLE:
+    if bounded or len(values) < _FEWEST_PEOPLE:
         return {"estimate": mean}
     half = float(t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
     return {"estimate": mean, "low": mean - half, "high": mean + half}

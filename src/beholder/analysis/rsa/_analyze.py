@@ -40,10 +40,11 @@ from beholder.analysis.rsa._sides import (
 )
 from beholder.analysis.rsa._targets import Targets, join_targets, make_targets
 from beholder.analysis.rsa._times import gather_moments, list_time_clusters
-from beholder.statistics import RsaBootstrap, bootstrap_rsa, check_rdm_method, pool_rdms
+from beholder.statistics import JACKKNIFED, RsaBootstrap, bootstrap_rsa, check_rdm_method, pool_rdms
 
 logger = logging.getLogger("beholder")
 
+_FEW_STIMULI = 16
 _OVER = ("stimuli", "subjects", "both")
 
 
@@ -158,6 +159,12 @@ def analyze_rsa(
         found.append(ComparedLayers(describe_model(source), names[place] if len(sources) > 1 else "", own, rdms))
     found, targets, ids, kept = leave_out_stimuli(found, targets, joined.ids[0])
     notes = [*targets.notes]
+    if over != "subjects" and n_draws and len(ids) < _FEW_STIMULI and method not in JACKKNIFED:
+        notes.append(
+            f"{len(ids)} stimuli: with fewer than {_FEW_STIMULI}, intervals over stimuli by {method} are wider than need "
+            "be, those of differences most (at 10 and 12 they held 97 to 100 % of true ones), and p of differences are too "
+            "large. Pearson's are not."
+        )
     rows_of_table = _compare_all(
         found, targets, method=method, over=over, n_draws=n_draws, n_permutations=n_permutations, seed=seed,
         depth_bins=depth_bins, notes=notes,

@@ -74,11 +74,15 @@ def _iter_pairs(targets: Sequence[RsaTarget]) -> Iterator[tuple[int, int]]:
 
 
 def _subtract(boot: RsaBootstrap, own: Sequence[int], other: Sequence[int], *, paired: bool) -> RsaBootstrap:
+    """The first less the second, in each person or of the means over people: all that varies with stimuli."""
     first, second = boot.select(own), boot.select(other)
-    if paired:
-        return replace(first, values=first.values - second.values, draws=first.draws - second.draws)
+
+    def take(one: np.ndarray, two: np.ndarray) -> np.ndarray:
+        return one - two if paired else one.mean(axis=-1, keepdims=True) - two.mean(axis=-1, keepdims=True)
+
     return replace(
         first,
-        values=(first.values.mean(axis=1) - second.values.mean(axis=1))[:, None],
-        draws=(first.draws.mean(axis=2) - second.draws.mean(axis=2))[:, :, None],
+        values=take(first.values, second.values),
+        draws=take(first.draws, second.draws),
+        interactions=take(first.interactions, second.interactions) if len(boot.interactions) else boot.interactions,
     )

@@ -116,15 +116,16 @@ def analyze_searchlight(
     subjects: list[str] = []
     for number, (labels, part) in enumerate(recorded.split_by(["subject"])):
         subject = str(labels["subject"])
+        who = subject or "the recordings"
         around = _iter_around(part, radius, in_mm, surface, rings)
+        values, seen = _take_seen(part.values[joined.rows_b], who, notes)
         found = compute_searchlight(
-            part.values[joined.rows_b].transpose(0, 2, 1), around, rdms, distance, method, min_units, n_permutations,
-            seed, None if part.runs is None else part.runs[joined.rows_b],
+            values.transpose(0, 2, 1), around, _take_pairs(rdms, seen), distance, method, min_units, n_permutations,
+            seed, None if part.runs is None else part.runs[joined.rows_b][seen],
         )  # fmt: skip
         subjects.append(subject)
         arrays[f"estimates_{number}"], arrays[f"p_{number}"] = found.estimates, found.p
         arrays[f"places_{number}"] = _list_known_places(part) if surface is None else _list_vertices(part, surface)
-        who = subject or "the recordings"
         if found.n_small:
             notes.append(f"{who}: {found.n_small} of {len(found.n_units)} centres have fewer than {min_units} units.")
         if found.n_undefined:
@@ -147,6 +148,26 @@ def analyze_searchlight(
         "inputs": inputs,
     }  # fmt: skip
     return make_result("searchlight", rows, settings, warnings=notes, arrays=arrays)
+
+
+def _take_seen(values: np.ndarray, who: str, notes: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Values of the stimuli that were measured in some unit, and which these are, with a word for those left out."""
+    measured: Any = np.isfinite(values).any(axis=2)  # (n_stimuli, n_units)
+    seen: Any = measured.any(axis=1)
+    if not seen.all():
+        notes.append(f"{who}: {int((~seen).sum())} of {len(seen)} stimuli have no data and are left out.")
+    if seen.sum() < _FEWEST_STIMULI:
+        raise InputError(f"{_FEWEST_STIMULI} stimuli or more with data of {who}", got=f"{int(seen.sum())}")
+    lacking = int((~measured[seen].all(axis=0)).sum())
+    if lacking:
+        notes.append(f"{who}: {lacking} of {measured.shape[1]} units lack some stimuli and are in no neighbourhood.")
+    return values[seen], seen
+
+
+def _take_pairs(rdms: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """RDMs, (n_rdms, n_pairs), of some stimuli alone."""
+    first, second = np.triu_indices(len(seen), 1)
+    return rdms[:, seen[first] & seen[second]]
 
 
 def list_places(recorded: Recordings, *, in_mm: bool) -> np.ndarray:
