@@ -7,6 +7,8 @@ from scipy.stats import binomtest, rankdata
 
 from beholder._core.errors import InputError
 from beholder.figures import (
+    CurvePanel,
+    LayerCurve,
     colors_of_layers,
     draw_chance,
     draw_noise_ceiling,
@@ -16,8 +18,12 @@ from beholder.figures import (
     plot_accuracy,
     plot_feature_maps,
     plot_layer_activations,
+    plot_layer_curves,
+    plot_layer_lines,
     plot_rdm,
     plot_rdms,
+    plot_stimulus_map,
+    plot_value_matrix,
     rank_rdm,
 )
 from beholder.statistics import wilson_interval
@@ -185,3 +191,32 @@ def test_feature_maps_keep_pixels_and_name_layers_and_channels():
     assert find_overlaps(ax.figure) == []
     with pytest.raises(InputError, match="3 channels"):
         plot_feature_maps(maps, channels={"block1": [1]})
+
+
+LONG = [f"stage{i // 15 + 1}.block{i % 15}.bottleneck.residual_branch.conv3x3_batchnorm_relu" for i in range(60)]
+
+
+def test_sixty_layers_with_long_names_leave_room_for_what_is_drawn():
+    curve = LayerCurve(LONG, *np.linspace([0, -0.1, 0.1], [0.5, 0.4, 0.6], 60).T)
+    panels = {name: CurvePanel({"net": curve}) for name in ("V1", "lateral occipital complex (left hemisphere)")}
+    lines = {"IT": dict.fromkeys(LONG, (0.1, 0.0, 0.2))}
+    drawn: list[Any] = [
+        plot_layer_curves(panels, name="Comparison of RDMs (r)"),
+        plot_layer_lines(lines, value_name="Mean r of predicted and measured responses", interval="95 %").figure,
+        plot_value_matrix(np.eye(60), LONG, LONG, value_name="CKA").figure,
+        plot_rdms({name: make_rdm() for name in LONG[:8]}, n_columns=4),
+    ]
+    for figure in drawn:
+        assert find_overlaps(figure) == []
+        box = figure.axes[0].get_position()
+        assert box.width > 0.15 and box.height > 0.1
+    words = [label.get_text() for label in drawn[2].axes[0].get_yticklabels()]
+    assert len(set(words)) == 60 and max(map(len, words)) == 32
+
+
+def test_names_on_a_map_of_stimuli_do_not_touch():
+    places = np.repeat(np.random.default_rng(0).normal(size=(12, 2)), 2, axis=0) + [[0, 0], [0.01, 0.01]] * 12
+    ax: Any = plot_stimulus_map(places, names=[f"n01440764_photograph_of_a_tench_number_{i:02d}" for i in range(24)])
+    assert find_overlaps(ax.figure) == []
+    shown = [text for text in ax.texts if text.get_visible()]
+    assert 6 <= len(shown) <= 12

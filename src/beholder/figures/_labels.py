@@ -7,12 +7,15 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
     from matplotlib.text import Text
 
 _GAP_PT = 1.0
+MOST_LETTERS = 32
 _ROTATIONS = (45.0, 90.0)
 
 
@@ -21,7 +24,8 @@ def fit_labels(fig: Figure | Axes) -> None:
 
     Labels along x are first turned by 45, then by 90 degrees, all axes with the same labels alike. Only if
     they are still too many is every second (third, ...) label left out; its tick stays. An axis name that
-    would leave the figure is moved to the end of its axis.
+    would leave the figure is moved to the end of its axis, along y broken into two lines. Names of more than
+    32 letters lose their middle first.
 
     Parameters
     ----------
@@ -29,8 +33,10 @@ def fit_labels(fig: Figure | Axes) -> None:
         Axes stand for their figure.
     """
     fig = _root(fig)
-    fig.draw_without_rendering()
     axes = [axis for ax in fig.axes for axis in (ax.xaxis, ax.yaxis)]
+    for axis in axes:
+        _cut(axis)
+    fig.draw_without_rendering()
     changed = bool(sum(_keep_inside(axis) for axis in axes))
     for angle in _ROTATIONS:
         crowded = {_words(axis) for axis in axes if _direction(axis) == "x" and _is_crowded(axis)}
@@ -41,12 +47,40 @@ def fit_labels(fig: Figure | Axes) -> None:
                 _turn(axis, angle)
             fig.draw_without_rendering()
             changed = False
+    if sum(_keep_inside(axis) for axis in axes if _direction(axis) == "y"):  # turned labels take height
+        fig.draw_without_rendering()
+        changed = False
     for axis in axes:
         if _is_crowded(axis):
             _thin(axis)
             changed = True
     if changed:
         fig.draw_without_rendering()
+
+
+def cut_words(words: Sequence[str], most: int = MOST_LETTERS) -> list[str]:
+    """Long names without their middle: the cut after which most of them still differ; the others as they are.
+
+    >>> cut_words(["stage1.block1.conv_norm_relu", "stage1.block2.conv_norm_relu", "fc"], 16)
+    ['stage1.block1.c…', 'stage1.block2.c…', 'fc']
+    >>> cut_words(["stage1.block1.conv_norm_relu", "stage1.block2.conv_norm_relu", "fc"], 18)
+    ['stage1.block1…relu', 'stage1.block2…relu', 'fc']
+    """
+
+    def cut(word: str, tail: int) -> str:
+        return word if len(word) <= most else f"{word[: most - 1 - tail]}…{word[len(word) - tail :]}"
+
+    tails = [most // 4, most // 2, most - 5, 4, 0]
+    return max(([cut(word, tail) for word in words] for tail in tails), key=lambda found: len(set(found)))
+
+
+def _cut(axis: Axis) -> None:
+    from matplotlib.ticker import FixedLocator
+
+    words = [label.get_text() for label in axis.get_majorticklabels()]
+    places = axis.get_majorticklocs()
+    if isinstance(axis.get_major_locator(), FixedLocator) and max(map(len, words), default=0) > MOST_LETTERS:
+        axis.set_ticks(places, labels=cut_words(words))
 
 
 def find_overlaps(fig: Figure) -> list[tuple[str, str]]:
@@ -166,9 +200,22 @@ def _thin(axis: Axis) -> None:
             return
 
 
+def _break_name(axis: Axis) -> bool:
+    """Put the name of an axis in two lines, broken between the words nearest to its middle."""
+    text = axis.label.get_text()
+    gaps = [place for place, letter in enumerate(text) if letter == " "]
+    if "\n" in text or not gaps:
+        return False
+    middle = min(gaps, key=lambda place: abs(place - len(text) / 2))
+    axis.set_label_text(f"{text[:middle]}\n{text[middle + 1 :]}")
+    return True
+
+
 def _keep_inside(axis: Axis) -> bool:
     fig = _root(axis)
     box = axis.label.get_window_extent(_get_renderer(fig))
+    if _direction(axis) == "y" and (box.y0 < 0 or box.y1 > fig.bbox.y1):
+        return _break_name(axis)
     if _direction(axis) != "x" or not axis.label.get_text() or box.x1 <= fig.bbox.x1:
         return False
     axis.set_label_text(axis.label.get_text(), horizontalalignment="right", x=1.0)

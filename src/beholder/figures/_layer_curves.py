@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.errors import InputError
-from beholder.figures._labels import fit_labels
+from beholder.figures._labels import MOST_LETTERS, cut_words, fit_labels
 from beholder.figures._marks import draw_chance
 from beholder.figures._style import (
     CHANCE_COLOR,
@@ -31,6 +31,7 @@ _GREY = "#9a9da1"
 _MOST_NAMED = 6
 _MM_PER_LAYER = 3.2
 _MM_PER_LETTER = 1.25
+_MOST_IN_TITLE = 48
 
 
 @final
@@ -133,7 +134,8 @@ def plot_layer_curves(panels: Mapping[str, CurvePanel], *, name: str, note: str 
         height = n_rows * (52 + _find_names_mm(shown)) + 8 + 5 * several
         fig = make_figure(_find_width(shown, n_columns), height)
         axes = fig.subplots(n_rows, n_columns, squeeze=False)
-        for place, (ax, (title, panel)) in enumerate(zip(axes.flat, panels.items(), strict=False)):
+        titles = cut_words(list(panels), _MOST_IN_TITLE)
+        for place, (ax, title, panel) in enumerate(zip(axes.flat, titles, shown, strict=False)):
             _draw_panel(ax, panel)
             ax.set_ylim(low - margin, high + margin)
             ax.set_title(title)
@@ -198,4 +200,4 @@ def _find_width(panels: Sequence[CurvePanel], n_columns: int) -> float:
 def _find_names_mm(panels: Sequence[CurvePanel]) -> float:
     """Height that names of layers take when they are turned."""
     longest = max(len(layer) for panel in panels for curve in panel.curves.values() for layer in curve.layers)
-    return min(40.0, _MM_PER_LETTER * longest)
+    return _MM_PER_LETTER * min(MOST_LETTERS, longest)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from beholder._core.errors import InputError
-from beholder.figures._labels import fit_labels
+from beholder.figures._labels import MOST_LETTERS, fit_labels
 from beholder.figures._marks import draw_chance
 from beholder.figures._style import (
     INK,
@@ -75,7 +75,7 @@ def plot_layer_lines(
             longest = max(map(len, layers))
             width = min(TWO_COLUMNS_MM, max(ONE_COLUMN_MM, 40 + _MM_PER_LAYER * len(layers)))
             n_legend = -(-len(lines) // _count_columns(lines, width)) if is_named else 0
-            ax = make_figure(width, 58 + min(30.0, 1.2 * longest) + 4 * n_legend).subplots()
+            ax = make_figure(width, 58 + 1.25 * min(MOST_LETTERS, longest) + 4 * n_legend).subplots()
         for index, (name, line) in enumerate(lines.items()):
             shift = 0.3 * ((index + 0.5) / len(lines) - 0.5)
             places = np.array([layers.index(layer) for layer in line]) + shift

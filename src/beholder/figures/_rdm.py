@@ -11,13 +11,14 @@ from matplotlib.collections import LineCollection
 from matplotlib.ticker import MaxNLocator
 
 from beholder._core.errors import InputError, suggest_keywords
-from beholder.figures._labels import fit_labels
+from beholder.figures._labels import cut_words, fit_labels
 from beholder.figures._style import INK, ONE_COLUMN_MM, RDM_COLORMAP, TWO_COLUMNS_MM, make_figure, use_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_MM_PER_LETTER = 1.6
 RANK_NAME = "Dissimilarity (rank, % of pairs)"
 
 
@@ -152,7 +153,8 @@ def plot_rdms(
             if index >= len(matrices):
                 ax.remove()
         drawn = list(axes.flat)[: len(matrices)]
-        for index, (ax, (title, matrix)) in enumerate(zip(drawn, matrices.items(), strict=True)):
+        titles = cut_words(list(matrices), int(side / _MM_PER_LETTER))
+        for index, (ax, title, matrix) in enumerate(zip(drawn, titles, matrices.values(), strict=True)):
             sides = ("x" if index + n_columns >= len(matrices) else "") + ("y" if index % n_columns == 0 else "")
             plot_rdm(
                 matrix, ax, categories=categories, rank=rank, limits=limits, colorbar=False, title=title, sides=sides

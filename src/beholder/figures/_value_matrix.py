@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from beholder._core.errors import InputError
-from beholder.figures._labels import fit_labels
+from beholder.figures._labels import MOST_LETTERS, fit_labels
 from beholder.figures._rdm import finish_matrix
 from beholder.figures._style import INK, ONE_COLUMN_MM, TWO_COLUMNS_MM, make_figure, use_style
 
@@ -54,7 +54,7 @@ def plot_value_matrix(
     written = matrix.size <= _MOST_WRITTEN
     with use_style():
         if ax is None:
-            letters = [_MM_PER_LETTER * max(map(len, names)) for names in (rows, columns)]
+            letters = [_MM_PER_LETTER * min(MOST_LETTERS, max(map(len, names))) for names in (rows, columns)]
             width = 30 + letters[0] + (11 if written else 3) * len(columns)
             width = min(TWO_COLUMNS_MM, max(ONE_COLUMN_MM, width))
             height = 22 + min(letters[1], 45) + min(5.5 if written else 2.4, 150 / len(rows)) * len(rows)

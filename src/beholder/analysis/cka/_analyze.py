@@ -112,11 +112,11 @@ def analyze_cka(
         notes.append(f"{undefined} of {len(rows)} values are not defined: one side does not vary.")
     if not debiased:
         notes.append("Biased CKA rises with the number of features and falls with that of stimuli: .96 between noise.")
-    n_around = sum(1 for row in rows if row["low"] <= 0 <= row["high"])
+    n_around = sum(1 for row in rows if float(row["low"]) <= 0 <= float(row["high"]))
     if n_around and debiased:
         notes.append(
-            f"{n_around} of {len(rows)} intervals hold 0: around a CKA of 0 they are wider than need be, and whether it is "
-            "above chance is told by p alone."
+            f"{n_around} of {len(rows)} intervals hold 0: around a CKA of 0 they are wider than need be, and whether "
+            "it is above chance is told by p alone."
         )
     settings = {
         "model": ours.model, "other": "" if isinstance(recorded, Recordings) else recorded.model,

@@ -48,7 +48,8 @@ def describe_target(
     for statistic, layer in keys:
         values = [row["estimate"] for row in rows if (row["statistic"], row["layer"]) == (statistic, layer)]
         row = {"target": target, "subject": "", "statistic": statistic, "layer": layer, "n": len(values)}
-        means.append(row | _average(values, bounded=statistic == "weight") | {"chosen": _name_best(fits, held, statistic)})
+        row |= _average(values, bounded=statistic == "weight")
+        means.append(row | {"chosen": _name_best(fits, held, statistic)})
         if statistic == "weighted sum":
             means[-1]["p"] = p
         if statistic == "gain":

@@ -96,7 +96,8 @@ def _draw(result: Result) -> Iterator[Drawing]:
     """The layer curve, and how units are distributed."""
     yield Drawing(
         "layers", get_figure(_plot(result)), "Mean correlation of predicted and measured responses at each layer.",
-        "r is between predicted and measured responses to stimuli that the regression was not fitted to; 0 is chance.",
+        "r is between predicted and measured responses to stimuli that the regression was not fitted to; 0 is chance."
+        " More than six regions are grey: the heat map names them.",
     )  # fmt: skip
     layers, regions = _list(result, "layer"), [region for region in _list(result, "target") if region]
     if len(result.settings["layers"]) > 1 and len(regions) > 1:

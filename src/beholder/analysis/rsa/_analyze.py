@@ -161,9 +161,9 @@ def analyze_rsa(
     notes = [*targets.notes]
     if over != "subjects" and n_draws and len(ids) < _FEW_STIMULI and method not in JACKKNIFED:
         notes.append(
-            f"{len(ids)} stimuli: with fewer than {_FEW_STIMULI}, intervals over stimuli by {method} are wider than need "
-            "be, those of differences most (at 10 and 12 they held 97 to 100 % of true ones), and p of differences are too "
-            "large. Pearson's are not."
+            f"{len(ids)} stimuli: with fewer than {_FEW_STIMULI}, intervals over stimuli by {method} are wider "
+            "than need be, those of differences most (at 10 and 12 they held 97 to 100 % of true ones), and p of "
+            "differences are too large. Pearson's are not."
         )
     rows_of_table = _compare_all(
         found, targets, method=method, over=over, n_draws=n_draws, n_permutations=n_permutations, seed=seed,
