@@ -4,6 +4,9 @@ import json
 
 from tests.experiment_folders import NO_PRACTICE, write_folder
 
+from beholder.experiments import LapseObserver, Observer, simulate_participants
+from beholder.responses import read_export
+
 
 def test_an_export_goes_to_a_page(beholder, tmp_path):
     write_folder(tmp_path / "built", "2afc", n_trials=6, n_catch=0, changes=NO_PRACTICE)
@@ -27,3 +30,31 @@ def test_an_export_goes_to_a_page(beholder, tmp_path):
     kappa = next(row for row in rows if row["statistic"] == "error consistency with machine")
     assert kappa["n_people"] == 3  # trials are known by their exemplars
     assert "How well do people know what drives" in (tmp_path / "analysis" / "report.html").read_text("utf-8")
+
+
+class Graded(Observer):
+    @property
+    def measures(self):
+        return {"temperature": 0.25}
+
+    def answer(self, observation, rng):
+        return observation.respond(observation.answers[int(rng.random() < 0.3)], 0.5)
+
+
+def test_the_temperature_of_a_machine_goes_from_its_choices_to_the_methods(beholder, tmp_path):
+    write_folder(tmp_path / "built", "2afc", n_trials=6, n_catch=0, changes=NO_PRACTICE)
+    out = {}
+    for name, observer in (("people", "lapse:0.3"), ("machine", LapseObserver(0.5, Graded()))):
+        db, out[name] = tmp_path / f"{name}.sqlite", tmp_path / name
+        simulate_participants(tmp_path / "built", db, 2, observer)
+        assert beholder("tasks", "export", "--db", db, "--out", out[name])[0] == 0
+    assert "temperature" not in read_export(out["people"]).participants
+    assert read_export(out["machine"]).participants["temperature"].tolist() == [0.25, 0.25]
+    described = json.loads((out["machine"] / "columns.json").read_text("utf-8"))["participants"]
+    assert described[-1]["name"] == "temperature"
+    argv = ["analyze", "interpretability", out["people"], "--out", tmp_path / "analysis", "--include_excluded"]
+    code, printed, err = beholder(*argv, "--machine", out["machine"], "--n_draws", "50")
+    assert code == 0, err
+    assert "the machine (temperature 0.25) is right" in printed
+    page = (tmp_path / "analysis" / "report.html").read_text("utf-8")
+    assert "either alternative (temperature 0.25)" in page

@@ -94,6 +94,11 @@ class NetworkObserver(Observer):
         first = next(list_asked_files(experiment.tasks[0].trials[0], experiment.kind))[0]
         self._check([Shown(first.read_bytes)])
 
+    @property
+    def measures(self) -> dict[str, float]:
+        """The temperature, where there is one."""
+        return {} if self.temperature is None else {"temperature": self.temperature}
+
     def answer(self, observation: Observation, rng: np.random.Generator) -> dict[str, object]:
         """See :meth:`beholder.experiments.Observer.answer`."""
         self._forget_another_network(rng)

@@ -292,15 +292,22 @@ DATE_COLUMN = Column("date", _TEXT, "", "day on which the session began, in UTC:
 """Of ``participants.csv`` where it is asked for: a day may tell who somebody is."""
 
 
+TEMPERATURE_COLUMN = Column(
+    "temperature", _NUMBER, "", "of the softmax by which a simulated network chose; empty where it was sure"
+)
+"""Of ``participants.csv`` where a network took part whose choices were graded."""
+
+
 def list_trial_columns(visits: bool) -> tuple[Column, ...]:
     """Of ``responses.*``; ``visits``: whether participants have several sessions."""
     return (*TRIAL_COLUMNS[:2], VISIT_COLUMN, *TRIAL_COLUMNS[2:]) if visits else TRIAL_COLUMNS
 
 
-def list_participant_columns(visits: bool, dates: bool) -> tuple[Column, ...]:
+def list_participant_columns(visits: bool, dates: bool, graded: bool = False) -> tuple[Column, ...]:
     """Of ``participants.csv``: where participants have several sessions, a row is a session."""
     own = (*PARTICIPANT_COLUMNS[:2], VISIT_COLUMN, AWAY_COLUMN, *PARTICIPANT_COLUMNS[2:])
-    return (*(own if visits else PARTICIPANT_COLUMNS), *((DATE_COLUMN,) if dates else ()))
+    asked = (*((DATE_COLUMN,) if dates else ()), *((TEMPERATURE_COLUMN,) if graded else ()))
+    return (*(own if visits else PARTICIPANT_COLUMNS), *asked)
 
 
 def name_conditions(names: Sequence[str], visits: bool = False) -> Mapping[str, str]:
@@ -313,8 +320,10 @@ def name_conditions(names: Sequence[str], visits: bool = False) -> Mapping[str, 
     return {name: f"condition_{name}" if name in taken else name for name in sorted(names)}
 
 
-def describe_columns(conditions: Mapping[str, str], *, dates: bool = False, visits: bool = False) -> dict[str, Any]:
-    """The content of ``columns.json``; with ``dates``, the day of each session is among them, with ``visits`` which."""
+def describe_columns(
+    conditions: Mapping[str, str], *, dates: bool = False, visits: bool = False, graded: bool = False
+) -> dict[str, Any]:
+    """The content of ``columns.json``: the day of each session, which session, a network's temperature where told."""
     extra = [
         {"name": column, "type": "", "unit": "", "meaning": f"the condition {name!r} of the plan"}
         for name, column in conditions.items()
@@ -324,5 +333,5 @@ def describe_columns(conditions: Mapping[str, str], *, dates: bool = False, visi
         "responses": trials + extra,
         "responses_included": trials + extra,
         "practice": [BLOCK_COLUMN.to_dict(), *trials, *extra],
-        "participants": [column.to_dict() for column in list_participant_columns(visits, dates)],
+        "participants": [column.to_dict() for column in list_participant_columns(visits, dates, graded)],
     }

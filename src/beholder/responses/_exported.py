@@ -64,7 +64,7 @@ def read_export(folder: Path | str) -> Responses:
     rules: dict[str, Any] = facts["settings"].get("exclusion") or {}
     trials, practice = (_read_parquet(folder / name) for name in _FILES[:2])
     visits = "visit" in trials
-    people: Any = _read_csv(folder / _FILES[2], list_participant_columns(visits, True))
+    people: Any = _read_csv(folder / _FILES[2], list_participant_columns(visits, True, True))
     for table, columns, name in (
         (trials, list_trial_columns(visits), _FILES[0]),
         (practice, (BLOCK_COLUMN, *list_trial_columns(visits)), _FILES[1]),

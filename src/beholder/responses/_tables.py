@@ -123,6 +123,7 @@ def read_responses(path: Path | str, *, dates: bool = False) -> Responses:
         answers = connection.execute(f"SELECT session, block, {_FIELDS} FROM practice ORDER BY session, block, trial")
         practice = _make_rows(answers, description["kind"], people, keys, shown, presented, conditions)
         participants = _list_participants(connection, progress)
+        temperatures = _list_temperatures(connection, progress)
     if n_visits > 1:
         trials, practice = ([_add_visit(row, people) for row in rows] for rows in (trials, practice))
         away = _list_days_away(progress)
@@ -132,11 +133,13 @@ def read_responses(path: Path | str, *, dates: bool = False) -> Responses:
     if dates:
         days = [datetime.datetime.fromtimestamp(each.started, datetime.UTC).date().isoformat() for each in progress]
         participants = [[*row, day] for row, day in zip(participants, days, strict=True)]
+    if is_graded := any(each is not None for each in temperatures):
+        participants = [[*row, each] for row, each in zip(participants, temperatures, strict=True)]
     return Responses(
         description["kind"],
         _make_frame([row[1:] for row in trials], list_trial_columns(n_visits > 1), conditions.values()),
         _make_frame(practice, (BLOCK_COLUMN, *list_trial_columns(n_visits > 1)), conditions.values()),
-        _make_frame(participants, list_participant_columns(n_visits > 1, dates)),
+        _make_frame(participants, list_participant_columns(n_visits > 1, dates, is_graded)),
         conditions,
         description["settings"].get("exclusion") or {},
         n_visits,
@@ -269,6 +272,13 @@ def _list_participants(connection: sqlite3.Connection, progress: Sequence[Progre
             found.n_early, found.spread_ms, *(found.totals[name] for name in EVIDENCE.values()),
         ])  # fmt: skip
     return rows
+
+
+def _list_temperatures(connection: sqlite3.Connection, progress: Sequence[Progress]) -> list[float | None]:
+    """Of each session in which a network chose by a softmax; None of all others."""
+    joins = read_last_data(connection, "join")
+    screens: list[Mapping[str, Any]] = [joins.get(each.session, {}).get("screen", {}) for each in progress]
+    return [screen.get("temperature") if screen.get("simulated") else None for screen in screens]
 
 
 def _defuse(text: str | None) -> str | None:

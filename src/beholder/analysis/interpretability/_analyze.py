@@ -109,6 +109,7 @@ def analyze_interpretability(
         "layers": names, "n_units": int(units["unit"].nunique()), "n_answers": len(answers.table),
         "n_people": int(answers.table["participant"].nunique()), "has_machine": of_machine is not None,
         "n_machine_answers": 0 if of_machine is None else len(of_machine.table),
+        "temperatures": [] if of_machine is None else list(of_machine.temperatures),
         "n_draws": n_draws, "seed": seed,
         "sentences": list(answers.sentences),
         "inputs": inputs,

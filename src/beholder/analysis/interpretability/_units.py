@@ -28,11 +28,14 @@ class UnitAnswers:
     left_out : tuple of (str, int)
         Participants: all, finished, included, and how many sessions break which rule; of exports alone.
     sentences : tuple of str
+    temperatures : tuple of float
+        By which networks chose that took part; of exports alone.
     """
 
     table: Any
     left_out: tuple[tuple[str, int], ...]
     sentences: tuple[str, ...]
+    temperatures: tuple[float, ...] = ()
 
     @property
     def content(self) -> str:
@@ -86,7 +89,7 @@ def read_unit_answers(
     sentences = list(found.sentences)
     if len(table) < n_all:
         sentences.append(f"{n_all - len(table):,} of {n_all:,} answers are about no unit and left out.")
-    return UnitAnswers(table, tuple(_count_left_out(paths)), tuple(sentences))
+    return UnitAnswers(table, tuple(_count_left_out(paths)), tuple(sentences), _list_temperatures(paths))
 
 
 def _read(paths: Sequence[Any], columns: Any, include_excluded: bool) -> Trials:
@@ -112,6 +115,16 @@ def _count_left_out(paths: Sequence[Path]) -> list[tuple[str, int]]:
         for name, n in {**told, **{f"left out by {rule}": n for rule, n in found.reasons.items()}}.items():
             counts[name] = counts.get(name, 0) + n
     return list(counts.items())
+
+
+def _list_temperatures(paths: Sequence[Path]) -> tuple[float, ...]:
+    """Of exports: by which networks chose, each once, sorted."""
+    found: set[float] = set()
+    for path in paths:
+        if path.is_dir() and is_export(path):
+            people: Any = read_export(path).participants
+            found |= set(people["temperature"].dropna().tolist() if "temperature" in people else ())
+    return tuple(sorted(found))
 
 
 def order_layers(names: Sequence[str], asked: Sequence[str] | None) -> list[str]:

@@ -84,6 +84,8 @@ def _tell_networks(result: Result) -> list[str]:
 
 def _tell_machine(result: Result) -> list[str]:
     told: list[str] = []
+    temperature = _name_temperature(result)
+    how = f" ({temperature})" if temperature else ""
     scores = {name_group(row): row for row in pick_rows(result, "machine mean of units")}
     kappas = {name_group(row): row for row in pick_rows(result, "error consistency with machine")}
     for row in pick_rows(result, "rank correlation with machine"):
@@ -93,10 +95,16 @@ def _tell_machine(result: Result) -> list[str]:
         )
         single = f"; single trials {format_value(kappas[name], 'κ')}" if name in kappas else ""
         told.append(
-            f"{name}: the machine is right on {format_value(scores[name])}, over {row['n']} units with people "
+            f"{name}: the machine{how} is right on {format_value(scores[name])}, over {row['n']} units with people "
             f"{like}{single}."
         )
     return told
+
+
+def _name_temperature(result: Result) -> str:
+    """By which the machine chose, where its export tells it."""
+    told = ", ".join(f"{each:g}" for each in result.settings.get("temperatures", []))
+    return f"temperature {told}" if told else ""
 
 
 def _tell_left_out(result: Result) -> list[str]:
@@ -121,10 +129,12 @@ def describe_units(result: Result) -> str:
         if pick_rows(result, "Kruskal-Wallis")
         else ""
     )
+    temperature = _name_temperature(result)
+    graded = f", each by the softmax of what spoke for either alternative ({temperature})" if temperature else ""
     machine = (
-        f"""A similarity observer answered the same trials ({asked["n_machine_answers"]:,} answers); it was compared
-        with people by correlations over units and by error consistency on single trials (Zimmermann, Klindt & Brendel,
-        2024)."""
+        f"""A similarity observer answered the same trials ({asked["n_machine_answers"]:,} answers){graded}; it
+        was compared with people by correlations over units and by error consistency on single trials (Zimmermann,
+        Klindt & Brendel, 2024)."""
         if asked["has_machine"]
         else ""
     )

@@ -196,7 +196,7 @@ class _Guest:
 
     def _pass_join(self, route: Route) -> None:
         body: Any = route.request.post_data_json
-        body["screen"] = {**body.get("screen", {}), "simulated": True}
+        body["screen"] = {**self._observer.measures, **body.get("screen", {}), "simulated": True}
         route.continue_(post_data=json.dumps(body))
 
     def _pass_step(self, route: Route) -> None:

@@ -104,6 +104,11 @@ class Observation:
 class Observer(abc.ABC):
     """Answers trials."""
 
+    @property
+    def measures(self) -> Mapping[str, float]:
+        """Numbers by which it decides, which the file of answers keeps with its sessions."""
+        return {}
+
     @abc.abstractmethod
     def answer(self, observation: Observation, rng: np.random.Generator) -> Response:
         """The answer to one trial.
@@ -143,6 +148,11 @@ class LapseObserver(Observer):
         self.rate = rate
         self.of = of
         self._guess = GuessObserver()
+
+    @property
+    def measures(self) -> Mapping[str, float]:
+        """See :attr:`Observer.measures`: those of the other observer."""
+        return self.of.measures
 
     def answer(self, observation: Observation, rng: np.random.Generator) -> Response:
         """See :meth:`Observer.answer`."""

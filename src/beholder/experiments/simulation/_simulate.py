@@ -189,7 +189,8 @@ def simulate_participant(
     rng = make_generator(seed, "participant", number)
     tempo = ResponseTimes(settings, make_generator(seed, "tempo", number))
     counts, seconds, n_sessions = {"practice": 0, "main": 0}, 0.0, 0
-    client.join(make_recruit(settings, number, seed), _SCREEN)
+    screen = {**observer.measures, **_SCREEN}
+    client.join(make_recruit(settings, number, seed), screen)
     while True:
         n_sessions += 1
         began = clock()
@@ -198,7 +199,7 @@ def simulate_participant(
         if state.get("upcoming") is None:
             return ParticipantOutcome(number, state["step"], counts["main"], counts["practice"], seconds, n_sessions)
         clock.advance(tempo.come_back(state["upcoming"], clock()))
-        client.begin_next(make_recruit(settings, number, seed), _SCREEN)
+        client.begin_next(make_recruit(settings, number, seed), screen)
 
 
 def _take_session(
