@@ -10,6 +10,7 @@ from .adaptive._procedure import Estimate as Estimate
 from .adaptive._quest_plus import QuestPlus as QuestPlus
 from .adaptive._staircase import ConstantStimuli as ConstantStimuli
 from .adaptive._staircase import UpDown as UpDown
+from .adaptive._staircase import make_staircase as make_staircase
 from .adaptive._staircase import pick_level as pick_level
 from .build._build import build_tasks as build_tasks
 from .build._bundle import join_page_scripts as join_page_scripts

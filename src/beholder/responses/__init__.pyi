@@ -39,6 +39,8 @@ from ._scoring import Score as Score
 from ._scoring import check_response as check_response
 from ._scoring import get_answer_form as get_answer_form
 from ._scoring import score_response as score_response
+from ._staircases import STAIRCASES_NAME as STAIRCASES_NAME
+from ._staircases import read_staircases as read_staircases
 from ._statements import delete_participant as delete_participant
 from ._statements import find_latest_session as find_latest_session
 from ._statements import find_session as find_session

@@ -11,6 +11,7 @@ from beholder._core.hashing import hash_settings
 from beholder._core.provenance import record_provenance
 from beholder.responses._columns import TEMPERATURE_COLUMN, describe_columns
 from beholder.responses._reading import open_for_reading, read_description
+from beholder.responses._staircases import STAIRCASES_NAME, read_staircases
 from beholder.responses._tables import Responses, read_responses
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def export_responses(path: Path | str, out: Path | str, *, bom: bool = False, da
         The file of answers; a server may go on writing to it.
     out : path
         Folder for ``responses.csv`` and ``.parquet`` (everything), ``responses_included.*`` (those who finished and
-        break no rule), ``practice.*``, ``participants.csv``, ``columns.json`` and ``provenance.json``.
+        break no rule), ``practice.*``, ``participants.csv``, ``columns.json``, ``provenance.json``;
+        of adaptive trials ``staircases.json``.
     bom : bool
         Begin CSV files with a byte order mark, by which Excel knows that they are UTF-8.
     dates : bool
@@ -69,6 +71,10 @@ def export_responses(path: Path | str, out: Path | str, *, bom: bool = False, da
         graded=TEMPERATURE_COLUMN.name in responses.participants,
     )  # fmt: skip
     write_json(out / "columns.json", described)
+    logs = read_staircases(path)
+    if logs:
+        write_json(out / STAIRCASES_NAME, logs)
+        files.append(out / STAIRCASES_NAME)
     with open_for_reading(path) as connection:
         description = read_description(connection)
     record_provenance(

@@ -14,7 +14,7 @@ from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.wording import format_count
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.people._levels import Direction, LevelScale, Scale, choose_scale, count_levels
-from beholder.analysis.people._logs import describe_logs, list_log_trials, read_logs
+from beholder.analysis.people._logs import describe_logs, list_log_trials, read_export_logs, read_logs
 from beholder.analysis.people._sensitivity import (
     TASKS,
     Task,
@@ -67,8 +67,8 @@ def analyze_psychometrics(
     ----------
     answers : path, sequence of path, table, Trials, AdaptiveProcedure, or mapping of str to AdaptiveProcedure
         Single answers with ``level``, as :func:`beholder.responses.read_trials` reads them; a table with ``level``,
-        ``n_right`` and ``n_shown``; logs of staircases and QUEST+ (``.json``), or the procedures. Without levels, d'
-        and response times alone.
+        ``n_right`` and ``n_shown``; logs of staircases and QUEST+ (``.json``), or the procedures. Exports of adaptive
+        experiments tell the procedures' own estimates, too. Without levels, d' and response times alone.
     networks : the same, optional
         Answers of networks. Rows of ``answers`` with a decision rule are networks' too.
     by : sequence of str, optional
@@ -145,7 +145,10 @@ def analyze_psychometrics(
     chosen = list(by) if by is not None else _choose_by(table)
     table, lacking = _leave_out_untold(table, chosen)
     m = n_alternatives or (0 if task != "mafc" else find_alternatives(table))
-    rows: list[dict[str, Any]] = list(describe_logs(logs))
+    of_exports = read_export_logs(files, include_excluded)
+    rows: list[dict[str, Any]] = list(describe_logs([*logs, *of_exports]))
+    if not chosen:
+        rows = [row | {"target": ""} for row in rows]
     notes: list[str] = lacking
     settings: dict[str, Any] = {
         "by": chosen, "function": function, "guess": guess, "lapse": lapse, "prior": prior, "p_correct": p_correct,

@@ -8,19 +8,29 @@ from pathlib import Path
 from typing import Any, cast
 
 from beholder._core.errors import InputError
-from beholder.experiments import AdaptiveProcedure
+from beholder.experiments import Adaptive, AdaptiveProcedure, make_staircase
+from beholder.responses import STAIRCASES_NAME, is_export
 
-_KEPT = ("participant", "condition", "answers")
+_KEPT = ("participant", "session", "excluded", "condition", "answers")
 
 
-def read_logs(path: Path | str) -> list[tuple[str, str, AdaptiveProcedure]]:
+def read_export_logs(paths: Sequence[Path], include_excluded: bool) -> list[tuple[str, str, AdaptiveProcedure]]:
+    """Logs that lie in exports of adaptive experiments, of those whose answers count."""
+    files = [path / STAIRCASES_NAME for path in paths if path.is_dir() and is_export(path)]
+    return [log for file in files if file.is_file() for log in read_logs(file, include_excluded)]
+
+
+def read_logs(path: Path | str, include_excluded: bool = False) -> list[tuple[str, str, AdaptiveProcedure]]:
     """Participant, condition and procedure of each log in a JSON file.
 
     Parameters
     ----------
     path : path
         One object or a list: the settings that :meth:`AdaptiveProcedure.to_dict` gives (``method``, ``levels``, …) with
-        ``answers``, ``[[level, correct], …]`` in order, and ``participant`` and ``condition`` where they are told.
+        ``answers``, ``[[level, correct], …]`` in order, and ``participant`` and ``condition`` where they are told; an
+        experiment's ``adaptive`` in place of ``method``, as exports have it.
+    include_excluded : bool
+        Also those that are marked ``excluded``.
 
     Raises
     ------
@@ -38,13 +48,25 @@ def read_logs(path: Path | str) -> list[tuple[str, str, AdaptiveProcedure]]:
     for place, log in enumerate(logs):
         pairs = cast(Mapping[Any, Any], log).items() if isinstance(log, Mapping) else ()
         own: dict[str, Any] = {str(key): value for key, value in pairs}
-        if not isinstance(own.get("answers"), list) or "method" not in own:
+        if not isinstance(own.get("answers"), list) or not {"method", "adaptive"} & set(own):
             raise InputError(expected, got=f"{path} without them" + (f" at {place}" if place else ""))
         answers = [_read_answer(each, path) for each in own["answers"]]
+        if own.get("excluded") and not include_excluded:
+            continue
         settings = {key: value for key, value in own.items() if key not in _KEPT}
         who = str(own.get("participant") or (path.stem if len(logs) == 1 else f"{path.stem}_{place + 1}"))
-        found.append((who, str(own.get("condition") or ""), AdaptiveProcedure.from_dict(settings).replay(answers)))
+        found.append((who, str(own.get("condition") or ""), _make(settings, path).replay(answers)))
     return found
+
+
+def _make(settings: Mapping[str, Any], path: Path) -> AdaptiveProcedure:
+    """By a procedure's own settings, or an experiment's."""
+    if "adaptive" not in settings:
+        return AdaptiveProcedure.from_dict(settings)
+    try:
+        return make_staircase(Adaptive(**settings["adaptive"]), settings["levels"])
+    except (KeyError, TypeError) as error:
+        raise InputError("settings of adaptive trials, and their levels", got=f"{path} ({error!r})") from error
 
 
 def list_log_trials(logs: Sequence[tuple[str, str, AdaptiveProcedure]]) -> dict[str, list[Any]]:

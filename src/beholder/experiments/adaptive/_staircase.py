@@ -185,10 +185,22 @@ def pick_level(adaptive: Adaptive, levels: Sequence[float], answers: Iterable[An
     >>> pick_level(Adaptive(method="up_down"), (0.05, 0.1, 0.3, 1.0), [(1.0, True), (1.0, True)])
     2
     """
-    made = AdaptiveProcedure.from_dict(describe_adaptive(adaptive, tuple(float(level) for level in levels)))
-    level = made.replay(answers).next_level()
+    made = make_staircase(adaptive, levels).replay(answers)
+    level = made.next_level()
     assert level is not None  # adaptive trials are counted by the plan
     return made.levels.index(level)
+
+
+def make_staircase(adaptive: Adaptive, levels: Sequence[float]) -> AdaptiveProcedure:
+    """The procedure that an experiment's settings mean for some levels.
+
+    Parameters
+    ----------
+    adaptive : Adaptive
+    levels : sequence of float
+        From the hardest to the easiest.
+    """
+    return AdaptiveProcedure.from_dict(describe_adaptive(adaptive, tuple(float(level) for level in levels)))
 
 
 @lru_cache(maxsize=64)

@@ -1,0 +1,59 @@
+"""Exports of adaptive experiments: fitted thresholds beside what the procedure itself found."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.experiment_folders import NO_PRACTICE, write_folder
+
+from beholder._core.errors import InputError
+from beholder.analysis import analyze_psychometrics
+from beholder.experiments import Adaptive, UpDown, make_staircase, simulate_participants
+from beholder.responses import export_responses
+
+LEVELS = (0.05, 0.1, 0.2, 0.4, 0.8)
+
+
+@pytest.mark.parametrize("method", ["up_down", "quest+"])
+def test_the_procedure_s_own_estimate_stands_beside_the_fit(tmp_path: Path, method: str) -> None:
+    adaptive: dict[str, Any] = {"method": method, "up": 1, "down": 1, "start": 1.0, "target": 0.6, "guess": 0.25}
+    built = write_folder(
+        tmp_path / "built", "recognition", n_tasks=1, n_trials=20, n_catch=0,
+        changes={**NO_PRACTICE, "adaptive": adaptive}, levels=LEVELS,
+    )  # fmt: skip
+    simulate_participants(built, tmp_path / "answers.sqlite", 2, "lapse:0.5")
+    made = export_responses(tmp_path / "answers.sqlite", tmp_path / "out")
+    assert tmp_path / "out" / "staircases.json" in made.files
+    logs: list[dict[str, Any]] = json.loads((tmp_path / "out" / "staircases.json").read_text("utf-8"))
+    assert [len(log["answers"]) for log in logs] == [20, 20]
+    trials: Any = made.responses.trials
+    found: Any = analyze_psychometrics(tmp_path / "out", n_draws=0, include_excluded=True).table
+    for log in logs:
+        stairs = make_staircase(Adaptive(**adaptive), LEVELS)
+        for level, right in log["answers"]:  # the server chose as this procedure does
+            assert stairs.next_level() == level
+            stairs.update(level, right)
+        own = trials[trials["session"] == log["session"]]
+        assert log["answers"] == [list(row) for row in zip(own["level"], own["correct"], strict=True)]
+        row = found[(found["statistic"] == "estimate of the procedure") & (found["subject"] == log["participant"])]
+        assert len(row) == 1 and row["p_correct"].iloc[0] == pytest.approx(0.5 if method == "up_down" else 0.6)
+        assert row["estimate"].iloc[0] == pytest.approx(stairs.estimate().threshold)
+        if isinstance(stairs, UpDown):
+            n = min(6, len(stairs.reversals)) // 2 * 2
+            assert row["estimate"].iloc[0] == pytest.approx(np.mean(stairs.reversals[-n:]))
+    assert (found["statistic"] == "threshold").any()
+
+
+def test_who_is_excluded_has_no_estimate(tmp_path: Path) -> None:
+    log = {"adaptive": {"method": "up_down"}, "levels": [1, 2, 3], "answers": [[3, 1], [3, 1], [2, 0], [3, 1], [3, 0]]}
+    path = tmp_path / "staircases.json"
+    path.write_text(json.dumps([log | {"participant": "a"}, log | {"participant": "b", "excluded": True}]))
+    table: Any = analyze_psychometrics(path, guess=0.5, n_draws=0).table
+    assert set(table["subject"]) - {""} == {"a"} or set(table["subject"]) == {"a", "all people"}
+    path.write_text(json.dumps(log | {"adaptive": {"method": "up_down", "pace": 2}}))
+    with pytest.raises(InputError, match="settings of adaptive trials"):
+        analyze_psychometrics(path, guess=0.5, n_draws=0)
