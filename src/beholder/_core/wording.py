@@ -110,7 +110,7 @@ def show_value(value: Any) -> str:
 def format_count(n: int, what: str) -> str:
     """So many of something.
 
-    >>> format_count(1, "task"), format_count(2, "task"), format_count(0, "task")
-    ('1 task', '2 tasks', '0 tasks')
+    >>> format_count(1, "task"), format_count(0, "task"), format_count(12800, "task")
+    ('1 task', '0 tasks', '12,800 tasks')
     """
-    return f"{n} {what}{'' if n == 1 else 's'}"
+    return f"{n:,} {what}{'' if n == 1 else 's'}"

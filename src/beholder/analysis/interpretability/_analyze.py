@@ -131,7 +131,7 @@ def _note(answers: UnitAnswers, units: Any, has_order: bool) -> list[str]:
         notes.append(f"Intervals are over units; {n_people} participants say little about other people.")
     fewest, most = int(units["n_answers"].min()), int(units["n_answers"].max())
     if most > 2 * fewest:
-        notes.append(f"Units have {fewest} to {most} answers; each counts the same in means of units.")
+        notes.append(f"Units have {fewest:,} to {most:,} answers; each counts the same in means of units.")
     if units["layer"].nunique() > 1 and not has_order:
         notes.append("Layers are in the order of their names; --layers gives the network's.")
     return notes

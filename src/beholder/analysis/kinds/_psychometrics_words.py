@@ -61,7 +61,7 @@ def tell_psychometrics(result: Result) -> list[str]:
     for row in pick_rows(result, "estimate of the procedure")[:_MOST_TOLD]:
         told.append(
             f"{row['subject']}{' in ' + row['target'] if row['target'] else ''}: the procedure ({row['method']}) puts "
-            f"{100 * row['p_correct']:.3g} % right at {_tell(row)}, n = {row['n']} answers."
+            f"{100 * row['p_correct']:.3g} % right at {_tell(row)}, n = {row['n']:,} answers."
         )
     for name in ("d'", "criterion", "median response time, right answers"):
         told += _tell_measure(result, name)

@@ -145,10 +145,8 @@ def analyze_psychometrics(
     chosen = list(by) if by is not None else _choose_by(table)
     table, lacking = _leave_out_untold(table, chosen)
     m = n_alternatives or (0 if task != "mafc" else find_alternatives(table))
-    of_exports = read_export_logs(files, include_excluded)
-    rows: list[dict[str, Any]] = list(describe_logs([*logs, *of_exports]))
-    if not chosen:
-        rows = [row | {"target": ""} for row in rows]
+    found_by = describe_logs([*logs, *read_export_logs(files, include_excluded)])
+    rows: list[dict[str, Any]] = [row if chosen else row | {"target": ""} for row in found_by]
     notes: list[str] = lacking
     settings: dict[str, Any] = {
         "by": chosen, "function": function, "guess": guess, "lapse": lapse, "prior": prior, "p_correct": p_correct,

@@ -87,7 +87,7 @@ def compute_sensitivity(
         rows.append(shared | _choose(n_right, int(own.sum()), task, n_alternatives))
         if n_right in (0, int(own.sum())):
             where = f"{observer}{f' in {condition}' if condition else ''}"
-            notes.append(f"{where}: all {own.sum()} answers are {'right' if n_right else 'wrong'}, so d' has no end.")
+            notes.append(f"{where}: all {own.sum():,} answers are {'right' if n_right else 'wrong'}, so d' has no end.")
     return rows + average_people(rows), notes
 
 
