@@ -122,7 +122,7 @@ class Result:
         }  # fmt: skip
         library: Any = pa
         table = library.Table.from_pandas(self.table, preserve_index=False)
-        table = table.replace_schema_metadata({"beholder": json.dumps(record, sort_keys=True)})
+        table = table.replace_schema_metadata({"beholder": json.dumps(record)})
         if content:
             write_bytes(arrays, content)
         else:

@@ -59,10 +59,10 @@ from ._power_draws import simulate_power as simulate_power
 from ._psychometric import Function as Function
 from ._psychometric import find_level as find_level
 from ._psychometric import psychometric as psychometric
-from ._psychometric_fit import PsychometricBootstrap as PsychometricBootstrap
+from ._psychometric_bootstrap import PsychometricBootstrap as PsychometricBootstrap
+from ._psychometric_bootstrap import bootstrap_psychometric as bootstrap_psychometric
+from ._psychometric_bootstrap import bootstrap_psychometrics as bootstrap_psychometrics
 from ._psychometric_fit import PsychometricFit as PsychometricFit
-from ._psychometric_fit import bootstrap_psychometric as bootstrap_psychometric
-from ._psychometric_fit import bootstrap_psychometrics as bootstrap_psychometrics
 from ._psychometric_fit import fit_psychometric as fit_psychometric
 from ._psychometric_fit import fit_psychometric_sets as fit_psychometric_sets
 from ._psychometric_fit import fit_psychometrics as fit_psychometrics
