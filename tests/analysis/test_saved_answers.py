@@ -91,7 +91,11 @@ def draw(result: Result) -> list[Any]:
             for axes in figure.axes
             for each in axes.get_lines()
         ]
-        images = [np.ma.filled(np.ma.asarray(each.get_array()), -1).tolist() for axes in figure.axes for each in axes.get_images()]
+        images = [
+            np.ma.filled(np.ma.asarray(each.get_array()), -1).tolist()
+            for axes in figure.axes
+            for each in axes.get_images()
+        ]
         found.append((drawing.name, drawing.alt, drawing.explanation, words, repr(lines), repr(images)))
     return found
 

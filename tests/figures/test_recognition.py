@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -43,10 +43,10 @@ def test_curves_with_people_black_in_front() -> None:
         plot_recognition_curves({"": {"people": {}}})
 
 
-def test_many_networks_are_grey_and_unnamed() -> None:
+def test_many_networks_are_grey_and_counted() -> None:
     lines = {"people": LINES["people"], **{f"net{k}": LINES["net"] for k in range(7)}}
     fig = plot_recognition_curves({"": lines})
-    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["people"]
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["people", "7 networks"]
 
 
 def test_proportions_row_by_row() -> None:
@@ -82,3 +82,12 @@ def test_matched_proportions_and_confusions() -> None:
     assert shown[0] == pytest.approx(100 * counts[0] / counts[0].sum()) and np.isnan(shown[3]).all()
     with pytest.raises(InputError):
         plot_confusions({"people": counts * 0}, names, [*names, "none"])
+
+
+def test_long_names_of_stages_fit_into_the_legend() -> None:
+    values = np.random.default_rng(0).uniform(0, 1, (6, 5, 2))
+    ax = plot_matched_scatter(values, [f"a_rather_long_condition_{k}" for k in range(5)], network="net")
+    fig = cast(Any, ax.get_figure(root=True))
+    fig.canvas.draw()
+    legend = fig.legends[0].get_window_extent()
+    assert legend.x0 >= 0 and legend.x1 <= fig.bbox.width

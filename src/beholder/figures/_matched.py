@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _COLORMAP = "cividis"
 _MM_PER_CELL = 3.3
 _MM_PER_LETTER = 1.25
+_MOST_LETTERS = 18
+"""Of a stage, so that two stand beside one another in a legend of one column's width."""
 
 
 def plot_matched_scatter(
@@ -56,9 +58,11 @@ def plot_matched_scatter(
         raise InputError(f"values (n_participants, {len(stages)}, 2)", got=f"shape {proportions.shape}")
     colors = colors_of_layers(list(stages)) if len(stages) > 1 else {stages[0]: PEOPLE_COLOR}
     own = ax is None
+    n_columns = 2 if max(map(len, stages)) <= _MOST_LETTERS else 1
     with use_style():
         if ax is None:
-            ax = make_figure(ONE_COLUMN_MM, 74 + (4 * -(-len(stages) // 2) if len(stages) > 1 else 0)).subplots()
+            n_rows = -(-len(stages) // n_columns) if len(stages) > 1 else 0
+            ax = make_figure(ONE_COLUMN_MM, 74 + 4 * n_rows).subplots()
         ax.plot([0, 100], [0, 100], color=CHANCE_COLOR, linewidth=0.7, zorder=1)
         for place, stage in enumerate(stages):
             ax.plot(
@@ -77,7 +81,7 @@ def plot_matched_scatter(
             draw_chance(ax, 100 * chance, text=f"chance\n{format_proportion(chance)}")
             draw_chance(ax, 100 * chance, axis="x", text="")
         if len(stages) > 1:
-            add_legend(ax, "outside lower center" if own else "best", n_columns=2)
+            add_legend(ax, "outside lower center" if own else "best", n_columns=n_columns)
     if own:
         fit_labels(ax)
     return ax

@@ -116,6 +116,11 @@ def plot_psychometrics(
             labels: dict[str, Any] = {}
             for own in axes.flat:
                 labels |= {name: handle for handle, name in zip(*own.get_legend_handles_labels(), strict=True)}
+            if not named:
+                own_names = [name for name in labels if name in networks]
+                labels = {f"{len(networks)} networks": labels[own_names[0]]} | {
+                    name: handle for name, handle in labels.items() if name not in networks
+                }
             fig.legend(labels.values(), labels, loc="outside upper left", ncols=3)
     fit_labels(fig)
     return fig

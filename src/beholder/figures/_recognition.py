@@ -54,7 +54,7 @@ def plot_recognition_curves(
     Parameters
     ----------
     panels : mapping of str to mapping of str to mapping of str to (proportion, low, high)
-        Title, observer, stage from left to right. Beyond six networks they are grey and unnamed.
+        Title, observer, stage from left to right. Beyond six networks they are grey, and counted in the legend.
     people : str
         The observer that is people: black, in front.
     single : mapping of str to mapping of str to sequence of float, optional
@@ -109,6 +109,9 @@ def plot_recognition_curves(
         named = [name for name in handles if few or name == people]
         if len(handles) > 1 or people not in handles:
             named.sort(key=lambda name: (name != people, name))
+            if not few:
+                others = [name for name in handles if name != people]
+                named, handles[f"{len(others)} networks"] = [*named, f"{len(others)} networks"], handles[others[0]]
             columns = 1 if sum(map(len, named)) > 34 * (1 + (width > ONE_COLUMN_MM)) else len(named)
             fig.legend([handles[name] for name in named], named, loc="outside upper left", ncols=columns)
     fit_labels(fig)

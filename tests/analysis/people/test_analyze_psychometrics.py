@@ -224,3 +224,19 @@ def test_intervals_of_sensitivity_cover() -> None:
         inside.append((row["low"] <= 1.5 <= row["high"], choice["low"] <= 1.2 <= choice["high"]))
     covered = np.mean(inside, axis=0)
     assert (covered >= 0.91).all() and (covered <= 0.985).all()
+
+
+def test_thresholds_outside_the_levels_are_not_drawn() -> None:
+    """Of two conditions one tells no threshold inside its levels: it has no dot, and the picture says so."""
+    rows = [("p", condition, level, 40) for condition in ("steep", "flat") for level in LEVELS]
+    table = pd.DataFrame(rows, columns=["participant", "condition", "level", "n_shown"])
+    table["n_right"] = [20, 22, 30, 38, 39, 21, 21, 22, 22, 23]
+    many = pd.concat([table, table.assign(participant="q")])
+    found = analyze_psychometrics(many, guess=0.5, n_draws=20)
+    assert not found.table[(found.table["statistic"] == "threshold") & (found.table["target"] == "flat")][
+        "inside"
+    ].any()
+    (drawn,) = [each for each in RESULT_KINDS["psychometrics"].draw(found) if each.name == "thresholds"]
+    ax = drawn.figure.axes[0]
+    assert "2 without one inside the levels are not drawn" in ax.get_xlabel()
+    assert ax.get_xlim()[0] >= min(LEVELS) - 1.5 and ax.get_xlim()[1] <= max(LEVELS) + 1.5

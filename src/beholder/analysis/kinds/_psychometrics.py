@@ -52,6 +52,7 @@ def _draw(result: Result) -> Iterator[Drawing]:
     for name, end in (("threshold", "thresholds"), ("d'", "sensitivity"), ("criterion", "criterion"),
                       ("median response time, right answers", "times")):  # fmt: skip
         rows = [row for row in pick_rows(result, name) if math.isfinite(row["estimate"])]
+        rows = [row for row in rows if name != "threshold" or row["inside"]]
         if rows and (name != "threshold" or len({row["target"] for row in rows}) > 1 or len(rows) > 2):
             figure = get_figure(_plot_measure(result, name))
             yield Drawing(
@@ -65,7 +66,8 @@ def _draw_panels(result: Result, ax: Axes | None = None) -> Figure:
 
     asked = result.settings
     counts = {name.removeprefix("counts "): array for name, array in result.arrays.items()}
-    conditions = list(dict.fromkeys(counts["condition"].tolist()))[:_MOST_PANELS]
+    everywhere = list(dict.fromkeys(counts["condition"].tolist()))
+    conditions = everywhere[:_MOST_PANELS]
     scale = LevelScale(asked["scale"] == "log", bool(asked["falling"]))
     fits = {(row["model"] or row["subject"], row["target"]): row for row in pick_rows(result, "threshold")}
     panels: dict[str, dict[str, PsychometricCurve]] = {}
@@ -90,6 +92,8 @@ def _draw_panels(result: Result, ax: Axes | None = None) -> Figure:
     n = len({*counts["observer"][~counts["network"].astype(bool)].tolist()})
     who = "line: 95 % interval over people" if n > 1 else "line: 95 % interval (Wilson)"
     note = f"{who}, n = {n}; {int(counts['n_shown'].sum()):,} answers" if n else "line: 95 % interval (Wilson)"
+    if len(everywhere) > len(conditions):
+        note += f"; the first {len(conditions)} of {len(everywhere)} conditions"
     level = "Level (log scale)" if scale.log else "Level"
     return plot_psychometrics(
         panels, ax, level_name=level, note=note, chance=float(asked["guess"]) or None, log=scale.log
@@ -148,6 +152,9 @@ def _predict(fit: dict[str, Any] | None, x: np.ndarray, scale: LevelScale) -> np
 def _plot_measure(result: Result, name: str, ax: Axes | None = None) -> Axes:
     """A measure in each condition: mean over people with dots of each, networks in their colours."""
     rows = [row for row in pick_rows(result, name) if row["subject"] != POOLED]
+    n_all = len(rows)
+    if name == "threshold":
+        rows = [row for row in rows if row["inside"]]
     means = {row["target"]: row for row in pick_rows(result, f"mean {name}")}
     networks: list[str] = result.settings["networks"]
     colors_of = colors_of_models(networks) if len(networks) <= 6 else dict.fromkeys(networks, "#9a9da1")
@@ -172,7 +179,15 @@ def _plot_measure(result: Result, name: str, ax: Axes | None = None) -> Axes:
     words = "Threshold (level)" if "threshold" in name or "procedure" in name else _MEASURES[name]
     n = max((int(row["n"]) for row in means.values()), default=0)
     interval = "line: 95 % interval" + (f" (people: over n = {n})" if n else "")
-    return plot_estimates(shown, ax, value_name=words, interval=interval, single=single, colors=colors)
+    if len(rows) < n_all:
+        interval += f",\n{n_all - len(rows)} without one inside the levels are not drawn"
+    drawn = plot_estimates(shown, ax, value_name=words, interval=interval, single=single, colors=colors)
+    if name == "threshold" and "counts level" in result.arrays:  # intervals may have no end to speak of
+        levels = result.arrays["counts level"]
+        margin = 0.1 * float(levels.max() - levels.min())
+        low, high = drawn.get_xlim()
+        drawn.set_xlim(max(low, float(levels.min()) - margin), min(high, float(levels.max()) + margin))
+    return drawn
 
 
 RESULT_KINDS.add(
