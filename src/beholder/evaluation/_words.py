@@ -47,7 +47,7 @@ def describe_matrix_figure(found: Judgement, proportions: pd.DataFrame) -> Figur
         answer=f"Over all matched layers, {who} recognise{'' if len(others) else 's'} {span} of the metamers.",
         explanation="A row is the network that the metamers were made for, a column the network that judges them. "
         "On the diagonal, where there is one, a network judges its own.",
-        alt=f"Matrix of {len(found.models)} by {len(found.judges)} networks, the proportion recognised in each cell.",
+        alt=f"Matrix of {len(found.models)} by {len(found.judges)} networks with the share recognised in each cell.",
         method=_format_method(found, proportions),
         order=420,
     )
@@ -76,7 +76,7 @@ def describe_layers_figure(found: Judgement, proportions: pd.DataFrame) -> Figur
         answer=f"Recognised, on average over judges: {'; '.join(parts[:3])}{more}." if parts else "",
         explanation="One dot a judge and layer, early layers above late ones; “original” is the natural stimulus. "
         "A network whose metamers others do not recognise has learned to ignore what others rely on.",
-        alt=f"Proportion recognised at each layer by {len(found.judges)} judges, with 95 percent intervals.",
+        alt=f"Share recognised at each layer by {len(found.judges)} judges, with 95 percent intervals.",
         method=_format_method(found, proportions),
         order=410,
     )

@@ -41,9 +41,9 @@ from ._jackknife import jackknife_mean as jackknife_mean
 from ._kappas import MeanKappas as MeanKappas
 from ._kappas import average_kappas as average_kappas
 from ._kappas import compute_kappas as compute_kappas
+from ._laplace import RandomTerm as RandomTerm
 from ._mds import map_stimuli as map_stimuli
 from ._mixed_logistic import LogisticMixedFit as LogisticMixedFit
-from ._mixed_logistic import RandomTerm as RandomTerm
 from ._mixed_logistic import compare_fits as compare_fits
 from ._mixed_logistic import fit_logistic_mixed as fit_logistic_mixed
 from ._noise_ceiling import NoiseCeiling as NoiseCeiling

@@ -168,7 +168,7 @@ class PreparedRdms:
         weights = self.pairs.weigh(drawn)
         if self.method in _RANKS:
             total = weights.sum()
-            return np.stack([_rank(each, weights, drawn) for each in self._sorted]) - (total + 1) / 2, weights
+            return np.stack([_rank(each, drawn) for each in self._sorted]) - (total + 1) / 2, weights
         if self.method == "cosine":
             return self.values, weights
         centred = self.values
@@ -235,7 +235,6 @@ def _sort(values: np.ndarray, pairs: Pairs) -> tuple[np.ndarray, np.ndarray, np.
 
 def _rank(
     sorted_: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None],
-    weights: np.ndarray,
     drawn: np.ndarray | None,
 ) -> np.ndarray:
     """Mean rank of each pair when it occurs as often as its weight says."""

@@ -16,7 +16,7 @@ from beholder.analysis._inputs import identify_inputs
 from beholder.analysis._result import Result
 from beholder.analysis.agreement._analyze import analyze_agreement
 from beholder.analysis.battery._parts import combine_results
-from beholder.analysis.battery._pictures import Joined, join_pictures
+from beholder.analysis.battery._pictures import join_pictures
 from beholder.analysis.battery._published import read_people
 from beholder.analysis.recognition._analyze import analyze_recognition
 from beholder.evaluation import answer_stimuli
@@ -122,7 +122,7 @@ def evaluate_battery(
         )
         for net in networks
     ]  # fmt: skip
-    of_networks = _join_tables(given, joined)
+    of_networks = _join_tables(given)
     of_people = Trials(joined.people.table, ())
     parts = {
         "recognition": analyze_recognition(of_people, of_networks, seed=seed),
@@ -156,7 +156,7 @@ def _load(models: Any, device: str, weights_seed: int) -> list[Model]:
     return found
 
 
-def _join_tables(given: Sequence[Trials], joined: Joined) -> Trials:
+def _join_tables(given: Sequence[Trials]) -> Trials:
     """Answers of all networks, in the columns that people's have."""
     import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 

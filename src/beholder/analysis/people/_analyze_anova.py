@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -13,9 +12,16 @@ from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.analysis._join import identify_input
 from beholder.analysis._result import Result, make_result
-from beholder.analysis.people._designs import OBSERVERS, Design, design_from_matrix, design_from_table, sort_levels
+from beholder.analysis.people._designs import (
+    OBSERVERS,
+    Design,
+    design_from_file,
+    design_from_matrix,
+    design_from_table,
+    sort_levels,
+)
 from beholder.analysis.people._values import list_columns_of, list_paths, read_value_table
-from beholder.responses import MATRIX_SUFFIXES, Trials, read_recognition_matrix, read_trials
+from beholder.responses import MATRIX_SUFFIXES, Trials, read_trials
 from beholder.statistics import (
     AnovaEffect,
     compute_eta_interval,
@@ -101,7 +107,7 @@ def analyze_anova(
         if within or between or not all(path.suffix in MATRIX_SUFFIXES for path in paths):
             got = "factors for matrices" if within or between else "both"
             raise InputError("matrices alone, or tables with their factors", got=got)
-        designs = [_from_file(path, variable, paired) for path in paths]
+        designs = [design_from_file(path, variable, paired=paired) for path in paths]
     elif paths or isinstance(answers, Trials | Mapping) or hasattr(answers, "columns"):
         if paired:
             raise InputError("matrices (.mat, .npy) with --paired", got="tables")
@@ -145,13 +151,6 @@ def parse_any(columns: Mapping[str, str] | Sequence[str] | None) -> dict[str, st
         columns.items() if isinstance(columns, Mapping) else [str(each).partition("=")[::2] for each in columns or ()]
     )
     return {str(new): str(old) for new, old in pairs}
-
-
-def _from_file(path: Path, variable: str | None, paired: bool) -> Design:
-    read = read_recognition_matrix(path, variable)
-    return design_from_matrix(
-        read.values, read.name, stages=read.stages, people=read.participants, observers=read.observers, paired=paired
-    )
 
 
 def _from_arrays(values: Any, paired: bool) -> Design:

@@ -13,7 +13,7 @@ from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.analysis._join import identify_input
 from beholder.analysis._result import Result, make_result
-from beholder.analysis.people._designs import Design, design_from_matrix, design_from_table
+from beholder.analysis.people._designs import Design, design_from_file, design_from_matrix, design_from_table
 from beholder.analysis.people._pilots import (
     draw_thresholds,
     estimate_accuracy_effect,
@@ -22,7 +22,7 @@ from beholder.analysis.people._pilots import (
 )
 from beholder.analysis.people._sensitivity import find_alternatives
 from beholder.analysis.people._values import identify_columns, list_columns_of, list_paths
-from beholder.responses import MATRIX_SUFFIXES, parse_columns, read_recognition_matrix, read_trials
+from beholder.responses import MATRIX_SUFFIXES, parse_columns, read_trials
 from beholder.statistics import simulate_kappa_power, simulate_power, simulate_t_power, wilson_interval
 
 PowerDesign = Literal["accuracy", "anova", "kappa", "threshold"]
@@ -265,10 +265,7 @@ def _open_matrix(paths: Sequence[Any], pilot: Any) -> Design:
         return design_from_matrix(pilot)
     if len(paths) > 1:
         raise InputError("one matrix", got=str(len(paths)))
-    read = read_recognition_matrix(paths[0])
-    return design_from_matrix(
-        read.values, read.name, stages=read.stages, people=read.participants, observers=read.observers
-    )
+    return design_from_file(paths[0])
 
 
 def _list_networks(table: Mapping[str, Any]) -> list[str]:

@@ -7,12 +7,14 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, final
 
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.wording import format_count
+from beholder.responses import read_recognition_matrix
 
 OBSERVERS = ("Human", "Network")
 _MOST_NAMED = 5
@@ -70,6 +72,14 @@ class Design:
                 cell = dict(zip([*groups, *self.within], [*own, *names], strict=True))
                 cells.append((cell, self.values[(chosen, *place)]))
         return cells
+
+
+def design_from_file(path: Path, variable: str | None = None, *, paired: bool = False) -> Design:
+    """:func:`design_from_matrix` of a matrix in a file, with the names that it holds."""
+    read = read_recognition_matrix(path, variable)
+    return design_from_matrix(
+        read.values, read.name, stages=read.stages, people=read.participants, observers=read.observers, paired=paired
+    )
 
 
 def design_from_matrix(

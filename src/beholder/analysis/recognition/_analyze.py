@@ -157,7 +157,7 @@ def _analyze_answers(
     counted = Answers(people, networks, opened.rules, opened.shown, opened.is_joined, opened.sentences, opened.notes)
     notes = [*opened.notes, *(name_missing(people, keys, "participant") if len(people) else [])]
     notes += [*(name_missing(networks, keys, "network") if len(networks) else []), *note_cues(counted)]
-    rows = [*iter_proportions(counted, cells, seed), *iter_differences(counted, cells, seed)]
+    rows = [*iter_proportions(counted, cells, seed), *iter_differences(counted, cells)]
     notes += note_equal_people(rows)
     rows += iter_cue_rows(counted, cells, seed)
     generators = list_generators(cells)

@@ -119,7 +119,7 @@ def list_ids(rows: Any) -> list[str] | None:
     return list(rows["stimulus"]) if "stimulus" in rows.columns else None
 
 
-def iter_differences(answers: Answers, cells: Sequence[Cell], seed: int) -> Iterator[dict[str, Any]]:
+def iter_differences(answers: Answers, cells: Sequence[Cell]) -> Iterator[dict[str, Any]]:
     """People less each network on the same stimuli; networks less one another; people's cells less the first."""
     names = list(answers.rules)
     if answers.is_joined:
