@@ -80,8 +80,8 @@ def test_the_table(tables: tuple[Path, Path]) -> None:
 def test_it_is_told_and_drawn(tables: tuple[Path, Path], tmp_path: Path) -> None:
     found = analyze_agreement(*tables, **QUICK)
     told = found.sentences()
-    assert "net-a fails on the same stimuli as people more often than chance makes it: κ = " in told[0]
-    assert "net-b is not told from chance" in told[1]
+    assert "net-a fails on the same stimuli as people more often than by chance: κ = " in told[0]
+    assert "net-b does not fail on the same stimuli as people significantly more or less often" in told[1]
     assert any(line.startswith("People with one another: κ = ") for line in told)
     assert any("net-a less net-b: " in line for line in told)
     assert "Geirhos" in found.methods()

@@ -30,7 +30,7 @@ class Decoded:
     null : (n_permutations,), float
         Balanced accuracy under labels in other orders, fitted anew.
     hits : (n_stimuli,), float
-        1 for stimuli that were told right, 0 for others; NaN for those that were not tested.
+        1 for stimuli that were classified correctly, 0 for others; NaN for those that were not tested.
     halves : (n_halves,), float
         Balanced accuracy after fitting to random halves of the training stimuli; NaN where none could be fitted.
     """

@@ -65,11 +65,11 @@ def _tell_network(result: Result, row: dict[str, Any]) -> str:
         )
     p = format_p(row["p_corrected"]) + (" corrected" if len(result.settings["networks"]) > 1 else "")
     if not row["p_corrected"] < 0.05:
-        how = "is not told from chance to fail on the same stimuli as people"
+        how = "does not fail on the same stimuli as people significantly more or less often than by chance"
         how = how if math.isfinite(row["p_corrected"]) else "and people failing on the same stimuli"
     else:
         often = "more" if row["estimate"] > 0 else "less"
-        how = f"fails on the same stimuli as people {often} often than chance makes it"
+        how = f"fails on the same stimuli as people {often} often than by chance"
     bounds = f"{format_estimate(row['low_bound'])} to {format_estimate(row['high_bound'])}"
     needed = ""
     if math.isfinite(row["n_for_width"]):

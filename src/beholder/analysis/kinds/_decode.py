@@ -127,7 +127,7 @@ def _describe_methods(result: Result) -> str:
         else ""
     )
     return flow_text(
-        f"""The {len(asked["classes"])} classes of {asked["labels"]} were told from the activations of
+        f"""The {len(asked["classes"])} classes of {asked["labels"]} were decoded from the activations of
         {name_layers(result)} to {asked["n_stimuli"]} stimuli by {_NAMES[asked["classifier"]]} (scikit-learn; Pedregosa
         et al., 2011), in {asked["n_folds"]} folds with every class in each{groups} (seed {asked["seed"]}). Features
         were {scaling}{reduced}, within the folds. {across}
@@ -225,5 +225,5 @@ def _draw(result: Result) -> Iterator[Drawing]:
 
 
 RESULT_KINDS.register("decode")(
-    ResultKind(lambda _: "What can be told from layers?", _tell, _describe_methods, _plot, _draw)
+    ResultKind(lambda _: "What can be decoded from layers?", _tell, _describe_methods, _plot, _draw)
 )

@@ -72,10 +72,10 @@ def _tell_networks(result: Result) -> list[str]:
         own = [pair for pair in pairs if pair["target"] == row["target"]]
         n = sum(pair["p_corrected"] < 0.05 for pair in own)
         if math.isnan(row["estimate"]):
-            told.append(f"{mode}networks cannot be compared: all units are told equally often.")
+            told.append(f"{mode}networks cannot be compared: all units have the same proportion correct.")
             continue
         told.append(
-            f"{mode}networks {'differ' if row['p'] < 0.05 else 'are not told apart'} (Kruskal-Wallis H = "
+            f"{mode}networks {'differ' if row['p'] < 0.05 else 'do not differ significantly'} (Kruskal-Wallis H = "
             f"{row['estimate']:.2f}, df = {int(row['df'])}, {format_p(row['p'])}); {n} of {len(own)} pairs differ "
             "(Conover, corrected)."
         )

@@ -91,7 +91,7 @@ def _name_criterion(result: Result) -> str:
 
 def _tell(row: dict[str, Any]) -> str:
     if math.isnan(row["estimate"]):
-        return "not told by the answers"
+        return "not determined by the answers"
     ends = "" if math.isnan(row["low"]) else f" [{_format(row['low'])}, {_format(row['high'])}]"
     return f"{_format(row['estimate'])}{ends}"
 

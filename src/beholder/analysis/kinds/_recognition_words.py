@@ -206,7 +206,7 @@ def _tell_measures(result: Result) -> list[str]:
     told: list[str] = []
     for key, statistic in CORRELATION.items():
         for row in pick(result, statistic):
-            r = "r cannot be told" if math.isnan(row["estimate"]) else format_value(row, "r")
+            r = "r is not defined" if math.isnan(row["estimate"]) else format_value(row, "r")
             told.append(f"People's recognition of networks' stimuli and {MEASURES[key]}: {r}, n = {row['n']} networks.")
     return told
 

@@ -67,7 +67,7 @@ def tell_rsa(result: Result) -> list[str]:
         told.append(f"{len(nearest) - most} further {'moments' if over_time else 'targets'} are in the table.")
     if not told:
         n = int(result.settings["n_stimuli"])
-        told = [f"No layer is told: with {n} stimuli it cannot be chosen on others than those that give its value."]
+        told = [f"No nearest layer: with {n} stimuli it cannot be chosen on others than those that give its value."]
     return tell_clusters(result) + told + tell_differences(result) + tell_recordings(result)
 
 
@@ -83,7 +83,7 @@ def _tell_nearest(result: Result, row: dict[str, Any]) -> str:
     ending = f"{value}, {p}{people}{_tell_ceiling(result, row)}. {_tell_choice(row, n_layers)}"
     if not tested or (row["p_corrected"] < 0.05 and row["estimate"] > 0):
         return f"{model} is nearest to {row['target']}: {ending}"
-    nothing = f"No layer of {shorten_model(row['model'])} is told from chance for {row['target']}"
+    nothing = f"No layer of {shorten_model(row['model'])} differs significantly from chance for {row['target']}"
     return f"{nothing}; the nearest is {row['layer']}: {ending}"
 
 
@@ -153,7 +153,7 @@ def describe_rsa(result: Result) -> str:
     statistics = set(table["statistic"])
     if "difference of recordings" in statistics:
         parts.append(
-            "Recordings were told apart at each layer by the difference of the same people's comparisons, with its "
+            "Recordings were compared at each layer by the difference of the same people's comparisons, with its "
             "bootstrapped standard error, corrected for layers by Holm's method."
         )
     if "cluster over time" in statistics:
