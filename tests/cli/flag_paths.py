@@ -236,9 +236,9 @@ def _find_target(value: ast.expr) -> str | None:
     k = 0
     if isinstance(parent, ast.Tuple):
         k, parent = parent.elts.index(value), parent.parent  # type: ignore[attr-defined]
-    if not isinstance(parent, ast.Assign):
+    if not isinstance(parent, ast.Assign | ast.AnnAssign):
         return None
-    target = parent.targets[0]
+    target = parent.targets[0] if isinstance(parent, ast.Assign) else parent.target
     target = target.elts[k] if isinstance(target, ast.Tuple) else target
     return target.id if isinstance(target, ast.Name) else None
 

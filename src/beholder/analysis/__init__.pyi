@@ -1,6 +1,5 @@
 from ._behavior import read_behavior as read_behavior
 from ._inputs import guard_result as guard_result
-from ._inputs import identify_inputs as identify_inputs
 from ._join import ArrayLayers as ArrayLayers
 from ._join import Joined as Joined
 from ._join import JoinedMany as JoinedMany

@@ -7,20 +7,14 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from beholder.cli._analyze_flags import ReadingFlags, ResultFlags
+from beholder.cli._analyze_flags import DistanceFlags, ReadingFlags, ResultFlags
 from beholder.cli._flags import Layers, Seed, Words, flags
 
 
 @flags
-class _FittedFlags:
+class _FittedFlags(DistanceFlags):
     method: Literal["spearman", "pearson"] = "spearman"
     """How predictions are scored, and whether proportions of variance are of ranks."""
-    distance: str = "correlation"
-    """How stimuli are compared: correlation, cosine, euclidean, crossnobis, …"""
-    recorded_distance: str | None = None
-    """The same, of recordings, where it is another one."""
-    id_pattern: str | None = None
-    """Regular expression whose group is what the ids of all sides have in common."""
     n_folds: int = 2
     """Folds of the stimuli: weights are fitted outside of each and scored inside."""
     n_repeats: int = 20

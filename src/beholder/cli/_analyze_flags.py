@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -61,6 +61,30 @@ def _read_masks(words: Sequence[str]) -> Path | dict[str, Path]:
             raise InputError("a name of its own for each mask", got=f"{name} twice", hint=f"name={path}")
         found[name] = Path(path)
     return found
+
+
+@flags
+class DistanceFlags:
+    """How RDMs are made, and what the ids of both sides have in common."""
+
+    distance: str = "correlation"
+    """How stimuli are compared: correlation, cosine, euclidean, squared-euclidean, gaussian, crossnobis, …"""
+    recorded_distance: str | None = None
+    """The same, of recordings, where it is another one."""
+    id_pattern: str | None = None
+    """A regular expression whose group is what the ids of activations and recordings have in common."""
+
+
+@flags
+class FunctionFlags:
+    """Which psychometric function is fitted, and at which rate people guess."""
+
+    function: Literal["logit", "probit", "weibull"] = "logit"
+    """Form of the psychometric function."""
+    scale: Literal["linear", "log"] | None = None
+    """Functions of levels or of their logarithms; default linear, for weibull log."""
+    guess: float | None = None
+    """Guess rate of the design; default 1 over the alternatives, 1/3 of odd-one-out, 0 of yes-no."""
 
 
 @flags

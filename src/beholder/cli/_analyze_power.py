@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from beholder.cli._analyze_flags import ResultFlags, TrialFlags
+from beholder.cli._analyze_flags import FunctionFlags, ResultFlags, TrialFlags
 from beholder.cli._flags import Seed, Words, flags
 
 Numbers = Annotated[list[int] | None, Parameter(consume_multiple=True)]
@@ -44,13 +44,7 @@ class _EffectFlags:
 
 
 @flags
-class _FunctionFlags:
-    function: Literal["logit", "probit", "weibull"] = "logit"
-    """Of threshold: form of the psychometric function."""
-    scale: Literal["linear", "log"] | None = None
-    """Of levels or of their logarithms."""
-    guess: float | None = None
-    """Guess rate; default 1 over the alternatives that occur."""
+class _FunctionFlags(FunctionFlags):
     lapse: float = 0.02
     """Lapse rate."""
 

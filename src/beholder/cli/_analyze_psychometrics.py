@@ -7,22 +7,16 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from beholder.cli._analyze_flags import ResultFlags, TrialFlags
+from beholder.cli._analyze_flags import FunctionFlags, ResultFlags, TrialFlags
 from beholder.cli._flags import Seed, Words, flags
 
 Files = Annotated[list[Path] | None, Parameter(consume_multiple=True)]
 
 
 @flags
-class _FitFlags:
-    function: Literal["logit", "probit", "weibull"] = "logit"
-    """Form of the psychometric function."""
-    scale: Literal["linear", "log"] | None = None
-    """Functions of levels or of their logarithms; default linear, for weibull log."""
+class _FitFlags(FunctionFlags):
     direction: Literal["auto", "rising", "falling"] = "auto"
     """Whether higher levels are easier; default by the trend of all answers."""
-    guess: float | None = None
-    """Guess rate of the design; default 1 over the alternatives, 1/3 of odd-one-out, 0 of yes-no."""
     lapse: float | Literal["free", "shared"] = 0.02
     """A number, free in each condition, or shared by all conditions of an observer."""
     prior: Literal["none", "weak"] = "none"

@@ -7,24 +7,18 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from beholder.cli._analyze_flags import ReadingFlags, ResultFlags
+from beholder.cli._analyze_flags import DistanceFlags, ReadingFlags, ResultFlags
 from beholder.cli._flags import Layers, Paths, Seed, Words, flags
 
 
 @flags
-class _ComparedFlags:
+class _ComparedFlags(DistanceFlags):
     method: str = "spearman"
     """How RDMs are compared: spearman, rho-a, tau-a, tau-b, pearson, cosine, whitened-cosine, whitened-correlation."""
-    distance: str = "correlation"
-    """How stimuli are compared: correlation, cosine, euclidean, squared-euclidean, gaussian, crossnobis, …"""
-    recorded_distance: str | None = None
-    """The same, of recordings, where it is another one."""
     conditions: str | None = None
     """A column of the stimuli, or label, their folder: RDMs are of conditions, which the recordings' ids name."""
     replicates: Literal["average", "cross"] = "average"
     """Distances between means over exposures, or between unlike exposures."""
-    id_pattern: str | None = None
-    """A regular expression whose group is what the ids of activations and recordings have in common."""
     depth_bins: int | None = None
     """Also means over so many bins of relative depth, which compare networks of unlike depth."""
 

@@ -23,7 +23,7 @@ _TWO_CUES = re.compile(r"^(?P<shape>[A-Za-z_]+?)\d*-(?P<texture>[A-Za-z_]+?)\d*$
 
 @final
 @dataclass(frozen=True, eq=False)
-class Joined:
+class JoinedPictures:
     """What people and networks are asked alike.
 
     Attributes
@@ -46,7 +46,7 @@ class Joined:
 
 def join_pictures(
     stimuli: StimulusSet, people: Trials, id_pattern: str | None = None, texture_pattern: str | None = None
-) -> Joined:
+) -> JoinedPictures:
     """Join pictures with trials by name: as it is, as it was shown, or without what was put before it.
 
     Versions of stimuli join the answers of an experiment on them by stimulus and condition.
@@ -108,7 +108,7 @@ def join_pictures(
             f"{len(stimuli) - len(keys):,} of {len(stimuli):,} pictures were not shown to people, and are left out."
         )
     kept = Trials(joined.reset_index(drop=True), people.sentences)
-    return Joined(shown, kept, tuple(told), tuple(notes))
+    return JoinedPictures(shown, kept, tuple(told), tuple(notes))
 
 
 def _strip(name: str) -> str:

@@ -18,8 +18,8 @@ from beholder.analysis.decoding._circular import CircularTask, check_circle, dec
 from beholder.analysis.decoding._classifiers import Classifier, check_classifier
 from beholder.analysis.decoding._decode import DecodeSettings, decode_conditions
 from beholder.analysis.decoding._folds import draw_label_orders, plan_class_folds, plan_value_folds
-from beholder.analysis.decoding._sources import Source, open_sources, read_shared
-from beholder.analysis.decoding._table import FEWEST_ORDERS, Cell, make_rows
+from beholder.analysis.decoding._sources import LabelledStore, open_sources, read_shared
+from beholder.analysis.decoding._table import FEWEST_ORDERS, DecodedCell, make_rows
 
 
 @suggest_keywords
@@ -169,7 +169,7 @@ def analyze_decode(
                 "chance": 1 / len(classes),
             }  # fmt: skip
             start |= {"fitted_in": fitted_in, "tested_in": tested_in} if len(conditions) > 1 else {}
-            cell = Cell(start, [[own[a, b] for own in mine] for mine in decoded], numbers)
+            cell = DecodedCell(start, [[own[a, b] for own in mine] for mine in decoded], numbers)
             table += make_rows(cell, sources, depth_bins)
     places = range(len(conditions))
     confusions = np.array(
@@ -183,7 +183,7 @@ def _tell_column(values: Any) -> str | None:
     return values if isinstance(values, str) or values is None else "given"
 
 
-def _iter_rows(source: Source, known: np.ndarray) -> Iterator[tuple[str, Any]]:
+def _iter_rows(source: LabelledStore, known: np.ndarray) -> Iterator[tuple[str, Any]]:
     ids = [source.ids[int(row)] for row in known]
     return iter_layers(source.store, source.rows[known], ids, source.layers)
 
@@ -197,7 +197,7 @@ def _warn_of_no_test(n_permutations: int, n_orders: int) -> list[str]:
 
 
 def _plan_circle(
-    words: np.ndarray, period: float, sources: Sequence[Source], known: np.ndarray, reference: Any,
+    words: np.ndarray, period: float, sources: Sequence[LabelledStore], known: np.ndarray, reference: Any,
     groups: np.ndarray | None, n_folds: int, n_permutations: int, seed: int,
 ) -> CircularTask:  # fmt: skip
     values = _to_numbers(words, "labels that are numbers, to decode a circular variable")
@@ -223,8 +223,8 @@ def _to_numbers(words: np.ndarray, expected: str) -> np.ndarray:
 
 
 def _analyze_circle(
-    sources: Sequence[Source], known: np.ndarray, task: CircularTask, settings: dict[str, Any], depth_bins: int | None,
-    notes: list[str],
+    sources: Sequence[LabelledStore], known: np.ndarray, task: CircularTask, settings: dict[str, Any],
+    depth_bins: int | None, notes: list[str],
 ) -> Result:  # fmt: skip
     decoded = [
         [decode_layer(_read(rows, name, scale=True), task) for name, rows in _iter_rows(source, known)]

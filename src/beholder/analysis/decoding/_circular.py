@@ -11,7 +11,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.seeds import make_generator
-from beholder.analysis.decoding._sources import Source, weigh_bins
+from beholder.analysis.decoding._sources import LabelledStore, weigh_bins
 from beholder.analysis.decoding._table import FEWEST_ORDERS, list_compared, name_bin
 from beholder.statistics import (
     compute_circular_bias,
@@ -104,8 +104,8 @@ def decode_layer(features: np.ndarray, task: CircularTask) -> CircularDecoded:
 
 
 def make_circular_rows(
-    task: CircularTask, sources: Sequence[Source], decoded: Sequence[Sequence[CircularDecoded]], start: dict[str, Any],
-    depth_bins: int | None,
+    task: CircularTask, sources: Sequence[LabelledStore], decoded: Sequence[Sequence[CircularDecoded]],
+    start: dict[str, Any], depth_bins: int | None,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Rows of each layer, bin of relative depth and difference of networks."""
     rows: list[dict[str, Any]] = []
@@ -138,7 +138,7 @@ def make_circular_rows(
     return rows
 
 
-def _name(source: Source) -> dict[str, Any]:
+def _name(source: LabelledStore) -> dict[str, Any]:
     return {"model": source.model} | ({"source": source.name} if source.name else {})
 
 
@@ -161,7 +161,7 @@ def _tell_mean(task: CircularTask, values: np.ndarray, without: np.ndarray) -> d
 
 
 def _list_biases(
-    task: CircularTask, source: Source, decoded: Sequence[CircularDecoded], name: dict[str, Any]
+    task: CircularTask, source: LabelledStore, decoded: Sequence[CircularDecoded], name: dict[str, Any]
 ) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     assert task.references is not None
@@ -185,8 +185,8 @@ def _list_biases(
 
 
 def _list_differences(
-    task: CircularTask, one: tuple[Source, Sequence[CircularDecoded]], two: tuple[Source, Sequence[CircularDecoded]],
-    start: dict[str, Any], n_bins: int | None,
+    task: CircularTask, one: tuple[LabelledStore, Sequence[CircularDecoded]],
+    two: tuple[LabelledStore, Sequence[CircularDecoded]], start: dict[str, Any], n_bins: int | None,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Errors of the first network less those of the second: at layers of one name, and in bins of relative depth."""
     (source, first), (other, second) = one, two

@@ -15,7 +15,7 @@ from beholder.analysis._join import Layers, join_stimuli, open_layers, read_cond
 
 @final
 @dataclass(frozen=True, eq=False)
-class Source:
+class LabelledStore:
     """A network's layers.
 
     Attributes
@@ -44,7 +44,7 @@ class Source:
 
 def open_sources(
     activations: Any, stimulus_ids: Sequence[str] | None, layers: Sequence[str] | None
-) -> tuple[list[Source], str]:
+) -> tuple[list[LabelledStore], str]:
     """Sources with the stimuli that all of them have, in the order of the first, and a sentence where some do not.
 
     Parameters
@@ -66,11 +66,11 @@ def open_sources(
     note = ""
     if any(len(ids) < len(store.stimulus_ids) for store in stores):
         note = f"{len(ids)} stimuli are in all activations; the others were left out."
-    found: list[Source] = []
+    found: list[LabelledStore] = []
     for store, name in zip(stores, _name_stores(stores), strict=True):
         place = {str(each): row for row, each in enumerate(store.stimulus_ids)}
         rows = np.array([place[each] for each in ids], dtype=np.int64)
-        found.append(Source(store, name, rows, ids, _choose_layers(store, layers, several=len(stores) > 1)))
+        found.append(LabelledStore(store, name, rows, ids, _choose_layers(store, layers, several=len(stores) > 1)))
     return found, note
 
 
@@ -99,7 +99,7 @@ def _name_stores(stores: Sequence[Layers]) -> list[str]:
     return [f"{name or 'network'} ({place + 1})" for place, name in enumerate(stems)]
 
 
-def read_shared(sources: Sequence[Source], condition: Any, name: str) -> np.ndarray:
+def read_shared(sources: Sequence[LabelledStore], condition: Any, name: str) -> np.ndarray:
     """A value for each shared stimulus: of the first source, with which others that have the column must agree.
 
     Raises

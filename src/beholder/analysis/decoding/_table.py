@@ -10,7 +10,7 @@ from typing import Any, final
 import numpy as np
 
 from beholder.analysis.decoding._decode import Decoded, find_mean_interval
-from beholder.analysis.decoding._sources import Source, weigh_bins
+from beholder.analysis.decoding._sources import LabelledStore, weigh_bins
 from beholder.statistics import compute_permutation_p
 
 FEWEST_ORDERS = 20
@@ -18,7 +18,7 @@ FEWEST_ORDERS = 20
 
 @final
 @dataclass(frozen=True, eq=False)
-class Cell:
+class DecodedCell:
     """What was told of all layers of all networks after fitting in one condition and testing in one.
 
     Attributes
@@ -35,7 +35,7 @@ class Cell:
     labels: np.ndarray
 
 
-def make_rows(cell: Cell, sources: Sequence[Source], depth_bins: int | None) -> list[dict[str, Any]]:
+def make_rows(cell: DecodedCell, sources: Sequence[LabelledStore], depth_bins: int | None) -> list[dict[str, Any]]:
     """Rows of each layer, of each bin of relative depth, and of the differences of networks, each with an interval."""
     rows: list[dict[str, Any]] = []
     for source, mine in zip(sources, cell.decoded, strict=True):
@@ -47,11 +47,11 @@ def make_rows(cell: Cell, sources: Sequence[Source], depth_bins: int | None) -> 
     return rows
 
 
-def _name(cell: Cell, source: Source) -> dict[str, Any]:
+def _name(cell: DecodedCell, source: LabelledStore) -> dict[str, Any]:
     return {"model": source.model} | ({"source": source.name} if source.name else {}) | cell.start
 
 
-def _row_a_layer(cell: Cell, source: Source, decoded: Sequence[Decoded]) -> list[dict[str, Any]]:
+def _row_a_layer(cell: DecodedCell, source: LabelledStore, decoded: Sequence[Decoded]) -> list[dict[str, Any]]:
     has_test = min(len(own.null) for own in decoded) >= FEWEST_ORDERS
     largest = np.max([own.null for own in decoded], axis=0) if has_test else None
     rows: list[dict[str, Any]] = []
@@ -67,7 +67,9 @@ def _row_a_layer(cell: Cell, source: Source, decoded: Sequence[Decoded]) -> list
     return rows
 
 
-def _row_a_bin(cell: Cell, source: Source, decoded: Sequence[Decoded], n_bins: int) -> list[dict[str, Any]]:
+def _row_a_bin(
+    cell: DecodedCell, source: LabelledStore, decoded: Sequence[Decoded], n_bins: int
+) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for number, weights in enumerate(weigh_bins(len(decoded), n_bins)):
         if weights.any():
@@ -98,7 +100,12 @@ def list_compared(one: Source, two: Source, n_bins: int | None) -> list[tuple[st
 
 
 def _list_differences(
-    cell: Cell, one: Source, first: Sequence[Decoded], two: Source, second: Sequence[Decoded], n_bins: int | None
+    cell: DecodedCell,
+    one: LabelledStore,
+    first: Sequence[Decoded],
+    two: LabelledStore,
+    second: Sequence[Decoded],
+    n_bins: int | None,
 ) -> list[dict[str, Any]]:
     """The first network less the second: at layers of one name, and in bins of relative depth."""
     rows: list[dict[str, Any]] = []
