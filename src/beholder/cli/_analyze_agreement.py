@@ -7,22 +7,16 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from beholder.cli._analyze_flags import ResultFlags, TrialFlags
-from beholder.cli._flags import Seed, Words, flags
+from beholder.cli._analyze_flags import DrawFlags, ResultFlags, TrialFlags
+from beholder.cli._flags import Words, flags
 
 
 @flags
-class _AgreementFlags:
+class _AgreementFlags(DrawFlags):
     width: float = 0.2
     """Width of an interval of one error consistency, for which the number of stimuli is told."""
     over: Literal["both", "stimuli", "people"] = "both"
     """What intervals of means generalise to: other stimuli and other people, or one of them."""
-    n_draws: Annotated[int, Parameter(name="--n-draws")] = 1000
-    """Bootstrap draws."""
-    n_permutations: int = 1000
-    """Shuffles of answers over stimuli for the tests against 0; 0 for none."""
-    seed: Seed = 42
-    """Of draws and shuffles."""
 
 
 def agreement(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from beholder._core.errors import InputError
-from beholder.cli._flags import OutputFlags, Words, flags, list_files
+from beholder.cli._flags import OutputFlags, Seed, Words, flags, list_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -73,6 +73,18 @@ class DistanceFlags:
     """The same, of recordings, where it is another one."""
     id_pattern: str | None = None
     """A regular expression whose group is what the ids of activations and recordings have in common."""
+
+
+@flags
+class DrawFlags:
+    """How often chance is drawn."""
+
+    n_draws: Annotated[int, Parameter(name="--n-draws")] = 1000
+    """Bootstrap draws for intervals."""
+    n_permutations: int = 1000
+    """Shuffles over stimuli for tests; 0 for none."""
+    seed: Seed = 42
+    """Of all draws."""
 
 
 @flags

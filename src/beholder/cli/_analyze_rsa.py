@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from cyclopts import Parameter
-
-from beholder.cli._analyze_flags import DistanceFlags, ReadingFlags, ResultFlags
-from beholder.cli._flags import Layers, Paths, Seed, Words, flags
+from beholder.cli._analyze_flags import DistanceFlags, DrawFlags, ReadingFlags, ResultFlags
+from beholder.cli._flags import Layers, Paths, Words, flags
 
 
 @flags
@@ -24,15 +22,9 @@ class _ComparedFlags(DistanceFlags):
 
 
 @flags
-class _DrawnFlags:
+class _DrawnFlags(DrawFlags):
     over: Literal["both", "stimuli", "subjects"] = "both"
     """What intervals generalise to: other stimuli and other people, or one of them."""
-    n_draws: Annotated[int, Parameter(name="--n-draws")] = 1000
-    """Bootstrap draws."""
-    n_permutations: int = 1000
-    """Shuffles of the stimuli."""
-    seed: Seed = 42
-    """Of draws, shuffles and splits."""
 
 
 def rsa(

@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
-
-from cyclopts import Parameter
 
 from beholder._core.errors import InputError
-from beholder.cli._analyze_flags import ResultFlags, TrialFlags
-from beholder.cli._flags import BatchSize, Paths, Seed, WeightFlags, WeightsSeed, flags
+from beholder.cli._analyze_flags import DrawFlags, ResultFlags, TrialFlags
+from beholder.cli._flags import AnswerFlags, Paths, WeightFlags, flags
 
 
 @flags
-class _AskedFlags:
-    rule: Literal["first", "mean", "max", "sum"] = "first"
-    """How a category follows from classes."""
+class _AskedFlags(AnswerFlags, DrawFlags):
     texture_pattern: str | None = None
     """A regular expression whose group in a picture's id is the label of its texture; bird3-knife2 tells it itself."""
-    n_draws: Annotated[int, Parameter(name="--n-draws")] = 1000
-    """Bootstrap draws of agreement."""
-    n_permutations: int = 1000
-    """Shuffles of answers over stimuli for tests of agreement; 0 for none."""
-    seed: Seed = 42
-    """Of draws and shuffles."""
-    batch_size: BatchSize = None
-    """Pictures in one pass; default 8 on the CPU, 64 elsewhere."""
-    workers: int = 1
-    """Processes."""
-    weights_seed: WeightsSeed = 42
-    """Of weights of networks that end in @random."""
 
 
 def battery(

@@ -117,6 +117,21 @@ class StoreFlags(PassFlags):
 
 
 @flags
+class AnswerFlags:
+    """How networks answer as people do."""
+
+    rule: Literal["first", "mean", "max", "sum"] = "first"
+    """How a network of ImageNet's classes names a category: by the first class in one, from the most likely down, or by
+    the mean, largest or sum of the probabilities of a category's classes."""
+    weights_seed: WeightsSeed = 42
+    """Of the weights of networks that end in @random."""
+    batch_size: BatchSize = None
+    """Stimuli in one pass."""
+    workers: int = 1
+    """Processes."""
+
+
+@flags
 class AxesFlags:
     """What layers' axes count, where the network does not tell."""
 

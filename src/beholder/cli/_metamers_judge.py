@@ -9,27 +9,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from beholder._core.errors import InputError
 from beholder._core.tables import list_rows
-from beholder.cli._flags import BatchSize, Device, OutputFlags, Seed, WeightsSeed, Words, align, flags, list_files
+from beholder.cli._flags import AnswerFlags, Device, OutputFlags, Seed, Words, align, flags, list_files
 
 if TYPE_CHECKING:
     from beholder.evaluation import Judgement, NetworkScatter
 
 
 @flags
-class _JudgeFlags:
+class _JudgeFlags(AnswerFlags):
     sets: Words = None
     """Names of the folders in RESULTS_DIR that are judged, where it holds two of one network; default all."""
-    rule: Literal["first", "mean", "max", "sum"] = "first"
-    """How a judge of ImageNet's classes names a category: by the first class in one, from the most likely down, or by
-    the mean, largest or sum of the probabilities of a category's classes."""
-    weights_seed: WeightsSeed = 42
-    """Of the weights of judges that end in @random."""
     device: Device = "auto"
     """auto, cpu, cuda, cuda:N or mps."""
-    batch_size: BatchSize = None
-    """Stimuli in one pass."""
-    workers: int = 1
-    """Processes."""
     overwrite: bool = False
     """Ask these judges anew."""
 

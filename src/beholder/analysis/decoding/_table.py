@@ -85,7 +85,9 @@ def name_bin(number: int, n_bins: int) -> str:
     return f"depth {number + 1} of {n_bins}"
 
 
-def list_compared(one: Source, two: Source, n_bins: int | None) -> list[tuple[str, np.ndarray, np.ndarray]]:
+def list_compared(
+    one: LabelledStore, two: LabelledStore, n_bins: int | None
+) -> list[tuple[str, np.ndarray, np.ndarray]]:
     """Where two networks are compared: layers of one name, then bins of depth, with the weights of either's layers."""
     n, m = len(one.layers), len(two.layers)
     found = [
