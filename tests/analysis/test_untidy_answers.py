@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import beholder as bh
 from beholder import analyze_agreement, analyze_anova, analyze_mixed, analyze_psychometrics, analyze_recognition
 
 ANALYSES: dict[str, Callable[..., Any]] = {
@@ -85,3 +86,13 @@ def test_one_stimulus_has_no_interval(answers: pd.DataFrame) -> None:
     found = ANALYSES["agreement"](answers[answers["stimulus"] == "s0"])
     means = found.table[(found.table["statistic"] == "people with one another") & (found.table["target"] == "edge")]
     assert means["low"].isna().all()
+
+
+def test_semicolons_are_named_and_notes_speak_of_keywords(answers: pd.DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "answers.csv"
+    answers.to_csv(path, index=False, sep=";")
+    with pytest.raises(bh.InputError, match="separated by semicolons; try the same table saved with commas"):
+        analyze_recognition(path)
+    single = answers.assign(stimulus=[f"s{k}" for k in range(len(answers))])
+    notes = analyze_mixed(single).warnings
+    assert any("id_pattern takes them off" in note for note in notes) and not any("--" in note for note in notes)

@@ -69,3 +69,13 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert read_records(tmp_path / "table.csv") == [{"b": "é", "a": 'one, "two"\nthree'}, {"b": "–", "a": ""}]
     with pytest.raises(ValueError, match="fields not in fieldnames"):
         format_records(rows, ["a"])
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"), [("a;b\n1,5;2\n", "saved with commas, and points"), ("a\tb\n1\t2\n", "ending .tsv")]
+)
+def test_other_separators_are_named(tmp_path: Path, text: str, hint: str) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=hint):
+        read_records(path)

@@ -67,6 +67,7 @@ def read_records(path: Path | str, delimiter: str = ",") -> list[dict[str, str]]
     """
     rows = read_rows(path, delimiter)
     head = next(rows, list[str]())
+    refuse_other_separators(head, path, delimiter)
     records: list[dict[str, str]] = []
     for number, row in enumerate(rows, start=2):
         if not row:
@@ -76,6 +77,23 @@ def read_records(path: Path | str, delimiter: str = ",") -> list[dict[str, str]]
             raise InputError("as many cells in every row", got=got)
         records.append(dict(zip(head, row, strict=True)))
     return records
+
+
+def refuse_other_separators(head: list[str], path: Path | str, delimiter: str) -> None:
+    """Refuse a header of one cell that holds what other tables are separated by.
+
+    Raises
+    ------
+    InputError
+        Such as for the semicolons (and commas for decimal points) that some spreadsheets write.
+    """
+    names = {",": "commas", ";": "semicolons", "\t": "tabs"}
+    found = [sep for sep in names if sep != delimiter and len(head) == 1 and sep in head[0]]
+    if found:
+        wanted = f"a table separated by {names.get(delimiter, repr(delimiter))}"
+        hint = "the same table saved with commas, and points in decimal numbers"
+        hint = hint if found[0] == ";" else "the ending .tsv" if found[0] == "\t" else "the ending .csv"
+        raise InputError(wanted, got=f"{path}, separated by {names[found[0]]}", hint=hint)
 
 
 def list_rows(frame: Any) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from beholder._core.errors import ConfigurationChanged, DamagedOutput, InputErro
 from beholder._core.files import explain_read_errors, open_atomic, read_json_object, write_bytes, write_json
 from beholder._core.hashing import hash_bytes
 from beholder._core.registry import Registry
+from beholder._core.wording import word
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,7 +153,7 @@ def make_result(
     settings : dict
         Plain JSON.
     warnings : sequence of str
-        Each is kept once.
+        Each is kept once; flags in them are keywords in Python.
     arrays : mapping of str to ndarray, optional
 
     Examples
@@ -175,7 +176,7 @@ def make_result(
         columns[name] = [row.get(name) for row in rows]
     plain = json.loads(json.dumps(settings, allow_nan=False))
     table: Any = pd.DataFrame({name: _settle(column) for name, column in columns.items()})
-    return Result(kind, table, plain, tuple(dict.fromkeys(warnings)), dict(arrays or {}))
+    return Result(kind, table, plain, tuple(dict.fromkeys(map(word, warnings))), dict(arrays or {}))
 
 
 def open_result(path: Path | str) -> Result:

@@ -104,7 +104,8 @@ def plot_recognition_curves(
                 draw_chance(ax, 100 * chance, text=f"chance\n{format_proportion(chance)}")
         for ax in axes.flat[len(panels) :]:
             ax.set_visible(False)
-        fig.supylabel("Correct (%)", fontsize=8)
+        for ax in axes[:, 0]:
+            ax.set_ylabel("Correct (%)")
         fig.supxlabel("\n".join(word for word in (place_name, interval) if word), fontsize=8)
         named = [name for name in handles if few or name == people]
         if len(handles) > 1 or people not in handles:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError
-from beholder._core.tables import read_rows
+from beholder._core.tables import read_rows, refuse_other_separators
 from beholder.responses._exported import is_export
 
 if TYPE_CHECKING:
@@ -129,6 +129,7 @@ def _read_separated(file: Path) -> dict[str, list[Any]]:
     if not rows:
         return {}
     head = [name.strip() for name in rows[0]]
+    refuse_other_separators(head, file, _DELIMITERS[file.suffix])
     twice = sorted({name for name in head if head.count(name) > 1})
     if twice:
         raise InputError(f"each column once in {file}", got=f"{twice[0]!r} more than once")

@@ -152,7 +152,7 @@ def _predict(fit: dict[str, Any] | None, x: np.ndarray, scale: LevelScale) -> np
 def _plot_measure(result: Result, name: str, ax: Axes | None = None) -> Axes:
     """A measure in each condition: mean over people with dots of each, networks in their colours."""
     rows = [row for row in pick_rows(result, name) if row["subject"] != POOLED]
-    n_all = len(rows)
+    n_all, conditions = len(rows), list(dict.fromkeys(row["target"] for row in rows))
     if name == "threshold":
         rows = [row for row in rows if row["inside"]]
     means = {row["target"]: row for row in pick_rows(result, f"mean {name}")}
@@ -161,7 +161,7 @@ def _plot_measure(result: Result, name: str, ax: Axes | None = None) -> Axes:
     shown: dict[str, tuple[float, float, float]] = {}
     single: dict[str, list[float]] = {}
     colors: dict[str, str] = {}
-    for condition in dict.fromkeys(row["target"] for row in rows):
+    for condition in conditions:
         here = [row for row in rows if row["target"] == condition]
         people = [row for row in here if not row["model"]]
         label = name_condition(condition)
