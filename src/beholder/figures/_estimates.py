@@ -90,10 +90,11 @@ def plot_estimates(
         for place, (name, (value, low, high)) in enumerate(estimates.items()):
             color = (colors or {}).get(name, INK)
             dots = np.asarray(list((single or {}).get(name, ())), dtype=np.float64)
-            ax.plot(
-                dots, np.full(len(dots), place + 0.22), "o", color=NATURAL_COLOR, markersize=2.5, alpha=0.6,
-                markeredgewidth=0, clip_on=False, zorder=2,
-            )  # fmt: skip
+            if len(dots):  # without any, the layout would keep a place for them
+                ax.plot(
+                    dots, np.full(len(dots), place + 0.22), "o", color=NATURAL_COLOR, markersize=2.5, alpha=0.6,
+                    markeredgewidth=0, clip_on=False, zorder=2,
+                )  # fmt: skip
             ax.hlines([place], [low], [high], color=color, linewidth=1.0)
             ax.plot([value], [place], "o", color=color, markersize=4, zorder=3)
         ax.set_yticks(range(len(estimates)), list(estimates))

@@ -108,3 +108,31 @@ def test_the_battery_of_an_own_graded_experiment_can_be_repeated(graded: Path, t
     shares = dict(zip(of_people["target"], of_people["estimate"], strict=True))
     assert shares["0.05"] == pytest.approx(0.5) and shares["1"] == 1
     assert {"agreement_kappas", "recognition_curves"} <= {each.name for each in RESULT_KINDS["battery"].draw(found)}
+
+
+def test_kappa_of_every_person_has_a_panel_a_condition(graded: Path, tmp_path: Path) -> None:
+    """Everybody sees everything at every level here; who is always right has an empty row."""
+    network = bh.wrap(Brightness(), preprocess=FORM, name="brightness", classes=("bear", "dog"))
+    stimuli = read_stimuli(graded)
+    rows = [
+        {
+            "participant": f"p{person}", "stimulus": own, "level": level, "condition": f"level={level:g}",
+            "truth": label, "response": label if (k + person) % 3 or level == LEVELS[-1] else "none of both",
+        }
+        for person in range(2) for k, (own, label) in enumerate(ORIGINALS) for level in LEVELS
+    ]  # fmt: skip
+    table = pd.DataFrame(rows)
+    people = Trials(table.assign(correct=table["response"] == table["truth"]), ())
+    found = evaluate_battery(
+        network, stimuli, people, answers=tmp_path / "answers", n_draws=20, n_permutations=9, device="cpu"
+    )
+    drawn = {each.name: each for each in RESULT_KINDS["battery"].draw(found)}
+    panels = drawn["people_0"].figure.axes
+    conditions = found.settings["parts"]["agreement"]["settings"]["conditions"]
+    assert [ax.get_title(loc="left") or ax.get_title() for ax in panels] == conditions and len(conditions) == 3
+    pairs: Any = found.table[(found.table["statistic"] == "pair") & (found.table["subject"] != "")]
+    for ax, condition in zip(panels, conditions, strict=True):
+        lines: list[Any] = [line for line in ax.lines if line.get_marker() == "o"]
+        shown = [float(line.get_xdata()[0]) for line in lines]
+        own = pairs[(pairs["target"] == condition) & (pairs["model"] == "brightness")]
+        assert sorted(x for x in shown if x == x) == pytest.approx(sorted(own["estimate"].dropna()))

@@ -11,13 +11,15 @@ from beholder._core.wording import flow_text
 from beholder.analysis._result import RESULT_KINDS, Drawing, Result, ResultKind
 from beholder.analysis.battery._parts import list_parts, take_part
 from beholder.analysis.kinds._telling import get_figure
-from beholder.figures import colors_of_models, plot_estimates
+from beholder.figures import TWO_COLUMNS_MM, colors_of_models, make_figure, plot_estimates, use_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _MOST_NETWORKS = 4
 _MOST_PEOPLE = 40
+_MOST_PANELS, _PANELS_IN_ROW = 12, 3
 _CUE = "Shape bias"
 _MATCHED = "matched"
 _PAIR, _CEILING, _KAPPA = "pair", "people with one another", "error consistency"
@@ -84,34 +86,64 @@ def _draw_all(result: Result) -> Iterator[Drawing]:
 
 
 def _draw_people(result: Result) -> Iterator[Drawing]:
-    """A picture a network: its error consistency with every person, where there is one condition."""
+    """A picture a network, a panel a condition: its error consistency with every person."""
     table: Any = result.table
     own = table[table["part"] == "agreement"]
     pairs = own[(own["statistic"] == _PAIR) & (own["subject"] != "") & own["estimate"].notna()]
-    if pairs["target"].nunique() != 1:
-        return
-    ceilings = own[(own["statistic"] == _CEILING) & (own["method"] == _KAPPA)].to_dict("records")
-    band = (ceilings[0]["low"], ceilings[0]["high"]) if ceilings else None
+    ceilings = own[(own["statistic"] == _CEILING) & (own["method"] == _KAPPA)]
     models: list[str] = result.settings["models"]
     colors = colors_of_models(models)
     for place, model in enumerate(models[:_MOST_NETWORKS]):
         rows = pairs[pairs["model"] == model].sort_values("estimate", ascending=False, kind="stable")
-        people = {
-            str(row["subject"]): (row["estimate"], row["low"], row["high"])
-            for row in rows.head(_MOST_PEOPLE).to_dict("records")
-        }
-        if not people:
+        if not len(rows):
             continue
-        ax: Any = plot_estimates(
-            people, value_name=f"Error consistency with {model} (κ)",
-            interval=f"95 % interval over {result.settings['n_stimuli']:,} stimuli", reference=0,
-            reference_name="chance 0", colors=dict.fromkeys(people, colors[model]), band=band,
-            band_name=_CEILING,
-        )  # fmt: skip
+        asked = result.settings["parts"]["agreement"]["settings"]["conditions"]
+        conditions = [str(each) for each in asked if str(each) in set(rows["target"])]
+        people = list(dict.fromkeys(str(row) for row in rows["subject"]))[:_MOST_PEOPLE]
+        fig = _draw_conditions(rows, ceilings, conditions[:_MOST_PANELS], people, colors[model], model)
+        left = f" The first {_MOST_PANELS} of {len(conditions)} conditions." if conditions[_MOST_PANELS:] else ""
         yield Drawing(
-            f"people_{place}", get_figure(ax), f"Error consistency of {model} with every single person",
-            "A row is a person of the experiment; band: people with one another.",
+            f"people_{place}", fig, f"Error consistency of {model} with every single person",
+            f"A row is a person of the experiment; band: people with one another.{left}",
         )  # fmt: skip
+
+
+def _draw_conditions(
+    rows: Any, ceilings: Any, conditions: list[str], people: list[str], color: str, model: str
+) -> Figure:
+    """A panel a condition; who has no error consistency there has an empty row."""
+    name, colors = f"Error consistency with {model} (κ)", dict.fromkeys(people, color)
+    panels: list[dict[str, Any]] = []
+    for condition in conditions:
+        here = rows[rows["target"] == condition]
+        found = {str(row["subject"]): (row["estimate"], row["low"], row["high"]) for row in here.to_dict("records")}
+        chosen = ceilings[ceilings["target"] == condition] if len(conditions) > 1 else ceilings
+        among = chosen.to_dict("records")
+        panels.append({
+            "estimates": {who: found.get(who, (float("nan"),) * 3) for who in people},
+            "interval": f"95 % interval over {int(here['n'].max()):,} stimuli",
+            "band": (among[0]["low"], among[0]["high"]) if among else None,
+        })  # fmt: skip
+    marks: dict[str, Any] = {"reference": 0, "reference_name": "chance 0", "colors": colors}
+    if len(panels) == 1:
+        return get_figure(plot_estimates(**panels[0], value_name=name, band_name=_CEILING, **marks))
+    n_columns = min(len(panels), _PANELS_IN_ROW)
+    n_rows = -(-len(panels) // n_columns)
+    with use_style():
+        fig = make_figure(TWO_COLUMNS_MM, 12 + n_rows * (16 + 5 * max(2, len(people))))
+        axes: Any = fig.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
+        for place, ax in enumerate(axes.flat):
+            if place >= len(panels):
+                ax.remove()
+                continue
+            plot_estimates(**panels[place], ax=ax, value_name=name, **marks)
+            ax.set_title(conditions[place], fontsize=8, pad=12)
+            ax.set_xlabel("")
+            ax.tick_params(labelbottom=True)
+        told = list(dict.fromkeys(panel["interval"] for panel in panels))
+        line = told[0] if len(told) == 1 else "95 % interval over the stimuli of each condition"
+        fig.supxlabel(f"{name}; line: {line}", fontsize=8)
+    return fig
 
 
 def _attach(result: Result, folder: Path, name: str) -> list[Path]:
