@@ -174,11 +174,21 @@ def test_confusions_are_those_of_a_cross_table(found: Result, people: pd.DataFra
     labels = [str(each) for each in found.arrays["confusions_labels"]]
     assert labels == sorted(LABELS)
     assert found.arrays["confusions"][0].sum(axis=0).tolist() == expected.tolist()
-    (row,) = pick(found, statistic="confusion", observer="people", truth="dog", response="car").to_dict("records")
+    (row,) = pick(found, statistic="confusion", observer="people", truth="dog", response="car", target="all").to_dict(
+        "records"
+    )
     proportions = (
         people[people["truth"] == "dog"].groupby("participant")["response"].agg(lambda own: (own == "car").mean())
     )
     assert row["estimate"] == pytest.approx(proportions.mean(), abs=1e-12) and row["n"] == 3
+    for condition, own in people.groupby("condition"):
+        (row,) = pick(
+            found, statistic="confusion", observer="people", truth="dog", response="car", target=str(condition)
+        ).to_dict("records")
+        dogs = own[own["truth"] == "dog"]
+        assert row["n_answers"] == (dogs["response"] == "car").sum()
+        shares = dogs.groupby("participant")["response"].agg(lambda each: (each == "car").mean())
+        assert row["estimate"] == pytest.approx(shares.mean(), abs=1e-12)
 
 
 def test_what_is_told_and_drawn(found: Result, tmp_path: Path) -> None:
@@ -188,7 +198,9 @@ def test_what_is_told_and_drawn(found: Result, tmp_path: Path) -> None:
     methods = found.methods()
     assert "highest mean probability" in methods and "Feather" in methods and "Geirhos" in methods
     drawn = {each.name: each for each in RESULT_KINDS["recognition"].draw(found)}
-    assert set(drawn) == {"curves", "matched_0", "matched_1", "shape_bias", "confusions"}
+    assert set(drawn) == {
+        "curves", "matched_0", "matched_1", "shape_bias", "confusions", "confusions_0", "confusions_1",
+    }  # fmt: skip
     again = bh.open(found.save(tmp_path / "recognition.parquet"))
     assert again.sentences() == found.sentences()
     records = found.to_json()["recognition"]
@@ -373,7 +385,9 @@ def test_nothing_is_drawn_of_nothing(people: pd.DataFrame) -> None:
     found = bh.analyze_recognition(odd, texture_pattern=r"\d-([a-z]+)")
     assert not len(pick(found, statistic="shape bias"))
     assert any("Shape bias of p1 is not defined" in each for each in found.warnings)
-    assert {each.name for each in RESULT_KINDS["recognition"].draw(found)} == {"curves", "confusions"}
+    assert {each.name for each in RESULT_KINDS["recognition"].draw(found)} == {
+        "curves", "confusions", "confusions_0", "confusions_1",
+    }  # fmt: skip
     assert any(each.startswith("People do not differ in 2 and 2 more conditions") for each in found.warnings)
     alone = bh.analyze_recognition(
         people[people["participant"] == "p1"][["participant", "stimulus", "correct"]]

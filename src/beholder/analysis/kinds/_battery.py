@@ -142,7 +142,8 @@ def _draw_conditions(
             ax.tick_params(labelbottom=True)
         told = list(dict.fromkeys(panel["interval"] for panel in panels))
         line = told[0] if len(told) == 1 else "95 % interval over the stimuli of each condition"
-        fig.supxlabel(f"{name}; line: {line}", fontsize=8)
+        whole: Any = fig
+        whole.supxlabel(f"{name}; line: {line}", fontsize=8)
     return fig
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _MOST_PANELS = 6
 _MOST_MATRICES = 4
+_MOST_CELL_MATRICES = 4
 _MOST_NETWORKS = 6
 _Line = dict[str, tuple[float, float, float]]
 _ALL_STIMULI = "all stimuli"
@@ -245,6 +246,11 @@ def _draw_measures(result: Result) -> Iterator[Drawing]:
         )  # fmt: skip
 
 
+def _name_cell(cell: dict[str, Any]) -> str:
+    """A condition in words."""
+    return " ".join(each for each in (cell["generator"], cell["layer"], cell["target"]) if each) or str(cell["stage"])
+
+
 def _draw_confusions(result: Result) -> Iterator[Drawing]:
     counts = result.arrays.get("confusions")
     if counts is None:
@@ -262,3 +268,12 @@ def _draw_confusions(result: Result) -> Iterator[Drawing]:
         "confusions", plot_confusions(few, labels, answers), "Confusion matrices: which answers follow which label.",
         f"Rows add up to 100 %; all conditions together.{more}",
     )  # fmt: skip
+    cells: list[dict[str, Any]] = result.settings["cells"]
+    for place, cell in enumerate(cells if 1 < len(cells) <= _MOST_CELL_MATRICES else ()):
+        here = {name: counts[k, place] for k, name in enumerate(names) if name in few and counts[k, place].sum() > 0}
+        told = _name_cell(cell)
+        if here:
+            yield Drawing(
+                f"confusions_{place}", plot_confusions(here, labels, answers), f"Confusion matrices in {told}.",
+                f"Rows add up to 100 %; {told} alone.{more}",
+            )  # fmt: skip

@@ -173,7 +173,7 @@ def _analyze_answers(
         rows += list_matched_rows(matrix, stages_of, opened.rules[name])
     confusions = count_confusions(counted, cells)
     if confusions is not None:
-        rows += list_confusion_rows(confusions, opened.rules)
+        rows += list_confusion_rows(confusions, cells, opened.rules)
         arrays |= _keep_confusions(confusions)
     rows.sort(key=get_turn)
     labels = _list_labels(counted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -41,8 +41,8 @@ class Confusions:
     answers : tuple of str
         The labels, then answers that never are right.
     counts : (n_observers, n_cells, n_labels, n_answers), int
-    people : (n_participants, n_labels, n_answers), int
-        Of each participant, over all cells.
+    people : (n_participants, n_cells, n_labels, n_answers), int
+        Of each participant.
     """
 
     observers: tuple[str, ...]
@@ -72,9 +72,12 @@ def count_confusions(answers: Answers, cells: Sequence[Cell]) -> Confusions | No
     for row, table in enumerate(tables):
         for place, cell in enumerate(cells or [EVERY]):
             counts[row, place] = _count(take_cell(table, cell), labels, columns)
-    people = [_count(own, labels, columns) for _, own in answers.people.groupby("participant", sort=True)]
-    stacked = np.stack(people) if people else np.zeros((0, len(labels), len(columns)), dtype=np.int64)
-    return Confusions(tuple(names), tuple(labels), columns, counts, stacked)
+    own = [own for _, own in answers.people.groupby("participant", sort=True)]
+    people = np.zeros((len(own), *counts.shape[1:]), dtype=np.int64)
+    for row, table in enumerate(own):
+        for place, cell in enumerate(cells or [EVERY]):
+            people[row, place] = _count(take_cell(table, cell), labels, columns)
+    return Confusions(tuple(names), tuple(labels), columns, counts, people)
 
 
 def clean(response: Any) -> str:
@@ -95,26 +98,30 @@ def _count(table: Any, labels: Sequence[str], columns: Sequence[str]) -> np.ndar
     return counts
 
 
-def list_confusion_rows(found: Confusions, rules: dict[str, str]) -> list[dict[str, Any]]:
-    """A row for each answer that was given to each label, over all cells."""
-    rows: list[dict[str, Any]] = []
-    for place, name in enumerate(found.observers):
-        counts = found.counts[place].sum(axis=0)
+def list_confusion_rows(found: Confusions, cells: Sequence[Cell], rules: dict[str, str]) -> list[dict[str, Any]]:
+    """A row for each answer that was given to each label, over all cells, then in each of several."""
+    rows = list(_iter_rows(found, EVERY, slice(None), rules))
+    for place, cell in enumerate(cells if len(cells) > 1 else ()):
+        rows += _iter_rows(found, cell, slice(place, place + 1), rules)
+    return rows
+
+
+def _iter_rows(found: Confusions, cell: Cell, where: slice, rules: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """Of one cell, or of all together."""
+    people = found.people[:, where].sum(axis=1)
+    for counts, name in zip(found.counts[:, where].sum(axis=1), found.observers, strict=True):
         for i, j in np.argwhere(counts > 0).tolist():
             n = int(counts[i].sum())
-            if name or len(found.people) < 2:
+            if name or len(people) < 2:
                 low, high = (float(end) for end in wilson_interval(counts[i, j], n))
                 interval = Interval(counts[i, j] / n, low, high, n)
-                method = OVER_STIMULI if found.counts.shape[1] == 1 else OVER_ANSWERS
+                method = OVER_STIMULI if found.counts[:, where].shape[1] == 1 else OVER_ANSWERS
             else:
-                totals = found.people[:, i].sum(axis=1)
-                interval = compute_mean_interval((found.people[:, i, j] / np.maximum(totals, 1))[totals > 0], (0, 1))
+                totals = people[:, i].sum(axis=1)
+                interval = compute_mean_interval((people[:, i, j] / np.maximum(totals, 1))[totals > 0], (0, 1))
                 method = OVER_PEOPLE
-            rows.append(
-                make_row(
-                    EVERY, CONFUSION, method, interval, observer=NETWORK if name else PEOPLE, model=name,
-                    rule=rules.get(name, ""), n_answers=int(counts[i, j]), truth=found.labels[i],
-                    response=found.answers[j],
-                )
+            yield make_row(
+                cell, CONFUSION, method, interval, observer=NETWORK if name else PEOPLE, model=name,
+                rule=rules.get(name, ""), n_answers=int(counts[i, j]), truth=found.labels[i],
+                response=found.answers[j],
             )  # fmt: skip
-    return rows
