@@ -80,3 +80,10 @@ def test_who_is_always_wrong_is_told_so_by_the_file(tmp_path: Path) -> None:
     rows = [f"a,s{k},cat,frog,0" for k in range(12)]
     head = "participant,stimulus,truth,response,correct\n"
     assert not read_trials(write(tmp_path / "a.csv", *rows, head=head)).table["correct"].any()
+
+
+def test_networks_among_people_are_told_by_their_times(tmp_path: Path) -> None:
+    rows = ["a,1,s1,x,cat,cat,0.5", "a,2,s2,x,dog,dog,", "bagnet33,1,s1,x,cat,cat,NaN"]
+    told = read_trials(write(tmp_path / "a.csv", *rows)).sentences
+    assert any(sentence.startswith("bagnet33 has neither response times nor a rule") for sentence in told)
+    assert not any("neither response" in each for each in read_trials(write(tmp_path / "b.csv", *rows[:2])).sentences)

@@ -10,9 +10,10 @@ from typing import Any, final
 
 from beholder._core.errors import UnknownNameError
 from beholder._core.wording import format_count
-from beholder.responses._trial_columns import find_column, to_text
+from beholder.responses._trial_columns import NO_ANSWER, find_column, to_text
 from beholder.responses._trial_files import TrialFile
 
+_MOST_NAMED = 3
 _SLOWEST = 100
 """A median response time in seconds that no experiment has: milliseconds."""
 
@@ -129,3 +130,25 @@ def spell_alike(part: MutableMapping[str, list[Any]], notes: list[str], where: s
             f"{format_count(n, 'answer')} of {where} differ from labels in the case of letters alone, and count as "
             "these."
         )
+
+
+def tell_untimed(joined: Mapping[str, list[Any]]) -> list[str]:
+    """A sentence on participants without any response time among others who have them: published folders hold both.
+
+    >>> tell_untimed({"participant": ["anna", "net"], "rt": [0.5, math.nan]})
+    ['net has neither response times nor a rule: a network among people is to be given as a network.']
+    """
+    if "rt" not in joined:
+        return []
+    rules = joined.get("rule", [""] * len(joined["rt"]))
+    answers = joined.get("response", ["told"] * len(joined["rt"]))
+    known: dict[str, bool] = {}
+    for who, time, rule, answer in zip(joined["participant"], joined["rt"], rules, answers, strict=True):
+        missed = answer.casefold() in NO_ANSWER  # who did not answer has no time
+        known[who] = known.get(who, missed) or math.isfinite(time) or bool(rule)
+    without = [who for who, is_known in known.items() if not is_known]
+    if not without or len(without) == len(known):
+        return []
+    names = ", ".join(without[:_MOST_NAMED]) + (" and others" if without[_MOST_NAMED:] else "")
+    has = "has" if len(without) == 1 else "have"
+    return [f"{names} {has} neither response times nor a rule: a network among people is to be given as a network."]

@@ -33,6 +33,7 @@ from beholder.responses._trial_repairs import (
     find_median,
     is_in_milliseconds,
     spell_alike,
+    tell_untimed,
     to_numbers,
 )
 
@@ -299,7 +300,7 @@ def _tell(
         )
         if n_none:
             told.append(f"{format_count(n_none, 'answer')} counted as wrong: no response, or na.")
-    told += _tell_contradictions(joined)
+    told += [*_tell_contradictions(joined), *tell_untimed(joined)]
     places: dict[str, set[str]] = {}
     for who, source in zip(joined["participant"], joined["source"], strict=True):
         places.setdefault(who, set()).add(source)
