@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.metamer_folders import write_metamers
@@ -71,6 +73,30 @@ def test_scatters_from_files(workplace: Path, beholder: Call) -> None:
     assert scatters["people"]["n"] == 2
     assert scatters["attacked"]["r"] is None
     assert (workplace / "metamers" / "figures" / "judged_brain.svg").exists()
+
+
+def test_published_proportions_stand_beside(workplace: Path, beholder: Call) -> None:
+    lists: dict[str, Any] = {
+        "model_evaluation_directory": "net.py",
+        "correct_incorrect_1000": {"stage_1": [True, False, True, True]},
+    }
+    Path("published").mkdir()
+    for name in ("one", "three"):
+        Path(f"published/accuracy_on_metamers_from_{name}.pckl").write_bytes(pickle.dumps(lists))
+    flags = ["--published", "published", "--published_layers", "block1=stage_1", "--failed"]
+    command = ["metamers", "judge", "metamers", "--models", "file:net.py", "--device", "cpu", *flags]
+    code, out, err = beholder(*command, "--json")
+    assert code == 0, err
+    (row,) = json.loads(out)["published"]
+    assert (row["model"], row["layer"], row["decision"]) == ("test:one@v1", "stage_1", "class")
+    assert (row["published"], row["n_published"], row["n"]) == (0.75, 4, 3)
+    code, out, err = beholder(*command)
+    assert code == 0, err
+    assert "75 %" in out
+    code, out, err = beholder(*command[:3], "--published_layers", "a=b")
+    assert (code, out) == (2, "") and "--published FILES" in err
+    code, out, err = beholder(*command[:3], "--published", "absent")
+    assert (code, out) == (2, "") and "nothing at absent" in err
 
 
 @pytest.mark.parametrize(

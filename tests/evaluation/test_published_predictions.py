@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from beholder import InputError
-from beholder.evaluation import compare_with_published, read_published_predictions
+from beholder.evaluation import compare_with_published, find_published_predictions, read_published_predictions
 
 
 def write(path, right=(True, False, True)):
@@ -40,6 +40,29 @@ def test_proportions_are_compared_by_network_judge_and_layer(tmp_path):
     assert np.isnan(found.loc["fc", "proportion"])
     with pytest.raises(InputError, match="on both sides"):
         compare_with_published(own, published)
+
+
+def test_networks_of_one_bare_name_are_the_same_and_stay_apart_here(tmp_path):
+    published = read_published_predictions(write(tmp_path / "accuracy_on_metamers_from_vgg_19.pckl"))
+    names = ("torchvision:vgg19@IMAGENET1K_V1", "timm:vgg19@in1k")
+    rows = [
+        {"model": name, "judge": "torchvision:alexnet", "decision": "category", "layer": "relu0", "correct": right}
+        for name, right in zip(names, (True, False), strict=True)
+    ]
+    found: Any = compare_with_published(pd.DataFrame(rows), published).dropna().set_index("model")
+    assert found["proportion"].to_dict() == {names[0]: 1.0, names[1]: 0.0} and found["n_published"].tolist() == [3, 3]
+
+
+def test_files_of_some_makers_are_found(tmp_path):
+    for name in ("vgg_19", "alexnet"):
+        write(tmp_path / f"accuracy_on_metamers_from_{name}.pckl")
+    found = find_published_predictions([tmp_path], ["torchvision:vgg19@IMAGENET1K_V1"])
+    assert [path.name for path in found] == ["accuracy_on_metamers_from_vgg_19.pckl"]
+    assert len(find_published_predictions([tmp_path])) == 2
+    with pytest.raises(InputError, match="2 files, of alexnet, vgg_19"):
+        find_published_predictions([tmp_path], ["resnet50"])
+    with pytest.raises(InputError, match="nothing at"):
+        find_published_predictions([tmp_path / "absent"])
 
 
 def test_nothing_else_is_read_and_nothing_is_run(tmp_path):

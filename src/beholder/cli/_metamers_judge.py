@@ -55,6 +55,46 @@ class _ComparedFlags:
             raise InputError("--attacked FILE beside --attack", got="--attack alone")
 
 
+@flags
+class _PublishedFlags:
+    published: Words = None
+    """What the metamer study's networks said of each other's metamers: files accuracy_on_metamers_from_….pckl, or
+    folders with them, whose proportions are told beside these."""
+    published_layers: Words = None
+    """Layers whose names differ there, LAYER=STAGE …: features.1=relu0."""
+
+    def check(self) -> None:
+        """Raise where flags need one another, or files are not there, before judges are asked."""
+        self._read_layers()
+        if self.published_layers and not self.published:
+            raise InputError("--published FILES beside --published_layers", got="--published_layers alone")
+        if self.published:
+            from beholder.evaluation import find_published_predictions
+
+            find_published_predictions(self.published)
+
+    def compare(self, found: Judgement, shown: _ShownFlags) -> list[dict[str, Any]]:
+        """A row a network, judge, decision and layer that is on both sides."""
+        import pandas as pd
+
+        from beholder.evaluation import compare_with_published, find_published_predictions, read_published_predictions
+
+        if self.published is None:
+            return []
+        files = find_published_predictions(self.published, found.models)
+        published = pd.concat([read_published_predictions(file) for file in files], ignore_index=True)
+        decisions = [shown.decision] if shown.decision else dict.fromkeys(found.table["decision"])
+        own = pd.concat([found.select_metamers(each, failed=shown.failed) for each in decisions])
+        table = compare_with_published(own, published, layers=self._read_layers())
+        return list_rows(table.dropna(subset=["proportion", "published"]))
+
+    def _read_layers(self) -> dict[str, str]:
+        pairs = [word.partition("=") for word in self.published_layers or ()]
+        if not all(layer and stage for layer, _, stage in pairs):
+            raise InputError("LAYER=STAGE", got=" ".join(self.published_layers or ()), hint="features.1=relu0")
+        return {layer: stage for layer, _, stage in pairs}
+
+
 def judge(
     results_dir: str,
     /,
@@ -62,6 +102,7 @@ def judge(
     models: Words = None,
     asked: _JudgeFlags = _JudgeFlags(),
     compared: _ComparedFlags = _ComparedFlags(),
+    told: _PublishedFlags = _PublishedFlags(),
     shown: _ShownFlags = _ShownFlags(),
     output: OutputFlags = OutputFlags(),
 ) -> None:
@@ -79,15 +120,31 @@ def judge(
     from beholder.evaluation import draw_judgements, find_metamer_sets, judge_metamers
 
     compared.check()
+    told.check()
     judge_metamers(results_dir, models, **vars(asked))
     found, scatters, figures = draw_judgements(results_dir, asked.sets, **vars(compared), **vars(shown))
+    published = told.compare(found, shown)
     tables: dict[str, Any] = {
         "layers": list_rows(found.recognize_layers(**vars(shown))),
         "matrix": list_rows(found.recognize_models(**vars(shown))),
         "scatters": [_to_row(name, scatter) for name, scatter in scatters.items()],
         "files": list_files(path / "judgements.parquet" for path in find_metamer_sets(results_dir, asked.sets)),
     }
-    output.print([*_describe(found, shown, scatters), str(figures)], tables)
+    tables |= {"published": published} if told.published else {}
+    lines = [*_describe(found, shown, scatters), *_describe_published(published)]
+    output.print([*lines, str(figures)], tables)
+
+
+def _describe_published(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """A row a network, judge, decision and layer, here and as published."""
+    if not rows:
+        return
+    cells = [["metamers of", "judge", "decision", "layer", "here", "published", "n"]]
+    for row in rows:
+        here, there = (f"{100 * row[name]:.0f} %" for name in ("proportion", "published"))
+        n = f"{row['n']:.0f}, {row['n_published']:.0f}"
+        cells.append([str(row[key]) for key in ("model", "judge", "decision", "layer")] + [here, there, n])
+    yield from align(cells, n_left=4)
 
 
 def _to_row(name: str, scatter: NetworkScatter) -> dict[str, Any]:

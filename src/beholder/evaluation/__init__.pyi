@@ -14,6 +14,7 @@ from ._network_files import read_brain_prediction as read_brain_prediction
 from ._network_files import read_human_recognition as read_human_recognition
 from ._participant import NetworkObserver as NetworkObserver
 from ._published_predictions import compare_with_published as compare_with_published
+from ._published_predictions import find_published_predictions as find_published_predictions
 from ._published_predictions import read_published_predictions as read_published_predictions
 from ._saved_stimuli import prepare_saved as prepare_saved
 from ._scatter import Correlation as Correlation
