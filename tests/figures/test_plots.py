@@ -9,6 +9,7 @@ from beholder._core.errors import InputError
 from beholder.figures import (
     CurvePanel,
     LayerCurve,
+    ModelScore,
     colors_of_layers,
     draw_chance,
     draw_noise_ceiling,
@@ -20,9 +21,11 @@ from beholder.figures import (
     plot_layer_activations,
     plot_layer_curves,
     plot_layer_lines,
+    plot_model_scores,
     plot_rdm,
     plot_rdms,
     plot_stimulus_map,
+    plot_tuning_curves,
     plot_value_matrix,
     rank_rdm,
 )
@@ -205,7 +208,10 @@ def test_sixty_layers_with_long_names_leave_room_for_what_is_drawn():
         plot_layer_lines(lines, value_name="Mean r of predicted and measured responses", interval="95 %").figure,
         plot_value_matrix(np.eye(60), LONG, LONG, value_name="CKA").figure,
         plot_rdms({name: make_rdm() for name in LONG[:8]}, n_columns=4),
+        plot_tuning_curves({name: np.eye(3) for name in LONG[:12]}, [0.0, 60.0, 120.0], value_name="orientation"),
     ]
+    scores = {name: ModelScore(0.1, 0.0, 0.2) for name in LONG[:3]}
+    drawn.append(plot_model_scores(scores, name="r", title="lateral occipital complex (left hemisphere)").figure)
     for figure in drawn:
         assert find_overlaps(figure) == []
         box = figure.axes[0].get_position()

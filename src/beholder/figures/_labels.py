@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _GAP_PT = 1.0
 MOST_LETTERS = 32
+_TITLE_PART = 0.8
 _ROTATIONS = (45.0, 90.0)
 
 
@@ -25,7 +26,7 @@ def fit_labels(fig: Figure | Axes) -> None:
     Labels along x are first turned by 45, then by 90 degrees, all axes with the same labels alike. Only if
     they are still too many is every second (third, ...) label left out; its tick stays. An axis name that
     would leave the figure is moved to the end of its axis, along y broken into two lines. Names of more than
-    32 letters lose their middle first.
+    32 letters lose their middle first, and so do titles wider than their panel's part of the figure.
 
     Parameters
     ----------
@@ -36,6 +37,7 @@ def fit_labels(fig: Figure | Axes) -> None:
     axes = [axis for ax in fig.axes for axis in (ax.xaxis, ax.yaxis)]
     for axis in axes:
         _cut(axis)
+    _cut_titles(fig)
     fig.draw_without_rendering()
     changed = bool(sum(_keep_inside(axis) for axis in axes))
     for angle in _ROTATIONS:
@@ -56,6 +58,8 @@ def fit_labels(fig: Figure | Axes) -> None:
             changed = True
     if changed:
         fig.draw_without_rendering()
+    for ax in fig.axes:
+        _keep_titles_inside(ax)
 
 
 def cut_words(words: Sequence[str], most: int = MOST_LETTERS) -> list[str]:
@@ -81,6 +85,34 @@ def _cut(axis: Axis) -> None:
     places = axis.get_majorticklocs()
     if isinstance(axis.get_major_locator(), FixedLocator) and max(map(len, words), default=0) > MOST_LETTERS:
         axis.set_ticks(places, labels=cut_words(words))
+
+
+def _keep_titles_inside(ax: Axes) -> None:
+    """Let a title that would leave the figure at its right end where its axes do."""
+    for title in (ax.title, ax._left_title, ax._right_title):  # pyright: ignore[reportAttributeAccessIssue]
+        fig = _root(title)
+        if title.get_text().strip() and title.get_window_extent(_get_renderer(fig)).x1 > fig.bbox.x1:
+            title.set(x=1.0, horizontalalignment="right")
+
+
+def _cut_titles(fig: Figure) -> None:
+    """Titles of panels beside each other, all to one number of letters, so that they differ where they did."""
+    renderer = _get_renderer(fig)
+    titles: list[Text] = []
+    most = math.inf
+    for ax in fig.axes:
+        place = ax.get_subplotspec()
+        n_columns = 1 if place is None else place.get_gridspec().ncols
+        for title in (ax.title, ax._left_title, ax._right_title):  # pyright: ignore[reportAttributeAccessIssue]
+            if title.get_text().strip() and "\n" not in title.get_text():
+                titles.append(title)
+                letters = len(title.get_text())
+                width = title.get_window_extent(renderer).width
+                room = _TITLE_PART * fig.bbox.width / n_columns
+                most = most if width <= room else min(most, max(8, int(letters * room / width)))
+    if math.isfinite(most):
+        for title, words in zip(titles, cut_words([title.get_text() for title in titles], int(most)), strict=True):
+            title.set_text(words)
 
 
 def find_overlaps(fig: Figure) -> list[tuple[str, str]]:

@@ -139,3 +139,29 @@ def test_masks_that_overlap_are_targets() -> None:
     assert row["estimate"] == pytest.approx(expected, abs=1e-6)
     assert list(dict.fromkeys(result.table["target"])) == ["pitch", "music"]
     assert brain.select(region="pitch").values.shape[1] == 6
+
+
+@pytest.mark.slow
+def test_intervals_of_the_nearest_layer_and_of_recordings_cover_their_means() -> None:
+    rng, found = np.random.default_rng(0), []
+    ids, people = [f"s{i}" for i in range(20)], [f"p{i}" for i in range(6)]
+    for study in range(100):
+        shared, gains = rng.normal(size=(20, 12)), rng.gamma(2, 0.5, (6, 12))
+        layers = {
+            name: weight * shared + rng.normal(size=(20, 12)) for name, weight in zip("abc", (1, 0.9, 0), strict=True)
+        }
+        told = {"subject": people, "region": ["IT"] * 6}
+        both = [
+            RecordedRDMs(
+                np.stack([pdist(np.hstack([size * shared * gain, rng.normal(size=(20, 20))])) for gain in gains]),
+                ids, told, name,
+            )
+            for name, size in (("one", 1), ("two", 0.4))
+        ]  # fmt: skip
+        asked: dict[str, Any] = {"method": "pearson", "n_draws": 100, "n_permutations": 0, "seed": study}
+        result = bh.analyze_rsa(layers, both, stimulus_ids=ids, distance="squared-euclidean", **asked)
+        rows = [pick(result, "nearest layer", target="one IT"), pick(result, "difference of recordings", layer="a")]
+        found.append([row[["estimate", "low", "high"]].to_numpy()[0] for row in rows])
+    estimate, low, high = np.moveaxis(np.array(found, dtype=float), 2, 0)
+    covered = ((low < estimate.mean(axis=0)) & (estimate.mean(axis=0) < high)).mean(axis=0)
+    assert ((covered >= 0.88) & (covered <= 0.99)).all(), covered

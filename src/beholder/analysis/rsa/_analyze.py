@@ -44,7 +44,7 @@ from beholder.statistics import JACKKNIFED, RsaBootstrap, bootstrap_rsa, check_r
 
 logger = logging.getLogger("beholder")
 
-_FEW_STIMULI = 16
+_FEW_STIMULI = 24
 _OVER = ("stimuli", "subjects", "both")
 
 
@@ -162,7 +162,7 @@ def analyze_rsa(
     if over != "subjects" and n_draws and len(ids) < _FEW_STIMULI and method not in JACKKNIFED:
         notes.append(
             f"{len(ids)} stimuli: with fewer than {_FEW_STIMULI}, intervals over stimuli by {method} are wider "
-            "than need be, those of differences most (at 10 and 12 they held 97 to 100 % of true ones), and p of "
+            "than need be, those of differences most (at 10 to 20 they held 97 to 100 % of true ones), and p of "
             "differences are too large. Pearson's are not."
         )
     rows_of_table = _compare_all(
