@@ -142,3 +142,15 @@ def test_pickles_are_not_opened(tmp_path):
     (tmp_path / "rdms.pkl").write_bytes(b"cos\nsystem\n(S'touch ran'\ntR.")
     with pytest.raises(InputError, match=r"the pickle .*; try saving it anew"):
         open_recordings(tmp_path / "rdms.pkl")
+
+
+def test_rdms_beside_those_in_structs_are_not_passed_over(tmp_path):
+    structs = np.zeros((1, 2), dtype=[("RDM", object), ("name", object)])
+    for number in range(2):
+        structs[0, number] = (squareform(CONDENSED[number]), f"brain {number}")
+    scipy.io.savemat(tmp_path / "model.mat", {"RDMs": structs, "model": squareform(CONDENSED[2])})
+    ids = [f"s{n}" for n in range(len(squareform(CONDENSED[0])))]
+    with pytest.raises(InputError, match="one variable with RDMs; got RDMs, model in"):
+        open_recordings(tmp_path / "model.mat", stimuli=ids)
+    chosen = open_recordings(tmp_path / "model.mat", stimuli=ids, variable="model")
+    np.testing.assert_allclose(chosen.values[0], CONDENSED[2])

@@ -25,6 +25,8 @@ def read_matlab(path: Path, given: ReadOptions) -> Recordings | RecordedRDMs:
     """
     arrays = _read_variables(path)
     structs = [name for name, value in arrays.items() if value.dtype.names and "RDM" in value.dtype.names]
+    if structs and given.variable is None:
+        _check_alone(arrays, structs, path)
     judged = [name for name in arrays if name == "rdmutv" or name.startswith("rdmutv_")]
     if given.variable in structs or (given.variable is None and len(structs) == 1):
         return _open_structs(arrays[given.variable or structs[0]], path, given)
@@ -33,6 +35,19 @@ def read_matlab(path: Path, given: ReadOptions) -> Recordings | RecordedRDMs:
     plain = {name: _squeeze(value) for name, value in arrays.items() if value.dtype.kind in "biufUS"}
     texts = {name: _read_cells(value) for name, value in arrays.items() if value.dtype == object}
     return build_named(plain | {name: value for name, value in texts.items() if value is not None}, path, given)
+
+
+def _check_alone(arrays: Mapping[str, np.ndarray], structs: list[str], path: Path) -> None:
+    """Refuse to choose between RDMs in structs and others beside them."""
+    others = [
+        name for name, value in arrays.items()
+        if value.dtype.kind in "biuf" and value.ndim == 2 and len(value) > 2 and len(value) == value.shape[1]
+        and not np.diagonal(value).any() and np.array_equal(value, value.T, equal_nan=True)
+    ]  # fmt: skip
+    if others or len(structs) > 1:
+        raise InputError(
+            "one variable with RDMs", got=f"{', '.join([*structs, *others])} in {path}", hint=f"variable={structs[0]!r}"
+        )
 
 
 def _read_variables(path: Path) -> dict[str, np.ndarray]:
