@@ -129,7 +129,7 @@ def test_it_is_told_and_drawn(found: bh.Result, tmp_path: Path) -> None:
     assert "Conover" in found.methods()
     names = [drawing.name for drawing in RESULT_KINDS["interpretability"].draw(found)]
     assert names == ["units", "confidence", "layers", "machine"]
-    assert found.warnings == ("Layers are in the order of their names; --layers gives the network's.",)
+    assert found.warnings == ("Layers are in the order of their names; layers gives the network's.",)
     found.save(tmp_path / "interpretability.parquet")
     assert bh.open(tmp_path / "interpretability.parquet").sentences() == told
 
