@@ -55,7 +55,7 @@ def test_the_effect_of_edges_and_silhouettes(shared_data: Path) -> None:
 def test_ids_that_are_all_unlike_are_said(shared_data: Path) -> None:
     """With the trial's number in front, each picture would be a stimulus of its own."""
     found = analyze_mixed(shared_data / "shape_texture" / "human" / "edge", "correct ~ 1", columns=COLUMNS)
-    assert any("--id_pattern" in warning for warning in found.warnings)
+    assert any("id_pattern takes them off" in warning for warning in found.warnings)
 
 
 def test_tests_of_terms_are_those_of_two_fits() -> None:
