@@ -55,7 +55,7 @@ def test_one_region_in_two_files_is_told_apart_in_the_people_of_both() -> None:
     assert row["low"] < row["estimate"] < row["high"] and row["p_corrected"] >= row["p"]
     assert any("3 people are in both" in note for note in result.warnings)
     assert any("base IT less confound IT is" in sentence for sentence in result.sentences())
-    assert "told apart at each layer" in result.methods()
+    assert "compared at each layer" in result.methods()
 
 
 def test_the_interval_of_a_difference_is_that_of_paired_draws() -> None:
