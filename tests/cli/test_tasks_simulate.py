@@ -33,7 +33,7 @@ def test_simulate_with_a_network(tmp_path, monkeypatch, beholder):
     flags = ["tasks", "simulate", "exp", "--db", "a.sqlite", "--participants", "1", "--observer", "model"]
     code, out, err = beholder(*flags, "--model_name", "beholder:shapes", "--layer", "block2", "--device", "cpu")
     assert code == 0, err
-    assert out.startswith("1 participant (model): 1 done\n")
+    assert out.startswith("1 participant (model beholder:shapes block2): 1 done\n")
     code, _, err = beholder(*flags)
     assert code == 2
     assert err == "error: expected --model_name NAME with --observer model; got none\n"

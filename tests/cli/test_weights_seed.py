@@ -74,7 +74,7 @@ def test_a_simulated_participant_is_the_network_of_the_seed(monkeypatch: pytest.
     import beholder.evaluation
     from beholder.cli._tasks_simulate import ObserverFlags
 
-    monkeypatch.setattr(beholder.evaluation, "NetworkObserver", lambda model, experiment, layer: model)
+    monkeypatch.setattr(beholder.evaluation, "NetworkObserver", lambda model, *_: model)
     for seed in (1, 2):
         made: Any = ObserverFlags(model_name=NAME, weights_seed=seed, device="cpu").make_model(None)  # type: ignore[arg-type]
         assert identify_model(made) == identify_model(bh.load_model(NAME, seed=seed, device="cpu"))

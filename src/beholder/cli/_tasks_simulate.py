@@ -30,7 +30,7 @@ class ObserverFlags(WeightFlags):
     """Of the observer model: source:name[@weights] or an alias."""
     layer: str | None = None
     """Its layer; default the trial's unit (2afc, counterfactual), else its output."""
-    temperature: Annotated[float | None, Parameter(validator=refuse_infinite)] = None
+    temperature: float | None = None
     """Of the observer model in trials of two alternatives: choices by the softmax of what speaks for either."""
     weights_seed: WeightsSeed = 42
     """Of the weights of a model that ends in @random."""

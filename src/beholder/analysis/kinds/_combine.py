@@ -86,7 +86,7 @@ def _describe(result: Result) -> str:
         + ("" if recorded == asked["distance"] else f"; of recordings {DISTANCES[recorded].words}")
         + f") were predicted by {len(asked['models'])} models ({', '.join(asked['models'])}) together: by their sum "
         "with weights of 0 or more, fitted by least squares, and by their unweighted sum, each scaled to a standard "
-        f"deviation of 1 (Khaligh-Razavi, S.-M. & Kriegeskorte, N., 2014, PLoS Comput. Biol. 10:e1003915). Stimuli "
+        f"deviation of 1 (Khaligh-Razavi & Kriegeskorte, 2014, PLoS Comput. Biol. 10:e1003915). Stimuli "
         f"were dealt into {asked['n_folds']} folds {asked['n_repeats']} times; weights were fitted to pairs outside of "
         f"a fold and scored by {'Pearson' if asked['method'] == 'pearson' else 'rank'} correlation on pairs inside of "
         "it, and so was the single model that did best outside of it.",
