@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _MOST_NAMED = 6
 _GREY = "#9a9da1"
+_ROOM_BELOW = 0.1
+"""Chance from which on its label has room between its line and the axis."""
 
 
 @final
@@ -133,9 +135,11 @@ def _draw(
         ax.set_xscale("log")
     if chance:
         ax.axhline(100 * chance, color=CHANCE_COLOR, linestyle=(0, (4, 2)), linewidth=0.8, zorder=1)
+        below = chance > _ROOM_BELOW
         ax.annotate(
-            f"chance {100 * chance:.3g} %", (1, 100 * chance), (-2, -1), xycoords=("axes fraction", "data"),
-            textcoords="offset points", ha="right", va="top", color=CHANCE_COLOR, fontsize=7,
+            f"chance {100 * chance:.3g} %", (1, 100 * chance), (-2, -2 if below else 2),
+            xycoords=("axes fraction", "data"), textcoords="offset points", ha="right", va="top" if below else "bottom",
+            color=CHANCE_COLOR, fontsize=7,
         )  # fmt: skip
     for name, curve in panel.items():
         color = PEOPLE_COLOR if curve.is_people else colors[name]
