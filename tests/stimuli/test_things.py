@@ -61,7 +61,7 @@ def test_a_missing_or_wrong_table_is_said(things, tmp_path):
         StimulusSet.from_folder(things, things=True)
     with pytest.raises(InputError, match="no file at"):
         StimulusSet.from_folder(things, things="none.tsv")
-    (tmp_path / "x.tsv").write_text("Word,uniqueID\nzebra,zebra\n")
+    (tmp_path / "x.tsv").write_text("Word\tconcept\nzebra\tzebra\n")
     with pytest.raises(InputError, match="column uniqueID"):
         StimulusSet.from_folder(things, things="x.tsv")
     write_concepts(tmp_path / "x.tsv", ["zebra", "zebra"])
