@@ -28,10 +28,8 @@ LONGER = {
     ("tasks import", "db"): "files of answers belong to the room of responses",
     ("metamers judge", "seed"): "a method of the verdicts counts them, and intervals are of the room of statistics",
     ("metamers judge", "weights_seed"): "a judge is loaded as any network is",
-    (
-        "analyze recognition",
-        "attack",
-    ): "tables of attacked accuracy are read where judges read them",
+    ("analyze anova", "variable"): "matrices of recognition belong to the room of responses",
+    ("analyze recognition", "attack"): "tables of attacked accuracy are read where judges read them",
     ("analyze recognition", "include_excluded"): "who counts is decided where tables of answers are read",
 }
 """Flags that take one file more."""
