@@ -10,8 +10,8 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder.figures._labels import fit_labels
+from beholder.figures._marks import draw_chance, format_proportion
 from beholder.figures._style import (
-    CHANCE_COLOR,
     NATURAL_COLOR,
     ONE_COLUMN_MM,
     PEOPLE_COLOR,
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 _MOST_NAMED = 6
 _GREY = "#9a9da1"
-_ROOM_BELOW = 0.1
-"""Chance from which on its label has room between its line and the axis."""
 
 
 @final
@@ -134,13 +132,7 @@ def _draw(
     if log:
         ax.set_xscale("log")
     if chance:
-        ax.axhline(100 * chance, color=CHANCE_COLOR, linestyle=(0, (4, 2)), linewidth=0.8, zorder=1)
-        below = chance > _ROOM_BELOW
-        ax.annotate(
-            f"chance {100 * chance:.3g} %", (1, 100 * chance), (-2, -2 if below else 2),
-            xycoords=("axes fraction", "data"), textcoords="offset points", ha="right", va="top" if below else "bottom",
-            color=CHANCE_COLOR, fontsize=7,
-        )  # fmt: skip
+        draw_chance(ax, 100 * chance, text=f"chance\n{format_proportion(chance)}")
     for name, curve in panel.items():
         color = PEOPLE_COLOR if curve.is_people else colors[name]
         for y in curve.single:
