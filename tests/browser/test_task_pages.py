@@ -34,7 +34,7 @@ def look_at_trial(person, screen):
     assert page.locator(".brighter .tile").count() == 2
     assert page.locator("[aria-label='left picture']").count() == 1
     sun = page.locator("img.sun")
-    assert sun.evaluate("img => img.complete && img.naturalWidth > 0"), "its picture is there"
+    assert sun.evaluate("img => img.decode().then(() => img.naturalWidth > 0)"), "its picture is there"
     assert sun.evaluate("img => getComputedStyle(img).width") == "24px", "its style sheet is there"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import random
 import signal
 import sys
@@ -128,8 +127,7 @@ def kill_and_compare(kind: str, place: Path, tmp_path: Path, n_kills: int, seed:
             time.sleep(generator.random() * seconds / 8)
         else:
             time.sleep(generator.random() * seconds)
-        if process.is_alive():
-            os.kill(process.pid or 0, signal.SIGKILL)
+        process.kill()
         process.join()
         n_inside += process.exitcode == -signal.SIGKILL
         finish(tokens)
