@@ -1,1 +1,5 @@
-"""Training of observers."""
+"""Training of observers: networks that learn to name stimuli, plainly, under attack or in noise."""
+
+from beholder._core.lazy import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

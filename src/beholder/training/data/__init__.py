@@ -1,0 +1,1 @@
+"""What networks learn from: labelled stimuli, read batch by batch."""
