@@ -81,6 +81,7 @@ from .preprocessing._read import ImagePreprocessing as ImagePreprocessing
 from .preprocessing._read import Preprocessing as Preprocessing
 from .preprocessing._read import SoundPreprocessing as SoundPreprocessing
 from .preprocessing._read import read_preprocessing as read_preprocessing
+from .preprocessing._sound import read_samples as read_samples
 from .sources._dataset import read_noise_mean as read_noise_mean
 from .sources._listing import fetch_weights as fetch_weights
 from .sources._listing import list_models as list_models

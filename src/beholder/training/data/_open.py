@@ -1,0 +1,231 @@
+"""Opening what a training run is given as its data: the part that is trained on, and the part that validates."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from beholder._core.errors import InputError, UnknownNameError
+from beholder.models import Model, check_modality, collect_stimuli
+from beholder.stimuli import StimulusSet, read_name_fields, sort_classes
+from beholder.training.data._augmentations import AUGMENTATIONS, read_augmentations
+from beholder.training.data._drawn import DRAWN_SETS, DrawnData
+from beholder.training.data._protocol import TrainingData
+from beholder.training.data._readers import PictureReader, PlainReader, StimulusReader
+from beholder.training.data._settings import DataSettings
+from beholder.training.data._sound_reader import Background, SoundReader
+from beholder.training.data._split import choose_held_out, select_where
+from beholder.training.data._stored import StoredData
+
+logger = logging.getLogger("beholder")
+
+_GB = 2**30
+DEFAULTS = {"image": ("crop", "flip"), "sound": ("crop",), "array": ()}
+"""Augmentations where none are asked for, by modality."""
+
+
+def open_training_data(
+    data: Any,
+    model: Model,
+    settings: DataSettings | None = None,
+    *,
+    classes: Sequence[str] | None = None,
+    held_out: float = 0.1,
+) -> tuple[TrainingData, TrainingData | None]:
+    """The part of the data that is trained on, and the part that validates.
+
+    Parameters
+    ----------
+    data : str, path, StimulusSet, or whatever holds stimuli
+        ``"shapes"`` and ``"syllables"`` are drawn, where no folder of that name lies here. Else a folder with one
+        folder a class, a table with a column of labels, or what :func:`beholder.stimuli.as_stimulus_set` takes.
+    model : Model
+        Whose ``prepare`` the stimuli go through.
+    settings : DataSettings, optional
+    classes : sequence of str, optional
+        What labels count: the model's classes, where it is trained on with the readout that it has. By default the
+        classes that the data have.
+    held_out : float
+        In [0, 1): the proportion that validates where the settings name no part. The hash of a stimulus's id decides,
+        so that it stays on its side whatever is added; at least one of each class with several.
+
+    Returns
+    -------
+    training, validation
+        None for the latter where nothing is held out.
+
+    Raises
+    ------
+    InputError
+        Labels that are not among the classes, fewer than two classes, a part without stimuli.
+    """
+    settings = DataSettings() if settings is None else settings
+    if not 0 <= held_out < 1:
+        raise InputError("a held-out part of at least 0, below 1", got=f"{held_out:g}")
+    if isinstance(data, str) and data in DRAWN_SETS and not Path(data).exists():
+        return _open_drawn(data, model, settings, classes)
+    stimuli = _read(data, model, settings)
+    labels = _read_labels(stimuli, settings)
+    training, validation, held_labels = _split(stimuli, labels, model, settings, held_out)
+    names = _list_classes([*labels, *held_labels], classes)
+    numbers = settings.augment if settings.augment is not None else DEFAULTS[model.modality]
+    augment = read_augmentations(numbers)
+    reader = _make_reader(model, augment, settings)
+    room = _find_room(settings.cache_gb)
+    skip = settings.bad_stimuli == "skip"
+    chosen = [labels[i] for i in training]
+    first = StoredData(stimuli[training], _number(chosen, names), names, reader, augment=augment, skip_bad=skip,
+                       cache_bytes=room * 3 // 4)  # fmt: skip
+    _log_empty(names, first.labels)
+    if not len(held_labels):
+        return first, None
+    second = StoredData(validation, _number(held_labels, names), names, PlainReader(model.preprocessing), skip_bad=skip,
+                        cache_bytes=room // 4)  # fmt: skip
+    return first, second
+
+
+def _open_drawn(
+    name: str, model: Model, settings: DataSettings, classes: Sequence[str] | None
+) -> tuple[TrainingData, TrainingData | None]:
+    drawn = DRAWN_SETS[name]
+    if model.modality != drawn.kind:
+        raise InputError(f"data of {model.modality}s, which {model.name} takes", got=f"{name}, which are {drawn.kind}s")
+    if classes is not None and tuple(classes) != drawn.categories:
+        raise InputError(f"the {len(drawn.categories)} classes of {name}", got=f"{len(classes)} of {model.name}",
+                         hint="a new readout")  # fmt: skip
+    if settings.background is not None:
+        raise InputError("a background with sounds of files", got=f"one with the drawn set {name}")
+    augment = read_augmentations(drawn.augment if settings.augment is None else settings.augment)
+    varied = _make_reader(model, augment, settings)
+
+    def show(source: Any, seed: int, *path: str | int) -> np.ndarray:
+        opened = varied.open(source) if isinstance(varied, (PictureReader, SoundReader)) else source
+        return varied.show(opened, seed, *path)
+
+    def show_plain(source: Any, seed: int, *path: str | int) -> np.ndarray:
+        return model.preprocessing.prepare(source)
+
+    first = DrawnData(name, settings.n_drawn, show, augment=augment)
+    if settings.n_drawn_validation == 0:
+        return first, None
+    return first, DrawnData(name, settings.n_drawn_validation, show_plain, for_validation=True)
+
+
+def _read(data: Any, model: Model, settings: DataSettings) -> StimulusSet:
+    stimuli = collect_stimuli(model, data, skip_bad=False)
+    check_modality(model, stimuli)
+    return stimuli if settings.label_pattern is None else read_name_fields(stimuli, settings.label_pattern)
+
+
+def _read_labels(stimuli: StimulusSet, settings: DataSettings) -> list[str]:
+    """The class of each stimulus, as the data call it."""
+    column = settings.label_column
+    if column is None and settings.label_pattern is not None:
+        column = settings.label_pattern.partition("{")[2].partition("}")[0]
+    if column is not None:
+        if column not in stimuli.conditions:
+            raise UnknownNameError("column of labels", column, stimuli.conditions)
+        labels = ["" if each is None else str(each) for each in stimuli.conditions[column]]
+    else:
+        labels = list(stimuli.labels)
+        if stimuli.layout == "flat" or tuple(labels) == stimuli.ids:
+            raise InputError("stimuli with classes: one folder a class, or a column of labels",
+                             got=f"{len(stimuli)} {stimuli.kind}s without",
+                             hint="--label_pattern '{label}_{take}.wav' where the file names tell")  # fmt: skip
+    empty = next((stimuli.ids[i] for i, label in enumerate(labels) if not label), None)
+    if empty is not None:
+        raise InputError("a label for each stimulus", got=f"none for {empty} and {labels.count('') - 1} others")
+    return labels
+
+
+def _split(
+    stimuli: StimulusSet, labels: list[str], model: Model, settings: DataSettings, held_out: float
+) -> tuple[np.ndarray, StimulusSet, list[str]]:
+    """Positions that are trained on, the stimuli that validate, and their labels."""
+    columns = {**stimuli.conditions, "label": stimuli.labels, "stimulus_id": stimuli.ids}
+    training = np.ones(len(stimuli), bool)
+    if settings.train_where is not None:
+        training = select_where(columns, settings.train_where)
+    if settings.validation is not None:
+        others = _read(settings.validation, model, settings)
+        twice = set(others.ids) & set(stimuli.ids) if others.root == stimuli.root else set()
+        if twice:
+            raise InputError("validation stimuli that are not trained on", got=f"{len(twice)} that are")
+        held, held_labels = others, _read_labels(others, settings)
+    else:
+        if settings.validation_where is not None:
+            chosen = select_where(columns, settings.validation_where)
+            if settings.train_where is not None and (chosen & training).any():
+                raise InputError("parts without stimuli in common", got=f"{int((chosen & training).sum())} in both")
+            training &= ~chosen
+        else:
+            number = np.unique(np.array(labels), return_inverse=True)[1]
+            chosen = choose_held_out(stimuli.ids, number, held_out) & training
+            training &= ~chosen
+        places = np.flatnonzero(chosen)
+        held, held_labels = stimuli[places], [labels[i] for i in places]
+        left = len(stimuli) - int(training.sum()) - len(places)
+        if left:
+            logger.info("%d of %d stimuli are in neither part", left, len(stimuli))
+    if not training.any():
+        raise InputError("stimuli to train on", got=f"none of {len(stimuli)}")
+    return np.flatnonzero(training), held, held_labels
+
+
+def _list_classes(labels: Sequence[str], classes: Sequence[str] | None) -> tuple[str, ...]:
+    own = sort_classes(labels)
+    if classes is None:
+        if len(own) < 2:
+            raise InputError("at least two classes", got=f"one, {own[0]}")
+        return tuple(own)
+    return tuple(classes)
+
+
+def _number(labels: Sequence[str], classes: tuple[str, ...]) -> np.ndarray:
+    places = {name: i for i, name in enumerate(classes)}
+    strange = sorted({label for label in labels if label not in places})
+    if strange:
+        got = f"{len(strange)} others, such as {', '.join(strange[:3])}"
+        raise InputError(f"labels among the {len(classes)} classes", got=got)
+    return np.array([places[label] for label in labels], dtype=np.int64)
+
+
+def _log_empty(classes: tuple[str, ...], labels: np.ndarray) -> None:
+    counts = np.bincount(labels, minlength=len(classes))
+    empty = [classes[i] for i in np.flatnonzero(counts == 0)]
+    if empty:
+        logger.warning("%d of %d classes have nothing to train on: %s", len(empty), len(classes), ", ".join(empty[:8]))
+
+
+def _make_reader(model: Model, augment: Mapping[str, float], settings: DataSettings) -> StimulusReader:
+    stages = {name: AUGMENTATIONS[name].stage for name in augment}
+    fitting = {"image": {"geometry", "picture", "values", "batch"}, "sound": {"sound", "batch"}, "array": {"batch"}}
+    for name, stage in stages.items():
+        if stage not in fitting[model.modality] and not (model.modality == "sound" and name == "crop"):
+            raise InputError(f"augmentations of {model.modality}s", got=name)
+    if settings.background is not None and model.modality != "sound":
+        raise InputError("a background with sounds", got=f"one with {model.modality}s")
+    if model.modality == "image":
+        return PictureReader(model.preprocessing, augment)
+    if model.modality == "sound":
+        background = None
+        if settings.background is not None:
+            rate = model.sample_rate or 0
+            background = Background(collect_stimuli(model, settings.background), rate, settings.snr)
+        return SoundReader(model.preprocessing, augment, background)
+    return PlainReader(model.preprocessing)
+
+
+def _find_room(cache_gb: float | None) -> int:
+    """Bytes for decoded stimuli."""
+    if cache_gb is not None:
+        return int(cache_gb * _GB)
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4
+    except (ValueError, OSError, AttributeError):  # not on this system
+        return 2 * _GB

@@ -1,0 +1,200 @@
+"""Training data that lie in files or arrays."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from beholder._core.errors import InputError, StimulusError
+from beholder._core.hashing import PREFIX, hash_bytes
+from beholder._core.progress import show_progress
+from beholder._core.seeds import make_generator
+from beholder._core.threads import open_threads
+from beholder.models import name_bad_stimulus
+from beholder.stimuli import StimulusSet
+from beholder.training.data._augmentations import AUGMENTATIONS
+from beholder.training.data._draws import DrawFrom
+from beholder.training.data._readers import StimulusReader
+from beholder.training.data._threads import use_one_thread
+
+logger = logging.getLogger("beholder")
+
+MOST_HASHED = 4 * 2**30
+"""Bytes of files up to which a fingerprint reads them all; above, it goes by their names and sizes."""
+
+
+@final
+class StoredData:
+    """Stimuli of a set, with their labels.
+
+    Parameters
+    ----------
+    stimuli : StimulusSet
+    labels : (n_stimuli,), int64
+    classes : tuple of str
+    reader : StimulusReader
+    augment : mapping of str to float
+        Augmentations in their order, for :meth:`describe`; those of batches act here.
+    skip_bad : bool
+        Leave out stimuli that cannot be read, with a word, instead of stopping.
+    cache_bytes : int
+        Memory for decoded stimuli: those read first stay, until it is full.
+    """
+
+    def __init__(
+        self,
+        stimuli: StimulusSet,
+        labels: np.ndarray,
+        classes: tuple[str, ...],
+        reader: StimulusReader,
+        *,
+        augment: Mapping[str, float] | None = None,
+        skip_bad: bool = False,
+        cache_bytes: int = 0,
+    ) -> None:
+        self.stimuli = stimuli
+        self._labels = np.asarray(labels, dtype=np.int64)
+        self._classes = classes
+        self._reader = reader
+        self._augment = dict(augment or {})
+        self._skip_bad = skip_bad
+        self._room = cache_bytes
+        self._kept: dict[int, Any] = {}
+        self._bad: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        return self._classes
+
+    @property
+    def n_stimuli(self) -> int:
+        """Stimuli an epoch."""
+        return len(self.stimuli)
+
+    @property
+    def stimulus_ids(self) -> tuple[str, ...]:
+        """Ids of the set."""
+        return self.stimuli.ids
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(n_stimuli,), int64."""
+        return self._labels
+
+    @property
+    def bad_stimuli(self) -> dict[str, str]:
+        """Id and reason of the stimuli that were left out so far."""
+        return dict(self._bad)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of ids, labels and files' bytes; of names and sizes where the files have more than 4 GiB."""
+        names = self._classes
+        rows = zip(self.stimuli.ids, self._labels.tolist(), self._hash_stimuli(), strict=True)
+        listed = "\n".join(f"{stimulus_id}\t{names[label]}\t{what}" for stimulus_id, label, what in rows)
+        return hash_bytes(listed.encode())
+
+    def name_stimulus(self, index: int) -> str:
+        """Its file, or its id where it has none."""
+        return self.stimuli.files[index] or self.stimuli.ids[index]
+
+    def read_batch(self, indices: np.ndarray, epoch: int, seed: int) -> tuple[Tensor, Tensor]:
+        """Read, decode and vary stimuli; see :class:`TrainingData`.
+
+        With MixUp or CutMix labels are (n, n_classes), float32. Stimuli that are left out are in neither.
+        """
+        shown: list[np.ndarray] = []
+        kept: list[int] = []
+        with use_one_thread():
+            for i in map(int, indices):
+                try:
+                    with name_bad_stimulus(self.stimuli, i):
+                        shown.append(self._reader.show(self._load(i), seed, "augment", epoch, self.stimuli.ids[i]))
+                except StimulusError as error:
+                    if not self._skip_bad:
+                        raise
+                    self._note_bad(i, error)
+                    continue
+                kept.append(i)
+            if not shown:
+                raise StimulusError("a batch with stimuli that can be read", got=f"none of {len(indices)}")
+            x, labels = _stack(shown), torch.from_numpy(self._labels[kept])
+            return mix_batch(x, labels, len(self._classes), self._augment, seed, epoch, indices)
+
+    def describe(self) -> dict[str, Any]:
+        """Kind, numbers, augmentations."""
+        return {
+            "kind": self.stimuli.kind,
+            "n_stimuli": self.n_stimuli,
+            "n_classes": len(self._classes),
+            "augment": [f"{name}={number:g}" for name, number in self._augment.items()],
+        }
+
+    def _load(self, i: int) -> Any:
+        kept = self._kept.get(i)
+        if kept is not None:
+            return kept
+        loaded = self._reader.load(self.stimuli, i)
+        size = self._reader.count_bytes(loaded)
+        with self._lock:
+            if size <= self._room and i not in self._kept:
+                self._room -= size
+                self._kept[i] = loaded
+        return loaded
+
+    def _note_bad(self, i: int, error: StimulusError) -> None:
+        stimulus_id = self.stimuli.ids[i]
+        with self._lock:
+            if stimulus_id in self._bad:
+                return
+            self._bad[stimulus_id] = error.got or str(error)
+        logger.warning("left out: %s", error.got or error)
+
+    def _hash_stimuli(self) -> list[str]:
+        stimuli, n = self.stimuli, len(self.stimuli)
+        workers = min(32, os.cpu_count() or 1)
+        if stimuli.arrays is None:
+            sizes = [str((stimuli.mark(i) or [-1])[0]) for i in range(n)]
+            if sum(map(int, sizes)) > MOST_HASHED:
+                return sizes
+        with open_threads(workers) as pool, show_progress("hash stimuli", n, stimuli.kind + "s") as advance:
+            found: list[str] = []
+            for each in pool.map(stimuli.hash_stimulus, range(n)):
+                found.append(each.removeprefix(PREFIX))
+                advance(1)
+        return found
+
+
+def mix_batch(
+    x: Tensor, labels: Tensor, n_classes: int, augment: Mapping[str, float], seed: int, epoch: int,
+    indices: Sequence[int] | np.ndarray,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """A batch after MixUp or CutMix, where asked for: one of them, drawn by the batch's members."""
+    mixes = [(name, number) for name, number in augment.items() if AUGMENTATIONS[name].stage == "batch"]
+    if not mixes:
+        return x, labels
+    where = hash_bytes(np.ascontiguousarray(indices, dtype=np.int64).data.cast("B"))
+    name, number = mixes[int(make_generator(seed, "mix", epoch, where).integers(len(mixes)))]
+    make = AUGMENTATIONS[name].make
+    assert make is not None
+    with DrawFrom(seed, "mixed", epoch, where):
+        mixed = make(number, n_classes)(x, labels)
+    return mixed[0], mixed[1].float()
+
+
+def _stack(shown: list[np.ndarray]) -> Tensor:
+    shapes = sorted({each.shape for each in shown})
+    if len(shapes) > 1:
+        raise InputError("stimuli of one shape after preprocessing", got=f"{shapes[0]} and {shapes[1]}",
+                         hint="a model with an input size")  # fmt: skip
+    return torch.from_numpy(np.stack(shown))
