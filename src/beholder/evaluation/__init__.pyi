@@ -1,4 +1,5 @@
 from ._answers import answer_stimuli as answer_stimuli
+from ._class_names import list_classes as list_classes
 from ._compared_files import compare_with_files as compare_with_files
 from ._decide import decide as decide
 from ._drawn import draw_judgements as draw_judgements
@@ -8,6 +9,9 @@ from ._judgement import read_judgements as read_judgements
 from ._judgement import shorten_names as shorten_names
 from ._judgement_figures import save_judgement_figures as save_judgement_figures
 from ._judgement_table import JUDGEMENT_COLUMNS as JUDGEMENT_COLUMNS
+from ._labels import Labels as Labels
+from ._labels import find_category_labels as find_category_labels
+from ._labels import find_labels as find_labels
 from ._metamer_sets import find_metamer_sets as find_metamer_sets
 from ._network_files import read_attacked_accuracy as read_attacked_accuracy
 from ._network_files import read_brain_prediction as read_brain_prediction

@@ -15,6 +15,7 @@ from beholder._core.settings import keep_batch_size
 from beholder._core.tables import write_parquet
 from beholder.evaluation._answer_worker import AnswerWorker
 from beholder.evaluation._known_categories import find_categories
+from beholder.evaluation._labels import read_labels_of
 from beholder.evaluation._outputs import CPU_BATCH, DEVICE_BATCH, count_outputs
 from beholder.experiments import name_versions
 from beholder.jobs import JobFolder, Plan, Shard, cut_range, open_output
@@ -112,7 +113,7 @@ def answer_stimuli(
     found = collect_stimuli(asked, stimuli)
     if not len(found):
         raise InputError("at least one stimulus", got="an empty stimulus set")
-    labels = find_labels(found)
+    labels, _ = read_labels_of(found)
     known = find_categories(asked, count_outputs(asked), labels, categories)
     meant = {label: known.look_up(label) for label in set(labels)}
     truths = [meant[label] for label in labels] or [""] * len(found)
@@ -149,11 +150,6 @@ def answer_stimuli(
     return Trials(table, tuple(told))
 
 
-def find_labels(stimuli: StimulusSet) -> tuple[str, ...]:
-    """Labels of the stimuli; empty for a flat folder, whose files are each their own class."""
-    return () if stimuli.layout == "flat" or stimuli.labels == stimuli.ids else stimuli.labels
-
-
 def _resolve_settings(
     model: Model,
     name: str,
@@ -180,7 +176,7 @@ def _resolve_settings(
         "rule": rule,
         "categories": categories,
         "n_stimuli": len(stimuli),
-        "stimuli": hash_settings([stimuli.ids, stimuli.hashes, find_labels(stimuli), columns]),
+        "stimuli": hash_settings([stimuli.ids, stimuli.hashes, read_labels_of(stimuli)[0], columns]),
     }
 
 

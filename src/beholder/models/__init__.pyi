@@ -94,6 +94,7 @@ from .weights._read import read_weights as read_weights
 from .words._text_observer import make_text_observer as make_text_observer
 from .words._vocabulary import DECISIONS as DECISIONS
 from .words._vocabulary import Vocabulary as Vocabulary
+from .words._vocabulary import find_output_wnids as find_output_wnids
 from .words._vocabulary import list_imagenet_classes as list_imagenet_classes
 from .words._vocabulary import list_vocabularies as list_vocabularies
 from .words._vocabulary import pick_decision as pick_decision
