@@ -1,3 +1,16 @@
+from .attacks._draws import draw_noise as draw_noise
+from .attacks._norms import measure_norms as measure_norms
+from .attacks._norms import project_to_ball as project_to_ball
+from .attacks._passes import Attacked as Attacked
+from .attacks._pgd import run_pgd as run_pgd
+from .attacks._settings import ATTACK_PRESETS as ATTACK_PRESETS
+from .attacks._settings import AttackSettings as AttackSettings
+from .attacks._settings import judge as judge
+from .attacks._settings import run_attack as run_attack
+from .attacks._space import AttackSpace as AttackSpace
+from .attacks._space import hold_still as hold_still
+from .attacks._space import list_attack_spaces as list_attack_spaces
+from .attacks._space import open_attack_space as open_attack_space
 from .engine._lbfgs import LBFGS as LBFGS
 from .engine._optimizers import Adam as Adam
 from .engine._optimizers import Constant as Constant
