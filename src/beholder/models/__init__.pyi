@@ -44,6 +44,8 @@ from .layers._units import Unit as Unit
 from .layers._units import UnitList as UnitList
 from .layers._units import check_folder_names as check_folder_names
 from .nets._spectemp import RippleFilterbank as RippleFilterbank
+from .network._card import load_checkpoint as load_checkpoint
+from .network._card import make_card as make_card
 from .network._command import find_model_words as find_model_words
 from .network._identity import describe_preprocessing as describe_preprocessing
 from .network._identity import identify_model as identify_model
@@ -88,6 +90,10 @@ from .sources._listing import list_models as list_models
 from .sources._published import fetch_published as fetch_published
 from .sources._template import write_template as write_template
 from .sources._training_batches import iter_training_batches as iter_training_batches
+from .weights._card import ModelCard as ModelCard
+from .weights._card import read_card as read_card
+from .weights._checkpoint import write_checkpoint as write_checkpoint
+from .weights._head import set_head as set_head
 from .weights._key_rules import read_key_rules as read_key_rules
 from .weights._key_rules import rename_keys as rename_keys
 from .weights._read import read_weights as read_weights

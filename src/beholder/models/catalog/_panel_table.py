@@ -141,9 +141,7 @@ def parse_entry(
         tag=tag,
         layers=tuple(layers) or base.layers,
         taps={**base.taps, **expand_taps(taps)},
-        preprocessing=base.preprocessing
-        if preprocessing is None
-        else _read_preprocessing(preprocessing, base, tag, where),
+        preprocessing=_read_preprocessing(preprocessing, base, tag, where),
         pool=pooling or base.pool,
         device=check_device_name(device) if device else base.device,
         metamer_layers=tuple(stages) or base.metamer_layers,
@@ -204,12 +202,18 @@ def _find_weights(weights: str, where: str, folder: Path | None) -> str:
     return weights
 
 
-def _read_preprocessing(table: Any, base: Alias, tag: str | None, where: str) -> Preprocessing:
+def _read_preprocessing(table: Any, base: Alias, tag: str | None, where: str) -> Preprocessing | None:
+    """The preprocessing that a table asks for; else that of a checkpoint's card, or of the catalog's entry."""
     from beholder.models.definitions._base import get_source
     from beholder.models.preprocessing._read import read_preprocessing
+    from beholder.models.weights._card import find_card
 
+    card = None if tag is None else find_card(tag)
+    own = (None if card is None else card.read_preprocessing()) or base.preprocessing
+    if table is None:
+        return own
     if isinstance(table, Mapping) and "base" not in table and "kind" not in table:
-        own = base.preprocessing or get_source(base.source).find(base.model, tag).preprocessing
+        own = own or get_source(base.source).find(base.model, tag).preprocessing
         table = {**own.to_dict(), **table}
     elif not isinstance(table, str | Mapping):
         raise InputError(f"a table or a name under 'preprocessing' in {where}", got=repr(table))

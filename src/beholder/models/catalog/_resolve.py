@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
@@ -10,6 +10,8 @@ from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import to_path_name
 from beholder.models.catalog._elsewhere import refuse_name_elsewhere
 from beholder.models.definitions._base import RANDOM, SOURCES, Alias, ModelDefinition, get_source
+from beholder.models.weights._card import ModelCard, find_card
+from beholder.models.weights._checkpoint import adapt_definition
 from beholder.models.weights._read import SUFFIXES, explain_missing, find_weights_file
 
 BARE_NAME_SOURCES = ("torchvision", "timm", "open_clip")
@@ -79,8 +81,11 @@ def resolve_model(
     definition = _find_blueprint(prefix, alias, variant)
     variant = variant or definition.requested_tag
     default = definition.requested_tag or definition.default_tag
+    card = None
     if file is not None:
         file, tag = _settle_file(file, definition, variant or default, check_file)
+        card = find_card(file)
+        tag = name_checkpoint(file) if card is not None else tag
     elif tag is not None and tag != RANDOM and tag not in definition.tags:
         raise UnknownNameError(
             f"set of weights of {definition.source}:{definition.name}", tag, [*definition.tags, RANDOM]
@@ -89,6 +94,11 @@ def resolve_model(
     tag = tag or default or (None if check_file else RANDOM)
     if tag is None:
         raise explain_missing(f"{definition.source}:{definition.name}", "", got="a source that publishes none for it")
+    if card is not None:
+        variant = _pick_variant(card, definition, variant)
+        definition = adapt_definition(_find_blueprint(prefix, alias, variant), card)
+        if alias is not None and (asked is not None or model_path is not None):
+            alias = replace(alias, preprocessing=None)  # weights on top of an alias bring their own
     kept = alias is not None and ((asked is None and model_path is None) or tag == (alias_tag or default))
     if isinstance(name, Alias):
         path_name = to_path_name(name.path_name if kept else f"{name.path_name}--{tag}")
@@ -137,6 +147,23 @@ def _settle_file(file: Path, definition: ModelDefinition, tag: str | None, check
     if published:
         return file, tag if tag in published else published[0]
     return file, to_path_name(file.stem)
+
+
+def name_checkpoint(file: Path) -> str:
+    """What the weights in a checkpoint are called: the file's stem; in a training's folder with that folder's name.
+
+    >>> name_checkpoint(Path("mine/net.safetensors")), name_checkpoint(Path("robust/checkpoints/best.safetensors"))
+    ('net', 'robust-best')
+    """
+    folder = file.absolute().parent
+    run = folder.parent.name if folder.name == "checkpoints" else ""
+    return to_path_name(f"{run}-{file.stem}" if run else file.stem)
+
+
+def _pick_variant(card: ModelCard, definition: ModelDefinition, variant: str | None) -> str | None:
+    """The published weights whose architecture a checkpoint was trained in, where it is one of this definition."""
+    same = card.model == f"{definition.source}:{definition.name}"
+    return card.variant if same and card.variant in definition.tags else variant
 
 
 def _find_alias(name: str) -> Alias | None:

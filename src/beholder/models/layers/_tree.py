@@ -119,7 +119,7 @@ def probe_network(model: str | Model) -> ProbedNetwork:
     """:func:`describe_layers`, and the order of calls."""
     if isinstance(model, Model):
         return _probe(model, _REAL_BATCH)
-    from beholder.models.network._load import load_model
+    from beholder.models.network._load import load_model, load_unweighted
 
     try:
         loaded = load_model(model, meta=True)
@@ -128,11 +128,7 @@ def probe_network(model: str | Model) -> ProbedNetwork:
         if isinstance(error, InputError):
             raise
         logging.getLogger("beholder").debug("%s is looked at with random weights: %s", model, error)
-    from beholder.models.network._load import resolve_model
-
-    definition = resolve_model(model, check_file=False).definition
-    loaded = load_model(f"{definition.source}:{definition.name}@random", device="cpu")
-    return _probe(loaded, _REAL_BATCH)
+    return _probe(load_unweighted(model), _REAL_BATCH)
 
 
 def _probe(loaded: Model, n_stimuli: int) -> ProbedNetwork:

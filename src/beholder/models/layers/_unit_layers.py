@@ -214,7 +214,7 @@ def load_skeleton(name: str | Model, *, pretrained: bool = False, model_path: st
     """
     import logging
 
-    from beholder.models.network._load import load_model
+    from beholder.models.network._load import load_model, load_unweighted
 
     if isinstance(name, Model):
         return name
@@ -228,11 +228,9 @@ def load_skeleton(name: str | Model, *, pretrained: bool = False, model_path: st
         logging.getLogger("beholder").debug("%s is looked at with random weights: %s", name, error)
     from dataclasses import replace
 
-    assert model.spec is not None
-    made = load_model(f"{model.spec.source}:{model.spec.model}@random", device="cpu")
     return replace(
-        made, name=model.name, path_name=model.path_name, taps=model.taps, layers=model.layers,
-        metamer_layers=model.metamer_layers, axes=model.axes,
+        load_unweighted(name, pretrained=pretrained, model_path=model_path), name=model.name, path_name=model.path_name,
+        taps=model.taps, layers=model.layers, metamer_layers=model.metamer_layers, axes=model.axes,
     )  # fmt: skip
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beholder._core.errors import suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.models.catalog._resolve import ResolvedModel, resolve_model
-from beholder.models.definitions._base import Alias
+from beholder.models.definitions._base import RANDOM, Alias
 from beholder.models.network._model import Model, ModelSpec, make_model
 from beholder.models.weights._key_rules import read_key_rules
 
@@ -86,6 +87,13 @@ def load_model(
     if resolved.is_default and not meta:
         logger.info("%s: no weights were named, so the default ones are used: %s", resolved.path_name, resolved.name)
     return make_model(_make_spec(resolved, seed, read_key_rules(keys)), resolved.definition, place)
+
+
+def load_unweighted(name: str | Alias, *, pretrained: bool = False, model_path: str | Path | None = None) -> Model:
+    """The network of a name on the CPU, built for real, without reading weights: to look at where ``meta`` fails."""
+    resolved = resolve_model(name, pretrained=pretrained, model_path=model_path, check_file=False)
+    spec = replace(_make_spec(resolved, DEFAULT_SEED), tag=RANDOM, file=None)
+    return make_model(spec, resolved.definition, "cpu")
 
 
 def _make_spec(resolved: ResolvedModel, seed: int, keys: tuple[tuple[str, str], ...] = ()) -> ModelSpec:

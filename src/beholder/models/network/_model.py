@@ -12,6 +12,7 @@ from beholder._core.errors import UnknownNameError
 from beholder.models.definitions._base import ModelDefinition, Weights, call_module, get_source
 from beholder.models.definitions._devices import pick_device
 from beholder.models.network._build import build_module
+from beholder.models.weights._checkpoint import adapt_to_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,7 +80,8 @@ class ModelSpec:
 
     def load(self, device: str = "cpu") -> Model:
         """Build the model, with its weights, on ``device``."""
-        return make_model(self, get_source(self.source).find(self.model, self.variant), pick_device(device))
+        definition = get_source(self.source).find(self.model, self.variant)
+        return make_model(self, adapt_to_file(definition, self.file), pick_device(device))
 
 
 @final

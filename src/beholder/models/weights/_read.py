@@ -19,6 +19,7 @@ from beholder._core.downloads import DownloadFailed, download_file, is_offline
 from beholder._core.errors import InputError, WeightsUnavailable
 from beholder._core.hashing import hash_file
 from beholder.models.definitions._base import Weights
+from beholder.models.weights._card import find_card
 from beholder.models.weights._look import check_weights_file, describe_damage
 
 if TYPE_CHECKING:
@@ -280,7 +281,9 @@ def strip_prefixes(state: Mapping[str, Any], own: Container[str] = ()) -> dict[s
     return state
 
 
-def load_state(module: nn.Module, state: Mapping[str, Any], *, origin: str) -> None:
+def load_state(
+    module: nn.Module, state: Mapping[str, Any], *, origin: str, hint: str = "the weights of this architecture"
+) -> None:
     """Copy ``state`` into ``module``; every name and shape must match.
 
     Parameters
@@ -289,6 +292,8 @@ def load_state(module: nn.Module, state: Mapping[str, Any], *, origin: str) -> N
     state : mapping of str to tensor
     origin : str
         Where the state came from, for messages.
+    hint : str
+        What to try where it does not fit.
     """
     own = module.state_dict()
     state = strip_prefixes(state, own)
@@ -308,7 +313,7 @@ def load_state(module: nn.Module, state: Mapping[str, Any], *, origin: str) -> N
         raise InputError(
             f"weights with the {len(own)} names of {type(module).__name__}",
             got=f"{origin} with {', '.join(problems)}",
-            hint="the weights of this architecture",
+            hint=hint,
         )
     module.load_state_dict({name: value for name, value in state.items() if name in own}, strict=False)
 
@@ -328,5 +333,7 @@ def load_file_weights(
     state = strip_prefixes(state, module.state_dict())
     if adapt is not None:
         state = adapt(state, module)
-    load_state(module, state, origin=str(path))
+    card = find_card(path)
+    told = {} if card is None or card.model is None else {"hint": f"{card.model}@{path}, which its card names"}
+    load_state(module, state, origin=str(path), **told)
     return Weights(tag=tag, file=str(path), sha256=hash_with_rules(hash_file(path), keys))
