@@ -34,6 +34,11 @@ class StimulusItems:
         self.shape: tuple[int, ...] = (len(self.rows),)
 
     @property
+    def source(self) -> Any:
+        """What the items are taken from."""
+        return self._source
+
+    @property
     def dtype(self) -> np.dtype:
         """Type of the first item's numbers; uint8 for the bytes of files."""
         first = self[0]
