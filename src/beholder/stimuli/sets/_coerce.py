@@ -25,7 +25,7 @@ from beholder.stimuli.sets._datasets import (
 from beholder.stimuli.sets._folder import build_flat, find_kind
 from beholder.stimuli.sets._items import StimulusItems, check_item, to_plain
 from beholder.stimuli.sets._set import StimulusSet
-from beholder.stimuli.sets._shards import build_from_shards, find_shards
+from beholder.stimuli.sets._shards import find_shards
 
 _HDF5 = frozenset({".h5", ".hdf5", ".hdf"})
 _EXPLICIT = "StimulusSet.from_arrays(x), whose first axis is always the stimuli"
@@ -42,10 +42,11 @@ def as_stimulus_set(source: Any, *, skip_bad: bool = False, shape: tuple[int, ..
     Parameters
     ----------
     source : StimulusSet, path, picture, array, table, data set, or a list or generator of stimuli
-        A folder; a picture or sound file; shards (``x.tar``, a folder of them, ``x-{000..099}.tar``); a ``.csv``, ``.tsv`` or ``.parquet`` table, or a pandas table with a column
-        of files; an HDF5 file with one data set of pictures, or ``file.h5/data/set`` to say which; a PIL picture;
-        arrays or tensors; a list or generator of paths, of pictures or of arrays; a torch or torchvision data set, or
-        a loader of one that does not shuffle; a Hugging Face data set with a column of images or of sounds.
+        A folder; a picture or sound file; shards (``x.tar``, a folder of them, ``x-{000..099}.tar``); a ``.csv``,
+        ``.tsv`` or ``.parquet`` table, or a pandas table with a column of files; an HDF5 file with one data set of
+        pictures, or ``file.h5/data/set`` to say which; a PIL picture; arrays or tensors; a list or generator of paths,
+        of pictures or of arrays; a torch or torchvision data set, or a loader of one that does not shuffle; a Hugging
+        Face data set with a column of images or of sounds.
     skip_bad : bool
         Leave out files of a folder or table that are missing or cannot be read.
     shape : tuple of int, optional
@@ -130,10 +131,8 @@ def _from_path(path: Path, skip_bad: bool) -> StimulusSet:
         if place.suffix.lower() in _HDF5 and not place.is_dir() and (place == path or place.is_file()):
             key = path.relative_to(place).as_posix()
             return StimulusSet.from_hdf5(place, None if key == "." else key)
-    shards = find_shards(path)
-    if shards:
-        found = StimulusSet.from_manifest(build_from_shards(shards))
-        return found.drop_bad_files() if skip_bad else found
+    if find_shards(path):
+        return StimulusSet.from_shards(path)
     if not path.is_file():
         return StimulusSet.from_folder(path, skip_bad=skip_bad)
     if find_kind(path.name) is not None:

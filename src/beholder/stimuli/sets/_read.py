@@ -1,4 +1,4 @@
-"""Stimuli from where a user says that they lie: a folder, a table, an HDF5 file, or a published set by name."""
+"""Stimuli from where a user says that they lie: a folder, a table, shards, an HDF5 file, or a published set by name."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from beholder._core.errors import InputError
 from beholder.stimuli.sets._coerce import as_stimulus_set
 from beholder.stimuli.sets._folder import build_from_folder
 from beholder.stimuli.sets._set import StimulusSet
+from beholder.stimuli.sets._shards import find_shards
 
 
 def read_stimuli(
@@ -23,7 +24,7 @@ def read_stimuli(
     skip_bad: bool = False,
     ground_truth: Path | str | None = None,
 ) -> StimulusSet:
-    """The stimuli of a folder, a table or an HDF5 file, or a named set.
+    """The stimuli of a folder, a table, shards or an HDF5 file, or a named set.
 
     Parameters
     ----------
@@ -55,7 +56,7 @@ def read_stimuli(
         return StimulusSet.from_folder(
             path, layout=layout, things=things, things_behavior=things_behavior, skip_bad=skip_bad
         )
-    if Path(path).is_dir():
+    if Path(path).is_dir() and (layout is not None or not find_shards(path)):
         made = StimulusSet.from_manifest(build_from_folder(path, layout=layout))
         return made.drop_bad_files() if skip_bad else made
     if layout is not None:

@@ -20,6 +20,7 @@ from beholder.stimuli.sets._html import render_set
 from beholder.stimuli.sets._manifest import Kind, Layout, Manifest
 from beholder.stimuli.sets._named import NAMED_SETS
 from beholder.stimuli.sets._selection import BadFile, draw_fraction, find_bad_files, find_positions
+from beholder.stimuli.sets._shards import build_from_shards, find_shards
 from beholder.stimuli.sets._table import build_from_table
 from beholder.stimuli.sets._things import build_from_things, build_from_things_behavior
 
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 class StimulusSet:
     """Stimuli in a fixed order: a manifest, and the files or arrays it names.
 
-    Made by :meth:`from_folder`, :meth:`from_table`, :meth:`from_arrays`, :meth:`from_hdf5` and :meth:`from_named`.
+    Made by :meth:`from_folder`, :meth:`from_table`, :meth:`from_shards`, :meth:`from_arrays`, :meth:`from_hdf5` and
+    :meth:`from_named`.
     ``stimuli[...]`` takes a slice, integers, a boolean mask or ids and gives a set again; iterating gives ids.
     Small, immutable and picklable: nothing is decoded until it is asked for.
 
@@ -234,6 +236,31 @@ class StimulusSet:
             The file is not HDF5, or the key does not name a data set.
         """
         return cls.from_arrays(HDF5Images(file, key), ids, kind=kind)
+
+    @classmethod
+    def from_shards(cls, path: Path | str) -> StimulusSet:
+        """Take the pictures or sounds of tar files, as WebDataset lays them out, read one by one when needed.
+
+        Parameters
+        ----------
+        path : path
+            A ``.tar`` file, a folder of them, or ``train-{0000..0146}.tar``. The class of ``key.jpg`` is what
+            ``key.cls`` or ``key.txt`` says, or ``label``, ``class`` or ``cls`` of ``key.json``, whose other entries
+            become columns; without any, the folder in its name. The column ``shard`` says where each lies.
+
+        Raises
+        ------
+        InputError
+            No shards; one that is no whole tar file; no pictures or sounds, or both; ids that repeat; labels of some.
+
+        Examples
+        --------
+        >>> stimuli = StimulusSet.from_shards("train-{0000..0146}.tar")  # doctest: +SKIP
+        """
+        shards = find_shards(path)
+        if not shards:
+            raise InputError("shards: a .tar file, a folder of them, or x-{000..099}.tar", got=str(path))
+        return cls.from_manifest(build_from_shards(shards))
 
     @classmethod
     def from_named(

@@ -15,7 +15,7 @@ import numpy as np
 from beholder._core.errors import InputError, StimulusError
 from beholder._core.narrowing import is_mapping
 from beholder.stimuli.sets._arrays import build_from_items
-from beholder.stimuli.sets._folder import agree_on_kind, find_kind, split_name
+from beholder.stimuli.sets._folder import agree_on_kind, find_kind, list_entries, split_name
 from beholder.stimuli.sets._items import StimulusItems
 from beholder.stimuli.sets._manifest import Kind, Manifest
 from beholder.stimuli.words._labels import number_classes
@@ -71,12 +71,17 @@ class _Sample:
 
 
 def find_shards(path: Path | str) -> list[Path]:
-    """The tar files that a path names: one, those of a folder, or those of ``train-{0000..0146}.tar``; else none."""
+    """The tar files that a path names: one, those of a folder, or those of ``train-{0000..0146}.tar``; else none.
+
+    A folder that holds pictures, sounds or folders is one of those.
+    """
     path = Path(path)
     if path.is_file():
         return [path] if path.suffix.lower() == ".tar" else []
     if path.is_dir():
-        return sorted(each for each in path.iterdir() if each.suffix.lower() == ".tar" and each.is_file())
+        files, folders = list_entries(path)
+        shards = [path / name for name in files if name.lower().endswith(".tar")]
+        return [] if folders or any(find_kind(name) for name in files) else shards
     found = _RANGE.search(str(path))
     if found is None or path.suffix.lower() != ".tar":
         return []
