@@ -93,6 +93,7 @@ from .sets._categories import load_wnids as load_wnids
 from .sets._categories import name_categories as name_categories
 from .sets._coerce import as_stimulus_set as as_stimulus_set
 from .sets._coerce import collect_files as collect_files
+from .sets._fields import list_name_fields as list_name_fields
 from .sets._fields import read_name_fields as read_name_fields
 from .sets._folder import get_image_set as get_image_set
 from .sets._folder import list_image_extensions as list_image_extensions

@@ -20,7 +20,7 @@ from beholder.stimuli.sets._html import render_set
 from beholder.stimuli.sets._manifest import Kind, Layout, Manifest
 from beholder.stimuli.sets._named import NAMED_SETS
 from beholder.stimuli.sets._selection import BadFile, draw_fraction, find_bad_files, find_positions
-from beholder.stimuli.sets._shards import build_from_shards, find_shards
+from beholder.stimuli.sets._shards import build_from_shards, find_shards, measure_shards
 from beholder.stimuli.sets._table import build_from_table
 from beholder.stimuli.sets._things import build_from_things, build_from_things_behavior
 
@@ -384,6 +384,12 @@ class StimulusSet:
         if self.arrays is None:
             return mark_file(self.path(i))
         return mark_file(self.arrays.file) if isinstance(self.arrays, HDF5Images) else None
+
+    def measure_files(self) -> np.ndarray | None:
+        """Bytes of each stimulus's file, (n_stimuli,), int64, 0 where it is gone; None for arrays that are no files."""
+        if self.arrays is not None:
+            return measure_shards(self.arrays)
+        return np.array([(mark_file(self.path(i)) or [0])[0] for i in range(len(self))], dtype=np.int64)
 
     def index_of(self, stimulus_id: str) -> int:
         """The position of an id; an unknown one suggests the nearest."""

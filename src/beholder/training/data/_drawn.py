@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, final
 
 import numpy as np
@@ -15,6 +15,7 @@ from beholder._core.errors import UnknownNameError
 from beholder._core.hashing import hash_settings
 from beholder._core.seeds import derive_seed, make_generator
 from beholder.stimuli import SHAPE_CATEGORIES, SYLLABLE_CATEGORIES, SYLLABLE_RATE, make_shape_picture, make_syllable
+from beholder.training.data._readers import StimulusReader
 from beholder.training.data._stored import mix_batch
 from beholder.training.data._threads import use_one_thread
 
@@ -78,8 +79,7 @@ class DrawnData:
         One of :data:`DRAWN_SETS`.
     n_stimuli : int
         Stimuli an epoch.
-    show : callable
-        ``show(source, seed, *path)`` gives what the network is shown.
+    reader : StimulusReader
     augment : mapping of str to float
     for_validation : bool
         Of another stream, whose stimuli are the same in every epoch and with every seed.
@@ -89,7 +89,7 @@ class DrawnData:
         self,
         name: str,
         n_stimuli: int,
-        show: Callable[..., np.ndarray],
+        reader: StimulusReader,
         *,
         augment: Mapping[str, float] | None = None,
         for_validation: bool = False,
@@ -99,7 +99,7 @@ class DrawnData:
         self.name = name
         self._set = DRAWN_SETS[name]
         self._n_stimuli = n_stimuli
-        self._show = show
+        self._reader = reader
         self._augment = dict(augment or {})
         self._for_validation = for_validation
 
@@ -113,29 +113,14 @@ class DrawnData:
         """Stimuli an epoch."""
         return self._n_stimuli
 
-    @cached_property
-    def stimulus_ids(self) -> tuple[str, ...]:
-        """``"shapes_000000"``, …: the place in the epoch."""
-        return tuple(f"{self.name}_{i:06d}" for i in range(self._n_stimuli))
-
-    @property
-    def labels(self) -> np.ndarray:
-        """(n_stimuli,), int64: those that validate, or those of epoch 0 with seed 0."""
-        return self._draw_labels(np.arange(self._n_stimuli), 0, 0)
-
-    @property
-    def bad_stimuli(self) -> dict[str, str]:
-        """None: nothing is read."""
-        return {}
-
     @property
     def fingerprint(self) -> str:
         """Hash of the set's name and version and of how many are drawn."""
         return hash_settings(self.describe())
 
     def name_stimulus(self, index: int) -> str:
-        """Its id."""
-        return self.stimulus_ids[index]
+        """Its place in the epoch."""
+        return f"{self.name} {index}"
 
     def read_batch(self, indices: np.ndarray, epoch: int, seed: int) -> tuple[Tensor, Tensor]:
         """Draw and vary stimuli; see :class:`TrainingData`."""
@@ -162,7 +147,7 @@ class DrawnData:
         made = self._set.make(
             self.classes[label], derive_seed(stream, self._set.word, number // _BLOCK, number % _BLOCK)
         )
-        return self._show(made, stream, "vary", number)
+        return self._reader.show(self._reader.open(made), stream, "vary", number)
 
     def _draw_labels(self, indices: np.ndarray, epoch: int, seed: int) -> np.ndarray:
         found = np.empty(len(indices), np.int64)

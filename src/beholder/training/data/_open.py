@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError
+from beholder.evaluation import find_labels, read_labels_of
 from beholder.models import Model, check_modality, collect_stimuli
-from beholder.stimuli import StimulusSet, read_name_fields, sort_classes
+from beholder.stimuli import StimulusSet, list_name_fields, read_name_fields, sort_classes
 from beholder.training.data._augmentations import AUGMENTATIONS, read_augmentations
 from beholder.training.data._drawn import DRAWN_SETS, DrawnData
 from beholder.training.data._protocol import TrainingData
@@ -48,8 +49,8 @@ def open_training_data(
         Whose ``prepare`` the stimuli go through.
     settings : DataSettings, optional
     classes : sequence of str, optional
-        What labels count: the model's classes, where it is trained on with the readout that it has. By default the
-        classes that the data have.
+        The model's outputs, where it is trained on with the readout that it has: labels are found among them by name,
+        WordNet id or number. By default classes are what the data's labels name.
     held_out : float
         In [0, 1): the proportion that validates where the settings name no part. The hash of a stimulus's id decides,
         so that it stays on its side whatever is added; at least one of each class with several.
@@ -72,20 +73,22 @@ def open_training_data(
     stimuli = _read(data, model, settings)
     labels = _read_labels(stimuli, settings)
     training, validation, held_labels = _split(stimuli, labels, model, settings, held_out)
-    names = _list_classes([*labels, *held_labels], classes)
+    asked = tuple(classes) if classes is not None else None
+    names = asked or _name_classes(labels)
+    network = model if asked else None
+    shown = stimuli[training]
     numbers = settings.augment if settings.augment is not None else DEFAULTS[model.modality]
     augment = read_augmentations(numbers)
     reader = _make_reader(model, augment, settings)
     room = _find_room(settings.cache_gb)
-    skip = settings.bad_stimuli == "skip"
     chosen = [labels[i] for i in training]
-    first = StoredData(stimuli[training], _number(chosen, names), names, reader, augment=augment, skip_bad=skip,
+    first = StoredData(shown, _number(shown, chosen, names, network, settings), names, reader, augment=augment,
                        cache_bytes=room * 3 // 4)  # fmt: skip
     _log_empty(names, first.labels)
     if not len(held_labels):
         return first, None
-    second = StoredData(validation, _number(held_labels, names), names, PlainReader(model.preprocessing), skip_bad=skip,
-                        cache_bytes=room // 4)  # fmt: skip
+    second = StoredData(validation, _number(validation, held_labels, names, network, settings), names,
+                        PlainReader(model.preprocessing), cache_bytes=room // 4)  # fmt: skip
     return first, second
 
 
@@ -101,19 +104,10 @@ def _open_drawn(
     if settings.background is not None:
         raise InputError("a background with sounds of files", got=f"one with the drawn set {name}")
     augment = read_augmentations(drawn.augment if settings.augment is None else settings.augment)
-    varied = _make_reader(model, augment, settings)
-
-    def show(source: Any, seed: int, *path: str | int) -> np.ndarray:
-        opened = varied.open(source) if isinstance(varied, (PictureReader, SoundReader)) else source
-        return varied.show(opened, seed, *path)
-
-    def show_plain(source: Any, seed: int, *path: str | int) -> np.ndarray:
-        return model.preprocessing.prepare(source)
-
-    first = DrawnData(name, settings.n_drawn, show, augment=augment)
+    first = DrawnData(name, settings.n_drawn, _make_reader(model, augment, settings), augment=augment)
     if settings.n_drawn_validation == 0:
         return first, None
-    return first, DrawnData(name, settings.n_drawn_validation, show_plain, for_validation=True)
+    return first, DrawnData(name, settings.n_drawn_validation, PlainReader(model.preprocessing), for_validation=True)
 
 
 def _read(data: Any, model: Model, settings: DataSettings) -> StimulusSet:
@@ -124,23 +118,18 @@ def _read(data: Any, model: Model, settings: DataSettings) -> StimulusSet:
 
 def _read_labels(stimuli: StimulusSet, settings: DataSettings) -> list[str]:
     """The class of each stimulus, as the data call it."""
-    column = settings.label_column
-    if column is None and settings.label_pattern is not None:
-        column = settings.label_pattern.partition("{")[2].partition("}")[0]
-    if column is not None:
-        if column not in stimuli.conditions:
-            raise UnknownNameError("column of labels", column, stimuli.conditions)
-        labels = ["" if each is None else str(each) for each in stimuli.conditions[column]]
-    else:
-        labels = list(stimuli.labels)
-        if stimuli.layout == "flat" or tuple(labels) == stimuli.ids:
-            raise InputError("stimuli with classes: one folder a class, or a column of labels",
-                             got=f"{len(stimuli)} {stimuli.kind}s without",
-                             hint="--label_pattern '{label}_{take}.wav' where the file names tell")  # fmt: skip
-    empty = next((stimuli.ids[i] for i, label in enumerate(labels) if not label), None)
-    if empty is not None:
-        raise InputError("a label for each stimulus", got=f"none for {empty} and {labels.count('') - 1} others")
+    labels, _ = read_labels_of(stimuli, _find_column(settings))
+    if not labels:
+        raise InputError("stimuli with classes: one folder a class, or a column of labels",
+                         got=f"{len(stimuli)} {stimuli.kind}s without",
+                         hint="--label_pattern '{label}_{take}.wav' where the file names tell")  # fmt: skip
     return labels
+
+
+def _find_column(settings: DataSettings) -> str | None:
+    if settings.label_column is None and settings.label_pattern is not None:
+        return list_name_fields(settings.label_pattern)[0]
+    return settings.label_column
 
 
 def _split(
@@ -177,22 +166,31 @@ def _split(
     return np.flatnonzero(training), held, held_labels
 
 
-def _list_classes(labels: Sequence[str], classes: Sequence[str] | None) -> tuple[str, ...]:
+def _name_classes(labels: Sequence[str]) -> tuple[str, ...]:
+    """The classes that the data have."""
     own = sort_classes(labels)
-    if classes is None:
-        if len(own) < 2:
-            raise InputError("at least two classes", got=f"one, {own[0]}")
-        return tuple(own)
-    return tuple(classes)
+    if len(own) < 2:
+        raise InputError("at least two classes", got=f"one, {own[0]}")
+    return tuple(own)
 
 
-def _number(labels: Sequence[str], classes: tuple[str, ...]) -> np.ndarray:
-    places = {name: i for i, name in enumerate(classes)}
-    strange = sorted({label for label in labels if label not in places})
-    if strange:
-        got = f"{len(strange)} others, such as {', '.join(strange[:3])}"
-        raise InputError(f"labels among the {len(classes)} classes", got=got)
-    return np.array([places[label] for label in labels], dtype=np.int64)
+def _number(
+    stimuli: StimulusSet, labels: Sequence[str], names: tuple[str, ...], model: Model | None, settings: DataSettings
+) -> np.ndarray:
+    """The number of each stimulus's class; with a model its output."""
+    if model is None:
+        places = {name: i for i, name in enumerate(names)}
+        strange = sorted({label for label in labels if label not in places})
+        if strange:
+            got = f"{len(strange)} others, such as {', '.join(strange[:3])}"
+            raise InputError(f"validation labels among the {len(names)} classes trained on", got=got)
+        return np.array([places[label] for label in labels], dtype=np.int64)
+    found = find_labels(stimuli, names, _find_column(settings), who=model.name)
+    if found.how == "numbers":
+        first = int(found.indices[0])
+        logger.warning("labels count the outputs of %s: %d is %s; a new readout for classes of their own", model.name,
+                       first, names[first])  # fmt: skip
+    return found.indices
 
 
 def _log_empty(classes: tuple[str, ...], labels: np.ndarray) -> None:

@@ -33,6 +33,10 @@ class StimulusReader(ABC):
         """What is kept in memory of a stimulus: decoded, before anything that chance has a part in."""
 
     @abstractmethod
+    def open(self, source: Any) -> Any:
+        """The same of what a set that is drawn gives: pixels, or samples with their rate."""
+
+    @abstractmethod
     def show(self, loaded: Any, seed: int, *path: str | int) -> np.ndarray:
         """What the network is shown: float32 of the model's input shape, in its range; ``path`` names the draw."""
 
@@ -55,6 +59,10 @@ class PlainReader(StimulusReader):
         if isinstance(self._preprocessing, ImagePreprocessing) and not is_float:
             return self._preprocessing.prepare_uint8(source)
         return prepare_stimulus(self._preprocessing, stimuli, i, source)
+
+    def open(self, source: Any) -> np.ndarray:
+        """As ``prepare`` gives it."""
+        return self._preprocessing.prepare(source)
 
     def show(self, loaded: np.ndarray, seed: int, *path: str | int) -> np.ndarray:
         """The prepared stimulus."""
@@ -108,8 +116,9 @@ class PictureReader(StimulusReader):
         """The picture of a file's content or of pixels."""
         if "geometry" not in self._stages and isinstance(self._base, ImagePreprocessing):
             return Image.fromarray(self._base.prepare_uint8(source))
-        background = {"background": self._base.background} if isinstance(self._base, ImagePreprocessing) else {}
-        return open_image(source, **background)
+        if isinstance(self._base, ImagePreprocessing):
+            return open_image(source, background=self._base.background)
+        return open_image(source)
 
     def show(self, loaded: Any, seed: int, *path: str | int) -> np.ndarray:
         """The varied picture."""
