@@ -53,6 +53,9 @@ from .synthesis import Visualizations as Visualizations
 from .synthesis import make_metamers as make_metamers
 from .synthesis import null_distribution as null_distribution
 from .synthesis import optimize_units as optimize_units
+from .training import TrainingResult as TrainingResult
+from .training import TrainingSettings as TrainingSettings
+from .training import train as train
 from .units import find_exemplars as find_exemplars
 from .units import map_units as map_units
 from .units import record_units as record_units

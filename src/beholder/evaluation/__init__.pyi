@@ -17,6 +17,7 @@ from ._metamer_sets import find_metamer_sets as find_metamer_sets
 from ._network_files import read_attacked_accuracy as read_attacked_accuracy
 from ._network_files import read_brain_prediction as read_brain_prediction
 from ._network_files import read_human_recognition as read_human_recognition
+from ._outputs import count_outputs as count_outputs
 from ._participant import NetworkObserver as NetworkObserver
 from ._published_predictions import compare_with_published as compare_with_published
 from ._published_predictions import find_published_predictions as find_published_predictions

@@ -47,6 +47,7 @@ from .nets._spectemp import RippleFilterbank as RippleFilterbank
 from .network._card import load_checkpoint as load_checkpoint
 from .network._card import make_card as make_card
 from .network._command import find_model_words as find_model_words
+from .network._head import find_head as find_head
 from .network._identity import describe_preprocessing as describe_preprocessing
 from .network._identity import identify_model as identify_model
 from .network._identity import list_identities as list_identities
@@ -71,6 +72,8 @@ from .network._stimuli import log_class_order as log_class_order
 from .network._stimuli import make_batch as make_batch
 from .network._stimuli import name_bad_stimulus as name_bad_stimulus
 from .network._stimuli import prepare_stimulus as prepare_stimulus
+from .network._trainee import copy_module as copy_module
+from .network._trainee import copy_trainee as copy_trainee
 from .network._wrap import as_model as as_model
 from .network._wrap import open_model as open_model
 from .network._wrap import unwrap_module as unwrap_module

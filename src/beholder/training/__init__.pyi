@@ -1,6 +1,8 @@
 from ._presets import PRESETS as PRESETS
 from ._presets import resolve_settings as resolve_settings
+from ._result import TrainingResult as TrainingResult
 from ._settings import TrainingSettings as TrainingSettings
+from ._train import train as train
 from .data._arrays import ArrayData as ArrayData
 from .data._open import open_training_data as open_training_data
 from .data._protocol import TrainingData as TrainingData

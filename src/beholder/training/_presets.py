@@ -67,7 +67,9 @@ PRESETS: dict[str, Preset] = {
 """Ways to train that have a name; ``bh.train(preset=)`` also takes a TOML file."""
 
 
-def resolve_settings(preset: str | Path = "standard", modality: str = "image", **changes: Any) -> TrainingSettings:
+def resolve_settings(
+    preset: str | Path = "standard", modality: str = "image", changes: Mapping[str, Any] | None = None
+) -> TrainingSettings:
     """The settings of a preset or a TOML file with single ones changed, and those that follow from others filled in.
 
     Parameters
@@ -76,7 +78,7 @@ def resolve_settings(preset: str | Path = "standard", modality: str = "image", *
         A name of ``PRESETS``, or a TOML file: its keys are the fields of :class:`TrainingSettings`; ``preset`` in it
         names what it is based on.
     modality : {"image", "sound", "array"}
-    **changes
+    changes : mapping, optional
         Single settings; None stands for the preset's own.
 
     Raises
@@ -88,7 +90,7 @@ def resolve_settings(preset: str | Path = "standard", modality: str = "image", *
 
     Examples
     --------
-    >>> resolve_settings("adversarial", norm="linf", epochs=12).attack_step_size  # doctest: +ELLIPSIS
+    >>> resolve_settings("adversarial", changes={"norm": "linf", "epochs": 12}).attack_step_size  # doctest: +ELLIPSIS
     0.0209...
     """
     own = read_preset(Path(preset)) if str(preset).endswith(".toml") else {"preset": str(preset)}
@@ -98,7 +100,7 @@ def resolve_settings(preset: str | Path = "standard", modality: str = "image", *
     found = PRESETS[base]
     kind = "sound" if modality == "sound" else "image"
     plain = dict(found.sound if kind == "sound" else found.image)
-    given = {**own, **{name: value for name, value in changes.items() if value is not None}}
+    given = {**own, **{name: value for name, value in (changes or {}).items() if value is not None}}
     for name in given:
         if name not in _FIELDS:
             raise UnknownNameError("setting of a training", name, _FIELDS)

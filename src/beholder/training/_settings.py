@@ -65,8 +65,10 @@ class TrainingSettings:
         What is perturbed: what ``prepare`` gives (pixels, samples), or the output of the network's front end.
     eval_steps : int or None
         Steps of the attack on the validation part; default as many as in training, at least 10.
-    validation : float
-        Share of each class that is held out, where the data bring no validation part.
+    eval_stimuli : int
+        Stimuli of the validation part that are attacked, at most.
+    held_out : float
+        Share of the stimuli that validates, where the data name no part for it.
     seed : int
         Of the order of stimuli, augmentation, dropout, attacks, and of a new head.
     """
@@ -96,7 +98,8 @@ class TrainingSettings:
     random_start: bool = False
     space: Space = "prepared"
     eval_steps: int | None = None
-    validation: float = 0.1
+    eval_stimuli: int = 1024
+    held_out: float = 0.1
     seed: int = DEFAULT_SEED
 
     def __post_init__(self) -> None:
@@ -126,5 +129,6 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("epochs", 1, _ANY), ("batch_size", 1, _ANY), ("accumulation", 1, _ANY), ("learning_rate", 0, _ANY),
     ("momentum", 0, 1), ("weight_decay", 0, _ANY), ("step_epochs", 1e-9, _ANY), ("step_factor", 0, 1),
     ("warmup_epochs", 0, _ANY), ("label_smoothing", 0, 1), ("clip_norm", 1e-12, _ANY), ("ema", 0, 1), ("eps", 0, _ANY),
-    ("attack_steps", 0, _ANY), ("attack_step_size", 0, _ANY), ("eval_steps", 1, _ANY), ("validation", 0, 0.9),
+    ("attack_steps", 0, _ANY), ("attack_step_size", 0, _ANY), ("eval_steps", 1, _ANY), ("eval_stimuli", 1, _ANY),
+    ("held_out", 0, 0.9),
 )  # fmt: skip

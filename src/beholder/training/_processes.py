@@ -1,0 +1,93 @@
+"""The processes of a run that PyTorch's launcher started: which one this is, and sums over all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import final
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+@final
+@dataclass(frozen=True)
+class Processes:
+    """One of the processes that train a network together.
+
+    Parameters
+    ----------
+    rank : int
+        From 0 on; 0 writes the files.
+    n : int
+    """
+
+    rank: int = 0
+    n: int = 1
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this one writes and speaks."""
+        return self.rank == 0
+
+    def sum_tensors(self, tensors: Sequence[Tensor]) -> None:
+        """Replace tensors by their sums over processes, in one message."""
+        if self.n == 1 or not tensors:
+            return
+        flat = torch.cat([tensor.reshape(-1).float() for tensor in tensors])
+        dist.all_reduce(flat)
+        start = 0
+        for tensor in tensors:
+            tensor.copy_(flat[start : start + tensor.numel()].view_as(tensor))
+            start += tensor.numel()
+
+    def sum_numbers(self, *numbers: float) -> tuple[float, ...]:
+        """Sums of numbers over processes."""
+        if self.n == 1:
+            return numbers
+        values = torch.tensor(numbers, dtype=torch.float64)
+        dist.all_reduce(values if dist.get_backend() == "gloo" else values.cuda())
+        return tuple(values.tolist())
+
+    def send_first(self, tensors: Sequence[Tensor]) -> None:
+        """Give all processes the first one's values."""
+        if self.n > 1:
+            for tensor in tensors:
+                dist.broadcast(tensor, 0)
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+        if self.n > 1:
+            dist.barrier()
+
+
+@contextlib.contextmanager
+def join_processes(device: str) -> Iterator[Processes]:
+    """The group that ``torchrun`` started this process in; alone without it.
+
+    Parameters
+    ----------
+    device : str
+        ``gloo`` on the CPU, ``nccl`` on GPUs.
+    """
+    n = int(os.environ.get("WORLD_SIZE", "1"))
+    if n == 1:
+        yield Processes()
+        return
+    is_mine = not dist.is_initialized()
+    if is_mine:
+        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    try:
+        yield Processes(dist.get_rank(), dist.get_world_size())
+    finally:
+        if is_mine:
+            dist.destroy_process_group()
+
+
+def find_device(device: str) -> str:
+    """The GPU of this process, where the launcher started several on GPUs."""
+    rank = os.environ.get("LOCAL_RANK")
+    return f"cuda:{rank}" if device == "cuda" and rank is not None else device

@@ -1,0 +1,64 @@
+"""What a training run gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+from beholder.training._settings import TrainingSettings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from beholder.models import Model
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class TrainingResult:
+    """A trained network, and how it came about.
+
+    Parameters
+    ----------
+    model : Model
+        The network of the best epoch, for everything that takes a model.
+    path : Path
+        The run's folder: ``checkpoints/best.safetensors``, ``checkpoints/last.safetensors``, ``log.csv``.
+    settings : TrainingSettings
+        As resolved.
+    history : tuple of dict
+        A row an epoch, as in ``log.jsonl``.
+    warnings : tuple of str
+        What a reader should know: stimuli left out, updates in smaller micro-batches.
+    """
+
+    model: Model
+    path: Path
+    settings: TrainingSettings
+    history: tuple[dict[str, Any], ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """The row of the epoch whose network is kept as ``best``."""
+        return next(row for row in reversed(self.history) if row["is_best"])
+
+    @property
+    def checkpoint(self) -> Path:
+        """The best network's file; ``NAME@file`` loads it."""
+        return self.path / "checkpoints" / "best.safetensors"
+
+    def __repr__(self) -> str:
+        best = self.best
+        told = [f"{len(self.history)} epochs", f"best {best['epoch'] + 1}"]
+        for name, words in (("accuracy", "held out"), ("attacked_accuracy", "attacked")):
+            if best.get(name) is not None:
+                told.append(f"{words} {100 * best[name]:.1f} %")
+        return f"TrainingResult({self.model.name}: {', '.join(told)}; {self.path})"
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The history, a row an epoch."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self.history))

@@ -1,0 +1,318 @@
+"""``bh.train``: a network, data, settings; a folder with checkpoints and a log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+
+from beholder._core.errors import suggest_keywords
+from beholder._core.files import write_json
+from beholder._core.hashing import hash_file
+from beholder._core.progress import logger
+from beholder._core.seeds import DEFAULT_SEED
+from beholder.jobs import JobFolder, open_output
+from beholder.models import (
+    Model,
+    ModelCard,
+    Weights,
+    copy_trainee,
+    describe_preprocessing,
+    identify_model,
+    make_card,
+    open_model,
+    read_weights,
+    write_checkpoint,
+)
+from beholder.training._classes import fit_classes, relabel
+from beholder.training._data import open_data
+from beholder.training._learner import Learner, repeatable
+from beholder.training._order import count_batches
+from beholder.training._presets import PRESETS, resolve_settings
+from beholder.training._processes import Processes, find_device, join_processes
+from beholder.training._result import TrainingResult
+from beholder.training._run import STATE, Run, count_threads
+from beholder.training._settings import TrainingSettings
+from beholder.training.data._settings import DataSettings
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from beholder.training.data._protocol import TrainingData
+
+FORMAT = "beholder-training-1"
+CHECKPOINTS = "checkpoints"
+_MADE = ("settings.json", "log.csv", "log.jsonl", CHECKPOINTS, STATE)
+
+
+@suggest_keywords
+def train(
+    model: Model | nn.Module | str,
+    data: Any,
+    *,
+    preset: str | Path = "standard",
+    out_path: Path | str = "training",
+    new_head: bool = False,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    accumulation: int | None = None,
+    optimizer: Literal["sgd", "adamw"] | None = None,
+    learning_rate: float | None = None,
+    momentum: float | None = None,
+    weight_decay: float | None = None,
+    schedule: Literal["step", "cosine", "constant"] | None = None,
+    step_epochs: float | None = None,
+    step_factor: float | None = None,
+    warmup_epochs: float | None = None,
+    label_smoothing: float | None = None,
+    clip_norm: float | None = None,
+    ema: float | None = None,
+    precision: Literal["fp32", "bf16", "fp16"] | None = None,
+    attack: Literal["none", "pgd", "noise"] | None = None,
+    norm: Literal["l2", "linf"] | None = None,
+    eps: float | None = None,
+    attack_steps: int | None = None,
+    attack_step_size: float | None = None,
+    attack_keep: Literal["best", "last"] | None = None,
+    random_start: bool | None = None,
+    space: Literal["prepared", "cochleagram"] | None = None,
+    eval_steps: int | None = None,
+    eval_stimuli: int | None = None,
+    held_out: float | None = None,
+    seed: int | None = None,
+    weights_seed: int = DEFAULT_SEED,
+    device: str | None = None,
+    threads: int | None = None,
+    save_seconds: float = 60.0,
+    save_steps: int | None = None,
+    label_column: str | None = None,
+    label_pattern: str | None = None,
+    train_where: str | None = None,
+    validation: Path | str | None = None,
+    validation_where: str | None = None,
+    augment: Sequence[str] | None = None,
+    background: Path | str | None = None,
+    snr: tuple[float, float] = (-10.0, 10.0),
+    n_drawn: int = 9_600,
+    n_drawn_validation: int = 640,
+    skip_bad: bool = False,
+    cache_gb: float | None = None,
+    overwrite: bool = False,
+) -> TrainingResult:
+    """Train a network to name stimuli: plainly, on attacked stimuli, or in noise.
+
+    Each epoch ends with an evaluation of a held-out part, under the attack that the network is trained with, too: the
+    epoch of the highest accuracy under attack (without one: of the highest accuracy) is kept as ``best``. Attacks see
+    the network in eval mode (batch norm with its running statistics), in training as in evaluation. The same call with
+    the same folder goes on where it was interrupted, to the same weights.
+
+    Parameters
+    ----------
+    model : Model, nn.Module or str
+        Any network; ``NAME@random`` begins from random weights, everything else is continued. What is given stays as
+        it is: a copy learns.
+    data : str, path, StimulusSet, (stimuli, labels), or TrainingData
+        A folder with a folder for each class, a table with a column of labels, a drawn set (``"shapes"``,
+        ``"syllables"``), whatever :func:`beholder.stimuli.as_stimulus_set` takes with labels. Arrays: prepared stimuli
+        (n, *input_shape), float32, and labels (n,), int64.
+    preset : str or path
+        ``standard``, ``adversarial``, ``random-noise``, or a TOML file of settings.
+    out_path : path
+        The run's folder.
+    new_head : bool
+        Put a new last layer for the classes of the data in the place of the network's.
+    epochs, batch_size, …, seed
+        Settings in place of the preset's; see :class:`TrainingSettings`.
+    weights_seed : int
+        Of a name that ends in ``@random``.
+    device : str, optional
+        Default where the model is; ``auto`` for a name.
+    threads : int, optional
+        Recorded, and part of what decides the weights; default those of torch.
+    save_seconds : float
+        Between states to go on from; at most so much is lost.
+    save_steps : int, optional
+        Updates between states, too.
+    label_column, label_pattern, train_where, validation, validation_where, augment, background, snr, n_drawn, \
+n_drawn_validation, cache_gb
+        Of the data: see :class:`DataSettings`.
+    skip_bad : bool
+        Leave out stimuli that cannot be read; they are listed.
+    overwrite : bool
+        Replace a run of other settings.
+
+    Returns
+    -------
+    TrainingResult
+
+    Raises
+    ------
+    InputError
+        Settings, classes or data that cannot be used.
+    ConfigurationChanged
+        The folder holds a run of other settings.
+    BeholderError
+        The loss diverges: what is kept, and what to lower.
+
+    Source: Feather et al. (2023), "Model metamers reveal divergent invariances between biological and artificial neural
+    networks", Nature Neuroscience 26; Madry et al. (2018), "Towards deep learning models resistant to adversarial
+    attacks", ICLR.
+
+    Examples
+    --------
+    >>> result = bh.train("resnet18@random", "pictures/", epochs=10)        # doctest: +SKIP
+    >>> bh.evaluate_natural(result.model, "others/")                        # doctest: +SKIP
+    """
+    given = locals()
+    changes = {name: value for name, value in given.items() if name in _SETTINGS and name != "preset"}
+    about = DataSettings(
+        **{name: given[name] for name in DataSettings.__dataclass_fields__ if name in given and name != "augment"},
+        augment=None if augment is None else tuple(augment), bad_stimuli="skip" if skip_bad else "stop",
+    )  # fmt: skip
+    found = open_model(model, None if device is None else find_device(device), weights_seed)
+    settings = resolve_settings(preset, found.modality, changes)
+    place = str(found.device)
+    with join_processes(place) as processes, _speaking(processes), repeatable(count_threads(threads), place):
+        trainee = copy_trainee(found)
+        first, second = open_data(data, found, about, settings.held_out, settings.seed)
+        classes, places = fit_classes(trainee, first.classes, new_head=new_head, seed=settings.seed, name=found.name)
+        trainee = replace(trainee, classes=classes)
+        training = relabel(first, classes, places)
+        held = None if second is None else relabel(second, classes, places)
+        described = _describe(found, settings, training, held, classes, new_head, processes, about)
+        out = Path(out_path)
+        with _open(out, described, processes, overwrite=overwrite) as (record, is_finished):
+            learner = Learner(trainee, settings, count_batches(training.n_stimuli, settings.batch_size), processes)
+            card = _make_card(found, trainee, settings, described)
+            run = Run(
+                learner, training, held, out, partial(_save, out, trainee, card, settings),
+                save_seconds=save_seconds, save_steps=save_steps,
+            )  # fmt: skip
+            run.go()
+            record(run)
+    return _collect(out, trainee, settings, run)
+
+
+_SETTINGS = frozenset(TrainingSettings.__dataclass_fields__)
+
+
+@contextmanager
+def _speaking(processes: Processes) -> Generator[None]:
+    """Only the first process tells what it does; warnings come from all."""
+    level = logger.level
+    if not processes.is_first:
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _describe(
+    model: Model, settings: TrainingSettings, training: TrainingData, held: TrainingData | None,
+    classes: Sequence[str], new_head: bool, processes: Processes, about: DataSettings,
+) -> dict[str, Any]:  # fmt: skip
+    """Everything that can change the weights."""
+    return {
+        "format": FORMAT,
+        "model": model.name,
+        "network": identify_model(model),
+        "preprocessing": describe_preprocessing(model),
+        "classes": list(classes),
+        "new_head": new_head,
+        "data": {"fingerprint": training.fingerprint, "n_stimuli": training.n_stimuli, **_describe_data(about)},
+        "validation": None if held is None else {"fingerprint": held.fingerprint, "n_stimuli": held.n_stimuli},
+        "settings": settings.to_dict(),
+        "device": model.device.type,
+        "threads": torch.get_num_threads(),
+        "processes": processes.n,
+    }
+
+
+def _describe_data(about: DataSettings) -> dict[str, Any]:
+    """What else decides what is learnt from: the files' bytes are in the fingerprint, whatever their place."""
+    return {"augment": about.augment, "snr": list(about.snr) if about.background is not None else None}
+
+
+@contextmanager
+def _open(
+    out: Path, described: dict[str, Any], processes: Processes, *, overwrite: bool
+) -> Generator[tuple[Any, bool]]:
+    """The run's folder: held by the first process, its settings checked; ``record(run)`` vouches for what is done."""
+    if not processes.is_first:
+        processes.wait()
+        yield lambda run: None, False
+        return
+    folder = JobFolder(out.parent / f".{out.name}.training.jobs", out)
+    made = [out / name for name in _MADE]
+    with open_output(folder, leftovers=[out], replace=partial(folder.clear, made) if overwrite else None) as output:
+        was_there = output.settle(described, vacant=made)
+        write_json(out / "settings.json", described)
+        folder.unseal()
+        processes.wait()
+
+        def record(run: Run) -> None:
+            names = [f"{CHECKPOINTS}/{name}.{kind}" for name in ("best", "last") for kind in ("safetensors", "md")]
+            with folder.seal("settings.json", *names):
+                pass
+            output.record(out, ".", {"epochs": len(run.history), "skipped": run.skipped})
+
+        yield record, was_there
+
+
+def _make_card(model: Model, trainee: Model, settings: TrainingSettings, described: dict[str, Any]) -> ModelCard:
+    held = described["validation"]
+    data = {**described["data"], "n_validation": held and held["n_stimuli"]}
+    average = None if settings.ema is None else f"exponential moving average, decay {settings.ema:g}"
+    base = PRESETS.get(settings.preset)
+    return make_card(
+        model, trainee.module, classes=trainee.classes, preset=settings.preset, settings=settings.to_dict(),
+        data=data, averaging=average, notes=() if base is None else (base.source,),
+    )  # fmt: skip
+
+
+def _save(
+    out: Path, trainee: Model, card: ModelCard, settings: TrainingSettings, name: str, row: dict[str, Any]
+) -> None:
+    """Write a checkpoint of the network as it is."""
+    found: list[dict[str, Any]] = []
+    if row.get("accuracy") is not None:
+        found.append(_describe_accuracy(row, "accuracy", "n", "none"))
+    if row.get("attacked_accuracy") is not None:
+        kind = "random" if settings.attack == "noise" else "pgd"
+        hit = _describe_accuracy(row, "attacked_accuracy", "n_attacked", kind)
+        found.append({**hit, "norm": settings.norm, "eps": settings.eps})
+    made = replace(card, epoch=row["epoch"] + 1, step=row["step"], accuracies=tuple(found))
+    write_checkpoint(out / CHECKPOINTS / f"{name}.safetensors", trainee.module, made)
+
+
+def _describe_accuracy(row: dict[str, Any], key: str, n: str, attack: str) -> dict[str, Any]:
+    return {"part": "validation", "attack": attack, "accuracy_top1": row[key], "n": row[n]}
+
+
+def _collect(out: Path, trainee: Model, settings: TrainingSettings, run: Run) -> TrainingResult:
+    """The best network, as it was written."""
+    path = out / CHECKPOINTS / "best.safetensors"
+    trainee.module.load_state_dict(read_weights(path))
+    digest = hash_file(path)
+    spec = trainee.spec
+    if spec is not None:
+        spec = replace(spec, tag=path.stem, file=str(path), sha256=digest)
+    base = trainee.name.partition("@")[0]
+    model = replace(
+        trainee, module=trainee.module.eval().requires_grad_(False), spec=spec,
+        weights=Weights(path.stem, str(path), digest), name=trainee.name if spec is None else f"{base}@{path.stem}",
+    )  # fmt: skip
+    told = [f"{name} could not be read and was left out" for name in run.skipped]
+    told += [
+        f"from update {each['step'] + 1} on memory sufficed for micro-batches of {each['micro_batch']} only: "
+        "with batch norm, another run may end at other weights"
+        for each in run.learner.reduced
+    ]
+    return TrainingResult(model, out, settings, tuple(run.history), tuple(told))
