@@ -62,7 +62,7 @@ def list_public_functions() -> dict[str, Callable[..., Any]]:
             if inspect.isclass(value):
                 methods = {key: each for key, each in vars(value).items() if not key.startswith("_")}
                 found |= {f"{room}.{name}.{key}": each for key, each in methods.items() if inspect.isfunction(each)}
-                if "__init__" in vars(value):
+                if "__init__" in vars(value) and not getattr(value, "_is_protocol", False):
                     found[f"{room}.{name}"] = value.__init__
             elif inspect.isfunction(value):
                 found[f"{room}.{name}"] = value
