@@ -78,7 +78,7 @@ def test_what_is_wrong_in_toml_is_told(tmp_path: Path, text: str, message: str) 
 
 
 def test_unknown_preset_is_told() -> None:
-    with pytest.raises(UnknownNameError, match="one of standard, adversarial, random-noise, or a file NAME.toml"):
+    with pytest.raises(UnknownNameError, match=r"one of standard, adversarial, random-noise, or a file NAME\.toml"):
         resolve_settings("quick")
 
 
