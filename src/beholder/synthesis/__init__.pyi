@@ -1,3 +1,4 @@
+from .attacks._apgd import run_apgd as run_apgd
 from .attacks._draws import draw_noise as draw_noise
 from .attacks._norms import measure_norms as measure_norms
 from .attacks._norms import project_to_ball as project_to_ball

@@ -35,6 +35,11 @@ def start_generator(generator: Generators | None) -> Generators:
     return torch.Generator().manual_seed(DEFAULT_SEED) if generator is None else generator
 
 
+def pick_generators(generators: Generators, rows: Tensor) -> Generators:
+    """Those of some of the stimuli; one for the batch stays."""
+    return generators if isinstance(generators, torch.Generator) else [generators[int(i)] for i in rows.cpu()]
+
+
 def draw_rows(draw: Draw, shape: Sequence[int], generator: Generators) -> Tensor:
     """``draw`` of a whole batch from one generator, or of each stimulus from its own: on the CPU, float32."""
     if isinstance(generator, torch.Generator):

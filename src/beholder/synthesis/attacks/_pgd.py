@@ -9,7 +9,14 @@ import torch
 from torch import Tensor
 
 from beholder._core.errors import InputError
-from beholder.synthesis.attacks._draws import PUBLISHED_STARTS, Generators, Where, draw_noise, start_generator
+from beholder.synthesis.attacks._draws import (
+    PUBLISHED_STARTS,
+    Generators,
+    Where,
+    draw_noise,
+    pick_generators,
+    start_generator,
+)
 from beholder.synthesis.attacks._losses import LossName
 from beholder.synthesis.attacks._norms import (
     add_inwards,
@@ -143,7 +150,7 @@ def run_pgd(
     for _ in range(n_restarts):
         first = x[rows] if start is None else start.detach()[rows]
         if random_start:
-            drawn = _pick_generators(generators, rows)
+            drawn = pick_generators(generators, rows)
             place = where or PUBLISHED_STARTS[norm]
             first = draw_noise(first, norm=norm, radius=radii[rows], where=place, generator=drawn)
         made = climb.run(question.take(rows), x[rows], first, radii[rows], sizes[rows])
@@ -166,10 +173,6 @@ def _check_options(keep: str, n_steps: int, n_restarts: int, n_draws: int, *, is
             raise InputError(f"{name} of {least} or more", got=str(value))
     if n_restarts > 1 and not is_random:
         raise InputError("random_start=True with several restarts", got="restarts that would all be the same")
-
-
-def _pick_generators(generators: Generators, rows: Tensor) -> Generators:
-    return generators if isinstance(generators, torch.Generator) else [generators[int(i)] for i in rows.cpu()]
 
 
 def is_success(logits: Tensor, question: Question) -> Tensor:

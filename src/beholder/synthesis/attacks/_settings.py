@@ -8,12 +8,13 @@ from typing import Literal, final, get_args
 from torch import Tensor
 
 from beholder._core.errors import InputError
+from beholder.synthesis.attacks._apgd import MOST_TARGETS, run_apgd
 from beholder.synthesis.attacks._draws import Generators, Where, draw_noise
 from beholder.synthesis.attacks._losses import LossName
 from beholder.synthesis.attacks._passes import Attacked, Predict, Question, read_classes, refuse_nan
 from beholder.synthesis.attacks._pgd import Keep, run_pgd
 
-AttackName = Literal["pgd", "random"]
+AttackName = Literal["pgd", "apgd-ce", "apgd-t", "random"]
 ATTACKS: tuple[str, ...] = get_args(AttackName)
 
 
@@ -24,12 +25,23 @@ class AttackSettings:
 
     Parameters
     ----------
-    attack : {"pgd", "random"}
+    attack : {"pgd", "apgd-ce", "apgd-t", "random"}
+        :func:`run_pgd`; :func:`run_apgd` on the cross-entropy, or towards other classes on the difference-of-logits
+        ratio; :func:`draw_noise`.
     n_steps : int
+        Of PGD and APGD.
     step : float
         Of PGD, in radii: 0.25 is a quarter of the radius.
-    keep, loss, random_start, where, n_restarts, n_draws, share
-        As for :func:`run_pgd`.
+    keep, loss, random_start, share
+        Of PGD, as for :func:`run_pgd`.
+    where : {"shell", "corners", "ball", "length"}, optional
+        Of random starts and random noise, as for :func:`run_pgd` and :func:`draw_noise`.
+    n_restarts : int, optional
+        Of PGD and APGD. None: 1; of APGD-CE in L1 the 5 of AutoAttack.
+    n_targets : int, optional
+        Of APGD-T. None: AutoAttack's 9, in L1 5; never more than there are other classes.
+    n_draws : int
+        Passes that are averaged, for networks that draw noise.
     """
 
     attack: AttackName = "pgd"
@@ -39,13 +51,25 @@ class AttackSettings:
     loss: LossName = "cross-entropy"
     random_start: bool = False
     where: Where | None = None
-    n_restarts: int = 1
-    n_draws: int = 1
     share: float = 0.01
+    n_restarts: int | None = None
+    n_targets: int | None = None
+    n_draws: int = 1
 
     def __post_init__(self) -> None:
         if self.attack not in ATTACKS:
             raise InputError(f"an attack: {', '.join(ATTACKS)}", got=repr(self.attack))
+        if not self.step > 0:
+            raise InputError("a step above 0, in radii", got=str(self.step))
+
+    def count_restarts(self, norm: str) -> int:
+        """Restarts under a norm."""
+        default = 5 if (self.attack, norm) == ("apgd-ce", "l1") else 1
+        return default if self.n_restarts is None else self.n_restarts
+
+    def count_targets(self, norm: str) -> int:
+        """Target classes of APGD-T under a norm."""
+        return MOST_TARGETS[norm] if self.n_targets is None else self.n_targets
 
 
 ATTACK_PRESETS: dict[str, AttackSettings] = {
@@ -53,8 +77,13 @@ ATTACK_PRESETS: dict[str, AttackSettings] = {
     "script": AttackSettings(n_steps=32, step=0.2),
     "training": AttackSettings(n_steps=7, step=0.3),
     "training-sound": AttackSettings(n_steps=5, step=0.5, random_start=True),
+    "apgd-ce": AttackSettings(attack="apgd-ce", n_steps=100),
+    "apgd-t": AttackSettings(attack="apgd-t", n_steps=100),
     "random": AttackSettings(attack="random", n_steps=0),
 }
+"""``published``: 64 steps of a quarter of the radius, the best iterate (``script``: its script's own defaults);
+``training`` and ``training-sound``: inside training; ``apgd-ce``, ``apgd-t``: as in AutoAttack's standard version;
+``random``: noise."""
 
 
 def run_attack(
@@ -72,6 +101,11 @@ def run_attack(
 ) -> Attacked:
     """The attack that settings describe; the arguments are those of :func:`run_pgd`.
 
+    Raises
+    ------
+    InputError
+        As :func:`run_pgd` and :func:`run_apgd`; targets of one's own for APGD, which chooses them itself.
+
     Examples
     --------
     >>> import torch
@@ -83,10 +117,29 @@ def run_attack(
     if settings.attack == "random":
         noisy = draw_noise(x, norm=norm, radius=radius, where=settings.where, low=low, high=high, generator=generator)
         return judge(predict, noisy, labels, targets=targets, loss=settings.loss, n_draws=settings.n_draws)
+    if settings.attack in ("apgd-ce", "apgd-t"):
+        if targets is not None:
+            raise InputError("no targets with APGD", got="targets", hint="the attack pgd")
+        is_targeted = settings.attack == "apgd-t"
+        return run_apgd(
+            predict,
+            x,
+            labels,
+            norm=norm,
+            radius=radius,
+            n_steps=settings.n_steps,
+            loss="dlr" if is_targeted else "cross-entropy",
+            n_targets=settings.count_targets(norm) if is_targeted else 0,
+            n_restarts=settings.count_restarts(norm),
+            n_draws=settings.n_draws,
+            low=low,
+            high=high,
+            generator=generator,
+        )
     return run_pgd(
         predict, x, labels, norm=norm, radius=radius, n_steps=settings.n_steps, step_size=radius * settings.step,
         keep=settings.keep, targets=targets, loss=settings.loss, random_start=settings.random_start,
-        where=settings.where, n_restarts=settings.n_restarts, n_draws=settings.n_draws, share=settings.share,
+        where=settings.where, n_restarts=settings.count_restarts(norm), n_draws=settings.n_draws, share=settings.share,
         low=low, high=high, generator=generator,
     )  # fmt: skip
 
