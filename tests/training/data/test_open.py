@@ -129,13 +129,17 @@ def test_drawn_sets_are_others_each_epoch_and_the_same_again() -> None:
     assert torch.equal(fixed, held.read_batch(np.array([3]), epoch=5, seed=9)[0])
 
 
-def test_a_bad_picture_is_named(pictures: Path) -> None:
+def test_a_bad_picture_is_named_or_left_out(pictures: Path) -> None:
     bad = pictures / "cat" / "cat_0.png"
     bad.write_bytes(bad.read_bytes()[:60])
     model = make_picture_model()
     data, _ = open_training_data(pictures, model, held_out=0)
     with pytest.raises(StimulusError, match="cat_0"):
         data.read_batch(np.arange(4), epoch=0, seed=0)
+    data, _ = open_training_data(pictures, model, DataSettings(bad_stimuli="skip"), held_out=0)
+    x, labels = data.read_batch(np.arange(4), epoch=0, seed=0)
+    assert len(x) == len(labels) == 3
+    assert list(data.bad_stimuli) == ["cat/cat_0.png"]
 
 
 def test_what_cannot_be_trained_on_is_refused(pictures: Path, sounds: Path, tmp_path: Path) -> None:

@@ -81,14 +81,15 @@ def open_training_data(
     augment = read_augmentations(numbers)
     reader = _make_reader(model, augment, settings)
     room = _find_room(settings.cache_gb)
+    skip = settings.bad_stimuli == "skip"
     chosen = [labels[i] for i in training]
     first = StoredData(shown, _number(shown, chosen, names, network, settings), names, reader, augment=augment,
-                       cache_bytes=room * 3 // 4)  # fmt: skip
+                       skip_bad=skip, cache_bytes=room * 3 // 4)  # fmt: skip
     _log_empty(names, first.labels)
     if not len(held_labels):
         return first, None
     second = StoredData(validation, _number(validation, held_labels, names, network, settings), names,
-                        PlainReader(model.preprocessing), cache_bytes=room // 4)  # fmt: skip
+                        PlainReader(model.preprocessing), skip_bad=skip, cache_bytes=room // 4)  # fmt: skip
     return first, second
 
 
