@@ -6,25 +6,25 @@ import torch
 from torch.nn import functional
 
 from beholder._core.seeds import derive_seed
-from beholder.models import Model
+from beholder.synthesis import hold_still
 from beholder.training._data import iter_batches
-from beholder.training._learner import Perturb, Sums, count_right, seed_everything
-from beholder.training._network import compute_logits, in_eval_mode
+from beholder.training._learner import Sums, count_right, seed_everything
 from beholder.training._order import cut_batches
 from beholder.training._processes import Processes
+from beholder.training._space import LearningSpace, Perturb
 from beholder.training.data._protocol import TrainingData
 
 
 def measure_accuracy(
-    model: Model, data: TrainingData, processes: Processes, *, batch_size: int, seed: int,
+    space: LearningSpace, data: TrainingData, processes: Processes, *, batch_size: int, seed: int,
     perturb: Perturb | None = None, n_stimuli: int | None = None,
 ) -> Sums:  # fmt: skip
     """Loss and right answers in eval mode, over all processes.
 
     Parameters
     ----------
-    model : Model
-        Left in the mode that it is in.
+    space : LearningSpace
+        Of the network, which is left in the mode that it is in.
     data : TrainingData
     processes : Processes
         Each takes every n-th batch.
@@ -38,15 +38,16 @@ def measure_accuracy(
     n = data.n_stimuli if n_stimuli is None else min(n_stimuli, data.n_stimuli)
     own = cut_batches(n, batch_size)[processes.rank :: processes.n]
     sums = Sums()
-    with in_eval_mode(model.module):
+    with hold_still(space.model.module):
         for i, (x, labels) in enumerate(iter_batches(data, own, epoch=0, seed=seed)):
-            x, labels = x.to(model.device), labels.to(model.device)
+            x, labels = x.to(space.model.device), labels.to(space.model.device)
             number = derive_seed(seed, "evaluation", i * processes.n + processes.rank)
             seed_everything(number)
+            y = space.enter(x)
             if perturb is not None:
-                x = perturb(x, labels, number)
+                y = perturb(y, labels, number)
             with torch.no_grad():
-                logits = compute_logits(model, x)
+                logits = space.compute_logits(y)
                 loss = functional.cross_entropy(logits, labels, reduction="sum")
             sums.add(Sums(float(loss), int(count_right(logits, labels)), len(labels)))
     loss, n_right, count = processes.sum_numbers(sums.loss, sums.n_right, sums.n)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -18,68 +18,89 @@ from beholder.models import Model, find_head, set_head
 from beholder.training.data._protocol import TrainingData
 
 RANDOM = "random"
+Parts = tuple[TrainingData, TrainingData | None]
 
 
-def fit_classes(
-    model: Model, classes: Sequence[str], *, new_head: bool, seed: int, name: str
-) -> tuple[tuple[str, ...], list[int] | None]:
-    """Make a network of one's own answer with the classes of the data.
+def open_fitting(
+    open_parts: Callable[[Sequence[str] | None], Parts], model: Model, *, new_head: bool, seed: int
+) -> tuple[Parts, tuple[str, ...]]:
+    """Data whose labels are outputs of a network, which may get a new last layer for them.
 
-    A network whose classes hold all those of the data keeps its own; one of as many unnamed outputs, or of random
-    weights, takes the data's. Its last layer is replaced where that is asked for, or where its weights are random and
-    it has another number of outputs.
+    Labels are found among the network's own classes where they name these, by name, WordNet id or number. A network
+    whose outputs have no names, or whose weights are random, takes the data's classes, as many as it has outputs. Its
+    last layer is replaced where that is asked for, or where its weights are random and it has another number of
+    outputs.
 
     Parameters
     ----------
+    open_parts : callable
+        ``open_parts(classes)``: the training and the validation part, with labels among these classes, or with classes
+        of their own.
     model : Model
         From :func:`~beholder.models.copy_trainee`; its last layer may be replaced.
-    classes : sequence of str
-        Of the data.
     new_head : bool
     seed : int
         Of the new layer's weights.
-    name : str
-        Of the network, for messages.
 
     Returns
     -------
+    parts : (TrainingData, TrainingData or None)
     classes : tuple of str
         Of the outputs.
-    places : list of int or None
-        The output of each class of the data, where these are not in the same order.
 
     Raises
     ------
     InputError
         One class; other classes than the network's, with what to type.
     """
-    classes = tuple(classes)
+    n_outputs = count_outputs(model)
+    own = model.classes if model.classes is not None and len(model.classes) == n_outputs else None
+    first, second = open_parts(None)
+    classes = first.classes
     if len(classes) < 2:
         got = f"one, {classes[0]!r}" if classes else "none"
         raise InputError("stimuli of two classes or more", got=got, hint="a folder with a sub-folder for each class")
-    is_random = model.weights.tag == RANDOM
-    n_outputs = count_outputs(model)
     if not new_head:
-        own = model.classes
-        if own is not None and len(own) == n_outputs and set(classes) <= set(own):
-            return own, None if classes == own else [own.index(each) for each in classes]
+        found = None if own is None else _find_among(own, open_parts, first, second)
+        if found is not None and own is not None:
+            return found, own
+        is_random = model.weights.tag == RANDOM
         if n_outputs == len(classes) and (own is None or is_random):
-            return classes, None
+            return (first, second), classes
         if not is_random:
             what = f"{n_outputs} outputs" + (f" ({own[0]!r}, {own[1]!r}, ...)" if own else "")
             raise InputError(
                 f"a network whose classes are the {len(classes)} of the data ({classes[0]!r}, {classes[1]!r}, ...)",
-                got=f"{name} with {what}", hint="--new_head, which puts a new last layer in its place",
+                got=f"{model.name} with {what}", hint="--new_head, which puts a new last layer in its place",
             )  # fmt: skip
     path, _ = find_head(model)
     if not path:
-        raise InputError("a network whose last layer can be replaced", got=name, hint="one with as many outputs")
+        raise InputError("a network whose last layer can be replaced", got=model.name, hint="one with as many outputs")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "new head", path))
         set_head(model.module, path, len(classes))
-    model.module.train()
-    logger.info("%s: a new last layer %s for %d classes, in place of %d", name, path, len(classes), n_outputs)
-    return classes, None
+    logger.info("%s: a new last layer %s for %d classes, in place of %d", model.name, path, len(classes), n_outputs)
+    return (first, second), classes
+
+
+def _find_among(
+    own: tuple[str, ...], open_parts: Callable[[Sequence[str] | None], Parts], first: TrainingData,
+    second: TrainingData | None,
+) -> Parts | None:  # fmt: skip
+    """The data with the network's classes, where their labels name these; numbers only where there are as many."""
+    classes = first.classes
+    if classes == own:
+        return first, second
+    if set(classes) <= set(own):
+        places = tuple(own.index(each) for each in classes)
+        relabelled = None if second is None else RelabelledData(second, own, places)
+        return RelabelledData(first, own, places), relabelled
+    if all(each.isdecimal() for each in classes) and len(classes) != len(own):
+        return None
+    try:
+        return open_parts(own)
+    except InputError:
+        return None
 
 
 @final
@@ -121,13 +142,3 @@ class RelabelledData:
     def name_stimulus(self, index: int) -> str:
         """As the data do."""
         return self.data.name_stimulus(index)
-
-    @property
-    def bad_stimuli(self) -> Mapping[str, str]:
-        """As the data's."""
-        return self.data.bad_stimuli
-
-
-def relabel(data: TrainingData, classes: tuple[str, ...], places: list[int] | None) -> TrainingData:
-    """Data with a network's labels; as they are where these are the same."""
-    return data if places is None else RelabelledData(data, classes, tuple(places))

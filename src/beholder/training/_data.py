@@ -19,7 +19,7 @@ from beholder.training.data._threads import read_ahead
 
 
 def open_data(
-    data: Any, model: Model, settings: DataSettings, held_out: float, seed: int
+    data: Any, model: Model, settings: DataSettings, held_out: float, seed: int, classes: Sequence[str] | None = None
 ) -> tuple[TrainingData, TrainingData | None]:
     """Training and validation part of whatever holds labelled stimuli.
 
@@ -33,6 +33,8 @@ def open_data(
         Share that validates, where the data name no part.
     seed : int
         Draws the held-out part of arrays.
+    classes : sequence of str, optional
+        Of the network's outputs, among which labels of files are found.
     """
     if _is_data(data):
         return data, None
@@ -45,7 +47,7 @@ def open_data(
         if hasattr(first, "shape"):
             arrays = make_array_data(first, second, model)
             return arrays.split(held_out, seed) if held_out > 0 else (arrays, None)
-    return open_training_data(data, model, settings, held_out=held_out)
+    return open_training_data(data, model, settings, classes=classes, held_out=held_out)
 
 
 def make_array_data(stimuli: Any, labels: Any, model: Model) -> ArrayData:

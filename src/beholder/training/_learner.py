@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -18,13 +18,11 @@ from beholder._core.errors import is_out_of_memory
 from beholder._core.progress import logger
 from beholder._core.seeds import derive_seed
 from beholder.models import Model
-from beholder.training._network import compute_logits
 from beholder.training._processes import Processes
 from beholder.training._schedule import compute_learning_rate
 from beholder.training._settings import TrainingSettings
+from beholder.training._space import LearningSpace, Perturb
 
-Perturb = Callable[[Tensor, Tensor, int], Tensor]
-"""``perturb(stimuli, labels, seed)``: what the network learns from in place of the stimuli."""
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -95,6 +93,8 @@ class Learner:
     steps_per_epoch : int
     processes : Processes
     perturb : callable or None
+    space : LearningSpace or None
+        Where ``perturb`` acts; None: on what ``prepare`` gives.
     """
 
     model: Model
@@ -102,6 +102,7 @@ class Learner:
     steps_per_epoch: int
     processes: Processes = field(default_factory=Processes)
     perturb: Perturb | None = None
+    space: LearningSpace | None = None
     step: int = 0
     """Updates done."""
     n_parts: int = 1
@@ -111,6 +112,7 @@ class Learner:
 
     def __post_init__(self) -> None:
         self.n_parts = self.settings.accumulation
+        self.place = self.space or LearningSpace(self.model)
         self.parameters = [p for p in self.model.module.parameters() if p.requires_grad]
         self.optimizer = make_optimizer(self.parameters, self.settings)
         fp16 = self.settings.precision == "fp16"
@@ -162,10 +164,11 @@ class Learner:
         for i, (part, own) in enumerate(zip(x.split(size), labels.split(size), strict=True)):
             seed = derive_seed(self.settings.seed, "update", self.step, self.processes.rank, i)
             seed_everything(seed)
-            if self.perturb is not None:
-                part = self.perturb(part, own, seed)
             with self._autocast():
-                logits = compute_logits(self.model, part)
+                part = self.place.enter(part)
+                if self.perturb is not None:
+                    part = self.perturb(part, own, seed)
+                logits = self.place.compute_logits(part)
             loss = functional.cross_entropy(logits, own, reduction="sum", label_smoothing=self.settings.label_smoothing)
             self.scaler.scale(loss / len(x)).backward()
             tally.losses.append(loss.detach())
@@ -201,7 +204,8 @@ class Learner:
         self.scaler.update()
         if self.average is not None and self.settings.ema is not None:
             with torch.no_grad():
-                torch._foreach_lerp_(self.average, self.parameters, 1 - self.settings.ema)
+                for mean, parameter in zip(self.average, self.parameters, strict=True):
+                    mean.lerp_(parameter, 1 - self.settings.ema)
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[Model]:

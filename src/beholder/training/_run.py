@@ -16,9 +16,11 @@ from beholder._core.progress import logger, show_progress
 from beholder.models import Model
 from beholder.training._accuracy import measure_accuracy
 from beholder.training._data import iter_batches
-from beholder.training._learner import Learner, Perturb, Sums, Tally
+from beholder.training._learner import Learner, Sums, Tally
 from beholder.training._log import describe_epoch, describe_time, write_logs
 from beholder.training._order import list_batches
+from beholder.training._skipping import SkippingData
+from beholder.training._space import Perturb
 from beholder.training._state import read_state, write_state
 from beholder.training.data._protocol import TrainingData
 
@@ -118,7 +120,9 @@ class Run:
 
     def _list_skipped(self) -> list[str]:
         parts = [self.training, *([] if self.validation is None else [self.validation])]
-        return sorted({*self.skipped, *(name for part in parts for name in part.bad_stimuli)})
+        return sorted(
+            {*self.skipped, *(each for part in parts if isinstance(part, SkippingData) for each in part.skipped)}
+        )
 
     def _look(self, epoch: int) -> None:
         """Add up what was learnt since the last look, and stop where the loss diverges."""
@@ -196,11 +200,13 @@ class Run:
         found: dict[str, Any] = {}
         if self.validation is not None:
             size = math.ceil(settings.batch_size / settings.accumulation)
-            clean = measure_accuracy(network, self.validation, processes, batch_size=size, seed=settings.seed)
+            clean = measure_accuracy(
+                self.learner.place, self.validation, processes, batch_size=size, seed=settings.seed
+            )
             found |= {"loss": clean.mean_loss, "accuracy": clean.accuracy, "n": clean.n}
             if self.attack is not None:
                 hit = measure_accuracy(
-                    network, self.validation, processes, batch_size=size, seed=settings.seed,
+                    self.learner.place, self.validation, processes, batch_size=size, seed=settings.seed,
                     perturb=self.attack, n_stimuli=settings.eval_stimuli,
                 )  # fmt: skip
                 found |= {"attacked_loss": hit.mean_loss, "attacked_accuracy": hit.accuracy, "n_attacked": hit.n}

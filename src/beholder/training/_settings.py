@@ -10,7 +10,7 @@ from beholder._core.seeds import DEFAULT_SEED
 
 Attack = Literal["none", "pgd", "noise"]
 Norm = Literal["l2", "linf"]
-Space = Literal["prepared", "cochleagram"]
+Space = Literal["prepared", "waveform", "cochleagram"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +61,9 @@ class TrainingSettings:
         Which iterate: that of the largest loss, or the last one.
     random_start : bool
         Start from a random point of the ball.
-    space : {"prepared", "cochleagram"}
-        What is perturbed: what ``prepare`` gives (pixels, samples), or the output of the network's front end.
+    space : {"prepared", "waveform", "cochleagram"}
+        What is perturbed: what ``prepare`` gives (of sounds the same as ``waveform``), or the output of the network's
+        front end.
     eval_steps : int or None
         Steps of the attack on the validation part; default as many as in training, at least 10.
     eval_stimuli : int

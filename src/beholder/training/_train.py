@@ -20,25 +20,25 @@ from beholder._core.seeds import DEFAULT_SEED
 from beholder.jobs import JobFolder, open_output
 from beholder.models import (
     Model,
-    ModelCard,
     Weights,
     copy_trainee,
     describe_preprocessing,
     identify_model,
-    make_card,
     open_model,
     read_weights,
-    write_checkpoint,
 )
-from beholder.training._classes import fit_classes, relabel
+from beholder.training._card import CHECKPOINTS, describe_training, save_checkpoint
+from beholder.training._classes import open_fitting
 from beholder.training._data import open_data
 from beholder.training._learner import Learner, repeatable
 from beholder.training._order import count_batches
-from beholder.training._presets import PRESETS, resolve_settings
+from beholder.training._presets import resolve_settings
 from beholder.training._processes import Processes, find_device, join_processes
 from beholder.training._result import TrainingResult
 from beholder.training._run import STATE, Run, count_threads
 from beholder.training._settings import TrainingSettings
+from beholder.training._skipping import SkippingData
+from beholder.training._space import make_perturb, open_learning_space
 from beholder.training.data._settings import DataSettings
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from beholder.training.data._protocol import TrainingData
 
 FORMAT = "beholder-training-1"
-CHECKPOINTS = "checkpoints"
 _MADE = ("settings.json", "log.csv", "log.jsonl", CHECKPOINTS, STATE)
 
 
@@ -81,7 +80,7 @@ def train(
     attack_step_size: float | None = None,
     attack_keep: Literal["best", "last"] | None = None,
     random_start: bool | None = None,
-    space: Literal["prepared", "cochleagram"] | None = None,
+    space: Literal["prepared", "waveform", "cochleagram"] | None = None,
     eval_steps: int | None = None,
     eval_stimuli: int | None = None,
     held_out: float | None = None,
@@ -173,27 +172,36 @@ n_drawn_validation, cache_gb
     changes = {name: value for name, value in given.items() if name in _SETTINGS and name != "preset"}
     about = DataSettings(
         **{name: given[name] for name in DataSettings.__dataclass_fields__ if name in given and name != "augment"},
-        augment=None if augment is None else tuple(augment), bad_stimuli="skip" if skip_bad else "stop",
+        augment=None if augment is None else tuple(augment),
     )  # fmt: skip
     found = open_model(model, None if device is None else find_device(device), weights_seed)
     settings = resolve_settings(preset, found.modality, changes)
     place = str(found.device)
     with join_processes(place) as processes, _speaking(processes), repeatable(count_threads(threads), place):
         trainee = copy_trainee(found)
-        first, second = open_data(data, found, about, settings.held_out, settings.seed)
-        classes, places = fit_classes(trainee, first.classes, new_head=new_head, seed=settings.seed, name=found.name)
+        open_parts = partial(open_data, data, found, about, settings.held_out, settings.seed)
+        (training, held), classes = open_fitting(open_parts, trainee, new_head=new_head, seed=settings.seed)
         trainee = replace(trainee, classes=classes)
-        training = relabel(first, classes, places)
-        held = None if second is None else relabel(second, classes, places)
+        where = open_learning_space(trainee, settings.space)
         described = _describe(found, settings, training, held, classes, new_head, processes, about)
         out = Path(out_path)
         with _open(out, described, processes, overwrite=overwrite) as (record, is_finished):
-            learner = Learner(trainee, settings, count_batches(training.n_stimuli, settings.batch_size), processes)
-            card = _make_card(found, trainee, settings, described)
-            run = Run(
-                learner, training, held, out, partial(_save, out, trainee, card, settings),
-                save_seconds=save_seconds, save_steps=save_steps,
+            learner = Learner(
+                trainee, settings, count_batches(training.n_stimuli, settings.batch_size), processes,
+                make_perturb(where, settings, settings.attack_steps), where,
             )  # fmt: skip
+            run = Run(
+                learner,
+                SkippingData(training) if skip_bad else training,
+                SkippingData(held) if skip_bad and held is not None else held,
+                out,
+                partial(
+                    save_checkpoint, out, trainee, describe_training(found, trainee, settings, described), settings
+                ),
+                attack=make_perturb(where, settings, settings.eval_steps or 0),
+                save_seconds=save_seconds,
+                save_steps=save_steps,
+            )
             run.go()
             record(run)
     return _collect(out, trainee, settings, run)
@@ -264,36 +272,6 @@ def _open(
             output.record(out, ".", {"epochs": len(run.history), "skipped": run.skipped})
 
         yield record, was_there
-
-
-def _make_card(model: Model, trainee: Model, settings: TrainingSettings, described: dict[str, Any]) -> ModelCard:
-    held = described["validation"]
-    data = {**described["data"], "n_validation": held and held["n_stimuli"]}
-    average = None if settings.ema is None else f"exponential moving average, decay {settings.ema:g}"
-    base = PRESETS.get(settings.preset)
-    return make_card(
-        model, trainee.module, classes=trainee.classes, preset=settings.preset, settings=settings.to_dict(),
-        data=data, averaging=average, notes=() if base is None else (base.source,),
-    )  # fmt: skip
-
-
-def _save(
-    out: Path, trainee: Model, card: ModelCard, settings: TrainingSettings, name: str, row: dict[str, Any]
-) -> None:
-    """Write a checkpoint of the network as it is."""
-    found: list[dict[str, Any]] = []
-    if row.get("accuracy") is not None:
-        found.append(_describe_accuracy(row, "accuracy", "n", "none"))
-    if row.get("attacked_accuracy") is not None:
-        kind = "random" if settings.attack == "noise" else "pgd"
-        hit = _describe_accuracy(row, "attacked_accuracy", "n_attacked", kind)
-        found.append({**hit, "norm": settings.norm, "eps": settings.eps})
-    made = replace(card, epoch=row["epoch"] + 1, step=row["step"], accuracies=tuple(found))
-    write_checkpoint(out / CHECKPOINTS / f"{name}.safetensors", trainee.module, made)
-
-
-def _describe_accuracy(row: dict[str, Any], key: str, n: str, attack: str) -> dict[str, Any]:
-    return {"part": "validation", "attack": attack, "accuracy_top1": row[key], "n": row[n]}
 
 
 def _collect(out: Path, trainee: Model, settings: TrainingSettings, run: Run) -> TrainingResult:

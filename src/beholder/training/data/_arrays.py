@@ -66,11 +66,6 @@ class ArrayData:
         """Its position."""
         return f"stimulus {index}"
 
-    @property
-    def bad_stimuli(self) -> dict[str, str]:
-        """None: all are there."""
-        return {}
-
     def select(self, indices: Sequence[int] | np.ndarray) -> ArrayData:
         """Those at positions."""
         chosen = torch.from_numpy(np.asarray(indices, dtype=np.int64))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -68,9 +67,4 @@ class TrainingData(Protocol):
 
     def name_stimulus(self, index: int) -> str:
         """What a stimulus is called in messages: its file or id."""
-        ...
-
-    @property
-    def bad_stimuli(self) -> Mapping[str, str]:
-        """Stimuli that could not be read and were left out so far, with the reason."""
         ...
