@@ -113,6 +113,9 @@ class Learner:
     def __post_init__(self) -> None:
         self.n_parts = self.settings.accumulation
         self.place = self.space or LearningSpace(self.model)
+        if self.model.device.type == "cpu" and len(self.model.input_shape or ()) == 3:
+            # channels beside one another in memory: convolutions are a third faster on the CPU
+            self.model.module.to(memory_format=torch.channels_last)
         self.parameters = [p for p in self.model.module.parameters() if p.requires_grad]
         self.optimizer = make_optimizer(self.parameters, self.settings)
         fp16 = self.settings.precision == "fp16"

@@ -277,6 +277,7 @@ def _open(
 def _collect(out: Path, trainee: Model, settings: TrainingSettings, run: Run) -> TrainingResult:
     """The best network, as it was written."""
     path = out / CHECKPOINTS / "best.safetensors"
+    trainee.module.to(memory_format=torch.contiguous_format)
     trainee.module.load_state_dict(read_weights(path))
     digest = hash_file(path)
     spec = trainee.spec
