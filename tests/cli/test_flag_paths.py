@@ -22,6 +22,7 @@ from .flag_paths import Place, count_files
 from .test_every_flag import APPS
 
 LONGER = {
+    ("models import", "model"): "a name is resolved where all names are",
     ("panel", "run_code"): "whether a file may name code is asked where its rows are read",
     ("units record", "batch_size"): "a recording is an extraction",
     ("tasks serve", "fill"): "who comes in is decided at the entrance, behind the book of participants",

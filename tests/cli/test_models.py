@@ -66,3 +66,18 @@ def test_patterns_are_those_of_extract(
     command = ["extract", "-m", "beholder:shapes", "--in_path", place / "images", "--out_path", tmp_path]
     code, out, _ = beholder(*command, "--module_name", pattern, "--json")
     assert code == 0 and [layer["layer"] for layer in json.loads(out)["layers"]] == expected
+
+
+def test_checkpoints_go_out_and_come_in(tmp_path, beholder):
+    code, out, err = beholder("models", "export", "beholder:shapes", str(tmp_path / "shapes.pt"))
+    assert (code, out.strip()) == (0, str(tmp_path / "shapes.pt")), err
+    target = str(tmp_path / "back.safetensors")
+    names = tmp_path / "names.txt"
+    names.write_text("".join(f"class {i}\n" for i in range(16)))
+    words = ["models", "import", str(tmp_path / "shapes.pt"), "beholder:shapes", target]
+    code, out, err = beholder(*words, "--classes", str(names), "--licence", "CC0-1.0")
+    assert (code, out.strip()) == (0, target), err
+    code, out, err = beholder("models", "card", target)
+    assert code == 0 and "license: CC0-1.0" in out and "class 15" in out, err
+    code, out, err = beholder("models", "card", str(tmp_path / "shapes.pt"))
+    assert code == 2 and "which has none" in err and len(err.strip().splitlines()) == 1

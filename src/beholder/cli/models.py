@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from beholder._core.errors import InputError
-from beholder.cli._flags import OutputFlags, make_app
+from beholder.cli._flags import OutputFlags, list_files, make_app
 
 app = make_app("models", "What can be loaded.")
 
@@ -63,3 +63,70 @@ def fetch(
     rows = [{"model": name, "file": weights.file, "sha256": weights.sha256} for name, weights in fetched]
     nowhere = "no file, the weights are drawn by the seed"
     output.print((f"{row['model']}: {row['file'] or nowhere}" for row in rows), {"weights": rows})
+
+
+@app.command
+def export(model: str, path: Path, /, *, model_path: str | None = None, output: OutputFlags = OutputFlags()) -> None:
+    """Write a network as a checkpoint of the robustness library, to evaluate and attack it there.
+
+    Example: beholder models export resnet18@runs/robust/checkpoints/best.safetensors resnet18.pt
+
+    Parameters
+    ----------
+    model
+        source:name[@weights], or an alias.
+    path
+        The file to write, .pt.
+    model_path
+        Read weights from this file or folder instead.
+    """
+    from beholder.models import export_robustness, load_model
+
+    made = export_robustness(load_model(model, model_path=model_path, device="cpu"), path)
+    output.print([str(made)], {"files": list_files([made])})
+
+
+@app.command(name="import")
+def import_(
+    weights: Path, model: str, path: Path, /, *, classes: Path | None = None, licence: str | None = None,
+    output: OutputFlags = OutputFlags(),
+) -> None:  # fmt: skip
+    """Write a file of weights, the robustness library's or any other, as a checkpoint with a model card.
+
+    Example: beholder models import cifar_l2_0_5.pt torchvision:resnet50 cifar.safetensors --classes cifar.txt
+
+    Parameters
+    ----------
+    weights
+        The file; nothing in it is run.
+    model
+        The architecture, source:name.
+    path
+        The checkpoint to write, .safetensors.
+    classes
+        A file with the name of a class a line, in the order of the outputs.
+    licence
+        Of the weights.
+    """
+    from beholder.models import import_checkpoint, read_labels
+
+    names = None if classes is None else read_labels(classes)
+    made = import_checkpoint(weights, model, path, classes=names, licence=licence)
+    output.print([str(made)], {"files": list_files([made])})
+
+
+@app.command
+def card(file: Path, /, *, output: OutputFlags = OutputFlags()) -> None:
+    """Show the model card in a checkpoint.
+
+    Example: beholder models card runs/robust/checkpoints/best.safetensors
+
+    Parameters
+    ----------
+    file
+        A .safetensors file.
+    """
+    from beholder.models import describe_card, read_card
+
+    found = read_card(file)
+    output.print(describe_card(found, file.name).splitlines(), {"card": [found.to_dict()]})

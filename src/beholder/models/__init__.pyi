@@ -47,6 +47,8 @@ from .nets._spectemp import RippleFilterbank as RippleFilterbank
 from .network._card import load_checkpoint as load_checkpoint
 from .network._card import make_card as make_card
 from .network._command import find_model_words as find_model_words
+from .network._exchange import export_robustness as export_robustness
+from .network._exchange import import_checkpoint as import_checkpoint
 from .network._head import find_head as find_head
 from .network._identity import describe_preprocessing as describe_preprocessing
 from .network._identity import identify_model as identify_model
@@ -95,6 +97,7 @@ from .sources._template import write_template as write_template
 from .sources._training_batches import iter_training_batches as iter_training_batches
 from .weights._card import ModelCard as ModelCard
 from .weights._card import read_card as read_card
+from .weights._card_text import describe_card as describe_card
 from .weights._checkpoint import write_checkpoint as write_checkpoint
 from .weights._head import set_head as set_head
 from .weights._key_rules import read_key_rules as read_key_rules

@@ -20,6 +20,7 @@ from beholder.models.weights._published import (
     make_tag_fetcher,
     make_tag_loader,
 )
+from beholder.models.weights._robustness import split_robustness
 from beholder.models.words._vocabulary import list_imagenet_classes
 
 if TYPE_CHECKING:
@@ -70,28 +71,20 @@ def pick_network(state: dict[str, Any], module: nn.Module) -> dict[str, Any]:
     InputError
         When the checkpoint's normaliser is not ImageNet's: its network then wants other pictures.
     """
-    own = set(module.state_dict())
-    picked: dict[str, Any] = {}
-    for full_name, value in state.items():
-        name = full_name.removeprefix("module.")
-        if name.startswith("attacker."):
-            continue
-        if name.endswith(("new_mean", "new_std")):
-            _check_constants(value, IMAGENET_MEAN if name.endswith("new_mean") else IMAGENET_STD)
-            continue
-        while name not in own and name.startswith(("model.", "module.")):
-            name = name.partition(".")[2]
-        picked[name] = value
-    return picked
+    found = split_robustness(state, set(module.state_dict()))
+    _check_constants(found.mean, IMAGENET_MEAN)
+    _check_constants(found.std, IMAGENET_STD)
+    return found.tensors
 
 
-def _check_constants(found: Any, expected: tuple[float, ...]) -> None:
-    values = [round(float(value), 4) for value in found.flatten()]
-    if len(values) != len(expected) or any(abs(a - b) > 1e-3 for a, b in zip(values, expected, strict=True)):
+def _check_constants(found: tuple[float, ...] | None, expected: tuple[float, ...]) -> None:
+    if found is None:
+        return
+    if len(found) != len(expected) or any(abs(a - b) > 1e-3 for a, b in zip(found, expected, strict=True)):
         raise InputError(
             f"a checkpoint of a network for ImageNet, whose normaliser holds {list(expected)}",
-            got=f"one with {values}",
-            hint="a file: source with this normalisation",
+            got=f"one with {[round(each, 4) for each in found]}",
+            hint="`beholder models import`, which keeps it as the network's preprocessing",
         )
 
 

@@ -85,6 +85,10 @@ class ModelCard:
     notes: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
 
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, JSON-able where they are plain."""
+        return {"format": FORMAT, **dataclasses.asdict(self)}
+
     def to_json(self) -> str:
         """One JSON text, its keys in order, which :meth:`from_json` reads back.
 
@@ -93,9 +97,8 @@ class ModelCard:
         InputError
             Something in it is no plain value, or no finite number.
         """
-        table = {"format": FORMAT, **dataclasses.asdict(self)}
         try:
-            return json.dumps(table, sort_keys=True, ensure_ascii=False, allow_nan=False)
+            return json.dumps(self.to_dict(), sort_keys=True, ensure_ascii=False, allow_nan=False)
         except (TypeError, ValueError) as error:
             raise InputError("a model card of plain values and finite numbers", got=str(error)) from error
 

@@ -12,7 +12,7 @@ from beholder.models.weights._card import ModelCard
 _MANY = 40
 
 
-def format_card(card: ModelCard, file_name: str) -> str:
+def describe_card(card: ModelCard, file_name: str) -> str:
     """Markdown of a card.
 
     Parameters
@@ -23,7 +23,7 @@ def format_card(card: ModelCard, file_name: str) -> str:
 
     Examples
     --------
-    >>> print(format_card(ModelCard("beholder:shapes", licence="MIT"), "best.safetensors").splitlines()[1])
+    >>> print(describe_card(ModelCard("beholder:shapes", licence="MIT"), "best.safetensors").splitlines()[1])
     license: MIT
     """
     title = f"{card.model or 'A module of its own'}, {card.preset or 'trained'}"

@@ -13,7 +13,7 @@ from beholder._core.files import explain_write_errors, write_bytes, write_text
 from beholder._core.provenance import read_versions
 from beholder.models.definitions._base import ModelDefinition
 from beholder.models.weights._card import KEY, ModelCard, find_card
-from beholder.models.weights._card_text import format_card
+from beholder.models.weights._card_text import describe_card
 from beholder.models.weights._head import has_head, set_head
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def write_checkpoint(path: Path | str, state: nn.Module | Mapping[str, Tensor], 
         with contextlib.suppress(FileNotFoundError):  # no page may tell of weights that are gone
             page.unlink()
     write_bytes(path, data, durable=True)
-    write_text(page, format_card(card, path.name))
+    write_text(page, describe_card(card, path.name))
     return path
 
 

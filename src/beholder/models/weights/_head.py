@@ -10,6 +10,9 @@ from beholder._core.errors import InputError
 if TYPE_CHECKING:
     from torch import nn
 
+COUNTER = "num_batches_tracked"
+"""How names of tensors end that files may lack: batches counted by BatchNorm."""
+
 Shapes = Mapping[str, tuple[int, ...]]
 
 
@@ -35,7 +38,8 @@ def find_other_head(module: nn.Module, shapes: Shapes) -> dict[str, Any] | None:
     """
     own = read_shapes(module)
     differ = [name for name in own if name in shapes and own[name] != tuple(shapes[name])]
-    missing, extra = [n for n in own if n not in shapes], [n for n in shapes if n not in own]
+    missing = [name for name in own if name not in shapes and not name.endswith(COUNTER)]
+    extra = [name for name in shapes if name not in own]
     if not (differ or missing or extra):
         return None
     places = {name.rpartition(".")[0] for name in differ}

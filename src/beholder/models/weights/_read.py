@@ -20,6 +20,7 @@ from beholder._core.errors import InputError, WeightsUnavailable
 from beholder._core.hashing import hash_file
 from beholder.models.definitions._base import Weights
 from beholder.models.weights._card import find_card
+from beholder.models.weights._head import COUNTER
 from beholder.models.weights._look import check_weights_file, describe_damage
 
 if TYPE_CHECKING:
@@ -297,7 +298,7 @@ def load_state(
     """
     own = module.state_dict()
     state = strip_prefixes(state, own)
-    missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
+    missing = [name for name in own if name not in state and not name.endswith(COUNTER)]
     extra = [name for name in state if name not in own]
     shapes = [
         f"{name} {tuple(state[name].shape)} for {tuple(own[name].shape)}"
