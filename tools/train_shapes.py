@@ -4,7 +4,7 @@ Every training picture is drawn afresh, so nothing is seen twice; held-out pictu
 seed. One thread and one seed: the same machine type and versions give the same file again.
 About ten minutes on one core::
 
-    python tools/train_shapes.py --out src/beholder/models/_data/shapes.safetensors
+    python tools/train_shapes.py --out src/beholder/models/_data/shapes-v1.safetensors
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def main() -> None:
     from safetensors.torch import save
 
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("src/beholder/models/_data/shapes.safetensors"))
+    parser.add_argument("--out", type=Path, default=Path("src/beholder/models/_data/shapes-v1.safetensors"))
     parser.add_argument("--steps", type=int, default=800)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")

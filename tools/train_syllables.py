@@ -3,7 +3,7 @@
 Every training sound is spoken afresh, so nothing is heard twice; held-out sounds come from another seed. One thread and
 one seed: the same machine type and versions give the same file again. About ten minutes on one core::
 
-    python tools/train_syllables.py --out src/beholder/models/_data/syllables.safetensors
+    python tools/train_syllables.py --out src/beholder/models/_data/syllables-v1.safetensors
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def main() -> None:
     from safetensors.torch import save
 
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("src/beholder/models/_data/syllables.safetensors"))
+    parser.add_argument("--out", type=Path, default=Path("src/beholder/models/_data/syllables-v1.safetensors"))
     parser.add_argument("--steps", type=int, default=500)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")

@@ -1,8 +1,8 @@
 """Source ``beholder``: networks that come with the package and need no network to be had.
 
-``beholder:shapes`` tells the sixteen categories of :func:`beholder.stimuli.draw_shapes_set` apart,
+``beholder:shapes`` tells the sixteen categories of :func:`beholder.stimuli.draw_shapes_set` apart, and
 ``beholder:syllables`` those of :func:`beholder.stimuli.draw_syllables_set`. ``tools/train_shapes.py`` and
-``tools/train_syllables.py`` made their weights.
+``tools/train_syllables.py`` made their first weights, ``v1``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 _FOLDER = Path(__file__).parents[1] / "_data"
-_DEFAULT_TAG = "v1"
 INPUT_SIZE = 224
 MEAN = (0.5, 0.5, 0.5)
 STD = (0.25, 0.25, 0.25)
@@ -33,17 +32,13 @@ STD = (0.25, 0.25, 0.25)
 @final
 @dataclass(frozen=True)
 class _Bundled:
-    """A bundled network: the file of its weights, what it is shown, what it names."""
+    """A bundled network: its weights, the default first, what it is shown, what it names."""
 
-    file: str
+    tags: tuple[str, ...]
     preprocessing: Preprocessing
     layers: tuple[str, ...]
     build: Callable[[int], nn.Module]
     list_classes: Callable[[], tuple[str, ...]]
-
-    @property
-    def path(self) -> Path:
-        return _FOLDER / self.file
 
 
 def _build_picture_network(n_classes: int) -> nn.Module:
@@ -70,21 +65,21 @@ def _list_syllables() -> tuple[str, ...]:
     return SYLLABLE_CATEGORIES
 
 
+def _describe_pictures(*tags: str) -> _Bundled:
+    preprocessing = ImagePreprocessing(resize=INPUT_SIZE, crop=(INPUT_SIZE, INPUT_SIZE), mean=MEAN, std=STD)
+    layers = ("block1", "block2", "block3", "block4", "block5", "classifier")
+    return _Bundled(tags, preprocessing, layers, _build_picture_network, _list_shapes)
+
+
+def _describe_sounds(*tags: str) -> _Bundled:
+    preprocessing = SoundPreprocessing(rate=16_000, duration=1.0, cut="center", pad="center", rms=0.1)
+    layers = ("cochleagram", "block1", "block2", "block3", "block4", "classifier")
+    return _Bundled(tags, preprocessing, layers, _build_sound_network, _list_syllables)
+
+
 _NETWORKS = {
-    "shapes": _Bundled(
-        "shapes.safetensors",
-        ImagePreprocessing(resize=INPUT_SIZE, crop=(INPUT_SIZE, INPUT_SIZE), mean=MEAN, std=STD),
-        ("block1", "block2", "block3", "block4", "block5", "classifier"),
-        _build_picture_network,
-        _list_shapes,
-    ),
-    "syllables": _Bundled(
-        "syllables.safetensors",
-        SoundPreprocessing(rate=16_000, duration=1.0, cut="center", pad="center", rms=0.1),
-        ("cochleagram", "block1", "block2", "block3", "block4", "classifier"),
-        _build_sound_network,
-        _list_syllables,
-    ),
+    "shapes": _describe_pictures("v1"),
+    "syllables": _describe_sounds("v1"),
 }
 
 
@@ -107,29 +102,25 @@ class BundledSource(Source):
             name=name,
             build=lambda: network.build(len(classes)),
             preprocessing=network.preprocessing,
-            default_tag=_DEFAULT_TAG,
-            tags=(_DEFAULT_TAG,),
+            default_tag=network.tags[0],
+            tags=network.tags,
             load_tag=lambda module, tag: _load(module, name, tag),
-            published_file=lambda tag: network.file,
+            published_file=lambda tag: _name_file(name, tag),
             layers=network.layers,
             classes=classes,
         )
 
 
-def read_bundled_facts(name: str) -> dict[str, Any]:
-    """What was measured of a bundled network when it was made: classes, held-out accuracy, training.
-
-    Parameters
-    ----------
-    name : str
-        Such as ``"shapes"``.
-    """
+def read_bundled_facts(name: str, tag: str) -> dict[str, Any]:
+    """What was measured of a bundled network's first weights when they were made: classes, accuracy, training."""
     from safetensors import safe_open
 
-    if name not in _NETWORKS:
-        raise UnknownNameError("bundled network", name, _NETWORKS)
-    with safe_open(_NETWORKS[name].path, "np") as file:
+    with safe_open(_FOLDER / _name_file(name, tag), "np") as file:
         return json.loads(file.metadata()["beholder"])
+
+
+def _name_file(name: str, tag: str) -> str:
+    return f"{name}-{tag}.safetensors"
 
 
 def _load(module: nn.Module, name: str, tag: str) -> Weights:
@@ -137,7 +128,7 @@ def _load(module: nn.Module, name: str, tag: str) -> Weights:
 
     from beholder.models.nets._bundled import load_stored_state
 
-    path = _NETWORKS[name].path
+    path = _FOLDER / _name_file(name, tag)
     if not path.is_file():
         raise explain_missing(f"beholder:{name}", tag, got="an installation without its file", place=str(path))
     load_stored_state(module, load_file(path))
