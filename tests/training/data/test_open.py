@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from torch import nn
 
 from beholder._core.errors import InputError, StimulusError, UnknownNameError
 from beholder.models import ImagePreprocessing, Model, SoundPreprocessing, wrap
-from beholder.stimuli import save_sound
+from beholder.stimuli import load_sound, resample_sound, save_sound
 from beholder.training import DataSettings, open_training_data, read_ahead
 
 SIZE = 16
@@ -129,17 +131,48 @@ def test_drawn_sets_are_others_each_epoch_and_the_same_again() -> None:
     assert torch.equal(fixed, held.read_batch(np.array([3]), epoch=5, seed=9)[0])
 
 
-def test_a_bad_picture_is_named_or_left_out(pictures: Path) -> None:
+def test_a_bad_picture_is_named(pictures: Path) -> None:
     bad = pictures / "cat" / "cat_0.png"
     bad.write_bytes(bad.read_bytes()[:60])
     model = make_picture_model()
     data, _ = open_training_data(pictures, model, held_out=0)
     with pytest.raises(StimulusError, match="cat_0"):
         data.read_batch(np.arange(4), epoch=0, seed=0)
-    data, _ = open_training_data(pictures, model, DataSettings(bad_stimuli="skip"), held_out=0)
-    x, labels = data.read_batch(np.arange(4), epoch=0, seed=0)
-    assert len(x) == len(labels) == 3
-    assert list(data.bad_stimuli) == ["cat/cat_0.png"]
+
+
+def test_a_folder_of_parts_is_no_folder_of_classes(pictures: Path, tmp_path: Path) -> None:
+    for part in ("train", "val"):
+        (tmp_path / "both" / part).mkdir(parents=True)
+        for name in ("cat", "dog"):
+            shutil.copytree(pictures / name, tmp_path / "both" / part / name)
+    model = make_picture_model()
+    with pytest.raises(InputError, match=r"parts, train, val.*both/train with validation .*both/val"):
+        open_training_data(tmp_path / "both", model)
+    settings = DataSettings(validation=tmp_path / "both" / "val")
+    learnt, held = open_training_data(tmp_path / "both" / "train", model, settings)
+    assert held is not None and (learnt.n_stimuli, held.n_stimuli) == (16, 16)
+    with pytest.raises(InputError, match="16 that are"):
+        open_training_data(
+            tmp_path / "both" / "train", model, replace(settings, validation=tmp_path / "both" / "train")
+        )
+
+
+def test_validation_has_the_classes_that_are_learnt(pictures: Path, tmp_path: Path) -> None:
+    shutil.copytree(pictures / "owl", tmp_path / "other" / "emu")
+    with pytest.raises(InputError, match="1 others, such as emu"):
+        open_training_data(pictures, make_picture_model(), DataSettings(validation=tmp_path / "other"))
+
+
+def test_sounds_of_any_rate_fill_the_window(sounds: Path) -> None:
+    for file in sorted(sounds.iterdir())[::2]:
+        sound, _ = load_sound(file)
+        save_sound(file, resample_sound(sound, 1000, 4000), 4000)
+    settings = DataSettings(label_pattern="{digit}_{speaker}_{take}", augment=())
+    model = make_sound_model()
+    data, _ = open_training_data(sounds, model, settings, held_out=0)
+    shown = data.read_batch(np.arange(24), 0, 0)[0]
+    assert shown.shape == (24, 500)
+    assert np.array_equal(shown[0].numpy(), model.prepare(sounds / data.name_stimulus(0)))
 
 
 def test_what_cannot_be_trained_on_is_refused(pictures: Path, sounds: Path, tmp_path: Path) -> None:

@@ -114,11 +114,6 @@ class DrawnData:
         return self._n_stimuli
 
     @property
-    def bad_stimuli(self) -> dict[str, str]:
-        """None: nothing is read."""
-        return {}
-
-    @property
     def fingerprint(self) -> str:
         """Hash of the set's name and version and of how many are drawn."""
         return hash_settings(self.describe())

@@ -26,6 +26,7 @@ from beholder.training.data._stored import StoredData
 logger = logging.getLogger("beholder")
 
 _GB = 2**30
+_PARTS = frozenset({"train", "training", "val", "valid", "validation", "test"})
 DEFAULTS = {"image": ("crop", "flip"), "sound": ("crop",), "array": ()}
 """Augmentations where none are asked for, by modality."""
 
@@ -81,15 +82,14 @@ def open_training_data(
     augment = read_augmentations(numbers)
     reader = _make_reader(model, augment, settings)
     room = _find_room(settings.cache_gb)
-    skip = settings.bad_stimuli == "skip"
     chosen = [labels[i] for i in training]
     first = StoredData(shown, _number(shown, chosen, names, network, settings), names, reader, augment=augment,
-                       skip_bad=skip, cache_bytes=room * 3 // 4)  # fmt: skip
+                       cache_bytes=room * 3 // 4)  # fmt: skip
     _log_empty(names, first.labels)
     if not len(held_labels):
         return first, None
     second = StoredData(validation, _number(validation, held_labels, names, network, settings), names,
-                        PlainReader(model.preprocessing), skip_bad=skip, cache_bytes=room // 4)  # fmt: skip
+                        PlainReader(model.preprocessing), cache_bytes=room // 4)  # fmt: skip
     return first, second
 
 
@@ -117,6 +117,12 @@ def _read(data: Any, model: Model, settings: DataSettings) -> StimulusSet:
     return stimuli if settings.label_pattern is None else read_name_fields(stimuli, settings.label_pattern)
 
 
+def _list_paths(stimuli: StimulusSet) -> set[str]:
+    """Where the files of a set lie."""
+    root = os.path.realpath(stimuli.root or ".")
+    return {os.path.join(root, file) for file in stimuli.files if file}  # noqa: PTH118 (a million at a time)
+
+
 def _read_labels(stimuli: StimulusSet, settings: DataSettings) -> list[str]:
     """The class of each stimulus, as the data call it."""
     labels, _ = read_labels_of(stimuli, _find_column(settings))
@@ -124,6 +130,16 @@ def _read_labels(stimuli: StimulusSet, settings: DataSettings) -> list[str]:
         raise InputError("stimuli with classes: one folder a class, or a column of labels",
                          got=f"{len(stimuli)} {stimuli.kind}s without",
                          hint="--label_pattern '{label}_{take}.wav' where the file names tell")  # fmt: skip
+    found = {label.casefold() for label in labels}
+    if (
+        stimuli.layout == "classes"
+        and settings.label_column is None
+        and found <= _PARTS
+        and found & {"train", "training"}
+    ):
+        given = sorted(set(labels))
+        raise InputError("a folder with a folder for each class", got=f"one with parts, {', '.join(given)}",
+                         hint=f"{stimuli.root}/{given[0]} with --validation {stimuli.root}/{given[-1]}")  # fmt: skip
     return labels
 
 
@@ -143,9 +159,9 @@ def _split(
         training = select_where(columns, settings.train_where)
     if settings.validation is not None:
         others = _read(settings.validation, model, settings)
-        twice = set(others.ids) & set(stimuli.ids) if others.root == stimuli.root else set()
+        twice = sorted(_list_paths(others) & _list_paths(stimuli))
         if twice:
-            raise InputError("validation stimuli that are not trained on", got=f"{len(twice)} that are")
+            raise InputError("validation stimuli that are not trained on", got=f"{len(twice):,} that are: {twice[0]}")
         held, held_labels = others, _read_labels(others, settings)
     else:
         if settings.validation_where is not None:

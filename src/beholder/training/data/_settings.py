@@ -8,8 +8,6 @@ from typing import final
 
 from beholder._core.errors import InputError
 
-ON_BAD = ("stop", "skip")
-
 
 @final
 @dataclass(frozen=True)
@@ -38,8 +36,6 @@ class DataSettings:
         dB: sound to background, drawn uniformly between the two.
     n_drawn, n_drawn_validation : int
         Stimuli of a drawn set in an epoch, and those that validate.
-    bad_stimuli : {"stop", "skip"}
-        What happens at a stimulus that cannot be read.
     cache_gb : float, optional
         Memory for decoded stimuli; by default a quarter of what is free.
     """
@@ -54,7 +50,6 @@ class DataSettings:
     snr: tuple[float, float] = (-10.0, 10.0)
     n_drawn: int = 9_600
     n_drawn_validation: int = 640
-    bad_stimuli: str = "stop"
     cache_gb: float | None = None
 
     def __post_init__(self) -> None:
@@ -62,8 +57,6 @@ class DataSettings:
             raise InputError("one of validation and validation_where", got="both")
         if len(self.snr) != 2 or not self.snr[0] <= self.snr[1]:
             raise InputError("an SNR in dB as lowest and highest", got=str(self.snr))
-        if self.bad_stimuli not in ON_BAD:
-            raise InputError(f"bad_stimuli: {' or '.join(ON_BAD)}", got=repr(self.bad_stimuli))
         if self.n_drawn < 1 or self.n_drawn_validation < 0:
             raise InputError("at least 1 drawn stimulus an epoch", got=f"{self.n_drawn}, {self.n_drawn_validation}")
         if self.cache_gb is not None and self.cache_gb < 0:

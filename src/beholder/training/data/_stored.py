@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from beholder._core.errors import InputError, StimulusError
+from beholder._core.errors import InputError
 from beholder._core.hashing import PREFIX, hash_bytes
 from beholder._core.progress import show_progress
 from beholder._core.seeds import make_generator
@@ -23,8 +22,6 @@ from beholder.training.data._augmentations import AUGMENTATIONS
 from beholder.training.data._draws import DrawFrom
 from beholder.training.data._readers import StimulusReader
 from beholder.training.data._threads import use_one_thread
-
-logger = logging.getLogger("beholder")
 
 MOST_HASHED = 4 * 2**30
 """Bytes of files up to which a fingerprint reads them all; above, it goes by their names and sizes."""
@@ -42,8 +39,6 @@ class StoredData:
     reader : StimulusReader
     augment : mapping of str to float
         Augmentations in their order, for :meth:`describe`; those of batches act here.
-    skip_bad : bool
-        Leave out stimuli that cannot be read, with a word, instead of stopping.
     cache_bytes : int
         Memory for decoded stimuli: those read first stay, until it is full.
     """
@@ -56,7 +51,6 @@ class StoredData:
         reader: StimulusReader,
         *,
         augment: Mapping[str, float] | None = None,
-        skip_bad: bool = False,
         cache_bytes: int = 0,
     ) -> None:
         self.stimuli = stimuli
@@ -64,8 +58,6 @@ class StoredData:
         self._classes = classes
         self._reader = reader
         self._augment = dict(augment or {})
-        self._skip_bad = skip_bad
-        self._bad: dict[str, str] = {}
         self._room = cache_bytes
         self._kept: dict[int, Any] = {}
         self._lock = threading.Lock()
@@ -92,11 +84,6 @@ class StoredData:
         return self._labels
 
     @property
-    def bad_stimuli(self) -> dict[str, str]:
-        """Name and reason of the stimuli that were left out so far."""
-        return dict(self._bad)
-
-    @property
     def fingerprint(self) -> str:
         """Hash of ids, labels and files' bytes; of names and sizes where the files have more than 4 GiB."""
         if self._fingerprint is None:
@@ -116,24 +103,14 @@ class StoredData:
     def read_batch(self, indices: np.ndarray, epoch: int, seed: int) -> tuple[Tensor, Tensor]:
         """Read, decode and vary stimuli; see :class:`TrainingData`.
 
-        With MixUp or CutMix labels are (n, n_classes), float32. Stimuli that are left out are in neither.
+        With MixUp or CutMix labels are (n, n_classes), float32.
         """
         shown: list[np.ndarray] = []
-        kept: list[int] = []
         with use_one_thread():
             for i in map(int, indices):
-                try:
-                    with name_bad_stimulus(self.stimuli, i):
-                        shown.append(self._reader.show(self._load(i), seed, "augment", epoch, self.stimuli.ids[i]))
-                except StimulusError as error:
-                    if not self._skip_bad:
-                        raise
-                    self._note_bad(i, error)
-                    continue
-                kept.append(i)
-            if not shown:
-                raise StimulusError("a batch with stimuli that can be read", got=f"none of {len(indices)}")
-            labels = torch.from_numpy(self._labels[kept])
+                with name_bad_stimulus(self.stimuli, i):
+                    shown.append(self._reader.show(self._load(i), seed, "augment", epoch, self.stimuli.ids[i]))
+            labels = torch.from_numpy(self._labels[np.asarray(indices, dtype=np.int64)])
             return mix_batch(_stack(shown), labels, len(self._classes), self._augment, seed, epoch, indices)
 
     def describe(self) -> dict[str, Any]:
@@ -156,14 +133,6 @@ class StoredData:
                 self._room -= size
                 self._kept[i] = loaded
         return loaded
-
-    def _note_bad(self, i: int, error: StimulusError) -> None:
-        name = self.name_stimulus(i)
-        with self._lock:
-            if name in self._bad:
-                return
-            self._bad[name] = error.got or str(error)
-        logger.warning("left out: %s", error.got or error)
 
     def _hash_stimuli(self) -> list[str]:
         stimuli, n = self.stimuli, len(self.stimuli)
