@@ -13,6 +13,8 @@ from ._labels import Labels as Labels
 from ._labels import find_category_labels as find_category_labels
 from ._labels import find_labels as find_labels
 from ._labels import read_labels_of as read_labels_of
+from ._makers import MakerComparison as MakerComparison
+from ._makers import compare_makers as compare_makers
 from ._metamer_sets import find_metamer_sets as find_metamer_sets
 from ._network_files import read_attacked_accuracy as read_attacked_accuracy
 from ._network_files import read_brain_prediction as read_brain_prediction
