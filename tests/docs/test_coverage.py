@@ -32,6 +32,7 @@ _PAGE_OF = {
     "extract": "extraction.md",
     "panel": "panel.md",
     "show": "panel.md",
+    "train": "training.md",
     "units sample": "units.md",
     "units split": "units.md",
     "units record": "units.md",

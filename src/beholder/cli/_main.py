@@ -38,6 +38,7 @@ COMMANDS = {
     "metamers": ("beholder.cli.metamers:app", "Metamers: what a network cannot tell apart, and how others judge it."),
     "analyze": ("beholder.cli.analyze:app", "Networks compared with brains, people and other networks."),
     "evaluate": ("beholder.cli.evaluate:app", "Networks in experiments that people took, beside these people."),
+    "train": ("beholder.cli.train:app", "Training: plainly, under attack, in noise; of any network."),
     "show": ("beholder.cli.show:app", "What a store, HDF5 or results file holds, without reading its data."),
     "verify": ("beholder.cli.verify:app", "Whether outputs hold what was written; what does not is made anew."),
     "report": ("beholder.cli.report:app", "One self-contained HTML page of everything found in a folder."),

@@ -57,6 +57,24 @@ class TrainingResult:
                 told.append(f"{words} {100 * best[name]:.1f} %")
         return f"TrainingResult({self.model.name}: {', '.join(told)}; {self.path})"
 
+    def sentences(self) -> list[str]:
+        """What came out, for people."""
+        best, path = self.best, self.checkpoint
+        told = f"best epoch {best['epoch'] + 1} of {len(self.history)}"
+        if best.get("accuracy") is not None:
+            told += f": {100 * best['accuracy']:.1f} % of {best['n']:,} held-out stimuli right"
+        if best.get("attacked_accuracy") is not None:
+            how = "in noise" if self.settings.attack == "noise" else "under attack"
+            told += f", {100 * best['attacked_accuracy']:.1f} % of {best['n_attacked']:,} {how}"
+            told += f" ({self.settings.norm}, radius {self.settings.eps:.4g})"
+        base = self.model.name.partition("@")[0]
+        return [told, *(f"note: {each}" for each in self.warnings), f"use it as {base}@{path}"]
+
+    def list_files(self) -> list[Path]:
+        """The checkpoints and the log."""
+        names = ("best.safetensors", "last.safetensors")
+        return [*(self.path / "checkpoints" / name for name in names), self.path / "log.csv", self.path / "log.jsonl"]
+
     def to_pandas(self) -> pd.DataFrame:
         """The history, a row an epoch."""
         import pandas as pd

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -168,11 +168,19 @@ n_drawn_validation, cache_gb
     >>> result = bh.train("resnet18@random", "pictures/", epochs=10)        # doctest: +SKIP
     >>> bh.evaluate_natural(result.model, "others/")                        # doctest: +SKIP
     """
-    given = locals()
-    changes = {name: value for name, value in given.items() if name in _SETTINGS and name != "preset"}
+    changes = {
+        "epochs": epochs, "batch_size": batch_size, "accumulation": accumulation, "optimizer": optimizer,
+        "learning_rate": learning_rate, "momentum": momentum, "weight_decay": weight_decay, "schedule": schedule,
+        "step_epochs": step_epochs, "step_factor": step_factor, "warmup_epochs": warmup_epochs,
+        "label_smoothing": label_smoothing, "clip_norm": clip_norm, "ema": ema, "precision": precision,
+        "attack": attack, "norm": norm, "eps": eps, "attack_steps": attack_steps,
+        "attack_step_size": attack_step_size, "attack_keep": attack_keep, "random_start": random_start,
+        "space": space, "eval_steps": eval_steps, "eval_stimuli": eval_stimuli, "held_out": held_out, "seed": seed,
+    }  # fmt: skip
     about = DataSettings(
-        **{name: given[name] for name in DataSettings.__dataclass_fields__ if name in given and name != "augment"},
-        augment=None if augment is None else tuple(augment),
+        label_column=label_column, label_pattern=label_pattern, train_where=train_where, validation=validation,
+        validation_where=validation_where, augment=None if augment is None else tuple(augment), background=background,
+        snr=snr, n_drawn=n_drawn, n_drawn_validation=n_drawn_validation, cache_gb=cache_gb,
     )  # fmt: skip
     found = open_model(model, None if device is None else find_device(device), weights_seed)
     settings = resolve_settings(preset, found.modality, changes)
@@ -185,7 +193,7 @@ n_drawn_validation, cache_gb
         where = open_learning_space(trainee, settings.space)
         described = _describe(found, settings, training, held, classes, new_head, processes, about)
         out = Path(out_path)
-        with _open(out, described, processes, overwrite=overwrite) as (record, is_finished):
+        with _open(out, described, processes, overwrite=overwrite) as record:
             learner = Learner(
                 trainee, settings, count_batches(training.n_stimuli, settings.batch_size), processes,
                 make_perturb(where, settings, settings.attack_steps), where,
@@ -205,9 +213,6 @@ n_drawn_validation, cache_gb
             run.go()
             record(run)
     return _collect(out, trainee, settings, run)
-
-
-_SETTINGS = frozenset(TrainingSettings.__dataclass_fields__)
 
 
 @contextmanager
@@ -251,16 +256,16 @@ def _describe_data(about: DataSettings) -> dict[str, Any]:
 @contextmanager
 def _open(
     out: Path, described: dict[str, Any], processes: Processes, *, overwrite: bool
-) -> Generator[tuple[Any, bool]]:
+) -> Generator[Callable[[Run], None]]:
     """The run's folder: held by the first process, its settings checked; ``record(run)`` vouches for what is done."""
     if not processes.is_first:
         processes.wait()
-        yield lambda run: None, False
+        yield _keep_nothing
         return
     folder = JobFolder(out.parent / f".{out.name}.training.jobs", out)
     made = [out / name for name in _MADE]
     with open_output(folder, leftovers=[out], replace=partial(folder.clear, made) if overwrite else None) as output:
-        was_there = output.settle(described, vacant=made)
+        output.settle(described, vacant=made)
         write_json(out / "settings.json", described)
         folder.unseal()
         processes.wait()
@@ -271,7 +276,11 @@ def _open(
                 pass
             output.record(out, ".", {"epochs": len(run.history), "skipped": run.skipped})
 
-        yield record, was_there
+        yield record
+
+
+def _keep_nothing(run: Run) -> None:
+    """What processes other than the first one keep of a run."""
 
 
 def _collect(out: Path, trainee: Model, settings: TrainingSettings, run: Run) -> TrainingResult:

@@ -1,0 +1,76 @@
+"""``beholder train``: a network learns to name stimuli."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from beholder.cli._flags import OutputFlags, Seed, WeightFlags, WeightsSeed, list_files, make_app
+from beholder.cli._train_flags import AttackFlags, DataFlags, LearningFlags
+
+app = make_app("train")
+
+
+@app.default
+def train(
+    model: str,
+    data: str,
+    /,
+    *,
+    preset: str = "standard",
+    out_path: Annotated[str, Parameter(name=["--out-path", "-op"])] = "training",
+    new_head: bool = False,
+    attacks: AttackFlags = AttackFlags(),
+    learning: LearningFlags = LearningFlags(),
+    stimuli: DataFlags = DataFlags(),
+    weights: WeightFlags = WeightFlags(),
+    rnd_seed: Seed = 42,
+    weights_seed: WeightsSeed = 42,
+    threads: int | None = None,
+    save_seconds: float = 60.0,
+    save_steps: int | None = None,
+    overwrite: bool = False,
+    output: OutputFlags = OutputFlags(),
+) -> None:
+    """Train a network to name stimuli: plainly, under attack, or in noise.
+
+    Example: beholder train resnet18@random pictures/ --epochs 10
+
+    Example: beholder train beholder:shapes@random shapes --preset adversarial --eps 3 --epochs 6
+
+    Parameters
+    ----------
+    model
+        source:name[@weights] or an alias; NAME@random begins from random weights.
+    data
+        Folder with a folder for each class, table with a column of labels, or a drawn set: shapes, syllables.
+    preset
+        standard, adversarial, random-noise, or a TOML file of settings.
+    out_path
+        The run's folder: checkpoints, log, state.
+    new_head
+        Put a new last layer for the data's classes in the place of the network's.
+    rnd_seed
+        Of the order of stimuli, augmentation, dropout, attacks and a new head.
+    weights_seed
+        Of a model that ends in @random.
+    threads
+        Recorded, and part of what decides the weights; default those of torch.
+    save_seconds
+        Between states from which an interrupted run goes on.
+    save_steps
+        Updates between states, too.
+    overwrite
+        Replace a run of other settings.
+    """
+    from beholder.models import load_model
+    from beholder.training import train as train_network
+
+    network = load_model(model, seed=weights_seed, **vars(weights))
+    result = train_network(
+        network, data, preset=preset, out_path=out_path, new_head=new_head, seed=rnd_seed, threads=threads,
+        save_seconds=save_seconds, save_steps=save_steps, overwrite=overwrite, **vars(attacks), **vars(learning),
+        **vars(stimuli),
+    )  # fmt: skip
+    output.print(result.sentences(), {"epochs": result.history, "files": list_files(result.list_files())})
