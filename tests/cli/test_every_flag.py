@@ -78,7 +78,7 @@ def test_a_value_of_another_kind_and_a_mistyped_flag(name: str, beholder: Call) 
     assert arguments
 
 
-ANY_NUMBER = {"stimuli grade --levels", "tasks simulate --difference", "metamers make --target_db"}
+ANY_NUMBER = {"stimuli grade --levels", "tasks simulate --difference", "metamers make --target_db", "train --snr"}
 SEEDS = ("--rnd_seed", "--RANDOMSEED", "--weights_seed")
 
 

@@ -92,7 +92,7 @@ class DataFlags:
     """Augmentations by name, with a number after = where wanted; default crop and flip of pictures, crop of sounds."""
     background: str | None = None
     """Folder of sounds that are mixed into those trained on."""
-    snr: Annotated[tuple[float, float], Parameter(validator=refuse_infinite)] = (-10.0, 10.0)
+    snr: Annotated[tuple[float, ...], Parameter(consume_multiple=True, validator=refuse_infinite)] = (-10.0, 10.0)
     """dB of sound over background: lowest and highest."""
     n_drawn: int = 9600
     """Stimuli an epoch of a set that is drawn: shapes, syllables."""

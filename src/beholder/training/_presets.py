@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, final
 
 from beholder._core.errors import InputError, UnknownNameError
@@ -13,7 +14,8 @@ from beholder._core.files import explain_read_errors
 from beholder.training._settings import TrainingSettings
 
 MIN_EVAL_STEPS = 10
-_FIELDS = tuple(each.name for each in fields(TrainingSettings))
+_KINDS = {each.name: str(each.type) for each in fields(TrainingSettings)}
+_FIELDS = tuple(_KINDS)
 
 
 @final
@@ -68,7 +70,7 @@ PRESETS: dict[str, Preset] = {
 
 
 def resolve_settings(
-    preset: str | Path = "standard", modality: str = "image", changes: Mapping[str, Any] | None = None
+    preset: str | Path = "standard", modality: str = "image", changes: Mapping[str, Any] = MappingProxyType({})
 ) -> TrainingSettings:
     """The settings of a preset or a TOML file with single ones changed, and those that follow from others filled in.
 
@@ -100,17 +102,20 @@ def resolve_settings(
     found = PRESETS[base]
     kind = "sound" if modality == "sound" else "image"
     plain = dict(found.sound if kind == "sound" else found.image)
-    given = {**own, **{name: value for name, value in (changes or {}).items() if value is not None}}
-    for name in given:
-        if name not in _FIELDS:
-            raise UnknownNameError("setting of a training", name, _FIELDS)
+    asked = {**changes}
+    for key, value in changes.items():
+        if value is None:
+            del asked[key]
+        else:
+            asked[key] = _check_value(key, value)
+    given = {**own, **asked}
     if "epochs" in given and "step_epochs" not in given:
         plain["step_epochs"] = plain["step_epochs"] * given["epochs"] / plain["epochs"]
     norm = str(given.get("norm", "l2"))
     if (kind, norm) in found.eps:
         plain["eps"] = found.eps[kind, norm]
     name = base if isinstance(preset, str) and not str(preset).endswith(".toml") else Path(preset).stem
-    return fill_in(TrainingSettings(**{**plain, **_check(given), "preset": name}), kind)
+    return fill_in(TrainingSettings(**{**plain, **own, **asked, "preset": name}), kind)
 
 
 def fill_in(settings: TrainingSettings, modality: str) -> TrainingSettings:
@@ -140,28 +145,22 @@ def read_preset(path: Path) -> dict[str, Any]:
         raise InputError("a preset's TOML file", got=f"no file {path}", hint=f"one of {', '.join(PRESETS)}")
     with explain_read_errors(path, "a TOML file of training settings"):
         document = tomllib.loads(path.read_text(encoding="utf-8"))
-    for name in document:
-        if name not in _FIELDS:
-            raise UnknownNameError(f"setting in {path.name}", name, _FIELDS)
-    return _check(document)
+    return {name: _check_value(name, value, f"setting in {path.name}") for name, value in document.items()}
 
 
-def _check(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of the kinds that the settings have; whole numbers stand for floats."""
-    checked: dict[str, Any] = {}
-    annotations = {each.name: str(each.type) for each in fields(TrainingSettings)}
-    for name, value in given.items():
-        kind = annotations[name].removesuffix(" | None")
-        if kind == "bool":
-            fits = isinstance(value, bool)
-        elif kind in ("int", "float"):
-            numbers = int if kind == "int" else (int, float)
-            fits = isinstance(value, numbers) and not isinstance(value, bool)
-            value = float(value) if fits and kind == "float" else value
-        else:
-            fits = isinstance(value, str)
-        if not fits:
-            said = {"bool": "true or false", "int": "a whole number", "float": "a number"}.get(kind, "a word")
-            raise InputError(f"{said} as {name}", got=repr(value))
-        checked[name] = value
-    return checked
+def _check_value(name: str, value: Any, what: str = "setting of a training") -> Any:
+    """A value of the kind that the setting has; a whole number stands for a float."""
+    if name not in _FIELDS:
+        raise UnknownNameError(what, name, _FIELDS)
+    kind = _KINDS[name].removesuffix(" | None")
+    if kind == "bool":
+        fits = isinstance(value, bool)
+    elif kind in ("int", "float"):
+        fits = isinstance(value, int if kind == "int" else (int, float)) and not isinstance(value, bool)
+        value = float(value) if fits and kind == "float" else value
+    else:
+        fits = isinstance(value, str)
+    if not fits:
+        said = {"bool": "true or false", "int": "a whole number", "float": "a number"}.get(kind, "a word")
+        raise InputError(f"{said} as {name}", got=repr(value))
+    return value

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from beholder._core.errors import suggest_keywords
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import write_json
 from beholder._core.hashing import hash_file
 from beholder._core.progress import logger
@@ -97,7 +97,7 @@ def train(
     validation_where: str | None = None,
     augment: Sequence[str] | None = None,
     background: Path | str | None = None,
-    snr: tuple[float, float] = (-10.0, 10.0),
+    snr: Sequence[float] = (-10.0, 10.0),
     n_drawn: int = 9_600,
     n_drawn_validation: int = 640,
     skip_bad: bool = False,
@@ -180,7 +180,7 @@ n_drawn_validation, cache_gb
     about = DataSettings(
         label_column=label_column, label_pattern=label_pattern, train_where=train_where, validation=validation,
         validation_where=validation_where, augment=None if augment is None else tuple(augment), background=background,
-        snr=snr, n_drawn=n_drawn, n_drawn_validation=n_drawn_validation, cache_gb=cache_gb,
+        snr=_pair(snr), n_drawn=n_drawn, n_drawn_validation=n_drawn_validation, cache_gb=cache_gb,
     )  # fmt: skip
     found = open_model(model, None if device is None else find_device(device), weights_seed)
     settings = resolve_settings(preset, found.modality, changes)
@@ -213,6 +213,12 @@ n_drawn_validation, cache_gb
             run.go()
             record(run)
     return _collect(out, trainee, settings, run)
+
+
+def _pair(snr: Sequence[float]) -> tuple[float, float]:
+    if len(snr) != 2:
+        raise InputError("a lowest and a highest dB after --snr", got=f"{len(snr)} numbers")
+    return snr[0], snr[1]
 
 
 @contextmanager
