@@ -32,7 +32,13 @@ LONGER = {
     ("analyze anova", "variable"): "matrices of recognition belong to the room of responses",
     ("analyze recognition", "attack"): "tables of attacked accuracy are read where judges read them",
     ("analyze recognition", "include_excluded"): "who counts is decided where tables of answers are read",
-}
+} | {
+    ("train", name): "what is not given is the preset's: asked is in one place, resolved in another"
+    for name in (
+        "attack_keep", "random_start", "eval_stimuli", "accumulation", "optimizer", "learning_rate", "momentum",
+        "weight_decay", "schedule", "step_factor", "warmup_epochs", "label_smoothing", "clip_norm", "ema", "precision",
+    )
+}  # fmt: skip
 """Flags that take one file more."""
 
 MATCHED = "id_pattern"

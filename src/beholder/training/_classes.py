@@ -63,6 +63,8 @@ def open_fitting(
     if not new_head:
         found = None if own is None else _find_among(own, open_parts, first, second)
         if found is not None and own is not None:
+            if len(classes) < len(own):
+                logger.info("the %d classes of the data are among the %d of %s", len(classes), len(own), model.name)
             return found, own
         is_random = model.weights.tag == RANDOM
         if n_outputs == len(classes) and (own is None or is_random):

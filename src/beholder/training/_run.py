@@ -19,6 +19,7 @@ from beholder.training._data import iter_batches
 from beholder.training._learner import Learner, Sums, Tally
 from beholder.training._log import describe_epoch, describe_time, write_logs
 from beholder.training._order import list_batches
+from beholder.training._settings import TrainingSettings
 from beholder.training._skipping import SkippingData
 from beholder.training._space import Perturb
 from beholder.training._state import read_state, write_state
@@ -196,7 +197,8 @@ class Run:
         learner.processes.wait()
 
     def _evaluate(self, network: Model) -> dict[str, Any]:
-        settings, processes = self.learner.settings, self.learner.processes
+        settings: TrainingSettings = self.learner.settings
+        processes = self.learner.processes
         found: dict[str, Any] = {}
         if self.validation is not None:
             size = math.ceil(settings.batch_size / settings.accumulation)

@@ -179,7 +179,7 @@ n_drawn_validation, cache_gb
     }  # fmt: skip
     about = DataSettings(
         label_column=label_column, label_pattern=label_pattern, train_where=train_where, validation=validation,
-        validation_where=validation_where, augment=None if augment is None else tuple(augment), background=background,
+        validation_where=validation_where, augment=_list_augmentations(augment), background=background,
         snr=_pair(snr), n_drawn=n_drawn, n_drawn_validation=n_drawn_validation, cache_gb=cache_gb,
     )  # fmt: skip
     found = open_model(model, None if device is None else find_device(device), weights_seed)
@@ -213,6 +213,11 @@ n_drawn_validation, cache_gb
             run.go()
             record(run)
     return _collect(out, trainee, settings, run)
+
+
+def _list_augmentations(augment: Sequence[str] | None) -> tuple[str, ...] | None:
+    """As asked for; ``none`` for none."""
+    return augment if augment is None else tuple(each for each in augment if each != "none")
 
 
 def _pair(snr: Sequence[float]) -> tuple[float, float]:

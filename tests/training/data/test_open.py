@@ -16,6 +16,7 @@ from beholder._core.errors import InputError, StimulusError, UnknownNameError
 from beholder.models import ImagePreprocessing, Model, SoundPreprocessing, wrap
 from beholder.stimuli import load_sound, resample_sound, save_sound
 from beholder.training import DataSettings, open_training_data, read_ahead
+from beholder.training._skipping import SkippingData
 
 SIZE = 16
 
@@ -138,6 +139,7 @@ def test_a_bad_picture_is_named(pictures: Path) -> None:
     data, _ = open_training_data(pictures, model, held_out=0)
     with pytest.raises(StimulusError, match="cat_0"):
         data.read_batch(np.arange(4), epoch=0, seed=0)
+<<<<<<< HEAD
 
 
 def test_a_folder_of_parts_is_no_folder_of_classes(pictures: Path, tmp_path: Path) -> None:
@@ -173,6 +175,13 @@ def test_sounds_of_any_rate_fill_the_window(sounds: Path) -> None:
     shown = data.read_batch(np.arange(24), 0, 0)[0]
     assert shown.shape == (24, 500)
     assert np.array_equal(shown[0].numpy(), model.prepare(sounds / data.name_stimulus(0)))
+=======
+    skipping = SkippingData(data)
+    x, labels = skipping.read_batch(np.arange(4), epoch=0, seed=0)
+    assert len(x) == len(labels) == 3
+    (name,) = skipping.skipped
+    assert name.endswith("cat_0.png")
+>>>>>>> 1573785 (Training: networks that view behind convolutions keep their layout; students' networks and those of the sources learn)
 
 
 def test_what_cannot_be_trained_on_is_refused(pictures: Path, sounds: Path, tmp_path: Path) -> None:
