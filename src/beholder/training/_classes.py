@@ -100,9 +100,10 @@ def _find_among(
     if all(each.isdecimal() for each in classes) and len(classes) != len(own):
         return None
     try:
-        return open_parts(own)
+        found = open_parts(own)
     except InputError:
         return None
+    return found if found[0].classes == own else None
 
 
 @final

@@ -139,7 +139,11 @@ def test_a_bad_picture_is_named(pictures: Path) -> None:
     data, _ = open_training_data(pictures, model, held_out=0)
     with pytest.raises(StimulusError, match="cat_0"):
         data.read_batch(np.arange(4), epoch=0, seed=0)
-<<<<<<< HEAD
+    skipping = SkippingData(data)
+    x, labels = skipping.read_batch(np.arange(4), epoch=0, seed=0)
+    assert len(x) == len(labels) == 3
+    (name,) = skipping.skipped
+    assert name.endswith("cat_0.png")
 
 
 def test_a_folder_of_parts_is_no_folder_of_classes(pictures: Path, tmp_path: Path) -> None:
@@ -175,13 +179,6 @@ def test_sounds_of_any_rate_fill_the_window(sounds: Path) -> None:
     shown = data.read_batch(np.arange(24), 0, 0)[0]
     assert shown.shape == (24, 500)
     assert np.array_equal(shown[0].numpy(), model.prepare(sounds / data.name_stimulus(0)))
-=======
-    skipping = SkippingData(data)
-    x, labels = skipping.read_batch(np.arange(4), epoch=0, seed=0)
-    assert len(x) == len(labels) == 3
-    (name,) = skipping.skipped
-    assert name.endswith("cat_0.png")
->>>>>>> 1573785 (Training: networks that view behind convolutions keep their layout; students' networks and those of the sources learn)
 
 
 def test_what_cannot_be_trained_on_is_refused(pictures: Path, sounds: Path, tmp_path: Path) -> None:
