@@ -110,6 +110,7 @@ def analyze_interpretability(
         "n_people": int(answers.table["participant"].nunique()), "has_machine": of_machine is not None,
         "n_machine_answers": 0 if of_machine is None else len(of_machine.table),
         "temperatures": [] if of_machine is None else list(of_machine.temperatures),
+        "machines": [] if of_machine is None else list(of_machine.networks),
         "n_draws": n_draws, "seed": seed,
         "sentences": list(answers.sentences),
         "inputs": inputs,

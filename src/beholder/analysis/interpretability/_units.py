@@ -30,12 +30,15 @@ class UnitAnswers:
     sentences : tuple of str
     temperatures : tuple of float
         By which networks chose that took part; of exports alone.
+    networks : tuple of str
+        Which these were, and by which layer they decided.
     """
 
     table: Any
     left_out: tuple[tuple[str, int], ...]
     sentences: tuple[str, ...]
     temperatures: tuple[float, ...] = ()
+    networks: tuple[str, ...] = ()
 
     @property
     def content(self) -> str:
@@ -89,7 +92,7 @@ def read_unit_answers(
     sentences = list(found.sentences)
     if len(table) < n_all:
         sentences.append(f"{n_all - len(table):,} of {n_all:,} answers are about no unit and left out.")
-    return UnitAnswers(table, tuple(_count_left_out(paths)), tuple(sentences), _list_temperatures(paths))
+    return UnitAnswers(table, tuple(_count_left_out(paths)), tuple(sentences), *_list_observers(paths))
 
 
 def _read(paths: Sequence[Any], columns: Any, include_excluded: bool) -> Trials:
@@ -117,14 +120,22 @@ def _count_left_out(paths: Sequence[Path]) -> list[tuple[str, int]]:
     return list(counts.items())
 
 
-def _list_temperatures(paths: Sequence[Path]) -> tuple[float, ...]:
-    """Of exports: by which networks chose, each once, sorted."""
-    found: set[float] = set()
+def _list_observers(paths: Sequence[Path]) -> tuple[tuple[float, ...], tuple[str, ...]]:
+    """Of exports: temperatures by which networks chose, and which they were with their layers; each once, sorted."""
+    temperatures: set[float] = set()
+    networks: set[str] = set()
     for path in paths:
         if path.is_dir() and is_export(path):
             people: Any = read_export(path).participants
-            found |= set(people["temperature"].dropna().tolist() if "temperature" in people else ())
-    return tuple(sorted(found))
+            temperatures |= set(people["temperature"].dropna().tolist() if "temperature" in people else ())
+            if "network" in people:
+                layers: Any = people["network_layer"] if "network_layer" in people else [None] * len(people)
+                named: list[tuple[Any, Any]] = list(zip(people["network"], layers, strict=True))
+                networks |= {
+                    name if not isinstance(layer, str) else f"{name}, {layer}"
+                    for name, layer in named if isinstance(name, str)
+                }  # fmt: skip
+    return tuple(sorted(temperatures)), tuple(sorted(networks))
 
 
 def order_layers(names: Sequence[str], asked: Sequence[str] | None) -> list[str]:
