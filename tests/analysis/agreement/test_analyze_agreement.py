@@ -102,6 +102,7 @@ def test_people_who_saw_no_stimulus_alike(tables: tuple[Path, Path], tmp_path: P
     found = analyze_agreement(levels, network, **QUICK)
     (note,) = [each for each in found.warnings if "No two people" in each]
     assert "fewer tasks (n_tasks) than people" in note or "fewer tasks (--n_tasks) than people" in note
+    assert any(line.startswith("People with one another: κ is not defined, n = 4") for line in found.sentences())
     assert not any("pair of people" in each for each in analyze_agreement(*tables, **QUICK).warnings)
     shared = tmp_path / "shared.csv"
     shared.write_text(levels.read_text() + "".join(f"\np{k},s9,level=9,bird,bird" for k in (0, 1)))
