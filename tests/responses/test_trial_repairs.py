@@ -59,7 +59,10 @@ def test_the_unit_of_response_times_can_be_told(tmp_path: Path, spelled: list[st
     found = read_trials(slow, columns=spelled)
     assert found.table["rt"].tolist() == [150, 170] and "milliseconds" not in " ".join(found.sentences)
     told = " ".join(read_trials(slow).sentences)
-    assert read_trials(slow).table["rt"].tolist() == [0.15, 0.17] and "rt=RT:s or rt=RT:ms tells the unit" in told
+    assert (
+        read_trials(slow).table["rt"].tolist() == [0.15, 0.17]
+        and "rt=RT:s or rt=RT:ms among the columns tells the unit" in told
+    )
     fast = write(tmp_path / "b.csv", "a,1,s1,x,cat,cat,50", "a,2,s2,x,dog,cat,70", head=head)
     assert read_trials(fast, columns=["rt=RT:ms"]).table["rt"].tolist() == [0.05, 0.07]
     named = write(tmp_path / "c.csv", "a,1,s1,x,cat,cat,5", head=head.replace("RT", "time_ms"))

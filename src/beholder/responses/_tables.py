@@ -15,9 +15,9 @@ from beholder._core.narrowing import class_of
 from beholder._core.wording import format_count
 from beholder.responses._columns import (
     BLOCK_COLUMN,
-    OBSERVER_COLUMNS,
     EVIDENCE,
     MEASURES,
+    OBSERVER_COLUMNS,
     Column,
     list_participant_columns,
     list_trial_columns,
@@ -135,9 +135,7 @@ def read_responses(path: Path | str, *, dates: bool = False) -> Responses:
         days = [datetime.datetime.fromtimestamp(each.started, datetime.UTC).date().isoformat() for each in progress]
         participants = [[*row, day] for row, day in zip(participants, days, strict=True)]
     told = [column.name for column in OBSERVER_COLUMNS if any(each[column.name] is not None for each in observers)]
-    participants = [
-        [*row, *(each[name] for name in told)] for row, each in zip(participants, observers, strict=True)
-    ]
+    participants = [[*row, *(each[name] for name in told)] for row, each in zip(participants, observers, strict=True)]
     return Responses(
         description["kind"],
         _make_frame([row[1:] for row in trials], list_trial_columns(n_visits > 1), conditions.values()),

@@ -221,7 +221,7 @@ def _to_seconds(
         in_a_second = _MS
         notes.append(
             f"Response times of {where} are taken for milliseconds: their median is {find_median(times):,.0f}; "
-            f"--columns rt={column}:s or rt={column}:ms tells the unit."
+            f"rt={column}:s or rt={column}:ms among the columns tells the unit."
         )
     return [value / (in_a_second or 1) for value in times]
 

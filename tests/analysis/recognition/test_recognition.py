@@ -266,7 +266,7 @@ def test_judges_of_metamers_are_networks_that_answered() -> None:
     assert "12 verdicts of 1 judge of metamers; 16 by another decision than category" in " ".join(found.sentences())
     (told,) = found.settings["matched"]
     assert told == {"name": "src:a@w", "n_people": 2, "stages": ["original", "l1"]}  # its own, in the published form
-    shown = [each for each in RESULT_KINDS["recognition"].draw(found)]
+    shown = list(RESULT_KINDS["recognition"].draw(found))
     words = [str(cast(Text, text).get_text()) for each in shown for text in each.figure.findobj(Text)]
     said = [*found.sentences(), found.methods(), *(each.alt + each.explanation for each in shown), *words]
     assert not any("src:" in text or "@w" in text for text in said)  # short where people read

@@ -192,8 +192,8 @@ def _note_unshared(observers: Observers) -> list[str]:
         return []
     if n_lost < n_pairs:
         return [
-            f"{n_lost:,} of {format_count(n_pairs, 'pair')} of people answered no stimulus in the same condition; people "
-            "with one another are the others."
+            f"{n_lost:,} of {format_count(n_pairs, 'pair')} of people answered no stimulus in the same condition; "
+            "people with one another are the others."
         ]
     return [
         "No two people answered a stimulus in the same condition, so that people have no agreement with one another; "

@@ -136,10 +136,11 @@ def describe_units(result: Result) -> str:
     )
     temperature, machines = _name_temperature(result), _name_machines(result)
     graded = f", each by the softmax of what spoke for either alternative ({temperature})" if temperature else ""
+    which = f" ({machines})" if machines else ""
     machine = (
-        f"""A similarity observer{f" ({machines})" if machines else ""} answered the same trials ({asked["n_machine_answers"]:,} answers){graded}; it
-        was compared with people by correlations over units and by error consistency on single trials (Zimmermann,
-        Klindt & Brendel, 2024)."""
+        f"""A similarity observer{which} answered the same trials
+        ({asked["n_machine_answers"]:,} answers){graded}; it was compared with people by correlations over units and by
+        error consistency on single trials (Zimmermann, Klindt & Brendel, 2024)."""
         if asked["has_machine"]
         else ""
     )

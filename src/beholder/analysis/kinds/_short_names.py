@@ -49,7 +49,9 @@ def _shorten_all(value: Any, short: dict[str, str]) -> Any:
     if isinstance(value, str):
         return _shorten(value, short)
     if isinstance(value, dict):
-        return {_shorten(str(key), short): _shorten_all(each, short) for key, each in cast(dict[Any, Any], value).items()}
+        return {
+            _shorten(str(key), short): _shorten_all(each, short) for key, each in cast(dict[Any, Any], value).items()
+        }
     if isinstance(value, list):
         return [_shorten_all(each, short) for each in cast(list[Any], value)]
     return value
