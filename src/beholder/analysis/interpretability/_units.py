@@ -138,6 +138,71 @@ def _list_observers(paths: Sequence[Path]) -> tuple[tuple[float, ...], tuple[str
     return tuple(sorted(temperatures)), tuple(sorted(networks))
 
 
+def read_orders(asked: Sequence[str] | None) -> list[list[str]]:
+    """Orders of layers: the names that were asked for, or those of stores and tables among them, each its own.
+
+    Parameters
+    ----------
+    asked : sequence of str, optional
+        Names of layers; or paths: activation stores, and tables with a column ``layer``, in the network's order.
+
+    Raises
+    ------
+    InputError
+        Names and paths; a table without that column.
+    """
+    paths = [word for word in asked or () if Path(word).suffix in (".zarr", ".csv") and Path(word).exists()]
+    if not paths:
+        return [list(dict.fromkeys(asked))] if asked else []
+    other = next((word for word in asked or () if word not in paths), None)
+    if other is not None:
+        raise InputError("names of layers, or paths to stores and tables", got=f"{paths[0]} and {other!r}")
+    return [_read_order(Path(path)) for path in paths]
+
+
+def _read_order(path: Path) -> list[str]:
+    if path.suffix == ".zarr":
+        from beholder.activations import open as open_activations
+
+        return list(open_activations(path).layers)
+    from beholder._core.tables import read_records
+
+    rows = read_records(path)
+    if not rows or "layer" not in rows[0]:
+        raise InputError("a table with a column 'layer'", got=f"{path} without")
+    return list(dict.fromkeys(row["layer"] for row in rows))
+
+
+def find_orders(pairs: Sequence[tuple[str, str]], orders: Sequence[Sequence[str]]) -> dict[str, list[str]]:
+    """The layers of each network in order, over which its depth is counted.
+
+    Parameters
+    ----------
+    pairs : sequence of (str, str)
+        Network and layer, as answers tell them.
+    orders : sequence of sequence of str
+        The first that has all of a network's layers is its own; without any, layers go by name.
+
+    Raises
+    ------
+    InputError
+        A layer that is in none.
+
+    Examples
+    --------
+    >>> find_orders([("a", "b10"), ("a", "b9"), ("c", "x")], [])
+    {'a': ['b9', 'b10'], 'c': ['x']}
+    >>> find_orders([("a", "b10"), ("a", "b9")], [["x"], ["b10", "pool", "b9"]])
+    {'a': ['b10', 'pool', 'b9']}
+    """
+    found: dict[str, list[str]] = {}
+    for model in dict.fromkeys(model for model, _ in pairs):
+        own = [layer for name, layer in pairs if name == model]
+        fitting = next((order for order in orders if set(own) <= set(order)), orders[0] if orders else None)
+        found[model] = order_layers(own, fitting)
+    return found
+
+
 def order_layers(names: Sequence[str], asked: Sequence[str] | None) -> list[str]:
     """Layers as asked, else by their names, numbers within them by size.
 
