@@ -227,6 +227,9 @@ def test_histograms_of_sixty_layers_fit_a_page():
     names = [each.get_text() for each in ax.get_yticklabels()]
     assert len(names) == 16 and (names[0], names[-1]) == ("layer0", "layer59") and len(set(names)) == 16
     assert "16 of 60 layers" in ax.get_xlabel() and ax.get_figure().get_size_inches()[1] * 2.54 < 25
+    corrected = {f"layer{k}": np.linspace(0, 3, 40) for k in range(3)}
+    ax = plot_unit_histograms(corrected, value_name="Corrected variance explained", limit=1.0)
+    assert "what lies beyond" in ax.get_xlabel() and find_overlaps(ax.get_figure()) == []
     few = plot_unit_histograms(dict(list(values.items())[:16]), value_name="r")
     assert len(few.get_yticks()) == 16 and "layers" not in few.get_xlabel()
 

@@ -170,7 +170,7 @@ def plot_unit_histograms(
         ax.set_ylim(len(columns) - 0.4, -0.6)
         counts = sorted({column.size for column in columns.values()})
         n = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
-        beyond = "; the last bar holds what lies beyond" if limit is not None and high == 2 * limit else ""
+        beyond = "\nthe last bar holds what lies beyond" if limit is not None and high == 2 * limit else ""
         shown = f"\n{len(columns)} of {n_layers} layers" if len(columns) < n_layers else ""
         ax.set_xlabel(f"{value_name}\nn = {n} units; line: median{beyond}{shown}")
     if own:
