@@ -27,6 +27,7 @@ from .analysis import analyze_regressions as analyze_regressions
 from .analysis import analyze_rsa as analyze_rsa
 from .analysis import analyze_searchlight as analyze_searchlight
 from .analysis import analyze_tuning as analyze_tuning
+from .analysis import evaluate_adversarial as evaluate_adversarial
 from .analysis import evaluate_battery as evaluate_battery
 from .analysis import open as open
 from .evaluation import Judgement as Judgement

@@ -30,7 +30,8 @@ LONGER = {
     ("metamers judge", "seed"): "a method of the verdicts counts them, and intervals are of the room of statistics",
     ("metamers judge", "weights_seed"): "a judge is loaded as any network is",
     ("analyze anova", "variable"): "matrices of recognition belong to the room of responses",
-    ("analyze recognition", "attack"): "tables of attacked accuracy are read where judges read them",
+    ("evaluate adversarial", "folder"): "stimuli are collected as everywhere",
+    ("evaluate adversarial", "seed"): "what is drawn is decided where stimuli are attacked",
     ("analyze recognition", "include_excluded"): "who counts is decided where tables of answers are read",
 } | {
     ("train", name): "what is not given is the preset's: asked is in one place, resolved in another"

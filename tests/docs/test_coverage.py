@@ -73,6 +73,7 @@ _PAGE_OF = {
     "analyze psychometrics": "compare_people.md",
     "analyze power": "compare_people.md",
     "evaluate": "compare_people.md",
+    "evaluate adversarial": "attacked.md",
     "evaluate battery": "compare_people.md",
 }
 

@@ -48,6 +48,8 @@ from ._statistics import noise_ceiling as noise_ceiling
 from ._statistics import permute_stimuli as permute_stimuli
 from ._statistics import plan_error_consistency as plan_error_consistency
 from ._write import write_result as write_result
+from .accuracy._adversarial import compare_attacked as compare_attacked
+from .accuracy._adversarial import evaluate_adversarial as evaluate_adversarial
 from .agreement._analyze import analyze_agreement as analyze_agreement
 from .battery._evaluate import evaluate_battery as evaluate_battery
 from .cka._analyze import analyze_cka as analyze_cka

@@ -32,7 +32,7 @@ class _MeasuredFlags:
     attacked: Path | None = None
     """Accuracy under attack of networks that stimuli were made for: a table of model, norm, eps, accuracy_top1."""
     attack: str | None = None
-    """Which attack of that file, NORM:EPS, such as l2:3."""
+    """Which attack of that file, NORM:EPS or NORM:EPS:ATTACK, such as l2:3."""
     brain: Path | None = None
     """How well they predict brains: a table of network, value."""
 

@@ -45,7 +45,7 @@ class _ComparedFlags:
     attacked: str | None = None
     """What `beholder evaluate adversarial --json` printed, or such a .csv."""
     attack: str | None = None
-    """Which attack of that file, NORM:EPS, where it holds several."""
+    """Which attack of that file, NORM:EPS or NORM:EPS:ATTACK, where it holds several."""
     brain: str | None = None
     """How well networks predict brains: a .csv or .json with network, value."""
 

@@ -1,4 +1,11 @@
 from ._answers import answer_stimuli as answer_stimuli
+from ._attack_protocol import PUBLISHED_STIMULI as PUBLISHED_STIMULI
+from ._attack_protocol import AttackProtocol as AttackProtocol
+from ._attack_protocol import check_attacks as check_attacks
+from ._attack_protocol import read_protocol as read_protocol
+from ._attack_stimuli import attack_stimuli as attack_stimuli
+from ._attacked_answers import AttackedAnswers as AttackedAnswers
+from ._attacked_answers import read_attacked as read_attacked
 from ._class_names import list_classes as list_classes
 from ._compared_files import compare_with_files as compare_with_files
 from ._decide import decide as decide
@@ -24,6 +31,8 @@ from ._participant import NetworkObserver as NetworkObserver
 from ._published_predictions import compare_with_published as compare_with_published
 from ._published_predictions import find_published_predictions as find_published_predictions
 from ._published_predictions import read_published_predictions as read_published_predictions
+from ._radii import list_radii as list_radii
+from ._radii import read_radii as read_radii
 from ._saved_stimuli import prepare_saved as prepare_saved
 from ._scatter import Correlation as Correlation
 from ._scatter import NetworkScatter as NetworkScatter

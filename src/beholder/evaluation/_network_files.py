@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NATURAL_WORDS = ("", "natural", "orig", "original")
 _NETWORK_COLUMNS = ("network", "model")
+_WORST = "worst"
 _VALUE_COLUMNS = ("value", "brain_prediction", "r2", "score")
 
 
@@ -128,47 +129,71 @@ def read_attacked_accuracy(path: Path | str, known: Iterable[str], attack: str |
     Parameters
     ----------
     path : path
-        What ``beholder evaluate adversarial --json`` prints, or a ``.csv`` with the same columns: ``model, norm, eps,
-        accuracy_top1``.
+        What ``beholder evaluate adversarial`` wrote (``adversarial.parquet``) or printed (``--json``), or a ``.csv``
+        with the same columns: ``model, norm, eps, accuracy_top1``, and where there are several attacks ``attack``.
     known : iterable of str
         Full names of the networks.
     attack : str, optional
-        ``NORM:EPS``, such as ``l2:3``; needed where the file holds several with an eps above 0.
+        ``NORM:EPS``, such as ``l2:3`` or ``linf:4/255``, or ``NORM:EPS:ATTACK``, such as ``l2:3:pgd``; needed where the
+        file holds several with an eps above 0. Of several attacks at a radius ``worst`` counts, where it is there.
 
     Returns
     -------
     dict of str to float
         Accuracy by network, 0 to 1; networks that are not among ``known`` are left out.
+
+    Raises
+    ------
+    InputError
+        None of the networks; several attacks and none asked for; one network twice with other numbers.
     """
     path, known = Path(path), list(known)
-    found: dict[str, dict[str, float]] = {}
+    found: dict[tuple[str, float, str], dict[str, float]] = {}
     others: list[str] = []
     for row in read_records(path):
         if "eps" not in row:
             raise InputError("rows with the columns model, norm, eps, accuracy_top1", got=str(path))
         eps = _to_number(row["eps"], path)
-        name = f"{row.get('norm', '')}:{eps:g}"
         if eps > 0:
             try:
                 network = name_network(_pick(row, _NETWORK_COLUMNS, path), known)
             except UnknownNameError as error:
                 others.append(error.name)
                 continue
-            found.setdefault(name, {})[network] = _to_proportion(row, "accuracy_top1", path)
+            own = found.setdefault((str(row.get("norm", "")), eps, str(row.get("attack") or "")), {})
+            proportion = _to_proportion(row, "accuracy_top1", path)
+            if own.setdefault(network, proportion) != proportion:
+                raise InputError(f"one accuracy of {network} at {row.get('norm', '')}:{eps:g}", got=f"two in {path}")
     if not found and others:
         got = f"that of {', '.join(dict.fromkeys(others))[:80]} in {path}"
         raise InputError(f"attacked accuracy of {', '.join(map(_bare, known))[:80]}", got=got)
-    if attack is None and len(found) == 1:
-        attack = next(iter(found))
-    if attack is not None:
-        norm, _, eps = attack.partition(":")
-        attack = f"{norm}:{_to_number(eps, path):g}"
-    if attack is None or attack not in found:
+    fitting = [key for key in found if attack is None or _fits(key, attack, path)]
+    everybody = {network for key in fitting for network in found[key]}
+    worst = [key for key in fitting if key[2] == _WORST and set(found[key]) == everybody]
+    fitting = worst if len(worst) == 1 and len({key[:2] for key in fitting}) == 1 else fitting
+    if len(fitting) != 1:
+        shown = fitting or list(found)
         raise InputError(
-            "one attack, --attack NORM:EPS", got=attack or f"several in {path}" if found else f"none in {path}",
-            hint=" or ".join(found) or None,
+            "one attack, --attack NORM:EPS or NORM:EPS:ATTACK",
+            got=attack or (f"several in {path}" if found else f"none in {path}"),
+            hint=" or ".join(_name_attack(key, several=len({k[:2] for k in shown}) < len(shown)) for key in shown)
+            or None,
         )  # fmt: skip
-    return found[attack]
+    return found[fitting[0]]
+
+
+def _fits(key: tuple[str, float, str], attack: str, path: Path) -> bool:
+    """Whether an attack is the one that is asked for; radii are the same to six digits."""
+    norm, _, rest = attack.partition(":")
+    word, _, kind = rest.partition(":")
+    over, slash, under = word.partition("/")
+    eps = _to_number(over, path) / (_to_number(under, path) if slash else 1.0)
+    return key[0] == norm and f"{key[1]:g}" == f"{eps:g}" and kind in ("", key[2])
+
+
+def _name_attack(key: tuple[str, float, str], *, several: bool) -> str:
+    norm, eps, kind = key
+    return f"{norm}:{eps:g}:{kind}" if several and kind else f"{norm}:{eps:g}"
 
 
 def read_brain_prediction(path: Path | str, known: Iterable[str]) -> dict[str, float]:
@@ -195,8 +220,15 @@ def read_brain_prediction(path: Path | str, known: Iterable[str]) -> dict[str, f
 
 
 def read_records(path: Path | str) -> list[dict[str, Any]]:
-    """Rows of a ``.csv``, or of the first table of records in a JSON document."""
+    """Rows of a ``.csv`` or ``.parquet``, or of the first table of records in a JSON document."""
     path = Path(path)
+    if path.suffix == ".parquet":
+        import pandas as pd
+
+        try:
+            return tables.list_rows(pd.read_parquet(path))
+        except (OSError, ValueError) as error:
+            raise InputError("a table", got=f"{path} ({error})") from error
     if path.suffix == ".json":
         document = read_json(path)
         found = list(document.values()) if isinstance(document, dict) else [document]

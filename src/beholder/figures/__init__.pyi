@@ -1,5 +1,7 @@
 from ._accuracy import plot_accuracy as plot_accuracy
 from ._accuracy import wilson_interval as wilson_interval
+from ._attack_curves import AttackCurve as AttackCurve
+from ._attack_curves import plot_attack_curves as plot_attack_curves
 from ._distributions import plot_distributions as plot_distributions
 from ._estimates import plot_estimates as plot_estimates
 from ._labels import find_overlaps as find_overlaps
@@ -57,6 +59,5 @@ from ._style import use_style as use_style
 from ._time_courses import TimeCourse as TimeCourse
 from ._time_courses import plot_time_course as plot_time_course
 from ._time_courses import plot_time_courses as plot_time_courses
-from ._training import plot_training as plot_training
 from ._tuning import plot_tuning_curves as plot_tuning_curves
 from ._value_matrix import plot_value_matrix as plot_value_matrix

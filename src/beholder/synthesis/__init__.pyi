@@ -1,8 +1,10 @@
 from .attacks._apgd import run_apgd as run_apgd
 from .attacks._draws import draw_noise as draw_noise
+from .attacks._norms import NORMS as NORMS
 from .attacks._norms import measure_norms as measure_norms
 from .attacks._norms import project_to_ball as project_to_ball
 from .attacks._passes import Attacked as Attacked
+from .attacks._pgd import KEEPS as KEEPS
 from .attacks._pgd import run_pgd as run_pgd
 from .attacks._settings import ATTACK_PRESETS as ATTACK_PRESETS
 from .attacks._settings import AttackSettings as AttackSettings
@@ -24,6 +26,7 @@ from .engine._plan import plan_batches as plan_batches
 from .engine._recipe import DEFAULT_TRANSFORMS as DEFAULT_TRANSFORMS
 from .engine._result import Synthesis as Synthesis
 from .engine._result import load_synthesis as load_synthesis
+from .engine._stimulus_format import StimulusFormat as StimulusFormat
 from .engine._stopping import GradientPlateau as GradientPlateau
 from .engine._stopping import Plateau as Plateau
 from .engine._stopping import StopRule as StopRule

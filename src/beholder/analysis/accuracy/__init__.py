@@ -1,0 +1,1 @@
+"""How often networks are right: of natural and graded stimuli, and under attack."""

@@ -1,0 +1,412 @@
+"""Attacking stimuli of one shard at one radius, and noting what the network answers."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from beholder._core.errors import BeholderError, InputError
+from beholder._core.files import write_bytes
+from beholder._core.seeds import derive_seed, make_generator
+from beholder._core.threads import open_threads
+from beholder.evaluation._attack_protocol import RANDOM, TARGET_RULES, TRANSFER, AttackProtocol
+from beholder.evaluation._saved_stimuli import prepare_saved
+from beholder.jobs import Finish, Shard
+from beholder.models import Model, ModelWorker, explain_shape_errors, prepare_stimulus, run_eagerly
+from beholder.stimuli import StimulusSet
+from beholder.synthesis import (
+    Attacked,
+    AttackSpace,
+    StimulusFormat,
+    measure_norms,
+    open_attack_space,
+    run_attack,
+    run_pgd,
+)
+
+TOP = 5
+NATURAL = "natural"
+_SAME = 1e-4
+BATCHES_IN_SHARD = 4
+TOLERANCE = 1e-5
+"""Of the radius: what rounding may add to a perturbation."""
+_UNBOUNDED = 1000.0
+
+
+@dataclass
+class AttackWorker(ModelWorker):
+    """Attacks stimuli, or takes what another network's attack made of them, and notes the answers.
+
+    Parameters
+    ----------
+    stimuli : StimulusSet
+        Pinned; shards name positions in it.
+    labels : (n_stimuli,), int64
+        Right answers, as outputs of the network.
+    model : Model
+    device : str
+    protocol : AttackProtocol
+    batch_size : int
+        Stimuli in one pass; the last is padded, so that no answer depends on what else is attacked.
+    threads : int
+        In an operation.
+    cores : int
+        For passes side by side.
+    is_noisy : bool
+        The network draws random numbers: one pass at a time.
+    seed : int
+        Of random starts, noise, targets, and of what networks draw themselves.
+    output : path, optional
+        Where attacked stimuli are written, if they are.
+    source : Model, optional
+        The network whose attacks are shown (``transfer``).
+    source_labels : (n_stimuli,), int64, optional
+        Right answers, as its outputs.
+    saved : path, optional
+        The folder that saved attacked stimuli lie in, whose files shards name.
+    source_identity : str
+        Of the network, or the saved stimuli, that are handed over.
+    """
+
+    stimuli: StimulusSet
+    labels: np.ndarray
+    model: Model
+    device: str
+    protocol: AttackProtocol
+    batch_size: int
+    threads: int
+    cores: int
+    is_noisy: bool
+    seed: int
+    output: Path | None = None
+    source: Model | None = None
+    source_labels: np.ndarray | None = None
+    saved: Path | None = None
+    source_identity: str = ""
+
+    @contextlib.contextmanager
+    def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
+        """Get the networks ready, with the threads that the output keeps, and passes side by side on further cores."""
+        side_by_side = max(1, self.cores // (self.threads * n_workers))
+        if self.is_noisy or self.model.device.type != "cpu":
+            side_by_side = 1
+        self.lookahead = side_by_side // BATCHES_IN_SHARD
+        threads = torch.get_num_threads()
+        torch.set_num_threads(self.threads)
+        try:
+            space = open_attack_space(self.model, self.protocol.space)
+            source = None if self.source is None else open_attack_space(self.source, self.protocol.space)
+            with open_threads(side_by_side, "beholder-attack") as pool, run_eagerly():
+                run = _Run(self, space, source, None if side_by_side == 1 else pool)
+                yield run.start
+        finally:
+            torch.set_num_threads(threads)
+
+
+@final
+@dataclass
+class _Run:
+    """One process's work."""
+
+    worker: AttackWorker
+    space: AttackSpace
+    source: AttackSpace | None
+    pool: ThreadPoolExecutor | None
+
+    def start(self, shard: Shard) -> Finish:
+        """Begin a shard's passes, where others run beside; what comes back waits for them."""
+        rows, size = list(shard.payload["positions"]), self.worker.batch_size
+        parts = [_Batch(rows[first : first + size], size, first) for first in range(0, len(rows), size)]
+        begun = [
+            partial(self._work, shard, part) if self.pool is None else self.pool.submit(self._work, shard, part).result
+            for part in parts
+        ]
+        return partial(self._finish, begun, parts)
+
+    def _finish(
+        self, begun: Sequence[Callable[[], dict[str, Any]]], parts: Sequence[_Batch]
+    ) -> tuple[dict[str, int], dict[str, Any]]:
+        """Files and facts of a shard: a list a column, in the order of its stimuli."""
+        columns: dict[str, list[Any]] = {}
+        files: dict[str, int] = {}
+        for wait, part in zip(begun, parts, strict=True):
+            found = wait()
+            files |= found.pop("files", {})
+            for name, values in found.items():
+                columns.setdefault(name, []).extend(np.asarray(values)[: len(part.rows)].tolist())
+            self.worker.report(len(part.rows))
+        return files, columns
+
+    def _work(self, shard: Shard, batch: _Batch) -> dict[str, Any]:
+        parts = {"clean": self._clean, "attack": self._attack, "checks": self._check}
+        x = self._prepare(batch)
+        with explain_shape_errors(self.worker.model, tuple(x.shape[1:])), self._draw_from(shard, batch):
+            return parts[shard.payload["part"]](shard.payload, batch, x)
+
+    @contextlib.contextmanager
+    def _draw_from(self, shard: Shard, batch: _Batch) -> Iterator[None]:
+        """What the network draws itself comes from the seed; afterwards the program draws what it would have."""
+        if self.pool is not None:  # it draws nothing
+            yield
+            return
+        device = self.worker.model.device
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(derive_seed(self.worker.seed, "network", shard.key, batch.first))
+            yield
+
+    def _prepare(self, batch: _Batch) -> Tensor:
+        worker = self.worker
+        made = [prepare_stimulus(worker.model.preprocessing, worker.stimuli, i) for i in batch.rows]
+        shapes = sorted({array.shape for array in made})
+        if len(shapes) > 1:
+            raise InputError("stimuli of one shape after preprocessing", got=f"{shapes[0]} and {shapes[1]}")
+        made += made[:1] * (worker.batch_size - len(made))
+        return torch.from_numpy(np.stack(made)).to(worker.model.device)
+
+    def _clean(self, payload: Mapping[str, Any], batch: _Batch, x: Tensor) -> dict[str, Any]:
+        """Answers to the stimuli as they are."""
+        inside = self.space.enter(x)
+        told = self._judge(self._answer(inside), batch)
+        if payload.get("saved"):
+            told |= self._save(NATURAL, batch, x, x, None)
+        return told
+
+    def _attack(self, payload: Mapping[str, Any], batch: _Batch, x: Tensor) -> dict[str, Any]:
+        """What one attack at one radius found."""
+        norm, attack, eps = payload["norm"], payload["attack"], float(payload["eps"])
+        inside = self.space.enter(x)
+        targets = self._find_targets(inside, batch)
+        if attack == TRANSFER and payload["source"] != self.worker.source_identity:
+            raise InputError("--transfer as in the earlier run", got="another, and earlier records are gone")
+        if "files" in payload:
+            made = self.space.enter(self._read_saved(payload, batch))
+            logits, flat = self._answer(made), None
+            sizes = measure_norms(made - inside, norm).cpu().numpy()
+        elif self.source is not None and attack == TRANSFER:
+            made = self._run(self.source, payload["base"], norm, eps, inside, batch, self._source_labels(batch)).x
+            logits, sizes, flat = self._answer(made), self._measure(made, inside, norm, eps), None
+        else:
+            found = self._run(self.space, attack, norm, eps, inside, batch, self._own_labels(batch), targets)
+            made, logits, flat = found.x, found.logits, found.n_flat
+            sizes = self._measure(made, inside, norm, eps)
+        told = self._judge(logits, batch) | {"size": sizes}
+        if targets is not None:
+            told["reached"] = (logits.argmax(1) == targets).cpu().numpy()
+        if flat is not None:
+            told["flat"] = (flat > 0).cpu().numpy()
+        if payload.get("saved"):
+            told |= self._save("" if attack == TRANSFER else name_set(norm, attack, eps), batch, made, x, norm)
+        return told
+
+    def _check(self, payload: Mapping[str, Any], batch: _Batch, x: Tensor) -> dict[str, Any]:
+        """One step, twice the steps, a radius without bounds, and gradients that are 0: signs that they are masked."""
+        norm, attack, eps = payload["norm"], payload["attack"], float(payload["eps"])
+        inside, labels, worker = self.space.enter(x), self._own_labels(batch), self.worker
+        ends: dict[str, Any] = {"low": self.space.low, "high": self.space.high}
+        once = run_pgd(
+            self.space.predict, inside, labels, norm=norm, radius=eps, n_steps=1, step_size=eps, keep="last",
+            n_draws=worker.protocol.eot, **ends,
+        )  # fmt: skip
+        longer = self._run(self.space, attack, norm, eps, inside, batch, labels, protocol=worker.protocol.lengthen())
+        unbounded = self._run(
+            self.space, attack, norm, self._find_end(norm, eps, inside), inside, batch, labels,
+            protocol=replace(worker.protocol, step_size=None),
+        )  # fmt: skip
+        told = {"one_step": once, "more_steps": longer, "unbounded": unbounded}
+        right = {name: (~found.is_wrong).cpu().numpy() for name, found in told.items()}
+        return {**right, "zero_gradient": (once.n_flat > 0).cpu().numpy()}
+
+    def _find_end(self, norm: str, eps: float, inside: Tensor) -> float:
+        """A radius that bounds nothing: the whole range, or what is far beyond the radii asked for."""
+        low, high = self.space.low, self.space.high
+        if low is None or high is None:
+            return _UNBOUNDED * eps
+        n_values = inside[0].numel()
+        return (high - low) * {"l1": float(n_values), "l2": float(n_values) ** 0.5, "linf": 1.0}[norm]
+
+    def _run(
+        self,
+        space: AttackSpace,
+        attack: str,
+        norm: str,
+        eps: float,
+        inside: Tensor,
+        batch: _Batch,
+        labels: Tensor,
+        targets: Tensor | None = None,
+        protocol: AttackProtocol | None = None,
+    ) -> Attacked:
+        worker, protocol = self.worker, protocol or self.worker.protocol
+        path = (norm, attack, f"{eps:.12g}")
+        generators = [
+            torch.Generator().manual_seed(derive_seed(worker.seed, "attack", *path, worker.stimuli.ids[i]))
+            for i in batch.padded
+        ]
+        options: dict[str, Any] = {
+            "norm": norm, "radius": eps, "targets": targets, "low": space.low, "high": space.high,
+            "generator": generators,
+        }  # fmt: skip
+        settings = protocol.settle(attack, eps)
+        found = run_attack(settings, space.predict, inside, labels, **options)
+        if attack == RANDOM:
+            for _ in range((protocol.restarts or 1) - 1):
+                other = run_attack(settings, space.predict, inside, labels, **options)
+                worse = ((found.loss < other.loss) & (found.is_wrong == other.is_wrong)) | (
+                    other.is_wrong & ~found.is_wrong
+                )
+                rows = worse.nonzero()[:, 0]
+                found.put(rows, other.take(rows))
+        return found
+
+    def _own_labels(self, batch: _Batch) -> Tensor:
+        return torch.from_numpy(self.worker.labels[batch.padded]).to(self.worker.model.device)
+
+    def _source_labels(self, batch: _Batch) -> Tensor:
+        assert self.worker.source_labels is not None
+        return torch.from_numpy(self.worker.source_labels[batch.padded]).to(self.worker.model.device)
+
+    def _find_targets(self, inside: Tensor, batch: _Batch) -> Tensor | None:
+        """The answers to be brought about."""
+        asked, labels = self.worker.protocol.targets, self._own_labels(batch)
+        if asked is None:
+            return None
+        logits = self._answer(inside)
+        n_classes = logits.shape[1]
+        if asked == TARGET_RULES[0]:
+            shifts = [
+                make_generator(self.worker.seed, "target", self.worker.stimuli.ids[i]).integers(1, n_classes)
+                for i in batch.padded
+            ]
+            return (labels + torch.tensor(shifts, device=labels.device)) % n_classes
+        own = torch.nn.functional.one_hot(labels, n_classes).bool()
+        if asked == TARGET_RULES[1]:
+            return torch.where(own, torch.inf, logits).argmin(1)
+        return torch.full_like(labels, int(asked))
+
+    def _pass_once(self, inside: Tensor) -> Tensor:
+        with torch.no_grad():
+            return self.space.predict(inside).float()
+
+    def _answer(self, inside: Tensor) -> Tensor:
+        """Logits; of several passes, their mean."""
+        logits = sum(self._pass_once(inside) for _ in range(self.worker.protocol.eot)) / self.worker.protocol.eot
+        assert isinstance(logits, Tensor)
+        if logits.ndim != 2 or not bool(torch.isfinite(logits).all()):
+            raise InputError(
+                "a number for each class from the network",
+                got="NaN or infinite ones" if logits.ndim == 2 else f"outputs of shape {tuple(logits.shape[1:])}",
+            )
+        return logits
+
+    def _judge(self, logits: Tensor, batch: _Batch) -> dict[str, Any]:
+        """Whether the label is the first answer, or among the first five; and the first answer."""
+        ranks = rank_labels(logits.cpu().numpy(), self.worker.labels[batch.padded])
+        return {"top1": ranks == 0, "top5": ranks < TOP, "answer": logits.argmax(1).cpu().numpy()}
+
+    def _measure(self, made: Tensor, inside: Tensor, norm: str, eps: float) -> np.ndarray:
+        """Lengths of perturbations, which lie in their ball."""
+        sizes = measure_norms(made - inside, norm).cpu().numpy()
+        if not (sizes <= eps * (1 + TOLERANCE)).all():
+            raise BeholderError(f"a perturbation of {np.max(sizes):.9g} left its {norm} ball of {eps:.9g}")
+        return sizes
+
+    def _save(self, folder: str, batch: _Batch, made: Tensor, x: Tensor, norm: str | None) -> dict[str, Any]:
+        """Write stimuli as people are shown them, and note answers to the files' content and how far that is off.
+
+        Without a folder nothing is written: what the files would hold is looked at all the same.
+        """
+        worker = self.worker
+        assert worker.output is not None
+        form = StimulusFormat.of_model(worker.model, tuple(x.shape[1:]))
+        values = made.detach().cpu().numpy()
+        files: dict[str, int] = {}
+        for row, value in zip(batch.rows, values, strict=False) if folder else ():
+            path = worker.output / folder / f"{worker.stimuli.ids[row]}{form.suffix}"
+            data = form.encode(value)
+            write_bytes(path, data)
+            files[path.relative_to(worker.output.parent).as_posix()] = len(data)
+        rounded = torch.from_numpy(form.round(values)).to(x.device)
+        told = self._judge(self._answer(rounded), batch)
+        sizes = np.zeros(len(values)) if norm is None else measure_norms(rounded - x, norm).cpu().numpy()
+        saved = {"top1_saved": told["top1"], "top5_saved": told["top5"], "size_saved": sizes}
+        return {**saved, "files": files}
+
+    def _read_saved(self, payload: Mapping[str, Any], batch: _Batch) -> Tensor:
+        """Attacked stimuli from files, shown as they are."""
+        worker = self.worker
+        assert worker.saved is not None
+        files = dict(zip(payload["positions"], payload["files"], strict=True))
+        made = [prepare_saved(worker.saved / files[i][0], worker.model.preprocessing) for i in batch.padded]
+        return torch.from_numpy(np.stack(made)).to(worker.model.device)
+
+
+@final
+class _Batch:
+    """Positions of the stimuli of one pass, and the same padded by the first to a full batch."""
+
+    def __init__(self, rows: Sequence[int], size: int, first: int) -> None:
+        self.rows, self.first = list(rows), first
+        self.padded = [*self.rows, *[self.rows[0]] * (size - len(self.rows))]
+
+
+def rank_labels(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """How many answers stand before the right one: 0 where it is the first.
+
+    Parameters
+    ----------
+    logits : (n, n_classes), finite
+    labels : (n,), int64
+
+    Returns
+    -------
+    (n,), int64
+        Of equal logits the first class stands first.
+
+    >>> rank_labels(np.array([[0.1, 0.7, 0.2], [0.5, 0.5, 0.0]]), np.array([2, 1]))
+    array([1, 1])
+    """
+    own = logits[np.arange(len(labels)), labels][:, None]
+    before = np.arange(logits.shape[1])[None, :] < np.asarray(labels)[:, None]
+    return ((logits > own) | ((logits == own) & before)).sum(axis=1)
+
+
+def name_set(norm: str, attack: str, eps: float) -> str:
+    """The folder of attacked stimuli.
+
+    >>> name_set("linf", "pgd", 4 / 255)
+    'linf_pgd_0.015686275'
+    """
+    return f"{norm}_{attack}_{eps:.9g}"
+
+
+def look_at_network(model: Model, stimuli: StimulusSet, space: str = "prepared") -> tuple[int, bool]:
+    """How many classes a network has, and whether a second pass gives the same stimulus another answer.
+
+    Raises
+    ------
+    InputError
+        A network whose output is no vector of classes.
+    """
+    opened = open_attack_space(model, space)
+    x = torch.from_numpy(prepare_stimulus(model.preprocessing, stimuli, 0)[None]).to(model.device)
+    with explain_shape_errors(model, tuple(x.shape[1:])), run_eagerly(), torch.no_grad():
+        devices = [model.device] if model.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(0)
+            one, other = (opened.predict(opened.enter(x)).float() for _ in range(2))
+    if one.ndim != 2 or one.shape[1] < 2:
+        raise InputError(
+            "a network that puts out a number a class",
+            got=f"{model.name}, which puts out {tuple(one.shape[1:])}",
+            hint="a classifier",
+        )
+    return int(one.shape[1]), bool((one - other).abs().max() > _SAME * one.abs().max())
