@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from beholder._core.errors import InputError
+from beholder.synthesis.attacks._allowed import Allowed, allow
 from beholder.synthesis.attacks._apgd_rules import (
-    Allowed,
     HalvingRule,
     SparseRule,
     StepRule,
@@ -18,6 +18,7 @@ from beholder.synthesis.attacks._apgd_rules import (
     start_trail,
 )
 from beholder.synthesis.attacks._draws import Generators, draw_rows, draw_unit, pick_generators, start_generator
+from beholder.synthesis.attacks._keep import keep_inside
 from beholder.synthesis.attacks._losses import LossName
 from beholder.synthesis.attacks._norms import check_norm, read_radius, spread
 from beholder.synthesis.attacks._passes import (
@@ -26,7 +27,6 @@ from beholder.synthesis.attacks._passes import (
     Question,
     count_flat,
     read_classes,
-    refuse_nan,
 )
 
 MOST_TARGETS = {"l2": 9, "linf": 9, "l1": 5}
@@ -123,8 +123,7 @@ def run_apgd(
         torch.zeros_like(passes),
     )
     ranked = look.logits.argsort(dim=1, descending=True)
-    clean = replace(found, loss=look.loss, n_passes=passes, n_flat=torch.zeros_like(passes))
-    allowed = Allowed(norm, x, read_radius(radius, x), low, high)
+    ball = allow(norm, x, read_radius(radius, x), low, high)
     stages = plan_stages(n_steps, larger_first=norm == "l1" if larger_first is None else larger_first)
     rule = SparseRule() if norm == "l1" else HalvingRule(n_steps, rise)
     generators = start_generator(generator)
@@ -135,14 +134,15 @@ def run_apgd(
             if not len(rows):
                 break
             drawn = pick_generators(generators, rows)
-            made = _run_stages(asked.take(rows), allowed.take(rows), rule, stages, drawn)
+            balls = [allow(norm, x[rows], factor * ball.radii[rows], low, high) for factor, _ in stages]
+            made = _run_stages(asked.take(rows), balls, rule, [n for _, n in stages], drawn)
             n_passes, n_flat = found.n_passes[rows] + made.n_passes, found.n_flat[rows] + made.n_flat
             is_better = made.is_wrong | (made.loss > found.loss[rows])
             found.put(rows[is_better], made.take(is_better.nonzero()[:, 0]))
             found.n_passes[rows], found.n_flat[rows] = n_passes, n_flat
     untouched = (found.loss == -math.inf).nonzero()[:, 0]
-    found.loss[untouched] = clean.loss[untouched]
-    return refuse_nan(found)
+    found.loss[untouched] = look.loss[untouched]
+    return keep_inside(found, ball, question)
 
 
 def plan_stages(n_steps: int, *, larger_first: bool) -> list[tuple[float, int]]:
@@ -156,21 +156,20 @@ def plan_stages(n_steps: int, *, larger_first: bool) -> list[tuple[float, int]]:
 
 
 def _run_stages(
-    question: Question, allowed: Allowed, rule: StepRule, stages: list[tuple[float, int]], generators: Generators
+    question: Question, balls: list[Allowed], rule: StepRule, n_steps: list[int], generators: Generators
 ) -> Attacked:
-    balls = [replace(allowed, radii=allowed.radii * factor) for factor, _ in stages]
     x = _draw_start(balls[0], generators)
-    for ball, (_, n_steps) in zip(balls[:-1], stages[:-1], strict=True):
-        x = climb(question, ball, rule, ball.place(x), n_steps, is_fresh=False, may_leave=False).x
-    first, is_fresh = balls[-1].place(x), len(stages) == 1
-    return climb(question, balls[-1], rule, first, stages[-1][1], is_fresh=is_fresh, may_leave=True)
+    for ball, n in zip(balls[:-1], n_steps[:-1], strict=True):
+        x = climb(question, ball, rule, ball.place_at_once(x), n, is_fresh=False, may_leave=False).x
+    first, is_fresh = balls[-1].place_at_once(x), len(balls) == 1
+    return climb(question, balls[-1], rule, first, n_steps[-1], is_fresh=is_fresh, may_leave=True)
 
 
 def _draw_start(allowed: Allowed, generators: Generators) -> Tensor:
     """On the sphere for L2; for Linf on the surface of the cube; for L1 Gaussian noise, brought into the ball."""
     origin = allowed.origin
     if allowed.norm == "l1":
-        return allowed.place(origin + draw_rows(torch.randn, origin.shape, generators).to(origin))
+        return allowed.place_at_once(origin + draw_rows(torch.randn, origin.shape, generators).to(origin))
     unit = draw_unit(origin.shape, allowed.norm, "shell", generators).to(origin)
     return allowed.place(origin + unit * spread(allowed.radii, origin))
 

@@ -3,54 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import final
 
 import torch
 from torch import Tensor
 
-from beholder.synthesis.attacks._l1 import project_to_l1_in_box
-from beholder.synthesis.attacks._norms import (
-    add_inwards,
-    find_ascent,
-    find_range,
-    keep_in_range,
-    project_difference,
-    spread,
-)
-
-
-@final
-@dataclass(frozen=True)
-class Allowed:
-    """Where iterates may lie: a ball around each stimulus, within the valid range.
-
-    Parameters
-    ----------
-    norm : str
-    origin : (n, *shape)
-    radii : (n,)
-    low, high : float or None
-    """
-
-    norm: str
-    origin: Tensor
-    radii: Tensor
-    low: float | None
-    high: float | None
-
-    def take(self, rows: Tensor) -> Allowed:
-        """For some of the stimuli."""
-        return replace(self, origin=self.origin[rows], radii=self.radii[rows])
-
-    def place(self, x: Tensor) -> Tensor:
-        """Into the ball, then into the range; for L1 the nearest point that lies in both."""
-        lows, highs = find_range(self.origin, self.low, self.high)
-        if self.norm == "l1":
-            inside = project_to_l1_in_box(x, self.origin, self.radii, lows, highs)
-        else:
-            inside = project_difference(x - self.origin, self.norm, self.radii)
-        return keep_in_range(add_inwards(self.origin, inside), lows, highs)
+from beholder.synthesis.attacks._allowed import Allowed
+from beholder.synthesis.attacks._norms import climb_by, spread, step_by_signs
 
 
 @final
@@ -194,7 +154,7 @@ class HalvingRule(StepRule):
     def move(self, trail: Trail, allowed: Allowed, *, is_first: bool) -> Tensor:
         """A step, drawn towards where the last change led."""
         x, weight = trail.x, 1.0 if is_first else self.momentum
-        ahead = allowed.place(x + find_ascent(trail.gradient, allowed.norm) * spread(trail.sizes, x))
+        ahead = allowed.place(climb_by(x, trail.gradient, allowed.norm, trail.sizes))
         return allowed.place(x + (ahead - x) * weight + (x - trail.before) * (1 - weight))
 
     def check(self, trail: Trail, allowed: Allowed, n_since: int) -> None:
@@ -226,9 +186,7 @@ class SparseRule(StepRule):
         x, sizes = trail.x, trail.gradient.flatten(1).abs()
         places = ((1 - trail.share) * sizes.shape[1]).clamp(0, sizes.shape[1] - 1).long()
         least = sizes.sort(dim=1).values.gather(1, places[:, None])[:, 0]
-        signs = torch.where(trail.gradient.abs() >= spread(least, x), trail.gradient.sign(), 0.0)
-        length = signs.flatten(1).abs().sum(1).clamp_min(1)
-        return allowed.place(x + signs * spread(trail.sizes / length, x))
+        return allowed.place_at_once(step_by_signs(x, trail.gradient, sizes, least, trail.sizes))
 
     def check(self, trail: Trail, allowed: Allowed, n_since: int) -> None:
         """Steps of full length again where fewer values moved than before, else shorter ones."""

@@ -60,7 +60,9 @@ def shrink_by(difference: Tensor, threshold: Tensor, room: Tensor | None = None)
     return difference.sign() * (sizes if room is None else torch.minimum(sizes, room))
 
 
-def project_to_l1_in_box(x: Tensor, origin: Tensor, radii: Tensor, lows: Tensor | None, highs: Tensor | None) -> Tensor:
+def project_to_l1_in_box(
+    x: Tensor, origin: Tensor, radii: Tensor, lows: Tensor | float | None, highs: Tensor | float | None
+) -> Tensor:
     """The difference to the nearest point that lies in the L1 ball around ``origin`` and in the box: (n, *shape)."""
     difference = x - origin
     room = torch.full_like(difference, torch.inf)

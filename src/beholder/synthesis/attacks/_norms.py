@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor
@@ -68,8 +68,13 @@ def measure_norms(differences: Tensor, norm: str) -> Tensor:
 
 def _measure(rows: Tensor, norm: str) -> Tensor:
     if norm == "l2":
-        return rows.square().sum(1).sqrt()
+        return measure_length(rows)
     return rows.abs().amax(1) if norm == "linf" else rows.abs().sum(1)
+
+
+def measure_length(rows: Tensor) -> Tensor:
+    """The L2 length of each row, (n,), in the numbers of the rows."""
+    return cast("Tensor", torch.linalg.vector_norm(rows, dim=1))  # pyright: ignore[reportUnknownMemberType]
 
 
 def find_range(origin: Tensor, low: float | None, high: float | None) -> tuple[Tensor | None, Tensor | None]:
@@ -90,7 +95,10 @@ def keep_in_range(x: Tensor, lows: Tensor | None, highs: Tensor | None) -> Tenso
 def add_inwards(origin: Tensor, difference: Tensor) -> Tensor:
     """``origin + difference``, rounded towards the origin where rounding would lead further away from it."""
     x = origin + difference
-    return torch.where((x - origin).abs() > difference.abs(), torch.nextafter(x, origin), x)
+    is_beyond = (x - origin).abs() > difference.abs()
+    step = x.abs() * (2 * torch.finfo(x.dtype).eps)  # one unit in the last place at least
+    x = torch.where(is_beyond, x - difference.sign() * step, x)
+    return torch.where((x - origin) * difference < 0, origin, x)
 
 
 def project_difference(difference: Tensor, norm: str, radii: Tensor) -> Tensor:
@@ -99,7 +107,7 @@ def project_difference(difference: Tensor, norm: str, radii: Tensor) -> Tensor:
         bound = spread(radii, difference)
         return torch.minimum(torch.maximum(difference, -bound), bound)
     if norm == "l2":
-        length = _measure(difference.flatten(1), norm).clamp_min(_TINY)
+        length = measure_length(difference.flatten(1)).clamp_min(_TINY)
         return difference * spread((radii / length).clamp_max(1.0), difference)
     return shrink_by(difference, find_l1_threshold(difference, radii))
 
@@ -150,25 +158,38 @@ def count_steepest(n_values: int, share: float) -> int:
     return n_values - math.ceil((1 - share) * (n_values - 1) - 1e-9)
 
 
-def find_ascent(gradient: Tensor, norm: str, *, share: float = 0.0) -> Tensor:
-    r"""The direction of length 1 in which a linear function with this gradient grows most.
+def climb_by(x: Tensor, gradient: Tensor, norm: str, lengths: Tensor, *, share: float = 0.0) -> Tensor:
+    r"""A step of a given length in the direction in which a linear function with this gradient grows most.
 
     .. math:: \mathrm{sign}(g)\ (L_\infty),\qquad g / \lVert g\rVert_2\ (L_2),\qquad
        \mathrm{sign}(g_i)\,e_i / k\ \text{for the $k$ largest}\ |g_i|\ (L_1)
 
     Parameters
     ----------
-    gradient : (n, *shape)
+    x, gradient : (n, *shape)
     norm : {"l2", "linf", "l1"}
+    lengths : (n,)
     share : float in [0, 1]
         Of the values, those that a step in L1 moves; 0 is one value, the steepest ascent itself.
+
+    Returns
+    -------
+    Tensor, (n, *shape)
+        New memory.
     """
     if norm == "linf":
-        return gradient.sign()
+        return gradient.sign().mul_(spread(lengths, x)).add_(x)
     if norm == "l2":
-        return gradient / spread(_measure(gradient.flatten(1), norm).clamp_min(_TINY), gradient)
+        length = measure_length(gradient.flatten(1)).clamp_min(_TINY)
+        return torch.addcmul(x, gradient, spread(lengths / length, x))
     sizes = gradient.flatten(1).abs()
     k = count_steepest(sizes.shape[1], share)
     least = sizes.amax(1) if k == 1 else sizes.topk(k, dim=1, sorted=False).values.amin(1)
-    signs = torch.where(gradient.abs() >= spread(least, gradient), gradient.sign(), 0)
-    return signs / spread(signs.flatten(1).abs().sum(1).clamp_min(1), gradient)
+    return step_by_signs(x, gradient, sizes, least, lengths)
+
+
+def step_by_signs(x: Tensor, gradient: Tensor, sizes: Tensor, least: Tensor, lengths: Tensor) -> Tensor:
+    """A step of an L1 length along the signs of those values of the gradient whose size is ``least``, (n,), or more."""
+    signs = gradient.sign().mul_((sizes >= least[:, None]).view_as(gradient))
+    n_moved = signs.flatten(1).abs().sum(1).clamp_min(1)
+    return torch.addcmul(x, signs, spread(lengths / n_moved, x))

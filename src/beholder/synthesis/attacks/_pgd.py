@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, final, get_args
+from typing import final
 
 import torch
 from torch import Tensor
 
 from beholder._core.errors import InputError
+from beholder.synthesis.attacks._allowed import Allowed, allow
 from beholder.synthesis.attacks._draws import (
     PUBLISHED_STARTS,
     Generators,
@@ -17,29 +18,15 @@ from beholder.synthesis.attacks._draws import (
     pick_generators,
     start_generator,
 )
+from beholder.synthesis.attacks._keep import KEEPS, Keep, is_success, keep_better, keep_inside, keep_iterate
 from beholder.synthesis.attacks._losses import LossName
-from beholder.synthesis.attacks._norms import (
-    add_inwards,
-    check_norm,
-    find_ascent,
-    find_range,
-    keep_in_range,
-    project_difference,
-    read_radius,
-    spread,
-)
+from beholder.synthesis.attacks._norms import check_norm, climb_by, read_radius
 from beholder.synthesis.attacks._passes import (
     Attacked,
-    Look,
     Predict,
     Question,
-    count_flat,
     read_classes,
-    refuse_nan,
 )
-
-Keep = Literal["best", "last", "success"]
-KEEPS: tuple[str, ...] = get_args(Keep)
 
 
 def run_pgd(
@@ -62,6 +49,7 @@ def run_pgd(
     low: float | None = None,
     high: float | None = None,
     start: Tensor | None = None,
+    judge_last: bool = True,
     generator: Generators | None = None,
 ) -> Attacked:
     r"""Climb the loss in steps of a set length, and after each go back into the ball, then into the valid range.
@@ -107,6 +95,9 @@ def run_pgd(
         The valid range.
     start : (n, *shape), optional
         Where to start instead of ``x``; brought into the ball.
+    judge_last : bool
+        With ``keep="last"``, show the network where the last step led. Training, which does so itself, does without:
+        ``loss`` and ``logits`` are NaN then, ``is_wrong`` is False.
     generator : torch.Generator, or one a stimulus
         For random starts; see :func:`draw_noise`.
 
@@ -134,6 +125,10 @@ def run_pgd(
     """
     check_norm(norm)
     _check_options(keep, n_steps, n_restarts, n_draws, is_random=random_start)
+    if not judge_last and (keep != "last" or n_restarts > 1):
+        raise InputError(
+            'judge_last=True but for keep="last" and one start', got=f"keep={keep!r}, n_restarts={n_restarts}"
+        )
     x = x.detach()
     question = Question(
         predict,
@@ -142,8 +137,8 @@ def run_pgd(
         loss,
         n_draws,
     )
-    climb = Climb(norm, n_steps, keep, share, low, high)
-    radii, sizes = read_radius(radius, x), read_radius(step_size, x)
+    climb = Climb(n_steps, keep, share, judge_last=judge_last)
+    ball, sizes = allow(norm, x, read_radius(radius, x), low, high), read_radius(step_size, x)
     generators = start_generator(generator)
     rows = torch.arange(len(x), device=x.device)
     found: Attacked | None = None
@@ -152,17 +147,17 @@ def run_pgd(
         if random_start:
             drawn = pick_generators(generators, rows)
             place = where or PUBLISHED_STARTS[norm]
-            first = draw_noise(first, norm=norm, radius=radii[rows], where=place, generator=drawn)
-        made = climb.run(question.take(rows), x[rows], first, radii[rows], sizes[rows])
+            first = draw_noise(first, norm=norm, radius=ball.radii[rows], where=place, generator=drawn)
+        made = climb.run(question.take(rows), ball.take(rows), first, sizes[rows])
         if found is None:
             found = made
         else:
-            _keep_better(found, made, rows, question)
+            keep_better(found, made, rows, question.take(rows))
         rows = (~is_success(found.logits, question)).nonzero()[:, 0]
         if not len(rows):
             break
     assert found is not None
-    return refuse_nan(found)
+    return keep_inside(found, ball, question) if judge_last else found
 
 
 def _check_options(keep: str, n_steps: int, n_restarts: int, n_draws: int, *, is_random: bool) -> None:
@@ -175,21 +170,6 @@ def _check_options(keep: str, n_steps: int, n_restarts: int, n_draws: int, *, is
         raise InputError("random_start=True with several restarts", got="restarts that would all be the same")
 
 
-def is_success(logits: Tensor, question: Question) -> Tensor:
-    """Whether the network gives the answer that the attack wants: (n,), bool."""
-    answers = logits.argmax(1)
-    return answers != question.labels if question.targets is None else answers == question.targets
-
-
-def _keep_better(found: Attacked, made: Attacked, rows: Tensor, question: Question) -> None:
-    """Put what a further restart made where it succeeded, or climbed higher."""
-    n_passes = found.n_passes[rows] + made.n_passes
-    n_flat = found.n_flat[rows] + made.n_flat
-    is_better = is_success(made.logits, question.take(rows)) | (made.loss > found.loss[rows])
-    found.put(rows[is_better], made.take(is_better.nonzero()[:, 0]))
-    found.n_passes[rows], found.n_flat[rows] = n_passes, n_flat
-
-
 @final
 @dataclass(frozen=True)
 class Climb:
@@ -197,89 +177,42 @@ class Climb:
 
     Parameters
     ----------
-    norm, n_steps, keep, share, low, high
+    n_steps, keep, share, judge_last
         As for :func:`run_pgd`.
     """
 
-    norm: str
     n_steps: int
     keep: str
     share: float
-    low: float | None
-    high: float | None
+    judge_last: bool = True
 
-    def run(self, question: Question, origin: Tensor, first: Tensor, radii: Tensor, sizes: Tensor) -> Attacked:
-        """Steps for a batch; rows that are done leave it."""
-        lows, highs = find_range(origin, self.low, self.high)
-        x = keep_in_range(add_inwards(origin, project_difference(first - origin, self.norm, radii)), lows, highs)
+    def run(self, question: Question, allowed: Allowed, first: Tensor, sizes: Tensor) -> Attacked:
+        """Steps for a batch from ``first``, which is written to; rows that are done leave it."""
+        x = allowed.place(first)
         rows = torch.arange(len(x), device=x.device)
-        best: Attacked | None = None
-        n_flat = torch.zeros_like(rows)
-        for step in range(self.n_steps + 1):
-            is_last = step == self.n_steps
-            look = question.look(x, gradient=not is_last)
-            best = self._record(best, rows, x, look, question)
-            if is_last:
-                break
+        kept: Attacked | None = None
+        for _ in range(self.n_steps):
+            look = question.look(x)
             assert look.gradient is not None
-            n_flat[rows] += count_flat(look.gradient)
-            gradient = look.gradient
+            kept, gradient = keep_iterate(kept, rows, x, look, question, self.keep), look.gradient
             if self.keep == "success":
                 left = (~is_success(look.logits, question)).nonzero()[:, 0]
                 if not len(left):
-                    break
+                    return kept
                 if len(left) < len(rows):
-                    rows, x, origin, gradient = rows[left], x[left], origin[left], gradient[left]
-                    radii, sizes, question = radii[left], sizes[left], question.take(left)
-                    lows, highs = find_range(origin, self.low, self.high)
-            x = self._step(x, origin, gradient, radii, sizes, lows, highs)
-        assert best is not None
-        return replace(best, n_flat=n_flat)
-
-    def _record(self, best: Attacked | None, rows: Tensor, x: Tensor, look: Look, question: Question) -> Attacked:
-        is_wrong = look.logits.argmax(1) != question.labels
-        passes = torch.full_like(rows, question.n_draws)
-        here = Attacked(x, look.loss, look.logits, is_wrong, passes, torch.zeros_like(rows))
-        if best is None:
-            return here
-        passes = best.n_passes.index_add(0, rows, passes)
-        if self.keep == "last":
-            return replace(here, n_passes=passes)
-        is_better = look.loss > best.loss[rows]
-        if self.keep == "success":
-            is_better |= is_success(look.logits, question)
-        if len(rows) == len(best.x):
-            mask = is_better
-            return Attacked(
-                torch.where(spread(mask, x), x, best.x),
-                torch.where(mask, look.loss, best.loss),
-                torch.where(mask[:, None], look.logits, best.logits),
-                torch.where(mask, is_wrong, best.is_wrong),
-                passes,
-                best.n_flat,
-            )
-        best.put(rows[is_better], here.take(is_better.nonzero()[:, 0]))
-        return replace(best, n_passes=passes)
-
-    def _step(
-        self,
-        x: Tensor,
-        origin: Tensor,
-        gradient: Tensor,
-        radii: Tensor,
-        sizes: Tensor,
-        lows: Tensor | None,
-        highs: Tensor | None,
-    ) -> Tensor:
-        if self.norm == "l1":
-            gradient = _drop_blocked(gradient, x, lows, highs)
-        moved = x + find_ascent(gradient, self.norm, share=self.share) * spread(sizes, x)
-        inside = project_difference(moved - origin, self.norm, radii)
-        return keep_in_range(add_inwards(origin, inside), lows, highs)
+                    rows, x, gradient, sizes = rows[left], x[left], gradient[left], sizes[left]
+                    allowed, question = allowed.take(left), question.take(left)
+            if allowed.norm == "l1":
+                gradient = _drop_blocked(gradient, x, allowed)
+            x = allowed.place(climb_by(x, gradient, allowed.norm, sizes, share=self.share))
+        if self.judge_last or kept is None:
+            return keep_iterate(kept, rows, x, question.look(x, gradient=False), question, self.keep)
+        unknown = torch.full_like(kept.loss, torch.nan)
+        return replace(kept, x=x, loss=unknown, logits=unknown[:, None], is_wrong=torch.zeros_like(kept.is_wrong))
 
 
-def _drop_blocked(gradient: Tensor, x: Tensor, lows: Tensor | None, highs: Tensor | None) -> Tensor:
+def _drop_blocked(gradient: Tensor, x: Tensor, allowed: Allowed) -> Tensor:
     """The gradient without values that stand at an end of the range and would go beyond it."""
-    if highs is not None:
-        gradient = gradient.masked_fill((x >= highs) & (gradient > 0), 0.0)
-    return gradient if lows is None else gradient.masked_fill((x <= lows) & (gradient < 0), 0.0)
+    if allowed.highs is not None:
+        gradient = gradient.masked_fill((x >= allowed.highs) & (gradient > 0), 0.0)
+    return gradient if allowed.lows is None else gradient.masked_fill((x <= allowed.lows) & (gradient < 0), 0.0)

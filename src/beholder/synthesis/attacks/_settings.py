@@ -10,9 +10,10 @@ from torch import Tensor
 from beholder._core.errors import InputError
 from beholder.synthesis.attacks._apgd import MOST_TARGETS, run_apgd
 from beholder.synthesis.attacks._draws import Generators, Where, draw_noise
+from beholder.synthesis.attacks._keep import Keep
 from beholder.synthesis.attacks._losses import LossName
-from beholder.synthesis.attacks._passes import Attacked, Predict, Question, read_classes, refuse_nan
-from beholder.synthesis.attacks._pgd import Keep, run_pgd
+from beholder.synthesis.attacks._passes import Attacked, Predict, Question, read_classes
+from beholder.synthesis.attacks._pgd import run_pgd
 
 AttackName = Literal["pgd", "apgd-ce", "apgd-t", "random"]
 ATTACKS: tuple[str, ...] = get_args(AttackName)
@@ -75,7 +76,7 @@ class AttackSettings:
 ATTACK_PRESETS: dict[str, AttackSettings] = {
     "published": AttackSettings(),
     "script": AttackSettings(n_steps=32, step=0.2),
-    "training": AttackSettings(n_steps=7, step=0.3),
+    "training": AttackSettings(n_steps=7, step=1 / 6),
     "training-sound": AttackSettings(n_steps=5, step=0.5, random_start=True),
     "apgd-ce": AttackSettings(attack="apgd-ce", n_steps=100),
     "apgd-t": AttackSettings(attack="apgd-t", n_steps=100),
@@ -161,4 +162,4 @@ def judge(
     look = question.look(x, gradient=False)
     passes = torch.full_like(question.labels, n_draws)
     is_wrong = look.logits.argmax(1) != question.labels
-    return refuse_nan(Attacked(x.detach(), look.loss, look.logits, is_wrong, passes, torch.zeros_like(passes)))
+    return Attacked(x.detach(), look.loss, look.logits, is_wrong, passes, torch.zeros_like(passes))
