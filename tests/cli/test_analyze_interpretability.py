@@ -37,6 +37,10 @@ class Graded(Observer):
     def measures(self):
         return {"temperature": 0.25}
 
+    @property
+    def names(self):
+        return {"network": "lab:net@v1", "network_layer": "conv3"}
+
     def answer(self, observation, rng):
         return observation.respond(observation.answers[int(rng.random() < 0.3)], 0.5)
 
@@ -51,10 +55,13 @@ def test_the_temperature_of_a_machine_goes_from_its_choices_to_the_methods(behol
     assert "temperature" not in read_export(out["people"]).participants
     assert read_export(out["machine"]).participants["temperature"].tolist() == [0.25, 0.25]
     described = json.loads((out["machine"] / "columns.json").read_text("utf-8"))["participants"]
-    assert described[-1]["name"] == "temperature"
+    assert [each["name"] for each in described[-3:]] == ["temperature", "network", "network_layer"]
+    people = read_export(out["machine"]).participants
+    assert people[["network", "network_layer"]].to_numpy().tolist() == [["lab:net@v1", "conv3"]] * 2
+    assert not {"network", "network_layer"} & set(read_export(out["people"]).participants)
     argv = ["analyze", "interpretability", out["people"], "--out", tmp_path / "analysis", "--include_excluded"]
     code, printed, err = beholder(*argv, "--machine", out["machine"], "--n_draws", "50")
     assert code == 0, err
-    assert "the machine (temperature 0.25) is right" in printed
+    assert "the machine (lab:net@v1, conv3; temperature 0.25) is right" in printed
     page = (tmp_path / "analysis" / "report.html").read_text("utf-8")
-    assert "either alternative (temperature 0.25)" in page
+    assert "either alternative (temperature 0.25)" in page and "observer (lab:net@v1, conv3) answered" in page

@@ -41,13 +41,26 @@ def test_a_searchlight_writes_a_map_a_layer(beholder, tmp_path):
     Recordings(values, IDS, units, volume_shape=(3, 3, 3), affine=np.eye(4)).save(tmp_path / "b.recordings.npz")
     code, out, err = beholder(
         "analyze", "searchlight", tmp_path / "one.zarr", "--recordings", tmp_path / "b.recordings.npz",
-        "--radius", "1.5", "--n_permutations", "19", "--out", tmp_path / "out",
+        "--radius", "1.5", "--n_permutations", "19", "--out", tmp_path / "out", "--json",
     )  # fmt: skip
     assert code == 0, err
-    assert "highest peak" in out and "give no p below 0.05" in out
+    assert "highest peak" in out and "give no p below 0.05" in out and "map_conv1_p.nii.gz" in out
     assert sorted(path.name for path in (tmp_path / "out" / "maps").iterdir()) == [
         "map_conv1.nii.gz", "map_conv1_p.nii.gz",
     ]  # fmt: skip
+
+
+def test_places_without_a_volume_are_told_and_leave_the_table(beholder, tmp_path):
+    write_store(tmp_path / "one.zarr", 0, conv1=9)
+    places = np.argwhere(np.ones((3, 3, 3)))
+    units = {"i": places[:, 0], "j": places[:, 1], "k": places[:, 2]}
+    Recordings(np.random.default_rng(2).standard_normal((8, 27)), IDS, units).save(tmp_path / "b.recordings.npz")
+    code, out, err = beholder(
+        "analyze", "searchlight", tmp_path / "one.zarr", "--recordings", tmp_path / "b.recordings.npz",
+        "--radius", "1.5", "--n_permutations", "0", "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert code == 0, err
+    assert "highest peak" in out and "No maps are written" in out and not (tmp_path / "out" / "maps").exists()
 
 
 def test_combined_layers_and_models_write_a_page(beholder, tmp_path):

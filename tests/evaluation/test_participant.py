@@ -130,6 +130,7 @@ def test_a_temperature_grades_the_choice(net, folder):
     temperature = float(abs(scores[0] - scores[1]))
     observer = NetworkObserver(net, experiment, "block3", temperature)
     assert observer.measures == {"temperature": temperature}
+    assert observer.names == {"network": net.name, "network_layer": "block3"}
     seen = see("2afc", {"upper": upper, "lower": lower, "left": left, "right": right}, confidence_steps=3)
     rng = np.random.default_rng(1)
     answers = [observer.answer(seen, rng) for _ in range(2000)]

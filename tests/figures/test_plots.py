@@ -26,6 +26,7 @@ from beholder.figures import (
     plot_rdms,
     plot_stimulus_map,
     plot_tuning_curves,
+    plot_unit_histograms,
     plot_value_matrix,
     rank_rdm,
 )
@@ -218,6 +219,19 @@ def test_sixty_layers_with_long_names_leave_room_for_what_is_drawn():
         assert box.width > 0.15 and box.height > 0.1
     words = [label.get_text() for label in drawn[2].axes[0].get_yticklabels()]
     assert len(set(words)) == 60 and max(map(len, words)) == 32
+
+
+def test_histograms_of_sixty_layers_fit_a_page():
+    values = {f"layer{k}": np.linspace(-0.1, 0.5, 20) + k / 100 for k in range(60)}
+    ax = plot_unit_histograms(values, value_name="r")
+    names = [each.get_text() for each in ax.get_yticklabels()]
+    assert len(names) == 16 and (names[0], names[-1]) == ("layer0", "layer59") and len(set(names)) == 16
+    assert "16 of 60 layers" in ax.get_xlabel() and ax.get_figure().get_size_inches()[1] * 2.54 < 25
+    corrected = {f"layer{k}": np.linspace(0, 3, 40) for k in range(3)}
+    ax = plot_unit_histograms(corrected, value_name="Corrected variance explained", limit=1.0)
+    assert "what lies beyond" in ax.get_xlabel() and find_overlaps(ax.get_figure()) == []
+    few = plot_unit_histograms(dict(list(values.items())[:16]), value_name="r")
+    assert len(few.get_yticks()) == 16 and "layers" not in few.get_xlabel()
 
 
 def test_names_on_a_map_of_stimuli_do_not_touch():

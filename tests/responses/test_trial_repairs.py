@@ -52,6 +52,39 @@ def test_milliseconds(tmp_path: Path) -> None:
     assert any("taken for milliseconds: their median is 623" in sentence for sentence in found.sentences)
 
 
+@pytest.mark.parametrize("spelled", [["rt=RT:s"], {"rt": "RT:s"}])
+def test_the_unit_of_response_times_can_be_told(tmp_path: Path, spelled: list[str] | dict[str, str]) -> None:
+    head = HEAD.replace(",rt", ",RT")
+    slow = write(tmp_path / "a.csv", "a,1,s1,x,cat,cat,150", "a,2,s2,x,dog,cat,170", head=head)
+    found = read_trials(slow, columns=spelled)
+    assert found.table["rt"].tolist() == [150, 170] and "milliseconds" not in " ".join(found.sentences)
+    told = " ".join(read_trials(slow).sentences)
+    assert (
+        read_trials(slow).table["rt"].tolist() == [0.15, 0.17]
+        and "rt=RT:s or rt=RT:ms among the columns tells the unit" in told
+    )
+    fast = write(tmp_path / "b.csv", "a,1,s1,x,cat,cat,50", "a,2,s2,x,dog,cat,70", head=head)
+    assert read_trials(fast, columns=["rt=RT:ms"]).table["rt"].tolist() == [0.05, 0.07]
+    named = write(tmp_path / "c.csv", "a,1,s1,x,cat,cat,5", head=head.replace("RT", "time_ms"))
+    assert read_trials(named, columns=["rt=time_ms:s"]).table["rt"].tolist() == [5]
+    with pytest.raises(UnknownNameError, match="'time'"):
+        read_trials(fast, columns=["rt=time:ms"])
+
+
+def test_a_minus_that_joins_word_and_number_is_no_sign(tmp_path: Path) -> None:
+    head = "participant,stimulus,level,correct\n"
+
+    def read(*levels: str) -> tuple[list[float], str]:
+        rows = [f"a,s{k},{level},1" for k, level in enumerate(levels)]
+        found = read_trials(write(tmp_path / "a.csv", *rows, head=head))
+        return found.table["level"].tolist(), " ".join(found.sentences)
+
+    assert read("level-3", "level-10")[0] == [3, 10] and "read as 3, without a sign" in read("level-3", "level-10")[1]
+    assert read("snr-3", "snr+3", "snr0")[0] == [-3, 3, 0] and "read as -3, since" in read("snr-3", "snr+3")[1]
+    assert read("-3", "+3", "snr=-6", "1e-2", "c_-1")[0] == [-3, 3, -6, 0.01, -1]
+    assert "without a sign" not in read("-3", "c05")[1]
+
+
 def test_verdicts_of_a_table_with_missing_ones(tmp_path: Path) -> None:
     found = read_trials(write(tmp_path / "a.csv", "a,1.0", "a,0.0", "a,", head="participant,correct\n"))
     assert found.table["correct"].tolist() == [True, False]

@@ -61,7 +61,7 @@ def flatten_rows(block: Any) -> np.ndarray:
     """Activations, (n_stimuli, n_replicates, *features), as (n_stimuli, n_features), float64: replicates averaged."""
     values = np.asarray(block)
     values = values[:, 0] if values.shape[1] == 1 else values.mean(axis=1, dtype=np.float64)
-    return values.reshape(len(values), -1).astype(np.float64)
+    return values.reshape(len(values), math.prod(values.shape[1:])).astype(np.float64)
 
 
 @final

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from beholder._core.errors import InputError
 from beholder._core.settings import refuse_changes
 from beholder.analysis._join import identify_input
 from beholder.analysis._result import RESULT_SUFFIX, read_result_settings, refuse_other_inputs
@@ -35,7 +36,11 @@ def guard_result(
     ------
     ConfigurationChanged
         With the first differences.
+    InputError
+        A file where the folder should be.
     """
+    if Path(folder).exists() and not Path(folder).is_dir():
+        raise InputError("a folder, or nothing there, as --out", got=f"a file at {folder}")
     path = Path(folder) / f"{name}{RESULT_SUFFIX}"
     if not path.is_file() or overwrite:
         yield

@@ -94,7 +94,7 @@ class FunctionFlags:
     function: Literal["logit", "probit", "weibull"] = "logit"
     """Form of the psychometric function."""
     scale: Literal["linear", "log"] | None = None
-    """Functions of levels or of their logarithms; default linear, for weibull log."""
+    """Functions of levels or of their logarithms; default as QUEST+ took them, else linear, for weibull log."""
     guess: float | None = None
     """Guess rate of the design; default 1 over the alternatives, 1/3 of odd-one-out, 0 of yes-no."""
 

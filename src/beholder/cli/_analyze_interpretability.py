@@ -38,7 +38,8 @@ def interpretability(
     include_excluded
         Of exports: also answers of participants who broke a rule or did not finish.
     layers
-        The network's layers in order, over which depth is counted; default those of the answers by their names.
+        The network's layers in order, over which depth is counted, or its store (.zarr) or a table (.csv) that has
+        them so; default those of the answers by their names.
     n_draws
         Bootstrap draws of units.
     seed

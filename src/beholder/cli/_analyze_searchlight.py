@@ -63,11 +63,10 @@ def searchlight(
     seed
         Of the permutations.
     """
-    from beholder.analysis import analyze_searchlight, write_searchlight_maps
+    from beholder.analysis import analyze_searchlight
 
-    result = output.run(
+    output.run(
         "searchlight", analyze_searchlight, activations, reading.open(recordings), **vars(around), layers=layers,
         method=method, distance=distance, layer_distance=layer_distance, id_pattern=id_pattern,
         n_permutations=n_permutations, seed=seed,
     )  # fmt: skip
-    write_searchlight_maps(result, output.out / "maps")

@@ -99,6 +99,11 @@ class NetworkObserver(Observer):
         """The temperature, where there is one."""
         return {} if self.temperature is None else {"temperature": self.temperature}
 
+    @property
+    def names(self) -> dict[str, str]:
+        """The network's name with its weights, and the layer where one was asked for."""
+        return {"network": self.model.name} | ({} if self.layer is None else {"network_layer": self.layer})
+
     def answer(self, observation: Observation, rng: np.random.Generator) -> dict[str, object]:
         """See :meth:`beholder.experiments.Observer.answer`."""
         self._forget_another_network(rng)

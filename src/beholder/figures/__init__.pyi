@@ -59,5 +59,6 @@ from ._style import use_style as use_style
 from ._time_courses import TimeCourse as TimeCourse
 from ._time_courses import plot_time_course as plot_time_course
 from ._time_courses import plot_time_courses as plot_time_courses
+from ._training import plot_training as plot_training
 from ._tuning import plot_tuning_curves as plot_tuning_curves
 from ._value_matrix import plot_value_matrix as plot_value_matrix

@@ -29,6 +29,7 @@ LayerLine = Mapping[str, tuple[float, float, float]]
 
 _MOST_NAMED = 6
 _MM_PER_LAYER = 7.0
+_MOST_ROWS = 16
 _ROW_MM = 11.0
 _N_BINS = 40
 
@@ -102,6 +103,15 @@ def _count_columns(names: Iterable[str], width_mm: float) -> int:
     return max(1, min(4, int((width_mm - 32) // (10 + 1.4 * max(map(len, names))))))
 
 
+def _thin_out(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Evenly spaced layers, where a page has no room for a row of each."""
+    names = list(columns)
+    if len(names) <= _MOST_ROWS:
+        return columns
+    places = np.linspace(0, len(names) - 1, _MOST_ROWS).round().astype(int)
+    return {names[place]: columns[names[place]] for place in places}
+
+
 def plot_unit_histograms(
     values: Mapping[str, Any],
     ax: Axes | None = None,
@@ -115,7 +125,8 @@ def plot_unit_histograms(
     Parameters
     ----------
     values : mapping of str to array, (n_units,)
-        Layer, in network order, to the quantity; NaN is left out.
+        Layer, in network order, to the quantity; NaN is left out. Of more than 16 layers as many are drawn, evenly
+        spaced, the first and the last among them, and the axis says so.
     ax : matplotlib Axes, optional
         A figure of one-column width is made without it.
     value_name : str
@@ -131,6 +142,7 @@ def plot_unit_histograms(
     if not columns or not all(column.size for column in columns.values()):
         raise InputError("units with a value at each layer", got=f"layers {list(values)}")
     colors = colors_of_layers(list(all_layers or columns))
+    n_layers, columns = len(columns), _thin_out(columns)
     low = min(0.0, *(float(column.min()) for column in columns.values()))
     high = max(float(column.max()) for column in columns.values())
     high = min(high, 2 * limit) if limit is not None else high
@@ -158,8 +170,9 @@ def plot_unit_histograms(
         ax.set_ylim(len(columns) - 0.4, -0.6)
         counts = sorted({column.size for column in columns.values()})
         n = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
-        beyond = "; the last bar holds what lies beyond" if limit is not None and high == 2 * limit else ""
-        ax.set_xlabel(f"{value_name}\nn = {n} units; line: median{beyond}")
+        beyond = "\nthe last bar holds what lies beyond" if limit is not None and high == 2 * limit else ""
+        shown = f"\n{len(columns)} of {n_layers} layers" if len(columns) < n_layers else ""
+        ax.set_xlabel(f"{value_name}\nn = {n} units; line: median{beyond}{shown}")
     if own:
         fit_labels(ax)
     return ax

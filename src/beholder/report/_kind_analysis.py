@@ -57,7 +57,7 @@ class AnalysisKind(SectionKind):
             title=kind.title(result),
             answer=" ".join(told[:_ANSWERS]),
             pictures=tuple(pictures),
-            explanation=" ".join(filter(None, [*explanations, *told[_ANSWERS:]])),
+            explanation=" ".join(filter(None, [*dict.fromkeys(explanations), *told[_ANSWERS:]])),
             table=Table(tuple(map(str, table.columns)), rows, page.link(table_file), len(table)),
             method=kind.methods(result),
             warnings=result.warnings,

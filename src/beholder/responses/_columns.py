@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -292,10 +292,12 @@ DATE_COLUMN = Column("date", _TEXT, "", "day on which the session began, in UTC:
 """Of ``participants.csv`` where it is asked for: a day may tell who somebody is."""
 
 
-TEMPERATURE_COLUMN = Column(
-    "temperature", _NUMBER, "", "of the softmax by which a simulated network chose; empty where it was sure"
+OBSERVER_COLUMNS = (
+    Column("temperature", _NUMBER, "", "of the softmax by which a simulated network chose; empty where it was sure"),
+    Column("network", _TEXT, "", "which network a simulated participant was; empty of all others"),
+    Column("network_layer", _TEXT, "", "its layer; empty for the unit that a trial is about, or the output"),
 )
-"""Of ``participants.csv`` where a network took part whose choices were graded."""
+"""Of ``participants.csv`` where networks took part and tell it."""
 
 
 def list_trial_columns(visits: bool) -> tuple[Column, ...]:
@@ -303,10 +305,14 @@ def list_trial_columns(visits: bool) -> tuple[Column, ...]:
     return (*TRIAL_COLUMNS[:2], VISIT_COLUMN, *TRIAL_COLUMNS[2:]) if visits else TRIAL_COLUMNS
 
 
-def list_participant_columns(visits: bool, dates: bool, graded: bool = False) -> tuple[Column, ...]:
-    """Of ``participants.csv``: where participants have several sessions, a row is a session."""
+def list_participant_columns(visits: bool, dates: bool, observers: Collection[str] = ()) -> tuple[Column, ...]:
+    """Of ``participants.csv``: where participants have several sessions, a row is a session.
+
+    ``observers``: which of :data:`OBSERVER_COLUMNS` are there.
+    """
     own = (*PARTICIPANT_COLUMNS[:2], VISIT_COLUMN, AWAY_COLUMN, *PARTICIPANT_COLUMNS[2:])
-    asked = (*((DATE_COLUMN,) if dates else ()), *((TEMPERATURE_COLUMN,) if graded else ()))
+    told = [column for column in OBSERVER_COLUMNS if column.name in observers]
+    asked = (*((DATE_COLUMN,) if dates else ()), *told)
     return (*(own if visits else PARTICIPANT_COLUMNS), *asked)
 
 
@@ -321,9 +327,9 @@ def name_conditions(names: Sequence[str], visits: bool = False) -> Mapping[str, 
 
 
 def describe_columns(
-    conditions: Mapping[str, str], *, dates: bool = False, visits: bool = False, graded: bool = False
+    conditions: Mapping[str, str], *, dates: bool = False, visits: bool = False, observers: Collection[str] = ()
 ) -> dict[str, Any]:
-    """The content of ``columns.json``: the day of each session, which session, a network's temperature where told."""
+    """The content of ``columns.json``: the day of each session, which session, what networks tell of themselves."""
     extra = [
         {"name": column, "type": "", "unit": "", "meaning": f"the condition {name!r} of the plan"}
         for name, column in conditions.items()
@@ -333,5 +339,5 @@ def describe_columns(
         "responses": trials + extra,
         "responses_included": trials + extra,
         "practice": [BLOCK_COLUMN.to_dict(), *trials, *extra],
-        "participants": [column.to_dict() for column in list_participant_columns(visits, dates, graded)],
+        "participants": [column.to_dict() for column in list_participant_columns(visits, dates, observers)],
     }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, final
 from beholder._core.files import open_atomic, write_json
 from beholder._core.hashing import hash_settings
 from beholder._core.provenance import record_provenance
-from beholder.responses._columns import TEMPERATURE_COLUMN, describe_columns
+from beholder.responses._columns import describe_columns
 from beholder.responses._reading import open_for_reading, read_description
 from beholder.responses._staircases import STAIRCASES_NAME, read_staircases
 from beholder.responses._tables import Responses, read_responses
@@ -68,7 +68,7 @@ def export_responses(path: Path | str, out: Path | str, *, bom: bool = False, da
     files.append(_write_csv(out / "participants.csv", responses.participants, bom))
     described = describe_columns(
         responses.conditions, dates=dates, visits=responses.n_visits > 1,
-        graded=TEMPERATURE_COLUMN.name in responses.participants,
+        observers=list(responses.participants),
     )  # fmt: skip
     write_json(out / "columns.json", described)
     logs = read_staircases(path)

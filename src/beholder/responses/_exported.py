@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 from beholder._core.errors import InputError
 from beholder._core.files import read_json
 from beholder._core.provenance import FILE_NAME
-from beholder.responses._columns import BLOCK_COLUMN, Column, list_participant_columns, list_trial_columns
+from beholder.responses._columns import (
+    BLOCK_COLUMN,
+    OBSERVER_COLUMNS,
+    Column,
+    list_participant_columns,
+    list_trial_columns,
+)
 from beholder.responses._scoring import TASK_KINDS, get_answer_form
 from beholder.responses._tables import Responses
 
@@ -64,7 +70,9 @@ def read_export(folder: Path | str) -> Responses:
     rules: dict[str, Any] = facts["settings"].get("exclusion") or {}
     trials, practice = (_read_parquet(folder / name) for name in _FILES[:2])
     visits = "visit" in trials
-    people: Any = _read_csv(folder / _FILES[2], list_participant_columns(visits, True, True))
+    people: Any = _read_csv(
+        folder / _FILES[2], list_participant_columns(visits, True, [column.name for column in OBSERVER_COLUMNS])
+    )
     for table, columns, name in (
         (trials, list_trial_columns(visits), _FILES[0]),
         (practice, (BLOCK_COLUMN, *list_trial_columns(visits)), _FILES[1]),

@@ -20,6 +20,7 @@ EVENTS = {
     "answered_all": "answered the last trial: from here on the data are complete",
     "comment": "what was written at the end",
     "debrief": "read it",
+    "observer": "was a network: its name, and the layer by which it decided",
 }
 """Everything that can stand in the table ``events``, with what its ``data`` say; a new name is added here alone.
 

@@ -17,6 +17,7 @@ from beholder.responses._columns import (
     BLOCK_COLUMN,
     EVIDENCE,
     MEASURES,
+    OBSERVER_COLUMNS,
     Column,
     list_participant_columns,
     list_trial_columns,
@@ -123,7 +124,7 @@ def read_responses(path: Path | str, *, dates: bool = False) -> Responses:
         answers = connection.execute(f"SELECT session, block, {_FIELDS} FROM practice ORDER BY session, block, trial")
         practice = _make_rows(answers, description["kind"], people, keys, shown, presented, conditions)
         participants = _list_participants(connection, progress)
-        temperatures = _list_temperatures(connection, progress)
+        observers = _list_observers(connection, progress)
     if n_visits > 1:
         trials, practice = ([_add_visit(row, people) for row in rows] for rows in (trials, practice))
         away = _list_days_away(progress)
@@ -133,13 +134,13 @@ def read_responses(path: Path | str, *, dates: bool = False) -> Responses:
     if dates:
         days = [datetime.datetime.fromtimestamp(each.started, datetime.UTC).date().isoformat() for each in progress]
         participants = [[*row, day] for row, day in zip(participants, days, strict=True)]
-    if is_graded := any(each is not None for each in temperatures):
-        participants = [[*row, each] for row, each in zip(participants, temperatures, strict=True)]
+    told = [column.name for column in OBSERVER_COLUMNS if any(each[column.name] is not None for each in observers)]
+    participants = [[*row, *(each[name] for name in told)] for row, each in zip(participants, observers, strict=True)]
     return Responses(
         description["kind"],
         _make_frame([row[1:] for row in trials], list_trial_columns(n_visits > 1), conditions.values()),
         _make_frame(practice, (BLOCK_COLUMN, *list_trial_columns(n_visits > 1)), conditions.values()),
-        _make_frame(participants, list_participant_columns(n_visits > 1, dates, is_graded)),
+        _make_frame(participants, list_participant_columns(n_visits > 1, dates, told)),
         conditions,
         description["settings"].get("exclusion") or {},
         n_visits,
@@ -274,11 +275,16 @@ def _list_participants(connection: sqlite3.Connection, progress: Sequence[Progre
     return rows
 
 
-def _list_temperatures(connection: sqlite3.Connection, progress: Sequence[Progress]) -> list[float | None]:
-    """Of each session in which a network chose by a softmax; None of all others."""
-    joins = read_last_data(connection, "join")
-    screens: list[Mapping[str, Any]] = [joins.get(each.session, {}).get("screen", {}) for each in progress]
-    return [screen.get("temperature") if screen.get("simulated") else None for screen in screens]
+def _list_observers(connection: sqlite3.Connection, progress: Sequence[Progress]) -> list[dict[str, Any]]:
+    """Of each session what a simulated network tells of itself, by :data:`OBSERVER_COLUMNS`; None where it is none."""
+    joins, networks = (read_last_data(connection, event) for event in ("join", "observer"))
+    found: list[dict[str, Any]] = []
+    for each in progress:
+        screen: Mapping[str, Any] = joins.get(each.session, {}).get("screen", {})
+        told = {**networks.get(each.session, {}), "temperature": screen.get("temperature")}
+        is_simulated = bool(screen.get("simulated"))
+        found.append({column.name: told.get(column.name) if is_simulated else None for column in OBSERVER_COLUMNS})
+    return found
 
 
 def _defuse(text: str | None) -> str | None:

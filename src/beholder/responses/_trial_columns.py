@@ -44,6 +44,10 @@ _OWN = {
 _OWN_CONDITIONS = {"level": "condition_level", "model": "condition_model", "layer": "condition_layer"}
 _SEVERAL = "several files"
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|[-+]?\.\d+")
+_JOINED = re.compile(r"(?<=[A-Za-z])-(?=\.?\d)")
+_SIGNED = re.compile(r"(?<=[A-Za-z])\+(?=\.?\d)")
+TIME_UNITS = {":ms": 1000.0, ":s": 1.0}
+"""What may stand behind the column of response times, and how many of it are a second."""
 
 
 def parse_columns(columns: Mapping[str, str] | Sequence[str] | None) -> dict[str, str]:
@@ -131,14 +135,15 @@ def match_columns(
     found: dict[str, str] = {}
     for name in TRIAL_TABLE_COLUMNS:
         if name in asked:
-            column = find_column(names, asked[name], where)
+            wanted, _ = split_unit(asked[name], names) if name == "rt" else (asked[name], None)
+            column = find_column(names, wanted, where)
             if column is None and asked[name] == SOURCE:
                 column = SOURCE
             if column is not None:
                 found[name] = column
                 continue
-            if not is_network_table(names) and find_column(list(others), asked[name], _SEVERAL) is None:
-                raise UnknownNameError(f"column of {where}", asked[name], names)
+            if not is_network_table(names) and find_column(list(others), wanted, _SEVERAL) is None:
+                raise UnknownNameError(f"column of {where}", wanted, names)
         wanted = _OWN.get(name, name) if own else name
         if own and _OWN_CONDITIONS.get(name) in names:
             wanted = _OWN_CONDITIONS[name]
@@ -158,6 +163,18 @@ def find_column(names: Sequence[str], wanted: str, where: str) -> str | None:
     return fitting[0] if fitting else None
 
 
+def split_unit(column: str, names: Sequence[str]) -> tuple[str, float | None]:
+    """A column of response times without its unit, and how many of these are a second; None where none is told.
+
+    >>> split_unit("RT:ms", ["subj", "RT"]), split_unit("RT", ["subj", "RT"]), split_unit("a:s", ["a:s"])
+    (('RT', 1000.0), ('RT', None), ('a:s', None))
+    """
+    unit = next((each for each in TIME_UNITS if column.casefold().endswith(each)), None)
+    if unit is None or find_column(names, column, _SEVERAL) is not None:
+        return column, None
+    return column[: -len(unit)], TIME_UNITS[unit]
+
+
 def to_text(value: Any) -> str:
     """A cell as text, as a CSV file has it; nothing as nothing.
 
@@ -170,7 +187,9 @@ def to_text(value: Any) -> str:
 
 
 def to_number(value: Any, name: str, where: str) -> float:
-    """A cell as a number, NaN where it is empty; of a level such as ``c05`` the one number in it.
+    """A cell as a number, NaN where it is empty; of a level such as ``c05`` or ``level-3`` the one number in it.
+
+    A minus right behind a letter joins words and is no sign; :func:`to_levels` knows of columns in which it is one.
 
     Raises
     ------
@@ -179,8 +198,8 @@ def to_number(value: Any, name: str, where: str) -> float:
 
     Examples
     --------
-    >>> to_number("0.5", "rt", "a.csv"), to_number("c05", "level", "a.csv")
-    (0.5, 5.0)
+    >>> [to_number(cell, "level", "a.csv") for cell in ("0.5", "c05", "level-3", "-3", "snr=-3")]
+    [0.5, 5.0, 3.0, -3.0, -3.0]
     """
     text = to_text(value)
     if text.casefold() in NO_ANSWER:
@@ -188,10 +207,32 @@ def to_number(value: Any, name: str, where: str) -> float:
     try:
         return float(text)
     except ValueError:
-        numbers = _NUMBER.findall(text) if name == "level" else []
+        numbers = _NUMBER.findall(_JOINED.sub(" ", text)) if name == "level" else []
     if len(numbers) != 1:
         raise InputError(f"numbers in the column {name}", got=f"{text!r} in {where}")
     return float(numbers[0])
+
+
+def to_levels(cells: Sequence[Any], where: str) -> tuple[list[float], str]:
+    """Levels as numbers, and a sentence where words of the column had to be read one of two ways.
+
+    In ``level-3`` the minus joins word and number. Where others of the column say ``snr+3``, it is a sign.
+
+    >>> to_levels(["level-3", "level-4"], "a.csv")
+    ([3.0, 4.0], "Levels of a.csv such as 'level-3' are read as 3, without a sign.")
+    >>> to_levels(["snr-3", "snr+3"], "a.csv")
+    ([-3.0, 3.0], "Levels of a.csv such as 'snr-3' are read as -3, since others have a plus.")
+    """
+    texts = [to_text(cell) for cell in cells]
+    first = next((text for text in texts if _JOINED.search(text)), None)
+    if first is None:
+        return [to_number(text, "level", where) for text in texts], ""
+    signed = any(map(_SIGNED.search, texts))
+    own = [_JOINED.sub(" -", text) for text in texts] if signed else texts
+    found = [to_number(text, "level", where) for text in own]
+    how = "since others have a plus" if signed else "without a sign"
+    value = found[texts.index(first)]
+    return found, f"Levels of {where} such as {first!r} are read as {value:g}, {how}."
 
 
 def to_truth(value: Any, name: str, where: str) -> bool | None:

@@ -22,6 +22,8 @@ from beholder.responses._trial_columns import (
     is_own_table,
     match_columns,
     parse_columns,
+    split_unit,
+    to_levels,
     to_number,
     to_text,
     to_truth,
@@ -88,7 +90,7 @@ def read_trials(
     columns : mapping of str to str, or sequence of ``"name=column"``, optional
         What columns of :data:`TRIAL_TABLE_COLUMNS` are called in the files, in any case; what is not named is found
         under its own name. The column ``source`` is the file or folder itself. A column that ends in ``_ms`` is
-        brought to seconds.
+        brought to seconds; ``rt=COLUMN:ms`` and ``rt=COLUMN:s`` say the unit.
     id_pattern : str, optional
         A regular expression whose first group is the stimulus's own name; answers to others are left out. Tables of
         networks, whose rule is told, keep their ids where it fits none of them.
@@ -170,14 +172,13 @@ def _read_part(
     part: dict[str, list[Any]] = {"participant": [], "source": []}
     for name, column in matched.items():
         cells = given[column]
-        if name in NUMBERS:
+        if name == "level":
+            part[name], note = to_levels(cells, file.source)
+            notes += [note] if note and note not in notes else []
+        elif name in NUMBERS:
             part[name] = [to_number(cell, name, where) for cell in cells]
-            if name == "rt" and column.casefold().endswith("_ms"):
-                part[name] = [value / _MS for value in part[name]]
-            elif name == "rt" and is_in_milliseconds(part[name]):
-                notes.append(f"Response times of {where} are taken for milliseconds: their median is "
-                             f"{find_median(part[name]):,.0f}.")  # fmt: skip
-                part[name] = [value / _MS for value in part[name]]
+            if name == "rt":
+                part[name] = _to_seconds(part[name], column, asked.get(name, ""), where, list(file.columns), notes)
         elif name == "correct":
             part[name] = [to_truth(cell, column, where) for cell in cells]
         else:
@@ -207,6 +208,22 @@ def _read_part(
         else:
             del part["correct"]
     return {name: [cell for cell, kept in zip(cells, keep, strict=True) if kept] for name, cells in part.items()}
+
+
+def _to_seconds(
+    times: list[float], column: str, asked: str, where: str, names: Sequence[str], notes: list[str]
+) -> list[float]:
+    """Response times in seconds: by the unit that is asked for, the column's name, or their median."""
+    _, in_a_second = split_unit(asked, names)
+    if in_a_second is None and column.casefold().endswith("_ms"):
+        in_a_second = _MS
+    if in_a_second is None and is_in_milliseconds(times):
+        in_a_second = _MS
+        notes.append(
+            f"Response times of {where} are taken for milliseconds: their median is {find_median(times):,.0f}; "
+            f"rt={column}:s or rt={column}:ms among the columns tells the unit."
+        )
+    return [value / (in_a_second or 1) for value in times]
 
 
 def _choose_own(file: TrialFile, include_excluded: bool, left: Counter[str], where: str) -> list[bool]:

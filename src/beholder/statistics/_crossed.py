@@ -30,6 +30,8 @@ class CrossedEstimates:
     n_stimuli, n_people : int
     over : {"both", "stimuli", "people"}
         What intervals and tests generalise to. Of one person: stimuli.
+    most : float
+        The values lie between -most and most; intervals are cut there.
     """
 
     values: np.ndarray
@@ -39,6 +41,7 @@ class CrossedEstimates:
     n_stimuli: int
     n_people: int
     over: Over = "both"
+    most: float = 1.0
 
     def interval(self, weights: np.ndarray) -> tuple[float, float, float, float]:
         """A weighted sum of the values with the ends of its 95 % interval, and p against 0, two-sided: by t.
@@ -76,7 +79,9 @@ class CrossedEstimates:
         if error <= _ROUNDING:
             return estimate, estimate, estimate, 1.0 if abs(estimate) <= _ROUNDING else math.nan
         half = float(t.ppf(0.975, df)) * error
-        return estimate, estimate - half, estimate + half, float(2 * t.sf(abs(estimate) / error, df))
+        most = self.most * float(np.abs(weights).sum())
+        low, high = max(-most, estimate - half), min(most, estimate + half)
+        return estimate, low, high, float(2 * t.sf(abs(estimate) / error, df))
 
     def pick(self, place: int) -> tuple[float, float, float, float]:
         """One of the values, as :meth:`interval` gives it."""

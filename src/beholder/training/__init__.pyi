@@ -1,3 +1,5 @@
+from ._describe import TrainingRecord as TrainingRecord
+from ._describe import open_training_record as open_training_record
 from ._presets import PRESETS as PRESETS
 from ._presets import resolve_settings as resolve_settings
 from ._result import TrainingResult as TrainingResult

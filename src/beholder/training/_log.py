@@ -13,7 +13,7 @@ from beholder._core.files import write_text
 
 COLUMNS = (
     "epoch", "step", "learning_rate", "train_loss", "train_accuracy", "loss", "accuracy", "attacked_loss",
-    "attacked_accuracy", "shape_bias", "is_best", "n_skipped", "seconds",
+    "attacked_accuracy", "n", "n_attacked", "shape_bias", "is_best", "n_skipped", "seconds",
 )  # fmt: skip
 """Of ``log.csv``; ``train_``: of what was learnt from, as it was learnt; the others: of the validation part."""
 

@@ -30,6 +30,7 @@ from beholder.models import (
 from beholder.training._card import CHECKPOINTS, describe_training, save_checkpoint
 from beholder.training._classes import open_fitting
 from beholder.training._data import open_data
+from beholder.training._describe import FORMAT
 from beholder.training._learner import Learner, repeatable
 from beholder.training._order import count_batches
 from beholder.training._presets import resolve_settings
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 
     from beholder.training.data._protocol import TrainingData
 
-FORMAT = "beholder-training-1"
 _MADE = ("settings.json", "log.csv", "log.jsonl", CHECKPOINTS, STATE)
 
 

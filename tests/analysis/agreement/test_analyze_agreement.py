@@ -77,6 +77,39 @@ def test_the_table(tables: tuple[Path, Path]) -> None:
     assert not found.warnings
 
 
+def test_of_two_people_no_interval_leaves_what_is_possible(tmp_path: Path) -> None:
+    people = write(tmp_path / "people.csv", {"p0": 3.0, "p1": -3.0}, conditions=("easy",))
+    network = write(tmp_path / "net.csv", {"net": 3.0}, conditions=("easy",), seed=1)
+    found = analyze_agreement(people, network, **QUICK)
+    rows = found.table[found.table.statistic.isin(["mean over people", "people with one another"])]
+    low, high = rows.low.dropna(), rows.high.dropna()
+    assert len(low) and low.min() >= -1 and high.max() <= 1 and (low.min() == -1 or high.max() == 1)
+    assert any("2 people: intervals say little" in note for note in found.warnings)
+
+
+def test_people_who_saw_no_stimulus_alike(tables: tuple[Path, Path], tmp_path: Path) -> None:
+    """As in graded designs of as many tasks as people: each sees a stimulus at a level of its own."""
+    rows = [line.split(",") for line in tables[0].read_text().splitlines()]
+    own = [
+        [who, stimulus, f"level={(int(stimulus[1:]) + int(who[1:])) % 4}", *rest]
+        for who, stimulus, condition, *rest in rows[1:] if condition == "easy"
+    ]  # fmt: skip
+    levels = tmp_path / "levels.csv"
+    levels.write_text("\n".join(map(",".join, [rows[0], *own])))
+    network = tmp_path / "net.csv"
+    all_levels = [["net", f"s{k}", f"level={each}", CLASSES[k % 4], CLASSES[0]] for k in range(40) for each in range(4)]
+    network.write_text("\n".join(map(",".join, [rows[0], *all_levels])))
+    found = analyze_agreement(levels, network, **QUICK)
+    (note,) = [each for each in found.warnings if "No two people" in each]
+    assert "fewer tasks (n_tasks) than people" in note or "fewer tasks (--n_tasks) than people" in note
+    assert any(line.startswith("People with one another: κ is not defined, n = 4") for line in found.sentences())
+    assert not any("pair of people" in each for each in analyze_agreement(*tables, **QUICK).warnings)
+    shared = tmp_path / "shared.csv"
+    shared.write_text(levels.read_text() + "".join(f"\np{k},s9,level=9,bird,bird" for k in (0, 1)))
+    few = analyze_agreement(shared, **QUICK)
+    assert any("5 of 6 pairs of people answered no stimulus in the same condition" in note for note in few.warnings)
+
+
 def test_it_is_told_and_drawn(tables: tuple[Path, Path], tmp_path: Path) -> None:
     found = analyze_agreement(*tables, **QUICK)
     told = found.sentences()

@@ -15,7 +15,7 @@ from torch import nn
 
 import beholder as bh
 from beholder._core.errors import ConfigurationChanged, InputError
-from beholder.analysis import RESULT_KINDS, evaluate_battery, open_result, write_result
+from beholder.analysis import RESULT_KINDS, evaluate_battery, guard_result, open_result, write_result
 from beholder.analysis.battery._parts import take_part
 from beholder.analysis.battery._published import PUBLISHED_COLUMNS
 from beholder.models import ImagePreprocessing
@@ -190,6 +190,28 @@ def test_bad_days(data: Data, tmp_path: Path) -> None:
     evaluate_battery(make_network(), pictures, people, **few)
     with pytest.raises(ConfigurationChanged, match="other weights"):
         evaluate_battery(make_network(seed=1), pictures, people, **few)
+
+
+def test_another_network_for_a_result_that_is_there_is_refused_before_it_answers(data: Data, tmp_path: Path) -> None:
+    asked: dict[str, Any] = {"answers": tmp_path / "answers", "n_draws": 20, "n_permutations": 0, "device": "cpu"}
+    write_result(evaluate_battery(make_network(), *data, **asked), tmp_path, figures=False)
+    with guard_result(asked, tmp_path, "battery"):
+        again = evaluate_battery(make_network(), *data, **asked)
+    write_result(again, tmp_path, figures=False)
+    kept = {path: path.read_bytes() for path in (tmp_path / "answers").iterdir()}
+    for other in (make_network("other"), make_network(seed=1)):
+        with (
+            guard_result(asked, tmp_path, "battery"),
+            pytest.raises(ConfigurationChanged, match="other content in the networks"),
+        ):
+            evaluate_battery(other, *data, **asked)
+    assert {path: path.read_bytes() for path in (tmp_path / "answers").iterdir()} == kept
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(InputError, match="a folder, or nothing there"),
+        guard_result(asked, tmp_path / "file", "battery"),
+    ):
+        pass
 
 
 @pytest.mark.slow

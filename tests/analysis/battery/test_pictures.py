@@ -114,6 +114,42 @@ def test_people_of_several_sources_who_name_pictures_differently(tmp_path: Path)
         join_pictures(pictures, Trials(pd.concat([published.table, new.iloc[:2]]), ()))
 
 
+def test_own_and_published_answers_to_the_same_graded_pictures(tmp_path: Path) -> None:
+    """An experiment of one's own on published pictures has no conditions; their names tell them."""
+    stimuli, people = make_graded(tmp_path)
+    own = pd.DataFrame([
+        {"participant": "new", "stimulus": each, "condition": "natural", "truth": each.split("_")[4], "response": "dog"}
+        for each in stimuli.ids
+    ])  # fmt: skip
+    own["correct"] = own["truth"] == own["response"]
+    library: Any = pd
+    both = Trials(library.concat([people.table, own], ignore_index=True), ())
+    for trials, n in ((both, 3), (Trials(own, ()), 1)):
+        found = join_pictures(stimuli, trials)
+        table: Any = found.people.table
+        assert table["participant"].nunique() == n and len(found.stimuli) == 6
+        new = table[table["participant"] == "new"]
+        assert dict(zip(new["condition"], new["level"], strict=True)) == {"c05": 5, "c30": 30, "c100": 100}
+        assert table.groupby("stimulus")["condition"].nunique().max() == 1
+    assert "Levels are the numbers in the column condition." in join_pictures(stimuli, Trials(own, ())).sentences
+
+
+def test_an_experiment_of_ones_own_does_not_contradict_a_published_condition(tmp_path: Path) -> None:
+    stimuli = write_pictures(tmp_path / "p", ["bird/bird1-dog1", "dog/dog1-bird1"])
+    rows = [f"1,0.5,bird,{a},0,0001_s5n_a_0_{a}_00_{b}.png" for a, b in (("bird", "bird1-dog1"), ("dog", "dog1-bird1"))]
+    people = open_people(write_trials(tmp_path / "t", {"a": rows}))
+    own = people.table.assign(participant="new", stimulus=["bird1-dog1", "dog1-bird1"], condition="natural")
+    library: Any = pd
+    joined = join_pictures(stimuli, Trials(library.concat([people.table, own], ignore_index=True), ()))
+    assert set(joined.people.table["condition"]) == {"0"}
+    alone = join_pictures(stimuli, Trials(own, ()))
+    assert set(alone.people.table["condition"]) == {"natural"}
+    for other in ("pow", "1"):
+        bad = library.concat([people.table, own.assign(condition=other)], ignore_index=True)
+        with pytest.raises(InputError, match="one condition of every picture"):
+            join_pictures(stimuli, Trials(bad, ()))
+
+
 def test_patterns_take_the_group_on_both_sides(tmp_path: Path) -> None:
     people = open_people(tmp_path / "people", id_pattern=r"_00_(.*)\.png") if make_plain(tmp_path) else None
     assert people is not None

@@ -49,15 +49,30 @@ def test_people_with_other_stimuli_and_units_that_lack_some_have_what_they_have(
     values[5, 1] = np.nan
     brain = Recordings(values, IDS, {"subject": ["p"] * 4 + ["q"] * 4, "region": ["IT"] * 8})
     found = analyze_cka(ours, brain, stimulus_ids=IDS, n_permutations=19)
-    table: Any = found.table.set_index("subject")
+    table: Any = found.table[found.table["statistic"] == "cka"].set_index("subject")
     expected = compute_cka(ours["a"][2:], values[2:, [0, 2, 3]].mean(axis=2))
     assert table["estimate"]["p"] == pytest.approx(expected, abs=1e-6) and table["n"].to_dict() == {"p": 7, "q": 9}
+    (mean,) = found.table[found.table["statistic"] == "mean over subjects"].to_dict("records")
+    assert mean["estimate"] == pytest.approx((table["estimate"]["p"] + table["estimate"]["q"]) / 2)
+    assert (mean["n"], mean["n_stimuli"], mean["interval"]) == (2, 7, "subjects") and np.isnan(mean["p"])
     assert table["estimate"]["q"] == pytest.approx(compute_cka(ours["a"], values[:, 4:].mean(axis=2)), abs=1e-6)
-    told = ["p, IT: 1 of 4 uni", "p, IT: 2 of 9 sti", "2 of 2 intervals "]
+    told = ["p, IT: 1 of 4 uni", "p, IT: 2 of 9 sti", "IT: people have d", "3 of 3 intervals "]
     assert [warning[:17] for warning in found.warnings] == told
-    assert "around a CKA of 0 they are wider than need be" in found.warnings[2]
+    assert "around a CKA of 0 they are wider than need be" in found.warnings[3]
+    assert "Student's t over people" in found.methods() and "less what both count" not in found.methods()
     alike = analyze_cka(ours, {"b": ours["a"]}, stimulus_ids=IDS, recorded_ids=IDS, n_permutations=0)
     assert not alike.warnings
+
+
+def test_of_people_some_with_the_same_stimuli_one_mean_is_told():
+    values = np.random.default_rng(3).standard_normal((9, 9, 1))
+    values[:2, 6:] = np.nan
+    brain = Recordings(values, IDS, {"subject": ["p"] * 3 + ["q"] * 3 + ["r"] * 3, "region": ["IT"] * 9})
+    table: Any = analyze_cka(make_layers(a=12, b=4), brain, stimulus_ids=IDS, n_permutations=9).table
+    means = table[table["statistic"] == "mean over subjects"]
+    assert means["layer"].tolist() == ["a", "b"] and means["n"].tolist() == [3, 3]  # not that of p and q beside it
+    alone = table[table["statistic"] == "cka"].groupby("layer")["estimate"].mean()
+    assert means["estimate"].tolist() == pytest.approx(alone.tolist())
 
 
 def test_p_is_small_for_the_same_features_and_not_for_noise():

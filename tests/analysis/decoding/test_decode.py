@@ -3,10 +3,12 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import beholder as bh
 from beholder import InputError
+from beholder.analysis.decoding import _analyze, _streamed
 from beholder.analysis.decoding._classifiers import fit_classifier, prepare_rows
 from beholder.analysis.decoding._decode import DecodeSettings, decode_conditions
 from beholder.analysis.decoding._folds import balance_accuracy, draw_label_orders, plan_class_folds
@@ -174,3 +176,30 @@ def test_calibration(strength: float) -> None:
         assert 0.01 <= (p < 0.05).mean() <= 0.1
     truth = estimate.mean()
     assert 0.88 <= ((low <= truth) & (truth <= high)).mean() <= 0.99
+
+
+@pytest.mark.parametrize("classifier", CLASSIFIERS)
+@pytest.mark.parametrize("more", [{}, {"n_components": 5}, {"across": list(range(2)) * 18}])
+def test_a_layer_larger_than_memory_is_decoded_as_one_that_is_held(
+    classifier: str, more: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("sklearn")
+    layer = make_layer(0.4, 50) * np.random.default_rng(3).uniform(0.01, 30, 50) + 5
+    layer[:, 7] = 2.0  # does not vary
+    asked: dict[str, Any] = {"classifier": classifier, "n_permutations": 0, **more}
+    held = decode({"a": layer}, **asked)
+    monkeypatch.setattr(_analyze, "IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(_streamed, "_BLOCK_BYTES", 8 * 50 * 5)  # five stimuli at once
+    streamed = decode({"a": layer}, **asked)
+    one, two = (each.arrays["confusions"] for each in (held, streamed))
+    if classifier == "svm":  # its solver stops where it may
+        assert np.abs(one - two).sum() <= 4
+    else:
+        assert (one == two).all()
+        pd.testing.assert_frame_equal(held.table, streamed.table, atol=1e-9)
+
+
+def test_a_circular_variable_of_a_layer_larger_than_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_analyze, "IN_MEMORY_BYTES", 0)
+    with pytest.raises(InputError, match="activations that are pooled"):
+        bh.analyze_decode({"a": make_layer()}, np.arange(36) % 6 * 30, period=180, stimulus_ids=IDS, n_permutations=0)

@@ -48,6 +48,14 @@ def test_networks_are_folders_and_a_command_summarises_them(tmp_path: Path, caps
     assert "published" in page and (out / "figures" / "regressions_stages.svg").is_file()
 
 
+def test_stages_stand_from_the_input_to_the_output(tmp_path: Path) -> None:
+    stages = ["input_after_preproc", "conv1_relu1", "relu2", "relu10", "avgpool", "relufc", "final"]
+    for layer in stages:
+        write(tmp_path / "net" / f"voxelwise_{layer}.pckl", layer, np.full((4, 3), 0.5))
+    table = bh.analyze_regressions(tmp_path).table
+    assert list(dict.fromkeys(table["layer"][table["layer"] != ""])) == stages
+
+
 def test_files_that_are_not_there_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="none in"):
         bh.analyze_regressions(tmp_path)

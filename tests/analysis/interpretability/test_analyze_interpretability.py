@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import kruskal, spearmanr
 
 import beholder as bh
 from beholder import InputError
+from beholder.activations import write_activations
 from beholder.analysis import RESULT_KINDS, analyze_interpretability, compute_bca_interval
 from beholder.analysis.interpretability._units import order_layers
 
@@ -153,6 +155,38 @@ def test_layers_in_the_networks_order(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="all layers of the answers"):
         analyze_interpretability(people, layers=layers[:3])
     assert order_layers(["b10", "b9", "a"], None) == ["a", "b9", "b10"]
+
+
+def test_layers_in_the_order_of_a_store_or_a_table(tmp_path: Path) -> None:
+    people = write(tmp_path / "people.csv", answer(1, networks=(0.5,), modes=("natural",)))
+    layers = ["layer12", "pool", "layer11", "layer10", "layer9"]
+    asked = analyze_interpretability(people, layers=layers, n_draws=50)
+    table, store = tmp_path / "layers.csv", tmp_path / "net.zarr"
+    table.write_text("layer,n\n" + "".join(f"{name},1\n" for name in layers for _ in (0, 1)))
+    write_activations(
+        store, {name: np.zeros((2, 3), np.float32) for name in layers}, ["a", "b"], model="net", settings={}
+    )
+    for path in (table, store):
+        found = analyze_interpretability(people, layers=[str(path)], n_draws=50)
+        pd.testing.assert_frame_equal(found.table, asked.table)
+        assert not any("order of their names" in note for note in found.warnings)
+    with pytest.raises(InputError, match="names of layers, or paths"):
+        analyze_interpretability(people, layers=[str(table), "layer9"])
+    table.write_text("name\nlayer9\n")
+    with pytest.raises(InputError, match="a column 'layer'"):
+        analyze_interpretability(people, layers=[str(table)])
+
+
+def test_depth_is_counted_over_the_network_s_own_layers(tmp_path: Path) -> None:
+    rows = answer(1, networks=(0.5, 0.5), modes=("natural",))
+    rows = [row.replace("net1,layer", "net1,block") for row in rows]
+    found = analyze_interpretability(write(tmp_path / "people.csv", rows), n_draws=50)
+    layers = pick(found, "mean of units of layer")
+    for model, name in (("net0", "layer"), ("net1", "block")):
+        own = layers[layers.model == model]
+        assert dict(zip(own.layer, own.depth, strict=True)) == {
+            f"{name}{9 + k}": pytest.approx(k / 3) for k in range(4)
+        }  # fmt: skip
 
 
 def test_few_units_and_all_right(tmp_path: Path) -> None:

@@ -48,6 +48,32 @@ def test_the_procedure_s_own_estimate_stands_beside_the_fit(tmp_path: Path, meth
     assert (found["statistic"] == "threshold").any()
 
 
+def test_functions_are_on_the_scale_on_which_the_procedure_sought(tmp_path: Path) -> None:
+    right = [[level, k % 4 < 1 + 3 * (level > 0.15)] for k in range(12) for level in LEVELS]
+    log = {"levels": LEVELS, "answers": right, "participant": "a"}
+
+    def ask(name: str, *logs: dict[str, Any], **options: Any) -> tuple[str, str]:
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps(logs))
+        found = analyze_psychometrics(path, guess=0.25, n_draws=0, **options)
+        return found.settings["scale"], " ".join(found.sentences())
+
+    wide, narrow = (log | {"adaptive": {"method": "quest+", "guess": 0.25}, "levels": levels, "answers": answers}
+                    for levels, answers in ((LEVELS, right), ([1, 2, 3], [[1, 0], [2, 1], [3, 1]] * 9)))  # fmt: skip
+    scale, told = ask("wide", wide)
+    assert scale == "log" and "Functions are of the logarithm of levels, as QUEST+ took them" in told
+    path = tmp_path / "wide.json"
+    by_hand = analyze_psychometrics(path, guess=0.25, n_draws=0, scale="log")
+    pick = "statistic == 'threshold' and subject == 'a'"
+    assert analyze_psychometrics(path, guess=0.25, n_draws=0).table.query(pick).equals(by_hand.table.query(pick))
+    assert "as QUEST+ took" not in " ".join(by_hand.sentences())
+    assert ask("asked", wide, scale="linear")[0] == "linear"
+    assert ask("narrow", narrow) == ("linear", ask("narrow", narrow)[1])
+    assert ask("stairs", log | {"adaptive": {"method": "up_down"}})[0] == "linear"
+    scale, told = ask("both", wide, narrow | {"participant": "b"})
+    assert scale == "linear" and "of some levels and not of others" in told
+
+
 def test_who_is_excluded_has_no_estimate(tmp_path: Path) -> None:
     log = {"adaptive": {"method": "up_down"}, "levels": [1, 2, 3], "answers": [[3, 1], [3, 1], [2, 0], [3, 1], [3, 0]]}
     path = tmp_path / "staircases.json"

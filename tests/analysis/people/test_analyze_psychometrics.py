@@ -13,8 +13,9 @@ import pytest
 
 from beholder import InputError, analyze_psychometrics
 from beholder._core.errors import UnknownNameError
-from beholder.analysis import RESULT_KINDS, open_result
+from beholder.analysis import RESULT_KINDS, open_result, write_result
 from beholder.experiments import AdaptiveProcedure
+from beholder.report import write_report
 from beholder.statistics import compute_dprime, compute_mafc_dprime, fit_psychometric, fit_psychometrics
 
 LEVELS = (1.0, 2.0, 4.0, 8.0, 16.0)
@@ -49,6 +50,16 @@ def pick(result: Any, statistic: str, **where: str) -> Any:
 def count(trials: Any, who: str, condition: str) -> tuple[np.ndarray, np.ndarray]:
     own = trials[(trials["participant"] == who) & (trials["condition"] == condition)].groupby("level")["correct"]
     return own.sum().to_numpy(), own.count().to_numpy()
+
+
+def test_a_page_says_once_what_several_pictures_have_in_common(tmp_path: Path) -> None:
+    found = analyze_psychometrics(make_trials(), scale="log", n_draws=0)
+    assert (
+        len([each for each in RESULT_KINDS["psychometrics"].draw(found) if "mean over people" in each.explanation]) > 1
+    )
+    write_result(found, tmp_path, figures=False)
+    page = write_report(tmp_path).read_text("utf-8")
+    assert page.count("Black: mean over people with its interval") == 1
 
 
 def test_thresholds_are_those_of_the_fits() -> None:

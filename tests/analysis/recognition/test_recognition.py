@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.io
+from matplotlib.text import Text
 from scipy import stats
 
 import beholder as bh
@@ -262,9 +263,14 @@ def test_judges_of_metamers_are_networks_that_answered() -> None:
     assert rows_found["n_answers"].tolist() == [4, 4, 4, 12]
     assert rows_found["estimate"].tolist() == [0.75] * 4 and set(rows_found["rule"]) == {"first"}
     assert rows_found["generator"].tolist() == ["", "src:a@w", "src:b@w", ""]
-    assert "12 verdicts of 1 judges of metamers; 16 by another decision than category" in " ".join(found.sentences())
+    assert "12 verdicts of 1 judge of metamers; 16 by another decision than category" in " ".join(found.sentences())
     (told,) = found.settings["matched"]
     assert told == {"name": "src:a@w", "n_people": 2, "stages": ["original", "l1"]}  # its own, in the published form
+    shown = list(RESULT_KINDS["recognition"].draw(found))
+    words = [str(cast(Text, text).get_text()) for each in shown for text in each.figure.findobj(Text)]
+    said = [*found.sentences(), found.methods(), *(each.alt + each.explanation for each in shown), *words]
+    assert not any("src:" in text or "@w" in text for text in said)  # short where people read
+    assert any("Made for b" in text for text in words) and any("; a in 75.0 %" in text for text in said)
     assert found.arrays["matched_0"].tolist() == [[[0.5, 0.75]] * 2] * 2
 
 

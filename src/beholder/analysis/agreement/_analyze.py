@@ -28,6 +28,7 @@ logger = logging.getLogger("beholder")
 
 _FEWEST_CLASSES = 3
 _HIGH, _LOW = 0.95, 0.2
+_FEWEST_PEOPLE = 4
 
 
 @suggest_keywords
@@ -168,8 +169,34 @@ def _note(observers: Observers, pairs: Sequence[dict[str, Any]]) -> list[str]:
                     f"{name} is {'right' if known[0] else 'wrong'} on every stimulus{where}: its error consistency is "
                     "0 whatever it does like people."
                 )
+    notes += _note_unshared(observers)
     if n == 1:
         notes.append("One person alone: no agreement among people, and intervals say nothing about other people.")
+    if 1 < n < _FEWEST_PEOPLE:
+        notes.append(f"{n} people: intervals say little about other people.")
     if 0 < observers.n_classes < _FEWEST_CLASSES:
         notes.append("Confusions are not compared: they take three classes or more.")
     return notes
+
+
+def _note_unshared(observers: Observers) -> list[str]:
+    """People who answered no stimulus alike, of whom nothing can agree, and what to do about it."""
+    n = len(observers.people)
+    shared = np.zeros((n, n), dtype=bool)
+    for condition in observers.conditions:
+        known = np.isfinite(condition.correct[:n]).astype(np.int64)
+        shared |= known @ known.T > 0
+    n_pairs = n * (n - 1) // 2
+    n_lost = n_pairs - int(np.triu(shared, 1).sum())
+    if not n_lost:
+        return []
+    if n_lost < n_pairs:
+        return [
+            f"{n_lost:,} of {format_count(n_pairs, 'pair')} of people answered no stimulus in the same condition; "
+            "people with one another are the others."
+        ]
+    return [
+        "No two people answered a stimulus in the same condition, so that people have no agreement with one another; "
+        "networks are compared with each person on the person's own stimuli. People who take the same task answer the "
+        "same: in a plan, fewer tasks (--n_tasks) than people."
+    ]

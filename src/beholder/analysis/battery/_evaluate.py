@@ -113,8 +113,12 @@ def evaluate_battery(
     joined = join_pictures(found, people, id_pattern, texture_pattern)
     for sentence in (*people.sentences, *joined.sentences):
         logger.info(sentence)
-    inputs = identify_inputs(trials=joined.people.table.astype(str).to_numpy(dtype=np.str_))
     networks = _load(models, device, weights_seed)
+    identities = {net.path_name: hash_settings(identify_model(net)) for net in networks}
+    inputs = identify_inputs(
+        trials=joined.people.table.astype(str).to_numpy(dtype=np.str_),
+        networks=np.array([word for each in sorted(identities.items()) for word in each]),
+    )
     given = [
         answer_stimuli(
             net, joined.stimuli, categories, rule=rule, out_path=answers, batch_size=batch_size, workers=workers,
@@ -136,7 +140,7 @@ def evaluate_battery(
         "id_pattern": id_pattern, "texture_pattern": texture_pattern, "include_excluded": include_excluded,
         "n_draws": n_draws, "n_permutations": n_permutations, "seed": seed,
         "sentences": [*joined.sentences, *_tell_left_out(given)], "people": list(people.sentences),
-        "networks": {net.path_name: hash_settings(identify_model(net)) for net in networks}, "inputs": inputs,
+        "networks": identities, "inputs": inputs,
     }  # fmt: skip
     return combine_results("battery", parts, settings, joined.notes)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.id_patterns import extract_ids
-from beholder.analysis.battery._published import check_pictures, read_name
+from beholder.analysis.battery._published import UNTOLD, add_levels, check_pictures, read_name
 from beholder.analysis.battery._versions import name_pictures
 from beholder.responses import Trials
 from beholder.stimuli import StimulusSet
@@ -79,7 +79,7 @@ def join_pictures(
     table = table.assign(stimulus=name_pictures(stimuli, table, list(pictures)))
     names = list(dict.fromkeys(str(name) for name in table["stimulus"]))
     of_name = _match(pictures, names)
-    joined: Any = table[table["stimulus"].isin(of_name)].copy()
+    joined, levels = _take_conditions(table[table["stimulus"].isin(of_name)].copy(), of_name)
     joined["stimulus"] = [of_name[str(name)] for name in joined["stimulus"]]
     _settle_shown(joined)
     there = set(joined["stimulus"])
@@ -103,6 +103,7 @@ def join_pictures(
         f"{len(keys):,} of {len(set(of_name.values())) + _count_missing(names, of_name):,} pictures that people were "
         f"shown are there; {len(joined):,} of {len(table):,} answers are to these."
     ]
+    told += levels
     if len(stimuli) > len(keys):
         told.append(
             f"{len(stimuli) - len(keys):,} of {len(stimuli):,} pictures were not shown to people, and are left out."
@@ -167,12 +168,25 @@ def _count_missing(names: Sequence[str], of_name: Mapping[str, str]) -> int:
     return len({_shown(name) or _strip(name) for name in names if name not in of_name})
 
 
+def _take_conditions(joined: Any, of_name: Mapping[str, str]) -> tuple[Any, list[str]]:
+    """Conditions, and levels where they are graded, of answers that do not tell them but whose picture's name does."""
+    names = [str(name) for name in joined["stimulus"]]
+    found = [read_name(name) or read_name(of_name[name]) for name in names]
+    own = [str(each) for each in joined["condition"]] if "condition" in joined.columns else [""] * len(names)
+    filled = [
+        name.condition if each in UNTOLD and name is not None else each for each, name in zip(own, found, strict=True)
+    ]
+    return add_levels(joined.assign(condition=filled)) if filled != own else (joined, [])
+
+
 def _settle_shown(joined: Any) -> None:
     """One condition, level and truth a picture; who does not tell them was shown what all others were."""
     for column in ("condition", "level", "truth"):
         if column not in joined.columns:
             continue
         told: Any = joined[column].where(joined[column] != "")
+        if column == "condition":
+            told = _leave_natural(told, joined["stimulus"])
         values: Any = told.groupby(joined["stimulus"])
         several = [str(name) for name, n in values.nunique().items() if n > 1]
         if several:
@@ -182,6 +196,12 @@ def _settle_shown(joined: Any) -> None:
             )  # fmt: skip
         filled: Any = told.fillna(values.transform("first"))
         joined[column] = filled if column == "level" else filled.fillna("")
+
+
+def _leave_natural(told: Any, pictures: Any) -> Any:
+    """Conditions without those that say nothing of the picture, where other answers to it tell one."""
+    says = told.where(~told.isin(UNTOLD))
+    return says.where(says.groupby(pictures).transform("count") > 0, told)
 
 
 def _find_truths(stimuli: StimulusSet, joined: Any, keys: Sequence[str], positions: Sequence[int]) -> list[str]:

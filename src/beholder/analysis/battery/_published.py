@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,8 +27,12 @@ PUBLISHED_SETS = {
 """Code of an experiment in the names of its pictures, and the asset that holds them."""
 
 _NAME = re.compile(
-    r"^\d+_(?P<code>[a-z0-9]+)_[^_]+_(?P<shown>[^_]+_[^_]+_\d+_(?P<own>.+?))(?:\.(?:png|jpe?g))?$", re.IGNORECASE
+    r"^\d+_(?P<code>[a-z0-9]+)_[^_]+_(?P<shown>(?P<condition>[^_]+)_[^_]+_\d+_(?P<own>.+?))(?:\.(?:png|jpe?g))?$",
+    re.IGNORECASE,
 )
+UNTOLD = ("", "natural")
+"""Conditions that do not say how a picture was altered: experiments of one's own show it as it is."""
+
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _FEWEST_LEVELS = 3
 _LOOKED_INTO = 8
@@ -46,22 +51,24 @@ class PublishedName:
         Condition, category, crop and own name: the picture as it was shown.
     own : str
         Its own name.
+    condition : str
     """
 
     code: str
     shown: str
     own: str
+    condition: str
 
 
 def read_name(name: str) -> PublishedName | None:
     """Take the published name of a picture apart; None where it is no such name.
 
     >>> read_name("0001_s5n_s01_0_bird_00_bird3-bird2.png")
-    PublishedName(code='s5n', shown='0_bird_00_bird3-bird2', own='bird3-bird2')
+    PublishedName(code='s5n', shown='0_bird_00_bird3-bird2', own='bird3-bird2', condition='0')
     >>> read_name("bird3-bird2")
     """
     match = _NAME.match(name)
-    return PublishedName(match["code"], match["shown"], match["own"]) if match else None
+    return PublishedName(match["code"], match["shown"], match["own"], match["condition"]) if match else None
 
 
 def read_people(read: Callable[[Columns], Trials], columns: Columns = None) -> Trials:
@@ -82,7 +89,28 @@ def read_people(read: Callable[[Columns], Trials], columns: Columns = None) -> T
         found = read(PUBLISHED_COLUMNS)
     except UnknownNameError:
         return read(None)
-    return read({**PUBLISHED_COLUMNS, "level": "condition"}) if are_levels(found.table["condition"]) else found
+    table, told = add_levels(found.table)
+    return Trials(table, (*found.sentences, *told))
+
+
+def add_levels(table: Any) -> tuple[Any, list[str]]:
+    """Levels from conditions that are graded, and a sentence on them; the table as it is where some are told already.
+
+    Conditions of one's own experiments on pictures as they are (``natural``) have none.
+    """
+    conditions = [str(each) for each in table["condition"]]
+    told = [each for each in conditions if each not in UNTOLD]
+    if ("level" in table.columns and table["level"].notna().any()) or not are_levels(told):
+        return table, []
+    numbers = [math.nan if each in UNTOLD else _read_level(each) for each in conditions]
+    return table.assign(level=numbers), ["Levels are the numbers in the column condition."]
+
+
+def _read_level(condition: str) -> float:
+    try:
+        return float(condition)
+    except ValueError:
+        return float(_NUMBER.findall(condition)[0])
 
 
 def are_levels(conditions: Any) -> bool:

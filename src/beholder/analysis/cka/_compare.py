@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
@@ -20,7 +21,7 @@ from beholder.analysis.cka._sums import (
     align_sides,
     read_kernel,
 )
-from beholder.statistics import JackknifeMean, jackknife_mean
+from beholder.statistics import JackknifeMean, compute_mean_interval, jackknife_mean
 
 TEST_STIMULI = 2_000
 
@@ -90,7 +91,8 @@ def compare_kernels(
                 | {"interval": "stimuli", "p": float(p[row])}
                 for row, layer in enumerate(layers)
             ]
-        means += _average_people(found, own, list(layers), test)
+        means += _average_people(found, own, list(layers), test, _count_people(targets))
+    means += _average_unlike(rows, targets, list(layers), notes)
     return [row for place in sorted(rows) for row in rows[place]] + means
 
 
@@ -106,16 +108,20 @@ def _group_stimuli(targets: Sequence[CkaTarget]) -> list[list[int]]:
     return list(found.values())
 
 
+def _count_people(targets: Sequence[CkaTarget]) -> dict[str, int]:
+    return Counter(str(target.words["target"]) for target in targets)
+
+
 def _average_people(
-    found: AlignedSides, targets: Sequence[CkaTarget], layers: Sequence[str], test: _Test
+    found: AlignedSides, targets: Sequence[CkaTarget], layers: Sequence[str], test: _Test, n_people: Mapping[str, int]
 ) -> list[dict[str, Any]]:
-    """Rows ``mean over subjects`` of targets that several people with the same stimuli have."""
+    """Rows ``mean over subjects`` of targets that several people have, all with the same stimuli."""
     people_of: dict[str, list[int]] = {}
     for number, target in enumerate(targets):
         people_of.setdefault(str(target.words["target"]), []).append(number)
     rows: list[dict[str, Any]] = []
     for name, people in people_of.items():
-        if len(people) < 2:
+        if len(people) < 2 or len(people) < n_people[name]:
             continue
         p = test.run(people)
         words = {key: value for key, value in targets[people[0]].words.items() if key != "subject"}
@@ -126,6 +132,33 @@ def _average_people(
                 | {"n_stimuli": len(targets[people[0]].stimuli), "interval": "both", "p": float(p[row])} | mean
             )  # fmt: skip
     return rows
+
+
+def _average_unlike(
+    rows: Mapping[int, Sequence[dict[str, Any]]], targets: Sequence[CkaTarget], layers: Sequence[str], notes: list[str]
+) -> list[dict[str, Any]]:
+    """Rows ``mean over subjects`` of targets whose people have unlike stimuli: their mean, its interval over people.
+
+    Stimuli cannot be left out, or put in another order, for all of them alike: no interval over stimuli, no p.
+    """
+    found: list[dict[str, Any]] = []
+    for name, n_people in _count_people(targets).items():
+        places = [place for place, target in enumerate(targets) if str(target.words["target"]) == name]
+        if n_people < 2 or len({targets[place].stimuli.tobytes() for place in places}) < 2:
+            continue
+        notes.append(
+            f"{name}: people have data of unlike stimuli; the mean over subjects has an interval over people alone, "
+            "and no p."
+        )
+        words = {key: value for key, value in targets[places[0]].words.items() if key != "subject"}
+        for row, layer in enumerate(layers):
+            mean = compute_mean_interval([rows[place][row]["estimate"] for place in places], (-1, 1))
+            found.append(
+                {"layer": layer, **words, "target": name, "statistic": "mean over subjects", "n": mean.n}
+                | {"n_stimuli": min(len(targets[place].stimuli) for place in places), "interval": "subjects"}
+                | {"estimate": mean.estimate, "low": mean.low, "high": mean.high, "p": math.nan}
+            )  # fmt: skip
+    return found
 
 
 class _Test:

@@ -19,6 +19,7 @@ from beholder.analysis.decoding._classifiers import Classifier, check_classifier
 from beholder.analysis.decoding._decode import DecodeSettings, decode_conditions
 from beholder.analysis.decoding._folds import draw_label_orders, plan_class_folds, plan_value_folds
 from beholder.analysis.decoding._sources import LabelledStore, open_sources, read_shared
+from beholder.analysis.decoding._streamed import StreamedFeatures
 from beholder.analysis.decoding._table import FEWEST_ORDERS, DecodedCell, make_rows
 
 
@@ -227,8 +228,7 @@ def _analyze_circle(
     depth_bins: int | None, notes: list[str],
 ) -> Result:  # fmt: skip
     decoded = [
-        [decode_layer(_read(rows, name, scale=True), task) for name, rows in _iter_rows(source, known)]
-        for source in sources
+        [decode_layer(_read_circle(rows, name), task) for name, rows in _iter_rows(source, known)] for source in sources
     ]
     start = {"target": settings["labels"], "method": "ridge", "n": len(task.values), "seed": task.seed}
     table = make_circular_rows(task, sources, decoded, start, depth_bins)
@@ -271,18 +271,30 @@ def _draw_orders(
     return draw_label_orders(numbers, n_permutations, seed, conditions.astype(str))
 
 
-def _read(layer: Any, name: str, scale: bool) -> np.ndarray:
-    """All features of a layer; turned where it is larger than memory and need not be scaled."""
+def _read_whole(layer: Any, name: str) -> np.ndarray | None:
+    """All features of a layer; None where it is larger than memory."""
     n_bytes = 8 * math.prod(int(size) for size in (layer.shape[0], *layer.shape[2:]))
     if n_bytes <= IN_MEMORY_BYTES:
         features = flatten_rows(layer[0 : int(layer.shape[0])])
         if not np.isfinite(features).all():
             raise InputError("finite activations", got=f"NaN or infinite values in {name}")
         return features
-    if scale:
+    return None
+
+
+def _read(layer: Any, name: str, scale: bool) -> np.ndarray | StreamedFeatures:
+    """Features of a layer; of one that is larger than memory turned, or scaled as it is read."""
+    features = _read_whole(layer, name)
+    if features is not None:
+        return features
+    return StreamedFeatures(layer, name) if scale else read_features(layer, name)
+
+
+def _read_circle(layer: Any, name: str) -> np.ndarray:
+    features = _read_whole(layer, name)
+    if features is None:
         raise InputError(
-            f"a layer of at most {IN_MEMORY_BYTES / 2**30:.0f} GiB to scale its features",
-            got=f"{n_bytes / 2**30:.1f} GiB at {name}",
-            hint="features that are not scaled, or activations that are pooled",
-        )
-    return read_features(layer, name)
+            f"a layer of at most {IN_MEMORY_BYTES / 2**30:.0f} GiB to decode a circular variable",
+            got=f"more at {name}", hint="activations that are pooled",
+        )  # fmt: skip
+    return features

@@ -9,8 +9,9 @@ from typing import final
 import numpy as np
 
 from beholder._core.seeds import make_generator
-from beholder.analysis.decoding._classifiers import Classifier, fit_classifier, prepare_rows
+from beholder.analysis.decoding._classifiers import Classifier, Prepared, fit_classifier, prepare_rows
 from beholder.analysis.decoding._folds import balance_accuracy, count_confusions
+from beholder.analysis.decoding._streamed import StreamedFeatures
 from beholder.statistics import find_half_width
 
 _N_HALVES = 20
@@ -68,8 +69,8 @@ class DecodeSettings:
 
 
 def decode_conditions(
-    features: np.ndarray, labels: np.ndarray, conditions: np.ndarray, folds: np.ndarray, orders: np.ndarray,
-    how: DecodeSettings,
+    features: np.ndarray | StreamedFeatures, labels: np.ndarray, conditions: np.ndarray, folds: np.ndarray,
+    orders: np.ndarray, how: DecodeSettings,
 ) -> dict[tuple[int, int], Decoded]:  # fmt: skip
     """Tell classes in every condition after fitting in every condition.
 
@@ -79,7 +80,8 @@ def decode_conditions(
 
     Parameters
     ----------
-    features : (n_stimuli, n_features), float
+    features : (n_stimuli, n_features), float, or StreamedFeatures
+        The latter are scaled in any case.
     labels, conditions, folds : (n_stimuli,), int
     orders : (n_permutations, n_stimuli), int
         Labels in other orders.
@@ -99,9 +101,9 @@ def decode_conditions(
     for fold in range(int(folds.max()) + 1):
         for a in range(n_conditions):
             train = np.flatnonzero((folds != fold) & (conditions == a))
-            prepared = prepare_rows(features[train], scale=how.scale, n_components=how.n_components)
+            held, prepared = _prepare(features, train, how)
             tests = [np.flatnonzero((folds == fold) & (conditions == b)) for b in range(n_conditions)]
-            turned = [prepared.turn(features[test]) for test in tests]
+            turned = [prepared.turn(held[test]) for test in tests]
             for i, own in enumerate(everything):
                 if len(np.unique(own[train])) < 2:
                     continue
@@ -128,6 +130,16 @@ def decode_conditions(
         halved = np.array([balance_accuracy(each) if each.any() else np.nan for each in parts[:, a, b]])
         found[a, b] = Decoded(confusions, low, high, null, hits[a, b], halved)
     return found
+
+
+def _prepare(
+    features: np.ndarray | StreamedFeatures, train: np.ndarray, how: DecodeSettings
+) -> tuple[np.ndarray, Prepared]:
+    """Features of all stimuli, and the training rows prepared."""
+    if isinstance(features, StreamedFeatures):
+        held = features.scale_by(train)
+        return held, prepare_rows(held[train], scale=False, n_components=how.n_components)
+    return features, prepare_rows(features[train], scale=how.scale, n_components=how.n_components)
 
 
 def _draw_halves(labels: np.ndarray, seed: int) -> np.ndarray:

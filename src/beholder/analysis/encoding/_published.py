@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +18,7 @@ from beholder.stimuli import find_asset
 ASSET = "fmri-regressions"
 _PATTERN = "*.pckl"
 _RESULTS = "regression_results"
+_ENDS = {"input_after_preproc": 0, "avgpool": 2, "relufc": 3, "final": 4}
 
 
 @suggest_keywords
@@ -50,7 +52,7 @@ def analyze_regressions(files: Any = None) -> Result:
     rows: list[dict[str, Any]] = []
     contents: dict[str, Any] = {}
     for name, paths in groups.items():
-        stages = [read_published_regression(path) for path in paths]
+        stages = sorted((read_published_regression(path) for path in paths), key=lambda stage: order_stage(stage.layer))
         contents[name] = np.concatenate([stage.r2 for stage in stages])
         table: Any = summarize_published_regressions(stages)
         for row in table.to_dict("records"):
@@ -83,6 +85,17 @@ def _find_files(files: Any) -> dict[str, list[Path]]:
         for path in paths:
             found.setdefault(_name_network(path.resolve()), []).append(path)
     return found
+
+
+def order_stage(name: str) -> tuple[int, list[tuple[int, str]]]:
+    """Where a stage of the study's networks stands: the input first, what follows the last block at the end.
+
+    >>> sorted(["avgpool", "final", "input_after_preproc", "relu10", "relu2", "relufc"], key=order_stage)
+    ['input_after_preproc', 'relu2', 'relu10', 'avgpool', 'relufc', 'final']
+    """
+    parts = [part for part in re.split(r"(\d+)", name) if part]
+    numbered = [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+    return _ENDS.get(name, 1), numbered
 
 
 def _name_network(path: Path) -> str:

@@ -15,6 +15,9 @@ from beholder.analysis.encoding._uncertainty import FEWEST_ORDERS
 _FEWEST_TESTED = 10
 
 
+_JOINT = "joint fits are too dear to be repeated for it; method ridge tests each layer"
+
+
 def list_warnings(
     settings: EncodeSettings,
     layers: Sequence[str],
@@ -68,7 +71,7 @@ def list_warnings(
         why = "groups are of different sizes, or there are too few orders of them for a p below .05"
         if settings.n_permutations < FEWEST_ORDERS:
             why = f"{FEWEST_ORDERS} permutations are the fewest for a p below .05"
-        told.append(f"No test was made: {'joint fits are not repeated' if settings.method == 'banded' else why}.")
+        told.append(f"No test was made: {_JOINT if settings.method == 'banded' else why}.")
     if len(people) == 1 and len(layers) > 1 and settings.method == "pls":
         told.append("No best layer is named: with one participant PLS has no data to choose it on.")
     return told

@@ -21,7 +21,7 @@ from beholder.analysis.interpretability._rows import (
     iter_network_rows,
     iter_unit_rows,
 )
-from beholder.analysis.interpretability._units import UnitAnswers, order_layers, read_unit_answers
+from beholder.analysis.interpretability._units import UnitAnswers, find_orders, read_orders, read_unit_answers
 
 logger = logging.getLogger("beholder")
 
@@ -53,7 +53,8 @@ def analyze_interpretability(
     columns, include_excluded
         As for :func:`beholder.responses.read_trials`, where paths are given.
     layers : sequence of str, optional
-        All layers that depth is counted over, in network order; default those of the answers by their names.
+        All layers that depth is counted over, in network order; or activation stores or tables (``.csv``) that list
+        them so, one for each network. Default those of the answers, by their names.
     n_draws, seed : int
         Of the bootstrap over units (BCa).
 
@@ -93,7 +94,8 @@ def analyze_interpretability(
     )
     asked = UnitSettings(n_draws, seed)
     units = average_units(answers.table)
-    names = order_layers([str(each) for each in units["layer"]], layers)
+    pairs = [(str(model), str(layer)) for model, layer in zip(units["model"], units["layer"], strict=True)]
+    names = find_orders(pairs, read_orders(layers))
     rows = [*iter_unit_rows(units), *iter_mean_rows(answers.table, units, names, asked), *iter_network_rows(units)]
     rows += iter_mode_rows(units, asked)
     if of_machine is not None:
@@ -106,10 +108,12 @@ def analyze_interpretability(
     settings: dict[str, Any] = {
         "models": sorted({str(each) for each in units["model"]}),
         "modes": sorted({str(each) for each in units["mode"]}),
-        "layers": names, "n_units": int(units["unit"].nunique()), "n_answers": len(answers.table),
+        "layers": list(dict.fromkeys(layer for own in names.values() for layer in own)),
+        "n_units": int(units["unit"].nunique()), "n_answers": len(answers.table),
         "n_people": int(answers.table["participant"].nunique()), "has_machine": of_machine is not None,
         "n_machine_answers": 0 if of_machine is None else len(of_machine.table),
         "temperatures": [] if of_machine is None else list(of_machine.temperatures),
+        "machines": [] if of_machine is None else list(of_machine.networks),
         "n_draws": n_draws, "seed": seed,
         "sentences": list(answers.sentences),
         "inputs": inputs,

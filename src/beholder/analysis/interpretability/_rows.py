@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -61,10 +61,16 @@ def iter_unit_rows(units: Any) -> Iterator[dict[str, Any]]:
         }  # fmt: skip
 
 
-def iter_mean_rows(table: Any, units: Any, layers: Sequence[str], asked: UnitSettings) -> Iterator[dict[str, Any]]:
-    """Means of units (over units), of participants (over participants), at each confidence, of each layer; depth."""
-    place = {name: index / max(len(layers) - 1, 1) if len(layers) > 1 else 0.5 for index, name in enumerate(layers)}
+def iter_mean_rows(
+    table: Any, units: Any, orders: Mapping[str, Sequence[str]], asked: UnitSettings
+) -> Iterator[dict[str, Any]]:
+    """Means of units (over units), of participants (over participants), at each confidence, of each layer; depth.
+
+    ``orders``: layers of each network in order.
+    """
     for (model, mode), own in units.groupby(["model", "mode"], sort=True):
+        layers = orders[str(model)]
+        place = {name: index / (len(layers) - 1) if len(layers) > 1 else 0.5 for index, name in enumerate(layers)}
         answers = table[(table["model"] == model) & (table["mode"] == mode)]
         common = {"model": model, "target": mode}
         n_people = int(answers["participant"].nunique())

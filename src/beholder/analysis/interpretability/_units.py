@@ -30,12 +30,15 @@ class UnitAnswers:
     sentences : tuple of str
     temperatures : tuple of float
         By which networks chose that took part; of exports alone.
+    networks : tuple of str
+        Which these were, and by which layer they decided.
     """
 
     table: Any
     left_out: tuple[tuple[str, int], ...]
     sentences: tuple[str, ...]
     temperatures: tuple[float, ...] = ()
+    networks: tuple[str, ...] = ()
 
     @property
     def content(self) -> str:
@@ -89,7 +92,7 @@ def read_unit_answers(
     sentences = list(found.sentences)
     if len(table) < n_all:
         sentences.append(f"{n_all - len(table):,} of {n_all:,} answers are about no unit and left out.")
-    return UnitAnswers(table, tuple(_count_left_out(paths)), tuple(sentences), _list_temperatures(paths))
+    return UnitAnswers(table, tuple(_count_left_out(paths)), tuple(sentences), *_list_observers(paths))
 
 
 def _read(paths: Sequence[Any], columns: Any, include_excluded: bool) -> Trials:
@@ -117,14 +120,87 @@ def _count_left_out(paths: Sequence[Path]) -> list[tuple[str, int]]:
     return list(counts.items())
 
 
-def _list_temperatures(paths: Sequence[Path]) -> tuple[float, ...]:
-    """Of exports: by which networks chose, each once, sorted."""
-    found: set[float] = set()
+def _list_observers(paths: Sequence[Path]) -> tuple[tuple[float, ...], tuple[str, ...]]:
+    """Of exports: temperatures by which networks chose, and which they were with their layers; each once, sorted."""
+    temperatures: set[float] = set()
+    networks: set[str] = set()
     for path in paths:
         if path.is_dir() and is_export(path):
             people: Any = read_export(path).participants
-            found |= set(people["temperature"].dropna().tolist() if "temperature" in people else ())
-    return tuple(sorted(found))
+            temperatures |= set(people["temperature"].dropna().tolist() if "temperature" in people else ())
+            if "network" in people:
+                layers: Any = people["network_layer"] if "network_layer" in people else [None] * len(people)
+                named: list[tuple[Any, Any]] = list(zip(people["network"], layers, strict=True))
+                networks |= {
+                    name if not isinstance(layer, str) else f"{name}, {layer}"
+                    for name, layer in named if isinstance(name, str)
+                }  # fmt: skip
+    return tuple(sorted(temperatures)), tuple(sorted(networks))
+
+
+def read_orders(asked: Sequence[str] | None) -> list[list[str]]:
+    """Orders of layers: the names that were asked for, or those of stores and tables among them, each its own.
+
+    Parameters
+    ----------
+    asked : sequence of str, optional
+        Names of layers; or paths: activation stores, and tables with a column ``layer``, in the network's order.
+
+    Raises
+    ------
+    InputError
+        Names and paths; a table without that column.
+    """
+    paths = [word for word in asked or () if Path(word).suffix in (".zarr", ".csv") and Path(word).exists()]
+    if not paths:
+        return [list(dict.fromkeys(asked))] if asked else []
+    other = next((word for word in asked or () if word not in paths), None)
+    if other is not None:
+        raise InputError("names of layers, or paths to stores and tables", got=f"{paths[0]} and {other!r}")
+    return [_read_order(Path(path)) for path in paths]
+
+
+def _read_order(path: Path) -> list[str]:
+    if path.suffix == ".zarr":
+        from beholder.activations import open as open_activations
+
+        return list(open_activations(path).layers)
+    from beholder._core.tables import read_records
+
+    rows = read_records(path)
+    if not rows or "layer" not in rows[0]:
+        raise InputError("a table with a column 'layer'", got=f"{path} without")
+    return list(dict.fromkeys(row["layer"] for row in rows))
+
+
+def find_orders(pairs: Sequence[tuple[str, str]], orders: Sequence[Sequence[str]]) -> dict[str, list[str]]:
+    """The layers of each network in order, over which its depth is counted.
+
+    Parameters
+    ----------
+    pairs : sequence of (str, str)
+        Network and layer, as answers tell them.
+    orders : sequence of sequence of str
+        The first that has all of a network's layers is its own; without any, layers go by name.
+
+    Raises
+    ------
+    InputError
+        A layer that is in none.
+
+    Examples
+    --------
+    >>> find_orders([("a", "b10"), ("a", "b9"), ("c", "x")], [])
+    {'a': ['b9', 'b10'], 'c': ['x']}
+    >>> find_orders([("a", "b10"), ("a", "b9")], [["x"], ["b10", "pool", "b9"]])
+    {'a': ['b10', 'pool', 'b9']}
+    """
+    found: dict[str, list[str]] = {}
+    for model in dict.fromkeys(model for model, _ in pairs):
+        own = [layer for name, layer in pairs if name == model]
+        fitting = next((order for order in orders if set(own) <= set(order)), orders[0] if orders else None)
+        found[model] = order_layers(own, fitting)
+    return found
 
 
 def order_layers(names: Sequence[str], asked: Sequence[str] | None) -> list[str]:

@@ -89,6 +89,8 @@ def _count_people(row: dict[str, Any]) -> str:
 
 
 def _tell_people(result: Result, row: dict[str, Any]) -> str:
+    if math.isnan(row["estimate"]):
+        return f"People with one another: κ is not defined, n = {_count_people(row)}."
     told = f"People with one another: {_value(row, 'κ')}, {format_p(row['p'])}, n = {_count_people(row)}"
     less = pick_rows(result, FROM_PEOPLE).to_dict("records")
     if not less:

@@ -50,7 +50,8 @@ def _tell(result: Result) -> list[str]:
 def _describe(result: Result) -> str:
     asked = result.settings
     table: Any = result.table
-    has_means = (table["statistic"] == "mean over subjects").any()
+    means: Any = table[table["statistic"] == "mean over subjects"]
+    over = {str(each) for each in means["interval"]} if len(means) else set[str]()
     estimator = (
         "its debiased estimate, in which the Hilbert-Schmidt independence criterion is the unbiased U-statistic of "
         "Song, L. et al. (2012), Journal of Machine Learning Research 13, 1393-1434"
@@ -63,11 +64,13 @@ def _describe(result: Result) -> str:
         if asked["n_permutations"]
         else ""
     )
+    people = (", and over people, less what both count" if "both" in over else "") + (
+        "; those of means over people with unlike stimuli are Student's t over people" if "subjects" in over else ""
+    )
     return (
         f"Representations of {asked['n_stimuli']} stimuli were compared by linear centred kernel alignment (CKA; "
         f"Kornblith, S. et al., 2019, ICML), {estimator}. Intervals (95 %) are by leaving out one stimulus at a time"
-        + (", and over people, less what both count" if has_means else "")
-        + f" (jackknife; Efron, B. & Stein, C., 1981, Annals of Statistics 9, 586-596).{test}"
+        f"{people} (jackknife; Efron, B. & Stein, C., 1981, Annals of Statistics 9, 586-596).{test}"
     )
 
 

@@ -84,8 +84,8 @@ def _tell_networks(result: Result) -> list[str]:
 
 def _tell_machine(result: Result) -> list[str]:
     told: list[str] = []
-    temperature = _name_temperature(result)
-    how = f" ({temperature})" if temperature else ""
+    words = "; ".join(each for each in (_name_machines(result), _name_temperature(result)) if each)
+    how = f" ({words})" if words else ""
     scores = {name_group(row): row for row in pick_rows(result, "machine mean of units")}
     kappas = {name_group(row): row for row in pick_rows(result, "error consistency with machine")}
     for row in pick_rows(result, "rank correlation with machine"):
@@ -105,6 +105,11 @@ def _name_temperature(result: Result) -> str:
     """By which the machine chose, where its export tells it."""
     told = ", ".join(f"{each:g}" for each in result.settings.get("temperatures", []))
     return f"temperature {told}" if told else ""
+
+
+def _name_machines(result: Result) -> str:
+    """Which networks the machine was, and by which layer it decided, where its export tells it."""
+    return " and ".join(result.settings.get("machines", []))
 
 
 def _tell_left_out(result: Result) -> list[str]:
@@ -129,12 +134,13 @@ def describe_units(result: Result) -> str:
         if pick_rows(result, "Kruskal-Wallis")
         else ""
     )
-    temperature = _name_temperature(result)
+    temperature, machines = _name_temperature(result), _name_machines(result)
     graded = f", each by the softmax of what spoke for either alternative ({temperature})" if temperature else ""
+    which = f" ({machines})" if machines else ""
     machine = (
-        f"""A similarity observer answered the same trials ({asked["n_machine_answers"]:,} answers){graded}; it
-        was compared with people by correlations over units and by error consistency on single trials (Zimmermann,
-        Klindt & Brendel, 2024)."""
+        f"""A similarity observer{which} answered the same trials
+        ({asked["n_machine_answers"]:,} answers){graded}; it was compared with people by correlations over units and by
+        error consistency on single trials (Zimmermann, Klindt & Brendel, 2024)."""
         if asked["has_machine"]
         else ""
     )

@@ -10,6 +10,7 @@ from beholder._core.files import to_path_name
 from beholder.analysis._result import RESULT_KINDS, Result, ResultKind
 from beholder.analysis.kinds._recognition_pictures import draw_recognition, plot_recognition
 from beholder.analysis.kinds._recognition_words import ask_recognition, describe_recognition, tell_recognition
+from beholder.analysis.kinds._short_names import shorten_networks
 from beholder.responses import RecognitionMatrix, write_recognition_matrix
 
 
@@ -27,5 +28,12 @@ def _attach(result: Result, folder: Path, name: str) -> list[Path]:
 
 RESULT_KINDS.add(
     "recognition",
-    ResultKind(ask_recognition, tell_recognition, describe_recognition, plot_recognition, draw_recognition, _attach),
+    ResultKind(
+        ask_recognition,
+        lambda result: tell_recognition(shorten_networks(result)),
+        lambda result: describe_recognition(shorten_networks(result)),
+        lambda result, ax: plot_recognition(shorten_networks(result), ax),
+        lambda result: draw_recognition(shorten_networks(result)),
+        _attach,
+    ),
 )

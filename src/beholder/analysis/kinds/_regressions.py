@@ -64,8 +64,8 @@ def _draw(result: Result) -> Iterator[Drawing]:
     fig = plot_layer_curves(panels, name=_NAME)
     yield Drawing(
         "stages", fig, f"Curves over stages for {', '.join(panels)}",
-        "Dots: median over voxels of the published corrected variance explained, by stage in the order of the files' "
-        "names; a panel for all voxels and for each mask.",
+        "Dots: median over voxels of the published corrected variance explained, by stage, the input first and what "
+        "follows the last block at the end; a panel for all voxels and for each mask.",
     )  # fmt: skip
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from beholder.analysis._result import RESULT_KINDS, Drawing, Result, ResultKind, format_estimate, format_p
 from beholder.analysis.kinds._telling import get_figure, shorten_model
+from beholder.analysis.searchlight._surface import has_maps, write_searchlight_maps
 from beholder.figures import plot_value_matrix
 
 if TYPE_CHECKING:
@@ -80,8 +82,15 @@ def _draw(result: Result) -> Iterator[Drawing]:
     figure = get_figure(_plot(result, None))
     yield Drawing(
         "heat_map", figure, "Matrix of layers by people, how much of the map is like the layer",
-        "Light: more of the map. The maps themselves are NIfTI or GIFTI files.",
+        "Light: more of the map." + (" The maps are NIfTI or GIFTI files." if has_maps(result.settings) else ""),
     )  # fmt: skip
 
 
-RESULT_KINDS.add("searchlight", ResultKind(_ask, _tell, _describe, _plot, _draw))
+def _attach(result: Result, folder: Path, name: str) -> list[Path]:
+    """The maps, where recordings told what it takes to write them; a warning says where they did not."""
+    if not has_maps(result.settings):
+        return []
+    return write_searchlight_maps(result, folder / ("maps" if name == result.kind else f"{name}_maps"))
+
+
+RESULT_KINDS.add("searchlight", ResultKind(_ask, _tell, _describe, _plot, _draw, _attach))

@@ -14,6 +14,7 @@ from beholder._core.seeds import DEFAULT_SEED
 from beholder.analysis._join import identify_input
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.people._designs import Design, design_from_file, design_from_matrix, design_from_table
+from beholder.analysis.people._logs import find_scale, read_export_logs
 from beholder.analysis.people._pilots import (
     draw_thresholds,
     estimate_accuracy_effect,
@@ -151,7 +152,8 @@ def analyze_power(
         plan = _plan_kappa(table, compared, effect_scale, drawn)
     else:
         _check_columns(table, "correct", "participant", "level", condition)
-        log = (scale or ("log" if function == "weibull" else "linear")) == "log"
+        scale, words = find_scale(scale, function, read_export_logs(paths, include_excluded))
+        log, told = scale == "log", [*told, *words]
         guessing = guess if guess is not None else 1 / max(find_alternatives(table), 1)
         if guessing >= 1:
             raise InputError("the guess rate of the design", got="none told", hint="--guess 0.5")

@@ -14,7 +14,7 @@ from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.wording import format_count
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.people._levels import Direction, LevelScale, Scale, choose_scale, count_levels
-from beholder.analysis.people._logs import describe_logs, list_log_trials, read_export_logs, read_logs
+from beholder.analysis.people._logs import describe_logs, find_scale, list_log_trials, read_export_logs, read_logs
 from beholder.analysis.people._sensitivity import (
     TASKS,
     Task,
@@ -76,7 +76,8 @@ def analyze_psychometrics(
         levels.
     function : {"logit", "probit", "weibull"}
     scale : {"linear", "log"}, optional
-        Whether functions are of levels or their logarithms (base 10); default linear, for ``weibull`` log.
+        Whether functions are of levels or their logarithms (base 10); default that of the
+        procedure, where answers are those of QUEST+; else linear, for ``weibull`` log.
     direction : {"auto", "rising", "falling"}
         Whether higher levels are easier; default by the trend of all answers.
     guess : float, optional
@@ -145,23 +146,23 @@ def analyze_psychometrics(
     chosen = list(by) if by is not None else _choose_by(table)
     table, lacking = _leave_out_untold(table, chosen)
     m = n_alternatives or (0 if task != "mafc" else find_alternatives(table))
-    found_by = describe_logs([*logs, *read_export_logs(files, include_excluded)])
-    rows: list[dict[str, Any]] = [row if chosen else row | {"target": ""} for row in found_by]
+    procedures = [*logs, *read_export_logs(files, include_excluded)]
+    used_scale, words = find_scale(scale, function, procedures)
+    rows: list[dict[str, Any]] = [row if chosen else row | {"target": ""} for row in describe_logs(procedures)]
     notes: list[str] = lacking
     settings: dict[str, Any] = {
         "by": chosen, "function": function, "guess": guess, "lapse": lapse, "prior": prior, "p_correct": p_correct,
         "direction": direction, "task": task, "n_alternatives": m, "signal": signal, "n_draws": n_draws, "seed": seed,
-        "read": told,
+        "read": [*told, *words],
         "columns": parse_columns(columns), "id_pattern": id_pattern, "include_excluded": include_excluded,
         "networks": _list_networks(table),
-        "scale": scale or ("log" if function == "weibull" else "linear"), "falling": False,
+        "scale": used_scale, "falling": False,
         "content": identify_columns(table),
     }  # fmt: skip
     arrays: dict[str, np.ndarray] = {}
     sensitivity: list[dict[str, Any]] = []
     if "correct" in table and "n_right" not in table and (m > 1 or task != "mafc") and not logs:
-        found, more = compute_sensitivity(table, chosen, task, m, signal)
-        sensitivity = found
+        sensitivity, more = compute_sensitivity(table, chosen, task, m, signal)
         notes += more
     if _has_values(table, "level"):
         guessing = _find_guess(guess, task, m)

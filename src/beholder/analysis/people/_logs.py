@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from beholder._core.errors import InputError
+from beholder.analysis.people._levels import Scale
 from beholder.experiments import Adaptive, AdaptiveProcedure, make_staircase
 from beholder.responses import STAIRCASES_NAME, is_export
 
@@ -74,6 +75,26 @@ def list_log_trials(logs: Sequence[tuple[str, str, AdaptiveProcedure]]) -> dict[
     rows = [(who, condition, level, right) for who, condition, log in logs for level, right in log.log]
     names = ("participant", "condition", "level", "correct")
     return {name: [row[place] for row in rows] for place, name in enumerate(names)}
+
+
+def find_scale(
+    scale: Scale | None, function: str, logs: Sequence[tuple[str, str, AdaptiveProcedure]]
+) -> tuple[Scale, list[str]]:
+    """The scale that functions are of, and a sentence where procedures chose it.
+
+    As asked; of ``weibull`` logarithms; else that on which QUEST+ sought the threshold, where all procedures that have
+    a scale have one; else levels themselves.
+    """
+    if scale is not None or function == "weibull":
+        return scale or "log", []
+    scales = {str(own["scale"]) for own in (log.to_dict() for _, _, log in logs) if "scale" in own}
+    if scales == {"log10"}:
+        return "log", [
+            "Functions are of the logarithm of levels, as QUEST+ took them; the scale linear has those of levels."
+        ]
+    if len(scales) > 1:
+        return "linear", ["QUEST+ took logarithms of some levels and not of others: functions are of levels."]
+    return "linear", []
 
 
 def describe_logs(logs: Sequence[tuple[str, str, AdaptiveProcedure]]) -> Iterator[dict[str, Any]]:

@@ -178,7 +178,8 @@ def _list_verdicts(found: Judgement, name: str) -> tuple[Any, str]:
     table = table.drop_duplicates(["participant", "stimulus", "model", "layer", "seed"]).drop(columns="seed")
     left = len(verdicts) - len(chosen)
     more = f"; {left:,} by another decision than {found.decision} are left out" if left else ""
-    return table.reset_index(drop=True), f"{len(table):,} verdicts of {len(found.judges)} judges of {name}{more}."
+    judges = format_count(len(found.judges), "judge")
+    return table.reset_index(drop=True), f"{len(table):,} verdicts of {judges} of {name}{more}."
 
 
 def _check(table: Any) -> None:

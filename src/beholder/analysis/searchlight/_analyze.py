@@ -16,7 +16,7 @@ from beholder.analysis._result import Result, make_result
 from beholder.analysis.distances._registry import DISTANCES
 from beholder.analysis.searchlight._neighbourhoods import iter_ball_neighbours, iter_mesh_neighbours
 from beholder.analysis.searchlight._searchlight import compute_searchlight
-from beholder.analysis.searchlight._surface import read_surface
+from beholder.analysis.searchlight._surface import has_maps, read_surface
 from beholder.recordings import Recordings
 
 _FEWEST_STIMULI = 4
@@ -147,6 +147,11 @@ def analyze_searchlight(
         "n_vertices": None if surface is None else len(surface[0]),
         "inputs": inputs,
     }  # fmt: skip
+    if not has_maps(settings):
+        notes.append(
+            "No maps are written: the recordings tell places of voxels, not the shape and the affine of their volume; "
+            "those that are read from NIfTI do."
+        )
     return make_result("searchlight", rows, settings, warnings=notes, arrays=arrays)
 
 

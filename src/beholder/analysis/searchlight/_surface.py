@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,11 @@ def read_surface(path: Path | str) -> tuple[np.ndarray, np.ndarray]:
     if not len(points) or not len(faces):
         raise InputError("a surface (.surf.gii) of points and triangles", got=str(path))
     return np.asarray(points, dtype=np.float64), np.asarray(faces, dtype=np.int64)
+
+
+def has_maps(settings: Mapping[str, Any]) -> bool:
+    """Whether maps can be written: of a surface, or of a volume whose shape and affine are known."""
+    return settings["n_vertices"] is not None or None not in (settings["volume_shape"], settings["affine"])
 
 
 def write_searchlight_maps(result: Result, folder: Path | str) -> list[Path]:

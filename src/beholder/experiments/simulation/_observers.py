@@ -109,6 +109,11 @@ class Observer(abc.ABC):
         """Numbers by which it decides, which the file of answers keeps with its sessions."""
         return {}
 
+    @property
+    def names(self) -> Mapping[str, str]:
+        """``network`` and ``network_layer``, where it is one, which the file of answers keeps with its sessions."""
+        return {}
+
     @abc.abstractmethod
     def answer(self, observation: Observation, rng: np.random.Generator) -> Response:
         """The answer to one trial.
@@ -153,6 +158,11 @@ class LapseObserver(Observer):
     def measures(self) -> Mapping[str, float]:
         """See :attr:`Observer.measures`: those of the other observer."""
         return self.of.measures
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """See :attr:`Observer.names`: those of the other observer."""
+        return self.of.names
 
     def answer(self, observation: Observation, rng: np.random.Generator) -> Response:
         """See :meth:`Observer.answer`."""

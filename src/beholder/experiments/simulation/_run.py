@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
@@ -26,6 +27,7 @@ from beholder.experiments.simulation._simulate import (
     pick_start,
     simulate_participant,
 )
+from beholder.responses import Event, insert_event
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,6 +148,8 @@ def simulate_participants(
                 number += 1
                 entropy.restart(number)
                 outcomes.append(go(server.url, watcher, number, clock))
+                if watcher.names:
+                    store.write(partial(_keep_names, names=dict(watcher.names)))
                 clock.advance(60.0)
                 advance(1)
         n_answers, n_correct = store.read(_count_right)
@@ -180,6 +184,15 @@ def _look_at(connection: sqlite3.Connection, n_visits: int) -> tuple[int, int, f
     (number,) = connection.execute("SELECT count(*) FROM sessions WHERE visit = 1").fetchone()
     (latest,) = connection.execute("SELECT max(at) FROM events").fetchone()
     return int(n_ended), int(number), latest
+
+
+def _keep_names(connection: sqlite3.Connection, names: Mapping[str, str]) -> None:
+    """What an observer tells of itself, with the sessions of the participant who came last."""
+    sql = "SELECT session FROM sessions WHERE participant = (SELECT participant FROM sessions ORDER BY session DESC)"
+    for (session,) in connection.execute(sql).fetchall():
+        last = "SELECT at, step FROM events WHERE session = ? ORDER BY seq DESC LIMIT 1"
+        at, step = connection.execute(last, (session,)).fetchone()
+        insert_event(connection, session, Event(at, "observer", step, names))
 
 
 def _count_right(connection: sqlite3.Connection) -> tuple[int, int]:

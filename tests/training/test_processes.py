@@ -1,0 +1,73 @@
+"""Runs in processes of their own: killed at any moment, and several that train one network."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+SCRIPT = Path(__file__).with_name("run_training.py")
+FILES = ("checkpoints/best.safetensors", "checkpoints/last.safetensors", "settings.json")
+
+
+def start(out: Path, *words: str) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen([sys.executable, str(SCRIPT), str(out), *words], env=environment, stderr=subprocess.DEVNULL)
+
+
+def kill_often(out: Path, n_kills: int, words: tuple[str, ...], seed: int) -> int:
+    """Kill a run at random moments after it has begun to write; how many kills met a live run."""
+    rng, n_met = random.Random(seed), 0
+    for _ in range(n_kills):
+        process = start(out, *words)
+        beginning = time.monotonic()
+        while not (out / "settings.json").exists() and process.poll() is None and time.monotonic() - beginning < 120:
+            time.sleep(0.01)
+        wait = time.monotonic() + rng.uniform(2.0, 7.0)
+        while time.monotonic() < wait and process.poll() is None:
+            time.sleep(0.005)
+        n_met += process.poll() is None
+        process.kill()
+        process.wait()
+    return n_met
+
+
+def compare_killed(tmp_path: Path, n_kills: int, epochs: str, seconds: str) -> None:
+    assert start(tmp_path / "whole", epochs, "0", "norm").wait() == 0
+    n_met = kill_often(tmp_path / "killed", n_kills, (epochs, seconds, "norm"), seed=3)
+    assert start(tmp_path / "killed", epochs, "0", "norm").wait() == 0
+    assert n_met >= n_kills // 2
+    for name in FILES:
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+@pytest.mark.slow
+def test_killed_at_twenty_moments_ends_at_the_same_bytes(tmp_path: Path) -> None:
+    compare_killed(tmp_path, 20, "12", "0.3")
+
+
+@pytest.mark.slow
+def test_two_processes_learn_as_one_does(tmp_path: Path) -> None:
+    """Started by torchrun, with gloo; without batch norm and dropout the gradient is that of the whole batch."""
+    assert start(tmp_path / "one", "2", "0").wait() == 0
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*launcher, str(SCRIPT), str(tmp_path / "two"), "2", "0"], env=environment, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    one, two = (load_file(tmp_path / name / FILES[1]) for name in ("one", "two"))
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, rtol=1e-4, atol=1e-5)
+    rows = [(tmp_path / name / "log.csv").read_text().splitlines() for name in ("one", "two")]
+    for a, b in zip(rows[0][1:], rows[1][1:], strict=True):
+        assert [float(x or 0) for x in a.split(",")[3:9]] == pytest.approx(
+            [float(x or 0) for x in b.split(",")[3:9]], rel=1e-3
+        )
