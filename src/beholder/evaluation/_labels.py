@@ -167,6 +167,8 @@ def read_labels_of(
 
 def has_labels(stimuli: StimulusSet) -> bool:
     """Whether labels were given; files of a flat folder are each called by their own name."""
+    if stimuli.layout == "classes":
+        return True
     if stimuli.labels == stimuli.ids:
         return False
     own = stimuli.targets.tolist() == list(range(len(stimuli)))

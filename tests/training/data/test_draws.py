@@ -46,7 +46,7 @@ def test_lighting_follows_the_principal_components_of_colour() -> None:
     make = AUGMENTATIONS["lighting"].make
     assert make is not None
     with DrawFrom(0):
-        shifts = np.stack([make(0.1)(torch.zeros(3, 1, 1)).numpy().ravel() for _ in range(4000)])
+        shifts = np.stack([make(0.1, None, "")(torch.zeros(3, 1, 1)).numpy().ravel() for _ in range(4000)])
     values = np.sort(np.linalg.eigvalsh(np.cov(shifts.T)))
     assert np.allclose(np.sqrt(values) / 0.1, [0.0045, 0.0188, 0.2175], rtol=0.06)
 
@@ -56,7 +56,7 @@ def test_mixed_batches_have_mixed_labels() -> None:
     assert make is not None
     x, labels = torch.rand(6, 3, 4, 4), torch.arange(6)
     with DrawFrom(5):
-        mixed, soft = make(0.5, 6)(x, labels)
+        mixed, soft = make(0.5, 6, "")(x, labels)
     weight = soft.max(1).values[:, None, None, None]
     others = (soft - torch.nn.functional.one_hot(labels, 6) * torch.diagonal(soft)[:, None]).argmax(1)
     own = torch.diagonal(soft)[:, None, None, None]

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.stats import kstest
+from torch import nn
 
 from beholder._core.errors import InputError
-from beholder.models import SoundPreprocessing
+from beholder.models import SoundPreprocessing, wrap
 from beholder.stimuli import StimulusSet, save_sound
+from beholder.training import DataSettings, open_training_data
 from beholder.training.data._sound_reader import Background, SoundReader, mix_at_snr
 
 RATE, N = 1000, 400
@@ -23,9 +25,10 @@ def make_preprocessing(rms: float | None = 0.1) -> SoundPreprocessing:
 @pytest.fixture
 def noises(tmp_path: Path) -> StimulusSet:
     rng = np.random.default_rng(0)
+    (tmp_path / "noises").mkdir()
     for i, n in enumerate((100, 400, 3000)):
-        save_sound(tmp_path / f"noise_{i}.wav", (i + 1) * 0.1 * rng.standard_normal(n), RATE)
-    return StimulusSet.from_folder(tmp_path)
+        save_sound(tmp_path / "noises" / f"noise_{i}.wav", (i + 1) * 0.1 * rng.standard_normal(n), RATE)
+    return StimulusSet.from_folder(tmp_path / "noises")
 
 
 @pytest.mark.parametrize("snr", [-10.0, 0.0, 7.5])
@@ -72,9 +75,9 @@ def test_backgrounds_of_every_length_fill_the_window(noises: StimulusSet) -> Non
 
 
 def test_silence_is_no_background(tmp_path: Path, noises: StimulusSet) -> None:
-    save_sound(tmp_path / "noise_0.wav", np.zeros(500), RATE)
-    save_sound(tmp_path / "noise_1.wav", np.zeros(500), RATE)
-    some = Background(StimulusSet.from_folder(tmp_path), RATE, (0, 0))  # one of three is heard, and taken
+    save_sound(tmp_path / "noises" / "noise_0.wav", np.zeros(500), RATE)
+    save_sound(tmp_path / "noises" / "noise_1.wav", np.zeros(500), RATE)
+    some = Background(StimulusSet.from_folder(tmp_path / "noises"), RATE, (0, 0))  # one of three is heard, and taken
     assert all(some.draw(N, np.random.default_rng(k))[0].std() > 0.05 for k in range(10))
     silent = Background(noises[[0, 1]], RATE, (0, 0))
     with pytest.raises(InputError, match="silence"):
@@ -105,3 +108,20 @@ def test_gain_is_in_decibels() -> None:
     levels = [20 * np.log10(np.sqrt(np.mean(reader.show(sound, 0, k) ** 2)) / 0.1) for k in range(300)]
     assert min(levels) >= -6 and max(levels) <= 6
     assert kstest((np.array(levels) + 6) / 12, "uniform").pvalue > 0.01
+
+
+def test_the_fingerprint_knows_the_background(noises: StimulusSet, tmp_path: Path) -> None:
+    assert noises.root is not None
+    folder = tmp_path / "said"
+    for name in ("ja", "no"):
+        (folder / name).mkdir(parents=True)
+        save_sound(folder / name / f"{name}.wav", np.ones(50), RATE)
+    model = wrap(nn.Identity(), preprocess=make_preprocessing())
+
+    def find(background: Path | None) -> str:
+        return open_training_data(folder, model, DataSettings(background=background), held_out=0)[0].fingerprint
+
+    first = find(noises.root)
+    assert first != find(None)
+    save_sound(noises.root / "noise_0.wav", np.ones(100), RATE)
+    assert find(noises.root) != first

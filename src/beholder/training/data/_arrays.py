@@ -59,7 +59,7 @@ class ArrayData:
 
     def read_batch(self, indices: np.ndarray, epoch: int, seed: int) -> tuple[Tensor, Tensor]:
         """Stimuli and labels at positions; see :class:`TrainingData`."""
-        chosen = torch.from_numpy(np.asarray(indices, dtype=np.int64)).to(self.stimuli.device)
+        chosen = torch.as_tensor(np.asarray(indices, dtype=np.int64)).to(self.stimuli.device)
         return self.stimuli[chosen], self.labels[chosen]
 
     def name_stimulus(self, index: int) -> str:
@@ -68,7 +68,7 @@ class ArrayData:
 
     def select(self, indices: Sequence[int] | np.ndarray) -> ArrayData:
         """Those at positions."""
-        chosen = torch.from_numpy(np.asarray(indices, dtype=np.int64))
+        chosen = torch.as_tensor(np.asarray(indices, dtype=np.int64))
         return replace(self, stimuli=self.stimuli[chosen], labels=self.labels[chosen])
 
     def split(self, fraction: float, seed: int) -> tuple[ArrayData, ArrayData]:

@@ -8,7 +8,7 @@ from typing import Any, Literal, final
 
 import torch
 from torch import Tensor
-from torchvision.transforms import InterpolationMode, v2
+from torchvision.transforms import InterpolationMode, v2  # pyright: ignore[reportMissingTypeStubs]
 
 from beholder._core.errors import InputError, UnknownNameError
 
@@ -30,7 +30,7 @@ class Augmentation:
     low, high : float
         Range of the number.
     make : callable, optional
-        ``make(number, size, interpolation)`` gives the transform; of batches ``make(number, n_classes)``.
+        ``make(number, size, interpolation)`` gives the transform; of batches the size is the number of classes.
     text : str
         What it does.
     """
@@ -40,14 +40,14 @@ class Augmentation:
     low: float
     high: float
     text: str
-    make: Callable[..., Callable[..., Any]] | None = None
+    make: Callable[[float, Any, str], Callable[..., Any]] | None = None
 
 
 def _crop(number: float, size: tuple[int, int], interpolation: str) -> Callable[..., Any]:
     return v2.RandomResizedCrop(list(size), scale=(number, 1.0), interpolation=InterpolationMode(interpolation))
 
 
-def _add_lighting(number: float, *_: Any) -> Callable[[Tensor], Tensor]:
+def _add_lighting(number: float, size: Any, interpolation: str) -> Callable[[Tensor], Tensor]:
     """Noise along the principal components of ImageNet's colours (Krizhevsky et al. 2012, section 4.1)."""
     values = torch.tensor([0.2175, 0.0188, 0.0045])
     vectors = torch.tensor([[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]])
@@ -60,7 +60,7 @@ def _add_lighting(number: float, *_: Any) -> Callable[[Tensor], Tensor]:
     return add
 
 
-def _vary(number: float, *_: Any) -> Callable[[Tensor], Tensor]:
+def _vary(number: float, size: Any, interpolation: str) -> Callable[[Tensor], Tensor]:
     """Contrast, a cast of colour, and grain."""
 
     def vary(x: Tensor) -> Tensor:
@@ -79,26 +79,27 @@ AUGMENTATIONS: dict[str, Augmentation] = {
         "window, or a random place in silence", _crop,
     ),
     "flip": Augmentation("picture", 0.5, 0, 1, "left and right exchanged, with this probability",
-                         lambda p, *_: v2.RandomHorizontalFlip(p)),
+                         lambda p, _, __: v2.RandomHorizontalFlip(p)),
     "randaugment": Augmentation("picture", 9, 0, 30, "RandAugment, two operations of this magnitude",
-                                lambda m, *_: v2.RandAugment(2, int(m))),
+                                lambda m, _, __: v2.RandAugment(2, int(m))),
     "trivialaugment": Augmentation("picture", 31, 2, 1000, "TrivialAugmentWide, of this many magnitudes",
-                                   lambda n, *_: v2.TrivialAugmentWide(int(n))),
-    "autoaugment": Augmentation("picture", 1, 1, 1, "AutoAugment's policy for ImageNet", lambda *_: v2.AutoAugment()),
-    "augmix": Augmentation("picture", 3, 1, 10, "AugMix of this severity", lambda s, *_: v2.AugMix(severity=int(s))),
-    "grey": Augmentation("picture", 0.2, 0, 1, "grey, with this probability", lambda p, *_: v2.RandomGrayscale(p)),
+                                   lambda n, _, __: v2.TrivialAugmentWide(int(n))),
+    "autoaugment": Augmentation("picture", 1, 1, 1, "AutoAugment's policy for ImageNet",
+                                lambda _, __, ___: v2.AutoAugment()),
+    "augmix": Augmentation("picture", 3, 1, 10, "AugMix of this severity", lambda s, _, __: v2.AugMix(severity=int(s))),
+    "grey": Augmentation("picture", 0.2, 0, 1, "grey, with this probability", lambda p, _, __: v2.RandomGrayscale(p)),
     "jitter": Augmentation("values", 0.1, 0, 1, "brightness, contrast and saturation by up to this proportion",
-                           lambda s, *_: v2.ColorJitter(s, s, s)),
+                           lambda s, _, __: v2.ColorJitter(s, s, s)),
     "lighting": Augmentation("values", 0.05, 0, 1, "noise along the principal components of ImageNet's colours",
                              _add_lighting),
     "vary": Augmentation("values", 1.0, 0, 1, "contrast (0.6 to 1.3), a cast of colour (to 0.15), grain (to 0.08), "
                          "times this", _vary),
     "erase": Augmentation("values", 0.25, 0, 1, "a random rectangle erased, with this probability",
-                          lambda p, *_: v2.RandomErasing(p)),
+                          lambda p, _, __: v2.RandomErasing(p)),
     "mixup": Augmentation("batch", 0.2, 0.01, 10, "MixUp with this alpha",
-                          lambda alpha, n: v2.MixUp(alpha=alpha, num_classes=n)),
+                          lambda alpha, n, _: v2.MixUp(alpha=alpha, num_classes=n)),
     "cutmix": Augmentation("batch", 1.0, 0.01, 10, "CutMix with this alpha",
-                           lambda alpha, n: v2.CutMix(alpha=alpha, num_classes=n)),
+                           lambda alpha, n, _: v2.CutMix(alpha=alpha, num_classes=n)),
     "gain": Augmentation("sound", 6.0, 0, 60, "louder or softer by up to this many dB, after the level is set"),
     "hiss": Augmentation("sound", 20.0, -40, 100, "white noise at this ratio of sound to noise in dB, or above it by "
                          "up to 30"),

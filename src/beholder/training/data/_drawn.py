@@ -127,7 +127,7 @@ class DrawnData:
         labels = self._draw_labels(indices, epoch, seed)
         with use_one_thread():
             shown = [self._draw(int(i), int(label), epoch, seed) for i, label in zip(indices, labels, strict=True)]
-            x, y = torch.from_numpy(np.stack(shown)), torch.from_numpy(labels)
+            x, y = torch.as_tensor(np.stack(shown)), torch.as_tensor(labels)
             return mix_batch(x, y, len(self.classes), self._augment, seed, epoch, indices)
 
     def describe(self) -> dict[str, Any]:

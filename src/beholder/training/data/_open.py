@@ -80,11 +80,12 @@ def open_training_data(
     shown = stimuli[training]
     numbers = settings.augment if settings.augment is not None else DEFAULTS[model.modality]
     augment = read_augmentations(numbers)
-    reader = _make_reader(model, augment, settings)
+    background = None if settings.background is None else collect_stimuli(model, settings.background)
+    reader = _make_reader(model, augment, settings, background)
     room = _find_room(settings.cache_gb)
-    chosen = [labels[i] for i in training]
+    chosen = [labels[int(i)] for i in training]
     first = StoredData(shown, _number(shown, chosen, names, network, settings), names, reader, augment=augment,
-                       cache_bytes=room * 3 // 4)  # fmt: skip
+                       background=background, cache_bytes=room * 3 // 4)  # fmt: skip
     _log_empty(names, first.labels)
     if not len(held_labels):
         return first, None
@@ -217,22 +218,22 @@ def _log_empty(classes: tuple[str, ...], labels: np.ndarray) -> None:
         logger.warning("%d of %d classes have nothing to train on: %s", len(empty), len(classes), ", ".join(empty[:8]))
 
 
-def _make_reader(model: Model, augment: Mapping[str, float], settings: DataSettings) -> StimulusReader:
+def _make_reader(
+    model: Model, augment: Mapping[str, float], settings: DataSettings, background: StimulusSet | None = None
+) -> StimulusReader:
     stages = {name: AUGMENTATIONS[name].stage for name in augment}
     fitting = {"image": {"geometry", "picture", "values", "batch"}, "sound": {"sound", "batch"}, "array": {"batch"}}
     for name, stage in stages.items():
         if stage not in fitting[model.modality] and not (model.modality == "sound" and name == "crop"):
             raise InputError(f"augmentations of {model.modality}s", got=name)
-    if settings.background is not None and model.modality != "sound":
+    if background is not None and model.modality != "sound":
         raise InputError("a background with sounds", got=f"one with {model.modality}s")
     if model.modality == "image":
         return PictureReader(model.preprocessing, augment)
     if model.modality == "sound":
-        background = None
-        if settings.background is not None:
-            rate = model.sample_rate or 0
-            background = Background(collect_stimuli(model, settings.background), rate, settings.snr)
-        return SoundReader(model.preprocessing, augment, background)
+        rate = model.sample_rate or 0
+        behind = None if background is None else Background(background, rate, settings.snr)
+        return SoundReader(model.preprocessing, augment, behind)
     return PlainReader(model.preprocessing)
 
 

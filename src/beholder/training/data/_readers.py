@@ -55,8 +55,7 @@ class PlainReader(StimulusReader):
     def load(self, stimuli: StimulusSet, i: int) -> np.ndarray:
         """The prepared stimulus; pictures of 8 bits as such, where that is the same."""
         source = stimuli.read(i)[0]
-        is_float = isinstance(source, np.ndarray) and source.dtype.kind == "f"
-        if isinstance(self._preprocessing, ImagePreprocessing) and not is_float:
+        if isinstance(self._preprocessing, ImagePreprocessing) and not _is_float_array(source):
             return self._preprocessing.prepare_uint8(source)
         return prepare_stimulus(self._preprocessing, stimuli, i, source)
 
@@ -107,8 +106,8 @@ class PictureReader(StimulusReader):
     def load(self, stimuli: StimulusSet, i: int) -> Any:
         """The whole picture, or, without random crops, the part that the network is shown; floats as tensors."""
         source = stimuli.read(i)[0]
-        if isinstance(source, np.ndarray) and source.dtype.kind == "f":
-            prepared = torch.from_numpy(prepare_stimulus(self._preprocessing, stimuli, i, source))
+        if _is_float_array(source):
+            prepared = torch.as_tensor(prepare_stimulus(self._preprocessing, stimuli, i, source))
             return (prepared - self._low) / (self._high - self._low)
         return self.open(source)
 
@@ -144,9 +143,14 @@ class PictureReader(StimulusReader):
     def _to_values(self, picture: Image.Image) -> Tensor:
         """A picture in [0, 1], (n_channels, height, width)."""
         if isinstance(self._fitted, ImagePreprocessing):
-            return torch.from_numpy(_to_unit(self._fitted.prepare_uint8(picture)))
-        prepared = torch.from_numpy(np.ascontiguousarray(self._fitted.prepare(picture)))
+            return torch.as_tensor(_to_unit(self._fitted.prepare_uint8(picture)))
+        prepared = torch.as_tensor(np.ascontiguousarray(self._fitted.prepare(picture)))
         return (prepared - self._low) / (self._high - self._low)
+
+
+def _is_float_array(source: Any) -> bool:
+    array: np.ndarray = source
+    return isinstance(source, np.ndarray) and array.dtype.kind == "f"
 
 
 def _to_unit(pixels: np.ndarray) -> np.ndarray:

@@ -39,6 +39,8 @@ class StoredData:
     reader : StimulusReader
     augment : mapping of str to float
         Augmentations in their order, for :meth:`describe`; those of batches act here.
+    background : StimulusSet, optional
+        What is mixed into the stimuli, for the fingerprint.
     cache_bytes : int
         Memory for decoded stimuli: those read first stay, until it is full.
     """
@@ -51,6 +53,7 @@ class StoredData:
         reader: StimulusReader,
         *,
         augment: Mapping[str, float] | None = None,
+        background: StimulusSet | None = None,
         cache_bytes: int = 0,
     ) -> None:
         self.stimuli = stimuli
@@ -58,6 +61,7 @@ class StoredData:
         self._classes = classes
         self._reader = reader
         self._augment = dict(augment or {})
+        self._background = background
         self._room = cache_bytes
         self._kept: dict[int, Any] = {}
         self._lock = threading.Lock()
@@ -85,16 +89,19 @@ class StoredData:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of ids, labels and files' bytes; of names and sizes where the files have more than 4 GiB."""
+        """Hash of ids, labels and files' bytes, of a background too; of names and sizes above 4 GiB of files."""
         if self._fingerprint is None:
             self._fingerprint = self._compute_fingerprint()
         return self._fingerprint
 
     def _compute_fingerprint(self) -> str:
         names = self._classes
-        rows = zip(self.stimuli.ids, self._labels.tolist(), self._hash_stimuli(), strict=True)
-        listed = "\n".join(f"{stimulus_id}\t{names[label]}\t{what}" for stimulus_id, label, what in rows)
-        return hash_bytes(listed.encode())
+        rows = zip(self.stimuli.ids, self._labels.tolist(), hash_stimuli(self.stimuli), strict=True)
+        listed = [f"{stimulus_id}\t{names[label]}\t{what}" for stimulus_id, label, what in rows]
+        if self._background is not None:
+            behind = zip(self._background.ids, hash_stimuli(self._background), strict=True)
+            listed += ["background", *(f"{stimulus_id}\t{what}" for stimulus_id, what in behind)]
+        return hash_bytes("\n".join(listed).encode())
 
     def name_stimulus(self, index: int) -> str:
         """Its file, or its id where it has none."""
@@ -110,7 +117,7 @@ class StoredData:
             for i in map(int, indices):
                 with name_bad_stimulus(self.stimuli, i):
                     shown.append(self._reader.show(self._load(i), seed, "augment", epoch, self.stimuli.ids[i]))
-            labels = torch.from_numpy(self._labels[np.asarray(indices, dtype=np.int64)])
+            labels = torch.as_tensor(self._labels[np.asarray(indices, dtype=np.int64)])
             return mix_batch(_stack(shown), labels, len(self._classes), self._augment, seed, epoch, indices)
 
     def describe(self) -> dict[str, Any]:
@@ -134,20 +141,21 @@ class StoredData:
                 self._kept[i] = loaded
         return loaded
 
-    def _hash_stimuli(self) -> list[str]:
-        stimuli, n = self.stimuli, len(self.stimuli)
-        sizes = stimuli.measure_files()
-        if sizes is not None and int(sizes.sum()) > MOST_HASHED:
-            return [str(size) for size in sizes.tolist()]
-        with (
-            open_threads(min(32, os.cpu_count() or 1)) as pool,
-            show_progress("hash stimuli", n, f"{stimuli.kind}s") as advance,
-        ):
-            found: list[str] = []
-            for each in pool.map(stimuli.hash_stimulus, range(n)):
-                found.append(each.removeprefix(PREFIX))
-                advance(1)
-        return found
+
+def hash_stimuli(stimuli: StimulusSet) -> list[str]:
+    """The hash of each stimulus, without the algorithm's name; its size where the files have more than 4 GiB."""
+    sizes, n = stimuli.measure_files(), len(stimuli)
+    if sizes is not None and int(sizes.sum()) > MOST_HASHED:
+        return [str(int(size)) for size in sizes]
+    found: list[str] = []
+    with (
+        open_threads(min(32, os.cpu_count() or 1)) as pool,
+        show_progress("hash stimuli", n, f"{stimuli.kind}s") as advance,
+    ):
+        for each in pool.map(stimuli.hash_stimulus, range(n)):
+            found.append(each.removeprefix(PREFIX))
+            advance(1)
+    return found
 
 
 def mix_batch(
@@ -163,7 +171,7 @@ def mix_batch(
     make = AUGMENTATIONS[name].make
     assert make is not None
     with DrawFrom(seed, "mixed", epoch, where):
-        mixed = make(number, n_classes)(x, labels)
+        mixed = make(number, n_classes, "")(x, labels)
     return mixed[0], mixed[1].float()
 
 
@@ -172,4 +180,4 @@ def _stack(shown: list[np.ndarray]) -> Tensor:
     if len(shapes) > 1:
         raise InputError("stimuli of one shape after preprocessing", got=f"{shapes[0]} and {shapes[1]}",
                          hint="a model with an input size")  # fmt: skip
-    return torch.from_numpy(np.stack(shown))
+    return torch.as_tensor(np.stack(shown))

@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def use_one_thread() -> Iterator[None]:
+def use_one_thread() -> Generator[None]:
     """Inside the block this thread's torch uses one thread: sums come out the same to the last bit everywhere."""
     before = torch.get_num_threads()
     if before == 1:
