@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -289,3 +290,23 @@ def test_some_of_a_networks_own_classes_keep_their_outputs(tmp_path: Path) -> No
     assert result.model.classes == ("d", "b", "c", "a")
     answers = result.model(X).argmax(1)
     assert float((answers == torch.tensor([3, 1])[Y]).float().mean()) > 0.9
+
+
+def test_shape_bias_of_each_epoch(tmp_path: Path) -> None:
+    """A network that sees nothing but red: of pictures whose shapes are the red ones it names the shape."""
+    folder = tmp_path / "conflict"
+    folder.mkdir()
+    for name, red in [("bird1-cat2", 250), ("cat1-bird2", 250), ("bird2-bird3", 0), ("cat3-bird1", 5)]:
+        pixels = np.full((8, 8, 3), 128, np.uint8)
+        pixels[..., 0] = red
+        Image.fromarray(pixels).save(folder / f"{name}.png")
+    readout = nn.Linear(3, 2, bias=False)
+    readout.weight.data = torch.tensor([[1.0, -0.5, 0.0], [-1.0, 0.5, 0.0]])
+    net = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), readout)
+    model = bh.wrap(net, input_shape=(3, 8, 8), input_range=(0.0, 1.0), classes=("bird", "cat"))
+    data = ArrayData(X, Y, ("bird", "cat")).split(0.2, seed=1)
+    settings = {**SETTINGS, "epochs": 1, "learning_rate": 0.0}
+    result = train(model, data, out_path=tmp_path / "run", battery=folder, **settings)
+    # bird1-cat2: bird, the shape; cat1-bird2: bird, the texture; cat3-bird1: cat, the shape; bird2-bird3 is no conflict
+    assert result.history[0]["shape_bias"] == pytest.approx(2 / 3)
+    assert ",0.666" in (tmp_path / "run/log.csv").read_text()

@@ -100,5 +100,7 @@ class DataFlags:
     """Those of it that validate."""
     cache_gb: float | None = None
     """Memory for decoded stimuli; default a quarter of what is free."""
+    battery: str | None = None
+    """Folder of cue-conflict pictures, bird3-knife2.png: shape bias at the end of each epoch."""
     skip_bad: bool = False
     """Leave out files that cannot be read; they are listed."""

@@ -16,6 +16,7 @@ from ._judgement import read_judgements as read_judgements
 from ._judgement import shorten_names as shorten_names
 from ._judgement_figures import save_judgement_figures as save_judgement_figures
 from ._judgement_table import JUDGEMENT_COLUMNS as JUDGEMENT_COLUMNS
+from ._known_categories import find_categories as find_categories
 from ._labels import Labels as Labels
 from ._labels import find_category_labels as find_category_labels
 from ._labels import find_labels as find_labels
@@ -33,6 +34,7 @@ from ._published_predictions import find_published_predictions as find_published
 from ._published_predictions import read_published_predictions as read_published_predictions
 from ._radii import list_radii as list_radii
 from ._radii import read_radii as read_radii
+from ._saved_stimuli import prepare_as_shown as prepare_as_shown
 from ._saved_stimuli import prepare_saved as prepare_saved
 from ._scatter import Correlation as Correlation
 from ._scatter import NetworkScatter as NetworkScatter

@@ -13,7 +13,6 @@ import torch
 
 from beholder._core.errors import BeholderError
 from beholder._core.progress import logger, show_progress
-from beholder.models import Model
 from beholder.training._accuracy import measure_accuracy
 from beholder.training._data import iter_batches
 from beholder.training._learner import Learner, Sums, Tally
@@ -21,7 +20,7 @@ from beholder.training._log import describe_epoch, describe_time, write_logs
 from beholder.training._order import list_batches
 from beholder.training._settings import TrainingSettings
 from beholder.training._skipping import SkippingData
-from beholder.training._space import Perturb
+from beholder.training._space import LearningSpace, Perturb
 from beholder.training._state import read_state, write_state
 from beholder.training.data._protocol import TrainingData
 
@@ -61,7 +60,7 @@ class Run:
     out: Path
     save: Callable[[str, dict[str, Any]], None]
     attack: Perturb | None = None
-    measure_bias: Callable[[Model], float] | None = None
+    measure_bias: Callable[[LearningSpace], float] | None = None
     save_seconds: float = 60.0
     save_steps: int | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -179,8 +178,8 @@ class Run:
             "epoch": epoch, "step": learner.step, "learning_rate": learner.optimizer.param_groups[0]["lr"],
             "train_loss": sums.mean_loss, "train_accuracy": sums.accuracy, "n_skipped": len(self._list_skipped()),
         }  # fmt: skip
-        with learner.averaged() as network:
-            row |= self._evaluate(network)
+        with learner.averaged():
+            row |= self._evaluate()
             score, best = _score(row), max((_score(old) for old in self.history), default=-math.inf)
             row["is_best"] = score > best or self.validation is None
             if learner.processes.is_first:
@@ -196,7 +195,7 @@ class Run:
         self.seconds = 0.0
         learner.processes.wait()
 
-    def _evaluate(self, network: Model) -> dict[str, Any]:
+    def _evaluate(self) -> dict[str, Any]:
         settings: TrainingSettings = self.learner.settings
         processes = self.learner.processes
         found: dict[str, Any] = {}
@@ -213,7 +212,8 @@ class Run:
                 )  # fmt: skip
                 found |= {"attacked_loss": hit.mean_loss, "attacked_accuracy": hit.accuracy, "n_attacked": hit.n}
         if self.measure_bias is not None:
-            found["shape_bias"] = self.measure_bias(network)
+            bias = self.measure_bias(self.learner.place)
+            found["shape_bias"] = None if math.isnan(bias) else bias
         return found
 
     def _describe_rest(self) -> str:

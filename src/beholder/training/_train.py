@@ -38,6 +38,7 @@ from beholder.training._processes import Processes, find_device, join_processes
 from beholder.training._result import TrainingResult
 from beholder.training._run import STATE, Run, count_threads
 from beholder.training._settings import TrainingSettings
+from beholder.training._shape_bias import open_shape_bias
 from beholder.training._skipping import SkippingData
 from beholder.training._space import make_perturb, open_learning_space
 from beholder.training.data._settings import DataSettings
@@ -102,6 +103,7 @@ def train(
     n_drawn_validation: int = 640,
     skip_bad: bool = False,
     cache_gb: float | None = None,
+    battery: Path | str | None = None,
     overwrite: bool = False,
 ) -> TrainingResult:
     """Train a network to name stimuli: plainly, on attacked stimuli, or in noise.
@@ -143,6 +145,8 @@ n_drawn_validation, cache_gb
         Of the data: see :class:`DataSettings`.
     skip_bad : bool
         Leave out stimuli that cannot be read; they are listed.
+    battery : path, optional
+        Folder of cue-conflict pictures (``bird3-knife2.png``): shape bias is measured at the end of each epoch.
     overwrite : bool
         Replace a run of other settings.
 
@@ -207,6 +211,7 @@ n_drawn_validation, cache_gb
                     save_checkpoint, out, trainee, describe_training(found, trainee, settings, described), settings
                 ),
                 attack=make_perturb(where, settings, settings.eval_steps or 0),
+                measure_bias=None if battery is None else open_shape_bias(battery, trainee),
                 save_seconds=save_seconds,
                 save_steps=save_steps,
             )
