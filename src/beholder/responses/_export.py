@@ -68,7 +68,7 @@ def export_responses(path: Path | str, out: Path | str, *, bom: bool = False, da
     files.append(_write_csv(out / "participants.csv", responses.participants, bom))
     described = describe_columns(
         responses.conditions, dates=dates, visits=responses.n_visits > 1,
-        observers=list(responses.participants),
+        observers=[str(name) for name in responses.participants],
     )  # fmt: skip
     write_json(out / "columns.json", described)
     logs = read_staircases(path)
