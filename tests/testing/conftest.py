@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from beholder.analysis import DISTANCES, RESULT_KINDS
+from beholder.experiments import METHODS
 from beholder.jobs import EXECUTORS
 from beholder.models import PREPROCESSINGS, SOURCES
 from beholder.recordings import READERS
@@ -30,6 +31,7 @@ REGISTRIES = (
     DISTANCES,
     RESULT_KINDS,
     READERS,
+    METHODS,
 )
 ENTRY_POINTS = """
 [beholder.models]
@@ -50,6 +52,8 @@ brighter = toy_lab:BRIGHTER
 city-block = toy_lab:CITY_BLOCK
 [beholder.result_kinds]
 means = toy_lab:MEANS
+[beholder.adaptive_methods]
+weighted = toy_lab:Weighted
 [beholder.recordings]
 .rates = toy_lab:read_rates
 """

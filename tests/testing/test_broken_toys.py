@@ -20,7 +20,8 @@ from scipy.spatial.distance import pdist
 from torch import Tensor, nn
 
 from beholder.analysis import DISTANCES, RESULT_KINDS, Distance, Drawing, make_result
-from beholder.experiments import NetworkRule, make_settings
+from beholder.experiments import METHODS, NetworkRule, make_settings
+from beholder.experiments.adaptive._staircase import describe_adaptive
 from beholder.jobs import EXECUTORS
 from beholder.models import SOURCES, ArrayPreprocessing, ImagePreprocessing
 from beholder.recordings import READERS, Recordings
@@ -29,6 +30,7 @@ from beholder.responses import TASK_KINDS, AnswerForm
 from beholder.stimuli import NAMED_SETS
 from beholder.synthesis import FromFunction
 from beholder.testing import (
+    check_adaptive_method,
     check_distance,
     check_executor,
     check_objective,
@@ -338,6 +340,31 @@ def test_task_kind_whose_instructions_or_planner_are_wrong(toy: ModuleType, pair
     TASK_KINDS.add("brighter", toy.BRIGHTER.form)
     expect_failure("a beholder.experiments.TaskKind as brighter; got AnswerForm", lambda: check_task_kind("brighter"))
     expect_failure("a kind of task called 'absent'", lambda: check_task_kind("absent"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"next_level": lambda self: 7.0}, "one of the levels from weighted"),
+        ({"next_level": lambda self: None if len(self.log) > 9 else self.levels[0]}, "to the end of the plan"),
+        ({"to_dict": lambda self: {"method": "other"}}, "method weighted in its settings"),
+        ({"to_dict": lambda self: {"method": "weighted", "levels": {1, 2}}}, "as JSON, and back"),
+        ({"plan": staticmethod(lambda adaptive, levels: {"method": "weighted", "steps": 3})}, "to be planned"),
+        ({"plan": staticmethod(lambda adaptive, levels: {"method": "weighted", "levels": (1.0, 2.0)})}, "in the order"),
+        ({"estimate": lambda self: 0.5}, "an Estimate from weighted"),
+        ({"Parameters": None}, "a dataclass Parameters"),
+    ],
+)
+def test_adaptive_method(
+    change: dict[str, Any], message: str, toy: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in change.items():
+        monkeypatch.setattr(toy.Weighted, name, value)
+    describe_adaptive.cache_clear()
+    expect_failure(message, lambda: check_adaptive_method("weighted"))
+    METHODS.add("function", print)
+    expect_failure("a class derived from AdaptiveProcedure", lambda: check_adaptive_method("function"))
+    describe_adaptive.cache_clear()
 
 
 def count_pairs(values: Any, folds: Any = None, precision: Any = None) -> np.ndarray:

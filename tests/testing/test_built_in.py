@@ -50,6 +50,7 @@ from beholder.synthesis import (
     TotalVariation,
 )
 from beholder.testing import (
+    check_adaptive_method,
     check_distance,
     check_executor,
     check_objective,
@@ -202,6 +203,11 @@ def test_stimulus_set(tmp_path: Path) -> None:
         (tmp_path / wnid).mkdir()
         Image.new("RGB", (8, 8)).save(tmp_path / wnid / f"{wnid}_1.JPEG")
     check_stimulus_set("imagenet-val", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["quest+", "up_down"])
+def test_adaptive_method(name: str) -> None:
+    check_adaptive_method(name)
 
 
 @pytest.mark.parametrize("name", DISTANCES.names())

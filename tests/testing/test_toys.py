@@ -9,8 +9,17 @@ import numpy as np
 import pytest
 
 import beholder as bh
+from beholder._core.errors import UnknownNameError
 from beholder.analysis import DISTANCES, RESULT_KINDS, make_result
-from beholder.experiments import get_task_kind, list_task_kinds, make_settings, read_texts
+from beholder.experiments import (
+    METHODS,
+    Adaptive,
+    get_task_kind,
+    list_task_kinds,
+    make_settings,
+    pick_level,
+    read_texts,
+)
 from beholder.jobs import EXECUTORS
 from beholder.models import PREPROCESSINGS, SOURCES, read_preprocessing
 from beholder.recordings import READERS
@@ -19,6 +28,7 @@ from beholder.responses import TASK_KINDS, get_answer_form
 from beholder.stimuli import list_named_sets
 from beholder.synthesis import OBJECTIVES, synthesize
 from beholder.testing import (
+    check_adaptive_method,
     check_distance,
     check_executor,
     check_objective,
@@ -78,6 +88,16 @@ def test_task_kind(toy: ModuleType, pairs: Path) -> None:
     check_task_kind("brighter", [pairs])
     assert make_settings(kind="brighter").preset == "brightness"
     assert read_texts(kind="brighter")["brighter.left"] == "left picture"
+
+
+def test_adaptive_method(toy: ModuleType) -> None:
+    assert "weighted" in METHODS
+    check_adaptive_method("weighted")
+    settings = make_settings("feather-pictures").replace({"adaptive.method": "weighted"})
+    assert settings.adaptive is not None and settings.adaptive.method == "weighted"
+    assert pick_level(settings.adaptive, (1.0, 2.0, 3.0, 4.0, 5.0), [(5.0, True), (4.0, True), (3.0, False)]) == 4
+    with pytest.raises(UnknownNameError, match="weighted"):
+        Adaptive(method="weigthed")
 
 
 def test_distance(toy: ModuleType) -> None:

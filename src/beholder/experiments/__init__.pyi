@@ -49,6 +49,7 @@ from .settings._kinds import TaskPage as TaskPage
 from .settings._kinds import get_task_kind as get_task_kind
 from .settings._kinds import list_task_kinds as list_task_kinds
 from .settings._kinds import register_task_kind as register_task_kind
+from .settings._methods import METHODS as METHODS
 from .settings._presets import PRESETS as PRESETS
 from .settings._presets import get_preset as get_preset
 from .settings._presets import make_settings as make_settings

@@ -1,3 +1,4 @@
+from ._adaptive_methods import check_adaptive_method as check_adaptive_method
 from ._distances import check_distance as check_distance
 from ._executors import check_executor as check_executor
 from ._objectives import check_objective as check_objective

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from beholder import InputError, Recordings, Result
 from beholder.analysis import Distance, Drawing, ResultKind
+from beholder.experiments import Adaptive, AdaptiveProcedure, Estimate
 from beholder.figures import make_figure
 from beholder.jobs import JobFolder, Plan, Shard, Worker, work_through
 from beholder.models import ImagePreprocessing, ModelDefinition, Preprocessing, Source
@@ -194,3 +195,34 @@ def read_rates(path: Path, given: ReadOptions) -> Recordings:
     if not rows or len({len(row) for row in rows}) != 1:
         raise InputError("lines of an id and rates, as many on each", got=str(path))
     return Recordings([[float(rate) for rate in row[1:]] for row in rows], [row[0] for row in rows], given.units)
+
+
+@final
+class Weighted(AdaptiveProcedure):
+    """Kaernbach's weighted staircase: one step harder after a right answer, three easier after a wrong one."""
+
+    @final
+    @dataclass(frozen=True)
+    class Parameters:
+        levels: tuple[float, ...]
+
+    def __init__(self, parameters: Parameters) -> None:
+        super().__init__(parameters.levels)
+        self.place = len(self.levels) - 1
+
+    @staticmethod
+    def plan(adaptive: Adaptive, levels: tuple[float, ...]) -> Mapping[str, Any]:
+        return {"method": "weighted", "levels": levels}
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"method": "weighted", "levels": list(self.levels)}
+
+    def next_level(self) -> float:
+        return self.levels[self.place]
+
+    def _take_in(self, place: int, correct: bool) -> None:
+        self.place = min(max(place + (-1 if correct else 3), 0), len(self.levels) - 1)
+
+    def estimate(self) -> Estimate:
+        shown = [level for level, _ in self.log]
+        return Estimate(float(np.mean(shown)) if shown else float("nan"), float("nan"), float("nan"), 0.75, len(shown))

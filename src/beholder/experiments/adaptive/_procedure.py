@@ -6,19 +6,19 @@ import abc
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
 from beholder._core.errors import InputError
-from beholder._core.registry import Registry
 from beholder.experiments.settings._fields import parse_fields
+from beholder.experiments.settings._methods import METHODS
+
+if TYPE_CHECKING:
+    from beholder.experiments.settings._settings import Adaptive
 
 Answer = tuple[float, bool]
 """A level that was shown, and whether the answer was right."""
-
-METHODS: Registry[Any] = Registry("adaptive method", modules="beholder.experiments.adaptive._*")
-"""Name of a method to its class."""
 
 
 @final
@@ -47,6 +47,9 @@ class Estimate:
 class AdaptiveProcedure(abc.ABC):
     """A procedure that chooses levels from the answers so far.
 
+    A class of its own is filed in :data:`METHODS`. It has a frozen dataclass ``Parameters``, whose fields are what
+    settings may hold beside ``method``, and is made of one.
+
     Parameters
     ----------
     levels : sequence of float
@@ -61,6 +64,23 @@ class AdaptiveProcedure(abc.ABC):
                 "at least two levels in order, from the hardest to the easiest", got=str(list(self.levels)[:8])
             )
         self._log: list[Answer] = []
+
+    @staticmethod
+    @abc.abstractmethod
+    def plan(adaptive: Adaptive, levels: tuple[float, ...]) -> Mapping[str, Any]:
+        """The settings, as :meth:`from_dict` takes them, that an experiment's ``adaptive`` means for its levels.
+
+        Parameters
+        ----------
+        adaptive : Adaptive
+        levels : tuple of float
+            From the hardest to the easiest.
+
+        Raises
+        ------
+        InputError
+            The method is not one for experiments, whose trials are counted beforehand.
+        """
 
     @staticmethod
     def from_dict(settings: Mapping[str, Any]) -> AdaptiveProcedure:

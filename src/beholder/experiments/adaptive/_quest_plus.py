@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, final
+from typing import TYPE_CHECKING, Any, Literal, final
 
 import numpy as np
 
@@ -13,6 +13,12 @@ from beholder._core.errors import InputError
 from beholder.experiments.adaptive._procedure import METHODS, AdaptiveProcedure, Estimate
 from beholder.experiments.settings._fields import to_plain
 from beholder.statistics import Function, find_level, psychometric
+
+if TYPE_CHECKING:
+    from beholder.experiments.settings._settings import Adaptive
+
+_LOG_RATIO = 10.0
+_N_THRESHOLDS, _N_SLOPES = 41, 12
 
 
 @METHODS.register("quest+")
@@ -82,6 +88,22 @@ class QuestPlus(AdaptiveProcedure):
     def _from_scale(self, value: float) -> float:
         value = value if self.levels[0] < self.levels[-1] else -value
         return float(10**value) if self.parameters.scale == "log10" else float(value)
+
+    @staticmethod
+    def plan(adaptive: Adaptive, levels: tuple[float, ...]) -> Mapping[str, Any]:
+        """See :meth:`AdaptiveProcedure.plan`: grid and scale follow from the levels."""
+        low, high = min(levels), max(levels)
+        log = low > 0 and high / low >= _LOG_RATIO
+        ends = np.log10([low, high]) if log else np.array([low, high])
+        span = float(ends[1] - ends[0])
+        thresholds = np.linspace(ends[0] - span / 10, ends[1] + span / 10, _N_THRESHOLDS)
+        slopes = np.geomspace(2, 60, _N_SLOPES) / span
+        return {
+            "method": "quest+", "levels": levels, "function": "weibull" if log else "logistic",
+            "scale": "log10" if log else "linear",
+            "thresholds": tuple((10**thresholds if log else thresholds).tolist()), "slopes": tuple(slopes.tolist()),
+            "guesses": (adaptive.guess,), "lapses": (adaptive.lapse,), "target": adaptive.target,
+        }  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
         """See :meth:`AdaptiveProcedure.to_dict`."""

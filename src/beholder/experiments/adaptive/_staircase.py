@@ -18,9 +18,6 @@ from beholder.experiments.settings._fields import to_plain
 if TYPE_CHECKING:
     from beholder.experiments.settings._settings import Adaptive
 
-_LOG_RATIO = 10.0
-_N_THRESHOLDS, _N_SLOPES = 41, 12
-
 
 @METHODS.register("constant")
 @final
@@ -42,6 +39,11 @@ class ConstantStimuli(AdaptiveProcedure):
         self.parameters = parameters
         if parameters.n_per_level < 1:
             raise InputError("n_per_level of 1 or more", got=str(parameters.n_per_level))
+
+    @staticmethod
+    def plan(adaptive: Adaptive, levels: tuple[float, ...]) -> Mapping[str, Any]:
+        """See :meth:`AdaptiveProcedure.plan`: of experiments, constant stimuli are conditions."""
+        raise InputError("an adaptive.method that chooses levels", got="constant", hint="--levels constant in the plan")
 
     def to_dict(self) -> dict[str, Any]:
         """See :meth:`AdaptiveProcedure.to_dict`."""
@@ -111,6 +113,12 @@ class UpDown(AdaptiveProcedure):
         self._run = 0
         self._direction = 0
         self.reversals: list[float] = []
+
+    @staticmethod
+    def plan(adaptive: Adaptive, levels: tuple[float, ...]) -> Mapping[str, Any]:
+        """See :meth:`AdaptiveProcedure.plan`."""
+        start = round(adaptive.start * (len(levels) - 1))
+        return {"method": "up_down", "levels": levels, "up": adaptive.up, "down": adaptive.down, "start": start}
 
     def to_dict(self) -> dict[str, Any]:
         """See :meth:`AdaptiveProcedure.to_dict`."""
@@ -206,21 +214,7 @@ def make_staircase(adaptive: Adaptive, levels: Sequence[float]) -> AdaptiveProce
 @lru_cache(maxsize=64)
 def describe_adaptive(adaptive: Adaptive, levels: tuple[float, ...]) -> Mapping[str, Any]:
     """The settings of a procedure over these levels; grid and scale follow from the levels."""
-    if adaptive.method == "up_down":
-        start = round(adaptive.start * (len(levels) - 1))
-        return {"method": "up_down", "levels": levels, "up": adaptive.up, "down": adaptive.down, "start": start}
-    low, high = min(levels), max(levels)
-    log = low > 0 and high / low >= _LOG_RATIO
-    ends = np.log10([low, high]) if log else np.array([low, high])
-    span = float(ends[1] - ends[0])
-    thresholds = np.linspace(ends[0] - span / 10, ends[1] + span / 10, _N_THRESHOLDS)
-    slopes = np.geomspace(2, 60, _N_SLOPES) / span
-    return {
-        "method": "quest+", "levels": levels, "function": "weibull" if log else "logistic",
-        "scale": "log10" if log else "linear",
-        "thresholds": tuple((10**thresholds if log else thresholds).tolist()), "slopes": tuple(slopes.tolist()),
-        "guesses": (adaptive.guess,), "lapses": (adaptive.lapse,), "target": adaptive.target,
-    }  # fmt: skip
+    return METHODS[adaptive.method].plan(adaptive, levels)
 
 
 def _cross(levels: np.ndarray, proportions: np.ndarray, target: float) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED, make_generator
+from beholder.experiments.adaptive._staircase import make_staircase
 from beholder.experiments.design._assignment import (
     assign_decks,
     balance_conditions,
@@ -117,6 +118,9 @@ def plan_recognition(
         settings, practice_source, folder, make_generator(seed, "tasks", "practice")
     )
     settings = _set_adaptive(settings, adaptive)
+    if settings.adaptive is not None:
+        for levels in {tuple(level for level, _ in version.levels) for version in table.versions.values()} - {()}:
+            make_staircase(settings.adaptive, levels)  # a method that cannot choose among these says so before anybody
     n_replaced = sum(version.replaced for version in table.versions.values())
     if n_replaced:
         told = [*told, f"{n_replaced} of {len(table.versions)} stimuli x conditions are shown as originals"]

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, final
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.experiments.settings._fields import parse_fields, to_plain
+from beholder.experiments.settings._methods import METHODS
 from beholder.experiments.settings._sizes import parse_size, read_older_size
 from beholder.experiments.settings._visits import Sessions
 from beholder.responses import ANSWER_FORMS, TASK_KINDS
@@ -111,6 +112,10 @@ class Exclusion:
             )
 
 
+_METHODS, _CONSTANT = ("quest+", "up_down"), "constant"
+"""Adaptive methods that need no look at what is installed; and one whose levels are conditions of an experiment."""
+
+
 @final
 @dataclass(frozen=True)
 class Adaptive:
@@ -118,8 +123,8 @@ class Adaptive:
 
     Attributes
     ----------
-    method : {"quest+", "up_down"}
-        QUEST+ (Watson, 2017), or a staircase.
+    method : str
+        ``quest+`` (Watson, 2017), ``up_down``, a staircase, or another of ``METHODS``.
     target : float
         Proportion of right answers that the level should lead to, in (0, 1); QUEST+ reports its threshold there.
     up, down : int
@@ -132,7 +137,7 @@ class Adaptive:
         Proportion of slips, in [0, 1).
     """
 
-    method: Literal["quest+", "up_down"] = "quest+"
+    method: str = "quest+"
     target: float = 0.75
     up: int = 1
     down: int = 2
@@ -141,6 +146,8 @@ class Adaptive:
     lapse: float = 0.02
 
     def __post_init__(self) -> None:
+        if self.method not in _METHODS and (self.method == _CONSTANT or self.method not in METHODS):
+            raise UnknownNameError("adaptive.method", self.method, [n for n in METHODS.names() if n != _CONSTANT])
         _check_counts(self, "adaptive.", least={"up": 1, "down": 1})
         if self.start > 1:
             raise InputError("adaptive.start in [0, 1]", got=f"{self.start:g}")
@@ -408,8 +415,6 @@ def parse_assignments(words: Sequence[str]) -> dict[str, Any]:
 def _find_group(values: dict[str, Any], group: str) -> dict[str, Any]:
     groups = {"practice": Practice, "exclusion": Exclusion, "adaptive": Adaptive, "sessions": Sessions, "texts": None}
     if group not in groups:
-        from beholder._core.errors import UnknownNameError
-
         raise UnknownNameError("group of settings", group, groups)
     if values.get(group) is None:
         values[group] = {}
