@@ -223,7 +223,7 @@ def test_sixty_layers_with_long_names_leave_room_for_what_is_drawn():
 
 def test_histograms_of_sixty_layers_fit_a_page():
     values = {f"layer{k}": np.linspace(-0.1, 0.5, 20) + k / 100 for k in range(60)}
-    ax = plot_unit_histograms(values, value_name="r")
+    ax: Any = plot_unit_histograms(values, value_name="r")
     names = [each.get_text() for each in ax.get_yticklabels()]
     assert len(names) == 16 and (names[0], names[-1]) == ("layer0", "layer59") and len(set(names)) == 16
     assert "16 of 60 layers" in ax.get_xlabel() and ax.get_figure().get_size_inches()[1] * 2.54 < 25
