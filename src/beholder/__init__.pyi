@@ -29,6 +29,7 @@ from .analysis import analyze_searchlight as analyze_searchlight
 from .analysis import analyze_tuning as analyze_tuning
 from .analysis import evaluate_adversarial as evaluate_adversarial
 from .analysis import evaluate_battery as evaluate_battery
+from .analysis import evaluate_natural as evaluate_natural
 from .analysis import open as open
 from .evaluation import Judgement as Judgement
 from .evaluation import judge_metamers as judge_metamers

@@ -50,6 +50,7 @@ from ._statistics import plan_error_consistency as plan_error_consistency
 from ._write import write_result as write_result
 from .accuracy._adversarial import compare_attacked as compare_attacked
 from .accuracy._adversarial import evaluate_adversarial as evaluate_adversarial
+from .accuracy._natural import evaluate_natural as evaluate_natural
 from .agreement._analyze import analyze_agreement as analyze_agreement
 from .battery._evaluate import evaluate_battery as evaluate_battery
 from .cka._analyze import analyze_cka as analyze_cka

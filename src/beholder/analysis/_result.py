@@ -81,9 +81,11 @@ class Result:
     def to_json(self) -> dict[str, list[dict[str, Any]]]:
         """Named tables, each a list of records, numbers unrounded, None where there is none: what ``--json`` prints."""
         table: Any = self.table
-        records = [{str(key): _to_plain(value) for key, value in row.items()} for row in table.to_dict("records")]
+        rows = [{str(key): _to_plain(value) for key, value in row.items()} for row in table.to_dict("records")]
+        records = RESULT_KINDS[self.kind].records
+        first = {self.kind: rows} if records is None else {self.kind: records(self), "table": rows}
         return {
-            self.kind: records,
+            **first,
             "sentences": [{"text": text} for text in self.sentences()],
             "warnings": [{"text": text} for text in self.warnings],
         }
@@ -286,6 +288,8 @@ class ResultKind:
         Every picture of the report, one after the other.
     attach : callable, optional
         Writes further files into a folder, under names that begin with the result's, and gives their paths.
+    records : callable, optional
+        Rows that ``--json`` prints in place of the table, which then follows them.
     """
 
     title: Callable[[Result], str]
@@ -294,6 +298,7 @@ class ResultKind:
     plot: Callable[[Result, Axes | None], Axes]
     draw: Callable[[Result], Iterator[Drawing]]
     attach: Callable[[Result, Path, str], list[Path]] | None = None
+    records: Callable[[Result], list[dict[str, Any]]] | None = None
 
 
 RESULT_KINDS: Registry[ResultKind] = Registry(

@@ -10,6 +10,7 @@ from ._class_names import list_classes as list_classes
 from ._compared_files import compare_with_files as compare_with_files
 from ._decide import decide as decide
 from ._drawn import draw_judgements as draw_judgements
+from ._held_out import draw_held_out as draw_held_out
 from ._judge import judge_metamers as judge_metamers
 from ._judgement import Judgement as Judgement
 from ._judgement import read_judgements as read_judgements
@@ -24,6 +25,8 @@ from ._labels import read_labels_of as read_labels_of
 from ._makers import MakerComparison as MakerComparison
 from ._makers import compare_makers as compare_makers
 from ._metamer_sets import find_metamer_sets as find_metamer_sets
+from ._natural import NaturalAnswers as NaturalAnswers
+from ._natural import classify_stimuli as classify_stimuli
 from ._network_files import read_attacked_accuracy as read_attacked_accuracy
 from ._network_files import read_brain_prediction as read_brain_prediction
 from ._network_files import read_human_recognition as read_human_recognition

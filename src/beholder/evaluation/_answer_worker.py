@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from beholder.evaluation._decide import decide
+import numpy as np
+
 from beholder.evaluation._outputs import compute_outputs, open_network
+from beholder.evaluation._readouts import Readout
 from beholder.evaluation._saved_stimuli import prepare_as_shown
 from beholder.jobs import Finish, Shard
-from beholder.models import Model, ModelWorker
+from beholder.models import Model, ModelWorker, load_stimulus, name_bad_stimulus
 from beholder.stimuli import StimulusSet
 
 
@@ -27,17 +29,19 @@ class AnswerWorker(ModelWorker):
     device : str
     batch_size : int
         Stimuli in one pass; the last is padded, so that no answer depends on what else is asked.
-    categories : dict of str to list of int
-        Outputs of each category.
-    rule : {"first", "mean", "max", "sum"}
+    readout : Readout
+        What is kept of the outputs.
+    as_shown : bool
+        What has the network's size is neither resized nor cropped, as people are shown it; else the network's own
+        preparation of a file.
     """
 
     stimuli: StimulusSet
     model: Model
     device: str
     batch_size: int
-    categories: dict[str, list[int]]
-    rule: str
+    readout: Readout
+    as_shown: bool = True
 
     @contextlib.contextmanager
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
@@ -46,11 +50,17 @@ class AnswerWorker(ModelWorker):
             yield lambda shard: lambda: ({}, self._answer(model, shard.payload["start"], shard.payload["stop"]))
 
     def _answer(self, model: Model, start: int, stop: int) -> dict[str, Any]:
-        answers: list[str] = []
+        kept: dict[str, list[Any]] = {}
         for first in range(start, stop, self.batch_size):
             part = range(first, min(stop, first + self.batch_size))
-            prepared = [prepare_as_shown(self.stimuli, i, model.preprocessing) for i in part]
-            values = compute_outputs(model, prepared, self.batch_size)
-            answers += decide(values, self.categories, self.rule).tolist()
+            values = compute_outputs(model, [self._prepare(i, model) for i in part], self.batch_size)
+            for name, answers in self.readout.read(values, first).items():
+                kept.setdefault(name, []).extend(answers)
             self.report(len(part))
-        return {"answers": answers}
+        return kept
+
+    def _prepare(self, i: int, model: Model) -> np.ndarray:
+        if not self.as_shown:
+            return load_stimulus(self.stimuli, i, model.preprocessing, None)[0]
+        with name_bad_stimulus(self.stimuli, i):
+            return prepare_as_shown(self.stimuli, i, model.preprocessing)

@@ -17,6 +17,7 @@ from beholder.evaluation._answer_worker import AnswerWorker
 from beholder.evaluation._known_categories import find_categories
 from beholder.evaluation._labels import read_labels_of
 from beholder.evaluation._outputs import CPU_BATCH, DEVICE_BATCH, count_outputs
+from beholder.evaluation._readouts import CategoryReadout
 from beholder.experiments import name_versions
 from beholder.jobs import JobFolder, Plan, Shard, cut_range, open_output
 from beholder.models import (
@@ -37,8 +38,11 @@ if TYPE_CHECKING:
 
 FORMAT = "beholder-answers-1"
 _STIMULI_IN_SHARD = 64
-_CONDITIONS = {"condition": ("condition", "grade"), "level": ("level",), "texture": ("texture",)}
+_CONDITIONS = {
+    "condition": ("condition", "grade", "corruption"), "level": ("level", "severity"), "texture": ("texture",),
+}  # fmt: skip
 """Columns of trials, and the conditions of a set that fill them."""
+_KINDS = {"correct": "bool", "level": "float64", "rank": "int64"}
 
 
 @suggest_keywords
@@ -130,7 +134,8 @@ def answer_stimuli(
             Shard(f"stimuli-{start:06d}", stop - start, {"start": start, "stop": stop})
             for start, stop in cut_range(0, len(shown), _STIMULI_IN_SHARD)
         )
-        worker = AnswerWorker(shown, asked, str(asked.device), settings["batch_size"], known.outputs, rule)
+        readout = CategoryReadout(known.outputs, rule)
+        worker = AnswerWorker(shown, asked, str(asked.device), settings["batch_size"], readout)
         receipts = output.run(Plan(f"answers of {who}", settings, shards), worker, n_workers=workers)
         answers = [each for receipt in receipts for each in receipt["facts"]["answers"]]
         table = make_answer_table(who, shown, [truths[i] for i in kept], answers, rule)
@@ -184,26 +189,44 @@ def make_answer_table(
     name: str, stimuli: StimulusSet, truths: Sequence[str], answers: Sequence[str], rule: str
 ) -> pd.DataFrame:
     """A row a stimulus, in the columns of trials; truths that are all empty stay away."""
-    import pandas as pd
-
-    n = len(stimuli)
-    own = {str(column).casefold(): values for column, values in stimuli.conditions.items()}
-    versions = name_versions(stimuli)
-    ids, shown = versions or (list(stimuli.ids), None)
-    own = own if shown is None else {**own, "condition": shown}
-    columns: dict[str, Any] = {"participant": [name] * n, "stimulus": ids}
-    for column, sources in _CONDITIONS.items():
-        values = next((own[source] for source in sources if source in own), None)
-        if values is not None:
-            columns[column] = list(map(_to_level, values)) if column == "level" else list(map(str, values))
+    columns = list_shown(name, stimuli)
     if any(truths):
         columns["truth"] = list(truths)
     columns["response"] = list(answers)
     if any(truths):
         columns["correct"] = [answer == truth for answer, truth in zip(answers, truths, strict=True)]
-    columns["rule"] = [rule] * n
-    kinds = {"correct": "bool", "level": "float64"}
-    return pd.DataFrame({key: pd.Series(cells, dtype=kinds.get(key, "str")) for key, cells in columns.items()})  # type: ignore[call-overload]
+    columns["rule"] = [rule] * len(stimuli)
+    return make_typed_table(columns)
+
+
+def list_shown(name: str, stimuli: StimulusSet, *, as_versions: bool = True) -> dict[str, list[Any]]:
+    """Who answered what: participant, stimulus, and what the set has of condition, level and texture.
+
+    Parameters
+    ----------
+    name : str
+    stimuli : StimulusSet
+    as_versions : bool
+        Conditions of versions of stimuli are named as an experiment on them names them, level and all.
+    """
+    n = len(stimuli)
+    own = {str(column).casefold(): values for column, values in stimuli.conditions.items()}
+    versions = name_versions(stimuli)
+    ids, shown = versions or (list(stimuli.ids), None)
+    own = {**own, "condition": shown} if as_versions and shown is not None else own
+    columns: dict[str, list[Any]] = {"participant": [name] * n, "stimulus": ids}
+    for column, sources in _CONDITIONS.items():
+        values = next((own[source] for source in sources if source in own), None)
+        if values is not None:
+            columns[column] = list(map(_to_level, values)) if column == "level" else list(map(str, values))
+    return columns
+
+
+def make_typed_table(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
+    """Columns of trials as a table: truths, numbers, counts, words."""
+    import pandas as pd
+
+    return pd.DataFrame({key: pd.Series(cells, dtype=_KINDS.get(key, "str")) for key, cells in columns.items()})  # type: ignore[call-overload]
 
 
 def _to_level(value: Any) -> float:
@@ -215,5 +238,4 @@ def _to_level(value: Any) -> float:
 
 def write_answer_table(path: Path, table: pd.DataFrame) -> None:
     """Write the table as Parquet, by rename; equal tables give equal bytes."""
-    kinds = {"correct": "bool", "level": "float64"}
-    write_parquet(path, table, {str(column): kinds.get(str(column), "string") for column in table.columns})
+    write_parquet(path, table, {str(column): _KINDS.get(str(column), "string") for column in table.columns})

@@ -82,6 +82,13 @@ def find_categories(
     )  # fmt: skip
 
 
+def list_category_outputs(model: Model, n_outputs: int) -> dict[str, list[int]]:
+    """Outputs of each of the 16 categories, of a network of ImageNet's classes; else empty."""
+    vocabularies = list_vocabularies(n_outputs, model.classes, model.modality)
+    category = next((each for each in vocabularies if each.decision == "category"), None)
+    return _list_outputs(category) if category is not None else {}
+
+
 def _list_outputs(vocabulary: Vocabulary) -> dict[str, list[int]]:
     """Outputs of each answer, in the answers' order."""
     found: dict[str, list[int]] = {answer: [] for answer in vocabulary.answers if answer not in ("", NO_WORD)}

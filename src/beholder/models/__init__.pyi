@@ -109,6 +109,7 @@ from .words._vocabulary import Vocabulary as Vocabulary
 from .words._vocabulary import find_output_wnids as find_output_wnids
 from .words._vocabulary import list_imagenet_classes as list_imagenet_classes
 from .words._vocabulary import list_vocabularies as list_vocabularies
+from .words._vocabulary import number_twins as number_twins
 from .words._vocabulary import pick_decision as pick_decision
 from .words._zero_shot import ZERO_SHOT as ZERO_SHOT
 from .words._zero_shot import build_zero_shot_head as build_zero_shot_head

@@ -56,6 +56,9 @@ from ._power_designs import draw_threshold_differences as draw_threshold_differe
 from ._power_designs import simulate_kappa_power as simulate_kappa_power
 from ._power_designs import simulate_t_power as simulate_t_power
 from ._power_draws import simulate_power as simulate_power
+from ._proportions import DRAWN_STIMULI as DRAWN_STIMULI
+from ._proportions import OVER_STIMULI as OVER_STIMULI
+from ._proportions import measure_proportion as measure_proportion
 from ._psychometric import Function as Function
 from ._psychometric import find_level as find_level
 from ._psychometric import psychometric as psychometric

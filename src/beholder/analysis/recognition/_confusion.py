@@ -13,12 +13,11 @@ from beholder.analysis.recognition._cells import EVERY, Cell
 from beholder.analysis.recognition._proportions import (
     NETWORK,
     OVER_PEOPLE,
-    OVER_STIMULI,
     PEOPLE,
     make_row,
     take_cell,
 )
-from beholder.statistics import Interval, compute_mean_interval, wilson_interval
+from beholder.statistics import OVER_STIMULI, Interval, compute_mean_interval, wilson_interval
 
 CONFUSION = "confusion"
 OVER_ANSWERS = "Wilson over answers"

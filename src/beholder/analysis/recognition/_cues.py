@@ -18,11 +18,10 @@ from beholder.analysis.recognition._proportions import (
     PERSON,
     list_ids,
     make_row,
-    measure_proportion,
     score_people,
     take_cell,
 )
-from beholder.statistics import Interval, compute_mean_interval
+from beholder.statistics import Interval, compute_mean_interval, measure_proportion
 
 SHAPE_BIAS = "shape bias"
 POOLED = "all answers together"

@@ -17,11 +17,10 @@ from beholder.analysis.recognition._proportions import (
     PEOPLE,
     list_ids,
     make_row,
-    measure_proportion,
     score_people,
 )
 from beholder.evaluation import read_attacked_accuracy, read_brain_prediction
-from beholder.statistics import Interval, compute_mean_interval, correlate
+from beholder.statistics import Interval, compute_mean_interval, correlate, measure_proportion
 
 RECOGNISED = "recognised"
 MEASURES = {"attacked": "attacked accuracy", "brain": "brain prediction"}

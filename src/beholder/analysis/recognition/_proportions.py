@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,14 +10,12 @@ import numpy as np
 from beholder.analysis.recognition._answers import Answers
 from beholder.analysis.recognition._cells import EVERY, Cell, with_all
 from beholder.analysis.recognition._joining import make_keys, name_key
-from beholder.statistics import Interval, bootstrap_proportion, compute_mean_interval, wilson_interval
+from beholder.statistics import DRAWN_STIMULI, Interval, compute_mean_interval, measure_proportion
 
 PROPORTION = "proportion correct"
 DIFFERENCE = "difference"
 PEOPLE, PERSON, NETWORK = "people", "person", "network"
 OVER_PEOPLE = "Student's t over people"
-OVER_STIMULI = "Wilson over stimuli"
-DRAWN_STIMULI = "bootstrap over stimuli"
 T_STIMULI = "Student's t over stimuli"
 _PROPORTIONS = (0.0, 1.0)
 _DIFFERENCES = (-1.0, 1.0)
@@ -42,34 +39,6 @@ def score_people(rows: Any, column: str = "correct") -> dict[str, tuple[float, i
         return {}
     found: Any = rows.groupby("participant", sort=True)[column].agg(["mean", "size"])
     return {str(name): (float(mean), int(size)) for name, mean, size in found.itertuples()}
-
-
-def measure_proportion(right: Any, stimuli: Sequence[str] | None, seed: int) -> tuple[Interval, str]:
-    """Proportion of one observer with its interval over stimuli, and what kind of interval that is.
-
-    Answers to one stimulus stay together; where each is there once, the interval is Wilson's.
-
-    Parameters
-    ----------
-    right : (n_answers,), bool
-    stimuli : sequence of str, (n_answers,), optional
-        Default all different.
-    seed : int
-        Of the draws.
-    """
-    values = np.asarray(right, dtype=np.float64)
-    if not len(values):
-        return Interval(math.nan, math.nan, math.nan, 0), OVER_STIMULI
-    proportion = float(values.mean())
-    groups = np.unique(np.asarray(stimuli), return_inverse=True)[1] if stimuli is not None else np.arange(len(values))
-    counts = np.bincount(groups)
-    if len(counts) == len(values):
-        low, high = (float(end) for end in wilson_interval(values.sum(), len(values)))
-        return Interval(proportion, low, high, len(values)), OVER_STIMULI
-    if len(counts) == 1:
-        return Interval(proportion, math.nan, math.nan, 1), DRAWN_STIMULI
-    low, high = bootstrap_proportion(np.bincount(groups, values), counts, seed=seed)
-    return Interval(proportion, low, high, len(counts)), DRAWN_STIMULI
 
 
 def iter_proportions(answers: Answers, cells: Sequence[Cell], seed: int) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,74 @@
+"""``beholder evaluate natural``: how often a network is right."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from beholder._core.errors import InputError
+from beholder.cli._analyze_flags import ResultFlags
+from beholder.cli._flags import Words, flags, refuse_infinite
+from beholder.cli._metamers_flags import SEED_NAMES, FirstWordFlags
+
+
+@flags
+class _LabelFlags:
+    column: str | None = None
+    """Column of the set that holds the labels; default label, class or target, or the names of folders."""
+    pattern: str | None = None
+    r"""A regular expression whose group in a stimulus's id is its label, such as '^(\d)_'."""
+    by: Words = None
+    """Columns that tell conditions apart; default condition (or grade, corruption) and level (or severity)."""
+
+
+@flags
+class _ShownFlags:
+    rule: Literal["first", "mean", "max", "sum"] = "first"
+    """How a network of ImageNet's classes names one of 16 categories; see docs/evaluate.md."""
+    as_shown: bool = False
+    """Neither resize nor crop what has the network's size; default its own preparation of files."""
+    over: Literal["stimuli", "classes"] = "stimuli"
+    """Of what intervals speak: other stimuli of these classes, or other classes."""
+    n_held_out: int = 25
+    """Stimuli a class, where none are named and a bundled network's held-out set is drawn."""
+    seed: Annotated[int, Parameter(name=SEED_NAMES, validator=refuse_infinite)] = 42
+    """Of the drawn set, and of bootstrap draws."""
+    batch_size: Annotated[int | None, Parameter(name=["--batch-size", "-bs", "-B", "--BATCH_SIZE"])] = None
+    """Stimuli in one pass; default 8 on the CPU, 64 elsewhere."""
+    workers: Annotated[int, Parameter(name=["--workers", "-N", "--NUM_WORKERS"])] = 1
+    """Processes."""
+
+
+def natural(
+    words: list[str],
+    /,
+    *,
+    model: FirstWordFlags = FirstWordFlags(),
+    labels: _LabelFlags = _LabelFlags(),
+    shown: _ShownFlags = _ShownFlags(),
+    output: ResultFlags = ResultFlags(),
+) -> None:
+    """Top-1, top-5 and 16-way accuracy of a network: in all, by class, by kind and level of what was done to stimuli.
+
+    Example: beholder evaluate natural squeezenet1_1 imagenet/val
+
+    Example: beholder evaluate natural beholder:shapes
+
+    Parameters
+    ----------
+    words
+        MODEL [FOLDER]: a folder with a folder a class, a table, or a named set, also as NAME=FOLDER; without one the
+        held-out set of a bundled network.
+    model.directory
+        A model directory: the network is taken from its build_network.py.
+    """
+    from beholder.analysis import evaluate_natural
+
+    named, rest = model.take(words, "MODEL [FOLDER]")
+    if len(rest) > 1:
+        raise InputError("MODEL [FOLDER]", got=" ".join(words))
+    output.run(
+        "natural", evaluate_natural, named.open(), *rest, answers=output.out / "natural", overwrite=output.overwrite,
+        **vars(labels), **vars(shown),
+    )  # fmt: skip
