@@ -15,9 +15,9 @@ from beholder.cli._metamers_flags import SEED_NAMES, FirstWordFlags
 @flags
 class _LabelFlags:
     column: str | None = None
-    """Column of the set that holds the labels; default label, class or target, or the names of folders."""
+    """Column of the set, or field of --pattern, that holds the labels; default the folders, or the column label."""
     pattern: str | None = None
-    r"""A regular expression whose group in a stimulus's id is its label, such as '^(\d)_'."""
+    """What names of files are made by, such as {digit}_{speaker}_{take}.wav, or a regular expression with a group."""
     by: Words = None
     """Columns that tell conditions apart; default condition (or grade, corruption) and level (or severity)."""
 

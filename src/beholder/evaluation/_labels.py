@@ -14,7 +14,13 @@ import numpy as np
 from beholder._core.errors import InputError, UnknownNameError, find_near_names
 from beholder.evaluation._class_names import ClassNames
 from beholder.models import list_imagenet_classes
-from beholder.stimuli import StimulusSet, load_categories, load_class_categories
+from beholder.stimuli import (
+    StimulusSet,
+    list_name_fields,
+    load_categories,
+    load_class_categories,
+    read_name_fields,
+)
 
 _NUMBER = re.compile(r"([+-]?\d+)(?:\.0*)?")
 _LABEL_COLUMNS, _TARGET_COLUMNS = ("label", "class"), ("target",)
@@ -70,9 +76,10 @@ def find_labels(
     classes : sequence of str, or int
         Names of the outputs by their number; how many there are, where they have no names.
     column : str, optional
-        The column of the set that holds the labels.
+        The column of the set, or the field of ``pattern``, that holds the labels; default the first field.
     pattern : str, optional
-        A regular expression whose group, in an id, is the label.
+        What names of files are made by, such as ``"{digit}_{speaker}_{take}.wav"``, or a regular expression with a
+        group, sought in ids: :func:`beholder.stimuli.read_name_fields`.
     who : str
         Whose classes they are, for messages.
 
@@ -149,17 +156,17 @@ def find_category_labels(stimuli: StimulusSet, column: str | None = None, *, pat
 def read_labels_of(
     stimuli: StimulusSet, column: str | None = None, pattern: str | None = None
 ) -> tuple[list[str], str]:
-    """Labels as they stand, and where: of a column, of ids by a pattern, of the set; none of a set without any.
+    """Labels as they stand, and where: of a column, of names of files, of the set; none of a set without any.
 
     Parameters
     ----------
     stimuli, column, pattern
         As for :func:`find_labels`.
     """
-    if column is not None and pattern is not None:
-        raise InputError("a column or a pattern of labels", got="both")
     if pattern is not None:
-        return _match_ids(stimuli.ids, pattern), "ids"
+        return _read_column(
+            read_name_fields(stimuli, pattern), column or list_name_fields(pattern)[0]
+        ), "names of files"
     if column is not None:
         return _read_column(stimuli, column), f"column {column}"
     return (list(stimuli.labels), "labels") if has_labels(stimuli) else ([], "")
@@ -190,22 +197,6 @@ def _read_column(stimuli: StimulusSet, column: str) -> list[str]:
     if column.casefold() in _TARGET_COLUMNS:
         return [str(number) for number in stimuli.targets.tolist()]
     raise UnknownNameError("column of the stimuli", column, ["label", *map(str, stimuli.conditions)])
-
-
-def _match_ids(ids: Sequence[str], pattern: str) -> list[str]:
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise InputError("a regular expression", got=f"{pattern} ({error})") from error
-    if compiled.groups != 1:
-        raise InputError("a regular expression with one group, the label", got=pattern, hint=r"such as '^(\w+?)_\d+$'")
-    found = [compiled.search(each) for each in ids]
-    missing = [each for each, match in zip(ids, found, strict=True) if match is None or not match[1]]
-    if missing:
-        raise InputError(
-            f"a label by {pattern} in every id", got=f"{len(missing):,} of {len(ids):,} without, such as {missing[0]!r}"
-        )
-    return [match[1] for match in found if match is not None]
 
 
 def _take_numbers(given: Sequence[str], classes: tuple[str, ...], n_classes: int, source: str, who: str) -> Labels:

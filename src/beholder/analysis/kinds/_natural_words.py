@@ -174,9 +174,7 @@ def describe_natural(result: Result) -> str:
         answers = f"""Its answer was the {what} with the highest output of {asked["n_answers"]:,} (top-1; of equal ones
             the first)"""
         if TOP5 in statistics:
-            answers += (
-                "; top-5 counts as right where the true one was among the five highest"
-            )
+            answers += "; top-5 counts as right where the true one was among the five highest"
             cited.append("Russakovsky, O. et al. (2015). International Journal of Computer Vision 115, 211-252.")
         answers += "."
     if SIXTEEN in statistics:
@@ -186,9 +184,7 @@ def describe_natural(result: Result) -> str:
     methods = {str(row["method"]) for row in result.table.to_dict("records")}
     interval = "Intervals (95 %) are Wilson's (1927)"
     if DRAWN_CLASSES in methods:
-        interval += (
-            ", of accuracies the percentiles of a bootstrap over classes, which speak of other classes"
-        )
+        interval += ", of accuracies the percentiles of a bootstrap over classes, which speak of other classes"
         cited.append("Efron, B. & Tibshirani, R. (1993). An introduction to the bootstrap. Chapman & Hall.")
     elif DRAWN_STIMULI in methods:
         interval += ", where a stimulus is there in several versions the percentiles of a bootstrap that draws stimuli"
