@@ -72,7 +72,8 @@ _PAGE_OF = {
     "analyze mixed": "compare_people.md",
     "analyze psychometrics": "compare_people.md",
     "analyze power": "compare_people.md",
-    "evaluate": "compare_people.md",
+    "evaluate": "evaluate.md",
+    "evaluate natural": "evaluate.md",
     "evaluate adversarial": "attacked.md",
     "evaluate battery": "compare_people.md",
 }

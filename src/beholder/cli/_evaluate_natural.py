@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from beholder._core.errors import InputError
 from beholder.cli._analyze_flags import ResultFlags
 from beholder.cli._flags import Words, flags, refuse_infinite
 from beholder.cli._metamers_flags import SEED_NAMES, FirstWordFlags
@@ -58,17 +57,16 @@ def natural(
     Parameters
     ----------
     words
-        MODEL [FOLDER]: a folder with a folder a class, a table, or a named set, also as NAME=FOLDER; without one the
-        held-out set of a bundled network.
+        MODEL [FOLDER …]: a folder with a folder a class, a table, or a named set, also as NAME=FOLDER, or several of
+        these; without one the held-out set of a bundled network.
     model.directory
         A model directory: the network is taken from its build_network.py.
     """
     from beholder.analysis import evaluate_natural
 
     named, rest = model.take(words, "MODEL [FOLDER]")
-    if len(rest) > 1:
-        raise InputError("MODEL [FOLDER]", got=" ".join(words))
+    stimuli = rest if len(rest) > 1 else next(iter(rest), None)
     output.run(
-        "natural", evaluate_natural, named.open(), *rest, answers=output.out / "natural", overwrite=output.overwrite,
+        "natural", evaluate_natural, named.open(), stimuli, answers=output.out / "natural", overwrite=output.overwrite,
         **vars(labels), **vars(shown),
     )  # fmt: skip

@@ -11,7 +11,14 @@ from beholder.cli._numbers import refuse_nan
 
 app = make_app("stimuli", "Stimuli made from stimuli: the same ones at graded levels.")
 
-Grade = Literal["contrast", "uniform_noise", "pink_noise", "blur", "phase", "snr"]
+Grade = Literal[
+    "contrast", "uniform_noise", "pink_noise", "blur", "phase", "snr",
+    "common_gaussian_noise", "common_shot_noise", "common_impulse_noise",
+    "common_defocus_blur", "common_glass_blur", "common_motion_blur",
+    "common_zoom_blur", "common_snow", "common_frost",
+    "common_fog", "common_brightness", "common_contrast",
+    "common_elastic_transform", "common_pixelate", "common_jpeg_compression",
+]  # fmt: skip
 
 
 @flags
@@ -48,10 +55,11 @@ def grade(
     Parameters
     ----------
     grade
-        contrast, uniform_noise, pink_noise, blur, phase of pictures; snr of sounds.
+        contrast, uniform_noise, pink_noise, blur, phase of pictures; a common corruption; snr of sounds.
     levels
         Contrast in [0, 1]; half the range, or the RMS, of noise; sigma of blur in pixels, or in degrees with
-        --pixels_per_degree; width of the phase noise in degrees; signal-to-noise ratio in dB.
+        --pixels_per_degree; width of the phase noise in degrees; signal-to-noise ratio in dB; severity, 1 to 5, of
+        common corruptions.
     in_path
         Folder, table or HDF5 file.
     out_path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -295,7 +295,7 @@ def _resolve_settings(
     }
 
 
-def _make_table(name: str, stimuli: StimulusSet, truths: Truths, facts: dict[str, Sequence[Any]]) -> pd.DataFrame:
+def _make_table(name: str, stimuli: StimulusSet, truths: Truths, facts: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     """A row a stimulus."""
     columns = list_shown(name, stimuli, as_versions=False)
     if truths.classes is not None:

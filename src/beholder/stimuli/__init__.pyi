@@ -27,6 +27,8 @@ from .drawn._syllables import SYLLABLE_CATEGORIES as SYLLABLE_CATEGORIES
 from .drawn._syllables import SYLLABLE_RATE as SYLLABLE_RATE
 from .drawn._syllables import draw_syllables_set as draw_syllables_set
 from .drawn._syllables import make_syllable as make_syllable
+from .images._corruptions import COMMON_CORRUPTIONS as COMMON_CORRUPTIONS
+from .images._corruptions import corrupt_picture as corrupt_picture
 from .images._exposure import Exposure as Exposure
 from .images._exposure import apply_alpha_mask as apply_alpha_mask
 from .images._exposure import expose_image as expose_image
@@ -99,6 +101,7 @@ from .sets._folder import get_image_set as get_image_set
 from .sets._folder import list_image_extensions as list_image_extensions
 from .sets._folder import list_sound_extensions as list_sound_extensions
 from .sets._items import StimulusItems as StimulusItems
+from .sets._joined import join_sets as join_sets
 from .sets._manifest import Manifest as Manifest
 from .sets._named import NAMED_SETS as NAMED_SETS
 from .sets._named import list_named_sets as list_named_sets

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
@@ -19,12 +19,13 @@ from beholder.analysis.accuracy._rows import OF_CLASS, OF_CLASSES, SIXTEEN, TOP1
 from beholder.evaluation import NaturalAnswers, classify_stimuli, draw_held_out
 from beholder.models import Model, as_model, load_model, pick_device
 from beholder.statistics import compute_mean_interval
-from beholder.stimuli import StimulusSet, as_stimulus_set, list_named_sets, load_categories
+from beholder.stimuli import StimulusSet, as_stimulus_set, join_sets, list_named_sets, load_categories
 
 if TYPE_CHECKING:
     from torch import nn
 
 _OVER = ("stimuli", "classes")
+_TABLES = (".csv", ".tsv", ".parquet")
 
 
 @suggest_keywords
@@ -56,8 +57,8 @@ def evaluate_natural(
     ----------
     model : Model, nn.Module or str
     stimuli : StimulusSet, or whatever holds stimuli, optional
-        A folder with a folder a class, a table, a named set such as ``"imagenet-val"``; default the held-out set of a
-        bundled network, which is drawn.
+        A folder with a folder a class, a table, a named set such as ``"imagenet-val"``, or several of these in a list;
+        default the held-out set of a bundled network, which is drawn.
     column, pattern : str, optional
         Where labels stand, as for :func:`beholder.evaluation.find_labels`.
     by : sequence of str, optional
@@ -140,11 +141,24 @@ def _open_stimuli(stimuli: Any) -> Any:
     if isinstance(stimuli, str) and stimuli.partition("=")[0] in list_named_sets() and not Path(stimuli).exists():
         name, _, folder = stimuli.partition("=")
         return StimulusSet.from_named(name, folder or None)
+    if isinstance(stimuli, list | tuple) and _are_sets(cast("list[Any]", stimuli)):
+        return join_sets([_open_stimuli(each) for each in cast("list[Any]", stimuli)])
     return as_stimulus_set(stimuli) if isinstance(stimuli, str | Path) else stimuli
+
+
+def _are_sets(given: Sequence[Any]) -> bool:
+    """Whether a list names several sets, and not single files."""
+    return len(given) > 0 and all(
+        isinstance(each, StimulusSet)
+        or (isinstance(each, str | Path) and (Path(each).is_dir() or Path(each).suffix in _TABLES))
+        for each in given
+    )
 
 
 def _name_set(stimuli: Any) -> str:
     """How a set is called in words: its folder or table; nothing for what is in memory."""
+    if isinstance(stimuli, list | tuple):
+        return " and ".join(name for each in cast("list[Any]", stimuli)[:3] if (name := _name_set(each)))
     if isinstance(stimuli, str | Path):
         return Path(str(stimuli).partition("=")[0]).resolve().stem
     root = stimuli.root if isinstance(stimuli, StimulusSet) else None

@@ -22,6 +22,7 @@ from beholder._core.seeds import DEFAULT_SEED, derive_seed
 from beholder._core.tables import format_records
 from beholder.jobs import Finish, JobFolder, Plan, Shard, Worker, open_output, read_record, write_record
 from beholder.stimuli.images import _graded as graded
+from beholder.stimuli.images._corruptions import COMMON_CORRUPTIONS, corrupt_picture
 from beholder.stimuli.images._image import open_image, save_picture
 from beholder.stimuli.sets._coerce import as_stimulus_set
 from beholder.stimuli.sets._set import StimulusSet
@@ -32,17 +33,26 @@ FORMAT = "beholder-graded-2"
 TABLE = "stimuli.csv"
 GRADED_COLUMNS = ("grade", "level", "original")
 _OWN_COLUMNS = ("file", "stimulus_id", "label", "target", *GRADED_COLUMNS)
+
+
+def _corrupt(name: str) -> Callable[[np.ndarray, float, int, GradeOptions], np.ndarray]:
+    return lambda x, level, seed, o: corrupt_picture(x, name, level, seed=seed)
+
+
 PICTURE_GRADES: Mapping[str, Callable[[np.ndarray, float, int, GradeOptions], np.ndarray]] = {
     "contrast": lambda x, level, seed, o: graded.set_contrast(x, level),
     "uniform_noise": lambda x, level, seed, o: graded.add_uniform_noise(x, level, seed=seed),
     "pink_noise": lambda x, level, seed, o: graded.add_pink_noise(x, level, seed=seed),
     "blur": lambda x, level, seed, o: graded.blur_picture(x, level, pixels_per_degree=o.pixels_per_degree),
     "phase": lambda x, level, seed, o: graded.scramble_phase(x, level, seed=seed),
+    **{f"common_{name}": _corrupt(name) for name in COMMON_CORRUPTIONS},
 }
 """What can be graded of a picture, and how."""
 SOUND_GRADES = ("snr",)
 GRADES = (*PICTURE_GRADES, *SOUND_GRADES)
-HARDER_GRADES = frozenset({"uniform_noise", "pink_noise", "blur", "phase"})
+HARDER_GRADES = frozenset(
+    {"uniform_noise", "pink_noise", "blur", "phase", *(f"common_{n}" for n in COMMON_CORRUPTIONS)}
+)
 """Grades whose higher levels are harder; those of the others are easier."""
 _SHARD_STIMULI = 32
 
@@ -99,7 +109,7 @@ def grade_stimulus(
         One of :data:`GRADES`.
     level : float
         Contrast, half the range (``uniform_noise``) or RMS (``pink_noise``) of noise, sigma of blur, width of the
-        phase noise in degrees, or signal-to-noise ratio in dB.
+        phase noise in degrees, signal-to-noise ratio in dB; severity, 1 to 5, of common corruptions.
     seed : int
         Decides noise and phases.
     options : GradeOptions, optional
@@ -155,8 +165,9 @@ def grade_stimuli(
     ----------
     stimuli : StimulusSet, path or array
         Pictures or sounds.
-    grade : {"contrast", "uniform_noise", "pink_noise", "blur", "phase", "snr"}
-        What is graded; ``snr`` of sounds, the others of pictures.
+    grade : str
+        What is graded: ``"contrast"``, ``"uniform_noise"``, ``"pink_noise"``, ``"blur"``, ``"phase"`` of pictures, or
+        one of the fifteen common corruptions (``"common_fog"``, ...); ``"snr"`` of sounds.
     levels : sequence of float
         As for :func:`grade_stimulus`, all different.
     out_path : path
@@ -286,7 +297,7 @@ def _name_levels(grade: str, levels: Sequence[float]) -> list[str]:
 
 def _try_levels(grade: str, levels: Sequence[float], options: GradeOptions) -> None:
     """Refuse a level outside its range before anything is written."""
-    tiny = np.sin(np.arange(64.0)) if grade in SOUND_GRADES else np.tile(np.linspace(0, 1, 8), (8, 1))
+    tiny = np.sin(np.arange(64.0)) if grade in SOUND_GRADES else np.tile(np.linspace(0, 1, 32), (32, 1))
     for level in levels:
         if grade in SOUND_GRADES:
             graded.add_noise_at_snr(tiny, level, spectrum=options.spectrum)  # type: ignore[arg-type]

@@ -1,0 +1,59 @@
+"""Several stimulus sets as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from beholder._core.errors import InputError
+from beholder.stimuli.sets._set import StimulusSet
+from beholder.stimuli.words._labels import number_classes
+
+
+def join_sets(sets: Sequence[StimulusSet]) -> StimulusSet:
+    """Sets of files one after the other, such as one at levels of blur and one at levels of noise.
+
+    Parameters
+    ----------
+    sets : sequence of StimulusSet
+        Of one kind, of files, no id in two of them. A column that a set does not have is empty there.
+
+    Returns
+    -------
+    StimulusSet
+        Class indices follow the names of all classes.
+
+    Raises
+    ------
+    InputError
+        Sets of several kinds or of arrays; an id in two of them.
+    """
+    if not sets:
+        raise InputError("at least one stimulus set", got="none")
+    if len(sets) == 1:
+        return sets[0]
+    kinds = sorted({each.kind for each in sets})
+    if len(kinds) > 1 or any(each.arrays is not None for each in sets):
+        raise InputError("sets of files of one kind", got=", ".join(kinds) if len(kinds) > 1 else "one of arrays")
+    seen: dict[str, int] = {}
+    for place, each in enumerate(sets):
+        for stimulus_id in each.ids:
+            if seen.setdefault(stimulus_id, place) != place:
+                raise InputError("ids that are in one set each", got=f"{stimulus_id!r} in two of them")
+    names = list(dict.fromkeys(str(name) for each in sets for name in each.conditions))
+    conditions: dict[str, list[Any]] = {
+        name: [value for each in sets for value in each.conditions.get(name, [None] * len(each))] for name in names
+    }
+    labels = tuple(label for each in sets for label in each.labels)
+    return StimulusSet(
+        kind=sets[0].kind,
+        ids=tuple(seen),
+        files=tuple(each.path(i).absolute().as_posix() for each in sets for i in range(len(each))),
+        root=None,
+        labels=labels,
+        targets=np.asarray(number_classes(labels)),
+        conditions=conditions,
+        layout="table",
+    )
