@@ -32,6 +32,8 @@ LONGER = {
     ("analyze anova", "variable"): "matrices of recognition belong to the room of responses",
     ("evaluate adversarial", "folder"): "stimuli are collected as everywhere",
     ("evaluate adversarial", "seed"): "what is drawn is decided where stimuli are attacked",
+    ("evaluate natural", "column"): "labels of stimuli are read where training and attacks read them",
+    ("evaluate natural", "pattern"): "labels of stimuli are read where training and attacks read them",
     ("analyze recognition", "include_excluded"): "who counts is decided where tables of answers are read",
 } | {
     ("train", name): "what is not given is the preset's: asked is in one place, resolved in another"

@@ -51,6 +51,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder.mkdir(exist_ok=True)
         Image.fromarray(generator.integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(folder / f"picture_{i:02d}.png")
     (place / "net.py").write_text(NETWORK, encoding="utf-8")
+    (place / "ten.py").write_text(NETWORK.replace("Linear(8, 4)", "Linear(8, 10)"), encoding="utf-8")
     return place
 
 
@@ -82,13 +83,16 @@ def make_command(kind: str, place: Path, out: Path) -> list[str]:
     if kind == "null":
         more = ["--layers", "0", "2", "-N", "500", "--out_path", str(out), "--threads", "1"]
         return ["metamers", "null", net, str(place / "images"), *more]
+    if kind == "natural":
+        more = ["--batch_size", "1", "--pattern", r"picture_\d(\d)", "--device", "cpu", "--out", str(out)]
+        return ["evaluate", "natural", f"file:{place / 'ten.py'}", str(place / "images"), *more]
     paths = ["--stimuli_root", str(place), "--folders", "images", "--output_dir", str(out)]
     more = ["--layers", "0", "2", "--replicates", "2", "--batch_size", "2", "--auto_confirm"]
     return ["panel", *paths, "--models", net, *more]
 
 
 def read_tree(folder: Path) -> dict[str, bytes]:
-    skip = ("provenance.json", ".lock")
+    skip = ("provenance.json", ".lock", "report.html")
     files = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.endswith(skip))
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
@@ -141,6 +145,6 @@ def test_two_kills(kind: str, place: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["extract", "workers", "panel", "record", "default", "published", "null"])
+@pytest.mark.parametrize("kind", ["extract", "workers", "panel", "record", "default", "published", "null", "natural"])
 def test_twenty_kills(kind: str, place: Path, tmp_path: Path) -> None:
     kill_and_compare(kind, place, tmp_path, 20, seed=2)

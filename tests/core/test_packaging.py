@@ -14,6 +14,7 @@ import beholder
 ROOT = Path(__file__).resolve().parents[2]
 DISTRIBUTIONS = {
     "PIL": "pillow",
+    "imagecorruptions": "imagecorruptions-imaug",
     "open_clip": "open-clip-torch",
     "sklearn": "scikit-learn",
     "websocket": "websocket-client",

@@ -40,9 +40,7 @@ class _ShownFlags:
 
 
 def natural(
-    words: list[str],
-    /,
-    *,
+    *words: str,
     model: FirstWordFlags = FirstWordFlags(),
     labels: _LabelFlags = _LabelFlags(),
     shown: _ShownFlags = _ShownFlags(),

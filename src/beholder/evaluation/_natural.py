@@ -34,7 +34,7 @@ from beholder.models import (
     number_twins,
     pick_device,
 )
-from beholder.stimuli import CATEGORY_RULES, StimulusSet, load_categories
+from beholder.stimuli import CATEGORY_RULES, StimulusSet, load_categories, load_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -231,8 +231,7 @@ def find_truths(
     classes = list_classes(model, n_outputs)
     outputs = list_category_outputs(model, n_outputs)
     given, _ = read_labels_of(stimuli, column, pattern)
-    is_word = model.modality == "sound" and not model.classes and bool(classes)
-    decision = "word" if is_word else "class"
+    decision = "word" if model.modality == "sound" and n_outputs == len(load_words()) else "class"
     names = number_twins(classes)
     if outputs and given and set(given) <= set(load_categories()):
         return Truths(None, find_category_labels(stimuli, column, pattern=pattern), outputs, names, "category")

@@ -153,6 +153,16 @@ def test_intervals_may_speak_of_other_classes(tmp_path: Path) -> None:
         bh.evaluate_natural(make_network(), make_set(labels), over="people", answers=tmp_path)  # pyright: ignore
 
 
+def test_levels_in_words_are_conditions_and_a_condition_may_be_called_all(tmp_path: Path) -> None:
+    columns = {"condition": ["all", "all", "b", "b"], "level": ["low", "high"] * 2}
+    found = bh.evaluate_natural(make_network(), make_set(["ant"] * 4, conditions=columns), answers=tmp_path / "a")
+    assert [cell["name"] for cell in found.settings["cells"]] == ["all", "all low", "all high", "b low", "b high"]
+    plain = make_set(["ant"] * 4, conditions={"condition": ["all", "all", "b", "b"]})
+    found = bh.evaluate_natural(make_network(), plain, answers=tmp_path / "b")
+    assert [cell["name"] for cell in found.settings["cells"]] == ["all", "condition all", "b"]
+    assert take(found, "accuracy_top1")["n_answers"] == 4
+
+
 def test_columns_of_the_set_tell_conditions_apart(tmp_path: Path) -> None:
     stimuli = make_set(["ant"] * 4, conditions={"Site": ["x", "y", "x", "y"]})
     found = bh.evaluate_natural(make_network(), stimuli, answers=tmp_path, by=["site"])

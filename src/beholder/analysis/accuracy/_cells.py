@@ -11,6 +11,7 @@ from beholder._core.errors import UnknownNameError
 from beholder.evaluation import NaturalAnswers
 
 ALL = "all"
+LEVEL_COLUMNS = ("level", "severity")
 
 
 @final
@@ -39,8 +40,11 @@ class Cell:
         >>> Cell("contrast", 0.05).name, Cell(is_all=True).name
         ('contrast 0.05', 'all')
         """
+        if self.is_all:
+            return ALL
         level = "" if math.isnan(self.level) else f"{self.level:g}"
-        return ALL if self.is_all else " ".join(word for word in (self.condition, level) if word)
+        name = " ".join(word for word in (self.condition, level) if word)
+        return f"condition {name}" if name == ALL else name
 
     def take(self, table: Any) -> Any:
         """Rows of the cell."""
@@ -86,6 +90,10 @@ def find_cells(given: NaturalAnswers, by: Sequence[str] | None) -> tuple[Any, li
         table["condition"] = ""
     if "level" not in table.columns:
         table["level"] = math.nan
+    words = _read_levels(given) if by is None else None
+    if words is not None:
+        table["condition"] = [f"{name} {word}".strip() for name, word in zip(table["condition"], words, strict=True)]
+        table["level"] = math.nan
     conditions = list(dict.fromkeys(str(name) for name in table["condition"]))
     cells: list[Cell] = []
     for name in conditions:
@@ -94,3 +102,20 @@ def find_cells(given: NaturalAnswers, by: Sequence[str] | None) -> tuple[Any, li
         cells += [Cell(name, level) for level in (*bare, *sorted(each for each in levels if not math.isnan(each)))]
     whole = Cell(is_all=True)
     return table, [whole, *cells] if len(cells) > 1 else [whole]
+
+
+def _read_levels(given: NaturalAnswers) -> list[str] | None:
+    """Levels that are words, such as low and high; None where they are numbers or not told."""
+    known = {str(name).casefold(): values for name, values in given.stimuli.conditions.items()}
+    values = next((known[name] for name in LEVEL_COLUMNS if name in known), None)
+    if values is None:
+        return None
+    told = ["" if value is None else str(value) for value in values]
+    return told if any(word and not _is_number(word) for word in told) else None
+
+
+def _is_number(word: str) -> bool:
+    try:
+        return not math.isnan(float(word))
+    except ValueError:
+        return False

@@ -126,8 +126,8 @@ def evaluate_natural(
     settings: dict[str, Any] = {
         "model": given.name, "set": _name_set(stimuli), "is_drawn": is_drawn, "decision": given.decision,
         "how": given.how, "column": column, "pattern": pattern, "by": list(by) if by is not None else None,
-        "rule": rule if "category" in table.columns else "", "as_shown": as_shown, "over": over,
-        "n_held_out": n_held_out if is_drawn else 0, "n_stimuli": len(table), "n_answers": n_answers,
+        "rule": rule, "as_shown": as_shown, "over": over,
+        "n_held_out": n_held_out, "n_stimuli": len(table), "n_answers": n_answers,
         "n_classes": int(table["truth"].nunique()), "cells": [cell.to_dict() for cell in cells],
         "kind": given.stimuli.kind, "seed": seed, "network": hash_settings(given.settings["network"]),
         "inputs": inputs,
@@ -143,7 +143,7 @@ def _open_stimuli(stimuli: Any) -> Any:
         return StimulusSet.from_named(name, folder or None)
     if isinstance(stimuli, list | tuple) and _are_sets(cast("list[Any]", stimuli)):
         return join_sets([_open_stimuli(each) for each in cast("list[Any]", stimuli)])
-    return as_stimulus_set(stimuli) if isinstance(stimuli, str | Path) else stimuli
+    return as_stimulus_set(stimuli) if isinstance(stimuli, str | Path) else cast("Any", stimuli)
 
 
 def _are_sets(given: Sequence[Any]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import types
 from typing import Any
 
 import numpy as np
@@ -84,7 +83,7 @@ def corrupt_picture(picture: np.ndarray, name: str, severity: float, *, seed: in
 
 def _load_library() -> Any:
     try:
-        library: types.ModuleType = __import__("imagecorruptions")
-    except ImportError as error:
+        import imagecorruptions
+    except ModuleNotFoundError as error:
         raise MissingExtra("imagecorruptions-imaug", "corruptions", "common corruptions") from error
-    return library
+    return imagecorruptions
