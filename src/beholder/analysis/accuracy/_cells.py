@@ -16,7 +16,7 @@ LEVEL_COLUMNS = ("level", "severity")
 
 @final
 @dataclass(frozen=True)
-class Cell:
+class AccuracyCell:
     """Answers that are counted together.
 
     Attributes
@@ -37,7 +37,7 @@ class Cell:
     def name(self) -> str:
         """In words.
 
-        >>> Cell("contrast", 0.05).name, Cell(is_all=True).name
+        >>> AccuracyCell("contrast", 0.05).name, AccuracyCell(is_all=True).name
         ('contrast 0.05', 'all')
         """
         if self.is_all:
@@ -63,7 +63,7 @@ class Cell:
         return {"name": self.name, "condition": self.condition, "level": level, "is_all": self.is_all}
 
 
-def find_cells(given: NaturalAnswers, by: Sequence[str] | None) -> tuple[Any, list[Cell]]:
+def find_cells(given: NaturalAnswers, by: Sequence[str] | None) -> tuple[Any, list[AccuracyCell]]:
     """The table with the columns ``condition`` and ``level``, and its cells: all stimuli first, then each condition.
 
     Parameters
@@ -95,12 +95,12 @@ def find_cells(given: NaturalAnswers, by: Sequence[str] | None) -> tuple[Any, li
         table["condition"] = [f"{name} {word}".strip() for name, word in zip(table["condition"], words, strict=True)]
         table["level"] = math.nan
     conditions = list(dict.fromkeys(str(name) for name in table["condition"]))
-    cells: list[Cell] = []
+    cells: list[AccuracyCell] = []
     for name in conditions:
         levels = {float(level) for level in table.loc[table["condition"] == name, "level"]}
         bare = [math.nan] if any(math.isnan(level) for level in levels) else []
-        cells += [Cell(name, level) for level in (*bare, *sorted(each for each in levels if not math.isnan(each)))]
-    whole = Cell(is_all=True)
+        cells += [AccuracyCell(name, level) for level in (*bare, *sorted(each for each in levels if not math.isnan(each)))]
+    whole = AccuracyCell(is_all=True)
     return table, [whole, *cells] if len(cells) > 1 else [whole]
 
 

@@ -13,7 +13,7 @@ from beholder._core.hashing import hash_settings
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.analysis._inputs import identify_inputs
 from beholder.analysis._result import Result, make_result
-from beholder.analysis.accuracy._cells import Cell, find_cells
+from beholder.analysis.accuracy._cells import AccuracyCell, find_cells
 from beholder.analysis.accuracy._confusions import count_confusions, list_confusion_rows
 from beholder.analysis.accuracy._rows import OF_CLASS, OF_CLASSES, SIXTEEN, TOP1, TOP5, K, measure_accuracy
 from beholder.evaluation import NaturalAnswers, classify_stimuli, draw_held_out
@@ -166,7 +166,7 @@ def _name_set(stimuli: Any) -> str:
 
 
 def _measure_cell(
-    given: NaturalAnswers, table: Any, cell: Cell, over: str, sized: bool, seed: int
+    given: NaturalAnswers, table: Any, cell: AccuracyCell, over: str, sized: bool, seed: int
 ) -> list[dict[str, Any]]:
     """Accuracies of one condition, or of all stimuli."""
     own = cell.take(table)

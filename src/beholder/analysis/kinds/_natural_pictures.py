@@ -111,7 +111,7 @@ def _join_conditions(panels: dict[str, Any]) -> dict[str, Any]:
 def _draw_classes(result: Result) -> Iterator[Drawing]:
     """Every class, or of many those that are named least often."""
     rows = [row for row in pick_rows(result, OF_CLASS) if row["n_answers"] > 0]
-    if len(rows) < 2 or min(row["n_answers"] for row in rows) < _LEAST_OF_CLASS:
+    if len(rows) < 2 or min(row["n"] for row in rows) < _LEAST_OF_CLASS:
         return
     shown = rows
     told = "Order: that of the network's outputs."

@@ -135,7 +135,7 @@ def _tell_classes(result: Result) -> list[str]:
     """The classes that are named least and most often, and what is taken for what."""
     told: list[str] = []
     rows = pick_rows(result, OF_CLASS)
-    if len(rows) > 2 and min(row["n_answers"] for row in rows) >= 5:
+    if len(rows) > 2 and min(row["n"] for row in rows) >= 5:
         ordered = sorted(rows, key=lambda row: row["estimate"])
         least, most = ordered[0], ordered[-1]
         told.append(
