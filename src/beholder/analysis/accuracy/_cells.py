@@ -99,7 +99,9 @@ def find_cells(given: NaturalAnswers, by: Sequence[str] | None) -> tuple[Any, li
     for name in conditions:
         levels = {float(level) for level in table.loc[table["condition"] == name, "level"]}
         bare = [math.nan] if any(math.isnan(level) for level in levels) else []
-        cells += [AccuracyCell(name, level) for level in (*bare, *sorted(each for each in levels if not math.isnan(each)))]
+        cells += [
+            AccuracyCell(name, level) for level in (*bare, *sorted(each for each in levels if not math.isnan(each)))
+        ]
     whole = AccuracyCell(is_all=True)
     return table, [whole, *cells] if len(cells) > 1 else [whole]
 
