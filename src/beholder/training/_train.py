@@ -197,7 +197,7 @@ n_drawn_validation, cache_gb
         where = open_learning_space(trainee, settings.space)
         described = _describe(found, settings, training, held, classes, new_head, processes, about)
         out = Path(out_path)
-        with _open(out, described, processes, overwrite=overwrite) as record:
+        with _open(out, described, processes, overwrite=overwrite, skip_bad=skip_bad) as record:
             learner = Learner(
                 trainee, settings, count_batches(training.n_stimuli, settings.batch_size), processes,
                 make_perturb(where, settings, settings.attack_steps), where,
@@ -271,7 +271,7 @@ def _describe_data(about: DataSettings) -> dict[str, Any]:
 
 @contextmanager
 def _open(
-    out: Path, described: dict[str, Any], processes: Processes, *, overwrite: bool
+    out: Path, described: dict[str, Any], processes: Processes, *, overwrite: bool, skip_bad: bool
 ) -> Generator[Callable[[Run], None]]:
     """The run's folder: held by the first process, its settings checked; ``record(run)`` vouches for what is done."""
     if not processes.is_first:
@@ -281,6 +281,8 @@ def _open(
     folder = JobFolder(out.parent / f".{out.name}.training.jobs", out)
     made = [out / name for name in _MADE]
     with open_output(folder, leftovers=[out], replace=partial(folder.clear, made) if overwrite else None) as output:
+        if skip_bad:
+            _take_changed_files(described, folder.read_settings())
         output.settle(described, vacant=made)
         write_json(out / "settings.json", described)
         folder.unseal()
@@ -293,6 +295,15 @@ def _open(
             output.record(out, ".", {"epochs": len(run.history), "skipped": run.skipped})
 
         yield record
+
+
+def _take_changed_files(described: dict[str, Any], old: dict[str, Any] | None) -> None:
+    """Where bad files may be left out, a run goes on with files that have changed since it began, with a word."""
+    for part in ("data", "validation"):
+        before, now = (old or {}).get(part), described[part]
+        if before and now and before["fingerprint"] != now["fingerprint"]:
+            logger.warning("files of the %s part have changed since the run began; it goes on with them", part)
+            now["fingerprint"] = before["fingerprint"]
 
 
 def _keep_nothing(run: Run) -> None:
