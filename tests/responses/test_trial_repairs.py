@@ -120,3 +120,5 @@ def test_networks_among_people_are_told_by_their_times(tmp_path: Path) -> None:
     told = read_trials(write(tmp_path / "a.csv", *rows)).sentences
     assert any(sentence.startswith("bagnet33 has neither response times nor a rule") for sentence in told)
     assert not any("neither response" in each for each in read_trials(write(tmp_path / "b.csv", *rows[:2])).sentences)
+    alone = read_trials(write(tmp_path / "c.csv", rows[2])).sentences
+    assert any("No answer has a response time" in each for each in alone)

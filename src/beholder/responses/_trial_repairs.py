@@ -14,6 +14,9 @@ from beholder.responses._trial_columns import NO_ANSWER, find_column, to_text
 from beholder.responses._trial_files import TrialFile
 
 _MOST_NAMED = 3
+_UNTIMED = (
+    "No answer has a response time, though there is a column of them: answers of networks are to be given as such."
+)
 _SLOWEST = 100
 """A median response time in seconds that no experiment has: milliseconds."""
 
@@ -133,7 +136,7 @@ def spell_alike(part: MutableMapping[str, list[Any]], notes: list[str], where: s
 
 
 def tell_untimed(joined: Mapping[str, list[Any]]) -> list[str]:
-    """A sentence on participants without any response time among others who have them: published folders hold both.
+    """A sentence on participants without any response time: published folders hold networks beside people.
 
     >>> tell_untimed({"participant": ["anna", "net"], "rt": [0.5, math.nan]})
     ['net has neither response times nor a rule: a network among people is to be given as a network.']
@@ -147,8 +150,10 @@ def tell_untimed(joined: Mapping[str, list[Any]]) -> list[str]:
         missed = answer.casefold() in NO_ANSWER  # who did not answer has no time
         known[who] = known.get(who, missed) or math.isfinite(time) or bool(rule)
     without = [who for who, is_known in known.items() if not is_known]
-    if not without or len(without) == len(known):
+    if not without:
         return []
+    if len(without) == len(known):
+        return [_UNTIMED]
     names = ", ".join(without[:_MOST_NAMED]) + (" and others" if without[_MOST_NAMED:] else "")
     has = "has" if len(without) == 1 else "have"
     return [f"{names} {has} neither response times nor a rule: a network among people is to be given as a network."]

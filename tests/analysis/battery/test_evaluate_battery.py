@@ -137,6 +137,11 @@ def test_one_result_holds_both_analyses_and_comes_back_whole(found: bh.Result, t
     write_result(found, tmp_path, figures=False)
     again = open_result(tmp_path / "battery.parquet")
     assert again.sentences() == found.sentences() and again.methods() == found.methods()
+    drawn = [
+        [(each.name, each.alt, each.explanation) for each in RESULT_KINDS["battery"].draw(own)]
+        for own in (found, again)
+    ]
+    assert drawn[0] == drawn[1] and again.to_json() == found.to_json() and again.warnings == found.warnings
     for name in ("recognition", "agreement"):
         one, two = take_part(found, name), take_part(again, name)
         pd.testing.assert_frame_equal(one.table, two.table)

@@ -228,6 +228,8 @@ def test_several_networks_are_told_apart_with_intervals() -> None:
     means = pick(result, statistic="mean over subjects", target="IT", source="the network (1)")["estimate"].to_numpy()
     np.testing.assert_allclose(bins["estimate"], [means[0], means[1:].mean()])
     assert any("less the network (2)" in sentence for sentence in result.sentences())
+    told = " ".join(result.sentences())
+    assert " of 3 layers and " in told and " of 2 depth bins (corrected)" in told
 
 
 def test_crossed_replicates_compare_unlike_exposures() -> None:

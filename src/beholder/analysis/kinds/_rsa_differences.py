@@ -21,6 +21,7 @@ def tell_differences(result: Result) -> list[str]:
     if "other_source" not in table.columns:
         return []
     between = table[(table["statistic"] == "difference") & (table["other_source"] != "")]
+    bins = set(table.loc[table["statistic"] == "mean of depth bin", "layer"])
     told: list[str] = []
     for (target, one, two), group in between.groupby(["target", "source", "other_source"], sort=False):
         chosen = group[group["chosen_on"].isin(["subjects", "stimuli"])] if "chosen_on" in group else group.head(0)
@@ -30,10 +31,14 @@ def tell_differences(result: Result) -> list[str]:
                 f"{target}: {shorten_model(one)} ({row['layer']}) less {shorten_model(two)} ({row['other_layer']}) is "
                 f"{format_value(row)}, {format_p(row['p_corrected'])} corrected."
             )
-        if len(same):
-            n = int((same["p_corrected"] < 0.05).sum())
+        is_bin = same["layer"].isin(bins)
+        counts = [
+            f"{int((own['p_corrected'] < 0.05).sum())} of {format_count(len(own), word)}"
+            for word, own in (("layer", same[~is_bin]), ("depth bin", same[is_bin])) if len(own)
+        ]  # fmt: skip
+        if counts:
             both = f"{shorten_model(one)} and {shorten_model(two)}"
-            told.append(f"{target}: {both} differ at {n} of {format_count(len(same), 'layer')} (corrected).")
+            told.append(f"{target}: {both} differ at {' and '.join(counts)} (corrected).")
     return told
 
 
