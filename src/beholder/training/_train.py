@@ -266,7 +266,10 @@ def _describe(
 
 def _describe_data(about: DataSettings) -> dict[str, Any]:
     """What else decides what is learnt from: the files' bytes are in the fingerprint, whatever their place."""
-    return {"augment": about.augment, "snr": list(about.snr) if about.background is not None else None}
+    return {
+        "augment": None if about.augment is None else list(about.augment),
+        "snr": list(about.snr) if about.background is not None else None,
+    }
 
 
 @contextmanager
