@@ -98,10 +98,10 @@ def attack_networks(study: Study, names: list[str]) -> dict[str, dict[str, float
         apgd_steps=study.attack_steps, n_checked=0, out_path=study.folder / "attacked", device="cpu",
         workers=2, threads=1,
     )  # fmt: skip
-    accuracies: dict[str, dict[str, float]] = {name: {} for name in names}
+    accuracies: dict[str, dict[str, float]] = {}
     for row in found.table.to_dict("records"):
         if row["attack"] in ACCURACIES:
-            accuracies[str(row["model"])][ACCURACIES[row["attack"]]] = float(row["estimate"])
+            accuracies.setdefault(str(row["model"]), {})[ACCURACIES[row["attack"]]] = float(row["estimate"])
     return accuracies
 
 
