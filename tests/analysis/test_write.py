@@ -97,3 +97,13 @@ def test_arrays_of_another_result_are_refused(tmp_path: Path) -> None:
         open_result(tmp_path / "cka.parquet")
     write_result(make(2), tmp_path, figures=False)
     np.testing.assert_array_equal(open_result(tmp_path / "cka.parquet").arrays["some"], make(2).arrays["some"])
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_and_nothing_of_other_results(tmp_path: Path) -> None:
+    (tmp_path / "figures").mkdir()
+    names = (".tmp-cka.parquet-x.parquet", ".tmp-cka.result.json-x.json", "figures/.tmp-cka_curve.svg-x.svg")
+    others = (".tmp-rsa.parquet-x.parquet", "figures/.tmp-rsa_curve.svg-x.svg")
+    for name in (*names, *others):
+        (tmp_path / name).touch()
+    write_result(make(1), tmp_path, figures=False)
+    assert [name for name in (*names, *others) if (tmp_path / name).exists()] == list(others)

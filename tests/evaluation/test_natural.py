@@ -13,7 +13,7 @@ from sklearn.metrics import top_k_accuracy_score
 
 import beholder as bh
 from beholder._core.errors import ConfigurationChanged, InputError
-from beholder.evaluation import classify_stimuli, draw_held_out
+from beholder.evaluation import answer_stimuli, classify_stimuli, draw_held_out
 from beholder.evaluation._readouts import RankReadout, rank_truths
 from beholder.models import list_imagenet_classes
 from beholder.stimuli import SHAPE_CATEGORIES, SYLLABLE_CATEGORIES, decide_category, load_class_categories, load_wnids
@@ -134,6 +134,18 @@ def test_what_is_there_is_kept_and_other_labels_or_stimuli_are_refused(tmp_path:
     with pytest.raises(ConfigurationChanged, match="other weights"):
         classify_stimuli(make_network(7, classes=NAMES, seed=1), make_set(labels), out_path=tmp_path / "out")
     assert len(classify_stimuli(net, make_set(labels[::-1]), out_path=tmp_path / "out", overwrite=True).table) == 9
+
+
+def test_what_a_killed_run_left_half_written_goes_with_the_next_but_not_that_of_other_networks(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    own, other = (tmp_path / "out" / f".tmp-{name}.parquet-x.parquet" for name in ("mixed", "other"))
+    for path in (own, other):
+        path.touch()
+    for ask, labels in ((classify_stimuli, [NAMES[i] for i in range(7)]), (answer_stimuli, list(NAMES))):
+        own.touch()
+        (tmp_path / "out" / "mixed.parquet").unlink(missing_ok=True)
+        ask(make_network(7, classes=NAMES), make_set(labels), out_path=tmp_path / "out")
+        assert not own.exists() and other.exists()
 
 
 def test_numbers_that_seem_to_count_from_one_are_told(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from beholder._core.files import TEMPORARY_PREFIX, remove_temporaries
 from beholder._core.locks import take_lock
 from beholder._core.provenance import record_provenance
 from beholder._core.settings import refuse_changes
@@ -39,6 +40,7 @@ def write_result(
     folder, name = Path(folder), name or result.kind
     folder.mkdir(parents=True, exist_ok=True)
     with take_lock(folder / f".{name}.lock", wait=True):
+        _remove_leftovers(folder, name)
         check_result_settings(result.settings, folder, name, overwrite=overwrite)
         files = [result.save(folder / f"{name}.parquet")]
         attach = RESULT_KINDS[result.kind].attach
@@ -47,6 +49,14 @@ def write_result(
             files += save_figure(drawing.figure, folder / "figures" / f"{name}_{drawing.name}").values()
         record_provenance(folder, f"{name}.parquet", result.settings, warnings=list(result.warnings))
     return files
+
+
+def _remove_leftovers(folder: Path, name: str) -> None:
+    """Delete what killed writers of this result left half-written."""
+    for suffix in (".parquet", ".npz", RESULT_SUFFIX):
+        remove_temporaries(folder / f"{name}{suffix}")
+    for left in (folder / "figures").glob(f"{TEMPORARY_PREFIX}{name}_*"):
+        left.unlink(missing_ok=True)
 
 
 def check_result_settings(settings: dict[str, Any], folder: Path | str, name: str, *, overwrite: bool = False) -> None:

@@ -127,7 +127,8 @@ def answer_stimuli(
     out = Path(out_path)
     file = f"{to_path_name(who)}.parquet"
     folder = JobFolder(out.parent / f".{out.name}.answers.jobs" / to_path_name(who), out)
-    with open_output(folder, replace=partial(folder.clear, [out / file]) if overwrite else None) as output:
+    replace = partial(folder.clear, [out / file]) if overwrite else None
+    with open_output(folder, leftovers=[out / file], replace=replace) as output:
         settings = _resolve_settings(asked, who, shown, known.outputs, rule, batch_size, folder.read_settings())
         output.settle(settings, vacant=[out / file])
         shards = tuple(

@@ -153,7 +153,7 @@ def attack_stimuli(
     out, name = Path(out_path), to_path_name(asked.path_name)
     folder = JobFolder(out.parent / f".{out.name}.attacked.jobs" / name, out)
     own = [out / f"{name}.parquet", out / f"{name}.json", out / name]
-    with open_output(folder, leftovers=[out], replace=partial(folder.clear, own) if overwrite else None) as output:
+    with open_output(folder, leftovers=own, replace=partial(folder.clear, own) if overwrite else None) as output:
         settings = _resolve_settings(asked, shown, labels, protocol, seed, batch_size, threads, folder.read_settings())
         output.settle(settings, vacant=own[:2])
         worker = AttackWorker(

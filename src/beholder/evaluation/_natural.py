@@ -158,7 +158,8 @@ def classify_stimuli(
     out = Path(out_path)
     file = f"{to_path_name(who)}.parquet"
     folder = JobFolder(out.parent / f".{out.name}.natural.jobs" / to_path_name(who), out)
-    with open_output(folder, replace=partial(folder.clear, [out / file]) if overwrite else None) as output:
+    replace = partial(folder.clear, [out / file]) if overwrite else None
+    with open_output(folder, leftovers=[out / file], replace=replace) as output:
         settings = _resolve_settings(asked, who, shown, truths, rule, as_shown, batch_size, folder.read_settings())
         output.settle(settings, vacant=[out / file])
         shards = tuple(
