@@ -86,6 +86,10 @@ def make_command(kind: str, place: Path, out: Path) -> list[str]:
     if kind == "natural":
         more = ["--batch_size", "1", "--pattern", r"picture_\d(\d)", "--device", "cpu", "--out", str(out)]
         return ["evaluate", "natural", f"file:{place / 'ten.py'}", str(place / "images"), *more]
+    if kind == "adversarial":
+        more = ["--pattern", r"picture_\d(\d)", "--eps", "l2:1,8", "--attacks", "pgd", "random", "--steps", "3"]
+        more += ["--batch_size", "1", "--n_checked", "2", "--device", "cpu", "--threads", "1", "--out", str(out)]
+        return ["evaluate", "adversarial", f"file:{place / 'ten.py'}", str(place / "images"), *more]
     paths = ["--stimuli_root", str(place), "--folders", "images", "--output_dir", str(out)]
     more = ["--layers", "0", "2", "--replicates", "2", "--batch_size", "2", "--auto_confirm"]
     return ["panel", *paths, "--models", net, *more]
@@ -145,6 +149,8 @@ def test_two_kills(kind: str, place: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["extract", "workers", "panel", "record", "default", "published", "null", "natural"])
+@pytest.mark.parametrize(
+    "kind", ["extract", "workers", "panel", "record", "default", "published", "null", "natural", "adversarial"]
+)
 def test_twenty_kills(kind: str, place: Path, tmp_path: Path) -> None:
     kill_and_compare(kind, place, tmp_path, 20, seed=2)

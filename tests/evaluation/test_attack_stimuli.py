@@ -390,6 +390,23 @@ def test_answers_that_change_by_themselves_are_averaged(tmp_path: Path) -> None:
     ).facts["is_noisy"]  # fmt: skip
 
 
+def test_batches_that_do_not_fit_are_halved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = _attack_worker.run_attack
+
+    def fail(settings: Any, predict: Any, x: Any, *given: Any, **more: Any) -> Any:
+        if len(x) > 1:
+            raise torch.OutOfMemoryError("out of memory")
+        return plain(settings, predict, x, *given, **more)
+
+    options: dict[str, Any] = {"eps": "l2:0.3", **QUICK, "random_start": True}
+    whole = attack_stimuli(make_network(), make_stimuli(), out_path=tmp_path / "a", **options)
+    monkeypatch.setattr(_attack_worker, "run_attack", fail)
+    halved = attack_stimuli(make_network(), make_stimuli(), out_path=tmp_path / "b", **options)
+    assert whole.table["top1"].tolist() == halved.table["top1"].tolist()
+    assert np.allclose(whole.table["size"], halved.table["size"], atol=1e-5)
+    assert not whole.facts["notes"] and "were halved" in halved.facts["notes"][0]
+
+
 def test_chains_hold_the_worst_so_far() -> None:
     clean = {"top1": np.array([True, True, False]), "top5": np.array([True, True, True]), "answer": np.array([1, 2, 3])}
     state = ChainState(clean, 10, has_targets=False)

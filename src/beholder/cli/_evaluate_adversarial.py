@@ -106,7 +106,7 @@ class _AttackedFlags(ResultFlags):
 
 def adversarial(
     model: str,
-    folder: Path | None = None,
+    folder: str | None = None,
     /,
     *,
     models: Words = None,
@@ -126,7 +126,8 @@ def adversarial(
     model
         source:name[@weights] or an alias.
     folder
-        Folder of class folders, or table with a column of labels; default held-out stimuli of a bundled network.
+        A folder with a folder a class, a table, or a named set, also as NAME=FOLDER; without one the held-out set of a
+        bundled network.
     models
         Further networks, in the same table and picture.
     """

@@ -30,7 +30,7 @@ from beholder.evaluation._attack_protocol import (
     AttackProtocol,
     check_attacks,
 )
-from beholder.evaluation._attack_worker import BATCHES_IN_SHARD, AttackWorker, look_at_network
+from beholder.evaluation._attack_worker import BATCHES_IN_SHARD, HALVED, AttackWorker, look_at_network
 from beholder.evaluation._attacked_answers import AttackedAnswers, make_attacked_table, write_attacked
 from beholder.evaluation._attacked_set import describe_sets, write_sets
 from beholder.evaluation._labels import Labels, find_labels
@@ -167,8 +167,8 @@ def attack_stimuli(
         table = make_attacked_table(shown, labels, every, made)
         facts = {
             "format": FORMAT, "model": asked.name, "path_name": asked.path_name, "weights": asked.weights.sha256,
-            "n_classes": n_classes, "settings": settings, "notes": [*labels.notes, *drawn], "levels": made["levels"],
-            "checks": made["checks"], "is_noisy": worker.is_noisy, "protocol": protocol.to_dict(),
+            "n_classes": n_classes, "settings": settings, "notes": [*labels.notes, *drawn, *made["notes"]],
+            "levels": made["levels"], "checks": made["checks"], "is_noisy": worker.is_noisy, "protocol": protocol.to_dict(),
             "sets": describe_sets(every) if save else {},
         }  # fmt: skip
         files = [f"{name}.parquet", f"{name}.json", *(f"{name}/{each}.csv" for each in facts["sets"])]
@@ -278,12 +278,14 @@ def _work(
     """Clean answers, then one radius after the other of all chains, then what is looked at on some stimuli."""
     saved = {"saved": True} if worker.output is not None else {}
     n, batch = len(worker.stimuli), worker.batch_size
+    halved: list[bool] = []
 
     def run(told: str, shards: Sequence[Shard]) -> dict[str, Mapping[str, np.ndarray]]:
         plan = Plan(f"{told} {name}", settings, tuple({shard.key: shard for shard in shards}.values()))
         receipts = output.run(plan, worker, n_workers=n_workers)
+        halved.extend(HALVED in receipt["facts"] for receipt in receipts)
         return {
-            shard.key: {column: np.array(values) for column, values in receipt["facts"].items()}
+            shard.key: {name: np.array(values) for name, values in receipt["facts"].items() if name != HALVED}
             for shard, receipt in zip(plan.shards, receipts, strict=True)
         }
 
@@ -315,7 +317,8 @@ def _work(
             columns.append((chain, chain.radii[level], {key: values.copy() for key, values in state.columns.items()}))
             levels.append({**chain.to_dict(), "eps": chain.radii[level], **state.count()})
     checks = _check(run, chains, clean, n_checked, columns)
-    return {"clean": clean, "columns": columns, "levels": levels, "checks": checks}
+    notes = [f"Memory did not suffice for {batch} in a pass, which were halved."] if any(halved) else []
+    return {"clean": clean, "columns": columns, "levels": levels, "checks": checks, "notes": notes}
 
 
 def _join(shards: Sequence[Shard], found: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:

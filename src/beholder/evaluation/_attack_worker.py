@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from beholder._core.errors import BeholderError, InputError
+from beholder._core.errors import BeholderError, InputError, is_out_of_memory
 from beholder._core.files import write_bytes
 from beholder._core.seeds import derive_seed, make_generator
 from beholder._core.threads import open_threads
@@ -34,7 +34,7 @@ from beholder.synthesis import (
 )
 
 TOP = 5
-NATURAL = "natural"
+NATURAL, HALVED = "natural", "smaller_batches"
 _SAME = 1e-4
 BATCHES_IN_SHARD = 4
 TOLERANCE = 1e-5
@@ -138,15 +138,42 @@ class _Run:
         """Files and facts of a shard: a list a column, in the order of its stimuli."""
         columns: dict[str, list[Any]] = {}
         files: dict[str, int] = {}
+        halved: dict[str, Any] = {}
         for wait, part in zip(begun, parts, strict=True):
             found = wait()
             files |= found.pop("files", {})
+            halved |= {HALVED: True} if found.pop(HALVED, False) else {}
             for name, values in found.items():
                 columns.setdefault(name, []).extend(np.asarray(values)[: len(part.rows)].tolist())
             self.worker.report(len(part.rows))
-        return files, columns
+        return files, columns | halved
 
     def _work(self, shard: Shard, batch: _Batch) -> dict[str, Any]:
+        """What one pass's stimuli give; where memory does not suffice, in halves, which is noted."""
+        try:
+            return self._work_at_once(shard, batch)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            if len(batch.padded) == 1:
+                raise InputError(
+                    f"memory for an attack on one stimulus on {self.worker.device}", got="too little",
+                    hint="--device cpu",
+                ) from error  # fmt: skip
+        if self.worker.model.device.type == "cuda":
+            torch.cuda.empty_cache()
+        half = len(batch.padded) // 2
+        found: dict[str, Any] = {}
+        for first in range(0, len(batch.rows), half):
+            part = _Batch(batch.rows[first : first + half], half, batch.first + first)
+            made = self._work(shard, part)
+            made.pop(HALVED, None)
+            found["files"] = {**found.get("files", {}), **made.pop("files", {})}
+            for name, values in made.items():
+                found[name] = [*found.get(name, []), *np.asarray(values)[: len(part.rows)].tolist()]
+        return {**found, HALVED: True}
+
+    def _work_at_once(self, shard: Shard, batch: _Batch) -> dict[str, Any]:
         parts = {"clean": self._clean, "attack": self._attack, "checks": self._check}
         x = self._prepare(batch)
         with explain_shape_errors(self.worker.model, tuple(x.shape[1:])), self._draw_from(shard, batch):
@@ -169,7 +196,7 @@ class _Run:
         shapes = sorted({array.shape for array in made})
         if len(shapes) > 1:
             raise InputError("stimuli of one shape after preprocessing", got=f"{shapes[0]} and {shapes[1]}")
-        made += made[:1] * (worker.batch_size - len(made))
+        made += made[:1] * (len(batch.padded) - len(made))
         return torch.from_numpy(np.stack(made)).to(worker.model.device)
 
     def _clean(self, payload: Mapping[str, Any], batch: _Batch, x: Tensor) -> dict[str, Any]:

@@ -14,12 +14,14 @@ from beholder._core.settings import compare_settings
 from beholder.analysis._inputs import identify_inputs
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.accuracy._masking import Sign, find_signs
+from beholder.analysis.accuracy._stimuli import open_stimuli
 from beholder.evaluation import (
     PUBLISHED_STIMULI,
     AttackedAnswers,
     AttackProtocol,
     attack_stimuli,
     check_attacks,
+    draw_held_out,
     read_attacked,
     read_protocol,
     read_radii,
@@ -42,7 +44,7 @@ _CHECKED = ("one_step", "more_steps", "unbounded", "zero_gradient")
 @suggest_keywords
 def evaluate_adversarial(
     model: Model | nn.Module | str | Sequence[Model | nn.Module | str],
-    stimuli: StimulusSet | Path | str | Any,
+    stimuli: StimulusSet | Path | str | Any = None,
     *,
     norm: str | None = None,
     eps: float | str | Sequence[float | str] | Mapping[str, float | Sequence[float]] | None = None,
@@ -82,8 +84,9 @@ def evaluate_adversarial(
     Parameters
     ----------
     model : Model, nn.Module, str, or sequence of them
-    stimuli : StimulusSet, or whatever holds stimuli
-        Whose labels are classes of the network, see :func:`beholder.evaluation.find_labels`.
+    stimuli : StimulusSet, or whatever holds stimuli, optional
+        A folder with a folder a class, a table, a named set, or several of these; default the held-out set of a bundled
+        network, which is drawn. Its labels are classes of the network, see :func:`beholder.evaluation.find_labels`.
     norm : {"l2", "linf", "l1"}, optional
         Of radii that do not name theirs; without ``eps``, which of the published radii.
     eps : float, str, sequence of these, or mapping of norm to radii, optional
@@ -153,14 +156,18 @@ def evaluate_adversarial(
     names = check_attacks("pgd" if attacks is None else attacks, targets)
     n = PUBLISHED_STIMULI if preset and n_stimuli is None else n_stimuli
     place = Path(out_path) if save_stimuli is None else Path(save_stimuli)
+    networks = _load(model, device, weights_seed)
+    shown: Any = open_stimuli(stimuli)
+    if stimuli is None:
+        shown = draw_held_out(networks[0], Path(out_path).parent / "held_out", seed=seed)
     asked = [
         attack_stimuli(
-            each, stimuli, read_radii(norm, eps, each.modality), names, protocol, transfer=transfer, n_stimuli=n,
+            each, shown, read_radii(norm, eps, each.modality), names, protocol, transfer=transfer, n_stimuli=n,
             n_checked=n_checked, column=column, pattern=pattern, seed=seed, out_path=place,
             save=save_stimuli is not None, batch_size=batch_size, workers=workers, threads=threads,
             overwrite=overwrite,
         )
-        for each in _load(model, device, weights_seed)
+        for each in networks
     ]  # fmt: skip
     return compare_attacked(_gather(asked, [place, Path(out_path)]))
 

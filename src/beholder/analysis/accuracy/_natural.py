@@ -16,16 +16,16 @@ from beholder.analysis._result import Result, make_result
 from beholder.analysis.accuracy._cells import AccuracyCell, find_cells
 from beholder.analysis.accuracy._confusions import count_confusions, list_confusion_rows
 from beholder.analysis.accuracy._rows import OF_CLASS, OF_CLASSES, SIXTEEN, TOP1, TOP5, K, measure_accuracy
+from beholder.analysis.accuracy._stimuli import open_stimuli
 from beholder.evaluation import NaturalAnswers, classify_stimuli, draw_held_out
 from beholder.models import Model, as_model, load_model, pick_device
 from beholder.statistics import compute_mean_interval
-from beholder.stimuli import StimulusSet, as_stimulus_set, join_sets, list_named_sets, load_categories
+from beholder.stimuli import StimulusSet, load_categories
 
 if TYPE_CHECKING:
     from torch import nn
 
 _OVER = ("stimuli", "classes")
-_TABLES = (".csv", ".tsv", ".parquet")
 
 
 @suggest_keywords
@@ -109,7 +109,7 @@ def evaluate_natural(
         load_model(model, device=pick_device(device), seed=weights_seed) if isinstance(model, str) else as_model(model)
     )
     is_drawn = stimuli is None
-    shown: Any = _open_stimuli(stimuli)
+    shown: Any = open_stimuli(stimuli)
     if is_drawn:
         shown = draw_held_out(asked, Path(answers) / "held_out", n_held_out, seed=seed)
     given = classify_stimuli(
@@ -134,25 +134,6 @@ def evaluate_natural(
     }  # fmt: skip
     rows = [{"model": given.name, **row} for row in rows]
     return make_result("natural", rows, settings, warnings=given.notes, arrays=confusions)
-
-
-def _open_stimuli(stimuli: Any) -> Any:
-    """A named set by its name, where no path is called so; anything else as it is."""
-    if isinstance(stimuli, str) and stimuli.partition("=")[0] in list_named_sets() and not Path(stimuli).exists():
-        name, _, folder = stimuli.partition("=")
-        return StimulusSet.from_named(name, folder or None)
-    if isinstance(stimuli, list | tuple) and _are_sets(cast("list[Any]", stimuli)):
-        return join_sets([_open_stimuli(each) for each in cast("list[Any]", stimuli)])
-    return as_stimulus_set(stimuli) if isinstance(stimuli, str | Path) else cast("Any", stimuli)
-
-
-def _are_sets(given: Sequence[Any]) -> bool:
-    """Whether a list names several sets, and not single files."""
-    return len(given) > 0 and all(
-        isinstance(each, StimulusSet)
-        or (isinstance(each, str | Path) and (Path(each).is_dir() or Path(each).suffix in _TABLES))
-        for each in given
-    )
 
 
 def _name_set(stimuli: Any) -> str:
