@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,25 @@ def test_attacks_and_brains(judgement, tmp_path):
         "network,layer,r2\none,early,0.2\none,late,0.5\ntwo,early,0.3\nothers,early,1\n"
     )
     assert read_brain_prediction(tmp_path / "brain.csv", NETWORKS) == {NETWORKS[0]: 0.5, NETWORKS[1]: 0.3}
+
+
+def test_of_several_attacks_the_worst_counts(tmp_path):
+    """Where it is there for all networks; else one is asked for, and numbers that contradict each other are refused."""
+
+    def write(*rows: str) -> Path:
+        path = tmp_path / "attacked.csv"
+        path.write_text("\n".join(["model,norm,eps,attack,accuracy_top1", *rows]), encoding="utf-8")
+        return path
+
+    both = ["one,l2,3,pgd,0.5", "one,l2,3,random,0.9", "two,l2,3,pgd,0.4"]
+    worst = ["one,l2,3,worst,0.3", "two,l2,3,worst,0.2"]
+    assert read_attacked_accuracy(write(*both, *worst), NETWORKS) == {NETWORKS[0]: 0.3, NETWORKS[1]: 0.2}
+    assert read_attacked_accuracy(write(*both, *worst), NETWORKS, "l2:6/2:pgd") == {NETWORKS[0]: 0.5, NETWORKS[1]: 0.4}
+    for rows in (both, [*both, worst[0]]):
+        with pytest.raises(InputError, match="l2:3:pgd or l2:3:random"):
+            read_attacked_accuracy(write(*rows), NETWORKS)
+    with pytest.raises(InputError, match=r"one accuracy of .* at l2:3; got two"):
+        read_attacked_accuracy(write(both[0], "one,l2,3,pgd,0.6"), NETWORKS)
 
 
 def test_bad_files_say_what_is_wrong(judgement, tmp_path):

@@ -168,8 +168,8 @@ def attack_stimuli(
         facts = {
             "format": FORMAT, "model": asked.name, "path_name": asked.path_name, "weights": asked.weights.sha256,
             "n_classes": n_classes, "settings": settings, "notes": [*labels.notes, *drawn, *made["notes"]],
-            "levels": made["levels"], "checks": made["checks"], "is_noisy": worker.is_noisy, "protocol": protocol.to_dict(),
-            "sets": describe_sets(every) if save else {},
+            "levels": made["levels"], "checks": made["checks"], "is_noisy": worker.is_noisy,
+            "protocol": protocol.to_dict(), "sets": describe_sets(every) if save else {},
         }  # fmt: skip
         files = [f"{name}.parquet", f"{name}.json", *(f"{name}/{each}.csv" for each in facts["sets"])]
         with folder.seal(*files):

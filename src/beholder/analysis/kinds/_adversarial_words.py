@@ -47,10 +47,11 @@ def ask_adversarial(result: Result) -> str:
 
 
 def tell_adversarial(result: Result) -> list[str]:
-    """Clean accuracy, then that under each attack and radius; what a saved stimulus loses; which attack is meant."""
+    """Clean accuracy and that under attack of every network; then noise, saved stimuli, and how the attacks did."""
     names = name_networks(result)
     table: Any = result.table
     told: list[str] = []
+    further: list[str] = []
     for model, name in names.items():
         own = table[table["model"] == model].to_dict("records")
         clean = own[0]
@@ -63,8 +64,8 @@ def tell_adversarial(result: Result) -> list[str]:
         by = " and ".join(dict.fromkeys(_ATTACKS[str(row["attack"])] for row in main))
         more = f" and {len(main) - _MOST_TOLD} further radii" if len(main) > _MOST_TOLD else ""
         told.append(f"Under {by} {name} is right at {', '.join(parts)}{more}.")
-        told += _tell_noise(rows, name) + _tell_saved(main, name) + _tell_checks(own, name)
-    return told
+        further += _tell_noise(rows, name) + _tell_saved(main, name) + _tell_checks(own, name)
+    return told + further
 
 
 def _pick_main(rows: list[dict[str, Any]], norm: str) -> str:
