@@ -30,7 +30,6 @@ LONGER = {
     ("metamers judge", "seed"): "a method of the verdicts counts them, and intervals are of the room of statistics",
     ("metamers judge", "weights_seed"): "a judge is loaded as any network is",
     ("analyze anova", "variable"): "matrices of recognition belong to the room of responses",
-    ("evaluate adversarial", "folder"): "stimuli are collected as everywhere",
     ("evaluate adversarial", "seed"): "what is drawn is decided where stimuli are attacked",
     ("evaluate natural", "column"): "labels of stimuli are read where training and attacks read them",
     ("evaluate natural", "pattern"): "labels of stimuli are read where training and attacks read them",
