@@ -30,7 +30,7 @@ class _TaskFlags:
     task: Literal["mafc", "yes-no", "odd-one-out"] = "mafc"
     """For d' and for guessing."""
     n_alternatives: int | None = None
-    """Of mafc; default the labels that occur."""
+    """Of mafc; default the choices of an exported experiment, of other tables the labels that occur."""
     signal: str | None = None
     """Of yes-no: the label that says that there is one."""
 

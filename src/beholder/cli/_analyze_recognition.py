@@ -22,7 +22,7 @@ class _CountedFlags:
     texture_pattern: str | None = None
     """Of stimuli whose cues disagree: a regular expression whose group in their ids is the texture's label."""
     chance: float | None = None
-    """Proportion correct by guessing; default 1 over the labels that occur."""
+    """Proportion correct by guessing; default 1 over an exported experiment's choices, else the labels that occur."""
     rule: Literal["first", "mean", "max", "sum"] | None = None
     """How networks' categories follow from their outputs, where their tables do not tell."""
 

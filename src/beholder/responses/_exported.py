@@ -84,6 +84,11 @@ def read_export(folder: Path | str) -> Responses:
     return Responses(kind, trials, practice, people, _read_conditions(folder), rules, n_visits, n_choices)
 
 
+def read_n_choices(folder: Path | str) -> int:
+    """How many answers there were to choose from in an exported experiment; 0 where it does not say."""
+    return int(_read_facts(Path(folder) / FILE_NAME).get("n_choices") or 0)
+
+
 def _read_facts(path: Path) -> Mapping[str, Any]:
     """What provenance says of the export."""
     try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, final
 from beholder._core.errors import InputError
 from beholder._core.id_patterns import extract_ids
 from beholder._core.wording import format_count
+from beholder.responses._exported import is_export, read_n_choices
 from beholder.responses._trial_columns import (
     NO_ANSWER,
     NUMBERS,
@@ -59,10 +60,13 @@ class Trials:
         ``level``, ``confidence`` and ``rt`` (seconds) numbers with NaN where there is none, ``correct`` truths.
     sentences : tuple of str
         How many answers were read, and which were left out and why.
+    n_choices : int
+        The most answers that an experiment among these had to choose from; 0 where none tells it.
     """
 
     table: pd.DataFrame
     sentences: tuple[str, ...]
+    n_choices: int = 0
 
     def __repr__(self) -> str:
         n_people = len(set(self.table["participant"]))
@@ -143,7 +147,9 @@ def read_trials(
         raise InputError("at least one answer that counts", got=f"{n_read:,} answers: {reasons}", hint=_hint(left))
     _check_verdicts(joined, files, asked.get("correct", "correct"))
     told = [*_tell(joined, n_read, files, left, asked), *notes, *copies.tell()]
-    return Trials(_make_table(joined, wanted), tuple(told))
+    folders = [Path(path) for path in paths if isinstance(path, Path | str) and is_export(path)]
+    n_choices = max((read_n_choices(folder) for folder in folders), default=0)
+    return Trials(_make_table(joined, wanted), tuple(told), n_choices)
 
 
 def _read_part(

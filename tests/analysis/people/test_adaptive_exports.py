@@ -11,9 +11,9 @@ import pytest
 from tests.experiment_folders import NO_PRACTICE, write_folder
 
 from beholder._core.errors import InputError
-from beholder.analysis import analyze_psychometrics
+from beholder.analysis import analyze_psychometrics, analyze_recognition
 from beholder.experiments import Adaptive, UpDown, make_staircase, simulate_participants
-from beholder.responses import export_responses
+from beholder.responses import Trials, export_responses, read_trials
 
 LEVELS = (0.05, 0.1, 0.2, 0.4, 0.8)
 
@@ -46,6 +46,24 @@ def test_the_procedure_s_own_estimate_stands_beside_the_fit(tmp_path: Path, meth
             n = min(6, len(stairs.reversals)) // 2 * 2
             assert row["estimate"].iloc[0] == pytest.approx(np.mean(stairs.reversals[-n:]))
     assert (found["statistic"] == "threshold").any()
+
+
+def test_chance_is_that_of_the_choices_not_of_the_labels_that_occur(tmp_path: Path) -> None:
+    built = write_folder(tmp_path / "built", "recognition", n_tasks=1, n_trials=8, n_catch=0, changes=NO_PRACTICE)
+    simulate_participants(built, tmp_path / "answers.sqlite", 2, "ideal")
+    export_responses(tmp_path / "answers.sqlite", tmp_path / "out")
+    trials = read_trials(tmp_path / "out", include_excluded=True)
+    n_choices = trials.n_choices
+    truths: Any = trials.table["truth"]
+    few: Any = trials.table[truths.isin(sorted(set(truths))[:2])]
+    assert n_choices > few["truth"].nunique() == 2
+    kept = Trials(few, trials.sentences, n_choices)
+    found = analyze_recognition(kept)
+    assert found.settings["chance"] == 1 / n_choices and found.settings["chance_of"] == "choices"
+    assert analyze_recognition(few).settings["chance"] == 1 / 2
+    levels = Trials(few.assign(level=np.arange(len(few)) % 2 + 1.0), (), n_choices)
+    assert analyze_psychometrics(levels, n_draws=0).settings["guess"] == 1 / n_choices
+    assert analyze_psychometrics(levels.table, n_draws=0).settings["guess"] == 1 / 2
 
 
 def test_functions_are_on_the_scale_on_which_the_procedure_sought(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def evaluate_battery(
         for net in networks
     ]  # fmt: skip
     of_networks = _join_tables(given)
-    of_people = Trials(joined.people.table, ())
+    of_people = Trials(joined.people.table, (), joined.people.n_choices)
     parts = {
         "recognition": analyze_recognition(of_people, of_networks, seed=seed),
         "agreement": analyze_agreement(

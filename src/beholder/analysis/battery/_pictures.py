@@ -108,7 +108,7 @@ def join_pictures(
         told.append(
             f"{len(stimuli) - len(keys):,} of {len(stimuli):,} pictures were not shown to people, and are left out."
         )
-    kept = Trials(joined.reset_index(drop=True), people.sentences)
+    kept = Trials(joined.reset_index(drop=True), people.sentences, people.n_choices)
     return JoinedPictures(shown, kept, tuple(told), tuple(notes))
 
 

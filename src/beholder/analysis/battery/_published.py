@@ -90,7 +90,7 @@ def read_people(read: Callable[[Columns], Trials], columns: Columns = None) -> T
     except UnknownNameError:
         return read(None)
     table, told = add_levels(found.table)
-    return Trials(table, (*found.sentences, *told))
+    return Trials(table, (*found.sentences, *told), found.n_choices)
 
 
 def add_levels(table: Any) -> tuple[Any, list[str]]:

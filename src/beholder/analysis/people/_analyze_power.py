@@ -21,7 +21,7 @@ from beholder.analysis.people._pilots import (
     join_answers,
     simulate_anova_power,
 )
-from beholder.analysis.people._sensitivity import find_alternatives
+from beholder.analysis.people._sensitivity import count_choices, find_alternatives
 from beholder.analysis.people._values import identify_columns, list_columns_of, list_paths
 from beholder.responses import MATRIX_SUFFIXES, parse_columns, read_trials
 from beholder.statistics import simulate_kappa_power, simulate_power, simulate_t_power, wilson_interval
@@ -154,7 +154,7 @@ def analyze_power(
         _check_columns(table, "correct", "participant", "level", condition)
         scale, words = find_scale(scale, function, read_export_logs(paths, include_excluded))
         log, told = scale == "log", [*told, *words]
-        guessing = guess if guess is not None else 1 / max(find_alternatives(table), 1)
+        guessing = guess if guess is not None else 1 / max(find_alternatives(table), count_choices(pilot), 1)
         if guessing >= 1:
             raise InputError("the guess rate of the design", got="none told", hint="--guess 0.5")
         form = {"function": "gumbel" if function == "weibull" else function, "log": log, "guess": guessing}

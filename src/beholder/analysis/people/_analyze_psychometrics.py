@@ -19,6 +19,7 @@ from beholder.analysis.people._sensitivity import (
     TASKS,
     Task,
     compute_sensitivity,
+    count_choices,
     find_alternatives,
     summarize_times,
 )
@@ -145,7 +146,7 @@ def analyze_psychometrics(
     table = _join(parts)
     chosen = list(by) if by is not None else _choose_by(table)
     table, lacking = _leave_out_untold(table, chosen)
-    m = n_alternatives or (0 if task != "mafc" else find_alternatives(table))
+    m = n_alternatives or (0 if task != "mafc" else max(find_alternatives(table), count_choices(answers)))
     procedures = [*logs, *read_export_logs(files, include_excluded)]
     used_scale, words = find_scale(scale, function, procedures)
     rows: list[dict[str, Any]] = [row if chosen else row | {"target": ""} for row in describe_logs(procedures)]

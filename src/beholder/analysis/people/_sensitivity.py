@@ -10,6 +10,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder.analysis.people._levels import list_observers, sort_observers
+from beholder.responses import Trials
 from beholder.statistics import (
     compute_criterion,
     compute_dprime,
@@ -33,6 +34,11 @@ def find_alternatives(table: Mapping[str, Any]) -> int:
     """
     labels = {str(each) for name in ("truth", "response") for each in table.get(name, ())}
     return len({label for label in labels if label.casefold() not in NO_ANSWER})
+
+
+def count_choices(answers: Any) -> int:
+    """How many alternatives an experiment says that there were; 0 where none says it."""
+    return answers.n_choices if isinstance(answers, Trials) else 0
 
 
 def compute_sensitivity(

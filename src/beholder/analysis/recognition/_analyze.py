@@ -80,7 +80,8 @@ def analyze_recognition(
         Of stimuli whose cues disagree: a regular expression whose group in the stimulus's id is the texture's label;
         ``truth`` is the shape's. A column ``texture`` says the same.
     chance : float in (0, 1), optional
-        Proportion correct by guessing; default 1 over the labels that occur.
+        Proportion correct by guessing; default 1 over the answers that an exported experiment had to choose
+        from, of other tables over the labels that occur.
     rule : {"first", "mean", "max", "sum"}, optional
         Of networks whose tables do not tell by which rule a category follows from their outputs.
     attacked, brain : path, optional
@@ -177,12 +178,13 @@ def _analyze_answers(
         arrays |= _keep_confusions(confusions)
     rows.sort(key=get_turn)
     labels = _list_labels(counted)
+    n_choices = max(len(labels), opened.n_choices)
     settings: dict[str, Any] = {
         "form": "answers", "by": chosen, "stages": list(stages or ()), "networks": list(opened.rules),
         "rules": opened.rules, "n_people": len(set(people["participant"])) if len(people) else 0,
-        "n_labels": len(labels), "chance": chance or (1 / len(labels) if len(labels) > 1 else None),
-        "chance_of": "given" if chance else "labels" if len(labels) > 1 else "", "id_pattern": id_pattern,
-        "texture_pattern": texture_pattern, "is_joined": opened.is_joined, "seed": seed,
+        "n_labels": len(labels), "chance": chance or (1 / n_choices if n_choices > 1 else None),
+        "chance_of": "given" if chance else "choices" if n_choices > len(labels) else "labels" if labels else "",
+        "id_pattern": id_pattern, "texture_pattern": texture_pattern, "is_joined": opened.is_joined, "seed": seed,
         "cells": [cell.to_words() for cell in cells],
         "matched": [
             {"name": m.name, "n_people": len(m.participants), "stages": list(m.stages)} for m, _, _ in matched

@@ -44,6 +44,8 @@ class Answers:
         What was read and joined.
     notes : tuple of str
         What a reader should know.
+    n_choices : int
+        Answers that people had to choose from, as far as experiments tell it; else 0.
     """
 
     people: Any
@@ -53,6 +55,7 @@ class Answers:
     is_joined: bool
     sentences: tuple[str, ...]
     notes: tuple[str, ...]
+    n_choices: int = 0
 
     @property
     def content(self) -> dict[str, str]:
@@ -101,11 +104,11 @@ def open_answers(
     reading: dict[str, Any] = {
         "columns": columns, "id_pattern": id_pattern, "include_excluded": include_excluded, "further": by
     }  # fmt: skip
-    table, told = _open(answers, reading)
+    table, told, n_choices = _open(answers, reading)
     is_network = table["rule"].astype(str) != "" if "rule" in table.columns else np.zeros(len(table), dtype=bool)
     people, nets = table[~is_network], table[is_network]
     if networks is not None:
-        others, more = _open(networks, reading, judged=True)
+        others, more, _ = _open(networks, reading, judged=True)
         library: Any = pd
         nets = library.concat([nets, others], ignore_index=True) if len(nets) else others
         told = [*(f"People: {each}" for each in told), *(f"Networks: {each}" for each in more)]
@@ -118,27 +121,29 @@ def open_answers(
     rules, notes = _find_rules(nets, rule)
     people, nets, shown, joined, sentences, more_notes = join_answers(people.reset_index(drop=True), nets)
     rules = {name: each for name, each in rules.items() if name in shown}
-    return Answers(people, nets, rules, shown, joined, (*told, *sentences), (*notes, *more_notes))
+    return Answers(people, nets, rules, shown, joined, (*told, *sentences), (*notes, *more_notes), n_choices)
 
 
-def _open(source: Any, reading: Mapping[str, Any], judged: bool = False) -> tuple[Any, list[str]]:
-    """A table of answers, and sentences on it."""
+def _open(source: Any, reading: Mapping[str, Any], judged: bool = False) -> tuple[Any, list[str], int]:
+    """A table of answers, sentences on it, and how many answers there were to choose from (0: not told)."""
     if isinstance(source, Trials):
-        return source.table.copy(), list(source.sentences)
+        return source.table.copy(), list(source.sentences), source.n_choices
     if isinstance(source, Judgement):
         table, sentence = _list_verdicts(source, "metamers")
-        return table, [sentence]
+        return table, [sentence], 0
     if hasattr(source, "columns"):
         trials = read_trials(source, **reading)
-        return trials.table, list(trials.sentences)
+        return trials.table, list(trials.sentences), trials.n_choices
     several: list[Any] = [source] if isinstance(source, str | Path) else list(source)
     paths = [Path(each) for each in several]
     metamers = [path for path in paths if judged and _is_judged(path)]
     tables = [path for path in paths if path not in metamers]
     parts: list[Any] = []
     told: list[str] = []
+    n_choices = 0
     if tables:
         trials = read_trials(*tables, **reading)
+        n_choices = trials.n_choices
         parts.append(trials.table)
         told += trials.sentences
     for path in metamers:
@@ -150,7 +155,7 @@ def _open(source: Any, reading: Mapping[str, Any], judged: bool = False) -> tupl
     import pandas as pd
 
     library: Any = pd
-    return (parts[0] if len(parts) == 1 else library.concat(parts, ignore_index=True)), told
+    return (parts[0] if len(parts) == 1 else library.concat(parts, ignore_index=True)), told, n_choices
 
 
 def _is_judged(path: Path) -> bool:
