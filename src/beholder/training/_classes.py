@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from beholder.models import Model, find_head, set_head
 from beholder.training.data._protocol import TrainingData
 
 RANDOM = "random"
+_torch: Any = torch
 Parts = tuple[TrainingData, TrainingData | None]
 
 
@@ -78,8 +79,8 @@ def open_fitting(
     path, _ = find_head(model)
     if not path:
         raise InputError("a network whose last layer can be replaced", got=model.name, hint="one with as many outputs")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(seed, "new head", path))
+    with _torch.random.fork_rng(devices=[]):
+        _torch.manual_seed(derive_seed(seed, "new head", path))
         set_head(model.module, path, len(classes))
     logger.info("%s: a new last layer %s for %d classes, in place of %d", model.name, path, len(classes), n_outputs)
     return (first, second), classes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
 
 import numpy as np
 import torch
@@ -38,8 +38,8 @@ def open_data(
     """
     if _is_data(data):
         return data, None
-    if isinstance(data, (tuple, list)) and len(data) == 2:
-        first, second = data
+    if isinstance(data, (tuple, list)) and len(cast(Sequence[Any], data)) == 2:
+        first, second = cast(tuple[Any, Any], data)
         if _is_data(first) and _is_data(second):
             if first.classes != second.classes:
                 raise InputError("a validation part of the same classes", got=f"{len(second.classes)} other ones")

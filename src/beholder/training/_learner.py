@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -23,6 +23,7 @@ from beholder.training._schedule import compute_learning_rate
 from beholder.training._settings import TrainingSettings
 from beholder.training._space import LearningSpace, Perturb
 
+_torch: Any = torch
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -68,8 +69,8 @@ class Tally:
     n : int
     """
 
-    losses: list[Tensor] = field(default_factory=list)
-    right: list[Tensor] = field(default_factory=list)
+    losses: list[Tensor] = field(default_factory=list[Tensor])
+    right: list[Tensor] = field(default_factory=list[Tensor])
     n: int = 0
 
     def read(self) -> Sums:
@@ -107,7 +108,7 @@ class Learner:
     """Updates done."""
     n_parts: int = 1
     """Micro-batches of an update."""
-    reduced: list[dict[str, int]] = field(default_factory=list)
+    reduced: list[dict[str, int]] = field(default_factory=list[dict[str, int]])
     """``step, micro_batch``: from which update on memory made micro-batches smaller."""
 
     def __post_init__(self) -> None:
@@ -163,7 +164,7 @@ class Learner:
         if not len(x):
             return tally
         size = math.ceil(len(x) / self.n_parts)
-        for i, (part, own) in enumerate(zip(x.split(size), labels.split(size), strict=True)):
+        for i, (part, own) in enumerate(zip(_split(x, size), _split(labels, size), strict=True)):
             seed = derive_seed(self.settings.seed, "update", self.step, self.processes.rank, i)
             seed_everything(seed)
             with self._autocast():
@@ -172,7 +173,8 @@ class Learner:
                     part = self.perturb(part, own, seed)
                 logits = self.place.compute_logits(part)
             loss = functional.cross_entropy(logits, own, reduction="sum", label_smoothing=self.settings.label_smoothing)
-            self.scaler.scale(loss / len(x)).backward()
+            scaled: Any = self.scaler.scale(loss / len(x))
+            scaled.backward()
             tally.losses.append(loss.detach())
             tally.right.append(count_right(logits.detach(), own))
         return tally
@@ -210,7 +212,7 @@ class Learner:
                     mean.lerp_(parameter, 1 - self.settings.ema)
 
     @contextlib.contextmanager
-    def averaged(self) -> Iterator[Model]:
+    def averaged(self) -> Generator[Model]:
         """The network with the averaged weights for a block, where there are any."""
         self.processes.send_first(self._buffers)
         if self.average is None:
@@ -224,6 +226,10 @@ class Learner:
         finally:
             for parameter, kept in zip(self.parameters, own, strict=True):
                 parameter.data = kept
+
+
+def _split(batch: Tensor, size: int) -> list[Tensor]:
+    return [batch[start : start + size] for start in range(0, len(batch), size)]
 
 
 def count_right(logits: Tensor, labels: Tensor) -> Tensor:
@@ -240,7 +246,7 @@ def takes_channels_last(model: Model) -> bool:
     if model.device.type != "cpu" or len(shape) != 3 or not has_convolutions(model.module):
         return False
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        with torch.no_grad(), _torch.random.fork_rng(devices=[]):
             copy_model(model, channels_last=True).run(torch.zeros(2, *shape))
     except RuntimeError:
         return False
@@ -260,11 +266,11 @@ def seed_everything(seed: int) -> None:
     """Seed the generators of Python, numpy and torch, which networks may draw from."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
+    _torch.manual_seed(seed)
 
 
 @contextlib.contextmanager
-def repeatable(threads: int, device: str) -> Iterator[None]:
+def repeatable(threads: int, device: str) -> Generator[None]:
     """Deterministic algorithms and a number of threads for a block; then all as it was, generators too."""
     was = (
         torch.get_num_threads(),
@@ -274,7 +280,7 @@ def repeatable(threads: int, device: str) -> Iterator[None]:
     )
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     devices = [torch.device(device)] if device.startswith("cuda") else []
-    with torch.random.fork_rng(devices=devices):
+    with _torch.random.fork_rng(devices=devices):
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(True, warn_only=bool(devices))
         try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 from torch import Tensor
 
 from beholder._core.errors import InputError
+from beholder._core.narrowing import class_of
 
 
 def read_logits(output: Any) -> Tensor:
@@ -17,7 +19,8 @@ def read_logits(output: Any) -> Tensor:
     InputError
         None of these.
     """
-    first = output[0] if isinstance(output, (tuple, list)) and output else getattr(output, "logits", output)
+    parts = cast(Sequence[Any], output) if isinstance(output, (tuple, list)) else ()
+    first: Any = parts[0] if parts else getattr(cast(Any, output), "logits", cast(Any, output))
     if not isinstance(first, Tensor):
-        raise InputError("a network that puts out logits", got=type(output).__name__)
+        raise InputError("a network that puts out logits", got=class_of(output).__name__)
     return first

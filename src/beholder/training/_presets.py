@@ -34,7 +34,7 @@ class Preset:
     image: Mapping[str, Any]
     sound: Mapping[str, Any]
     source: str
-    eps: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    eps: Mapping[tuple[str, str], float] = field(default_factory=dict[tuple[str, str], float])
     """The published radius by modality and norm."""
 
 
@@ -114,8 +114,9 @@ def resolve_settings(
     norm = str(given.get("norm", "l2"))
     if (kind, norm) in found.eps:
         plain["eps"] = found.eps[kind, norm]
-    name = base if isinstance(preset, str) and not str(preset).endswith(".toml") else Path(preset).stem
-    return fill_in(TrainingSettings(**{**plain, **own, **asked, "preset": name}), kind)
+    named: Any = base if isinstance(preset, str) and not str(preset).endswith(".toml") else Path(preset).stem
+    values: dict[str, Any] = {**plain, **own, **asked, "preset": named}
+    return fill_in(TrainingSettings(**values), kind)
 
 
 def fill_in(settings: TrainingSettings, modality: str) -> TrainingSettings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -50,7 +50,7 @@ class Processes:
             return numbers
         values = torch.tensor(numbers, dtype=torch.float64)
         dist.all_reduce(values if dist.get_backend() == "gloo" else values.cuda())
-        return tuple(values.tolist())
+        return tuple(float(value) for value in values)
 
     def send_first(self, tensors: Sequence[Tensor]) -> None:
         """Give all processes the first one's values."""
@@ -65,7 +65,7 @@ class Processes:
 
 
 @contextlib.contextmanager
-def join_processes(device: str) -> Iterator[Processes]:
+def join_processes(device: str) -> Generator[Processes]:
     """The group that ``torchrun`` started this process in; alone without it.
 
     Parameters

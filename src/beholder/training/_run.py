@@ -63,8 +63,8 @@ class Run:
     measure_bias: Callable[[LearningSpace], float] | None = None
     save_seconds: float = 60.0
     save_steps: int | None = None
-    history: list[dict[str, Any]] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    skipped: list[str] = field(default_factory=list[str])
     sums: Sums = field(default_factory=Sums)
     """Of the epoch so far."""
     seconds: float = 0.0

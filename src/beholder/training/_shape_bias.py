@@ -60,7 +60,7 @@ def open_shape_bias(folder: Path | str, model: Model) -> Callable[[LearningSpace
             for start in range(0, len(meant), _BATCH):
                 part = meant[start : start + _BATCH]
                 shown: Any = np.stack([prepare_as_shown(stimuli, i, model.preprocessing) for i, _, _ in part])
-                logits = space.compute_logits(space.enter(torch.from_numpy(shown).to(space.model.device)))
+                logits = space.compute_logits(space.enter(torch.as_tensor(shown).to(space.model.device)))
                 answers = decide(logits, known.outputs).tolist()
                 for answer, (_, shape, texture) in zip(answers, part, strict=True):
                     counts += [answer == shape, answer == texture]

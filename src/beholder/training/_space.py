@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import final
+from typing import cast, final
 
 import torch
 from torch import Tensor, nn
@@ -73,11 +73,16 @@ def open_learning_space(model: Model, space: str) -> LearningSpace:
     own = model.preprocessing
     if isinstance(own, SoundPreprocessing) and own.front_end == space:
         return LearningSpace(model, "")
-    return LearningSpace(model, next(n for n, part in model.module.named_modules() if isinstance(part, Cochleagram)))
+    return LearningSpace(model, _find_cochleagram(model.module))
+
+
+def _find_cochleagram(module: nn.Module) -> str:
+    parts = cast("Iterator[tuple[str, nn.Module]]", module.named_modules())
+    return next(name for name, part in parts if isinstance(part, Cochleagram))
 
 
 @contextlib.contextmanager
-def _without(module: nn.Module, path: str) -> Iterator[None]:
+def _without(module: nn.Module, path: str) -> Generator[None]:
     """The identity in the place of a module, for a block."""
     if not path:
         yield

@@ -71,7 +71,10 @@ def read_state(folder: Path, learner: Learner, *, before: int | None = None) -> 
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
+    from safetensors import safe_open as open_safely
+
+    safe_open: Any = open_safely
 
     with contextlib.suppress(OSError, SafetensorError, ValueError, KeyError), safe_open(path, "pt") as file:
         document = json.loads(file.metadata()[_KEY])

@@ -14,13 +14,14 @@ import torch
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import write_json
-from beholder._core.hashing import hash_file
+from beholder._core.hashing import hash_file, hash_settings
 from beholder._core.progress import logger
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.jobs import JobFolder, open_output
 from beholder.models import (
     Model,
     Weights,
+    collect_stimuli,
     copy_trainee,
     describe_preprocessing,
     identify_model,
@@ -255,7 +256,7 @@ def _describe(
         "preprocessing": describe_preprocessing(model),
         "classes": list(classes),
         "new_head": new_head,
-        "data": {"fingerprint": training.fingerprint, "n_stimuli": training.n_stimuli, **_describe_data(about)},
+        "data": {"fingerprint": training.fingerprint, "n_stimuli": training.n_stimuli, **_describe_data(about, model)},
         "validation": None if held is None else {"fingerprint": held.fingerprint, "n_stimuli": held.n_stimuli},
         "settings": settings.to_dict(),
         "device": model.device.type,
@@ -264,12 +265,14 @@ def _describe(
     }
 
 
-def _describe_data(about: DataSettings) -> dict[str, Any]:
+def _describe_data(about: DataSettings, model: Model) -> dict[str, Any]:
     """What else decides what is learnt from: the files' bytes are in the fingerprint, whatever their place."""
-    return {
-        "augment": None if about.augment is None else list(about.augment),
-        "snr": list(about.snr) if about.background is not None else None,
-    }
+    found: dict[str, Any] = {"augment": None if about.augment is None else list(about.augment)}
+    if about.background is not None:
+        sounds = collect_stimuli(model, about.background)
+        sizes = [(sounds.mark(i) or [0])[0] for i in range(len(sounds))]
+        found |= {"snr": list(about.snr), "background": hash_settings([list(sounds.ids), sizes])}
+    return found
 
 
 @contextmanager
