@@ -185,6 +185,14 @@ def test_what_cannot_be_trained_on_is_refused(pictures: Path, sounds: Path, tmp_
     model = make_picture_model()
     with pytest.raises(InputError, match="at least two classes"):
         open_training_data(pictures / "cat", model, DataSettings(label_pattern="{label}_{i}.png"))
+    with pytest.raises(InputError, match="one, cat"):
+        open_training_data(pictures, model, DataSettings(train_where="label=cat"))
+    (tmp_path / "alone").mkdir()
+    shutil.copytree(pictures / "cat", tmp_path / "alone" / "cat")
+    with pytest.raises(InputError, match="one, cat"):
+        open_training_data(tmp_path / "alone", model, classes=("cat", "dog"))
+    with pytest.raises(InputError, match="validation_where"):
+        open_training_data("shapes", model, DataSettings(validation_where="take=0-4"))
     with pytest.raises(InputError, match="one folder a class"):
         open_training_data(pictures / "cat", model)
     with pytest.raises(InputError, match="sounds"):

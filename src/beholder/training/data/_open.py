@@ -74,8 +74,9 @@ def open_training_data(
     stimuli = _read(data, model, settings)
     labels = _read_labels(stimuli, settings)
     training, validation, held_labels = _split(stimuli, labels, model, settings, held_out)
+    own = _name_classes([labels[int(i)] for i in training])
     asked = tuple(classes) if classes is not None else None
-    names = asked or _name_classes(labels)
+    names = asked or (tuple(sort_classes(labels)) if settings.validation is None else own)
     network = model if asked else None
     shown = stimuli[training]
     numbers = settings.augment if settings.augment is not None else DEFAULTS[model.modality]
@@ -103,8 +104,11 @@ def _open_drawn(
     if classes is not None and tuple(classes) != drawn.categories:
         raise InputError(f"the {len(drawn.categories)} classes of {name}", got=f"{len(classes)} of {model.name}",
                          hint="a new readout")  # fmt: skip
-    if settings.background is not None:
-        raise InputError("a background with sounds of files", got=f"one with the drawn set {name}")
+    of_files = ("background", "label_column", "label_pattern", "train_where", "validation", "validation_where")
+    given = [each for each in of_files if getattr(settings, each) is not None]
+    if given:
+        raise InputError(f"the drawn set {name} without what is of files", got=", ".join(f"--{each}" for each in given),
+                         hint="--n_drawn_validation for the part that validates")  # fmt: skip
     augment = read_augmentations(drawn.augment if settings.augment is None else settings.augment)
     first = DrawnData(name, settings.n_drawn, _make_reader(model, augment, settings), augment=augment)
     if settings.n_drawn_validation == 0:
@@ -185,10 +189,10 @@ def _split(
 
 
 def _name_classes(labels: Sequence[str]) -> tuple[str, ...]:
-    """The classes that the data have."""
+    """The classes that are trained on."""
     own = sort_classes(labels)
     if len(own) < 2:
-        raise InputError("at least two classes", got=f"one, {own[0]}")
+        raise InputError("at least two classes to train on", got=f"one, {own[0]}")
     return tuple(own)
 
 
