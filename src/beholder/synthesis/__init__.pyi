@@ -1,10 +1,10 @@
 from .attacks._apgd import run_apgd as run_apgd
 from .attacks._draws import draw_noise as draw_noise
+from .attacks._keep import KEEPS as KEEPS
 from .attacks._norms import NORMS as NORMS
 from .attacks._norms import measure_norms as measure_norms
 from .attacks._norms import project_to_ball as project_to_ball
 from .attacks._passes import Attacked as Attacked
-from .attacks._pgd import KEEPS as KEEPS
 from .attacks._pgd import run_pgd as run_pgd
 from .attacks._settings import ATTACK_PRESETS as ATTACK_PRESETS
 from .attacks._settings import AttackSettings as AttackSettings

@@ -109,12 +109,7 @@ class Question:
             logits = self.predict(leaf)
             self._check(logits, len(x))
             loss = measure_loss(logits.float(), self.labels, self.targets, self.loss)
-            if bool(loss.isnan().any()):
-                raise InputError(
-                    "a network that answers with numbers wherever the attack leads",
-                    got=f"NaN for {int(loss.isnan().sum())} of {len(x)} stimuli",
-                    hint="its answers to the stimuli themselves, and to noise of this radius",
-                )
+            _refuse_nan(loss, "answers")
             made: list[Tensor] = [loss.detach(), logits.detach().float()]
             if gradient:
                 made.append(self._differentiate(loss, leaf))
@@ -122,13 +117,15 @@ class Question:
 
     def _differentiate(self, loss: Tensor, leaf: Tensor) -> Tensor:
         try:
-            return torch.autograd.grad(loss.sum(), leaf)[0]
+            gradient = torch.autograd.grad(loss.sum(), leaf)[0]
         except RuntimeError as error:
             if "does not require grad" in str(error) or "not have been used" in str(error):
                 raise InputError(
                     "a network whose logits depend differentiably on its stimuli", got="one that lets no gradient pass"
                 ) from error
             raise
+        _refuse_nan(gradient.flatten(1).abs().amax(1), "gradients")  # whose sign would be 0
+        return gradient
 
     def _check(self, logits: Any, n: int) -> None:
         if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != n:
@@ -147,3 +144,13 @@ def read_classes(classes: Tensor, x: Tensor, what: str) -> Tensor:
 def count_flat(gradient: Tensor) -> Tensor:
     """1 where a stimulus's gradient is 0 throughout: (n,), int64."""
     return (gradient.flatten(1).abs().amax(1) == 0).long()
+
+
+def _refuse_nan(numbers: Tensor, what: str) -> None:
+    n_bad = int(numbers.isnan().sum())
+    if n_bad:
+        raise InputError(
+            f"a network whose {what} are numbers wherever the attack leads",
+            got=f"NaN for {n_bad} of {len(numbers)} stimuli",
+            hint="its answers to the stimuli themselves, and to noise of this radius",
+        )
