@@ -106,6 +106,17 @@ def test_the_fingerprint_is_of_content_and_classes(pictures: Path, tmp_path: Pat
     assert find(moved) != first
 
 
+def test_large_sets_are_told_by_names_and_sizes(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("beholder.training.data._stored.MOST_HASHED", 10)
+    first = open_training_data(pictures, make_model(), held_out=0)[0].fingerprint
+    file = next(pictures.rglob("*_2.jpg"))
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + b"x")
+    assert open_training_data(pictures, make_model(), held_out=0)[0].fingerprint == first
+    file.write_bytes(content + b"x")
+    assert open_training_data(pictures, make_model(), held_out=0)[0].fingerprint != first
+
+
 @pytest.mark.parametrize("low", [0.0, -1.0])
 def test_values_lie_in_the_models_range(pictures: Path, low: float) -> None:
     settings = DataSettings(augment=("crop", "jitter=1", "lighting=1"))
