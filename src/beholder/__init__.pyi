@@ -21,6 +21,7 @@ from .analysis import analyze_encode as analyze_encode
 from .analysis import analyze_interpretability as analyze_interpretability
 from .analysis import analyze_mixed as analyze_mixed
 from .analysis import analyze_power as analyze_power
+from .analysis import analyze_probe as analyze_probe
 from .analysis import analyze_psychometrics as analyze_psychometrics
 from .analysis import analyze_recognition as analyze_recognition
 from .analysis import analyze_regressions as analyze_regressions

@@ -15,8 +15,7 @@ from beholder._core.errors import InputError, UnknownNameError
 from beholder.activations import capture
 from beholder.activations.forward._hooks import Tap
 from beholder.activations.forward._probe import probe_layers
-from beholder.activations.forward._targets import pool_activations
-from beholder.models import LayerRef, parse_layer
+from beholder.models import LayerRef, parse_layer, pool_activations
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -7,6 +7,7 @@ from .extraction._postprocess import fit_postprocess as fit_postprocess
 from .extraction._postprocess import parse_reduce as parse_reduce
 from .extraction._postprocess import plan_steps as plan_steps
 from .extraction._postprocess import project_rows as project_rows
+from .extraction._readout import join_readout as join_readout
 from .extraction._write import write_activations as write_activations
 from .formats._export_reader import read_export as read_export
 from .formats._exports import export_layer as export_layer

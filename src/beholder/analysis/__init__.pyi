@@ -87,6 +87,7 @@ from .people._analyze_power import analyze_power as analyze_power
 from .people._analyze_psychometrics import analyze_psychometrics as analyze_psychometrics
 from .people._anova import run_mixed_anova as run_mixed_anova
 from .people._mixed import fit_mixed_logistic as fit_mixed_logistic
+from .probes._analyze import analyze_probe as analyze_probe
 from .recognition._analyze import analyze_recognition as analyze_recognition
 from .rsa._analyze import analyze_rsa as analyze_rsa
 from .rsa._times import TimeCluster as TimeCluster

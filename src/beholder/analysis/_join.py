@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -302,6 +303,20 @@ def read_condition(activations: Layers, condition: str | Sequence[Any] | np.ndar
     if values.shape != (n_stimuli,):
         raise InputError(f"{name} with a value for each of {n_stimuli} stimuli", got=f"shape {values.shape}")
     return values
+
+
+def name_class(value: Any) -> str:
+    """What a class is called; empty where there is none. Whole numbers have no point.
+
+    >>> name_class(3.0), name_class(None), name_class("cat")
+    ('3', '', 'cat')
+    """
+    if value is None:
+        return ""
+    if np.asarray(value).dtype.kind != "f":
+        return str(value)
+    number = float(value)
+    return "" if math.isnan(number) else str(int(number)) if number.is_integer() else str(number)
 
 
 Recorded = Recordings | RecordedRDMs | Activations | ArrayLayers

@@ -9,6 +9,7 @@ from beholder.cli._analyze_encode import encode
 from beholder.cli._analyze_interpretability import interpretability
 from beholder.cli._analyze_mixed import mixed
 from beholder.cli._analyze_power import power
+from beholder.cli._analyze_probe import probe
 from beholder.cli._analyze_psychometrics import psychometrics
 from beholder.cli._analyze_recognition import recognition
 from beholder.cli._analyze_regressions import regressions
@@ -19,7 +20,7 @@ from beholder.cli._flags import make_app
 
 app = make_app("analyze", "Networks compared with brains, people and other networks: a table, pictures, a page.")
 for _command in (
-    rsa, cka, combine, searchlight, encode, decode, tuning, sounds, regressions, recognition, agreement,
+    rsa, cka, combine, searchlight, encode, decode, probe, tuning, sounds, regressions, recognition, agreement,
     interpretability, anova, mixed, psychometrics, power,
 ):  # fmt: skip
     app.command(_command)

@@ -116,6 +116,27 @@ def import_(
 
 
 @app.command
+def join(model: str, readout: Path, path: Path, /, *, output: OutputFlags = OutputFlags()) -> None:
+    """Put a layer's read-out on its network: a checkpoint that answers with the read-out's classes.
+
+    Example: beholder models join resnet50 analysis/probes/layer4.safetensors probe.safetensors
+
+    Parameters
+    ----------
+    model
+        The network whose layer was read, source:name[@weights] or an alias.
+    readout
+        What beholder analyze probe keeps in probes/.
+    path
+        The checkpoint to write, .safetensors.
+    """
+    from beholder.activations import join_readout
+
+    made = join_readout(model, readout, path)
+    output.print([str(made)], {"files": list_files([made])})
+
+
+@app.command
 def card(file: Path, /, *, output: OutputFlags = OutputFlags()) -> None:
     """Show the model card in a checkpoint.
 

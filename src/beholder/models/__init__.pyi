@@ -11,6 +11,8 @@ from .definitions._base import Source as Source
 from .definitions._base import Weights as Weights
 from .definitions._base import refuse_code as refuse_code
 from .definitions._devices import pick_device as pick_device
+from .definitions._layer_readout import LayerReadout as LayerReadout
+from .definitions._layer_readout import pool_activations as pool_activations
 from .front_ends._cochleagram import Cochleagram as Cochleagram
 from .front_ends._cochleagram import compute_cochleagram as compute_cochleagram
 from .front_ends._cochlear_filters import make_cochlear_filters as make_cochlear_filters
@@ -98,6 +100,7 @@ from .sources._training_batches import iter_training_batches as iter_training_ba
 from .weights._card import ModelCard as ModelCard
 from .weights._card import read_card as read_card
 from .weights._card_text import describe_card as describe_card
+from .weights._checkpoint import encode_checkpoint as encode_checkpoint
 from .weights._checkpoint import write_checkpoint as write_checkpoint
 from .weights._head import set_head as set_head
 from .weights._key_rules import read_key_rules as read_key_rules

@@ -1,3 +1,6 @@
+from ._accuracy import balance_accuracy as balance_accuracy
+from ._accuracy import count_confusions as count_confusions
+from ._accuracy import find_balanced_interval as find_balanced_interval
 from ._anova import AnovaEffect as AnovaEffect
 from ._anova import fit_anova as fit_anova
 from ._anova import permute_mixed_anova as permute_mixed_anova
@@ -92,6 +95,13 @@ from ._rsa_bootstrap import correct_variance as correct_variance
 from ._sign_flips import SignFlipTest as SignFlipTest
 from ._sign_flips import correct_holm as correct_holm
 from ._sign_flips import flip_signs as flip_signs
+from ._softmax import SgdRecipe as SgdRecipe
+from ._softmax import SoftmaxFit as SoftmaxFit
+from ._softmax import fit_softmax as fit_softmax
+from ._softmax import fit_softmax_path as fit_softmax_path
+from ._softmax import iter_blocks as iter_blocks
+from ._softmax import predict_scores as predict_scores
+from ._softmax import train_softmax as train_softmax
 from ._stimulus_permutation import PermutationTest as PermutationTest
 from ._stimulus_permutation import compute_permutation_p as compute_permutation_p
 from ._stimulus_permutation import count_orders as count_orders

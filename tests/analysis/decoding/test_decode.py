@@ -11,7 +11,8 @@ from beholder import InputError
 from beholder.analysis.decoding import _analyze, _streamed
 from beholder.analysis.decoding._classifiers import fit_classifier, prepare_rows
 from beholder.analysis.decoding._decode import DecodeSettings, decode_conditions
-from beholder.analysis.decoding._folds import balance_accuracy, draw_label_orders, plan_class_folds
+from beholder.analysis.decoding._folds import draw_label_orders, plan_class_folds
+from beholder.statistics import balance_accuracy
 
 CLASSIFIERS = ("centroid", "logistic", "svm", "lda")
 IDS = [f"s{i}" for i in range(36)]

@@ -12,7 +12,7 @@ from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.analysis._features import IN_MEMORY_BYTES, flatten_rows, read_features
 from beholder.analysis._inputs import identify_inputs, number_inputs
-from beholder.analysis._join import iter_layers
+from beholder.analysis._join import iter_layers, name_class
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.decoding._circular import CircularTask, check_circle, decode_layer, make_circular_rows
 from beholder.analysis.decoding._classifiers import Classifier, check_classifier
@@ -113,7 +113,7 @@ def analyze_decode(
         raise InputError("1 bin of depth or more", got=f"{depth_bins}")
     sources, note = open_sources(activations, stimulus_ids, layers)
     notes = [note] if note else []
-    words = np.array([_name(value) for value in read_shared(sources, labels, "labels")])
+    words = np.array([name_class(value) for value in read_shared(sources, labels, "labels")])
     known = np.flatnonzero(words != "")
     if len(known) < len(words):
         notes.append(f"{len(words) - len(known)} of {len(words)} stimuli have no label and were left out.")
@@ -145,7 +145,7 @@ def analyze_decode(
         conditions, condition_of = [""], np.zeros(len(known), dtype=np.int64)
     else:
         found = read_shared(sources, across, "across")[known]
-        conditions, condition_of = np.unique(np.array([_name(value) for value in found]), return_inverse=True)
+        conditions, condition_of = np.unique(np.array([name_class(value) for value in found]), return_inverse=True)
         conditions = [str(each) for each in conditions]
     settings |= {
         "classes": [str(each) for each in classes], "classifier": classifier, "scale": scale,
@@ -206,7 +206,7 @@ def _plan_circle(
     references = None
     if reference is not None:
         found = read_shared(sources, reference, "reference")[known]
-        references = _to_numbers(np.array([_name(value) or "nan" for value in found]), "a reference of numbers")
+        references = _to_numbers(np.array([name_class(value) or "nan" for value in found]), "a reference of numbers")
     folds = plan_value_folds(len(values), n_folds, seed, groups)
     unique, numbers = np.unique(values, return_inverse=True)
     orders = draw_label_orders(numbers, n_permutations, seed, groups)
@@ -235,15 +235,6 @@ def _analyze_circle(
     arrays = {"decoded": np.stack([own.decoded for mine in decoded for own in mine]), "values": task.values}
     notes += _warn_of_no_test(settings["n_permutations"], len(task.orders))
     return make_result("decode-circular", table, settings, warnings=notes, arrays=arrays)
-
-
-def _name(value: Any) -> str:
-    if value is None:
-        return ""
-    if np.asarray(value).dtype.kind != "f":
-        return str(value)
-    number = float(value)
-    return "" if math.isnan(number) else str(int(number)) if number.is_integer() else str(number)
 
 
 def _plan_folds(

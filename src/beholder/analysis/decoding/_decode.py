@@ -10,9 +10,8 @@ import numpy as np
 
 from beholder._core.seeds import make_generator
 from beholder.analysis.decoding._classifiers import Classifier, Prepared, fit_classifier, prepare_rows
-from beholder.analysis.decoding._folds import balance_accuracy, count_confusions
 from beholder.analysis.decoding._streamed import StreamedFeatures
-from beholder.statistics import find_half_width
+from beholder.statistics import balance_accuracy, count_confusions, find_half_width
 
 _N_HALVES = 20
 

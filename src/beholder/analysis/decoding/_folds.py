@@ -1,4 +1,4 @@
-"""Folds in which every class is tested and trained on; balanced accuracy; labels in other orders."""
+"""Folds in which every class is tested and trained on; labels in other orders."""
 
 from __future__ import annotations
 
@@ -66,24 +66,6 @@ def plan_value_folds(n_stimuli: int, n_folds: int, seed: int, groups: np.ndarray
     if not 2 <= n_folds <= n:
         raise InputError(f"2 to {n} folds of {n} {'stimuli' if groups is None else 'groups'}", got=f"{n_folds}")
     return (make_generator(seed, "value folds", n).permutation(n) % n_folds)[units]
-
-
-def count_confusions(labels: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
-    """(n_classes, n_classes), int: true classes along rows, predicted along columns."""
-    counts = np.zeros((n_classes, n_classes), dtype=np.int64)
-    np.add.at(counts, (labels, predicted), 1)
-    return counts
-
-
-def balance_accuracy(confusions: np.ndarray) -> float:
-    """Mean over classes of the proportion correct; chance is 1/n_classes, however many stimuli each class has.
-
-    >>> balance_accuracy(np.array([[9, 1], [1, 1]]))
-    0.7
-    """
-    totals = confusions.sum(axis=1)
-    shown = totals > 0
-    return float((np.diagonal(confusions)[shown] / totals[shown]).mean())
 
 
 def draw_label_orders(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from beholder._core.errors import InputError
 from beholder._core.provenance import read_versions
 from beholder.models.definitions._base import RANDOM, ModelDefinition, Weights, get_source
+from beholder.models.definitions._layer_readout import READOUT, LayerReadout
 from beholder.models.definitions._meta import build_on_meta
 from beholder.models.network._model import Model, ModelSpec
 from beholder.models.network._readout import ZeroShotForward
@@ -73,10 +74,12 @@ def make_card(
     spec, head = model.spec, None
     names = tuple(classes) if classes is not None else model.classes
     shapes = _list_shapes(model.module if state is None else state)
+    readout = _describe_readout(model, shapes)
     if spec is not None:
         definition = get_source(spec.source).find(spec.model, spec.variant)
-        head = find_other_head(build_on_meta(definition.build), shapes)
-        _check_classes(names, head, definition, model.name)
+        own = {name: shape for name, shape in shapes.items() if readout is None or not name.startswith(f"{READOUT}.")}
+        head = find_other_head(build_on_meta(definition.build), own)
+        _check_classes(names, head if readout is None else readout, definition, model.name)
     return ModelCard(
         model=None if spec is None else _name_architecture(spec),
         classes=names,
@@ -84,6 +87,7 @@ def make_card(
         layers=model.layers,
         variant=None if spec is None else spec.variant,
         head=head,
+        readout=readout,
         started_from=started_from or _tell_start(model.weights, spec),
         preset=preset,
         settings=dict(settings or {}),
@@ -96,6 +100,19 @@ def make_card(
         notes=tuple(notes),
         versions=read_versions(),
     )
+
+
+def _describe_readout(model: Model, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
+    """Of a network that is read out at a layer: how, for the card."""
+    found = model.forward
+    if not isinstance(found, LayerReadout):
+        return None
+    n_classes, n_features = shapes[f"{READOUT}.weight"]
+    return {
+        "layer": found.path, "path": found.path, "call": found.call, "side": found.side, "pool": found.pool,
+        "stimulus_axis": found.stimulus_axis, "axes": list(found.axes), "n_features": n_features,
+        "n_classes": n_classes,
+    }  # fmt: skip
 
 
 def _name_architecture(spec: ModelSpec) -> str:

@@ -42,7 +42,7 @@ class ModelCard:
     head : mapping or None
         ``{"module": path, "n_classes": int}`` where the last layer is another one than the architecture's own.
     readout : mapping or None
-        ``{"layer", "pool", "n_features", "n_classes"}`` where a linear read-out of a layer gives the answers.
+        ``{"layer", "pool", "n_features", "n_classes", ...}`` where a linear read-out of a layer gives the answers.
     started_from : str or None
         Weights that training began with: a tag, ``random, seed 42``, a file's name and hash.
     preset : str or None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from beholder._core.errors import InputError
 from beholder._core.files import explain_write_errors, write_bytes, write_text
 from beholder._core.provenance import read_versions
 from beholder.models.definitions._base import ModelDefinition
+from beholder.models.definitions._layer_readout import add_readout, read_layer_readout
 from beholder.models.weights._card import KEY, ModelCard, find_card
 from beholder.models.weights._card_text import describe_card
 from beholder.models.weights._head import has_head, set_head
@@ -74,10 +76,18 @@ def adapt_definition(definition: ModelDefinition, card: ModelCard | None) -> Mod
     """A definition as the card of a checkpoint says: classes, preprocessing, head; without a card as it is."""
     if card is None:
         return definition
-    head = card.head
+    head, readout = card.head, card.readout
+    if readout is not None and "path" not in readout:
+        name = f"{definition.source}:{definition.name}"
+        raise InputError(
+            "a checkpoint of a whole network", got=f"the read-out of {readout.get('layer')} alone",
+            hint=f"`beholder models join {shlex.quote(name)} READOUT.safetensors OUT.safetensors`",
+        )  # fmt: skip
 
     def build() -> nn.Module:
         module = definition.build()
+        if readout is not None:
+            add_readout(module, int(readout["n_features"]), int(readout["n_classes"]))
         if head is not None and has_head(module, str(head["module"])):  # else another architecture's weights
             set_head(module, str(head["module"]), int(head["n_classes"]))
         return module
@@ -85,8 +95,9 @@ def adapt_definition(definition: ModelDefinition, card: ModelCard | None) -> Mod
     return replace(
         definition,
         build=build,
+        forward=definition.forward if readout is None else read_layer_readout(readout, definition.forward),
         preprocessing=card.read_preprocessing() or definition.preprocessing,
-        classes=card.classes if card.classes is not None or head is not None else definition.classes,
+        classes=card.classes if card.classes or head or readout else definition.classes,
         layers=definition.layers or card.layers,
     )
 
