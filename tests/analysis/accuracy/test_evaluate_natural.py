@@ -17,7 +17,7 @@ from torch import nn
 
 import beholder as bh
 from beholder._core.errors import ConfigurationChanged, InputError, UnknownNameError
-from beholder.analysis import open_result, write_result
+from beholder.analysis import RESULT_KINDS, open_result, write_result
 from beholder.models import ImagePreprocessing
 from beholder.statistics import bootstrap_proportion
 
@@ -138,8 +138,6 @@ def test_each_kind_and_level_is_measured_apart_and_all_together_by_stimulus(tmp_
 
 
 def _draw(found: Any) -> list[Any]:
-    from beholder.analysis import RESULT_KINDS
-
     return list(RESULT_KINDS[found.kind].draw(found))
 
 
@@ -222,3 +220,19 @@ def test_folders_that_sort_otherwise_than_the_classes(tmp_path: Path) -> None:
         pixels = torch.from_numpy(np.array(Image.open(path))).permute(2, 0, 1)[None].float() / 255
         right += ("zebra", "ant")[int(net.module(pixels).argmax())] == path.parent.name
     assert take(found, "accuracy_top1")["n_right"] == right
+
+
+def test_several_sets_are_one_and_are_called_by_their_folders(tmp_path: Path) -> None:
+    tables: list[Path] = []
+    for kind in ("fog", "snow"):
+        (tmp_path / kind).mkdir()
+        rows = ["file,label,grade,level,original"]
+        for i in range(4):
+            Image.new("RGB", (16, 16), (60 * i, 0, 0)).save(tmp_path / kind / f"{kind}_{i}.png")
+            rows.append(f"{kind}_{i}.png,{NAMES[i % 2]},{kind},{i // 2},o{i % 2}")
+        tables.append(tmp_path / kind / "stimuli.csv")
+        tables[-1].write_text("\n".join(rows), encoding="utf-8")
+    found = bh.evaluate_natural(make_network(), tables, answers=tmp_path / "out")
+    assert found.settings["set"] == "fog, snow" and "right about fog, snow?" in RESULT_KINDS["natural"].title(found)
+    assert [cell["name"] for cell in found.settings["cells"]] == ["all", "fog 0", "fog 1", "snow 0", "snow 1"]
+    assert take(found, "accuracy_top1")["n"] == 2 and take(found, "accuracy_top1")["n_answers"] == 8

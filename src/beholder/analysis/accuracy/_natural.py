@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 _OVER = ("stimuli", "classes")
+_GRADED_TABLE = "stimuli"
+"""What tables of graded stimuli are all called: their folder tells them apart."""
+_MOST_NAMED = 3
 
 
 @suggest_keywords
@@ -139,9 +142,12 @@ def evaluate_natural(
 def _name_set(stimuli: Any) -> str:
     """How a set is called in words: its folder or table; nothing for what is in memory."""
     if isinstance(stimuli, list | tuple):
-        return " and ".join(name for each in cast("list[Any]", stimuli)[:3] if (name := _name_set(each)))
+        names = list(dict.fromkeys(name for each in cast("list[Any]", stimuli) if (name := _name_set(each))))
+        more = f" and {len(names) - _MOST_NAMED} more sets" if len(names) > _MOST_NAMED else ""
+        return ", ".join(names[:_MOST_NAMED]) + more
     if isinstance(stimuli, str | Path):
-        return Path(str(stimuli).partition("=")[0]).resolve().stem
+        path = Path(str(stimuli).partition("=")[0]).resolve()
+        return path.parent.name if path.stem == _GRADED_TABLE else path.stem
     root = stimuli.root if isinstance(stimuli, StimulusSet) else None
     return root.resolve().stem if root is not None else ""
 

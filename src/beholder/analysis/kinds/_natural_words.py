@@ -138,10 +138,11 @@ def _tell_classes(result: Result) -> list[str]:
     if len(rows) > 2 and min(row["n"] for row in rows) >= 5:
         ordered = sorted(rows, key=lambda row: row["estimate"])
         least, most = ordered[0], ordered[-1]
-        told.append(
-            f"By class: from {format_percent(least)} of {least['class_name']} (n = {least['n']:,}) to "
-            f"{format_percent(most)} of {most['class_name']} (n = {most['n']:,})."
-        )
+        if least["estimate"] < most["estimate"]:
+            told.append(
+                f"By class: from {format_percent(least)} of {least['class_name']} (n = {least['n']:,}) to "
+                f"{format_percent(most)} of {most['class_name']} (n = {most['n']:,})."
+            )
     confused = [row for row in pick_rows(result, CONFUSION) if row["n_answers"] > 1][:_MOST_CONFUSED]
     if confused:
         parts = [f"{row['class_name']} for {row['response']} ({row['n_answers']} of {row['n']})" for row in confused]
