@@ -14,13 +14,13 @@ BESIDE = f"{INSTALL.format('')} && pip install --no-deps -r benchmarks/requireme
 """Peers whose own pins refuse current torch or numpy: the file lists all that they need beyond Beholder."""
 
 
-def import_peer(module: str) -> ModuleType:
-    """A module of a peer that has a file of requirements of its own."""
+def import_peer(module: str, file: str | None = None) -> ModuleType:
+    """A module of a peer that has a file of requirements of its own, named after it or ``file``."""
     peer = module.partition(".")[0]
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        stop(f"{peer}", f"an environment without it ({error})", BESIDE.format(peer))
+        stop(f"{peer}", f"an environment without it ({error})", BESIDE.format(file or peer))
 
 
 def import_browser_tests(module: str) -> ModuleType:

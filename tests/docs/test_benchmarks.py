@@ -47,11 +47,12 @@ def test_files_of_requirements_are_on_the_page_and_read() -> None:
         ("evidence.py", "browsers"),
         ("presentation.py", "browsers"),
         ("analysis.py", "analysis"),
+        ("attacks.py", "attacks"),
     ],
 )
 def test_a_peer_that_is_missing_is_an_error_with_the_line_to_type(tmp_path, line: str, file: str) -> None:
     (tmp_path / "sitecustomize.py").write_text(
-        "import sys\nfor name in ('lucent', 'thingsvision', 'pytest', 'playwright', 'rsatoolbox'):\n"
+        "import sys\nfor name in ('lucent', 'thingsvision', 'pytest', 'playwright', 'rsatoolbox', 'torchattacks'):\n"
         "    sys.modules[name] = None\n"
     )
     path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
