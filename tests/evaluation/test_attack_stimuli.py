@@ -276,6 +276,9 @@ def test_saved_stimuli_are_a_set_for_experiments(pictures: Path, tmp_path: Path)
     moved = shown.table[shown.table["attack"] == "transfer"]
     assert moved["source"].unique().tolist() == ["mixed/l2_pgd"]
     assert sorted(moved["eps"].unique()) == [0.05, 0.3]
+    later = attack_stimuli(other, pictures, norm="l2", eps=0.5, out_path=tmp_path / "b", **QUICK).to_pandas()
+    kept = later[later["attack"] == "transfer"].reset_index(drop=True)
+    assert kept.equals(moved.reset_index(drop=True)) and (later["eps"] == 0.5).any()
     some = StimulusSet.from_folder(pictures)
     some = StimulusSet.from_arrays(
         np.zeros((1, *SHAPE), np.float32), ["elsewhere"], labels=[some.labels[0]], kind="array"
@@ -388,6 +391,14 @@ def test_answers_that_change_by_themselves_are_averaged(tmp_path: Path) -> None:
     assert not attack_stimuli(
         make_network(), make_stimuli(), norm="l2", eps=0.1, out_path=tmp_path / "b", **QUICK
     ).facts["is_noisy"]  # fmt: skip
+
+
+def test_ids_that_cannot_be_names_of_files_are_refused_before_work(tmp_path: Path) -> None:
+    for ids in (["a b", "c"], ["a", "A"]):
+        shown = StimulusSet.from_arrays(np.full((2, *SHAPE), 0.5, np.float32), ids, labels=["0", "1"], kind="array")
+        with pytest.raises(InputError, match="that can be file names"):
+            attack_stimuli(make_network(), shown, eps="l2:1", out_path=tmp_path / "a", save=True, **QUICK)
+    assert not list(tmp_path.iterdir())
 
 
 def test_batches_that_do_not_fit_are_halved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

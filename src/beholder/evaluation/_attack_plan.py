@@ -117,7 +117,7 @@ def plan_shards(chain: Chain, level: int, positions: np.ndarray, batch_size: int
             "part": "attack", "norm": chain.norm, "attack": chain.attack, "eps": eps,
             "positions": [int(i) for i in positions[start:stop]],
             **({"base": chain.base, "source": chain.identity} if chain.source else {}),
-            **{name: values[start:stop] if isinstance(values, list) else values for name, values in more.items()},
+            **more,
         }  # fmt: skip
         mark = hash_settings(payload)[:12]
         shards.append(Shard(f"{chain.norm}-{chain.attack}-{eps:.9g}-{start:06d}-{mark}", stop - start, payload))

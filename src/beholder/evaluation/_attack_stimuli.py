@@ -150,6 +150,8 @@ def attack_stimuli(
     chains = _list_chains(names, sorted_radii, source)
     if save and protocol.space not in ("prepared", "waveform"):
         raise InputError("space prepared for stimuli that are saved", got=f"space {protocol.space}")
+    if save:
+        _check_names(shown)
     out, name = Path(out_path), to_path_name(asked.path_name)
     folder = JobFolder(out.parent / f".{out.name}.attacked.jobs" / name, out)
     own = [out / f"{name}.parquet", out / f"{name}.json", out / name]
@@ -163,7 +165,7 @@ def attack_stimuli(
             **({} if source is None else source.hand_over()),
         )  # fmt: skip
         every = merge_chains(read_chains(folder), chains)
-        made = _work(output, worker, every, settings, name, n_classes, workers, n_checked, source)
+        made = _work(output, worker, every, settings, name, n_classes, workers, n_checked)
         table = make_attacked_table(shown, labels, every, made)
         facts = {
             "format": FORMAT, "model": asked.name, "path_name": asked.path_name, "weights": asked.weights.sha256,
@@ -222,6 +224,14 @@ def _settle_targets(protocol: AttackProtocol, labels: Labels, model: Model, n_cl
     return replace(protocol, targets=str(number))
 
 
+def _check_names(stimuli: StimulusSet) -> None:
+    """Refuse ids that cannot be names of files, each its own."""
+    unsafe = [each for each in stimuli.ids if to_path_name(each).lower() != each.lower()]
+    if unsafe or len({each.lower() for each in stimuli.ids}) < len(stimuli):
+        got = repr(unsafe[0]) if unsafe else "ids that differ in case only"
+        raise InputError("stimulus ids of letters, digits, '.', '_' and '-' that can be file names", got=got)
+
+
 def _list_chains(
     attacks: Sequence[str], radii: Mapping[str, tuple[float, ...]], source: TransferSource | None
 ) -> list[Chain]:
@@ -273,7 +283,6 @@ def _work(
     n_classes: int,
     n_workers: int,
     n_checked: int,
-    source: TransferSource | None,
 ) -> dict[str, Any]:
     """Clean answers, then one radius after the other of all chains, then what is looked at on some stimuli."""
     saved = {"saved": True} if worker.output is not None else {}
@@ -306,9 +315,7 @@ def _work(
         for chain in chains:
             if level < len(chain.radii):
                 left = states[chain].list_left()
-                files = {} if source is None else source.list_files(chain, level, left)
-                more = {**saved, **files}
-                planned[chain] = left, plan_shards(chain, level, left, batch, **more)
+                planned[chain] = left, plan_shards(chain, level, left, batch, **saved)
         every = [shard for _, shards in planned.values() for shard in shards]
         found = run(f"attack (radius {level + 1} of {n_levels})", every) if every else {}
         for chain, (left, shards) in planned.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, final
@@ -20,7 +20,7 @@ from beholder._core.seeds import derive_seed, make_generator
 from beholder._core.threads import open_threads
 from beholder.evaluation._attack_protocol import RANDOM, TARGET_RULES, TRANSFER, AttackProtocol
 from beholder.evaluation._saved_stimuli import prepare_saved
-from beholder.jobs import Finish, Shard
+from beholder.jobs import Finish, Shard, has_content
 from beholder.models import Model, ModelWorker, explain_shape_errors, prepare_stimulus, run_eagerly
 from beholder.stimuli import StimulusSet
 from beholder.synthesis import (
@@ -71,10 +71,12 @@ class AttackWorker(ModelWorker):
         The network whose attacks are shown (``transfer``).
     source_labels : (n_stimuli,), int64, optional
         Right answers, as its outputs.
-    saved : path, optional
-        The folder that saved attacked stimuli lie in, whose files shards name.
     source_identity : str
-        Of the network, or the saved stimuli, that are handed over.
+        Of the network, or of the saved stimuli in its place.
+    saved : path, optional
+        The folder that saved attacked stimuli lie in.
+    saved_files : mapping of float to sequence of (str, str)
+        At each radius a file and its hash for every stimulus.
     """
 
     stimuli: StimulusSet
@@ -90,8 +92,9 @@ class AttackWorker(ModelWorker):
     output: Path | None = None
     source: Model | None = None
     source_labels: np.ndarray | None = None
-    saved: Path | None = None
     source_identity: str = ""
+    saved: Path | None = None
+    saved_files: Mapping[float, Sequence[Sequence[str]]] = field(default_factory=dict)
 
     @contextlib.contextmanager
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
@@ -214,8 +217,8 @@ class _Run:
         targets = self._find_targets(inside, batch)
         if attack == TRANSFER and payload["source"] != self.worker.source_identity:
             raise InputError("--transfer as in the earlier run", got="another, and earlier records are gone")
-        if "files" in payload:
-            made = self.space.enter(self._read_saved(payload, batch))
+        if attack == TRANSFER and self.source is None:
+            made = self.space.enter(self._read_saved(eps, batch))
             logits, flat = self._answer(made), None
             sizes = measure_norms(made - inside, norm).cpu().numpy()
         elif self.source is not None and attack == TRANSFER:
@@ -367,12 +370,16 @@ class _Run:
         saved = {"top1_saved": told["top1"], "top5_saved": told["top5"], "size_saved": sizes}
         return {**saved, "files": files}
 
-    def _read_saved(self, payload: Mapping[str, Any], batch: _Batch) -> Tensor:
+    def _read_saved(self, eps: float, batch: _Batch) -> Tensor:
         """Attacked stimuli from files, shown as they are."""
         worker = self.worker
         assert worker.saved is not None
-        files = dict(zip(payload["positions"], payload["files"], strict=True))
-        made = [prepare_saved(worker.saved / files[i][0], worker.model.preprocessing) for i in batch.padded]
+        made: list[np.ndarray] = []
+        for i in batch.padded:
+            name, digest = worker.saved_files[eps][i]
+            if not has_content(worker.saved / name, digest):
+                raise InputError("the saved stimuli that the work began with", got=f"another {worker.saved / name}")
+            made.append(prepare_saved(worker.saved / name, worker.model.preprocessing))
         return torch.from_numpy(np.stack(made)).to(worker.model.device)
 
 

@@ -172,12 +172,11 @@ def read_attacked_accuracy(path: Path | str, known: Iterable[str], attack: str |
     worst = [key for key in fitting if key[2] == _WORST and set(found[key]) == everybody]
     fitting = worst if len(worst) == 1 and len({key[:2] for key in fitting}) == 1 else fitting
     if len(fitting) != 1:
-        shown = fitting or list(found)
+        shown = _list_attacks(found, fitting or list(found))
         raise InputError(
             "one attack, --attack NORM:EPS or NORM:EPS:ATTACK",
             got=attack or (f"several in {path}" if found else f"none in {path}"),
-            hint=" or ".join(_name_attack(key, several=len({k[:2] for k in shown}) < len(shown)) for key in shown)
-            or None,
+            hint=" or ".join(shown) or None,
         )  # fmt: skip
     return found[fitting[0]]
 
@@ -191,9 +190,14 @@ def _fits(key: tuple[str, float, str], attack: str, path: Path) -> bool:
     return key[0] == norm and f"{key[1]:g}" == f"{eps:g}" and kind in ("", key[2])
 
 
-def _name_attack(key: tuple[str, float, str], *, several: bool) -> str:
-    norm, eps, kind = key
-    return f"{norm}:{eps:g}:{kind}" if several and kind else f"{norm}:{eps:g}"
+def _list_attacks(found: Mapping[tuple[str, float, str], Mapping[str, float]], keys: Sequence[Any]) -> list[str]:
+    """What tells attacks apart: norm and radius, where these do not suffice the attack, too."""
+    named: list[str] = []
+    for norm, eps, kind in keys:
+        here = {key[2]: set(own) for key, own in found.items() if key[:2] == (norm, eps)}
+        enough = len(here) == 1 or here.get(_WORST) == set().union(*here.values())
+        named.append(f"{norm}:{eps:g}" if enough or not kind else f"{norm}:{eps:g}:{kind}")
+    return list(dict.fromkeys(named))
 
 
 def read_brain_prediction(path: Path | str, known: Iterable[str]) -> dict[str, float]:

@@ -59,7 +59,8 @@ class TransferSource:
     def hand_over(self) -> dict[str, Any]:
         """What a worker needs of it."""
         return {
-            "source": self.model, "source_labels": self.labels, "saved": self.folder, "source_identity": self.identity,
+            "source": self.model, "source_labels": self.labels, "source_identity": self.identity,
+            "saved": self.folder, "saved_files": self.files,
         }  # fmt: skip
 
     def list_chains(self, radii: Mapping[str, tuple[float, ...]]) -> list[Chain]:
@@ -67,13 +68,6 @@ class TransferSource:
         if self.model is None:
             radii = {self.norm: tuple(sorted(self.files))}
         return [Chain(norm, TRANSFER, own, self.name, self.base, self.identity) for norm, own in radii.items()]
-
-    def list_files(self, chain: Chain, level: int, positions: np.ndarray) -> dict[str, Any]:
-        """Saved files of the stimuli that are shown at one radius of a chain."""
-        if self.model is not None or chain.identity != self.identity:
-            return {}
-        files = self.files[chain.radii[level]]
-        return {"files": [files[i] for i in positions]}
 
 
 def open_transfer(
