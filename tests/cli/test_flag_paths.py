@@ -37,8 +37,7 @@ LONGER = {
 } | {
     ("train", name): "what is not given is the preset's: asked is in one place, resolved in another"
     for name in (
-        "attack_keep", "random_start", "eval_stimuli", "accumulation", "optimizer", "learning_rate", "momentum",
-        "weight_decay", "schedule", "step_factor", "warmup_epochs", "label_smoothing", "clip_norm", "ema", "precision",
+        "attack_keep", "random_start", "eval_stimuli", "accumulation", "step_factor", "warmup_epochs", "label_smoothing", "clip_norm", "ema", "precision",
     )
 }  # fmt: skip
 """Flags that take one file more."""
