@@ -37,7 +37,8 @@ LONGER = {
 } | {
     ("train", name): "what is not given is the preset's: asked is in one place, resolved in another"
     for name in (
-        "attack_keep", "random_start", "eval_stimuli", "accumulation", "step_factor", "warmup_epochs", "label_smoothing", "clip_norm", "ema", "precision",
+        "attack_keep", "random_start", "eval_stimuli", "accumulation", "step_factor", "warmup_epochs",
+        "label_smoothing", "clip_norm", "ema", "precision",
     )
 }  # fmt: skip
 """Flags that take one file more."""
