@@ -13,7 +13,7 @@ from beholder._core.errors import InputError, UnknownNameError
 from beholder.cli.stimuli import Grade
 from beholder.stimuli import COMMON_CORRUPTIONS, GRADES, corrupt_picture, grade_stimuli
 
-library = pytest.importorskip("imagecorruptions")
+library = pytest.importorskip("imagecorruptions", exc_type=ImportError)
 PICTURE = np.random.default_rng(0).random((40, 36, 3))
 
 

@@ -86,4 +86,8 @@ def _load_library() -> Any:
         import imagecorruptions
     except ModuleNotFoundError as error:
         raise MissingExtra("imagecorruptions-imaug", "corruptions", "common corruptions") from error
+    except ImportError as error:  # OpenCV wants libGL, which a server may lack
+        raise InputError(
+            "OpenCV for common corruptions", got=str(error), hint="apt install libgl1, or opencv-python-headless"
+        ) from error
     return imagecorruptions
