@@ -53,16 +53,36 @@ def test_killed_at_twenty_moments_ends_at_the_same_bytes(tmp_path: Path) -> None
     compare_killed(tmp_path, 20, "12", "0.3")
 
 
+def launch(out: Path, *words: str) -> subprocess.Popen[bytes]:
+    """Two processes that train one network, started by torchrun."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen([*launcher, str(SCRIPT), str(out), *words], env=environment, stderr=subprocess.DEVNULL)
+
+
+@pytest.mark.slow
+def test_two_processes_that_were_killed_go_on_to_the_same_bytes(tmp_path: Path) -> None:
+    """With batch norm, whose statistics each process has of its own stimuli, and an attack that looks at them."""
+    whole = launch(tmp_path / "whole", "6", "0", "norm")
+    assert whole.wait() == 0
+    killed = launch(tmp_path / "killed", "6", "0.3", "norm")
+    states = tmp_path / "killed" / "state"
+    while killed.poll() is None and not any(int(path.stem) % 5 for path in states.glob("0*.safetensors")):
+        time.sleep(0.002)
+    # torchrun's children have sessions of their own
+    subprocess.run(["pkill", "-9", "-f", str(tmp_path / "killed")], check=True)
+    killed.wait()
+    assert max(int(path.stem) for path in states.glob("0*.safetensors")) % 5, "killed within an epoch of five updates"
+    assert launch(tmp_path / "killed", "6", "0", "norm").wait() == 0
+    for name in FILES:
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
 @pytest.mark.slow
 def test_two_processes_learn_as_one_does(tmp_path: Path) -> None:
     """Started by torchrun, with gloo; without batch norm and dropout the gradient is that of the whole batch."""
     assert start(tmp_path / "one", "2", "0").wait() == 0
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [*launcher, str(SCRIPT), str(tmp_path / "two"), "2", "0"], env=environment, capture_output=True, check=False
-    )
-    assert done.returncode == 0, done.stderr.decode()
+    assert launch(tmp_path / "two", "2", "0").wait() == 0
     one, two = (load_file(tmp_path / name / FILES[1]) for name in ("one", "two"))
     for name, value in one.items():
         torch.testing.assert_close(two[name], value, rtol=1e-4, atol=1e-5)

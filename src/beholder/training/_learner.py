@@ -130,6 +130,7 @@ class Learner:
         rate = compute_learning_rate(self.settings, self.step, self.steps_per_epoch)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        self.processes.send_first(self._buffers)  # attacks look at them, and a state holds those of the first alone
         tally = self._find_gradients(x, labels)
         tally = self._share(tally)
         self._update()

@@ -123,6 +123,7 @@ def make_perturb(space: LearningSpace, settings: TrainingSettings, n_steps: int)
                 space.compute_logits, y, labels if labels.ndim == 1 else labels.argmax(1), norm=settings.norm,
                 radius=settings.eps, n_steps=n_steps, step_size=settings.attack_step_size, keep=settings.attack_keep,
                 random_start=settings.random_start, low=low, high=high, generator=generator,
+                judge_last=settings.attack_keep != "last",
             ).x  # fmt: skip
 
     return perturb
