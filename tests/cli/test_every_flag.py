@@ -78,7 +78,10 @@ def test_a_value_of_another_kind_and_a_mistyped_flag(name: str, beholder: Call) 
     assert arguments
 
 
-ANY_NUMBER = {"stimuli grade --levels", "tasks simulate --difference", "metamers make --target_db", "train --snr"}
+ANY_NUMBER = {
+    "stimuli grade --levels", "tasks simulate --difference", "metamers make --target_db", "train --snr",
+    "evaluate adversarial --min_exponent", "evaluate adversarial --max_exponent",
+}  # fmt: skip
 SEEDS = ("--rnd_seed", "--RANDOMSEED", "--weights_seed")
 
 
@@ -94,7 +97,7 @@ def test_a_number_that_is_none_or_below_0(name: str, beholder: Call) -> None:
             continue
         wrongs = ["nan", "inf"] * (float in kinds) + ["-1"]
         if f"{name} {flag}" in ANY_NUMBER:
-            wrongs = ["nan"]
+            wrongs = ["nan"] * (float in kinds)
         given = [
             [other, value] if other.startswith("-") else [value] for other, value in needed.items() if other != flag
         ]

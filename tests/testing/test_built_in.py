@@ -173,6 +173,7 @@ def test_sections_have_their_turn() -> None:
     told = [kind.__module__.removeprefix("beholder.report._kind_") for kind in ours]
     assert told == [
         "analysis",
+        "training",
         "rdms",
         "metamers",
         "units",

@@ -417,7 +417,7 @@ def name_set(norm: str, attack: str, eps: float) -> str:
     """The folder of attacked stimuli.
 
     >>> name_set("linf", "pgd", 4 / 255)
-    'linf_pgd_0.015686275'
+    'linf_pgd_0.0156862745'
     """
     return f"{norm}_{attack}_{eps:.9g}"
 

@@ -127,7 +127,7 @@ def compare_confusions(
     crossed = CrossedEstimates(
         _average(observed, everyone, n)[0], _average(_correlate_all(drawn, everyone, n), everyone, n),
         _average(_correlate_all(whole, counts, n), counts, n), _average(_correlate_all(drawn, counts, n), counts, n),
-        len(truth), n, over,
+        len(truth), n, over, most=1.0,
     )  # fmt: skip
     return ConfusionAgreement(whole[:, 0], observed[0], crossed)
 

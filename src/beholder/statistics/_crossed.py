@@ -31,7 +31,7 @@ class CrossedEstimates:
     over : {"both", "stimuli", "people"}
         What intervals and tests generalise to. Of one person: stimuli.
     most : float
-        The values lie between -most and most; intervals are cut there.
+        The values lie between -most and most, as correlations between -1 and 1; intervals are cut there.
     """
 
     values: np.ndarray
@@ -41,7 +41,7 @@ class CrossedEstimates:
     n_stimuli: int
     n_people: int
     over: Over = "both"
-    most: float = 1.0
+    most: float = math.inf
 
     def interval(self, weights: np.ndarray) -> tuple[float, float, float, float]:
         """A weighted sum of the values with the ends of its 95 % interval, and p against 0, two-sided: by t.

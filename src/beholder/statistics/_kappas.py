@@ -125,7 +125,7 @@ def average_kappas(
     whole = _mean_finite(kappas)[None]
     crossed = CrossedEstimates(
         _average(whole, everyone, n)[0], _average(drawn, everyone, n), _average(whole, counts, n),
-        _average(drawn, counts, n), sum(each.shape[1] for each in persons), n, over,
+        _average(drawn, counts, n), sum(each.shape[1] for each in persons), n, over, most=1.0,
     )  # fmt: skip
     return MeanKappas(kappas, crossed, *_test(persons, nets, crossed.values, n_permutations, seed))
 
