@@ -141,12 +141,13 @@ def fit_softmax_path(
         Of its penalty among ``penalties``.
     scores : (n_penalties,), float64
     """
-    order = np.argsort(np.asarray(penalties, dtype=np.float64), kind="stable")
+    values = np.asarray(penalties, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
     scores = np.full(len(order), np.nan)
     best: tuple[SoftmaxFit, int] | None = None
     fit = None
     for place in order.tolist():
-        fit = fit_softmax(rows, labels, n_classes, float(penalties[place]), fit)
+        fit = fit_softmax(rows, labels, n_classes, float(values[place]), fit)
         scores[place] = score(fit)
         if best is None or scores[place] > scores[best[1]]:
             best = fit, place

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,12 +43,13 @@ def fit_oracle(x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray, np.ndarray
     labels = np.unique(KINDS, return_inverse=True)[1]
     parts = split_by_hash(IDS, labels, 42)
     x = x.reshape(60, -1)
-    scaler = StandardScaler().fit(x[parts == TRAIN])
+    scaler: Any = StandardScaler().fit(x[parts == TRAIN])
     order = np.concatenate([np.flatnonzero(parts == TRAIN), np.flatnonzero(parts == VALIDATION)])
     n = int((parts == TRAIN).sum())
     fold = [(np.arange(n), np.arange(n, len(order)))]
-    model = LogisticRegressionCV(Cs=PENALTIES, cv=fold, refit=False, tol=1e-10, max_iter=10_000)
-    fit = model.fit(scaler.transform(x)[order], labels[order])
+    options: dict[str, Any] = {"Cs": PENALTIES, "cv": fold, "refit": False}
+    model = LogisticRegressionCV(**options, tol=1e-10, max_iter=10_000)
+    fit: Any = model.fit(scaler.transform(x)[order], labels[order])
     weights = fit.coef_ / scaler.scale_
     bias = fit.intercept_ - weights @ scaler.mean_
     test = parts == TEST
@@ -101,7 +103,8 @@ def test_top5_of_many_classes_and_a_class_that_is_most_of_them():
     result = bh.analyze_probe({"a": layer}, kinds, penalties=[1.0], stimulus_ids=[f"s{i}" for i in range(75)])
     rows = result.table.set_index("statistic")
     assert rows["chance"].round(4).to_dict() == {"top1": 0.1429, "top5": 0.7143, "balanced-accuracy": 0.1429}
-    assert rows.loc["top5", "estimate"] >= rows.loc["top1", "estimate"]
+    found = rows["estimate"].to_dict()
+    assert found["top5"] >= found["top1"]
     assert any("'k0' is" in note and "balanced accuracy" in note for note in result.warnings)
 
 
