@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import threading
 from typing import Any
 
@@ -84,11 +83,11 @@ def corrupt_picture(picture: np.ndarray, name: str, severity: float, *, seed: in
 
 def _load_library() -> Any:
     try:
-        library = importlib.import_module("imagecorruptions")
+        import imagecorruptions
     except ModuleNotFoundError as error:
         raise MissingExtra("imagecorruptions-imaug", "corruptions", "common corruptions") from error
     except ImportError as error:  # OpenCV wants libGL, which a server may lack
         raise InputError(
             "OpenCV for common corruptions", got=str(error), hint="apt install libgl1, or opencv-python-headless"
         ) from error
-    return library
+    return imagecorruptions
