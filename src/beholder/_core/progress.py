@@ -94,9 +94,10 @@ class _LinePrinter:
         self._start = self._last = time.monotonic()
 
     def advance(self, n: int) -> None:
+        was_done = self._count >= self._total
         self._count += n
         now = time.monotonic()
-        if now - self._last >= _LINE_EVERY_SECONDS or self._count >= self._total:
+        if now - self._last >= _LINE_EVERY_SECONDS or (self._count >= self._total and not was_done):
             self._last = now
             rate = (self._count - self._first) / max(now - self._start, 1e-9)
             logger.info("%s: %d of %d %s, %.1f/s", self._label, self._count, self._total, self._unit, rate)
