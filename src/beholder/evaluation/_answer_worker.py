@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,11 @@ import numpy as np
 from beholder.evaluation._outputs import compute_outputs, open_network
 from beholder.evaluation._readouts import Readout
 from beholder.evaluation._saved_stimuli import prepare_as_shown
-from beholder.jobs import Finish, Shard
+from beholder.jobs import Finish, Output, Plan, Shard, cut_range
 from beholder.models import Model, ModelWorker, load_stimulus, name_bad_stimulus
 from beholder.stimuli import StimulusSet
+
+_STIMULI_IN_SHARD = 64
 
 
 @dataclass
@@ -64,3 +66,15 @@ class AnswerWorker(ModelWorker):
             return load_stimulus(self.stimuli, i, model.preprocessing, None)[0]
         with name_bad_stimulus(self.stimuli, i):
             return prepare_as_shown(self.stimuli, i, model.preprocessing)
+
+
+def collect_answers(
+    output: Output, who: str, settings: Mapping[str, Any], worker: AnswerWorker, n_workers: int
+) -> dict[str, list[Any]]:
+    """What the worker's readout keeps of all its stimuli, in their order; shards that are there are not asked again."""
+    shards = tuple(
+        Shard(f"stimuli-{start:06d}", stop - start, {"start": start, "stop": stop})
+        for start, stop in cut_range(0, len(worker.stimuli), _STIMULI_IN_SHARD)
+    )
+    receipts = output.run(Plan(f"answers of {who}", settings, shards), worker, n_workers=n_workers)
+    return {key: [each for receipt in receipts for each in receipt["facts"][key]] for key in receipts[0]["facts"]}

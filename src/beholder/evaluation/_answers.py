@@ -13,21 +13,19 @@ from beholder._core.hashing import hash_settings
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.settings import keep_batch_size
 from beholder._core.tables import write_parquet
-from beholder.evaluation._answer_worker import AnswerWorker
+from beholder.evaluation._answer_worker import AnswerWorker, collect_answers
 from beholder.evaluation._known_categories import find_categories
 from beholder.evaluation._labels import read_labels_of
 from beholder.evaluation._outputs import CPU_BATCH, DEVICE_BATCH, count_outputs
 from beholder.evaluation._readouts import CategoryReadout
 from beholder.experiments import name_versions
-from beholder.jobs import JobFolder, Plan, Shard, cut_range, open_output
+from beholder.jobs import JobFolder, open_output
 from beholder.models import (
     Model,
-    as_model,
     collect_stimuli,
     describe_preprocessing,
     identify_model,
-    load_model,
-    pick_device,
+    open_model,
 )
 from beholder.responses import Trials
 from beholder.stimuli import CATEGORY_RULES, StimulusSet
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 FORMAT = "beholder-answers-1"
-_STIMULI_IN_SHARD = 64
 _CONDITIONS = {
     "condition": ("condition", "grade", "corruption"), "level": ("level", "severity"), "texture": ("texture",),
 }  # fmt: skip
@@ -111,9 +108,7 @@ def answer_stimuli(
     """
     if rule not in CATEGORY_RULES:
         raise UnknownNameError("rule", rule, CATEGORY_RULES)
-    asked = (
-        load_model(model, device=pick_device(device), seed=weights_seed) if isinstance(model, str) else as_model(model)
-    )
+    asked = open_model(model, device if isinstance(model, str) else None, weights_seed)
     found = collect_stimuli(asked, stimuli)
     if not len(found):
         raise InputError("at least one stimulus", got="an empty stimulus set")
@@ -131,14 +126,9 @@ def answer_stimuli(
     with open_output(folder, leftovers=[out / file], replace=replace) as output:
         settings = _resolve_settings(asked, who, shown, known.outputs, rule, batch_size, folder.read_settings())
         output.settle(settings, vacant=[out / file])
-        shards = tuple(
-            Shard(f"stimuli-{start:06d}", stop - start, {"start": start, "stop": stop})
-            for start, stop in cut_range(0, len(shown), _STIMULI_IN_SHARD)
-        )
         readout = CategoryReadout(known.outputs, rule)
         worker = AnswerWorker(shown, asked, str(asked.device), settings["batch_size"], readout)
-        receipts = output.run(Plan(f"answers of {who}", settings, shards), worker, n_workers=workers)
-        answers = [each for receipt in receipts for each in receipt["facts"]["answers"]]
+        answers = collect_answers(output, who, settings, worker, workers)["answers"]
         table = make_answer_table(who, shown, [truths[i] for i in kept], answers, rule)
         with folder.seal(file):
             write_answer_table(out / file, table)

@@ -40,13 +40,11 @@ from beholder.evaluation._transfer import TransferSource, open_transfer
 from beholder.jobs import JobFolder, Output, Plan, Shard, cut_range, open_output
 from beholder.models import (
     Model,
-    as_model,
     check_modality,
     collect_stimuli,
     describe_preprocessing,
     identify_model,
-    load_model,
-    pick_device,
+    open_model,
 )
 from beholder.stimuli import StimulusSet
 
@@ -134,9 +132,7 @@ def attack_stimuli(
     --------
     >>> found = attack_stimuli("squeezenet1_1", "images/", {"l2": [0.5, 3]})  # doctest: +SKIP
     """
-    asked = (
-        load_model(model, device=pick_device(device), seed=weights_seed) if isinstance(model, str) else as_model(model)
-    )
+    asked = open_model(model, device if isinstance(model, str) else None, weights_seed)
     names, sorted_radii = check_attacks(attacks, protocol.targets), read_radii(None, radii, asked.modality)
     found, drawn = _choose(collect_stimuli(asked, stimuli), n_stimuli, seed)
     check_modality(asked, found)

@@ -15,24 +15,22 @@ from beholder._core.files import to_path_name
 from beholder._core.hashing import hash_settings
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.settings import keep_batch_size
-from beholder.evaluation._answer_worker import AnswerWorker
+from beholder.evaluation._answer_worker import AnswerWorker, collect_answers
 from beholder.evaluation._answers import list_shown, make_typed_table, write_answer_table
 from beholder.evaluation._class_names import list_classes
 from beholder.evaluation._known_categories import list_category_outputs
 from beholder.evaluation._labels import Labels, find_category_labels, find_labels, read_labels_of
 from beholder.evaluation._outputs import CPU_BATCH, DEVICE_BATCH, count_outputs
 from beholder.evaluation._readouts import RankReadout
-from beholder.jobs import JobFolder, Plan, Shard, cut_range, open_output
+from beholder.jobs import JobFolder, open_output
 from beholder.models import (
     Model,
-    as_model,
     check_modality,
     collect_stimuli,
     describe_preprocessing,
     identify_model,
-    load_model,
     number_twins,
-    pick_device,
+    open_model,
 )
 from beholder.stimuli import CATEGORY_RULES, StimulusSet, load_categories, load_words
 
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 FORMAT = "beholder-natural-1"
-_STIMULI_IN_SHARD = 64
 
 
 @final
@@ -144,9 +141,7 @@ def classify_stimuli(
     """
     if rule not in CATEGORY_RULES:
         raise UnknownNameError("rule", rule, CATEGORY_RULES)
-    asked = (
-        load_model(model, device=pick_device(device), seed=weights_seed) if isinstance(model, str) else as_model(model)
-    )
+    asked = open_model(model, device if isinstance(model, str) else None, weights_seed)
     found = collect_stimuli(asked, stimuli)
     if not len(found):
         raise InputError("at least one stimulus", got="an empty stimulus set")
@@ -162,14 +157,9 @@ def classify_stimuli(
     with open_output(folder, leftovers=[out / file], replace=replace) as output:
         settings = _resolve_settings(asked, who, shown, truths, rule, as_shown, batch_size, folder.read_settings())
         output.settle(settings, vacant=[out / file])
-        shards = tuple(
-            Shard(f"stimuli-{start:06d}", stop - start, {"start": start, "stop": stop})
-            for start, stop in cut_range(0, len(shown), _STIMULI_IN_SHARD)
-        )
         readout = RankReadout(truths.list_indices(), truths.outputs, rule)
         worker = AnswerWorker(shown, asked, str(asked.device), settings["batch_size"], readout, as_shown)
-        receipts = output.run(Plan(f"answers of {who}", settings, shards), worker, n_workers=workers)
-        facts = {key: [each for receipt in receipts for each in receipt["facts"][key]] for key in receipts[0]["facts"]}
+        facts = collect_answers(output, who, settings, worker, workers)
         table = _make_table(who, shown, truths, facts)
         with folder.seal(file):
             write_answer_table(out / file, table)

@@ -8,11 +8,11 @@ import pytest
 
 import beholder as bh
 from beholder import InputError
-from beholder.analysis.decoding import _analyze, _streamed
+from beholder.analysis.decoding import _analyze
 from beholder.analysis.decoding._classifiers import fit_classifier, prepare_rows
 from beholder.analysis.decoding._decode import DecodeSettings, decode_conditions
 from beholder.analysis.decoding._folds import draw_label_orders, plan_class_folds
-from beholder.statistics import balance_accuracy
+from beholder.statistics import _softmax, balance_accuracy
 
 CLASSIFIERS = ("centroid", "logistic", "svm", "lda")
 IDS = [f"s{i}" for i in range(36)]
@@ -190,7 +190,7 @@ def test_a_layer_larger_than_memory_is_decoded_as_one_that_is_held(
     asked: dict[str, Any] = {"classifier": classifier, "n_permutations": 0, **more}
     held = decode({"a": layer}, **asked)
     monkeypatch.setattr(_analyze, "IN_MEMORY_BYTES", 0)
-    monkeypatch.setattr(_streamed, "_BLOCK_BYTES", 8 * 50 * 5)  # five stimuli at once
+    monkeypatch.setattr(_softmax, "_BLOCK_BYTES", 8 * 50 * 5)  # five stimuli at once
     streamed = decode({"a": layer}, **asked)
     one, two = (each.arrays["confusions"] for each in (held, streamed))
     if classifier == "svm":  # its solver stops where it may

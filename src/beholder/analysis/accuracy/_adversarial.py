@@ -26,7 +26,7 @@ from beholder.evaluation import (
     read_protocol,
     read_radii,
 )
-from beholder.models import Model, as_model, load_model, pick_device
+from beholder.models import Model, open_model
 from beholder.statistics import wilson_interval
 from beholder.stimuli import StimulusSet
 
@@ -176,10 +176,7 @@ def _load(models: Any, device: str, weights_seed: int) -> list[Model]:
     listed: list[Any] = list(cast("list[Any]", models)) if isinstance(models, list | tuple) else [models]
     if not listed:
         raise InputError("at least one network", got="none")
-    return [
-        load_model(each, device=pick_device(device), seed=weights_seed) if isinstance(each, str) else as_model(each)
-        for each in listed
-    ]
+    return [open_model(each, device if isinstance(each, str) else None, weights_seed) for each in listed]
 
 
 def _gather(asked: Sequence[AttackedAnswers], folders: Sequence[Path]) -> list[AttackedAnswers]:

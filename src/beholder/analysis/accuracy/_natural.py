@@ -18,7 +18,7 @@ from beholder.analysis.accuracy._confusions import count_confusions, list_confus
 from beholder.analysis.accuracy._rows import OF_CLASS, OF_CLASSES, SIXTEEN, TOP1, TOP5, K, measure_accuracy
 from beholder.analysis.accuracy._stimuli import open_stimuli
 from beholder.evaluation import NaturalAnswers, classify_stimuli, draw_held_out
-from beholder.models import Model, as_model, load_model, pick_device
+from beholder.models import Model, open_model
 from beholder.statistics import compute_mean_interval
 from beholder.stimuli import StimulusSet, load_categories
 
@@ -108,9 +108,7 @@ def evaluate_natural(
         raise UnknownNameError("unit of intervals", over, _OVER)
     if n_held_out < 1:
         raise InputError("at least 1 stimulus a class", got=str(n_held_out))
-    asked = (
-        load_model(model, device=pick_device(device), seed=weights_seed) if isinstance(model, str) else as_model(model)
-    )
+    asked = open_model(model, device if isinstance(model, str) else None, weights_seed)
     is_drawn = stimuli is None
     shown: Any = open_stimuli(stimuli)
     if is_drawn:

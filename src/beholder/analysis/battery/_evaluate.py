@@ -20,7 +20,7 @@ from beholder.analysis.battery._pictures import join_pictures
 from beholder.analysis.battery._published import read_people
 from beholder.analysis.recognition._analyze import analyze_recognition
 from beholder.evaluation import answer_stimuli
-from beholder.models import Model, as_model, identify_model, load_model, pick_device
+from beholder.models import Model, identify_model, open_model
 from beholder.responses import Trials, read_trials
 from beholder.stimuli import CATEGORY_RULES, StimulusSet, as_stimulus_set
 
@@ -147,10 +147,7 @@ def evaluate_battery(
 
 def _load(models: Any, device: str, weights_seed: int) -> list[Model]:
     listed: list[Any] = list(cast("list[Any]", models)) if isinstance(models, list | tuple) else [models]
-    found = [
-        load_model(each, device=pick_device(device), seed=weights_seed) if isinstance(each, str) else as_model(each)
-        for each in listed
-    ]
+    found = [open_model(each, device if isinstance(each, str) else None, weights_seed) for each in listed]
     names = [net.path_name for net in found]
     if not names:
         raise InputError("at least one network", got="none")

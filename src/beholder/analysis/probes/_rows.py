@@ -2,62 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
-from beholder.analysis._features import IN_MEMORY_BYTES, flatten_rows, read_features
+from beholder.analysis._features import IN_MEMORY_BYTES
 from beholder.analysis._join import LayerRows
+from beholder.analysis._scaled_rows import ScaledRows, measure_scale, read_turned
 from beholder.statistics import SoftmaxFit, iter_blocks
 
 _MOST_TURNED = 8000
 """Stimuli by stimuli products of more than so many are not taken apart."""
-
-
-@final
-class ScaledRows:
-    """Rows less a mean, divided; read when sliced, in double precision.
-
-    Parameters
-    ----------
-    layer : LayerRows
-        (n_stimuli, n_replicates, *features); replicates are averaged.
-    name : str
-        For messages.
-    mean, divisor : (n_features,), optional
-    """
-
-    def __init__(
-        self, layer: LayerRows, name: str, mean: np.ndarray | None = None, divisor: np.ndarray | None = None
-    ) -> None:
-        self._layer, self._name = layer, name
-        self.mean, self.divisor = mean, divisor
-        self.shape: tuple[int, int] = (int(layer.shape[0]), math.prod(int(size) for size in layer.shape[2:]))
-
-    def __getitem__(self, index: slice) -> np.ndarray:
-        rows = flatten_rows(self._layer[index])
-        if not np.isfinite(rows).all():
-            raise InputError("finite activations", got=f"NaN or infinite values in {self._name}")
-        if self.mean is not None and self.divisor is not None:
-            rows -= self.mean
-            rows /= self.divisor
-        return rows
-
-
-@final
-class _AsLayer:
-    """Rows with an axis of replicates, as :func:`read_features` takes them."""
-
-    def __init__(self, rows: ScaledRows) -> None:
-        self._rows = rows
-        self.shape = (rows.shape[0], 1, rows.shape[1])
-        self.dtype = np.dtype(np.float64)
-
-    def __getitem__(self, index: slice) -> np.ndarray:
-        return self._rows[index][:, None]
 
 
 @final
@@ -119,30 +75,15 @@ def open_rows(layer: Any, rows: list[np.ndarray], name: str, *, scale: bool, tur
 
     mean = divisor = None
     if scale:
-        mean, divisor = _measure(ScaledRows(take(rows[0]), name))
+        mean, divisor = measure_scale(ScaledRows(take(rows[0]), name), "the train part")
     everything = np.concatenate(rows)
     whole = ScaledRows(take(everything), name, mean, divisor)
     n, n_features = whole.shape
     turned = None
     if turn and n < n_features and n <= _MOST_TURNED:
-        values = turned = read_features(_AsLayer(whole), name)
+        values = turned = read_turned(whole)
     elif 8 * n * n_features <= IN_MEMORY_BYTES:
         values = whole[0:n]
     else:
         return ProbeRows([ScaledRows(take(each), name, mean, divisor) for each in rows], whole, None)
     return ProbeRows(np.split(values, np.cumsum([len(each) for each in rows])[:-1]), whole, turned)
-
-
-def _measure(rows: ScaledRows) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each feature; of one that does not vary an infinite divisor."""
-    mean = np.zeros(rows.shape[1])
-    for _, block in iter_blocks(rows):
-        mean += block.sum(axis=0) / rows.shape[0]
-    squares, largest = np.zeros_like(mean), np.zeros_like(mean)
-    for _, block in iter_blocks(rows):
-        squares += np.square(block - mean).sum(axis=0) / rows.shape[0]
-        largest = np.maximum(largest, np.abs(block).max(axis=0))
-    spread = np.sqrt(squares)
-    if not (spread > 1e-12 * largest).any():
-        raise InputError("features that vary over the train part", got="rows that are all alike")
-    return mean, np.where(spread > 1e-12 * largest, spread, np.inf)
