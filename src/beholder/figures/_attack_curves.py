@@ -13,8 +13,10 @@ from beholder.figures._labels import fit_labels
 from beholder.figures._marks import draw_chance, format_proportion
 from beholder.figures._style import (
     INK,
+    MOST_NAMED,
     ONE_COLUMN_MM,
     TWO_COLUMNS_MM,
+    UNNAMED_COLOR,
     colors_of_models,
     make_figure,
     use_style,
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_MOST_NAMED = 6
-_GREY = "#9a9da1"
 _STYLES: dict[str, tuple[Any, str]] = {
     "pgd": ("-", "o"), "apgd-ce": ((0, (4, 1.5)), "s"), "apgd-t": ((0, (4, 1.5, 1, 1.5)), "^"),
     "random": ((0, (1, 1.5)), "x"), "transfer": ((0, (2, 1, 1, 1, 1, 1)), "d"), "worst": ("-", "v"),
@@ -75,7 +75,7 @@ def plot_attack_curves(
         raise InputError("at least one curve of each norm", got="none")
     every = [curve for curves in panels.values() for curve in curves]
     networks = sorted({curve.network for curve in every})
-    colors = colors_of_models(networks) if len(networks) <= _MOST_NAMED else dict.fromkeys(networks, _GREY)
+    colors = colors_of_models(networks) if len(networks) <= MOST_NAMED else dict.fromkeys(networks, UNNAMED_COLOR)
     with use_style():
         if ax is not None:
             norm, curves = next(iter(panels.items()))
@@ -158,7 +158,7 @@ def _add_legend(
     networks = list(dict.fromkeys(curve.network for curve in curves))
     attacks = [each for each in _STYLES if any(curve.attack == each for curve in curves)]
     handles: list[Any] = []
-    if 1 < len(networks) <= _MOST_NAMED:
+    if 1 < len(networks) <= MOST_NAMED:
         handles += [Line2D([], [], color=colors[each], marker="o", linestyle="", label=each) for each in networks]
     if len(attacks) > 1:
         for each in attacks:

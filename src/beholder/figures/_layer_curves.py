@@ -14,10 +14,12 @@ from beholder.figures._marks import draw_chance
 from beholder.figures._style import (
     CHANCE_COLOR,
     INK,
+    MOST_NAMED,
     NATURAL_COLOR,
     ONE_COLUMN_MM,
     PEOPLE_COLOR,
     TWO_COLUMNS_MM,
+    UNNAMED_COLOR,
     colors_of_models,
     make_figure,
     use_style,
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_GREY = "#9a9da1"
-_MOST_NAMED = 6
 _MM_PER_LAYER = 3.2
 _MM_PER_LETTER = 1.25
 _MOST_IN_TITLE = 48
@@ -154,7 +154,7 @@ def plot_layer_curves(panels: Mapping[str, CurvePanel], *, name: str, note: str 
 
 def _draw_panel(ax: Axes, panel: CurvePanel) -> None:
     names = list(panel.curves)
-    colors = colors_of_models(names) if len(names) <= _MOST_NAMED else dict.fromkeys(names, _GREY)
+    colors = colors_of_models(names) if len(names) <= MOST_NAMED else dict.fromkeys(names, UNNAMED_COLOR)
     if panel.ceiling is not None:
         low, high = panel.ceiling
         ax.axhspan(low, high, color=NATURAL_COLOR, alpha=0.22, linewidth=0, zorder=0)

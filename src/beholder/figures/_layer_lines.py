@@ -12,9 +12,11 @@ from beholder.figures._labels import MOST_LETTERS, fit_labels
 from beholder.figures._marks import draw_chance
 from beholder.figures._style import (
     INK,
+    MOST_NAMED,
     ONE_COLUMN_MM,
     PEOPLE_COLOR,
     TWO_COLUMNS_MM,
+    UNNAMED_COLOR,
     colors_of_layers,
     colors_of_models,
     make_figure,
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 LayerLine = Mapping[str, tuple[float, float, float]]
 """Layer to (value, low, high); low and high may be NaN."""
 
-_MOST_NAMED = 6
 _MM_PER_LAYER = 7.0
 _MOST_ROWS = 16
 _ROW_MM = 11.0
@@ -67,8 +68,8 @@ def plot_layer_lines(
         raise InputError("at least one line with one layer", got="none")
     layers = list(dict.fromkeys(layer for line in lines.values() for layer in line))
     others = [name for name in lines if name not in people]
-    is_named = len(others) <= _MOST_NAMED
-    colors = colors_of_models(others) if is_named else dict.fromkeys(lines, "#9a9da1")
+    is_named = len(others) <= MOST_NAMED
+    colors = colors_of_models(others) if is_named else dict.fromkeys(lines, UNNAMED_COLOR)
     colors |= dict.fromkeys(people, PEOPLE_COLOR)
     own = ax is None
     with use_style():

@@ -12,15 +12,22 @@ from beholder._core.renamed import accept_old_keywords
 from beholder.figures._labels import fit_labels
 from beholder.figures._marks import add_legend, draw_chance, format_proportion
 from beholder.figures._rdm import finish_matrix
-from beholder.figures._style import INK, ONE_COLUMN_MM, TWO_COLUMNS_MM, colors_of_models, make_figure, use_style
+from beholder.figures._style import (
+    INK,
+    MOST_NAMED,
+    ONE_COLUMN_MM,
+    TWO_COLUMNS_MM,
+    UNNAMED_COLOR,
+    colors_of_models,
+    make_figure,
+    use_style,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _MATRIX_COLORMAP = "cividis"
-_MOST_NAMED = 6
-_GREY = "#9a9da1"
 _MM_PER_LETTER = 1.2
 _MM_PER_CELL = 16.0
 _LONG_NAME = 28
@@ -91,8 +98,8 @@ def plot_proportions_by_layer(
     if not lines or not all(lines):
         raise InputError("at least one network, judge and layer", got="an empty mapping")
     judges = list(dict.fromkeys(judge for own in panels.values() for judge in own))
-    named = len(judges) <= _MOST_NAMED
-    colors = colors_of_models(judges) if named else dict.fromkeys(judges, _GREY)
+    named = len(judges) <= MOST_NAMED
+    colors = colors_of_models(judges) if named else dict.fromkeys(judges, UNNAMED_COLOR)
     n_columns = min(2, len(panels))
     n_rows = -(-len(panels) // n_columns)
     layers = {
@@ -101,7 +108,7 @@ def plot_proportions_by_layer(
     tallest = max(len(names) for names in layers.values())
     with use_style():
         width = ONE_COLUMN_MM if n_columns == 1 else TWO_COLUMNS_MM
-        fig = make_figure(width, 14 + n_rows * (16 + (5.5 + 1.2 * min(len(judges), _MOST_NAMED)) * tallest))
+        fig = make_figure(width, 14 + n_rows * (16 + (5.5 + 1.2 * min(len(judges), MOST_NAMED)) * tallest))
         axes = fig.subplots(n_rows, n_columns, squeeze=False)
         handles: dict[str, Any] = {}
         for ax, (name, own) in zip(axes.flat, panels.items(), strict=False):
@@ -168,7 +175,7 @@ def plot_network_scatter(
     if x.ndim != 1 or not x.shape == y.shape == (len(names),) or not len(names):
         raise InputError(f"two values for each of {len(names)} names", got=f"shapes {x.shape} and {y.shape}")
     owners = list(names if groups is None else groups)
-    few = len(set(owners)) <= _MOST_NAMED
+    few = len(set(owners)) <= MOST_NAMED
     colors = colors_of_models(owners) if few else dict.fromkeys(owners, INK)
     own = ax is None
     with use_style():

@@ -12,10 +12,12 @@ from beholder._core.errors import InputError
 from beholder.figures._labels import fit_labels
 from beholder.figures._marks import draw_chance, format_proportion
 from beholder.figures._style import (
+    MOST_NAMED,
     NATURAL_COLOR,
     ONE_COLUMN_MM,
     PEOPLE_COLOR,
     TWO_COLUMNS_MM,
+    UNNAMED_COLOR,
     colors_of_models,
     make_figure,
     use_style,
@@ -24,9 +26,6 @@ from beholder.figures._style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-_MOST_NAMED = 6
-_GREY = "#9a9da1"
 
 
 @final
@@ -84,8 +83,8 @@ def plot_psychometrics(
         raise InputError("at least one curve in each condition", got="none")
     curves = [(name, curve) for panel in panels.values() for name, curve in panel.items()]
     networks = sorted({name for name, curve in curves if not curve.is_people})
-    named = len(networks) <= _MOST_NAMED
-    colors = colors_of_models(networks) if named else dict.fromkeys(networks, _GREY)
+    named = len(networks) <= MOST_NAMED
+    colors = colors_of_models(networks) if named else dict.fromkeys(networks, UNNAMED_COLOR)
     with use_style():
         if ax is not None:
             _draw(ax, next(iter(panels.values())), colors, chance, log)

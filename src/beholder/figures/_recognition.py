@@ -12,10 +12,12 @@ from beholder.figures._labels import fit_labels
 from beholder.figures._layer_lines import LayerLine
 from beholder.figures._marks import add_legend, draw_chance, format_proportion
 from beholder.figures._style import (
+    MOST_NAMED,
     NATURAL_COLOR,
     ONE_COLUMN_MM,
     PEOPLE_COLOR,
     TWO_COLUMNS_MM,
+    UNNAMED_COLOR,
     colors_of_models,
     make_figure,
     use_style,
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_MOST_NAMED = 6
-_GREY = "#9a9da1"
 _MM_PER_STAGE = 7.0
 _MM_PER_LETTER = 1.25
 
@@ -34,8 +34,8 @@ _MM_PER_LETTER = 1.25
 def color_observers(observers: Sequence[str], people: str) -> tuple[dict[str, str], bool]:
     """People black, networks in their colours; beyond six networks grey, and False: they are not named."""
     networks = [name for name in dict.fromkeys(observers) if name != people]
-    few = len(networks) <= _MOST_NAMED
-    colors = colors_of_models(networks) if few else dict.fromkeys(networks, _GREY)
+    few = len(networks) <= MOST_NAMED
+    colors = colors_of_models(networks) if few else dict.fromkeys(networks, UNNAMED_COLOR)
     return {people: PEOPLE_COLOR, **colors}, few
 
 

@@ -28,12 +28,16 @@ OKABE_ITO = {
 
 # Vermillion stays out: it would stand against bluish green. Yellow is last, it is faint on white.
 _NETWORK_ORDER = ("orange", "sky blue", "reddish purple", "bluish green", "blue", "yellow")
+MOST_NAMED = len(_NETWORK_ORDER)
+"""Networks that get a colour and a name of their own."""
 
 INK = "#1a1a1a"
 """Axes, ticks and words. The report page turns this very colour into the page's own text colour."""
 PEOPLE_COLOR = "#000000"
 NATURAL_COLOR = "#8c8c8c"
 SYNTHESIZED_COLOR = OKABE_ITO["blue"]
+UNNAMED_COLOR = "#9a9da1"
+"""Networks where there are more than colours."""
 CHANCE_COLOR = "#767676"
 RDM_COLORMAP = "cividis"
 LAYER_COLORMAP = "viridis"
