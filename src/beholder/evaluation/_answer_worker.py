@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from beholder.evaluation._outputs import compute_outputs, open_network
 from beholder.evaluation._readouts import Readout
 from beholder.evaluation._saved_stimuli import prepare_as_shown
-from beholder.jobs import Finish, Output, Plan, Shard, cut_range
+from beholder.jobs import Finish, Plan, Shard, cut_range
 from beholder.models import Model, ModelWorker, load_stimulus, name_bad_stimulus
 from beholder.stimuli import StimulusSet
 
@@ -68,13 +68,15 @@ class AnswerWorker(ModelWorker):
             return prepare_as_shown(self.stimuli, i, model.preprocessing)
 
 
-def collect_answers(
-    output: Output, who: str, settings: Mapping[str, Any], worker: AnswerWorker, n_workers: int
-) -> dict[str, list[Any]]:
-    """What the worker's readout keeps of all its stimuli, in their order; shards that are there are not asked again."""
+def plan_answers(who: str, settings: Mapping[str, Any], n_stimuli: int) -> Plan:
+    """The shards of a network's answers."""
     shards = tuple(
         Shard(f"stimuli-{start:06d}", stop - start, {"start": start, "stop": stop})
-        for start, stop in cut_range(0, len(worker.stimuli), _STIMULI_IN_SHARD)
+        for start, stop in cut_range(0, n_stimuli, _STIMULI_IN_SHARD)
     )
-    receipts = output.run(Plan(f"answers of {who}", settings, shards), worker, n_workers=n_workers)
+    return Plan(f"answers of {who}", settings, shards)
+
+
+def join_answers(receipts: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """What a readout kept of all stimuli, in their order, out of the shards' receipts."""
     return {key: [each for receipt in receipts for each in receipt["facts"][key]] for key in receipts[0]["facts"]}

@@ -13,7 +13,7 @@ from beholder._core.hashing import hash_settings
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.settings import keep_batch_size
 from beholder._core.tables import write_parquet
-from beholder.evaluation._answer_worker import AnswerWorker, collect_answers
+from beholder.evaluation._answer_worker import AnswerWorker, join_answers, plan_answers
 from beholder.evaluation._known_categories import find_categories
 from beholder.evaluation._labels import read_labels_of
 from beholder.evaluation._outputs import CPU_BATCH, DEVICE_BATCH, count_outputs
@@ -128,7 +128,8 @@ def answer_stimuli(
         output.settle(settings, vacant=[out / file])
         readout = CategoryReadout(known.outputs, rule)
         worker = AnswerWorker(shown, asked, str(asked.device), settings["batch_size"], readout)
-        answers = collect_answers(output, who, settings, worker, workers)["answers"]
+        receipts = output.run(plan_answers(who, settings, len(shown)), worker, n_workers=workers)
+        answers = join_answers(receipts)["answers"]
         table = make_answer_table(who, shown, [truths[i] for i in kept], answers, rule)
         with folder.seal(file):
             write_answer_table(out / file, table)

@@ -15,7 +15,7 @@ from beholder._core.files import to_path_name
 from beholder._core.hashing import hash_settings
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.settings import keep_batch_size
-from beholder.evaluation._answer_worker import AnswerWorker, collect_answers
+from beholder.evaluation._answer_worker import AnswerWorker, join_answers, plan_answers
 from beholder.evaluation._answers import list_shown, make_typed_table, write_answer_table
 from beholder.evaluation._class_names import list_classes
 from beholder.evaluation._known_categories import list_category_outputs
@@ -159,7 +159,7 @@ def classify_stimuli(
         output.settle(settings, vacant=[out / file])
         readout = RankReadout(truths.list_indices(), truths.outputs, rule)
         worker = AnswerWorker(shown, asked, str(asked.device), settings["batch_size"], readout, as_shown)
-        facts = collect_answers(output, who, settings, worker, workers)
+        facts = join_answers(output.run(plan_answers(who, settings, len(shown)), worker, n_workers=workers))
         table = _make_table(who, shown, truths, facts)
         with folder.seal(file):
             write_answer_table(out / file, table)
