@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -11,12 +12,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # as many of them as cores: more threads would wait for one another
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from beholder._core.progress import set_quiet
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 if TYPE_CHECKING:
     from file_server import FileServer
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
+    """What is imported here stays to the end: nobody need look through it for garbage again and again."""
+    gc.disable()
+    try:
+        return (yield)  # pyright: ignore[reportReturnType]
+    finally:
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)
