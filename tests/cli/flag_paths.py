@@ -163,6 +163,8 @@ def follow(place: Place) -> Iterator[Place | Path]:
     if not place.function:
         return
     node = list_definitions(place.file)[place.function]
+    if not isinstance(node, ast.ClassDef) and not place.field:
+        yield from _follow_decorators(node, place)
     if isinstance(node, ast.ClassDef):
         known = (place.file, place.function)
         readers = index_readers()[0].get(place.name, set())
@@ -174,6 +176,21 @@ def follow(place: Place) -> Iterator[Place | Path]:
                 yield from _follow_group(use, place)
             else:
                 yield from _follow_use(use, place)
+
+
+def _follow_decorators(node: ast.AST, place: Place) -> Iterator[Path]:
+    """A keyword that a decorator of the function reads: a field of the record of all that it reads."""
+    for each in node.decorator_list:  # type: ignore[attr-defined]
+        target = list_imports(place.file).get(each.id) if isinstance(each, ast.Name) else None
+        if target is not None and _has_field(target[0], place.name):
+            yield target[0]
+
+
+def _has_field(file: Path, name: str) -> bool:
+    """Whether a class of the file has a field of this name."""
+    classes = [node for node in parse(file).body if isinstance(node, ast.ClassDef)]
+    fields = [each.target for node in classes for each in node.body if isinstance(each, ast.AnnAssign)]
+    return any(isinstance(each, ast.Name) and each.id == name for each in fields)
 
 
 def _follow_group(use: ast.Name, place: Place) -> Iterator[Place | Path]:

@@ -21,6 +21,7 @@ from beholder.activations import default_options, extract, extract_panel, run_pa
 from beholder.activations.extraction._plan import ExtractOptions
 from beholder.experiments import create_app, open_server, serve
 from beholder.figures import plot_rdm
+from beholder.jobs import Conditions
 from beholder.models import Cochleagram, LogMel, compute_cochleagram, compute_log_mel, load_model
 from beholder.responses import BehavioralRDM
 from beholder.synthesis.visualizations._plan import VisualizationOptions
@@ -35,6 +36,9 @@ PLACES = (
     "folders", "models", "panel_file", "output_prefix", "layers", "average_replicates", "device", "skip_bad",
     "run_code",
 )  # fmt: skip
+
+CONDITIONS = tuple(vars(Conditions()))
+"""Keywords that a function of long work has, and need not hand on."""
 
 Parameters = dict[str, inspect.Parameter]
 
@@ -151,7 +155,7 @@ def test_every_keyword_arrives(
     module = module or (function.func if isinstance(function, partial) else function).__module__
     monkeypatch.setattr(importlib.import_module(module), name, raise_arrived)
     options = list(describe(read_parameters(function)))
-    marks = {name: object() for name in options if name not in but}
+    marks = {name: object() for name in options if name not in (*but, *CONDITIONS)}
     with pytest.raises(Arrived) as caught:
         function(*arguments, **marks)
     given = caught.value.args[0]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from beholder.cli._analyze_flags import ResultFlags
-from beholder.cli._flags import Layers, Seed
+from beholder.cli._flags import Layers, LongFlags, Seed
 
 
 def probe(
@@ -23,6 +23,7 @@ def probe(
     groups: str | None = None,
     scale: Literal["yes", "no"] | None = None,
     rnd_seed: Seed = 42,
+    long: LongFlags = LongFlags(),
     output: ResultFlags = ResultFlags(),
 ) -> None:
     """Read classes out of each layer by a linear probe: one part of the stimuli fits, one chooses, one tests.
@@ -55,5 +56,5 @@ def probe(
     output.run(
         "probe", analyze_probe, activations, labels, layers=layers, recipe=recipe, penalties=penalties, split=split,
         groups=groups, scale=None if scale is None else scale == "yes", out_path=output.out,
-        overwrite=output.overwrite, seed=rnd_seed,
+        overwrite=output.overwrite, seed=rnd_seed, **vars(long),
     )  # fmt: skip

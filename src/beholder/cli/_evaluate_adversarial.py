@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from beholder._core.errors import InputError
 from beholder.cli._analyze_flags import ResultFlags
-from beholder.cli._flags import WeightFlags, WeightsSeed, Words, flags
+from beholder.cli._flags import LongFlags, WeightFlags, WeightsSeed, Words, flags
 from beholder.cli._metamers_flags import SEED_NAMES
 from beholder.cli._numbers import refuse_infinite
 
@@ -113,6 +113,7 @@ def adversarial(
     radii: _RadiusFlags = _RadiusFlags(),
     asked: _AskedFlags = _AskedFlags(),
     weights: WeightFlags = WeightFlags(),
+    long: LongFlags = LongFlags(),
     output: _AttackedFlags = _AttackedFlags(),
 ) -> None:
     """Accuracy of a network on stimuli that were changed to fool it, radius by radius.
@@ -138,4 +139,5 @@ def adversarial(
     output.run(
         "adversarial", evaluate_adversarial, networks, folder, out_path=output.out / "attacked",
         save_stimuli=output.save_stimuli, overwrite=output.overwrite, **radii.read(), **vars(asked),
+        **vars(long),
     )  # fmt: skip

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from beholder._core.errors import InputError
 from beholder.cli._analyze_flags import DrawFlags, ResultFlags, TrialFlags
-from beholder.cli._flags import AnswerFlags, Paths, WeightFlags, flags
+from beholder.cli._flags import AnswerFlags, LongFlags, Paths, WeightFlags, flags
 
 
 @flags
@@ -24,6 +24,7 @@ def battery(
     asked: _AskedFlags = _AskedFlags(),
     weights: WeightFlags = WeightFlags(),
     reading: TrialFlags = TrialFlags(),
+    long: LongFlags = LongFlags(),
     output: ResultFlags = ResultFlags(),
 ) -> None:
     """Ask networks what people were asked: accuracy, shape bias, error consistency with every person.
@@ -47,5 +48,5 @@ def battery(
     networks = [load_model(name, seed=asked.weights_seed, **vars(weights)) for name in models]
     output.run(
         "battery", evaluate_battery, networks, stimuli, trials, answers=output.out / "answers",
-        overwrite=output.overwrite, **vars(asked), **vars(reading),
+        overwrite=output.overwrite, **vars(asked), **vars(reading), **vars(long),
     )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from beholder.cli._analyze_flags import ResultFlags
-from beholder.cli._flags import Words, flags, refuse_infinite
+from beholder.cli._flags import LongFlags, Words, flags, refuse_infinite
 from beholder.cli._metamers_flags import SEED_NAMES, FirstWordFlags
 
 
@@ -44,6 +44,7 @@ def natural(
     model: FirstWordFlags = FirstWordFlags(),
     labels: _LabelFlags = _LabelFlags(),
     shown: _ShownFlags = _ShownFlags(),
+    long: LongFlags = LongFlags(),
     output: ResultFlags = ResultFlags(),
 ) -> None:
     """Top-1, top-5 and 16-way accuracy of a network: in all, by class, by kind and level of what was done to stimuli.
@@ -66,5 +67,5 @@ def natural(
     stimuli = rest if len(rest) > 1 else next(iter(rest), None)
     output.run(
         "natural", evaluate_natural, named.open(), stimuli, answers=output.out / "natural", overwrite=output.overwrite,
-        **vars(labels), **vars(shown),
+        **vars(labels), **vars(shown), **vars(long),
     )  # fmt: skip

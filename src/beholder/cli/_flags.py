@@ -85,6 +85,25 @@ class OutputFlags:
 
 
 @flags
+class LookFlags:
+    """What may fill an output, and whether it is only looked at."""
+
+    mixed: bool = False
+    """Let machines of several kinds, whose values differ in their last digits, fill one output."""
+    dry_run: bool = False
+    """Only say what would be done, written and used."""
+
+
+@flags
+class LongFlags(LookFlags):
+    """Where long work is done."""
+
+    cluster: str | None = None
+    """local:N, dask:ADDRESS, slurm, pbs, lsf or script, these with options: slurm:partition=gpu,time=04:00:00, or
+    slurm:FILE.toml; default this machine."""
+
+
+@flags
 class WorkFlags:
     """How work is spread over one machine."""
 

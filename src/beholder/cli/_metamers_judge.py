@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from beholder._core.errors import InputError
 from beholder._core.tables import list_rows
-from beholder.cli._flags import AnswerFlags, Device, OutputFlags, Seed, Words, align, flags, list_files
+from beholder.cli._flags import AnswerFlags, Device, LongFlags, OutputFlags, Seed, Words, align, flags, list_files
 
 if TYPE_CHECKING:
     from beholder.evaluation import Judgement, NetworkScatter
@@ -104,6 +104,7 @@ def judge(
     compared: _ComparedFlags = _ComparedFlags(),
     told: _PublishedFlags = _PublishedFlags(),
     shown: _ShownFlags = _ShownFlags(),
+    long: LongFlags = LongFlags(),
     output: OutputFlags = OutputFlags(),
 ) -> None:
     """Ask other networks what metamers are: recognised at which layer, by whom.
@@ -121,7 +122,7 @@ def judge(
 
     compared.check()
     told.check()
-    judge_metamers(results_dir, models, **vars(asked))
+    judge_metamers(results_dir, models, **vars(asked), **vars(long))
     found, scatters, figures = draw_judgements(results_dir, asked.sets, **vars(compared), **vars(shown))
     published = told.compare(found, shown)
     tables: dict[str, Any] = {

@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from beholder._core.errors import InputError
-from beholder.cli._flags import BatchSize, Hidden, Layers, OptionalOut, OutputFlags, Words, WorkFlags, flags, list_files
+from beholder.cli._flags import (
+    BatchSize,
+    Hidden,
+    Layers,
+    LongFlags,
+    OptionalOut,
+    OutputFlags,
+    Words,
+    WorkFlags,
+    flags,
+    list_files,
+)
 from beholder.cli._metamers_flags import SEED_NAMES, FirstWordFlags, align_records, to_plain, to_records
 from beholder.cli._numbers import refuse_infinite
 
@@ -121,6 +132,7 @@ def make(
     numbers: _NumberFlags = _NumberFlags(),
     dataset_preproc: Annotated[bool, Parameter(name=["-DP", "--DATASET-PREPROC"])] = False,
     scripts: _ScriptFlags = _ScriptFlags(),
+    long: LongFlags = LongFlags(),
     out_path: OptionalOut = None,
     output: OutputFlags = OutputFlags(),
 ) -> None:
@@ -160,6 +172,7 @@ def make(
     made = make_metamers(
         network, stimuli, recipe=chosen, out_path=named.join(out_path or "metamers"), noise_mean=mean,
         keep_apart=named.directory is not None, **{**vars(match), **values, "seeds": match.seeds or [0]},
+        **vars(long),
     )  # fmt: skip
     _print(made, output)
 

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from beholder._core.errors import InputError
 from beholder._core.tables import list_rows
-from beholder.cli._flags import Layers, OptionalIn, OutputFlags, WorkFlags, flags, list_files
+from beholder.cli._flags import Layers, LongFlags, OptionalIn, OutputFlags, WorkFlags, flags, list_files
 from beholder.cli._metamers_flags import SEED_NAMES, FirstWordFlags, align_records, to_records
 from beholder.cli._numbers import refuse_infinite
 
@@ -41,6 +41,7 @@ def null(
     model: FirstWordFlags = FirstWordFlags(),
     in_path: OptionalIn = None,
     metamers_path: str | None = None,
+    long: LongFlags = LongFlags(),
     output: OutputFlags = OutputFlags(),
 ) -> None:
     """Measure how well random pairs of natural stimuli match at each layer; fill in the verdicts of metamers.
@@ -68,7 +69,7 @@ def null(
     stimuli = _read(rest, in_path, named.directory)
     found = null_distribution(
         named.open(), stimuli, out_path=named.join(out_path), metamers_path=named.join(metamers_path or "metamers"),
-        **vars(pairs),
+        **vars(pairs), **vars(long),
     )  # fmt: skip
     maxima, path = found.find_maxima(), found.path
     assert path is not None

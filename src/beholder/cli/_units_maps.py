@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from beholder.cli._flags import AxesFlags, OptionalOut, OptionalUnits, OutputFlags, Seed, WorkFlags, flags
+from beholder.cli._flags import AxesFlags, LongFlags, OptionalOut, OptionalUnits, OutputFlags, Seed, WorkFlags, flags
 from beholder.cli._model_flags import ModelFlags
 
 
@@ -26,6 +26,7 @@ def maps(
     made: _MadeFlags = _MadeFlags(),
     axes: AxesFlags = AxesFlags(),
     work: WorkFlags = WorkFlags(),
+    long: LongFlags = LongFlags(),
     rnd_seed: Seed = 42,
     overwrite: bool = False,
     output: OutputFlags = OutputFlags(),
@@ -48,7 +49,7 @@ def maps(
     path = model.find(made.units_file) if made.units_file else None
     hint = "`beholder units exemplars` or `optimize` first"
     folder = model.find_stimuli(path, made.out_path, made.extra_name, hint)
-    found = map_units(model.load(path, axes, rnd_seed), folder, path, overwrite=overwrite, **vars(work))
+    found = map_units(model.load(path, axes, rnd_seed), folder, path, overwrite=overwrite, **vars(work), **vars(long))
     rows = []
     for unit in found:
         n = sum(one.map is not None for one in unit.stimuli)
@@ -65,6 +66,7 @@ def occlude(
     steps: int = 10,
     axes: AxesFlags = AxesFlags(),
     work: WorkFlags = WorkFlags(),
+    long: LongFlags = LongFlags(),
     rnd_seed: Seed = 42,
     overwrite: bool = False,
     output: OutputFlags = OutputFlags(),
@@ -93,7 +95,9 @@ def occlude(
     path = model.find(made.units_file) if made.units_file else None
     folder = model.find_stimuli(path, made.out_path, made.extra_name, "`beholder units exemplars` first")
     network = model.load(path, axes, rnd_seed)
-    found = occlude_units(network, folder, path, proportion=proportion, steps=steps, overwrite=overwrite, **vars(work))
+    found = occlude_units(
+        network, folder, path, proportion=proportion, steps=steps, overwrite=overwrite, **vars(work), **vars(long)
+    )
     rows = []
     for unit in found:
         own = unit.path / "counterfactual_images"

@@ -14,6 +14,7 @@ from beholder._core.files import read_json
 from beholder.cli._flags import (
     AxesFlags,
     BatchSize,
+    LongFlags,
     OptionalIn,
     OptionalOut,
     OutputFlags,
@@ -93,6 +94,7 @@ def optimize(
     skipped_units_file: str | None = None,
     input_shape: Annotated[list[int] | None, Parameter(consume_multiple=True)] = None,
     axes: AxesFlags = AxesFlags(),
+    long: LongFlags = LongFlags(),
     output: OutputFlags = OutputFlags(),
 ) -> None:
     """Make stimuli that drive units most and least, and place them on the distribution of natural stimuli.
@@ -123,11 +125,11 @@ def optimize(
     network = model.load(path, axes, options.seed)
     units = UnitList.read(path, network)
     store = model.find_recording(recording.activations, lambda: network.path_name)
-    spectrum = _record(network, units, store, recording, options) if recording.in_path else None
+    spectrum = _record(network, units, store, recording, options, long) if recording.in_path else None
     vis = optimize_units(
         network, units, activations=recording.pick(store), out_path=model.join(out_path or "stimuli"),
         input_shape=tuple(input_shape) if input_shape else None, spectrum=spectrum,
-        transparency=transparency or None, **vars(options),
+        transparency=transparency or None, **vars(options), **vars(long),
     )  # fmt: skip
     skipped = [_write_skipped(vis, units, model.join(skipped_units_file))] if skipped_units_file else []
     _print(vis, skipped, output)
@@ -140,7 +142,7 @@ def _settle_diversity(options: _OptimizerFlags, no_diversity: bool) -> _Optimize
 
 
 def _record(
-    model: Model, units: UnitList, store: Path, recording: _RecordingFlags, options: _OptimizerFlags
+    model: Model, units: UnitList, store: Path, recording: _RecordingFlags, options: _OptimizerFlags, long: LongFlags
 ) -> np.ndarray | None:
     """Record the units' layers into the store, as ``beholder units record`` does; for phases, measure magnitudes."""
     from beholder.stimuli import read_stimuli
@@ -152,7 +154,7 @@ def _record(
         raise InputError(expected, got=recording.activations)
     stimuli = read_stimuli(recording.in_path)
     shared = {"workers": options.workers, "threads": options.threads, "seed": options.seed}
-    record_units(model, stimuli, units, out_path=store.parent, **shared)
+    record_units(model, stimuli, units, out_path=store.parent, **shared, **vars(long))
     return measure_spectrum(model, stimuli) if options.parameterization == "phase" else None
 
 

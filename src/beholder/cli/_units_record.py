@@ -14,6 +14,7 @@ from beholder._core.files import read_json
 from beholder.cli._flags import (
     AxesFlags,
     Layers,
+    LongFlags,
     OptionalIn,
     OptionalOut,
     OptionalUnits,
@@ -44,6 +45,7 @@ def record(
     out_path: OptionalOut = None,
     axes: AxesFlags = AxesFlags(),
     store: StoreFlags = StoreFlags(),
+    long: LongFlags = LongFlags(),
     rnd_seed: Seed = 42,
     output: OutputFlags = OutputFlags(),
 ) -> None:
@@ -84,7 +86,7 @@ def record(
     acts = record_units(
         network, stimuli.choose(found, rnd_seed), UnitList.read(path, network) if path else None, layers=layers,
         output=ZERO_SHOT if labels else "output", out_path=model.join(out_path or "activations"), seed=rnd_seed,
-        **vars(store),
+        **vars(store), **vars(long),
     )  # fmt: skip
     _print_recording(acts, measure_accuracy(acts, ZERO_SHOT if labels else "output", known), output)
 
@@ -145,6 +147,7 @@ def exemplars(
     out_path: OptionalOut = None,
     extra_name: str = "",
     work: WorkFlags = WorkFlags(),
+    long: LongFlags = LongFlags(),
     overwrite: bool = False,
     output: OutputFlags = OutputFlags(),
 ) -> None:
@@ -180,7 +183,7 @@ def exemplars(
     found = find_exemplars(Activations(store), path, **vars(windows))
     folder = write_exemplars(
         found, model.join(out_path or "stimuli"), stimuli=in_path, extra_name=extra_name, overwrite=overwrite,
-        **vars(work),
+        **vars(work), **vars(long),
     )  # fmt: skip
     rows = [{**asdict(unit), "folder": str(folder / unit.path_name / "natural_images")} for unit in found.units]
     skipped = [{**asdict(unit), "reason": reason} for unit, reason in found.skipped]

@@ -15,6 +15,7 @@ from cyclopts import Parameter
 from beholder._core.errors import InputError
 from beholder.cli._flags import (
     AxesFlags,
+    LongFlags,
     ModelName,
     OutPath,
     OutputFlags,
@@ -85,6 +86,7 @@ def extract(
     weights: WeightFlags = WeightFlags(),
     axes: AxesFlags = AxesFlags(),
     store: StoreFlags = StoreFlags(),
+    long: LongFlags = LongFlags(),
     rnd_seed: Seed = 42,
     output: OutputFlags = OutputFlags(),
 ) -> None:
@@ -112,7 +114,7 @@ def extract(
     layers = _name_layers(model, asked, sys.stderr if output.json else sys.stdout)
     acts = extract(
         model, found, layers, out_path=asked.out_path, pool=asked.pool, axes=axes.read(), reduce_to=width,
-        seed=rnd_seed, **vars(store),
+        seed=rnd_seed, **vars(store), **vars(long),
     )  # fmt: skip
     names = [name for name in list_asked_layers(model, layers) if name in acts]
     acts, files = _finish(acts, names, steps, asked, rnd_seed, overwrite=store.overwrite or store.append)

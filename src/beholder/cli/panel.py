@@ -9,7 +9,18 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from beholder._core.errors import InputError
-from beholder.cli._flags import AxesFlags, Device, OutputFlags, PassFlags, Seed, Words, flags, list_files, make_app
+from beholder.cli._flags import (
+    AxesFlags,
+    Device,
+    LongFlags,
+    OutputFlags,
+    PassFlags,
+    Seed,
+    Words,
+    flags,
+    list_files,
+    make_app,
+)
 
 app = make_app("panel")
 
@@ -64,6 +75,7 @@ def panel(
     device: Device = "auto",
     axes: AxesFlags = AxesFlags(),
     passes: PassFlags = PassFlags(),
+    long: LongFlags = LongFlags(),
     rnd_seed: Seed = 42,
     auto_confirm: Annotated[bool, Parameter(name=["--auto-confirm", "-y"])] = False,
     check: str | None = None,
@@ -115,7 +127,7 @@ def panel(
     plan = plan_panel(stimuli_root or "", output_dir or "", options=options, **asked.list_given())
     if not auto_confirm and sys.stdin.isatty():
         _confirm(plan.describe())
-    files = run_panel(plan, device=device, pretrained=pretrained, model_path=model_path)
+    files = run_panel(plan, device=device, pretrained=pretrained, model_path=model_path, **vars(long))
     return output.print(map(str, files), {"files": list_files(files)})
 
 

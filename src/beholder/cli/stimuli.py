@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from beholder.cli._flags import InPath, OutPath, OutputFlags, Seed, flags, make_app
+from beholder.cli._flags import InPath, LongFlags, OutPath, OutputFlags, Seed, flags, make_app
 from beholder.cli._numbers import refuse_nan
 
 app = make_app("stimuli", "Stimuli made from stimuli: the same ones at graded levels.")
@@ -46,6 +46,7 @@ def grade(
     rnd_seed: Seed = 42,
     workers: int = 1,
     overwrite: bool = False,
+    long: LongFlags = LongFlags(),
     output: OutputFlags = OutputFlags(),
 ) -> None:
     """Write pictures or sounds at graded levels, with a table that extract and tasks plan read alike.
@@ -75,7 +76,7 @@ def grade(
 
     made = grade_stimuli(
         in_path, grade, levels, out_path, options=GradeOptions(**vars(options)), seed=rnd_seed, workers=workers,
-        overwrite=overwrite,
+        overwrite=overwrite, **vars(long),
     )  # fmt: skip
     table = f"{out_path.rstrip('/')}/stimuli.csv"
     rows = [{"table": table, "grade": grade, "levels": levels, "n_stimuli": len(made)}]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from beholder.cli._flags import OutputFlags, Seed, WeightFlags, WeightsSeed, list_files, make_app
+from beholder.cli._flags import LookFlags, OutputFlags, Seed, WeightFlags, WeightsSeed, list_files, make_app
 from beholder.cli._train_flags import AttackFlags, DataFlags, LearningFlags
 
 app = make_app("train")
@@ -31,6 +31,7 @@ def train(
     save_seconds: float = 60.0,
     save_steps: int | None = None,
     overwrite: bool = False,
+    look: LookFlags = LookFlags(),
     output: OutputFlags = OutputFlags(),
 ) -> None:
     """Train a network to name stimuli: plainly, under attack, or in noise.
@@ -71,6 +72,6 @@ def train(
     result = train_network(
         network, data, preset=preset, out_path=out_path, new_head=new_head, seed=rnd_seed, threads=threads,
         save_seconds=save_seconds, save_steps=save_steps, overwrite=overwrite, **vars(attacks), **vars(learning),
-        **vars(stimuli),
+        **vars(stimuli), **vars(look),
     )  # fmt: skip
     output.print(result.sentences(), {"epochs": result.history, "files": list_files(result.list_files())})

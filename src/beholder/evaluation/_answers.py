@@ -19,7 +19,7 @@ from beholder.evaluation._labels import read_labels_of
 from beholder.evaluation._outputs import CPU_BATCH, DEVICE_BATCH, count_outputs
 from beholder.evaluation._readouts import CategoryReadout
 from beholder.experiments import name_versions
-from beholder.jobs import JobFolder, open_output
+from beholder.jobs import JobFolder, long_work, open_output
 from beholder.models import (
     Model,
     collect_stimuli,
@@ -43,6 +43,7 @@ _KINDS = {"correct": "bool", "level": "float64", "rank": "int64"}
 
 
 @suggest_keywords
+@long_work
 def answer_stimuli(
     model: Model | nn.Module | str,
     stimuli: StimulusSet | Path | str | Any,
@@ -56,6 +57,9 @@ def answer_stimuli(
     workers: int = 1,
     overwrite: bool = False,
     weights_seed: int = DEFAULT_SEED,
+    cluster: str | None = None,
+    mixed: bool = False,
+    dry_run: bool = False,
 ) -> Trials:
     """Ask a network what stimuli are, as people are asked: one category of several for each.
 
@@ -88,6 +92,8 @@ def answer_stimuli(
         Replace answers to other stimuli, by another rule or of a network that has changed.
     weights_seed : int
         Of a name that ends in ``@random``.
+    cluster, mixed, dry_run
+        As for :func:`beholder.extract`.
 
     Returns
     -------

@@ -37,7 +37,7 @@ from beholder.evaluation._labels import Labels, find_labels
 from beholder.evaluation._outputs import CPU_BATCH, DEVICE_BATCH
 from beholder.evaluation._radii import read_radii
 from beholder.evaluation._transfer import TransferSource, open_transfer
-from beholder.jobs import JobFolder, Output, Plan, Shard, cut_range, open_output
+from beholder.jobs import JobFolder, Output, Plan, Shard, cut_range, long_work, open_output
 from beholder.models import (
     Model,
     check_modality,
@@ -56,6 +56,7 @@ _PLAIN = AttackProtocol()
 
 
 @suggest_keywords
+@long_work
 def attack_stimuli(
     model: Model | nn.Module | str,
     stimuli: StimulusSet | Path | str | Any,
@@ -77,6 +78,9 @@ def attack_stimuli(
     threads: int | None = None,
     overwrite: bool = False,
     weights_seed: int = DEFAULT_SEED,
+    cluster: str | None = None,
+    mixed: bool = False,
+    dry_run: bool = False,
 ) -> AttackedAnswers:
     """Attack a network's stimuli at rising radii, and note what it answers to each.
 
@@ -116,6 +120,8 @@ def attack_stimuli(
         Stimuli in one pass; default 8 on the CPU, 64 elsewhere. Kept by what was begun.
     weights_seed : int
         Of names that end in ``@random``.
+    cluster, mixed, dry_run
+        As for :func:`beholder.extract`.
 
     Returns
     -------

@@ -32,7 +32,7 @@ from beholder.evaluation._verdicts import (
     list_vocabularies,
     pick_decision,
 )
-from beholder.jobs import JobFolder, Output, Plan, Shard, check_content, open_output
+from beholder.jobs import JobFolder, Output, Plan, Shard, check_content, long_work, open_output
 from beholder.stimuli import CATEGORY_RULES, MetamerSet, load_wnids, read_stimulus_manifest, tells_decisions
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class _Item:
 
 
 @suggest_keywords
+@long_work
 def judge_metamers(
     folder: Path | str,
     models: Sequence[Model | str] | Model | str | None = None,
@@ -68,6 +69,9 @@ def judge_metamers(
     overwrite: bool = False,
     rule: str = "first",
     weights_seed: int = DEFAULT_SEED,
+    cluster: str | None = None,
+    mixed: bool = False,
+    dry_run: bool = False,
 ) -> Judgement:
     """Ask other networks what the metamers of one or several networks are.
 
@@ -101,6 +105,8 @@ def judge_metamers(
         How a category follows from classes.
     weights_seed : int
         Of judges given by a name that ends in ``@random``.
+    cluster, mixed, dry_run
+        As for :func:`beholder.extract`.
 
     Returns
     -------

@@ -22,7 +22,7 @@ from beholder.evaluation._known_categories import list_category_outputs
 from beholder.evaluation._labels import Labels, find_category_labels, find_labels, read_labels_of
 from beholder.evaluation._outputs import CPU_BATCH, DEVICE_BATCH, count_outputs
 from beholder.evaluation._readouts import RankReadout
-from beholder.jobs import JobFolder, open_output
+from beholder.jobs import JobFolder, long_work, open_output
 from beholder.models import (
     Model,
     check_modality,
@@ -80,6 +80,7 @@ class NaturalAnswers:
 
 
 @suggest_keywords
+@long_work
 def classify_stimuli(
     model: Model | nn.Module | str,
     stimuli: StimulusSet | Path | str | Any,
@@ -95,6 +96,9 @@ def classify_stimuli(
     workers: int = 1,
     overwrite: bool = False,
     weights_seed: int = DEFAULT_SEED,
+    cluster: str | None = None,
+    mixed: bool = False,
+    dry_run: bool = False,
 ) -> NaturalAnswers:
     """Ask a network what stimuli are whose classes are known, and note where the true class stands.
 
@@ -127,6 +131,8 @@ def classify_stimuli(
         Replace answers to other stimuli, with other labels, by another rule or of a network that has changed.
     weights_seed : int
         Of a name that ends in ``@random``.
+    cluster, mixed, dry_run
+        As for :func:`beholder.extract`.
 
     Raises
     ------

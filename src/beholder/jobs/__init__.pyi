@@ -1,3 +1,8 @@
+from ._cluster import ClusterWord as ClusterWord
+from ._cluster import parse_cluster as parse_cluster
+from ._conditions import Conditions as Conditions
+from ._conditions import long_work as long_work
+from ._conditions import read_conditions as read_conditions
 from ._content import check_content as check_content
 from ._content import check_source as check_source
 from ._content import find_job_folders as find_job_folders

@@ -13,9 +13,11 @@ import os
 from collections.abc import Callable, Generator
 from typing import Any
 
-from beholder._core.errors import BeholderError
+from beholder._core.errors import BeholderError, InputError
 from beholder._core.progress import show_progress
 from beholder._core.registry import Registry
+from beholder.jobs._cluster import parse_cluster
+from beholder.jobs._conditions import read_conditions
 from beholder.jobs._folder import JobFolder
 from beholder.jobs._plan import Plan, Shard
 from beholder.jobs._work import Worker, work_through
@@ -81,6 +83,11 @@ def run_plan(
     BaseException
         The first error of any worker, of its own class; finished shards are kept.
     """
+    cluster = read_conditions().cluster
+    if cluster is not None and executor == "auto":
+        n_workers = parse_cluster(cluster).n_workers or n_workers
+        if parse_cluster(cluster).kind != "local":
+            raise InputError("--cluster local:N", got=cluster, hint="local:2: the others are not there yet")
     todo = [shard for shard in plan.shards if folder.read_receipt(plan.hash, shard) is None]
     if todo:
         total = sum(shard.size for shard in plan.shards)

@@ -17,7 +17,7 @@ from beholder._core.files import write_json
 from beholder._core.hashing import hash_file, hash_settings
 from beholder._core.progress import logger
 from beholder._core.seeds import DEFAULT_SEED
-from beholder.jobs import JobFolder, open_output
+from beholder.jobs import JobFolder, long_work, open_output
 from beholder.models import (
     Model,
     Weights,
@@ -53,6 +53,7 @@ _MADE = ("settings.json", "log.csv", "log.jsonl", CHECKPOINTS, STATE)
 
 
 @suggest_keywords
+@long_work
 def train(
     model: Model | nn.Module | str,
     data: Any,
@@ -106,6 +107,8 @@ def train(
     cache_gb: float | None = None,
     battery: Path | str | None = None,
     overwrite: bool = False,
+    mixed: bool = False,
+    dry_run: bool = False,
 ) -> TrainingResult:
     """Train a network to name stimuli: plainly, on attacked stimuli, or in noise.
 
@@ -150,6 +153,8 @@ n_drawn_validation, cache_gb
         Folder of cue-conflict pictures (``bird3-knife2.png``): shape bias is measured at the end of each epoch.
     overwrite : bool
         Replace a run of other settings.
+    mixed, dry_run
+        As for :func:`beholder.extract`.
 
     Returns
     -------

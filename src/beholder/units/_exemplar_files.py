@@ -11,7 +11,7 @@ from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import explain_write_errors, to_path_name
 from beholder._core.provenance import find_network, refuse_other_network
 from beholder.activations import Activations
-from beholder.jobs import JobFolder, Plan, open_output
+from beholder.jobs import JobFolder, Plan, long_work, open_output
 from beholder.models import Model, check_folder_names, collect_stimuli
 from beholder.stimuli import StimulusSet
 from beholder.units._exemplar_worker import (
@@ -29,6 +29,7 @@ FORMAT = "beholder-exemplars-3"
 
 
 @suggest_keywords
+@long_work
 def write_exemplars(
     exemplars: Exemplars,
     out_path: Path | str = "stimuli",
@@ -39,6 +40,9 @@ def write_exemplars(
     workers: int = 1,
     threads: int | None = None,
     overwrite: bool = False,
+    cluster: str | None = None,
+    mixed: bool = False,
+    dry_run: bool = False,
 ) -> Path:
     """Write exemplars as ``{model}/{layer}/channel_{c}/natural_images/batch_{b}/{min,max}_{0..9}.png``.
 
@@ -65,6 +69,8 @@ def write_exemplars(
         Cores to use; default all.
     overwrite : bool
         Replace exemplars that were made otherwise.
+    cluster, mixed, dry_run
+        As for :func:`beholder.extract`.
 
     Returns
     -------

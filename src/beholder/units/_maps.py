@@ -17,7 +17,7 @@ from beholder._core.progress import logger
 from beholder._core.provenance import refuse_other_network
 from beholder._core.tables import format_records
 from beholder.activations import parse_layer, probe_layers
-from beholder.jobs import JobFolder, Plan, Shard, check_content, open_output
+from beholder.jobs import JobFolder, Plan, Shard, check_content, long_work, open_output
 from beholder.models import (
     Model,
     Unit,
@@ -41,6 +41,7 @@ _CHUNK_PREFIX = "chunk-"
 
 
 @suggest_keywords
+@long_work
 def map_units(
     model: Model,
     folder: Path | str,
@@ -49,6 +50,9 @@ def map_units(
     workers: int = 1,
     threads: int | None = None,
     overwrite: bool = False,
+    cluster: str | None = None,
+    mixed: bool = False,
+    dry_run: bool = False,
 ) -> ModelStimuli:
     """Write where in its exemplars and visualisations each unit is active.
 
@@ -72,6 +76,8 @@ def map_units(
         Cores to use; default all.
     overwrite : bool
         Replace maps that were made otherwise.
+    cluster, mixed, dry_run
+        As for :func:`beholder.extract`.
 
     Returns
     -------

@@ -16,7 +16,7 @@ from beholder._core.hashing import hash_file_fast, hash_settings
 from beholder._core.provenance import refuse_other_network
 from beholder._core.renamed import accept_old_keywords
 from beholder.activations import parse_layer, probe_layers
-from beholder.jobs import JobFolder, Plan, Shard, check_content, open_output
+from beholder.jobs import JobFolder, Plan, Shard, check_content, long_work, open_output
 from beholder.models import (
     Model,
     Unit,
@@ -34,6 +34,7 @@ FORMAT = "beholder-occlusion-2"
 
 
 @accept_old_keywords(share="proportion")
+@long_work
 def occlude_units(
     model: Model,
     folder: Path | str,
@@ -44,6 +45,9 @@ def occlude_units(
     workers: int = 1,
     threads: int | None = None,
     overwrite: bool = False,
+    cluster: str | None = None,
+    mixed: bool = False,
+    dry_run: bool = False,
 ) -> ModelStimuli:
     """Write, for every batch of a unit's exemplars, the query that drives it, and two occluded copies.
 
@@ -71,6 +75,8 @@ def occlude_units(
         Cores to use; default all.
     overwrite : bool
         Replace what was made otherwise.
+    cluster, mixed, dry_run
+        As for :func:`beholder.extract`.
 
     Returns
     -------

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations import Activations, extract, sort_layers
+from beholder.jobs import long_work
 from beholder.models import Model, UnitList, as_model, load_model
 from beholder.stimuli import Exposure, StimulusSet
 from beholder.units._layers import list_unit_layers
@@ -17,6 +18,7 @@ OUTPUT = "output"
 
 
 @suggest_keywords
+@long_work
 def record_units(
     model: Model | str | Any,
     stimuli: StimulusSet | Path | str | Any,
@@ -42,6 +44,9 @@ def record_units(
     overwrite: bool = False,
     pool_tokens: bool = False,
     axes: Mapping[str, Sequence[str]] | None = None,
+    cluster: str | None = None,
+    mixed: bool = False,
+    dry_run: bool = False,
 ) -> Activations:
     """Record the mean activation, over space or tokens, of every stimulus at the layers of interest, in one pass.
 
@@ -67,6 +72,8 @@ def record_units(
     device, name, batch_size, dtype, precision, workers, threads, replicates, exposure, flatten, reduce_to, seed
         As for :func:`beholder.extract`.
     append, overwrite, pool_tokens, axes
+        As for :func:`beholder.extract`.
+    cluster, mixed, dry_run
         As for :func:`beholder.extract`.
 
     Returns

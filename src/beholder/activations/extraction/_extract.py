@@ -63,7 +63,7 @@ from beholder.activations.store._manifest import (
     read_manifest,
     write_manifest,
 )
-from beholder.jobs import JobFolder, Plan, open_output
+from beholder.jobs import JobFolder, Plan, long_work, open_output
 from beholder.models import (
     OUTPUT,
     LayerRef,
@@ -83,6 +83,7 @@ from beholder.stimuli import Exposure, StimulusSet
 
 
 @suggest_keywords
+@long_work
 def extract(
     model: Model | torch.nn.Module | str,
     stimuli: StimulusSet | Path | str | Any,
@@ -106,6 +107,9 @@ def extract(
     overwrite: bool = False,
     pool_tokens: bool = False,
     axes: Mapping[str, Sequence[str]] | None = None,
+    cluster: str | None = None,
+    mixed: bool = False,
+    dry_run: bool = False,
 ) -> Activations:
     """Extract the activations of layers over a stimulus set into a store on disk.
 
@@ -158,6 +162,14 @@ def extract(
     axes : mapping of str to sequence of str
         Names of layers' axes, without that of the stimuli, for those whose channel axis the network does not tell:
         ``{"blocks.0": ("height", "width", "channel")}``.
+    cluster : str, optional
+        Where the work is done: ``local:N``, ``dask:ADDRESS``, ``slurm``, ``pbs``, ``lsf`` or ``script``, as
+        :func:`beholder.jobs.parse_cluster` reads it; default in this process, or in ``workers`` of this machine. Does
+        not change a byte.
+    mixed : bool
+        Let machines of several kinds, whose values differ in their last digits, fill one output.
+    dry_run : bool
+        Only say what would be done, written and used.
 
     Returns
     -------

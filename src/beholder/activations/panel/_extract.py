@@ -26,7 +26,7 @@ from beholder.activations.forward._targets import list_asked_layers
 from beholder.activations.show._describe import describe_file
 from beholder.activations.store._arrays import is_complete
 from beholder.activations.store._lazy import Activations
-from beholder.jobs import JobFolder, open_output
+from beholder.jobs import JobFolder, long_work, open_output
 from beholder.models import Alias, Model, describe_layers, identify_model, load_model, load_panel, resolve_model
 from beholder.stimuli import Exposure, StimulusSet
 
@@ -190,6 +190,7 @@ def _is_flat(folder: Path) -> bool:
 
 
 @suggest_keywords
+@long_work
 def extract_panel(
     stimuli_root: Path | str,
     output_dir: Path | str,
@@ -218,6 +219,9 @@ def extract_panel(
     overwrite: bool = False,
     pool_tokens: bool = True,
     axes: Mapping[str, Sequence[str]] | None = None,
+    cluster: str | None = None,
+    mixed: bool = False,
+    dry_run: bool = False,
 ) -> list[Path]:
     """Extract a panel of models over folders of pictures, one HDF5 file a folder.
 
@@ -248,6 +252,8 @@ def extract_panel(
     run_code : bool
         Let ``panel_file`` name Python files (``file:``), which are run.
     batch_size, dtype, precision, workers, threads, exposure, flatten, reduce_to, append, overwrite, pool_tokens, axes
+        As for :func:`beholder.extract`.
+    cluster, mixed, dry_run
         As for :func:`beholder.extract`.
 
     Returns
@@ -287,12 +293,21 @@ def extract_panel(
     return run_panel(plan, device=device)
 
 
+@long_work
 def run_panel(
-    plan: PanelPlan, *, device: str = "auto", pretrained: bool = False, model_path: str | Path | None = None
+    plan: PanelPlan,
+    *,
+    device: str = "auto",
+    pretrained: bool = False,
+    model_path: str | Path | None = None,
+    cluster: str | None = None,
+    mixed: bool = False,
+    dry_run: bool = False,
 ) -> list[Path]:
     """Do what a plan says: model after model, each loaded once for all folders.
 
-    ``pretrained`` and ``model_path`` as for :func:`beholder.load_model`, of every model.
+    ``pretrained`` and ``model_path`` as for :func:`beholder.load_model`, of every model; ``cluster``, ``mixed`` and
+    ``dry_run`` as for :func:`beholder.extract`.
     """
     weights = {"pretrained": pretrained, "model_path": model_path}
     check_axes(plan)

@@ -26,6 +26,7 @@ from beholder.evaluation import (
     read_protocol,
     read_radii,
 )
+from beholder.jobs import long_work
 from beholder.models import Model, open_model
 from beholder.statistics import wilson_interval
 from beholder.stimuli import StimulusSet
@@ -42,6 +43,7 @@ _CHECKED = ("one_step", "more_steps", "unbounded", "zero_gradient")
 
 
 @suggest_keywords
+@long_work
 def evaluate_adversarial(
     model: Model | nn.Module | str | Sequence[Model | nn.Module | str],
     stimuli: StimulusSet | Path | str | Any = None,
@@ -74,6 +76,9 @@ def evaluate_adversarial(
     threads: int | None = None,
     overwrite: bool = False,
     weights_seed: int = DEFAULT_SEED,
+    cluster: str | None = None,
+    mixed: bool = False,
+    dry_run: bool = False,
 ) -> Result:
     """Measure how often networks are right about stimuli that were changed to fool them, radius by radius.
 
@@ -124,6 +129,8 @@ def evaluate_adversarial(
         Folder of the answers to every stimulus, which are kept and continued.
     save_stimuli : path, optional
         Folder for the attacked stimuli and, in place of ``out_path``, the answers to them: see ``save`` there.
+    cluster, mixed, dry_run
+        As for :func:`beholder.extract`.
 
     Returns
     -------

@@ -18,6 +18,7 @@ from beholder.analysis.accuracy._confusions import count_confusions, list_confus
 from beholder.analysis.accuracy._rows import OF_CLASS, OF_CLASSES, SIXTEEN, TOP1, TOP5, K, measure_accuracy
 from beholder.analysis.accuracy._stimuli import open_stimuli
 from beholder.evaluation import NaturalAnswers, classify_stimuli, draw_held_out
+from beholder.jobs import long_work
 from beholder.models import Model, open_model
 from beholder.statistics import compute_mean_interval
 from beholder.stimuli import StimulusSet, load_categories
@@ -32,6 +33,7 @@ _MOST_NAMED = 3
 
 
 @suggest_keywords
+@long_work
 def evaluate_natural(
     model: Model | nn.Module | str,
     stimuli: StimulusSet | Path | str | Any = None,
@@ -50,6 +52,9 @@ def evaluate_natural(
     workers: int = 1,
     overwrite: bool = False,
     weights_seed: int = DEFAULT_SEED,
+    cluster: str | None = None,
+    mixed: bool = False,
+    dry_run: bool = False,
 ) -> Result:
     """Measure how often a network names the class of stimuli: top-1, top-5, one of 16 categories, words.
 
@@ -82,6 +87,8 @@ def evaluate_natural(
         Of the drawn set, and of bootstrap draws.
     device, batch_size, workers, overwrite, weights_seed
         As for :func:`beholder.evaluation.classify_stimuli`.
+    cluster, mixed, dry_run
+        As for :func:`beholder.extract`.
 
     Returns
     -------

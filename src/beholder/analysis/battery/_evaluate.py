@@ -20,6 +20,7 @@ from beholder.analysis.battery._pictures import join_pictures
 from beholder.analysis.battery._published import read_people
 from beholder.analysis.recognition._analyze import analyze_recognition
 from beholder.evaluation import answer_stimuli
+from beholder.jobs import long_work
 from beholder.models import Model, identify_model, open_model
 from beholder.responses import Trials, read_trials
 from beholder.stimuli import CATEGORY_RULES, StimulusSet, as_stimulus_set
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 
 @suggest_keywords
+@long_work
 def evaluate_battery(
     models: Model | nn.Module | str | Sequence[Model | nn.Module | str],
     stimuli: StimulusSet | Path | str | Any,
@@ -49,6 +51,9 @@ def evaluate_battery(
     workers: int = 1,
     overwrite: bool = False,
     weights_seed: int = DEFAULT_SEED,
+    cluster: str | None = None,
+    mixed: bool = False,
+    dry_run: bool = False,
 ) -> Result:
     """Ask networks what people were asked in a published experiment, and compare them with these people.
 
@@ -82,6 +87,8 @@ def evaluate_battery(
         Of intervals and tests of agreement.
     device, batch_size, workers, overwrite, weights_seed
         As for :func:`beholder.evaluation.answer_stimuli`.
+    cluster, mixed, dry_run
+        As for :func:`beholder.extract`.
 
     Returns
     -------

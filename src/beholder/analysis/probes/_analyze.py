@@ -21,13 +21,14 @@ from beholder.analysis.probes._probe import PENALTIES, RECIPES, ProbeSettings, R
 from beholder.analysis.probes._split import LEFT_OUT, PARTS, check_parts, read_parts, split_by_hash
 from beholder.analysis.probes._table import make_rows
 from beholder.analysis.probes._worker import ProbeWorker
-from beholder.jobs import JobFolder, Plan, Shard, open_output
+from beholder.jobs import JobFolder, Plan, Shard, long_work, open_output
 
 FORMAT = "beholder-probes-1"
 FOLDER = "probes"
 
 
 @suggest_keywords
+@long_work
 def analyze_probe(
     activations: Any,
     labels: str | Sequence[Any] | np.ndarray = "label",
@@ -42,6 +43,9 @@ def analyze_probe(
     out_path: Path | str | None = None,
     overwrite: bool = False,
     seed: int = DEFAULT_SEED,
+    cluster: str | None = None,
+    mixed: bool = False,
+    dry_run: bool = False,
 ) -> Result:
     """Read classes out of each layer by a linear probe: one part of the stimuli fits, one chooses, one tests.
 
@@ -79,6 +83,8 @@ def analyze_probe(
         Replace read-outs that were fitted otherwise.
     seed : int
         Of the split, and of a recipe's first weights and order.
+    cluster, mixed, dry_run
+        As for :func:`beholder.extract`.
 
     Returns
     -------

@@ -20,7 +20,7 @@ from beholder._core.hashing import hash_settings
 from beholder._core.progress import logger
 from beholder._core.seeds import DEFAULT_SEED, derive_seed
 from beholder._core.tables import format_records
-from beholder.jobs import Finish, JobFolder, Plan, Shard, Worker, open_output, read_record, write_record
+from beholder.jobs import Finish, JobFolder, Plan, Shard, Worker, long_work, open_output, read_record, write_record
 from beholder.stimuli.images import _graded as graded
 from beholder.stimuli.images._corruptions import COMMON_CORRUPTIONS, corrupt_picture
 from beholder.stimuli.images._image import open_image, save_picture
@@ -142,6 +142,7 @@ def grade_stimulus(
     return PICTURE_GRADES[grade](values, level, seed, options)
 
 
+@long_work
 def grade_stimuli(
     stimuli: StimulusSet | Path | str | Any,
     grade: str,
@@ -152,6 +153,9 @@ def grade_stimuli(
     seed: int = DEFAULT_SEED,
     workers: int = 1,
     overwrite: bool = False,
+    cluster: str | None = None,
+    mixed: bool = False,
+    dry_run: bool = False,
 ) -> StimulusSet:
     """Write every stimulus at every level, with a table that networks and experiments read alike.
 
@@ -178,6 +182,8 @@ def grade_stimuli(
         Processes; does not change a byte.
     overwrite : bool
         Replace what was made with other settings.
+    cluster, mixed, dry_run
+        As for :func:`beholder.extract`.
 
     Returns
     -------

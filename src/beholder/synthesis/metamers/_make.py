@@ -18,7 +18,7 @@ from beholder._core.hashing import hash_settings
 from beholder._core.progress import logger, show_progress
 from beholder._core.settings import compare_settings
 from beholder.activations import check_path_names, list_asked_layers, sort_layers
-from beholder.jobs import JobFolder, Output, Plan, open_output
+from beholder.jobs import JobFolder, Output, Plan, long_work, open_output
 from beholder.models import Model, check_modality, collect_stimuli, explain_shape_errors, open_model, run_eagerly
 from beholder.stimuli import (
     CATEGORY_RULES,
@@ -54,6 +54,7 @@ from beholder.synthesis.metamers._worker import MetamerWorker
 
 
 @suggest_keywords
+@long_work
 def make_metamers(
     model: Model | nn.Module | str,
     stimuli: StimulusSet | Path | str | Any,
@@ -78,6 +79,9 @@ def make_metamers(
     workers: int = 1,
     threads: int | None = None,
     overwrite: bool = False,
+    cluster: str | None = None,
+    mixed: bool = False,
+    dry_run: bool = False,
 ) -> Metamers:
     r"""Make stimuli whose activations at one layer match those of natural ones.
 
@@ -129,6 +133,8 @@ def make_metamers(
         As for :func:`beholder.extract`.
     overwrite : bool
         Make those asked for anew; all that is there, if it was made with other settings.
+    cluster, mixed, dry_run
+        As for :func:`beholder.extract`.
 
     Returns
     -------

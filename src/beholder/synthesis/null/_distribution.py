@@ -16,7 +16,7 @@ from beholder._core.files import explain_write_errors, to_path_name
 from beholder._core.hashing import hash_file_fast, hash_settings
 from beholder._core.progress import logger, show_progress
 from beholder.activations import check_path_names, list_asked_layers
-from beholder.jobs import Plan, open_output
+from beholder.jobs import Plan, long_work, open_output
 from beholder.models import (
     Model,
     check_modality,
@@ -61,6 +61,7 @@ _SAME_CLASS = 0.5
 
 
 @suggest_keywords
+@long_work
 def null_distribution(
     model: Model | nn.Module | str,
     stimuli: StimulusSet | Path | str | Any = None,
@@ -76,6 +77,9 @@ def null_distribution(
     workers: int = 1,
     threads: int | None = None,
     overwrite: bool = False,
+    cluster: str | None = None,
+    mixed: bool = False,
+    dry_run: bool = False,
 ) -> NullDistribution:
     """Measure how well random pairs of natural stimuli match at each layer.
 
@@ -110,6 +114,8 @@ def null_distribution(
         As for :func:`beholder.extract`.
     overwrite : bool
         Measure this seed's and split's pairs anew; all, if the others were measured with other settings.
+    cluster, mixed, dry_run
+        As for :func:`beholder.extract`.
 
     Returns
     -------

@@ -17,7 +17,7 @@ from beholder._core.progress import logger
 from beholder._core.provenance import find_network, refuse_other_network
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations import Activations, iter_unit_values
-from beholder.jobs import JobFolder, Plan, open_output
+from beholder.jobs import JobFolder, Plan, long_work, open_output
 from beholder.models import (
     Model,
     Unit,
@@ -56,6 +56,7 @@ AUTO = "auto"
 
 
 @suggest_keywords
+@long_work
 def optimize_units(
     model: Model | nn.Module | str,
     units: UnitList | Unit | Iterable[Unit] | Path | str,
@@ -78,6 +79,9 @@ def optimize_units(
     workers: int = 1,
     threads: int | None = None,
     overwrite: bool = False,
+    cluster: str | None = None,
+    mixed: bool = False,
+    dry_run: bool = False,
 ) -> Visualizations:
     """Make stimuli that drive units most and least, and place them on the distribution of natural stimuli.
 
@@ -129,6 +133,8 @@ def optimize_units(
         Images in a batch that units, signs and strengths share. Default: on the CPU each has a batch of its own,
         which is no slower and makes pictures independent of the company to the last bit; elsewhere 64.
     seed, workers, threads, overwrite
+        As for :func:`beholder.extract`.
+    cluster, mixed, dry_run
         As for :func:`beholder.extract`.
 
     Returns

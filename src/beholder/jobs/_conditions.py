@@ -1,0 +1,94 @@
+"""Conditions of long work that change no byte: where it runs, on which kinds of machines, whether only for a look.
+
+Every public function of long work is a :func:`long_work`, and has the keywords ``cluster``, ``mixed`` and ``dry_run``.
+They hold for all that the function calls: a function that calls another need not hand them on.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, fields
+from typing import ParamSpec, TypeVar
+
+from beholder._core.errors import InputError
+from beholder.jobs._cluster import parse_cluster
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Under which conditions long work is done.
+
+    Attributes
+    ----------
+    cluster : str, optional
+        Where: see :func:`parse_cluster`; default this machine.
+    mixed : bool
+        Machines of several kinds, whose values differ in their last digits, may fill one output.
+    dry_run : bool
+        Only say what would be done.
+    """
+
+    cluster: str | None = None
+    mixed: bool = False
+    dry_run: bool = False
+
+    def check(self, workers: object = None) -> None:
+        """Refuse what cannot be, before the hours of work.
+
+        Raises
+        ------
+        InputError
+            A word for a cluster that is none; another number of workers beside it.
+        """
+        if self.cluster is not None:
+            n = parse_cluster(self.cluster).n_workers
+            if n is not None and workers not in (None, 1, n):
+                got = f"--workers {workers} with --cluster {self.cluster}"
+                raise InputError("one number, by --workers or --cluster local:N", got=got)
+        if self.dry_run:
+            raise InputError("a run without --dry_run", got="--dry_run", hint="leaving it out: it is not there yet")
+
+
+_NAMES = tuple(each.name for each in fields(Conditions))
+_PLAIN = Conditions()
+_now: ContextVar[Conditions | None] = ContextVar("conditions of long work", default=None)
+
+
+def read_conditions() -> Conditions:
+    """Those of the function of long work that is running; outside of any, the defaults.
+
+    >>> read_conditions()
+    Conditions(cluster=None, mixed=False, dry_run=False)
+    """
+    return _now.get() or _PLAIN
+
+
+def long_work(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a public function of long work, which has keywords of :class:`Conditions`: they hold while it runs.
+
+    What a function that it calls is not told itself holds there, too.
+
+    >>> @long_work
+    ... def work(*, mixed=False):
+    ...     return read_conditions().mixed
+    >>> work(), work(mixed=True)
+    (False, True)
+    """
+
+    @functools.wraps(function)
+    def work(*args: P.args, **kwargs: P.kwargs) -> R:
+        outer = read_conditions()
+        conditions = Conditions(**{name: kwargs.get(name) or getattr(outer, name) for name in _NAMES})  # type: ignore[arg-type]
+        conditions.check(kwargs.get("workers"))
+        token = _now.set(conditions)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            _now.reset(token)
+
+    return work
