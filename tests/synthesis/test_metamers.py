@@ -84,7 +84,7 @@ def follow_starts(
     """Make metamers where each start ends, after two steps, at the given match; their images are the start's number."""
     starts: list[tuple[int, list[str]]] = []
 
-    def start(self: Any, tasks: Any, checkpoint: Any, attempt: int) -> Any:
+    def start(self: Any, tasks: Any, checkpoint: Any, attempt: int, advance: Any = None) -> Any:
         starts.append((attempt, [task.stimulus_id for task in tasks]))
         image = np.full((1, 1), attempt, np.float32)
         ends = [np.array([[1.0, 10 ** (-level / 20)]], np.float32) for level in decibels[attempt]]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
-import time
 from collections.abc import Callable, Generator
 
+from beholder._core.pace import Pace
 from beholder._core.wording import word
 
 logger = logging.getLogger("beholder")
@@ -20,7 +20,10 @@ def _use_words(record: logging.LogRecord) -> bool:
 
 logger.addFilter(_use_words)
 
-_LINE_EVERY_SECONDS = 10.0
+Advance = Callable[[float], None]
+"""``advance(n)`` says that ``n`` more items are done; parts of items count, too."""
+
+_FIRST_LINE_SECONDS, _LINE_EVERY_SECONDS, _LINE_SHARE = 2.0, 10.0, 0.05
 _quiet = False
 
 
@@ -31,8 +34,8 @@ def set_quiet(quiet: bool) -> None:
 
 
 @contextlib.contextmanager
-def show_progress(label: str, total: int, unit: str = "", done: int = 0) -> Generator[Callable[[int], None]]:
-    """Show how far a piece of work is.
+def show_progress(label: str, total: int, unit: str = "", done: int = 0) -> Generator[Advance]:
+    """Show how far a piece of work is, how fast it goes, how long it has taken and will take.
 
     Parameters
     ----------
@@ -48,56 +51,62 @@ def show_progress(label: str, total: int, unit: str = "", done: int = 0) -> Gene
     Yields
     ------
     callable
-        ``advance(n)``: call it with the number of items just finished.
+        ``advance(n)``: call it, from any thread, with the number of items just finished; of slow items with the parts
+        of them.
     """
     if _quiet or total <= 0:
         yield lambda n: None
     elif sys.stderr.isatty():
-        with _show_bar(label, total, unit, done) as advance:
+        with _show_bar(label, Pace(total, done), unit) as advance:
             yield advance
     else:
-        yield _LinePrinter(label, total, unit, done).advance
+        yield LinePrinter(label, Pace(total, done), unit).advance
 
 
 @contextlib.contextmanager
-def _show_bar(label: str, total: int, unit: str, done: int) -> Generator[Callable[[int], None]]:
+def _show_bar(label: str, pace: Pace, unit: str) -> Generator[Advance]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+    from rich.text import Text
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    start = time.monotonic()
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(label, total=total, completed=done, rate="")
-        count = 0
+    class Told(ProgressColumn):
+        """What the pace says now."""
 
-        def advance(n: int) -> None:
-            nonlocal count
-            count += n
-            rate = count / max(time.monotonic() - start, 1e-9)
-            progress.update(task, advance=n, rate=f"{rate:.1f} {unit}/s" if unit else f"{rate:.1f}/s")
+        def __init__(self, tell: Callable[[], str]) -> None:
+            super().__init__()
+            self._tell = tell
+
+        def render(self, task: Task) -> Text:
+            return Text(self._tell(), style="progress.percentage")
+
+    count, times = Told(lambda: pace.describe_count(unit)), Told(pace.describe_time)
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), count, times)
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(label, total=pace.total, completed=int(pace.count))
+
+        def advance(n: float) -> None:
+            pace.add(n)
+            progress.update(task, advance=n)
 
         yield advance
 
 
-class _LinePrinter:
-    """Plain progress lines for logs, at most one every ten seconds and one at the end."""
+class LinePrinter:
+    """Plain progress lines for logs: after two seconds, then every ten or rarer, and one at the end.
 
-    def __init__(self, label: str, total: int, unit: str, done: int) -> None:
-        self._label, self._total, self._unit, self._count, self._first = label, total, unit, done, done
-        self._start = self._last = time.monotonic()
+    Between two lines lies at least a twentieth of the time that the work has taken so far.
+    """
 
-    def advance(self, n: int) -> None:
-        was_done = self._count >= self._total
-        self._count += n
-        now = time.monotonic()
-        if now - self._last >= _LINE_EVERY_SECONDS or (self._count >= self._total and not was_done):
-            self._last = now
-            rate = (self._count - self._first) / max(now - self._start, 1e-9)
-            logger.info("%s: %d of %d %s, %.1f/s", self._label, self._count, self._total, self._unit, rate)
+    def __init__(self, label: str, pace: Pace, unit: str) -> None:
+        self._label, self._pace, self._unit = label, pace, unit
+        self._next = _FIRST_LINE_SECONDS
+        self._is_ended = pace.is_done
+
+    def advance(self, n: float) -> None:
+        """Count items; say how far the work is, where it is time."""
+        self._pace.add(n)
+        now, is_done = self._pace.elapsed, self._pace.is_done
+        if (is_done and not self._is_ended) or (now >= self._next and not is_done):
+            self._next = now + max(_LINE_EVERY_SECONDS, _LINE_SHARE * now)
+            self._is_ended = is_done
+            logger.info("%s: %s, %s", self._label, self._pace.describe_count(self._unit), self._pace.describe_time())

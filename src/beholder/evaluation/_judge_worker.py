@@ -56,6 +56,7 @@ class JudgeWorker(ModelWorker):
             n_outputs = values.shape[1]
             for vocabulary in list_vocabularies(n_outputs, model.classes, model.modality, self.rule):
                 verdicts.setdefault(vocabulary.decision, []).extend(vocabulary.decide(values).tolist())
+            self.report(len(files[start : start + self.batch_size]))
         return {"n_outputs": n_outputs, "verdicts": verdicts}
 
     def _run(self, model: Model, names: list[str]) -> np.ndarray:

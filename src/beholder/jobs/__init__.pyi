@@ -9,6 +9,15 @@ from ._content import find_job_folders as find_job_folders
 from ._content import find_output as find_output
 from ._content import read_digests as read_digests
 from ._content import refuse_damaged as refuse_damaged
+from ._dry_run import find_placed as find_placed
+from ._dry_run import phase as phase
+from ._dry_run import place_output as place_output
+from ._dry_run import run_dry as run_dry
+from ._dry_run import show_work as show_work
+from ._estimate import DryRun as DryRun
+from ._estimate import PhaseEstimate as PhaseEstimate
+from ._estimate import Sampled as Sampled
+from ._estimate import estimate_phase as estimate_phase
 from ._executors import EXECUTORS as EXECUTORS
 from ._executors import Executor as Executor
 from ._executors import run_plan as run_plan

@@ -8,21 +8,28 @@ shards, on any machine that sees the output's folder, since shards are claimed.
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any
 
 from beholder._core.errors import BeholderError, InputError
-from beholder._core.progress import show_progress
+from beholder._core.progress import Advance, show_progress
 from beholder._core.registry import Registry
 from beholder.jobs._cluster import parse_cluster
 from beholder.jobs._conditions import read_conditions
+from beholder.jobs._dry_run import (
+    find_counted,
+    get_probe,
+    list_unfinished,
+    note_interruption,
+    refuse_full_disk,
+    tell_start,
+)
 from beholder.jobs._folder import JobFolder
 from beholder.jobs._plan import Plan, Shard
 from beholder.jobs._work import Worker, work_through
 
-Executor = Callable[[Plan, list[Shard], Worker, JobFolder, int, Callable[[int], None]], None]
+Executor = Callable[[Plan, list[Shard], Worker, JobFolder, int, Advance], None]
 """``executor(plan, shards, worker, folder, n_workers, advance)``; ``advance(n)`` says that ``n`` items are done."""
 
 EXECUTORS: Registry[Executor] = Registry("executor", "beholder.executors")
@@ -37,7 +44,7 @@ def choose_executor(n_workers: int) -> str:
 
 @EXECUTORS.register("inline")
 def run_inline(
-    plan: Plan, shards: list[Shard], worker: Worker, folder: JobFolder, n_workers: int, advance: Callable[[int], None]
+    plan: Plan, shards: list[Shard], worker: Worker, folder: JobFolder, n_workers: int, advance: Advance
 ) -> None:
     """Finish the shards in this process, one worker."""
     work_through(plan, shards, worker, folder, 1, advance)
@@ -45,7 +52,7 @@ def run_inline(
 
 @EXECUTORS.register("processes")
 def run_in_processes(
-    plan: Plan, shards: list[Shard], worker: Worker, folder: JobFolder, n_workers: int, advance: Callable[[int], None]
+    plan: Plan, shards: list[Shard], worker: Worker, folder: JobFolder, n_workers: int, advance: Advance
 ) -> None:
     """Finish the shards in fresh processes of this machine; see ``_processes``."""
     from beholder.jobs._processes import run_in_processes
@@ -78,6 +85,8 @@ def run_plan(
         The work cannot be sent to other processes.
     UnknownNameError
         There is no such executor.
+    OutputError
+        What will be written clearly finds no room.
     BeholderError
         The executor left a part unfinished.
     BaseException
@@ -86,15 +95,18 @@ def run_plan(
     cluster = read_conditions().cluster
     if cluster is not None and executor == "auto":
         n_workers = parse_cluster(cluster).n_workers or n_workers
-        if parse_cluster(cluster).kind != "local":
-            raise InputError("--cluster local:N", got=cluster, hint="local:2: the others are not there yet")
-    todo = [shard for shard in plan.shards if folder.read_receipt(plan.hash, shard) is None]
+    if (probe := get_probe()) is not None:
+        probe.measure_plan(plan, worker, folder, n_workers)
+    if cluster is not None and executor == "auto" and parse_cluster(cluster).kind != "local":
+        raise InputError("--cluster local:N", got=cluster, hint="local:2: the others are not there yet")
+    todo = list_unfinished(plan, folder)
     if todo:
-        total = sum(shard.size for shard in plan.shards)
+        total = sum(shard.size for shard in find_counted(plan, todo))
         done = total - sum(shard.size for shard in todo)
         n_workers = min(n_workers, len(todo)) if folder.has_locks else 1
+        tell_start(plan, todo, total, n_workers, refuse_full_disk(worker, todo, folder.output))
         run = EXECUTORS[choose_executor(n_workers) if executor == "auto" else executor]
-        with show_progress(plan.name, total, plan.unit, done) as advance, _note_interruption():
+        with show_progress(plan.name, total, plan.unit, done) as advance, note_interruption():
             run(plan, todo, worker, folder, n_workers, advance)
     found = [folder.read_receipt(plan.hash, shard) for shard in plan.shards]
     receipts = [receipt for receipt in found if receipt is not None]
@@ -104,12 +116,3 @@ def run_plan(
             "without a receipt; try running the same command again: finished parts are kept"
         )
     return receipts
-
-
-@contextlib.contextmanager
-def _note_interruption() -> Generator[None]:
-    try:
-        yield
-    except KeyboardInterrupt as stop:
-        stop.add_note("finished parts are kept; the same call goes on from them")
-        raise

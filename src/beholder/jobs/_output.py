@@ -33,6 +33,7 @@ from beholder._core.errors import ConfigurationChanged, OutputBusy
 from beholder._core.files import explain_write_errors, remove_temporaries
 from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
+from beholder.jobs._dry_run import find_placed
 from beholder.jobs._executors import run_plan
 from beholder.jobs._folder import JobFolder
 from beholder.jobs._hold import Announcement, Hold
@@ -87,7 +88,7 @@ class Output:
         self.settings = dict(settings)
         if self.folder.check_settings(settings, hints):
             return True
-        for path in vacant:
+        for path in map(find_placed, vacant):
             if path.exists():
                 raise ConfigurationChanged(
                     "a new output, or one with its settings beside it",

@@ -22,11 +22,14 @@ class Shard:
         Number of items, for progress.
     payload : dict
         JSON-able description of the piece. A receipt counts only for an equal payload.
+    part : str
+        Of an output that is made in several parts, one after the other: progress counts those that are not finished.
     """
 
     key: str
     size: int
     payload: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    part: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from beholder._core.errors import InputError
 from beholder._core.files import format_json, read_json, write_bytes
-from beholder._core.hashing import hash_bytes, hash_file_fast, to_canonical_json
+from beholder._core.hashing import hash_bytes, hash_file_fast, hash_settings, to_canonical_json
 from beholder._core.narrowing import is_json_object
 from beholder._core.progress import logger
 
@@ -30,6 +30,14 @@ def mark_files(files: Files, root: Path) -> tuple[dict[str, int], dict[str, str]
     for name, mark in files.items():
         sizes[name], digests[name] = mark if isinstance(mark, tuple) else (mark, hash_file_fast(root / name))
     return sizes, digests
+
+
+def count_receipt_bytes(payload: Mapping[str, Any], files: Files, facts: Mapping[str, Any]) -> int:
+    """Bytes of a receipt, without writing it."""
+    sizes = {name: mark[0] if isinstance(mark, tuple) else mark for name, mark in files.items()}
+    marks = dict.fromkeys(files, hash_bytes(b""))
+    record = {"settings": hash_settings({}), "payload": dict(payload), "files": sizes, "digests": marks}
+    return len(format_json({**record, "facts": dict(facts), "digest": hash_bytes(b"")}).encode())
 
 
 def has_content(path: Path, digest: str) -> bool:

@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from typing import Any, ClassVar, NamedTuple, final
 
 from beholder._core.files import sync_files
+from beholder._core.progress import Advance
 from beholder.jobs._folder import JobFolder
 from beholder.jobs._parcel import PICKLED, Parcel
 from beholder.jobs._plan import Plan, Shard
@@ -38,13 +39,23 @@ class Worker(abc.ABC):
     lookahead: int = 0
     """How many shards to start before the first one is finished."""
 
-    tick: Callable[[int], None] | None = None
-    """Set while a shard is being finished; called by :meth:`report`."""
+    may_end_early: bool = False
+    """Items may stop by themselves, before the parts that :meth:`report` counts in add up to one."""
 
-    def report(self, n: int) -> None:
-        """Say that ``n`` items of the shard being finished are done; what is not reported counts when it ends."""
+    tick: Callable[[float, Shard | None], None] | None = None
+    """Set while shards are being done; called by :meth:`report`."""
+
+    def report(self, n: float, shard: Shard | None = None) -> None:
+        """Say that ``n`` items of a shard are done, or parts of items where they are slow.
+
+        Of no shard, it is of the one being finished. What is not reported counts when the shard ends.
+        """
         if self.tick is not None:
-            self.tick(n)
+            self.tick(n, shard)
+
+    def count_bytes(self, shard: Shard) -> int | None:
+        """Bytes of a shard's files, where they are known before it is done; a disk without room is then refused."""
+        return None
 
     @abc.abstractmethod
     def open(self, n_workers: int) -> contextlib.AbstractContextManager[Callable[[Shard], Finish]]:
@@ -63,12 +74,15 @@ def work_through(
     worker: Worker,
     folder: JobFolder,
     n_workers: int,
-    advance: Callable[[int], None],
+    advance: Advance,
 ) -> None:
     """Claim and finish shards until none is left; ``advance`` is called with the numbers of items done here."""
     with contextlib.ExitStack() as held:
         committer = held.enter_context(open_committer(plan, folder))
         start = held.enter_context(worker.open(n_workers))
+        counter = Counter(advance)
+        worker.tick = counter.count
+        held.callback(setattr, worker, "tick", None)
         left = list(shards)
         while left:
             busy: list[Shard] = []
@@ -82,11 +96,12 @@ def work_through(
                     elif folder.read_receipt(plan.hash, shard) is not None:
                         claim.close()
                     else:
+                        counter.begin(shard)
                         started.append((shard, claim, start(shard)))
                         if len(started) > worker.lookahead:
-                            _finish(committer, worker, advance, *started.popleft())
+                            _finish(committer, counter, *started.popleft())
                 while started:
-                    _finish(committer, worker, advance, *started.popleft())
+                    _finish(committer, counter, *started.popleft())
             finally:
                 for _, claim, _ in started:
                     claim.close()
@@ -95,34 +110,53 @@ def work_through(
                 time.sleep(_RETRY_SECONDS)
 
 
-def _finish(
-    committer: Committer,
-    worker: Worker,
-    advance: Callable[[int], None],
-    shard: Shard,
-    claim: contextlib.ExitStack,
-    finish: Finish,
-) -> None:
-    left = shard.size
-
-    def count(n: int) -> None:
-        nonlocal left
-        n = min(n, left)
-        left -= n
-        if n:
-            advance(n)
-
-    worker.tick = count
+def _finish(committer: Committer, counter: Counter, shard: Shard, claim: contextlib.ExitStack, finish: Finish) -> None:
+    counter.head = shard.key
     try:
-        try:
-            files, facts = finish()
-        except BaseException:
-            claim.close()
-            raise
-        committer.add(shard, claim, files, facts)
-    finally:
-        worker.tick = None
-    advance(left)
+        files, facts = finish()
+    except BaseException:
+        claim.close()
+        raise
+    committer.add(shard, claim, files, facts)
+    counter.end(shard)
+
+
+@final
+class Counter:
+    """Counts the items of shards that are done side by side, whoever reports them: no shard counts more than it has.
+
+    Attributes
+    ----------
+    head : str
+        Key of the shard that is being finished.
+    """
+
+    def __init__(self, advance: Advance) -> None:
+        self._advance, self.head = advance, ""
+        self._left: dict[str, float] = {}
+        self._sizes: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def begin(self, shard: Shard) -> None:
+        """A shard is started."""
+        with self._lock:
+            self._left[shard.key] = self._sizes[shard.key] = shard.size
+
+    def count(self, n: float, shard: Shard | None) -> None:
+        """So many of its items are done; of a negative number, are to be done again."""
+        key = self.head if shard is None else shard.key
+        with self._lock:
+            left = self._left.get(key, 0)
+            n = max(min(n, left), left - self._sizes.get(key, 0))
+            self._left[key] = left - n
+        if n:
+            self._advance(n)
+
+    def end(self, shard: Shard) -> None:
+        """A shard is finished: the rest of it counts."""
+        with self._lock:
+            left = self._left.pop(shard.key)
+        self._advance(left)
 
 
 _MOST_WAITING = 8

@@ -93,6 +93,7 @@ class MapWorker(ModelWorker):
             for made in iter_results(futures):
                 for name, size, numbers in made:
                     sizes[name], bounds[name] = size, numbers
+                self.report(len(made))
             return sizes, {"bounds": bounds}
 
         return finish

@@ -238,7 +238,7 @@ def plan_shards(
                     "stop": stop,
                     "ids": hash_settings(list(stimuli.ids[start:stop])),
                 }
-                shards.append(Shard(f"p{which}-r{replicate}-{start:08d}", stop - start, payload))
+                shards.append(Shard(f"p{which}-r{replicate}-{start:08d}", stop - start, payload, part=f"pass {which}"))
     return tuple(shards)
 
 

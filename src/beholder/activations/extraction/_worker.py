@@ -71,6 +71,11 @@ class ExtractWorker(ModelWorker):
     seed: int
     lookahead: int = field(default=1, init=False)
 
+    def count_bytes(self, shard: Shard) -> int:
+        """Of the files of a shard, which are not compressed."""
+        n_rows = shard.payload["stop"] - shard.payload["start"]
+        return sum(layer.layout.row_bytes * n_rows for layer in self.passes[shard.payload["pass"]].layers)
+
     @contextlib.contextmanager
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
         """Load the model, set the threads, start the lanes."""

@@ -358,6 +358,11 @@ class SessionWorker(ModelWorker, abc.ABC):
     def prepare(self, session: SynthesisSession) -> Callable[[Shard], Made]:
         """What is looked at once; then what makes a shard and commits its files."""
 
+    def count_steps(self, shard: Shard, most: int) -> Advance:
+        """What counts steps of images as parts of a shard's items, of which it has at most ``most``."""
+        part = shard.size / max(1, most)
+        return lambda n: self.report(n * part, shard)
+
     @contextlib.contextmanager
     def open_session(self, n_workers: int = 1) -> Iterator[SynthesisSession]:
         """A session with this process's part of the cores."""

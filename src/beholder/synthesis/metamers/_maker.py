@@ -15,7 +15,7 @@ from beholder._core.progress import logger
 from beholder._core.seeds import make_generator
 from beholder.models import Model
 from beholder.synthesis.engine._checkpoint import Checkpoint
-from beholder.synthesis.engine._loop import Recipe
+from beholder.synthesis.engine._loop import Advance, Recipe
 from beholder.synthesis.engine._session import ProblemResult, SynthesisSession
 from beholder.synthesis.engine._stimulus_format import StimulusFormat
 from beholder.synthesis.engine._validate import check_gradient
@@ -27,6 +27,11 @@ from beholder.synthesis.metamers._recipe import LOSSES, MetamerRecipe
 from beholder.synthesis.objectives._base import Objective, Problem
 from beholder.synthesis.objectives._match import CoarseToFine, MatchByParts, MatchRectified, SingleUnitFirst
 from beholder.synthesis.objectives._units import MatchTarget
+
+
+def _tell_nobody(n: int) -> None:
+    """Steps that nobody counts."""
+
 
 _FAKE = ("_fake_relu", "_fakerelu")
 
@@ -186,7 +191,7 @@ class MetamerMaker:
             return len(find_rectifiers(captured.nodes[layer])), captured.axes[layer]
 
     def make(
-        self, tasks: Sequence[MetamerTask], checkpoint: Checkpoint | None = None
+        self, tasks: Sequence[MetamerTask], checkpoint: Checkpoint | None = None, advance: Advance = _tell_nobody
     ) -> tuple[list[FinishedMetamer], list[MetamerTask]]:
         """Make and measure metamers of one layer, in one batch; and those whose target is zero everywhere.
 
@@ -196,6 +201,8 @@ class MetamerMaker:
             Of one layer.
         checkpoint : Checkpoint, optional
             Where the state is kept.
+        advance : callable, optional
+            Is told how many steps of images are done, from the first starts.
         """
         left, empty = [], []
         for task in tasks:
@@ -203,7 +210,7 @@ class MetamerMaker:
             if values[task.layer].is_zero:
                 logger.warning("%s: %s is zero everywhere, so there is nothing to match", task.stimulus_id, task.layer)
             (empty if values[task.layer].is_zero else left).append(task)
-        pairs = zip(left, self.match(left, checkpoint), strict=True) if left else ()
+        pairs = zip(left, self.match(left, checkpoint, advance), strict=True) if left else ()
         return [self._measure(task, made) for task, made in pairs], empty
 
     def _measure(self, task: MetamerTask, made: ProblemResult) -> FinishedMetamer:
@@ -217,9 +224,11 @@ class MetamerMaker:
         decision, rule = self.measurer.reader.pick(original, task.label, task.says)
         return FinishedMetamer(task, made, measured, original, decision, rule)
 
-    def match(self, tasks: Sequence[MetamerTask], checkpoint: Checkpoint | None = None) -> list[ProblemResult]:
+    def match(
+        self, tasks: Sequence[MetamerTask], checkpoint: Checkpoint | None = None, advance: Advance = _tell_nobody
+    ) -> list[ProblemResult]:
         """Make metamers of one layer, in one batch; those that are stuck are begun anew from other noise."""
-        made = self._start(tasks, checkpoint, 0)
+        made = self._start(tasks, checkpoint, 0, advance)
         for attempt in range(1, self._recipe.starts):
             stuck = [i for i, one in enumerate(made) if self._recipe.is_stuck(find_best_loss(one), one.stopped_by)]
             if not stuck:
@@ -229,11 +238,13 @@ class MetamerMaker:
                 made[i] = pick_better(made[i], other)
         return made
 
-    def _start(self, tasks: Sequence[MetamerTask], checkpoint: Checkpoint | None, attempt: int) -> list[ProblemResult]:
+    def _start(
+        self, tasks: Sequence[MetamerTask], checkpoint: Checkpoint | None, attempt: int, advance: Advance = _tell_nobody
+    ) -> list[ProblemResult]:
         (layer,) = {task.layer for task in tasks}
         results = self._session.run(
             [self._make_problem(task, attempt) for task in tasks], self.plans[layer].recipe,
-            name=f"start{attempt}" if attempt else "batch", checkpoint=checkpoint, what="metamers",
+            name=f"start{attempt}" if attempt else "batch", checkpoint=checkpoint, what="metamers", advance=advance,
             wanted=[f"one metamer of {layer}"] * len(tasks),
         )  # fmt: skip
         cut = [replace(each, losses=each.losses[:, : each.steps]) for each in results]

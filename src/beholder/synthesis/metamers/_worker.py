@@ -59,6 +59,10 @@ class MetamerWorker(SessionWorker):
     jobs: Path = Path()
     told: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.may_end_early = not self.recipe.is_published or self.recipe.target_db is not None
+
     def resolve_settings(
         self,
         n_metamers: int,
@@ -109,7 +113,8 @@ class MetamerWorker(SessionWorker):
         """Make, measure and write the metamers of a shard."""
         state = self.jobs / "state" / shard.key
         checkpoint = Checkpoint(state, {"shard": dict(shard.payload)}, CHECKPOINT_EVERY)
-        finished, empty = maker.make(self._list_tasks(shard), checkpoint)
+        advance = self.count_steps(shard, shard.size * self.recipe.steps)
+        finished, empty = maker.make(self._list_tasks(shard), checkpoint, advance)
         facts: dict[str, Any] = {
             "skipped": [{"stimulus_id": task.stimulus_id, "reason": "all zero"} for task in empty], "metamers": [],
         }  # fmt: skip

@@ -19,6 +19,7 @@ from beholder.activations import RankedValues, compute_match
 from beholder.jobs import Shard
 from beholder.models import Model, iter_training_batches, run_eagerly
 from beholder.stimuli import StimulusSet
+from beholder.synthesis.engine._loop import Advance
 from beholder.synthesis.engine._session import Made, SessionWorker, SynthesisSession
 from beholder.synthesis.gradients._network import Network
 from beholder.synthesis.metamers._plan import prepare_original
@@ -85,13 +86,20 @@ class NullWorker(SessionWorker):
         payload = shard.payload
         block = Block(payload["block"], payload["n_pairs"])
         buffer = io.BytesIO()
-        values = self.measure(session, payload["layers"], payload["seed"], payload["split"], block)
+        advance = self.count_steps(shard, block.n_pairs * len(self._group(payload["layers"])))
+        values = self.measure(session, payload["layers"], payload["seed"], payload["split"], block, advance)
         np.save(buffer, values, allow_pickle=False)
         write_bytes(find_part(self.jobs, shard.key), buffer.getvalue())
         return {f"../{self.jobs.name}/parts/{shard.key}.npy": len(buffer.getvalue())}, {}
 
     def measure(
-        self, session: SynthesisSession, layers: Sequence[str], seed: int, split: int, block: Block
+        self,
+        session: SynthesisSession,
+        layers: Sequence[str],
+        seed: int,
+        split: int,
+        block: Block,
+        advance: Advance = lambda _n: None,
     ) -> np.ndarray:
         """The measures of a block's pairs, (n_layers, n_pairs, 5), float64; columns as in ``VALUES``."""
         values = np.empty((len(layers), block.n_pairs, len(VALUES)))
@@ -102,6 +110,7 @@ class NullWorker(SessionWorker):
                 for name in group:
                     match = compute_match(first[name], second[name])
                     values[places[name], row] = [getattr(match, column) for column in VALUES]
+                advance(1)
         return values
 
     def _group(self, layers: Sequence[str]) -> list[tuple[str, ...]]:

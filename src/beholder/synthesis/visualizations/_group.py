@@ -11,7 +11,7 @@ import torch
 
 from beholder._core.seeds import derive_seed
 from beholder.models import Unit
-from beholder.synthesis.engine._loop import Recipe
+from beholder.synthesis.engine._loop import Advance, Recipe
 from beholder.synthesis.engine._plan import plan_batches
 from beholder.synthesis.engine._session import ProblemResult, SynthesisSession
 from beholder.synthesis.engine._stimulus_format import StimulusFormat
@@ -80,6 +80,7 @@ def visualize_units(
     recipe: Recipe,
     options: VisualizationOptions,
     batch_size: int | None,
+    advance: Advance = lambda _n: None,
 ) -> list[UnitVisualization]:
     """Make the images of a group of units; all of them share batches.
 
@@ -97,6 +98,8 @@ def visualize_units(
     options : VisualizationOptions
     batch_size : int or None
         Images in one batch; fewer are filled up, a larger problem is a batch of its own. None: so is every problem.
+    advance : callable
+        Is told how many steps of images are done, of :func:`count_most_steps` at most.
 
     Returns
     -------
@@ -116,7 +119,7 @@ def visualize_units(
         def run(batch: Sequence[int]) -> list[ProblemResult]:
             return session.run(
                 [problems[i] for i in batch], recipe, layers=layers, yardsticks=[asked[i][0].channel for i in batch],
-                form=form, fill_to=batch_size or 0, ways="fewer --n_images or --device cpu",
+                form=form, fill_to=batch_size or 0, ways="fewer --n_images or --device cpu", advance=advance,
                 wanted=[f"{sizes[i]} images of {asked[i][0].unit}" for i in batch],
             )  # fmt: skip
 
@@ -131,6 +134,16 @@ def visualize_units(
         for (state, strength), made in zip(active, make(active), strict=True):
             state.take(strength, made)
     return [state.finish() for state in states]
+
+
+def count_most_steps(n_units: int, options: VisualizationOptions) -> int:
+    """Steps of images at most: plainly, and with every strength that the search may try.
+
+    >>> count_most_steps(1, VisualizationOptions(n_images=10, steps=64, diversity=0.0))
+    1280
+    """
+    n_rounds = 1 + (len(POWERS) + options.max_loops if options.diversity is None else options.diversity > 0)
+    return n_units * len(SIGNS) * options.n_images * options.steps * n_rounds
 
 
 def _score_blank(

@@ -20,7 +20,7 @@ from beholder.synthesis.engine._stimulus_format import StimulusFormat
 from beholder.synthesis.gradients._before_rectifier import find_before_rectifier
 from beholder.synthesis.objectives._of_units import USUAL
 from beholder.synthesis.visualizations._files import FOLDER, make_unit_files, summarize_side
-from beholder.synthesis.visualizations._group import UnitVisualization, visualize_units
+from beholder.synthesis.visualizations._group import UnitVisualization, count_most_steps, visualize_units
 from beholder.synthesis.visualizations._plan import VisualizationOptions
 from beholder.synthesis.visualizations._standing import NaturalDistribution
 
@@ -44,6 +44,10 @@ class UnitWorker(SessionWorker):
     options: VisualizationOptions
     naturals: Mapping[Unit, NaturalDistribution | None]
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.may_end_early = self.options.diversity is None
+
     def list_layers(self) -> list[str]:
         """Those of the units."""
         return list(dict.fromkeys(unit.layer for unit in self.naturals))
@@ -56,7 +60,8 @@ class UnitWorker(SessionWorker):
         """Make the images, then write the files of each unit, its manifest last."""
         units = [Unit(layer, channel) for layer, channel in shard.payload["units"]]
         options, batch_size = self.options, self.settings["batch_size"]
-        sides = visualize_units(session, units, self.naturals, self.recipe, options, batch_size)
+        advance = self.count_steps(shard, count_most_steps(len(units), options))
+        sides = visualize_units(session, units, self.naturals, self.recipe, options, batch_size, advance)
         before = [_look_before(session, side, sides) for side in sides]
         form = StimulusFormat.of_model(self.model, self.shape)
         described = {"parameterization": type(self.recipe.parameterization).__name__, "n_images": options.n_images}

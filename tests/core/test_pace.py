@@ -1,0 +1,71 @@
+"""How fast work goes and how long the rest takes, on a clock that tests move."""
+
+from __future__ import annotations
+
+import pytest
+
+from beholder._core.durations import format_duration, format_rate
+from beholder._core.pace import Pace
+from beholder._core.progress import LinePrinter
+from beholder._core.sizes import format_bytes
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_what_is_left_follows_from_what_this_run_did() -> None:
+    clock = Clock()
+    pace = Pace(100, done=40, clock=clock)
+    assert pace.rate is None and pace.find_rest() is None
+    assert pace.describe_time() == "0.0 s so far"
+    clock.now = 10.0
+    pace.add(20)
+    assert pace.rate == 2.0 and pace.find_rest() == 20.0
+    clock.now = 14.0  # nothing has come since: 4 of the 20 s are over
+    assert pace.find_rest() == 16.0
+    assert pace.describe_count("stimuli") == "60 of 100 stimuli"
+    assert pace.describe_time() == "2.0/s, 14 s so far, about 16 s left"
+
+
+def test_parts_of_slow_items_count_and_add_up_to_a_whole() -> None:
+    clock = Clock()
+    pace = Pace(2, clock=clock)
+    clock.now = 3.0
+    pace.add(0.1)
+    assert pace.describe_count("metamers") == "0 of 2 metamers (5.0 %)"
+    assert pace.find_rest() == pytest.approx(57)
+    for _ in range(19):
+        pace.add(0.1)
+    assert pace.is_done and pace.describe_count("metamers") == "2 of 2 metamers"
+    assert pace.describe_time() == "40/min, in 3.0 s"
+
+
+def test_lines_come_in_the_first_seconds_then_more_rarely(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    lines = LinePrinter("count", Pace(1000, clock=clock), "things")
+    with caplog.at_level("INFO", logger="beholder"):
+        for second in range(1, 1001):
+            clock.now = float(second)
+            lines.advance(1)
+    counts = [int(record.getMessage().split(": ")[1].split(" of")[0].replace(",", "")) for record in caplog.records]
+    assert counts[:4] == [2, 12, 22, 32]
+    assert counts[-1] == 1000 and counts[-2] - counts[-3] >= 40
+    assert "about" in caplog.records[0].getMessage() and "about" not in caplog.records[-1].getMessage()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(0.04, "0.0 s"), (9.96, "10.0 s"), (99.4, "99 s"), (101, "1.7 min"), (260_000, "3.0 days")]
+)
+def test_spans_are_said_in_the_unit_that_suits(seconds: float, told: str) -> None:
+    assert format_duration(seconds) == told
+
+
+def test_rates_and_sizes_keep_their_unit_at_the_edge() -> None:
+    assert [format_rate(r) for r in (9.96, 0.999, 0.0167, 1e-9)] == ["10/s", "60/min", "1.0/min", "0.0/h"]
+    assert [format_bytes(n) for n in (999, 1000, 999_499, 999_600, 9.96e9)] == [
+        "999 bytes", "1.0 kB", "999 kB", "1.0 MB", "10 GB",
+    ]  # fmt: skip
