@@ -1,3 +1,8 @@
+from ._array import PartsMissing as PartsMissing
+from ._array import TaskEnded as TaskEnded
+from ._array import TimeOver as TimeOver
+from ._array import open_phases as open_phases
+from ._array import read_array_task as read_array_task
 from ._cluster import ClusterWord as ClusterWord
 from ._cluster import parse_cluster as parse_cluster
 from ._conditions import Conditions as Conditions
@@ -33,6 +38,9 @@ from ._records import Files as Files
 from ._records import has_content as has_content
 from ._records import read_record as read_record
 from ._records import write_record as write_record
+from ._scripts import JobScripts as JobScripts
+from ._scripts import ScriptOptions as ScriptOptions
+from ._scripts import write_scripts as write_scripts
 from ._verify import FileState as FileState
 from ._verify import OutputCheck as OutputCheck
 from ._verify import verify_outputs as verify_outputs

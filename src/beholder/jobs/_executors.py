@@ -15,6 +15,8 @@ from typing import Any
 from beholder._core.errors import BeholderError, InputError
 from beholder._core.progress import Advance, show_progress
 from beholder._core.registry import Registry
+from beholder.jobs._array import read_array_task
+from beholder.jobs._array_work import take_part
 from beholder.jobs._cluster import parse_cluster
 from beholder.jobs._conditions import read_conditions
 from beholder.jobs._dry_run import (
@@ -61,7 +63,7 @@ def run_in_processes(
 
 
 def run_plan(
-    plan: Plan, worker: Worker, folder: JobFolder, *, n_workers: int = 1, executor: str = "auto"
+    plan: Plan, worker: Worker, folder: JobFolder, *, n_workers: int = 1, executor: str = "auto", is_last: bool = True
 ) -> list[dict[str, Any]]:
     """Finish every shard of a plan and return their receipts, in the plan's order.
 
@@ -78,6 +80,9 @@ def run_plan(
     executor : str
         A name in :data:`EXECUTORS`. ``auto`` is what the variable ``BEHOLDER_EXECUTOR`` names, else ``inline`` for one
         worker or where one shard is left, else ``processes``.
+    is_last : bool
+        Nothing that another plan of the same output asks for depends on these shards. A task of a job array ends with
+        the last plan; others it waits for.
 
     Raises
     ------
@@ -89,6 +94,8 @@ def run_plan(
         What will be written clearly finds no room.
     BeholderError
         The executor left a part unfinished.
+    TaskEnded
+        This is a task of a job array, which has done what it can.
     BaseException
         The first error of any worker, of its own class; finished shards are kept.
     """
@@ -99,15 +106,20 @@ def run_plan(
         probe.measure_plan(plan, worker, folder, n_workers)
     if cluster is not None and executor == "auto" and parse_cluster(cluster).kind != "local":
         raise InputError("--cluster local:N", got=cluster, hint="local:2: the others are not there yet")
-    todo = list_unfinished(plan, folder)
-    if todo:
+
+    def run(todo: list[Shard], count: Advance = lambda _n: None) -> None:
         total = sum(shard.size for shard in find_counted(plan, todo))
         done = total - sum(shard.size for shard in todo)
-        n_workers = min(n_workers, len(todo)) if folder.has_locks else 1
-        tell_start(plan, todo, total, n_workers, refuse_full_disk(worker, todo, folder.output))
-        run = EXECUTORS[choose_executor(n_workers) if executor == "auto" else executor]
+        n = min(n_workers, len(todo)) if folder.has_locks else 1
+        tell_start(plan, todo, total, n, refuse_full_disk(worker, todo, folder.output))
+        execute = EXECUTORS[choose_executor(n) if executor == "auto" else executor]
         with show_progress(plan.name, total, plan.unit, done) as advance, note_interruption():
-            run(plan, todo, worker, folder, n_workers, advance)
+            execute(plan, todo, worker, folder, n, lambda n: (advance(n), count(n))[0])
+
+    if (task := read_array_task()) is not None:
+        take_part(task, plan, worker, folder, run, is_last=is_last)
+    elif todo := list_unfinished(plan, folder):
+        run(todo)
     found = [folder.read_receipt(plan.hash, shard) for shard in plan.shards]
     receipts = [receipt for receipt in found if receipt is not None]
     if len(receipts) < len(found):

@@ -25,6 +25,7 @@ from beholder._core.errors import OutputBusy
 from beholder._core.files import write_json
 from beholder._core.locks import Lock, LockTaken, has_locks, take_lock
 from beholder._core.progress import logger
+from beholder.jobs._array import read_array_task
 
 RUN_LOCK, MERGE_LOCK = "run.lock", "merge.lock"
 _PATIENCE_SECONDS = 10.0
@@ -162,7 +163,7 @@ def take_turn(folder: Path, output: Path) -> Lock:
 
 @final
 class Announcement:
-    """The parts that one run makes; for use in its turn.
+    """The parts that one run makes; for use in its turn. Tasks of one job array cut parts alike, and claim shards.
 
     Parameters
     ----------
@@ -174,6 +175,8 @@ class Announcement:
         self._folder = folder / "announced"
         self._path = self._folder / f"{uuid.uuid4().hex}.json"
         self._lock: Lock | None = None
+        task = read_array_task()
+        self._array = None if task is None or task.is_merge else task.name
 
     def make(self, parts: Iterable[str]) -> set[str]:
         """Announce parts, but for those that live runs have announced before, which are given."""
@@ -182,7 +185,7 @@ class Announcement:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._lock = take_lock(self._path.with_suffix(".lock"))
         wanted = set(parts)
-        write_json(self._path, sorted(wanted - taken))
+        write_json(self._path, {"array": self._array, "parts": sorted(wanted - taken)})
         return wanted & taken
 
     def _read_others(self) -> set[str]:
@@ -194,7 +197,9 @@ class Announcement:
                 with take_lock(path.with_suffix(".lock")):
                     path.unlink()
             except LockTaken:
-                taken |= set(json.loads(path.read_text(encoding="utf-8")))
+                announced = json.loads(path.read_text(encoding="utf-8"))
+                if self._array is None or announced["array"] != self._array:
+                    taken |= set(announced["parts"])
                 continue
             path.with_suffix(".lock").unlink(missing_ok=True)
         return taken

@@ -19,6 +19,8 @@ of runs in turn. A run that replaces, and one with other settings, is refused.
 
 What an output is begun with (batch size, threads, the layout of weights) is chosen by the run whose turn is first,
 and kept by all others.
+
+Tasks of a job array open every output shared, also one that is otherwise opened alone: they put nothing together.
 """
 
 from __future__ import annotations
@@ -29,10 +31,11 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from pathlib import Path
 from typing import Any, final
 
-from beholder._core.errors import ConfigurationChanged, OutputBusy
+from beholder._core.errors import ConfigurationChanged, InputError, OutputBusy
 from beholder._core.files import explain_write_errors, remove_temporaries
 from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
+from beholder.jobs._array import TaskEnded, read_array_task
 from beholder.jobs._dry_run import find_placed
 from beholder.jobs._executors import run_plan
 from beholder.jobs._folder import JobFolder
@@ -98,10 +101,19 @@ class Output:
         self.folder.write_settings(settings)
         return False
 
-    def run(self, plan: Plan, worker: Worker, *, n_workers: int = 1) -> list[dict[str, Any]]:
-        """Finish a plan's shards while others have their turn; their receipts, in the plan's order."""
+    def run(self, plan: Plan, worker: Worker, *, n_workers: int = 1, is_last: bool = True) -> list[dict[str, Any]]:
+        """Finish a plan's shards while others have their turn; their receipts, in the plan's order.
+
+        ``is_last`` says that no other plan depends on them: there a task of a job array ends, see :func:`run_plan`.
+        """
         with self.pause():
-            return run_plan(plan, worker, self.folder, n_workers=n_workers)
+            return run_plan(plan, worker, self.folder, n_workers=n_workers, is_last=is_last)
+
+    def end_task(self) -> None:
+        """End a task of a job array here, after plans that others depended on; the job after it goes on."""
+        task = read_array_task()
+        if task is not None and not task.is_merge:
+            raise TaskEnded(0, 0)
 
     def pause(self) -> contextlib.AbstractContextManager[None]:
         """Let others have their turn inside the block."""
@@ -173,6 +185,14 @@ def open_output(
     ...     output.settle({"power": 2})
     ...     receipts = output.run(plan, worker)
     """
+    task = read_array_task()
+    if task is not None:
+        if replace is not None:
+            raise InputError(
+                "a job array that adds to an output", got="--overwrite, by which each task replaces what others make",
+                hint="leaving it out, and another output folder",
+            )  # fmt: skip
+        shared, wait = shared or not task.is_merge, wait or task.is_merge
     with folder.hold(shared=shared and replace is None, wait=wait) as hold:
         if replace is not None:
             with explain_write_errors(folder.output):

@@ -19,6 +19,7 @@ from typing import Any, ClassVar, NamedTuple, final
 
 from beholder._core.files import sync_files
 from beholder._core.progress import Advance
+from beholder.jobs._array import Clock, read_array_task
 from beholder.jobs._folder import JobFolder
 from beholder.jobs._parcel import PICKLED, Parcel
 from beholder.jobs._plan import Plan, Shard
@@ -41,6 +42,10 @@ class Worker(abc.ABC):
 
     may_end_early: bool = False
     """Items may stop by themselves, before the parts that :meth:`report` counts in add up to one."""
+
+    keeps_state: ClassVar[bool] = False
+    """Whether a shard that is cut off goes on from where it was; else it is made anew."""
+
 
     tick: Callable[[float, Shard | None], None] | None = None
     """Set while shards are being done; called by :meth:`report`."""
@@ -76,7 +81,12 @@ def work_through(
     n_workers: int,
     advance: Advance,
 ) -> None:
-    """Claim and finish shards until none is left; ``advance`` is called with the numbers of items done here."""
+    """Claim and finish shards until none is left; ``advance`` is called with the numbers of items done here.
+
+    A task of a job array leaves others those that they have claimed, and begins none that it has no time for.
+    """
+    task = read_array_task()
+    clock = Clock(None if task is None else task.ends)
     with contextlib.ExitStack() as held:
         committer = held.enter_context(open_committer(plan, folder))
         start = held.enter_context(worker.open(n_workers))
@@ -89,6 +99,8 @@ def work_through(
             started: deque[tuple[Shard, contextlib.ExitStack, Finish]] = deque()
             try:
                 for shard in left:
+                    if not clock.has_time(shard):
+                        break
                     claim = contextlib.ExitStack()
                     if not claim.enter_context(folder.claim(shard)):
                         claim.close()
@@ -97,20 +109,23 @@ def work_through(
                         claim.close()
                     else:
                         counter.begin(shard)
+                        clock.begin(shard)
                         started.append((shard, claim, start(shard)))
                         if len(started) > worker.lookahead:
-                            _finish(committer, counter, *started.popleft())
+                            clock.end(_finish(committer, counter, *started.popleft()))
                 while started:
-                    _finish(committer, counter, *started.popleft())
+                    clock.end(_finish(committer, counter, *started.popleft()))
             finally:
                 for _, claim, _ in started:
                     claim.close()
+            if task is not None:
+                return
             left = [shard for shard in busy if folder.read_receipt(plan.hash, shard) is None]
             if left:
                 time.sleep(_RETRY_SECONDS)
 
 
-def _finish(committer: Committer, counter: Counter, shard: Shard, claim: contextlib.ExitStack, finish: Finish) -> None:
+def _finish(committer: Committer, counter: Counter, shard: Shard, claim: contextlib.ExitStack, finish: Finish) -> Shard:
     counter.head = shard.key
     try:
         files, facts = finish()
@@ -119,6 +134,7 @@ def _finish(committer: Committer, counter: Counter, shard: Shard, claim: context
         raise
     committer.add(shard, claim, files, facts)
     counter.end(shard)
+    return shard
 
 
 @final
