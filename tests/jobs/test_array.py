@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -35,23 +36,28 @@ sys.path.insert(0, str(Path(__file__).parent))
 from sample_work import CallWorker, SquareWorker, plan_squares
 
 WORK = textwrap.dedent(f"""
-    import signal, sys
+    import sys
     from pathlib import Path
     sys.path.insert(0, {str(Path(__file__).parent)!r})
     from sample_work import SquareWorker, plan_squares
     from beholder.jobs import JobFolder, open_output
-    from beholder.jobs._array import TaskEnded, TimeOver
+    from beholder.jobs._array import TaskEnded, listen_to_queue
 
-    def stop(number, frame):
-        raise TimeOver
+    class Worker(SquareWorker):
+        is_begun = False
 
-    signal.signal(signal.SIGUSR1, stop)
+        def _start(self, shard):
+            if not self.is_begun:
+                print("begun", flush=True)
+            self.is_begun = True
+            return super()._start(shard)
+
+    listen_to_queue()
     out, seconds = Path(sys.argv[1]), float(sys.argv[2])
     try:
         with open_output(JobFolder(out.parent / f".{{out.name}}.jobs", out)) as output:
             output.settle({{"power": 2}})
-            print("begun", flush=True)
-            receipts = output.run(plan_squares(24, 2), SquareWorker(out, seconds=seconds))
+            receipts = output.run(plan_squares(24, 2), Worker(out, seconds=seconds))
             (out / "table").write_text(str([receipt["facts"]["sum"] for receipt in receipts]))
     except TaskEnded as end:
         print(end)
@@ -73,6 +79,10 @@ def end(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, said
 
 
+def count_made(said: str) -> int:
+    return int(said.splitlines()[-1].split()[0])
+
+
 def read_files(out: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in out.iterdir()}
 
@@ -92,33 +102,37 @@ def test_tasks_share_the_parts_of_an_output_and_the_job_after_them_puts_it_toget
     out = tmp_path / "array" / "out"
     ended = [end(each) for each in [start(out, f"{i}/3") for i in range(3)]]
     assert [code for code, _ in ended] == [0, 0, 0]
-    made = [int(said.split("\n")[1].split()[0]) for _, said in ended]
+    made = [count_made(said) for _, said in ended]
     assert sum(made) == 24, "each part once"
     assert not (out / "table").exists(), "tasks put nothing together"
-    assert end(start(out, "merge")) == (0, "begun\n")
+    assert end(start(out, "merge")) == (0, "")
     assert read_files(out) == read_files(tmp_path / "plain" / "out")
 
 
 def test_a_task_stops_before_its_time_is_over_and_goes_on_when_it_is_started_again(tmp_path: Path) -> None:
     out = tmp_path / "out"
     code, said = end(start(out, "0/1", 0.2, **{ENDS: str(time.time() + 10)}))
-    n_made = int(said.split("\n")[1].split()[0])
+    n_made = count_made(said)
     assert code == LATE and 0 < n_made < 24 and "its time is over" in said
     assert count_left(tmp_path / "scripts") == (12 - n_made // 2, 12)
     assert end(start(out, "0/1"))[0] == 0
     assert count_left(tmp_path / "scripts") == (0, 12)
 
 
-def test_a_task_that_the_queue_cuts_off_says_so_and_is_not_started_again_for_a_part_that_never_fits(
-    tmp_path: Path,
-) -> None:
-    process = start(tmp_path / "out", "0/1", 30)
+@pytest.mark.parametrize(("told", "expected"), [(signal.SIGUSR1, LATE), (signal.SIGTERM, 143)])
+def test_a_task_that_the_queue_stops_begins_no_other_part(tmp_path: Path, told: signal.Signals, expected: int) -> None:
+    process = start(tmp_path / "out", "0/1", 0.7)
     assert process.stdout is not None and process.stdout.readline() == "begun\n"
-    time.sleep(0.5)
-    process.send_signal(signal.SIGUSR1)
+    process.send_signal(told)
     code, said = end(process)
+    assert code == expected, "a job that is stopped for another one is started again by the queue itself"
+    assert re.fullmatch(r"[24] numbers made by this task; 1[01] parts left, and its time is over\n", said)
+
+
+def test_a_task_with_too_little_time_for_a_part_is_not_started_again(tmp_path: Path) -> None:
+    code, said = end(start(tmp_path / "out", "0/1", **{ENDS: str(time.time() - 1)}))
     assert code == 1
-    assert said == "0 numbers made by this task; 12 parts left, and its time is over; one part needs more time than this\n"
+    assert said.endswith("0 numbers made by this task; 12 parts left, and its time is over; one part needs more time\n")
 
 
 def test_the_job_after_the_array_names_what_is_missing(as_task: Callable[[str], None], tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from beholder._core.cores import count_cores
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import to_path_name
 from beholder._core.hashing import hash_settings
@@ -162,7 +162,7 @@ def attack_stimuli(
         output.settle(settings, vacant=own[:2])
         worker = AttackWorker(
             shown, labels.indices, asked, str(asked.device), protocol, settings["batch_size"],
-            settings["intra_threads"], threads or os.cpu_count() or 1, draws_noise, seed,
+            settings["intra_threads"], threads or count_cores(), draws_noise, seed,
             out / name if save else None,
             **({} if source is None else source.hand_over()),
         )  # fmt: skip
@@ -260,7 +260,7 @@ def _resolve_settings(
         batch_size = keep_batch_size(batch_size, old, "attacked stimuli")
     batch = batch_size or (CPU_BATCH if model.device.type == "cpu" else DEVICE_BATCH)
     n_batches = -(-len(stimuli) // batch)
-    cores = (threads or os.cpu_count() or 1) if model.device.type == "cpu" else 1
+    cores = (threads or count_cores()) if model.device.type == "cpu" else 1
     return {
         "format": FORMAT,
         "model": model.name,

@@ -1,6 +1,8 @@
 from ._array import PartsMissing as PartsMissing
 from ._array import TaskEnded as TaskEnded
 from ._array import TimeOver as TimeOver
+from ._array import check_time as check_time
+from ._array import listen_to_queue as listen_to_queue
 from ._array import open_phases as open_phases
 from ._array import read_array_task as read_array_task
 from ._cluster import ClusterWord as ClusterWord

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -117,18 +118,48 @@ class TaskEnded(BaseException):
         left = f"{made}; {self.n_left} part{'s' * (self.n_left != 1)} left"
         if not self.is_late:
             return f"{left}, which other tasks make"
-        return f"{left}, and its time is over" + "; one part needs more time than this" * (self.exit_code == 1)
+        return f"{left}, and its time is over" + "; one part needs more time" * (self.exit_code == 1)
 
     @property
     def exit_code(self) -> int:
         """0, :data:`LATE` where it is worth starting again, 1 where another start would get no further."""
         if not (self.is_late and self.n_left):
             return 0
+        if signal.SIGTERM in _told:  # the queue itself starts a job again that it stops for another one
+            return 128 + signal.SIGTERM
         return LATE if self.n_made or self.has_state else 1
 
 
 class TimeOver(KeyboardInterrupt):
-    """The queue said that it ends the job soon."""
+    """The queue said that it ends the job soon; what was cut off has kept its state, if it has one."""
+
+
+_told: list[int] = []
+"""Signals of the queue that came."""
+
+
+def listen_to_queue() -> None:
+    """Take the signals by which a queue says that it ends a job soon: no part is begun after them."""
+    for name in ("SIGUSR1", "SIGTERM"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda number, _frame: _told.append(number))
+
+
+def is_time_over() -> bool:
+    """Whether the queue has said that it ends the job soon."""
+    return bool(_told)
+
+
+def check_time() -> None:
+    """Called by work that can be cut off at this place.
+
+    Raises
+    ------
+    TimeOver
+        The queue has said that it ends the job soon.
+    """
+    if _told:
+        raise TimeOver
 
 
 class PartsMissing(BeholderError):
@@ -173,6 +204,8 @@ class Clock:
 
     def has_time(self, shard: Shard) -> bool:
         """Whether the part fits; the first one does as long as there is any time."""
+        if is_time_over():
+            return False
         if self._ends is None:
             return True
         lasts = max(self._seconds, self._per_item * shard.size)

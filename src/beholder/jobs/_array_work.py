@@ -14,6 +14,7 @@ from beholder.jobs._array import (
     PartsMissing,
     TaskEnded,
     TimeOver,
+    check_time,
     note_missing,
     rotate,
 )
@@ -72,9 +73,12 @@ def take_part(
 
     try:
         while left:
+            check_time()
             if _is_any_free(folder, left):
                 run(rotate(left, task), advance)
                 left = list_left(plan, folder)
+                if left:
+                    check_time()
                 if task.ends is not None and _is_any_free(folder, left):  # it did not begin them
                     raise end(len(left), is_late=True)
             elif is_last:

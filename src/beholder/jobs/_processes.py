@@ -22,6 +22,7 @@ from typing import Any, cast
 from beholder._core.errors import BeholderError, InputError
 from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors
 from beholder._core.progress import logger
+from beholder.jobs._array import is_time_over
 from beholder.jobs._folder import JobFolder
 from beholder.jobs._parcel import Parcel
 from beholder.jobs._plan import Plan, Shard
@@ -106,6 +107,7 @@ class _Pool:
         )
         self._said: queue.SimpleQueue[tuple[subprocess.Popen[bytes], str | None, Any]] = queue.SimpleQueue()
         self._alive: dict[subprocess.Popen[bytes], bool] = {}
+        self._is_told = False
 
     def start(self) -> None:
         """Start a process."""
@@ -134,6 +136,7 @@ class _Pool:
             try:
                 process, kind, value = self._said.get(timeout=_POLL_SECONDS)
             except queue.Empty:  # a process of the worker's own may keep its pipe open after its death
+                self._hand_on()
                 for process in [each for each in self._alive if each.poll() is not None]:
                     self._said.put((process, None, None))
                 continue
@@ -166,6 +169,13 @@ class _Pool:
                     )
                 logger.warning("a worker process ended with %s; starting another", reason)
                 self.start()
+
+    def _hand_on(self) -> None:
+        """Tell the processes of a task of a job array what the queue has told it."""
+        if is_time_over() and not self._is_told:
+            self._is_told = True
+            for process in self._alive:
+                process.send_signal(signal.SIGUSR1)
 
     def __enter__(self) -> _Pool:
         return self

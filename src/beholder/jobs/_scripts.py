@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, final
+from typing import Any, cast, final
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import write_text
@@ -88,7 +88,7 @@ class ScriptOptions:
         for name, value in options.items():
             if name not in known:
                 raise UnknownNameError("option of --cluster script", name, known)
-            values[name] = _read_value(name, value, type(known[name].default))
+            values[name] = _read_value(name, value, known[name].default)
         read = cls(**values)
         if read.tasks < 1:
             raise InputError("tasks of 1 or more in --cluster script", got=str(read.tasks))
@@ -108,19 +108,19 @@ class ScriptOptions:
         return [*lines, *(f"#SBATCH {word}" for word in self.extra)]
 
 
-def _read_value(name: str, value: Any, kind: type) -> Any:
-    if kind is tuple:
-        lines = [value] if isinstance(value, str) else value
-        if not isinstance(lines, list | tuple) or not all(isinstance(line, str) for line in lines):
+def _read_value(name: str, value: Any, default: object) -> Any:
+    if isinstance(default, tuple):
+        lines = cast("list[Any]", value if isinstance(value, list) else [value])
+        if not all(isinstance(line, str) for line in lines):
             raise InputError(f"lines of text for the option {name}", got=repr(value))
         return tuple(lines)
-    if kind is int:
+    if isinstance(default, int):
         if isinstance(value, bool) or not str(value).isdecimal():
             raise InputError(f"a whole number for the option {name}", got=repr(value))
         return int(value)
     text = str(value)
-    if isinstance(value, list | dict | bool) or "\n" in text:
-        raise InputError(f"a word for the option {name}", got=repr(value))
+    if not isinstance(value, str | int | float) or isinstance(value, bool) or "\n" in text:
+        raise InputError(f"a word for the option {name}", got=text)
     return text
 
 
@@ -326,8 +326,11 @@ def format_submit(folder: Path, *, has_array: bool) -> str:
     array, merge = (shlex.quote(str(folder / each)) for each in (ARRAY_SCRIPT, MERGE_SCRIPT))
     lines = ["#!/bin/bash", "set -e"]
     if has_array:
-        lines += [f"array=$(sbatch --parsable {array})", f'merge=$(sbatch --parsable --dependency="afterany:${{array%%;*}}" {merge})',
-                  'echo "submitted the array ${array%%;*}, and ${merge%%;*} after it"']  # fmt: skip
+        lines += [
+            f"array=$(sbatch --parsable {array})",
+            f'merge=$(sbatch --parsable --dependency="afterany:${{array%%;*}}" {merge})',
+            'echo "submitted the array ${array%%;*}, and ${merge%%;*} after it"',
+        ]
     else:
         lines += [f"merge=$(sbatch --parsable {merge})", 'echo "submitted ${merge%%;*}"']
     return "\n".join([*lines, ""])
@@ -336,5 +339,3 @@ def format_submit(folder: Path, *, has_array: bool) -> str:
 def find_python() -> list[str]:
     """What starts Beholder in a job: this interpreter, by its whole path."""
     return [sys.executable, "-m", "beholder.cli"]
-
-

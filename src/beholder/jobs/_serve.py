@@ -20,6 +20,7 @@ from typing import Any
 import cloudpickle
 
 from beholder._core.errors import rebuild_error
+from beholder.jobs._array import listen_to_queue, read_array_task
 from beholder.jobs._work import work_through
 
 logger = logging.getLogger("beholder")
@@ -40,6 +41,8 @@ def serve() -> None:
     with contextlib.suppress(ValueError, AttributeError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    if read_array_task() is not None:
+        listen_to_queue()
     send = _open_channel()
     sys.argv, level, read, path = pickle.load(sys.stdin.buffer)
     threading.Thread(target=_die_with_parent, args=(sys.stdin.fileno(),), daemon=True).start()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from beholder._core.cores import count_cores
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import explain_write_errors, to_path_name
 from beholder._core.provenance import find_network, refuse_other_network
@@ -119,7 +119,7 @@ def write_exemplars(
         for shard in shards:
             check_unchanged(shard, folder)
         plan = Plan(f"exemplars {output.name}", settings, shards, unit="files")
-        cores = threads or os.cpu_count() or 1
+        cores = threads or count_cores()
         worker = ExemplarWorker(
             acts.path, folder, found, preprocessing, make_tables(exemplars), make_distributions(exemplars), cores
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import torch
 
+from beholder._core.cores import count_cores
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import to_path_name, write_bytes
 from beholder._core.hashing import hash_file_fast, hash_settings
@@ -125,7 +125,7 @@ def map_units(
             chunks = cut_chunks(todo)
             plan = Plan(whole.name, settings, tuple(map(_make_chunk_shard, chunks)), unit="stimuli")
             by_key = {shard.key: chunk for shard, chunk in zip(plan.shards, chunks, strict=True)}
-            worker = MapWorker(output, model, str(model.device), by_key, threads or os.cpu_count() or 1)
+            worker = MapWorker(output, model, str(model.device), by_key, threads or count_cores())
             receipts = work.run(plan, worker, n_workers=workers)
             _write_manifests(todo, receipts, whole, jobs)
             if not elsewhere:

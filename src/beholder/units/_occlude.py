@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import torch
 
+from beholder._core.cores import count_cores
 from beholder._core.errors import InputError
 from beholder._core.files import to_path_name
 from beholder._core.hashing import hash_file_fast, hash_settings
@@ -129,7 +129,7 @@ def occlude_units(
         shards = tuple(_make_shard(recipe) for recipe in recipes)
         plan = Plan(f"occlude {found.path.name}", settings, shards, unit="pictures")
         by_key = {shard.key: recipe for shard, recipe in zip(shards, recipes, strict=True)}
-        cores = threads or os.cpu_count() or 1
+        cores = threads or count_cores()
         worker = OcclusionWorker(found.path, model, str(model.device), by_key, proportion, steps, cores)
         work.run(plan, worker, n_workers=workers)
         facts = {"units": [f"{recipe.unit.layer}:{recipe.unit.channel}" for recipe in recipes]}

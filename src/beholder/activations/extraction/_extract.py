@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from beholder._core.cores import count_cores
 from beholder._core.errors import ConfigurationChanged, InputError, StimulusError, UnknownNameError, suggest_keywords
 from beholder._core.files import explain_write_errors, to_path_name
 from beholder._core.progress import logger
@@ -21,7 +22,6 @@ from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations.extraction._plan import (
     ExtractOptions,
     Pass,
-    count_cores,
     plan_passes,
     plan_shards,
     read_layout_names,

@@ -6,14 +6,13 @@ shard; what may grow (layers, stimuli, replicates) is in the layout beside them.
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from beholder._core.cores import count_cores
 from beholder._core.errors import ConfigurationChanged, InputError
 from beholder._core.hashing import hash_settings
 from beholder._core.progress import logger
@@ -86,13 +85,6 @@ class Pass:
 
 MOST = 1 << 20
 """Of what is counted out before anything runs: threads, stimuli in a pass, which are padded to that number, …"""
-
-
-def count_cores() -> int:
-    """Cores that this process may use."""
-    with contextlib.suppress(AttributeError):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def resolve_settings(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from beholder._core.cores import count_cores
 from beholder._core.errors import BeholderError, InputError, is_out_of_memory
 from beholder._core.progress import logger
 from beholder.activations.extraction._plan import MicroBatch, Pass, cut_micro_batches
@@ -81,7 +81,7 @@ class ExtractWorker(ModelWorker):
         """Load the model, set the threads, start the lanes."""
         model = self.model
         on_cpu = torch.device(self.device).type == "cpu"
-        n_lanes = (self.n_concurrent_batches if on_cpu else os.cpu_count() or 1) // n_workers
+        n_lanes = (self.n_concurrent_batches if on_cpu else count_cores()) // n_workers
         with (
             use_threads(self.settings["intra_threads"]),
             use_exact_math(self.precision),

@@ -154,7 +154,12 @@ class BatchRun:
                 self._restore(stored)
                 advance(self.step * len(self.seeds))
         while self.step < self.recipe.steps and len(self.rows):
-            check_cancelled()
+            try:
+                check_cancelled()
+            except BaseException:
+                if checkpoint is not None and self.step:
+                    checkpoint.save(name, self._pack())
+                raise
             self._take_step()
             self.step += 1
             advance(len(self.seeds))

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import abc
 import contextlib
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,11 +25,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from beholder._core import cores
 from beholder._core.errors import BeholderError, is_out_of_memory
 from beholder._core.progress import logger
 from beholder._core.threads import open_threads
 from beholder.activations import use_exact_math, use_threads
-from beholder.jobs import Files, Finish, Shard
+from beholder.jobs import Files, Finish, Shard, check_time
 from beholder.models import Model, ModelWorker, run_eagerly
 from beholder.synthesis.engine._checkpoint import Checkpoint
 from beholder.synthesis.engine._loop import Advance, BatchRun, Recipe
@@ -145,9 +145,12 @@ class SynthesisSession:
         ------
         Cancelled
             It is to end.
+        TimeOver
+            The queue ends the job soon.
         """
         if self._cancelled.is_set():
             raise Cancelled
+        check_time()
 
     def run(
         self,
@@ -384,7 +387,7 @@ class SessionWorker(ModelWorker, abc.ABC):
 def count_cores(threads: int | None) -> int:
     """Cores to use: as many as were asked for, else all."""
     if threads is None:
-        return os.cpu_count() or 1
+        return cores.count_cores()
     return check_count(threads, "thread")
 
 

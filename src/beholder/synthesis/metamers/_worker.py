@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -49,6 +49,8 @@ class MetamerWorker(SessionWorker):
     told : mapping of str to (str, str)
         Of each stimulus its class and the decision that its set asks for, as first recorded.
     """
+
+    keeps_state: ClassVar[bool] = True
 
     stimuli: StimulusSet
     layers: Sequence[str]
