@@ -130,7 +130,7 @@ def test_a_task_that_the_queue_stops_begins_no_other_part(tmp_path: Path, told: 
 
 
 def test_a_task_with_too_little_time_for_a_part_is_not_started_again(tmp_path: Path) -> None:
-    code, said = end(start(tmp_path / "out", "0/1", **{ENDS: str(time.time() - 1)}))
+    code, said = end(start(tmp_path / "out", "0/1", 0.05, **{ENDS: str(time.time() - 1)}))
     assert code == 1
     assert said.endswith("0 numbers made by this task; 12 parts left, and its time is over; one part needs more time\n")
 

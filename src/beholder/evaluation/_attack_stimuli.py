@@ -168,6 +168,7 @@ def attack_stimuli(
         )  # fmt: skip
         every = merge_chains(read_chains(folder), chains)
         made = _work(output, worker, every, settings, name, n_classes, workers, n_checked)
+        output.end_task()
         table = make_attacked_table(shown, labels, every, made)
         facts = {
             "format": FORMAT, "model": asked.name, "path_name": asked.path_name, "weights": asked.weights.sha256,
@@ -293,7 +294,7 @@ def _work(
 
     def run(told: str, shards: Sequence[Shard]) -> dict[str, Mapping[str, np.ndarray]]:
         plan = Plan(f"{told} {name}", settings, tuple({shard.key: shard for shard in shards}.values()))
-        receipts = output.run(plan, worker, n_workers=n_workers)
+        receipts = output.run(plan, worker, n_workers=n_workers, is_last=False)
         halved.extend(HALVED in receipt["facts"] for receipt in receipts)
         return {
             shard.key: {name: np.array(values) for name, values in receipt["facts"].items() if name != HALVED}

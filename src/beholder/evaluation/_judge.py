@@ -32,7 +32,17 @@ from beholder.evaluation._verdicts import (
     list_vocabularies,
     pick_decision,
 )
-from beholder.jobs import JobFolder, Output, Plan, Shard, check_content, long_work, open_output
+from beholder.jobs import (
+    JobFolder,
+    Output,
+    Plan,
+    Shard,
+    check_content,
+    long_work,
+    open_output,
+    open_phases,
+    order_phases,
+)
 from beholder.stimuli import CATEGORY_RULES, MetamerSet, load_wnids, read_stimulus_manifest, tells_decisions
 
 if TYPE_CHECKING:
@@ -136,16 +146,18 @@ def judge_metamers(
     asked = [_name_maker(made) for made in found] if models is None else models
     listed = asked if isinstance(asked, Sequence) and not isinstance(asked, str) else [asked]
     judges = _load_judges(listed, device, weights_seed)
-    for made in found:
-        items = list_items(made)
-        outer = JobFolder(made.path.parent / f".{made.path.name}.judge.jobs", made.path)
-        for judge in judges:
-            _check_maker(made, judge)
-        with open_output(outer, shared=True) as verdicts:
-            outer.drop_damaged()
-            with verdicts.pause():
-                for judge in judges:
-                    _judge_one(made, items, judge, verdicts, batch_size, workers, overwrite, rule)
+    with open_phases() as phase:
+        for made in found:
+            items = list_items(made)
+            outer = JobFolder(made.path.parent / f".{made.path.name}.judge.jobs", made.path)
+            for judge in judges:
+                _check_maker(made, judge)
+            with open_output(outer, shared=True) as verdicts:
+                outer.drop_damaged()
+                with verdicts.pause():
+                    for judge in order_phases(judges):
+                        with phase():
+                            _judge_one(made, items, judge, verdicts, batch_size, workers, overwrite, rule)
     return read_judgements(folder, sets)
 
 

@@ -21,18 +21,20 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import TypeVar, final
 
 from beholder._core.errors import BeholderError, InputError
 from beholder.jobs._plan import Shard
 
 TASK, FOLDER, ENDS = "BEHOLDER_ARRAY_TASK", "BEHOLDER_ARRAY_FOLDER", "BEHOLDER_ARRAY_ENDS"
 MERGE = "merge"
-PLANS, MISSING, COMMAND = "plans", "missing.txt", "command.txt"
+PLANS, MORE, MISSING, COMMAND = "plans", "more", "missing.txt", "command.txt"
 LATE = 75
 """Exit code of a task whose time is over while parts are left, and which has got on: to be started again."""
 _SPARE_SECONDS = 30.0
 _SHOWN = 3
+
+T = TypeVar("T")
 
 
 @final
@@ -222,14 +224,23 @@ class Clock:
         self._per_item = max(self._per_item, seconds / max(1, shard.size))
 
 
-def rotate(shards: Sequence[Shard], task: ArrayTask) -> list[Shard]:
-    """The shards from where a task begins, so that tasks do not all ask for the first ones.
+def rotate(items: Sequence[T], task: ArrayTask | None) -> list[T]:
+    """What there is to do from where a task begins, so that tasks do not all begin with the same.
 
-    >>> [shard.key for shard in rotate([Shard(key, 1) for key in "abcd"], ArrayTask(1, 2))]
-    ['c', 'd', 'a', 'b']
+    >>> rotate("abcd", ArrayTask(1, 2)), rotate("abcd", None)
+    (['c', 'd', 'a', 'b'], ['a', 'b', 'c', 'd'])
     """
-    first = len(shards) * task.index // task.count
-    return [*shards[first:], *shards[:first]]
+    first = 0 if task is None else len(items) * task.index // task.count
+    return [*items[first:], *items[:first]]
+
+
+def order_phases(items: Sequence[T]) -> list[T]:
+    """What there is to do in phases, in an order of its own for each task of an array.
+
+    >>> order_phases("abc")
+    ['a', 'b', 'c']
+    """
+    return rotate(items, read_array_task())
 
 
 @contextlib.contextmanager
@@ -239,7 +250,7 @@ def open_phases() -> Generator[Callable[[], contextlib.AbstractContextManager[No
     ::
 
         with open_phases() as phase:
-            for model in models:
+            for model in order_phases(models):
                 with phase():
                     extract(model, ...)
 
@@ -265,6 +276,7 @@ def open_phases() -> Generator[Callable[[], contextlib.AbstractContextManager[No
             yield
         except TaskEnded as end:
             if end.is_late:
+                note_more(read_array_task())
                 raise _join([*ended, end]) from None
             ended.append(end)
         except PartsMissing as error:
@@ -287,6 +299,12 @@ def _join(ended: Sequence[TaskEnded]) -> TaskEnded:
         sum(end.n_made for end in ended), sum(end.n_left for end in ended), ended[0].unit,
         is_late=any(end.is_late for end in ended), has_state=any(end.has_state for end in ended),
     )  # fmt: skip
+
+
+def note_more(task: ArrayTask | None) -> None:
+    """Note beside the scripts that there are parts which no task has seen yet."""
+    if task is not None and task.folder is not None:
+        (task.folder / MORE).touch()
 
 
 def note_missing(task: ArrayTask, missing: dict[str, list[str]]) -> None:

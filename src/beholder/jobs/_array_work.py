@@ -16,6 +16,7 @@ from beholder.jobs._array import (
     TimeOver,
     check_time,
     note_missing,
+    note_more,
     rotate,
 )
 from beholder.jobs._folder import JobFolder
@@ -69,6 +70,8 @@ def take_part(
         n_made += n
 
     def end(n_left: int, *, is_late: bool = False) -> TaskEnded:
+        if is_late and not is_last:
+            note_more(task)
         return TaskEnded(n_made, n_left, plan.unit, is_late=is_late, has_state=worker.keeps_state)
 
     try:

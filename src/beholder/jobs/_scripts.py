@@ -16,7 +16,7 @@ from typing import Any, cast, final
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import write_text
 from beholder._core.hashing import hash_settings
-from beholder.jobs._array import COMMAND, ENDS, FOLDER, LATE, MERGE, MISSING, PLANS, TASK
+from beholder.jobs._array import COMMAND, ENDS, FOLDER, LATE, MERGE, MISSING, MORE, PLANS, TASK
 
 HOME = "beholder-jobs"
 """Folder of scripts, in the working directory."""
@@ -110,9 +110,9 @@ class ScriptOptions:
 
 def _read_value(name: str, value: Any, default: object) -> Any:
     if isinstance(default, tuple):
-        lines = cast("list[Any]", value if isinstance(value, list) else [value])
+        lines = cast("list[Any]", value) if isinstance(value, list) else [value]
         if not all(isinstance(line, str) for line in lines):
-            raise InputError(f"lines of text for the option {name}", got=repr(value))
+            raise InputError(f"lines of text for the option {name}", got=repr(lines))
         return tuple(lines)
     if isinstance(default, int):
         if isinstance(value, bool) or not str(value).isdecimal():
@@ -214,6 +214,7 @@ def write_scripts(
     cwd = Path.cwd()
     folder = place or cwd / HOME / f"{name}-{hash_settings([list(command), str(cwd)])[:8]}"
     n_left, n_parts = count_left(folder)
+    (folder / MORE).unlink(missing_ok=True)
     n_tasks, notes = _count_tasks(options, n_left)
     if not options.constraint and not options.gpus:
         notes.append("no constraint is given: nodes of another kind refuse parts, see docs/cluster.md")
@@ -250,9 +251,9 @@ def read_array_limit() -> int | None:
 
 
 def count_left(folder: Path) -> tuple[int | None, int | None]:
-    """Parts without a receipt, and all, of the plans that tasks have noted; None where there are none."""
+    """Parts without a receipt, and all, of the plans that tasks have noted; None where not all of them are known."""
     records = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((folder / PLANS).glob("*.json"))]
-    if not records:
+    if not records or (folder / MORE).exists():
         return None, None
     n_left = n_parts = 0
     for record in records:

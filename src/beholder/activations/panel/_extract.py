@@ -26,7 +26,7 @@ from beholder.activations.forward._targets import list_asked_layers
 from beholder.activations.show._describe import describe_file
 from beholder.activations.store._arrays import is_complete
 from beholder.activations.store._lazy import Activations
-from beholder.jobs import JobFolder, long_work, open_output
+from beholder.jobs import JobFolder, long_work, open_output, open_phases, order_phases
 from beholder.models import Alias, Model, describe_layers, identify_model, load_model, load_panel, resolve_model
 from beholder.stimuli import Exposure, StimulusSet
 
@@ -323,18 +323,21 @@ def run_panel(
             held.enter_context(output.pause())
         fetch_all(plan, weights)
         asked: dict[str, list[str]] = {}
-        for name, model, tag in zip(plan.names, plan.models, plan.tags, strict=True):
-            observer = _load(model, device, {**weights, "weights": tag, "seed": plan.options.seed})
-            layers = choose_layers(plan, observer)
-            asked[name] = list_asked_layers(observer, layers)
-            axes = {layer: names for layer, names in (plan.options.axes or {}).items() if layer in asked[name]}
-            options = replace(plan.options, pool=_choose_pool(plan, observer), axes=axes)
-            if not options.overwrite:
-                for stem in plan.folders:
-                    check_network(plan.output_dir / f"{stem}.h5", name, observer)
-            for stem, stimuli in plan.folders.items():
-                extract_to_store(observer, stimuli, layers, store_path(plan.output_dir, stem, name), options)
-            del observer
+        networks = list(zip(plan.names, plan.models, plan.tags, strict=True))
+        with open_phases() as phase:
+            for name, model, tag in order_phases(networks):
+                observer = _load(model, device, {**weights, "weights": tag, "seed": plan.options.seed})
+                layers = choose_layers(plan, observer)
+                asked[name] = list_asked_layers(observer, layers)
+                axes = {layer: names for layer, names in (plan.options.axes or {}).items() if layer in asked[name]}
+                options = replace(plan.options, pool=_choose_pool(plan, observer), axes=axes)
+                if not options.overwrite:
+                    for stem in plan.folders:
+                        check_network(plan.output_dir / f"{stem}.h5", name, observer)
+                for stem, stimuli in plan.folders.items():
+                    with phase():
+                        extract_to_store(observer, stimuli, layers, store_path(plan.output_dir, stem, name), options)
+                del observer
         written = []
         for stem in plan.folders:
             with outputs[stem].resume():

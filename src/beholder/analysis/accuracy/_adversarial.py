@@ -26,7 +26,7 @@ from beholder.evaluation import (
     read_protocol,
     read_radii,
 )
-from beholder.jobs import long_work
+from beholder.jobs import long_work, open_phases, order_phases
 from beholder.models import Model, open_model
 from beholder.statistics import wilson_interval
 from beholder.stimuli import StimulusSet
@@ -167,15 +167,16 @@ def evaluate_adversarial(
     shown: Any = open_stimuli(stimuli)
     if stimuli is None:
         shown = draw_held_out(networks[0], Path(out_path).parent / "held_out", seed=seed)
-    asked = [
-        attack_stimuli(
-            each, shown, read_radii(norm, eps, each.modality), names, protocol, transfer=transfer, n_stimuli=n,
-            n_checked=n_checked, column=column, pattern=pattern, seed=seed, out_path=place,
-            save=save_stimuli is not None, batch_size=batch_size, workers=workers, threads=threads,
-            overwrite=overwrite,
-        )
-        for each in networks
-    ]  # fmt: skip
+    asked: list[AttackedAnswers] = []
+    with open_phases() as phase:
+        for each in order_phases(networks):
+            with phase():
+                asked.append(attack_stimuli(
+                    each, shown, read_radii(norm, eps, each.modality), names, protocol, transfer=transfer, n_stimuli=n,
+                    n_checked=n_checked, column=column, pattern=pattern, seed=seed, out_path=place,
+                    save=save_stimuli is not None, batch_size=batch_size, workers=workers, threads=threads,
+                    overwrite=overwrite,
+                ))  # fmt: skip
     return compare_attacked(_gather(asked, [place, Path(out_path)]))
 
 

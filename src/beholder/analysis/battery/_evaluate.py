@@ -20,7 +20,7 @@ from beholder.analysis.battery._pictures import join_pictures
 from beholder.analysis.battery._published import read_people
 from beholder.analysis.recognition._analyze import analyze_recognition
 from beholder.evaluation import answer_stimuli
-from beholder.jobs import long_work
+from beholder.jobs import long_work, open_phases, order_phases
 from beholder.models import Model, identify_model, open_model
 from beholder.responses import Trials, read_trials
 from beholder.stimuli import CATEGORY_RULES, StimulusSet, as_stimulus_set
@@ -126,13 +126,14 @@ def evaluate_battery(
         trials=joined.people.table.astype(str).to_numpy(dtype=np.str_),
         networks=np.array([word for each in sorted(identities.items()) for word in each]),
     )
-    given = [
-        answer_stimuli(
-            net, joined.stimuli, categories, rule=rule, out_path=answers, batch_size=batch_size, workers=workers,
-            overwrite=overwrite,
-        )
-        for net in networks
-    ]  # fmt: skip
+    given: list[Trials] = []
+    with open_phases() as phase:
+        for net in order_phases(networks):
+            with phase():
+                given.append(answer_stimuli(
+                    net, joined.stimuli, categories, rule=rule, out_path=answers, batch_size=batch_size,
+                    workers=workers, overwrite=overwrite,
+                ))  # fmt: skip
     of_networks = _join_tables(given)
     of_people = Trials(joined.people.table, (), joined.people.n_choices)
     parts = {
