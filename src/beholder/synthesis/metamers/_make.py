@@ -18,7 +18,7 @@ from beholder._core.hashing import hash_settings
 from beholder._core.progress import logger, show_progress
 from beholder._core.settings import compare_settings
 from beholder.activations import check_path_names, list_asked_layers, sort_layers
-from beholder.jobs import JobFolder, Output, Plan, long_work, open_output
+from beholder.jobs import JobFolder, Output, Plan, TaskEnded, long_work, open_output
 from beholder.models import Model, check_modality, collect_stimuli, explain_shape_errors, open_model, run_eagerly
 from beholder.stimuli import (
     CATEGORY_RULES,
@@ -316,8 +316,12 @@ def _run(
                 receipts = work.run(plan, worker, n_workers=n_workers)
                 if n_elsewhere:
                     work.wait(f"another run makes {n_elsewhere} of these metamers")
-        finally:
-            table = assemble_results(output, folder, null)
+        except TaskEnded:  # the job after the array puts together
+            raise
+        except BaseException:
+            assemble_results(output, folder, null)
+            raise
+        table = assemble_results(output, folder, null)
         made = _finish(work, worker, receipts, form, table)
     log_verdicts(made.table, null, model, output)
     return made
