@@ -146,7 +146,7 @@ def judge_metamers(
     asked = [_name_maker(made) for made in found] if models is None else models
     listed = asked if isinstance(asked, Sequence) and not isinstance(asked, str) else [asked]
     judges = _load_judges(listed, device, weights_seed)
-    with open_phases() as phase:
+    with open_phases(len(found) * len(judges)) as phase:
         for made in found:
             items = list_items(made)
             outer = JobFolder(made.path.parent / f".{made.path.name}.judge.jobs", made.path)

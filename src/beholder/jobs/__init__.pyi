@@ -3,8 +3,6 @@ from ._array import TaskEnded as TaskEnded
 from ._array import TimeOver as TimeOver
 from ._array import check_time as check_time
 from ._array import listen_to_queue as listen_to_queue
-from ._array import open_phases as open_phases
-from ._array import order_phases as order_phases
 from ._array import read_array_task as read_array_task
 from ._cluster import ClusterWord as ClusterWord
 from ._cluster import parse_cluster as parse_cluster
@@ -34,6 +32,8 @@ from ._output import Output as Output
 from ._output import open_output as open_output
 from ._parcel import Parcel as Parcel
 from ._parcel import ValuePickler as ValuePickler
+from ._phases import open_phases as open_phases
+from ._phases import order_phases as order_phases
 from ._plan import Plan as Plan
 from ._plan import Shard as Shard
 from ._plan import cut_range as cut_range

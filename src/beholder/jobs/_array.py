@@ -18,7 +18,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, final
@@ -232,73 +232,6 @@ def rotate(items: Sequence[T], task: ArrayTask | None) -> list[T]:
     """
     first = 0 if task is None else len(items) * task.index // task.count
     return [*items[first:], *items[:first]]
-
-
-def order_phases(items: Sequence[T]) -> list[T]:
-    """What there is to do in phases, in an order of its own for each task of an array.
-
-    >>> order_phases("abc")
-    ['a', 'b', 'c']
-    """
-    return rotate(items, read_array_task())
-
-
-@contextlib.contextmanager
-def open_phases() -> Generator[Callable[[], contextlib.AbstractContextManager[None]]]:
-    """Work of several outputs: a task goes on with the next one where parts of one are left to others.
-
-    ::
-
-        with open_phases() as phase:
-            for model in order_phases(models):
-                with phase():
-                    extract(model, ...)
-
-    Raises
-    ------
-    TaskEnded
-        At the end of the block, of a task of an array.
-    PartsMissing
-        At the end of the block, of the job after the array, with what is missing of all.
-
-    Examples
-    --------
-    >>> with open_phases() as phase:
-    ...     with phase():
-    ...         pass
-    """
-    ended: list[TaskEnded] = []
-    missing: list[PartsMissing] = []
-
-    @contextlib.contextmanager
-    def phase() -> Generator[None]:
-        try:
-            yield
-        except TaskEnded as end:
-            if end.is_late:
-                note_more(read_array_task())
-                raise _join([*ended, end]) from None
-            ended.append(end)
-        except PartsMissing as error:
-            missing.append(error)
-
-    yield phase
-    if ended:
-        raise _join(ended)
-    if missing:
-        parts: dict[str, list[str]] = {}
-        for each in missing:
-            for output, keys in each.missing.items():
-                parts.setdefault(output, []).extend(keys)
-        note_missing(missing[0].task, parts)
-        raise PartsMissing(parts, sum(each.n_all for each in missing), missing[0].task)
-
-
-def _join(ended: Sequence[TaskEnded]) -> TaskEnded:
-    return TaskEnded(
-        sum(end.n_made for end in ended), sum(end.n_left for end in ended), ended[0].unit,
-        is_late=any(end.is_late for end in ended), has_state=any(end.has_state for end in ended),
-    )  # fmt: skip
 
 
 def note_more(task: ArrayTask | None) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from beholder._core.files import write_json
 from beholder._core.hashing import hash_settings
+from beholder._core.progress import Advance
 from beholder.jobs._array import (
     PLANS,
     ArrayTask,
@@ -19,6 +20,7 @@ from beholder.jobs._array import (
     note_more,
     rotate,
 )
+from beholder.jobs._dry_run import list_unfinished
 from beholder.jobs._folder import JobFolder
 from beholder.jobs._plan import Plan, Shard
 from beholder.jobs._work import Worker
@@ -31,7 +33,7 @@ def take_part(
     plan: Plan,
     worker: Worker,
     folder: JobFolder,
-    run: Callable[[list[Shard], Callable[[int], None]], None],
+    run: Callable[[list[Shard], Advance], None],
     *,
     is_last: bool = True,
 ) -> None:
@@ -56,30 +58,30 @@ def take_part(
         The job after the array found parts that are missing.
     """
     note_plan(task, plan, folder)
-    left = list_left(plan, folder)
+    left = list_unfinished(plan, folder)
     if task.is_merge:
         if left:
             missing = {str(folder.output): [shard.key for shard in left]}
             note_missing(task, missing)
             raise PartsMissing(missing, len(plan.shards), task)
         return
-    n_made = 0
+    n_made = 0.0
 
-    def advance(n: int) -> None:
+    def advance(n: float) -> None:
         nonlocal n_made
         n_made += n
 
     def end(n_left: int, *, is_late: bool = False) -> TaskEnded:
         if is_late and not is_last:
             note_more(task)
-        return TaskEnded(n_made, n_left, plan.unit, is_late=is_late, has_state=worker.keeps_state)
+        return TaskEnded(round(n_made), n_left, plan.unit, is_late=is_late, has_state=worker.keeps_state)
 
     try:
         while left:
             check_time()
             if _is_any_free(folder, left):
                 run(rotate(left, task), advance)
-                left = list_left(plan, folder)
+                left = list_unfinished(plan, folder)
                 if left:
                     check_time()
                 if task.ends is not None and _is_any_free(folder, left):  # it did not begin them
@@ -88,9 +90,9 @@ def take_part(
                 break
             else:
                 time.sleep(_MOMENT_SECONDS)
-                left = list_left(plan, folder)
+                left = list_unfinished(plan, folder)
     except TimeOver:
-        raise end(len(list_left(plan, folder)), is_late=True) from None
+        raise end(len(list_unfinished(plan, folder)), is_late=True) from None
     if is_last:
         raise end(len(left))
 
@@ -104,11 +106,6 @@ def note_plan(task: ArrayTask, plan: Plan, folder: JobFolder) -> None:
     record = {**place, "unit": plan.unit, "parts": [shard.key for shard in plan.shards]}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, record)
-
-
-def list_left(plan: Plan, folder: JobFolder) -> list[Shard]:
-    """Shards without a receipt."""
-    return [shard for shard in plan.shards if folder.read_receipt(plan.hash, shard) is None]
 
 
 def _is_any_free(folder: JobFolder, shards: Sequence[Shard]) -> bool:

@@ -46,7 +46,6 @@ class Worker(abc.ABC):
     keeps_state: ClassVar[bool] = False
     """Whether a shard that is cut off goes on from where it was; else it is made anew."""
 
-
     tick: Callable[[float, Shard | None], None] | None = None
     """Set while shards are being done; called by :meth:`report`."""
 

@@ -324,7 +324,7 @@ def run_panel(
         fetch_all(plan, weights)
         asked: dict[str, list[str]] = {}
         networks = list(zip(plan.names, plan.models, plan.tags, strict=True))
-        with open_phases() as phase:
+        with open_phases(len(networks) * len(plan.folders)) as phase:
             for name, model, tag in order_phases(networks):
                 observer = _load(model, device, {**weights, "weights": tag, "seed": plan.options.seed})
                 layers = choose_layers(plan, observer)

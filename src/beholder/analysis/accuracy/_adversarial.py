@@ -168,7 +168,7 @@ def evaluate_adversarial(
     if stimuli is None:
         shown = draw_held_out(networks[0], Path(out_path).parent / "held_out", seed=seed)
     asked: list[AttackedAnswers] = []
-    with open_phases() as phase:
+    with open_phases(len(networks)) as phase:
         for each in order_phases(networks):
             with phase():
                 asked.append(attack_stimuli(

@@ -127,7 +127,7 @@ def evaluate_battery(
         networks=np.array([word for each in sorted(identities.items()) for word in each]),
     )
     given: list[Trials] = []
-    with open_phases() as phase:
+    with open_phases(len(networks)) as phase:
         for net in order_phases(networks):
             with phase():
                 given.append(answer_stimuli(
