@@ -10,6 +10,7 @@ from beholder.figures import (
     OKABE_ITO,
     ONE_COLUMN_MM,
     TWO_COLUMNS_MM,
+    color_networks,
     color_of_layer,
     colors_of_layers,
     colors_of_models,
@@ -52,6 +53,9 @@ def test_networks_get_okabe_ito_colours_by_name_whatever_the_order():
     assert OKABE_ITO["vermillion"] not in six.values(), "red would stand against green"
     with pytest.raises(InputError, match="at most 6"):
         colors_of_models([f"net{i}" for i in range(7)])
+    seven = [f"net{i}" for i in range(7)]
+    assert color_networks(seven) == dict.fromkeys(seven, "#9a9da1")
+    assert color_networks([*seven[:6], "net0"]) == six
 
 
 def test_layers_go_from_dark_to_light():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
@@ -76,6 +77,14 @@ def test_two_processes_that_were_killed_go_on_to_the_same_bytes(tmp_path: Path) 
     assert launch(tmp_path / "killed", "6", "0", "norm").wait() == 0
     for name in FILES:
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+@pytest.mark.slow
+def test_what_each_of_two_processes_left_out_is_listed(tmp_path: Path) -> None:
+    assert launch(tmp_path / "two", "1", "0", "damaged").wait() == 0
+    outputs = json.loads((tmp_path / "provenance.json").read_text())["outputs"]
+    assert outputs["two"]["skipped"] == sorted(map(str, range(12)))
+    assert '"n_skipped": 12' in (tmp_path / "two" / "log.jsonl").read_text()
 
 
 @pytest.mark.slow

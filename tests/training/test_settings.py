@@ -67,7 +67,8 @@ def test_own_presets_in_toml(tmp_path: Path) -> None:
         ('preset = "adversarail"', "a preset; got 'adversarail'; try 'adversarial'"),
         ("epochs = ", "a TOML file of training settings"),
         ('attack = "pgd"', "radius eps above 0"),
-        ("eps = nan", "eps of 0 or more; got nan"),
+        ('attack = "noise"\neps = nan', "eps of 0 or more; got nan"),
+        ("eps = 3", "eps with an attack; got attack none; try preset adversarial or preset random-noise"),
     ],
 )
 def test_what_is_wrong_in_toml_is_told(tmp_path: Path, text: str, message: str) -> None:
@@ -75,6 +76,31 @@ def test_what_is_wrong_in_toml_is_told(tmp_path: Path, text: str, message: str) 
     file.write_text(text)
     with pytest.raises(InputError, match=message):
         resolve_settings(str(file))
+
+
+@pytest.mark.parametrize(
+    ("preset", "changes", "message"),
+    [
+        ("standard", {"eps": 3.0}, "eps with an attack; got attack none; try preset adversarial or preset"),
+        ("standard", {"norm": "linf"}, "norm with an attack"),
+        ("standard", {"eval_steps": 50}, "eval_steps with an attack"),
+        ("adversarial", {"attack": "none", "attack_steps": 4}, "attack_steps with an attack"),
+        ("random-noise", {"attack_steps": 4}, "attack_steps with the attack pgd; got attack noise"),
+        ("standard", {"optimizer": "adamw", "momentum": 0.5}, "momentum with the optimizer sgd; got optimizer adamw"),
+        ("standard", {"schedule": "cosine", "step_epochs": 3.0}, "step_epochs with the schedule step; got schedule"),
+        ("standard", {"schedule": "constant", "step_factor": 0.5}, "step_factor with the schedule step"),
+    ],
+)
+def test_settings_that_would_do_nothing_are_refused(preset: str, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        resolve_settings(preset, changes=changes)
+
+
+def test_a_files_attack_may_be_taken_away(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('preset = "adversarial"\neps = 1.0\nattack_steps = 2\n')
+    assert resolve_settings(file, changes={"attack": "none"}).attack == "none"
+    assert resolve_settings(file, changes={"attack": "noise"}).eps == 1
 
 
 def test_unknown_preset_is_told() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 
 import beholder as bh
 from beholder._core.errors import BeholderError, ConfigurationChanged, InputError, StimulusError
+from beholder.activations import describe_file
 from beholder.models import Model
 from beholder.training import ArrayData, TrainingResult, train
 
@@ -97,6 +99,21 @@ def test_learns_and_gives_a_model(tmp_path: Path) -> None:
     log = (tmp_path / "run/log.csv").read_text().splitlines()
     assert len(log) == 9
     assert log[0].startswith("epoch,step,learning_rate,train_loss")
+    shown = describe_file(tmp_path / "run")
+    assert shown.kind == "training"
+    assert (shown.facts["epochs"], shown.facts["classes"]) == ("8 of 8", "2: 0, 1")
+    assert shown.facts["best_epoch"] == result.best["epoch"] + 1
+    assert [row["accuracy"] for row in shown.tables["epochs"]] == [row["accuracy"] for row in result.history]
+    assert describe_file(tmp_path / "run/settings.json") == shown
+    shown = describe_file(result.checkpoint)
+    assert shown.tables["accuracies"][0]["accuracy_top1"] == result.best["accuracy"]
+    assert "tensors" not in shown.tables
+    (head,) = [each for each in describe_file(result.checkpoint, show_layers=True).tables["tensors"]
+               if each["tensor"] == "6.weight"]  # fmt: skip
+    assert (head["shape"], head["dtype"]) == ([2, 6], "F32")
+    result.checkpoint.write_bytes(result.checkpoint.read_bytes()[:300])
+    with pytest.raises(InputError, match=r"a \.safetensors file; got .*best\.safetensors, which is none or cut off"):
+        describe_file(result.checkpoint)
 
 
 def test_wrapped_module_keeps_mode_and_gradients(tmp_path: Path) -> None:
@@ -210,6 +227,35 @@ def test_a_stimulus_that_cannot_be_read_stops_with_everything_kept(tmp_path: Pat
     assert (tmp_path / "run/state/000000008.safetensors").exists()
 
 
+@dataclass
+class Damaged(StopAt):
+    """Arrays of which some cannot be read."""
+
+    damaged: frozenset[int] = frozenset()
+
+    def read_batch(self, indices: np.ndarray, epoch: int, seed: int) -> tuple[Tensor, Tensor]:
+        bad = sorted({*map(int, indices)} & self.damaged)
+        if bad:
+            raise StimulusError("a picture", got=f"{self.name_stimulus(bad[0])}, which is damaged")
+        return self.data.read_batch(indices, epoch, seed)
+
+
+def test_batches_of_damaged_stimuli_alone_are_left_out(tmp_path: Path) -> None:
+    """In batches of one, a damaged stimulus is a whole batch, as in a last one that is not full."""
+    training, held = Damaged(PARTS[0], -1, damaged=frozenset({3, 7})), Damaged(PARTS[1], -1, damaged=frozenset({18}))
+    few = {**SETTINGS, "epochs": 1, "batch_size": 1, "skip_bad": True}
+    result = train(make_model(), (training, held), out_path=tmp_path / "run", **few)
+    (row,) = result.history
+    assert (row["n_skipped"], row["n"]) == (3, 19)
+    assert [line.partition(" could")[0] for line in result.warnings] == ["stimulus 18", "stimulus 3", "stimulus 7"]
+    nothing = Damaged(PARTS[0], -1, damaged=frozenset(range(PARTS[0].n_stimuli)))
+    with pytest.raises(StimulusError, match="stimuli that can be read; got none of 76 to train on"):
+        train(make_model(), (nothing, held), out_path=tmp_path / "none", **few)
+    nothing = Damaged(PARTS[1], -1, damaged=frozenset(range(20)))
+    with pytest.raises(StimulusError, match="got none of 20 that validate"):
+        train(make_model(), (training, nothing), out_path=tmp_path / "none", overwrite=True, **few)
+
+
 def test_out_of_memory_makes_micro_batches_smaller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     passed: list[int] = []
 
@@ -267,6 +313,39 @@ def test_average_of_weights_is_what_is_kept(tmp_path: Path) -> None:
     start = make_net().state_dict()["6.weight"]
     moved = [float((read(each)["6.weight"] - start).norm()) for each in (plain, mean)]
     assert moved[1] < 0.1 * moved[0]
+
+
+@pytest.mark.parametrize(
+    "given", [{"augment": ("flip",)}, {"validation": "others"}, {"label_column": "kind"}, {"n_drawn": 5}]
+)
+@pytest.mark.parametrize("data", [(X, Y), PARTS, PARTS[0]])
+def test_settings_of_files_are_refused_beside_arrays(tmp_path: Path, data: Any, given: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=f"{next(iter(given))} with data of files, or a drawn set; got arrays or data"):
+        train(make_model(), data, out_path=tmp_path / "run", **SETTINGS, **given)
+
+
+def write_pictures(folder: Path, n: int = 8) -> Path:
+    """Two classes, told by their redness."""
+    for i in range(n):
+        place = folder / "ab"[i % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((8, 8, 3), 60 + 120 * (i % 2), np.uint8)).save(place / f"{i}.png")
+    return folder
+
+
+def test_the_augmentations_of_a_run_stand_in_its_settings(tmp_path: Path) -> None:
+    """A default is written down, so that a run is known when defaults change; runs from before go on."""
+    folder, quick = write_pictures(tmp_path / "pictures"), {**SETTINGS, "epochs": 1, "batch_size": 4}
+    train(make_model(), folder, out_path=tmp_path / "run", **quick)
+    settings = tmp_path / "run/settings.json"
+    assert json.loads(settings.read_text())["data"]["augment"] == ["crop=0.08", "flip=0.5"]
+    train(make_model(), folder, out_path=tmp_path / "run", augment=("crop", "flip"), **quick)
+    with pytest.raises(ConfigurationChanged, match=r"data\.augment was "):
+        train(make_model(), folder, out_path=tmp_path / "run", augment=(), **quick)
+    with pytest.raises(InputError, match="n_drawn with a drawn set, shapes or syllables; got"):
+        train(make_model(), folder, out_path=tmp_path / "other", n_drawn=7, **quick)
+    with pytest.raises(InputError, match="background with snr; got snr alone"):
+        train(make_model(), folder, out_path=tmp_path / "other", snr=(0.0, 5.0), **quick)
 
 
 def test_one_class_is_refused(tmp_path: Path) -> None:

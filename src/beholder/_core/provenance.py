@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from beholder._core.errors import ConfigurationChanged, InputError
-from beholder._core.files import explain_write_errors, read_json, write_json
+from beholder._core.files import explain_write_errors, read_json, remove_temporaries, write_json
 from beholder._core.locks import take_lock
 from beholder._core.narrowing import is_json_object, is_mapping
 from beholder._core.progress import logger
@@ -191,6 +191,7 @@ def record_provenance(folder: Path | str, output: str, settings: dict[str, Any],
     with explain_write_errors(path):
         folder.mkdir(parents=True, exist_ok=True)
         with take_lock(folder / ".provenance.lock", wait=True):
+            remove_temporaries(path)  # of processes that were killed while they held this lock
             write_json(path, {"outputs": {**_read_outputs(path), output: entry}})
     return path
 

@@ -96,8 +96,6 @@ class _AskedFlags(_AttackFlags):
 
 @flags
 class _AttackedFlags(ResultFlags):
-    out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("evaluation")
-    """Folder of the table, its pictures and the page report.html; answers to every stimulus lie in its attacked/."""
     overwrite: Annotated[bool, Parameter(name=["--overwrite", "-O", "--OVERWRITE-PICKLE"])] = False
     """Replace what was made with other settings."""
     save_stimuli: Path | None = None

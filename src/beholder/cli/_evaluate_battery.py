@@ -47,6 +47,6 @@ def battery(
         raise InputError("one network with --model_path", got=", ".join(models))
     networks = [load_model(name, seed=asked.weights_seed, **vars(weights)) for name in models]
     output.run(
-        "battery", evaluate_battery, networks, stimuli, trials, answers=output.out / "answers",
+        "battery", evaluate_battery, networks, stimuli, trials, out_path=output.out / "answers",
         overwrite=output.overwrite, **vars(asked), **vars(reading), **vars(long),
     )  # fmt: skip

@@ -66,6 +66,6 @@ def natural(
     named, rest = model.take(words, "MODEL [FOLDER]")
     stimuli = rest if len(rest) > 1 else next(iter(rest), None)
     output.run(
-        "natural", evaluate_natural, named.open(), stimuli, answers=output.out / "natural", overwrite=output.overwrite,
+        "natural", evaluate_natural, named.open(), stimuli, out_path=output.out / "natural", overwrite=output.overwrite,
         **vars(labels), **vars(shown), **vars(long),
     )  # fmt: skip

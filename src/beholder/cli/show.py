@@ -19,11 +19,11 @@ def show(
     ----------
     file
         A .zarr store, a panel .h5 file, an export folder, a .csv or .parquet table, a .json file of units,
-        .recordings.npz, or stimuli/{model}.
+        .recordings.npz, a .safetensors checkpoint, the folder of a training run, or stimuli/{model}.
     model
         Only this model of a panel file.
     show_layers
-        List the layers with their shapes.
+        List the layers with their shapes; of a checkpoint its tensors.
     """
     from beholder.activations import describe_file
 

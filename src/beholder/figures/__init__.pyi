@@ -51,6 +51,7 @@ from ._style import PEOPLE_COLOR as PEOPLE_COLOR
 from ._style import RDM_COLORMAP as RDM_COLORMAP
 from ._style import SYNTHESIZED_COLOR as SYNTHESIZED_COLOR
 from ._style import TWO_COLUMNS_MM as TWO_COLUMNS_MM
+from ._style import color_networks as color_networks
 from ._style import color_of_layer as color_of_layer
 from ._style import colors_of_layers as colors_of_layers
 from ._style import colors_of_models as colors_of_models

@@ -16,8 +16,7 @@ from beholder.figures._style import (
     MOST_NAMED,
     ONE_COLUMN_MM,
     TWO_COLUMNS_MM,
-    UNNAMED_COLOR,
-    colors_of_models,
+    color_networks,
     make_figure,
     use_style,
 )
@@ -75,7 +74,7 @@ def plot_attack_curves(
         raise InputError("at least one curve of each norm", got="none")
     every = [curve for curves in panels.values() for curve in curves]
     networks = sorted({curve.network for curve in every})
-    colors = colors_of_models(networks) if len(networks) <= MOST_NAMED else dict.fromkeys(networks, UNNAMED_COLOR)
+    colors = color_networks(networks)
     with use_style():
         if ax is not None:
             norm, curves = next(iter(panels.items()))

@@ -14,13 +14,11 @@ from beholder.figures._marks import draw_chance
 from beholder.figures._style import (
     CHANCE_COLOR,
     INK,
-    MOST_NAMED,
     NATURAL_COLOR,
     ONE_COLUMN_MM,
     PEOPLE_COLOR,
     TWO_COLUMNS_MM,
-    UNNAMED_COLOR,
-    colors_of_models,
+    color_networks,
     make_figure,
     use_style,
 )
@@ -154,7 +152,7 @@ def plot_layer_curves(panels: Mapping[str, CurvePanel], *, name: str, note: str 
 
 def _draw_panel(ax: Axes, panel: CurvePanel) -> None:
     names = list(panel.curves)
-    colors = colors_of_models(names) if len(names) <= MOST_NAMED else dict.fromkeys(names, UNNAMED_COLOR)
+    colors = color_networks(names)
     if panel.ceiling is not None:
         low, high = panel.ceiling
         ax.axhspan(low, high, color=NATURAL_COLOR, alpha=0.22, linewidth=0, zorder=0)

@@ -16,9 +16,8 @@ from beholder.figures._style import (
     ONE_COLUMN_MM,
     PEOPLE_COLOR,
     TWO_COLUMNS_MM,
-    UNNAMED_COLOR,
+    color_networks,
     colors_of_layers,
-    colors_of_models,
     make_figure,
     use_style,
 )
@@ -69,7 +68,7 @@ def plot_layer_lines(
     layers = list(dict.fromkeys(layer for line in lines.values() for layer in line))
     others = [name for name in lines if name not in people]
     is_named = len(others) <= MOST_NAMED
-    colors = colors_of_models(others) if is_named else dict.fromkeys(lines, UNNAMED_COLOR)
+    colors = color_networks(others)
     colors |= dict.fromkeys(people, PEOPLE_COLOR)
     own = ax is None
     with use_style():

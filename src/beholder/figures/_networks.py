@@ -17,7 +17,7 @@ from beholder.figures._style import (
     MOST_NAMED,
     ONE_COLUMN_MM,
     TWO_COLUMNS_MM,
-    UNNAMED_COLOR,
+    color_networks,
     colors_of_models,
     make_figure,
     use_style,
@@ -99,7 +99,7 @@ def plot_proportions_by_layer(
         raise InputError("at least one network, judge and layer", got="an empty mapping")
     judges = list(dict.fromkeys(judge for own in panels.values() for judge in own))
     named = len(judges) <= MOST_NAMED
-    colors = colors_of_models(judges) if named else dict.fromkeys(judges, UNNAMED_COLOR)
+    colors = color_networks(judges)
     n_columns = min(2, len(panels))
     n_rows = -(-len(panels) // n_columns)
     layers = {

@@ -17,8 +17,7 @@ from beholder.figures._style import (
     ONE_COLUMN_MM,
     PEOPLE_COLOR,
     TWO_COLUMNS_MM,
-    UNNAMED_COLOR,
-    colors_of_models,
+    color_networks,
     make_figure,
     use_style,
 )
@@ -84,7 +83,7 @@ def plot_psychometrics(
     curves = [(name, curve) for panel in panels.values() for name, curve in panel.items()]
     networks = sorted({name for name, curve in curves if not curve.is_people})
     named = len(networks) <= MOST_NAMED
-    colors = colors_of_models(networks) if named else dict.fromkeys(networks, UNNAMED_COLOR)
+    colors = color_networks(networks)
     with use_style():
         if ax is not None:
             _draw(ax, next(iter(panels.values())), colors, chance, log)

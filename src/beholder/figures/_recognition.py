@@ -17,8 +17,7 @@ from beholder.figures._style import (
     ONE_COLUMN_MM,
     PEOPLE_COLOR,
     TWO_COLUMNS_MM,
-    UNNAMED_COLOR,
-    colors_of_models,
+    color_networks,
     make_figure,
     use_style,
 )
@@ -34,9 +33,7 @@ _MM_PER_LETTER = 1.25
 def color_observers(observers: Sequence[str], people: str) -> tuple[dict[str, str], bool]:
     """People black, networks in their colours; beyond six networks grey, and False: they are not named."""
     networks = [name for name in dict.fromkeys(observers) if name != people]
-    few = len(networks) <= MOST_NAMED
-    colors = colors_of_models(networks) if few else dict.fromkeys(networks, UNNAMED_COLOR)
-    return {people: PEOPLE_COLOR, **colors}, few
+    return {people: PEOPLE_COLOR, **color_networks(networks)}, len(networks) <= MOST_NAMED
 
 
 def plot_recognition_curves(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from beholder._core.errors import InputError
@@ -165,3 +165,9 @@ def colors_of_models(names: Sequence[str]) -> dict[str, str]:
             f"at most {len(_NETWORK_ORDER)} networks in one picture", got=str(len(unique)), hint="several pictures"
         )
     return {name: OKABE_ITO[color] for name, color in zip(unique, _NETWORK_ORDER, strict=False)}
+
+
+def color_networks(names: Collection[str]) -> dict[str, str]:
+    """Colour of each network: as :func:`colors_of_models` gives them out; all grey where more than six are shown."""
+    unique = list(dict.fromkeys(names))
+    return colors_of_models(unique) if len(unique) <= MOST_NAMED else dict.fromkeys(unique, UNNAMED_COLOR)

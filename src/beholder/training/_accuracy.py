@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
+from beholder._core.errors import StimulusError
 from beholder._core.seeds import derive_seed
 from beholder.synthesis import hold_still
 from beholder.training._data import iter_batches
@@ -34,12 +35,19 @@ def measure_accuracy(
     perturb : callable, optional
     n_stimuli : int, optional
         The first so many only.
+
+    Raises
+    ------
+    StimulusError
+        None of them can be read.
     """
     n = data.n_stimuli if n_stimuli is None else min(n_stimuli, data.n_stimuli)
     own = cut_batches(n, batch_size)[processes.rank :: processes.n]
     sums = Sums()
     with hold_still(space.model.module):
         for i, (x, labels) in enumerate(iter_batches(data, own, epoch=0, seed=seed)):
+            if not len(x):
+                continue
             x, labels = x.to(space.model.device), labels.to(space.model.device)
             number = derive_seed(seed, "evaluation", i * processes.n + processes.rank)
             seed_everything(number)
@@ -51,4 +59,6 @@ def measure_accuracy(
                 loss = functional.cross_entropy(logits, labels, reduction="sum")
             sums.add(Sums(float(loss), int(count_right(logits, labels)), len(labels)))
     loss, n_right, count = processes.sum_numbers(sums.loss, sums.n_right, sums.n)
+    if not count:
+        raise StimulusError("stimuli that can be read", got=f"none of {n:,} that validate")
     return Sums(loss, int(n_right), int(count))

@@ -12,7 +12,7 @@ from torch import Tensor
 from beholder._core.errors import InputError, StimulusError
 from beholder.models import Model
 from beholder.training.data._arrays import ArrayData
-from beholder.training.data._open import open_training_data
+from beholder.training.data._open import OF_FILES, open_training_data, refuse_given
 from beholder.training.data._protocol import TrainingData
 from beholder.training.data._settings import DataSettings
 from beholder.training.data._threads import read_ahead
@@ -36,6 +36,9 @@ def open_data(
     classes : sequence of str, optional
         Of the network's outputs, among which labels of files are found.
     """
+    if holds_arrays(data):
+        names = (*OF_FILES, "augment", "n_drawn", "n_drawn_validation")
+        refuse_given(settings, names, "data of files, or a drawn set", "arrays or data of your own")
     if _is_data(data):
         return data, None
     if isinstance(data, (tuple, list)) and len(cast(Sequence[Any], data)) == 2:
@@ -48,6 +51,12 @@ def open_data(
             arrays = make_array_data(first, second, model)
             return arrays.split(held_out, seed) if held_out > 0 else (arrays, None)
     return open_training_data(data, model, settings, classes=classes, held_out=held_out)
+
+
+def holds_arrays(data: Any) -> bool:
+    """Whether data are prepared stimuli with labels, or read by an object of the caller's."""
+    pair = cast(Sequence[Any], data) if isinstance(data, (tuple, list)) else ()
+    return _is_data(data) or (len(pair) == 2 and (_is_data(pair[0]) or hasattr(pair[0], "shape")))
 
 
 def make_array_data(stimuli: Any, labels: Any, model: Model) -> ArrayData:

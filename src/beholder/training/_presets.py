@@ -16,6 +16,7 @@ from beholder.training._settings import TrainingSettings
 MIN_EVAL_STEPS = 10
 _KINDS = {each.name: str(each.type) for each in fields(TrainingSettings)}
 _FIELDS = tuple(_KINDS)
+_DEFAULTS = {each.name: each.default for each in fields(TrainingSettings)}
 
 
 @final
@@ -109,6 +110,7 @@ def resolve_settings(
         else:
             asked[key] = _check_value(key, value)
     given = {**own, **asked}
+    _refuse_idle(own, asked, plain)
     if "epochs" in given and "step_epochs" not in given:
         plain["step_epochs"] = plain["step_epochs"] * given["epochs"] / plain["epochs"]
     norm = str(given.get("norm", "l2"))
@@ -117,6 +119,33 @@ def resolve_settings(
     named: Any = base if isinstance(preset, str) and not str(preset).endswith(".toml") else Path(preset).stem
     values: dict[str, Any] = {**plain, **own, **asked, "preset": named}
     return fill_in(TrainingSettings(**values), kind)
+
+
+_SCHEDULE = ("step_epochs", "step_factor")
+_STEPS = ("attack_steps", "attack_step_size", "attack_keep", "random_start", "eval_steps")
+_ATTACKED = ("eps", "norm", "space", "eval_stimuli")
+_IDLE: tuple[tuple[str, str, tuple[str, ...], str, str | None], ...] = (
+    ("attack", "none", (*_ATTACKED, *_STEPS), "an attack", "--preset adversarial or --preset random-noise"),
+    ("attack", "noise", _STEPS, "the attack pgd", "--preset adversarial"),
+    ("optimizer", "adamw", ("momentum",), "the optimizer sgd", None),
+    ("schedule", "cosine", _SCHEDULE, "the schedule step", None),
+    ("schedule", "constant", _SCHEDULE, "the schedule step", None),
+)
+"""Settings that do nothing where another one has a value; what they go with, and what to type."""
+
+
+def _refuse_idle(own: Mapping[str, Any], asked: Mapping[str, Any], plain: Mapping[str, Any]) -> None:
+    """Refuse what would change nothing: a radius without an attack is a misunderstanding.
+
+    Where a single setting takes a file's attack away, what the file says of it may stay.
+    """
+    for name, value, idle, what, way in _IDLE:
+        given = asked if name in asked else {**own, **asked}
+        if {**plain, **own, **asked}.get(name, _DEFAULTS[name]) != value:
+            continue
+        for each in idle:
+            if each in given:
+                raise InputError(f"{each} with {what}", got=f"{name} {value}", hint=way)
 
 
 def fill_in(settings: TrainingSettings, modality: str) -> TrainingSettings:

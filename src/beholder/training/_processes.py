@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import torch
 import torch.distributed as dist
@@ -52,6 +52,14 @@ class Processes:
         dist.all_reduce(values if dist.get_backend() == "gloo" else values.cuda())
         return tuple(float(value) for value in values)
 
+    def join_words(self, words: Collection[str]) -> list[str]:
+        """All processes' words, each once, sorted; every process gets them."""
+        if self.n == 1:
+            return sorted(set(words))
+        found: list[Any] = [None] * self.n
+        dist.all_gather_object(found, list(words))
+        return sorted({word for own in found for word in own})
+
     def send_first(self, tensors: Sequence[Tensor]) -> None:
         """Give all processes the first one's values."""
         if self.n > 1:
@@ -77,6 +85,8 @@ def join_processes(device: str) -> Generator[Processes]:
     if n == 1:
         yield Processes()
         return
+    if device.startswith("cuda"):
+        torch.cuda.set_device(device)  # what collectives of no tensor go through
     is_mine = not dist.is_initialized()
     if is_mine:
         dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")

@@ -11,7 +11,7 @@ from typing import Any, final
 
 import torch
 
-from beholder._core.errors import BeholderError
+from beholder._core.errors import BeholderError, StimulusError
 from beholder._core.progress import logger, show_progress
 from beholder.training._accuracy import measure_accuracy
 from beholder.training._data import iter_batches
@@ -119,6 +119,7 @@ class Run:
             self._keep()
 
     def _list_skipped(self) -> list[str]:
+        """What this process left out so far, and what all did up to the last epoch."""
         parts = [self.training, *([] if self.validation is None else [self.validation])]
         return sorted(
             {*self.skipped, *(each for part in parts if isinstance(part, SkippingData) for each in part.skipped)}
@@ -174,12 +175,16 @@ class Run:
         epoch = len(self.history)
         self._look(epoch)
         sums = self.sums
+        if not sums.n:
+            raise StimulusError("stimuli that can be read", got=f"none of {self.training.n_stimuli:,} to train on")
         row: dict[str, Any] = {
             "epoch": epoch, "step": learner.step, "learning_rate": learner.optimizer.param_groups[0]["lr"],
-            "train_loss": sums.mean_loss, "train_accuracy": sums.accuracy, "n_skipped": len(self._list_skipped()),
+            "train_loss": sums.mean_loss, "train_accuracy": sums.accuracy,
         }  # fmt: skip
         with learner.averaged():
             row |= self._evaluate()
+            self.skipped = learner.processes.join_words(self._list_skipped())
+            row["n_skipped"] = len(self.skipped)
             score, best = _score(row), max((_score(old) for old in self.history), default=-math.inf)
             row["is_best"] = score > best or self.validation is None
             if learner.processes.is_first:

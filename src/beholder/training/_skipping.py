@@ -53,13 +53,7 @@ class SkippingData:
         return self._data.name_stimulus(index)
 
     def read_batch(self, indices: np.ndarray, epoch: int, seed: int) -> tuple[Tensor, Tensor]:
-        """Those that can be read; see :class:`TrainingData`.
-
-        Raises
-        ------
-        StimulusError
-            None can.
-        """
+        """Those that can be read, which may be none; see :class:`TrainingData`."""
         try:
             return self._data.read_batch(indices, epoch, seed)
         except StimulusError:
@@ -71,7 +65,7 @@ class SkippingData:
             except StimulusError as error:
                 self._note(self._data.name_stimulus(int(index)), error)
         if not parts:
-            raise StimulusError("stimuli that can be read", got=f"none of {len(indices)} in a batch")
+            return torch.empty(0), torch.empty(0, dtype=torch.int64)
         return torch.cat([x for x, _ in parts]), torch.cat([y for _, y in parts])
 
     def _note(self, name: str, error: StimulusError) -> None:

@@ -30,7 +30,7 @@ from beholder.models import (
 )
 from beholder.training._card import CHECKPOINTS, describe_training, save_checkpoint
 from beholder.training._classes import open_fitting
-from beholder.training._data import open_data
+from beholder.training._data import holds_arrays, open_data
 from beholder.training._describe import FORMAT
 from beholder.training._learner import Learner, repeatable
 from beholder.training._order import count_batches
@@ -42,6 +42,7 @@ from beholder.training._settings import TrainingSettings
 from beholder.training._shape_bias import open_shape_bias
 from beholder.training._skipping import SkippingData
 from beholder.training._space import make_perturb, open_learning_space
+from beholder.training.data._open import choose_augmentations
 from beholder.training.data._settings import DataSettings
 
 if TYPE_CHECKING:
@@ -201,9 +202,11 @@ n_drawn_validation, cache_gb
         (training, held), classes = open_fitting(open_parts, trainee, new_head=new_head, seed=settings.seed)
         trainee = replace(trainee, classes=classes)
         where = open_learning_space(trainee, settings.space)
-        described = _describe(found, settings, training, held, classes, new_head, processes, about)
+        described = _describe(found, settings, data, training, held, classes, new_head, processes, about)
         out = Path(out_path)
-        with _open(out, described, processes, overwrite=overwrite, skip_bad=skip_bad) as record:
+        with _open(
+            out, described, processes, overwrite=overwrite, skip_bad=skip_bad, as_usual=augment is None
+        ) as record:
             learner = Learner(
                 trainee, settings, count_batches(training.n_stimuli, settings.batch_size), processes,
                 make_perturb(where, settings, settings.attack_steps), where,
@@ -250,7 +253,7 @@ def _speaking(processes: Processes) -> Generator[None]:
 
 
 def _describe(
-    model: Model, settings: TrainingSettings, training: TrainingData, held: TrainingData | None,
+    model: Model, settings: TrainingSettings, data: Any, training: TrainingData, held: TrainingData | None,
     classes: Sequence[str], new_head: bool, processes: Processes, about: DataSettings,
 ) -> dict[str, Any]:  # fmt: skip
     """Everything that can change the weights."""
@@ -261,7 +264,11 @@ def _describe(
         "preprocessing": describe_preprocessing(model),
         "classes": list(classes),
         "new_head": new_head,
-        "data": {"fingerprint": training.fingerprint, "n_stimuli": training.n_stimuli, **_describe_data(about, model)},
+        "data": {
+            "fingerprint": training.fingerprint,
+            "n_stimuli": training.n_stimuli,
+            **_describe_data(data, about, model),
+        },
         "validation": None if held is None else {"fingerprint": held.fingerprint, "n_stimuli": held.n_stimuli},
         "settings": settings.to_dict(),
         "device": model.device.type,
@@ -270,9 +277,10 @@ def _describe(
     }
 
 
-def _describe_data(about: DataSettings, model: Model) -> dict[str, Any]:
+def _describe_data(data: Any, about: DataSettings, model: Model) -> dict[str, Any]:
     """What else decides what is learnt from: the files' bytes are in the fingerprint, whatever their place."""
-    found: dict[str, Any] = {"augment": None if about.augment is None else list(about.augment)}
+    augment = {} if holds_arrays(data) else choose_augmentations(data, model, about)
+    found: dict[str, Any] = {"augment": [f"{name}={number:g}" for name, number in augment.items()]}
     if about.background is not None:
         sounds = collect_stimuli(model, about.background)
         sizes = [(sounds.mark(i) or [0])[0] for i in range(len(sounds))]
@@ -282,7 +290,7 @@ def _describe_data(about: DataSettings, model: Model) -> dict[str, Any]:
 
 @contextmanager
 def _open(
-    out: Path, described: dict[str, Any], processes: Processes, *, overwrite: bool, skip_bad: bool
+    out: Path, described: dict[str, Any], processes: Processes, *, overwrite: bool, skip_bad: bool, as_usual: bool
 ) -> Generator[Callable[[Run], None]]:
     """The run's folder: held by the first process, its settings checked; ``record(run)`` vouches for what is done."""
     if not processes.is_first:
@@ -292,8 +300,11 @@ def _open(
     folder = JobFolder(out.parent / f".{out.name}.training.jobs", out)
     made = [out / name for name in _MADE]
     with open_output(folder, leftovers=[out], replace=partial(folder.clear, made) if overwrite else None) as output:
+        old = folder.read_settings()
+        if as_usual and old is not None and old["data"].get("augment") is None:  # begun when defaults were not noted
+            described["data"]["augment"] = None
         if skip_bad:
-            _take_changed_files(described, folder.read_settings())
+            _take_changed_files(described, old)
         output.settle(described, vacant=made)
         write_json(out / "settings.json", described)
         folder.unseal()

@@ -65,7 +65,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Any:
     answers = compute_outputs(make_set(["ant"] * 65), net).argmax(axis=1)
     labels = [NAMES[answer if i % 2 else i % 7] for i, answer in enumerate(answers)]
     stimuli = make_set(labels)
-    found = bh.evaluate_natural(net, stimuli, answers=tmp_path_factory.mktemp("natural") / "natural", seed=3)
+    found = bh.evaluate_natural(net, stimuli, out_path=tmp_path_factory.mktemp("natural") / "natural", seed=3)
     return found, compute_outputs(stimuli, net), np.array([NAMES.index(label) for label in labels])
 
 
@@ -99,7 +99,7 @@ def test_classes_and_confusions_are_sklearns(measured: Any) -> None:
 
 
 def test_top_5_is_not_told_of_five_classes_or_fewer(tmp_path: Path) -> None:
-    found = bh.evaluate_natural(make_network(NAMES[:5]), make_set(["ant", "bee", "cat"]), answers=tmp_path)
+    found = bh.evaluate_natural(make_network(NAMES[:5]), make_set(["ant", "bee", "cat"]), out_path=tmp_path)
     assert "accuracy_top5" not in set(found.to_pandas()["statistic"])
     assert found.to_json()["natural"][0].keys() >= {"norm", "eps", "accuracy_top1", "n", "attack"}
     assert "accuracy_top5" not in found.to_json()["natural"][0] and "top-5" not in " ".join(found.sentences())
@@ -118,7 +118,7 @@ def make_graded() -> Any:
 
 
 def test_each_kind_and_level_is_measured_apart_and_all_together_by_stimulus(tmp_path: Path) -> None:
-    found = bh.evaluate_natural(make_network(), make_graded(), answers=tmp_path, seed=7)
+    found = bh.evaluate_natural(make_network(), make_graded(), out_path=tmp_path, seed=7)
     table = found.to_pandas()
     rows = table[table["statistic"] == "accuracy_top1"]
     assert rows["target"].tolist() == ["all", "blur 0.5", "blur 2", "noise 0.1", "noise 0.2"]
@@ -143,40 +143,40 @@ def _draw(found: Any) -> list[Any]:
 
 def test_intervals_may_speak_of_other_classes(tmp_path: Path) -> None:
     labels = [NAMES[i % 7] for i in range(28)]
-    found = bh.evaluate_natural(make_network(), make_set(labels), answers=tmp_path, over="classes")
+    found = bh.evaluate_natural(make_network(), make_set(labels), out_path=tmp_path, over="classes")
     row = take(found, "accuracy_top1")
     assert (row["method"], row["n"], row["n_answers"]) == ("bootstrap over classes", 7, 28)
     assert "other classes" in found.methods()
     with pytest.raises(UnknownNameError, match="unit of intervals"):
-        bh.evaluate_natural(make_network(), make_set(labels), over="people", answers=tmp_path)  # pyright: ignore
+        bh.evaluate_natural(make_network(), make_set(labels), over="people", out_path=tmp_path)  # pyright: ignore
 
 
 def test_levels_in_words_are_conditions_and_a_condition_may_be_called_all(tmp_path: Path) -> None:
     columns = {"condition": ["all", "all", "b", "b"], "level": ["low", "high"] * 2}
-    found = bh.evaluate_natural(make_network(), make_set(["ant"] * 4, conditions=columns), answers=tmp_path / "a")
+    found = bh.evaluate_natural(make_network(), make_set(["ant"] * 4, conditions=columns), out_path=tmp_path / "a")
     assert [cell["name"] for cell in found.settings["cells"]] == ["all", "all low", "all high", "b low", "b high"]
     plain = make_set(["ant"] * 4, conditions={"condition": ["all", "all", "b", "b"]})
-    found = bh.evaluate_natural(make_network(), plain, answers=tmp_path / "b")
+    found = bh.evaluate_natural(make_network(), plain, out_path=tmp_path / "b")
     assert [cell["name"] for cell in found.settings["cells"]] == ["all", "condition all", "b"]
     assert take(found, "accuracy_top1")["n_answers"] == 4
 
 
 def test_columns_of_the_set_tell_conditions_apart(tmp_path: Path) -> None:
     stimuli = make_set(["ant"] * 4, conditions={"Site": ["x", "y", "x", "y"]})
-    found = bh.evaluate_natural(make_network(), stimuli, answers=tmp_path, by=["site"])
+    found = bh.evaluate_natural(make_network(), stimuli, out_path=tmp_path, by=["site"])
     assert [cell["name"] for cell in found.settings["cells"]] == ["all", "x", "y"]
     with pytest.raises(UnknownNameError, match="'sight'; try 'Site'"):
-        bh.evaluate_natural(make_network(), stimuli, answers=tmp_path, by=["sight"])
+        bh.evaluate_natural(make_network(), stimuli, out_path=tmp_path, by=["sight"])
 
 
 def test_sixteen_categories_of_imagenets_classes(tmp_path: Path) -> None:
     stimuli = make_set(["n02690373", "n03041632", "barn", "tench"] * 3)
-    found = bh.evaluate_natural(make_network((), 1000), stimuli, answers=tmp_path / "a", rule="mean")
+    found = bh.evaluate_natural(make_network((), 1000), stimuli, out_path=tmp_path / "a", rule="mean")
     row = take(found, "accuracy_sixteen")
     assert row["n"] == 6 and row["rule"] == "mean" and take(found, "accuracy_top1")["n"] == 12
     assert "6 stimuli that are in one (rule mean, chance 6.25 %)" in found.sentences()[0]
     categories = make_set(["airplane", "knife", "dog"] * 2)
-    alone = bh.evaluate_natural(make_network((), 1000), categories, answers=tmp_path / "b")
+    alone = bh.evaluate_natural(make_network((), 1000), categories, out_path=tmp_path / "b")
     assert set(alone.to_pandas()["statistic"]) - {"confusion"} == {"accuracy_sixteen", "accuracy_of_class"}
     assert alone.sentences()[0].startswith("mixed names the right one of 16 categories for")
     assert alone.to_json()["natural"][0]["n"] == 6
@@ -196,14 +196,14 @@ def test_saved_drawn_printed_and_other_settings_refused(measured: Any, tmp_path:
 
 def test_labels_that_fit_nothing_are_refused_before_anything_is_computed(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"1 of 2 that are none \(1 of 2 stimuli\): 'ape'"):
-        bh.evaluate_natural(make_network(), make_set(["ape", "bee"]), answers=tmp_path / "out")
+        bh.evaluate_natural(make_network(), make_set(["ape", "bee"]), out_path=tmp_path / "out")
     with pytest.raises(InputError, match="a folder, table or named set"):
-        bh.evaluate_natural(make_network(), answers=tmp_path / "out")
+        bh.evaluate_natural(make_network(), out_path=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_one_class_is_said_and_words_are_words(tmp_path: Path) -> None:
-    found = bh.evaluate_natural(make_network(), make_set(["ant"] * 3), answers=tmp_path)
+    found = bh.evaluate_natural(make_network(), make_set(["ant"] * 3), out_path=tmp_path)
     assert found.warnings == ("All 3 stimuli are of one class, 'ant': the accuracy is that of one class.",)
 
 
@@ -214,7 +214,7 @@ def test_folders_that_sort_otherwise_than_the_classes(tmp_path: Path) -> None:
         (tmp_path / "shown" / name).mkdir(parents=True)
         for i in range(6):
             Image.fromarray(rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(tmp_path / f"shown/{name}/{i}.png")
-    found = bh.evaluate_natural(net, tmp_path / "shown", answers=tmp_path / "out")
+    found = bh.evaluate_natural(net, tmp_path / "shown", out_path=tmp_path / "out")
     right = 0
     for path in sorted((tmp_path / "shown").glob("*/*.png")):
         pixels = torch.from_numpy(np.array(Image.open(path))).permute(2, 0, 1)[None].float() / 255
@@ -232,7 +232,7 @@ def test_several_sets_are_one_and_are_called_by_their_folders(tmp_path: Path) ->
             rows.append(f"{kind}_{i}.png,{NAMES[i % 2]},{kind},{i // 2},o{i % 2}")
         tables.append(tmp_path / kind / "stimuli.csv")
         tables[-1].write_text("\n".join(rows), encoding="utf-8")
-    found = bh.evaluate_natural(make_network(), tables, answers=tmp_path / "out")
+    found = bh.evaluate_natural(make_network(), tables, out_path=tmp_path / "out")
     assert found.settings["set"] == "fog, snow" and "right about fog, snow?" in RESULT_KINDS["natural"].title(found)
     assert [cell["name"] for cell in found.settings["cells"]] == ["all", "fog 0", "fog 1", "snow 0", "snow 1"]
     assert take(found, "accuracy_top1")["n"] == 2 and take(found, "accuracy_top1")["n_answers"] == 8

@@ -70,7 +70,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
 def found(data: Data, tmp_path_factory: pytest.TempPathFactory) -> bh.Result:
     networks = [make_network(), make_network("other", 3)]
     answers = tmp_path_factory.mktemp("answers")
-    return evaluate_battery(networks, *data, answers=answers, n_draws=200, n_permutations=99, device="cpu")
+    return evaluate_battery(networks, *data, out_path=answers, n_draws=200, n_permutations=99, device="cpu")
 
 
 def count_by_hand(data: Data) -> tuple[pd.DataFrame, dict[str, dict[str, str]]]:
@@ -169,9 +169,9 @@ def test_trials_in_memory_and_tables_of_other_names(found: bh.Result, data: Data
     table.to_csv(tmp_path / "mine.csv", index=False)
     again = evaluate_battery(
         make_network(), data[0], tmp_path / "mine.csv", columns=["participant=who", "response=said"],
-        id_pattern=r"_00_(.*)\.png", answers=tmp_path / "a", n_draws=50, n_permutations=0,
+        id_pattern=r"_00_(.*)\.png", out_path=tmp_path / "a", n_draws=50, n_permutations=0,
     )  # fmt: skip
-    in_memory = evaluate_battery(make_network(), data[0], people, answers=tmp_path / "a", n_draws=50, n_permutations=0)
+    in_memory = evaluate_battery(make_network(), data[0], people, out_path=tmp_path / "a", n_draws=50, n_permutations=0)
     for other in (again, in_memory):
         words = {"statistic": "shape bias", "observer": "network", "model": "mixed", "target": "all", "truth": ""}
         assert pick(other, **words)["estimate"] == pick(found, **words)["estimate"]
@@ -179,7 +179,7 @@ def test_trials_in_memory_and_tables_of_other_names(found: bh.Result, data: Data
 
 def test_bad_days(data: Data, tmp_path: Path) -> None:
     pictures, people = data
-    few: dict[str, Any] = {"answers": tmp_path / "a", "n_draws": 20, "n_permutations": 0}
+    few: dict[str, Any] = {"out_path": tmp_path / "a", "n_draws": 20, "n_permutations": 0}
     with pytest.raises(InputError, match="none of 'bear', 'dog', 'oven'"):
         evaluate_battery(make_network(classes=("a", "b", "c")), pictures, people, **few)
     with pytest.raises(InputError, match="'mixed' twice"):
@@ -198,7 +198,7 @@ def test_bad_days(data: Data, tmp_path: Path) -> None:
 
 
 def test_another_network_for_a_result_that_is_there_is_refused_before_it_answers(data: Data, tmp_path: Path) -> None:
-    asked: dict[str, Any] = {"answers": tmp_path / "answers", "n_draws": 20, "n_permutations": 0, "device": "cpu"}
+    asked: dict[str, Any] = {"out_path": tmp_path / "answers", "n_draws": 20, "n_permutations": 0, "device": "cpu"}
     write_result(evaluate_battery(make_network(), *data, **asked), tmp_path, figures=False)
     with guard_result(asked, tmp_path, "battery"):
         again = evaluate_battery(make_network(), *data, **asked)
@@ -227,7 +227,7 @@ def test_the_published_network_on_the_published_experiment(
     folder = shared_data / "shape_texture"
     monkeypatch.setenv("TORCH_HOME", str(shared_data / "torch_home"))
     net = bh.load_model("torchvision:squeezenet1_1", pretrained=True, device="cpu")
-    asked: dict[str, Any] = {"answers": tmp_path, "n_draws": 20, "n_permutations": 0}
+    asked: dict[str, Any] = {"out_path": tmp_path, "n_draws": 20, "n_permutations": 0}
     found = evaluate_battery(net, folder / "cue_conflict_sample", folder / "human" / "cue-conflict", **asked)
     published: Any = pd.read_csv(next((folder / "networks").glob("*squeezenet1_1_session-1.csv")))
     published["id"] = published["imagename"].str.extract(r"_([^_]+)\.png$")[0]

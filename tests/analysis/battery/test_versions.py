@@ -95,7 +95,7 @@ def test_the_battery_of_an_own_graded_experiment_can_be_repeated(graded: Path, t
     def run() -> bh.Result:
         with guard_result({"rule": "first"}, tmp_path, "battery", overwrite=False):
             found = evaluate_battery(
-                network, stimuli, answer(stimuli), answers=tmp_path / "answers", n_draws=20, n_permutations=9,
+                network, stimuli, answer(stimuli), out_path=tmp_path / "answers", n_draws=20, n_permutations=9,
                 device="cpu",
             )  # fmt: skip
         write_result(found, tmp_path, figures=False)
@@ -124,7 +124,7 @@ def test_kappa_of_every_person_has_a_panel_a_condition(graded: Path, tmp_path: P
     table = pd.DataFrame(rows)
     people = Trials(table.assign(correct=table["response"] == table["truth"]), ())
     found = evaluate_battery(
-        network, stimuli, people, answers=tmp_path / "answers", n_draws=20, n_permutations=9, device="cpu"
+        network, stimuli, people, out_path=tmp_path / "answers", n_draws=20, n_permutations=9, device="cpu"
     )
     drawn = {each.name: each for each in RESULT_KINDS["battery"].draw(found)}
     panels = drawn["people_0"].figure.axes

@@ -16,6 +16,7 @@ from beholder.activations.formats._hdf5 import list_names, open_hdf5
 from beholder.activations.formats._panel import read_layer_names, to_dataset_name
 from beholder.activations.formats._slices import find_shape
 from beholder.activations.formats._splits import find_parts
+from beholder.activations.show._training import describe_checkpoint, describe_run, is_run
 from beholder.activations.show._units import describe_stimuli, describe_units
 from beholder.stimuli import is_model_stimuli
 
@@ -30,11 +31,12 @@ class FileSummary:
     ----------
     path : str
     kind : str
-        ``panel``, ``store``, ``export``, ``table``, ``units``, ``stimuli``, ``recordings``, ``hdf5`` or ``folder``.
+        ``panel``, ``store``, ``export``, ``table``, ``units``, ``stimuli``, ``recordings``, ``checkpoint``,
+        ``training``, ``hdf5`` or ``folder``.
     facts : dict
         Single things worth knowing, such as the model.
     tables : dict of str to list of dict
-        ``models``, ``layers``, ``columns``, ``files``: a record each.
+        ``models``, ``layers``, ``columns``, ``files``, ``epochs``, ``accuracies``, ``tensors``: a record each.
     """
 
     path: str
@@ -80,11 +82,12 @@ def describe_file(path: str | Path, model: str | None = None, show_layers: bool 
     path : path
         A ``.zarr`` store, an HDF5 file, a folder of exports or of stores, ``results.parquet`` or another
         Parquet or CSV table, a ``.json`` file of units, their stimuli in ``stimuli/{model}``, or a single ``.npy``,
-        ``.txt``, ``.mat`` or ``.pt`` file; of ``.recordings.npz`` the data are read and checked.
+        ``.txt``, ``.mat`` or ``.pt`` file, a ``.safetensors`` checkpoint, the folder of a training run; of
+        ``.recordings.npz`` the data are read and checked.
     model : str, optional
         Only this model of a panel file; lists its layers.
     show_layers : bool
-        List the layers of every model, with their shapes.
+        List the layers of every model, or the tensors of a checkpoint, with their shapes.
 
     Returns
     -------
@@ -116,11 +119,18 @@ def _describe_single(path: Path, model: str | None, show_layers: bool) -> FileSu
             return FileSummary(str(path), "export", tables={"files": [_describe_array(path)]})
         case ".npz" if path.name.endswith(".recordings.npz"):
             return _describe_recordings(path)
+        case ".safetensors":
+            facts, tables = describe_checkpoint(path)
+            if tables.get("accuracies") is not None and not show_layers:
+                del tables["tensors"]
+            return FileSummary(str(path), "checkpoint", facts, tables)
+        case ".json" if path.name == "settings.json" and is_run(path.parent):
+            return _describe_folder(path.parent, model, show_layers)
         case ".json":
             facts, rows = describe_units(path)
             return FileSummary(str(path), "units", facts, {"units": rows})
         case _:
-            raise InputError("a .zarr store, HDF5 file, table or folder of exports", got=str(path))
+            raise InputError("a .zarr store, HDF5 file, table, checkpoint or folder of exports", got=str(path))
 
 
 def _describe_recordings(path: Path) -> FileSummary:
@@ -185,6 +195,9 @@ def _describe_folder(path: Path, model: str | None, show_layers: bool) -> FileSu
     if is_model_stimuli(path):
         facts, rows = describe_stimuli(path)
         return FileSummary(str(path), "stimuli", facts, {"units": rows})
+    if is_run(path):
+        facts, tables = describe_run(path)
+        return FileSummary(str(path), "training", facts, tables)
     files = [path / f"{stem}{suffix}" for stem in ("activations", "features") for suffix in _SUFFIXES]
     files = [file for file in files if file.is_file()] + find_parts(path)
     if files:

@@ -45,7 +45,7 @@ def evaluate_natural(
     as_shown: bool = False,
     over: Literal["stimuli", "classes"] = "stimuli",
     n_held_out: int = 25,
-    answers: Path | str = "natural",
+    out_path: Path | str = "natural",
     seed: int = DEFAULT_SEED,
     device: str = "auto",
     batch_size: int | None = None,
@@ -81,7 +81,7 @@ def evaluate_natural(
         Of what intervals speak: other stimuli of these classes, or other classes.
     n_held_out : int
         Stimuli a class of the drawn set.
-    answers : path
+    out_path : path
         Folder of the network's answers, which are kept and continued.
     seed : int
         Of the drawn set, and of bootstrap draws.
@@ -119,9 +119,9 @@ def evaluate_natural(
     is_drawn = stimuli is None
     shown: Any = open_stimuli(stimuli)
     if is_drawn:
-        shown = draw_held_out(asked, Path(answers) / "held_out", n_held_out, seed=seed)
+        shown = draw_held_out(asked, Path(out_path) / "held_out", n_held_out, seed=seed)
     given = classify_stimuli(
-        asked, shown, column=column, pattern=pattern, rule=rule, as_shown=as_shown, out_path=answers,
+        asked, shown, column=column, pattern=pattern, rule=rule, as_shown=as_shown, out_path=out_path,
         batch_size=batch_size, workers=workers, overwrite=overwrite,
     )  # fmt: skip
     inputs = identify_inputs(answers=given.table.astype(str).to_numpy(dtype=np.str_))

@@ -42,7 +42,7 @@ def evaluate_battery(
     include_excluded: bool = False,
     categories: Mapping[str, Sequence[int | str]] | None = None,
     rule: str = "first",
-    answers: Path | str = "answers",
+    out_path: Path | str = "answers",
     n_draws: int = 1000,
     n_permutations: int = 1000,
     seed: int = DEFAULT_SEED,
@@ -81,7 +81,7 @@ def evaluate_battery(
         As for :func:`beholder.evaluation.answer_stimuli`.
     rule : {"first", "mean", "max", "sum"}
         How a category follows from classes: :func:`beholder.evaluation.decide`.
-    answers : path
+    out_path : path
         Folder of the networks' answers, which are kept and continued.
     n_draws, n_permutations, seed : int
         Of intervals and tests of agreement.
@@ -131,7 +131,7 @@ def evaluate_battery(
         for net in order_phases(networks):
             with phase():
                 given.append(answer_stimuli(
-                    net, joined.stimuli, categories, rule=rule, out_path=answers, batch_size=batch_size,
+                    net, joined.stimuli, categories, rule=rule, out_path=out_path, batch_size=batch_size,
                     workers=workers, overwrite=overwrite,
                 ))  # fmt: skip
     of_networks = _join_tables(given)

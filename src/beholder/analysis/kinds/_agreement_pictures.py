@@ -11,15 +11,13 @@ import numpy as np
 from beholder.analysis._result import Drawing, Result
 from beholder.analysis.kinds._agreement_words import CEILING, CONFUSIONS, KAPPA, MEAN, PAIR, pick_rows
 from beholder.analysis.kinds._telling import get_figure
-from beholder.figures import colors_of_models, plot_estimates, plot_layer_lines, plot_value_matrix
+from beholder.figures import color_networks, plot_estimates, plot_layer_lines, plot_value_matrix
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PEOPLE = "people with one another"
 _NAMES = {KAPPA: "Error consistency (κ)", CONFUSIONS: "Correlation of confusions (r)"}
-_MOST_LINES = 6
-_GREY = "#9a9da1"
 _MOST_ROWS = 60
 
 
@@ -68,7 +66,7 @@ def _plot_means(result: Result, method: str, ax: Axes | None) -> Axes:
     rows = ceiling + means.to_dict("records")[:_MOST_ROWS]
     names = [str(row["model"]) or PEOPLE for row in rows]
     networks = names[len(ceiling) :]
-    colors = colors_of_models(networks) if len(networks) <= _MOST_LINES else dict.fromkeys(networks, _GREY)
+    colors = color_networks(networks)
     ranges = {name: (row["low_bound"], row["high_bound"]) for name, row in zip(names, rows, strict=True)
               if row["model"] and method == KAPPA}  # fmt: skip
     asked = result.settings

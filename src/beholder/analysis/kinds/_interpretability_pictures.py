@@ -9,7 +9,7 @@ from beholder.analysis._result import Drawing, Result, format_estimate, format_i
 from beholder.analysis.kinds._interpretability_words import CHANCE, name_group
 from beholder.analysis.kinds._telling import get_figure, pick_rows, shorten_model
 from beholder.figures import (
-    colors_of_models,
+    color_networks,
     plot_estimates,
     plot_layer_lines,
     plot_network_scatter,
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _VALUE = "Proportion correct"
-_MOST_NAMED = 6
-_GREY = "#9a9da1"
 _MOST_ROWS = 40
 
 
@@ -29,7 +27,7 @@ def plot_units(result: Result, ax: Axes | None = None) -> Axes:
     rows = pick_rows(result, "mean of units")[:_MOST_ROWS]
     units = pick_rows(result, "unit")
     models = list(dict.fromkeys(shorten_model(row["model"]) for row in rows))
-    own = colors_of_models(models) if len(models) <= _MOST_NAMED else dict.fromkeys(models, _GREY)
+    own = color_networks(models)
     single: dict[str, list[float]] = {}
     for unit in units:
         single.setdefault(name_group(unit), []).append(unit["estimate"])

@@ -16,7 +16,7 @@ from beholder.analysis.kinds._psychometrics_words import (
 from beholder.analysis.kinds._telling import get_figure, pick_rows
 from beholder.analysis.people._levels import LevelScale
 from beholder.analysis.people._thresholds import POOLED
-from beholder.figures import PsychometricCurve, colors_of_models, plot_estimates, plot_psychometrics
+from beholder.figures import PsychometricCurve, color_networks, plot_estimates, plot_psychometrics
 
 if TYPE_CHECKING:
     import numpy as np
@@ -157,7 +157,7 @@ def _plot_measure(result: Result, name: str, ax: Axes | None = None) -> Axes:
         rows = [row for row in rows if row["inside"]]
     means = {row["target"]: row for row in pick_rows(result, f"mean {name}")}
     networks: list[str] = result.settings["networks"]
-    colors_of = colors_of_models(networks) if len(networks) <= 6 else dict.fromkeys(networks, "#9a9da1")
+    colors_of = color_networks(networks)
     shown: dict[str, tuple[float, float, float]] = {}
     single: dict[str, list[float]] = {}
     colors: dict[str, str] = {}

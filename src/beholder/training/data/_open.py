@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ from beholder.training.data._stored import StoredData
 logger = logging.getLogger("beholder")
 
 _GB = 2**30
+_DEFAULT_OF = {each.name: each.default for each in fields(DataSettings)}
+OF_FILES = ("label_column", "label_pattern", "train_where", "validation", "validation_where", "background")
+"""Settings of data that lie in files."""
 _PARTS = frozenset({"train", "training", "val", "valid", "validation", "test"})
 DEFAULTS = {"image": ("crop", "flip"), "sound": ("crop",), "array": ()}
 """Augmentations where none are asked for, by modality."""
@@ -69,8 +73,9 @@ def open_training_data(
     settings = DataSettings() if settings is None else settings
     if not 0 <= held_out < 1:
         raise InputError("a held-out part of at least 0, below 1", got=f"{held_out:g}")
-    if isinstance(data, str) and data in DRAWN_SETS and not Path(data).exists():
-        return _open_drawn(data, model, settings, classes)
+    if is_drawn(data):
+        return _open_drawn(str(data), model, settings, classes)
+    refuse_given(settings, ("n_drawn", "n_drawn_validation"), f"a drawn set, {' or '.join(DRAWN_SETS)}", str(data))
     stimuli = _read(data, model, settings)
     labels = _read_labels(stimuli, settings)
     training, validation, held_labels = _split(stimuli, labels, model, settings, held_out)
@@ -79,8 +84,7 @@ def open_training_data(
     names = asked or (tuple(sort_classes(labels)) if settings.validation is None else own)
     network = model if asked else None
     shown = stimuli[training]
-    numbers = settings.augment if settings.augment is not None else DEFAULTS[model.modality]
-    augment = read_augmentations(numbers)
+    augment = choose_augmentations(data, model, settings)
     background = None if settings.background is None else collect_stimuli(model, settings.background)
     reader = _make_reader(model, augment, settings, background)
     room = _find_room(settings.cache_gb)
@@ -95,6 +99,31 @@ def open_training_data(
     return first, second
 
 
+def is_drawn(data: Any) -> bool:
+    """Whether data are a set that is drawn, and no folder of its name."""
+    return isinstance(data, str) and data in DRAWN_SETS and not Path(data).exists()
+
+
+def choose_augmentations(data: Any, model: Model, settings: DataSettings) -> dict[str, float]:
+    """The augmentations of the stimuli that are trained on, with their numbers, in their order."""
+    if settings.augment is not None:
+        return read_augmentations(settings.augment)
+    return read_augmentations(DRAWN_SETS[data].augment if is_drawn(data) else DEFAULTS[model.modality])
+
+
+def refuse_given(settings: DataSettings, names: Sequence[str], goes_with: str, got: str) -> None:
+    """Refuse settings that were given and would change nothing.
+
+    Raises
+    ------
+    InputError
+        With all of them, and what they go with.
+    """
+    given = [f"--{each}" for each in names if getattr(settings, each) != _DEFAULT_OF[each]]
+    if given:
+        raise InputError(f"{', '.join(given)} with {goes_with}", got=got)
+
+
 def _open_drawn(
     name: str, model: Model, settings: DataSettings, classes: Sequence[str] | None
 ) -> tuple[TrainingData, TrainingData | None]:
@@ -104,12 +133,11 @@ def _open_drawn(
     if classes is not None and tuple(classes) != drawn.categories:
         raise InputError(f"the {len(drawn.categories)} classes of {name}", got=f"{len(classes)} of {model.name}",
                          hint="a new readout")  # fmt: skip
-    of_files = ("background", "label_column", "label_pattern", "train_where", "validation", "validation_where")
-    given = [each for each in of_files if getattr(settings, each) is not None]
+    given = [each for each in OF_FILES if getattr(settings, each) is not None]
     if given:
         raise InputError(f"the drawn set {name} without what is of files", got=", ".join(f"--{each}" for each in given),
                          hint="--n_drawn_validation for the part that validates")  # fmt: skip
-    augment = read_augmentations(drawn.augment if settings.augment is None else settings.augment)
+    augment = choose_augmentations(name, model, settings)
     first = DrawnData(name, settings.n_drawn, _make_reader(model, augment, settings), augment=augment)
     if settings.n_drawn_validation == 0:
         return first, None

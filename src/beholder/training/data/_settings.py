@@ -8,6 +8,8 @@ from typing import final
 
 from beholder._core.errors import InputError
 
+_SNR = (-10.0, 10.0)
+
 
 @final
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class DataSettings:
     validation_where: str | None = None
     augment: tuple[str, ...] | None = None
     background: Path | str | None = None
-    snr: tuple[float, float] = (-10.0, 10.0)
+    snr: tuple[float, float] = _SNR
     n_drawn: int = 9_600
     n_drawn_validation: int = 640
     cache_gb: float | None = None
@@ -57,6 +59,8 @@ class DataSettings:
             raise InputError("one of validation and validation_where", got="both")
         if len(self.snr) != 2 or not self.snr[0] <= self.snr[1]:
             raise InputError("an SNR in dB as lowest and highest", got=str(self.snr))
+        if self.background is None and tuple(self.snr) != _SNR:
+            raise InputError("--background with --snr", got="--snr alone")
         if self.n_drawn < 1 or self.n_drawn_validation < 0:
             raise InputError("at least 1 drawn stimulus an epoch", got=f"{self.n_drawn}, {self.n_drawn_validation}")
         if self.cache_gb is not None and self.cache_gb < 0:
