@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import importlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from beholder._core import errors
 from beholder._core.errors import (
     BeholderError,
     ConfigurationChanged,
@@ -184,6 +186,14 @@ def test_an_own_name_is_found_without_reading_what_packages_offer(monkeypatch: p
     monkeypatch.setattr("beholder._core.registry.entry_points", lambda group: asked.append(group) or [])
     assert "one" in registry and not asked
     assert "two" not in registry and asked == ["beholder.numbers"]
+
+
+def test_exit_codes_are_those_of_the_page_on_errors() -> None:
+    """A busy output is a failure, not wrong input: the same line works when the other run has ended."""
+    page = (Path(__file__).parents[2] / "docs" / "errors.md").read_text(encoding="utf-8")
+    told = {name: int(code) for name, code in re.findall(r"^[│├└─ ]*(\w+)(?: \(\w+\))? +([12])  ", page, re.MULTILINE)}
+    assert told["OutputBusy"] == 1 and told["ConfigurationChanged"] == 2 and len(told) == 11
+    assert told == {name: getattr(errors, name).exit_code for name in told}
 
 
 def test_provenance_keeps_the_entries_of_other_outputs(tmp_path: Path) -> None:

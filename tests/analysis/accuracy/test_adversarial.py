@@ -195,3 +195,18 @@ def test_the_published_preset_is_the_published_protocol(tmp_path: Path) -> None:
     assert any(f"{N} stimuli, all there are, in place of 1,024" in note for note in found.warnings)
     row = found.table[found.table["attack"] == "pgd"].iloc[0]
     assert (row["steps"], row["step"], row["norm"], row["eps"]) == (64, "eps/4", "linf", 0.01)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"attacks": "apgd-ce", "steps": 200}, "steps with pgd among attacks; got attacks apgd-ce; try apgd_steps"),
+        ({"attacks": ["random"], "keep": "last"}, "keep with pgd among attacks; got attacks random"),
+        ({"attacks": ["apgd-t", "random"], "random_start": True}, "random_start with pgd"),
+        ({"apgd_steps": 200}, "apgd_steps with apgd-ce or apgd-t among attacks; got attacks pgd; try steps"),
+    ],
+)
+def test_settings_of_an_attack_that_is_not_run_are_refused(tmp_path: Path, asked: Any, message: str) -> None:
+    net = make_network()
+    with pytest.raises(InputError, match=message):
+        bh.evaluate_adversarial(net, make_stimuli(net), eps="l2:0.1", out_path=tmp_path, **asked)

@@ -161,6 +161,14 @@ def evaluate_adversarial(
         random_start=random_start, restarts=restarts, eot=eot, targets=targets, space=space,
     )  # fmt: skip
     names = check_attacks("pgd" if attacks is None else attacks, targets)
+    of_pgd = {
+        "steps": steps,
+        "step_size": step_size,
+        "divide": divide,
+        "keep": keep,
+        "random_start": random_start or None,
+    }
+    _refuse_idle(names, {**of_pgd, "apgd_steps": apgd_steps}, is_transferred=transfer is not None)
     n = PUBLISHED_STIMULI if preset and n_stimuli is None else n_stimuli
     place = Path(out_path) if save_stimuli is None else Path(save_stimuli)
     networks = _load(model, device, weights_seed)
@@ -178,6 +186,21 @@ def evaluate_adversarial(
                     overwrite=overwrite,
                 ))  # fmt: skip
     return compare_attacked(_gather(asked, [place, Path(out_path)]))
+
+
+def _refuse_idle(names: Sequence[str], given: Mapping[str, Any], *, is_transferred: bool) -> None:
+    """Refuse settings of an attack that is not run: what they were meant for would have others.
+
+    Whoever gives numbers of steps for both knows which is whose.
+    """
+    ways = set(names) - {"random"} or ({"pgd"} if is_transferred else set[str]())
+    asked = {setting for setting, value in given.items() if value is not None}
+    asked = asked - {"steps", "apgd_steps"} if asked >= {"steps", "apgd_steps"} else asked
+    for setting in (each for each in given if each in asked):
+        its, what = ("apgd", "apgd-ce or apgd-t") if setting == "apgd_steps" else ("pgd", "pgd")
+        if not any(way.startswith(its) for way in ways):
+            hint = "--apgd_steps" if setting == "steps" and ways else "--steps" if setting == "apgd_steps" else None
+            raise InputError(f"--{setting} with {what} among --attacks", got=f"--attacks {' '.join(names)}", hint=hint)
 
 
 def _load(models: Any, device: str, weights_seed: int) -> list[Model]:
