@@ -222,6 +222,26 @@ def test_folders_that_sort_otherwise_than_the_classes(tmp_path: Path) -> None:
     assert take(found, "accuracy_top1")["n_right"] == right
 
 
+def test_folders_of_imagenet_c_are_told_apart_by_corruption_and_severity(tmp_path: Path) -> None:
+    """As they are published: the same picture's name in every one of them, corruptions in folders of groups or not."""
+    root = tmp_path / "imagenet-c"
+    for place in ("blur/defocus_blur/1", "blur/defocus_blur/5", "noise/gaussian_noise/3"):
+        for i in range(4):
+            file = root / place / NAMES[i % 2] / f"picture_{i}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (16, 16), (60 * i, int(place[-1]) * 20, 0)).save(file)
+    found = bh.evaluate_natural(make_network(), root, out_path=tmp_path / "a")
+    names = ["all", "defocus_blur 1", "defocus_blur 5", "gaussian_noise 3"]
+    assert sorted(cell["name"] for cell in found.settings["cells"]) == names
+    assert take(found, "accuracy_top1")["n"] == 4 and take(found, "accuracy_top1")["n_answers"] == 12
+    some = [root / "blur/defocus_blur", root / "noise/gaussian_noise/3"]
+    again = bh.evaluate_natural(make_network(), some, out_path=tmp_path / "b")
+    assert take(again, "accuracy_top1")["n_right"] == take(found, "accuracy_top1")["n_right"]
+    (root / "noise/readme").mkdir()
+    with pytest.raises(InputError):
+        bh.evaluate_natural(make_network(), root, out_path=tmp_path / "c")
+
+
 def test_several_sets_are_one_and_are_called_by_their_folders(tmp_path: Path) -> None:
     tables: list[Path] = []
     for kind in ("fog", "snow"):

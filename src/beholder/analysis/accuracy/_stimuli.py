@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from beholder.analysis.accuracy._corrupted import read_corrupted
 from beholder.stimuli import StimulusSet, as_stimulus_set, join_sets, list_named_sets
 
 _TABLES = (".csv", ".tsv", ".parquet")
@@ -18,6 +19,8 @@ def open_stimuli(stimuli: Any) -> Any:
         return StimulusSet.from_named(name, folder or None)
     if isinstance(stimuli, list | tuple) and _are_sets(cast("list[Any]", stimuli)):
         return join_sets([open_stimuli(each) for each in cast("list[Any]", stimuli)])
+    if isinstance(stimuli, str | Path) and (corrupted := read_corrupted(Path(stimuli))) is not None:
+        return corrupted
     return as_stimulus_set(stimuli) if isinstance(stimuli, str | Path) else cast("Any", stimuli)
 
 
