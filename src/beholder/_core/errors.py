@@ -138,6 +138,10 @@ def format_values(low: float, high: float) -> str:
     return "NaN among the values" if math.isnan(low) or math.isnan(high) else f"values from {low:.4g} to {high:.4g}"
 
 
+SKIP_HINT = "moving it away, or --skip_bad of commands and functions that have it"
+"""Of files that cannot be read: most places that read them leave nothing out."""
+
+
 class ConfigurationChanged(InputError):
     """An output exists that was made with other settings."""
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from beholder._core.errors import InputError, StimulusError
+from beholder._core.errors import SKIP_HINT, InputError, StimulusError
 from beholder.models import Model
 from beholder.training.data._arrays import ArrayData
 from beholder.training.data._open import OF_FILES, open_training_data, refuse_given
@@ -83,7 +83,7 @@ def iter_batches(
     try:
         yield from read_ahead(data, batches, epoch, seed, n_threads=0 if isinstance(data, ArrayData) else None)
     except StimulusError as error:
-        hint = error.hint or "--skip_bad, which leaves it out and goes on"
+        hint = "--skip_bad, which leaves it out and goes on" if error.hint in (None, SKIP_HINT) else error.hint
         raise StimulusError(error.expected, got=error.got, hint=hint) from error
 
 

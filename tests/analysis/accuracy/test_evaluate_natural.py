@@ -220,6 +220,10 @@ def test_folders_that_sort_otherwise_than_the_classes(tmp_path: Path) -> None:
         pixels = torch.from_numpy(np.array(Image.open(path))).permute(2, 0, 1)[None].float() / 255
         right += ("zebra", "ant")[int(net.module(pixels).argmax())] == path.parent.name
     assert take(found, "accuracy_top1")["n_right"] == right
+    path = tmp_path / "shown/ant/0.png"
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(InputError, match=r"ant/0\.png .*truncated.*; try moving it away, or skip_bad=True of "):
+        bh.evaluate_natural(net, tmp_path / "shown", out_path=tmp_path / "other")
 
 
 def test_folders_of_imagenet_c_are_told_apart_by_corruption_and_severity(tmp_path: Path) -> None:

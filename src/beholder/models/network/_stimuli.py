@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beholder._core.errors import InputError, format_values
+from beholder._core.errors import SKIP_HINT, InputError, format_values
 from beholder.models.preprocessing._read import (
     ArrayPreprocessing,
     ExtendedPreprocessing,
@@ -129,9 +129,7 @@ def name_bad_stimulus(stimuli: StimulusSet, index: int) -> Iterator[None]:
         if not stimuli.files[index] or (error.hint is not None and not reason.startswith("bytes")):
             raise type(error)(error.expected, got=f"{name} with {reason}", hint=error.hint) from error
         reason = reason.removeprefix("bytes") if reason.startswith("bytes") else f" {reason}"
-        raise type(error)(
-            "a stimulus that can be read", got=f"{name}{reason}", hint="--skip_bad to leave such files out"
-        ) from error
+        raise type(error)("a stimulus that can be read", got=f"{name}{reason}", hint=SKIP_HINT) from error
 
 
 def make_batch(model: Model, stimuli: Any) -> Tensor:

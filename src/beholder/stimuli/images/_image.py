@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from beholder._core.errors import BeholderError, InputError, StimulusError, format_values
+from beholder._core.errors import SKIP_HINT, BeholderError, InputError, StimulusError, format_values
 from beholder._core.files import write_bytes
 from beholder.stimuli.images._picture import to_picture
 
@@ -193,6 +193,6 @@ def _explain(error: Exception, name: str) -> BeholderError:
         limit = f"at most {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels"
         return StimulusError(f"an image of {limit}", got=f"{name}, which is larger", hint="a smaller picture")
     if isinstance(error, Image.UnidentifiedImageError):
-        return StimulusError("an image file", got=f"{name}, which is not one", hint="--skip_bad to go on without it")
+        return StimulusError("an image file", got=f"{name}, which is not one", hint=SKIP_HINT)
     reason = " ".join(str(error).split()) or type(error).__name__
-    return StimulusError("a whole image file", got=f"{name} ({reason})", hint="--skip_bad to go on without it")
+    return StimulusError("a whole image file", got=f"{name} ({reason})", hint=SKIP_HINT)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from beholder._core.errors import InputError, StimulusError
+from beholder._core.errors import SKIP_HINT, InputError, StimulusError
 from beholder.jobs import check_source
 from beholder.stimuli.sets._folder import agree_on_kind, find_kind, make_ids
 from beholder.stimuli.sets._manifest import Manifest
@@ -139,7 +139,7 @@ def _find_files(
     frame = frame.assign(file=files)
     if missing and (not skip_missing or len(missing) == len(frame)):
         named = ", ".join(repr(each) for each in missing[:3]) + (", ..." if len(missing) > 3 else "")
-        hint = None if skip_missing else "paths relative to the table, or --skip_bad to go on without them"
+        hint = None if skip_missing else f"paths relative to the table, or {SKIP_HINT}"
         raise StimulusError("files that exist", got=f"{table} with {len(missing)} missing: {named}", hint=hint)
     kept = frame.loc[frame["file"] != ""].reset_index(drop=True)
     return kept, [{"file": each, "reason": "no such file"} for each in missing]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from beholder._core.errors import InputError, StimulusError
+from beholder._core.errors import SKIP_HINT, InputError, StimulusError
 from beholder._core.files import write_bytes
 
 _UNKNOWN_LENGTHS = (0, 0xFFFFFFFF)  # written by programs that stream
@@ -51,9 +51,7 @@ def load_sound(source: Path | str | bytes, *, name: str | None = None) -> tuple[
         if not isinstance(source, bytes) and not Path(source).is_file():
             raise StimulusError("a sound file", got=f"no file at {name}") from error
         reason = " ".join(str(error).split())
-        raise StimulusError(
-            "a sound file (wav, flac)", got=f"{name} ({reason})", hint="--skip_bad to go on without it"
-        ) from error
+        raise StimulusError("a sound file (wav, flac)", got=f"{name} ({reason})", hint=SKIP_HINT) from error
     problem = None
     if len(channels) == 0:
         problem = "no samples"
@@ -62,7 +60,7 @@ def load_sound(source: Path | str | bytes, *, name: str | None = None) -> tuple[
     elif not np.isfinite(channels).all():
         problem = "samples that are not finite"
     if problem:
-        raise StimulusError("a whole sound file", got=f"{name} ({problem})", hint="--skip_bad to go on without it")
+        raise StimulusError("a whole sound file", got=f"{name} ({problem})", hint=SKIP_HINT)
     sound = channels[:, 0] if channels.shape[1] == 1 else channels.mean(axis=1, dtype=np.float32)
     return np.ascontiguousarray(sound), sample_rate
 

@@ -89,8 +89,10 @@ def open_training_data(
     reader = _make_reader(model, augment, settings, background)
     room = _find_room(settings.cache_gb)
     chosen = [labels[int(i)] for i in training]
-    first = StoredData(shown, _number(shown, chosen, names, network, settings), names, reader, augment=augment,
-                       background=background, cache_bytes=room * 3 // 4)  # fmt: skip
+    numbered = _number(shown, chosen, names, network, settings, is_first=True)
+    first = StoredData(
+        shown, numbered, names, reader, augment=augment, background=background, cache_bytes=room * 3 // 4
+    )
     _log_empty(names, first.labels)
     if not len(held_labels):
         return first, None
@@ -162,7 +164,7 @@ def _read_labels(stimuli: StimulusSet, settings: DataSettings) -> list[str]:
     if not labels:
         raise InputError("stimuli with classes: one folder a class, or a column of labels",
                          got=f"{len(stimuli)} {stimuli.kind}s without",
-                         hint="--label_pattern '{label}_{take}.wav' where the file names tell")  # fmt: skip
+                         hint=_hint_at_labels(stimuli))  # fmt: skip
     found = {label.casefold() for label in labels}
     if (
         stimuli.layout == "classes"
@@ -174,6 +176,14 @@ def _read_labels(stimuli: StimulusSet, settings: DataSettings) -> list[str]:
         raise InputError("a folder with a folder for each class", got=f"one with parts, {', '.join(given)}",
                          hint=f"{stimuli.root}/{given[0]} with --validation {stimuli.root}/{given[-1]}")  # fmt: skip
     return labels
+
+
+def _hint_at_labels(stimuli: StimulusSet) -> str:
+    """Where classes may stand: in a column of the table, or in the files' names."""
+    suffix = next((Path(file).suffix for file in stimuli.files if file), "")
+    pattern = f"--label_pattern '{{label}}_{{take}}{suffix}' where the file names tell"
+    columns = [str(name) for name in stimuli.conditions]
+    return f"--label_column, one of {', '.join(columns[:4])}, or {pattern}" if columns else pattern
 
 
 def _find_column(settings: DataSettings) -> str | None:
@@ -225,7 +235,13 @@ def _name_classes(labels: Sequence[str]) -> tuple[str, ...]:
 
 
 def _number(
-    stimuli: StimulusSet, labels: Sequence[str], names: tuple[str, ...], model: Model | None, settings: DataSettings
+    stimuli: StimulusSet,
+    labels: Sequence[str],
+    names: tuple[str, ...],
+    model: Model | None,
+    settings: DataSettings,
+    *,
+    is_first: bool = False,
 ) -> np.ndarray:
     """The number of each stimulus's class; with a model its output."""
     if model is None:
@@ -236,7 +252,7 @@ def _number(
             raise InputError(f"validation labels among the {len(names)} classes trained on", got=got)
         return np.array([places[label] for label in labels], dtype=np.int64)
     found = find_labels(stimuli, names, _find_column(settings), who=model.name)
-    if found.how == "numbers":
+    if found.how == "numbers" and is_first:
         first = int(found.indices[0])
         logger.warning("labels count the outputs of %s: %d is %s; a new readout for classes of their own", model.name,
                        first, names[first])  # fmt: skip
