@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # as many of them as cores: more threads would wait for one another
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -18,6 +19,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # as many of them as cores: more thread
 from beholder._core.progress import set_quiet
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+# how long an example takes says how busy the machine is
+settings.register_profile("any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 if TYPE_CHECKING:
     from file_server import FileServer

@@ -7,6 +7,7 @@ module that reads it by its name.
 from __future__ import annotations
 
 import dataclasses
+import gc
 import inspect
 import typing
 from collections.abc import Iterator
@@ -70,6 +71,15 @@ def list_flags(name: str) -> Iterator[tuple[str, Place, frozenset[Path]]]:
         for each in dataclasses.fields(classes[key]):
             if Hidden not in getattr(fields[each.name], "__metadata__", ()):
                 yield each.name, Place(file, command.__name__, key, each.name), files
+
+
+@pytest.fixture(scope="module", autouse=True)
+def parsed() -> Iterator[None]:
+    """The source stays parsed for these tests, and no longer; what is parsed is no garbage to look for."""
+    gc.disable()
+    yield
+    flag_paths.forget()
+    gc.enable()
 
 
 @pytest.mark.parametrize("name", sorted(set(APPS) - CHOSEN))

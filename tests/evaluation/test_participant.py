@@ -123,14 +123,14 @@ def test_a_temperature_grades_the_choice(net, folder):
     upper, lower = (trial.files[f"query_{sign}"] for sign in ("min", "max"))
     left, right = ([trial.files[f"reference_{sign}_{k}"] for k in range(3)] for sign in ("min", "max"))
     scores = [
-        np.mean([distance(net, query, each, "block3") for each in left])
-        - np.mean([distance(net, query, each, "block3") for each in right])
+        np.mean([distance(net, query, each, "classifier") for each in left])
+        - np.mean([distance(net, query, each, "classifier") for each in right])
         for query in (upper, lower)
     ]
     temperature = float(abs(scores[0] - scores[1]))
-    observer = NetworkObserver(net, experiment, "block3", temperature)
+    observer = NetworkObserver(net, experiment, "classifier", temperature)
     assert observer.measures == {"temperature": temperature}
-    assert observer.names == {"network": net.name, "network_layer": "block3"}
+    assert observer.names == {"network": net.name, "network_layer": "classifier"}
     seen = see("2afc", {"upper": upper, "lower": lower, "left": left, "right": right}, confidence_steps=3)
     rng = np.random.default_rng(1)
     answers = [observer.answer(seen, rng) for _ in range(2000)]
@@ -138,8 +138,8 @@ def test_a_temperature_grades_the_choice(net, folder):
     expected = 1 / (1 + np.exp(-(scores[0] - scores[1]) / temperature))
     assert share == pytest.approx(expected, abs=0.035)  # three standard errors
     assert {answer["confidence"] for answer in answers} == {min(int(abs(2 * expected - 1) * 3), 2) + 1}
-    cold = NetworkObserver(net, experiment, "block3", 1e-9)
-    assert cold.answer(seen, rng)["choice"] == NetworkObserver(net, experiment, "block3").answer(seen, rng)["choice"]
+    cold = NetworkObserver(net, experiment, "classifier", 1e-9)
+    assert cold.answer(seen, rng)["choice"] == NetworkObserver(net, experiment, "classifier").answer(seen, rng)["choice"]
 
 
 def test_a_temperature_is_of_two_alternatives(net, folder):

@@ -608,7 +608,7 @@ def test_the_first_error_is_told_wherever_it_happens(
     def fail_late(self: BatchRun) -> None:
         if self.layers == ("late",):
             raise DiskFull("at late")
-        time.sleep(0.05)
+        time.sleep(0.01)
         take_step(self)
 
     monkeypatch.setattr(BatchRun, "_take_step", fail_late)
