@@ -6,6 +6,7 @@ import abc
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, final
 
@@ -45,7 +46,7 @@ class Shown:
             self._content = self._fetch()
         return self._content
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """sha256 of the bytes, as hex."""
         return hashlib.sha256(self.content).hexdigest()
