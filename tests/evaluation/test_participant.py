@@ -139,7 +139,8 @@ def test_a_temperature_grades_the_choice(net, folder):
     assert share == pytest.approx(expected, abs=0.035)  # three standard errors
     assert {answer["confidence"] for answer in answers} == {min(int(abs(2 * expected - 1) * 3), 2) + 1}
     cold = NetworkObserver(net, experiment, "classifier", 1e-9)
-    assert cold.answer(seen, rng)["choice"] == NetworkObserver(net, experiment, "classifier").answer(seen, rng)["choice"]
+    plain = NetworkObserver(net, experiment, "classifier")
+    assert cold.answer(seen, rng)["choice"] == plain.answer(seen, rng)["choice"]
 
 
 def test_a_temperature_is_of_two_alternatives(net, folder):
