@@ -7,6 +7,7 @@ The tree, with the exit code that the command line gives each branch::
     │   ├── UnknownNameError          2  no such model, layer, unit, stimulus, ...
     │   │   └── UnknownKeyword (TypeError)  2  a function has no such keyword
     │   ├── ConfigurationChanged      2  an output exists that was made with other settings
+    │   │   └── OtherMachine          2  it is made on another kind of machine
     │   ├── DamagedOutput             2  a file of an output does not hold what was written to it
     │   ├── StimulusError             2  a stimulus file cannot be read
     │   ├── WeightsUnavailable        2  the weights are neither here nor to be had
@@ -144,6 +145,10 @@ SKIP_HINT = "moving it away, or --skip_bad of commands and functions that have i
 
 class ConfigurationChanged(InputError):
     """An output exists that was made with other settings."""
+
+
+class OtherMachine(ConfigurationChanged):
+    """An output is made on another kind of machine: new parts would differ in the last bits."""
 
 
 class DamagedOutput(InputError):

@@ -1,4 +1,4 @@
-"""Where an output came from: ``provenance.json`` in every output folder, and the kind of machine it was made on.
+"""Where an output came from: ``provenance.json`` in every output folder.
 
 The only file, beside logs and report pages, in which times, hosts and command lines may stand.
 """
@@ -6,20 +6,19 @@ The only file, beside logs and report pages, in which times, hosts and command l
 from __future__ import annotations
 
 import datetime
-import functools
 import json
 import os
 import platform
 import shlex
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from beholder._core.errors import ConfigurationChanged, InputError
 from beholder._core.files import explain_write_errors, read_json, remove_temporaries, write_json
 from beholder._core.locks import take_lock
+from beholder._core.machine import read_version
 from beholder._core.narrowing import is_json_object, is_mapping
 from beholder._core.progress import logger
 from beholder._core.settings import refuse_changes
@@ -43,16 +42,8 @@ _PACKAGES = (
 def read_versions(packages: tuple[str, ...] = _PACKAGES) -> dict[str, str]:
     """Versions of Python and of the installed packages that can change an output's bytes."""
     versions = {"python": platform.python_version()}
-    found = {package: _read_version(package) for package in packages}
+    found = {package: read_version(package) for package in packages}
     return versions | {package: each for package, each in found.items() if each is not None}
-
-
-@functools.cache
-def _read_version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def find_network(settings: Mapping[str, Any] | None) -> str | None:
@@ -194,27 +185,3 @@ def record_provenance(folder: Path | str, output: str, settings: dict[str, Any],
             remove_temporaries(path)  # of processes that were killed while they held this lock
             write_json(path, {"outputs": {**_read_outputs(path), output: entry}})
     return path
-
-
-def describe_machine() -> dict[str, Any]:
-    """A fingerprint: processor, the instruction set that torch's kernels use, the GPU, versions of packages.
-
-    Torch is asked only where the work has loaded it: what does without has no kernels of torch in it.
-
-    >>> sorted(describe_machine())
-    ['gpu', 'instructions', 'processor', 'versions']
-    """
-    torch: Any = sys.modules.get("torch")
-    instructions = gpu = None
-    if torch is not None:
-        instructions = str(torch.backends.cpu.get_cpu_capability())
-        if torch.cuda.is_initialized():
-            gpu = str(torch.cuda.get_device_name())
-        elif torch.backends.mps.is_available():
-            gpu = "mps"
-    return {
-        "processor": platform.machine(),
-        "instructions": instructions,
-        "gpu": gpu,
-        "versions": read_versions(),
-    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from beholder._core.errors import BeholderError
@@ -30,7 +31,7 @@ def verify(path: str, /, *, dry_run: bool = False, output: OutputFlags = OutputF
         Only look: keep the receipts of what is damaged or missing, which are dropped otherwise, so that the command
         that made it computes exactly that anew.
     output.json
-        Print one JSON document: tables outputs, files.
+        Print one JSON document: tables outputs, files, and machines where an output was made on several kinds.
     """
     from beholder.jobs import verify_outputs
 
@@ -46,7 +47,9 @@ def _tabulate(checks: Sequence[OutputCheck]) -> dict[str, list[dict[str, Any]]]:
          "command": each.command}
         for each in checks
     ]  # fmt: skip
-    return {"outputs": outputs, "files": [vars(file) for each in checks for file in each.files]}
+    machines = [{"output": each.output, **asdict(share)} for each in checks for share in each.machines]
+    tables = {"outputs": outputs, "files": [vars(file) for each in checks for file in each.files]}
+    return tables | ({"machines": machines} if machines else {})
 
 
 def _describe(checks: Sequence[OutputCheck]) -> Iterator[str]:
@@ -61,6 +64,7 @@ def _describe(checks: Sequence[OutputCheck]) -> Iterator[str]:
             yield from (f"  {state}: {file.file} ({file.then})" for file in files[:_MOST_LINES])
             if len(files) > _MOST_LINES:
                 yield f"  {state}: {len(files) - _MOST_LINES} more (--json lists all)"
+        yield from (f"  {share.to_text(_MOST_LINES)}" for share in each.machines)
         if not each.is_whole and each.command:
             yield f"  made by: {each.command}"
 

@@ -28,6 +28,7 @@ from ._executors import EXECUTORS as EXECUTORS
 from ._executors import Executor as Executor
 from ._executors import run_plan as run_plan
 from ._folder import JobFolder as JobFolder
+from ._kind import MachineShare as MachineShare
 from ._output import Output as Output
 from ._output import open_output as open_output
 from ._parcel import Parcel as Parcel

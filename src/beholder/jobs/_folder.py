@@ -18,10 +18,11 @@ from typing import Any
 from beholder._core.files import explain_write_errors, remove_temporaries, sync_files
 from beholder._core.hashing import hash_file_fast
 from beholder._core.locks import LockTaken, has_locks, take_lock
+from beholder._core.machine import Kind, describe_kind
 from beholder._core.progress import logger
-from beholder._core.provenance import describe_machine
 from beholder._core.settings import refuse_changes
 from beholder.jobs._hold import MERGE_LOCK, Hold, take_turn, wait_for_hold
+from beholder.jobs._kind import MACHINE, MARK, MachineShare, admit_kind, share_shards
 from beholder.jobs._plan import Plan, Shard
 from beholder.jobs._records import (
     COPY_SUFFIX,
@@ -52,12 +53,15 @@ class JobFolder:
     ----------
     has_locks : bool
         False once :meth:`hold` has found that the file system has none, so that one process works.
+    mixed : bool
+        Machines of several kinds may work in it; see :meth:`admit`.
     """
 
     def __init__(self, path: Path | str, output: Path | str) -> None:
         self.path = Path(path)
         self.output = Path(output)
         self.has_locks = True
+        self.mixed = False
 
     @contextlib.contextmanager
     def hold(self, *, shared: bool = False, wait: bool = False) -> Generator[Hold]:
@@ -112,8 +116,7 @@ class JobFolder:
         return self.read_record("settings.json")
 
     def write_settings(self, settings: Mapping[str, Any]) -> None:
-        """Record what the output is planned with, and on what kind of machine."""
-        self.write_record("machine.json", describe_machine())
+        """Record what the output is planned with."""
         self.write_record("settings.json", dict(settings))
 
     def read_record(self, name: str) -> dict[str, Any] | None:
@@ -146,6 +149,33 @@ class JobFolder:
         refuse_changes(old, settings, str(self.output), hints)
         self.drop_damaged()
         return True
+
+    def admit(self, kind: Kind) -> str | None:
+        """Hold this machine, for the work at hand, against the one that the output is made on; see ``_kind``.
+
+        Returns
+        -------
+        str or None
+            What :meth:`vouch` notes in receipts of another kind.
+
+        Raises
+        ------
+        OtherMachine
+            It is of another kind, and ``mixed`` is False.
+        """
+        is_begun = any(True for _ in (self.path / "receipts").glob("*.json"))
+        return admit_kind(self.path, self.output, kind, mixed=self.mixed, is_begun=is_begun)
+
+    def list_machines(self) -> tuple[MachineShare, ...]:
+        """Which shards came from which kind of machine; nothing where there is one."""
+        receipts = sorted((self.path / "receipts").glob("*.json"))
+        found = ((path.stem, self.peek_receipt(path.stem) or {}) for path in receipts)
+        return share_shards(self.path, found)
+
+    def note_machine(self) -> None:
+        """Record the kind of this machine in an output whose work is not cut into shards."""
+        if self.read_settings() is not None and not (self.path / MACHINE).exists():
+            self.write_record(MACHINE, describe_kind())
 
     def read_receipt(self, plan_hash: str, shard: Shard) -> dict[str, Any] | None:
         """The receipt of a finished shard; None when it is unfinished, foreign, or its files are not whole."""
@@ -186,11 +216,14 @@ class JobFolder:
             sync_files([self.output / name for name in files], self.output)
             self.vouch(plan, shard, files, facts)
 
-    def vouch(self, plan: Plan, shard: Shard, files: Files, facts: Mapping[str, Any]) -> None:
-        """Write the receipt of files that the disk holds."""
+    def vouch(
+        self, plan: Plan, shard: Shard, files: Files, facts: Mapping[str, Any], machine: str | None = None
+    ) -> None:
+        """Write the receipt of files that the disk holds; ``machine`` as :meth:`admit` gives it."""
         sizes, digests = mark_files(files, self.output)
         record = {"settings": plan.hash, "payload": dict(shard.payload), "files": sizes, "digests": digests}
-        self.replace_receipt(shard.key, {**record, "facts": dict(facts)})
+        mark = {} if machine is None else {MARK: machine}
+        self.replace_receipt(shard.key, {**record, **mark, "facts": dict(facts)})
 
     def replace_receipt(self, key: str, receipt: Mapping[str, Any]) -> None:
         """Write a receipt as it is."""

@@ -28,6 +28,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, final
 
@@ -146,8 +147,12 @@ class Output:
             )
 
     def record(self, folder: Path, name: str, facts: Mapping[str, Any]) -> None:
-        """Note in ``provenance.json`` of a folder where its output ``name`` came from: the settings, and ``facts``."""
-        record_provenance(folder, name, self.settings, **facts)
+        """Note in ``provenance.json`` of a folder where its output ``name`` came from: the settings, and ``facts``.
+
+        Where it was made on machines of several kinds, which shards came from which is noted, too.
+        """
+        machines = [asdict(share) for share in self.folder.list_machines()]
+        record_provenance(folder, name, self.settings, **facts, **({"machines": machines} if machines else {}))
 
 
 @contextlib.contextmanager
@@ -205,5 +210,6 @@ def open_output(
             yield output
         finally:
             output.announcement.close()
+        folder.note_machine()
         if hold.leave():
             folder.clear_claims()

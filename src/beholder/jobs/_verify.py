@@ -15,6 +15,7 @@ from beholder._core.progress import logger
 from beholder._core.provenance import FILE_NAME, read_command
 from beholder.jobs._content import find_job_folders, find_output
 from beholder.jobs._folder import SEAL, JobFolder
+from beholder.jobs._kind import MachineShare
 from beholder.jobs._records import (
     COPY_SUFFIX,
     has_content,
@@ -64,6 +65,8 @@ class OutputCheck:
         The command that made it, as far as its provenance says.
     files : tuple of FileState
         Files that are not as they were written.
+    machines : tuple of MachineShare
+        Which shards came from which kind of machine, where there are several.
     """
 
     output: str
@@ -71,6 +74,7 @@ class OutputCheck:
     n_unhashed: int
     command: str
     files: tuple[FileState, ...]
+    machines: tuple[MachineShare, ...] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -147,7 +151,8 @@ def _verify_output(output: Path, repair: bool) -> OutputCheck:
     found = [each for each in found if not known.get(_name_below(output, each.file), False)]
     order = {state: i for i, state in enumerate(STATES)}
     found = sorted(dict.fromkeys(found), key=lambda each: (order[each.state], each.file))
-    return OutputCheck(str(output), len(known), n_unhashed, read_command(output), tuple(found))
+    machines = tuple(share for folder in find_job_folders(output) for share in folder.list_machines())
+    return OutputCheck(str(output), len(known), n_unhashed, read_command(output), tuple(found), machines)
 
 
 def _name_below(output: Path, file: str) -> str:

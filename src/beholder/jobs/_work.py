@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from typing import Any, ClassVar, NamedTuple, final
 
 from beholder._core.files import sync_files
+from beholder._core.machine import Kind, describe_kind
 from beholder._core.progress import Advance
 from beholder.jobs._array import Clock, read_array_task
 from beholder.jobs._folder import JobFolder
@@ -39,6 +40,9 @@ class Worker(abc.ABC):
 
     lookahead: int = 0
     """How many shards to start before the first one is finished."""
+
+    uses_torch: ClassVar[bool] = False
+    """Whether its numbers come from torch, on the device that its attribute ``device`` names, else on the CPU."""
 
     may_end_early: bool = False
     """Items may stop by themselves, before the parts that :meth:`report` counts in add up to one."""
@@ -92,7 +96,7 @@ def work_through(
         counter = Counter(advance)
         worker.tick = counter.count
         held.callback(setattr, worker, "tick", None)
-        left = list(shards)
+        left, is_admitted = list(shards), False
         while left:
             busy: list[Shard] = []
             started: deque[tuple[Shard, contextlib.ExitStack, Finish]] = deque()
@@ -107,9 +111,13 @@ def work_through(
                     elif folder.read_receipt(plan.hash, shard) is not None:
                         claim.close()
                     else:
-                        counter.begin(shard)
-                        clock.begin(shard)
-                        started.append((shard, claim, start(shard)))
+                        with _closing_on_error(claim):
+                            if not is_admitted:
+                                committer.machine = folder.admit(_describe_kind(worker))
+                                is_admitted = True
+                            counter.begin(shard)
+                            clock.begin(shard)
+                            started.append((shard, claim, start(shard)))
                         if len(started) > worker.lookahead:
                             clock.end(_finish(committer, counter, *started.popleft()))
                 while started:
@@ -124,13 +132,23 @@ def work_through(
                 time.sleep(_RETRY_SECONDS)
 
 
-def _finish(committer: Committer, counter: Counter, shard: Shard, claim: contextlib.ExitStack, finish: Finish) -> Shard:
-    counter.head = shard.key
+@contextlib.contextmanager
+def _closing_on_error(claim: contextlib.ExitStack) -> Generator[None]:
     try:
-        files, facts = finish()
+        yield
     except BaseException:
         claim.close()
         raise
+
+
+def _describe_kind(worker: Worker) -> Kind:
+    return describe_kind(str(vars(worker).get("device", "cpu")) if worker.uses_torch else None)
+
+
+def _finish(committer: Committer, counter: Counter, shard: Shard, claim: contextlib.ExitStack, finish: Finish) -> Shard:
+    counter.head = shard.key
+    with _closing_on_error(claim):
+        files, facts = finish()
     committer.add(shard, claim, files, facts)
     counter.end(shard)
     return shard
@@ -190,10 +208,16 @@ class Committer:
     """Vouches for finished shards in a thread of its own, as many at a time as there are.
 
     A disk writes slower than a core computes small shards, and waiting for it costs the same for one file as for many.
+
+    Attributes
+    ----------
+    machine : str or None
+        As :meth:`JobFolder.admit` gives it.
     """
 
     def __init__(self, plan: Plan, folder: JobFolder) -> None:
         self._plan, self._folder = plan, folder
+        self.machine: str | None = None
         self._waiting: queue.Queue[_Done | None] = queue.Queue(_MOST_WAITING)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="beholder-commit", daemon=True)
@@ -236,7 +260,7 @@ class Committer:
         output = self._folder.output
         sync_files([output / name for each in done for name in each.files], output)
         for each in done:
-            self._folder.vouch(self._plan, each.shard, each.files, each.facts)
+            self._folder.vouch(self._plan, each.shard, each.files, each.facts, self.machine)
 
 
 @contextlib.contextmanager

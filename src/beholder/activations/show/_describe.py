@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,11 @@ from beholder.activations.formats._slices import find_shape
 from beholder.activations.formats._splits import find_parts
 from beholder.activations.show._training import describe_checkpoint, describe_run, is_run
 from beholder.activations.show._units import describe_stimuli, describe_units
+from beholder.jobs import find_job_folders
 from beholder.stimuli import is_model_stimuli
 
 _SUFFIXES = (".npy", ".h5", ".hdf5", ".pt", ".mat", ".csv", ".txt")
+_MOST_SHARDS = 8
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,9 @@ def describe_file(path: str | Path, model: str | None = None, show_layers: bool 
         raise InputError("a file or folder", got=f"nothing at {path}")
     with explain_read_errors(path, "a file or folder of results"):
         describe = _describe_folder if path.is_dir() else _describe_single
-        return describe(path, model, show_layers)
+        found = describe(path, model, show_layers)
+    machines = [share.to_text(_MOST_SHARDS) for folder in find_job_folders(path) for share in folder.list_machines()]
+    return replace(found, facts={**found.facts, "machines": "; ".join(machines)}) if machines else found
 
 
 def _describe_single(path: Path, model: str | None, show_layers: bool) -> FileSummary:

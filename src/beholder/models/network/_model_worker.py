@@ -139,6 +139,7 @@ class ModelWorker(Worker):
     """
 
     parcel: ClassVar[Parcel] = Parcel(write_tensors, read_tensors)
+    uses_torch: ClassVar[bool] = True
 
     model: Model
     device: str
