@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import logging
 import os
 import signal
@@ -197,21 +196,6 @@ def test_messages_of_workers_go_through_the_callers_logger(run: Callable, caplog
         f"start {start}" for start in (0, 4, 8, 12)
     }
     assert "not wanted" not in caplog.text
-
-
-def test_one_process_works_where_the_file_system_has_no_locks(
-    run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def refuse(file: object, operation: int) -> None:
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
-
-    monkeypatch.setattr(fcntl, "flock", refuse)
-    monkeypatch.setattr(subprocess, "Popen", None)
-    assert list_values(run(abs)) == [0, 4, 8, 12]
-    assert [r.getMessage() for r in caplog.records if "without locks" in r.getMessage()] == [
-        f"{tmp_path / 'out'} lies on a file system without locks, so one process works there"
-    ]
-    assert not list((tmp_path / "out.jobs").glob("run.lock*"))
 
 
 def test_nothing_is_left_of_what_was_sent(run: Callable, tmp_path: Path) -> None:

@@ -1,13 +1,12 @@
-"""Locks that a killed process leaves to nobody, and what stands for them on file systems that have none."""
+"""Locks that a killed process leaves to nobody; on file systems that have none, leases stand for them."""
 
 from __future__ import annotations
 
-import contextlib
-import datetime
 import errno
 import json
 import os
 import platform
+import random
 import time
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +15,7 @@ from typing import Any, final
 from filelock import FileLock, Timeout
 
 from beholder._core.errors import OutputBusy
+from beholder._core.leases import Lease, find_life, is_alive, read_holder, try_lease
 
 try:
     import fcntl
@@ -50,21 +50,17 @@ class Lock:
 
     Attributes
     ----------
-    is_marker : bool
-        The file system has no locks, so that a file with this process's name stands for one: it outlives a process
-        that is killed, and is too coarse for processes that share work.
+    is_lease : bool
+        The file system has no locks, so that a file with a heartbeat stands for one.
     """
 
-    def __init__(self, lock: FileLock | _SharedLock | None, marker: Path) -> None:
-        self._lock, self._marker = lock, marker
-        self.is_marker = lock is None
+    def __init__(self, lock: FileLock | _SharedLock | Lease) -> None:
+        self._lock = lock
+        self.is_lease = isinstance(lock, Lease)
 
     def release(self) -> None:
         """Let others take it."""
-        if self._lock is not None:
-            self._lock.release()
-        else:
-            self._marker.unlink(missing_ok=True)
+        self._lock.release()
 
     def __enter__(self) -> Lock:
         return self
@@ -93,11 +89,11 @@ class _SharedLock:
         os.close(self._descriptor)
 
 
-def take_lock(path: Path | str, *, wait: bool = False, shared: bool = False) -> Lock:
+def take_lock(path: Path | str, *, wait: bool = False, shared: bool = False, watch: bool = False) -> Lock:
     """Take the lock that the file ``path`` stands for; its folder must exist.
 
-    Where the file system has no locks, ``{path}.held`` is made instead, with the host and the process that holds it.
-    One that a dead process of this host left is replaced; one of another host cannot be told from a live one.
+    Where the file system has no locks, a lease is taken: see ``leases``. A marker of an earlier version, which has no
+    heartbeat, cannot be told from a live one, unless its process was one of this host.
 
     Parameters
     ----------
@@ -106,7 +102,9 @@ def take_lock(path: Path | str, *, wait: bool = False, shared: bool = False) -> 
         Wait until it is free.
     shared : bool
         Together with others that take it so, never beside one that holds it alone. Where locks are never shared
-        (Windows, file systems without locks), it is held alone.
+        (Windows), it is held alone.
+    watch : bool
+        Wait until it is known whether the holder of a lease lives; else one of whom that is not known yet holds it.
 
     Raises
     ------
@@ -116,40 +114,44 @@ def take_lock(path: Path | str, *, wait: bool = False, shared: bool = False) -> 
     Examples
     --------
     >>> with take_lock("run.lock") as lock:
-    ...     lock.is_marker
+    ...     lock.is_lease
     False
     """
     path = Path(path)
-    marker = Path(f"{path}{MARKER_SUFFIX}")
     while True:
-        holder = _read_marker(marker)
-        if holder is None:
-            if not has_locks(path):
-                with contextlib.suppress(FileExistsError):
-                    _write_marker(marker)
-                    return Lock(None, marker)
-            elif shared and fcntl is not None:
-                try:
-                    return Lock(_SharedLock(path), marker)
-                except OSError as error:
-                    if error.errno not in _TAKEN:
-                        raise
-                    if not wait:
-                        raise LockTaken(path) from None
-            else:
-                lock = FileLock(path, thread_local=False)
-                try:
-                    lock.acquire(blocking=wait)
-                except Timeout:
-                    raise LockTaken(path) from None
-                return Lock(lock, marker)
-        elif not wait or holder["host"] != platform.node():
-            raise LockTaken(
-                path,
-                f"process {holder['pid']} of {holder['host']} holds it since {holder['since']}; "
-                f"if that has ended, delete {marker}",
-            )
-        time.sleep(_RETRY_SECONDS)
+        _refuse_marker(path, wait=wait)
+        if not has_locks(path):
+            lease, life = try_lease(path, shared=shared)
+            if lease is not None:
+                return Lock(lease)
+        else:
+            life = find_life(path, shared=shared)
+            if life == "dead":
+                lock = _lock_file(path, wait=wait, shared=shared)
+                if lock is not None:
+                    return Lock(lock)
+        if not wait and not (watch and life == "unknown"):
+            raise LockTaken(path, read_holder(path))
+        time.sleep(_RETRY_SECONDS * random.uniform(0.5, 1.5))
+
+
+def _lock_file(path: Path, *, wait: bool, shared: bool) -> FileLock | _SharedLock | None:
+    """The operating system's lock, or None where it is held and this was to wait."""
+    if shared and fcntl is not None:
+        try:
+            return _SharedLock(path)
+        except OSError as error:
+            if error.errno not in _TAKEN:
+                raise
+            if not wait:
+                raise LockTaken(path) from None
+            return None
+    lock = FileLock(path, thread_local=False)
+    try:
+        lock.acquire(blocking=wait)
+    except Timeout:
+        raise LockTaken(path) from None
+    return lock
 
 
 def has_locks(path: Path) -> bool:
@@ -168,40 +170,28 @@ def has_locks(path: Path) -> bool:
     return True
 
 
-def _write_marker(marker: Path) -> None:
-    since = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    descriptor = os.open(marker, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        json.dump({"host": platform.node(), "pid": os.getpid(), "since": since}, file)
+def _refuse_marker(path: Path, *, wait: bool) -> None:
+    """Heed the marker of an earlier version; one that a dead process of this host left is deleted."""
+    marker = Path(f"{path}{MARKER_SUFFIX}")
+    while (holder := _read_marker(marker)) is not None:
+        if not wait or holder["host"] != platform.node():
+            raise LockTaken(
+                path,
+                f"process {holder['pid']} of {holder['host']} holds it since {holder['since']}; "
+                f"if that has ended, delete {marker}",
+            )
+        time.sleep(_RETRY_SECONDS)
 
 
 def _read_marker(marker: Path) -> dict[str, Any] | None:
-    """Who holds the lock; a marker that a dead process of this host left, or left half-written, is deleted."""
     try:
-        text = marker.read_text(encoding="utf-8")
+        holder: Any = json.loads(marker.read_text(encoding="utf-8"))
+        host, pid, _ = holder["host"], int(holder["pid"]), holder["since"]
     except FileNotFoundError:
         return None
-    holder: Any = None
-    try:
-        holder = json.loads(text)
-        host, pid, _ = holder["host"], int(holder["pid"]), holder["since"]
     except (ValueError, KeyError, TypeError):
-        if time.time() - marker.stat().st_mtime < 1:
-            return {"host": platform.node(), "pid": "?", "since": "now"}
-        host, pid = platform.node(), 0
-    if host == platform.node() and not _is_alive(pid):
+        host, pid, holder = platform.node(), 0, None
+    if host == platform.node() and not is_alive(pid):
         marker.unlink(missing_ok=True)
         return None
     return holder
-
-
-def _is_alive(pid: int) -> bool:
-    if pid <= 0:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

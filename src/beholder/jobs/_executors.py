@@ -106,11 +106,12 @@ def run_plan(
         probe.measure_plan(plan, worker, folder, n_workers)
     if cluster is not None and executor == "auto" and parse_cluster(cluster).kind != "local":
         raise InputError("--cluster local:N", got=cluster, hint="local:2: the others are not there yet")
+    folder.mixed = folder.mixed or read_conditions().mixed
 
     def run(todo: list[Shard], count: Advance = lambda _n: None) -> None:
         total = sum(shard.size for shard in find_counted(plan, todo))
         done = total - sum(shard.size for shard in todo)
-        n = min(n_workers, len(todo)) if folder.has_locks else 1
+        n = min(n_workers, len(todo))
         tell_start(plan, todo, total, n, refuse_full_disk(worker, todo, folder.output))
         execute = EXECUTORS[choose_executor(n) if executor == "auto" else executor]
         with show_progress(plan.name, total, plan.unit, done) as advance, note_interruption():

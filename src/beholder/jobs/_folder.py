@@ -2,8 +2,8 @@
 
 ``settings.json`` is what the output was planned with, ``receipts/KEY.json`` one file a finished shard,
 ``sealed.json`` has the hashes of what was put together from them, ``run.lock``, ``merge.lock`` and ``claims/`` are
-locks of the operating system: a killed process holds none. Where a file system has no locks, ``run.lock.held`` names
-the one process that works.
+locks of the operating system: a killed process holds none. Where a file system has no locks, files with a heartbeat
+stand for them (``run.lock.lease``).
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from typing import Any
 
 from beholder._core.files import explain_write_errors, remove_temporaries, sync_files
 from beholder._core.hashing import hash_file_fast
-from beholder._core.locks import LockTaken, has_locks, take_lock
+from beholder._core.leases import PATIENCE_SECONDS
+from beholder._core.locks import LockTaken, take_lock
 from beholder._core.machine import Kind, describe_kind
 from beholder._core.progress import logger
 from beholder._core.settings import refuse_changes
-from beholder.jobs._hold import MERGE_LOCK, Hold, take_turn, wait_for_hold
+from beholder.jobs._hold import Hold, take_turn, wait_for_hold
 from beholder.jobs._kind import MACHINE, MARK, MachineShare, admit_kind, share_shards
 from beholder.jobs._plan import Plan, Shard
 from beholder.jobs._records import (
@@ -52,7 +53,7 @@ class JobFolder:
     Attributes
     ----------
     has_locks : bool
-        False once :meth:`hold` has found that the file system has none, so that one process works.
+        False once :meth:`hold` has found that the file system has none, so that files with a heartbeat stand for them.
     mixed : bool
         Machines of several kinds may work in it; see :meth:`admit`.
     """
@@ -78,7 +79,10 @@ class JobFolder:
         try:
             self.has_locks = hold.has_locks
             if not self.has_locks:
-                logger.warning("%s lies on a file system without locks, so one process works there", self.output)
+                logger.warning(
+                    "%s lies on a file system without locks: files with a heartbeat stand for them, "
+                    "and what a dead process held is free after %g s", self.output, PATIENCE_SECONDS,
+                )  # fmt: skip
             if hold.is_alone:
                 remove_temporaries(self.path)
             yield hold
@@ -88,7 +92,7 @@ class JobFolder:
     @contextlib.contextmanager
     def take_turn(self) -> Generator[None]:
         """Read what runs put together while none of them is at it; in a folder that cannot be written none is."""
-        if not os.access(self.path, os.W_OK | os.X_OK) or not has_locks(self.path / MERGE_LOCK):
+        if not os.access(self.path, os.W_OK | os.X_OK):
             yield
             return
         with explain_write_errors(self.output), take_turn(self.path, self.output):
@@ -97,9 +101,6 @@ class JobFolder:
     @contextlib.contextmanager
     def claim(self, shard: Shard) -> Generator[bool]:
         """Claim one shard among the workers of a plan; yields whether it is ours."""
-        if not self.has_locks:
-            yield True
-            return
         claims = self.path / "claims"
         with explain_write_errors(self.output):
             claims.mkdir(parents=True, exist_ok=True)
@@ -270,7 +271,7 @@ class JobFolder:
     def clear(self, made: Iterable[Path] = ()) -> None:
         """Forget everything: settings, receipts, and what else was recorded beside them; delete what was made, too."""
         with explain_write_errors(self.output), contextlib.suppress(FileNotFoundError):
-            records = [path for path in self.path.iterdir() if path.is_file() and path.suffix != ".lock"]
+            records = [path for path in self.path.iterdir() if path.is_file() and ".lock" not in path.suffixes]
             for record in sorted(records, key=lambda path: path.suffix != COPY_SUFFIX):
                 record.unlink()
             shutil.rmtree(self.path / "receipts", ignore_errors=True)

@@ -4,7 +4,7 @@ Two locks of the operating system lie in the job folder. ``run.lock`` is held by
 shared by those that only add to it, alone by one that replaces what is there or whose parts cannot be told apart.
 ``merge.lock`` is held for moments, by the one run whose turn it is to read and write what is common: settings, layout,
 tables, attributes. A run comes and goes in its turn, so that it knows whether it is alone: only then may it tidy up
-after dead ones. Both are free as soon as their process is dead.
+after dead ones. Both are free as soon as their process is dead; on a file system without locks, a minute later.
 
 A shard is claimed as a whole. Where runs may put one part into different shards (metamers, several in a batch), a run
 announces in its turn which parts it makes, and leaves those alone that a live one has announced before. Announcements
@@ -41,7 +41,7 @@ class Hold:
     is_alone : bool
         No other run was at work when this one came.
     has_locks : bool
-        The file system has locks; without them one run works, in one process.
+        The file system has locks; without them leases stand for them.
     """
 
     def __init__(self, folder: Path, output: Path, shared: bool) -> None:
@@ -60,7 +60,7 @@ class Hold:
 
     def _enter(self) -> bool:
         """Take the lock of the run; whether no other has it."""
-        if not (self._shared and self.has_locks):
+        if not self._shared:
             self._run = self._take_run(shared=False)
             return True
         is_alone = self._is_free()
@@ -69,7 +69,7 @@ class Hold:
 
     def _take_run(self, *, shared: bool) -> Lock:
         try:
-            return take_lock(self._folder / RUN_LOCK, shared=shared)
+            return take_lock(self._folder / RUN_LOCK, shared=shared, watch=True)
         except LockTaken as taken:
             got = f"another run that is writing to it{f' ({taken.holder})' if taken.holder else ''}"
             raise OutputBusy(
@@ -85,8 +85,7 @@ class Hold:
         return True
 
     def _take_turn(self) -> None:
-        if self.has_locks:
-            self._turn = take_turn(self._folder, self._output)
+        self._turn = take_turn(self._folder, self._output)
 
     def _give_turn(self) -> None:
         if self._turn is not None:
@@ -121,7 +120,7 @@ class Hold:
         """End the run; whether no other works here. The turn is kept until :meth:`close`."""
         if self._run is None:
             return False
-        if not (self._shared and self.has_locks):
+        if not self._shared:
             return True
         self._run.release()
         self._run = None
