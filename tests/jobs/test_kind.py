@@ -96,6 +96,21 @@ def test_mixed_parts_are_listed(
     assert [share.n_shards for share in folder.list_machines()] == [3, 2], "the first kind is still at home"
 
 
+@pytest.mark.usefixtures("elsewhere")
+def test_a_shard_that_goes_on_from_what_another_kind_began_is_listed(
+    folder: JobFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.mixed = True
+    with pytest.raises(ValueError, match="squared"):
+        run_plan(PLAN, SquareWorker(folder.output, refuse_at=12), folder)
+    monkeypatch.delenv("OPENBLAS_CORETYPE")
+    run_plan(PLAN, SquareWorker(folder.output), folder)
+    assert folder.list_machines()[1].shards == ("s0008", "s0012")
+    longer = dataclasses.replace(PLAN, shards=(*PLAN.shards[:3], dataclasses.replace(PLAN.shards[3], size=5)))
+    folder.write_receipt(longer, longer.shards[3], {}, {})
+    assert folder.list_machines()[1].shards == ("s0008", "s0012"), "rows that are kept came from there"
+
+
 def test_the_first_worker_counts_whoever_planned_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make_folder(tmp_path / "out")
     with open_output(folder) as output:

@@ -68,7 +68,7 @@ class Probe:
         """
         todo = list_unfinished(plan, folder)
         shown = find_counted(plan, todo)
-        n_workers = max(1, min(n_workers, len(todo))) if folder.has_locks else 1
+        n_workers = max(1, min(n_workers, len(todo)))
         setup = time.monotonic() - self._begun
         seen = Sampled(0, 0, 0, None)
         if todo:

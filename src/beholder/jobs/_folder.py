@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from beholder._core.files import explain_write_errors, remove_temporaries, sync_files
+from beholder._core.files import explain_write_errors, remove_temporaries, sync_files, write_text
 from beholder._core.hashing import hash_file_fast
 from beholder._core.leases import PATIENCE_SECONDS
 from beholder._core.locks import LockTaken, take_lock
@@ -208,23 +208,41 @@ class JobFolder:
             if receipt is not None and is_stale(receipt):
                 path.unlink()
 
-    def write_receipt(self, plan: Plan, shard: Shard, files: Files, facts: Mapping[str, Any]) -> None:
+    def write_receipt(
+        self, plan: Plan, shard: Shard, files: Files, facts: Mapping[str, Any], machines: Iterable[str] = ()
+    ) -> None:
         """Record a finished shard: the files it made, with sizes and hashes, and what is worth keeping.
 
         The disk holds the files before it holds the receipt.
         """
         with explain_write_errors(self.output):
             sync_files([self.output / name for name in files], self.output)
-            self.vouch(plan, shard, files, facts)
+            self.vouch(plan, shard, files, facts, machines)
 
     def vouch(
-        self, plan: Plan, shard: Shard, files: Files, facts: Mapping[str, Any], machine: str | None = None
+        self, plan: Plan, shard: Shard, files: Files, facts: Mapping[str, Any], machines: Iterable[str] = ()
     ) -> None:
-        """Write the receipt of files that the disk holds; ``machine`` as :meth:`admit` gives it."""
+        """Write the receipt of files that the disk holds; ``machines`` are names as :meth:`admit` gives them."""
         sizes, digests = mark_files(files, self.output)
         record = {"settings": plan.hash, "payload": dict(shard.payload), "files": sizes, "digests": digests}
-        mark = {} if machine is None else {MARK: machine}
+        known = {*machines, *self._read_marks(shard.key)}
+        mark = {MARK: sorted(known)} if known else {}
         self.replace_receipt(shard.key, {**record, **mark, "facts": dict(facts)})
+        if known:
+            (self.path / MARK / shard.key).unlink(missing_ok=True)
+
+    def begin_elsewhere(self, shard: Shard, machine: str) -> None:
+        """Note that a machine of another kind begins a shard, which another one may continue from its checkpoint."""
+        write_text(self.path / MARK / shard.key, "\n".join({*self._read_marks(shard.key), machine}))
+
+    def _read_marks(self, key: str) -> set[str]:
+        """Other kinds that worked on a shard before: on a checkpoint, or on rows that are kept."""
+        if not (self.path / MARK).exists():  # no other kind has ever worked here
+            return set()
+        begun: set[str] = set()
+        with contextlib.suppress(FileNotFoundError):
+            begun = set((self.path / MARK / key).read_text(encoding="utf-8").split())
+        return begun.union((self.peek_receipt(key) or {}).get(MARK, ()))
 
     def replace_receipt(self, key: str, receipt: Mapping[str, Any]) -> None:
         """Write a receipt as it is."""
@@ -274,7 +292,8 @@ class JobFolder:
             records = [path for path in self.path.iterdir() if path.is_file() and ".lock" not in path.suffixes]
             for record in sorted(records, key=lambda path: path.suffix != COPY_SUFFIX):
                 record.unlink()
-            shutil.rmtree(self.path / "receipts", ignore_errors=True)
+            for name in ("receipts", MARK):
+                shutil.rmtree(self.path / name, ignore_errors=True)
             self.clear_claims()
         with explain_write_errors(self.output):
             for path in list(made):

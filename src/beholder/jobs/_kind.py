@@ -24,7 +24,7 @@ MACHINE = "machine.json"
 _LOCK = "machine.lock"
 _OTHERS = "others"
 MARK = "machine"
-"""In receipts, the name of the kind, where it is not the output's own."""
+"""In receipts, the names of kinds that worked on the shard, where it was not the output's own alone."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,9 @@ class MachineShare:
     kind : str
         In words.
     n_shards : int
+        0 where the work is not cut into shards.
     shards : tuple of str
-        Keys of its shards; empty for the output's own kind, which made all others.
+        Keys of the shards that it worked on; empty for the output's own kind, which made all others.
     """
 
     kind: str
@@ -51,6 +52,8 @@ class MachineShare:
         '2 parts made on AMD AVX2: a, …'
         """
         named = ", ".join([*self.shards[:most], *(["…"] if len(self.shards) > most else [])])
+        if not self.n_shards:
+            return f"made on {self.kind}"
         return f"{self.n_shards} part{'s' * (self.n_shards != 1)} made on {self.kind}" + (f": {named}" if named else "")
 
 
@@ -127,11 +130,11 @@ def share_shards(path: Path, receipts: Iterable[tuple[str, Mapping[str, Any]]]) 
     if not others:
         return ()
     found: dict[str, list[str]] = {name: [] for name in others}
-    n_own = 0
+    n_own = n_all = 0
     for key, receipt in receipts:
-        name = receipt.get(MARK)
-        n_own += name not in found
-        if name in found:
-            found[name].append(key)
-    shares = [MachineShare(others[name], len(keys), tuple(keys)) for name, keys in found.items() if keys]
-    return (MachineShare(own, n_own), *shares) if shares else ()
+        marks = receipt.get(MARK, ())
+        n_all, n_own = n_all + 1, n_own + (not marks)
+        for name in marks:
+            found.setdefault(name, []).append(key)
+    listed = [MachineShare(others.get(name, name), len(keys), tuple(keys)) for name, keys in found.items()]
+    return (MachineShare(own, n_own), *(share for share in listed if share.n_shards or not n_all))

@@ -113,8 +113,11 @@ def work_through(
                     else:
                         with _closing_on_error(claim):
                             if not is_admitted:
-                                committer.machine = folder.admit(_describe_kind(worker))
+                                machine = folder.admit(_describe_kind(worker))
+                                committer.machines = () if machine is None else (machine,)
                                 is_admitted = True
+                            for machine in committer.machines:
+                                folder.begin_elsewhere(shard, machine)
                             counter.begin(shard)
                             clock.begin(shard)
                             started.append((shard, claim, start(shard)))
@@ -211,13 +214,13 @@ class Committer:
 
     Attributes
     ----------
-    machine : str or None
-        As :meth:`JobFolder.admit` gives it.
+    machines : tuple of str
+        The name of this one's kind, where it is not the output's own.
     """
 
     def __init__(self, plan: Plan, folder: JobFolder) -> None:
         self._plan, self._folder = plan, folder
-        self.machine: str | None = None
+        self.machines: tuple[str, ...] = ()
         self._waiting: queue.Queue[_Done | None] = queue.Queue(_MOST_WAITING)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="beholder-commit", daemon=True)
@@ -260,7 +263,7 @@ class Committer:
         output = self._folder.output
         sync_files([output / name for each in done for name in each.files], output)
         for each in done:
-            self._folder.vouch(self._plan, each.shard, each.files, each.facts, self.machine)
+            self._folder.vouch(self._plan, each.shard, each.files, each.facts, self.machines)
 
 
 @contextlib.contextmanager

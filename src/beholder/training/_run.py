@@ -52,6 +52,8 @@ class Run:
         Between states.
     save_steps : int or None
         Updates between states, too.
+    begin : callable
+        Called before the first update of this call, if there is one left.
     """
 
     learner: Learner
@@ -63,6 +65,7 @@ class Run:
     measure_bias: Callable[[LearningSpace], float] | None = None
     save_seconds: float = 60.0
     save_steps: int | None = None
+    begin: Callable[[], object] = lambda: None
     history: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     skipped: list[str] = field(default_factory=list[str])
     sums: Sums = field(default_factory=Sums)
@@ -89,6 +92,8 @@ class Run:
             self.sums, self.seconds = Sums(**facts["sums"]), float(facts["seconds"])
             if not self.is_done and learner.processes.is_first:
                 logger.info("goes on after update %d", learner.step)
+        if not self.is_done:
+            self.begin()
         total = learner.settings.epochs * learner.steps_per_epoch
         quiet = not learner.processes.is_first
         with show_progress(f"train {learner.model.name}", 0 if quiet else total, "updates", learner.step) as advance:

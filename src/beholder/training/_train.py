@@ -15,9 +15,10 @@ import torch
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import write_json
 from beholder._core.hashing import hash_file, hash_settings
+from beholder._core.machine import describe_kind
 from beholder._core.progress import logger
 from beholder._core.seeds import DEFAULT_SEED
-from beholder.jobs import JobFolder, long_work, open_output
+from beholder.jobs import JobFolder, long_work, open_output, read_conditions
 from beholder.models import (
     Model,
     Weights,
@@ -206,7 +207,7 @@ n_drawn_validation, cache_gb
         out = Path(out_path)
         with _open(
             out, described, processes, overwrite=overwrite, skip_bad=skip_bad, as_usual=augment is None
-        ) as record:
+        ) as (begin, record):
             learner = Learner(
                 trainee, settings, count_batches(training.n_stimuli, settings.batch_size), processes,
                 make_perturb(where, settings, settings.attack_steps), where,
@@ -223,6 +224,7 @@ n_drawn_validation, cache_gb
                 measure_bias=None if battery is None else open_shape_bias(battery, trainee),
                 save_seconds=save_seconds,
                 save_steps=save_steps,
+                begin=partial(begin, place),
             )
             run.go()
             record(run)
@@ -291,11 +293,14 @@ def _describe_data(data: Any, about: DataSettings, model: Model) -> dict[str, An
 @contextmanager
 def _open(
     out: Path, described: dict[str, Any], processes: Processes, *, overwrite: bool, skip_bad: bool, as_usual: bool
-) -> Generator[Callable[[Run], None]]:
-    """The run's folder: held by the first process, its settings checked; ``record(run)`` vouches for what is done."""
+) -> Generator[tuple[Callable[[str], object], Callable[[Run], None]]]:
+    """The run's folder: held by the first process, its settings checked.
+
+    ``begin(device)`` refuses a machine of another kind, ``record(run)`` vouches for what is done.
+    """
     if not processes.is_first:
         processes.wait()
-        yield _keep_nothing
+        yield _keep_nothing, _keep_nothing
         return
     folder = JobFolder(out.parent / f".{out.name}.training.jobs", out)
     made = [out / name for name in _MADE]
@@ -316,7 +321,11 @@ def _open(
                 pass
             output.record(out, ".", {"epochs": len(run.history), "skipped": run.skipped})
 
-        yield record
+        def begin(device: str) -> None:
+            folder.mixed = read_conditions().mixed
+            folder.admit(describe_kind(device))
+
+        yield begin, record
 
 
 def _take_changed_files(described: dict[str, Any], old: dict[str, Any] | None) -> None:
@@ -328,7 +337,7 @@ def _take_changed_files(described: dict[str, Any], old: dict[str, Any] | None) -
             now["fingerprint"] = before["fingerprint"]
 
 
-def _keep_nothing(run: Run) -> None:
+def _keep_nothing(run: object) -> None:
     """What processes other than the first one keep of a run."""
 
 

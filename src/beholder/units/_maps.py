@@ -236,7 +236,13 @@ def _write_manifests(
         write_bytes(folder / MANIFEST, manifest)
         files[(folder / MANIFEST).relative_to(jobs.output).as_posix()] = len(manifest)
         shard = shards[_make_unit_shard(recipe).key]
-        jobs.write_receipt(plan, shard, files, {})
+        machines = {
+            mark
+            for receipt in receipts
+            if not files.keys().isdisjoint(receipt["files"])
+            for mark in receipt.get("machine", ())
+        }
+        jobs.write_receipt(plan, shard, files, {}, machines)
     whole = {name for receipt in jobs.iter_receipts() if not _is_of_chunk(receipt) for name in receipt["files"]}
     jobs.drop_receipts(lambda receipt: _is_of_chunk(receipt) and whole.issuperset(receipt["files"]))
 
