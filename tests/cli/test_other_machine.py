@@ -17,7 +17,7 @@ from beholder._core.machine import describe_kind
 
 
 def extract(place: Path, *more: str, limit: str) -> subprocess.CompletedProcess[str]:
-    arguments = ["-m", "beholder:shapes", "--module_name", "block1", "-ip", "images", "-op", "out", "--device", "cpu"]
+    arguments = ["-m", "beholder:shapes", "--module_name", "block3", "-ip", "images", "-op", "out", "--device", "cpu"]
     environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": limit}
     code = "from beholder.cli import main; main()"
     command = [sys.executable, "-c", code, "extract", *arguments, *more]
@@ -55,11 +55,11 @@ def test_another_kind_refuses_or_is_listed(tmp_path: Path, monkeypatch: pytest.M
     assert "oneDNN AVX2" in check.machines[1].kind
     provenance = json.loads((tmp_path / "out" / "provenance.json").read_text(encoding="utf-8"))
     assert provenance["outputs"][store.name]["machines"][1]["shards"] == list(check.machines[1].shards)
-    values = bh.open(store)["block1"].to_numpy()
+    values = bh.open(store)["block3"].to_numpy()
     bh.extract(
-        "beholder:shapes", tmp_path / "images", ["block1"], out_path=tmp_path / "plain", batch_size=8, device="cpu"
+        "beholder:shapes", tmp_path / "images", ["block3"], out_path=tmp_path / "plain", batch_size=8, device="cpu"
     )
-    plain = bh.open(next((tmp_path / "plain").glob("*.zarr")))["block1"].to_numpy()
+    plain = bh.open(next((tmp_path / "plain").glob("*.zarr")))["block3"].to_numpy()
     assert np.array_equal(values[:8], plain[:8]), "what was finished stays"
     assert not np.array_equal(values[8:], plain[8:]), "and the kinds do differ"
     np.testing.assert_allclose(values, plain, atol=1e-4 * np.abs(plain).max())

@@ -10,6 +10,7 @@ import functools
 import logging
 import os
 import pickle
+import random
 import signal
 import sys
 import threading
@@ -52,7 +53,8 @@ def serve() -> None:
     try:
         plan, shards, worker, folder, n_workers = read(path)
         send("ready", None)
-        work_through(plan, shards, worker, folder, n_workers, lambda n: send("done", n))
+        first = random.randrange(len(shards))  # workers that begin at one place would all look at all shards
+        work_through(plan, shards[first:] + shards[:first], worker, folder, n_workers, lambda n: send("done", n))
     except BaseException as error:
         send("error", pack_error(error))
     else:

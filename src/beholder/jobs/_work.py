@@ -102,6 +102,8 @@ def work_through(
             started: deque[tuple[Shard, contextlib.ExitStack, Finish]] = deque()
             try:
                 for shard in left:
+                    if folder.read_receipt(plan.hash, shard) is not None:  # of another worker: cheaper than a claim
+                        continue
                     if not clock.has_time(shard):
                         break
                     claim = contextlib.ExitStack()
