@@ -205,9 +205,10 @@ n_drawn_validation, cache_gb
         where = open_learning_space(trainee, settings.space)
         described = _describe(found, settings, data, training, held, classes, new_head, processes, about)
         out = Path(out_path)
-        with _open(
-            out, described, processes, overwrite=overwrite, skip_bad=skip_bad, as_usual=augment is None
-        ) as (begin, record):
+        with _open(out, described, processes, overwrite=overwrite, skip_bad=skip_bad, as_usual=augment is None) as (
+            begin,
+            record,
+        ):
             learner = Learner(
                 trainee, settings, count_batches(training.n_stimuli, settings.batch_size), processes,
                 make_perturb(where, settings, settings.attack_steps), where,
