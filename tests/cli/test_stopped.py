@@ -93,7 +93,7 @@ def test_a_stopped_command_says_what_is_kept(
     out, err = ((tmp_path / f"said.{end}").read_text(encoding="utf-8") for end in ("out", "err"))
     lines = [line for line in err.splitlines() if "stimuli," not in line]
     assert (process.exitcode, out) == (code, "")
-    assert lines[-1] == "stopped; finished parts are kept; run the same command again"
+    assert lines[-1] == "stopped; finished parts are kept: run again, the same command goes on from them"
     assert "Traceback" not in err and "Error" not in err, err
     assert not list(tmp_path.rglob(".tmp-workers-*"))
     (slow / "seconds").write_text("0.0", encoding="utf-8")

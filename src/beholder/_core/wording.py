@@ -49,6 +49,11 @@ def at_command_line() -> Generator[None]:
         _at_command_line = before
 
 
+def is_at_command_line() -> bool:
+    """Whether a command runs."""
+    return _at_command_line
+
+
 def word(text: str) -> str:
     """A message for whoever reads it: unchanged at the command line, else with keywords for flags."""
     return text if _at_command_line else use_keywords(text)

@@ -42,6 +42,17 @@ def describe_failure(error: Exception, typed: Mapping[str, str], commands: Itera
     return f"{text[:300]} (run with --verbose for the traceback)", FAILED
 
 
+def describe_stop(stop: KeyboardInterrupt) -> str:
+    """One line after Ctrl-C: whether anything is kept, so that the same command goes on from it.
+
+    >>> describe_stop(KeyboardInterrupt())
+    'stopped'
+    """
+    notes: list[str] = getattr(stop, "__notes__", [])
+    is_kept = any("are kept" in note for note in notes)
+    return "stopped; finished parts are kept: run again, the same command goes on from them" if is_kept else "stopped"
+
+
 def _describe_missing_package(error: ModuleNotFoundError) -> str | None:
     """How to install what Beholder needs, where the environment has been kept small."""
     module = (error.name or "").partition(".")[0]

@@ -15,10 +15,12 @@ from types import FrameType
 from cyclopts import App, CycloptsError
 
 from beholder import __version__
+from beholder._core.answers import Answered
 from beholder._core.files import explain_write_errors
 from beholder._core.progress import set_quiet
 from beholder._core.wording import at_command_line
-from beholder.cli._failures import describe_failure
+from beholder.cli._failures import describe_failure, describe_stop
+from beholder.cli._flags import OutputFlags
 
 logger = logging.getLogger("beholder")
 
@@ -145,8 +147,13 @@ def _run(tokens: Sequence[str], verbose: bool) -> int:
             app(list(tokens))
     except SystemExit as stop:
         return int(stop.code or 0)
+    except Answered as answered:
+        OutputFlags(json="--json" in tokens).print(answered.lines, answered.tables)
+        if answered.error is not None:
+            print(f"error: {answered.error}", file=sys.stderr)
+            return answered.error.exit_code
     except KeyboardInterrupt as stop:
-        print("stopped; finished parts are kept; run the same command again", file=sys.stderr)
+        print(describe_stop(stop), file=sys.stderr)
         return TERMINATED if isinstance(stop, Terminated) else INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -19,7 +19,7 @@ from beholder.evaluation._labels import read_labels_of
 from beholder.evaluation._outputs import CPU_BATCH, DEVICE_BATCH, count_outputs
 from beholder.evaluation._readouts import CategoryReadout
 from beholder.experiments import name_versions
-from beholder.jobs import JobFolder, long_work, open_output
+from beholder.jobs import JobFolder, long_work, open_output, place_output
 from beholder.models import (
     Model,
     collect_stimuli,
@@ -125,7 +125,7 @@ def answer_stimuli(
     kept = [i for i, truth in enumerate(truths) if truth or not any(truths)]
     shown = found[kept].pin()
     who = name or asked.path_name
-    out = Path(out_path)
+    out = place_output(Path(out_path), Path(out_path) / f"{to_path_name(who)}.parquet")
     file = f"{to_path_name(who)}.parquet"
     folder = JobFolder(out.parent / f".{out.name}.answers.jobs" / to_path_name(who), out)
     replace = partial(folder.clear, [out / file]) if overwrite else None

@@ -16,6 +16,7 @@ from beholder._core.files import to_path_name
 from beholder._core.hashing import hash_settings
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 from beholder._core.settings import keep_batch_size
+from beholder.evaluation._attack_measure import measure_attacks
 from beholder.evaluation._attack_plan import (
     Chain,
     ChainState,
@@ -37,7 +38,17 @@ from beholder.evaluation._labels import Labels, find_labels
 from beholder.evaluation._outputs import CPU_BATCH, DEVICE_BATCH
 from beholder.evaluation._radii import read_radii
 from beholder.evaluation._transfer import TransferSource, open_transfer
-from beholder.jobs import JobFolder, Output, Plan, Shard, cut_range, long_work, open_output
+from beholder.jobs import (
+    JobFolder,
+    Output,
+    Plan,
+    Shard,
+    cut_range,
+    get_probe,
+    long_work,
+    open_output,
+    place_output,
+)
 from beholder.models import (
     Model,
     check_modality,
@@ -154,7 +165,7 @@ def attack_stimuli(
         raise InputError("space prepared for stimuli that are saved", got=f"space {protocol.space}")
     if save:
         _check_names(shown)
-    out, name = Path(out_path), to_path_name(asked.path_name)
+    out, name = place_output(Path(out_path)), to_path_name(asked.path_name)
     folder = JobFolder(out.parent / f".{out.name}.attacked.jobs" / name, out)
     own = [out / f"{name}.parquet", out / f"{name}.json", out / name]
     with open_output(folder, leftovers=own, replace=partial(folder.clear, own) if overwrite else None) as output:
@@ -305,11 +316,12 @@ def _work(
         Shard(f"clean-{start:06d}", stop - start, {"part": "clean", "positions": list(range(start, stop)), **saved})
         for start, stop in cut_range(0, n, BATCHES_IN_SHARD * batch)
     ]
+    make_state = partial(_start_chain, n_classes=n_classes, has_targets=worker.protocol.targets is not None)
+    if get_probe() is not None:
+        look = partial(_look, output.folder, hash_settings(settings))
+        measure_attacks(chains, cut, run, look, make_state, partial(plan_shards, batch_size=batch, **saved))
     clean = _join(cut, run("ask", cut))
-    states = {
-        chain: ChainState(clean, n_classes, has_targets=worker.protocol.targets is not None and chain.attack == "pgd")
-        for chain in chains
-    }
+    states = {chain: make_state(chain, clean) for chain in chains}
     columns: list[tuple[Chain, float, dict[str, np.ndarray]]] = []
     levels: list[dict[str, Any]] = []
     n_levels = max(len(chain.radii) for chain in chains)
@@ -329,6 +341,22 @@ def _work(
     checks = _check(run, chains, clean, n_checked, columns)
     notes = [f"Memory did not suffice for {batch} in a pass, which were halved."] if any(halved) else []
     return {"clean": clean, "columns": columns, "levels": levels, "checks": checks, "notes": notes}
+
+
+def _start_chain(chain: Chain, clean: Mapping[str, np.ndarray], *, n_classes: int, has_targets: bool) -> ChainState:
+    """Where the attacks of a chain begin: at the answers to the stimuli as they are."""
+    return ChainState(clean, n_classes, has_targets=has_targets and chain.attack == "pgd")
+
+
+def _look(folder: JobFolder, plan_hash: str, shards: Sequence[Shard]) -> dict[str, np.ndarray] | None:
+    """What shards have found already; None where one is unfinished."""
+    found: dict[str, Mapping[str, np.ndarray]] = {}
+    for shard in shards:
+        receipt = folder.read_receipt(plan_hash, shard)
+        if receipt is None:
+            return None
+        found[shard.key] = {name: np.array(values) for name, values in receipt["facts"].items() if name != HALVED}
+    return _join(shards, found)
 
 
 def _join(shards: Sequence[Shard], found: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:

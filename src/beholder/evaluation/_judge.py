@@ -42,6 +42,7 @@ from beholder.jobs import (
     open_output,
     open_phases,
     order_phases,
+    place_output,
 )
 from beholder.stimuli import CATEGORY_RULES, MetamerSet, load_wnids, read_stimulus_manifest, tells_decisions
 
@@ -149,7 +150,8 @@ def judge_metamers(
     with open_phases(len(found) * len(judges)) as phase:
         for made in found:
             items = list_items(made)
-            outer = JobFolder(made.path.parent / f".{made.path.name}.judge.jobs", made.path)
+            output = place_output(made.path, made.path)
+            outer = JobFolder(output.parent / f".{output.name}.judge.jobs", output)
             for judge in judges:
                 _check_maker(made, judge)
             with open_output(outer, shared=True) as verdicts:
@@ -242,7 +244,7 @@ def _judge_one(
     from beholder.evaluation._judge_worker import JudgeWorker
 
     name = to_path_name(judge.path_name)
-    folder = JobFolder(verdicts.folder.path / name, made.path)
+    folder = JobFolder(verdicts.folder.path / name, verdicts.folder.output)
     with open_output(folder, replace=folder.clear if overwrite else None, shared=True) as work:
         settings = _resolve_settings(made, judge, batch_size, folder.read_settings(), rule)
         work.settle(settings)

@@ -22,7 +22,7 @@ from beholder.evaluation._known_categories import list_category_outputs
 from beholder.evaluation._labels import Labels, find_category_labels, find_labels, read_labels_of
 from beholder.evaluation._outputs import CPU_BATCH, DEVICE_BATCH, count_outputs
 from beholder.evaluation._readouts import RankReadout
-from beholder.jobs import JobFolder, long_work, open_output
+from beholder.jobs import JobFolder, long_work, open_output, place_output
 from beholder.models import (
     Model,
     check_modality,
@@ -156,7 +156,7 @@ def classify_stimuli(
     n_outputs = count_outputs(asked)
     truths = find_truths(asked, n_outputs, found, column, pattern)
     shown = found.pin()
-    out = Path(out_path)
+    out = place_output(Path(out_path), Path(out_path) / f"{to_path_name(who)}.parquet")
     file = f"{to_path_name(who)}.parquet"
     folder = JobFolder(out.parent / f".{out.name}.natural.jobs" / to_path_name(who), out)
     replace = partial(folder.clear, [out / file]) if overwrite else None

@@ -15,7 +15,11 @@ from ._content import find_job_folders as find_job_folders
 from ._content import find_output as find_output
 from ._content import read_digests as read_digests
 from ._content import refuse_damaged as refuse_damaged
+from ._dry_run import PhaseMeasured as PhaseMeasured
+from ._dry_run import Probe as Probe
+from ._dry_run import end_dry_run as end_dry_run
 from ._dry_run import find_placed as find_placed
+from ._dry_run import get_probe as get_probe
 from ._dry_run import phase as phase
 from ._dry_run import place_output as place_output
 from ._dry_run import run_dry as run_dry

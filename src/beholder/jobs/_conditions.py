@@ -14,6 +14,7 @@ from typing import ParamSpec, TypeVar
 
 from beholder._core.errors import InputError
 from beholder.jobs._cluster import parse_cluster
+from beholder.jobs._dry_run import answer, get_probe, run_dry
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -50,8 +51,6 @@ class Conditions:
             if n is not None and workers not in (None, 1, n):
                 got = f"--workers {workers} with --cluster {self.cluster}"
                 raise InputError("one number, by --workers or --cluster local:N", got=got)
-        if self.dry_run:
-            raise InputError("a run without --dry_run", got="--dry_run", hint="leaving it out: it is not there yet")
 
 
 _NAMES = tuple(each.name for each in fields(Conditions))
@@ -71,7 +70,8 @@ def read_conditions() -> Conditions:
 def long_work(function: Callable[P, R]) -> Callable[P, R]:
     """Decorate a public function of long work, which has keywords of :class:`Conditions`: they hold while it runs.
 
-    What a function that it calls is not told itself holds there, too.
+    What a function that it calls is not told itself holds there, too. With ``dry_run`` the function gives a
+    :class:`DryRun` in place of what it gives otherwise; a command prints it, and ends.
 
     >>> @long_work
     ... def work(*, mixed=False):
@@ -87,6 +87,8 @@ def long_work(function: Callable[P, R]) -> Callable[P, R]:
         conditions.check(kwargs.get("workers"))
         token = _now.set(conditions)
         try:
+            if conditions.dry_run and get_probe() is None:
+                return answer(run_dry(lambda: function(*args, **kwargs)))  # type: ignore[return-value]
             return function(*args, **kwargs)
         finally:
             _now.reset(token)

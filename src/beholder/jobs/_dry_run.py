@@ -24,9 +24,11 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import final
 
+from beholder._core.answers import Answered
+from beholder._core.errors import OutputError
 from beholder._core.progress import Advance, logger, show_progress
 from beholder._core.sizes import format_bytes
-from beholder._core.wording import format_count
+from beholder._core.wording import format_count, is_at_command_line
 from beholder.jobs._estimate import DryRun, PhaseEstimate, Sampled, check_room, estimate_phase
 from beholder.jobs._folder import JobFolder
 from beholder.jobs._measure import HARD_SECONDS, SOFT_SECONDS, measure_shards, measure_work, read_free_memory
@@ -49,6 +51,7 @@ class Probe:
         self.shadows = shadows
         self.phases: list[PhaseEstimate] = []
         self.share = 1
+        self.is_at_most = False
         self._begun = time.monotonic()
         self._n_workers = 1
 
@@ -77,13 +80,12 @@ class Probe:
             seen = measure_shards(todo, worker, n_workers, soft=soft, hard=hard)
         sizes = sum(shard.size for shard in shown), sum(shard.size for shard in todo)
         known = count_known_bytes(todo, worker) if seen.n_bytes is None else None
-        self._add(
-            estimate_phase(
-                plan.name, plan.unit, sizes, (len(shown), len(todo)), seen, setup=setup,
-                n_local=min(n_workers, os.cpu_count() or 1), n_bytes=known, may_end_early=worker.may_end_early,
-            ),
-            n_workers,
+        estimate = estimate_phase(
+            plan.name, plan.unit, sizes, (len(shown), len(todo)), seen, setup=setup,
+            n_local=min(n_workers, os.cpu_count() or 1), n_bytes=known, may_end_early=worker.may_end_early,
+            is_at_most=self.is_at_most,
         )  # fmt: skip
+        self._add(estimate, n_workers)
         raise PhaseMeasured
 
     @contextlib.contextmanager
@@ -127,13 +129,7 @@ _now: ContextVar[Probe | None] = ContextVar("dry run", default=None)
 
 
 def run_dry(work: Callable[[], object]) -> DryRun:
-    """Let long work go its way up to where it would begin; what it would take.
-
-    Raises
-    ------
-    OutputError
-        There is no room for what it would write; ``estimate`` is what was found.
-    """
+    """Let long work go its way up to where it would begin; what it would take."""
     with open_shadows() as shadows:
         probe = Probe(shadows)
         token = _now.set(probe)
@@ -143,6 +139,28 @@ def run_dry(work: Callable[[], object]) -> DryRun:
         finally:
             _now.reset(token)
         return probe.tell()
+
+
+def answer(found: DryRun) -> DryRun:
+    """Hand over what a dry run found; at the command line it ends the command.
+
+    Raises
+    ------
+    OutputError
+        There is no room for what would be written.
+    Answered
+        At the command line.
+    """
+    refusal: OutputError | None = None
+    try:
+        found.check()
+    except OutputError as error:
+        refusal = error
+    if is_at_command_line():
+        raise Answered(found.to_lines(), found.to_dict(), refusal)
+    if refusal is not None:
+        raise refusal
+    return found
 
 
 def get_probe() -> Probe | None:
@@ -171,18 +189,27 @@ def find_placed(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def phase(n_phases: int = 1) -> Generator[None]:
-    """A phase of work of about ``n_phases``: in a dry run each is measured, and the next begins."""
+def phase(n_phases: int = 1, *, is_at_most: bool = False) -> Generator[None]:
+    """A phase of work of about ``n_phases``: in a dry run each is measured, and the next begins.
+
+    ``is_at_most``: what the phases before it find may leave less to do.
+    """
     probe = _now.get()
     if probe is None:
         yield
         return
-    before, probe.share = probe.share, probe.share * max(1, n_phases)
+    before, probe.share, probe.is_at_most = probe.share, probe.share * max(1, n_phases), is_at_most
     try:
         with contextlib.suppress(PhaseMeasured):
             yield
     finally:
-        probe.share = before
+        probe.share, probe.is_at_most = before, False
+
+
+def end_dry_run() -> None:
+    """A dry run is at its end here: what follows needs what its phases would have made."""
+    if _now.get() is not None:
+        raise PhaseMeasured
 
 
 @contextlib.contextmanager
@@ -251,7 +278,8 @@ def note_interruption() -> Generator[None]:
     try:
         yield
     except KeyboardInterrupt as stop:
-        stop.add_note(CONTINUES)
+        if get_probe() is None and CONTINUES not in getattr(stop, "__notes__", []):
+            stop.add_note(CONTINUES)
         raise
 
 

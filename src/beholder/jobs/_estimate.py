@@ -66,7 +66,7 @@ class PhaseEstimate:
     n_measured : float
         Items of the probe, which took ``measured`` seconds.
     is_at_most : bool
-        The work may end earlier: a part of an item was measured, and items may stop by themselves.
+        The work may end earlier: items may stop by themselves, of which a part was measured; or fewer may be left.
     """
 
     name: str
@@ -107,6 +107,7 @@ def estimate_phase(
     n_local: int = 1,
     n_bytes: int | None = None,
     may_end_early: bool = False,
+    is_at_most: bool = False,
 ) -> PhaseEstimate:
     """What a phase takes, by what a probe of it took.
 
@@ -124,6 +125,8 @@ def estimate_phase(
         To be written, where that is known without a probe.
     may_end_early : bool
         Items may take less than their parts tell.
+    is_at_most : bool
+        Fewer items may be left when it comes to this phase.
 
     Examples
     --------
@@ -140,7 +143,7 @@ def estimate_phase(
         name=name, unit=unit, n_items=total, n_left=left, n_shards=n_shards[0], n_shards_left=n_shards[1],
         n_bytes=0 if not left else n_bytes, memory=measured.memory, work=per_item * left,
         start=setup + measured.opening, n_local=n_local, n_measured=measured.n_items, measured=measured.seconds,
-        is_at_most=may_end_early and measured.n_whole < measured.n_items,
+        is_at_most=is_at_most or (may_end_early and measured.n_whole < measured.n_items),
     )  # fmt: skip
 
 

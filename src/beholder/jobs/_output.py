@@ -37,7 +37,7 @@ from beholder._core.files import explain_write_errors, remove_temporaries
 from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
 from beholder.jobs._array import TaskEnded, read_array_task
-from beholder.jobs._dry_run import find_placed
+from beholder.jobs._dry_run import find_placed, note_interruption
 from beholder.jobs._executors import run_plan
 from beholder.jobs._folder import JobFolder
 from beholder.jobs._hold import Announcement, Hold
@@ -207,7 +207,8 @@ def open_output(
                 remove_temporaries(place)
         output = Output(folder, hold)
         try:
-            yield output
+            with note_interruption():
+                yield output
         finally:
             output.announcement.close()
         folder.note_machine()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
 
 from beholder.jobs._array import PartsMissing, TaskEnded, note_missing, note_more, read_array_task, rotate
+from beholder.jobs._dry_run import end_dry_run
 from beholder.jobs._dry_run import phase as measure_phase
 
 T = TypeVar("T")
@@ -25,7 +26,7 @@ def order_phases(items: Sequence[T]) -> list[T]:
 def open_phases(n_phases: int = 1) -> Generator[Callable[[], contextlib.AbstractContextManager[None]]]:
     """Work of several outputs: a task of a job array goes on with the next one where parts of one are left to others.
 
-    A dry run measures about ``n_phases`` one after the other.
+    A dry run measures about ``n_phases`` one after the other, and ends with the block.
 
     ::
 
@@ -64,6 +65,7 @@ def open_phases(n_phases: int = 1) -> Generator[Callable[[], contextlib.Abstract
             missing.append(error)
 
     yield phase
+    end_dry_run()
     if ended:
         raise _join(ended)
     if missing:

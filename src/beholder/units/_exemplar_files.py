@@ -9,9 +9,9 @@ from typing import Any
 from beholder._core.cores import count_cores
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import explain_write_errors, to_path_name
-from beholder._core.provenance import find_network, refuse_other_network
+from beholder._core.provenance import FILE_NAME, find_network, refuse_other_network
 from beholder.activations import Activations
-from beholder.jobs import JobFolder, Plan, long_work, open_output
+from beholder.jobs import JobFolder, Plan, long_work, open_output, place_output
 from beholder.models import Model, check_folder_names, collect_stimuli
 from beholder.stimuli import StimulusSet
 from beholder.units._exemplar_worker import (
@@ -96,6 +96,7 @@ def write_exemplars(
     check_folder_names(exemplars.units)
     name = to_path_name(str(acts.attributes.get("path_name") or acts.path.name.partition(".")[0]))
     output = Path(out_path) / (f"{name}_{to_path_name(extra_name)}" if extra_name else name)
+    output = place_output(output, output / FILE_NAME)
     folder = JobFolder(output.parent / f".{output.name}.exemplars.jobs", output)
     settings = {
         "format": FORMAT,

@@ -17,7 +17,7 @@ from beholder._core.progress import logger
 from beholder._core.provenance import refuse_other_network
 from beholder._core.tables import format_records
 from beholder.activations import parse_layer, probe_layers
-from beholder.jobs import JobFolder, Plan, Shard, check_content, long_work, open_output
+from beholder.jobs import JobFolder, Plan, Shard, check_content, long_work, open_output, place_output
 from beholder.models import (
     Model,
     Unit,
@@ -95,7 +95,8 @@ def map_units(
     --------
     >>> map_units(net, "stimuli/shapes")                          # doctest: +SKIP
     """
-    found = read_model_stimuli(Path(folder).resolve())
+    place = Path(folder).resolve()
+    found = read_model_stimuli(place_output(place, place))
     output = found.path
     check_content(output, *(one.path for unit in found for one in unit.stimuli))
     chosen = list(found) if units is None else _choose(found, UnitList.collect(units, model))

@@ -16,7 +16,7 @@ from beholder._core.hashing import hash_file_fast, hash_settings
 from beholder._core.provenance import refuse_other_network
 from beholder._core.renamed import accept_old_keywords
 from beholder.activations import parse_layer, probe_layers
-from beholder.jobs import JobFolder, Plan, Shard, check_content, long_work, open_output
+from beholder.jobs import JobFolder, Plan, Shard, check_content, long_work, open_output, place_output
 from beholder.models import (
     Model,
     Unit,
@@ -103,7 +103,8 @@ def occlude_units(
         raise InputError("a proportion between 0 and 1", got=str(proportion))
     if steps < 2:
         raise InputError("2 steps or more", got=str(steps))
-    found = read_model_stimuli(Path(folder).resolve())
+    place = Path(folder).resolve()
+    found = read_model_stimuli(place_output(place, place))
     check_content(found.path, *(one.path for unit in found for one in unit.stimuli))
     chosen = list(found)
     if units is not None:

@@ -63,7 +63,7 @@ from beholder.activations.store._manifest import (
     read_manifest,
     write_manifest,
 )
-from beholder.jobs import JobFolder, Plan, long_work, open_output
+from beholder.jobs import JobFolder, Plan, long_work, open_output, place_output
 from beholder.models import (
     OUTPUT,
     LayerRef,
@@ -227,6 +227,7 @@ def extract_to_store(
         raise InputError("at least one stimulus", got="an empty stimulus set")
     check_modality(model, stimuli)
     log_class_order(model, stimuli)
+    store = place_output(store)
     folder = job_folder(store)
     with explain_write_errors(store):
         store.parent.mkdir(parents=True, exist_ok=True)

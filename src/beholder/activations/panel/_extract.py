@@ -23,10 +23,11 @@ from beholder.activations.extraction._plan import ExtractOptions
 from beholder.activations.formats._hdf5 import open_hdf5
 from beholder.activations.formats._panel import write_panel_file
 from beholder.activations.forward._targets import list_asked_layers
+from beholder.activations.panel._measure import measure_file
 from beholder.activations.show._describe import describe_file
 from beholder.activations.store._arrays import is_complete
 from beholder.activations.store._lazy import Activations
-from beholder.jobs import JobFolder, long_work, open_output, open_phases, order_phases
+from beholder.jobs import JobFolder, get_probe, long_work, open_output, open_phases, order_phases, place_output
 from beholder.models import Alias, Model, describe_layers, identify_model, load_model, load_panel, resolve_model
 from beholder.stimuli import Exposure, StimulusSet
 
@@ -314,7 +315,7 @@ def run_panel(
     with contextlib.ExitStack() as held:
         outputs = {}
         for stem in sorted(plan.folders):
-            path = plan.output_dir / f"{stem}.h5"
+            path = place_output(plan.output_dir / f"{stem}.h5", plan.output_dir / f"{stem}.h5")
             opened = open_output(panel_folder(path), leftovers=[path], shared=not plan.options.overwrite)
             outputs[stem] = output = held.enter_context(opened)
             output.folder.drop_damaged()
@@ -338,6 +339,13 @@ def run_panel(
                     with phase():
                         extract_to_store(observer, stimuli, layers, store_path(plan.output_dir, stem, name), options)
                 del observer
+            if (probe := get_probe()) is not None:
+                for stem, stimuli in plan.folders.items():
+                    stores = {name: store_path(plan.output_dir, stem, name) for name in plan.names}
+                    measure_file(
+                        probe, plan.output_dir / f"{stem}.h5", stores, stimuli.ids, plan.options.replicates,
+                        average_replicates=plan.average_replicates,
+                    )  # fmt: skip
         written = []
         for stem in plan.folders:
             with outputs[stem].resume():

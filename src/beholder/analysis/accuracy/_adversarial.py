@@ -26,7 +26,7 @@ from beholder.evaluation import (
     read_protocol,
     read_radii,
 )
-from beholder.jobs import long_work, open_phases, order_phases
+from beholder.jobs import long_work, open_phases, order_phases, place_output
 from beholder.models import Model, open_model
 from beholder.statistics import wilson_interval
 from beholder.stimuli import StimulusSet
@@ -174,7 +174,8 @@ def evaluate_adversarial(
     networks = _load(model, device, weights_seed)
     shown: Any = open_stimuli(stimuli)
     if stimuli is None:
-        shown = draw_held_out(networks[0], Path(out_path).parent / "held_out", seed=seed)
+        drawn = Path(out_path).parent / "held_out"
+        shown = draw_held_out(networks[0], place_output(drawn, drawn), seed=seed)
     asked: list[AttackedAnswers] = []
     with open_phases(len(networks)) as phase:
         for each in order_phases(networks):

@@ -18,7 +18,7 @@ from beholder.analysis.accuracy._confusions import count_confusions, list_confus
 from beholder.analysis.accuracy._rows import OF_CLASS, OF_CLASSES, SIXTEEN, TOP1, TOP5, K, measure_accuracy
 from beholder.analysis.accuracy._stimuli import open_stimuli
 from beholder.evaluation import NaturalAnswers, classify_stimuli, draw_held_out
-from beholder.jobs import long_work
+from beholder.jobs import long_work, place_output
 from beholder.models import Model, open_model
 from beholder.statistics import compute_mean_interval
 from beholder.stimuli import StimulusSet, load_categories
@@ -119,7 +119,8 @@ def evaluate_natural(
     is_drawn = stimuli is None
     shown: Any = open_stimuli(stimuli)
     if is_drawn:
-        shown = draw_held_out(asked, Path(out_path) / "held_out", n_held_out, seed=seed)
+        drawn = Path(out_path) / "held_out"
+        shown = draw_held_out(asked, place_output(drawn, drawn), n_held_out, seed=seed)
     given = classify_stimuli(
         asked, shown, column=column, pattern=pattern, rule=rule, as_shown=as_shown, out_path=out_path,
         batch_size=batch_size, workers=workers, overwrite=overwrite,

@@ -21,7 +21,7 @@ from beholder.analysis.probes._probe import PENALTIES, RECIPES, ProbeSettings, R
 from beholder.analysis.probes._split import LEFT_OUT, PARTS, check_parts, read_parts, split_by_hash
 from beholder.analysis.probes._table import make_rows
 from beholder.analysis.probes._worker import ProbeWorker
-from beholder.jobs import JobFolder, Plan, Shard, long_work, open_output
+from beholder.jobs import JobFolder, Plan, Shard, long_work, open_output, place_output
 
 FORMAT = "beholder-probes-1"
 FOLDER = "probes"
@@ -221,6 +221,7 @@ def _run(
     out: Path, worker: ProbeWorker, settings: dict[str, Any], shards: list[Shard], overwrite: bool
 ) -> list[dict[str, Any]]:
     """Facts of each layer; what was done before an interruption is taken over, and layers may be added."""
+    out = place_output(out / FOLDER).parent
     folder = JobFolder(out / f".{FOLDER}.jobs", out)
     kept = {"format": FORMAT, **{name: value for name, value in settings.items() if name != "layers"}}
     clear = partial(folder.clear, [out / FOLDER])

@@ -20,7 +20,18 @@ from beholder._core.hashing import hash_settings
 from beholder._core.progress import logger
 from beholder._core.seeds import DEFAULT_SEED, derive_seed
 from beholder._core.tables import format_records
-from beholder.jobs import Finish, JobFolder, Plan, Shard, Worker, long_work, open_output, read_record, write_record
+from beholder.jobs import (
+    Finish,
+    JobFolder,
+    Plan,
+    Shard,
+    Worker,
+    long_work,
+    open_output,
+    place_output,
+    read_record,
+    write_record,
+)
 from beholder.stimuli.images import _graded as graded
 from beholder.stimuli.images._corruptions import COMMON_CORRUPTIONS, corrupt_picture
 from beholder.stimuli.images._image import open_image, save_picture
@@ -212,7 +223,7 @@ def grade_stimuli(
     _check_grade(found, grade)
     names = _name_levels(grade, levels)
     _try_levels(grade, levels, options)
-    output = Path(out_path)
+    output = place_output(Path(out_path), Path(out_path) / TABLE)
     settings = {"format": FORMAT, "grade": grade, "options": options.to_dict(), "seed": int(seed)}
     folder = JobFolder(output.parent / f".{output.name}.graded.jobs", output)
     replace = folder.clear if overwrite else None

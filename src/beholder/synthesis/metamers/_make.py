@@ -15,10 +15,10 @@ from torch import nn
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import explain_write_errors, read_json, to_path_name
 from beholder._core.hashing import hash_settings
-from beholder._core.progress import logger, show_progress
+from beholder._core.progress import logger
 from beholder._core.settings import compare_settings
 from beholder.activations import check_path_names, list_asked_layers, sort_layers
-from beholder.jobs import JobFolder, Output, Plan, TaskEnded, long_work, open_output
+from beholder.jobs import JobFolder, Output, Plan, TaskEnded, long_work, open_output, place_output, show_work
 from beholder.models import Model, check_modality, collect_stimuli, explain_shape_errors, open_model, run_eagerly
 from beholder.stimuli import (
     CATEGORY_RULES,
@@ -187,6 +187,7 @@ def make_metamers(
     null = (Path(null_path) if null_path else Path(out_path).parent / NULL_FOLDER) / output.name
     if keep_apart:
         output = pick_output(output, wanted, make_metamer_recipe(observer, recipe, loss=loss))
+    output = place_output(output)
     worker.output, worker.jobs = output, get_job_folder(output).path
     return _run(worker, wanted_seeds, null, batch_size=batch_size, n_workers=workers, overwrite=overwrite)
 
@@ -232,7 +233,7 @@ def _make_in_memory(worker: MetamerWorker, seeds: Sequence[int], batch_size: int
     with worker.open_session() as session:
         maker = worker.open_maker(session)
         log_rectifiers(maker.plans.values())
-        with show_progress(f"metamers {model.path_name}", n_metamers, "metamers") as advance:
+        with show_work(f"metamers {model.path_name}", n_metamers, "metamers") as advance:
             started = [session.submit(maker.make, batch) for batch in batches]
             for batch, finish in zip(batches, started, strict=True):
                 made, empty = finish()

@@ -14,9 +14,9 @@ from torch import nn
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import explain_write_errors, to_path_name
 from beholder._core.hashing import hash_file_fast, hash_settings
-from beholder._core.progress import logger, show_progress
+from beholder._core.progress import logger
 from beholder.activations import check_path_names, list_asked_layers
-from beholder.jobs import Plan, long_work, open_output
+from beholder.jobs import Plan, long_work, open_output, place_output, show_work
 from beholder.models import (
     Model,
     check_modality,
@@ -147,7 +147,7 @@ def null_distribution(
         if len(natural) < 2:
             raise InputError("at least two stimuli", got=str(len(natural)))
     shape = find_input_shape(observer, None) if natural is None else tuple(prepare_original(observer, natural, 0).shape)
-    place = None if out_path is None else Path(out_path) / to_path_name(observer.path_name)
+    place = None if out_path is None else place_output(Path(out_path) / to_path_name(observer.path_name))
     beside = Path(metamers_path or (Path(out_path).parent if out_path is not None else Path()) / "metamers")
     metamers = list_runs(beside, to_path_name(observer.path_name))
     with explain_shape_errors(observer, shape):
@@ -246,7 +246,7 @@ def _measure_in_memory(worker: NullWorker, seed: int, split: int) -> NullDistrib
     blocks = cut_blocks(worker.n_pairs, worker.per_block)
     with (
         worker.open_session() as session,
-        show_progress(f"null {worker.model.path_name}", worker.n_pairs, "pairs") as advance,
+        show_work(f"null {worker.model.path_name}", worker.n_pairs, "pairs") as advance,
     ):
         started = [session.submit(worker.measure, session, layers, seed, split, block) for block in blocks]
         parts = []

@@ -14,10 +14,10 @@ from torch import nn
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import explain_write_errors, to_path_name, write_bytes
 from beholder._core.progress import logger
-from beholder._core.provenance import find_network, refuse_other_network
+from beholder._core.provenance import FILE_NAME, find_network, refuse_other_network
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.activations import Activations, iter_unit_values
-from beholder.jobs import JobFolder, Plan, long_work, open_output
+from beholder.jobs import JobFolder, Plan, long_work, open_output, place_output
 from beholder.models import (
     Model,
     Unit,
@@ -179,6 +179,7 @@ def optimize_units(
     if acts is not None:
         _read_naturals(acts, asked)
     output = Path(out_path) / to_path_name(observer.path_name)
+    output = place_output(output, output / FILE_NAME)
     _run(observer, asked, recipe, acts, output, chosen)
     return Visualizations.open(output, asked)
 
