@@ -234,6 +234,7 @@ def build(
     n_references: Annotated[Count, Parameter(name=["-nr", "--n-references"])] = None,
     static: bool = False,
     overwrite: bool = False,
+    dry_run: bool = False,
     output: OutputFlags = OutputFlags(),
 ) -> None:
     """Write the folders of a plan's tasks, with all that is shown. Interrupted, it goes on.
@@ -253,6 +254,8 @@ def build(
         browser.
     overwrite
         Replace tasks of another plan.
+    dry_run
+        Only say what would be done, written and used.
     output.json
         Print one JSON document: table experiment; with --static table pages.
     """
@@ -261,7 +264,7 @@ def build(
     plan = read_plan(plan_file)
     if static:
         check_static(plan.settings, any("levels" in trial for task in plan.tasks for trial in task.trials))
-    made = build_tasks(plan, target, n_references=n_references, overwrite=overwrite)
+    made = build_tasks(plan, target, n_references=n_references, overwrite=overwrite, dry_run=dry_run)
     pages = _write_pages(made) if static else []
     written = [f"{format_count(len(pages), 'page')} in {pages[0].parent}"] if pages else []
     tables = {"tasks": _list_tasks(made), "experiment": [{"folder": str(made.path), "kind": made.kind}]}

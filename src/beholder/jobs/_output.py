@@ -63,11 +63,11 @@ class Output:
         As :meth:`settle` took them.
     """
 
-    def __init__(self, folder: JobFolder, hold: Hold) -> None:
+    def __init__(self, folder: JobFolder, hold: Hold, *, is_new: bool = False) -> None:
         self.folder, self._hold = folder, hold
         self.announcement = Announcement(folder.path)
         self._told: set[str] = set()
-        self.is_alone = hold.is_alone
+        self.is_alone, self._is_new = hold.is_alone, is_new
         self.settings: dict[str, Any] = {}
 
     def settle(
@@ -92,7 +92,7 @@ class Output:
         self.settings = dict(settings)
         if self.folder.check_settings(settings, hints):
             return True
-        for path in map(find_placed, vacant):
+        for path in map(find_placed, vacant) if self._is_new else vacant:
             if path.exists():
                 raise ConfigurationChanged(
                     "a new output, or one with its settings beside it",
@@ -199,13 +199,14 @@ def open_output(
             )  # fmt: skip
         shared, wait = shared or not task.is_merge, wait or task.is_merge
     with folder.hold(shared=shared and replace is None, wait=wait) as hold:
+        is_new = replace is None and folder.read_settings() is None
         if replace is not None:
             with explain_write_errors(folder.output):
                 replace()
         if hold.is_alone:
             for place in leftovers:
                 remove_temporaries(place)
-        output = Output(folder, hold)
+        output = Output(folder, hold, is_new=is_new)
         try:
             with note_interruption():
                 yield output

@@ -12,7 +12,8 @@ from typing import Any, final
 import torch
 
 from beholder._core.errors import BeholderError, StimulusError
-from beholder._core.progress import logger, show_progress
+from beholder._core.progress import logger
+from beholder.jobs import show_work
 from beholder.training._accuracy import measure_accuracy
 from beholder.training._data import iter_batches
 from beholder.training._learner import Learner, Sums, Tally
@@ -96,7 +97,8 @@ class Run:
             self.begin()
         total = learner.settings.epochs * learner.steps_per_epoch
         quiet = not learner.processes.is_first
-        with show_progress(f"train {learner.model.name}", 0 if quiet else total, "updates", learner.step) as advance:
+        name, n_bytes = f"train {learner.model.name}", count_bytes(learner)
+        with show_work(name, 0 if quiet else total, "updates", learner.step, n_bytes=n_bytes) as advance:
             while not self.is_done:
                 self._learn_epoch(advance)
                 self._end_epoch()
@@ -236,6 +238,12 @@ def _score(row: dict[str, Any]) -> float:
     """What decides which checkpoint is best: accuracy under attack, where there is one."""
     found = row.get("attacked_accuracy", row.get("accuracy"))
     return -math.inf if found is None else float(found)
+
+
+def count_bytes(learner: Learner) -> int:
+    """Bytes of the two checkpoints, and of the newest state: weights and the optimiser's, another mean of them."""
+    n_bytes = sum(value.numel() * value.element_size() for value in learner.model.module.state_dict().values())
+    return n_bytes * (4 if learner.settings.ema is None else 5)
 
 
 def count_threads(threads: int | None) -> int:

@@ -18,7 +18,7 @@ from beholder._core.hashing import hash_file, hash_settings
 from beholder._core.machine import describe_kind
 from beholder._core.progress import logger
 from beholder._core.seeds import DEFAULT_SEED
-from beholder.jobs import JobFolder, long_work, open_output, read_conditions
+from beholder.jobs import JobFolder, long_work, open_output, place_output, read_conditions
 from beholder.models import (
     Model,
     Weights,
@@ -204,7 +204,7 @@ n_drawn_validation, cache_gb
         trainee = replace(trainee, classes=classes)
         where = open_learning_space(trainee, settings.space)
         described = _describe(found, settings, data, training, held, classes, new_head, processes, about)
-        out = Path(out_path)
+        out = place_output(Path(out_path), *(Path(out_path) / name for name in _MADE))
         with _open(out, described, processes, overwrite=overwrite, skip_bad=skip_bad, as_usual=augment is None) as (
             begin,
             record,

@@ -15,7 +15,7 @@ from typing import Any, final
 from beholder._core.errors import ConfigurationChanged, InputError
 from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors, read_json, write_json
 from beholder._core.hashing import hash_bytes, hash_file_fast, hash_settings
-from beholder._core.progress import logger, show_progress
+from beholder._core.progress import logger
 from beholder._core.provenance import FILE_NAME, record_provenance
 from beholder._core.settings import refuse_changes
 from beholder.experiments.build._trials import TrialFiles, TrialReader, find_size, read_copy, write_copy
@@ -23,7 +23,17 @@ from beholder.experiments.design._plan import CATCH, ExperimentPlan, PlannedTask
 from beholder.experiments.design._plan_recognition import ICONS
 from beholder.experiments.flow._experiment import EXPERIMENT, INDEX, KEY, PRACTICE, Experiment, read_experiment
 from beholder.experiments.settings._settings import complete_settings
-from beholder.jobs import JobFolder, Output, Shard, check_source, has_content, open_output
+from beholder.jobs import (
+    JobFolder,
+    Output,
+    Shard,
+    check_source,
+    has_content,
+    long_work,
+    open_output,
+    place_output,
+    show_work,
+)
 
 FORMAT = "beholder-tasks-2"
 STATIC = "static"
@@ -40,8 +50,14 @@ class _TaskPart:
     trials: tuple[TrialFiles, ...]
 
 
+@long_work
 def build_tasks(
-    plan: ExperimentPlan | Path | str, folder: Path | str, *, n_references: int | None = None, overwrite: bool = False
+    plan: ExperimentPlan | Path | str,
+    folder: Path | str,
+    *,
+    n_references: int | None = None,
+    overwrite: bool = False,
+    dry_run: bool = False,
 ) -> Experiment:
     """Write the tasks of a plan as folders that hold all that is shown.
 
@@ -57,6 +73,8 @@ def build_tasks(
         Reference pictures on each side, the strongest ones; default as the plan's settings say.
     overwrite : bool
         Replace tasks that were built from another plan.
+    dry_run : bool
+        Only say what would be done, written and used.
 
     Returns
     -------
@@ -78,6 +96,7 @@ def build_tasks(
     if not isinstance(plan, ExperimentPlan):
         plan = read_plan(plan)
     folder = Path(folder)
+    folder = place_output(folder, *(folder.iterdir() if folder.is_dir() else ()))
     settings = plan.settings if n_references is None else plan.settings.replace({"n_references_shown": n_references})
     reader = TrialReader(plan.kind, plan.scheme, plan.folder, settings.n_references_shown)
     parts = _read_parts(plan, reader)
@@ -219,7 +238,8 @@ def _write_parts(jobs: JobFolder, parts: Sequence[_TaskPart]) -> None:
     copier = _Copier(icon_size)
     left = [part for part in parts if not (folder / part.name / INDEX).is_file()]
     done = n_trials - sum(len(part.trials) for part in left)
-    with show_progress(f"build {folder.name}", n_trials, "trials", done) as advance:
+    n_bytes = sum(path.stat().st_size for path in {p for part in left for t in part.trials for p in t.files.values()})
+    with show_work(f"build {folder.name}", n_trials, "trials", done, n_bytes=n_bytes) as advance:
         while left:
             busy: list[_TaskPart] = []
             for part in left:
