@@ -21,7 +21,7 @@ from beholder.analysis.probes._probe import PENALTIES, RECIPES, ProbeSettings, R
 from beholder.analysis.probes._split import LEFT_OUT, PARTS, check_parts, read_parts, split_by_hash
 from beholder.analysis.probes._table import make_rows
 from beholder.analysis.probes._worker import ProbeWorker
-from beholder.jobs import JobFolder, Plan, Shard, long_work, open_output, place_output
+from beholder.jobs import JobFolder, Plan, Shard, long_work, open_output, place_output, show_work
 
 FORMAT = "beholder-probes-1"
 FOLDER = "probes"
@@ -139,13 +139,19 @@ def analyze_probe(
     settings["inputs"] = identify_inputs(activations=store, labels=number_of, parts=parts)
     about = _describe_store(store, settings)
     shards = _list_shards(asked)
-    folder = None if out_path is None else Path(out_path)
+    folder = None if out_path is None else place_output(Path(out_path) / FOLDER).parent
     worker = ProbeWorker(store, rows, number_of, classes, how, about, folder)
-    if folder is None:
-        facts = [worker.probe(shard.payload["layer"], shard.payload["file"])[1] for shard in shards]
-    else:
-        facts = _run(folder, worker, settings, shards, overwrite)
+    facts = _probe_in_memory(worker, shards) if folder is None else _run(folder, worker, settings, shards, overwrite)
     return _make_result(settings, facts, how, notes)
+
+
+def _probe_in_memory(worker: ProbeWorker, shards: list[Shard]) -> list[dict[str, Any]]:
+    facts: list[dict[str, Any]] = []
+    with show_work("probe", len(shards), "layers", n_bytes=0) as advance:
+        for shard in shards:
+            facts.append(worker.probe(shard.payload["layer"], shard.payload["file"])[1])
+            advance(1)
+    return facts
 
 
 def _check_settings(
@@ -221,7 +227,6 @@ def _run(
     out: Path, worker: ProbeWorker, settings: dict[str, Any], shards: list[Shard], overwrite: bool
 ) -> list[dict[str, Any]]:
     """Facts of each layer; what was done before an interruption is taken over, and layers may be added."""
-    out = place_output(out / FOLDER).parent
     folder = JobFolder(out / f".{FOLDER}.jobs", out)
     kept = {"format": FORMAT, **{name: value for name, value in settings.items() if name != "layers"}}
     clear = partial(folder.clear, [out / FOLDER])
