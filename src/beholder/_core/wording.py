@@ -112,6 +112,15 @@ def show_value(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def count_items(n: int, items: str) -> str:
+    """So many of what has a name in the plural.
+
+    >>> count_items(1, "stimuli"), count_items(1, "layers"), count_items(12_800, "pairs")
+    ('1 stimulus', '1 layer', '12,800 pairs')
+    """
+    return f"{n:,} {items}" if n != 1 else f"1 {'stimulus' if items == 'stimuli' else items.removesuffix('s')}"
+
+
 def format_count(n: int, what: str) -> str:
     """So many of something.
 

@@ -28,7 +28,7 @@ from beholder._core.answers import Answered
 from beholder._core.errors import OutputError
 from beholder._core.progress import Advance, logger, show_progress
 from beholder._core.sizes import format_bytes
-from beholder._core.wording import format_count, is_at_command_line
+from beholder._core.wording import count_items, format_count, is_at_command_line
 from beholder.jobs._estimate import DryRun, PhaseEstimate, Sampled, check_room, estimate_phase
 from beholder.jobs._folder import JobFolder
 from beholder.jobs._measure import HARD_SECONDS, SOFT_SECONDS, measure_shards, measure_work, read_free_memory
@@ -237,9 +237,9 @@ def list_unfinished(plan: Plan, folder: JobFolder) -> list[Shard]:
 
 
 def find_counted(plan: Plan, todo: Iterable[Shard]) -> list[Shard]:
-    """Shards that progress counts: those of the parts in which something is left."""
+    """Shards that progress counts: those of the parts in which something is left; all where nothing is."""
     parts = {shard.part for shard in todo}
-    return [shard for shard in plan.shards if shard.part in parts]
+    return [shard for shard in plan.shards if not parts or shard.part in parts]
 
 
 def count_known_bytes(shards: Iterable[Shard], worker: Worker) -> int | None:
@@ -265,7 +265,7 @@ def refuse_full_disk(worker: Worker, todo: list[Shard], output: Path) -> int | N
 def tell_start(plan: Plan, todo: list[Shard], total: int, n_workers: int, n_bytes: int | None) -> None:
     """Say what is about to be done: items, shards, bytes, workers."""
     left = sum(shard.size for shard in todo)
-    told = f"{left:,} {plan.unit}" if left == total else f"{left:,} of {total:,} {plan.unit} are left"
+    told = count_items(left, plan.unit) if left == total else f"{left:,} of {total:,} {plan.unit} are left"
     told += f", in {format_count(len(todo), 'shard')}"
     told += f", {format_bytes(n_bytes)} to write" if n_bytes else ""
     told += f", {n_workers} workers" if n_workers > 1 else ""

@@ -10,6 +10,7 @@ from typing import Any, final
 from beholder._core.durations import format_duration
 from beholder._core.errors import OutputError
 from beholder._core.sizes import format_bytes
+from beholder._core.wording import count_items
 
 _MACHINES = (1, 2, 4, 8, 16, 64)
 
@@ -250,7 +251,7 @@ class DryRun:
         seen = [phase for phase in self.phases if phase.n_measured]
         if seen:
             took = sum(phase.measured for phase in seen)
-            what = ", ".join(f"{_tell_number(phase.n_measured)} {phase.unit}" for phase in seen[:3])
+            what = ", ".join(_tell_part(phase) for phase in seen[:3])
             rest = f" and {len(seen) - 3} more" if len(seen) > 3 else ""
             lines.append(f"measured on {what}{rest} in {format_duration(took)}; nothing of it was kept")
         if self.memory is not None and self.memory_here is not None and self.memory > self.memory_here:
@@ -286,14 +287,15 @@ def _tell(n_bytes: int | None) -> str:
     return "?" if n_bytes is None else format_bytes(n_bytes)
 
 
-def _tell_number(n: float) -> str:
-    return f"{n:,.0f}" if n >= 10 or n == int(n) else f"{n:.2g}"
+def _tell_part(phase: PhaseEstimate) -> str:
+    n = phase.n_measured
+    return count_items(round(n), phase.unit) if n >= 10 or n == int(n) else f"{n:.2g} {phase.unit}"
 
 
 def _tell_phase(phase: PhaseEstimate) -> tuple[str, ...]:
-    left = f"{phase.n_left:,} of {phase.n_items:,} {phase.unit}" if phase.n_left < phase.n_items else (
-        f"{phase.n_left:,} {phase.unit}"
-    )  # fmt: skip
+    left = count_items(phase.n_left, phase.unit)
+    if phase.n_left < phase.n_items:
+        left = f"{phase.n_left:,} of {count_items(phase.n_items, phase.unit)}"
     time = ("at most " if phase.is_at_most else "") + format_duration(phase.find_seconds())
     memory = "?" if phase.memory is None else format_bytes(phase.memory)
     return phase.name, left, f"{phase.n_shards_left:,}", _tell(phase.n_bytes), memory, time

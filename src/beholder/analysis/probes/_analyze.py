@@ -139,10 +139,15 @@ def analyze_probe(
     settings["inputs"] = identify_inputs(activations=store, labels=number_of, parts=parts)
     about = _describe_store(store, settings)
     shards = _list_shards(asked)
-    folder = None if out_path is None else place_output(Path(out_path) / FOLDER).parent
+    folder = None if out_path is None else _place(Path(out_path) / FOLDER)
     worker = ProbeWorker(store, rows, number_of, classes, how, about, folder)
     facts = _probe_in_memory(worker, shards) if folder is None else _run(folder, worker, settings, shards, overwrite)
     return _make_result(settings, facts, how, notes)
+
+
+def _place(probes: Path) -> Path:
+    """The folder that read-outs lie in a folder of."""
+    return place_output(probes, probes).parent
 
 
 def _probe_in_memory(worker: ProbeWorker, shards: list[Shard]) -> list[dict[str, Any]]:
