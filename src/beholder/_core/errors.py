@@ -13,6 +13,7 @@ The tree, with the exit code that the command line gives each branch::
     │   ├── WeightsUnavailable        2  the weights are neither here nor to be had
     │   └── MissingExtra              2  an optional dependency is not installed
     ├── OutputBusy                    1  another run holds this output
+    ├── StorageUnreachable            1  a server that holds data does not answer
     └── OutputError                   1  a disk is full, a folder cannot be written
 """
 
@@ -176,6 +177,22 @@ class MissingExtra(InputError):
 
 class OutputBusy(BeholderError):
     """Another run is writing to this output."""
+
+
+class StorageUnreachable(BeholderError):
+    """A server that holds data does not answer, or failed on the way; what was done is kept.
+
+    Parameters
+    ----------
+    address : str
+    reason : str
+    """
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(
+            f"expected an answer from {address}; got {' '.join(reason.split())}; "
+            "try the same command again when it can be reached: finished parts are kept"
+        )
 
 
 class OutputError(BeholderError):

@@ -105,11 +105,14 @@ from .sets._joined import join_sets as join_sets
 from .sets._manifest import Manifest as Manifest
 from .sets._named import NAMED_SETS as NAMED_SETS
 from .sets._named import list_named_sets as list_named_sets
+from .sets._read import is_packed as is_packed
+from .sets._read import open_packed as open_packed
 from .sets._read import read_stimuli as read_stimuli
 from .sets._read import read_targets as read_targets
 from .sets._selection import BadFile as BadFile
 from .sets._set import StimulusSet as StimulusSet
 from .sets._set import name_conditions as name_conditions
+from .sets._unpack import unpack_stimuli as unpack_stimuli
 from .sounds._sound import load_sound as load_sound
 from .sounds._sound import resample_sound as resample_sound
 from .sounds._sound import save_sound as save_sound

@@ -10,7 +10,7 @@ from beholder._core.hashing import hash_settings
 from beholder._core.provenance import find_network
 from beholder.activations import Activations
 from beholder.models import Preprocessing, read_preprocessing
-from beholder.stimuli import StimulusSet
+from beholder.stimuli import StimulusSet, open_packed
 
 
 def read_recorded_preprocessing(acts: Activations) -> Preprocessing:
@@ -29,6 +29,9 @@ def find_stimuli(acts: Activations, preprocessing: Preprocessing, folder: Path |
     """The stimuli of a recording, from the root that it noted or the folder where they lie now."""
     table = acts.stimuli
     root = folder if folder is not None else acts.attributes.get("stimulus_root")
+    packed = open_packed(root)
+    if packed is not None:
+        return packed if set(acts.stimulus_ids) - set(packed.ids) else packed[list(acts.stimulus_ids)]
     files = tuple(str(name) for name in table["file"])
     if not all(files):
         raise InputError(

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from beholder._core.addresses import show_place
 from beholder._core.cores import count_cores
 from beholder._core.errors import ConfigurationChanged, InputError, StimulusError, UnknownNameError, suggest_keywords
 from beholder._core.files import explain_write_errors, to_path_name
@@ -371,7 +372,7 @@ def _grow_store(
             "settings": settings,
             "layers": _order_layers(model, passes),
             "n_replicates": n_replicates,
-            "stimulus_root": str(stimuli.root) if stimuli.root else None,
+            "stimulus_root": show_place(stimuli.root) if stimuli.root else None,
             **describe_columns(("id", "file", "label", "target", "hash"), stimuli.conditions),
             "selection": stimuli.selection,
             "versions": read_versions(),

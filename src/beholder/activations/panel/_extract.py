@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from beholder._core.addresses import is_address
 from beholder._core.errors import ConfigurationChanged, InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import to_path_name
 from beholder._core.progress import logger
@@ -29,7 +30,7 @@ from beholder.activations.store._arrays import is_complete
 from beholder.activations.store._lazy import Activations
 from beholder.jobs import JobFolder, get_probe, long_work, open_output, open_phases, order_phases, place_output
 from beholder.models import Alias, Model, describe_layers, identify_model, load_model, load_panel, resolve_model
-from beholder.stimuli import Exposure, StimulusSet
+from beholder.stimuli import Exposure, StimulusSet, is_packed, read_stimuli
 
 DEFAULT_PREFIX = "model_activations"
 EXPOSURE = Exposure()
@@ -159,7 +160,7 @@ def _name_model(model: Alias | str, tag: str | None, known: Mapping[str, Alias])
 
 
 def _find_folders(root: Path, folders: Sequence[str], prefix: str, skip_bad: bool) -> dict[str, StimulusSet]:
-    if not root.is_dir():
+    if not (root.is_dir() or is_address(root)):
         raise InputError("a folder of stimuli", got=f"no folder at {root}", hint="--stimuli_root DIR")
     if not prefix or any(sign in prefix for sign in "/\\\0"):
         raise InputError(
@@ -177,9 +178,12 @@ def _find_folders(root: Path, folders: Sequence[str], prefix: str, skip_bad: boo
                 hint="two runs with different --output_prefix",
             )  # fmt: skip
         sources[stem] = folder
-        found[stem] = StimulusSet.from_folder(
-            root / folder, layout="flat" if _is_flat(root / folder) else None, skip_bad=skip_bad
-        )
+        place = root / folder
+        if is_address(place) or is_packed(place):
+            found[stem] = read_stimuli(place, skip_bad=skip_bad)
+            continue
+        layout = "flat" if _is_flat(place) else None
+        found[stem] = StimulusSet.from_folder(place, layout=layout, skip_bad=skip_bad)
     return found
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from beholder.analysis.accuracy._corrupted import read_corrupted
-from beholder.stimuli import StimulusSet, as_stimulus_set, join_sets, list_named_sets
+from beholder.stimuli import StimulusSet, as_stimulus_set, is_packed, join_sets, list_named_sets
 
 _TABLES = (".csv", ".tsv", ".parquet")
 
@@ -28,6 +28,6 @@ def _are_sets(given: Sequence[Any]) -> bool:
     """Whether a list names several sets, and not single files."""
     return len(given) > 0 and all(
         isinstance(each, StimulusSet)
-        or (isinstance(each, str | Path) and (Path(each).is_dir() or Path(each).suffix in _TABLES))
+        or (isinstance(each, str | Path) and (Path(each).is_dir() or Path(each).suffix in _TABLES or is_packed(each)))
         for each in given
     )

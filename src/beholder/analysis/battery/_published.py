@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from beholder._core.errors import InputError, UnknownNameError
-from beholder._core.hashing import hash_file
 from beholder.responses import Trials
 from beholder.stimuli import StimulusSet, get_asset
 
@@ -152,13 +152,13 @@ def check_pictures(stimuli: StimulusSet, positions: Sequence[int], names: Sequen
     if len(codes) > 1:
         raise InputError("trials of one experiment", got=f"those of {', '.join(codes)}", hint="one folder of trials")
     wanted = PUBLISHED_SETS.get(codes[0]) if codes else None
-    if wanted is None or stimuli.arrays is not None:
+    if wanted is None or (stimuli.arrays is not None and stimuli.packed is None):
         return []
     sets = {name: set(get_asset(name).published_hashes.values()) for name in PUBLISHED_SETS.values()}
     step = max(1, len(positions) // _LOOKED_INTO)
     others = 0
     for place in positions[::step]:
-        content = hash_file(stimuli.path(place))
+        content = hashlib.sha256(stimuli.read_bytes(place)).hexdigest()
         found = next((name for name, hashes in sets.items() if content in hashes), None)
         if found is not None and found != wanted:
             raise InputError(

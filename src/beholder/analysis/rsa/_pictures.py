@@ -15,6 +15,7 @@ from beholder.analysis.rsa._compare import ComparedLayers
 from beholder.analysis.rsa._layers import Layers
 from beholder.analysis.rsa._targets import Targets
 from beholder.statistics import map_stimuli, pool_rdms
+from beholder.stimuli import open_packed
 
 logger = logging.getLogger("beholder")
 
@@ -65,15 +66,29 @@ def _read_stimuli(store: Activations, places: np.ndarray) -> dict[str, np.ndarra
             found["categories"] = labels
     root = store.attributes.get("stimulus_root")
     if "file" in table.columns and isinstance(root, str):
-        thumbnails = _read_thumbnails([Path(root) / str(name) for name in table["file"].to_numpy()[places]])
+        thumbnails = _read_thumbnails(_find_pictures(root, table, places))
         if thumbnails is not None:
             found["thumbnails"] = thumbnails
     return found
 
 
-def _read_thumbnails(files: Sequence[Path]) -> np.ndarray | None:
+def _find_pictures(root: str, table: Any, places: np.ndarray) -> Sequence[Path | bytes]:
+    """Files, or their contents where they lie packed or at an address; none where they are no longer there."""
+    try:
+        packed = open_packed(root)
+        if packed is not None:
+            known = {name: i for i, name in enumerate(packed.ids)}
+            return [packed.source(known[str(name)]) for name in table["id"].to_numpy()[places]]
+    except (BeholderError, KeyError) as error:
+        logger.warning("no thumbnails: %s", error)
+        return []
+    return [Path(root) / str(name) for name in table["file"].to_numpy()[places]]
+
+
+def _read_thumbnails(files: Sequence[Path | bytes]) -> np.ndarray | None:
     """Small pictures, (n_stimuli, side, side, 3), uint8, or None where the files are no longer there or no pictures."""
-    if not all(path.suffix.lower() in _PICTURES and path.is_file() for path in files):
+    paths = [each for each in files if isinstance(each, Path)]
+    if not files or not all(path.suffix.lower() in _PICTURES and path.is_file() for path in paths):
         return None
     from PIL import Image, ImageOps
 

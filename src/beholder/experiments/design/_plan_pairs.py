@@ -59,7 +59,7 @@ def plan_pairs(
     """
     settings = settings or make_settings("same-different")
     folder = Path(folder).resolve()
-    table = read_stimulus_table(sources, layers=layers, keep_failed=keep_failed)
+    table = read_stimulus_table(sources, layers=layers, keep_failed=keep_failed, folder=folder)
     if len(table) < 2:
         raise InputError("two stimuli or more", got=str(len(table)))
     n_versions = max(len(table.conditions) - 1, 0)
@@ -87,7 +87,7 @@ def plan_pairs(
         settings = drop_practice(settings)
         notes = [*notes, "no practice; --practice FOLDER gives it stimuli of its own"]
     elif n_practice:
-        easy = read_labelled(Path(str(practice_source)))
+        easy = read_labelled(Path(str(practice_source)), folder=folder)
         practice = _draw_easy_pairs(easy, n_practice, folder, make_generator(seed, "tasks", "practice"), "practice")
     n_replaced = sum(version.replaced for version in table.versions.values())
     if n_replaced:

@@ -100,7 +100,7 @@ def plan_recognition(
     """
     settings = settings or make_settings("feather-pictures")
     folder = Path(folder).resolve()
-    table = read_stimulus_table(sources, layers=layers, keep_failed=keep_failed, adaptive=adaptive)
+    table = read_stimulus_table(sources, layers=layers, keep_failed=keep_failed, adaptive=adaptive, folder=folder)
     _check_files_of_kind(table, settings.kind)
     if not settings.choices:
         settings = settings.replace({"choices": sort_classes(table.labels)})
@@ -259,8 +259,8 @@ class _Easy:
     stimulus_id: str
 
 
-def _read_easy(source: Path | str, settings: Settings) -> list[_Easy]:
-    table = read_labelled(Path(source))
+def _read_easy(source: Path | str, settings: Settings, folder: Path) -> list[_Easy]:
+    table = read_labelled(Path(source), folder=folder)
     _check_files_of_kind(table, settings.kind)
     answers = match_choices(table, settings.choices)
     return [_Easy(table.versions[i, c].path, answers[i], table.ids[i]) for i, c in sorted(table.versions)]
@@ -282,7 +282,7 @@ def draw_catch(
     """Catch trials of every task: stimuli of ``source``, or icons; all shown equally often, as far as it goes."""
     icons = find_icons(settings.choices) if get_task_kind(settings.kind).modality == "pictures" else {}
     if source is not None:
-        easy = _read_easy(source, settings)
+        easy = _read_easy(source, settings, folder)
     else:
         easy = [_Easy(path, name, f"icon_{name}") for name, path in icons.items()]
     if not easy and not n_catch:
@@ -322,7 +322,7 @@ def draw_practice(
         if not n:
             return [], settings, []
         return [], drop_practice(settings), ["no practice; --practice FOLDER gives it stimuli of its own"]
-    easy = _read_easy(source, settings)
+    easy = _read_easy(source, settings, folder)
     if len(easy) < n:
         raise InputError(f"{n} stimuli for practice", got=f"{len(easy)} in {source}", hint="--set practice.n_without=0")
     kinds = np.array([settings.choices.index(each.answer) for each in easy])

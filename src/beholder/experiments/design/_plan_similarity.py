@@ -78,7 +78,7 @@ def plan_similarity(
     """
     settings = settings or make_settings("similarity")
     folder = Path(folder).resolve()
-    items = _list_items(read_stimulus_table(sources, layers=layers, keep_failed=keep_failed))
+    items = _list_items(read_stimulus_table(sources, layers=layers, keep_failed=keep_failed, folder=folder))
     size = len(get_task_kind(settings.kind).slots)
     if len(items) < size + 1:
         raise InputError(f"{size + 1} stimuli or more", got=str(len(items)))
@@ -96,7 +96,7 @@ def plan_similarity(
         catch = [_make_catch(items, int(i), settings, folder, generator) for i in twice[k]]
         tasks.append(make_task(k + 1, main, catch, generator.permutation(len(main) + n_catch).tolist()))
     n_practice = settings.practice.n_trials * (1 if settings.practice.repeat_block else settings.practice.max_blocks)
-    own = _list_items(read_stimulus_table([practice_source])) if practice_source is not None else items
+    own = _list_items(read_stimulus_table([practice_source], folder=folder)) if practice_source is not None else items
     drawn = make_generator(seed, "tasks", "practice")
     practice = [
         _make_group([own[i] for i in drawn.permutation(len(own))[:size]], None, "practice", folder)

@@ -19,13 +19,15 @@ from beholder.stimuli import (
     load_categories,
     read_stimulus_manifest,
     tells_decisions,
+    unpack_stimuli,
 )
 
 ORIGINAL = "original"
 TABLE = "stimuli.csv"
+UNPACKED = "unpacked"
 _LEVEL = "level"
 _BASES = ("source_id", "source", "original", "base", "stimulus")
-_NO_CONDITION = frozenset({"sha256", "seed", "rank", "width", "height", "size", "duration"})
+_NO_CONDITION = frozenset({"shard", "sha256", "seed", "rank", "width", "height", "size", "duration"})
 _WNID = re.compile(r"(n\d{8})(?![0-9])")
 
 
@@ -118,6 +120,7 @@ def read_stimulus_table(
     layers: Sequence[str] | None = None,
     keep_failed: bool = False,
     adaptive: bool = False,
+    folder: Path | None = None,
 ) -> StimulusTable:
     """Read folders of metamers, or one folder or table of labelled stimuli.
 
@@ -132,6 +135,8 @@ def read_stimulus_table(
         Show metamers that did not pass.
     adaptive : bool
         Levels are no conditions but what an adaptive method chooses from.
+    folder : path, optional
+        Where stimuli that lie packed, or at an address, are written as files: beside the plan.
     """
     if isinstance(sources, str | Path):
         sources = [sources]
@@ -145,7 +150,7 @@ def read_stimulus_table(
         raise InputError("one folder or table, or several metamers/{model}", got=f"{len(sources)} of them")
     if layers:
         raise InputError("--layers with metamers", got=f"{sources[0]}, which holds none")
-    return read_labelled(Path(sources[0]), adaptive)
+    return read_labelled(Path(sources[0]), adaptive, folder=folder)
 
 
 def read_metamers(folders: Sequence[Path], layers: Sequence[str] | None, keep_failed: bool) -> StimulusTable:
@@ -240,10 +245,12 @@ def _find_passed(made: MetamerSet) -> dict[tuple[str, str], bool]:
     return verdicts
 
 
-def read_labelled(source: Path, adaptive: bool = False) -> StimulusTable:
-    """A folder or table of labelled stimuli, whose columns are conditions; a folder may hold one, ``stimuli.csv``."""
+def read_labelled(source: Path, adaptive: bool = False, *, folder: Path | None = None) -> StimulusTable:
+    """Labelled stimuli, whose columns are conditions; a folder may hold a table of its own, ``stimuli.csv``."""
     source = source / TABLE if (source / TABLE).is_file() else source
-    stimuli = as_stimulus_set(source) if source.is_file() else StimulusSet.from_folder(source)
+    stimuli = as_stimulus_set(source)
+    if folder is not None:
+        stimuli = unpack_stimuli(stimuli, folder / UNPACKED)
     if stimuli.arrays is not None:
         raise InputError("stimuli that are files", got=f"arrays in {source}")
     columns = {name: list(values) for name, values in stimuli.conditions.items()}
@@ -288,7 +295,9 @@ def list_varied(stimuli: StimulusSet, adaptive: bool = False) -> list[str]:
     base = next((name for name in _BASES if name in stimuli.conditions), None)
     left_out = {base, *_NO_CONDITION, *([_LEVEL] if adaptive else [])}
     return [
-        name for name, values in stimuli.conditions.items() if name not in left_out and len(set(map(str, values))) > 1
+        name
+        for name, values in stimuli.conditions.items()
+        if name not in left_out and len(set(map(str, values))) > 1 and tuple(map(str, values)) != stimuli.labels
     ]
 
 

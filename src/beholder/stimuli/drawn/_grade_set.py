@@ -270,7 +270,7 @@ class GradeWorker(Worker):
             seed = derive_seed(self.seed, "graded", name, stimulus_id)
             i = self.stimuli.index_of(stimulus_id)
             if self.grade in SOUND_GRADES:
-                sound, rate = load_sound(self.stimuli.path(i))
+                sound, rate = load_sound(self.stimuli.source(i))
                 made = grade_stimulus(sound, self.grade, self.levels[name], seed=seed, options=self.options)
                 save_sound(path, made, rate)
             else:
@@ -286,7 +286,7 @@ def _check_grade(stimuli: StimulusSet, grade: str) -> None:
     if grade not in GRADES:
         raise UnknownNameError("grade", grade, GRADES)
     wanted = "sound" if grade in SOUND_GRADES else "image"
-    if stimuli.kind != wanted or (wanted == "sound" and stimuli.arrays is not None):
+    if stimuli.kind != wanted or (wanted == "sound" and stimuli.arrays is not None and stimuli.packed is None):
         raise InputError(f"{wanted} files for {grade}", got=f"a set of {stimuli.kind}s")
     if taken := [name for name in GRADED_COLUMNS if name in stimuli.conditions]:
         raise InputError(

@@ -229,8 +229,10 @@ def build_from_items(
     labels: Sequence[str] | None = None,
     targets: Sequence[int] | np.ndarray | None = None,
     conditions: Mapping[str, Sequence[Any]] | None = None,
+    files: Sequence[str] | None = None,
+    root: Path | str | None = None,
 ) -> Manifest:
-    """A set of arrays, or of items, that were checked."""
+    """A set of arrays, or of items, that were checked; ``files`` are what they are called, below ``root``."""
     n = len(arrays)
     ids = tuple(f"{i:06d}" for i in range(n)) if ids is None else tuple(str(each) for each in ids)
     names = tuple(str(each) for each in labels) if labels is not None else None
@@ -241,8 +243,8 @@ def build_from_items(
     return Manifest(
         kind=kind,
         ids=ids,
-        files=("",) * n,
-        root=None,
+        files=("",) * n if files is None else tuple(files),
+        root=None if root is None else Path(root),
         labels=names,
         targets=np.asarray(targets),
         conditions={name: list(column) for name, column in (conditions or {}).items()},

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from beholder._core.addresses import hold_listings, is_address, show_place
 from beholder._core.errors import InputError
 from beholder._core.tensors import is_tensor
 from beholder.stimuli.images._picture import check_picture, is_transparent, looks_like_pictures
@@ -22,12 +23,16 @@ from beholder.stimuli.sets._datasets import (
     is_loader,
     is_torch,
 )
+from beholder.stimuli.sets._find_packed import is_remote_file
 from beholder.stimuli.sets._folder import build_flat, find_kind
 from beholder.stimuli.sets._items import StimulusItems, check_item, to_plain
+from beholder.stimuli.sets._parquet import find_tables
+from beholder.stimuli.sets._remote_files import attach_remote, find_remote
 from beholder.stimuli.sets._set import StimulusSet
 from beholder.stimuli.sets._shards import find_shards
 
 _HDF5 = frozenset({".h5", ".hdf5", ".hdf"})
+_TABLES = frozenset({".csv", ".tsv", ".txt", ".parquet"})
 _EXPLICIT = "StimulusSet.from_arrays(x), whose first axis is always the stimuli"
 
 
@@ -108,6 +113,8 @@ def collect_files(paths: Sequence[Path | str]) -> StimulusSet:
     InputError
         A file that is missing or neither picture nor sound, or both kinds.
     """
+    if paths and any(map(is_address, paths)):
+        return _collect_remote(list(dict.fromkeys(map(str, paths))))
     files = list(dict.fromkeys(Path(path).absolute() for path in paths))
     if not files:
         raise InputError("at least one file", got="none")
@@ -126,19 +133,59 @@ def collect_files(paths: Sequence[Path | str]) -> StimulusSet:
     return StimulusSet.from_manifest(build_flat(root, names, kind))  # type: ignore[arg-type]
 
 
+def _collect_remote(paths: list[str]) -> StimulusSet:
+    """Files at addresses, in the order in which they are named."""
+    local = next((path for path in paths if not is_address(path)), None)
+    if local is not None:
+        raise InputError("files at addresses, or files of this machine", got=f"both, such as {local}")
+    root, found = find_remote(paths)
+    missing = [name for name, entry in found.items() if entry is None]
+    if missing:
+        raise InputError("files of stimuli", got=f"no file at {show_place(root / missing[0])}")
+    kinds = {name: find_kind(name) for name in found}
+    strange = next((name for name, kind in kinds.items() if kind is None), None)
+    if strange is not None:
+        raise InputError("pictures or sounds", got=show_place(root / strange))
+    if len(set(kinds.values())) > 1:
+        raise InputError("pictures or sounds", got="both")
+    (kind,) = set(kinds.values())
+    made = build_flat(root, found, kind)  # type: ignore[arg-type]
+    return StimulusSet.from_manifest(attach_remote(made, [entry for entry in found.values() if entry is not None]))
+
+
 def _from_path(path: Path, skip_bad: bool) -> StimulusSet:
+    """Whatever lies at a path or an address."""
+    with hold_listings():
+        return _look(path, skip_bad)
+
+
+def _look(path: Path, skip_bad: bool) -> StimulusSet:
+    found = _open_path(path)
+    if found is not None:
+        return found.drop_bad_files() if skip_bad else found
+    if is_address(path):
+        is_table = path.suffix.lower() in _TABLES and is_remote_file(path)
+        make = StimulusSet.from_table if is_table else StimulusSet.from_folder
+        return make(path, skip_bad=skip_bad)
+    if not path.is_file():
+        return StimulusSet.from_folder(path, skip_bad=skip_bad)
+    return StimulusSet.from_table(path, skip_bad=skip_bad)
+
+
+def _open_path(path: Path) -> StimulusSet | None:
+    """The stimuli of an HDF5 file, of shards, of tables that hold them, or of one file; None for folders and tables."""
     for place in (path, *path.parents):
         if place.suffix.lower() in _HDF5 and not place.is_dir() and (place == path or place.is_file()):
+            if is_address(place):
+                raise InputError("an HDF5 file of this machine", got=show_place(place), hint="a copy of it, or shards")
             key = path.relative_to(place).as_posix()
             return StimulusSet.from_hdf5(place, None if key == "." else key)
     if find_shards(path):
         return StimulusSet.from_shards(path)
-    if not path.is_file():
-        return StimulusSet.from_folder(path, skip_bad=skip_bad)
-    if find_kind(path.name) is not None:
-        found = collect_files([path])
-        return found.drop_bad_files() if skip_bad else found
-    return StimulusSet.from_table(path, skip_bad=skip_bad)
+    if find_tables(path)[0]:
+        return StimulusSet.from_parquet(path)
+    is_one = find_kind(path.name) is not None and (is_address(path) or path.is_file())
+    return collect_files([path]) if is_one else None
 
 
 def _from_array(array: np.ndarray, shape: tuple[int, ...] | None) -> StimulusSet:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from beholder._core.addresses import RemoteEntry, is_address, show_place
 from beholder._core.errors import InputError
 from beholder.stimuli.sets._manifest import Manifest
 from beholder.stimuli.words._labels import sort_classes
@@ -78,6 +79,8 @@ def agree_on_kind(
 def check_folder(folder: Path | str) -> Path:
     """The folder as a path; one that is absent or a file is an :class:`InputError`."""
     folder = Path(folder)
+    if is_address(folder):
+        raise InputError("a folder of this machine", got=show_place(folder), hint="a copy of it")
     if not folder.is_dir():
         got = f"a file at {folder}" if folder.exists() else f"nothing at {folder}"
         raise InputError("a folder of stimuli", got=got)
@@ -165,15 +168,39 @@ def build_from_folder(
     layout: Literal["flat", "classes"] | None = None,
 ) -> Manifest:
     """A set of everything in a flat folder or in class folders; see :meth:`StimulusSet.from_folder`."""
-    folder = check_folder(folder)
     if layout not in (None, "flat", "classes"):
         raise InputError("layout 'flat' or 'classes'", got=repr(layout))
+    if is_address(folder):
+        from beholder.stimuli.sets._remote_files import attach_remote, list_remote
+
+        entries = list_remote(folder)
+        top, inside = _sort_entries(entries, layout)
+        return attach_remote(_build(Path(folder), top, inside, kind), entries)
+    folder = check_folder(folder)
     top, sub_folders = list_entries(folder)
     inside = {} if layout == "flat" else {name: sorted(walk_files(folder, name)) for name in sub_folders}
-    if layout == "classes":
-        top = []
+    return _build(folder, [] if layout == "classes" else top, inside, kind)
+
+
+def _sort_entries(entries: Iterable[RemoteEntry], layout: str | None) -> tuple[list[str], dict[str, list[str]]]:
+    """Names of the files directly at an address, and of those in each of its folders, sorted."""
+    top: list[str] = []
+    inside: dict[str, list[str]] = {}
+    for entry in entries:
+        folder, _, rest = entry.name.partition("/")
+        if rest:
+            inside.setdefault(folder, []).append(entry.name)
+        else:
+            top.append(entry.name)
+    inside = {} if layout == "flat" else {name: sorted(inside[name]) for name in sorted(inside)}
+    return [] if layout == "classes" else sorted(top), inside
+
+
+def _build(
+    folder: Path, top: list[str], inside: Mapping[str, list[str]], kind: Literal["image", "sound"] | None
+) -> Manifest:
     everything = [*top, *(file for files in inside.values() for file in files)]
-    kind = agree_on_kind(everything, kind, str(folder))
+    kind = agree_on_kind(everything, kind, show_place(folder))
     top = [file for file in top if find_kind(file) == kind]
     classes = {name: [file for file in files if find_kind(file) == kind] for name, files in inside.items()}
     full = {name: files for name, files in classes.items() if files}
@@ -182,7 +209,8 @@ def build_from_folder(
     if top and full:
         raise InputError(
             "a flat folder or class folders",
-            got=f"{folder} with {len(top)} {kind}s beside {len(full)} folders of {kind}s ({', '.join(list(full)[:3])})",
+            got=f"{show_place(folder)} with {len(top)} {kind}s beside {len(full)} folders of {kind}s "
+            f"({', '.join(list(full)[:3])})",
             hint="moving either away, or --layout flat or classes",
         )
     if top:
@@ -264,4 +292,4 @@ def _explain_empty(folder: Path, files: list[str], kind: str | None) -> InputErr
     expected = sought[kind] if kind else f"{sought['image']} or {sought['sound']}"
     counts = Counter(split_name(file)[1].lower() or "no extension" for file in files)
     there = ", ".join(f"{n} with {extension}" for extension, n in counts.most_common(5)) or "nothing"
-    return InputError(f"a folder with {expected}", got=f"{folder}, which holds {there}")
+    return InputError(f"a folder with {expected}", got=f"{show_place(folder)}, which holds {there}")

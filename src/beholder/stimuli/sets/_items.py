@@ -10,6 +10,7 @@ from PIL import Image
 
 from beholder._core.errors import InputError
 from beholder._core.tensors import is_tensor
+from beholder.stimuli.sets._packed import PackedFiles
 
 
 @final
@@ -39,8 +40,15 @@ class StimulusItems:
         return self._source
 
     @property
+    def packed(self) -> PackedFiles | None:
+        """The files that the items are, where they are."""
+        return self._source if isinstance(self._source, PackedFiles) and self._convert is None else None
+
+    @property
     def dtype(self) -> np.dtype:
         """Type of the first item's numbers; uint8 for the bytes of files."""
+        if self.packed is not None:
+            return np.dtype(np.uint8)
         first = self[0]
         if isinstance(first, bytes):
             return np.dtype(np.uint8)
@@ -53,7 +61,11 @@ class StimulusItems:
         return f"StimulusItems({len(self)} of {type(self._source).__name__})"
 
     def __getitem__(self, i: int) -> Any:
-        item = self._source[int(self.rows[i])]
+        source, row = self._source, int(self.rows[i])
+        if isinstance(source, PackedFiles):
+            item = source.read(row, self.rows[i + 1 : i + 1 + source.count_following()])
+        else:
+            item = source[row]
         return item if self._convert is None else self._convert(item)
 
     def take(self, positions: np.ndarray) -> StimulusItems:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder.stimuli.sets._items import StimulusItems
+from beholder.stimuli.sets._packed import JoinedFiles
 from beholder.stimuli.sets._set import StimulusSet
 from beholder.stimuli.words._labels import number_classes
 
@@ -28,15 +30,18 @@ def join_sets(sets: Sequence[StimulusSet]) -> StimulusSet:
     Raises
     ------
     InputError
-        Sets of several kinds or of arrays; an id in two of them.
+        Sets of several kinds, of arrays, or some packed and some not; an id in two of them.
     """
     if not sets:
         raise InputError("at least one stimulus set", got="none")
     if len(sets) == 1:
         return sets[0]
     kinds = sorted({each.kind for each in sets})
-    if len(kinds) > 1 or any(each.arrays is not None for each in sets):
+    packed = [each.packed for each in sets if each.packed is not None]
+    if len(kinds) > 1 or any(each.arrays is not None and each.packed is None for each in sets):
         raise InputError("sets of files of one kind", got=", ".join(kinds) if len(kinds) > 1 else "one of arrays")
+    if packed and len(packed) < len(sets):
+        raise InputError("sets that are all files of this machine, or all packed or at addresses", got="both")
     seen: dict[str, int] = {}
     for place, each in enumerate(sets):
         for stimulus_id in each.ids:
@@ -50,10 +55,24 @@ def join_sets(sets: Sequence[StimulusSet]) -> StimulusSet:
     return StimulusSet(
         kind=sets[0].kind,
         ids=tuple(seen),
-        files=tuple(each.path(i).absolute().as_posix() for each in sets for i in range(len(each))),
+        files=_list_files(sets),
+        arrays=_join_packed(sets) if packed else None,
         root=None,
         labels=labels,
         targets=np.asarray(number_classes(labels)),
         conditions=conditions,
         layout="table",
     )
+
+
+def _list_files(sets: Sequence[StimulusSet]) -> tuple[str, ...]:
+    if sets[0].packed is not None:
+        return tuple(file for each in sets for file in each.files)
+    return tuple(each.path(i).absolute().as_posix() for each in sets for i in range(len(each)))
+
+
+def _join_packed(sets: Sequence[StimulusSet]) -> StimulusItems:
+    source = JoinedFiles([each.packed for each in sets if each.packed is not None])
+    starts = np.cumsum([0, *(len(each) for each in source.sources)])
+    rows = [each.arrays.rows + start for each, start in zip(sets, starts[:-1], strict=True)]
+    return StimulusItems(source, rows=np.concatenate(rows))

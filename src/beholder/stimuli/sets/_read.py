@@ -7,9 +7,11 @@ from typing import Literal
 
 import numpy as np
 
+from beholder._core.addresses import is_address, show_place
 from beholder._core.errors import InputError
 from beholder.stimuli.sets._coerce import as_stimulus_set
 from beholder.stimuli.sets._folder import build_from_folder
+from beholder.stimuli.sets._parquet import find_tables
 from beholder.stimuli.sets._set import StimulusSet
 from beholder.stimuli.sets._shards import find_shards
 
@@ -56,12 +58,25 @@ def read_stimuli(
         return StimulusSet.from_folder(
             path, layout=layout, things=things, things_behavior=things_behavior, skip_bad=skip_bad
         )
-    if Path(path).is_dir() and (layout is not None or not find_shards(path)):
+    is_folder = Path(path).is_dir()
+    if (is_folder and (layout is not None or not is_packed(path))) or (layout is not None and is_address(path)):
         made = StimulusSet.from_manifest(build_from_folder(path, layout=layout))
         return made.drop_bad_files() if skip_bad else made
     if layout is not None:
-        raise InputError("a folder, to take it in a layout", got=f"{path} with layout={layout!r}")
+        raise InputError("a folder, to take it in a layout", got=f"{show_place(path)} with layout={layout!r}")
     return as_stimulus_set(Path(path), skip_bad=skip_bad)
+
+
+def open_packed(root: Path | str | None) -> StimulusSet | None:
+    """The stimuli that lie packed, or at an address, where a result notes that they lay; None for a plain folder."""
+    if root is None or not (is_address(root) or is_packed(root)):
+        return None
+    return as_stimulus_set(Path(root))
+
+
+def is_packed(folder: Path | str) -> bool:
+    """Whether a path names shards, or tables that hold pictures or sounds."""
+    return bool(find_shards(folder) or find_tables(folder)[0])
 
 
 def read_targets(file: Path | str, n_stimuli: int) -> list[int]:

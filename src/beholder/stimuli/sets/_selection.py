@@ -107,15 +107,16 @@ def find_bad_files(stimuli: StimulusSet) -> list[BadFile]:
     from beholder.stimuli.images._image import open_image
     from beholder.stimuli.sounds._sound import load_sound
 
-    if stimuli.arrays is not None:
+    if stimuli.arrays is not None and stimuli.packed is None:
         return []
 
     def check(i: int) -> str | None:
         try:
+            source = stimuli.source(i)
             if stimuli.kind == "sound":
-                load_sound(stimuli.path(i))
+                load_sound(source)
             else:
-                open_image(stimuli.path(i), draft=(1, 1))
+                open_image(source, draft=(1, 1))
         except StimulusError as error:
             return error.got or str(error)
         return None
@@ -128,7 +129,8 @@ def find_bad_files(stimuli: StimulusSet) -> list[BadFile]:
         for i, reason in enumerate(pool.map(check, range(len(stimuli)))):
             advance(1)
             if reason is not None:
-                bad.append(BadFile(stimuli.ids[i], stimuli.files[i], reason))
+                name = stimuli.files[i] or stimuli.ids[i]
+                bad.append(BadFile(stimuli.ids[i], name, reason))
     for each in bad:
         logger.warning("bad file %s: %s", each.file, each.reason)
     return bad

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, final
 
 import numpy as np
 
+from beholder._core.addresses import show_place
 from beholder._core.errors import InputError, StimulusError, UnknownNameError
 from beholder._core.files import mark_file, read_file
 from beholder._core.hashing import PREFIX, hash_source
@@ -17,10 +18,13 @@ from beholder._core.seeds import DEFAULT_SEED
 from beholder.stimuli.sets._arrays import HDF5Images, build_from_arrays, take_arrays
 from beholder.stimuli.sets._folder import build_from_folder
 from beholder.stimuli.sets._html import render_set
+from beholder.stimuli.sets._items import StimulusItems
 from beholder.stimuli.sets._manifest import Kind, Layout, Manifest
 from beholder.stimuli.sets._named import NAMED_SETS
+from beholder.stimuli.sets._packed import PackedFiles
+from beholder.stimuli.sets._parquet import build_from_parquet, find_tables
 from beholder.stimuli.sets._selection import BadFile, draw_fraction, find_bad_files, find_positions
-from beholder.stimuli.sets._shards import build_from_shards, find_shards, measure_shards
+from beholder.stimuli.sets._shards import build_from_shards, find_shards
 from beholder.stimuli.sets._table import build_from_table
 from beholder.stimuli.sets._things import build_from_things, build_from_things_behavior
 
@@ -33,8 +37,8 @@ if TYPE_CHECKING:
 class StimulusSet:
     """Stimuli in a fixed order: a manifest, and the files or arrays it names.
 
-    Made by :meth:`from_folder`, :meth:`from_table`, :meth:`from_shards`, :meth:`from_arrays`, :meth:`from_hdf5` and
-    :meth:`from_named`.
+    Made by :meth:`from_folder`, :meth:`from_table`, :meth:`from_shards`, :meth:`from_parquet`, :meth:`from_arrays`,
+    :meth:`from_hdf5` and :meth:`from_named`.
     ``stimuli[...]`` takes a slice, integers, a boolean mask or ids and gives a set again; iterating gives ids.
     Small, immutable and picklable: nothing is decoded until it is asked for.
 
@@ -259,8 +263,39 @@ class StimulusSet:
         """
         shards = find_shards(path)
         if not shards:
-            raise InputError("shards: a .tar file, a folder of them, or x-{000..099}.tar", got=str(path))
-        return cls.from_manifest(build_from_shards(shards))
+            raise InputError("shards: a .tar file, a folder of them, or x-{000..099}.tar", got=show_place(path))
+        return cls.from_manifest(build_from_shards(shards, path))
+
+    @classmethod
+    def from_parquet(cls, path: Path | str, column: str | None = None) -> StimulusSet:
+        """Take the pictures or sounds that Parquet tables hold, as Hugging Face publishes them; read when needed.
+
+        Parameters
+        ----------
+        path : path
+            A ``.parquet`` table, a folder of them, ``train-{00000..00004}.parquet``, or ``*.parquet``. A column of
+            bytes, or of ``{bytes, path}``, holds the files. Ids are those of a column ``stimulus_id``, ``id``,
+            ``image_id`` or ``__key__``, else made of the paths; classes those of a column of classes, ``label``,
+            ``class``, ...; other columns of numbers and texts become conditions.
+        column : str, optional
+            The column of files; needed where there are several.
+
+        Raises
+        ------
+        InputError
+            No such tables, no column of files or several, labels of some rows.
+
+        Examples
+        --------
+        >>> stimuli = StimulusSet.from_parquet("data/train-{00000..00004}.parquet")  # doctest: +SKIP
+        """
+        tables, own = find_tables(path)
+        if not tables:
+            raise InputError(
+                "tables of pictures or sounds: a .parquet file, a folder of them, or x-{000..099}.parquet",
+                got=show_place(path),
+            )
+        return cls.from_manifest(build_from_parquet(tables, column or own, path))
 
     @classmethod
     def from_named(
@@ -305,7 +340,7 @@ class StimulusSet:
 
     def __repr__(self) -> str:
         n_classes = len(set(self.targets.tolist()))
-        where = f", root={self.root.as_posix()!r}" if self.root is not None else ""
+        where = f", root={show_place(self.root.as_posix())!r}" if self.root is not None else ""
         extra = f", conditions={list(self.conditions)}" if self.conditions else ""
         cut = f", selection={self.selection}" if self.selection else ""
         return f"StimulusSet({len(self)} {self.kind}s, {n_classes} classes, {self.layout}{where}{extra}{cut})"
@@ -316,8 +351,15 @@ class StimulusSet:
     def path(self, i: int) -> Path:
         """The path of stimulus ``i``'s file."""
         if self.arrays is not None:
-            raise InputError("stimuli that are files", got="a set of arrays", hint="stimuli.source(i)")
+            name = self.files[i] or self.ids[i]
+            got = "a set of arrays" if self.packed is None else f"{name}, which is packed or at an address"
+            raise InputError("stimuli that are files of this machine", got=got, hint="stimuli.source(i)")
         return Path(self.files[i]) if self.root is None else self.root / self.files[i]
+
+    @property
+    def packed(self) -> PackedFiles | None:
+        """What holds the files that lie in others or at an address; None for other sets."""
+        return self.arrays.packed if isinstance(self.arrays, StimulusItems) else None
 
     def source(self, i: int) -> Any:
         """What a model's ``prepare`` takes for stimulus ``i``: the path of its file, its array, or a file's content."""
@@ -328,7 +370,7 @@ class StimulusSet:
 
     def read_bytes(self, i: int) -> bytes:
         """The bytes of stimulus ``i``'s file."""
-        return read_file(self.path(i))[0]
+        return self.source(i) if self.packed is not None else read_file(self.path(i))[0]
 
     def read(self, i: int) -> tuple[Any, str, list[int] | None]:
         """Stimulus ``i`` in memory, the hash of what was read, and the mark of its file (None where it has none).
@@ -380,15 +422,17 @@ class StimulusSet:
         return hashlib.sha256(source).hexdigest() == recorded
 
     def mark(self, i: int) -> list[int] | None:
-        """Size, times and inode of the file stimulus ``i`` lies in; None for other arrays, and where it is gone."""
+        """Size, times and inode of the file stimulus ``i`` lies in, or what its server says; None where none tells."""
         if self.arrays is None:
             return mark_file(self.path(i))
+        if self.packed is not None:
+            return self.packed.mark(int(self.arrays.rows[i]))
         return mark_file(self.arrays.file) if isinstance(self.arrays, HDF5Images) else None
 
     def measure_files(self) -> np.ndarray | None:
         """Bytes of each stimulus's file, (n_stimuli,), int64, 0 where it is gone; None for arrays that are no files."""
         if self.arrays is not None:
-            return measure_shards(self.arrays)
+            return None if self.packed is None else self.packed.sizes[self.arrays.rows]
         return np.array([(mark_file(self.path(i)) or [0])[0] for i in range(len(self))], dtype=np.int64)
 
     def index_of(self, stimulus_id: str) -> int:
@@ -417,7 +461,7 @@ class StimulusSet:
             "n_classes": len(set(self.targets.tolist())),
             "conditions": list(self.conditions),
             "selection": self.selection,
-            "root": None if self.root is None else self.root.as_posix(),
+            "root": None if self.root is None else show_place(self.root.as_posix()),
         }
 
     # --- cutting it ---------------------------------------------------------------------------------------------

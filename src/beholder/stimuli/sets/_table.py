@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from beholder._core.addresses import RemoteEntry, is_address, read_range, show_place
 from beholder._core.errors import SKIP_HINT, InputError, StimulusError
 from beholder.jobs import check_source
 from beholder.stimuli.sets._folder import agree_on_kind, find_kind, make_ids
 from beholder.stimuli.sets._manifest import Manifest
+from beholder.stimuli.sets._remote_files import attach_remote, find_remote
 from beholder.stimuli.words._labels import number_classes
 
 if TYPE_CHECKING:
@@ -34,7 +37,7 @@ def build_from_table(
 ) -> Manifest:
     """A set from a table; see :meth:`StimulusSet.from_table`."""
     table = Path(table)
-    return _build(_read_frame(table), table.parent, str(table), kind, skip_missing)
+    return _build(_read_frame(table), table.parent, show_place(table), kind, skip_missing)
 
 
 def build_from_frame(frame: pd.DataFrame, *, skip_missing: bool = False) -> Manifest:
@@ -47,7 +50,11 @@ def build_from_frame(frame: pd.DataFrame, *, skip_missing: bool = False) -> Mani
 def _build(
     frame: pd.DataFrame, root: Path | None, table: str, kind: Literal["image", "sound"] | None, skip_missing: bool
 ) -> Manifest:
-    frame, skipped = _find_files(frame, root or Path(), table, skip_missing)
+    entries: Mapping[str, RemoteEntry] = {}
+    if is_address(root or "") or any(map(is_address, frame["file"].tolist())):
+        root, entries, frame, skipped = _find_remote_files(frame, root or Path(), table, skip_missing)
+    else:
+        frame, skipped = _find_files(frame, root or Path(), table, skip_missing)
     files = frame["file"].tolist()
     kind = agree_on_kind(files, kind, table)
     if kind is None:
@@ -57,7 +64,7 @@ def _build(
         raise InputError(f"{kind} files only", got=f"{len(wrong)} others in {table}, such as {wrong[0]}")
     ids = tuple(frame.pop("stimulus_id").tolist()) if "stimulus_id" in frame else make_ids(files)
     labels, targets = _read_classes(frame, files, table)
-    return Manifest(
+    made = Manifest(
         kind=kind,
         ids=ids,
         files=tuple(files),
@@ -68,6 +75,7 @@ def _build(
         layout="table",
         selection={"skipped": skipped} if skipped else {},
     )
+    return attach_remote(made, entries.values()) if entries else made
 
 
 def _read_frame(table: Path) -> pd.DataFrame:
@@ -77,19 +85,24 @@ def _read_frame(table: Path) -> pd.DataFrame:
     suffix = table.suffix.lower()
     if suffix not in (".csv", ".tsv", ".txt", ".parquet"):
         raise InputError("a .csv, .tsv, .txt or .parquet table", got=str(table))
-    check_source(table)
+    source: Any = table
+    if is_address(table):
+        source = io.BytesIO(read_range(table))
+    else:
+        check_source(table)
     try:
         if suffix == ".parquet":
-            frame = _to_text(pd.read_parquet(table))
+            frame = _to_text(pd.read_parquet(source))
         else:
             separator = "," if suffix == ".csv" else "\t"
-            frame = pd.read_csv(table, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+            frame = pd.read_csv(source, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise InputError("a table of stimuli", got=f"no file at {table}") from error
     except (ValueError, OSError) as error:
-        raise InputError("a table of stimuli", got=f"{table}, which does not parse ({error})") from error
-    _check_frame(frame, str(table))
-    return _rename_columns(frame, str(table))
+        got = f"{show_place(table)}, which does not parse ({error})"
+        raise InputError("a table of stimuli", got=got) from error
+    _check_frame(frame, show_place(table))
+    return _rename_columns(frame, show_place(table))
 
 
 def _to_text(frame: pd.DataFrame) -> pd.DataFrame:
@@ -136,7 +149,34 @@ def _find_files(
             files.append("")
             continue
         files.append((full[len(inside) :] if full.startswith(inside) else full).replace(os.sep, "/"))
-    frame = frame.assign(file=files)
+    return _keep_files(frame.assign(file=files), missing, table, skip_missing)
+
+
+def _find_remote_files(
+    frame: pd.DataFrame, folder: Path, table: str, skip_missing: bool
+) -> tuple[Path, dict[str, RemoteEntry], pd.DataFrame, list[dict[str, str]]]:
+    """As :func:`_find_files`, of files at addresses; with their folder, and each by its name below it."""
+    given = [str(each).replace("\\", "/") for each in frame["file"].tolist()]
+    full = [each if not each or is_address(each) else os.path.normpath(folder / each) for each in given]
+    local = next((each for each in full if each and not is_address(each)), None)
+    if local is not None:
+        raise InputError("files at addresses, or files of this machine", got=f"{table} with both, such as {local}")
+    root, found = find_remote([each for each in full if each])
+    files, missing, start = [], [], len(str(root)) + 1
+    for place, each in zip(full, given, strict=True):
+        name = str(Path(place.replace("://", ":/", 1)))[start:]
+        is_there = bool(each) and found.get(name) is not None
+        files.append(name if is_there else "")
+        missing += [] if is_there else [each]
+    entries = {name: entry for name, entry in found.items() if entry is not None}
+    frame, skipped = _keep_files(frame.assign(file=files), missing, table, skip_missing)
+    return root, entries, frame, skipped
+
+
+def _keep_files(
+    frame: pd.DataFrame, missing: Sequence[str], table: str, skip_missing: bool
+) -> tuple[pd.DataFrame, list[dict[str, str]]]:
+    """The rows whose files were found, and the others."""
     if missing and (not skip_missing or len(missing) == len(frame)):
         named = ", ".join(repr(each) for each in missing[:3]) + (", ..." if len(missing) > 3 else "")
         hint = None if skip_missing else f"paths relative to the table, or {SKIP_HINT}"
