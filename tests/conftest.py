@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -69,6 +69,24 @@ def file_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with serve_files() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The address of a server that speaks S3, in a process of its own."""
+    from s3_server import serve_s3
+
+    with serve_s3() as address:
+        yield address
+
+
+@pytest.fixture
+def bucket(s3_server: str, asset_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Any]]:
+    """``s3://`` and the name of an empty bucket, and a client for it, to which the environment leads."""
+    from s3_server import open_bucket
+
+    with open_bucket(s3_server, monkeypatch) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+import uuid
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pytest
 
 SETTINGS = {
     "AWS_ACCESS_KEY_ID": "somebody",
@@ -21,7 +27,7 @@ SETTINGS = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }
-"""What reaches the server, beside ``FSSPEC_S3_ENDPOINT_URL``."""
+"""What reaches the server, beside ``AWS_ENDPOINT_URL_S3``, which a process reads when it connects."""
 
 
 @contextlib.contextmanager
@@ -64,3 +70,26 @@ def upload(client: Any, folder: Path, target: str) -> None:
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             client.pipe_file(f"{target}/{path.relative_to(folder).as_posix()}", path.read_bytes())
+
+
+@contextlib.contextmanager
+def open_bucket(address: str, environment: pytest.MonkeyPatch) -> Iterator[tuple[str, Any]]:
+    """An empty bucket, as ``s3://`` and its name, and a client for it; deleted at the end."""
+    for name, value in {**SETTINGS, "AWS_ENDPOINT_URL_S3": address, "no_proxy": "127.0.0.1"}.items():
+        environment.setenv(name, value)
+    client, name = connect_s3(address), f"lab-{uuid.uuid4().hex[:12]}"
+    client.mkdir(name)
+    try:
+        yield f"s3://{name}", client
+    finally:
+        client.rm(name, recursive=True)
+
+
+def forget_connections() -> None:
+    """Let the next use of an address look at the environment again."""
+    import s3fs
+
+    s3fs.S3FileSystem.clear_instance_cache()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # sessions that nobody closes
+        gc.collect()

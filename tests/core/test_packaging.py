@@ -20,7 +20,9 @@ DISTRIBUTIONS = {
     "websocket": "websocket-client",
 }
 PROGRAMS = {
+    "aiobotocore",
     "beholder",
+    "moto",
     "pytest-xdist",
     "ruff",
     "pyright",

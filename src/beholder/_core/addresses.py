@@ -98,11 +98,14 @@ def connect(path: Path | str) -> tuple[Any, str]:
         from fsspec.core import url_to_fs
     except ImportError as error:
         raise MissingExtra("fsspec", "remote", f"data at {address}") from error
+    if scheme in _S3:
+        try:
+            import s3fs  # noqa: F401  # pyright: ignore[reportUnusedImport]
+        except ImportError as error:
+            raise MissingExtra("s3fs", "remote", f"data at {address}") from error
     try:
         return url_to_fs(address)
     except ImportError as error:
-        if scheme in _S3:
-            raise MissingExtra("s3fs", "remote", f"data at {address}") from error
         reason = " ".join(str(error).split())[:160]
         raise InputError(f"the package that reads {scheme}://", got=f"an environment without it ({reason})") from error
     except ValueError as error:
@@ -177,7 +180,7 @@ def _shorten(error: BaseException) -> str:
 def _hint_credentials(address: str) -> str:
     if address.partition(":")[0] in _S3:
         return (
-            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, FSSPEC_S3_ENDPOINT_URL for a server of your "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, AWS_ENDPOINT_URL_S3 for a server of your "
             "own, or FSSPEC_S3_ANON=true for what is public"
         )
     return "the credentials that its fsspec back end looks for"
@@ -221,6 +224,17 @@ def list_tree(path: Path | str) -> list[RemoteEntry]:
     if held is not None:
         held[address] = entries
     return entries
+
+
+def list_names(path: Path | str) -> set[str]:
+    """Names of the files and folders directly below an address, as they are now."""
+
+    def look() -> set[str]:
+        system, place = connect(path)
+        system.invalidate_cache()
+        return {str(name).rstrip("/").rpartition("/")[2] for name in system.ls(place, detail=False)}
+
+    return repeat(look, to_address(path))
 
 
 @contextlib.contextmanager
@@ -270,3 +284,70 @@ def _make_mark(about: Any) -> list[int] | None:
         return None
     digest = hash_bytes("\n".join(told).encode()).rpartition(":")[2]
     return [_read_size(about), int(digest[:15], 16), int(digest[15:30], 16), 0]
+
+
+def write_remote(path: Path | str, source: Path | bytes) -> None:
+    """Put a file of this machine, or bytes, at an address; it is there whole or not at all.
+
+    Raises
+    ------
+    InputError, StorageUnreachable
+        As for :func:`read_range`.
+    """
+
+    def put() -> None:
+        system, place = connect(path)
+        system.makedirs(place.rpartition("/")[0], exist_ok=True)
+        if isinstance(source, bytes):
+            system.pipe_file(place, source)
+        else:
+            system.put_file(str(source), place)
+
+    repeat(put, to_address(path))
+
+
+def create_remote(path: Path | str, content: bytes) -> bool:
+    """Put bytes at an address where nothing is yet; whether it was these that came to lie there.
+
+    Where a server cannot be asked to put a file only if there is none, it is looked at before and after.
+    """
+
+    def create() -> bool:
+        system, place = connect(path)
+        system.makedirs(place.rpartition("/")[0], exist_ok=True)
+        if system.exists(place):
+            return False
+        try:
+            system.pipe_file(place, content, mode="create")
+        except FileExistsError:
+            return False
+        except (TypeError, ValueError, NotImplementedError):
+            system.pipe_file(place, content)
+        return system.cat_file(place) == content
+
+    return repeat(create, to_address(path))
+
+
+def read_remote(path: Path | str) -> bytes | None:
+    """The bytes of a file at an address, or None where there is none."""
+
+    def read() -> bytes | None:
+        system, place = connect(path)
+        try:
+            return system.cat_file(place)
+        except FileNotFoundError:
+            return None
+
+    return repeat(read, to_address(path))
+
+
+def remove_remote(path: Path | str) -> None:
+    """Delete what lies at an address and below it."""
+
+    def remove() -> None:
+        system, place = connect(path)
+        system.invalidate_cache()
+        with contextlib.suppress(FileNotFoundError):
+            system.rm(place, recursive=True)
+
+    repeat(remove, to_address(path))

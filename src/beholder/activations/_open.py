@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from beholder._core.addresses import is_address
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import explain_read_errors
 from beholder.activations.store._lazy import Activations
@@ -19,7 +20,8 @@ def open(path: Path | str) -> Any:
     Parameters
     ----------
     path : path
-        What :func:`beholder.extract`, :func:`beholder.extract_panel` and the commands of ``beholder units`` and
+        A store may lie at an address, such as ``s3://bucket/acts/net.zarr``. What
+        :func:`beholder.extract`, :func:`beholder.extract_panel` and the commands of ``beholder units`` and
         ``beholder metamers`` wrote.
 
     Returns
@@ -35,6 +37,8 @@ def open(path: Path | str) -> Any:
         When the path is none of them.
     """
     path = Path(path)
+    if is_address(path):
+        return Activations(path)
     if not path.exists():
         raise InputError("a result", got=f"nothing at {path}")
     with explain_read_errors(path, "a result"):

@@ -12,6 +12,7 @@ from typing import Any, final
 
 import numpy as np
 
+from beholder._core.addresses import is_address
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.hashing import hash_array, hash_settings
 from beholder._core.id_patterns import extract_ids
@@ -353,6 +354,6 @@ def open_recorded(recordings: Any, stimulus_ids: Sequence[str] | None = None) ->
         path = Path(recordings)
         if is_behavior(path):
             return read_behavior(path)
-        if not (path.is_dir() and (path / "zarr.json").is_file()):
+        if not (is_address(path) or (path.is_dir() and (path / "zarr.json").is_file())):
             return open_recordings(path)
     return open_layers(recordings, stimulus_ids, name="recordings")

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from beholder._core.addresses import is_address, show_place
 from beholder._core.errors import InputError
 from beholder.cli._flags import (
     AxesFlags,
@@ -109,6 +110,7 @@ def extract(
     stimuli.check()
     _check_flags(asked)
     steps, width = _plan_steps(asked)
+    _check_address(asked, steps)
     found = None if asked.texts else stimuli.choose(stimuli.read(), rnd_seed)
     model, found = _adapt(load_model(asked.model_name, seed=rnd_seed, **vars(weights)), found, asked)
     layers = _name_layers(model, asked, sys.stderr if output.json else sys.stdout)
@@ -119,6 +121,13 @@ def extract(
     names = [name for name in list_asked_layers(model, layers) if name in acts]
     acts, files = _finish(acts, names, steps, asked, rnd_seed, overwrite=store.overwrite or store.append)
     output.print(_describe(acts, names, files), _tabulate(acts, names, files))
+
+
+def _check_address(asked: _ExtractFlags, steps: Sequence[Step]) -> None:
+    """Refuse what is written beside a store where that is at an address."""
+    if is_address(asked.out_path) and (steps or _read_format(asked) != "zarr"):
+        given = "--center_acts, --normalize_reps, --compress_acts or --reduce pca" if steps else "--file_format"
+        raise InputError(f"a store alone at {show_place(asked.out_path)}", got=given, hint="a folder of this machine")
 
 
 def _read_format(asked: _ExtractFlags) -> str:
@@ -242,7 +251,7 @@ def _tabulate(acts: Activations, layers: Sequence[str], files: Sequence[Path]) -
         {"layer": name, "shape": list(acts[name].shape), "dims": list(acts[name].dims), "dtype": str(acts[name].dtype)}
         for name in layers
     ]
-    store = {"model": acts.model, "path": str(acts.path), "n_stimuli": len(acts.stimulus_ids)}
+    store = {"model": acts.model, "path": show_place(acts.path), "n_stimuli": len(acts.stimulus_ids)}
     return {"store": [store], "layers": rows, "files": list_files(files)}
 
 
@@ -255,4 +264,4 @@ def _describe(acts: Activations, layers: Sequence[str], files: Sequence[Path]) -
     yield from map(str, files[:_SHOWN])
     if len(files) > _SHOWN:
         yield f"... and {len(files) - _SHOWN} more files"
-    yield str(acts.path)
+    yield show_place(acts.path)

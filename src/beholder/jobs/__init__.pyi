@@ -33,6 +33,10 @@ from ._executors import Executor as Executor
 from ._executors import run_plan as run_plan
 from ._folder import JobFolder as JobFolder
 from ._kind import MachineShare as MachineShare
+from ._mirror import Mirror as Mirror
+from ._mirror import find_mirror as find_mirror
+from ._mirror import mirror_output as mirror_output
+from ._mirror import place_mirror as place_mirror
 from ._output import Output as Output
 from ._output import open_output as open_output
 from ._parcel import Parcel as Parcel

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from beholder._core.addresses import is_address
 from beholder._core.errors import DamagedOutput
 from beholder.jobs._folder import SEAL, JobFolder
 from beholder.jobs._records import has_content
@@ -64,6 +65,8 @@ def check_content(output: Path | str, *paths: Path | str) -> None:
         Names the first.
     """
     output = Path(output)
+    if is_address(output):
+        return
     digests = _read_digests_once(output, _stamp(output))
     for path in map(Path, paths):
         name = path.relative_to(output).as_posix()
@@ -90,6 +93,8 @@ def check_source(path: Path | str) -> None:
         Names it.
     """
     path = Path(path)
+    if is_address(path):
+        return
     for output in path.parents[:_MOST_LEVELS]:
         if any(True for _ in find_job_folders(output)):
             check_content(output, path)

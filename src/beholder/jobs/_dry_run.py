@@ -249,14 +249,15 @@ def count_known_bytes(shards: Iterable[Shard], worker: Worker) -> int | None:
     return sum(sizes) if len(sizes) == len(known) else None
 
 
-def refuse_full_disk(worker: Worker, todo: list[Shard], output: Path) -> int | None:
+def refuse_full_disk(worker: Worker, todo: list[Shard], folder: JobFolder) -> int | None:
     """Refuse work that clearly does not fit before it begins; the bytes that it will write, where they are known.
 
     Raises
     ------
     OutputError
     """
-    n_bytes, free = count_known_bytes(todo, worker), find_free(output)
+    output = folder.output
+    n_bytes, free = count_known_bytes(todo, worker), find_free(output) if folder.mirror is None else None
     if n_bytes is not None and free is not None:
         check_room(n_bytes, free, str(output))
     return n_bytes

@@ -112,7 +112,7 @@ def run_plan(
         total = sum(shard.size for shard in find_counted(plan, todo))
         done = total - sum(shard.size for shard in todo)
         n = min(n_workers, len(todo))
-        tell_start(plan, todo, total, n, refuse_full_disk(worker, todo, folder.output))
+        tell_start(plan, todo, total, n, refuse_full_disk(worker, todo, folder))
         execute = EXECUTORS[choose_executor(n) if executor == "auto" else executor]
         with show_progress(plan.name, total, plan.unit, done) as advance, note_interruption():
             execute(plan, todo, worker, folder, n, lambda n: (advance(n), count(n))[0])

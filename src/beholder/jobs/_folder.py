@@ -24,6 +24,7 @@ from beholder._core.progress import logger
 from beholder._core.settings import refuse_changes
 from beholder.jobs._hold import Hold, take_turn, wait_for_hold
 from beholder.jobs._kind import MACHINE, MARK, MachineShare, admit_kind, share_shards
+from beholder.jobs._mirror import Mirror, find_mirror
 from beholder.jobs._plan import Plan, Shard
 from beholder.jobs._records import (
     COPY_SUFFIX,
@@ -72,6 +73,8 @@ class JobFolder:
         ------
         OutputBusy
             A live run holds it alone; or any, where this one is to be alone.
+        InputError
+            The output is at an address, where only `extract` writes.
         """
         with explain_write_errors(self.output):
             self.path.mkdir(parents=True, exist_ok=True)
@@ -88,6 +91,19 @@ class JobFolder:
             yield hold
         finally:
             hold.close()
+
+    @property
+    def mirror(self) -> Mirror | None:
+        """Where the output's files are kept, where that is an address."""
+        return find_mirror(self.output)
+
+    def keep_files(self, names: Iterable[str]) -> None:
+        """Let the disk, or the address of the output, hold files of finished shards."""
+        mirror = self.mirror
+        if mirror is not None:
+            mirror.keep(self.output, names)
+        else:
+            sync_files([self.output / name for name in names], self.output)
 
     @contextlib.contextmanager
     def take_turn(self) -> Generator[None]:
@@ -183,6 +199,9 @@ class JobFolder:
         receipt = self.peek_receipt(shard.key)
         if receipt is None or receipt["settings"] != plan_hash or receipt["payload"] != dict(shard.payload):
             return None
+        mirror = self.mirror
+        if mirror is not None:
+            return receipt if all(mirror.has(name, size) for name, size in receipt["files"].items()) else None
         for name, size in receipt["files"].items():
             with contextlib.suppress(OSError):
                 if (self.output / name).stat().st_size == size:

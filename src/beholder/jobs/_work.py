@@ -17,7 +17,6 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack
 from typing import Any, ClassVar, NamedTuple, final
 
-from beholder._core.files import sync_files
 from beholder._core.machine import Kind, describe_kind
 from beholder._core.progress import Advance
 from beholder.jobs._array import Clock, read_array_task
@@ -262,8 +261,7 @@ class Committer:
                     each.claim.close()
 
     def _commit(self, done: list[_Done]) -> None:
-        output = self._folder.output
-        sync_files([output / name for each in done for name in each.files], output)
+        self._folder.keep_files([name for each in done for name in each.files])
         for each in done:
             self._folder.vouch(self._plan, each.shard, each.files, each.facts, self.machines)
 

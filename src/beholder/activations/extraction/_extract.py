@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from beholder._core.addresses import show_place
+from beholder._core.addresses import is_address, show_place
 from beholder._core.cores import count_cores
 from beholder._core.errors import ConfigurationChanged, InputError, StimulusError, UnknownNameError, suggest_keywords
 from beholder._core.files import explain_write_errors, to_path_name
@@ -53,6 +53,7 @@ from beholder.activations.store._arrays import (
     remove_partial_files,
     remove_store,
     seal_store,
+    send_store,
     write_column,
 )
 from beholder.activations.store._lazy import Activations
@@ -64,7 +65,9 @@ from beholder.activations.store._manifest import (
     read_manifest,
     write_manifest,
 )
-from beholder.jobs import JobFolder, Plan, long_work, open_output, place_output
+from beholder.jobs import (
+    JobFolder, Plan, long_work, mirror_output, open_output, place_mirror, place_output, read_conditions,
+)  # fmt: skip
 from beholder.models import (
     OUTPUT,
     LayerRef,
@@ -201,6 +204,13 @@ def extract(
     return Activations(store, partial=True)
 
 
+def _place_here(store: Path, *, overwrite: bool) -> Path:
+    """Where a store is worked on: one at an address in a folder of this machine, that of a dry run in a scratch folder."""
+    if is_address(store):
+        store = place_mirror(store) if read_conditions().dry_run else mirror_output(store, overwrite=overwrite)
+    return place_output(store)
+
+
 def check_names(layers: Sequence[str]) -> None:
     """Refuse a single string, and nothing."""
     if isinstance(layers, str):
@@ -228,10 +238,8 @@ def extract_to_store(
         raise InputError("at least one stimulus", got="an empty stimulus set")
     check_modality(model, stimuli)
     log_class_order(model, stimuli)
-    store = place_output(store)
+    store = _place_here(store, overwrite=options.overwrite)
     folder = job_folder(store)
-    with explain_write_errors(store):
-        store.parent.mkdir(parents=True, exist_ok=True)
     stored = [] if options.overwrite else _find_stored(model, store, layers)
     targets, example = find_targets(model, stimuli, [*layers, *stored], options)
     if any(str(parameter.dtype) == "torch.float64" for parameter in model.module.parameters()):
@@ -262,6 +270,7 @@ def extract_to_store(
             output.refuse_others("more replicates")
         n_replicates = _grow_store(store, model, stimuli, passes, options, settings)
         asked = None if output.is_alone else set(list_asked_layers(model, layers))
+        send_store(store)
         shards = plan_shards(passes, stimuli, n_replicates, asked)
         unit = "stimuli" if n_replicates == 1 else "exposures"
         plan = Plan(f"extract {model.path_name}", settings, shards, unit)
@@ -280,6 +289,7 @@ def extract_to_store(
             "smaller_batches": smaller,
         }
         output.record(store.parent, store.name, facts)
+        send_store(store)
 
 
 def _find_stored(model: Model, store: Path, asked: Sequence[str]) -> list[str]:

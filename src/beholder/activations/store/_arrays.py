@@ -27,9 +27,11 @@ import numpy as np
 import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
-from beholder._core.errors import DamagedOutput, InputError
+from beholder._core.addresses import connect, is_address, list_names, repeat, show_place, to_address
+from beholder._core.errors import DamagedOutput, InputError, StorageUnreachable
 from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors, remove_temporaries, to_path_name
 from beholder._core.progress import logger
+from beholder._core.provenance import FILE_NAME
 from beholder.activations.store._shard_file import CHUNK_KEYS, ShardLayout, plan_layout
 from beholder.jobs import JobFolder, check_content, refuse_damaged
 
@@ -61,6 +63,8 @@ def job_folder(store: Path) -> JobFolder:
 
 def open_group(store: Path, mode: Any = "r") -> zarr.Group:
     """Open a store's root group; a missing or foreign one is an :class:`InputError`."""
+    if is_address(store):
+        return _open_remote_group(store)
     with explain_write_errors(store):
         try:
             return zarr.open_group(store, mode=mode, zarr_format=3)
@@ -71,6 +75,22 @@ def open_group(store: Path, mode: Any = "r") -> zarr.Group:
             if head.is_file() and job_folder(store).path.is_dir():
                 raise refuse_damaged(head, store) from error
             raise InputError("an activation store", got=f"{store}, which is none ({type(error).__name__})") from error
+
+
+def _open_remote_group(store: Path) -> zarr.Group:
+    """A store at an address, to be read."""
+    connect(store)
+    address = to_address(store)
+    try:
+        return repeat(lambda: zarr.open_group(address, mode="r", zarr_format=3), address)
+    except StorageUnreachable:
+        raise
+    except InputError as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
+        raise InputError("an activation store", got=f"{address}, which is none") from error
+    except Exception as error:  # whatever zarr makes of a head that is none
+        raise InputError("an activation store", got=f"{address}, which is none ({type(error).__name__})") from error
 
 
 def is_complete(store: Path) -> bool:
@@ -172,12 +192,18 @@ def list_layers(root: zarr.Group, store: Path) -> dict[str, str]:
     """Exact layer name to group name, in the order in which the layers were asked for."""
     order: Any = root.attrs.get("layers", [])
     names = {name: to_path_name(name) for name in order}
+    if is_address(store):
+        found = list_names(store)
+        return {name: group for name, group in names.items() if group in found}
     return {name: group for name, group in names.items() if (store / group / "zarr.json").exists()}
 
 
 def remove_store(store: Path) -> None:
     """Delete a store with its settings and receipts."""
     with explain_write_errors(store):
+        mirror = job_folder(store).mirror
+        if mirror is not None:
+            mirror.clear()
         job_folder(store).clear()
         if store.exists():
             shutil.rmtree(store)
@@ -229,6 +255,24 @@ def seal_store(store: Path) -> None:
         pass
 
 
+def send_store(store: Path) -> None:
+    """Put the heads and columns of a store at its address, where it has one: the root's last where it is complete."""
+    mirror = job_folder(store).mirror
+    if mirror is None:
+        return
+    names = [name for name in list_small_files(store) if name != _HEAD]
+    mirror.check()
+    if is_complete(store):
+        mirror.send(store, names)
+        provenance = store.with_name(FILE_NAME)
+        if provenance.is_file():
+            mirror.note(FILE_NAME, provenance.read_bytes())
+        mirror.send(store, [_HEAD])
+    else:
+        mirror.send(store, [_HEAD])
+        mirror.send(store, names)
+
+
 def heal_store(store: Path) -> None:
     """Delete heads that are none, so that the run that holds the lock writes them anew. Shards stay as they are."""
     with explain_write_errors(store):
@@ -275,13 +319,19 @@ def read_small_column(group: zarr.Group, store: Path, path: str) -> Any:
         The column is there and cannot be read; names it.
     """
     try:
+        if is_address(store):
+            return repeat(lambda: _read_column(group, path), show_place(store / path))
         check_content(store, store / path / _HEAD, *(p for p in (store / path).rglob("*") if p.is_file()))
-        column: Any = group.get(Path(path).name)
-        return None if column is None else column[:]
-    except DamagedOutput:
+        return _read_column(group, path)
+    except (DamagedOutput, StorageUnreachable):
         raise
     except Exception as error:  # whatever zarr makes of bytes that are none of its own
         raise refuse_damaged(store / path, store) from error
+
+
+def _read_column(group: zarr.Group, path: str) -> Any:
+    column: Any = group.get(Path(path).name)
+    return None if column is None else column[:]
 
 
 def read_stimuli(root: zarr.Group, store: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:

@@ -11,6 +11,7 @@ import numpy as np
 import zarr
 from zarr.codecs import Crc32cCodec
 
+from beholder._core.addresses import is_address, repeat, show_place, to_address
 from beholder._core.errors import InputError, UnknownNameError
 from beholder.activations.store._arrays import list_layers, open_group, open_member, read_small_column, read_stimuli
 from beholder.activations.store._shard_file import DamagedFile, ShardLayout, read_rows, shard_path
@@ -131,6 +132,8 @@ class LayerActivations:
         layout = self._layout
         if layout is None:
             try:
+                if is_address(self._folder):
+                    return repeat(lambda: np.asarray(self._array[start:stop]), to_address(self._folder))
                 return np.asarray(self._array[start:stop])
             except ValueError as error:
                 raise refuse_damaged(self._folder, self._folder.parent.parent) from error
@@ -199,7 +202,8 @@ class LayerActivations:
         """An ``xarray.DataArray`` over the array on disk, labelled with the stimulus ids (needs xarray)."""
         import xarray
 
-        dataset = xarray.open_zarr(self._folder.parent, consolidated=False, chunks=None)
+        place: Any = to_address(self._folder.parent) if is_address(self._folder) else self._folder.parent
+        dataset = xarray.open_zarr(place, consolidated=False, chunks=None)
         return dataset["values"]
 
 
@@ -209,7 +213,7 @@ class Activations:
     Parameters
     ----------
     path : path
-        A ``.zarr`` folder.
+        A ``.zarr`` folder, here or at an address.
     partial : bool
         Open a store whose extraction has not ended; what is missing raises when it is read.
 
@@ -229,7 +233,7 @@ class Activations:
         self.attributes: dict[str, Any] = dict(root.attrs)
         if not partial and not self.attributes.get("complete", False):
             raise InputError(
-                "a complete activation store", got=f"{self.path}, whose extraction did not end",
+                "a complete activation store", got=f"{show_place(self.path)}, whose extraction did not end",
                 hint="running the same command again: it does only what is missing",
             )  # fmt: skip
         self._root = root
@@ -287,7 +291,8 @@ class Activations:
         return len(self._groups)
 
     def __repr__(self) -> str:
-        lines = [f"Activations of {self.model}: {len(self.stimulus_ids)} stimuli, {len(self)} layers at {self.path}"]
+        head = f"Activations of {self.model}: {len(self.stimulus_ids)} stimuli, {len(self)} layers"
+        lines = [f"{head} at {show_place(self.path)}"]
         width = max((len(name) for name in self.layers), default=0)
         for name in self.layers[:20]:
             values = self[name]

@@ -9,6 +9,7 @@ disk's speed; the tests hold the bytes against zarr-python's reader.
 from __future__ import annotations
 
 import errno
+import io
 import math
 import os
 import sys
@@ -20,6 +21,7 @@ from typing import Any
 import google_crc32c
 import numpy as np
 
+from beholder._core.addresses import is_address, read_range
 from beholder._core.files import explain_write_errors, open_atomic
 from beholder._core.hashing import FastHash
 
@@ -209,7 +211,7 @@ def read_rows(path: Path, layout: ShardLayout, start: int, stop: int, out: np.nd
     values = np.empty((stop - start, *layout.features), layout.dtype) if out is None else out
     if not values.size:
         return values
-    with explain_write_errors(path), open(path, "rb", buffering=0) as file:
+    with explain_write_errors(path), _open_part(path, layout, start, stop) as file:
         if layout.is_rows:
             _read_bytes(file, path, layout, start * layout.row_bytes, values.reshape(-1).view(np.uint8))
             return values
@@ -218,6 +220,31 @@ def read_rows(path: Path, layout: ShardLayout, start: int, stop: int, out: np.nd
             _read_bytes(file, path, layout, (start + i) * layout.row_bytes, flat)
             values[i] = _join_tiles(flat.view(layout.dtype), layout.features, layout.tile[2:])
     return values
+
+
+def _open_part(path: Path, layout: ShardLayout, start: int, stop: int) -> Any:
+    """A shard file; of one at an address the tiles in which rows ``[start, stop)`` lie, read at once."""
+    if not is_address(path):
+        return open(path, "rb", buffering=0)
+    if not layout.has_checksums:
+        low, high = start * layout.row_bytes, stop * layout.row_bytes
+    else:
+        size = layout.tile_bytes
+        low = start * layout.row_bytes // size * (size + _CHECKSUM_BYTES)
+        high = -(-stop * layout.row_bytes // size) * (size + _CHECKSUM_BYTES)
+    return _Part(read_range(path, low, high), low)
+
+
+class _Part(io.BytesIO):
+    """Bytes of a file from ``start`` on, sought in as the whole file is."""
+
+    def __init__(self, content: bytes, start: int) -> None:
+        super().__init__(content)
+        self._start = start
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Go to a place of the whole file."""
+        return super().seek(offset - self._start, whence)
 
 
 def _read_bytes(file: Any, path: Path, layout: ShardLayout, start: int, out: np.ndarray) -> None:
