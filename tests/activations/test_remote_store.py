@@ -136,13 +136,19 @@ def test_a_run_that_lost_its_output_stops(
         bh.open(f"{address}/acts/small.zarr")
 
 
-def test_what_else_is_written_stays_here(bucket: tuple[str, Any], pictures: Path, tmp_path: Path) -> None:
+def test_what_else_is_written_stays_here(
+    bucket: tuple[str, Any], pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from beholder.activations import plan_steps, process_activations
 
     address, client = bucket
     acts = extract(pictures, f"{address}/acts", ("0",))
-    with pytest.raises(InputError, match=rf"output folder of this machine; got {address}/acts/small"):
+    with pytest.raises(InputError, match=rf"place on this machine to write to; got {address}/acts/small"):
         process_activations(acts, plan_steps(center_acts=True))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=rf"to write to; got {address}/0\.npy"):
+        acts["0"].save(f"{address}/0.npy")
+    assert not (tmp_path / "s3:").exists()
     saved = acts["0"].save(tmp_path / "0.npy")
     assert np.array_equal(np.load(saved).reshape(6, -1), acts["0"].to_numpy().reshape(6, -1))
     damaged = next(name for name in client.find(address) if "/0/values/c." in name)

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
 from beholder._core.errors import InputError, StimulusError
 from beholder.stimuli import StimulusSet, as_stimulus_set, read_stimuli
@@ -29,7 +29,7 @@ def write_table(path: Path, columns: dict[str, Any], features: dict[str, Any] | 
     if features is not None:
         table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
     path.parent.mkdir(exist_ok=True, parents=True)
-    pa.parquet.write_table(table, path, row_group_size=rows)
+    parquet.write_table(table, path, row_group_size=rows)
     return path
 
 

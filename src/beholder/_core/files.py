@@ -16,6 +16,7 @@ from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import IO, Any
 
+from beholder._core.addresses import is_address, show_place
 from beholder._core.errors import BeholderError, InputError, OutputError, StimulusError
 from beholder._core.narrowing import class_of, is_json_object
 
@@ -27,7 +28,12 @@ _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 @contextlib.contextmanager
 def explain_write_errors(path: Path | str) -> Generator[None]:
-    """Turn the operating system's refusals into one line that says what to do."""
+    """Turn the operating system's refusals into one line that says what to do; an address is refused before."""
+    if is_address(path):
+        raise InputError(
+            "a place on this machine to write to", got=show_place(path),
+            hint="a local folder: stores of `beholder extract` alone are written to an address",
+        )  # fmt: skip
     try:
         yield
     except OSError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from beholder._core.files import TEMPORARY_PREFIX, remove_temporaries
+from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors, remove_temporaries
 from beholder._core.locks import take_lock
 from beholder._core.provenance import record_provenance
 from beholder._core.settings import refuse_changes
@@ -38,7 +38,8 @@ def write_result(
         A result of this name is there that was made with other settings; the line names the first of them.
     """
     folder, name = Path(folder), name or result.kind
-    folder.mkdir(parents=True, exist_ok=True)
+    with explain_write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     with take_lock(folder / f".{name}.lock", wait=True):
         _remove_leftovers(folder, name)
         check_result_settings(result.settings, folder, name, overwrite=overwrite)

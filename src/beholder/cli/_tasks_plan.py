@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from beholder._core.errors import InputError
+from beholder._core.files import explain_write_errors
 from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
 from beholder._core.wording import format_count
@@ -161,7 +162,8 @@ def plan(
     made = _plan(asked, settings)
     for note in (*made.notes, *list_size_notes(made)):
         logger.warning("%s", note)
-    asked.folder.mkdir(parents=True, exist_ok=True)
+    with explain_write_errors(asked.folder):
+        asked.folder.mkdir(parents=True, exist_ok=True)
     path = made.save(asked.out, overwrite=overwrite)
     facts = {"sources": asked.sources, "scheme": made.scheme, "seed": asked.seed, "kind": made.kind}
     record_provenance(path.parent, path.name, facts, plan=made.hash)

@@ -211,7 +211,7 @@ def read_rows(path: Path, layout: ShardLayout, start: int, stop: int, out: np.nd
     values = np.empty((stop - start, *layout.features), layout.dtype) if out is None else out
     if not values.size:
         return values
-    with explain_write_errors(path), _open_part(path, layout, start, stop) as file:
+    with _open_part(path, layout, start, stop) as file:
         if layout.is_rows:
             _read_bytes(file, path, layout, start * layout.row_bytes, values.reshape(-1).view(np.uint8))
             return values
@@ -225,7 +225,8 @@ def read_rows(path: Path, layout: ShardLayout, start: int, stop: int, out: np.nd
 def _open_part(path: Path, layout: ShardLayout, start: int, stop: int) -> Any:
     """A shard file; of one at an address the tiles in which rows ``[start, stop)`` lie, read at once."""
     if not is_address(path):
-        return open(path, "rb", buffering=0)
+        with explain_write_errors(path):
+            return open(path, "rb", buffering=0)
     if not layout.has_checksums:
         low, high = start * layout.row_bytes, stop * layout.row_bytes
     else:

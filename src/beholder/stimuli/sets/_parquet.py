@@ -81,6 +81,7 @@ class ParquetFiles(PackedFiles):
         n_rows = places[:, 2]
         self.groups = np.repeat(np.arange(len(places)), n_rows)
         self._starts = np.cumsum(n_rows) - n_rows
+        self._marks: dict[Path, list[int] | None] = {}
         self.sizes = np.repeat(places[:, 3] // np.maximum(n_rows, 1), n_rows)
 
     def read_group(self, group: int) -> Mapping[int, bytes]:
@@ -113,10 +114,9 @@ class ParquetFiles(PackedFiles):
         path = self.paths[int(self.places[int(self.groups[i]), 0])]
         if not is_address(path):
             return mark_place(path)
-        known = self.__dict__.setdefault("_marks", {})
-        if path not in known:
-            known[path] = mark_place(path)
-        return known[path]
+        if path not in self._marks:
+            self._marks[path] = mark_place(path)
+        return self._marks[path]
 
 
 def find_tables(path: Path | str) -> tuple[list[Path], str | None]:
