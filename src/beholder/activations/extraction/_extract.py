@@ -66,7 +66,14 @@ from beholder.activations.store._manifest import (
     write_manifest,
 )
 from beholder.jobs import (
-    JobFolder, Plan, long_work, mirror_output, open_output, place_mirror, place_output, read_conditions,
+    JobFolder,
+    Plan,
+    long_work,
+    mirror_output,
+    open_output,
+    place_mirror,
+    place_output,
+    read_conditions,
 )  # fmt: skip
 from beholder.models import (
     OUTPUT,
@@ -205,7 +212,7 @@ def extract(
 
 
 def _place_here(store: Path, *, overwrite: bool) -> Path:
-    """Where a store is worked on: one at an address in a folder of this machine, that of a dry run in a scratch folder."""
+    """Where a store is worked on: here, if it lies at an address; a dry run in a scratch folder."""
     if is_address(store):
         store = place_mirror(store) if read_conditions().dry_run else mirror_output(store, overwrite=overwrite)
     return place_output(store)
