@@ -82,6 +82,8 @@ class Result:
         """Named tables, each a list of records, numbers unrounded, None where there is none: what ``--json`` prints."""
         table: Any = self.table
         rows = [{str(key): _to_plain(value) for key, value in row.items()} for row in table.to_dict("records")]
+        for row in rows:
+            row |= {name: json.loads(row[name] or "[]") for name in RESULT_KINDS[self.kind].lists if name in row}
         records = RESULT_KINDS[self.kind].records
         first = {self.kind: rows} if records is None else {self.kind: records(self), "table": rows}
         return {
@@ -290,6 +292,8 @@ class ResultKind:
         Writes further files into a folder, under names that begin with the result's, and gives their paths.
     records : callable, optional
         Rows that ``--json`` prints in place of the table, which then follows them.
+    lists : tuple of str
+        Columns of lists of numbers, which are words in the table and lists in what ``--json`` prints.
     """
 
     title: Callable[[Result], str]
@@ -299,6 +303,7 @@ class ResultKind:
     draw: Callable[[Result], Iterator[Drawing]]
     attach: Callable[[Result, Path, str], list[Path]] | None = None
     records: Callable[[Result], list[dict[str, Any]]] | None = None
+    lists: tuple[str, ...] = ()
 
 
 RESULT_KINDS: Registry[ResultKind] = Registry(

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from beholder._core.errors import InputError, StimulusError
-from beholder.models import Preprocessing, prepare_stimulus
+from beholder.models import Preprocessing, name_bad_stimulus, prepare_stimulus
 from beholder.stimuli import StimulusSet, load_sound, open_image
 
 
@@ -28,7 +28,8 @@ def prepare_as_shown(stimuli: StimulusSet, i: int, preprocessing: Preprocessing)
     """
     source = stimuli.read(i)[0]
     if isinstance(source, bytes):
-        return prepare_shown(source, preprocessing)
+        with name_bad_stimulus(stimuli, i):
+            return prepare_shown(source, preprocessing)
     if stimuli.kind == "image" and isinstance(source, np.ndarray) and source.dtype == np.uint8:
         if preprocessing.modality == "sound":
             raise InputError("a network of pictures for pictures", got=f"one of {preprocessing.describe()}")

@@ -87,7 +87,10 @@ def test_what_is_printed_is_the_contracts_record(found: Any, tmp_path: Path) -> 
     document = found.to_json()
     (first, *_) = document["adversarial"]
     assert {"norm", "eps", "accuracy_top1", "accuracy_top5", "n", "attack", "radii"} <= set(first)
-    assert first["eps"] == 0 and first["attack"] == "none"
+    assert first["eps"] == 0 and first["attack"] == "none" and first["radii"] == []
+    assert [row["radii"] for row in document["adversarial"] if row["attack"] == "pgd"][:3] == [[0.1, 0.3]] * 2 + [
+        [0.05]
+    ]
     (tmp_path / "attacked.json").write_text(json.dumps(document), encoding="utf-8")
     path = found.save(tmp_path / "adversarial.parquet")
     names = list(dict.fromkeys(found.table["model"]))

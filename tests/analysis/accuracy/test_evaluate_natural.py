@@ -224,6 +224,8 @@ def test_folders_that_sort_otherwise_than_the_classes(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:60])
     with pytest.raises(InputError, match=r"ant/0\.png .*truncated.*; try moving it away, or skip_bad=True of "):
         bh.evaluate_natural(net, tmp_path / "shown", out_path=tmp_path / "other")
+    with pytest.raises(InputError, match=r"ant/0\.png .*truncated"):
+        bh.evaluate_adversarial(net, tmp_path / "shown", eps="l2:1", out_path=tmp_path / "attacked")
 
 
 def test_folders_of_imagenet_c_are_told_apart_by_corruption_and_severity(tmp_path: Path) -> None:

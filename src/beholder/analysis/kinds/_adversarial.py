@@ -78,4 +78,7 @@ def _draw(result: Result) -> Iterator[Drawing]:
     )  # fmt: skip
 
 
-RESULT_KINDS.add("adversarial", ResultKind(ask_adversarial, tell_adversarial, describe_adversarial, _plot, _draw))
+RESULT_KINDS.add(
+    "adversarial",
+    ResultKind(ask_adversarial, tell_adversarial, describe_adversarial, _plot, _draw, lists=("radii",)),
+)

@@ -83,8 +83,18 @@ def prepare_stimulus(preprocessing: Preprocessing, stimuli: StimulusSet, i: int,
     -------
     ndarray
         float32, of ``input_shape`` in ``input_range``.
+
+    Raises
+    ------
+    StimulusError
+        One that cannot be read; the line names its file.
     """
     source = stimuli.read(i)[0] if source is None else source
+    with name_bad_stimulus(stimuli, i):
+        return _prepare(preprocessing, stimuli, source)
+
+
+def _prepare(preprocessing: Preprocessing, stimuli: StimulusSet, source: Any) -> np.ndarray:
     if stimuli.kind == "image" and isinstance(source, np.ndarray) and source.dtype.kind == "f":
         base = preprocessing.base if isinstance(preprocessing, ExtendedPreprocessing) else preprocessing
         if isinstance(base, ArrayPreprocessing):
