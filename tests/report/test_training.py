@@ -13,7 +13,7 @@ import beholder as bh
 from beholder._core.errors import InputError
 from beholder.figures import plot_training
 from beholder.report import write_report
-from beholder.training import open_training_record, train
+from beholder.training import TrainingRecord, open_training_record, train
 
 
 def test_a_run_has_its_curves_and_words(tmp_path: Path) -> None:
@@ -35,6 +35,9 @@ def test_a_run_has_its_curves_and_words(tmp_path: Path) -> None:
     assert "3 steps of PGD of 0.06667 in the l2 ball of radius 0.1" in page
     assert "attacks see the network in eval mode" in page
     assert "train_accuracy" in page
+    assert "They were varied by" not in page
+    described = {**record.described, "data": {**record.described["data"], "augment": ["crop=0.5", "mixup=0.2"]}}
+    assert "They were varied by crop=0.5, mixup=0.2." in TrainingRecord(described, record.history).methods()
 
 
 def test_other_folders_are_no_runs(tmp_path: Path) -> None:
@@ -44,6 +47,19 @@ def test_other_folders_are_no_runs(tmp_path: Path) -> None:
         open_training_record(tmp_path)
     with pytest.raises(InputError, match="results that a report can show"):
         write_report(tmp_path)
+
+
+def test_names_of_curves_that_end_close_by_stand_apart() -> None:
+    rows = [
+        {"epoch": i, "train_loss": 2.3 - 0.1 * i, "loss": 2.3 - 0.3 * i, "attacked_loss": 2.3 - 0.27 * i,
+         "train_accuracy": 0.1, "accuracy": 0.5, "attacked_accuracy": 0.4, "n": 49, "n_attacked": 49}
+        for i in range(3)
+    ]  # fmt: skip
+    left, right = plot_training(rows, n_classes=10).axes
+    for ax in (left, right):
+        low, high = ax.get_ylim()
+        places = sorted(text.xy[1] for text in ax.texts if getattr(text, "xy", None) and text.xy[0] == 3)
+        assert len(places) == 3 and min(np.diff(places)) >= 0.0749 * (high - low)
 
 
 def test_curves_hold_the_numbers() -> None:

@@ -42,14 +42,17 @@ def plot_training(history: Sequence[Mapping[str, Any]], *, n_classes: int | None
     with use_style():
         fig = make_figure(TWO_COLUMNS_MM, 62)
         left, right = fig.subplots(1, 2)
-        _draw(left, history, epochs, 1, attack, 1.0)
-        _draw(right, history, epochs, 2, attack, 100.0)
+        ends = {
+            left: _draw(left, history, epochs, 1, attack, 1.0),
+            right: _draw(right, history, epochs, 2, attack, 100.0),
+        }
         left.set_ylabel("Loss (nats)")
         left.set_ylim(bottom=0)
         right.set_ylabel("Right (%)\nband: 95 % interval (Wilson)")
         right.set_ylim(0, 102)
         best = [int(row["epoch"]) + 1 for row in history if row.get("is_best")]
-        for ax in (left, right):
+        for ax, own in ends.items():
+            _label_ends(ax, own, float(epochs[-1]))
             ax.set_xlabel("Epoch")
             ax.set_xlim(0.5, epochs[-1] + max(0.5, 0.3 * len(epochs)))
             ax.set_xticks(_pick_ticks(epochs))
@@ -64,7 +67,8 @@ def plot_training(history: Sequence[Mapping[str, Any]], *, n_classes: int | None
 
 def _draw(
     ax: Axes, history: Sequence[Mapping[str, Any]], epochs: np.ndarray, which: int, attack: str, scale: float
-) -> None:
+) -> list[tuple[float, str, str]]:
+    """Draw the curves; of each where it ends, its name and its colour."""
     ends: list[tuple[float, str, str]] = []
     for series in _SERIES:
         values = np.array([np.nan if row.get(series[which]) is None else row[series[which]] for row in history], float)
@@ -78,11 +82,11 @@ def _draw(
             words += f", n = {int(n):,}"
         ax.plot(epochs, scale * values, "-o", color=series[4], markersize=2.5 if len(epochs) < 30 else 0)
         ends.append((scale * float(values[-1]), words, series[4]))
-    _label_ends(ax, ends, float(epochs[-1]))
+    return ends
 
 
 def _label_ends(ax: Axes, ends: list[tuple[float, str, str]], x: float) -> None:
-    """Words at the ends of the curves, moved apart where they would overlap."""
+    """Words at the ends of the curves, moved apart where they would overlap between the limits that the axes have."""
     low, high = ax.get_ylim()
     gap = (high - low) * 0.075
     placed: list[float] = []

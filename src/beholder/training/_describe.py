@@ -57,13 +57,16 @@ class TrainingRecord:
         """How it was trained."""
         s = self.settings
         preset = PRESETS.get(s["preset"])
-        source = f" Preset {s['preset']}: {preset.source}." if preset else f" Preset {s['preset']}."
+        source = f" Preset {s['preset']}" + (f", where nothing else is said: {preset.source}." if preset else ".")
         way = {"sgd": f"SGD (momentum {s['momentum']:g})", "adamw": "AdamW"}[s["optimizer"]]
         told = (
             f"Trained on {self.described['data']['n_stimuli']:,} stimuli an epoch in batches of {s['batch_size']} by "
             f"{way}, learning rate {s['learning_rate']:g} ({s['schedule']}), weight decay {s['weight_decay']:g}, seed "
             f"{s['seed']}."
         )
+        varied = self.described["data"].get("augment")
+        if varied:
+            told += f" They were varied by {', '.join(varied)}."
         if s["attack"] == "pgd":
             told += (
                 f" Stimuli were attacked by {s['attack_steps']} steps of PGD of {s['attack_step_size']:.4g} in the "
