@@ -15,9 +15,9 @@ from torch import nn
 import beholder as bh
 from beholder import evaluation
 from beholder._core.errors import BeholderError, ConfigurationChanged, InputError, UnknownNameError
-from beholder.evaluation import _attack_worker, read_attacked, read_protocol, read_radii
+from beholder.evaluation import _attack_passes, read_attacked, read_protocol, read_radii
+from beholder.evaluation._attack_passes import rank_labels
 from beholder.evaluation._attack_plan import Chain, ChainState, merge_chains
-from beholder.evaluation._attack_worker import rank_labels
 from beholder.experiments.design._stimulus_table import read_stimulus_table
 from beholder.models import ImagePreprocessing
 from beholder.stimuli import StimulusSet
@@ -125,13 +125,13 @@ def test_accuracy_never_rises_with_the_radius(tmp_path: Path, norm: str) -> None
 def test_stimuli_that_fell_are_not_attacked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither costs passes nor becomes right again; a label among the first five is attacked on, for top-5."""
     shown: list[int] = []
-    plain = _attack_worker.run_attack
+    plain = _attack_passes.run_attack
 
     def count(settings: Any, predict: Any, x: Any, labels: Any, **options: Any) -> Any:
         shown.append(len(x))
         return plain(settings, predict, x, labels, **options)
 
-    monkeypatch.setattr(_attack_worker, "run_attack", count)
+    monkeypatch.setattr(_attack_passes, "run_attack", count)
     options: dict[str, Any] = {**QUICK, "batch_size": 1, "threads": 1}
     found = attack_stimuli(make_network(), make_stimuli(), norm="l2", eps=[0.5, 2], out_path=tmp_path / "a", **options)
     first = select(found, "pgd", 0.5)
@@ -176,7 +176,7 @@ def test_interrupted_work_is_completed_to_the_same_bytes(
     attack_stimuli(net, stimuli, out_path=tmp_path / "whole" / "a", **options)
     for fails_at in (1, 5, 9):
         out = tmp_path / str(fails_at) / "a"
-        left, plain = [fails_at], _attack_worker.run_attack
+        left, plain = [fails_at], _attack_passes.run_attack
 
         def fail(*given: Any, left: list[int] = left, plain: Any = plain, **more: Any) -> Any:
             left[0] -= 1
@@ -185,7 +185,7 @@ def test_interrupted_work_is_completed_to_the_same_bytes(
             return plain(*given, **more)
 
         with monkeypatch.context() as patch:
-            patch.setattr(_attack_worker, "run_attack", fail)
+            patch.setattr(_attack_passes, "run_attack", fail)
             with pytest.raises(KeyboardInterrupt):
                 attack_stimuli(net, stimuli, out_path=out, **options)
         torch.randn(3)  # what else the program draws
@@ -402,7 +402,7 @@ def test_ids_that_cannot_be_names_of_files_are_refused_before_work(tmp_path: Pat
 
 
 def test_batches_that_do_not_fit_are_halved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = _attack_worker.run_attack
+    plain = _attack_passes.run_attack
 
     def fail(settings: Any, predict: Any, x: Any, *given: Any, **more: Any) -> Any:
         if len(x) > 1:
@@ -411,7 +411,7 @@ def test_batches_that_do_not_fit_are_halved(tmp_path: Path, monkeypatch: pytest.
 
     options: dict[str, Any] = {"eps": "l2:0.3", **QUICK, "random_start": True}
     whole = attack_stimuli(make_network(), make_stimuli(), out_path=tmp_path / "a", **options)
-    monkeypatch.setattr(_attack_worker, "run_attack", fail)
+    monkeypatch.setattr(_attack_passes, "run_attack", fail)
     halved = attack_stimuli(make_network(), make_stimuli(), out_path=tmp_path / "b", **options)
     assert whole.table["top1"].tolist() == halved.table["top1"].tolist()
     assert np.allclose(whole.table["size"], halved.table["size"], atol=1e-5)

@@ -9,7 +9,8 @@ from typing import Any, final
 import numpy as np
 
 from beholder._core.hashing import hash_settings
-from beholder.evaluation._attack_worker import BATCHES_IN_SHARD, TOP
+from beholder.evaluation._attack_passes import TOP
+from beholder.evaluation._attack_worker import BATCHES_IN_SHARD
 from beholder.jobs import JobFolder, Shard, cut_range
 
 _RUNS = "chains.json"

@@ -17,6 +17,7 @@ from beholder._core.hashing import hash_settings
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 from beholder._core.settings import keep_batch_size
 from beholder.evaluation._attack_measure import measure_attacks
+from beholder.evaluation._attack_passes import look_at_network
 from beholder.evaluation._attack_plan import (
     Chain,
     ChainState,
@@ -31,7 +32,7 @@ from beholder.evaluation._attack_protocol import (
     AttackProtocol,
     check_attacks,
 )
-from beholder.evaluation._attack_worker import BATCHES_IN_SHARD, HALVED, AttackWorker, look_at_network
+from beholder.evaluation._attack_worker import BATCHES_IN_SHARD, HALVED, AttackWorker
 from beholder.evaluation._attacked_answers import AttackedAnswers, make_attacked_table, write_attacked
 from beholder.evaluation._attacked_set import describe_sets, write_sets
 from beholder.evaluation._labels import Labels, find_labels

@@ -14,32 +14,31 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from beholder._core.errors import BeholderError, InputError, is_out_of_memory
-from beholder._core.files import write_bytes
-from beholder._core.seeds import derive_seed, make_generator
+from beholder._core.errors import InputError, is_out_of_memory
+from beholder._core.seeds import derive_seed
 from beholder._core.threads import open_threads
-from beholder.evaluation._attack_protocol import RANDOM, TARGET_RULES, TRANSFER, AttackProtocol
-from beholder.evaluation._saved_stimuli import prepare_saved
-from beholder.jobs import Finish, Shard, has_content
+from beholder.evaluation._attack_passes import (
+    attack_batch,
+    choose_targets,
+    compute_answers,
+    find_end,
+    judge_logits,
+    measure_sizes,
+)
+from beholder.evaluation._attack_protocol import TRANSFER, AttackProtocol
+from beholder.evaluation._attacked_files import (
+    NATURAL,
+    name_set,
+    read_attacked_stimuli,
+    write_attacked_stimuli,
+)
+from beholder.jobs import Finish, Shard
 from beholder.models import Model, ModelWorker, explain_shape_errors, prepare_stimulus, run_eagerly
 from beholder.stimuli import StimulusSet
-from beholder.synthesis import (
-    Attacked,
-    AttackSpace,
-    StimulusFormat,
-    measure_norms,
-    open_attack_space,
-    run_attack,
-    run_pgd,
-)
+from beholder.synthesis import Attacked, AttackSpace, StimulusFormat, measure_norms, open_attack_space, run_pgd
 
-TOP = 5
-NATURAL, HALVED = "natural", "smaller_batches"
-_SAME = 1e-4
+HALVED = "smaller_batches"
 BATCHES_IN_SHARD = 4
-TOLERANCE = 1e-5
-"""Of the radius: what rounding may add to a perturbation."""
-_UNBOUNDED = 1000.0
 
 
 @dataclass
@@ -223,11 +222,11 @@ class _Run:
             sizes = measure_norms(made - inside, norm).cpu().numpy()
         elif self.source is not None and attack == TRANSFER:
             made = self._run(self.source, payload["base"], norm, eps, inside, batch, self._source_labels(batch)).x
-            logits, sizes, flat = self._answer(made), self._measure(made, inside, norm, eps), None
+            logits, sizes, flat = self._answer(made), measure_sizes(made, inside, norm, eps), None
         else:
             found = self._run(self.space, attack, norm, eps, inside, batch, self._own_labels(batch), targets)
             made, logits, flat = found.x, found.logits, found.n_flat
-            sizes = self._measure(made, inside, norm, eps)
+            sizes = measure_sizes(made, inside, norm, eps)
         told = self._judge(logits, batch) | {"size": sizes}
         if targets is not None:
             told["reached"] = (logits.argmax(1) == targets).cpu().numpy()
@@ -248,20 +247,12 @@ class _Run:
         )  # fmt: skip
         longer = self._run(self.space, attack, norm, eps, inside, batch, labels, protocol=worker.protocol.lengthen())
         unbounded = self._run(
-            self.space, attack, norm, self._find_end(norm, eps, inside), inside, batch, labels,
+            self.space, attack, norm, find_end(self.space, norm, eps, inside), inside, batch, labels,
             protocol=replace(worker.protocol, step_size=None),
         )  # fmt: skip
         told = {"one_step": once, "more_steps": longer, "unbounded": unbounded}
         right = {name: (~found.is_wrong).cpu().numpy() for name, found in told.items()}
         return {**right, "zero_gradient": (once.n_flat > 0).cpu().numpy()}
-
-    def _find_end(self, norm: str, eps: float, inside: Tensor) -> float:
-        """A radius that bounds nothing: the whole range, or what is far beyond the radii asked for."""
-        low, high = self.space.low, self.space.high
-        if low is None or high is None:
-            return _UNBOUNDED * eps
-        n_values = inside[0].numel()
-        return (high - low) * {"l1": float(n_values), "l2": float(n_values) ** 0.5, "linf": 1.0}[norm]
 
     def _run(
         self,
@@ -281,21 +272,8 @@ class _Run:
             torch.Generator().manual_seed(derive_seed(worker.seed, "attack", *path, worker.stimuli.ids[i]))
             for i in batch.padded
         ]
-        options: dict[str, Any] = {
-            "norm": norm, "radius": eps, "targets": targets, "low": space.low, "high": space.high,
-            "generator": generators,
-        }  # fmt: skip
         settings = protocol.settle(attack, eps)
-        found = run_attack(settings, space.predict, inside, labels, **options)
-        if attack == RANDOM:
-            for _ in range((protocol.restarts or 1) - 1):
-                other = run_attack(settings, space.predict, inside, labels, **options)
-                worse = ((found.loss < other.loss) & (found.is_wrong == other.is_wrong)) | (
-                    other.is_wrong & ~found.is_wrong
-                )
-                rows = worse.nonzero()[:, 0]
-                found.put(rows, other.take(rows))
-        return found
+        return attack_batch(space, settings, inside, labels, norm=norm, eps=eps, generators=generators, targets=targets)
 
     def _own_labels(self, batch: _Batch) -> Tensor:
         return torch.from_numpy(self.worker.labels[batch.padded]).to(self.worker.model.device)
@@ -306,48 +284,19 @@ class _Run:
 
     def _find_targets(self, inside: Tensor, batch: _Batch) -> Tensor | None:
         """The answers to be brought about."""
-        asked, labels = self.worker.protocol.targets, self._own_labels(batch)
+        asked, worker = self.worker.protocol.targets, self.worker
         if asked is None:
             return None
-        logits = self._answer(inside)
-        n_classes = logits.shape[1]
-        if asked == TARGET_RULES[0]:
-            shifts = [
-                make_generator(self.worker.seed, "target", self.worker.stimuli.ids[i]).integers(1, n_classes)
-                for i in batch.padded
-            ]
-            return (labels + torch.tensor(shifts, device=labels.device)) % n_classes
-        own = torch.nn.functional.one_hot(labels, n_classes).bool()
-        if asked == TARGET_RULES[1]:
-            return torch.where(own, torch.inf, logits).argmin(1)
-        return torch.full_like(labels, int(asked))
-
-    def _pass_once(self, inside: Tensor) -> Tensor:
-        with torch.no_grad():
-            return self.space.predict(inside).float()
+        ids = [worker.stimuli.ids[i] for i in batch.padded]
+        return choose_targets(asked, self._answer(inside), self._own_labels(batch), worker.seed, ids)
 
     def _answer(self, inside: Tensor) -> Tensor:
         """Logits; of several passes, their mean."""
-        logits = sum(self._pass_once(inside) for _ in range(self.worker.protocol.eot)) / self.worker.protocol.eot
-        assert isinstance(logits, Tensor)
-        if logits.ndim != 2 or not bool(torch.isfinite(logits).all()):
-            raise InputError(
-                "a number for each class from the network",
-                got="NaN or infinite ones" if logits.ndim == 2 else f"outputs of shape {tuple(logits.shape[1:])}",
-            )
-        return logits
+        return compute_answers(self.space, inside, self.worker.protocol.eot)
 
     def _judge(self, logits: Tensor, batch: _Batch) -> dict[str, Any]:
         """Whether the label is the first answer, or among the first five; and the first answer."""
-        ranks = rank_labels(logits.cpu().numpy(), self.worker.labels[batch.padded])
-        return {"top1": ranks == 0, "top5": ranks < TOP, "answer": logits.argmax(1).cpu().numpy()}
-
-    def _measure(self, made: Tensor, inside: Tensor, norm: str, eps: float) -> np.ndarray:
-        """Lengths of perturbations, which lie in their ball."""
-        sizes = measure_norms(made - inside, norm).cpu().numpy()
-        if not (sizes <= eps * (1 + TOLERANCE)).all():
-            raise BeholderError(f"a perturbation of {np.max(sizes):.9g} left its {norm} ball of {eps:.9g}")
-        return sizes
+        return judge_logits(logits, self.worker.labels[batch.padded])
 
     def _save(self, folder: str, batch: _Batch, made: Tensor, x: Tensor, norm: str | None) -> dict[str, Any]:
         """Write stimuli as people are shown them, and note answers to the files' content and how far that is off.
@@ -359,11 +308,9 @@ class _Run:
         form = StimulusFormat.of_model(worker.model, tuple(x.shape[1:]))
         values = made.detach().cpu().numpy()
         files: dict[str, int] = {}
-        for row, value in zip(batch.rows, values, strict=False) if folder else ():
-            path = worker.output / folder / f"{worker.stimuli.ids[row]}{form.suffix}"
-            data = form.encode(value)
-            write_bytes(path, data)
-            files[path.relative_to(worker.output.parent).as_posix()] = len(data)
+        if folder:
+            ids = [worker.stimuli.ids[row] for row in batch.rows]
+            files = write_attacked_stimuli(worker.output / folder, ids, values, form, worker.output.parent)
         rounded = torch.from_numpy(form.round(values)).to(x.device)
         told = self._judge(self._answer(rounded), batch)
         sizes = np.zeros(len(values)) if norm is None else measure_norms(rounded - x, norm).cpu().numpy()
@@ -374,13 +321,9 @@ class _Run:
         """Attacked stimuli from files, shown as they are."""
         worker = self.worker
         assert worker.saved is not None
-        made: list[np.ndarray] = []
-        for i in batch.padded:
-            name, digest = worker.saved_files[eps][i]
-            if not has_content(worker.saved / name, digest):
-                raise InputError("the saved stimuli that the work began with", got=f"another {worker.saved / name}")
-            made.append(prepare_saved(worker.saved / name, worker.model.preprocessing))
-        return torch.from_numpy(np.stack(made)).to(worker.model.device)
+        files = [worker.saved_files[eps][i] for i in batch.padded]
+        made = read_attacked_stimuli(worker.saved, files, worker.model.preprocessing)
+        return torch.from_numpy(made).to(worker.model.device)
 
 
 @final
@@ -390,57 +333,3 @@ class _Batch:
     def __init__(self, rows: Sequence[int], size: int, first: int) -> None:
         self.rows, self.first = list(rows), first
         self.padded = [*self.rows, *[self.rows[0]] * (size - len(self.rows))]
-
-
-def rank_labels(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """How many answers stand before the right one: 0 where it is the first.
-
-    Parameters
-    ----------
-    logits : (n, n_classes), finite
-    labels : (n,), int64
-
-    Returns
-    -------
-    (n,), int64
-        Of equal logits the first class stands first.
-
-    >>> rank_labels(np.array([[0.1, 0.7, 0.2], [0.5, 0.5, 0.0]]), np.array([2, 1]))
-    array([1, 1])
-    """
-    own = logits[np.arange(len(labels)), labels][:, None]
-    before = np.arange(logits.shape[1])[None, :] < np.asarray(labels)[:, None]
-    return ((logits > own) | ((logits == own) & before)).sum(axis=1)
-
-
-def name_set(norm: str, attack: str, eps: float) -> str:
-    """The folder of attacked stimuli.
-
-    >>> name_set("linf", "pgd", 4 / 255)
-    'linf_pgd_0.0156862745'
-    """
-    return f"{norm}_{attack}_{eps:.9g}"
-
-
-def look_at_network(model: Model, stimuli: StimulusSet, space: str = "prepared") -> tuple[int, bool]:
-    """How many classes a network has, and whether a second pass gives the same stimulus another answer.
-
-    Raises
-    ------
-    InputError
-        A network whose output is no vector of classes.
-    """
-    opened = open_attack_space(model, space)
-    x = torch.from_numpy(prepare_stimulus(model.preprocessing, stimuli, 0)[None]).to(model.device)
-    with explain_shape_errors(model, tuple(x.shape[1:])), run_eagerly(), torch.no_grad():
-        devices = [model.device] if model.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):
-            torch.manual_seed(0)
-            one, other = (opened.predict(opened.enter(x)).float() for _ in range(2))
-    if one.ndim != 2 or one.shape[1] < 2:
-        raise InputError(
-            "a network that puts out a number a class",
-            got=f"{model.name}, which puts out {tuple(one.shape[1:])}",
-            hint="a classifier",
-        )
-    return int(one.shape[1]), bool((one - other).abs().max() > _SAME * one.abs().max())

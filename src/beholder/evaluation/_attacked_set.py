@@ -10,7 +10,7 @@ from beholder._core.files import write_bytes
 from beholder._core.tables import format_records
 from beholder.evaluation._attack_plan import Chain
 from beholder.evaluation._attack_protocol import TRANSFER
-from beholder.evaluation._attack_worker import NATURAL, name_set
+from beholder.evaluation._attacked_files import NATURAL, name_set
 from beholder.evaluation._labels import Labels, has_labels
 from beholder.models import Model
 from beholder.stimuli import StimulusSet

@@ -12,9 +12,9 @@ from torch import nn
 
 from beholder._core.errors import InputError
 from beholder._core.hashing import hash_file_fast, hash_settings
+from beholder.evaluation._attack_passes import look_at_network
 from beholder.evaluation._attack_plan import Chain
 from beholder.evaluation._attack_protocol import GRADIENT_ATTACKS, TRANSFER
-from beholder.evaluation._attack_worker import look_at_network
 from beholder.evaluation._labels import Labels
 from beholder.models import Model, as_model, describe_preprocessing, identify_model, load_model, pick_device
 from beholder.stimuli import StimulusSet
