@@ -122,9 +122,9 @@ def _check_damaged(name: str, files: dict[Path, bytes], top: Path) -> None:
             shutil.copytree(top / "results", place)
             hurt = place / path.relative_to(top / "results")
             hurt.write_bytes(damaged)
-            write_rdms(
-                place / _OTHER, np.zeros((1, 1, 3, 3), np.float32), layers=["conv"], measures=["cosine"],
-                stimulus_ids=["a", "b", "c"], model="beside",
+            write_rdms(  # of one stimulus: a section without a picture to draw
+                place / _OTHER, np.zeros((1, 1, 1, 1), np.float32), layers=["conv"], measures=["cosine"],
+                stimulus_ids=["a"], model="beside",
             )  # fmt: skip
             with explain(f"a page from {name} with {hurt.name} {damage}"):
                 text = write_report(place, top / _PAGE).read_text(encoding="utf-8")
