@@ -45,9 +45,9 @@ def parse_cluster(word: str) -> ClusterWord:
     ----------
     word : str
         ``local:N``, N processes of this machine; ``dask:ADDRESS``, the workers of a Dask scheduler that runs
-        (``dask:tcp://node7:8786``); ``slurm``, ``pbs``, ``lsf``, jobs that Dask starts there; ``script``, a job array
-        that is written and not started. The last four take options: ``slurm:partition=gpu,time=04:00:00``, or those of
-        a TOML file, ``slurm:gpu.toml``.
+        (``dask:tcp://node7:8786``; ``,wait=600`` allows the first so many seconds); ``slurm``, ``pbs``, ``lsf``, jobs
+        that Dask starts there; ``script``, a job array that is written and not started. The last four take options:
+        ``slurm:partition=gpu,time=04:00:00``, or those of a TOML file, ``slurm:gpu.toml``.
 
     Raises
     ------
@@ -71,7 +71,8 @@ def parse_cluster(word: str) -> ClusterWord:
     if kind == "dask":
         if not rest:
             raise InputError("--cluster dask:ADDRESS, of a scheduler that runs", got=word, hint="dask:tcp://HOST:8786")
-        return ClusterWord(kind, address=rest)
+        address, _, more = rest.partition(",")
+        return ClusterWord(kind, address=address, options=_read_options(word, more))
     if kind in (*QUEUES, "script"):
         return ClusterWord(kind, options=_read_options(word, rest))
     raise UnknownNameError("cluster", word, _KINDS)

@@ -6,11 +6,13 @@ They hold for all that the function calls: a function that calls another need no
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from beholder._core.errors import InputError
 from beholder.jobs._cluster import parse_cluster
@@ -18,6 +20,7 @@ from beholder.jobs._dry_run import answer, get_probe, run_dry
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,33 @@ def read_conditions() -> Conditions:
     return _now.get() or _PLAIN
 
 
+def keep_open(name: str, start: Callable[[], AbstractContextManager[T]]) -> T:
+    """What is opened once and kept until the outermost function of long work ends, whatever ends it.
+
+    >>> @long_work
+    ... def work():
+    ...     return [keep_open("list", lambda: contextlib.nullcontext([1])) for _ in range(2)]
+    >>> one, other = work()
+    >>> one is other
+    True
+    """
+    kept = _kept.get()
+    if kept is None:
+        raise RuntimeError("nothing is kept open outside of a function of long work")
+    if name not in kept.values:
+        kept.values[name] = kept.held.enter_context(start())
+    return kept.values[name]
+
+
+class _Kept:
+    def __init__(self, held: contextlib.ExitStack) -> None:
+        self.held = held
+        self.values: dict[str, Any] = {}
+
+
+_kept: ContextVar[_Kept | None] = ContextVar("what long work keeps open", default=None)
+
+
 def long_work(function: Callable[P, R]) -> Callable[P, R]:
     """Decorate a public function of long work, which has keywords of :class:`Conditions`: they hold while it runs.
 
@@ -85,12 +115,13 @@ def long_work(function: Callable[P, R]) -> Callable[P, R]:
         outer = read_conditions()
         conditions = Conditions(**{name: kwargs.get(name) or getattr(outer, name) for name in _NAMES})  # type: ignore[arg-type]
         conditions.check(kwargs.get("workers"))
-        token = _now.set(conditions)
-        try:
+        with contextlib.ExitStack() as held:
+            token = _now.set(conditions)
+            held.callback(_now.reset, token)
+            if _kept.get() is None:
+                held.callback(_kept.reset, _kept.set(_Kept(held.enter_context(contextlib.ExitStack()))))
             if conditions.dry_run and get_probe() is None:
                 return answer(run_dry(lambda: function(*args, **kwargs)))  # type: ignore[return-value]
             return function(*args, **kwargs)
-        finally:
-            _now.reset(token)
 
     return work

@@ -17,7 +17,7 @@ from beholder._core.progress import Advance, show_progress
 from beholder._core.registry import Registry
 from beholder.jobs._array import read_array_task
 from beholder.jobs._array_work import take_part
-from beholder.jobs._cluster import parse_cluster
+from beholder.jobs._cluster import QUEUES, parse_cluster
 from beholder.jobs._conditions import read_conditions
 from beholder.jobs._dry_run import (
     find_counted,
@@ -41,6 +41,9 @@ _VARIABLE = "BEHOLDER_EXECUTOR"
 
 def choose_executor(n_workers: int) -> str:
     """The executor of a run that names none."""
+    cluster = read_conditions().cluster
+    if cluster is not None and parse_cluster(cluster).kind in ("dask", *QUEUES):
+        return "dask"
     return os.environ.get(_VARIABLE) or ("inline" if n_workers <= 1 else "processes")
 
 
@@ -60,6 +63,16 @@ def run_in_processes(
     from beholder.jobs._processes import run_in_processes
 
     run_in_processes(plan, shards, worker, folder, n_workers, advance)
+
+
+@EXECUTORS.register("dask")
+def run_on_dask(
+    plan: Plan, shards: list[Shard], worker: Worker, folder: JobFolder, n_workers: int, advance: Advance
+) -> None:
+    """Finish the shards on the workers of a Dask scheduler, which ``cluster`` names; see ``_dask``."""
+    from beholder.jobs._dask import run_on_dask
+
+    run_on_dask(plan, shards, worker, folder, n_workers, advance)
 
 
 def run_plan(
@@ -104,8 +117,10 @@ def run_plan(
         n_workers = parse_cluster(cluster).n_workers or n_workers
     if (probe := get_probe()) is not None:
         probe.measure_plan(plan, worker, folder, n_workers)
-    if cluster is not None and executor == "auto" and parse_cluster(cluster).kind != "local":
-        raise InputError("--cluster local:N", got=cluster, hint="local:2: the others are not there yet")
+    if cluster is not None and executor == "auto" and parse_cluster(cluster).kind == "script":
+        raise InputError(
+            "--cluster script in a command line", got="it in Python", hint="local:N, dask:ADDRESS or slurm"
+        )
     folder.mixed = folder.mixed or read_conditions().mixed
 
     def run(todo: list[Shard], count: Advance = lambda _n: None) -> None:

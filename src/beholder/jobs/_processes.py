@@ -51,14 +51,15 @@ def run_in_processes(
     BeholderError
         A process ended before it was ready, or too many died at work. Errors of the work itself keep their class.
     """
-    with _write_parcel((plan, shards, worker, folder, n_workers), worker, folder) as path, _Pool(worker, path) as pool:
+    with write_parcel((plan, shards, worker, folder), worker, folder) as path, _Pool(worker, path, n_workers) as pool:
         for _ in range(n_workers):
             pool.start()
         pool.wait(advance)
 
 
 @contextlib.contextmanager
-def _write_parcel(work: tuple[Any, ...], worker: Worker, folder: JobFolder) -> Generator[Path]:
+def write_parcel(work: tuple[Any, ...], worker: Worker, folder: JobFolder) -> Generator[Path]:
+    """A file beside the output that holds work for other processes; deleted in the end."""
     with explain_write_errors(folder.output):
         folder.path.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f"{TEMPORARY_PREFIX}workers-", dir=folder.path)
@@ -101,9 +102,9 @@ def _say(error: BaseException) -> str:
 class _Pool:
     """Worker processes, each with a thread that reads what it says."""
 
-    def __init__(self, worker: Worker, parcel: Path) -> None:
+    def __init__(self, worker: Worker, parcel: Path, n_workers: int) -> None:
         self._orders = pickle.dumps(sys.path) + pickle.dumps(
-            (sys.argv, logger.getEffectiveLevel(), worker.parcel.read, parcel)
+            (sys.argv, logger.getEffectiveLevel(), worker.parcel.read, parcel, n_workers)
         )
         self._said: queue.SimpleQueue[tuple[subprocess.Popen[bytes], str | None, Any]] = queue.SimpleQueue()
         self._alive: dict[subprocess.Popen[bytes], bool] = {}

@@ -37,7 +37,8 @@ class WorkerTraceback(Exception):
 def serve() -> None:
     """Run one worker: its orders come on standard input, what it does goes to standard output as pickles.
 
-    What the work itself prints goes to standard error. The process ends when its parent does.
+    The last of its orders is how many workers share its machine's cores. What the work itself prints goes to standard
+    error. The process ends when its parent does.
     """
     with contextlib.suppress(ValueError, AttributeError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -45,16 +46,16 @@ def serve() -> None:
     if read_array_task() is not None:
         listen_to_queue()
     send = _open_channel()
-    sys.argv, level, read, path = pickle.load(sys.stdin.buffer)
+    sys.argv, level, read, path, n_here = pickle.load(sys.stdin.buffer)
     threading.Thread(target=_die_with_parent, args=(sys.stdin.fileno(),), daemon=True).start()
     logger.handlers[:] = [_Forward(send)]
     logger.setLevel(level)
     logger.propagate = False
     try:
-        plan, shards, worker, folder, n_workers = read(path)
+        plan, shards, worker, folder = read(path)
         send("ready", None)
         first = random.randrange(len(shards))  # workers that begin at one place would all look at all shards
-        work_through(plan, shards[first:] + shards[:first], worker, folder, n_workers, lambda n: send("done", n))
+        work_through(plan, shards[first:] + shards[:first], worker, folder, n_here, lambda n: send("done", n))
     except BaseException as error:
         send("error", pack_error(error))
     else:
