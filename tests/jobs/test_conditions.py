@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import inspect
+import functools
 from pathlib import Path
 
 import pytest
@@ -56,19 +56,23 @@ def test_they_end_with_the_function_however_that_ends() -> None:
     assert read_conditions() == Conditions()
 
 
-def list_long_functions() -> dict[str, ast.FunctionDef]:
-    found: dict[str, ast.FunctionDef] = {}
+@functools.cache
+def list_functions() -> dict[str, tuple[ast.FunctionDef, bool]]:
+    """Functions of modules with long work or workers, and whether each is long work."""
+    found: dict[str, tuple[ast.FunctionDef, bool]] = {}
     for file in sorted(SRC.rglob("*.py")):
-        for node in ast.parse(file.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.FunctionDef) and any(
-                isinstance(each, ast.Name) and each.id == "long_work" for each in node.decorator_list
-            ):
-                found[node.name] = node
+        text = file.read_text(encoding="utf-8")
+        if "@long_work" not in text and "workers: int" not in text:
+            continue
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.FunctionDef):
+                names = {each.id for each in node.decorator_list if isinstance(each, ast.Name)}
+                found[node.name] = node, "long_work" in names
     return found
 
 
 def test_every_function_of_long_work_has_all_of_the_keywords_with_their_defaults() -> None:
-    found = list_long_functions()
+    found = {name: node for name, (node, is_long) in list_functions().items() if is_long}
     assert len(found) >= 19
     for name, node in found.items():
         pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
@@ -85,12 +89,17 @@ def test_every_function_of_long_work_has_all_of_the_keywords_with_their_defaults
         assert {key: own.get(key) for key in expected} == expected, name
 
 
-def test_public_functions_that_take_workers_are_long_work() -> None:
-    long = list_long_functions()
-    for name in bh.__all__:
-        function = getattr(bh, name)
-        if inspect.isfunction(function) and "workers" in inspect.signature(function).parameters:
-            assert name in long, name
+def test_functions_that_take_workers_are_long_work() -> None:
+    takers = {
+        name: is_long for name, (node, is_long) in list_functions().items()
+        if any(each.arg == "workers" for each in node.args.kwonlyargs) and not name.startswith("_")
+    }  # fmt: skip
+    assert len(takers) >= 15
+    assert {name for name, is_long in takers.items() if not is_long} == {
+        "default_options",
+        "grade",
+        "iter_training_batches",
+    }
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def test_a_process_that_is_killed_is_started_anew(run: Callable, tmp_path: Path,
 
 @pytest.mark.slow
 def test_processes_that_always_die_end_the_run(run: Callable, tmp_path: Path) -> None:
-    with pytest.raises(BeholderError, match="expected workers to live; got 4 that were lost one after another"):
+    with pytest.raises(BeholderError, match="expected workers to live; got 4 in a row that were lost"):
         run(CallWorker(lambda start: os.kill(os.getpid(), signal.SIGKILL)))
 
 

@@ -33,6 +33,7 @@ from beholder._core.progress import Advance, logger
 from beholder.jobs import _dask_worker
 from beholder.jobs._cluster import ClusterWord, parse_cluster
 from beholder.jobs._conditions import keep_open, read_conditions
+from beholder.jobs._deaths import DeathCount
 from beholder.jobs._folder import JobFolder
 from beholder.jobs._plan import Plan, Shard
 from beholder.jobs._processes import write_parcel
@@ -42,7 +43,6 @@ from beholder.jobs._work import Worker
 
 _POLL_SECONDS, _CONNECT_SECONDS, _LOST_SECONDS, _LEAVE_SECONDS = 1.0, 30.0, 15.0, 10.0
 _WAIT_SECONDS, _TELL_SECONDS = 60.0, 60.0
-_MAX_DEATHS = 3
 
 
 @final
@@ -92,7 +92,7 @@ def run_on_dask(
         session.n_asked = n_workers
     most = len(shards) if cluster.kind == "dask" and n_workers <= 1 else min(n_workers, len(shards))
     with write_parcel((plan, shards, worker, folder), worker, folder) as path:
-        crew = _Crew(session, worker, path.absolute(), most, plan.unit)
+        crew = _Crew(session, worker, path.absolute(), most, DeathCount(folder), WorkerRates(plan.unit))
         try:
             crew.work(advance)
         finally:
@@ -196,7 +196,9 @@ class _Member:
 class _Crew:
     """The workers that take part in one plan."""
 
-    def __init__(self, session: DaskSession, worker: Worker, parcel: Path, most: int, unit: str) -> None:
+    def __init__(
+        self, session: DaskSession, worker: Worker, parcel: Path, most: int, deaths: DeathCount, rates: WorkerRates
+    ) -> None:
         self._session, self._worker, self._parcel, self._most = session, worker, parcel, most
         self._topic = f"beholder-{uuid.uuid4().hex}"
         self._said: queue.SimpleQueue[tuple[str, str, Any]] = queue.SimpleQueue()
@@ -204,10 +206,9 @@ class _Crew:
         self._unfit: set[str] = set()
         self._problems: dict[str, str] = {}
         self._errors: list[tuple[str, BaseException]] = []
-        self._deaths = 0
+        self._deaths, self._rates = deaths, rates
         self._is_over = False
         self._idle_since = self._heard = self._told = time.monotonic()
-        self._rates = WorkerRates(unit)
         session.client.subscribe_topic(self._topic, self._hear)
 
     def _hear(self, event: tuple[float, Any]) -> None:
@@ -235,7 +236,6 @@ class _Crew:
         member = self._members.get(address)
         name = address if member is None else member.name
         if kind == "done":
-            self._deaths = 0
             self._rates.add(name, value)
             advance(value)
         elif kind == "log":
@@ -265,10 +265,9 @@ class _Crew:
     def _lose(self, member: _Member, what: str) -> None:
         if self._is_over:
             return
-        self._deaths += 1
-        if self._deaths > _MAX_DEATHS:
+        if self._deaths.add():
             raise BeholderError(
-                f"expected workers to live; got {self._deaths} that were lost one after another, the last on "
+                f"expected workers to live; got {self._deaths.n} in a row that were lost, the last on "
                 f"{member.host}, {what}; try a smaller --batch_size or more memory: finished parts are kept"
             )
         logger.warning("%s lost %s; its part is free for others", member.name, what)

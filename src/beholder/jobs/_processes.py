@@ -23,13 +23,14 @@ from beholder._core.errors import BeholderError, InputError
 from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors
 from beholder._core.progress import logger
 from beholder.jobs._array import is_time_over
+from beholder.jobs._deaths import DeathCount
 from beholder.jobs._folder import JobFolder
 from beholder.jobs._parcel import Parcel
 from beholder.jobs._plan import Plan, Shard
+from beholder.jobs._rates import WorkerRates
 from beholder.jobs._serve import unpack_error
 from beholder.jobs._work import Worker
 
-_MAX_DEATHS = 3
 _PATIENCE_SECONDS = 5
 _POLL_SECONDS = 1.0
 _START = (
@@ -42,7 +43,8 @@ def run_in_processes(
 ) -> None:
     """Finish ``shards`` in ``n_workers`` processes.
 
-    A process that the system kills at work is replaced, up to three times; its shard is free again by then.
+    A process that the system kills is replaced, unless more than three are killed one after another before a shard is
+    finished; its shard is free again by then.
 
     Raises
     ------
@@ -54,7 +56,7 @@ def run_in_processes(
     with write_parcel((plan, shards, worker, folder), worker, folder) as path, _Pool(worker, path, n_workers) as pool:
         for _ in range(n_workers):
             pool.start()
-        pool.wait(advance)
+        pool.wait(advance, DeathCount(folder), WorkerRates(plan.unit))
 
 
 @contextlib.contextmanager
@@ -108,6 +110,7 @@ class _Pool:
         )
         self._said: queue.SimpleQueue[tuple[subprocess.Popen[bytes], str | None, Any]] = queue.SimpleQueue()
         self._alive: dict[subprocess.Popen[bytes], bool] = {}
+        self._names: dict[subprocess.Popen[bytes], str] = {}
         self._is_told = False
 
     def start(self) -> None:
@@ -117,6 +120,7 @@ class _Pool:
         with _hold_interrupts():
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             self._alive[process] = False
+            self._names[process] = f"process {len(self._names) + 1}"
         assert process.stdin is not None
         with contextlib.suppress(OSError):
             process.stdin.write(self._orders)
@@ -130,9 +134,8 @@ class _Pool:
                 self._said.put((process, *pickle.load(said)))
         self._said.put((process, None, None))
 
-    def wait(self, advance: Callable[[int], None]) -> None:
+    def wait(self, advance: Callable[[int], None], deaths: DeathCount, rates: WorkerRates) -> None:
         """Until every process has said that it is through; the first error of any is raised."""
-        deaths = 0
         while self._alive:
             try:
                 process, kind, value = self._said.get(timeout=_POLL_SECONDS)
@@ -147,6 +150,8 @@ class _Pool:
                 self._alive[process] = True
             elif kind == "done":
                 advance(value)
+                rates.add(self._names[process], value)
+                rates.tell()
             elif kind == "log":
                 logger.log(value[0], "%s", value[1])
             elif kind == "error":
@@ -157,19 +162,19 @@ class _Pool:
                 if kind == "end":
                     continue
                 reason = _describe_exit(process.returncode)
-                if not was_ready:
+                if not was_ready and process.returncode >= 0:
                     raise BeholderError(
                         f"expected worker processes that start; got one that ended with {reason} before it was ready; "
                         "try --workers 1"
                     )
-                deaths += 1
-                if deaths > _MAX_DEATHS:
+                if deaths.add():
                     raise BeholderError(
-                        f"expected worker processes to live; got {deaths} that died, the last with {reason}; "
+                        f"expected worker processes to live; got {deaths.n} in a row that died, the last by {reason}; "
                         "try fewer --workers or a smaller --batch_size: finished parts are kept"
                     )
                 logger.warning("a worker process ended with %s; starting another", reason)
                 self.start()
+        rates.tell(last=True)
 
     def _hand_on(self) -> None:
         """Tell the processes of a task of a job array what the queue has told it."""
