@@ -91,11 +91,14 @@ def test_so_many_workers_as_are_asked_for(run: Callable) -> None:
     assert 1 <= len(set(pids)) <= 2
 
 
-def test_an_error_has_its_class_and_says_where_and_finished_parts_stay(run: Callable, tmp_path: Path) -> None:
+def test_an_error_has_its_class_and_says_where_and_finished_parts_stay(
+    run: Callable, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(InputError, match="a number that can be squared; got 8") as caught:
         run(SquareWorker(tmp_path / "out", refuse_at=8))
     assert any(note.startswith("on ") for note in caught.value.__notes__)
     assert "0.txt" in read_files(tmp_path / "out")
+    assert "of 4 parts are missing (" in caplog.text and "the same command makes just these" in caplog.text
     assert len(run(SquareWorker(tmp_path / "out"))) == 4
 
 

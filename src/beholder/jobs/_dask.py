@@ -43,6 +43,7 @@ from beholder.jobs._work import Worker
 
 _POLL_SECONDS, _CONNECT_SECONDS, _LOST_SECONDS, _LEAVE_SECONDS = 1.0, 30.0, 15.0, 10.0
 _WAIT_SECONDS, _TELL_SECONDS = 60.0, 60.0
+_MOST_NAMED = 5
 
 
 @final
@@ -95,8 +96,20 @@ def run_on_dask(
         crew = _Crew(session, worker, path.absolute(), most, DeathCount(folder), WorkerRates(plan.unit))
         try:
             crew.work(advance)
+        except Exception:
+            _tell_missing(plan, folder)
+            raise
         finally:
             crew.dismiss()
+
+
+def _tell_missing(plan: Plan, folder: JobFolder) -> None:
+    missing = [shard.key for shard in plan.shards if folder.read_receipt(plan.hash, shard) is None]
+    named = ", ".join(missing[:_MOST_NAMED]) + (", …" if len(missing) > _MOST_NAMED else "")
+    logger.warning(
+        "%s: %d of %d parts are missing (%s); the same command makes just these", plan.name, len(missing),
+        len(plan.shards), named,
+    )  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -295,7 +308,7 @@ class _Crew:
             if member.future is not None:
                 self._release(member)
                 self._lose(member, "its Dask worker")
-        new = {each: info for each, info in live.items() if each not in self._members and each not in self._unfit}
+        new = sorted(live - set(self._members) - self._unfit)
         if new:
             self._look_at(new)
         if self._is_over:
@@ -308,15 +321,15 @@ class _Crew:
                 self._start(address, member)
                 n_busy += 1
 
-    def _list_live(self) -> dict[str, Any] | None:
+    def _list_live(self) -> set[str] | None:
         """The scheduler's workers by address; None where it does not answer just now."""
         client = self._session.client
         now = time.monotonic()
         if client.status == "running":
             with contextlib.suppress(Exception):
-                found = client.scheduler_info()["workers"]
+                found = set(client.nthreads())
                 self._heard = now
-                return dict(found)
+                return found
         if now - self._heard > _LOST_SECONDS or client.status in ("closing", "closed"):
             raise BeholderError(
                 f"expected the scheduler {self._session.label} to answer; got nothing for {now - self._heard:.0f} s; "
@@ -324,18 +337,16 @@ class _Crew:
             )
         return None
 
-    def _look_at(self, new: dict[str, Any]) -> None:
+    def _look_at(self, new: list[str]) -> None:
         paths = [each for each in sys.path if each]
         args = (str(self._parcel), str(Path.cwd()), paths, _read_own_version())
         try:
-            found = self._session.client.run(
-                _ByValue(_dask_worker.look_at), *args, workers=list(new), on_error="return"
-            )
+            found = self._session.client.run(_ByValue(_dask_worker.look_at), *args, workers=new, on_error="return")
         except Exception:  # a worker that is gone again, or the scheduler: seen in the next round
             return
         looks = {address: look for address, look in found.items() if isinstance(look, dict)}
         for address, look in looks.items():
-            member = _Member(str(new[address].get("name") or address), look["host"])
+            member = _Member(look["name"], look["host"])
             if look["problem"]:
                 self._unfit.add(address)
                 self._problems[address] = f"{member.name} on {member.host} takes no part: {look['problem']}"

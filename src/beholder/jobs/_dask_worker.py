@@ -54,7 +54,7 @@ def read_version(folder: str, paths: list[str]) -> tuple[str, str]:
     return found.stdout.strip(), "" if not found.returncode else (found.stderr.strip().splitlines() or ["no word"])[-1]
 
 
-def look_at(parcel: str, folder: str, paths: list[str], version: str) -> dict[str, Any]:
+def look_at(parcel: str, folder: str, paths: list[str], version: str, dask_worker: Any = None) -> dict[str, Any]:
     """What a worker's machine is, and why it cannot take part, if it cannot.
 
     Parameters
@@ -67,8 +67,15 @@ def look_at(parcel: str, folder: str, paths: list[str], version: str) -> dict[st
         The caller's ``sys.path``.
     version : str
         Of the caller's Beholder, as :func:`read_version` gives it.
+    dask_worker : distributed.Worker
+        Where this runs; Dask gives it.
     """
-    own = {"host": socket.gethostname(), "gpus": os.environ.get("CUDA_VISIBLE_DEVICES"), "n_gpus": _count_gpus()}
+    own = {
+        "name": f"worker {dask_worker.name}",
+        "host": socket.gethostname(),
+        "gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
+        "n_gpus": _count_gpus(),
+    }
     problem = ""
     if not os.path.isdir(folder):  # noqa: PTH112
         problem = f"it does not see {folder}, where the command was started"
