@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from sample_work import CallWorker, SquareWorker, plan_squares
 
 distributed = pytest.importorskip("distributed")
-from beholder.jobs import _dask
+from beholder.jobs import _dask, _dask_session
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -197,7 +197,7 @@ def start_worker(address: str, *, folder: Path) -> Iterator[None]:
 @pytest.mark.slow
 def test_schedulers_without_workers_and_none_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     worker, plan, out = SquareWorker(tmp_path / "out"), plan_squares(4, 2), tmp_path / "out"
-    monkeypatch.setattr(_dask, "_CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(_dask_session, "_CONNECT_SECONDS", 0.5)
     with pytest.raises(InputError, match=r"expected a Dask scheduler at tcp://127\.0\.0\.1:1; got"):
         finish(worker, plan, out, cluster="dask:127.0.0.1:1")
     with start_scheduler(tmp_path) as (_, address), pytest.raises(BeholderError, match="within 1 s; got none"):

@@ -13,14 +13,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import logging
 import pickle
 import queue
 import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
@@ -28,11 +27,12 @@ from typing import Any, final
 import cloudpickle
 
 import beholder
-from beholder._core.errors import BeholderError, InputError, MissingExtra
+from beholder._core.errors import BeholderError, InputError
 from beholder._core.progress import Advance, logger
 from beholder.jobs import _dask_worker
-from beholder.jobs._cluster import ClusterWord, parse_cluster
+from beholder.jobs._cluster import parse_cluster
 from beholder.jobs._conditions import keep_open, read_conditions
+from beholder.jobs._dask_session import DaskSession, open_session, say_briefly
 from beholder.jobs._deaths import DeathCount
 from beholder.jobs._folder import JobFolder
 from beholder.jobs._plan import Plan, Shard
@@ -41,34 +41,9 @@ from beholder.jobs._rates import WorkerRates
 from beholder.jobs._serve import unpack_error
 from beholder.jobs._work import Worker
 
-_POLL_SECONDS, _CONNECT_SECONDS, _LOST_SECONDS, _LEAVE_SECONDS = 1.0, 30.0, 15.0, 10.0
-_WAIT_SECONDS, _TELL_SECONDS = 60.0, 60.0
+_POLL_SECONDS, _LOST_SECONDS, _LEAVE_SECONDS = 1.0, 15.0, 10.0
+_TELL_SECONDS = 60.0
 _MOST_NAMED = 5
-
-
-@final
-@dataclass
-class DaskSession:
-    """A connection to a scheduler, kept for all plans of a command.
-
-    Attributes
-    ----------
-    client : distributed.Client
-    label : str
-        What is connected to, for messages.
-    scale : callable
-        Asks for so many workers, where they are started by this command.
-    n_asked : int
-        How many it has asked for.
-    wait : float or None
-        Seconds in which at least one worker has to come; None for no limit.
-    """
-
-    client: Any
-    label: str
-    wait: float | None = _WAIT_SECONDS
-    scale: Callable[[int], None] = field(default=lambda n: None)
-    n_asked: int = 0
 
 
 def run_on_dask(
@@ -112,69 +87,12 @@ def _tell_missing(plan: Plan, folder: JobFolder) -> None:
     )  # fmt: skip
 
 
-@contextlib.contextmanager
-def open_session(cluster: ClusterWord) -> Generator[DaskSession]:
-    """Connect to the scheduler that a word names, or start one whose workers are jobs of a queue."""
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise MissingExtra("distributed", "cluster", f"--cluster {cluster.kind}") from error
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    if cluster.kind != "dask":
-        from beholder.jobs._queues import open_queue
-
-        with open_queue(cluster) as session:
-            yield session
-        return
-    wait = _read_wait(cluster, _WAIT_SECONDS)
-    address = cluster.address if "://" in cluster.address else f"tcp://{cluster.address}"
-    try:
-        client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
-    except (OSError, TimeoutError, ValueError) as error:
-        raise InputError(
-            f"a Dask scheduler at {address}", got=_say(error), hint="`dask scheduler` there, then its address"
-        ) from error
-    with _closing(client):
-        logger.info("dask scheduler %s, dashboard %s", address, client.dashboard_link)
-        yield DaskSession(client, address, wait)
-
-
-@contextlib.contextmanager
-def _closing(client: Any) -> Generator[None]:
-    try:
-        yield
-    finally:
-        with contextlib.suppress(Exception):
-            client.close(timeout=_LEAVE_SECONDS)
-
-
-def _read_wait(cluster: ClusterWord, default: float | None) -> float | None:
-    unknown = sorted(set(cluster.options) - {"wait"})
-    if unknown:
-        raise InputError("dask:ADDRESS,wait=SECONDS", got=f"the option {unknown[0]}")
-    return read_seconds(cluster.options.get("wait"), default)
-
-
-def read_seconds(value: Any, default: float | None) -> float | None:
-    """Seconds above 0 to wait for workers, as an option says."""
-    if value is None:
-        return default
-    with contextlib.suppress(TypeError, ValueError):
-        if (seconds := float(value)) > 0:
-            return seconds
-    raise InputError("wait=SECONDS above 0 in --cluster", got=str(value))
-
-
 @functools.cache
 def _read_own_version() -> str:
     found = hashlib.sha256()
     for path in sorted(Path(beholder.__file__).parent.rglob("*.py")):
         found.update(path.read_bytes())
     return f"{beholder.__version__} {found.hexdigest()}"
-
-
-def _say(error: BaseException) -> str:
-    return (" ".join(str(error).split()) or type(error).__name__)[:200]
 
 
 @final
@@ -296,7 +214,11 @@ class _Crew:
             logger.error("%s on %s ended the run", member.name, member.host)
             raise error
         logger.warning(
-            "%s on %s takes no part any more: %s: %s", member.name, member.host, type(error).__name__, _say(error)
+            "%s on %s takes no part any more: %s: %s",
+            member.name,
+            member.host,
+            type(error).__name__,
+            say_briefly(error),
         )
 
     def _hire(self) -> None:

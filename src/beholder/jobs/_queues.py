@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, cast, final
@@ -16,7 +16,6 @@ from typing import Any, cast, final
 from beholder._core.errors import InputError, MissingExtra, UnknownNameError
 from beholder._core.progress import logger
 from beholder.jobs._cluster import ClusterWord
-from beholder.jobs._dask import DaskSession, read_seconds
 
 _FOLDER = "beholder-jobs"
 _DEATH_SECONDS = 300
@@ -127,9 +126,25 @@ def _read_value(name: str, value: Any, default: object) -> Any:
     return text
 
 
+def read_seconds(value: Any, default: float | None) -> float | None:
+    """Seconds above 0 to wait for workers, as an option says."""
+    if value is None:
+        return default
+    with contextlib.suppress(TypeError, ValueError):
+        if (seconds := float(value)) > 0:
+            return seconds
+    raise InputError("wait=SECONDS above 0 in --cluster", got=str(value))
+
+
 @contextlib.contextmanager
-def open_queue(cluster: ClusterWord) -> Generator[DaskSession]:
-    """Start a scheduler here, whose workers are jobs; they are asked for by ``scale`` and cancelled in the end."""
+def open_queue(cluster: ClusterWord) -> Generator[tuple[Any, QueueOptions, Callable[[int], None]]]:
+    """Start a scheduler here, whose workers are jobs, which are cancelled in the end.
+
+    Yields
+    ------
+    distributed.Client, QueueOptions, callable
+        The last asks for so many jobs.
+    """
     kind = cluster.kind
     options = QueueOptions.read(kind, cluster.options)
     try:
@@ -153,7 +168,7 @@ def open_queue(cluster: ClusterWord) -> Generator[DaskSession]:
             def scale(n: int) -> None:
                 jobs.adapt(minimum=n, maximum=n, interval="5s")  # a job that ends before the work is asked for again
 
-            yield DaskSession(client, f"jobs of {kind}", options.wait, scale)
+            yield client, options, scale
     finally:
         with contextlib.suppress(Exception):
             jobs.close()
