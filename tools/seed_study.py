@@ -126,10 +126,12 @@ def count_recognised(verdicts: Any, study: Study) -> pd.DataFrame:
 def compare_sides(table: pd.DataFrame, column: str) -> dict[str, float]:
     """Robust minus standard, seed by seed, with Student's 95 % interval over seeds."""
     wide: Any = table.pivot(index="seed", columns="side", values=column)
-    found = compute_mean_interval(wide["robust"] - wide["standard"])
+    differences = wide["robust"] - wide["standard"]
+    found = compute_mean_interval(differences)
     return {
         "standard": float(wide["standard"].mean()), "robust": float(wide["robust"].mean()),
         "difference": found.estimate, "low": found.low, "high": found.high, "n seeds": found.n,
+        "n above 0": int((differences > 0).sum()),
     }  # fmt: skip
 
 
@@ -141,8 +143,8 @@ def format_tables(table: pd.DataFrame, summary: pd.DataFrame) -> str:
         lines.append(f"| {row['seed']} | {row['side']} | {' | '.join(f'{100 * row[name]:.0f}' for name in shares)} |")
     lines += ["", "| % | standard | robust | difference | 95 % interval |", "|---|---|---|---|---|"]
     for name, row in summary.iterrows():
-        ends = f"{100 * row['low']:.0f} to {100 * row['high']:.0f}"
-        means = " | ".join(f"{100 * row[each]:.0f}" for each in ("standard", "robust", "difference"))
+        ends = f"{100 * row['low']:.1f} to {100 * row['high']:.1f}"
+        means = " | ".join(f"{100 * row[each]:.1f}" for each in ("standard", "robust", "difference"))
         lines.append(f"| {name} | {means} | {ends} |")
     return "\n".join([*lines, ""])
 
@@ -151,8 +153,9 @@ def tell_finding(found: Any, n_seeds: int) -> str:
     """One sentence: whether other networks recognise the metamers of either side more often."""
     told = (
         f"other networks recognise {100 * found['robust']:.0f} % of the metamers of adversarially trained networks and "
-        f"{100 * found['standard']:.0f} % of those of standard ones, a difference of {100 * found['difference']:.0f} "
-        f"points (95 % interval over {n_seeds} seeds {100 * found['low']:.0f} to {100 * found['high']:.0f})"
+        f"{100 * found['standard']:.0f} % of those of standard ones, a difference of {100 * found['difference']:.1f} "
+        f"points (95 % interval over {n_seeds} seeds {100 * found['low']:.1f} to {100 * found['high']:.1f}); it is above "
+        f"0 in {found['n above 0']:.0f} of the {n_seeds} seeds"
     )
     if found["low"] > 0:
         return f"The finding shows: {told}."

@@ -15,7 +15,7 @@ def test_fetching_says_where_the_weights_are(beholder: Command) -> None:
     code, out, _ = beholder("models", "fetch", "beholder:shapes", "torchvision:squeezenet1_1@random")
     assert code == 0
     first, second = out.splitlines()
-    assert first.startswith("beholder:shapes@v1: ") and first.endswith("shapes-v1.safetensors")
+    assert first.startswith("beholder:shapes@v2: ") and first.endswith("shapes-v2.safetensors")
     assert second == "torchvision:squeezenet1_1@random: no file, the weights are drawn by the seed"
     code, out, _ = beholder("models", "fetch", "torchvision:squeezenet1_1@random", "--json")
     assert code == 0 and json.loads(out)["weights"][0]["file"] is None

@@ -3,6 +3,7 @@ import socket
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -15,6 +16,7 @@ from beholder.demo._figures import MEASURES, find_neighbours
 from beholder.demo._metamers import PICTURE_LAYERS, SOUND_LAYERS
 from beholder.demo._recognition import LEVELS
 from beholder.demo._run import draw_stimuli, record_layers
+from beholder.demo._twins import TWINS
 from beholder.demo._units import LAYERS as unit_layers
 from beholder.models import load_model
 from beholder.report import read_rdms
@@ -35,7 +37,7 @@ def demo(tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", connect_here)
-        page = run_demo(out, n_per_category=2, n_units=1, n_metamers=1)
+        page = run_demo(out, n_per_category=2, n_units=1, n_metamers=1, n_twin_metamers=2)
     return out, page
 
 
@@ -62,7 +64,19 @@ def test_metamers_of_pictures_and_sounds_are_made_and_tested(demo):
         own: Any = table[table["layer"] == table["measured_layer"]]
         assert len(own) == len(layers)
         assert own["passed"].notna().all()
-        assert f"What can beholder:{model}@v1 not tell apart?" in page.read_text()
+        assert f"What can beholder:{model}@v2 not tell apart?" in page.read_text()
+
+
+def test_metamers_of_both_twins_are_judged_by_others(demo):
+    out, page = demo
+    table = pd.read_csv(out / "figures" / "twins.csv")
+    assert table["metamers of"].tolist() == [*TWINS, "difference"]
+    assert table["n_stimuli"].tolist() == [2, 2, 2]
+    assert table["recognised"][2] == pytest.approx(table["recognised"][1] - table["recognised"][0])
+    judges = [each.split() for each in table["judges"][:2]]
+    assert judges == [[TWINS[1], "beholder:shapes@v1"], [TWINS[0], "beholder:shapes@v1"]]
+    assert "twin recognised more often by other networks?" in page.read_text()
+    assert (out / "figures" / "twin_metamers.svg").exists()
 
 
 def test_layers_are_compared_and_simulated_people_with_the_network(demo):
@@ -85,7 +99,7 @@ def test_store_holds_every_recorded_layer(demo):
     out, _ = demo
     acts = Activations(out / "activations" / "shapes.zarr")
     assert acts.layers == LAYERS
-    assert acts.model == "beholder:shapes@v1"
+    assert acts.model == "beholder:shapes@v2"
     assert acts["block5"].shape == (32, 1, 256, 7, 7)
 
 

@@ -50,7 +50,7 @@ def draw_accuracy(acts: Activations, stimuli: StimulusSet, path: Path) -> None:
     ax = plot_accuracy(n_right, n_shown, categories, chance=1 / len(categories), color=color)
     record = words.describe_accuracy(sum(n_right), sum(n_shown), len(categories))
     save_figure(
-        _figure_of(ax), path, record=record, table={"category": categories, "n_right": n_right, "n_shown": n_shown}
+        figure_of(ax), path, record=record, table={"category": categories, "n_right": n_right, "n_shown": n_shown}
     )
 
 
@@ -73,7 +73,7 @@ def draw_maps(acts: Activations, stimuli: StimulusSet, path: Path) -> None:
         "largest": [float(m.max()) for layer in layers for m in maps[layer]],
     }
     sizes = {layer: (stack.shape[1], stack.shape[2]) for layer, stack in maps.items()}
-    save_figure(_figure_of(ax), path, record=words.describe_maps(stimuli.ids[index], sizes), table=table)
+    save_figure(figure_of(ax), path, record=words.describe_maps(stimuli.ids[index], sizes), table=table)
 
 
 def draw_activity(acts: Activations, path: Path) -> None:
@@ -86,7 +86,7 @@ def draw_activity(acts: Activations, path: Path) -> None:
     }
     ax = plot_layer_activations(shares, name="Active units (%)", all_layers=acts.layers, limits=(0, 100))
     record = words.describe_activity({layer: float(share.mean()) for layer, share in shares.items()})
-    save_figure(_figure_of(ax), path, record=record, table={"stimulus": list(acts.stimulus_ids), **shares})
+    save_figure(figure_of(ax), path, record=record, table={"stimulus": list(acts.stimulus_ids), **shares})
 
 
 def compute_rdms(acts: Activations) -> np.ndarray:
@@ -129,7 +129,7 @@ def draw_rdms(acts: Activations, stimuli: StimulusSet, rdms: np.ndarray, folder:
     ax.set_xlabel(ax.get_xlabel().replace("Right answers", "Nearest is of the same category"))
     record = words.describe_neighbours(shares, chance, n)
     save_figure(
-        _figure_of(ax), folder / "neighbours", record=record,
+        figure_of(ax), folder / "neighbours", record=record,
         table={"layer": layers, "n_same_category": n_right, "n_shown": [n] * len(layers)},
     )  # fmt: skip
 
@@ -156,7 +156,8 @@ def _read_picture(path: Path) -> np.ndarray:
     return np.asarray(open_image(path))
 
 
-def _figure_of(ax: Axes) -> Figure:
+def figure_of(ax: Axes) -> Figure:
+    """The figure that axes are in."""
     fig = ax.get_figure(root=True)
     assert fig is not None
     return fig

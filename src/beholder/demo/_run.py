@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("beholder")
 
-MODEL = "beholder:shapes@v1"
+MODEL = "beholder:shapes@v2"
 N_PER_CATEGORY = 6
 N_UNITS = 6
 N_METAMERS = 2
+N_TWIN_METAMERS = 16
 
 
 def run_demo(
@@ -32,9 +33,10 @@ def run_demo(
     n_per_category: int = N_PER_CATEGORY,
     n_units: int = N_UNITS,
     n_metamers: int = N_METAMERS,
+    n_twin_metamers: int = N_TWIN_METAMERS,
     seed: int = DEFAULT_SEED,
 ) -> Path:
-    """Run the whole chain on what comes with the package: no network, no files of yours, about two minutes.
+    """Run the whole chain on what comes with the package: no network, no files of yours, two to three minutes.
 
     Pictures are drawn, shown to the bundled network ``beholder:shapes``, its layers recorded, compared and
     pictured; for a few of its units, the pictures that drive them are found, and others made; of a few pictures, and of
@@ -53,6 +55,8 @@ def run_demo(
         Units that are looked at.
     n_metamers : int
         Pictures, and sounds, that metamers are made of, at three layers each; at least 1.
+    n_twin_metamers : int
+        Pictures that the standard network and its twin make late metamers of, at least 2.
     seed : int
         Of the pictures; the network was trained on others.
 
@@ -70,6 +74,7 @@ def run_demo(
     from beholder.demo._figures import draw_figures
     from beholder.demo._metamers import make_demo_metamers
     from beholder.demo._recognition import compare_layers, compare_recognition
+    from beholder.demo._twins import compare_twins
     from beholder.demo._units import show_units
     from beholder.models import load_model
     from beholder.report import write_report
@@ -78,6 +83,8 @@ def run_demo(
         raise InputError("at least 2 pictures a category", got=str(n_per_category))
     if n_metamers < 1:
         raise InputError("metamers of at least 1 picture and sound", got=str(n_metamers))
+    if n_twin_metamers < 2:
+        raise InputError("metamers of at least 2 pictures by both twins", got=str(n_twin_metamers))
     out = Path(out)
     logger.info("demo: drawing pictures")
     stimuli = draw_stimuli(out / "stimuli", n_per_category, seed)
@@ -95,6 +102,7 @@ def run_demo(
     logger.info("demo: asking who recognises pictures in noise")
     compare_recognition(net, stimuli, out / "recognition", seed)
     seen, heard = make_demo_metamers(net, stimuli, out, n_metamers, seed)
+    compare_twins(stimuli, out / "twins", out / "figures", n_twin_metamers, seed)
     write_json(out / "stimuli.figure.json", asdict(describe_stimuli(len(stimuli), seed)))
     write_json(
         out / "report.json",
@@ -109,7 +117,7 @@ def run_demo(
     )
     settings = {
         "model": net.name, "layers": list(net.layers), "n_per_category": n_per_category, "n_units": n_units,
-        "n_metamers": n_metamers, "seed": seed,
+        "n_metamers": n_metamers, "n_twin_metamers": n_twin_metamers, "seed": seed,
     }  # fmt: skip
     record_provenance(out, ".", settings, weights=net.weights.sha256)
     return write_report(out)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from beholder.figures import FigureRecord
+
+if TYPE_CHECKING:
+    from beholder.evaluation import MakerComparison
 
 
 def describe_stimuli(n_stimuli: int, seed: int) -> FigureRecord:
@@ -137,4 +141,44 @@ def describe_participants(n_participants: int, n_right: int, n_shown: int, layer
         f"{100 * lapses:.0f} % of the trials.",
         warnings=("No person took part.",),
         order=520,
+    )
+
+
+def describe_twins(found: MakerComparison, networks: Sequence[str]) -> FigureRecord:
+    """Words for the picture of how often the twins' metamers are recognised; ``networks`` are the twins' names."""
+    first, second, by = found.first, found.second, found.difference
+    told = f"{100 * by.estimate:+.0f} points, 95 % interval {100 * by.low:+.0f} to {100 * by.high:+.0f}"
+    if by.low > 0:
+        answer = "Yes, those of the adversarially trained twin"
+    elif by.high < 0:
+        answer = "No, less often those of the adversarially trained twin"
+    else:
+        answer = "These pictures do not tell"
+    judges = [", ".join(each) for each in found.judges]
+    return FigureRecord(
+        title="Are metamers of the adversarially trained twin recognised more often by other networks?",
+        answer=f"{answer}: {100 * second.estimate:.0f} % against {100 * first.estimate:.0f} % of the standard twin's "
+        f"({told}).",
+        explanation="Each picture was made from noise until a twin's last layer took it for an original. A network "
+        "that relies on what others rely on makes pictures that they recognise.",
+        alt=f"Proportion of metamers that other networks name right: standard twin {100 * first.estimate:.0f} percent, "
+        f"adversarially trained twin {100 * second.estimate:.0f} percent, with 95 percent intervals.",
+        method=f"Metamers at {found.layer} of {by.n} pictures by {' and '.join(networks)}, judged by {judges[0]}, and "
+        f"by {judges[1]}. Mean over judges for each picture; the difference picture by picture, its interval by the "
+        "BCa bootstrap over pictures. One network of each kind: whether it is the training that makes the difference, "
+        "only several networks can tell, as in the seed study of the documentation. After Feather et al. (2023).",
+        order=440,
+    )
+
+
+def describe_twin_metamers(layer: str, categories: Sequence[str]) -> FigureRecord:
+    """Words for the picture of the twins' metamers."""
+    return FigureRecord(
+        title="What do the two twins take for the same picture?",
+        answer=f"Pictures that {layer} of each twin cannot tell from the original: {', '.join(categories)}.",
+        explanation="Below each original a picture that was made from noise for the standard network, and one that was "
+        "made for the adversarially trained one.",
+        alt="Rows of originals, metamers of the standard network, metamers of the adversarially trained network.",
+        method=f"Both networks were trained on the same pictures; matched at {layer}.",
+        order=441,
     )

@@ -1,16 +1,16 @@
 """Source ``beholder``: networks that come with the package and need no network to be had.
 
 ``beholder:shapes`` tells the sixteen categories of :func:`beholder.stimuli.draw_shapes_set` apart, and
-``beholder:syllables`` those of :func:`beholder.stimuli.draw_syllables_set`. ``tools/train_shapes.py`` and
-``tools/train_syllables.py`` made their first weights, ``v1``.
+``beholder:syllables`` those of :func:`beholder.stimuli.draw_syllables_set`; ``-robust`` names the adversarially trained
+twin of each. ``beholder train`` made them, by the presets of ``tools/networks``; the card in each file tells the rest.
+Files of ``v1``, the weights of earlier versions, have none.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 from beholder._core.errors import UnknownNameError
 from beholder._core.hashing import hash_file
@@ -78,8 +78,10 @@ def _describe_sounds(*tags: str) -> _Bundled:
 
 
 _NETWORKS = {
-    "shapes": _describe_pictures("v1"),
-    "syllables": _describe_sounds("v1"),
+    "shapes": _describe_pictures("v2", "v1"),
+    "shapes-robust": _describe_pictures("v2"),
+    "syllables": _describe_sounds("v2", "v1"),
+    "syllables-robust": _describe_sounds("v2"),
 }
 
 
@@ -109,14 +111,6 @@ class BundledSource(Source):
             layers=network.layers,
             classes=classes,
         )
-
-
-def read_bundled_facts(name: str, tag: str) -> dict[str, Any]:
-    """What was measured of a bundled network's first weights when they were made: classes, accuracy, training."""
-    from safetensors import safe_open
-
-    with safe_open(_FOLDER / _name_file(name, tag), "np") as file:
-        return json.loads(file.metadata()["beholder"])
 
 
 def _name_file(name: str, tag: str) -> str:
