@@ -73,8 +73,8 @@ def test_metamers_of_both_twins_are_judged_by_others(demo):
     assert table["metamers of"].tolist() == [*TWINS, "difference"]
     assert table["n_stimuli"].tolist() == [2, 2, 2]
     assert table["recognised"][2] == pytest.approx(table["recognised"][1] - table["recognised"][0])
-    judges = [each.split() for each in table["judges"][:2]]
-    assert judges == [[TWINS[1], "beholder:shapes@v1"], [TWINS[0], "beholder:shapes@v1"]]
+    judges = [sorted(each.split()) for each in table["judges"][:2]]
+    assert judges == [sorted([twin, "beholder:shapes@v1"]) for twin in reversed(TWINS)]
     assert "twin recognised more often by other networks?" in page.read_text()
     assert (out / "figures" / "twin_metamers.svg").exists()
 
@@ -84,7 +84,7 @@ def test_layers_are_compared_and_simulated_people_with_the_network(demo):
     html = page.read_text()
     layers: Any = open_result(out / "layers" / "decode.parquet").table
     by_layer = dict(zip(layers["layer"], layers["estimate"], strict=True))
-    assert list(by_layer) == LAYERS and by_layer["classifier"] > 0.8 > by_layer["block1"]
+    assert list(by_layer) == LAYERS and by_layer["classifier"] > 0.6 > by_layer["block1"]
     found = open_result(out / "recognition" / "recognition.parquet")
     table: Any = found.table[found.table["statistic"] == "proportion correct"]
     for observer in ("people", "network"):

@@ -65,14 +65,15 @@ def test_differences_are_taken_seed_by_seed(study):
     ends = ttest_1samp(np.subtract(right["robust"], right["standard"]), 0).confidence_interval()
     assert (found["difference"], found["low"], found["high"]) == pytest.approx((0.25, ends.low, ends.high))
     text = study.format_tables(table, pd.DataFrame({"clean": found}).T)
-    assert "| 1 | standard | 10 |" in text and "| clean | 15 | 40 | 25 | " in text
+    assert "| 1 | standard | 10 |" in text and "| clean | 15.0 | 40.0 | 25.0 | -7.9 to 57.9 |" in text
 
 
 def test_the_finding_is_told_as_its_interval_says(study, tmp_path):
-    found = {"standard": 0.2, "robust": 0.5, "difference": 0.3, "low": 0.1, "high": 0.5}
+    found = {"standard": 0.2, "robust": 0.5, "difference": 0.3, "low": 0.1, "high": 0.5, "n above 0": 4}
     assert study.tell_finding(found, 5).startswith(
         "The finding shows: other networks recognise 50 % of the metamers of"
     )
+    assert study.tell_finding(found, 5).endswith("10.0 to 50.0); it is above 0 in 4 of the 5 seeds.")
     assert study.tell_finding(found | {"low": -0.1}, 5).startswith("These networks do not show the finding")
     assert study.tell_finding(found | {"low": -0.5, "high": -0.1}, 5).startswith("The opposite")
     page = tmp_path / "page.md"

@@ -101,7 +101,7 @@ def test_the_robust_twin_withstands_what_the_standard_one_does_not():
             )
             right[name, run.__name__] = int((~found.is_wrong).sum())
     for attack in ("run_pgd", "run_apgd"):
-        assert right["shapes-robust", attack] > right["shapes", attack] + 3
+        assert right["shapes-robust", attack] >= right["shapes", attack] + 3
 
 
 @pytest.mark.parametrize("name", ["shapes", "syllables"])
