@@ -154,8 +154,8 @@ def tell_finding(found: Any, n_seeds: int) -> str:
     told = (
         f"other networks recognise {100 * found['robust']:.0f} % of the metamers of adversarially trained networks and "
         f"{100 * found['standard']:.0f} % of those of standard ones, a difference of {100 * found['difference']:.1f} "
-        f"points (95 % interval over {n_seeds} seeds {100 * found['low']:.1f} to {100 * found['high']:.1f}); it is above "
-        f"0 in {found['n above 0']:.0f} of the {n_seeds} seeds"
+        f"points (95 % interval over {n_seeds} seeds {100 * found['low']:.1f} to {100 * found['high']:.1f}); "
+        f"it is above 0 in {found['n above 0']:.0f} of the {n_seeds} seeds"
     )
     if found["low"] > 0:
         return f"The finding shows: {told}."
