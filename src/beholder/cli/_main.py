@@ -21,6 +21,7 @@ from beholder._core.progress import set_quiet
 from beholder._core.wording import at_command_line
 from beholder.cli._failures import describe_failure, describe_stop
 from beholder.cli._flags import OutputFlags
+from beholder.jobs import TaskEnded, listen_to_queue, read_array_task
 
 logger = logging.getLogger("beholder")
 
@@ -141,10 +142,22 @@ def run(tokens: Sequence[str], verbose: bool = False) -> int:
         return _run(tokens, verbose)
 
 
+def _write_scripts(tokens: Sequence[str]) -> bool:
+    """Whether the command was written as a job array, which is not run."""
+    if not any(token.startswith("--cluster") for token in tokens):
+        return False
+    from beholder.cli._scripts import write_asked_scripts
+
+    return write_asked_scripts(app, tokens)
+
+
 def _run(tokens: Sequence[str], verbose: bool) -> int:
     try:
+        if read_array_task() is not None:
+            listen_to_queue()
         with explain_write_errors("the output"):
-            app(list(tokens))
+            if not _write_scripts(tokens):
+                app(list(tokens))
     except SystemExit as stop:
         return int(stop.code or 0)
     except Answered as answered:
@@ -152,6 +165,9 @@ def _run(tokens: Sequence[str], verbose: bool) -> int:
         if answered.error is not None:
             print(f"error: {answered.error}", file=sys.stderr)
             return answered.error.exit_code
+    except TaskEnded as end:
+        logger.info("%s", end)
+        return end.exit_code
     except KeyboardInterrupt as stop:
         print(describe_stop(stop), file=sys.stderr)
         return TERMINATED if isinstance(stop, Terminated) else INTERRUPTED

@@ -52,6 +52,7 @@ from ._records import read_record as read_record
 from ._records import write_record as write_record
 from ._scripts import JobScripts as JobScripts
 from ._scripts import ScriptOptions as ScriptOptions
+from ._scripts import find_python as find_python
 from ._scripts import write_scripts as write_scripts
 from ._verify import FileState as FileState
 from ._verify import OutputCheck as OutputCheck

@@ -1,0 +1,69 @@
+"""``--cluster script``: the command as a job array, written and not run."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from cyclopts import App
+
+from beholder._core.errors import InputError
+from beholder._core.files import to_path_name
+from beholder.cli._flags import LongFlags, OutputFlags
+from beholder.jobs import JobScripts, ScriptOptions, find_python, parse_cluster, write_scripts
+
+_FLAG = "--cluster"
+
+
+def write_asked_scripts(app: App, tokens: Sequence[str]) -> bool:
+    """Write the scripts of a command with ``--cluster script``; False for any other, which is to be run.
+
+    No model is loaded and no stimulus read: the machine on which scripts are written need not have what they take.
+    """
+    if not any(token == _FLAG or token.startswith(f"{_FLAG}=") for token in tokens):
+        return False
+    command, bound, _ = app.parse_args(list(tokens))
+    groups: list[Any] = list(bound.arguments.values())
+    long = next((group for group in groups if isinstance(group, LongFlags)), None)
+    if long is None or long.cluster is None or long.dry_run:
+        return False
+    cluster = parse_cluster(long.cluster)
+    if cluster.kind != "script":
+        return False
+    if any(getattr(group, "overwrite", False) for group in groups) or bound.arguments.get("overwrite"):
+        raise InputError(
+            "--cluster script with what adds to an output", got="--overwrite, with which each job replaces what others "
+            "make", hint="leaving it out, and another output folder",
+        )  # fmt: skip
+    output = next((group for group in groups if isinstance(group, OutputFlags)), OutputFlags())
+    name = to_path_name("-".join(dict.fromkeys([tokens[0], command.__name__.strip("_")])))
+    rest = drop_flag(tokens)
+    again = shlex.join(["beholder", *tokens])
+    print_scripts(
+        write_scripts([*find_python(), *rest], name, ScriptOptions.read(cluster.options), again=again), output
+    )
+    return True
+
+
+def drop_flag(tokens: Sequence[str]) -> list[str]:
+    """A command without its ``--cluster``.
+
+    >>> drop_flag(["extract", "--cluster", "script", "--in-path", "images"])
+    ['extract', '--in-path', 'images']
+    """
+    kept: list[str] = []
+    skip = False
+    for token in tokens:
+        if skip or token.startswith(f"{_FLAG}="):
+            skip = False
+        elif token == _FLAG:
+            skip = True
+        else:
+            kept.append(token)
+    return kept
+
+
+def print_scripts(scripts: JobScripts, output: OutputFlags) -> None:
+    """What was written, and what to type."""
+    output.print(scripts.describe(), {"scripts": [scripts.to_dict()]})
