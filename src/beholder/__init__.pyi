@@ -32,6 +32,7 @@ from .analysis import evaluate_adversarial as evaluate_adversarial
 from .analysis import evaluate_battery as evaluate_battery
 from .analysis import evaluate_natural as evaluate_natural
 from .analysis import open as open
+from .analysis import replicate as replicate
 from .evaluation import Judgement as Judgement
 from .evaluation import judge_metamers as judge_metamers
 from .figures import plot_rdm as plot_rdm

@@ -145,7 +145,7 @@ def test_the_job_after_the_array_names_what_is_missing(as_task: Callable[[str], 
         with pytest.raises(PartsMissing) as caught:
             run_plan(plan, SquareWorker(tmp_path), folder)
     line = str(caught.value)
-    assert "expected all 12 parts; got 5 that no task has made: s0014 of" in line
+    assert "expected every one of 12 parts; got 5 that no task has made: s0014 of" in line
     assert "try `beholder squares --cluster script` again" in line
     listed = (tmp_path / "scripts" / MISSING).read_text(encoding="utf-8").splitlines()
     assert [each.split("\t")[1] for each in listed] == ["s0014", "s0016", "s0018", "s0020", "s0022"]
@@ -183,7 +183,7 @@ def test_work_of_several_outputs_is_done_in_phases(as_task: Callable[[str], None
     assert work() == "together" and len(made) == 6
     for i in (0, 2):
         (tmp_path / f"{i}.jobs" / "receipts" / "b.json").unlink()
-    with pytest.raises(PartsMissing, match="expected all 4 parts; got 2") as caught:
+    with pytest.raises(PartsMissing, match="expected every one of 4 parts; got 2") as caught:
         work()
     assert [Path(each).name for each in caught.value.missing] == ["0", "2"]
 

@@ -89,6 +89,8 @@ from .people._anova import run_mixed_anova as run_mixed_anova
 from .people._mixed import fit_mixed_logistic as fit_mixed_logistic
 from .probes._analyze import analyze_probe as analyze_probe
 from .recognition._analyze import analyze_recognition as analyze_recognition
+from .replication._replicate import Replication as Replication
+from .replication._replicate import replicate as replicate
 from .rsa._analyze import analyze_rsa as analyze_rsa
 from .rsa._times import TimeCluster as TimeCluster
 from .rsa._times import find_time_clusters as find_time_clusters

@@ -41,6 +41,7 @@ COMMANDS = {
     "metamers": ("beholder.cli.metamers:app", "Metamers: what a network cannot tell apart, and how others judge it."),
     "analyze": ("beholder.cli.analyze:app", "Networks compared with brains, people and other networks."),
     "evaluate": ("beholder.cli.evaluate:app", "Networks in experiments that people took, beside these people."),
+    "replicate": ("beholder.cli.replicate:app", "The metamer study of one network: metamers, null, judges, attacks."),
     "train": ("beholder.cli.train:app", "Training: plainly, under attack, in noise; of any network."),
     "show": ("beholder.cli.show:app", "What a store, HDF5 or results file holds, without reading its data."),
     "verify": ("beholder.cli.verify:app", "Whether outputs hold what was written; what does not is made anew."),

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from cyclopts import App
+from cyclopts import App, CycloptsError
 
 from beholder._core.errors import InputError
 from beholder._core.files import to_path_name
@@ -29,7 +29,7 @@ def write_asked_scripts(app: App, tokens: Sequence[str]) -> bool:
     if long is None or long.cluster is None or long.dry_run:
         return False
     cluster = parse_cluster(long.cluster)
-    if cluster.kind != "script":
+    if cluster.kind != "script" or tokens[0] == "replicate":  # it writes those of several commands itself
         return False
     if any(getattr(group, "overwrite", False) for group in groups) or bound.arguments.get("overwrite"):
         raise InputError(
@@ -38,12 +38,24 @@ def write_asked_scripts(app: App, tokens: Sequence[str]) -> bool:
         )  # fmt: skip
     output = next((group for group in groups if isinstance(group, OutputFlags)), OutputFlags())
     name = to_path_name("-".join(dict.fromkeys([tokens[0], command.__name__.strip("_")])))
-    rest = drop_flag(tokens)
+    options, rest = ScriptOptions.read(cluster.options), drop_flag(tokens)
+    if options.gpus and not any(getattr(group, "device", "auto") != "auto" for group in groups):
+        rest = _ask_for_gpu(app, rest)
     again = shlex.join(["beholder", *tokens])
     print_scripts(
         write_scripts([*find_python(), *rest], name, ScriptOptions.read(cluster.options), again=again), output
     )
     return True
+
+
+def _ask_for_gpu(app: App, tokens: list[str]) -> list[str]:
+    """The command with the GPU by name, so that on a node without one it fails rather than takes the CPU."""
+    asked = [*tokens, "--device", "cuda"]
+    try:
+        app.parse_args(asked)
+    except CycloptsError:
+        return tokens
+    return asked
 
 
 def drop_flag(tokens: Sequence[str]) -> list[str]:

@@ -145,6 +145,7 @@ def _record(
     model: Model, units: UnitList, store: Path, recording: _RecordingFlags, options: _OptimizerFlags, long: LongFlags
 ) -> np.ndarray | None:
     """Record the units' layers into the store, as ``beholder units record`` does; for phases, measure magnitudes."""
+    from beholder.jobs import make_first
     from beholder.stimuli import read_stimuli
     from beholder.synthesis import measure_spectrum
     from beholder.units import record_units
@@ -154,7 +155,8 @@ def _record(
         raise InputError(expected, got=recording.activations)
     stimuli = read_stimuli(recording.in_path)
     shared = {"workers": options.workers, "threads": options.threads, "seed": options.seed}
-    record_units(model, stimuli, units, out_path=store.parent, **shared, **vars(long))
+    with make_first():
+        record_units(model, stimuli, units, out_path=store.parent, **shared, **vars(long))
     return measure_spectrum(model, stimuli) if options.parameterization == "phase" else None
 
 

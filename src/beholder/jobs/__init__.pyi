@@ -41,6 +41,7 @@ from ._output import Output as Output
 from ._output import open_output as open_output
 from ._parcel import Parcel as Parcel
 from ._parcel import ValuePickler as ValuePickler
+from ._phases import make_first as make_first
 from ._phases import open_phases as open_phases
 from ._phases import order_phases as order_phases
 from ._plan import Plan as Plan
@@ -50,10 +51,13 @@ from ._records import Files as Files
 from ._records import has_content as has_content
 from ._records import read_record as read_record
 from ._records import write_record as write_record
+from ._script_options import ScriptOptions as ScriptOptions
 from ._scripts import JobScripts as JobScripts
-from ._scripts import ScriptOptions as ScriptOptions
 from ._scripts import find_python as find_python
 from ._scripts import write_scripts as write_scripts
+from ._steps import Step as Step
+from ._steps import run_steps as run_steps
+from ._steps import write_steps as write_steps
 from ._verify import FileState as FileState
 from ._verify import OutputCheck as OutputCheck
 from ._verify import verify_outputs as verify_outputs

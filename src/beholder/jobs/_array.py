@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TypeVar, final
 
 from beholder._core.errors import BeholderError, InputError
+from beholder._core.wording import format_count
 from beholder.jobs._plan import Shard
 
 TASK, FOLDER, ENDS = "BEHOLDER_ARRAY_TASK", "BEHOLDER_ARRAY_FOLDER", "BEHOLDER_ARRAY_ENDS"
@@ -117,7 +118,7 @@ class TaskEnded(BaseException):
         made = f"{self.n_made} {self.unit} made by this task"
         if not self.n_left:
             return f"{made}; no part is left"
-        left = f"{made}; {self.n_left} part{'s' * (self.n_left != 1)} left"
+        left = f"{made}; {format_count(self.n_left, 'part')} left"
         if not self.is_late:
             return f"{left}, which other tasks make"
         return f"{left}, and its time is over" + "; one part needs more time" * (self.exit_code == 1)
@@ -180,8 +181,8 @@ class PartsMissing(BeholderError):
         more = ", …" if n > len(shown) else ""
         where = f"; all are in {task.folder / MISSING}" if task.folder is not None and more else ""
         super().__init__(
-            f"expected all {n_all} parts; got {n} that no task has made: {', '.join(shown)}{more}{where}; "
-            f"try {_read_command(task)} again, which asks for what is missing: the tasks' logs say what ended them"
+            f"expected every one of {format_count(n_all, 'part')}; got {n} that no task has made: {', '.join(shown)}"
+            f"{more}{where}; try {_read_command(task)} again, which asks for what is missing: the tasks' logs say what ended them"
         )
 
 

@@ -15,8 +15,11 @@ from dataclasses import dataclass, fields
 from typing import Any, ParamSpec, TypeVar
 
 from beholder._core.errors import InputError
+from beholder.jobs._array import read_array_task
+from beholder.jobs._call import write_call
 from beholder.jobs._cluster import parse_cluster
 from beholder.jobs._dry_run import answer, get_probe, run_dry
+from beholder.jobs._script_options import ScriptOptions
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -97,11 +100,20 @@ class _Kept:
 _kept: ContextVar[_Kept | None] = ContextVar("what long work keeps open", default=None)
 
 
+def read_script_options(conditions: Conditions) -> ScriptOptions | None:
+    """What jobs ask for, where the work is to be written as a job array."""
+    if conditions.cluster is None or conditions.dry_run or read_array_task() is not None:
+        return None
+    cluster = parse_cluster(conditions.cluster)
+    return ScriptOptions.read(cluster.options) if cluster.kind == "script" else None
+
+
 def long_work(function: Callable[P, R]) -> Callable[P, R]:
     """Decorate a public function of long work, which has keywords of :class:`Conditions`: they hold while it runs.
 
     What a function that it calls is not told itself holds there, too. With ``dry_run`` the function gives a
-    :class:`DryRun` in place of what it gives otherwise; a command prints it, and ends.
+    :class:`DryRun` in place of what it gives otherwise; a command prints it, and ends. With ``cluster="script"`` the
+    function is not called: it gives the :class:`JobScripts` that were written.
 
     >>> @long_work
     ... def work(*, mixed=False):
@@ -115,6 +127,9 @@ def long_work(function: Callable[P, R]) -> Callable[P, R]:
         outer = read_conditions()
         conditions = Conditions(**{name: kwargs.get(name) or getattr(outer, name) for name in _NAMES})  # type: ignore[arg-type]
         conditions.check(kwargs.get("workers"))
+        if outer.cluster is None and (options := read_script_options(conditions)) is not None:
+            rest = {name: value for name, value in kwargs.items() if name != "cluster"}
+            return write_call(function, args, rest, options)  # type: ignore[return-value]
         with contextlib.ExitStack() as held:
             token = _now.set(conditions)
             held.callback(_now.reset, token)

@@ -41,6 +41,7 @@ from beholder.jobs._dry_run import find_placed, note_interruption
 from beholder.jobs._executors import run_plan
 from beholder.jobs._folder import JobFolder
 from beholder.jobs._hold import Announcement, Hold
+from beholder.jobs._phases import is_needed
 from beholder.jobs._plan import Plan
 from beholder.jobs._work import Worker
 
@@ -108,12 +109,12 @@ class Output:
         ``is_last`` says that no other plan depends on them: there a task of a job array ends, see :func:`run_plan`.
         """
         with self.pause():
-            return run_plan(plan, worker, self.folder, n_workers=n_workers, is_last=is_last)
+            return run_plan(plan, worker, self.folder, n_workers=n_workers, is_last=is_last and not is_needed())
 
     def end_task(self) -> None:
         """End a task of a job array here, after plans that others depended on; the job after it goes on."""
         task = read_array_task()
-        if task is not None and not task.is_merge:
+        if task is not None and not task.is_merge and not is_needed():
             raise TaskEnded(0, 0)
 
     def pause(self) -> contextlib.AbstractContextManager[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Sequence
+from contextvars import ContextVar
 from typing import TypeVar
 
 from beholder.jobs._array import PartsMissing, TaskEnded, note_missing, note_more, read_array_task, rotate
@@ -11,6 +12,23 @@ from beholder.jobs._dry_run import end_dry_run
 from beholder.jobs._dry_run import phase as measure_phase
 
 T = TypeVar("T")
+
+_is_first: ContextVar[bool] = ContextVar("work that other work of a command needs", default=False)
+
+
+@contextlib.contextmanager
+def make_first() -> Generator[None]:
+    """Work that the rest of a command needs: a task of a job array waits for the others' parts, and goes on."""
+    token = _is_first.set(True)
+    try:
+        yield
+    finally:
+        _is_first.reset(token)
+
+
+def is_needed() -> bool:
+    """Whether the rest of the command needs what is made here."""
+    return _is_first.get()
 
 
 def order_phases(items: Sequence[T]) -> list[T]:

@@ -1,0 +1,1 @@
+"""The metamer study's whole set of measurements of one network."""

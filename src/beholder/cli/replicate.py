@@ -1,0 +1,80 @@
+"""``beholder replicate``: the metamer study's whole set of one network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from beholder.cli._flags import Layers, LongFlags, OutputFlags, WeightFlags, Words, flags, make_app
+
+app = make_app("replicate")
+
+
+@flags
+class _PlaceFlags:
+    stimuli: Path | None = None
+    """Originals of the metamers; default the study's 400 pictures or sentences."""
+    natural: Path | None = None
+    """Natural stimuli of which random pairs are drawn: the network's training set, say. Needed."""
+    labelled: Path | None = None
+    """Stimuli with classes, for the attacks; default the held-out set of a bundled network."""
+    recordings: Path | None = None
+    """Folder of the voxels' responses and of their sounds; default the asset fmri-natural-sounds."""
+    judges: Words = None
+    """Networks that are asked what the metamers are; default the observer."""
+    out_path: Annotated[str, Parameter(name=["--out-path", "-op"])] = "replication"
+    """Folder of everything; the observer's name is added."""
+
+
+@flags
+class _NumberFlags:
+    recipe: Literal["published", "default"] = "published"
+    """Of the metamers: the study's, or the same match in far fewer steps."""
+    layers: Layers = None
+    """To be matched; default the network's recorded layers."""
+    iterations: int | None = None
+    """At most iterations x repeats steps from one start; default the recipe's."""
+    repeats: int | None = None
+    """How often steps start again, halved."""
+    n_pairs: int = 200_000
+    """Random pairs of one draw."""
+    n_draws: int = 5
+    """Draws of random pairs: of pictures by seeds, of sounds by splits, in order."""
+    norm: str | None = None
+    """Of the attacks: l2, linf or l1; default the published ones."""
+    eps: Words = None
+    """Radii of the attacks; default the published ones."""
+    attack_steps: int | None = None
+    """Of the attacks; default 64."""
+    n_attacked: int | None = None
+    """Stimuli that are attacked; default 1,024."""
+
+
+@app.default
+def replicate(
+    observer: str,
+    /,
+    *,
+    places: _PlaceFlags = _PlaceFlags(),
+    numbers: _NumberFlags = _NumberFlags(),
+    weights: WeightFlags = WeightFlags(),
+    long: LongFlags = LongFlags(),
+    output: OutputFlags = OutputFlags(),
+) -> None:
+    """Measure what the metamer study measured: metamers, random pairs, judges, regressions, attacks.
+
+    Example: beholder replicate resnet50 --natural imagenet/train --labelled imagenet/val --dry_run
+
+    Example: beholder replicate resnet50 --natural train --labelled val --cluster script:gpus=1,time=04:00:00
+
+    Parameters
+    ----------
+    observer
+        source:name[@weights], an alias, or file:NET.py.
+    """
+    from beholder.analysis import replicate
+
+    found = replicate(observer, **vars(places), **vars(numbers), **vars(weights), **vars(long))
+    output.print(found.describe(), found.to_dict())
