@@ -56,6 +56,7 @@ _PAGE_OF = {
     "metamers null": "metamers.md",
     "metamers template": "metamers.md",
     "metamers judge": "judge.md",
+    "replicate": "metamers.md",
     "analyze": "compare_brains.md",
     "analyze rsa": "compare_brains.md",
     "analyze agreement": "compare_people.md",

@@ -182,7 +182,8 @@ class PartsMissing(BeholderError):
         where = f"; all are in {task.folder / MISSING}" if task.folder is not None and more else ""
         super().__init__(
             f"expected every one of {format_count(n_all, 'part')}; got {n} that no task has made: {', '.join(shown)}"
-            f"{more}{where}; try {_read_command(task)} again, which asks for what is missing: the tasks' logs say what ended them"
+            f"{more}{where}; try {_read_command(task)} again, which asks for what is missing: "
+            "the tasks' logs say what ended them"
         )
 
 
