@@ -34,7 +34,7 @@ class ScriptOptions:
     throttle : int
         How many of them run at the same time.
     lead : int
-        Seconds before the end of its time at which a job is told.
+        Seconds before the end of its time at which a job is told, a quarter of its time at most.
     setup : sequence of str
         Lines of shell before the command: ``module load``, ``conda activate``.
     extra : sequence of str
@@ -81,6 +81,10 @@ class ScriptOptions:
         if read.time:
             read_wall_time(read.time)
         return read
+
+    def settle_lead(self) -> int:
+        """Seconds before its end at which a job is told: no more than a quarter of its time."""
+        return min(self.lead, read_wall_time(self.time) // 4) if self.time else self.lead
 
     def list_directives(self, name: str, logs: str) -> list[str]:
         """``#SBATCH`` lines that every job has."""

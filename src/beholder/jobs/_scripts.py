@@ -161,7 +161,7 @@ def format_array(
         "# Each job makes parts until none is left or its time is nearly over; started again, it goes on.",
         f"#SBATCH --array=0-{n_tasks - 1}{throttle}",
         *options.list_directives(f"beholder-{name}", f"{folder}/logs/%A_%a.log"),
-        f"#SBATCH --signal=B:USR1@{options.lead}",
+        f"#SBATCH --signal=B:USR1@{options.settle_lead()}",
         "#SBATCH --requeue",
     ]
     lines = [*head, "", *_prepare(options, folder, cwd), f'export {TASK}="$SLURM_ARRAY_TASK_ID/{n_tasks}"']

@@ -56,20 +56,31 @@ class Step:
 def run_steps(steps: Sequence[Step]) -> None:
     """Run commands one after the other in processes of their own; run again, each goes on from what is finished.
 
+    After one that fails those are left out that need it, and the others are run.
+
     Raises
     ------
     BeholderError
         One failed; what it said is on standard error.
     """
+    failed: dict[str, int] = {}
+    left_out: list[str] = []
     environment = {name: value for name, value in os.environ.items() if name not in (TASK, FOLDER)}
     for i, step in enumerate(steps):
+        if {*failed, *left_out} & set(step.after):
+            left_out.append(step.name)
+            continue
         logger.info("%d of %d, %s: %s", i + 1, len(steps), step.name, step)
         code = subprocess.run([*find_python(), *step.command], env=environment, check=False).returncode
         if code:
-            raise BeholderError(
-                f"expected {step.name} to succeed; got exit code {code}, after the line above, of {step}; "
-                "try the same again when that is mended: finished parts are kept"
-            )
+            failed[step.name] = code
+    if failed:
+        told = ", ".join(f"{name} with exit code {code}" for name, code in failed.items())
+        without = f"; without what needs it: {', '.join(left_out)}" if left_out else ""
+        raise BeholderError(
+            f"expected every step to succeed; got {told}, which said why above{without}; "
+            "try the same again when that is mended: finished parts are kept"
+        )
 
 
 def write_steps(steps: Sequence[Step], folder: Path, options: ScriptOptions, *, again: str) -> JobScripts:

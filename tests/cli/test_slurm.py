@@ -1,0 +1,117 @@
+"""A real SLURM runs the scripts: an extraction, metamers that the wall time cuts off, and what goes wrong."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.slurm_cluster import ask, open_slurm, wait_for
+
+from beholder.cli._main import main
+
+from .test_killed import finish, make_command, place, read_tree
+
+__all__ = ["place"]
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def slurm() -> Iterator[dict[str, str]]:
+    with tempfile.TemporaryDirectory(prefix="slurm-") as folder, open_slurm(Path(folder)) as variables:
+        yield variables
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slurm: dict[str, str]) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name, value in {**slurm, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}.items():
+        monkeypatch.setenv(name, value)
+    return tmp_path
+
+
+def submit(command: list[str], cluster: str, slurm: dict[str, str]) -> str:
+    """Write the scripts, submit them, wait until the queue is empty; what the jobs said."""
+    with pytest.raises(SystemExit, match="0"):
+        main([*command, "--cluster", cluster])
+    (folder,) = Path("beholder-jobs").iterdir()
+    subprocess.run(["bash", str(folder / "submit.sh")], check=True, capture_output=True, timeout=60)
+
+    def is_through() -> bool:
+        for line in ask(["squeue", "-h", "-r", "-o", "%A %r"], slurm).splitlines():
+            if "BeginTime" in line:  # a job that was put back waits for two minutes
+                ask(["scontrol", "update", f"JobId={line.split()[0]}", "StartTime=now"], slurm)
+        return not ask(["squeue", "-h"], slurm)
+
+    wait_for(is_through, 900)
+    return "".join(path.read_text(encoding="utf-8") for path in sorted((folder / "logs").iterdir()))
+
+
+def test_an_extraction(place: Path, here: Path, slurm: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    finish(make_command("extract", place, here / "plain"))
+    said = submit(make_command("extract", place, here / "array"), "script:tasks=100,throttle=2,cpus=1,time=10", slurm)
+    assert "this cluster's arrays have 64 jobs at most, not 100" in capsys.readouterr().out
+    assert "error" not in said and said.count("no part is left") == 64
+    assert read_tree(here / "array") == read_tree(here / "plain")
+
+
+def test_metamers_in_jobs_that_are_too_short_for_them(place: Path, here: Path, slurm: dict[str, str]) -> None:
+    def make(out: Path) -> list[str]:
+        command = make_command("published", place, out)
+        steps = command.index("-I")
+        return [*command[:steps], "-I", "1500", *command[steps + 2 :]]
+
+    finish(make(here / "plain"))
+    said = submit(make(here / "array"), "script:tasks=2,cpus=1,time=1,lead=40", slurm)
+    assert "its time is over" in said and "DUE TO JOB REQUEUE" in said
+    assert read_tree(here / "array") == read_tree(here / "plain")
+
+
+def test_a_job_that_the_wall_time_ends_is_named_and_asked_for_again(
+    place: Path, here: Path, slurm: dict[str, str]
+) -> None:
+    """The queue's signals do not reach it: it is killed in the middle of a part, whose state is taken up."""
+    command = make_command("published", place, here / "array")
+    steps = command.index("-I")
+    command = [*command[:steps], "-I", "4000", *command[steps + 2 :]]
+    with pytest.raises(SystemExit, match="0"):
+        main([*command, "--cluster", "script:tasks=1,cpus=1,time=1"])
+    (folder,) = Path("beholder-jobs").iterdir()
+    text = (folder / "array.sh").read_text(encoding="utf-8")
+    deaf = text.replace("USR1", "WINCH").replace('kill -TERM "$task"', ":").replace("+ 60 ", "+ 9999 ")
+    (folder / "array.sh").write_text(deaf, encoding="utf-8")
+    subprocess.run(["bash", str(folder / "submit.sh")], check=True, capture_output=True, timeout=60)
+    wait_for(lambda: not ask(["squeue", "-h"], slurm), 400)
+    said = "".join(path.read_text(encoding="utf-8") for path in sorted((folder / "logs").iterdir()))
+    assert "DUE TO TIME LIMIT" in said
+    assert "error: expected every one of 6 parts; got" in said and "again, which asks for what is missing" in said
+    assert list(Path("array").rglob("state/*/*.pt")), "every 500 steps"
+    said = submit(command, "script:tasks=4,cpus=1,time=30", slurm)
+    assert "error" not in said.rpartition("DUE TO TIME LIMIT")[2].rpartition("missing")[2]
+    finish([*command[:-3], str(here / "plain"), *command[-2:]])
+    assert read_tree(here / "array") == read_tree(here / "plain")
+
+
+def test_a_job_without_its_data_says_so_and_the_others_go_on(place: Path, here: Path, slurm: dict[str, str]) -> None:
+    """One machine has one file system, so the first job is given a folder that is not there."""
+    command = make_command("extract", place, here / "array")
+    with pytest.raises(SystemExit, match="0"):
+        main([*command, "--cluster", "script:tasks=2,cpus=1,time=10"])
+    (folder,) = Path("beholder-jobs").iterdir()
+    text = (folder / "array.sh").read_text(encoding="utf-8")
+    images = str(place / "images")
+    (folder / "array.sh").write_text(
+        text.replace(f"{images} ", f'$([ "$SLURM_ARRAY_TASK_ID" = 0 ] && echo {images}-gone || echo {images}) '),
+        encoding="utf-8",
+    )
+    subprocess.run(["bash", str(folder / "submit.sh")], check=True, capture_output=True, timeout=60)
+    wait_for(lambda: not ask(["squeue", "-h"], slurm), 400)
+    logs = [path.read_text(encoding="utf-8") for path in sorted((folder / "logs").iterdir())]
+    assert [log.count("error: expected") for log in logs] == [1, 0, 0]
+    finish(make_command("extract", place, here / "plain"))
+    assert read_tree(here / "array") == read_tree(here / "plain")
