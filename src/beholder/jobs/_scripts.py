@@ -15,6 +15,7 @@ from typing import Any, final
 
 from beholder._core.files import write_text
 from beholder._core.hashing import hash_settings
+from beholder._core.wording import format_count
 from beholder.jobs._array import COMMAND, ENDS, FOLDER, LATE, MERGE, MISSING, MORE, PLANS, TASK
 from beholder.jobs._script_options import ScriptOptions, read_wall_time
 
@@ -58,10 +59,13 @@ class JobScripts:
 
     def describe(self) -> list[str]:
         """Lines for people."""
-        left = "" if self.n_left is None else f" for {self.n_left:,} of {self.n_parts:,} parts, which are missing"
-        array = [f"an array of {self.n_tasks:,} jobs{left}, and one after it that puts together what they made"]
+        n_parts = format_count(self.n_parts or 0, "part")
+        left = "" if self.n_left is None else f" for {self.n_left:,} of {n_parts}, which are missing"
+        array = [
+            f"an array of {format_count(self.n_tasks, 'job')}{left}, and one after it that puts together what they made"
+        ]
         if self.n_parts is not None and not self.n_tasks:
-            array = [f"every one of {self.n_parts:,} parts is there: one job, which puts them together"]
+            array = [f"every one of {format_count(self.n_parts, 'part')} is there: one job, which puts them together"]
         return [*([] if self.has_steps else array), *self.notes, "to submit it, type:", f"  {self.command}",
                 f"logs: {self.folder}{'/*' * self.has_steps}/logs; to go on later, the same command again"]  # fmt: skip
 
