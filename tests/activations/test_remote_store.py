@@ -70,6 +70,7 @@ def test_a_store_at_an_address_holds_what_a_local_one_does(
     assert opened.layers == ["0", "2"] and f"{address}/acts" in repr(opened)
     for rows in (slice(None), slice(1, 3), [5, 0]):
         assert np.array_equal(opened["2"][rows], plain["2"][rows])
+    assert bh.activations.describe_file(f"{address}/acts/small.zarr").path == f"{address}/acts/small.zarr"
     assert opened.stimuli["label"].tolist() == plain.stimuli["label"].tolist()
     local = place_mirror(f"{address}/acts/small.zarr")
     assert list_shards(local) == {} and f"receipts and claims lie in {local.parent}" in caplog.text

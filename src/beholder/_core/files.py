@@ -32,7 +32,7 @@ def explain_write_errors(path: Path | str) -> Generator[None]:
     if is_address(path):
         raise InputError(
             "a place on this machine to write to", got=show_place(path),
-            hint="a local folder: stores of `beholder extract` alone are written to an address",
+            hint="a local folder: stores of `beholder extract` and `units record` alone are written to an address",
         )  # fmt: skip
     try:
         yield

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from beholder._core.addresses import show_place
 from beholder._core.errors import InputError
 from beholder._core.files import read_json
 from beholder.cli._flags import (
@@ -110,9 +111,9 @@ def _print_recording(acts: Activations, accuracy: Accuracy | None, output: Outpu
     lines = [
         f"{len(acts.stimulus_ids)} stimuli, {len(acts.layers)} layers, {n_units} units",
         f"class accuracy: {told}",
-        str(acts.path),
+        show_place(acts.path),
     ]
-    store = {"model": acts.model, "path": str(acts.path), "n_stimuli": len(acts.stimulus_ids)}
+    store = {"model": acts.model, "path": show_place(acts.path), "n_stimuli": len(acts.stimulus_ids)}
     output.print(lines, {"store": [store], "layers": rows, "accuracy": [asdict(accuracy)] if accuracy else []})
 
 

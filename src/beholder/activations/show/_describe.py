@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from beholder._core.addresses import is_address, show_place
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import explain_read_errors, to_path_name
 from beholder._core.tables import read_rows
@@ -102,6 +103,8 @@ def describe_file(path: str | Path, model: str | None = None, show_layers: bool 
         When there is nothing at the path, or nothing that is known.
     """
     path = Path(path)
+    if is_address(path):
+        return replace(_describe_store(path, model), path=show_place(path))
     if not path.exists():
         raise InputError("a file or folder", got=f"nothing at {path}")
     with explain_read_errors(path, "a file or folder of results"):
