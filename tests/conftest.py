@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # as many of them as cores: more threads would wait for one another
+if "PYTEST_XDIST_WORKER" in os.environ:  # as many as cores: more threads take turns, and would keep a core busy waiting
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from beholder._core.progress import set_quiet
 
