@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -157,8 +159,9 @@ def open_queue(cluster: ClusterWord) -> Generator[tuple[Any, QueueOptions, Calla
     _check_command(kind)
     home = Path(_FOLDER)
     (home / "logs").mkdir(parents=True, exist_ok=True)
+    keys = Path(tempfile.mkdtemp(prefix=".keys-", dir=home.absolute()))
     jobs = start(
-        **options.list_keywords(kind), security=Security.temporary(), shared_temp_directory=str(home.absolute()),
+        **options.list_keywords(kind), security=Security.temporary(), shared_temp_directory=str(keys),
         scheduler_options={"dashboard_address": ":0"},
     )  # fmt: skip
     try:
@@ -172,13 +175,12 @@ def open_queue(cluster: ClusterWord) -> Generator[tuple[Any, QueueOptions, Calla
     finally:
         with contextlib.suppress(Exception):
             jobs.close()
+        shutil.rmtree(keys, ignore_errors=True)
 
 
 def _check_command(kind: str) -> None:
-    from shutil import which
-
     name = {"slurm": "sbatch", "pbs": "qsub", "lsf": "bsub"}[kind]
-    if which(name) is None:
+    if shutil.which(name) is None:
         raise InputError(
             f"the command {name} for --cluster {kind}", got=f"none in {os.environ.get('PATH', '')}",
             hint="a login node of the cluster",
