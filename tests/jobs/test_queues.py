@@ -42,7 +42,7 @@ def test_options_of_a_file(tmp_path: Path) -> None:
     assert asked["processes"] == 1 and asked["cores"] == 4 and asked["memory"] == "16GB"
     assert asked["queue"] == "gpu" and asked["account"] == "lab" and asked["walltime"] == "01:00:00"
     assert asked["job_extra_directives"] == ["--gres=gpu:a100:1", "--constraint=a100", "--exclude=node3"]
-    assert asked["job_script_prologue"] == [f"cd '{Path.cwd()}'", "module load cuda"]
+    assert asked["job_script_prologue"] == [f"cd {Path.cwd()}", "module load cuda"]
     lsf = options.list_keywords("lsf")
     assert lsf["project"] == "lab" and lsf["job_extra_directives"][0] == '-gpu "num=a100:1"'
 
@@ -50,8 +50,9 @@ def test_options_of_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"partitoin": "gpu"}, r"expected the name of an option of --?cluster slurm; got 'partitoin'; try 'partition'"),
-        ({"cpus": "many"}, "expected a whole number from 1 for the option cpus; got 'many'"),
+        ({"partitoin": "gpu"}, r"expected the name of an option of cluster slurm; got 'partitoin'; try 'partition'"),
+        ({"cpus": "many"}, "expected a whole number for the option cpus; got 'many'"),
+        ({"cpus": 0}, "cpus of 1 or more"),
         ({"wait": "0"}, "wait=SECONDS above 0"),
         ({"setup": [1]}, "lines of text for the option setup"),
         ({"time": True}, "a word for the option time"),
@@ -109,7 +110,7 @@ def test_jobs_of_a_queue_of_one_machine(tmp_path: Path, monkeypatch: pytest.Monk
     receipts = finish(SquareWorker(out, seconds=0.2), plan_squares(24, 2), out, workers=2, cluster=word)
     assert len(receipts) == len(read_files(out)) == 12
     script = (tmp_path / "job.sh").read_text(encoding="utf-8")
-    for line in ("#SBATCH -p gpu", "#SBATCH -t 00:10:00", "#SBATCH --constraint=a100", f"cd '{tmp_path}'"):
+    for line in ("#SBATCH -p gpu", "#SBATCH -t 00:10:00", "#SBATCH --constraint=a100", f"cd {tmp_path}"):
         assert line in script
     assert "--nworkers" not in script
     assert [path.name for path in (tmp_path / "beholder-jobs").iterdir()] == ["logs"], "no keys are left behind"

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, cast, final
+from typing import Any, final
 
 from beholder._core.errors import InputError, MissingExtra, UnknownNameError
 from beholder._core.progress import logger
 from beholder.jobs._cluster import ClusterWord
+from beholder.jobs._script_options import read_option
 
 _FOLDER = "beholder-jobs"
 _DEATH_SECONDS = 300
@@ -85,8 +87,11 @@ class QueueOptions:
         for name, value in options.items():
             if name not in known:
                 raise UnknownNameError(f"option of --cluster {kind}", name, known)
-            values[name] = read_seconds(value, None) if name == "wait" else _read_value(name, value, known[name])
-        return cls(**values)
+            values[name] = read_seconds(value, None) if name == "wait" else read_option(name, value, known[name])
+        read = cls(**values)
+        if read.cpus < 1:
+            raise InputError(f"cpus of 1 or more in --cluster {kind}", got=str(read.cpus))
+        return read
 
     def list_keywords(self, kind: str) -> dict[str, Any]:
         """Keywords of dask-jobqueue's class."""
@@ -102,30 +107,10 @@ class QueueOptions:
         asked = {"queue": self.partition, own: self.account, "walltime": self.time, "interface": self.interface}
         return {name: value for name, value in asked.items() if value} | {
             "cores": self.cpus, "memory": self.memory, "processes": 1, "python": self.python,
-            "job_script_prologue": [f"cd {_quote(str(Path.cwd()))}", *self.setup],
+            "job_script_prologue": [f"cd {shlex.quote(str(Path.cwd()))}", *self.setup],
             "job_extra_directives": [*words, *self.extra], "log_directory": str(Path(_FOLDER) / "logs"),
             "death_timeout": _DEATH_SECONDS, "job_name": "beholder", "local_directory": "${TMPDIR:-/tmp}",
         }  # fmt: skip
-
-
-def _quote(text: str) -> str:
-    return "'" + text.replace("'", "'\\''") + "'"
-
-
-def _read_value(name: str, value: Any, default: object) -> Any:
-    if isinstance(default, tuple):
-        lines = cast("list[Any]", value) if isinstance(value, list) else [value]
-        if not all(isinstance(line, str) for line in lines):
-            raise InputError(f"lines of text for the option {name}", got=repr(lines))
-        return tuple(lines)
-    if isinstance(default, int):
-        if isinstance(value, bool) or not str(value).isdecimal() or int(value) < 1:
-            raise InputError(f"a whole number from 1 for the option {name}", got=repr(value))
-        return int(value)
-    text = str(value)
-    if not isinstance(value, str | int | float) or isinstance(value, bool) or "\n" in text:
-        raise InputError(f"a word for the option {name}", got=text)
-    return text
 
 
 def read_seconds(value: Any, default: float | None) -> float | None:

@@ -74,7 +74,7 @@ class ScriptOptions:
         for name, value in options.items():
             if name not in known:
                 raise UnknownNameError("option of --cluster script", name, known)
-            values[name] = _read_value(name, value, known[name].default)
+            values[name] = read_option(name, value, known[name].default)
         read = cls(**values)
         if read.tasks < 1:
             raise InputError("tasks of 1 or more in --cluster script", got=str(read.tasks))
@@ -98,7 +98,8 @@ class ScriptOptions:
         return [*lines, *(f"#SBATCH {word}" for word in self.extra)]
 
 
-def _read_value(name: str, value: Any, default: object) -> Any:
+def read_option(name: str, value: Any, default: object) -> Any:
+    """The value of an option of jobs, of the kind of its default: lines, a whole number or a word."""
     if isinstance(default, tuple):
         lines = cast("list[Any]", value) if isinstance(value, list) else [value]
         if not all(isinstance(line, str) for line in lines):
