@@ -10,7 +10,7 @@ from beholder._core.locks import take_lock
 from beholder._core.provenance import record_provenance
 from beholder._core.settings import refuse_changes
 from beholder.analysis._result import RESULT_KINDS, RESULT_SUFFIX, Result, read_result_settings, refuse_other_inputs
-from beholder.figures import save_figure
+from beholder.figures import draw_for_files, save_figure
 
 
 def write_result(
@@ -46,8 +46,9 @@ def write_result(
         files = [result.save(folder / f"{name}.parquet")]
         attach = RESULT_KINDS[result.kind].attach
         files += attach(result, folder, name) if attach is not None else []
-        for drawing in RESULT_KINDS[result.kind].draw(result) if figures else ():
-            files += save_figure(drawing.figure, folder / "figures" / f"{name}_{drawing.name}").values()
+        with draw_for_files():
+            for drawing in RESULT_KINDS[result.kind].draw(result) if figures else ():
+                files += save_figure(drawing.figure, folder / "figures" / f"{name}_{drawing.name}").values()
         record_provenance(folder, f"{name}.parquet", result.settings, warnings=list(result.warnings))
     return files
 

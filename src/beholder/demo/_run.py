@@ -12,6 +12,7 @@ from beholder._core.files import write_json
 from beholder._core.provenance import record_provenance
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.demo._words import describe_stimuli
+from beholder.figures import draw_for_files
 
 if TYPE_CHECKING:
     from beholder.activations import Activations
@@ -27,6 +28,7 @@ N_METAMERS = 2
 N_TWIN_METAMERS = 16
 
 
+@draw_for_files()
 def run_demo(
     out: Path | str = "demo",
     *,

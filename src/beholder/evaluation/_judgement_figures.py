@@ -10,9 +10,10 @@ from beholder._core.seeds import DEFAULT_SEED
 from beholder.evaluation._judgement import Judgement
 from beholder.evaluation._scatter import NetworkScatter
 from beholder.evaluation._words import describe_layers_figure, describe_matrix_figure, describe_scatter_figure
-from beholder.figures import save_figure
+from beholder.figures import draw_for_files, save_figure
 
 
+@draw_for_files()
 def save_judgement_figures(
     found: Judgement,
     folder: Path | str,

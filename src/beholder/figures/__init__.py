@@ -1,7 +1,8 @@
 """The one style, and plots that take arrays and an ax.
 
 Every plot draws into the ``ax`` it is given, or makes a figure of print size of its own, and returns
-the axes. No pyplot and no global state: figures are :class:`matplotlib.figure.Figure` objects.
+the axes. In a notebook the figure appears, and pyplot shows it where it is imported; pyplot is not imported for it
+elsewhere.
 """
 
 from beholder._core.lazy import attach

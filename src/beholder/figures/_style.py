@@ -103,14 +103,22 @@ def use_style() -> Iterator[None]:
     import matplotlib as mpl
 
     with mpl.rc_context():
-        # The backend is left alone: to look it up would load pyplot.
-        defaults: Any = {name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"}
+        # The backend is left alone, since to look it up would load pyplot; and whether notebooks show new figures.
+        kept = ("backend", "interactive")
+        defaults: Any = {name: value for name, value in mpl.rcParamsDefault.items() if name not in kept}
         mpl.rcParams.update(defaults | _RC)
-        yield
+        try:
+            yield
+        finally:
+            is_interactive = mpl.is_interactive()
+    mpl.interactive(is_interactive)  # A notebook settles it with its first figure, which may be in the block.
 
 
 def make_figure(width_mm: float = ONE_COLUMN_MM, height_mm: float | None = None) -> Figure:
-    """An empty figure of print size, in the style, tied to no window.
+    """An empty figure of print size, in the style.
+
+    In a notebook it appears at the end of the cell; where pyplot is imported, ``plt.show()`` shows it. Otherwise it is
+    tied to no window and forgotten with its last name.
 
     Parameters
     ----------
@@ -122,11 +130,18 @@ def make_figure(width_mm: float = ONE_COLUMN_MM, height_mm: float | None = None)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    from beholder.figures._shown import is_shown
+
     if width_mm <= 0 or (height_mm is not None and height_mm <= 0):
         raise InputError("a figure size above 0 mm", got=f"{width_mm} x {height_mm}")
-    height_mm = width_mm * 2 / 3 if height_mm is None else height_mm
+    size = (width_mm / _MM_PER_INCH, (width_mm * 2 / 3 if height_mm is None else height_mm) / _MM_PER_INCH)
+    if is_shown():
+        from matplotlib import pyplot
+
+        with use_style():
+            return pyplot.figure(figsize=size)
     with use_style():
-        fig = Figure(figsize=(width_mm / _MM_PER_INCH, height_mm / _MM_PER_INCH))
+        fig = Figure(figsize=size)
         FigureCanvasAgg(fig)
     return fig
 

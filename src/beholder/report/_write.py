@@ -18,6 +18,7 @@ from typing import Any
 from beholder._core.errors import BeholderError, InputError, suggest_keywords
 from beholder._core.files import read_json, write_text
 from beholder._core.provenance import read_versions
+from beholder.figures import draw_for_files
 from beholder.report._embed import MAX_PAGE_BYTES
 from beholder.report._section import SECTIONS, Page, Section, SectionKind, get_section_kind
 from beholder.report._trim import trim_section
@@ -31,6 +32,7 @@ _FRAME_BYTES = 500_000
 
 
 @suggest_keywords
+@draw_for_files()
 def write_report(folder: Path | str, out: Path | str | None = None) -> Path:
     """Write one self-contained HTML page of everything found in a folder.
 
