@@ -68,7 +68,7 @@ class PictureKind(SectionKind):
             warnings.append(f"Not readable as pictures: {', '.join(broken)}.")
         n = len(groups)
         return Section(
-            title=record.title if record else f"Which pictures are in {item.name}?",
+            title=record.title if record else f"Which pictures are in {item.name or item.resolve().name}?",
             answer=(record.answer if record else "")
             or f"{len(paths):,} picture{'' if len(paths) == 1 else 's'}{f' in {n} groups' if n > 1 else ''}.",
             cards=tuple(cards),
@@ -91,8 +91,10 @@ def _is_figure(path: Path) -> bool:
 
 def _read_words(item: Path, page: Page) -> FigureRecord | None:
     """Words about a folder of pictures, from ``{folder}.figure.json`` beside it."""
+    if item == page.folder:
+        return None
     path = item.with_name(item.name + RECORD_SUFFIX)
-    if item == page.folder or not path.is_file():
+    if not path.is_file():
         return None
     page.claim(path)
     return read_figure_record(path)
