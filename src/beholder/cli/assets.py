@@ -71,11 +71,11 @@ def _describe(asset: Asset) -> dict[str, Any]:
 
 
 def _format_size(record: dict[str, Any]) -> str:
-    from beholder.stimuli import format_size
+    from beholder._core.sizes import format_bytes
 
     if record["size"] is not None:
-        return format_size(record["size"])
-    return f"in {format_size(record['archive_size'])}" if record["archive_size"] else "?"
+        return format_bytes(record["size"])
+    return f"in {format_bytes(record['archive_size'])}" if record["archive_size"] else "?"
 
 
 def _format_state(record: dict[str, Any]) -> str:
@@ -141,11 +141,11 @@ def _plan(name: str) -> dict[str, Any]:
 
 
 def _format_plan(record: dict[str, Any]) -> Sequence[str]:
-    from beholder.stimuli import format_size
+    from beholder._core.sizes import format_bytes
 
     way = "kept" if record["state"] == "here" else record["how"]
     first, more = next(iter(record["addresses"]), ""), len(record["addresses"]) - 1
-    size = format_size(record["size"]) if record["size"] else "?"
+    size = format_bytes(record["size"]) if record["size"] else "?"
     return record["name"], way, size, f"{first} and {more} more" if more > 0 else first
 
 

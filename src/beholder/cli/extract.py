@@ -14,6 +14,7 @@ from cyclopts import Parameter
 
 from beholder._core.addresses import is_address, show_place
 from beholder._core.errors import InputError
+from beholder._core.sizes import format_bytes
 from beholder.cli._flags import (
     AxesFlags,
     LongFlags,
@@ -260,7 +261,7 @@ def _describe(acts: Activations, layers: Sequence[str], files: Sequence[Path]) -
     for name in layers:
         layer = acts[name]
         axes = " x ".join(str(size) for size in layer.shape[2:])
-        yield f"{name:<{width}}  {layer.shape[0]} stimuli  {axes}  {layer.nbytes / 1e6:,.1f} MB"
+        yield f"{name:<{width}}  {layer.shape[0]} stimuli  {axes}  {format_bytes(layer.nbytes)}"
     yield from map(str, files[:_SHOWN])
     if len(files) > _SHOWN:
         yield f"... and {len(files) - _SHOWN} more files"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import final
 
+from beholder._core.sizes import format_bytes
 from beholder.report._section import SECTIONS, Page, Section, SectionKind, Table, find_files
 
 
@@ -33,7 +34,7 @@ class StoreKind(SectionKind):
                 layer.shape[0],
                 layer.shape[1],
                 str(layer.dtype),
-                f"{layer.nbytes / 1e6:,.1f} MB",
+                format_bytes(layer.nbytes),
             )
             for layer in layers
         )
@@ -43,7 +44,7 @@ class StoreKind(SectionKind):
         return Section(
             title=f"What was recorded of {acts.model}{_name_pool(acts.attributes)}?",
             answer=f"{_count(len(layers), 'layer')} for {_count(n, 'stimulus', 'stimuli')}{repeated}: "
-            f"{n_bytes / 1e6:,.0f} MB in {item.name}.",
+            f"{format_bytes(n_bytes)} in {item.name}.",
             table=Table(("layer", "one stimulus", "stimuli", "exposures", "type", "size"), rows, page.link(item)),
             method=_describe_method(acts.attributes),
             warnings=() if acts.attributes.get("complete", False) else (unfinished,),

@@ -19,6 +19,7 @@ from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors
 from beholder._core.home import HOME_VARIABLE
 from beholder._core.locks import take_lock
 from beholder._core.progress import show_progress
+from beholder._core.sizes import format_bytes
 from beholder.stimuli.assets._files import (
     RECEIPT,
     find_asset_state,
@@ -36,7 +37,6 @@ from beholder.stimuli.assets._manifest import (
     FromListing,
     PublishedFile,
     WithModel,
-    format_size,
     get_asset,
 )
 from beholder.stimuli.assets._prepare import prepare_asset
@@ -107,7 +107,7 @@ def fetch_assets(names: Iterable[str], *, stimuli: Sequence[int] | None = None) 
     for archive in dict.fromkeys(asset.way.archive for asset in assets if isinstance(asset.way, FromArchive)):
         path = get_archives_folder() / archive.name
         if path.exists():
-            logger.info("%s is kept (%s): it may be removed", path, format_size(path.stat().st_size))
+            logger.info("%s is kept (%s): it may be removed", path, format_bytes(path.stat().st_size))
     if len(failed) == 1:
         raise next(iter(failed.values()))
     if failed:
@@ -216,7 +216,7 @@ def _fetch_singly(way: FromArchive, folder: Path) -> None:
         raise DownloadFailed(
             f"{names} from {way.archive.url}",
             got=error.got,
-            hint=f"putting it into {folder}, or the archive ({format_size(way.archive.size)}) into "
+            hint=f"putting it into {folder}, or the archive ({format_bytes(way.archive.size)}) into "
             f"{get_archives_folder()}",
         ) from error
     _check_room(folder, sum(span.length for span in spans.values()), way.archive.name)
@@ -251,15 +251,15 @@ def _check_room(folder: Path, n_bytes: int, what: str) -> None:
     free = shutil.disk_usage(place).free
     if free < n_bytes * _MARGIN:
         raise OutputError(
-            f"expected {format_size(n_bytes)} of room for {what} and what is taken out of it; got {format_size(free)} "
-            f"at {place}; try freeing space, or {HOME_VARIABLE} on another disk"
+            f"expected {format_bytes(n_bytes)} of room for {what} and what is taken out of it; "
+            f"got {format_bytes(free)} at {place}; try freeing space, or {HOME_VARIABLE} on another disk"
         )
 
 
 def _explain(asset: Asset, way: FromArchive, error: DownloadFailed) -> DownloadFailed:
     place = get_archives_folder() / way.archive.name
     return DownloadFailed(
-        f"{way.archive.name} ({format_size(way.archive.size)}, holds {asset.name}) from {way.archive.url}",
+        f"{way.archive.name} ({format_bytes(way.archive.size)}, holds {asset.name}) from {way.archive.url}",
         got=error.got,
         hint=f"putting it at {place}, or {' and '.join(asset.files)} into {get_asset_folder(asset.name)}",
     )

@@ -12,6 +12,7 @@ from typing import Any, final
 from urllib.parse import quote
 
 from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.sizes import format_bytes
 
 _DATA = Path(__file__).parents[1] / "_data" / "assets.toml"
 
@@ -180,7 +181,7 @@ class Asset:
         """How to get it, in a few words."""
         way = self.way
         if isinstance(way, FromArchive):
-            return f"from an archive of {format_size(way.archive.size)}"
+            return f"from an archive of {format_bytes(way.archive.size)}"
         if isinstance(way, WithModel):
             return f"beholder models fetch {way.model}"
         if isinstance(way, ByHand):
@@ -289,16 +290,3 @@ def _matches(asset: Asset, pattern: str) -> bool:
 def list_asset_groups() -> list[str]:
     """The groups, in the manifest's order."""
     return list(dict.fromkeys(asset.group for asset in load_assets().values()))
-
-
-def format_size(n_bytes: float) -> str:
-    """Bytes for people.
-
-    >>> format_size(9_400_000_000)
-    '9.4 GB'
-    """
-    for unit in ("B", "kB", "MB"):
-        if n_bytes < 1000:
-            return f"{n_bytes:.0f} {unit}" if unit == "B" or n_bytes >= 10 else f"{n_bytes:.1f} {unit}"
-        n_bytes /= 1000
-    return f"{n_bytes:.1f} GB"
