@@ -1,3 +1,19 @@
+from . import activations as activations
+from . import analysis as analysis
+from . import evaluation as evaluation
+from . import experiments as experiments
+from . import figures as figures
+from . import jobs as jobs
+from . import models as models
+from . import recordings as recordings
+from . import report as report
+from . import responses as responses
+from . import statistics as statistics
+from . import stimuli as stimuli
+from . import synthesis as synthesis
+from . import testing as testing
+from . import training as training
+from . import units as units
 from ._core.errors import BeholderError as BeholderError
 from ._core.errors import InputError as InputError
 from .activations import Activations as Activations
@@ -57,6 +73,7 @@ from .synthesis import Visualizations as Visualizations
 from .synthesis import make_metamers as make_metamers
 from .synthesis import null_distribution as null_distribution
 from .synthesis import optimize_units as optimize_units
+from .synthesis import visualize as visualize
 from .training import TrainingResult as TrainingResult
 from .training import TrainingSettings as TrainingSettings
 from .training import train as train

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import zarr
 
+from beholder._core.errors import InputError
 from beholder.activations.formats._panel import write_panel_file
 from beholder.activations.panel import _readers as _panel_readers
 from beholder.activations.panel._readers import (
@@ -271,3 +272,38 @@ def test_the_file_may_be_open_elsewhere_in_the_process(panel, values):
     with h5py.File(panel) as file:
         assert file["ResNet50/object_01/fc"].shape == (4, 5)
         assert np.array_equal(load_lazy_activations(panel)["ResNet50"]["object_02"]["fc"], values["fc"][1])
+
+
+def test_neighbours_labels_and_tables_of_a_layer(tmp_path):
+    from torch import nn
+
+    from beholder.activations import compute_rdm, extract
+    from beholder.models import wrap
+    from beholder.stimuli import StimulusSet
+
+    rng = np.random.default_rng(3)
+    layer = rng.standard_normal((9, 4, 2, 2)).astype(np.float32)
+    layer[4] = 1.0
+    ids = [f"s{i}" for i in range(9)]
+    stimuli = StimulusSet.from_arrays(layer, ids, labels=[f"c{i % 3}" for i in range(9)], kind="array")
+    net = wrap(nn.Sequential(nn.Identity(), nn.Flatten()), name="same", input_shape=(4, 2, 2))
+    acts = extract(net, stimuli, ["0", "1"], out_path=tmp_path, device="cpu")
+    for method in ("correlation", "cosine", "euclidean"):
+        rdm = compute_rdm(layer, method)
+        found = acts["0"].nearest("s2", 4, method=method)
+        order = [i for i in np.argsort(rdm[2], kind="stable") if i != 2 and not np.isnan(rdm[2, i])][:4]
+        assert found["stimulus"].tolist() == [ids[i] for i in order]
+        assert found["label"].tolist() == [f"c{i % 3}" for i in order]
+        np.testing.assert_allclose(found["distance"], rdm[2, order], rtol=1e-5)
+    assert len(acts["0"].nearest("s0", 99)) == 7
+    assert acts.ids == acts["0"].ids == tuple(ids) and acts.labels == acts["1"].labels == stimuli.labels
+    np.testing.assert_array_equal(acts["0"].sel(["s5", "s1"]), layer[[5, 1]])
+    np.testing.assert_array_equal(acts["0"].sel("s5"), layer[5])
+    table = acts.to_pandas()
+    assert table.shape == (9, 32) and list(table.columns.get_level_values("layer").unique()) == ["0", "1"]
+    np.testing.assert_array_equal(table.loc["s3", "1"], layer[3].ravel())
+    for call in (lambda: acts["0"].nearest("s9"), lambda: acts["0"].nearest("s0", method="gaussian"),
+                 lambda: acts["0"].nearest("s0", 0), lambda: acts["0"].nearest("s4"), lambda: acts.to_pandas([]),
+                 lambda: acts["0"].sel(["s9"])):  # fmt: skip
+        with pytest.raises(InputError):
+            call()

@@ -33,11 +33,25 @@ def test_files_columns_and_classes_of_two_tables(tmp_path: Path) -> None:
     assert join_sets([one]) is one
 
 
+def test_arrays_and_pinned_stimuli_are_joined_by_a_plus(tmp_path: Path) -> None:
+    values = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
+    one, two = StimulusSet.from_arrays(values[:1], ["x"]), StimulusSet.from_arrays(values[1:], ["y"])
+    both = one + two
+    assert both.ids == ("x", "y") and np.array_equal(both.source(1), values[1])
+    with pytest.raises(InputError, match=r"uint8 \(4, 4, 3\) and uint8 \(4, 5, 3\)"):
+        one + StimulusSet.from_arrays(np.zeros((1, 4, 5, 3), np.uint8), ["z"])
+    files = fill(tmp_path / "one", ["a.png"]), fill(tmp_path / "two", ["b.png"])
+    pinned = files[0].pin() + files[1]
+    assert pinned.hashes == (files[0].hash_stimulus(0), "")
+    with pytest.raises(TypeError):
+        one + 1  # type: ignore[operator]
+
+
 def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
     one, two = fill(tmp_path / "one", ["a.png"]), fill(tmp_path / "two", ["a.png"])
     with pytest.raises(InputError, match="'a' in two of them"):
         join_sets([one, two])
-    with pytest.raises(InputError, match="one of arrays"):
+    with pytest.raises(InputError, match="got files and uint8"):
         join_sets([one, StimulusSet.from_arrays(np.zeros((1, 4, 4, 3), np.uint8))])
     with pytest.raises(InputError, match="at least one"):
         join_sets([])

@@ -27,7 +27,8 @@ def open(path: Path | str) -> Any:
     Returns
     -------
     Activations, mapping, UnitList, Recordings, RecordedRDMs, ModelStimuli, MetamerSet or NullSet
-        For ``{name}.recordings.npz`` recordings, or RDMs as data; for a panel file ``[model][image][layer]``, read when
+        A folder that holds stores: the store, or, of several, a mapping of model to store. For
+        ``{name}.recordings.npz`` recordings, or RDMs as data; for a panel file ``[model][image][layer]``, read when
         indexed; for ``stimuli/{model}`` the stimuli of its units; for ``metamers/{model}`` and ``null_dist/{model}``
         metamers and the null distribution.
 
@@ -62,6 +63,11 @@ def _open(path: Path) -> Any:
         return MetamerSet(path)
     if is_null_set(path):
         return NullSet(path)
+    stores = sorted(path.glob("*.zarr")) if path.is_dir() else []
+    if len(stores) == 1:
+        return Activations(stores[0])
+    if stores:
+        return {Activations(store).model: Activations(store) for store in stores}
     if path.is_dir():
         return read_model_stimuli(path)
     raise InputError(

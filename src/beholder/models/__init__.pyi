@@ -37,6 +37,7 @@ from .layers._presets import LAYER_PRESETS as LAYER_PRESETS
 from .layers._presets import list_layers as list_layers
 from .layers._presets import select_layers as select_layers
 from .layers._tree import LayerInfo as LayerInfo
+from .layers._tree import LayerTable as LayerTable
 from .layers._tree import describe_layers as describe_layers
 from .layers._tree import render_layer_tree as render_layer_tree
 from .layers._unit_layers import find_unit_layers as find_unit_layers

@@ -10,7 +10,6 @@ from .assets._files import name_asset_of as name_asset_of
 from .assets._files import require_asset as require_asset
 from .assets._files import verify_asset as verify_asset
 from .assets._manifest import Asset as Asset
-from .assets._manifest import format_size as format_size
 from .assets._manifest import get_asset as get_asset
 from .assets._manifest import list_asset_groups as list_asset_groups
 from .assets._manifest import list_assets as list_assets
@@ -110,6 +109,7 @@ from .sets._read import open_packed as open_packed
 from .sets._read import read_stimuli as read_stimuli
 from .sets._read import read_targets as read_targets
 from .sets._selection import BadFile as BadFile
+from .sets._selection import find_places as find_places
 from .sets._set import StimulusSet as StimulusSet
 from .sets._set import name_conditions as name_conditions
 from .sets._unpack import unpack_stimuli as unpack_stimuli

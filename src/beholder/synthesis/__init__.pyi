@@ -81,3 +81,4 @@ from .objectives._units import Neuron as Neuron
 from .objectives._units import TotalVariation as TotalVariation
 from .visualizations._optimize import optimize_units as optimize_units
 from .visualizations._read import Visualizations as Visualizations
+from .visualizations._visualize import visualize as visualize

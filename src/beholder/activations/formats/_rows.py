@@ -11,6 +11,8 @@ import numpy as np
 from beholder._core.errors import InputError
 
 BLOCK_BYTES = 64 * 2**20
+ROW_METHODS = ("correlation", "cosine", "euclidean")
+"""How unlike two rows are, whatever the others."""
 
 
 @runtime_checkable
@@ -114,3 +116,16 @@ def flatten_rows(block: np.ndarray, averaged: bool) -> np.ndarray:
     if rows.dtype.kind != "f":
         return rows.astype(np.float64)
     return rows.astype(np.float32) if rows.dtype == np.float16 else rows
+
+
+def normalize_rows(rows: np.ndarray, method: str) -> np.ndarray:
+    """Rows of length 1 for correlation and cosine (0 where there is no direction), else the rows, double."""
+    if method in ("euclidean", "gaussian"):
+        return rows.astype(np.float64)
+    if method == "correlation":
+        size = np.abs(rows).max(axis=1, keepdims=True, initial=0)
+        rows = rows - rows.mean(axis=1, keepdims=True, dtype=np.float64).astype(rows.dtype)
+        flat = np.abs(rows).max(axis=1, keepdims=True, initial=0) <= size * np.finfo(rows.dtype).eps * 4
+        rows[flat[:, 0]] = 0
+    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))[:, None]
+    return (rows / np.where(norms > 0, norms, 1)).astype(rows.dtype)

@@ -11,18 +11,20 @@ import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder.activations.formats._rows import (
+    ROW_METHODS,
     LayerValues,
     Rows,
     as_rows,
     count_block_rows,
     flatten_rows,
     iter_row_blocks,
+    normalize_rows,
 )
 from beholder.activations.similarity._condensed import cut_rows
 
 logger = logging.getLogger("beholder")
 
-METHODS = ("correlation", "cosine", "euclidean", "gaussian")
+METHODS = (*ROW_METHODS, "gaussian")
 
 _IN_MEMORY_BYTES = 512 * 2**20
 _COLUMN_BYTES = 32 * 2**20
@@ -180,22 +182,9 @@ def _check_method(method: str) -> None:
         raise UnknownNameError("dissimilarity method", method, METHODS)
 
 
-def _normalize_rows(rows: np.ndarray, method: str) -> np.ndarray:
-    """Rows of length 1 for correlation and cosine (0 where there is no direction), else the rows, double."""
-    if method in ("euclidean", "gaussian"):
-        return rows.astype(np.float64)
-    if method == "correlation":
-        size = np.abs(rows).max(axis=1, keepdims=True, initial=0)
-        rows = rows - rows.mean(axis=1, keepdims=True, dtype=np.float64).astype(rows.dtype)
-        flat = np.abs(rows).max(axis=1, keepdims=True, initial=0) <= size * np.finfo(rows.dtype).eps * 4
-        rows[flat[:, 0]] = 0
-    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))[:, None]
-    return (rows / np.where(norms > 0, norms, 1)).astype(rows.dtype)
-
-
 def _multiply_rows(rows: np.ndarray, method: str) -> tuple[np.ndarray, np.ndarray]:
     if method in ("correlation", "cosine"):
-        normalized = _normalize_rows(rows, method)
+        normalized = normalize_rows(rows, method)
         has_direction: Any = normalized.any(axis=1)
         return (normalized @ normalized.T).astype(np.float64), has_direction.astype(np.float64)
     shift = rows.mean(axis=0, dtype=np.float64)
@@ -215,7 +204,7 @@ def _multiply_blocks(values: Rows, averaged: bool, method: str) -> tuple[np.ndar
     shift = flatten_rows(np.asarray(values[0:step]), averaged).mean(axis=0, dtype=np.float64)
 
     def read(start: int, stop: int) -> np.ndarray:
-        rows = _normalize_rows(flatten_rows(np.asarray(values[start:stop]), averaged), method)
+        rows = normalize_rows(flatten_rows(np.asarray(values[start:stop]), averaged), method)
         return rows - shift if method in ("euclidean", "gaussian") else rows
 
     for start in range(0, n_rows, 4 * step):

@@ -357,3 +357,9 @@ def read_stimuli(root: zarr.Group, store: Path) -> tuple[dict[str, np.ndarray], 
         inside = open_member(root, store, f"stimuli/{CONDITIONS}")
         conditions[str(name)] = np.asarray(read_small_column(inside, store, f"stimuli/{CONDITIONS}/{place}"))
     return found, conditions
+
+
+def read_labels(store: Path, n_stimuli: int) -> tuple[str, ...]:
+    """The class of each stimulus; ``""`` where the store knows none."""
+    column = read_small_column(open_member(open_group(store), store, "stimuli"), store, "stimuli/label")
+    return ("",) * n_stimuli if column is None else tuple(str(label) for label in column)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,16 @@ from zarr.codecs import Crc32cCodec
 
 from beholder._core.addresses import is_address, repeat, show_place, to_address
 from beholder._core.errors import InputError, UnknownNameError
-from beholder.activations.store._arrays import list_layers, open_group, open_member, read_small_column, read_stimuli
+from beholder._core.sizes import format_bytes
+from beholder.activations.store._arrays import (
+    list_layers,
+    open_group,
+    open_member,
+    read_labels,
+    read_small_column,
+    read_stimuli,
+)
+from beholder.activations.store._nearest import find_nearest
 from beholder.activations.store._shard_file import DamagedFile, ShardLayout, read_rows, shard_path
 from beholder.jobs import check_content, refuse_damaged
 from beholder.stimuli import name_conditions
@@ -55,6 +64,16 @@ class LayerActivations:
         self._layout = layout if array.shards and known and array.shards == layout.shape else None
 
     @property
+    def ids(self) -> tuple[str, ...]:
+        """The same as ``stimulus_ids``."""
+        return self.stimulus_ids
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """(n_stimuli,), the class of each stimulus; ``""`` where the store knows none."""
+        return read_labels(self._folder.parent.parent, len(self))
+
+    @property
     def ndim(self) -> int:
         """Number of axes."""
         return len(self.shape)
@@ -74,7 +93,7 @@ class LayerActivations:
 
     def __repr__(self) -> str:
         axes = ", ".join(f"{name} {size}" for name, size in zip(self.dims, self.shape, strict=True))
-        return f"LayerActivations({self.layer}: {axes}; {self.dtype}, {self.nbytes / 1e6:.1f} MB)"
+        return f"LayerActivations({self.layer}: {axes}; {self.dtype}, {format_bytes(self.nbytes)})"
 
     def __getitem__(self, index: Any) -> np.ndarray:
         """Read a part: slices of stimuli at the disk's speed, all else of numpy's basic indexing too.
@@ -101,6 +120,75 @@ class LayerActivations:
                 rows_array = np.array([self._find(str(name)) for name in rows_array])
             values = self._read(list(np.arange(len(self))[rows_array]))
         return values[(slice(None), *rest)] if rest else values
+
+    def sel(self, stimulus_ids: str | Iterable[str]) -> np.ndarray:
+        """The activations of stimuli by their ids, in the order given; of one id, without the axis of stimuli.
+
+        Parameters
+        ----------
+        stimulus_ids : str or iterable of str
+
+        Returns
+        -------
+        ndarray, (n, *features)
+            With the replicate axis only when there are several.
+
+        Raises
+        ------
+        UnknownNameError
+            No stimulus has one of the ids; the nearest are named.
+        """
+        ids = [stimulus_ids] if isinstance(stimulus_ids, str) else [str(each) for each in stimulus_ids]
+        values = self._read([self._find(each) for each in ids])
+        values = values[:, 0] if self.shape[1] == 1 else values
+        return values[0] if isinstance(stimulus_ids, str) else values
+
+    def nearest(self, stimulus_id: str, n: int = 5, *, method: str = "correlation") -> pd.DataFrame:
+        """The stimuli that the layer responds to most as it does to one of them.
+
+        Parameters
+        ----------
+        stimulus_id : str
+        n : int
+            How many, without the stimulus itself.
+        method : {"correlation", "cosine", "euclidean"}
+            How unlike responses are, as in :func:`beholder.compute_rdm`; replicates are averaged.
+
+        Returns
+        -------
+        DataFrame
+            ``stimulus, label, distance``, the nearest first.
+
+        Raises
+        ------
+        UnknownNameError
+            No stimulus has the id.
+
+        Examples
+        --------
+        >>> acts["classifier"].nearest("dog_01", 5)  # doctest: +SKIP
+        """
+        import pandas as pd
+
+        place = self._find(stimulus_id)
+        one, labels = self._read_range(range(place, place + 1))[0], self.labels
+        rows, distances = find_nearest(one, place, self.iter_blocks(), n, method)
+        return pd.DataFrame(
+            {
+                "stimulus": [self.stimulus_ids[i] for i in rows],
+                "label": [labels[i] for i in rows],
+                "distance": distances,
+            }
+        )
+
+    def _repr_html_(self) -> str:
+        import html
+
+        axes = " × ".join(f"{size:,} {name}" for name, size in zip(self.dims, self.shape, strict=True))
+        return (
+            f"Layer <b>{html.escape(self.layer)}</b>: {html.escape(axes)}, {self.dtype}, {format_bytes(self.nbytes)}"
+            "<br><code>.to_numpy()</code> <code>.to_pandas()</code> <code>.sel(ids)</code> <code>.nearest(id)</code>"
+        )
 
     def _find(self, stimulus_id: str) -> int:
         try:
@@ -247,6 +335,16 @@ class Activations:
         return str(self.attributes.get("model", ""))
 
     @property
+    def ids(self) -> tuple[str, ...]:
+        """The same as ``stimulus_ids``."""
+        return self.stimulus_ids
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """(n_stimuli,), the class of each stimulus; ``""`` where the store knows none."""
+        return read_labels(self.path, len(self.stimulus_ids))
+
+    @property
     def layers(self) -> list[str]:
         """Exact layer names, in the order in which they were asked for."""
         return list(self._groups)
@@ -281,6 +379,22 @@ class Activations:
         array = open_member(self._root, self.path, f"{group}/values")
         return LayerActivations(layer, array, self.path / group / "values", self.stimulus_ids)  # type: ignore[arg-type]
 
+    def to_pandas(self, layers: Sequence[str] | None = None) -> pd.DataFrame:
+        """Layers in memory as one table: a row a stimulus (and replicate), columns (layer, feature).
+
+        Parameters
+        ----------
+        layers : sequence of str, optional
+            Which; default all. What lies in memory is :attr:`LayerActivations.nbytes` of each.
+        """
+        import pandas as pd
+
+        chosen = self.layers if layers is None else [layers] if isinstance(layers, str) else list(layers)
+        if not chosen:
+            raise InputError("at least one layer", got="none", hint=" or ".join(self.layers[:3]))
+        tables = [self[name].to_pandas().rename_axis(columns="feature") for name in chosen]
+        return pd.concat(tables, axis=1, keys=chosen, names=["layer", "feature"])
+
     def __contains__(self, layer: object) -> bool:
         return layer in self._groups
 
@@ -297,7 +411,7 @@ class Activations:
         for name in self.layers[:20]:
             values = self[name]
             axes = " x ".join(str(size) for size in values.shape[2:])
-            lines.append(f"  {name:<{width}}  {axes}  {values.nbytes / 1e6:,.1f} MB")
+            lines.append(f"  {name:<{width}}  {axes}  {format_bytes(values.nbytes)}")
         if len(self) > 20:
             lines.append(f"  ... and {len(self) - 20} more")
         return "\n".join(lines)
@@ -309,7 +423,7 @@ class Activations:
         for name in self.layers:
             values = self[name]
             axes = " × ".join(f"{size} {axis}" for axis, size in zip(values.dims[2:], values.shape[2:], strict=True))
-            cells = (html.escape(name), html.escape(axes), str(values.dtype), f"{values.nbytes / 1e6:,.1f} MB")
+            cells = (html.escape(name), html.escape(axes), str(values.dtype), f"{format_bytes(values.nbytes)}")
             rows.append("<tr>" + "".join(f"<td style='text-align:left'>{cell}</td>" for cell in cells) + "</tr>")
         head = f"Activations of <b>{html.escape(self.model)}</b>: {len(self.stimulus_ids):,} stimuli"
         n_replicates = int(self.attributes.get("n_replicates", 1))

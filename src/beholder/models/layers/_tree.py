@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import fnmatch
 import logging
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError, suggest_keywords
@@ -15,6 +16,7 @@ from beholder.models.network._input_shape import choose_shape
 from beholder.models.network._model import Model
 
 if TYPE_CHECKING:
+    import pandas as pd
     from torch import Tensor, nn
 
     from beholder.models.layers._axis_atoms import Axes
@@ -65,6 +67,56 @@ class LayerInfo:
 
 
 @final
+class LayerTable(list[LayerInfo]):
+    """A network's layers: a list that can be filtered, made a table, and seen in a notebook."""
+
+    def filter(self, pattern: str = "*", *, type: str | None = None) -> LayerTable:
+        """Those whose path fits a pattern with ``*`` and ``?``, or holds it; and whose class is ``type``.
+
+        >>> describe_layers("torchvision:alexnet").filter("features*", type="Conv2d").paths
+        ['features.0', 'features.3', 'features.6', 'features.8', 'features.10']
+        """
+        is_glob = any(sign in pattern for sign in "*?[")
+        return LayerTable(
+            layer
+            for layer in self
+            if (fnmatch.fnmatchcase(layer.path, pattern) if is_glob else pattern in layer.path)
+            and type in (None, layer.type)
+        )
+
+    @property
+    def paths(self) -> list[str]:
+        """Their names, as every command takes them."""
+        return [layer.path for layer in self]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A table: a row a layer, the fields of :class:`LayerInfo` as columns."""
+        import pandas as pd
+
+        names = [each.name for each in fields(LayerInfo)]
+        return pd.DataFrame([[getattr(layer, name) for name in names] for layer in self], columns=names)
+
+    def __repr__(self) -> str:
+        return render_layer_tree(self) if self else "no layers"
+
+    def _repr_html_(self) -> str:
+        import html
+
+        header = ("layer", "class", "output", "axes", "parameters", "calls")
+        rows = [
+            (layer.path, layer.type, _format_shape(layer), ", ".join(layer.axes or ()),
+             f"{layer.n_parameters:,}" if layer.n_parameters else "", _format_calls(layer))
+            for layer in self
+        ]  # fmt: skip
+        head = "".join(f"<th style='text-align:left'>{name}</th>" for name in header)
+        body = "".join(
+            "<tr>" + "".join(f"<td style='text-align:left'>{html.escape(cell)}</td>" for cell in row) + "</tr>"
+            for row in rows
+        )
+        return f"<div style='max-height:24em;overflow:auto'><table><tr>{head}</tr>{body}</table></div>"
+
+
+@final
 @dataclass(frozen=True)
 class ProbedNetwork:
     """What one pass through a network showed.
@@ -91,7 +143,7 @@ class ProbedNetwork:
 
 
 @suggest_keywords
-def describe_layers(model: str | Model) -> list[LayerInfo]:
+def describe_layers(model: str | Model) -> LayerTable:
     """List a network's layers with output shapes and parameter counts.
 
     A name is built without weights and memory where its architecture allows, else with random weights; a loaded
@@ -103,8 +155,8 @@ def describe_layers(model: str | Model) -> list[LayerInfo]:
 
     Returns
     -------
-    list of LayerInfo
-        In the order of ``named_modules()``.
+    LayerTable
+        A list of :class:`LayerInfo`, in the order of ``named_modules()``, with ``filter``, ``paths`` and ``to_pandas``.
 
     Examples
     --------
@@ -112,7 +164,7 @@ def describe_layers(model: str | Model) -> list[LayerInfo]:
     >>> next(layer.output_shape for layer in layers if layer.path == "features.11")
     (512, 13, 13)
     """
-    return probe_network(model).layers
+    return LayerTable(probe_network(model).layers)
 
 
 def probe_network(model: str | Model) -> ProbedNetwork:

@@ -129,6 +129,21 @@ class UnitList(Sequence[Unit]):
         of = f" of {self.model}" if self.model else ""
         return f"UnitList({len(self)} units{of}, {len(self.layers)} layers: {shown})"
 
+    def _repr_html_(self) -> str:
+        import html
+
+        channels: dict[str, list[str]] = {}
+        for unit in self.units:
+            channels.setdefault(unit.layer, []).append(str(unit.channel))
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(layer)}</th><td>{len(found)}</td>"
+            f"<td style='text-align:left'>{', '.join(found[:12])}{', …' if len(found) > 12 else ''}</td></tr>"
+            for layer, found in channels.items()
+        )
+        of = f" of <b>{html.escape(self.model)}</b>" if self.model else ""
+        head = "<tr><th style='text-align:left'>layer</th><th>units</th><th style='text-align:left'>channels</th></tr>"
+        return f"<p>{len(self):,} unit{'s' * (len(self) != 1)}{of}</p><table>{head}{rows}</table>"
+
     def to_pandas(self) -> pd.DataFrame:
         """A table with the columns ``layer`` and ``channel``."""
         import pandas as pd

@@ -152,6 +152,23 @@ class Model:
             parts.append(f"{len(self.layers)} recorded layers")
         return f"Model({self.name}: {', '.join(parts)})"
 
+    def _repr_html_(self) -> str:
+        import html
+
+        facts = {
+            "parameters": f"{self.n_parameters:,}",
+            "input": self.preprocessing.describe(),
+            "device": str(self.device),
+            "classes": f"{len(self.classes):,}: {', '.join(self.classes[:4])}, …" if self.classes else "",
+            "recorded layers": ", ".join(self.layers),
+        }
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{name}</th><td style='text-align:left'>{html.escape(told)}</td></tr>"
+            for name, told in facts.items()
+            if told
+        )
+        return f"<p><b>{html.escape(self.name or type(self.module).__name__)}</b></p><table>{rows}</table>"
+
     @property
     def n_parameters(self) -> int:
         """Number of parameters."""

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from beholder._core.errors import InputError
 from beholder.stimuli.sets._items import StimulusItems
 from beholder.stimuli.sets._packed import JoinedFiles
-from beholder.stimuli.sets._set import StimulusSet
 from beholder.stimuli.words._labels import number_classes
+
+if TYPE_CHECKING:
+    from beholder.stimuli.sets._set import StimulusSet
 
 
 def join_sets(sets: Sequence[StimulusSet]) -> StimulusSet:
-    """Sets of files one after the other, such as one at levels of blur and one at levels of noise.
+    """Sets one after the other, such as one at levels of blur and one at levels of noise: also ``one + other``.
 
     Parameters
     ----------
@@ -30,7 +33,7 @@ def join_sets(sets: Sequence[StimulusSet]) -> StimulusSet:
     Raises
     ------
     InputError
-        Sets of several kinds, of arrays, or some packed and some not; an id in two of them.
+        Sets of several kinds; some of files and some of arrays, or packed; an id in two of them.
     """
     if not sets:
         raise InputError("at least one stimulus set", got="none")
@@ -38,10 +41,12 @@ def join_sets(sets: Sequence[StimulusSet]) -> StimulusSet:
         return sets[0]
     kinds = sorted({each.kind for each in sets})
     packed = [each.packed for each in sets if each.packed is not None]
-    if len(kinds) > 1 or any(each.arrays is not None and each.packed is None for each in sets):
-        raise InputError("sets of files of one kind", got=", ".join(kinds) if len(kinds) > 1 else "one of arrays")
+    if len(kinds) > 1:
+        raise InputError("sets of one kind", got=", ".join(kinds))
     if packed and len(packed) < len(sets):
         raise InputError("sets that are all files of this machine, or all packed or at addresses", got="both")
+    arrays = _join_packed(sets) if packed else _join_arrays([each.arrays for each in sets])
+    known = any(each.hashes for each in sets)
     seen: dict[str, int] = {}
     for place, each in enumerate(sets):
         for stimulus_id in each.ids:
@@ -52,21 +57,23 @@ def join_sets(sets: Sequence[StimulusSet]) -> StimulusSet:
         name: [value for each in sets for value in each.conditions.get(name, [None] * len(each))] for name in names
     }
     labels = tuple(label for each in sets for label in each.labels)
-    return StimulusSet(
-        kind=sets[0].kind,
+    return replace(
+        sets[0],
         ids=tuple(seen),
         files=_list_files(sets),
-        arrays=_join_packed(sets) if packed else None,
+        arrays=arrays,
         root=None,
         labels=labels,
         targets=np.asarray(number_classes(labels)),
         conditions=conditions,
-        layout="table",
+        layout="table" if packed or arrays is None else "arrays",
+        selection={},
+        hashes=tuple(digest for each in sets for digest in each.hashes or ("",) * len(each)) if known else (),
     )
 
 
 def _list_files(sets: Sequence[StimulusSet]) -> tuple[str, ...]:
-    if sets[0].packed is not None:
+    if sets[0].arrays is not None:
         return tuple(file for each in sets for file in each.files)
     return tuple(each.path(i).absolute().as_posix() for each in sets for i in range(len(each)))
 
@@ -76,3 +83,16 @@ def _join_packed(sets: Sequence[StimulusSet]) -> StimulusItems:
     starts = np.cumsum([0, *(len(each) for each in source.sources)])
     rows = [each.arrays.rows + start for each, start in zip(sets, starts[:-1], strict=True)]
     return StimulusItems(source, rows=np.concatenate(rows))
+
+
+def _join_arrays(arrays: Sequence[Any]) -> np.ndarray | None:
+    if all(each is None for each in arrays):
+        return None
+    told = [
+        f"{each.dtype} {each.shape[1:]}" if isinstance(each, np.ndarray) else "files" if each is None else "lazy arrays"
+        for each in arrays
+    ]
+    if len(set(told)) > 1 or not isinstance(arrays[0], np.ndarray):
+        got = " and ".join(dict.fromkeys(told))
+        raise InputError("sets of files, or sets of arrays of one shape and type", got=got)
+    return np.concatenate(arrays)

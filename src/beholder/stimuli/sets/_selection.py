@@ -56,6 +56,18 @@ def find_positions(ids: Sequence[str], which: Any) -> np.ndarray:
     return np.where(index < 0, index + n, index).astype(np.int64)
 
 
+def find_places(names: Sequence[str], which: Any) -> list[int]:
+    """Positions as :func:`find_positions` has them, where several may have one name: a name picks all of them."""
+    if isinstance(which, str):
+        which = [which]
+    if isinstance(which, list | tuple) and which and all(isinstance(each, str) for each in which):
+        for each in which:
+            if each not in names:
+                raise UnknownNameError("stimulus", str(each), list(dict.fromkeys(names)))
+        return [i for each in dict.fromkeys(which) for i, name in enumerate(names) if name == each]
+    return find_positions([str(i) for i in range(len(names))], which).tolist()
+
+
 def draw_fraction(targets: np.ndarray, fraction: float, seed: int, *, balanced: bool) -> np.ndarray:
     """Positions of ``int(n_stimuli * fraction)`` stimuli, ascending; see :meth:`StimulusSet.select_fraction`."""
     n = len(targets)

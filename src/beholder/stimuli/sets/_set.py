@@ -19,6 +19,7 @@ from beholder.stimuli.sets._arrays import HDF5Images, build_from_arrays, take_ar
 from beholder.stimuli.sets._folder import build_from_folder
 from beholder.stimuli.sets._html import render_set
 from beholder.stimuli.sets._items import StimulusItems
+from beholder.stimuli.sets._joined import join_sets
 from beholder.stimuli.sets._manifest import Kind, Layout, Manifest
 from beholder.stimuli.sets._named import NAMED_SETS
 from beholder.stimuli.sets._packed import PackedFiles
@@ -468,6 +469,10 @@ class StimulusSet:
 
     def __getitem__(self, which: Any) -> StimulusSet:
         return self._take(find_positions(self.ids, which), self.selection)
+
+    def __add__(self, other: StimulusSet) -> StimulusSet:
+        """The stimuli of this set, then those of another, as :func:`beholder.stimuli.join_sets` puts them together."""
+        return join_sets([self, other]) if isinstance(other, StimulusSet) else NotImplemented
 
     def _take(self, positions: np.ndarray, selection: dict[str, Any]) -> StimulusSet:
         rows = positions.tolist()

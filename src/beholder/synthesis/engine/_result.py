@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,13 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.files import explain_read_errors, open_atomic
+from beholder.stimuli import embed_thumbnail
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
+_SHOWN, _SIDE = 16, 160
 _ARRAYS = ("images", "problems", "scores", "losses", "steps")
 
 
@@ -62,6 +66,31 @@ class Synthesis:
         best = float(np.nanmax(self.scores)) if len(self) and not np.isnan(self.scores).all() else float("nan")
         return f"Synthesis({len(self)} images {shape}, {len(self.steps)} problems, best score {best:.4g})"
 
+    def _repr_html_(self) -> str:
+        """The first images, with their scores."""
+        pictures = [to_picture(image) for image in self.images[:_SHOWN]]
+        cells = "".join(
+            "<figure style='margin:0 8px 8px 0;display:inline-block;font-size:11px'>"
+            f"{embed_thumbnail(picture, side=_SIDE)}<figcaption>{score:.4g}</figcaption></figure>"
+            for picture, score in zip(pictures, self.scores, strict=False)
+            if picture is not None
+        )
+        return f"<p>{html.escape(repr(self))}</p>{cells}"
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the images, a row a problem, with their scores.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+        """
+        from beholder.figures import plot_stimulus_rows
+
+        problems = [int(i) for i in np.unique(self.problems)]
+        rows = {str(i): list(self.find_images(i)) for i in problems}
+        captions = {str(i): [f"{score:.4g}" for score in self.scores[self.problems == i]] for i in problems}
+        return plot_stimulus_rows(rows, ax, captions=captions)
+
     def find_images(self, problem: int) -> np.ndarray:
         """Images of one problem, (n_images, *input_shape)."""
         return self.images[self.problems == problem]
@@ -90,6 +119,19 @@ class Synthesis:
         arrays["description"] = np.array(json.dumps(rest, sort_keys=True))
         with open_atomic(path, "wb") as file:
             np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
+
+
+def to_picture(image: np.ndarray) -> np.ndarray | None:
+    """A stimulus as a picture for the screen, (height, width, 3) of uint8; None where it is none.
+
+    >>> to_picture(np.zeros((3, 2, 4), np.float32)).shape
+    (2, 4, 3)
+    """
+    if image.ndim != 3 or image.shape[0] not in (1, 3):
+        return None
+    low, high = min(0.0, float(image.min())), max(1.0, float(image.max()))
+    pixels = np.round(255 * (image - low) / (high - low)).astype(np.uint8).transpose(1, 2, 0)
+    return np.broadcast_to(pixels, (*pixels.shape[:2], 3))
 
 
 def load_synthesis(path: Path | str) -> Synthesis:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -16,6 +16,7 @@ from beholder.stimuli import (
     MetamerFile,
     MetamerSet,
     find_metamer_folder,
+    find_places,
     format_passed,
     name_metamer,
     write_metamer_table,
@@ -62,6 +63,22 @@ class Metamers:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def __getitem__(self, which: Any) -> Metamers:
+        """Some of them, as metamers again: an integer, a slice, integers, a mask; or a stimulus's id, or ids.
+
+        >>> made[0].stimuli[0]  # doctest: +SKIP
+        """
+        places = find_places([key[0] for key in self.keys], which)
+        chosen = [self.keys[i] for i in places]
+        rows = set(chosen)
+        table: Any = self.table
+        own = [tuple(row) in rows for row in table[KEY].itertuples(index=False, name=None)]
+        kept = {
+            name: [values[i] for i in places] if name in ("stimuli", "losses", "predictions") else values
+            for name, values in self.kept.items()
+        }
+        return replace(self, keys=tuple(chosen), table=table[own], kept=kept, skipped=())
 
     def __repr__(self) -> str:
         n_stimuli, n_layers = len({key[0] for key in self.keys}), len({key[1] for key in self.keys})

@@ -15,6 +15,7 @@ from beholder._core.files import explain_read_errors, read_json
 from beholder._core.provenance import FILE_NAME
 from beholder._core.tables import save_frame
 from beholder.models import Unit
+from beholder.stimuli import embed_thumbnail, format_rows
 from beholder.synthesis.engine._stimulus_format import StimulusFormat
 from beholder.synthesis.visualizations._files import (
     COLUMNS,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+_SHOWN = 8
 _NUMBERS = ("activation_best", "activation_weakest", "activation_unrounded", "natural_best", "percentile_best")
 
 
@@ -160,6 +162,31 @@ class Visualizations:
             f"Visualizations({len(self)} units of {self.model}, {self.activations.shape[2]} images a sign; "
             f"max beats the best natural stimulus: {told})"
         )
+
+    def __getitem__(self, which: int | slice | Unit | str) -> Visualizations:
+        """Some of the units, as visualisations again: an integer, a slice, a unit or ``"layer:channel"``."""
+        if isinstance(which, str):
+            which = Unit.parse(which)
+        if isinstance(which, Unit):
+            if which not in self.units:
+                raise UnknownNameError(f"unit in {self.path}", str(which), [str(unit) for unit in self.units])
+            which = self.units.index(which)
+        units = self.units[which] if isinstance(which, slice) else (self.units[which],)
+        return Visualizations.open(self.path, units)
+
+    def _repr_html_(self) -> str:
+        """The images of the first units, weakest to strongest, with their activations."""
+        rows = []
+        for i, unit in enumerate(self.units[:_SHOWN]):
+            cells = [str(unit)]
+            for s in range(len(SIGNS)):
+                told = [f"activation {value:.4g}" for value in self.activations[i, s]]
+                pairs = zip(self.images.paths[i, s], told, strict=True)
+                is_picture = self.images.value_range is not None
+                cells.append("".join(embed_thumbnail(*pair) for pair in pairs) if is_picture else "<br>".join(told))
+            rows.append(cells)
+        left = len(self) - len(rows)
+        return format_rows(repr(self), ("unit", *SIGNS), rows, f"and {left} units more" if left else "")
 
     def to_pandas(self) -> pd.DataFrame:
         """One row an image: ``layer, channel, sign, image, activation, percentile, loss, file``; loss is the last."""
