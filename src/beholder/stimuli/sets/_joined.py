@@ -23,7 +23,8 @@ def join_sets(sets: Sequence[StimulusSet]) -> StimulusSet:
     Parameters
     ----------
     sets : sequence of StimulusSet
-        Of one kind, of files, no id in two of them. A column that a set does not have is empty there.
+        Of one kind, all of files, of packed files, or of arrays of one shape and type; no id in two of them. A column
+        that a set does not have is empty there.
 
     Returns
     -------
