@@ -24,10 +24,10 @@ def read_stub(path: Path) -> tuple[dict[str, str], list[str]]:
     others: list[str] = []
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ImportFrom):
-            assert node.level == 1 and node.module
+            assert node.level == 1
             for alias in node.names:
                 assert alias.asname == alias.name, f"{alias.name} is not re-exported"
-                names[alias.name] = f".{node.module}"
+                names[alias.name] = f".{node.module}" if node.module else ""
         else:
             assert isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
             others.append(node.target.id)
@@ -47,7 +47,9 @@ def test_the_stub_and_the_package_list_the_same_names_and_all_resolve(package: s
     module = importlib.import_module(package)
     assert module.__all__ == sorted(names) == dir(module)
     for name, source in names.items():
-        assert getattr(module, name) is getattr(importlib.import_module(source, package), name)
+        home = importlib.import_module(source, package) if source else None
+        own = importlib.import_module(f".{name}", package) if home is None else getattr(home, name)
+        assert getattr(module, name) is own
     for name in others:
         assert hasattr(module, name)
 
