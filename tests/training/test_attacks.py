@@ -123,8 +123,8 @@ def test_best_is_chosen_by_accuracy_under_attack(tmp_path: Path, preset: str) ->
 def test_training_under_attack_withstands_attacks_better(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"epochs": 15, "batch_size": 16, "learning_rate": 0.05}
     accuracies = {}
-    for preset, radius in (("standard", {}), ("adversarial", {"eps": 1.5})):
-        result = train(make_model(), PARTS, preset=preset, out_path=tmp_path / preset, **settings, **radius)
+    for preset, eps in (("standard", None), ("adversarial", 1.5)):
+        result = train(make_model(), PARTS, preset=preset, eps=eps, out_path=tmp_path / preset, **settings)
         space = open_attack_space(result.model)
         hit = run_pgd(space.predict, X, Y, norm="l2", radius=1.5, n_steps=10, step_size=0.4, low=0.0, high=1.0)
         accuracies[preset] = 1 - float(hit.is_wrong.float().mean())
