@@ -22,7 +22,6 @@ from beholder.jobs._conditions import read_conditions
 from beholder.jobs._dry_run import (
     find_counted,
     get_probe,
-    list_unfinished,
     note_interruption,
     refuse_full_disk,
     tell_start,
@@ -132,11 +131,15 @@ def run_plan(
         with show_progress(plan.name, total, plan.unit, done) as advance, note_interruption():
             execute(plan, todo, worker, folder, n, lambda n: (advance(n), count(n))[0])
 
+    before: list[dict[str, Any] | None] = [None] * len(plan.shards)
     if (task := read_array_task()) is not None:
         take_part(task, plan, worker, folder, run, is_last=is_last)
-    elif todo := list_unfinished(plan, folder):
-        run(todo)
-    found = [folder.read_receipt(plan.hash, shard) for shard in plan.shards]
+    else:
+        before = [folder.read_receipt(plan.hash, shard) for shard in plan.shards]
+        if todo := [shard for shard, receipt in zip(plan.shards, before, strict=True) if receipt is None]:
+            run(todo)
+    pairs = zip(plan.shards, before, strict=True)
+    found = [folder.read_receipt(plan.hash, shard) if receipt is None else receipt for shard, receipt in pairs]
     receipts = [receipt for receipt in found if receipt is not None]
     if len(receipts) < len(found):
         raise BeholderError(

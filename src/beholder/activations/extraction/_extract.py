@@ -17,6 +17,7 @@ from beholder._core.addresses import is_address, show_place
 from beholder._core.cores import count_cores
 from beholder._core.errors import ConfigurationChanged, InputError, StimulusError, UnknownNameError, suggest_keywords
 from beholder._core.files import explain_write_errors, to_path_name
+from beholder._core.hashing import to_canonical_json
 from beholder._core.progress import logger
 from beholder._core.provenance import read_versions
 from beholder._core.seeds import DEFAULT_SEED
@@ -444,7 +445,9 @@ def _finish_store(
         root = open_group(store, "a")
         write_column(root["stimuli"], "hash", hashes)  # type: ignore[arg-type]
         shards = plan_shards(read_passes(store), stimuli, count_replicates(store, 1))
-        done = all(folder.read_receipt(plan_hash, shard) is not None for shard in shards)
+        ours = {to_canonical_json(receipt["payload"]) for receipt in receipts}
+        left = (shard for shard in shards if to_canonical_json(shard.payload) not in ours)
+        done = all(folder.read_receipt(plan_hash, shard) is not None for shard in left)
         if done and not root.attrs.get("complete"):
             root.attrs["complete"] = True
         seal_store(store)

@@ -132,7 +132,8 @@ def put_attributes(node: Any, attributes: Mapping[str, Any]) -> None:
 
 def write_column(group: zarr.Group, name: str, values: Sequence[Any], dimension: str = "stimulus") -> None:
     """Write one value a stimulus as a small array; an equal one is left alone."""
-    column = np.asarray(values)
+    is_text = any(isinstance(value, str) for value in values)  # spares an array of the widest text's width
+    column = np.empty(0, dtype=object) if is_text else np.asarray(values)
     if column.dtype.kind not in "iufb":
         texts = ["" if value is None else str(value) for value in values]
         column = np.array(texts, dtype=object)
