@@ -75,8 +75,8 @@ def test_untouched_files_are_not_read_again_and_touched_ones_are_by_content(
 ) -> None:
     extract(make_net(), pictures, ["0"], out_path=tmp_path / "out")
     read: list[int] = []
-    true = StimulusSet.read
-    monkeypatch.setattr(StimulusSet, "read", lambda self, i: (read.append(i), true(self, i))[1])
+    true = StimulusSet._read
+    monkeypatch.setattr(StimulusSet, "_read", lambda self, i: (read.append(i), true(self, i))[1])
     extract(make_net(), pictures, ["0"], out_path=tmp_path / "out")
     assert read == [0]  # to find the shapes of layers
     read.clear()
