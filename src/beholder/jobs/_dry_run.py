@@ -79,7 +79,7 @@ class Probe:
             soft, hard = self.limits
             seen = measure_shards(todo, worker, n_workers, soft=soft, hard=hard)
         sizes = sum(shard.size for shard in shown), sum(shard.size for shard in todo)
-        known = count_known_bytes(todo, worker) if seen.n_bytes is None else None
+        known = count_known_bytes(todo, worker)
         estimate = estimate_phase(
             plan.name, plan.unit, sizes, (len(shown), len(todo)), seen, setup=setup,
             n_local=min(n_workers, os.cpu_count() or 1), n_bytes=known, may_end_early=worker.may_end_early,

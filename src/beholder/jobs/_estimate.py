@@ -29,7 +29,9 @@ class Sampled:
     n_whole : float
         Items of whole shards.
     n_bytes : int or None
-        Of the files and receipts of these; None where no shard was finished.
+        Of the files of these; None where no shard was finished.
+    n_noted : int
+        Of their receipts.
     opening : float
         Seconds until the worker was ready.
     memory : int or None
@@ -42,6 +44,7 @@ class Sampled:
     n_bytes: int | None
     opening: float = 0.0
     memory: int | None = None
+    n_noted: int = 0
 
 
 @final
@@ -139,12 +142,14 @@ def estimate_phase(
     total, left = sizes
     if n_bytes is None and measured.n_bytes is not None and measured.n_whole > 0:
         n_bytes = round(measured.n_bytes * left / measured.n_whole)
+    if n_bytes is not None and measured.n_whole > 0:
+        n_bytes += round(measured.n_noted * left / measured.n_whole)
     per_item = measured.seconds / measured.n_items if measured.n_items > 0 else 0.0
     return PhaseEstimate(
         name=name, unit=unit, n_items=total, n_left=left, n_shards=n_shards[0], n_shards_left=n_shards[1],
         n_bytes=0 if not left else n_bytes, memory=measured.memory, work=per_item * left,
         start=setup + measured.opening, n_local=n_local, n_measured=measured.n_items, measured=measured.seconds,
-        is_at_most=is_at_most or (may_end_early and measured.n_whole < measured.n_items),
+        is_at_most=is_at_most or (may_end_early and measured.n_whole < 0.999 * measured.n_items),
     )  # fmt: skip
 
 

@@ -96,7 +96,7 @@ class _Probe:
         self.begun = clock()
         self.seconds = self.n_items = self.n_whole = 0.0
         self.warm_up = (0.0, 0.0)
-        self._n_bytes = 0
+        self._n_bytes = self._n_noted = 0
 
     def do(self, shards: Sequence[Shard], start: Callable[[Shard], Finish]) -> None:
         """Do shards, as many side by side as the worker begins ahead."""
@@ -122,7 +122,7 @@ class _Probe:
         counter.end(shard)
         self.n_whole += shard.size
         self._n_bytes += sum(mark[0] if isinstance(mark, tuple) else mark for mark in files.values())
-        self._n_bytes += count_receipt_bytes(shard.payload, files, facts)
+        self._n_noted += count_receipt_bytes(shard.payload, files, facts)
 
     def _count(self, n: float) -> None:
         self.n_items += n
@@ -133,7 +133,7 @@ class _Probe:
         """What was measured."""
         seconds, n_items = self.seconds - self.warm_up[0], self.n_items - self.warm_up[1]
         n_bytes = self._n_bytes if self.n_whole else None
-        return Sampled(n_items, seconds, min(self.n_whole, n_items), n_bytes, opening, memory)
+        return Sampled(n_items, seconds, self.n_whole, n_bytes, opening, memory, self._n_noted)
 
 
 @final

@@ -72,9 +72,9 @@ class ExtractWorker(ModelWorker):
     lookahead: int = field(default=1, init=False)
 
     def count_bytes(self, shard: Shard) -> int:
-        """Of the files of a shard, which are not compressed."""
-        n_rows = shard.payload["stop"] - shard.payload["start"]
-        return sum(layer.layout.row_bytes * n_rows for layer in self.passes[shard.payload["pass"]].layers)
+        """Of the files of a shard, which are not compressed, and are of one size, the last one too."""
+        layouts = [layer.layout for layer in self.passes[shard.payload["pass"]].layers]
+        return sum(layout.row_bytes * layout.rows for layout in layouts)
 
     @contextlib.contextmanager
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
