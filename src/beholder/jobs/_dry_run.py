@@ -21,6 +21,7 @@ import os
 import time
 from collections.abc import Callable, Generator, Iterable
 from contextvars import ContextVar
+from dataclasses import replace
 from pathlib import Path
 from typing import final
 
@@ -72,7 +73,7 @@ class Probe:
         todo = list_unfinished(plan, folder)
         shown = find_counted(plan, todo)
         n_workers = max(1, min(n_workers, len(todo)))
-        setup = time.monotonic() - self._begun
+        setup, n_planned = time.monotonic() - self._begun, self.shadows.count_new()
         seen = Sampled(0, 0, 0, None)
         if todo:
             logger.info("%s: measuring some of it", plan.name)
@@ -85,6 +86,9 @@ class Probe:
             n_local=min(n_workers, os.cpu_count() or 1), n_bytes=known, may_end_early=worker.may_end_early,
             is_at_most=self.is_at_most,
         )  # fmt: skip
+        self.shadows.count_new()
+        if todo and estimate.n_bytes is not None:
+            estimate = replace(estimate, n_bytes=estimate.n_bytes + n_planned)
         self._add(estimate, n_workers)
         raise PhaseMeasured
 

@@ -40,6 +40,7 @@ class Shadows:
     def __init__(self, scratch: Path) -> None:
         self._scratch = scratch
         self._parents: dict[Path, Path] = {}
+        self._known: set[str] = set()
         self.outputs: list[Path] = []
 
     def place(self, output: Path, also: Iterable[Path] = ()) -> Path:
@@ -59,7 +60,17 @@ class Shadows:
                     _copy_folder(path, parent / path.relative_to(real.parent))
                 elif path.is_file():
                     _copy_file(path, parent / path.relative_to(real.parent))
+            self._known.update(map(str, _walk(parent)))
         return shadow
+
+    def count_new(self) -> int:
+        """Bytes of the files that were written here since the last call, but for copies; folders of states left out."""
+        n_bytes = 0
+        for path in _walk(self._scratch):
+            if str(path) not in self._known:
+                self._known.add(str(path))
+                n_bytes += path.stat().st_size
+        return n_bytes
 
     def find_real(self, path: Path) -> Path:
         """What a path in the scratch folder stands for; any other as it is."""
