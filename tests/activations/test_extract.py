@@ -277,7 +277,7 @@ def test_zarr_and_xarray_open_the_store(net: Model, stimuli: StimulusSet, tmp_pa
         ({"layers": []}, "at least one layer"),
         ({"layers": "conv2"}, "the string 'conv2'"),
         ({"layers": ["conv*x"]}, "a pattern that some layer matches"),
-        ({"device": "cuda:7"}, "CUDA"),
+        ({"device": "cuda:7"}, "here for device=.cuda:7.: cpu"),
     ],
 )
 def test_bad_input_is_one_line(net: Model, stimuli: StimulusSet, tmp_path: Path, options: dict, message: str) -> None:

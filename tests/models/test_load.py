@@ -259,22 +259,33 @@ def test_devices():
     from beholder.models import pick_device
 
     assert pick_device("cpu") == "cpu"
-    with pytest.raises(InputError, match="a device"):
-        pick_device("gpu")
-    if not torch.cuda.is_available():
-        with pytest.raises(InputError, match="CUDA GPU"):
-            load_model(f"{TINY}@random", device="cuda:1")
-    if not torch.backends.mps.is_available():
-        with pytest.raises(InputError, match="Apple"):
-            pick_device("mps")
+    for name in ("gpu", "meta", "cuda:x"):
+        with pytest.raises(InputError, match=r"a device that torch knows \(here: cpu") as caught:
+            pick_device(name)
+        assert "\n" not in str(caught.value)
+    for kind, is_here in (
+        ("cuda", torch.cuda.is_available()),
+        ("mps", torch.backends.mps.is_available()),
+        ("xpu", torch.xpu.is_available()),
+        ("hpu", False),  # torch knows the name; another package brings the device
+    ):
+        if not is_here:
+            with pytest.raises(InputError, match=f"here for device=.{kind}.: cpu"):
+                load_model(f"{TINY}@random", device=kind)
 
 
-def test_auto_prefers_mps_then_cuda(monkeypatch):
+def test_auto_prefers_mps_then_cuda_then_xpu(monkeypatch):
     from beholder.models import pick_device
 
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.xpu, "is_available", lambda: True)
+    monkeypatch.setattr(torch.xpu, "device_count", lambda: 2)
+    assert pick_device("auto") == "xpu" and pick_device("xpu:1") == "xpu:1"
+    with pytest.raises(InputError, match="cpu, xpu:0, xpu:1; got a machine with 2 of them"):
+        pick_device("xpu:2")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     assert pick_device("auto") == "cuda" and pick_device("cuda:0") == "cuda:0"
     with pytest.raises(InputError, match="1 of them"):
         pick_device("cuda:1")

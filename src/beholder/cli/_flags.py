@@ -223,7 +223,7 @@ class WeightFlags:
     model_path: Annotated[str | None, Parameter(name=["--model-path", "-mp"])] = None
     """Read weights from this file or folder instead."""
     device: Device = "auto"
-    """auto, cpu, cuda, cuda:N or mps."""
+    """auto, cpu, cuda, cuda:N, mps, xpu or any other that torch knows here."""
 
 
 def make_app(name: str, help_text: str | None = None) -> App:

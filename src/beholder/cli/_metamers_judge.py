@@ -20,7 +20,7 @@ class _JudgeFlags(AnswerFlags):
     sets: Words = None
     """Names of the folders in RESULTS_DIR that are judged, where it holds two of one network; default all."""
     device: Device = "auto"
-    """auto, cpu, cuda, cuda:N or mps."""
+    """auto, cpu, cuda, cuda:N, mps, xpu or any other that torch knows here."""
     overwrite: bool = False
     """Ask these judges anew."""
 

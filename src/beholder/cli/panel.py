@@ -100,7 +100,7 @@ def panel(
     model_path
         Read weights from this file or folder (one model only).
     device
-        auto, cpu, cuda, cuda:N or mps.
+        auto, cpu, cuda, cuda:N, mps, xpu or any other that torch knows here.
     passes.append
         Add stimuli that the stores do not hold yet.
     passes.overwrite

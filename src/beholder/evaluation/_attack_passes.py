@@ -12,7 +12,7 @@ from torch import Tensor
 from beholder._core.errors import BeholderError, InputError
 from beholder._core.seeds import make_generator
 from beholder.evaluation._attack_protocol import RANDOM, TARGET_RULES
-from beholder.models import Model, explain_shape_errors, prepare_stimulus, run_eagerly
+from beholder.models import Model, explain_shape_errors, fork_random, prepare_stimulus, run_eagerly
 from beholder.stimuli import StimulusSet
 from beholder.synthesis import (
     Attacked,
@@ -160,11 +160,9 @@ def look_at_network(model: Model, stimuli: StimulusSet, space: str = "prepared")
     """
     opened = open_attack_space(model, space)
     x = torch.from_numpy(prepare_stimulus(model.preprocessing, stimuli, 0)[None]).to(model.device)
-    with explain_shape_errors(model, tuple(x.shape[1:])), run_eagerly(), torch.no_grad():
-        devices = [model.device] if model.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):
-            torch.manual_seed(0)
-            one, other = (opened.predict(opened.enter(x)).float() for _ in range(2))
+    with explain_shape_errors(model, tuple(x.shape[1:])), run_eagerly(), torch.no_grad(), fork_random(model.device):
+        torch.manual_seed(0)
+        one, other = (opened.predict(opened.enter(x)).float() for _ in range(2))
     if one.ndim != 2 or one.shape[1] < 2:
         raise InputError(
             "a network that puts out a number a class",

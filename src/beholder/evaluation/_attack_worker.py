@@ -33,7 +33,15 @@ from beholder.evaluation._attacked_files import (
     write_attacked_stimuli,
 )
 from beholder.jobs import Finish, Shard
-from beholder.models import Model, ModelWorker, explain_shape_errors, prepare_stimulus, run_eagerly
+from beholder.models import (
+    Model,
+    ModelWorker,
+    explain_shape_errors,
+    fork_random,
+    free_memory,
+    prepare_stimulus,
+    run_eagerly,
+)
 from beholder.stimuli import StimulusSet
 from beholder.synthesis import Attacked, AttackSpace, StimulusFormat, measure_norms, open_attack_space, run_pgd
 
@@ -162,8 +170,7 @@ class _Run:
                     f"memory for an attack on one stimulus on {self.worker.device}", got="too little",
                     hint="--device cpu",
                 ) from error  # fmt: skip
-        if self.worker.model.device.type == "cuda":
-            torch.cuda.empty_cache()
+        free_memory(self.worker.model.device)
         half = len(batch.padded) // 2
         found: dict[str, Any] = {}
         for first in range(0, len(batch.rows), half):
@@ -187,8 +194,7 @@ class _Run:
         if self.pool is not None:  # it draws nothing
             yield
             return
-        device = self.worker.model.device
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        with fork_random(self.worker.model.device):
             torch.manual_seed(derive_seed(self.worker.seed, "network", shard.key, batch.first))
             yield
 

@@ -17,7 +17,7 @@ from torch.nn import functional
 from beholder._core.errors import is_out_of_memory
 from beholder._core.progress import logger
 from beholder._core.seeds import derive_seed
-from beholder.models import Model, copy_model, has_convolutions
+from beholder.models import Model, copy_model, fork_random, free_memory, has_convolutions
 from beholder.training._processes import Processes
 from beholder.training._schedule import compute_learning_rate
 from beholder.training._settings import TrainingSettings
@@ -151,8 +151,7 @@ class Learner:
             with torch.no_grad():
                 for buffer, old in zip(self._buffers, before, strict=True):
                     buffer.copy_(old)
-            if x.is_cuda:
-                torch.cuda.empty_cache()
+            free_memory(x.device)
             self.reduced.append({"step": self.step, "micro_batch": math.ceil(len(x) / self.n_parts)})
             logger.warning(
                 "update %d: out of memory; from here on micro-batches of %d, with the same batch size",
@@ -280,10 +279,9 @@ def repeatable(threads: int, device: str) -> Generator[None]:
         np.random.get_state(),
     )
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    devices = [torch.device(device)] if device.startswith("cuda") else []
-    with _torch.random.fork_rng(devices=devices):
+    with fork_random(device):
         torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(True, warn_only=bool(devices))
+        torch.use_deterministic_algorithms(True, warn_only=torch.device(device).type != "cpu")
         try:
             yield
         finally:

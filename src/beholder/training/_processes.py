@@ -12,6 +12,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from beholder.models import pick_device
+
 
 @final
 @dataclass(frozen=True)
@@ -23,10 +25,13 @@ class Processes:
     rank : int
         From 0 on; 0 writes the files.
     n : int
+    device : str
+        Of this one.
     """
 
     rank: int = 0
     n: int = 1
+    device: str = "cpu"
 
     @property
     def is_first(self) -> bool:
@@ -48,9 +53,9 @@ class Processes:
         """Sums of numbers over processes."""
         if self.n == 1:
             return numbers
-        values = torch.tensor(numbers, dtype=torch.float64)
-        dist.all_reduce(values if dist.get_backend() == "gloo" else values.cuda())
-        return tuple(float(value) for value in values)
+        values = torch.tensor(numbers, dtype=torch.float64, device=self.device)
+        dist.all_reduce(values)
+        return tuple(values.tolist())
 
     def join_words(self, words: Collection[str]) -> list[str]:
         """All processes' words, each once, sorted; every process gets them."""
@@ -79,7 +84,7 @@ def join_processes(device: str) -> Generator[Processes]:
     Parameters
     ----------
     device : str
-        ``gloo`` on the CPU, ``nccl`` on GPUs.
+        ``gloo`` on the CPU, ``nccl`` on CUDA's, what torch has for it on another.
     """
     n = int(os.environ.get("WORLD_SIZE", "1"))
     if n == 1:
@@ -89,15 +94,17 @@ def join_processes(device: str) -> Generator[Processes]:
         torch.cuda.set_device(device)  # what collectives of no tensor go through
     is_mine = not dist.is_initialized()
     if is_mine:
-        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+        dist.init_process_group(dist.get_default_backend_for_device(device))
     try:
-        yield Processes(dist.get_rank(), dist.get_world_size())
+        yield Processes(dist.get_rank(), dist.get_world_size(), device)
     finally:
         if is_mine:
             dist.destroy_process_group()
 
 
 def find_device(device: str) -> str:
-    """The GPU of this process, where the launcher started several on GPUs."""
+    """The accelerator of this process, where the launcher started several on accelerators."""
     rank = os.environ.get("LOCAL_RANK")
-    return f"cuda:{rank}" if device == "cuda" and rank is not None else device
+    if rank is None or ":" in device or pick_device(device) == "cpu":
+        return device
+    return f"{pick_device(device)}:{rank}"

@@ -119,7 +119,7 @@ class Run:
     def _watch(self, epoch: int) -> None:
         """Look at the loss, and write the state, where it is time."""
         learner = self.learner
-        if not learner.model.device.type.startswith("cuda") or learner.step % _LOOK_EVERY == 0:
+        if learner.model.device.type == "cpu" or learner.step % _LOOK_EVERY == 0:
             self._look(epoch)
         if learner.step % learner.steps_per_epoch and self._is_time():
             self._look(epoch)

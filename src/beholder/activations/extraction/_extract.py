@@ -142,7 +142,7 @@ def extract(
     pool : {"none", "mean", "max", "cls", "center"}
         One value a channel: over space, time or tokens.
     device : str, optional
-        ``auto``, ``cpu``, ``cuda[:N]``, ``mps``; default: where the model is (``auto`` for a name).
+        ``auto``, or as for :func:`~beholder.models.pick_device`; default: where the model is (``auto`` for a name).
     name : str, optional
         Name of the store, without ``.zarr``.
     batch_size : int

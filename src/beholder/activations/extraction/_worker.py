@@ -31,7 +31,7 @@ from beholder.activations.forward._targets import make_consumer, route_parts
 from beholder.activations.store._arrays import job_folder
 from beholder.activations.store._shard_file import read_rows, shard_path, write_shard
 from beholder.jobs import Files, Finish, Shard, has_content
-from beholder.models import ImagePreprocessing, Model, ModelWorker, load_stimulus
+from beholder.models import ImagePreprocessing, Model, ModelWorker, free_memory, load_stimulus
 from beholder.stimuli import Exposure, StimulusSet
 
 _PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -251,8 +251,7 @@ class _ExtractionSession:
         while size > 1:
             size = -(-size // 2)
             logger.warning("a batch of %d does not fit in memory; trying %d", planned, size)
-            if self._device.type == "cuda":
-                torch.cuda.empty_cache()
+            free_memory(self._device)
             try:
                 for task in tasks:
                     for part in cut_micro_batches(task.rows.start, task.rows.stop, task.rows.start, size, align=False):

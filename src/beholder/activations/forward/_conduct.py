@@ -13,7 +13,7 @@ from torch import Tensor
 from beholder._core.progress import logger
 from beholder.activations.forward._hooks import Tap
 from beholder.activations.forward._probe import ProbedLayer
-from beholder.models import Model, copy_model, has_convolutions, run_eagerly
+from beholder.models import Model, copy_model, fork_random, has_convolutions, run_eagerly
 
 Look = Callable[[Model, Tensor], tuple[list[Tensor], list[Tensor]]]
 """What a model, a copy, makes of a batch: of the layers, their stimuli first; and what else must be the same."""
@@ -148,9 +148,8 @@ def _is_layout_free(model: Model, look: Look, first: tuple[list[Tensor], list[Te
 
 def _run(model: Model, copy: Model, look: Look, batch: Tensor, seed: int = 0) -> tuple[list[Tensor], list[Tensor]]:
     """A look at a copy of the model, random numbers from a seed; afterwards the program draws those it would have."""
-    devices = [model.device] if model.device.type == "cuda" else []
     numpy_state, python_state = np.random.get_state(), random.getstate()
-    with torch.random.fork_rng(devices=devices), run_eagerly():
+    with fork_random(model.device), run_eagerly():
         torch.manual_seed(seed)
         np.random.seed(seed)
         random.seed(seed)

@@ -41,7 +41,7 @@ def load_panel(file: Path | str | None = None, *, run_code: bool = False) -> lis
         ``pooling``
             ``"none"``, ``"mean"``, ``"max"``, ``"cls"`` or ``"center"``.
         ``device``
-            ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
+            ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``, ``"xpu"``, or another that torch knows.
         ``aliases``, ``note``
             Other names, and a remark.
     run_code : bool

@@ -11,9 +11,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from beholder._core.devices import check_device_name
 from beholder._core.errors import InputError, find_near_names
 from beholder.models.definitions._base import Alias, refuse_code
+from beholder.models.definitions._devices import check_device_name
 
 if TYPE_CHECKING:
     from beholder.models.preprocessing._read import Preprocessing

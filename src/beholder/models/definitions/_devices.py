@@ -1,17 +1,26 @@
-"""Choosing where a network runs."""
+"""Devices: which there are, where a network runs, and what every accelerator can do in its own way."""
 
 from __future__ import annotations
 
-from beholder._core.devices import check_device_name
+import contextlib
+from typing import TYPE_CHECKING, Any
+
 from beholder._core.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+_AUTOMATIC = ("mps", "cuda", "xpu")
 
 
 def pick_device(name: str = "auto") -> str:
-    """The device called ``name``; ``"auto"`` picks MPS, then CUDA, then CPU.
+    """The device called ``name``; ``"auto"`` picks MPS, then CUDA, then XPU, then the CPU.
 
     Parameters
     ----------
-    name : {"auto", "cpu", "mps", "cuda", "cuda:N"}
+    name : str
+        ``auto``, or any device that torch knows and this machine has: ``cpu``, ``cuda``, ``cuda:1``, ``mps``,
+        ``xpu``, one that another package brings (``npu``).
 
     Returns
     -------
@@ -21,24 +30,84 @@ def pick_device(name: str = "auto") -> str:
     Raises
     ------
     InputError
-        The device was asked for by name and is absent.
+        The device was asked for by name and is absent; lists those that are here.
 
     Examples
     --------
     >>> pick_device("cpu")
     'cpu'
     """
+    if name == "auto":
+        return next((kind for kind in _AUTOMATIC if _count_devices(kind)), "cpu")
+    place = _parse_device(name)
+    n_here = _count_devices(place.type)
+    if (place.index or 0) < n_here:
+        return name
+    got = f"a machine with {n_here} of them" if n_here else "a machine (or a torch build) without one"
+    raise InputError(f"a device that is here for --device {name}: {_name_present()}", got=got, hint="--device auto")
+
+
+def check_device_name(name: str) -> str:
+    """The name, if it is ``auto`` or torch knows a device of it, here or on other machines."""
+    return name if name == "auto" else str(_parse_device(name))
+
+
+def fork_random(device: torch.device | str) -> contextlib.AbstractContextManager[None]:
+    """In the context random numbers may be seeded and drawn, on the CPU and on a device; then all is as it was."""
     import torch
 
-    check_device_name(name)
-    has_mps, n_cuda = torch.backends.mps.is_available(), torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if name == "auto":
-        return "mps" if has_mps else "cuda" if n_cuda else "cpu"
-    if name == "mps" and not has_mps:
-        raise InputError("an Apple GPU for --device mps", got="a machine without one", hint="--device auto")
-    if name.startswith("cuda"):
-        index = int(name.partition(":")[2] or 0)
-        if index >= n_cuda:
-            got = f"a machine with {n_cuda} of them" if n_cuda else "a machine (or a torch build) without one"
-            raise InputError(f"a CUDA GPU for --device {name}", got=got, hint="--device auto")
-    return name
+    place = torch.device(device)
+    if place.type in ("cpu", "meta"):
+        return torch.random.fork_rng(devices=[])
+    return torch.random.fork_rng(devices=[place], device_type=place.type)
+
+
+def free_memory(device: torch.device | str) -> None:
+    """Let go of what a device's allocator keeps for later, where it keeps anything."""
+    free: Any = getattr(_find_module(device), "empty_cache", None)
+    if free is not None:
+        free()
+
+
+def _parse_device(name: str) -> torch.device:
+    import torch
+
+    try:
+        place = torch.device(name)
+    except RuntimeError:
+        place = None
+    if place is None or place.type == "meta":
+        raise InputError(f"a device that torch knows (here: {_name_present()}), or auto", got=repr(name),
+                         hint="--device auto")  # fmt: skip
+    return place
+
+
+def _find_module(device: torch.device | str) -> Any:
+    """What torch has for a kind of device (``torch.cuda``, ``torch.xpu``, …); None without."""
+    import torch
+
+    try:
+        return torch.get_device_module(torch.device(device))
+    except RuntimeError:
+        return None
+
+
+def _count_devices(kind: str) -> int:
+    import torch
+
+    if kind == "mps":
+        return int(torch.backends.mps.is_available())
+    module = _find_module(kind)
+    return int(module.device_count()) if module is not None and module.is_available() else 0
+
+
+def _name_present() -> str:
+    import torch
+
+    other = torch.accelerator.current_accelerator()  # of another package too
+    kinds = dict.fromkeys([*_AUTOMATIC, *([] if other is None else [other.type])])
+    found = ["cpu"]
+    for kind in kinds:
+        n = _count_devices(kind)
+        found += [kind] if n == 1 else [f"{kind}:{i}" for i in range(n)]
+    return ", ".join(found)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from beholder._core.errors import InputError
+from beholder.models.definitions._devices import fork_random
 from beholder.models.network._input_shape import choose_shape, explain_shape_errors
 from beholder.models.network._state import copy_model, run_eagerly
 
@@ -45,7 +46,7 @@ def find_head(model: Model) -> tuple[str, int]:
     for name, part in ready.module.named_modules():
         if isinstance(part, _HEADS):
             part.register_forward_hook(_note(passed, name, count_outputs_of(part)))
-    with torch.no_grad(), torch.random.fork_rng(devices=[]), run_eagerly(), explain_shape_errors(model, shape):
+    with torch.no_grad(), fork_random(model.device), run_eagerly(), explain_shape_errors(model, shape):
         output = ready.run(torch.full((2, *shape), 0.5, device=model.device))
     if not isinstance(output, Tensor) or output.ndim != 2:
         got = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__

@@ -26,6 +26,7 @@ def runs_on(model: Model, shape: tuple[int, ...]) -> bool:
     """Whether a network runs on two stimuli of a shape and gives an output for each. It is left as it is."""
     import torch
 
+    from beholder.models.definitions._devices import fork_random
     from beholder.models.network._state import copy_model, run_eagerly
     from beholder.models.preprocessing._read import ArrayPreprocessing
 
@@ -34,7 +35,7 @@ def runs_on(model: Model, shape: tuple[int, ...]) -> bool:
     try:
         ready = copy_model(model)
         run = ready.run if isinstance(model.preprocessing, ArrayPreprocessing) else ready.run_input
-        with torch.no_grad(), torch.random.fork_rng(devices=[]), run_eagerly():
+        with torch.no_grad(), fork_random(model.device), run_eagerly():
             output = run(stimuli)
     except FORWARD_ERRORS:
         return False

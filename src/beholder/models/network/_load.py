@@ -49,8 +49,8 @@ def load_model(
         The same as ``@weights``.
     model_path : path, optional
         File with weights, or a folder that holds them under their published name.
-    device : {"auto", "cpu", "mps", "cuda", "cuda:N"}
-        ``auto`` picks MPS, then CUDA, then CPU.
+    device : str
+        As for :func:`~beholder.models.pick_device`: ``auto`` picks MPS, then CUDA, then XPU, then the CPU.
     meta : bool
         Build without weights and memory, on torch's ``meta`` device: enough to look at the layers.
     seed : int
