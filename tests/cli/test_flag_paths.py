@@ -26,6 +26,7 @@ LONGER = {
     ("models import", "model"): "a name is resolved where all names are",
     ("panel", "run_code"): "whether a file may name code is asked where its rows are read",
     ("units record", "batch_size"): "a recording is an extraction",
+    ("units record", "compile"): "a recording is an extraction",
     ("tasks serve", "fill"): "who comes in is decided at the entrance, behind the book of participants",
     ("tasks import", "db"): "files of answers belong to the room of responses",
     ("metamers judge", "seed"): "a method of the verdicts counts them, and intervals are of the room of statistics",

@@ -121,6 +121,9 @@ class PassFlags(WorkFlags):
     """Stimuli in one forward pass; default chosen from the work's size."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Computed numbers."""
+    compile: bool = False
+    """Let torch.compile make one graph of the network up to the deepest layer: faster after a minute, other last
+    digits."""
     append: bool = False
     """Add stimuli that the store does not hold yet."""
     overwrite: bool = False

@@ -44,6 +44,7 @@ def record_units(
     overwrite: bool = False,
     pool_tokens: bool = False,
     axes: Mapping[str, Sequence[str]] | None = None,
+    compile: bool = False,
     cluster: str | None = None,
     mixed: bool = False,
     dry_run: bool = False,
@@ -71,7 +72,7 @@ def record_units(
         What a unit's value is; for others, :func:`beholder.extract`.
     device, name, batch_size, dtype, precision, workers, threads, replicates, exposure, flatten, reduce_to, seed
         As for :func:`beholder.extract`.
-    append, overwrite, pool_tokens, axes
+    append, overwrite, pool_tokens, axes, compile
         As for :func:`beholder.extract`.
     cluster, mixed, dry_run
         As for :func:`beholder.extract`.
@@ -98,6 +99,7 @@ def record_units(
         out_path=out_path, pool=pool, device=device, name=name, batch_size=batch_size, dtype=dtype,
         precision=precision, workers=workers, threads=threads, replicates=replicates, exposure=exposure,
         flatten=flatten, reduce_to=reduce_to, seed=seed, append=append, overwrite=overwrite, pool_tokens=pool_tokens,
+        compile=compile,
     )  # fmt: skip
 
 

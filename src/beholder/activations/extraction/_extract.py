@@ -119,6 +119,7 @@ def extract(
     overwrite: bool = False,
     pool_tokens: bool = False,
     axes: Mapping[str, Sequence[str]] | None = None,
+    compile: bool = False,
     cluster: str | None = None,
     mixed: bool = False,
     dry_run: bool = False,
@@ -174,6 +175,9 @@ def extract(
     axes : mapping of str to sequence of str
         Names of layers' axes, without that of the stimuli, for those whose channel axis the network does not tell:
         ``{"blocks.0": ("height", "width", "channel")}``.
+    compile : bool
+        Let ``torch.compile`` make one graph of the network up to the deepest layer. Changes the last digits of values,
+        so that a store is made wholly with it or without.
     cluster : str, optional
         Where the work is done: ``local:N``, ``dask:ADDRESS``, ``slurm``, ``pbs``, ``lsf`` or ``script``, as
         :func:`beholder.jobs.parse_cluster` reads it; default in this process, or in ``workers`` of this machine. Does
@@ -200,7 +204,7 @@ def extract(
     settings = ExtractOptions(
         pool=pool, batch_size=batch_size, dtype=dtype, precision=precision, workers=workers, threads=threads,
         replicates=replicates, exposure=exposure, flatten=flatten, reduce_to=reduce_to, seed=seed, append=append,
-        overwrite=overwrite, pool_tokens=pool_tokens, axes=axes,
+        overwrite=overwrite, pool_tokens=pool_tokens, axes=axes, compile=compile,
     )  # fmt: skip
     settings.check()
     observer = open_model(model, device, settings.seed)

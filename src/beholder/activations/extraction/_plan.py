@@ -60,6 +60,7 @@ class ExtractOptions:
     overwrite: bool = False
     pool_tokens: bool = False
     axes: Mapping[str, Sequence[str]] | None = None
+    compile: bool = False
 
     def check(self) -> None:
         """Refuse values outside their ranges."""
@@ -109,7 +110,7 @@ def resolve_settings(
         n = len(stimuli) * options.replicates
         any_size = model.input_shape is None and stimuli.arrays is None
         micro_batch = options.batch_size or (1 if any_size else choose_micro_batch(targets, n, threads, device))
-        intra_threads = 1 if math.ceil(n / micro_batch) >= threads else threads
+        intra_threads = 1 if math.ceil(n / micro_batch) >= threads and not options.compile else threads
     seeded = options.exposure is not None or options.reduce_to
     return {
         "format": FORMAT,
@@ -127,6 +128,7 @@ def resolve_settings(
         "seed": options.seed if seeded else None,
         "micro_batch": micro_batch,
         "intra_threads": intra_threads,
+        **({"compile": True} if options.compile else {}),
     }
 
 

@@ -1,7 +1,7 @@
 """Computing one shard of an extraction: decode, run, pool, write.
 
 On the CPU every core takes whole micro-batches (one intra-op thread each), from the file to the
-pooled values; on an accelerator the cores decode ahead and the device runs one batch at a time.
+pooled values; on an accelerator, and of a compiled network, the cores decode ahead and one batch runs at a time.
 A micro-batch has the same size and the same members wherever and whenever it is computed.
 """
 
@@ -25,6 +25,7 @@ from beholder._core.errors import BeholderError, InputError, is_out_of_memory
 from beholder._core.progress import logger
 from beholder.activations.extraction._plan import MicroBatch, Pass, cut_micro_batches
 from beholder.activations.extraction._postprocess import project_rows
+from beholder.activations.forward._compiled import CompiledPass
 from beholder.activations.forward._conduct import use_exact_math, use_threads
 from beholder.activations.forward._hooks import ThreadTaps
 from beholder.activations.forward._targets import make_consumer, route_parts
@@ -80,14 +81,14 @@ class ExtractWorker(ModelWorker):
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
         """Load the model, set the threads, start the lanes."""
         model = self.model
-        on_cpu = torch.device(self.device).type == "cpu"
-        n_lanes = (self.n_concurrent_batches if on_cpu else count_cores()) // n_workers
+        in_lanes = torch.device(self.device).type == "cpu" and not self.settings.get("compile")
+        n_lanes = (self.n_concurrent_batches if in_lanes else count_cores()) // n_workers
         with (
             use_threads(self.settings["intra_threads"]),
             use_exact_math(self.precision),
             ThreadPoolExecutor(max(1, n_lanes), thread_name_prefix="beholder-lane") as pool,
         ):
-            session = _ExtractionSession(self, model, pool, on_cpu)
+            session = _ExtractionSession(self, model, pool, in_lanes)
             try:
                 yield session.start
             finally:
@@ -113,8 +114,9 @@ def cast_values(values: np.ndarray, dtype: str, layer: str) -> np.ndarray:
 class _ExtractionSession:
     """A ready worker: a copy of the model a thread with hooks on, lanes running."""
 
-    def __init__(self, worker: ExtractWorker, model: Model, pool: ThreadPoolExecutor, on_cpu: bool) -> None:
-        self._worker, self._model, self._pool, self._on_cpu = worker, model, pool, on_cpu
+    def __init__(self, worker: ExtractWorker, model: Model, pool: ThreadPoolExecutor, in_lanes: bool) -> None:
+        self._worker, self._model, self._pool, self._in_lanes = worker, model, pool, in_lanes
+        self._compiled: dict[int, CompiledPass] = {}
         self._taps = ThreadTaps(model, channels_last=worker.settings["channels_last"], gives_output=True)
         arrays = worker.stimuli.arrays
         as_floats = arrays is not None and np.dtype(getattr(arrays, "dtype", np.uint8)).kind == "f"
@@ -172,7 +174,7 @@ class _ExtractionSession:
             self._forward(task, load(task), *state)
 
         futures: list[tuple[MicroBatch, Future[Any]]] = [
-            (task, self._pool.submit(compute if self._on_cpu else load, task)) for task in tasks
+            (task, self._pool.submit(compute if self._in_lanes else load, task)) for task in tasks
         ]
 
         def finish() -> tuple[dict[str, tuple[int, str]], dict[str, Any]]:
@@ -180,7 +182,7 @@ class _ExtractionSession:
             try:
                 for task, future in futures:
                     batch = future.result()
-                    if not self._on_cpu:
+                    if not self._in_lanes:
                         self._forward(task, batch, *state)
                     self._worker.report(task.rows.stop - task.rows.start)
             except (MemoryError, RuntimeError) as error:
@@ -231,7 +233,13 @@ class _ExtractionSession:
         outputs: Mapping[str, Tensor],
         base: int,
     ) -> None:
-        model, tap = self._taps.get(which, {name: feeds[0][1].layer.ref for name, feeds in routes.items()})
+        refs = {name: feeds[0][1].layer.ref for name, feeds in routes.items()}
+        if self._worker.settings.get("compile"):
+            if which not in self._compiled:
+                self._compiled[which] = CompiledPass(self._taps.models.copy(), refs)
+            model, tap = self._model, None
+        else:
+            model, tap = self._taps.get(which, refs)
         rows = slice(task.rows.start - base, task.rows.stop - base)
         dtype = _PRECISIONS.get(self._worker.precision)
         cast = torch.autocast(self._device.type, dtype) if dtype else contextlib.nullcontext()
@@ -241,7 +249,11 @@ class _ExtractionSession:
                 x = model.preprocessing.normalize_uint8(batch).to(self._device).contiguous(memory_format=layout)
             else:
                 x = model.normalize(torch.tensor(batch, device=self._device))
-            with tap.collect(make_consumer(routes, outputs, rows, task.keep, len(x)), stop=True):
+            consume = make_consumer(routes, outputs, rows, task.keep, len(x))
+            if tap is None:
+                self._compiled[which].run(x, consume)
+                return
+            with tap.collect(consume, stop=True):
                 tap.hand_over(model.run_input(x))
 
     def _redo_smaller(

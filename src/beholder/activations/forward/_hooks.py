@@ -27,11 +27,15 @@ class _StopPass(BaseException):
     """Ends a forward pass once everything asked for has been seen."""
 
 
-class _State(threading.local):
+class _State:
     consume: Consumer | None = None
     counts: dict[int, int]
     missing: set[str]
     stop: bool
+
+
+class _ThreadState(threading.local, _State):
+    """One for each thread."""
 
 
 def find_module(model: nn.Module, ref: LayerRef) -> nn.Module:
@@ -61,10 +65,14 @@ class Tap:
     gives_output : bool
         The caller hands over what the model returns (:meth:`hand_over`): needed where its forward pass is not a plain
         call of the module, as in CLIP networks.
+    per_thread : bool
+        Keep apart what several threads collect; a compiler cannot look into that.
     """
 
-    def __init__(self, model: nn.Module, layers: Mapping[str, LayerRef], *, gives_output: bool = False) -> None:
-        self._state = _State()
+    def __init__(
+        self, model: nn.Module, layers: Mapping[str, LayerRef], *, gives_output: bool = False, per_thread: bool = True
+    ) -> None:
+        self._state = _ThreadState() if per_thread else _State()
         self._layers = dict(layers)
         self._whole = {name: ref for name, ref in layers.items() if gives_output and is_whole(model, ref)}
         self._handles: list[Any] = []
@@ -128,6 +136,15 @@ class Tap:
         for name, ref in self._whole.items():
             self._take(name, ref, 1, output)
 
+    def begin(self, consume: Consumer, *, stop: bool) -> None:
+        """Collect from here on; see :meth:`collect`."""
+        state = self._state
+        state.consume, state.counts, state.missing, state.stop = consume, {}, set(self._layers), stop
+
+    def end(self) -> None:
+        """Collect no longer."""
+        self._state.consume = None
+
     @contextlib.contextmanager
     def collect(self, consume: Consumer, *, stop: bool) -> Iterator[None]:
         """Collect what this thread's next forward pass computes.
@@ -139,15 +156,14 @@ class Tap:
         stop : bool
             End the pass when every layer has been seen; code after the pass in the block is skipped.
         """
-        state = self._state
-        state.consume, state.counts, state.missing, state.stop = consume, {}, set(self._layers), stop
+        self.begin(consume, stop=stop)
         try:
             with contextlib.suppress(_StopPass):
                 yield
         finally:
-            state.consume = None
-        if state.missing:
-            names = sorted(state.missing)
+            self.end()
+        if self._state.missing:
+            names = sorted(self._state.missing)
             raise InputError(
                 "layers that run in the model's forward pass",
                 got=", ".join(repr(name) for name in names[:4]) + ", which did not run",

@@ -133,12 +133,13 @@ def default_options(
     overwrite: bool = False,
     pool_tokens: bool = True,
     axes: Mapping[str, Sequence[str]] | None = None,
+    compile: bool = False,
 ) -> ExtractOptions:
     """The panel's own: four replicates under the documents' exposure, flat rows, averaged tokens."""
     return ExtractOptions(
         pool=pool, batch_size=batch_size, dtype=dtype, precision=precision, workers=workers, threads=threads,
         replicates=replicates, exposure=exposure, flatten=flatten, reduce_to=reduce_to, seed=seed, append=append,
-        overwrite=overwrite, pool_tokens=pool_tokens, axes=axes,
+        overwrite=overwrite, pool_tokens=pool_tokens, axes=axes, compile=compile,
     )  # fmt: skip
 
 
@@ -224,6 +225,7 @@ def extract_panel(
     overwrite: bool = False,
     pool_tokens: bool = True,
     axes: Mapping[str, Sequence[str]] | None = None,
+    compile: bool = False,
     cluster: str | None = None,
     mixed: bool = False,
     dry_run: bool = False,
@@ -257,6 +259,8 @@ def extract_panel(
     run_code : bool
         Let ``panel_file`` name Python files (``file:``), which are run.
     batch_size, dtype, precision, workers, threads, exposure, flatten, reduce_to, append, overwrite, pool_tokens, axes
+        As for :func:`beholder.extract`.
+    compile : bool
         As for :func:`beholder.extract`.
     cluster, mixed, dry_run
         As for :func:`beholder.extract`.
@@ -293,6 +297,7 @@ def extract_panel(
             overwrite=overwrite,
             pool_tokens=pool_tokens,
             axes=axes,
+            compile=compile,
         ),
     )
     return run_panel(plan, device=device)

@@ -264,8 +264,12 @@ class Model:
 
     def run_input(self, x: Tensor) -> Any:
         """:meth:`run` of a batch that is normalised already, and that the network may write to."""
+        return self.run_with(lambda batch: self.forward(self.module, batch), x)
+
+    def run_with(self, compute: Callable[[Tensor], Any], x: Tensor) -> Any:
+        """:meth:`run_input` by a function of the batch that stands for the forward pass."""
         with contextlib.nullcontext() if self.state is None else self.state.begin_pass():
-            return self.forward(self.module, self._cast(x))
+            return compute(self._cast(x))
 
     def _cast(self, x: Tensor) -> Tensor:
         """The network's input in its own numbers: half, bfloat16 or double, where it is made of them."""
