@@ -14,6 +14,7 @@ from .definitions._devices import check_device_name as check_device_name
 from .definitions._devices import fork_random as fork_random
 from .definitions._devices import free_memory as free_memory
 from .definitions._devices import pick_device as pick_device
+from .definitions._devices import pin_memory as pin_memory
 from .definitions._layer_readout import LayerReadout as LayerReadout
 from .definitions._layer_readout import pool_activations as pool_activations
 from .front_ends._cochleagram import Cochleagram as Cochleagram

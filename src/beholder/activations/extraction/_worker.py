@@ -8,8 +8,10 @@ A micro-batch has the same size and the same members wherever and whenever it is
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -28,13 +30,15 @@ from beholder.activations.extraction._postprocess import project_rows
 from beholder.activations.forward._compiled import CompiledPass
 from beholder.activations.forward._conduct import use_exact_math, use_threads
 from beholder.activations.forward._hooks import ThreadTaps
-from beholder.activations.forward._targets import make_consumer, route_parts
+from beholder.activations.forward._targets import Copy, make_consumer, route_parts
 from beholder.activations.store._arrays import job_folder
 from beholder.activations.store._shard_file import read_rows, shard_path, write_shard
 from beholder.jobs import Files, Finish, Shard, has_content
-from beholder.models import ImagePreprocessing, Model, ModelWorker, free_memory, load_stimulus
+from beholder.models import ImagePreprocessing, Model, ModelWorker, free_memory, load_stimulus, pin_memory
 from beholder.stimuli import Exposure, StimulusSet
 
+_SPARE = 2
+"""Batches that wait for an accelerator beside those that are being decoded."""
 _PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -88,7 +92,7 @@ class ExtractWorker(ModelWorker):
             use_exact_math(self.precision),
             ThreadPoolExecutor(max(1, n_lanes), thread_name_prefix="beholder-lane") as pool,
         ):
-            session = _ExtractionSession(self, model, pool, in_lanes)
+            session = _ExtractionSession(self, model, pool, 0 if in_lanes else max(1, n_lanes) + _SPARE)
             try:
                 yield session.start
             finally:
@@ -114,8 +118,9 @@ def cast_values(values: np.ndarray, dtype: str, layer: str) -> np.ndarray:
 class _ExtractionSession:
     """A ready worker: a copy of the model a thread with hooks on, lanes running."""
 
-    def __init__(self, worker: ExtractWorker, model: Model, pool: ThreadPoolExecutor, in_lanes: bool) -> None:
-        self._worker, self._model, self._pool, self._in_lanes = worker, model, pool, in_lanes
+    def __init__(self, worker: ExtractWorker, model: Model, pool: ThreadPoolExecutor, n_ahead: int) -> None:
+        self._worker, self._model, self._pool, self._n_ahead = worker, model, pool, n_ahead
+        self._in_lanes = not n_ahead
         self._compiled: dict[int, CompiledPass] = {}
         self._taps = ThreadTaps(model, channels_last=worker.settings["channels_last"], gives_output=True)
         arrays = worker.stimuli.arrays
@@ -168,20 +173,28 @@ class _ExtractionSession:
         state = (which, routes, outputs, start)
 
         def load(task: MicroBatch) -> Tensor | np.ndarray:
-            return self._load(task.members, replicate, read)
+            batch = self._load(task.members, replicate, read)
+            return batch if self._in_lanes else pin_memory(self._to_tensor(batch), self._device)
 
         def compute(task: MicroBatch) -> None:
             self._forward(task, load(task), *state)
 
-        futures: list[tuple[MicroBatch, Future[Any]]] = [
-            (task, self._pool.submit(compute if self._in_lanes else load, task)) for task in tasks
-        ]
+        waiting = iter(tasks)
+        futures: deque[tuple[MicroBatch, Future[Any]]] = deque()
+
+        def submit(n: int | None) -> None:
+            for task in itertools.islice(waiting, n):
+                futures.append((task, self._pool.submit(compute if self._in_lanes else load, task)))
+
+        submit(self._n_ahead or None)
 
         def finish() -> tuple[dict[str, tuple[int, str]], dict[str, Any]]:
             facts: dict[str, Any] = {}
             try:
-                for task, future in futures:
+                while futures:
+                    task, future = futures.popleft()
                     batch = future.result()
+                    submit(1)
                     if not self._in_lanes:
                         self._forward(task, batch, *state)
                     self._worker.report(task.rows.stop - task.rows.start)
@@ -243,18 +256,28 @@ class _ExtractionSession:
         rows = slice(task.rows.start - base, task.rows.stop - base)
         dtype = _PRECISIONS.get(self._worker.precision)
         cast = torch.autocast(self._device.type, dtype) if dtype else contextlib.nullcontext()
+        later: list[Copy] | None = None if self._device.type == "cpu" else []
         with torch.inference_mode(), cast, warnings.catch_warnings():
-            if self._as_uint8 and isinstance(model.preprocessing, ImagePreprocessing):
+            x = (batch if isinstance(batch, Tensor) else self._to_tensor(batch)).to(self._device, non_blocking=True)
+            if self._as_uint8:
                 layout = torch.channels_last if self._worker.settings["channels_last"] else torch.contiguous_format
-                x = model.preprocessing.normalize_uint8(batch).to(self._device).contiguous(memory_format=layout)
+                x = x.contiguous(memory_format=layout)
             else:
-                x = model.normalize(torch.tensor(batch, device=self._device))
-            consume = make_consumer(routes, outputs, rows, task.keep, len(x))
+                x = model.normalize(x)
+            consume = make_consumer(routes, outputs, rows, task.keep, len(x), later)
             if tap is None:
                 self._compiled[which].run(x, consume)
-                return
-            with tap.collect(consume, stop=True):
-                tap.hand_over(model.run_input(x))
+            else:
+                with tap.collect(consume, stop=True):
+                    tap.hand_over(model.run_input(x))
+            for place, values in later or ():  # the first one waits for the pass
+                place.copy_(values)
+
+    def _to_tensor(self, batch: np.ndarray) -> Tensor:
+        """A batch that is its own: 8-bit pixels normalised, all else as it was prepared."""
+        if self._as_uint8 and isinstance(self._model.preprocessing, ImagePreprocessing):
+            return self._model.preprocessing.normalize_uint8(batch)
+        return torch.from_numpy(batch)
 
     def _redo_smaller(
         self, tasks: Sequence[MicroBatch], load: Callable[[MicroBatch], Any], state: Any, reason: str

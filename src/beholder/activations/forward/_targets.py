@@ -40,6 +40,10 @@ def pooled_shape(shape: tuple[int, ...], axes: tuple[str, ...], pool: str) -> tu
     return (shape[axes.index("channel")],), ("channel",)
 
 
+Copy = tuple[Tensor, Tensor]
+"""Rows of an output, and what is to stand there."""
+
+
 @dataclass(frozen=True)
 class TargetPart:
     """One layer's share of a target: which layer, how pooled, times what, into which columns."""
@@ -206,6 +210,7 @@ def make_consumer(
     rows: slice,
     keep: slice,
     n_stimuli: int,
+    later: list[Copy] | None = None,
 ) -> Consumer:
     """A consumer that pools what a layer gives and copies it into rows of the output arrays.
 
@@ -221,6 +226,9 @@ def make_consumer(
         Items of the batch that go there; the others are padding.
     n_stimuli : int
         Items of the batch.
+    later : list, optional
+        Values are put here with their places, to be copied when the pass is over: a copy from an accelerator waits for
+        it, and until then it would be told nothing more to do.
     """
 
     def consume(name: str, tensor: Tensor) -> None:
@@ -235,9 +243,13 @@ def make_consumer(
                     hint="a preprocessing that gives all stimuli one size, or --pool mean",
                 )
             if part.columns is None:
-                out.copy_(values.reshape(out.shape))
+                place, values = out, values.reshape(out.shape)
             else:
-                out[:, part.columns] = (values.flatten(1) * part.scale).to(out.device)
+                place, values = out[:, part.columns], values.flatten(1) * part.scale
+            if later is None:
+                place.copy_(values)
+            else:
+                later.append((place, values.clone()))
 
     return consume
 

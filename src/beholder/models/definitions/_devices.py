@@ -69,6 +69,19 @@ def free_memory(device: torch.device | str) -> None:
         free()
 
 
+def pin_memory(batch: torch.Tensor, device: torch.device | str) -> torch.Tensor:
+    """A batch of the CPU where a device reads it without a copy of its own, where that can be had; else as it is."""
+    import torch
+
+    place, present = torch.device(device), torch.accelerator.current_accelerator()
+    if present is None or present.type != place.type:
+        return batch
+    try:
+        return batch.pin_memory()
+    except (RuntimeError, NotImplementedError):  # an accelerator that shares the CPU's memory, or none left to pin
+        return batch
+
+
 def _parse_device(name: str) -> torch.device:
     import torch
 

@@ -192,7 +192,9 @@ class BatchRun:
             self.norms[active, self.step] = torch.linalg.vector_norm(grads.flatten(1), dim=1).cpu().numpy()
         if self.best_loss is not None:
             self._note_best(losses, active)
-        lost = ~fine & ~recipe.optimizer.can_back_off(losses, self.state).cpu().numpy()
+        lost = ~fine
+        if lost.any():  # an accelerator is asked only where there is something to ask
+            lost &= ~recipe.optimizer.can_back_off(losses, self.state).cpu().numpy()
         if lost.any():
             bad = np.unique(self.owners[active[lost]])
             logger.warning("%d problems stop at step %d: their loss is not finite", len(bad), self.step)
@@ -267,8 +269,9 @@ class BatchRun:
         assert self.best_loss is not None and self.best is not None
         index = _index(active, losses)
         better = losses < self.best_loss[index]
-        self.best_loss[index[better]] = losses[better]
-        self.best[index[better]] = self.params[better]
+        self.best_loss[index] = torch.where(better, losses, self.best_loss[index])
+        rows = better.view(-1, *(1,) * (self.params.ndim - 1))
+        self.best[index] = torch.where(rows, self.params, self.best[index])
 
     def _end(self, problems: np.ndarray, reason: str, losses: Tensor | None) -> None:
         """Keep the images of some problems and take them out of the batch; ``losses`` are those of ``params``."""
