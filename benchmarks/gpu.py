@@ -1,6 +1,6 @@
 """What an accelerator gives: extraction, synthesis, metamers and training, in one table and one JSON file.
 
-Usage: benchmarks/gpu.sh [--device cuda] [--out gpu.json] [--quick]    (under ten minutes; --quick: a walk, on the CPU too)
+Usage: benchmarks/gpu.sh [--device cuda] [--out gpu.json] [--quick]    (under ten minutes; --quick: a walk, on the CPU)
 
 Extraction runs ResNet-50 and ViT-B/16 of timm with random weights (speed does not depend on them), in fp32 and bf16,
 plainly and compiled, into a store of pooled activations: from prepared arrays, and from JPEGs that are decoded ahead
