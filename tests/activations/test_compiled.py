@@ -99,7 +99,7 @@ def test_a_network_that_is_no_one_graph_is_refused_in_a_line(
             return super().forward(x) if float(x.sum().item()) > 0 else x
 
     net = wrap(Looking(), input_shape=(3, 16, 16), input_range=(0, 1), name="looking")
-    with pytest.raises(InputError, match="one graph.*looking") as caught:
+    with pytest.raises(InputError, match=r"one graph.*looking") as caught:
         bh.extract(net, pictures, ["conv"], out_path=tmp_path, compile=True)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
     bh.extract(net, pictures, ["conv"], out_path=tmp_path / "eager")
@@ -108,8 +108,9 @@ def test_a_network_that_is_no_one_graph_is_refused_in_a_line(
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="inductor wants a C++ compiler")
 @pytest.mark.parametrize(
-    ("name", "layers"), [("torchvision:resnet18", ["layer1.0.relu@1", "layer3"]), ("timm:test_vit.r160_in1k", ["blocks.1"])]
-)  # fmt: skip
+    ("name", "layers"),
+    [("torchvision:resnet18", ["layer1.0.relu@1", "layer3"]), ("timm:test_vit.r160_in1k", ["blocks.1"])],
+)
 def test_what_inductor_generates_has_eagers_values(name: str, layers: list[str], tmp_path: Path) -> None:
     net = bh.load_model(f"{name}@random", device="cpu")
     shape = net.input_shape
