@@ -90,8 +90,8 @@ def join_processes(device: str) -> Generator[Processes]:
     if n == 1:
         yield Processes()
         return
-    if device.startswith("cuda"):
-        torch.cuda.set_device(device)  # what collectives of no tensor go through
+    if torch.device(device).type != "cpu":
+        torch.get_device_module(torch.device(device)).set_device(device)  # what collectives of no tensor go through
     is_mine = not dist.is_initialized()
     if is_mine:
         dist.init_process_group(dist.get_default_backend_for_device(device))
