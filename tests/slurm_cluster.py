@@ -62,7 +62,7 @@ SchedulerType=sched/backfill
 SchedulerParameters=batch_sched_delay=0,sched_interval=2,bf_interval=2
 ReturnToService=2
 KillWait=5
-MaxArraySize=65
+MaxArraySize=5
 SlurmdParameters=config_overrides
 NodeName={node} NodeAddr=127.0.0.1 CPUs=4 RealMemory=4000 State=UNKNOWN Feature=avx2
 PartitionName=main Nodes={node} Default=YES MaxTime=INFINITE State=UP
@@ -98,7 +98,9 @@ def open_slurm(folder: Path) -> Iterator[dict[str, str]]:
         wait_for(lambda: "idle" in ask(["sinfo", "-h", "-o", "%T"], variables), 60)
         yield variables
     finally:
-        ask(["scancel", "--user", "root"], variables)
+        ask(["scancel", "--signal=KILL", "--full", "--user", "root"], variables)
+        with contextlib.suppress(AssertionError):
+            wait_for(lambda: not ask(["squeue", "-h", "-t", "R,CG"], variables), 30)
         for name in ("slurmd", "slurmctld", "munge"):
             with contextlib.suppress(OSError, ValueError):
                 os.kill(int((folder / f"{name}.pid").read_text(encoding="utf-8")), signal.SIGTERM)

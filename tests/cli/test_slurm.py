@@ -14,7 +14,8 @@ from tests.slurm_cluster import ask, open_slurm, wait_for
 
 from beholder.cli._main import main
 
-from .test_killed import finish, make_command, place, read_tree
+from .test_array import read_tree
+from .test_killed import finish, make_command, place
 
 __all__ = ["place"]
 
@@ -55,8 +56,8 @@ def submit(command: list[str], cluster: str, slurm: dict[str, str]) -> str:
 def test_an_extraction(place: Path, here: Path, slurm: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     finish(make_command("extract", place, here / "plain"))
     said = submit(make_command("extract", place, here / "array"), "script:tasks=100,throttle=2,cpus=1,time=10", slurm)
-    assert "this cluster's arrays have 64 jobs at most, not 100" in capsys.readouterr().out
-    assert "error" not in said and said.count("no part is left") == 64
+    assert "this cluster's arrays have 4 jobs at most, not 100" in capsys.readouterr().out
+    assert "error" not in said and said.count("no part is left") == 4
     assert read_tree(here / "array") == read_tree(here / "plain")
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from beholder._core.errors import InputError
 from beholder._core.seeds import derive_seed
+from beholder.jobs import check_time
 from beholder.synthesis.engine._checkpoint import Checkpoint
 from beholder.synthesis.engine._optimizers import Optimizer
 from beholder.synthesis.engine._stopping import StopRule
@@ -156,6 +157,8 @@ class BatchRun:
         while self.step < self.recipe.steps and len(self.rows):
             try:
                 check_cancelled()
+                if checkpoint is not None:  # else there is no state to keep, and what is begun may still be finished
+                    check_time()
             except BaseException:
                 if checkpoint is not None and self.step:
                     checkpoint.save(name, self._pack())

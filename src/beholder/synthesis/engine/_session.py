@@ -30,7 +30,7 @@ from beholder._core.errors import BeholderError, is_out_of_memory
 from beholder._core.progress import logger
 from beholder._core.threads import open_threads
 from beholder.activations import use_exact_math, use_threads
-from beholder.jobs import Files, Finish, Shard, check_time
+from beholder.jobs import Files, Finish, Shard
 from beholder.models import Model, ModelWorker, run_eagerly
 from beholder.synthesis.engine._checkpoint import Checkpoint
 from beholder.synthesis.engine._loop import Advance, BatchRun, Recipe
@@ -145,12 +145,9 @@ class SynthesisSession:
         ------
         Cancelled
             It is to end.
-        TimeOver
-            The queue ends the job soon.
         """
         if self._cancelled.is_set():
             raise Cancelled
-        check_time()
 
     def run(
         self,
