@@ -62,6 +62,7 @@ SchedulerType=sched/backfill
 SchedulerParameters=batch_sched_delay=0,sched_interval=2,bf_interval=2
 ReturnToService=2
 KillWait=5
+MessageTimeout=60
 MaxArraySize=5
 SlurmdParameters=config_overrides
 NodeName={node} NodeAddr=127.0.0.1 CPUs=4 RealMemory=4000 State=UNKNOWN Feature=avx2
@@ -112,7 +113,7 @@ _MUNGE = {"key-file": "key", "socket": "socket", "pid-file": "pid", "log-file": 
 def ask(command: list[str], variables: dict[str, str]) -> str:
     """What a command of SLURM says."""
     environment = {**os.environ, **variables}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False).stdout
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200, check=False).stdout
 
 
 def wait_for(is_so: object, seconds: float) -> None:
