@@ -63,8 +63,10 @@ def list_workers(top: int) -> list[int]:
 @pytest.mark.parametrize("kind", ["record", "default"])
 @pytest.mark.parametrize("way", ["processes", "dask"])
 def test_twenty_kills(way: str, kind: str, place: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    began = time.monotonic()
     with start_command(make_command(kind, place, tmp_path / "plain")) as process:
         assert process.communicate()[1] is not None and process.returncode == 0
+    seconds = time.monotonic() - began
     expected = read_tree(tmp_path / "plain")
     more = ["--workers", "2"] if way == "processes" else ["--cluster", request.getfixturevalue("dask_word")]
     generator = random.Random(SEED)
@@ -77,7 +79,7 @@ def test_twenty_kills(way: str, kind: str, place: Path, tmp_path: Path, request:
             os.set_blocking(process.stderr.fileno(), False)
             said = b""
             while process.poll() is None:
-                time.sleep(generator.random() * 4)
+                time.sleep(generator.random() * seconds)
                 said += process.stderr.read() or b""
                 workers = list_workers(process.pid if way == "processes" else os.getpid())
                 if workers and process.poll() is None:

@@ -147,8 +147,11 @@ class _Crew:
 
     def work(self, advance: Advance) -> None:
         """Until the shards are done; hires workers as they come."""
+        hired = -_POLL_SECONDS
         while True:
-            self._hire()
+            if (now := time.monotonic()) - hired >= _POLL_SECONDS:
+                self._hire()
+                hired = now
             busy = [each for each in self._members.values() if each.future is not None]
             if self._is_over and not busy:
                 self._rates.tell(last=True)
