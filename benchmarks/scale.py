@@ -2,7 +2,7 @@
 
 Rates of GPUs are published ones; decoding, the store and the book-keeping of 64 workers are measured here.
 
-Usage: python benchmarks/scale.py [--workers 64] [--shards 2000] [--dask]
+Usage: python benchmarks/scale.py [--workers 64] [--shards 2000]
 """
 
 from __future__ import annotations
@@ -216,14 +216,14 @@ class Booked:
     cpu_ms: float
 
 
-def measure_receipts(folder: Path, n_workers: int, n_shards: int, executor: str) -> Booked:
+def measure_receipts(folder: Path, n_workers: int, n_shards: int) -> Booked:
     """Let stub workers finish a plan."""
-    out = folder / f"out-{executor}"
+    out = folder / "out"
     out.mkdir()
     jobs = JobFolder(folder / f".{out.name}.jobs", out)
     plan = Plan("stubs", {}, tuple(Shard(f"s{i:06d}", 1, {"i": i}) for i in range(n_shards)), "shards")
     begun, used = time.time(), sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
-    run_plan(plan, StubWorker(out), jobs, n_workers=n_workers, executor=executor)
+    run_plan(plan, StubWorker(out), jobs, n_workers=n_workers, executor="processes")
     times = sorted(path.stat().st_mtime for path in (jobs.path / "receipts").glob("*.json"))
     used = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]) - used
     return Booked((n_shards - 1) / (times[-1] - times[0]), times[0] - begun, 1000 * used / n_shards)
@@ -246,14 +246,11 @@ def main() -> None:
         decode = measure_decoding()
         here = measure_store(folder)
         print(f"decoding: {decode:.0f} pictures/s a core; this disk: {here / 1e6:.0f} MB/s")
-        rates = []
-        for executor in ["processes", *(["dask"] if asked.dask else [])]:
-            found = measure_receipts(folder, asked.workers, asked.shards, executor)
-            rates.append(found.rate)
-            who = f"{asked.workers} workers of {executor} on {os.cpu_count()} cores"
-            told = f"{found.rate:.0f} shards/s after {found.seconds_before:.1f} s"
-            print(f"{who}: {told}, {found.cpu_ms:.1f} ms of CPU a shard")
-    print_costs(decode, asked.store_gb * 1e9, min(rates))
+        found = measure_receipts(folder, asked.workers, asked.shards)
+        who = f"{asked.workers} workers on {os.cpu_count()} cores"
+        told = f"{found.rate:.0f} shards/s after {found.seconds_before:.1f} s"
+        print(f"{who}: {told}, {found.cpu_ms:.1f} ms of CPU a shard")
+    print_costs(decode, asked.store_gb * 1e9, found.rate)
 
 
 def print_costs(decode_rate: float, store_bytes: float, receipt_rate: float) -> None:

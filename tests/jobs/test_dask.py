@@ -13,12 +13,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import beholder
-from beholder._core.errors import BeholderError, InputError, StimulusError
+from beholder._core.errors import BeholderError, InputError, OtherMachine, StimulusError
 from beholder.jobs import JobFolder, Plan, Worker, long_work, run_plan
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -237,3 +238,14 @@ def test_a_scheduler_that_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     n = len(read_files(out))
     assert 0 < n < 20
     assert len(finish(SquareWorker(out), plan_squares(40, 2), out)) == 20
+
+
+@pytest.mark.parametrize(("error", "n_refusing"), [(OtherMachine("one kind"), 3), (InputError("a number"), 2)])
+def test_machines_of_another_kind_step_aside_while_one_of_the_own_is_left(error: InputError, n_refusing: int) -> None:
+    members = {f"tcp://{i}": SimpleNamespace(host=f"node{i}", name="a worker") for i in range(4)}
+    crew = SimpleNamespace(_errors=[], _unfit=set(), _members=members)
+    for n, (address, member) in enumerate(list(members.items())[:n_refusing], 1):
+        if n == n_refusing and isinstance(error, OtherMachine):
+            members.pop("tcp://3")
+        with contextlib.nullcontext() if n < n_refusing else pytest.raises(type(error)):
+            _dask._Crew._set_aside(crew, address, member, error)  # type: ignore[arg-type]

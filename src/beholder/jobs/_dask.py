@@ -27,7 +27,7 @@ from typing import Any, final
 import cloudpickle
 
 import beholder
-from beholder._core.errors import BeholderError, InputError
+from beholder._core.errors import BeholderError, InputError, OtherMachine
 from beholder._core.progress import Advance, logger
 from beholder.jobs import _dask_worker
 from beholder.jobs._cluster import parse_cluster
@@ -207,9 +207,13 @@ class _Crew:
         logger.warning("%s lost %s; its part is free for others", member.name, what)
 
     def _set_aside(self, address: str, member: _Member, error: BaseException) -> None:
-        """An error ends the run when a second worker gives it alike, or when no other worker is left."""
+        """An error ends the run when a second worker gives it alike, or when no other worker is left.
+
+        Any number of machines of another kind may refuse, as long as one of the output's own is there.
+        """
         error.add_note(f"on {member.host}, {member.name}")
         alike = [other for other, before in self._errors if type(before) is type(error) and str(before) == str(error)]
+        alike = [] if isinstance(error, OtherMachine) else alike
         self._errors.append((address, error))
         self._unfit.add(address)
         others = [each for each, own in self._members.items() if each not in self._unfit and own is not member]
