@@ -237,9 +237,6 @@ def main() -> None:
     parser.add_argument(
         "--store_gb", type=float, default=2.0, help="GB/s that a shared file system takes from all workers"
     )
-    parser.add_argument(
-        "--dask", action="store_true", help="also through Dask, with workers of its own on this machine"
-    )
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as tmp:
         folder = Path(tmp)
