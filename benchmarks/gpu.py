@@ -235,7 +235,8 @@ def main() -> None:
         rows.append({"what": what, "network": network, "how": how, "rate": rate, "unit": unit, "share": share})
         told = "" if share is None else f"{share:7.2f}"
         print(f"{what:24} {network:22} {how:16} {rate:12,.1f} {unit:20}{told}", flush=True)
-        machine = {**describe_kind(device), "device": device, "cores": os.cpu_count(), "python": platform.python_version()}
+        here = {"device": device, "cores": os.cpu_count(), "python": platform.python_version()}
+        machine = {**describe_kind(device), **here}
         asked.out.write_text(json.dumps({"machine": machine, "size": asdict(size), "rows": rows}, indent=2) + "\n")
 
     print(f"{'what':24} {'network':22} {'how':16} {'rate':>12} {'unit':20}  share", flush=True)
