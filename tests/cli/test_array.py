@@ -43,12 +43,12 @@ def cut_at_step(step: int) -> None:
 
     check, n = SynthesisSession.check_cancelled, 0
 
-    def count(session: SynthesisSession) -> None:
+    def count(self: SynthesisSession) -> None:
         nonlocal n
         n += 1
         if n == step:
             os.kill(os.getpid(), signal.SIGUSR1)
-        check(session)
+        check(self)
 
     SynthesisSession.check_cancelled = count
 

@@ -85,7 +85,7 @@ def choose_iterations(place: Path, out: Path, seconds: float) -> int:
 
 
 def test_metamers_in_jobs_that_are_too_short_for_them(place: Path, here: Path, slurm: dict[str, str]) -> None:
-    n = choose_iterations(place, here / "tried", 80)
+    n = choose_iterations(place, here / "tried", 160)
     run_plain(make_metamers(place, here / "plain", n))
     said = submit(make_metamers(place, here / "array", n), "script:tasks=1,cpus=1,time=1", slurm)
     assert "its time is over" in said and "DUE TO JOB REQUEUE" in said
