@@ -273,6 +273,9 @@ class _Crew:
             found = self._session.client.run(_ByValue(_dask_worker.look_at), *args, workers=new, on_error="return")
         except Exception:  # a worker that is gone again, or the scheduler: seen in the next round
             return
+        for address, look in found.items():
+            if not isinstance(look, dict):
+                logger.warning("%s could not be looked at: %s", address, say_briefly(look))
         looks = {address: look for address, look in found.items() if isinstance(look, dict)}
         for address, look in looks.items():
             member = _Member(look["name"], look["host"])
