@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from beholder._core.errors import BeholderError, InputError
+from beholder._core.errors import BeholderError
 from beholder._core.progress import Advance, show_progress
 from beholder._core.registry import Registry
 from beholder.jobs._array import read_array_task
@@ -116,10 +116,6 @@ def run_plan(
         n_workers = parse_cluster(cluster).n_workers or n_workers
     if (probe := get_probe()) is not None:
         probe.measure_plan(plan, worker, folder, n_workers)
-    if cluster is not None and executor == "auto" and parse_cluster(cluster).kind == "script":
-        raise InputError(
-            "--cluster script in a command line", got="it in Python", hint="local:N, dask:ADDRESS or slurm"
-        )
     folder.mixed = folder.mixed or read_conditions().mixed
 
     def run(todo: list[Shard], count: Advance = lambda _n: None) -> None:
