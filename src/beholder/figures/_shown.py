@@ -31,11 +31,17 @@ def draw_for_files() -> Iterator[None]:
 def is_shown() -> bool:
     """Whether pyplot is to know of a figure that is made now.
 
-    So it is where the caller has imported pyplot, and in notebooks, which show what pyplot knows at the end of a cell.
+    So it is in notebooks, which show what pyplot knows at the end of a cell, and in a script that has imported pyplot
+    itself; not where some library has.
     """
     if _FOR_FILES.get() or threading.current_thread() is not threading.main_thread():
         return False
-    return "matplotlib.pyplot" in sys.modules or is_notebook()
+    return is_notebook() or _is_in_script()
+
+
+def _is_in_script() -> bool:
+    pyplot, main = sys.modules.get("matplotlib.pyplot"), sys.modules.get("__main__")
+    return pyplot is not None and any(value is pyplot for value in vars(main).values())
 
 
 def is_notebook() -> bool:
