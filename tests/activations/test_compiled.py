@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,7 +86,8 @@ def test_what_lies_behind_the_deepest_layer_is_left_out(
 def test_a_store_is_made_with_it_or_without(net: Model, pictures: np.ndarray, traced: None, tmp_path: Path) -> None:
     bh.extract(net, pictures, ["conv"], out_path=tmp_path / "a")
     bh.extract(net, pictures, ["conv"], out_path=tmp_path / "b", compile=True)
-    for name, options in (("a", {"compile": True}), ("b", {})):
+    different: list[tuple[str, dict[str, Any]]] = [("a", {"compile": True}), ("b", {})]
+    for name, options in different:
         with pytest.raises(ConfigurationChanged, match="compile"):
             bh.extract(net, pictures, ["conv", "head"], out_path=tmp_path / name, **options)
     bh.extract(net, pictures, ["conv", "head"], out_path=tmp_path / "b", compile=True)

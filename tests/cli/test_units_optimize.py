@@ -35,7 +35,7 @@ def workplace(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 
 def read_tree(folder: Path) -> Mapping[str, bytes]:
-    skip = ("provenance.json", ".lock")
+    skip = ("provenance.json", ".lock", "machine.json", "machine.json.copy")
     files = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.endswith(skip))
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 

@@ -40,7 +40,7 @@ def test_every_command_that_runs_a_network_takes_the_seed_of_its_weights() -> No
     running = {name for name, flags in commands.items() if any("--device" in flag.names for flag in flags)}
     told = {name: " ".join(flag.parameter.help or "" for flag in flags) for name, flags in commands.items()}
     without = {name for name in running if not re.search(r"ends? in @random", told[name])}
-    assert without == {"layers", "units exemplars", "units sample", "units split"}  # where no weights are loaded
+    assert without == {"layers", "replicate", "units exemplars", "units sample", "units split"}  # no weights are loaded
 
 
 def test_metamers_of_random_networks(

@@ -12,10 +12,18 @@ import pytest
 
 from beholder._core.locks import take_lock
 
+OWN_PROCESS = "BEHOLDER_TEST_DEVICES"
+
 
 @pytest.fixture(scope="session")
 def pretend() -> str:
-    """Its name for ``--device``; tests skip where it, or what compiles it (once a machine), is absent."""
+    """Its name for ``--device``; tests skip where it, or what compiles it (once a machine), is absent.
+
+    They also skip but in a process of their own (``test_own_process.py`` starts it): torch's engine of gradients knows
+    only the devices that there were when it was first used.
+    """
+    if OWN_PROCESS not in os.environ:
+        pytest.skip("runs in a process of its own")
     default = Path(__file__).resolve().parents[3] / "shared" / "tools"
     folder = Path(os.environ.get("BEHOLDER_TEST_TOOLS", default)).resolve() / "pretend_device"
     if not folder.is_dir():

@@ -98,7 +98,7 @@ def test_an_error_has_its_class_and_says_where_and_finished_parts_stay(
     with pytest.raises(InputError, match="a number that can be squared; got 8") as caught:
         run(SquareWorker(tmp_path / "out", refuse_at=8))
     assert any(note.startswith("on ") for note in caught.value.__notes__)
-    assert "0.txt" in read_files(tmp_path / "out")
+    assert read_files(tmp_path / "out")  # whichever was begun first
     assert "of 4 parts are missing (" in caplog.text and "the same command makes just these" in caplog.text
     assert len(run(SquareWorker(tmp_path / "out"))) == 4
 
@@ -165,7 +165,7 @@ def test_an_interruption_ends_the_workers_processes(run: Callable, tmp_path: Pat
 
 
 @contextlib.contextmanager
-def start_process(line: list[str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def start_process(line: list[str], folder: Path) -> Iterator[subprocess.Popen[Any]]:
     env = {**os.environ, "PYTHONPATH": str(Path(beholder.__file__).parents[1])}
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(line, cwd=folder, env=env, start_new_session=True, **quiet)

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from sample_work import SquareWorker, plan_squares
 
-Advance = Callable[[int], None]
+Advance = Callable[[float], None]
 
 
 @pytest.fixture

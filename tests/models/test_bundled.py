@@ -95,7 +95,8 @@ def test_the_robust_twin_withstands_what_the_standard_one_does_not():
         own = load_model(f"beholder:{name}", device="cpu")
         space = open_attack_space(own)
         x = space.enter(torch.from_numpy(np.stack([own.prepare(picture) for picture in pictures])))
-        for run, more in ((run_pgd, {"step_size": 1.0}), (run_apgd, {})):
+        attacks: list[tuple[Any, dict[str, Any]]] = [(run_pgd, {"step_size": 1.0}), (run_apgd, {})]
+        for run, more in attacks:
             found = run(
                 space.predict, x, labels, norm="l2", radius=3.0, n_steps=5, low=space.low, high=space.high, **more
             )

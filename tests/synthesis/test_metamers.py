@@ -56,7 +56,7 @@ class Residual(nn.Module):
 
 
 def read_tree(folder: Path) -> dict[str, bytes]:
-    skip = ("provenance.json", ".lock")
+    skip = ("provenance.json", ".lock", "machine.json", "machine.json.copy")
     files = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.endswith(skip))
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 

@@ -117,9 +117,8 @@ def use_style() -> Iterator[None]:
 def make_figure(width_mm: float = ONE_COLUMN_MM, height_mm: float | None = None) -> Figure:
     """An empty figure of print size, in the style.
 
-    In a notebook it appears at the end of the cell; in a script that imports pyplot, ``plt.show()`` shows it. Otherwise it
-    is
-    tied to no window and forgotten with its last name.
+    In a notebook it appears at the end of the cell; in a script that imports pyplot, ``plt.show()`` shows it. Otherwise
+    it is tied to no window and forgotten with its last name.
 
     Parameters
     ----------

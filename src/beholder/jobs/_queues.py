@@ -135,7 +135,7 @@ def open_queue(cluster: ClusterWord) -> Generator[tuple[Any, QueueOptions, Calla
     kind = cluster.kind
     options = QueueOptions.read(kind, cluster.options)
     try:
-        import dask_jobqueue
+        import dask_jobqueue  # pyright: ignore[reportMissingImports]
         from distributed import Client
         from distributed.security import Security
     except ImportError as error:

@@ -111,7 +111,7 @@ def read_record(path: Path, parse: Callable[[bytes], Any], hint: str = "--overwr
     copied = read_copy(path)
     try:
         data = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         data = None
     except OSError as error:
         raise InputError("a record of what was made", got=f"{path} ({error.strerror})", hint=hint) from error

@@ -55,7 +55,7 @@ class Processes:
             return numbers
         values = torch.tensor(numbers, dtype=torch.float64, device=self.device)
         dist.all_reduce(values)
-        return tuple(values.tolist())
+        return tuple(float(value) for value in values)
 
     def join_words(self, words: Collection[str]) -> list[str]:
         """All processes' words, each once, sorted; every process gets them."""

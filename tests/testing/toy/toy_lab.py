@@ -140,7 +140,7 @@ class NoteKind(SectionKind):
 
 
 def run_backwards(
-    plan: Plan, shards: list[Shard], worker: Worker, folder: JobFolder, n_workers: int, advance: Callable[[int], None]
+    plan: Plan, shards: list[Shard], worker: Worker, folder: JobFolder, n_workers: int, advance: Callable[[float], None]
 ) -> None:
     """The last shard first."""
     for shard in reversed(shards):

@@ -118,7 +118,7 @@ def _name_present() -> str:
     import torch
 
     other = torch.accelerator.current_accelerator()  # of another package too
-    kinds = dict.fromkeys([*_AUTOMATIC, *([] if other is None else [other.type])])
+    kinds: dict[str, None] = dict.fromkeys([*_AUTOMATIC, *([] if other is None else [str(other.type)])])
     found = ["cpu"]
     for kind in kinds:
         n = _count_devices(kind)

@@ -76,7 +76,7 @@ def _measure(rows: Tensor, norm: str) -> Tensor:
 def measure_length(rows: Tensor) -> Tensor:
     """The L2 length of each row, (n,), in its own numbers: of blocks first, so that rounding does not add up."""
     whole = rows.shape[1] // _BLOCK * _BLOCK
-    blocks = _measure_rows(rows[:, :whole].unflatten(1, (-1, _BLOCK)), dim=2)
+    blocks = _measure_rows(rows[:, :whole].reshape(len(rows), -1, _BLOCK), dim=2)
     return _measure_rows(torch.cat([blocks, _measure_rows(rows[:, whole:], dim=1)[:, None]], dim=1), dim=1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from torch import nn
 
@@ -65,7 +66,8 @@ def visualize(
     if sign not in SIGNS:
         raise InputError(f"sign {' or '.join(map(repr, SIGNS))}", got=repr(sign))
     observer = open_model(model, device, seed)
-    asked = UnitList.collect(units, observer)
+    given: Any = units
+    asked = UnitList.collect(given, observer)
     problems = [
         Problem(goal if sign == "max" else -goal, seed, n_images)
         for goal in (make_unit_objective(objective, unit) for unit in asked)
