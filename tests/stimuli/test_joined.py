@@ -39,12 +39,12 @@ def test_arrays_and_pinned_stimuli_are_joined_by_a_plus(tmp_path: Path) -> None:
     both = one + two
     assert both.ids == ("x", "y") and np.array_equal(both.source(1), values[1])
     with pytest.raises(InputError, match=r"uint8 \(4, 4, 3\) and uint8 \(4, 5, 3\)"):
-        one + StimulusSet.from_arrays(np.zeros((1, 4, 5, 3), np.uint8), ["z"])
+        _ = one + StimulusSet.from_arrays(np.zeros((1, 4, 5, 3), np.uint8), ["z"])
     files = fill(tmp_path / "one", ["a.png"]), fill(tmp_path / "two", ["b.png"])
     pinned = files[0].pin() + files[1]
     assert pinned.hashes == (files[0].hash_stimulus(0), "")
     with pytest.raises(TypeError):
-        one + 1  # type: ignore[operator]
+        _ = one + 1  # type: ignore[operator]
 
 
 def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
