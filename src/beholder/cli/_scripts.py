@@ -8,10 +8,9 @@ from typing import Any
 
 from cyclopts import App, CycloptsError
 
-from beholder._core.errors import InputError
 from beholder._core.files import to_path_name
 from beholder.cli._flags import LongFlags, OutputFlags
-from beholder.jobs import JobScripts, ScriptOptions, find_python, parse_cluster, write_scripts
+from beholder.jobs import JobScripts, ScriptOptions, find_python, parse_cluster, refuse_overwrite, write_scripts
 
 _FLAG = "--cluster"
 
@@ -32,19 +31,14 @@ def write_asked_scripts(app: App, tokens: Sequence[str]) -> bool:
     if cluster.kind != "script" or tokens[0] == "replicate":  # it writes those of several commands itself
         return False
     if any(getattr(group, "overwrite", False) for group in groups) or bound.arguments.get("overwrite"):
-        raise InputError(
-            "--cluster script with what adds to an output", got="--overwrite, with which each job replaces what others "
-            "make", hint="leaving it out, and another output folder",
-        )  # fmt: skip
+        raise refuse_overwrite()
     output = next((group for group in groups if isinstance(group, OutputFlags)), OutputFlags())
     name = to_path_name("-".join(dict.fromkeys([tokens[0], command.__name__.strip("_")])))
     options, rest = ScriptOptions.read(cluster.options), drop_flag(tokens)
     if options.gpus and not any(getattr(group, "device", "auto") != "auto" for group in groups):
         rest = _ask_for_gpu(app, rest)
     again = shlex.join(["beholder", *tokens])
-    print_scripts(
-        write_scripts([*find_python(), *rest], name, ScriptOptions.read(cluster.options), again=again), output
-    )
+    print_scripts(write_scripts([*find_python(), *rest], name, options, again=again), output)
     return True
 
 

@@ -4,6 +4,7 @@ from ._array import TimeOver as TimeOver
 from ._array import check_time as check_time
 from ._array import listen_to_queue as listen_to_queue
 from ._array import read_array_task as read_array_task
+from ._array import refuse_overwrite as refuse_overwrite
 from ._cluster import ClusterWord as ClusterWord
 from ._cluster import parse_cluster as parse_cluster
 from ._conditions import Conditions as Conditions

@@ -91,6 +91,14 @@ def read_array_task() -> ArrayTask | None:
     return ArrayTask(index, count, folder, ends)
 
 
+def refuse_overwrite() -> InputError:
+    """Why what replaces an output is no work for a job array."""
+    return InputError(
+        "--cluster script with what adds to an output", hint="leaving it out, and another output folder",
+        got="--overwrite, with which each job replaces what others make",
+    )  # fmt: skip
+
+
 class TaskEnded(BaseException):
     """A task has made what it could; what comes after is the job after the array's.
 

@@ -20,7 +20,6 @@ from beholder.jobs._array import (
     note_more,
     rotate,
 )
-from beholder.jobs._dry_run import list_unfinished
 from beholder.jobs._folder import JobFolder
 from beholder.jobs._plan import Plan, Shard
 from beholder.jobs._work import Worker
@@ -58,7 +57,7 @@ def take_part(
         The job after the array found parts that are missing.
     """
     note_plan(task, plan, folder)
-    left = list_unfinished(plan, folder)
+    left = folder.list_unfinished(plan)
     if task.is_merge:
         if left:
             missing = {str(folder.output): [shard.key for shard in left]}
@@ -81,7 +80,7 @@ def take_part(
             check_time()
             if _is_any_free(folder, left):
                 run(rotate(left, task), advance)
-                left = list_unfinished(plan, folder)
+                left = folder.list_unfinished(plan)
                 if left:
                     check_time()
                 if task.ends is not None and _is_any_free(folder, left):  # it did not begin them
@@ -90,9 +89,9 @@ def take_part(
                 break
             else:
                 time.sleep(_MOMENT_SECONDS)
-                left = list_unfinished(plan, folder)
+                left = folder.list_unfinished(plan)
     except TimeOver:
-        raise end(len(list_unfinished(plan, folder)), is_late=True) from None
+        raise end(len(folder.list_unfinished(plan)), is_late=True) from None
     if is_last:
         raise end(len(left))
 

@@ -18,7 +18,7 @@ from beholder._core.errors import BeholderError, InputError
 from beholder._core.files import write_bytes
 from beholder._core.hashing import hash_bytes, hash_settings
 from beholder._core.progress import logger
-from beholder.jobs._array import TaskEnded, listen_to_queue
+from beholder.jobs._array import TaskEnded, listen_to_queue, refuse_overwrite
 from beholder.jobs._parcel import ValuePickler
 from beholder.jobs._script_options import ScriptOptions
 from beholder.jobs._scripts import HOME, JobScripts, write_scripts
@@ -37,9 +37,7 @@ def write_call(
         Something that the call is given cannot be written; ``overwrite``, by which each job replaces what others make.
     """
     if kwargs.get("overwrite"):
-        raise InputError(
-            "--cluster script with what adds to an output", got="--overwrite", hint="another output folder"
-        )
+        raise refuse_overwrite()
     name, called = function.__name__, (function.__module__, function.__name__)
     packed = io.BytesIO()
     try:

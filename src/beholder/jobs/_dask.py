@@ -79,7 +79,7 @@ def run_on_dask(
 
 
 def _tell_missing(plan: Plan, folder: JobFolder) -> None:
-    missing = [shard.key for shard in plan.shards if folder.read_receipt(plan.hash, shard) is None]
+    missing = [shard.key for shard in folder.list_unfinished(plan)]
     named = ", ".join(missing[:_MOST_NAMED]) + (", …" if len(missing) > _MOST_NAMED else "")
     logger.warning(
         "%s: %d of %d parts are missing (%s); the same command makes just these", plan.name, len(missing),

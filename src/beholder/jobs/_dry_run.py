@@ -70,7 +70,7 @@ class Probe:
         PhaseMeasured
             Always, when that is done.
         """
-        todo = list_unfinished(plan, folder)
+        todo = folder.list_unfinished(plan)
         shown = find_counted(plan, todo)
         n_workers = max(1, min(n_workers, len(todo)))
         setup, n_planned = time.monotonic() - self._begun, self.shadows.count_new()
@@ -233,11 +233,6 @@ def show_work(
     how = show_progress(label, total, unit, done) if probe is None else None
     with how or probe.measure_work(label, total, unit, done, n_bytes) as advance:  # type: ignore[union-attr]
         yield advance
-
-
-def list_unfinished(plan: Plan, folder: JobFolder) -> list[Shard]:
-    """Shards without a receipt."""
-    return [shard for shard in plan.shards if folder.read_receipt(plan.hash, shard) is None]
 
 
 def find_counted(plan: Plan, todo: Iterable[Shard]) -> list[Shard]:

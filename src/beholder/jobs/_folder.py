@@ -209,6 +209,10 @@ class JobFolder:
             return None
         return receipt
 
+    def list_unfinished(self, plan: Plan) -> list[Shard]:
+        """Shards of a plan without a receipt."""
+        return [shard for shard in plan.shards if self.read_receipt(plan.hash, shard) is None]
+
     def peek_receipt(self, key: str) -> dict[str, Any] | None:
         """The receipt under ``key`` whatever it was for, or None; a damaged one is none."""
         return read_receipt_file(self.path / "receipts" / f"{key}.json")

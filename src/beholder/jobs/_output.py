@@ -32,11 +32,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, final
 
-from beholder._core.errors import ConfigurationChanged, InputError, OutputBusy
+from beholder._core.errors import ConfigurationChanged, OutputBusy
 from beholder._core.files import explain_write_errors, remove_temporaries
 from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
-from beholder.jobs._array import TaskEnded, read_array_task
+from beholder.jobs._array import TaskEnded, read_array_task, refuse_overwrite
 from beholder.jobs._dry_run import find_placed, note_interruption
 from beholder.jobs._executors import run_plan
 from beholder.jobs._folder import JobFolder
@@ -194,10 +194,7 @@ def open_output(
     task = read_array_task()
     if task is not None:
         if replace is not None:
-            raise InputError(
-                "a job array that adds to an output", got="--overwrite, by which each task replaces what others make",
-                hint="leaving it out, and another output folder",
-            )  # fmt: skip
+            raise refuse_overwrite()
         shared, wait = shared or not task.is_merge, wait or task.is_merge
     with folder.hold(shared=shared and replace is None, wait=wait) as hold:
         is_new = replace is None and folder.read_settings() is None

@@ -16,12 +16,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, final
 
-from beholder._core.errors import InputError, MissingExtra, UnknownNameError
+from beholder._core.errors import InputError, MissingExtra
 from beholder._core.progress import logger
 from beholder.jobs._cluster import ClusterWord
-from beholder.jobs._script_options import read_option
+from beholder.jobs._script_options import read_options
+from beholder.jobs._scripts import HOME
 
-_FOLDER = "beholder-jobs"
 _DEATH_SECONDS = 300
 
 
@@ -82,13 +82,9 @@ class QueueOptions:
         >>> QueueOptions.read("slurm", {"partition": "gpu", "cpus": "4", "setup": "module load cuda"}).setup
         ('module load cuda',)
         """
-        known = {each.name: each.default for each in fields(cls)}
-        values: dict[str, Any] = {}
-        for name, value in options.items():
-            if name not in known:
-                raise UnknownNameError(f"option of --cluster {kind}", name, known)
-            values[name] = read_seconds(value, None) if name == "wait" else read_option(name, value, known[name])
-        read = cls(**values)
+        wait = read_seconds(options.get("wait"), None)
+        rest = {name: value for name, value in options.items() if name != "wait"}
+        read = cls(**read_options(kind, rest, {each.name: each.default for each in fields(cls)}), wait=wait)
         if read.cpus < 1:
             raise InputError(f"cpus of 1 or more in --cluster {kind}", got=str(read.cpus))
         return read
@@ -108,7 +104,7 @@ class QueueOptions:
         return {name: value for name, value in asked.items() if value} | {
             "cores": self.cpus, "memory": self.memory, "processes": 1, "python": self.python,
             "job_script_prologue": [f"cd {shlex.quote(str(Path.cwd()))}", *self.setup],
-            "job_extra_directives": [*words, *self.extra], "log_directory": str(Path(_FOLDER) / "logs"),
+            "job_extra_directives": [*words, *self.extra], "log_directory": str(Path(HOME) / "logs"),
             "death_timeout": _DEATH_SECONDS, "job_name": "beholder", "local_directory": "${TMPDIR:-/tmp}",
         }  # fmt: skip
 
@@ -142,7 +138,7 @@ def open_queue(cluster: ClusterWord) -> Generator[tuple[Any, QueueOptions, Calla
         raise MissingExtra("dask-jobqueue", "cluster", f"--cluster {kind}") from error
     start: Any = getattr(dask_jobqueue, f"{kind.upper()}Cluster")
     _check_command(kind)
-    home = Path(_FOLDER)
+    home = Path(HOME)
     (home / "logs").mkdir(parents=True, exist_ok=True)
     keys = Path(tempfile.mkdtemp(prefix=".keys-", dir=home.absolute()))
     jobs = start(

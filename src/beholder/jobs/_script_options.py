@@ -69,13 +69,7 @@ class ScriptOptions:
         >>> ScriptOptions.read({"partition": "gpu", "cpus": "8", "setup": "module load cuda"}).setup
         ('module load cuda',)
         """
-        known = {each.name: each for each in fields(cls)}
-        values: dict[str, Any] = {}
-        for name, value in options.items():
-            if name not in known:
-                raise UnknownNameError("option of --cluster script", name, known)
-            values[name] = read_option(name, value, known[name].default)
-        read = cls(**values)
+        read = cls(**read_options("script", options, {each.name: each.default for each in fields(cls)}))
         if read.tasks < 1:
             raise InputError("tasks of 1 or more in --cluster script", got=str(read.tasks))
         if read.time:
@@ -96,6 +90,22 @@ class ScriptOptions:
         }  # fmt: skip
         lines = [f"#SBATCH --{key}={_quote(str(value))}" for key, value in asked.items() if value]
         return [*lines, *(f"#SBATCH {word}" for word in self.extra)]
+
+
+def read_options(kind: str, options: Mapping[str, Any], known: Mapping[str, object]) -> dict[str, Any]:
+    """The values of options of jobs, as they were given; ``known`` are their defaults by name.
+
+    Raises
+    ------
+    UnknownNameError
+        No such option.
+    InputError
+        A value that is none of its kind.
+    """
+    for name in options:
+        if name not in known:
+            raise UnknownNameError(f"option of --cluster {kind}", name, known)
+    return {name: read_option(name, value, known[name]) for name, value in options.items()}
 
 
 def read_option(name: str, value: Any, default: object) -> Any:

@@ -17,6 +17,7 @@ from beholder.jobs._array import FOLDER, TASK
 from beholder.jobs._script_options import ScriptOptions
 from beholder.jobs._scripts import (
     ARRAY_SCRIPT,
+    HOME,
     MERGE_SCRIPT,
     SUBMIT_SCRIPT,
     JobScripts,
@@ -91,12 +92,13 @@ def write_steps(steps: Sequence[Step], folder: Path, options: ScriptOptions, *, 
     steps : sequence of Step
         Each after those that it needs.
     folder : path
-        Of the scripts.
+        Of the scripts; a relative one is below ``beholder-jobs`` in the working directory.
     options : ScriptOptions
         Of every job.
     again : str
         What writes them again.
     """
+    folder = Path.cwd() / HOME / folder
     lines = ["#!/bin/bash", "set -e"]
     n_all, notes = 0, list[str]()
     for step in steps:

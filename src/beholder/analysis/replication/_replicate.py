@@ -202,7 +202,7 @@ def _do(
         again = "beholder replicate with --cluster script"
         if len(sys.argv) > 1 and sys.argv[1] == "replicate":
             again = shlex.join(["beholder", *sys.argv[1:]])
-        scripts = write_steps(steps, Path.cwd() / "beholder-jobs" / f"replicate-{folder.name}", options, again=again)
-        return Replication(tuple(steps), folder, left_out, scripts)
+        scripts = write_steps(steps, Path(f"replicate-{folder.name}"), options, again=again)
+        return replace(plain, scripts=scripts)
     run_steps(steps)
-    return Replication(tuple(steps), folder, left_out, is_done=True)
+    return replace(plain, is_done=True)
