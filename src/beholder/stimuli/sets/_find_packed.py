@@ -8,7 +8,7 @@ from pathlib import Path
 
 from beholder._core.addresses import find_entry, is_address, list_tree, show_place
 from beholder._core.errors import InputError
-from beholder.stimuli.sets._folder import find_kind, is_hidden, list_entries
+from beholder.stimuli.sets._folder import find_kind, list_entries, list_visible
 
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _WILD = re.compile(r"[*?\[]")
@@ -46,8 +46,7 @@ def find_packed(path: Path | str, suffix: str) -> list[Path]:
         return [path] if is_address(path) else []
     if not is_address(path) or is_remote_file(path):
         return []
-    names = [entry.name for entry in list_tree(path)]
-    names = [name for name in names if not any(map(is_hidden, name.split("/")))]
+    names = [entry.name for entry in list_visible(path)]
     return _choose(path, sorted(name for name in names if "/" not in name), any("/" in name for name in names), suffix)
 
 

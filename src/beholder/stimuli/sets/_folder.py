@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from beholder._core.addresses import RemoteEntry, is_address, show_place
+from beholder._core.addresses import RemoteEntry, is_address, list_tree, show_place
 from beholder._core.errors import InputError
 from beholder.stimuli.sets._manifest import Manifest
 from beholder.stimuli.words._labels import sort_classes
@@ -86,6 +86,11 @@ def check_folder(folder: Path | str) -> Path:
         raise InputError("a folder of stimuli", got=got)
     _check_text([str(folder)])
     return folder
+
+
+def list_visible(address: Path | str) -> list[RemoteEntry]:
+    """Files below an address, without hidden ones and those in hidden folders."""
+    return [entry for entry in list_tree(address) if not any(map(is_hidden, entry.name.split("/")))]
 
 
 def is_hidden(name: str) -> bool:

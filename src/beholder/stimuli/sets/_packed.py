@@ -13,15 +13,27 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, final
 
 import numpy as np
+
+from beholder._core.addresses import find_entry, is_address
+from beholder._core.files import mark_file
 
 _THREADS = 32
 _HELD_BYTES = 256 * 2**20
 """Of groups that were read: those in use, those to come, and what is left over."""
 _USUAL_BYTES = 256 * 2**10
 """Of a file whose size nothing tells."""
+
+
+def mark_place(path: Path | str) -> list[int] | None:
+    """Four numbers that change with a file's content, here or at an address."""
+    if not is_address(path):
+        return mark_file(path)
+    found = find_entry(path)
+    return None if found is None else found.mark
 
 
 class PackedFiles(abc.ABC):
@@ -48,6 +60,7 @@ class PackedFiles(abc.ABC):
     n_ahead: int = _THREADS
 
     _ahead: _ReadAhead | None = None
+    _marks: dict[Path, list[int] | None] | None = None
 
     @abc.abstractmethod
     def read_group(self, group: int) -> Mapping[int, bytes]:
@@ -66,6 +79,16 @@ class PackedFiles(abc.ABC):
     @abc.abstractmethod
     def mark(self, i: int) -> list[int] | None:
         """Four numbers that change with the content of a file; None where nothing tells."""
+
+    def mark_container(self, path: Path) -> list[int] | None:
+        """The mark of a file that others lie in: at an address, as it was when it was first asked for."""
+        if not is_address(path):
+            return mark_place(path)
+        if self._marks is None:
+            self._marks = {}
+        if path not in self._marks:
+            self._marks[path] = mark_place(path)
+        return self._marks[path]
 
     def __len__(self) -> int:
         return len(self.groups)

@@ -25,7 +25,6 @@ from beholder.stimuli.sets._folder import find_kind, make_ids
 from beholder.stimuli.sets._items import StimulusItems
 from beholder.stimuli.sets._manifest import Kind, Manifest
 from beholder.stimuli.sets._packed import PackedFiles
-from beholder.stimuli.sets._tar_index import mark_place
 
 SUFFIX = ".parquet"
 _ID_COLUMNS = ("stimulus_id", "id", "image_id", "__key__")
@@ -81,7 +80,6 @@ class ParquetFiles(PackedFiles):
         n_rows = places[:, 2]
         self.groups = np.repeat(np.arange(len(places)), n_rows)
         self._starts = np.cumsum(n_rows) - n_rows
-        self._marks: dict[Path, list[int] | None] = {}
         self.sizes = np.repeat(places[:, 3] // np.maximum(n_rows, 1), n_rows)
 
     def read_group(self, group: int) -> Mapping[int, bytes]:
@@ -111,12 +109,7 @@ class ParquetFiles(PackedFiles):
 
     def mark(self, i: int) -> list[int] | None:
         """That of its table."""
-        path = self.paths[int(self.places[int(self.groups[i]), 0])]
-        if not is_address(path):
-            return mark_place(path)
-        if path not in self._marks:
-            self._marks[path] = mark_place(path)
-        return self._marks[path]
+        return self.mark_container(self.paths[int(self.places[int(self.groups[i]), 0])])
 
 
 def find_tables(path: Path | str) -> tuple[list[Path], str | None]:

@@ -64,9 +64,9 @@ def list_remote(root: Path | str) -> list[RemoteEntry]:
     InputError
         There are none.
     """
-    from beholder.stimuli.sets._folder import is_hidden
+    from beholder.stimuli.sets._folder import list_visible
 
-    entries = [entry for entry in list_tree(root) if not any(map(is_hidden, entry.name.split("/")))]
+    entries = list_visible(root)
     if not entries:
         raise InputError("a folder of stimuli", got=f"nothing at {show_place(root)}")
     return entries

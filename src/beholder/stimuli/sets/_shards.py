@@ -16,7 +16,7 @@ from beholder.stimuli.sets._folder import agree_on_kind, split_name
 from beholder.stimuli.sets._items import StimulusItems
 from beholder.stimuli.sets._manifest import Manifest
 from beholder.stimuli.sets._packed import PackedFiles
-from beholder.stimuli.sets._tar_index import TarIndex, cut_stretches, mark_place, read_tar_index
+from beholder.stimuli.sets._tar_index import TarIndex, cut_stretches, read_tar_index
 from beholder.stimuli.words._labels import number_classes
 
 _LABELS = ("label", "class", "cls")
@@ -47,7 +47,6 @@ class ShardFiles(PackedFiles):
         self.shards, self.offsets, self.sizes = shards, offsets, sizes
         self.is_far = any(map(is_address, self.paths))
         self.groups = cut_stretches(shards, offsets, sizes, _STRETCH) if self.is_far else np.arange(len(offsets))
-        self._marks: dict[int, list[int] | None] = {}
 
     def read_group(self, group: int) -> Mapping[int, bytes]:
         """Members that lie one after the other."""
@@ -67,12 +66,7 @@ class ShardFiles(PackedFiles):
 
     def mark(self, i: int) -> list[int] | None:
         """That of its shard."""
-        shard = int(self.shards[i])
-        if not is_address(self.paths[shard]):
-            return mark_place(self.paths[shard])
-        if shard not in self._marks:
-            self._marks[shard] = mark_place(self.paths[shard])
-        return self._marks[shard]
+        return self.mark_container(self.paths[int(self.shards[i])])
 
     def _read(self, shard: int, start: int, stop: int) -> bytes:
         path = self.paths[shard]

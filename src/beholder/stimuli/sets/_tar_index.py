@@ -14,14 +14,15 @@ from typing import IO, Any, final
 
 import numpy as np
 
-from beholder._core.addresses import explain_storage_errors, find_entry, is_address, open_remote, show_place
+from beholder._core.addresses import explain_storage_errors, is_address, open_remote, show_place
 from beholder._core.errors import BeholderError, InputError
-from beholder._core.files import mark_file, write_bytes
+from beholder._core.files import write_bytes
 from beholder._core.hashing import hash_settings
 from beholder._core.home import get_home_folder
 from beholder._core.narrowing import is_mapping
 from beholder._core.progress import logger
 from beholder.stimuli.sets._folder import find_kind
+from beholder.stimuli.sets._packed import mark_place
 
 FORMAT = "beholder-tar-index-1"
 _MOST_SAID = 2**20  # bytes of a label file
@@ -53,14 +54,6 @@ class TarIndex:
     offsets: list[int] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
     facts: list[dict[str, Any]] = field(default_factory=list)
-
-
-def mark_place(path: Path | str) -> list[int] | None:
-    """Four numbers that change with a file's content, here or at an address."""
-    if not is_address(path):
-        return mark_file(path)
-    found = find_entry(path)
-    return None if found is None else found.mark
 
 
 def read_tar_index(path: Path) -> TarIndex:
