@@ -63,11 +63,9 @@ def _open(path: Path) -> Any:
         return MetamerSet(path)
     if is_null_set(path):
         return NullSet(path)
-    stores = sorted(path.glob("*.zarr")) if path.is_dir() else []
-    if len(stores) == 1:
-        return Activations(stores[0])
+    stores = [Activations(store) for store in sorted(path.glob("*.zarr"))] if path.is_dir() else []
     if stores:
-        return {Activations(store).model: Activations(store) for store in stores}
+        return stores[0] if len(stores) == 1 else {store.model: store for store in stores}
     if path.is_dir():
         return read_model_stimuli(path)
     raise InputError(

@@ -102,18 +102,15 @@ class LayerTable(list[LayerInfo]):
     def _repr_html_(self) -> str:
         import html
 
+        from beholder.stimuli import format_rows
+
         header = ("layer", "class", "output", "axes", "parameters", "calls")
         rows = [
-            (layer.path, layer.type, _format_shape(layer), ", ".join(layer.axes or ()),
+            (layer.path, html.escape(layer.type), _format_shape(layer), html.escape(", ".join(layer.axes or ())),
              f"{layer.n_parameters:,}" if layer.n_parameters else "", _format_calls(layer))
             for layer in self
         ]  # fmt: skip
-        head = "".join(f"<th style='text-align:left'>{name}</th>" for name in header)
-        body = "".join(
-            "<tr>" + "".join(f"<td style='text-align:left'>{html.escape(cell)}</td>" for cell in row) + "</tr>"
-            for row in rows
-        )
-        return f"<div style='max-height:24em;overflow:auto'><table><tr>{head}</tr>{body}</table></div>"
+        return f"<div style='max-height:24em;overflow:auto'>{format_rows('', header, rows)}</div>"
 
 
 @final

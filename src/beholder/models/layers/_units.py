@@ -130,19 +130,17 @@ class UnitList(Sequence[Unit]):
         return f"UnitList({len(self)} units{of}, {len(self.layers)} layers: {shown})"
 
     def _repr_html_(self) -> str:
-        import html
+        from beholder.stimuli import format_rows
 
         channels: dict[str, list[str]] = {}
         for unit in self.units:
             channels.setdefault(unit.layer, []).append(str(unit.channel))
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(layer)}</th><td>{len(found)}</td>"
-            f"<td style='text-align:left'>{', '.join(found[:12])}{', …' if len(found) > 12 else ''}</td></tr>"
+        rows = [
+            (layer, f"{len(found)}", ", ".join(found[:12]) + (", …" if len(found) > 12 else ""))
             for layer, found in channels.items()
-        )
-        of = f" of <b>{html.escape(self.model)}</b>" if self.model else ""
-        head = "<tr><th style='text-align:left'>layer</th><th>units</th><th style='text-align:left'>channels</th></tr>"
-        return f"<p>{len(self):,} unit{'s' * (len(self) != 1)}{of}</p><table>{head}{rows}</table>"
+        ]
+        of = f" of {self.model}" if self.model else ""
+        return format_rows(f"{len(self):,} unit{'s' * (len(self) != 1)}{of}", ("layer", "units", "channels"), rows)
 
     def to_pandas(self) -> pd.DataFrame:
         """A table with the columns ``layer`` and ``channel``."""

@@ -155,6 +155,8 @@ class Model:
     def _repr_html_(self) -> str:
         import html
 
+        from beholder.stimuli import format_rows
+
         facts = {
             "parameters": f"{self.n_parameters:,}",
             "input": self.preprocessing.describe(),
@@ -162,12 +164,8 @@ class Model:
             "classes": f"{len(self.classes):,}: {', '.join(self.classes[:4])}, …" if self.classes else "",
             "recorded layers": ", ".join(self.layers),
         }
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{name}</th><td style='text-align:left'>{html.escape(told)}</td></tr>"
-            for name, told in facts.items()
-            if told
-        )
-        return f"<p><b>{html.escape(self.name or type(self.module).__name__)}</b></p><table>{rows}</table>"
+        rows = [(name, html.escape(told)) for name, told in facts.items() if told]
+        return format_rows(self.name or type(self.module).__name__, (), rows)
 
     @property
     def n_parameters(self) -> int:

@@ -49,8 +49,9 @@ def format_rows(head: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
     Parameters
     ----------
     head : str
-        Above the table.
+        Above the table, if anything.
     columns : sequence of str
+        Their names; none for a table without.
     rows : iterable of sequence of str
         HTML of the cells; the first column is plain text.
     rest : str
@@ -63,5 +64,5 @@ def format_rows(head: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
         + "</tr>"
         for row in rows
     )
-    below = f"<p>{html.escape(rest)}</p>" if rest else ""
-    return f"<p>{html.escape(head)}</p><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>{below}"
+    above, below = (f"<p>{html.escape(words)}</p>" if words else "" for words in (head, rest))
+    return f"{above}<table>{f'<thead><tr>{top}</tr></thead>' if columns else ''}<tbody>{body}</tbody></table>{below}"
