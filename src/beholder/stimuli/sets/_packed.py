@@ -60,7 +60,7 @@ class PackedFiles(abc.ABC):
     n_ahead: int = _THREADS
 
     _ahead: _ReadAhead | None = None
-    _marks: dict[Path, list[int] | None] | None = None
+    _container_marks: dict[Path, list[int] | None] | None = None
 
     @abc.abstractmethod
     def read_group(self, group: int) -> Mapping[int, bytes]:
@@ -84,11 +84,11 @@ class PackedFiles(abc.ABC):
         """The mark of a file that others lie in: at an address, as it was when it was first asked for."""
         if not is_address(path):
             return mark_place(path)
-        if self._marks is None:
-            self._marks = {}
-        if path not in self._marks:
-            self._marks[path] = mark_place(path)
-        return self._marks[path]
+        if self._container_marks is None:
+            self._container_marks = {}
+        if path not in self._container_marks:
+            self._container_marks[path] = mark_place(path)
+        return self._container_marks[path]
 
     def __len__(self) -> int:
         return len(self.groups)
