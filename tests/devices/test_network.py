@@ -78,7 +78,7 @@ SOURCES = {
     "timm:test_vit.r160_in1k@random": ["blocks.1", "output"],
     "open_clip:RN50@random": ["visual.layer2"],
     "cornet:cornet_s@random": ["V2", "output"],
-    "slip:slip_small@random": ["visual.blocks.1"],
+    "slip:slip_small@random": ["blocks.1"],
     "robust:resnet18@random": ["layer2"],
     "beholder:shapes@random": ["block2", "output"],
     "beholder:syllables@random": ["output"],
