@@ -235,9 +235,11 @@ _SPACE = _name_space()
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process of this machine is there."""
+    """Whether a process of this machine is there; yes where the system cannot be asked without harm to it."""
     if pid <= 0:
         return False
+    if os.name == "nt":  # there os.kill ends the process, or sends it Ctrl-C
+        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

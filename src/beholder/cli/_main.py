@@ -19,6 +19,7 @@ from beholder._core.answers import Answered
 from beholder._core.files import explain_write_errors
 from beholder._core.progress import set_quiet
 from beholder._core.wording import at_command_line
+from beholder.cli import _plain_signs as plain_signs
 from beholder.cli._failures import describe_failure, describe_stop
 from beholder.cli._flags import OutputFlags
 from beholder.jobs import TaskEnded, listen_to_queue, read_array_task
@@ -79,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     tokens, quiet, verbose = split_globals(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a path may hold what the terminal cannot show
+            stream.reconfigure(errors=plain_signs.NAME)
     set_up_logging(quiet, verbose)
     signal.signal(signal.SIGTERM, _terminate)
     code = run(tokens, verbose)
