@@ -26,6 +26,7 @@ from beholder.experiments import (
     open_store,
     read_experiment,
 )
+from beholder.experiments.server._security import make_lan_path
 
 from .person import BASE, Clock, Person, serving
 
@@ -298,6 +299,34 @@ def test_behind_a_proxy_the_public_name_counts(folder: Path, tmp_path: Path) -> 
         assert client.post("/api/join", json=body, headers={"Origin": "http://lab.example.org"}).status_code == 403
         assert client.get("/", headers={"Host": "other.example.org"}).status_code == 421
         assert "strict-transport-security" in client.get("/").headers
+
+
+def test_in_one_network_only_the_whole_link_is_answered(folder: Path, tmp_path: Path) -> None:
+    experiment = read_experiment(folder)
+    with open_store(experiment, tmp_path / "a.db") as store:
+        path = make_lan_path(store.read_meta("addresses"))
+        client = TestClient(create_app(experiment, store, lan=True), "http://192.168.1.17:8000", follow_redirects=False)
+        shell = client.get(f"{path}/")
+        assert shell.status_code == 200 and b"stage" in shell.content
+        assert "strict-transport-security" not in shell.headers and "content-security-policy" in shell.headers
+        assert client.get(path).headers["location"] == f"{path}/"
+        assert client.get(f"{path}/static/js/main.js").status_code == 200
+        for other in ("/", "/static/js/main.js", "/api/state", path[:-1], f"{path}0/", f"{path[:-1]}g/", f"/x{path}/"):
+            assert client.get(other).status_code == 404, other
+        body = {"recruiter_params": {}}
+        assert client.post("/api/join", json=body).status_code == 404
+        own = {"Origin": "http://192.168.1.17:8000"}
+        assert client.post(f"{path}/api/join", json=body, headers=own).status_code == 201
+        other = {"Origin": "http://evil.example"}
+        assert client.post(f"{path}/api/join", json=body, headers=other).status_code == 403
+        for host in ("evil.example", "192.168.1.17.evil.example", ""):
+            assert client.get(f"{path}/", headers={"Host": host}).status_code == 421, host
+        for host in ("10.0.0.3:8000", "[fd00::1]:8000", f"{socket.gethostname()}:8000", "localhost:8000"):
+            assert client.get(f"{path}/", headers={"Host": host}).status_code == 200, host
+        with open_server(experiment, store, host="0.0.0.0", lan=True) as server:
+            assert urlsplit(server.url).path == f"{path}/", "and after a new start the link is the same"
+    with open_store(experiment, tmp_path / "b.db") as store:
+        assert make_lan_path(store.read_meta("addresses")) != path
 
 
 def test_under_a_path_of_a_host(folder: Path, tmp_path: Path) -> None:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 Database = Annotated[str, Parameter(name="--db")]
 
+LAN_WARNING = (
+    "anybody with this link can take part; it goes over plain http, so others in this network can read answers and\n"
+    "change pages: for colleagues and try-outs, not for data of participants (docs/deploying.md)"
+)
 _LONGEST_WAIT_S = 365 * DAY_S
 
 
@@ -29,6 +33,7 @@ def serve(
     port: int = 8000,
     host: str = "127.0.0.1",
     public: str | None = None,
+    lan: bool = False,
     per_task: int | None = None,
     fill: Literal["finished", "included"] = "finished",
     release_after: Annotated[float, Parameter(name="--release-after")] = 120.0,
@@ -49,6 +54,9 @@ def serve(
         Address it listens on; the default is this machine alone.
     public
         The https address that people open, of a reverse proxy in front. Needed for any --host but this machine.
+    lan
+        Let people in the same network take part by the link that is printed, over plain http: for colleagues in a lab.
+        Others in that network can read along.
     per_task
         How many may take each task; then people are told that it is full. Default no bound.
     fill
@@ -60,7 +68,8 @@ def serve(
     from beholder.experiments import check_public, open_store, read_experiment
     from beholder.experiments import serve as run
 
-    _check_flags(host, public, per_task, release_after)
+    host = "0.0.0.0" if lan and host == "127.0.0.1" else host
+    _check_flags(host, public, lan, per_task, release_after)
     seen = None if public is None else check_public(public)
     experiment = read_experiment(folder)
 
@@ -68,19 +77,23 @@ def serve(
         print(f"{experiment}", flush=True)
         print(f"answers go to {db}; stop with Ctrl-C, start again to go on", flush=True)
         print(f"open {seen or url}", flush=True)
+        if lan:
+            print(LAN_WARNING, flush=True)
 
     with open_store(experiment, db) as store:
         run(
-            experiment, store, host=host, port=port, on_start=tell, public=seen, per_task=per_task, fill=fill,
-            release_after_s=release_after * 60,
+            experiment, store, host=host, port=port, on_start=tell, public=seen, lan=lan, per_task=per_task,
+            fill=fill, release_after_s=release_after * 60,
         )  # fmt: skip
 
 
-def _check_flags(host: str, public: str | None, per_task: int | None, release_after: float) -> None:
-    if public is None and host not in ("127.0.0.1", "localhost", "::1"):
+def _check_flags(host: str, public: str | None, lan: bool, per_task: int | None, release_after: float) -> None:
+    if lan and public is not None:
+        raise InputError("--lan or --public", got="both", hint="--public, whose connections nobody reads along")
+    if not lan and public is None and host not in ("127.0.0.1", "localhost", "::1"):
         raise InputError(
             "--public and the https address that people open, for a --host that others can reach", got=f"--host {host}",
-            hint="the default --host behind a reverse proxy",
+            hint="the default --host behind a reverse proxy, or --lan for colleagues in one network",
         )  # fmt: skip
     if per_task is not None and per_task < 1:
         raise InputError("--per_task of 1 or more", got=str(per_task))

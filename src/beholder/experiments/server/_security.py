@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import hmac
+import ipaddress
 import json
 import logging
 import re
 import secrets
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
@@ -163,11 +166,17 @@ class SecureHeaders:
         The address that people see (``https://lab.example.org``, ``https://www.example.edu/lab/study1/``); without it
         only names of this machine are answered to, so that no other site's name can be pointed here. What lies under
         its path is served from there and from the root, since some proxies take the path off and others do not.
+    lan : str, optional
+        The path, of :func:`make_lan_path`, without which nothing is answered: for people in one network, whose link
+        has it. This machine may then be named by any of its numbers, since no other site can be pointed at it by a
+        number, and by its own name.
     """
 
-    def __init__(self, app: ASGIApp, policy: str, framed: bool, public: str | None) -> None:
+    def __init__(self, app: ASGIApp, policy: str, framed: bool, public: str | None, lan: str | None = None) -> None:
         self._app = app
         self._public = None if public is None else PublicAddress.parse(public)
+        self._lan = lan
+        self._path = lan or ("" if self._public is None else self._public.path)
         headers = {
             "Content-Security-Policy": policy,
             "Referrer-Policy": "no-referrer",
@@ -176,6 +185,8 @@ class SecureHeaders:
             "Cross-Origin-Resource-Policy": "same-origin",
             "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
         }
+        if lan is not None:  # over plain http browsers say that they do not heed it
+            del headers["Cross-Origin-Opener-Policy"]
         if not framed:
             headers["X-Frame-Options"] = "DENY"
         if self._public is not None and not self._public.path:  # a shared host decides that for itself
@@ -190,7 +201,7 @@ class SecureHeaders:
             await self._app(scope, receive, send)
             return
 
-        scope = self._take_off_path(scope)
+        is_asked, scope = self._lan is None or self._is_below(scope["path"]), self._take_off_path(scope)
         started = False
 
         async def send_with_headers(message: Message) -> None:
@@ -203,13 +214,15 @@ class SecureHeaders:
             await send(message)
 
         try:
+            if not is_asked:
+                raise Refusal(404, "not_found", "Please open the whole link that you were given.")
             self._check(scope)
         except Refusal as refusal:
             await refusal.to_response()(scope, receive, send_with_headers)
             return
         if not scope["path"]:  # without a slash at its end, the page's own addresses would lead elsewhere
             query = scope["query_string"].decode("latin-1")
-            slashed = RedirectResponse(f"{self._public.path if self._public else ''}/{query and '?' + query}")
+            slashed = RedirectResponse(f"{self._path}/{query and '?' + query}")
             await slashed(scope, receive, send_with_headers)
             return
         try:
@@ -222,17 +235,19 @@ class SecureHeaders:
 
     def _take_off_path(self, scope: Scope) -> Scope:
         """The request as it would be at the root of a host."""
-        path = self._public.path if self._public is not None else ""
-        if not path or not f"{scope['path']}/".startswith(f"{path}/"):
+        if not self._path or not self._is_below(scope["path"]):
             return scope
-        rest = scope["path"].removeprefix(path)
+        rest = scope["path"].removeprefix(self._path)
         return {**scope, "path": rest, "raw_path": rest.encode()}
+
+    def _is_below(self, path: str) -> bool:
+        return hmac.compare_digest(f"{path}/"[: len(self._path) + 1].encode(), f"{self._path}/".encode())
 
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if self._public is None:
-            if _strip_port(host) not in _LOOPBACK:
+            if _strip_port(host) not in _LOOPBACK and not (self._lan is not None and _is_own(_strip_port(host))):
                 raise Refusal(421, "host", "This server answers to names of its own machine only.")
             origins = (f"http://{host}",)
         else:
@@ -297,6 +312,21 @@ class PublicAddress:
 def check_public(address: str) -> str:
     """The address that people open, in its one spelling; see :class:`PublicAddress`."""
     return PublicAddress.parse(address).url
+
+
+def make_lan_path(secret: str) -> str:
+    """The path that a link has in one network: 128 bits that follow from a secret, in hexadecimal digits, of a file."""
+    return f"/{hmac.digest(bytes.fromhex(secret), b'lan', 'sha256').hex()[:32]}"
+
+
+def _is_own(host: str) -> bool:
+    """Whether a host is a number, or the name of this machine in its network."""
+    own = socket.gethostname().lower().partition(".")[0]
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return host.lower() in (own, f"{own}.local")
+    return True
 
 
 def _strip_port(host: str) -> str:

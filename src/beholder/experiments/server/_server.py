@@ -31,7 +31,7 @@ from beholder.experiments.flow._page_files import PAGE_TYPES, STATIC, list_page_
 from beholder.experiments.server._api import Api, refuse, refuse_http
 from beholder.experiments.server._clock import SteadyClock, find_last_time
 from beholder.experiments.server._participants import ParticipantBook
-from beholder.experiments.server._security import Limits, Refusal, SecureHeaders, make_policy
+from beholder.experiments.server._security import Limits, Refusal, SecureHeaders, make_lan_path, make_policy
 from beholder.experiments.settings._kinds import require_page
 from beholder.experiments.settings._recruiters import get_recruiter
 from beholder.experiments.settings._settings import complete_settings
@@ -129,6 +129,7 @@ def create_app(
     clock: Callable[[], float] | None = None,
     limits: Limits | None = Limits(),  # noqa: B008
     public: str | None = None,
+    lan: bool = False,
     release_after_s: float = RELEASE_AFTER_S,
     per_task: int | None = None,
     fill: str = "finished",
@@ -149,6 +150,9 @@ def create_app(
     public : str, optional
         The address that people see, ``https://…``, with a path where it is not a host of its own; without it only names
         of this machine are answered to.
+    lan : bool
+        Answer to this machine's numbers and its name in its network too, below a path that follows from a secret of the
+        file of answers, and to nothing else.
     release_after_s : float
         Who does nothing for so many seconds, and is not through, no longer counts as taking a task.
     per_task : int, optional
@@ -162,7 +166,9 @@ def create_app(
     book = ParticipantBook(experiment, store, clock, release_after_s, per_task, fill, entropy)
     api = Api(book, limits)
     recruiter = get_recruiter(experiment.settings.recruiter)
-    secure = Middleware(SecureHeaders, policy=make_policy(recruiter), framed=bool(recruiter.sites), public=public)
+    path = make_lan_path(store.read_meta("addresses")) if lan else None
+    policy, framed = make_policy(recruiter), bool(recruiter.sites)
+    secure = Middleware(SecureHeaders, policy=policy, framed=framed, public=public, lan=path)
     handlers: dict[Any, Any] = {Refusal: refuse, HTTPException: refuse_http}
     return Starlette(
         routes=[
@@ -200,6 +206,7 @@ def open_server(
     clock: Callable[[], float] | None = None,
     limits: Limits | None = Limits(),  # noqa: B008
     public: str | None = None,
+    lan: bool = False,
     release_after_s: float = RELEASE_AFTER_S,
     per_task: int | None = None,
     fill: str = "finished",
@@ -213,11 +220,11 @@ def open_server(
         As for :func:`create_app`.
     host, port
         Where; port 0 takes a free one.
-    clock, limits, public, release_after_s, per_task, fill, entropy
+    clock, limits, public, lan, release_after_s, per_task, fill, entropy
         As for :func:`create_app`.
     """
     app = create_app(
-        experiment, store, clock=clock, limits=limits, public=public, release_after_s=release_after_s,
+        experiment, store, clock=clock, limits=limits, public=public, lan=lan, release_after_s=release_after_s,
         per_task=per_task, fill=fill, entropy=entropy,
     )  # fmt: skip
     with contextlib.closing(_listen(host, port)) as listener:
@@ -230,7 +237,7 @@ def open_server(
                 raise OutputError(f"expected a server on {host}:{port}; got none within {_START_SECONDS:.0f} s")
             time.sleep(0.005)
         try:
-            yield RunningServer(_make_url(listener))
+            yield RunningServer(_make_url(listener, store if lan else None))
         finally:
             server.should_exit = True
             thread.join()
@@ -246,6 +253,7 @@ def serve(
     clock: Callable[[], float] | None = None,
     limits: Limits | None = Limits(),  # noqa: B008
     public: str | None = None,
+    lan: bool = False,
     release_after_s: float = RELEASE_AFTER_S,
     per_task: int | None = None,
     fill: str = "finished",
@@ -261,7 +269,7 @@ def serve(
         Where; port 0 takes a free one.
     on_start : callable
         Called with the server's address once it listens.
-    clock, limits, public, release_after_s, per_task, fill, entropy
+    clock, limits, public, lan, release_after_s, per_task, fill, entropy
         As for :func:`create_app`.
 
     Raises
@@ -271,11 +279,11 @@ def serve(
     """
     require_page(experiment.settings)
     app = create_app(
-        experiment, store, clock=clock, limits=limits, public=public, release_after_s=release_after_s,
+        experiment, store, clock=clock, limits=limits, public=public, lan=lan, release_after_s=release_after_s,
         per_task=per_task, fill=fill, entropy=entropy,
     )  # fmt: skip
     with contextlib.closing(_listen(host, port)) as listener:
-        on_start(_make_url(listener))
+        on_start(_make_url(listener, store if lan else None))
         with _spare_answers_from_garbage():
             _run_server(_make_server(app), listener)
 
@@ -331,9 +339,23 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _make_url(listener: socket.socket) -> str:
+def _make_url(listener: socket.socket, lan: ResponseStore | None) -> str:
+    """Where it is found; ``lan``: by others in the network, with the path of this file of answers."""
     host, port = listener.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    if lan is not None and host in ("0.0.0.0", "::"):
+        host = _find_address()
+    path = "" if lan is None else f"{make_lan_path(lan.read_meta('addresses'))}/"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}{path}"
+
+
+def _find_address() -> str:
+    """The number of this machine in its network; its own number for itself where it is in none."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.connect(("192.0.2.1", 9))  # nothing is sent: the system says from where it would be
+        return str(asking.getsockname()[0])
+    with contextlib.suppress(OSError):
+        return socket.gethostbyname(socket.gethostname())
+    return "127.0.0.1"
 
 
 def _make_file_route(path: str, content: bytes) -> Route:
