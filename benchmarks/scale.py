@@ -2,7 +2,7 @@
 
 Rates of GPUs are published ones; decoding, the store and the book-keeping of 64 workers are measured here.
 
-Usage: python benchmarks/scale.py [--workers 64] [--shards 2000]
+Usage: python benchmarks/scale.py [--workers 64] [--shards 2000] [--cluster dask:ADDRESS]
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from beholder._core.files import sync_files, write_bytes
-from beholder.jobs import Finish, JobFolder, Plan, Shard, Worker, run_plan
+from beholder.jobs import Finish, JobFolder, Plan, Shard, Worker, long_work, run_plan
 
 N_PICTURES = 1_000_000
 
@@ -216,14 +216,20 @@ class Booked:
     cpu_ms: float
 
 
-def measure_receipts(folder: Path, n_workers: int, n_shards: int) -> Booked:
-    """Let stub workers finish a plan."""
+@long_work
+def run_stubs(plan: Plan, out: Path, jobs: JobFolder, n_workers: int, cluster: str | None = None) -> None:
+    """Finish a plan by processes of this machine, or by the workers of a scheduler."""
+    run_plan(plan, StubWorker(out), jobs, n_workers=n_workers, executor="dask" if cluster else "processes")
+
+
+def measure_receipts(folder: Path, n_workers: int, n_shards: int, cluster: str | None = None) -> Booked:
+    """Let stub workers finish a plan; processor time of a scheduler's workers is not known here."""
     out = folder / "out"
     out.mkdir()
     jobs = JobFolder(folder / f".{out.name}.jobs", out)
     plan = Plan("stubs", {}, tuple(Shard(f"s{i:06d}", 1, {"i": i}) for i in range(n_shards)), "shards")
     begun, used = time.time(), sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
-    run_plan(plan, StubWorker(out), jobs, n_workers=n_workers, executor="processes")
+    run_stubs(plan, out, jobs, n_workers, cluster=cluster)
     times = sorted(path.stat().st_mtime for path in (jobs.path / "receipts").glob("*.json"))
     used = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]) - used
     return Booked((n_shards - 1) / (times[-1] - times[0]), times[0] - begun, 1000 * used / n_shards)
@@ -237,13 +243,14 @@ def main() -> None:
     parser.add_argument(
         "--store_gb", type=float, default=2.0, help="GB/s that a shared file system takes from all workers"
     )
+    parser.add_argument("--cluster", help="dask:ADDRESS, whose workers take the place of processes")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as tmp:
         folder = Path(tmp)
         decode = measure_decoding()
         here = measure_store(folder)
         print(f"decoding: {decode:.0f} pictures/s a core; this disk: {here / 1e6:.0f} MB/s")
-        found = measure_receipts(folder, asked.workers, asked.shards)
+        found = measure_receipts(folder, asked.workers, asked.shards, asked.cluster)
         who = f"{asked.workers} workers on {os.cpu_count()} cores"
         told = f"{found.rate:.0f} shards/s after {found.seconds_before:.1f} s"
         print(f"{who}: {told}, {found.cpu_ms:.1f} ms of CPU a shard")
