@@ -1,4 +1,4 @@
-"""``beholder stimuli``: stimuli made from stimuli."""
+"""``beholder stimuli``: stimuli drawn by code, and stimuli made from stimuli."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from beholder.cli._flags import InPath, LongFlags, OutPath, OutputFlags, Seed, flags, make_app
+from beholder.cli._flags import InPath, LongFlags, OptionalOut, OutPath, OutputFlags, Seed, flags, make_app
 from beholder.cli._numbers import refuse_nan
 
-app = make_app("stimuli", "Stimuli made from stimuli: the same ones at graded levels.")
+app = make_app("stimuli", "Stimuli to begin with, drawn by code, and the same stimuli at graded levels.")
 
 Grade = Literal[
     "contrast", "uniform_noise", "pink_noise", "blur", "phase", "snr",
@@ -19,6 +19,34 @@ Grade = Literal[
     "common_fog", "common_brightness", "common_contrast",
     "common_elastic_transform", "common_pixelate", "common_jpeg_compression",
 ]  # fmt: skip
+
+
+@app.command
+def draw(
+    name: Literal["shapes", "syllables"], /, *, out_path: OptionalOut = None, n_per_category: int = 10,
+    rnd_seed: Seed = 42, output: OutputFlags = OutputFlags(),
+) -> None:  # fmt: skip
+    """Draw pictures, or speak syllables, of sixteen categories: stimuli to begin with, which the bundled networks know.
+
+    Example: beholder stimuli draw shapes --n_per_category 2
+
+    Parameters
+    ----------
+    name
+        shapes: pictures; syllables: sounds.
+    out_path
+        Folder for them, a folder a category; default ./images/ or ./sounds/.
+    n_per_category
+        How many of each category.
+    rnd_seed
+        Another seed gives other stimuli.
+    """
+    from beholder.stimuli import draw_set
+
+    folder = out_path or {"shapes": "./images/", "syllables": "./sounds/"}[name]
+    made = draw_set(name, folder, n_per_category, rnd_seed)
+    rows = [{"folder": folder, "set": name, "n_stimuli": len(made)}]
+    output.print([f"{len(made)} {made.kind}s in {folder}"], {"drawn": rows})
 
 
 @flags

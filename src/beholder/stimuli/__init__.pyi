@@ -19,6 +19,7 @@ from .drawn._grade_set import HARDER_GRADES as HARDER_GRADES
 from .drawn._grade_set import GradeOptions as GradeOptions
 from .drawn._grade_set import grade_stimuli as grade_stimuli
 from .drawn._grade_set import grade_stimulus as grade_stimulus
+from .drawn._sets import draw_set as draw_set
 from .drawn._shapes import SHAPE_CATEGORIES as SHAPE_CATEGORIES
 from .drawn._shapes import draw_shapes_set as draw_shapes_set
 from .drawn._shapes import make_shape_picture as make_shape_picture
