@@ -50,6 +50,16 @@ def restored_logging() -> Iterator[None]:
     set_quiet(False)
 
 
+@pytest.fixture(autouse=True)
+def restored_catalogue() -> Iterator[None]:
+    """Names of models that a test registers end with it."""
+    module = "beholder.models.catalog._entries"
+    before = list(sys.modules[module]._REGISTERED) if module in sys.modules else []
+    yield
+    if module in sys.modules:
+        sys.modules[module]._REGISTERED[:] = before
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real pictures, sounds and weights; tests that need them skip where they are absent."""

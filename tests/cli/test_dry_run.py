@@ -17,7 +17,6 @@ from beholder._core.hashing import hash_file_fast
 from beholder.jobs import DryRun
 from beholder.jobs import _dry_run as dry
 from beholder.jobs import _measure as measuring
-from beholder.models.catalog import _entries
 
 ALL = "--device cpu --threads 1"
 NAMED = "stimuli/toy"
@@ -53,7 +52,6 @@ OTHERS: Chain = (
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with inputs, in which the commands are called; probes are as short as can be."""
-    monkeypatch.setattr(_entries, "_REGISTERED", [])
     monkeypatch.setattr(dry, "SOFT_SECONDS", 0.01)
     monkeypatch.setattr(dry, "_LEAST_SECONDS", 0.01)
     inputs.write_inputs(tmp_path)

@@ -15,13 +15,6 @@ from tests.golden.runs import GROUPS, Group, digest_group, run_group
 from tests.golden.texts import FOLDER, TEXTS
 
 from beholder._core.files import write_json
-from beholder.models.catalog import _entries
-
-
-@pytest.fixture(autouse=True)
-def catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The names that the runs register are gone after each test."""
-    monkeypatch.setattr(_entries, "_REGISTERED", [])
 
 
 @pytest.mark.parametrize("name", GROUPS)
