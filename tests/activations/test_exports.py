@@ -1,6 +1,7 @@
 import contextlib
 import io
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -80,7 +81,7 @@ def test_more_axes_as_text_are_slices(tmp_path):
 
 @pytest.mark.parametrize("shape", [(10, 1, 6), (10, 1, 2, 3, 4), (4, 3, 5), (4, 3, 2, 2)])
 @pytest.mark.parametrize("flatten", [False, True])
-@pytest.mark.parametrize("file_format", ["npy", "txt", "mat", "pt", "csv", "hdf5", ".h5"])
+@pytest.mark.parametrize("file_format", ["npy", "txt", "mat", "pt", "csv", "parquet", "hdf5", ".h5"])
 def test_every_format_reads_back(tmp_path, file_format, shape, flatten):
     layer = make_layer(*shape)
     names = [f"a/b {i}.jpg" for i in range(shape[0])]
@@ -94,7 +95,7 @@ def test_every_format_reads_back(tmp_path, file_format, shape, flatten):
         precision="exact",
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in written)
-    flat = flatten or file_format == "csv"
+    flat = flatten or file_format in ("csv", "parquet")
     expected = layer[:].reshape(shape[0], *shape[1:2], -1) if flat else layer[:]
     expected = expected.reshape(expected.shape[0], *expected.shape[2:]) if shape[1] == 1 else expected
     export: Any = read_export(tmp_path)
@@ -105,11 +106,22 @@ def test_every_format_reads_back(tmp_path, file_format, shape, flatten):
     assert export.file_names == tuple(names)
 
 
+def read_as_r_does(path: Path) -> tuple[list[str], np.ndarray]:
+    """``read.csv(path, check.names = FALSE)`` and all columns but the first as a matrix."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    head = lines[0].split(",")
+    assert head == ["stimulus", *map(str, range(len(head) - 1))]
+    cell = re.compile(r'"((?:[^"]|"")*)"|([^,]+)')  # quoted, quotes inside doubled; or plain
+    rows = [[a.replace('""', '"') or b for a, b in cell.findall(line)] for line in lines[1:]]
+    assert {len(row) for row in rows} == {len(head)}
+    return [row[0] for row in rows], np.array([[float(cell) for cell in row[1:]] for row in rows], np.float32)
+
+
 def test_other_programs_read_the_files(tmp_path):
     layer = make_layer(10, 1, 6)
     values = layer[:].reshape(10, 6)
     names = [f"n0/ü{i}.jpg" for i in range(10)]
-    for file_format in ("mat", "pt", "csv", "h5"):
+    for file_format in ("mat", "pt", "csv", "parquet", "h5"):
         export_layer(layer, tmp_path, file_format, targets=np.arange(10) % 3, file_names=names)
     mat = scipy.io.loadmat(tmp_path / "activations.mat")
     assert mat["features"].dtype == np.float32
@@ -123,6 +135,10 @@ def test_other_programs_read_the_files(tmp_path):
     table = pd.read_csv(tmp_path / "activations.csv", index_col="stimulus")
     assert list(table.index) == layer.stimulus_ids
     np.testing.assert_array_equal(table.to_numpy().astype(np.float32), values)
+    np.testing.assert_array_equal(pd.read_parquet(tmp_path / "activations.parquet").to_numpy()[:, 1:], values)
+    ids, matrix = read_as_r_does(tmp_path / "activations.csv")
+    assert ids == layer.stimulus_ids
+    np.testing.assert_array_equal(matrix, values)
     file: Any
     with h5py.File(tmp_path / "activations.h5") as file:
         np.testing.assert_array_equal(file["features"][:], values)
@@ -154,7 +170,7 @@ def test_same_content_same_bytes_and_few_rows_at_a_time(tmp_path, file_format):
 def test_other_types(tmp_path, file_format, dtype):
     layer = make_layer(6, 1, 5, dtype=dtype)
     export_layer(layer, tmp_path, file_format)
-    expected = layer[:][:, 0].astype(np.float32) if file_format == "csv" else layer[:][:, 0]
+    expected = layer[:][:, 0].astype(np.float32) if file_format in ("csv", "parquet") else layer[:][:, 0]
     np.testing.assert_array_equal(read_export(tmp_path).values, expected)
 
 
@@ -226,7 +242,7 @@ def test_an_export_takes_the_place_of_an_earlier_one_in_parts(tmp_path, suffix):
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"activations_0{i}.{suffix}" for i in (1, 2)]
 
 
-@pytest.mark.parametrize("suffix", ["npy", "txt", "mat", "csv", "h5"])
+@pytest.mark.parametrize("suffix", ["npy", "txt", "mat", "csv", "parquet", "h5"])
 def test_a_full_disk_is_one_line(tmp_path, suffix):
     """In a process of its own whose files may not grow: the write fails as on a full disk."""
     code = f"""

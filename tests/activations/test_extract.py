@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+import beholder as bh
 from beholder._core.errors import BeholderError, ConfigurationChanged, InputError
 from beholder.activations import Activations, capture, extract
 from beholder.models import Model, wrap
@@ -46,14 +47,14 @@ def test_values_equal_those_of_one_big_batch(net: Model, stimuli: StimulusSet, t
     assert acts.layers == LAYERS
     for name in LAYERS:
         np.testing.assert_allclose(acts[name].to_numpy(), expected[name].numpy(), rtol=1e-5, atol=1e-6)
-    assert acts["conv2"].dims == ("stimulus", "replicate", "channel", "height", "width")
+    assert acts["conv2"].dims == ("stimulus", "channel", "height", "width")
     assert list(acts.stimuli["id"]) == list(stimuli.ids)
 
 
 def test_reading_parts(net: Model, stimuli: StimulusSet, tmp_path: Path) -> None:
     layer = extract(net, stimuli, ["conv2"], out_path=tmp_path, batch_size=2)["conv2"]
     whole = layer[:]
-    assert whole.shape == (23, 1, 6, 8, 8)
+    assert whole.shape == (23, 6, 8, 8)
     np.testing.assert_array_equal(layer[5:17, 0, 2], whole[5:17, 0, 2])
     np.testing.assert_array_equal(layer[[3, 1, 20]], whole[[3, 1, 20]])
     np.testing.assert_array_equal(layer[-1], whole[-1])
@@ -66,6 +67,40 @@ def test_reading_parts(net: Model, stimuli: StimulusSet, tmp_path: Path) -> None
     blocks = list(layer.iter_blocks(max_bytes=6 * 64 * 4 * 5))
     np.testing.assert_array_equal(np.concatenate([block for _, block in blocks]), whole)
     assert [start for start, _ in blocks][:2] == [0, 5] or len(blocks) > 2
+
+
+@pytest.mark.parametrize("n_replicates", [1, 2])
+def test_one_shape_whichever_way_activations_are_read(
+    net: Model, stimuli: StimulusSet, tmp_path: Path, n_replicates: int
+) -> None:
+    exposure = None
+    acts = extract(net, stimuli[:4], ["conv2"], out_path=tmp_path, replicates=n_replicates, exposure=exposure)
+    layer = acts["conv2"]
+    own = (4, 6, 8, 8) if n_replicates == 1 else (4, 2, 6, 8, 8)
+    whole = layer.to_numpy()
+    assert layer.shape == whole.shape == own and (layer.ndim, len(layer.dims)) == (len(own), len(own))
+    one = layer[2]
+    read = [
+        layer[:], np.asarray(layer), torch.tensor(layer).numpy(), torch.as_tensor(np.asarray(layer)).numpy(),
+        np.stack([layer[i] for i in range(4)]), layer[[0, 1, 2, 3]], layer.sel(layer.ids), layer.to_xarray().to_numpy(),
+        np.concatenate([block for _, block in layer.iter_blocks(max_bytes=1)]),
+    ]  # fmt: skip
+    for values in read:
+        np.testing.assert_array_equal(values, whole)
+    assert one.shape == layer.sel(layer.ids[2]).shape == layer[layer.ids[2]].shape == own[1:]
+    np.testing.assert_array_equal(layer[:, 1], whole[:, 1])
+    with_axis = layer.with_replicates
+    assert with_axis.shape == with_axis[:].shape == np.asarray(with_axis).shape == (4, n_replicates, 6, 8, 8)
+    np.testing.assert_array_equal(with_axis[:].reshape(whole.shape), whole)
+    assert (layer.n_replicates, layer.feature_shape, layer.feature_dims) == (
+        n_replicates, (6, 8, 8), ("channel", "height", "width"),
+    )  # fmt: skip
+    np.testing.assert_allclose(bh.compute_rdm(layer), bh.compute_rdm(with_axis), atol=1e-6)
+    for suffix in ("npy", "csv", "parquet"):
+        layer.save(tmp_path / f"one.{suffix}")
+        with_axis.save(tmp_path / f"two.{suffix}")
+        assert (tmp_path / f"one.{suffix}").read_bytes() == (tmp_path / f"two.{suffix}").read_bytes()
+    assert np.load(tmp_path / "one.npy").shape == own
 
 
 @pytest.mark.parametrize("changes", [{"workers": 2}, {"threads": 1}, {"threads": 5}])
@@ -195,7 +230,7 @@ def test_pools_and_flattening(net: Model, stimuli: StimulusSet, tmp_path: Path) 
     raw = extract(net, stimuli, ["conv2"], out_path=tmp_path)["conv2"].to_numpy()
     mean = extract(net, stimuli, ["conv2"], out_path=tmp_path, pool="mean")["conv2"]
     np.testing.assert_allclose(mean.to_numpy(), raw.mean((2, 3)), rtol=1e-5, atol=1e-6)
-    assert (tmp_path / "inplace.mean.zarr").exists() and mean.dims == ("stimulus", "replicate", "channel")
+    assert (tmp_path / "inplace.mean.zarr").exists() and mean.dims == ("stimulus", "channel")
     flat = extract(net, stimuli, ["conv2"], out_path=tmp_path / "flat", flatten=True)["conv2"].to_numpy()
     np.testing.assert_array_equal(flat, raw.reshape(23, -1))
 
@@ -205,7 +240,7 @@ def test_tokens_of_a_sequence_first_network(stimuli: StimulusSet, tmp_path: Path
     acts = extract(net, stimuli, ["attn", "attn:weights"], out_path=tmp_path, batch_size=4)
     _, expected = capture(net, np.stack([stimuli.source(i) for i in range(23)]), ["attn", "attn:weights"])
     np.testing.assert_allclose(acts["attn"].to_numpy(), expected["attn"].transpose(0, 1).numpy(), rtol=1e-5, atol=1e-6)
-    assert acts["attn:weights"].dims[2:] == ("head", "query", "key")
+    assert acts["attn:weights"].feature_dims == ("head", "query", "key")
 
 
 def test_ensembles_join_global_maxima(stimuli: StimulusSet, tmp_path: Path) -> None:
@@ -375,7 +410,7 @@ def test_a_layer_as_a_table_and_as_a_file(net: Model, stimuli: StimulusSet, tmp_
     acts = extract(net, stimuli, ["conv2"], out_path=tmp_path, pool="mean")
     table = acts["conv2"].to_pandas()
     assert table.shape == (23, 6) and table.index.name == "stimulus" and table.columns.name == "channel"
-    np.testing.assert_array_equal(table.loc[stimuli.ids[3]], acts["conv2"][3, 0])
+    np.testing.assert_array_equal(table.loc[stimuli.ids[3]], acts["conv2"][3])
     assert acts["conv2"].save(tmp_path / "mean.npy") == tmp_path / "mean.npy"
     np.testing.assert_array_equal(np.load(tmp_path / "mean.npy"), acts["conv2"].to_numpy())
     saved = acts["conv2"].save(tmp_path / "mean.csv")

@@ -49,7 +49,7 @@ def test_logits_are_stored_beside_layers(model: Model, stimuli: StimulusSet, tmp
     with torch.no_grad():
         expected = classifier(batch).numpy()
     np.testing.assert_allclose(acts["zero_shot"].to_numpy(), expected, atol=1e-4)
-    assert acts["visual"].shape == (5, 1, 16)
+    assert acts["visual"].shape == (5, 16)
 
 
 def test_other_class_names_are_another_configuration(model: Model, stimuli: StimulusSet, tmp_path: Path) -> None:

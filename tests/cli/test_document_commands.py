@@ -300,7 +300,7 @@ def test_the_two_lines_of_a_document_run_one_after_the_other(
     assert code == 0, err
     assert ("--batch_size 32 is left out" in err) == ("64" in first)
     acts = bh.open(place / "activations" / "alexnet.zarr")
-    assert {name: acts[name].shape[2:] for name in acts.layers} == {
+    assert {name: acts[name].shape[1:] for name in acts.layers} == {
         "features.11": (256, 13, 13),
         "classifier.4": (4096,),
     }
@@ -324,7 +324,7 @@ def test_ensemble_of_the_document_runs(place: Path, call: Call, random_weights: 
     assert rows.shape == (2, 1)  # two centred rows have one direction
     from beholder import Activations
 
-    assert Activations(place / "activations" / "alexnet.zarr")["maxpoolpen_ensemble"].shape == (2, 1, 512 + 4096)
+    assert Activations(place / "activations" / "alexnet.zarr")["maxpoolpen_ensemble"].shape == (2, 512 + 4096)
 
 
 def test_panel_quick_start_runs(place: Path, call: Call, small_panel: None) -> None:

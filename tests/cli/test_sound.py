@@ -53,8 +53,8 @@ def test_extract_from_the_bundled_network(sounds: Path, tmp_path: Path, beholder
     )  # fmt: skip
     assert code == 0, err
     acts = bh.open(tmp_path / "out" / "syllables.zarr")
-    assert acts["cochleagram"].shape == (16, 1, 65, 94)
-    assert acts["block3"].shape == (16, 1, 128, 16, 23)
+    assert acts["cochleagram"].shape == (16, 65, 94)
+    assert acts["block3"].shape == (16, 128, 16, 23)
     named = acts["classifier"].to_numpy().reshape(16, 16).argmax(axis=1)
     assert (named == np.arange(16)).mean() > 0.9
 
@@ -89,8 +89,8 @@ def test_spoken_digits_through_a_published_architecture(shared_data: Path, tmp_p
     )  # fmt: skip
     assert code == 0, err
     acts = bh.open(tmp_path / "out" / "cochresnet50--random.mean.zarr")
-    assert acts["input_after_preproc"].shape == (2, 1, 211)
-    assert acts["conv1_relu1"].shape == (2, 1, 64)
-    assert acts["final"].shape == (2, 1, 794)
+    assert acts["input_after_preproc"].shape == (2, 211)
+    assert acts["conv1_relu1"].shape == (2, 64)
+    assert acts["final"].shape == (2, 794)
     sound, rate = load_sound(tmp_path / "digits" / "0_george_0.wav")
     assert rate == 8000 and len(sound) < 8000

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from beholder.cli._main import app, split_globals
+from beholder.stimuli import read_model_stimuli
 
 from .conftest import NETWORK
 
@@ -64,6 +65,33 @@ def test_the_three_steps(workplace: Path, beholder: Call) -> None:
     assert (folder / "manifest.csv").exists()
     assert (workplace / "stimuli" / "net" / "provenance.json").exists()
     assert beholder("units", "exemplars", *NET, "--units_file", "units.json", *windows)[0] == 0
+
+
+def test_a_first_look_at_units(workplace: Path, beholder: Call) -> None:
+    """Without a file of units, batches and queries; of the only recording that has the layer, here an extraction."""
+    look = ["units", "exemplars", "--unit", "0:2", "--top", "3"]
+    code, _, err = beholder(*look)
+    assert code == 2 and "`beholder units record --model_name NAME --layers 0" in err
+    pictures = [str(path) for path in sorted((workplace / "images").rglob("*.png"))]
+    assert beholder("extract", *NET, "-mn", "0", "-ip", *pictures[:12], "--threads", "1")[0] == 0
+    code, out, err = beholder(*look, "--json")
+    assert code == 0, err
+    tables = json.loads(out)
+    assert tables["windows"][0]["top"] == 3 and len(tables["stimuli"]) == 6
+    folder = workplace / "stimuli" / "net_top3" / "0" / "channel_2" / "natural_images"
+    assert tables["exemplars"] == [{"layer": "0", "channel": 2, "folder": str(folder.relative_to(workplace))}]
+    assert sorted(path.stem for path in folder.rglob("*.png")) == [f"{s}_{k}" for s in ("max", "min") for k in range(3)]
+    code, out, err = beholder(*look)
+    assert code == 0, err
+    strongest = max(tables["stimuli"], key=lambda row: row["activation"])
+    assert out.splitlines()[1].startswith(f"  most: {strongest['stimulus_id']} ({strongest['activation']:.4g}), ")
+    found = read_model_stimuli(workplace / "stimuli" / "net_top3").units[0].select("natural", "max")
+    assert [one.activation for one in found] == sorted(one.activation or 0 for one in found) and len(found) == 3
+    code, _, err = beholder("tasks", "plan", "-s", "stimuli/net_top3", "--scheme", "released", "-nc", "0")
+    assert code == 2 and "exemplars with queries" in err
+    for more in (["--units_file", "units.json", "--unit", "0:2"], []):
+        code, _, err = beholder("units", "exemplars", *more)
+        assert code == 2 and "--units_file FILE or --unit LAYER:CHANNEL" in err
 
 
 def test_maps_and_the_gallery(workplace: Path, beholder: Call) -> None:

@@ -100,7 +100,7 @@ def test_store_holds_every_recorded_layer(demo):
     acts = Activations(out / "activations" / "shapes.zarr")
     assert acts.layers == LAYERS
     assert acts.model == "beholder:shapes@v2"
-    assert acts["block5"].shape == (32, 1, 256, 7, 7)
+    assert acts["block5"].shape == (32, 256, 7, 7)
 
 
 def test_network_is_right_about_the_demos_pictures(demo):

@@ -109,7 +109,7 @@ def test_command_lines_parse(page: Path) -> None:
 
 def test_blocks_are_of_known_kinds() -> None:
     """A misspelt kind would be a block that nobody tests."""
-    known = {"python", "python notest", "console", "sh", "text", "toml"}
+    known = {"python", "python notest", "console", "sh", "text", "toml", "r"}
     for page in PAGES:
         for block in read_blocks(page):
             assert block.kind in known, f"{page.name}:{block.line}: {block.kind!r}"

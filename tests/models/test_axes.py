@@ -163,7 +163,7 @@ def test_what_cannot_be_told_is_asked_for(tmp_path: Path) -> None:
     values = np.random.default_rng(0).random((6, 4, 3)).astype(np.float32)
     net = bh.wrap(Untold(), input_shape=(4, 3))
     plain = bh.extract(net, values, ["inner"], out_path=tmp_path)["inner"]
-    assert plain.dims[2:] == ("axis1", "axis2")
+    assert plain.feature_dims == ("axis1", "axis2")
     with pytest.raises(bh.InputError, match=r"got 'inner', axis1 4 × axis2 3; try axes inner=channel,token"):
         bh.extract(net, values, ["inner"], out_path=tmp_path, pool="mean")
     told = bh.extract(net, values, ["inner"], out_path=tmp_path, pool="mean", axes={"inner": ("time", "channel")})

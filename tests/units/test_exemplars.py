@@ -159,13 +159,43 @@ def test_pictures_of_exemplars(tmp_path: Path) -> None:
     assert "grey_19, activation" in best._repr_html_()
 
 
+def test_the_top_of_a_unit_without_batches_and_queries(record: Record, values: np.ndarray, tmp_path: Path) -> None:
+    acts = record(values)
+    best = bh.find_exemplars(acts, str(UNITS[0]), top=7)
+    column = np.array(get_column(values, UNITS[0]))
+    ascending = np.argsort(column, kind="stable")
+    np.testing.assert_array_equal(best.positions[0, 0, 0], ascending[6::-1])
+    np.testing.assert_array_equal(best.positions[0, 1, 0], ascending[-7:])
+    table: Any = best.to_pandas()
+    assert len(table) == 14 and set(table["role"]) == {"reference"} and set(table["batch"]) == {0}
+    np.testing.assert_allclose(table["activation"], column[best.positions].ravel(), rtol=1e-6)
+    assert "the 7 least and the 7 most of 60 stimuli" in repr(best) and "batch" not in repr(best)
+    assert bh.find_exemplars(acts, str(UNITS[0]), top=60).ranks.shape == (1, 2, 1, 60)
+    for asked, message in (
+        ({"top": 0}, "top from 1 to 60, the recorded stimuli; got 0"),
+        ({"top": 61}, "top from 1 to 60, the recorded stimuli; got 61"),
+        ({"top": 9, "num_batches": 2}, "top, or batches and queries; got top with num_batches"),
+        ({"top": 9, "scheme": "released"}, "got top with scheme"),
+    ):
+        with pytest.raises(bh.InputError, match=message):
+            bh.find_exemplars(acts, str(UNITS[0]), **asked)
+
+
+def test_queries_that_nobody_could_tell_apart_are_told(record: Record, caplog: pytest.LogCaptureFixture) -> None:
+    acts = record(np.random.default_rng(0).standard_normal((40, 2)))
+    bh.find_exemplars(acts, "first:0", num_batches=1)
+    assert not caplog.records
+    bh.find_exemplars(acts, "first:0", num_batches=2)
+    assert "drive a unit nearly alike (ranks 18 to 19 and 20 to 21 of 40)" in caplog.text
+
+
 def test_refusals(record: Record, values: np.ndarray) -> None:
     acts = record(values)
     with pytest.raises(bh.InputError, match="channel of 'first' from 0 to 2; got 3"):
         find_exemplars(acts, [Unit("first", 3)])
     with pytest.raises(bh.InputError, match="'third', which is not recorded there; try `beholder units record`"):
         find_exemplars(acts, [Unit("third", 0)])
-    with pytest.raises(bh.InputError, match=r"at least 220 stimuli.*got 60; try num_batches=3"):
+    with pytest.raises(bh.InputError, match=r"at least 220 stimuli.*got 60; try num_batches=2"):
         find_exemplars(acts, UNITS)
     with pytest.raises(bh.InputError, match="an empty list"):
         find_exemplars(acts, [])

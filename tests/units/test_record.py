@@ -67,7 +67,7 @@ def test_only_the_layers_of_units(net: bh.Model, batch: np.ndarray, tmp_path: Pa
     stimuli = bh.StimulusSet.from_arrays(batch, kind="array")
     acts = bh.record_units(net, stimuli, units, out_path=tmp_path)
     assert acts.layers == ["conv1", "relu@2:in", "output"]  # the network's order
-    assert acts["relu@2:in"].shape == (10, 1, 5)
+    assert acts["relu@2:in"].shape == (10, 5)
     units.save(tmp_path / "units.json")
     again = bh.record_units(net, stimuli, tmp_path / "units.json", out_path=tmp_path / "again")
     assert read_tree(again.path) == read_tree(acts.path)

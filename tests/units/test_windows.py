@@ -74,7 +74,8 @@ def test_settings_of_the_document_and_the_paper() -> None:
     ("options", "message"),
     [
         ({"n_stimuli": 219}, "at least 220 stimuli for 11 batches.*got 219; try num_batches=10"),
-        ({"n_stimuli": 7}, "got 7; try at least 20 stimuli"),
+        ({"n_stimuli": 7}, "got 7; try at least 22 stimuli, or top=7"),
+        ({"n_stimuli": 40}, "got 40; try num_batches=1"),
         ({"num_batches": 0}, "num_batches"),
         ({"percentile": (90, 10)}, r"percentile=\(LOW, HIGH\)"),
         ({"percentile": (10, 101)}, r"percentile=\(LOW, HIGH\)"),
@@ -87,3 +88,31 @@ def test_settings_of_the_document_and_the_paper() -> None:
 def test_refusals(options: dict[str, object], message: str) -> None:
     with pytest.raises(bh.InputError, match=message):
         plan_windows(**{"n_stimuli": 1000, **options})
+
+
+@pytest.mark.parametrize(("n", "b"), [(40, 2), (220, 11), (44, 1), (1000, 11), (20, 1), (60, 2)])
+def test_queries_are_alike_where_few_stimuli_lie_between_them(n: int, b: int) -> None:
+    windows = plan_windows(n, num_batches=b)
+    assert windows.are_alike == (windows.start_max - windows.stop_min <= n / 20)
+
+
+@pytest.mark.parametrize(
+    ("n", "b", "percentile", "message"),
+    [
+        (40, 2, (10, 90), r"the 45 % of 40 stimuli .*; try num_batches=1 without percentile, .*or 180 stimuli"),
+        (40, 1, (10, 90), r"the 22.5 % of 40 .*; try percentile=\(23, 77\) or 90 stimuli"),
+        (400, 11, (10, 90), r"the 24.8 % of 400 .*; try num_batches=4 or percentile=\(25, 75\) or 990 stimuli"),
+    ],
+)
+def test_a_percentile_within_the_references_says_why_and_what_would_do(
+    n: int, b: int, percentile: tuple[float, float], message: str
+) -> None:
+    with pytest.raises(bh.InputError, match=message) as refusal:
+        plan_windows(n, num_batches=b, percentile=percentile)
+    told = str(refusal.value)
+    for asked in re.findall(r"num_batches=(\d+)(?! without)", told):
+        assert not plan_windows(n, num_batches=int(asked), percentile=percentile).are_alike
+    for low, high in re.findall(r"try.*percentile=\((\d+), (\d+)\)", told):
+        assert not plan_windows(n, num_batches=b, percentile=(int(low), int(high))).are_alike
+    for asked in re.findall(r"or (\d+) stimuli", told):
+        assert plan_windows(int(asked), num_batches=b, percentile=percentile).is_valid

@@ -16,7 +16,7 @@ from beholder._core.addresses import is_address
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.hashing import hash_array, hash_settings
 from beholder._core.id_patterns import extract_ids
-from beholder.activations import Activations
+from beholder.activations import Activations, LayerActivations
 from beholder.analysis._behavior import is_behavior, read_behavior
 from beholder.recordings import RecordedRDMs, Recordings, hash_recordings, open_recordings
 
@@ -170,12 +170,13 @@ class LayerRows:
 
     Parameters
     ----------
-    layer : LayerActivations or array, (n_all, n_replicates, *features)
+    layer : LayerActivations, or array, (n_all, n_replicates, *features)
     rows : (n_stimuli,), int
     stimulus_ids : sequence of str, (n_stimuli,)
     """
 
     def __init__(self, layer: Any, rows: np.ndarray, stimulus_ids: Sequence[str]) -> None:
+        layer = layer.with_replicates if isinstance(layer, LayerActivations) else layer
         self._layer = layer
         self._rows = np.asarray(rows, dtype=np.int64)
         self._whole = np.array_equal(self._rows, np.arange(int(layer.shape[0])))

@@ -45,6 +45,7 @@ Device = Annotated[str, Parameter(name=["--device", "-dv"])]
 BatchSize = Annotated[int | None, Parameter(name=["--batch-size", "-bs"])]
 InPath = Annotated[str, Parameter(name=["--in-path", "-ip"])]
 OptionalIn = Annotated[str | None, Parameter(name=["--in-path", "-ip"])]
+InPaths = Annotated[tuple[str, ...], Parameter(name=["--in-path", "-ip"], consume_multiple=True, show_default=" ".join)]
 OutPath = Annotated[str, Parameter(name=["--out-path", "-op"])]
 OptionalOut = Annotated[str | None, Parameter(name=["--out-path", "-op"])]
 UnitsFile = Annotated[str, Parameter(name="--units-file")]
@@ -172,8 +173,8 @@ class AxesFlags:
 class StimulusFlags:
     """Which stimuli."""
 
-    in_path: InPath = DEFAULT_IN_PATH
-    """Folder of pictures or sounds, a .csv table, or an HDF5 file of pictures."""
+    in_path: InPaths = (DEFAULT_IN_PATH,)
+    """Folder of pictures or sounds, files, a .csv table, or an HDF5 file of pictures."""
     image_set: str | None = None
     """A named set: imagenet-val, whose folder --in_path is, or one that beholder assets fetches."""
     layout: Literal["flat", "classes"] | None = None
@@ -199,9 +200,9 @@ class StimulusFlags:
         from beholder.stimuli import list_assets, read_stimuli
 
         self.check()
-        own_place = self.in_path == DEFAULT_IN_PATH and any(set_.name == self.image_set for set_ in list_assets())
+        own_place = self.in_path == (DEFAULT_IN_PATH,) and any(set_.name == self.image_set for set_ in list_assets())
         return read_stimuli(
-            None if own_place else self.in_path,
+            None if own_place else self.in_path[0] if len(self.in_path) == 1 else self.in_path,
             image_set=self.image_set,
             layout=self.layout,
             things=self.things,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from cyclopts import Parameter
 
@@ -23,7 +23,7 @@ from beholder.cli._flags import (
     Seed,
     StimulusFlags,
     StoreFlags,
-    UnitsFile,
+    Words,
     WorkFlags,
     flags,
 )
@@ -31,6 +31,7 @@ from beholder.cli._model_flags import ModelFlags, SkeletonFlags
 
 if TYPE_CHECKING:
     from beholder.activations import Activations
+    from beholder.models import UnitList
     from beholder.units import Accuracy, Exemplars
 
 
@@ -102,6 +103,15 @@ def _find_units(model: ModelFlags, units_file: str | None, layers: list[str] | N
     return path
 
 
+def _list_top(found: Exemplars) -> Iterator[str]:
+    """Of each unit the stimuli that drive it most, and least, the most extreme first, with their activations."""
+    for i, unit in enumerate(found.units):
+        yield f"{unit} of {found.model}, {found.windows.n_stimuli} stimuli"
+        for sign, word in ((1, "most"), (0, "least")):
+            pairs = zip(found.positions[i, sign, 0, ::-1], found.activations[i, sign, 0, ::-1], strict=True)
+            yield f"  {word}: " + ", ".join(f"{found.acts.stimulus_ids[row]} ({value:.4g})" for row, value in pairs)
+
+
 def _print_recording(acts: Activations, accuracy: Accuracy | None, output: OutputFlags) -> None:
     from beholder.models import ZERO_SHOT
 
@@ -130,17 +140,21 @@ class _WindowFlags:
     """The end of these ranks."""
     percentile: Annotated[list[float] | None, Parameter(consume_multiple=True)] = None
     """Two numbers instead: the windows begin at the first and end at the second per cent of the stimuli."""
-    num_batches: int = 11
-    """Batches, and queries per sign."""
+    num_batches: int | None = None
+    """Batches, and queries per sign; default 11."""
     scheme: Literal["document", "released"] = "document"
     """document: each unit draws its own numbers; released: one stream for all, as in the released code."""
     seed: Seed = 42
     """Decides which references meet which query."""
+    top: int | None = None
+    """For a look, without batches and queries: so many stimuli that drive a unit most, and as many that drive it least.
+    """
 
 
 def exemplars(
     *,
-    units_file: UnitsFile,
+    units_file: OptionalUnits = None,
+    unit: Words = None,
     model: SkeletonFlags = SkeletonFlags(),
     windows: _WindowFlags = _WindowFlags(),
     activations: str | None = None,
@@ -152,7 +166,9 @@ def exemplars(
     overwrite: bool = False,
     output: OutputFlags = OutputFlags(),
 ) -> None:
-    """Write the natural stimuli that drive units most and least, in batches of nine references and one query.
+    """Write the natural stimuli that drive units most and least: a few, or batches of nine references and one query.
+
+    Example: beholder units exemplars --unit features.12:5 --top 9
 
     Example: beholder units exemplars --model_name squeezenet1_1 --units_file units.json --percentile 10 90
 
@@ -160,40 +176,65 @@ def exemplars(
     ----------
     units_file
         The units.
+    unit
+        Units instead, as they are printed: features.12:5.
     model.model_name
-        The model; default the one that the units file names.
+        The model; default the one that the units file names, or the one recording that holds the units' layers.
     activations
-        The recording; default ./activations/{model}.mean.zarr.
+        The recording, or any store that holds the layers; default ./activations/{model}.mean.zarr, or {model}.zarr.
     in_path
         Where the recorded stimuli lie now; default where they were recorded.
     out_path
         Folder for all models' stimuli; default ./stimuli/.
     extra_name
-        Appended to the model's folder as {model}_{extra_name}.
+        Appended to the model's folder as {model}_{extra_name}; with --top 9 default top9.
     overwrite
         Replace exemplars that were made otherwise.
     """
     from beholder.activations import Activations
+    from beholder.models import UnitList
     from beholder.units import find_exemplars, write_exemplars
 
-    path = model.find(units_file)
-    store = model.find_recording(activations, lambda: model.find_path_name(path))
-    if not store.exists():
-        hint = "`beholder units record` first, or --activations"
-        raise InputError("a recording", got=f"nothing at {store}", hint=hint)
-    found = find_exemplars(Activations(store), path, **vars(windows))
+    if (units_file is None) == (unit is None):
+        raise InputError("--units_file FILE or --unit LAYER:CHANNEL", got="none" if unit is None else "both")
+    asked = UnitList(tuple(unit)) if unit else model.find(units_file or "")  # pyright: ignore[reportArgumentType]
+    store = _find_recording(model, activations, asked)
+    found = find_exemplars(Activations(store), asked, **vars(windows))
+    extra_name = extra_name or (f"top{windows.top}" if windows.top else "")
     folder = write_exemplars(
         found, model.join(out_path or "stimuli"), stimuli=in_path, extra_name=extra_name, overwrite=overwrite,
         **vars(work), **vars(long),
     )  # fmt: skip
-    rows = [{**asdict(unit), "folder": str(folder / unit.path_name / "natural_images")} for unit in found.units]
-    skipped = [{**asdict(unit), "reason": reason} for unit, reason in found.skipped]
-    tables = {"exemplars": rows, "skipped": skipped, "windows": [found.windows.to_dict()]}
+    rows = [{**asdict(one), "folder": str(folder / one.path_name / "natural_images")} for one in found.units]
+    skipped = [{**asdict(one), "reason": reason} for one, reason in found.skipped]
+    tables: dict[str, Any] = {"exemplars": rows, "skipped": skipped, "windows": [found.windows.to_dict()]}
+    if windows.top:
+        tables["stimuli"] = found.to_pandas().to_dict("records")
     output.print([*_describe(found), str(folder)], tables)
+
+
+def _find_recording(model: SkeletonFlags, activations: str | None, asked: UnitList | Path) -> Path:
+    """The recording that a flag names, the model's own, or the only one that holds the layers of units."""
+    from beholder.units import find_recording
+
+    path = asked if isinstance(asked, Path) else None
+    if not (activations or path or model.model_name or model.directory):
+        return find_recording(model.join("activations"), cast("UnitList", asked).layers)
+    store = model.find_recording(activations, lambda: model.find_path_name(path))
+    whole = store.with_name(store.name.removesuffix(".mean.zarr") + ".zarr")
+    if not activations and not store.exists() and whole.exists():
+        return whole
+    if not store.exists():
+        hint = "`beholder units record` first, or --activations"
+        raise InputError("a recording", got=f"nothing at {store}", hint=hint)
+    return store
 
 
 def _describe(found: Exemplars) -> Iterator[str]:
     w = found.windows
-    yield f"{len(found)} units, {w.num_batches} batches of 2 x 10 stimuli each, of {w.n_stimuli}"
-    yield f"queries from ranks {w.start_min} to {w.stop_min - 1} and {w.start_max} to {w.stop_max - 1}"
+    if w.top is not None:
+        yield from _list_top(found)
+    else:
+        yield f"{len(found)} units, {w.num_batches} batches of 2 x 10 stimuli each, of {w.n_stimuli}"
+        yield f"queries from ranks {w.start_min} to {w.stop_min - 1} and {w.start_max} to {w.stop_max - 1}"
     yield from (f"skipped {unit}: {reason}" for unit, reason in found.skipped)

@@ -69,7 +69,7 @@ class _ExtractFlags:
     reduce: str | None = None
     """srp:K (sparse random projection) or pca:K to a fixed width."""
     file_format: Annotated[str, Parameter(name=["--file-format", "-ff"])] = "zarr"
-    """zarr, npy, txt, mat, pt, csv or hdf5, with or without a dot."""
+    """zarr, npy, txt, mat, pt, csv, parquet or hdf5, with or without a dot."""
     n_splits: int | None = None
     """Split txt or npy files into this many parts."""
     labels: str | None = None
@@ -99,7 +99,7 @@ def extract(
     Parameters
     ----------
     stimuli.in_path
-        Folder of pictures (flat or class folders), a .csv table, or an HDF5 file of pictures.
+        Folder of pictures (flat or class folders), files, a .csv table, or an HDF5 file of pictures.
     store.batch_size
         Stimuli in one forward pass; default chosen from the work's size; a store that is there keeps its own.
     rnd_seed
@@ -248,9 +248,10 @@ def _finish(
 
 
 def _tabulate(acts: Activations, layers: Sequence[str], files: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
+    stored = [acts[name].with_replicates for name in layers]
     rows = [
-        {"layer": name, "shape": list(acts[name].shape), "dims": list(acts[name].dims), "dtype": str(acts[name].dtype)}
-        for name in layers
+        {"layer": each.layer, "shape": list(each.shape), "dims": list(each.dims), "dtype": str(each.dtype)}
+        for each in stored
     ]
     store = {"model": acts.model, "path": show_place(acts.path), "n_stimuli": len(acts.stimulus_ids)}
     return {"store": [store], "layers": rows, "files": list_files(files)}
@@ -260,8 +261,8 @@ def _describe(acts: Activations, layers: Sequence[str], files: Sequence[Path]) -
     width = max(len(name) for name in layers)
     for name in layers:
         layer = acts[name]
-        axes = " x ".join(str(size) for size in layer.shape[2:])
-        yield f"{name:<{width}}  {layer.shape[0]} stimuli  {axes}  {format_bytes(layer.nbytes)}"
+        axes = " x ".join(str(size) for size in layer.feature_shape)
+        yield f"{name:<{width}}  {len(layer)} stimuli  {axes}  {format_bytes(layer.nbytes)}"
     yield from map(str, files[:_SHOWN])
     if len(files) > _SHOWN:
         yield f"... and {len(files) - _SHOWN} more files"

@@ -57,10 +57,10 @@ def draw_accuracy(acts: Activations, stimuli: StimulusSet, path: Path) -> None:
 def draw_maps(acts: Activations, stimuli: StimulusSet, path: Path) -> None:
     """Some maps of each layer for one picture."""
     index = list(stimuli.labels).index(_SHOWN_CATEGORY)
-    layers = [layer for layer in acts.layers if acts[layer].ndim == 5]
+    layers = [layer for layer in acts.layers if len(acts[layer].feature_shape) == 3]
     maps, channels = {}, {}
     for layer in layers:
-        values = np.asarray(acts[layer][index : index + 1][0, 0], dtype=np.float64)
+        values = np.asarray(acts[layer].with_replicates[index][0], dtype=np.float64)
         channels[layer] = sorted(np.argsort(-values.std(axis=(1, 2)), kind="stable")[:_N_MAPS].tolist())
         maps[layer] = values[channels[layer]]
     ax = plot_feature_maps(maps, picture=_read_picture(stimuli.path(index)), channels=channels)

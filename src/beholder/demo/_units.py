@@ -21,6 +21,8 @@ STEPS = 40
 DIVERSITY = 1.0
 _MOST_BATCHES = 4
 _STIMULI_PER_BATCH = 20
+_SPREAD = 0.94
+"""Of the stimuli are used at most: the others lie between the queries, which would be alike."""
 
 
 def show_units(net: Model, stimuli: StimulusSet, folder: Path, n_units: int, seed: int) -> ModelStimuli:
@@ -46,7 +48,7 @@ def show_units(net: Model, stimuli: StimulusSet, folder: Path, n_units: int, see
     units = sample_units(net, n_units, seed=seed, layers=LAYERS)
     units.save(folder / "units.json")
     acts = redo(lambda **again: record_units(net, stimuli, units, out_path=folder / "activations", **again))
-    n_batches = min(_MOST_BATCHES, len(stimuli) // _STIMULI_PER_BATCH)
+    n_batches = max(1, min(_MOST_BATCHES, int(len(stimuli) * _SPREAD) // _STIMULI_PER_BATCH))
     best = find_exemplars(acts, units, num_batches=n_batches, seed=seed)
     written = redo(lambda **again: write_exemplars(best, folder / "stimuli", stimuli=stimuli, model=net, **again))
     logger.info("demo: drawing what drives %d units", len(units))

@@ -11,6 +11,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.files import read_json_object, write_json
+from beholder._core.notebooks import render_table
 from beholder._core.tables import write_parquet
 from beholder.evaluation._attack_plan import Chain
 from beholder.evaluation._attack_protocol import NONE
@@ -52,6 +53,10 @@ class AttackedAnswers:
     def __repr__(self) -> str:
         attacks = ", ".join(sorted({each["attack"] for each in self.facts["levels"]}))
         return f"AttackedAnswers({self.facts['model']}: {self.facts['settings']['n_stimuli']:,} stimuli, {attacks})"
+
+    def _repr_html_(self) -> str:
+        """Its first rows, for notebooks."""
+        return render_table(repr(self), self.to_pandas())
 
     def to_pandas(self) -> pd.DataFrame:
         """The table, a copy."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError
+from beholder._core.notebooks import render_table
 from beholder.evaluation._judgement import Judgement, describe_decisions, shorten_names
 from beholder.evaluation._judgement_table import NATURAL
 from beholder.statistics import Correlation, correlate
@@ -40,6 +41,10 @@ class NetworkScatter:
 
     def __repr__(self) -> str:
         return f"NetworkScatter({self.y_name} on {self.x_name}: {self.correlation})"
+
+    def _repr_html_(self) -> str:
+        """Its first rows, for notebooks."""
+        return render_table(repr(self), self.to_pandas())
 
     def to_pandas(self) -> pd.DataFrame:
         """The table."""

@@ -41,6 +41,7 @@ from ._save import FigureRecord as FigureRecord
 from ._save import read_figure_record as read_figure_record
 from ._save import save_figure as save_figure
 from ._shown import draw_for_files as draw_for_files
+from ._shown import show_figure as show_figure
 from ._sounds import draw_sound as draw_sound
 from ._stimulus_map import plot_stimulus_map as plot_stimulus_map
 from ._style import CHANCE_COLOR as CHANCE_COLOR

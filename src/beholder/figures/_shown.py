@@ -5,10 +5,15 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from typing import Any
+
+from beholder._core.errors import InputError
+from beholder._core.notebooks import is_notebook
 
 _FOR_FILES: ContextVar[bool] = ContextVar("figures_for_files", default=False)
+_FOR_WINDOW: ContextVar[bool] = ContextVar("figures_for_a_window", default=False)
 
 
 @contextlib.contextmanager
@@ -36,16 +41,42 @@ def is_shown() -> bool:
     """
     if _FOR_FILES.get() or threading.current_thread() is not threading.main_thread():
         return False
-    return is_notebook() or _is_in_script()
+    return is_notebook() or _FOR_WINDOW.get() or _is_in_script()
+
+
+def show_figure(plot: Callable[[], Any]) -> None:
+    """Draw a figure and show it: below the cell of a notebook, in a window from a script, which waits for it to close.
+
+    Parameters
+    ----------
+    plot : callable
+        ``plot()`` draws it.
+
+    Raises
+    ------
+    InputError
+        There is no display for a window.
+    """
+    if is_notebook():
+        plot()  # appears at the end of the cell
+        return
+    from matplotlib import pyplot
+    from matplotlib.backends.registry import BackendFilter, backend_registry
+
+    backend = pyplot.get_backend().lower()
+    if backend in backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE):
+        raise InputError(
+            "a display to open a window on", got=f"matplotlib's backend {backend}, which has none",
+            hint='.plot().figure.savefig("picture.png")',
+        )  # fmt: skip
+    token = _FOR_WINDOW.set(True)
+    try:
+        plot()
+    finally:
+        _FOR_WINDOW.reset(token)
+    pyplot.show()
 
 
 def _is_in_script() -> bool:
     pyplot, main = sys.modules.get("matplotlib.pyplot"), sys.modules.get("__main__")
     return pyplot is not None and any(value is pyplot for value in vars(main).values())
-
-
-def is_notebook() -> bool:
-    """Whether a Jupyter kernel runs this code."""
-    ipython = sys.modules.get("IPython")
-    shell = None if ipython is None else ipython.get_ipython()
-    return getattr(shell, "kernel", None) is not None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder._core.notebooks import render_table
 from beholder.recordings._file import Parts, hash_arrays, write_parts
 from beholder.recordings._labels import (
     Choice,
@@ -82,6 +83,10 @@ class RecordedRDMs:
             found = [each for each in dict.fromkeys(self.table[column].tolist()) if each]
             text += f"; {what} {list_names(found, 6)}" if found else ""
         return f"RecordedRDMs{f' {self.name}' if self.name else ''}: {text}"
+
+    def _repr_html_(self) -> str:
+        """Its first RDMs, for notebooks."""
+        return render_table(repr(self), self.table)
 
     def to_square(self) -> np.ndarray:
         """As (n_rdms, n_stimuli, n_stimuli), the diagonal 0."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder._core.notebooks import render_table
 from beholder.recordings._file import Parts, hash_arrays, write_parts
 from beholder.recordings._labels import Choice, check_ids, choose_rows, find_positions, iter_groups, make_table
 
@@ -146,6 +147,10 @@ class Recordings:
             found = [each for each in dict.fromkeys(self.units[column].tolist()) if each]
             text += f"; {what} {', '.join(found[:6])}{', …' if len(found) > 6 else ''}" if found else ""
         return f"Recordings{f' {self.name}' if self.name else ''}: {text}"
+
+    def _repr_html_(self) -> str:
+        """Its first units, for notebooks."""
+        return render_table(repr(self), self.units)
 
     @property
     def n_repeats(self) -> int:

@@ -30,15 +30,15 @@ class StoreKind(SectionKind):
         rows = tuple(
             (
                 layer.layer,
-                " × ".join(f"{size} {dim}" for dim, size in zip(layer.dims[2:], layer.shape[2:], strict=True)),
-                layer.shape[0],
-                layer.shape[1],
+                " × ".join(f"{size} {dim}" for dim, size in zip(layer.feature_dims, layer.feature_shape, strict=True)),
+                len(layer),
+                layer.n_replicates,
                 str(layer.dtype),
                 format_bytes(layer.nbytes),
             )
             for layer in layers
         )
-        replicates = sorted({layer.shape[1] for layer in layers})
+        replicates = sorted({layer.n_replicates for layer in layers})
         repeated = f", {replicates[-1]} exposures each" if replicates and replicates[-1] > 1 else ""
         unfinished = "The extraction has not ended: the same command again completes it."
         return Section(

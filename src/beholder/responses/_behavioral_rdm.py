@@ -11,6 +11,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.files import write_bytes
+from beholder._core.notebooks import render_table
 from beholder._core.renamed import accept_old_keywords
 from beholder._core.tables import format_records
 from beholder._core.wording import format_count
@@ -167,6 +168,10 @@ class BehavioralRDM:
             f"BehavioralRDM({self.kind}, {len(self.stimulus_ids)} stimuli, {known} of {len(above[0])} pairs, "
             f"{format_count(self.n_participants, 'participant')})"
         )
+
+    def _repr_html_(self) -> str:
+        """Its first rows, for notebooks."""
+        return render_table(repr(self), self.to_pandas())
 
     def to_pandas(self) -> pd.DataFrame:
         """A row a pair: ``stimulus_a, stimulus_b, dissimilarity, n_answers``."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast, final
 
 from beholder._core.durations import DAY_S
 from beholder._core.narrowing import class_of
+from beholder._core.notebooks import render_table
 from beholder._core.wording import format_count
 from beholder.responses._columns import (
     BLOCK_COLUMN,
@@ -83,6 +84,10 @@ class Responses:
     def included(self) -> pd.DataFrame:
         """The trials of sessions that were finished and break no rule."""
         return cast("pd.DataFrame", self.trials.loc[~self.trials["excluded"].to_numpy(bool)])
+
+    def _repr_html_(self) -> str:
+        """Its first rows, for notebooks."""
+        return render_table(repr(self), self.to_pandas())
 
     def to_pandas(self) -> pd.DataFrame:
         """All trials."""

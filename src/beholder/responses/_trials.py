@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError
 from beholder._core.id_patterns import extract_ids
+from beholder._core.notebooks import render_table
 from beholder._core.wording import format_count
 from beholder.responses._exported import is_export, read_n_choices
 from beholder.responses._trial_columns import (
@@ -71,6 +72,10 @@ class Trials:
     def __repr__(self) -> str:
         n_people = len(set(self.table["participant"]))
         return f"Trials({format_count(len(self.table), 'answer')} of {format_count(n_people, 'participant')})"
+
+    def _repr_html_(self) -> str:
+        """Its first rows, for notebooks."""
+        return render_table(repr(self), self.to_pandas())
 
     def to_pandas(self) -> pd.DataFrame:
         """The table, a copy."""

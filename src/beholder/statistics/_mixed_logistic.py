@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder._core.notebooks import render_table
 from beholder.statistics._laplace import LARGE, LaplaceProblem, RandomTerm
 
 if TYPE_CHECKING:
@@ -52,6 +53,13 @@ class LogisticMixedFit:
     n_trials: int
     n_levels: dict[str, int]
     warnings: tuple[str, ...] = field(default=())
+
+    def _repr_html_(self) -> str:
+        """Its first rows, for notebooks."""
+        return render_table(
+            f"{self.n_trials} trials, log-likelihood {self.log_likelihood:.4g}",
+            self.to_pandas().reset_index(names="coefficient"),
+        )
 
     def to_pandas(self) -> pd.DataFrame:
         """The fixed coefficients, indexed by name: ``estimate, se, z, p, low, high`` (Wald's 95 % interval)."""

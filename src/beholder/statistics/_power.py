@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder._core.notebooks import render_table
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.wording import format_count
 from beholder.statistics._effect import Effect, check_sizes, is_crossed
@@ -145,6 +146,10 @@ class PowerAnalysis:
                 f"{head}{format_count(row['n_participants'], 'participant')}{each} (power {row['power']:.2f}{checked})"
             )
         return lines
+
+    def _repr_html_(self) -> str:
+        """Its first rows, for notebooks."""
+        return render_table(repr(self), self.to_pandas())
 
     def to_pandas(self) -> pd.DataFrame:
         """The table, a row for each numbers of participants and trials."""

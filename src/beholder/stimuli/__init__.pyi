@@ -82,6 +82,7 @@ from .made._unit_stimuli import ActivationMap as ActivationMap
 from .made._unit_stimuli import ModelStimuli as ModelStimuli
 from .made._unit_stimuli import UnitStimuli as UnitStimuli
 from .made._unit_stimuli import UnitStimulus as UnitStimulus
+from .made._unit_stimuli import are_alike as are_alike
 from .made._unit_stimuli import is_model_stimuli as is_model_stimuli
 from .made._unit_stimuli import read_model_stimuli as read_model_stimuli
 from .sets._arrays import HDF5Images as HDF5Images
@@ -100,6 +101,7 @@ from .sets._fields import read_name_fields as read_name_fields
 from .sets._folder import get_image_set as get_image_set
 from .sets._folder import list_image_extensions as list_image_extensions
 from .sets._folder import list_sound_extensions as list_sound_extensions
+from .sets._html import embed_stimulus as embed_stimulus
 from .sets._items import StimulusItems as StimulusItems
 from .sets._joined import join_sets as join_sets
 from .sets._manifest import Manifest as Manifest
@@ -114,6 +116,7 @@ from .sets._selection import find_places as find_places
 from .sets._set import StimulusSet as StimulusSet
 from .sets._set import name_conditions as name_conditions
 from .sets._unpack import unpack_stimuli as unpack_stimuli
+from .sounds._player import embed_player as embed_player
 from .sounds._sound import load_sound as load_sound
 from .sounds._sound import resample_sound as resample_sound
 from .sounds._sound import save_sound as save_sound

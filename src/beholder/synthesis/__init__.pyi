@@ -54,6 +54,7 @@ from .images._parameterization import Waveform as Waveform
 from .images._parameterization import make_color_matrix as make_color_matrix
 from .images._transforms import Affine as Affine
 from .images._transforms import Crop as Crop
+from .images._transforms import FunctionTransform as FunctionTransform
 from .images._transforms import Noise as Noise
 from .images._transforms import Pad as Pad
 from .images._transforms import RandomCrop as RandomCrop

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
+from beholder._core.notebooks import render_table
 from beholder.training._settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -74,6 +75,10 @@ class TrainingResult:
         """The checkpoints and the log."""
         names = ("best.safetensors", "last.safetensors")
         return [*(self.path / "checkpoints" / name for name in names), self.path / "log.csv", self.path / "log.jsonl"]
+
+    def _repr_html_(self) -> str:
+        """What came out, and the first epochs, for notebooks."""
+        return render_table("; ".join(self.sentences()), self.to_pandas())
 
     def to_pandas(self) -> pd.DataFrame:
         """The history, a row an epoch."""

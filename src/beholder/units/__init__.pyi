@@ -12,9 +12,11 @@ from ._maps import map_units as map_units
 from ._occlude import occlude_units as occlude_units
 from ._occlude_worker import place_patches as place_patches
 from ._record import record_units as record_units
+from ._recorded import find_recording as find_recording
 from ._sample import draw_units as draw_units
 from ._sample import sample_units as sample_units
 from ._split import assign_units as assign_units
 from ._split import split_units as split_units
 from ._windows import Windows as Windows
+from ._windows import plan_top as plan_top
 from ._windows import plan_windows as plan_windows

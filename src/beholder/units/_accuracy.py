@@ -44,7 +44,7 @@ def measure_accuracy(
     Parameters
     ----------
     acts : Activations
-        Holds ``layer``, (n_stimuli, n_replicates, n_classes).
+        Holds ``layer``, a value a class.
     layer : str
         The output.
     targets : mapping of str to int, optional
@@ -63,8 +63,8 @@ def measure_accuracy(
     """
     if layer not in acts:
         return None
-    outputs = acts[layer]
-    if len(outputs.shape) != 3:
+    outputs = acts[layer].with_replicates
+    if len(outputs.feature_shape) != 1:
         return None
     right = _find_right_outputs(acts, outputs.shape[-1], targets)
     if right is None or not (right >= 0).any():

@@ -78,6 +78,29 @@ def assign_unit(windows: Windows, unit: Unit, seed: int) -> np.ndarray:
     return dealt
 
 
+def assign_top(windows: Windows) -> np.ndarray:
+    """Ranks of the most extreme stimuli of each sign, for every unit the same.
+
+    Parameters
+    ----------
+    windows : Windows
+        With ``top``.
+
+    Returns
+    -------
+    (2, 1, top), int64
+        For min and max, the most extreme last.
+
+    Examples
+    --------
+    >>> from beholder.units import plan_top
+    >>> assign_top(plan_top(20, 3)).tolist()
+    [[[2, 1, 0]], [[17, 18, 19]]]
+    """
+    n = windows.n_references
+    return np.stack([np.arange(n)[::-1], np.arange(windows.n_stimuli - n, windows.n_stimuli)])[:, None]
+
+
 def _iter_buckets(windows: Windows, sign: str) -> Iterator[np.ndarray]:
     """The ranks of each bucket of references, from the weakest bucket to the strongest."""
     size = windows.num_batches

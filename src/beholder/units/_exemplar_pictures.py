@@ -8,10 +8,9 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder.models import Preprocessing, prepare_stimulus
-from beholder.stimuli import StimulusSet, embed_thumbnail, format_rows
+from beholder.stimuli import StimulusSet, embed_stimulus, format_rows
 from beholder.units._buckets import SIGNS
 from beholder.units._recorded import find_stimuli, read_recorded_preprocessing
-from beholder.units._windows import N_REFERENCES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,10 +34,12 @@ def find_most_extreme(exemplars: Exemplars, unit: int, sign: int, n: int) -> tup
     n : int
         How many at most.
     """
-    ranks = exemplars.ranks[unit, sign, :, :N_REFERENCES].ravel()
+    n = min(n, exemplars.windows.n_references)
+    size = exemplars.windows.n_positions - (exemplars.windows.top is None)
+    ranks = exemplars.ranks[unit, sign, :, :size].ravel()
     order = np.argsort(-ranks if SIGNS[sign] == "min" else ranks)[-n:]
-    positions = exemplars.positions[unit, sign, :, :N_REFERENCES].ravel()[order]
-    return positions, exemplars.activations[unit, sign, :, :N_REFERENCES].ravel()[order]
+    positions = exemplars.positions[unit, sign, :, :size].ravel()[order]
+    return positions, exemplars.activations[unit, sign, :, :size].ravel()[order]
 
 
 def plot_exemplars(exemplars: Exemplars, unit: int = 0, n: int = 9, ax: Axes | None = None) -> Axes:
@@ -89,11 +90,12 @@ def format_exemplars(exemplars: Exemplars) -> str:
         for sign in range(len(SIGNS)):
             positions, activations = find_most_extreme(exemplars, i, sign, _MOST_PICTURES)
             told = [f"{ids[row]}, activation {value:.4g}" for row, value in zip(positions, activations, strict=True)]
-            if stimuli is None or stimuli.kind != "image":
+            if stimuli is None or stimuli.kind == "array":
                 cells.append("<br>".join(told))
             else:
                 sources = [stimuli.source(stimuli.index_of(ids[row])) for row in positions]
-                cells.append("".join(embed_thumbnail(*pair) for pair in zip(sources, told, strict=True)))
+                pairs = zip(sources, told, strict=True)
+                cells.append("".join(embed_stimulus(*pair, kind=stimuli.kind) for pair in pairs))
         rows.append(cells)
     left = len(exemplars) - len(rows)
     return format_rows(repr(exemplars), ("unit", "least", "most"), rows, f"and {left} units more" if left else "")

@@ -23,7 +23,6 @@ from beholder.units._distribution import format_distribution
 from beholder.units._encode import PreparedFiles
 from beholder.units._exemplars import Exemplars
 from beholder.units._recorded import list_sources
-from beholder.units._windows import N_POSITIONS, N_REFERENCES
 
 FOLDER = "natural_images"
 MANIFEST = "manifest.csv"
@@ -60,8 +59,12 @@ def check_unchanged(shard: Shard, folder: JobFolder) -> None:
 def make_tables(exemplars: Exemplars) -> dict[str, list[tuple[str, str, dict[str, Any]]]]:
     """For each shard: the file's name without extension, the stimulus, and the manifest's row."""
     w = exemplars.windows
-    windows = {name: getattr(w, name) for name in ("start_min", "stop_min", "start_max", "stop_max")}
-    made_with = {"scheme": exemplars.scheme, "num_batches": w.num_batches, **windows, "n_stimuli": w.n_stimuli}
+    if w.top is None:
+        windows = {name: getattr(w, name) for name in ("start_min", "stop_min", "start_max", "stop_max")}
+        how = {"scheme": exemplars.scheme, "num_batches": w.num_batches, **windows}
+    else:
+        how = {"top": w.top}
+    made_with = {**how, "n_stimuli": w.n_stimuli}
     settings = json.dumps(made_with, separators=(",", ":"))
     sources = list_sources(exemplars.acts)
     ids = exemplars.acts.stimulus_ids
@@ -70,11 +73,11 @@ def make_tables(exemplars: Exemplars) -> dict[str, list[tuple[str, str, dict[str
         rows = []
         for batch in range(w.num_batches):
             for which, sign in enumerate(SIGNS):
-                for place in range(N_POSITIONS):
+                for place in range(w.n_positions):
                     at = (i, which, batch, place)
                     position = int(exemplars.positions[at])
                     row = {
-                        "role": "query" if place == N_REFERENCES else "reference",
+                        "role": w.name_role(place),
                         "source": sources[position],
                         "rank": int(exemplars.ranks[at]),
                         "activation": str(exemplars.activations[at]),

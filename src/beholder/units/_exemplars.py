@@ -15,17 +15,19 @@ from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.tables import save_frame
 from beholder.activations import Activations, LayerActivations, iter_unit_values
 from beholder.models import Unit, UnitList
-from beholder.units._buckets import SIGNS, assign_released, assign_unit, order_by_value
+from beholder.units._buckets import SIGNS, assign_released, assign_top, assign_unit, order_by_value
 from beholder.units._distribution import count_activations
 from beholder.units._exemplar_pictures import format_exemplars, plot_exemplars
 from beholder.units._recorded import list_sources
-from beholder.units._windows import N_POSITIONS, N_REFERENCES, Windows, plan_windows
+from beholder.units._windows import Windows, plan_top, plan_windows
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
 EXEMPLAR_SCHEMES = ("document", "released")
+N_BATCHES = 11
+"""Where nothing else is asked for."""
 
 
 @final
@@ -42,17 +44,17 @@ class Exemplars:
     skipped : tuple of (Unit, str)
         Units that cannot have any, and why.
     windows : Windows
-        Ranks that the queries were drawn from.
+        Ranks that the queries were drawn from; none of :func:`find_exemplars` with ``top``.
     scheme, seed
         How.
-    ranks : (n_units, 2, n_batches, 10), int64
-        Rank of each exemplar in ascending order of activation, 0 the weakest; for min and max; the last position
-        is the query.
-    positions : (n_units, 2, n_batches, 10), int64
+    ranks : (n_units, 2, n_batches, n_positions), int64
+        Rank of each exemplar in ascending order of activation, 0 the weakest; for min and max. Nine references and, at
+        the last of 10 positions, the query; with ``top`` that many references in one batch, the most extreme last.
+    positions : (n_units, 2, n_batches, n_positions), int64
         Its row in the activations.
-    activations : (n_units, 2, n_batches, 10), float
+    activations : (n_units, 2, n_batches, n_positions), float
         Its activation.
-    percentiles : (n_units, 2, n_batches, 10), float
+    percentiles : (n_units, 2, n_batches, n_positions), float
         Proportion of the stimuli with strictly lower (for min: strictly higher) activations, 0 to 100.
     edges : (n_units, n_bins + 1), float64
         Bins of equal width over each unit's activations, from the weakest stimulus to the strongest.
@@ -82,8 +84,11 @@ class Exemplars:
     def __repr__(self) -> str:
         w = self.windows
         skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
+        head = f"Exemplars({len(self)} unit{'s' * (len(self) != 1)} of {self.model}{skipped}: "
+        if w.top is not None:
+            return f"{head}the {w.top} least and the {w.top} most of {w.n_stimuli} stimuli)"
         return (
-            f"Exemplars({len(self)} units of {self.model}{skipped}: {w.num_batches} batches x 2 signs x {N_POSITIONS}, "
+            f"{head}{w.num_batches} batches x 2 signs x {w.n_positions}, "
             f"queries from ranks [{w.start_min}, {w.stop_min}) and [{w.start_max}, {w.stop_max}) of {w.n_stimuli})"
         )
 
@@ -94,9 +99,9 @@ class Exemplars:
         """
         import pandas as pd
 
-        n_batches = self.windows.num_batches
+        w = self.windows
         unit, sign, batch, place = (
-            axis.ravel() for axis in np.indices((len(self), len(SIGNS), n_batches, N_POSITIONS))
+            axis.ravel() for axis in np.indices((len(self), len(SIGNS), w.num_batches, w.n_positions))
         )
         rows = self.positions.ravel()
         sources = list_sources(self.acts)
@@ -107,7 +112,7 @@ class Exemplars:
                 "sign": [SIGNS[i] for i in sign],
                 "batch": batch,
                 "position": place,
-                "role": ["query" if i == N_REFERENCES else "reference" for i in place],
+                "role": [w.name_role(int(i)) for i in place],
                 "stimulus_id": [self.acts.stimulus_ids[i] for i in rows],
                 "source": [sources[i] for i in rows],
                 "rank": self.ranks.ravel(),
@@ -129,6 +134,12 @@ class Exemplars:
         """
         return plot_exemplars(self, unit, n, ax)
 
+    def show(self) -> None:
+        """Show what :meth:`plot` draws: below the cell of a notebook, in a window from a script."""
+        from beholder.figures import show_figure
+
+        show_figure(self.plot)
+
     def _repr_html_(self) -> str:
         """The most extreme references of the first units, for notebooks."""
         return format_exemplars(self)
@@ -147,22 +158,23 @@ def find_exemplars(
     stop_min: int | None = None,
     start_max: int | None = None,
     stop_max: int | None = None,
-    num_batches: int = 11,
+    num_batches: int | None = None,
     percentile: tuple[float, float] | None = None,
     scheme: str = "document",
     seed: int = DEFAULT_SEED,
+    top: int | None = None,
 ) -> Exemplars:
     """Choose, for each unit, the stimuli that drive it most and least.
 
-    The references are the 9B most extreme stimuli of each sign; the queries, one a batch, come from a window of
-    less extreme ranks. See :func:`beholder.units.assign_unit`.
+    For a look, ``top=9`` takes nine of each sign. For experiments the references are the 9B most extreme stimuli of a
+    sign; the queries, one a batch, come from a window of less extreme ranks. See :func:`beholder.units.assign_unit`.
 
     Parameters
     ----------
     acts : Activations or path
         Recorded by :func:`beholder.record_units`, or any store that holds the layers; values with space or tokens
         are averaged.
-    units : UnitList, iterable of Unit or path
+    units : UnitList, Unit, str ``"layer:channel"``, several, or path
         The units.
     start_min, stop_min, start_max, stop_max, num_batches, percentile
         As for :func:`beholder.units.plan_windows`.
@@ -170,6 +182,8 @@ def find_exemplars(
         ``document``: each unit and sign draws its own numbers. ``released``: the released code's stream of numbers,
         in which the units before a unit decide its batches, and windows are exactly B wide.
     seed : int
+    top : int, optional
+        Instead of batches and queries: so many stimuli of each sign, the most extreme.
 
     Returns
     -------
@@ -183,21 +197,15 @@ def find_exemplars(
 
     Examples
     --------
+    >>> find_exemplars(acts, "features.12:5", top=9)                         # doctest: +SKIP
     >>> best = find_exemplars(acts, units, start_min=100, stop_max=900)      # doctest: +SKIP
     """
     if scheme not in EXEMPLAR_SCHEMES:
         raise InputError(f"--scheme {'|'.join(EXEMPLAR_SCHEMES)}", got=repr(scheme))
     recorded = Activations(acts) if isinstance(acts, str | Path) else acts
     asked = _read_units(recorded, units)
-    windows = plan_windows(
-        len(recorded.stimulus_ids),
-        num_batches=num_batches,
-        start_min=start_min,
-        stop_min=stop_min,
-        start_max=start_max,
-        stop_max=stop_max,
-        percentile=percentile,
-    )
+    ranks_asked = {"start_min": start_min, "stop_min": stop_min, "start_max": start_max, "stop_max": stop_max}
+    windows = _plan(len(recorded.stimulus_ids), top, num_batches, percentile, scheme, ranks_asked)
     released = assign_released(windows, asked, seed) if scheme == "released" else None
     by_id = np.argsort(np.asarray(recorded.stimulus_ids, dtype=np.str_), kind="stable")
     found: dict[Unit, tuple[np.ndarray, ...]] = {}
@@ -207,7 +215,7 @@ def find_exemplars(
         if reason:
             skipped[unit] = reason
             continue
-        ranks = released[unit] if released is not None else assign_unit(windows, unit, seed)
+        ranks = _assign(windows, unit, seed, released)
         positions = order_by_value(values, by_id)[ranks]
         percentiles = compute_percentiles(values, values[positions])
         found[unit] = (ranks, positions, values[positions], percentiles, *count_activations(values))
@@ -223,6 +231,41 @@ def find_exemplars(
     return Exemplars(recorded.model, kept, left_out, windows, scheme, seed, acts=recorded, **arrays)
 
 
+def _plan(
+    n_stimuli: int,
+    top: int | None,
+    num_batches: int | None,
+    percentile: tuple[float, float] | None,
+    scheme: str,
+    ranks: dict[str, int | None],
+) -> Windows:
+    """The windows asked for; queries that drive a unit alike are told, since nobody can tell them apart."""
+    if top is not None:
+        asked = {**ranks, "num_batches": num_batches, "percentile": percentile}
+        given = [name for name, value in asked.items() if value is not None]
+        given += ["scheme"] if scheme != EXEMPLAR_SCHEMES[0] else []
+        if given:
+            raise InputError("--top, or batches and queries", got=f"--top with --{' --'.join(given)}")
+        return plan_top(n_stimuli, top)
+    windows = plan_windows(
+        n_stimuli, num_batches=N_BATCHES if num_batches is None else num_batches, percentile=percentile, **ranks
+    )
+    if windows.are_alike:
+        logger.warning(
+            "queries of both signs drive a unit nearly alike (ranks %d to %d and %d to %d of %d): a choice between "
+            "them is refused; fewer batches or more stimuli put them apart",
+            windows.start_min, windows.stop_min - 1, windows.start_max, windows.stop_max - 1, n_stimuli,
+        )  # fmt: skip
+    return windows
+
+
+def _assign(windows: Windows, unit: Unit, seed: int, released: dict[Unit, np.ndarray] | None) -> np.ndarray:
+    """(2, n_batches, n_positions), int64: the ranks of a unit's exemplars."""
+    if windows.top is not None:
+        return assign_top(windows)
+    return assign_unit(windows, unit, seed) if released is None else released[unit]
+
+
 def _read_units(acts: Activations, units: UnitList | Iterable[Unit] | Path | str) -> UnitList:
     try:
         asked = UnitList.collect(units, acts.layers)
@@ -235,16 +278,16 @@ def _read_units(acts: Activations, units: UnitList | Iterable[Unit] | Path | str
         raise InputError("at least one unit", got="an empty list")
     for unit in asked:
         layer = acts[unit.layer]
-        width = layer.shape[_find_channel_axis(layer)]
+        width = _count_channels(layer)
         if unit.channel >= width:
             raise InputError(f"a channel of {unit.layer!r} from 0 to {width - 1}", got=str(unit.channel))
     return asked
 
 
-def _find_channel_axis(layer: LayerActivations) -> int:
-    if "channel" not in layer.dims[2:]:
-        raise InputError("layers with channels", got=f"{layer.layer!r}, whose axes are {', '.join(layer.dims)}")
-    return layer.dims.index("channel")
+def _count_channels(layer: LayerActivations) -> int:
+    if "channel" not in layer.feature_dims:
+        raise InputError("layers with channels", got=f"{layer.layer!r}, whose axes are {', '.join(layer.feature_dims)}")
+    return layer.feature_shape[layer.feature_dims.index("channel")]
 
 
 def explain_unusable(values: np.ndarray) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,35 @@ from beholder._core.provenance import find_network
 from beholder.activations import Activations
 from beholder.models import Preprocessing, read_preprocessing
 from beholder.stimuli import StimulusSet, open_packed
+
+
+def find_recording(folder: Path, layers: Sequence[str]) -> Path:
+    """The only store of a folder that holds some layers; of several of one network, the one with pooled values.
+
+    Parameters
+    ----------
+    folder : path
+        ``activations``.
+    layers : sequence of str
+
+    Raises
+    ------
+    InputError
+        There is none, or there are several networks'.
+    """
+    stores = [Activations(path, partial=True) for path in sorted(folder.glob("*.zarr"))]
+    fitting = [acts for acts in stores if acts.attributes.get("complete") and set(layers) <= set(acts.layers)]
+    models = dict.fromkeys(acts.model for acts in fitting)
+    if len(models) == 1:
+        pooled = [acts for acts in fitting if acts.path.name.endswith(".mean.zarr")]
+        return (pooled or fitting)[0].path
+    if fitting:
+        got = f"{len(fitting)}: {', '.join(acts.path.name for acts in fitting)}"
+        raise InputError(f"one network's recording of {layers[0]} in {folder}", got=got, hint="--model_name NAME")
+    raise InputError(
+        f"a recording of {layers[0]}", got=f"none in {folder}",
+        hint=f"`beholder units record --model_name NAME --layers {layers[0]} --in_path FOLDER` first",
+    )  # fmt: skip
 
 
 def read_recorded_preprocessing(acts: Activations) -> Preprocessing:

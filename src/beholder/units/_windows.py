@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import final
 
 from beholder._core.errors import InputError
+from beholder.stimuli import are_alike
 
 N_REFERENCES = 9
 N_POSITIONS = N_REFERENCES + 1
@@ -16,7 +18,8 @@ N_POSITIONS = N_REFERENCES + 1
 class Windows:
     """Ranks in ascending order of activation, half-open and counted from 0.
 
-    With N stimuli and B batches the references of a unit are the ranks [0, 9B) and [N - 9B, N).
+    With N stimuli and B batches the references of a unit are the ranks [0, 9B) and [N - 9B, N). :func:`plan_top` gives
+    some without queries: one batch of ``top`` references a sign, and empty windows.
 
     Attributes
     ----------
@@ -28,6 +31,8 @@ class Windows:
         Window of the queries that drive the unit little.
     start_max, stop_max : int
         Window of the queries that drive it much.
+    top : int or None
+        References of a sign, where there are no queries.
     """
 
     n_stimuli: int
@@ -36,11 +41,26 @@ class Windows:
     stop_min: int
     start_max: int
     stop_max: int
+    top: int | None = None
 
     @property
     def n_references(self) -> int:
-        """References per sign: 9B."""
-        return N_REFERENCES * self.num_batches
+        """References per sign: 9B, or ``top``."""
+        return N_REFERENCES * self.num_batches if self.top is None else self.top
+
+    @property
+    def n_positions(self) -> int:
+        """Stimuli of a batch and sign: nine references and a query, or ``top`` references."""
+        return N_POSITIONS if self.top is None else self.top
+
+    def name_role(self, position: int) -> str:
+        """``query`` for the last position of a batch with one, else ``reference``."""
+        return "query" if self.top is None and position == N_REFERENCES else "reference"
+
+    @property
+    def are_alike(self) -> bool:
+        """Whether a query that drives a unit little may drive it nearly as much as one that drives it much."""
+        return self.top is None and are_alike(self.stop_min - 1, self.start_max, self.n_stimuli)
 
     @property
     def is_valid(self) -> bool:
@@ -53,7 +73,10 @@ class Windows:
 
     def to_dict(self) -> dict[str, int]:
         """JSON-able."""
-        return asdict(self)
+        table = asdict(self)
+        if self.top is None:
+            del table["top"]
+        return table
 
     def to_flags(self) -> str:
         """As flags of the command."""
@@ -101,10 +124,9 @@ def plan_windows(
         raise InputError("--num_batches of at least 1", got=str(num_batches))
     needed = 2 * N_POSITIONS * num_batches
     if n_stimuli < needed:
-        fitting = n_stimuli // (2 * N_POSITIONS)
         raise InputError(
             f"at least {needed} stimuli for {num_batches} batches of {N_POSITIONS} per sign", got=str(n_stimuli),
-            hint=f"--num_batches {fitting}" if fitting else f"at least {2 * N_POSITIONS} stimuli",
+            hint=_suggest_batches(n_stimuli) or f"at least 22 stimuli, or --top {min(n_stimuli, N_REFERENCES)}",
         )  # fmt: skip
     if percentile is not None:
         if any(value is not None for value in (start_min, stop_min, start_max, stop_max)):
@@ -123,6 +145,8 @@ def plan_windows(
         stop_max - num_batches if start_max is None else start_max,
         stop_max,
     )
+    if percentile is not None and (start_min < n_references or stop_max > n_stimuli - n_references):
+        raise _explain_percentile(asked, percentile)
     if not asked.is_valid:
         high = n_stimuli - n_references
         raise InputError(
@@ -131,6 +155,65 @@ def plan_windows(
             hint=find_nearest(asked).to_flags(),
         )
     return asked
+
+
+def plan_top(n_stimuli: int, top: int) -> Windows:
+    """The stimuli that drive a unit least and most, without batches and queries.
+
+    Parameters
+    ----------
+    n_stimuli : int
+        Recorded stimuli.
+    top : int
+        Stimuli of a sign, 1 to ``n_stimuli``.
+
+    Raises
+    ------
+    InputError
+        Another number.
+    """
+    if not 1 <= top <= n_stimuli:
+        raise InputError(f"--top from 1 to {n_stimuli}, the recorded stimuli", got=str(top))
+    return Windows(n_stimuli, 1, top, top, n_stimuli - top, n_stimuli - top, top)
+
+
+def _suggest_batches(n_stimuli: int, percentile: tuple[float, float] | None = None) -> str | None:
+    """A flag for the largest number of batches that so many stimuli allow with queries that are not alike."""
+    for size in range(n_stimuli // (2 * N_POSITIONS), 0, -1):
+        start, stop = N_REFERENCES * size, n_stimuli - N_REFERENCES * size
+        if percentile is not None:
+            start, stop = read_percentile(percentile, n_stimuli)
+        windows = Windows(n_stimuli, size, start, start + size, stop - size, stop)
+        if windows.is_valid and not windows.are_alike:
+            return f"--num_batches {size}"
+    return None
+
+
+def _explain_percentile(asked: Windows, percentile: tuple[float, float]) -> InputError:
+    """Why queries at a percentile are impossible: the references are there."""
+    n, n_references, size = asked.n_stimuli, asked.n_references, asked.num_batches
+    share = 100 * n_references / n
+    low = math.ceil(share)
+    nearest = Windows(n, size, *(0,) * 4)
+    for edge in range(low, 50):
+        start, stop = read_percentile((edge, 100 - edge), n)
+        nearest = Windows(n, size, start, start + size, stop - size, stop)
+        if nearest.is_valid:
+            low = edge
+            break
+    ways = [way for way in [_suggest_batches(n, percentile)] if way]
+    if nearest.is_valid and not nearest.are_alike:
+        ways.append(f"--percentile {low} {100 - low}")
+    elif not ways and (fewer := _suggest_batches(n)):
+        ways.append(f"{fewer} without --percentile, which leaves the queries next to the references")
+    edges = [edge for edge in (percentile[0], 100 - percentile[1]) if edge > 0]
+    if len(edges) == 2:
+        ways.append(f"{math.ceil(100 * n_references / min(edges))} stimuli")
+    return InputError(
+        f"queries between the references, which are the {share:.3g} % of {n} stimuli that drive a unit least and most",
+        got=f"--percentile {percentile[0]:g} {percentile[1]:g} with {size} batches of nine references",
+        hint=" or ".join(ways) or f"--top {min(n, N_REFERENCES)}",
+    )
 
 
 def read_percentile(percentile: tuple[float, float], n_stimuli: int) -> tuple[int, int]:

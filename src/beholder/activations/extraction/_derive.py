@@ -85,13 +85,13 @@ def process_activations(
         old = attributes.get("layers", [])
         order = list(dict.fromkeys([*Activations(acts.path, partial=True).layers, *old]))
         order = [name for name in order if name in (*old, *names)]
-        fitted = {name: fit_postprocess(acts[name], tuple(steps), seed) for name in names}
+        fitted = {name: fit_postprocess(acts[name].with_replicates, tuple(steps), seed) for name in names}
         records = {name: each.to_dict() for name, each in fitted.items()}
         stored = {name: _plan_layer(name, each) for name, each in fitted.items()}
         _make_groups(store, acts, stored, order, settings, records)
 
         def compute(name: str, start: int, stop: int) -> np.ndarray:
-            return transform_rows(fitted[name], acts[name], start, stop)
+            return transform_rows(fitted[name], acts[name].with_replicates, start, stop)
 
         facts = {"processing": records, "source": acts.path.name}
         fill_store(output, store, f"process {acts.path.stem}", stored, compute, len(acts.stimulus_ids), facts)
@@ -131,8 +131,8 @@ def _plan_layer(name: str, fitted: Postprocess) -> StoredLayer:
 
 
 def transform_rows(fitted: Postprocess, values: LayerActivations, start: int, stop: int) -> np.ndarray:
-    """Rows ``[start, stop)`` after the steps: (n, n_replicates, n_features), float32."""
-    n_replicates = values.shape[1]
+    """Rows ``[start, stop)`` after the steps, (n, n_replicates, n_features), float32, of a layer with that axis."""
+    n_replicates = values.n_replicates
     if fitted.components is not None and fitted.components.scores is not None:
         scores = fitted.components.scores[start * n_replicates : stop * n_replicates]
         return scores.astype(np.float32).reshape(stop - start, n_replicates, -1)

@@ -19,7 +19,7 @@ import numpy as np
 from beholder._core.errors import InputError
 from beholder._core.seeds import DEFAULT_SEED, derive_seed, make_generator
 from beholder.activations.extraction._pca import Components, fit_components
-from beholder.activations.formats._rows import Rows, count_block_rows, count_features, iter_row_blocks
+from beholder.activations.formats._rows import Rows, count_block_rows, count_features, iter_row_blocks, with_replicates
 
 _BLOCK_BYTES = 32 * 2**20
 _REDUCE = re.compile(r"(srp|pca):(\d+)")
@@ -125,15 +125,16 @@ class Postprocess:
 
         Parameters
         ----------
-        block : ndarray, (n, n_inputs) or (n, n_replicates, *features)
-            Feature axes are joined, row-major.
+        block : ndarray, (n, *features) or (n, n_replicates, *features)
+            Feature axes, of ``n_inputs`` numbers in all, are joined, row-major.
 
         Returns
         -------
         ndarray of float32, (n, n_features) or (n, n_replicates, n_features)
         """
         block = np.asarray(block)
-        leading = block.shape[:1] if block.ndim == 2 else block.shape[:2]
+        replicated = block.ndim > 2 and math.prod(block.shape[2:]) == self.n_inputs
+        leading = block.shape[:2] if replicated else block.shape[:1]
         rows = self._prepare(block.reshape(math.prod(leading), self.n_inputs))
         if self.components is not None:
             if self.components.axes is None:
@@ -147,7 +148,7 @@ class Postprocess:
 
     def iter_transformed(self, values: Rows, max_bytes: int = _BLOCK_BYTES) -> Iterator[tuple[int, np.ndarray]]:
         """Yield ``(start, block)`` over the array that the steps were fitted to."""
-        for start, block in iter_row_blocks(values, max_bytes):
+        for start, block in iter_row_blocks(with_replicates(values), max_bytes):
             if self.components is None or self.components.scores is None:
                 yield start, self.transform(block)
             else:
@@ -189,7 +190,7 @@ def fit_postprocess(values: Rows, steps: Sequence[Step], seed: int = DEFAULT_SEE
 
     Parameters
     ----------
-    values : Rows, (n, n_features) or (n, n_replicates, *features)
+    values : Rows, (n, n_features) or (n, n_replicates, *features), or a store's layer
         Replicates count as rows.
     steps : sequence of Step
         At most one of each; applied in the order centre, normalise, compress.

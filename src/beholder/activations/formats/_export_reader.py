@@ -23,7 +23,7 @@ class ReadExport:
     Attributes
     ----------
     values : ndarray, (n_stimuli[, n_replicates], *features)
-        float64 from ``txt``, float32 from ``csv``, the stored type elsewhere.
+        float64 from ``txt``, float32 from ``csv`` and ``parquet``, the stored type elsewhere.
     targets : ndarray of int64, (n_stimuli,), or None
         Class of each row.
     file_names : tuple of str, or None
@@ -44,7 +44,7 @@ class ReadExport:
 def find_export_file(folder: str | Path, file_format: str | None = None) -> Path:
     """The file of activations in a folder, of the given format or the one that is fastest to read."""
     folder = Path(folder)
-    suffixes = ("npy", "h5", "hdf5", "pt", "mat", "csv", "txt")
+    suffixes = ("npy", "h5", "hdf5", "pt", "mat", "parquet", "csv", "txt")
     if file_format is not None:
         suffix = resolve_export_format(file_format)
         suffixes = ("h5", "hdf5") if suffix == "h5" else (suffix,)
@@ -94,6 +94,8 @@ def _read_values(path: Path) -> np.ndarray:
             return _read_tensor(path)
         case ".csv":
             return _read_table(path)
+        case ".parquet":
+            return _read_parquet(path)
         case ".mat":
             return _read_matlab(path)
         case _:
@@ -132,6 +134,23 @@ def _read_tensor(path: Path) -> np.ndarray:
     if not isinstance(tensor, torch.Tensor):
         raise InputError("a tensor in a .pt file", got=f"{path}, a {type(tensor).__name__}")
     return tensor.numpy()
+
+
+def _read_parquet(path: Path) -> np.ndarray:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError("a Parquet table of activations", got=f"{path} ({error})") from error
+    n_labels = 2 if table.column_names[1:2] == ["replicate"] else 1
+    columns = [table.column(i).to_numpy() for i in range(n_labels, table.num_columns)]
+    values = np.column_stack(columns) if columns else np.empty((table.num_rows, 0), np.float32)
+    if n_labels == 1:
+        return values
+    n_replicates = 1 + int(table.column(1).to_numpy().max(initial=0))
+    return values.reshape(-1, n_replicates, values.shape[1])
 
 
 def _read_table(path: Path) -> np.ndarray:

@@ -1,6 +1,6 @@
 """A layer's activations in files that other programs open.
 
-``activations.{npy,txt,mat,pt,csv,h5}``, beside them ``targets.{npy,txt}`` and ``file_names.txt``. Every
+``activations.{npy,txt,mat,pt,csv,parquet,h5}``, beside them ``targets.{npy,txt}`` and ``file_names.txt``. Every
 format is written block by block, so memory does not grow with the number of stimuli.
 """
 
@@ -25,10 +25,11 @@ from beholder.activations.formats._rows import LayerValues, Rows, RowView, iter_
 from beholder.activations.formats._splits import find_parts, split_activations
 from beholder.activations.formats._text_io import format_rows
 
-FORMATS = ("npy", "txt", "mat", "pt", "csv", "h5")
+FORMATS = ("npy", "txt", "mat", "pt", "csv", "parquet", "h5")
 
 _ALIASES = {"hdf5": "h5", "pth": "pt"}
 _TEXT = ("txt", "csv")
+_TABLES = ("csv", "parquet")
 
 
 def resolve_export_format(file_format: str) -> str:
@@ -56,7 +57,7 @@ def export_layer(
 
     Parameters
     ----------
-    values : Rows, (n_stimuli, n_replicates, *features)
+    values : Rows, (n_stimuli, n_replicates, *features), or a store's layer
         Activations. The replicate axis is left out when it is 1.
     folder : path
         Made if absent.
@@ -64,7 +65,8 @@ def export_layer(
         ``npy``: the array as it is. ``txt``: a matrix as :func:`numpy.savetxt` writes it, more axes as
         slices. ``mat``: ``features``, ``stimulus``, ``file_names``, ``targets``; at most 2 GB. ``pt``: one
         tensor; written by way of an unnamed file of the same size. ``csv``: ``stimulus`` and a column
-        a feature, flat, the fewest digits that give the same float32. ``h5``: ``features`` and ``stimulus``.
+        a feature, flat, the fewest digits that give the same float32. ``parquet``: the same columns, for R, pandas and
+        polars. ``h5``: ``features`` and ``stimulus``.
         With or without the dot.
     targets : array-like of int, (n_stimuli,), optional
         Written to ``targets.txt`` beside text, to ``targets.npy`` beside the others.
@@ -93,7 +95,7 @@ def export_layer(
     """
     suffix = resolve_export_format(file_format)
     folder = Path(folder)
-    view = RowView(values, flatten=flatten or suffix == "csv")
+    view = RowView(values, flatten=flatten or suffix in _TABLES)
     ids = _find_ids(values, stimulus_ids, file_names)
     targets = None if targets is None else np.asarray(targets, dtype=np.int64)
     for name, rows in (("targets", targets), ("file names", file_names), ("stimulus ids", ids)):
@@ -123,7 +125,7 @@ def export_file(values: Rows, path: str | Path) -> Path:
     """Write one layer's activations to one file, whose suffix chooses the format; see :func:`export_layer`."""
     path = Path(path)
     suffix = resolve_export_format(path.suffix)
-    view = RowView(values, flatten=suffix == "csv")
+    view = RowView(values, flatten=suffix in _TABLES)
     if path.suffix != f".{suffix}":
         path = path.with_suffix(f".{suffix}")
     _write_values(path, view, _find_ids(values, None, None), None, None, "exact")
@@ -163,6 +165,9 @@ def _write_values(
         case ".csv":
             with open_atomic(path) as file:
                 _write_table(file, view, ids)
+        case ".parquet":
+            with open_atomic(path) as file:
+                _write_parquet(file, view, ids)
         case _:
             with create_hdf5(path) as writer:
                 writer.write_rows("features", view)
@@ -201,6 +206,27 @@ def _write_table(file: IO[bytes], view: RowView, ids: list[str]) -> None:
             row, replicate = divmod(i, n_replicates)
             label = _quote(ids[start + row]) + (f",{replicate}" if replicated else "")
             file.write(label.encode() + b"," + line + b"\n")
+
+
+def _write_parquet(file: IO[bytes], view: RowView, ids: list[str]) -> None:
+    """The columns of :func:`_write_table`, a group of rows at a time."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    n_columns = view.shape[-1]
+    n_replicates = view.shape[1] if len(view.shape) == 3 else None
+    labels = [pa.field("stimulus", pa.string()), *([pa.field("replicate", pa.int64())] if n_replicates else [])]
+    schema = pa.schema([*labels, *(pa.field(str(column), pa.float32()) for column in range(n_columns))])
+    sink: Any = ErrorSink(file)
+    with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
+        for start, rows in iter_row_blocks(view):
+            values = rows.reshape(-1, n_columns).astype(np.float32)
+            own = np.repeat(np.array(ids[start : start + len(rows)], dtype=object), n_replicates or 1)
+            columns: list[Any] = [pa.array(own, pa.string())]
+            columns += [pa.array(np.tile(np.arange(n_replicates), len(rows)))] if n_replicates else []
+            columns += [pa.array(np.ascontiguousarray(values[:, column])) for column in range(n_columns)]
+            writer.write_table(pa.table(columns, schema=schema))
+    sink.raise_error()
 
 
 def _quote(text: str) -> str:

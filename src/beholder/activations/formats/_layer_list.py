@@ -15,7 +15,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder.activations.formats._hdf5 import create_hdf5, open_hdf5
-from beholder.activations.formats._rows import LayerValues
+from beholder.activations.formats._rows import LayerValues, with_replicates
 
 LAYER_LIST = "layer_list"
 STIMULUS_IDS = "stimulus_ids"
@@ -28,7 +28,7 @@ def write_layer_list_file(path: Path | str, layers: Mapping[str, LayerValues], *
     ----------
     path : path
         The ``.h5`` file.
-    layers : mapping of str to LayerValues, (n_stimuli, n_replicates, *features)
+    layers : mapping of str to LayerValues, a store's layer or (n_stimuli, n_replicates, *features)
         Of the same stimuli; replicates are averaged.
     average_time : bool
         Average over the last of three feature axes, (channel, frequency, time), as the study's regressions want it;
@@ -42,6 +42,7 @@ def write_layer_list_file(path: Path | str, layers: Mapping[str, LayerValues], *
     path = Path(path)
     if not layers:
         raise InputError("at least one layer", got="none")
+    layers = {name: with_replicates(values) for name, values in layers.items()}
     ids = [str(name) for name in next(iter(layers.values())).stimulus_ids]
     for name, values in layers.items():
         if [str(each) for each in values.stimulus_ids] != ids:

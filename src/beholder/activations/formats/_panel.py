@@ -21,7 +21,7 @@ import numpy as np
 from beholder._core.errors import InputError
 from beholder._core.files import to_path_name
 from beholder.activations.formats._hdf5 import Hdf5Writer, create_hdf5, list_names, open_hdf5, read_dataset
-from beholder.activations.formats._rows import LayerValues
+from beholder.activations.formats._rows import LayerValues, with_replicates
 
 if TYPE_CHECKING:
     import h5py
@@ -47,8 +47,9 @@ def write_panel_file(
     path : path
         The ``.h5`` file.
     models : mapping of str to mapping of str to LayerValues
-        Per model and layer the values, (n_stimuli, n_replicates, *features), with ``stimulus_ids``; all
-        layers of a model have the same stimuli. Read by blocks of stimuli. Feature axes are joined.
+        Per model and layer the values, a store's layer or (n_stimuli, n_replicates, *features) with
+        ``stimulus_ids``; all layers of a model have the same stimuli. Read by blocks of stimuli; feature axes are
+        joined.
     average_replicates : bool
         Write the mean over replicates, as one row.
     attributes : mapping, optional
@@ -70,6 +71,7 @@ def write_panel_file(
     path = Path(path)
     plans: dict[str, _ModelPlan] = {}
     for model, layers in models.items():
+        layers = {layer: with_replicates(values) for layer, values in layers.items()}
         plan = _plan_model(model, layers, average_replicates, (attributes or {}).get(model, {}))
         if plan.group in plans:
             raise InputError("models with names of their own", got=f"two called {plan.group!r}")

@@ -44,19 +44,35 @@ class LayerValues(Rows, Protocol):
         ...
 
 
+@runtime_checkable
+class LayerFile(LayerValues, Protocol):
+    """A store's layer, whose own shape has the axis of replicates only where there are several."""
+
+    @property
+    def with_replicates(self) -> LayerValues:
+        """The same layer as (n_stimuli, n_replicates, *features), however many."""
+        ...
+
+
+def with_replicates(values: Any) -> Any:
+    """A store's layer as (n_stimuli, n_replicates, *features); everything else as it is."""
+    return values.with_replicates if isinstance(values, LayerFile) else values
+
+
 @final
 class RowView:
     """A layer's activations without their replicate axis when it is 1, and flat if asked for.
 
     Parameters
     ----------
-    values : Rows, (n_stimuli, n_replicates, *features)
+    values : Rows, (n_stimuli, n_replicates, *features), or a store's layer
         Activations; read only when sliced.
     flatten : bool
         Join the feature axes into one, row-major.
     """
 
     def __init__(self, values: Rows, *, flatten: bool = False) -> None:
+        values = with_replicates(values)
         shape = tuple(int(size) for size in values.shape)
         if len(shape) < 2:
             raise InputError("activations of shape (n_stimuli, n_replicates, *features)", got=f"shape {shape}")

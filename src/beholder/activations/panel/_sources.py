@@ -196,8 +196,8 @@ class StoreSource(ActivationSource):
 
     def read_shape(self, model: str, image: str, layer: str) -> tuple[int, ...]:
         """(n_replicates, feature_dim) of one stimulus, without reading the values."""
-        shape = self._layer(model, layer).shape
-        return (shape[1], int(np.prod(shape[2:], dtype=np.int64)))
+        values = self._layer(model, layer)
+        return (values.n_replicates, int(np.prod(values.feature_shape, dtype=np.int64)))
 
     def read(self, model: str, image: str, layer: str) -> np.ndarray:
         """Values of one stimulus, (n_replicates, feature_dim)."""

@@ -232,7 +232,7 @@ def _describe_store(path: Path, model: str | None) -> FileSummary:
         raise UnknownNameError(f"model in {path.name}", model, names)
     layers = []
     for name in acts.layers:
-        values = acts[name]
+        values = acts[name].with_replicates
         record = {"layer": name, "shape": list(values.shape), "axes": ", ".join(values.dims)}
         layers.append({**record, "dtype": str(values.dtype), "bytes": values.nbytes})
     facts = {

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
-from beholder.activations.formats._rows import LayerValues, Rows, as_rows, count_features, flatten_rows
+from beholder.activations.formats._rows import LayerValues, Rows, as_rows, count_features, flatten_rows, with_replicates
 
 logger = logging.getLogger("beholder")
 
@@ -36,8 +36,8 @@ def compute_condensed_rdm(F: Any, method: str = "correlation") -> np.ndarray:
     Parameters
     ----------
     F : array-like, (n, ...)
-        An array or tensor, its axes after the first joined; or a store's layer, (n_stimuli, n_replicates, *features),
-        whose replicates are averaged. Rows are read in groups of 512 MB and never all held, unless they come in memory.
+        An array or tensor, its axes after the first joined; or a store's layer, whose replicates are averaged. Rows are
+        read in groups of 512 MB and never all held, unless they come in memory.
     method : {"correlation", "cosine", "euclidean", "squared-euclidean", "gaussian"}
 
     Returns
@@ -64,7 +64,7 @@ def compute_condensed_rdm(F: Any, method: str = "correlation") -> np.ndarray:
     """
     if method not in CONDENSED_METHODS:
         raise UnknownNameError("dissimilarity method", method, CONDENSED_METHODS)
-    values = as_rows(F)
+    values = as_rows(with_replicates(F))
     shape = tuple(int(size) for size in values.shape)
     if len(shape) < 2 or shape[0] < 2:
         raise InputError("at least two rows of features", got=f"shape {shape}")
@@ -115,7 +115,7 @@ def compute_gram(F: Any) -> np.ndarray:
     >>> compute_gram(np.array([[1.0, 0.0], [3.0, 0.0]])).tolist()
     [[1.0, -1.0], [-1.0, 1.0]]
     """
-    values = as_rows(F)
+    values = as_rows(with_replicates(F))
     if len(values.shape) < 2 or int(values.shape[0]) < 2:
         raise InputError("at least two rows of features", got=f"shape {tuple(values.shape)}")
     averaged = isinstance(values, LayerValues)

@@ -19,6 +19,7 @@ from beholder.activations.formats._rows import (
     flatten_rows,
     iter_row_blocks,
     normalize_rows,
+    with_replicates,
 )
 from beholder.activations.similarity._condensed import cut_rows
 
@@ -42,9 +43,8 @@ def compute_rdm(F: Any, method: str = "correlation") -> np.ndarray:
     Parameters
     ----------
     F : array-like, (n, ...)
-        An array or tensor, its axes after the first joined; or a store's layer, (n_stimuli,
-        n_replicates, *features), whose replicates are averaged. A layer above 512 MB is read block by
-        block and never held.
+        An array or tensor, its axes after the first joined; or a store's layer, whose replicates are
+        averaged. A layer above 512 MB is read block by block and never held.
     method : {"correlation", "cosine", "euclidean", "gaussian"}
 
     Returns
@@ -72,7 +72,7 @@ def compute_rdm(F: Any, method: str = "correlation") -> np.ndarray:
            [1., 0.]])
     """
     _check_method(method)
-    values = as_rows(F)
+    values = as_rows(with_replicates(F))
     shape = tuple(int(size) for size in values.shape)
     if len(shape) < 2 or shape[0] < 2:
         raise InputError("at least two rows of features", got=f"shape {shape}")

@@ -36,25 +36,46 @@ _BLOCK_BYTES = 64 * 2**20
 class LayerActivations:
     """The activations of one layer: an array on disk, read where it is indexed.
 
+    Indexing, ``to_numpy()``, ``numpy.asarray`` and ``torch.tensor`` give arrays of the same shape, which is
+    :attr:`shape`. The axis of replicates is there when there are several; :attr:`with_replicates` has it always.
+
     Attributes
     ----------
     layer : str
         Exact layer name.
     shape : tuple of int
-        (n_stimuli, n_replicates, *features).
+        (n_stimuli, *features), or (n_stimuli, n_replicates, *features) of several replicates.
     dims : tuple of str
-        Names of the axes: ``stimulus``, ``replicate``, then such as ``channel``, ``height``, ``width``.
+        Names of the axes: ``stimulus``, perhaps ``replicate``, then such as ``channel``, ``height``, ``width``.
+    n_replicates : int
+    feature_shape : tuple of int
+        Shape of the response to one stimulus in one replicate.
+    feature_dims : tuple of str
+        Names of its axes.
     dtype : numpy.dtype
     stimulus_ids : tuple of str
+
+    Examples
+    --------
+    >>> acts["conv1"].shape, acts["conv1"][:3].shape, acts["conv1"].with_replicates.shape  # doctest: +SKIP
+    ((1000, 64, 55, 55), (3, 64, 55, 55), (1000, 1, 64, 55, 55))
     """
 
-    def __init__(self, layer: str, array: zarr.Array, folder: Path, stimulus_ids: Sequence[str]) -> None:
+    def __init__(
+        self, layer: str, array: zarr.Array, folder: Path, stimulus_ids: Sequence[str], *, keeps_axis: bool = False
+    ) -> None:
         self.layer = layer
         self._array = array
         self._folder = folder
         self.stimulus_ids = tuple(stimulus_ids)
-        self.shape: tuple[int, ...] = (len(self.stimulus_ids), *array.shape[1:])
-        self.dims: tuple[str, ...] = tuple(str(name) for name in array.metadata.dimension_names)  # type: ignore[union-attr]
+        names = tuple(str(name) for name in array.metadata.dimension_names)  # type: ignore[union-attr]
+        self._stored_shape: tuple[int, ...] = (len(self.stimulus_ids), *array.shape[1:])
+        self.n_replicates = int(array.shape[1])
+        self.feature_shape: tuple[int, ...] = self._stored_shape[2:]
+        self.feature_dims: tuple[str, ...] = names[2:]
+        self._has_axis = keeps_axis or self.n_replicates != 1
+        self.shape: tuple[int, ...] = self._stored_shape if self._has_axis else (len(self), *self.feature_shape)
+        self.dims: tuple[str, ...] = names if self._has_axis else (names[0], *names[2:])
         self.dtype = np.dtype(array.dtype)
         tile = tuple(array.chunks)
         rows = array.shards[0] if array.shards else tile[0]
@@ -62,6 +83,13 @@ class LayerActivations:
         layout = ShardLayout(rows, tile, tuple(array.shape[2:]), str(self.dtype), has_checksums=bool(codecs))
         known = codecs in ((), (Crc32cCodec,))
         self._layout = layout if array.shards and known and array.shards == layout.shape else None
+
+    @property
+    def with_replicates(self) -> LayerActivations:
+        """The same layer with the axis of replicates, also where there is one: (n_stimuli, n_replicates, *features)."""
+        if self._has_axis:
+            return self
+        return LayerActivations(self.layer, self._array, self._folder, self.stimulus_ids, keeps_axis=True)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -89,20 +117,22 @@ class LayerActivations:
         return self._layout.rows if self._layout else int(self._array.chunks[0])
 
     def __len__(self) -> int:
-        return self.shape[0]
+        return len(self.stimulus_ids)
 
     def __repr__(self) -> str:
         axes = ", ".join(f"{name} {size}" for name, size in zip(self.dims, self.shape, strict=True))
         return f"LayerActivations({self.layer}: {axes}; {self.dtype}, {format_bytes(self.nbytes)})"
 
     def __getitem__(self, index: Any) -> np.ndarray:
-        """Read a part: slices of stimuli at the disk's speed, all else of numpy's basic indexing too.
+        """Read a part, of the axes of :attr:`shape`: stimuli at the disk's speed, numpy's basic indexing of the others.
 
         Stimulus ids work in the first place: ``acts["conv1"]["dog_01"]``.
         """
         first, rest = (index[0], index[1:]) if isinstance(index, tuple) else (index, ())
         if first is Ellipsis:
             first, rest = slice(None), index if isinstance(index, tuple) else ()
+        if first is None:
+            raise IndexError("the first index of a layer chooses stimuli; x = acts[layer][:] is an array")
         if isinstance(first, str):
             first = self._find(first)
         if isinstance(first, slice):
@@ -112,13 +142,14 @@ class LayerActivations:
             row = int(first) + (len(self) if first < 0 else 0)
             if not 0 <= row < len(self):
                 raise IndexError(f"stimulus {first} of {len(self)}")
-            values = self._read_range(range(row, row + 1))[0]
+            values = self._drop_axis(self._read_range(range(row, row + 1)))[0]
             return values[rest] if rest else values
         else:
             rows_array = np.asarray(first) if len(first) else np.empty(0, dtype=np.int64)
             if rows_array.dtype.kind in "UO":
                 rows_array = np.array([self._find(str(name)) for name in rows_array])
             values = self._read(list(np.arange(len(self))[rows_array]))
+        values = self._drop_axis(values)
         return values[(slice(None), *rest)] if rest else values
 
     def sel(self, stimulus_ids: str | Iterable[str]) -> np.ndarray:
@@ -131,7 +162,7 @@ class LayerActivations:
         Returns
         -------
         ndarray, (n, *features)
-            With the replicate axis only when there are several.
+            With the replicate axis where :attr:`shape` has it.
 
         Raises
         ------
@@ -139,8 +170,7 @@ class LayerActivations:
             No stimulus has one of the ids; the nearest are named.
         """
         ids = [stimulus_ids] if isinstance(stimulus_ids, str) else [str(each) for each in stimulus_ids]
-        values = self._read([self._find(each) for each in ids])
-        values = values[:, 0] if self.shape[1] == 1 else values
+        values = self._drop_axis(self._read([self._find(each) for each in ids]))
         return values[0] if isinstance(stimulus_ids, str) else values
 
     def nearest(self, stimulus_id: str, n: int = 5, *, method: str = "correlation") -> pd.DataFrame:
@@ -172,7 +202,7 @@ class LayerActivations:
 
         place = self._find(stimulus_id)
         one, labels = self._read_range(range(place, place + 1))[0], self.labels
-        rows, distances = find_nearest(one, place, self.iter_blocks(), n, method)
+        rows, distances = find_nearest(one, place, self.with_replicates.iter_blocks(), n, method)
         return pd.DataFrame(
             {
                 "stimulus": [self.stimulus_ids[i] for i in rows],
@@ -196,16 +226,20 @@ class LayerActivations:
         except ValueError:
             raise UnknownNameError("stimulus", stimulus_id, self.stimulus_ids) from None
 
+    def _drop_axis(self, values: np.ndarray) -> np.ndarray:
+        """Stored rows, (n, n_replicates, *features), as :attr:`shape` has them."""
+        return values if self._has_axis else values[:, 0]
+
     def _read_range(self, rows: range) -> np.ndarray:
         if not rows:
-            return np.empty((0, *self.shape[1:]), self.dtype)
+            return np.empty((0, *self._stored_shape[1:]), self.dtype)
         start, stop = min(rows), max(rows) + 1
         values = self._read_block(start, stop)
         return values if rows.step > 0 else values[::-1]
 
     def _read(self, rows: list[int]) -> np.ndarray:
         """Rows in any order; those of one tile are read together."""
-        out = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        out = np.empty((len(rows), *self._stored_shape[1:]), self.dtype)
         size = self._layout.tile[0] if self._layout else int(self._array.chunks[0])
         groups: dict[int, list[int]] = {}
         for place in sorted(range(len(rows)), key=rows.__getitem__):
@@ -225,11 +259,10 @@ class LayerActivations:
                 return np.asarray(self._array[start:stop])
             except ValueError as error:
                 raise refuse_damaged(self._folder, self._folder.parent.parent) from error
-        n_replicates = self.shape[1]
-        out = np.empty((stop - start, *self.shape[1:]), self.dtype)
+        out = np.empty((stop - start, *self._stored_shape[1:]), self.dtype)
         for shard in range(start // layout.rows, -(-stop // layout.rows)):
             low, high = max(start, shard * layout.rows), min(stop, (shard + 1) * layout.rows)
-            for replicate in range(n_replicates):
+            for replicate in range(self.n_replicates):
                 path = shard_path(self._folder, shard, replicate, len(layout.features))
                 part = out[low - start : high - start, replicate]
                 direct = part if part.flags.c_contiguous else None
@@ -249,9 +282,8 @@ class LayerActivations:
         return out
 
     def to_numpy(self) -> np.ndarray:
-        """Everything in memory: (n_stimuli, *features), with the replicate axis only when there are several."""
-        values = self._read_block(0, len(self))
-        return values[:, 0] if self.shape[1] == 1 else values
+        """Everything in memory: (n_stimuli, *features), with the replicate axis where :attr:`shape` has it."""
+        return self._drop_axis(self._read_block(0, len(self)))
 
     def to_pandas(self) -> pd.DataFrame:
         """Everything in memory as a table: a row a stimulus (and replicate, where there are several).
@@ -260,39 +292,48 @@ class LayerActivations:
         """
         import pandas as pd
 
-        n_stimuli, n_replicates = self.shape[:2]
+        n_stimuli, n_replicates = self._stored_shape[:2]
         values = self._read_block(0, n_stimuli).reshape(n_stimuli * n_replicates, -1)
         index: Any = pd.Index(self.stimulus_ids, name="stimulus")
         if n_replicates > 1:
             index = pd.MultiIndex.from_product([index, range(n_replicates)], names=["stimulus", "replicate"])
-        return pd.DataFrame(values, index=index, columns=pd.RangeIndex(values.shape[1], name="/".join(self.dims[2:])))
+        return pd.DataFrame(
+            values, index=index, columns=pd.RangeIndex(values.shape[1], name="/".join(self.feature_dims))
+        )
 
     def save(self, path: Path | str) -> Path:
-        """Write everything to one file that other programs read: ``.npy .txt .mat .pt .csv .h5``."""
+        """Write everything to one file that other programs read: ``.npy .txt .mat .pt .csv .parquet .h5``."""
         from beholder.activations.formats._exports import export_file
 
-        return export_file(self, path)
+        return export_file(self.with_replicates, path)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         values = self.to_numpy()
         return values if dtype is None else values.astype(dtype, copy=False)
 
+    def __dlpack__(self, **asked: Any) -> Any:
+        """Everything in memory, for ``torch.tensor`` and ``torch.as_tensor``."""
+        return self.to_numpy().__dlpack__(**asked)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return np.empty(0).__dlpack_device__()
+
     def iter_blocks(self, max_bytes: int = _BLOCK_BYTES) -> Iterator[tuple[int, np.ndarray]]:
-        """Walk through the stimuli in blocks: yields (first index, (n, n_replicates, *features))."""
+        """Walk through the stimuli in blocks: yields (first index, (n, *features)), rows as :attr:`shape` has them."""
         row_bytes = max(1, math.prod(self.shape[1:]) * self.dtype.itemsize)
         rows = max(1, max_bytes // row_bytes)
         per_shard = self.stimuli_per_shard
         rows = rows // per_shard * per_shard if rows >= per_shard else rows
         for start in range(0, len(self), rows):
-            yield start, self._read_block(start, min(len(self), start + rows))
+            yield start, self._drop_axis(self._read_block(start, min(len(self), start + rows)))
 
     def to_xarray(self) -> Any:
-        """An ``xarray.DataArray`` over the array on disk, labelled with the stimulus ids (needs xarray)."""
+        """An ``xarray.DataArray`` over the array on disk, of this shape, with the stimulus ids (needs xarray)."""
         import xarray
 
         place: Any = to_address(self._folder.parent) if is_address(self._folder) else self._folder.parent
         dataset = xarray.open_zarr(place, consolidated=False, chunks=None)
-        return dataset["values"]
+        return dataset["values"] if self._has_axis else dataset["values"].isel(replicate=0, drop=True)
 
 
 class Activations:
@@ -410,7 +451,7 @@ class Activations:
         width = max((len(name) for name in self.layers), default=0)
         for name in self.layers[:20]:
             values = self[name]
-            axes = " x ".join(str(size) for size in values.shape[2:])
+            axes = " x ".join(str(size) for size in values.feature_shape)
             lines.append(f"  {name:<{width}}  {axes}  {format_bytes(values.nbytes)}")
         if len(self) > 20:
             lines.append(f"  ... and {len(self) - 20} more")
@@ -422,7 +463,9 @@ class Activations:
         rows = []
         for name in self.layers:
             values = self[name]
-            axes = " × ".join(f"{size} {axis}" for axis, size in zip(values.dims[2:], values.shape[2:], strict=True))
+            axes = " × ".join(
+                f"{size} {axis}" for axis, size in zip(values.feature_dims, values.feature_shape, strict=True)
+            )
             cells = (html.escape(name), html.escape(axes), str(values.dtype), f"{format_bytes(values.nbytes)}")
             rows.append("<tr>" + "".join(f"<td style='text-align:left'>{cell}</td>" for cell in cells) + "</tr>")
         head = f"Activations of <b>{html.escape(self.model)}</b>: {len(self.stimulus_ids):,} stimuli"

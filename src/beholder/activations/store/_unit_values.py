@@ -38,7 +38,7 @@ def iter_unit_values(acts: Activations, units: Sequence[Unit]) -> Iterator[tuple
                 f"layers that {acts.path} holds", got=f"{name!r}, which is not recorded there",
                 hint="`beholder units record` with these units",
             )  # fmt: skip
-        layer = acts[name]
+        layer = acts[name].with_replicates
         axis = _find_channel_axis(layer, members)
         channels = [unit.channel for unit in members]
         others = tuple(i for i in range(1, layer.ndim) if i != axis)
@@ -52,8 +52,8 @@ def iter_unit_values(acts: Activations, units: Sequence[Unit]) -> Iterator[tuple
 
 
 def _find_channel_axis(layer: LayerActivations, members: Sequence[Unit]) -> int:
-    if "channel" not in layer.dims[2:]:
-        raise InputError("layers with channels", got=f"{layer.layer!r}, whose axes are {', '.join(layer.dims)}")
+    if "channel" not in layer.feature_dims:
+        raise InputError("layers with channels", got=f"{layer.layer!r}, whose axes are {', '.join(layer.feature_dims)}")
     axis = layer.dims.index("channel")
     for unit in members:
         if unit.channel >= layer.shape[axis]:

@@ -97,7 +97,7 @@ def record_channels(acts: Activations) -> Recordings:
     columns: list[np.ndarray] = []
     regions: list[str] = []
     for name in acts.layers:
-        layer = acts[name]
+        layer = acts[name].with_replicates
         has_channels = "channel" in layer.dims
         blocks: list[np.ndarray] = []
         for _, block in layer.iter_blocks():

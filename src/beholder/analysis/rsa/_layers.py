@@ -9,7 +9,7 @@ from typing import Any, Literal, cast, final
 import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
-from beholder.activations import Activations
+from beholder.activations import Activations, LayerActivations
 from beholder.analysis._join import ArrayLayers, LayerRows, read_condition
 from beholder.analysis.distances._registry import DISTANCES
 
@@ -85,7 +85,7 @@ class ConditionRows:
 
     Parameters
     ----------
-    layer : array or LayerActivations, (n_stimuli, n_replicates, *features)
+    layer : LayerActivations, or array, (n_stimuli, n_replicates, *features)
     labels : (n_stimuli,), str
         The condition of each stimulus.
     conditions : sequence of str
@@ -93,6 +93,7 @@ class ConditionRows:
     """
 
     def __init__(self, layer: Any, labels: Sequence[str], conditions: Sequence[str]) -> None:
+        layer = layer.with_replicates if isinstance(layer, LayerActivations) else layer
         place = {name: row for row, name in enumerate(conditions)}
         rows = np.array([place.get(label, -1) for label in labels])
         sums = np.zeros((len(conditions), *layer.shape[1:]))

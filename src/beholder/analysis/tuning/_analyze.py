@@ -133,7 +133,7 @@ def _find_channels(store: Any, name: str) -> int | None:
     """The axis of a layer's channels, (n_stimuli, n_replicates, *features); None where features are units."""
     if not isinstance(store, Activations):
         return 2
-    dims = store[name].dims
+    dims = store[name].with_replicates.dims
     return dims.index("channel") if "channel" in dims else None
 
 

@@ -14,8 +14,7 @@ from beholder._core.files import explain_write_errors
 from beholder.experiments.build._browser_files import encode_png, look_at_file, read_for_browser
 from beholder.experiments.design._plan import CATCH, PlannedTrial
 from beholder.experiments.design._plan_recognition import ICON, ICONS
-from beholder.experiments.design._unit_folders import NATURAL, OPTIMIZED, describe_unit, list_unit_files
-from beholder.experiments.design._unit_trials import QUERY
+from beholder.experiments.design._unit_folders import NATURAL, OPTIMIZED, QUERY, describe_unit, list_unit_files
 from beholder.experiments.settings._kinds import get_task_kind
 from beholder.stimuli import list_image_extensions, open_image
 

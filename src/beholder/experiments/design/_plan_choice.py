@@ -16,6 +16,7 @@ from beholder.experiments.design._unit_checks import (
     check_counts,
     check_rules,
     count_batches,
+    keep_distinct,
     require_batches,
     require_units,
 )
@@ -108,8 +109,12 @@ def plan_choice(
     made = find_unit_trials(get_task_kind(settings.kind))
     found = require_units(find_units(place, base), images, made.folders, place)
     n_parts = settings.sessions.n_parts
-    n_trials, n_tasks, n_used = check_counts(n_trials, n_tasks, n_units, len(found), n_parts)
+    counts = check_counts(n_trials, n_tasks, n_units, len(found), n_parts)
     batches = check_batches(found, scheme, n_batches, min_batch, max_batch)
+    distinct, left_out = keep_distinct(found, batches) if made.has_queries else (found, [])
+    if left_out:
+        found, counts = distinct, check_counts(n_trials, n_tasks, n_units, len(distinct), n_parts)
+    n_trials, n_tasks, n_used = counts
     generator = make_generator(seed, "tasks", "choice")
     chosen = sorted(generator.permutation(len(found))[:n_used])
     units = [found[i] for i in chosen]
@@ -143,7 +148,7 @@ def plan_choice(
         catch = [made.make_catch(unit, images, scheme, folder) for unit in easy[k]]
         tasks.append(make_task(k + 1, main, catch, generator.permutation(len(main) + len(catch)).tolist()))
     trials = [made.make_practice(unit, images, obvious, folder) for unit, obvious in practice]
-    told = (*notes, *more, *check_rules(settings, n_trials // n_parts + n_catch))
+    told = (*left_out, *notes, *more, *check_rules(settings, n_trials // n_parts + n_catch))
     every = repeat_tasks(tasks, settings, seed)
     return ExperimentPlan(settings.kind, settings, scheme, seed, every, tuple(trials), folder, told)
 

@@ -17,6 +17,7 @@ from beholder.experiments.design._stimulus_table import StimulusTable, read_labe
 from beholder.experiments.design._unit_trials import relate
 from beholder.experiments.settings._presets import make_settings
 from beholder.experiments.settings._settings import Settings
+from beholder.stimuli import StimulusSet
 
 SAME, DIFFERENT = "same", "different"
 ORDERS = ((0, 1), (1, 0), (0, 0), (1, 1))
@@ -24,7 +25,7 @@ ORDERS = ((0, 1), (1, 0), (0, 0), (1, 1))
 
 
 def plan_pairs(
-    sources: Path | str | Sequence[Path | str],
+    sources: StimulusSet | Path | str | Any,
     folder: Path | str = ".",
     *,
     n_trials: int | None = None,

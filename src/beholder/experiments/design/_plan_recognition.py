@@ -35,7 +35,7 @@ from beholder.experiments.design._unit_trials import relate
 from beholder.experiments.settings._kinds import get_task_kind
 from beholder.experiments.settings._presets import make_settings
 from beholder.experiments.settings._settings import Adaptive, Settings
-from beholder.stimuli import sort_classes
+from beholder.stimuli import StimulusSet, sort_classes
 
 ICONS = Path(__file__).parents[1] / "static" / "icons"
 """Pictures of the icons of categories, drawn for the answer buttons."""
@@ -45,7 +45,7 @@ N_CATCH = 16
 
 
 def plan_recognition(
-    sources: Path | str | Sequence[Path | str],
+    sources: StimulusSet | Path | str | Any,
     folder: Path | str = ".",
     *,
     n_trials: int | None = None,
@@ -67,10 +67,10 @@ def plan_recognition(
 
     Parameters
     ----------
-    sources : path, or sequence of path
+    sources : path, sequence of path, or whatever holds stimuli
         Folders ``metamers/{model}``: the conditions are the originals and each network's layers; a metamer that is
-        missing or did not pass is shown as the original. Or one folder or table of labelled stimuli, whose columns are
-        conditions.
+        missing or did not pass is shown as the original. Or labelled stimuli: a folder, a table whose columns are
+        conditions, files, pictures in memory (written beside the plan).
     folder : path
         Where the plan will lie.
     n_trials : int, optional

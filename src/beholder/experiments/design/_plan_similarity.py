@@ -22,6 +22,7 @@ from beholder.experiments.settings._kinds import get_task_kind
 from beholder.experiments.settings._presets import make_settings
 from beholder.experiments.settings._settings import Settings
 from beholder.responses import get_answer_form
+from beholder.stimuli import StimulusSet
 
 SIDES = ("a", "b", "c")
 _MOST_TRIALS = 120
@@ -39,7 +40,7 @@ class _Item:
 
 
 def plan_similarity(
-    sources: Path | str | Sequence[Path | str],
+    sources: StimulusSet | Path | str | Any,
     folder: Path | str = ".",
     *,
     n_trials: int | None = None,

@@ -16,6 +16,7 @@ from beholder.stimuli import (
     as_stimulus_set,
     is_metamer_set,
     list_image_extensions,
+    list_sound_extensions,
     load_categories,
     read_stimulus_manifest,
     tells_decisions,
@@ -115,20 +116,20 @@ class StimulusTable:
 
 
 def read_stimulus_table(
-    sources: Path | str | Sequence[Path | str],
+    sources: StimulusSet | Path | str | Any,
     *,
     layers: Sequence[str] | None = None,
     keep_failed: bool = False,
     adaptive: bool = False,
     folder: Path | None = None,
 ) -> StimulusTable:
-    """Read folders of metamers, or one folder or table of labelled stimuli.
+    """Read folders of metamers, or labelled stimuli.
 
     Parameters
     ----------
-    sources : path, or sequence of path
-        ``metamers/{model}``, one or more; or a folder or table of stimuli. A table's columns are conditions; rows with
-        one ``source`` are versions of one stimulus; ``level`` is a number.
+    sources : path, sequence of path, or whatever holds stimuli
+        ``metamers/{model}``, one or more; or a folder, files, a table, pictures. A table's columns are conditions; rows
+        with one ``source`` are versions of one stimulus; ``level`` is a number.
     layers : sequence of str, optional
         Of metamers: only those.
     keep_failed : bool
@@ -140,17 +141,20 @@ def read_stimulus_table(
     """
     if isinstance(sources, str | Path):
         sources = [sources]
+    if not (isinstance(sources, list | tuple) and all(isinstance(each, str | Path) for each in sources)):
+        return read_labelled(sources, adaptive, folder=folder)
     if not sources:
         raise InputError("-s FOLDER, stimuli or metamers", got="none")
     if is_metamer_set(sources[0]):
         if adaptive:
             raise InputError("--levels adaptive with graded stimuli", got=f"metamers in {sources[0]}")
         return read_metamers([Path(source) for source in sources], layers, keep_failed)
-    if len(sources) > 1:
-        raise InputError("one folder or table, or several metamers/{model}", got=f"{len(sources)} of them")
     if layers:
         raise InputError("--layers with metamers", got=f"{sources[0]}, which holds none")
-    return read_labelled(Path(sources[0]), adaptive, folder=folder)
+    if len(sources) > 1 and (other := [each for each in sources if not _is_one(Path(each))]):
+        expected = "one folder or table, files, or several metamers/{model}"
+        raise InputError(expected, got=f"{len(sources)} of them, {other[0]} among them")
+    return read_labelled(sources[0] if len(sources) == 1 else sources, adaptive, folder=folder)
 
 
 def read_metamers(folders: Sequence[Path], layers: Sequence[str] | None, keep_failed: bool) -> StimulusTable:
@@ -245,10 +249,10 @@ def _find_passed(made: MetamerSet) -> dict[tuple[str, str], bool]:
     return verdicts
 
 
-def read_labelled(source: Path, adaptive: bool = False, *, folder: Path | None = None) -> StimulusTable:
+def read_labelled(given: Any, adaptive: bool = False, *, folder: Path | None = None) -> StimulusTable:
     """Labelled stimuli, whose columns are conditions; a folder may hold a table of its own, ``stimuli.csv``."""
-    source = source / TABLE if (source / TABLE).is_file() else source
-    stimuli = as_stimulus_set(source)
+    stimuli = as_stimulus_set(Path(given) / TABLE if _has_table(given) else given)
+    source = _tell(given)
     if folder is not None:
         stimuli = unpack_stimuli(stimuli, folder / UNPACKED)
     if stimuli.arrays is not None:
@@ -283,6 +287,22 @@ def read_labelled(source: Path, adaptive: bool = False, *, folder: Path | None =
     _require_all(ids, conditions, versions, source)
     told = tuple(labels[i] for i in range(len(ids)))
     return StimulusTable(ids, told, (None,) * len(ids), tuple(conditions), versions)
+
+
+def _has_table(given: Any) -> bool:
+    return isinstance(given, str | Path) and (Path(given) / TABLE).is_file()
+
+
+def _is_one(path: Path) -> bool:
+    """Whether a path names a picture or a sound."""
+    return path.suffix.lower() in (*list_image_extensions(), *list_sound_extensions()) and not path.is_dir()
+
+
+def _tell(given: Any) -> str:
+    """What messages call the stimuli."""
+    if _has_table(given):
+        return str(Path(given) / TABLE)
+    return str(given) if isinstance(given, str | Path) else "the stimuli"
 
 
 def find_bases(stimuli: StimulusSet) -> list[str] | None:
@@ -333,7 +353,7 @@ def name_versions(stimuli: StimulusSet, names: Sequence[str] | None = None) -> t
     return bases, [name_condition({name: _to_plain(stimuli.conditions[name][i]) for name in names}) for i in rows]
 
 
-def _make_version(files: list[tuple[float, Path]], adaptive: bool, source: Path) -> Version:
+def _make_version(files: list[tuple[float, Path]], adaptive: bool, source: str) -> Version:
     if not adaptive and len(files) > 1:
         raise InputError(
             "one file a stimulus and condition", got=f"{files[0][1].name} and {files[1][1].name} in {source}",
@@ -345,7 +365,7 @@ def _make_version(files: list[tuple[float, Path]], adaptive: bool, source: Path)
 
 
 def _require_all(
-    ids: Sequence[str], conditions: Sequence[Condition], versions: Mapping[tuple[int, int], Version], source: Path
+    ids: Sequence[str], conditions: Sequence[Condition], versions: Mapping[tuple[int, int], Version], source: str
 ) -> None:
     for i, stimulus_id in enumerate(ids):
         for c, condition in enumerate(conditions):
@@ -377,7 +397,7 @@ def _is_number(value: Any) -> bool:
     return True
 
 
-def _to_level(value: Any, source: Path) -> float:
+def _to_level(value: Any, source: str) -> float:
     if not _is_number(value):
         raise InputError("numbers in the column 'level'", got=f"{value!r} in {source}")
     return float(value)

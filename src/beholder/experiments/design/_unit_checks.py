@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder._core.tables import read_records
 from beholder._core.wording import format_count
 from beholder.experiments.design._assignment import explain_counts, show_product
-from beholder.experiments.design._unit_folders import NATURAL, OPTIMIZED, UnitFolder
+from beholder.experiments.design._unit_folders import NATURAL, OPTIMIZED, QUERY, UnitFolder
 from beholder.experiments.settings._settings import Settings
+from beholder.stimuli import are_alike
 
 N_TRIALS, N_TASKS = 40, 63
 """Main trials a task, and tasks, where nothing else is asked for."""
@@ -110,7 +115,7 @@ def check_batches(
     if first < 0 or last < first:
         raise InputError(
             f"batches from {max(first, 0)} on", got=f"none up to {last}",
-            hint="`beholder units exemplars --num_batches 2`, or more, first",
+            hint="`beholder units exemplars --num_batches 2`, or more, of at least 43 stimuli first",
         )  # fmt: skip
     return tuple(range(first, last + 1))
 
@@ -128,6 +133,76 @@ def require_batches(units: Sequence[UnitFolder], batches: Sequence[int]) -> None
                 got=f"{unit.path / NATURAL} without batch_{missing[0]}",
                 hint=f"{fits}`beholder units exemplars --num_batches {max(batches) + 1}`",
             )
+
+
+def keep_distinct(units: Sequence[UnitFolder], batches: Sequence[int]) -> tuple[list[UnitFolder], list[str]]:
+    """Units whose two queries differ, as far as their manifests tell; what is left out is told.
+
+    Parameters
+    ----------
+    units : sequence of UnitFolder
+    batches : sequence of int
+        Those of main trials.
+
+    Raises
+    ------
+    InputError
+        Queries that drive a unit nearly alike by where they were drawn from; no unit whose queries differ.
+    """
+    kept, equal = [], []
+    for unit in units:
+        same = False
+        for batch, (low, high) in _iter_queries(unit, batches):
+            n_stimuli = low.n_stimuli
+            if n_stimuli and are_alike(low.rank, high.rank, n_stimuli):
+                raise InputError(
+                    "queries that drive a unit differently",
+                    got=f"ranks {low.rank} and {high.rank} of {n_stimuli} stimuli in batch {batch} of {unit.name}, of "
+                    "which nobody could tell the stronger",
+                    hint=f"`beholder units exemplars` with fewer --num_batches, or with more than {n_stimuli} stimuli",
+                )  # fmt: skip
+            same = same or low.activation >= high.activation
+        (equal if same else kept).append(unit)
+    if not equal:
+        return kept, []
+    few = ", ".join(unit.name for unit in equal[:3]) + (", …" if len(equal) > 3 else "")
+    if not kept:
+        raise InputError(
+            "units whose two queries differ in activation", got=f"none of {len(equal)}, such as {few}",
+            hint="other units, or queries of other ranks (--percentile)",
+        )  # fmt: skip
+    return kept, [f"{len(equal)} of {len(units)} units are left out, whose two queries have one activation: {few}"]
+
+
+@dataclass(frozen=True)
+class _Query:
+    """What a manifest tells of a query; ``n_stimuli`` is 0 where it does not say how many were recorded."""
+
+    rank: int
+    activation: float
+    n_stimuli: int
+
+
+def _iter_queries(unit: UnitFolder, batches: Sequence[int]) -> Iterator[tuple[int, tuple[_Query, _Query]]]:
+    """The two queries of each batch, min and max; none where no manifest tells of both."""
+    manifest = unit.path / NATURAL / "manifest.csv"
+    rows = read_records(manifest) if manifest.is_file() else []
+    queries = [row for row in rows if row.get("role") == "query"]
+    if any("role" in row for row in rows) and not queries:
+        raise InputError(
+            "exemplars with queries", got=f"{unit.path / NATURAL}, which has references alone",
+            hint="`beholder units exemplars` without --top",
+        )  # fmt: skip
+    told: dict[str, _Query] = {}
+    for row in queries:
+        with contextlib.suppress(ValueError, KeyError, TypeError):  # of tables that others wrote
+            n_stimuli = int(json.loads(row.get("settings") or "{}").get("n_stimuli", 0))
+            query = _Query(int(row["rank"]), float(row["activation"]), n_stimuli)
+            told[Path(row["file"]).with_suffix("").as_posix()] = query
+    for batch in batches:
+        low, high = (told.get(f"batch_{batch}/{sign}_{QUERY}") for sign in ("min", "max"))
+        if low is not None and high is not None:
+            yield batch, (low, high)
 
 
 def count_batches(dealt: np.ndarray, n_units: int, batches: Sequence[int]) -> np.ndarray:

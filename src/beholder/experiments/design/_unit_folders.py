@@ -16,6 +16,8 @@ from beholder.stimuli import list_image_extensions, list_sound_extensions
 NATURAL = "natural_images"
 OPTIMIZED = "optimized_images"
 COUNTERFACTUAL = "counterfactual_images"
+QUERY = 9
+"""Number of the query among a batch's pictures."""
 
 _CHANNEL = re.compile(r"channel_(\d+)")
 _BATCH = re.compile(r"batch_(\d+)")

@@ -13,6 +13,7 @@ from beholder.experiments.design._unit_folders import (
     COUNTERFACTUAL,
     NATURAL,
     OPTIMIZED,
+    QUERY,
     UnitFolder,
     describe_unit,
     find_stimulus,
@@ -21,8 +22,6 @@ from beholder.experiments.design._unit_folders import (
 from beholder.experiments.settings._kinds import TaskKind
 
 Images = Literal["natural", "optimized"]
-QUERY = 9
-"""Number of the query among a batch's pictures."""
 
 
 class UnitTrials(ABC):
@@ -32,6 +31,11 @@ class UnitTrials(ABC):
     @abstractmethod
     def folders(self) -> tuple[str, ...]:
         """Folders of a unit that they need, besides those of its exemplars and visualisations."""
+
+    @property
+    @abstractmethod
+    def has_queries(self) -> bool:
+        """Whether participants choose between a batch's two natural queries."""
 
     @abstractmethod
     def make_main(self, unit: UnitFolder, batch: int, images: Images, folder: Path) -> PlannedTrial:
@@ -57,6 +61,11 @@ class QueryTrials(UnitTrials):
         """None."""
         return ()
 
+    @property
+    def has_queries(self) -> bool:
+        """Yes."""
+        return True
+
     def make_main(self, unit: UnitFolder, batch: int, images: Images, folder: Path) -> PlannedTrial:
         """Queries and references of one batch."""
         queries = unit.get_batch(batch)
@@ -81,6 +90,11 @@ class OccludedTrials(UnitTrials):
     def folders(self) -> tuple[str, ...]:
         """Those of pictures with occluded copies."""
         return (COUNTERFACTUAL,)
+
+    @property
+    def has_queries(self) -> bool:
+        """No: copies of one picture."""
+        return False
 
     def make_main(self, unit: UnitFolder, batch: int, images: Images, folder: Path) -> PlannedTrial:
         """The picture of one batch."""

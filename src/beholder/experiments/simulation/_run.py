@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError
+from beholder._core.notebooks import render_table
 from beholder._core.progress import logger, show_progress
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.wording import format_count
@@ -71,6 +72,10 @@ class Simulation:
     def count(self, end: str) -> int:
         """How many ended in a way: ``done``, ``screened_out``."""
         return sum(outcome.end == end for outcome in self.outcomes)
+
+    def _repr_html_(self) -> str:
+        """Its first rows, for notebooks."""
+        return render_table(repr(self), self.to_pandas())
 
     def to_pandas(self) -> pd.DataFrame:
         """A row a participant."""

@@ -81,18 +81,25 @@ def find_input_shape(model: Model, shape: tuple[int, ...]) -> tuple[int, ...] | 
 
 @contextlib.contextmanager
 def explain_shape_errors(model: Model, shape: tuple[int, ...]) -> Iterator[None]:
-    """Say which shape a network runs on where a first pass ends in an error at another one.
+    """Say which shape a network takes, or runs on, where a first pass ends in an error at another one.
 
     Raises
     ------
     InputError
-        Instead of the network's own error, if a shape was found. Otherwise the error itself is raised.
+        Instead of the network's own error, if it runs on its own shape, or one was found. Otherwise that is raised.
     """
     try:
         yield
     except BeholderError:
         raise
     except FORWARD_ERRORS as error:
+        reason, own = " ".join(str(error).split())[:120], model.input_shape
+        if own is not None and tuple(shape) != tuple(own) and runs_on(model, tuple(own)):
+            is_image = model.modality == "image"
+            raise InputError(
+                f"stimuli of shape {tuple(own)}, which {model.name} takes", got=f"{tuple(shape)} ({reason})",
+                hint="files, PIL pictures or uint8 arrays, which are resized" if is_image else "model.prepare(file)",
+            ) from error  # fmt: skip
         if model.modality == "sound" or model.spec is not None:
             raise
         found = find_input_shape(model, tuple(shape))
@@ -107,7 +114,6 @@ def explain_shape_errors(model: Model, shape: tuple[int, ...]) -> Iterator[None]
         else:
             constants = "mean=(0, 0, 0), std=(1, 1, 1)"
             way = f"wrap(..., preprocess=ImagePreprocessing(resize={side}, crop={crop}, {constants}))"
-        reason = " ".join(str(error).split())[:120]
         raise InputError(
             f"stimuli of a shape that {model.name} runs on, such as {found}", got=f"{tuple(shape)} ({reason})", hint=way
         ) from error

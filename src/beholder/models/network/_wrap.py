@@ -12,6 +12,7 @@ from beholder._core.files import to_path_name
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.models.definitions._base import Weights, call_module
 from beholder.models.network._model import Model, make_plain_model
+from beholder.models.preprocessing._chain import as_chain
 from beholder.models.preprocessing._extended import ExtendedPreprocessing, add_channel
 
 if TYPE_CHECKING:
@@ -27,8 +28,13 @@ _SAMPLES = ("waveform", "standardized")
 @suggest_keywords
 def wrap(
     module: nn.Module,
-    preprocess: Callable[[Any], Any] | Preprocessing | str | Mapping[str, Any] | None = None,
-    normalize: Callable[[Tensor], Tensor] | None = None,
+    preprocess: Callable[[Any], Any]
+    | Sequence[Callable[[Any], Any]]
+    | Preprocessing
+    | str
+    | Mapping[str, Any]
+    | None = None,
+    normalize: Callable[[Tensor], Tensor] | Sequence[Callable[[Tensor], Tensor]] | None = None,
     input_range: tuple[float, float] | None = None,
     sample_rate: int | None = None,
     input_shape: tuple[int, ...] | None = None,
@@ -50,12 +56,12 @@ def wrap(
     ----------
     module : nn.Module
         Takes a batch (n_stimuli, *input_shape).
-    preprocess : callable, Preprocessing or str, optional
+    preprocess : callable, list of callables, Preprocessing or str, optional
         ``preprocess(picture or array) -> float32 array`` of one stimulus; or a ready preprocessing, by its name
         (``"imagenet"``), as a table, or as an object (:class:`ImagePreprocessing`, :class:`GreyPreprocessing`,
         :class:`SoundPreprocessing`). A callable is handed pictures as PIL pictures (with ``sample_rate``: float32
         samples). Without one, pictures keep their size and are scaled from black to white to ``input_range``.
-    normalize : callable, optional
+    normalize : callable or list of callables, optional
         ``normalize(batch) -> batch``, differentiable, what the module's own input needs; after a ready preprocessing's
         own.
     input_range : (low, high), optional
@@ -125,6 +131,7 @@ def wrap(
         raise InputError("a torch.nn.Module", got=type(module).__name__)
     module = unwrap_module(module)
     reserve_hook_ids(module)
+    preprocess, normalize = as_chain(preprocess), as_chain(normalize)
     if isinstance(preprocess, (str, Mapping)):
         preprocess = read_preprocessing(preprocess)
     if isinstance(preprocess, Preprocessing):

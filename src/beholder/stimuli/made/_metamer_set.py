@@ -13,6 +13,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import explain_read_errors, read_json_object, to_path_name, write_bytes
+from beholder._core.notebooks import render_table
 from beholder._core.provenance import read_network
 from beholder._core.tables import format_records, read_records
 from beholder.jobs import check_content, check_source
@@ -128,6 +129,10 @@ class MetamerSet:
     def stimulus_ids(self) -> tuple[str, ...]:
         """Stimuli that have metamers."""
         return tuple(dict.fromkeys(self._table["stimulus_id"]))
+
+    def _repr_html_(self) -> str:
+        """Its first rows, for notebooks."""
+        return render_table(repr(self), self.to_pandas())
 
     def to_pandas(self) -> pd.DataFrame:
         """The table of results, a row a metamer and measured layer."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import read_json_object, to_path_name, write_bytes
+from beholder._core.notebooks import render_table
 from beholder.jobs import check_content
 
 if TYPE_CHECKING:
@@ -77,6 +78,10 @@ class NullSet:
     def read(self) -> dict[str, dict[str, np.ndarray]]:
         """All layers' columns."""
         return {layer: self[layer] for layer in self.layers}
+
+    def _repr_html_(self) -> str:
+        """Its first rows, for notebooks."""
+        return render_table(repr(self), self.to_pandas())
 
     def to_pandas(self) -> pd.DataFrame:
         """One table, with the column ``layer`` first."""

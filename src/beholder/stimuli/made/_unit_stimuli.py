@@ -26,6 +26,7 @@ MANIFEST = "manifest.csv"
 DISTRIBUTION = "distribution.json"
 TRANSPARENCY = "transparency"
 VERDICTS = "optimized_units.csv"
+_ALIKE = 0.05
 
 _MOST_SHOWN = 8
 _MOST_PICTURES = 4
@@ -201,7 +202,8 @@ class ModelStimuli:
 
     def _repr_html_(self) -> str:
         """The most extreme stimuli of the first units, for notebooks."""
-        from beholder.stimuli.images._notebook import embed_thumbnail, format_rows
+        from beholder.stimuli.images._notebook import format_rows
+        from beholder.stimuli.sets._html import embed_stimulus
 
         rows = []
         for unit in self.units[:_MOST_SHOWN]:
@@ -209,7 +211,7 @@ class ModelStimuli:
             for sign in SIGNS:
                 for kind, role in (("natural", "reference"), ("optimized", None)):
                     shown = unit.select(kind, sign, role)[: -_MOST_PICTURES - 1 : -1]
-                    cells.append("".join(embed_thumbnail(one.path, f"activation {one.activation}") for one in shown))
+                    cells.append("".join(embed_stimulus(one.path, f"activation {one.activation}") for one in shown))
             rows.append(cells)
         columns = ("unit", "least: natural", "least: visualised", "most: natural", "most: visualised")
         left = len(self) - len(rows)
@@ -229,6 +231,17 @@ class ModelStimuli:
             for one in unit.stimuli
         ]
         return pd.DataFrame(rows, columns=["layer", "channel", *columns, "path"])
+
+
+def are_alike(rank_min: int, rank_max: int, n_stimuli: int) -> bool:
+    """Whether two queries drive a unit nearly alike: at most 5 % of the stimuli lie between them.
+
+    Two batches of 40 stimuli leave the four at the median for the queries:
+
+    >>> are_alike(18, 21, 40), are_alike(18, 22, 40)
+    (True, False)
+    """
+    return rank_max - rank_min - 1 <= _ALIKE * n_stimuli
 
 
 def is_model_stimuli(path: Path | str) -> bool:

@@ -53,7 +53,7 @@ def as_stimulus_set(source: Any, *, skip_bad: bool = False, shape: tuple[int, ..
         of pictures or of arrays; a torch or torchvision data set, or a loader of one that does not shuffle; a Hugging
         Face data set with a column of images or of sounds.
     skip_bad : bool
-        Leave out files of a folder or table that are missing or cannot be read.
+        Leave out files of a folder or table that are missing, and what cannot be read.
     shape : tuple of int, optional
         Shape of one prepared stimulus of the network that the stimuli are for.
 
@@ -92,7 +92,8 @@ def as_stimulus_set(source: Any, *, skip_bad: bool = False, shape: tuple[int, ..
             return StimulusSet.from_arrays(source)
         if not isinstance(source, Iterable):
             raise _explain(source)
-    return _from_items(list(source))
+    found = _from_items(list(source))
+    return found.drop_bad_files() if skip_bad else found
 
 
 def collect_files(paths: Sequence[Path | str]) -> StimulusSet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +18,7 @@ from beholder.stimuli.sets._shards import find_shards
 
 
 def read_stimuli(
-    path: Path | str | None = None,
+    path: Path | str | Sequence[Path | str] | None = None,
     *,
     image_set: str | None = None,
     layout: Literal["flat", "classes"] | None = None,
@@ -26,12 +27,12 @@ def read_stimuli(
     skip_bad: bool = False,
     ground_truth: Path | str | None = None,
 ) -> StimulusSet:
-    """The stimuli of a folder, a table, shards or an HDF5 file, or a named set.
+    """The stimuli of a folder, files, a table, shards or an HDF5 file, or a named set.
 
     Parameters
     ----------
-    path : path, optional
-        Where they lie; None for a published set that lies where ``beholder assets fetch`` puts it.
+    path : path or sequence of path, optional
+        Where they lie; several are files; None for a published set that lies where ``beholder assets fetch`` puts it.
     image_set : str, optional
         A name for :meth:`StimulusSet.from_named`.
     layout, things, things_behavior, skip_bad
@@ -46,6 +47,10 @@ def read_stimuli(
     """
     given = {"layout": layout, "things": things, "things_behavior": things_behavior}
     asked = [name for name, value in given.items() if value]
+    if isinstance(path, Sequence) and not isinstance(path, str):
+        if image_set or asked:
+            raise InputError(f"one folder for {image_set or asked[0]}", got=f"{len(path)} paths")
+        return as_stimulus_set(list(path), skip_bad=skip_bad)
     if image_set and asked:
         raise InputError(f"the named set {image_set} without {', '.join(asked)}, which are of folders", got="both")
     if ground_truth is not None and not image_set:

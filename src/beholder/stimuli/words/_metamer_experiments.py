@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, final
 
 from beholder._core.errors import InputError
+from beholder._core.notebooks import render_table
 from beholder._core.tables import read_records
 
 if TYPE_CHECKING:
@@ -58,6 +59,10 @@ class MetamerExperiment:
     def examples_asset(self) -> str:
         """The asset that holds the stimuli."""
         return f"examples-{self.modality}-{self.number}"
+
+    def _repr_html_(self) -> str:
+        """Its first rows, for notebooks."""
+        return render_table(self.title, self.to_pandas())
 
     def to_pandas(self) -> pd.DataFrame:
         """A row a stage: ``modality, experiment, paper_experiment, title, network, position, stage``."""

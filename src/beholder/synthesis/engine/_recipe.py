@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from torch import Tensor
 
 from beholder._core.errors import InputError
 from beholder.models import Model
@@ -14,7 +16,7 @@ from beholder.synthesis.engine._stopping import StopRule
 from beholder.synthesis.images._constraints import Constraint, Range
 from beholder.synthesis.images._fourier import Fourier
 from beholder.synthesis.images._parameterization import Parameterization, Raw, Waveform
-from beholder.synthesis.images._transforms import Affine, Transform
+from beholder.synthesis.images._transforms import Affine, Transform, as_transforms
 from beholder.synthesis.objectives._base import Objective, Problem
 
 _JITTER = 8.0 / 224
@@ -50,7 +52,7 @@ def make_recipe(
     model: Model,
     shape: tuple[int, ...],
     parameterization: Parameterization | None,
-    transforms: Sequence[Transform] | None,
+    transforms: Sequence[Transform | Callable[[Tensor], Tensor]] | None,
     constraints: Sequence[Constraint],
     optimizer: Optimizer | None,
     *,
@@ -66,6 +68,7 @@ def make_recipe(
         parameterization = pick_parameterization(model, shape)
     if transforms is None:
         transforms = () if parameterization.is_direct or len(shape) != 3 else make_default_transforms(shape)
+    transforms = as_transforms(transforms)
     if transforms and len(shape) != 3:
         raise InputError("pictures for transforms", got=f"stimuli of shape {shape}", hint="transforms=()")
     optimizer = Adam() if optimizer is None else optimizer
@@ -84,7 +87,7 @@ def make_recipe(
     if keep not in ("last", "best"):
         raise InputError("keep: last or best", got=repr(keep))
     return Recipe(
-        parameterization=parameterization, transforms=tuple(transforms), constraints=limits, optimizer=optimizer,
+        parameterization=parameterization, transforms=transforms, constraints=limits, optimizer=optimizer,
         input_shape=shape, value_range=model.input_range, steps=steps, stop=stop, redirect_steps=redirect_steps,
         samples=samples, keep=keep, transparency=transparency,
     )  # fmt: skip

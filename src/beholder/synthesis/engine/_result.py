@@ -91,6 +91,12 @@ class Synthesis:
         captions = {str(i): [f"{score:.4g}" for score in self.scores[self.problems == i]] for i in problems}
         return plot_stimulus_rows(rows, ax, captions=captions)
 
+    def show(self) -> None:
+        """Show what :meth:`plot` draws: below the cell of a notebook, in a window from a script."""
+        from beholder.figures import show_figure
+
+        show_figure(self.plot)
+
     def find_images(self, problem: int) -> np.ndarray:
         """Images of one problem, (n_images, *input_shape)."""
         return self.images[self.problems == problem]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ def synthesize(
     seed: int = DEFAULT_SEED,
     n_images: int = 1,
     parameterization: Parameterization | None = None,
-    transforms: Sequence[Transform] | None = None,
+    transforms: Sequence[Transform | Callable[[Tensor], Tensor]] | None = None,
     constraints: Sequence[Constraint] = (),
     optimizer: Optimizer | None = None,
     steps: int = 64,
@@ -73,9 +73,10 @@ def synthesize(
         Of those given as bare objectives; a :class:`Problem` has its own.
     parameterization : Parameterization, optional
         Default: :class:`Fourier` for pictures, :class:`Waveform` for sounds, :class:`Raw` for arrays.
-    transforms : sequence of Transform, optional
-        Augmentations, drawn for each image and step from the image's seed. Default: shift, scale and rotation for a
-        parameterisation of pictures that is not direct, none otherwise. ``()``: none.
+    transforms : sequence of Transform or function, optional
+        Augmentations in their order, drawn for each image and step from the image's seed; a plain
+        ``function(images) -> images`` keeps the shape (:class:`FunctionTransform`). Default: shift, scale and rotation
+        for a parameterisation of pictures that is not direct, none otherwise. ``()``: none.
     constraints : sequence of Constraint
         Applied after each step in order, then the model's range; direct parameterisations only.
     optimizer : Optimizer, optional

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -201,6 +202,51 @@ class Noise(Transform):
         if self.half_width:
             noise += self.half_width * (2 * draws.field(shape, kind="uniform") - 1)
         return images + torch.from_numpy(noise).to(images.device)
+
+
+@final
+@dataclass(frozen=True)
+class FunctionTransform(Transform):
+    """A plain function of a batch of images.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(images) -> images``, differentiable, of the same shape, row i from row i alone. It is called anew at
+        every step; random numbers that it takes from torch or numpy itself are not repeated by the next run.
+    """
+
+    function: Callable[[Tensor], Tensor]
+
+    @property
+    def margin(self) -> int:
+        """0."""
+        return 0
+
+    def apply(self, images: Tensor, draws: Draws) -> Tensor:
+        """Call it, and hold it to the shape."""
+        made: Any = self.function(images)
+        if not isinstance(made, Tensor) or made.shape != images.shape:
+            got = f"shape {tuple(made.shape)}" if isinstance(made, Tensor) else type(made).__name__
+            name = getattr(self.function, "__name__", type(self.function).__name__)
+            raise InputError(
+                f"a batch of shape {tuple(images.shape)} from the transform {name}", got=got,
+                hint="a Transform of your own, whose margin says what it takes off or adds",
+            )  # fmt: skip
+        return made
+
+
+def as_transforms(given: Any) -> tuple[Transform, ...]:
+    """Transforms of a list in which plain functions of a batch may stand for some; one alone may stand for the list.
+
+    >>> as_transforms([torch.fliplr])[0].apply(torch.zeros(1, 3, 4, 4), None).shape
+    torch.Size([1, 3, 4, 4])
+    """
+    items = [given] if isinstance(given, Transform) or callable(given) else list(given)
+    wrong = next((each for each in items if not isinstance(each, Transform) and not callable(each)), None)
+    if wrong is not None:
+        raise InputError("transforms, or functions of a batch of images", got=repr(wrong))
+    return tuple(each if isinstance(each, Transform) else FunctionTransform(each) for each in items)
 
 
 def resample(images: Tensor, matrix: np.ndarray, shift: np.ndarray, size: tuple[int, int], fill: str) -> Tensor:

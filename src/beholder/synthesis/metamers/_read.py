@@ -185,6 +185,12 @@ class Metamers:
             write_metamer_table(folder / "results.parquet", self.table)
         return folder
 
+    def show(self) -> None:
+        """Show what :meth:`plot` draws: below the cell of a notebook, in a window from a script."""
+        from beholder.figures import show_figure
+
+        show_figure(self.plot)
+
     def plot(self, ax: Axes | None = None, *, stimuli: Sequence[str] | None = None) -> Axes:
         """Originals and their metamers, a row a stimulus and a column a layer, with the match in decibels.
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import write_json
+from beholder._core.notebooks import render_table
 from beholder._core.progress import logger
 from beholder.activations import check_path_names
 from beholder.stimuli import write_null_histograms, write_null_layer
@@ -66,6 +67,10 @@ class NullDistribution:
 
         rows = {layer: {name: float(each[name].max()) for name in VALUES[:3]} for layer, each in self.columns.items()}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("layer").reset_index()
+
+    def _repr_html_(self) -> str:
+        """What a metamer has to exceed at each layer, for notebooks."""
+        return render_table(repr(self), self.find_maxima())
 
     def to_pandas(self) -> pd.DataFrame:
         """A row a layer and pair."""

@@ -15,7 +15,7 @@ from beholder._core.files import explain_read_errors, read_json
 from beholder._core.provenance import FILE_NAME
 from beholder._core.tables import save_frame
 from beholder.models import Unit
-from beholder.stimuli import embed_thumbnail, format_rows
+from beholder.stimuli import embed_stimulus, format_rows
 from beholder.synthesis.engine._stimulus_format import StimulusFormat
 from beholder.synthesis.visualizations._files import (
     COLUMNS,
@@ -182,8 +182,8 @@ class Visualizations:
             for s in range(len(SIGNS)):
                 told = [f"activation {value:.4g}" for value in self.activations[i, s]]
                 pairs = zip(self.images.paths[i, s], told, strict=True)
-                is_picture = self.images.value_range is not None
-                cells.append("".join(embed_thumbnail(*pair) for pair in pairs) if is_picture else "<br>".join(told))
+                is_shown = self.images.paths.flat[0].suffix in (".png", ".wav")
+                cells.append("".join(embed_stimulus(*pair) for pair in pairs) if is_shown else "<br>".join(told))
             rows.append(cells)
         left = len(self) - len(rows)
         return format_rows(repr(self), ("unit", *SIGNS), rows, f"and {left} units more" if left else "")
@@ -216,6 +216,12 @@ class Visualizations:
     def save(self, path: Path | str) -> Path:
         """Write the table of images as ``.csv`` or ``.parquet``, by rename."""
         return save_frame(self.to_pandas(), path)
+
+    def show(self) -> None:
+        """Show what :meth:`plot` draws: below the cell of a notebook, in a window from a script."""
+        from beholder.figures import show_figure
+
+        show_figure(self.plot)
 
     def plot(self, ax: Axes | None = None, *, unit: int = 0) -> Axes:
         """Draw the images of one unit: min and max in rows, from weakest to strongest, with their activations.

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.models import Model, Unit, UnitList, open_model
 from beholder.synthesis.engine._result import Synthesis
 from beholder.synthesis.engine._synthesize import synthesize
+from beholder.synthesis.images._transforms import Transform
 from beholder.synthesis.objectives._base import Problem
 from beholder.synthesis.objectives._of_units import USUAL, make_unit_objective
 from beholder.synthesis.visualizations._standing import SIGNS
@@ -29,8 +30,9 @@ def visualize(
     device: str | None = None,
     input_shape: tuple[int, ...] | None = None,
     seed: int = DEFAULT_SEED,
+    transforms: Sequence[Transform | Callable[[Tensor], Tensor]] | None = None,
 ) -> Synthesis:
-    """Make stimuli that drive units most, for a first look: in memory, shown in a notebook.
+    """Make stimuli that drive units most, for a first look: in memory, seen in a notebook, or by ``show()``.
 
     :func:`optimize_units` makes the sets of experiments: many units, images that differ, their place among natural
     stimuli, on disk.
@@ -47,6 +49,8 @@ def visualize(
         What drives the units most, or least.
     steps, objective, device, input_shape, seed
         As for :func:`optimize_units`.
+    transforms : sequence of Transform or function, optional
+        As for :func:`synthesize`.
 
     Returns
     -------
@@ -61,7 +65,7 @@ def visualize(
 
     Examples
     --------
-    >>> visualize("beholder:shapes", "block3:5", steps=16)  # doctest: +SKIP
+    >>> visualize("beholder:shapes", "block3:5", steps=16).show()  # doctest: +SKIP
     """
     if sign not in SIGNS:
         raise InputError(f"sign {' or '.join(map(repr, SIGNS))}", got=repr(sign))
@@ -72,4 +76,4 @@ def visualize(
         Problem(goal if sign == "max" else -goal, seed, n_images)
         for goal in (make_unit_objective(objective, unit) for unit in asked)
     ]
-    return synthesize(observer, problems, steps=steps, input_shape=input_shape)
+    return synthesize(observer, problems, steps=steps, input_shape=input_shape, transforms=transforms)

@@ -1,0 +1,71 @@
+"""Sounds that are played in a notebook: no server, no file beside it."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from beholder._core.errors import InputError, StimulusError
+from beholder.stimuli.sounds._sound import load_sound, resample_sound
+
+_MOST_SECONDS, _RATE = 10.0, 16_000
+
+
+def embed_player(source: Any, title: str = "", *, sample_rate: int | None = None) -> str:
+    """A sound as a player of at most 10 seconds; its name where it cannot be played.
+
+    Parameters
+    ----------
+    source : path, bytes, (samples, sample_rate), or samples
+        Samples alone, (n_samples,) or (1, n_samples), need ``sample_rate``.
+    title : str
+        Above the player.
+    sample_rate : int, optional
+    """
+    name = html.escape(title or (source.name if isinstance(source, Path) else "sound"))
+    try:
+        if isinstance(source, (str, Path, bytes)):
+            samples, rate = load_sound(source)
+        elif isinstance(source, tuple):
+            samples, rate = np.asarray(source[0]), int(source[1])
+        elif sample_rate is not None:
+            samples, rate = np.asarray(source), sample_rate
+        else:
+            return f"<span>{name}</span>"
+        data, seconds = encode_player(samples, rate)
+    except (StimulusError, InputError):
+        return f"<span>{name}: cannot be played</span>"
+    cut = f", the first {_MOST_SECONDS:g} of {seconds:.3g} s" if seconds > _MOST_SECONDS else ""
+    uri = f"data:audio/flac;base64,{base64.b64encode(data).decode()}"
+    player = f"<audio controls preload='metadata' style='width:17em;height:2.4em' src='{uri}'></audio>"
+    return (
+        "<figure style='margin:1px;display:inline-block;font-size:11px'>"
+        f"<figcaption>{name}{cut}</figcaption>{player}</figure>"
+    )
+
+
+def encode_player(samples: np.ndarray, rate: int) -> tuple[bytes, float]:
+    """FLAC of the first 10 seconds, 16 bits, at most 16 kHz, brought down to full scale; and how long all of it is.
+
+    Parameters
+    ----------
+    samples : (n_samples,) or (1, n_samples), float
+    rate : int
+    """
+    import soundfile
+
+    mono = samples.reshape(-1) if samples.ndim == 1 or samples.shape[0] == 1 else samples.mean(axis=-1)
+    seconds = len(mono) / rate
+    mono = mono[: round(_MOST_SECONDS * rate)]
+    if rate > _RATE:
+        mono, rate = resample_sound(mono, rate, _RATE), _RATE
+    buffer = io.BytesIO()
+    soundfile.write(
+        buffer, mono / max(1.0, float(np.abs(mono).max(initial=0.0))), rate, format="FLAC", subtype="PCM_16"
+    )
+    return buffer.getvalue(), seconds
