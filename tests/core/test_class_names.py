@@ -32,3 +32,15 @@ def test_names_that_say_little_are_given_once() -> None:
             if isinstance(node, ast.ClassDef) and node.name in WORDS:
                 places[node.name].add(file.relative_to(SRC).as_posix())
     assert {name: files for name, files in places.items() if len(files) > 1} == {}
+
+
+def test_what_has_a_table_shows_itself_in_a_notebook() -> None:
+    silent = [
+        f"{file.relative_to(SRC)}: {node.name}"
+        for file in sorted(SRC.rglob("*.py"))
+        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+        and "to_pandas" in (names := {each.name for each in node.body if isinstance(each, ast.FunctionDef)})
+        and "_repr_html_" not in names
+    ]  # fmt: skip
+    assert silent == []

@@ -16,3 +16,26 @@ def test_the_end_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
             advance(n)
     told = [record.getMessage().partition(",")[0] for record in caplog.records]
     assert told == ["count: 3 of 3 things"]
+
+
+def count(n: int, clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Count things, one every 1.5 s of a clock of ours."""
+    monkeypatch.setattr("beholder._core.pace.Pace.__init__.__defaults__", (0, lambda: clock[0]))
+    with show_progress("count", n, "things") as advance:
+        for _ in range(n):
+            clock[0] += 1.5
+            advance(1)
+
+
+@pytest.mark.parametrize("setting", ["", "0", "off"])
+def test_scripts_see_how_long_work_goes_on_without_logging(
+    setting: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BEHOLDER_PROGRESS", setting)
+    count(1, [0.0], monkeypatch)
+    assert capsys.readouterr().err == "", "nothing of what is done in a moment"
+    count(4, [0.0], monkeypatch)
+    told = capsys.readouterr()
+    assert told.out == ""
+    lines = [line.partition(",")[0] for line in told.err.splitlines()]
+    assert lines == ([] if setting else ["count: 2 of 4 things", "count: 4 of 4 things"])

@@ -319,3 +319,39 @@ def test_counterfactual(tmp_path: Path) -> None:
             assert trial["correct"] == "max"
         for trial in task.raw_catch_trials:
             assert trial["stimuli"]["max"] == trial["stimuli"]["base"] != trial["stimuli"]["min"]
+
+
+def write_queries(folder: Path, ranks: tuple[int, int], n_stimuli: int, activations: tuple[float, float]) -> None:
+    """The manifest of a unit, as far as the two queries of batches 0 and 1 go."""
+    rows = ["file,role,rank,activation,settings"]
+    for batch in (0, 1):
+        rows.append(f"batch_{batch}/max_0.png,reference,{n_stimuli - 1},9.5,{{}}")
+        for sign, rank, value in zip(("min", "max"), ranks, activations, strict=True):
+            told = f'"{{""n_stimuli"":{n_stimuli}}}"'
+            rows.append(f"batch_{batch}/{sign}_9.png,query,{rank},{value},{told}")
+    (folder / "natural_images").mkdir(parents=True, exist_ok=True)
+    (folder / "natural_images" / "manifest.csv").write_text("\n".join(rows) + "\n")
+
+
+def test_queries_that_nobody_could_tell_apart_are_refused_where_the_tasks_are_planned(tmp_path: Path) -> None:
+    net = write_units(tmp_path / "net", 4, 2, files=False)
+    units = sorted(net.glob("*/channel_*"))
+    how: dict[str, Any] = {"n_trials": 2, "n_tasks": 4, "n_catch": 1}
+    assert len(count_units(plan_choice(net, tmp_path, **how))) == 4, "folders of others, without manifests"
+    for unit in units:
+        write_queries(unit, (18, 22), 40, (0.1, 0.3))
+    plan = plan_choice(net, tmp_path, **how)
+    assert len(count_units(plan)) == 4 and not any("left out" in note for note in plan.notes)
+    write_queries(units[2], (18, 21), 40, (0.1, 0.3))
+    with pytest.raises(InputError, match=r"ranks 18 and 21 of 40 stimuli in batch 1 .*try `beholder units exempl"):
+        plan_choice(net, tmp_path, **how)
+    with pytest.raises(InputError, match="ranks 18 and 21 of 40"):
+        plan_choice(net, tmp_path, scheme="released", **how | {"n_catch": 0})
+    write_queries(units[2], (10, 30), 40, (0.0, 0.0))
+    plan = plan_choice(net, tmp_path, **how | {"n_trials": 3})
+    assert f"{units[2].parent.name}/{units[2].name}" not in count_units(plan) and len(count_units(plan)) == 3
+    assert any("1 of 4 units are left out, whose two queries have one activation" in note for note in plan.notes)
+    for unit in units:
+        write_queries(unit, (10, 30), 40, (0.0, 0.0))
+    with pytest.raises(InputError, match="units whose two queries differ in activation; got none of 4"):
+        plan_choice(net, tmp_path, **how)

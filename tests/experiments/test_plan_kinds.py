@@ -28,7 +28,7 @@ from beholder.experiments import (
 )
 from beholder.experiments.design._stimulus_table import match_choice
 from beholder.responses import read_responses
-from beholder.stimuli import load_categories, open_image
+from beholder.stimuli import StimulusSet, load_categories, open_image
 
 CATEGORIES = ("circle", "star", "spiral", "cross")
 CHOICES = {"choices": list(CATEGORIES)}
@@ -386,3 +386,32 @@ def test_one_path_is_a_list_of_one(kind: str, metamers: Path, tmp_path: Path) ->
     settings = make_settings(kind, CHOICES if kind == "feather-pictures" else {})
     made = [plan[kind](given, tmp_path, settings=settings) for given in (str(metamers), metamers, [metamers])]
     assert made[0].to_dict() == made[1].to_dict() == made[2].to_dict()
+
+
+def test_stimuli_in_memory_and_lists_of_files_are_planned_as_a_folder_is(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    pixels = generator.integers(0, 255, (4, 9, 9, 3), dtype=np.uint8)
+    (tmp_path / "own").mkdir()
+    files = [tmp_path / "own" / f"{i:06d}.png" for i in range(4)]
+    for file, picture in zip(files, pixels, strict=True):
+        Image.fromarray(picture).save(file)
+    plans = [
+        plan_similarity(given, tmp_path / "plan")
+        for given in (
+            tmp_path / "own",
+            files,
+            pixels,
+            [Image.open(file) for file in files],
+            StimulusSet.from_arrays(pixels),
+        )
+    ]
+    shown = [[trial["conditions"] for task in plan.tasks for trial in task.trials] for plan in plans]
+    assert all(each == shown[0] for each in shown)
+    built = [build_tasks(plan, tmp_path / f"built_{i}") for i, plan in enumerate(plans)]
+    for one in built:
+        trial = one.get_task(1).trials[0]
+        first = built[0].get_task(1).trials[0]
+        for name, path in trial.files.items():
+            assert np.array_equal(np.asarray(open_image(path)), np.asarray(open_image(first.files[name])))
+    with pytest.raises(InputError, match=r"several metamers/\{model\}; got 2 of them, .*own among them"):
+        plan_similarity([tmp_path / "own", files[0]], tmp_path / "plan")

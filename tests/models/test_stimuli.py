@@ -16,7 +16,7 @@ from beholder._core.errors import InputError, StimulusError
 from beholder.models import GreyPreprocessing, ImagePreprocessing, SoundPreprocessing, collect_stimuli, wrap
 from beholder.models.network._input_shape import needs_channel
 from beholder.models.network._model import make_plain_model
-from beholder.stimuli import StimulusSet, save_sound
+from beholder.stimuli import StimulusSet, open_image, read_picture_size, save_sound
 
 
 @pytest.fixture
@@ -341,3 +341,54 @@ def test_another_order_of_classes_is_told(caplog: pytest.LogCaptureFixture, tmp_
     bh.extract(net, make("wolf", "sea_lion"), ["0"], out_path=tmp_path)
     (message,) = [record.getMessage() for record in caplog.records if "class indices" in record.getMessage()]
     assert "wolf is 1 here, and 0 among the outputs of net" in message
+
+
+def write_greys(folder: Path, n: int, odd: int) -> Path:
+    """Pictures of 12 × 12 pixels, but for one of 12 × 13."""
+    folder.mkdir()
+    for i in range(n):
+        Image.new("RGB", (13 if i == odd else 12, 12), (9 * i,) * 3).save(folder / f"p{i:02d}.png")
+    return folder
+
+
+def test_odd_sizes_of_own_pictures_are_met_before_any_work(tmp_path: Path) -> None:
+    """Where nothing resizes them: those that a network does not take, and those of which a layer has another shape."""
+    folder = write_greys(tmp_path / "own", 24, odd=22)
+    module = make_module()
+    fixed, free = wrap(module, input_shape=(3, 12, 12), name="fixed"), wrap(module, name="free")
+    refused = r"12 × 12 pixels.*got p22.png with 12 × 13 pixels; try wrap\(..., preprocess=ImagePreprocessing"
+    for work in (
+        lambda: fixed(folder),
+        lambda: bh.extract(fixed, folder, ["4"], out_path=tmp_path / "out"),
+        lambda: bh.record_units(fixed, StimulusSet.from_folder(folder), layers=["0"], out_path=tmp_path / "out"),
+        lambda: bh.null_distribution(fixed, folder, ["0"], n_pairs=2),
+        lambda: bh.make_metamers(fixed, folder, ["0"], iterations=2),
+    ):
+        with pytest.raises(InputError, match=refused):
+            work()
+    with pytest.raises(InputError, match=r"got \(4, 10, 11\) instead of \(4, 10, 10\) for p22.png"):
+        bh.extract(free, folder, ["0"], out_path=tmp_path / "out")
+    assert not list(tmp_path.glob("out/*.zarr")), "nothing was begun"
+    assert bh.extract(free, folder, ["4"], out_path=tmp_path / "out")["4"].shape == (24, 2)
+    turned = Image.new("RGB", (12, 13))
+    turned.getexif()[274] = 6  # lies on its side
+    turned.save(tmp_path / "turned.jpg", exif=turned.getexif())
+    assert read_picture_size(tmp_path / "turned.jpg") == (13, 12) == open_image(tmp_path / "turned.jpg").size
+
+
+def test_arrays_of_wrong_shapes_get_one_line_from_networks_of_any_kind() -> None:
+    """Not an error of torch's, whatever the network says of its input."""
+    lenet = nn.Sequential(nn.Conv2d(1, 2, 5), nn.ReLU(), nn.Flatten(), nn.Linear(2 * 24 * 24, 3))
+    shapes = bh.load_model("beholder:shapes", device="cpu")
+    calls = [
+        shapes, wrap(lenet, name="free"), wrap(lenet, input_shape=(1, 28, 28), name="fixed"),
+        wrap(nn.Linear(4, 3), name="row"), lambda x: bh.capture(lenet, x, ["0"]),
+    ]  # fmt: skip
+    for shape in ((3, 50, 70), (50, 70), (2, 3, 4, 5, 6), (7,), (4, 7), (2, 5, 9, 9)):
+        for x in (np.zeros(shape, np.float32), torch.zeros(shape), np.zeros(shape, np.uint8)):
+            for call in calls:
+                with pytest.raises(InputError, match=r"^expected .*; got .*(shape|pixels|array|\(|torch)"):
+                    call(x)
+    with pytest.raises(InputError, match=r"such as \(4,\), along the first axis; got .*try an array \(n_stimuli, 4\)"):
+        wrap(nn.Linear(4, 3))(np.zeros((2, 7), np.float32))
+    assert bh.describe_layers(wrap(lenet)).paths == ["0", "1", "2", "3"]

@@ -18,6 +18,40 @@ rdm = bh.compute_rdm(acts["classifier"])
 """
 
 
+SLOW = """
+import time
+from IPython.display import DisplayHandle
+from beholder._core.progress import show_progress
+seen, show = [], DisplayHandle.display
+DisplayHandle.display = lambda self, obj, **more: (seen.append(obj.data), show(self, obj, **more))[1]
+with show_progress("count <sheep>", 4, "sheep") as advance:
+    for _ in range(4):
+        time.sleep(0.3)
+        advance(1)
+"""
+
+
+def test_progress_and_sounds_need_no_setting_up_and_no_server(run_cells: RunCells) -> None:
+    shown = run_cells(
+        SLOW,
+        "%env BEHOLDER_PROGRESS=0",
+        "with show_progress('count', 4, 'sheep') as advance:\n    time.sleep(1)",
+        "import beholder as bh; from beholder.stimuli import draw_syllables_set\n"
+        "sounds = draw_syllables_set('sounds', 1, 1)[:2]\nsounds",
+        "net = bh.load_model('beholder:syllables', device='cpu')\n"
+        "acts = bh.record_units(net, sounds, layers=['block2'])\n"
+        "best = bh.find_exemplars(acts, 'block2:3', top=1)\nbest",
+        "best.show(); net(sounds).shape",
+        "print(seen[0])",
+    )
+    assert [list_kinds(outputs) for outputs in shown[:1]] == [[{"text/plain", "text/html"}]], "one bar, gone at the end"
+    assert shown[0][0]["data"]["text/html"] == "" and shown[2] == []
+    assert "<progress value='0.2500'" in shown[6][0]["text"] and "count &lt;sheep&gt;" in shown[6][0]["text"]
+    players = [str(outputs[-1]["data"]["text/html"]).count("<audio controls") for outputs in shown[3:5]]
+    assert players == [2, 2] and "data:audio/flac;base64," in shown[3][-1]["data"]["text/html"]
+    assert any("image/png" in kind for kind in list_kinds(shown[5]))
+
+
 def list_kinds(outputs: list[dict[str, Any]]) -> list[set[str]]:
     return [set(each.get("data", {"stream": ""})) for each in outputs]
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy import ndimage
 
+import beholder as bh
 from beholder import InputError
 from beholder.synthesis import Affine, Crop, Draws, Noise, Pad, RandomCrop, Transform
 from beholder.synthesis.engine._loop import cut_margin
@@ -84,3 +88,28 @@ def test_wrong_settings() -> None:
         Affine(fill="black")
     with pytest.raises(InputError, match="scales"):
         Affine(scale=(1.1, 0.9))
+
+
+def test_plain_functions_stand_for_transforms() -> None:
+    net = bh.wrap(torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3, bias=False)), input_shape=(3, 8, 8), name="one")
+
+    def make(transforms: Any) -> np.ndarray:
+        return bh.visualize(net, "0:1", steps=3, transforms=transforms).images
+
+    plain = make([])
+    np.testing.assert_array_equal(make([lambda x: x]), plain)
+    assert np.abs(make([torch.fliplr, lambda x: 0.5 * x]) - plain).max() > 1e-3
+    np.testing.assert_array_equal(make(torch.fliplr), make([torch.fliplr]))
+    with pytest.raises(InputError, match=r"shape \(1, 3, 8, 8\) from the transform <lambda>; got shape \(1, 3, 8, 7\)"):
+        make([lambda x: x[..., 1:]])
+    with pytest.raises(InputError, match="transforms, or functions of a batch of images; got 'blur'"):
+        make(["blur"])
+
+
+def test_lists_of_functions_prepare_stimuli() -> None:
+    steps = [lambda picture: picture.resize((4, 4)), np.asarray, lambda pixels: pixels.transpose(2, 0, 1) / 255]
+    halve = [lambda x: x / 2, lambda x: x + 1]
+    net = bh.wrap(torch.nn.Flatten(), steps, halve, input_shape=(3, 4, 4))
+    np.testing.assert_allclose(net(Image.new("RGB", (9, 9), (255, 0, 51)))[0, ::16], [1.5, 1.0, 1.1], rtol=1e-6)
+    with pytest.raises(InputError, match="a list of functions; got 'imagenet'"):
+        bh.wrap(torch.nn.Flatten(), ["imagenet"])

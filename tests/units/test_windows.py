@@ -75,7 +75,9 @@ def test_settings_of_the_document_and_the_paper() -> None:
     [
         ({"n_stimuli": 219}, "at least 220 stimuli for 11 batches.*got 219; try num_batches=10"),
         ({"n_stimuli": 7}, "got 7; try at least 22 stimuli, or top=7"),
-        ({"n_stimuli": 40}, "got 40; try num_batches=1"),
+        ({"n_stimuli": 40}, "got 40; try num_batches=1$"),
+        ({"n_stimuli": 40, "percentile": (10, 90)}, r"got 40; try num_batches=1 percentile=\(23, 77\)"),
+        ({"n_stimuli": 100, "percentile": (10, 90)}, "got 100; try num_batches=1$"),
         ({"num_batches": 0}, "num_batches"),
         ({"percentile": (90, 10)}, r"percentile=\(LOW, HIGH\)"),
         ({"percentile": (10, 101)}, r"percentile=\(LOW, HIGH\)"),

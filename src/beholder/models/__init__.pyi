@@ -70,6 +70,7 @@ from .network._model_worker import ModelWorker as ModelWorker
 from .network._prepared import use_draft as use_draft
 from .network._prepared import use_published_preparation as use_published_preparation
 from .network._readout import ZeroShotForward as ZeroShotForward
+from .network._sizes import find_odd_size as find_odd_size
 from .network._state import ThreadModels as ThreadModels
 from .network._state import copy_model as copy_model
 from .network._state import has_convolutions as has_convolutions

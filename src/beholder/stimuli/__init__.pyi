@@ -43,6 +43,7 @@ from .images._graded import set_contrast as set_contrast
 from .images._image import IMAGENET_MEAN_COLOUR as IMAGENET_MEAN_COLOUR
 from .images._image import composite_alpha as composite_alpha
 from .images._image import open_image as open_image
+from .images._image import read_picture_size as read_picture_size
 from .images._image import save_picture as save_picture
 from .images._notebook import embed_thumbnail as embed_thumbnail
 from .images._notebook import format_rows as format_rows

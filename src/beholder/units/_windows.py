@@ -126,7 +126,7 @@ def plan_windows(
     if n_stimuli < needed:
         raise InputError(
             f"at least {needed} stimuli for {num_batches} batches of {N_POSITIONS} per sign", got=str(n_stimuli),
-            hint=_suggest_batches(n_stimuli) or f"at least 22 stimuli, or --top {min(n_stimuli, N_REFERENCES)}",
+            hint=_suggest_few(n_stimuli, percentile) or f"at least 22 stimuli, or --top {min(n_stimuli, N_REFERENCES)}",
         )  # fmt: skip
     if percentile is not None:
         if any(value is not None for value in (start_min, stop_min, start_max, stop_max)):
@@ -189,21 +189,33 @@ def _suggest_batches(n_stimuli: int, percentile: tuple[float, float] | None = No
     return None
 
 
+def _suggest_few(n_stimuli: int, percentile: tuple[float, float] | None) -> str | None:
+    """Flags for fewer batches; with percentiles nearer the median where those asked for are among the references."""
+    fewer = _suggest_batches(n_stimuli, percentile)
+    if fewer is not None or percentile is None or n_stimuli < 2 * N_POSITIONS:
+        return fewer
+    edge = _find_edge(n_stimuli, 1)
+    return f"--num_batches 1 --percentile {edge} {100 - edge}" if edge else None
+
+
+def _find_edge(n_stimuli: int, size: int) -> int | None:
+    """The lowest per cent at which queries of so many batches may begin and differ; None where there is none."""
+    for edge in range(math.ceil(100 * N_REFERENCES * size / n_stimuli), 50):
+        start, stop = read_percentile((edge, 100 - edge), n_stimuli)
+        windows = Windows(n_stimuli, size, start, start + size, stop - size, stop)
+        if windows.is_valid and not windows.are_alike:
+            return edge
+    return None
+
+
 def _explain_percentile(asked: Windows, percentile: tuple[float, float]) -> InputError:
     """Why queries at a percentile are impossible: the references are there."""
     n, n_references, size = asked.n_stimuli, asked.n_references, asked.num_batches
     share = 100 * n_references / n
-    low = math.ceil(share)
-    nearest = Windows(n, size, *(0,) * 4)
-    for edge in range(low, 50):
-        start, stop = read_percentile((edge, 100 - edge), n)
-        nearest = Windows(n, size, start, start + size, stop - size, stop)
-        if nearest.is_valid:
-            low = edge
-            break
+    edge = _find_edge(n, size)
     ways = [way for way in [_suggest_batches(n, percentile)] if way]
-    if nearest.is_valid and not nearest.are_alike:
-        ways.append(f"--percentile {low} {100 - low}")
+    if edge is not None:
+        ways.append(f"--percentile {edge} {100 - edge}")
     elif not ways and (fewer := _suggest_batches(n)):
         ways.append(f"{fewer} without --percentile, which leaves the queries next to the references")
     edges = [edge for edge in (percentile[0], 100 - percentile[1]) if edge > 0]
@@ -211,7 +223,7 @@ def _explain_percentile(asked: Windows, percentile: tuple[float, float]) -> Inpu
         ways.append(f"{math.ceil(100 * n_references / min(edges))} stimuli")
     return InputError(
         f"queries between the references, which are the {share:.3g} % of {n} stimuli that drive a unit least and most",
-        got=f"--percentile {percentile[0]:g} {percentile[1]:g} with {size} batches of nine references",
+        got=f"--percentile {percentile[0]:g} {percentile[1]:g} with batches of nine references: {size}",
         hint=" or ".join(ways) or f"--top {min(n, N_REFERENCES)}",
     )
 

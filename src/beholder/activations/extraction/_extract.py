@@ -39,6 +39,7 @@ from beholder.activations.forward._targets import (
     expand_presets,
     list_asked_layers,
     make_targets,
+    refuse_shape,
     resolve_layers,
     route_parts,
     sort_layers,
@@ -84,6 +85,7 @@ from beholder.models import (
     collect_stimuli,
     copy_model,
     explain_shape_errors,
+    find_odd_size,
     load_stimulus,
     log_class_order,
     open_model,
@@ -347,14 +349,23 @@ def find_targets(
     for name in options.axes or {}:
         if name not in parts:
             raise UnknownNameError("layer asked for, to name the axes of", name, parts)
-    prepared, *_ = load_stimulus(stimuli, 0, model.preprocessing, options.exposure)
-    example = torch.tensor(prepared, device=model.device)[None]
-    with run_eagerly(), explain_shape_errors(model, prepared.shape):
-        probed: dict[str, ProbedLayer] = probe_layers(
-            module, parts, model.run, example,
-            axes={**model.axes, **(options.axes or {})}, modality=model.modality,
-        )  # fmt: skip
-    targets = make_targets(model, names, probed, options.pool, flatten=options.flatten, token_pool=options.pool_tokens)
+
+    def probe(i: int) -> tuple[list[Target], torch.Tensor]:
+        prepared, *_ = load_stimulus(stimuli, i, model.preprocessing, options.exposure)
+        example = torch.tensor(prepared, device=model.device)[None]
+        with run_eagerly(), explain_shape_errors(model, prepared.shape):
+            probed: dict[str, ProbedLayer] = probe_layers(
+                module, parts, model.run, example,
+                axes={**model.axes, **(options.axes or {})}, modality=model.modality,
+            )  # fmt: skip
+        how = {"flatten": options.flatten, "token_pool": options.pool_tokens}
+        return make_targets(model, names, probed, options.pool, **how), example
+
+    targets, example = probe(0)
+    if (odd := find_odd_size(model, stimuli)) is not None:
+        for target, other in zip(targets, probe(odd)[0], strict=True):
+            if target.shape != other.shape:
+                raise refuse_shape(target.name, target.shape, other.shape, stimuli.files[odd])
     return targets, example
 
 

@@ -84,8 +84,9 @@ def capture(
             return _capture(ready, images, layers, grad)
     module = unwrap_module(model)
     plain = Model(type(module).__name__, "", module, ArrayPreprocessing(), Weights(tag=""))
-    is_batch = isinstance(batch, (Tensor, np.ndarray))
-    return _capture(copy_model(plain, gradients=grad), batch if is_batch else make_batch(plain, batch), layers, grad)
+    shown = batch if isinstance(batch, (Tensor, np.ndarray)) else make_batch(plain, batch)
+    with explain_shape_errors(plain, tuple(shown.shape[1:])):
+        return _capture(copy_model(plain, gradients=grad), shown, layers, grad)
 
 
 def _capture(

@@ -237,11 +237,7 @@ def make_consumer(
             values = pool_activations(values.float(), part.layer.axes, part.pool)
             out = outputs[target.name][rows]
             if values.numel() != (out if part.columns is None else out[:, part.columns]).numel():
-                raise InputError(
-                    f"the same shape of {name} for every stimulus",
-                    got=f"{tuple(values.shape[1:])} instead of {target.shape}",
-                    hint="a preprocessing that gives all stimuli one size, or --pool mean",
-                )
+                raise refuse_shape(name, target.shape, tuple(values.shape[1:]))
             if part.columns is None:
                 place, values = out, values.reshape(out.shape)
             else:
@@ -252,6 +248,14 @@ def make_consumer(
                 later.append((place, values.clone()))
 
     return consume
+
+
+def refuse_shape(layer: str, shape: tuple[int, ...], other: tuple[int, ...], file: str = "") -> InputError:
+    """What to say of a layer whose shape is not that of the first stimulus."""
+    return InputError(
+        f"the same shape of {layer} for every stimulus", got=f"{other} instead of {shape}{file and f' for {file}'}",
+        hint="a preprocessing that gives all stimuli one size, or --pool mean",
+    )  # fmt: skip
 
 
 def sort_layers(model: Model, layers: Iterable[str]) -> list[str]:

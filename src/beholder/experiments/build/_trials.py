@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -151,7 +152,9 @@ class TrialReader:
         return {name + self._suffixes[path]: path for name, path in files.items()}
 
     def _resolve(self, name: str) -> Path:
-        return ICONS / name.removeprefix(ICON) if name.startswith(ICON) else self.folder / name
+        if name.startswith(ICON):
+            return ICONS / name.removeprefix(ICON)
+        return Path(os.path.normpath(self.folder / name))  # the plan's own folder need not be there yet
 
 
 def pick_numbers(files: Mapping[str, Mapping[int, Path]], n: int, folder: Path) -> list[int]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder.models.layers._axis_names import StimulusAxis, find_stimulus_axis, name_axes
-from beholder.models.network._input_shape import choose_shape
+from beholder.models.network._input_shape import FORWARD_ERRORS, choose_shape, find_input_shape
 from beholder.models.network._model import Model
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def describe_layers(model: str | Model) -> LayerTable:
 def probe_network(model: str | Model) -> ProbedNetwork:
     """:func:`describe_layers`, and the order of calls."""
     if isinstance(model, Model):
-        return _probe(model, _REAL_BATCH)
+        return _probe_any(model)
     from beholder.models.network._load import load_model, load_unweighted
 
     try:
@@ -180,7 +180,19 @@ def probe_network(model: str | Model) -> ProbedNetwork:
     return _probe(load_unweighted(model), _REAL_BATCH)
 
 
-def _probe(loaded: Model, n_stimuli: int) -> ProbedNetwork:
+def _probe_any(model: Model) -> ProbedNetwork:
+    """A network on stimuli of its shape; one that does not tell it on a usual one that it runs on."""
+    usual = choose_shape(model.preprocessing)
+    try:
+        return _probe(model, _REAL_BATCH)
+    except FORWARD_ERRORS:
+        found = None if model.input_shape is not None else find_input_shape(model, usual)
+        if found is None:
+            raise
+    return _probe(model, _REAL_BATCH, found)
+
+
+def _probe(loaded: Model, n_stimuli: int, shape: tuple[int, ...] | None = None) -> ProbedNetwork:
     import torch
 
     from beholder.models.network._latent import CHILD, is_driven
@@ -188,7 +200,7 @@ def _probe(loaded: Model, n_stimuli: int) -> ProbedNetwork:
 
     model = copy_model(loaded)
     module = model.module
-    blank = torch.zeros((n_stimuli, *choose_shape(model.preprocessing)), device=model.device)
+    blank = torch.zeros((n_stimuli, *(shape or choose_shape(model.preprocessing))), device=model.device)
     parts = {
         name: child
         for name, child in module.named_modules()

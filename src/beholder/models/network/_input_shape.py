@@ -65,9 +65,17 @@ def needs_channel(plain: Model, n_samples: int) -> bool:
 
 
 def find_input_shape(model: Model, shape: tuple[int, ...]) -> tuple[int, ...] | None:
-    """A shape of pictures that a network runs on, near one that it does not: other channels first, then other sizes."""
-    if is_lazy(model.module) or len(shape) != 3:
+    """A shape that a network runs on, near one that it does not: other channels first, then other sizes.
+
+    Of stimuli that are no pictures: the numbers that its first linear layer takes, then the usual pictures.
+    """
+    if is_lazy(model.module):
         return None
+    linear = (size for m in model.module.modules() if isinstance(size := getattr(m, "in_features", None), int))
+    first = [(size,) for size in linear][:1]
+    if len(shape) != 3:
+        pictures = [(channels, side, side) for side in _SIDES for channels in (3, 1)]
+        return next((each for each in [*first, *pictures] if each != shape and runs_on(model, each)), None)
     height, width = shape[1:]
     usual = [(side, side) for side in _SIDES if (side, side) != (height, width)]
     for channels, (high, wide) in [
@@ -76,7 +84,7 @@ def find_input_shape(model: Model, shape: tuple[int, ...]) -> tuple[int, ...] | 
     ]:
         if runs_on(model, (channels, high, wide)):
             return channels, high, wide
-    return None
+    return next((each for each in first if runs_on(model, each)), None)
 
 
 @contextlib.contextmanager
@@ -105,6 +113,12 @@ def explain_shape_errors(model: Model, shape: tuple[int, ...]) -> Iterator[None]
         found = find_input_shape(model, tuple(shape))
         if found is None:
             raise
+        if len(shape) != 3 or len(found) != 3:
+            raise InputError(
+                f"stimuli of a shape that {model.name} runs on, such as {found}, along the first axis",
+                got=f"stimuli of shape {tuple(shape)} ({reason})",
+                hint=f"an array (n_stimuli, {', '.join(map(str, found))})",
+            ) from error  # fmt: skip
         resized = found[1:] != tuple(shape)[1:]
         side, crop = found[1], f"({found[1]}, {found[2]})"
         if not resized:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from beholder._core.errors import SKIP_HINT, InputError, format_values
+from beholder.models.network._sizes import check_sizes
 from beholder.models.preprocessing._read import (
     ArrayPreprocessing,
     ExtendedPreprocessing,
@@ -50,6 +51,7 @@ def collect_stimuli(model: Model | Preprocessing, source: Any, *, skip_bad: bool
         another range, which may be a picture or prepared.
     """
     if isinstance(source, StimulusSet):
+        check_sizes(model, source)
         return source
     array = _read_array(source)
     shape = model.input_shape
@@ -57,6 +59,7 @@ def collect_stimuli(model: Model | Preprocessing, source: Any, *, skip_bad: bool
         found = as_stimulus_set(source, skip_bad=skip_bad, shape=shape)
         if isinstance(found.arrays, np.ndarray) and found.kind == "image" and found.arrays.shape[1:] == shape:
             _check_prepared(model, found.arrays)
+        check_sizes(model, found)
         return found
     if shape is not None and array.shape == shape:
         array = array[None]

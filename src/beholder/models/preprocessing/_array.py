@@ -123,7 +123,7 @@ class ArrayPreprocessing(Preprocessing):
 
     def _check(self, array: np.ndarray) -> np.ndarray:
         if self.shape is not None and array.shape != self.shape:
-            raise self._explain_shape(array.shape)
+            raise self.explain_shape(array.shape)
         if self.value_range is not None and array.size:
             low, high = float(array.min()), float(array.max())
             slack = 1e-6 * (self.value_range[1] - self.value_range[0])
@@ -131,7 +131,7 @@ class ArrayPreprocessing(Preprocessing):
                 raise StimulusError(f"values in {list(self.value_range)}", got=format_values(low, high))
         return array
 
-    def _explain_shape(self, shape: tuple[int, ...]) -> StimulusError:
+    def explain_shape(self, shape: tuple[int, ...]) -> StimulusError:
         """The shape that is wanted, and which preprocessing gives it."""
         wanted: tuple[int, ...] = self.shape or ()
         if self.rate is not None and len(shape) == 1 and wanted[:-1] in ((), (1,)):

@@ -112,6 +112,16 @@ def composite_alpha(image: Image.Image, background: Colour = IMAGENET_MEAN_COLOU
     return ground
 
 
+def read_picture_size(path: Path) -> tuple[int, int] | None:
+    """Width and height of a picture as it is shown, upright, from its first bytes; None where they do not tell."""
+    try:
+        with Image.open(path) as picture:
+            turned = picture.getexif().get(_ORIENTATION) in _SWAPS_SIDES
+            return picture.size[::-1] if turned else picture.size
+    except (OSError, ValueError, SyntaxError):  # the reader of the whole file says what is wrong with it
+        return None
+
+
 def save_picture(path: Path | str, picture: Image.Image | np.ndarray) -> None:
     """Write a picture by rename; the extension picks the format (PNG is exact, JPEG gets quality 95).
 

@@ -65,7 +65,7 @@ def _write_one(stimuli: StimulusSet, i: int, path: Path) -> None:
 
     source = stimuli.source(i)
     if stimuli.kind == "image":
-        save_picture(open_image(source, keep_alpha=True, name=stimuli.ids[i]), path)
+        save_picture(path, open_image(source, keep_alpha=True, name=stimuli.ids[i]))
     elif isinstance(source, tuple):
         save_sound(path, source[0], source[1])
     else:
