@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import beholder as bh
 from beholder.analysis import RESULT_KINDS, open_result
 from beholder.experiments import open_server, open_store, read_experiment
-from beholder.figures import INK, PEOPLE_COLOR, make_figure, plot_rdm, use_style
+from beholder.figures import INK, PEOPLE_COLOR, fit_labels, make_figure, plot_rdm, use_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,8 +39,12 @@ CARDS = {
     "sounds": (".metamers.sounds article.stimulus", 0, 900),
 }
 """Picture to where it stands in the report, which one of several, and the width of the window."""
-_SETTLED = "() => [...document.images].every((image) => image.complete)"
+_LOAD = """(card) => Promise.all([...card.querySelectorAll("img")].map((image) => {
+    image.loading = "eager";
+    return image.decode();
+}))"""
 _QUALITY = 85
+_MARGIN = 14.0
 
 
 def main() -> None:
@@ -109,6 +113,8 @@ def save_both(figure: Figure, name: str) -> None:
         axes.patch.set_alpha(0)
     buffer = io.StringIO()
     with use_style():
+        fit_labels(figure)
+        figure.set_layout_engine("none")
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": "Beholder"})
     text = buffer.getvalue()
     for scheme, ink in (("light", None), ("dark", LIGHT_INK)):
@@ -133,13 +139,15 @@ def open_browser() -> Iterator[Browser]:
 
 def photograph_card(browser: Browser, report: Path, name: str, where: str, place: int, width: int, scheme: str) -> None:
     """One card of the report, at twice the pixels."""
-    page = browser.new_page(viewport={"width": width, "height": 1000}, color_scheme=scheme, device_scale_factor=2)
+    page = browser.new_page(viewport={"width": width, "height": 1400}, color_scheme=scheme, device_scale_factor=2)
     page.goto(report.resolve().as_uri())
     card = page.locator(where).nth(place)
+    card.evaluate(_LOAD)
     card.scroll_into_view_if_needed()
-    page.wait_for_timeout(400)
-    page.wait_for_function(_SETTLED)
-    save_photograph(card.screenshot(), name)
+    box = card.bounding_box()
+    assert box is not None
+    clip = {"x": box["x"] - _MARGIN, "y": box["y"], "width": box["width"] + 2 * _MARGIN, "height": box["height"]}
+    save_photograph(page.screenshot(clip=clip), name)
     page.close()
 
 
