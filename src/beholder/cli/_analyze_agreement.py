@@ -31,7 +31,7 @@ def agreement(
 ) -> None:
     """Error consistency and confusions of people and networks, and of people with one another as ceiling.
 
-    Example: beholder analyze agreement answers --networks squeezenet1_1.csv
+    Example: beholder analyze agreement people/ --networks shapes.csv
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ def anova(
 
     Example: beholder analyze anova network_vs_humans.mat
 
-    Example: beholder analyze anova answers/ --within condition
+    Example: beholder analyze anova people/ --within condition
 
     Parameters
     ----------

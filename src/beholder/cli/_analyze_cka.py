@@ -24,7 +24,7 @@ def cka(
 ) -> None:
     """Compare all layers with all regions, or with all layers of another network, by linear CKA.
 
-    Example: beholder analyze cka activations/resnet50.zarr --recordings activations/vgg19.zarr
+    Example: beholder analyze cka activations/shapes.zarr --recordings activations/shapes.mean.zarr
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ def combine(
 ) -> None:
     """Predict regions by several RDMs together: weighted, unweighted, each alone, and the variance that they share.
 
-    Example: beholder analyze combine activations/resnet50.zarr --recordings it.npz --layers layer2 layer4
+    Example: beholder analyze combine activations/shapes.zarr --recordings it.npz --layers block3 block5
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ def decode(
 ) -> None:
     """Tell categories or conditions of stimuli from each layer, and say how well on stimuli left out.
 
-    Example: beholder analyze decode activations/resnet50.zarr --labels label
+    Example: beholder analyze decode activations/shapes.zarr --labels label
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def tuning(
 ) -> None:
     """Tuning of each unit to a numeric or circular condition: preferred value, bandwidth, selectivity.
 
-    Example: beholder analyze tuning activations/resnet50.zarr --condition orientation --period 180
+    Example: beholder analyze tuning activations/shapes.zarr --condition orientation --period 180
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ def encode(
 ) -> None:
     """Predict responses of voxels, neurons or people from each layer, and say how well on stimuli left out.
 
-    Example: beholder analyze encode activations/resnet50.zarr --recordings voxels.npz
+    Example: beholder analyze encode activations/shapes.zarr --recordings voxels.npz
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ def interpretability(
 ) -> None:
     """Proportion correct of units, layers and networks in two-alternative trials, by confidence, with a machine beside.
 
-    Example: beholder analyze interpretability answers --machine machine_answers
+    Example: beholder analyze interpretability responses/
 
     Parameters
     ----------

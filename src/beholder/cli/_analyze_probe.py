@@ -28,7 +28,7 @@ def probe(
 ) -> None:
     """Read classes out of each layer by a linear probe: one part of the stimuli fits, one chooses, one tests.
 
-    Example: beholder analyze probe activations/resnet50.mean.zarr --labels label
+    Example: beholder analyze probe activations/shapes.zarr --labels label
 
     Parameters
     ----------

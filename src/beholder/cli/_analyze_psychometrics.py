@@ -50,7 +50,7 @@ def psychometrics(
 ) -> None:
     """Thresholds of psychometric functions, d' and criterion, response times, by observer and condition.
 
-    Example: beholder analyze psychometrics answers/ --p_correct 0.75
+    Example: beholder analyze psychometrics people/ --p_correct 0.75
 
     Example: beholder analyze psychometrics contrast/ --scale log --columns participant=subj response=object_response
     truth=category level=condition

@@ -50,7 +50,7 @@ def recognition(
 ) -> None:
     """Proportion correct by condition, level or layer, of people and networks; confusions; shape bias.
 
-    Example: beholder analyze recognition answers/ --networks answers/squeezenet1_1.parquet
+    Example: beholder analyze recognition responses/
 
     Example: beholder analyze recognition human/edge --columns participant=subj response=object_response truth=category
 

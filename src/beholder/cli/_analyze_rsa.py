@@ -41,7 +41,7 @@ def rsa(
 ) -> None:
     """Compare the RDMs of layers with those of brain regions, of people, or of another network's layers.
 
-    Example: beholder analyze rsa activations/squeezenet1_1.zarr --recordings brain.recordings.npz
+    Example: beholder analyze rsa activations/shapes.zarr --recordings activations/shapes.mean.zarr
 
     Parameters
     ----------

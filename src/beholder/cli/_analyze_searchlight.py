@@ -40,7 +40,7 @@ def searchlight(
 ) -> None:
     """Compare the RDM around each voxel or vertex with those of all layers; maps as NIfTI or GIFTI.
 
-    Example: beholder analyze searchlight activations/resnet50.zarr --recordings voxels.recordings.npz --radius 3
+    Example: beholder analyze searchlight activations/shapes.zarr --recordings voxels.recordings.npz --radius 3
 
     Parameters
     ----------

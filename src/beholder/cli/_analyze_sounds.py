@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from beholder.cli._flags import BatchSize, Layers, OptionalOut, OutputFlags, Seed, StimulusFlags, WorkFlags, flags
+from beholder.cli._flags import (
+    BatchSize,
+    Layers,
+    ModelWord,
+    OptionalOut,
+    OutputFlags,
+    Seed,
+    StimulusFlags,
+    WorkFlags,
+    flags,
+)
 from beholder.cli._model_flags import ModelFlags
 
 
@@ -15,6 +25,8 @@ class _PassFlags(WorkFlags):
 
 
 def sounds(
+    word: ModelWord = None,
+    /,
     *,
     model: ModelFlags = ModelFlags(),
     stimuli: StimulusFlags = StimulusFlags(),
@@ -42,6 +54,7 @@ def sounds(
     from beholder.activations import extract
     from beholder.analysis import list_sound_layers, write_sound_files
 
+    model = model.take_word(word)
     network, folder = model.load(seed=rnd_seed), model.join(out_path or ".")
     heard = stimuli.choose(stimuli.read(), rnd_seed)
     acts = extract(network, heard, list_sound_layers(network, layers), out_path=folder / "activations", **vars(work))

@@ -9,7 +9,16 @@ from cyclopts import Parameter
 
 from beholder._core.errors import InputError
 from beholder.cli._analyze_flags import ResultFlags
-from beholder.cli._flags import LongFlags, WeightFlags, WeightsSeed, Words, flags
+from beholder.cli._flags import (
+    LongFlags,
+    ModelName,
+    ModelWord,
+    WeightFlags,
+    WeightsSeed,
+    Words,
+    flags,
+    take_network,
+)
 from beholder.cli._metamers_flags import SEED_NAMES
 from beholder.cli._numbers import refuse_infinite
 
@@ -53,7 +62,7 @@ class _AttackFlags:
     step_size: float | None = None
     """Of PGD, in the units of the stimuli; default the radius over --divide."""
     divide: Annotated[float | None, Parameter(name=["--divide", "-D", "--EPS-DIVIDE"])] = None
-    """Default 5."""
+    """The radius over this is a step; default 5. (-D of other commands is a model directory.)"""
     apgd_steps: int | None = None
     """Of APGD, which finds its step sizes itself; default 100."""
     keep: Literal["best", "last", "success"] | None = None
@@ -75,7 +84,7 @@ class _AttackFlags:
 @flags
 class _AskedFlags(_AttackFlags):
     n_stimuli: Annotated[int | None, Parameter(name=["--n-stimuli", "-N", "--NUMSAMPLES"])] = None
-    """So many stimuli, drawn by the seed; default all."""
+    """So many stimuli, drawn by the seed; default all. (-N of evaluate natural counts processes.)"""
     n_checked: int = 16
     """Stimuli on which it is looked at whether gradients are masked; 0 for none."""
     column: str | None = None
@@ -103,10 +112,11 @@ class _AttackedFlags(ResultFlags):
 
 
 def adversarial(
-    model: str,
+    word: ModelWord = None,
     folder: str | None = None,
     /,
     *,
+    model_name: ModelName = None,
     models: Words = None,
     radii: _RadiusFlags = _RadiusFlags(),
     asked: _AskedFlags = _AskedFlags(),
@@ -116,13 +126,13 @@ def adversarial(
 ) -> None:
     """Accuracy of a network on stimuli that were changed to fool it, radius by radius.
 
-    Example: beholder evaluate adversarial squeezenet1_1 images --norm l2 --eps 0.5 1 3 --attacks pgd random
+    Example: beholder evaluate adversarial beholder:shapes images --norm l2 --eps 1 3 --attacks pgd random --steps 4
 
     Example: beholder evaluate adversarial resnet50 imagenet/val --preset published -R 0
 
     Parameters
     ----------
-    model
+    model_name
         source:name[@weights] or an alias.
     folder
         A folder with a folder a class, a table, or a named set, also as NAME=FOLDER; without one the held-out set of a
@@ -133,6 +143,7 @@ def adversarial(
     from beholder.analysis import evaluate_adversarial
     from beholder.models import load_model
 
+    model, (folder,) = take_network([word, folder], model_name, "MODEL [FOLDER]")
     networks = [load_model(name, **vars(weights), seed=asked.weights_seed) for name in (model, *(models or ()))]
     output.run(
         "adversarial", evaluate_adversarial, networks, folder, out_path=output.out / "attacked",

@@ -24,7 +24,8 @@ class _LabelFlags:
 @flags
 class _ShownFlags:
     rule: Literal["first", "mean", "max", "sum"] = "first"
-    """How a network of ImageNet's classes names one of 16 categories; see docs/evaluate.md."""
+    """How a network of ImageNet's classes names one of 16 categories: by the first class in one, from the most likely
+    down, or by the mean, largest or sum of the probabilities of a category's classes."""
     as_shown: bool = False
     """Neither resize nor crop what has the network's size; default its own preparation of files."""
     over: Literal["stimuli", "classes"] = "stimuli"
@@ -49,7 +50,7 @@ def natural(
 ) -> None:
     """Top-1, top-5 and 16-way accuracy of a network: in all, by class, by kind and level of what was done to stimuli.
 
-    Example: beholder evaluate natural squeezenet1_1 imagenet/val
+    Example: beholder evaluate natural squeezenet1_1 imagenet/val --pretrained
 
     Example: beholder evaluate natural beholder:shapes
 

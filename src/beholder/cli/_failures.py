@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 
-from cyclopts import CycloptsError
+from cyclopts import App, CycloptsError
 from cyclopts.exceptions import UnknownCommandError, UnknownOptionError, ValidationError
 
 from beholder._core.errors import BeholderError, find_near_names
@@ -19,7 +19,7 @@ _PACKAGES = {"PIL": "pillow", "open_clip": "open_clip_torch", "google_crc32c": "
 """Packages whose modules have another name."""
 
 
-def describe_failure(error: Exception, typed: Mapping[str, str], commands: Iterable[str]) -> tuple[str, int]:
+def describe_failure(error: Exception, typed: Mapping[str, str], app: App) -> tuple[str, int]:
     """One line and an exit code for whatever a command raised.
 
     Parameters
@@ -27,11 +27,11 @@ def describe_failure(error: Exception, typed: Mapping[str, str], commands: Itera
     error : Exception
     typed : mapping of str to str
         Long flags, spelled with dashes, to what the user typed.
-    commands : iterable of str
-        The commands that there are.
+    app : App
+        With all commands.
     """
     if isinstance(error, CycloptsError):
-        return _describe_usage_error(error, typed, commands), WRONG_INPUT
+        return _describe_usage_error(error, typed, app), WRONG_INPUT
     if isinstance(error, BeholderError):
         return str(error), error.exit_code
     if isinstance(error, ModuleNotFoundError) and (missing := _describe_missing_package(error)):
@@ -65,14 +65,14 @@ def _describe_missing_package(error: ModuleNotFoundError) -> str | None:
     return None
 
 
-def _describe_usage_error(error: CycloptsError, typed: Mapping[str, str], commands: Iterable[str]) -> str:
+def _describe_usage_error(error: CycloptsError, typed: Mapping[str, str], app: App) -> str:
     command = " ".join(["beholder", *(error.command_chain or ())])
     if isinstance(error, UnknownOptionError) and error.token is not None:
         return _describe_unknown_flag(error, error.token.keyword or error.token.value, typed, command)
     if isinstance(error, UnknownCommandError):
         got = error.unused_tokens[0] if error.unused_tokens else ""
-        near = find_near_names(got, list(commands))
-        return f"expected a command of {command}; got {got!r}; try {' or '.join(near) or 'beholder --help'}"
+        hint = suggest_command(got, error.app or app, app) or f"{command} --help"
+        return f"expected a command of {command}; got {got!r}; try {hint}"
     if isinstance(error, ValidationError) and error.argument is not None and error.argument.tokens:
         token = error.argument.tokens[0]
         name = typed.get(token.keyword, _spell(token.keyword)) if token.keyword else error.argument.name
@@ -80,6 +80,23 @@ def _describe_usage_error(error: CycloptsError, typed: Mapping[str, str], comman
         return f"expected {error.exception_message} for {name}; got {given}; try {command} --help"
     text = _LONG_FLAG.sub(lambda flag: typed.get(flag[0], _spell(flag[0])), " ".join(str(error).split()))
     return f"{text.rstrip('.')}; try {command} --help"
+
+
+def suggest_command(got: str, here: App, root: App) -> str:
+    """The commands that a word comes near: those of the group it was typed in, else any other."""
+    own = find_near_names(got, [name for name in here if not name.startswith("-")])
+    if own:
+        return " or ".join(own)
+    others = {chain[-1]: "beholder " + " ".join(chain) for chain in _list_chains(root)}
+    return " or ".join(others[name] for name in find_near_names(got, others))
+
+
+def _list_chains(app: App, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every command by its words."""
+    for name in app:
+        if not name.startswith("-"):
+            yield (*words, name)
+            yield from _list_chains(app[name], (*words, name))
 
 
 def _describe_unknown_flag(error: UnknownOptionError, got: str, typed: Mapping[str, str], command: str) -> str:

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-ModelName = Annotated[str, Parameter(name=["--model-name", "-m"])]
+ModelName = Annotated[str | None, Parameter(name=["--model-name", "-m"])]
+ModelWord = Annotated[str | None, Parameter(name="MODEL", help="The network; -m names it too.")]
+"""The first word of a command that is about one network; ``-m`` names it too."""
 Paths = Annotated[list[Path], Parameter(consume_multiple=True)]
 Words = Annotated[list[str] | None, Parameter(consume_multiple=True)]
 Layers = Annotated[list[str] | None, Parameter(name=["--layers", "--module-name", "-mn"], consume_multiple=True)]
@@ -245,6 +247,31 @@ def make_app(name: str, help_text: str | None = None) -> App:
 def list_files(paths: Iterable[Path]) -> list[dict[str, Any]]:
     """The table ``files`` of ``--json``."""
     return [{"file": str(path)} for path in paths]
+
+
+def name_network(word: str | None, flag: str | None) -> str:
+    """The one network of a command, which its first word names, or ``-m``.
+
+    >>> name_network(None, "alexnet")
+    'alexnet'
+    """
+    if word is not None and flag is not None:
+        raise InputError("one network", got=f"{word} and -m {flag}", hint="leaving one of them out")
+    if (name := flag if word is None else word) is None:
+        raise InputError("MODEL, or -m MODEL", got="neither", hint="beholder models, which lists them")
+    return name
+
+
+def take_network(words: Sequence[str | None], flag: str | None, usage: str) -> tuple[str, list[str | None]]:
+    """The network, which ``-m`` names or else the first of a command's words; and the other words, as usage has them.
+
+    >>> take_network(["images"], "alexnet", "MODEL [FOLDER]")
+    ('alexnet', ['images'])
+    """
+    found, names = [each for each in (flag, *words) if each is not None], usage.split()
+    if not len([name for name in names if name[0] != "["]) <= len(found) <= len(names):
+        raise InputError(f"{usage}, MODEL as the first word or after -m", got=" ".join(found) or "nothing")
+    return found[0], [*found[1:], *[None] * (len(names) - len(found))]
 
 
 def align(rows: Sequence[Sequence[str]], n_left: int = 1) -> list[str]:

@@ -56,7 +56,7 @@ app = App(
 
     Every command takes --quiet (results only) and --verbose (details, and tracebacks of failures).
 
-    Example: beholder extract --model_name squeezenet1_1 --module_name features.12 --pretrained --in_path images/""",
+    Example: beholder extract beholder:shapes --layers block3 block5 --in_path images/""",
     version=__version__,
     exit_on_error=False,
     print_error=False,
@@ -178,7 +178,7 @@ def _run(tokens: Sequence[str], verbose: bool) -> int:
     except Exception as error:
         if verbose and not isinstance(error, CycloptsError | MemoryError):
             logger.exception("traceback")
-        text, code = describe_failure(error, _as_typed, COMMANDS)
+        text, code = describe_failure(error, _as_typed, app)
         print(f"error: {text}", file=sys.stderr)
         return code
     return 0

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from beholder._core.errors import InputError
 from beholder._core.tables import list_rows
-from beholder.cli._flags import WeightsSeed, align, flags
+from beholder.cli._flags import ModelName, WeightsSeed, align, flags
 from beholder.cli._model_flags import ModelFlags
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ SEED_NAMES = ["-R", "--RANDOMSEED", "--rnd-seed", "--seed", "-rs"]
 class FirstWordFlags(ModelFlags):
     """Which network, where the first word names it unless a flag does."""
 
-    model_name: Annotated[str | None, Parameter(name=["--model-name", "-m"])] = None
+    model_name: ModelName = None
     """The network, in place of the first word."""
     directory: Annotated[str | None, Parameter(name=["-D", "--directory", "--DIRECTORY"])] = None
     """A model directory with a build_network.py: the network is taken from it, everything goes under it."""

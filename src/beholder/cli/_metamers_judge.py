@@ -109,7 +109,7 @@ def judge(
 ) -> None:
     """Ask other networks what metamers are: recognised at which layer, by whom.
 
-    Example: beholder metamers judge metamers/ --models alexnet resnet50
+    Example: beholder metamers judge metamers/ --models beholder:shapes
 
     Parameters
     ----------

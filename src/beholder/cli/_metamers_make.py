@@ -41,7 +41,7 @@ PUBLISHED_SETS = {
     "400_16_class_imagenet_val": "metamers-400-pictures",
     "psychophysics_wsj400_jsintest": "metamers-400-sentences",
 }
-"""What the document's scripts call the stimulus sets, and what Beholder calls them."""
+"""What the scripts of Model Metamers call the stimulus sets, and what Beholder calls them."""
 
 _OWN_FILES = ("load_specified_image_path", "load_specified_audio_path")
 _COLUMNS = (
@@ -84,9 +84,9 @@ class _MatchFlags(WorkFlags):
 class _NumberFlags:
     iterations: Annotated[int | None, Parameter(name=["-I", "--ITERATIONS", "--iterations"])] = None
     """At most iterations x repeats steps from one start; default 1000 x 1, published 3000 x 8, halved after each
-    repeat. With -D, other numbers have a folder of their own."""
+    repeat. With -D, other numbers have a folder of their own. (-I of metamers null is another set of pairs.)"""
     repeats: Annotated[int | None, Parameter(name=["-N", "--NUMREPITER", "--repeats"])] = None
-    """How often steps start again, halved."""
+    """How often steps start again, halved. (-N of metamers null counts pairs.)"""
     noise_scale: Annotated[str | None, Parameter(name=["-E", "--NOISE-SCALE"])] = None
     """Standard deviation of the first noise; default 1/20, for sounds 0.02, published 1e-7."""
     step_size: Annotated[str | None, Parameter(name=["-Z", "--STEP-SIZE"])] = None
@@ -101,7 +101,7 @@ class _NumberFlags:
 
 @flags
 class _ScriptFlags:
-    """Of the document's two scripts; what they ask for is always done."""
+    """Of the two scripts of Model Metamers; what they ask for is always done."""
 
     s: Annotated[bool, Parameter(name="-S"), Hidden] = False
     """Pictures: as --OVERRIDE_SAVE; sounds: as --STRICT."""
@@ -138,7 +138,7 @@ def make(
 ) -> None:
     """Make metamers: from noise, stimuli that match natural ones at one layer. Interrupted, it goes on.
 
-    Example: beholder metamers make squeezenet1_1 images/ --layers features.3 features.12
+    Example: beholder metamers make beholder:shapes images/star --layers block2 block5 -I 100
 
     Example: beholder metamers make 0 -D model_analysis_folders/visual_networks/alexnet -I 3000 -N 8 --recipe published
 
@@ -147,10 +147,11 @@ def make(
     words
         MODEL and its stimuli: pictures, sounds, or one folder or table. With -D: stimuli, or their numbers in -F.
     recipe
-        published: the document's loss, steps, schedule and noise; default: the same match in far fewer steps. Where
+        published: loss, steps, schedule and noise of Model Metamers; default: the same match in far fewer steps. Where
         it is left out, -Z and losses of published stand for published.
     source
-        Where numbers count: a published set, a folder or a table. Default the document's, by the network's domain.
+        Where numbers count: a published set, a folder or a table. Default as in Model Metamers, by the
+        network's domain.
     dataset_preproc
         Prepare pictures by the network's own preprocessing, and start from its mean, in published too.
     out_path
@@ -191,9 +192,7 @@ def _prepare_as_published(model: Model) -> Model:
 
     prepared = use_published_preparation(model)
     if prepared is not model:
-        told = (
-            "pictures are prepared as in the document's script: the centre square, resized; -DP for the network's own"
-        )
+        told = "pictures are prepared as in Model Metamers: the centre square, resized; -DP for the network's own"
         logger.info(told)
     return prepared
 
@@ -236,7 +235,7 @@ def find_stimuli(words: Sequence[str], source: str | None, model: Model) -> Stim
 
 
 def open_source(source: str | None, model: Model) -> StimulusSet:
-    """The set in which stimuli are numbered; default the document's."""
+    """The set in which stimuli are numbered; default that of Model Metamers."""
     from beholder.stimuli import StimulusSet, as_stimulus_set, list_named_sets
 
     if source is None:

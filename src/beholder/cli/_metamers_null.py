@@ -23,9 +23,10 @@ class _PairFlags(WorkFlags):
     """Default those at which the model's metamers were measured, else its recorded ones."""
     n_pairs: Annotated[int | None, Parameter(name=["-N", "--n-pairs"])] = None
     """Pairs of this seed and split, no more than there are; default 10,000, fewer where layers are large; published:
-    1,000,000."""
+    1,000,000. (-N of metamers make counts its restarts.)"""
     split: Annotated[int, Parameter(name=["-I", "--split"])] = 0
-    """Another set of pairs; without --shuffle those from stimulus 2 x N x split on."""
+    """Another set of pairs; with --no-shuffle those from stimulus 2 x N x split on. (-I of metamers make bounds its
+    steps.)"""
     seed: Annotated[int, Parameter(name=SEED_NAMES, validator=refuse_infinite)] = 0
     """Draws the pairs."""
     shuffle: Annotated[bool, Parameter(name="--shuffle", negative="--no-shuffle")] = True
@@ -46,7 +47,7 @@ def null(
 ) -> None:
     """Measure how well random pairs of natural stimuli match at each layer; fill in the verdicts of metamers.
 
-    Example: beholder metamers null squeezenet1_1 images/ -N 10000
+    Example: beholder metamers null beholder:shapes images/ -N 1000
 
     Example: beholder metamers null -D model_analysis_folders/visual_networks/alexnet -N 100 -I 0 -R 0 --shuffle
 

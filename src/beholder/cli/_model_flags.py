@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 from cyclopts import Parameter
 
 from beholder._core.errors import InputError
 from beholder._core.files import read_json, to_path_name
 from beholder._core.seeds import DEFAULT_SEED
-from beholder.cli._flags import AxesFlags, Device, Hidden, WeightFlags, flags
+from beholder.cli._flags import AxesFlags, Device, Hidden, ModelName, WeightFlags, flags, name_network
 
 if TYPE_CHECKING:
     from beholder.models import Model
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @flags
 class _NameFlags:
-    model_name: Annotated[str | None, Parameter(name=["--model-name", "-m"])] = None
+    model_name: ModelName = None
     """source:name[@weights] or an alias; default the model that the units file names."""
     directory: Annotated[str | None, Parameter(name=["-D", "--directory"])] = None
     """A model directory: everything is found in it and goes under it."""
@@ -29,6 +30,13 @@ class _NameFlags:
 @flags
 class ModelFlags(WeightFlags, _NameFlags):
     """Which network, and the directory that everything goes under."""
+
+    def take_word(self, word: str | None) -> Self:
+        """The same, with the network that the first word names, which is there unless a flag names it."""
+        if word is None:
+            return self
+        name = name_network(word, self.model_name)
+        return dataclasses.replace(self, model_name=name)
 
     def join(self, path: str) -> Path:
         """A path under the directory."""

@@ -47,11 +47,12 @@ class _PlanFlags:
     n_batches: Annotated[Count, Parameter(name=["-nb", "--n-batches"])] = None
     """Batches of exemplars used, 1 to this; they were made with --num_batches one higher."""
     mode: Annotated[str | None, Parameter(name=["-m", "--mode", "--model-name"])] = None
-    """natural or optimized references; or, beside -c, the name of the model whose folder lies in -s."""
+    """natural or optimized references. Beside -c the network whose folder lies in -s, as -m of other commands."""
     images: Annotated[Literal["natural", "optimized"] | None, Parameter(name=["-c", "--images"])] = None
     """natural or optimized references."""
     scheme: Literal["document", "released"] | None = None
-    """document: a batch a task, catch trials of batch 0; released: batches by showing, catch trials of -sc."""
+    """Of Stimuli Generation. document: a batch a task, catch trials of batch 0; released, as in its code: batches by
+    showing, catch trials of -sc."""
     n_units: Annotated[Count, Parameter(name=["-upm", "--n-units"])] = None
     """Units to use, drawn from those in the folder; default all."""
     min_batch: Annotated[Count, Parameter(name=["-minb", "--min-batch"])] = None
@@ -145,9 +146,9 @@ def plan(
 ) -> None:
     """Plan an experiment: which participant is shown what, in which order.
 
-    Example: beholder tasks plan -nt 20 -nb 10 -nc 3 -nh 50 -s stimuli/resnet50-l2 -o l2_robust.json -m natural
+    Example: beholder tasks plan -s stimuli/shapes -m natural -nt 2 -nb 1 -nc 1 -nh 4 -o plan.json
 
-    Example: beholder tasks plan --kind recognition -s metamers/squeezenet1_1 -nh 20 -o metamers.json
+    Example: beholder tasks plan --kind recognition -s metamers/shapes -nh 20 -o metamers.json
 
     Parameters
     ----------
@@ -241,7 +242,7 @@ def build(
 ) -> None:
     """Write the folders of a plan's tasks, with all that is shown. Interrupted, it goes on.
 
-    Example: beholder tasks build -t exp_data -i l2_robust.json -nr 9
+    Example: beholder tasks build -t exp_data -i plan.json -nr 9
 
     Parameters
     ----------

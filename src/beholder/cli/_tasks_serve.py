@@ -148,7 +148,7 @@ def export(
 ) -> None:
     """Write the answers as CSV and Parquet: everything, and what the rules of exclusion leave.
 
-    Example: beholder tasks export --db answers.db --out responses
+    Example: beholder tasks export --db simulated.db --out responses
 
     Parameters
     ----------
@@ -195,7 +195,7 @@ def _count(found: Responses) -> tuple[dict[str, int], str]:
 def status(*, db: Database, watch: float | None = None, output: OutputFlags = OutputFlags()) -> None:
     """How many take part, how far they are, how fast, and who is excluded; while the server runs, too.
 
-    Example: beholder tasks status --db answers.db --watch 5
+    Example: beholder tasks status --db simulated.db
 
     Parameters
     ----------
@@ -217,7 +217,7 @@ def status(*, db: Database, watch: float | None = None, output: OutputFlags = Ou
 def backup(out: str, /, *, db: Database) -> None:
     """Copy the file of answers as of one moment, without stopping the server.
 
-    Example: beholder tasks backup answers-copy.db --db answers.db
+    Example: beholder tasks backup copy.db --db simulated.db
 
     Parameters
     ----------
@@ -251,7 +251,7 @@ def upgrade(out: str, /, *, db: Database) -> None:
 def forget(*, db: Database) -> None:
     """Delete what recruiters call the participants, for good: at the end, when everybody is paid.
 
-    Example: beholder tasks forget --db answers.db
+    Example: beholder tasks forget --db simulated.db
 
     Parameters
     ----------

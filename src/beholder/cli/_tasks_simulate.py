@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from beholder._core.errors import InputError
 from beholder._core.wording import format_count
-from beholder.cli._flags import OutputFlags, Seed, WeightFlags, WeightsSeed, flags
+from beholder.cli._flags import ModelName, OutputFlags, Seed, WeightFlags, WeightsSeed, flags
 from beholder.cli._numbers import refuse_infinite
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class ObserverFlags(WeightFlags):
     observer: str = "ideal"
     """guess, ideal, model, lapse (guesses in a tenth of the trials, is ideal in the others), lapse:RATE or
     lapse:RATE:OBSERVER."""
-    model_name: Annotated[str | None, Parameter(name=["--model-name", "-m"])] = None
+    model_name: ModelName = None
     """Of the observer model: source:name[@weights] or an alias."""
     layer: str | None = None
     """Its layer; default the trial's unit (2afc, counterfactual), else its output."""
@@ -104,7 +104,7 @@ def simulate(
 ) -> None:
     """Have observers take a built experiment over HTTP, as people do; or, with --power, count who is needed.
 
-    Example: beholder tasks simulate exp_data --db answers.sqlite --participants 50 --observer lapse:0.1
+    Example: beholder tasks simulate exp_data --db simulated.db --participants 4 --observer lapse:0.1
 
     Example: beholder tasks simulate --power --baseline 0.75 --difference 0.08 --trials 20 40
 

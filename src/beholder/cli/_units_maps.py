@@ -6,7 +6,17 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from beholder.cli._flags import AxesFlags, LongFlags, OptionalOut, OptionalUnits, OutputFlags, Seed, WorkFlags, flags
+from beholder.cli._flags import (
+    AxesFlags,
+    LongFlags,
+    ModelWord,
+    OptionalOut,
+    OptionalUnits,
+    OutputFlags,
+    Seed,
+    WorkFlags,
+    flags,
+)
 from beholder.cli._model_flags import ModelFlags
 
 
@@ -21,6 +31,8 @@ class _MadeFlags:
 
 
 def maps(
+    word: ModelWord = None,
+    /,
     *,
     model: ModelFlags = ModelFlags(),
     made: _MadeFlags = _MadeFlags(),
@@ -33,7 +45,7 @@ def maps(
 ) -> None:
     """Write where in its exemplars and visualisations each unit is active; the report's gallery shows it.
 
-    Example: beholder units maps --model_name squeezenet1_1
+    Example: beholder units maps beholder:shapes
 
     Parameters
     ----------
@@ -46,6 +58,7 @@ def maps(
     """
     from beholder.units import map_units
 
+    model = model.take_word(word)
     path = model.find(made.units_file) if made.units_file else None
     hint = "`beholder units exemplars` or `optimize` first"
     folder = model.find_stimuli(path, made.out_path, made.extra_name, hint)
@@ -59,6 +72,8 @@ def maps(
 
 
 def occlude(
+    word: ModelWord = None,
+    /,
     *,
     model: ModelFlags = ModelFlags(),
     made: _MadeFlags = _MadeFlags(),
@@ -73,7 +88,7 @@ def occlude(
 ) -> None:
     """Occlude pictures that drive units, where that takes most of the activation away, and where least.
 
-    Example: beholder units occlude --model_name squeezenet1_1
+    Example: beholder units occlude beholder:shapes
 
     Parameters
     ----------
@@ -92,6 +107,7 @@ def occlude(
     """
     from beholder.units import occlude_units
 
+    model = model.take_word(word)
     path = model.find(made.units_file) if made.units_file else None
     folder = model.find_stimuli(path, made.out_path, made.extra_name, "`beholder units exemplars` first")
     network = model.load(path, axes, rnd_seed)

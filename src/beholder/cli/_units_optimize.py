@@ -15,6 +15,7 @@ from beholder.cli._flags import (
     AxesFlags,
     BatchSize,
     LongFlags,
+    ModelWord,
     OptionalIn,
     OptionalOut,
     OutputFlags,
@@ -83,6 +84,8 @@ class _RecordingFlags:
 
 
 def optimize(
+    word: ModelWord = None,
+    /,
     *,
     units_file: UnitsFile,
     model: ModelFlags = ModelFlags(),
@@ -99,7 +102,7 @@ def optimize(
 ) -> None:
     """Make stimuli that drive units most and least, and place them on the distribution of natural stimuli.
 
-    Example: beholder units optimize --model_name squeezenet1_1 --units_file units.json
+    Example: beholder units optimize beholder:shapes --units_file units.json --n_images 2 --steps 8
 
     Parameters
     ----------
@@ -119,7 +122,7 @@ def optimize(
     from beholder.models import UnitList
     from beholder.synthesis import optimize_units
 
-    options = _settle_diversity(options, no_diversity)
+    model, options = model.take_word(word), _settle_diversity(options, no_diversity)
     recording.check()
     read_json(path := model.find(units_file))
     network = model.load(path, axes, options.seed)

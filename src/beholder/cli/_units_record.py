@@ -16,6 +16,7 @@ from beholder.cli._flags import (
     AxesFlags,
     Layers,
     LongFlags,
+    ModelWord,
     OptionalIn,
     OptionalOut,
     OptionalUnits,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 
 def record(
+    word: ModelWord = None,
+    /,
     *,
     model: ModelFlags = ModelFlags(),
     units_file: OptionalUnits = None,
@@ -53,7 +56,7 @@ def record(
 ) -> None:
     """Record the mean activation of every stimulus at the layers of interest, in one pass, with class accuracy.
 
-    Example: beholder units record --model_name squeezenet1_1 --units_file units.json --in_path images/
+    Example: beholder units record beholder:shapes --units_file units.json --in_path images/
 
     Parameters
     ----------
@@ -78,6 +81,7 @@ def record(
     from beholder.stimuli import read_targets
     from beholder.units import measure_accuracy, record_units
 
+    model = model.take_word(word)
     path = _find_units(model, units_file, layers)
     found = stimuli.read(targets if stimuli.image_set else None)
     own = read_targets(targets, len(found)) if targets and not stimuli.image_set else None
@@ -143,7 +147,8 @@ class _WindowFlags:
     num_batches: int | None = None
     """Batches, and queries per sign; default 11."""
     scheme: Literal["document", "released"] = "document"
-    """document: each unit draws its own numbers; released: one stream for all, as in the released code."""
+    """document: each unit draws its own numbers, by the text of Stimuli Generation; released: one stream for all, as in
+    the code that was released with it."""
     seed: Seed = 42
     """Decides which references meet which query."""
     top: int | None = None
@@ -152,6 +157,8 @@ class _WindowFlags:
 
 
 def exemplars(
+    word: ModelWord = None,
+    /,
     *,
     units_file: OptionalUnits = None,
     unit: Words = None,
@@ -168,9 +175,9 @@ def exemplars(
 ) -> None:
     """Write the natural stimuli that drive units most and least: a few, or batches of nine references and one query.
 
-    Example: beholder units exemplars --unit features.12:5 --top 9
+    Example: beholder units exemplars beholder:shapes --unit block3:5 --top 9
 
-    Example: beholder units exemplars --model_name squeezenet1_1 --units_file units.json --percentile 10 90
+    Example: beholder units exemplars beholder:shapes --units_file units.json --num_batches 2
 
     Parameters
     ----------
@@ -195,6 +202,7 @@ def exemplars(
     from beholder.models import UnitList
     from beholder.units import find_exemplars, write_exemplars
 
+    model = model.take_word(word)
     if (units_file is None) == (unit is None):
         raise InputError("--units_file FILE or --unit LAYER:CHANNEL", got="none" if unit is None else "both")
     asked = UnitList(tuple(unit)) if unit else model.find(units_file or "")  # pyright: ignore[reportArgumentType]

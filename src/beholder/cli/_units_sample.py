@@ -10,7 +10,18 @@ from cyclopts import Parameter
 from beholder._core.errors import ConfigurationChanged
 from beholder._core.files import read_json
 from beholder._core.provenance import record_provenance
-from beholder.cli._flags import AxesFlags, Hidden, Layers, OutputFlags, Seed, UnitsFile, Words, flags, list_files
+from beholder.cli._flags import (
+    AxesFlags,
+    Hidden,
+    Layers,
+    ModelWord,
+    OutputFlags,
+    Seed,
+    UnitsFile,
+    Words,
+    flags,
+    list_files,
+)
 from beholder.cli._model_flags import SkeletonFlags
 
 if TYPE_CHECKING:
@@ -18,6 +29,8 @@ if TYPE_CHECKING:
 
 
 def sample(
+    word: ModelWord = None,
+    /,
     *,
     n_units: int = 50,
     filename: str = "units.json",
@@ -32,7 +45,7 @@ def sample(
 ) -> None:
     """Draw units of a network: a layer, then a channel. No weights are loaded.
 
-    Example: beholder units sample --model_name squeezenet1_1 --n_units 50 --filename units.json
+    Example: beholder units sample beholder:shapes --n_units 2 --filename units.json
 
     Parameters
     ----------
@@ -45,8 +58,8 @@ def sample(
     blacklist
         Files of units that are not drawn.
     scheme
-        document: a layer uniformly, then a channel; released: the same with the released code's numbers; uniform:
-        every unit with equal chance.
+        document: a layer uniformly, then a channel, by the text of Stimuli Generation; released: the same with the
+        numbers of the code that was released with it; uniform: every unit with equal chance.
     layers
         Names and patterns of the layers to draw from; default the layers of interest of the network's family.
     model.model_name
@@ -58,6 +71,7 @@ def sample(
     """
     from beholder.units import sample_units
 
+    model = model.take_word(word)
     files, path = [model.find(name) for name in blacklist or ()], model.join(filename)
     units = sample_units(model.look(axes=axes), n_units, seed=seed, scheme=scheme, layers=layers, blacklist=files)
     _write(units, path, overwrite)
@@ -96,7 +110,7 @@ def split(
 ) -> None:
     """Deal a list of units to N jobs, narrow layers first, as {stem}_0.json to {stem}_{N-1}.json beside it.
 
-    Example: beholder units split 4 --units_file units.json
+    Example: beholder units split 2 --units_file units.json
 
     Parameters
     ----------

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from beholder._core.errors import BeholderError, InputError, UnknownNameError
+from beholder.cli._failures import suggest_command
 from beholder.cli._flags import OutputFlags, Words, align, make_app
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ def assets(pattern: str | None = None, /, *, group: Groups = None, output: Outpu
 
     found = list_assets(pattern, groups=group or ())
     if not found:
-        raise UnknownNameError("published asset", pattern or "", load_assets(), hint="beholder assets, for all")
+        near = suggest_command(pattern or "", app, app)
+        hint = "beholder assets " + near if near else "beholder assets, for all"
+        raise UnknownNameError("published asset", pattern or "", load_assets(), hint=hint)
     records = [_describe(asset) for asset in found]
     n_here = sum(record["state"] == "here" for record in records)
     logger.info("%d of %d here, in %s", n_here, len(records), get_assets_folder())

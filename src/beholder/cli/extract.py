@@ -19,6 +19,7 @@ from beholder.cli._flags import (
     AxesFlags,
     LongFlags,
     ModelName,
+    ModelWord,
     OutPath,
     OutputFlags,
     Seed,
@@ -28,6 +29,7 @@ from beholder.cli._flags import (
     flags,
     list_files,
     make_app,
+    name_network,
 )
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ _SHOWN = 20
 
 @flags
 class _ExtractFlags:
-    model_name: ModelName
+    model_name: ModelName = None
     """source:name[@weights] or an alias, such as alexnet, timm:vit_base_patch32_224, RN50."""
     module_name: Annotated[
         list[str] | None, Parameter(name=["--module-name", "--layers", "-mn"], consume_multiple=True)
@@ -82,8 +84,10 @@ class _ExtractFlags:
 
 @app.default
 def extract(
+    word: ModelWord = None,
+    /,
     *,
-    asked: _ExtractFlags,
+    asked: _ExtractFlags = _ExtractFlags(),
     stimuli: StimulusFlags = StimulusFlags(),
     weights: WeightFlags = WeightFlags(),
     axes: AxesFlags = AxesFlags(),
@@ -94,7 +98,7 @@ def extract(
 ) -> None:
     """Extract activations of a network's layers over a folder of pictures or sounds.
 
-    Example: beholder extract --model_name alexnet --module_name features.11 --pretrained --in_path images/
+    Example: beholder extract beholder:shapes --layers block3 block5 --in_path images/
 
     Parameters
     ----------
@@ -108,12 +112,13 @@ def extract(
     from beholder.activations import extract, list_asked_layers
     from beholder.models import load_model
 
+    name = name_network(word, asked.model_name)
     stimuli.check()
-    _check_flags(asked)
+    _check_flags(asked, name)
     steps, width = _plan_steps(asked)
     _check_address(asked, steps)
     found = None if asked.texts else stimuli.choose(stimuli.read(), rnd_seed)
-    model, found = _adapt(load_model(asked.model_name, seed=rnd_seed, **vars(weights)), found, asked)
+    model, found = _adapt(load_model(name, seed=rnd_seed, **vars(weights)), found, asked)
     layers = _name_layers(model, asked, sys.stderr if output.json else sys.stdout)
     acts = extract(
         model, found, layers, out_path=asked.out_path, pool=asked.pool, axes=axes.read(), reduce_to=width,
@@ -137,10 +142,10 @@ def _read_format(asked: _ExtractFlags) -> str:
     return "zarr" if asked.file_format.lower().lstrip(".") == "zarr" else resolve_export_format(asked.file_format)
 
 
-def _check_flags(asked: _ExtractFlags) -> None:
+def _check_flags(asked: _ExtractFlags, model: str) -> None:
     file_format = _read_format(asked)
     if not (asked.module_name or asked.interactive or asked.labels or asked.texts):
-        hint = f"beholder layers {shlex.quote(asked.model_name)}"
+        hint = f"beholder layers {shlex.quote(model)}"
         raise InputError("--module_name LAYER, or --interactive", got="neither", hint=hint)
     if asked.n_splits is not None and file_format not in ("txt", "npy"):
         raise InputError("--n_splits with --file_format txt or npy", got=file_format)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated
 
-from beholder.cli._flags import Hidden, OutputFlags, WeightFlags, Words, make_app
+from beholder.cli._flags import Hidden, ModelName, ModelWord, OutputFlags, WeightFlags, Words, make_app, name_network
 
 app = make_app("layers", "A network's layers.")
 
 
 @app.default
 def layers(
-    model: str,
+    word: ModelWord = None,
     /,
     *,
+    model_name: ModelName = None,
     preset: Words = None,
     pattern: Words = None,
     depth: int | None = None,
@@ -23,12 +24,12 @@ def layers(
 ) -> None:
     """Print a network's layers, with output shapes and parameter counts; no weights are loaded.
 
-    Example: beholder layers resnet50 --preset stages
+    Example: beholder layers beholder:shapes --preset blocks
 
     Parameters
     ----------
-    model
-        source:name[@weights] or a bare name.
+    model_name
+        source:name[@weights] or an alias.
     preset
         blocks, stages or penultimate.
     pattern
@@ -38,6 +39,7 @@ def layers(
     """
     from beholder.models import list_layers, render_layer_tree
 
+    model = name_network(word, model_name)
     name, infos = list_layers(model, [*(f"preset:{name}" for name in preset or []), *(pattern or [])], depth)
     tree = [] if output.json else [render_layer_tree(infos, title=f"{name}, {len(infos)} layers")]
     output.print(tree, {"layers": map(asdict, infos)})

@@ -8,7 +8,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from beholder._core.errors import InputError
-from beholder.cli._flags import OutputFlags, list_files, make_app
+from beholder.cli._failures import suggest_command
+from beholder.cli._flags import ModelName, ModelWord, OutputFlags, list_files, make_app, take_network
 
 app = make_app("models", "What can be loaded.")
 
@@ -28,9 +29,9 @@ def models(pattern: str | None = None, /, *, output: OutputFlags = OutputFlags()
 
     found = list_models(pattern)
     if not found:
-        raise InputError(
-            "a name that some network has", got=repr(pattern), hint="beholder models, or a shorter part of the name"
-        )
+        near = suggest_command(pattern or "", app, app)
+        hint = "beholder models " + near if near else "beholder models, or a shorter part of the name"
+        raise InputError("a name that some network has", got=repr(pattern), hint=hint)
     width = min(max(len(model.name) for model in found), 60)
     rows = [{"name": model.name, "source": model.source, "loads": model.loads} for model in found]
     output.print((f"{model.name:<{width}}  {model.loads}" for model in found), {"models": rows})
@@ -66,14 +67,17 @@ def fetch(
 
 
 @app.command
-def export(model: str, path: Path, /, *, model_path: str | None = None, output: OutputFlags = OutputFlags()) -> None:
+def export(
+    word: ModelWord = None, path: str | None = None, /, *, model_name: ModelName = None, model_path: str | None = None,
+    output: OutputFlags = OutputFlags(),
+) -> None:  # fmt: skip
     """Write a network as a checkpoint of the robustness library, to evaluate and attack it there.
 
-    Example: beholder models export resnet18@runs/robust/checkpoints/best.safetensors resnet18.pt
+    Example: beholder models export beholder:shapes shapes.pt
 
     Parameters
     ----------
-    model
+    model_name
         source:name[@weights], or an alias.
     path
         The file to write, .pt.
@@ -82,7 +86,8 @@ def export(model: str, path: Path, /, *, model_path: str | None = None, output: 
     """
     from beholder.models import export_robustness, load_model
 
-    made = export_robustness(load_model(model, model_path=model_path, device="cpu"), path)
+    name, (file,) = take_network([word, path], model_name, "MODEL FILE")
+    made = export_robustness(load_model(name, model_path=model_path, device="cpu"), Path(file or ""))
     output.print([str(made)], {"files": list_files([made])})
 
 
@@ -93,7 +98,7 @@ def import_(
 ) -> None:  # fmt: skip
     """Write a file of weights, the robustness library's or any other, as a checkpoint with a model card.
 
-    Example: beholder models import cifar_l2_0_5.pt torchvision:resnet50 cifar.safetensors --classes cifar.txt
+    Example: beholder models import shapes.pt beholder:shapes shapes.safetensors
 
     Parameters
     ----------
@@ -116,14 +121,17 @@ def import_(
 
 
 @app.command
-def join(model: str, readout: Path, path: Path, /, *, output: OutputFlags = OutputFlags()) -> None:
+def join(
+    word: ModelWord = None, readout: str | None = None, path: str | None = None, /, *, model_name: ModelName = None,
+    output: OutputFlags = OutputFlags(),
+) -> None:  # fmt: skip
     """Put a layer's read-out on its network: a checkpoint that answers with the read-out's classes.
 
-    Example: beholder models join resnet50 analysis/probes/layer4.safetensors probe.safetensors
+    Example: beholder models join beholder:shapes analysis/probes/block5.safetensors probe.safetensors
 
     Parameters
     ----------
-    model
+    model_name
         The network whose layer was read, source:name[@weights] or an alias.
     readout
         What beholder analyze probe keeps in probes/.
@@ -132,7 +140,8 @@ def join(model: str, readout: Path, path: Path, /, *, output: OutputFlags = Outp
     """
     from beholder.activations import join_readout
 
-    made = join_readout(model, readout, path)
+    name, (weights, file) = take_network([word, readout, path], model_name, "MODEL READOUT FILE")
+    made = join_readout(name, Path(weights or ""), Path(file or ""))
     output.print([str(made)], {"files": list_files([made])})
 
 
@@ -140,7 +149,7 @@ def join(model: str, readout: Path, path: Path, /, *, output: OutputFlags = Outp
 def card(file: Path, /, *, output: OutputFlags = OutputFlags()) -> None:
     """Show the model card in a checkpoint.
 
-    Example: beholder models card runs/robust/checkpoints/best.safetensors
+    Example: beholder models card shapes.safetensors
 
     Parameters
     ----------

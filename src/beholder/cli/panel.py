@@ -83,7 +83,7 @@ def panel(
 ) -> None:
     """Extract a panel of models over folders of pictures: /model/stimulus/layer in one HDF5 file a folder.
 
-    Example: beholder panel --stimuli_root images --folders faces --output_dir out --models VGG19 --auto_confirm
+    Example: beholder panel --stimuli_root images --folders star --output_dir out --models beholder:shapes -y
 
     Parameters
     ----------

@@ -7,7 +7,18 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from beholder.cli._flags import Layers, LongFlags, OutputFlags, WeightFlags, Words, flags, make_app
+from beholder.cli._flags import (
+    Layers,
+    LongFlags,
+    ModelName,
+    ModelWord,
+    OutputFlags,
+    WeightFlags,
+    Words,
+    flags,
+    make_app,
+    name_network,
+)
 
 app = make_app("replicate")
 
@@ -54,9 +65,10 @@ class _NumberFlags:
 
 @app.default
 def replicate(
-    observer: str,
+    word: ModelWord = None,
     /,
     *,
+    model_name: ModelName = None,
     places: _PlaceFlags = _PlaceFlags(),
     numbers: _NumberFlags = _NumberFlags(),
     weights: WeightFlags = WeightFlags(),
@@ -65,16 +77,17 @@ def replicate(
 ) -> None:
     """Measure what the metamer study measured: metamers, random pairs, judges, regressions, attacks.
 
-    Example: beholder replicate resnet50 --natural imagenet/train --labelled imagenet/val --dry_run
+    Example: beholder replicate beholder:shapes --natural images --stimuli images/star --dry_run
 
     Example: beholder replicate resnet50 --natural train --labelled val --cluster script:gpus=1,time=04:00:00
 
     Parameters
     ----------
-    observer
-        source:name[@weights], an alias, or file:NET.py.
+    model_name
+        The observer: source:name[@weights], an alias, or file:NET.py.
     """
     from beholder.analysis import replicate
 
+    observer = name_network(word, model_name)
     found = replicate(observer, **vars(places), **vars(numbers), **vars(weights), **vars(long))
     output.print(found.describe(), found.to_dict())

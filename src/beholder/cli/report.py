@@ -13,7 +13,7 @@ app = make_app("report")
 def report(folder: Path, /, *, out: Path | None = None, output: OutputFlags = OutputFlags()) -> None:
     """Write one self-contained HTML page of everything found in a folder.
 
-    Example: beholder report demo/
+    Example: beholder report stimuli/
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ def show(
 ) -> None:
     """Say what a store, HDF5 or results file holds, without reading its data.
 
-    Example: beholder show out/model_activations_root.h5 --model ResNet50 --show_layers
+    Example: beholder show activations/shapes.zarr --show_layers
 
     Parameters
     ----------

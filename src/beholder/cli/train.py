@@ -6,7 +6,18 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from beholder.cli._flags import LookFlags, OutputFlags, Seed, WeightFlags, WeightsSeed, list_files, make_app
+from beholder.cli._flags import (
+    LookFlags,
+    ModelName,
+    ModelWord,
+    OutputFlags,
+    Seed,
+    WeightFlags,
+    WeightsSeed,
+    list_files,
+    make_app,
+    take_network,
+)
 from beholder.cli._train_flags import AttackFlags, DataFlags, LearningFlags
 
 app = make_app("train")
@@ -14,10 +25,11 @@ app = make_app("train")
 
 @app.default
 def train(
-    model: str,
-    data: str,
+    word: ModelWord = None,
+    data: str | None = None,
     /,
     *,
+    model_name: ModelName = None,
     preset: str = "standard",
     out_path: Annotated[str, Parameter(name=["--out-path", "-op"])] = "training",
     new_head: bool = False,
@@ -36,16 +48,16 @@ def train(
 ) -> None:
     """Train a network to name stimuli: plainly, under attack, or in noise.
 
-    Example: beholder train resnet18@random pictures/ --epochs 10
+    Example: beholder train beholder:shapes@random images/ --epochs 1 --held_out 0.25
 
     Example: beholder train beholder:shapes@random shapes --preset adversarial --eps 3 --epochs 6
 
     Parameters
     ----------
-    model
-        source:name[@weights] or an alias; NAME@random begins from random weights.
     data
         Folder with a folder for each class, table with a column of labels, or a drawn set: shapes, syllables.
+    model_name
+        source:name[@weights] or an alias; NAME@random begins from random weights.
     preset
         standard, adversarial, random-noise, or a TOML file of settings.
     out_path
@@ -68,6 +80,7 @@ def train(
     from beholder.models import load_model
     from beholder.training import train as train_network
 
+    model, (data,) = take_network([word, data], model_name, "MODEL DATA")
     network = load_model(model, seed=weights_seed, **vars(weights))
     result = train_network(
         network, data, preset=preset, out_path=out_path, new_head=new_head, seed=rnd_seed, threads=threads,
