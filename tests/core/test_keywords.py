@@ -41,6 +41,12 @@ CONDITIONS = tuple(vars(Conditions()))
 """Keywords that a function of long work has, and need not hand on."""
 
 Parameters = dict[str, inspect.Parameter]
+POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL)
+CLASSES = [
+    name
+    for name in bh.__all__  # pyright: ignore[reportAttributeAccessIssue]
+    if inspect.isclass(getattr(bh, name)) and not issubclass(getattr(bh, name), bh.BeholderError)
+]
 
 
 def read_parameters(function: Callable[..., Any]) -> Parameters:
@@ -168,11 +174,39 @@ def test_a_loader_takes_the_keywords_of_torch() -> None:
     assert {name: default for name, (_, default) in own.items()} == {name: torchs[name][1] for name in own}
 
 
-@pytest.mark.parametrize("name", [name for name in bh.__all__ if inspect.isfunction(getattr(bh, name))])  # pyright: ignore[reportAttributeAccessIssue]
-def test_a_mistyped_keyword_is_answered_with_the_near_ones(name: str) -> None:
-    function = getattr(bh, name)
-    *_, last = read_parameters(function)
-    with pytest.raises(TypeError, match=rf"^expected the name of a keyword of {name}\(\); got '{last}_'; try '{last}'"):
-        function(**{f"{last}_": 1})
-    with pytest.raises(bh.InputError, match=r"got 'zzzzz'; try one of"):
-        function(zzzzz=1)
+FUNCTIONS = list_public_functions()
+SUGGESTING = {
+    name: each
+    for name, each in FUNCTIONS.items()
+    if name.count(".") == 1 and not each.__qualname__.endswith(".__init__")
+} | {
+    f".{name}.{key}": each
+    for name in CLASSES
+    for key, each in vars(getattr(bh, name)).items()
+    if inspect.isfunction(each) and (key == "__init__" or not key.startswith("_"))
+}  # fmt: skip
+"""Functions of all public lists, and methods of the classes of the top level, that take anything by a keyword."""
+
+
+def test_a_mistyped_keyword_is_answered_with_the_near_ones() -> None:
+    assert len(SUGGESTING) > 450
+    silent: list[str] = []
+    for name, function in SUGGESTING.items():
+        parameters = read_parameters(function)
+        given = [each for each, p in parameters.items() if p.kind not in POSITIONAL and each not in ("self", "cls")]
+        if not given:
+            continue
+        word = f"{given[-1]}_"
+        try:
+            function(**{word: 1})
+        except bh.UnknownKeyword as error:
+            called = function.__qualname__.removesuffix(".__init__")
+            assert error.suggestions and f"of {called}(); got {word!r}; try " in str(error), name
+        except TypeError:
+            silent.append(name)
+    assert silent == []
+
+
+def test_a_keyword_that_nothing_is_near_is_answered_with_all() -> None:
+    with pytest.raises(bh.InputError, match=r"^expected the name of a keyword of extract\(\); got 'zzzzz'; try one of"):
+        bh.extract(zzzzz=1)  # type: ignore[call-arg]

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import inspect
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+
+import beholder as bh
 
 from .conftest import ROOT
 
@@ -18,9 +22,18 @@ MODULES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that examples share, with 32 drawn pictures in ``images``: what one has made, the next finds."""
+    folder = tmp_path_factory.mktemp("examples")
+    bh.stimuli.draw_shapes_set(folder / "images", n_per_category=2)
+    return folder
+
+
 @pytest.mark.parametrize("name", MODULES)
-def test_examples_of_docstrings(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_examples_of_docstrings(name: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("MPLBACKEND", "agg")
     module = importlib.import_module(name)
     examples = [test for test in doctest.DocTestFinder().find(module, name) if test.examples]
     assert examples
@@ -30,3 +43,20 @@ def test_examples_of_docstrings(name: str, tmp_path: Path, monkeypatch: pytest.M
         test.globs["__name__"] = "__main__"  # as a user runs them
         runner.run(test, out=told.append)
     assert runner.summarize(verbose=False).failed == 0, "".join(told)
+
+
+def list_examples(text: str | None) -> list[doctest.Example]:
+    """Those that are run."""
+    found = doctest.DocTestParser().get_examples(inspect.cleandoc(text or ""))
+    return [each for each in found if doctest.SKIP not in each.options]
+
+
+@pytest.mark.parametrize("name", bh.__all__)  # pyright: ignore[reportAttributeAccessIssue]
+def test_every_name_of_the_top_level_has_an_example_that_runs(name: str) -> None:
+    """Those of errors are raised in ``test_errors``."""
+    value = getattr(bh, name)
+    if isinstance(value, str) or (isinstance(value, type) and issubclass(value, bh.BeholderError)):
+        return
+    module = value.__name__ if isinstance(value, ModuleType) else value.__module__
+    assert module in MODULES
+    assert any(name in each.source for each in list_examples(value.__doc__)), "its own docstring has no example of it"

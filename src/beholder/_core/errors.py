@@ -30,10 +30,21 @@ from beholder._core.wording import word
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 class BeholderError(Exception):
-    """Base of every error that Beholder raises on purpose."""
+    """Base of every error that Beholder raises on purpose.
+
+    Raised itself where the work failed though nothing that was given is wrong: a disk that does not answer, a network
+    whose training diverged, a machine that died. ``except beholder.BeholderError`` catches all of them.
+
+    What to do: what the line ends with; most often the same call again, which goes on from what is finished.
+
+    It says, for example::
+
+        expected to read star.png; got input/output error
+    """
 
     exit_code = 1
 
@@ -53,6 +64,15 @@ def rebuild_error(kind: type[BaseException], args: tuple[Any, ...], state: dict[
 
 class InputError(BeholderError, ValueError):
     """The user's input cannot be used: one line with expected, got, try.
+
+    Nothing was begun, or nothing was lost. Also a :class:`ValueError`. Its parts are attributes: ``expected``, ``got``,
+    ``hint``.
+
+    What to do: what stands after "try", or else give what stands after "expected".
+
+    It says, for example::
+
+        expected a folder of stimuli; got nothing at nowhere
 
     Parameters
     ----------
@@ -81,6 +101,15 @@ class InputError(BeholderError, ValueError):
 class UnknownNameError(InputError, LookupError):
     """A name that nothing answers to; suggests the nearest ones.
 
+    Of a model, layer, unit, stimulus, column, method, … Also a :class:`LookupError`; ``suggestions`` holds the near
+    names. (Readers of panel files raise one that is a :class:`KeyError`, too.)
+
+    What to do: take one of the names that it lists; ``beholder models WORD`` and ``beholder layers MODEL`` list more.
+
+    It says, for example::
+
+        expected the name of a layer of this model; got 'clasifier'; try 'classifier'
+
     Parameters
     ----------
     kind : str
@@ -107,7 +136,16 @@ class UnknownNameError(InputError, LookupError):
 
 
 class UnknownKeyword(UnknownNameError, TypeError):
-    """A function has no such keyword; also a :class:`TypeError`, as Python's own."""
+    """A function has no such keyword; also a :class:`TypeError`, as Python's own.
+
+    Raised before anything runs.
+
+    What to do: spell the keyword as it says; ``help(function)`` lists them all.
+
+    It says, for example::
+
+        expected the name of a keyword of extract(); got 'batchsize'; try 'batch_size'
+    """
 
 
 def suggest_keywords(function: Callable[P, R]) -> Callable[P, R]:
@@ -119,16 +157,38 @@ def suggest_keywords(function: Callable[P, R]) -> Callable[P, R]:
     Traceback (most recent call last):
     beholder._core.errors.UnknownKeyword: expected the name of a keyword of extract(); got 'batchsize'; try 'batch_size'
     """
-    known = inspect.signature(function).parameters
+    known: dict[str, None] = {}
 
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        for name in kwargs:
-            if name not in known:
-                raise UnknownKeyword(f"keyword of {function.__name__}()", name, known)
+        if kwargs and not known.keys() >= kwargs.keys():
+            known.update(dict.fromkeys(inspect.signature(function).parameters))
+            for name in kwargs:
+                if name not in known:
+                    called = function.__qualname__.removesuffix(".__init__").rpartition("<locals>.")[2]
+                    raise UnknownKeyword(f"keyword of {called}()", name, [each for each in known if each != "self"])
         return function(*args, **kwargs)
 
     return checked
+
+
+def suggest_method_keywords(kind: type[T]) -> type[T]:
+    """Decorate a class: what makes it and its public methods answer as :func:`suggest_keywords` says.
+
+    >>> @suggest_method_keywords
+    ... class Pictures:
+    ...     def draw(self, *, seed=0): ...
+    >>> Pictures().draw(sed=1)
+    Traceback (most recent call last):
+    beholder._core.errors.UnknownKeyword: expected the name of a keyword of Pictures.draw(); got 'sed'; try 'seed'
+    """
+    for name, value in list(vars(kind).items()):
+        if name == "__init__" or not name.startswith("_"):
+            if isinstance(value, classmethod | staticmethod):
+                setattr(kind, name, type(value)(suggest_keywords(value.__func__)))
+            elif inspect.isfunction(value):
+                setattr(kind, name, suggest_keywords(value))
+    return kind
 
 
 def format_values(low: float, high: float) -> str:
@@ -145,27 +205,92 @@ SKIP_HINT = "moving it away, or --skip_bad of commands and functions that have i
 
 
 class ConfigurationChanged(InputError):
-    """An output exists that was made with other settings."""
+    """An output exists that was made with other settings.
+
+    An output holds what one choice of settings gives, so that its numbers can be compared. The line names what differs;
+    the output is as it was.
+
+    What to do: give the settings it was made with, or another ``out_path``; or ``overwrite=True`` to replace it.
+
+    It says, for example::
+
+        expected the settings that activations/shapes.zarr was made with; got dtype was 'float32', now 'float16';
+        try another output folder or overwrite=True to replace it
+    """
 
 
 class OtherMachine(ConfigurationChanged):
-    """An output is made on another kind of machine: new parts would differ in the last bits."""
+    """An output is made on another kind of machine: new parts would differ in the last bits.
+
+    Processors with other instructions, other GPUs and other versions of the libraries that compute give other last
+    digits. What is finished stays.
+
+    What to do: go on with a machine of the kind that it names, or give ``mixed=True``, which lists what came from
+    which.
+
+    It says, for example::
+
+        expected a machine of the kind that activations/shapes.zarr is made on (…); got one of another kind (…); try
+        one of that kind, or mixed, which lists what came from which; finished parts are kept
+    """
 
 
 class DamagedOutput(InputError):
-    """A file of an output does not hold what was written to it."""
+    """A file of an output does not hold what was written to it.
+
+    A disk, a copy or an editor has changed it since; every file is held against the hash that was taken when it was
+    written.
+
+    What to do: ``beholder verify`` on the output, which drops what is damaged; then the call that made it computes
+    exactly that anew. A file without such a call has to be copied again from where it came.
+
+    It says, for example::
+
+        expected activations/shapes.zarr/zarr.json as it was written; got other bytes; try `beholder verify
+        activations/shapes.zarr`, then the command that made it, which makes it anew
+    """
 
 
 class StimulusError(InputError):
-    """A stimulus file is missing, truncated or not what it claims to be."""
+    """A stimulus file is missing, truncated or not what it claims to be.
+
+    Raised before it is used; none is left out without a word.
+
+    What to do: repair the file or move it away; ``stimuli.find_bad_files()`` lists all that cannot be read. Commands
+    and functions that may leave stimuli out have ``--skip_bad`` and ``skip_bad=True``.
+
+    It says, for example::
+
+        expected a stimulus that can be read; got star.png, which is not one; try moving it away, or skip_bad=True
+        of commands and functions that have it
+    """
 
 
 class WeightsUnavailable(InputError):
-    """Weights are not on this machine and cannot be fetched."""
+    """Weights are not on this machine and cannot be fetched.
+
+    What to do: where there is a network, give ``pretrained=True`` or call ``beholder models fetch NAME``; else put the
+    file where the line says, or give it as ``model_path``. ``NAME@random`` is the network without trained weights.
+
+    It says, for example::
+
+        expected the weights IMAGENET1K_V1 of torchvision:alexnet; got an offline environment; try putting the file
+        from https://download.pytorch.org/models/alexnet-owt-7be5be79.pth at
+        …/hub/checkpoints/alexnet-owt-7be5be79.pth, or `beholder models fetch torchvision:alexnet@IMAGENET1K_V1`
+        where there is a network, or model_path=FILE, or torchvision:alexnet@random
+    """
 
 
 class MissingExtra(InputError):
-    """A feature needs an optional dependency that is not installed."""
+    """A feature needs an optional dependency that is not installed.
+
+    What to do: the ``pip install`` that it ends with.
+
+    It says, for example::
+
+        expected the package 'nibabel' for NIfTI files; got an environment without it; try pip install
+        'beholder[brain]'
+    """
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(
@@ -176,11 +301,31 @@ class MissingExtra(InputError):
 
 
 class OutputBusy(BeholderError):
-    """Another run is writing to this output."""
+    """Another run is writing to this output.
+
+    Runs that only add to an output work side by side; this error comes where one of two would replace what is there,
+    or adds what cannot be added beside others. A run that died holds nothing.
+
+    What to do: wait until the other run has ended, or give another ``out_path``.
+
+    It says, for example::
+
+        expected activations/shapes.zarr to be free; got another run that is writing to it; try again when that run
+        has ended, or another output folder
+    """
 
 
 class StorageUnreachable(BeholderError):
     """A server that holds data does not answer, or failed on the way; what was done is kept.
+
+    It was asked twice.
+
+    What to do: the same call again when the server can be reached; finished parts are not computed again.
+
+    It says, for example::
+
+        expected an answer from http://127.0.0.1:9/shapes.zarr; got ClientConnectorError: …; try the same command
+        again when it can be reached: finished parts are kept
 
     Parameters
     ----------
@@ -196,7 +341,17 @@ class StorageUnreachable(BeholderError):
 
 
 class OutputError(BeholderError):
-    """The output cannot be written: full disk, read-only folder."""
+    """The output cannot be written: full disk, read-only folder.
+
+    Finished parts are whole and kept: files are written under another name and renamed.
+
+    What to do: free space, then the same call again, which goes on.
+
+    It says, for example::
+
+        expected room to write units.json; got a full disk; try freeing space, then run the same command again:
+        finished parts are kept
+    """
 
 
 def find_near_names(name: str, known: Iterable[str], n: int = 3) -> list[str]:

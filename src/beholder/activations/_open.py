@@ -36,6 +36,13 @@ def open(path: Path | str) -> Any:
     ------
     InputError
         When the path is none of them.
+
+    Examples
+    --------
+    >>> import beholder as bh
+    >>> acts = bh.extract("beholder:shapes", "images", ["block5", "classifier"], device="cpu")
+    >>> open("activations/shapes.zarr").layers
+    ('block5', 'classifier')
     """
     path = Path(path)
     if is_address(path):

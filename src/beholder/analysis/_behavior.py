@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.recordings import RecordedRDMs
 from beholder.responses import BehavioralRDM, is_export, make_behavioral_rdm
 
@@ -22,6 +22,7 @@ def is_behavior(path: Path) -> bool:
     return is_export(path) if path.is_dir() else path.suffix in _TABLES and path.is_file()
 
 
+@suggest_keywords
 def read_behavior(path: Path | str | pd.DataFrame, name: str = "") -> RecordedRDMs:
     """People's RDMs, as recordings that layers are compared with.
 

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.settings import refuse_changes
 from beholder.analysis._join import identify_input
 from beholder.analysis._result import RESULT_SUFFIX, read_result_settings, refuse_other_inputs
@@ -16,6 +16,7 @@ from beholder.analysis._result import RESULT_SUFFIX, read_result_settings, refus
 _kept: ContextVar[tuple[dict[str, Any], str] | None] = ContextVar("inputs of a result", default=None)
 
 
+@suggest_keywords
 @contextlib.contextmanager
 def guard_result(
     options: Mapping[str, Any], folder: Path | str, name: str, *, overwrite: bool = False

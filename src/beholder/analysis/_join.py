@@ -13,7 +13,7 @@ from typing import Any, final
 import numpy as np
 
 from beholder._core.addresses import is_address
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.hashing import hash_array, hash_settings
 from beholder._core.id_patterns import extract_ids
 from beholder.activations import Activations, LayerActivations
@@ -45,6 +45,7 @@ class Joined:
         return len(self.ids)
 
 
+@suggest_keywords
 def join_stimuli(
     ids_a: Sequence[str],
     ids_b: Sequence[str],
@@ -118,6 +119,7 @@ class JoinedMany:
         return len(self.ids)
 
 
+@suggest_keywords
 def join_many(ids: Sequence[Sequence[str]], id_pattern: str | None = None, *, names: Sequence[str]) -> JoinedMany:
     """Places of the stimuli that all sides have, by id; each side joins with the first as in :func:`join_stimuli`.
 
@@ -225,6 +227,7 @@ class ArrayLayers:
 Layers = Activations | ArrayLayers
 
 
+@suggest_keywords
 def open_layers(
     activations: Any, stimulus_ids: Sequence[str] | None = None, *, name: str = "activations"
 ) -> Layers:  # fmt: skip
@@ -251,6 +254,7 @@ def open_layers(
     raise InputError(f"{name} as a store, a path or arrays by layer", got=type(activations).__name__)
 
 
+@suggest_keywords
 def iter_layers(
     activations: Layers, joined_rows: np.ndarray, ids: Sequence[str], layers: Sequence[str] | None = None
 ) -> Iterator[tuple[str, LayerRows]]:
@@ -277,6 +281,7 @@ def iter_layers(
     return ((layer, LayerRows(activations[layer], joined_rows, ids)) for layer in asked)
 
 
+@suggest_keywords
 def read_condition(activations: Layers, condition: str | Sequence[Any] | np.ndarray, name: str) -> np.ndarray:
     """A value for each stimulus: a column of a store's table of stimuli, or values given in its order.
 
@@ -338,6 +343,7 @@ def identify_input(source: Recorded | np.ndarray) -> str:
     return hash_array(source.astype(np.str_) if source.dtype == object else source)
 
 
+@suggest_keywords
 def open_recorded(recordings: Any, stimulus_ids: Sequence[str] | None = None) -> Recorded:
     """What activations are compared with: recordings, RDMs, or another network's layers.
 

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, cast, final
 
 import numpy as np
 
-from beholder._core.errors import ConfigurationChanged, DamagedOutput, InputError
+from beholder._core.errors import (
+    ConfigurationChanged,
+    DamagedOutput,
+    InputError,
+    suggest_keywords,
+    suggest_method_keywords,
+)
 from beholder._core.files import explain_read_errors, open_atomic, read_json_object, write_bytes, write_json
 from beholder._core.hashing import hash_bytes
 from beholder._core.registry import Registry
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RESULT_SUFFIX = ".result.json"
+"""What the file of a result ends in."""
 FORMAT = 1
 
 _WORDS = ("model", "layer", "target", "subject", "statistic", "method")
@@ -33,6 +40,7 @@ COLUMNS = (*_WORDS, *_NUMBERS, *_COUNTS)
 """The columns that every result has, first and in this order."""
 
 
+@suggest_method_keywords
 @final
 @dataclass(frozen=True, repr=False, eq=False)
 class Result:
@@ -52,6 +60,13 @@ class Result:
         What a reader should not conclude; whole sentences.
     arrays : mapping of str to ndarray
         What pictures need beyond the table, such as RDMs; numbers or words, no objects.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import beholder as bh
+    >>> result = bh.analyze_anova(np.random.default_rng(0).uniform(0.4, 1, (6, 3, 2)), n_permutations=19)
+    >>> result.kind, result.save("found").as_posix()
     """
 
     kind: str
@@ -139,6 +154,7 @@ class Result:
         return path
 
 
+@suggest_keywords
 def make_result(
     kind: str,
     rows: Sequence[Mapping[str, Any]],
@@ -183,6 +199,7 @@ def make_result(
     return Result(kind, table, plain, tuple(dict.fromkeys(map(word, warnings))), dict(arrays or {}))
 
 
+@suggest_keywords
 def open_result(path: Path | str) -> Result:
     """Read what :meth:`Result.save` wrote.
 
@@ -309,6 +326,7 @@ class ResultKind:
 RESULT_KINDS: Registry[ResultKind] = Registry(
     "kind of result", "beholder.result_kinds", modules="beholder.analysis.kinds._*"
 )
+"""Kinds of results by name: how each is told and drawn."""
 
 
 def format_estimate(value: float, *, digits: int = 2) -> str:

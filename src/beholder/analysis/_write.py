@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from beholder._core.errors import suggest_keywords
 from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors, remove_temporaries
 from beholder._core.locks import take_lock
 from beholder._core.provenance import record_provenance
@@ -13,6 +14,7 @@ from beholder.analysis._result import RESULT_KINDS, RESULT_SUFFIX, Result, read_
 from beholder.figures import draw_for_files, save_figure
 
 
+@suggest_keywords
 def write_result(
     result: Result, folder: Path | str, name: str | None = None, *, overwrite: bool = False, figures: bool = True
 ) -> list[Path]:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beholder._core.errors import ConfigurationChanged, InputError
+from beholder._core.errors import ConfigurationChanged, InputError, suggest_keywords
 from beholder._core.files import write_json
 from beholder._core.provenance import record_provenance
 from beholder._core.seeds import DEFAULT_SEED
@@ -28,6 +28,7 @@ N_METAMERS = 2
 N_TWIN_METAMERS = 16
 
 
+@suggest_keywords
 @draw_for_files()
 def run_demo(
     out: Path | str = "demo",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, final
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder.synthesis import KEEPS, AttackSettings
 
 GRADIENT_ATTACKS = ("pgd", "apgd-ce", "apgd-t")
@@ -14,6 +14,7 @@ RANDOM, TRANSFER, NONE, WORST = "random", "transfer", "none", "worst"
 ATTACKS = (*GRADIENT_ATTACKS, RANDOM)
 PRESETS = ("published",)
 PUBLISHED_STIMULI = 1024
+"""How many stimuli the metamer study attacked."""
 _DEFAULTS: dict[str, Any] = {"steps": 32, "divide": 5.0}
 _PUBLISHED: dict[str, Any] = {"steps": 64, "divide": 4.0}
 TARGET_RULES = ("random", "least-likely")
@@ -103,6 +104,7 @@ class AttackProtocol:
         return replace(self, steps=2 * self.steps, apgd_steps=2 * self.apgd_steps)
 
 
+@suggest_keywords
 def read_protocol(
     preset: str | None = None,
     *,
@@ -156,6 +158,7 @@ def read_protocol(
     )
 
 
+@suggest_keywords
 def check_attacks(attacks: str | Sequence[str], targets: str | None) -> tuple[str, ...]:
     """Names of attacks in the order in which they are told, each once.
 

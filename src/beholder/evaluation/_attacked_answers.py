@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import read_json_object, write_json
 from beholder._core.notebooks import render_table
 from beholder._core.tables import write_parquet
@@ -103,6 +103,7 @@ def write_attacked(path: Path, table: pd.DataFrame, facts: Mapping[str, Any]) ->
     write_json(path.with_suffix(".json"), dict(facts))
 
 
+@suggest_keywords
 def read_attacked(folder: Path | str) -> list[AttackedAnswers]:
     """Answers of all networks in a folder that :func:`attack_stimuli` wrote, by name.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import final
 
+from beholder._core.errors import suggest_keywords
 from beholder.models import Model, find_output_wnids, list_imagenet_classes
 from beholder.stimuli import find_wnid, load_wnids, load_words
 
@@ -16,6 +17,7 @@ _INTEGER = re.compile(r"[+-]?\d+")
 _Names = Mapping[str, frozenset[int]]
 
 
+@suggest_keywords
 def list_classes(model: Model, n_outputs: int) -> tuple[str, ...]:
     """Names of a network's outputs: its own, the 794 words, or ImageNet's; empty where they have none.
 

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from beholder._core.errors import suggest_keywords
 from beholder.evaluation._judgement import Judgement
 from beholder.evaluation._network_files import read_attacked_accuracy, read_brain_prediction, read_human_recognition
 from beholder.evaluation._scatter import NetworkScatter, compare_networks
 
 
+@suggest_keywords
 def compare_with_files(
     found: Judgement,
     *,

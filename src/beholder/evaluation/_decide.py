@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from beholder._core.errors import suggest_keywords
 from beholder.stimuli import decide_category
 
 
+@suggest_keywords
 def decide(logits: Any, categories: Mapping[str, Sequence[int | str]] | None = None, rule: str = "first") -> np.ndarray:
     """Say which category a network's outputs mean: :func:`beholder.stimuli.decide_category`, of tensors as well.
 

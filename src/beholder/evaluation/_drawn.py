@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from beholder._core.errors import suggest_keywords
 from beholder._core.files import explain_write_errors
 from beholder._core.locks import take_lock
 from beholder._core.seeds import DEFAULT_SEED
@@ -16,6 +17,7 @@ from beholder.evaluation._scatter import NetworkScatter
 FOLDER = "figures"
 
 
+@suggest_keywords
 def draw_judgements(
     results_dir: Path | str,
     sets: Sequence[str] | None = None,

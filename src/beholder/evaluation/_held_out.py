@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, derive_seed
 from beholder.models import Model
 from beholder.stimuli import (
@@ -22,6 +22,7 @@ _SETS: dict[tuple[str, ...], tuple[str, Callable[[Path, int, int], StimulusSet]]
 }
 
 
+@suggest_keywords
 def draw_held_out(model: Model, folder: Path | str, n_per_class: int = 25, *, seed: int = DEFAULT_SEED) -> StimulusSet:
     """Draw stimuli that a bundled network was not trained on, into ``{folder}/shapes`` or ``{folder}/syllables``.
 

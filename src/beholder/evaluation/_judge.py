@@ -137,8 +137,10 @@ def judge_metamers(
 
     Examples
     --------
-    >>> verdicts = judge_metamers("metamers", ["alexnet", "resnet50"])  # doctest: +SKIP
-    >>> verdicts.recognize_layers()  # doctest: +SKIP
+    >>> import beholder as bh
+    >>> picture = bh.StimulusSet.from_folder("images")[:1]
+    >>> made = bh.make_metamers("beholder:shapes", picture, ["block5"], iterations=4, out_path="metamers")
+    >>> bh.judge_metamers("metamers", "beholder:shapes").judges
     """
     if rule not in CATEGORY_RULES:
         raise UnknownNameError("rule", rule, CATEGORY_RULES)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords, suggest_method_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.tables import save_frame
 from beholder.evaluation._judgement_table import JUDGEMENTS, NATURAL, read_judgement_table
@@ -25,6 +25,7 @@ CHANCE = {"category": 1 / 16, "word": 1 / 793}
 _DECISION_WORDS = {"category": "16 categories", "word": "words", "class": "own classes"}
 
 
+@suggest_method_keywords
 @final
 @dataclass(frozen=True, repr=False, eq=False)
 class Judgement:
@@ -40,6 +41,14 @@ class Judgement:
         ``passed``: whether the metamer is one, empty where no null distribution has told.
     layers : dict of str to tuple of str
         Matched layers of each network, early to late.
+
+    Examples
+    --------
+    >>> import beholder as bh
+    >>> picture = bh.StimulusSet.from_folder("images")[:1]
+    >>> made = bh.make_metamers("beholder:shapes", picture, ["block5"], iterations=4, out_path="metamers")
+    >>> verdicts = bh.judge_metamers("metamers", "beholder:shapes")
+    >>> verdicts.recognize_layers()[["judge", "layer", "n"]].to_numpy().tolist()
     """
 
     table: pd.DataFrame
@@ -241,6 +250,7 @@ def describe_decisions(decisions: Iterable[str]) -> str:
     return ", ".join(_DECISION_WORDS[each] for each in DECISIONS if each in set(decisions))
 
 
+@suggest_keywords
 def read_judgements(folder: Path | str, sets: Sequence[str] | None = None) -> Judgement:
     """Read what :func:`judge_metamers` has written.
 
@@ -273,6 +283,7 @@ def read_judgements(folder: Path | str, sets: Sequence[str] | None = None) -> Ju
     return Judgement(pd.concat(tables, ignore_index=True), layers)
 
 
+@suggest_keywords
 def shorten_names(names: object) -> list[str]:
     """Names without source and weights, as far as they stay different.
 

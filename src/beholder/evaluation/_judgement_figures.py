@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from beholder._core.errors import suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.evaluation._judgement import Judgement
 from beholder.evaluation._scatter import NetworkScatter
@@ -13,6 +14,7 @@ from beholder.evaluation._words import describe_layers_figure, describe_matrix_f
 from beholder.figures import draw_for_files, save_figure
 
 
+@suggest_keywords
 @draw_for_files()
 def save_judgement_figures(
     found: Judgement,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.models import Model, Vocabulary, list_vocabularies
 from beholder.stimuli import NO_WORD
 
@@ -41,6 +41,7 @@ class KnownCategories:
         return next((name for name, numbers in self.outputs.items() if number in numbers), "")
 
 
+@suggest_keywords
 def find_categories(
     model: Model,
     n_outputs: int,

@@ -11,7 +11,7 @@ from typing import final
 
 import numpy as np
 
-from beholder._core.errors import InputError, UnknownNameError, find_near_names
+from beholder._core.errors import InputError, UnknownNameError, find_near_names, suggest_keywords
 from beholder.evaluation._class_names import ClassNames
 from beholder.models import list_imagenet_classes
 from beholder.stimuli import (
@@ -55,6 +55,7 @@ class Labels:
     notes: tuple[str, ...] = ()
 
 
+@suggest_keywords
 def find_labels(
     stimuli: StimulusSet,
     classes: Sequence[str] | int,
@@ -120,6 +121,7 @@ def find_labels(
     return _make(indices, names.classes, "names", source)
 
 
+@suggest_keywords
 def find_category_labels(stimuli: StimulusSet, column: str | None = None, *, pattern: str | None = None) -> Labels:
     """Find which of the 16 categories each stimulus is of; -1 where it is an ImageNet class of none.
 
@@ -153,6 +155,7 @@ def find_category_labels(stimuli: StimulusSet, column: str | None = None, *, pat
     return _make(indices, categories, found.how, source)
 
 
+@suggest_keywords
 def read_labels_of(
     stimuli: StimulusSet, column: str | None = None, pattern: str | None = None
 ) -> tuple[list[str], str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.statistics import Interval, compute_bca_interval, compute_mean_interval
 
@@ -38,6 +38,7 @@ class MakerComparison:
     judges: tuple[tuple[str, ...], tuple[str, ...]]
 
 
+@suggest_keywords
 def compare_makers(
     judgement: Judgement,
     first: str,

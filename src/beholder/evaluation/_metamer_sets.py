@@ -6,10 +6,11 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder.stimuli import MetamerSet, is_metamer_set
 
 
+@suggest_keywords
 def find_metamer_sets(folder: Path | str, sets: Sequence[str] | None = None) -> list[Path]:
     """Folders of metamers: ``folder`` itself, or those in it, sorted.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from beholder._core import tables
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import read_json
 from beholder.evaluation._judgement_table import NATURAL
 from beholder.responses import read_recognition_matrix
@@ -55,6 +55,7 @@ def _bare(full: str) -> str:
     return full.partition(":")[2].partition("@")[0] or full
 
 
+@suggest_keywords
 def read_human_recognition(path: Path | str, layers: Mapping[str, Sequence[str]], network: str = "") -> pd.DataFrame:
     """Read people's proportion of right answers to a network's metamers.
 
@@ -123,6 +124,7 @@ def _average_people(rows: list[tuple[str, str, str, float]]) -> pd.DataFrame:
     return pd.DataFrame(made, columns=["model", "layer", "n_participants", "accuracy", "low", "high"])
 
 
+@suggest_keywords
 def read_attacked_accuracy(path: Path | str, known: Iterable[str], attack: str | None = None) -> dict[str, float]:
     """Read networks' top-1 accuracy under one attack.
 
@@ -200,6 +202,7 @@ def _list_attacks(found: Mapping[tuple[str, float, str], Mapping[str, float]], k
     return list(dict.fromkeys(named))
 
 
+@suggest_keywords
 def read_brain_prediction(path: Path | str, known: Iterable[str]) -> dict[str, float]:
     """Read how well networks predict brain responses; where a file tells several layers, the best one counts.
 

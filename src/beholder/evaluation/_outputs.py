@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.activations import capture
 from beholder.models import Model, copy_model, make_blank_input
 
@@ -63,6 +63,7 @@ def compute_outputs(model: Model, prepared: Sequence[np.ndarray], batch_size: in
     return np.concatenate(found)
 
 
+@suggest_keywords
 def count_outputs(model: Model) -> int:
     """Width of a classifier's output.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.plain_pickle import read_plain_pickle
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ _KINDS = {
 _COLUMNS = ("model", "judge", "decision", "layer", "position", "reference", "verdict", "correct")
 
 
+@suggest_keywords
 def read_published_predictions(path: Path | str) -> pd.DataFrame:
     """A published file of one network's judgements of another's metamers; nothing in it is run.
 
@@ -62,6 +63,7 @@ def read_published_predictions(path: Path | str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
+@suggest_keywords
 def find_published_predictions(paths: Sequence[Path | str], makers: Iterable[str] | None = None) -> list[Path]:
     """Published files of judgements, of some makers alone.
 
@@ -94,6 +96,7 @@ def find_published_predictions(paths: Sequence[Path | str], makers: Iterable[str
     return kept
 
 
+@suggest_keywords
 def compare_with_published(
     judgements: pd.DataFrame, published: pd.DataFrame, *, layers: Mapping[str, str] | None = None
 ) -> pd.DataFrame:

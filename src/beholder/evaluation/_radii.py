@@ -6,12 +6,13 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder.synthesis import NORMS
 
 _SPELLINGS = {"2": "l2", "inf": "linf", "l_2": "l2", "l_inf": "linf", "1": "l1", "l_1": "l1"}
 
 
+@suggest_keywords
 def list_radii(low: int, high: int, per_decade: int = 2) -> tuple[float, ...]:
     """Radii from ``10 ** low`` to ``10 ** high``, so many for each power of ten.
 
@@ -42,6 +43,7 @@ def read_norm(norm: str) -> str:
     return name
 
 
+@suggest_keywords
 def read_radii(
     norm: str | None,
     eps: float | str | Sequence[float | str] | Mapping[str, float | Sequence[float]] | None,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from beholder._core.errors import InputError, StimulusError
+from beholder._core.errors import InputError, StimulusError, suggest_keywords
 from beholder.models import Preprocessing, name_bad_stimulus, prepare_stimulus
 from beholder.stimuli import StimulusSet, load_sound, open_image
 
@@ -21,6 +21,7 @@ def prepare_shown(content: bytes, preprocessing: Preprocessing) -> np.ndarray:
     return _prepare_picture(content, preprocessing, preprocessing.input_shape)
 
 
+@suggest_keywords
 def prepare_as_shown(stimuli: StimulusSet, i: int, preprocessing: Preprocessing) -> np.ndarray:
     """Stimulus ``i`` of a set as people are shown it, as a network takes it; see :func:`prepare_saved`.
 
@@ -37,6 +38,7 @@ def prepare_as_shown(stimuli: StimulusSet, i: int, preprocessing: Preprocessing)
     return prepare_stimulus(preprocessing, stimuli, i, source)
 
 
+@suggest_keywords
 def prepare_saved(path: Path, preprocessing: Preprocessing) -> np.ndarray:
     """A saved metamer or original as another network takes it before normalisation.
 

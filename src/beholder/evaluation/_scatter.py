@@ -63,6 +63,7 @@ class NetworkScatter:
         )  # fmt: skip
 
 
+@suggest_keywords
 def compare_networks(
     judgement: Judgement,
     others: Mapping[str, float] | pd.DataFrame,

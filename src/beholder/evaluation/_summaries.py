@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.statistics import bootstrap_proportion, wilson_interval
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 INTERVALS = ("wilson", "bootstrap")
 
 
+@suggest_keywords
 def summarize_verdicts(
     table: pd.DataFrame, by: Sequence[str], *, interval: str = "wilson", seed: int = DEFAULT_SEED
 ) -> pd.DataFrame:

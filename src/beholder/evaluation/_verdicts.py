@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from beholder._core.errors import suggest_keywords
 from beholder.models import DECISIONS, Vocabulary, list_vocabularies, pick_decision
 
 __all__ = ["DECISIONS", "Vocabulary", "find_reference", "list_vocabularies", "pick_decision"]
 
 
+@suggest_keywords
 def find_reference(vocabulary: Vocabulary, label: str, maker: Sequence[str], judge: str) -> tuple[str, str]:
     """What a stimulus should be called, and who says so.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from beholder._core.errors import suggest_keywords
 from beholder.evaluation._judgement import CHANCE, Judgement, describe_decisions, shorten_names
 from beholder.evaluation._judgement_table import NATURAL
 from beholder.figures import FigureRecord
@@ -31,6 +32,7 @@ _AGAINST = {
 }
 
 
+@suggest_keywords
 def describe_matrix_figure(found: Judgement, proportions: pd.DataFrame) -> FigureRecord:
     """Words for the matrix generating × judging network."""
     table: Any = proportions
@@ -53,6 +55,7 @@ def describe_matrix_figure(found: Judgement, proportions: pd.DataFrame) -> Figur
     )
 
 
+@suggest_keywords
 def describe_layers_figure(found: Judgement, proportions: pd.DataFrame) -> FigureRecord:
     """Words for the proportions by layer."""
     table: Any = proportions
@@ -82,6 +85,7 @@ def describe_layers_figure(found: Judgement, proportions: pd.DataFrame) -> Figur
     )
 
 
+@suggest_keywords
 def describe_scatter_figure(scatter: NetworkScatter) -> FigureRecord:
     """Words for a scatter over networks."""
     correlation = scatter.correlation

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.figures._labels import fit_labels
 from beholder.figures._marks import draw_chance, format_proportion
 from beholder.figures._style import INK, NATURAL_COLOR, ONE_COLUMN_MM, make_figure, use_style
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@suggest_keywords
 def plot_accuracy(
     n_right: Any,
     n_shown: Any,

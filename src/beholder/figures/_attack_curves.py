@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.figures._labels import fit_labels
 from beholder.figures._marks import draw_chance, format_proportion
 from beholder.figures._style import (
@@ -55,6 +55,7 @@ class AttackCurve:
     high: np.ndarray
 
 
+@suggest_keywords
 def plot_attack_curves(
     panels: Mapping[str, Sequence[AttackCurve]], ax: Axes | None = None, *, note: str, chance: float | None = None
 ) -> Figure:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.figures._labels import fit_labels
 from beholder.figures._style import ONE_COLUMN_MM, colors_of_layers, make_figure, use_style
 
@@ -18,6 +18,7 @@ _N_BINS = 60
 _ROW_MM = 9.0
 
 
+@suggest_keywords
 def plot_distributions(
     values: Mapping[str, Any],
     name: str,

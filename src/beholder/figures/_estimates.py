@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.figures._labels import fit_labels
 from beholder.figures._marks import draw_chance
 from beholder.figures._style import (
@@ -27,6 +27,7 @@ _MM_PER_LETTER = 1.3
 _SHORT_NAME = 14
 
 
+@suggest_keywords
 def plot_estimates(
     estimates: Mapping[str, tuple[float, float, float]],
     ax: Axes | None = None,

@@ -6,6 +6,8 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from beholder._core.errors import suggest_keywords
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -20,6 +22,7 @@ _TITLE_PART = 0.8
 _ROTATIONS = (45.0, 90.0)
 
 
+@suggest_keywords
 def fit_labels(fig: Figure | Axes) -> None:
     """Turn, then thin, the tick labels of every axes of a figure until none overlaps its neighbour.
 
@@ -115,6 +118,7 @@ def _cut_titles(fig: Figure) -> None:
             title.set_text(words)
 
 
+@suggest_keywords
 def find_overlaps(fig: Figure) -> list[tuple[str, str]]:
     """Pairs of words in ``fig`` that touch as drawn, and words that leave the figure; empty when all is well."""
     fig.draw_without_rendering()

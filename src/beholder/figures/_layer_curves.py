@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.figures._labels import MOST_LETTERS, cut_words, fit_labels
 from beholder.figures._marks import draw_chance
 from beholder.figures._style import (
@@ -77,6 +77,7 @@ class CurvePanel:
     chance_text: str = "chance 0"
 
 
+@suggest_keywords
 def plot_layer_curve(panel: CurvePanel, ax: Axes | None = None, *, name: str, title: str = "") -> Axes:
     """Draw one panel: means and intervals over layers, people's dots, the ceiling as a band, chance as a dashed line.
 
@@ -103,6 +104,7 @@ def plot_layer_curve(panel: CurvePanel, ax: Axes | None = None, *, name: str, ti
     return ax
 
 
+@suggest_keywords
 def plot_layer_curves(panels: Mapping[str, CurvePanel], *, name: str, note: str = "") -> Figure:
     """Draw a panel for each target on one scale, two in a row.
 

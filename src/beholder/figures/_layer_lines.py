@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.figures._labels import MOST_LETTERS, fit_labels
 from beholder.figures._marks import draw_chance
 from beholder.figures._style import (
@@ -34,6 +34,7 @@ _ROW_MM = 11.0
 _N_BINS = 40
 
 
+@suggest_keywords
 def plot_layer_lines(
     lines: Mapping[str, LayerLine],
     ax: Axes | None = None,
@@ -112,6 +113,7 @@ def _thin_out(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {names[place]: columns[names[place]] for place in places}
 
 
+@suggest_keywords
 def plot_unit_histograms(
     values: Mapping[str, Any],
     ax: Axes | None = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.figures._labels import fit_labels
 from beholder.figures._marks import draw_chance
 from beholder.figures._style import INK, ONE_COLUMN_MM, colors_of_layers, make_figure, use_style
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _SPREAD = 0.28
 
 
+@suggest_keywords
 def plot_layer_activations(
     values: Mapping[str, Any],
     ax: Axes | None = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.figures._style import ONE_COLUMN_MM, TWO_COLUMNS_MM, make_figure, use_style
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ _GAP = 0.1
 _MAP_COLORMAP = "gray"
 
 
+@suggest_keywords
 def plot_feature_maps(
     maps: Mapping[str, Any],
     ax: Axes | None = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from beholder._core.errors import suggest_keywords
 from beholder.figures._style import CHANCE_COLOR, NATURAL_COLOR
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def format_proportion(value: float) -> str:
     return f"{100 * value:.3g} %"
 
 
+@suggest_keywords
 def draw_chance(ax: Axes, value: float, *, axis: Literal["x", "y"] = "y", text: str | None = None) -> None:
     """Mark chance: a dashed grey line with its value written on it.
 
@@ -56,6 +58,7 @@ def add_legend(ax: Axes, loc: str, *, n_columns: int) -> None:
         ax.legend(loc=loc)  # pyright: ignore[reportArgumentType]
 
 
+@suggest_keywords
 def draw_noise_ceiling(ax: Axes, low: float, high: float, *, text: str = "noise ceiling") -> None:
     """Mark the noise ceiling: a pale band from ``low`` to ``high`` on the y axis, named at its right end."""
     ax.axhspan(low, high, color=NATURAL_COLOR, alpha=0.22, linewidth=0, zorder=0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.figures._labels import fit_labels
 from beholder.figures._marks import add_legend, draw_chance, format_proportion
 from beholder.figures._rdm import add_colorbar
@@ -32,6 +32,7 @@ _MOST_LETTERS = 18
 """Of a stage, so that two stand beside one another in a legend of one column's width."""
 
 
+@suggest_keywords
 def plot_matched_scatter(
     values: Any, stages: Sequence[str], ax: Axes | None = None, *, network: str, chance: float | None = None
 ) -> Axes:
@@ -87,6 +88,7 @@ def plot_matched_scatter(
     return ax
 
 
+@suggest_keywords
 def plot_confusions(
     matrices: Mapping[str, Any], labels: Sequence[str], answers: Sequence[str], *, value_name: str = "Answers (%)"
 ) -> Figure:

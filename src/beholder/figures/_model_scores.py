@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.figures._labels import fit_labels
 from beholder.figures._style import CHANCE_COLOR, INK, OKABE_ITO, ONE_COLUMN_MM, PEOPLE_COLOR, make_figure, use_style
 
@@ -40,6 +40,7 @@ class ModelScore:
     is_sum: bool = False
 
 
+@suggest_keywords
 def plot_model_scores(scores: Mapping[str, ModelScore], ax: Axes | None = None, *, name: str, title: str = "") -> Axes:
     """Draw a row for each score, the first on top, chance (0) as a dashed line.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.renamed import accept_old_keywords
 from beholder.figures._labels import fit_labels
 from beholder.figures._marks import add_legend, draw_chance, format_proportion
@@ -34,6 +34,7 @@ _LONG_NAME = 28
 Line = Mapping[str, tuple[float, float, float]]
 
 
+@suggest_keywords
 @accept_old_keywords(shares="proportions")
 def plot_proportion_matrix(
     proportions: Any,
@@ -80,6 +81,7 @@ def plot_proportion_matrix(
     return ax
 
 
+@suggest_keywords
 def plot_proportions_by_layer(
     panels: Mapping[str, Mapping[str, Line]], *, chance: float | None = None, interval: str = "95 % interval"
 ) -> Figure:
@@ -145,6 +147,7 @@ def _draw_line(ax: Axes, line: Line, layers: Sequence[str], shift: float, color:
     return dots
 
 
+@suggest_keywords
 def plot_network_scatter(
     x: Any,
     y: Any,

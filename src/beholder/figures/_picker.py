@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 
 _STYLE = "display:inline-block;vertical-align:top;margin:4px 12px 4px 0;max-width:100%"
 _PICTURE = "display:block;width:{width}px;max-width:100%;height:auto"
@@ -71,6 +71,7 @@ class PickerStimulus:
     facts: str = ""
 
 
+@suggest_keywords
 def render_picker(
     head: str,
     originals: Mapping[str, PickerStimulus],

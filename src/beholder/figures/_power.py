@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.figures._labels import fit_labels
 from beholder.figures._marks import draw_chance
 from beholder.figures._style import ONE_COLUMN_MM, PEOPLE_COLOR, color_of_layer, make_figure, use_style
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@suggest_keywords
 def plot_power(
     lines: Mapping[str, Sequence[tuple[float, float, float, float]]],
     ax: Axes | None = None,

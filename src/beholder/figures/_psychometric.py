@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.figures._labels import fit_labels
 from beholder.figures._marks import draw_chance, format_proportion
 from beholder.figures._style import (
@@ -57,6 +57,7 @@ class PsychometricCurve:
     single: Sequence[np.ndarray] = field(default_factory=list[np.ndarray])
 
 
+@suggest_keywords
 def plot_psychometrics(
     panels: Mapping[str, Mapping[str, PsychometricCurve]], ax: Axes | None = None, *, level_name: str, note: str,
     chance: float | None = None, log: bool = False,

@@ -22,6 +22,7 @@ _MM_PER_LETTER = 1.6
 RANK_NAME = "Dissimilarity (rank, % of pairs)"
 
 
+@suggest_keywords
 def rank_rdm(rdm: Any) -> np.ndarray:
     """Replace dissimilarities by the proportion of pairs that are as alike or more alike.
 
@@ -94,6 +95,13 @@ def plot_rdm(
     Returns
     -------
     matplotlib Axes
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> features = np.random.default_rng(0).normal(size=(6, 20))
+    >>> ax = plot_rdm(1 - np.corrcoef(features), categories=["cat"] * 3 + ["dog"] * 3)
+    >>> ax.figure.savefig("rdm.png")
     """
     matrix = check_rdm(rdm)
     order, blocks = group_by_category(categories, len(matrix))
@@ -115,6 +123,7 @@ def plot_rdm(
     return ax
 
 
+@suggest_keywords
 def plot_rdms(
     rdms: Mapping[str, Any],
     *,
@@ -164,6 +173,7 @@ def plot_rdms(
     return fig
 
 
+@suggest_keywords
 def add_colorbar(fig: Any, image: Any, axes: Sequence[Axes], *, name: str) -> None:
     """Draw a thin, named colour bar at the right of ``axes``."""
     with use_style():

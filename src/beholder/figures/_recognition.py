@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.figures._labels import fit_labels
 from beholder.figures._layer_lines import LayerLine
 from beholder.figures._marks import add_legend, draw_chance, format_proportion
@@ -36,6 +36,7 @@ def color_observers(observers: Sequence[str], people: str) -> tuple[dict[str, st
     return {people: PEOPLE_COLOR, **color_networks(networks)}, len(networks) <= MOST_NAMED
 
 
+@suggest_keywords
 def plot_recognition_curves(
     panels: Mapping[str, Mapping[str, LayerLine]],
     *,
@@ -129,6 +130,7 @@ def _draw_curve(
     return dots
 
 
+@suggest_keywords
 def plot_observer_proportions(
     proportions: Mapping[str, LayerLine],
     ax: Axes | None = None,

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import read_json, write_bytes, write_json
 from beholder.figures._labels import fit_labels
 from beholder.figures._style import use_style
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 RECORD_SUFFIX = ".figure.json"
+"""What the file ends in that holds the numbers of a figure."""
 _FORMATS: dict[str, dict[str, Any]] = {
     "svg": {"metadata": {"Date": None, "Creator": "Beholder"}},
     "pdf": {"metadata": {"CreationDate": None, "ModDate": None, "Creator": "Beholder", "Producer": None}},
@@ -62,6 +63,7 @@ class FigureRecord:
     order: int = 100
 
 
+@suggest_keywords
 def save_figure(
     fig: Figure,
     path: Path | str,
@@ -109,6 +111,7 @@ def save_figure(
     return files
 
 
+@suggest_keywords
 def read_figure_record(path: Path | str) -> FigureRecord:
     """Read ``{name}.figure.json``; a file that holds something else is an :class:`InputError`."""
     content = read_json(path)

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 
 _WAVE_SHARE = 3
 _WAVE_INK = (70, 74, 80)
 _COLORMAP = "magma"
 
 
+@suggest_keywords
 def draw_sound(samples: Any, levels: Any, width: int, height: int) -> Image.Image:
     """Draw waveform and cochleagram over the same time axis.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.figures._labels import cut_words
 from beholder.figures._style import INK, NATURAL_COLOR, TWO_COLUMNS_MM, make_figure, use_style
 
@@ -20,6 +20,7 @@ _MOST_CATEGORIES = 8
 _PICTURE_MM = (5.0, 11.0)
 
 
+@suggest_keywords
 def plot_stimulus_map(
     places: Any,
     ax: Axes | None = None,

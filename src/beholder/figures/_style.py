@@ -6,13 +6,15 @@ import contextlib
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ONE_COLUMN_MM = 85.0
+"""Width of a figure of one column, in millimetres."""
 TWO_COLUMNS_MM = 180.0
+"""Width of a figure of two columns, in millimetres."""
 _MM_PER_INCH = 25.4
 
 OKABE_ITO = {
@@ -34,12 +36,17 @@ MOST_NAMED = len(_NETWORK_ORDER)
 INK = "#1a1a1a"
 """Axes, ticks and words. The report page turns this very colour into the page's own text colour."""
 PEOPLE_COLOR = "#000000"
+"""Colour of people."""
 NATURAL_COLOR = "#8c8c8c"
+"""Colour of natural stimuli."""
 SYNTHESIZED_COLOR = OKABE_ITO["blue"]
+"""Colour of stimuli that were made."""
 UNNAMED_COLOR = "#9a9da1"
 """Networks where there are more than colours."""
 CHANCE_COLOR = "#767676"
+"""Colour of chance."""
 RDM_COLORMAP = "cividis"
+"""Colour map of RDMs."""
 LAYER_COLORMAP = "viridis"
 _LAYER_COLORMAP_END = 0.9
 
@@ -114,6 +121,7 @@ def use_style() -> Iterator[None]:
     mpl.interactive(is_interactive)  # A notebook settles it with its first figure, which may be in the block.
 
 
+@suggest_keywords
 def make_figure(width_mm: float = ONE_COLUMN_MM, height_mm: float | None = None) -> Figure:
     """An empty figure of print size, in the style.
 
@@ -146,6 +154,7 @@ def make_figure(width_mm: float = ONE_COLUMN_MM, height_mm: float | None = None)
     return fig
 
 
+@suggest_keywords
 def color_of_layer(index: int, n: int) -> str:
     """Colour of the ``index``-th of ``n`` layers, early dark to late light (viridis), as ``#rrggbb``.
 
@@ -161,11 +170,13 @@ def color_of_layer(index: int, n: int) -> str:
     return to_hex(mpl.colormaps[LAYER_COLORMAP](_LAYER_COLORMAP_END * depth))
 
 
+@suggest_keywords
 def colors_of_layers(layers: Sequence[str]) -> dict[str, str]:
     """Colour of each layer, ``layers`` in network order. See :func:`color_of_layer`."""
     return {layer: color_of_layer(index, len(layers)) for index, layer in enumerate(layers)}
 
 
+@suggest_keywords
 def colors_of_models(names: Sequence[str]) -> dict[str, str]:
     """Okabe-Ito colour of each network, given out in the order of their names, so the order asked in does not matter.
 
@@ -182,6 +193,7 @@ def colors_of_models(names: Sequence[str]) -> dict[str, str]:
     return {name: OKABE_ITO[color] for name, color in zip(unique, _NETWORK_ORDER, strict=False)}
 
 
+@suggest_keywords
 def color_networks(names: Collection[str]) -> dict[str, str]:
     """Colour of each network: as :func:`colors_of_models` gives them out; all grey where more than six are shown."""
     unique = list(dict.fromkeys(names))

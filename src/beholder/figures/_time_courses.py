@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.figures._labels import fit_labels
 from beholder.figures._marks import draw_chance
 from beholder.figures._style import TWO_COLUMNS_MM, colors_of_layers, make_figure, use_style
@@ -43,6 +43,7 @@ class TimeCourse:
     clusters: Sequence[tuple[float, float]] = ()
 
 
+@suggest_keywords
 def plot_time_course(courses: Mapping[str, TimeCourse], ax: Axes | None = None, *, name: str, title: str = "") -> Axes:
     """Draw one panel: a line a layer, its interval as a band where there are few, marked stretches below.
 
@@ -72,6 +73,7 @@ def plot_time_course(courses: Mapping[str, TimeCourse], ax: Axes | None = None, 
     return ax
 
 
+@suggest_keywords
 def plot_time_courses(panels: Mapping[str, Mapping[str, TimeCourse]], *, name: str, note: str = "") -> Figure:
     """Draw a panel for each target below each other, on one scale.
 

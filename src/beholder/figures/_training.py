@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.figures._marks import draw_chance, format_proportion
 from beholder.figures._style import INK, NATURAL_COLOR, OKABE_ITO, TWO_COLUMNS_MM, make_figure, use_style
 from beholder.statistics import wilson_interval
@@ -23,6 +23,7 @@ _SERIES = (
 )
 
 
+@suggest_keywords
 def plot_training(history: Sequence[Mapping[str, Any]], *, n_classes: int | None = None, attack: str = "pgd") -> Figure:
     """Draw loss and accuracy of each epoch: learnt from, held out, and held out under attack or in noise.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.figures._labels import fit_labels
 from beholder.figures._style import NATURAL_COLOR, TWO_COLUMNS_MM, colors_of_layers, make_figure, use_style
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _COLUMNS = 4
 
 
+@suggest_keywords
 def plot_tuning_curves(
     curves: Mapping[str, Any], values: Any, *, value_name: str, period: float | None = None, n_shown: int = 8
 ) -> Figure:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.figures._labels import MOST_LETTERS, fit_labels
 from beholder.figures._rdm import finish_matrix
 from beholder.figures._style import INK, ONE_COLUMN_MM, TWO_COLUMNS_MM, make_figure, use_style
@@ -20,6 +20,7 @@ _MOST_WRITTEN = 400
 _MM_PER_LETTER = 1.25
 
 
+@suggest_keywords
 def plot_value_matrix(
     values: Any,
     rows: Sequence[str],

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 
 QUEUES = ("slurm", "pbs", "lsf")
 """Systems that run jobs."""
@@ -38,6 +38,7 @@ class ClusterWord:
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
+@suggest_keywords
 def parse_cluster(word: str) -> ClusterWord:
     """Read a word for a cluster.
 

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, fields
 from typing import Any, ParamSpec, TypeVar
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.jobs._array import read_array_task
 from beholder.jobs._call import write_call
 from beholder.jobs._cluster import parse_cluster
@@ -108,6 +108,7 @@ def read_script_options(conditions: Conditions) -> ScriptOptions | None:
     return ScriptOptions.read(cluster.options) if cluster.kind == "script" else None
 
 
+@suggest_keywords
 def long_work(function: Callable[P, R]) -> Callable[P, R]:
     """Decorate a public function of long work, which has keywords of :class:`Conditions`: they hold while it runs.
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from beholder._core.addresses import is_address
-from beholder._core.errors import DamagedOutput
+from beholder._core.errors import DamagedOutput, suggest_keywords
 from beholder.jobs._folder import SEAL, JobFolder
 from beholder.jobs._records import has_content
 
@@ -16,6 +16,7 @@ _JOBS = ".jobs"
 _MOST_LEVELS = 6
 
 
+@suggest_keywords
 def find_output(path: Path) -> Path | None:
     """The output that a hidden job folder stands beside: ``.shapes.metamers.jobs`` is of ``shapes``."""
     name = path.name
@@ -29,6 +30,7 @@ def find_output(path: Path) -> Path | None:
     return found[0] if found else path.parent / (short or whole)
 
 
+@suggest_keywords
 def find_job_folders(output: Path) -> Iterator[JobFolder]:
     """The job folders of one output: of each command that wrote to it, and of each judge."""
     output = output.parent / output.name
@@ -46,6 +48,7 @@ def _escape(name: str) -> str:
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
 
 
+@suggest_keywords
 def read_digests(output: Path | str) -> dict[str, str]:
     """Hashes of an output's files, by name below it; none for an output without checksums."""
     found: dict[str, str] = {}
@@ -56,6 +59,7 @@ def read_digests(output: Path | str) -> dict[str, str]:
     return found
 
 
+@suggest_keywords
 def check_content(output: Path | str, *paths: Path | str) -> None:
     """Refuse files of an output that do not hold what was written to them; those without a hash pass.
 
@@ -84,6 +88,7 @@ def _is_damaged(output: Path, name: str, digest: str | None) -> bool:
     return False
 
 
+@suggest_keywords
 def check_source(path: Path | str) -> None:
     """Refuse a file that does not hold what was written to it, whichever output above it it belongs to.
 
@@ -111,6 +116,7 @@ def _stamp(output: Path) -> tuple[tuple[str, int], ...]:
     return tuple((str(place), place.stat().st_mtime_ns) for place in places if place.exists())
 
 
+@suggest_keywords
 def refuse_damaged(path: Path, output: Path) -> DamagedOutput:
     """The error for a damaged file, with what to type."""
     return DamagedOutput(

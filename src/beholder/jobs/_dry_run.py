@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import final
 
 from beholder._core.answers import Answered
-from beholder._core.errors import OutputError
+from beholder._core.errors import OutputError, suggest_keywords
 from beholder._core.progress import Advance, logger, show_progress
 from beholder._core.sizes import format_bytes
 from beholder._core.wording import count_items, format_count, is_at_command_line
@@ -132,6 +132,7 @@ class Probe:
 _now: ContextVar[Probe | None] = ContextVar("dry run", default=None)
 
 
+@suggest_keywords
 def run_dry(work: Callable[[], object]) -> DryRun:
     """Let long work go its way up to where it would begin; what it would take."""
     with open_shadows() as shadows:
@@ -172,6 +173,7 @@ def get_probe() -> Probe | None:
     return _now.get()
 
 
+@suggest_keywords
 def place_output(output: Path, *also: Path) -> Path:
     """Where an output is written: there; in a dry run in a shadow, which knows what is finished.
 
@@ -186,12 +188,14 @@ def place_output(output: Path, *also: Path) -> Path:
     return output if probe is None else probe.shadows.place(output, also)
 
 
+@suggest_keywords
 def find_placed(path: Path) -> Path:
     """The path that one in a shadow stands for."""
     probe = _now.get()
     return path if probe is None else probe.shadows.find_real(path)
 
 
+@suggest_keywords
 @contextlib.contextmanager
 def phase(n_phases: int = 1, *, is_at_most: bool = False) -> Generator[None]:
     """A phase of work of about ``n_phases``: in a dry run each is measured, and the next begins.
@@ -216,6 +220,7 @@ def end_dry_run() -> None:
         raise PhaseMeasured
 
 
+@suggest_keywords
 @contextlib.contextmanager
 def show_work(
     label: str, total: int, unit: str = "", done: int = 0, *, n_bytes: int | None = None

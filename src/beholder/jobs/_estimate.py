@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, final
 
 from beholder._core.durations import format_duration
-from beholder._core.errors import OutputError
+from beholder._core.errors import OutputError, suggest_keywords
 from beholder._core.sizes import format_bytes
 from beholder._core.wording import count_items
 
@@ -100,6 +100,7 @@ class PhaseEstimate:
         return self.start + self.work * rounds / self.n_shards_left
 
 
+@suggest_keywords
 def estimate_phase(
     name: str,
     unit: str,

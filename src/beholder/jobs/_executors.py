@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from beholder._core.errors import BeholderError
+from beholder._core.errors import BeholderError, suggest_keywords
 from beholder._core.progress import Advance, show_progress
 from beholder._core.registry import Registry
 from beholder.jobs._array import read_array_task
@@ -34,6 +34,7 @@ Executor = Callable[[Plan, list[Shard], Worker, JobFolder, int, Advance], None]
 """``executor(plan, shards, worker, folder, n_workers, advance)``; ``advance(n)`` says that ``n`` items are done."""
 
 EXECUTORS: Registry[Executor] = Registry("executor", "beholder.executors")
+"""Executors by name: who works through shards."""
 
 _VARIABLE = "BEHOLDER_EXECUTOR"
 
@@ -74,6 +75,7 @@ def run_on_dask(
     run_on_dask(plan, shards, worker, folder, n_workers, advance)
 
 
+@suggest_keywords
 def run_plan(
     plan: Plan, worker: Worker, folder: JobFolder, *, n_workers: int = 1, executor: str = "auto", is_last: bool = True
 ) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ from beholder._core.addresses import (
     to_address,
     write_remote,
 )
-from beholder._core.errors import ConfigurationChanged, OutputBusy
+from beholder._core.errors import ConfigurationChanged, OutputBusy, suggest_keywords
 from beholder._core.files import write_json
 from beholder._core.home import get_home_folder
 from beholder._core.progress import logger
@@ -158,6 +158,7 @@ def _name_owner(content: bytes) -> str:
         return "another machine"
 
 
+@suggest_keywords
 def find_mirror(output: Path) -> Mirror | None:
     """Where the files of an output of this machine are kept, where that is an address."""
     try:
@@ -177,12 +178,14 @@ def _locate_note(output: Path) -> Path:
     return output.parent / f".{output.name}.address.json"
 
 
+@suggest_keywords
 def place_mirror(output: Path | str) -> Path:
     """The folder of this machine in which an output at an address is worked on."""
     scheme, _, rest = to_address(output).partition("://")
     return get_home_folder() / "remote" / scheme / rest.strip("/")
 
 
+@suggest_keywords
 def mirror_output(output: Path | str, *, overwrite: bool) -> Path:
     """Own an output at an address; the folder of this machine in which it is worked on.
 

@@ -32,7 +32,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, final
 
-from beholder._core.errors import ConfigurationChanged, OutputBusy
+from beholder._core.errors import ConfigurationChanged, OutputBusy, suggest_keywords
 from beholder._core.files import explain_write_errors, remove_temporaries
 from beholder._core.progress import logger
 from beholder._core.provenance import record_provenance
@@ -156,6 +156,7 @@ class Output:
         record_provenance(folder, name, self.settings, **facts, **({"machines": machines} if machines else {}))
 
 
+@suggest_keywords
 @contextlib.contextmanager
 def open_output(
     folder: JobFolder,

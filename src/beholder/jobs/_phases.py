@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextvars import ContextVar
 from typing import TypeVar
 
+from beholder._core.errors import suggest_keywords
 from beholder.jobs._array import PartsMissing, TaskEnded, note_missing, note_more, read_array_task, rotate
 from beholder.jobs._dry_run import end_dry_run
 from beholder.jobs._dry_run import phase as measure_phase
@@ -31,6 +32,7 @@ def is_needed() -> bool:
     return _is_first.get()
 
 
+@suggest_keywords
 def order_phases(items: Sequence[T]) -> list[T]:
     """What there is to do in phases, in an order of its own for each task of an array.
 
@@ -40,6 +42,7 @@ def order_phases(items: Sequence[T]) -> list[T]:
     return rotate(items, read_array_task())
 
 
+@suggest_keywords
 @contextlib.contextmanager
 def open_phases(n_phases: int = 1) -> Generator[Callable[[], contextlib.AbstractContextManager[None]]]:
     """Work of several outputs: a task of a job array goes on with the next one where parts of one are left to others.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from beholder._core.errors import suggest_keywords
 from beholder._core.hashing import hash_settings
 
 
@@ -58,6 +59,7 @@ class Plan:
         return hash_settings(self.settings)
 
 
+@suggest_keywords
 def cut_range(start: int, stop: int, size: int) -> Iterator[tuple[int, int]]:
     """Cut ``[start, stop)`` at the multiples of ``size``.
 

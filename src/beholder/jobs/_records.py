@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import format_json, read_json, write_bytes
 from beholder._core.hashing import hash_bytes, hash_file_fast, hash_settings, to_canonical_json
 from beholder._core.narrowing import is_json_object
@@ -40,6 +40,7 @@ def count_receipt_bytes(payload: Mapping[str, Any], files: Files, facts: Mapping
     return len(format_json({**record, "facts": dict(facts), "digest": hash_bytes(b"")}).encode())
 
 
+@suggest_keywords
 def has_content(path: Path, digest: str) -> bool:
     """Whether a file is there and holds what was hashed when it was written."""
     try:
@@ -80,6 +81,7 @@ def _sign(record: Mapping[str, Any]) -> str:
 COPY_SUFFIX = ".copy"
 
 
+@suggest_keywords
 def write_record(path: Path, data: bytes) -> None:
     """Write a record and its copy, so that they outlive a power cut."""
     write_bytes(path.with_name(path.name + COPY_SUFFIX), f"{hash_bytes(data)}\n".encode() + data, durable=True)
@@ -91,6 +93,7 @@ def write_json_record(path: Path, value: Any) -> None:
     write_record(path, format_json(value).encode())
 
 
+@suggest_keywords
 def read_record(path: Path, parse: Callable[[bytes], Any], hint: str = "--overwrite to make the output anew") -> Any:
     """What was recorded last, or None; a damaged file is written anew from its copy.
 

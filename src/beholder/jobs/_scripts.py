@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
+from beholder._core.errors import suggest_keywords
 from beholder._core.files import write_text
 from beholder._core.hashing import hash_settings
 from beholder._core.wording import format_count
@@ -78,6 +79,7 @@ class JobScripts:
                 "parts": self.n_parts}  # fmt: skip
 
 
+@suggest_keywords
 def write_scripts(
     command: Sequence[str], name: str, options: ScriptOptions, *, again: str, place: Path | None = None
 ) -> JobScripts:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-from beholder._core.errors import BeholderError
+from beholder._core.errors import BeholderError, suggest_keywords
 from beholder._core.files import write_text
 from beholder._core.progress import logger
 from beholder.jobs._array import FOLDER, TASK
@@ -54,6 +54,7 @@ class Step:
         return shlex.join(["beholder", *self.command])
 
 
+@suggest_keywords
 def run_steps(steps: Sequence[Step]) -> None:
     """Run commands one after the other in processes of their own; run again, each goes on from what is finished.
 
@@ -84,6 +85,7 @@ def run_steps(steps: Sequence[Step]) -> None:
         )
 
 
+@suggest_keywords
 def write_steps(steps: Sequence[Step], folder: Path, options: ScriptOptions, *, again: str) -> JobScripts:
     """Write the scripts of commands, which begin when those that they need have succeeded.
 

@@ -105,7 +105,9 @@ def verify_outputs(path: Path | str, *, repair: bool = True) -> list[OutputCheck
 
     Examples
     --------
-    >>> verify_outputs("activations/")                            # doctest: +SKIP
+    >>> import beholder as bh
+    >>> acts = bh.extract("beholder:shapes", "images", ["block5", "classifier"], device="cpu")
+    >>> [check.ok for check in bh.verify_outputs("activations/shapes.zarr")]
     """
     path = Path(path)
     if not path.exists():

@@ -17,6 +17,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack
 from typing import Any, ClassVar, NamedTuple, final
 
+from beholder._core.errors import suggest_keywords
 from beholder._core.machine import Kind, describe_kind
 from beholder._core.progress import Advance
 from beholder.jobs._array import Clock, read_array_task
@@ -75,6 +76,7 @@ class Worker(abc.ABC):
         """
 
 
+@suggest_keywords
 def work_through(
     plan: Plan,
     shards: list[Shard],

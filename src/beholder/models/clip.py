@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from beholder._core.downloads import DownloadFailed, download_file
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.hashing import hash_file
 from beholder.models.words._tokens import TextTooLong, tokenize
 
@@ -61,6 +61,7 @@ def available_models() -> list[str]:
     return list(_ARCHITECTURES)
 
 
+@suggest_keywords
 def load(
     name: str,
     device: str | torch.device | None = None,
@@ -204,6 +205,7 @@ def _load_file(module: nn.Module, path: Path) -> None:
     load_file_weights(module, path, tag=path.stem, adapt=adapt)
 
 
+@suggest_keywords
 def make_transform(preprocessing: Any) -> Any:
     """CLIP's picture transform as a torchvision ``Compose``.
 

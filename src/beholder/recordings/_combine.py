@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.progress import logger
 from beholder.recordings._recordings import Recordings
 
 
+@suggest_keywords
 def combine_subjects(parts: Sequence[Recordings], *, name: str = "") -> Recordings:
     """The units of several recordings beside each other; stimuli join by id.
 
@@ -52,6 +53,7 @@ def combine_subjects(parts: Sequence[Recordings], *, name: str = "") -> Recordin
     return Recordings(values, ids, units, parts[0].times, runs if alike else None, *volume, name=name)
 
 
+@suggest_keywords
 def combine_runs(parts: Sequence[Recordings], *, name: str = "") -> Recordings:
     """Repeats of several recordings of the same units after each other; stimuli join by id.
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.progress import logger
 from beholder.recordings._arrays import ReadOptions, read_trials
 from beholder.recordings._hdf5_values import import_h5py, is_dataset, list_entries, read_dataset
@@ -30,6 +30,7 @@ _TIMES = ("time", "times", "time_bin_center", "time_bin_start")
 Coordinates = Mapping[str, tuple[Sequence[str], np.ndarray]]
 
 
+@suggest_keywords
 def from_xarray(array: Any, *, stimuli: Any = None, name: str = "") -> Recordings:
     """Recordings of an ``xarray.DataArray``, by the names of its axes and coordinates.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beholder._core.errors import InputError, MissingExtra
+from beholder._core.errors import InputError, MissingExtra, suggest_keywords
 from beholder._core.files import explain_read_errors, write_bytes
 from beholder._core.narrowing import is_mapping
 from beholder.recordings._arrays import ReadOptions, read_trials
@@ -138,6 +138,7 @@ def place_voxels(places: np.ndarray, affine: Any, columns: Mapping[str, Any]) ->
     return pd.DataFrame(table | {name: mm[:, axis] for axis, name in enumerate("xyz")})
 
 
+@suggest_keywords
 def write_nifti(path: Path | str, values: Any, recordings: Recordings) -> Path:
     """Write values of units as a NIfTI volume, where the units lie; NaN elsewhere.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from beholder._core.errors import DamagedOutput, InputError
+from beholder._core.errors import DamagedOutput, InputError, suggest_keywords
 from beholder._core.hashing import hash_array, hash_settings
 from beholder._core.narrowing import is_json_object
 from beholder.recordings._file import FORMAT, SUFFIX
@@ -17,6 +17,7 @@ from beholder.recordings._rdms import RecordedRDMs
 from beholder.recordings._recordings import Recordings
 
 
+@suggest_keywords
 def hash_recordings(recordings: Recordings | RecordedRDMs) -> str:
     """What recordings hold, values, ids, table and all, as a hash; their name does not count."""
     head, _ = recordings.take_apart()

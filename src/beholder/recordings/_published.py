@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.narrowing import is_json_object
 from beholder._core.plain_pickle import read_plain_pickle
 from beholder.recordings._voxel_features import label_masks
@@ -45,6 +45,7 @@ class PublishedRegression:
     seed: int
 
 
+@suggest_keywords
 def read_published_regression(path: Path | str) -> PublishedRegression:
     """Read ``voxelwise_regression_….pckl`` of the metamer study (the asset ``fmri-regressions``); nothing in it is run.
 
@@ -93,6 +94,7 @@ def read_published_regression(path: Path | str) -> PublishedRegression:
     )
 
 
+@suggest_keywords
 def summarize_published_regressions(results: Iterable[PublishedRegression]) -> pd.DataFrame:
     """The published summary of several stages of one network, for all voxels and within each mask.
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _ROUNDING = 1e-4
 
 
+@suggest_method_keywords
 @final
 @dataclass(frozen=True, eq=False, repr=False)
 class RecordedRDMs:

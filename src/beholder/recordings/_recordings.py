@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from beholder.statistics import ReliabilityMethod
 
 
+@suggest_method_keywords
 @final
 @dataclass(frozen=True, eq=False, repr=False)
 class Recordings:

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from beholder._core.errors import suggest_keywords
 from beholder.recordings._rdms import RecordedRDMs
 from beholder.recordings._recordings import Recordings
 
 
+@suggest_keywords
 def summarize_recordings(recordings: Recordings | RecordedRDMs) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Facts by name, and a record for each subject and region.
 
@@ -43,6 +45,7 @@ def summarize_recordings(recordings: Recordings | RecordedRDMs) -> tuple[dict[st
     return facts, regions
 
 
+@suggest_keywords
 def count_faults(recordings: Recordings) -> dict[str, int]:
     """How many stimuli and units nothing can be said of, and how many values are missing.
 
@@ -63,6 +66,7 @@ def count_faults(recordings: Recordings) -> dict[str, int]:
     }
 
 
+@suggest_keywords
 def find_constant_units(recordings: Recordings) -> np.ndarray:
     """Units whose responses, averaged over repeats, are the same for all stimuli but for rounding, (n_units,) bool.
 

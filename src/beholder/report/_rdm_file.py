@@ -24,7 +24,7 @@ from typing import Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import open_atomic
 
 RDM_SUFFIX = ".rdms.npz"
@@ -56,6 +56,7 @@ class StoredRdms:
         return self.rdms[self.layers.index(layer), self.measures.index(measure)]
 
 
+@suggest_keywords
 def write_rdms(
     path: Path | str,
     rdms: Any,
@@ -106,6 +107,7 @@ def _check_size(path: Path) -> None:
                 raise ValueError(f"{info.filename} of shape {shape}, {n_bytes:,} bytes")
 
 
+@suggest_keywords
 def read_rdms(path: Path | str) -> StoredRdms:
     """Read ``{name}.rdms.npz``; anything else, a pickle above all, is an :class:`InputError`."""
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, final
 from urllib.parse import quote
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.registry import Registry
 from beholder.report._embed import Budget
 
@@ -202,6 +202,7 @@ class SectionKind(ABC):
 SECTIONS: Registry[SectionKind | type[SectionKind]] = Registry(
     "report section", "beholder.report_sections", modules="beholder.report._kind_*"
 )
+"""Sections of the report by name."""
 
 
 def get_section_kind(name: str) -> SectionKind:
@@ -215,6 +216,7 @@ def get_section_kind(name: str) -> SectionKind:
     return made
 
 
+@suggest_keywords
 def find_files(folder: Path, *patterns: str) -> list[Path]:
     """Files and ``.zarr`` folders below ``folder`` whose name fits a pattern, sorted; hidden ones are left out."""
     return [path for path in _walk(folder) if any(fnmatch.fnmatch(path.name, pattern) for pattern in patterns)]

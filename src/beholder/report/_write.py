@@ -55,8 +55,10 @@ def write_report(folder: Path | str, out: Path | str | None = None) -> Path:
 
     Examples
     --------
-    >>> write_report("demo/")                                     # doctest: +SKIP
-    PosixPath('demo/report.html')
+    >>> import beholder as bh
+    >>> acts = bh.extract("beholder:shapes", "images", ["block5", "classifier"], device="cpu", out_path="shown")
+    >>> bh.write_report("shown").as_posix()
+    'shown/report.html'
     """
     folder = Path(folder)
     if not folder.is_dir() or folder.suffix == ".zarr":

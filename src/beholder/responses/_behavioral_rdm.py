@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import write_bytes
 from beholder._core.notebooks import render_table
 from beholder._core.renamed import accept_old_keywords
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _SIDES = ("a_id", "b_id", "c_id")
 
 
+@suggest_keywords
 def compute_odd_one_out_rdm(
     triplets: np.ndarray, odd: np.ndarray, n_stimuli: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -76,6 +77,7 @@ def compute_odd_one_out_rdm(
     return _finish(kept + kept.T, shown + shown.T)
 
 
+@suggest_keywords
 def compute_rating_rdm(
     pairs: np.ndarray,
     ratings: np.ndarray,
@@ -217,6 +219,7 @@ class BehavioralRDM:
         ]
 
 
+@suggest_keywords
 @accept_old_keywords(everybody="include_excluded", level_participants="standardize_within_participant")
 def make_behavioral_rdm(
     table: pd.DataFrame | Path | str, *, include_excluded: bool = False, standardize_within_participant: bool = False

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, final
 
+from beholder._core.errors import suggest_keywords
 from beholder.responses._evidence import Evidence, Trace, summarize_evidence
 from beholder.responses._exclusions import ParticipantSummary, list_exclusions
 from beholder.responses._records import NOTES, SKIPPED
@@ -80,6 +81,7 @@ FROM sessions s WHERE :session IS NULL OR s.session = :session ORDER BY s.sessio
 """
 
 
+@suggest_keywords
 def read_progress(
     connection: sqlite3.Connection, description: Mapping[str, Any], session: int | None = None
 ) -> list[Progress]:

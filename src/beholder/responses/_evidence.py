@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
+from beholder._core.errors import suggest_keywords
+
 FAST_MS = 150.0
 """Nobody sees a picture or hears a sound, decides and presses within so many milliseconds."""
 
@@ -137,6 +139,7 @@ def compute_interquartile_range(rts_ms: Sequence[float]) -> float | None:
     return high - low
 
 
+@suggest_keywords
 def list_signs(traces: Sequence[Trace], is_driven: bool = False) -> tuple[str, ...]:
     """What of a participant's answers no person shows.
 

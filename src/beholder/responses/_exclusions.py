@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
-from beholder._core.errors import UnknownNameError
+from beholder._core.errors import UnknownNameError, suggest_keywords
 
 
 @final
@@ -57,6 +57,7 @@ UNFINISHED = "unfinished"
 """The reason of those who did not answer every trial; always applied."""
 
 
+@suggest_keywords
 def list_exclusions(conduct: ParticipantSummary, rules: Mapping[str, Any]) -> tuple[str, ...]:
     """Which rules a participant breaks; nobody is left out who breaks none.
 

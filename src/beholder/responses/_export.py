@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
+from beholder._core.errors import suggest_keywords
 from beholder._core.files import open_atomic, write_json
 from beholder._core.hashing import hash_settings
 from beholder._core.provenance import record_provenance
@@ -35,6 +36,7 @@ class Export:
     files: tuple[Path, ...]
 
 
+@suggest_keywords
 def export_responses(path: Path | str, out: Path | str, *, bom: bool = False, dates: bool = False) -> Export:
     """Write the answers as tables that anybody can read, without a word about who gave them.
 

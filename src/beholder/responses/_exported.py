@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import read_json
 from beholder._core.provenance import FILE_NAME
 from beholder.responses._columns import (
@@ -30,11 +30,13 @@ _LISTS = ("exclusion_reasons", "skipped_trials", "automation_signs")
 _FILES = ("responses.parquet", "practice.parquet", "participants.csv")
 
 
+@suggest_keywords
 def is_export(folder: Path | str) -> bool:
     """Whether `beholder tasks export` wrote into this folder."""
     return all((Path(folder) / name).is_file() for name in (COLUMNS_NAME, *_FILES))
 
 
+@suggest_keywords
 def is_older_export(folder: Path | str) -> bool:
     """Whether an earlier version wrote it, with fewer columns than :func:`read_export` needs."""
     described = read_json(Path(folder) / COLUMNS_NAME)
@@ -45,6 +47,7 @@ def is_older_export(folder: Path | str) -> bool:
     return any(column.name not in known for column in list_trial_columns("visit" in known))
 
 
+@suggest_keywords
 def read_export(folder: Path | str) -> Responses:
     """Read what `beholder tasks export` wrote: the tables that the file of answers gave.
 

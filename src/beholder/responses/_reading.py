@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.responses._schema import FORMAT, OLD_FORMAT, OLD_VIEWS
 
 _UNWRITABLE = ("unable to open database file", "attempt to write a readonly database")
 _BACKUP = "a copy that `beholder tasks backup` makes, also while a server runs"
 
 
+@suggest_keywords
 def connect_for_reading(path: Path | str) -> sqlite3.Connection:
     """A connection that cannot write, to a file that a server may be writing to.
 
@@ -110,6 +111,7 @@ def refuse_damaged(connection: sqlite3.Connection, path: Path | str) -> None:
         )  # fmt: skip
 
 
+@suggest_keywords
 def read_meta(connection: sqlite3.Connection, key: str) -> str:
     """A value of the file itself."""
     row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
@@ -118,6 +120,7 @@ def read_meta(connection: sqlite3.Connection, key: str) -> str:
     return str(row[0])
 
 
+@suggest_keywords
 def read_description(connection: sqlite3.Connection) -> dict[str, Any]:
     """What the experiment is, as :meth:`Description.to_dict`."""
     try:

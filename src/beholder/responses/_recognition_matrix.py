@@ -10,11 +10,13 @@ from typing import Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import explain_read_errors, write_bytes
 
 MATRIX_SUFFIXES = (".mat", ".npy")
+"""What files of matrices of recognition end in."""
 OBSERVERS = ("Human", "Network")
+"""The last axis of a matrix of recognition: people, and the network."""
 _MATRIX = "participant_data_matrix"
 _NAMES = {"participants": 0, "model_layers": 1, "conditions": 2}
 """Variables that name the places of the matrix's axes, and which axis."""
@@ -45,6 +47,7 @@ class RecognitionMatrix:
     name: str = ""
 
 
+@suggest_keywords
 def read_recognition_matrix(path: Path | str, variable: str | None = None) -> RecognitionMatrix:
     """Read a matrix participants × stages × [human, network].
 
@@ -85,6 +88,7 @@ def read_recognition_matrix(path: Path | str, variable: str | None = None) -> Re
     return RecognitionMatrix(values, people, stages, (first, second), path.stem)
 
 
+@suggest_keywords
 def write_recognition_matrix(path: Path | str, matrix: RecognitionMatrix) -> Path:
     """Write a matrix as a ``.mat`` file with the variables of the published ones; equal matrices give equal bytes.
 

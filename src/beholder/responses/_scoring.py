@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol, final
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.narrowing import class_of, is_json_object
 from beholder._core.registry import Registry
 
@@ -105,6 +105,7 @@ class Score:
     confidence: int | None
 
 
+@suggest_keywords
 def check_response(
     kind: str,
     response: Any,
@@ -147,6 +148,7 @@ def check_response(
     return response
 
 
+@suggest_keywords
 def score_response(kind: str, response: Mapping[str, Any], shown: Mapping[str, Any], correct: str | None) -> Score:
     """Say what was chosen and whether it is right.
 
@@ -176,6 +178,7 @@ def score_response(kind: str, response: Mapping[str, Any], shown: Mapping[str, A
     return Score(choice, None if correct is None else choice == correct, response.get("confidence"))
 
 
+@suggest_keywords
 def get_answer_form(kind: str) -> AnswerForm:
     """The form of a kind's answers; an unknown kind is refused."""
     return TASK_KINDS[kind].form

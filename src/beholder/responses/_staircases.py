@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from beholder._core.errors import suggest_keywords
 from beholder.responses._conduct import read_progress
 from beholder.responses._reading import open_for_reading, read_description
 
 STAIRCASES_NAME = "staircases.json"
+"""The file of an export that holds staircases."""
 
 
+@suggest_keywords
 def read_staircases(path: Path | str) -> list[dict[str, Any]]:
     """The staircases of a file of answers: one for each session and set of levels; none without adaptive trials.
 

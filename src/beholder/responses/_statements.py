@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-from beholder._core.errors import UnknownNameError
+from beholder._core.errors import UnknownNameError, suggest_keywords
 from beholder._core.hashing import to_canonical_json
 from beholder.responses._records import Answer, Event, History, Session, TrialKey
 from beholder.responses._schema import EVENTS
@@ -23,6 +23,7 @@ def insert_trial(connection: sqlite3.Connection, key: TrialKey) -> None:
     )  # fmt: skip
 
 
+@suggest_keywords
 def insert_session(
     connection: sqlite3.Connection,
     participant: str,
@@ -51,11 +52,13 @@ def insert_session(
     return cursor.lastrowid
 
 
+@suggest_keywords
 def insert_login(connection: sqlite3.Connection, session: int, token: bytes, at: float) -> None:
     """One more token that opens a session; those before go on to."""
     connection.execute("INSERT INTO logins VALUES (?, ?, ?)", (token, session, at))
 
 
+@suggest_keywords
 def insert_recruit(
     connection: sqlite3.Connection, session: int, recruiter: str, parameters: Mapping[str, str], at: float
 ) -> None:
@@ -71,6 +74,7 @@ def _find_recruit(connection: sqlite3.Connection, session: int) -> tuple[str, st
     return connection.execute(sql, (session,)).fetchone()
 
 
+@suggest_keywords
 def insert_event(connection: sqlite3.Connection, session: int, event: Event, seq: int | None = None) -> None:
     """Something that happened, after everything that did before.
 
@@ -86,6 +90,7 @@ def insert_event(connection: sqlite3.Connection, session: int, event: Event, seq
     connection.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", row)
 
 
+@suggest_keywords
 def insert_answer(connection: sqlite3.Connection, session: int, answer: Answer) -> None:
     """One answer; a second one to the same trial is an :class:`sqlite3.IntegrityError`."""
     values = (
@@ -101,6 +106,7 @@ def insert_answer(connection: sqlite3.Connection, session: int, answer: Answer) 
         connection.execute("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (session, *values))
 
 
+@suggest_keywords
 def delete_participant(connection: sqlite3.Connection, session: int, at: float) -> list[int]:
     """Write down that the participant of a session withdrew, and delete all that is known of their sessions.
 
@@ -124,12 +130,14 @@ def delete_participant(connection: sqlite3.Connection, session: int, at: float) 
     return [number for number, _ in visits]
 
 
+@suggest_keywords
 def find_session(connection: sqlite3.Connection, token: bytes) -> int | None:
     """The number of the session that a token was given for."""
     row = connection.execute("SELECT session FROM logins WHERE token = ?", (token,)).fetchone()
     return None if row is None else int(row[0])
 
 
+@suggest_keywords
 def find_latest_session(connection: sqlite3.Connection, token: bytes) -> int | None:
     """The number of the session that a token opens: the latest of the person to whom it was given in any of theirs."""
     sql = (
@@ -140,23 +148,27 @@ def find_latest_session(connection: sqlite3.Connection, token: bytes) -> int | N
     return None if row is None else int(row[0])
 
 
+@suggest_keywords
 def list_sessions(connection: sqlite3.Connection, participant: str) -> list[int]:
     """The numbers of somebody's sessions, that of the first visit first."""
     sql = "SELECT session FROM sessions WHERE participant = ? ORDER BY visit"
     return [int(session) for (session,) in connection.execute(sql, (participant,))]
 
 
+@suggest_keywords
 def is_withdrawn(connection: sqlite3.Connection, token: bytes) -> bool:
     """Whether the holder of a token withdrew."""
     return connection.execute("SELECT 1 FROM withdrawn_tokens WHERE token = ?", (token,)).fetchone() is not None
 
 
+@suggest_keywords
 def has_withdrawn(connection: sqlite3.Connection, participant: str) -> bool:
     """Whether a recruited person withdrew, as long as that is kept."""
     sql = "SELECT 1 FROM withdrawn_names WHERE participant = ?"
     return connection.execute(sql, (participant,)).fetchone() is not None
 
 
+@suggest_keywords
 def read_history(connection: sqlite3.Connection, session: int) -> History | None:
     """A session with all that it did, in order; None when there is none."""
     row = connection.execute(

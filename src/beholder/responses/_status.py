@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
+from beholder._core.errors import suggest_keywords
 from beholder._core.wording import format_count
 from beholder.responses._conduct import Progress, count_visits, read_progress
 from beholder.responses._reading import open_for_reading, read_description
@@ -125,6 +126,7 @@ class Status:
         return tables
 
 
+@suggest_keywords
 def read_status(path: Path | str, now: float | None = None) -> Status:
     """Count, without getting into a server's way.
 

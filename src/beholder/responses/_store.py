@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar, final
 
-from beholder._core.errors import InputError, OutputBusy, OutputError
+from beholder._core.errors import InputError, OutputBusy, OutputError, suggest_keywords
 from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors, sync_files, sync_folder
 from beholder._core.locks import Lock, LockTaken, take_lock
 from beholder._core.settings import refuse_changes
@@ -102,6 +102,7 @@ class ResponseStore:
         self._lock.release()
 
 
+@suggest_keywords
 def open_responses(
     path: Path | str,
     description: Description | None = None,
@@ -211,6 +212,7 @@ def refuse_old(connection: sqlite3.Connection, path: Path | str) -> None:
         )  # fmt: skip
 
 
+@suggest_keywords
 def refuse_other(
     old: Mapping[str, Any],
     description: Description,
@@ -234,6 +236,7 @@ def refuse_other(
     refuse_changes(old, new, name, ways=["another --db for the changed experiment"])
 
 
+@suggest_keywords
 def backup_responses(path: Path | str, out: Path | str) -> Path:
     """Copy a file of answers as of one moment, while a server goes on writing to it.
 
@@ -261,6 +264,7 @@ def backup_responses(path: Path | str, out: Path | str) -> Path:
     return out
 
 
+@suggest_keywords
 def forget_recruits(path: Path | str) -> int:
     """Delete what recruiters call the participants, and the key by which their names here were made.
 

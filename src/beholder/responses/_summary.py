@@ -10,6 +10,7 @@ from typing import Any, final
 
 import numpy as np
 
+from beholder._core.errors import suggest_keywords
 from beholder.responses._scoring import TASK_KINDS, get_answer_form
 from beholder.responses._tables import Responses
 from beholder.statistics import bootstrap_proportion
@@ -156,6 +157,7 @@ PRESENTATIONS = {
 """Columns of trials that are counted where they are above this."""
 
 
+@suggest_keywords
 def summarize_responses(responses: Responses) -> AnswerSummary:
     """Count what the tables hold; nothing is left out of it but what it says.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, final
 
 from beholder._core.durations import DAY_S
+from beholder._core.errors import suggest_keywords
 from beholder._core.narrowing import class_of
 from beholder._core.notebooks import render_table
 from beholder._core.wording import format_count
@@ -94,6 +95,7 @@ class Responses:
         return self.trials
 
 
+@suggest_keywords
 def read_responses(path: Path | str, *, dates: bool = False) -> Responses:
     """Read a file of answers into tables, while a server may be writing to it.
 

@@ -9,6 +9,8 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import final
 
+from beholder._core.errors import suggest_keywords
+
 
 @final
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ FROM sessions s JOIN events e ON e.session = s.session
 """
 
 
+@suggest_keywords
 def read_takers(connection: sqlite3.Connection, sessions: Iterable[int] | None = None) -> list[Taker]:
     """Every session, or these."""
     if sessions is None:
@@ -54,6 +57,7 @@ def read_takers(connection: sqlite3.Connection, sessions: Iterable[int] | None =
     return [Taker(*row) for row in rows]
 
 
+@suggest_keywords
 def count_takers(
     takers: Iterable[Taker],
     since: float,

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 
 TRIAL_TABLE_COLUMNS: Mapping[str, str] = {
     "participant": "who answered: a person's opaque name, or a network's",
@@ -50,6 +50,7 @@ TIME_UNITS = {":ms": 1000.0, ":s": 1.0}
 """What may stand behind the column of response times, and how many of it are a second."""
 
 
+@suggest_keywords
 def parse_columns(columns: Mapping[str, str] | Sequence[str] | None) -> dict[str, str]:
     """Column of a trial table to the column of the file, from a mapping or words ``name=column``.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.id_patterns import extract_ids
 from beholder._core.notebooks import render_table
 from beholder._core.wording import format_count
@@ -82,6 +82,7 @@ class Trials:
         return self.table.copy()
 
 
+@suggest_keywords
 def read_trials(
     *paths: Path | str | pd.DataFrame,
     columns: Mapping[str, str] | Sequence[str] | None = None,

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Generator
 from pathlib import Path
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import explain_write_errors
 from beholder.responses._reading import connect_for_reading, open_for_reading, read_meta
 from beholder.responses._schema import FORMAT, OLD_FORMAT
@@ -30,6 +30,7 @@ _COPIED = {
 }
 
 
+@suggest_keywords
 def upgrade_responses(path: Path | str, out: Path | str) -> Path:
     """Copy a file of answers of the first format into one that this version goes on with.
 

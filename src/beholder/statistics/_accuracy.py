@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from beholder._core.errors import suggest_keywords
 from beholder.statistics._intervals import find_half_width
 
 
+@suggest_keywords
 def count_confusions(labels: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
     """(n_classes, n_classes), int: true classes along rows, predicted along columns."""
     counts = np.zeros((n_classes, n_classes), dtype=np.int64)
@@ -14,6 +16,7 @@ def count_confusions(labels: np.ndarray, predicted: np.ndarray, n_classes: int) 
     return counts
 
 
+@suggest_keywords
 def balance_accuracy(confusions: np.ndarray) -> float:
     """Mean over classes of the proportion correct; chance is 1/n_classes, however many stimuli each class has.
 
@@ -25,6 +28,7 @@ def balance_accuracy(confusions: np.ndarray) -> float:
     return float((np.diagonal(confusions)[shown] / totals[shown]).mean())
 
 
+@suggest_keywords
 def find_balanced_interval(confusions: np.ndarray) -> tuple[float, float]:
     """95 % interval of a balanced accuracy over the stimuli tested, classes being given.
 

@@ -10,7 +10,7 @@ from typing import Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 
 INTERCEPT = "(Intercept)"
@@ -57,6 +57,7 @@ class AnovaEffect:
     mauchly_p: float
 
 
+@suggest_keywords
 def fit_anova(
     values: Any,
     *,
@@ -126,6 +127,7 @@ def fit_anova(
     return dict(sorted(found.items(), key=lambda item: (item[0] != INTERCEPT, item[0].count(":"))))
 
 
+@suggest_keywords
 def permute_mixed_anova(
     values: Any, groups: Sequence[Any], *, n_permutations: int = 10_000, seed: int = DEFAULT_SEED
 ) -> tuple[float, float]:

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 
 _CHUNK = 500
 
 
+@suggest_keywords
 def permute_paired_anova(values: Any, *, n_permutations: int = 10_000, seed: int = DEFAULT_SEED) -> tuple[float, float]:
     r"""Permutation p of observer and of observer × stage where both observers have each participant's stimuli.
 
@@ -56,6 +57,7 @@ def permute_paired_anova(values: Any, *, n_permutations: int = 10_000, seed: int
     return float(p[0]), float(p[1])
 
 
+@suggest_keywords
 def compute_eta_interval(f: float, df_1: float, df_2: float, confidence: float = 0.95) -> tuple[float, float]:
     r"""Interval of partial eta squared, from the noncentral F distributions between which the observed F lies.
 

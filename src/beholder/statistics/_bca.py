@@ -9,7 +9,7 @@ from typing import Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 
 
@@ -31,6 +31,7 @@ class Interval:
     n: int
 
 
+@suggest_keywords
 def compute_bca_interval(
     values: Any,
     statistic: Callable[[np.ndarray], Any] = np.mean,

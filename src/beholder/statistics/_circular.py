@@ -38,6 +38,7 @@ class CircularBias:
     error: float
 
 
+@suggest_keywords
 def wrap_difference(a: Any, b: Any, period: float) -> np.ndarray:
     """A - b around the circle, in [-period / 2, period / 2).
 

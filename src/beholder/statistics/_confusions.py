@@ -8,7 +8,7 @@ from typing import Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.statistics._crossed import CrossedEstimates, Over, draw_counts
 
@@ -35,6 +35,7 @@ class ConfusionAgreement:
     crossed: CrossedEstimates
 
 
+@suggest_keywords
 def correlate_confusions(one: Any, two: Any) -> np.ndarray:
     """Pearson's correlation of wrong answers in confusion matrices: proportions of each true class.
 
@@ -68,6 +69,7 @@ def correlate_confusions(one: Any, two: Any) -> np.ndarray:
     return np.where((n >= _FEWEST_CELLS) & (square > 1e-24), found, np.nan)
 
 
+@suggest_keywords
 def compare_confusions(
     truth: Any,
     people: Any,

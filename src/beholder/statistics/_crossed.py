@@ -12,7 +12,9 @@ from beholder._core.seeds import make_generator
 from beholder.statistics._rsa_bootstrap import correct_variance
 
 Over = Literal["both", "stimuli", "people"]
+"""What intervals generalise to: other stimuli, other people, or both."""
 OVER = ("both", "stimuli", "people")
+"""What intervals may generalise to, by name."""
 _ROUNDING = 1e-12
 _FEWEST_DRAWS = 20
 

@@ -8,13 +8,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 
 Correction = Literal["log-linear", "none"]
 _NODES = 200
 _MOST = 20.0
 
 
+@suggest_keywords
 def compute_dprime(
     n_hits: float, n_signal: float, n_false_alarms: float, n_noise: float, *, correction: Correction = "log-linear"
 ) -> float:
@@ -51,6 +52,7 @@ def compute_dprime(
     return 0.0 if hits == alarms else found
 
 
+@suggest_keywords
 def compute_criterion(
     n_hits: float, n_signal: float, n_false_alarms: float, n_noise: float, *, correction: Correction = "log-linear"
 ) -> float:
@@ -67,6 +69,7 @@ def compute_criterion(
     return -(float(ndtri(hits)) + float(ndtri(alarms))) / 2
 
 
+@suggest_keywords
 def compute_mafc_dprime(p_correct: float, m: int) -> float:
     r"""Sensitivity in a choice among m alternatives, one of which holds the signal.
 
@@ -100,6 +103,7 @@ def compute_mafc_dprime(p_correct: float, m: int) -> float:
     return _invert(predict, p_correct, 1 / m, -_MOST)
 
 
+@suggest_keywords
 def compute_oddity_dprime(p_correct: float) -> float:
     r"""Sensitivity in odd-one-out of three, of which two are alike, judged by distances.
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, cast, final
 
 import numpy as np
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.renamed import accept_old_fields
 
 _NODES = 41
@@ -121,6 +121,7 @@ class Effect:
         }
 
 
+@suggest_keywords
 def make_effect(
     intercepts: tuple[float, float], participant_sd: float, effect_sd: float, item_sd: float, *,
     design: Literal["within", "between"] = "within", items: Literal["shared", "separate"] = "shared",

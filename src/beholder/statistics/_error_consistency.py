@@ -8,7 +8,7 @@ from typing import Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 
 _Z = 1.959963984540054
@@ -72,6 +72,7 @@ class KappaDifference:
     n: int
 
 
+@suggest_keywords
 def compute_error_consistency(
     correct_1: Any, correct_2: Any, *, n_draws: int = 2000, seed: int = DEFAULT_SEED
 ) -> ErrorConsistency:
@@ -132,6 +133,7 @@ def compute_error_consistency(
     )
 
 
+@suggest_keywords
 def compare_error_consistency(
     correct_1: Any, correct_2: Any, reference: Any, *, n_draws: int = 2000, seed: int = DEFAULT_SEED
 ) -> KappaDifference:
@@ -163,6 +165,7 @@ def compare_error_consistency(
     return KappaDifference(observed, low, high, float(p), n)
 
 
+@suggest_keywords
 def plan_error_consistency(kappa: float, accuracy_1: float, accuracy_2: float, width: float) -> int:
     """Number of stimuli at which the 95 % interval of kappa is about this wide.
 

@@ -9,13 +9,14 @@ from typing import Any, cast, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 from beholder.statistics._bca import Interval
 
 _N_DRAWS = 1000
 
 
+@suggest_keywords
 def wilson_interval(n_right: Any, n_shown: Any, z: float = 1.959963984540054) -> tuple[np.ndarray, np.ndarray]:
     """Wilson's 95 % score interval of a proportion, (low, high) in [0, 1].
 
@@ -30,6 +31,7 @@ def wilson_interval(n_right: Any, n_shown: Any, z: float = 1.959963984540054) ->
     return np.clip((middle - half) / scale, 0, 1), np.clip((middle + half) / scale, 0, 1)
 
 
+@suggest_keywords
 def compute_mean_interval(values: Any, bounds: tuple[float, float] = (-np.inf, np.inf)) -> Interval:
     r"""Mean with the 95 % interval of Student's t, :math:`\bar x \pm t_{n-1} s / \sqrt n`.
 
@@ -62,6 +64,7 @@ def compute_mean_interval(values: Any, bounds: tuple[float, float] = (-np.inf, n
     return Interval(mean, low, high, n)
 
 
+@suggest_keywords
 def bootstrap_proportion(
     n_right: Any, n_shown: Any, *, seed: int = DEFAULT_SEED, n_draws: int = _N_DRAWS
 ) -> tuple[float, float]:
@@ -119,6 +122,7 @@ class Correlation:
         return f"r = {self.r:.2f}{interval}, n = {self.n}".replace("-", "−")
 
 
+@suggest_keywords
 def correlate(x: Any, y: Any) -> Correlation:
     r"""Pearson's r with the interval of Fisher's z, :math:`\tanh(\operatorname{artanh} r \pm 1.96 / \sqrt{n - 3})`.
 
@@ -146,6 +150,7 @@ def correlate(x: Any, y: Any) -> Correlation:
     return Correlation(float(found.statistic), float(low), float(high), n)
 
 
+@suggest_keywords
 def find_half_width(variances: Sequence[float], freedoms: Sequence[float], level: float = 0.95) -> float:
     """Half the interval of what has several sources of variance that add up, by Student's t.
 

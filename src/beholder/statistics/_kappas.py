@@ -8,7 +8,7 @@ from typing import Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 from beholder.statistics._crossed import CrossedEstimates, Over, draw_counts
 
@@ -37,6 +37,7 @@ class MeanKappas:
     p_corrected: np.ndarray
 
 
+@suggest_keywords
 def compute_kappas(correct_1: Any, correct_2: Any, counts: Any = None) -> np.ndarray:
     """Error consistency of every observer of one group with every one of another, over the stimuli that both answered.
 
@@ -70,6 +71,7 @@ def compute_kappas(correct_1: Any, correct_2: Any, counts: Any = None) -> np.nda
     return found[0] if counts is None else found
 
 
+@suggest_keywords
 def average_kappas(
     people: Sequence[Any],
     networks: Sequence[Any],

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from beholder._core.errors import suggest_keywords
 from beholder.statistics._rdm_comparison import condense_rdm, count_stimuli
 
 
+@suggest_keywords
 def map_stimuli(rdm: Any) -> tuple[np.ndarray, float]:
     """Classical multidimensional scaling: places whose distances are as like the dissimilarities as a plane allows.
 

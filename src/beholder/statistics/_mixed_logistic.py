@@ -82,6 +82,7 @@ class LogisticMixedFit:
         return float(self.estimate[place] - z * self.se[place]), float(self.estimate[place] + z * self.se[place])
 
 
+@suggest_keywords
 def fit_logistic_mixed(
     correct: Any, design: Any, names: Sequence[str], terms: Sequence[RandomTerm]
 ) -> LogisticMixedFit:
@@ -144,6 +145,7 @@ def fit_logistic_mixed(
     )  # fmt: skip
 
 
+@suggest_keywords
 def compare_fits(larger: LogisticMixedFit, smaller: LogisticMixedFit) -> tuple[float, int, float]:
     """Likelihood-ratio test of two nested models of the same trials: chi-square, degrees of freedom, p.
 

@@ -104,6 +104,7 @@ def noise_ceiling(
     return NoiseCeiling(low, float(np.mean(upper)), chance, p, len(people))
 
 
+@suggest_keywords
 def pool_rdms(rdms: np.ndarray, method: str) -> np.ndarray:
     """Mean RDM of several people in the form that a method compares, (n_pairs,); over those who have a pair."""
     return _average(np.stack([_to_form(row, method) for row in rdms]))

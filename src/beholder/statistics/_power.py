@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _MOST_PARTICIPANTS = 5000
 
 
+@suggest_keywords
 def compute_power(
     effect: Effect, n_participants: int, n_trials: int, *, n_items: int | None = None, alpha: float = 0.05
 ) -> float:
@@ -158,6 +159,7 @@ class PowerAnalysis:
         return pd.DataFrame(list(self.table))
 
 
+@suggest_keywords
 def plan_power(
     effect: Effect,
     n_trials: Sequence[int],

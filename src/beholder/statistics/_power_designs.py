@@ -7,11 +7,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 from beholder.statistics._psychometric_fit import PsychometricFit, fit_psychometric_sets
 
 
+@suggest_keywords
 def draw_threshold_differences(
     fits: tuple[PsychometricFit, PsychometricFit], levels: Any, n_trials: int, *, between_sd: float, effect_sd: float,
     n_people: int = 2000, seed: int = DEFAULT_SEED,
@@ -49,6 +50,7 @@ def draw_threshold_differences(
     return np.where(inside, found[1] - found[0], np.nan)
 
 
+@suggest_keywords
 def simulate_t_power(
     differences: Any, n: int, *, alpha: float = 0.05, n_simulations: int = 1000, seed: int = DEFAULT_SEED
 ) -> float:
@@ -79,6 +81,7 @@ def simulate_t_power(
     return float((np.where((known > 1) & ~np.isnan(p), p, 1.0) < alpha).mean())
 
 
+@suggest_keywords
 def simulate_kappa_power(
     correct_1: Any, correct_2: Any, people: Any, n: int, *, scale: float = 1.0, alpha: float = 0.05,
     n_simulations: int = 1000, seed: int = DEFAULT_SEED,

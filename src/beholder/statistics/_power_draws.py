@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.statistics._effect import Effect, check_sizes, compute_chance, is_crossed
 
 
+@suggest_keywords
 def simulate_power(
     effect: Effect,
     n_participants: int,

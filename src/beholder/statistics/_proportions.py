@@ -8,13 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from beholder._core.errors import suggest_keywords
 from beholder.statistics._bca import Interval
 from beholder.statistics._intervals import bootstrap_proportion, wilson_interval
 
 OVER_STIMULI = "Wilson over stimuli"
+"""What Wilson's interval over stimuli is called."""
 DRAWN_STIMULI = "bootstrap over stimuli"
+"""What an interval by drawing stimuli again and again is called."""
 
 
+@suggest_keywords
 def measure_proportion(right: Any, stimuli: Sequence[str] | None, seed: int) -> tuple[Interval, str]:
     """Proportion of one observer with its interval over stimuli, and what kind of interval that is.
 

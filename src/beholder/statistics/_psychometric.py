@@ -6,12 +6,14 @@ from typing import Literal
 
 import numpy as np
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 
 FUNCTIONS = ("weibull", "logistic", "normal")
 Function = Literal["weibull", "logistic", "normal"]
+"""Form of a psychometric function."""
 
 
+@suggest_keywords
 def psychometric(
     level: np.ndarray | float,
     threshold: np.ndarray | float,
@@ -66,6 +68,7 @@ def psychometric(
     return np.asarray(guess + (1 - np.asarray(guess) - np.asarray(lapse)) * proportion)
 
 
+@suggest_keywords
 def find_level(
     target: float, threshold: float, slope: float, guess: float, lapse: float, *, function: Function = "weibull"
 ) -> float:

@@ -9,6 +9,7 @@ from typing import Any, Literal, final
 
 import numpy as np
 
+from beholder._core.errors import suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 from beholder.statistics._psychometric_fit import Prior, PsychometricFit
 from beholder.statistics._psychometric_likelihood import (
@@ -59,6 +60,7 @@ class PsychometricBootstrap:
         return np.where(inside, np.exp(x) if fit.function == "weibull" else x, np.nan)
 
 
+@suggest_keywords
 def bootstrap_psychometric(
     fit: PsychometricFit, levels: Any, n_right: Any, n_shown: Any, *, lapse: float | Literal["free"] = 0.02,
     prior: Prior = "none", n_draws: int = 1000, parametric: bool = False, seed: int = DEFAULT_SEED,
@@ -102,6 +104,7 @@ def bootstrap_psychometric(
     return PsychometricBootstrap(threshold, np.exp(theta[:, 1]), theta[:, 2], deviance, float(p))
 
 
+@suggest_keywords
 def bootstrap_psychometrics(
     fits: Sequence[PsychometricFit], levels: Any, n_right: Any, n_shown: Any, *, prior: Prior = "none",
     n_draws: int = 1000, seed: int = DEFAULT_SEED,

@@ -8,7 +8,7 @@ from typing import Any, Literal, final
 
 import numpy as np
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder.statistics._psychometric_likelihood import (
     MOST_LAPSE,
     SCALE,
@@ -83,6 +83,7 @@ class PsychometricFit:
         return float(np.exp(x)) if self.function == "weibull" else float(x)
 
 
+@suggest_keywords
 def fit_psychometric(
     levels: Any,
     n_right: Any,
@@ -147,6 +148,7 @@ def fit_psychometric(
     return _describe(fitter, theta[0], right, x, name)
 
 
+@suggest_keywords
 def fit_psychometrics(
     levels: Any, n_right: Any, n_shown: Any, function: str = "logit", guess: float = 0.5, *, prior: Prior = "none"
 ) -> list[PsychometricFit]:
@@ -178,6 +180,7 @@ def fit_psychometrics(
     return [fit_psychometric(*each, function, guess, best, prior=prior) for each in conditions]
 
 
+@suggest_keywords
 def fit_psychometric_sets(
     levels: Any, n_right: Any, n_shown: Any, function: str = "logit", guess: float = 0.5,
     lapse: float | Literal["free"] = 0.02, *, prior: Prior = "none",

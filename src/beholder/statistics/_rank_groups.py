@@ -10,7 +10,7 @@ from typing import Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.statistics._sign_flips import correct_holm
 
 _MOST_FOR_T = 50
@@ -70,6 +70,7 @@ class GroupComparison:
     pairs: tuple[GroupPair, ...]
 
 
+@suggest_keywords
 def compare_groups(groups: Mapping[str, Any]) -> GroupComparison:
     r"""Do groups differ? Kruskal-Wallis, then every pair by Conover-Iman and by Brunner-Munzel, corrected by Holm.
 
@@ -134,6 +135,7 @@ def compare_groups(groups: Mapping[str, Any]) -> GroupComparison:
     return GroupComparison(h, p, k - 1, n, pairs)
 
 
+@suggest_keywords
 def compute_superiority(first: Any, second: Any) -> float:
     """Probability that a value of the first group is the larger one, ties counted half.
 
@@ -156,6 +158,7 @@ def _test_superiority(first: np.ndarray, second: np.ndarray) -> tuple[float, flo
     return float(found.statistic), float(found.pvalue)
 
 
+@suggest_keywords
 def correlate_ranks(first: np.ndarray, second: np.ndarray) -> float:
     """Spearman's rank correlation, ties by mid-ranks; NaN where a side does not vary.
 

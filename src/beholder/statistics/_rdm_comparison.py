@@ -14,11 +14,13 @@ from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 logger = logging.getLogger("beholder")
 
 RDM_METHODS = ("spearman", "rho-a", "tau-a", "tau-b", "pearson", "cosine", "whitened-cosine", "whitened-correlation")
+"""Ways to compare RDMs, by name."""
 _RANKS = ("spearman", "rho-a")
 _TAUS = ("tau-a", "tau-b")
 _MOST_SIGN_PAIRS, _MOST_SIGN_BYTES = 500, 2**28
 
 
+@suggest_keywords
 def check_rdm_method(method: str) -> None:
     """Refuse a name that is no comparison."""
     if method not in RDM_METHODS:
@@ -76,6 +78,7 @@ def compare_rdms(rdm_1: Any, rdm_2: Any, method: str = "spearman") -> float:
     return float(compare_prepared(first, second)[0, 0])
 
 
+@suggest_keywords
 def condense_rdm(rdm: Any) -> np.ndarray:
     """An RDM, square or condensed, as its upper triangle by rows, (n_pairs,), float64."""
     values = np.asarray(rdm, dtype=np.float64)
@@ -87,6 +90,7 @@ def condense_rdm(rdm: Any) -> np.ndarray:
     raise InputError("an RDM, (n_stimuli, n_stimuli) or (n_pairs,)", got=f"shape {values.shape}")
 
 
+@suggest_keywords
 def count_stimuli(n_pairs: int) -> int:
     """Stimuli of a condensed RDM.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.statistics._rdm_comparison import Pairs, PreparedRdms, compare_prepared, condense_rdm, count_stimuli
 
 
@@ -59,6 +59,7 @@ def square_rdm(pairs: np.ndarray, n: int) -> np.ndarray:
     return square + square.T
 
 
+@suggest_keywords
 def compare_halves(
     model_rdms: np.ndarray, subject_rdms: np.ndarray, method: str, half: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -9,18 +9,21 @@ from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 
 ReliabilityMethod = Literal[
     "split-half", "median-sb3", "mean-sb3", "median-sb", "mean-sb", "alpha", "ncsnr", "ncsnr-ceiling"
 ]
+"""A way to measure reliability."""
 RELIABILITY_METHODS: tuple[ReliabilityMethod, ...] = get_args(ReliabilityMethod)
+"""Ways to measure reliability, by name."""
 
 _MOST_SPLITS = 100
 _LEAST_STIMULI = 3
 
 
+@suggest_keywords
 def compute_reliability(
     runs: Any,
     method: ReliabilityMethod = "median-sb3",
@@ -99,6 +102,7 @@ def compute_reliability(
     return found[0] if values.ndim == 2 else found
 
 
+@suggest_keywords
 def compute_reliability_floor(n_stimuli: int, alpha: float = 0.05) -> float:
     """The correlation of two unrelated normal variables over ``n_stimuli`` that chance exceeds with p = ``alpha``.
 
@@ -123,6 +127,7 @@ def compute_reliability_floor(n_stimuli: int, alpha: float = 0.05) -> float:
     return t / math.sqrt(n_stimuli - 2 + t**2)
 
 
+@suggest_keywords
 def step_up(reliability: Any, factor: float) -> np.ndarray:
     """Spearman-Brown: the reliability of ``factor`` times as many runs, fr/(1 + (f − 1)r); NaN at and below its pole.
 

@@ -169,6 +169,7 @@ class RsaBootstrap:
         return min(half, stimuli / 2)
 
 
+@suggest_keywords
 def correct_variance(both: float, stimuli: float, subjects: float, n_stimuli: int, n_subjects: int) -> float:
     """Variance when stimuli and people are both new, from three bootstraps, without counting the noise twice.
 

@@ -9,6 +9,7 @@ from typing import Any, final
 
 import numpy as np
 
+from beholder._core.errors import suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 
 _MOST_EXACT = 12
@@ -32,6 +33,7 @@ class SignFlipTest:
     smallest_p: float
 
 
+@suggest_keywords
 def flip_signs(
     values: Any, *, n_permutations: int = 5000, alpha: float = 0.05, seed: int = DEFAULT_SEED
 ) -> SignFlipTest:
@@ -76,6 +78,7 @@ def flip_signs(
     return SignFlipTest(p, p_max, smallest)
 
 
+@suggest_keywords
 def correct_holm(p: Any) -> np.ndarray:
     """Holm's correction of p values for their number; NaN are no tests.
 

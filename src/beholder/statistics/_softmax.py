@@ -8,7 +8,7 @@ from typing import Any, cast, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 
 _BLOCK_BYTES = 2**27
 _MOST_STEPS = 2000
@@ -33,6 +33,7 @@ class SoftmaxFit:
     converged: bool = True
 
 
+@suggest_keywords
 def fit_softmax(rows: Any, labels: np.ndarray, n_classes: int, c: float, start: SoftmaxFit | None = None) -> SoftmaxFit:
     r"""Multinomial logistic regression with an L2 penalty, the intercept without.
 
@@ -105,6 +106,7 @@ def _compute_shares(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray,
     return logits, float((np.log(sums) - right).sum())
 
 
+@suggest_keywords
 def iter_blocks(rows: Any) -> Iterator[tuple[int, np.ndarray]]:
     """First row and float64 values of each block of rows; an array in memory is one."""
     n, n_features = int(rows.shape[0]), int(rows.shape[1])
@@ -114,11 +116,13 @@ def iter_blocks(rows: Any) -> Iterator[tuple[int, np.ndarray]]:
         yield first, np.asarray(rows[first : min(n, first + step)], dtype=np.float64)
 
 
+@suggest_keywords
 def predict_scores(rows: Any, fit: SoftmaxFit) -> np.ndarray:
     """Logits of rows, (n_rows, n_classes), float64; ``rows`` as in :func:`fit_softmax`."""
     return np.concatenate([block @ fit.weights.T + fit.bias for _, block in iter_blocks(rows)])
 
 
+@suggest_keywords
 def fit_softmax_path(
     rows: Any, labels: np.ndarray, n_classes: int, penalties: Sequence[float],
     score: Callable[[SoftmaxFit], float],
@@ -181,6 +185,7 @@ class SgdRecipe:
     clip: float | None = None
 
 
+@suggest_keywords
 def train_softmax(
     rows: Any, labels: np.ndarray, n_classes: int, recipe: SgdRecipe, generator: np.random.Generator
 ) -> SoftmaxFit:

@@ -25,6 +25,7 @@ def smallest_p(n_orders: int) -> float:
     return 1 / n_orders
 
 
+@suggest_keywords
 def compute_permutation_p(observed: float, null: np.ndarray, *, tolerance: float = 1e-12) -> float:
     """One-sided p of a permutation test: (1 + draws as large) / (1 + draws).
 
@@ -51,6 +52,7 @@ def compute_permutation_p(observed: float, null: np.ndarray, *, tolerance: float
     return (1 + int((null >= observed - tolerance).sum())) / (1 + len(null))
 
 
+@suggest_keywords
 def count_orders(n_stimuli: int, n_permutations: int) -> int:
     """Orders that a permutation test of stimuli looks at, the observed one among them: all, where those are fewer."""
     return min(math.factorial(min(n_stimuli, 20)), n_permutations + 1)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from beholder._core.errors import suggest_keywords
 from beholder.experiments import METHODS, Adaptive, AdaptiveProcedure, Estimate, make_staircase
 from beholder.testing._expect import expect, explain
 
@@ -16,6 +17,7 @@ _RISING = (0.05, 0.1, 0.2, 0.4, 0.8)
 _N_TRIALS = 30
 
 
+@suggest_keywords
 def check_adaptive_method(name: str) -> None:
     """Check an adaptive method, as experiments and logs use it, on answers drawn at random.
 

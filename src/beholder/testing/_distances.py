@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from beholder._core.errors import suggest_keywords
 from beholder.analysis import DISTANCES
 from beholder.testing._expect import expect, explain
 
 _N_STIMULI, _N_REPEATS, _N_FEATURES = 6, 3, 5
 
 
+@suggest_keywords
 def check_distance(name: str) -> None:
     """Check a distance, as ``--distance`` takes it, on drawn values of several repeats, some of them missing.
 

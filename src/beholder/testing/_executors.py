@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import write_text
 from beholder.jobs import EXECUTORS, Finish, JobFolder, Plan, Shard, Worker, run_plan
 from beholder.testing._expect import expect, explain, fail
@@ -18,6 +18,7 @@ _N_NUMBERS, _N_SHARDS = 20, 5
 _MIDDLE = 8
 
 
+@suggest_keywords
 def check_executor(name: str, *, n_workers: int = 2, folder: Path | str | None = None) -> None:
     """Check an executor: the bytes of an inline run, the worker's own error, and going on after it.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from beholder._core.errors import suggest_keywords
 from beholder._core.seeds import make_generator
 from beholder.testing._expect import expect, explain
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _MODEL = "beholder:shapes"
 
 
+@suggest_keywords
 def check_objective(
     objective: Objective,
     model: Model | nn.Module | None = None,

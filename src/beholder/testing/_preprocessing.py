@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from beholder._core.errors import suggest_keywords
 from beholder._core.seeds import make_generator
 from beholder.models import ArrayPreprocessing, Preprocessing, read_preprocessing
 from beholder.testing._expect import expect, explain
@@ -16,6 +17,7 @@ _SIDES = (72, 90)
 _SECONDS = 0.5
 
 
+@suggest_keywords
 def check_preprocessing(preprocessing: Preprocessing, example: Any = None) -> None:
     """Check a preprocessing: its table, shapes and ranges, and the gradient through ``normalize``.
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.recordings import READERS, RecordedRDMs, Recordings, open_recordings
 from beholder.testing._expect import expect, explain, fail
 
 
+@suggest_keywords
 def check_recordings_reader(
     path: Path | str, *, stimuli: Any = None, units: Any = None, variable: str | None = None, axes: str | None = None
 ) -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 
+from beholder._core.errors import suggest_keywords
 from beholder.analysis import RESULT_KINDS, Result, open_result
 from beholder.report import write_report
 from beholder.testing._expect import expect, explain
 
 
+@suggest_keywords
 def check_result_kind(result: Result) -> None:
     """Check how results of a kind are told and drawn: from the result alone, the same after it was saved and opened.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from beholder._core.errors import suggest_keywords
 from beholder.report import SECTIONS, Page, Section, SectionKind, write_rdms, write_report
 from beholder.testing._expect import expect, explain
 
@@ -22,6 +23,7 @@ _ADDRESS = re.compile(
 _WORD = re.compile(r"\w{3,}")
 
 
+@suggest_keywords
 def check_section(name: str, folder: Path | str) -> None:
     """Check a kind of section: that it shows its files, and costs no more than itself where they are damaged.
 

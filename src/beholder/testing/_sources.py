@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.testing._expect import expect, explain, fail
 from beholder.testing._preprocessing import check_preprocessing
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _NO_NAME = "no-such-network-0"
 
 
+@suggest_keywords
 def check_source(source: str, names: Sequence[str] | None = None) -> None:
     """Check a source of models, as ``source:name`` in every command reaches it.
 

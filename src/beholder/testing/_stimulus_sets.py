@@ -5,11 +5,12 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.stimuli import NAMED_SETS, StimulusSet
 from beholder.testing._expect import expect, explain, fail
 
 
+@suggest_keywords
 def check_stimulus_set(name: str, folder: Path | str | None = None, *, ground_truth: Path | str | None = None) -> None:
     """Check a named stimulus set, as :meth:`beholder.stimuli.StimulusSet.from_named` and every command take it.
 

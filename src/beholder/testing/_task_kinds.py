@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from beholder._core.errors import suggest_keywords
 from beholder.testing._expect import expect, explain
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _REFUSED = {
 """What the pages' Content-Security-Policy refuses, or would let a text become markup."""
 
 
+@suggest_keywords
 def check_task_kind(name: str, sources: Sequence[Path | str] = ()) -> None:
     """Check a kind of task: its record and its page; with stimuli also that it is planned, built, answered and saved.
 

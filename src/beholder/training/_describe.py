@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import explain_read_errors, read_json_object
 from beholder.training._presets import PRESETS
 
@@ -76,6 +76,7 @@ class TrainingRecord:
         return told + source
 
 
+@suggest_keywords
 def open_training_record(folder: Path | str) -> TrainingRecord:
     """What a run's folder tells.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, final
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import explain_read_errors
 from beholder.training._settings import TrainingSettings
 
@@ -70,6 +70,7 @@ PRESETS: dict[str, Preset] = {
 """Ways to train that have a name; ``bh.train(preset=)`` also takes a TOML file."""
 
 
+@suggest_keywords
 def resolve_settings(
     preset: str | Path = "standard", modality: str = "image", changes: Mapping[str, Any] = MappingProxyType({})
 ) -> TrainingSettings:

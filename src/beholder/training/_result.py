@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from beholder.models import Model
 
 
+@suggest_method_keywords
 @final
 @dataclass(frozen=True, repr=False)
 class TrainingResult:
@@ -32,6 +33,13 @@ class TrainingResult:
         A row an epoch, as in ``log.jsonl``.
     warnings : tuple of str
         What a reader should know: stimuli left out, updates in smaller micro-batches.
+
+    Examples
+    --------
+    >>> import beholder as bh
+    >>> result = bh.train("beholder:shapes@random", "images", epochs=1, batch_size=8, held_out=0.25, device="cpu")
+    >>> result.settings.epochs, result.best["epoch"]
+    (1, 0)
     """
 
     model: Model

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args, get_type_hints
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_method_keywords
 from beholder._core.seeds import DEFAULT_SEED
 
 Attack = Literal["none", "pgd", "noise"]
@@ -13,6 +13,7 @@ Norm = Literal["l2", "linf"]
 Space = Literal["prepared", "waveform", "cochleagram"]
 
 
+@suggest_method_keywords
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
     """How a network is trained. Fields that are None follow from the others; see :func:`resolve_settings`.
@@ -72,6 +73,12 @@ class TrainingSettings:
         Share of the stimuli that validates, where the data name no part for it.
     seed : int
         Of the order of stimuli, augmentation, dropout, attacks, and of a new head.
+
+    Examples
+    --------
+    >>> settings = TrainingSettings(epochs=10, attack="pgd", norm="l2", eps=3.0)
+    >>> settings.epochs, settings.optimizer, settings.attack
+    (10, 'sgd', 'pgd')
     """
 
     preset: str = "standard"

@@ -177,8 +177,10 @@ n_drawn_validation, cache_gb
 
     Examples
     --------
-    >>> result = bh.train("resnet18@random", "pictures/", epochs=10)        # doctest: +SKIP
-    >>> bh.evaluate_natural(result.model, "others/")                        # doctest: +SKIP
+    >>> import beholder as bh
+    >>> result = bh.train("beholder:shapes@random", "images", epochs=1, batch_size=8, held_out=0.25, device="cpu")
+    >>> len(result.history), result.checkpoint.as_posix()
+    (1, 'training/checkpoints/best.safetensors')
     """
     changes = {
         "epochs": epochs, "batch_size": batch_size, "accumulation": accumulation, "optimizer": optimizer,

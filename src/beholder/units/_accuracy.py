@@ -8,7 +8,7 @@ from typing import Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.activations import Activations
 from beholder.stimuli import find_wnid, load_wnids
 
@@ -36,6 +36,7 @@ class Accuracy:
         return f"top-1 {self.accuracy_top1:.1%}, top-5 {self.accuracy_top5:.1%} of {self.n} stimuli"
 
 
+@suggest_keywords
 def measure_accuracy(
     acts: Activations, layer: str = "output", targets: Mapping[str, int] | None = None
 ) -> Accuracy | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import make_generator
 from beholder.models import Unit
 from beholder.units._windows import N_POSITIONS, N_REFERENCES, Windows
@@ -18,6 +18,7 @@ from beholder.units._windows import N_POSITIONS, N_REFERENCES, Windows
 SIGNS = ("min", "max")
 
 
+@suggest_keywords
 def rank_stimuli(values: np.ndarray, stimulus_ids: Sequence[str]) -> np.ndarray:
     """Order stimuli by activation, ties by id, whatever order they come in.
 
@@ -42,6 +43,7 @@ def order_by_value(values: np.ndarray, by_id: np.ndarray) -> np.ndarray:
     return by_id[np.argsort(values[by_id], kind="stable")]
 
 
+@suggest_keywords
 def assign_unit(windows: Windows, unit: Unit, seed: int) -> np.ndarray:
     """Ranks of one unit's exemplars.
 
@@ -116,6 +118,7 @@ def _get_window(windows: Windows, sign: str) -> tuple[int, int]:
     return windows.start_max, windows.stop_max
 
 
+@suggest_keywords
 def assign_released(windows: Windows, units: Iterable[Unit], seed: int) -> dict[Unit, np.ndarray]:
     """Ranks of all units' exemplars as the released code draws them, from one stream of numbers.
 

@@ -85,6 +85,14 @@ def write_exemplars(
         A stimulus cannot be read, or has changed since it was recorded.
     ConfigurationChanged
         The folder holds exemplars that were made with other settings.
+
+    Examples
+    --------
+    >>> import beholder as bh
+    >>> acts = bh.record_units("beholder:shapes", "images", ["block3:5", "block3:7"], device="cpu")
+    >>> best = bh.find_exemplars(acts, ["block3:5"], num_batches=1)
+    >>> bh.write_exemplars(best, "exemplars").as_posix()
+    'exemplars/shapes'
     """
     acts = exemplars.acts
     preprocessing = model.preprocessing if model is not None else read_recorded_preprocessing(acts)

@@ -197,8 +197,13 @@ def find_exemplars(
 
     Examples
     --------
-    >>> find_exemplars(acts, "features.12:5", top=9)                         # doctest: +SKIP
-    >>> best = find_exemplars(acts, units, start_min=100, stop_max=900)      # doctest: +SKIP
+    >>> import beholder as bh
+    >>> acts = bh.record_units("beholder:shapes", "images", ["block3:5", "block3:7"], device="cpu")
+    >>> best = bh.find_exemplars(acts, ["block3:5"], num_batches=1)
+    >>> best.to_pandas().groupby(["sign", "role"]).size().tolist()
+    [1, 9, 1, 9]
+    >>> len(bh.find_exemplars(acts, "block3:5", top=3).to_pandas())
+    6
     """
     if scheme not in EXEMPLAR_SCHEMES:
         raise InputError(f"--scheme {'|'.join(EXEMPLAR_SCHEMES)}", got=repr(scheme))

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.progress import logger
 from beholder.activations import list_asked_layers, parse_layer, probe_layers
 from beholder.models import Model, copy_model, find_unit_layers, load_skeleton, make_blank_input
@@ -15,6 +15,7 @@ from beholder.models import Model, copy_model, find_unit_layers, load_skeleton, 
 _BATCHES = (5, 7)
 
 
+@suggest_keywords
 def list_unit_layers(model: Model | str, layers: Sequence[str] | None = None) -> dict[str, int]:
     """Layers of interest and their number of channels, in the network's order.
 

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from beholder._core.errors import suggest_keywords
 from beholder._core.seeds import make_generator
 from beholder.activations import Tap, parse_layer, probe_layers
 from beholder.models import Model, copy_model
@@ -96,6 +97,7 @@ class MapGrid:
         return values.reshape(len(values), *self.full_shape)
 
 
+@suggest_keywords
 def find_grids(model: Model, layers: Sequence[str], example: Tensor) -> dict[str, MapGrid | None]:
     """Where the positions of layers lie.
 

@@ -93,7 +93,13 @@ def map_units(
 
     Examples
     --------
-    >>> map_units(net, "stimuli/shapes")                          # doctest: +SKIP
+    >>> import beholder as bh
+    >>> net = bh.load_model("beholder:shapes", device="cpu")
+    >>> acts = bh.record_units(net, "images", ["block3:5", "block3:7"])
+    >>> folder = bh.write_exemplars(bh.find_exemplars(acts, ["block3:5"], num_batches=1), "exemplars")
+    >>> mapped = bh.map_units(net, folder)
+    >>> sum(one.map is not None for one in mapped.units[0].stimuli)
+    20
     """
     place = Path(folder).resolve()
     found = read_model_stimuli(place_output(place, place))

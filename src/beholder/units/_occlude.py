@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from beholder._core.cores import count_cores
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import to_path_name
 from beholder._core.hashing import hash_file_fast, hash_settings
 from beholder._core.provenance import refuse_other_network
@@ -33,6 +33,7 @@ from beholder.units._occlude_worker import FOLDER, OcclusionRecipe, OcclusionWor
 FORMAT = "beholder-occlusion-2"
 
 
+@suggest_keywords
 @accept_old_keywords(share="proportion")
 @long_work
 def occlude_units(

@@ -13,7 +13,7 @@ from typing import Any, final
 import numpy as np
 import torch
 
-from beholder._core.errors import BeholderError
+from beholder._core.errors import BeholderError, suggest_keywords
 from beholder._core.files import write_bytes
 from beholder._core.tables import format_records
 from beholder.activations import Tap, ThreadTaps, parse_layer
@@ -147,6 +147,7 @@ class OcclusionWorker(ModelWorker):
         return sizes, row
 
 
+@suggest_keywords
 def place_patches(height: int, width: int, side: int, steps: int) -> np.ndarray:
     """Corners of square patches, spread evenly from edge to edge, row by row.
 

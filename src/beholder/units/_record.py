@@ -86,6 +86,13 @@ def record_units(
     ------
     InputError
         A layer or unit that the model does not have; and as :func:`beholder.extract`.
+
+    Examples
+    --------
+    >>> import beholder as bh
+    >>> acts = bh.record_units("beholder:shapes", "images", ["block3:5", "block3:7"], device="cpu")
+    >>> acts["block3"].to_numpy().shape
+    (32, 96)
     """
     if pool != "mean":
         raise InputError("units, whose value is the mean over space or tokens", got="pool", hint="extract")

@@ -57,8 +57,10 @@ def sample_units(
 
     Examples
     --------
-    >>> sample_units("beholder:shapes", 2, layers=["block1.conv"]).layers
-    ('block1.conv',)
+    >>> import beholder as bh
+    >>> units = bh.sample_units("beholder:shapes", 2, layers=["block1.conv"])
+    >>> len(units), units.layers
+    (2, ('block1.conv',))
     """
     skeleton = load_skeleton(model)
     widths = list_unit_layers(skeleton, layers)
@@ -72,6 +74,7 @@ def _collect(blacklist: Iterable[UnitList | Unit | Path | str], model: Model) ->
         yield from UnitList.collect(entry, model)
 
 
+@suggest_keywords
 def draw_units(
     widths: Mapping[str, int],
     n_units: int,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.models import Model, UnitList
 from beholder.units._layers import list_unit_layers
 
 
+@suggest_keywords
 def assign_units(units: UnitList, n: int, widths: Mapping[str, int]) -> list[UnitList]:
     """Deal units round-robin, those of narrow layers first, so that each list is about the same work.
 
@@ -31,6 +32,7 @@ def assign_units(units: UnitList, n: int, widths: Mapping[str, int]) -> list[Uni
     return [UnitList(tuple(dealt[i::n]), units.model, units.seed) for i in range(n)]
 
 
+@suggest_keywords
 def split_units(units: UnitList, n: int, model: Model | str) -> list[UnitList]:
     """Deal units of a network to ``n`` jobs; see :func:`assign_units`.
 

@@ -84,6 +84,7 @@ class Windows:
         return " ".join(f"--{name} {getattr(self, name)}" for name in names)
 
 
+@suggest_keywords
 def plan_windows(
     n_stimuli: int,
     *,

@@ -72,6 +72,14 @@ def dataloader(
     -------
     DataLoader
         Batches of images (n, *input_shape) float32 in ``input_range``, targets (n,) int64, ids (tuple of str).
+
+    Examples
+    --------
+    >>> import beholder as bh
+    >>> net = bh.load_model("beholder:shapes", device="cpu")
+    >>> pictures, targets, ids = next(iter(bh.dataloader("images", net, batch_size=4)))
+    >>> tuple(pictures.shape), len(targets), len(ids)
+    ((4, 3, 224, 224), 4, 4)
     """
     return DataLoader(
         _PreparedStimuli(collect_stimuli(model, stimuli), model.preprocessing), batch_size=batch_size,

@@ -69,6 +69,15 @@ def process_activations(
     -------
     Activations
         ``{store}.{steps}.zarr``; rows of (n_stimuli, n_replicates, n_features), float32.
+
+    Examples
+    --------
+    >>> import beholder as bh
+    >>> from beholder.activations import plan_steps
+    >>> acts = bh.extract("beholder:shapes", "images", ["block5", "classifier"], device="cpu")
+    >>> centred = bh.process_activations(acts, plan_steps(center_acts=True), layers=["classifier"])
+    >>> bool(abs(centred["classifier"].to_numpy().mean(axis=0)).max() < 1e-5)
+    True
     """
     names = list(layers or acts.layers)
     store = acts.path.with_name(f"{acts.path.stem}.{name_steps(steps)}.zarr")

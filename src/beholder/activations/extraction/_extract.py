@@ -202,6 +202,13 @@ def extract(
         When the store exists and was made with other settings.
     OutputBusy
         When another run replaces it, or is writing to it where this one adds stimuli or replicates.
+
+    Examples
+    --------
+    >>> import beholder as bh
+    >>> acts = bh.extract("beholder:shapes", "images", ["block5", "classifier"], device="cpu")
+    >>> acts["classifier"].to_numpy().shape
+    (32, 16)
     """
     settings = ExtractOptions(
         pool=pool, batch_size=batch_size, dtype=dtype, precision=precision, workers=workers, threads=threads,

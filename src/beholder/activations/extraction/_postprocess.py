@@ -16,7 +16,7 @@ from typing import Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, derive_seed, make_generator
 from beholder.activations.extraction._pca import Components, fit_components
 from beholder.activations.formats._rows import Rows, count_block_rows, count_features, iter_row_blocks, with_replicates
@@ -47,6 +47,7 @@ class CompressActs:
 
 
 Step = CenterActs | NormalizeReps | CompressActs
+"""What is done with activations: they are centred, normalised or compressed."""
 
 
 @final
@@ -58,6 +59,7 @@ class Reduce:
     width: int
 
 
+@suggest_keywords
 def parse_reduce(text: str) -> Reduce:
     """Read ``srp:K`` or ``pca:K``.
 
@@ -70,6 +72,7 @@ def parse_reduce(text: str) -> Reduce:
     return Reduce(match[1], int(match[2]))
 
 
+@suggest_keywords
 def plan_steps(
     *,
     center_acts: bool = False,
@@ -185,6 +188,7 @@ class Postprocess:
         return rows
 
 
+@suggest_keywords
 def fit_postprocess(values: Rows, steps: Sequence[Step], seed: int = DEFAULT_SEED) -> Postprocess:
     """Fit the steps to a layer's activations, reading them block by block.
 
@@ -247,6 +251,7 @@ def _average_columns(values: Rows, n_rows: int, n_inputs: int) -> np.ndarray:
     return total / n_rows
 
 
+@suggest_keywords
 def project_rows(block: np.ndarray, width: int, seed: int, layer: str) -> np.ndarray:
     """Project rows onto ``width`` sparse random directions; distances are kept approximately.
 

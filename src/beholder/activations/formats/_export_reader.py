@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.tables import read_rows
 from beholder.activations.formats._array_files import read_array
 from beholder.activations.formats._exports import resolve_export_format
@@ -56,6 +56,7 @@ def find_export_file(folder: str | Path, file_format: str | None = None) -> Path
     raise InputError(f"a file activations.{{{','.join(suffixes)}}}", got=f"none in {folder}")
 
 
+@suggest_keywords
 def read_export(folder: str | Path, file_format: str | None = None) -> ReadExport:
     """Read what :func:`export_layer`, or the published script, wrote to a folder.
 

@@ -16,7 +16,7 @@ from typing import IO, Any
 import numpy as np
 
 from beholder._core.error_sink import ErrorSink
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors, open_atomic, write_text
 from beholder.activations.formats._array_files import write_array
 from beholder.activations.formats._hdf5 import create_hdf5
@@ -32,6 +32,7 @@ _TEXT = ("txt", "csv")
 _TABLES = ("csv", "parquet")
 
 
+@suggest_keywords
 def resolve_export_format(file_format: str) -> str:
     """The suffix of a format given with or without the dot, in any case, ``hdf5`` for ``h5``."""
     name = file_format.lower().removeprefix(".")
@@ -41,6 +42,7 @@ def resolve_export_format(file_format: str) -> str:
     return name
 
 
+@suggest_keywords
 def export_layer(
     values: Rows,
     folder: str | Path,

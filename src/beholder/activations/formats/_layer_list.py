@@ -13,7 +13,7 @@ from typing import Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.activations.formats._hdf5 import create_hdf5, open_hdf5
 from beholder.activations.formats._rows import LayerValues, with_replicates
 
@@ -21,6 +21,7 @@ LAYER_LIST = "layer_list"
 STIMULUS_IDS = "stimulus_ids"
 
 
+@suggest_keywords
 def write_layer_list_file(path: Path | str, layers: Mapping[str, LayerValues], *, average_time: bool) -> Path:
     """Write layers to one file in the study's layout.
 
@@ -73,6 +74,7 @@ class _Flat:
         return rows.reshape(len(rows), -1).astype(np.float32)
 
 
+@suggest_keywords
 def read_layer_list_file(path: Path | str) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """Layers of a file in the study's layout, in its order, and the stimuli's ids; none in files of its script.
 

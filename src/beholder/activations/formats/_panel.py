@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import to_path_name
 from beholder.activations.formats._hdf5 import Hdf5Writer, create_hdf5, list_names, open_hdf5, read_dataset
 from beholder.activations.formats._rows import LayerValues, with_replicates
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _BLOCK_BYTES = 128 * 2**20
 
 
+@suggest_keywords
 def write_panel_file(
     path: str | Path,
     models: Mapping[str, Mapping[str, LayerValues]],

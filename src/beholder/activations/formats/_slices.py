@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import open_atomic
 from beholder.activations.formats._rows import Rows, as_rows, iter_row_blocks
 from beholder.activations.formats._text_io import fill_from_text, format_rows
@@ -27,6 +27,7 @@ _MARK = b"# New slice\n"
 _BLOCK_BYTES = 8 * 2**20
 
 
+@suggest_keywords
 def tensor2slices(PATH: str | Path, file_name: str, features: Any, *, precision: str = "document") -> Path:
     """Write an array of two and more axes as slices of its last two.
 
@@ -93,6 +94,7 @@ def _mark_slices(text: bytes, height: int, n_slices: int) -> bytes:
     return b"".join([text[start:stop] + _MARK for start, stop in zip(starts, ends.tolist(), strict=True)])
 
 
+@suggest_keywords
 def slices2tensor(PATH: str | Path, file: str) -> np.ndarray:
     """Read a file in the slice format, new or old.
 
@@ -119,6 +121,7 @@ def slices2tensor(PATH: str | Path, file: str) -> np.ndarray:
         return fill_from_text(stream, values, str(path))
 
 
+@suggest_keywords
 def get_shape(PATH: str | Path, file: str) -> tuple[int, ...]:
     """Shape of the array in a slice file, from its first line.
 

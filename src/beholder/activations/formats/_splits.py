@@ -13,7 +13,7 @@ from typing import Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.activations.formats._array_files import read_array, read_array_shape, write_array
 from beholder.activations.formats._rows import Rows, as_rows
 
@@ -22,6 +22,7 @@ logger = logging.getLogger("beholder")
 _PART = re.compile(r"act\D*(\d+)\.(txt|npy)")
 
 
+@suggest_keywords
 def split_activations(PATH: str | Path, features: Any, file_format: str, n_splits: int = 10) -> list[Path]:
     """Write activations in ``n_splits`` files of nearly equal numbers of rows.
 
@@ -70,6 +71,7 @@ def split_activations(PATH: str | Path, features: Any, file_format: str, n_split
     return paths
 
 
+@suggest_keywords
 def merge_activations(PATH: str | Path, file_format: str | None = None) -> np.ndarray:
     """Read the parts that :func:`split_activations`, or the published script, wrote.
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from beholder._core.errors import suggest_keywords
 from beholder._core.progress import logger
 from beholder.activations.forward._hooks import Tap
 from beholder.activations.forward._probe import ProbedLayer
@@ -21,6 +22,7 @@ Look = Callable[[Model, Tensor], tuple[list[Tensor], list[Tensor]]]
 _SAME = 1e-3
 
 
+@suggest_keywords
 @contextlib.contextmanager
 def use_threads(n: int) -> Iterator[None]:
     """Run torch with ``n`` intra-op threads inside the block."""
@@ -32,6 +34,7 @@ def use_threads(n: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+@suggest_keywords
 @contextlib.contextmanager
 def use_exact_math(precision: str) -> Iterator[None]:
     """Switch off what makes float32 results differ between runs: TF32 and algorithm search."""
@@ -49,6 +52,7 @@ def use_exact_math(precision: str) -> Iterator[None]:
         cudnn.allow_tf32 = before[3]
 
 
+@suggest_keywords
 def watch_layers(layers: Mapping[str, ProbedLayer], *, gradients: bool = False) -> Look:
     """A look at layers, at what the network returns, and on request at gradients.
 
@@ -82,6 +86,7 @@ def watch_layers(layers: Mapping[str, ProbedLayer], *, gradients: bool = False) 
     return look
 
 
+@suggest_keywords
 def settle_conduct(model: Model, look: Look, example: Tensor, *, layouts: bool = True) -> bool:
     """Say where a stimulus gives other values each time, or in another batch; tell whether the layout is free.
 

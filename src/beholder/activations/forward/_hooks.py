@@ -14,7 +14,7 @@ from typing import Any, final
 
 from torch import Tensor, nn
 
-from beholder._core.errors import BeholderError, InputError, UnknownNameError
+from beholder._core.errors import BeholderError, InputError, UnknownNameError, suggest_keywords
 from beholder.activations.forward import _attention
 from beholder.models import OUTPUT, LayerRef, Model, ThreadModels
 
@@ -184,6 +184,7 @@ class Tap:
         self.close()
 
 
+@suggest_keywords
 def pick_tensor(value: Any, ref: LayerRef) -> Tensor:
     """The tensor that a layer name means in what a module took or returned.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.progress import logger
 from beholder.activations.forward._fold import find_rows
 from beholder.activations.forward._hooks import Tap, find_module, is_whole
@@ -73,6 +73,7 @@ class ProbedLayer:
         raise InputError("a layer with channels", got=f"{self.name!r}, whose axes are {', '.join(self.axes) or 'none'}")
 
 
+@suggest_keywords
 def count_calls(model: nn.Module, refs: Mapping[str, LayerRef], run: Callable[[], Any]) -> dict[str, int]:
     """How often each layer's module is called in one pass."""
     counts: dict[int, int] = {}
@@ -109,6 +110,7 @@ def check_calls(refs: Mapping[str, LayerRef], counts: Mapping[str, int]) -> None
             raise InputError(f"a call of {ref.path!r} from 1 to {n_calls}", got=repr(name))
 
 
+@suggest_keywords
 def probe_layers(
     model: nn.Module,
     refs: Mapping[str, LayerRef],

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import to_path_name
 from beholder.activations.forward._ensembles import ENSEMBLES, find_ensemble_parts
 from beholder.activations.forward._hooks import Consumer, is_whole
@@ -84,6 +84,7 @@ class Target:
         return to_path_name(self.name)
 
 
+@suggest_keywords
 def resolve_layers(module: nn.Module, names: Sequence[str], taps: Mapping[str, str]) -> dict[str, LayerRef]:
     """Turn layer names, patterns and taps into parsed layers, in the order asked for.
 
@@ -129,6 +130,7 @@ def expand_presets(model: Model, layers: Sequence[str]) -> list[str]:
     return names
 
 
+@suggest_keywords
 def list_asked_layers(model: Model, layers: Sequence[str]) -> list[str]:
     """Exact names that a list of names, patterns, presets and ensembles stands for."""
     refs = resolve_layers(unwrap_module(model.module), expand_presets(model, layers), model.taps)
@@ -183,6 +185,7 @@ def _make_ensemble(model: Model, name: str, probed: Mapping[str, ProbedLayer]) -
     return Target(name, (start,), ("channel",), tuple(parts))
 
 
+@suggest_keywords
 def check_path_names(names: Sequence[str]) -> None:
     """Refuse two layers that would share a folder."""
     seen: dict[str, str] = {}
@@ -258,6 +261,7 @@ def refuse_shape(layer: str, shape: tuple[int, ...], other: tuple[int, ...], fil
     )  # fmt: skip
 
 
+@suggest_keywords
 def sort_layers(model: Model, layers: Iterable[str]) -> list[str]:
     """Layers in the order in which the network defines its modules, the calls of a module in turn; others by name."""
     places = {name: i for i, (name, _) in enumerate(unwrap_module(model.module).named_modules(remove_duplicate=False))}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from beholder._core.errors import suggest_keywords
 from beholder.activations.formats._hdf5 import list_names, open_hdf5
 from beholder.activations.formats._panel import read_layer_names, to_dataset_name
 
@@ -78,6 +79,7 @@ class PanelCheck:
         return [*lines, f"{self.path}: {verdict}"]
 
 
+@suggest_keywords
 def check_panel_file(path: str | Path, *, n_replicates: int | None = None, read_values: bool = True) -> PanelCheck:
     """Look for what is missing, of another shape or type, or not a number.
 

@@ -81,6 +81,7 @@ class PanelPlan:
         return lines
 
 
+@suggest_keywords
 def plan_panel(
     stimuli_root: Path | str,
     output_dir: Path | str,
@@ -116,6 +117,7 @@ def plan_panel(
     )
 
 
+@suggest_keywords
 def default_options(
     *,
     replicates: int = 4,
@@ -269,6 +271,14 @@ def extract_panel(
     -------
     list of Path
         The HDF5 files; ``/{model}/{stimulus}/{layer}``, float32 (n_replicates, n_features).
+
+    Examples
+    --------
+    >>> import beholder as bh
+    >>> what = {"folders": ["star"], "models": ["beholder:shapes"], "layers": ["classifier"]}
+    >>> (file,) = bh.extract_panel("images", "panel", **what)
+    >>> file.name
+    'model_activations_star.h5'
     """
     plan = plan_panel(
         stimuli_root,
@@ -303,6 +313,7 @@ def extract_panel(
     return run_panel(plan, device=device)
 
 
+@suggest_keywords
 @long_work
 def run_panel(
     plan: PanelPlan,

@@ -194,13 +194,17 @@ def load_lazy_activations(h5_path: str | Path, *, average: bool = False) -> Lazy
 
     Examples
     --------
-    >>> acts = load_lazy_activations("model_activations_semantic.h5")   # doctest: +SKIP
-    >>> acts["ResNet50"]["object_01"]["layer1.0.conv1"].shape            # doctest: +SKIP
-    (4, 200704)
+    >>> import beholder as bh
+    >>> what = {"folders": ["star"], "models": ["beholder:shapes"], "layers": ["classifier"]}
+    >>> (file,) = bh.extract_panel("images", "panel", **what)
+    >>> acts = bh.load_lazy_activations(file)
+    >>> acts["shapes"]["star_0000"]["classifier"].shape
+    (4, 16)
     """
     return LazyActivations(h5_path, average=average)
 
 
+@suggest_keywords
 def load_model_activations_lazy(
     h5_path: str | Path, model_name: str, *, average: bool = False
 ) -> dict[str, ModelActivations]:
@@ -216,18 +220,21 @@ def load_model_activations_lazy(
     return {model_name: load_lazy_activations(h5_path, average=average)[model_name]}
 
 
+@suggest_keywords
 def get_available_models(h5_path: str | Path) -> list[str]:
     """Names of the models in a file, alphabetical."""
     with LazyActivations(h5_path) as acts:
         return acts.keys()
 
 
+@suggest_keywords
 def get_available_images(h5_path: str | Path, model_name: str) -> list[str]:
     """Ids of a model's stimuli, alphabetical; ``KeyError`` for a model that is not there."""
     with LazyActivations(h5_path) as acts:
         return acts[model_name].keys()
 
 
+@suggest_keywords
 def get_available_layers(h5_path: str | Path, model_name: str, sample_image: str | None = None) -> list[str]:
     """Layers of a model for one stimulus, default the first; ``ValueError`` for a model without stimuli."""
     with LazyActivations(h5_path) as acts:
@@ -235,6 +242,7 @@ def get_available_layers(h5_path: str | Path, model_name: str, sample_image: str
         return model[_pick_first(model, sample_image)].keys()
 
 
+@suggest_keywords
 def get_activation_shape(
     h5_path: str | Path, model_name: str, sample_image: str | None = None, layer_name: str | None = None
 ) -> tuple[int, ...]:

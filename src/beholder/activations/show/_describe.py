@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from beholder._core.addresses import is_address, show_place
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import explain_read_errors, to_path_name
 from beholder._core.tables import read_rows
 from beholder.activations.formats._array_files import read_array_shape
@@ -77,6 +77,7 @@ def _to_text(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
+@suggest_keywords
 def describe_file(path: str | Path, model: str | None = None, show_layers: bool = False) -> FileSummary:
     """Say what a store, panel file, export folder or table holds, from its heads alone.
 

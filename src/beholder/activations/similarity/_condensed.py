@@ -15,6 +15,7 @@ from beholder.activations.formats._rows import LayerValues, Rows, as_rows, count
 logger = logging.getLogger("beholder")
 
 CONDENSED_METHODS = ("correlation", "cosine", "euclidean", "squared-euclidean", "gaussian")
+"""Distances between rows that :func:`compute_condensed_rdm` takes."""
 FLOAT32_ROWS = 10_000
 """More rows than these have their dissimilarities in float32."""
 
@@ -26,6 +27,7 @@ _PASS_VALUES = 2**18
 _Lengths = np.ndarray | None
 
 
+@suggest_keywords
 def compute_condensed_rdm(F: Any, method: str = "correlation") -> np.ndarray:
     """Dissimilarity of every pair of rows, in the order of ``scipy.spatial.distance.pdist``.
 
@@ -91,6 +93,7 @@ def compute_condensed_rdm(F: Any, method: str = "correlation") -> np.ndarray:
     return _finish(out, method, n_features, shape[0])
 
 
+@suggest_keywords
 def compute_gram(F: Any) -> np.ndarray:
     r"""Inner products of every pair of rows less their mean row, :math:`K = H X X^\top H`.
 

@@ -8,7 +8,7 @@ from typing import Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 
 MEASURES = ("spearman", "pearson", "db_snr")
 """The measures that a metamer is judged by."""
@@ -76,6 +76,7 @@ class RankedValues:
         return self._ranks
 
 
+@suggest_keywords
 def compute_match(original: Any, other: Any) -> Match:
     """Measure how well one activation matches another.
 
@@ -120,6 +121,7 @@ def compute_match(original: Any, other: Any) -> Match:
     return Match(_correlate(x.ranks, y.ranks), _correlate(x.values, y.values), ratio, x.norm, noise)
 
 
+@suggest_keywords
 def rank_values(values: np.ndarray) -> np.ndarray:
     """Ranks from 1, equal values sharing the mean of theirs, float64.
 

@@ -84,6 +84,7 @@ def compute_rdm(F: Any, method: str = "correlation") -> np.ndarray:
     return _finish(*_multiply_blocks(values, averaged, method), method)
 
 
+@suggest_keywords
 def compute_rdm_from_blocks(blocks: Iterable[np.ndarray], method: str = "correlation") -> np.ndarray:
     """The same from a matrix that comes in blocks of columns.
 
@@ -137,6 +138,13 @@ def correlate_rdms(rdm_1: np.ndarray, rdm_2: np.ndarray, correlation: str = "pea
     ------
     InputError
         When the shapes are not square and equal.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rdm = compute_rdm(np.random.default_rng(0).normal(size=(5, 20)))
+    >>> round(correlate_rdms(rdm, rdm**2, "spearman"), 6)
+    1.0
     """
     if correlation not in ("pearson", "spearman"):
         raise UnknownNameError("correlation", correlation, ("pearson", "spearman"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from beholder._core.errors import suggest_keywords
 from beholder._core.files import to_path_name
 from beholder._core.hashing import hash_settings
 from beholder._core.provenance import check_provenance, record_provenance
@@ -12,6 +13,7 @@ from beholder.activations.formats._exports import export_layer
 from beholder.activations.store._lazy import Activations
 
 
+@suggest_keywords
 def export_activations(
     acts: Activations,
     folder: Path | str,

@@ -12,7 +12,7 @@ import zarr
 from zarr.codecs import Crc32cCodec
 
 from beholder._core.addresses import is_address, repeat, show_place, to_address
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_method_keywords
 from beholder._core.sizes import format_bytes
 from beholder.activations.store._arrays import (
     list_layers,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _BLOCK_BYTES = 64 * 2**20
 
 
+@suggest_method_keywords
 class LayerActivations:
     """The activations of one layer: an array on disk, read where it is indexed.
 
@@ -57,8 +58,10 @@ class LayerActivations:
 
     Examples
     --------
-    >>> acts["conv1"].shape, acts["conv1"][:3].shape, acts["conv1"].with_replicates.shape  # doctest: +SKIP
-    ((1000, 64, 55, 55), (3, 64, 55, 55), (1000, 1, 64, 55, 55))
+    >>> import beholder as bh
+    >>> layer = bh.extract("beholder:shapes", "images", ["block5", "classifier"], device="cpu")["block5"]
+    >>> layer.shape, layer[:3].shape, layer.with_replicates.shape
+    ((32, 256, 7, 7), (3, 256, 7, 7), (32, 1, 256, 7, 7))
     """
 
     def __init__(
@@ -336,6 +339,7 @@ class LayerActivations:
         return dataset["values"] if self._has_axis else dataset["values"].isel(replicate=0, drop=True)
 
 
+@suggest_method_keywords
 class Activations:
     """What one model's layers did over one stimulus set: ``acts["features.12"]`` is one layer.
 
@@ -348,9 +352,12 @@ class Activations:
 
     Examples
     --------
-    >>> acts = Activations("activations/squeezenet1_1.zarr")      # doctest: +SKIP
-    >>> acts["features.12"].to_numpy().shape                      # doctest: +SKIP
-    (1000, 512, 13, 13)
+    >>> import beholder as bh
+    >>> acts = bh.extract("beholder:shapes", "images", ["block5", "classifier"], device="cpu")
+    >>> bh.Activations("activations/shapes.zarr").layers
+    ('block5', 'classifier')
+    >>> acts["block5"].to_numpy().shape
+    (32, 256, 7, 7)
     """
 
     def __init__(self, path: Path | str, *, partial: bool = False) -> None:

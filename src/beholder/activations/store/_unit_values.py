@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.activations.store._lazy import Activations, LayerActivations
 from beholder.models import Unit
 
 
+@suggest_keywords
 def iter_unit_values(acts: Activations, units: Sequence[Unit]) -> Iterator[tuple[Unit, np.ndarray]]:
     """The activations of each unit, layer by layer, holding the asked channels of one layer at a time.
 

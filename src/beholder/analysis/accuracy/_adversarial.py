@@ -151,8 +151,11 @@ def evaluate_adversarial(
 
     Examples
     --------
-    >>> found = evaluate_adversarial("squeezenet1_1", "images/", norm="l2", eps=[0.5, 3])  # doctest: +SKIP
-    >>> found.table[["norm", "eps", "attack", "accuracy_top1"]]  # doctest: +SKIP
+    >>> import beholder as bh
+    >>> few = bh.StimulusSet.from_folder("images")[:4]
+    >>> found = bh.evaluate_adversarial("beholder:shapes", few, eps=["l2:0.5", "l2:3"], steps=2, n_checked=0)
+    >>> found.table["eps"].tolist()
+    [0.0, 0.5, 3.0]
     """
     if eps is None and norm is None and preset is None:
         raise InputError("--norm and --eps, or --preset published", got="neither")
@@ -230,6 +233,7 @@ def _differ(first: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     return compare_settings(mine, its)
 
 
+@suggest_keywords
 def compare_attacked(answers: Sequence[AttackedAnswers]) -> Result:
     """One result of several networks' answers to attacked stimuli.
 

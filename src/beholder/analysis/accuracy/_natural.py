@@ -109,7 +109,10 @@ def evaluate_natural(
 
     Examples
     --------
-    >>> found = evaluate_natural("squeezenet1_1", "imagenet/val")  # doctest: +SKIP
+    >>> import beholder as bh
+    >>> found = bh.evaluate_natural("beholder:shapes", "images", device="cpu")
+    >>> found.table.query("statistic == 'accuracy_top1'")["n"].tolist()
+    [32]
     """
     if over not in _OVER:
         raise UnknownNameError("unit of intervals", over, _OVER)

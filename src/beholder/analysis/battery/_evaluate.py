@@ -107,7 +107,15 @@ def evaluate_battery(
 
     Examples
     --------
-    >>> found = evaluate_battery("squeezenet1_1", "cue_conflict/", "human/cue-conflict")  # doctest: +SKIP
+    >>> import pandas as pd
+    >>> import beholder as bh
+    >>> pictures = bh.StimulusSet.from_folder("images")
+    >>> shown = {"stimulus": pictures.ids, "truth": pictures.labels, "response": pictures.labels, "condition": "all"}
+    >>> people = [pd.DataFrame({"participant": who, **shown}) for who in ("p1", "p2")]
+    >>> pd.concat(people).to_csv("people.csv", index=False)
+    >>> found = bh.evaluate_battery("beholder:shapes", "images", "people.csv", n_draws=20, n_permutations=19)
+    >>> sorted(set(found.table["part"]))
+    ['agreement', 'recognition']
     """
     if rule not in CATEGORY_RULES:
         raise UnknownNameError("rule", rule, CATEGORY_RULES)

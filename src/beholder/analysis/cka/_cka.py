@@ -90,6 +90,7 @@ def align_kernel(gram: np.ndarray, debiased: bool = True) -> np.ndarray:
     return vector / length if length > 0 else np.full(len(vector), np.nan)
 
 
+@suggest_keywords
 def compute_cka_matrix(layers: Iterable[Any], others: Iterable[Any], debiased: bool = True) -> np.ndarray:
     """CKA of every layer of one side with every layer of the other, each layer read once.
 

@@ -51,6 +51,7 @@ class Distance:
 
 
 DISTANCES: Registry[Distance] = Registry("distance", "beholder.distances", modules="beholder.analysis.distances._*")
+"""Distances between stimuli by name."""
 
 _RSA = "Kriegeskorte, Mur & Bandettini, 2008, Frontiers in Systems Neuroscience 2:4"
 

@@ -7,9 +7,10 @@ from typing import Any, cast
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 
 
+@suggest_keywords
 def average_repeats(values: np.ndarray) -> np.ndarray:
     """Mean over repeats that are not missing: (n_stimuli, n_repeats, *features) to (n_stimuli, *features).
 

@@ -8,7 +8,7 @@ from typing import Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.analysis.encoding._decomposition import Decomposition, decompose
 
 _N_ALPHAS = 21
@@ -82,6 +82,7 @@ class RidgeFit:
         return ((features - self.means) @ self.axes) @ self.weights + self.intercepts
 
 
+@suggest_keywords
 def make_alphas(x: Any, n_alphas: int = _N_ALPHAS) -> np.ndarray:
     """Penalties for features: evenly spaced in the logarithm, 10⁻⁵ to 10⁵ times their mean squared singular value.
 
@@ -105,6 +106,7 @@ def make_alphas(x: Any, n_alphas: int = _N_ALPHAS) -> np.ndarray:
     return total / n_directions * np.logspace(-_DECADES, _DECADES, n_alphas)
 
 
+@suggest_keywords
 def fit_ridge(
     x: Any,
     y: Any,

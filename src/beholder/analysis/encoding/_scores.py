@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from beholder._core.errors import suggest_keywords
+
 _ROUNDING = 1e-10
 PUBLISHED_CONSTANT = 1e-8
 
@@ -46,6 +48,7 @@ def correlate_columns(predicted: np.ndarray, measured: np.ndarray, constant: flo
     return np.where(target.any(axis=0), np.clip(r, -1, 1), np.nan)
 
 
+@suggest_keywords
 def correct_explained_variance(r: Any, reliability: Any, predicted_reliability: Any) -> np.ndarray:
     """Explained proportion of the explainable variance: r²/(reliability of responses · reliability of predictions).
 

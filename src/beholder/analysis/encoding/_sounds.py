@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.activations import Activations, read_layer_list_file, write_layer_list_file
 from beholder.analysis._join import ArrayLayers
 from beholder.models import Model
@@ -16,6 +16,7 @@ SOUND_FILE = "natsound_activations.h5"
 _FAKE = "_fake"
 
 
+@suggest_keywords
 def list_sound_layers(model: Model, layers: Sequence[str] | None = None) -> list[str]:
     """Layers that are measured: those asked for, else the network's recorded stages; real rectifiers alone, each once.
 
@@ -32,6 +33,7 @@ def list_sound_layers(model: Model, layers: Sequence[str] | None = None) -> list
     return names
 
 
+@suggest_keywords
 def write_sound_files(acts: Activations, folder: Path | str) -> tuple[Path, Path]:
     """Write ``natsound_activations.h5``, averaged over time, and ``natsound_activations_full.h5``, of activations.
 

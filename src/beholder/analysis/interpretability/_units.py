@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, final
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.hashing import hash_settings
 from beholder.responses import Trials, is_export, parse_columns, read_export, read_trials, summarize_responses
 
@@ -47,6 +47,7 @@ class UnitAnswers:
         return hash_settings({name: [str(each) for each in self.table[name]] for name in names})
 
 
+@suggest_keywords
 def read_unit_answers(
     trials: Any, *, columns: Mapping[str, str] | Sequence[str] | None = None, include_excluded: bool = False
 ) -> UnitAnswers:

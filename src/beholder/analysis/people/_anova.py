@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.statistics import fit_anova, permute_mixed_anova
 
@@ -23,6 +23,7 @@ _ORDER = [
 ]
 
 
+@suggest_keywords
 def run_mixed_anova(
     values: Any, *, paired: bool = False, n_permutations: int = 0, seed: int = DEFAULT_SEED
 ) -> pd.DataFrame:

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder.statistics import LogisticMixedFit, RandomTerm, fit_logistic_mixed
 
 
+@suggest_keywords
 def fit_mixed_logistic(
     table: Any, formula: str, groups: Sequence[str] | Mapping[str, str | None] = ("participant", "stimulus")
 ) -> LogisticMixedFit:

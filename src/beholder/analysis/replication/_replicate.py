@@ -153,7 +153,9 @@ def replicate(
 
     Examples
     --------
-    >>> print(replicate("alexnet", natural="imagenet/train", dry_run=True))  # doctest: +SKIP
+    >>> import beholder as bh
+    >>> planned = bh.replicate("beholder:shapes", "images", "images", dry_run=True)
+    >>> print(planned.describe()[0])
     """
     if natural is None:
         raise InputError("natural stimuli of which random pairs are drawn", got="none", hint="--natural FOLDER")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from beholder._core.errors import InputError, MissingExtra
+from beholder._core.errors import InputError, MissingExtra, suggest_keywords
 from beholder._core.files import explain_read_errors, to_path_name, write_bytes
 from beholder.analysis._result import Result
 
@@ -45,6 +45,7 @@ def has_maps(settings: Mapping[str, Any]) -> bool:
     return settings["n_vertices"] is not None or None not in (settings["volume_shape"], settings["affine"])
 
 
+@suggest_keywords
 def write_searchlight_maps(result: Result, folder: Path | str) -> list[Path]:
     """Write the maps of a searchlight: NIfTI of a volume, a file a layer; GIFTI of a surface, all layers in one.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 from beholder.experiments.adaptive._procedure import METHODS, AdaptiveProcedure, Answer, Estimate
 from beholder.experiments.settings._fields import to_plain
@@ -172,6 +172,7 @@ class UpDown(AdaptiveProcedure):
         return Estimate(threshold, math.nan, math.nan, self.target, len(self._log))
 
 
+@suggest_keywords
 def pick_level(adaptive: Adaptive, levels: Sequence[float], answers: Iterable[Answer]) -> int:
     """Which of an adaptive trial's levels comes next, by its position.
 
@@ -199,6 +200,7 @@ def pick_level(adaptive: Adaptive, levels: Sequence[float], answers: Iterable[An
     return made.levels.index(level)
 
 
+@suggest_keywords
 def make_staircase(adaptive: Adaptive, levels: Sequence[float]) -> AdaptiveProcedure:
     """The procedure that an experiment's settings mean for some levels.
 

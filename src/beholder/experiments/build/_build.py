@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from beholder._core.errors import ConfigurationChanged, InputError
+from beholder._core.errors import ConfigurationChanged, InputError, suggest_keywords
 from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors, read_json, write_json
 from beholder._core.hashing import hash_bytes, hash_file_fast, hash_settings
 from beholder._core.progress import logger
@@ -50,6 +50,7 @@ class _TaskPart:
     trials: tuple[TrialFiles, ...]
 
 
+@suggest_keywords
 @long_work
 def build_tasks(
     plan: ExperimentPlan | Path | str,

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.experiments.flow._page_files import PAGE_TYPES, STATIC, STYLE, TEXTS, list_page_files
 
 ENTRY = "js/static_main.js"
@@ -66,6 +66,7 @@ def bundle_scripts(entry: str = ENTRY, root: Path = STATIC, files: Mapping[str, 
     return "\n".join(made.values())
 
 
+@suggest_keywords
 def join_page_scripts(kind: str) -> str:
     """The scripts of a kind of task's pages as one, as a page without a server holds them.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.experiments.build._trials import TrialReader
 from beholder.experiments.design._plan import ExperimentPlan
 from beholder.experiments.design._plan_recognition import ICONS
@@ -25,6 +25,7 @@ USUAL_WINDOW = (1280, 720)
 _PLAIN_PX_PER_MM = 96 / 25.4
 
 
+@suggest_keywords
 def list_size_notes(plan: ExperimentPlan) -> list[str]:
     """What to know of the sizes that the plan's pictures will have on the screen; empty where nothing is worth a word.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import open_atomic
 from beholder._core.seeds import derive_seed
 from beholder.experiments.build._bundle import embed_file, make_page
@@ -38,6 +38,7 @@ _REMARK = (
 )
 
 
+@suggest_keywords
 def write_static_pages(experiment: Experiment, folder: Path | str | None = None) -> list[Path]:
     """Write each task of an experiment as one self-contained page.
 
@@ -72,6 +73,7 @@ def write_static_pages(experiment: Experiment, folder: Path | str | None = None)
     return paths
 
 
+@suggest_keywords
 def check_static(settings: Settings, adaptive: bool) -> None:
     """Refuse what only a server can run.
 

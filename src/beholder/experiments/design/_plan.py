@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
-from beholder._core.errors import ConfigurationChanged, InputError
+from beholder._core.errors import ConfigurationChanged, InputError, suggest_keywords
 from beholder._core.files import read_json, write_json
 from beholder._core.hashing import hash_settings
 from beholder._core.seeds import make_generator
@@ -158,6 +158,7 @@ def _drop_trials(plan: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, **counts, "n_catch_trials": len(tasks[0].get("raw_catch_trials", []))}
 
 
+@suggest_keywords
 def read_plan(path: Path | str) -> ExperimentPlan:
     """Read a plan file; one without ``kind`` and ``settings`` is two-alternative choice with the preset's values.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 from beholder.experiments.design._assignment import assign_catch, assign_decks, cut_rows
 from beholder.experiments.design._plan import SCHEMES, ExperimentPlan, make_task, repeat_tasks
@@ -27,6 +27,7 @@ from beholder.experiments.settings._presets import make_settings
 from beholder.experiments.settings._settings import Settings
 
 
+@suggest_keywords
 def plan_choice(
     source: Path | str,
     folder: Path | str = ".",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 from beholder.experiments.design._assignment import cut_rows
 from beholder.experiments.design._plan import CATCH, ExperimentPlan, PlannedTrial, make_task, repeat_tasks
@@ -24,6 +24,7 @@ ORDERS = ((0, 1), (1, 0), (0, 0), (1, 1))
 """Of reference and version, what is shown first and second: half of the pairs are the same."""
 
 
+@suggest_keywords
 def plan_pairs(
     sources: StimulusSet | Path | str | Any,
     folder: Path | str = ".",

@@ -10,7 +10,7 @@ from typing import Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 from beholder.experiments.adaptive._staircase import make_staircase
 from beholder.experiments.design._assignment import (
@@ -44,6 +44,7 @@ ICON = "beholder:icons/"
 N_CATCH = 16
 
 
+@suggest_keywords
 def plan_recognition(
     sources: StimulusSet | Path | str | Any,
     folder: Path | str = ".",

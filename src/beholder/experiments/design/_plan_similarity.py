@@ -11,7 +11,7 @@ from typing import Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 from beholder.experiments.design._assignment import assign_decks, cut_rows, explain_counts, show_product
 from beholder.experiments.design._designs import assign_triplets, count_together, order_pairs
@@ -39,6 +39,7 @@ class _Item:
     about: dict[str, Any]
 
 
+@suggest_keywords
 def plan_similarity(
     sources: StimulusSet | Path | str | Any,
     folder: Path | str = ".",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder.stimuli import (
     HARDER_GRADES,
     MetamerSet,
@@ -330,6 +330,7 @@ def name_condition(about: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in about.items())
 
 
+@suggest_keywords
 def name_versions(stimuli: StimulusSet, names: Sequence[str] | None = None) -> tuple[list[str], list[str]] | None:
     """What an experiment on versions of stimuli calls each: its stimulus, and its condition; None of other sets.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, final
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import read_json
 from beholder._core.wording import format_count
 from beholder.experiments.settings._kinds import get_task_kind
@@ -171,6 +171,7 @@ class Experiment:
         raise InputError(f"a task from 1 to {len(self.tasks)}", got=str(index))
 
 
+@suggest_keywords
 def read_experiment(folder: Path | str) -> Experiment:
     """Read a folder that ``beholder tasks build`` wrote; pictures and sounds stay on disk.
 

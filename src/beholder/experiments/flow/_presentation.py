@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+from beholder._core.errors import suggest_keywords
 from beholder.experiments.flow._experiment import Experiment, Task, Trial
 from beholder.experiments.settings._kinds import get_task_kind
 from beholder.experiments.settings._settings import Practice, Settings
@@ -14,6 +15,7 @@ Shown = dict[str, Any]
 """Place on the screen to the slot shown there, or to a list of slots."""
 
 
+@suggest_keywords
 def draw_presentation(experiment: Experiment, task: Task, seed: int) -> dict[str, Any]:
     """Draw everything that one session shows, before its first page.
 

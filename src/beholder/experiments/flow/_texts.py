@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import read_json
 from beholder.experiments.flow._page_files import STATIC, TEXTS, find_page
 
@@ -14,6 +14,7 @@ ENGLISH = STATIC / TEXTS
 _OPEN = ("labels.", "instructions.")
 
 
+@suggest_keywords
 def read_texts(path: Path | str = ENGLISH, kind: str | None = None) -> dict[str, str]:
     """Read the texts of the pages from a file like the English one.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.hashing import to_canonical_json
 from beholder._core.progress import logger
 from beholder.experiments.build._static_page import draw_page, name_old_page, name_page
@@ -89,6 +89,7 @@ class _Replayed:
     answers: list[Answer] = field(default_factory=list)
 
 
+@suggest_keywords
 def import_collected(experiment: Experiment, sources: Sequence[Path | str], db: Path | str) -> Collected:
     """Take what the pages of ``tasks build --static`` collected into a file of answers.
 

@@ -22,7 +22,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.experiments.settings._recruiters import Recruiter
 
 logger = logging.getLogger("beholder")
@@ -309,6 +309,7 @@ class PublicAddress:
         return cls(f"https://{parts.netloc.lower()}", path)
 
 
+@suggest_keywords
 def check_public(address: str) -> str:
     """The address that people open, in its one spelling; see :class:`PublicAddress`."""
     return PublicAddress.parse(address).url

@@ -23,7 +23,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from beholder._core.errors import InputError, OutputError
+from beholder._core.errors import InputError, OutputError, suggest_keywords
 from beholder._core.hashing import hash_settings
 from beholder.experiments.build._content import hash_experiment
 from beholder.experiments.flow._experiment import MEDIA_TYPES, Experiment, Trial
@@ -57,6 +57,7 @@ RELEASE_AFTER_S = 2 * 3600.0
 _START_SECONDS = 20.0
 
 
+@suggest_keywords
 def open_store(
     experiment: Experiment, db: Path | str, *, entropy: Callable[[int], bytes] = secrets.token_bytes
 ) -> ResponseStore:
@@ -83,6 +84,7 @@ def open_store(
     return open_responses(db, describe_experiment(experiment), keys, entropy=entropy, complete=complete_settings)
 
 
+@suggest_keywords
 def check_answers(experiment: Experiment, db: Path | str) -> None:
     """Refuse a file of answers to another experiment, naming the first differences.
 
@@ -122,6 +124,7 @@ def check_experiment(experiment: Experiment) -> None:
                 raise InputError(f"pictures or sounds ({', '.join(MEDIA_TYPES)})", got=str(path))
 
 
+@suggest_keywords
 def create_app(
     experiment: Experiment,
     store: ResponseStore,
@@ -196,6 +199,7 @@ class RunningServer:
     url: str
 
 
+@suggest_keywords
 @contextlib.contextmanager
 def open_server(
     experiment: Experiment,
@@ -243,6 +247,7 @@ def open_server(
             thread.join()
 
 
+@suggest_keywords
 def serve(
     experiment: Experiment,
     store: ResponseStore,

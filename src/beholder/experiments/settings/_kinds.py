@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, final
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.experiments.settings._settings import KINDS, Settings
 from beholder.responses import TASK_KINDS, AnswerForm
 
@@ -151,6 +151,7 @@ def list_task_kinds() -> tuple[str, ...]:
     return tuple(TASK_KINDS)
 
 
+@suggest_keywords
 def get_task_kind(name: str) -> TaskKind:
     """The record of a kind of task.
 
@@ -184,6 +185,7 @@ def _check_name(kind: object, name: str) -> TaskKind:
     return kind
 
 
+@suggest_keywords
 def register_task_kind(kind: TaskKind) -> TaskKind:
     """Add a kind of task to those of this process.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder.experiments.settings._kinds import get_task_kind, list_task_kinds
 from beholder.experiments.settings._settings import KINDS, Settings
 
@@ -14,6 +14,7 @@ PRESETS: tuple[str, ...] = tuple(get_task_kind(kind).preset for kind in KINDS)
 """Names of the presets of this package, one a kind of task."""
 
 
+@suggest_keywords
 def get_preset(name: str) -> Settings:
     """Settings of a preset.
 
@@ -43,6 +44,7 @@ def _make_preset(make: Callable[[], Settings], name: str) -> Settings:
     return make().replace({"preset": name})
 
 
+@suggest_keywords
 def name_preset(kind: str) -> str:
     """The preset of a kind of task.
 
@@ -52,6 +54,7 @@ def name_preset(kind: str) -> str:
     return get_task_kind(kind).preset
 
 
+@suggest_keywords
 def make_settings(
     preset: str | None = None, changes: Mapping[str, Any] | None = None, *, kind: str | None = None
 ) -> Settings:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, final
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.experiments.settings._fields import parse_fields, to_plain
 from beholder.experiments.settings._methods import METHODS
@@ -392,6 +392,7 @@ def check_sessions(settings: Settings, n_tasks: int, place: Any) -> None:
         raise InputError(f"a multiple of {n} tasks, one for each session", got=f"{n_tasks} in {place}")
 
 
+@suggest_keywords
 def parse_assignments(words: Sequence[str]) -> dict[str, Any]:
     """``name=value`` pairs: values are JSON, anything else is text; of settings that are texts, digits are text too.
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, final
 from urllib.parse import urlencode
 
-from beholder._core.errors import BeholderError, InputError, MissingExtra
+from beholder._core.errors import BeholderError, InputError, MissingExtra, suggest_keywords
 from beholder._core.seeds import make_generator
 from beholder.experiments.flow._experiment import Experiment
 from beholder.experiments.simulation._observers import Observer
@@ -44,6 +44,7 @@ _LIST_ANSWERS = "() => [...document.querySelectorAll('[data-answer]')].map((butt
 _PASSING = ("saving", "loading")
 
 
+@suggest_keywords
 @contextlib.contextmanager
 def take_part_in_browser(experiment: Experiment, seed: int) -> Iterator[TakePart]:
     """Participants in a browser, a fresh profile each.

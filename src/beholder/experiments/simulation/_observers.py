@@ -12,7 +12,7 @@ from typing import Any, final
 
 import numpy as np
 
-from beholder._core.errors import BeholderError, InputError, UnknownNameError
+from beholder._core.errors import BeholderError, InputError, UnknownNameError, suggest_keywords
 from beholder._core.hashing import hash_file
 from beholder.experiments.flow._experiment import Experiment, Trial
 from beholder.experiments.settings._kinds import get_task_kind
@@ -23,6 +23,7 @@ Response = dict[str, Any]
 
 LAPSE_RATE = 0.1
 OBSERVERS = ("guess", "lapse", "ideal", "model")
+"""Names of simulated participants."""
 
 
 @final
@@ -251,6 +252,7 @@ class IdealObserver(Observer):
         return next((answer for answer, shown in answers if shown.digest == right), None)
 
 
+@suggest_keywords
 def parse_observer(
     text: str, experiment: Experiment, make_model_observer: Callable[[], Observer] | None = None
 ) -> Observer:
@@ -297,6 +299,7 @@ def parse_observer(
     return make_model_observer()
 
 
+@suggest_keywords
 def list_trials(experiment: Experiment) -> Iterator[Trial]:
     """Every trial of a built folder, those for practice last."""
     for task in experiment.tasks:
@@ -304,6 +307,7 @@ def list_trials(experiment: Experiment) -> Iterator[Trial]:
     yield from experiment.practice
 
 
+@suggest_keywords
 def list_asked_files(trial: Trial, kind: str) -> Iterator[tuple[Path, ...]]:
     """The files that the answer is about; of an adaptive trial once for each level."""
     slots = get_task_kind(kind).asked_slots

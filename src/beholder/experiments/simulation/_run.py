@@ -84,6 +84,7 @@ class Simulation:
         return pd.DataFrame([asdict(outcome) for outcome in self.outcomes])
 
 
+@suggest_keywords
 def simulate_participants(
     experiment: Experiment | Path | str,
     db: Path | str,
@@ -161,6 +162,7 @@ def simulate_participants(
     return Simulation(Path(db), name, tuple(outcomes), before, n_answers, n_correct)
 
 
+@suggest_keywords
 @contextlib.contextmanager
 def take_part_over_http(experiment: Experiment, seed: int) -> Iterator[TakePart]:
     """Participants without a browser."""

@@ -10,7 +10,7 @@ from typing import Any, final
 
 import numpy as np
 
-from beholder._core.errors import BeholderError
+from beholder._core.errors import BeholderError, suggest_keywords
 from beholder._core.seeds import derive_seed, make_generator
 from beholder.experiments.flow._flow import ENDS
 from beholder.experiments.settings._kinds import get_task_kind
@@ -164,6 +164,7 @@ class ResponseTimes:
         return round(earliest + shown + 1000 * float(self.rng.lognormal(mean=0.3, sigma=0.45)), 1)
 
 
+@suggest_keywords
 def simulate_participant(
     client: ParticipantClient, settings: Settings, observer: Observer, number: int, seed: int, clock: SimulatedClock
 ) -> ParticipantOutcome:
@@ -237,6 +238,7 @@ def make_recruit(settings: Settings, number: int, seed: int) -> dict[str, str]:
     return parameters
 
 
+@suggest_keywords
 def make_observation(
     payload: Mapping[str, Any], state: Mapping[str, Any], fetch: Callable[[str], bytes]
 ) -> Observation:

@@ -33,6 +33,7 @@ def list_aliases() -> list[str]:
     return [name for entry in list_catalog() for name in entry.names]
 
 
+@suggest_keywords
 def find_alias(name: str) -> Alias | None:
     """What a catalog name loads; None when the catalog does not hold it.
 

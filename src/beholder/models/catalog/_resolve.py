@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import to_path_name
 from beholder.models.catalog._elsewhere import refuse_name_elsewhere
 from beholder.models.definitions._base import RANDOM, SOURCES, Alias, ModelDefinition, get_source
@@ -53,6 +53,7 @@ class ResolvedModel:
         return f"{self.definition.source}:{self.definition.name}@{self.tag}"
 
 
+@suggest_keywords
 def resolve_model(
     name: str | Alias,
     *,

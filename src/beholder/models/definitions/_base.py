@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, final
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.registry import Registry
 
 if TYPE_CHECKING:
@@ -211,6 +211,7 @@ class _LazySource(Source):
 
 
 SOURCES: Registry[Any] = Registry("model source", "beholder.models")
+"""Sources of networks by name."""
 for _name, _module, _attribute in (
     ("torchvision", ".sources._torchvision", "TorchvisionSource"),
     ("timm", ".sources._timm", "TimmSource"),
@@ -251,6 +252,7 @@ def runs_code(name: str) -> bool:
     return bool(colon) and source in SOURCES and get_source(source).runs_code
 
 
+@suggest_keywords
 def refuse_code(name: str, where: object, hint: str) -> None:
     """Raise where a model that a file of data names would run code.
 

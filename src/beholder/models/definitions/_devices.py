@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 
 if TYPE_CHECKING:
     import torch
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _AUTOMATIC = ("mps", "cuda", "xpu")
 
 
+@suggest_keywords
 def pick_device(name: str = "auto") -> str:
     """The device called ``name``; ``"auto"`` picks MPS, then CUDA, then XPU, then the CPU.
 
@@ -47,11 +48,13 @@ def pick_device(name: str = "auto") -> str:
     raise InputError(f"a device that is here for --device {name}: {_name_present()}", got=got, hint="--device auto")
 
 
+@suggest_keywords
 def check_device_name(name: str) -> str:
     """The name, if it is ``auto`` or torch knows a device of it, here or on other machines."""
     return name if name == "auto" else str(_parse_device(name))
 
 
+@suggest_keywords
 def fork_random(device: torch.device | str) -> contextlib.AbstractContextManager[None]:
     """In the context random numbers may be seeded and drawn, on the CPU and on a device; then all is as it was."""
     import torch
@@ -62,6 +65,7 @@ def fork_random(device: torch.device | str) -> contextlib.AbstractContextManager
     return torch.random.fork_rng(devices=[place], device_type=place.type)
 
 
+@suggest_keywords
 def free_memory(device: torch.device | str) -> None:
     """Let go of what a device's allocator keeps for later, where it keeps anything."""
     free: Any = getattr(_find_module(device), "empty_cache", None)
@@ -69,6 +73,7 @@ def free_memory(device: torch.device | str) -> None:
         free()
 
 
+@suggest_keywords
 def pin_memory(batch: torch.Tensor, device: torch.device | str) -> torch.Tensor:
     """A batch of the CPU where a device reads it without a copy of its own, where that can be had; else as it is."""
     import torch

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -15,6 +15,7 @@ READOUT = "readout"
 """Name of the child that holds the read-out."""
 
 
+@suggest_keywords
 def pool_activations(values: Tensor, axes: tuple[str, ...], pool: str) -> Tensor:
     """Reduce activations to one value a channel.
 

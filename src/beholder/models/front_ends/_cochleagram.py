@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.models.front_ends._cochlear_filters import make_cochlear_filters, make_downsampling_window
 from beholder.models.front_ends._envelopes import (
     HilbertEnvelopes,
@@ -204,6 +204,7 @@ def compress(x: Tensor, power: float = 0.3, offset: float = 1e-8, largest_slope:
     return result
 
 
+@suggest_keywords
 def compute_cochleagram(
     x: Tensor,
     rate: int = 20_000,

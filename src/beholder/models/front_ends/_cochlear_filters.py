@@ -8,7 +8,7 @@ from typing import final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 
 _Q, _LEAST_WIDTH = 9.265, 24.7
 WINDOWS = ("sinc", "sinc-centered", "hann")
@@ -56,6 +56,7 @@ class CochlearFilters:
 
 
 @functools.lru_cache(maxsize=2)
+@suggest_keywords
 def make_cochlear_filters(
     n_samples: int = 40_000,
     rate: int = 20_000,

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 
 
 @functools.lru_cache(maxsize=8)
@@ -118,6 +118,7 @@ class LogMel(nn.Module):
         return mel.reshape(*x.shape[:-1], *mel.shape[1:])
 
 
+@suggest_keywords
 def compute_log_mel(
     x: Tensor,
     rate: int = 20_000,

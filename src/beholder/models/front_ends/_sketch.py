@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 
 _N_FILTERS, _LOW, _HIGH, _FRAMES = 30, 50.0, 10_000.0, 100
 _LEAST_SECONDS = 0.2
 
 
+@suggest_keywords
 def sketch_cochleagram(samples: Any, rate: int) -> np.ndarray:
     """A cochleagram of about 65 channels and 100 frames a second, for pictures; shorter sounds are padded to 0.2 s.
 

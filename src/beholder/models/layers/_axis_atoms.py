@@ -66,6 +66,7 @@ class Atom:
 
 Axis = tuple[Atom, ...]
 Axes = tuple[Axis, ...]
+"""Names of a layer's axes, without that of the stimuli."""
 
 
 def make_unknown(shape: Sequence[int]) -> Axes:

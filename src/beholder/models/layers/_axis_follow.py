@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from beholder._core.errors import suggest_keywords
 from beholder.models.front_ends._cochleagram import Cochleagram
 from beholder.models.front_ends._log_mel import LogMel
 from beholder.models.layers._axis_atoms import (
@@ -119,6 +120,7 @@ def _iter_tensors(values: Any) -> Iterator[Tensor]:
             yield from _iter_tensors(value)
 
 
+@suggest_keywords
 @contextlib.contextmanager
 def follow_axes(module: nn.Module, batch: Tensor, modality: str = "array") -> Iterator[FollowAxes]:
     """Follow the axes of a batch through what runs in the block.

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.models.layers._axis_atoms import (
     CHANNEL,
     FRAME,
@@ -103,6 +103,7 @@ class StimulusAxis:
         return (*outer, n, *((self.after,) if self.after > 1 else ()))
 
 
+@suggest_keywords
 def find_stimulus_axis(axes: Axes, n_stimuli: int) -> StimulusAxis | None:
     """Where the operations have put the stimuli; None where they were lost."""
     places = [(i, k) for i, axis in enumerate(axes) for k, atom in enumerate(axis) if atom.kind == STIMULUS]
@@ -115,6 +116,7 @@ def find_stimulus_axis(axes: Axes, n_stimuli: int) -> StimulusAxis | None:
     return StimulusAxis(i, *(math.prod(atom.size for atom in side) for side in sides))
 
 
+@suggest_keywords
 def name_axes(axes: Axes | None, place: StimulusAxis, shape: Sequence[int]) -> tuple[str, ...]:
     """Names of a layer's feature axes.
 
@@ -240,6 +242,7 @@ def _make_unique(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(made)
 
 
+@suggest_keywords
 def check_axes(layer: str, given: Sequence[str], shape: Sequence[int]) -> tuple[str, ...]:
     """Names of a layer's axes as the user gives them."""
     names = tuple(given)
@@ -249,6 +252,7 @@ def check_axes(layer: str, given: Sequence[str], shape: Sequence[int]) -> tuple[
     return names
 
 
+@suggest_keywords
 def parse_axes(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Read ``LAYER=channel,height,width``.
 
@@ -264,6 +268,7 @@ def parse_axes(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
     return found
 
 
+@suggest_keywords
 def explain_untold(layer: str, names: Sequence[str], shape: Sequence[int]) -> InputError:
     """The line that asks which axis of a layer counts what."""
     sizes = " × ".join(f"{name} {size}" for name, size in zip(names, shape, strict=True))

@@ -22,7 +22,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 
 _PATTERN = re.compile(r"(?P<path>[^@:\[\]]*)(@(?P<call>\d+))?(:(?P<side>[a-z]+))?(?P<parts>(\[[^\[\]]+\])*)")
 _PART = re.compile(r"\[([^\[\]]+)\]")
@@ -30,6 +30,7 @@ _SUFFIX = re.compile(r"[@:]")
 _LAST_PART = re.compile(r"(?P<path>.*)(?P<part>\[[^\[\]]+\])")
 SIDES = ("out", "in", "weights", "heads")
 OUTPUT = "output"
+"""The name of a network's output, as a layer."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class LayerRef:
     parts: tuple[int | str, ...] = ()
 
 
+@suggest_keywords
 def parse_layer(name: str) -> LayerRef:
     """Parse one layer name.
 
@@ -85,6 +87,7 @@ def parse_layer(name: str) -> LayerRef:
     )
 
 
+@suggest_keywords
 def match_pattern(pattern: str, paths: Sequence[str]) -> list[str] | None:
     """Layers that a pattern with ``* ? [...]`` stands for; None for a plain name.
 

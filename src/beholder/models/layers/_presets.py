@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 LAYER_PRESETS = ("blocks", "stages", "penultimate")
+"""Names of choices of layers: ``preset:blocks`` and others."""
 _PREFIX = "preset:"
 _STAGE_DEPTH = 3
 _N_QUARTERS = 4
@@ -85,6 +86,7 @@ def select_layers(
     return list(selected)
 
 
+@suggest_keywords
 def list_layers(
     model: str | Model, patterns: Sequence[str] = (), depth: int | None = None
 ) -> tuple[str, list[LayerInfo]]:

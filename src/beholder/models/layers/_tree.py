@@ -354,6 +354,7 @@ def _iter_tensors(value: Any) -> Iterator[Tensor]:
             yield from _iter_tensors(part)
 
 
+@suggest_keywords
 def render_layer_tree(layers: Sequence[LayerInfo], *, title: str = "", width: int = _WIDTH) -> str:
     """An aligned table of layers: path, class, output shape and axes, parameters, calls.
 

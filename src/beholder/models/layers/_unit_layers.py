@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from beholder._core.errors import BeholderError, InputError
+from beholder._core.errors import BeholderError, InputError, suggest_keywords
 from beholder.models.layers._tree import LayerInfo, ProbedNetwork, probe_network
 from beholder.models.network._input_shape import choose_shape
 from beholder.models.network._model import Model
@@ -61,6 +61,7 @@ FAMILIES = (
 """Tried in order; the first that matches layers which run is used."""
 
 
+@suggest_keywords
 def find_unit_layers(model: str | Model) -> list[str]:
     """Layers that units are drawn from, in the network's order.
 
@@ -202,6 +203,7 @@ def list_layer_names(model: Model) -> list[str]:
     return [*paths, *model.taps, *sums]
 
 
+@suggest_keywords
 def load_skeleton(name: str | Model, *, pretrained: bool = False, model_path: str | Path | None = None) -> Model:
     """A model to look at: without weights and memory where the architecture allows, else with random weights.
 
@@ -234,6 +236,7 @@ def load_skeleton(name: str | Model, *, pretrained: bool = False, model_path: st
     )  # fmt: skip
 
 
+@suggest_keywords
 def make_blank_input(model: Model) -> Tensor:
     """One prepared stimulus of zeros, (1, *input_shape), where the model is; of a usual size where any will do."""
     import torch

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final, overload
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords, suggest_method_keywords
 from beholder._core.files import read_json, to_path_name, write_json
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ _VISUAL = "visual_"
 _UNIT = re.compile(r".+:\d+")
 
 
+@suggest_method_keywords
 @final
 @dataclass(frozen=True, order=True)
 class Unit:
@@ -68,6 +69,7 @@ class Unit:
         return f"{to_path_name(self.layer)}/channel_{self.channel}"
 
 
+@suggest_method_keywords
 @final
 @dataclass(frozen=True, repr=False)
 class UnitList(Sequence[Unit]):
@@ -319,6 +321,7 @@ def spell_joined(layer: str) -> list[str]:
     return spellings
 
 
+@suggest_keywords
 def check_folder_names(units: Iterable[Unit]) -> None:
     """Refuse layers that would share a folder."""
     seen: dict[str, str] = {}

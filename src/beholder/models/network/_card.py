@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.provenance import read_versions
 from beholder.models.definitions._base import RANDOM, ModelDefinition, Weights, get_source
 from beholder.models.definitions._layer_readout import READOUT, LayerReadout
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
+@suggest_keywords
 def make_card(
     model: Model,
     state: nn.Module | Mapping[str, Tensor] | None = None,
@@ -142,6 +143,7 @@ def _tell_start(weights: Weights, spec: ModelSpec | None) -> str | None:
     return weights.tag if weights.sha256 is None else f"{weights.tag}, sha256 {weights.sha256}"
 
 
+@suggest_keywords
 def load_checkpoint(model: Model | nn.Module, path: Path | str) -> Model:
     """Put a checkpoint's weights into a module of your own, in place; classes are those of its card.
 

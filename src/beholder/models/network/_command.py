@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from beholder._core.errors import BeholderError
+from beholder._core.errors import BeholderError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.models.catalog._resolve import resolve_model
 from beholder.models.definitions._base import RANDOM
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from beholder.models.network._model import Model
 
 
+@suggest_keywords
 def find_model_words(model: Model) -> list[str] | None:
     """The name, and the flags of weights, that give this model and its path name at the command line, not quoted.
 

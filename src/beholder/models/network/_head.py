@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.models.definitions._devices import fork_random
 from beholder.models.network._input_shape import choose_shape, explain_shape_errors
 from beholder.models.network._state import copy_model, run_eagerly
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _HEADS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
+@suggest_keywords
 def find_head(model: Model) -> tuple[str, int]:
     """The layer that a network's outputs come from, and their number.
 

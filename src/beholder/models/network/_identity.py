@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from beholder._core.callables import identify_callable, identify_value
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.models.network._readout import ZeroShotForward
 
 if TYPE_CHECKING:
     from beholder.models.network._model import Model
 
 
+@suggest_keywords
 def identify_model(model: Model, *, readout: bool = True) -> str:
     """The identity of a network, read from what it holds now.
 
@@ -63,6 +64,7 @@ def identify_model(model: Model, *, readout: bool = True) -> str:
     return identify_value(["model", module, forward, model.preprocessing.list_normalizing()], what=model.name)
 
 
+@suggest_keywords
 def describe_preprocessing(model: Model) -> dict[str, Any]:
     """The model's preprocessing for the settings of an output: its table, the user's functions by identity."""
     table = model.preprocessing.to_dict()
@@ -73,11 +75,13 @@ def describe_preprocessing(model: Model) -> dict[str, Any]:
     return table
 
 
+@suggest_keywords
 def list_identities(model: Model) -> tuple[str, ...]:
     """The identity with and without the readout of class names: what a recording or what is made of it may carry."""
     return tuple(dict.fromkeys([identify_model(model), identify_model(model, readout=False)]))
 
 
+@suggest_keywords
 def try_to_identify(model: Model) -> str | None:
     """As :func:`identify_model`; None where that is refused, for what is not stored."""
     try:

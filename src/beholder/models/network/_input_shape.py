@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from beholder._core.errors import BeholderError, InputError
+from beholder._core.errors import BeholderError, InputError, suggest_keywords
 
 _DEFAULT_IMAGE, _DEFAULT_SECONDS = (3, 224, 224), 2.0
 
@@ -87,6 +87,7 @@ def find_input_shape(model: Model, shape: tuple[int, ...]) -> tuple[int, ...] | 
     return next((each for each in first if runs_on(model, each)), None)
 
 
+@suggest_keywords
 @contextlib.contextmanager
 def explain_shape_errors(model: Model, shape: tuple[int, ...]) -> Iterator[None]:
     """Say which shape a network takes, or runs on, where a first pass ends in an error at another one.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, final
 
-from beholder._core.errors import UnknownNameError
+from beholder._core.errors import UnknownNameError, suggest_method_keywords
 from beholder.models.definitions._base import ModelDefinition, Weights, call_module, get_source
 from beholder.models.definitions._devices import pick_device
 from beholder.models.network._build import build_module
@@ -84,6 +84,7 @@ class ModelSpec:
         return make_model(self, adapt_to_file(definition, self.file), pick_device(device))
 
 
+@suggest_method_keywords
 @final
 @dataclass(frozen=True, repr=False)
 class Model:
@@ -124,6 +125,14 @@ class Model:
         Of a copy that can be run; see :func:`beholder.models.copy_model`.
     axes : mapping of str to tuple of str
         Names of layers' axes, without that of the stimuli, where the network does not tell them.
+
+    Examples
+    --------
+    >>> import beholder as bh
+    >>> net = bh.load_model("beholder:shapes", device="cpu")
+    >>> net.prepare("images/star/star_0000.png").shape
+    (3, 224, 224)
+    >>> net.classes[:3]
     """
 
     name: str

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.models.network._model import Model
 from beholder.models.preprocessing._base import Preprocessing
 from beholder.models.preprocessing._image import ImagePreprocessing
 
 
+@suggest_keywords
 def use_draft(model: Model) -> Model:
     """The model, whose pictures are decoded at reduced size: faster, and other pixels.
 
@@ -24,6 +25,7 @@ def use_draft(model: Model) -> Model:
     return _prepare_by(model, replace(preprocessing, draft=True))
 
 
+@suggest_keywords
 def use_published_preparation(model: Model) -> Model:
     """Pictures as the model-metamers scripts prepare them: the centre square of the full short side, resized.
 

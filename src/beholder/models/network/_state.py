@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, final
 import torch
 from torch import Tensor, nn
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.models.network._copy_module import HOOKS, SMALL, Copier, iter_tensors, list_parts
 from beholder.models.network._outside import OutsideState
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _KEPT = {*HOOKS, "_parameters", "_buffers", "_modules", "_non_persistent_buffers_set"}
 
 
+@suggest_keywords
 def copy_model(
     model: Model, device: str | torch.device | None = None, *, channels_last: bool = False, gradients: bool = False
 ) -> Model:
@@ -275,6 +276,7 @@ def _copy_switched(module: nn.Module) -> nn.Module:
     return made
 
 
+@suggest_keywords
 def has_convolutions(module: nn.Module) -> bool:
     """Whether the channels-last layout can matter to a network."""
     return any(isinstance(part, nn.Conv2d) for part in module.modules())

@@ -37,6 +37,7 @@ logger = logging.getLogger("beholder")
 _TOLERANCE = 1e-4  # of the range: what rounding does to values at its ends
 
 
+@suggest_keywords
 def collect_stimuli(model: Model | Preprocessing, source: Any, *, skip_bad: bool = False) -> StimulusSet:
     """The stimuli for a model, or for its preprocessing, from whatever :func:`beholder.stimuli.as_stimulus_set` takes.
 
@@ -71,6 +72,7 @@ def collect_stimuli(model: Model | Preprocessing, source: Any, *, skip_bad: bool
     return StimulusSet.from_arrays(array, kind="image" if is_picture else "array")
 
 
+@suggest_keywords
 def prepare_stimulus(preprocessing: Preprocessing, stimuli: StimulusSet, i: int, source: Any = None) -> np.ndarray:
     """Stimulus ``i`` of a set as the network is shown it, before ``normalize``.
 
@@ -108,6 +110,7 @@ def _prepare(preprocessing: Preprocessing, stimuli: StimulusSet, source: Any) ->
     return preprocessing.prepare(source)
 
 
+@suggest_keywords
 def load_stimulus(
     stimuli: StimulusSet,
     index: int,
@@ -129,6 +132,7 @@ def load_stimulus(
         return prepare_stimulus(preprocessing, stimuli, index, source), digest, mark
 
 
+@suggest_keywords
 @contextlib.contextmanager
 def name_bad_stimulus(stimuli: StimulusSet, index: int) -> Iterator[None]:
     """Say which file it was when a stimulus given as bytes cannot be read, or is none that the network takes."""
@@ -145,6 +149,7 @@ def name_bad_stimulus(stimuli: StimulusSet, index: int) -> Iterator[None]:
         raise type(error)("a stimulus that can be read", got=f"{name}{reason}", hint=SKIP_HINT) from error
 
 
+@suggest_keywords
 def make_batch(model: Model, stimuli: Any) -> Tensor:
     """What a model is called with: a prepared batch as it is, else the stimuli, prepared and stacked.
 
@@ -270,12 +275,14 @@ def _tell(limits: tuple[float, float] | None) -> str:
     return "any range" if limits is None else f"[{limits[0]:g}, {limits[1]:g}]"
 
 
+@suggest_keywords
 def check_modality(model: Model, stimuli: StimulusSet) -> None:
     """Refuse sounds for a model of pictures, and the reverse."""
     if "array" not in (stimuli.kind, model.modality) and stimuli.kind != model.modality:
         raise InputError(f"{model.modality}s, which {model.name} takes", got=f"{len(stimuli)} {stimuli.kind}s")
 
 
+@suggest_keywords
 def log_class_order(model: Model, stimuli: StimulusSet) -> bool:
     """Say so where the stimuli's class indices are not those of the network's outputs; returns whether they differ.
 

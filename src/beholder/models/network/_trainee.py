@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.models.definitions._base import get_source
 from beholder.models.definitions._meta import build_on_meta
 from beholder.models.network._copy_module import Copier
@@ -17,6 +17,7 @@ from beholder.models.network._model import Model
 logger = logging.getLogger("beholder")
 
 
+@suggest_keywords
 def copy_trainee(model: Model, device: str | torch.device | None = None) -> Model:
     """A model with a network of its own to train, in training mode; what was given stays as it is.
 
@@ -60,6 +61,7 @@ def copy_trainee(model: Model, device: str | torch.device | None = None) -> Mode
     return replace(model, module=module.train(), state=None)
 
 
+@suggest_keywords
 def copy_module(module: nn.Module) -> nn.Module:
     """A tree of modules anew, with parameters and buffers of its own."""
     made = Copier().copy_tree(module)

@@ -167,6 +167,7 @@ def wrap(
     return model.with_axes(axes) if axes else model
 
 
+@suggest_keywords
 def as_model(model: Model | nn.Module) -> Model:
     """The model, or a module of the user's as one that takes stimuli as they are; the module is left as it is."""
     import torch
@@ -184,6 +185,7 @@ def as_model(model: Model | nn.Module) -> Model:
     return wrap(model)
 
 
+@suggest_keywords
 def open_model(model: Model | nn.Module | str, device: str | None, seed: int = DEFAULT_SEED) -> Model:
     """A model from a name, a module or a model, on the device asked for; what was given stays where it is.
 
@@ -256,6 +258,7 @@ def _find_taps(module: nn.Module, preprocessing: Preprocessing) -> dict[str, str
     return attach_outputs(module, names)
 
 
+@suggest_keywords
 def unwrap_module(module: nn.Module) -> nn.Module:
     """Take off what ``torch.compile``, ``DataParallel`` and ``DistributedDataParallel`` put around a module.
 

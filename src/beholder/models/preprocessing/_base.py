@@ -86,6 +86,7 @@ class Preprocessing(ABC):
 PREPROCESSINGS: Registry[type[Preprocessing]] = Registry(
     "kind of preprocessing", "beholder.preprocessing", modules="beholder.models.preprocessing._*"
 )
+"""Kinds of preprocessing by name."""
 
 
 def describe_fields(kind: str, preprocessing: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.models.preprocessing._array import ArrayPreprocessing
 from beholder.models.preprocessing._base import PREPROCESSINGS, Preprocessing
 from beholder.models.preprocessing._extended import ExtendedPreprocessing
@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 
+@suggest_keywords
 def read_preprocessing(description: str | Mapping[str, Any]) -> Preprocessing:
     """Read a preprocessing from what :meth:`Preprocessing.to_dict` gave, or from a panel file.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError, StimulusError
+from beholder._core.errors import InputError, StimulusError, suggest_keywords
 from beholder._core.tensors import is_tensor
 from beholder.models.preprocessing._base import PREPROCESSINGS, Preprocessing, check_fields
 
@@ -187,6 +187,7 @@ class SoundPreprocessing(Preprocessing):
         return f"{'any length' if self.duration is None else f'{self.duration:g} s'} at {self.rate} Hz{level}"
 
 
+@suggest_keywords
 def read_samples(source: Any, rate: int) -> Any:
     """The samples of a file, its bytes, ``(samples, sample_rate)`` or an array at ``rate``; full scale is [-1, 1].
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from beholder._core.errors import StimulusError, format_values
+from beholder._core.errors import StimulusError, format_values, suggest_keywords
 from beholder._core.tensors import is_tensor
 from beholder.models.preprocessing._base import Preprocessing
 
@@ -34,6 +34,7 @@ def get_attribute(dataset: Any, name: str, default: Any = None) -> Any:
     return getattr(dataset, name, default)
 
 
+@suggest_keywords
 def read_noise_mean(directory: Path | str) -> float | None:
     """``init_noise_mean`` of the dataset of a model directory, where it has one."""
     from beholder.models.sources._network_file import open_dataset

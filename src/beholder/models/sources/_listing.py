@@ -99,6 +99,7 @@ def _check_fetched(path: Path, name: str) -> None:
         ) from error
 
 
+@suggest_keywords
 def fetch_weights(models: Iterable[str | Alias]) -> list[tuple[str, Weights]]:
     """Download the weights of models, ahead of an offline run; what is in the cache already is kept.
 

@@ -6,12 +6,13 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from beholder._core.errors import BeholderError
+from beholder._core.errors import BeholderError, suggest_keywords
 from beholder.stimuli import FetchedAsset, fetch_assets, get_asset
 
 logger = logging.getLogger("beholder")
 
 
+@suggest_keywords
 def fetch_published(names: Iterable[str], *, stimuli: Sequence[int] | None = None) -> list[FetchedAsset]:
     """Fetch published assets; weights that a source of models keeps are fetched by it, after all others.
 

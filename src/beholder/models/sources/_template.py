@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import write_text
 
 KINDS = ("picture", "sound")
@@ -17,6 +17,7 @@ FILE_NAME = "build_network.py"
 _RATE, _SECONDS = 20_000, 2.0
 
 
+@suggest_keywords
 def write_template(path: Path | str, kind: Literal["picture", "sound"] = "picture") -> Path:
     """Write an example directory: a ``build_network.py`` whose TODOs are marked, and two stimuli.
 

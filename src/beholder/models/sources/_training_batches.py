@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.models.sources._dataset import get_attribute
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from beholder.models.network._model import Model
 
 
+@suggest_keywords
 def iter_training_batches(
     file: Path | str | Model,
     *,

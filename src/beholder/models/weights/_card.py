@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.narrowing import is_json_object, is_mapping
 from beholder.models.weights._look import check_weights_file
 
@@ -161,6 +161,7 @@ def find_card(path: Path | str | None) -> ModelCard | None:
     return ModelCard.from_json(text, path) if isinstance(text, str) else None
 
 
+@suggest_keywords
 def read_card(path: Path | str) -> ModelCard:
     """The model card in a checkpoint.
 

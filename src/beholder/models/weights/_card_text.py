@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from beholder._core.errors import suggest_keywords
 from beholder._core.narrowing import is_mapping
 from beholder.models.weights._card import ModelCard
 
 _MANY = 40
 
 
+@suggest_keywords
 def describe_card(card: ModelCard, file_name: str) -> str:
     """Markdown of a card.
 

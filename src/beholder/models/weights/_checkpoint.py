@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import explain_write_errors, write_bytes, write_text
 from beholder._core.provenance import read_versions
 from beholder.models.definitions._base import ModelDefinition
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
+@suggest_keywords
 def write_checkpoint(path: Path | str, state: nn.Module | Mapping[str, Tensor], card: ModelCard) -> Path:
     """Write weights with their card; the same weights and card give the same bytes.
 
@@ -56,6 +57,7 @@ def write_checkpoint(path: Path | str, state: nn.Module | Mapping[str, Tensor], 
     return path
 
 
+@suggest_keywords
 def encode_checkpoint(state: nn.Module | Mapping[str, Tensor], card: ModelCard) -> bytes:
     """The bytes of a checkpoint; arguments as for :func:`write_checkpoint`."""
     import torch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 
 if TYPE_CHECKING:
     from torch import nn
@@ -66,6 +66,7 @@ def _is_linear(part: nn.Module) -> bool:
     return isinstance(part, nn.Linear) or (isinstance(part, nn.Conv1d | nn.Conv2d) and part.groups == 1)
 
 
+@suggest_keywords
 def set_head(module: nn.Module, path: str, n_classes: int) -> None:
     """Put a freshly initialised layer with ``n_classes`` outputs in the place of a linear layer or convolution.
 

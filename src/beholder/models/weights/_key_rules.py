@@ -10,13 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import read_json
 
 Rules = tuple[tuple[str, str], ...]
 Value = TypeVar("Value")
 
 
+@suggest_keywords
 def read_key_rules(rules: Mapping[str, str] | Iterable[tuple[str, str]] | str | Path | None) -> Rules:
     """Rules in order, checked, from a table or from a JSON or TOML file that holds one.
 
@@ -61,6 +62,7 @@ def _read_file(path: Path) -> Mapping[str, str]:
     return content
 
 
+@suggest_keywords
 def rename_keys(state: Mapping[str, Value], rules: Mapping[str, str] | Sequence[tuple[str, str]]) -> dict[str, Value]:
     """Give the tensors of a checkpoint other names.
 

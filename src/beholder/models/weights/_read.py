@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beholder._core.downloads import DownloadFailed, download_file, is_offline
-from beholder._core.errors import InputError, WeightsUnavailable
+from beholder._core.errors import InputError, WeightsUnavailable, suggest_keywords
 from beholder._core.hashing import hash_file
 from beholder.models.definitions._base import Weights
 from beholder.models.weights._card import find_card
@@ -178,6 +178,7 @@ def find_weights_file(path: Path | str, published: str | None, *, model: str) ->
     return path
 
 
+@suggest_keywords
 def read_weights(path: Path | str) -> dict[str, Any]:
     """Read a file of weights without running any code in it.
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from torch import Tensor, nn
 
+from beholder._core.errors import suggest_keywords
 from beholder.models.definitions._base import call_module
 from beholder.models.network._model import Model
 from beholder.models.preprocessing._read import ArrayPreprocessing
@@ -32,6 +33,7 @@ class TextTower(nn.Module):
         return self.network.encode_text(tokens.long())  # type: ignore[operator]
 
 
+@suggest_keywords
 def make_text_observer(model: Model, texts: Sequence[str]) -> tuple[Model, np.ndarray]:
     """A model of tokens from a CLIP model, and the tokens of some texts.
 

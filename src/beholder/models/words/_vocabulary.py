@@ -10,7 +10,7 @@ from typing import final
 
 import numpy as np
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder.stimuli import (
     CATEGORY_RULES,
     decide_category,
@@ -127,6 +127,7 @@ class Vocabulary:
         return np.array(self.answers)[outputs.argmax(axis=1)]
 
 
+@suggest_keywords
 def number_twins(names: Sequence[str]) -> tuple[str, ...]:
     """Names of which no two are the same: those that are there twice get the number of their output.
 
@@ -137,6 +138,7 @@ def number_twins(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"{name} [{i}]" if counts[name] > 1 else name for i, name in enumerate(names))
 
 
+@suggest_keywords
 def list_vocabularies(
     n_outputs: int, classes: Sequence[str] | None, modality: str, rule: str = "first"
 ) -> tuple[Vocabulary, ...]:
@@ -172,6 +174,7 @@ def list_vocabularies(
     return own
 
 
+@suggest_keywords
 def pick_decision(
     vocabularies: Sequence[Vocabulary], label: str = "", top: str = "", says: str = ""
 ) -> Vocabulary | None:
@@ -206,6 +209,7 @@ def pick_decision(
 
 
 @lru_cache(maxsize=64)
+@suggest_keywords
 def find_output_wnids(n_outputs: int, classes: tuple[str, ...]) -> tuple[str, ...]:
     """The WordNet id of each output of a network of ImageNet's classes, in whatever order; empty of other networks.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.hashing import hash_array, hash_settings
 from beholder._core.progress import show_progress
 from beholder._core.tables import read_rows
@@ -50,6 +50,7 @@ def get_text_tower(clip: Any) -> tuple[Any, int, Callable[[Sequence[str]], Tenso
     return network, length, lambda texts: tokenize(list(texts), length)
 
 
+@suggest_keywords
 def embed_texts(clip: Any, texts: Sequence[str], *, normalize: bool = False, batch_size: int = _BATCH) -> np.ndarray:
     """Embeddings of texts by a CLIP network.
 
@@ -93,6 +94,7 @@ def embed_texts(clip: Any, texts: Sequence[str], *, normalize: bool = False, bat
     return embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True) if normalize else embeddings
 
 
+@suggest_keywords
 def build_zero_shot_head(
     clip: Any, class_names: Sequence[str], templates: Sequence[str] = IMAGENET_TEMPLATES, *, batch_size: int = _BATCH
 ) -> np.ndarray:
@@ -136,6 +138,7 @@ def build_zero_shot_head(
     return (means / np.linalg.norm(means, axis=1, keepdims=True)).astype(np.float32)
 
 
+@suggest_keywords
 def make_zero_shot(
     model: Model,
     class_names: Sequence[str],
@@ -171,6 +174,7 @@ def make_zero_shot(
     return replace(model, forward=forward, classes=tuple(class_names), spec=None)
 
 
+@suggest_keywords
 def use_labels(model: Model, file: Path | str) -> Model:
     """A CLIP model with the layer ``zero_shot``: logits of the classes that a file names, a line each."""
     model = make_zero_shot(model, read_labels(file))
@@ -185,6 +189,7 @@ def _describe_making(model: Model, class_names: Sequence[str], templates: Sequen
         return ""
 
 
+@suggest_keywords
 def read_texts(file: Path | str) -> list[str]:
     """Texts of a file, one a line; empty lines at the end do not count.
 
@@ -203,6 +208,7 @@ def read_texts(file: Path | str) -> list[str]:
     return lines
 
 
+@suggest_keywords
 def read_labels(file: Path | str) -> list[str]:
     """Class names of a file, in the order of the outputs.
 

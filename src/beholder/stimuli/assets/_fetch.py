@@ -14,7 +14,7 @@ from typing import Literal, final
 
 from beholder._core.archives import locate_members, unpack_members
 from beholder._core.downloads import DownloadFailed, RangesUnknown, download_file
-from beholder._core.errors import BeholderError, InputError, OutputError
+from beholder._core.errors import BeholderError, InputError, OutputError, suggest_keywords
 from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors
 from beholder._core.home import HOME_VARIABLE
 from beholder._core.locks import take_lock
@@ -71,6 +71,7 @@ def get_archives_folder() -> Path:
     return get_assets_folder() / "archives"
 
 
+@suggest_keywords
 def fetch_assets(names: Iterable[str], *, stimuli: Sequence[int] | None = None) -> list[FetchedAsset]:
     """Fetch published assets; what is here is kept, what broke off is taken up again.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, final
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import read_json, write_json
 from beholder._core.hashing import hash_file
 from beholder._core.home import get_home_folder
@@ -25,11 +25,13 @@ def get_assets_folder() -> Path:
     return get_home_folder() / "assets"
 
 
+@suggest_keywords
 def get_asset_folder(name: str) -> Path:
     """Where an asset lies, or would lie."""
     return get_assets_folder() / get_asset(name).name
 
 
+@suggest_keywords
 def find_asset(name: str) -> Path | None:
     """A published asset on this machine: its file, or its folder where it is several; None where it is not here.
 
@@ -57,6 +59,7 @@ def find_asset(name: str) -> Path | None:
     return folder / asset.files[0] if len(asset.files) == 1 else folder
 
 
+@suggest_keywords
 def find_asset_file(file_name: str) -> Path | None:
     """A file of any asset that is here, by the name it is published under; None where it is not here.
 
@@ -71,6 +74,7 @@ def find_asset_file(file_name: str) -> Path | None:
     return None
 
 
+@suggest_keywords
 def name_asset_of(file_name: str) -> str | None:
     """The asset that a published file belongs to; None for files of none.
 
@@ -80,6 +84,7 @@ def name_asset_of(file_name: str) -> str | None:
     return next((asset.name for asset in load_assets().values() if file_name in asset.files), None)
 
 
+@suggest_keywords
 def require_asset(name: str) -> Path:
     """As :func:`find_asset`; an asset that is not here is an error that says how to get it.
 
@@ -103,6 +108,7 @@ def require_asset(name: str) -> Path:
     raise InputError(f"the asset {name} on this machine", got=got, hint=hint)
 
 
+@suggest_keywords
 def find_asset_state(asset: Asset) -> State:
     """Whether an asset is here: every one of its files, whoever put them there."""
     if isinstance(asset.way, WithModel):
@@ -162,6 +168,7 @@ class FileCheck:
     sha256: str
 
 
+@suggest_keywords
 def verify_asset(name: str) -> list[FileCheck]:
     """Hash an asset's files and hold them against published hashes, else against those noted when they came.
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, final
 from urllib.parse import quote
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.sizes import format_bytes
 
 _DATA = Path(__file__).parents[1] / "_data" / "assets.toml"
@@ -244,6 +244,7 @@ def _read_checksums(path: Path, base: str) -> tuple[PublishedFile, ...]:
     return tuple(PublishedFile(name, base + quote(name, safe="/'"), int(size), sha256) for sha256, size, name in rows)
 
 
+@suggest_keywords
 def get_asset(name: str) -> Asset:
     """The asset of a name; an unknown one suggests the nearest."""
     assets = load_assets()
@@ -252,6 +253,7 @@ def get_asset(name: str) -> Asset:
     return assets[name]
 
 
+@suggest_keywords
 def list_assets(pattern: str | None = None, *, groups: Iterable[str] = ()) -> list[Asset]:
     """Published assets, by pattern and group.
 

@@ -14,7 +14,7 @@ from typing import Any, final
 import numpy as np
 from PIL import Image, ImageOps
 
-from beholder._core.errors import ConfigurationChanged, InputError, UnknownNameError
+from beholder._core.errors import ConfigurationChanged, InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import to_path_name, write_bytes
 from beholder._core.hashing import hash_settings
 from beholder._core.progress import logger
@@ -61,6 +61,7 @@ PICTURE_GRADES: Mapping[str, Callable[[np.ndarray, float, int, GradeOptions], np
 """What can be graded of a picture, and how."""
 SOUND_GRADES = ("snr",)
 GRADES = (*PICTURE_GRADES, *SOUND_GRADES)
+"""Ways to grade stimuli, by name."""
 HARDER_GRADES = frozenset(
     {"uniform_noise", "pink_noise", "blur", "phase", *(f"common_{n}" for n in COMMON_CORRUPTIONS)}
 )
@@ -107,6 +108,7 @@ class GradeOptions:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
+@suggest_keywords
 def grade_stimulus(
     source: Any, grade: str, level: float, *, seed: int = DEFAULT_SEED, options: GradeOptions | None = None
 ) -> np.ndarray:
@@ -153,6 +155,7 @@ def grade_stimulus(
     return PICTURE_GRADES[grade](values, level, seed, options)
 
 
+@suggest_keywords
 @long_work
 def grade_stimuli(
     stimuli: StimulusSet | Path | str | Any,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import write_bytes
 from beholder._core.seeds import DEFAULT_SEED, derive_seed, make_generator
 from beholder.stimuli.drawn._shape_masks import PICTURE_SIZE, SHAPES, TEXTURES
@@ -28,6 +28,7 @@ _LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 _LEAST_CONTRAST = 60.0
 
 
+@suggest_keywords
 def make_shape_picture(category: str, seed: int) -> np.ndarray:
     """Draw one picture of a category.
 
@@ -69,6 +70,7 @@ def make_shape_picture(category: str, seed: int) -> np.ndarray:
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 
 
+@suggest_keywords
 def draw_shapes_set(folder: Path | str, n_per_category: int = 10, seed: int = DEFAULT_SEED) -> StimulusSet:
     """Draw the procedural set into a folder, one PNG class folder a category.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, derive_seed, make_generator
 from beholder.stimuli.sounds._sound import save_sound, set_rms
 from beholder.stimuli.sounds._syllable_synthesis import CONSONANTS, RATE, VOWELS, speak
@@ -29,6 +29,7 @@ SYLLABLE_RATE = RATE
 RMS = 0.1
 
 
+@suggest_keywords
 def make_syllable(category: str, seed: int) -> np.ndarray:
     """Speak one syllable of a category.
 
@@ -60,6 +61,7 @@ def make_syllable(category: str, seed: int) -> np.ndarray:
     return set_rms(speak(CONSONANTS[category[:-1]], VOWELS[category[-1]], rng), RMS)
 
 
+@suggest_keywords
 def draw_syllables_set(folder: Path | str, n_per_category: int = 10, seed: int = DEFAULT_SEED) -> StimulusSet:
     """Speak the procedural set into a folder, one class folder of WAV files a category.
 

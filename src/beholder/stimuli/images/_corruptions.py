@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from beholder._core.errors import InputError, MissingExtra, UnknownNameError
+from beholder._core.errors import InputError, MissingExtra, UnknownNameError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 
 COMMON_CORRUPTIONS = (
@@ -22,6 +22,7 @@ _LEAST_SIZE = 32
 _lock = threading.Lock()
 
 
+@suggest_keywords
 def corrupt_picture(picture: np.ndarray, name: str, severity: float, *, seed: int = DEFAULT_SEED) -> np.ndarray:
     """Corrupt a picture as ImageNet-C does.
 

@@ -8,11 +8,12 @@ from typing import Any, final
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords, suggest_method_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 from beholder.stimuli.images._image import composite_alpha
 
 
+@suggest_method_keywords
 @final
 @dataclass(frozen=True)
 class Exposure:
@@ -34,6 +35,11 @@ class Exposure:
     ------
     InputError
         A number is out of its range.
+
+    Examples
+    --------
+    >>> Exposure(border=0.2)
+    Exposure(alpha_mask=True, border=0.2, saturation=0.05, hue=0.05)
     """
 
     alpha_mask: bool = True
@@ -60,6 +66,7 @@ class Exposure:
         return cls(**settings)
 
 
+@suggest_keywords
 def expose_image(
     image: Image.Image,
     replicate: int,
@@ -113,6 +120,7 @@ def expose_image(
     return ImageEnhance.Color(shift_hue(image, turn)).enhance(factor)
 
 
+@suggest_keywords
 def apply_alpha_mask(image: Image.Image) -> Image.Image:
     """RGB := 0 where alpha = 0, every other pixel's RGB unchanged; alpha is dropped."""
     if image.mode != "RGBA":
@@ -122,6 +130,7 @@ def apply_alpha_mask(image: Image.Image) -> Image.Image:
     return Image.composite(image.convert("RGB"), black, visible)
 
 
+@suggest_keywords
 def pad_border(image: Image.Image, border: float = 0.1) -> Image.Image:
     """Add black: ``round(border * w)`` pixels left and right, ``round(border * h)`` above and below."""
     beside, above = round(border * image.width), round(border * image.height)
@@ -130,6 +139,7 @@ def pad_border(image: Image.Image, border: float = 0.1) -> Image.Image:
     return ImageOps.expand(image, (beside, above), fill=0)
 
 
+@suggest_keywords
 def shift_hue(image: Image.Image, turn: float) -> Image.Image:
     r"""Turn the hue of an RGB picture.
 

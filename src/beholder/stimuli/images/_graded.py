@@ -7,13 +7,14 @@ from typing import Literal
 
 import numpy as np
 
-from beholder._core.errors import InputError, UnknownNameError, format_values
+from beholder._core.errors import InputError, UnknownNameError, format_values, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
 
 NOISE_SPECTRA = ("white", "pink", "matched")
 """Spectra of noise under a sound: flat, falling by 3 dB an octave, or the sound's own."""
 
 
+@suggest_keywords
 def set_contrast(picture: np.ndarray, contrast: float) -> np.ndarray:
     r"""Lower a picture's contrast towards mid grey, :math:`0.5 + c \, (x - 0.5)`.
 
@@ -46,6 +47,7 @@ def set_contrast(picture: np.ndarray, contrast: float) -> np.ndarray:
     return (0.5 + contrast * (picture - 0.5)).astype(np.float32)
 
 
+@suggest_keywords
 def add_uniform_noise(picture: np.ndarray, width: float, *, seed: int = DEFAULT_SEED) -> np.ndarray:
     r"""Add to every pixel a number drawn uniformly from :math:`[-w, w]`, and clip to [0, 1].
 
@@ -83,6 +85,7 @@ def add_uniform_noise(picture: np.ndarray, width: float, *, seed: int = DEFAULT_
     return _clip(picture + _add_color_axis(noise, picture))
 
 
+@suggest_keywords
 def add_pink_noise(picture: np.ndarray, rms: float, *, exponent: float = 1.0, seed: int = DEFAULT_SEED) -> np.ndarray:
     r"""Add Gaussian noise whose amplitude falls as :math:`1 / f^{e}`, and clip to [0, 1].
 
@@ -126,6 +129,7 @@ def add_pink_noise(picture: np.ndarray, rms: float, *, exponent: float = 1.0, se
     return _clip(picture + _add_color_axis(noise, picture))
 
 
+@suggest_keywords
 def blur_picture(picture: np.ndarray, sigma: float, *, pixels_per_degree: float | None = None) -> np.ndarray:
     r"""Blur with a Gaussian, :math:`g(r) \propto e^{-r^2 / 2 \sigma^2}`, mirrored at the border.
 
@@ -166,6 +170,7 @@ def blur_picture(picture: np.ndarray, sigma: float, *, pixels_per_degree: float 
     return _clip(gaussian_filter(picture, sides, mode="reflect", truncate=4.0))
 
 
+@suggest_keywords
 def scramble_phase(picture: np.ndarray, width: float, *, seed: int = DEFAULT_SEED) -> np.ndarray:
     r"""Shift the phase of every spatial frequency by an angle drawn uniformly from :math:`[-w, w]`, and clip.
 
@@ -205,6 +210,7 @@ def scramble_phase(picture: np.ndarray, width: float, *, seed: int = DEFAULT_SEE
     return _clip(np.fft.ifft2(spectrum * _add_color_axis(turned, picture), axes=(0, 1)).real)
 
 
+@suggest_keywords
 def add_noise_at_snr(
     sound: np.ndarray,
     snr_db: float,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from beholder._core.errors import SKIP_HINT, BeholderError, InputError, StimulusError, format_values
+from beholder._core.errors import SKIP_HINT, BeholderError, InputError, StimulusError, format_values, suggest_keywords
 from beholder._core.files import write_bytes
 from beholder.stimuli.images._picture import to_picture
 
@@ -38,6 +38,7 @@ _WITH_ALPHA = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
 _MACHINE_TROUBLE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE})
 
 
+@suggest_keywords
 def open_image(
     source: Path | str | bytes | np.ndarray | Image.Image,
     *,
@@ -102,6 +103,7 @@ def open_image(
         raise _explain(error, name) from error
 
 
+@suggest_keywords
 def composite_alpha(image: Image.Image, background: Colour = IMAGENET_MEAN_COLOUR) -> Image.Image:
     """Lay an RGBA picture over one colour and give RGB."""
     alpha = image.getchannel("A")
@@ -122,6 +124,7 @@ def read_picture_size(path: Path) -> tuple[int, int] | None:
         return None
 
 
+@suggest_keywords
 def save_picture(path: Path | str, picture: Image.Image | np.ndarray) -> None:
     """Write a picture by rename; the extension picks the format (PNG is exact, JPEG gets quality 95).
 

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from beholder._core.errors import StimulusError
+from beholder._core.errors import StimulusError, suggest_keywords
 from beholder.stimuli.images._image import open_image
 
 _SIDE = 56
 _QUALITY = 80
 
 
+@suggest_keywords
 def embed_thumbnail(source: Any, title: str = "", side: int = _SIDE) -> str:
     """A picture as an ``<img>`` of a few kilobytes; its name where it cannot be shown.
 
@@ -43,6 +44,7 @@ def embed_thumbnail(source: Any, title: str = "", side: int = _SIDE) -> str:
     return f"<img src='data:image/webp;base64,{data}' {size} alt='{words}' title='{words}' style='margin:1px'>"
 
 
+@suggest_keywords
 def format_rows(head: str, columns: Sequence[str], rows: Iterable[Sequence[str]], rest: str = "") -> str:
     """A small table for a notebook.
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from beholder._core.errors import StimulusError, format_values
+from beholder._core.errors import StimulusError, format_values, suggest_keywords
 
 
+@suggest_keywords
 def looks_like_pictures(shape: Sequence[int]) -> bool:
     """Whether an array of this shape, stimuli first, holds pictures: (n, h, w[, 1 | 3]) or (n, 1 | 3, h, w)."""
     return len(shape) == 3 or (len(shape) == 4 and (shape[3] in (1, 3) or shape[1] in (1, 3)))
@@ -20,6 +21,7 @@ def is_transparent(array: np.ndarray) -> bool:
     return array.ndim == 3 and array.shape[2] == 4 and array.dtype == np.uint8
 
 
+@suggest_keywords
 def to_picture(array: np.ndarray) -> Image.Image:
     """One array as an RGB picture; one with opacity as RGBA.
 

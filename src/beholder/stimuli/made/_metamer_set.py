@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import explain_read_errors, read_json_object, to_path_name, write_bytes
 from beholder._core.notebooks import render_table
 from beholder._core.provenance import read_network
@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 ORIGINALS = "originals"
 _HINT = "`beholder verify` on the folder, then `beholder metamers make` again"
 METAMER_MANIFEST = "stimuli.csv"
+"""The file that lists what a folder's metamers were made of."""
 _STEPS = re.compile(r"_I(?P<iterations>\d+)_N(?P<repeats>\d+)$")
 STIMULUS_COLUMNS = ("stimulus_id", "original", "file", "label", "target", "sha256", "decision")
 
 
+@suggest_keywords
 def name_metamer(seed: int) -> str:
     """Stem of a metamer's files: ``metamer``, and ``metamer_seed{s}`` for other seeds than 0."""
     return "metamer" if seed == 0 else f"metamer_seed{seed}"
@@ -160,11 +162,13 @@ class MetamerSet:
         return iter(self.files)
 
 
+@suggest_keywords
 def is_metamer_set(folder: Path | str) -> bool:
     """Whether a folder holds the metamers of one network."""
     return (Path(folder) / RESULTS).is_file() and (Path(folder) / METAMER_MANIFEST).is_file()
 
 
+@suggest_keywords
 def name_run(model: str, iterations: int, repeats: int) -> str:
     """Folder name of metamers made in other numbers of steps than those in ``{model}``.
 
@@ -174,6 +178,7 @@ def name_run(model: str, iterations: int, repeats: int) -> str:
     return f"{model}_I{iterations}_N{repeats}"
 
 
+@suggest_keywords
 def format_steps(folder: Path | str) -> str:
     """The numbers of steps that a folder's name tells, in words; empty where it tells none.
 
@@ -184,6 +189,7 @@ def format_steps(folder: Path | str) -> str:
     return "" if found is None else f", in {found['iterations']} × {found['repeats']} steps"
 
 
+@suggest_keywords
 def list_runs(folder: Path | str, model: str) -> list[Path]:
     """Where metamers of one network lie or may lie: ``{model}``, then those in other numbers of steps, sorted.
 
@@ -199,6 +205,7 @@ def list_runs(folder: Path | str, model: str) -> list[Path]:
     return [folder / model, *(path for path in inside if path.name != model and _STEPS.sub("", path.name) == model)]
 
 
+@suggest_keywords
 def find_null_folder(item: Path | str) -> Path:
     """Where the null distribution of ``metamers/{model}`` lies: ``null_dist/{model}`` beside, for runs the model's."""
     item = Path(item).resolve()
@@ -206,11 +213,13 @@ def find_null_folder(item: Path | str) -> Path:
     return own if own.is_dir() else own.with_name(_STEPS.sub("", item.name))
 
 
+@suggest_keywords
 def find_metamer_folder(folder: Path | str, layer: str, stimulus_id: str) -> Path:
     """Where the metamers of one layer and stimulus lie below ``metamers/{model}``."""
     return Path(folder) / to_path_name(layer) / stimulus_id
 
 
+@suggest_keywords
 def write_stimulus_manifest(folder: Path | str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write ``stimuli.csv``: the natural stimuli, a row each.
 
@@ -225,6 +234,7 @@ def write_stimulus_manifest(folder: Path | str, rows: Sequence[Mapping[str, Any]
     write_bytes(Path(folder) / METAMER_MANIFEST, format_records(rows, STIMULUS_COLUMNS))
 
 
+@suggest_keywords
 def read_stimulus_manifest(folder: Path | str) -> dict[str, dict[str, str]]:
     """Rows of ``stimuli.csv`` by stimulus."""
     path = Path(folder) / METAMER_MANIFEST

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.tables import write_parquet
 from beholder.jobs import check_content
 
@@ -30,6 +30,7 @@ METAMER_COLUMNS = tuple(_KINDS)
 """Columns of the table: a row a stimulus, matched layer, seed and measured layer."""
 
 
+@suggest_keywords
 def make_metamer_table(columns: Mapping[str, list]) -> pd.DataFrame:
     """A table with the columns in order and of the right types; None is empty.
 
@@ -54,6 +55,7 @@ def make_metamer_table(columns: Mapping[str, list]) -> pd.DataFrame:
     return pd.DataFrame(made)
 
 
+@suggest_keywords
 def write_metamer_table(path: Path | str, table: pd.DataFrame) -> None:
     """Write the table as Parquet, by rename; equal tables give equal bytes.
 
@@ -67,6 +69,7 @@ def write_metamer_table(path: Path | str, table: pd.DataFrame) -> None:
     write_parquet(path, table, _KINDS)
 
 
+@suggest_keywords
 def read_output_table(path: Path | str, name: str, what: str, wanted: Sequence[str], *, hint: str) -> pd.DataFrame:
     """A Parquet table of an output, whose bytes are as they were written.
 
@@ -100,6 +103,7 @@ def read_output_table(path: Path | str, name: str, what: str, wanted: Sequence[s
     return table
 
 
+@suggest_keywords
 def read_metamer_table(path: Path | str) -> pd.DataFrame:
     """Read ``results.parquet``; ``passed`` is of pandas' ``boolean`` type, with empty cells.
 
@@ -117,6 +121,7 @@ def read_metamer_table(path: Path | str) -> pd.DataFrame:
     return make_metamer_table({name: table[name].tolist() for name in _KINDS})
 
 
+@suggest_keywords
 def tells_decisions(table: pd.DataFrame) -> bool:
     """Whether a table says by which decision answers are the same; those of the first format do not.
 
@@ -125,6 +130,7 @@ def tells_decisions(table: pd.DataFrame) -> bool:
     return bool((table["decision"].notna() | table["prediction_original"].isna()).all())
 
 
+@suggest_keywords
 def format_passed(own: pd.DataFrame) -> str:
     """How many of the tested metamers pass, by decision where there are several: they have different chances.
 
@@ -148,6 +154,7 @@ def format_passed(own: pd.DataFrame) -> str:
     return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
+@suggest_keywords
 def fill_verdicts(table: pd.DataFrame, null: Mapping[str, Mapping[str, np.ndarray]]) -> pd.DataFrame:
     """Fill ``percentile`` and ``passed`` from a null distribution.
 

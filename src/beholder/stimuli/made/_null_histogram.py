@@ -9,12 +9,13 @@ from typing import Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import read_json, write_json
 from beholder.stimuli.made._metamer_table import MEASURES
 from beholder.stimuli.made._null_set import NullSet
 
 NULL_HISTOGRAMS = "histograms.json"
+"""The file of histograms of a null distribution."""
 _MOST_BINS, _LEAST_BINS = 60, 10
 
 
@@ -71,6 +72,7 @@ def count_null(values: Any, n_bins: int | None = None) -> NullHistogram:
     return NullHistogram(tuple(edges.tolist()), tuple(counts.tolist()), len(values), n_left_out)
 
 
+@suggest_keywords
 def write_null_histograms(folder: Path | str) -> Path:
     """Count a null distribution's tables and write ``histograms.json`` beside them, by rename.
 
@@ -92,6 +94,7 @@ def write_null_histograms(folder: Path | str) -> Path:
     return null.path / NULL_HISTOGRAMS
 
 
+@suggest_keywords
 def read_null_histograms(folder: Path | str) -> dict[str, dict[str, NullHistogram]]:
     """The counts of each layer, by measure: ``spearman``, ``pearson``, ``db_snr``; empty where there are none.
 

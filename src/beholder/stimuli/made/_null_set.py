@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import read_json_object, to_path_name, write_bytes
 from beholder._core.notebooks import render_table
 from beholder.jobs import check_content
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NULL_LAYERS = "layers.json"
+"""The file that lists the layers of a null distribution."""
 _HINT = "`beholder metamers null` again, which puts it together from its parts"
 NULL_COLUMNS = {
     "seed": np.int64, "split": np.int64, "pair": np.int64, "spearman": np.float64, "pearson": np.float64,
@@ -91,16 +92,19 @@ class NullSet:
         return pd.concat(parts, ignore_index=True)
 
 
+@suggest_keywords
 def is_null_set(folder: Path | str) -> bool:
     """Whether a folder holds a null distribution."""
     return (Path(folder) / NULL_LAYERS).is_file()
 
 
+@suggest_keywords
 def name_null_file(layer: str) -> str:
     """File of a layer's table."""
     return f"{to_path_name(layer)}.parquet"
 
 
+@suggest_keywords
 def write_null_layer(folder: Path | str, layer: str, columns: Mapping[str, np.ndarray]) -> None:
     """Write one layer's table, by rename; equal tables give equal bytes.
 

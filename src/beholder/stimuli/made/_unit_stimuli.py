@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import read_json, to_path_name
 from beholder._core.progress import logger
 from beholder._core.provenance import FILE_NAME
@@ -244,11 +244,13 @@ def are_alike(rank_min: int, rank_max: int, n_stimuli: int) -> bool:
     return rank_max - rank_min - 1 <= _ALIKE * n_stimuli
 
 
+@suggest_keywords
 def is_model_stimuli(path: Path | str) -> bool:
     """Whether a folder holds ``{layer}/channel_{c}/natural_images`` or ``…/optimized_images`` with a manifest."""
     return any(True for _ in _find_units(Path(path)))
 
 
+@suggest_keywords
 def read_model_stimuli(path: Path | str) -> ModelStimuli:
     """Read what is known of the stimuli in ``stimuli/{model}``; pictures and sounds stay on disk.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.files import read_json
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def load_wnids() -> tuple[str, ...]:
     return tuple((_DATA / "imagenet_wnids.txt").read_text(encoding="ascii").split())
 
 
+@suggest_keywords
 def find_wnid(name: str) -> str:
     """The WordNet id that a name begins with; empty where it begins with none.
 
@@ -66,6 +67,7 @@ def load_class_categories() -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=16)
+@suggest_keywords
 def name_categories(wnids: tuple[str, ...]) -> tuple[str, ...]:
     """The category that each WordNet id is in; ``""`` for those in none.
 
@@ -76,6 +78,7 @@ def name_categories(wnids: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(of_wnid.get(wnid, "") for wnid in wnids)
 
 
+@suggest_keywords
 def decide_category(
     values: np.ndarray,
     rule: str = "first",
@@ -202,6 +205,7 @@ def _find_members(categories: Categories, wnids: tuple[str, ...], n_outputs: int
     return np.array([str(name) for name in names]), np.array(list(owner)), places
 
 
+@suggest_keywords
 def list_asked_decisions(stimuli: StimulusSet) -> tuple[str, ...]:
     """The decision that a set asks for, of each stimulus; ``""`` where it asks for none.
 

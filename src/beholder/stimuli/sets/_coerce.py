@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from beholder._core.addresses import hold_listings, is_address, show_place
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.tensors import is_tensor
 from beholder.stimuli.images._picture import check_picture, is_transparent, looks_like_pictures
 from beholder.stimuli.sets._arrays import build_from_items
@@ -36,6 +36,7 @@ _TABLES = frozenset({".csv", ".tsv", ".txt", ".parquet"})
 _EXPLICIT = "StimulusSet.from_arrays(x), whose first axis is always the stimuli"
 
 
+@suggest_keywords
 def as_stimulus_set(source: Any, *, skip_bad: bool = False, shape: tuple[int, ...] | None = None) -> StimulusSet:
     """A stimulus set from whatever names or holds stimuli; `docs/stimuli.md` has the table.
 
@@ -96,6 +97,7 @@ def as_stimulus_set(source: Any, *, skip_bad: bool = False, shape: tuple[int, ..
     return found.drop_bad_files() if skip_bad else found
 
 
+@suggest_keywords
 def collect_files(paths: Sequence[Path | str]) -> StimulusSet:
     """Take files in the order in which they are named; each is its own class.
 

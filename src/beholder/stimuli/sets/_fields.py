@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.stimuli.sets._folder import split_name
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _FIELD = re.compile(r"\{([A-Za-z_]\w*)\}")
 
 
+@suggest_keywords
 def read_name_fields(stimuli: StimulusSet, pattern: str) -> StimulusSet:
     r"""The set with a column a field of the pattern that its file names are made by.
 
@@ -50,6 +51,7 @@ def read_name_fields(stimuli: StimulusSet, pattern: str) -> StimulusSet:
     return replace(stimuli, conditions={**stimuli.conditions, **columns})
 
 
+@suggest_keywords
 def list_name_fields(pattern: str) -> tuple[str, ...]:
     r"""The fields of a pattern, in their order.
 

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from beholder._core.addresses import RemoteEntry, is_address, list_tree, show_place
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.stimuli.sets._manifest import Manifest
 from beholder.stimuli.words._labels import sort_classes
 
@@ -267,6 +267,7 @@ def build_classes(
     )
 
 
+@suggest_keywords
 def get_image_set(folder: Path | str) -> list[str]:
     """The sorted stems of the pictures directly in a folder.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.stimuli.sets._items import StimulusItems
 from beholder.stimuli.sets._packed import JoinedFiles
 from beholder.stimuli.words._labels import number_classes
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from beholder.stimuli.sets._set import StimulusSet
 
 
+@suggest_keywords
 def join_sets(sets: Sequence[StimulusSet]) -> StimulusSet:
     """Sets one after the other, such as one at levels of blur and one at levels of noise: also ``one + other``.
 

@@ -19,6 +19,7 @@ from beholder.stimuli.sets._manifest import Manifest
 from beholder.stimuli.sets._published import PUBLISHED_SETS, Builder
 
 NAMED_SETS: Registry[Builder] = Registry("named stimulus set", "beholder.stimulus_sets")
+"""Builders of stimulus sets by name."""
 
 DEVKIT_FILE = "ILSVRC2012_validation_ground_truth.txt"
 _TRUTH_FILES = (

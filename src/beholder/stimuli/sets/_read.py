@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from beholder._core.addresses import is_address, show_place
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.stimuli.sets._coerce import as_stimulus_set
 from beholder.stimuli.sets._folder import build_from_folder
 from beholder.stimuli.sets._parquet import find_tables
@@ -17,6 +17,7 @@ from beholder.stimuli.sets._set import StimulusSet
 from beholder.stimuli.sets._shards import find_shards
 
 
+@suggest_keywords
 def read_stimuli(
     path: Path | str | Sequence[Path | str] | None = None,
     *,
@@ -72,6 +73,7 @@ def read_stimuli(
     return as_stimulus_set(Path(path), skip_bad=skip_bad)
 
 
+@suggest_keywords
 def open_packed(root: Path | str | None) -> StimulusSet | None:
     """The stimuli that lie packed, or at an address, where a result notes that they lay; None for a plain folder."""
     if root is None or not (is_address(root) or is_packed(root)):
@@ -79,11 +81,13 @@ def open_packed(root: Path | str | None) -> StimulusSet | None:
     return as_stimulus_set(Path(root))
 
 
+@suggest_keywords
 def is_packed(folder: Path | str) -> bool:
     """Whether a path names shards, or tables that hold pictures or sounds."""
     return bool(find_shards(folder) or find_tables(folder)[0])
 
 
+@suggest_keywords
 def read_targets(file: Path | str, n_stimuli: int) -> list[int]:
     """Class indices, one a stimulus in order: a line each, or a ``.npy`` array, as ``extract`` writes them.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 import numpy as np
 
-from beholder._core.errors import InputError, StimulusError, UnknownNameError
+from beholder._core.errors import InputError, StimulusError, UnknownNameError, suggest_keywords
 from beholder._core.progress import show_progress
 from beholder._core.seeds import make_generator
 from beholder._core.threads import open_threads
@@ -56,6 +56,7 @@ def find_positions(ids: Sequence[str], which: Any) -> np.ndarray:
     return np.where(index < 0, index + n, index).astype(np.int64)
 
 
+@suggest_keywords
 def find_places(names: Sequence[str], which: Any) -> list[int]:
     """Positions as :func:`find_positions` has them, where several may have one name: a name picks all of them."""
     if isinstance(which, str):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, final
 import numpy as np
 
 from beholder._core.addresses import show_place
-from beholder._core.errors import InputError, StimulusError, UnknownNameError
+from beholder._core.errors import InputError, StimulusError, UnknownNameError, suggest_keywords, suggest_method_keywords
 from beholder._core.files import mark_file, read_file
 from beholder._core.hashing import PREFIX, hash_source
 from beholder._core.seeds import DEFAULT_SEED
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@suggest_method_keywords
 @final
 @dataclass(frozen=True, eq=False, repr=False)
 class StimulusSet:
@@ -67,6 +68,12 @@ class StimulusSet:
         How it was cut from a larger one: fraction, seed, files left out, ... JSON-able.
     hashes : tuple of str
         (n_stimuli,) or none: what each stimulus is known to be, by content (:meth:`pin`); reading another is an error.
+
+    Examples
+    --------
+    >>> import beholder as bh
+    >>> pictures = bh.StimulusSet.from_folder("images")
+    >>> len(pictures), pictures.ids[:2], pictures[:2].labels
     """
 
     kind: Kind
@@ -542,6 +549,7 @@ class StimulusSet:
         return self._take(keep, {**self.selection, "skipped": skipped})
 
 
+@suggest_keywords
 def name_conditions(conditions: Mapping[str, Any], columns: Iterable[str]) -> dict[str, Any]:
     """Conditions under names that differ from those of a table's other columns: ``condition_{name}`` where needed."""
     taken = {*columns, *conditions}

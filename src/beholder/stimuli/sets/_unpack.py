@@ -15,6 +15,7 @@ from beholder.stimuli.sets._folder import find_kind, split_name
 from beholder.stimuli.sets._set import StimulusSet
 
 
+@suggest_keywords
 def unpack_stimuli(stimuli: StimulusSet, folder: Path | str) -> StimulusSet:
     """The same set as files ``{folder}/{place}/{stimulus_id}.png``; other sets are given back as they are.
 

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from beholder._core.errors import SKIP_HINT, InputError, StimulusError
+from beholder._core.errors import SKIP_HINT, InputError, StimulusError, suggest_keywords
 from beholder._core.files import write_bytes
 
 _UNKNOWN_LENGTHS = (0, 0xFFFFFFFF)  # written by programs that stream
 _LEAST_RMS = 1e-10  # below it lies nothing but rounding
 
 
+@suggest_keywords
 def load_sound(source: Path | str | bytes, *, name: str | None = None) -> tuple[np.ndarray, int]:
     """Read a WAV or FLAC file as one channel; several are averaged.
 
@@ -65,6 +66,7 @@ def load_sound(source: Path | str | bytes, *, name: str | None = None) -> tuple[
     return np.ascontiguousarray(sound), sample_rate
 
 
+@suggest_keywords
 def resample_sound(sound: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     """Change the sample rate by polyphase filtering.
 
@@ -98,6 +100,7 @@ def resample_sound(sound: np.ndarray, from_rate: int, to_rate: int) -> np.ndarra
     return np.asarray(resample_poly(sound, up // shared, down // shared, axis=-1), dtype=np.float32)
 
 
+@suggest_keywords
 def set_rms(sound: np.ndarray, rms: float = 0.1) -> np.ndarray:
     r"""Take the mean away and scale to a root mean square, :math:`r (x - \bar x) / \sqrt{\overline{(x - \bar x)^2}}`.
 
@@ -130,6 +133,7 @@ def set_rms(sound: np.ndarray, rms: float = 0.1) -> np.ndarray:
     return (centered * (rms / np.where(own > _LEAST_RMS, own, np.inf))).astype(np.float32)
 
 
+@suggest_keywords
 def save_sound(path: Path | str, sound: np.ndarray, sample_rate: int, *, rms: float | None = None) -> None:
     """Write a sound as a float32 WAV file, by rename; equal sounds give equal bytes.
 

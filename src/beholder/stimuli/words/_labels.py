@@ -7,9 +7,12 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from beholder._core.errors import suggest_keywords
+
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 
 
+@suggest_keywords
 def sort_classes(names: Iterable[str]) -> list[str]:
     """Different class names in their order: by number where all are integers, else as text.
 
@@ -24,6 +27,7 @@ def sort_classes(names: Iterable[str]) -> list[str]:
     return sorted(different)
 
 
+@suggest_keywords
 def number_classes(names: Sequence[str]) -> np.ndarray:
     """The class index of every stimulus: the place of its name among the sorted ones.
 

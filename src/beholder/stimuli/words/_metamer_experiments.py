@@ -96,6 +96,7 @@ def load_metamer_experiments() -> tuple[MetamerExperiment, ...]:
     return tuple(made)
 
 
+@suggest_keywords
 def get_metamer_experiment(modality: Modality, number: int) -> MetamerExperiment:
     """One experiment by its number in the published files.
 

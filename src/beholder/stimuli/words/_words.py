@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 
 _DATA = Path(__file__).parents[1] / "_data"
 
@@ -28,6 +28,7 @@ def load_words() -> tuple[str, ...]:
     return tuple((_DATA / "words.txt").read_text(encoding="utf-8").split())
 
 
+@suggest_keywords
 def decide_word(values: np.ndarray) -> np.ndarray:
     """Say which word a network's outputs mean: that of the highest; of equal ones the first.
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.synthesis.attacks._allowed import Allowed, allow
 from beholder.synthesis.attacks._apgd_rules import (
     HalvingRule,
@@ -33,6 +33,7 @@ MOST_TARGETS = {"l2": 9, "linf": 9, "l1": 5}
 """Target classes of AutoAttack's standard version."""
 
 
+@suggest_keywords
 def run_apgd(
     predict: Predict,
     x: Tensor,

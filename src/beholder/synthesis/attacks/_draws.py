@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.synthesis.attacks._norms import (
     add_inwards,
@@ -49,6 +49,7 @@ def draw_rows(draw: Draw, shape: Sequence[int], generator: Generators) -> Tensor
     return torch.cat([draw((1, *shape[1:]), generator=each) for each in generator])
 
 
+@suggest_keywords
 def draw_noise(
     x: Tensor,
     *,

@@ -13,6 +13,7 @@ from beholder.synthesis.attacks._passes import Attacked, Look, Question, count_f
 
 Keep = Literal["best", "last", "success"]
 KEEPS: tuple[str, ...] = get_args(Keep)
+"""Which iterate of an attack counts, by name."""
 
 
 def is_success(logits: Tensor, question: Question) -> Tensor:

@@ -8,11 +8,12 @@ from typing import Literal, cast, get_args
 import torch
 from torch import Tensor
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.synthesis.attacks._l1 import find_l1_threshold, shrink_by
 
 Norm = Literal["l2", "linf", "l1"]
 NORMS: tuple[str, ...] = get_args(Norm)
+"""Norms of attacks, by name."""
 
 _TINY = 1e-20
 _BLOCK = 1024
@@ -45,6 +46,7 @@ def read_radius(radius: float | Tensor, x: Tensor) -> Tensor:
     return radii.expand(len(x))
 
 
+@suggest_keywords
 def measure_norms(differences: Tensor, norm: str) -> Tensor:
     """The length of each row of a batch.
 
@@ -119,6 +121,7 @@ def project_difference(difference: Tensor, norm: str, radii: Tensor) -> Tensor:
     return shrink_by(difference, find_l1_threshold(difference, radii))
 
 
+@suggest_keywords
 def project_to_ball(
     x: Tensor,
     origin: Tensor,

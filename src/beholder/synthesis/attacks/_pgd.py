@@ -8,7 +8,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.synthesis.attacks._allowed import Allowed, allow
 from beholder.synthesis.attacks._draws import (
     PUBLISHED_STARTS,
@@ -29,6 +29,7 @@ from beholder.synthesis.attacks._passes import (
 )
 
 
+@suggest_keywords
 def run_pgd(
     predict: Predict,
     x: Tensor,

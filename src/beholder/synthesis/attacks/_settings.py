@@ -7,7 +7,7 @@ from typing import Literal, final, get_args
 
 from torch import Tensor
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.synthesis.attacks._apgd import MOST_TARGETS, run_apgd
 from beholder.synthesis.attacks._draws import Generators, Where, draw_noise
 from beholder.synthesis.attacks._keep import Keep
@@ -87,6 +87,7 @@ ATTACK_PRESETS: dict[str, AttackSettings] = {
 ``random``: noise."""
 
 
+@suggest_keywords
 def run_attack(
     settings: AttackSettings,
     predict: Predict,
@@ -145,6 +146,7 @@ def run_attack(
     )  # fmt: skip
 
 
+@suggest_keywords
 def judge(
     predict: Predict,
     x: Tensor,

@@ -10,7 +10,7 @@ from typing import cast, final
 import torch
 from torch import Tensor, nn
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.activations import OUTPUT, LayerRef, pick_tensor
 from beholder.models import Cochleagram, Model, SoundPreprocessing, ThreadModels, copy_model
 
@@ -43,6 +43,7 @@ class AttackSpace:
     predict: Callable[[Tensor], Tensor]
 
 
+@suggest_keywords
 def list_attack_spaces(model: Model) -> list[str]:
     """Names that :func:`open_attack_space` takes for a model."""
     if model.modality != "sound":
@@ -51,6 +52,7 @@ def list_attack_spaces(model: Model) -> list[str]:
     return ["prepared", "waveform", *([] if front_end is None else [front_end])]
 
 
+@suggest_keywords
 def open_attack_space(model: Model, space: str = "prepared") -> AttackSpace:
     """Where attacks on a model work, and the model from there on.
 
@@ -93,6 +95,7 @@ def pick_logits(output: object) -> Tensor:
     return pick_tensor(output, _WHOLE)
 
 
+@suggest_keywords
 @contextlib.contextmanager
 def hold_still(module: nn.Module) -> Generator[None]:
     """Within the block a module of one's own is in eval mode, and its parameters need no gradients.

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar, final
 
+from beholder._core.errors import suggest_keywords
+
 R = TypeVar("R")
 
 CPU_BATCH, DEVICE_BATCH = 8, 64
@@ -37,6 +39,7 @@ class BatchPlan:
         return [found[i] for i in range(len(found))]
 
 
+@suggest_keywords
 def plan_batches(
     sizes: Sequence[int],
     layers: Sequence[tuple[str, ...]],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
+from beholder._core.errors import suggest_keywords
 from beholder._core.files import explain_read_errors, open_atomic
 from beholder.stimuli import embed_thumbnail
 
@@ -140,6 +141,7 @@ def to_picture(image: np.ndarray) -> np.ndarray | None:
     return np.broadcast_to(pixels, (*pixels.shape[:2], 3))
 
 
+@suggest_keywords
 def load_synthesis(path: Path | str) -> Synthesis:
     """Read what :meth:`Synthesis.save` wrote."""
     with explain_read_errors(path, "a file that Synthesis.save wrote"):

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.progress import show_progress
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.models import Model, as_model
@@ -37,6 +37,7 @@ from beholder.synthesis.images._transforms import Transform
 from beholder.synthesis.objectives._base import Objective, Problem
 
 
+@suggest_keywords
 def synthesize(
     model: Model | nn.Module,
     objective: Objective | Problem | Sequence[Objective | Problem],
@@ -163,6 +164,7 @@ def synthesize(
     return _collect(problems, plan, made, settings)
 
 
+@suggest_keywords
 def score_images(
     model: Model | nn.Module,
     objective: Objective | Sequence[Objective],

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.activations import probe_layers, resolve_layers, settle_conduct, watch_layers
 from beholder.models import Model, copy_model, run_eagerly
 from beholder.synthesis.gradients._network import Network
@@ -33,6 +33,7 @@ def make_example(model: Model, shape: tuple[int, ...]) -> Tensor:
     return ((low + high) / 2 + (high - low) * 0.05 * noise).clamp(low, high).to(model.device)
 
 
+@suggest_keywords
 def validate_model(
     model: Model, layers: Sequence[str] = (), *, input_shape: tuple[int, ...] | None = None, device: str | None = None
 ) -> None:

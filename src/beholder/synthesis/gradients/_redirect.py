@@ -11,11 +11,13 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from beholder._core.errors import suggest_keywords
 from beholder.synthesis.gradients._rectifiers import read_rectifier_call
 
 logger = logging.getLogger("beholder")
 
 
+@suggest_keywords
 def redirect_gradient(
     x: Tensor, gradient: Tensor, normal: Tensor, n_items: int, ceiling: float | None = None
 ) -> Tensor:

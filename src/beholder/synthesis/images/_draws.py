@@ -12,6 +12,7 @@ from typing import final
 
 import numpy as np
 
+from beholder._core.errors import suggest_keywords
 from beholder._core.seeds import make_generator
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -25,6 +26,7 @@ def _mix(z: np.ndarray) -> np.ndarray:
     return z ^ (z >> np.uint64(31))
 
 
+@suggest_keywords
 def draw_uniform(seeds: Sequence[int] | np.ndarray, step: int, stream: int, n_draws: int) -> np.ndarray:
     """Uniform numbers in (0, 1), a row of independent draws for each seed.
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.models import Model, prepare_stimulus
 from beholder.stimuli import StimulusSet
 from beholder.synthesis.images._draws import draw_normal_field
@@ -173,6 +173,7 @@ def _standardize(values: Tensor) -> Tensor:
     return centred / (centred.square().mean(axes, keepdim=True).sqrt() + 1e-8)
 
 
+@suggest_keywords
 def compute_spectrum(images: Iterable[np.ndarray], *, decorrelate: bool = True) -> np.ndarray:
     """Mean magnitude spectrum of pictures, for :class:`PhaseOnly`.
 
@@ -207,6 +208,7 @@ def compute_spectrum(images: Iterable[np.ndarray], *, decorrelate: bool = True) 
     return (total / n_images).float().numpy()
 
 
+@suggest_keywords
 def measure_spectrum(model: Model, stimuli: StimulusSet, n_most: int = 500) -> np.ndarray:
     """Mean magnitude spectrum of a set's pictures as a network takes them, for :class:`PhaseOnly`.
 

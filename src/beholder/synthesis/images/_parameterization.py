@@ -10,7 +10,7 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.synthesis.images._draws import draw_normal_field
 
 _EDGE = 1e-3
@@ -186,6 +186,7 @@ def check_plane(canvas: Canvas, what: str) -> tuple[int, int]:
 
 
 @functools.lru_cache(maxsize=16)
+@suggest_keywords
 def make_color_matrix(device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Tensor:
     """The 3 × 3 matrix M of ``rgb = M · c``.
 

@@ -155,8 +155,11 @@ def make_metamers(
 
     Examples
     --------
-    >>> met = make_metamers("beholder:shapes", "images/", layers=["block2"])      # doctest: +SKIP
-    >>> met.to_pandas()[["stimulus_id", "db_snr"]]      # doctest: +SKIP
+    >>> import beholder as bh
+    >>> picture = bh.StimulusSet.from_folder("images")[:1]
+    >>> made = bh.make_metamers("beholder:shapes", picture, ["block5"], iterations=4, out_path="metamers")
+    >>> len(made), made.path.as_posix()
+    (1, 'metamers/shapes')
     """
     observer = open_model(model, device)
     check_tensors(observer)

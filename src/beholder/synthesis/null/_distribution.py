@@ -134,7 +134,10 @@ def null_distribution(
 
     Examples
     --------
-    >>> null = null_distribution("beholder:shapes", "images/", ["block2"], n_pairs=100)      # doctest: +SKIP
+    >>> import beholder as bh
+    >>> null = bh.null_distribution("beholder:shapes", "images", ["block5"], n_pairs=20)
+    >>> len(null)
+    20
     """
     observer = open_model(model, device)
     check_tensors(observer)

@@ -67,6 +67,7 @@ class Objective(ABC):
 OBJECTIVES: Registry[type[Objective]] = Registry(
     "objective", "beholder.objectives", modules="beholder.synthesis.objectives._*"
 )
+"""Objectives by name."""
 
 
 @final

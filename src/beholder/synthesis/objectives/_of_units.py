@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.models import Unit
 from beholder.synthesis.objectives._base import OBJECTIVES, Objective
 
@@ -21,6 +21,7 @@ def list_unit_objectives() -> list[str]:
     return [name for name in OBJECTIVES if _takes_unit(OBJECTIVES[name])]
 
 
+@suggest_keywords
 def make_unit_objective(name: str, unit: Unit) -> Objective:
     """The objective of that name for one unit.
 

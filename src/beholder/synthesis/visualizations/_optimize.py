@@ -155,7 +155,10 @@ def optimize_units(
 
     Examples
     --------
-    >>> vis = optimize_units("beholder:shapes", [Unit("block3", 5)], steps=16)      # doctest: +SKIP
+    >>> import beholder as bh
+    >>> made = bh.optimize_units("beholder:shapes", "block3:5", n_images=1, steps=2, activations=None, diversity=0)
+    >>> made.images.shape
+    (1, 2, 1, 3, 224, 224)
     """
     chosen = VisualizationOptions(
         n_images=n_images, steps=steps, diversity=diversity, max_loops=max_loops, learning_rate=learning_rate,

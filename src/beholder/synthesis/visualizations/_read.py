@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_method_keywords
 from beholder._core.files import explain_read_errors, read_json
 from beholder._core.provenance import FILE_NAME
 from beholder._core.tables import save_frame
@@ -75,6 +75,7 @@ class StoredImages:
         return values if dtype is None else values.astype(dtype, copy=False)
 
 
+@suggest_method_keywords
 @final
 @dataclass(frozen=True, repr=False, eq=False)
 class Visualizations:
@@ -98,6 +99,14 @@ class Visualizations:
     table : tuple of dict
         The rows of ``optimized_units.csv``, min and max of each unit: whether the strongest image ``beats`` the best
         natural stimulus, and a ``note``.
+
+    Examples
+    --------
+    >>> import beholder as bh
+    >>> made = bh.optimize_units("beholder:shapes", "block3:5", n_images=1, steps=2, activations=None, diversity=0)
+    >>> found = bh.Visualizations.open("stimuli/shapes")
+    >>> found.activations.shape
+    (1, 2, 1)
     """
 
     model: str

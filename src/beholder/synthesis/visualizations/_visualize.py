@@ -65,7 +65,9 @@ def visualize(
 
     Examples
     --------
-    >>> visualize("beholder:shapes", "block3:5", steps=16).show()  # doctest: +SKIP
+    >>> import beholder as bh
+    >>> bh.visualize("beholder:shapes", "block3:5", steps=2).images.shape
+    (1, 3, 224, 224)
     """
     if sign not in SIGNS:
         raise InputError(f"sign {' or '.join(map(repr, SIGNS))}", got=repr(sign))

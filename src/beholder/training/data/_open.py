@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.evaluation import find_labels, read_labels_of
 from beholder.models import Model, check_modality, collect_stimuli
 from beholder.stimuli import StimulusSet, list_name_fields, read_name_fields, sort_classes
@@ -35,6 +35,7 @@ DEFAULTS = {"image": ("crop", "flip"), "sound": ("crop",), "array": ()}
 """Augmentations where none are asked for, by modality."""
 
 
+@suggest_keywords
 def open_training_data(
     data: Any,
     model: Model,

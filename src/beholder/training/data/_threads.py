@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from beholder._core.errors import suggest_keywords
 from beholder._core.threads import open_threads
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def use_one_thread() -> Generator[None]:
         torch.set_num_threads(before)
 
 
+@suggest_keywords
 def read_ahead(
     data: TrainingData, batches: Iterable[np.ndarray], epoch: int, seed: int, *, n_threads: int | None = None
 ) -> Iterator[tuple[Tensor, Tensor]]:
