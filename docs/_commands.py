@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 import types
@@ -16,33 +17,8 @@ from mkdocs.structure.files import File, Files
 FOLDER = "commands"
 WORDS = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL)
 
-ABOUT = """# Commands
-
-Made from the command line itself: `beholder COMMAND --help` says the same.
-
-- **Flags** may be spelled `--batch_size` or `--batch-size`. A switch may be followed by `true` or `false`.
-- **The network** is the first word of a command, or stands after `-m` or `--model_name`: `beholder layers resnet50` and
-  `beholder layers -m resnet50` are the same. Commands that take several have `--models`. How networks are called:
-  [Models](MODELS).
-- **All commands** take `--quiet` (results only), `--verbose` (details, and tracebacks of failures) and `--help`.
-- **A mistyped** command or flag is answered with the near ones, and exit code 2: [Errors](ERRORS).
-- **Examples** run one after the other in a folder that has pictures in `images/`, such as those that
-  `beholder.stimuli.draw_shapes_set("images", 4)` draws; what names `beholder:shapes` needs no network connection.
-
-Some commands follow a document and have the flags of its scripts too. *Stimuli Generation* is that of the study of how
-interpretable units are: `beholder units`, `tasks plan`, `tasks build`. *Model Metamers* is that of the metamer study:
-`beholder metamers`, `evaluate adversarial`, `analyze sounds`.
-
-"""
-
-LETTERS = """
-## Letters that differ
-
-Short flags come from the scripts of these documents, which give some letters to several things:
-
-| letter | is | of |
-|---|---|---|
-"""
+MARK = "<!-- letters -->"
+"""Stands in ``commands.md`` for the table of short flags with several meanings."""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -52,26 +28,33 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_markdown(markdown: str, **_: object) -> str:
+    """Fill in the table of letters."""
+    return markdown.replace(MARK, write_letters()) if MARK in markdown else markdown
+
+
+@functools.cache
+def read_apps() -> dict[str, Any]:
+    """Every command by its words."""
+    return dict(list_apps())
+
+
 def write_pages() -> dict[str, str]:
-    """Pages by their paths: one of all commands, one for each command with its sub-commands."""
-    apps = dict(list_apps())
+    """Pages by their paths: one for each command with its sub-commands."""
     groups: dict[str, list[str]] = defaultdict(list)
-    for name in apps:
+    for name in read_apps():
         groups[name.partition(" ")[0]].append(name)
-    pages = {f"{FOLDER}/{group}.md": write_group(group, names, apps) for group, names in groups.items()}
-    about = ABOUT.replace("MODELS", "../models.md").replace("ERRORS", "../errors.md")
+    return {f"{FOLDER}/{group}.md": write_group(group, names, read_apps()) for group, names in groups.items()}
+
+
+def write_letters() -> str:
+    """Short flags that mean one thing in some commands, another in others."""
     rows = [
-        f"| [`beholder {name}`]({group}.md#{slug(name)}) | {escape(read_text(apps[name]).split(chr(10))[0])} |"
-        for group, names in groups.items()
-        for name in names
-    ]
-    letters = [
         f"| `{flag}` | {meaning} | {', '.join(f'`{name}`' for name in names)} |"
-        for flag, meanings in find_letters(apps).items()
+        for flag, meanings in find_letters(read_apps()).items()
         for meaning, names in meanings.items()
     ]
-    index = about + "| command | does |\n|---|---|\n" + "\n".join(rows) + "\n" + LETTERS + "\n".join(letters) + "\n"
-    return {f"{FOLDER}/index.md": index, **pages}
+    return "\n".join(["| letter | is | of |", "|---|---|---|", *rows])
 
 
 def list_apps(parent: Any = None, words: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:

@@ -1,7 +1,7 @@
 """Hook for mkdocs: pages that lie outside of ``docs/``, folders in the navigation, prompts that copy buttons leave out.
 
 ``FOLDER/*`` in the navigation of ``mkdocs.yml`` stands for the pages of a folder, those that other hooks make included:
-``index.md`` first, then by name; a folder in it is a section. Where there are none, so is the entry.
+``index.md`` first, then by name; a folder in it is a section, or its one page. Where there are none, so is the entry.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def on_files(files: Files, config: MkDocsConfig, **_: object) -> Files:
     for page, source in OUTSIDE.items():
         with open(root / source, encoding="utf-8") as file:
             files.append(File.generated(config, page, content=place_links(file.read())))
-    pages = [file.src_uri for file in files.documentation_pages()]
+    pages = [file.src_uri for file in files.documentation_pages() if file.inclusion.is_in_nav()]
     config.nav = expand(config.nav or [], pages)
     return files
 
@@ -62,6 +62,7 @@ def list_folder(folder: str, pages: list[str]) -> list[Any]:
     below = [PurePosixPath(page).relative_to(folder) for page in pages if page.startswith(f"{folder}/")]
     here = sorted((path.name for path in below if len(path.parts) == 1), key=lambda name: (name != "index.md", name))
     folders = sorted({path.parts[0] for path in below if len(path.parts) > 1})
+    inside = {name.replace("_", " "): list_folder(f"{folder}/{name}", pages) for name in folders}
     return [f"{folder}/{name}" for name in here] + [
-        {name.replace("_", " "): list_folder(f"{folder}/{name}", pages)} for name in folders
+        {name: found[0] if len(found) == 1 and isinstance(found[0], str) else found} for name, found in inside.items()
     ]
