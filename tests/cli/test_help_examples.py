@@ -1,4 +1,4 @@
-"""The examples in help are command lines that parse, and run one after the other in a folder that has pictures."""
+"""The examples in help are command lines that parse, and run one after the other in a folder that is empty."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ TAKES_MORE = {
 """Beginnings of examples that need what this folder does not hold."""
 
 ORDER = (
-    "models", "assets", "layers", "extract", "panel", "stimuli grade", "units sample", "units split", "units record",
+    "stimuli draw", "models", "assets", "layers",
+    "extract", "panel", "stimuli grade", "units sample", "units split", "units record",
     "units exemplars", "units optimize", "units maps", "units occlude", "tasks plan", "tasks build", "tasks simulate",
     "tasks export", "tasks status", "tasks backup", "tasks forget", "analyze interpretability", "metamers make",
     "metamers null", "metamers judge", "metamers template", "analyze rsa", "analyze cka", "analyze decode",
@@ -91,14 +92,20 @@ def test_every_example_is_run_or_says_what_it_takes() -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from beholder.stimuli import draw_shapes_set
-
-    place = tmp_path_factory.mktemp("help")
-    draw_shapes_set(place / "images", n_per_category=4)
-    return place
+    return tmp_path_factory.mktemp("help")
 
 
-QUICK = ("layers", "extract", "units sample", "units split", "units record", "units exemplars", "show", "verify")
+QUICK = (
+    "stimuli draw",
+    "layers",
+    "extract",
+    "units sample",
+    "units split",
+    "units record",
+    "units exemplars",
+    "show",
+    "verify",
+)
 
 
 def run_examples(commands: tuple[str, ...], beholder: Call) -> None:

@@ -28,7 +28,7 @@ PROGRAMS = {
     "pyright",
     "import-linter",
     "mkdocs-material",
-    "mkdocstrings",
+    "griffelib",
     "pandas-stubs",
     "scipy-stubs",
     "httpx2",

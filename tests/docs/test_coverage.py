@@ -223,13 +223,15 @@ def test_readme_has_the_two_commands() -> None:
         assert lines.count(command) == 1
 
 
+MADE = ("reference/", "commands/", "errors/", "contributing.md", "changelog.md")
+"""Pages that the site's build makes, and looks for."""
+
+
 def test_links_between_documents_lead_somewhere() -> None:
     """README's links too, which mkdocs does not check."""
     for page in PAGES:
         for target in re.findall(r"\]\(([^)\s#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
-            is_elsewhere = target.startswith(
-                ("https://", "reference/", "commands/", "errors/")
-            )  # made by the build, checked there
+            is_elsewhere = target.startswith(("https://", *MADE))
             assert is_elsewhere or (page.parent / target).exists(), f"{page.name}: {target}"
 
 

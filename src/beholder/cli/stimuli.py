@@ -28,7 +28,7 @@ def draw(
 ) -> None:  # fmt: skip
     """Draw pictures, or speak syllables, of sixteen categories: stimuli to begin with, which the bundled networks know.
 
-    Example: beholder stimuli draw shapes --n_per_category 2
+    Example: beholder stimuli draw shapes --n_per_category 4
 
     Parameters
     ----------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder.stimuli.drawn._shapes import SHAPE_CATEGORIES, draw_shapes_set
 from beholder.stimuli.drawn._syllables import SYLLABLE_CATEGORIES, draw_syllables_set
@@ -19,6 +19,7 @@ _SETS = {
 }
 
 
+@suggest_keywords
 def draw_set(name: str, folder: Path | str, n_per_category: int = 10, seed: int = DEFAULT_SEED) -> StimulusSet:
     """Draw the pictures, or speak the syllables, that come with the package into a folder which holds nothing else.
 
