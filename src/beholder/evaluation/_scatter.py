@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.notebooks import render_table
 from beholder.evaluation._judgement import Judgement, describe_decisions, shorten_names
 from beholder.evaluation._judgement_table import NATURAL

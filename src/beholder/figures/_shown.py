@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.notebooks import is_notebook
 
 _FOR_FILES: ContextVar[bool] = ContextVar("figures_for_files", default=False)
@@ -44,6 +44,7 @@ def is_shown() -> bool:
     return is_notebook() or _FOR_WINDOW.get() or _is_in_script()
 
 
+@suggest_keywords
 def show_figure(plot: Callable[[], Any]) -> None:
     """Draw a figure and show it: below the cell of a notebook, in a window from a script, which waits for it to close.
 

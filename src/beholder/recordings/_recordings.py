@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_method_keywords
 from beholder._core.notebooks import render_table
 from beholder.recordings._file import Parts, hash_arrays, write_parts
 from beholder.recordings._labels import Choice, check_ids, choose_rows, find_positions, iter_groups, make_table

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.notebooks import render_table
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.wording import format_count

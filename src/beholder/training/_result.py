@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
+from beholder._core.errors import suggest_method_keywords
 from beholder._core.notebooks import render_table
 from beholder.training._settings import TrainingSettings
 

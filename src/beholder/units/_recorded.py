@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.hashing import hash_settings
 from beholder._core.provenance import find_network
 from beholder.activations import Activations
@@ -14,6 +14,7 @@ from beholder.models import Preprocessing, read_preprocessing
 from beholder.stimuli import StimulusSet, open_packed
 
 
+@suggest_keywords
 def find_recording(folder: Path, layers: Sequence[str]) -> Path:
     """The only store of a folder that holds some layers; of several of one network, the one with pooled values.
 

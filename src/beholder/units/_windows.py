@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import final
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder.stimuli import are_alike
 
 N_REFERENCES = 9
@@ -158,6 +158,7 @@ def plan_windows(
     return asked
 
 
+@suggest_keywords
 def plan_top(n_stimuli: int, top: int) -> Windows:
     """The stimuli that drive a unit least and most, without batches and queries.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from beholder._core.errors import InputError, UnknownNameError
+from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
 from beholder.activations.formats._rows import LayerValues, Rows, as_rows, count_features, flatten_rows, with_replicates
 
 logger = logging.getLogger("beholder")

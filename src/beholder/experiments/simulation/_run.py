@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.notebooks import render_table
 from beholder._core.progress import logger, show_progress
 from beholder._core.seeds import DEFAULT_SEED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from beholder._core.errors import StimulusError
+from beholder._core.errors import StimulusError, suggest_keywords
 from beholder.models.preprocessing._read import ArrayPreprocessing, ExtendedPreprocessing, Preprocessing
 from beholder.stimuli import StimulusSet, read_picture_size
 
@@ -35,6 +35,7 @@ def check_sizes(model: Model | Preprocessing, stimuli: StimulusSet) -> None:
     raise StimulusError(error.expected, got=f"{stimuli.files[odd[0]]} with {error.got}{more}", hint=error.hint)
 
 
+@suggest_keywords
 def find_odd_size(model: Model | Preprocessing, stimuli: StimulusSet) -> int | None:
     """The first picture of another size than the first one, where nothing resizes them; None where there is none."""
     if _find_keeper(model, stimuli) is None or model.input_shape is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beholder._core.errors import SKIP_HINT, InputError, format_values
+from beholder._core.errors import SKIP_HINT, InputError, format_values, suggest_keywords
 from beholder.models.network._sizes import check_sizes
 from beholder.models.preprocessing._read import (
     ArrayPreprocessing,

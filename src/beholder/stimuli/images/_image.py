@@ -114,6 +114,7 @@ def composite_alpha(image: Image.Image, background: Colour = IMAGENET_MEAN_COLOU
     return ground
 
 
+@suggest_keywords
 def read_picture_size(path: Path) -> tuple[int, int] | None:
     """Width and height of a picture as it is shown, upright, from its first bytes; None where they do not tell."""
     try:

@@ -233,6 +233,7 @@ class ModelStimuli:
         return pd.DataFrame(rows, columns=["layer", "channel", *columns, "path"])
 
 
+@suggest_keywords
 def are_alike(rank_min: int, rank_max: int, n_stimuli: int) -> bool:
     """Whether two queries drive a unit nearly alike: at most 5 % of the stimuli lie between them.
 

@@ -8,7 +8,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beholder._core.errors import BeholderError
+from beholder._core.errors import BeholderError, suggest_keywords
 from beholder.stimuli.images._notebook import embed_thumbnail
 from beholder.stimuli.sets._folder import find_kind
 from beholder.stimuli.sounds._player import embed_player
@@ -31,6 +31,7 @@ def render_set(stimuli: StimulusSet) -> str:
     return f"<code>{head}</code><div style='{row}'>{''.join(cells)}{more}</div>"
 
 
+@suggest_keywords
 def embed_stimulus(source: Any, title: str = "", *, kind: str | None = None, side: int = 56) -> str:
     """A picture, or a player of a sound, for a notebook.
 

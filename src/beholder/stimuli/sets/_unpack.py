@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import to_path_name, write_bytes
 from beholder._core.hashing import hash_bytes, hash_settings
 from beholder._core.progress import logger, show_progress

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from beholder._core.errors import InputError, StimulusError
+from beholder._core.errors import InputError, StimulusError, suggest_keywords
 from beholder.stimuli.sounds._sound import load_sound, resample_sound
 
 _MOST_SECONDS, _RATE = 10.0, 16_000
 
 
+@suggest_keywords
 def embed_player(source: Any, title: str = "", *, sample_rate: int | None = None) -> str:
     """A sound as a player of at most 10 seconds; its name where it cannot be played.
 
