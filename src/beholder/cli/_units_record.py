@@ -58,6 +58,8 @@ def record(
 
     Example: beholder units record beholder:shapes --units_file units.json --in_path images/
 
+    Example: beholder units record beholder:shapes --layers block3
+
     Parameters
     ----------
     model.directory
