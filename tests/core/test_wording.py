@@ -8,7 +8,7 @@ import pytest
 
 import beholder as bh
 from beholder._core.errors import ConfigurationChanged, InputError
-from beholder._core.wording import at_command_line, use_keywords
+from beholder._core.wording import at_command_line, count_items, format_count, format_number, use_keywords
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,20 @@ def test_the_same_error_reads_right_in_either_place() -> None:
     with at_command_line():
         assert "--device auto" in str(caught.value)
     assert pickle.dumps(caught.value)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 12_345])
+@pytest.mark.parametrize(
+    ("one", "many"),
+    [("stimulus", "stimuli"), ("natural stimulus", "natural stimuli"), ("category", "categories"), ("pass", "passes"),
+     ("batch", "batches"), ("verdict", "verdicts"), ("class", "classes"), ("spoken word", "spoken words")],
+)  # fmt: skip
+def test_counts_agree_with_what_is_counted(n: int, one: str, many: str) -> None:
+    assert format_count(n, one) == f"{n:,} {one if n == 1 else many}"
+    assert count_items(n, many) == f"{n:,} {one if n == 1 else many}"
+
+
+def test_numbers_keep_three_digits() -> None:
+    values = (0.0004567, 0.5, 12.34, 999.4, 1000.4, -0.0, -2.5e-7, float("-inf"))
+    told = ["0.000457", "0.5", "12.3", "999", "1,000", "0", "−2.5e−07", "−∞"]
+    assert [format_number(value) for value in values] == told

@@ -1,15 +1,22 @@
+import base64
+import io
+import re
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from beholder._core.errors import InputError
 from beholder.figures import (
-    draw_sound,
+    SOUND_LEFT,
+    SOUND_RIGHT,
     find_overlaps,
     plot_network_scatter,
     plot_proportion_matrix,
     plot_proportions_by_layer,
+    render_sound,
 )
 
 NAMES = ["resnet50", "vision_transformer_vit_large_patch16_224", "alexnet"]
@@ -52,14 +59,42 @@ def test_scatter():
         plot_network_scatter([1], [1, 2], NAMES, x_name="x", y_name="y")
 
 
-def test_sound_has_its_wave_above_and_low_frequencies_at_the_bottom():
+def test_few_dots_lie_in_a_range_that_means_something_and_names_keep_apart():
+    ax: Any = plot_network_scatter([50.0], [30.0], ["alexnet"], x_name="Recognised (%)", y_name="d'")
+    assert ax.get_xlim() == (-2, 102)
+    assert ax.get_ylim() == (15, 45)
+    close: Any = plot_network_scatter(
+        [50.0, 50.5, 58], [1.2, 1.21, 2.9], ["one_long_name", "another_name", "third"], x_name="x (%)", y_name="y"
+    )
+    assert find_overlaps(close.figure) == []
+    assert sum(text.get_text() in ("one_long_name", "another_name", "third") for text in close.texts) == 3
+    many = np.zeros(12) + 50
+    crowd: Any = plot_network_scatter(many, many, [f"network {i}" for i in range(12)], x_name="x (%)", y_name="y (%)")
+    told = [text.get_text() for text in crowd.texts if text.get_text().endswith("names have room")]
+    assert told == [f"{sum(text.get_text().startswith('network') for text in crowd.texts)} of 12 names have room"]
+    few: Any = plot_proportions_by_layer({"alexnet": {"judge": {"fc": (0.5, 0.2, 0.8)}}})
+    assert few.get_size_inches()[1] * 25.4 > 45
+
+
+def test_sound_has_axes_its_wave_above_and_low_frequencies_at_the_bottom():
     levels = np.zeros((20, 30))
     levels[0] = 1
     samples = np.zeros(3000)
-    samples[1500:] = np.sin(np.arange(1500))
-    picture = np.asarray(draw_sound(samples, levels, 60, 90)).astype(int)
-    assert picture.shape == (90, 60, 3)
-    assert picture[-1].sum() > 5 * picture[35].sum()
-    inked = (picture[:30] < 128).all(axis=2).sum(axis=0)
-    assert inked[:29].max() == 1
-    assert inked[31:].min() > 10
+    samples[1500:] = 0.25 * np.sin(np.arange(1500))
+    svg = render_sound(samples, 2000, levels, np.linspace(50, 1000, 20)).decode()
+    root = ElementTree.fromstring(svg)
+    words = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert words == ["0.25", "−0.25", "0.1", "0.5", "kHz", "0", "1.5 s"]
+    wave = next(path for path in root.iter("{http://www.w3.org/2000/svg}path") if path.get("class") == "w").get("d")
+    assert wave is not None
+    columns = re.findall(r"M([\d.]+) ([\d.]+)V([\d.]+)", wave)
+    heights = [float(bottom) - float(top) for _, top, bottom in columns]
+    assert float(columns[0][0]) >= SOUND_LEFT and float(columns[-1][0]) <= SOUND_RIGHT
+    assert max(heights[:60]) < 1 < 20 < min(heights[66:])
+    (image,) = root.iter("{http://www.w3.org/2000/svg}image")
+    data = base64.b64decode(str(image.get("href")).partition(",")[2])
+    pixels = np.asarray(Image.open(io.BytesIO(data)).convert("L")).astype(int)
+    assert pixels[-1].mean() > 5 * pixels[5].mean(), "low frequencies at the bottom"
+    assert "prefers-color-scheme:dark" in svg and "<rect" not in svg, "the page's own ground"
+    with pytest.raises(InputError, match="frequencies"):
+        render_sound(samples, 2000, levels, [1.0])

@@ -80,6 +80,41 @@ def test_rdm_brings_categories_together_and_marks_blocks_on_both_axes():
         plot_rdm(rdm, categories=["a"])
 
 
+@pytest.mark.parametrize(("n", "own"), [(6, True), (60, True), (240, True), (30, False)])
+def test_labels_of_stimuli_are_the_same_on_both_axes_and_none_goes_in_silence(n, own):
+    names = [f"stimulus_{i}" for i in range(n)]
+    given = None if own else make_figure(85, 72).subplots()
+    ax: Any = plot_rdm(make_rdm(n), given, labels=names)
+    fig = ax.get_figure()
+    shown = [
+        [label.get_text() for label in axis.get_ticklabels() if label.get_visible()] for axis in (ax.xaxis, ax.yaxis)
+    ]
+    assert shown[0] == shown[1]
+    step = names.index(shown[0][1])
+    assert shown[0] == names[::step]
+    assert list(ax.get_xticks()) == list(ax.get_yticks())
+    assert (f"of {n} names" in ax.get_xlabel()) == (step > 1)
+    assert find_overlaps(fig) == []
+    assert (step == 1) == (n in (6, 60))
+    assert max(fig.get_size_inches()) * 25.4 < 200
+
+
+def test_labels_follow_their_stimuli_into_the_categories():
+    ax = plot_rdm(make_rdm(4), categories=["b", "a", "b", "a"], labels=["w", "x", "y", "z"])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["w", "y", "x", "z"]
+    with pytest.raises(InputError, match="12 labels"):
+        plot_rdm(make_rdm(), labels=["a"])
+
+
+def test_names_that_are_left_out_are_told_and_alike_on_both_axes():
+    names = [f"category {i:02d}" for i in range(90)]
+    ax: Any = plot_rdm(make_rdm(180), categories=[name for name in names for _ in range(2)])
+    visible = [[label.get_visible() for label in axis.get_ticklabels()] for axis in (ax.xaxis, ax.yaxis)]
+    assert visible[0] == visible[1]
+    assert 3 < sum(visible[0]) < 90
+    assert "of 90 names" in ax.get_xlabel()
+
+
 def test_rdms_share_one_scale_and_no_words_overlap():
     names = [f"a rather long category {i}" for i in range(16)]
     categories = [name for name in names for _ in range(3)]
@@ -123,6 +158,7 @@ def test_ticks_that_fit_are_left_alone_and_hopeless_ones_are_thinned():
     visible = [label.get_visible() for label in ax.get_yticklabels()]
     assert visible[0]
     assert 3 < sum(visible) < 40
+    assert ax.get_ylabel().endswith("of 40 names)"), "what is left out is told"
     assert find_overlaps(fig) == []
 
 
@@ -239,4 +275,5 @@ def test_names_on_a_map_of_stimuli_do_not_touch():
     ax: Any = plot_stimulus_map(places, names=[f"n01440764_photograph_of_a_tench_number_{i:02d}" for i in range(24)])
     assert find_overlaps(ax.figure) == []
     shown = [text for text in ax.texts if text.get_visible()]
-    assert 6 <= len(shown) <= 12
+    assert 18 <= len(shown) <= 24
+    assert shown[-1].get_text() == f"{len(shown) - 1} of 24 names have room", "what is left out is told"

@@ -59,7 +59,9 @@ def test_sounds_have_players_and_say_what_is_not_judged(tmp_path):
     write_sound_metamers(tmp_path / "metamers" / "syllables", passed=(None,))
     section: Any = _render(tmp_path, "syllables")
     cards = section.view.rows[0].cards
-    assert all(card.sound.startswith("data:audio/flac") and card.source.startswith("data:image/webp") for card in cards)
+    assert all(
+        card.sound.startswith("data:audio/flac") and card.source.startswith("data:image/svg+xml") for card in cards
+    )
     assert "4 of 4 metamers are not tested" in section.warnings[0]
     assert section.answer.endswith("not tested yet.")
     assert "random pairs" not in section.view.layers[0].charts[0].svg

@@ -13,13 +13,15 @@ import pytest
 from PIL import Image
 from tests.unit_folders import write_unit, write_verdicts
 
+from beholder._core.wording import format_number
 from beholder.report import write_report
 from beholder.report._embed import Budget
 from beholder.report._kind_units import UnitKind
 from beholder.report._section import Page
-from beholder.report._unit_histogram import draw_histogram, format_number
+from beholder.report._sounds import encode_sound
+from beholder.report._unit_histogram import draw_histogram
 from beholder.report._unit_overlay import find_scale, make_overlay
-from beholder.report._unit_thumbnails import PLANS, Thumbnailer, encode_sound, plan_thumbnails
+from beholder.report._unit_thumbnails import PLANS, Thumbnailer, plan_thumbnails
 from beholder.report._unit_view import UnitGallery, format_verdict
 from beholder.stimuli import read_model_stimuli, save_picture
 
@@ -87,7 +89,7 @@ def test_one_card_a_unit(full):
     ]  # fmt: skip
     assert "What drives single units of one and two?" in page.text
     assert "3 units in 3 layers, each with those of 40 natural pictures that drive it least and most." in page.text
-    assert "Visualisations drive 1 of 2 further than any natural picture." in page.text
+    assert "Visualisations drive 1 of 2 units higher and 1 of 2 units lower than any natural picture." in page.text
 
 
 def test_filters_offer_what_there_is(full):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import re
 import time
 
 import pytest
+from tests.metamer_folders import write_metamers, write_null
 from tests.unit_folders import write_unit, write_verdicts
 
+from beholder._core.provenance import record_provenance
+from beholder.figures import FigureRecord, plot_rdms, save_figure
 from beholder.report import write_report
 
 pytestmark = pytest.mark.browser
@@ -37,6 +42,24 @@ def page(tmp_path_factory):
 def sounds(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sounds")
     write_unit(folder / "ear", "conv1", 0, suffix=".wav")
+    return write_report(folder)
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """Enough of several kinds that the page is long."""
+    folder = tmp_path_factory.mktemp("many")
+    for channel in range(14):
+        write_unit(folder / "stimuli" / "net", "conv1", channel, n_optimized=9)
+    write_metamers(folder / "metamers" / "shapes")
+    write_null(folder / "null_dist" / "shapes")
+    fig = plot_rdms({"conv1": [[0, 1], [1, 0]], "conv2": [[0, 1], [1, 0]]})
+    for place in (1, 2):
+        record = FigureRecord(
+            title=f"Alike {place}?", answer="Yes.", alt="Two matrices.", order=450 + 100 * (place - 1)
+        )
+        save_figure(fig, folder / "figures" / f"rdms_{place}", record=record)
+    record_provenance(folder, ".", {})
     return write_report(folder)
 
 
@@ -146,8 +169,57 @@ def test_print_keeps_cards_whole_and_drops_controls(tab, page):
     tab.call("Emulation.setEmulatedMedia", media="print")
     assert tab.run("getComputedStyle(document.querySelector('.units .bar')).display") == "none"
     assert tab.run("getComputedStyle(document.querySelector('.unit')).breakInside") == "avoid"
-    assert tab.run("getComputedStyle(document.querySelector('.unit')).contentVisibility") == "visible"
     tab.call("Emulation.setEmulatedMedia", media="")
+
+
+def test_two_to_four_cards_are_printed_on_a_page(tab, many):
+    tab.show(many, 1280, scheme="dark")
+    before, after = (_count_pages(tab, n) for n in (2, 14))
+    assert 12 / 4 <= after - before <= 12 / 2, "twelve cards more"
+
+
+def _count_pages(tab, n_units):
+    tab.run(f"document.querySelectorAll('.unit').forEach((u, i) => {{ u.hidden = i >= {n_units}; }})")
+    pdf = base64.b64decode(tab.call("Page.printToPDF", paperWidth=8.27, paperHeight=11.69)["data"])
+    return len(re.findall(rb"/Type\s*/Page\b", pdf))
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_links_of_the_sidebar_land_and_the_page_does_not_grow(tab, many, width):
+    tab.show(many, width)
+    height = "document.documentElement.scrollHeight"
+    before = tab.run(height)
+    n = tab.run("document.querySelectorAll('nav a').length")
+    assert n == 5
+    for number in (4, 1, 3, 2, 5):
+        tab.run("scrollTo({ top: 0, behavior: 'instant' })")
+        tab.run(f"document.querySelector('nav a[href=\"#section-{number}\"]').click()")
+        missed = tab.run(
+            "new Promise((done) => { let last = -1; const look = () => {"
+            f" const top = document.querySelector('#section-{number}').getBoundingClientRect().top;"
+            " const end = Math.abs(innerHeight + scrollY - document.documentElement.scrollHeight) < 2;"
+            " if (scrollY === last) done(end ? 0 : top - 24); else { last = scrollY; setTimeout(look, 150); } };"
+            " setTimeout(look, 150); })"
+        )
+        assert abs(missed) < 4, number
+    assert tab.run(height) == before
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_words_of_histograms_do_not_touch(tab, many, width):
+    tab.show(many, width)
+    touching = tab.run(
+        "[...document.querySelectorAll('.histogram svg, .chart svg.plot')].flatMap((svg) => {"
+        " const boxes = [...svg.querySelectorAll('text')].map((t) => [t.textContent, t.getBoundingClientRect()]);"
+        " return boxes.flatMap(([a, p], i) => boxes.slice(i + 1).filter(([, q]) =>"
+        " Math.min(p.right, q.right) - Math.max(p.left, q.left) > 0 &&"
+        " Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top) > 4).map(([b]) => `${a} | ${b}`)); })"
+    )
+    assert touching == []
+    scale = tab.run(
+        "[...document.querySelector('.histogram .names').querySelectorAll('text')].map((t) => t.textContent)"
+    )
+    assert {"5", "0", "40 pictures"} <= set(scale)
 
 
 def test_one_sound_plays_at_a_time(tab, sounds):

@@ -15,7 +15,7 @@ from beholder.cli.report import app
 from beholder.figures import FigureRecord, plot_accuracy, save_figure
 from beholder.report import SECTIONS, Section, SectionKind, write_rdms, write_report
 from beholder.report._embed import Budget, embed_picture
-from beholder.report._kind_pictures import _pick_evenly
+from beholder.report._gallery import _pick_evenly
 from beholder.report._write import collect_sections, describe_page
 
 HOSTILE = '<script>alert("x")</script>'
@@ -113,7 +113,7 @@ def test_every_kind_of_file_is_on_the_page_in_order(full):
     assert "6 pictures in 2 groups." in page.text
     assert "1 layer for 3 stimuli" in page.text
     assert "1 model, 1 layer in all, 2 stimuli each." in page.text
-    assert "Dissimilarities (cosine) of 6 stimuli at 1 layers." in page.text
+    assert "Dissimilarities (cosine) of 6 stimuli at 1 layer." in page.text
     assert "4 channel" in page.text, "the store's table"
     assert "4 × 64" in page.text, "the panel's table"
 

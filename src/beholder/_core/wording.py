@@ -7,6 +7,7 @@ keywords in their place; commands in a message (`` `beholder ...` ``) stay as th
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from collections.abc import Generator
 from typing import Any
@@ -112,19 +113,67 @@ def show_value(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+_PLURALS = {
+    "analysis": "analyses", "batch": "batches", "category": "categories", "class": "classes", "copy": "copies",
+    "entry": "entries", "index": "indices", "library": "libraries", "loss": "losses", "match": "matches",
+    "matrix": "matrices", "pass": "passes", "person": "people", "process": "processes", "query": "queries",
+    "stimulus": "stimuli", "vertex": "vertices",
+}  # fmt: skip
+_VERBS = {"does": "do", "has": "have", "is": "are", "was": "were"}
+_SINGULARS = {plural: one for one, plural in _PLURALS.items()}
+
+
+def use_verb(n: int, verb: str) -> str:
+    """A verb for so many: as it is for one, else without its s.
+
+    >>> use_verb(1, "passes"), use_verb(2, "passes"), use_verb(2, "is"), use_verb(0, "lies")
+    ('passes', 'pass', 'are', 'lie')
+    """
+    if n == 1:
+        return verb
+    return _VERBS.get(verb, verb.removesuffix("es") if verb.endswith("sses") else verb.removesuffix("s"))
+
+
+def use_plural(n: int, what: str) -> str:
+    """A noun for so many: as it is for one, else its last word in the plural.
+
+    >>> use_plural(1, "stimulus"), use_plural(2, "stimulus"), use_plural(0, "spoken word")
+    ('stimulus', 'stimuli', 'spoken words')
+    """
+    if n == 1:
+        return what
+    head, _, last = what.rpartition(" ")
+    return f"{head} {_PLURALS.get(last, f'{last}s')}".lstrip()
+
+
+def format_count(n: int, what: str) -> str:
+    """So many of something; what is counted stands in the singular, its last word is put in the plural.
+
+    >>> format_count(1, "task"), format_count(0, "spoken word"), format_count(12800, "stimulus")
+    ('1 task', '0 spoken words', '12,800 stimuli')
+    """
+    return f"{n:,} {use_plural(n, what)}"
+
+
 def count_items(n: int, items: str) -> str:
     """So many of what has a name in the plural.
 
     >>> count_items(1, "stimuli"), count_items(1, "layers"), count_items(12_800, "pairs")
     ('1 stimulus', '1 layer', '12,800 pairs')
     """
-    return f"{n:,} {items}" if n != 1 else f"1 {'stimulus' if items == 'stimuli' else items.removesuffix('s')}"
+    if n != 1:
+        return f"{n:,} {items}"
+    head, _, last = items.rpartition(" ")
+    return " ".join(filter(None, ["1", head, _SINGULARS.get(last, last.removesuffix("s"))]))
 
 
-def format_count(n: int, what: str) -> str:
-    """So many of something.
+def format_number(value: float, digits: int = 3) -> str:
+    """A number to look at: three significant digits, whole from 1,000 on, a true minus sign.
 
-    >>> format_count(1, "task"), format_count(0, "task"), format_count(12800, "task")
-    ('1 task', '0 tasks', '12,800 tasks')
+    >>> [format_number(value) for value in (0.12345, -1.5, 1234.5, 0.0, 1e-9, float("inf"))]
+    ['0.123', '−1.5', '1,234', '0', '1e−09', '∞']
     """
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}"
+    return ("0" if value == 0 or text == "-0" else text).replace("-", "−")

@@ -10,7 +10,16 @@ from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.files import explain_read_errors
 from beholder.activations.store._lazy import Activations
 from beholder.models import UnitList
-from beholder.stimuli import MetamerSet, NullSet, is_metamer_set, is_null_set, read_model_stimuli
+from beholder.stimuli import (
+    MetamerSet,
+    NullSet,
+    find_metamer_sets,
+    is_metamer_examples,
+    is_metamer_set,
+    is_null_set,
+    read_metamer_grid,
+    read_model_stimuli,
+)
 
 
 @suggest_keywords
@@ -26,11 +35,12 @@ def open(path: Path | str) -> Any:
 
     Returns
     -------
-    Activations, mapping, UnitList, Recordings, RecordedRDMs, ModelStimuli, MetamerSet or NullSet
+    Activations, mapping, UnitList, Recordings, RecordedRDMs, ModelStimuli, MetamerSet, MetamerGrid or NullSet
         A folder that holds stores: the store, or, of several, a mapping of model to store. For
         ``{name}.recordings.npz`` recordings, or RDMs as data; for a panel file ``[model][image][layer]``, read when
         indexed; for ``stimuli/{model}`` the stimuli of its units; for ``metamers/{model}`` and ``null_dist/{model}``
-        metamers and the null distribution.
+        metamers and the null distribution; for ``metamers/`` itself, and for published examples of metamers, the
+        stimuli by network and stage.
 
     Raises
     ------
@@ -73,6 +83,8 @@ def _open(path: Path) -> Any:
     stores = [Activations(store) for store in sorted(path.glob("*.zarr"))] if path.is_dir() else []
     if stores:
         return stores[0] if len(stores) == 1 else {store.model: store for store in stores}
+    if path.is_dir() and (find_metamer_sets(path) or is_metamer_examples(path)):
+        return read_metamer_grid(path)
     if path.is_dir():
         return read_model_stimuli(path)
     raise InputError(

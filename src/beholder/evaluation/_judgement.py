@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 from beholder._core.errors import InputError, suggest_keywords, suggest_method_keywords
 from beholder._core.seeds import DEFAULT_SEED
 from beholder._core.tables import save_frame
+from beholder._core.wording import format_count, format_number
 from beholder.evaluation._judgement_table import JUDGEMENTS, NATURAL, read_judgement_table
 from beholder.evaluation._metamer_sets import find_metamer_sets, refuse_twins
 from beholder.evaluation._summaries import summarize_verdicts
@@ -56,14 +58,14 @@ class Judgement:
 
     def __repr__(self) -> str:
         n = len(self.table[["model", "layer", "stimulus_id", "seed"]].drop_duplicates())
-        return (
-            f"Judgement({n} stimuli from {_count(self.models, 'network')}, {_count(self.judges, 'judge')}, "
-            f"{len(self.table)} verdicts)"
-        )
+        networks, judges = format_count(len(self.models), "network"), format_count(len(self.judges), "judge")
+        verdicts = format_count(len(self.table), "verdict")
+        return f"Judgement({format_count(n, 'stimulus')} from {networks}, {judges}, {verdicts})"
 
     def _repr_html_(self) -> str:
         """Proportions by layer, for notebooks."""
-        return f"<p>{self!r}</p>{self.recognize_layers().to_html(index=False)}"
+        table = self.recognize_layers().to_html(index=False, float_format=format_number)
+        return f"<p>{html.escape(repr(self))}</p>{table}"
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -301,7 +303,3 @@ def shorten_names(names: object) -> list[str]:
 def _read_line(rows: pd.DataFrame) -> dict[str, tuple[float, float, float]]:
     values = zip(rows["layer"], rows["accuracy"], rows["low"], rows["high"], strict=True)
     return {layer or "original": (float(rate), float(low), float(high)) for layer, rate, low, high in values}
-
-
-def _count(names: tuple[str, ...], word: str) -> str:
-    return f"{len(names)} {word}{'' if len(names) == 1 else 's'}"

@@ -42,7 +42,11 @@ from ._save import read_figure_record as read_figure_record
 from ._save import save_figure as save_figure
 from ._shown import draw_for_files as draw_for_files
 from ._shown import show_figure as show_figure
-from ._sounds import draw_sound as draw_sound
+from ._sounds import SOUND_HEIGHT as SOUND_HEIGHT
+from ._sounds import SOUND_LEFT as SOUND_LEFT
+from ._sounds import SOUND_RIGHT as SOUND_RIGHT
+from ._sounds import SOUND_WIDTH as SOUND_WIDTH
+from ._sounds import render_sound as render_sound
 from ._stimulus_map import plot_stimulus_map as plot_stimulus_map
 from ._style import CHANCE_COLOR as CHANCE_COLOR
 from ._style import INK as INK

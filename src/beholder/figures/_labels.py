@@ -27,9 +27,10 @@ def fit_labels(fig: Figure | Axes) -> None:
     """Turn, then thin, the tick labels of every axes of a figure until none overlaps its neighbour.
 
     Labels along x are first turned by 45, then by 90 degrees, all axes with the same labels alike. Only if
-    they are still too many is every second (third, ...) label left out; its tick stays. An axis name that
-    would leave the figure is moved to the end of its axis, along y broken into two lines. Names of more than
-    32 letters lose their middle first, and so do titles wider than their panel's part of the figure.
+    they are still too many is every second (third, ...) label left out; its tick stays, axes with the same
+    names are thinned alike, and the axis says which names are written. An axis name that would leave the
+    figure is moved to the end of its axis, along y broken into two lines. Names of more than 32 letters lose
+    their middle first, and so do titles wider than their panel's part of the figure.
 
     Parameters
     ----------
@@ -55,10 +56,11 @@ def fit_labels(fig: Figure | Axes) -> None:
     if sum(_keep_inside(axis) for axis in axes if _direction(axis) == "y"):  # turned labels take height
         fig.draw_without_rendering()
         changed = False
-    for axis in axes:
-        if _is_crowded(axis):
-            _thin(axis)
-            changed = True
+    if _thin_all(axes):
+        fig.draw_without_rendering()
+        changed = True
+        for axis in axes:
+            _keep_inside(axis)
     if changed:
         fig.draw_without_rendering()
     for ax in fig.axes:
@@ -227,23 +229,68 @@ def _turn(axis: Axis, angle: float) -> None:
         label.set_verticalalignment("center" if angle > 60 else "top")
 
 
-def _thin(axis: Axis) -> None:
-    labels = _shown_tick_labels(axis)
-    for step in range(2, len(labels) + 1):
+def _thin_all(axes: Sequence[Axis]) -> bool:
+    """Leave out labels of crowded axes; names that stand on several axes alike on all. Whether any was."""
+    steps: dict[Any, int] = {}
+    for axis in axes:
+        if _is_crowded(axis):
+            key = _name_words(axis)
+            steps[key] = max(steps.get(key, 1), _find_step(axis))
+    told: set[Any] = set()
+    for axis in axes:
+        key = _name_words(axis)
+        if key not in steps:
+            continue
+        labels = _shown_tick_labels(axis)
         for index, label in enumerate(labels):
-            label.set_visible(index % step == 0)
-        if not _crowded_pairs(labels[::step], _get_renderer(_root(axis)), _direction(axis)):
-            return
+            label.set_visible(index % steps[key] == 0)
+        if _is_named(axis) and key not in told:
+            told.add(key)
+            tell_step(axis, steps[key], len(labels))
+    for axis in axes if told else ():
+        if axis.axes.get_aspect() != "auto":
+            axis.axes.set_anchor("SW")  # the layout keeps room for words beside the picture itself
+    return bool(steps)
+
+
+def tell_step(axis: Axis, step: int, n: int) -> None:
+    """Say below an axis that only every so many of its names is written."""
+    ordinal = {1: "st", 2: "nd", 3: "rd"}.get(step % 10 if step % 100 not in (11, 12, 13) else 0, "th")
+    text = axis.label.get_text()
+    axis.set_label_text(f"{text}{chr(10) if text else ''}(every {step}{ordinal} of {n} names)")
+
+
+def _name_words(axis: Axis) -> Any:
+    """What axes that are thinned alike have in common: the names of a square picture; others are thinned alone."""
+    return _words(axis) if axis.axes.get_aspect() != "auto" and _is_named(axis) else id(axis)
+
+
+def _is_named(axis: Axis) -> bool:
+    from matplotlib.ticker import FixedLocator
+
+    numbers = set("0123456789.,+-−e%×10^{}$\\mathdef ")
+    return isinstance(axis.get_major_locator(), FixedLocator) and any(set(word) - numbers for word in _words(axis))
+
+
+def _find_step(axis: Axis) -> int:
+    """The smallest step at which no two labels of an axis touch."""
+    labels = _shown_tick_labels(axis)
+    renderer, along = _get_renderer(_root(axis)), _direction(axis)
+    steps = (step for step in range(2, len(labels)) if not _crowded_pairs(labels[::step], renderer, along))
+    return next(steps, len(labels))
 
 
 def _break_name(axis: Axis) -> bool:
-    """Put the name of an axis in two lines, broken between the words nearest to its middle."""
-    text = axis.label.get_text()
+    """Put the name of an axis in one line more, up to three, broken between the words nearest to its middle."""
+    lines = axis.label.get_text().split("\n")
+    longest = max(range(len(lines)), key=lambda place: len(lines[place]))
+    text = lines[longest]
     gaps = [place for place, letter in enumerate(text) if letter == " "]
-    if "\n" in text or not gaps:
+    if len(lines) > 2 or not gaps:
         return False
     middle = min(gaps, key=lambda place: abs(place - len(text) / 2))
-    axis.set_label_text(f"{text[:middle]}\n{text[middle + 1 :]}")
+    lines[longest : longest + 1] = [text[:middle], text[middle + 1 :]]
+    axis.set_label_text("\n".join(lines))
     return True
 
 

@@ -11,6 +11,7 @@ from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.renamed import accept_old_keywords
 from beholder.figures._labels import fit_labels
 from beholder.figures._marks import add_legend, draw_chance, format_proportion
+from beholder.figures._names import place_names
 from beholder.figures._rdm import finish_matrix
 from beholder.figures._style import (
     INK,
@@ -31,6 +32,8 @@ _MATRIX_COLORMAP = "cividis"
 _MM_PER_LETTER = 1.2
 _MM_PER_CELL = 16.0
 _LONG_NAME = 28
+_FEW = 5
+_LEAST_LAYERS = 3
 Line = Mapping[str, tuple[float, float, float]]
 
 
@@ -110,7 +113,8 @@ def plot_proportions_by_layer(
     tallest = max(len(names) for names in layers.values())
     with use_style():
         width = ONE_COLUMN_MM if n_columns == 1 else TWO_COLUMNS_MM
-        fig = make_figure(width, 14 + n_rows * (16 + (5.5 + 1.2 * min(len(judges), MOST_NAMED)) * tallest))
+        per_layer = 5.5 + 1.2 * min(len(judges), MOST_NAMED)
+        fig = make_figure(width, 14 + n_rows * (16 + per_layer * max(tallest, _LEAST_LAYERS)))
         axes = fig.subplots(n_rows, n_columns, squeeze=False)
         handles: dict[str, Any] = {}
         for ax, (name, own) in zip(axes.flat, panels.items(), strict=False):
@@ -191,16 +195,23 @@ def plot_network_scatter(
         ax.set_xlabel(x_name)
         ax.set_ylabel(y_name)
         ax.set_title(words)
+        if len(names) < _FEW:
+            _widen(ax, x, y)
         if groups is not None and few and len(set(owners)) > 1:
             add_legend(ax, "outside lower center" if own else "best", n_columns=1)
         elif groups is None and len(names) <= 12:
-            middle = (x.min() + x.max()) / 2
-            for name, a, b in zip(names, x, y, strict=True):
-                left = a <= middle
-                ax.annotate(
-                    name, (a, b), (4 if left else -4, 0), textcoords="offset points", fontsize=7,
-                    ha="left" if left else "right", va="center",
-                )  # fmt: skip
+            place_names(ax, np.stack([x, y], axis=1), names)
     if own:
         fit_labels(ax)
     return ax
+
+
+def _widen(ax: Axes, x: np.ndarray, y: np.ndarray) -> None:
+    """Few dots lie in a range that means something: all of per cent, else as much again around them."""
+    for values, name, set_limits in ((x, ax.get_xlabel(), ax.set_xlim), (y, ax.get_ylabel(), ax.set_ylim)):
+        low, high = float(values.min()), float(values.max())
+        if "(%)" in name and low >= 0 and high <= 100:
+            set_limits(-2, 102)
+        else:
+            room = (high - low) / 2 or abs(high) / 2 or 1.0
+            set_limits(low - room, high + room)

@@ -11,7 +11,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.ticker import MaxNLocator
 
 from beholder._core.errors import InputError, suggest_keywords
-from beholder.figures._labels import cut_words, fit_labels
+from beholder.figures._labels import cut_words, fit_labels, tell_step
 from beholder.figures._style import INK, ONE_COLUMN_MM, RDM_COLORMAP, TWO_COLUMNS_MM, make_figure, use_style
 
 if TYPE_CHECKING:
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MM_PER_LETTER = 1.6
+_MM_PER_LABEL_LETTER = 1.35
+_MM_PER_POINT = 0.3528
+_LINE, _GAP_PT = 1.2, 1.2
+_HEIGHT_MM, _BAR_MM = 72.0, 20.0
 RANK_NAME = "Dissimilarity (rank, % of pairs)"
 
 
@@ -64,6 +68,7 @@ def plot_rdm(
     ax: Axes | None = None,
     *,
     categories: Sequence[str] | None = None,
+    labels: Sequence[str] | None = None,
     rank: bool = True,
     title: str = "",
     name: str | None = None,
@@ -81,6 +86,9 @@ def plot_rdm(
         A figure of one-column width is made without it.
     categories : sequence of str, (n_stimuli,), optional
         Category of each stimulus. Stimuli are brought together by category, in order of first appearance.
+    labels : sequence of str, (n_stimuli,), optional
+        Name of each stimulus, written on both axes; in place of those of the categories, whose blocks stay marked. A
+        figure of its own grows with their number. Where there are too many, both axes leave out the same, and say so.
     rank : bool
         Show ranks, as percentages of pairs, instead of values.
     title, name : str, optional
@@ -90,7 +98,7 @@ def plot_rdm(
     colorbar : bool
         Whether to draw the colour bar.
     sides : {"xy", "x", "y", ""}
-        Axes on which the categories' names are written; the blocks are marked on both.
+        Axes on which names are written; the blocks are marked on both.
 
     Returns
     -------
@@ -105,19 +113,24 @@ def plot_rdm(
     """
     matrix = check_rdm(rdm)
     order, blocks = group_by_category(categories, len(matrix))
+    names = _order_labels(labels, order)
     shown = 100 * rank_rdm(matrix) if rank else matrix
     low, high = limits or ((0.0, 100.0) if rank else (float(shown.min()), float(shown.max())))
     own = ax is None
     with use_style():
         if ax is None:
-            ax = make_figure(ONE_COLUMN_MM, 72).subplots()
+            ax = make_figure(*_find_size(names)).subplots()
         image = ax.imshow(shown[np.ix_(order, order)], cmap=RDM_COLORMAP, vmin=low, vmax=high, interpolation="nearest")
         _mark_blocks(ax, blocks, len(matrix), sides=sides)
+        if names:
+            _write_labels(ax, names, sides)
         ax.set_title(title)
         if colorbar:
             fig = ax.get_figure()
             assert fig is not None
             add_colorbar(fig, image, [ax], name=name or (RANK_NAME if rank else "Dissimilarity"))
+        if names:
+            ax.set_anchor("SW")  # where the names are: a colour bar moves the picture away from them
     if own:
         fit_labels(ax)
     return ax
@@ -128,6 +141,7 @@ def plot_rdms(
     rdms: Mapping[str, Any],
     *,
     categories: Sequence[str] | None = None,
+    labels: Sequence[str] | None = None,
     rank: bool = True,
     name: str | None = None,
     n_columns: int = 3,
@@ -139,7 +153,7 @@ def plot_rdms(
     ----------
     rdms : mapping of str to array, (n_stimuli, n_stimuli)
         Title, such as the layer, to RDM.
-    categories, rank, name
+    categories, labels, rank, name
         As in :func:`plot_rdm`. Names stand at the left column and under the lowest picture of each column.
     n_columns : int
         Pictures in a row.
@@ -166,11 +180,56 @@ def plot_rdms(
         for index, (ax, title, matrix) in enumerate(zip(drawn, titles, matrices.values(), strict=True)):
             sides = ("x" if index + n_columns >= len(matrices) else "") + ("y" if index % n_columns == 0 else "")
             plot_rdm(
-                matrix, ax, categories=categories, rank=rank, limits=limits, colorbar=False, title=title, sides=sides
-            )
+                matrix, ax, categories=categories, labels=labels, rank=rank, limits=limits, colorbar=False,
+                title=title, sides=sides,
+            )  # fmt: skip
         add_colorbar(fig, drawn[0].images[0], drawn, name=name or (RANK_NAME if rank else "Dissimilarity"))
+        for ax in drawn if labels is not None else ():
+            ax.set_anchor("SW")
     fit_labels(fig)
     return fig
+
+
+def _order_labels(labels: Sequence[str] | None, order: np.ndarray) -> list[str]:
+    if labels is None:
+        return []
+    if isinstance(labels, str) or len(labels) != len(order):
+        raise InputError(f"{len(order)} labels, one a stimulus", got=str(len(labels)))
+    return cut_words([str(labels[index]) for index in order])
+
+
+def _find_size(names: Sequence[str]) -> tuple[float, float]:
+    """Width and height in mm: one column, or as much as names of 7 pt need, at most two columns."""
+    if not names:
+        return ONE_COLUMN_MM, _HEIGHT_MM
+    beside = _MM_PER_LABEL_LETTER * max(map(len, names)) + 4
+    side = max(
+        _HEIGHT_MM - 22, min(TWO_COLUMNS_MM - beside - _BAR_MM, _MM_PER_POINT * (_LINE * 7 + _GAP_PT) * len(names))
+    )
+    return min(TWO_COLUMNS_MM, side + beside + _BAR_MM), side + beside + 8
+
+
+def _write_labels(ax: Axes, names: Sequence[str], sides: str) -> None:
+    """Names on both axes, as large as there is room for, from 7 to 5 pt; at 5 pt every so many of them."""
+    fig: Any = ax.get_figure(root=True)
+    fig.draw_without_rendering()
+    box = ax.get_window_extent()
+    room = 72 / fig.dpi * min(box.width, box.height) / len(names)
+    size = min(7.0, max(5.0, (room - _GAP_PT) / _LINE))
+    step = max(1, math.ceil((size * _LINE + _GAP_PT) / room - 0.02))
+    places = range(0, len(names), step)
+    shown = [names[place] for place in places]
+    ax.tick_params(length=1.5, pad=2, labelsize=size)
+    if "x" in sides:
+        ax.set_xticks(places, shown, rotation=90)
+        ax.set_xlabel("", fontsize=7)
+        if step > 1:
+            tell_step(ax.xaxis, step, len(names))
+    if "y" in sides:
+        ax.set_yticks(places, shown)
+        ax.set_ylabel("", fontsize=7)
+        if step > 1 and "x" not in sides:
+            tell_step(ax.yaxis, step, len(names))
 
 
 @suggest_keywords

@@ -9,6 +9,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder.figures._labels import cut_words
+from beholder.figures._names import place_names
 from beholder.figures._style import INK, NATURAL_COLOR, TWO_COLUMNS_MM, make_figure, use_style
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ def plot_stimulus_map(
     pictures : (n_stimuli, height, width, 3), uint8, optional
         Drawn at the places.
     names, categories : sequence of str, (n_stimuli,), optional
-        Beside dots, where there are no pictures: names of up to 30 stimuli as far as they do not touch,
-        or the name of each category at its middle.
+        Beside dots, where there are no pictures: names of up to 30 stimuli, as far as there is room
+        (the picture counts them), or the name of each category at its middle.
     title : str
     """
     points = np.asarray(places, dtype=np.float64)
@@ -52,47 +53,21 @@ def plot_stimulus_map(
             ax = make_figure(TWO_COLUMNS_MM, 120).subplots()
         ax.set_aspect("equal", adjustable="datalim")
         ax.plot(points[:, 0], points[:, 1], "o", color=NATURAL_COLOR, markersize=3, zorder=1)
+        has_categories = pictures is None and categories is not None and len(set(categories)) <= _MOST_CATEGORIES
         if pictures is not None:
             _draw_pictures(ax, points, np.asarray(pictures))
-        elif categories is not None and len(set(categories)) <= _MOST_CATEGORIES:
+        elif has_categories and categories is not None:
             for category in dict.fromkeys(categories):
                 inside = np.array([each == category for each in categories])
                 middle = points[inside].mean(axis=0)
                 ax.plot(points[inside, 0], points[inside, 1], "o", markersize=4, zorder=2)
                 ax.text(middle[0], middle[1], category, fontsize=8, ha="center", va="center", color=INK, zorder=3)
-        elif names is not None and len(names) <= _MOST_NAMED:
-            _draw_names(ax, points, cut_words(names, _MOST_LETTERS))
         ax.margins(0.08)
         ax.set_axis_off()
         ax.set_title(title)
-        _leave_out_touching(ax)
+        if pictures is None and not has_categories and names is not None and len(names) <= _MOST_NAMED:
+            place_names(ax, points, cut_words(names, _MOST_LETTERS))
     return ax
-
-
-def _draw_names(ax: Axes, points: np.ndarray, names: Sequence[str]) -> None:
-    """Beside the dots, towards the middle where a dot is far to the right."""
-    right = points[:, 0].min() + 0.75 * np.ptp(points[:, 0])
-    for name, (x, y) in zip(names, points, strict=True):
-        aside, side = (-3, "right") if x > right else (3, "left")
-        ax.annotate(name, (x, y), (aside, 2), textcoords="offset points", fontsize=7, ha=side)
-
-
-def _leave_out_touching(ax: Axes) -> None:
-    """Hide names that would touch one that stands there."""
-    from matplotlib.text import Annotation
-
-    figure: Any = ax.get_figure(root=True)
-    named = [each for each in ax.texts if isinstance(each, Annotation)]
-    if not named:
-        return
-    figure.draw_without_rendering()
-    placed: list[Any] = []
-    for each in named:
-        box = each.get_window_extent(figure.canvas.get_renderer())
-        if any(box.overlaps(other) for other in placed):
-            each.set_visible(False)
-        else:
-            placed.append(box)
 
 
 def _draw_pictures(ax: Axes, points: np.ndarray, pictures: np.ndarray) -> None:

@@ -22,6 +22,7 @@ from .front_ends._cochleagram import compute_cochleagram as compute_cochleagram
 from .front_ends._cochlear_filters import make_cochlear_filters as make_cochlear_filters
 from .front_ends._log_mel import LogMel as LogMel
 from .front_ends._log_mel import compute_log_mel as compute_log_mel
+from .front_ends._sketch import list_sketch_frequencies as list_sketch_frequencies
 from .front_ends._sketch import sketch_cochleagram as sketch_cochleagram
 from .layers._axis_atoms import Axes as Axes
 from .layers._axis_follow import follow_axes as follow_axes

@@ -71,9 +71,10 @@ def describe_rule(name: str, rules: Mapping[str, Any]) -> str:
     """A rule of exclusion in words, as it is broken."""
     words = _RULES.get(name, name)
     bound = rules.get(name)
-    return (
-        words.format(bound) if isinstance(bound, int | float) and "{" in words else words.replace(" {:g}", " the bound")
-    )
+    if not isinstance(bound, int | float) or "{" not in words:
+        return words.replace(" {:g}", " the bound")
+    words = words.format(bound)
+    return words.replace(" times", " time").replace(" attempts", " attempt") if bound == 1 else words
 
 
 def format_percent(proportion: float) -> str:

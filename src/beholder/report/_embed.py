@@ -14,6 +14,7 @@ _EMBED_BYTES = 18_000_000
 # 4/3 would be the size in print; a screen is read from further away.
 _CSS_PIXELS_PER_POINT = 1.8
 _VECTOR_BYTES = 3_000_000
+_SVG_WIDTH = 640
 _MOST_PIXELS = 50_000_000
 
 PICTURE_PATTERNS = ("*.png", "*.PNG", "*.jpg", "*.jpeg", "*.JPG", "*.JPEG", "*.webp")
@@ -39,21 +40,22 @@ def to_data_uri(data: bytes, media_type: str) -> str:
     return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
 
 
-def embed_svg(path: Path, budget: Budget) -> tuple[str, int] | None:
-    """An SVG as (data URI, width in CSS pixels); None when it is too large. Inside an image no script runs."""
+def embed_svg(path: Path, budget: Budget) -> tuple[str, int, int] | None:
+    """An SVG as (data URI, width, height in CSS pixels); None when it is too large. Inside an image no script runs."""
     data = path.read_bytes()
     if len(data) > _VECTOR_BYTES:
         return None
     return embed_svg_bytes(data, budget)
 
 
-def embed_svg_bytes(data: bytes, budget: Budget) -> tuple[str, int] | None:
+def embed_svg_bytes(data: bytes, budget: Budget) -> tuple[str, int, int] | None:
     """As :func:`embed_svg`, for an SVG in memory."""
     uri = to_data_uri(data, "image/svg+xml")
     if not budget.spend(uri):
         return None
-    found = re.search(rb'<svg[^>]*\bwidth="([0-9.]+)pt"', data[:4000])
-    return uri, round(float(found[1]) * _CSS_PIXELS_PER_POINT) if found else 640
+    sizes = [re.search(rb'<svg[^>]*\b%s="([0-9.]+)pt"' % name, data[:4000]) for name in (b"width", b"height")]
+    width, height = (round(float(found[1]) * _CSS_PIXELS_PER_POINT) if found else 0 for found in sizes)
+    return (uri, width, height) if width and height else (uri, _SVG_WIDTH, 0)
 
 
 def check_pixels(path: Path) -> None:

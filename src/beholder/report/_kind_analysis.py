@@ -47,7 +47,7 @@ class AnalysisKind(SectionKind):
             if shown is not None:
                 links = [(end.upper(), page.link(path)) for end, path in saved.items() if path.is_file()]
                 files = tuple((end, link) for end, link in links if link)
-                pictures.append(Picture(shown[0], drawing.alt, shown[1], files))
+                pictures.append(Picture(shown[0], drawing.alt, shown[1], files, shown[2]))
                 explanations.append(drawing.explanation)
         told = result.sentences()
         table: Any = result.table

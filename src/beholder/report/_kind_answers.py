@@ -119,7 +119,7 @@ def _draw(summary: AnswerSummary, page: Page) -> Picture | None:
         ax.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "Beholder"})
     shown = embed_svg_bytes(buffer.getvalue(), page.budget)
     alt = "; ".join(f"{name}: {format_percent(row.proportion)} right" for name, row in zip(names, rows, strict=True))
-    return Picture(shown[0], f"Right answers by condition. {alt}", shown[1]) if shown else None
+    return Picture(shown[0], f"Right answers by condition. {alt}", shown[1], height=shown[2]) if shown else None
 
 
 def _explain(summary: AnswerSummary, *, has_picture: bool) -> str:

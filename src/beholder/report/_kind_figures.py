@@ -61,11 +61,13 @@ def embed_figure(files: dict[str, Path], alt: str, page: Page) -> Picture | None
         shown = embed_svg(files["svg"], page.budget)
     if shown is None and files["png"].is_file():
         found = embed_picture(files["png"], _FIGURE_PIXELS, page.budget)
-        shown = (found[0], min(680, found[1][0] // 3)) if found else None
+        if found:
+            width = min(680, found[1][0] // 3)
+            shown = found[0], width, round(width * found[1][1] / found[1][0])
     if shown is None:
         return None
     links = [(kind.upper(), page.link(path)) for kind, path in files.items() if kind != "csv" and path.is_file()]
-    return Picture(shown[0], alt, shown[1], tuple((kind, link) for kind, link in links if link))
+    return Picture(shown[0], alt, shown[1], tuple((kind, link) for kind, link in links if link), shown[2])
 
 
 def read_table(path: Path, page: Page) -> Table:

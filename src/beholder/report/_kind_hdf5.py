@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, final
 
+from beholder._core.wording import format_count
 from beholder.report._section import SECTIONS, Page, Section, SectionKind, Table, find_files
 
 _MOST_ROWS = 200
@@ -42,7 +43,7 @@ class Hdf5Kind(SectionKind):
         table = Table(("dataset", "shape", "type"), tuple(rows[:_MOST_ROWS]), page.link(item), len(rows))
         return Section(
             title=f"What is in {item.name}?",
-            answer=f"{len(rows):,} dataset{'' if len(rows) == 1 else 's'}.",
+            answer=f"{format_count(len(rows), 'dataset')}.",
             table=table,
             order=610,
         )
@@ -59,17 +60,17 @@ def _render_panel(item: Path, page: Page) -> Section:
         for layer in layers[:_MOST_ROWS]
     )
     columns = ("model", "layer", "stimuli", "replicates × features", "type")
-    n = " to ".join(f"{count:,}" for count in sorted({min(counts.values()), max(counts.values())}))
+    sizes = sorted({min(counts.values()), max(counts.values())})
+    n = " to ".join([*(f"{count:,}" for count in sizes[:-1]), format_count(sizes[-1], "stimulus")])
     uneven = "The models do not all hold the same number of stimuli."
     return Section(
         title=f"What is in the panel {item.name}?",
-        answer=f"{len(models)} model{'' if len(models) == 1 else 's'}, "
-        f"{len(layers)} layer{'' if len(layers) == 1 else 's'} in all, {n} stimuli each.",
+        answer=f"{format_count(len(models), 'model')}, {format_count(len(layers), 'layer')} in all, {n} each.",
         table=Table(columns, rows, page.link(item), len(layers)),
         method="Shapes are those of each model's first stimulus. /{model}/{stimulus}/{layer} holds one stimulus.",
         warnings=(uneven,) if len(set(counts.values())) > 1 else (),
         order=610,
-        facts={"model": ", ".join(counts), "stimuli": f"{n} stimuli"},
+        facts={"model": ", ".join(counts), "stimuli": n},
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, final
 import numpy as np
 
 from beholder._core.tables import list_rows
+from beholder._core.wording import count_items, format_count, use_plural, use_verb
 from beholder.figures import colors_of_layers
 from beholder.report._metamer_charts import Chart, draw_losses, draw_null
 from beholder.report._metamer_view import (
@@ -24,7 +25,7 @@ from beholder.report._metamer_view import (
     plan_side,
 )
 from beholder.report._section import SECTIONS, Page, Section, SectionKind, Table, list_choices
-from beholder.report._unit_thumbnails import is_sound
+from beholder.report._sounds import is_sound
 from beholder.stimuli import (
     MetamerFile,
     MetamerSet,
@@ -78,7 +79,7 @@ class MetamerKind(SectionKind):
         noun = "sounds" if any(is_sound(one.path) for one in made.files[:1]) else "pictures"
         warnings = []
         if len(rows) < n_rows:
-            warnings.append(f"{len(rows):,} of {n_rows:,} stimuli are shown: the page is full.")
+            warnings.append(f"{len(rows):,} of {count_items(n_rows, 'stimuli')} are shown: the page is full.")
         if broken:
             more = f" and {len(broken) - 5:,} more" if len(broken) > 5 else ""
             warnings.append(f"Not readable: {', '.join(broken[:5])}{more}.")
@@ -88,7 +89,8 @@ class MetamerKind(SectionKind):
         if "unknown" in verdicts:
             n = verdicts.count("unknown")
             warnings.append(
-                f"{n:,} of {len(verdicts):,} metamers are not tested: beholder metamers null makes the random pairs "
+                f"{n:,} of {format_count(len(verdicts), 'metamer')} {use_verb(n, 'is')} not tested: "
+                "beholder metamers null makes the random pairs "
                 "that they are tested by."
             )
         n_pairs = max((h.n_pairs for layer in null.values() for h in layer.values()), default=0)
@@ -176,12 +178,12 @@ def _count_verdicts(own: Sequence[Mapping[str, Any]]) -> str:
     """How many of one decision pass, fail, are not tested."""
     counts = Counter(format_verdict(row) for row in own)
     return ", ".join(
-        f"{counts[key]} of {len(own)} {_plural(VERDICTS[key], counts[key])}" for key in VERDICTS if counts[key]
+        f"{counts[key]} of {len(own)} {_agree(VERDICTS[key], counts[key])}" for key in VERDICTS if counts[key]
     )
 
 
-def _plural(verb: str, n: int) -> str:
-    return verb if n == 1 or verb == "not tested" else {"passes": "pass", "fails": "fail"}[verb]
+def _agree(verb: str, n: int) -> str:
+    return verb if verb == "not tested" else use_verb(n, verb)
 
 
 def _read_losses(files: Sequence[MetamerFile]) -> list[np.ndarray]:
@@ -214,12 +216,15 @@ def _format_decisions(own: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _format_answer(made: MetamerSet, noun: str) -> str:
-    n_layers, n_stimuli = len(made.layers), len(made.stimulus_ids)
-    layers, stimuli = ("layer" if n_layers == 1 else "layers"), (noun.removesuffix("s") if n_stimuli == 1 else noun)
-    answer = f"{len(made):,} metamers of {n_stimuli:,} {stimuli} at {n_layers} {layers}"
+    stimuli, layers = count_items(len(made.stimulus_ids), noun), format_count(len(made.layers), "layer")
+    answer = f"{format_count(len(made), 'metamer')} of {stimuli} at {layers}"
     table: Any = made.to_pandas()
     tested = table[(table["layer"] == table["measured_layer"]) & table["passed"].notna()]
-    return f"{answer}; {format_passed(tested)} tested ones pass." if len(tested) else f"{answer}; not tested yet."
+    if not len(tested):
+        return f"{answer}; not tested yet."
+    return (
+        f"{answer}; {format_passed(tested)} tested {use_plural(len(tested), 'one')} {use_verb(len(tested), 'passes')}."
+    )
 
 
 def _explain(noun: str, n_pairs: int) -> str:

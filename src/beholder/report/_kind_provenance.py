@@ -8,6 +8,7 @@ from typing import Any, final
 
 from beholder._core.errors import BeholderError, InputError
 from beholder._core.files import read_json
+from beholder._core.places import find_hosts, hide_places_in
 from beholder._core.provenance import FILE_NAME
 from beholder.report._section import SECTIONS, Page, Section, SectionKind, find_files
 
@@ -47,12 +48,14 @@ class ProvenanceKind(SectionKind):
         names = ["Everything here" if name == "." else name for name, _ in made]
         what = ", ".join(names) if len(names) <= 4 else f"{len(names)} outputs"
         shown = contents if len(contents) > 1 else next(iter(contents.values()), {})
+        shown = hide_places_in(shown, page.folder, find_hosts(shown))
         when = f": finished {finished[:16].replace('T', ' ')} UTC{f', with {told}' if told else ''}." if made else ""
         return Section(
             title="Where do these results come from?",
             answer=f"{what}{when}",
             text=json.dumps(shown, indent=2, sort_keys=True, ensure_ascii=False)[:_MOST_TEXT],
             warnings=tuple(warnings),
+            method="Paths on the machine that made these, and its name, are left out here: provenance.json has them.",
             order=900,
             facts={"date": finished},
         )

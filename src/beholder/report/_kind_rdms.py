@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 from typing import final
 
+from beholder._core.wording import format_count
 from beholder.figures import RECORD_SUFFIX
 from beholder.report._embed import embed_svg_bytes
 from beholder.report._kind_figures import FigureKind
@@ -14,6 +15,7 @@ from beholder.report._section import SECTIONS, Page, Picture, Section, SectionKi
 
 _MOST_LAYERS = 12
 _MOST_STIMULI = 1000
+_MOST_NAMED = 24
 
 
 @SECTIONS.register("rdms")
@@ -38,7 +40,8 @@ class RdmKind(SectionKind):
         picture = _draw(stored, page)
         return Section(
             title=f"Which stimuli are alike to {stored.model or item.name}?",
-            answer=f"Dissimilarities ({measures}) of {n:,} stimuli at {len(stored.layers)} layers.",
+            answer=f"Dissimilarities ({measures}) of {format_count(n, 'stimulus')} at "
+            f"{format_count(len(stored.layers), 'layer')}.",
             pictures=(picture,) if picture else (),
             explanation="Each square compares the stimulus of its row with that of its column. "
             "Dark: alike to the layer; light: unlike. Dark blocks along the diagonal are categories kept together.",
@@ -46,7 +49,7 @@ class RdmKind(SectionKind):
             method=f"{stored.measures[0]} dissimilarity, shown as the share of pairs that are as alike or more alike.",
             warnings=() if picture else ("No picture: the file is empty, or holds too many stimuli for a page.",),
             order=400,
-            facts={"model": stored.model, "stimuli": f"{n:,} stimuli"},
+            facts={"model": stored.model, "stimuli": format_count(n, "stimulus")},
         )
 
 
@@ -57,12 +60,15 @@ def _draw(stored: StoredRdms, page: Page) -> Picture | None:
         return None
     layers, measure = stored.layers[:_MOST_LAYERS], stored.measures[0]
     rdms = {layer: stored.get(layer, measure) for layer in layers}
-    fig = plot_rdms(rdms, categories=_group_names(stored))
+    categories = _group_names(stored)
+    labels = stored.stimulus_ids if categories is None and len(stored.stimulus_ids) <= _MOST_NAMED else None
+    fig = plot_rdms(rdms, categories=categories, labels=labels)
     buffer = io.BytesIO()
     with use_style():
         fig.savefig(buffer, format="svg", dpi=150, metadata={"Date": None, "Creator": "Beholder"})
     shown = embed_svg_bytes(buffer.getvalue(), page.budget)
-    return Picture(shown[0], f"Dissimilarity matrices by {measure} at {', '.join(layers)}", shown[1]) if shown else None
+    alt = f"Dissimilarity matrices by {measure} at {', '.join(layers)}"
+    return Picture(shown[0], alt, shown[1], height=shown[2]) if shown else None
 
 
 def _group_names(stored: StoredRdms) -> tuple[str, ...] | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import final
 
 from beholder._core.sizes import format_bytes
+from beholder._core.wording import format_count
 from beholder.report._section import SECTIONS, Page, Section, SectionKind, Table, find_files
 
 
@@ -43,23 +44,19 @@ class StoreKind(SectionKind):
         unfinished = "The extraction has not ended: the same command again completes it."
         return Section(
             title=f"What was recorded of {acts.model}{_name_pool(acts.attributes)}?",
-            answer=f"{_count(len(layers), 'layer')} for {_count(n, 'stimulus', 'stimuli')}{repeated}: "
+            answer=f"{format_count(len(layers), 'layer')} for {format_count(n, 'stimulus')}{repeated}: "
             f"{format_bytes(n_bytes)} in {item.name}.",
             table=Table(("layer", "one stimulus", "stimuli", "exposures", "type", "size"), rows, page.link(item)),
             method=_describe_method(acts.attributes),
             warnings=() if acts.attributes.get("complete", False) else (unfinished,),
             order=600,
-            facts={"model": acts.model, "stimuli": _count(n, "stimulus", "stimuli")},
+            facts={"model": acts.model, "stimuli": format_count(n, "stimulus")},
         )
 
 
 def _name_pool(attributes: dict) -> str:
     pool = (attributes.get("settings") or {}).get("pool", "none")
     return "" if pool == "none" else f", {pool} values"
-
-
-def _count(n: int, word: str, plural: str | None = None) -> str:
-    return f"{n:,} {word if n == 1 else plural or word + 's'}"
 
 
 def _describe_method(attributes: dict) -> str:

@@ -43,7 +43,9 @@ class TrainingKind(SectionKind):
         columns = tuple(record.history[0])
         rows = tuple(tuple(row.get(name) for name in columns) for row in record.history[:_TABLE_ROWS])
         pictures = (
-            () if shown is None else (Picture(shown[0], "Loss and accuracy over epochs. " + " ".join(told), shown[1]),)
+            ()
+            if shown is None
+            else (Picture(shown[0], "Loss and accuracy over epochs. " + " ".join(told), shown[1], height=shown[2]),)
         )
         return Section(
             title=f"How did {record.described['model']} learn?",

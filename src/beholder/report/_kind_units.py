@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import final
 
+from beholder._core.wording import format_count
 from beholder.figures import colors_of_layers
 from beholder.report._section import SECTIONS, Page, Section, SectionKind, Table, list_choices
 from beholder.report._unit_thumbnails import Thumbnailer, plan_thumbnails
@@ -119,19 +120,16 @@ def _format_answer(models: list[ModelStimuli], noun: str) -> str:
     n, n_layers = sum(len(model) for model in models), sum(len(model.layers) for model in models)
     sizes = sorted({sum(unit.counts) for model in models for unit in model if unit.counts})
     those = f"those of {sizes[-1]:,} natural {noun}" if sizes else f"the natural {noun}"
-    where = f"{n:,} {_plural(n, 'unit')} in {n_layers:,} {_plural(n_layers, 'layer')}"
+    where = f"{format_count(n, 'unit')} in {format_count(n_layers, 'layer')}"
     answer = f"{where}, each with {those} that drive it least and most."
-    judged = [unit.verdicts["max"]["beats"] for model in models for unit in model if "max" in unit.verdicts]
-    if judged:
-        best = sum(beats == "yes" for beats in judged)
-        answer += (
-            f" Visualisations drive {best:,} of {len(judged):,} further than any natural {noun.removesuffix('s')}."
-        )
+    told = []
+    for sign, words in (("max", "higher"), ("min", "lower")):
+        judged = [unit.verdicts[sign]["beats"] for model in models for unit in model if sign in unit.verdicts]
+        if judged:
+            told.append(f"{sum(beats == 'yes' for beats in judged):,} of {format_count(len(judged), 'unit')} {words}")
+    if told:
+        answer += f" Visualisations drive {' and '.join(told)} than any natural {noun.removesuffix('s')}."
     return answer
-
-
-def _plural(n: int, word: str) -> str:
-    return word if n == 1 else f"{word}s"
 
 
 def _explain(models: list[ModelStimuli], noun: str, *, has_maps: bool) -> str:

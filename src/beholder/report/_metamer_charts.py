@@ -13,11 +13,13 @@ from typing import final
 import numpy as np
 from markupsafe import Markup
 
-from beholder.report._unit_histogram import format_number
+from beholder._core.wording import count_items, format_number
 from beholder.stimuli import NullHistogram
 
 _TOP, _BASE, _LANE, _HEIGHT = 16.0, 62.0, 74.0, 98.0
 _MOST_POINTS = 100
+_NEAR, _FAR = 35.0, 65.0
+"""Per cent of the width: where the limit is named right of its line, and where there is room left of it for a count."""
 MARKS = {
     "passed": "M-3.2 0 A3.2 3.2 0 1 1 3.2 0 A3.2 3.2 0 1 1 -3.2 0 Z",
     "failed": "M-3.4 -3.4 L3.4 3.4 M-3.4 3.4 L3.4 -3.4",
@@ -69,7 +71,8 @@ def draw_null(
         parts.append(
             Markup('<line class="limit" x1="{0:.2f}%" x2="{0:.2f}%" y1="6" y2="{1}"/>').format(limit, _LANE + 7)
         )
-        anchor, shift = ("end", -4) if limit > 50 else ("start", 4)
+        parts.append(_draw_scale(max(histogram.counts), limit))
+        anchor, shift = ("end", -4) if limit > _FAR else ("start", 4)
         parts.append(
             Markup('<text x="{:.2f}%" dx="{}" y="13" text-anchor="{}">max {}</text>').format(
                 limit, shift, anchor, format_number(histogram.maximum)
@@ -102,6 +105,13 @@ def _draw_bars(histogram: NullHistogram, place) -> Markup:
                 )
             )
     return Markup('<g class="bars">{}</g>').format(Markup("").join(bars))
+
+
+def _draw_scale(tallest: int, limit: float) -> Markup:
+    """A line at the height of the tallest bar, with its count on the side where the limit is not named."""
+    place = Markup('x="0"') if limit > _NEAR else Markup('x="100%" text-anchor="end"')
+    line = Markup('<line class="scale" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(_TOP)
+    return line + Markup('<text {} y="13">{}</text>').format(place, count_items(tallest, "pairs"))
 
 
 def _draw_ends(low: float, high: float) -> Markup:

@@ -7,20 +7,20 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 import numpy as np
 
 from beholder._core.errors import StimulusError
+from beholder._core.wording import format_number
+from beholder.figures import SOUND_HEIGHT, SOUND_WIDTH
 from beholder.report._embed import Budget, to_data_uri
 from beholder.report._metamer_charts import Chart
 from beholder.report._section import TEMPLATES, Page, SectionView
-from beholder.report._unit_histogram import format_number
-from beholder.report._unit_thumbnails import encode_sound, is_sound
+from beholder.report._sounds import SOUND_PICTURE_BYTES, is_sound, show_sound
+from beholder.stimuli import load_sound
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from beholder.stimuli import MetamerFile
 
 VERDICTS = {"passed": "passes", "failed": "fails", "unknown": "not tested"}
@@ -44,6 +44,8 @@ class MetamerCard:
         Of the layer, ``#rrggbb``.
     source, sound : str
         Data URIs.
+    width, height : int
+        Of the picture.
     alt, caption, verdict : str
         ``verdict``: ``passed``, ``failed``, ``unknown``; empty for the original.
     words : str
@@ -58,6 +60,8 @@ class MetamerCard:
     color: str
     source: str
     sound: str
+    width: int
+    height: int
     alt: str
     caption: str = ""
     verdict: str = ""
@@ -109,9 +113,20 @@ class MetamerGallery(SectionView):
 def plan_side(n_cards: int, n_bytes: int, *, has_sounds: bool) -> int:
     """The longest side of the small pictures at which they are expected to fit."""
     for side in _SIDES:
-        if n_cards * (_BYTES_PER_PIXEL * side**2 + 700 + (_SOUND_BYTES if has_sounds else 0)) <= n_bytes:
+        shown = SOUND_PICTURE_BYTES + _SOUND_BYTES if has_sounds else _BYTES_PER_PIXEL * side**2
+        if n_cards * (shown + 700) <= n_bytes:
             return side
     return _SIDES[-1]
+
+
+@final
+class Shown(NamedTuple):
+    """Picture and sound of a file as data URIs (no sound: empty), and the picture's size in pixels."""
+
+    source: str
+    sound: str
+    width: int
+    height: int
 
 
 @final
@@ -123,39 +138,34 @@ class Embedder:
         self.broken: list[str] = []
         self.is_full = False
 
-    def embed(self, path: Path) -> tuple[str, str] | None:
-        """Picture and sound of a file as data URIs; None when it cannot be read or the page is full."""
+    def embed(self, path: Path) -> Shown | None:
+        """What is seen and heard of a file; None when it cannot be read or the page is full."""
         try:
-            picture, sound = self._draw(path)
+            shown = (
+                (*show_sound(*load_sound(path)), SOUND_WIDTH, SOUND_HEIGHT) if is_sound(path) else self._shrink(path)
+            )
         except (StimulusError, OSError) as error:
             self.broken.append(f"{'/'.join(path.parts[-3:])} ({type(error).__name__})")
             return None
-        buffer = io.BytesIO()
-        picture.save(buffer, "WEBP", quality=86, method=2)
-        source = to_data_uri(buffer.getvalue(), "image/webp")
-        if not self._budget.spend(source + sound):
+        if not self._budget.spend(shown[0] + shown[1]):
             self.is_full = True
             return None
-        return source, sound
+        return Shown(*shown)
 
-    def _draw(self, path: Path) -> tuple[Image.Image, str]:
+    def _shrink(self, path: Path) -> tuple[str, str, int, int]:
         from PIL import Image
 
-        from beholder.figures import draw_sound
-        from beholder.models import sketch_cochleagram
-        from beholder.stimuli import load_sound, open_image
+        from beholder.stimuli import open_image
 
-        if is_sound(path):
-            samples, rate = load_sound(path)
-            picture = draw_sound(samples, sketch_cochleagram(samples, rate), 2 * self._side, round(1.4 * self._side))
-            return picture, encode_sound(samples, rate)
         if path.suffix == ".npy":
             raise StimulusError("a picture or a sound", got=str(path))
         picture = open_image(path)
         # Noise of single pixels is what many metamers are made of: a picture that fits is shown as it is.
         if max(picture.size) > 1.3 * self._side:
             picture.thumbnail((self._side, self._side), Image.Resampling.LANCZOS)
-        return picture, ""
+        buffer = io.BytesIO()
+        picture.save(buffer, "WEBP", quality=86, method=2)
+        return to_data_uri(buffer.getvalue(), "image/webp"), "", *picture.size
 
 
 def make_row(
@@ -195,7 +205,7 @@ def make_row(
     return MetamerRow(first.stimulus_id, f"{first.stimulus_id}{seed}", first.label, tuple(cards))
 
 
-def _make_card(one: MetamerFile, row: Mapping[str, Any], color: str, made: tuple[str, str], page: Page) -> MetamerCard:
+def _make_card(one: MetamerFile, row: Mapping[str, Any], color: str, made: Shown, page: Page) -> MetamerCard:
     verdict = format_verdict(row)
     best = row["db_snr_saved"] if _is_known(row["db_snr_saved"]) else row["db_snr"]
     facts = [
@@ -216,8 +226,7 @@ def _make_card(one: MetamerFile, row: Mapping[str, Any], color: str, made: tuple
         name=one.layer,
         layer=one.layer,
         color=color,
-        source=made[0],
-        sound=made[1],
+        **made._asdict(),
         alt=f"Metamer of {one.stimulus_id} at {one.layer}, {_tell(best) or 'unknown'} dB, {VERDICTS[verdict]}",
         caption=f"{_tell(best)} dB · ρ {_tell(row['spearman_saved'])}"
         if _is_known(row["spearman_saved"])

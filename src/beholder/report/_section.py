@@ -57,6 +57,8 @@ class Card:
         Shown on hover and focus.
     link : str or None
         The original beside the page.
+    sound : str
+        A sound as a data URI, which the card plays; ``source`` is what it looks like, 160 × 112.
     """
 
     source: str
@@ -64,6 +66,7 @@ class Card:
     group: str = ""
     facts: tuple[tuple[str, str], ...] = ()
     link: str | None = None
+    sound: str = ""
 
 
 @final
@@ -80,12 +83,15 @@ class Picture:
         Width on the page in CSS pixels, as in print.
     files : tuple of (str, str)
         Name and link of the files beside the page.
+    height : int
+        As ``width``: the page keeps the room before the picture is there. 0 where it is not known.
     """
 
     source: str
     alt: str
     width: int
     files: tuple[tuple[str, str], ...] = ()
+    height: int = 0
 
 
 class SectionView(ABC):

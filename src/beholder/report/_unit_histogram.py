@@ -6,23 +6,20 @@ are the page's own, light or dark.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup, escape
 
+from beholder._core.wording import count_items, format_number
 from beholder.stimuli import UnitStimuli
 
 _BAR_TOP, _BAR_BASE = 14.0, 62.0
 _FIRST_LANE, _LANE, _WORDS = 72.0, 14.0, 24.0
 _OUTLIER = 2.5
 _MOST_SPANS = 3.0
-_MIN_GAP = 13.0
-
-
-def format_number(value: float) -> str:
-    """An activation with three significant digits, and a true minus sign."""
-    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-    return (text if float(text.replace(",", "")) else "0").replace("-", "−")
+_LETTER, _GAP, _NARROWEST = 6.4, 8.0, 220.0
+"""Pixels of a letter, between words, and of the picture on a phone."""
 
 
 def draw_histogram(unit: UnitStimuli, noun: str) -> Markup | None:
@@ -51,12 +48,14 @@ def draw_histogram(unit: UnitStimuli, noun: str) -> Markup | None:
     parts = [_draw_bars(unit, axis), _draw_zero(axis)]
     parts += [_draw_lane(name, values, places[name], axis) for name, values in lanes.items()]
     parts.append(_draw_labels(axis, natural, lanes.get("visualisations", []), height - 4))
-    words = f"Activations of {n:,} {noun}" if n else "Activations"
+    words = f"Activations of {count_items(n, noun)}" if n else "Activations"
     told = "; ".join(
         f"{name} from {format_number(min(values))} to {format_number(max(values))}" for name, values in lanes.items()
     )
-    heads = [(f"{n:,} {noun}" if n else "", 0.5 * (_BAR_TOP + _BAR_BASE) + 4)]
+    heads = [(count_items(n, noun) if n else "", 0.5 * (_BAR_TOP + _BAR_BASE) + 4)]
     heads += [(name, places[name] + 3.5) for name in lanes]
+    if unit.counts:  # the scale of the bars
+        heads += [(f"{_find_top(unit)[0]:,.0f}", _BAR_TOP + 4), ("0", _BAR_BASE + 3.5)]
     names = Markup("").join(
         Markup('<text x="100%" y="{}" text-anchor="end" class="{}">{}</text>').format(y, name, name)
         for name, y in heads
@@ -96,25 +95,32 @@ def _list_values(unit: UnitStimuli, kind: str, role: str | None) -> list[float]:
 def _draw_bars(unit: UnitStimuli, axis: _Axis) -> Markup:
     if not unit.counts:
         return Markup("")
-    ordered = sorted(unit.counts)
-    top, tallest = float(ordered[-1]), len(ordered) > 1 and ordered[-1] > _OUTLIER * max(1, ordered[-2])
-    if tallest:
-        top = 1.3 * max(1, ordered[-2])
+    top, _ = _find_top(unit)
     bars = []
     for low, high, count in zip(unit.edges[:-1], unit.edges[1:], unit.counts, strict=True):
         if not count:
             continue
         left, right = axis.find(low), axis.find(high)
+        is_cut = count > top
         height = (_BAR_BASE - _BAR_TOP) * min(1.0, count / top)
         bars.append(
             Markup('<rect x="{:.2f}%" y="{:.1f}" width="{:.2f}%" height="{:.1f}"/>').format(
                 left, _BAR_BASE - height, max(right - left - 0.06, 0.1), height
             )
         )
-        if count > top:
+        if is_cut:
             bars.append(_draw_clipped(0.5 * (left + right), right, count))
     line = Markup('<line class="axis" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(_BAR_BASE + 0.5)
-    return Markup('<g class="bars">{}</g>{}').format(Markup("").join(bars), line)
+    ticks = [Markup('<line class="axis" x1="-5" x2="0" y1="{0}" y2="{0}"/>').format(y) for y in (_BAR_TOP, _BAR_BASE)]
+    return Markup('<g class="bars">{}</g>{}{}').format(Markup("").join(bars), line, Markup("").join(ticks))
+
+
+def _find_top(unit: UnitStimuli) -> tuple[float, bool]:
+    """The count at the upper end of the bars, and whether a bar that dwarfs the others is cut there."""
+    ordered = sorted(unit.counts)
+    second = max(1, ordered[-2]) if len(ordered) > 1 else ordered[-1]
+    is_cut = ordered[-1] > _OUTLIER * second
+    return (float(math.ceil(1.3 * second)) if is_cut else float(max(1, ordered[-1]))), is_cut
 
 
 def _draw_clipped(middle: float, right: float, count: int) -> Markup:
@@ -157,17 +163,19 @@ def _draw_labels(axis: _Axis, natural: Sequence[float], made: Sequence[float], y
     beyond = [one for one in extremes if natural and not min(natural) <= one[0] <= max(natural)]
     wanted: list[tuple[float, str]] = [*beyond, *((value, "") for value in natural), *extremes]
     wanted.append((0.0, ""))
-    placed: list[float] = []
+    placed: list[tuple[float, float]] = []
     texts = []
     for value, kind in _drop_repeated(wanted):
         outside = axis.is_outside(value)
         if (outside and kind == "") or (value == 0.0 and not axis.low <= 0 <= axis.high):
             continue
         x = axis.find(value)
-        if any(abs(x - other) < _MIN_GAP for other in placed):
-            continue
-        placed.append(x)
         anchor = "start" if x < 6 else "end" if x > 94 else "middle"
+        width = _LETTER * len(format_number(value))
+        left = _NARROWEST * x / 100 - {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor] * width
+        if any(left < end + _GAP and start < left + width + _GAP for start, end in placed):
+            continue
+        placed.append((left, left + width))
         texts.append(
             Markup('<text x="{:.2f}%" y="{}" text-anchor="{}" class="{}">{}</text>').format(
                 x, y, anchor, escape(kind), format_number(value)

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
+from beholder._core.wording import format_number
 from beholder.report._section import TEMPLATES, Page, SectionView
-from beholder.report._unit_histogram import draw_histogram, format_number
+from beholder.report._sounds import is_sound
+from beholder.report._unit_histogram import draw_histogram
 from beholder.report._unit_overlay import Overlay, find_scale
-from beholder.report._unit_thumbnails import Thumbnailer, ThumbnailPlan, is_sound
+from beholder.report._unit_thumbnails import Thumbnailer, ThumbnailPlan
 from beholder.stimuli import UnitStimuli, UnitStimulus
 
 if TYPE_CHECKING:

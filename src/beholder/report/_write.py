@@ -8,16 +8,16 @@ import functools
 import hashlib
 import logging
 import math
-import os
 from collections.abc import Iterable
-from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from beholder._core.errors import BeholderError, InputError, suggest_keywords
 from beholder._core.files import read_json, write_text
+from beholder._core.places import hide_places
 from beholder._core.provenance import read_versions
+from beholder._core.wording import format_count, format_number
 from beholder.figures import draw_for_files
 from beholder.report._embed import MAX_PAGE_BYTES
 from beholder.report._section import SECTIONS, Page, Section, SectionKind, get_section_kind
@@ -101,14 +101,6 @@ def collect_sections(folder: Path, out: Path) -> list[Section]:
     return sorted(sections, key=lambda section: section.order)
 
 
-def _hide_place(section: Section, folder: Path) -> Section:
-    """The section, its warnings without the place of ``folder`` on this machine: a page is made to be passed on."""
-    warnings = section.warnings
-    for place in (str(folder.absolute()), str(folder.resolve())):
-        warnings = tuple(words.replace(f"{place}{os.sep}", "").replace(place, folder.name) for words in warnings)
-    return section if warnings == section.warnings else replace(section, warnings=warnings)
-
-
 def _render_safely(kind: SectionKind, item: Path, page: Page) -> Section | None:
     """A file that cannot be read becomes a section that says so, and does not cost the rest of the page."""
     try:
@@ -131,6 +123,7 @@ def render_page(folder: Path, sections: list[Section]) -> str:
     environment = Environment(
         loader=PackageLoader("beholder.report", "_templates"),
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        finalize=functools.partial(_hide_places, folder=folder),
     )  # fmt: skip
     environment.filters["cell"] = format_cell
     environment.filters["template"] = functools.cache(
@@ -140,7 +133,7 @@ def render_page(folder: Path, sections: list[Section]) -> str:
     folder_of_templates = resources.files("beholder.report").joinpath("_templates")
     style, script = (folder_of_templates.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     template = environment.get_template("section.html.jinja")
-    drawn = [_draw_safely(_hide_place(trim_section(section), folder), template) for section in sections]
+    drawn = [_draw_safely(trim_section(section), template) for section in sections]
     sections = _fit(drawn, template)
     style += _read_styles(sections)
     return environment.get_template("page.html.jinja").render(
@@ -152,6 +145,13 @@ def render_page(folder: Path, sections: list[Section]) -> str:
         script_hash=_hash_for_policy(script),
         beholder=read_versions(("beholder",)).get("beholder", ""),
     )
+
+
+def _hide_places(value: Any, folder: Path) -> Any:
+    """What a template shows, without places on this machine: a page is made to be passed on."""
+    if not isinstance(value, str) or value.startswith("data:"):
+        return value
+    return type(value)(hide_places(value, folder))
 
 
 def _read_styles(sections: list[Section]) -> str:
@@ -199,7 +199,7 @@ def describe_page(folder: Path, sections: list[Section]) -> dict[str, str]:
     stimuli = _join(section.facts.get("stimuli", "") for section in sections)
     date = max((section.facts.get("date", "") for section in sections), default="")
     date = date or datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes")
-    sentence = f"{len(sections)} {'part' if len(sections) == 1 else 'parts'} found in {folder.resolve().name}/."
+    sentence = f"{format_count(len(sections), 'part')} found in {folder.resolve().name}/."
     found = {
         "title": folder.resolve().name,
         "sentence": sentence,
@@ -225,15 +225,13 @@ def _read_words(path: Path) -> dict[str, str]:
 
 
 def format_cell(value: Any) -> str:
-    """A table's cell: numbers with at most four significant digits behind the point, whole ones as they are.
+    """A table's cell: numbers with three significant digits, whole ones as they are.
 
     >>> format_cell(0.123456), format_cell(12), format_cell(float("nan"))
-    ('0.1235', '12', '')
+    ('0.123', '12', '')
     """
     if isinstance(value, float):
-        if math.isnan(value):
-            return ""
-        return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.1f}"
+        return "" if math.isnan(value) else format_number(value)
     return str(value)
 
 

@@ -11,9 +11,11 @@ import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
+from beholder._core.wording import format_count
 from beholder.statistics._bca import Interval
 
 _N_DRAWS = 1000
+_LEAST_POINTS = 3
 
 
 @suggest_keywords
@@ -116,8 +118,8 @@ class Correlation:
     n: int
 
     def __str__(self) -> str:
-        if np.isnan(self.r):
-            return f"r cannot be told from {self.n} points"
+        if np.isnan(self.r) or self.n < _LEAST_POINTS:  # through two points there is always a line
+            return f"r cannot be told from {format_count(self.n, 'point')}"
         interval = "" if np.isnan(self.low) else f" (95 % interval {self.low:.2f} to {self.high:.2f})"
         return f"r = {self.r:.2f}{interval}, n = {self.n}".replace("-", "−")
 

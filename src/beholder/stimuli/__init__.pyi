@@ -49,6 +49,12 @@ from .images._notebook import embed_thumbnail as embed_thumbnail
 from .images._notebook import format_rows as format_rows
 from .images._picture import looks_like_pictures as looks_like_pictures
 from .images._picture import to_picture as to_picture
+from .made._metamer_grid import MetamerGrid as MetamerGrid
+from .made._metamer_grid import find_metamer_sets as find_metamer_sets
+from .made._metamer_grid import is_metamer_examples as is_metamer_examples
+from .made._metamer_grid import join_metamer_sets as join_metamer_sets
+from .made._metamer_grid import read_metamer_grid as read_metamer_grid
+from .made._metamer_rows import GridRow as GridRow
 from .made._metamer_set import METAMER_MANIFEST as METAMER_MANIFEST
 from .made._metamer_set import MetamerFile as MetamerFile
 from .made._metamer_set import MetamerSet as MetamerSet

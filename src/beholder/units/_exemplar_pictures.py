@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from beholder._core.errors import InputError
+from beholder._core.wording import format_count, format_number
 from beholder.models import Preprocessing, prepare_stimulus
 from beholder.stimuli import StimulusSet, embed_stimulus, format_rows
 from beholder.units._buckets import SIGNS
@@ -71,7 +72,7 @@ def plot_exemplars(exemplars: Exemplars, unit: int = 0, n: int = 9, ax: Axes | N
         positions, activations = find_most_extreme(exemplars, unit, i, n)
         ids = [exemplars.acts.stimulus_ids[row] for row in positions]
         rows[sign] = [prepare_stimulus(preprocessing, stimuli, stimuli.index_of(one)) for one in ids]
-        captions[sign] = [f"{value:.3g}" for value in activations]
+        captions[sign] = [format_number(value) for value in activations]
     axes = plot_stimulus_rows(rows, ax, captions=captions, value_range=preprocessing.input_range)
     axes.set_title(str(exemplars.units[unit]))
     return axes
@@ -89,7 +90,10 @@ def format_exemplars(exemplars: Exemplars) -> str:
         cells = [str(unit)]
         for sign in range(len(SIGNS)):
             positions, activations = find_most_extreme(exemplars, i, sign, _MOST_PICTURES)
-            told = [f"{ids[row]}, activation {value:.4g}" for row, value in zip(positions, activations, strict=True)]
+            told = [
+                f"{ids[row]}, activation {format_number(value)}"
+                for row, value in zip(positions, activations, strict=True)
+            ]
             if stimuli is None or stimuli.kind == "array":
                 cells.append("<br>".join(told))
             else:
@@ -98,7 +102,9 @@ def format_exemplars(exemplars: Exemplars) -> str:
                 cells.append("".join(embed_stimulus(*pair, kind=stimuli.kind) for pair in pairs))
         rows.append(cells)
     left = len(exemplars) - len(rows)
-    return format_rows(repr(exemplars), ("unit", "least", "most"), rows, f"and {left} units more" if left else "")
+    return format_rows(
+        repr(exemplars), ("unit", "least", "most"), rows, f"and {format_count(left, 'unit')} more" if left else ""
+    )
 
 
 def _find_files(exemplars: Exemplars) -> tuple[StimulusSet, Preprocessing]:

@@ -25,6 +25,8 @@ from torch import Tensor
 from beholder._core.cores import count_cores
 from beholder._core.errors import BeholderError, InputError, is_out_of_memory
 from beholder._core.progress import logger
+from beholder._core.sizes import format_bytes
+from beholder._core.wording import format_count
 from beholder.activations.extraction._plan import MicroBatch, Pass, cut_micro_batches
 from beholder.activations.extraction._postprocess import project_rows
 from beholder.activations.forward._compiled import CompiledPass
@@ -150,8 +152,9 @@ class _ExtractionSession:
                     raise
                 size = sum(math.prod(each.shape) for each in self._worker.passes[shard.payload["pass"]].targets) * 4
                 n_stimuli = shard.payload["stop"] - shard.payload["start"]
+                needed = f"{format_count(n_stimuli, 'stimulus')}, {format_bytes(size * n_stimuli)}"
                 raise BeholderError(
-                    f"expected room for the activations of {n_stimuli} stimuli, {size * n_stimuli / 2**20:,.0f} MB; "
+                    f"expected room for the activations of {needed}; "
                     f"got {str(error).splitlines()[0][:120]}; try fewer layers, --pool or, for a new store, a smaller "
                     "--batch_size: finished parts are kept"
                 ) from error

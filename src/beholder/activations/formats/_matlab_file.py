@@ -13,6 +13,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.files import open_atomic
+from beholder._core.sizes import format_bytes
 from beholder.activations.formats._rows import Rows, iter_row_blocks
 
 MAX_BYTES = 2**31 - 1
@@ -49,7 +50,7 @@ def write_matlab_file(path: Path, name: str, values: Rows, others: Mapping[str, 
     if size > MAX_BYTES:
         raise InputError(
             "at most 2 GB of activations in a .mat file",
-            got=f"{size / 2**30:.1f} GB",
+            got=format_bytes(size),
             hint="--file_format h5, which MATLAB reads with h5read",
         )
     small = io.BytesIO()

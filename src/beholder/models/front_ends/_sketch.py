@@ -7,14 +7,18 @@ from typing import Any
 import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
+from beholder.models.front_ends._cochlear_filters import to_erb, to_frequency
 
 _N_FILTERS, _LOW, _HIGH, _FRAMES = 30, 50.0, 10_000.0, 100
 _LEAST_SECONDS = 0.2
+_FACTOR = 2
 
 
 @suggest_keywords
 def sketch_cochleagram(samples: Any, rate: int) -> np.ndarray:
     """A cochleagram of about 65 channels and 100 frames a second, for pictures; shorter sounds are padded to 0.2 s.
+
+    :func:`list_sketch_frequencies` tells the channels' frequencies.
 
     Parameters
     ----------
@@ -42,8 +46,26 @@ def sketch_cochleagram(samples: Any, rate: int) -> np.ndarray:
     padded = np.pad(samples, (0, max(0, int(_LEAST_SECONDS * rate) - len(samples))))
     frames = next(n for n in range(_FRAMES, 0, -1) if rate % n == 0)
     settings: dict[str, Any] = {
-        "n_filters": _N_FILTERS, "sample_factor": 2, "low": _LOW, "high": min(_HIGH, 0.475 * rate),
+        "n_filters": _N_FILTERS, "sample_factor": _FACTOR, "low": _LOW, "high": _find_top(rate),
         "envelope_rate": frames, "n_taps": min(6 * (rate // _FRAMES) + 1, len(padded)),
     }  # fmt: skip
     with torch.inference_mode():
         return compute_cochleagram(torch.from_numpy(padded), rate, **settings).numpy()
+
+
+@suggest_keywords
+def list_sketch_frequencies(rate: int) -> np.ndarray:
+    """Frequencies of the channels of :func:`sketch_cochleagram` in Hz, (n_channels,), rising.
+
+    >>> frequencies = list_sketch_frequencies(16_000)
+    >>> len(frequencies), round(float(frequencies[1]))
+    (65, 50)
+    """
+    steps = _FACTOR * (_N_FILTERS + 1)
+    low, high = to_erb(_LOW), to_erb(_find_top(rate))
+    channels = np.arange(1 - _FACTOR, steps + _FACTOR)
+    return to_frequency(low + channels * (high - low) / steps)
+
+
+def _find_top(rate: int) -> float:
+    return min(_HIGH, 0.475 * rate)

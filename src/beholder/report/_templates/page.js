@@ -1,4 +1,5 @@
 "use strict";
+const so_many = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
 for (const button of document.querySelectorAll(".copy")) {
   button.hidden = false;
   button.addEventListener("click", async () => {
@@ -85,7 +86,7 @@ for (const gallery of document.querySelectorAll(".units")) {
   const filter = () => {
     for (const unit of units) unit.hidden = !fits(unit);
     const n = units.filter((unit) => !unit.hidden).length;
-    count.textContent = n === units.length ? `${n} units` : `${n} of ${units.length} units`;
+    count.textContent = n === units.length ? so_many(n, "unit") : `${n} of ${so_many(units.length, "unit")}`;
     // A choice that would leave nothing cannot be made.
     for (const select of selects) {
       const left = new Set(units.filter((unit) => fits(unit, select)).map((unit) => unit.dataset[select.dataset.key]));
@@ -116,9 +117,10 @@ for (const gallery of document.querySelectorAll(".metamers")) {
       n += left;
       all += made.length;
     }
+    for (const line of gallery.querySelectorAll(".network")) line.hidden = line.querySelector(".made:not([hidden])") === null;
     const layer = selects.find((select) => select.dataset.key === "layer")?.value ?? "";
     for (const part of gallery.querySelectorAll(".matched")) part.hidden = layer !== "" && part.dataset.layer !== layer;
-    count.textContent = n === all ? `${all} metamers` : `${n} of ${all} metamers`;
+    count.textContent = n === all ? so_many(all, "metamer") : `${n} of ${so_many(all, "metamer")}`;
   };
   for (const select of selects) {
     select.parentElement.hidden = false;
@@ -143,7 +145,8 @@ for (const audio of players) {
   const follow = () => {
     cursor.hidden = audio.paused;
     if (audio.paused) return;
-    cursor.style.left = `${100 * audio.currentTime / (audio.duration || 1)}%`;
+    // The picture's time axis runs from 34 to 158 of its 160 units.
+    cursor.style.left = `${(34 + 124 * audio.currentTime / (audio.duration || 1)) / 1.6}%`;
     requestAnimationFrame(follow);
   };
   const mark = () => {

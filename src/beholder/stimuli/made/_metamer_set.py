@@ -16,7 +16,9 @@ from beholder._core.files import explain_read_errors, read_json_object, to_path_
 from beholder._core.notebooks import render_table
 from beholder._core.provenance import read_network
 from beholder._core.tables import format_records, read_records
+from beholder._core.wording import format_count
 from beholder.jobs import check_content, check_source
+from beholder.stimuli.made._metamer_rows import GridRow, render_rows
 from beholder.stimuli.made._metamer_table import RESULTS, read_metamer_table
 
 if TYPE_CHECKING:
@@ -63,6 +65,11 @@ class MetamerFile:
     label: str
     target: int
 
+    @property
+    def stage(self) -> str:
+        """The layer, and the seed where it is not 0."""
+        return f"{self.layer}, seed {self.seed}" if self.seed else self.layer
+
     def describe(self) -> dict[str, Any]:
         """What stands beside it in ``{stem}.json``: predictions, settings, why the work ended."""
         path = self.path.with_suffix(".json")
@@ -100,8 +107,19 @@ class MetamerSet:
             )
 
     def __repr__(self) -> str:
-        count = len(self.layers), len(self.stimulus_ids)
-        return f"MetamerSet({len(self)} metamers of {self.model}, {count[0]} layers x {count[1]} stimuli)"
+        n_layers, n_stimuli = format_count(len(self.layers), "layer"), format_count(len(self.stimulus_ids), "stimulus")
+        return f"MetamerSet({format_count(len(self), 'metamer')} of {self.model}: {n_stimuli} × {n_layers})"
+
+    def _repr_html_(self) -> str:
+        """The first stimuli, each beside its metamers, and the first rows of the table; sounds are players."""
+        made: dict[str, list[MetamerFile]] = {}
+        for one in self:
+            made.setdefault(one.stimulus_id, []).append(one)
+        rows = [
+            GridRow(name, own[0].label, own[0].original, {self.path.name: tuple((one.stage, one.path) for one in own)})
+            for name, own in made.items()
+        ]
+        return render_rows(repr(self), rows) + render_table("", self.to_pandas())
 
     @cached_property
     def _table(self) -> pd.DataFrame:
@@ -131,10 +149,6 @@ class MetamerSet:
     def stimulus_ids(self) -> tuple[str, ...]:
         """Stimuli that have metamers."""
         return tuple(dict.fromkeys(self._table["stimulus_id"]))
-
-    def _repr_html_(self) -> str:
-        """Its first rows, for notebooks."""
-        return render_table(repr(self), self.to_pandas())
 
     def to_pandas(self) -> pd.DataFrame:
         """The table of results, a row a metamer and measured layer."""

@@ -14,6 +14,7 @@ from beholder._core.files import read_json, to_path_name
 from beholder._core.progress import logger
 from beholder._core.provenance import FILE_NAME
 from beholder._core.tables import read_records
+from beholder._core.wording import format_count, format_number
 from beholder.jobs import check_content
 
 if TYPE_CHECKING:
@@ -196,9 +197,8 @@ class ModelStimuli:
 
     def __repr__(self) -> str:
         counts = [f"{sum(len(unit.select(kind)) for unit in self):,} {kind}" for kind in FOLDERS]
-        return (
-            f"ModelStimuli({len(self)} units of {self.model}, {len(self.layers)} layers; {', '.join(counts)} stimuli)"
-        )
+        n_units, n_layers = format_count(len(self), "unit"), format_count(len(self.layers), "layer")
+        return f"ModelStimuli({n_units} of {self.model}, {n_layers}; stimuli: {', '.join(counts)})"
 
     def _repr_html_(self) -> str:
         """The most extreme stimuli of the first units, for notebooks."""
@@ -211,11 +211,13 @@ class ModelStimuli:
             for sign in SIGNS:
                 for kind, role in (("natural", "reference"), ("optimized", None)):
                     shown = unit.select(kind, sign, role)[: -_MOST_PICTURES - 1 : -1]
-                    cells.append("".join(embed_stimulus(one.path, f"activation {one.activation}") for one in shown))
+                    cells.append(
+                        "".join(embed_stimulus(one.path, f"activation {_tell(one.activation)}") for one in shown)
+                    )
             rows.append(cells)
         columns = ("unit", "least: natural", "least: visualised", "most: natural", "most: visualised")
         left = len(self) - len(rows)
-        return format_rows(repr(self), columns, rows, f"and {left} units more" if left else "")
+        return format_rows(repr(self), columns, rows, f"and {format_count(left, 'unit')} more" if left else "")
 
     def to_pandas(self) -> pd.DataFrame:
         """One row a stimulus.
@@ -231,6 +233,10 @@ class ModelStimuli:
             for one in unit.stimuli
         ]
         return pd.DataFrame(rows, columns=["layer", "channel", *columns, "path"])
+
+
+def _tell(activation: float | None) -> str:
+    return "unknown" if activation is None else format_number(activation)
 
 
 @suggest_keywords

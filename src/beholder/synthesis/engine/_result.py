@@ -12,6 +12,7 @@ import numpy as np
 
 from beholder._core.errors import suggest_keywords
 from beholder._core.files import explain_read_errors, open_atomic
+from beholder._core.wording import format_count, format_number
 from beholder.stimuli import embed_thumbnail
 
 if TYPE_CHECKING:
@@ -65,14 +66,15 @@ class Synthesis:
     def __repr__(self) -> str:
         shape = "×".join(str(size) for size in self.images.shape[1:])
         best = float(np.nanmax(self.scores)) if len(self) and not np.isnan(self.scores).all() else float("nan")
-        return f"Synthesis({len(self)} images {shape}, {len(self.steps)} problems, best score {best:.4g})"
+        n_images, n_problems = format_count(len(self), "image"), format_count(len(self.steps), "problem")
+        return f"Synthesis({n_images} {shape}, {n_problems}, best score {format_number(best)})"
 
     def _repr_html_(self) -> str:
         """The first images, with their scores."""
         pictures = [to_picture(image) for image in self.images[:_SHOWN]]
         cells = "".join(
             "<figure style='margin:0 8px 8px 0;display:inline-block;font-size:11px'>"
-            f"{embed_thumbnail(picture, side=_SIDE)}<figcaption>{score:.4g}</figcaption></figure>"
+            f"{embed_thumbnail(picture, side=_SIDE)}<figcaption>{format_number(score)}</figcaption></figure>"
             for picture, score in zip(pictures, self.scores, strict=False)
             if picture is not None
         )
@@ -89,7 +91,7 @@ class Synthesis:
 
         problems = [int(i) for i in np.unique(self.problems)]
         rows = {str(i): list(self.find_images(i)) for i in problems}
-        captions = {str(i): [f"{score:.4g}" for score in self.scores[self.problems == i]] for i in problems}
+        captions = {str(i): [format_number(score) for score in self.scores[self.problems == i]] for i in problems}
         return plot_stimulus_rows(rows, ax, captions=captions)
 
     def show(self) -> None:

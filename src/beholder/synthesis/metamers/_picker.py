@@ -11,8 +11,9 @@ import numpy as np
 from PIL import Image
 
 from beholder._core.tables import list_rows
-from beholder.figures import PickerStimulus, draw_sound, render_picker
-from beholder.models import sketch_cochleagram
+from beholder._core.wording import format_number
+from beholder.figures import PickerStimulus, render_picker, render_sound
+from beholder.models import list_sketch_frequencies, sketch_cochleagram
 from beholder.synthesis.engine._stimulus_format import StimulusFormat
 
 if TYPE_CHECKING:
@@ -54,16 +55,15 @@ def pick_metamers(made: Metamers) -> str:
 
 def _embed(image: np.ndarray, form: StimulusFormat) -> tuple[str, str]:
     """Picture and sound as data URIs."""
-    sound = ""
     if form.suffix == ".wav":
-        picture = draw_sound(image, sketch_cochleagram(image, form.sample_rate), 2 * _WIDTH, round(1.3 * _WIDTH))
-        sound = _to_uri(form.encode(_bring_down(image)), "audio/wav")
-    else:
-        pixels = form.to_pixels(image)
-        picture = Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
+        rate = form.sample_rate
+        picture = render_sound(image, rate, sketch_cochleagram(image, rate), list_sketch_frequencies(rate))
+        return _to_uri(picture, "image/svg+xml"), _to_uri(form.encode(_bring_down(image)), "audio/wav")
+    pixels = form.to_pixels(image)
+    picture = Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
     buffer = io.BytesIO()
     picture.save(buffer, "WEBP", quality=_QUALITY, method=2)
-    return _to_uri(buffer.getvalue(), "image/webp"), sound
+    return _to_uri(buffer.getvalue(), "image/webp"), ""
 
 
 def _bring_down(samples: np.ndarray) -> np.ndarray:
@@ -77,9 +77,9 @@ def _to_uri(data: bytes, media_type: str) -> str:
 
 def _tell(row: dict[str, Any]) -> str:
     """One line about a metamer."""
-    names = (("db_snr", "{:.1f} dB"), ("db_snr_saved", "{:.1f} dB as saved"), ("spearman", "Spearman {:.3f}"),
-             ("pearson", "Pearson {:.3f}"))  # fmt: skip
-    words = [text.format(row[name]) for name, text in names if not math.isnan(row[name])]
+    names = (("db_snr", "{} dB"), ("db_snr_saved", "{} dB as saved"), ("spearman", "Spearman {}"),
+             ("pearson", "Pearson {}"))  # fmt: skip
+    words = [text.format(format_number(row[name])) for name, text in names if not math.isnan(row[name])]
     said = [str(row[f"prediction_{name}"]) for name in ("original", "metamer") if row[f"prediction_{name}"]]
     if len(said) == 2:
         by = f" (by {row['decision']})" if row["decision"] else ""

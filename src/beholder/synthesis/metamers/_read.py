@@ -12,6 +12,7 @@ import numpy as np
 
 from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.files import explain_write_errors, write_bytes, write_json
+from beholder._core.wording import format_count, format_number
 from beholder.stimuli import (
     MetamerFile,
     MetamerSet,
@@ -83,10 +84,13 @@ class Metamers:
     def __repr__(self) -> str:
         n_stimuli, n_layers = len({key[0] for key in self.keys}), len({key[1] for key in self.keys})
         own: pd.DataFrame = self.table.loc[self.table["layer"] == self.table["measured_layer"]]
-        level = f", median {float(np.median(own['db_snr'])):.1f} dB" if len(own) else ""
+        level = f", median {format_number(float(np.median(own['db_snr'])))} dB" if len(own) else ""
         known: pd.DataFrame = own.loc[own["passed"].notna()]
         verdict = f", {format_passed(known)} pass" if len(known) else ""
-        return f"Metamers({len(self)} of {n_stimuli} stimuli at {n_layers} layers of {self.model}{level}{verdict})"
+        n_seeds = len({key[2] for key in self.keys})
+        seeds = f" × {n_seeds} seeds" if n_seeds > 1 else ""
+        of = f"{format_count(n_stimuli, 'stimulus')} × {format_count(n_layers, 'layer')}{seeds}"
+        return f"Metamers({format_count(len(self), 'metamer')} of {self.model}: {of}{level}{verdict})"
 
     def _repr_html_(self) -> str | None:
         """A picker of stimulus, layer and seed, with players for sounds, for notebooks."""
@@ -213,7 +217,10 @@ class Metamers:
             if not places:
                 raise UnknownNameError("stimulus that has metamers here", stimulus_id, known)
             rows[stimulus_id] = [originals[places[0]], *(images[i] for i in places)]
-            captions[stimulus_id] = ["original", *(f"{self._name(i)}, {own[self.keys[i]]:.1f} dB" for i in places)]
+            captions[stimulus_id] = [
+                "original",
+                *(f"{self._name(i)}, {format_number(own[self.keys[i]])} dB" for i in places),
+            ]
         value_range = (self.form.low, self.form.high) if self.form.suffix == ".png" else None
         return plot_stimulus_rows(rows, ax, captions=captions, value_range=value_range)
 

@@ -14,6 +14,7 @@ from beholder._core.errors import InputError, UnknownNameError, suggest_method_k
 from beholder._core.files import explain_read_errors, read_json
 from beholder._core.provenance import FILE_NAME
 from beholder._core.tables import save_frame
+from beholder._core.wording import format_count, format_number
 from beholder.models import Unit
 from beholder.stimuli import embed_stimulus, format_rows
 from beholder.synthesis.engine._stimulus_format import StimulusFormat
@@ -189,13 +190,13 @@ class Visualizations:
         for i, unit in enumerate(self.units[:_SHOWN]):
             cells = [str(unit)]
             for s in range(len(SIGNS)):
-                told = [f"activation {value:.4g}" for value in self.activations[i, s]]
+                told = [f"activation {format_number(value)}" for value in self.activations[i, s]]
                 pairs = zip(self.images.paths[i, s], told, strict=True)
                 is_shown = self.images.paths.flat[0].suffix in (".png", ".wav")
                 cells.append("".join(embed_stimulus(*pair) for pair in pairs) if is_shown else "<br>".join(told))
             rows.append(cells)
         left = len(self) - len(rows)
-        return format_rows(repr(self), ("unit", *SIGNS), rows, f"and {left} units more" if left else "")
+        return format_rows(repr(self), ("unit", *SIGNS), rows, f"and {format_count(left, 'unit')} more" if left else "")
 
     def to_pandas(self) -> pd.DataFrame:
         """One row an image: ``layer, channel, sign, image, activation, percentile, loss, file``; loss is the last."""
@@ -247,7 +248,7 @@ class Visualizations:
             raise InputError(f"a unit from 0 to {len(self) - 1}", got=str(unit))
         rows = {sign: list(self.images[unit, i]) for i, sign in enumerate(SIGNS)}
         captions = {
-            sign: [f"{value:.3g}" if np.isfinite(value) else "–" for value in self.activations[unit, i]]
+            sign: [format_number(value) if np.isfinite(value) else "–" for value in self.activations[unit, i]]
             for i, sign in enumerate(SIGNS)
         }
         axes = plot_stimulus_rows(rows, ax, captions=captions, value_range=self.images.value_range)
