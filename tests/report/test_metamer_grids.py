@@ -69,7 +69,7 @@ def test_the_page_has_a_section_of_each(results: Path) -> None:
     found = {item.name: kind.render(item, page) for item in kind.find(results)}
     assert set(found) == {"metamers", "examples-vision-1"}
     published: Any = found["examples-vision-1"]
-    assert published.answer.startswith("examples-vision-1: examples of metamers of 2 pictures, of 2 networks, 10")
+    assert published.answer == "10 metamers of 2 pictures, of 2 networks: published examples."
     lines = published.view.rows[0].lines
     assert [line.network for line in lines] == ["", "alexnet", "resnet50"]
     assert [card.name for card in lines[1].cards] == list(STAGES["alexnet"])

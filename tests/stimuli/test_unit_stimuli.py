@@ -92,7 +92,7 @@ def test_units_are_in_the_order_of_the_recording(folder: Path) -> None:
 
 def test_looking_at_it(folder: Path) -> None:
     found = bh.open(folder)
-    assert repr(found) == "ModelStimuli(4 units of net, 3 layers; 24 natural, 2 optimized stimuli)"
+    assert repr(found) == "ModelStimuli(4 units of net, 3 layers; stimuli: 24 natural, 2 optimized)"
     table = found.to_pandas()
     assert len(table) == 26
     assert set(table.loc[table["kind"] == "natural", "sign"]) == {"min", "max"}

@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
+
+from beholder._core.narrowing import is_mapping
 
 HIDDEN: Final = "…"
 _ROOTS = frozenset(
@@ -151,14 +153,14 @@ def hide_places_in(value: Any, folder: Path | str | None = None, hosts: tuple[st
     """
     if isinstance(value, str):
         return _hide_hosts(_hide_word(value, folder), hosts)
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return {
             hide_places_in(name, folder, hosts): hide_places_in(each, folder, hosts)
             for name, each in value.items()
             if name != "node"
         }
     if isinstance(value, list | tuple):
-        return [hide_places_in(each, folder, hosts) for each in value]
+        return [hide_places_in(each, folder, hosts) for each in cast("Sequence[Any]", value)]
     return value
 
 
@@ -179,13 +181,13 @@ def find_hosts(value: Any) -> tuple[str, ...]:
     found: dict[str, None] = {}
 
     def look(part: Any) -> None:
-        if isinstance(part, Mapping):
+        if is_mapping(part):
             for name, each in part.items():
                 if name == "node" and isinstance(each, str):
                     found[each] = None
                 look(each)
         elif isinstance(part, list | tuple):
-            for each in part:
+            for each in cast("Sequence[Any]", part):
                 look(each)
 
     look(value)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import final
 
 from beholder._core.wording import count_items, format_count
-from beholder.report._metamer_view import Embedder, Shown, plan_side
+from beholder.report._metamer_view import Embedder, SmallPicture, plan_side
 from beholder.report._section import SECTIONS, TEMPLATES, Page, Section, SectionKind, SectionView, list_choices
 from beholder.report._sounds import is_sound
 from beholder.stimuli import GridRow, find_metamer_sets, is_metamer_examples, read_metamer_grid
@@ -25,7 +25,7 @@ class GridCard:
     name: str
     network: str
     alt: str
-    shown: Shown
+    shown: SmallPicture
     link: str | None
 
 
@@ -103,14 +103,13 @@ class MetamerGridKind(SectionKind):
                 f"Not readable: {', '.join(broken[:5])}{f' and {len(broken) - 5:,} more' * (len(broken) > 5)}."
             )
         name = item.resolve().name
-        where = f"{name}: examples of metamers" if published else f"{name}: metamers"
         sense = "sound" if noun == "sounds" else "look"
         return Section(
             title=f"How do metamers of {format_count(n, 'network')} {sense} beside one another ({name})?"
             if n > 1
             else f"How do metamers {sense} beside their originals ({name})?",
-            answer=f"{where} of {count_items(len(rows), noun)}, of {format_count(n, 'network')}, "
-            f"{format_count(len(files), 'metamer')} in all.",
+            answer=f"{format_count(len(files), 'metamer')} of {count_items(len(rows), noun)}, of "
+            f"{format_count(n, 'network')}{': published examples' if published else ''}.",
             view=view,
             explanation="Each row is one network, from its early stages on the left to its late ones on the right. "
             f"Where a metamer does not {sense} like the original to you, the network takes alike what you do not.",

@@ -120,7 +120,7 @@ def plan_side(n_cards: int, n_bytes: int, *, has_sounds: bool) -> int:
 
 
 @final
-class Shown(NamedTuple):
+class SmallPicture(NamedTuple):
     """Picture and sound of a file as data URIs (no sound: empty), and the picture's size in pixels."""
 
     source: str
@@ -138,7 +138,7 @@ class Embedder:
         self.broken: list[str] = []
         self.is_full = False
 
-    def embed(self, path: Path) -> Shown | None:
+    def embed(self, path: Path) -> SmallPicture | None:
         """What is seen and heard of a file; None when it cannot be read or the page is full."""
         try:
             shown = (
@@ -150,7 +150,7 @@ class Embedder:
         if not self._budget.spend(shown[0] + shown[1]):
             self.is_full = True
             return None
-        return Shown(*shown)
+        return SmallPicture(*shown)
 
     def _shrink(self, path: Path) -> tuple[str, str, int, int]:
         from PIL import Image
@@ -205,7 +205,7 @@ def make_row(
     return MetamerRow(first.stimulus_id, f"{first.stimulus_id}{seed}", first.label, tuple(cards))
 
 
-def _make_card(one: MetamerFile, row: Mapping[str, Any], color: str, made: Shown, page: Page) -> MetamerCard:
+def _make_card(one: MetamerFile, row: Mapping[str, Any], color: str, made: SmallPicture, page: Page) -> MetamerCard:
     verdict = format_verdict(row)
     best = row["db_snr_saved"] if _is_known(row["db_snr_saved"]) else row["db_snr"]
     facts = [

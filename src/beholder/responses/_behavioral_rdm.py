@@ -191,6 +191,7 @@ class BehavioralRDM:
         ax: Axes | None = None,
         *,
         categories: Sequence[str] | None = None,
+        labels: Sequence[str] | None = None,
         rank: bool = True,
         title: str = "",
         name: str | None = None,
@@ -202,8 +203,8 @@ class BehavioralRDM:
         from beholder.figures import plot_rdm
 
         return plot_rdm(
-            self.rdm, ax, categories=categories, rank=rank, title=title, name=name, limits=limits, colorbar=colorbar,
-            sides=sides,
+            self.rdm, ax, categories=categories, labels=labels, rank=rank, title=title, name=name, limits=limits,
+            colorbar=colorbar, sides=sides,
         )  # fmt: skip
 
     def _list_pairs(self) -> list[dict[str, Any]]:
