@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable, Generator
 from typing import Any
 
+from beholder._core.wording import format_count, format_number
+
 _FIRST_SECONDS, _EVERY_SECONDS = 0.5, 0.5
 _ROWS = 10
 
@@ -32,8 +34,9 @@ def render_table(head: str, frame: Any, n_rows: int = _ROWS) -> str:
         The most that are shown; how many there are is told.
     """
     left = len(frame) - n_rows
-    rest = f"<p>… and {left:,} more rows: <code>.to_pandas()</code></p>" if left > 0 else ""
-    return f"<p>{html.escape(head)}</p>{frame.head(n_rows).to_html(index=False)}{rest}"
+    rest = f"<p>… and {format_count(left, 'more row')}: <code>.to_pandas()</code></p>" if left > 0 else ""
+    table = frame.head(n_rows).to_html(index=False, float_format=format_number)
+    return f"<p>{html.escape(head)}</p>{table}{rest}"
 
 
 @contextlib.contextmanager
