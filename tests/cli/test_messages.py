@@ -80,6 +80,8 @@ def _fill(part: ast.expr) -> str:
     if isinstance(part, ast.Constant):
         return str(part.value)
     assert isinstance(part, ast.FormattedValue)
+    if part.format_spec is not None and ast.unparse(part.format_spec) == "f'd'":
+        return "1"  # a whole number, which needs no quotes
     return shlex.quote(AWKWARD) if ast.unparse(part.value).startswith("shlex.") else "UNQUOTED"
 
 

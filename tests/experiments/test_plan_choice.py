@@ -346,9 +346,9 @@ def test_queries_that_nobody_could_tell_apart_are_refused_where_the_tasks_are_pl
     with pytest.raises(InputError, match=r"ranks 18 and 21 of 40 stimuli in batch 1 .*try `beholder units exempl"):
         plan_choice(net, tmp_path, **how)
     with pytest.raises(InputError, match="ranks 18 and 21 of 40"):
-        plan_choice(net, tmp_path, scheme="released", **how | {"n_catch": 0})
+        plan_choice(net, tmp_path, scheme="released", n_trials=2, n_tasks=4, n_catch=0)
     write_queries(units[2], (10, 30), 40, (0.0, 0.0))
-    plan = plan_choice(net, tmp_path, **how | {"n_trials": 3})
+    plan = plan_choice(net, tmp_path, n_trials=3, n_tasks=4, n_catch=1)
     assert f"{units[2].parent.name}/{units[2].name}" not in count_units(plan) and len(count_units(plan)) == 3
     assert any("1 of 4 units are left out, whose two queries have one activation" in note for note in plan.notes)
     for unit in units:

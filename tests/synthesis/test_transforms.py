@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -112,4 +112,4 @@ def test_lists_of_functions_prepare_stimuli() -> None:
     net = bh.wrap(torch.nn.Flatten(), steps, halve, input_shape=(3, 4, 4))
     np.testing.assert_allclose(net(Image.new("RGB", (9, 9), (255, 0, 51)))[0, ::16], [1.5, 1.0, 1.1], rtol=1e-6)
     with pytest.raises(InputError, match="a list of functions; got 'imagenet'"):
-        bh.wrap(torch.nn.Flatten(), ["imagenet"])
+        bh.wrap(torch.nn.Flatten(), cast("Any", ["imagenet"]))

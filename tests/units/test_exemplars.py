@@ -171,12 +171,13 @@ def test_the_top_of_a_unit_without_batches_and_queries(record: Record, values: n
     np.testing.assert_allclose(table["activation"], column[best.positions].ravel(), rtol=1e-6)
     assert "the 7 least and the 7 most of 60 stimuli" in repr(best) and "batch" not in repr(best)
     assert bh.find_exemplars(acts, str(UNITS[0]), top=60).ranks.shape == (1, 2, 1, 60)
-    for asked, message in (
+    refused: list[tuple[dict[str, Any], str]] = [
         ({"top": 0}, "top from 1 to 60, the recorded stimuli; got 0"),
         ({"top": 61}, "top from 1 to 60, the recorded stimuli; got 61"),
         ({"top": 9, "num_batches": 2}, "top, or batches and queries; got top with num_batches"),
         ({"top": 9, "scheme": "released"}, "got top with scheme"),
-    ):
+    ]
+    for asked, message in refused:
         with pytest.raises(bh.InputError, match=message):
             bh.find_exemplars(acts, str(UNITS[0]), **asked)
 

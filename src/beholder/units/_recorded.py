@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def find_recording(folder: Path, layers: Sequence[str]) -> Path:
         raise InputError(f"one network's recording of {layers[0]} in {folder}", got=got, hint="--model_name NAME")
     raise InputError(
         f"a recording of {layers[0]}", got=f"none in {folder}",
-        hint=f"`beholder units record --model_name NAME --layers {layers[0]} --in_path FOLDER` first",
+        hint=f"`beholder units record --model_name NAME --layers {shlex.quote(layers[0])} --in_path FOLDER` first",
     )  # fmt: skip
 
 

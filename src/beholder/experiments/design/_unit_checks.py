@@ -131,7 +131,7 @@ def require_batches(units: Sequence[UnitFolder], batches: Sequence[int]) -> None
             raise InputError(
                 f"batches 0 to {max(batches)} of every unit" if 0 in batches else f"batches up to {max(batches)}",
                 got=f"{unit.path / NATURAL} without batch_{missing[0]}",
-                hint=f"{fits}`beholder units exemplars --num_batches {max(batches) + 1}`",
+                hint=f"{fits}`beholder units exemplars --num_batches {max(batches) + 1:d}`",
             )
 
 

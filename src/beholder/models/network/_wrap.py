@@ -131,24 +131,25 @@ def wrap(
         raise InputError("a torch.nn.Module", got=type(module).__name__)
     module = unwrap_module(module)
     reserve_hook_ids(module)
-    preprocess, normalize = as_chain(preprocess), as_chain(normalize)
-    if isinstance(preprocess, (str, Mapping)):
-        preprocess = read_preprocessing(preprocess)
-    if isinstance(preprocess, Preprocessing):
+    ready: Any = as_chain(preprocess)
+    after: Any = as_chain(normalize)
+    if isinstance(ready, (str, Mapping)):
+        ready = read_preprocessing(ready)
+    if isinstance(ready, Preprocessing):
         if any(value is not None for value in (input_range, sample_rate, input_shape)):
             raise InputError("a ready preprocessing alone", got="input_range, sample_rate or input_shape beside it")
-        preprocessing: Preprocessing = preprocess
-        if normalize is not None:
-            preprocessing = ExtendedPreprocessing(preprocess, normalize)
+        preprocessing: Preprocessing = ready
+        if after is not None:
+            preprocessing = ExtendedPreprocessing(ready, after)
     else:
         preprocessing = ArrayPreprocessing(
             shape=None if input_shape is None else tuple(input_shape),
             value_range=None if input_range is None else (float(input_range[0]), float(input_range[1])),
             rate=sample_rate,
-            prepare_with=preprocess,
-            normalize_with=normalize,
+            prepare_with=ready,
+            normalize_with=after,
         )
-    preprocessing = _add_channel(module, preprocessing, normalize)
+    preprocessing = _add_channel(module, preprocessing, after)
     label = name or type(module).__name__
     taps = _find_taps(module, preprocessing) if call is None else None
     model = Model(

@@ -120,7 +120,8 @@ def read_picture_size(path: Path) -> tuple[int, int] | None:
     try:
         with Image.open(path) as picture:
             turned = picture.getexif().get(_ORIENTATION) in _SWAPS_SIDES
-            return picture.size[::-1] if turned else picture.size
+            width, height = picture.size
+            return (height, width) if turned else (width, height)
     except (OSError, ValueError, SyntaxError):  # the reader of the whole file says what is wrong with it
         return None
 

@@ -242,7 +242,7 @@ def as_transforms(given: Any) -> tuple[Transform, ...]:
     >>> as_transforms([torch.fliplr])[0].apply(torch.zeros(1, 3, 4, 4), None).shape
     torch.Size([1, 3, 4, 4])
     """
-    items = [given] if isinstance(given, Transform) or callable(given) else list(given)
+    items: list[Any] = [given] if isinstance(given, Transform) or callable(given) else list(given)
     wrong = next((each for each in items if not isinstance(each, Transform) and not callable(each)), None)
     if wrong is not None:
         raise InputError("transforms, or functions of a batch of images", got=repr(wrong))
