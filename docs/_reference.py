@@ -138,7 +138,8 @@ def _look(file: Path, body: list[ast.stmt], i: int, name: str) -> Found | None:
             "class" if isinstance(node, ast.ClassDef) else "function", file, node, ast.get_docstring(node) or ""
         )
     targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-    if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+    named = [each for target in targets for each in (target.elts if isinstance(target, ast.Tuple) else [target])]
+    if any(isinstance(each, ast.Name) and each.id == name for each in named):
         after = body[i + 1] if i + 1 < len(body) else None
         text = after.value.value if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) else ""
         return Found("value", file, node, text if isinstance(text, str) else "")
