@@ -210,3 +210,11 @@ def test_a_mistyped_keyword_is_answered_with_the_near_ones() -> None:
 def test_a_keyword_that_nothing_is_near_is_answered_with_all() -> None:
     with pytest.raises(bh.InputError, match=r"^expected the name of a keyword of extract\(\); got 'zzzzz'; try one of"):
         bh.extract(zzzzz=1)  # type: ignore[call-arg]
+
+
+def test_keywords_that_a_function_hands_on_are_its_own() -> None:
+    """``from_trials(…, **kept)`` hands what else comes to the class."""
+    made = bh.Recordings.from_trials([[1.0], [2.0]], ["a", "b"], name="mine")
+    assert made.name == "mine"
+    with pytest.raises(bh.UnknownKeyword, match=r"keyword of Recordings\(\); got 'nam'; try 'name'"):
+        bh.Recordings.from_trials([[1.0], [2.0]], ["a", "b"], nam="mine")

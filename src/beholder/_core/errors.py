@@ -162,11 +162,14 @@ def suggest_keywords(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         if kwargs and not known.keys() >= kwargs.keys():
-            known.update(dict.fromkeys(inspect.signature(function).parameters))
+            parameters = inspect.signature(function).parameters
+            known.update(dict.fromkeys(parameters))
+            takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
             for name in kwargs:
-                if name not in known:
+                if name not in known and not takes_any:
                     called = function.__qualname__.removesuffix(".__init__").rpartition("<locals>.")[2]
-                    raise UnknownKeyword(f"keyword of {called}()", name, [each for each in known if each != "self"])
+                    names = [each for each in known if each not in ("self", "cls")]
+                    raise UnknownKeyword(f"keyword of {called}()", name, names)
         return function(*args, **kwargs)
 
     return checked

@@ -1,4 +1,9 @@
-"""Activations: capture, extraction, the store and its readers, other formats, similarity measures."""
+"""Activations: capture, extraction, the store and its readers, other formats, similarity measures.
+
+>>> import beholder as bh
+>>> bh.activations.parse_layer("layer1.0.relu@3:in").call
+3
+"""
 
 from beholder._core.lazy import attach
 

@@ -52,7 +52,7 @@ def open(path: Path | str) -> Any:
     >>> import beholder as bh
     >>> acts = bh.extract("beholder:shapes", "images", ["block5", "classifier"], device="cpu")
     >>> open("activations/shapes.zarr").layers
-    ('block5', 'classifier')
+    ['block5', 'classifier']
     """
     path = Path(path)
     if is_address(path):

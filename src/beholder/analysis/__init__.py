@@ -1,4 +1,9 @@
-"""Analysis: from activations, recordings and responses to tables and figures."""
+"""Analysis: from activations, recordings and responses to tables and figures.
+
+>>> import beholder as bh
+>>> bh.analysis.DISTANCES.names()[:2]
+['mahalanobis', 'crossnobis']
+"""
 
 from beholder._core.lazy import attach
 

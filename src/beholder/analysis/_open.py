@@ -36,7 +36,7 @@ def open(path: Path | str) -> Any:
     >>> import beholder as bh
     >>> acts = bh.extract("beholder:shapes", "images", ["block5", "classifier"], device="cpu")
     >>> bh.open("activations/shapes.zarr").layers
-    ('block5', 'classifier')
+    ['block5', 'classifier']
     """
     path = Path(path)
     if path.suffix == ".parquet" or path.name.endswith(RESULT_SUFFIX):

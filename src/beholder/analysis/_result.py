@@ -66,7 +66,8 @@ class Result:
     >>> import numpy as np
     >>> import beholder as bh
     >>> result = bh.analyze_anova(np.random.default_rng(0).uniform(0.4, 1, (6, 3, 2)), n_permutations=19)
-    >>> result.kind, result.save("found").as_posix()
+    >>> result.kind, result.save("anova.parquet").as_posix()
+    ('anova', 'anova.parquet')
     """
 
     kind: str

@@ -139,8 +139,11 @@ def judge_metamers(
     --------
     >>> import beholder as bh
     >>> picture = bh.StimulusSet.from_folder("images")[:1]
-    >>> made = bh.make_metamers("beholder:shapes", picture, ["block5"], iterations=4, out_path="metamers")
-    >>> bh.judge_metamers("metamers", "beholder:shapes").judges
+    >>> few = {"iterations": 4, "measured": ["block2"]}
+    >>> made = bh.make_metamers("beholder:shapes", picture, ["block2"], out_path="metamers", **few)
+    >>> verdicts = bh.judge_metamers("metamers", "beholder:shapes")
+    >>> verdicts.recognize_layers()[["layer", "n"]].to_numpy().tolist()
+    [['', 1], ['block2', 1]]
     """
     if rule not in CATEGORY_RULES:
         raise UnknownNameError("rule", rule, CATEGORY_RULES)

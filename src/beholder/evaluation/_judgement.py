@@ -48,9 +48,11 @@ class Judgement:
     --------
     >>> import beholder as bh
     >>> picture = bh.StimulusSet.from_folder("images")[:1]
-    >>> made = bh.make_metamers("beholder:shapes", picture, ["block5"], iterations=4, out_path="metamers")
+    >>> few = {"iterations": 4, "measured": ["block2"]}
+    >>> made = bh.make_metamers("beholder:shapes", picture, ["block2"], out_path="metamers", **few)
     >>> verdicts = bh.judge_metamers("metamers", "beholder:shapes")
-    >>> verdicts.recognize_layers()[["judge", "layer", "n"]].to_numpy().tolist()
+    >>> verdicts.models == verdicts.judges, len(verdicts.table)
+    (True, 2)
     """
 
     table: pd.DataFrame

@@ -1,4 +1,9 @@
-"""Experiments: design, task folders, server, simulated participants. Knows no models."""
+"""Experiments: design, task folders, server, simulated participants. Knows no models.
+
+>>> import beholder as bh
+>>> bh.experiments.list_task_kinds()[:2]
+('2afc', 'counterfactual')
+"""
 
 from beholder._core.lazy import attach
 

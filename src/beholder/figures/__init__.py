@@ -3,6 +3,9 @@
 Every plot draws into the ``ax`` it is given, or makes a figure of print size of its own, and returns
 the axes. In a notebook the figure appears, and pyplot shows it where it is imported; pyplot is not imported for it
 elsewhere.
+
+>>> import beholder as bh
+>>> ax = bh.figures.plot_rdm([[0.0, 1.0], [1.0, 0.0]])
 """
 
 from beholder._core.lazy import attach

@@ -1,4 +1,9 @@
-"""Long work as shards: plan, claim, run, receipt, commit. Knows nothing of what a shard holds."""
+"""Long work as shards: plan, claim, run, receipt, commit. Knows nothing of what a shard holds.
+
+>>> import beholder as bh
+>>> bh.jobs.parse_cluster("local:2").kind
+'local'
+"""
 
 from beholder._core.lazy import attach
 

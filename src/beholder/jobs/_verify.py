@@ -107,7 +107,8 @@ def verify_outputs(path: Path | str, *, repair: bool = True) -> list[OutputCheck
     --------
     >>> import beholder as bh
     >>> acts = bh.extract("beholder:shapes", "images", ["block5", "classifier"], device="cpu")
-    >>> [check.ok for check in bh.verify_outputs("activations/shapes.zarr")]
+    >>> [check.is_whole for check in bh.verify_outputs("activations/shapes.zarr")]
+    [True]
     """
     path = Path(path)
     if not path.exists():

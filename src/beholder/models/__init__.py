@@ -1,4 +1,9 @@
-"""Networks by name: sources, catalog, weights, preprocessing, layers."""
+"""Networks by name: sources, catalog, weights, preprocessing, layers.
+
+>>> import beholder as bh
+>>> bh.models.find_alias("alexnet").source
+'torchvision'
+"""
 
 from beholder._core.lazy import attach
 

@@ -1,4 +1,9 @@
-"""Brain and other target data: responses of units to stimuli, with repeats and reliability; RDMs as data."""
+"""Brain and other target data: responses of units to stimuli, with repeats and reliability; RDMs as data.
+
+>>> import beholder as bh
+>>> bh.recordings.RecordedRDMs([[1.0, 2.0, 3.0]], ["a", "b", "c"]).to_square().shape
+(1, 3, 3)
+"""
 
 from beholder._core.lazy import attach
 

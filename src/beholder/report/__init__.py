@@ -2,6 +2,10 @@
 
 Sections register per kind of file in :data:`SECTIONS`; other rooms and installed packages add theirs
 through the entry-point group ``beholder.report_sections``. The report reads and draws; it computes nothing.
+
+>>> import beholder as bh
+>>> "figures" in bh.report.SECTIONS.names()
+True
 """
 
 from beholder._core.lazy import attach

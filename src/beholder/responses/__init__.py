@@ -1,4 +1,9 @@
-"""Human answers: schema, store, export, exclusions."""
+"""Human answers: schema, store, export, exclusions.
+
+>>> import beholder as bh
+>>> bh.responses.ANSWER_FORMS["2afc"].values
+('upper', 'lower')
+"""
 
 from beholder._core.lazy import attach
 

@@ -1,4 +1,9 @@
-"""Plain arrays in, plain numbers out: intervals, correlations, psychometric functions, power."""
+"""Plain arrays in, plain numbers out: intervals, correlations, psychometric functions, power.
+
+>>> import beholder as bh
+>>> [round(float(end), 2) for end in bh.statistics.wilson_interval(8, 10)]
+[0.49, 0.94]
+"""
 
 from beholder._core.lazy import attach
 

@@ -1,4 +1,9 @@
-"""Stimuli: sets of pictures and sounds, reading and showing them, and drawn sets. Loads no torch."""
+"""Stimuli: sets of pictures and sounds, reading and showing them, and drawn sets. Loads no torch.
+
+>>> import beholder as bh
+>>> bh.stimuli.make_shape_picture("star", seed=0).shape
+(224, 224, 3)
+"""
 
 from beholder._core.lazy import attach
 

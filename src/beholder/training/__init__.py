@@ -1,4 +1,9 @@
-"""Training of observers: networks that learn to name stimuli, plainly, under attack or in noise."""
+"""Training of observers: networks that learn to name stimuli, plainly, under attack or in noise.
+
+>>> import beholder as bh
+>>> bh.training.resolve_settings("standard", "image").optimizer
+'sgd'
+"""
 
 from beholder._core.lazy import attach
 

@@ -76,7 +76,7 @@ class TrainingSettings:
 
     Examples
     --------
-    >>> settings = TrainingSettings(epochs=10, attack="pgd", norm="l2", eps=3.0)
+    >>> settings = TrainingSettings(epochs=10, attack="pgd", norm="l2", eps=3.0, attack_steps=5)
     >>> settings.epochs, settings.optimizer, settings.attack
     (10, 'sgd', 'pgd')
     """

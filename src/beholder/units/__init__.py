@@ -1,4 +1,9 @@
-"""Units: drawn from a network's layers, recorded over stimuli, and the stimuli that drive them most and least."""
+"""Units: drawn from a network's layers, recorded over stimuli, and the stimuli that drive them most and least.
+
+>>> import beholder as bh
+>>> bh.units.plan_windows(1000, num_batches=2).start_max
+980
+"""
 
 from beholder._core.lazy import attach
 

@@ -355,7 +355,7 @@ class Activations:
     >>> import beholder as bh
     >>> acts = bh.extract("beholder:shapes", "images", ["block5", "classifier"], device="cpu")
     >>> bh.Activations("activations/shapes.zarr").layers
-    ('block5', 'classifier')
+    ['block5', 'classifier']
     >>> acts["block5"].to_numpy().shape
     (32, 256, 7, 7)
     """

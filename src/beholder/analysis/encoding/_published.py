@@ -47,6 +47,10 @@ def analyze_regressions(files: Any = None) -> Result:
     Notes
     -----
     Source: Feather et al. (2023), Nature Neuroscience 26, 2017-2034; voxel_regression_functions.py.
+
+    Examples
+    --------
+    >>> bh.analyze_regressions("model_analysis_folders/audio_networks")  # doctest: +SKIP
     """
     groups = _find_files(files)
     rows: list[dict[str, Any]] = []

@@ -156,6 +156,7 @@ def replicate(
     >>> import beholder as bh
     >>> planned = bh.replicate("beholder:shapes", "images", "images", dry_run=True)
     >>> print(planned.describe()[0])
+    8 steps, one after the other:
     """
     if natural is None:
         raise InputError("natural stimuli of which random pairs are drawn", got="none", hint="--natural FOLDER")

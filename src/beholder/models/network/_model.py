@@ -133,6 +133,7 @@ class Model:
     >>> net.prepare("images/star/star_0000.png").shape
     (3, 224, 224)
     >>> net.classes[:3]
+    ('bricks', 'checkerboard', 'circle')
     """
 
     name: str

@@ -48,7 +48,7 @@ def draw_set(name: str, folder: Path | str, n_per_category: int = 10, seed: int 
 
     Examples
     --------
-    >>> len(draw_set("shapes", "images", 1))
+    >>> len(draw_set("shapes", "few", 1))
     16
     """
     if name not in _SETS:

@@ -74,6 +74,7 @@ class StimulusSet:
     >>> import beholder as bh
     >>> pictures = bh.StimulusSet.from_folder("images")
     >>> len(pictures), pictures.ids[:2], pictures[:2].labels
+    (32, ('bricks_0000', 'bricks_0001'), ('bricks', 'bricks'))
     """
 
     kind: Kind

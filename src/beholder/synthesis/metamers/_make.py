@@ -157,7 +157,8 @@ def make_metamers(
     --------
     >>> import beholder as bh
     >>> picture = bh.StimulusSet.from_folder("images")[:1]
-    >>> made = bh.make_metamers("beholder:shapes", picture, ["block5"], iterations=4, out_path="metamers")
+    >>> few = {"iterations": 4, "measured": ["block2"]}
+    >>> made = bh.make_metamers("beholder:shapes", picture, ["block2"], out_path="metamers", **few)
     >>> len(made), made.path.as_posix()
     (1, 'metamers/shapes')
     """
