@@ -7,24 +7,22 @@ import os
 import runpy
 import subprocess
 import sys
-import threading
 import time
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from .conftest import ROOT
 
-WIDTHS = (1280, 390)
+ADDRESS = "https://beholder.test/"
+COPY = "button[data-clipboard-target]"
 _BUILT_WITHIN = 900.0
 PAGES_LOOKED_AT = ("", "install/", "five_minutes/", "tasks/", "models/", "python/", "errors/", "compare_people/")
 
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
-    """The address of the built site; ``BEHOLDER_SITE`` names one that is built already, or being built."""
+    """The folder of the built site; ``BEHOLDER_SITE`` names one that is built already, or being built."""
     folder = os.environ.get("BEHOLDER_SITE")
     if folder is not None:
         end = time.monotonic() + _BUILT_WITHIN
@@ -37,16 +35,7 @@ def site(tmp_path_factory):
         environment = {**os.environ, "BEHOLDER_GALLERY": "kept"}  # tutorials have tests of their own
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
-    handler = partial(_Silent, directory=folder)
-    with contextlib.closing(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-
-
-class _Silent(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
+    return Path(folder)
 
 
 @pytest.fixture(scope="session")
@@ -65,9 +54,27 @@ def chromium():
 
 
 @pytest.fixture
-def page(chromium, site):
-    with contextlib.closing(chromium.new_context(base_url=site, permissions=["clipboard-read"])) as context:
-        yield context.new_page()
+def visit(chromium, site):
+    """Opens a page of the site, given its address and options of the context; no server is asked."""
+    with contextlib.ExitStack() as stack:
+
+        def go(address, **options):
+            context = stack.enter_context(contextlib.closing(chromium.new_context(**options)))
+            context.route("**/*", lambda route: _answer(route, site))
+            page = context.new_page()
+            page.goto(ADDRESS + address)
+            return page
+
+        yield go
+
+
+def _answer(route, site):
+    file = site / route.request.url.removeprefix(ADDRESS).partition("?")[0].partition("#")[0]
+    file = file / "index.html" if file.is_dir() else file
+    if file.is_file():
+        route.fulfill(path=file)
+    else:
+        route.fulfill(status=404)
 
 
 @pytest.mark.browser
@@ -81,9 +88,8 @@ def page(chromium, site):
         ("noise ceiling", "ceilings/"),
     ],
 )
-def test_search_finds(page, words, wanted):
-    page.goto("")
-    page.locator("label.md-search__icon, label[for=__search]").first.click()
+def test_search_finds(visit, words, wanted):
+    page = visit("")
     page.locator("input[data-md-component=search-query]").fill(words)
     results = page.locator(".md-search-result__item a.md-search-result__link")
     results.first.wait_for()
@@ -93,36 +99,29 @@ def test_search_finds(page, words, wanted):
 
 
 @pytest.mark.browser
-def test_copy_buttons_give_commands_alone(page):
-    page.goto("five_minutes/")
-    button = page.locator(".language-console").first.locator("button.md-clipboard, .md-code__button").first
-    button.click()
+def test_copy_buttons_give_commands_alone(visit):
+    page = visit("five_minutes/", permissions=["clipboard-read"])
+    page.locator(".language-console").first.locator(COPY).click()
     assert page.evaluate("navigator.clipboard.readText()") == "beholder report ."
 
 
 @pytest.mark.browser
-def test_copied_sessions_leave_out_what_was_printed(page):
-    page.goto("tasks/")
-    block = page.locator(".language-console", has_text="error: expected every unit")
-    block.locator("button.md-clipboard, .md-code__button").first.click()
+def test_copied_sessions_leave_out_what_was_printed(visit):
+    page = visit("tasks/", permissions=["clipboard-read"])
+    page.locator(".language-console", has_text="error: expected every unit").locator(COPY).click()
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == "beholder tasks plan -s stimuli/resnet50-l2 -nt 21 -nb 10 -nc 3 -nh 51"
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_cut_off(chromium, site, width, scheme):
-    context = chromium.new_context(
-        base_url=site, viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
-    )
-    with contextlib.closing(context):
-        page = context.new_page()
-        for name in PAGES_LOOKED_AT:
-            page.goto(name)
-            assert page.evaluate("document.body.dataset.mdColorScheme") == {"light": "default", "dark": "slate"}[scheme]
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, name
-            assert page.evaluate(_CUT) == [], name
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_nothing_is_cut_off(visit, width, scheme):
+    page = visit("", viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce")
+    for name in PAGES_LOOKED_AT:
+        page.goto(ADDRESS + name)
+        assert page.evaluate("document.body.dataset.mdColorScheme") == {"light": "default", "dark": "slate"}[scheme]
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        assert page.evaluate(_CUT) == [], name
 
 
 _CUT = """() => [...document.querySelectorAll("article *")].filter((element) => {
