@@ -1,9 +1,11 @@
 """A small run in a process of its own, to be killed, or started by torchrun: OUT EPOCHS SECONDS_A_BATCH [NORM].
 
-With ``damaged`` in the place of NORM two stimuli cannot be read, which different processes come upon."""
+With ``damaged`` in the place of NORM two stimuli cannot be read, which different processes come upon. With
+``elsewhere`` the second process is on a machine of another kind, with ``mixed`` besides as is allowed."""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Collection
@@ -41,6 +43,8 @@ class Slow:
 
 def main(out: str, epochs: str, seconds: str, *norm: str) -> None:
     torch.manual_seed(0)
+    if "elsewhere" in norm and os.environ.get("RANK") == "1":
+        os.environ["ONEDNN_MAX_CPU_ISA"] = "SSE41"
     damaged = range(12) if "damaged" in norm else ()
     middle = [nn.BatchNorm2d(6)] if norm and not damaged else []
     net = nn.Sequential(
@@ -51,6 +55,7 @@ def main(out: str, epochs: str, seconds: str, *norm: str) -> None:
         bh.wrap(net, input_shape=(3, 8, 8), input_range=(0.0, 1.0)), (Slow(learnt, float(seconds), damaged), held),
         preset="adversarial", eps=0.2, attack_steps=1, eval_steps=1, ema=0.9, epochs=int(epochs), batch_size=16,
         learning_rate=0.05, out_path=out, threads=1, save_seconds=0.05, device="cpu", skip_bad=bool(damaged),
+        mixed="mixed" in norm,
     )  # fmt: skip
 
 

@@ -8,13 +8,20 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from beholder._core.errors import OtherMachine
+from beholder._core.machine import Kind, describe_kind
+from beholder.jobs import JobFolder
+from beholder.jobs._kind import read_kinds
 from beholder.training._order import list_batches
+from beholder.training._train import _admit_all
 
 SCRIPT = Path(__file__).with_name("run_training.py")
 FILES = ("checkpoints/best.safetensors", "checkpoints/last.safetensors", "settings.json")
@@ -90,6 +97,38 @@ def test_what_each_of_two_processes_left_out_is_listed(tmp_path: Path) -> None:
     outputs = json.loads((tmp_path / "two" / "provenance.json").read_text())["outputs"]
     assert outputs["."]["skipped"] == sorted(map(str, first | second))
     assert f'"n_skipped": {len(first | second)}' in (tmp_path / "two" / "log.jsonl").read_text()
+
+
+@pytest.mark.slow
+def test_a_process_on_another_kind_of_machine_is_refused_or_listed(tmp_path: Path) -> None:
+    """Whichever it is: the first one's kind is the run's, the second one is on another."""
+    assert launch(tmp_path / "two", "1", "0", "elsewhere").wait() != 0
+    assert not list((tmp_path / "two").rglob("*.safetensors")), "before anything is learnt"
+    assert launch(tmp_path / "two", "1", "0", "elsewhere", "mixed").wait() == 0
+    outputs = json.loads((tmp_path / "two" / "provenance.json").read_text())["outputs"]
+    assert [("SSE41" in each["kind"]) for each in outputs["."]["machines"]] == [False, True]
+
+
+class Others:
+    """Stands for a group of processes, of which this one sees what all have."""
+
+    def __init__(self, kinds: Sequence[Kind]) -> None:
+        self.kinds = list(kinds)
+
+    def gather(self, value: Any) -> list[Any]:
+        return self.kinds if isinstance(value, dict) else [value, None]
+
+
+def test_every_process_is_held_against_the_machine_of_the_run(tmp_path: Path) -> None:
+    own = describe_kind("cpu")
+    other = {**own, "gpu": "another"}
+    folder = JobFolder(tmp_path / ".out.jobs", tmp_path / "out")
+    _admit_all(Others([own, own]), folder, "cpu")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(OtherMachine, match="GPU another"):
+        _admit_all(Others([own, other]), folder, "cpu")  # pyright: ignore[reportArgumentType]
+    folder.mixed = True
+    _admit_all(Others([own, other]), folder, "cpu")  # pyright: ignore[reportArgumentType]
+    assert "GPU another" in read_kinds(folder.path)[1].popitem()[1]
 
 
 @pytest.mark.slow

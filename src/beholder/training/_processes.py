@@ -57,13 +57,17 @@ class Processes:
         dist.all_reduce(values)
         return tuple(float(value) for value in values)
 
+    def gather(self, value: Any) -> list[Any]:
+        """What each process has, in the order of their ranks; every process gets all."""
+        if self.n == 1:
+            return [value]
+        found: list[Any] = [None] * self.n
+        dist.all_gather_object(found, value)
+        return found
+
     def join_words(self, words: Collection[str]) -> list[str]:
         """All processes' words, each once, sorted; every process gets them."""
-        if self.n == 1:
-            return sorted(set(words))
-        found: list[Any] = [None] * self.n
-        dist.all_gather_object(found, list(words))
-        return sorted({word for own in found for word in own})
+        return sorted({word for own in self.gather(list(words)) for word in own})
 
     def send_first(self, tensors: Sequence[Tensor]) -> None:
         """Give all processes the first one's values."""

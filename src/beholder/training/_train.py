@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from beholder._core.errors import InputError, suggest_keywords
+from beholder._core.errors import InputError, OtherMachine, suggest_keywords
 from beholder._core.files import write_json
 from beholder._core.hashing import hash_file, hash_settings
 from beholder._core.machine import describe_kind
@@ -299,11 +299,12 @@ def _open(
 ) -> Generator[tuple[Callable[[str], object], Callable[[Run], None]]]:
     """The run's folder: held by the first process, its settings checked.
 
-    ``begin(device)`` refuses a machine of another kind, ``record(run)`` vouches for what is done.
+    ``begin(device)`` refuses machines of another kind, whichever process is on one, ``record(run)`` vouches for what
+    is done.
     """
     if not processes.is_first:
         processes.wait()
-        yield _keep_nothing, _keep_nothing
+        yield partial(_admit_all, processes, None), _keep_nothing
         return
     folder = JobFolder(out.parent / f".{out.name}.training.jobs", out)
     made = [out / name for name in _MADE]
@@ -324,11 +325,28 @@ def _open(
                 pass
             output.record(out, ".", {"epochs": len(run.history), "skipped": run.skipped})
 
-        def begin(device: str) -> None:
-            folder.mixed = read_conditions().mixed
-            folder.admit(describe_kind(device))
+        folder.mixed = read_conditions().mixed
+        yield partial(_admit_all, processes, folder), record
 
-        yield begin, record
+
+def _admit_all(processes: Processes, folder: JobFolder | None, device: str) -> None:
+    """Hold the machines of all processes against the run's; the first process, which has the folder, looks at them.
+
+    Raises
+    ------
+    OtherMachine
+        In every process, where one is on a machine of another kind.
+    """
+    kinds, refusal = processes.gather(describe_kind(device)), None
+    if folder is not None:
+        try:
+            for kind in kinds:
+                folder.admit(kind)
+        except OtherMachine as error:
+            refusal = error
+    for each in processes.gather(refusal):
+        if each is not None:
+            raise each
 
 
 def _take_changed_files(described: dict[str, Any], old: dict[str, Any] | None) -> None:
