@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -54,7 +55,7 @@ def submit(command: list[str], cluster: str, slurm: dict[str, str]) -> str:
         return not ask(["squeue", "-h"], slurm)
 
     wait_for(is_through, 900)
-    return "".join(path.read_text(encoding="utf-8") for path in sorted((folder / "logs").iterdir()))
+    return "".join(path.read_text(encoding="utf-8") for path in sorted(folder.rglob("logs/*")))
 
 
 def test_an_extraction(place: Path, here: Path, slurm: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,15 +81,17 @@ def run_plain(command: list[str]) -> float:
 
 
 def choose_iterations(place: Path, out: Path, seconds: float) -> int:
-    """As many as this machine, as busy as it is, takes about so long for."""
-    return max(20, int(100 * seconds / run_plain(make_metamers(place, out, 100))))
+    """As many as this machine, as busy as it is, takes about so long for, its start apart."""
+    few, many = (run_plain(make_metamers(place, out / str(n), n)) for n in (10, 210))
+    return max(20, int(200 * seconds / max(many - few, 1.0)))
 
 
 def test_metamers_in_jobs_that_are_too_short_for_them(place: Path, here: Path, slurm: dict[str, str]) -> None:
     n = choose_iterations(place, here / "tried", 160)
     run_plain(make_metamers(place, here / "plain", n))
     said = submit(make_metamers(place, here / "array", n), "script:tasks=1,cpus=1,time=1", slurm)
-    assert "its time is over" in said and "DUE TO JOB REQUEUE" in said
+    n_starts = len(re.findall(r"metamers net: .* in \d shards?\n", said))
+    assert "its time is over" in said and n_starts > 1 and "error" not in said, said
     assert read_tree(here / "array") == read_tree(here / "plain")
 
 
@@ -131,3 +134,50 @@ def test_a_job_without_its_data_says_so_and_the_others_go_on(place: Path, here: 
     assert [log.count("error: expected") for log in logs] == [1, 0, 0]
     finish(make_command("extract", place, here / "plain"))
     assert read_tree(here / "array") == read_tree(here / "plain")
+
+
+def run(command: list[str]) -> str:
+    """Run a command in a process of its own; what it logs."""
+    done = subprocess.run(
+        [sys.executable, "-m", "beholder.cli", *command], capture_output=True, text=True, timeout=900, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_jobs_that_dask_starts(place: Path, here: Path, slurm: dict[str, str]) -> None:
+    pytest.importorskip("dask_jobqueue")
+    run(make_command("default", place, here / "plain"))
+    said = run(
+        [*make_command("default", place, here / "jobs"), "--workers", "2", "--cluster",
+         "slurm:cpus=1,memory=1GB,time=10,interface=lo,wait=300"]
+    )  # fmt: skip
+    assert "2 workers on 1 machines" in said and "dashboard" in said
+    logs = list((here / "beholder-jobs" / "logs").iterdir())
+    assert len(logs) >= 2 and not list((here / "beholder-jobs").glob(".keys-*")), "its keys are deleted"
+    wait_for(lambda: not ask(["squeue", "-h"], slurm), 60)  # jobs end with the command
+    assert read_tree(here / "jobs") == read_tree(here / "plain")
+
+
+def test_a_whole_study(place: Path, here: Path, slurm: dict[str, str]) -> None:
+    """Six steps, each an array and the job after it, begun when those that it needs have succeeded."""
+    import pandas as pd
+
+    words = ["replicate", f"file:{place / 'ten.py'}", "--natural", str(place / "images"), "--layers", "0", "--recipe",
+             "default", "--iterations", "4", "--n_pairs", "40", "--n_draws", "2", "--norm", "l2", "--eps", "1",
+             "--attack_steps", "2", "--n_attacked", "4"]  # fmt: skip
+    (here / "few").mkdir()
+    rows = ["file,label"]
+    for i in range(4):
+        (here / "few" / f"{i}.png").write_bytes((place / "images" / f"picture_{i:02d}.png").read_bytes())
+        rows.append(f"{i}.png,{i}")
+    (here / "few" / "table.csv").write_text("\n".join(rows), encoding="utf-8")
+    words += ["--stimuli", str(here / "few"), "--labelled", str(here / "few" / "table.csv")]
+    run([*words, "--out_path", "plain"])
+    said = submit([*words, "--out_path", "jobs"], "script:tasks=2,cpus=1,time=10", slurm)
+    assert "error" not in said, said
+    names = [sorted(path.relative_to(here / each).as_posix() for path in (here / each).rglob("*.parquet"))
+             for each in ("plain", "jobs")]  # fmt: skip
+    assert names[0] == names[1] and len(names[0]) >= 4
+    for name in names[0]:
+        pd.testing.assert_frame_equal(pd.read_parquet(here / "jobs" / name), pd.read_parquet(here / "plain" / name))

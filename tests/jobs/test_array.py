@@ -232,3 +232,18 @@ def test_tasks_begin_at_places_of_their_own(as_task: Callable[[str], None]) -> N
     as_task("1/4")
     task = read_array_task()
     assert isinstance(task, ArrayTask) and (task.index, task.count, task.name) == (1, 4, "scripts")
+
+
+def test_a_signal_at_the_very_end_of_a_task_leaves_its_exit_code() -> None:
+    """Python gives signals back to the system before it is through; USR1 would then end the process as it ends."""
+    code = """
+import os, signal, sys
+from beholder.jobs import listen_to_queue
+listen_to_queue()
+class Late:
+    def __del__(self, kill=os.kill, own=os.getpid(), number=signal.SIGUSR1):
+        kill(own, number)
+late = Late()
+sys.exit(75)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 75

@@ -14,6 +14,7 @@ other.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
@@ -150,10 +151,14 @@ _told: list[int] = []
 
 
 def listen_to_queue() -> None:
-    """Take the signals by which a queue says that it ends a job soon: no part is begun after them."""
-    for name in ("SIGUSR1", "SIGTERM"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda number, _frame: _told.append(number))
+    """Take the signals by which a queue says that it ends a job soon: no part is begun after them.
+
+    What comes when the process is at its end changes no exit code any more.
+    """
+    numbers = [getattr(signal, name) for name in ("SIGUSR1", "SIGTERM") if hasattr(signal, name)]
+    for number in numbers:
+        signal.signal(number, lambda number, _frame: _told.append(number))
+    atexit.register(lambda: [signal.signal(number, signal.SIG_IGN) for number in numbers])
 
 
 def is_time_over() -> bool:

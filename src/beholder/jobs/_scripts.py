@@ -188,6 +188,8 @@ def _run_interruptible(command: Sequence[str]) -> list[str]:
         "task=$!",
         'wait "$task"; code=$?',
         'while kill -0 "$task" 2>/dev/null; do wait "$task"; code=$?; done',
+        "# a signal that came as the task ended has ended the wait in its place",
+        'wait "$task" 2>/dev/null; last=$?; [ "$last" -eq 127 ] || code=$last',
         f'if [ "$code" -eq {LATE} ] && [ "${{SLURM_RESTART_COUNT:-0}}" -lt {_RESTARTS} ]; then',
         '    scontrol requeue "$SLURM_JOB_ID"',
         "fi",
