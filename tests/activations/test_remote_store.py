@@ -17,7 +17,7 @@ from torch import nn
 import beholder as bh
 from beholder._core import addresses
 from beholder._core.errors import ConfigurationChanged, InputError, OutputBusy, StimulusError, StorageUnreachable
-from beholder.jobs import JobFolder, place_mirror
+from beholder.jobs import JobFolder, place_mirror, verify_outputs
 from beholder.models import ImagePreprocessing, wrap
 from beholder.stimuli import as_stimulus_set
 from s3_server import connect_s3, forget_connections, serve_s3, upload
@@ -158,6 +158,35 @@ def test_what_else_is_written_stays_here(
     client.pipe_file(damaged, bytes(content))
     with pytest.raises(InputError, match="as it was written"):
         bh.open(f"{address}/acts/small.zarr")["0"].to_numpy()
+
+
+def test_verify_reads_what_lies_at_the_address(
+    bucket: tuple[str, Any], pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, client = bucket
+    whole = extract(pictures, f"{address}/acts")["2"].to_numpy()
+    (check,) = verify_outputs(f"{address}/acts")
+    assert check.is_whole and check.files == () and check.output == f"{address}/acts/small.zarr" and check.n_files > 4
+    names = client.find(f"{address}/acts/small.zarr")
+    lost = next(name for name in names if "/2/values/c." in name)
+    damaged = next(name for name in names if "/0/values/c." in name)
+    head = next(name for name in names if name.endswith("/2/zarr.json"))
+    client.rm(lost)
+    client.pipe_file(damaged, client.cat_file(damaged)[:-1] + b"?")
+    client.pipe_file(head, b"{}")
+    client.pipe_file(f"{address}/acts/small.zarr/notes.txt", b"mine")
+    (check,) = verify_outputs(f"{address}/acts/small.zarr")
+    found = {(each.state, each.file.removeprefix("s3://")) for each in check.files}
+    asked = {("damaged", damaged), ("damaged", head), ("missing", lost)}
+    assert found == {*asked, ("unknown", f"{address}/acts/small.zarr/notes.txt".removeprefix("s3://"))}
+    assert np.array_equal(extract(pictures, f"{address}/acts")["2"].to_numpy(), whole)
+    local = place_mirror(f"{address}/acts")
+    assert [each.is_whole for each in verify_outputs(local)] == [True], "by the folder of this machine as well"
+    monkeypatch.setenv("BEHOLDER_HOME", str(tmp_path / "elsewhere"))
+    with pytest.raises(InputError, match=rf"small\.zarr belongs to .*receipts in {local}; try where"):
+        verify_outputs(f"{address}/acts")
+    with pytest.raises(InputError, match=r"nothing at .* that says whose it is"):
+        verify_outputs(f"{address}/none")
 
 
 @pytest.mark.usefixtures("fresh_connections")

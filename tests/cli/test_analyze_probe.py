@@ -25,6 +25,8 @@ def test_from_activations_to_a_network_with_a_readout(place, tmp_path, monkeypat
     assert code == 0, err
     code, _, err = beholder("analyze", "probe", store, "--penalties", ".1", "1", "--rnd_seed", "3")
     assert code == 2 and "seed was 42, now 3" in err and len(err.strip().splitlines()) == 1
+    code, out, err = beholder("verify", "analysis")
+    assert code == 0 and "analysis/probes: 2 files checked, whole" in out, out + err
     readout, target = "analysis/probes/0.safetensors", "probe.safetensors"
     code, out, err = beholder("models", "join", network, readout, target)
     assert (code, out.strip()) == (0, target), err

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, final
 
 from beholder._core.errors import BeholderError, InputError, MissingExtra, StorageUnreachable
-from beholder._core.hashing import hash_bytes
+from beholder._core.hashing import FastHash, hash_bytes
 
 T = TypeVar("T")
 
@@ -339,6 +339,24 @@ def read_remote(path: Path | str) -> bytes | None:
             return None
 
     return repeat(read, to_address(path))
+
+
+def hash_remote(path: Path | str) -> str | None:
+    """The fast hash of a file at an address, read block by block; None where there is none."""
+
+    def look() -> str | None:
+        system, place = connect(path)
+        system.invalidate_cache()
+        digest = FastHash()
+        try:
+            with system.open(place, "rb", block_size=_BLOCK, cache_type="readahead") as file:
+                while block := file.read(_BLOCK):
+                    digest.update(block)
+        except FileNotFoundError:
+            return None
+        return digest.hexdigest()
+
+    return repeat(look, to_address(path))
 
 
 def remove_remote(path: Path | str) -> None:

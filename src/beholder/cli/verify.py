@@ -26,7 +26,8 @@ def verify(path: str, /, *, dry_run: bool = False, output: OutputFlags = OutputF
     Parameters
     ----------
     path
-        An output (a .zarr store, metamers/{model}, a panel .h5 file, ...) or a folder that holds some, at any depth.
+        An output (a .zarr store, metamers/{model}, a panel .h5 file, ...) or a folder that holds some, at any depth;
+        also the address of what was made from this machine.
     dry_run
         Only look: keep the receipts of what is damaged or missing, which are dropped otherwise, so that the command
         that made it computes exactly that anew.

@@ -22,6 +22,7 @@ from typing import final
 from beholder._core.addresses import (
     create_remote,
     find_entry,
+    hash_remote,
     list_tree,
     read_remote,
     remove_remote,
@@ -29,7 +30,7 @@ from beholder._core.addresses import (
     to_address,
     write_remote,
 )
-from beholder._core.errors import ConfigurationChanged, OutputBusy, suggest_keywords
+from beholder._core.errors import ConfigurationChanged, InputError, OutputBusy, suggest_keywords
 from beholder._core.files import write_json
 from beholder._core.home import get_home_folder
 from beholder._core.progress import logger
@@ -77,7 +78,7 @@ class Mirror:
                 "a new output, or one that was made from this machine", got=f"{self.address}, made elsewhere",
                 hint="another output folder, or --overwrite to replace it",
             )  # fmt: skip
-        if known is not None and overwrite and self._read_owner(known) != self._owner:
+        if known is not None and overwrite and not self.is_owner(known):
             write_remote(self._claim, content)
         elif known is None and not create_remote(self._claim, content):
             known = read_remote(self._claim)
@@ -91,7 +92,7 @@ class Mirror:
         OutputBusy
         """
         known = read_remote(self._claim)
-        if self._read_owner(known) == self._owner:
+        if self.is_owner(known):
             return
         where = "nobody any more" if known is None else _name_owner(known)
         raise OutputBusy(
@@ -99,6 +100,10 @@ class Mirror:
             "try going on there, another output folder, or --overwrite to replace it: "
             "machines cannot see each other's claims at an address"
         )
+
+    def is_owner(self, content: bytes | None) -> bool:
+        """Whether what lies in ``owner.json`` names this folder."""
+        return self._read_owner(content) == self._owner
 
     @staticmethod
     def _read_owner(content: bytes | None) -> str | None:
@@ -116,6 +121,14 @@ class Mirror:
             found = find_entry(f"{self.address}/{name}")
             self._sizes[name] = -1 if found is None else found.size
         return self._sizes[name] == size
+
+    def hash_file(self, name: str) -> str | None:
+        """The hash of a file of the output as it lies at the address; None where there is none."""
+        return hash_remote(f"{self.address}/{name}")
+
+    def list_files(self) -> list[str]:
+        """Names of all files of the output that lie at the address."""
+        return [entry.name for entry in list_tree(self.address)]
 
     def send(self, root: Path, names: Iterable[str]) -> None:
         """Put files of the output at the address, several at a time."""
@@ -183,6 +196,42 @@ def place_mirror(output: Path | str) -> Path:
     """The folder of this machine in which an output at an address is worked on."""
     scheme, _, rest = to_address(output).partition("://")
     return get_home_folder() / "remote" / scheme / rest.strip("/")
+
+
+def find_mirrored(address: Path | str) -> list[Path]:
+    """The folders of this machine that vouch for an output at an address, or for the outputs below it.
+
+    Raises
+    ------
+    InputError
+        None of this machine does.
+    """
+    place = to_address(address).rstrip("/")
+    folder, _, name = place.rpartition("/")
+    claims = {f"{folder}/.{name}.jobs/owner.json": place}
+    for entry in list_tree(place):
+        above, _, last = entry.name.rpartition("/")
+        inner, _, jobs = above.rpartition("/")
+        if last == "owner.json" and jobs.startswith(".") and jobs.endswith(".jobs"):
+            claims[f"{place}/{entry.name}"] = "/".join(filter(None, (place, inner, jobs[1 : -len(".jobs")])))
+    found: list[Path] = []
+    others: list[str] = []
+    for claim, output in claims.items():
+        known, mirror = read_remote(claim), find_mirror(place_mirror(output))
+        if known is None:
+            continue
+        if mirror is not None and mirror.is_owner(known):
+            found.append(place_mirror(output))
+        else:
+            others.append(f"{output} belongs to {_name_owner(known)}")
+    if not found:
+        got = "; ".join(others) or f"nothing at {place} that says whose it is"
+        raise InputError(
+            f"an output at {place} that was made from this machine", got=got, hint="where its receipts lie"
+        )
+    for each in others:
+        logger.warning("%s: it is not looked at", each)
+    return found
 
 
 @suggest_keywords

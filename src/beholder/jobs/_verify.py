@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from beholder._core.addresses import is_address
 from beholder._core.errors import InputError, OutputBusy, suggest_keywords
 from beholder._core.files import TEMPORARY_PREFIX
 from beholder._core.narrowing import is_json_object
@@ -16,6 +17,7 @@ from beholder._core.provenance import FILE_NAME, read_command
 from beholder.jobs._content import find_job_folders, find_output
 from beholder.jobs._folder import SEAL, JobFolder
 from beholder.jobs._kind import MachineShare
+from beholder.jobs._mirror import find_mirror, find_mirrored
 from beholder.jobs._records import (
     COPY_SUFFIX,
     has_content,
@@ -89,7 +91,8 @@ def verify_outputs(path: Path | str, *, repair: bool = True) -> list[OutputCheck
     Parameters
     ----------
     path : path
-        An output (a store, ``metamers/{model}``, a panel file, …) or a folder that holds some, at any depth.
+        An output (a store, ``metamers/{model}``, a panel file, …) or a folder that holds some, at any depth; also the
+        address of what was made from this machine, where all of it is read.
     repair : bool
         Drop the receipts of what is damaged or missing, so that the next run of the command that made it computes
         exactly that anew, to the same bytes; records with a whole copy are written from it.
@@ -101,7 +104,9 @@ def verify_outputs(path: Path | str, *, repair: bool = True) -> list[OutputCheck
     Raises
     ------
     InputError
-        There is nothing there, or nothing with receipts.
+        There is nothing there, or nothing with receipts; at an address, nothing that was made from this machine.
+    OutputBusy
+        An output at an address was taken over by another machine.
 
     Examples
     --------
@@ -110,6 +115,8 @@ def verify_outputs(path: Path | str, *, repair: bool = True) -> list[OutputCheck
     >>> [check.is_whole for check in bh.verify_outputs("activations/shapes.zarr")]
     [True]
     """
+    if is_address(path):
+        return [_verify_output(output, repair) for output in find_mirrored(path)]
     path = Path(path)
     if not path.exists():
         raise InputError("an output, or a folder of them", got=f"nothing at {path}")
@@ -135,7 +142,9 @@ def _find_outputs(path: Path) -> Iterator[Path]:
 def _verify_output(output: Path, repair: bool) -> OutputCheck:
     found: list[FileState] = []
     known: dict[str, bool] = {}
-    n_unhashed = 0
+    n_unhashed, place = 0, show_output(output)
+    if (mirror := find_mirror(output)) is not None:
+        mirror.check()
     for folder in find_job_folders(output):
         check = _FolderCheck(folder)
         check.look()
@@ -151,16 +160,24 @@ def _verify_output(output: Path, repair: bool) -> OutputCheck:
                 logger.warning("a run is writing to %s: nothing is dropped there; verify it again later", output)
     found += _find_strangers(output, known)
     found += _check_provenance(output)
-    found = [each for each in found if not known.get(_name_below(output, each.file), False)]
+    found = [each for each in found if not known.get(_name_below(place, each.file), False)]
     order = {state: i for i, state in enumerate(STATES)}
     found = sorted(dict.fromkeys(found), key=lambda each: (order[each.state], each.file))
     machines = tuple(share for folder in find_job_folders(output) for share in folder.list_machines())
-    return OutputCheck(str(output), len(known), n_unhashed, read_command(output), tuple(found), machines)
+    return OutputCheck(place, len(known), n_unhashed, read_command(output), tuple(found), machines)
 
 
-def _name_below(output: Path, file: str) -> str:
+def show_output(output: Path) -> str:
+    """An output as people write it: the address of one whose files are kept there."""
+    mirror = find_mirror(output)
+    return str(output) if mirror is None else mirror.address
+
+
+def _name_below(place: str, file: str) -> str:
+    if is_address(place):
+        return file.removeprefix(f"{place}/")
     path = Path(file)
-    return path.relative_to(output).as_posix() if path.is_relative_to(output) else file
+    return path.relative_to(place).as_posix() if path.is_relative_to(place) else file
 
 
 _THEN_SHARD = "the next run computes it anew"
@@ -171,7 +188,8 @@ class _FolderCheck:
     """What one job folder vouches for."""
 
     def __init__(self, folder: JobFolder) -> None:
-        self.folder = folder
+        self.folder, self.mirror = folder, folder.mirror
+        self.place = show_output(folder.output)
         self.known: dict[str, bool] = {}
         self.n_unhashed = 0
         self.found: list[FileState] = []
@@ -204,7 +222,15 @@ class _FolderCheck:
                 path.unlink(missing_ok=True)
 
     def _is_whole(self, receipt: dict[str, Any]) -> bool:
-        return all(has_content(self.folder.output / name, digest) for name, digest in receipt["digests"].items())
+        return all(self._find_state(name, digest) is None for name, digest in receipt["digests"].items())
+
+    def _find_state(self, name: str, digest: str) -> str | None:
+        """``damaged`` or ``missing``, where a file does not hold what was hashed when it was written."""
+        if self.mirror is not None:
+            found = self.mirror.hash_file(name)
+            return None if found == digest else "missing" if found is None else "damaged"
+        file = self.folder.output / name
+        return None if has_content(file, digest) else "damaged" if file.exists() else "missing"
 
     def _look_at_receipt(self, path: Path) -> None:
         receipt = read_receipt_file(path)
@@ -251,15 +277,14 @@ class _FolderCheck:
         return False
 
     def _note(self, name: str, digest: str, then: str) -> bool:
-        file = self.folder.output / name
-        good = has_content(file, digest)
-        self.known[name] = self.known.get(name, False) or good
-        if not good:
-            self._add(file, "damaged" if file.exists() else "missing", then)
-        return good
+        state = self._find_state(name, digest)
+        self.known[name] = self.known.get(name, False) or state is None
+        if state is not None:
+            self._add(self.folder.output / name if self.mirror is None else f"{self.place}/{name}", state, then)
+        return state is None
 
-    def _add(self, file: Path, state: str, then: str) -> None:
-        self.found.append(FileState(str(self.folder.output), str(file), state, then))
+    def _add(self, file: Path | str, state: str, then: str) -> None:
+        self.found.append(FileState(self.place, str(file), state, then))
 
 
 def _read_unsigned(path: Path) -> dict[str, int] | None:
@@ -276,6 +301,11 @@ def _read_unsigned(path: Path) -> dict[str, int] | None:
 
 def _find_strangers(output: Path, known: dict[str, bool]) -> Iterator[FileState]:
     """Files that nothing vouches for, in an output of which the rest is vouched for."""
+    if (mirror := find_mirror(output)) is not None:
+        names = mirror.list_files() if known else []
+        unknown = (f"{mirror.address}/{name}" for name in names if name not in known)
+        yield from (FileState(mirror.address, file, "unknown", "left alone") for file in unknown)
+        return
     if not output.is_dir() or not known:
         return
     for path in sorted(output.rglob("*")):

@@ -146,8 +146,8 @@ def analyze_probe(
 
 
 def _place(probes: Path) -> Path:
-    """The folder that read-outs lie in a folder of."""
-    return place_output(probes, probes).parent
+    """The folder that read-outs lie in."""
+    return place_output(probes, probes)
 
 
 def _probe_in_memory(worker: ProbeWorker, shards: list[Shard]) -> list[dict[str, Any]]:
@@ -219,7 +219,7 @@ def _describe_store(store: Layers, settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _list_shards(layers: list[str]) -> list[Shard]:
-    files = [f"{FOLDER}/{to_path_name(layer)}.safetensors" for layer in layers]
+    files = [f"{to_path_name(layer)}.safetensors" for layer in layers]
     twice = next((file for file in files if files.count(file) > 1), None)
     if twice:
         raise InputError("layers whose files have names of their own", got=f"two that are {twice}", hint="--layers")
@@ -229,19 +229,19 @@ def _list_shards(layers: list[str]) -> list[Shard]:
 
 
 def _run(
-    out: Path, worker: ProbeWorker, settings: dict[str, Any], shards: list[Shard], overwrite: bool
+    probes: Path, worker: ProbeWorker, settings: dict[str, Any], shards: list[Shard], overwrite: bool
 ) -> list[dict[str, Any]]:
     """Facts of each layer; what was done before an interruption is taken over, and layers may be added."""
-    folder = JobFolder(out / f".{FOLDER}.jobs", out)
+    folder = JobFolder(probes.parent / f".{probes.name}.jobs", probes)
     kept = {"format": FORMAT, **{name: value for name, value in settings.items() if name != "layers"}}
-    clear = partial(folder.clear, [out / FOLDER])
+    clear = partial(folder.clear, [probes])
     with open_output(folder, replace=clear if overwrite else None) as output:
-        output.settle(kept, vacant=[out / FOLDER])
+        output.settle(kept, vacant=[probes])
         plan = Plan(f"probes of {settings['model'] or 'a network'}", kept, tuple(shards), unit="layers")
         receipts = output.run(plan, worker)
         with folder.seal(*(str(shard.payload["file"]) for shard in shards)):
             pass
-        output.record(out, FOLDER, {"layers": settings["layers"]})
+        output.record(probes.parent, probes.name, {"layers": settings["layers"]})
     return [receipt["facts"] for receipt in receipts]
 
 
