@@ -167,3 +167,23 @@ def test_held_out_stimuli_of_the_bundled_networks_are_not_those_of_training(tmp_
     assert sounds.kind == "sound" and set(sounds.labels) == set(SYLLABLE_CATEGORIES)
     with pytest.raises(InputError, match="a folder, table or named set"):
         draw_held_out(make_network(7, classes=NAMES), tmp_path, 1)
+
+
+def test_a_compiled_network_answers_the_same_and_its_answers_are_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from beholder.activations import compile_whole
+    from beholder.activations.forward import _compiled
+
+    monkeypatch.setattr(_compiled, "BACKEND", "aot_eager")
+    stimuli, net = make_set([NAMES[i % 7] for i in range(6)]), make_network(7, classes=NAMES)
+    batch = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        torch.testing.assert_close(compile_whole(bh.models.copy_model(net))(batch), net(batch), rtol=0, atol=1e-5)
+    plain = classify_stimuli(net, stimuli, out_path=tmp_path / "plain", batch_size=4)
+    found = classify_stimuli(net, stimuli, out_path=tmp_path / "compiled", batch_size=4, compile=True)
+    assert found.settings["compile"] and found.table.equals(plain.table)
+    with pytest.raises(ConfigurationChanged, match="compile"):
+        classify_stimuli(net, stimuli, out_path=tmp_path / "plain", batch_size=4, compile=True)
+    with pytest.raises(ConfigurationChanged, match="compile"):
+        classify_stimuli(net, stimuli, out_path=tmp_path / "compiled", batch_size=4)

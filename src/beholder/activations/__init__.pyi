@@ -21,6 +21,7 @@ from .formats._slices import tensor2slices as tensor2slices
 from .formats._splits import merge_activations as merge_activations
 from .formats._splits import split_activations as split_activations
 from .forward._capture import capture as capture
+from .forward._compiled import compile_whole as compile_whole
 from .forward._conduct import settle_conduct as settle_conduct
 from .forward._conduct import use_exact_math as use_exact_math
 from .forward._conduct import use_threads as use_threads

@@ -38,6 +38,8 @@ class _ShownFlags:
     """Stimuli in one pass; default 8 on the CPU, 64 elsewhere."""
     workers: Annotated[int, Parameter(name=["--workers", "-N", "--NUM_WORKERS"])] = 1
     """Processes."""
+    compile: bool = False
+    """Let torch.compile make one graph of the network: faster after a minute, other last digits."""
 
 
 def natural(

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
+from beholder.activations import compile_whole
 from beholder.evaluation._outputs import compute_outputs, open_network
 from beholder.evaluation._readouts import Readout
 from beholder.evaluation._saved_stimuli import prepare_as_shown
@@ -36,6 +38,8 @@ class AnswerWorker(ModelWorker):
     as_shown : bool
         What has the network's size is neither resized nor cropped, as people are shown it; else the network's own
         preparation of a file.
+    compile : bool
+        Let ``torch.compile`` make one graph of the network.
     """
 
     stimuli: StimulusSet
@@ -44,18 +48,22 @@ class AnswerWorker(ModelWorker):
     batch_size: int
     readout: Readout
     as_shown: bool = True
+    compile: bool = False
 
     @contextlib.contextmanager
     def open(self, n_workers: int) -> Iterator[Callable[[Shard], Finish]]:
         """Load the network."""
         with open_network(self.model, n_workers) as model:
-            yield lambda shard: lambda: ({}, self._answer(model, shard.payload["start"], shard.payload["stop"]))
+            run = compile_whole(model) if self.compile else None
+            yield lambda shard: lambda: ({}, self._answer(model, run, shard.payload["start"], shard.payload["stop"]))
 
-    def _answer(self, model: Model, start: int, stop: int) -> dict[str, Any]:
+    def _answer(
+        self, model: Model, run: Callable[[Tensor], Tensor] | None, start: int, stop: int
+    ) -> dict[str, Any]:  # fmt: skip
         kept: dict[str, list[Any]] = {}
         for first in range(start, stop, self.batch_size):
             part = range(first, min(stop, first + self.batch_size))
-            values = compute_outputs(model, [self._prepare(i, model) for i in part], self.batch_size)
+            values = compute_outputs(model, [self._prepare(i, model) for i in part], self.batch_size, run)
             for name, answers in self.readout.read(values, first).items():
                 kept.setdefault(name, []).extend(answers)
             self.report(len(part))

@@ -96,6 +96,7 @@ def classify_stimuli(
     workers: int = 1,
     overwrite: bool = False,
     weights_seed: int = DEFAULT_SEED,
+    compile: bool = False,
     cluster: str | None = None,
     mixed: bool = False,
     dry_run: bool = False,
@@ -131,6 +132,9 @@ def classify_stimuli(
         Replace answers to other stimuli, with other labels, by another rule or of a network that has changed.
     weights_seed : int
         Of a name that ends in ``@random``.
+    compile : bool
+        Let ``torch.compile`` make one graph of the network, whose outputs differ in the last digits; belongs to the
+        answers.
     cluster, mixed, dry_run
         As for :func:`beholder.extract`.
 
@@ -162,9 +166,10 @@ def classify_stimuli(
     replace = partial(folder.clear, [out / file]) if overwrite else None
     with open_output(folder, leftovers=[out / file], replace=replace) as output:
         settings = _resolve_settings(asked, who, shown, truths, rule, as_shown, batch_size, folder.read_settings())
+        settings |= {"compile": True} if compile else {}
         output.settle(settings, vacant=[out / file])
         readout = RankReadout(truths.list_indices(), truths.outputs, rule)
-        worker = AnswerWorker(shown, asked, str(asked.device), settings["batch_size"], readout, as_shown)
+        worker = AnswerWorker(shown, asked, str(asked.device), settings["batch_size"], readout, as_shown, compile)
         facts = join_answers(output.run(plan_answers(who, settings, len(shown)), worker, n_workers=workers))
         table = _make_table(who, shown, truths, facts)
         with folder.seal(file):

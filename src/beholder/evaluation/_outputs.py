@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder.activations import capture
@@ -29,7 +30,9 @@ def open_network(model: Model, n_workers: int) -> Iterator[Model]:
         torch.set_num_threads(threads)
 
 
-def compute_outputs(model: Model, prepared: Sequence[np.ndarray], batch_size: int) -> np.ndarray:
+def compute_outputs(
+    model: Model, prepared: Sequence[np.ndarray], batch_size: int, run: Callable[[Tensor], Tensor] | None = None
+) -> np.ndarray:
     """Outputs of the network for prepared stimuli.
 
     Parameters
@@ -39,6 +42,8 @@ def compute_outputs(model: Model, prepared: Sequence[np.ndarray], batch_size: in
         At least one.
     batch_size : int
         Stimuli in one pass; the last is padded, so that no output depends on what else is shown.
+    run : callable, optional
+        What stands for the network's pass: :func:`beholder.activations.compile_whole`.
 
     Returns
     -------
@@ -58,7 +63,7 @@ def compute_outputs(model: Model, prepared: Sequence[np.ndarray], batch_size: in
         padded = part + part[:1] * (batch_size - len(part))
         batch = torch.from_numpy(np.stack(padded)).to(model.device)
         with torch.inference_mode():
-            logits, _ = capture(model, batch, [])
+            logits = capture(model, batch, [])[0] if run is None else run(batch)
         found.append(logits.float().cpu().numpy()[: len(part)])
     return np.concatenate(found)
 

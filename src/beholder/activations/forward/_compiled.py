@@ -67,6 +67,29 @@ class CompiledPass:
             consume(name, tensor)
 
 
+def compile_whole(model: Model) -> Callable[[Tensor], Tensor]:
+    """A network as one compiled function: a prepared batch, (n, *input_shape), to what it returns, its first tensor.
+
+    Parameters
+    ----------
+    model : Model
+        A copy that can be run, for this alone.
+
+    Raises
+    ------
+    InputError
+        When first called, as :meth:`CompiledPass.run`.
+    """
+    compiled = CompiledPass(model, {"": LayerRef("", "")})
+
+    def run(batch: Tensor) -> Tensor:
+        found: list[Tensor] = []
+        compiled.run(model.normalize(batch.clone()), lambda _, tensor: found.append(tensor))
+        return found[0]
+
+    return run
+
+
 def _name_cause(error: BaseException) -> str:
     inner = getattr(error, "inner_exception", None) or error
     lines = [line.strip() for line in str(inner).splitlines() if line.strip()] or [""]

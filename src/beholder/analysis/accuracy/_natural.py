@@ -52,6 +52,7 @@ def evaluate_natural(
     workers: int = 1,
     overwrite: bool = False,
     weights_seed: int = DEFAULT_SEED,
+    compile: bool = False,
     cluster: str | None = None,
     mixed: bool = False,
     dry_run: bool = False,
@@ -85,7 +86,7 @@ def evaluate_natural(
         Folder of the network's answers, which are kept and continued.
     seed : int
         Of the drawn set, and of bootstrap draws.
-    device, batch_size, workers, overwrite, weights_seed
+    device, batch_size, workers, overwrite, weights_seed, compile
         As for :func:`beholder.evaluation.classify_stimuli`.
     cluster, mixed, dry_run
         As for :func:`beholder.extract`.
@@ -126,7 +127,7 @@ def evaluate_natural(
         shown = draw_held_out(asked, place_output(drawn, drawn), n_held_out, seed=seed)
     given = classify_stimuli(
         asked, shown, column=column, pattern=pattern, rule=rule, as_shown=as_shown, out_path=out_path,
-        batch_size=batch_size, workers=workers, overwrite=overwrite,
+        batch_size=batch_size, workers=workers, overwrite=overwrite, compile=compile,
     )  # fmt: skip
     inputs = identify_inputs(answers=given.table.astype(str).to_numpy(dtype=np.str_))
     table, cells = find_cells(given, by)
