@@ -24,3 +24,12 @@ def open_threads(n: int, name: str = "") -> Generator[ThreadPoolExecutor]:
         yield pool
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def hold_products() -> Generator[None]:
+    """One thread for numpy's products inside the block: how many cores there are changes no last digit."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        yield

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from beholder.cli._analyze_flags import ReadingFlags, ResultFlags
-from beholder.cli._flags import Layers, Words
+from beholder.cli._flags import Layers, LongFlags, Words
 
 
 def encode(
@@ -32,6 +32,7 @@ def encode(
     predictions: Path | None = None,
     rnd_seed: Annotated[int | None, Parameter(name=["--rnd-seed", "--seed", "-rs"])] = None,
     reading: ReadingFlags = ReadingFlags(),
+    long: LongFlags = LongFlags(),
     output: ResultFlags = ResultFlags(),
 ) -> None:
     """Predict responses of voxels, neurons or people from each layer, and say how well on stimuli left out.
@@ -84,5 +85,5 @@ def encode(
         n_folds=n_folds, inner_folds=inner_folds,
         groups=groups, alphas=alphas, n_components=n_components, n_splits=n_splits, zero_center=zero_center,
         subject=subject, region=region, id_pattern=id_pattern, n_permutations=n_permutations, predictions=predictions,
-        seed=rnd_seed, overwrite=output.overwrite,
+        seed=rnd_seed, out_path=output.out, overwrite=output.overwrite, **vars(long),
     )  # fmt: skip

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from beholder.cli._analyze_flags import DistanceFlags, DrawFlags, ReadingFlags, ResultFlags
-from beholder.cli._flags import Layers, Paths, Words, flags
+from beholder.cli._flags import Layers, LongFlags, Paths, Words, flags
 
 
 @flags
@@ -37,6 +37,7 @@ def rsa(
     compared: _ComparedFlags = _ComparedFlags(),
     drawn: _DrawnFlags = _DrawnFlags(),
     reading: ReadingFlags = ReadingFlags(),
+    long: LongFlags = LongFlags(),
     output: ResultFlags = ResultFlags(),
 ) -> None:
     """Compare the RDMs of layers with those of brain regions, of people, or of another network's layers.
@@ -58,5 +59,6 @@ def rsa(
 
     output.run(
         "rsa", analyze_rsa, activations, [reading.open(each) for each in recordings], layers=layers,
-        by=tuple(by or ("region",)), **vars(compared), **vars(drawn),
+        by=tuple(by or ("region",)), out_path=output.out, overwrite=output.overwrite, **vars(compared), **vars(drawn),
+        **vars(long),
     )  # fmt: skip

@@ -88,10 +88,12 @@ from ._reliability import ReliabilityMethod as ReliabilityMethod
 from ._reliability import compute_reliability as compute_reliability
 from ._reliability import compute_reliability_floor as compute_reliability_floor
 from ._reliability import step_up as step_up
-from ._rsa_bootstrap import JACKKNIFED as JACKKNIFED
 from ._rsa_bootstrap import RsaBootstrap as RsaBootstrap
-from ._rsa_bootstrap import bootstrap_rsa as bootstrap_rsa
 from ._rsa_bootstrap import correct_variance as correct_variance
+from ._rsa_draws import JACKKNIFED as JACKKNIFED
+from ._rsa_draws import RsaDraws as RsaDraws
+from ._rsa_draws import bootstrap_rsa as bootstrap_rsa
+from ._rsa_draws import plan_rsa_draws as plan_rsa_draws
 from ._sign_flips import SignFlipTest as SignFlipTest
 from ._sign_flips import correct_holm as correct_holm
 from ._sign_flips import flip_signs as flip_signs
@@ -103,6 +105,8 @@ from ._softmax import iter_blocks as iter_blocks
 from ._softmax import predict_scores as predict_scores
 from ._softmax import train_softmax as train_softmax
 from ._stimulus_permutation import PermutationTest as PermutationTest
+from ._stimulus_permutation import StimulusShuffles as StimulusShuffles
 from ._stimulus_permutation import compute_permutation_p as compute_permutation_p
 from ._stimulus_permutation import count_orders as count_orders
 from ._stimulus_permutation import permute_stimuli as permute_stimuli
+from ._stimulus_permutation import plan_stimulus_shuffles as plan_stimulus_shuffles

@@ -12,6 +12,10 @@ from beholder.statistics._rdm_comparison import Pairs, PreparedRdms, compare_pre
 
 
 def stack_rdms(rdms: Any) -> np.ndarray:
+    """RDMs as (n_rdms, n_pairs), float64; what is that already is not copied."""
+    if isinstance(rdms, np.ndarray) and rdms.ndim == 2 and len(rdms) and rdms.dtype == np.float64:
+        count_stimuli(rdms.shape[1])
+        return rdms
     rows = [condense_rdm(rdm) for rdm in rdms]
     if not rows or len({len(row) for row in rows}) > 1:
         raise InputError(

@@ -9,18 +9,9 @@ from typing import Any, Literal, final
 
 import numpy as np
 
-from beholder._core.errors import InputError, UnknownNameError, suggest_keywords
-from beholder._core.seeds import DEFAULT_SEED, make_generator
-from beholder.statistics._rdm_comparison import check_rdm_method, count_stimuli
-from beholder.statistics._rdm_groups import compare_groups, group_rdms, stack_rdms
+from beholder._core.seeds import make_generator
 
 Over = Literal["stimuli", "subjects", "both"]
-_OVER = ("stimuli", "subjects", "both")
-JACKKNIFED = ("pearson", "whitened-cosine", "whitened-correlation", "tau-a", "tau-b")
-"""Comparisons whose draws of stimuli are of pseudo-values, since a draw that repeats stimuli biases them or is slow."""
-
-_FEWEST_DISTINCT = 3
-_MOST_PAIRS = 200
 _ROUNDING = 1e-12
 
 
@@ -194,96 +185,6 @@ def correct_variance(both: float, stimuli: float, subjects: float, n_stimuli: in
     return min(max(found, stimuli, subjects), max(both, stimuli, subjects))
 
 
-@suggest_keywords
-def bootstrap_rsa(
-    model_rdms: Any,
-    subject_rdms: Any,
-    method: str = "spearman",
-    *,
-    over: Over = "both",
-    n_draws: int = 1000,
-    seed: int = DEFAULT_SEED,
-) -> RsaBootstrap:
-    """Compare models' RDMs with people's, and draw stimuli, people or both with replacement.
-
-    RDMs are sorted once: a draw gives each pair of stimuli the weight m_i m_j, and ranks are cumulated weights. Pairs
-    of a stimulus with itself are left out. Equal draws for all models, so that differences are paired.
-
-    Of Pearson's, the whitened comparisons and the taus, pseudo-values of stimuli are drawn (n times the comparison less
-    n - 1 times that without the stimulus), whose mean varies as the jackknife says, less what it counts twice: repeated
-    stimuli would leave whitening fewer patterns than there are, and differences would vary too much.
-
-    Parameters
-    ----------
-    model_rdms : array, (n_models, n_pairs) or (n_models, n_stimuli, n_stimuli)
-    subject_rdms : array, (n_subjects, n_pairs) or (n_subjects, n_stimuli, n_stimuli)
-        NaN where a person lacks a stimulus: the pair is left out for this person.
-    method : str
-        As for :func:`compare_rdms`.
-    over : {"stimuli", "subjects", "both"}
-        What is drawn: to conclude about other stimuli, other people, or both.
-    n_draws, seed : int
-
-    Returns
-    -------
-    RsaBootstrap
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(1)
-    >>> people = rng.random((4, 45))
-    >>> found = bootstrap_rsa(people.mean(axis=0)[None], people, n_draws=200)
-    >>> [round(float(each), 2) for each in found.estimates]
-    [0.53]
-    """
-    check_rdm_method(method)
-    if over not in _OVER:
-        raise UnknownNameError("what to draw", over, _OVER)
-    models, people = stack_rdms(model_rdms), stack_rdms(subject_rdms)
-    if models.shape[1] != people.shape[1]:
-        raise InputError("RDMs of the same stimuli", got=f"{models.shape[1]} and {people.shape[1]} pairs")
-    n = count_stimuli(models.shape[1])
-    groups = list(group_rdms(models, people, method))
-    values = compare_groups(groups, (len(models), len(people)), None)
-    draws, interactions = np.empty((0, *values.shape)), np.empty((0, *values.shape))
-    if over != "subjects" and method in JACKKNIFED:
-        draws, interactions = _draw_pseudo_values(groups, values, n, n_draws, seed)
-    elif over != "subjects":
-        generator = make_generator(seed, "bootstrap", "stimuli")
-        draws = np.full((n_draws, *values.shape), np.nan)
-        for draw in draws:
-            drawn = np.bincount(generator.integers(0, n, n), minlength=n)
-            if (drawn > 0).sum() >= _FEWEST_DISTINCT:
-                draw[:] = compare_groups(groups, values.shape, drawn)
-    return RsaBootstrap(values, draws, over, n, n_draws, seed, interactions)
-
-
 def _vary(values: np.ndarray) -> float:
     values = values[np.isfinite(values)]
     return float(values.var()) if len(values) > 1 else math.nan
-
-
-def _draw_pseudo_values(
-    groups: Sequence[Any], values: np.ndarray, n: int, n_draws: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Means of drawn stimuli's pseudo-values, (n_draws, n_models, n_subjects), and what pairs of stimuli change.
-
-    Source: Efron and Stein, The jackknife estimate of variance, Annals of Statistics 9, 1981, section 5.
-    """
-
-    def leave_out(*stimuli: int) -> np.ndarray:
-        kept = np.ones(n, dtype=np.int64)
-        kept[list(stimuli)] = 0
-        return compare_groups(groups, values.shape, kept)
-
-    single = np.stack([leave_out(stimulus) for stimulus in range(n)])
-    generator = make_generator(seed, "bootstrap", "stimuli")
-    drawn = np.stack([np.bincount(generator.integers(0, n, n), minlength=n) for _ in range(n_draws)])
-    draws = np.tensordot(drawn / n, n * values - (n - 1) * single, axes=1)
-    pairs = np.stack(np.triu_indices(n, 1), axis=1)
-    pairs = make_generator(seed, "pairs of stimuli").permutation(pairs)[: _MOST_PAIRS if n > _FEWEST_DISTINCT else 0]
-    changes = [
-        n * values - (n - 1) * (single[one] + single[two]) + (n - 2) * leave_out(one, two)
-        for one, two in pairs.tolist()
-    ]
-    return draws, np.stack(changes) if changes else np.empty((0, *values.shape))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -12,8 +13,11 @@ import numpy as np
 
 from beholder._core.errors import InputError, suggest_keywords
 from beholder._core.seeds import DEFAULT_SEED, make_generator
+from beholder._core.threads import hold_products
 from beholder.statistics._rdm_comparison import Pairs, PreparedRdms, check_rdm_method, compare_prepared, count_stimuli
 from beholder.statistics._rdm_groups import find_alike, square_rdm, stack_rdms
+
+_WORK_AT_ONCE = 5e8
 
 
 def smallest_p(n_orders: int) -> float:
@@ -105,28 +109,109 @@ def permute_stimuli(
     p = (1 + k) / (1 + n). Source: Nichols and Holmes, Human Brain Mapping 15, 2002 (the largest statistic); Phipson and
     Smyth, Statistical Applications in Genetics and Molecular Biology 9, 2010 (p is never 0).
     """
+    shuffles = plan_stimulus_shuffles(
+        model_rdms, subject_rdms, method, n_permutations=n_permutations, alpha=alpha, seed=seed
+    )
+    with hold_products():
+        return shuffles.sum_up(shuffles.prepare()(0, shuffles.n_rows) if shuffles.is_run else np.empty(0))
+
+
+def plan_stimulus_shuffles(
+    model_rdms: Any, subject_rdms: Any, method: str, *, n_permutations: int, alpha: float, seed: int
+) -> StimulusShuffles:
+    """What :func:`permute_stimuli` of the same computes, to be computed in parts.
+
+    Raises
+    ------
+    InputError
+        As for :func:`permute_stimuli`.
+    """
     check_rdm_method(method)
     models, people = stack_rdms(model_rdms), stack_rdms(subject_rdms)
-    n = count_stimuli(models.shape[1])
-    blocks = [_Block(models, people[rows], there, method) for rows, there in _find_stimuli(people)]
-    fewest = min((len(block.stimuli) for block in blocks), default=0)
+    there = list(_find_stimuli(people))
+    fewest = min((len(stimuli) for _, stimuli in there), default=0)
     n_orders = count_orders(fewest, n_permutations)
-    if not blocks or smallest_p(n_orders) > alpha or n < 3:
-        empty = np.full(len(models), math.nan)
-        return PermutationTest(empty, empty.copy(), smallest_p(max(n_orders, 1)))
-    share = np.array([len(block.people) for block in blocks]) / len(people)
-    observed = sum(weight * block.compare(None) for weight, block in zip(share, blocks, strict=True))
-    reached, reached_max, n_done = np.zeros(len(models)), np.zeros(len(models)), 0
-    for order in _iter_orders(n, n_orders, exact=len(blocks) == 1, seed=seed):
-        shuffled: Any = sum(weight * block.compare(order) for weight, block in zip(share, blocks, strict=True))
-        reached += shuffled >= observed - 1e-12
-        top = np.max(shuffled[np.isfinite(shuffled)], initial=-np.inf)
-        reached_max += top >= observed - 1e-12
-        n_done += 1
-    p, p_max = (1 + reached) / (1 + n_done), (1 + reached_max) / (1 + n_done)
-    undefined = ~np.isfinite(np.asarray(observed))
-    p[undefined], p_max[undefined] = math.nan, math.nan
-    return PermutationTest(p, p_max, smallest_p(1 + n_done))
+    if not there or smallest_p(n_orders) > alpha or count_stimuli(models.shape[1]) < 3:
+        return StimulusShuffles(models, people, method, n_orders, seed, is_run=False)
+    return StimulusShuffles(models, people, method, n_orders, seed)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class StimulusShuffles:
+    """Mean comparisons of models' RDMs with people's whose stimuli are shuffled: what :func:`permute_stimuli` computes.
+
+    Row 0 says which comparisons are defined, each other one which of them a shuffle reaches, by itself and by the
+    largest of all.
+
+    Parameters
+    ----------
+    models : (n_models, n_pairs)
+    people : (n_subjects, n_pairs)
+    method : str
+    n_orders : int
+        The observed one among them.
+    seed : int
+    is_run : bool
+        Whether the test can reach its alpha.
+    """
+
+    models: np.ndarray
+    people: np.ndarray
+    method: str
+    n_orders: int
+    seed: int
+    is_run: bool = True
+
+    @property
+    def n_rows(self) -> int:
+        """Rows, the first among them; none of a test that is not run."""
+        return self.n_orders if self.is_run else 0
+
+    @property
+    def rows_at_once(self) -> int:
+        """Rows that take some seconds."""
+        return max(1, int(_WORK_AT_ONCE / (self.models.shape[1] * (2 + len(self.models)))))
+
+    def prepare(self) -> Callable[[int, int], np.ndarray]:
+        """Rank the RDMs; gives ``compute(start, stop)``, rows (stop - start, 2, n_models), 0 or 1."""
+        blocks = [
+            _Block(self.models, self.people[rows], there, self.method) for rows, there in _find_stimuli(self.people)
+        ]
+        share = np.array([len(block.people) for block in blocks]) / len(self.people)
+
+        def compare(order: np.ndarray | None) -> np.ndarray:
+            parts = [weight * block.compare(order) for weight, block in zip(share, blocks, strict=True)]
+            return np.asarray(sum(parts))
+
+        observed = compare(None)
+        orders = functools.partial(
+            _iter_orders, count_stimuli(self.models.shape[1]), self.n_orders, exact=len(blocks) == 1, seed=self.seed
+        )
+
+        def compute(start: int, stop: int) -> np.ndarray:
+            found = np.empty((stop - start, 2, len(self.models)), dtype=np.uint8)
+            if start == 0:
+                found[0] = np.isfinite(observed)
+            chosen = itertools.islice(orders(), max(start - 1, 0), stop - 1)
+            for own, order in zip(found[int(start == 0) :], chosen, strict=True):
+                shuffled = compare(order)
+                top = np.max(shuffled[np.isfinite(shuffled)], initial=-np.inf)
+                own[0], own[1] = shuffled >= observed - 1e-12, top >= observed - 1e-12
+            return found
+
+        return compute
+
+    def sum_up(self, rows: np.ndarray) -> PermutationTest:
+        """The test that these rows, all of them, are of; of a test that is not run, whatever comes."""
+        if not self.is_run:
+            empty = np.full(len(self.models), math.nan)
+            return PermutationTest(empty, empty.copy(), smallest_p(max(self.n_orders, 1)))
+        n_done = len(rows) - 1
+        p, p_max = (1 + rows[1:].sum(axis=0, dtype=np.int64)) / (1 + n_done)
+        undefined = rows[0, 0] == 0
+        p[undefined], p_max[undefined] = math.nan, math.nan
+        return PermutationTest(p, p_max, smallest_p(1 + n_done))
 
 
 class _Block:

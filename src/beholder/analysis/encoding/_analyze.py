@@ -24,15 +24,16 @@ from beholder.analysis._join import (
 from beholder.analysis._result import Result, make_result
 from beholder.analysis.encoding._banded import plan_joint_refits, predict_jointly
 from beholder.analysis.encoding._participants import record_channels, split_participants
-from beholder.analysis.encoding._predict import PLS_COMPONENTS, predict_splits
+from beholder.analysis.encoding._predict import PLS_COMPONENTS
 from beholder.analysis.encoding._prediction_store import Predictions
-from beholder.analysis.encoding._refit import plan_refits
 from beholder.analysis.encoding._settings import EncodeSettings
 from beholder.analysis.encoding._sounds import open_sound_layers
 from beholder.analysis.encoding._splits import PUBLISHED_SEED, PUBLISHED_SPLITS
 from beholder.analysis.encoding._summary import Tested
 from beholder.analysis.encoding._table import collect_arrays, make_rows, make_share_rows
 from beholder.analysis.encoding._warnings import list_warnings
+from beholder.analysis.encoding._work import LayerScores, iter_scores
+from beholder.jobs import long_work, read_conditions
 from beholder.recordings import Recordings
 
 _N_PERMUTATIONS = 200
@@ -40,6 +41,7 @@ _SEEDS = {None: DEFAULT_SEED, "published": PUBLISHED_SEED}
 
 
 @suggest_keywords
+@long_work
 def analyze_encode(
     activations: Any,
     recordings: Recordings | Activations | Path | str,
@@ -61,7 +63,11 @@ def analyze_encode(
     n_permutations: int = _N_PERMUTATIONS,
     predictions: Path | str | None = None,
     seed: int | None = None,
+    out_path: Path | str | None = None,
     overwrite: bool = False,
+    cluster: str | None = None,
+    mixed: bool = False,
+    dry_run: bool = False,
 ) -> Result:
     r"""Predict responses of voxels, neurons or people from each layer, and say how well on stimuli left out.
 
@@ -112,8 +118,13 @@ def analyze_encode(
         that no split tested.
     seed : int, optional
         Of folds and permutations; default 42, 3882 for the published recipe.
+    out_path : path, optional
+        With ``cluster``: scores of layers are kept here, in ``encode.parts/``, and interrupted work is continued.
     overwrite : bool
-        Replace a store of predictions that was made with other settings.
+        Replace a store of predictions, and such scores, that were made with other settings.
+    cluster, mixed, dry_run
+        As for :func:`beholder.extract`: a layer and a participant at a time; not for ``banded``, whose layers are
+        fitted together.
 
     Returns
     -------
@@ -145,6 +156,8 @@ def analyze_encode(
         n_splits, zero_center, n_permutations, seed if seed is not None else _SEEDS.get(recipe, DEFAULT_SEED),
     )  # fmt: skip
     options.check()
+    if method == "banded" and read_conditions().cluster is not None:
+        raise InputError("ridge or pls with cluster", got="banded, which fits all layers together in one process")
     target = _open(recordings)
     target = target.select(subject=subject, region=region)
     said = ""
@@ -162,29 +175,6 @@ def analyze_encode(
     names = list(layers or store.layers)
     plans = [options.plan(person, group_of) for person in people]
     draws = [options.draw(person, group_of, len(joined)) for person in people]
-    kept = Predictions(names if method != "banded" else ["joint"], len(joined), len(target.units))
-    found: list[list[Tested]] = [[] for _ in people]
-    shares: list[np.ndarray] = []
-    features = (
-        (name, read_features(rows, name)) for name, rows in iter_layers(store, joined.rows_a, joined.ids, names)
-    )
-    if method == "banded":
-        everything = [matrix for _, matrix in features]
-        for person, splits, drawn, tested in zip(people, plans, draws, found, strict=True):
-            own = [matrix[person.rows] for matrix in everything]
-            joint, share, weights = predict_jointly(own, person.responses, splits, options.seed)
-            tested.append(options.score(joint, person, splits, partial(plan_joint_refits, own, weights, splits), drawn))
-            shares.append(share)
-            kept.add("joint", person, splits, joint.predicted)
-    else:
-        for name, matrix in features:
-            for person, splits, drawn, tested in zip(people, plans, draws, found, strict=True):
-                own = matrix[person.rows]
-                fitted = predict_splits(own, person.responses, person.runs, splits, options.procedure)
-                tested.append(
-                    options.score(fitted, person, splits, partial(plan_refits, own, how=options.procedure), drawn)
-                )
-                kept.add(name, person, splits, fitted.predicted)
     settings = {
         **options.to_dict(), "model": str(store.model), "layers": names, "recordings": target.name,
         "stimuli": joined.sentence, "id_pattern": id_pattern,
@@ -193,6 +183,24 @@ def analyze_encode(
         "region": region if isinstance(region, str) or region is None else list(region), "notes": notes,
         "n_stimuli": len(joined), "inputs": inputs,
     }  # fmt: skip
+    kept = Predictions(names if method != "banded" else ["joint"], len(joined), len(target.units))
+    found: list[list[Tested]] = [[] for _ in people]
+    shares: list[np.ndarray] = []
+    if method == "banded":
+        everything = [read_features(rows, name) for name, rows in iter_layers(store, joined.rows_a, joined.ids, names)]
+        for person, splits, drawn, tested in zip(people, plans, draws, found, strict=True):
+            own = [matrix[person.rows] for matrix in everything]
+            joint, share, weights = predict_jointly(own, person.responses, splits, options.seed)
+            tested.append(options.score(joint, person, splits, partial(plan_joint_refits, own, weights, splits), drawn))
+            shares.append(share)
+            kept.add("joint", person, splits, joint.predicted)
+    else:
+        work = LayerScores(store, joined.rows_a, joined.ids, names, people, plans, draws, options)
+        keep = predictions is not None
+        for name, place, tested, predicted in iter_scores(work, settings, out_path, overwrite=overwrite, keep=keep):
+            found[place].append(tested)
+            if keep:
+                kept.add(name, people[place], plans[place], predicted)
     if predictions is not None:
         model = f"encode:{store.model or 'activations'}"
         notes += kept.write(predictions, joined.ids, model, settings, overwrite=overwrite)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,8 +40,10 @@ from beholder.analysis.rsa._sides import (
     tell_sides,
 )
 from beholder.analysis.rsa._targets import Targets, join_targets, make_targets
+from beholder.analysis.rsa._tests import draw_all
 from beholder.analysis.rsa._times import gather_moments, list_time_clusters
-from beholder.statistics import JACKKNIFED, RsaBootstrap, bootstrap_rsa, check_rdm_method, pool_rdms
+from beholder.jobs import long_work
+from beholder.statistics import JACKKNIFED, check_rdm_method, pool_rdms
 
 logger = logging.getLogger("beholder")
 
@@ -49,6 +52,7 @@ _OVER = ("stimuli", "subjects", "both")
 
 
 @suggest_keywords
+@long_work
 def analyze_rsa(
     activations: Any,
     recordings: Any,
@@ -68,6 +72,11 @@ def analyze_rsa(
     n_draws: int = 1000,
     n_permutations: int = 1000,
     seed: int = DEFAULT_SEED,
+    out_path: Path | str | None = None,
+    overwrite: bool = False,
+    cluster: str | None = None,
+    mixed: bool = False,
+    dry_run: bool = False,
 ) -> Result:
     """Compare the RDMs of a network's layers with those of brain regions, of people, or of another network's layers.
 
@@ -101,6 +110,13 @@ def analyze_rsa(
     over : {"both", "stimuli", "subjects"}
         What intervals generalise to: other stimuli and people, or one of them. Of one person: stimuli.
     n_draws, n_permutations, seed : int
+    out_path : path, optional
+        With ``cluster``: what was drawn is kept here, in ``rsa.parts/``, and interrupted work is continued.
+    overwrite : bool
+        Replace what was drawn with other settings.
+    cluster, mixed, dry_run
+        As for :func:`beholder.extract`: draws of stimuli and their shuffles are shared among workers, the same for any
+        number of them.
 
     Returns
     -------
@@ -165,13 +181,6 @@ def analyze_rsa(
             "than need be, those of differences most (at 10 to 20 they held 97 to 100 % of true ones), and p of "
             "differences are too large. Pearson's are not."
         )
-    rows_of_table = _compare_all(
-        found, targets, method=method, over=over, n_draws=n_draws, n_permutations=n_permutations, seed=seed,
-        depth_bins=depth_bins, notes=notes,
-    )  # fmt: skip
-    arrays = collect_arrays(
-        found, targets, rows_of_table, ids, sources[0], joined.rows[0][kept], method, by_label=not conditions
-    )
     settings: dict[str, Any] = {
         "activations": [describe_source(each, name) for each, name in zip(sources, names, strict=True)],
         "recordings": [describe_recorded(each, name) for each, name in zip(recorded, recorded_names, strict=True)],
@@ -181,6 +190,14 @@ def analyze_rsa(
         "depth_bins": depth_bins, "over": over, "n_draws": n_draws, "n_permutations": n_permutations, "seed": seed,
         "n_stimuli": len(ids), "joined": joined.sentence, "inputs": inputs,
     }  # fmt: skip
+    rows_of_table = _compare_all(
+        found, targets, method=method, over=over, n_draws=n_draws, n_permutations=n_permutations, seed=seed,
+        depth_bins=depth_bins, notes=notes, out_path=out_path, overwrite=overwrite,
+        settings={name: value for name, value in settings.items() if name != "depth_bins"},
+    )  # fmt: skip
+    arrays = collect_arrays(
+        found, targets, rows_of_table, ids, sources[0], joined.rows[0][kept], method, by_label=not conditions
+    )
     return make_result("rsa", rows_of_table, settings, warnings=notes, arrays=arrays)
 
 
@@ -196,15 +213,18 @@ def _check_names(distance: str, recorded_distance: str | None, replicates: str, 
 
 def _compare_all(
     sources: Sequence[ComparedLayers], targets: Targets, *, method: str, over: str, n_draws: int, n_permutations: int,
-    seed: int, depth_bins: int | None, notes: list[str],
+    seed: int, depth_bins: int | None, notes: list[str], settings: Mapping[str, Any], out_path: Path | str | None,
+    overwrite: bool,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Rows of the table. All people of all targets, and their pooled RDMs, go through one bootstrap."""
-    models = np.concatenate([source.rdms for source in sources])
     pooled = np.stack([pool_rdms(target.rdms, method) for target in targets.found])
-    people = np.concatenate([target.rdms for target in targets.found])
     drawn_over: Any = "subjects" if over == "subjects" and all(len(t.subjects) > 1 for t in targets.found) else "both"
-    everyone = np.concatenate([people, pooled])
-    boot: RsaBootstrap = bootstrap_rsa(models, everyone, method, over=drawn_over, n_draws=n_draws, seed=seed)
+    drawn = draw_all(
+        [source.rdms for source in sources], [target.rdms for target in targets.found], pooled, method=method,
+        over=drawn_over, n_draws=n_draws, n_permutations=n_permutations, seed=seed, settings=settings,
+        out_path=out_path, overwrite=overwrite,
+    )  # fmt: skip
+    boot, n_people = drawn.boot, drawn.boot.n_subjects - len(pooled)
     rows: list[dict[str, Any]] = []
     columns: list[range] = []
     start = 0
@@ -214,7 +234,7 @@ def _compare_all(
         start += len(target.subjects)
         one: Any = over if len(own) > 1 else "stimuli"
         comparison = Comparison(
-            sources, target, pooled[place], boot.select(own, one), boot.select([len(people) + place], "stimuli"),
+            sources, target, place, drawn, boot.select(own, one), boot.select([n_people + place], "stimuli"),
             method, n_permutations, seed,
         )  # fmt: skip
         rows += compare_target(comparison, depth_bins, differences=not targets.is_network, notes=notes)

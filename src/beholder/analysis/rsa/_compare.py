@@ -10,19 +10,17 @@ from typing import Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
 from beholder.analysis.rsa._choice import Choice, choose_layer
 from beholder.analysis.rsa._targets import RsaTarget
+from beholder.analysis.rsa._tests import ALPHA, Drawn
 from beholder.statistics import (
     NoiseCeiling,
     RsaBootstrap,
     correct_holm,
     flip_signs,
     noise_ceiling,
-    permute_stimuli,
 )
 
-ALPHA = 0.05
 _MOST_DIFFERENCES = 500
 
 
@@ -40,11 +38,12 @@ class ComparedLayers:
 @final
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What is known of one target: its people's RDMs, the pooled one, and both bootstraps of all sources' layers."""
+    """What is known of one target, in its place: its people's RDMs, both bootstraps of all sources' layers, tests."""
 
     sources: Sequence[ComparedLayers]
     target: RsaTarget
-    pooled: np.ndarray
+    place: int
+    drawn: Drawn
     people: RsaBootstrap
     averaged: RsaBootstrap
     method: str
@@ -121,21 +120,19 @@ def _test(given: Comparison, source: ComparedLayers, notes: list[str]) -> dict[s
     empty = np.full(len(source.layers), math.nan)
     names = ("p", "p_max", "p_pooled", "p_pooled_max", "p_people", "p_people_max")
     found: dict[str, np.ndarray] = dict.fromkeys(names, empty)
-    options: dict[str, Any] = {"n_permutations": given.n_permutations, "alpha": ALPHA, "seed": given.seed}
-    try:
-        stimuli = permute_stimuli(source.rdms, given.target.rdms, given.method, **options)
+    place = given.place, given.sources.index(source)
+    stimuli, averaged = given.drawn.of_people.get(place), given.drawn.of_pooled.get(place)
+    if stimuli is not None:
         found |= {"p": stimuli.p, "p_max": stimuli.p_max}
         if stimuli.smallest_p > ALPHA and given.n_permutations:
             notes.append(
                 f"{name}: the smallest p that shuffling {given.n_stimuli} stimuli can give is "
                 f"{stimuli.smallest_p:.3f}, above {ALPHA}: not run."
             )
-        averaged = stimuli
-        if n_people > 1:
-            averaged = permute_stimuli(source.rdms, given.pooled[None], given.method, **options)
+    if averaged is not None:
         found |= {"p_pooled": averaged.p, "p_pooled_max": averaged.p_max}
-    except InputError as error:
-        notes.append(f"{name}: no permutation of stimuli ({error}).")
+    if given.place in given.drawn.problems:
+        notes.append(f"{name}: no permutation of stimuli ({given.drawn.problems[given.place]}).")
     if n_people > 1:
         values = given.people.values[_places(given, source)]
         people = flip_signs(values, alpha=ALPHA, seed=given.seed)
