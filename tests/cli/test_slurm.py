@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from tests.slurm_cluster import ask, open_slurm, wait_for
 from beholder.cli._main import main
 
 from .test_array import read_tree
-from .test_killed import finish, make_command, place, start
+from .test_killed import NETWORK, finish, make_command, place
 
 __all__ = ["place"]
 
@@ -66,40 +65,59 @@ def test_an_extraction(place: Path, here: Path, slurm: dict[str, str], capsys: p
     assert read_tree(here / "array") == read_tree(here / "plain")
 
 
-def make_metamers(place: Path, out: Path, iterations: int) -> list[str]:
+def run(command: list[str]) -> str:
+    """Run a command in a process of its own; what it logs."""
+    done = subprocess.run(
+        [sys.executable, "-m", "beholder.cli", *command], capture_output=True, text=True, timeout=900, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+NAPPING = """
+import os
+import time
+
+
+class Napping(nn.Conv2d):
+    def forward(self, x):
+        time.sleep(float(os.environ.get("NAP", "0")))
+        return super().forward(x)
+
+
+def build():
+    torch.manual_seed(0)
+    convolutions = [Napping(3, 8, 5, 2), nn.ReLU(inplace=True), nn.Conv2d(8, 8, 3)]
+    return nn.Sequential(*convolutions, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4))
+"""
+"""A network that takes its time, as long as NAP says, on however busy a machine."""
+
+
+def make_metamers(place: Path, out: Path) -> list[str]:
+    """Of six metamers each is some 30 naps long."""
+    (place / "napping.py").write_text(NETWORK + NAPPING, encoding="utf-8")
     command = make_command("published", place, out)
-    steps = command.index("-I")
-    return [*command[:steps], "-I", str(iterations), *command[steps + 2 :]]
+    command[2], steps = f"file:{place / 'napping.py'}", command.index("-I")
+    return [*command[:steps], "-I", "10", *command[steps + 2 :]]
 
 
-def run_plain(command: list[str]) -> float:
-    """Seconds that the plain command takes."""
-    begun, process = time.monotonic(), start(command)
-    process.join(1200)
-    assert process.exitcode == 0
-    return time.monotonic() - begun
-
-
-def choose_iterations(place: Path, out: Path, seconds: float) -> int:
-    """As many as this machine, as busy as it is, takes about so long for, its start apart."""
-    few, many = (run_plain(make_metamers(place, out / str(n), n)) for n in (10, 210))
-    return max(20, int(200 * seconds / max(many - few, 1.0)))
-
-
-def test_metamers_in_jobs_that_are_too_short_for_them(place: Path, here: Path, slurm: dict[str, str]) -> None:
-    n = choose_iterations(place, here / "tried", 160)
-    run_plain(make_metamers(place, here / "plain", n))
-    said = submit(make_metamers(place, here / "array", n), "script:tasks=1,cpus=1,time=1", slurm)
-    n_starts = len(re.findall(r"metamers net: .* in \d shards?\n", said))
+def test_metamers_in_jobs_that_are_too_short_for_them(
+    place: Path, here: Path, slurm: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(make_metamers(place, here / "plain"))
+    monkeypatch.setenv("NAP", "0.8")
+    said = submit(make_metamers(place, here / "array"), "script:tasks=1,cpus=1,time=1", slurm)
+    n_starts = len(re.findall(r"metamers napping: .* in \d shards?\n", said))
     assert "its time is over" in said and n_starts > 1 and "error" not in said, said
     assert read_tree(here / "array") == read_tree(here / "plain")
 
 
 def test_a_job_that_the_wall_time_ends_is_named_and_asked_for_again(
-    place: Path, here: Path, slurm: dict[str, str]
+    place: Path, here: Path, slurm: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The queue's signals do not reach it: it is killed in the middle of a part, and what is missing is named."""
-    command = make_metamers(place, here / "array", n := choose_iterations(place, here / "tried", 200))
+    command = make_metamers(place, here / "array")
+    monkeypatch.setenv("NAP", "2")
     with pytest.raises(SystemExit, match="0"):
         main([*command, "--cluster", "script:tasks=1,cpus=1,time=1"])
     (folder,) = Path("beholder-jobs").iterdir()
@@ -111,8 +129,9 @@ def test_a_job_that_the_wall_time_ends_is_named_and_asked_for_again(
     said = "".join(path.read_text(encoding="utf-8") for path in sorted((folder / "logs").iterdir()))
     assert "DUE TO TIME LIMIT" in said
     assert "error: expected every one of 6 parts; got" in said and "again, which asks for what is missing" in said
+    monkeypatch.setenv("NAP", "0")
     submit(command, "script:tasks=4,cpus=1,time=30", slurm)
-    run_plain(make_metamers(place, here / "plain", n))
+    run(make_metamers(place, here / "plain"))
     assert read_tree(here / "array") == read_tree(here / "plain")
 
 
@@ -134,15 +153,6 @@ def test_a_job_without_its_data_says_so_and_the_others_go_on(place: Path, here: 
     assert [log.count("error: expected") for log in logs] == [1, 0, 0]
     finish(make_command("extract", place, here / "plain"))
     assert read_tree(here / "array") == read_tree(here / "plain")
-
-
-def run(command: list[str]) -> str:
-    """Run a command in a process of its own; what it logs."""
-    done = subprocess.run(
-        [sys.executable, "-m", "beholder.cli", *command], capture_output=True, text=True, timeout=900, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stderr
 
 
 def test_jobs_that_dask_starts(place: Path, here: Path, slurm: dict[str, str]) -> None:

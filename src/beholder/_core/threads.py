@@ -29,7 +29,7 @@ def open_threads(n: int, name: str = "") -> Generator[ThreadPoolExecutor]:
 @contextlib.contextmanager
 def hold_products() -> Generator[None]:
     """One thread for numpy's products inside the block: how many cores there are changes no last digit."""
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # pyright: ignore[reportMissingTypeStubs]
 
     with threadpool_limits(1, user_api="blas"):
         yield
