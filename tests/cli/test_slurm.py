@@ -94,18 +94,18 @@ def build():
 
 
 def make_metamers(place: Path, out: Path) -> list[str]:
-    """Of six metamers each is some 30 naps long."""
+    """Of six metamers each is some 120 naps long."""
     (place / "napping.py").write_text(NETWORK + NAPPING, encoding="utf-8")
     command = make_command("published", place, out)
     command[2], steps = f"file:{place / 'napping.py'}", command.index("-I")
-    return [*command[:steps], "-I", "10", *command[steps + 2 :]]
+    return [*command[:steps], "-I", "40", *command[steps + 2 :]]
 
 
 def test_metamers_in_jobs_that_are_too_short_for_them(
     place: Path, here: Path, slurm: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(make_metamers(place, here / "plain"))
-    monkeypatch.setenv("NAP", "0.8")
+    monkeypatch.setenv("NAP", "0.1")
     said = submit(make_metamers(place, here / "array"), "script:tasks=1,cpus=1,time=1", slurm)
     n_starts = len(re.findall(r"metamers napping: .* in \d shards?\n", said))
     assert "its time is over" in said and n_starts > 1 and "error" not in said, said
@@ -117,7 +117,7 @@ def test_a_job_that_the_wall_time_ends_is_named_and_asked_for_again(
 ) -> None:
     """The queue's signals do not reach it: it is killed in the middle of a part, and what is missing is named."""
     command = make_metamers(place, here / "array")
-    monkeypatch.setenv("NAP", "2")
+    monkeypatch.setenv("NAP", "0.3")
     with pytest.raises(SystemExit, match="0"):
         main([*command, "--cluster", "script:tasks=1,cpus=1,time=1"])
     (folder,) = Path("beholder-jobs").iterdir()

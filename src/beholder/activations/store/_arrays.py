@@ -33,6 +33,7 @@ from beholder._core.files import TEMPORARY_PREFIX, explain_write_errors, remove_
 from beholder._core.progress import logger
 from beholder._core.provenance import FILE_NAME
 from beholder.activations.store._shard_file import CHUNK_KEYS, ShardLayout, plan_layout
+from beholder.activations.store._texts import MANY, write_texts
 from beholder.jobs import JobFolder, check_content, refuse_damaged
 
 FORMAT = "beholder-activations-2"
@@ -142,12 +143,15 @@ def write_column(group: zarr.Group, name: str, values: Sequence[Any], dimension:
             old: Any = group[name]
             if old.shape == column.shape and np.array_equal(old[:], column):
                 return
+    is_long = column.dtype == object and len(column) >= MANY
     dtype: Any = "string" if column.dtype == object else column.dtype
     array = group.create_array(
         name, shape=column.shape, chunks=column.shape or (1,), dtype=dtype, dimension_names=[dimension],
         compressors=[ZstdCodec(), Crc32cCodec()], overwrite=True,
     )  # fmt: skip
-    if column.size:
+    if is_long:
+        write_texts(array, column)  # type: ignore[arg-type]
+    elif column.size:
         array[:] = column
 
 

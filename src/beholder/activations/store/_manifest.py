@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _NAME = "stimuli.parquet"
 _CONDITION = "condition:"
+_ROWS_AT_ONCE = 2**17
 
 
 class Known(NamedTuple):
@@ -32,29 +33,32 @@ class Known(NamedTuple):
 
 
 def write_manifest(folder: Path, stimuli: StimulusSet) -> None:
-    """Write ids, files, labels and targets by rename; ``source`` is the path as given, for reading again."""
+    """Write ids, files, labels and targets by rename; ``source`` is the path as given, for reading again.
+
+    A million stimuli are put together and written some at a time.
+    """
     import pandas as pd
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    sources = pd.Series(_list_sources(stimuli))  # by itself: a million paths need not lie in a list meanwhile
-    conditions = {
-        f"{_CONDITION}{name}": [json.dumps(value, default=_to_plain) for value in column]
-        for name, column in stimuli.conditions.items()
-    }
-    table = pd.DataFrame(
-        {
-            "id": stimuli.ids,
-            "file": stimuli.files,
-            "source": sources,
-            "label": stimuli.labels,
-            "target": np.asarray(stimuli.targets),
-            **conditions,
-        },
-        copy=False,
-    )
-    buffer = io.BytesIO()
-    table.to_parquet(buffer, index=False)
-    del table, sources
+    def tabulate(start: int) -> pa.Table:
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        conditions = {
+            f"{_CONDITION}{name}": [json.dumps(value, default=_to_plain) for value in column[rows]]
+            for name, column in stimuli.conditions.items()
+        }
+        columns = {
+            "id": stimuli.ids[rows], "file": stimuli.files[rows], "source": _list_sources(stimuli, rows),
+            "label": stimuli.labels[rows], "target": np.asarray(stimuli.targets[rows]), **conditions,
+        }  # fmt: skip
+        return pa.Table.from_pandas(pd.DataFrame(columns, copy=False), preserve_index=False)
+
+    buffer, first = io.BytesIO(), tabulate(0)
+    with pq.ParquetWriter(buffer, first.schema) as writer:
+        writer.write_table(first)
+        for start in range(_ROWS_AT_ONCE, len(stimuli), _ROWS_AT_ONCE):
+            writer.write_table(tabulate(start).cast(first.schema))
+    del first
     pa.default_memory_pool().release_unused()
     write_record(folder / _NAME, buffer.getvalue())
 
@@ -69,16 +73,16 @@ def _read_conditions(table: pd.DataFrame) -> dict[str, list[Any]]:
     return {name.removeprefix(_CONDITION): [json.loads(text) for text in table[name]] for name in names}
 
 
-def _list_sources(stimuli: StimulusSet) -> list[str]:
-    """Of each stimulus the path that :meth:`StimulusSet.path` gives, for a million of them in a second."""
+def _list_sources(stimuli: StimulusSet, rows: slice) -> list[str]:
+    """Of some stimuli the paths that :meth:`StimulusSet.path` gives, for a million of them in a second."""
     root = "" if stimuli.root is None else str(stimuli.root)
+    places, files = range(len(stimuli))[rows], stimuli.files[rows]
     if stimuli.arrays is not None or root in ("", ".") or root.endswith("/") or os.sep != "/":
-        return [_find_source(stimuli, i) for i in range(len(stimuli))]
-    whole = (f"{root}/{file}" for file in stimuli.files)
+        return [_find_source(stimuli, i) for i in places]
     odd = ("//", "/./")
     return [
-        str(stimuli.path(i)) if any(part in f"/{stimuli.files[i]}/" for part in odd) else path
-        for i, path in enumerate(whole)
+        str(stimuli.path(i)) if any(part in f"/{file}/" for part in odd) else f"{root}/{file}"
+        for i, file in zip(places, files, strict=True)
     ]
 
 
