@@ -16,7 +16,7 @@ from beholder.analysis._parts import is_cut, read_part, run_parts, write_part
 from beholder.jobs import Finish, Shard, Worker, cut_range, show_work
 
 
-class Draws(Protocol):
+class DrawnRows(Protocol):
     """An array whose rows are the same in whichever ranges they are computed."""
 
     @property
@@ -35,7 +35,12 @@ class Draws(Protocol):
 
 
 def compute_draws(
-    kind: str, draws: Mapping[str, Draws], settings: Mapping[str, Any], out_path: Path | str | None, *, overwrite: bool
+    kind: str,
+    draws: Mapping[str, DrawnRows],
+    settings: Mapping[str, Any],
+    out_path: Path | str | None,
+    *,
+    overwrite: bool,
 ) -> dict[str, np.ndarray]:
     """All rows of several arrays by name; an array without rows is empty.
 
@@ -45,7 +50,7 @@ def compute_draws(
     ----------
     kind : str
         Of the analysis.
-    draws : mapping of str to Draws
+    draws : mapping of str to DrawnRows
     settings, out_path, overwrite
         As for :func:`run_parts`.
 
@@ -83,12 +88,12 @@ class DrawWorker(Worker):
 
     Parameters
     ----------
-    draws : mapping of str to Draws
+    draws : mapping of str to DrawnRows
     place : path
         Folder of the files.
     """
 
-    draws: Mapping[str, Draws]
+    draws: Mapping[str, DrawnRows]
     place: Path
 
     @contextlib.contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 
 from beholder._core.errors import InputError
 from beholder._core.threads import hold_products
-from beholder.analysis._draws import Draws, compute_draws
+from beholder.analysis._draws import DrawnRows, compute_draws
 from beholder.statistics import (
     PermutationTest,
     RsaBootstrap,
@@ -79,7 +79,7 @@ def draw_all(
             except InputError as error:
                 problems[target] = str(error)
     names = {key: "-".join(map(str, key)) for key in shuffles}
-    asked: dict[str, Draws] = {"bootstrap": draws, **{names[key]: each for key, each in shuffles.items()}}
+    asked: dict[str, DrawnRows] = {"bootstrap": draws, **{names[key]: each for key, each in shuffles.items()}}
     rows = compute_draws("rsa", asked, settings, out_path, overwrite=overwrite)
     tests = {key: each.sum_up(rows[names[key]]) for key, each in shuffles.items()}
     of_people = {key[:2]: test for key, test in tests.items() if key[2] == "people"}
