@@ -9,6 +9,7 @@ from typing import Any, Literal, final
 
 import numpy as np
 
+from beholder._core.errors import suggest_keywords
 from beholder._core.seeds import make_generator
 
 Over = Literal["stimuli", "subjects", "both"]

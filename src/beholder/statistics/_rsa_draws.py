@@ -175,6 +175,7 @@ def bootstrap_rsa(
         return draws.sum_up(draws.prepare()(0, draws.n_rows))
 
 
+@suggest_keywords
 def plan_rsa_draws(
     model_rdms: Any, subject_rdms: Any, method: str, *, over: Over, n_draws: int, seed: int
 ) -> RsaDraws:  # fmt: skip

@@ -116,6 +116,7 @@ def permute_stimuli(
         return shuffles.sum_up(shuffles.prepare()(0, shuffles.n_rows) if shuffles.is_run else np.empty(0))
 
 
+@suggest_keywords
 def plan_stimulus_shuffles(
     model_rdms: Any, subject_rdms: Any, method: str, *, n_permutations: int, alpha: float, seed: int
 ) -> StimulusShuffles:

@@ -8,7 +8,7 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from beholder._core.errors import InputError, is_out_of_memory
+from beholder._core.errors import InputError, is_out_of_memory, suggest_keywords
 from beholder.activations.forward._hooks import Consumer, Tap
 from beholder.models import LayerRef, Model
 
@@ -67,6 +67,7 @@ class CompiledPass:
             consume(name, tensor)
 
 
+@suggest_keywords
 def compile_whole(model: Model) -> Callable[[Tensor], Tensor]:
     """A network as one compiled function: a prepared batch, (n, *input_shape), to what it returns, its first tensor.
 
