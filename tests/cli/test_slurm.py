@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -173,16 +174,15 @@ def test_a_whole_study(place: Path, here: Path, slurm: dict[str, str]) -> None:
     """Six steps, each an array and the job after it, begun when those that it needs have succeeded."""
     import pandas as pd
 
-    words = ["replicate", f"file:{place / 'ten.py'}", "--natural", str(place / "images"), "--layers", "0", "--recipe",
-             "default", "--iterations", "4", "--n_pairs", "40", "--n_draws", "2", "--norm", "l2", "--eps", "1",
-             "--attack_steps", "2", "--n_attacked", "4"]  # fmt: skip
-    (here / "few").mkdir()
-    rows = ["file,label"]
+    (here / "named.py").write_text(
+        NETWORK.replace("Linear(8, 4)", "Linear(8, 10)") + "\n\nclasses = [f'c{i}' for i in range(10)]\n", "utf-8"
+    )
     for i in range(4):
-        (here / "few" / f"{i}.png").write_bytes((place / "images" / f"picture_{i:02d}.png").read_bytes())
-        rows.append(f"{i}.png,{i}")
-    (here / "few" / "table.csv").write_text("\n".join(rows), encoding="utf-8")
-    words += ["--stimuli", str(here / "few"), "--labelled", str(here / "few" / "table.csv")]
+        (here / "few" / f"c{i}").mkdir(parents=True)
+        shutil.copy(place / "images" / f"picture_{i:02d}.png", here / "few" / f"c{i}")
+    words = ["replicate", "file:named.py", "--natural", str(place / "images"), "--layers", "0", "--recipe",
+             "default", "--iterations", "4", "--n_pairs", "40", "--n_draws", "2", "--norm", "l2", "--eps", "1",
+             "--attack_steps", "2", "--n_attacked", "4", "--stimuli", "few", "--labelled", "few"]  # fmt: skip
     run([*words, "--out_path", "plain"])
     said = submit([*words, "--out_path", "jobs"], "script:tasks=2,cpus=1,time=10", slurm)
     assert "error: expected" not in said, said
