@@ -94,6 +94,22 @@ def test_a_first_look_at_units(workplace: Path, beholder: Call) -> None:
         assert code == 2 and "--units_file FILE or --unit LAYER:CHANNEL" in err
 
 
+def test_files_go_where_folders_go(workplace: Path, beholder: Call) -> None:
+    """As a shell makes them of ``images/*.png``."""
+    files = [str(path) for path in sorted((workplace / "images").rglob("*.png"))[:4]]
+    code, out, err = beholder(
+        "stimuli", "grade", "--grade", "contrast", "--levels", "0.5", "-ip", *files, "-op", "graded"
+    )
+    assert (code, out.splitlines()[0]) == (0, "4 images, 1 levels of contrast"), err
+    code, out, err = beholder("metamers", "null", "file:net.py", *files, "--layers", "0", "-N", "3")
+    assert code == 0 and out.startswith("3 pairs"), err
+    code, _, err = beholder("metamers", "null", "file:net.py", "images", files[0], "--layers", "0", "-N", "3")
+    assert code == 2 and "one folder of stimuli, or files" in err
+    plan = ["tasks", "plan", "--kind", "similarity", "-s", *files, "-nh", "2", "-nc", "0", "-o", "plan.json"]
+    code, _, err = beholder(*plan)
+    assert code == 0, err
+
+
 def test_maps_and_the_gallery(workplace: Path, beholder: Call) -> None:
     (workplace / "units.json").write_text(json.dumps({"model": "file:net.py", "units": [{"layer": "0", "channel": 2}]}))
     code, out, err = beholder("units", "maps", "--model_name", "file:net.py")

@@ -43,12 +43,13 @@ def test_progress_and_sounds_need_no_setting_up_and_no_server(run_cells: RunCell
         "best = bh.find_exemplars(acts, 'block2:3', top=1)\nbest",
         "best.show(); net(sounds).shape",
         "print(seen[0])",
+        "bh.visualize(net, 'block2:3', steps=1)",
     )
     assert [list_kinds(outputs) for outputs in shown[:1]] == [[{"text/plain", "text/html"}]], "one bar, gone at the end"
     assert shown[0][0]["data"]["text/html"] == "" and shown[2] == []
     assert "<progress value='0.2500'" in shown[6][0]["text"] and "count &lt;sheep&gt;" in shown[6][0]["text"]
-    players = [str(outputs[-1]["data"]["text/html"]).count("<audio controls") for outputs in shown[3:5]]
-    assert players == [2, 2] and "data:audio/flac;base64," in shown[3][-1]["data"]["text/html"]
+    players = [str(shown[i][-1]["data"]["text/html"]).count("<audio controls") for i in (3, 4, 7)]
+    assert players == [2, 2, 1] and "data:audio/flac;base64," in shown[3][-1]["data"]["text/html"]
     assert any("image/png" in kind for kind in list_kinds(shown[5]))
 
 

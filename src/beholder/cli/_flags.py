@@ -45,9 +45,9 @@ WeightsSeed = Annotated[int, Parameter(name="--weights-seed", validator=refuse_i
 """Of a model that ends in ``@random``, where ``--seed`` draws something that is repeated with one network."""
 Device = Annotated[str, Parameter(name=["--device", "-dv"])]
 BatchSize = Annotated[int | None, Parameter(name=["--batch-size", "-bs"])]
-InPath = Annotated[str, Parameter(name=["--in-path", "-ip"])]
 OptionalIn = Annotated[str | None, Parameter(name=["--in-path", "-ip"])]
 InPaths = Annotated[tuple[str, ...], Parameter(name=["--in-path", "-ip"], consume_multiple=True, show_default=" ".join)]
+OptionalInPaths = Annotated[tuple[str, ...] | None, Parameter(name=["--in-path", "-ip"], consume_multiple=True)]
 OutPath = Annotated[str, Parameter(name=["--out-path", "-op"])]
 OptionalOut = Annotated[str | None, Parameter(name=["--out-path", "-op"])]
 UnitsFile = Annotated[str, Parameter(name="--units-file")]
@@ -204,7 +204,7 @@ class StimulusFlags:
         self.check()
         own_place = self.in_path == (DEFAULT_IN_PATH,) and any(set_.name == self.image_set for set_ in list_assets())
         return read_stimuli(
-            None if own_place else self.in_path[0] if len(self.in_path) == 1 else self.in_path,
+            None if own_place else self.in_path,
             image_set=self.image_set,
             layout=self.layout,
             things=self.things,

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from beholder._core.errors import InputError
 from beholder._core.tables import list_rows
-from beholder.cli._flags import Layers, LongFlags, OptionalIn, OutputFlags, WorkFlags, flags, list_files
+from beholder.cli._flags import Layers, LongFlags, OptionalInPaths, OutputFlags, WorkFlags, flags, list_files
 from beholder.cli._metamers_flags import SEED_NAMES, FirstWordFlags, align_records, to_records
 from beholder.cli._numbers import refuse_infinite
 
@@ -40,7 +40,7 @@ def null(
     pairs: _PairFlags = _PairFlags(),
     out_path: Annotated[str, Parameter(name=["-P", "--out-path", "-op"])] = "null_dist",
     model: FirstWordFlags = FirstWordFlags(),
-    in_path: OptionalIn = None,
+    in_path: OptionalInPaths = None,
     metamers_path: str | None = None,
     long: LongFlags = LongFlags(),
     output: OutputFlags = OutputFlags(),
@@ -54,13 +54,13 @@ def null(
     Parameters
     ----------
     words
-        MODEL and a folder of stimuli; with -D none: its training set.
+        MODEL and a folder of stimuli, or files; with -D none: its training set.
     out_path
         Folder for all models' null distributions.
     model.directory
         A model directory: the network and its training set are taken from it, everything goes under it.
     in_path
-        The folder, in place of the second word.
+        The folder, or files, in place of the second word.
     metamers_path
         Folder of all models' metamers whose verdicts are filled in; default ./metamers/.
     """
@@ -80,15 +80,17 @@ def null(
     output.print(lines, {"maxima": to_records(maxima), "files": files})
 
 
-def _read(words: list[str], in_path: str | None, directory: str | None) -> StimulusSet | None:
+def _read(words: list[str], in_path: tuple[str, ...] | None, directory: str | None) -> StimulusSet | None:
     """Natural stimuli; None for those of a model directory."""
-    from beholder.stimuli import as_stimulus_set
+    from beholder.stimuli import read_stimuli
 
-    if len(words) + (in_path is not None) > 1:
-        raise InputError("one folder of stimuli", got=", ".join([*words, in_path or ""]).rstrip(", "))
-    folder = in_path or (words[0] if words else None)
-    if folder is None and not directory:
+    given = [*words, *(in_path or ())]
+    folder = next((each for each in given if Path(each).is_dir()), None)
+    if len(given) > 1 and (folder is not None or (words and in_path)):
+        raise InputError("one folder of stimuli, or files", got=", ".join(given))
+    if not given and not directory:
         raise InputError("a folder of natural stimuli, or -D DIR with a training set", got="neither")
-    if folder is not None and not Path(folder).exists():
-        raise InputError("a folder of stimuli", got=f"nothing at {folder}")
-    return None if folder is None else as_stimulus_set(Path(folder))
+    missing = next((each for each in given if not Path(each).exists()), None)
+    if missing is not None:
+        raise InputError("a folder of stimuli", got=f"nothing at {missing}")
+    return read_stimuli(given) if given else None

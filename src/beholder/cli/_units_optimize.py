@@ -16,7 +16,7 @@ from beholder.cli._flags import (
     BatchSize,
     LongFlags,
     ModelWord,
-    OptionalIn,
+    OptionalInPaths,
     OptionalOut,
     OutputFlags,
     Seed,
@@ -68,7 +68,7 @@ class _RecordingFlags:
     """The recording; default ./activations/{model}.mean.zarr, if there is one."""
     no_recording: bool = False
     """Compare with no natural stimuli."""
-    in_path: OptionalIn = None
+    in_path: OptionalInPaths = None
     """Natural stimuli to record first; with phase, whose magnitudes are taken."""
 
     def check(self) -> None:
@@ -156,7 +156,7 @@ def _record(
     if recording.activations and store.name != f"{model.path_name}.mean.zarr":
         expected = f"--activations ending in {model.path_name}.mean.zarr with --in_path"
         raise InputError(expected, got=recording.activations)
-    stimuli = read_stimuli(recording.in_path)
+    stimuli = read_stimuli(recording.in_path or ())
     shared = {"workers": options.workers, "threads": options.threads, "seed": options.seed}
     with make_first():
         record_units(model, stimuli, units, out_path=store.parent, **shared, **vars(long))

@@ -6,7 +6,17 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from beholder.cli._flags import InPath, LongFlags, OptionalOut, OutPath, OutputFlags, Seed, flags, make_app
+from beholder.cli._flags import (
+    DEFAULT_IN_PATH,
+    InPaths,
+    LongFlags,
+    OptionalOut,
+    OutPath,
+    OutputFlags,
+    Seed,
+    flags,
+    make_app,
+)
 from beholder.cli._numbers import refuse_nan
 
 app = make_app("stimuli", "Stimuli to begin with, drawn by code, and the same stimuli at graded levels.")
@@ -68,7 +78,7 @@ def grade(
     *,
     grade: Grade,
     levels: Annotated[list[float], Parameter(consume_multiple=True, validator=refuse_nan)],
-    in_path: InPath = "./images/",
+    in_path: InPaths = (DEFAULT_IN_PATH,),
     out_path: OutPath = "./stimuli/graded",
     options: _GradeFlags = _GradeFlags(),
     rnd_seed: Seed = 42,
@@ -90,7 +100,7 @@ def grade(
         --pixels_per_degree; width of the phase noise in degrees; signal-to-noise ratio in dB; severity, 1 to 5, of
         common corruptions.
     in_path
-        Folder, table or HDF5 file.
+        Folder, files, table or HDF5 file.
     out_path
         Folder for the files and stimuli.csv.
     rnd_seed
@@ -100,11 +110,11 @@ def grade(
     overwrite
         Replace what was made with other settings.
     """
-    from beholder.stimuli import GradeOptions, grade_stimuli
+    from beholder.stimuli import GradeOptions, grade_stimuli, read_stimuli
 
     made = grade_stimuli(
-        in_path, grade, levels, out_path, options=GradeOptions(**vars(options)), seed=rnd_seed, workers=workers,
-        overwrite=overwrite, **vars(long),
+        read_stimuli(in_path), grade, levels, out_path, options=GradeOptions(**vars(options)), seed=rnd_seed,
+        workers=workers, overwrite=overwrite, **vars(long),
     )  # fmt: skip
     table = f"{out_path.rstrip('/')}/stimuli.csv"
     rows = [{"table": table, "grade": grade, "levels": levels, "n_stimuli": len(made)}]

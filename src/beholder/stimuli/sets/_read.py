@@ -48,6 +48,8 @@ def read_stimuli(
     """
     given = {"layout": layout, "things": things, "things_behavior": things_behavior}
     asked = [name for name, value in given.items() if value]
+    if isinstance(path, Sequence) and not isinstance(path, str) and len(path) == 1:
+        path = path[0]
     if isinstance(path, Sequence) and not isinstance(path, str):
         if image_set or asked:
             raise InputError(f"one folder for {image_set or asked[0]}", got=f"{len(path)} paths")

@@ -13,7 +13,7 @@ import numpy as np
 from beholder._core.errors import suggest_keywords
 from beholder._core.files import explain_read_errors, open_atomic
 from beholder._core.wording import format_count, format_number
-from beholder.stimuli import embed_thumbnail
+from beholder.stimuli import embed_player, embed_thumbnail
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,6 +71,10 @@ class Synthesis:
 
     def _repr_html_(self) -> str:
         """The first images, with their scores."""
+        if (rate := _find_rate(self.settings)) is not None:
+            told = zip(self.images[:_SHOWN], self.scores, strict=False)
+            players = "".join(embed_player(sound, f"{score:.4g}", sample_rate=rate) for sound, score in told)
+            return f"<p>{html.escape(repr(self))}</p>{players}"
         pictures = [to_picture(image) for image in self.images[:_SHOWN]]
         cells = "".join(
             "<figure style='margin:0 8px 8px 0;display:inline-block;font-size:11px'>"
@@ -128,6 +132,13 @@ class Synthesis:
         arrays["description"] = np.array(json.dumps(rest, sort_keys=True))
         with open_atomic(path, "wb") as file:
             np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
+
+
+def _find_rate(settings: dict[str, Any]) -> int | None:
+    """Samples per second of sounds, as the settings tell of the network's preprocessing; None for pictures."""
+    preprocessing = settings.get("model", {}).get("preprocessing", {})
+    rate = preprocessing.get("rate", preprocessing.get("base", {}).get("rate"))
+    return None if rate is None else int(rate)
 
 
 def to_picture(image: np.ndarray) -> np.ndarray | None:
