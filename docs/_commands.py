@@ -76,7 +76,8 @@ def write_group(group: str, names: list[str], apps: dict[str, Any]) -> str:
 def write_command(name: str, app: Any) -> str:
     """What a command does, how it is called, an example, its flags."""
     text, *examples = re.split(r"\n\s*Example: ", "\n" + read_text(app))
-    lines = [f"## beholder {name} {{#{slug(name)}}}\n", escape(text.strip()), ""]
+    head = [f"## beholder {name} {{#{slug(name)}}}\n"] if " " in name else []  # else it is the page's own
+    lines = [*head, escape(text.strip()), ""]
     arguments = list_arguments(name, app)
     if arguments:
         lines += ["```text", write_usage(name, arguments), "```\n"]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import copy
 import functools
 import posixpath
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from _reference_page import write_definition, write_source, write_text
 from mkdocs.config.defaults import MkDocsConfig
@@ -219,7 +221,7 @@ def _write_body(name: Name, called: str) -> str:
         parts = [f"## {each.name}\n\n{write_definition(each, f'{called}.{each.name}', link, 3)}" for each in shown]
         return "\n".join([write_text(found.text, link), *parts])
     if isinstance(found.node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        text = write_definition(found.node, called, link)
+        text = write_definition(put_constants(found.node, found.file), called, link)
         source = write_source(found.node, lines) if not isinstance(found.node, ast.ClassDef) else ""
         return text + (f"\n## Source\n\n```python\n{source}\n```\n" if source else "")
     node = found.node
@@ -227,6 +229,28 @@ def _write_body(name: Name, called: str) -> str:
     source = lines[node.lineno - 1 : node.end_lineno]
     shown = "\n".join(source if len(source) <= 30 else [*source[:30], "..."])
     return f"```python\n{shown}\n```\n\n{write_text(found.text, link)}"
+
+
+def put_constants(node: Any, file: Path) -> Any:
+    """A copy of a definition whose defaults are values in place of the names of constants."""
+    node = copy.deepcopy(node)
+    for each in ast.walk(node):
+        if isinstance(each, ast.arguments):
+            each.defaults = [_read_constant(value, file) for value in each.defaults]
+            each.kw_defaults = [value and _read_constant(value, file) for value in each.kw_defaults]
+        elif isinstance(each, ast.AnnAssign) and each.value is not None:
+            each.value = _read_constant(each.value, file)
+    return node
+
+
+def _read_constant(value: ast.expr, file: Path) -> ast.expr:
+    """What a constant of a file stands for, if that is a plain value."""
+    if not isinstance(value, ast.Name) or not value.id.strip("_").isupper():
+        return value
+    module = ".".join(["beholder", *file.relative_to(SOURCE).with_suffix("").parts])
+    node = find(module, value.id).node
+    plain = getattr(node, "value", None)
+    return plain if isinstance(plain, ast.Constant | ast.UnaryOp) else value
 
 
 @functools.cache

@@ -22,7 +22,8 @@ _SHOWN_LINES = 45
 
 def write_definition(node: Definition, called: str, link: Link, level: int = 2) -> str:
     """What a function or class takes and gives, what is said of it, and of a class its methods."""
-    parts = [f"```python\n{write_signature(node, called)}\n```\n"]
+    is_plain = isinstance(node, ast.ClassDef) and not find_fields(node)
+    parts = [] if is_plain else [f"```python\n{write_signature(node, called)}\n```\n"]
     if isinstance(node, ast.ClassDef):
         bases = [link(ast.unparse(base)) for base in node.bases if not isinstance(base, ast.Subscript)]
         parts += [f"Bases: {', '.join(bases)}\n"] if bases else []

@@ -21,6 +21,8 @@ from beholder.activations.extraction._plan import ExtractOptions
 from beholder.cli._main import app, split_globals
 from beholder.synthesis.visualizations._plan import VisualizationOptions
 
+from .test_every_flag import APPS
+
 SOURCE = Path(beholder.__file__).parent
 ROOMS = (
     "activations",
@@ -115,6 +117,21 @@ def test_flags_in_messages_are_keywords_in_python() -> None:
         left = set(FLAG.findall(COMMAND.sub("", use_keywords(text)))) - OTHERS - {"--no_shuffle", "-D"}
         assert not left, (where, text)
     assert n_flags > 100
+
+
+def test_switches_in_messages_are_true_in_python() -> None:
+    switches = {
+        each.names[0].lstrip("-").replace("-", "_")
+        for words, command in APPS.values()
+        for each in command.assemble_argument_collection()
+        if each.hint is bool
+    }
+    known, told = list_keywords(), set()
+    for where, text in TEXTS:
+        if not where.startswith(("cli/", *SCRIPTS)):
+            told |= {flag.lstrip("-") for flag in FLAG.findall(COMMAND.sub("", text))} & switches & known
+    assert len(told) > 5
+    assert not [name for name in told if use_keywords(f"try --{name}") != f"try {name}=True"]
 
 
 def test_printed_commands_are_commands() -> None:

@@ -108,7 +108,8 @@ class UnknownNameError(InputError, LookupError):
 
     It says, for example::
 
-        expected the name of a layer of this model; got 'clasifier'; try 'classifier'
+        expected the name of a layer of this model; got 'clasifier'; try
+        'classifier'
 
     Parameters
     ----------
@@ -144,7 +145,8 @@ class UnknownKeyword(UnknownNameError, TypeError):
 
     It says, for example::
 
-        expected the name of a keyword of extract(); got 'batchsize'; try 'batch_size'
+        expected the name of a keyword of extract(); got 'batchsize'; try
+        'batch_size'
     """
 
 
@@ -217,8 +219,9 @@ class ConfigurationChanged(InputError):
 
     It says, for example::
 
-        expected the settings that activations/shapes.zarr was made with; got dtype was 'float32', now 'float16';
-        try another output folder or overwrite=True to replace it
+        expected the settings that activations/shapes.zarr was made with; got dtype
+        was 'float32', now 'float16'; try another output folder or overwrite=True to
+        replace it
     """
 
 
@@ -233,8 +236,9 @@ class OtherMachine(ConfigurationChanged):
 
     It says, for example::
 
-        expected a machine of the kind that activations/shapes.zarr is made on (…); got one of another kind (…); try
-        one of that kind, or mixed, which lists what came from which; finished parts are kept
+        expected a machine of the kind that activations/shapes.zarr is made on (…);
+        got one of another kind (…); try one of that kind, or mixed=True, which lists
+        what came from which; finished parts are kept
     """
 
 
@@ -249,8 +253,9 @@ class DamagedOutput(InputError):
 
     It says, for example::
 
-        expected activations/shapes.zarr/zarr.json as it was written; got other bytes; try `beholder verify
-        activations/shapes.zarr`, then the command that made it, which makes it anew
+        expected activations/shapes.zarr/zarr.json as it was written; got other
+        bytes; try `beholder verify activations/shapes.zarr`, then the command that
+        made it, which makes it anew
     """
 
 
@@ -264,8 +269,8 @@ class StimulusError(InputError):
 
     It says, for example::
 
-        expected a stimulus that can be read; got star.png, which is not one; try moving it away, or skip_bad=True
-        of commands and functions that have it
+        expected a stimulus that can be read; got star.png, which is not one; try
+        moving it away, or skip_bad=True of commands and functions that have it
     """
 
 
@@ -277,10 +282,12 @@ class WeightsUnavailable(InputError):
 
     It says, for example::
 
-        expected the weights IMAGENET1K_V1 of torchvision:alexnet; got an offline environment; try putting the file
-        from https://download.pytorch.org/models/alexnet-owt-7be5be79.pth at
-        …/hub/checkpoints/alexnet-owt-7be5be79.pth, or `beholder models fetch torchvision:alexnet@IMAGENET1K_V1`
-        where there is a network, or model_path=FILE, or torchvision:alexnet@random
+        expected the weights IMAGENET1K_V1 of torchvision:alexnet; got an offline
+        environment; try putting the file from
+        https://download.pytorch.org/models/alexnet-owt-7be5be79.pth at
+        …/hub/checkpoints/alexnet-owt-7be5be79.pth, or `beholder models fetch
+        torchvision:alexnet@IMAGENET1K_V1` where there is a network, or
+        model_path=FILE, or torchvision:alexnet@random
     """
 
 
@@ -291,8 +298,8 @@ class MissingExtra(InputError):
 
     It says, for example::
 
-        expected the package 'nibabel' for NIfTI files; got an environment without it; try pip install
-        'beholder[brain]'
+        expected the package 'nibabel' for NIfTI files; got an environment without
+        it; try pip install 'beholder[brain]'
     """
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
@@ -313,8 +320,8 @@ class OutputBusy(BeholderError):
 
     It says, for example::
 
-        expected activations/shapes.zarr to be free; got another run that is writing to it; try again when that run
-        has ended, or another output folder
+        expected activations/shapes.zarr to be free; got another run that is writing
+        to it; try again when that run has ended, or another output folder
     """
 
 
@@ -327,8 +334,9 @@ class StorageUnreachable(BeholderError):
 
     It says, for example::
 
-        expected an answer from http://127.0.0.1:9/shapes.zarr; got ClientConnectorError: …; try the same command
-        again when it can be reached: finished parts are kept
+        expected an answer from http://127.0.0.1:9/shapes.zarr; got
+        ClientConnectorError: …; try the same command again when it can be reached:
+        finished parts are kept
 
     Parameters
     ----------
@@ -352,8 +360,8 @@ class OutputError(BeholderError):
 
     It says, for example::
 
-        expected room to write units.json; got a full disk; try freeing space, then run the same command again:
-        finished parts are kept
+        expected room to write units.json; got a full disk; try freeing space, then
+        run the same command again: finished parts are kept
     """
 
 

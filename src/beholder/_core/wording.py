@@ -22,8 +22,9 @@ _KEYWORDS = {
 """Flags that Python knows under another name than their own."""
 
 _SWITCHES = {
-    "append", "balanced", "browser", "failed", "include_excluded", "overwrite", "pretrained", "run_code",
-    "shuffle", "skip_bad", "transparency",
+    "append", "as_shown", "average_replicates", "balanced", "browser", "compile", "compress_acts", "draft", "dry_run",
+    "failed", "in_mm", "include_excluded", "keep_failed", "mixed", "new_head", "overwrite", "paired", "pretrained",
+    "random_start", "run_code", "shuffle", "skip_bad", "transparency",
 }  # fmt: skip
 _WORDED = {
     "device", "dtype", "file_format", "kind", "loss", "parameterization", "pool", "recipe", "reduce", "scheme",
