@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -32,6 +34,22 @@ def test_gradients_come_back_to_where_the_batch_was(pretend: str) -> None:
     there(others)[0, 3].backward()
     assert some.grad is not None and others.grad is not None
     assert others.grad.device.type == "cpu" and torch.allclose(some.grad, others.grad, atol=1e-6)
+
+
+def test_batch_normalisation_by_stored_statistics_is_that_of_the_cpu(pretend: str) -> None:
+    """Only these: those of training are lost on the pretend device, by torch's fall-back to the CPU's kernel."""
+    from torch import nn
+
+    torch.manual_seed(0)
+    norm = nn.BatchNorm2d(6)
+    norm.running_mean, norm.running_var = torch.rand(6), 0.5 + torch.rand(6)
+    net = nn.Sequential(nn.Conv2d(3, 6, 4, 4), norm, nn.ReLU(), nn.Flatten(), nn.Linear(96, 4)).eval()
+    pictures = np.random.default_rng(0).random((2, 3, 16, 16), dtype=np.float32)
+    made = []
+    for device in ("cpu", pretend):
+        own = bh.wrap(copy.deepcopy(net).to(device), input_shape=(3, 16, 16), input_range=(0, 1), name="norm")
+        made.append(bh.make_metamers(own, pictures, layers=["2"], recipe="published", iterations=3, threads=1).stimuli)
+    assert np.abs(made[0] - made[1]).max() < 1e-5
 
 
 def test_a_device_of_another_package_is_asked_for_by_name(pretend: str) -> None:

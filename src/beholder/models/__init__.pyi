@@ -10,6 +10,7 @@ from .definitions._base import ModelDefinition as ModelDefinition
 from .definitions._base import Source as Source
 from .definitions._base import Weights as Weights
 from .definitions._base import refuse_code as refuse_code
+from .definitions._base import runs_code as runs_code
 from .definitions._devices import check_device_name as check_device_name
 from .definitions._devices import fork_random as fork_random
 from .definitions._devices import free_memory as free_memory

@@ -60,3 +60,13 @@ def test_a_dry_run_says_what_it_comes_to_and_writes_nothing(tmp_path: Path, monk
     scripts = bh.replicate("beholder:shapes", "a", "b", n_draws=1, cluster="script:time=10,tasks=2").scripts
     assert scripts is not None and scripts.command.endswith("beholder-jobs/replicate-shapes/submit.sh")
     assert {path.parent.name for path in tmp_path.rglob("array.sh")} == {"metamers", "null-0", "judging", "adversarial"}
+
+
+def test_an_observer_of_own_code_judges_its_metamers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Metamers name it, but what a file of data names may not run: the command says it itself."""
+    code = "from torch import nn\n\ninput_shape = (3, 8, 8)\n\n\ndef build():\n    return nn.Conv2d(3, 2, 3)\n"
+    (tmp_path / "net.py").write_text(code, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for observer, judges in (("file:net.py", ("--models", "file:net.py@own")), ("beholder:shapes", ())):
+        (judging,) = [each for each in bh.replicate(observer, "a", "b", dry_run=True).steps if each.name == "judging"]
+        assert judging.command[3:] == judges

@@ -21,7 +21,7 @@ from beholder.analysis.replication._plan import (
     plan_replication,
 )
 from beholder.jobs import JobScripts, ScriptOptions, Step, parse_cluster, run_steps, write_steps
-from beholder.models import load_skeleton
+from beholder.models import load_skeleton, runs_code
 from beholder.stimuli import find_asset
 
 
@@ -172,7 +172,8 @@ def replicate(
     folder = Path(out_path) / to_path_name(model.path_name)
     originals, pairs, classes = (None if each is None else Path(each) for each in (stimuli, natural, labelled))
     places = ReplicationPlaces(folder, originals, pairs, classes, found)
-    steps = plan_replication(network, is_sound, places, settings, judges or [])
+    own = [model.name] if runs_code(observer) else []  # metamers name it, but no file of data may run code
+    steps = plan_replication(network, is_sound, places, settings, judges or own)
     return _do(steps, folder, left_out, cluster, mixed=mixed, dry_run=dry_run)
 
 

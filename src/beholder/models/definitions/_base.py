@@ -242,6 +242,7 @@ def get_source(name: str) -> Source:
     return found
 
 
+@suggest_keywords
 def runs_code(name: str) -> bool:
     """Whether looking up ``source:name`` runs code that the name leads to.
 
