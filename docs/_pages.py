@@ -1,4 +1,4 @@
-"""Hook for mkdocs: pages that lie outside of ``docs/``, folders in the navigation, prompts that copy buttons leave out.
+"""Hook for mkdocs: pages that lie outside of ``docs/``, folders in the navigation, prompts and flags in one piece.
 
 ``FOLDER/*`` in the navigation of ``mkdocs.yml`` stands for the pages of a folder, those that other hooks make included:
 ``index.md`` first, then by name; a folder in it is a section, or its one page. Where there are none, so is the entry.
@@ -18,6 +18,9 @@ OUTSIDE = {"changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md"}
 """Pages of the site whose text is a file of the repository."""
 
 _ERROR_AFTER_PROMPT = re.compile(r"^```text\n(?=\$ )", re.MULTILINE)
+_FLAG = re.compile(r"<code>(--?\w[\w-]*)</code>")
+_BLOCK = re.compile(r"<pre>.*?</pre>", re.DOTALL)
+_FLAG_IN_BLOCK = re.compile(r"(?<=[ >])(--?[a-zA-Z][\w-]*)")
 
 
 @event_priority(-100)  # after hooks that make pages
@@ -35,6 +38,12 @@ def on_files(files: Files, config: MkDocsConfig, **_: object) -> Files:
 def on_page_markdown(markdown: str, **_: object) -> str:
     """Commands with what they print are sessions, so that copy buttons give the commands alone."""
     return _ERROR_AFTER_PROMPT.sub("```console\n", markdown)
+
+
+def on_page_content(html: str, **_: object) -> str:
+    """Flags are never broken after a hyphen."""
+    html = _FLAG.sub(r'<code class="flag">\1</code>', html)
+    return _BLOCK.sub(lambda block: _FLAG_IN_BLOCK.sub(r'<span class="flag">\1</span>', block[0]), html)
 
 
 def place_links(text: str) -> str:
