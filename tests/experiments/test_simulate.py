@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,12 @@ from beholder.experiments import (
     Observation,
     Observer,
     Shown,
+    TrialFinder,
+    build_tasks,
+    make_settings,
     open_store,
     parse_observer,
+    plan_similarity,
     read_experiment,
     simulate_participants,
 )
@@ -191,6 +196,22 @@ def test_the_same_queries_among_other_references_are_told_apart(tmp_path):
     shutil.copy(one / "max.png", two / "min.png")
     made = simulate_participants(experiment, tmp_path / "answers.sqlite", 2, "ideal")
     assert made.n_correct == made.n_answers == 4
+
+
+def test_two_stimuli_of_which_either_is_shown_twice_are_told_apart(tmp_path):
+    """Catch trials of odd-one-out: (a, a, b) and (b, b, a) hold the same two pictures."""
+    pictures = {name: tmp_path / f"{name}.png" for name in "abcdef"}
+    for number, path in enumerate(pictures.values()):
+        path.write_bytes(make_png(number))
+    settings = make_settings(kind="odd_one_out")
+    plan = plan_similarity(tmp_path, tmp_path, n_trials=4, n_tasks=3, n_catch=6, settings=settings)
+    experiment = build_tasks(plan, tmp_path / "built")
+    finder = TrialFinder(experiment)
+    for trial in (trial for task in experiment.tasks for trial in task.trials):
+        items = tuple(show(trial.files[slot].read_bytes()) for slot in ("a", "b", "c"))
+        found = finder.find(Observation("odd_one_out", "main", {"items": items}))
+        assert {Counter(finder.hash(path) for path in each.files.values()) == Counter(item.digest for item in items)
+                for each in found} == {True}  # fmt: skip
 
 
 def test_what_is_in_no_trial_is_an_error(tmp_path):

@@ -184,10 +184,10 @@ class TrialFinder:
     def __init__(self, experiment: Experiment) -> None:
         self.kind = experiment.kind
         self._digests: dict[Path, str] = {}
-        self._known: dict[frozenset[str], list[Trial]] = {}
+        self._known: dict[tuple[str, ...], list[Trial]] = {}
         for trial in list_trials(experiment):
             for files in list_asked_files(trial, self.kind):
-                self._known.setdefault(frozenset(map(self.hash, files)), []).append(trial)
+                self._known.setdefault(tuple(sorted(map(self.hash, files))), []).append(trial)
 
     def find(self, observation: Observation) -> list[Trial]:
         """Trials that show what is shown; several only where they show the same.
@@ -197,7 +197,7 @@ class TrialFinder:
         BeholderError
             None does.
         """
-        trials = self._known.get(frozenset(shown.digest for shown in observation.asked), [])
+        trials = self._known.get(tuple(sorted(shown.digest for shown in observation.asked)), [])
         if len(trials) > 1:
             everything = {shown.digest for place in observation.places.values() for shown in place}
             trials = [trial for trial in trials if everything <= {self.hash(path) for path in trial.files.values()}]
