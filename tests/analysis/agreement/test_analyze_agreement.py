@@ -54,6 +54,17 @@ def pick(result: bh.Result, statistic: str, method: str = "error consistency", t
     return table[(table.statistic == statistic) & (table.method == method) & (table.target == target)]
 
 
+def test_trials_about_units_are_joined_by_unit_and_batch(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    right = {(who, unit, batch): bool(rng.random() < 0.7) for who in "ab" for unit in range(12) for batch in (1, 2)}
+    rows = [f"{who},net,conv,net/conv/{unit},natural,{batch},{told}" for (who, unit, batch), told in right.items()]
+    path = tmp_path / "answers.csv"
+    path.write_text("\n".join(["participant,model,layer,unit,mode,batch,correct", *rows[:24], *reversed(rows[24:])]))
+    (pair,) = analyze_agreement(path, **QUICK).table.query("statistic == 'pair'").itertuples()
+    one, two = ([right[who, unit, batch] for unit in range(12) for batch in (1, 2)] for who in "ab")
+    assert pair.n == 24 and pair.estimate == pytest.approx(cohen_kappa_score(one, two))
+
+
 def test_the_table(tables: tuple[Path, Path]) -> None:
     people, networks = tables
     found = analyze_agreement(people, networks, **QUICK)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
 import numpy as np
 
-from beholder._core.errors import InputError
+from beholder._core.errors import InputError, UnknownNameError
 from beholder._core.hashing import hash_settings
 from beholder._core.wording import format_count
 from beholder.responses import Trials, read_trials
 
 _CORRECT = "correct"
+_BATCH = "batch"
 
 
 @final
@@ -75,11 +76,25 @@ class Observers:
 def open_trials(
     trials: Any, columns: Any = None, id_pattern: str | None = None, include_excluded: bool = False
 ) -> Trials:
-    """Trials as they are, or read from paths."""
+    """Trials as they are, or read from paths.
+
+    Trials about units, which tell no stimulus, are told apart by the unit and the batch of exemplars that was shown.
+    """
     if isinstance(trials, Trials):
         return trials
     paths: list[Any] = [trials] if isinstance(trials, str | Path) or hasattr(trials, "columns") else list(trials)
-    return read_trials(*paths, columns=columns, id_pattern=id_pattern, include_excluded=include_excluded)
+    reading: dict[str, Any] = {"columns": columns, "id_pattern": id_pattern, "include_excluded": include_excluded}
+    found = read_trials(*paths, **reading)
+    if "stimulus" in found.table.columns or "unit" not in found.table.columns:
+        return found
+    try:
+        again = read_trials(*paths, **reading, further=[_BATCH])
+    except UnknownNameError:
+        return found
+    table: Any = again.table
+    parts = [table[name].astype(str) for name in ("unit", "mode", _BATCH) if name in table.columns]
+    shown = [" ".join(words) for words in zip(*parts, strict=True)]
+    return replace(again, table=table.assign(stimulus=shown).drop(columns=_BATCH))
 
 
 def collect_observers(trials: Trials, networks: Trials | None, conditions: Sequence[str] | None) -> Observers:
