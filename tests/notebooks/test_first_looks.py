@@ -70,9 +70,11 @@ def test_figures_appear_once_each_and_things_show_themselves(run_cells: RunCells
         'bh.make_metamers(net, stimuli, ["classifier"], iterations=2)[0].plot();',
         "bh.write_report('activations', 'page.html');",
         "from beholder.figures import draw_for_files\nwith draw_for_files():\n    bh.plot_rdm(rdm)",
+        'from beholder.figures import plot_rdms\nfigure = plot_rdms({"classifier": rdm})\nfigure',
+        "figure",
     )
     kinds = [list_kinds(outputs) for outputs in shown]
-    assert [sum("image/png" in kind for kind in each) for each in kinds] == [0, 1, 2, 0, 0, 0, 0, 0, 1, 0, 0]
+    assert [sum("image/png" in kind for kind in each) for each in kinds] == [0, 1, 2, 0, 0, 0, 0, 0, 1, 0, 0, 1, 1]
     assert [any("text/html" in kind for kind in each) for each in kinds[3:8]] == [True] * 5
     given = [each.get("data", {}) for outputs in shown[3:8] for each in outputs]
     told = [data["text/html"] for data in given if "text/html" in data]

@@ -49,7 +49,8 @@ def plot_stimulus_rows(
         if name in rows and len(words) != len(rows[name]):
             raise InputError(f"{len(rows[name])} captions for {name}", got=str(len(words)))
     n_columns = max(len(row) for row in rows.values())
-    pitch = 1 + _GAP + (_CAPTION if captions else 0.0)
+    n_lines = max((text.count("\n") + 1 for words in (captions or {}).values() for text in words), default=0)
+    pitch = 1 + _GAP + _CAPTION * n_lines
     with use_style():
         if ax is None:
             width_mm = TWO_COLUMNS_MM if n_columns > 4 else ONE_COLUMN_MM

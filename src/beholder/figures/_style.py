@@ -146,8 +146,10 @@ def make_figure(width_mm: float = ONE_COLUMN_MM, height_mm: float | None = None)
     if is_shown():
         from matplotlib import pyplot
 
+        from beholder.figures._shown_figure import ShownFigure
+
         with use_style():
-            return pyplot.figure(figsize=size)
+            return pyplot.figure(figsize=size, FigureClass=ShownFigure)
     with use_style():
         fig = Figure(figsize=size)
         FigureCanvasAgg(fig)
