@@ -63,6 +63,7 @@ from .analysis import replicate as replicate
 from .evaluation import Judgement as Judgement
 from .evaluation import judge_metamers as judge_metamers
 from .figures import plot_rdm as plot_rdm
+from .figures import plot_similarity_map as plot_similarity_map
 from .jobs import verify_outputs as verify_outputs
 from .models import Model as Model
 from .models import Unit as Unit

@@ -121,6 +121,9 @@ def test_the_table_against_direct_measures() -> None:
     table = made.to_pandas()
     assert tuple(table.columns) == METAMER_COLUMNS
     assert set(table["measured_layer"]) == {"conv1", "relu", "conv2", "late", "head"}
+    summary: Any = made.to_summary()
+    assert [tuple(row) for row in summary[["stimulus_id", "layer", "seed"]].values.tolist()] == list(made.keys)
+    assert summary["db_snr"].tolist() == get_own_rows(made)["db_snr"].tolist()
     layers = ["conv1", "conv2", "late", "head"]  # an in-place ReLU overwrites none of these
     for (stimulus_id, layer, seed), image in zip(made.keys, made.stimuli, strict=True):
         _, x = bh.capture(model, PICTURES[int(stimulus_id)][None], layers)

@@ -42,6 +42,7 @@ from ._save import read_figure_record as read_figure_record
 from ._save import save_figure as save_figure
 from ._shown import draw_for_files as draw_for_files
 from ._shown import show_figure as show_figure
+from ._similarity_map import plot_similarity_map as plot_similarity_map
 from ._sounds import SOUND_HEIGHT as SOUND_HEIGHT
 from ._sounds import SOUND_LEFT as SOUND_LEFT
 from ._sounds import SOUND_RIGHT as SOUND_RIGHT

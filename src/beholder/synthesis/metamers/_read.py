@@ -102,6 +102,16 @@ class Metamers:
         """The table of results: a row a metamer and measured layer; see :data:`beholder.stimuli.METAMER_COLUMNS`."""
         return self.table.copy()
 
+    def to_summary(self) -> pd.DataFrame:
+        """One row a metamer: its match at the layer that it was made for, and its verdict.
+
+        Columns ``stimulus_id, layer, seed, db_snr, db_snr_saved, percentile, prediction_original, prediction_metamer,
+        passed``; see :data:`beholder.stimuli.METAMER_COLUMNS`.
+        """
+        own = self.table[self.table["layer"] == self.table["measured_layer"]]
+        matched = ["db_snr", "db_snr_saved", "percentile", "prediction_original", "prediction_metamer", "passed"]
+        return own[[*KEY, *matched]].reset_index(drop=True)
+
     @cached_property
     def files(self) -> dict[tuple[str, str, int], MetamerFile]:
         """Where each metamer lies; empty for metamers in memory."""
@@ -219,7 +229,7 @@ class Metamers:
             rows[stimulus_id] = [originals[places[0]], *(images[i] for i in places)]
             captions[stimulus_id] = [
                 "original",
-                *(f"{self._name(i)}, {format_number(own[self.keys[i]])} dB" for i in places),
+                *(f"{self._name(i)}\n{format_number(own[self.keys[i]])} dB" for i in places),
             ]
         value_range = (self.form.low, self.form.high) if self.form.suffix == ".png" else None
         return plot_stimulus_rows(rows, ax, captions=captions, value_range=value_range)
