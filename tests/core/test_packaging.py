@@ -33,8 +33,9 @@ PROGRAMS = {
     "scipy-stubs",
     "httpx2",
     "ipykernel",
+    "jupytext",
 }
-"""Run, or imported by others: starlette's client for tests, Jupyter's kernels."""
+"""Run, or imported by others: starlette's client for tests, Jupyter's kernels; by the site."""
 
 
 def normalize(name: str) -> str:
