@@ -181,7 +181,7 @@ def test_a_whole_study(place: Path, here: Path, slurm: dict[str, str]) -> None:
         (here / "few" / f"c{i}").mkdir(parents=True)
         shutil.copy(place / "images" / f"picture_{i:02d}.png", here / "few" / f"c{i}")
     words = ["replicate", "file:named.py", "--natural", str(place / "images"), "--layers", "0", "--recipe",
-             "default", "--iterations", "4", "--n_pairs", "40", "--n_draws", "2", "--norm", "l2", "--eps", "1",
+             "default", "--iterations", "60", "--n_pairs", "40", "--n_draws", "2", "--norm", "l2", "--eps", "1",
              "--attack_steps", "2", "--n_attacked", "4", "--stimuli", "few", "--labelled", "few"]  # fmt: skip
     run([*words, "--out_path", "plain"])
     said = submit([*words, "--out_path", "jobs"], "script:tasks=2,cpus=1,time=10", slurm)
