@@ -71,6 +71,13 @@ ORDER = (
 """In which commands go on from what others made."""
 
 
+PARSED_ONLY = (
+    "analyze decode", "analyze probe", "models export", "models import", "models card", "models join",
+    "evaluate natural", "evaluate adversarial", "replicate", "train",
+)  # fmt: skip
+"""Commands whose examples parse and are not run here: those like them on their pages are."""
+
+
 def needs_more(example: str) -> bool:
     return any(example.startswith(each) for each in TAKES_MORE)
 
@@ -124,4 +131,4 @@ def test_examples_run(folder: Path, beholder: Call, monkeypatch: pytest.MonkeyPa
 @pytest.mark.slow
 def test_all_examples_run(folder: Path, beholder: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    run_examples(ORDER, beholder)
+    run_examples(tuple(name for name in ORDER if name not in PARSED_ONLY), beholder)

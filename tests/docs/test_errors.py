@@ -85,7 +85,7 @@ def fill_the_disk(patch: pytest.MonkeyPatch) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     patch.setattr("beholder._core.files.tempfile.mkstemp", fail)
-    bh.UnitList(["block3:5"]).save("units.json")
+    bh.UnitList((bh.Unit("block3", 5),)).save("units.json")
 
 
 def change_the_settings(patch: pytest.MonkeyPatch) -> None:

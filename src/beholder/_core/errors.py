@@ -187,9 +187,10 @@ def suggest_method_keywords(kind: type[T]) -> type[T]:
     Traceback (most recent call last):
     beholder._core.errors.UnknownKeyword: expected the name of a keyword of Pictures.draw(); got 'sed'; try 'seed'
     """
-    for name, value in list(vars(kind).items()):
+    own: list[tuple[str, Any]] = list(vars(kind).items())
+    for name, value in own:
         if name == "__init__" or not name.startswith("_"):
-            if isinstance(value, classmethod | staticmethod):
+            if type(value) in (classmethod, staticmethod):
                 setattr(kind, name, type(value)(suggest_keywords(value.__func__)))
             elif inspect.isfunction(value):
                 setattr(kind, name, suggest_keywords(value))

@@ -25,7 +25,7 @@ def interpretability(
 ) -> None:
     """Proportion correct of units, layers and networks in two-alternative trials, by confidence, with a machine beside.
 
-    Example: beholder analyze interpretability responses/
+    Example: beholder analyze interpretability responses/ --include_excluded
 
     Parameters
     ----------
